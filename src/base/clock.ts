@@ -1,0 +1,70 @@
+/**
+ * Time as a thing that is handed in. The only place that reads the wall clock or sets a timer, so that every
+ * time-out, lifetime and back-off can be tested with a clock that is moved by hand.
+ */
+
+/** A timer that was set; stopping it twice is harmless. */
+export interface Timer {
+  stop(): void
+}
+
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number
+  /** Runs `task` once after `ms` milliseconds. Does not keep the process alive. */
+  after(ms: number, task: () => void): Timer
+  /** Runs `task` every `ms` milliseconds. Does not keep the process alive. */
+  every(ms: number, task: () => void): Timer
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  after(ms, task) {
+    const handle = setTimeout(task, ms)
+    handle.unref()
+    return { stop: () => clearTimeout(handle) }
+  },
+  every(ms, task) {
+    const handle = setInterval(task, ms)
+    handle.unref()
+    return { stop: () => clearInterval(handle) }
+  },
+}
+
+/** A clock for tests: time stands still until `advance` moves it. */
+export interface ManualClock extends Clock {
+  /** Moves time forward by `ms`, running what falls due in order. */
+  advance(ms: number): void
+}
+
+export function manualClock(startMs = 1_000_000): ManualClock {
+  let now = startMs
+  const due = new Set<{ at: number; everyMs?: number; task: () => void }>()
+  const set = (at: number, task: () => void, everyMs?: number): Timer => {
+    const entry = everyMs === undefined ? { at, task } : { at, task, everyMs }
+    due.add(entry)
+    return { stop: () => void due.delete(entry) }
+  }
+  return {
+    now: () => now,
+    after: (ms, task) => set(now + ms, task),
+    every: (ms, task) => set(now + ms, task, ms),
+    advance(ms) {
+      const end = now + ms
+      for (;;) {
+        const next = [...due].filter((entry) => entry.at <= end).sort((a, b) => a.at - b.at)[0]
+        if (!next) break
+        now = Math.max(now, next.at)
+        if (next.everyMs === undefined) due.delete(next)
+        else next.at += next.everyMs
+        next.task()
+      }
+      now = end
+    },
+  }
+}
+
+/** A promise that resolves after `ms` milliseconds of `clock`. */
+export function pause(clock: Clock, ms: number): Promise<void> {
+  return new Promise((resolve) => void clock.after(ms, resolve))
+}

@@ -1,0 +1,58 @@
+/**
+ * Every observable fact by name and shape. Rooms say what happened; metrics, logs and feeds listen. Nobody who
+ * emits knows who listens, and a listener that throws harms nobody.
+ */
+
+export interface Events {
+  /** A session began. */
+  sessionOpened: { session: string; tenant: string; version: string; client: string | undefined }
+  /** A session ended; `reason` is from a closed set. */
+  sessionEnded: { session: string; tenant: string; reason: SessionEnd; ageMs: number; calls: number }
+  /** A call ended. `status` is `ok`, `tool_error`, `error`, `cancelled` or a refusal code. */
+  callEnded: { method: string; tenant: string; session: string | undefined; status: string; durationMs: number }
+  /** Somebody was refused before there was a call. */
+  refused: { code: string; tenant: string | undefined }
+  /** A child process was started, or ended; `expected` tells ends that were asked for from crashes. */
+  processStarted: { pid: number; purpose: string }
+  processEnded: { pid: number; code: number | null; signal: string | null; expected: boolean }
+  /** Something of an upstream was dropped because it could not be attributed or understood. */
+  dropped: { what: DroppedThing; count: number }
+  /** A shared server asked its client a question that nobody can be found for. */
+  askUnattributed: { method: string }
+}
+
+export type SessionEnd = 'client' | 'idle' | 'max_age' | 'no_handshake' | 'drain' | 'operator'
+export type DroppedThing = 'stdout_line' | 'stderr_line' | 'response' | 'progress' | 'log' | 'notification'
+
+export type EventName = keyof Events
+
+export interface EventSink {
+  emit<Name extends EventName>(name: Name, event: Events[Name]): void
+}
+
+export interface EventSource {
+  /** Calls `listener` for each event of that name; returns how to stop. */
+  on<Name extends EventName>(name: Name, listener: (event: Events[Name]) => void): () => void
+}
+
+export function createEvents(): EventSink & EventSource {
+  const listeners = new Map<EventName, Array<(event: never) => void>>()
+  return {
+    emit(name, event) {
+      for (const listener of listeners.get(name) ?? []) {
+        try {
+          // The list under a name holds only listeners of that name's event: `on` is the one way in.
+          ;(listener as (event: Events[typeof name]) => void)(event)
+        } catch {
+          // A listener's failure is its own.
+        }
+      }
+    },
+    on(name, listener) {
+      const list = listeners.get(name) ?? []
+      listeners.set(name, list)
+      list.push(listener)
+      return () => void list.splice(list.indexOf(listener), 1)
+    },
+  }
+}

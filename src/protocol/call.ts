@@ -1,0 +1,109 @@
+/**
+ * The neutral model, and the glossary of the project.
+ *
+ * - call: one request of a client on its way to an upstream. It carries who speaks and what they can do.
+ * - reply: what comes back: updates while it works, then exactly one outcome.
+ * - update: a notification, or an ask (a question of the server to the client, answered later).
+ * - principal: the authenticated caller, always within a tenant.
+ * - session: what a session-based client is remembered by; the stateless revision has none.
+ * - stream: an event stream of a session; journal: its stored events; position: a place in it.
+ * - lease: something held that is given back once; slot: a lease in the backplane.
+ * - upstream: an MCP server behind mcplex; downstream: the side of the clients.
+ * - unit: what shares upstream connections (a session, a principal, a tenant, everybody).
+ * - view: what a server announces and lists to clients of one capability profile.
+ * - refusal: a no of mcplex itself, with a public code.
+ */
+import type { Cancel } from '../base/cancel.ts'
+import type { JsonObject, RawObject } from './json-text.ts'
+import type { Answer, RpcId } from './jsonrpc.ts'
+
+/** The two protocol families: sessions (up to 2025-11-25) and stateless requests (from 2026-07-28). */
+export type EraName = 'legacy' | 'modern'
+
+/** Who is calling. `subject` is unique within `tenant`. */
+export interface Principal {
+  readonly tenant: string
+  readonly subject: string
+}
+
+/** What a client says of itself: in `initialize` for a session, in `_meta` of each request without one. */
+export interface Speaker {
+  readonly era: EraName
+  /** The revision spoken with this client. */
+  readonly version: string
+  /** ClientCapabilities, as declared. */
+  readonly capabilities: RawObject
+  /** Implementation; the specification asks for it but does not demand it in every request. */
+  readonly info: RawObject | undefined
+}
+
+export interface Call {
+  /** The client's id, to be echoed; never sent upstream. */
+  readonly id: RpcId
+  readonly method: string
+  readonly params: RawObject | undefined
+  readonly speaker: Speaker
+  readonly principal: Principal
+  /** The session, in the era that has sessions. */
+  readonly session: string | undefined
+  /** What fairness is measured by: the session, or the client's connection where there is no session. */
+  readonly client: string
+  /** The client's progress token as JSON text, if it wants progress. */
+  readonly progressToken: string | undefined
+  /** The least severe log level that the client wants during this call. */
+  readonly logLevel: string | undefined
+  readonly cancel: Cancel
+}
+
+/** A message of the server that needs no answer, with ids and tokens already those of the client. */
+export interface Notification {
+  readonly kind: 'notification'
+  readonly method: string
+  readonly params: RawObject | undefined
+}
+
+/** A question of the server to the client. Whoever takes it must answer it once. */
+export interface Ask {
+  readonly kind: 'ask'
+  readonly method: string
+  readonly params: RawObject | undefined
+  answer(answer: Answer): void
+  /** Fires when the server no longer wants an answer. */
+  readonly withdrawn: Cancel
+}
+
+export type Update = Notification | Ask
+
+/** How a call ended. `spoken` is the era whose shapes the answer has: who writes it in the other era translates it. */
+export interface Outcome {
+  readonly answer: Answer
+  readonly spoken: EraName
+}
+
+export type Reply = AsyncGenerator<Update, Outcome, void>
+
+/** What a listener wants to hear of outside of calls. */
+export interface Filter {
+  readonly toolsListChanged: boolean
+  readonly promptsListChanged: boolean
+  readonly resourcesListChanged: boolean
+  readonly resourceUris: ReadonlySet<string>
+}
+
+/** Who somebody is and which era they want to be served in: enough to find their unit. */
+export interface Seat {
+  readonly principal: Principal
+  readonly speaker: Speaker
+  readonly session: string | undefined
+}
+
+/** Whether a value is what `_meta.progressToken` may be. */
+export function isProgressToken(value: unknown): boolean {
+  return typeof value === 'string' || Number.isInteger(value)
+}
+
+/** The `_meta` of params, if there is a proper one. */
+export function metaOf(params: RawObject | undefined): JsonObject | undefined {
+  const meta = params?.value['_meta']
+  return typeof meta === 'object' && meta !== null && !Array.isArray(meta) ? (meta as JsonObject) : undefined
+}

@@ -1,0 +1,56 @@
+/** The revisions of the protocol and what they differ in, as far as the wire is concerned. Strings, compared for equality or order. */
+
+/** Session-based revisions, newest first. */
+export const legacyVersions: readonly string[] = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05']
+
+export const newestLegacy = '2025-11-25'
+
+/** The stateless revision; `supportedVersions` of discover and `supported` of errors are this list. */
+export const modernVersion = '2026-07-28'
+export const modernVersions: readonly string[] = [modernVersion]
+
+/** Assumed when a client of a session sends no version header. [2025-06-18 transports, protocol version header] */
+export const headerlessVersion = '2025-03-26'
+
+export function isLegacyVersion(version: string): boolean {
+  return legacyVersions.includes(version)
+}
+
+/** The version to answer `initialize` with: the one asked for if we speak it, else our newest. */
+export function negotiate(asked: string): string {
+  return isLegacyVersion(asked) ? asked : newestLegacy
+}
+
+/** JSON-RPC batches exist in this revision alone. */
+export function hasBatches(version: string): boolean {
+  return version === '2025-03-26'
+}
+
+/** Priming events and polling of streams. Older clients fail on an event without data. [2025-11-25, SEP-1699] */
+export function hasPrimingEvent(version: string): boolean {
+  return version >= '2025-11-25'
+}
+
+/** Keys of `_meta` with which a stateless request says who speaks. */
+export const metaKeys: Readonly<
+  Record<'version' | 'capabilities' | 'clientInfo' | 'logLevel' | 'subscription' | 'serverInfo', string>
+> = {
+  version: 'io.modelcontextprotocol/protocolVersion',
+  capabilities: 'io.modelcontextprotocol/clientCapabilities',
+  clientInfo: 'io.modelcontextprotocol/clientInfo',
+  logLevel: 'io.modelcontextprotocol/logLevel',
+  subscription: 'io.modelcontextprotocol/subscriptionId',
+  serverInfo: 'io.modelcontextprotocol/serverInfo',
+}
+
+/** Log levels of the protocol, least severe first. [RFC 5424] */
+export const logLevels: readonly string[] = [
+  'debug',
+  'info',
+  'notice',
+  'warning',
+  'error',
+  'critical',
+  'alert',
+  'emergency',
+]
