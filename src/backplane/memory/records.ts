@@ -1,0 +1,64 @@
+/** Records in memory: one map entry and one small object each, handed out without a copy. */
+import type { JsonObject, Records, Versioned } from '../backplane.ts'
+import { seal, type Store } from './store.ts'
+
+class Held implements Versioned {
+  readonly value: JsonObject
+  readonly version: number
+  #untilMs: number
+
+  constructor(value: JsonObject, version: number, untilMs: number) {
+    this.value = value
+    this.version = version
+    this.#untilMs = untilMs
+  }
+
+  livesAt(nowMs: number): boolean {
+    return nowMs < this.#untilMs
+  }
+
+  extend(untilMs: number): void {
+    this.#untilMs = untilMs
+  }
+}
+
+// The methods are async and await nothing: their work is done when they return, and what they throw is a rejection.
+export function createRecords(store: Store): Records {
+  const held = new Map<string, Held>()
+  // One count for all keys: a key that is made anew must not repeat a version of its former life.
+  let versions = 0
+  const find = (key: string, nowMs: number): Held | undefined => {
+    const record = held.get(key)
+    if (record === undefined || record.livesAt(nowMs)) return record
+    held.delete(key)
+    return undefined
+  }
+  store.onSweep((nowMs) => {
+    for (const [key, record] of held) if (!record.livesAt(nowMs)) held.delete(key)
+  })
+  return {
+    async create(key, value, ttlMs) {
+      const nowMs = store.now()
+      if (find(key, nowMs)) return false
+      held.set(key, new Held(seal(value), ++versions, nowMs + ttlMs))
+      return true
+    },
+    async read(key, extendMs) {
+      const nowMs = store.now()
+      const record = find(key, nowMs)
+      if (record && extendMs !== undefined) record.extend(nowMs + extendMs)
+      return record
+    },
+    async replace(key, value, version, ttlMs) {
+      const nowMs = store.now()
+      if (find(key, nowMs)?.version !== version) return false
+      held.set(key, new Held(seal(value), ++versions, nowMs + ttlMs))
+      return true
+    },
+    async remove(key) {
+      const was = find(key, store.now()) !== undefined
+      held.delete(key)
+      return was
+    },
+  }
+}
