@@ -1,0 +1,71 @@
+// The yardstick: what `node:http` costs when nothing but the unavoidable is done. It parses the body,
+// looks the session up in a Map and stringifies a hand-written answer; it checks nothing and isolates nobody.
+// Every ratio of the bench is to this server, measured in the same run.
+//   node bench/bare.mjs [--port 0]   prints one JSON line when it listens.
+
+import { randomUUID } from 'node:crypto'
+import { createServer } from 'node:http'
+import { capabilities, echoed, legacyVersion, modernCacheable, modernResult, serverInfo, tools } from './lib/tools.mjs'
+
+const portAt = process.argv.indexOf('--port')
+const port = portAt === -1 ? 0 : Number(process.argv[portAt + 1])
+
+const sessions = new Map()
+
+function respond(response, status, body, headers) {
+  const text = body === undefined ? '' : JSON.stringify(body)
+  response.writeHead(status, {
+    'Content-Type': 'application/json',
+    'Content-Length': Buffer.byteLength(text),
+    ...headers,
+  })
+  response.end(text)
+}
+
+function resultOf(message, modern) {
+  if (message.method === 'tools/call') {
+    const result = echoed(message.params.arguments.text)
+    return modern ? modernResult(result) : result
+  }
+  if (message.method === 'tools/list') return modern ? modernCacheable({ tools }) : { tools }
+  return {}
+}
+
+function post(request, response, body) {
+  const message = JSON.parse(body)
+  if (message.method === 'initialize') {
+    const session = randomUUID()
+    sessions.set(session, { openedAt: Date.now(), stream: undefined })
+    const result = { protocolVersion: legacyVersion, capabilities, serverInfo }
+    return respond(response, 200, { jsonrpc: '2.0', id: message.id, result }, { 'Mcp-Session-Id': session })
+  }
+  const modern = message.params?._meta !== undefined
+  if (!modern && !sessions.has(request.headers['mcp-session-id'])) return respond(response, 404)
+  if (message.id === undefined) return respond(response, 202)
+  respond(response, 200, { jsonrpc: '2.0', id: message.id, result: resultOf(message, modern) })
+}
+
+const server = createServer((request, response) => {
+  if (request.method === 'POST') {
+    let body = ''
+    request.setEncoding('utf8')
+    request.on('data', (chunk) => (body += chunk))
+    request.on('end', () => post(request, response, body))
+    return
+  }
+  const session = sessions.get(request.headers['mcp-session-id'])
+  if (session === undefined) return respond(response, 404)
+  if (request.method === 'DELETE') {
+    sessions.delete(request.headers['mcp-session-id'])
+    return respond(response, 200)
+  }
+  session.stream = response
+  response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-cache, no-transform' })
+  response.flushHeaders()
+})
+
+server.listen(port, '127.0.0.1', () => {
+  const endpoint = `http://127.0.0.1:${server.address().port}/mcp`
+  process.stdout.write(JSON.stringify({ event: 'ready', pid: process.pid, endpoint }) + '\n')
+})
+process.on('SIGTERM', () => process.exit(0))

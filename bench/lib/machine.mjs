@@ -1,0 +1,87 @@
+// What the bench asks of Linux: which cores there are, and what a process has used, by /proc.
+
+import { execFileSync } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { cpus, totalmem } from 'node:os'
+
+const read = (path) => readFileSync(path, 'utf8')
+
+/** Fields of /proc/<pid>/stat after the command name: [0] is the state, [1] the parent. */
+function statOf(pid) {
+  const text = read(`/proc/${pid}/stat`)
+  return text.slice(text.lastIndexOf(')') + 2).split(' ')
+}
+
+const msPerTick = 1000 / Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }))
+
+/** CPU time in ms (user and system, all threads) of this process alone; its children are not in it. */
+export function cpuMsOf(pid) {
+  const stat = statOf(pid)
+  return (Number(stat[11]) + Number(stat[12])) * msPerTick
+}
+
+/** Resident memory in KiB of this process alone. */
+export function rssKiBOf(pid) {
+  return Number(/VmRSS:\s+(\d+)/.exec(read(`/proc/${pid}/status`))[1])
+}
+
+/** Pids of all processes below this one, now. */
+export function descendantsOf(pid) {
+  const parents = new Map()
+  for (const entry of readdirSync('/proc')) {
+    if (!/^\d+$/.test(entry)) continue
+    try {
+      parents.set(Number(entry), Number(statOf(entry)[1]))
+    } catch {
+      // It ended between the listing and the look.
+    }
+  }
+  const found = new Set([pid])
+  for (let grown = true; grown; ) {
+    grown = false
+    for (const [child, parent] of parents)
+      if (found.has(parent) && !found.has(child)) grown = Boolean(found.add(child))
+  }
+  found.delete(pid)
+  return found
+}
+
+/** How many files this process and those it starts may open. */
+export function fileLimit() {
+  return Number(/Max open files\s+(\d+)/.exec(read('/proc/self/limits'))[1])
+}
+
+function allowedCores() {
+  const list = /Cpus_allowed_list:\s+(\S+)/.exec(read('/proc/self/status'))[1]
+  return list.split(',').flatMap((part) => {
+    const [from, to = from] = part.split('-').map(Number)
+    return Array.from({ length: to - from + 1 }, (_, index) => from + index)
+  })
+}
+
+function hasTaskset() {
+  try {
+    execFileSync('taskset', ['--version'], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Where things run: `prefix(role)` is what to write before a command so that 'load' and 'server' have a core each. */
+export function placement() {
+  const cores = allowedCores()
+  if (!hasTaskset() || cores.length < 2)
+    return { words: 'NOT PINNED (needs taskset and two cores): ratios will wander', prefix: () => [] }
+  const core = { load: cores[0], server: cores[1] }
+  return {
+    words: `generator on core ${core.load}; server and its children on core ${core.server}`,
+    prefix: (role) => ['taskset', '-c', String(core[role])],
+  }
+}
+
+/** One line about the machine. */
+export function machineWords() {
+  const memory = Math.round(totalmem() / 2 ** 30)
+  return `${cpus().length} x ${cpus()[0].model}, ${memory} GiB, Linux, Node ${process.version}`
+}

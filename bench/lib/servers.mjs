@@ -1,0 +1,163 @@
+// Starts and ends what is measured: the bare yardstick, mcplex, and npm's mcp-proxy, each pinned to the server's core.
+// Promises that a started server answers, and that none outlives the run. Ends only what it started, by pid.
+
+import { spawn, spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { createServer, connect } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { cpuMsOf, descendantsOf, rssKiBOf } from './machine.mjs'
+
+const at = (path) => fileURLToPath(new URL(path, import.meta.url))
+const child = (era) => [process.execPath, at('../child.mjs'), '--era', era]
+const bench = at('..')
+const patienceMs = 20_000
+const running = new Set()
+
+export const mcplexEntry = at('../../dist/cli/main.js')
+
+async function until(words, look) {
+  const end = Date.now() + patienceMs
+  for (;;) {
+    const found = await look()
+    if (found !== undefined) return found
+    if (Date.now() > end) throw new Error(`${words} within ${patienceMs} ms`)
+    await new Promise((resolve) => setTimeout(resolve, 25))
+  }
+}
+
+/** Starts a command and resolves to a running server once `endpointOf(stdout so far)` finds its endpoint. */
+async function start(name, prefix, command, endpointOf) {
+  const [file, ...args] = [...prefix, ...command]
+  const process_ = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  running.add(process_)
+  let out = ''
+  let err = ''
+  process_.stdout.on('data', (chunk) => (out = (out + chunk).slice(-20_000)))
+  process_.stderr.on('data', (chunk) => (err = (err + chunk).slice(-4_000)))
+  const exited = new Promise((resolve) => process_.once('exit', resolve))
+  const pid = process_.pid
+  try {
+    const endpoint = await until(`${name} was not ready`, () => {
+      if (process_.exitCode !== null) throw new Error(`${name} ended with ${process_.exitCode}`)
+      return endpointOf(out)
+    })
+    return {
+      name,
+      pid,
+      endpoint,
+      cpuMs: () => cpuMsOf(pid),
+      rssKiB: () => rssKiBOf(pid),
+      descendants: () => descendantsOf(pid),
+      signal: (signal) => process_.kill(signal),
+      /** The last of what it wrote to stderr. */
+      talk: () => err,
+      async stop() {
+        process_.kill('SIGTERM')
+        const late = setTimeout(() => process_.kill('SIGKILL'), patienceMs)
+        await exited
+        clearTimeout(late)
+        running.delete(process_)
+      },
+    }
+  } catch (error) {
+    process_.kill('SIGKILL')
+    throw new Error(`${error.message}\n${command.join(' ')}\n${err}`)
+  }
+}
+
+function readyLine(out) {
+  for (const line of out.split('\n').slice(0, -1)) {
+    if (!line.startsWith('{')) continue
+    const ready = JSON.parse(line)
+    if (ready.event === 'ready') return ready.endpoint
+  }
+  return undefined
+}
+
+const collecting = ['--expose-gc', '--import', at('gc-on-signal.mjs')]
+const nodeOptions = ({ gc = false, profileTo }) => [
+  ...(gc ? collecting : []),
+  ...(profileTo === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profileTo]),
+]
+
+/** The servers of one run, all on the server's core. `options`: `{ gc?, profileTo? }`. */
+export function servers(place) {
+  const prefix = place.prefix('server')
+  return {
+    bare: (options = {}) =>
+      start('bare', prefix, [process.execPath, ...nodeOptions({ gc: options.gc }), at('../bare.mjs')], readyLine),
+
+    mcplex(childEra, options = {}) {
+      if (!existsSync(mcplexEntry)) throw new Error('mcplex is not built: run `npm run build` first')
+      const serve = ['serve', '--port', '0', '--json', '--log-level', 'warn', '--mode', 'shared']
+      const limits = ['--max-connections', '20000', '--queue', '20000']
+      const command = [process.execPath, ...nodeOptions(options), mcplexEntry, ...serve, ...limits]
+      return start('mcplex', prefix, [...command, '--', ...child(childEra)], readyLine)
+    },
+
+    async mcpProxy() {
+      const entry = at('../node_modules/mcp-proxy/dist/bin/mcp-proxy.mjs')
+      if (!existsSync(entry)) install()
+      const port = await freePort()
+      const flags = ['--host', '127.0.0.1', '--port', String(port), '--server', 'stream', '--']
+      let accepts = false
+      return start('mcp-proxy', prefix, [process.execPath, entry, ...flags, ...child('legacy')], async () => {
+        accepts ||= await listens(port)
+        return accepts ? `http://127.0.0.1:${port}/mcp` : undefined
+      })
+    },
+  }
+}
+
+function install() {
+  const { status } = spawnSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], {
+    cwd: bench,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
+  if (status !== 0) throw new Error('npm ci in bench/ failed: the peers of bench/package.json are not installed')
+}
+
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const probe = createServer()
+    probe.once('error', reject)
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address()
+      probe.close(() => resolve(port))
+    })
+  })
+}
+
+function listens(port) {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => resolve(Boolean(socket.destroy())))
+    socket.once('error', () => resolve(false))
+  })
+}
+
+/** A load generator: `ask(order, details)` resolves to its answer; `kill` drops all its connections at once. */
+export function generator(place) {
+  const [file, ...args] = [...place.prefix('load'), process.execPath, at('../load.mjs')]
+  const process_ = spawn(file, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  running.add(process_)
+  process_.once('exit', () => running.delete(process_))
+  return {
+    ask: (order, details = {}) =>
+      new Promise((resolve, reject) => {
+        const gone = (code) => reject(new Error(`the generator ended with ${code}`))
+        process_.once('exit', gone)
+        process_.once('message', ({ result, error }) => {
+          process_.off('exit', gone)
+          if (error === undefined) resolve(result)
+          else reject(new Error(error))
+        })
+        process_.send({ order, ...details })
+      }),
+    kill: () => process_.kill('SIGKILL'),
+  }
+}
+
+process.on('exit', () => {
+  for (const process_ of running) process_.kill('SIGKILL')
+})
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(130))

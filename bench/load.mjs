@@ -1,0 +1,88 @@
+// The load generator: a process of its own, so that it can be pinned to another core than the server and its own cost
+// is never the server's. Takes one order at a time over the IPC channel and answers each with `{ result }` or `{ error }`.
+
+import { performance } from 'node:perf_hooks'
+import { Crowd, spread } from './lib/crowd.mjs'
+import * as dialect from './lib/dialect.mjs'
+import { Wire } from './lib/wire.mjs'
+
+const crowds = new Map()
+let kept = []
+
+const crowd = ({ name }) => {
+  const found = crowds.get(name)
+  if (found === undefined) throw new Error(`no crowd named ${name}`)
+  return found
+}
+
+async function sweep(endpoint, width, requests, take) {
+  const target = dialect.targetOf(endpoint)
+  const wires = Array.from({ length: width }, () => new Wire(target))
+  await Promise.all(wires.map((wire) => wire.open()))
+  const startedAt = performance.now()
+  await spread(requests.length, width, async (index) => {
+    const wire = wires.pop()
+    take(await wire.exchange(requests[index]))
+    wires.push(wire)
+  })
+  const seconds = (performance.now() - startedAt) / 1000
+  for (const wire of wires) wire.close()
+  return { seconds, perSecond: requests.length / seconds }
+}
+
+const expect = (...statuses) => ({ status, body }) => {
+  if (!statuses.includes(status)) throw new Error(`answered ${status} ${body.slice(0, 200)}`)
+}
+
+const orders = {
+  async open({ name, endpoint, era, ...rest }) {
+    const opened = new Crowd(endpoint, era)
+    crowds.set(name, opened)
+    const startedAt = performance.now()
+    await opened.open(rest)
+    return { seconds: (performance.now() - startedAt) / 1000 }
+  },
+  closed: (order) => crowd(order).closed(order),
+  rate: (order) => crowd(order).rate(order),
+  streams: (order) => crowd(order).streamsOpen,
+  close(order) {
+    crowd(order).close()
+    crowds.delete(order.name)
+  },
+  /** Only `initialize`, `count` times. */
+  create({ endpoint, count, width }) {
+    const target = dialect.targetOf(endpoint)
+    kept = []
+    const requests = new Array(count).fill(dialect.initialize(target))
+    return sweep(endpoint, width, requests, (answer) => kept.push(dialect.sessionOf(answer)))
+  },
+  /** `notifications/initialized` for the sessions of the last `create`. */
+  confirm({ endpoint, width }) {
+    const target = dialect.targetOf(endpoint)
+    return sweep(endpoint, width, kept.map((session) => dialect.initialized(target, session)), expect(202))
+  },
+  /** Ends the sessions of the last `create`. */
+  end({ endpoint, width }) {
+    const target = dialect.targetOf(endpoint)
+    return sweep(endpoint, width, kept.map((session) => dialect.ending(target, session)), expect(200, 202, 204))
+  },
+  /** How many ms a client that was never here before waits for its session, connection included. */
+  async newcomer({ endpoint }) {
+    const target = dialect.targetOf(endpoint)
+    const wire = new Wire(target)
+    const startedAt = performance.now()
+    dialect.sessionOf(await wire.exchange(dialect.initialize(target)))
+    const ms = performance.now() - startedAt
+    wire.close()
+    return { ms }
+  },
+}
+
+process.on('message', async ({ order, ...rest }) => {
+  try {
+    process.send({ result: await orders[order](rest) })
+  } catch (error) {
+    process.send({ error: `${order}: ${error.message}` })
+  }
+})
+process.on('disconnect', () => process.exit(0))

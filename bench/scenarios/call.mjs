@@ -1,0 +1,61 @@
+// tools/call of echo through a pooled stdio server: CPU of the gateway process per call, calls per second, latency of
+// one client; beside bare node:http and npm's mcp-proxy, round by round. Each era goes to a server of its own era.
+
+import { faultWords, faultsOf, median } from '../lib/report.mjs'
+
+export const about = 'tools/call through a pooled stdio server'
+
+export default async function call({ servers, ask, report, quick, rounds, profile, closeAll }) {
+  const ms = quick ? 1_500 : 4_000
+  const eras = ['legacy', 'modern']
+  const bare = await servers.bare()
+  const targets = []
+  for (const era of eras) {
+    targets.push({ key: `bare ${era}`, era, server: bare })
+    targets.push({ key: `mcplex ${era}`, era, server: await servers.mcplex(era, profile(`call-${era}`)) })
+  }
+  targets.push({ key: 'mcp-proxy legacy', era: 'legacy', server: await servers.mcpProxy() })
+
+  for (const { key, era, server } of targets) {
+    await ask('open', { name: key, endpoint: server.endpoint, era, clients: 50 })
+    await ask('open', { name: `${key} one`, endpoint: server.endpoint, era, clients: 1 })
+    await ask('closed', { name: key, what: 'call', ms: quick ? 1_000 : 2_000 })
+  }
+
+  const seen = new Map(targets.map(({ key }) => [key, { cpuUs: [], perSecond: [], p99: [], one: [] }]))
+  let faults = 0
+  const count = (key, result) => {
+    if (faultsOf(result) > 0) console.log(`  ${key}: ${faultWords(result)}`)
+    if (key.startsWith('mcplex')) faults += faultsOf(result)
+  }
+  for (let round = 1; round <= rounds; round += 1)
+    for (const { key, server } of targets) {
+      const before = server.cpuMs()
+      const many = await ask('closed', { name: key, what: 'call', ms })
+      const cpuUs = ((server.cpuMs() - before) * 1000) / many.ok
+      const one = await ask('closed', { name: `${key} one`, what: 'call', ms: ms / 2 })
+      count(key, many)
+      count(key, one)
+      const values = { cpuUs, perSecond: many.perSecond, p99: many.p99, one: one.p50 }
+      for (const [what, value] of Object.entries(values)) {
+        seen.get(key)[what].push(value)
+        report.measure('call', round, key, what, value)
+      }
+    }
+
+  const ratios = (key, other, what) => median(seen.get(key)[what].map((value, round) => value / seen.get(other)[what][round]))
+  const middle = (key, what) => median(seen.get(key)[what])
+  for (const era of eras) {
+    const [ours, theirs] = [`mcplex ${era}`, `bare ${era}`]
+    const words = (what, unit, digits = 1) => `${middle(ours, what).toFixed(digits)} against ${middle(theirs, what).toFixed(digits)} ${unit}`
+    report.line('call', `${era}: gateway CPU per call / bare`, ratios(ours, theirs, 'cpuUs'), '', ['<=', 2], words('cpuUs', 'us'))
+    report.line('call', `${era}: calls/s / bare, child on the same core`, ratios(ours, theirs, 'perSecond'), '', ['>=', 0.25], words('perSecond', 'calls/s', 0))
+    const added = median(seen.get(ours).one.map((value, round) => value - seen.get(theirs).one[round]))
+    report.line('call', `${era}: one client, added p50`, added, 'ms', ['<=', 0.2], words('one', 'ms', 3))
+    report.line('call', `${era}: 50 clients, p99`, middle(ours, 'p99'), 'ms', ['<=', 10], `bare ${middle(theirs, 'p99').toFixed(2)} ms`)
+  }
+  const proxy = middle('mcp-proxy legacy', 'perSecond').toFixed(0)
+  report.line('call', 'legacy: calls/s / npm mcp-proxy', ratios('mcplex legacy', 'mcp-proxy legacy', 'perSecond'), '', ['>=', 5], `mcp-proxy ${proxy} calls/s`)
+  report.line('call', 'foreign, wrong, lost or missing answers', faults, '', ['=', 0])
+  await closeAll()
+}

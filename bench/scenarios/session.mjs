@@ -1,0 +1,93 @@
+// Creating sessions: CPU of an `initialize` beside a bare request, processes started by it, and how long a newcomer
+// waits in the moment in which 2,000 clients with open streams and calls in flight vanish at once.
+
+import { faultWords, faultsOf, median } from '../lib/report.mjs'
+
+export const about = 'session creation, and a newcomer after a mass drop'
+
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
+
+async function createMany({ servers, ask, report, quick, rounds, profile }) {
+  const count = quick ? 1_000 : 5_000
+  const width = 50
+  const bare = await servers.bare()
+  const mcplex = await servers.mcplex('legacy', profile('session'))
+  const bareCalls = { name: 'bare calls', endpoint: bare.endpoint, era: 'legacy', clients: width }
+  await ask('open', bareCalls)
+  await ask('closed', { name: 'bare calls', what: 'call', ms: 1_000 })
+  for (const { endpoint } of [bare, mcplex]) {
+    await ask('create', { endpoint, count: 500, width })
+    await ask('confirm', { endpoint, width })
+    await ask('end', { endpoint, width })
+  }
+
+  const before = mcplex.descendants()
+  const started = new Set()
+  const watch = setInterval(() => {
+    for (const pid of mcplex.descendants()) if (!before.has(pid)) started.add(pid)
+  }, 50)
+  const spent = async (server, work) => {
+    const from = server.cpuMs()
+    const result = await work()
+    return { result, cpuMs: server.cpuMs() - from }
+  }
+  const seen = { ratio: [], perSecond: [], createUs: [], confirmUs: [], endUs: [], bareCallUs: [], bareCreateUs: [] }
+  for (let round = 1; round <= rounds; round += 1) {
+    const calls = await spent(bare, () => ask('closed', { name: 'bare calls', what: 'call', calls: count * 4 }))
+    const us = { bareCallUs: (calls.cpuMs * 1000) / calls.result.ok }
+    const bareCreate = await spent(bare, () => ask('create', { endpoint: bare.endpoint, count, width }))
+    us.bareCreateUs = (bareCreate.cpuMs * 1000) / count
+    await ask('end', { endpoint: bare.endpoint, width })
+    const create = await spent(mcplex, () => ask('create', { endpoint: mcplex.endpoint, count, width }))
+    us.createUs = (create.cpuMs * 1000) / count
+    const confirm = await spent(mcplex, () => ask('confirm', { endpoint: mcplex.endpoint, width }))
+    us.confirmUs = (confirm.cpuMs * 1000) / count
+    const end = await spent(mcplex, () => ask('end', { endpoint: mcplex.endpoint, width }))
+    us.endUs = (end.cpuMs * 1000) / count
+    const values = { ...us, ratio: us.createUs / us.bareCallUs, perSecond: create.result.perSecond }
+    for (const [what, value] of Object.entries(values)) {
+      seen[what].push(value)
+      report.measure('session', round, what.startsWith('bare') ? 'bare' : 'mcplex', what, value)
+    }
+  }
+  clearInterval(watch)
+
+  const middle = (what) => median(seen[what])
+  const words = `${middle('createUs').toFixed(1)} against ${middle('bareCallUs').toFixed(1)} us (bare initialize ${middle('bareCreateUs').toFixed(1)})`
+  report.line('session', 'gateway CPU per initialize / bare request', middle('ratio'), '', ['<=', 3], words)
+  const rest = `then initialized ${middle('confirmUs').toFixed(1)} us, DELETE ${middle('endUs').toFixed(1)} us`
+  report.line('session', 'sessions created per second', middle('perSecond'), '/s', ['>=', 2_000], rest)
+  report.line('session', 'processes started by it', started.size, '', ['=', 0], `${before.size} stood before`)
+}
+
+async function massDrop({ servers, ask, report, quick, rounds, generator }) {
+  const clients = quick ? 500 : 2_000
+  const waits = []
+  let faults = 0
+  const mcplex = await servers.mcplex('legacy')
+  await ask('newcomer', { endpoint: mcplex.endpoint })
+  for (let round = 1; round <= rounds; round += 1) {
+    const doomed = generator()
+    await doomed.ask('open', { name: 'doomed', endpoint: mcplex.endpoint, era: 'legacy', clients, streams: true })
+    const warm = await doomed.ask('closed', { name: 'doomed', what: 'call', calls: clients * 5 })
+    if (faultsOf(warm) > 0) console.log(`  before the drop: ${faultWords(warm)}`)
+    faults += faultsOf(warm)
+    // Not awaited: the generator dies in the middle of it, which closes every socket in one moment.
+    doomed.ask('closed', { name: 'doomed', what: 'call', ms: 60_000 }).catch(() => {})
+    await pause(1_500)
+    doomed.kill()
+    const { ms } = await ask('newcomer', { endpoint: mcplex.endpoint })
+    waits.push(ms)
+    report.measure('session', round, 'mcplex', 'newcomerMs', ms)
+    await pause(2_000)
+  }
+  report.line('session', `newcomer's initialize after ${clients} clients drop at once`, median(waits), 'ms', ['<=', 200], `worst ${Math.max(...waits).toFixed(0)} ms`)
+  report.line('session', 'foreign, wrong, lost or missing answers', faults, '', ['=', 0])
+}
+
+export default async function session(house) {
+  await createMany(house)
+  await house.closeAll()
+  await massDrop(house)
+  await house.closeAll()
+}
