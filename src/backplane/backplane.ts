@@ -71,9 +71,11 @@ export interface LimitStep {
   readonly ttlMs: number
 }
 
-/** A rate algorithm with its rule bound in. A store that cannot run `step` itself brings a twin, found by `name`. */
+/** A rate algorithm with its rule bound in. A store that cannot run `step` brings a twin, found by name and given the rule. */
 export interface Algorithm {
   readonly name: string
+  /** The rule as numbers, in the order that the twin expects. */
+  readonly rule: readonly number[]
   /** Pure: the same arguments give the same step. `state` is undefined where nothing is remembered. */
   step(state: LimitState | undefined, nowMs: number, cost: number): LimitStep
 }

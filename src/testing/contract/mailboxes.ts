@@ -1,0 +1,93 @@
+/** What `Mailboxes` promises. */
+import assert from 'node:assert/strict'
+import type { Backplane, JsonObject } from '../../backplane/backplane.ts'
+import type { Promises } from './scene.ts'
+import { until } from './until.ts'
+
+/** Receives at an instance what carries an `n`; returns when the first message has come through. */
+async function open(to: Backplane, from: Backplane, instance: string, take: (n: unknown) => void): Promise<() => void> {
+  let reached = false
+  const stop = to.mailboxes.receive(instance, (message) => {
+    if (message['hello'] === instance) reached = true
+    else take(message['n'])
+  })
+  await until('a first message', async () => (await from.mailboxes.send(instance, { hello: instance })) && reached)
+  return stop
+}
+
+export function mailboxesContract(promises: Promises): void {
+  promises('messages of one sender come once each and in order', async ({ a, b }) => {
+    const taken: unknown[] = []
+    await open(b, a, 'b', (n) => taken.push(n))
+    const sent = Array.from({ length: 50 }, (_, n) => n)
+    assert.ok((await Promise.all(sent.map((n) => a.mailboxes.send('b', { n })))).every(Boolean))
+    await until('all messages', () => taken.length >= sent.length)
+    assert.deepEqual(taken, sent)
+  })
+
+  promises('a message comes as it was sent, and only to whom it was sent', async ({ a, b }) => {
+    const atA: unknown[] = []
+    const atB: unknown[] = []
+    await open(a, b, 'a', (n) => atA.push(n))
+    await open(b, a, 'b', (n) => atB.push(n))
+    const n = { text: '\u{1f600}', list: [1, { deep: null }] }
+    await a.mailboxes.send('b', { n })
+    await until('the message', () => atB.length > 0)
+    assert.deepEqual([atA, atB], [[], [n]])
+  })
+
+  promises('a send to where nobody receives is told', async ({ a, b }) => {
+    assert.equal(await a.mailboxes.send('nobody', {}), false)
+    const taken: unknown[] = []
+    const stop = await open(b, a, 'b', (n) => taken.push(n))
+    stop()
+    stop()
+    await until('nobody there', async () => !(await a.mailboxes.send('b', { n: 1 })))
+    assert.deepEqual(taken, [])
+  })
+
+  promises('a later receiver takes over, and the stop of the earlier one does not end it', async ({ a, b }) => {
+    const earlier: unknown[] = []
+    const later: unknown[] = []
+    const stop = await open(b, a, 'b', (n) => earlier.push(n))
+    await open(b, a, 'b', (n) => later.push(n))
+    stop()
+    assert.equal(await a.mailboxes.send('b', { n: 1 }), true)
+    await until('the message', () => later.length > 0)
+    assert.deepEqual([earlier, later], [[], [1]])
+  })
+
+  promises('a receiver that throws gets the next message all the same', async ({ a, b }) => {
+    const taken: unknown[] = []
+    await open(b, a, 'b', (n) => {
+      taken.push(n)
+      throw new Error('of the receiver')
+    })
+    for (const n of [1, 2]) assert.equal(await a.mailboxes.send('b', { n }), true)
+    await until('both messages', () => taken.length === 2)
+  })
+
+  promises('what is sent while a message is taken comes after it', async ({ a, b }) => {
+    const steps: string[] = []
+    const answered: Array<Promise<boolean>> = []
+    await open(b, a, 'b', (n) => {
+      steps.push(`begin ${String(n)}`)
+      if (n === 1) answered.push(b.mailboxes.send('b', { n: 2 }))
+      steps.push(`end ${String(n)}`)
+    })
+    await a.mailboxes.send('b', { n: 1 })
+    await until('both messages', () => steps.length === 4)
+    assert.deepEqual(steps, ['begin 1', 'end 1', 'begin 2', 'end 2'])
+    assert.deepEqual(await Promise.all(answered), [true])
+  })
+
+  promises('what came out of a mailbox cannot be changed by who sent it', async ({ a, b }) => {
+    const taken: JsonObject[] = []
+    await open(b, a, 'b', (n) => taken.push({ n }))
+    const n = { kept: true }
+    await a.mailboxes.send('b', { n })
+    Reflect.set(n, 'kept', false)
+    await until('the message', () => taken.length > 0)
+    assert.deepEqual(taken, [{ n: { kept: true } }])
+  })
+}

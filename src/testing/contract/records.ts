@@ -1,0 +1,111 @@
+/** What `Records` promises. */
+import assert from 'node:assert/strict'
+import type { Promises } from './scene.ts'
+
+export function recordsContract(promises: Promises): void {
+  promises('a record that one instance creates is read by another', async ({ a, b, tickMs }) => {
+    const value = { text: 'gr\u00fc\u00df \u{1f600}', nested: { list: [1, null, true, ''] } }
+    assert.equal(await a.records.create('key', value, 10 * tickMs), true)
+    assert.deepEqual((await b.records.read('key'))?.value, value)
+    assert.equal(await b.records.read('other'), undefined)
+  })
+
+  promises('of many who create a record at once, one succeeds and its value stands', async ({ a, b, tickMs }) => {
+    const tries = Array.from({ length: 20 }, (_, n) => (n % 2 ? a : b).records.create('key', { n }, 10 * tickMs))
+    const made = await Promise.all(tries)
+    assert.equal(made.filter(Boolean).length, 1)
+    assert.deepEqual((await a.records.read('key'))?.value, { n: made.indexOf(true) })
+  })
+
+  promises('a record is replaced only by who knows its present version', async ({ a, b, tickMs }) => {
+    await a.records.create('key', { n: 1 }, 10 * tickMs)
+    const first = await a.records.read('key')
+    assert.ok(first)
+    const both = [a, b].map(({ records }, n) => records.replace('key', { by: n }, first.version, 10 * tickMs))
+    const replaced = await Promise.all(both)
+    assert.equal(replaced.filter(Boolean).length, 1)
+    const second = await b.records.read('key')
+    assert.deepEqual(second?.value, { by: replaced.indexOf(true) })
+    assert.ok(second.version > first.version)
+    assert.equal(await a.records.replace('key', { late: true }, first.version, 10 * tickMs), false)
+    assert.deepEqual(await b.records.read('key'), second)
+  })
+
+  promises('a record that was removed does not come back by a late replace', async ({ a, b, tickMs }) => {
+    await a.records.create('key', {}, 10 * tickMs)
+    const version = (await a.records.read('key'))?.version ?? 0
+    assert.equal(await b.records.remove('key'), true)
+    assert.equal(await b.records.remove('key'), false)
+    assert.equal(await a.records.replace('key', {}, version, 10 * tickMs), false)
+    assert.equal(await a.records.read('key'), undefined)
+  })
+
+  promises('a version of a former life of the key does not match the new one', async ({ a, b, tickMs }) => {
+    await a.records.create('key', {}, 10 * tickMs)
+    const version = (await a.records.read('key'))?.version ?? 0
+    await b.records.remove('key')
+    await b.records.create('key', { second: true }, 10 * tickMs)
+    assert.equal(await a.records.replace('key', { first: true }, version, 10 * tickMs), false)
+    assert.deepEqual((await a.records.read('key'))?.value, { second: true })
+  })
+
+  promises('a record is gone for every method after its time to live', async ({ a, b, tickMs, pass }) => {
+    await a.records.create('key', { n: 1 }, 2 * tickMs)
+    const version = (await a.records.read('key'))?.version ?? 0
+    await pass(1)
+    assert.ok(await b.records.read('key'))
+    await pass(1)
+    assert.equal(await b.records.replace('key', { n: 2 }, version, 2 * tickMs), false)
+    assert.equal(await b.records.remove('key'), false)
+    assert.equal(await b.records.read('key', 2 * tickMs), undefined)
+    assert.equal(await b.records.create('key', { n: 3 }, 2 * tickMs), true)
+  })
+
+  promises('a read gives a new time to live only if it asks for it, and no new version', async ({ a, b, tickMs, pass }) => {
+    await a.records.create('read', {}, 2 * tickMs)
+    await a.records.create('extended', {}, 2 * tickMs)
+    const before = await a.records.read('extended')
+    await pass(1)
+    await b.records.read('read')
+    assert.deepEqual(await b.records.read('extended', 3 * tickMs), before)
+    await pass(2)
+    assert.equal(await a.records.read('read'), undefined)
+    assert.deepEqual(await a.records.read('extended'), before)
+    await pass(1)
+    assert.equal(await a.records.read('extended'), undefined)
+  })
+
+  promises('an extension counts from now, also where that is sooner', async ({ a, tickMs, pass }) => {
+    await a.records.create('key', {}, 10 * tickMs)
+    await a.records.read('key', tickMs)
+    await pass(1)
+    assert.equal(await a.records.read('key'), undefined)
+  })
+
+  promises('a replace gives the record its own time to live', async ({ a, tickMs, pass }) => {
+    await a.records.create('key', {}, 2 * tickMs)
+    const version = (await a.records.read('key'))?.version ?? 0
+    await a.records.replace('key', {}, version, 4 * tickMs)
+    await pass(3)
+    assert.ok(await a.records.read('key'))
+    await pass(1)
+    assert.equal(await a.records.read('key'), undefined)
+  })
+
+  promises('what came out of a record cannot change it', async ({ a, b, tickMs }) => {
+    const nested: Record<string, unknown> = { kept: true }
+    await a.records.create('key', { nested }, 10 * tickMs)
+    const out = (await a.records.read('key'))?.value['nested']
+    for (const held of [nested, out]) {
+      // A store that copies lets it be changed, one that shares must not; the record stands in either.
+      if (typeof held === 'object' && held !== null) Reflect.set(held, 'kept', false)
+    }
+    assert.deepEqual((await b.records.read('key'))?.value, { nested: { kept: true } })
+  })
+
+  promises('keys are opaque: each is another, whatever it looks like', async ({ a, b, tickMs }) => {
+    const keys = ['__proto__', 'constructor', 'a', 'A', 'a ', 'a:b', '{a}:b', 'a*', '\u00e4', 'a\u0308', 'x'.repeat(500)]
+    for (const key of keys) assert.equal(await a.records.create(key, { key }, 10 * tickMs), true, key)
+    for (const key of keys) assert.deepEqual((await b.records.read(key))?.value, { key })
+  })
+}

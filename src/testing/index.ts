@@ -1,0 +1,7 @@
+/** What embedders test with: `import { ... } from 'mcplex/testing'`. */
+export { createMemoryBackplane } from '../backplane/memory.ts'
+export { manualClock } from '../base/clock.ts'
+export type { Clock, ManualClock, Timer } from '../base/clock.ts'
+export { backplaneContract } from './backplane-contract.ts'
+export type { BackplaneContract, StoreUnderTest } from './backplane-contract.ts'
+export { contractWindow } from './contract/limits.ts'
