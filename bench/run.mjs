@@ -23,7 +23,8 @@ const quick = args.includes('--quick')
 const profiling = args.includes('--profile')
 const chosen = names.filter((name) => args.includes(name))
 
-const results = fileURLToPath(new URL('results', import.meta.url))
+const here = fileURLToPath(new URL('.', import.meta.url))
+const results = `${here}results`
 const place = placement()
 const report = createReport()
 const load = generator(place)
@@ -40,7 +41,7 @@ const tracked = Object.fromEntries(
 )
 
 function commit() {
-  const git = (...words) => execFileSync('git', words, { encoding: 'utf8', cwd: results + '/..' }).trim()
+  const git = (...words) => execFileSync('git', words, { encoding: 'utf8', cwd: here, stdio: ['ignore', 'pipe', 'ignore'] }).trim()
   try {
     return git('rev-parse', '--short', 'HEAD') + (git('status', '--porcelain', '--', '../src') === '' ? '' : '-dirty')
   } catch {

@@ -87,13 +87,19 @@ export class Wire {
       )
   }
 
-  /** Sends one request and resolves to its answer `{ status, head, body }`. Not to be mixed with `send`. */
-  exchange(text) {
-    return new Promise((resolve, reject) => {
-      this.#onAnswer = (status, head, body) => resolve({ status, head, body })
-      this.#onLost = (reason) => reject(new Error(reason))
-      this.send(text)
-    })
+  /** Sends one request and resolves to its answer `{ status, head, body }`; `onAnswer` and `onLost` do not see it. */
+  async exchange(text) {
+    const [onAnswer, onLost] = [this.#onAnswer, this.#onLost]
+    try {
+      return await new Promise((resolve, reject) => {
+        this.#onAnswer = (status, head, body) => resolve({ status, head, body })
+        this.#onLost = (reason) => reject(new Error(reason))
+        this.send(text)
+      })
+    } finally {
+      this.#onAnswer = onAnswer
+      this.#onLost = onLost
+    }
   }
 
   /** Sends one request whose answer is an endless stream: resolves to the status once the head is there, drops the rest. */

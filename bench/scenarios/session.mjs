@@ -8,7 +8,7 @@ export const about = 'session creation, and a newcomer after a mass drop'
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 
 async function createMany({ servers, ask, report, quick, rounds, profile }) {
-  const count = quick ? 1_000 : 5_000
+  const count = quick ? 2_000 : 5_000
   const width = 50
   const bare = await servers.bare()
   const mcplex = await servers.mcplex('legacy', profile('session'))
@@ -16,7 +16,7 @@ async function createMany({ servers, ask, report, quick, rounds, profile }) {
   await ask('open', bareCalls)
   await ask('closed', { name: 'bare calls', what: 'call', ms: 1_000 })
   for (const { endpoint } of [bare, mcplex]) {
-    await ask('create', { endpoint, count: 500, width })
+    await ask('create', { endpoint, count: 2_000, width })
     await ask('confirm', { endpoint, width })
     await ask('end', { endpoint, width })
   }
@@ -33,7 +33,7 @@ async function createMany({ servers, ask, report, quick, rounds, profile }) {
   }
   const seen = { ratio: [], perSecond: [], createUs: [], confirmUs: [], endUs: [], bareCallUs: [], bareCreateUs: [] }
   for (let round = 1; round <= rounds; round += 1) {
-    const calls = await spent(bare, () => ask('closed', { name: 'bare calls', what: 'call', calls: count * 4 }))
+    const calls = await spent(bare, () => ask('closed', { name: 'bare calls', what: 'call', calls: count * 10 }))
     const us = { bareCallUs: (calls.cpuMs * 1000) / calls.result.ok }
     const bareCreate = await spent(bare, () => ask('create', { endpoint: bare.endpoint, count, width }))
     us.bareCreateUs = (bareCreate.cpuMs * 1000) / count
