@@ -1,4 +1,4 @@
-// Starts and ends what is measured: the bare yardstick, mcplex, and npm's mcp-proxy, each pinned to the server's core.
+// Starts and ends what is measured: the bare yardsticks, mcplex, and npm's mcp-proxy, each pinned to the server's core.
 // Promises that a started server answers, and that none outlives the run. Ends only what it started, by pid.
 
 import { spawn, spawnSync } from 'node:child_process'
@@ -86,6 +86,9 @@ export function servers(place) {
   return {
     bare: (options = {}) =>
       start('bare', prefix, [process.execPath, ...nodeOptions({ gc: options.gc }), at('../bare.mjs')], readyLine),
+
+    bareProxy: (childEra) =>
+      start('bare proxy', prefix, [process.execPath, at('../bare-proxy.mjs'), '--', ...child(childEra)], readyLine),
 
     mcplex(childEra, options = {}) {
       if (!existsSync(mcplexEntry)) throw new Error('mcplex is not built: run `npm run build` first')
