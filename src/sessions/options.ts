@@ -1,4 +1,6 @@
 /** The settings of sessions and their event streams. */
+import type { OptionTable } from '../base/option.ts'
+
 
 export interface SessionSettings {
   /** A session without a message from its client and without a call in flight ends after this time, in milliseconds. */
@@ -17,4 +19,77 @@ export interface SessionSettings {
   readonly keepAliveMs: number
   /** A reader that takes nothing for this time is cut off, in milliseconds; its stream can be resumed. */
   readonly slowReaderMs: number
+}
+
+const day = 24 * 3_600_000
+
+export const sessionOptions: OptionTable<SessionSettings> = {
+  idleTimeoutMs: {
+    kind: 'duration',
+    flag: 'idle-timeout',
+    env: 'MCP_IDLE_TIMEOUT',
+    about: 'A session without a message from its client and without a call in flight ends after this time.',
+    default: 30 * 60_000,
+    min: 1,
+    max: 24 * day,
+    why: 'People pause between two questions for minutes, seldom for half an hour; an ended session is begun anew by its client.',
+  },
+  maxSessionMs: {
+    kind: 'duration',
+    flag: 'max-session',
+    env: 'MCP_CONNECTION_TIMEOUT',
+    about: 'The longest life of a session, busy or not.',
+    default: 4 * 3_600_000,
+    min: 1,
+    max: 24 * day,
+    why: 'Half a working day: long enough for one task, short enough that nothing forgotten lives until tomorrow.',
+  },
+  handshakeTimeoutMs: {
+    kind: 'duration',
+    about: 'A session that does not complete its handshake ends after this time.',
+    default: 30_000,
+    min: 1,
+    max: day,
+    why: 'The second message of the handshake follows the first within a round trip; 30 s forgives the worst network.',
+  },
+  eventsPerStream: {
+    kind: 'count',
+    about: 'Events kept of one stream for a client that resumes. Older ones are told as `events_expired`.',
+    default: 1000,
+    min: 1,
+    max: 1_000_000,
+    why: 'More than a chatty call sends during a minute without network.',
+  },
+  bytesPerStream: {
+    kind: 'bytes',
+    about: 'Bytes kept of one stream for a client that resumes, the size of its events.',
+    default: 4 * 1024 ** 2,
+    min: 1024,
+    max: 1024 ** 3,
+    why: 'Bounds what one client can make us remember; results are rarely above 1 MiB.',
+  },
+  retentionMs: {
+    kind: 'duration',
+    about: 'How long the events of a finished stream are kept.',
+    default: 5 * 60_000,
+    min: 0,
+    max: day,
+    why: 'A laptop that was closed for a moment comes back within minutes; memory is freed after that.',
+  },
+  keepAliveMs: {
+    kind: 'duration',
+    about: 'A comment is sent on an event stream that was silent for this time.',
+    default: 15_000,
+    min: 100,
+    max: 3_600_000,
+    why: 'Proxies and load balancers commonly cut connections that are silent for 30 to 60 s.',
+  },
+  slowReaderMs: {
+    kind: 'duration',
+    about: 'A reader that takes nothing for this time is cut off. Its stream can be resumed.',
+    default: 30_000,
+    min: 100,
+    max: 3_600_000,
+    why: 'A live connection takes something within seconds; what holds longer only holds memory.',
+  },
 }

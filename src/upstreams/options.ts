@@ -1,4 +1,6 @@
 /** The settings of an upstream: what to start, who shares it, and how long things may take. */
+import type { OptionTable } from '../base/option.ts'
+
 
 /** Who shares upstream processes: a session, a principal, a tenant, everybody, or nobody even for two calls at once. */
 export type Mode = 'session' | 'principal' | 'tenant' | 'shared' | 'call'
@@ -30,4 +32,133 @@ export interface UpstreamSettings {
   readonly evictIdleMs: number
   /** Longest line taken from a child, in bytes: the limit of a result. */
   readonly maxLineBytes: number
+}
+
+/** What config may know of this room besides its settings: how the environment of a child is put together. */
+export { childEnvironment } from './stdio/environment.ts'
+
+const mebibyte = 1024 ** 2
+
+/** What one process may be expected to need: MCP servers on the official SDK take 47 to 49 MiB of their own at rest. */
+const processBytes = 64 * mebibyte
+
+/**
+ * How many processes a machine can hold: three quarters of its memory at 64 MiB each, at least 4 and at most 256.
+ * @param memoryBytes what this process may use, the limit of its container included
+ */
+export function autoPool(memoryBytes: number): number {
+  return Math.min(256, Math.max(4, Math.floor((0.75 * memoryBytes) / processBytes)))
+}
+
+export const upstreamOptions: OptionTable<UpstreamSettings> = {
+  command: {
+    kind: 'given',
+    about: 'The program to start, found through PATH and run without a shell: what follows `--`.',
+    default: { derived: 'none: it must be said' },
+    why: 'Only you know which server to serve.',
+  },
+  args: {
+    kind: 'given',
+    about: 'Its arguments, handed over as they are.',
+    default: { derived: 'none' },
+    why: 'They follow the program.',
+  },
+  env: {
+    kind: 'given',
+    flag: 'env',
+    about: 'A variable for the server: NAME=VALUE, or NAME to hand over our own (use that for secrets). Repeatable.',
+    default: { derived: 'PATH, HOME, USER, LOGNAME, LANG, LC_*, TZ and TMPDIR of ours' },
+    why: 'Our environment may hold secrets that are none of the business of a server.',
+  },
+  cwd: {
+    kind: 'text',
+    flag: 'cwd',
+    about: 'The directory in which the server runs.',
+    default: { derived: 'the current one' },
+    shape: { accepted: 'the path of a directory', test: (text) => text !== '' && !text.includes('\0') },
+    why: 'Relative paths in the arguments of the server then mean what they mean to you.',
+  },
+  mode: {
+    kind: 'choice',
+    flag: 'mode',
+    about: 'Who shares a process: one session, one principal, one tenant, everybody (shared), or nobody even for two calls at once (call).',
+    choices: ['session', 'principal', 'tenant', 'shared', 'call'],
+    default: { derived: 'session for servers of the session-based revisions, shared for stateless servers' },
+    why: 'Servers of the session-based revisions may keep state of their one client; stateless servers have declared that they do not.',
+  },
+  pool: {
+    kind: 'count',
+    flag: 'pool',
+    env: 'MCP_CONNECTION_POOL_SIZE',
+    word: 'auto',
+    about: 'Processes at most. When all are busy, calls wait in line.',
+    default: { derived: 'auto: three quarters of the memory at 64 MiB a process, at least 4 and at most 256' },
+    min: 1,
+    max: 10_000,
+    why: 'A server on the official SDK takes 47 to 49 MiB of its own at rest; 64 MiB leaves room for work, and a quarter of the memory is left to everything else. Heavier servers (a browser) need a number.',
+  },
+  callsPerProcess: {
+    kind: 'count',
+    about: 'Calls in flight on one shared process before another is started or calls wait.',
+    default: 1024,
+    min: 1,
+    max: 1_000_000,
+    why: 'Many calls on one pipe cost five to fifteen times less than one call each on many pipes, so a process is filled first.',
+  },
+  spares: {
+    kind: 'count',
+    about: 'Processes started ahead, so that a first call does not wait for a cold start.',
+    default: 2,
+    min: 0,
+    max: 1000,
+    why: 'A start takes about 0.2 s of one core; two spares hide it for clients that come one after the other.',
+  },
+  startTimeoutMs: {
+    kind: 'duration',
+    about: 'Longest time from the start of a process to the answer of its handshake.',
+    default: 60_000,
+    min: 1,
+    max: 3_600_000,
+    why: '`npx` may have to download the server first; without a download a start takes well below a second.',
+  },
+  callIdleMs: {
+    kind: 'duration',
+    about: 'A call without an answer or progress for this time is ended with `upstream_timeout`.',
+    default: 60_000,
+    min: 1,
+    max: 24 * 3_600_000,
+    why: 'The default of the official clients; servers that work longer report progress.',
+  },
+  callTotalMs: {
+    kind: 'duration',
+    about: 'A call without an answer for this time is ended with `upstream_timeout`, progress or not.',
+    default: 10 * 60_000,
+    min: 1,
+    max: 24 * 3_600_000,
+    why: 'Bounds what a server that reports progress for ever can hold.',
+  },
+  processIdleMs: {
+    kind: 'duration',
+    about: 'A process without calls for this time is ended.',
+    default: { derived: 'the idle timeout of sessions' },
+    min: 1,
+    max: 24 * 24 * 3_600_000,
+    why: 'The state that a server keeps for a session then lives as long as an idle session does.',
+  },
+  evictIdleMs: {
+    kind: 'duration',
+    about: 'When the pool is full, a process of somebody else may be ended for a waiting call once it was idle for this long.',
+    default: 60_000,
+    min: 0,
+    max: 24 * 3_600_000,
+    why: 'Who called within the last minute will likely call again and needs the state; who did not gives way.',
+  },
+  maxLineBytes: {
+    kind: 'bytes',
+    about: 'Longest line taken from a server: the limit of a result. Beyond it the call ends with `result_too_large`.',
+    default: 16 * mebibyte,
+    min: 1024,
+    max: 512 * mebibyte,
+    why: 'Far above what a model can read, and far below what can hurt this process.',
+  },
 }

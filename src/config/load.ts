@@ -1,0 +1,111 @@
+/**
+ * The configuration of the command: flags over environment over defaults. Reports every problem at once, each with
+ * the flag or variable that caused it. Of two environment names of one option, `MCPLEX_...` wins.
+ */
+import { childEnvironment } from '../upstreams/options.ts'
+import { readOption } from './accept.ts'
+import { assemble, type Said, unknownKey } from './assemble.ts'
+import type { LogSettings } from './log-options.ts'
+import type { Machine } from './machine.ts'
+import type { Problem } from './problem.ts'
+import { type Placed, schema } from './schema.ts'
+import type { Settings } from './settings.ts'
+
+/** What was typed: the values of each flag by its name without dashes, and the command with its arguments. */
+export interface Typed {
+  readonly flags: ReadonlyMap<string, readonly string[]>
+  readonly command: readonly string[]
+}
+
+export interface Loaded {
+  readonly settings: Settings
+  readonly log: LogSettings
+  /** Where the value of `room.key` was said, as `--port 80` or `PORT=80`; undefined for a default. */
+  quote(path: string): string | undefined
+}
+
+/** @throws ConfigError with all problems */
+export function load(typed: Typed, machine: Machine): Loaded {
+  const said = new Map<string, Said>()
+  const problems: Problem[] = []
+  for (const row of schema) {
+    const source = find(row, typed, machine)
+    if (!source) continue
+    const reading = readOption(row.option, source.texts)
+    if (!('fault' in reading)) said.set(`${row.room}.${row.key}`, { value: reading.value, ...source })
+    else
+      problems.push({
+        code: reading.code,
+        where: source.where,
+        message: `${source.quote} ${reading.fault}`,
+        notes: [['accepted', reading.accepted]],
+      })
+  }
+  const [command, ...args] = typed.command
+  if (command !== undefined) said.set('upstream.command', { value: command, where: 'command', quote: command })
+  said.set('upstream.args', { value: args, where: 'command', quote: args.join(' ') })
+  const named = variables(typed.flags.get('env') ?? [], machine, problems)
+  said.set('upstream.env', { value: childEnvironment(machine.env, named), where: '--env', quote: '--env' })
+  problems.push(...strangers(machine))
+
+  const { log, ...settings } = assemble(said, problems, machine)
+  return { settings: Object.freeze(settings), log, quote: (path) => said.get(path)?.quote }
+}
+
+interface Source {
+  readonly where: string
+  readonly quote: string
+  readonly texts: readonly string[]
+}
+
+function find({ option, ownEnv }: Placed, typed: Typed, machine: Machine): Source | undefined {
+  if (option.kind === 'given') return undefined
+  const flagged = option.flag === undefined ? undefined : typed.flags.get(option.flag)
+  if (option.flag !== undefined && flagged !== undefined)
+    return {
+      where: `--${option.flag}`,
+      quote: `--${option.flag} ${option.kind === 'list' ? flagged.join(`, --${option.flag} `) : (flagged.at(-1) ?? '')}`,
+      texts: flagged,
+    }
+  for (const name of [ownEnv, option.env]) {
+    const text = name === undefined ? undefined : machine.env[name]
+    // A variable set to nothing is how shells and compose files say "not set".
+    if (name === undefined || text === undefined || text === '') continue
+    const texts = option.kind === 'list' ? text.split(',').map((item) => item.trim()) : [text]
+    return { where: name, quote: `${name}=${text}`, texts }
+  }
+  return undefined
+}
+
+/** The variables of `--env NAME=VALUE` and `--env NAME`. Values are secrets: no problem quotes one. */
+function variables(texts: readonly string[], machine: Machine, problems: Problem[]): Record<string, string> {
+  const named: Record<string, string> = {}
+  for (const text of texts) {
+    const [name = '', ...rest] = text.split('=')
+    const value = rest.length > 0 ? rest.join('=') : machine.env[name]
+    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
+      problems.push({
+        code: 'MCPX_CONFIG_VARIABLE',
+        where: '--env',
+        message: `--env ${name} does not begin with the name of a variable`,
+        notes: [['accepted', 'NAME=VALUE, or NAME to hand over our own: letters, digits and _, not a digit first']],
+      })
+    else if (value === undefined)
+      problems.push({
+        code: 'MCPX_CONFIG_VARIABLE',
+        where: '--env',
+        message: `--env ${name} hands over a variable that is not set here`,
+        notes: [['try', `${name}=... mcplex serve --env ${name} ...`]],
+      })
+    else named[name] = value
+  }
+  return named
+}
+
+/** Variables that look like ours and are not: `MCPLEX_<ROOM>__<KEY>` misspelt. */
+function strangers(machine: Machine): Problem[] {
+  const known = schema.flatMap((row) => row.ownEnv ?? [])
+  return Object.keys(machine.env)
+    .filter((name) => /^MCPLEX_[A-Z]+__/.test(name) && !known.includes(name))
+    .map((name) => unknownKey(name, known))
+}

@@ -1,0 +1,51 @@
+/**
+ * The whole configuration as one list of rows, composed of the rooms' tables: the single source of flags, environment
+ * names, checks, defaults and documentation.
+ */
+import type { Option, OptionTable } from '../base/option.ts'
+import { gateOptions } from '../gates/options.ts'
+import { httpOptions } from '../http/options.ts'
+import { sessionOptions } from '../sessions/options.ts'
+import { upstreamOptions } from '../upstreams/options.ts'
+import { type LogSettings, logOptions } from './log-options.ts'
+import type { Settings } from './settings.ts'
+
+/** An option with its place: `room.key` in the settings of a program. */
+export interface Placed {
+  readonly room: string
+  readonly key: string
+  readonly option: Option
+  /** Its own environment name; undefined if one variable cannot hold it. */
+  readonly ownEnv: string | undefined
+}
+
+/** All that can be configured: the settings of a gateway, and the log of the command. */
+export interface Everything extends Settings {
+  readonly log: LogSettings
+}
+
+export const tables: { readonly [Room in keyof Everything]: OptionTable<Everything[Room]> } = {
+  http: httpOptions,
+  upstream: upstreamOptions,
+  gates: gateOptions,
+  sessions: sessionOptions,
+  log: logOptions,
+}
+
+export const schema: readonly Placed[] = Object.entries(tables).flatMap(([room, table]) =>
+  Object.entries<Option>(table).map(([key, option]) => ({
+    room,
+    key,
+    option,
+    ownEnv: option.kind === 'given' ? undefined : ownEnvName(room, key),
+  })),
+)
+
+/** `sessions`, `idleTimeoutMs` -> `MCPLEX_SESSIONS__IDLE_TIMEOUT`: the unit is written with the value. */
+function ownEnvName(room: string, key: string): string {
+  const words = key
+    .replace(/(Ms|Bytes)$/, '')
+    .replaceAll(/([a-z])([A-Z])/g, '$1_$2')
+    .toUpperCase()
+  return `MCPLEX_${room.toUpperCase()}__${words}`
+}
