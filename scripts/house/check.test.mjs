@@ -1,0 +1,143 @@
+import { describe, expect, test } from 'vitest'
+import * as house from './rules.mjs'
+import { offences, staleLongFiles, within } from './check.mjs'
+
+/** The rules that `text` breaks as the file `path`. */
+const broken = (path, text, rules) => offences(path, text, rules).map(({ line, rule }) => `${line} ${rule}`)
+const allowed = []
+
+describe('imports', () => {
+  test.each([
+    ['base/x.ts', '../protocol/call.ts'],
+    ['gates/x.ts', '../sessions/session.ts'],
+    ['gates/x.ts', '../backplane/memory.ts'],
+    ['upstreams/stdio/x.ts', '../../catalog/catalog.ts'],
+    ['catalog/x.ts', '../upstreams/pool.ts'],
+    ['http/x.ts', '../sessions/session.ts'],
+    ['http/x.ts', '../admin/health.ts'],
+    ['gateway/x.ts', '../config/load.ts'],
+    ['config/x.ts', '../gates/admission.ts'],
+    ['testing/x.ts', '../backplane/memory.ts'],
+    ['base/x.ts', '../index.ts'],
+    ['attic/x.ts', '../base/clock.ts'],
+  ])('%s may not import %s', (path, target) => {
+    expect(broken(path, `\nimport { a } from '${target}'`)).toEqual(['2 import'])
+  })
+
+  test.each([
+    ['gates/x.ts', '../base/clock.ts'],
+    ['gates/x.ts', '../backplane/backplane.ts'],
+    ['upstreams/stdio/x.ts', '../pool.ts'],
+    ['catalog/x.ts', '../upstreams/upstream.ts'],
+    ['config/x.ts', '../gates/options.ts'],
+    ['backplane/memory/x.ts', '../../base/clock.ts'],
+    ['gates/x.test.ts', '../backplane/memory.ts'],
+    ['index.ts', './gateway/gateway.ts'],
+    ['cli/x.ts', '../gateway/gateway.ts'],
+  ])('%s may import %s', (path, target) => {
+    expect(broken(path, `import { a } from '${target}'`)).toEqual(allowed)
+  })
+
+  test('the gateway may import types of config, but no values', () => {
+    expect(broken('gateway/x.ts', `import type { A } from '../config/settings.ts'`)).toEqual(allowed)
+    expect(broken('gateway/x.ts', `import { type A } from '../config/settings.ts'`)).toEqual(allowed)
+    expect(broken('gateway/x.ts', `import { type A, b } from '../config/settings.ts'`)).toEqual(['1 import'])
+  })
+
+  test('every way to import is seen', () => {
+    const target = `'../sessions/session.ts'`
+    expect(broken('gates/x.ts', `export { a } from ${target}`)).toEqual(['1 import'])
+    expect(broken('gates/x.ts', `import ${target}`)).toEqual(['1 import'])
+    expect(broken('gates/x.ts', `const a = await import(${target})`)).toEqual(['1 import'])
+    expect(broken('gates/x.ts', `type A = import(${target}).A`)).toEqual(['1 import'])
+    expect(broken('gates/x.ts', `export * from './y.ts'`)).toEqual(['1 export *'])
+  })
+
+  test('packages and builtins are imported where they have their home', () => {
+    expect(broken('cli/x.ts', `import { Command } from 'commander'`)).toEqual(allowed)
+    expect(broken('http/x.ts', `import { Command } from 'commander'`)).toEqual(['1 import'])
+    expect(broken('http/x.ts', `import { Client } from '@scope/unlisted/sub'`)).toEqual(['1 import'])
+    expect(broken('http/node.ts', `import { createServer } from 'node:http'`)).toEqual(allowed)
+    expect(broken('gateway/x.ts', `import type { Server } from 'node:http'`)).toEqual(['1 import'])
+    expect(broken('upstreams/stdio/child.ts', `import { spawn } from 'node:child_process'`)).toEqual(allowed)
+    expect(broken('upstreams/pool.ts', `import { spawn } from 'node:child_process'`)).toEqual(['1 import'])
+    expect(broken('protocol/x.ts', `import { readFileSync } from 'node:fs'`)).toEqual(['1 import'])
+    expect(broken('protocol/x.ts', `import { Buffer } from 'node:buffer'`)).toEqual(allowed)
+  })
+})
+
+describe('globals', () => {
+  test.each([
+    ['process.env', 'const a = process.env'],
+    ['process.env', `const a = process['env']`],
+    ['process.env', 'const { env } = process'],
+    ['console', 'console.error(1)'],
+    ['Date.now', 'const a = Date.now()'],
+    ['new Date()', 'const a = new Date()'],
+    ['setTimeout', 'setTimeout(() => {}, 1)'],
+    ['setInterval', 'setInterval(() => {}, 1)'],
+    ['AbortSignal.timeout', 'const a = AbortSignal.timeout(1)'],
+  ])('%s has one home', (rule, text) => {
+    expect(broken('gates/x.ts', text)).toEqual([`1 ${rule}`])
+    expect(broken(`${house.globals[rule].in[0].replace(/\.ts$/, '')}.ts`, text)).toEqual(allowed)
+  })
+
+  test('what only looks like one is let through', () => {
+    expect(broken('gates/x.ts', `// console.log(Date.now())\nsocket.setTimeout(1); new Date(5); a.console()`)).toEqual(allowed)
+    expect(broken('gates/x.ts', `const a = 'process.env'; constructor()`)).toEqual(allowed)
+  })
+
+  test('tests may read the clock, but not talk', () => {
+    expect(broken('gates/x.test.ts', 'setTimeout(() => {}, 1)')).toEqual(allowed)
+    expect(broken('gates/x.test.ts', 'console.log(1)')).toEqual(['1 console'])
+  })
+})
+
+describe('era words', () => {
+  test.each(['const isLegacy = 1', `f('modern')`, 'f(`2026-07-28`)', 'a.modernOnly', `import a from './legacy.ts'`])(
+    '%s is refused outside of the eras',
+    (text) => {
+      expect(broken('gates/x.ts', text)).toContain('1 era word')
+      expect(broken('protocol/x.ts', text)).toEqual(allowed)
+    },
+  )
+
+  test('prose and comments may name an era', () => {
+    expect(broken('gates/x.ts', `// legacy\nconst text = 'modern servers, 2026-07-28'`)).toEqual(allowed)
+  })
+})
+
+describe('files', () => {
+  test('state at module level is refused, a filled table is not', () => {
+    expect(broken('gates/x.ts', 'let a = 1')).toEqual(['1 state of a module'])
+    expect(broken('gates/x.ts', 'export const a = new Map()')).toEqual(['1 state of a module'])
+    expect(broken('gates/x.ts', 'export const a = new Map([[1, 2]])\nfunction f() { let b }')).toEqual(allowed)
+    expect(broken('gates/x.test.ts', 'let a = 1')).toEqual(allowed)
+  })
+
+  test('a long file needs a reason, a very long one must be split', () => {
+    const listed = { ...house, longFiles: { 'gates/x.ts': 'a reason' } }
+    expect(broken('gates/x.ts', 'f()\n'.repeat(300))).toEqual(allowed)
+    expect(broken('gates/x.ts', 'f()\n'.repeat(301))).toEqual(['1 long file'])
+    expect(broken('gates/x.ts', 'f()\n'.repeat(400), listed)).toEqual(allowed)
+    expect(broken('gates/x.ts', 'f()\n'.repeat(401), listed)).toEqual(['1 long file'])
+  })
+
+  test('a reason that is not needed any more is an error', () => {
+    const listed = { ...house, longFiles: { 'gates/x.ts': 'a reason' } }
+    expect(staleLongFiles(new Map([['gates/x.ts', 'f()\n'.repeat(301)]]), listed)).toEqual([])
+    expect(staleLongFiles(new Map([['gates/x.ts', 'f()\n']]), listed)).toHaveLength(1)
+    expect(staleLongFiles(new Map(), listed)).toHaveLength(1)
+  })
+
+  test('a file that does not parse is an offence', () => {
+    expect(broken('gates/x.ts', 'const = 1')).toEqual(['1 syntax'])
+  })
+})
+
+test('a place is a room, a folder, a file or one name in every room', () => {
+  expect(within('gates/options.ts', ['*/options.ts'])).toBe(true)
+  expect(within('gates/sub/options.ts', ['*/options.ts'])).toBe(false)
+  expect(within('gatesx/a.ts', ['gates'])).toBe(false)
+  expect(within('index.ts', ['index'])).toBe(true)
+})

@@ -1,0 +1,24 @@
+/**
+ * Prints the documents whose content is code: `node scripts/print-docs.mjs` writes them, with `--check` it only says
+ * whether they are fresh (exit code 1 if not). Needs the build, as it reads the tables from `dist`.
+ */
+import { readFile, writeFile } from 'node:fs/promises'
+import { format, resolveConfig } from 'prettier'
+import { errorDocument } from '../dist/cli/error-document.js'
+import { configurationDocument } from '../dist/config/document.js'
+
+const documents = [
+  ['docs/configuration.md', configurationDocument()],
+  ['docs/errors.md', errorDocument()],
+]
+
+const check = process.argv.includes('--check')
+for (const [path, text] of documents) {
+  const url = new URL(`../${path}`, import.meta.url)
+  const fresh = await format(text, { ...(await resolveConfig(url)), parser: 'markdown' })
+  if (!check) await writeFile(url, fresh)
+  else if ((await readFile(url, 'utf8').catch(() => '')) !== fresh) {
+    console.error(`${path} is stale: run npm run build && npm run docs`)
+    process.exitCode = 1
+  }
+}
