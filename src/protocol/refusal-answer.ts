@@ -1,0 +1,60 @@
+/**
+ * Refusals as they are written on the wire: a JSON-RPC error, in a response of its own or as the answer of a request.
+ * What an error may say to a client is decided here: the row's message, its reason and what the refusal carries on
+ * purpose. Anything else that was thrown is a bug; it is logged under an opaque id, and the client gets only the id.
+ */
+import { shortId } from '../base/ids.ts'
+import type { Log } from '../base/log.ts'
+import { asRefusal, Refusal } from '../base/refusal.ts'
+import type { Outbound } from './inbound.ts'
+import type { JsonObject } from './json-text.ts'
+import { errorAnswer, responseText, type Answer, type RpcId } from './jsonrpc.ts'
+
+/** What the endpoint serves in one era or another; an era that serves less says so in the refusal's headers. */
+const endpointAllows = 'GET, POST, DELETE'
+
+/** The refusal as the answer of a request that was understood. */
+export function refusalAnswer(refusal: Refusal): Answer {
+  // Details are data of ours that was made to be sent; they hold nothing that JSON cannot say.
+  const data = { reason: refusal.code, ...refusal.details.data } as JsonObject
+  return errorAnswer(refusal.row.rpc, refusal.message, data)
+}
+
+/**
+ * The refusal as a whole HTTP answer, with the status of its row.
+ * @param id of the request that is refused, as the client wrote it; without one the error names none
+ */
+export function refusalOutbound(refusal: Refusal, id?: RpcId): Outbound {
+  return {
+    status: refusal.row.status,
+    headers: refusalHeaders(refusal),
+    body: responseText(id, refusalAnswer(refusal)),
+  }
+}
+
+/**
+ * The headers of an answer with the refusal's status. `Retry-After` is in whole seconds and at least 1, because 0
+ * asks for a storm. [RFC 9110, 10.2.3 and 15.5.6]
+ */
+function refusalHeaders(refusal: Refusal): Readonly<Record<string, string>> {
+  const headers: Record<string, string> = { 'Content-Type': 'application/json' }
+  const { status } = refusal.row
+  const retryAfterMs = refusal.retryAfterMs
+  if (retryAfterMs !== undefined && (status === 429 || status === 503)) {
+    headers['Retry-After'] = String(Math.max(1, Math.ceil(retryAfterMs / 1000)))
+  }
+  if (status === 405) headers['Allow'] = endpointAllows
+  return { ...headers, ...refusal.details.headers }
+}
+
+/** The refusal that stands for a bug: logged with what is behind it, answered with an opaque id. */
+export function internalFault(error: unknown, log: Log): Refusal {
+  const id = shortId()
+  log.error({ id, err: error }, 'internal fault')
+  return new Refusal('internal', { data: { id }, cause: error })
+}
+
+/** The refusal to answer with, whatever was thrown. */
+export function answerable(error: unknown, log: Log): Refusal {
+  return asRefusal(error) ?? internalFault(error, log)
+}
