@@ -74,7 +74,9 @@ export class Ladder {
   }
 
   #giveUp(): void {
-    const hint = this.#leaderExited ? 'zombies stay when nobody collects them: run under an init' : 'the kernel holds it'
+    const hint = this.#leaderExited
+      ? 'zombies stay when nobody collects them: run under an init'
+      : 'the kernel holds it'
     this.#log.warn({ upstream_pid: this.#pgid, hint }, 'a process group did not end')
     this.#gone()
   }

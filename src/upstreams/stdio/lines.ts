@@ -82,7 +82,7 @@ export class LineReader {
 
   /** The way for a run that is longer than a line may be: each line is measured before it is decoded. */
   #measureAndCut(chunk: Buffer, from: number, last: number): void {
-    for (let start = from; start <= last; ) {
+    for (let start = from; start <= last;) {
       const end = chunk.indexOf(newline, start)
       if (end - start > this.#maxLineBytes) this.#sink.dropped(end - start)
       else this.#cut(chunk.toString('utf8', start, end))

@@ -81,7 +81,7 @@ export function createReaper(settings: ReaperSettings): Reaper {
       if (shell !== started) return
       shell = undefined
       if (closed) return
-      log.warn({ err: error, watched: watched.size }, 'the reaper of child processes ended')
+      log.warn({ ...(error && { err: error }), watched: watched.size }, 'the reaper of child processes ended')
       if (watched.size === 0) return
       if (clock.now() - startedAt >= restartAfterMs) start()
       else restartLater()

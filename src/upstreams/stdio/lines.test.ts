@@ -1,0 +1,80 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { LineReader } from './lines.ts'
+
+function read(chunks: readonly Buffer[], maxLineBytes = 1 << 20): { lines: string[]; dropped: number[] } {
+  const lines: string[] = []
+  const dropped: number[] = []
+  const reader = new LineReader(maxLineBytes, {
+    line: (text) => void lines.push(text),
+    dropped: (bytes) => void dropped.push(bytes),
+  })
+  for (const chunk of chunks) {
+    reader.push(chunk)
+    // A pipe may reuse its memory.
+    chunk.fill(0x21)
+  }
+  reader.end()
+  return { lines, dropped }
+}
+
+function cut(bytes: Buffer, sizes: readonly number[]): Buffer[] {
+  const chunks: Buffer[] = []
+  for (let at = 0, turn = 0; at < bytes.length; turn += 1) {
+    const size = sizes[turn % sizes.length] ?? 1
+    chunks.push(Buffer.from(bytes.subarray(at, at + size)))
+    at += size
+  }
+  return chunks
+}
+
+const text = fc.string({ unit: 'grapheme', maxLength: 40 }).map((value) => value.replaceAll(/[\r\n]/g, '·'))
+const sizes = fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 1, maxLength: 10 })
+const ending = fc.constantFrom('\n', '\r\n')
+
+describe('lines of a pipe', () => {
+  test('any lines cut into any chunks come out the same, blank ones left out', () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(text, ending)), sizes, (lines, sizes) => {
+        const bytes = Buffer.from(lines.map(([line, end]) => line + end).join(''))
+        const wanted = lines.map(([line]) => line).filter((line) => line.length > 0)
+        expect(read(cut(bytes, sizes))).toEqual({ lines: wanted, dropped: [] })
+      }),
+    )
+  })
+
+  test('what is dropped for its length does not depend on the chunks', () => {
+    fc.assert(
+      fc.property(fc.array(text), text, fc.integer({ min: 1, max: 60 }), sizes, (lines, rest, maxLineBytes, sizes) => {
+        const bytes = Buffer.from(lines.map((line) => line + '\n').join('') + rest)
+        const fits = (line: string): boolean => Buffer.byteLength(line) <= maxLineBytes
+        const lengths = lines.filter((line) => !fits(line)).map((line) => Buffer.byteLength(line))
+        expect(read(cut(bytes, sizes), maxLineBytes)).toEqual({
+          lines: lines.filter((line) => line.length > 0 && fits(line)),
+          dropped: rest.length > 0 ? [...lengths, Buffer.byteLength(rest)] : lengths,
+        })
+      }),
+    )
+  })
+
+  test('a line of exactly the limit passes, and one more byte is too many', () => {
+    expect(read([Buffer.from('1234\n12345\n1234\n')], 4)).toEqual({ lines: ['1234', '1234'], dropped: [5] })
+  })
+
+  test('a line that is too long costs no memory', () => {
+    const reader = new LineReader(1024, { line: () => {}, dropped: () => {} })
+    const chunk = Buffer.alloc(64 * 1024, 'x')
+    reader.push(chunk)
+    const before = process.memoryUsage().arrayBuffers
+    for (let turn = 0; turn < 256; turn += 1) reader.push(chunk)
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(1024 * 1024)
+  })
+
+  test('a carriage return within a line, or alone on one, is no end of a line', () => {
+    expect(read([Buffer.from('a\rb\n\r\nc\r\n')])).toEqual({ lines: ['a\rb', 'c'], dropped: [] })
+  })
+
+  test('bytes that are no UTF-8 harm only their own line', () => {
+    expect(read([Buffer.from([0xff, 0x0a, 0x61, 0x0a])]).lines).toEqual(['\ufffd', 'a'])
+  })
+})
