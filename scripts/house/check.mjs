@@ -28,7 +28,12 @@ export function offences(path, text, rules = house) {
 export function staleLongFiles(texts, rules = house) {
   return Object.keys(rules.longFiles)
     .filter((path) => lines(texts.get(path) ?? '') <= rules.lineLimit)
-    .map((path) => ({ path, line: 1, rule: 'long file', message: 'is short again: take it off the list of long files.' }))
+    .map((path) => ({
+      path,
+      line: 1,
+      rule: 'long file',
+      message: 'is short again: take it off the list of long files.',
+    }))
 }
 
 function* imports(file, program) {
@@ -78,7 +83,8 @@ function* state({ isTest, rules }, program) {
     const declaration = statement.declaration ?? statement
     if (declaration.type !== 'VariableDeclaration' || declaration.declare) continue
     for (const { start, init } of declaration.declarations) {
-      const empty = init?.type === 'NewExpression' && /^(Weak)?(Map|Set)$/.test(init.callee.name) && !init.arguments.length
+      const empty =
+        init?.type === 'NewExpression' && /^(Weak)?(Map|Set)$/.test(init.callee.name) && !init.arguments.length
       if (declaration.kind !== 'const' || empty)
         yield { at: start, rule: 'state of a module', message: rules.moduleState.instead }
     }

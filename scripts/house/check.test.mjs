@@ -83,7 +83,9 @@ describe('globals', () => {
   })
 
   test('what only looks like one is let through', () => {
-    expect(broken('gates/x.ts', `// console.log(Date.now())\nsocket.setTimeout(1); new Date(5); a.console()`)).toEqual(allowed)
+    expect(broken('gates/x.ts', `// console.log(Date.now())\nsocket.setTimeout(1); new Date(5); a.console()`)).toEqual(
+      allowed,
+    )
     expect(broken('gates/x.ts', `const a = 'process.env'; constructor()`)).toEqual(allowed)
   })
 

@@ -32,7 +32,7 @@ export const rooms = {
   catalog: { may: [...ports, 'upstreams/upstream.ts'], instead: siblings },
   config: {
     may: ['base', '*/options.ts'],
-    instead: 'config composes the rooms\' options.ts and knows nothing else of them: move the option there.',
+    instead: "config composes the rooms' options.ts and knows nothing else of them: move the option there.",
   },
   gateway: {
     may: ['base', 'protocol', 'backplane', 'identity', 'gates', 'sessions', 'upstreams', 'catalog'],
@@ -86,7 +86,11 @@ export const globals = {
     tests: true,
     instead: 'config/load.ts reads the environment once; take the value as a setting.',
   },
-  console: { in: ['cli'], tests: false, instead: 'Take a Log (base/log.ts) as an argument; only cli/ talks to people.' },
+  console: {
+    in: ['cli'],
+    tests: false,
+    instead: 'Take a Log (base/log.ts) as an argument; only cli/ talks to people.',
+  },
   'Date.now': { in: ['base/clock.ts'], tests: true, instead: 'Take a Clock (base/clock.ts) and call now().' },
   'new Date()': { in: ['base/clock.ts'], tests: true, instead: 'Take a Clock and write new Date(clock.now()).' },
   setTimeout: { in: ['base/clock.ts'], tests: true, instead: 'Take a Clock and call after().' },

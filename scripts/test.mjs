@@ -1,0 +1,73 @@
+/**
+ * `npm test`: everything. Builds if the build is stale, runs vitest (units and journeys) and the conformance suites,
+ * and ends with the plain line `N passed, N failed`. `npm test -- <path>` hands its arguments to vitest and runs
+ * nothing else.
+ */
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+
+const root = join(import.meta.dirname, '..')
+const forVitest = process.argv.slice(2)
+
+if ((await run('build', ['scripts/build.mjs', '--if-stale'])).code !== 0) {
+  console.log('0 passed, 1 failed')
+  process.exit(1)
+}
+const parts = [await vitest(forVitest)]
+if (forVitest.length === 0) parts.push(await conformance())
+
+const passed = parts.reduce((sum, part) => sum + part.passed, 0)
+const failed = parts.reduce((sum, part) => sum + part.failed, 0)
+console.log(`\n${passed} passed, ${failed} failed`)
+process.exitCode = failed === 0 ? 0 : 1
+
+/** Runs vitest and counts its tests. Whatever else makes it fail (a file that does not load) counts as one. */
+async function vitest(args) {
+  const folder = mkdtempSync(join(tmpdir(), 'mcplex-test-'))
+  try {
+    const report = join(folder, 'vitest.json')
+    const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
+    const { code } = await run('vitest', ['node_modules/vitest/vitest.mjs', 'run', ...reporters, ...args])
+    const counted = tests(report)
+    return code !== 0 && counted.failed === 0 ? { ...counted, failed: 1 } : counted
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+function tests(report) {
+  try {
+    const { numPassedTests, numFailedTests } = JSON.parse(readFileSync(report, 'utf8'))
+    return { passed: numPassedTests, failed: numFailedTests }
+  } catch {
+    return { passed: 0, failed: 1 }
+  }
+}
+
+/** Runs the conformance suites; their own last line `N passed, N failed` is the count. */
+async function conformance() {
+  const { code, total } = await run('conformance', ['conformance/run.mjs'])
+  const counted = total ?? { passed: 0, failed: 0 }
+  return code !== 0 && counted.failed === 0 ? { ...counted, failed: 1 } : counted
+}
+
+/** Runs a program of node and passes on what it prints, but for its total, which is told apart from ours. */
+function run(name, args) {
+  const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
+  let total
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    const match = /^(\d+) passed, (\d+) failed$/.exec(line)
+    if (match) total = { passed: Number(match[1]), failed: Number(match[2]) }
+    console.log(match ? `${name}: ${line}` : line)
+  })
+  return new Promise((resolve) => {
+    child.on('error', (error) => {
+      console.error(`${name}: ${error.message}`)
+      resolve({ code: 1, total })
+    })
+    child.on('close', (code) => resolve({ code: code ?? 1, total }))
+  })
+}
