@@ -1,0 +1,36 @@
+// Which suite runs against which fixture behind mcplex: one row, one lane.
+//
+// 0.1.16 is the stable suite; 0.2 knows both eras, the requirements frozen per revision, and checks every message
+// against the schema of the specification. A client era is served by a server of its own era.
+
+/**
+ * @typedef {object} Lane
+ * @property {string} name        also the name of its file in `expected-failures/`
+ * @property {'@modelcontextprotocol/conformance' | 'conformance-next'} suite
+ * @property {string[]} selects   which scenarios of the suite
+ * @property {string} fixture     in `../test/fixtures`
+ */
+
+const stable = '@modelcontextprotocol/conformance'
+const next = 'conformance-next'
+const legacy = 'everything-legacy.mjs'
+const modern = 'everything-modern.mjs'
+
+/** @type {Lane[]} */
+export const lanes = [
+  { name: 'stable', suite: stable, selects: ['--suite', 'all'], fixture: legacy },
+  { name: '2025-11-25-required', suite: next, selects: ['--requirements', '2025-11-25'], fixture: legacy },
+  ...['2025-03-26', '2025-06-18', '2025-11-25'].map((revision) => ({
+    name: `${revision}-all`,
+    suite: /** @type {const} */ (next),
+    selects: ['--suite', 'all', '--spec-version', revision],
+    fixture: legacy,
+  })),
+  { name: '2026-07-28-required', suite: next, selects: ['--requirements', '2026-07-28'], fixture: modern },
+  {
+    name: '2026-07-28-all',
+    suite: next,
+    selects: ['--suite', 'all', '--spec-version', '2026-07-28'],
+    fixture: modern,
+  },
+]

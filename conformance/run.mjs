@@ -1,0 +1,91 @@
+// The official conformance suites against mcplex in front of our own fixture servers, in each era.
+//
+//   node conformance/run.mjs [lane...] [--node 22|24] [--list]
+//
+// Promises: prints one row per lane and a last line `N passed, N failed`; exits with 1 when a check fails that
+// `expected-failures/` does not name, when a named one passes, or when mcplex does not start or end as it should.
+// What each suite and mcplex said is left in `out/conformance/<lane>/`. Needs a built mcplex; builds nothing.
+
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+
+import { judge, readBaseline } from './baseline.mjs'
+import { startGateway } from './gateway.mjs'
+import { installSuites, suiteMain, suiteNode } from './install.mjs'
+import { lanes } from './lanes.mjs'
+import { runSuite } from './suite.mjs'
+
+const USAGE_ERROR = 2
+
+const out = fileURLToPath(new URL('../out/conformance', import.meta.url))
+const baselines = fileURLToPath(new URL('expected-failures', import.meta.url))
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { node: { type: 'string' }, list: { type: 'boolean' } },
+})
+
+const say = (/** @type {string} */ line) => process.stdout.write(`${line}\n`)
+
+/**
+ * @param {import('./lanes.mjs').Lane} lane
+ * @param {string} node
+ */
+async function runLane(lane, node) {
+  const entries = readBaseline(join(baselines, `${lane.name}.yaml`))
+  const folder = join(out, lane.name)
+  const gateway = await startGateway(lane.fixture)
+  let found
+  let complaint
+  try {
+    const { suite, selects } = lane
+    found = await runSuite({ node, main: suiteMain(suite), url: gateway.url, selects, folder })
+  } finally {
+    complaint = await gateway.stop()
+  }
+  writeFileSync(join(folder, 'mcplex.log'), gateway.log())
+  return { scenarios: found.scenarios, complaint, ...judge(found.checks, entries) }
+}
+
+/** @param {(string | number)[]} cells */
+const row = (cells) =>
+  say(cells.map((cell, index) => (index === 0 ? `${cell}`.padEnd(22) : `${cell}`.padStart(11))).join(''))
+
+async function main() {
+  if (values.list) return lanes.forEach(({ name }) => say(name))
+  const unknown = positionals.find((name) => !lanes.some((lane) => lane.name === name))
+  if (unknown !== undefined) {
+    say(`unknown lane: ${unknown}; --list names them`)
+    process.exitCode = USAGE_ERROR
+    return
+  }
+  installSuites()
+  const node = suiteNode(values.node)
+  let passed = 0
+  let failed = 0
+  row(['lane', 'scenarios', 'passed', 'failed', 'expected'])
+  for (const lane of lanes.filter(({ name }) => positionals.length === 0 || positionals.includes(name))) {
+    const notes = []
+    try {
+      const result = await runLane(lane, node)
+      row([lane.name, result.scenarios, result.passed, result.unexpected.length, result.expected.length])
+      notes.push(
+        ...result.unexpected.map(({ scenario, id, message }) => `${scenario}:${id} ${message}`),
+        ...result.stale.map(({ scenario, check }) => `expected to fail, but does not: ${scenario} ${check ?? ''}`),
+        ...(result.complaint === undefined ? [] : [result.complaint]),
+      )
+      passed += result.passed
+    } catch (error) {
+      row([lane.name, '-', '-', '-', '-'])
+      notes.push(error instanceof Error ? error.message : String(error))
+    }
+    failed += notes.length
+    for (const note of notes) say(`  ${note}`)
+  }
+  say(`${passed} passed, ${failed} failed`)
+  if (failed > 0) process.exitCode = 1
+}
+
+await main()
