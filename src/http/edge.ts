@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { noReport, renderHealth, type HealthReport, type Probe } from '../admin/health.ts'
+import { noReport, renderHealth, type HealthReport, type Probe } from '../protocol/health.ts'
 import type { Log } from '../base/log.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { Inbound, Outbound } from '../protocol/inbound.ts'

@@ -118,7 +118,13 @@ export function nodeHandler(
   settings: Partial<HttpSettings> = {},
   log: Log = silentLog,
 ): (request: IncomingMessage, response: ServerResponse) => void {
-  const complete = { host: '127.0.0.1', allowHosts: [], allowOrigins: [], maxBodyBytes: 4 * 1024 * 1024, ...settings }
+  const complete = {
+    host: '127.0.0.1',
+    allowHosts: [],
+    allowOrigins: [],
+    maxBodyBytes: 4 * 1024 * 1024,
+    ...settings,
+  }
   const edge = createEdge(gateway, complete, log, limits)
   return (request, response) => edge.serve(request, response, false)
 }
@@ -126,7 +132,7 @@ export function nodeHandler(
 function open(server: Server, settings: HttpSettings): Promise<AddressInfo> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    server.listen({ host: settings.host, port: settings.port, backlog }, () => {
+    server.listen({ host: settings.host.replace(/^\[(.*)\]$/, '$1'), port: settings.port, backlog }, () => {
       server.off('error', reject)
       const address = server.address()
       if (address === null || typeof address === 'string') reject(new Error('the server has no address'))

@@ -40,13 +40,13 @@ export async function respond(exchange: Exchange, outbound: Outbound, pace: Pace
 }
 
 function head(exchange: Exchange, outbound: Outbound, bytes: number | undefined, last: boolean): string[] {
-  const head: string[] = []
+  const lines: string[] = []
   const { headers } = outbound
   const all = exchange.origin === undefined ? headers : { ...corsHeaders(exchange.origin), ...headers }
-  for (const name of Object.keys(all)) head.push(name, all[name] ?? '')
-  if (bytes !== undefined && outbound.status !== 204) head.push('Content-Length', String(bytes))
-  if (last) head.push('Connection', 'close')
-  return head
+  for (const name of Object.keys(all)) lines.push(name, all[name] ?? '')
+  if (bytes !== undefined && outbound.status !== 204) lines.push('Content-Length', String(bytes))
+  if (last) lines.push('Connection', 'close')
+  return lines
 }
 
 /** Answers a client that has not finished sending, and drops what it sends until it stops or the time is up. [R03] */

@@ -2,7 +2,7 @@
  * The paths that are served, and what a browser asks before it sends a request. Pure: a request line in, a route
  * out. Paths are compared to the letter; whatever is not in the table is 404, and no path is ever normalised.
  */
-import type { Probe } from '../admin/health.ts'
+import type { Probe } from '../protocol/health.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { Outbound } from '../protocol/inbound.ts'
 

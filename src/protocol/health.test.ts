@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest'
+import { renderHealth, type HealthReport } from './health.ts'
+
+const good: HealthReport = {
+  status: 'ok',
+  ready: true,
+  live: true,
+  version: '1.2.3',
+  checks: { upstream: { ok: true, ms: 3 }, store: { ok: true, detail: 'memory' } },
+}
+const bad: HealthReport = {
+  ...good,
+  status: 'starting',
+  ready: false,
+  checks: { ...good.checks, upstream: { ok: false, detail: 'does not answer' } },
+}
+
+test('people get the whole report as JSON, with the status of readiness', () => {
+  const ok = renderHealth('health', good, false)
+  expect(ok.status).toBe(200)
+  expect(JSON.parse(String(ok.body))).toEqual(good)
+  expect(ok.headers['Content-Type']).toBe('application/json')
+  const down = renderHealth('health', bad, false)
+  expect(down.status).toBe(503)
+  expect(JSON.parse(String(down.body))).toEqual(bad)
+})
+
+test('a gateway that is not ready is still alive', () => {
+  expect(renderHealth('readyz', bad, false)).toMatchObject({ status: 503, body: 'not ok: starting\n' })
+  expect(renderHealth('livez', bad, false)).toMatchObject({ status: 200, body: 'ok\n' })
+  expect(renderHealth('livez', { ...bad, live: false }, false).status).toBe(503)
+})
+
+test('verbose lists each check with its verdict', () => {
+  expect(renderHealth('readyz', good, true).body).toBe('[+]upstream ok\n[+]store ok: memory\nreadyz check passed\n')
+  expect(renderHealth('readyz', bad, true).body).toBe(
+    '[-]upstream failed: does not answer\n[+]store ok: memory\nreadyz check failed (starting)\n',
+  )
+})
+
+test('no cache keeps a verdict', () => {
+  for (const probe of ['health', 'livez', 'readyz'] as const) {
+    expect(renderHealth(probe, good, false).headers['Cache-Control']).toBe('no-store')
+  }
+})
