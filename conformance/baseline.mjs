@@ -9,7 +9,7 @@
 
 import { existsSync, readFileSync } from 'node:fs'
 
-const ENTRY = /^ {2}- (?<name>[\w./-]+)(:(?<check>[\w./-]+))? +# \S/
+const ENTRY = /^ {2}- ([\w./-]+)(?::([\w./-]+))? +# \S/
 const OTHER = /^(server:( \[\])?|#.*|)$/
 
 /**
@@ -26,9 +26,9 @@ export function readBaseline(path) {
     .split('\n')
     .flatMap((line, index) => {
       if (OTHER.test(line)) return []
-      const groups = ENTRY.exec(line)?.groups
-      if (groups === undefined) throw new Error(`${path}:${index + 1}: not "  - scenario[:check]  # reason"`)
-      return [{ scenario: String(groups['name']), check: groups['check'] }]
+      const [matched, scenario = '', check] = ENTRY.exec(line) ?? []
+      if (matched === undefined) throw new Error(`${path}:${index + 1}: not "  - scenario[:check]  # reason"`)
+      return [{ scenario, check }]
     })
 }
 

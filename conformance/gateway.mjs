@@ -67,7 +67,7 @@ async function firstLine(stdout, ended) {
   const signal = AbortSignal.timeout(READY_WITHIN_MS)
   const line = once(lines, 'line', { signal }).then(([text]) => text)
   const early = ended.then(([code]) => {
-    throw new Error(`it ended with code ${code}`)
+    throw new Error(`it ended with code ${String(code)}`)
   })
   return JSON.parse(await Promise.race([line, early]))
 }
