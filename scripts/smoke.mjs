@@ -34,7 +34,7 @@ try {
   if (code !== 0) throw new Error(`expected exit code 0 after SIGTERM, got ${code} (${signal})`)
   console.log(`smoke: ${node}: ok`)
 } catch (error) {
-  console.error(`smoke: ${node}: ${error instanceof Error ? error.message : error}`)
+  console.error(`smoke: ${node}: ${error instanceof Error ? error.message : String(error)}`)
   process.exitCode = 1
 } finally {
   if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
