@@ -3,7 +3,7 @@
  * only when a source is newer than the build. Files are overwritten, and removed only when they lost their source, so
  * that a running mcplex is not disturbed.
  */
-import { chmodSync, existsSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, rmSync, statSync, utimesSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { spawnSync } from 'node:child_process'
@@ -22,7 +22,11 @@ if (tsc === undefined) {
 }
 const { status } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' })
 removeOrphans()
-if (existsSync(command)) chmodSync(command, 0o755)
+if (existsSync(command)) {
+  chmodSync(command, 0o755)
+  // What was compiled in spite of an error may run, but is never taken for fresh.
+  if (status !== 0) utimesSync(command, 0, 0)
+}
 process.exitCode = status ?? 1
 
 function compiler() {
