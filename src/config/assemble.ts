@@ -60,7 +60,13 @@ export function fillSettings(partial: PartialSettings, machine: Machine): Settin
       for (const [key, value] of Object.entries(slice ?? {})) {
         const path = `${room}.${key}`
         const option = known.find((row) => row.key === key)?.option
-        if (!option) problems.push(unknownKey(path, known.map((row) => `${room}.${row.key}`)))
+        if (!option)
+          problems.push(
+            unknownKey(
+              path,
+              known.map((row) => `${room}.${row.key}`),
+            ),
+          )
         else if (value !== undefined) {
           const fault = checkOption(option, value) ?? checkGiven(path, value)
           said.set(path, { value, where: path, quote: `${path} ${JSON.stringify(value)}` })
@@ -95,7 +101,10 @@ function plainDefault(option: Option): unknown {
   return typeof option.default === 'object' && 'derived' in option.default ? undefined : option.default
 }
 
-function checkGiven(path: string, value: unknown): { code: Problem['code']; fault: string; accepted: string } | undefined {
+function checkGiven(
+  path: string,
+  value: unknown,
+): { code: Problem['code']; fault: string; accepted: string } | undefined {
   const texts = (list: readonly unknown[]): boolean =>
     list.every((item) => typeof item === 'string' && !item.includes('\0'))
   if (path === 'upstream.args' && !(Array.isArray(value) && texts(value)))

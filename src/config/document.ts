@@ -1,15 +1,7 @@
 /** `docs/configuration.md`, printed from the tables of options so that it cannot say anything else than the code. */
 import type { Option } from '../base/option.ts'
 import { accepted, writeValue } from './accept.ts'
-import { type Placed, schema } from './schema.ts'
-
-const rooms: ReadonlyArray<readonly [room: string, title: string]> = [
-  ['http', 'Where it listens, and to whom'],
-  ['upstream', 'The server behind it'],
-  ['gates', 'How much at once'],
-  ['sessions', 'Sessions and their streams'],
-  ['log', 'The log'],
-]
+import { type Placed, schema, titles } from './schema.ts'
 
 /** The document as Markdown. */
 export function configurationDocument(): string {
@@ -21,7 +13,7 @@ export function configurationDocument(): string {
     'There is no file to write: flags and environment variables are all. Flags win over the environment, the environment',
     'wins over defaults. Every option has a variable of its own, `MCPLEX_<ROOM>__<KEY>`; the well-known names in the',
     'table work as well, and the own name wins if both are set. A program says the same in `createGateway`, under the',
-    'name in the last column.',
+    'name in the last column; it hands in a log of its own.',
     '',
     'Times are a number and a unit (`300ms`, `5s`, `30m`, `2h`, `1d`) or bare milliseconds. Sizes are a number and a unit',
     '(`64kb`, `10mb`, `1gb`, each 1,024 of the one before) or bare bytes. A variable that is set to nothing counts as not',
@@ -32,7 +24,7 @@ export function configurationDocument(): string {
     '| --- | --- | --- | --- |',
     ...schema.map(overview),
     '',
-    ...rooms.flatMap(([room, title]) => [
+    ...Object.entries(titles).flatMap(([room, title]) => [
       `## ${title}`,
       '',
       ...schema.filter((row) => row.room === room).flatMap(section),
@@ -61,7 +53,7 @@ export function shortDefault(option: Option): string {
 function overview(row: Placed): string {
   const flag = row.option.flag === undefined ? '' : `\`--${row.option.flag}\``
   const env = row.option.env ?? row.ownEnv
-  return `| ${flag} | ${env === undefined ? '' : `\`${env}\``} | ${defaultText(row.option)} | \`${path(row)}\` |`
+  return `| ${flag} | ${env === undefined ? '' : `\`${env}\``} | ${defaultText(row.option)} | ${row.room === 'log' ? '' : `\`${path(row)}\``} |`
 }
 
 function section(row: Placed): string[] {
@@ -78,5 +70,5 @@ function section(row: Placed): string[] {
 }
 
 function path(row: Placed): string {
-  return row.room === 'log' ? `log.${row.key}` : `${row.room}.${row.key}`
+  return `${row.room}.${row.key}`
 }

@@ -2,6 +2,7 @@
  * The configuration of the command: flags over environment over defaults. Reports every problem at once, each with
  * the flag or variable that caused it. Of two environment names of one option, `MCPLEX_...` wins.
  */
+import { totalmem } from 'node:os'
 import { childEnvironment } from '../upstreams/options.ts'
 import { readOption } from './accept.ts'
 import { assemble, type Said, unknownKey } from './assemble.ts'
@@ -108,4 +109,12 @@ function strangers(machine: Machine): Problem[] {
   return Object.keys(machine.env)
     .filter((name) => /^MCPLEX_[A-Z]+__/.test(name) && !known.includes(name))
     .map((name) => unknownKey(name, known))
+}
+
+/** The machine that we run on. */
+export function thisMachine(): Machine {
+  const total = totalmem()
+  // Zero, or a number beyond all memory, where no limit is set.
+  const limit = process.constrainedMemory()
+  return { env: process.env, memoryBytes: limit > 0 && limit < total ? limit : total }
 }

@@ -32,6 +32,15 @@ export const tables: { readonly [Room in keyof Everything]: OptionTable<Everythi
   log: logOptions,
 }
 
+/** What the options of a room are about, as a heading. */
+export const titles: { readonly [Room in keyof Everything]: string } = {
+  http: 'Where it listens, and to whom',
+  upstream: 'The server behind it',
+  gates: 'How much at once',
+  sessions: 'Sessions and their streams',
+  log: 'The log',
+}
+
 export const schema: readonly Placed[] = Object.entries(tables).flatMap(([room, table]) =>
   Object.entries<Option>(table).map(([key, option]) => ({
     room,

@@ -1,7 +1,6 @@
 /** The settings of the gates: how much at once. */
 import type { OptionTable } from '../base/option.ts'
 
-
 export interface GateSettings {
   /** Clients at once: sessions, and exchanges in flight of clients without a session. */
   readonly maxConnections: number
@@ -18,7 +17,8 @@ export const gateOptions: OptionTable<GateSettings> = {
     kind: 'count',
     flag: 'max-connections',
     env: 'MCP_MAX_CONNECTIONS',
-    about: 'Clients at once: sessions, and exchanges in flight of clients without a session. Further ones wait in line.',
+    about:
+      'Clients at once: sessions, and exchanges in flight of clients without a session. Further ones wait in line.',
     default: 1000,
     min: 1,
     max: 1_000_000,

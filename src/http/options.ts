@@ -1,7 +1,6 @@
 /** The settings of the HTTP edge. */
 import type { OptionTable } from '../base/option.ts'
 
-
 export interface HttpSettings {
   /** The address to listen on. */
   readonly host: string
@@ -55,8 +54,8 @@ export const httpOptions: OptionTable<HttpSettings> = {
     about: 'A further host name under which requests are accepted, as behind a reverse proxy. Repeatable.',
     default: [],
     shape: {
-      accepted: 'a host name without scheme and port: mcp.example.com',
-      test: (text) => /^([a-z0-9_.-]+|\[[0-9a-f:.]+\])$/i.test(text),
+      accepted: 'a host name without scheme, with a port if only that one is meant: mcp.example.com',
+      test: (text) => /^([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:\d{1,5})?$/i.test(text),
     },
     why: 'A page that rebinds its name to this machine is kept out as long as its name is not listed.',
   },

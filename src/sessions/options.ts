@@ -1,7 +1,6 @@
 /** The settings of sessions and their event streams. */
 import type { OptionTable } from '../base/option.ts'
 
-
 export interface SessionSettings {
   /** A session without a message from its client and without a call in flight ends after this time, in milliseconds. */
   readonly idleTimeoutMs: number

@@ -1,7 +1,6 @@
 /** The settings of an upstream: what to start, who shares it, and how long things may take. */
 import type { OptionTable } from '../base/option.ts'
 
-
 /** Who shares upstream processes: a session, a principal, a tenant, everybody, or nobody even for two calls at once. */
 export type Mode = 'session' | 'principal' | 'tenant' | 'shared' | 'call'
 
@@ -81,7 +80,8 @@ export const upstreamOptions: OptionTable<UpstreamSettings> = {
   mode: {
     kind: 'choice',
     flag: 'mode',
-    about: 'Who shares a process: one session, one principal, one tenant, everybody (shared), or nobody even for two calls at once (call).',
+    about:
+      'Who shares a process: one session, one principal, one tenant, everybody (shared), or nobody even for two calls at once (call).',
     choices: ['session', 'principal', 'tenant', 'shared', 'call'],
     default: { derived: 'session for servers of the session-based revisions, shared for stateless servers' },
     why: 'Servers of the session-based revisions may keep state of their one client; stateless servers have declared that they do not.',
@@ -147,7 +147,8 @@ export const upstreamOptions: OptionTable<UpstreamSettings> = {
   },
   evictIdleMs: {
     kind: 'duration',
-    about: 'When the pool is full, a process of somebody else may be ended for a waiting call once it was idle for this long.',
+    about:
+      'When the pool is full, a process of somebody else may be ended for a waiting call once it was idle for this long.',
     default: 60_000,
     min: 0,
     max: 24 * 3_600_000,

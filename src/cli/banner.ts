@@ -1,0 +1,122 @@
+/** What the command says when requests are served: for people as a picture, for programs as one JSON object. Pure. */
+import type pc from 'picocolors'
+import type { Settings } from '../config/settings.ts'
+import { writeDuration } from '../config/quantity.ts'
+import { isLoopback } from '../http/options.ts'
+
+type Colors = ReturnType<typeof pc.createColors>
+
+/** What there is to say. */
+export interface Ready {
+  readonly version: string
+  /** Where clients reach it, without a path. */
+  readonly url: string
+  readonly address: string
+  readonly port: number
+  readonly server: {
+    readonly name: string
+    readonly version: string | undefined
+    readonly eras: readonly string[]
+    readonly tools: number
+    readonly startMs: number
+  }
+  /** Who shares processes, for each era that the server speaks. */
+  readonly modes: Readonly<Record<string, string>>
+  readonly settings: Settings
+}
+
+const sharing: Readonly<Record<string, string>> = {
+  session: 'one process per session',
+  principal: 'one process per principal',
+  tenant: 'one process per tenant',
+  shared: 'processes shared by all',
+  call: 'one call a process',
+}
+
+/** The picture. `keys` says whether keys are listened to. */
+export function banner(ready: Ready, keys: boolean, colors: Colors): string {
+  const { bold, cyan, dim, green, yellow } = colors
+  const { server, settings, url } = ready
+  const shares = [...new Set(Object.values(ready.modes))].map((mode) => sharing[mode] ?? mode).join(', ')
+  const limits = [
+    `${count(settings.gates.maxConnections)} clients`,
+    `${count(settings.upstream.pool)} processes`,
+    `idle ${writeDuration(settings.sessions.idleTimeoutMs)}`,
+    `max ${writeDuration(settings.sessions.maxSessionMs)}`,
+    `queue ${count(settings.gates.queue)}`,
+  ]
+  const tools = `${count(server.tools)} ${server.tools === 1 ? 'tool' : 'tools'}`
+  const endpoint = `${url}/mcp`
+  const open = isLoopback(ready.address)
+    ? 'listening on loopback only, no key needed'
+    : yellow(`open to the network at ${ready.address} port ${ready.port}, and nobody is authenticated`)
+  return [
+    '',
+    `  ${bold(`mcplex ${ready.version}`)}   one stdio server, many clients`,
+    '',
+    `  ${dim('upstream')}   ${green(server.name)}   stdio   ${shares}   ${tools}   ready in ${(server.startMs / 1000).toFixed(1)} s`,
+    `  ${dim('state')}      memory   sessions end with this process`,
+    `  ${dim('limits')}     ${limits.join(' · ')}`,
+    '',
+    `  ${bold('Endpoint')}   ${cyan(endpoint.padEnd(34))}   Streamable HTTP, MCP 2025-03-26 … 2026-07-28`,
+    `  ${bold('Health')}     ${cyan(`${url}/health`.padEnd(34))}   /livez /readyz`,
+    '',
+    `  Claude Code   claude mcp add --transport http ${shortName(server.name)} ${endpoint}`,
+    `  Others        add the endpoint as a server of type "http" (Streamable HTTP)`,
+    '',
+    `  ${open} · ${keys ? 'press h for help, q to stop' : 'Ctrl-C stops'}`,
+    '',
+    '',
+  ].join('\n')
+}
+
+/** What the key `h` shows. */
+export function keyHelp(ready: Ready, colors: Colors): string {
+  return [
+    '',
+    `  ${colors.bold('h')}        this help`,
+    `  ${colors.bold('q')}        stop: calls in flight get ${writeDuration(ready.settings.http.drainMs)} to finish`,
+    `  ${colors.bold('Ctrl-C')}   the same; a second time stops at once`,
+    '',
+    `  Endpoint ${ready.url}/mcp   Health ${ready.url}/health`,
+    '',
+    '',
+  ].join('\n')
+}
+
+/** The object of `--json`, and the fields of the log line where there is no banner. */
+export function readyEvent(ready: Ready): Readonly<Record<string, unknown>> {
+  const { server, settings, url } = ready
+  return {
+    version: ready.version,
+    pid: process.pid,
+    endpoint: `${url}/mcp`,
+    health: `${url}/health`,
+    livez: `${url}/livez`,
+    readyz: `${url}/readyz`,
+    port: ready.port,
+    server: { ...server, modes: ready.modes },
+    limits: {
+      maxConnections: settings.gates.maxConnections,
+      pool: settings.upstream.pool,
+      queue: settings.gates.queue,
+      idleTimeoutMs: settings.sessions.idleTimeoutMs,
+      maxSessionMs: settings.sessions.maxSessionMs,
+    },
+  }
+}
+
+/** A server's name as clients take it: letters, digits, `_` and `-`, at most 64. */
+function shortName(name: string): string {
+  const last = name.split('/').at(-1) ?? ''
+  return (
+    last
+      .replaceAll(/[^A-Za-z0-9_-]+/g, '-')
+      .replaceAll(/^-+|-+$/g, '')
+      .slice(0, 64) || 'mcplex'
+  )
+}
+
+function count(value: number): string {
+  return value.toLocaleString('en-US')
+}

@@ -1,0 +1,119 @@
+/**
+ * Every way in which the command fails, with its public code and its exit code: the source of the error texts of the
+ * terminal and of `docs/errors.md`. Codes are never reused.
+ */
+import type { ConfigCode } from '../config/problem.ts'
+
+export type FailureCode =
+  ConfigCode | 'MCPX_USAGE' | 'MCPX_PORT_IN_USE' | 'MCPX_LISTEN' | 'MCPX_UPSTREAM_START' | 'MCPX_INTERNAL'
+
+interface Row {
+  readonly exit: number
+  /** What happened. */
+  readonly meaning: string
+  /** What the reader can do about it. */
+  readonly remedy: string
+}
+
+export const failures: Readonly<Record<FailureCode, Row>> = {
+  MCPX_USAGE: row(2, 'The command line cannot be understood.', 'Compare it with `mcplex serve --help`.'),
+  MCPX_CONFIG_NUMBER: row(
+    78,
+    'A value is not a whole number within the limits of its option.',
+    'Use a number within the limits that the message names.',
+  ),
+  MCPX_CONFIG_DURATION: row(
+    78,
+    'A value is not a duration within the limits of its option.',
+    'Use a number and a unit: 500ms, 30s, 10m, 2h.',
+  ),
+  MCPX_CONFIG_SIZE: row(
+    78,
+    'A value is not a size within the limits of its option.',
+    'Use a number and a unit: 64kb, 10mb, 1gb.',
+  ),
+  MCPX_CONFIG_CHOICE: row(
+    78,
+    'A value is not one of the choices of its option.',
+    'Use one of the choices that the message names.',
+  ),
+  MCPX_CONFIG_VALUE: row(
+    78,
+    'A value does not have the form that its option needs.',
+    'Use the form that the message shows.',
+  ),
+  MCPX_CONFIG_UNKNOWN_KEY: row(
+    78,
+    'A setting or a variable that begins with MCPLEX_ is not known.',
+    'Correct its name: docs/configuration.md lists all of them.',
+  ),
+  MCPX_CONFIG_VARIABLE: row(
+    78,
+    'A variable for the server is misnamed or not set.',
+    'Set it in the environment of mcplex and hand it over with --env NAME.',
+  ),
+  MCPX_CONFIG_COMMAND: row(
+    78,
+    'The command to serve is missing or not usable.',
+    'Write it behind --, with its arguments.',
+  ),
+  MCPX_CONFIG_EXPOSED: row(
+    78,
+    'An address other than loopback would be opened although nobody is authenticated.',
+    'Listen on 127.0.0.1 behind a reverse proxy that authenticates, or say --insecure.',
+  ),
+  MCPX_PORT_IN_USE: row(
+    1,
+    'Another program listens on the port.',
+    'End it, or choose another port with --port (0 takes any free one).',
+  ),
+  MCPX_LISTEN: row(
+    1,
+    'The address or port cannot be opened.',
+    'Use an address of this machine, and a port above 1023 unless mcplex has the right to lower ones.',
+  ),
+  MCPX_UPSTREAM_START: row(
+    69,
+    'The MCP server could not be started, ended at once, or did not answer its handshake.',
+    'Run the command by itself and read what it says; the last lines of its stderr are part of the message.',
+  ),
+  MCPX_INTERNAL: row(
+    1,
+    'A bug of mcplex ended the command; the server processes were ended with it.',
+    'Report it with the log line.',
+  ),
+}
+
+/** Exit codes that are no failure. */
+export const exits: ReadonlyArray<readonly [code: number, meaning: string]> = [
+  [0, 'ended by SIGTERM or `q`, after calls in flight were finished; or help and version were printed'],
+  [130, 'ended by SIGINT (Ctrl-C), after calls in flight were finished, or at once by a second one'],
+  [143, 'ended at once by a second signal, the last of which was SIGTERM'],
+]
+
+/** A failure as it is shown. */
+export interface Failure {
+  readonly code: FailureCode
+  readonly message: string
+  readonly notes: ReadonlyArray<readonly [label: string, text: string]>
+}
+
+/** Ends the command with its failures: thrown where they are found, shown and turned into an exit code by `main.ts`. */
+export class CommandFailed extends Error {
+  readonly failures: readonly Failure[]
+
+  constructor(found: readonly Failure[]) {
+    super(found.map((failure) => failure.message).join('; '))
+    this.name = 'CommandFailed'
+    this.failures = found
+  }
+
+  get exit(): number {
+    const [first] = this.failures
+    return first ? failures[first.code].exit : 1
+  }
+}
+
+function row(exit: number, meaning: string, remedy: string): Row {
+  return { exit, meaning, remedy }
+}

@@ -1,0 +1,82 @@
+/**
+ * Writes the events of a gateway into the log: one line when a session begins and ends, one for each call, one for a
+ * process. Beyond a hundred lines of a kind in a second only their number is logged.
+ */
+import type { Clock } from '../base/clock.ts'
+import type { EventSource } from '../base/events.ts'
+import type { Log, LogFields } from '../base/log.ts'
+
+const linesPerSecond = 100
+
+/** Begins to log; returns how to stop. */
+export function logEvents(events: EventSource, log: Log, clock: Clock): () => void {
+  const bounded = createBound(log)
+  const tick = clock.every(1000, () => bounded.nextSecond())
+  const stops = [
+    events.on('sessionOpened', (event) =>
+      bounded.info('session begins', {
+        session: event.session,
+        tenant: event.tenant,
+        version: event.version,
+        client: event.client,
+      }),
+    ),
+    events.on('sessionEnded', (event) =>
+      bounded.info('session ends', {
+        session: event.session,
+        tenant: event.tenant,
+        reason: event.reason,
+        age_ms: event.ageMs,
+        calls: event.calls,
+      }),
+    ),
+    events.on('callEnded', (event) =>
+      bounded.info(event.status === 'ok' ? 'call' : 'call not ok', {
+        method: event.method,
+        tenant: event.tenant,
+        session: event.session,
+        status: event.status,
+        dur_ms: event.durationMs,
+      }),
+    ),
+    events.on('refused', (event) => bounded.info('refused', { code: event.code, tenant: event.tenant })),
+    events.on('processStarted', (event) =>
+      bounded.info('process started', { worker_pid: event.pid, purpose: event.purpose }),
+    ),
+    events.on('processEnded', (event) => {
+      const fields = { worker_pid: event.pid, exit: event.code, signal: event.signal }
+      if (event.expected) bounded.info('process ended', fields)
+      else log.warn(fields, 'process ended by itself')
+    }),
+    events.on('dropped', (event) => bounded.info('dropped', { what: event.what, count: event.count })),
+    events.on('askUnattributed', (event) =>
+      log.warn({ method: event.method }, 'the server asked its client something, and it cannot be told which client'),
+    ),
+  ]
+  return () => {
+    tick.stop()
+    for (const stop of stops) stop()
+  }
+}
+
+interface Bound {
+  info(message: string, fields: LogFields): void
+  nextSecond(): void
+}
+
+function createBound(log: Log): Bound {
+  const counts = new Map<string, number>()
+  return {
+    info(message, fields) {
+      const count = (counts.get(message) ?? 0) + 1
+      counts.set(message, count)
+      if (count <= linesPerSecond) log.info(fields, message)
+    },
+    nextSecond() {
+      for (const [message, count] of counts) {
+        if (count > linesPerSecond) log.info({ what: message, skipped: count - linesPerSecond }, 'lines skipped')
+      }
+      counts.clear()
+    },
+  }
+}

@@ -1,0 +1,84 @@
+import { describe, expect, test } from 'vitest'
+import { fillSettings } from './assemble.ts'
+import { configurationDocument } from './document.ts'
+import { ConfigError, type Problem } from './problem.ts'
+import { schema } from './schema.ts'
+import type { PartialSettings, Settings } from './settings.ts'
+
+const machine = { env: { PATH: '/bin', SECRET: 'x' }, memoryBytes: 4 * 1024 ** 3 }
+const fill = (partial: PartialSettings): Settings => fillSettings(partial, machine)
+
+/** What a program without types may hand in. */
+function problemsOf(partial: object): readonly Problem[] {
+  try {
+    fillSettings(partial as PartialSettings, machine)
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems
+    throw error
+  }
+  return []
+}
+
+describe('settings of a program', () => {
+  test('need nothing but a command', () => {
+    expect(fill({ upstream: { command: 'node' } })).toMatchObject({
+      upstream: { command: 'node', args: [], env: { PATH: '/bin' }, pool: 48 },
+      gates: { maxConnections: 1000 },
+      http: { host: '127.0.0.1', port: 8080 },
+    })
+  })
+
+  test('keep what was said, and an environment as it was said', () => {
+    const settings = fill({
+      upstream: { command: 'node', env: { A: '1' }, pool: 2, mode: 'shared' },
+      sessions: { idleTimeoutMs: 5000 },
+    })
+    expect(settings.upstream).toMatchObject({ env: { A: '1' }, pool: 2, mode: 'shared', processIdleMs: 5000 })
+  })
+
+  test('are frozen to the ground, and leave what was handed in as it was', () => {
+    const args = ['a']
+    const settings = fill({ upstream: { command: 'node', args } })
+    expect(Object.isFrozen(settings) && Object.isFrozen(settings.gates)).toBe(true)
+    expect(Object.isFrozen(settings.upstream.args) && Object.isFrozen(settings.upstream.env)).toBe(true)
+    args.push('b')
+    expect(settings.upstream.args).toEqual(['a'])
+  })
+
+  test.each([
+    [{}, 'MCPX_CONFIG_COMMAND', 'upstream.command'],
+    [{ upstream: { command: ' ' } }, 'MCPX_CONFIG_COMMAND', 'upstream.command'],
+    [{ upstream: { command: 7 } }, 'MCPX_CONFIG_COMMAND', 'upstream.command'],
+    [{ upstream: { command: 'x', args: 'y' } }, 'MCPX_CONFIG_VALUE', 'upstream.args'],
+    [{ upstream: { command: 'x', env: { A: 1 } } }, 'MCPX_CONFIG_VARIABLE', 'upstream.env'],
+    [{ upstream: { command: 'x', pool: 1.5 } }, 'MCPX_CONFIG_NUMBER', 'upstream.pool'],
+    [{ upstream: { command: 'x' }, http: { port: '80' } }, 'MCPX_CONFIG_NUMBER', 'http.port'],
+    [{ upstream: { command: 'x' }, http: { host: '0.0.0.0' } }, 'MCPX_CONFIG_EXPOSED', 'http.host'],
+    [{ upstream: { command: 'x' }, http: { hots: 'x' } }, 'MCPX_CONFIG_UNKNOWN_KEY', 'http.hots'],
+    [{ upstream: { command: 'x' }, gate: {} }, 'MCPX_CONFIG_UNKNOWN_KEY', 'gate'],
+    [{ upstream: { command: 'x' }, log: { level: 'info' } }, 'MCPX_CONFIG_UNKNOWN_KEY', 'log'],
+  ])('%j are refused', (partial, code, where) => {
+    expect(problemsOf(partial)).toContainEqual(expect.objectContaining({ code, where }))
+  })
+})
+
+describe('the table of options', () => {
+  test('gives each option a description, a reason and a default that it accepts itself', () => {
+    for (const { option } of schema) {
+      expect(option.about).toMatch(/\.$/)
+      expect(option.why).toMatch(/[.]$/)
+      if ('min' in option && typeof option.default === 'number') {
+        expect(option.default).toBeGreaterThanOrEqual(option.min)
+        expect(option.default).toBeLessThanOrEqual(option.max)
+      }
+    }
+  })
+
+  test('is printed whole into the document', () => {
+    const text = configurationDocument()
+    for (const row of schema) {
+      expect(text).toContain(`### \`${row.room}.${row.key}\``)
+      expect(text).toContain(row.option.why)
+    }
+  })
+})

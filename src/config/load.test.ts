@@ -1,0 +1,175 @@
+import { describe, expect, test } from 'vitest'
+import { load, type Loaded } from './load.ts'
+import { ConfigError, type Problem } from './problem.ts'
+import { schema } from './schema.ts'
+
+const gibibyte = 1024 ** 3
+const path = { PATH: '/bin' }
+
+function loadWith(
+  flags: Record<string, readonly string[]>,
+  env: Record<string, string> = {},
+  memoryBytes = 4 * gibibyte,
+): Loaded {
+  return load({ flags: new Map(Object.entries(flags)), command: ['node', 'server.js'] }, { env, memoryBytes })
+}
+
+function problemsWith(flags: Record<string, readonly string[]>, env: Record<string, string> = {}): readonly Problem[] {
+  try {
+    loadWith(flags, env)
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems
+    throw error
+  }
+  return []
+}
+
+describe('precedence', () => {
+  test('without a word, every option has its documented default', () => {
+    const { settings, log } = loadWith({}, path)
+    const all: Record<string, object> = { ...settings, log }
+    for (const { room, key, option } of schema) {
+      if (typeof option.default === 'object' && 'derived' in option.default) continue
+      expect(all[room]).toHaveProperty(key, option.default)
+    }
+    expect(settings.upstream).toMatchObject({
+      command: 'node',
+      args: ['server.js'],
+      env: path,
+      mode: undefined,
+      pool: 48,
+    })
+    expect(settings.upstream.processIdleMs).toBe(settings.sessions.idleTimeoutMs)
+  })
+
+  test('a flag wins over the environment, and the environment over the default', () => {
+    expect(loadWith({}, { PORT: '9000' }).settings.http.port).toBe(9000)
+    expect(loadWith({ port: ['9001'] }, { PORT: '9000' }).settings.http.port).toBe(9001)
+  })
+
+  test('a wrong variable does not matter when a flag replaces it', () => {
+    expect(problemsWith({ port: ['1'] }, { PORT: 'x' })).toEqual([])
+  })
+
+  test("of two variables of one option, mcplex's own wins", () => {
+    const env = { MCP_IDLE_TIMEOUT: '1m', MCPLEX_SESSIONS__IDLE_TIMEOUT: '2m' }
+    expect(loadWith({}, env).settings.sessions.idleTimeoutMs).toBe(120_000)
+  })
+
+  test('a variable set to nothing counts as not set', () => {
+    expect(loadWith({}, { PORT: '', LOG_LEVEL: '' }).settings.http.port).toBe(8080)
+  })
+
+  test('each option that text can express has a variable of its own', () => {
+    const names = schema.flatMap((row) => row.ownEnv ?? [])
+    expect(new Set(names).size).toBe(names.length)
+    expect(names.length).toBe(schema.filter((row) => row.option.kind !== 'given').length)
+  })
+
+  test.each([
+    ['MCP_MAX_CONNECTIONS', '7', 'gates', 'maxConnections', 7],
+    ['MCP_CONNECTION_POOL_SIZE', '8', 'upstream', 'pool', 8],
+    ['MCP_IDLE_TIMEOUT', '600000', 'sessions', 'idleTimeoutMs', 600_000],
+    ['MCP_CONNECTION_TIMEOUT', '10m', 'sessions', 'maxSessionMs', 600_000],
+    ['HOST', 'localhost', 'http', 'host', 'localhost'],
+    ['LOG_LEVEL', 'WARN', 'log', 'level', 'warn'],
+    ['MCPLEX_HTTP__MAX_BODY', '1mb', 'http', 'maxBodyBytes', 1_048_576],
+    ['MCPLEX_HTTP__ALLOW_HOSTS', 'a.example, b.example', 'http', 'allowHosts', ['a.example', 'b.example']],
+    ['MCPLEX_HTTP__INSECURE', 'yes', 'http', 'insecure', true],
+    ['MCPLEX_GATES__CALLS_PER_SESSION', '3', 'gates', 'callsPerSession', 3],
+  ])('%s=%s sets %s.%s', (name, text, room, key, value) => {
+    const { settings, log } = loadWith({}, { [name]: text })
+    expect({ ...settings, log }).toHaveProperty([room, key], value)
+  })
+})
+
+describe('the pool', () => {
+  test.each([
+    [64 * gibibyte, 256],
+    [gibibyte, 12],
+    [gibibyte / 8, 4],
+  ])('is chosen from %i bytes of memory as %i processes', (memoryBytes, pool) => {
+    expect(loadWith({ pool: ['auto'] }, {}, memoryBytes).settings.upstream.pool).toBe(pool)
+  })
+
+  test('auto said as a flag wins over a number in the environment', () => {
+    expect(loadWith({ pool: ['auto'] }, { MCP_CONNECTION_POOL_SIZE: '3' }, gibibyte).settings.upstream.pool).toBe(12)
+  })
+})
+
+describe('a bad value is told with its place, the value and what is accepted', () => {
+  test.each([
+    [{ 'idle-timeout': ['10 minuets'] }, 'MCPX_CONFIG_DURATION', '--idle-timeout 10 minuets is not a duration'],
+    [{ 'max-connections': ['0'] }, 'MCPX_CONFIG_NUMBER', '--max-connections 0 is out of range'],
+    [{ port: ['70000'] }, 'MCPX_CONFIG_NUMBER', '--port 70000 is out of range'],
+    [{ mode: ['shard'] }, 'MCPX_CONFIG_CHOICE', '--mode shard is not one of the choices'],
+    [{ host: ['http://x'] }, 'MCPX_CONFIG_VALUE', '--host http://x is not accepted here'],
+    [
+      { 'allow-origin': ['https://a.example/'] },
+      'MCPX_CONFIG_VALUE',
+      '--allow-origin https://a.example/ is not accepted',
+    ],
+    [{ env: ['1A=secret'] }, 'MCPX_CONFIG_VARIABLE', '--env 1A does not begin with the name'],
+    [{ env: ['MISSING'] }, 'MCPX_CONFIG_VARIABLE', '--env MISSING hands over a variable that is not set here'],
+  ])('%j', (flags, code, message) => {
+    const [problem, ...rest] = problemsWith(flags)
+    expect(problem).toMatchObject({ code, message: expect.stringContaining(message) })
+    expect(rest).toEqual([])
+    expect(problem?.notes.length).toBeGreaterThan(0)
+  })
+
+  test('a variable is named as a variable', () => {
+    const [problem] = problemsWith({}, { MCP_CONNECTION_POOL_SIZE: 'many' })
+    expect(problem?.message).toBe('MCP_CONNECTION_POOL_SIZE=many is not a whole number')
+    expect(problem?.notes).toEqual([['accepted', 'a whole number, 1 to 10000, or auto']])
+  })
+
+  test('all problems are told at once', () => {
+    expect(problemsWith({ port: ['x'], queue: ['-1'] }, { MCP_IDLE_TIMEOUT: 'soon' })).toHaveLength(3)
+  })
+
+  test('a misspelt variable of ours is told, with the one that was meant', () => {
+    const [problem] = problemsWith({}, { MCPLEX_GATES__QUEUE_WIAT: '5s', MCPLEX_API_KEY: 'x' })
+    expect(problem).toMatchObject({
+      code: 'MCPX_CONFIG_UNKNOWN_KEY',
+      message: 'MCPLEX_GATES__QUEUE_WIAT is not known here; did you mean MCPLEX_GATES__QUEUE_WAIT?',
+    })
+  })
+})
+
+describe('the environment of the server', () => {
+  test('holds no secret of ours unless it was named', () => {
+    const env = { PATH: '/bin', GITHUB_TOKEN: 'ours', AWS_SECRET_ACCESS_KEY: 'ours' }
+    expect(loadWith({}, env).settings.upstream.env).toEqual({ PATH: '/bin' })
+    expect(loadWith({ env: ['GITHUB_TOKEN', 'A=b=c', 'EMPTY='] }, env).settings.upstream.env).toEqual({
+      PATH: '/bin',
+      GITHUB_TOKEN: 'ours',
+      A: 'b=c',
+      EMPTY: '',
+    })
+  })
+
+  test('no problem quotes the value of a variable', () => {
+    expect(JSON.stringify(problemsWith({ env: ['1A=secret-value'] }))).not.toContain('secret-value')
+  })
+})
+
+describe('an address other than loopback', () => {
+  test.each(['0.0.0.0', '::', '192.168.1.5', 'example.com'])('%s is refused, with the two ways out', (host) => {
+    const [problem] = problemsWith({ host: [host] })
+    expect(problem).toMatchObject({ code: 'MCPX_CONFIG_EXPOSED', where: '--host' })
+    expect(problem?.notes.map(([label]) => label)).toEqual(['why', 'try', 'or'])
+  })
+
+  test('is refused from the environment too, naming the variable', () => {
+    expect(problemsWith({}, { HOST: '0.0.0.0' })[0]?.message).toContain('HOST=0.0.0.0')
+  })
+
+  test('is opened when --insecure is said', () => {
+    expect(loadWith({ host: ['0.0.0.0'], insecure: ['true'] }).settings.http.host).toBe('0.0.0.0')
+  })
+
+  test.each(['127.0.0.1', '127.8.9.1', 'localhost', '::1', '[::1]'])('does not mean %s', (host) => {
+    expect(problemsWith({ host: [host] })).toEqual([])
+  })
+})

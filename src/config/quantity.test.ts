@@ -1,0 +1,71 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { readCount, readDuration, readSize, writeDuration, writeSize } from './quantity.ts'
+
+describe('durations', () => {
+  test.each([
+    ['300ms', 300],
+    ['5s', 5000],
+    ['1.5s', 1500],
+    ['30m', 1_800_000],
+    ['2h', 7_200_000],
+    ['1d', 86_400_000],
+    ['600000', 600_000],
+    ['0', 0],
+    [' 10 M ', 600_000],
+  ])('%j is %i milliseconds', (text, ms) => {
+    expect(readDuration(text)).toBe(ms)
+  })
+
+  test.each([
+    '',
+    's',
+    '10 minuets',
+    '-5s',
+    '1e3',
+    '5ss',
+    '0x10',
+    'Infinity',
+    '1.5',
+    '99999999999999999h',
+    '5s 3s',
+    '١s',
+  ])('%j is none', (text) => {
+    expect(readDuration(text)).toBeUndefined()
+  })
+
+  test('what is written is read as the same', () => {
+    fc.assert(fc.property(fc.nat({ max: 2 ** 40 }), (ms) => readDuration(writeDuration(ms)) === ms))
+  })
+})
+
+describe('sizes', () => {
+  test.each([
+    ['512', 512],
+    ['64kb', 65_536],
+    ['10MB', 10_485_760],
+    ['1gb', 1_073_741_824],
+    ['0.5kb', 512],
+  ])('%j is %i bytes', (text, bytes) => {
+    expect(readSize(text)).toBe(bytes)
+  })
+
+  test('a time is no size', () => {
+    expect(readSize('10s')).toBeUndefined()
+  })
+
+  test('what is written is read as the same', () => {
+    fc.assert(fc.property(fc.nat({ max: 2 ** 40 }), (bytes) => readSize(writeSize(bytes)) === bytes))
+  })
+})
+
+test('no text makes reading throw or gives anything but a whole number', () => {
+  fc.assert(
+    fc.property(fc.string(), (text) => {
+      for (const read of [readCount, readDuration, readSize]) {
+        const value = read(text)
+        expect(value === undefined || (Number.isSafeInteger(value) && value >= 0)).toBe(true)
+      }
+    }),
+  )
+})
