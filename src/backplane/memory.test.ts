@@ -3,7 +3,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { describe, it } from 'vitest'
 import { manualClock, type Clock, type Timer } from '../base/clock.ts'
-import type { Algorithm, Decision } from './backplane.ts'
+import type { Algorithm, Backplane, Decision } from './backplane.ts'
 import { sweepEveryMs } from './memory/store.ts'
 import { createMemoryBackplane } from './memory.ts'
 
@@ -49,36 +49,71 @@ describe('the backplane in memory', () => {
     assert.equal(timers(), 0)
   })
 
-  it('gives back by itself the memory of what nobody asks for any more', async () => {
+  const fills: Readonly<Record<string, (backplane: Backplane, n: number) => unknown>> = {
+    records: ({ records }, n) => records.create(`key ${n}`, { n }, 1000),
+    slots: ({ slots }, n) => slots.claim(`name ${n}`, 'holder', 1, 1000),
+    limits: ({ limits }, n) => limits.take(`key ${n}`, remembering, 1),
+    journals: ({ journals }, n) => journals.append(`stream ${n}`, ['event'], bounds),
+  }
+
+  it.each(Object.keys(fills))('gives back by itself the memory of %s that nobody asks for any more', (kind) => {
     const clock = manualClock()
-    const { records, slots, limits, journals } = createMemoryBackplane({ clock })
-    const forgotten: Algorithm = {
-      name: 'forgotten',
-      rule: [],
-      step: () => ({ state: Array.from({ length: 20 }, (_, n) => n), decision, ttlMs: 1000 }),
-    }
-    const before = heapBytes()
-    for (let n = 0; n < 5000; n++) {
-      await records.create(`key ${n}`, { n }, 1000)
-      await slots.claim(`name ${n}`, 'holder', 1, 1000)
-      await limits.take(`key ${n}`, forgotten, 1)
-      await journals.append(`stream ${n}`, ['event'], bounds)
-    }
-    const held = heapBytes() - before
-    clock.advance(sweepEveryMs)
-    const left = heapBytes() - before
-    assert.ok(left < held / 4, `${left} of ${held} bytes left`)
-    // Used again, so that it is not the end of the backplane that gave the memory back.
-    assert.equal(await records.create('key 1', {}, 1000), true)
+    const backplane = createMemoryBackplane({ clock })
+    const { held, left } = heldAndLeft(
+      (n) => fills[kind]?.(backplane, n),
+      () => clock.advance(sweepEveryMs),
+    )
+    assert.ok(left < held / 2, `${left} of ${held} bytes left`)
+    // Still in use here, so that it is not its own end that gave the memory back.
+    assert.ok(backplane.records)
   })
 
-  it('forgets dropped events, not only their numbers', async () => {
+  it.each(['tails', 'receivers'])('lets go of its %s when it is closed', (kind) => {
+    const backplane = createMemoryBackplane({ clock: manualClock() })
+    const { held, left } = heldAndLeft(
+      (n) =>
+        kind === 'tails'
+          ? backplane.journals.tail(`stream ${n}`, () => n)
+          : backplane.mailboxes.receive(`at ${n}`, () => n),
+      () => void backplane.close(),
+    )
+    assert.ok(left < held / 2, `${left} of ${held} bytes left`)
+    assert.ok(backplane.records)
+  })
+
+  it('forgets the state of a limit at once when the algorithm says so', async () => {
+    const { limits } = createMemoryBackplane({ clock: manualClock() })
+    const everyOther: Algorithm = {
+      name: 'every-other',
+      rule: [],
+      step: (state) => ({ state: [1], decision: { ...decision, allowed: !state }, ttlMs: state ? 0 : 1000 }),
+    }
+    for (const allowed of [true, false, true, false]) {
+      assert.equal((await limits.take('key', everyOther, 1)).allowed, allowed)
+    }
+  })
+
+  it('forgets dropped events at once, not only when their places are given back', async () => {
     const { journals } = createMemoryBackplane({ clock: manualClock() })
-    const append = (n: number): Promise<unknown> => journals.append('stream', [`${n}`.padEnd(10_000, '.')], { ...bounds, bytes: 100_000 })
-    for (let n = 0; n < 20; n++) await append(n)
+    const append = (): Promise<unknown> =>
+      journals.append('stream', [Buffer.alloc(100_000, 'x').toString('latin1')], {
+        ...bounds,
+        events: 200,
+        bytes: 10_000_000,
+      })
+    for (let n = 0; n < 100; n++) await append()
     const before = heapBytes()
-    for (let n = 0; n < 2000; n++) await append(n)
-    assert.ok(heapBytes() - before < 2_000_000)
+    for (let n = 0; n < 100; n++) await append()
+    assert.ok(heapBytes() - before < 3_000_000)
+    await journals.drop('stream')
+  })
+
+  it('gives back the places of dropped events', async () => {
+    const { journals } = createMemoryBackplane({ clock: manualClock() })
+    const batch = Array.from({ length: 1000 }, () => 'x')
+    const before = heapBytes()
+    for (let n = 0; n < 500; n++) await journals.append('stream', batch, bounds)
+    assert.ok(heapBytes() - before < 1_000_000)
     await journals.drop('stream')
   })
 
@@ -108,6 +143,21 @@ describe('the backplane in memory', () => {
 
 const decision: Decision = { allowed: true, remaining: 0, retryAfterMs: 0 }
 
+const remembering: Algorithm = {
+  name: 'remembering',
+  rule: [],
+  step: (_, nowMs) => ({ state: [nowMs], decision, ttlMs: 1000 }),
+}
+
+/** Bytes held by 20,000 of something, and left of them after `forget`. */
+function heldAndLeft(fill: (n: number) => unknown, forget: () => void): { held: number; left: number } {
+  const before = heapBytes()
+  for (let n = 0; n < 20_000; n++) fill(n)
+  const held = heapBytes() - before
+  forget()
+  return { held, left: heapBytes() - before }
+}
+
 /** A manual clock that tells how many timers are set. */
 function countingClock(): { clock: Clock; timers: () => number } {
   const clock = manualClock()
@@ -122,14 +172,22 @@ function countingClock(): { clock: Clock; timers: () => number } {
     }
   }
   return {
-    clock: { now: clock.now, after: (ms, task) => count(clock.after(ms, task)), every: (ms, task) => count(clock.every(ms, task)) },
+    clock: {
+      now: clock.now,
+      after: (ms, task) => count(clock.after(ms, task)),
+      every: (ms, task) => count(clock.every(ms, task)),
+    },
     timers: () => timers,
   }
 }
 
+setFlagsFromString('--expose-gc')
+const collect: () => void = runInNewContext('gc')
+
 /** What is on the heap after everything unreachable was collected. */
 function heapBytes(): number {
-  setFlagsFromString('--expose-gc')
-  runInNewContext('gc')()
+  // The second one takes what the first one only made unreachable.
+  collect()
+  collect()
   return process.memoryUsage().heapUsed
 }

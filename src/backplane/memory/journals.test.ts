@@ -51,7 +51,8 @@ function keptOf(life: Life): readonly string[] {
 
 function drop(life: Life, bounds: { readonly events: number; readonly bytes: number }): void {
   const sizeOf = (events: readonly string[]): number => events.join('').length
-  while (keptOf(life).length > 1 && (keptOf(life).length > bounds.events || sizeOf(keptOf(life)) > bounds.bytes)) life.dropped++
+  while (keptOf(life).length > 1 && (keptOf(life).length > bounds.events || sizeOf(keptOf(life)) > bounds.bytes))
+    life.dropped++
 }
 
 function lastOf(page: JournalPage, before: Position | undefined): Position {
@@ -118,7 +119,10 @@ describe('journals in memory, under any sequence of steps', () => {
             const from = before?.offset ?? page.missed
             if (before) assert.deepEqual([page.epoch, page.missed], [before.epoch, 0])
             else assert.equal(page.missed, life.dropped)
-            assert.deepEqual(page.events, life.log.slice(from).map((data, at) => ({ offset: from + at + 1, data })))
+            assert.deepEqual(
+              page.events,
+              life.log.slice(from).map((data, at) => ({ offset: from + at + 1, data })),
+            )
             assert.equal(page.ended, life.ended)
             positions[step.reader] = lastOf(page, before)
             if (!lives.has(page.epoch)) lives.set(page.epoch, life)
@@ -138,7 +142,11 @@ describe('journals in memory, under any sequence of steps', () => {
       fc.asyncProperty(fc.array(batch, { maxLength: 30 }), limits, async (batches, { events, bytes }) => {
         const { journals } = createMemoryBackplane({ clock: manualClock() })
         for (const sizes of batches) {
-          await journals.append('stream', sizes.map((size) => 'x'.repeat(size)), { events, bytes, ttlMs })
+          await journals.append(
+            'stream',
+            sizes.map((size) => 'x'.repeat(size)),
+            { events, bytes, ttlMs },
+          )
           const page = await journals.read('stream', undefined)
           assert.ok(typeof page !== 'string')
           const kept = page.events.map(({ data }) => data.length)

@@ -12,7 +12,11 @@ export function createLimits(store: Store): Limits {
     async take(key, algorithm, cost) {
       const nowMs = store.now()
       const held = states.get(key)
-      const { state, decision, ttlMs } = algorithm.step(held && nowMs < held.untilMs ? held.state : undefined, nowMs, cost)
+      const { state, decision, ttlMs } = algorithm.step(
+        held && nowMs < held.untilMs ? held.state : undefined,
+        nowMs,
+        cost,
+      )
       if (ttlMs > 0) states.set(key, { state, untilMs: nowMs + ttlMs })
       else states.delete(key)
       return decision

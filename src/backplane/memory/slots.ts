@@ -10,8 +10,7 @@ export function createSlots(store: Store): Slots {
   const lapse = (holders: Holders, nowMs: number): void => {
     for (const [holder, untilMs] of holders) if (nowMs >= untilMs) holders.delete(holder)
   }
-  const holds = (holders: Holders, holder: string, nowMs: number): boolean =>
-    nowMs < (holders.get(holder) ?? -Infinity)
+  const holds = (holders: Holders, holder: string, nowMs: number): boolean => nowMs < (holders.get(holder) ?? -Infinity)
   store.onSweep((nowMs) => {
     for (const [name, holders] of names) {
       lapse(holders, nowMs)

@@ -14,7 +14,7 @@ interface Rest {
 async function readAll(from: Backplane, after: Position | undefined): Promise<Rest | 'unknown' | 'expired'> {
   const events: StoredEvent[] = []
   let missed: number | undefined
-  for (let position = after; ; ) {
+  for (let position = after; ;) {
     const page = await from.journals.read('stream', position)
     if (typeof page === 'string') return page
     missed ??= page.missed
@@ -45,25 +45,32 @@ export function journalsContract(promises: Promises): void {
 
   promises('a reader with a position gets what comes after it', async ({ a, b, tickMs }) => {
     const { epoch } = await a.journals.append('stream', ['one', 'two', 'three'], wide(tickMs))
-    for (const [offset, data] of [[0, ['one', 'two', 'three']], [2, ['three']], [3, []]] as const) {
+    for (const [offset, data] of [
+      [0, ['one', 'two', 'three']],
+      [2, ['three']],
+      [3, []],
+    ] as const) {
       const rest = await readAll(b, { epoch, offset })
       assert.deepEqual(rest, { events: stored(offset + 1, ...data), ended: false, missed: 0 })
     }
   })
 
-  promises('the events of many who append at once are all there, each append in one piece', async ({ a, b, tickMs }) => {
-    const appends = Array.from({ length: 20 }, (_, n) =>
-      (n % 2 ? a : b).journals.append('stream', [`${n} first`, `${n} second`], wide(tickMs)),
-    )
-    const lasts = await Promise.all(appends)
-    const rest = await readAll(a, undefined)
-    assert.ok(typeof rest !== 'string')
-    assert.equal(rest.events.length, 40)
-    lasts.forEach(({ offset }, n) => {
-      const two = rest.events.slice(offset - 2, offset)
-      assert.deepEqual(two, stored(offset - 1, `${n} first`, `${n} second`))
-    })
-  })
+  promises(
+    'the events of many who append at once are all there, each append in one piece',
+    async ({ a, b, tickMs }) => {
+      const appends = Array.from({ length: 20 }, (_, n) =>
+        (n % 2 ? a : b).journals.append('stream', [`${n} first`, `${n} second`], wide(tickMs)),
+      )
+      const lasts = await Promise.all(appends)
+      const rest = await readAll(a, undefined)
+      assert.ok(typeof rest !== 'string')
+      assert.equal(rest.events.length, 40)
+      lasts.forEach(({ offset }, n) => {
+        const two = rest.events.slice(offset - 2, offset)
+        assert.deepEqual(two, stored(offset - 1, `${n} first`, `${n} second`))
+      })
+    },
+  )
 
   promises('an append without events begins a journal and gives the place to start from', async ({ a, b, tickMs }) => {
     const start = await a.journals.append('stream', [], wide(tickMs))
@@ -74,16 +81,19 @@ export function journalsContract(promises: Promises): void {
     assert.deepEqual(await b.journals.append('stream', [], wide(tickMs)), next)
   })
 
-  promises('beyond the bound of events the oldest are dropped, and a reader that needs them is told', async ({ a, b, tickMs }) => {
-    const bounds = { ...wide(tickMs), events: 3 }
-    const { epoch } = await a.journals.append('stream', ['one', 'two'], bounds)
-    await a.journals.append('stream', ['three', 'four', 'five'], bounds)
-    const kept = stored(3, 'three', 'four', 'five')
-    assert.equal(await readAll(b, { epoch, offset: 0 }), 'expired')
-    assert.equal(await readAll(b, { epoch, offset: 1 }), 'expired')
-    assert.deepEqual(await readAll(b, { epoch, offset: 2 }), { events: kept, ended: false, missed: 0 })
-    assert.deepEqual(await readAll(b, undefined), { events: kept, ended: false, missed: 2 })
-  })
+  promises(
+    'beyond the bound of events the oldest are dropped, and a reader that needs them is told',
+    async ({ a, b, tickMs }) => {
+      const bounds = { ...wide(tickMs), events: 3 }
+      const { epoch } = await a.journals.append('stream', ['one', 'two'], bounds)
+      await a.journals.append('stream', ['three', 'four', 'five'], bounds)
+      const kept = stored(3, 'three', 'four', 'five')
+      assert.equal(await readAll(b, { epoch, offset: 0 }), 'expired')
+      assert.equal(await readAll(b, { epoch, offset: 1 }), 'expired')
+      assert.deepEqual(await readAll(b, { epoch, offset: 2 }), { events: kept, ended: false, missed: 0 })
+      assert.deepEqual(await readAll(b, undefined), { events: kept, ended: false, missed: 2 })
+    },
+  )
 
   promises('beyond the bound of bytes the oldest are dropped', async ({ a, b, tickMs }) => {
     const bounds = { ...wide(tickMs), bytes: 100 }
@@ -118,31 +128,37 @@ export function journalsContract(promises: Promises): void {
     assert.deepEqual(await readAll(b, undefined), { events: stored(1, 'new'), ended: false, missed: 0 })
   })
 
-  promises('a journal is gone some time after its last append, and returns under another epoch', async ({ a, b, tickMs, pass }) => {
-    const bounds = { ...wide(tickMs), ttlMs: 2 * tickMs }
-    const first = await a.journals.append('stream', ['one'], bounds)
-    await pass(1)
-    await a.journals.append('stream', ['two'], bounds)
-    await pass(1)
-    assert.deepEqual(await readAll(b, first), { events: stored(2, 'two'), ended: false, missed: 0 })
-    await pass(1)
-    assert.equal(await readAll(b, first), 'unknown')
-    const second = await b.journals.append('stream', ['new'], bounds)
-    assert.equal(second.offset, 1)
-    assert.notEqual(second.epoch, first.epoch)
-  })
+  promises(
+    'a journal is gone some time after its last append, and returns under another epoch',
+    async ({ a, b, tickMs, pass }) => {
+      const bounds = { ...wide(tickMs), ttlMs: 2 * tickMs }
+      const first = await a.journals.append('stream', ['one'], bounds)
+      await pass(1)
+      await a.journals.append('stream', ['two'], bounds)
+      await pass(1)
+      assert.deepEqual(await readAll(b, first), { events: stored(2, 'two'), ended: false, missed: 0 })
+      await pass(1)
+      assert.equal(await readAll(b, first), 'unknown')
+      const second = await b.journals.append('stream', ['new'], bounds)
+      assert.equal(second.offset, 1)
+      assert.notEqual(second.epoch, first.epoch)
+    },
+  )
 
-  promises('after the end nothing is added, and what was there is kept for its retention', async ({ a, b, tickMs, pass }) => {
-    const last = await a.journals.append('stream', ['one'], { ...wide(tickMs), ttlMs: tickMs })
-    await a.journals.end('stream', 3 * tickMs)
-    assert.deepEqual(await b.journals.append('stream', ['late'], wide(tickMs)), last)
-    await pass(2)
-    assert.deepEqual(await readAll(b, undefined), { events: stored(1, 'one'), ended: true, missed: 0 })
-    assert.deepEqual(await readAll(b, last), { events: [], ended: true, missed: 0 })
-    await b.journals.end('stream', 100 * tickMs)
-    await pass(1)
-    assert.equal(await readAll(b, last), 'unknown')
-  })
+  promises(
+    'after the end nothing is added, and what was there is kept for its retention',
+    async ({ a, b, tickMs, pass }) => {
+      const last = await a.journals.append('stream', ['one'], { ...wide(tickMs), ttlMs: tickMs })
+      await a.journals.end('stream', 3 * tickMs)
+      assert.deepEqual(await b.journals.append('stream', ['late'], wide(tickMs)), last)
+      await pass(2)
+      assert.deepEqual(await readAll(b, undefined), { events: stored(1, 'one'), ended: true, missed: 0 })
+      assert.deepEqual(await readAll(b, last), { events: [], ended: true, missed: 0 })
+      await b.journals.end('stream', 100 * tickMs)
+      await pass(1)
+      assert.equal(await readAll(b, last), 'unknown')
+    },
+  )
 
   promises('the end of a stream without events is found by who comes later', async ({ a, b, tickMs, pass }) => {
     await a.journals.end('stream', 2 * tickMs)
@@ -160,24 +176,27 @@ export function journalsContract(promises: Promises): void {
     assert.deepEqual(await readAll(b, undefined), { events: stored(1, 'ours'), ended: false, missed: 0 })
   })
 
-  promises('whoever tails a stream is woken by appends, the end and a drop of any instance', async ({ a, b, tickMs }) => {
-    let wakes = 0
-    b.journals.tail('stream', () => void wakes++)
-    await until('a wake by an append', async () => {
-      await a.journals.append('stream', ['one'], wide(tickMs))
-      return wakes > 0
-    })
-    for (const act of [() => a.journals.end('stream', 10 * tickMs), () => a.journals.drop('stream')]) {
-      // Late wakes of what went before are let through, so that the next one is of this act.
-      for (let seen = -1; seen !== wakes; ) {
-        seen = wakes
-        await b.journals.read('stream', undefined)
+  promises(
+    'whoever tails a stream is woken by appends, the end and a drop of any instance',
+    async ({ a, b, tickMs }) => {
+      let wakes = 0
+      b.journals.tail('stream', () => void wakes++)
+      await until('a wake by an append', async () => {
+        await a.journals.append('stream', ['one'], wide(tickMs))
+        return wakes > 0
+      })
+      for (const act of [() => a.journals.end('stream', 10 * tickMs), () => a.journals.drop('stream')]) {
+        // Late wakes of what went before are let through, so that the next one is of this act.
+        for (let seen = -1; seen !== wakes;) {
+          seen = wakes
+          await b.journals.read('stream', undefined)
+        }
+        const before = wakes
+        await act()
+        await until('a wake by an end and a drop', () => wakes > before)
       }
-      const before = wakes
-      await act()
-      await until('a wake by an end and a drop', () => wakes > before)
-    }
-  })
+    },
+  )
 
   promises('a wake finds the event that woke it', async ({ a, b, tickMs }) => {
     const found: Array<Promise<unknown>> = []
@@ -204,5 +223,19 @@ export function journalsContract(promises: Promises): void {
       return wakes > 0
     })
     assert.equal(stopped, 0)
+  })
+
+  promises('a tail that is stopped by the wake of another is not woken any more', async ({ a, b, tickMs }) => {
+    const wakes: string[] = []
+    b.journals.tail('stream', () => {
+      wakes.push('first')
+      stop()
+    })
+    const stop = b.journals.tail('stream', () => wakes.push('second'))
+    await until('a wake', async () => {
+      await a.journals.append('stream', ['one'], wide(tickMs))
+      return wakes.length > 0
+    })
+    assert.ok(!wakes.includes('second'))
   })
 }

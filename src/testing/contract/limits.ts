@@ -22,14 +22,17 @@ export function contractWindow(limit: number, windowMs: number): Algorithm {
 }
 
 export function limitsContract(promises: Promises): void {
-  promises('of many who take at once on several instances, as many as the limit are allowed', async ({ a, b, tickMs }) => {
-    const five = contractWindow(5, 100 * tickMs)
-    const takes = Array.from({ length: 20 }, (_, n) => (n % 2 ? a : b).limits.take('key', five, 1))
-    const decisions = await Promise.all(takes)
-    const allowed = decisions.filter((decision) => decision.allowed)
-    assert.deepEqual(allowed.map(({ remaining }) => remaining).sort(), [0, 1, 2, 3, 4])
-    for (const { retryAfterMs } of allowed) assert.equal(retryAfterMs, 0)
-  })
+  promises(
+    'of many who take at once on several instances, as many as the limit are allowed',
+    async ({ a, b, tickMs }) => {
+      const five = contractWindow(5, 100 * tickMs)
+      const takes = Array.from({ length: 20 }, (_, n) => (n % 2 ? a : b).limits.take('key', five, 1))
+      const decisions = await Promise.all(takes)
+      const allowed = decisions.filter((decision) => decision.allowed)
+      assert.deepEqual(allowed.map(({ remaining }) => remaining).sort(), [0, 1, 2, 3, 4])
+      for (const { retryAfterMs } of allowed) assert.equal(retryAfterMs, 0)
+    },
+  )
 
   promises('the state goes on with the time of the store', async ({ a, b, tickMs, pass }) => {
     const one = contractWindow(1, 4 * tickMs)

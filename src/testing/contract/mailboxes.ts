@@ -81,6 +81,21 @@ export function mailboxesContract(promises: Promises): void {
     assert.deepEqual(await Promise.all(answered), [true])
   })
 
+  promises('a receiver that stops in the middle of a message gets no further one', async ({ a, b }) => {
+    const taken: unknown[] = []
+    const answered: Array<Promise<boolean>> = []
+    const stop = await open(b, a, 'b', (n) => {
+      taken.push(n)
+      answered.push(b.mailboxes.send('b', { n: 2 }))
+      stop()
+    })
+    await a.mailboxes.send('b', { n: 1 })
+    await until('the message', () => answered.length > 0)
+    await Promise.all(answered)
+    await until('nobody there', async () => !(await a.mailboxes.send('b', { n: 3 })))
+    assert.deepEqual(taken, [1])
+  })
+
   promises('what came out of a mailbox cannot be changed by who sent it', async ({ a, b }) => {
     const taken: JsonObject[] = []
     await open(b, a, 'b', (n) => taken.push({ n }))

@@ -61,19 +61,22 @@ export function recordsContract(promises: Promises): void {
     assert.equal(await b.records.create('key', { n: 3 }, 2 * tickMs), true)
   })
 
-  promises('a read gives a new time to live only if it asks for it, and no new version', async ({ a, b, tickMs, pass }) => {
-    await a.records.create('read', {}, 2 * tickMs)
-    await a.records.create('extended', {}, 2 * tickMs)
-    const before = await a.records.read('extended')
-    await pass(1)
-    await b.records.read('read')
-    assert.deepEqual(await b.records.read('extended', 3 * tickMs), before)
-    await pass(2)
-    assert.equal(await a.records.read('read'), undefined)
-    assert.deepEqual(await a.records.read('extended'), before)
-    await pass(1)
-    assert.equal(await a.records.read('extended'), undefined)
-  })
+  promises(
+    'a read gives a new time to live only if it asks for it, and no new version',
+    async ({ a, b, tickMs, pass }) => {
+      await a.records.create('read', {}, 2 * tickMs)
+      await a.records.create('extended', {}, 2 * tickMs)
+      const before = await a.records.read('extended')
+      await pass(1)
+      await b.records.read('read')
+      assert.deepEqual(await b.records.read('extended', 3 * tickMs), before)
+      await pass(2)
+      assert.equal(await a.records.read('read'), undefined)
+      assert.deepEqual(await a.records.read('extended'), before)
+      await pass(1)
+      assert.equal(await a.records.read('extended'), undefined)
+    },
+  )
 
   promises('an extension counts from now, also where that is sooner', async ({ a, tickMs, pass }) => {
     await a.records.create('key', {}, 10 * tickMs)
@@ -104,7 +107,19 @@ export function recordsContract(promises: Promises): void {
   })
 
   promises('keys are opaque: each is another, whatever it looks like', async ({ a, b, tickMs }) => {
-    const keys = ['__proto__', 'constructor', 'a', 'A', 'a ', 'a:b', '{a}:b', 'a*', '\u00e4', 'a\u0308', 'x'.repeat(500)]
+    const keys = [
+      '__proto__',
+      'constructor',
+      'a',
+      'A',
+      'a ',
+      'a:b',
+      '{a}:b',
+      'a*',
+      '\u00e4',
+      'a\u0308',
+      'x'.repeat(500),
+    ]
     for (const key of keys) assert.equal(await a.records.create(key, { key }, 10 * tickMs), true, key)
     for (const key of keys) assert.deepEqual((await b.records.read(key))?.value, { key })
   })

@@ -71,9 +71,12 @@ export function slotsContract(promises: Promises): void {
   })
 
   promises('a holder that lapsed and claims again is counted like a new one', async ({ a, b, tickMs, pass }) => {
-    await a.slots.claim('name', 'h1', 1, tickMs)
-    await pass(1)
-    await b.slots.claim('name', 'h2', 1, 10 * tickMs)
-    assert.equal(await a.slots.claim('name', 'h1', 1, 10 * tickMs), false)
+    for (const limit of [1, 3]) {
+      const name = `limit ${limit}`
+      await a.slots.claim(name, 'h1', limit, tickMs)
+      await pass(1)
+      await b.slots.claim(name, 'h2', limit, 10 * tickMs)
+      assert.equal(await a.slots.claim(name, 'h1', 1, 10 * tickMs), false)
+    }
   })
 }
