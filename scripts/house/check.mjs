@@ -94,12 +94,14 @@ function* state({ isTest, rules }, program) {
 function* words({ path, isTest, rules }, program) {
   const era = rules.eraWords
   const eraMatters = !within(path, era.in) && !(isTest && era.tests)
+  const specifiers = new Set()
   for (const node of walk(program)) {
+    if (node.source) specifiers.add(node.source)
     const name = globalName(node)
     const rule = name === undefined || !Object.hasOwn(rules.globals, name) ? undefined : rules.globals[name]
     if (rule && !within(path, rule.in) && !(isTest && rule.tests))
       yield { at: node.start, rule: name, message: rule.instead }
-    const word = eraMatters ? wordOf(node) : undefined
+    const word = eraMatters && !specifiers.has(node) ? wordOf(node) : undefined
     if (word !== undefined && era.pattern.test(word))
       yield { at: node.start, rule: 'era word', message: `${word}: ${era.instead}` }
   }

@@ -96,15 +96,19 @@ describe('globals', () => {
 })
 
 describe('era words', () => {
-  test.each(['const isLegacy = 1', `f('modern')`, 'f(`2026-07-28`)', 'a.modernOnly', `import a from './legacy.ts'`])(
-    '%s is refused outside of the eras',
-    (text) => {
-      expect(broken('gates/x.ts', text)).toContain('1 era word')
-      expect(broken('protocol/x.ts', text)).toEqual(allowed)
-    },
-  )
+  test.each([
+    'const isLegacy = 1',
+    `f('modern')`,
+    'f(`2026-07-28`)',
+    'a.modernOnly',
+    `import { legacy } from './a.ts'`,
+  ])('%s is refused outside of the eras', (text) => {
+    expect(broken('gates/x.ts', text)).toContain('1 era word')
+    expect(broken('protocol/x.ts', text)).toEqual(allowed)
+  })
 
-  test('prose and comments may name an era', () => {
+  test('prose, comments and paths may name an era', () => {
+    expect(broken('gateway/x.ts', `import { a } from '../protocol/legacy-server.ts'`)).toEqual(allowed)
     expect(broken('gates/x.ts', `// legacy\nconst text = 'modern servers, 2026-07-28'`)).toEqual(allowed)
   })
 })

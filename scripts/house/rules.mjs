@@ -98,7 +98,10 @@ export const globals = {
   'AbortSignal.timeout': { in: ['base/clock.ts'], tests: true, instead: 'Take a Clock and call after().' },
 }
 
-/** Eras are decided at the edges; names and short strings elsewhere may not tell them apart. Prose may name them. */
+/**
+ * Eras are decided at the edges; names and short strings elsewhere may not tell them apart. Prose may name them, and so
+ * may the path of an import: whoever may import protocol/ may import its files.
+ */
 export const eraWords = {
   pattern: /legacy|modern|\b20\d\d-\d\d-\d\d\b/i,
   in: ['protocol', 'sessions', 'upstreams', 'catalog'],
