@@ -30,6 +30,8 @@ for (const [what, value] of linesOf(newer)) {
   const change = old === 0 ? (value === 0 ? 0 : Infinity) : value / old - 1
   const bad = (moreIsBetter.test(what) ? -change : change) > tolerance
   worse += bad ? 1 : 0
-  console.log(`${what.padEnd(72)} ${old.toFixed(3).padStart(10)} ${value.toFixed(3).padStart(10)} ${(change * 100).toFixed(1).padStart(7)} %${bad ? '  WORSE' : ''}`)
+  console.log(
+    `${what.padEnd(72)} ${old.toFixed(3).padStart(10)} ${value.toFixed(3).padStart(10)} ${(change * 100).toFixed(1).padStart(7)} %${bad ? '  WORSE' : ''}`,
+  )
 }
 process.exit(worse > 0 ? 3 : 0)

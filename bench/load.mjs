@@ -30,9 +30,11 @@ async function sweep(endpoint, width, requests, take) {
   return { seconds, perSecond: requests.length / seconds }
 }
 
-const expect = (...statuses) => ({ status, body }) => {
-  if (!statuses.includes(status)) throw new Error(`answered ${status} ${body.slice(0, 200)}`)
-}
+const expect =
+  (...statuses) =>
+  ({ status, body }) => {
+    if (!statuses.includes(status)) throw new Error(`answered ${status} ${body.slice(0, 200)}`)
+  }
 
 const orders = {
   async open({ name, endpoint, era, ...rest }) {
@@ -59,12 +61,22 @@ const orders = {
   /** `notifications/initialized` for the sessions of the last `create`. */
   confirm({ endpoint, width }) {
     const target = dialect.targetOf(endpoint)
-    return sweep(endpoint, width, kept.map((session) => dialect.initialized(target, session)), expect(202))
+    return sweep(
+      endpoint,
+      width,
+      kept.map((session) => dialect.initialized(target, session)),
+      expect(202),
+    )
   },
   /** Ends the sessions of the last `create`. */
   end({ endpoint, width }) {
     const target = dialect.targetOf(endpoint)
-    return sweep(endpoint, width, kept.map((session) => dialect.ending(target, session)), expect(200, 202, 204))
+    return sweep(
+      endpoint,
+      width,
+      kept.map((session) => dialect.ending(target, session)),
+      expect(200, 202, 204),
+    )
   },
   /** How many ms a client that was never here before waits for its session, connection included. */
   async newcomer({ endpoint }) {

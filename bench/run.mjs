@@ -16,7 +16,9 @@ const args = process.argv.slice(2)
 const known = new Set([...names, '--quick', '--profile'])
 const unknown = args.filter((arg) => !known.has(arg))
 if (unknown.length > 0) {
-  console.error(`unknown: ${unknown.join(' ')}\nusage: node bench/run.mjs [${names.join('|')}...] [--quick] [--profile]`)
+  console.error(
+    `unknown: ${unknown.join(' ')}\nusage: node bench/run.mjs [${names.join('|')}...] [--quick] [--profile]`,
+  )
   process.exit(2)
 }
 const quick = args.includes('--quick')
@@ -41,7 +43,8 @@ const tracked = Object.fromEntries(
 )
 
 function commit() {
-  const git = (...words) => execFileSync('git', words, { encoding: 'utf8', cwd: here, stdio: ['ignore', 'pipe', 'ignore'] }).trim()
+  const git = (...words) =>
+    execFileSync('git', words, { encoding: 'utf8', cwd: here, stdio: ['ignore', 'pipe', 'ignore'] }).trim()
   try {
     return git('rev-parse', '--short', 'HEAD') + (git('status', '--porcelain', '--', '../src') === '' ? '' : '-dirty')
   } catch {
@@ -72,13 +75,16 @@ const house = {
   async closeAll() {
     for (const server of open.splice(0)) {
       await server.stop()
-      if (server.talk() !== '') console.log(`  ${server.name} said: ${server.talk().split('\n').slice(0, 3).join(' | ')}`)
+      if (server.talk() !== '')
+        console.log(`  ${server.name} said: ${server.talk().split('\n').slice(0, 3).join(' | ')}`)
     }
   },
 }
 
 const at = commit()
-console.log(`mcplex ${at}${quick ? ', quick: one short round, not to be quoted' : ''}${profiling ? ', profiled: slower than it is' : ''}`)
+console.log(
+  `mcplex ${at}${quick ? ', quick: one short round, not to be quoted' : ''}${profiling ? ', profiled: slower than it is' : ''}`,
+)
 console.log(machineWords())
 console.log(`${place.words}\n`)
 
@@ -101,6 +107,8 @@ const stamp = new Date().toISOString().slice(0, 19).replaceAll(':', '')
 report.write(results, `${stamp}-${at}${quick ? '-quick' : ''}`)
 const missed = report.lines.filter(({ verdict }) => verdict === 'MISS')
 const judged = report.lines.filter(({ verdict }) => verdict !== '')
-console.log(`${judged.length - missed.length} of ${judged.length} goals reached; raw values in bench/results/${stamp}-${at}*`)
+console.log(
+  `${judged.length - missed.length} of ${judged.length} goals reached; raw values in bench/results/${stamp}-${at}*`,
+)
 const impure = missed.some(({ what }) => what.startsWith('foreign'))
 process.exit(failed || impure ? 1 : 0)

@@ -10,7 +10,10 @@ import { tools } from './tools.mjs'
 import { Wire } from './wire.mjs'
 
 const patienceMs = 10_000
-const expectedTools = tools.map((tool) => tool.name).sort().join()
+const expectedTools = tools
+  .map((tool) => tool.name)
+  .sort()
+  .join()
 
 /** Runs `work(index)` for 0..count-1, at most `width` at once. */
 export async function spread(count, width, work) {
@@ -190,7 +193,8 @@ export class Crowd {
     slot.wire = new Wire(
       this.#target,
       (status, head, body) => {
-        const verdict = check?.(status, head, body, slot.id) ?? dialect.checkCall(status, head, body, slot.id, slot.nonce)
+        const verdict =
+          check?.(status, head, body, slot.id) ?? dialect.checkCall(status, head, body, slot.id, slot.nonce)
         settle(slot, verdict, `${status} ${body.slice(0, 200)}`)
       },
       (reason) => settle(slot, 'lost', reason),

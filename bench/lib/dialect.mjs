@@ -64,13 +64,20 @@ export function writer(target, era, session, what) {
   const method = what === 'call' ? 'tools/call' : 'tools/list'
   const modern = era === 'modern'
   const headers = modern
-    ? [`MCP-Protocol-Version: ${modernVersion}`, `Mcp-Method: ${method}`, ...(what === 'call' ? ['Mcp-Name: echo'] : [])]
+    ? [
+        `MCP-Protocol-Version: ${modernVersion}`,
+        `Mcp-Method: ${method}`,
+        ...(what === 'call' ? ['Mcp-Name: echo'] : []),
+      ]
     : legacySession(session)
   const start = head(target, 'POST', [...posting, ...headers])
   const tail = modern ? `,"_meta":${meta}}}` : '}}'
   if (what === 'call')
     return (id, nonce) =>
-      withBody(start, `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":{"name":"echo","arguments":{"text":"${nonce}"}${tail}`)
+      withBody(
+        start,
+        `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":{"name":"echo","arguments":{"text":"${nonce}"}${tail}`,
+      )
   const params = modern ? `{"_meta":${meta}}` : '{}'
   return (id) => withBody(start, `{"jsonrpc":"2.0","id":${id},"method":"tools/list","params":${params}}`)
 }
@@ -112,7 +119,10 @@ export function listChecker(expected) {
     if (before !== undefined && body.length === before.length + mark.length + after.length)
       if (body.startsWith(before) && body.endsWith(after) && body.startsWith(mark, before.length)) return 'ok'
     const message = messageOf(answerHead, body)
-    const names = message?.result?.tools?.map((tool) => tool.name).sort().join()
+    const names = message?.result?.tools
+      ?.map((tool) => tool.name)
+      .sort()
+      .join()
     if (names !== expected) return 'wrong'
     if (message.id !== id) return 'foreign'
     const at = body.indexOf(`"id":${mark}`)

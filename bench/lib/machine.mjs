@@ -37,10 +37,9 @@ export function descendantsOf(pid) {
     }
   }
   const found = new Set([pid])
-  for (let grown = true; grown; ) {
+  for (let grown = true; grown;) {
     grown = false
-    for (const [child, parent] of parents)
-      if (found.has(parent) && !found.has(child)) grown = Boolean(found.add(child))
+    for (const [child, parent] of parents) if (found.has(parent) && !found.has(child)) grown = Boolean(found.add(child))
   }
   found.delete(pid)
   return found

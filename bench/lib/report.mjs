@@ -16,7 +16,11 @@ const number = (value) => {
   return value.toFixed(digits)
 }
 
-const meets = { '<=': (value, limit) => value <= limit, '>=': (value, limit) => value >= limit, '=': (value, limit) => value === limit }
+const meets = {
+  '<=': (value, limit) => value <= limit,
+  '>=': (value, limit) => value >= limit,
+  '=': (value, limit) => value === limit,
+}
 
 /** A report named by scenario; `goal` is a pair such as ['<=', 2]. */
 export function createReport() {

@@ -44,22 +44,59 @@ export default async function call({ servers, ask, report, quick, rounds, profil
       }
     }
 
-  const ratios = (key, other, what) => median(seen.get(key)[what].map((value, round) => value / seen.get(other)[what][round]))
+  const ratios = (key, other, what) =>
+    median(seen.get(key)[what].map((value, round) => value / seen.get(other)[what][round]))
   const middle = (key, what) => median(seen.get(key)[what])
   for (const era of eras) {
     const [ours, theirs] = [`mcplex ${era}`, `bare ${era}`]
-    const words = (what, unit, digits = 1) => `${middle(ours, what).toFixed(digits)} against ${middle(theirs, what).toFixed(digits)} ${unit}`
-    report.line('call', `${era}: gateway CPU per call / bare`, ratios(ours, theirs, 'cpuUs'), '', ['<=', 2], words('cpuUs', 'us'))
-    report.line('call', `${era}: calls/s / bare, child on the same core`, ratios(ours, theirs, 'perSecond'), '', ['>=', 0.25], words('perSecond', 'calls/s', 0))
+    const words = (what, unit, digits = 1) =>
+      `${middle(ours, what).toFixed(digits)} against ${middle(theirs, what).toFixed(digits)} ${unit}`
+    report.line(
+      'call',
+      `${era}: gateway CPU per call / bare`,
+      ratios(ours, theirs, 'cpuUs'),
+      '',
+      ['<=', 2],
+      words('cpuUs', 'us'),
+    )
+    report.line(
+      'call',
+      `${era}: calls/s / bare, child on the same core`,
+      ratios(ours, theirs, 'perSecond'),
+      '',
+      ['>=', 0.25],
+      words('perSecond', 'calls/s', 0),
+    )
     const floor = `bare proxy ${era}`
     const floorWords = `${middle(floor, 'cpuUs').toFixed(1)} us, ${middle(floor, 'perSecond').toFixed(0)} calls/s, one client ${middle(floor, 'one').toFixed(3)} ms`
-    report.line('call', `${era}: a bare proxy's CPU per call / bare`, ratios(floor, theirs, 'cpuUs'), '', undefined, floorWords)
+    report.line(
+      'call',
+      `${era}: a bare proxy's CPU per call / bare`,
+      ratios(floor, theirs, 'cpuUs'),
+      '',
+      undefined,
+      floorWords,
+    )
     const added = median(seen.get(ours).one.map((value, round) => value - seen.get(theirs).one[round]))
     report.line('call', `${era}: one client, added p50`, added, 'ms', ['<=', 0.2], words('one', 'ms', 3))
-    report.line('call', `${era}: 50 clients, p99`, middle(ours, 'p99'), 'ms', ['<=', 10], `bare ${middle(theirs, 'p99').toFixed(2)} ms`)
+    report.line(
+      'call',
+      `${era}: 50 clients, p99`,
+      middle(ours, 'p99'),
+      'ms',
+      ['<=', 10],
+      `bare ${middle(theirs, 'p99').toFixed(2)} ms`,
+    )
   }
   const proxy = middle('mcp-proxy legacy', 'perSecond').toFixed(0)
-  report.line('call', 'legacy: calls/s / npm mcp-proxy', ratios('mcplex legacy', 'mcp-proxy legacy', 'perSecond'), '', ['>=', 5], `mcp-proxy ${proxy} calls/s`)
+  report.line(
+    'call',
+    'legacy: calls/s / npm mcp-proxy',
+    ratios('mcplex legacy', 'mcp-proxy legacy', 'perSecond'),
+    '',
+    ['>=', 5],
+    `mcp-proxy ${proxy} calls/s`,
+  )
   report.line('call', 'foreign, wrong, lost or missing answers', faults, '', ['=', 0])
   await closeAll()
 }

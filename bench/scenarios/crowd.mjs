@@ -60,7 +60,14 @@ export default async function crowd(house) {
     ]
     const say = (title, seen, what, limit, detail) => {
       const of = (name) => median(seen[name].map((result) => result[what]))
-      report.line('crowd', `${era}: ${title}: ${what}`, of('mcplex'), 'ms', ['<=', limit], `bare ${of('bare').toFixed(2)} ms${detail}`)
+      report.line(
+        'crowd',
+        `${era}: ${title}: ${what}`,
+        of('mcplex'),
+        'ms',
+        ['<=', limit],
+        `bare ${of('bare').toFixed(2)} ms${detail}`,
+      )
     }
 
     const open = { load: 'rate', rate: 1_000, ms: quick ? 2_000 : 5_000 }
@@ -76,7 +83,14 @@ export default async function crowd(house) {
       say(`${clients} clients, closed loop`, seen, 'p99', limit, words)
       const fairness = (name) => Math.min(...seen[name].map(({ leastServed, mostServed }) => leastServed / mostServed))
       const served = `${middle('leastServed')} to ${middle('mostServed')} calls each; bare ${fairness('bare').toFixed(2)}`
-      report.line('crowd', `${era}: ${clients} clients: least served / most served`, fairness('mcplex'), '', ['>=', 0.5], served)
+      report.line(
+        'crowd',
+        `${era}: ${clients} clients: least served / most served`,
+        fairness('mcplex'),
+        '',
+        ['>=', 0.5],
+        served,
+      )
     }
     await flatness(house, targets[1], count)
     await closeAll()

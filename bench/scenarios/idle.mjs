@@ -41,7 +41,9 @@ export default async function idle({ servers, ask, report, quick, rounds, profil
   const room = fileLimit - 500
   const sessions = Math.min(wanted, room)
   if (sessions < wanted)
-    console.log(`  only ${sessions} sessions: a process may open ${fileLimit} files; raise it with \`ulimit -n ${wanted + 500}\``)
+    console.log(
+      `  only ${sessions} sessions: a process may open ${fileLimit} files; raise it with \`ulimit -n ${wanted + 500}\``,
+    )
   const makers = {
     bare: () => servers.bare({ gc: true }),
     mcplex: () => servers.mcplex('legacy', { gc: true, ...profile('idle') }),
@@ -59,10 +61,36 @@ export default async function idle({ servers, ask, report, quick, rounds, profil
   const middle = (target, what) => median(seen[target].map((found) => found[what]))
   const above = (what) => median(seen.mcplex.map((found, round) => found[what] - seen.bare[round][what]))
   const words = (what) => `${middle('mcplex', what).toFixed(1)} against ${middle('bare', what).toFixed(1)} KiB`
-  report.line('idle', `${sessions} sessions with streams: RSS each above bare`, above('asIsKiB'), 'KiB', ['<=', 12], `${words('asIsKiB')}; process ${middle('mcplex', 'totalMiB').toFixed(0)} MiB`)
+  report.line(
+    'idle',
+    `${sessions} sessions with streams: RSS each above bare`,
+    above('asIsKiB'),
+    'KiB',
+    ['<=', 12],
+    `${words('asIsKiB')}; process ${middle('mcplex', 'totalMiB').toFixed(0)} MiB`,
+  )
   report.line('idle', 'the same after a collection', above('collectedKiB'), 'KiB', undefined, words('collectedKiB'))
   const latency = (what) => median(seen.mcplex.map(({ calls }) => calls[what]))
-  report.line('idle', '1,000 calls/s over them: p99', latency('p99'), 'ms', ['<=', 100], `p50 ${latency('p50').toFixed(2)} ms`)
-  report.line('idle', 'streams that broke', seen.mcplex.reduce((sum, { broken }) => sum + broken, 0), '', ['=', 0])
-  report.line('idle', 'foreign, wrong, lost or missing answers', seen.mcplex.reduce((sum, { calls }) => sum + faultsOf(calls), 0), '', ['=', 0])
+  report.line(
+    'idle',
+    '1,000 calls/s over them: p99',
+    latency('p99'),
+    'ms',
+    ['<=', 100],
+    `p50 ${latency('p50').toFixed(2)} ms`,
+  )
+  report.line(
+    'idle',
+    'streams that broke',
+    seen.mcplex.reduce((sum, { broken }) => sum + broken, 0),
+    '',
+    ['=', 0],
+  )
+  report.line(
+    'idle',
+    'foreign, wrong, lost or missing answers',
+    seen.mcplex.reduce((sum, { calls }) => sum + faultsOf(calls), 0),
+    '',
+    ['=', 0],
+  )
 }

@@ -36,7 +36,8 @@ export default async function list({ servers, ask, report, quick, rounds, profil
   for (const era of eras) {
     const [ours, theirs] = [seen.get(`mcplex ${era}`), seen.get(`bare ${era}`)]
     const ratio = (what) => median(ours[what].map((value, round) => value / theirs[what][round]))
-    const words = (what, unit, digits) => `${median(ours[what]).toFixed(digits)} against ${median(theirs[what]).toFixed(digits)} ${unit}`
+    const words = (what, unit, digits) =>
+      `${median(ours[what]).toFixed(digits)} against ${median(theirs[what]).toFixed(digits)} ${unit}`
     report.line('list', `${era}: lists/s / bare`, ratio('perSecond'), '', ['>=', 1], words('perSecond', 'lists/s', 0))
     report.line('list', `${era}: gateway CPU per list / bare`, ratio('cpuUs'), '', undefined, words('cpuUs', 'us', 1))
   }

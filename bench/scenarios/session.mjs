@@ -81,7 +81,14 @@ async function massDrop({ servers, ask, report, quick, rounds, generator }) {
     report.measure('session', round, 'mcplex', 'newcomerMs', ms)
     await pause(2_000)
   }
-  report.line('session', `newcomer's initialize after ${clients} clients drop at once`, median(waits), 'ms', ['<=', 200], `worst ${Math.max(...waits).toFixed(0)} ms`)
+  report.line(
+    'session',
+    `newcomer's initialize after ${clients} clients drop at once`,
+    median(waits),
+    'ms',
+    ['<=', 200],
+    `worst ${Math.max(...waits).toFixed(0)} ms`,
+  )
   report.line('session', 'foreign, wrong, lost or missing answers', faults, '', ['=', 0])
 }
 
