@@ -83,7 +83,7 @@ export function writer(target, era, session, what) {
 }
 
 /** The response inside an answer, be it one JSON body or an event stream; undefined when there is none. */
-export function messageOf(answerHead, body) {
+function messageOf(answerHead, body) {
   try {
     if (!/\r\ncontent-type: *text\/event-stream/i.test(answerHead)) return JSON.parse(body)
     for (const line of body.split('\n')) {

@@ -23,7 +23,7 @@ function add(sums, key, value) {
 }
 
 /** Top self time of all profiles in a folder, idle left out: `{ busyMs, kinds, functions }`, each `[name, share]`. */
-export function profileOf(folder) {
+function profileOf(folder) {
   const kinds = new Map()
   const functions = new Map()
   let busy = 0

@@ -13,7 +13,7 @@ const bench = at('..')
 const patienceMs = 20_000
 const running = new Set()
 
-export const mcplexEntry = at('../../dist/cli/main.js')
+const mcplexEntry = at('../../dist/cli/main.js')
 
 async function until(words, look) {
   const end = Date.now() + patienceMs
@@ -61,7 +61,7 @@ async function start(name, prefix, command, endpointOf) {
     }
   } catch (error) {
     process_.kill('SIGKILL')
-    throw new Error(`${error.message}\n${command.join(' ')}\n${err}`)
+    throw new Error(`${error.message}\n${command.join(' ')}\n${err}`, { cause: error })
   }
 }
 
