@@ -45,6 +45,7 @@ export type RefusalCode =
   | 'result_too_large'
   | 'instance_lost'
   | 'not_bridged'
+  | 'cancelled'
   | 'internal'
 
 interface Row {
@@ -95,6 +96,7 @@ export const refusals: Readonly<Record<RefusalCode, Row>> = {
   result_too_large: row(-32603, 200, 'changed', 'The result is too large to be forwarded.', 'Ask for less: results are limited to 16 MiB.'),
   instance_lost: row(-32603, 200, 'later', 'The instance that ran this call is gone.', 'error.data.executed says whether the call may have run.'),
   not_bridged: row(-32603, 200, 'never', 'The server asks its client questions in a way that this protocol revision of the client does not have.', 'Use a client of the same protocol era as the server.'),
+  cancelled: row(-32603, 200, 'never', 'The call was cancelled.', 'The client asked for it, or its session ended.'),
   internal: row(-32603, 500, 'later', 'An internal error happened.', 'Give the operator the id in error.data.id: the log has the details.'),
 }
 

@@ -32,9 +32,9 @@ export interface Speaker {
   /** The revision spoken with this client. */
   readonly version: string
   /** ClientCapabilities, as declared. */
-  readonly capabilities: RawObject
+  readonly capabilities: JsonObject
   /** Implementation; the specification asks for it but does not demand it in every request. */
-  readonly info: RawObject | undefined
+  readonly info: JsonObject | undefined
 }
 
 export interface Call {
@@ -52,6 +52,8 @@ export interface Call {
   readonly progressToken: string | undefined
   /** The least severe log level that the client wants during this call. */
   readonly logLevel: string | undefined
+  /** The process that an earlier round of the same interaction was answered by, if it matters. */
+  readonly process: number | undefined
   readonly cancel: Cancel
 }
 
@@ -78,6 +80,8 @@ export type Update = Notification | Ask
 export interface Outcome {
   readonly answer: Answer
   readonly spoken: EraName
+  /** The process that answered, for calls that go on in a further round. */
+  readonly process: number | undefined
 }
 
 export type Reply = AsyncGenerator<Update, Outcome, void>

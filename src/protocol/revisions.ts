@@ -16,6 +16,11 @@ export function isLegacyVersion(version: string): boolean {
   return legacyVersions.includes(version)
 }
 
+/** Whether a version header names a stateless revision. */
+export function isStateless(version: string | undefined): boolean {
+  return version !== undefined && modernVersions.includes(version.trim())
+}
+
 /** The version to answer `initialize` with: the one asked for if we speak it, else our newest. */
 export function negotiate(asked: string): string {
   return isLegacyVersion(asked) ? asked : newestLegacy

@@ -1,0 +1,144 @@
+/**
+ * The catalogue: what a server says of itself and what it lists, learnt once per source and kept until the server
+ * says that it changed. Handshakes and lists of thousands of sessions are answered from here, without a process.
+ */
+import type { Clock } from '../base/clock.ts'
+import type { Log } from '../base/log.ts'
+import type { Seat } from '../protocol/call.ts'
+import type { HeaderParam } from '../protocol/headers.ts'
+import { isObject, type JsonObject, type RawObject } from '../protocol/json-text.ts'
+import type { FaceFacts, Learning } from '../upstreams/upstream.ts'
+import { learnPages, type Page, pageAt, type Pages } from './pages.ts'
+
+/** A list that changes without notice is asked for again after this time. */
+const unannouncedMs = 5000
+const maxSources = 256
+
+/** The lists of the protocol, and the capability under which a server announces each. */
+const lists: Readonly<Record<string, string>> = {
+  'tools/list': 'tools',
+  'prompts/list': 'prompts',
+  'resources/list': 'resources',
+  'resources/templates/list': 'resources',
+}
+
+export interface Catalog {
+  /** What the server says of itself to such a client. Throws a `Refusal` when it has to be asked and cannot be. */
+  hello(seat: Seat): Promise<RawObject>
+  isList(method: string): boolean
+  /** A page of a list. Throws `invalid_params` for a cursor that is not ours; the server's own error is an answer. */
+  page(seat: Seat, method: string, cursor: unknown): Promise<Page | { readonly error: NonNullable<Pages['error']> }>
+  /** Whether any tool mirrors arguments into headers: the common answer is no, at no cost. */
+  readonly mirrorsHeaders: boolean
+  /** The arguments of a tool that are mirrored. */
+  mirrored(seat: Seat, tool: string): Promise<readonly HeaderParam[]>
+}
+
+interface Source {
+  hello: Promise<RawObject> | undefined
+  readonly lists: Map<string, Promise<Pages>>
+}
+
+export function createCatalog(needs: {
+  readonly learning: Learning
+  readonly faces: readonly FaceFacts[]
+  readonly clock: Clock
+  readonly log: Log
+}): Catalog {
+  const { learning, clock } = needs
+  const sources = new Map<string, Source>()
+  let mirrorsHeaders = false
+
+  learning.onStale((key, list) => {
+    const source = sources.get(key)
+    if (list === undefined) sources.delete(key)
+    else source?.lists.delete(list)
+  })
+
+  const sourceAt = (key: string): Source => {
+    let source = sources.get(key)
+    if (!source) {
+      if (sources.size >= maxSources) sources.delete(sources.keys().next().value ?? '')
+      sources.set(key, (source = { hello: undefined, lists: new Map() }))
+    }
+    return source
+  }
+
+  const hello = async (seat: Seat, key: string): Promise<RawObject> => {
+    const source = sourceAt(key)
+    source.hello ??= learning.hello(seat, key).catch((error: unknown) => {
+      source.hello = undefined
+      throw error
+    })
+    return source.hello
+  }
+
+  const learn = (seat: Seat, key: string, method: string, announces: boolean): Promise<Pages> => {
+    const freshUntil = (ttlMs: number | undefined): number => {
+      // A server that announces changes needs no second guess; one that does not is believed for as long as it says.
+      if (announces) return Number.POSITIVE_INFINITY
+      if (ttlMs !== undefined) return clock.now() + ttlMs
+      return lists[method] === 'resources' ? clock.now() + unannouncedMs : Number.POSITIVE_INFINITY
+    }
+    const spoken = eraOf(seat)
+    const learnt = learnPages((cursor) => learning.list(seat, key, method, cursor), spoken, freshUntil)
+    void learnt.then(
+      (pages) => {
+        mirrorsHeaders ||= pages.mirrored.size > 0
+        if (pages.cut) needs.log.warn({ method }, 'a list of the server is too long and was cut')
+      },
+      () => undefined,
+    )
+    return learnt
+  }
+
+  const eraOf = (seat: Seat): 'legacy' | 'modern' =>
+    (needs.faces.find((face) => face.era === seat.speaker.era) ?? needs.faces[0])?.era ?? seat.speaker.era
+
+  const pagesOf = async (seat: Seat, method: string): Promise<Pages> => {
+    const key = learning.sourceOf(seat, method)
+    const source = sourceAt(key)
+    const known = source.lists.get(method)
+    if (known) {
+      const pages = await known
+      if (pages.freshUntilMs > clock.now()) return pages
+      if (source.lists.get(method) === known) source.lists.delete(method)
+    }
+    const inFlight = source.lists.get(method)
+    if (inFlight) return inFlight
+    const announces = announcesChanges(await hello(seat, key.startsWith('p:') ? key : learning.sourceOf(seat, undefined)), method)
+    const learnt = source.lists.get(method) ?? learn(seat, key, method, announces)
+    source.lists.set(method, learnt)
+    const forget = (): void => {
+      if (source.lists.get(method) === learnt) source.lists.delete(method)
+    }
+    learnt.then((pages) => pages.error && forget(), forget)
+    return learnt
+  }
+
+  return {
+    hello: (seat) => hello(seat, learning.sourceOf(seat, undefined)),
+    isList: (method) => Object.hasOwn(lists, method),
+    async page(seat, method, cursor) {
+      const pages = await pagesOf(seat, method)
+      return pages.error ? { error: pages.error } : pageAt(pages, cursor)
+    },
+    get mirrorsHeaders() {
+      return mirrorsHeaders
+    },
+    async mirrored(seat, tool) {
+      return (await pagesOf(seat, 'tools/list')).mirrored.get(tool) ?? []
+    },
+  }
+}
+
+function announcesChanges(hello: RawObject, method: string): boolean {
+  const capability = capabilitiesIn(hello)[lists[method] ?? '']
+  return isObject(capability) && capability['listChanged'] === true
+}
+
+/** The capabilities in what a server said of itself, in either era. */
+export function capabilitiesIn(hello: RawObject): JsonObject {
+  const capabilities = hello.value['capabilities']
+  return isObject(capabilities) ? capabilities : {}
+}

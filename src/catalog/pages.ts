@@ -1,0 +1,91 @@
+/**
+ * The pages of one list, learnt whole. Cursors that clients see are ours: the generation of the list and a page in
+ * it, so that no cursor of one process is ever taken to another. [pagination: cursors are opaque, an invalid one is -32602]
+ */
+import { shortId } from '../base/ids.ts'
+import { Refusal } from '../base/refusal.ts'
+import type { EraName } from '../protocol/call.ts'
+import { headerParams, type HeaderParam } from '../protocol/headers.ts'
+import { editObject, isObject, type RawObject } from '../protocol/json-text.ts'
+import type { Answer } from '../protocol/jsonrpc.ts'
+
+/** More than any honest server has; a list beyond it is cut. */
+const maxPages = 100
+const maxChars = 32 * 1024 * 1024
+
+/** One page as the server gave it but for the cursor, and its text as clients of each era are answered. */
+export interface Page {
+  readonly result: RawObject
+  readonly spoken: EraName
+  /** Serialised answers by era of the client, kept since a list is asked for far more often than it changes. */
+  readonly worded: Map<EraName, string>
+}
+
+export interface Pages {
+  /** The server's own error instead of a list: not kept. */
+  readonly error: Answer | undefined
+  readonly pages: readonly Page[]
+  readonly generation: string
+  /** When the list must be asked for again, in milliseconds since the epoch. */
+  readonly freshUntilMs: number
+  /** Headers that mirror arguments, by tool; only for `tools/list`. */
+  readonly mirrored: ReadonlyMap<string, readonly HeaderParam[]>
+  /** Whether a page was left out for being beyond the bounds. */
+  readonly cut: boolean
+}
+
+/** Asks for all pages. `freshUntil` turns a server's `ttlMs` into a time. */
+export async function learnPages(
+  ask: (cursor: string | undefined) => Promise<Answer>,
+  spoken: EraName,
+  freshUntil: (ttlMs: number | undefined) => number,
+): Promise<Pages> {
+  const generation = shortId()
+  const pages: Page[] = []
+  let cursor: string | undefined
+  let chars = 0
+  let ttlMs: number | undefined
+  let cut = false
+  do {
+    const answer = await ask(cursor)
+    if (answer.kind === 'error') {
+      return { error: answer, pages: [], generation, freshUntilMs: 0, mirrored: new Map(), cut: false }
+    }
+    const { value, text } = answer.result
+    const next = value['nextCursor']
+    cursor = typeof next === 'string' ? next : undefined
+    chars += text.length
+    cut = cursor !== undefined && (pages.length + 1 >= maxPages || chars > maxChars)
+    if (typeof value['ttlMs'] === 'number') ttlMs = Math.min(ttlMs ?? Number.POSITIVE_INFINITY, value['ttlMs'])
+    const more = cursor !== undefined && !cut
+    const result = next === undefined ? answer.result : editObject(answer.result, { nextCursor: more ? `${generation}.${pages.length + 1}` : undefined })
+    pages.push({ result, spoken, worded: new Map() })
+  } while (cursor !== undefined && !cut)
+  return { error: undefined, pages, generation, freshUntilMs: freshUntil(ttlMs), mirrored: mirroredIn(pages), cut }
+}
+
+/** The page that a client's cursor names. Throws `invalid_params`. */
+export function pageAt(pages: Pages, cursor: unknown): Page {
+  let index = 0
+  if (cursor !== undefined) {
+    const at = typeof cursor === 'string' ? cursor.lastIndexOf('.') : -1
+    index = typeof cursor === 'string' && cursor.slice(0, at) === pages.generation ? Number(cursor.slice(at + 1)) : -1
+  }
+  const page = pages.pages[index]
+  if (!page) throw new Refusal('invalid_params', { message: 'This cursor is not valid (any more).' })
+  return page
+}
+
+function mirroredIn(pages: readonly Page[]): Map<string, readonly HeaderParam[]> {
+  const mirrored = new Map<string, readonly HeaderParam[]>()
+  for (const { result } of pages) {
+    const tools = result.value['tools']
+    if (!Array.isArray(tools)) continue
+    for (const tool of tools) {
+      if (!isObject(tool) || typeof tool['name'] !== 'string') continue
+      const params = headerParams(tool['inputSchema'])
+      if (params.length > 0) mirrored.set(tool['name'], params)
+    }
+  }
+  return mirrored
+}

@@ -1,0 +1,76 @@
+/**
+ * How many clients at once. Who finds no place waits in a bounded line, fair between clients, and is refused only
+ * when the line is full or the wait was too long.
+ *
+ * A session holds a place for its life, a client without a session for each exchange.
+ */
+import type { Cancel } from '../base/cancel.ts'
+import type { Clock } from '../base/clock.ts'
+import { FairQueue } from '../base/fair-queue.ts'
+import { createLease, type Lease } from '../base/lease.ts'
+import { Refusal } from '../base/refusal.ts'
+import type { GateSettings } from './options.ts'
+
+export interface Admission {
+  /** A place at once, or undefined if there is none. */
+  take(): Lease | undefined
+  /** A place as soon as there is one. Throws `overloaded` or `cancelled`. */
+  wait(client: string, cancel: Cancel): Promise<Lease>
+  readonly held: number
+  readonly waiting: number
+}
+
+interface Waiter {
+  give(lease: Lease): void
+}
+
+export function createAdmission(settings: GateSettings, clock: Clock): Admission {
+  const queue = new FairQueue<Waiter>(settings.queue)
+  let held = 0
+
+  const lease = (): Lease => {
+    held++
+    return createLease(() => {
+      held--
+      queue.offer((waiter) => {
+        waiter.give(lease())
+        return true
+      })
+    })
+  }
+  const take = (): Lease | undefined => (held < settings.maxConnections && queue.size === 0 ? lease() : undefined)
+
+  return {
+    take,
+    wait(client, cancel) {
+      const free = take()
+      if (free) return Promise.resolve(free)
+      return new Promise((resolve, reject) => {
+        const refuse = (refusal: Refusal): void => {
+          if (!queue.remove(client, waiter)) return
+          over()
+          reject(refusal)
+        }
+        const waiter: Waiter = {
+          give(place) {
+            over()
+            resolve(place)
+          },
+        }
+        if (!queue.add(client, waiter)) return reject(new Refusal('overloaded', { retryAfterMs: settings.queueWaitMs }))
+        const timer = clock.after(settings.queueWaitMs, () => refuse(new Refusal('overloaded')))
+        const stopListening = cancel.onCancel(() => refuse(new Refusal('cancelled')))
+        const over = (): void => {
+          timer.stop()
+          stopListening()
+        }
+      })
+    },
+    get held() {
+      return held
+    },
+    get waiting() {
+      return queue.size
+    },
+  }
+}

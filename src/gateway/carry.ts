@@ -1,0 +1,110 @@
+/**
+ * Answers the requests of one POST of a session: by JSON if all outcomes come before anything else, else by a stream
+ * that outlives the socket. The calls go on whether or not anybody reads. [2025-11-25 transports, sending messages]
+ */
+import { Refusal } from '../base/refusal.ts'
+import type { Reply } from '../protocol/call.ts'
+import type { Inbound, Outbound } from '../protocol/inbound.ts'
+import { rawObject } from '../protocol/json-text.ts'
+import { type Answer, notificationText, responseText, type RpcId } from '../protocol/jsonrpc.ts'
+import { wordAnswer } from '../protocol/legacy-server.ts'
+import { answerable, refusalAnswer, refusalOutbound } from '../protocol/refusal-answer.ts'
+import { hasPrimingEvent } from '../protocol/revisions.ts'
+import { sseHeaders } from '../protocol/sse.ts'
+import type { SessionSeat } from '../sessions/sessions.ts'
+import type { CallStream } from '../sessions/streams.ts'
+import type { House } from './house.ts'
+import { type First, firstOf } from './patience.ts'
+
+/** A request on its way: its answer is at hand, or a reply will bring it. */
+export interface Carried {
+  readonly id: RpcId
+  readonly reply: Reply
+  /** Run when the call is over. */
+  readonly over: () => void
+}
+
+export const jsonHeaders: Readonly<Record<string, string>> = { 'Content-Type': 'application/json' }
+
+export async function carry(seat: SessionSeat, carried: readonly Carried[], batch: boolean, inbound: Inbound, house: House): Promise<Outbound> {
+  const only = carried[0]
+  if (carried.length === 1 && only && !batch) {
+    const first = await firstOf(only.reply, house.pulse)
+    if (first.kind !== 'streaming') return single(only, first, house)
+    return stream(seat, carried, [first], inbound, house)
+  }
+  const firsts = await Promise.all(carried.map(({ reply }) => firstOf(reply, house.pulse)))
+  if (firsts.some((first) => first.kind === 'streaming')) return stream(seat, carried, firsts, inbound, house)
+  const answers: string[] = []
+  carried.forEach((one, at) => {
+    const text = answerText(one, firsts[at], house)
+    if (text !== undefined) answers.push(text)
+    one.over()
+  })
+  return { status: 200, headers: jsonHeaders, body: `[${answers.join(',')}]` }
+}
+
+function single(one: Carried, first: First, house: House): Outbound {
+  one.over()
+  if (first.kind === 'failed') {
+    const refusal = answerable(first.error, house.log)
+    if (refusal.code !== 'cancelled') return refusalOutbound(refusal, one.id)
+  }
+  const text = answerText(one, first, house)
+  // [utilities, cancellation] no response is sent to a request that was cancelled: the stream ends without one
+  if (text === undefined) return { status: 200, headers: sseHeaders, body: '' }
+  return { status: 200, headers: jsonHeaders, body: text }
+}
+
+/** Undefined for a call that the client cancelled. */
+function answerText(one: Carried, first: First | undefined, house: House): string | undefined {
+  if (first?.kind === 'outcome') return responseText(one.id, worded(() => wordAnswer(first.outcome), house))
+  const refusal = answerable(first?.kind === 'failed' ? first.error : new Refusal('internal'), house.log)
+  return refusal.code === 'cancelled' ? undefined : responseText(one.id, refusalAnswer(refusal))
+}
+
+function worded(word: () => Answer, house: House): Answer {
+  try {
+    return word()
+  } catch (error) {
+    return refusalAnswer(answerable(error, house.log))
+  }
+}
+
+async function stream(seat: SessionSeat, carried: readonly Carried[], firsts: readonly First[], inbound: Inbound, house: House): Promise<Outbound> {
+  const prime = hasPrimingEvent(seat.session.speaker.version)
+  const events = await house.streams.openCall(seat, carried[0]?.id, prime)
+  const pumps = carried.map((one, at) => pump(seat, one, firsts[at], events, house))
+  void Promise.allSettled(pumps).then(() => events.end().catch(() => undefined))
+  return { status: 200, headers: sseHeaders, body: events.read(inbound.closed) }
+}
+
+/** Moves a reply into its stream to the end. Never rejects. */
+async function pump(seat: SessionSeat, one: Carried, first: First | undefined, events: CallStream, house: House): Promise<void> {
+  try {
+    if (first?.kind !== 'streaming') {
+      const text = answerText(one, first, house)
+      if (text !== undefined) await events.append(text)
+      return
+    }
+    let step = await first.next
+    while (step.done !== true) {
+      const update = step.value
+      await events.append(
+        update.kind === 'notification'
+          ? notificationText(update.method, update.params)
+          : house.asks.put(seat, update, (id) => {
+              events.append(notificationText('notifications/cancelled', rawObject({ requestId: JSON.parse(id) }))).catch(() => undefined)
+            }),
+      )
+      step = await one.reply.next()
+    }
+    const { value } = step
+    await events.append(responseText(one.id, worded(() => wordAnswer(value), house)))
+  } catch (error) {
+    const refusal = answerable(error, house.log)
+    if (refusal.code !== 'cancelled') await events.append(responseText(one.id, refusalAnswer(refusal))).catch(() => undefined)
+  } finally {
+    one.over()
+  }
+}

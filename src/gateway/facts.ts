@@ -1,0 +1,80 @@
+/** What a gateway can say of itself: at its start, and of its health. */
+import type { Clock } from '../base/clock.ts'
+import { capabilitiesIn, type Catalog } from '../catalog/catalog.ts'
+import type { EraName, Seat } from '../protocol/call.ts'
+import type { HealthReport } from '../protocol/health.ts'
+import { isObject } from '../protocol/json-text.ts'
+import type { Mode } from '../upstreams/options.ts'
+import type { FaceFacts } from '../upstreams/upstream.ts'
+import { serverInfoOf } from './server-info.ts'
+import { version } from './version.ts'
+
+/** What was found out about the server at the start. */
+export interface GatewayFacts {
+  readonly eras: readonly EraName[]
+  /** By era: who shares processes. */
+  readonly modes: Readonly<Partial<Record<EraName, Mode>>>
+  readonly serverName: string | undefined
+  readonly serverVersion: string | undefined
+  /** How many tools it lists to a client without capabilities. */
+  readonly tools: number
+  readonly startMs: number
+}
+
+export async function facts(faces: readonly FaceFacts[], catalog: Catalog, startMs: number): Promise<GatewayFacts> {
+  let tools = 0
+  for (const face of faces) tools = Math.max(tools, await countTools(face, catalog))
+  const info = faces[0] && serverInfoOf(faces[0].hello)
+  const { name, version: serverVersion } = info ?? {}
+  return {
+    eras: faces.map((face) => face.era),
+    modes: Object.fromEntries(faces.map((face) => [face.era, face.mode])),
+    serverName: typeof name === 'string' ? name : undefined,
+    serverVersion: typeof serverVersion === 'string' ? serverVersion : undefined,
+    tools,
+    startMs,
+  }
+}
+
+/** Learns the first list as well, so that the first client finds it. */
+async function countTools(face: FaceFacts, catalog: Catalog): Promise<number> {
+  if (!isObject(capabilitiesIn(face.hello)['tools'])) return 0
+  const seat: Seat = {
+    principal: { tenant: '', subject: '' },
+    speaker: { era: face.era, version: '', capabilities: {}, info: undefined },
+    session: undefined,
+  }
+  try {
+    const page = await catalog.page(seat, 'tools/list', undefined)
+    const tools = 'error' in page ? undefined : page.result.value['tools']
+    return Array.isArray(tools) ? tools.length : 0
+  } catch {
+    return 0
+  }
+}
+
+export interface GatewayState {
+  readonly started: boolean
+  readonly draining: boolean
+  readonly uptimeMs: number
+  readonly counts: Readonly<Record<string, number>>
+}
+
+/** @param check asks the server for a sign of life; undefined while there is none */
+export async function healthReport(state: GatewayState, check: (() => Promise<boolean>) | undefined, clock: Clock): Promise<HealthReport> {
+  const startedMs = clock.now()
+  const answers = check ? await check() : false
+  const ms = clock.now() - startedMs
+  const status = !check ? 'starting' : state.draining ? 'draining' : answers ? 'ok' : 'down'
+  return {
+    status,
+    ready: status === 'ok',
+    live: true,
+    checks: {
+      upstream: answers ? { ok: true, ms } : { ok: false, ms, detail: check ? 'the server does not answer' : 'the server is being started' },
+    },
+    version,
+    uptimeSeconds: Math.round(state.uptimeMs / 1000),
+    counts: state.counts,
+  }
+}

@@ -1,0 +1,149 @@
+/**
+ * The gateway: builds the rooms, hands each its slice of the settings, and is the only one that knows them all.
+ * The command and every embedder use this and nothing behind it.
+ */
+import type { Backplane } from '../backplane/backplane.ts'
+import { createMemoryBackplane } from '../backplane/memory.ts'
+import { type Clock, systemClock } from '../base/clock.ts'
+import { createEvents, type EventSource } from '../base/events.ts'
+import { type Log, silentLog } from '../base/log.ts'
+import { Pulse } from '../base/pulse.ts'
+import { capabilitiesIn, createCatalog } from '../catalog/catalog.ts'
+import type { Settings } from '../config/settings.ts'
+import { createAdmission } from '../gates/admission.ts'
+import { authenticateNobody } from '../identity/authenticate.ts'
+import type { HealthReport } from '../protocol/health.ts'
+import type { Inbound, Outbound } from '../protocol/inbound.ts'
+import { isObject } from '../protocol/json-text.ts'
+import { answerable, refusalOutbound } from '../protocol/refusal-answer.ts'
+import { Refusal } from '../base/refusal.ts'
+import { createSessions } from '../sessions/sessions.ts'
+import { createStreams } from '../sessions/streams.ts'
+import { startChild } from '../upstreams/stdio/child.ts'
+import { createReaper } from '../upstreams/stdio/reaper.ts'
+import { createStdioUpstream } from '../upstreams/stdio-upstream.ts'
+import type { FaceFacts } from '../upstreams/upstream.ts'
+import { createAsks } from './asks.ts'
+import { facts, type GatewayFacts, type GatewayState, healthReport } from './facts.ts'
+import { handle } from './handle.ts'
+import type { House } from './house.ts'
+import { createInflight } from './inflight.ts'
+import { createListeners } from './listeners.ts'
+import { createSeal } from './seal.ts'
+import { expiredText } from './sessionful.ts'
+
+export type { GatewayFacts }
+
+export interface Gateway {
+  /** Starts the upstream and learns what it is. Throws `UpstreamStartError`. */
+  start(): Promise<GatewayFacts>
+  /** Answers one exchange on the MCP endpoint. Never rejects. */
+  handle(inbound: Inbound): Promise<Outbound>
+  /** How it is, asking the server if it has not been heard of a moment ago. */
+  health(): Promise<HealthReport>
+  /** Refuses new work, lets calls in flight finish for as long as the settings say, asks streams to come back later. */
+  drain(): Promise<void>
+  /** Ends everything at once: sessions, streams, processes. */
+  close(): Promise<void>
+  readonly events: EventSource
+}
+
+export interface GatewayNeeds {
+  readonly settings: Settings
+  readonly log?: Log
+  readonly clock?: Clock
+  readonly backplane?: Backplane
+}
+
+/** A client whose stream is ended by a drain comes back after this time. */
+const comeBackMs = 1000
+
+export function createGateway(needs: GatewayNeeds): Gateway {
+  const { settings, log = silentLog, clock = systemClock } = needs
+  const backplane = needs.backplane ?? createMemoryBackplane({ clock })
+  const events = createEvents()
+  const pulse = new Pulse(clock)
+  const reaper = createReaper({ clock, log })
+  const { command, args, env, cwd, maxLineBytes } = settings.upstream
+  const upstream = createStdioUpstream({
+    settings: settings.upstream,
+    queue: settings.gates.queue,
+    queueWaitMs: settings.gates.queueWaitMs,
+    clock,
+    log,
+    events,
+    startChild: (purpose) => startChild({ command, args, env, cwd }, { clock, log, events, reaper, maxLineBytes, purpose }),
+  })
+  const sessions = createSessions({ backplane, settings: settings.sessions, clock, events })
+  const streams = createStreams({ journals: backplane.journals, settings: settings.sessions, pulse, tellExpired: expiredText })
+  const inflight = createInflight(clock)
+  const admission = createAdmission(settings.gates, clock)
+  const asks = createAsks(pulse)
+  const startedMs = clock.now()
+  let house: House | undefined
+  let closing: Promise<void> | undefined
+
+  const build = (faces: readonly FaceFacts[]): House => ({
+    gates: settings.gates,
+    sessionSettings: settings.sessions,
+    clock,
+    log,
+    events,
+    pulse,
+    authenticate: authenticateNobody,
+    admission,
+    sessions,
+    streams,
+    catalog: createCatalog({ learning: upstream.learning, faces, clock, log }),
+    upstream,
+    asks,
+    listeners: createListeners({ upstream, streams, asks }),
+    inflight,
+    seal: createSeal(clock),
+    extensions: faces.some((face) => isObject(capabilitiesIn(face.hello)['extensions'])),
+  })
+
+  const state = (): GatewayState => ({
+    started: house !== undefined,
+    draining: inflight.draining,
+    uptimeMs: clock.now() - startedMs,
+    counts: {
+      sessions: sessions.count,
+      streams: streams.open,
+      calls: inflight.count,
+      clients: admission.held,
+      waitingClients: admission.waiting,
+      ...upstream.counts(),
+    },
+  })
+
+  return {
+    events,
+    async start() {
+      const faces = await upstream.start()
+      house = build(faces)
+      return facts(faces, house.catalog, clock.now() - startedMs)
+    },
+    handle(inbound) {
+      if (!house) return Promise.resolve(refusalOutbound(new Refusal('upstream_unavailable')))
+      return handle(inbound, house).catch((error: unknown) => refusalOutbound(answerable(error, log)))
+    },
+    health: () => healthReport(state(), house ? () => upstream.check() : undefined, clock),
+    async drain() {
+      const drained = inflight.drain(settings.http.drainMs)
+      await drained
+      streams.release(comeBackMs)
+    },
+    close() {
+      closing ??= (async () => {
+        inflight.drain(0).catch(() => undefined)
+        await sessions.close()
+        await upstream.close()
+        pulse.close()
+        reaper.close()
+        await backplane.close()
+      })()
+      return closing
+    },
+  }
+}

@@ -1,0 +1,38 @@
+/** The rooms that serving needs, as one value that is handed down. Built by gateway.ts, which alone knows them all. */
+import type { Clock } from '../base/clock.ts'
+import type { EventSink } from '../base/events.ts'
+import type { Log } from '../base/log.ts'
+import type { Pulse } from '../base/pulse.ts'
+import type { Catalog } from '../catalog/catalog.ts'
+import type { Admission } from '../gates/admission.ts'
+import type { GateSettings } from '../gates/options.ts'
+import type { Authenticate } from '../identity/authenticate.ts'
+import type { SessionSettings } from '../sessions/options.ts'
+import type { Sessions } from '../sessions/sessions.ts'
+import type { Streams } from '../sessions/streams.ts'
+import type { Upstream } from '../upstreams/upstream.ts'
+import type { Asks } from './asks.ts'
+import type { Inflight } from './inflight.ts'
+import type { Listeners } from './listeners.ts'
+import type { Seal } from './seal.ts'
+
+export interface House {
+  readonly gates: GateSettings
+  readonly sessionSettings: SessionSettings
+  readonly clock: Clock
+  readonly log: Log
+  readonly events: EventSink
+  readonly pulse: Pulse
+  readonly authenticate: Authenticate
+  readonly admission: Admission
+  readonly sessions: Sessions
+  readonly streams: Streams
+  readonly catalog: Catalog
+  readonly upstream: Upstream
+  readonly asks: Asks
+  readonly listeners: Listeners
+  readonly inflight: Inflight
+  readonly seal: Seal
+  /** Whether the server announces extensions, whose methods are then forwarded. */
+  readonly extensions: boolean
+}

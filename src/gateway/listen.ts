@@ -1,0 +1,116 @@
+/**
+ * The listening stream of a client without a session: an acknowledgement, then the changes that were asked for, each
+ * stamped with the id of the request. Changes that nobody has read yet are told once. [2026-07-28 subscriptions]
+ */
+import type { Lease } from '../base/lease.ts'
+import { Refusal } from '../base/refusal.ts'
+import { capabilitiesIn } from '../catalog/catalog.ts'
+import type { Filter, Seat, Update } from '../protocol/call.ts'
+import type { Inbound, Outbound } from '../protocol/inbound.ts'
+import { isObject, type JsonObject, type JsonValue, type RawObject, rawObject } from '../protocol/json-text.ts'
+import { notificationText, type RequestMessage, responseText, withMeta } from '../protocol/jsonrpc.ts'
+import { metaKeys } from '../protocol/revisions.ts'
+import { sseComment, sseHeaders, sseMessage } from '../protocol/sse.ts'
+import type { House } from './house.ts'
+
+const maxUris = 1000
+const acknowledged = 'notifications/subscriptions/acknowledged'
+
+/** Opens the stream; `place` is held as long as it is open. Throws `invalid_params`. */
+export async function listen(seat: Seat, message: RequestMessage, place: Lease, inbound: Inbound, house: House): Promise<Outbound> {
+  try {
+    const capabilities = capabilitiesIn(await house.catalog.hello(seat))
+    const filter = honoured(readFilter(message.params), capabilities)
+    const stamp: JsonValue = JSON.parse(message.id) as string | number // readMessage has let only these through
+    // What is not read yet: one entry for each thing that changed, so that a slow reader is bounded.
+    const changes = new Map<string, Update & { kind: 'notification' }>()
+    let wake: (() => void) | undefined
+    const listening = await house.upstream.listen(seat, filter, (update) => {
+      if (update.kind === 'ask') return
+      const uri = update.params?.value['uri']
+      changes.set(`${update.method} ${typeof uri === 'string' ? uri : ''}`, update)
+      wake?.()
+    })
+    const stopDrain = house.inflight.onDrain(() => wake?.())
+    const gone = (): void => {
+      listening.stop()
+      stopDrain()
+      place.release()
+      wake?.()
+    }
+    inbound.closed.onCancel(gone)
+
+    const untilWoken = (): Promise<'quiet' | 'woken'> =>
+      new Promise((resolve) => {
+        const stop = house.pulse.after(house.sessionSettings.keepAliveMs, () => resolve('quiet'))
+        wake = () => {
+          wake = undefined
+          stop()
+          resolve('woken')
+        }
+      })
+
+    const body = async function* (): AsyncGenerator<string> {
+      try {
+        yield sseMessage(notificationText(acknowledged, stamped(rawObject({ notifications: filterParams(filter) }), stamp)))
+        while (!inbound.closed.cancelled && !house.inflight.draining) {
+          const [key, change] = changes.entries().next().value ?? []
+          if (key !== undefined && change) {
+            changes.delete(key)
+            yield sseMessage(notificationText(change.method, stamped(change.params, stamp)))
+          } else if ((await untilWoken()) === 'quiet') yield sseComment
+        }
+        const result = stamped(rawObject({ resultType: 'complete' }), stamp)
+        if (!inbound.closed.cancelled) yield sseMessage(responseText(message.id, { kind: 'result', result }))
+      } finally {
+        gone()
+      }
+    }
+    return { status: 200, headers: sseHeaders, body: body() }
+  } catch (error) {
+    place.release()
+    throw error
+  }
+}
+
+function stamped(params: RawObject | undefined, stamp: JsonValue): RawObject {
+  return withMeta(params, { [metaKeys.subscription]: stamp })
+}
+
+function readFilter(params: RawObject | undefined): Filter {
+  const wanted = params?.value['notifications']
+  if (!isObject(wanted)) throw new Refusal('invalid_params', { message: 'The parameter notifications must be an object.' })
+  const uris = wanted['resourceSubscriptions'] ?? []
+  if (!Array.isArray(uris) || uris.length > maxUris || !uris.every((uri) => typeof uri === 'string')) {
+    throw new Refusal('invalid_params', { message: `resourceSubscriptions must be a list of at most ${maxUris} URIs.` })
+  }
+  return {
+    toolsListChanged: wanted['toolsListChanged'] === true,
+    promptsListChanged: wanted['promptsListChanged'] === true,
+    resourcesListChanged: wanted['resourcesListChanged'] === true,
+    resourceUris: new Set(uris),
+  }
+}
+
+/** What of the filter this server can tell at all. */
+function honoured(filter: Filter, capabilities: JsonObject): Filter {
+  const can = (kind: string, what: string): boolean => {
+    const capability = capabilities[kind]
+    return isObject(capability) && capability[what] === true
+  }
+  return {
+    toolsListChanged: filter.toolsListChanged && can('tools', 'listChanged'),
+    promptsListChanged: filter.promptsListChanged && can('prompts', 'listChanged'),
+    resourcesListChanged: filter.resourcesListChanged && can('resources', 'listChanged'),
+    resourceUris: can('resources', 'subscribe') ? filter.resourceUris : new Set(),
+  }
+}
+
+function filterParams(filter: Filter): JsonObject {
+  return {
+    ...(filter.toolsListChanged && { toolsListChanged: true }),
+    ...(filter.promptsListChanged && { promptsListChanged: true }),
+    ...(filter.resourcesListChanged && { resourcesListChanged: true }),
+    ...(filter.resourceUris.size > 0 && { resourceSubscriptions: [...filter.resourceUris] }),
+  }
+}

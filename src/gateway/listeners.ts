@@ -1,0 +1,69 @@
+/**
+ * The ear of each session: hears what the processes of its unit say outside of calls and stores it for the session's
+ * stream. Attached when a session first does something, so that one that never does costs nothing.
+ */
+import type { Filter, Update } from '../protocol/call.ts'
+import { notificationText } from '../protocol/jsonrpc.ts'
+import { rawObject } from '../protocol/json-text.ts'
+import type { SessionSeat } from '../sessions/sessions.ts'
+import type { Streams } from '../sessions/streams.ts'
+import type { Listening, Upstream } from '../upstreams/upstream.ts'
+import type { Asks } from './asks.ts'
+
+export interface Listeners {
+  /** Attaches the session's ear if it has none. */
+  attach(seat: SessionSeat): Promise<void>
+  /** The session's subscriptions have changed; resolves when the server knows. */
+  refilter(seat: SessionSeat): Promise<void>
+}
+
+export function createListeners(needs: { readonly upstream: Upstream; readonly streams: Streams; readonly asks: Asks }): Listeners {
+  const { upstream, streams, asks } = needs
+  const ears = new WeakMap<SessionSeat, Promise<Listening>>()
+
+  const hear = (seat: SessionSeat, update: Update): void => {
+    const text =
+      update.kind === 'notification'
+        ? notificationText(update.method, update.params)
+        : asks.put(seat, update, (id) => {
+            streams.tell(seat, notificationText('notifications/cancelled', rawObject({ requestId: JSON.parse(id) }))).catch(() => undefined)
+          })
+    streams.tell(seat, text).catch(() => undefined)
+  }
+
+  const attach = (seat: SessionSeat): Promise<Listening> => {
+    let ear = ears.get(seat)
+    if (!ear) {
+      ear = upstream.listen(seatOf(seat), filterOf(seat), (update) => hear(seat, update))
+      ears.set(seat, ear)
+      const attached = ear
+      seat.atEnd.push(() => void attached.then((listening) => listening.stop(), () => undefined))
+    }
+    return ear
+  }
+
+  return {
+    async attach(seat) {
+      await attach(seat)
+    },
+    async refilter(seat) {
+      const listening = await attach(seat)
+      await listening.refilter(filterOf(seat))
+    },
+  }
+}
+
+/** A session hears of all list changes, and of the resources that it subscribed to. */
+function filterOf(seat: SessionSeat): Filter {
+  return {
+    toolsListChanged: true,
+    promptsListChanged: true,
+    resourcesListChanged: true,
+    resourceUris: new Set(seat.session.uris),
+  }
+}
+
+/** Where a session belongs. */
+export function seatOf(seat: SessionSeat): { principal: SessionSeat['session']['principal']; speaker: SessionSeat['session']['speaker']; session: string } {
+  return { principal: seat.session.principal, speaker: seat.session.speaker, session: seat.session.id }
+}

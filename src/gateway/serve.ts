@@ -1,0 +1,31 @@
+/** The life of a call between its gates and its end: everything that observes calls hangs here. */
+import { asRefusal } from '../base/refusal.ts'
+import type { Call, Outcome, Reply } from '../protocol/call.ts'
+import type { House } from './house.ts'
+
+/** Runs a call. Throws a `Refusal` where mcplex itself says no; the upstream's errors are outcomes. */
+export async function* serve(call: Call, house: House): Reply {
+  const startedMs = house.clock.now()
+  let outcome: Outcome | undefined
+  let code = 'cancelled'
+  try {
+    outcome = yield* house.upstream.call(call)
+    return outcome
+  } catch (error) {
+    code = asRefusal(error)?.code ?? 'internal'
+    throw error
+  } finally {
+    house.events.emit('callEnded', {
+      method: call.method,
+      tenant: call.principal.tenant,
+      session: call.session,
+      status: outcome ? statusOf(outcome) : code,
+      durationMs: house.clock.now() - startedMs,
+    })
+  }
+}
+
+function statusOf(outcome: Outcome): string {
+  if (outcome.answer.kind === 'error') return 'error'
+  return outcome.answer.result.value['isError'] === true ? 'tool_error' : 'ok'
+}

@@ -1,0 +1,95 @@
+/**
+ * The session-based revisions as spoken with our clients: what their messages mean, and how our answers are worded.
+ * The session itself (its store, its streams) is the business of sessions/ and gateway/.
+ */
+import { Refusal } from '../base/refusal.ts'
+import { isProgressToken, metaOf, type Outcome, type Speaker } from './call.ts'
+import { editObject, isObject, type RawObject } from './json-text.ts'
+import { errorAnswer, type Answer, type RequestMessage } from './jsonrpc.ts'
+import { hasBatches, headerlessVersion, isLegacyVersion, metaKeys, negotiate } from './revisions.ts'
+
+/** Who speaks, from the params of `initialize`. Throws `invalid_params`. [lifecycle, initialization] */
+export function readInitialize(params: RawObject | undefined): Speaker {
+  const asked = params?.value['protocolVersion']
+  const capabilities = params?.value['capabilities']
+  const info = params?.value['clientInfo']
+  if (typeof asked !== 'string' || !isObject(capabilities) || !isObject(info)) {
+    throw new Refusal('invalid_params', { message: 'initialize needs protocolVersion, capabilities and clientInfo.' })
+  }
+  return {
+    era: 'legacy',
+    version: negotiate(asked),
+    capabilities,
+    info,
+  }
+}
+
+/**
+ * Checks the version header of a request within a session.
+ * Another supported version than the negotiated one is tolerated. [2025-06-18 transports, protocol version header]
+ */
+export function checkVersionHeader(header: string | undefined): void {
+  const version = header ?? headerlessVersion
+  if (!isLegacyVersion(version)) {
+    throw new Refusal('invalid_request', { message: 'This protocol version is not supported.' })
+  }
+}
+
+/** Whether this client may send several messages in one body. [2025-03-26 basic, batching] */
+export function mayBatch(version: string): boolean {
+  return hasBatches(version)
+}
+
+/** The client's progress token as JSON text. Throws `invalid_params` if it is neither string nor integer. */
+export function progressTokenOf(params: RawObject | undefined): string | undefined {
+  const token = metaOf(params)?.['progressToken']
+  if (token === undefined) return undefined
+  if (!isProgressToken(token)) {
+    throw new Refusal('invalid_params', { message: 'A progress token is a string or an integer.' })
+  }
+  return JSON.stringify(token)
+}
+
+/** The result of `initialize`: what the server said of itself, in the version that was agreed on with this client. */
+export function initializeResult(hello: RawObject, speaker: Speaker): Answer {
+  return { kind: 'result', result: editObject(hello, { protocolVersion: speaker.version }) }
+}
+
+/** Members of results that only the stateless revision has. */
+const statelessMembers = ['resultType', 'ttlMs', 'cacheScope']
+
+/**
+ * The answer in the shapes of these revisions. An answer of a stateless server loses what this client would not
+ * know; one that asks for input cannot be expressed. Throws `not_bridged`.
+ */
+export function wordAnswer(outcome: Outcome): Answer {
+  if (outcome.spoken === 'legacy') return outcome.answer
+  if (outcome.answer.kind === 'error') return wordError(outcome.answer)
+  const result = outcome.answer.result
+  const type = result.value['resultType']
+  if (type !== undefined && type !== 'complete') throw new Refusal('not_bridged')
+  const edits: Record<string, undefined> = {}
+  for (const member of statelessMembers) if (member in result.value) edits[member] = undefined
+  const meta = result.value['_meta']
+  if (!isObject(meta) || !(metaKeys.serverInfo in meta)) {
+    return Object.keys(edits).length === 0 ? outcome.answer : { kind: 'result', result: editObject(result, edits) }
+  }
+  const { [metaKeys.serverInfo]: _, ...rest } = meta
+  const bare = editObject(result, { ...edits, _meta: Object.keys(rest).length === 0 ? undefined : rest })
+  return { kind: 'result', result: bare }
+}
+
+function wordError(answer: Answer & { kind: 'error' }): Answer {
+  const { code, data } = answer.error.value
+  if (code === -32021) {
+    return errorAnswer(-32602, 'The call needs a capability that cannot be offered through this connection.', isObject(data) ? data : undefined)
+  }
+  // The headers and the version of that request were ours, so the fault is ours too.
+  if (code === -32020 || code === -32022) return errorAnswer(-32603, 'The server refused the request.')
+  return answer
+}
+
+/** Whether a request is answered here, without the server: `ping` alone. [basic, ping] */
+export function localAnswer(message: RequestMessage): Answer | undefined {
+  return message.method === 'ping' ? { kind: 'result', result: { value: {}, text: '{}' } } : undefined
+}

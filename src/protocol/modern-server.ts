@@ -1,0 +1,158 @@
+/**
+ * The stateless revision as spoken with our clients: the checks of a request in their order, and how answers are
+ * worded. [2026-07-28 basic; transports; error codes]
+ */
+import { Refusal } from '../base/refusal.ts'
+import { isProgressToken, metaOf, type Outcome, type Speaker } from './call.ts'
+import { decodeHeader, nameOf } from './headers.ts'
+import { editObject, isObject, type JsonObject, type JsonValue, type RawObject } from './json-text.ts'
+import type { Answer, RequestMessage } from './jsonrpc.ts'
+import { logLevels, metaKeys, modernVersion, modernVersions } from './revisions.ts'
+
+/** What a request says of itself. */
+export interface Envelope {
+  readonly speaker: Speaker
+  readonly progressToken: string | undefined
+  readonly logLevel: string | undefined
+}
+
+/** The headers that mirror the body, as they came. */
+export interface MirrorHeaders {
+  readonly version: string | undefined
+  readonly method: string | undefined
+  readonly name: string | undefined
+}
+
+/** Methods of the core; others exist only as extensions of a server that announces some. */
+const coreMethods = new Set([
+  'server/discover',
+  'tools/list',
+  'tools/call',
+  'resources/list',
+  'resources/templates/list',
+  'resources/read',
+  'prompts/list',
+  'prompts/get',
+  'completion/complete',
+  'subscriptions/listen',
+])
+
+/** Methods that went with the sessions: never forwarded, whatever a server would make of them. */
+const removedMethods = new Set([
+  'initialize',
+  'ping',
+  'logging/setLevel',
+  'resources/subscribe',
+  'resources/unsubscribe',
+  'tasks/result',
+  'tasks/list',
+])
+
+/**
+ * Reads and checks a request: metadata, version header, version, method and name headers, method.
+ * Throws `envelope_missing`, `header_mismatch`, `unsupported_version`, `invalid_params` or `method_not_found`.
+ */
+export function readEnvelope(message: RequestMessage, headers: MirrorHeaders, hasExtensions: boolean): Envelope {
+  const meta = metaOf(message.params)
+  const version = meta?.[metaKeys.version]
+  const capabilities = meta?.[metaKeys.capabilities]
+  if (meta === undefined || typeof version !== 'string' || !isObject(capabilities)) throw new Refusal('envelope_missing')
+  const info = meta[metaKeys.clientInfo]
+  if (info !== undefined && !isObject(info)) throw new Refusal('envelope_missing')
+  if (headers.version?.trim() !== version) throw new Refusal('header_mismatch', { message: 'MCP-Protocol-Version does not match the body.' })
+  if (!modernVersions.includes(version)) {
+    throw new Refusal('unsupported_version', { data: { supported: [...modernVersions], requested: version } })
+  }
+  checkMirrors(message, headers)
+  if (removedMethods.has(message.method) || (!coreMethods.has(message.method) && !hasExtensions)) {
+    throw new Refusal('method_not_found')
+  }
+  const level = meta[metaKeys.logLevel]
+  if (level !== undefined && !(typeof level === 'string' && logLevels.includes(level))) {
+    throw new Refusal('invalid_params', { message: 'This log level is not known.' })
+  }
+  const token = meta['progressToken']
+  if (token !== undefined && !isProgressToken(token)) {
+    throw new Refusal('invalid_params', { message: 'A progress token is a string or an integer.' })
+  }
+  return {
+    speaker: {
+      era: 'modern',
+      version: modernVersion,
+      capabilities,
+      info,
+    },
+    progressToken: token === undefined ? undefined : JSON.stringify(token),
+    logLevel: level,
+  }
+}
+
+function checkMirrors(message: RequestMessage, headers: MirrorHeaders): void {
+  if (headers.method?.trim() !== message.method) {
+    throw new Refusal('header_mismatch', { message: 'Mcp-Method does not match the body.' })
+  }
+  const name = nameOf(message.method, message.params?.value)
+  if (name === undefined && headers.name === undefined) return
+  if (headers.name === undefined || typeof name !== 'string' || decodeHeader(headers.name) !== name) {
+    throw new Refusal('header_mismatch', { message: 'Mcp-Name does not match the body.' })
+  }
+}
+
+/** Lists and reads whose results say how long they may be kept. [2026-07-28 caching] */
+const cacheable = new Set([
+  'server/discover',
+  'tools/list',
+  'prompts/list',
+  'resources/list',
+  'resources/templates/list',
+  'resources/read',
+])
+
+/**
+ * The answer in the shapes of this revision. What a stateless server said goes through as it came; the answer of a
+ * session-based one gets the members that every result has here.
+ */
+export function wordAnswer(method: string, outcome: Outcome, serverInfo: JsonValue | undefined): Answer {
+  if (outcome.answer.kind === 'error') return outcome.spoken === 'modern' ? outcome.answer : wordError(outcome.answer)
+  const result = outcome.answer.result
+  const edits: Record<string, JsonValue | undefined> = {}
+  if (typeof result.value['resultType'] !== 'string') edits['resultType'] = 'complete'
+  if (cacheable.has(method) && (edits['resultType'] ?? result.value['resultType']) === 'complete') {
+    if (result.value['ttlMs'] === undefined) edits['ttlMs'] = 0
+    if (result.value['cacheScope'] === undefined) edits['cacheScope'] = 'private'
+  }
+  const meta = isObject(result.value['_meta']) ? result.value['_meta'] : {}
+  if (serverInfo !== undefined && meta[metaKeys.serverInfo] === undefined) {
+    edits['_meta'] = { ...meta, [metaKeys.serverInfo]: serverInfo }
+  }
+  return Object.keys(edits).length === 0 ? outcome.answer : { kind: 'result', result: editObject(result, edits) }
+}
+
+function wordError(answer: Answer & { kind: 'error' }): Answer {
+  // [2026-07-28 error codes] the old code for a resource that is not there must not be used any more
+  return answer.error.value['code'] === -32002 ? { kind: 'error', error: editObject(answer.error, { code: -32602 }) } : answer
+}
+
+/** The HTTP status of a JSON-RPC answer. [2026-07-28 transports] */
+export function statusOf(answer: Answer): number {
+  if (answer.kind === 'result') return 200
+  const code = answer.error.value['code']
+  if (code === -32601) return 404
+  return code === -32020 || code === -32021 || code === -32022 ? 400 : 200
+}
+
+/** The result of `server/discover`, from what a server said of itself in either era. */
+export function discoverResult(hello: RawObject, capabilities: JsonObject, serverInfo: JsonValue | undefined): RawObject {
+  const edits: Record<string, JsonValue | undefined> = {
+    resultType: 'complete',
+    supportedVersions: [...modernVersions],
+    capabilities,
+    ttlMs: typeof hello.value['ttlMs'] === 'number' ? hello.value['ttlMs'] : 0,
+    cacheScope: hello.value['cacheScope'] === 'public' ? 'public' : 'private',
+    protocolVersion: undefined,
+    serverInfo: undefined,
+  }
+  const meta = isObject(hello.value['_meta']) ? hello.value['_meta'] : {}
+  if (serverInfo !== undefined) edits['_meta'] = { ...meta, [metaKeys.serverInfo]: serverInfo }
+  return editObject(hello, edits)
+}

@@ -1,0 +1,43 @@
+/**
+ * Event ids of resumable streams: `<stream>.<epoch>.<offset>`. The id is a cursor within one stream; the epoch makes
+ * a resume after the loss of the journal visible; the stream of a call carries the id of its request, so that a
+ * client can be told the end of a call whose events are gone. [2025-11-25 transports, resumability]
+ */
+import type { Position } from '../backplane/backplane.ts'
+import type { RpcId } from '../protocol/jsonrpc.ts'
+
+/** The stream that belongs to no call. */
+export const listenStream = 'l'
+/** A longer request id is not carried. */
+const maxIdChars = 64
+
+/** The name of the stream of one POST: unique in its session. */
+export function callStream(number: number, id: RpcId | undefined): string {
+  const carried = id !== undefined && id.length <= maxIdChars ? Buffer.from(id).toString('base64url') : ''
+  return `${number.toString(36)}~${carried}`
+}
+
+/** The request id that the name of a stream carries, as JSON text. */
+export function requestOf(stream: string): RpcId | undefined {
+  const carried = stream.split('~')[1]
+  if (!carried) return undefined
+  const text = Buffer.from(carried, 'base64url').toString()
+  try {
+    const id: unknown = JSON.parse(text)
+    return typeof id === 'string' || Number.isInteger(id) ? text : undefined
+  } catch {
+    return undefined
+  }
+}
+
+export function eventId(stream: string, position: Position): string {
+  return `${stream}.${position.epoch}.${position.offset}`
+}
+
+/** Undefined if the text is not an id that we could have written. */
+export function parseEventId(text: string): { stream: string; position: Position } | undefined {
+  const match = /^([0-9a-z]+~[A-Za-z0-9_-]*|l)\.([A-Za-z0-9_-]{1,64})\.(\d{1,15})$/.exec(text)
+  if (!match) return undefined
+  const [, stream = '', epoch = '', offset = ''] = match
+  return { stream, position: { epoch, offset: Number(offset) } }
+}

@@ -1,0 +1,63 @@
+/**
+ * A session as plain data, and what may become of it: pure. What an instance holds for it besides (calls in flight,
+ * its stream) is in sessions.ts.
+ */
+import { isObject, type JsonObject } from '../protocol/json-text.ts'
+import type { Principal, Speaker } from '../protocol/call.ts'
+
+export interface Session {
+  readonly id: string
+  readonly principal: Principal
+  readonly speaker: Speaker
+  readonly createdAtMs: number
+  /** Whether the client has completed the handshake. */
+  readonly ready: boolean
+  /** The level of `logging/setLevel`. */
+  readonly logLevel: string | undefined
+  /** Resources that the client has subscribed to. */
+  readonly uris: readonly string[]
+}
+
+/** The record of a session: everything is looked up by tenant, subject and id, so a foreign id names nothing. */
+export function sessionKey(principal: Principal, id: string): string {
+  return `session/${encodeURIComponent(principal.tenant)}/${encodeURIComponent(principal.subject)}/${id}`
+}
+
+export function toRecord(session: Session): JsonObject {
+  const { speaker } = session
+  return {
+    createdAtMs: session.createdAtMs,
+    version: speaker.version,
+    capabilities: speaker.capabilities,
+    ...(speaker.info && { info: speaker.info }),
+    ready: session.ready,
+    ...(session.logLevel !== undefined && { logLevel: session.logLevel }),
+    ...(session.uris.length > 0 && { uris: session.uris }),
+  }
+}
+
+/** Undefined if the record is not one that we understand. */
+export function fromRecord(principal: Principal, id: string, record: { readonly [key: string]: unknown }): Session | undefined {
+  const { createdAtMs, version, capabilities, info, logLevel, uris } = record
+  if (typeof createdAtMs !== 'number' || typeof version !== 'string' || !isObject(capabilities)) return undefined
+  return {
+    id,
+    principal,
+    speaker: { era: 'legacy', version, capabilities, info: isObject(info) ? info : undefined },
+    createdAtMs,
+    ready: record['ready'] === true,
+    logLevel: typeof logLevel === 'string' ? logLevel : undefined,
+    uris: Array.isArray(uris) ? uris.filter((uri) => typeof uri === 'string') : [],
+  }
+}
+
+/** The end that is due for a session, if any. */
+export function endDue(
+  times: { readonly nowMs: number; readonly createdAtMs: number; readonly seenMs: number; readonly ready: boolean; readonly busy: boolean },
+  limits: { readonly idleTimeoutMs: number; readonly maxSessionMs: number; readonly handshakeTimeoutMs: number },
+): 'idle' | 'max_age' | 'no_handshake' | undefined {
+  if (times.nowMs - times.createdAtMs >= limits.maxSessionMs) return 'max_age'
+  if (times.busy) return undefined
+  if (!times.ready && times.nowMs - times.createdAtMs >= limits.handshakeTimeoutMs) return 'no_handshake'
+  return times.nowMs - times.seenMs >= limits.idleTimeoutMs ? 'idle' : undefined
+}

@@ -1,0 +1,200 @@
+/**
+ * Sessions: made, found, changed and ended, always by tenant, subject and id.
+ *
+ * The record is in the backplane. Beside it this instance holds a seat for each session that it serves: calls in
+ * flight, the open stream, what is to be released at the end. Seats are swept, so that idle, overaged and never
+ * completed sessions end by themselves.
+ */
+import type { Backplane } from '../backplane/backplane.ts'
+import type { Cancel } from '../base/cancel.ts'
+import type { Clock } from '../base/clock.ts'
+import type { EventSink, SessionEnd } from '../base/events.ts'
+import { unguessableId } from '../base/ids.ts'
+import type { Lease } from '../base/lease.ts'
+import type { Principal, Speaker } from '../protocol/call.ts'
+import type { SessionSettings } from './options.ts'
+import { endDue, fromRecord, type Session, sessionKey, toRecord } from './session.ts'
+
+/** What this instance holds for a session. */
+export interface SessionSeat {
+  readonly key: string
+  session: Session
+  /** When the client was last heard of. */
+  seenMs: number
+  /** Calls in flight by request id; several may have the same id. */
+  readonly calls: Map<string, Cancel[]>
+  callsInFlight: number
+  callsTotal: number
+  /** Streams opened so far: numbers them. */
+  streams: number
+  ended: boolean
+  /** Run once at the end, in order. */
+  readonly atEnd: Array<() => void>
+}
+
+export interface Sessions {
+  /** Opens a session; `place` is released when it ends. */
+  open(principal: Principal, speaker: Speaker, place: Lease): Promise<SessionSeat>
+  /** The session, if it lives and belongs to this principal; counts as a sign of life. */
+  find(principal: Principal, id: string): Promise<SessionSeat | undefined>
+  /** Changes the record. False if the session is gone. */
+  change(seat: SessionSeat, change: Partial<Pick<Session, 'ready' | 'logLevel' | 'uris'>>): Promise<boolean>
+  end(seat: SessionSeat, reason: SessionEnd): Promise<void>
+  readonly count: number
+  close(): Promise<void>
+}
+
+/** The store forgets a session this long after its time, should nobody have ended it. */
+const graceMs = 60_000
+
+export function createSessions(needs: {
+  readonly backplane: Pick<Backplane, 'records'>
+  readonly settings: SessionSettings
+  readonly clock: Clock
+  readonly events: EventSink
+}): Sessions {
+  const { settings, clock, events } = needs
+  const { records } = needs.backplane
+  const seats = new Map<string, SessionSeat>()
+  const ttlMs = settings.idleTimeoutMs + graceMs
+
+  const due = (seat: SessionSeat, nowMs: number): SessionEnd | undefined =>
+    endDue(
+      { nowMs, createdAtMs: seat.session.createdAtMs, seenMs: seat.seenMs, ready: seat.session.ready, busy: seat.callsInFlight > 0 },
+      settings,
+    )
+
+  const createSeat = (key: string, session: Session): SessionSeat => {
+    const seat: SessionSeat = {
+      key,
+      session,
+      seenMs: clock.now(),
+      calls: new Map(),
+      callsInFlight: 0,
+      callsTotal: 0,
+      streams: 0,
+      ended: false,
+      atEnd: [],
+    }
+    seats.set(key, seat)
+    return seat
+  }
+
+  const end = async (seat: SessionSeat, reason: SessionEnd): Promise<void> => {
+    if (seat.ended) return
+    seat.ended = true
+    seats.delete(seat.key)
+    for (const cancels of seat.calls.values()) for (const cancel of [...cancels]) cancel.cancel('the session ended')
+    for (const release of seat.atEnd.splice(0)) release()
+    const { session } = seat
+    events.emit('sessionEnded', {
+      session: session.id,
+      tenant: session.principal.tenant,
+      reason,
+      ageMs: clock.now() - session.createdAtMs,
+      calls: seat.callsTotal,
+    })
+    await records.remove(seat.key)
+  }
+
+  const shortest = Math.min(settings.idleTimeoutMs, settings.maxSessionMs, settings.handshakeTimeoutMs)
+  const sweeper = clock.every(Math.max(50, Math.min(2000, shortest / 4)), () => {
+    const now = clock.now()
+    for (const seat of seats.values()) {
+      const reason = due(seat, now)
+      if (reason) end(seat, reason).catch(() => undefined)
+      else if (seat.callsInFlight > 0) {
+        // A call that takes longer than the idle time is a sign of life to whoever looks into the store.
+        seat.seenMs = now
+        records.read(seat.key, ttlMs).catch(() => undefined)
+      }
+    }
+  })
+
+  return {
+    async open(principal, speaker, place) {
+      const session: Session = {
+        id: unguessableId(),
+        principal,
+        speaker,
+        createdAtMs: clock.now(),
+        ready: false,
+        logLevel: undefined,
+        uris: [],
+      }
+      const key = sessionKey(principal, session.id)
+      const seat = createSeat(key, session)
+      seat.atEnd.push(() => place.release())
+      try {
+        await records.create(key, toRecord(session), ttlMs)
+      } catch (error) {
+        seats.delete(key)
+        place.release()
+        throw error
+      }
+      const client = speaker.info?.['name']
+      events.emit('sessionOpened', {
+        session: session.id,
+        tenant: principal.tenant,
+        version: speaker.version,
+        client: typeof client === 'string' ? client : undefined,
+      })
+      return seat
+    },
+    async find(principal, id) {
+      const key = sessionKey(principal, id)
+      const record = await records.read(key, ttlMs)
+      let seat = seats.get(key)
+      if (!record) {
+        if (seat) await end(seat, 'idle')
+        return undefined
+      }
+      if (!seat) {
+        const session = fromRecord(principal, id, record.value)
+        if (!session) return undefined
+        seat = createSeat(key, session)
+      }
+      const now = clock.now()
+      const reason = due(seat, now)
+      if (reason) {
+        await end(seat, reason)
+        return undefined
+      }
+      seat.seenMs = now
+      return seat
+    },
+    async change(seat, change) {
+      seat.session = { ...seat.session, ...change }
+      for (let attempt = 0; attempt < 3; attempt++) {
+        const stored = await records.read(seat.key)
+        if (!stored) return false
+        if (await records.replace(seat.key, { ...stored.value, ...toRecord(seat.session) }, stored.version, ttlMs)) return true
+      }
+      return false
+    },
+    end,
+    get count() {
+      return seats.size
+    },
+    async close() {
+      sweeper.stop()
+      await Promise.all([...seats.values()].map((seat) => end(seat, 'drain')))
+    },
+  }
+}
+
+/** Notes a call as in flight, so that it can be cancelled by its id; returns how to forget it. */
+export function noteCall(seat: SessionSeat, id: string, cancel: Cancel): () => void {
+  const calls = seat.calls.get(id)
+  if (calls) calls.push(cancel)
+  else seat.calls.set(id, [cancel])
+  seat.callsInFlight++
+  seat.callsTotal++
+  return () => {
+    seat.callsInFlight--
+    const left = seat.calls.get(id)
+    if (!left) return
+    left.splice(left.indexOf(cancel), 1)
+    if (left.length === 0) seat.calls.delete(id)
+  }
+}

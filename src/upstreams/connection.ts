@@ -1,0 +1,296 @@
+/**
+ * A conversation with one upstream process. Ids and progress tokens on it are ours alone, so that calls of any
+ * number of clients can share it without ever meeting; what comes back goes to the call that it names.
+ * What names no call (logs, questions, changes) is attributed by the rule handed in, never guessed.
+ */
+import { Refusal } from '../base/refusal.ts'
+import type { Clock } from '../base/clock.ts'
+import type { DroppedThing, EventSink } from '../base/events.ts'
+import type { Call, Notification, Update } from '../protocol/call.ts'
+import type { Dialect } from '../protocol/dialect.ts'
+import { editObject, elementTexts, type JsonObject, memberText, onOneLine, type RawObject, rawObject } from '../protocol/json-text.ts'
+import { type Answer, type Message, notificationText, readMessage, requestText, responseText } from '../protocol/jsonrpc.ts'
+import { Exchange } from './exchange.ts'
+import { createQuestions, type Questions } from './questions.ts'
+import type { Child, ChildExit } from './stdio/child.ts'
+
+/** Who messages that name no call belong to: the one session that owns the process, the only call in flight, or nobody. */
+export type Attribution = 'own' | 'single' | 'none'
+
+export interface ConnectionNeeds {
+  readonly child: Child
+  readonly dialect: Dialect
+  readonly announced: JsonObject
+  readonly attribution: Attribution
+  readonly clock: Clock
+  readonly events: EventSink
+  readonly callIdleMs: number
+  readonly callTotalMs: number
+  /** What the process says outside of calls; false if nobody could take it. */
+  unsolicited(update: Update): boolean
+  /** The process ended. */
+  ended(exit: ChildExit): void
+  /** The server asked a question that nobody can be found for. */
+  unattributed(method: string): void
+}
+
+/** A request of our own (handshake, lists, pings): somebody waits for its answer. */
+interface Errand {
+  answer(answer: Answer): void
+  fail(error: Error): void
+}
+
+/** For this long after a cancellation the process may still speak of the cancelled call. */
+const ghostMs = 5000
+/** Text that may wait for a process that does not read. */
+const maxBacklog = 64 * 1024 * 1024
+
+export class Connection {
+  dialect: Dialect
+  /** When the last call ended, in milliseconds since the epoch. */
+  idleSinceMs: number
+  /** When something last came from the process. */
+  heardAtMs: number
+  readonly #needs: ConnectionNeeds
+  readonly #exchanges = new Map<number, Exchange>()
+  readonly #errands = new Map<number, Errand>()
+  readonly #questions: Questions
+  #nextId = 1
+  #reserved = 0
+  #ghostUntilMs = 0
+  #closed = false
+
+  constructor(needs: ConnectionNeeds) {
+    this.#needs = needs
+    this.dialect = needs.dialect
+    this.idleSinceMs = this.heardAtMs = needs.clock.now()
+    this.#questions = createQuestions({
+      send: (line) => this.#send(line),
+      announced: needs.announced,
+      attribute: () => (needs.attribution === 'none' ? undefined : this.#attribute()),
+      toUnit: (ask) => needs.unsolicited(ask),
+      unattributed: (method) => needs.unattributed(method),
+    })
+    needs.child.listen({
+      line: (text) => this.#line(text),
+      exit: (exit) => this.#exit(exit),
+      dropped: () => this.#drop('stdout_line'),
+    })
+  }
+
+  get pid(): number | undefined {
+    return this.#needs.child.pid
+  }
+  get callsInFlight(): number {
+    return this.#exchanges.size + this.#reserved
+  }
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /** Settles the era of a process that was asked in the other one first. */
+  speak(dialect: Dialect): void {
+    this.dialect = dialect
+  }
+
+  /** Holds a place for a call that begins in a moment: `begin` follows `unreserve` at once. */
+  reserve(): void {
+    this.#reserved++
+  }
+  unreserve(): void {
+    this.#reserved--
+  }
+
+  /** Sends a call. Throws `overloaded` if the process does not take what was sent before. */
+  begin(call: Call): Exchange {
+    if (this.#closed) throw new Refusal('upstream_closed')
+    if (this.#needs.child.backlog > maxBacklog) throw new Refusal('overloaded')
+    const id = this.#nextId++
+    const now = this.#needs.clock.now()
+    const exchange = new Exchange(call, id, now + this.#needs.callIdleMs, now + this.#needs.callTotalMs)
+    const params = this.dialect.params(call, call.progressToken === undefined ? undefined : id)
+    this.#exchanges.set(id, exchange)
+    this.#send(requestText(String(id), call.method, params))
+    return exchange
+  }
+
+  /** The call is over for its client. If it was not over for the process, the process is told. */
+  finish(exchange: Exchange, reason: string): void {
+    if (!this.#exchanges.delete(exchange.id)) return
+    const now = this.#needs.clock.now()
+    this.idleSinceMs = now
+    if (exchange.ended && reason === '') return
+    this.#ghostUntilMs = now + ghostMs
+    this.tell('notifications/cancelled', rawObject({ requestId: exchange.id, reason }))
+  }
+
+  /** A request of our own. Rejects if the process ends or does not answer in time. */
+  request(method: string, params: RawObject | undefined, timeoutMs: number): Promise<Answer> {
+    if (this.#closed) return Promise.reject(new Refusal('upstream_closed'))
+    const id = this.#nextId++
+    return new Promise((resolve, reject) => {
+      const timer = this.#needs.clock.after(timeoutMs, () => {
+        this.#errands.delete(id)
+        reject(new Refusal('upstream_timeout'))
+      })
+      const over = (): boolean => {
+        timer.stop()
+        return this.#errands.delete(id)
+      }
+      this.#errands.set(id, {
+        answer: (answer) => over() && resolve(answer),
+        fail: (error) => over() && reject(error),
+      })
+      this.#send(requestText(String(id), method, params))
+    })
+  }
+
+  /**
+   * A request whose answer comes when the process wants to end it (a listen); returns its id, and how to end it.
+   * `ended` is called once if the process ends it.
+   */
+  open(method: string, params: RawObject, ended: () => void): { id: number; stop(): void } {
+    const id = this.#nextId++
+    this.#errands.set(id, { answer: () => this.#errands.delete(id) && ended(), fail: () => this.#errands.delete(id) })
+    this.#send(requestText(String(id), method, params))
+    const stop = (): void => {
+      if (this.#errands.delete(id)) this.tell('notifications/cancelled', rawObject({ requestId: id }))
+    }
+    return { id, stop }
+  }
+
+  tell(method: string, params: RawObject | undefined): void {
+    this.#send(notificationText(method, params))
+  }
+
+  /** Ends the calls whose deadline has passed. @returns whether there were any */
+  expire(nowMs: number): boolean {
+    let expired = false
+    for (const exchange of this.#exchanges.values()) {
+      const idle = exchange.openAsks === 0 && nowMs >= exchange.idleAtMs
+      if (!idle && nowMs < exchange.endAtMs) continue
+      expired = true
+      exchange.fail(new Refusal('upstream_timeout'))
+    }
+    return expired
+  }
+
+  /** Ends the process in an orderly way. Calls in flight fail. */
+  close(): Promise<void> {
+    this.#closed = true
+    this.#fail(new Refusal('upstream_closed'))
+    return this.#needs.child.close()
+  }
+
+  /** Ends a process that no longer reacts. */
+  kill(): void {
+    this.#closed = true
+    this.#needs.child.kill()
+  }
+
+  #send(line: string): void {
+    if (!this.#needs.child.exited) this.#needs.child.send(onOneLine(line))
+  }
+
+  #exit(exit: ChildExit): void {
+    this.#closed = true
+    this.#questions.drop()
+    this.#fail(new Refusal('upstream_closed'))
+    this.#needs.ended(exit)
+  }
+
+  #fail(refusal: Refusal): void {
+    for (const exchange of this.#exchanges.values()) exchange.fail(refusal)
+    for (const errand of [...this.#errands.values()]) errand.fail(refusal)
+  }
+
+  #line(text: string): void {
+    this.heardAtMs = this.#needs.clock.now()
+    let value: unknown
+    try {
+      value = JSON.parse(text)
+    } catch {
+      return this.#drop('stdout_line')
+    }
+    if (!Array.isArray(value)) return this.#message(text, value)
+    for (const element of elementTexts(text)) this.#message(element, JSON.parse(element))
+  }
+
+  #message(text: string, value: unknown): void {
+    const message = readMessage(text, value)
+    if (message.kind === 'response') this.#response(message)
+    else if (message.kind === 'notification') this.#notification(message.method, message.params)
+    else if (message.kind === 'malformed') this.#malformed(message.id)
+    else if (message.method === 'ping') this.#send(responseText(message.id, { kind: 'result', result: rawObject({}) }))
+    else this.#questions.put(message)
+  }
+
+  /** An answer that is none must still end the call it names. */
+  #malformed(id: string | undefined): void {
+    const exchange = this.#exchanges.get(Number(id))
+    if (exchange) exchange.fail(new Refusal('upstream_invalid'))
+    else this.#drop('stdout_line')
+  }
+
+  #response(message: Message & { kind: 'response' }): void {
+    const id = Number(message.id)
+    const exchange = this.#exchanges.get(id)
+    if (exchange) return exchange.settle({ answer: message.answer, spoken: this.dialect.era, process: this.pid })
+    const errand = this.#errands.get(id)
+    if (errand) errand.answer(message.answer)
+    else this.#drop('response')
+  }
+
+  #notification(method: string, params: RawObject | undefined): void {
+    if (method === 'notifications/progress') return this.#progress(params)
+    if (method === 'notifications/message') return this.#log({ kind: 'notification', method, params })
+    if (method === 'notifications/cancelled') {
+      const id = params && memberText(params.text, 'requestId')
+      if (id !== undefined) this.#questions.withdraw(id)
+      return
+    }
+    if (!this.#needs.unsolicited({ kind: 'notification', method, params })) this.#drop('notification')
+  }
+
+  #progress(params: RawObject | undefined): void {
+    const exchange = this.#exchanges.get(Number(params?.value['progressToken']))
+    const token = exchange?.call.progressToken
+    const progress = params?.value['progress']
+    // [utilities, progress] the value rises with each notification, and nothing comes for a call that did not ask
+    if (!params || token === undefined || !exchange || typeof progress !== 'number' || progress <= exchange.progress) {
+      return this.#drop('progress')
+    }
+    exchange.progress = progress
+    const own = editObject(params, { progressToken: JSON.parse(token) })
+    this.#offer(exchange, { kind: 'notification', method: 'notifications/progress', params: own })
+  }
+
+  #log(update: Notification): void {
+    const target = this.#needs.attribution === 'none' ? this.#onlyExchange() : this.#attribute()
+    if (target instanceof Exchange) this.#offer(target, update)
+    else if (target === undefined || !this.#needs.unsolicited(update)) this.#drop('log')
+  }
+
+  #offer(exchange: Exchange, update: Update): void {
+    exchange.idleAtMs = this.#needs.clock.now() + this.#needs.callIdleMs
+    if (!exchange.offer(update)) exchange.fail(new Refusal('result_too_large'))
+  }
+
+  #attribute(): Exchange | 'unit' | undefined {
+    if (this.#needs.attribution !== 'own') return this.#onlyExchange()
+    // All calls are of one session: with several in flight the youngest carries it, with none the session's stream.
+    let last: Exchange | undefined
+    for (const exchange of this.#exchanges.values()) last = exchange
+    return last ?? 'unit'
+  }
+
+  #onlyExchange(): Exchange | undefined {
+    if (this.#exchanges.size !== 1 || this.#needs.clock.now() < this.#ghostUntilMs) return undefined
+    for (const exchange of this.#exchanges.values()) return exchange
+    return undefined
+  }
+
+  #drop(what: DroppedThing): void {
+    this.#needs.events.emit('dropped', { what, count: 1 })
+  }
+}

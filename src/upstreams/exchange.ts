@@ -1,0 +1,75 @@
+/**
+ * One call in flight on an upstream connection: what has come back and was not taken yet, and its deadlines.
+ * The connection fills it, the reply empties it. Bounded: a server that floods ends its own call.
+ */
+import { Refusal } from '../base/refusal.ts'
+import type { Call, Outcome, Reply, Update } from '../protocol/call.ts'
+
+const maxUpdates = 1000
+
+export class Exchange {
+  readonly call: Call
+  /** Our id on the wire, and our progress token. */
+  readonly id: number
+  /** When the call ends for want of progress; moved on by whatever comes back. */
+  idleAtMs: number
+  readonly endAtMs: number
+  /** Questions to the client that wait for an answer: people are slow, so the idle deadline rests. */
+  openAsks = 0
+  /** The last progress value, to keep it rising as the specification demands. */
+  progress: number = Number.NEGATIVE_INFINITY
+  #updates: Update[] = []
+  #outcome: Outcome | undefined
+  #failure: Refusal | undefined
+  #wake: (() => void) | undefined
+
+  constructor(call: Call, id: number, idleAtMs: number, endAtMs: number) {
+    this.call = call
+    this.id = id
+    this.idleAtMs = idleAtMs
+    this.endAtMs = endAtMs
+  }
+
+  get ended(): boolean {
+    return this.#outcome !== undefined || this.#failure !== undefined
+  }
+
+  /** Adds an update; false if there are too many that nobody took. */
+  offer(update: Update): boolean {
+    if (this.ended) return true
+    if (this.#updates.length >= maxUpdates) return false
+    this.#updates.push(update)
+    this.#notify()
+    return true
+  }
+
+  settle(outcome: Outcome): void {
+    if (this.ended) return
+    this.#outcome = outcome
+    this.#notify()
+  }
+
+  /** Ends the call by a refusal: what came before it is still delivered. */
+  fail(refusal: Refusal): void {
+    if (this.ended) return
+    this.#failure = refusal
+    this.#notify()
+  }
+
+  #notify(): void {
+    const wake = this.#wake
+    this.#wake = undefined
+    wake?.()
+  }
+
+  /** The reply, to be run once. Throws the refusal that ended the call. */
+  async *reply(): Reply {
+    for (;;) {
+      const update = this.#updates.shift()
+      if (update) yield update
+      else if (this.#outcome) return this.#outcome
+      else if (this.#failure) throw this.#failure
+      else await new Promise<void>((resolve) => (this.#wake = resolve))
+    }
+  }
+}

@@ -1,0 +1,128 @@
+/**
+ * A face: the server as it is spoken with in one era. It knows how a process of that era is opened, told what its
+ * predecessor knew, and watched.
+ */
+import type { Clock } from '../base/clock.ts'
+import type { EventSink } from '../base/events.ts'
+import type { Log } from '../base/log.ts'
+import { Refusal } from '../base/refusal.ts'
+import type { Seat, Update } from '../protocol/call.ts'
+import type { Dialect } from '../protocol/dialect.ts'
+import { isObject, type JsonObject, type RawObject, rawObject } from '../protocol/json-text.ts'
+import { type Attribution, Connection } from './connection.ts'
+import { discover, initialize } from './handshake.ts'
+import type { Mode, UpstreamSettings } from './options.ts'
+import type { Restarts } from './restarts.ts'
+import type { Child, ChildExit } from './stdio/child.ts'
+import type { Unit } from './unit.ts'
+
+export interface Face {
+  readonly dialect: Dialect
+  readonly mode: Mode
+  /** What the server said of itself at the start. */
+  readonly hello: RawObject
+}
+
+export interface Opened {
+  readonly connection: Connection
+  /** What this process says of itself; undefined where it need not be asked. */
+  readonly hello: RawObject | undefined
+}
+
+/** Where a process reports what happens to it. */
+export interface ProcessEvents {
+  readonly dialect: Dialect
+  unsolicited(connection: Connection, update: Update): boolean
+  ended(connection: Connection, exit: ChildExit): void
+  unattributed(method: string): void
+}
+
+export interface OpenNeeds extends ProcessEvents {
+  readonly seat: Seat
+  readonly announced: JsonObject
+  readonly attribution: Attribution
+  /** Whether the process must say hello even where the era does not need it. */
+  readonly greet: boolean
+}
+
+export interface Opener {
+  /** Connects to a child without a word. */
+  connect(child: Child, needs: Omit<OpenNeeds, 'greet' | 'seat'>): Connection
+  /** Speaks first words with a child. Throws a `Refusal` when it cannot be done; the child is then gone. */
+  open(child: Child, needs: OpenNeeds): Promise<Opened>
+}
+
+/** What we call ourselves where no client speaks. */
+export const ownInfo: JsonObject = { name: 'mcplex', version: '0.1.0' }
+
+export function createOpener(house: {
+  readonly settings: UpstreamSettings
+  readonly clock: Clock
+  readonly events: EventSink
+  readonly log: Log
+  /** Counts failures to start, whoever the process was for. */
+  readonly restarts: Restarts
+}): Opener {
+  const { settings, clock, events } = house
+
+  const connect: Opener['connect'] = (child, needs) => {
+    const connection: Connection = new Connection({
+      child,
+      dialect: needs.dialect,
+      announced: needs.announced,
+      attribution: needs.attribution,
+      clock,
+      events,
+      callIdleMs: settings.callIdleMs,
+      callTotalMs: settings.callTotalMs,
+      unsolicited: (update) => needs.unsolicited(connection, update),
+      ended: (exit) => needs.ended(connection, exit),
+      unattributed: (method) => needs.unattributed(method),
+    })
+    return connection
+  }
+
+  return {
+    connect,
+    async open(child, needs) {
+      let exit: ChildExit | undefined
+      const connection = connect(child, {
+        ...needs,
+        ended: (ended, how) => {
+          exit = how
+          needs.ended(ended, how)
+        },
+      })
+      const { speaker } = needs.seat
+      const announced = rawObject(needs.announced)
+      try {
+        if (needs.dialect.era === 'legacy') {
+          return { connection, hello: await initialize(connection, speaker, announced, ownInfo, settings.startTimeoutMs) }
+        }
+        return { connection, hello: needs.greet ? await discover(connection, speaker, announced, settings.startTimeoutMs) : undefined }
+      } catch (cause) {
+        house.restarts.failed(clock.now())
+        house.log.warn(
+          { 'err.message': String(cause), exit: exit?.code ?? exit?.error ?? null, stderr: exit?.stderr },
+          'upstream process could not be started',
+        )
+        void connection.close()
+        throw new Refusal('upstream_unavailable', { cause })
+      }
+    },
+  }
+}
+
+/** Says again to a new process what the unit's session had said to the one before it. */
+export async function replay(unit: Unit, connection: Connection, timeoutMs: number): Promise<void> {
+  if (unit.dialect.era !== 'legacy' || unit.logLevel === undefined) return
+  await connection.request('logging/setLevel', rawObject({ level: unit.logLevel }), timeoutMs).catch(() => undefined)
+}
+
+/** The changes that clients of a restarted process are told of: everything it lists may be different now. */
+export function changesAfterRestart(hello: RawObject): Update[] {
+  const capabilities = hello.value['capabilities']
+  return ['tools', 'prompts', 'resources']
+    .filter((kind) => isObject(capabilities) && isObject(capabilities[kind]))
+    .map((kind) => ({ kind: 'notification', method: `notifications/${kind}/list_changed`, params: undefined }))
+}

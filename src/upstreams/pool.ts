@@ -1,0 +1,204 @@
+/**
+ * Who gets which process, and when: a bound on all processes, one waiting line that is fair between clients, and the
+ * return of what nobody uses. Starting a process is handed in; the pool only decides.
+ */
+import { cpus } from 'node:os'
+import type { Clock } from '../base/clock.ts'
+import { FairQueue } from '../base/fair-queue.ts'
+import { Refusal } from '../base/refusal.ts'
+import type { Call } from '../protocol/call.ts'
+import type { Connection } from './connection.ts'
+import type { UpstreamSettings } from './options.ts'
+import type { Unit } from './unit.ts'
+
+export interface Pool {
+  /** A process for the call at once, if one has room. */
+  take(unit: Unit, call: Call): Connection | undefined
+  /**
+   * A process for the call, as soon as there is one; a place on it is reserved.
+   * Throws `overloaded` (line full, or waited too long), `upstream_unavailable`, `cancelled`.
+   */
+  wait(unit: Unit, call: Call): Promise<Connection>
+  /** A call is over: whoever waits may have its place. */
+  released(): void
+  /** Whether one more process would be within the bound. */
+  hasRoom(): boolean
+  /** A process has ended, or a place has become free. */
+  freed(): void
+  /** Ends what has been idle too long; called now and then. */
+  sweep(): void
+  readonly waiting: number
+  readonly processes: number
+  close(): void
+}
+
+export interface PoolNeeds {
+  readonly settings: Pick<UpstreamSettings, 'pool' | 'callsPerProcess' | 'processIdleMs' | 'evictIdleMs'>
+  readonly queue: number
+  readonly queueWaitMs: number
+  readonly clock: Clock
+  readonly units: () => Iterable<Unit>
+  /** Processes that are kept ahead; they count, but give way. */
+  readonly spares: () => number
+  /** Starts a process for the unit and adds it to the unit. Throws a `Refusal`. */
+  readonly start: (unit: Unit) => Promise<Connection>
+}
+
+interface Waiter {
+  readonly unit: Unit
+  readonly client: string
+  deadlineMs: number
+  give(connection: Connection): void
+  refuse(refusal: Refusal): void
+}
+
+export function createPool(needs: PoolNeeds): Pool {
+  const { settings, clock } = needs
+  const queue = new FairQueue<Waiter>(needs.queue)
+  const waiters = new Set<Waiter>()
+  // More starts at once than this only make each of them slower.
+  const startsAtOnce = Math.max(2, cpus().length * 2)
+  let starting = 0
+  let closed = false
+
+  const live = (): number => {
+    let count = starting
+    for (const unit of needs.units()) count += unit.connections.size
+    return count
+  }
+  const room = (connection: Connection, unit: Unit): boolean =>
+    !connection.closed && connection.callsInFlight < (unit.exclusive ? 1 : settings.callsPerProcess)
+
+  const free = (unit: Unit, process?: number): Connection | undefined => {
+    let best: Connection | undefined
+    for (const connection of unit.connections) {
+      if (!room(connection, unit)) continue
+      if (process !== undefined && connection.pid === process) return connection
+      if (!best || connection.callsInFlight < best.callsInFlight) best = connection
+    }
+    return best
+  }
+
+  /** Ends the process that has been idle longest, if that is long enough. */
+  const evict = (for_: Unit): void => {
+    let oldest: { connection: Connection; unit: Unit } | undefined
+    for (const unit of needs.units()) {
+      if (unit === for_) continue
+      for (const connection of unit.connections) {
+        if (connection.callsInFlight > 0 || connection.closed) continue
+        if (!oldest || connection.idleSinceMs < oldest.connection.idleSinceMs) oldest = { connection, unit }
+      }
+    }
+    if (!oldest || clock.now() - oldest.connection.idleSinceMs < settings.evictIdleMs) return
+    oldest.unit.lost = true
+    void oldest.connection.close()
+  }
+
+  const grow = (unit: Unit): void => {
+    if (closed || starting >= startsAtOnce) return
+    if (unit.connections.size + unit.starting >= unit.maxProcesses) return
+    const perProcess = unit.exclusive ? 1 : settings.callsPerProcess
+    if (unit.starting * perProcess >= unit.waiting) return
+    if (live() >= settings.pool) return evict(unit)
+    unit.starting++
+    starting++
+    void needs.start(unit).then(
+      () => {
+        unit.starting--
+        starting--
+        serveAll()
+      },
+      (error: unknown) => {
+        unit.starting--
+        starting--
+        const refusal = error instanceof Refusal ? error : new Refusal('upstream_unavailable', { cause: error })
+        if (unit.connections.size === 0) for (const waiter of waiters) if (waiter.unit === unit) waiter.refuse(refusal)
+        serveAll()
+      },
+    )
+  }
+
+  const serve = (waiter: Waiter): boolean => {
+    const connection = free(waiter.unit)
+    if (!connection) {
+      grow(waiter.unit)
+      return false
+    }
+    waiter.give(connection)
+    return true
+  }
+  const serveAll = (): void => {
+    while (queue.size > 0 && queue.offer(serve));
+  }
+
+  return {
+    take(unit, call) {
+      // Whoever waits already goes first, or a busy client would pass it by again and again.
+      return unit.waiting > 0 || call.cancel.cancelled ? undefined : free(unit, call.process)
+    },
+    wait(unit, call) {
+      return new Promise((resolve, reject) => {
+        if (closed) return reject(new Refusal('draining'))
+        if (call.cancel.cancelled) return reject(new Refusal('cancelled'))
+        const over = (): void => {
+          waiters.delete(waiter)
+          unit.waiting--
+          stopListening()
+        }
+        const waiter: Waiter = {
+          unit,
+          client: call.client,
+          deadlineMs: clock.now() + needs.queueWaitMs,
+          give(connection) {
+            over()
+            connection.reserve()
+            resolve(connection)
+          },
+          refuse(refusal) {
+            queue.remove(call.client, waiter)
+            over()
+            reject(refusal)
+          },
+        }
+        if (!queue.add(call.client, waiter)) return reject(new Refusal('overloaded'))
+        waiters.add(waiter)
+        unit.waiting++
+        const stopListening = call.cancel.onCancel(() => waiter.refuse(new Refusal('cancelled')))
+        serveAll()
+      })
+    },
+    released() {
+      if (queue.size > 0) queue.offer(serve)
+    },
+    hasRoom: () => live() + needs.spares() < settings.pool,
+    freed: serveAll,
+    sweep() {
+      const now = clock.now()
+      for (const waiter of waiters) {
+        // A process that is being started for it is worth waiting for: its start has a deadline of its own.
+        if (now >= waiter.deadlineMs && waiter.unit.starting === 0) waiter.refuse(new Refusal('overloaded'))
+      }
+      for (const unit of needs.units()) {
+        const keep = unit.maxProcesses > 1 && unit.attribution === 'none' ? 1 : 0
+        let left = unit.connections.size
+        for (const connection of unit.connections) {
+          const idle = connection.callsInFlight === 0 && now - connection.idleSinceMs >= settings.processIdleMs
+          if (!idle || left-- <= keep) continue
+          unit.lost = true
+          void connection.close()
+        }
+      }
+      serveAll()
+    },
+    get waiting() {
+      return queue.size
+    },
+    get processes() {
+      return live() + needs.spares()
+    },
+    close() {
+      closed = true
+      for (const waiter of [...waiters]) waiter.refuse(new Refusal('draining'))
+    },
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * Finds out which eras a stdio server speaks, with as few processes as its manners allow.
+ *
+ * The stateless question comes first: a server that answers it is asked for the older handshake in a second process,
+ * since the first word may decide the era of a process. A server that refuses the question or is silent is offered
+ * the older handshake in the same process, and once more in a fresh one if it took offence. Waiting in a row, not
+ * side by side: two first runs of `npx` at once disturb each other.
+ * [2026-07-28 versioning: any error or silence means a session-based server; no single code does]
+ */
+import { type Clock, pause } from '../base/clock.ts'
+import { type RawObject, rawObject } from '../protocol/json-text.ts'
+import type { EraName, Speaker } from '../protocol/call.ts'
+import type { Connection } from './connection.ts'
+import { ownInfo } from './face.ts'
+import { discover, initialize } from './handshake.ts'
+import { legacyDialect } from '../protocol/legacy-client.ts'
+
+export interface Found {
+  readonly connection: Connection
+  readonly hello: RawObject
+}
+
+export interface Eras {
+  readonly modern: Found | undefined
+  readonly legacy: Found | undefined
+}
+
+export interface ProbeNeeds {
+  /** Starts a process and connects to it without a word. */
+  readonly connect: (era: EraName) => Connection
+  readonly clock: Clock
+  readonly startTimeoutMs: number
+  readonly speakerOf: (era: EraName) => Speaker
+}
+
+/** How long silence lasts before the older handshake is offered to the same process. */
+const silenceMs = 3000
+/** How long a stateless server may take to accept or refuse the older handshake in a second process. */
+const secondMs = 5000
+
+/** Both undefined: the server could not be spoken with. */
+export async function probe(needs: ProbeNeeds): Promise<Eras> {
+  const nothing = rawObject({})
+  const first = needs.connect('modern')
+  const asked = discover(first, needs.speakerOf('modern'), nothing, needs.startTimeoutMs).catch(() => undefined)
+  const early = await Promise.race([asked.then((hello) => hello ?? 'no'), pause(needs.clock, silenceMs).then(() => 'silent' as const)])
+
+  if (typeof early === 'object') {
+    const second = needs.connect('legacy')
+    const legacy = await greet(second, needs, secondMs)
+    if (!legacy) await second.close()
+    return { modern: { connection: first, hello: early }, legacy: legacy && { connection: second, hello: legacy } }
+  }
+
+  // A slow start looks like silence: whichever question is answered well first decides.
+  const late = early === 'silent' ? asked.then((hello) => hello && verdictOf('modern', hello)) : undefined
+  const greeted = first.closed ? undefined : greet(first, needs, needs.startTimeoutMs).then((hello) => hello && verdictOf('legacy', hello))
+  const verdict = await firstDefined([late, greeted])
+  if (verdict?.era === 'modern') return { modern: { connection: first, hello: verdict.hello }, legacy: undefined }
+  if (verdict) {
+    first.speak(legacyDialect)
+    return { modern: undefined, legacy: { connection: first, hello: verdict.hello } }
+  }
+
+  await first.close()
+  const fresh = needs.connect('legacy')
+  const legacy = await greet(fresh, needs, needs.startTimeoutMs)
+  if (!legacy) await fresh.close()
+  return { modern: undefined, legacy: legacy && { connection: fresh, hello: legacy } }
+}
+
+interface Verdict {
+  readonly era: EraName
+  readonly hello: RawObject
+}
+
+function verdictOf(era: EraName, hello: RawObject): Verdict {
+  return { era, hello }
+}
+
+function greet(connection: Connection, needs: ProbeNeeds, timeoutMs: number): Promise<RawObject | undefined> {
+  return initialize(connection, needs.speakerOf('legacy'), rawObject({}), ownInfo, timeoutMs).catch(() => undefined)
+}
+
+/** The first value that is not undefined, or undefined once all of them are. */
+function firstDefined<Value>(promises: ReadonlyArray<Promise<Value | undefined> | undefined>): Promise<Value | undefined> {
+  return new Promise((resolve) => {
+    const all = promises.map(async (promise) => {
+      const value = await promise
+      if (value !== undefined) resolve(value)
+    })
+    void Promise.all(all).then(() => resolve(undefined))
+  })
+}

@@ -1,0 +1,35 @@
+/**
+ * When a process may be started again after it failed: with growing pauses, and not at all for a while once it
+ * failed too often. Pure: times go in, decisions come out.
+ *
+ * Not a circuit breaker of a library: those count executions of a function, this counts deaths of a process between
+ * calls as well.
+ */
+const windowMs = 60_000
+const openAfter = 5
+const openMs = 30_000
+const firstPauseMs = 500
+const longestPauseMs = 30_000
+
+export class Restarts {
+  #failures: number[] = []
+
+  /** A process died or could not be started at `nowMs`. */
+  failed(nowMs: number): void {
+    this.#failures = [...this.#failures.filter((at) => at > nowMs - windowMs), nowMs]
+  }
+
+  /** Milliseconds to wait before the next start; 0 if it may be now. */
+  pauseMs(nowMs: number): number {
+    const recent = this.#failures.filter((at) => at > nowMs - windowMs)
+    const last = recent.at(-1)
+    if (last === undefined) return 0
+    const pause = recent.length >= openAfter ? openMs : Math.min(longestPauseMs, firstPauseMs * 2 ** (recent.length - 1))
+    return Math.max(0, last + pause - nowMs)
+  }
+
+  /** Whether calls are refused at once instead of waiting for the next start. */
+  isOpen(nowMs: number): boolean {
+    return this.#failures.filter((at) => at > nowMs - windowMs).length >= openAfter && this.pauseMs(nowMs) > 0
+  }
+}

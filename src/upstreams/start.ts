@@ -1,0 +1,81 @@
+/** The start of a stdio upstream: which eras it speaks, each with the process that proved it. */
+import type { Clock } from '../base/clock.ts'
+import type { Dialect } from '../protocol/dialect.ts'
+import { legacyDialect } from '../protocol/legacy-client.ts'
+import { modernDialect } from '../protocol/modern-client.ts'
+import { modernVersion, newestLegacy } from '../protocol/revisions.ts'
+import type { Connection } from './connection.ts'
+import { type Face, type Opener, ownInfo, type ProcessEvents } from './face.ts'
+import type { UpstreamSettings } from './options.ts'
+import { type Found, probe } from './probe.ts'
+import type { Child, ChildExit } from './stdio/child.ts'
+import type { Owner } from './unit.ts'
+import { UpstreamStartError } from './upstream.ts'
+
+export interface StartNeeds {
+  readonly settings: UpstreamSettings
+  readonly clock: Clock
+  readonly opener: Opener
+  readonly startChild: (purpose: string) => Child
+  readonly eventsOf: (dialect: Dialect, owner: Owner) => ProcessEvents
+}
+
+export interface StartedFace {
+  readonly face: Face
+  readonly connection: Connection
+  /** To be set when the process is put to use. */
+  readonly owner: Owner
+}
+
+/** The faces of the server, stateless first. Throws `UpstreamStartError`. */
+export async function startFaces(needs: StartNeeds): Promise<readonly StartedFace[]> {
+  const { settings } = needs
+  const owners = new Map<Connection, Owner>()
+  let exit: ChildExit | undefined
+
+  const eras = await probe({
+    clock: needs.clock,
+    startTimeoutMs: settings.startTimeoutMs,
+    speakerOf: (era) => ({ era, version: era === 'legacy' ? newestLegacy : modernVersion, capabilities: {}, info: ownInfo }),
+    connect(era) {
+      const owner: Owner = { unit: undefined, source: `p:${era}/{}` }
+      const events = needs.eventsOf(era === 'legacy' ? legacyDialect : modernDialect, owner)
+      const connection = needs.opener.connect(needs.startChild('catalogue'), {
+        ...events,
+        announced: {},
+        attribution: 'none',
+        ended(ended, how) {
+          exit = how
+          events.ended(ended, how)
+        },
+      })
+      owners.set(connection, owner)
+      return connection
+    },
+  })
+
+  const faces: StartedFace[] = []
+  const add = (dialect: Dialect, found: Found | undefined): void => {
+    const owner = found && owners.get(found.connection)
+    if (!found || !owner) return
+    owner.source = `p:${dialect.era}/{}`
+    const mode = settings.mode ?? (dialect.era === 'legacy' ? 'session' : 'shared')
+    faces.push({ face: { dialect, mode, hello: found.hello }, connection: found.connection, owner })
+  }
+  add(modernDialect, eras.modern)
+  add(legacyDialect, eras.legacy)
+  if (faces.length === 0) throw startError(settings, exit)
+  return faces
+}
+
+function startError(settings: UpstreamSettings, exit: ChildExit | undefined): UpstreamStartError {
+  const command = [settings.command, ...settings.args].join(' ')
+  const stderr = exit?.stderr ?? ''
+  if (exit?.error !== undefined) return new UpstreamStartError('the command could not be started', { command, exit: exit.error, stderr })
+  if (exit && !exit.expected) {
+    const how = exit.signal === null ? `exit code ${exit.code}` : `signal ${exit.signal}`
+    return new UpstreamStartError('the command ended before it answered', { command, exit: how, stderr })
+  }
+  return new UpstreamStartError(`the command did not answer initialize within ${settings.startTimeoutMs / 1000} s`, { command, stderr })
+}
+

@@ -1,0 +1,95 @@
+/**
+ * A unit of isolation: the processes that a set of callers shares (one session, one principal, one tenant, or all),
+ * and what must be said again to a process that takes another's place. Units of different keys share nothing.
+ */
+import type { EraName, Filter, Seat, Update } from '../protocol/call.ts'
+import type { Dialect } from '../protocol/dialect.ts'
+import { type JsonObject } from '../protocol/json-text.ts'
+import type { Attribution, Connection } from './connection.ts'
+import type { Mode } from './options.ts'
+import { Restarts } from './restarts.ts'
+
+/** Somebody who hears what the processes of a unit say outside of calls. */
+export interface Listener {
+  filter: Filter
+  take(update: Update): void
+}
+
+/** Whom a process works for; one that was opened to learn can become one that serves. */
+export interface Owner {
+  unit: Unit | undefined
+  /** The source that it is asked for as a keeper. */
+  source: string | undefined
+}
+
+export interface Unit {
+  readonly key: string
+  readonly dialect: Dialect
+  readonly seat: Seat
+  readonly announced: JsonObject
+  readonly connections: Set<Connection>
+  readonly restarts: Restarts
+  /** Who messages belong to that name no call; falls to `none` when the server proves not to be shareable. */
+  attribution: Attribution
+  /** Whether a process serves one call at a time. */
+  exclusive: boolean
+  /** Processes at most. */
+  readonly maxProcesses: number
+  /** Processes being started. */
+  starting: number
+  /** Calls waiting for a process. */
+  waiting: number
+  /** The log level that the unit's session asked for, to be said again to a new process. */
+  logLevel: string | undefined
+  /** A process with state was lost: the next one has to be told, and its clients too. */
+  lost: boolean
+  /** Lists that a process of the unit has announced as changed, and which process it was. */
+  readonly changed: Map<string, Connection>
+  ended: boolean
+}
+
+/** The key of the unit that a seat belongs to. Nothing of one tenant is ever in another's unit, `shared` excepted. */
+export function unitKey(seat: Seat, era: EraName, mode: Mode, profile: () => string): string {
+  const { tenant, subject } = seat.principal
+  if (mode === 'shared') return `${era}/shared`
+  if (mode === 'tenant') return `${era}/tenant/${JSON.stringify(tenant)}`
+  if (mode === 'session' && seat.session !== undefined) {
+    return `${era}/session/${JSON.stringify([tenant, subject, seat.session])}`
+  }
+  // A client without a session gets the next narrower thing that is known of it.
+  return `${era}/${mode === 'session' ? 'principal' : mode}/${JSON.stringify([tenant, subject])}/${profile()}`
+}
+
+export function createUnit(
+  key: string,
+  dialect: Dialect,
+  mode: Mode,
+  seat: Seat,
+  announced: JsonObject,
+  bounds: { readonly pool: number; readonly cores: number },
+): Unit {
+  const own = mode === 'session' && seat.session !== undefined
+  const common = mode === 'shared' || mode === 'tenant'
+  return {
+    key,
+    dialect,
+    seat,
+    announced,
+    connections: new Set(),
+    restarts: new Restarts(),
+    attribution: own ? 'own' : common ? 'none' : 'single',
+    exclusive: mode === 'call',
+    maxProcesses: mode === 'call' ? bounds.pool : common ? Math.min(bounds.pool, bounds.cores) : 1,
+    starting: 0,
+    waiting: 0,
+    logLevel: undefined,
+    lost: false,
+    changed: new Map(),
+    ended: false,
+  }
+}
+
+/** Whether clients of this mode may be asked questions: only where a question can be attributed to one of them. */
+export function mayAsk(mode: Mode): boolean {
+  return mode === 'session' || mode === 'principal' || mode === 'call'
+}

@@ -1,0 +1,69 @@
+/**
+ * An upstream: an MCP server behind mcplex, as the rest of the house sees it. One file per kind implements this.
+ */
+import type { Call, EraName, Filter, Reply, Seat, Update } from '../protocol/call.ts'
+import type { RawObject } from '../protocol/json-text.ts'
+import type { Answer } from '../protocol/jsonrpc.ts'
+import type { Mode } from './options.ts'
+
+/** One era in which the server can be spoken with. A server of both eras has two faces, each with its own processes. */
+export interface FaceFacts {
+  readonly era: EraName
+  readonly mode: Mode
+  /** InitializeResult or DiscoverResult, as learnt at the start. */
+  readonly hello: RawObject
+}
+
+/** A listener that was registered. */
+export interface Listening {
+  /** Changes what is listened for; resolves when the server knows of it. */
+  refilter(filter: Filter): Promise<void>
+  stop(): void
+}
+
+export interface Upstream {
+  /** Finds out which eras the server speaks. Throws `UpstreamStartError`. Best era first. */
+  start(): Promise<readonly FaceFacts[]>
+  /** Sends the call to a process of the caller's unit. Throws a `Refusal` if there is none to be had. */
+  call(call: Call): Reply
+  /** Hears of what the processes of the seat's unit say outside of calls. Starts no process. */
+  listen(seat: Seat, filter: Filter, take: (update: Update) => void): Promise<Listening>
+  /** Passes a notification of a client on to its own process, if it has one. */
+  tell(seat: Seat, method: string, params: RawObject | undefined): void
+  /** Ends what a session held. */
+  endSession(seat: Seat): void
+  /** Handshake and lists: asked of processes that belong to no client. */
+  readonly learning: Learning
+  /** Whether the server really answers, by asking it; cheap when it answered a moment ago. */
+  check(): Promise<boolean>
+  /** Figures for people, by name. */
+  counts(): Readonly<Record<string, number>>
+  close(): Promise<void>
+}
+
+/** What the catalogue learns from. A source is a set of processes that list the same; its key names it. */
+export interface Learning {
+  /** The key of the source that a seat's handshake and lists come from. */
+  sourceOf(seat: Seat, list: string | undefined): string
+  /** What the server says of itself to such a client. */
+  hello(seat: Seat, source: string): Promise<RawObject>
+  /** One page of a list. */
+  list(seat: Seat, source: string, method: string, cursor: string | undefined): Promise<Answer>
+  /** Calls `stale` whenever what a source lists may have changed; `list` is undefined for all of it. */
+  onStale(stale: (source: string, list: string | undefined) => void): void
+}
+
+/** The server could not be started or does not speak MCP. For the operator: nothing of it reaches a client. */
+export class UpstreamStartError extends Error {
+  readonly command: string
+  readonly exit: string | undefined
+  readonly stderr: string
+
+  constructor(message: string, details: { command: string; exit?: string; stderr: string }) {
+    super(message)
+    this.name = 'UpstreamStartError'
+    this.command = details.command
+    this.exit = details.exit
+    this.stderr = details.stderr
+  }
+}
