@@ -12,7 +12,17 @@ const node = process.argv[2] ?? process.execPath
 const deadline = AbortSignal.timeout(30_000)
 
 const upstream = [node, join(root, 'test', 'fixtures', 'echo-legacy.mjs')]
-const args = [join(root, 'dist', 'cli', 'main.js'), 'serve', '--port', '0', '--json', '--', ...upstream]
+const args = [
+  join(root, 'dist', 'cli', 'main.js'),
+  'serve',
+  '--port',
+  '0',
+  '--json',
+  '--log-level',
+  'warn',
+  '--',
+  ...upstream,
+]
 const child = spawn(node, args, { stdio: ['ignore', 'pipe', 'inherit'] })
 const ended = once(child, 'exit')
 try {
