@@ -33,6 +33,7 @@ import { createSeal } from './seal.ts'
 import { expiredText } from './sessionful.ts'
 
 export type { GatewayFacts }
+export { UpstreamStartError } from '../upstreams/upstream.ts'
 
 export interface Gateway {
   /** Starts the upstream and learns what it is. Throws `UpstreamStartError`. */

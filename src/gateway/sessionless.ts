@@ -27,11 +27,26 @@ const empty: Outbound = { status: 202, headers: {}, body: '' }
 /** Methods that may ask the client for input and go on in another request. */
 const multiRound = new Set(['tools/call', 'prompts/get', 'resources/read'])
 
-/** One message of a client without a session. Throws a `Refusal` for what is refused as a whole. */
+/** One message of a client without a session. Throws a `Refusal` for what is no request. */
 export async function answer(message: Message, inbound: Inbound, principal: Principal, house: House): Promise<Outbound> {
   // [2026-07-28 basic] clients send no responses; notifications are accepted and mean nothing over HTTP
   if (message.kind === 'response') throw new Refusal('invalid_request')
   if (message.kind === 'notification') return empty
+  try {
+    return await request(message, inbound, principal, house)
+  } catch (error) {
+    return refused(answerable(error, house.log), message)
+  }
+}
+
+/** A refusal in this era's words: a method that is not there is a page that is not there. */
+function refused(refusal: Refusal, message: RequestMessage): Outbound {
+  if (refusal.code === 'cancelled') return empty
+  const outbound = refusalOutbound(refusal, message.id)
+  return outbound.status === 200 ? { ...outbound, status: statusOf(refusalAnswer(refusal)) } : outbound
+}
+
+async function request(message: RequestMessage, inbound: Inbound, principal: Principal, house: House): Promise<Outbound> {
   const envelope = readEnvelope(
     message,
     {
@@ -98,9 +113,6 @@ async function run(message: RequestMessage, envelope: Envelope, place: Lease, in
     }
     streaming = true
     return { status: 200, headers: sseHeaders, body: stream(call, reply, first.next, over, house) }
-  } catch (error) {
-    const refusal = answerable(error, house.log)
-    return refusal.code === 'cancelled' ? empty : refusalOutbound(refusal, message.id)
   } finally {
     if (!streaming) over()
   }
