@@ -64,7 +64,6 @@ export const packages = {
   picocolors: { in: ['cli'], instead: 'Only the command has a terminal.' },
   pino: { in: ['cli'], instead: 'Take the Log of base/log.ts as an argument.' },
   'pino-pretty': { in: ['cli'], instead: 'Take the Log of base/log.ts as an argument.' },
-  zod: { in: ['config', '*/options.ts'], instead: 'Parse settings in config/; read messages with protocol/.' },
 }
 
 /** Node's modules with a home. The others may be imported anywhere but in protocol/. */
