@@ -10,7 +10,7 @@ import { Refusal } from '../base/refusal.ts'
 import type { Inbound, Outbound } from '../protocol/inbound.ts'
 import { answerable, refusalOutbound } from '../protocol/refusal-answer.ts'
 import { Connection, Exchange } from './exchange.ts'
-import { checkAccept, checkHeaders, hostRules, isAllowedOrigin } from './guard.ts'
+import { checkAccept, checkFraming, checkHeaders, hostRules, isAllowedOrigin } from './guard.ts'
 import type { HttpSettings } from './options.ts'
 import { respond, type Pace } from './respond.ts'
 import { answerOptions, isVerbose, readTarget, route, type Target } from './routes.ts'
@@ -33,7 +33,7 @@ export interface Edge {
    * @param awaitsContinue whether the client waits for permission to send the body
    */
   serve(request: IncomingMessage, response: ServerResponse, awaitsContinue: boolean): void
-  /** From now on each answer is the last on its connection, and a connection without an exchange is closed. */
+  /** From now on a connection ends with its last answer in flight, or at once if there is none. */
   drain(): void
 }
 
@@ -68,14 +68,18 @@ export function createEdge(
     try {
       outbound = await answer(exchange, target)
     } catch (error) {
-      outbound = refusalOutbound(answerable(error, log))
+      const refusal = answerable(error, log)
+      if (refusal.code === 'bad_header' || refusal.code === 'headers_too_large') exchange.of.refused = true
+      outbound = refusalOutbound(refusal)
     }
     try {
       await respond(exchange, outbound, pace)
     } catch (error) {
       // The answer has begun: cutting it off is the only way left to say that it is not whole.
       answerable(error, log)
-      exchange.request.socket.destroy()
+      const { socket } = exchange.request
+      socket.destroySoon()
+      clock.after(slowReaderMs, () => socket.destroy())
     }
     exchange.of.settle(exchange)
     if (pace.draining) part(exchange)
@@ -85,6 +89,7 @@ export function createEdge(
     const { method, request } = exchange
     const { headers } = request
     checkHeaders(request.rawHeaders)
+    checkFraming(request.httpVersion, headers.host, headers['transfer-encoding'])
     hosts.check(headers.host, request.socket.localAddress)
     // The target's own host counts more than the header. [RFC 9112, 3.2.2]
     if (target.authority !== undefined) hosts.check(target.authority, request.socket.localAddress)
@@ -95,7 +100,8 @@ export function createEdge(
     }
     const where = route(method, target.path)
     if (where.kind === 'mcp') {
-      if (method === 'GET') checkAccept(method, headers.accept)
+      // Without a session there is no stream to open, and the gateway says so whatever the client accepts.
+      if (method === 'GET' && headers['mcp-session-id'] !== undefined) checkAccept(method, headers.accept)
       return gateway.handle(exchange)
     }
     if (where.kind === 'probe') return probe(where.probe, target.query)
@@ -118,6 +124,11 @@ export function createEdge(
     connectionOf,
     serve(request, response, awaitsContinue) {
       const connection = connectionOf(request.socket)
+      if (connection.refused) {
+        // Where the last request ended is in doubt, and so is whether this is one. [R06]
+        request.socket.pause()
+        return
+      }
       const target = readTarget(request.url ?? '')
       const exchange = new Exchange(connection, request, response, target.path, settings.maxBodyBytes, awaitsContinue)
       connection.inFlight.push(exchange)

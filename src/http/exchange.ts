@@ -17,7 +17,7 @@ export class Connection {
   readonly socket: Socket
   /** Several only if the client pipelines. */
   readonly inFlight: Exchange[] = []
-  /** Set when the connection was refused as a whole; what still arrives on it means nothing. */
+  /** Set when what was sent cannot be trusted to mean what it seems; what still arrives means nothing. */
   refused = false
 
   constructor(name: string, socket: Socket) {

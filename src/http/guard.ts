@@ -47,6 +47,20 @@ export function checkHeaders(raw: readonly string[]): void {
   }
 }
 
+/**
+ * What makes it doubtful where a request ends or whom it is for, although node lets it pass. [R06]
+ * @throws Refusal `bad_header`
+ */
+export function checkFraming(
+  httpVersion: string,
+  host: string | undefined,
+  transferEncoding: string | undefined,
+): void {
+  if (httpVersion === '0.9' || (host === undefined && httpVersion !== '1.0')) throw new Refusal('bad_header')
+  // A coding before `chunked` would be one that nobody here undoes.
+  if (transferEncoding !== undefined && transferEncoding.toLowerCase() !== 'chunked') throw new Refusal('bad_header')
+}
+
 /** Names under which this machine calls itself, whatever else is allowed. */
 const loopbackHosts: readonly string[] = ['localhost', '127.0.0.1', '[::1]']
 
@@ -119,17 +133,14 @@ export function isAllowedOrigin(origin: string, allowOrigins: readonly string[])
 
 /**
  * The declared length of a body: undefined without a body, NaN if only its end will tell (chunked).
- * @throws Refusal `request_too_large`, `bad_header` for codings nobody here undoes
+ * @throws Refusal `request_too_large`
  */
 export function declaredLength(
   contentLength: string | undefined,
   transferEncoding: string | undefined,
   maxBytes: number,
 ): number | undefined {
-  if (transferEncoding !== undefined) {
-    if (transferEncoding.toLowerCase() !== 'chunked') throw new Refusal('bad_header')
-    return Number.NaN
-  }
+  if (transferEncoding !== undefined) return Number.NaN
   if (contentLength === undefined || contentLength === '0') return undefined
   const length = Number(contentLength)
   if (!(length <= maxBytes)) throw new Refusal('request_too_large')

@@ -77,6 +77,8 @@ export async function listen(
     requestTimeout: tuned.requestMs,
     connectionsCheckingInterval: tuned.checkEveryMs,
     keepAliveTimeout: tuned.keepAliveMs,
+    // The guard does, and stops reading what follows.
+    requireHostHeader: false,
     noDelay: true,
     // Finds clients that vanished without a word even when nothing is sent to them.
     keepAlive: true,

@@ -14,7 +14,7 @@ export interface Pace {
   readonly slowReaderMs: number
   /** How long input is dropped after a refusal, in milliseconds, so that the client reads the answer and no reset. */
   readonly lingerMs: number
-  /** Whether each answer is to be the last on its connection. */
+  /** Whether connections are to end with the last answer in flight on them. */
   readonly draining: boolean
 }
 
@@ -28,8 +28,8 @@ export async function respond(exchange: Exchange, outbound: Outbound, pace: Pace
   if (exchange.closed.cancelled) return
   const { response } = exchange
   const bytes = Buffer.byteLength(body)
-  if (exchange.leavesTooMuch) return linger(exchange, outbound, body, bytes, pace)
-  response.writeHead(outbound.status, head(exchange, outbound, bytes, pace.draining))
+  if (exchange.of.refused || exchange.leavesTooMuch) return linger(exchange, outbound, body, bytes, pace)
+  response.writeHead(outbound.status, head(exchange, outbound, bytes, isLast(exchange, pace)))
   if (bytes > pieceLength && exchange.method !== 'HEAD') {
     if (await write(exchange, body, pace)) response.end()
     return
@@ -49,6 +49,11 @@ function head(exchange: Exchange, outbound: Outbound, bytes: number | undefined,
   return lines
 }
 
+/** Node ends a connection with the first answer that says so, even if others are owed on it. */
+function isLast(exchange: Exchange, pace: Pace): boolean {
+  return pace.draining && exchange.of.inFlight.length === 1
+}
+
 /** Answers a client that has not finished sending, and drops what it sends until it stops or the time is up. [R03] */
 function linger(exchange: Exchange, outbound: Outbound, body: string, bytes: number, pace: Pace): void {
   const { request, response } = exchange
@@ -61,7 +66,7 @@ function linger(exchange: Exchange, outbound: Outbound, body: string, bytes: num
     response.end()
   }
   const timer = pace.clock.after(pace.lingerMs, end)
-  request.once('end', end)
+  if (!exchange.of.refused) request.once('end', end)
   request.resume()
 }
 
@@ -72,7 +77,10 @@ async function pump(exchange: Exchange, outbound: Outbound, body: AsyncIterable<
   const stopListening = closed.onCancel(() => void Promise.resolve(pieces.return?.()).catch(() => {}))
   try {
     if (!closed.cancelled) {
-      response.writeHead(outbound.status, head(exchange, outbound, undefined, pace.draining || exchange.leavesTooMuch))
+      response.writeHead(
+        outbound.status,
+        head(exchange, outbound, undefined, isLast(exchange, pace) || exchange.leavesTooMuch),
+      )
       response.flushHeaders()
     }
     for (;;) {

@@ -1,14 +1,17 @@
 import { describe, expect, test } from 'vitest'
 import { silentLog, type LogFields } from '../base/log.ts'
 import { Refusal, refusals, type RefusalCode } from '../base/refusal.ts'
+import type { Outbound } from './inbound.ts'
 import { answerable, internalFault, refusalAnswer, refusalOutbound } from './refusal-answer.ts'
 
 const codes = Object.keys(refusals) as RefusalCode[]
-const parsed = (
-  refusal: Refusal,
-  id?: string,
-): { id: unknown; error: { code: number; message: string; data: Record<string, unknown> } } =>
-  JSON.parse(String(refusalOutbound(refusal, id).body))
+const textOf = ({ body }: Outbound): string => (typeof body === 'string' ? body : '')
+
+interface Parsed {
+  id: unknown
+  error: { code: number; message: string; data: Record<string, unknown> }
+}
+const parsed = (refusal: Refusal, id?: string): Parsed => JSON.parse(textOf(refusalOutbound(refusal, id))) as Parsed
 
 describe.each(codes)('the refusal %s', (code) => {
   const row = refusals[code]

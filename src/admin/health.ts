@@ -1,2 +1,0 @@
-/** Where the health report is described for now; see protocol/health.ts. */
-export type { HealthCheck, HealthReport, HealthStatus } from '../protocol/health.ts'

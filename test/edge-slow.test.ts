@@ -1,0 +1,212 @@
+/** Clients that are slow, silent or gone, and answers that break: each harms its own exchange and no other. */
+import { afterEach, describe, expect, test } from 'vitest'
+import type { Limits } from '../src/http/node.ts'
+import { ask, rawClient, requestBytes, until, type RawClient } from './support/raw-http.ts'
+import { openTheatre, secret, type Theatre } from './support/stage.ts'
+
+const json = { 'Content-Type': 'application/json' }
+const post = (act: string, body = '{"a":1}', headers: Record<string, string> = {}): string =>
+  requestBytes('POST /mcp', { ...json, 'X-Act': act, ...headers }, body)
+
+let theatre: Theatre
+const clients: RawClient[] = []
+
+async function openWith(tuning: Partial<Limits>): Promise<void> {
+  theatre = await openTheatre({ lingerMs: 100, ...tuning })
+}
+
+async function open(bytes: string): Promise<RawClient> {
+  const client = await rawClient(theatre.port, bytes)
+  clients.push(client)
+  return client
+}
+
+const happened = (what: string): Promise<void> =>
+  until(
+    () => theatre.stage.happened.includes(what),
+    () => `${what}; ${theatre.stage.happened.join(', ')}`,
+  )
+
+afterEach(async () => {
+  expect((await ask(theatre.port, post('echo'))).status, 'the edge still serves').toBe(200)
+  for (const client of clients.splice(0)) client.destroy()
+  theatre.listener.cut()
+  await theatre.listener.close()
+})
+
+describe('a client that is slow to send', () => {
+  const quick = { headersMs: 300, requestMs: 600, checkEveryMs: 100 }
+
+  test('its headers is told 408 and closed, and so is one that sends nothing', async () => {
+    await openWith(quick)
+    const slow = await open('POST /mcp HTTP/1.1\r\nHost: localhost\r\n')
+    const silent = await open('')
+    let dribbled = 0
+    const dribble = setInterval(() => slow.isClosed() || slow.write(`X-${dribbled++}: y\r\n`), 20)
+    const [timeout] = await slow.closed()
+    clearInterval(dribble)
+    expect(timeout?.status).toBe(408)
+    expect(timeout?.body).toContain('request_timeout')
+    await silent.closed()
+    expect(theatre.stage.seen).toHaveLength(0)
+  })
+
+  test('its body is told 408 and closed, and the gateway hears that it is gone', async () => {
+    await openWith(quick)
+    const slow = await open(post('echo', '{', { 'Content-Length': '1000' }))
+    const dribble = setInterval(() => slow.isClosed() || slow.write(' '), 20)
+    const [timeout] = await slow.closed()
+    clearInterval(dribble)
+    expect(timeout?.status).toBe(408)
+    expect(theatre.stage.seen[0]?.closed.cancelled).toBe(true)
+  })
+
+  test('keeps nobody else from being served: 300 of them, then none', async () => {
+    await openWith(quick)
+    const half = await Promise.all(Array.from({ length: 300 }, () => open('POST /mcp HTTP/1.1\r\nHost: loc')))
+    const answers = await Promise.all(Array.from({ length: 50 }, () => ask(theatre.port, post('echo'))))
+    expect(answers.map((answer) => answer.status)).toEqual(answers.map(() => 200))
+    for (const client of half) expect((await client.closed())[0]?.status).toBe(408)
+  })
+})
+
+describe('a client that is slow to read', () => {
+  test('a stream stops its source and is cut', async () => {
+    await openWith({ slowReaderMs: 400 })
+    const client = await open('')
+    client.socket.pause()
+    client.write(post('flood'))
+    await happened('returned')
+    expect(theatre.stage.happened).toEqual(['closed: client gone', 'returned'])
+    // What the kernel of the test machine buffers is not ours; the rest of the 20 MiB was never made.
+    expect(theatre.stage.pulled).toBeLessThan(16 * 1024 * 1024)
+  })
+
+  test('a large answer is cut', async () => {
+    await openWith({ slowReaderMs: 400 })
+    const client = await open('')
+    client.socket.pause()
+    client.write(post('large'))
+    await until(
+      () => theatre.stage.seen[0]?.closed.cancelled === true,
+      () => 'the end of the exchange',
+    )
+    client.socket.resume()
+    await client.closed()
+    expect(client.received().length).toBeLessThan(16 * 1024 * 1024)
+  })
+
+  test('many answers is served no further than it reads, and is cut', async () => {
+    await openWith({ slowReaderMs: 400 })
+    const client = await open('')
+    client.socket.pause()
+    const text = `"${'x'.repeat(60_000)}"`
+    for (let i = 0; i < 300; i++) client.write(post('echo', text))
+    await until(
+      () => client.socket.destroyed,
+      () => 'the end of the connection',
+    )
+    expect(theatre.stage.seen.length).toBeLessThan(300)
+  })
+
+  test('but reads on is served to the end', async () => {
+    await openWith({ slowReaderMs: 2_000 })
+    const client = await open(post('flood'))
+    const slow = setInterval(() => (client.socket.isPaused() ? client.socket.resume() : client.socket.pause()), 10)
+    const [response] = await client.responses(1)
+    clearInterval(slow)
+    expect(response?.body.length).toBe(320 * 65_536)
+    expect(theatre.stage.happened).toContain('flood is through')
+  })
+
+  test('a large answer arrives unharmed', async () => {
+    await openWith({})
+    const response = await ask(theatre.port, post('large'))
+    expect(response.headers.get('content-length')).toBe(String(16 * 1024 * 1024 + 2))
+    expect(response.body.length).toBe(8 * 1024 * 1024 + 2)
+    expect(response.body.replaceAll('é', '')).toBe('""')
+  })
+})
+
+describe('a client that goes away', () => {
+  test('is told to the gateway first, then its stream is returned', async () => {
+    await openWith({})
+    const client = await open(post('steps'))
+    await until(() => client.received().includes('\r\n\r\n'), client.received)
+    theatre.stage.step()
+    await until(() => client.received().includes('data: 1'), client.received)
+    client.destroy()
+    await happened('returned')
+    expect(theatre.stage.happened).toEqual(['closed: client gone', 'returned'])
+  })
+
+  test('before the first answer is told to the gateway', async () => {
+    await openWith({})
+    const client = await open(post('hang'))
+    await happened('hanging')
+    client.destroy()
+    await happened('closed: client gone')
+  })
+
+  test('in the middle of its body is told to the gateway', async () => {
+    await openWith({})
+    const client = await open(post('echo', '{', { 'Content-Length': '1000' }))
+    await until(
+      () => theatre.stage.seen.length === 1,
+      () => 'the request',
+    )
+    client.destroy()
+    await until(
+      () => theatre.stage.seen[0]?.closed.cancelled === true,
+      () => 'its end',
+    )
+    expect(theatre.logged).toEqual([])
+  })
+
+  test('takes a stream with it that listens to nothing', async () => {
+    await openWith({})
+    const client = await open(post('deaf'))
+    await until(() => client.received().includes('\r\n\r\n'), client.received)
+    client.destroy()
+    await happened('returned')
+  })
+
+  test('after its answer was complete is no news', async () => {
+    await openWith({})
+    const client = await open(post('echo'))
+    await client.responses(1)
+    client.destroy()
+    const other = await open(post('echo'))
+    await other.responses(1)
+    expect(theatre.stage.seen.map((inbound) => inbound.closed.cancelled)).toEqual([false, false])
+  })
+})
+
+describe('a stream', () => {
+  test('shows its head before its first piece', async () => {
+    await openWith({})
+    const client = await open(post('steps'))
+    await until(() => client.received().includes('\r\n\r\n'), client.received)
+    expect(client.received()).toMatch(/^HTTP\/1\.1 200 OK\r\n[^]*text\/event-stream/)
+    for (let i = 1; i <= 3; i++) {
+      theatre.stage.step()
+      await until(() => Buffer.from(client.received(), 'latin1').toString().includes(`data: ${i} ✓`), client.received)
+    }
+    const [response] = await client.responses(1)
+    expect(response?.body).toBe('data: 1 ✓\n\ndata: 2 ✓\n\ndata: 3 ✓\n\n')
+    expect(theatre.stage.happened).toEqual(['returned'])
+  })
+
+  test('that breaks is cut off, logged, and harms no other', async () => {
+    await openWith({})
+    const other = await open(post('steps'))
+    await until(() => other.received().includes('\r\n\r\n'), other.received)
+    const client = await open(post('broken'))
+    expect(await client.closed()).toEqual([])
+    expect(client.received()).toContain('data: 1')
+    expect(client.received()).not.toContain('secret')
+    expect(theatre.logged).toEqual([expect.objectContaining({ err: expect.objectContaining({ message: secret }) })])
+    theatre.stage.step()
+    await until(() => other.received().includes('data: 1'), other.received)
+  })
+})
