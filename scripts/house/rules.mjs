@@ -42,11 +42,12 @@ export const rooms = {
   http: { may: ['gateway', 'protocol', 'base'], instead: behindTheGateway },
   admin: { may: ['gateway', 'protocol', 'base'], instead: behindTheGateway },
   index: {
-    may: ['gateway', 'http', 'base', 'protocol/call.ts', 'backplane/memory.ts'],
+    may: ['gateway', 'config', 'base', 'backplane/memory.ts'],
+    types: ['protocol', 'backplane/backplane.ts'],
     instead: 'The embedding API is what the gateway offers: export it from there.',
   },
   testing: {
-    may: ['index', 'base', 'protocol', 'backplane/backplane.ts', 'upstreams/upstream.ts'],
+    may: [...ports, 'index', 'backplane/memory.ts', 'upstreams/upstream.ts'],
     instead: 'Embedders run these suites: reach the implementation through the `make` that is handed in.',
   },
   cli: {
