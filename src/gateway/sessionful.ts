@@ -113,6 +113,7 @@ async function localAnswerOf(seat: SessionSeat, request: RequestMessage, house: 
 
 function begin(seat: SessionSeat, request: RequestMessage, batch: boolean, house: House): Carried {
   const cancel = new Cancel()
+  const reply = batch ? replyInBatch(seat, request, cancel, house) : replyTo(seat, request, cancel, house)
   const forget = noteCall(seat, idKey(request.id), cancel)
   const leave = house.inflight.enter()
   const over = (): void => {
@@ -120,7 +121,6 @@ function begin(seat: SessionSeat, request: RequestMessage, batch: boolean, house
     forget()
     leave()
   }
-  const reply = batch ? replyInBatch(seat, request, cancel, house) : replyTo(seat, request, cancel, house)
   return { id: request.id, reply, over }
 }
 
@@ -135,9 +135,15 @@ async function* replyInBatch(seat: SessionSeat, request: RequestMessage, cancel:
   }
 }
 
-async function* replyTo(seat: SessionSeat, request: RequestMessage, cancel: Cancel, house: House): Reply {
+/** Not a generator itself: each one that a reply passes through costs every call. */
+function replyTo(seat: SessionSeat, request: RequestMessage, cancel: Cancel, house: House): Reply {
+  const call = callOf(seat, request, cancel)
+  return request.method === 'resources/subscribe' ? subscribe(seat, call, house) : serve(call, house)
+}
+
+function callOf(seat: SessionSeat, request: RequestMessage, cancel: Cancel): Call {
   const { session } = seat
-  const call: Call = {
+  return {
     id: request.id,
     method: request.method,
     params: request.params,
@@ -150,9 +156,12 @@ async function* replyTo(seat: SessionSeat, request: RequestMessage, cancel: Canc
     process: undefined,
     cancel,
   }
+}
+
+async function* subscribe(seat: SessionSeat, call: Call, house: House): Reply {
   const outcome: Outcome = yield* serve(call, house)
-  if (request.method === 'resources/subscribe' && outcome.answer.kind === 'result') {
-    const uri = uriOf(request.params)
+  if (outcome.answer.kind === 'result') {
+    const uri = uriOf(call.params)
     if (!seat.session.uris.includes(uri)) await house.sessions.change(seat, { uris: [...seat.session.uris, uri] })
     await house.listeners.refilter(seat)
   }

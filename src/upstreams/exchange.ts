@@ -1,9 +1,9 @@
 /**
  * One call in flight on an upstream connection: what has come back and was not taken yet, and its deadlines.
- * The connection fills it, the reply empties it. Bounded: a server that floods ends its own call.
+ * The connection fills it, the call's reply empties it. Bounded: a server that floods ends its own call.
  */
 import { Refusal } from '../base/refusal.ts'
-import type { Call, Outcome, Reply, Update } from '../protocol/call.ts'
+import type { Call, Outcome, Update } from '../protocol/call.ts'
 
 const maxUpdates = 1000
 
@@ -62,14 +62,19 @@ export class Exchange {
     wake?.()
   }
 
-  /** The reply, to be run once. Throws the refusal that ended the call. */
-  async *reply(): Reply {
-    for (;;) {
-      const update = this.#updates.shift()
-      if (update) yield update
-      else if (this.#outcome) return this.#outcome
-      else if (this.#failure) throw this.#failure
-      else await new Promise<void>((resolve) => (this.#wake = resolve))
-    }
+  /** The next update that nobody took. */
+  take(): Update | undefined {
+    return this.#updates.shift()
+  }
+
+  /** How the call ended, if it has. Throws the refusal that ended it. */
+  outcome(): Outcome | undefined {
+    if (this.#failure) throw this.#failure
+    return this.#outcome
+  }
+
+  /** Resolves with the next change. One waiter at a time. */
+  changed(): Promise<void> {
+    return new Promise((resolve) => (this.#wake = resolve))
   }
 }

@@ -220,9 +220,18 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
     const stopListening = call.cancel.onCancel(() => exchange.fail(new Refusal('cancelled')))
     let reason = call.cancel.reason ?? 'abandoned'
     try {
-      const outcome = yield* exchange.reply()
-      reason = ''
-      return outcome
+      for (;;) {
+        const update = exchange.take()
+        if (update) yield update
+        else {
+          const outcome = exchange.outcome()
+          if (outcome) {
+            reason = ''
+            return outcome
+          }
+          await exchange.changed()
+        }
+      }
     } finally {
       stopListening()
       connection.finish(exchange, reason === '' ? '' : (call.cancel.reason ?? reason))
