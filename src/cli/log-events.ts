@@ -1,6 +1,6 @@
 /**
- * Writes the events of a gateway into the log: one line when a session begins and ends, one for each call, one for a
- * process. Beyond a hundred lines of a kind in a second only their number is logged.
+ * Writes the events of a gateway into the log: one line when a session begins and ends and one for each call, and at debug
+ * one for each process. Beyond a hundred lines of a kind in a second only their number is logged.
  */
 import type { Clock } from '../base/clock.ts'
 import type { EventSource } from '../base/events.ts'
@@ -41,17 +41,14 @@ export function logEvents(events: EventSource, log: Log, clock: Clock): () => vo
     ),
     events.on('refused', (event) => bounded.info('refused', { code: event.code, tenant: event.tenant })),
     events.on('processStarted', (event) =>
-      bounded.info('process started', { worker_pid: event.pid, purpose: event.purpose }),
+      log.debug({ upstream_pid: event.pid, purpose: event.purpose }, 'process started'),
     ),
     events.on('processEnded', (event) => {
-      const fields = { worker_pid: event.pid, exit: event.code, signal: event.signal }
-      if (event.expected) bounded.info('process ended', fields)
-      else log.warn(fields, 'process ended by itself')
+      // An end that nobody asked for is a warning, and the room that saw it writes it.
+      if (event.expected)
+        log.debug({ upstream_pid: event.pid, exit: event.code, signal: event.signal }, 'process ended')
     }),
     events.on('dropped', (event) => bounded.info('dropped', { what: event.what, count: event.count })),
-    events.on('askUnattributed', (event) =>
-      log.warn({ method: event.method }, 'the server asked its client something, and it cannot be told which client'),
-    ),
   ]
   return () => {
     tick.stop()

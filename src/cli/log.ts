@@ -25,7 +25,7 @@ const secrets = ['authorization', 'cookie', 'token', 'apiKey', 'password', 'secr
  */
 export function openLog(level: LogSettings['level'], isPretty: boolean, isColored: boolean): CommandLog {
   const destination = isPretty
-    ? pretty({ destination: 2, sync: true, colorize: isColored, translateTime: 'SYS:HH:MM:ss', ignore: 'pid,hostname' })
+    ? pretty({ destination: 2, sync: true, colorize: isColored, translateTime: 'SYS:HH:MM:ss', singleLine: true })
     : pino.destination({ dest: 2, sync: false, maxLength: maxWaiting })
   return createLog(level, destination)
 }

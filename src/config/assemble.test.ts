@@ -28,12 +28,17 @@ describe('settings of a program', () => {
     })
   })
 
-  test('keep what was said, and an environment as it was said', () => {
+  test('keep what was said, and add variables to the few that every program needs', () => {
     const settings = fill({
       upstream: { command: 'node', env: { A: '1' }, pool: 2, mode: 'shared' },
       sessions: { idleTimeoutMs: 5000 },
     })
-    expect(settings.upstream).toMatchObject({ env: { A: '1' }, pool: 2, mode: 'shared', processIdleMs: 5000 })
+    expect(settings.upstream).toMatchObject({
+      env: { PATH: '/bin', A: '1' },
+      pool: 2,
+      mode: 'shared',
+      processIdleMs: 5000,
+    })
   })
 
   test('are frozen to the ground, and leave what was handed in as it was', () => {

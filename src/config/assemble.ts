@@ -36,7 +36,7 @@ export function assemble(said: Sayings, problems: readonly Problem[], machine: M
   // against its row; what is derived from more than one row follows.
   const all = rooms as unknown as Mutable<Everything>
   all.upstream.args ??= []
-  all.upstream.env ??= childEnvironment(machine.env, {})
+  all.upstream.env = childEnvironment(machine.env, all.upstream.env ?? {})
   all.upstream.pool ??= autoPool(machine.memoryBytes)
   all.upstream.processIdleMs ??= all.sessions.idleTimeoutMs
 

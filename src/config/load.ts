@@ -3,7 +3,6 @@
  * the flag or variable that caused it. Of two environment names of one option, `MCPLEX_...` wins.
  */
 import { totalmem } from 'node:os'
-import { childEnvironment } from '../upstreams/options.ts'
 import { readOption } from './accept.ts'
 import { assemble, type Said, unknownKey } from './assemble.ts'
 import type { LogSettings } from './log-options.ts'
@@ -45,8 +44,8 @@ export function load(typed: Typed, machine: Machine): Loaded {
   const [command, ...args] = typed.command
   if (command !== undefined) said.set('upstream.command', { value: command, where: 'command', quote: command })
   said.set('upstream.args', { value: args, where: 'command', quote: args.join(' ') })
-  const named = variables(typed.flags.get('env') ?? [], machine, problems)
-  said.set('upstream.env', { value: childEnvironment(machine.env, named), where: '--env', quote: '--env' })
+  const env = variables(typed.flags.get('env') ?? [], machine, problems)
+  said.set('upstream.env', { value: env, where: '--env', quote: '--env' })
   problems.push(...strangers(machine))
 
   const { log, ...settings } = assemble(said, problems, machine)

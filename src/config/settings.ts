@@ -12,7 +12,10 @@ export interface Settings {
   readonly http: HttpSettings
 }
 
-/** What a program has to say: the command. Everything left out is as `docs/configuration.md` says. */
+/**
+ * What a program has to say: the command. Everything left out is as `docs/configuration.md` says. `upstream.env` comes
+ * on top of the few variables that every program needs, such as PATH.
+ */
 export interface PartialSettings {
   readonly gates?: Partial<GateSettings>
   readonly sessions?: Partial<SessionSettings>

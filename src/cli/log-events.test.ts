@@ -1,0 +1,80 @@
+import { describe, expect, test } from 'vitest'
+import { manualClock } from '../base/clock.ts'
+import { createEvents } from '../base/events.ts'
+import { createLog } from './log.ts'
+import { logEvents } from './log-events.ts'
+
+function collect(): { lines: Array<Record<string, unknown>>; stream: { write(text: string): void } } {
+  const lines: Array<Record<string, unknown>> = []
+  return { lines, stream: { write: (text) => void lines.push(JSON.parse(text)) } }
+}
+
+const session = 'Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4Zm9vYmFyYmF'
+const call = { method: 'tools/call', tenant: 'default', session, status: 'ok', durationMs: 1.5 }
+
+describe('the log', () => {
+  test('shows a session as eight characters of a hash, whoever logs it', () => {
+    const { lines, stream } = collect()
+    createLog('info', stream).info({ session }, 'any')
+    expect(lines[0]?.['session']).toMatch(/^[0-9a-f]{8}$/)
+    expect(JSON.stringify(lines)).not.toContain(session.slice(0, 8))
+  })
+
+  test('hides secrets, at the top and one level below', () => {
+    const { lines, stream } = collect()
+    const secrets = {
+      authorization: 'Bearer s3cret',
+      env: { TOKEN: 's3cret' },
+      request: { cookie: 's3cret', token: 's3cret' },
+    }
+    createLog('info', stream).info(secrets, 'any')
+    expect(JSON.stringify(lines)).not.toContain('s3cret')
+    expect(lines[0]).toMatchObject({ authorization: '[hidden]', msg: 'any', level: 'info' })
+  })
+
+  test('keeps a message in one line, whatever it holds', () => {
+    const written: string[] = []
+    createLog('info', { write: (text: string) => void written.push(text) }).info({ line: 'a\nb\u001b[31m' }, 'any')
+    expect(written.join('').trimEnd()).not.toMatch(/[\n\u001b]/)
+  })
+})
+
+describe('events in the log', () => {
+  test('are one line for a session that begins, a call, and a session that ends', () => {
+    const { lines, stream } = collect()
+    const events = createEvents()
+    logEvents(events, createLog('info', stream), manualClock())
+    events.emit('sessionOpened', { session, tenant: 'default', version: 'v', client: 'c/1' })
+    events.emit('callEnded', call)
+    events.emit('sessionEnded', { session, tenant: 'default', reason: 'idle', ageMs: 10, calls: 1 })
+    expect(lines).toMatchObject([
+      { msg: 'session begins', client: 'c/1' },
+      { msg: 'call', method: 'tools/call', status: 'ok', dur_ms: 1.5 },
+      { msg: 'session ends', reason: 'idle', age_ms: 10, calls: 1 },
+    ])
+    expect(new Set(lines.map((line) => line['session'])).size).toBe(1)
+  })
+
+  test('are at most a hundred of a kind a second, and the number of the rest is told', () => {
+    const { lines, stream } = collect()
+    const events = createEvents()
+    const clock = manualClock()
+    logEvents(events, createLog('info', stream), clock)
+    for (let count = 0; count < 250; count++) events.emit('callEnded', call)
+    events.emit('callEnded', { ...call, status: 'upstream_timeout' })
+    expect(lines.filter((line) => line['msg'] === 'call')).toHaveLength(100)
+    expect(lines.filter((line) => line['status'] === 'upstream_timeout')).toHaveLength(1)
+    clock.advance(1000)
+    expect(lines.at(-1)).toMatchObject({ msg: 'lines skipped', what: 'call', skipped: 150 })
+    events.emit('callEnded', call)
+    expect(lines.at(-1)).toMatchObject({ msg: 'call' })
+  })
+
+  test('are no longer logged once it was stopped', () => {
+    const { lines, stream } = collect()
+    const events = createEvents()
+    logEvents(events, createLog('info', stream), manualClock())()
+    events.emit('callEnded', call)
+    expect(lines).toEqual([])
+  })
+})

@@ -1,0 +1,57 @@
+#!/usr/bin/env node
+/** The command `mcplex`: reads the command line, runs the verb, shows what failed and ends with its exit code. */
+import pc from 'picocolors'
+import { thisMachine } from '../config/load.ts'
+import { ConfigError } from '../config/problem.ts'
+import { version } from '../gateway/version.ts'
+import { CommandFailed, type Failure } from './failures.ts'
+import { readCommandLine } from './program.ts'
+import { serve } from './serve.ts'
+import { showFailure } from './show-failure.ts'
+import { wantsColor } from './terminal.ts'
+
+const argv = process.argv.slice(2)
+
+process.exit(await run())
+
+async function run(): Promise<number> {
+  const { stdout, stderr } = process
+  try {
+    const request = readCommandLine(argv, {
+      version,
+      out: (text) => stdout.write(text),
+      err: (text) => stderr.write(text),
+    })
+    return request ? await serve(request, thisMachine()) : 0
+  } catch (error) {
+    return report(asFailed(error))
+  }
+}
+
+function report(failed: CommandFailed): number {
+  const colors = pc.createColors(wantsColor(thisMachine().env, process.stderr, argv.includes('--no-color')))
+  for (const failure of failed.failures) process.stderr.write(showFailure(failure, colors))
+  if (isJson()) {
+    const errors = failed.failures.map(({ code, message, notes }) => ({ code, message, ...Object.fromEntries(notes) }))
+    process.stdout.write(`${JSON.stringify({ event: 'failed', exit: failed.exit, errors })}\n`)
+  }
+  return failed.exit
+}
+
+/** Whether a program reads us: asked before the command line is understood, as that may be what failed. */
+function isJson(): boolean {
+  const dashes = argv.indexOf('--')
+  return (dashes < 0 ? argv : argv.slice(0, dashes)).includes('--json')
+}
+
+function asFailed(error: unknown): CommandFailed {
+  if (error instanceof CommandFailed) return error
+  if (error instanceof ConfigError) return new CommandFailed(error.problems)
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  const failure: Failure = {
+    code: 'MCPX_INTERNAL',
+    message: 'an error that nobody expected ended mcplex; the server processes were ended with it',
+    notes: [['stack', stack]],
+  }
+  return new CommandFailed([failure])
+}

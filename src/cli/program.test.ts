@@ -1,0 +1,74 @@
+import { describe, expect, test } from 'vitest'
+import { schema } from '../config/schema.ts'
+import { CommandFailed, type Failure } from './failures.ts'
+import { readCommandLine, type ServeRequest } from './program.ts'
+
+function read(...argv: string[]): { request: ServeRequest | undefined; printed: string } {
+  let printed = ''
+  const print = (text: string): void => void (printed += text)
+  const request = readCommandLine(argv, { version: '1.2.3', out: print, err: () => {} })
+  return { request, printed }
+}
+
+function failureOf(...argv: string[]): Failure | undefined {
+  try {
+    read(...argv)
+  } catch (error) {
+    if (error instanceof CommandFailed && error.exit === 2) return error.failures[0]
+    throw error
+  }
+  return undefined
+}
+
+describe('serve', () => {
+  test('takes the command behind -- as it is, its own flags and dashes included', () => {
+    const { request } = read('serve', '-p', '0', '--', 'npx', '-y', 'server', '--port', '1', '--', '-V')
+    expect(request?.command).toEqual(['npx', '-y', 'server', '--port', '1', '--', '-V'])
+    expect(request?.flags).toEqual(new Map([['port', ['0']]]))
+  })
+
+  test('takes the command without -- too, from its first word on', () => {
+    expect(read('serve', '--json', 'node', 'server.js', '--json').request).toMatchObject({
+      isJson: true,
+      command: ['node', 'server.js', '--json'],
+    })
+  })
+
+  test('takes the command as one text', () => {
+    expect(read('serve', '--stdio', 'node "a b.js" -x').request?.command).toEqual(['node', 'a b.js', '-x'])
+  })
+
+  test('collects what is repeated and leaves values to the configuration', () => {
+    const { request } = read('serve', '--env', 'A=1', '--env', 'B', '--allow-host', 'x', '--pool', '???', 'node')
+    expect(Object.fromEntries(request?.flags ?? [])).toEqual({ env: ['A=1', 'B'], 'allow-host': ['x'], pool: ['???'] })
+  })
+
+  test('shows every flag in its help, and examples', () => {
+    const { request, printed } = read('serve', '--help')
+    expect(request).toBeUndefined()
+    for (const { option } of schema) if (option.flag !== undefined) expect(printed).toContain(`--${option.flag}`)
+    expect(printed).toContain('Examples:')
+  })
+
+  test.each([['--version'], ['-V'], ['serve', '--version']])('%s %s prints the version alone', (...argv) => {
+    expect(read(...argv.filter(Boolean))).toEqual({ request: undefined, printed: '1.2.3\n' })
+  })
+})
+
+describe('wrong usage is told with what may have been meant', () => {
+  test.each([
+    [['srve', '--', 'x'], "unknown command 'srve': did you mean serve?", 'mcplex serve --help'],
+    [['--', 'npx', 'foo'], "unknown command 'npx'", 'mcplex serve -- npx foo'],
+    [['serve', '--prot', '1', 'x'], "unknown option '--prot': did you mean --port?", 'mcplex serve --help'],
+    [['serve', '--port'], "option '-p, --port <n>' argument missing", 'mcplex serve --help'],
+    [['serve', '-q', '-v', 'x'], 'cannot be used with', 'mcplex serve --help'],
+    [['serve'], 'there is no command to serve', 'mcplex serve -- npx -y <package>'],
+    [['serve', '--stdio', 'a', 'b'], 'the command was said twice', 'leave one out'],
+    [['serve', '--stdio', "a 'b"], 'has a quote that is never closed', 'the command behind --'],
+    [[], 'a verb is missing', 'mcplex serve -- <command>'],
+  ])('%j', (argv, message, remedy) => {
+    const failure = failureOf(...argv)
+    expect(failure?.message).toContain(message)
+    expect(failure?.notes[0]?.[1]).toContain(remedy)
+  })
+})

@@ -1,0 +1,154 @@
+/**
+ * The verb `serve`: configuration, gateway, port, and the way to the end. A thin user of the library; it owns what
+ * is said on the terminal, signals and exit codes.
+ */
+import pc from 'picocolors'
+import { pause, systemClock as clock } from '../base/clock.ts'
+import type { Log } from '../base/log.ts'
+import { load } from '../config/load.ts'
+import type { Machine } from '../config/machine.ts'
+import { createGateway, type Gateway, type GatewayFacts } from '../gateway/gateway.ts'
+import { version } from '../gateway/version.ts'
+import { listen, type Listener } from '../http/node.ts'
+import { banner, keyHelp, readyEvent, type Ready } from './banner.ts'
+import { listenForKeys } from './keys.ts'
+import { logEvents } from './log-events.ts'
+import { openLog } from './log.ts'
+import { openPort } from './open-port.ts'
+import type { ServeRequest } from './program.ts'
+import { startFailure } from './start-failure.ts'
+import { exitCode, listenForSignals, type Stop } from './stop.ts'
+import { isInteractive, wantsColor } from './terminal.ts'
+
+/** Answers that are being written when all calls have ended get this long to be taken. */
+const partingMs = 1500
+
+/** Ending at once means this long at most. */
+const closingMs = 2000
+
+/**
+ * Serves until somebody asks us to stop.
+ * @returns the exit code
+ * @throws CommandFailed, ConfigError, or whatever bug ended it; nothing of ours runs any more then
+ */
+export async function serve(request: ServeRequest, machine: Machine): Promise<number> {
+  const { settings, log: logSettings, quote } = load(request, machine)
+  const { stderr } = process
+  const isPretty = logSettings.format === 'pretty' || (logSettings.format === 'auto' && stderr.isTTY)
+  const isColored = wantsColor(machine.env, stderr, request.isColorOff)
+  const log = openLog(levelOf(request, logSettings.level), isPretty, isColored)
+  const stop = listenForSignals(clock)
+  const gateway = createGateway({ settings, log, clock })
+  const quiet = logEvents(gateway.events, log, clock)
+  let listener: Listener | undefined
+  try {
+    const bug = firstBug()
+    const { http } = settings
+    const wanted = { host: http.host, port: http.port, quote: quote('http.port') }
+    listener = await openPort({ ...wanted, mayChoose: isInteractive(machine.env, stderr) }, (port) =>
+      listen(gateway, { ...http, port }, log),
+    )
+    const facts = await Promise.race([gateway.start(), stop.asked, bug])
+    if (typeof facts !== 'string') {
+      const ready = asReady(facts, listener, settings)
+      announce(ready, { request, isPretty, isColored, log, stop, movedFrom: http.port })
+    }
+    await Promise.race([stop.asked, bug])
+    return await Promise.race([end(gateway, listener, stop, log, typeof facts === 'string'), bug])
+  } catch (error) {
+    listener?.cut()
+    await Promise.race([gateway.close(), pause(clock, closingMs)])
+    throw startFailure(error, settings) ?? error
+  } finally {
+    quiet()
+    log.flush()
+  }
+}
+
+function levelOf(request: ServeRequest, level: Parameters<typeof openLog>[0]): Parameters<typeof openLog>[0] {
+  if (request.isQuiet) return 'error'
+  return request.isVerbose ? 'debug' : level
+}
+
+function asReady(facts: GatewayFacts, listener: Listener, settings: Ready['settings']): Ready {
+  return {
+    version,
+    url: listener.url,
+    address: listener.address,
+    port: listener.port,
+    server: {
+      name: facts.serverName ?? settings.upstream.command,
+      version: facts.serverVersion,
+      eras: facts.eras,
+      tools: facts.tools,
+      startMs: facts.startMs,
+    },
+    modes: facts.modes,
+    settings,
+  }
+}
+
+interface Stage {
+  readonly request: ServeRequest
+  readonly isPretty: boolean
+  readonly isColored: boolean
+  readonly log: Log
+  readonly stop: Stop
+  readonly movedFrom: number
+}
+
+/** Says that requests are served: to a program, to a person, or to the log. */
+function announce(ready: Ready, { request, isPretty, isColored, log, stop, movedFrom }: Stage): void {
+  const { stdout, stderr } = process
+  const event = readyEvent(ready)
+  // A program that read the line may close the pipe: that is its right.
+  stdout.on('error', () => {})
+  if (request.isJson) stdout.write(`${JSON.stringify({ event: 'ready', ...event })}\n`)
+  if (!isPretty || request.isJson || request.isQuiet) {
+    log.info(event, 'ready')
+    return
+  }
+  const colors = pc.createColors(isColored)
+  const keys = listenForKeys({
+    help: () => stderr.write(keyHelp(ready, colors)),
+    stop: () => stop.ask('key'),
+    interrupt: () => stop.ask('SIGINT'),
+  })
+  if (movedFrom > 0 && ready.port !== movedFrom)
+    stderr.write(`\n  ${colors.yellow(`port ${movedFrom} is in use, so this is port ${ready.port}`)}\n`)
+  stderr.write(banner(ready, keys !== undefined, colors))
+}
+
+/** Drains, unless somebody asks a second time: then everything ends at once. */
+async function end(gateway: Gateway, listener: Listener, stop: Stop, log: Log, isStarting: boolean): Promise<number> {
+  const reason = await stop.asked
+  // Holds even if nothing is left that keeps the process alive before the end below is reached.
+  process.exitCode = exitCode(reason, false)
+  log.info({ reason }, 'stopping: calls in flight may finish; a second signal ends them')
+  const drained = async (): Promise<number> => {
+    if (!isStarting) await gateway.drain()
+    await Promise.race([listener.close(), pause(clock, partingMs)])
+    listener.cut()
+    await Promise.race([gateway.close(), pause(clock, closingMs)])
+    log.info({ reason }, 'stopped')
+    return exitCode(reason, false)
+  }
+  const cut = async (): Promise<number> => {
+    const again = await stop.again
+    listener.cut()
+    await Promise.race([gateway.close(), pause(clock, closingMs)])
+    return exitCode(again, true)
+  }
+  return Promise.race([drained(), cut()])
+}
+
+/** Rejects with the first error that nobody caught. */
+function firstBug(): Promise<never> {
+  const bug = new Promise<never>((_, reject) => {
+    process.on('uncaughtException', reject)
+    process.on('unhandledRejection', reject)
+  })
+  // Whoever races against it may be done already.
+  bug.catch(() => {})
+  return bug
+}

@@ -1,0 +1,49 @@
+/** Why the MCP server did not start, in words for whoever typed its command: what was run, what it said, what to try. */
+import type { Settings } from '../config/settings.ts'
+import { UpstreamStartError } from '../gateway/gateway.ts'
+import { CommandFailed } from './failures.ts'
+
+type Note = readonly [label: string, text: string]
+
+/** The failure that an error of `gateway.start()` is; undefined if it is none that is known. */
+export function startFailure(error: unknown, settings: Settings): CommandFailed | undefined {
+  if (!(error instanceof UpstreamStartError)) return undefined
+  const notes: Note[] = [['command', error.command]]
+  if (error.exit !== undefined) notes.push(['ended', error.exit])
+  if (error.stderr.trim() !== '') notes.push(['stderr', printable(error.stderr)])
+  notes.push(...remedies(error.exit, settings))
+  return new CommandFailed([{ code: 'MCPX_UPSTREAM_START', message: error.message, notes }])
+}
+
+function remedies(exit: string | undefined, { upstream }: Settings): Note[] {
+  const { command, cwd } = upstream
+  switch (exit) {
+    case 'ENOENT': {
+      const found: Note = ['try', `command -v ${command} (is it installed, and in a directory of PATH?)`]
+      return cwd === undefined ? [found] : [found, ['or', `ls ${cwd} (does the directory of --cwd exist?)`]]
+    }
+    case 'EACCES':
+      return [['try', `chmod +x ${command} (the file may not be run by this user)`]]
+    case undefined:
+      return [
+        [
+          'try',
+          'the command by itself: a server on stdio waits silently for input; one that listens on a port is another kind',
+        ],
+        ['or', 'MCPLEX_UPSTREAM__START_TIMEOUT=5m, if it has much to download or to load first'],
+      ]
+    default:
+      return [
+        ['try', 'the command by itself, to see all that it says'],
+        ['or', '--env NAME, if it needs a variable: only PATH, HOME and the like are handed over unasked'],
+      ]
+  }
+}
+
+/** Lines of a foreign program for our terminal: without what would move the cursor or colour the rest. */
+function printable(text: string): string {
+  // oxlint-disable-next-line no-control-regex
+  return text
+    .replaceAll(/\u001b\[[0-9;?]*[ -/]*[@-~]/g, '')
+    .replaceAll(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g, ' ')
+}
