@@ -46,12 +46,13 @@ async function runLane(lane, node) {
     complaint = await gateway.stop()
   }
   writeFileSync(join(folder, 'mcplex.log'), gateway.log())
-  return { scenarios: found.scenarios, complaint, ...judge(found.checks, entries) }
+  const silent = found.scenarios - new Set(found.checks.map(({ scenario }) => scenario)).size
+  return { scenarios: found.scenarios, silent, complaint, ...judge(found.checks, entries) }
 }
 
 /** @param {(string | number)[]} cells */
 const row = (cells) =>
-  say(cells.map((cell, index) => (index === 0 ? `${cell}`.padEnd(22) : `${cell}`.padStart(11))).join(''))
+  say(cells.map((cell, index) => (index === 0 ? `${cell}`.padEnd(22) : `${cell}`.padStart(12))).join(''))
 
 async function main() {
   if (values.list) return lanes.forEach(({ name }) => say(name))
@@ -65,12 +66,12 @@ async function main() {
   const node = suiteNode(values.node)
   let passed = 0
   let failed = 0
-  row(['lane', 'scenarios', 'passed', 'failed', 'expected'])
+  row(['lane', 'scenarios', 'no verdict', 'passed', 'failed', 'expected'])
   for (const lane of lanes.filter(({ name }) => positionals.length === 0 || positionals.includes(name))) {
     const notes = []
     try {
       const result = await runLane(lane, node)
-      row([lane.name, result.scenarios, result.passed, result.unexpected.length, result.expected.length])
+      row([lane.name, result.scenarios, result.silent, result.passed, result.unexpected.length, result.expected.length])
       notes.push(
         ...result.unexpected.map(({ scenario, id, message }) => `${scenario}:${id} ${message}`),
         ...result.stale.map(({ scenario, check }) => `expected to fail, but does not: ${scenario} ${check ?? ''}`),
@@ -78,7 +79,7 @@ async function main() {
       )
       passed += result.passed
     } catch (error) {
-      row([lane.name, '-', '-', '-', '-'])
+      row([lane.name, '-', '-', '-', '-', '-'])
       notes.push(error instanceof Error ? error.message : String(error))
     }
     failed += notes.length
