@@ -148,6 +148,14 @@ describe('a client that goes away', () => {
     await happened('closed: client gone')
   })
 
+  test('before its stream was opened gets the stream ended all the same', async () => {
+    await openWith({})
+    const client = await open(post('late'))
+    await happened('waiting')
+    client.destroy()
+    await happened('returned')
+  })
+
   test('in the middle of its body is told to the gateway', async () => {
     await openWith({})
     const client = await open(post('echo', '{', { 'Content-Length': '1000' }))

@@ -73,26 +73,29 @@ function linger(exchange: Exchange, outbound: Outbound, body: string, bytes: num
 async function pump(exchange: Exchange, outbound: Outbound, body: AsyncIterable<string>, pace: Pace): Promise<void> {
   const { response, closed } = exchange
   const pieces = body[Symbol.asyncIterator]()
-  // At once and not after the pending piece: that may never come.
+  // Started even if the client is gone: a generator that is returned before it starts never reaches its `finally`.
+  let next = pieces.next()
+  // Returned at once and not after the pending piece: that may never come.
   const stopListening = closed.onCancel(() => void Promise.resolve(pieces.return?.()).catch(() => {}))
   try {
-    if (!closed.cancelled) {
-      response.writeHead(
-        outbound.status,
-        head(exchange, outbound, undefined, isLast(exchange, pace) || exchange.leavesTooMuch),
-      )
-      response.flushHeaders()
-    }
+    if (!closed.cancelled) openStream(exchange, outbound, pace)
     for (;;) {
-      const piece = await pieces.next()
+      const piece = await next
       if (piece.done === true) break
       if (closed.cancelled || !(await write(exchange, piece.value, pace))) return
+      next = pieces.next()
     }
     if (!closed.cancelled) response.end()
   } finally {
     stopListening()
     await pieces.return?.()
   }
+}
+
+function openStream(exchange: Exchange, outbound: Outbound, pace: Pace): void {
+  const last = isLast(exchange, pace) || exchange.leavesTooMuch
+  exchange.response.writeHead(outbound.status, head(exchange, outbound, undefined, last))
+  exchange.response.flushHeaders()
 }
 
 /** Writes a text piece by piece as the reader takes it; false if it is gone or too slow. */

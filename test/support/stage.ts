@@ -62,6 +62,11 @@ export function createStage(): Stage {
     large: () => ({ status: 200, headers: json, body: `"${'é'.repeat(8 * 1024 * 1024)}"` }),
     flood: (inbound) => ({ status: 200, headers: sse, body: flood(inbound) }),
     steps: (inbound) => ({ status: 200, headers: sse, body: steps(inbound) }),
+    async late(inbound) {
+      stage.happened.push('waiting')
+      await gone(inbound)
+      return { status: 200, headers: sse, body: steps(inbound) }
+    },
     deaf: () => ({ status: 200, headers: sse, body: deaf() }),
     broken: () => ({ status: 200, headers: sse, body: broken() }),
   }
