@@ -1,0 +1,310 @@
+/** Streams that are cut and resumed: nothing is lost, nothing comes twice, and what cannot be had is told. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { eventually } from '../support/eventually.ts'
+import type { Answered } from '../support/http.ts'
+import { type Mcplex, startMcplex } from '../support/mcplex.ts'
+import { randomFrom } from '../support/random.ts'
+import { messagesOf, reasonOf, responseTo, type RpcMessage, textOf } from '../support/rpc.ts'
+import { openSession, type Session } from '../support/session.ts'
+import type { SseEvent } from '../support/sse.ts'
+
+let mcplex: Mcplex
+beforeAll(async () => {
+  mcplex = await startMcplex({ options: ['--log-level', 'warn'] })
+})
+afterAll(() => mcplex.end())
+
+const offsetOf = (event: SseEvent): number => Number(event.id?.split('.').at(-1))
+const streamOf = (event: SseEvent): string | undefined => event.id?.split('.').slice(0, -1).join('.')
+const messageOf = (event: SseEvent): RpcMessage => JSON.parse(event.data) as RpcMessage
+const isChange = ({ data }: SseEvent): boolean => data.includes('tools/list_changed')
+
+/** Reads the answer of a call to its end through so many cuts; gives all events and how often it came back. */
+async function readThroughCuts(
+  session: Session,
+  first: Answered,
+  cuts: number,
+  cutAfter: () => number,
+): Promise<{ events: SseEvent[]; resumes: number }> {
+  const events: SseEvent[] = []
+  let [answered, lastEventId, resumes] = [first, first.lastEventId, 0]
+  for (;;) {
+    const how = await answered.over
+    events.push(...answered.events)
+    lastEventId = answered.lastEventId ?? lastEventId
+    if (how === 'whole') return { events, resumes }
+    resumes++
+    answered = await session.listen(lastEventId, resumes < cuts ? { cutAfter: cutAfter() } : {})
+    expect(answered.status).toBe(200)
+  }
+}
+
+/** Several calls at once in one session, each cut about five times: what a train does to a chatty client. */
+async function trial(seed: number): Promise<number> {
+  const random = randomFrom(seed)
+  const session = await openSession(mcplex.url)
+  const between = (from: number, to: number): number => from + Math.floor(random() * (to - from))
+  const oneCall = async (): Promise<number> => {
+    const steps = between(10, 30)
+    const isSlow = random() < 0.6
+    const [tool, args] = isSlow
+      ? ['slow', { ms: steps * 8, steps }]
+      : ['notify', { count: steps, bytes: between(0, 300) }]
+    const id = session.nextId()
+    // Never before the first event has come: without it there is nothing to come back with.
+    const first = await session.call(tool, args, { id, progressToken: `token-${id}`, cutAfter: between(60, 1500) })
+    const { events, resumes } = await readThroughCuts(session, first, 6, () => between(1, 1500))
+    const numbered = events.filter((event) => event.data !== '')
+    const messages = numbered.map(messageOf)
+    expect(numbered.map(offsetOf), `seed ${seed}: contiguous`).toEqual(numbered.map((_, at) => at + 1))
+    expect(new Set(events.map(streamOf)).size, `seed ${seed}: one stream`).toBe(1)
+    expect(messages.slice(0, -1).map(({ params }) => [params?.['progressToken'], params?.['progress']])).toEqual(
+      Array.from({ length: steps }, (_, at) => [`token-${id}`, at + 1]),
+    )
+    const [result] = messages.slice(-1)
+    expect(result?.id, `seed ${seed}: the result comes last`).toBe(id)
+    expect(textOf(result ?? {})).toBe(isSlow ? `done after ${steps * 8} ms` : `sent ${steps}`)
+    return resumes
+  }
+  const resumes = await Promise.all(Array.from({ length: 3 }, oneCall))
+  await session.end()
+  return resumes.reduce((sum, count) => sum + count, 0)
+}
+
+describe('the stream of a call', () => {
+  // R36
+  test('40 trials of random cuts: every event comes exactly once, in order, and the result once', async () => {
+    const seeds = Array.from({ length: 40 }, (_, at) => at + 1)
+    let resumes = 0
+    for (let at = 0; at < seeds.length; at += 8) {
+      const counts = await Promise.all(seeds.slice(at, at + 8).map(trial))
+      for (const count of counts) resumes += count
+    }
+    expect(resumes, 'the trials have really cut').toBeGreaterThan(40 * 3)
+  })
+
+  test('a client that goes away for the whole call finds the result when it comes back', async () => {
+    const session = await openSession(mcplex.url)
+    const id = session.nextId()
+    const first = await session.call('slow', { ms: 200, steps: 4 }, { id, progressToken: 1 })
+    const primed = await first.event('the priming event', ({ data }) => data === '')
+    first.cut()
+    expect(await session.text('cancelled'), 'a disconnect is no cancel').toContain('"count":0')
+    const again = await session.listen(primed.id)
+    expect(textOf(await responseTo(again, id))).toBe('done after 200 ms')
+    await again.whole()
+    expect(messagesOf(again)).toHaveLength(5)
+  })
+
+  // R38
+  test('a resume after the result ends at once, without an event', async () => {
+    const session = await openSession(mcplex.url)
+    const answered = await session.call('notify', { count: 5 }, { progressToken: 1 })
+    await answered.whole()
+    const again = await session.listen(answered.lastEventId)
+    await again.whole()
+    expect(again.events).toEqual([])
+    const replay = await session.listen(answered.events[2]?.id)
+    await replay.whole()
+    expect(replay.events).toEqual(answered.events.slice(3))
+  })
+
+  test('a resume takes over a socket that is still half open', async () => {
+    const session = await openSession(mcplex.url)
+    const id = session.nextId()
+    const old = await session.call('slow', { ms: 1500, steps: 15 }, { id, progressToken: 1 })
+    await old.event('some progress', ({ data }) => data.includes('progress'))
+    const resumed = await session.listen(old.lastEventId)
+    await old.whole()
+    expect(textOf(await responseTo(resumed, id))).toBe('done after 1500 ms')
+    const seen = [...old.events, ...resumed.events].filter(({ data }) => data !== '')
+    expect(seen.map(offsetOf)).toEqual(Array.from({ length: 16 }, (_, at) => at + 1))
+  })
+
+  test.each(['2025-03-26', '2025-06-18'])('a client of %s gets no event without data', async (version) => {
+    const session = await openSession(mcplex.url, { version })
+    const answered = await session.call('slow', { ms: 100, steps: 2 }, { progressToken: 1 })
+    await answered.whole()
+    expect(answered.events.map(({ data }) => data === '')).toEqual([false, false, false])
+    expect(answered.events.every(({ id }) => id !== undefined)).toBe(true)
+    const listening = await session.listen()
+    await session.text('touch-list')
+    await listening.event('the change', isChange)
+    expect(listening.events).toHaveLength(1)
+  })
+
+  test('a client of 2025-11-25 gets an event to come back with before anything else', async () => {
+    const session = await openSession(mcplex.url)
+    const answered = await session.call('slow', { ms: 100 }, { progressToken: 1 })
+    await answered.whole()
+    expect(answered.events[0]).toMatchObject({ data: '', event: undefined })
+    expect(answered.events[0]?.id).toBeTruthy()
+    const replay = await session.listen(answered.events[0]?.id)
+    await replay.whole()
+    expect(replay.events).toEqual(answered.events.slice(1))
+  })
+})
+
+describe('the stream of a session', () => {
+  test('through random cuts every change comes exactly once, in order', async () => {
+    const random = randomFrom(7)
+    const session = await openSession(mcplex.url, { version: '2025-11-25' })
+    const uris = Array.from({ length: 60 }, (_, at) => `echo://values/${at}`)
+    for (const uri of uris) await session.request('resources/subscribe', { uri })
+    const events: SseEvent[] = []
+    let listening = await session.listen()
+    for (const uri of uris) {
+      expect(await session.text('update', { uri })).toBe('told 1')
+      if (random() > 0.2) continue
+      if (random() < 0.5) await listening.event(uri, ({ data }) => data.includes(`"${uri}"`))
+      listening.cut()
+      await listening.over
+      events.push(...listening.events)
+      listening = await session.listen(events.at(-1)?.id)
+      expect(listening.status).toBe(200)
+    }
+    await listening.event('the last change', ({ data }) => data.includes(`"${uris.at(-1)}"`))
+    events.push(...listening.events)
+    const told = events.filter(({ data }) => data !== '').map((event) => messageOf(event).params?.['uri'])
+    expect(told).toEqual(uris)
+  })
+
+  test('what happened before it was opened is not lost by a cut after its first event', async () => {
+    const session = await openSession(mcplex.url)
+    await session.text('touch-list')
+    const listening = await session.listen()
+    const primed = await listening.event('the first event', () => true)
+    expect(primed.data).toBe('')
+    listening.cut()
+    const again = await session.listen(primed.id)
+    await again.event('the change of before', isChange)
+  })
+
+  test('it ends with its session, without another word', async () => {
+    const session = await openSession(mcplex.url)
+    const listening = await session.listen()
+    await session.text('touch-list')
+    await listening.event('the change', isChange)
+    await session.end()
+    expect(await listening.over).toBe('whole')
+    expect(listening.events.filter(({ data }) => data !== '')).toHaveLength(1)
+    expect((await session.listen(listening.lastEventId)).status).toBe(404)
+  })
+
+  test('a second one is refused while the first is open, and the first goes on', async () => {
+    const session = await openSession(mcplex.url)
+    const first = await session.listen()
+    const second = await session.listen()
+    expect(second.status).toBe(409)
+    await second.whole()
+    expect(messagesOf(second)[0]?.error).toMatchObject({ code: -32600, data: { reason: 'stream_taken' } })
+    await session.text('touch-list')
+    await first.event('the change', isChange)
+    first.cut()
+    await eventually('the place is free again', async () => (await session.listen()).status === 200)
+  })
+})
+
+describe('what cannot be resumed', () => {
+  test.each(['nonsense', 'l.x', '0~.epoch.-1', '0~Mg.epoch.1e3', '../../l.a.1', 'l.a.99999999999999999999'])(
+    'the event id %s is refused and the session lives on',
+    async (lastEventId) => {
+      const session = await openSession(mcplex.url)
+      const answered = await session.listen(lastEventId)
+      await answered.whole()
+      expect(answered.status).toBe(400)
+      expect(messagesOf(answered)[0]?.error).toMatchObject({ code: -32602, data: { reason: 'unknown_event' } })
+      expect(await session.text('echo', { text: 'alive' })).toBe('alive')
+    },
+  )
+
+  // R38
+  test('an event id of another session shows nothing of it', async () => {
+    const [mine, other] = [await openSession(mcplex.url), await openSession(mcplex.url)]
+    const answered = await other.call('notify', { count: 5, bytes: 20 }, { progressToken: 'secret-token' })
+    const listening = await other.listen()
+    await other.text('touch-list')
+    await listening.event('the change', isChange)
+    await answered.whole()
+    for (const { id } of [...answered.events, ...listening.events]) {
+      const stolen = await mine.listen(id)
+      await eventually('an answer', () => stolen.text !== '')
+      expect(stolen.text).not.toContain('secret-token')
+      expect(stolen.text).not.toContain('list_changed')
+      expect(messagesOf(stolen).every((message) => message.result === undefined)).toBe(true)
+      stolen.cut()
+      await stolen.over
+    }
+    expect(listening.isOver, 'the other session keeps its stream').toBe(false)
+    await other.text('touch-list')
+    await eventually('the second change', () => listening.events.filter(isChange).length === 2)
+  })
+})
+
+describe('history that is gone', () => {
+  let small: Mcplex
+  beforeAll(async () => {
+    const env = { MCPLEX_SESSIONS__EVENTS_PER_STREAM: '10', MCPLEX_SESSIONS__RETENTION: '300ms' }
+    small = await startMcplex({ options: ['--log-level', 'warn'], env })
+  })
+  afterAll(() => small.end())
+
+  // R39
+  test('is told as the end of the call when its events were dropped', async () => {
+    const session = await openSession(small.url)
+    const id = session.nextId()
+    const first = await session.call('slow', { ms: 600, steps: 40 }, { id, progressToken: 1 })
+    const primed = await first.event('the priming event', ({ data }) => data === '')
+    first.cut()
+    await eventually('the end of the call', async () => (await session.whoami()).calls >= 1 && first.isOver)
+    const answer = await eventually('the loss to be told', async () => {
+      const again = await session.listen(primed.id)
+      await again.event('anything', () => true)
+      const [message] = messagesOf(again)
+      again.cut()
+      return message?.error && message
+    })
+    expect(answer).toMatchObject({ id, error: { code: -32603, data: { reason: 'events_expired' } } })
+  })
+
+  test('is told as the end of the call when its time is over', async () => {
+    const session = await openSession(small.url)
+    const id = session.nextId()
+    const answered = await session.call('notify', { count: 3 }, { id, progressToken: 1 })
+    await answered.whole()
+    const answer = await eventually('the loss to be told', async () => {
+      const again = await session.listen(answered.events[0]?.id)
+      await again.whole()
+      const [message] = messagesOf(again)
+      return message?.error && message
+    })
+    expect(answer.id).toBe(id)
+    expect(reasonOf(answer)).toBe('events_expired')
+  })
+
+  test('is told once on the stream of a session, which then goes on', async () => {
+    const session = await openSession(mcplex.url)
+    const uris = Array.from({ length: 50 }, (_, at) => `echo://values/${at}`)
+    for (const uri of uris) await session.request('resources/subscribe', { uri })
+    const listening = await session.listen()
+    await session.text('update', { uri: uris[0] })
+    const first = await listening.event('the first change', ({ data }) => data.includes('updated'))
+    listening.cut()
+    await listening.over
+    for (let round = 0; round < 6; round++) await Promise.all(uris.map((uri) => session.text('update', { uri })))
+    const again = await session.listen(first.id)
+    await again.event('the last change that is kept', ({ data }) => data.includes(`"${uris.at(-1)}"`))
+    expect(again.events.filter(({ data }) => data.includes('events_expired'))).toHaveLength(1)
+    await session.text('touch-list')
+    await again.event('a change after the loss', isChange)
+    again.cut()
+    await again.over
+    const plain = await eventually('a stream', async () => {
+      const opened = await session.listen()
+      return opened.status === 200 && opened
+    })
+    await session.text('touch-list')
+    await plain.event('a change on a plain stream', isChange)
+    expect(plain.text).not.toContain('events_expired')
+  })
+})

@@ -1,0 +1,97 @@
+/** The built command as a process of its own: started on a free port, ended by its own id, with all that it logged. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { childrenOf, runs } from '../children/processes.ts'
+import { inTime } from './eventually.ts'
+
+const root = join(import.meta.dirname, '..', '..')
+const command = join(root, 'dist', 'cli', 'main.js')
+
+export const echoLegacy: string = join(root, 'test', 'fixtures', 'echo-legacy.mjs')
+export const echoModern: string = join(root, 'test', 'fixtures', 'echo-modern.mjs')
+
+export interface Started {
+  /** Options of `serve`. */
+  readonly options?: readonly string[]
+  /** The server behind it, and its flags; `echoLegacy` if nothing is said. */
+  readonly server?: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
+}
+
+export interface Exit {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+}
+
+export type LogLine = Readonly<Record<string, unknown>>
+
+export interface Mcplex {
+  readonly pid: number
+  /** Of the MCP endpoint. */
+  readonly url: string
+  readonly origin: string
+  readonly log: readonly LogLine[]
+  readonly exited: Promise<Exit>
+  /** The servers that it has started and that run. */
+  servers(): number[]
+  signal(name: NodeJS.Signals): void
+  /** Ends it in an orderly way, or by force if it does not end. */
+  end(): Promise<Exit>
+}
+
+/** Starts `mcplex serve` and waits until it is ready. Throws with what it logged if it ends instead. */
+export async function startMcplex(started: Started = {}): Promise<Mcplex> {
+  const { options = [], server = [echoLegacy], env = {} } = started
+  const argv = [command, 'serve', '--port', '0', '--json', '--log-format', 'json', ...options, '--', process.execPath]
+  const child = spawn(process.execPath, [...argv, ...server], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
+  })
+  const { pid } = child
+  if (pid === undefined) throw new Error('mcplex could not be started')
+  const log: LogLine[] = []
+  createInterface({ input: child.stderr }).on('line', (line) => log.push(asObject(line)))
+  const exited = new Promise<Exit>((resolve) => child.once('close', (code, signal) => resolve({ code, signal })))
+  const ready = new Promise<LogLine>((resolve) => {
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      const event = asObject(line)
+      if (event['event'] === 'ready') resolve(event)
+    })
+  })
+  const early = exited.then(({ code }) => {
+    throw new Error(`mcplex ended with ${code} before it was ready: ${JSON.stringify(log)}`)
+  })
+  early.catch(() => {})
+  const said = await inTime('mcplex to be ready', Promise.race([ready, early]))
+  const url = String(said['endpoint'])
+  return {
+    pid,
+    url,
+    origin: new URL(url).origin,
+    log,
+    exited,
+    servers: () => childrenOf(pid, server[0] ?? ''),
+    signal: (name) => void child.kill(name),
+    end: () => endOf(child, exited),
+  }
+}
+
+async function endOf(child: ChildProcess, exited: Promise<Exit>): Promise<Exit> {
+  if (child.pid !== undefined && runs(child.pid)) child.kill('SIGTERM')
+  const force = setTimeout(() => child.kill('SIGKILL'), 10_000)
+  const exit = await exited
+  clearTimeout(force)
+  return exit
+}
+
+/** A line of the log; what is no JSON is kept as its message. */
+function asObject(line: string): LogLine {
+  try {
+    const value: unknown = JSON.parse(line)
+    if (typeof value === 'object' && value !== null) return value as LogLine
+  } catch {
+    // Told below.
+  }
+  return { msg: line }
+}

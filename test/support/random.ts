@@ -1,0 +1,12 @@
+/** Random numbers that come again: a failing trial is found by its seed. */
+
+/** Gives numbers from 0 up to 1, the same ones for the same seed. (Mulberry32, public domain) */
+export function randomFrom(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let bits = Math.imul(state ^ (state >>> 15), state | 1)
+    bits ^= bits + Math.imul(bits ^ (bits >>> 7), bits | 61)
+    return ((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32
+  }
+}
