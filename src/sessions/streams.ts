@@ -57,8 +57,8 @@ interface Reader {
 interface ReadOptions {
   /** The position that an event without data names first. */
   readonly prime?: Position
-  /** Told how far the stream has been sent. */
-  readonly sent?: (position: Position) => void
+  /** Told how far the stream has been sent; undefined if its events were lost and it goes on with what there is. */
+  readonly sent?: (position: Position | undefined) => void
 }
 
 interface Signal {
@@ -127,18 +127,23 @@ export function createStreams(needs: {
     gone: () => void,
   ): AsyncGenerator<string> {
     let position = from
-    let quiet = false
+    let [quiet, isTold] = [false, false]
     try {
       if (options.prime) yield ssePriming(eventId(stream, options.prime))
       while (!closed.cancelled) {
         signal.dirty = false
         const page = await journals.read(journal, position)
-        if (page === 'expired' || (page === 'unknown' && position !== undefined)) {
+        const isLost = page === 'expired' || (page === 'unknown' && position !== undefined)
+        if (isLost && !signal.leaving) {
           yield sseMessage(needs.tellExpired(requestOf(stream)))
-          return
+          if (stream !== listenStream) return
+          position = undefined
+          isTold = true
+          options.sent?.(undefined)
+          continue
         }
-        if (page !== 'unknown') {
-          if (page.missed > 0) yield sseMessage(needs.tellExpired(requestOf(stream)))
+        if (typeof page === 'object') {
+          if (page.missed > 0 && !isTold) yield sseMessage(needs.tellExpired(requestOf(stream)))
           let text = ''
           for (const event of page.events) {
             position = { epoch: page.epoch, offset: event.offset }
@@ -186,6 +191,13 @@ export function createStreams(needs: {
     }
   }
 
+  const noteSent =
+    (seat: SessionSeat) =>
+    (position: Position | undefined): void => {
+      if (position) listened.set(seat, position)
+      else listened.delete(seat)
+    }
+
   const journalOf = (seat: SessionSeat, stream: string): string => `${seat.key}/${stream}`
 
   return {
@@ -208,16 +220,17 @@ export function createStreams(needs: {
       const journal = journalOf(seat, listenStream)
       if (readers.has(journal)) throw new Refusal('stream_taken')
       const from = listened.get(seat)
-      const sent = (position: Position): void => void listened.set(seat, position)
-      const start = prime ? (from ?? (await journals.append(journal, [], { ...unread, ttlMs: settings.maxSessionMs }))) : undefined
-      return read(journal, listenStream, from, closed, start ? { prime: start, sent } : { sent })
+      const sent = noteSent(seat)
+      if (!prime) return read(journal, listenStream, from, closed, { sent })
+      const { epoch } = from ?? (await journals.append(journal, [], { ...unread, ttlMs: settings.maxSessionMs }))
+      // Before whatever was stored while nobody listened, or a cut right after the priming event would lose it.
+      return read(journal, listenStream, from, closed, { prime: from ?? { epoch, offset: 0 }, sent })
     },
     async resume(seat, lastEventId, closed) {
       const id = parseEventId(lastEventId)
       if (!id) throw new Refusal('unknown_event')
       const journal = journalOf(seat, id.stream)
-      const sent = (position: Position): void => void listened.set(seat, position)
-      return read(journal, id.stream, id.position, closed, id.stream === listenStream ? { sent } : {})
+      return read(journal, id.stream, id.position, closed, id.stream === listenStream ? { sent: noteSent(seat) } : {})
     },
     async tell(seat, text) {
       if (seat.ended) return
