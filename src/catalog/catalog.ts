@@ -49,11 +49,7 @@ export function createCatalog(needs: {
   const sources = new Map<string, Source>()
   let mirrorsHeaders = false
 
-  learning.onStale((key, list) => {
-    const source = sources.get(key)
-    if (list === undefined) sources.delete(key)
-    else source?.lists.delete(list)
-  })
+  learning.onStale((key, list) => void sources.get(key)?.lists.delete(list))
 
   const sourceAt = (key: string): Source => {
     let source = sources.get(key)
@@ -106,7 +102,10 @@ export function createCatalog(needs: {
     }
     const inFlight = source.lists.get(method)
     if (inFlight) return inFlight
-    const announces = announcesChanges(await hello(seat, key.startsWith('p:') ? key : learning.sourceOf(seat, undefined)), method)
+    const announces = announcesChanges(
+      await hello(seat, key.startsWith('p:') ? key : learning.sourceOf(seat, undefined)),
+      method,
+    )
     const learnt = source.lists.get(method) ?? learn(seat, key, method, announces)
     source.lists.set(method, learnt)
     const forget = (): void => {

@@ -58,7 +58,10 @@ export async function learnPages(
     cut = cursor !== undefined && (pages.length + 1 >= maxPages || chars > maxChars)
     if (typeof value['ttlMs'] === 'number') ttlMs = Math.min(ttlMs ?? Number.POSITIVE_INFINITY, value['ttlMs'])
     const more = cursor !== undefined && !cut
-    const result = next === undefined ? answer.result : editObject(answer.result, { nextCursor: more ? `${generation}.${pages.length + 1}` : undefined })
+    const result =
+      next === undefined
+        ? answer.result
+        : editObject(answer.result, { nextCursor: more ? `${generation}.${pages.length + 1}` : undefined })
     pages.push({ result, spoken, worded: new Map() })
   } while (cursor !== undefined && !cut)
   return { error: undefined, pages, generation, freshUntilMs: freshUntil(ttlMs), mirrored: mirroredIn(pages), cut }

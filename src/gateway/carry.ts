@@ -26,7 +26,13 @@ export interface Carried {
 
 export const jsonHeaders: Readonly<Record<string, string>> = { 'Content-Type': 'application/json' }
 
-export async function carry(seat: SessionSeat, carried: readonly Carried[], batch: boolean, inbound: Inbound, house: House): Promise<Outbound> {
+export async function carry(
+  seat: SessionSeat,
+  carried: readonly Carried[],
+  batch: boolean,
+  inbound: Inbound,
+  house: House,
+): Promise<Outbound> {
   const only = carried[0]
   if (carried.length === 1 && only && !batch) {
     const first = await firstOf(only.reply, house.pulse)
@@ -58,7 +64,11 @@ function single(one: Carried, first: First, house: House): Outbound {
 
 /** Undefined for a call that the client cancelled. */
 function answerText(one: Carried, first: First | undefined, house: House): string | undefined {
-  if (first?.kind === 'outcome') return responseText(one.id, worded(() => wordAnswer(first.outcome), house))
+  if (first?.kind === 'outcome')
+    return responseText(
+      one.id,
+      worded(() => wordAnswer(first.outcome), house),
+    )
   const refusal = answerable(first?.kind === 'failed' ? first.error : new Refusal('internal'), house.log)
   return refusal.code === 'cancelled' ? undefined : responseText(one.id, refusalAnswer(refusal))
 }
@@ -71,7 +81,13 @@ function worded(word: () => Answer, house: House): Answer {
   }
 }
 
-async function stream(seat: SessionSeat, carried: readonly Carried[], firsts: readonly First[], inbound: Inbound, house: House): Promise<Outbound> {
+async function stream(
+  seat: SessionSeat,
+  carried: readonly Carried[],
+  firsts: readonly First[],
+  inbound: Inbound,
+  house: House,
+): Promise<Outbound> {
   const prime = hasPrimingEvent(seat.session.speaker.version)
   const events = await house.streams.openCall(seat, carried[0]?.id, prime)
   const pumps = carried.map((one, at) => pump(seat, one, firsts[at], events, house))
@@ -80,7 +96,13 @@ async function stream(seat: SessionSeat, carried: readonly Carried[], firsts: re
 }
 
 /** Moves a reply into its stream to the end. Never rejects. */
-async function pump(seat: SessionSeat, one: Carried, first: First | undefined, events: CallStream, house: House): Promise<void> {
+async function pump(
+  seat: SessionSeat,
+  one: Carried,
+  first: First | undefined,
+  events: CallStream,
+  house: House,
+): Promise<void> {
   try {
     if (first?.kind !== 'streaming') {
       const text = answerText(one, first, house)
@@ -94,16 +116,24 @@ async function pump(seat: SessionSeat, one: Carried, first: First | undefined, e
         update.kind === 'notification'
           ? notificationText(update.method, update.params)
           : house.asks.put(seat, update, (id) => {
-              events.append(notificationText('notifications/cancelled', rawObject({ requestId: JSON.parse(id) }))).catch(() => undefined)
+              events
+                .append(notificationText('notifications/cancelled', rawObject({ requestId: JSON.parse(id) })))
+                .catch(() => undefined)
             }),
       )
       step = await one.reply.next()
     }
     const { value } = step
-    await events.append(responseText(one.id, worded(() => wordAnswer(value), house)))
+    await events.append(
+      responseText(
+        one.id,
+        worded(() => wordAnswer(value), house),
+      ),
+    )
   } catch (error) {
     const refusal = answerable(error, house.log)
-    if (refusal.code !== 'cancelled') await events.append(responseText(one.id, refusalAnswer(refusal))).catch(() => undefined)
+    if (refusal.code !== 'cancelled')
+      await events.append(responseText(one.id, refusalAnswer(refusal))).catch(() => undefined)
   } finally {
     one.over()
   }

@@ -61,7 +61,11 @@ export interface GatewayState {
 }
 
 /** @param check asks the server for a sign of life; undefined while there is none */
-export async function healthReport(state: GatewayState, check: (() => Promise<boolean>) | undefined, clock: Clock): Promise<HealthReport> {
+export async function healthReport(
+  state: GatewayState,
+  check: (() => Promise<boolean>) | undefined,
+  clock: Clock,
+): Promise<HealthReport> {
   const startedMs = clock.now()
   const answers = check ? await check() : false
   const ms = clock.now() - startedMs
@@ -71,7 +75,9 @@ export async function healthReport(state: GatewayState, check: (() => Promise<bo
     ready: status === 'ok',
     live: true,
     checks: {
-      upstream: answers ? { ok: true, ms } : { ok: false, ms, detail: check ? 'the server does not answer' : 'the server is being started' },
+      upstream: answers
+        ? { ok: true, ms }
+        : { ok: false, ms, detail: check ? 'the server does not answer' : 'the server is being started' },
     },
     version,
     uptimeSeconds: Math.round(state.uptimeMs / 1000),

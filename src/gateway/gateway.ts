@@ -73,10 +73,16 @@ export function createGateway(needs: GatewayNeeds): Gateway {
     clock,
     log,
     events,
-    startChild: (purpose) => startChild({ command, args, env, cwd }, { clock, log, events, reaper, maxLineBytes, purpose }),
+    startChild: (purpose) =>
+      startChild({ command, args, env, cwd }, { clock, log, events, reaper, maxLineBytes, purpose }),
   })
   const sessions = createSessions({ backplane, settings: settings.sessions, clock, events })
-  const streams = createStreams({ journals: backplane.journals, settings: settings.sessions, pulse, tellExpired: expiredText })
+  const streams = createStreams({
+    journals: backplane.journals,
+    settings: settings.sessions,
+    pulse,
+    tellExpired: expiredText,
+  })
   const inflight = createInflight(clock)
   const admission = createAdmission(settings.gates, clock)
   const asks = createAsks(pulse)

@@ -4,7 +4,7 @@
  */
 import { Refusal } from '../base/refusal.ts'
 import type { Principal } from '../protocol/call.ts'
-import { classify } from '../protocol/classify.ts'
+import { standsAlone } from '../protocol/classify.ts'
 import { header, type Inbound, type Outbound } from '../protocol/inbound.ts'
 import { elementTexts, exceedsLimits } from '../protocol/json-text.ts'
 import { type Message, readMessage, type RpcId } from '../protocol/jsonrpc.ts'
@@ -12,7 +12,7 @@ import { mayBatch } from '../protocol/legacy-server.ts'
 import { answerable, refusalOutbound } from '../protocol/refusal-answer.ts'
 import { isStateless } from '../protocol/revisions.ts'
 import type { House } from './house.ts'
-import { answer } from './sessionless.ts'
+import { answerOne } from './sessionless.ts'
 import { endSession, initialize, openStream, receive, sessionOf } from './sessionful.ts'
 
 /** [R04] deeper or larger JSON is refused before it is parsed */
@@ -39,14 +39,21 @@ export async function handle(inbound: Inbound, house: House): Promise<Outbound> 
   }
 }
 
-async function post(inbound: Inbound, principal: Principal, exchange: { id: RpcId | undefined }, house: House): Promise<Outbound> {
+async function post(
+  inbound: Inbound,
+  principal: Principal,
+  exchange: { id: RpcId | undefined },
+  house: House,
+): Promise<Outbound> {
   const text = await inbound.body()
   if (exceedsLimits(text, maxDepth, maxMembers)) throw new Refusal('parse_error')
   const value = parse(text)
   if (Array.isArray(value)) return batch(text, inbound, principal, house)
   const message = read(text, value, exchange)
-  if (classify(message, header(inbound, 'mcp-protocol-version')) === 'modern') return answer(message, inbound, principal, house)
-  if (message.kind === 'request' && message.method === 'initialize') return initialize(message, inbound, principal, house)
+  if (standsAlone(message, header(inbound, 'mcp-protocol-version')))
+    return answerOne(message, inbound, principal, house)
+  if (message.kind === 'request' && message.method === 'initialize')
+    return initialize(message, inbound, principal, house)
   return receive(await sessionOf(inbound, principal, house), [message], false, inbound, house)
 }
 
@@ -59,7 +66,8 @@ async function batch(text: string, inbound: Inbound, principal: Principal, house
   const texts = elementTexts(text)
   if (texts.length === 0 || texts.length > maxBatch) throw new Refusal('invalid_request')
   const messages = texts.map((element) => read(element, JSON.parse(element), { id: undefined }))
-  if (messages.some((message) => message.kind === 'request' && message.method === 'initialize')) throw new Refusal('invalid_request')
+  if (messages.some((message) => message.kind === 'request' && message.method === 'initialize'))
+    throw new Refusal('invalid_request')
   return receive(seat, messages, true, inbound, house)
 }
 

@@ -1,5 +1,5 @@
 /** What is being worked on: so that a shutdown can wait for it, and refuse what comes later. */
-import { type Clock } from '../base/clock.ts'
+import type { Clock } from '../base/clock.ts'
 
 export interface Inflight {
   /** Counts something that should finish before the end; returns how to say that it has. */

@@ -17,7 +17,13 @@ const maxUris = 1000
 const acknowledged = 'notifications/subscriptions/acknowledged'
 
 /** Opens the stream; `place` is held as long as it is open. Throws `invalid_params`. */
-export async function listen(seat: Seat, message: RequestMessage, place: Lease, inbound: Inbound, house: House): Promise<Outbound> {
+export async function listen(
+  seat: Seat,
+  message: RequestMessage,
+  place: Lease,
+  inbound: Inbound,
+  house: House,
+): Promise<Outbound> {
   try {
     const capabilities = capabilitiesIn(await house.catalog.hello(seat))
     const filter = honoured(readFilter(message.params), capabilities)
@@ -52,7 +58,9 @@ export async function listen(seat: Seat, message: RequestMessage, place: Lease, 
 
     const body = async function* (): AsyncGenerator<string> {
       try {
-        yield sseMessage(notificationText(acknowledged, stamped(rawObject({ notifications: filterParams(filter) }), stamp)))
+        yield sseMessage(
+          notificationText(acknowledged, stamped(rawObject({ notifications: filterParams(filter) }), stamp)),
+        )
         while (!inbound.closed.cancelled && !house.inflight.draining) {
           const [key, change] = changes.entries().next().value ?? []
           if (key !== undefined && change) {
@@ -79,7 +87,8 @@ function stamped(params: RawObject | undefined, stamp: JsonValue): RawObject {
 
 function readFilter(params: RawObject | undefined): Filter {
   const wanted = params?.value['notifications']
-  if (!isObject(wanted)) throw new Refusal('invalid_params', { message: 'The parameter notifications must be an object.' })
+  if (!isObject(wanted))
+    throw new Refusal('invalid_params', { message: 'The parameter notifications must be an object.' })
   const uris = wanted['resourceSubscriptions'] ?? []
   if (!Array.isArray(uris) || uris.length > maxUris || !uris.every((uri) => typeof uri === 'string')) {
     throw new Refusal('invalid_params', { message: `resourceSubscriptions must be a list of at most ${maxUris} URIs.` })

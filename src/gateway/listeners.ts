@@ -17,7 +17,11 @@ export interface Listeners {
   refilter(seat: SessionSeat): Promise<void>
 }
 
-export function createListeners(needs: { readonly upstream: Upstream; readonly streams: Streams; readonly asks: Asks }): Listeners {
+export function createListeners(needs: {
+  readonly upstream: Upstream
+  readonly streams: Streams
+  readonly asks: Asks
+}): Listeners {
   const { upstream, streams, asks } = needs
   const ears = new WeakMap<SessionSeat, Promise<Listening>>()
 
@@ -26,7 +30,9 @@ export function createListeners(needs: { readonly upstream: Upstream; readonly s
       update.kind === 'notification'
         ? notificationText(update.method, update.params)
         : asks.put(seat, update, (id) => {
-            streams.tell(seat, notificationText('notifications/cancelled', rawObject({ requestId: JSON.parse(id) }))).catch(() => undefined)
+            streams
+              .tell(seat, notificationText('notifications/cancelled', rawObject({ requestId: JSON.parse(id) })))
+              .catch(() => undefined)
           })
     streams.tell(seat, text).catch(() => undefined)
   }
@@ -37,7 +43,13 @@ export function createListeners(needs: { readonly upstream: Upstream; readonly s
       ear = upstream.listen(seatOf(seat), filterOf(seat), (update) => hear(seat, update))
       ears.set(seat, ear)
       const attached = ear
-      seat.atEnd.push(() => void attached.then((listening) => listening.stop(), () => undefined))
+      seat.atEnd.push(
+        () =>
+          void attached.then(
+            (listening) => listening.stop(),
+            () => undefined,
+          ),
+      )
     }
     return ear
   }
@@ -64,6 +76,10 @@ function filterOf(seat: SessionSeat): Filter {
 }
 
 /** Where a session belongs. */
-export function seatOf(seat: SessionSeat): { principal: SessionSeat['session']['principal']; speaker: SessionSeat['session']['speaker']; session: string } {
+export function seatOf(seat: SessionSeat): {
+  principal: SessionSeat['session']['principal']
+  speaker: SessionSeat['session']['speaker']
+  session: string
+} {
   return { principal: seat.session.principal, speaker: seat.session.speaker, session: seat.session.id }
 }

@@ -13,7 +13,11 @@ export async function listText(seat: Seat, request: RequestMessage, house: House
   const { era } = seat.speaker
   let text = page.worded.get(era)
   if (text === undefined) {
-    const outcome = { answer: { kind: 'result', result: page.result } as Answer, spoken: page.spoken, process: undefined }
+    const outcome = {
+      answer: { kind: 'result', result: page.result } as Answer,
+      spoken: page.spoken,
+      process: undefined,
+    }
     const answer =
       seat.session === undefined
         ? wordForRequests(request.method, outcome, serverInfoOf(await house.catalog.hello(seat)))

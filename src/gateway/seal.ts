@@ -34,7 +34,9 @@ export function createSeal(clock: Clock, key: Buffer = randomBytes(32)): Seal {
       const cipher = createCipheriv('aes-256-gcm', key, iv)
       cipher.setAAD(binding(principal, method, params))
       const plain = JSON.stringify({ state, process, until: clock.now() + lifeMs })
-      return Buffer.concat([iv, cipher.update(plain, 'utf8'), cipher.final(), cipher.getAuthTag()]).toString('base64url')
+      return Buffer.concat([iv, cipher.update(plain, 'utf8'), cipher.final(), cipher.getAuthTag()]).toString(
+        'base64url',
+      )
     },
     open(sealed, principal, method, params) {
       try {

@@ -7,8 +7,23 @@ import { Refusal } from '../base/refusal.ts'
 import type { Call, Outcome, Principal, Reply } from '../protocol/call.ts'
 import { header, type Inbound, type Outbound } from '../protocol/inbound.ts'
 import { isObject, type RawObject, rawObject } from '../protocol/json-text.ts'
-import { type Answer, idKey, type Message, notificationText, type NotificationMessage, type RequestMessage, responseText } from '../protocol/jsonrpc.ts'
-import { checkVersionHeader, initializeResult, localAnswer, progressTokenOf, readInitialize } from '../protocol/legacy-server.ts'
+import {
+  type Answer,
+  idKey,
+  type Message,
+  notificationText,
+  type NotificationMessage,
+  type RequestMessage,
+  responseText,
+} from '../protocol/jsonrpc.ts'
+import {
+  checkVersionHeader,
+  initializeResult,
+  outcomeIn,
+  localAnswer,
+  progressTokenOf,
+  readInitialize,
+} from '../protocol/legacy-server.ts'
 import { answerable, refusalAnswer } from '../protocol/refusal-answer.ts'
 import { hasPrimingEvent, logLevels } from '../protocol/revisions.ts'
 import { sseHeaders } from '../protocol/sse.ts'
@@ -32,7 +47,12 @@ export async function sessionOf(inbound: Inbound, principal: Principal, house: H
 }
 
 /** Opens a session. Throws `overloaded` when there is no place for another client in time. */
-export async function initialize(message: RequestMessage, inbound: Inbound, principal: Principal, house: House): Promise<Outbound> {
+export async function initialize(
+  message: RequestMessage,
+  inbound: Inbound,
+  principal: Principal,
+  house: House,
+): Promise<Outbound> {
   if (header(inbound, 'mcp-session-id') !== undefined) {
     await sessionOf(inbound, principal, house)
     throw new Refusal('already_initialized')
@@ -56,7 +76,13 @@ export async function initialize(message: RequestMessage, inbound: Inbound, prin
 }
 
 /** One message or a batch of a session. */
-export async function receive(seat: SessionSeat, messages: readonly Message[], batch: boolean, inbound: Inbound, house: House): Promise<Outbound> {
+export async function receive(
+  seat: SessionSeat,
+  messages: readonly Message[],
+  batch: boolean,
+  inbound: Inbound,
+  house: House,
+): Promise<Outbound> {
   const requests: RequestMessage[] = []
   for (const message of messages) {
     if (message.kind === 'request') requests.push(message)
@@ -73,7 +99,13 @@ export async function receive(seat: SessionSeat, messages: readonly Message[], b
   if (seat.callsInFlight + requests.length > house.gates.callsPerSession) throw new Refusal('too_many_calls')
   if (house.inflight.draining) throw new Refusal('draining')
   await house.listeners.attach(seat)
-  return carry(seat, requests.map((request) => begin(seat, request, batch, house)), batch, inbound, house)
+  return carry(
+    seat,
+    requests.map((request) => begin(seat, request, batch, house)),
+    batch,
+    inbound,
+    house,
+  )
 }
 
 /** The text of an answer that needs no call. In a batch the same goes through `begin`. */
@@ -127,12 +159,7 @@ function begin(seat: SessionSeat, request: RequestMessage, batch: boolean, house
 async function* replyInBatch(seat: SessionSeat, request: RequestMessage, cancel: Cancel, house: House): Reply {
   const answer = await answerHere(seat, request, house)
   if (answer === undefined) return yield* replyTo(seat, request, cancel, house)
-  const said = JSON.parse(answer) as { result?: RawObject['value']; error?: RawObject['value'] } // our own text
-  return {
-    answer: said.result ? { kind: 'result', result: rawObject(said.result) } : { kind: 'error', error: rawObject(said.error ?? {}) },
-    spoken: 'legacy',
-    process: undefined,
-  }
+  return outcomeIn(answer)
 }
 
 /** Not a generator itself: each one that a reply passes through costs every call. */
@@ -209,7 +236,11 @@ export async function endSession(seat: SessionSeat, house: House): Promise<Outbo
 export function expiredText(request: string | undefined): string {
   const refusal = refusalAnswer(new Refusal('events_expired'))
   if (request !== undefined) return responseText(request, refusal)
-  const data = { level: 'warning', logger: 'mcplex', data: 'Events of this stream were lost: read lists and resources again.' }
+  const data = {
+    level: 'warning',
+    logger: 'mcplex',
+    data: 'Events of this stream were lost: read lists and resources again.',
+  }
   return notificationText('notifications/message', rawObject({ ...data, _meta: { reason: 'events_expired' } }))
 }
 

@@ -9,7 +9,14 @@ import type { Call, Outcome, Principal, Reply, Seat, Update } from '../protocol/
 import { headerMatches } from '../protocol/headers.ts'
 import { header, type Inbound, type Outbound } from '../protocol/inbound.ts'
 import { editObject } from '../protocol/json-text.ts'
-import { type Answer, errorAnswer, type Message, notificationText, type RequestMessage, responseText } from '../protocol/jsonrpc.ts'
+import {
+  type Answer,
+  errorAnswer,
+  type Message,
+  notificationText,
+  type RequestMessage,
+  responseText,
+} from '../protocol/jsonrpc.ts'
 import { discoverResult, type Envelope, readEnvelope, statusOf, wordAnswer } from '../protocol/modern-server.ts'
 import { answerable, refusalAnswer, refusalOutbound } from '../protocol/refusal-answer.ts'
 import { sseComment, sseHeaders, sseMessage } from '../protocol/sse.ts'
@@ -28,7 +35,12 @@ const empty: Outbound = { status: 202, headers: {}, body: '' }
 const multiRound = new Set(['tools/call', 'prompts/get', 'resources/read'])
 
 /** One message of a client without a session. Throws a `Refusal` for what is no request. */
-export async function answer(message: Message, inbound: Inbound, principal: Principal, house: House): Promise<Outbound> {
+export async function answerOne(
+  message: Message,
+  inbound: Inbound,
+  principal: Principal,
+  house: House,
+): Promise<Outbound> {
   // [2026-07-28 basic] clients send no responses; notifications are accepted and mean nothing over HTTP
   if (message.kind === 'response') throw new Refusal('invalid_request')
   if (message.kind === 'notification') return empty
@@ -46,7 +58,12 @@ function refused(refusal: Refusal, message: RequestMessage): Outbound {
   return outbound.status === 200 ? { ...outbound, status: statusOf(refusalAnswer(refusal)) } : outbound
 }
 
-async function request(message: RequestMessage, inbound: Inbound, principal: Principal, house: House): Promise<Outbound> {
+async function request(
+  message: RequestMessage,
+  inbound: Inbound,
+  principal: Principal,
+  house: House,
+): Promise<Outbound> {
   const envelope = readEnvelope(
     message,
     {
@@ -60,7 +77,8 @@ async function request(message: RequestMessage, inbound: Inbound, principal: Pri
   if (house.inflight.draining) throw new Refusal('draining')
   if (house.catalog.isList(message.method)) return list(seat, message, house)
   if (message.method === 'server/discover') return discovered(seat, message, house)
-  if (message.method === 'tools/call' && house.catalog.mirrorsHeaders) await checkMirrored(seat, message, inbound, house)
+  if (message.method === 'tools/call' && house.catalog.mirrorsHeaders)
+    await checkMirrored(seat, message, inbound, house)
 
   const place = house.admission.take() ?? (await house.admission.wait(inbound.connection, inbound.closed))
   if (message.method === 'subscriptions/listen') return listen(seat, message, place, inbound, house)
@@ -77,7 +95,11 @@ async function list(seat: Seat, message: RequestMessage, house: House): Promise<
 async function discovered(seat: Seat, message: RequestMessage, house: House): Promise<Outbound> {
   const hello = await house.catalog.hello(seat)
   const { tasks: _, ...capabilities } = capabilitiesIn(hello)
-  const result = discoverResult(hello, hello.value['protocolVersion'] === undefined ? capabilitiesIn(hello) : capabilities, serverInfoOf(hello))
+  const result = discoverResult(
+    hello,
+    hello.value['protocolVersion'] === undefined ? capabilitiesIn(hello) : capabilities,
+    serverInfoOf(hello),
+  )
   return { status: 200, headers: jsonHeaders, body: responseText(message.id, { kind: 'result', result }) }
 }
 
@@ -93,7 +115,14 @@ async function checkMirrored(seat: Seat, message: RequestMessage, inbound: Inbou
   }
 }
 
-async function run(message: RequestMessage, envelope: Envelope, place: Lease, inbound: Inbound, principal: Principal, house: House): Promise<Outbound> {
+async function run(
+  message: RequestMessage,
+  envelope: Envelope,
+  place: Lease,
+  inbound: Inbound,
+  principal: Principal,
+  house: House,
+): Promise<Outbound> {
   const leave = house.inflight.enter()
   const over = (): void => {
     leave()
@@ -118,12 +147,19 @@ async function run(message: RequestMessage, envelope: Envelope, place: Lease, in
   }
 }
 
-function callOf(message: RequestMessage, envelope: Envelope, inbound: Inbound, principal: Principal, house: House): Call {
+function callOf(
+  message: RequestMessage,
+  envelope: Envelope,
+  inbound: Inbound,
+  principal: Principal,
+  house: House,
+): Call {
   let { params } = message
   let process: number | undefined
   const state = params?.value['requestState']
   if (params && state !== undefined && multiRound.has(message.method)) {
-    if (typeof state !== 'string') throw new Refusal('invalid_params', { message: 'The requestState must be a string.' })
+    if (typeof state !== 'string')
+      throw new Refusal('invalid_params', { message: 'The requestState must be a string.' })
     const opened = house.seal.open(state, principal, message.method, params.value)
     process = opened.process
     params = editObject(params, { requestState: opened.state })

@@ -80,5 +80,5 @@ export function headerMatches(param: HeaderParam, args: JsonValue | undefined, h
   const said = decodeHeader(header)
   if (said === undefined) return false
   if (typeof value === 'number') return said !== '' && Number(said) === value
-  return said === String(value)
+  return typeof value === 'string' || typeof value === 'boolean' ? said === String(value) : false
 }

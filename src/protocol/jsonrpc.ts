@@ -29,8 +29,7 @@ export interface ResponseMessage {
 
 /** What a response says: a result or an error, never both. */
 export type Answer =
-  | { readonly kind: 'result'; readonly result: RawObject }
-  | { readonly kind: 'error'; readonly error: RawObject }
+  { readonly kind: 'result'; readonly result: RawObject } | { readonly kind: 'error'; readonly error: RawObject }
 
 export type Message = RequestMessage | NotificationMessage | ResponseMessage
 
@@ -66,7 +65,9 @@ export function readMessage(text: string, value: unknown): Message | Malformed {
     if (result !== undefined || error !== undefined) return malformed
     const raw = readParams(params, value['params'])
     if (raw === null) return malformed
-    return id === undefined ? { kind: 'notification', method, params: raw } : { kind: 'request', id, method, params: raw }
+    return id === undefined
+      ? { kind: 'notification', method, params: raw }
+      : { kind: 'request', id, method, params: raw }
   }
   if (method !== undefined || params !== undefined) return malformed
   const answer = readAnswer(result, value['result'], error, value['error'])
@@ -146,7 +147,10 @@ export function notificationText(method: string, params: RawObject | undefined):
 }
 
 /** The params with one member of `_meta` changed, and `_meta` left out when nothing remains in it. */
-export function withMeta(params: RawObject | undefined, edits: Readonly<Record<string, JsonValue | undefined>>): RawObject {
+export function withMeta(
+  params: RawObject | undefined,
+  edits: Readonly<Record<string, JsonValue | undefined>>,
+): RawObject {
   const base = params ?? { value: {}, text: '{}' }
   const old = base.value['_meta']
   const meta: Record<string, JsonValue | undefined> = isObject(old) ? { ...old } : {}

@@ -5,7 +5,7 @@
 import { Refusal } from '../base/refusal.ts'
 import { isProgressToken, metaOf, type Outcome, type Speaker } from './call.ts'
 import { editObject, isObject, type RawObject } from './json-text.ts'
-import { errorAnswer, type Answer, type RequestMessage } from './jsonrpc.ts'
+import { type Answer, errorAnswer, readMessage, type RequestMessage } from './jsonrpc.ts'
 import { hasBatches, headerlessVersion, isLegacyVersion, metaKeys, negotiate } from './revisions.ts'
 
 /** Who speaks, from the params of `initialize`. Throws `invalid_params`. [lifecycle, initialization] */
@@ -82,7 +82,11 @@ export function wordAnswer(outcome: Outcome): Answer {
 function wordError(answer: Answer & { kind: 'error' }): Answer {
   const { code, data } = answer.error.value
   if (code === -32021) {
-    return errorAnswer(-32602, 'The call needs a capability that cannot be offered through this connection.', isObject(data) ? data : undefined)
+    return errorAnswer(
+      -32602,
+      'The call needs a capability that cannot be offered through this connection.',
+      isObject(data) ? data : undefined,
+    )
   }
   // The headers and the version of that request were ours, so the fault is ours too.
   if (code === -32020 || code === -32022) return errorAnswer(-32603, 'The server refused the request.')
@@ -92,4 +96,11 @@ function wordError(answer: Answer & { kind: 'error' }): Answer {
 /** Whether a request is answered here, without the server: `ping` alone. [basic, ping] */
 export function localAnswer(message: RequestMessage): Answer | undefined {
   return message.method === 'ping' ? { kind: 'result', result: { value: {}, text: '{}' } } : undefined
+}
+
+/** The outcome that the text of a response of ours says. */
+export function outcomeIn(text: string): Outcome {
+  const message = readMessage(text, JSON.parse(text))
+  const answer = message.kind === 'response' ? message.answer : errorAnswer(-32603, 'An internal error happened.')
+  return { answer, spoken: 'legacy', process: undefined }
 }

@@ -2,7 +2,7 @@
 import type { Speaker } from './call.ts'
 import { profileOf, withoutQuestions } from './capabilities.ts'
 import type { Dialect } from './dialect.ts'
-import { type JsonObject, type JsonValue, type RawObject } from './json-text.ts'
+import type { JsonObject, JsonValue, RawObject } from './json-text.ts'
 import { withMeta } from './jsonrpc.ts'
 import { metaKeys, modernVersion } from './revisions.ts'
 

@@ -56,10 +56,12 @@ export function readEnvelope(message: RequestMessage, headers: MirrorHeaders, ha
   const meta = metaOf(message.params)
   const version = meta?.[metaKeys.version]
   const capabilities = meta?.[metaKeys.capabilities]
-  if (meta === undefined || typeof version !== 'string' || !isObject(capabilities)) throw new Refusal('envelope_missing')
+  if (meta === undefined || typeof version !== 'string' || !isObject(capabilities))
+    throw new Refusal('envelope_missing')
   const info = meta[metaKeys.clientInfo]
   if (info !== undefined && !isObject(info)) throw new Refusal('envelope_missing')
-  if (headers.version?.trim() !== version) throw new Refusal('header_mismatch', { message: 'MCP-Protocol-Version does not match the body.' })
+  if (headers.version?.trim() !== version)
+    throw new Refusal('header_mismatch', { message: 'MCP-Protocol-Version does not match the body.' })
   if (!modernVersions.includes(version)) {
     throw new Refusal('unsupported_version', { data: { supported: [...modernVersions], requested: version } })
   }
@@ -130,7 +132,9 @@ export function wordAnswer(method: string, outcome: Outcome, serverInfo: JsonVal
 
 function wordError(answer: Answer & { kind: 'error' }): Answer {
   // [2026-07-28 error codes] the old code for a resource that is not there must not be used any more
-  return answer.error.value['code'] === -32002 ? { kind: 'error', error: editObject(answer.error, { code: -32602 }) } : answer
+  return answer.error.value['code'] === -32002
+    ? { kind: 'error', error: editObject(answer.error, { code: -32602 }) }
+    : answer
 }
 
 /** The HTTP status of a JSON-RPC answer. [2026-07-28 transports] */
@@ -142,7 +146,11 @@ export function statusOf(answer: Answer): number {
 }
 
 /** The result of `server/discover`, from what a server said of itself in either era. */
-export function discoverResult(hello: RawObject, capabilities: JsonObject, serverInfo: JsonValue | undefined): RawObject {
+export function discoverResult(
+  hello: RawObject,
+  capabilities: JsonObject,
+  serverInfo: JsonValue | undefined,
+): RawObject {
   const edits: Record<string, JsonValue | undefined> = {
     resultType: 'complete',
     supportedVersions: [...modernVersions],

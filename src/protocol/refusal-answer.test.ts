@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { silentLog, type LogFields } from '../base/log.ts'
-import { Refusal, refusals, type RefusalCode } from '../base/refusal.ts'
+import { Refusal } from '../base/refusal.ts'
+import { type RefusalCode, refusals } from '../base/refusals.ts'
 import type { Outbound } from './inbound.ts'
 import { answerable, internalFault, refusalAnswer, refusalOutbound } from './refusal-answer.ts'
 

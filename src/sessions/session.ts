@@ -37,7 +37,11 @@ export function toRecord(session: Session): JsonObject {
 }
 
 /** Undefined if the record is not one that we understand. */
-export function fromRecord(principal: Principal, id: string, record: { readonly [key: string]: unknown }): Session | undefined {
+export function fromRecord(
+  principal: Principal,
+  id: string,
+  record: { readonly [key: string]: unknown },
+): Session | undefined {
   const { createdAtMs, version, capabilities, info, logLevel, uris } = record
   if (typeof createdAtMs !== 'number' || typeof version !== 'string' || !isObject(capabilities)) return undefined
   return {
@@ -53,7 +57,13 @@ export function fromRecord(principal: Principal, id: string, record: { readonly 
 
 /** The end that is due for a session, if any. */
 export function endDue(
-  times: { readonly nowMs: number; readonly createdAtMs: number; readonly seenMs: number; readonly ready: boolean; readonly busy: boolean },
+  times: {
+    readonly nowMs: number
+    readonly createdAtMs: number
+    readonly seenMs: number
+    readonly ready: boolean
+    readonly busy: boolean
+  },
   limits: { readonly idleTimeoutMs: number; readonly maxSessionMs: number; readonly handshakeTimeoutMs: number },
 ): 'idle' | 'max_age' | 'no_handshake' | undefined {
   if (times.nowMs - times.createdAtMs >= limits.maxSessionMs) return 'max_age'

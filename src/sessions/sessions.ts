@@ -60,7 +60,13 @@ export function createSessions(needs: {
 
   const due = (seat: SessionSeat, nowMs: number): SessionEnd | undefined =>
     endDue(
-      { nowMs, createdAtMs: seat.session.createdAtMs, seenMs: seat.seenMs, ready: seat.session.ready, busy: seat.callsInFlight > 0 },
+      {
+        nowMs,
+        createdAtMs: seat.session.createdAtMs,
+        seenMs: seat.seenMs,
+        ready: seat.session.ready,
+        busy: seat.callsInFlight > 0,
+      },
       settings,
     )
 
@@ -168,7 +174,8 @@ export function createSessions(needs: {
       for (let attempt = 0; attempt < 3; attempt++) {
         const stored = await records.read(seat.key)
         if (!stored) return false
-        if (await records.replace(seat.key, { ...stored.value, ...toRecord(seat.session) }, stored.version, ttlMs)) return true
+        if (await records.replace(seat.key, { ...stored.value, ...toRecord(seat.session) }, stored.version, ttlMs))
+          return true
       }
       return false
     },

@@ -8,8 +8,24 @@ import type { Clock } from '../base/clock.ts'
 import type { DroppedThing, EventSink } from '../base/events.ts'
 import type { Call, Notification, Update } from '../protocol/call.ts'
 import type { Dialect } from '../protocol/dialect.ts'
-import { editObject, elementTexts, type JsonObject, memberText, onOneLine, type RawObject, rawObject } from '../protocol/json-text.ts'
-import { type Answer, type Message, notificationText, readMessage, requestText, responseText } from '../protocol/jsonrpc.ts'
+import {
+  editObject,
+  elementTexts,
+  type JsonObject,
+  memberText,
+  onOneLine,
+  type RawObject,
+  rawObject,
+} from '../protocol/json-text.ts'
+import {
+  type Answer,
+  type Message,
+  notificationText,
+  readMessage,
+  requestText,
+  responseText,
+} from '../protocol/jsonrpc.ts'
+import { Errands } from './errands.ts'
 import { Exchange } from './exchange.ts'
 import { createQuestions, type Questions } from './questions.ts'
 import type { Child, ChildExit } from './stdio/child.ts'
@@ -34,12 +50,6 @@ export interface ConnectionNeeds {
   unattributed(method: string): void
 }
 
-/** A request of our own (handshake, lists, pings): somebody waits for its answer. */
-interface Errand {
-  answer(answer: Answer): void
-  fail(error: Error): void
-}
-
 /** For this long after a cancellation the process may still speak of the cancelled call. */
 const ghostMs = 5000
 /** Text that may wait for a process that does not read. */
@@ -53,7 +63,7 @@ export class Connection {
   heardAtMs: number
   readonly #needs: ConnectionNeeds
   readonly #exchanges = new Map<number, Exchange>()
-  readonly #errands = new Map<number, Errand>()
+  readonly #errands: Errands
   readonly #questions: Questions
   #nextId = 1
   #reserved = 0
@@ -62,6 +72,7 @@ export class Connection {
 
   constructor(needs: ConnectionNeeds) {
     this.#needs = needs
+    this.#errands = new Errands(needs.clock)
     this.dialect = needs.dialect
     this.idleSinceMs = this.heardAtMs = needs.clock.now()
     this.#questions = createQuestions({
@@ -114,12 +125,12 @@ export class Connection {
     return exchange
   }
 
-  /** The call is over for its client. If it was not over for the process, the process is told. */
-  finish(exchange: Exchange, reason: string): void {
+  /** The call is over for its client. With a reason it was not over for the process, which is told. */
+  finish(exchange: Exchange, reason: string | undefined): void {
     if (!this.#exchanges.delete(exchange.id)) return
     const now = this.#needs.clock.now()
     this.idleSinceMs = now
-    if (exchange.ended && reason === '') return
+    if (reason === undefined || this.#closed) return
     this.#ghostUntilMs = now + ghostMs
     this.tell('notifications/cancelled', rawObject({ requestId: exchange.id, reason }))
   }
@@ -128,21 +139,9 @@ export class Connection {
   request(method: string, params: RawObject | undefined, timeoutMs: number): Promise<Answer> {
     if (this.#closed) return Promise.reject(new Refusal('upstream_closed'))
     const id = this.#nextId++
-    return new Promise((resolve, reject) => {
-      const timer = this.#needs.clock.after(timeoutMs, () => {
-        this.#errands.delete(id)
-        reject(new Refusal('upstream_timeout'))
-      })
-      const over = (): boolean => {
-        timer.stop()
-        return this.#errands.delete(id)
-      }
-      this.#errands.set(id, {
-        answer: (answer) => over() && resolve(answer),
-        fail: (error) => over() && reject(error),
-      })
-      this.#send(requestText(String(id), method, params))
-    })
+    const answer = this.#errands.wait(id, timeoutMs)
+    this.#send(requestText(String(id), method, params))
+    return answer
   }
 
   /**
@@ -151,10 +150,10 @@ export class Connection {
    */
   open(method: string, params: RawObject, ended: () => void): { id: number; stop(): void } {
     const id = this.#nextId++
-    this.#errands.set(id, { answer: () => this.#errands.delete(id) && ended(), fail: () => this.#errands.delete(id) })
+    this.#errands.last(id, ended)
     this.#send(requestText(String(id), method, params))
     const stop = (): void => {
-      if (this.#errands.delete(id)) this.tell('notifications/cancelled', rawObject({ requestId: id }))
+      if (this.#errands.forget(id)) this.tell('notifications/cancelled', rawObject({ requestId: id }))
     }
     return { id, stop }
   }
@@ -201,7 +200,7 @@ export class Connection {
 
   #fail(refusal: Refusal): void {
     for (const exchange of this.#exchanges.values()) exchange.fail(refusal)
-    for (const errand of [...this.#errands.values()]) errand.fail(refusal)
+    this.#errands.failAll(refusal)
   }
 
   #line(text: string): void {
@@ -236,9 +235,7 @@ export class Connection {
     const id = Number(message.id)
     const exchange = this.#exchanges.get(id)
     if (exchange) return exchange.settle({ answer: message.answer, spoken: this.dialect.era, process: this.pid })
-    const errand = this.#errands.get(id)
-    if (errand) errand.answer(message.answer)
-    else this.#drop('response')
+    if (!this.#errands.answer(id, message.answer)) this.#drop('response')
   }
 
   #notification(method: string, params: RawObject | undefined): void {

@@ -2,7 +2,7 @@
  * One call in flight on an upstream connection: what has come back and was not taken yet, and its deadlines.
  * The connection fills it, the call's reply empties it. Bounded: a server that floods ends its own call.
  */
-import { Refusal } from '../base/refusal.ts'
+import type { Refusal } from '../base/refusal.ts'
 import type { Call, Outcome, Update } from '../protocol/call.ts'
 
 const maxUpdates = 1000

@@ -97,9 +97,15 @@ export function createOpener(house: {
       const announced = rawObject(needs.announced)
       try {
         if (needs.dialect.era === 'legacy') {
-          return { connection, hello: await initialize(connection, speaker, announced, ownInfo, settings.startTimeoutMs) }
+          return {
+            connection,
+            hello: await initialize(connection, speaker, announced, ownInfo, settings.startTimeoutMs),
+          }
         }
-        return { connection, hello: needs.greet ? await discover(connection, speaker, announced, settings.startTimeoutMs) : undefined }
+        return {
+          connection,
+          hello: needs.greet ? await discover(connection, speaker, announced, settings.startTimeoutMs) : undefined,
+        }
       } catch (cause) {
         house.restarts.failed(clock.now())
         house.log.warn(

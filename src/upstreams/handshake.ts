@@ -31,7 +31,8 @@ export async function initialize(
 ): Promise<RawObject> {
   const answer = await connection.request('initialize', initializeParams(speaker, announced, own), timeoutMs)
   if (answer.kind === 'error') throw new HandshakeError('the server refused to initialize', answer.error.value)
-  if (typeof answer.result.value['protocolVersion'] !== 'string') throw new HandshakeError('the answer to initialize is not valid')
+  if (typeof answer.result.value['protocolVersion'] !== 'string')
+    throw new HandshakeError('the answer to initialize is not valid')
   connection.tell('notifications/initialized', undefined)
   return answer.result
 }
@@ -43,7 +44,11 @@ export async function discover(
   announced: RawObject,
   timeoutMs: number,
 ): Promise<RawObject> {
-  const answer = await connection.request('server/discover', withMeta(undefined, envelope(speaker, announced)), timeoutMs)
+  const answer = await connection.request(
+    'server/discover',
+    withMeta(undefined, envelope(speaker, announced)),
+    timeoutMs,
+  )
   if (answer.kind === 'error') throw new HandshakeError('the server refused to be discovered', answer.error.value)
   if (!speaksModern(answer)) throw new HandshakeError('the server speaks no revision that is known here')
   return answer.result

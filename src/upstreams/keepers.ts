@@ -80,7 +80,16 @@ export function createKeepers(needs: {
     async close() {
       const all = [...keepers.values()]
       keepers.clear()
-      await Promise.all(all.map(({ keeper, opening }) => keeper?.connection.close() ?? opening.then((late) => late.connection.close(), () => {})))
+      await Promise.all(
+        all.map(
+          ({ keeper, opening }) =>
+            keeper?.connection.close() ??
+            opening.then(
+              (late) => late.connection.close(),
+              () => {},
+            ),
+        ),
+      )
     },
   }
 }
@@ -116,21 +125,7 @@ export async function answers(connection: Connection, speaker: Speaker, timeoutM
   }
 }
 
-/** The lists that a change notification makes stale. */
-export function changedLists(method: string): readonly string[] {
-  switch (method) {
-    case 'notifications/tools/list_changed':
-      return ['tools/list']
-    case 'notifications/prompts/list_changed':
-      return ['prompts/list']
-    case 'notifications/resources/list_changed':
-      return ['resources/list', 'resources/templates/list']
-    default:
-      return []
-  }
-}
-
-/** Whether a seat's clients are of this profile; used to bound how many there are. */
+/** The key of a profile; beyond the bound, the key of what it has in common with others. */
 export function profileKey(announced: RawObject, known: ReadonlySet<string>): string {
   if (known.has(announced.text) || known.size < maxProfiles) return announced.text
   const { extensions: _, tasks: __, ...plain } = announced.value

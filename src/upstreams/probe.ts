@@ -43,7 +43,10 @@ export async function probe(needs: ProbeNeeds): Promise<Eras> {
   const nothing = rawObject({})
   const first = needs.connect('modern')
   const asked = discover(first, needs.speakerOf('modern'), nothing, needs.startTimeoutMs).catch(() => undefined)
-  const early = await Promise.race([asked.then((hello) => hello ?? 'no'), pause(needs.clock, silenceMs).then(() => 'silent' as const)])
+  const early = await Promise.race([
+    asked.then((hello) => hello ?? 'no'),
+    pause(needs.clock, silenceMs).then(() => 'silent' as const),
+  ])
 
   if (typeof early === 'object') {
     const second = needs.connect('legacy')
@@ -54,7 +57,9 @@ export async function probe(needs: ProbeNeeds): Promise<Eras> {
 
   // A slow start looks like silence: whichever question is answered well first decides.
   const late = early === 'silent' ? asked.then((hello) => hello && verdictOf('modern', hello)) : undefined
-  const greeted = first.closed ? undefined : greet(first, needs, needs.startTimeoutMs).then((hello) => hello && verdictOf('legacy', hello))
+  const greeted = first.closed
+    ? undefined
+    : greet(first, needs, needs.startTimeoutMs).then((hello) => hello && verdictOf('legacy', hello))
   const verdict = await firstDefined([late, greeted])
   if (verdict?.era === 'modern') return { modern: { connection: first, hello: verdict.hello }, legacy: undefined }
   if (verdict) {
@@ -83,7 +88,9 @@ function greet(connection: Connection, needs: ProbeNeeds, timeoutMs: number): Pr
 }
 
 /** The first value that is not undefined, or undefined once all of them are. */
-function firstDefined<Value>(promises: ReadonlyArray<Promise<Value | undefined> | undefined>): Promise<Value | undefined> {
+function firstDefined<Value>(
+  promises: ReadonlyArray<Promise<Value | undefined> | undefined>,
+): Promise<Value | undefined> {
   return new Promise((resolve) => {
     const all = promises.map(async (promise) => {
       const value = await promise

@@ -24,7 +24,8 @@ export class Restarts {
     const recent = this.#failures.filter((at) => at > nowMs - windowMs)
     const last = recent.at(-1)
     if (last === undefined) return 0
-    const pause = recent.length >= openAfter ? openMs : Math.min(longestPauseMs, firstPauseMs * 2 ** (recent.length - 1))
+    const pause =
+      recent.length >= openAfter ? openMs : Math.min(longestPauseMs, firstPauseMs * 2 ** (recent.length - 1))
     return Math.max(0, last + pause - nowMs)
   }
 

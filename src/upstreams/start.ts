@@ -36,7 +36,12 @@ export async function startFaces(needs: StartNeeds): Promise<readonly StartedFac
   const eras = await probe({
     clock: needs.clock,
     startTimeoutMs: settings.startTimeoutMs,
-    speakerOf: (era) => ({ era, version: era === 'legacy' ? newestLegacy : modernVersion, capabilities: {}, info: ownInfo }),
+    speakerOf: (era) => ({
+      era,
+      version: era === 'legacy' ? newestLegacy : modernVersion,
+      capabilities: {},
+      info: ownInfo,
+    }),
     connect(era) {
       const owner: Owner = { unit: undefined, source: `p:${era}/{}` }
       const events = needs.eventsOf(era === 'legacy' ? legacyDialect : modernDialect, owner)
@@ -71,11 +76,14 @@ export async function startFaces(needs: StartNeeds): Promise<readonly StartedFac
 function startError(settings: UpstreamSettings, exit: ChildExit | undefined): UpstreamStartError {
   const command = [settings.command, ...settings.args].join(' ')
   const stderr = exit?.stderr ?? ''
-  if (exit?.error !== undefined) return new UpstreamStartError('the command could not be started', { command, exit: exit.error, stderr })
+  if (exit?.error !== undefined)
+    return new UpstreamStartError('the command could not be started', { command, exit: exit.error, stderr })
   if (exit && !exit.expected) {
     const how = exit.signal === null ? `exit code ${exit.code}` : `signal ${exit.signal}`
     return new UpstreamStartError('the command ended before it answered', { command, exit: how, stderr })
   }
-  return new UpstreamStartError(`the command did not answer initialize within ${settings.startTimeoutMs / 1000} s`, { command, stderr })
+  return new UpstreamStartError(`the command did not answer initialize within ${settings.startTimeoutMs / 1000} s`, {
+    command,
+    stderr,
+  })
 }
-

@@ -13,6 +13,7 @@ import type { Connection } from './connection.ts'
 import type { Listener, Unit } from './unit.ts'
 
 const timeoutMs = 10_000
+const relistenMs = 1000
 
 /** What one process has been told. */
 interface Told {
@@ -66,6 +67,8 @@ export function createSubscriptions(unit: Unit, listeners: () => Iterable<Listen
         const listen = connection.open('subscriptions/listen', params, () => {
           entry.listen = undefined
           resolve()
+          // A server may end a subscription for reasons of its own; what clients asked for is asked for again.
+          clock.after(relistenMs, () => void subscriptions.sync(connection))
         })
         entry.listen = { key, ...listen, acknowledged: resolve }
         // A server that never acknowledges must not hold up its clients.
@@ -75,7 +78,7 @@ export function createSubscriptions(unit: Unit, listeners: () => Iterable<Listen
     before?.stop()
   }
 
-  return {
+  const subscriptions: Subscriptions = {
     noteSubscribe(connection, uri) {
       if (typeof uri === 'string') toldTo(connection).uris.add(uri)
     },
@@ -101,10 +104,11 @@ export function createSubscriptions(unit: Unit, listeners: () => Iterable<Listen
       return true
     },
   }
+  return subscriptions
 }
 
 /** What all listeners together want. */
-export function union(listeners: Iterable<Listener>): Filter {
+function union(listeners: Iterable<Listener>): Filter {
   const uris = new Set<string>()
   let [tools, prompts, resources] = [false, false, false]
   for (const { filter } of listeners) {

@@ -4,7 +4,7 @@
  */
 import type { EraName, Filter, Seat, Update } from '../protocol/call.ts'
 import type { Dialect } from '../protocol/dialect.ts'
-import { type JsonObject } from '../protocol/json-text.ts'
+import type { JsonObject } from '../protocol/json-text.ts'
 import type { Attribution, Connection } from './connection.ts'
 import type { Mode } from './options.ts'
 import { Restarts } from './restarts.ts'

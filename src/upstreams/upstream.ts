@@ -49,8 +49,8 @@ export interface Learning {
   hello(seat: Seat, source: string): Promise<RawObject>
   /** One page of a list. */
   list(seat: Seat, source: string, method: string, cursor: string | undefined): Promise<Answer>
-  /** Calls `stale` whenever what a source lists may have changed; `list` is undefined for all of it. */
-  onStale(stale: (source: string, list: string | undefined) => void): void
+  /** Calls `stale` whenever one of a source's lists may have changed. */
+  onStale(stale: (source: string, list: string) => void): void
 }
 
 /** The server could not be started or does not speak MCP. For the operator: nothing of it reaches a client. */

@@ -1,0 +1,77 @@
+/**
+ * Where handshakes and lists are learnt: from a keeper for each profile of clients, from the common processes where
+ * all share them, and from a unit's own process once that has announced a change of its own.
+ */
+import type { Seat } from '../protocol/call.ts'
+import { editObject, isObject, type JsonObject, type RawObject } from '../protocol/json-text.ts'
+import type { Connection } from './connection.ts'
+import type { Face } from './face.ts'
+import { type Keepers, listPage, ownSpeaker, profileKey } from './keepers.ts'
+import type { Unit } from './unit.ts'
+import type { Units } from './units.ts'
+import type { Learning } from './upstream.ts'
+import { unitSource, type Voices } from './voices.ts'
+
+export interface LearningNeeds {
+  readonly units: Units
+  readonly keepers: Keepers
+  readonly voices: Voices
+  readonly start: (unit: Unit, face: Face) => Promise<Connection>
+}
+
+export function createLearning(needs: LearningNeeds): Learning {
+  const { units, keepers } = needs
+  const profiles = new Set<string>()
+
+  return {
+    sourceOf(seat, list) {
+      const face = units.faceOf(seat)
+      const unit = units.find(units.keyOf(seat))
+      if (unit && list !== undefined && unit.changed.has(list)) return unitSource(unit)
+      const profile = profileKey(units.announcedTo(face, seat), profiles)
+      profiles.add(profile)
+      return profileSource(face, profile)
+    },
+    async hello(seat, source) {
+      const face = units.faceOf(seat)
+      if (face.dialect.era === 'modern') return face.hello
+      if (face.mode === 'shared') return withoutTasks(face.hello)
+      const keeper = await keepers.get(source, face, announcedIn(source))
+      return face.mode === 'session' ? keeper.hello : withoutTasks(keeper.hello)
+    },
+    async list(seat: Seat, source, method, cursor) {
+      const face = units.faceOf(seat)
+      const unit = face.mode === 'shared' ? units.of(seat) : units.find(source.slice(2))
+      if (unit) {
+        const connection =
+          unit.changed.get(method) ?? unit.connections.values().next().value ?? (await needs.start(unit, face))
+        return listPage(connection, method, cursor, seat.speaker, unit.announced)
+      }
+      // The stateless era needs no process for each profile: the request says whom the list is for.
+      const announced = announcedIn(source)
+      const modern = face.dialect.era === 'modern'
+      const keeper = await keepers.get(modern ? profileSource(face, '{}') : source, face, modern ? {} : announced)
+      return listPage(keeper.connection, method, cursor, ownSpeaker(face, announced), announced)
+    },
+    onStale: (stale) => needs.voices.onStale(stale),
+  }
+}
+
+/** The source of what clients of a profile are shown. */
+export function profileSource(face: Face, profile: string): string {
+  return `p:${face.dialect.era}/${profile}`
+}
+
+/** The capabilities that a profile's source was named for. */
+function announcedIn(source: string): JsonObject {
+  const value: unknown = JSON.parse(source.slice(source.indexOf('/') + 1))
+  return isObject(value) ? value : {}
+}
+
+/** Tasks of one connection are listed to all who share it, so they are offered to nobody there. */
+function withoutTasks(hello: RawObject): RawObject {
+  const capabilities = hello.value['capabilities']
+  if (!isObject(capabilities) || !('tasks' in capabilities)) return hello
+  const { tasks: _, ...rest } = capabilities
+  return editObject(hello, { capabilities: rest })
+}

@@ -1,0 +1,143 @@
+/**
+ * Processes of a unit: started when they may be, told what their predecessors knew, and mourned when they die.
+ */
+import { type Clock, pause } from '../base/clock.ts'
+import type { EventSink } from '../base/events.ts'
+import type { Log } from '../base/log.ts'
+import { Refusal } from '../base/refusal.ts'
+import type { Speaker } from '../protocol/call.ts'
+import type { Dialect } from '../protocol/dialect.ts'
+import type { JsonObject } from '../protocol/json-text.ts'
+import type { Connection } from './connection.ts'
+import { changesAfterRestart, type Face, type Opener, type ProcessEvents, replay } from './face.ts'
+import { answers, type Keeper } from './keepers.ts'
+import type { Restarts } from './restarts.ts'
+import type { Spares } from './spares.ts'
+import type { Child } from './stdio/child.ts'
+import type { Owner, Unit } from './unit.ts'
+import type { Voices } from './voices.ts'
+
+export interface Processes {
+  /** Starts a process for a unit and adds it. Throws a `Refusal`. */
+  start(unit: Unit, face: Face): Promise<Connection>
+  /** Starts a process that belongs to no client. Throws a `Refusal`. */
+  startKeeper(source: string, face: Face, speaker: Speaker, announced: JsonObject): Promise<Keeper>
+  eventsOf(dialect: Dialect, owner: Owner): ProcessEvents
+  /** A process let a call time out: if it does not answer a ping either, it is ended. */
+  suspect(connection: Connection, unit: Unit): Promise<void>
+}
+
+export interface ProcessNeeds {
+  readonly opener: Opener
+  readonly voices: Voices
+  readonly spares: () => Spares | undefined
+  readonly startChild: (purpose: string) => Child
+  readonly clock: Clock
+  readonly log: Log
+  readonly events: EventSink
+  /** Failures of the program as such, whoever a process was for. */
+  readonly restarts: Restarts
+  /** Whether deaths are to be expected: before the start is through, and after the end. */
+  readonly quiet: () => boolean
+  /** A place for a process has become free. */
+  readonly freed: () => void
+}
+
+const pingMs = 5000
+
+export function createProcesses(needs: ProcessNeeds): Processes {
+  const { opener, voices, clock, log } = needs
+
+  const untilStartIsAllowed = async (limit: Restarts): Promise<void> => {
+    const now = clock.now()
+    if (limit.isOpen(now)) throw new Refusal('upstream_unavailable', { retryAfterMs: limit.pauseMs(now) })
+    const wait = limit.pauseMs(now)
+    if (wait > 0) await pause(clock, wait)
+  }
+
+  const ended = (owner: Owner, connection: Connection, expected: boolean): void => {
+    const { unit } = owner
+    if (unit) {
+      unit.connections.delete(connection)
+      for (const [list, source] of unit.changed) if (source === connection) unit.changed.delete(list)
+    }
+    if (!expected && !needs.quiet()) {
+      if (unit) unit.lost = true
+      ;(unit?.restarts ?? needs.restarts).failed(clock.now())
+      log.warn({ upstream_pid: connection.pid }, 'upstream process ended unexpectedly')
+    }
+    needs.freed()
+  }
+
+  const eventsOf = (dialect: Dialect, owner: Owner): ProcessEvents => ({
+    dialect,
+    unsolicited: (connection, update) => voices.said(owner, connection, update),
+    ended: (connection, exit) => ended(owner, connection, exit.expected),
+    unattributed(method) {
+      needs.events.emit('askUnattributed', { method })
+      const { unit } = owner
+      if (!unit || unit.exclusive || unit.attribution === 'own') return
+      // A server that asks its client cannot be shared between calls in flight: one at a time from here on.
+      unit.exclusive = true
+      log.warn(
+        { method },
+        'shared server asked its client a question and now serves one call at a time; use --mode session',
+      )
+    },
+  })
+
+  return {
+    eventsOf,
+    async start(unit, face) {
+      await untilStartIsAllowed(unit.restarts)
+      await untilStartIsAllowed(needs.restarts)
+      if (unit.ended) throw new Refusal('upstream_closed')
+      const spares = face.dialect.era === 'legacy' ? needs.spares() : undefined
+      const { connection } = await opener.open(spares?.take() ?? needs.startChild('serve'), {
+        ...eventsOf(face.dialect, { unit, source: undefined }),
+        seat: unit.seat,
+        announced: unit.announced,
+        attribution: unit.attribution,
+        greet: false,
+      })
+      await replay(unit, connection, pingMs)
+      unit.connections.add(connection)
+      await voices.subscriptionsOf(unit).sync(connection)
+      if (unit.ended || connection.closed) {
+        unit.connections.delete(connection)
+        void connection.close()
+        throw new Refusal('upstream_closed')
+      }
+      if (unit.lost) {
+        unit.lost = false
+        const reason = 'upstream_restarted'
+        log.info(
+          { upstream_pid: connection.pid, reason },
+          'a process was replaced; what the one before it remembered is lost',
+        )
+        for (const update of changesAfterRestart(face.hello)) voices.deliver(unit, update)
+      }
+      spares?.fill()
+      return connection
+    },
+    async startKeeper(source, face, speaker, announced) {
+      await untilStartIsAllowed(needs.restarts)
+      const seat = { principal: { tenant: '', subject: '' }, speaker, session: undefined }
+      const opened = await opener.open(needs.startChild('catalogue'), {
+        ...eventsOf(face.dialect, { unit: undefined, source }),
+        seat,
+        announced,
+        attribution: 'none',
+        greet: true,
+      })
+      return { connection: opened.connection, hello: opened.hello ?? face.hello }
+    },
+    async suspect(connection, unit) {
+      if ((await answers(connection, unit.seat.speaker, pingMs)) || connection.closed) return
+      log.warn({ upstream_pid: connection.pid }, 'upstream process does not react and is ended')
+      unit.lost = true
+      unit.restarts.failed(clock.now())
+      connection.kill()
+    },
+  }
+}

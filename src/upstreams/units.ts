@@ -1,0 +1,61 @@
+/** All units of an upstream, and which one a seat belongs to. */
+import { cpus } from 'node:os'
+import { Refusal } from '../base/refusal.ts'
+import type { EraName, Seat } from '../protocol/call.ts'
+import type { RawObject } from '../protocol/json-text.ts'
+import type { Face } from './face.ts'
+import { ownSeat } from './keepers.ts'
+import { createUnit, mayAsk, type Unit, unitKey } from './unit.ts'
+
+export interface Units {
+  readonly faces: Map<EraName, Face>
+  /** The face that a seat is served by: of its own era if the server has it. Throws `upstream_unavailable`. */
+  faceOf(seat: Seat): Face
+  /** What the processes of a seat's unit are told of its clients. */
+  announcedTo(face: Face, seat: Seat): RawObject
+  keyOf(seat: Seat): string
+  /** The seat's unit; made if there is none. */
+  of(seat: Seat): Unit
+  find(key: string): Unit | undefined
+  all(): IterableIterator<Unit>
+  remove(unit: Unit): void
+  clear(): void
+}
+
+export function createUnits(pool: number): Units {
+  const faces = new Map<EraName, Face>()
+  const units = new Map<string, Unit>()
+  const cores = cpus().length
+
+  const faceOf = (seat: Seat): Face => {
+    const face = faces.get(seat.speaker.era) ?? faces.values().next().value
+    if (!face) throw new Refusal('upstream_unavailable')
+    return face
+  }
+  const announcedTo = (face: Face, seat: Seat): RawObject => face.dialect.announced(seat.speaker, mayAsk(face.mode))
+  const keyAt = (face: Face, seat: Seat): string =>
+    unitKey(seat, face.dialect.era, face.mode, () => announcedTo(face, seat).text)
+
+  return {
+    faces,
+    faceOf,
+    announcedTo,
+    keyOf: (seat) => keyAt(faceOf(seat), seat),
+    of(seat) {
+      const face = faceOf(seat)
+      const key = keyAt(face, seat)
+      const known = units.get(key)
+      if (known) return known
+      const common = face.mode === 'shared' || face.mode === 'tenant'
+      const { principal, speaker, session } = common ? { ...ownSeat(face), principal: seat.principal } : seat
+      const own: Seat = { principal, speaker, session: common ? undefined : session }
+      const unit = createUnit(key, face.dialect, face.mode, own, announcedTo(face, own).value, { pool, cores })
+      units.set(key, unit)
+      return unit
+    },
+    find: (key) => units.get(key),
+    all: () => units.values(),
+    remove: (unit) => void units.delete(unit.key),
+    clear: () => units.clear(),
+  }
+}

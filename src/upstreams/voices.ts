@@ -1,0 +1,134 @@
+/**
+ * What processes say outside of calls, and who hears it: the listeners of the unit that a process belongs to, each
+ * what it asked for, and nobody else.
+ */
+import type { Clock } from '../base/clock.ts'
+import type { Filter, Update } from '../protocol/call.ts'
+import { isObject } from '../protocol/json-text.ts'
+import { withMeta } from '../protocol/jsonrpc.ts'
+import { metaKeys } from '../protocol/revisions.ts'
+import type { Connection } from './connection.ts'
+import { createSubscriptions, isWanted, type Subscriptions } from './subscriptions.ts'
+import type { Listener, Owner, Unit } from './unit.ts'
+import type { Listening } from './upstream.ts'
+
+export interface Voices {
+  /** A process has said something; false if nobody could take it. */
+  said(owner: Owner, connection: Connection, update: Update): boolean
+  /** Tells the listeners of a unit. */
+  deliver(unit: Unit, update: Update): boolean
+  subscriptionsOf(unit: Unit): Subscriptions
+  listen(key: string, filter: Filter, take: (update: Update) => void): Promise<Listening>
+  hasListeners(key: string): boolean
+  forget(key: string): void
+  /** Calls `stale` when what a source lists may have changed. */
+  onStale(stale: (source: string, list: string) => void): void
+}
+
+/** The source of a unit whose own process has announced a change. */
+export function unitSource(unit: Unit): string {
+  return `u:${unit.key}`
+}
+
+export function createVoices(clock: Clock, findUnit: (key: string) => Unit | undefined): Voices {
+  const listeners = new Map<string, Set<Listener>>()
+  const subscriptions = new WeakMap<Unit, Subscriptions>()
+  const staleListeners: Array<(source: string, list: string) => void> = []
+
+  const subscriptionsOf = (unit: Unit): Subscriptions => {
+    let known = subscriptions.get(unit)
+    if (!known) {
+      known = createSubscriptions(unit, () => [...(listeners.get(unit.key) ?? []), catalogueListener], clock)
+      subscriptions.set(unit, known)
+    }
+    return known
+  }
+
+  const deliver = (unit: Unit, update: Update): boolean => {
+    const own = unit.attribution === 'own'
+    let taken = false
+    for (const listener of listeners.get(unit.key) ?? []) {
+      if (update.kind === 'ask') {
+        if (!own) return false
+        listener.take(update)
+        return true
+      }
+      // All that a session's own process says is the session's, but for changes that it did not ask for.
+      if (!(own && !isChange(update.method)) && !isWanted(listener.filter, update.method, update.params)) continue
+      listener.take(withoutSubscription(update))
+      taken = true
+    }
+    return taken || !own
+  }
+
+  return {
+    deliver,
+    subscriptionsOf,
+    said(owner, connection, update) {
+      const { unit } = owner
+      if (update.kind === 'notification') {
+        for (const list of changedLists(update.method)) {
+          unit?.changed.set(list, connection)
+          for (const stale of staleListeners) stale(unit ? unitSource(unit) : (owner.source ?? ''), list)
+        }
+        if (!unit || subscriptionsOf(unit).acknowledge(connection, update.method, update.params)) return true
+      }
+      return unit !== undefined && deliver(unit, update)
+    },
+    async listen(key, filter, take) {
+      const listener: Listener = { filter, take }
+      const set = listeners.get(key) ?? new Set()
+      listeners.set(key, set.add(listener))
+      const sync = async (): Promise<void> => {
+        const unit = findUnit(key)
+        if (unit) await Promise.all([...unit.connections].map((connection) => subscriptionsOf(unit).sync(connection)))
+      }
+      await sync()
+      return {
+        refilter(changed) {
+          listener.filter = changed
+          return sync()
+        },
+        stop() {
+          set.delete(listener)
+          if (set.size === 0 && listeners.get(key) === set) listeners.delete(key)
+          void sync()
+        },
+      }
+    },
+    hasListeners: (key) => listeners.has(key),
+    forget: (key) => void listeners.delete(key),
+    onStale: (stale) => void staleListeners.push(stale),
+  }
+}
+
+/** The catalogue wants to know of every change, whoever else does. */
+const catalogueListener: Listener = {
+  filter: { toolsListChanged: true, promptsListChanged: true, resourcesListChanged: true, resourceUris: new Set() },
+  take() {},
+}
+
+/** The lists that a change notification makes stale. */
+function changedLists(method: string): readonly string[] {
+  switch (method) {
+    case 'notifications/tools/list_changed':
+      return ['tools/list']
+    case 'notifications/prompts/list_changed':
+      return ['prompts/list']
+    case 'notifications/resources/list_changed':
+      return ['resources/list', 'resources/templates/list']
+    default:
+      return []
+  }
+}
+
+function isChange(method: string): boolean {
+  return method.endsWith('/list_changed') || method === 'notifications/resources/updated'
+}
+
+/** A listener is told without the id of our own subscription. */
+function withoutSubscription(update: Update & { kind: 'notification' }): Update {
+  const meta = update.params?.value['_meta']
+  if (!isObject(meta) || !(metaKeys.subscription in meta)) return update
+  return { ...update, params: withMeta(update.params, { [metaKeys.subscription]: undefined }) }
+}
