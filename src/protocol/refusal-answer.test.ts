@@ -19,12 +19,13 @@ describe.each(codes)('the refusal %s', (code) => {
 
   test('is a JSON-RPC error with its reason and the status of its row', () => {
     const outbound = refusalOutbound(new Refusal(code))
+    const wait = row.status === 429 || row.status === 503 ? { retryAfterMs: 1000 } : {}
     expect(outbound.status).toBe(row.status)
     expect(outbound.headers['Content-Type']).toBe('application/json')
     expect(parsed(new Refusal(code))).toEqual({
       jsonrpc: '2.0',
       id: null,
-      error: { code: row.rpc, message: row.message, data: { reason: code } },
+      error: { code: row.rpc, message: row.message, data: { reason: code, ...wait } },
     })
   })
 
@@ -48,6 +49,12 @@ test.each([
   [59_500, '60'],
 ])('a wait of %i ms is Retry-After: %s', (retryAfterMs, header) => {
   expect(refusalOutbound(new Refusal('draining', { retryAfterMs })).headers['Retry-After']).toBe(header)
+})
+
+test('a wait that is known is told with the answer of a request too', () => {
+  const refusal = new Refusal('upstream_unavailable', { retryAfterMs: 2500 })
+  expect(parsed(refusal).error.data).toEqual({ reason: 'upstream_unavailable', retryAfterMs: 2500 })
+  expect(refusalOutbound(refusal).headers['Retry-After']).toBeUndefined()
 })
 
 test('details replace the message, add data and headers', () => {

@@ -16,8 +16,13 @@ const endpointAllows = 'GET, POST, DELETE'
 /** The refusal as the answer of a request that was understood. */
 export function refusalAnswer(refusal: Refusal): Answer {
   // Details are data of ours that was made to be sent; they hold nothing that JSON cannot say.
-  const data = { reason: refusal.code, ...refusal.details.data } as JsonObject
+  const data = { reason: refusal.code, ...waitOf(refusal), ...refusal.details.data } as JsonObject
   return errorAnswer(refusal.row.rpc, refusal.message, data)
+}
+
+/** An answer within a stream has no header to say it in. */
+function waitOf({ retryAfterMs }: Refusal): { retryAfterMs?: number } {
+  return retryAfterMs === undefined ? {} : { retryAfterMs }
 }
 
 /**
