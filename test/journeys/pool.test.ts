@@ -1,0 +1,221 @@
+/** More clients and calls than there is room for: they wait in a bounded line, in turn, and are told if it is too long. */
+import { afterEach, describe, expect, test } from 'vitest'
+import { eventually } from '../support/eventually.ts'
+import type { Answered } from '../support/http.ts'
+import { echoModern, type Mcplex, startMcplex, type Started } from '../support/mcplex.ts'
+import { messagesOf, reasonOf, responseTo, textOf } from '../support/rpc.ts'
+import { initialize, openSession, type Session } from '../support/session.ts'
+import { callTool, toolResponse } from '../support/stateless.ts'
+
+const running: Mcplex[] = []
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((mcplex) => mcplex.end()))
+})
+
+async function start(options: readonly string[], rest: Started = {}): Promise<Mcplex> {
+  const mcplex = await startMcplex({ ...rest, options: ['--log-level', 'warn', ...options] })
+  running.push(mcplex)
+  return mcplex
+}
+
+async function expectOverloaded(answered: Answered): Promise<void> {
+  await answered.whole()
+  expect(answered.status).toBe(503)
+  expect(Number(answered.headers['retry-after'])).toBeGreaterThanOrEqual(1)
+  const [message] = messagesOf(answered)
+  expect(message?.error).toMatchObject({ code: -32603, data: { reason: 'overloaded' } })
+}
+
+/** How many calls and clients wait, as the health report counts them. */
+async function counts(mcplex: Mcplex): Promise<Record<string, number>> {
+  const response = await fetch(`${mcplex.origin}/health?verbose`)
+  const { counts: found } = (await response.json()) as { counts: Record<string, number> }
+  return found
+}
+
+describe('a pool of two processes, one for each session', () => {
+  test('a third session waits, and is served when one of the others ends', async () => {
+    const mcplex = await start(['--pool', '2'])
+    const [one, two, three] = await Promise.all([
+      openSession(mcplex.url),
+      openSession(mcplex.url),
+      openSession(mcplex.url),
+    ])
+    const [first, second] = [await one.whoami(), await two.whoami()]
+    const waits = three.whoami()
+    await eventually('it waits', async () => (await counts(mcplex))['waitingCalls'] === 1)
+    expect((await two.whoami()).nonce, 'the others are not disturbed').toBe(second.nonce)
+    await one.end()
+    expect([first.nonce, second.nonce]).not.toContain((await waits).nonce)
+    expect((await two.whoami()).nonce).toBe(second.nonce)
+  })
+
+  test('a wait that is too long is refused with 503, and the session may try again', async () => {
+    const mcplex = await start(['--pool', '1', '--queue-wait', '300ms'])
+    const [one, two] = [await openSession(mcplex.url), await openSession(mcplex.url)]
+    await one.whoami()
+    await expectOverloaded(await two.call('whoami'))
+    await one.end()
+    expect((await two.whoami()).calls).toBe(1)
+  })
+
+  test('a wait that is so long that its stream has begun is refused within the stream', async () => {
+    const mcplex = await start(['--pool', '1', '--queue-wait', '3s'])
+    const [one, two] = [await openSession(mcplex.url), await openSession(mcplex.url)]
+    await one.whoami()
+    const id = two.nextId()
+    const { error } = await responseTo(await two.call('whoami', {}, { id }), id)
+    expect(error).toMatchObject({ code: -32603, data: { reason: 'overloaded', retryAfterMs: expect.any(Number) } })
+  })
+
+  test('a line that is full refuses the next call, and serves those that wait', async () => {
+    const mcplex = await start(['--pool', '1', '--queue', '3'])
+    const sessions = await Promise.all(Array.from({ length: 5 }, () => openSession(mcplex.url)))
+    const [one, two, three, four, five] = sessions as [Session, Session, Session, Session, Session]
+    await one.whoami()
+    const waiting = [two, three, four].map((session) => session.whoami().then(() => session.end()))
+    await eventually('the line is full', async () => (await counts(mcplex))['waitingCalls'] === 3)
+    await expectOverloaded(await five.call('whoami'))
+    await one.end()
+    await Promise.all(waiting)
+    expect((await five.whoami()).calls).toBe(1)
+  })
+
+  test('a session that ends gives its place in the line away', async () => {
+    const mcplex = await start(['--pool', '1', '--queue', '1'])
+    const [one, two, three] = await Promise.all([
+      openSession(mcplex.url),
+      openSession(mcplex.url),
+      openSession(mcplex.url),
+    ])
+    await one.whoami()
+    const given = await Promise.all([
+      two.call('whoami'),
+      eventually('it waits', async () => (await counts(mcplex))['waitingCalls'] === 1).then(() => two.end()),
+    ])
+    expect(messagesOf(given[0])).toEqual([])
+    const waits = three.whoami()
+    await eventually('the next one waits', async () => (await counts(mcplex))['waitingCalls'] === 1)
+    await one.end()
+    expect((await waits).calls).toBe(1)
+  })
+
+  test('a process that was idle for long gives way, and its session is served by another one later', async () => {
+    const mcplex = await start(['--pool', '1'], { env: { MCPLEX_UPSTREAM__EVICT_IDLE: '100ms' } })
+    const [one, two] = [await openSession(mcplex.url), await openSession(mcplex.url)]
+    const first = await one.whoami()
+    const second = await two.whoami()
+    const again = await one.whoami()
+    expect(new Set([first.nonce, second.nonce, again.nonce]).size).toBe(3)
+  })
+})
+
+describe('one process for one call at a time', () => {
+  test('a session with fifty waiting calls does not delay a session with one', async () => {
+    const mcplex = await start(['--mode', 'call', '--pool', '1'])
+    const [busy, modest] = [await openSession(mcplex.url), await openSession(mcplex.url)]
+    const order: string[] = []
+    const note = async (who: string, session: Session): Promise<void> => {
+      expect(textOf(await session.response('slow', { ms: 20 }))).toBe('done after 20 ms')
+      order.push(who)
+    }
+    const crowd = Array.from({ length: 50 }, () => note('busy', busy))
+    await eventually('they wait', async () => ((await counts(mcplex))['waitingCalls'] ?? 0) >= 40)
+    const before = order.length
+    await note('modest', modest)
+    // Its turn comes after the call in flight and at most one other.
+    expect(order.length - before, order.join(' ')).toBeLessThanOrEqual(4)
+    await Promise.all(crowd)
+  })
+
+  test('no two calls are ever in one process at once', async () => {
+    const mcplex = await start(['--mode', 'call', '--pool', '3'])
+    const sessions = await Promise.all(Array.from({ length: 4 }, () => openSession(mcplex.url)))
+    const logs = await Promise.all(
+      sessions.flatMap((session) =>
+        Array.from({ length: 5 }, async () => {
+          const answered = await session.call('notify', { count: 3, kind: 'log' })
+          await answered.whole()
+          return messagesOf(answered)
+        }),
+      ),
+    )
+    // Log lines name no call: that each finds its own proves that it was alone.
+    for (const messages of logs)
+      expect(messages.filter(({ method }) => method === 'notifications/message')).toHaveLength(3)
+    expect(mcplex.servers().length).toBeLessThanOrEqual(3 + 1)
+  })
+})
+
+describe('a bound on clients', () => {
+  test('one more waits, and is let in when another one leaves', async () => {
+    const mcplex = await start(['--max-connections', '2'])
+    const [one] = [await openSession(mcplex.url), await openSession(mcplex.url)]
+    const third = openSession(mcplex.url)
+    await eventually('it waits', async () => (await counts(mcplex))['waitingClients'] === 1)
+    await one.end()
+    expect(await (await third).text('echo', { text: 'in' })).toBe('in')
+  })
+
+  test('a wait that is too long is refused with 503, and so is one more than may wait, at once', async () => {
+    const mcplex = await start(['--max-connections', '1', '--queue', '1', '--queue-wait', '1500ms'])
+    await openSession(mcplex.url)
+    const waits = initialize(mcplex.url)
+    await eventually('it waits', async () => (await counts(mcplex))['waitingClients'] === 1)
+    await expectOverloaded(await initialize(mcplex.url))
+    expect((await counts(mcplex))['waitingClients'], 'the one before still waits').toBe(1)
+    await expectOverloaded(await waits)
+  })
+
+  test('a client that leaves the line gives its place in it away', async () => {
+    const mcplex = await start(['--max-connections', '1', '--queue', '1'])
+    const one = await openSession(mcplex.url)
+    const gone = new AbortController()
+    const left = fetch(mcplex.url, {
+      method: 'POST',
+      signal: gone.signal,
+      headers: { 'Content-Type': 'application/json', Accept: 'application/json, text/event-stream' },
+      body: JSON.stringify({
+        jsonrpc: '2.0',
+        id: 0,
+        method: 'initialize',
+        params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'a', version: '1' } },
+      }),
+    }).catch(() => 'left')
+    await eventually('it waits', async () => (await counts(mcplex))['waitingClients'] === 1)
+    gone.abort()
+    expect(await left).toBe('left')
+    await eventually('the line is empty', async () => (await counts(mcplex))['waitingClients'] === 0)
+    const next = openSession(mcplex.url)
+    await eventually('the next one waits', async () => (await counts(mcplex))['waitingClients'] === 1)
+    await one.end()
+    expect((await next).id).toBeTruthy()
+  })
+
+  test('clients without a session hold a place while they are answered', async () => {
+    const mcplex = await start(['--max-connections', '1', '--queue', '1'], { server: [echoModern] })
+    const slow = toolResponse(mcplex.url, 'slow', { ms: 1000 })
+    await eventually('it is in', async () => (await counts(mcplex))['clients'] === 1)
+    const waits = toolResponse(mcplex.url, 'echo', { text: 'after' })
+    await eventually('the next one waits', async () => (await counts(mcplex))['waitingClients'] === 1)
+    await expectOverloaded(await callTool(mcplex.url, 'echo', { text: 'too many' }))
+    expect(textOf(await slow)).toBe('done after 1000 ms')
+    expect(textOf(await waits)).toBe('after')
+  })
+})
+
+test('the 65th call in flight of a session is refused with 429, and the others are answered', async () => {
+  const mcplex = await start([])
+  const [session, other] = [await openSession(mcplex.url), await openSession(mcplex.url)]
+  await session.whoami()
+  const flight = Array.from({ length: 64 }, () => session.response('slow', { ms: 1500 }))
+  await eventually('all are in flight', async () => (await counts(mcplex))['calls'] === 64)
+  const refused = await session.call('echo', { text: 'x' })
+  await refused.whole()
+  expect(refused.status).toBe(429)
+  expect(Number(refused.headers['retry-after'])).toBeGreaterThanOrEqual(1)
+  expect(messagesOf(refused).map(reasonOf)).toEqual(['too_many_calls'])
+  expect(await other.text('echo', { text: 'free' })).toBe('free')
+  for (const answer of await Promise.all(flight)) expect(textOf(answer)).toBe('done after 1500 ms')
+  expect(await session.text('echo', { text: 'again' })).toBe('again')
+})
