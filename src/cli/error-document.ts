@@ -13,7 +13,7 @@ export function errorDocument(): string {
   return [
     '# Errors',
     '',
-    '<!-- Printed from the code by `npm run docs`. Change `src/base/refusal.ts` or `src/cli/failures.ts` instead. -->',
+    '<!-- Printed from the code by `npm run docs`. Change `src/base/refusals.ts` or `src/cli/failures.ts` instead. -->',
     '',
     '## What a client may see',
     '',

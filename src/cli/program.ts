@@ -118,9 +118,9 @@ function flagsOf(serve: Command): ReadonlyMap<string, readonly string[]> {
   const flags = new Map<string, readonly string[]>()
   for (const option of serve.options) {
     const name = option.long?.slice(2) ?? ''
-    const value: unknown = serve.getOptionValue(option.attributeName())
+    const value: string[] | string | boolean | undefined = serve.getOptionValue(option.attributeName())
     if (!known.has(name) || value === undefined) continue
-    flags.set(name, Array.isArray(value) ? value.map(String) : [String(value)])
+    flags.set(name, Array.isArray(value) ? value : [String(value)])
   }
   return flags
 }

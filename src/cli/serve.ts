@@ -23,8 +23,11 @@ import { isInteractive, wantsColor } from './terminal.ts'
 /** Answers that are being written when all calls have ended get this long to be taken. */
 const partingMs = 1500
 
-/** Ending at once means this long at most. */
+/** Servers that were told to end get this long to do so; what is left then, the reaper of the gateway ends. */
 const closingMs = 2000
+
+/** The same, for somebody who does not want to wait. */
+const cuttingMs = 500
 
 /**
  * Serves until somebody asks us to stop.
@@ -136,7 +139,7 @@ async function end(gateway: Gateway, listener: Listener, stop: Stop, log: Log, i
   const cut = async (): Promise<number> => {
     const again = await stop.again
     listener.cut()
-    await Promise.race([gateway.close(), pause(clock, closingMs)])
+    await Promise.race([gateway.close(), pause(clock, cuttingMs)])
     return exitCode(again, true)
   }
   return Promise.race([drained(), cut()])

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { checkOption } from './accept.ts'
 import { fillSettings } from './assemble.ts'
 import { configurationDocument } from './document.ts'
 import { ConfigError, type Problem } from './problem.ts'
@@ -72,10 +73,8 @@ describe('the table of options', () => {
     for (const { option } of schema) {
       expect(option.about).toMatch(/\.$/)
       expect(option.why).toMatch(/[.]$/)
-      if ('min' in option && typeof option.default === 'number') {
-        expect(option.default).toBeGreaterThanOrEqual(option.min)
-        expect(option.default).toBeLessThanOrEqual(option.max)
-      }
+      const fault = typeof option.default === 'object' ? undefined : checkOption(option, option.default)
+      expect(fault).toBeUndefined()
     }
   })
 

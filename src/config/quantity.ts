@@ -54,6 +54,6 @@ function read(text: string, units: ReadonlyArray<readonly [string, number]>): nu
 }
 
 function write(value: number, units: ReadonlyArray<readonly [string, number]>): string {
-  const [name, factor] = units.find(([, factor]) => value >= factor && value % factor === 0) ?? units.at(-1) ?? ['', 1]
-  return `${value / factor}${name}`
+  const [unit, factor] = units.find(([, size]) => value >= size && value % size === 0) ?? units.at(-1) ?? ['', 1]
+  return `${value / factor}${unit}`
 }
