@@ -27,7 +27,7 @@ import {
 import { answerable, refusalAnswer } from '../protocol/refusal-answer.ts'
 import { hasPrimingEvent, logLevels } from '../protocol/revisions.ts'
 import { sseHeaders } from '../protocol/sse.ts'
-import { noteCall, type SessionSeat } from '../sessions/sessions.ts'
+import { callUnder, noteCall, type SessionSeat } from '../sessions/sessions.ts'
 import { carry, type Carried, jsonHeaders } from './carry.ts'
 import type { House } from './house.ts'
 import { listText } from './lists.ts'
@@ -96,7 +96,7 @@ export async function receive(
     const answer = await answerHere(seat, only, house)
     if (answer !== undefined) return { status: 200, headers: jsonHeaders, body: answer }
   }
-  if (seat.callsInFlight + requests.length > house.gates.callsPerSession) throw new Refusal('too_many_calls')
+  if (seat.calls.length + requests.length > house.gates.callsPerSession) throw new Refusal('too_many_calls')
   if (house.inflight.draining) throw new Refusal('draining')
   await house.listeners.attach(seat)
   return carry(
@@ -203,9 +203,8 @@ async function heed(seat: SessionSeat, message: NotificationMessage, house: Hous
       return
     case 'notifications/cancelled': {
       const id = message.params?.value['requestId']
-      // Of several calls under one id the youngest is meant: the others were there before the client used it again.
       const key = typeof id === 'string' || typeof id === 'number' ? JSON.stringify(id) : ''
-      seat.calls.get(key)?.at(-1)?.cancel('cancelled by the client')
+      callUnder(seat, key)?.cancel('cancelled by the client')
       return
     }
     default:

@@ -21,9 +21,8 @@ export interface SessionSeat {
   session: Session
   /** When the client was last heard of. */
   seenMs: number
-  /** Calls in flight by request id; several may have the same id. */
-  readonly calls: Map<string, Cancel[]>
-  callsInFlight: number
+  /** Calls in flight, oldest first; several may have the same id. Few, so an array: see base/pulse.ts. */
+  readonly calls: Array<{ readonly id: string; readonly cancel: Cancel }>
   callsTotal: number
   /** Streams opened so far: numbers them. */
   streams: number
@@ -65,7 +64,7 @@ export function createSessions(needs: {
         createdAtMs: seat.session.createdAtMs,
         seenMs: seat.seenMs,
         ready: seat.session.ready,
-        busy: seat.callsInFlight > 0,
+        busy: seat.calls.length > 0,
       },
       settings,
     )
@@ -75,8 +74,7 @@ export function createSessions(needs: {
       key,
       session,
       seenMs: clock.now(),
-      calls: new Map(),
-      callsInFlight: 0,
+      calls: [],
       callsTotal: 0,
       streams: 0,
       ended: false,
@@ -90,7 +88,7 @@ export function createSessions(needs: {
     if (seat.ended) return
     seat.ended = true
     seats.delete(seat.key)
-    for (const cancels of seat.calls.values()) for (const cancel of [...cancels]) cancel.cancel('the session ended')
+    for (const { cancel } of [...seat.calls]) cancel.cancel('the session ended')
     for (const release of seat.atEnd.splice(0)) release()
     const { session } = seat
     events.emit('sessionEnded', {
@@ -109,7 +107,7 @@ export function createSessions(needs: {
     for (const seat of seats.values()) {
       const reason = due(seat, now)
       if (reason) end(seat, reason).catch(() => undefined)
-      else if (seat.callsInFlight > 0) {
+      else if (seat.calls.length > 0) {
         // A call that takes longer than the idle time is a sign of life to whoever looks into the store.
         seat.seenMs = now
         records.read(seat.key, ttlMs).catch(() => undefined)
@@ -192,16 +190,16 @@ export function createSessions(needs: {
 
 /** Notes a call as in flight, so that it can be cancelled by its id; returns how to forget it. */
 export function noteCall(seat: SessionSeat, id: string, cancel: Cancel): () => void {
-  const calls = seat.calls.get(id)
-  if (calls) calls.push(cancel)
-  else seat.calls.set(id, [cancel])
-  seat.callsInFlight++
+  const call = { id, cancel }
+  seat.calls.push(call)
   seat.callsTotal++
   return () => {
-    seat.callsInFlight--
-    const left = seat.calls.get(id)
-    if (!left) return
-    left.splice(left.indexOf(cancel), 1)
-    if (left.length === 0) seat.calls.delete(id)
+    const at = seat.calls.indexOf(call)
+    if (at >= 0) seat.calls.splice(at, 1)
   }
+}
+
+/** The youngest call under an id: older ones were there before the client used the id again. */
+export function callUnder(seat: SessionSeat, id: string): Cancel | undefined {
+  return seat.calls.findLast((call) => call.id === id)?.cancel
 }

@@ -28,6 +28,7 @@ import {
 import { Errands } from './errands.ts'
 import { Exchange } from './exchange.ts'
 import { createQuestions, type Questions } from './questions.ts'
+import { Slots } from './slots.ts'
 import type { Child, ChildExit } from './stdio/child.ts'
 
 /** Who messages that name no call belong to: the one session that owns the process, the only call in flight, or nobody. */
@@ -62,10 +63,9 @@ export class Connection {
   /** When something last came from the process. */
   heardAtMs: number
   readonly #needs: ConnectionNeeds
-  readonly #exchanges = new Map<number, Exchange>()
+  readonly #exchanges = new Slots()
   readonly #errands: Errands
   readonly #questions: Questions
-  #nextId = 1
   #reserved = 0
   #ghostUntilMs = 0
   #closed = false
@@ -116,18 +116,18 @@ export class Connection {
   begin(call: Call): Exchange {
     if (this.#closed) throw new Refusal('upstream_closed')
     if (this.#needs.child.backlog > maxBacklog) throw new Refusal('overloaded')
-    const id = this.#nextId++
     const now = this.#needs.clock.now()
-    const exchange = new Exchange(call, id, now + this.#needs.callIdleMs, now + this.#needs.callTotalMs)
-    const params = this.dialect.params(call, call.progressToken === undefined ? undefined : id)
-    this.#exchanges.set(id, exchange)
-    this.#send(requestText(String(id), call.method, params))
+    const { callIdleMs, callTotalMs } = this.#needs
+    const exchange = this.#exchanges.add((id) => new Exchange(call, id, now + callIdleMs, now + callTotalMs))
+    if (!exchange) throw new Refusal('overloaded')
+    const params = this.dialect.params(call, call.progressToken === undefined ? undefined : exchange.id)
+    this.#send(requestText(String(exchange.id), call.method, params))
     return exchange
   }
 
   /** The call is over for its client. With a reason it was not over for the process, which is told. */
   finish(exchange: Exchange, reason: string | undefined): void {
-    if (!this.#exchanges.delete(exchange.id)) return
+    if (!this.#exchanges.remove(exchange)) return
     const now = this.#needs.clock.now()
     this.idleSinceMs = now
     if (reason === undefined || this.#closed) return
@@ -138,7 +138,7 @@ export class Connection {
   /** A request of our own. Rejects if the process ends or does not answer in time. */
   request(method: string, params: RawObject | undefined, timeoutMs: number): Promise<Answer> {
     if (this.#closed) return Promise.reject(new Refusal('upstream_closed'))
-    const id = this.#nextId++
+    const id = this.#exchanges.nextId()
     const answer = this.#errands.wait(id, timeoutMs)
     this.#send(requestText(String(id), method, params))
     return answer
@@ -149,7 +149,7 @@ export class Connection {
    * `ended` is called once if the process ends it.
    */
   open(method: string, params: RawObject, ended: () => void): { id: number; stop(): void } {
-    const id = this.#nextId++
+    const id = this.#exchanges.nextId()
     this.#errands.last(id, ended)
     this.#send(requestText(String(id), method, params))
     const stop = (): void => {
@@ -165,7 +165,7 @@ export class Connection {
   /** Ends the calls whose deadline has passed. @returns whether there were any */
   expire(nowMs: number): boolean {
     let expired = false
-    for (const exchange of this.#exchanges.values()) {
+    for (const exchange of this.#exchanges.all()) {
       const idle = exchange.openAsks === 0 && nowMs >= exchange.idleAtMs
       if (!idle && nowMs < exchange.endAtMs) continue
       expired = true
@@ -199,7 +199,7 @@ export class Connection {
   }
 
   #fail(refusal: Refusal): void {
-    for (const exchange of this.#exchanges.values()) exchange.fail(refusal)
+    for (const exchange of this.#exchanges.all()) exchange.fail(refusal)
     this.#errands.failAll(refusal)
   }
 
@@ -276,15 +276,12 @@ export class Connection {
   #attribute(): Exchange | 'unit' | undefined {
     if (this.#needs.attribution !== 'own') return this.#onlyExchange()
     // All calls are of one session: with several in flight the youngest carries it, with none the session's stream.
-    let last: Exchange | undefined
-    for (const exchange of this.#exchanges.values()) last = exchange
-    return last ?? 'unit'
+    return this.#exchanges.youngest() ?? 'unit'
   }
 
   #onlyExchange(): Exchange | undefined {
     if (this.#exchanges.size !== 1 || this.#needs.clock.now() < this.#ghostUntilMs) return undefined
-    for (const exchange of this.#exchanges.values()) return exchange
-    return undefined
+    return this.#exchanges.youngest()
   }
 
   #drop(what: DroppedThing): void {

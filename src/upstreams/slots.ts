@@ -1,0 +1,63 @@
+/**
+ * Exchanges in flight on a connection, by the id they have on the wire. An id is a place in a small array and a
+ * sequence number: finding is an index, a late answer to an id that was used before finds nobody, and nothing is
+ * left behind for the collector as a `Map` would that gains and loses an entry with each call.
+ */
+import type { Exchange } from './exchange.ts'
+
+/** Places at most, and the distance of sequence numbers on the wire: ids stay exact for 10^11 calls. */
+const span = 65_536
+/** The place that no exchange has: for requests that are not calls. */
+const noPlace = span - 1
+
+export class Slots {
+  readonly #places: Array<Exchange | undefined> = []
+  readonly #free: number[] = []
+  #sequence = 0
+  #size = 0
+
+  get size(): number {
+    return this.#size
+  }
+
+  /** An id for a request that is no call. */
+  nextId(): number {
+    return ++this.#sequence * span + noPlace
+  }
+
+  /** Adds what `make` makes for a new id; undefined if there is no place left. */
+  add(make: (id: number) => Exchange): Exchange | undefined {
+    const place = this.#free.pop() ?? this.#places.length
+    if (place >= noPlace) return undefined
+    const exchange = make(++this.#sequence * span + place)
+    this.#places[place] = exchange
+    this.#size++
+    return exchange
+  }
+
+  get(id: number): Exchange | undefined {
+    const exchange = this.#places[id % span]
+    return exchange?.id === id ? exchange : undefined
+  }
+
+  /** Takes it out; false if it is not there. */
+  remove(exchange: Exchange): boolean {
+    if (this.get(exchange.id) !== exchange) return false
+    const place = exchange.id % span
+    this.#places[place] = undefined
+    this.#free.push(place)
+    this.#size--
+    return true
+  }
+
+  *all(): Generator<Exchange> {
+    for (const exchange of this.#places) if (exchange) yield exchange
+  }
+
+  /** The one that was added last. */
+  youngest(): Exchange | undefined {
+    let youngest: Exchange | undefined
+    for (const exchange of this.all()) if (!youngest || exchange.id > youngest.id) youngest = exchange
+    return youngest
+  }
+}
