@@ -191,6 +191,18 @@ describe('the end', () => {
     await until('the processes are gone', () => !processes.some(runs))
   })
 
+  test('an error that nobody expected is logged, ends it with 1, and leaves no process', async () => {
+    const bug = `data:text/javascript,process.on('SIGUSR2',()=>{throw(new(Error)('planted'))})`
+    const running = serve([], { NODE_OPTIONS: `--import ${bug}` })
+    await running.ready()
+    const processes = below(running.pid)
+    running.child.kill('SIGUSR2')
+    expect(await running.exit()).toBe(1)
+    expect(running.log().at(-1)).toMatchObject({ level: 'error', err: { message: 'planted' } })
+    expect(running.stderr()).toContain('error MCPX_INTERNAL')
+    await until('the processes are gone', () => !processes.some(runs))
+  })
+
   test('a signal during the start ends the start, and leaves no process', async () => {
     const running = serve([], {}, [process.execPath, '-e', 'setInterval(() => {}, 1000)'])
     await until('the server was started', () => below(running.pid).length > 0)

@@ -11,6 +11,7 @@ import { createGateway, type Gateway, type GatewayFacts } from '../gateway/gatew
 import { version } from '../gateway/version.ts'
 import { listen, type Listener } from '../http/node.ts'
 import { banner, keyHelp, readyEvent, type Ready } from './banner.ts'
+import { CommandFailed } from './failures.ts'
 import { listenForKeys } from './keys.ts'
 import { logEvents } from './log-events.ts'
 import { openLog } from './log.ts'
@@ -61,7 +62,9 @@ export async function serve(request: ServeRequest, machine: Machine): Promise<nu
   } catch (error) {
     listener?.cut()
     await Promise.race([gateway.close(), pause(clock, closingMs)])
-    throw startFailure(error, settings) ?? error
+    const failed = error instanceof CommandFailed ? error : startFailure(error, settings)
+    if (!failed) log.error({ err: error }, 'an unexpected error ends mcplex')
+    throw failed ?? error
   } finally {
     quiet()
     log.flush()
