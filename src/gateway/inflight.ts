@@ -1,11 +1,18 @@
 /** What is being worked on: so that a shutdown can wait for it, and refuse what comes later. */
+import type { Cancel } from '../base/cancel.ts'
 import type { Clock } from '../base/clock.ts'
 
+/** Why calls are cancelled that take longer than a shutdown waits. */
+export const overdue = 'the server is shutting down'
+
+/** After that they have this long to say so. */
+const partingMs = 1000
+
 export interface Inflight {
-  /** Counts something that should finish before the end; returns how to say that it has. */
-  enter(): () => void
+  /** Counts a call that should finish before the end; returns how to say that it has. */
+  enter(cancel: Cancel): () => void
   readonly draining: boolean
-  /** No more new work from here on; resolves when what is there has finished, or after `ms` milliseconds. */
+  /** No more new work from here on; resolves when what is there has finished. After `ms` milliseconds it is cancelled. */
   drain(ms: number): Promise<void>
   /** Called once when draining begins. Returns how to be no longer called. */
   onDrain(listener: () => void): () => void
@@ -14,33 +21,33 @@ export interface Inflight {
 
 export function createInflight(clock: Clock): Inflight {
   const listeners = new Set<() => void>()
-  let count = 0
+  const inside = new Set<Cancel>()
   let draining = false
   let empty: (() => void) | undefined
 
   return {
-    enter() {
-      count++
-      let inside = true
+    enter(cancel) {
+      inside.add(cancel)
       return () => {
-        if (!inside) return
-        inside = false
-        if (--count === 0) empty?.()
+        if (inside.delete(cancel) && inside.size === 0) empty?.()
       }
     },
     get draining() {
       return draining
     },
     get count() {
-      return count
+      return inside.size
     },
     drain(ms) {
       draining = true
       for (const listener of [...listeners]) listener()
       listeners.clear()
-      if (count === 0) return Promise.resolve()
+      if (inside.size === 0) return Promise.resolve()
       return new Promise((resolve) => {
-        const timer = clock.after(ms, resolve)
+        let timer = clock.after(ms, () => {
+          timer = clock.after(partingMs, resolve)
+          for (const cancel of inside) cancel.cancel(overdue)
+        })
         empty = () => {
           timer.stop()
           resolve()

@@ -1,7 +1,8 @@
 /** The life of a call between its gates and its end: everything that observes calls hangs here. */
-import { asRefusal } from '../base/refusal.ts'
+import { asRefusal, Refusal } from '../base/refusal.ts'
 import type { Call, Outcome, Reply } from '../protocol/call.ts'
 import type { House } from './house.ts'
+import { overdue } from './inflight.ts'
 
 /** Runs a call. Throws a `Refusal` where mcplex itself says no; the upstream's errors are outcomes. */
 export async function* serve(call: Call, house: House): Reply {
@@ -12,8 +13,9 @@ export async function* serve(call: Call, house: House): Reply {
     outcome = yield* house.upstream.call(call)
     return outcome
   } catch (error) {
-    code = asRefusal(error)?.code ?? 'internal'
-    throw error
+    const cut = call.cancel.reason === overdue ? cutOff() : error
+    code = asRefusal(cut)?.code ?? 'internal'
+    throw cut
   } finally {
     house.events.emit('callEnded', {
       method: call.method,
@@ -23,6 +25,12 @@ export async function* serve(call: Call, house: House): Reply {
       durationMs: house.clock.now() - startedMs,
     })
   }
+}
+
+/** A call that the shutdown could not wait for; whoever sends it again must know that it may have run. */
+function cutOff(): Refusal {
+  const message = 'The server is shutting down. The call was cancelled; it may have run in part.'
+  return new Refusal('draining', { message, data: { executed: 'unknown' } })
 }
 
 function statusOf(outcome: Outcome): string {

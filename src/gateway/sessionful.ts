@@ -147,7 +147,7 @@ function begin(seat: SessionSeat, request: RequestMessage, batch: boolean, house
   const cancel = new Cancel()
   const reply = batch ? replyInBatch(seat, request, cancel, house) : replyTo(seat, request, cancel, house)
   const forget = noteCall(seat, idKey(request.id), cancel)
-  const leave = house.inflight.enter()
+  const leave = house.inflight.enter(cancel)
   const over = (): void => {
     seat.seenMs = house.clock.now()
     forget()
@@ -214,8 +214,9 @@ async function heed(seat: SessionSeat, message: NotificationMessage, house: Hous
 
 /** The event stream of a session: a new one, or one that goes on after the last event that the client saw. */
 export async function openStream(seat: SessionSeat, inbound: Inbound, house: House): Promise<Outbound> {
-  if (house.inflight.draining) throw new Refusal('draining')
   const last = header(inbound, 'last-event-id')
+  // Whoever comes back for what was in flight gets it.
+  if (house.inflight.draining && !last) throw new Refusal('draining')
   const { version } = seat.session.speaker
   if (last === undefined || last === '') await house.listeners.attach(seat)
   const body =

@@ -123,16 +123,17 @@ async function run(
   principal: Principal,
   house: House,
 ): Promise<Outbound> {
-  const leave = house.inflight.enter()
+  const cancel = new Cancel()
+  const leave = house.inflight.enter(cancel)
   const over = (): void => {
     leave()
     place.release()
   }
   let streaming = false
   try {
-    const call = callOf(message, envelope, inbound, principal, house)
+    const call = callOf(message, envelope, cancel, inbound, principal, house)
     // Closing the connection is cancelling. [2026-07-28 transports, cancellation]
-    inbound.closed.onCancel(() => call.cancel.cancel('the client closed the connection'))
+    inbound.closed.onCancel(() => cancel.cancel('the client closed the connection'))
     const reply = serve(call, house)
     const first = await firstOf(reply, house.pulse)
     if (first.kind === 'failed') throw first.error
@@ -150,6 +151,7 @@ async function run(
 function callOf(
   message: RequestMessage,
   envelope: Envelope,
+  cancel: Cancel,
   inbound: Inbound,
   principal: Principal,
   house: House,
@@ -175,7 +177,7 @@ function callOf(
     progressToken: envelope.progressToken,
     logLevel: envelope.logLevel,
     process,
-    cancel: new Cancel(),
+    cancel,
   }
 }
 
