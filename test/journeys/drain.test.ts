@@ -1,6 +1,7 @@
 /** The end of mcplex, orderly or not: what clients get, which code it ends with, and that no process is left behind. */
 import { afterEach, describe, expect, test } from 'vitest'
 import { runs } from '../children/processes.ts'
+import { counts } from '../support/counts.ts'
 import { eventually, inTime } from '../support/eventually.ts'
 import { echoLegacy, echoModern, type Mcplex, startMcplex, type Started } from '../support/mcplex.ts'
 import { messagesOf, reasonOf, responseTo, textOf } from '../support/rpc.ts'
@@ -45,12 +46,7 @@ describe('SIGTERM', () => {
         return textOf(response) === `done after ${ms} ms`
       }),
     )
-    await eventually('all are in flight', async () => {
-      const { counts } = (await (await fetch(`${mcplex.origin}/health?verbose`)).json()) as {
-        counts: { calls: number }
-      }
-      return counts.calls === 20
-    })
+    await eventually('all are in flight', async () => (await counts(mcplex))['calls'] === 20)
     expect(await readiness(mcplex)).toBe(200)
     mcplex.signal('SIGTERM')
     await eventually('it is not ready', async () => (await readiness(mcplex)) === 503)

@@ -1,5 +1,6 @@
 /** More clients and calls than there is room for: they wait in a bounded line, in turn, and are told if it is too long. */
 import { afterEach, describe, expect, test } from 'vitest'
+import { counts } from '../support/counts.ts'
 import { eventually } from '../support/eventually.ts'
 import type { Answered } from '../support/http.ts'
 import { echoModern, type Mcplex, startMcplex, type Started } from '../support/mcplex.ts'
@@ -24,13 +25,6 @@ async function expectOverloaded(answered: Answered): Promise<void> {
   expect(Number(answered.headers['retry-after'])).toBeGreaterThanOrEqual(1)
   const [message] = messagesOf(answered)
   expect(message?.error).toMatchObject({ code: -32603, data: { reason: 'overloaded' } })
-}
-
-/** How many calls and clients wait, as the health report counts them. */
-async function counts(mcplex: Mcplex): Promise<Record<string, number>> {
-  const response = await fetch(`${mcplex.origin}/health?verbose`)
-  const { counts: found } = (await response.json()) as { counts: Record<string, number> }
-  return found
 }
 
 describe('a pool of two processes, one for each session', () => {

@@ -12,6 +12,8 @@ export interface Asked {
   readonly body?: string
   /** Cuts the connection when so many characters of the answer's body have come; the rest is never seen. */
   readonly cutAfter?: number
+  /** Cuts the connection when it fires, even before an answer has begun; `send` then rejects. */
+  readonly signal?: AbortSignal
   /** Takes nothing from the connection until `read` is called. */
   readonly unread?: boolean
 }
@@ -44,7 +46,8 @@ export function send(url: string, asked: Asked = {}): Promise<Answered> {
   const headers: Record<string, string> = {}
   for (const [name, value] of Object.entries(asked.headers ?? {})) if (value !== undefined) headers[name] = value
   const head = new Promise<Answered>((resolve, reject) => {
-    const outgoing = request(url, { method: asked.method ?? 'GET', headers, agent: false }, (response) => {
+    const { method = 'GET', signal } = asked
+    const outgoing = request(url, { method, headers, agent: false, ...(signal && { signal }) }, (response) => {
       const reader = createSseReader()
       const isStream = response.headers['content-type'] === 'text/event-stream'
       let [text, isOver, isCut] = ['', false, false]
