@@ -33,4 +33,6 @@ export const lanes = [
     selects: ['--suite', 'all', '--spec-version', '2026-07-28'],
     fixture: modern,
   },
+  // Across the eras, as far as the server asks nothing of its client in mid-call.
+  { name: 'old-client-new-server', suite: next, selects: ['--requirements', '2025-11-25'], fixture: modern },
 ]

@@ -4,7 +4,7 @@
  */
 import { Refusal } from '../base/refusal.ts'
 import { isProgressToken, metaOf, type Outcome, type Speaker } from './call.ts'
-import { editObject, isObject, type RawObject } from './json-text.ts'
+import { editObject, isObject, type JsonValue, type RawObject, rawObject } from './json-text.ts'
 import { type Answer, errorAnswer, readMessage, type RequestMessage } from './jsonrpc.ts'
 import { hasBatches, headerlessVersion, isLegacyVersion, metaKeys, negotiate } from './revisions.ts'
 
@@ -52,7 +52,19 @@ export function progressTokenOf(params: RawObject | undefined): string | undefin
 
 /** The result of `initialize`: what the server said of itself, in the version that was agreed on with this client. */
 export function initializeResult(hello: RawObject, speaker: Speaker): Answer {
-  return { kind: 'result', result: editObject(hello, { protocolVersion: speaker.version }) }
+  const said = { protocolVersion: speaker.version }
+  if (hello.value['protocolVersion'] !== undefined) return { kind: 'result', result: editObject(hello, said) }
+  // A stateless server says who it is in `_meta`, and more than these revisions know.
+  const { capabilities, instructions } = hello.value
+  const meta = hello.value['_meta']
+  const info = isObject(meta) ? meta[metaKeys.serverInfo] : undefined
+  const result: Record<string, JsonValue> = {
+    ...said,
+    capabilities: capabilities ?? {},
+    serverInfo: info ?? { name: 'unknown', version: 'unknown' },
+  }
+  if (instructions !== undefined) result['instructions'] = instructions
+  return { kind: 'result', result: rawObject(result) }
 }
 
 /** Members of results that only the stateless revision has. */

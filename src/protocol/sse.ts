@@ -11,9 +11,12 @@ export function sseMessage(data: string, id?: string): string {
   return id === undefined ? `event: message\ndata: ${data}\n\n` : `event: message\nid: ${id}\ndata: ${data}\n\n`
 }
 
-/** An event without data that gives the client a place to resume from before anything happened. [2025-11-25, SEP-1699] */
-export function ssePriming(id: string): string {
-  return `id: ${id}\ndata: \n\n`
+/**
+ * An event without data that gives the client a place to resume from before anything happened, and says how long to
+ * wait before it does, in milliseconds. [2025-11-25, SEP-1699]
+ */
+export function ssePriming(id: string, retryMs: number): string {
+  return `id: ${id}\nretry: ${retryMs}\ndata: \n\n`
 }
 
 /** Tells the client how long to wait before it reconnects, in milliseconds. */

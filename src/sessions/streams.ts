@@ -44,6 +44,8 @@ export interface CallStream {
 
 /** Events that are kept for a stream that nobody has open. */
 const unread = { events: 256, bytes: 1024 * 1024 }
+/** How long a client that loses its stream waits before it comes back. */
+const comeBackMs = 1000
 /** How far a reader may be behind before what feeds it waits. */
 const maxLagChars = 1024 * 1024
 
@@ -129,7 +131,7 @@ export function createStreams(needs: {
     let position = from
     let [quiet, isTold] = [false, false]
     try {
-      if (options.prime) yield ssePriming(eventId(stream, options.prime))
+      if (options.prime) yield ssePriming(eventId(stream, options.prime), comeBackMs)
       while (!closed.cancelled) {
         signal.dirty = false
         const page = await journals.read(journal, position)

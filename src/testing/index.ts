@@ -1,4 +1,22 @@
 /** What embedders test with: `import { ... } from 'mcplex/testing'`. */
+export type {
+  Algorithm,
+  Backplane,
+  Decision,
+  JournalBounds,
+  JournalPage,
+  Journals,
+  JsonObject,
+  Limits,
+  LimitState,
+  LimitStep,
+  Mailboxes,
+  Position,
+  Records,
+  Slots,
+  StoredEvent,
+  Versioned,
+} from '../backplane/backplane.ts'
 export { createMemoryBackplane } from '../backplane/memory.ts'
 export { manualClock } from '../base/clock.ts'
 export type { Clock, ManualClock, Timer } from '../base/clock.ts'

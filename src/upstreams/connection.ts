@@ -25,6 +25,7 @@ import {
   requestText,
   responseText,
 } from '../protocol/jsonrpc.ts'
+import { wantsLog } from '../protocol/log-level.ts'
 import { Errands } from './errands.ts'
 import { Exchange } from './exchange.ts'
 import { createQuestions, type Questions } from './questions.ts'
@@ -264,8 +265,9 @@ export class Connection {
 
   #log(update: Notification): void {
     const target = this.#needs.attribution === 'none' ? this.#onlyExchange() : this.#attribute()
-    if (target instanceof Exchange) this.#offer(target, update)
-    else if (target === undefined || !this.#needs.unsolicited(update)) this.#drop('log')
+    if (target instanceof Exchange) {
+      if (wantsLog(target.call, update.params)) this.#offer(target, update)
+    } else if (target === undefined || !this.#needs.unsolicited(update)) this.#drop('log')
   }
 
   #offer(exchange: Exchange, update: Update): void {
