@@ -6,7 +6,7 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { fileLimit, machineWords, placement } from './lib/machine.mjs'
+import { busyShare, fileLimit, machineWords, placement } from './lib/machine.mjs'
 import { printProfile } from './lib/profile.mjs'
 import { createReport } from './lib/report.mjs'
 import { generator, servers } from './lib/servers.mjs'
@@ -86,7 +86,16 @@ console.log(
   `mcplex ${at}${quick ? ', quick: one short round, not to be quoted' : ''}${profiling ? ', profiled: slower than it is' : ''}`,
 )
 console.log(machineWords())
-console.log(`${place.words}\n`)
+console.log(place.words)
+
+/** Says how much others were at work while the bench did nothing. */
+async function tellNoise(when) {
+  const share = await busyShare(2_000)
+  const words =
+    share > 0.05 ? "NOT QUIET: wall-clock numbers and tails are the machine's, only ratios of CPU hold" : 'quiet'
+  console.log(`${when}: others use ${Math.round(share * 100)} % of the cores (${words})\n`)
+}
+await tellNoise('before')
 
 let failed = false
 for (const name of chosen.length === 0 ? names : chosen) {
@@ -101,6 +110,7 @@ for (const name of chosen.length === 0 ? names : chosen) {
   }
   console.log('')
 }
+await tellNoise('after')
 for (const [title, folder] of profiles) printProfile(title, folder)
 
 const stamp = new Date().toISOString().slice(0, 19).replaceAll(':', '')

@@ -95,7 +95,9 @@ export function servers(place) {
       const serve = ['serve', '--port', '0', '--json', '--log-level', 'warn', '--mode', 'shared']
       const limits = ['--max-connections', '20000', '--queue', '20000']
       const command = [process.execPath, ...nodeOptions(options), mcplexEntry, ...serve, ...limits]
-      return start('mcplex', prefix, [...command, '--', ...child(childEra)], readyLine)
+      // A profile counts wall time: a child that a write wakes on the same core would run inside of that write.
+      const childAt = options.profileTo === undefined ? [] : place.prefix('load')
+      return start('mcplex', prefix, [...command, '--', ...childAt, ...child(childEra)], readyLine)
     },
 
     async mcpProxy() {

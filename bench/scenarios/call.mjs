@@ -2,11 +2,11 @@
 // one client; beside bare node:http and npm's mcp-proxy, round by round. Each era goes to a server of its own era.
 
 import { faultWords, faultsOf, median } from '../lib/report.mjs'
+import { takeTurns } from '../lib/turns.mjs'
 
 export const about = 'tools/call through a pooled stdio server'
 
 export default async function call({ servers, ask, report, quick, rounds, profile, closeAll }) {
-  const ms = quick ? 1_500 : 4_000
   const eras = ['legacy', 'modern']
   const bare = await servers.bare()
   const targets = []
@@ -29,20 +29,19 @@ export default async function call({ servers, ask, report, quick, rounds, profil
     if (faultsOf(result) > 0) console.log(`  ${key}: ${faultWords(result)}`)
     if (key.startsWith('mcplex')) faults += faultsOf(result)
   }
-  for (let round = 1; round <= rounds; round += 1)
-    for (const { key, server } of targets) {
-      const before = server.cpuMs()
-      const many = await ask('closed', { name: key, what: 'call', ms })
-      const cpuUs = ((server.cpuMs() - before) * 1000) / many.ok
-      const one = await ask('closed', { name: `${key} one`, what: 'call', ms: ms / 2 })
-      count(key, many)
-      count(key, one)
-      const values = { cpuUs, perSecond: many.perSecond, p99: many.p99, one: one.p50 }
-      for (const [what, value] of Object.entries(values)) {
+  const turns = { ask, what: 'call', slices: quick ? 2 : 4, sliceMs: 1_000, count }
+  const alone = targets.map((target) => ({ ...target, name: `${target.key} one` }))
+  for (let round = 1; round <= rounds; round += 1) {
+    const many = await takeTurns({ ...turns, targets })
+    const one = await takeTurns({ ...turns, targets: alone, sliceMs: 500 })
+    for (const { key } of targets) {
+      const { cpuUs, perSecond, p99 } = many.get(key)
+      for (const [what, value] of Object.entries({ cpuUs, perSecond, p99, one: one.get(key).p50 })) {
         seen.get(key)[what].push(value)
         report.measure('call', round, key, what, value)
       }
     }
+  }
 
   const ratios = (key, other, what) =>
     median(seen.get(key)[what].map((value, round) => value / seen.get(other)[what][round]))

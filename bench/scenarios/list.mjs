@@ -1,11 +1,11 @@
 // tools/list of 20 tools (5.5 KB): from the gateway's catalogue, beside a bare server that stringifies its list each time.
 
 import { faultWords, faultsOf, median } from '../lib/report.mjs'
+import { takeTurns } from '../lib/turns.mjs'
 
 export const about = 'tools/list from the catalogue'
 
 export default async function list({ servers, ask, report, quick, rounds, profile, closeAll }) {
-  const ms = quick ? 1_500 : 3_000
   const eras = ['legacy', 'modern']
   const bare = await servers.bare()
   const targets = []
@@ -20,18 +20,18 @@ export default async function list({ servers, ask, report, quick, rounds, profil
 
   const seen = new Map(targets.map(({ key }) => [key, { perSecond: [], cpuUs: [] }]))
   let faults = 0
-  for (let round = 1; round <= rounds; round += 1)
-    for (const { key, server } of targets) {
-      const before = server.cpuMs()
-      const result = await ask('closed', { name: key, what: 'list', ms })
-      const cpuUs = ((server.cpuMs() - before) * 1000) / result.ok
-      if (faultsOf(result) > 0) console.log(`  ${key}: ${faultWords(result)}`)
-      faults += faultsOf(result)
-      for (const [what, value] of Object.entries({ perSecond: result.perSecond, cpuUs })) {
+  const count = (key, result) => {
+    if (faultsOf(result) > 0) console.log(`  ${key}: ${faultWords(result)}`)
+    faults += faultsOf(result)
+  }
+  for (let round = 1; round <= rounds; round += 1) {
+    const found = await takeTurns({ ask, targets, what: 'list', slices: quick ? 2 : 4, sliceMs: 1_000, count })
+    for (const [key, { perSecond, cpuUs }] of found)
+      for (const [what, value] of Object.entries({ perSecond, cpuUs })) {
         seen.get(key)[what].push(value)
         report.measure('list', round, key, what, value)
       }
-    }
+  }
 
   for (const era of eras) {
     const [ours, theirs] = [seen.get(`mcplex ${era}`), seen.get(`bare ${era}`)]
