@@ -145,8 +145,12 @@ export function exceedsLimits(text: string, maxDepth: number, maxMembers: number
     if (code === quote) i = endOfString(text, i) - 1
     else if (code === openBrace || code === openBracket) {
       if (++depth > maxDepth) return true
+      const next = text.charCodeAt(skipSpace(text, i + 1))
+      // One member more than there are commas, unless there is none.
+      if (next !== closeBrace && next !== closeBracket) members++
     } else if (code === closeBrace || code === closeBracket) depth--
-    else if (code === comma && ++members >= maxMembers) return true
+    else if (code === comma) members++
+    if (members > maxMembers) return true
   }
   return false
 }

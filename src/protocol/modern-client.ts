@@ -2,7 +2,7 @@
 import type { Speaker } from './call.ts'
 import { profileOf, withoutQuestions } from './capabilities.ts'
 import type { Dialect } from './dialect.ts'
-import type { JsonObject, JsonValue, RawObject } from './json-text.ts'
+import type { JsonValue, RawObject } from './json-text.ts'
 import { withMeta } from './jsonrpc.ts'
 import { metaKeys, modernVersion } from './revisions.ts'
 
@@ -32,10 +32,4 @@ export function envelope(speaker: Speaker, announced: RawObject): Record<string,
   }
   if (speaker.info) meta[metaKeys.clientInfo] = speaker.info
   return meta
-}
-
-/** The errors with which a stateless server may answer a request that does not suit it: they prove its era. */
-export function isModernError(error: JsonObject): boolean {
-  const code = error['code']
-  return code === -32020 || code === -32021 || code === -32022
 }

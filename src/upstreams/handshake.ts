@@ -4,21 +4,17 @@
  */
 import type { Speaker } from '../protocol/call.ts'
 import type { JsonObject, RawObject } from '../protocol/json-text.ts'
-import { type Answer, withMeta } from '../protocol/jsonrpc.ts'
+import { withMeta } from '../protocol/jsonrpc.ts'
 import { initializeParams } from '../protocol/legacy-client.ts'
-import { envelope, isModernError } from '../protocol/modern-client.ts'
+import { envelope } from '../protocol/modern-client.ts'
 import { modernVersion } from '../protocol/revisions.ts'
 import type { Connection } from './connection.ts'
 
-/** The server answered, but not as a server of that era does. */
-export class HandshakeError extends Error {
-  readonly answer: JsonObject | undefined
-
-  constructor(message: string, answer?: JsonObject) {
-    super(message)
-    this.name = 'HandshakeError'
-    this.answer = answer
-  }
+/** For the operator's log: what the server said instead of an answer. */
+function refusedBy(method: string, error: JsonObject): Error {
+  return new Error(
+    `the server answered ${method} with error ${JSON.stringify(error['code'])}: ${JSON.stringify(error['message'])}`,
+  )
 }
 
 /** Says hello in the session-based era; the result is what the server says of itself. */
@@ -30,9 +26,9 @@ export async function initialize(
   timeoutMs: number,
 ): Promise<RawObject> {
   const answer = await connection.request('initialize', initializeParams(speaker, announced, own), timeoutMs)
-  if (answer.kind === 'error') throw new HandshakeError('the server refused to initialize', answer.error.value)
+  if (answer.kind === 'error') throw refusedBy('initialize', answer.error.value)
   if (typeof answer.result.value['protocolVersion'] !== 'string')
-    throw new HandshakeError('the answer to initialize is not valid')
+    throw new Error('the answer to initialize is not valid')
   connection.tell('notifications/initialized', undefined)
   return answer.result
 }
@@ -49,14 +45,13 @@ export async function discover(
     withMeta(undefined, envelope(speaker, announced)),
     timeoutMs,
   )
-  if (answer.kind === 'error') throw new HandshakeError('the server refused to be discovered', answer.error.value)
-  if (!speaksModern(answer)) throw new HandshakeError('the server speaks no revision that is known here')
+  if (answer.kind === 'error') throw refusedBy('server/discover', answer.error.value)
+  if (!offersOurs(answer.result)) throw new Error('the server speaks no revision that is known here')
   return answer.result
 }
 
-/** Whether the answer to `server/discover` is one of a stateless server that we understand. */
-function speaksModern(answer: Answer): boolean {
-  if (answer.kind === 'error') return isModernError(answer.error.value)
-  const versions = answer.result.value['supportedVersions']
+/** Whether the answer to `server/discover` offers a revision that we speak. */
+function offersOurs(result: RawObject): boolean {
+  const versions = result.value['supportedVersions']
   return Array.isArray(versions) && versions.includes(modernVersion)
 }
