@@ -3,9 +3,10 @@
  * hangs, none gets to see what is inside, and after every ten a proper call is answered as ever.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { echoCall, legacyTongue, malformedRequests, modernTongue, type Case, type Tongue } from './support/malformed.ts'
+import { malformedRequests } from './support/malformed.ts'
 import { echoLegacy, echoModern, startMcplex, type Mcplex } from './support/mcplex.ts'
 import { ask, requestBytes, type RawResponse } from './support/raw-http.ts'
+import { echoCall, legacyTongue, modernTongue, type Case, type Tongue } from './support/tongue.ts'
 
 const internals =
   /node_modules|node:internal|\bat .+:\d+:\d+|\.[cm]?[jt]s\b|file:\/\/\/(?!etc)|SyntaxError|TypeError|RangeError|ZodError|Unexpected token|JSON at position|ENOENT|ECONN|EPIPE|polluted|dist\/|\/src\//

@@ -2,52 +2,9 @@
  * Requests that no proper client sends, generated for both eras: every one must be refused, or mean nothing, and none
  * may cost more than its own answer.
  */
+import { wrongHeaders } from './malformed-heads.ts'
 import { requestBytes } from './raw-http.ts'
-
-export interface Case {
-  readonly name: string
-  readonly bytes: string | Buffer
-  /** Whether the server may take it for a proper request that means nothing: it must then just not fail. */
-  readonly mayPass?: boolean
-}
-
-/** How a client of one era says things. */
-export interface Tongue {
-  readonly era: 'legacy' | 'modern'
-  /** The headers of a proper POST; those that mirror the body are made for the method and name given. */
-  headers(method?: string, name?: string): Record<string, string>
-  /** The text of a proper request. */
-  request(method: string, params?: object, id?: unknown): string
-}
-
-const metaPrefix = 'io.modelcontextprotocol/'
-const meta = { [`${metaPrefix}protocolVersion`]: '2026-07-28', [`${metaPrefix}clientCapabilities`]: {} }
-const common = { 'Content-Type': 'application/json', Accept: 'application/json, text/event-stream' }
-
-export function legacyTongue(session: string): Tongue {
-  return {
-    era: 'legacy',
-    headers: () => ({ ...common, 'Mcp-Session-Id': session, 'MCP-Protocol-Version': '2025-11-25' }),
-    request: (method, params, id = 1) => JSON.stringify({ jsonrpc: '2.0', id, method, params }),
-  }
-}
-
-export const modernTongue: Tongue = {
-  era: 'modern',
-  headers: (method = 'tools/call', name = 'echo') => ({
-    ...common,
-    'MCP-Protocol-Version': '2026-07-28',
-    'Mcp-Method': method,
-    ...(name === '' ? {} : { 'Mcp-Name': name }),
-  }),
-  request: (method, params, id = 1) =>
-    JSON.stringify({ jsonrpc: '2.0', id, method, params: { _meta: meta, ...params } }),
-}
-
-export function echoCall(tongue: Tongue, text: string): string {
-  const body = tongue.request('tools/call', { name: 'echo', arguments: { text } })
-  return requestBytes('POST /mcp', tongue.headers(), body)
-}
+import { call, post, type Case, type Tongue } from './tongue.ts'
 
 export function malformedRequests(tongue: Tongue): Case[] {
   return [
@@ -59,19 +16,6 @@ export function malformedRequests(tongue: Tongue): Case[] {
     ...wrongHeaders(tongue),
     ...batches(tongue),
   ]
-}
-
-const call = { name: 'echo', arguments: { text: 'x' } }
-
-function post(
-  tongue: Tongue,
-  body: string | Buffer,
-  headers: Record<string, string | undefined> = {},
-): string | Buffer {
-  const all = { ...tongue.headers(), ...headers }
-  if (typeof body === 'string') return requestBytes('POST /mcp', all, body)
-  const head = requestBytes('POST /mcp', { ...all, 'Content-Length': String(body.length) })
-  return Buffer.concat([Buffer.from(head), body])
 }
 
 function notJson(tongue: Tongue): Case[] {
@@ -287,107 +231,6 @@ function wrongParams(tongue: Tongue): Case[] {
       const bytes = requestBytes('POST /mcp', tongue.headers(method, ''), tongue.request(method, { cursor }))
       cases.push({ name: `${method} from ${JSON.stringify(cursor).slice(0, 30)}`, bytes })
     }
-  }
-  return cases
-}
-
-function wrongHeaders(tongue: Tongue): Case[] {
-  const whole = tongue.request('tools/call', call)
-  const cases: Case[] = []
-  const add = (name: string, headers: Record<string, string | undefined>, mayPass = false): void =>
-    void cases.push({ name, bytes: post(tongue, whole, headers), mayPass })
-  const types = [
-    'text/plain',
-    'text/plain; application/json',
-    'application/jsonx',
-    'application/json; charset=utf-16',
-    '*/*',
-    ';',
-  ]
-  for (const type of [undefined, ...types]) add(`Content-Type ${type}`, { 'Content-Type': type })
-  for (const coding of ['gzip', 'br', 'deflate', 'x', 'gzip, gzip'])
-    add(`Content-Encoding ${coding}`, { 'Content-Encoding': coding })
-  for (const accept of ['', 'text/html', 'application/json', 'text/event-stream', 'x', ',,,'])
-    add(`Accept ${accept}`, { Accept: accept })
-  for (const origin of ['null', 'http://evil.example', 'http://evil@localhost', 'file://'])
-    add(`Origin ${origin}`, { Origin: origin })
-  for (const host of ['evil.example', 'evil@localhost', '', 'localhost:port', '[::1'])
-    add(`Host ${host}`, { Host: host })
-  for (const version of ['', '1', '2024-01-01', '9999-99-99', 'x'.repeat(10_000), '2025-11-25, 2026-07-28']) {
-    add(`MCP-Protocol-Version ${version.slice(0, 30)}`, { 'MCP-Protocol-Version': version })
-  }
-  const ids = [
-    '',
-    'x',
-    'x y',
-    'é',
-    '*',
-    "' OR 1=1 --",
-    '../../etc/passwd',
-    'x'.repeat(10_000),
-    '0',
-    'null',
-    'undefined',
-    '[object Object]',
-  ]
-  for (const id of ids) {
-    // Clients of the stateless revision may send what they like there: it is ignored. [R18]
-    add(`Mcp-Session-Id ${id.slice(0, 30)}`, { 'Mcp-Session-Id': id }, tongue.era === 'modern')
-  }
-  add('an unread Last-Event-ID', { 'Last-Event-ID': 'x'.repeat(5_000) }, true)
-  if (tongue.era === 'modern') {
-    for (const value of [undefined, '', 'tools/list', 'TOOLS/CALL', '=?base64?!!!?=', '=?base64?dG9vbHMvbGlzdA==?=']) {
-      add(`Mcp-Method ${value}`, { 'Mcp-Method': value })
-    }
-    for (const value of [
-      undefined,
-      '',
-      'crash',
-      'ECHO',
-      '=?base64?ZWNobw?=',
-      '=?base64?/w==?=',
-      '=?BASE64?ZWNobw==?=',
-    ]) {
-      add(`Mcp-Name ${value}`, { 'Mcp-Name': value })
-    }
-  } else {
-    add('no session', { 'Mcp-Session-Id': undefined })
-    for (const id of [
-      'x',
-      '1',
-      '__proto__',
-      '0.0.0',
-      '-1',
-      'x'.repeat(10_000),
-      'epoch.stream.1',
-      '99999999999999999999',
-    ]) {
-      const headers = { ...tongue.headers(), Accept: 'text/event-stream', 'Last-Event-ID': id }
-      cases.push({
-        name: `resuming after ${id.slice(0, 30)}`,
-        bytes: requestBytes('GET /mcp', headers),
-      })
-    }
-  }
-  for (const method of ['PUT', 'PATCH', 'TRACE', 'PROPFIND', 'CONNECT']) {
-    cases.push({ name: method, bytes: requestBytes(`${method} /mcp`, tongue.headers()) })
-  }
-  for (const verb of ['GET', 'DELETE']) {
-    const headers = { ...tongue.headers(), 'Mcp-Session-Id': 'unknown', Accept: 'text/event-stream' }
-    cases.push({ name: `${verb} without a session`, bytes: requestBytes(`${verb} /mcp`, headers) })
-  }
-  for (const path of [
-    '/',
-    '/mcp/',
-    '//mcp',
-    '/mcp/..',
-    '/mcp%00',
-    '/..%2f..%2fetc/passwd',
-    '/__proto__',
-    '/messages',
-    '/mcp/x',
-  ]) {
-    cases.push({ name: `POST ${path}`, bytes: requestBytes(`POST ${path}`, tongue.headers(), whole) })
   }
   return cases
 }
