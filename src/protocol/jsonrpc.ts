@@ -2,7 +2,17 @@
  * JSON-RPC 2.0 as MCP uses it: one strict reader for what comes from clients and from servers, and the few
  * envelopes we write. Reading never throws; what is wrong comes back as a `Malformed`.
  */
-import { eachMember, editObject, isObject, type JsonObject, type JsonValue, type RawObject } from './json-text.ts'
+import {
+  eachMember,
+  editMembers,
+  editObject,
+  emptyObject,
+  isObject,
+  type JsonObject,
+  type JsonValue,
+  memberText,
+  type RawObject,
+} from './json-text.ts'
 
 /** A request id as the sender wrote it: a JSON string or integer. It is echoed to the letter (1 is not "1"). */
 export type RpcId = string
@@ -118,9 +128,11 @@ function isRpcError(value: unknown): value is JsonObject {
   return isObject(value) && Number.isInteger(value['code']) && typeof value['message'] === 'string'
 }
 
-/** An id as a map key: equal for ids that JSON calls equal, different for 1 and "1". */
+/** An id as a map key: equal for ids that JSON calls equal as far as numbers are exact, different for 1 and "1". */
 export function idKey(id: RpcId): string {
-  return id.includes('\\') ? JSON.stringify(JSON.parse(id)) : id
+  if (id.startsWith('"')) return id.includes('\\') ? JSON.stringify(JSON.parse(id)) : id
+  const number = Number(id)
+  return Number.isSafeInteger(number) ? String(number) : id
 }
 
 /** A JSON-RPC error as we make it ourselves. */
@@ -146,17 +158,17 @@ export function notificationText(method: string, params: RawObject | undefined):
   return params === undefined ? `${head}}` : `${head},"params":${params.text}}`
 }
 
-/** The params with one member of `_meta` changed, and `_meta` left out when nothing remains in it. */
+/** The params or result with members of `_meta` changed, and `_meta` left out when nothing remains in it. */
 export function withMeta(
   params: RawObject | undefined,
   edits: Readonly<Record<string, JsonValue | undefined>>,
 ): RawObject {
-  const base = params ?? { value: {}, text: '{}' }
-  const old = base.value['_meta']
-  const meta: Record<string, JsonValue | undefined> = isObject(old) ? { ...old } : {}
-  for (const key of Object.keys(edits)) {
-    if (edits[key] === undefined) delete meta[key]
-    else meta[key] = edits[key]
+  const { value, text } = params ?? emptyObject
+  const old = value['_meta']
+  const meta = editObject(isObject(old) ? { value: old, text: memberText(text, '_meta') ?? '{}' } : emptyObject, edits)
+  if (Object.keys(meta.value).length > 0) {
+    return { value: { ...value, _meta: meta.value }, text: editMembers(text, { _meta: meta.text }) }
   }
-  return editObject(base, { _meta: Object.keys(meta).length === 0 ? undefined : meta })
+  const { _meta: _, ...rest } = value
+  return { value: rest, text: editMembers(text, { _meta: null }) }
 }
