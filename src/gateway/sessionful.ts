@@ -4,9 +4,9 @@
  */
 import { Cancel } from '../base/cancel.ts'
 import { Refusal } from '../base/refusal.ts'
-import type { Call, Outcome, Principal, Reply } from '../protocol/call.ts'
+import { type Call, type Outcome, type Principal, progressTokenOf, type Reply } from '../protocol/call.ts'
 import { header, type Inbound, type Outbound } from '../protocol/inbound.ts'
-import { isObject, type RawObject, rawObject } from '../protocol/json-text.ts'
+import { isObject, memberText, type RawObject, rawObject } from '../protocol/json-text.ts'
 import {
   type Answer,
   idKey,
@@ -21,9 +21,9 @@ import {
   initializeResult,
   outcomeIn,
   localAnswer,
-  progressTokenOf,
   readInitialize,
 } from '../protocol/legacy-server.ts'
+import { checkParams } from '../protocol/params.ts'
 import { answerable, refusalAnswer } from '../protocol/refusal-answer.ts'
 import { hasPrimingEvent, logLevels } from '../protocol/revisions.ts'
 import { sseHeaders } from '../protocol/sse.ts'
@@ -164,6 +164,7 @@ async function* replyInBatch(seat: SessionSeat, request: RequestMessage, cancel:
 
 /** Not a generator itself: each one that a reply passes through costs every call. */
 function replyTo(seat: SessionSeat, request: RequestMessage, cancel: Cancel, house: House): Reply {
+  checkParams(request.method, request.params)
   const call = callOf(seat, request, cancel)
   return request.method === 'resources/subscribe' ? subscribe(seat, call, house) : serve(call, house)
 }
@@ -202,9 +203,8 @@ async function heed(seat: SessionSeat, message: NotificationMessage, house: Hous
       if (!seat.session.ready) await house.sessions.change(seat, { ready: true })
       return
     case 'notifications/cancelled': {
-      const id = message.params?.value['requestId']
-      const key = typeof id === 'string' || typeof id === 'number' ? JSON.stringify(id) : ''
-      callUnder(seat, key)?.cancel('cancelled by the client')
+      const id = message.params && memberText(message.params.text, 'requestId')
+      if (id !== undefined) callUnder(seat, idKey(id))?.cancel('cancelled by the client')
       return
     }
     default:

@@ -18,6 +18,7 @@ import {
   responseText,
 } from '../protocol/jsonrpc.ts'
 import { discoverResult, type Envelope, readEnvelope, statusOf, wordAnswer } from '../protocol/modern-server.ts'
+import { checkParams } from '../protocol/params.ts'
 import { answerable, refusalAnswer, refusalOutbound } from '../protocol/refusal-answer.ts'
 import { sseComment, sseHeaders, sseMessage } from '../protocol/sse.ts'
 import { capabilitiesIn } from '../catalog/catalog.ts'
@@ -156,6 +157,7 @@ function callOf(
   principal: Principal,
   house: House,
 ): Call {
+  checkParams(message.method, message.params)
   let { params } = message
   let process: number | undefined
   const state = params?.value['requestState']

@@ -85,8 +85,13 @@ export function readMessage(text: string, value: unknown): Message | Malformed {
   return { kind: 'response', id: value['id'] === null ? undefined : id, answer }
 }
 
+/** A longer id is refused: it would have to be echoed. */
+const maxIdChars = 1024
+
 function isId(value: unknown): boolean {
-  return typeof value === 'string' || (typeof value === 'number' && Number.isInteger(value))
+  return (
+    (typeof value === 'string' && value.length <= maxIdChars) || (typeof value === 'number' && Number.isInteger(value))
+  )
 }
 
 /** Null: not an object, or a key twice in it or in its `_meta`. */

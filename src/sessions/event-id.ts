@@ -3,6 +3,7 @@
  * a resume after the loss of the journal visible; the stream of a call carries the id of its request, so that a
  * client can be told the end of a call whose events are gone. [2025-11-25 transports, resumability]
  */
+import { randomInt } from 'node:crypto'
 import type { Position } from '../backplane/backplane.ts'
 import type { RpcId } from '../protocol/jsonrpc.ts'
 
@@ -11,10 +12,15 @@ export const listenStream = 'l'
 /** A longer request id is not carried. */
 const maxIdChars = 64
 
+/** A name for an instance within stream names: two instances that serve one session must not use the same. */
+export function shortName(): string {
+  return randomInt(36 ** 5, 36 ** 6).toString(36)
+}
+
 /** The name of the stream of one POST: unique in its session. */
-export function callStream(number: number, id: RpcId | undefined): string {
+export function callStream(instance: string, number: number, id: RpcId | undefined): string {
   const carried = id !== undefined && id.length <= maxIdChars ? Buffer.from(id).toString('base64url') : ''
-  return `${number.toString(36)}~${carried}`
+  return `${instance}${number.toString(36)}~${carried}`
 }
 
 /** The request id that the name of a stream carries, as JSON text. */

@@ -11,7 +11,7 @@ import type { Pulse } from '../base/pulse.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { RpcId } from '../protocol/jsonrpc.ts'
 import { sseComment, sseMessage, ssePriming, sseRetry } from '../protocol/sse.ts'
-import { callStream, eventId, listenStream, parseEventId, requestOf } from './event-id.ts'
+import { callStream, eventId, shortName, listenStream, parseEventId, requestOf } from './event-id.ts'
 import type { SessionSettings } from './options.ts'
 import type { SessionSeat } from './sessions.ts'
 
@@ -46,14 +46,24 @@ export interface CallStream {
 const unread = { events: 256, bytes: 1024 * 1024 }
 /** How long a client that loses its stream waits before it comes back. */
 const comeBackMs = 1000
+/** What is kept of a session's finished streams: as much as so many full ones, and so many at most. */
+const maxFinishedStreams = 2
+const maxFinished = 256
 /** How far a reader may be behind before what feeds it waits. */
-const maxLagChars = 1024 * 1024
+const maxLagChars = 256 * 1024
 
 interface Reader {
   /** Characters appended since it began, and characters it has taken. */
   lag: number
   leave(retryMs: number | undefined): void
-  onProgress: (() => void) | undefined
+  /** Told when it has caught up, or is gone. */
+  readonly onProgress: Array<() => void>
+}
+
+/** A stream that is over and can still be resumed. */
+interface Ended {
+  readonly journal: string
+  readonly chars: number
 }
 
 interface ReadOptions {
@@ -79,6 +89,8 @@ export function createStreams(needs: {
   const readers = new Map<string, Reader>()
   /** How far the stream without a call was sent, by session. */
   const listened = new WeakMap<SessionSeat, Position>()
+  const finished = new WeakMap<SessionSeat, Ended[]>()
+  const instance = shortName()
   const bounds = { events: settings.eventsPerStream, bytes: settings.bytesPerStream, ttlMs: settings.maxSessionMs }
 
   /** The text of a stream from a position on. The reader is there at once, not only when somebody pulls. */
@@ -98,7 +110,7 @@ export function createStreams(needs: {
     readers.get(journal)?.leave(undefined)
     const reader: Reader = {
       lag: 0,
-      onProgress: undefined,
+      onProgress: [],
       leave(retryMs) {
         signal.leaving ??= { retryMs }
         notify()
@@ -110,7 +122,7 @@ export function createStreams(needs: {
       stopTail()
       stopClosed()
       if (readers.get(journal) === reader) readers.delete(journal)
-      reader.onProgress?.()
+      for (const goOn of reader.onProgress.splice(0)) goOn()
       notify()
     }
     let stopClosed: () => void = () => {}
@@ -153,9 +165,10 @@ export function createStreams(needs: {
           }
           if (text !== '') {
             reader.lag = 0
-            reader.onProgress?.()
+            for (const goOn of reader.onProgress.splice(0)) goOn()
             if (position) options.sent?.(position)
             yield text
+            if (page.ended) return
             continue
           }
           if (page.ended) return
@@ -189,7 +202,7 @@ export function createStreams(needs: {
     for (;;) {
       const reader = readers.get(journal)
       if (!reader || reader.lag < maxLagChars) return
-      await new Promise<void>((resolve) => (reader.onProgress = resolve))
+      await new Promise<void>((resolve) => reader.onProgress.push(resolve))
     }
   }
 
@@ -200,21 +213,39 @@ export function createStreams(needs: {
       else listened.delete(seat)
     }
 
+  /** Bounds what is kept of a session's finished streams: the oldest are forgotten first. */
+  const keep = async (seat: SessionSeat, ended: Ended): Promise<void> => {
+    const kept = finished.get(seat) ?? []
+    finished.set(seat, kept)
+    kept.push(ended)
+    let chars = kept.reduce((sum, stream) => sum + stream.chars, 0)
+    while (kept.length > 1 && (chars > maxFinishedStreams * bounds.bytes || kept.length > maxFinished)) {
+      const oldest = kept.shift()
+      chars -= oldest?.chars ?? 0
+      if (oldest) await journals.drop(oldest.journal)
+    }
+  }
+
   const journalOf = (seat: SessionSeat, stream: string): string => `${seat.key}/${stream}`
 
   return {
     async openCall(seat, id, prime) {
-      const stream = callStream(seat.streams++, id)
+      const stream = callStream(instance, seat.streams++, id)
       const journal = journalOf(seat, stream)
       const start = await journals.append(journal, [], bounds)
+      let chars = 0
       return {
         async append(text) {
           await caughtUp(journal)
+          chars += text.length
           const reader = readers.get(journal)
           if (reader) reader.lag += text.length
           await journals.append(journal, [text], bounds)
         },
-        end: () => journals.end(journal, settings.retentionMs),
+        async end() {
+          await journals.end(journal, settings.retentionMs)
+          await keep(seat, { journal, chars: Math.min(chars, bounds.bytes) })
+        },
         read: (closed) => read(journal, stream, start, closed, prime ? { prime: start } : {}),
       }
     },

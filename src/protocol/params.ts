@@ -1,0 +1,33 @@
+/**
+ * The params that the methods of the protocol cannot do without, checked before a call costs anything: a client's
+ * slip must not reach a server that does not expect it. What a name or an address means is the server's to say.
+ */
+import { Refusal } from '../base/refusal.ts'
+import { isObject, type RawObject } from './json-text.ts'
+
+/** A longer name or address is refused: servers repeat it in their errors. */
+const maxNameChars = 8192
+
+const named = new Set(['tools/call', 'prompts/get'])
+const addressed = new Set(['resources/read', 'resources/subscribe', 'resources/unsubscribe'])
+
+/** Throws `invalid_params`. */
+export function checkParams(method: string, params: RawObject | undefined): void {
+  const value = params?.value
+  if (named.has(method)) checkName('name', value?.['name'])
+  else if (addressed.has(method)) checkName('uri', value?.['uri'])
+  else if (method === 'completion/complete' && !(isObject(value?.['ref']) && isObject(value['argument']))) {
+    throw new Refusal('invalid_params', { message: 'The parameters ref and argument must be objects.' })
+  }
+  const args = value?.['arguments']
+  if (args !== undefined && named.has(method) && !isObject(args)) {
+    throw new Refusal('invalid_params', { message: 'The parameter arguments must be an object.' })
+  }
+}
+
+function checkName(member: string, name: unknown): void {
+  if (typeof name === 'string' && name.length <= maxNameChars) return
+  throw new Refusal('invalid_params', {
+    message: `The parameter ${member} must be a string of at most ${maxNameChars} characters.`,
+  })
+}
