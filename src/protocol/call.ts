@@ -14,7 +14,8 @@
  * - refusal: a no of mcplex itself, with a public code.
  */
 import type { Cancel } from '../base/cancel.ts'
-import type { JsonObject, RawObject } from './json-text.ts'
+import { Refusal } from '../base/refusal.ts'
+import { type JsonObject, memberText, type RawObject } from './json-text.ts'
 import type { Answer, RpcId } from './jsonrpc.ts'
 
 /** The two protocol families: sessions (up to 2025-11-25) and stateless requests (from 2026-07-28). */
@@ -101,9 +102,14 @@ export interface Seat {
   readonly session: string | undefined
 }
 
-/** Whether a value is what `_meta.progressToken` may be. */
-export function isProgressToken(value: unknown): boolean {
-  return typeof value === 'string' || Number.isInteger(value)
+/** The client's progress token to the letter. Throws `invalid_params` if it is neither string nor integer. */
+export function progressTokenOf(params: RawObject | undefined): string | undefined {
+  const token = metaOf(params)?.['progressToken']
+  if (!params || token === undefined) return undefined
+  if (typeof token !== 'string' && !Number.isInteger(token)) {
+    throw new Refusal('invalid_params', { message: 'A progress token is a string or an integer.' })
+  }
+  return memberText(memberText(params.text, '_meta') ?? '{}', 'progressToken')
 }
 
 /** The `_meta` of params, if there is a proper one. */

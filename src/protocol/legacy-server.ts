@@ -3,9 +3,9 @@
  * The session itself (its store, its streams) is the business of sessions/ and gateway/.
  */
 import { Refusal } from '../base/refusal.ts'
-import { isProgressToken, metaOf, type Outcome, type Speaker } from './call.ts'
+import type { Outcome, Speaker } from './call.ts'
 import { editObject, isObject, type JsonValue, type RawObject, rawObject } from './json-text.ts'
-import { type Answer, errorAnswer, readMessage, type RequestMessage } from './jsonrpc.ts'
+import { type Answer, errorAnswer, readMessage, type RequestMessage, withMeta } from './jsonrpc.ts'
 import { hasBatches, headerlessVersion, isLegacyVersion, metaKeys, negotiate } from './revisions.ts'
 
 /** Who speaks, from the params of `initialize`. Throws `invalid_params`. [lifecycle, initialization] */
@@ -38,16 +38,6 @@ export function checkVersionHeader(header: string | undefined): void {
 /** Whether this client may send several messages in one body. [2025-03-26 basic, batching] */
 export function mayBatch(version: string): boolean {
   return hasBatches(version)
-}
-
-/** The client's progress token as JSON text. Throws `invalid_params` if it is neither string nor integer. */
-export function progressTokenOf(params: RawObject | undefined): string | undefined {
-  const token = metaOf(params)?.['progressToken']
-  if (token === undefined) return undefined
-  if (!isProgressToken(token)) {
-    throw new Refusal('invalid_params', { message: 'A progress token is a string or an integer.' })
-  }
-  return JSON.stringify(token)
 }
 
 /** The result of `initialize`: what the server said of itself, in the version that was agreed on with this client. */
@@ -86,9 +76,7 @@ export function wordAnswer(outcome: Outcome): Answer {
   if (!isObject(meta) || !(metaKeys.serverInfo in meta)) {
     return Object.keys(edits).length === 0 ? outcome.answer : { kind: 'result', result: editObject(result, edits) }
   }
-  const { [metaKeys.serverInfo]: _, ...rest } = meta
-  const bare = editObject(result, { ...edits, _meta: Object.keys(rest).length === 0 ? undefined : rest })
-  return { kind: 'result', result: bare }
+  return { kind: 'result', result: withMeta(editObject(result, edits), { [metaKeys.serverInfo]: undefined }) }
 }
 
 function wordError(answer: Answer & { kind: 'error' }): Answer {

@@ -3,10 +3,10 @@
  * worded. [2026-07-28 basic; transports; error codes]
  */
 import { Refusal } from '../base/refusal.ts'
-import { isProgressToken, metaOf, type Outcome, type Speaker } from './call.ts'
+import { metaOf, type Outcome, progressTokenOf, type Speaker } from './call.ts'
 import { decodeHeader, nameOf } from './headers.ts'
 import { editObject, isObject, type JsonObject, type JsonValue, type RawObject } from './json-text.ts'
-import type { Answer, RequestMessage } from './jsonrpc.ts'
+import { type Answer, type RequestMessage, withMeta } from './jsonrpc.ts'
 import { logLevels, metaKeys, modernVersion, modernVersions } from './revisions.ts'
 
 /** What a request says of itself. */
@@ -73,10 +73,6 @@ export function readEnvelope(message: RequestMessage, headers: MirrorHeaders, ha
   if (level !== undefined && !(typeof level === 'string' && logLevels.includes(level))) {
     throw new Refusal('invalid_params', { message: 'This log level is not known.' })
   }
-  const token = meta['progressToken']
-  if (token !== undefined && !isProgressToken(token)) {
-    throw new Refusal('invalid_params', { message: 'A progress token is a string or an integer.' })
-  }
   return {
     speaker: {
       era: 'modern',
@@ -84,7 +80,7 @@ export function readEnvelope(message: RequestMessage, headers: MirrorHeaders, ha
       capabilities,
       info,
     },
-    progressToken: token === undefined ? undefined : JSON.stringify(token),
+    progressToken: progressTokenOf(message.params),
     logLevel: level,
   }
 }
@@ -123,11 +119,10 @@ export function wordAnswer(method: string, outcome: Outcome, serverInfo: JsonVal
     if (result.value['ttlMs'] === undefined) edits['ttlMs'] = 0
     if (result.value['cacheScope'] === undefined) edits['cacheScope'] = 'private'
   }
-  const meta = isObject(result.value['_meta']) ? result.value['_meta'] : {}
-  if (serverInfo !== undefined && meta[metaKeys.serverInfo] === undefined) {
-    edits['_meta'] = { ...meta, [metaKeys.serverInfo]: serverInfo }
-  }
-  return Object.keys(edits).length === 0 ? outcome.answer : { kind: 'result', result: editObject(result, edits) }
+  const edited = Object.keys(edits).length === 0 ? result : editObject(result, edits)
+  const meta = result.value['_meta']
+  const isNamed = serverInfo === undefined || (isObject(meta) && meta[metaKeys.serverInfo] !== undefined)
+  return { kind: 'result', result: isNamed ? edited : withMeta(edited, { [metaKeys.serverInfo]: serverInfo }) }
 }
 
 function wordError(answer: Answer & { kind: 'error' }): Answer {
