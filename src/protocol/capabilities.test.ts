@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { profileOf, withoutQuestions } from './capabilities.ts'
+import type { JsonObject } from './json-text.ts'
+
+const odd = fc.jsonValue({ maxDepth: 2 })
+const declared = fc.record(
+  {
+    elicitation: fc.oneof(fc.constantFrom({}, { form: {} }, { url: {}, form: {} }, { form: { x: 1 }, y: {} }), odd),
+    roots: fc.oneof(fc.constantFrom({}, { listChanged: true }, { listChanged: 1 }), odd),
+    sampling: fc.oneof(fc.constantFrom({}, { tools: {} }, { context: {}, tools: {}, z: {} }), odd),
+    tasks: fc.constantFrom({}, { list: {} }),
+    extensions: fc.oneof(fc.dictionary(fc.string(), fc.constantFrom({}, { a: 1 }, 7)), odd),
+    experimental: odd,
+    unknown: odd,
+  },
+  { requiredKeys: [] },
+) as fc.Arbitrary<JsonObject>
+
+test('a profile is the profile of itself, and its text says what its value says', () => {
+  fc.assert(
+    fc.property(declared, (capabilities) => {
+      const profile = profileOf(capabilities)
+      expect(profileOf(profile.value).text).toBe(profile.text)
+      assert.deepEqual(JSON.parse(profile.text), profile.value)
+    }),
+  )
+})
+
+test('a profile depends neither on the order of members nor on what the specification does not define', () => {
+  const defined = ['elicitation', 'roots', 'sampling', 'tasks', 'extensions']
+  fc.assert(
+    fc.property(
+      declared.chain((one) =>
+        fc.tuple(fc.constant(one), fc.shuffledSubarray(Object.keys(one), { minLength: Object.keys(one).length }), odd),
+      ),
+      ([capabilities, order, extra]) => {
+        const shuffled = Object.fromEntries(order.map((key) => [key, capabilities[key]]))
+        const { text } = profileOf(capabilities)
+        expect(profileOf(shuffled).text).toBe(text)
+        expect(profileOf({ ...capabilities, somethingNew: extra }).text).toBe(text)
+        for (const key of Object.keys(JSON.parse(text) as object)) expect(defined).toContain(key)
+      },
+    ),
+  )
+})
+
+test('a profile declares what was declared, and nothing else', () => {
+  expect(
+    profileOf({
+      experimental: { x: {} },
+      sampling: { tools: { deep: 1 }, other: {} },
+      roots: { listChanged: true },
+      elicitation: {},
+    }).text,
+  ).toBe('{"elicitation":{},"roots":{"listChanged":true},"sampling":{"tools":{}}}')
+  fc.assert(
+    fc.property(declared, (capabilities) => {
+      for (const key of Object.keys(profileOf(capabilities).value)) assert(Object.hasOwn(capabilities, key))
+    }),
+  )
+})
+
+test('extensions beyond the bound make no further profiles', () => {
+  const many = (count: number): JsonObject => ({
+    extensions: Object.fromEntries(Array.from({ length: count }, (_, i) => [`x/${String(i).padStart(3, '0')}`, {}])),
+  })
+  expect(profileOf(many(9)).text).toBe(profileOf(many(500)).text)
+  expect(profileOf(many(3)).text).not.toBe(profileOf(many(4)).text)
+})
+
+test('without questions nothing is left that a server could ask its client by', () => {
+  fc.assert(
+    fc.property(declared, (capabilities) => {
+      const rest = withoutQuestions(capabilities)
+      expect(Object.keys(rest.value).filter((key) => key !== 'extensions')).toEqual([])
+      const { extensions } = profileOf(capabilities).value
+      assert.deepEqual(rest.value['extensions'], extensions)
+    }),
+  )
+})
