@@ -28,6 +28,7 @@ import {
 import { wantsLog } from '../protocol/log-level.ts'
 import { Errands } from './errands.ts'
 import { Exchange } from './exchange.ts'
+import { Flow } from './flow.ts'
 import { createQuestions, type Questions } from './questions.ts'
 import { Slots } from './slots.ts'
 import type { Child, ChildExit } from './stdio/child.ts'
@@ -67,6 +68,7 @@ export class Connection {
   readonly #exchanges = new Slots()
   readonly #errands: Errands
   readonly #questions: Questions
+  readonly #flow: Flow
   #reserved = 0
   #ghostUntilMs = 0
   #closed = false
@@ -74,6 +76,7 @@ export class Connection {
   constructor(needs: ConnectionNeeds) {
     this.#needs = needs
     this.#errands = new Errands(needs.clock)
+    this.#flow = new Flow(needs.child)
     this.dialect = needs.dialect
     this.idleSinceMs = this.heardAtMs = needs.clock.now()
     this.#questions = createQuestions({
@@ -129,6 +132,7 @@ export class Connection {
   /** The call is over for its client. With a reason it was not over for the process, which is told. */
   finish(exchange: Exchange, reason: string | undefined): void {
     if (!this.#exchanges.remove(exchange)) return
+    this.#flow.release(exchange)
     const now = this.#needs.clock.now()
     this.idleSinceMs = now
     if (reason === undefined || this.#closed) return
@@ -163,13 +167,14 @@ export class Connection {
     this.#send(notificationText(method, params))
   }
 
-  /** Ends the calls whose deadline has passed. @returns whether there were any */
+  /** Ends the calls whose deadline has passed. @returns whether there were any that the process is to blame for */
   expire(nowMs: number): boolean {
     let expired = false
+    const { isHeld } = this.#flow
     for (const exchange of this.#exchanges.all()) {
-      const idle = exchange.openAsks === 0 && nowMs >= exchange.idleAtMs
+      const idle = !isHeld && exchange.openAsks === 0 && nowMs >= exchange.idleAtMs
       if (!idle && nowMs < exchange.endAtMs) continue
-      expired = true
+      expired = !isHeld
       exchange.fail(new Refusal('upstream_timeout'))
     }
     return expired
@@ -273,6 +278,7 @@ export class Connection {
   #offer(exchange: Exchange, update: Update): void {
     exchange.idleAtMs = this.#needs.clock.now() + this.#needs.callIdleMs
     if (!exchange.offer(update)) exchange.fail(new Refusal('result_too_large'))
+    else if (exchange.isFull && this.#needs.attribution === 'own') this.#flow.hold(exchange)
   }
 
   #attribute(): Exchange | 'unit' | undefined {

@@ -5,7 +5,12 @@
 import type { Refusal } from '../base/refusal.ts'
 import type { Call, Outcome, Update } from '../protocol/call.ts'
 
+/** What may wait to be taken. */
 const maxUpdates = 1000
+const maxChars = 4 * 1024 * 1024
+/** Where the process is held back, if it can be: low enough for what it has written by then to find room. */
+const fullUpdates = 250
+const fullChars = 256 * 1024
 
 export class Exchange {
   readonly call: Call
@@ -18,7 +23,10 @@ export class Exchange {
   openAsks = 0
   /** The last progress value, to keep it rising as the specification demands. */
   progress: number = Number.NEGATIVE_INFINITY
+  /** Called when all that waited was taken, while the process is held back. */
+  onEmpty: (() => void) | undefined
   #updates: Update[] = []
+  #chars = 0
   #outcome: Outcome | undefined
   #failure: Refusal | undefined
   #wake: (() => void) | undefined
@@ -34,11 +42,17 @@ export class Exchange {
     return this.#outcome !== undefined || this.#failure !== undefined
   }
 
-  /** Adds an update; false if there are too many that nobody took. */
+  /** Whether so much waits that the process should say no more for now. */
+  get isFull(): boolean {
+    return this.#updates.length >= fullUpdates || this.#chars >= fullChars
+  }
+
+  /** Adds an update; false if there is too much that nobody took. */
   offer(update: Update): boolean {
     if (this.ended) return true
-    if (this.#updates.length >= maxUpdates) return false
+    if (this.#updates.length >= maxUpdates || this.#chars >= maxChars) return false
     this.#updates.push(update)
+    this.#chars += lengthOf(update)
     this.#notify()
     return true
   }
@@ -64,7 +78,10 @@ export class Exchange {
 
   /** The next update that nobody took. */
   take(): Update | undefined {
-    return this.#updates.shift()
+    const update = this.#updates.shift()
+    if (update) this.#chars -= lengthOf(update)
+    if (this.#updates.length === 0) this.onEmpty?.()
+    return update
   }
 
   /** How the call ended, if it has. Throws the refusal that ended it. */
@@ -77,4 +94,8 @@ export class Exchange {
   changed(): Promise<void> {
     return new Promise((resolve) => (this.#wake = resolve))
   }
+}
+
+function lengthOf({ params }: Update): number {
+  return params?.text.length ?? 0
 }

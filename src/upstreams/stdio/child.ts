@@ -55,6 +55,8 @@ export interface Child {
   readonly backlog: number
   /** Attaches the listener, or replaces it. What came before is told soon, never within this call. */
   listen(listener: ChildListener): void
+  /** Leaves output in the pipe, so that the child waits, or takes it again. */
+  hold(isHeld: boolean): void
   /** Ends input, SIGTERM 2 s later, SIGKILL 3 s later; resolves when the whole group is gone. Idempotent. */
   close(): Promise<void>
   /** SIGKILL to the whole group at once. */
@@ -183,6 +185,10 @@ class RunningChild implements Child {
     })
   }
 
+  hold(isHeld: boolean): void {
+    this.#pipes.stdout[isHeld ? 'pause' : 'resume']()
+  }
+
   close(): Promise<void> {
     if (!this.exited) this.#expected = true
     this.#flush()
@@ -205,10 +211,7 @@ class RunningChild implements Child {
   }
 
   #read(chunk: Buffer): void {
-    if (this.#listener && this.#early.length === 0) {
-      this.#reader.push(chunk)
-      return
-    }
+    if (this.#listener && this.#early.length === 0) return this.#reader.push(chunk)
     this.#early.push(chunk)
     this.#earlyBytes += chunk.length
     if (this.#earlyBytes >= maxEarlyBytes) this.#pipes.stdout.pause()
@@ -246,6 +249,7 @@ class RunningChild implements Child {
     this.#queued = []
     this.#queuedLength = 0
     this.#pipes.stdin.destroy()
+    this.hold(false)
     this.#ladder.leaderExited()
     this.#settings.events.emit('processEnded', { pid: this.pid, code, signal, expected })
     // After a turn of the loop that was late for this timer, what is in the pipes is still to be read.
@@ -276,6 +280,8 @@ class FailedChild implements Child {
   }
 
   send(): void {}
+
+  hold(): void {}
 
   listen(listener: ChildListener): void {
     this.#listener = listener

@@ -1,0 +1,33 @@
+/**
+ * Holds a process back while a client does not take what the process said to it: what is not read stays in the pipe,
+ * and the process waits. Only for a process that works for nobody else. [R40]
+ */
+import type { Exchange } from './exchange.ts'
+import type { Child } from './stdio/child.ts'
+
+export class Flow {
+  readonly #child: Pick<Child, 'hold'>
+  readonly #full = new Set<Exchange>()
+
+  constructor(child: Pick<Child, 'hold'>) {
+    this.#child = child
+  }
+
+  /** Whether the process is held back: then its silence means nothing. */
+  get isHeld(): boolean {
+    return this.#full.size > 0
+  }
+
+  /** Holds the process back until all of what waits for the exchange was taken. */
+  hold(exchange: Exchange): void {
+    this.#full.add(exchange)
+    exchange.onEmpty = () => this.release(exchange)
+    this.#child.hold(true)
+  }
+
+  /** Nobody waits for more of this exchange, or all of it was taken. */
+  release(exchange: Exchange): void {
+    exchange.onEmpty = undefined
+    if (this.#full.delete(exchange) && this.#full.size === 0) this.#child.hold(false)
+  }
+}
