@@ -50,7 +50,7 @@ export async function serve(request: ServeRequest, machine: Machine): Promise<nu
     const { http } = settings
     const wanted = { host: http.host, port: http.port, quote: quote('http.port') }
     listener = await openPort({ ...wanted, mayChoose: isInteractive(machine.env, stderr) }, (port) =>
-      listen(gateway, { ...http, port }, log),
+      listen(gateway, { ...http, port }, log, { slowReaderMs: settings.sessions.slowReaderMs }),
     )
     const facts = await Promise.race([gateway.start(), stop.asked, bug])
     if (typeof facts !== 'string') {
