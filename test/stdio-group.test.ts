@@ -69,8 +69,7 @@ describe('the end of a child', () => {
     const child = nursery.sh(orphaning)
     const [grandchild] = (await child.seen(1)).map(Number)
     expect(await child.exit()).toMatchObject({ code: 6, expected: false })
-    await child.child.close()
-    expect(runs(grandchild ?? 0)).toBe(false)
+    await until('the grandchild is gone', () => !runs(grandchild ?? 0))
   })
 
   test('a server that npx starts is answered by, and all of it is gone after the end', async () => {

@@ -19,6 +19,11 @@ export function written(pid: number | undefined): number {
   return Number(/^wchar: (\d+)/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))?.[1])
 }
 
+/** How many writes this process has asked its system for so far. */
+export function writes(): number {
+  return Number(/^syscw: (\d+)/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1])
+}
+
 /** Looks until `condition` holds; throws `what` after ten seconds. */
 export async function until(what: string, condition: () => boolean): Promise<void> {
   const deadline = Date.now() + 10_000

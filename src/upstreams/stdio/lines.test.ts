@@ -29,13 +29,13 @@ function cut(bytes: Buffer, sizes: readonly number[]): Buffer[] {
 }
 
 const text = fc.string({ unit: 'grapheme', maxLength: 40 }).map((value) => value.replaceAll(/[\r\n]/g, '·'))
-const sizes = fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 1, maxLength: 10 })
+const anySizes = fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 1, maxLength: 10 })
 const ending = fc.constantFrom('\n', '\r\n')
 
 describe('lines of a pipe', () => {
   test('any lines cut into any chunks come out the same, blank ones left out', () => {
     fc.assert(
-      fc.property(fc.array(fc.tuple(text, ending)), sizes, (lines, sizes) => {
+      fc.property(fc.array(fc.tuple(text, ending)), anySizes, (lines, sizes) => {
         const bytes = Buffer.from(lines.map(([line, end]) => line + end).join(''))
         const wanted = lines.map(([line]) => line).filter((line) => line.length > 0)
         expect(read(cut(bytes, sizes))).toEqual({ lines: wanted, dropped: [] })
@@ -45,15 +45,21 @@ describe('lines of a pipe', () => {
 
   test('what is dropped for its length does not depend on the chunks', () => {
     fc.assert(
-      fc.property(fc.array(text), text, fc.integer({ min: 1, max: 60 }), sizes, (lines, rest, maxLineBytes, sizes) => {
-        const bytes = Buffer.from(lines.map((line) => line + '\n').join('') + rest)
-        const fits = (line: string): boolean => Buffer.byteLength(line) <= maxLineBytes
-        const lengths = lines.filter((line) => !fits(line)).map((line) => Buffer.byteLength(line))
-        expect(read(cut(bytes, sizes), maxLineBytes)).toEqual({
-          lines: lines.filter((line) => line.length > 0 && fits(line)),
-          dropped: rest.length > 0 ? [...lengths, Buffer.byteLength(rest)] : lengths,
-        })
-      }),
+      fc.property(
+        fc.array(text),
+        text,
+        fc.integer({ min: 1, max: 60 }),
+        anySizes,
+        (lines, rest, maxLineBytes, sizes) => {
+          const bytes = Buffer.from(lines.map((line) => line + '\n').join('') + rest)
+          const fits = (line: string): boolean => Buffer.byteLength(line) <= maxLineBytes
+          const lengths = lines.filter((line) => !fits(line)).map((line) => Buffer.byteLength(line))
+          expect(read(cut(bytes, sizes), maxLineBytes)).toEqual({
+            lines: lines.filter((line) => line.length > 0 && fits(line)),
+            dropped: rest.length > 0 ? [...lengths, Buffer.byteLength(rest)] : lengths,
+          })
+        },
+      ),
     )
   })
 
