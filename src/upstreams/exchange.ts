@@ -7,7 +7,7 @@ import type { Call, Outcome, Update } from '../protocol/call.ts'
 
 /** What may wait to be taken. */
 const maxUpdates = 1000
-const maxChars = 4 * 1024 * 1024
+const maxChars = 1024 * 1024
 /** Where the process is held back, if it can be: low enough for what it has written by then to find room. */
 const fullUpdates = 250
 const fullChars = 256 * 1024
