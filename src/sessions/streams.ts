@@ -49,12 +49,13 @@ const comeBackMs = 1000
 /** What is kept of a session's finished streams: as much as so many full ones, and so many at most. */
 const maxFinishedStreams = 2
 const maxFinished = 256
-/** How far a reader may be behind before what feeds it waits. */
+/** How far a reader may be behind before what feeds it waits, in characters. */
 const maxLagChars = 256 * 1024
 
 interface Reader {
-  /** Characters appended since it began, and characters it has taken. */
-  lag: number
+  /** Appended since it last took all there was. */
+  lagChars: number
+  lagEvents: number
   leave(retryMs: number | undefined): void
   /** Told when it has caught up, or is gone. */
   readonly onProgress: Array<() => void>
@@ -91,6 +92,8 @@ export function createStreams(needs: {
   const listened = new WeakMap<SessionSeat, Position>()
   const finished = new WeakMap<SessionSeat, Ended[]>()
   const instance = shortName()
+  // A reader that is there loses nothing: what feeds it waits before the journal drops what it has not read.
+  const maxLag = { chars: Math.min(maxLagChars, settings.bytesPerStream / 2), events: settings.eventsPerStream / 2 }
   const bounds = { events: settings.eventsPerStream, bytes: settings.bytesPerStream, ttlMs: settings.maxSessionMs }
 
   /** The text of a stream from a position on. The reader is there at once, not only when somebody pulls. */
@@ -109,7 +112,8 @@ export function createStreams(needs: {
     // Two sockets on one stream would each get every event: the newer one is the client's.
     readers.get(journal)?.leave(undefined)
     const reader: Reader = {
-      lag: 0,
+      lagChars: 0,
+      lagEvents: 0,
       onProgress: [],
       leave(retryMs) {
         signal.leaving ??= { retryMs }
@@ -164,7 +168,7 @@ export function createStreams(needs: {
             text += sseMessage(event.data, eventId(stream, position))
           }
           if (text !== '') {
-            reader.lag = 0
+            reader.lagChars = reader.lagEvents = 0
             for (const goOn of reader.onProgress.splice(0)) goOn()
             if (position) options.sent?.(position)
             yield text
@@ -201,7 +205,7 @@ export function createStreams(needs: {
   const caughtUp = async (journal: string): Promise<void> => {
     for (;;) {
       const reader = readers.get(journal)
-      if (!reader || reader.lag < maxLagChars) return
+      if (!reader || (reader.lagChars < maxLag.chars && reader.lagEvents < maxLag.events)) return
       await new Promise<void>((resolve) => reader.onProgress.push(resolve))
     }
   }
@@ -239,7 +243,10 @@ export function createStreams(needs: {
           await caughtUp(journal)
           chars += text.length
           const reader = readers.get(journal)
-          if (reader) reader.lag += text.length
+          if (reader) {
+            reader.lagChars += text.length
+            reader.lagEvents++
+          }
           await journals.append(journal, [text], bounds)
         },
         async end() {
