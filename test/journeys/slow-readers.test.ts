@@ -1,0 +1,160 @@
+/** Clients that do not read what they asked for: what they may cost, and that nobody else notices. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, expect, test } from 'vitest'
+import { counts } from '../support/counts.ts'
+import { eventually } from '../support/eventually.ts'
+import type { Answered } from '../support/http.ts'
+import { echoModern, type Mcplex, startMcplex, type Started } from '../support/mcplex.ts'
+import { messagesOf, reasonOf, responseTo, textOf } from '../support/rpc.ts'
+import { openSession } from '../support/session.ts'
+import { callTool, toolResponse } from '../support/stateless.ts'
+
+const mebibyte = 1024 * 1024
+const readers = 10
+
+const running: Mcplex[] = []
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((mcplex) => mcplex.end()))
+})
+
+async function start(started: Started = {}): Promise<Mcplex> {
+  const collector = join(import.meta.dirname, '..', '..', 'bench', 'lib', 'gc-on-signal.mjs')
+  const env = { NODE_OPTIONS: `--expose-gc --import ${collector}`, ...started.env }
+  const mcplex = await startMcplex({ options: ['--log-level', 'warn'], ...started, env })
+  running.push(mcplex)
+  return mcplex
+}
+
+/** Resident memory in bytes, without the garbage: the least of a few looks, each after a collection. */
+async function resident(mcplex: Mcplex): Promise<number> {
+  let least = Number.POSITIVE_INFINITY
+  for (let look = 0; look < 3; look++) {
+    mcplex.signal('SIGUSR2')
+    // It answers when it has collected.
+    await counts(mcplex)
+    await counts(mcplex)
+    const status = readFileSync(`/proc/${mcplex.pid}/status`, 'utf8')
+    least = Math.min(least, Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) * 1024)
+  }
+  return least
+}
+
+/** Waits until what is produced has come to rest, and says how much memory has grown since `before`. */
+async function growth(mcplex: Mcplex, before: number): Promise<number> {
+  let last = 0
+  await eventually('memory has come to rest', async () => {
+    const now = await resident(mcplex)
+    const isAtRest = Math.abs(now - last) < mebibyte
+    last = now
+    return isAtRest
+  })
+  return last - before
+}
+
+async function endAll(stuck: readonly Answered[]): Promise<void> {
+  for (const answered of stuck) answered.cut()
+  await Promise.all(stuck.map(({ over }) => over))
+}
+
+// R40
+test('ten readers that never read 20 MiB of notifications cost little, harm nobody, and lose nothing', async () => {
+  const mcplex = await start()
+  const sessions = await Promise.all(Array.from({ length: readers }, () => openSession(mcplex.url)))
+  const bystander = await openSession(mcplex.url)
+  for (const session of [...sessions, bystander]) await session.whoami()
+  const before = await resident(mcplex)
+  const asked = { id: 'flood', progressToken: 1, unread: true }
+  const stuck = await Promise.all(
+    sessions.map((session) => session.call('notify', { count: 320, bytes: 65_536 }, asked)),
+  )
+  expect((await growth(mcplex, before)) / mebibyte).toBeLessThan(120)
+  for (let at = 0; at < 20; at++) expect(await bystander.text('echo', { text: `${at}` })).toBe(`${at}`)
+  expect(textOf(await bystander.response('slow', { ms: 300 }))).toBe('done after 300 ms')
+  const [first] = stuck
+  first?.read()
+  if (first) await responseTo(first, 'flood')
+  const progress = first && messagesOf(first).slice(0, -1)
+  expect(progress?.map(({ params }) => params?.['progress'])).toEqual(Array.from({ length: 320 }, (_, at) => at + 1))
+  await endAll(stuck)
+})
+
+test('a hundred thousand small notifications that nobody reads cost little, and all of them come at last', async () => {
+  const mcplex = await start()
+  const [session, bystander] = [await openSession(mcplex.url), await openSession(mcplex.url)]
+  for (const one of [session, bystander]) await one.whoami()
+  const before = await resident(mcplex)
+  const asked = { id: 'flood', progressToken: 1, unread: true }
+  const stuck = await session.call('notify', { count: 100_000, bytes: 100 }, asked)
+  expect((await growth(mcplex, before)) / mebibyte).toBeLessThan(40)
+  expect(await bystander.text('echo', { text: 'free' })).toBe('free')
+  stuck.read()
+  expect(textOf(await responseTo(stuck, 'flood'))).toBe('sent 100000')
+  expect(messagesOf(stuck)).toHaveLength(100_001)
+})
+
+test('ten readers that never read a result of 8 MB cost little more than the results', async () => {
+  const mcplex = await start()
+  const sessions = await Promise.all(Array.from({ length: readers }, () => openSession(mcplex.url)))
+  for (const session of sessions) await session.whoami()
+  const before = await resident(mcplex)
+  const stuck = await Promise.all(
+    sessions.map((session) => session.call('big', { bytes: 8_000_000 }, { id: 'big', unread: true })),
+  )
+  expect(await growth(mcplex, before)).toBeLessThan(2 * readers * 8_000_000)
+  for (const answered of stuck) answered.read()
+  for (const answered of stuck) expect(textOf(await responseTo(answered, 'big'))).toHaveLength(8_000_000)
+})
+
+test('who takes nothing for too long is cut off, and comes back for the rest', async () => {
+  const mcplex = await start({ env: { MCPLEX_SESSIONS__SLOW_READER: '1s', MCPLEX_SESSIONS__BYTES_PER_STREAM: '64mb' } })
+  const session = await openSession(mcplex.url)
+  const asked = { id: 'flood', progressToken: 1, unread: true }
+  const stuck = await session.call('notify', { count: 320, bytes: 65_536 }, asked)
+  await eventually('it is cut off', async () => (await counts(mcplex))['streams'] === 0)
+  await eventually('its call has ended', async () => (await counts(mcplex))['calls'] === 0)
+  stuck.read()
+  expect(await stuck.over).toBe('cut')
+  const rest = await session.listen(stuck.lastEventId)
+  await responseTo(rest, 'flood')
+  const numbers = [...messagesOf(stuck), ...messagesOf(rest)].map(({ params }) => params?.['progress'])
+  expect(numbers).toEqual([...Array.from({ length: 320 }, (_, at) => at + 1), undefined])
+})
+
+test('who comes back for more than is kept is told so', async () => {
+  const mcplex = await start({ env: { MCPLEX_SESSIONS__SLOW_READER: '1s' } })
+  const session = await openSession(mcplex.url)
+  const asked = { id: 'flood', progressToken: 1, unread: true }
+  const stuck = await session.call('notify', { count: 640, bytes: 65_536 }, asked)
+  await eventually('its call has ended', async () => (await counts(mcplex))['calls'] === 0)
+  stuck.read()
+  await stuck.over
+  const rest = await session.listen(stuck.lastEventId)
+  expect(reasonOf(await responseTo(rest, 'flood'))).toBe('events_expired')
+  await rest.whole()
+})
+
+test('a shared server: ten readers that never read cost little, and others are served meanwhile', async () => {
+  const mcplex = await start({ server: [echoModern] })
+  await toolResponse(mcplex.url, 'whoami')
+  const before = await resident(mcplex)
+  const stuck = await Promise.all(
+    Array.from({ length: readers }, () =>
+      callTool(
+        mcplex.url,
+        'notify',
+        { count: 320, bytes: 65_536 },
+        { id: 'flood', meta: { progressToken: 1 }, unread: true },
+      ),
+    ),
+  )
+  expect((await growth(mcplex, before)) / mebibyte).toBeLessThan(120)
+  for (let at = 0; at < 20; at++) {
+    expect(textOf(await toolResponse(mcplex.url, 'echo', { text: `${at}` }))).toBe(`${at}`)
+  }
+  const [first] = stuck
+  first?.read()
+  // The process works for others too and is not held back: a flood that nobody reads ends its own call.
+  if (first) expect(reasonOf(await responseTo(first, 'flood'))).toBe('result_too_large')
+  await endAll(stuck)
+})
