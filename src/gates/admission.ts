@@ -43,6 +43,7 @@ export function createAdmission(settings: GateSettings, clock: Clock): Admission
   return {
     take,
     wait(client, cancel) {
+      if (cancel.cancelled) return Promise.reject(new Refusal('cancelled'))
       const free = take()
       if (free) return Promise.resolve(free)
       return new Promise((resolve, reject) => {

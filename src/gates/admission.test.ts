@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { Cancel } from '../base/cancel.ts'
+import { manualClock } from '../base/clock.ts'
+import type { Lease } from '../base/lease.ts'
+import { asRefusal } from '../base/refusal.ts'
+import { createAdmission } from './admission.ts'
+
+const settings = { maxConnections: 2, queue: 3, queueWaitMs: 1000, callsPerSession: 64 }
+
+type Step =
+  | { readonly do: 'take' }
+  | { readonly do: 'wait'; readonly client: string }
+  | { readonly do: 'release'; readonly at: number }
+  | { readonly do: 'cancel'; readonly at: number }
+  | { readonly do: 'pass'; readonly ms: number }
+
+const steps: fc.Arbitrary<readonly Step[]> = fc.array(
+  fc.oneof(
+    { weight: 2, arbitrary: fc.record({ do: fc.constant('take' as const) }) },
+    { weight: 5, arbitrary: fc.record({ do: fc.constant('wait' as const), client: fc.constantFrom('a', 'b', 'c') }) },
+    { weight: 4, arbitrary: fc.record({ do: fc.constant('release' as const), at: fc.nat(5) }) },
+    { weight: 2, arbitrary: fc.record({ do: fc.constant('cancel' as const), at: fc.nat(10) }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('pass' as const), ms: fc.constantFrom(1, 400, 1000) }) },
+  ),
+  { maxLength: 50 },
+)
+
+interface Waiting {
+  readonly cancel: Cancel
+  readonly untilMs: number
+  lease: Lease | undefined
+  refused: string | undefined
+}
+
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+test('places and the line for them stay within their bounds, and everybody who waits gets one end', async () => {
+  await fc.assert(
+    fc.asyncProperty(steps, async (sequence) => {
+      const clock = manualClock(0)
+      const admission = createAdmission(settings, clock)
+      const held: Lease[] = []
+      const waiting: Waiting[] = []
+      for (const step of sequence) {
+        if (step.do === 'take') {
+          const isFree = admission.held < settings.maxConnections && admission.waiting === 0
+          const lease = admission.take()
+          assert.equal(lease !== undefined, isFree)
+          if (lease) held.push(lease)
+        } else if (step.do === 'wait') {
+          const one: Waiting = {
+            cancel: new Cancel(),
+            untilMs: clock.now() + settings.queueWaitMs,
+            lease: undefined,
+            refused: undefined,
+          }
+          waiting.push(one)
+          const isFull = admission.waiting >= settings.queue
+          admission.wait(step.client, one.cancel).then(
+            (lease) => void held.push((one.lease = lease)),
+            (error: unknown) => (one.refused = asRefusal(error)?.code ?? String(error)),
+          )
+          await settled()
+          if (isFull) assert.equal(one.refused, 'overloaded')
+        } else if (step.do === 'release') {
+          const [lease] = held.splice(step.at, 1)
+          lease?.release()
+          lease?.release()
+        } else if (step.do === 'cancel') waiting[step.at]?.cancel.cancel('gone')
+        else clock.advance(step.ms)
+        await settled()
+        assert.equal(admission.held, held.length)
+        assert(admission.held <= settings.maxConnections && admission.waiting <= settings.queue)
+        const pending = waiting.filter(({ lease, refused }) => lease === undefined && refused === undefined)
+        assert.equal(admission.waiting, pending.length)
+        // Nobody waits while there is a place, nor beyond the deadline, nor after being cancelled.
+        if (pending.length > 0) assert.equal(admission.held, settings.maxConnections)
+        for (const { untilMs, cancel } of pending) assert(untilMs > clock.now() && !cancel.cancelled)
+        for (const { refused } of waiting)
+          assert(refused === undefined || ['overloaded', 'cancelled'].includes(refused))
+      }
+    }),
+    { numRuns: 200 },
+  )
+})
+
+describe('a client that is gone', () => {
+  const full = async (): Promise<ReturnType<typeof createAdmission>> => {
+    const admission = createAdmission({ ...settings, maxConnections: 1 }, manualClock(0))
+    await admission.wait('a', new Cancel())
+    return admission
+  }
+
+  test('while it waits is refused at once, and leaves its place in the line', async () => {
+    const admission = await full()
+    const cancel = new Cancel()
+    const waits = admission.wait('b', cancel)
+    expect(admission.waiting).toBe(1)
+    cancel.cancel('gone')
+    await expect(waits).rejects.toMatchObject({ code: 'cancelled' })
+    expect(admission.waiting).toBe(0)
+  })
+
+  test('before it waits is refused the same way, and nothing of it is left behind', async () => {
+    const admission = await full()
+    const cancel = new Cancel()
+    cancel.cancel('gone')
+    await expect(admission.wait('b', cancel)).rejects.toMatchObject({ code: 'cancelled' })
+    expect(admission.waiting).toBe(0)
+  })
+})
+
+test('places go round between clients, so that a crowd of one delays the others by one turn', async () => {
+  const admission = createAdmission({ ...settings, maxConnections: 1, queue: 100 }, manualClock(0))
+  let held = await admission.wait('first', new Cancel())
+  const order: string[] = []
+  const all = [...Array.from({ length: 10 }, () => 'crowd'), 'b', 'c'].map((client) =>
+    admission.wait(client, new Cancel()).then((lease) => {
+      order.push(client)
+      held = lease
+    }),
+  )
+  for (let i = 0; i < all.length; i++) {
+    held.release()
+    await settled()
+  }
+  await Promise.all(all)
+  expect(order.slice(0, 3)).toEqual(['crowd', 'b', 'c'])
+  expect(order).toHaveLength(12)
+})
