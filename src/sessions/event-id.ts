@@ -28,6 +28,8 @@ export function requestOf(stream: string): RpcId | undefined {
   const carried = stream.split('~')[1]
   if (!carried) return undefined
   const text = Buffer.from(carried, 'base64url').toString()
+  // Whoever made it up may have put line breaks around it, which would end the event that it is told in.
+  if (text.trim() !== text) return undefined
   try {
     const id: unknown = JSON.parse(text)
     return typeof id === 'string' || Number.isInteger(id) ? text : undefined
