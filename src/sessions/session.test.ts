@@ -1,0 +1,111 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { endDue, fromRecord, type Session, sessionKey, toRecord } from './session.ts'
+
+const ms = fc.nat(1_000_000)
+const limits = fc.record({
+  idleTimeoutMs: fc.integer({ min: 1, max: 500_000 }),
+  maxSessionMs: fc.integer({ min: 1, max: 500_000 }),
+  handshakeTimeoutMs: fc.integer({ min: 1, max: 500_000 }),
+})
+/** Created, then seen, then now. */
+const times = fc.tuple(fc.tuple(ms, ms, ms), fc.boolean(), fc.boolean()).map(([moments, ready, busy]) => {
+  const [createdAtMs = 0, seenMs = 0, nowMs = 0] = [...moments].sort((a, b) => a - b)
+  return { createdAtMs, seenMs, nowMs, ready, busy }
+})
+
+describe('the end of a session', () => {
+  test('is due exactly when one of its times is up', () => {
+    fc.assert(
+      fc.property(times, limits, (at, bound) => {
+        const age = at.nowMs - at.createdAtMs
+        const isOld = age >= bound.maxSessionMs
+        const isSilent = !at.busy && at.nowMs - at.seenMs >= bound.idleTimeoutMs
+        const isUnfinished = !at.busy && !at.ready && age >= bound.handshakeTimeoutMs
+        const due = endDue(at, bound)
+        expect(due !== undefined).toBe(isOld || isSilent || isUnfinished)
+        const isTrue = { max_age: isOld, idle: isSilent, no_handshake: isUnfinished }
+        expect(due === undefined || isTrue[due]).toBe(true)
+      }),
+    )
+  })
+
+  test('once due stays due as time goes by', () => {
+    fc.assert(
+      fc.property(times, limits, ms, (at, bound, later) => {
+        fc.pre(endDue(at, bound) !== undefined)
+        expect(endDue({ ...at, nowMs: at.nowMs + later }, bound)).toBeDefined()
+      }),
+    )
+  })
+
+  test('is put off by a call in flight, but not beyond the longest life', () => {
+    fc.assert(
+      fc.property(times, limits, (at, bound) => {
+        const due = endDue({ ...at, busy: true }, bound)
+        expect(due).toBe(at.nowMs - at.createdAtMs >= bound.maxSessionMs ? 'max_age' : undefined)
+      }),
+    )
+  })
+})
+
+const name = fc.oneof(fc.string(), fc.constantFrom('a/b', 'a', 'b', '', '%2F', '/', 'a%2Fb'))
+const principal = fc.record({ tenant: name, subject: name })
+const id = fc.string({ unit: fc.constantFrom(...'azAZ09-_'.split('')), minLength: 43, maxLength: 43 })
+
+test('a session is found by its tenant, subject and id, and by no others', () => {
+  fc.assert(
+    fc.property(principal, id, principal, id, (one, its, other, theirs) => {
+      const isSame = one.tenant === other.tenant && one.subject === other.subject && its === theirs
+      expect(sessionKey(one, its) === sessionKey(other, theirs)).toBe(isSame)
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+test('a session comes back from its record as it was, also past a store that keeps JSON', () => {
+  const json = fc
+    .dictionary(fc.string(), fc.jsonValue())
+    .map((value) => JSON.parse(JSON.stringify(value)) as Session['speaker']['capabilities'])
+  const session: fc.Arbitrary<Session> = fc.record({
+    id,
+    principal,
+    speaker: fc.record({
+      era: fc.constant('legacy' as const),
+      version: fc.constantFrom('2025-03-26', '2025-11-25'),
+      capabilities: json,
+      info: fc.option(json, { nil: undefined }),
+    }),
+    createdAtMs: ms,
+    ready: fc.boolean(),
+    logLevel: fc.option(fc.constantFrom('debug', 'emergency'), { nil: undefined }),
+    uris: fc.array(fc.string()),
+  })
+  fc.assert(
+    fc.property(session, (one) => {
+      const stored = JSON.parse(JSON.stringify(toRecord(one))) as ReturnType<typeof toRecord>
+      expect(fromRecord(one.principal, one.id, stored)).toEqual(one)
+    }),
+  )
+})
+
+test('a record that is none of ours makes no session, and never a throw', () => {
+  const record = fc.record(
+    {
+      createdAtMs: fc.jsonValue(),
+      version: fc.jsonValue(),
+      capabilities: fc.jsonValue(),
+      uris: fc.jsonValue(),
+      info: fc.jsonValue(),
+    },
+    { requiredKeys: [] },
+  )
+  fc.assert(
+    fc.property(record, (stored) => {
+      const session = fromRecord({ tenant: '', subject: '' }, 'id', stored)
+      const isOurs = typeof stored.createdAtMs === 'number' && typeof stored.version === 'string'
+      expect(session === undefined || isOurs).toBe(true)
+      for (const uri of session?.uris ?? []) expect(typeof uri).toBe('string')
+    }),
+  )
+})
