@@ -61,7 +61,7 @@ export async function learnPages(
     const result =
       next === undefined
         ? answer.result
-        : editObject(answer.result, { nextCursor: more ? `${generation}.${pages.length + 1}` : undefined })
+        : editObject(answer.result, { nextCursor: more ? cursorOf(generation, pages.length + 1) : undefined })
     pages.push({ result, spoken, worded: new Map() })
   } while (cursor !== undefined && !cut)
   return { error: undefined, pages, generation, freshUntilMs: freshUntil(ttlMs), mirrored: mirroredIn(pages), cut }
@@ -69,14 +69,15 @@ export async function learnPages(
 
 /** The page that a client's cursor names. Throws `invalid_params`. */
 export function pageAt(pages: Pages, cursor: unknown): Page {
-  let index = 0
-  if (cursor !== undefined) {
-    const at = typeof cursor === 'string' ? cursor.lastIndexOf('.') : -1
-    index = typeof cursor === 'string' && cursor.slice(0, at) === pages.generation ? Number(cursor.slice(at + 1)) : -1
-  }
+  const index = typeof cursor === 'string' ? Number(cursor.slice(pages.generation.length + 1)) : 0
+  const isOurs = cursor === undefined || (index > 0 && cursor === cursorOf(pages.generation, index))
   const page = pages.pages[index]
-  if (!page) throw new Refusal('invalid_params', { message: 'This cursor is not valid (any more).' })
+  if (!isOurs || !page) throw new Refusal('invalid_params', { message: 'This cursor is not valid (any more).' })
   return page
+}
+
+function cursorOf(generation: string, index: number): string {
+  return `${generation}.${index}`
 }
 
 function mirroredIn(pages: readonly Page[]): Map<string, readonly HeaderParam[]> {

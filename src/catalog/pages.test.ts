@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { rawObject } from '../protocol/json-text.ts'
+import { type Answer, errorAnswer } from '../protocol/jsonrpc.ts'
+import { learnPages, pageAt, type Pages } from './pages.ts'
+
+interface Server {
+  readonly asked: Array<string | undefined>
+  ask(cursor: string | undefined): Promise<Answer>
+}
+
+/** A server with so many pages, each of which says its number; its cursors are as odd as it likes. */
+function serverOf(cursors: readonly string[], ttls: ReadonlyArray<number | undefined> = []): Server {
+  const asked: Array<string | undefined> = []
+  return {
+    asked,
+    ask(cursor) {
+      asked.push(cursor)
+      const at = cursor === undefined ? 0 : cursors.indexOf(cursor) + 1
+      const [nextCursor, ttlMs] = [cursors[at], ttls[at]]
+      const result = rawObject({
+        tools: [{ name: `tool_${at}` }],
+        ...(nextCursor !== undefined && { nextCursor }),
+        ...(ttlMs !== undefined && { ttlMs }),
+      })
+      return Promise.resolve({ kind: 'result', result })
+    },
+  }
+}
+
+const learn = (server: Server): Promise<Pages> =>
+  learnPages(
+    (cursor) => server.ask(cursor),
+    'modern',
+    (ttlMs) => ttlMs ?? -1,
+  )
+const cursors = fc.uniqueArray(fc.string(), { maxLength: 12 })
+
+/** All pages as a client that follows the cursors gets them. */
+function follow(pages: Pages): { names: unknown[]; given: string[] } {
+  const [names, given]: [unknown[], string[]] = [[], []]
+  for (let cursor: unknown = undefined; ;) {
+    const { value, text } = pageAt(pages, cursor).result
+    assert.deepEqual(JSON.parse(text), value)
+    names.push(...(value['tools'] as ReadonlyArray<{ name: string }>).map(({ name }) => name))
+    cursor = value['nextCursor']
+    if (typeof cursor !== 'string') return { names, given }
+    given.push(cursor)
+  }
+}
+
+describe('a list', () => {
+  test('is learnt whole, and its pages are found by cursors of our own', async () => {
+    await fc.assert(
+      fc.asyncProperty(cursors, async (theirs) => {
+        const server = serverOf(theirs)
+        const pages = await learn(server)
+        expect(server.asked).toEqual([undefined, ...theirs])
+        const { names, given } = follow(pages)
+        expect(names).toEqual([...theirs, ''].map((_, at) => `tool_${at}`))
+        expect(new Set(given).size).toBe(theirs.length)
+        expect(pages.cut).toBe(false)
+      }),
+    )
+  })
+
+  test('of a server that never comes to an end is cut, and ends for its clients', async () => {
+    let count = 0
+    const endless: Server = {
+      asked: [],
+      ask: () =>
+        Promise.resolve({ kind: 'result', result: rawObject({ tools: [{ name: `${++count}` }], nextCursor: 'on' }) }),
+    }
+    const pages = await learn(endless)
+    expect(pages.cut).toBe(true)
+    expect(count).toBeLessThanOrEqual(100)
+    expect(follow(pages).names).toHaveLength(count)
+  })
+
+  test('that the server refuses is its own error, and no page', async () => {
+    const error = errorAnswer(-32601, 'no such list')
+    const pages = await learn({ asked: [], ask: () => Promise.resolve(error) })
+    expect(pages).toMatchObject({ error, pages: [], freshUntilMs: 0 })
+  })
+
+  test('is fresh for as long as the shortest of its pages', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.option(fc.nat(), { nil: undefined }), { minLength: 1, maxLength: 5 }),
+        async (ttls) => {
+          const pages = await learn(
+            serverOf(
+              ttls.slice(1).map(String),
+              ttls.map((ttl) => ttl),
+            ),
+          )
+          const said = ttls.filter((ttl) => ttl !== undefined)
+          fc.pre(new Set(ttls.slice(1).map(String)).size === ttls.length - 1)
+          expect(pages.freshUntilMs).toBe(said.length === 0 ? -1 : Math.min(...said))
+        },
+      ),
+    )
+  })
+})
+
+describe('a cursor', () => {
+  const refused = expect.objectContaining({ code: 'invalid_params' })
+
+  test('that is not one of this list is refused, whatever it is', async () => {
+    const pages = await learn(serverOf(['a', 'b']))
+    const { given } = follow(pages)
+    const odd = fc.oneof(
+      fc.jsonValue(),
+      fc.string().map((tail) => `${pages.generation}.${tail}`),
+      fc
+        .constantFrom('', '.', '.1', '1.', ' 1', '1 ', '01', '1.0', '1e0', '0x1', '-0', '-1', '3', 'length')
+        .map((tail) => `${pages.generation}.${tail}`),
+      fc.constantFrom('.1', '1', 'x.1', 'a', 'b', ...given.map((cursor) => `${cursor} `)),
+    )
+    fc.assert(
+      fc.property(odd, (cursor) => {
+        fc.pre(typeof cursor !== 'string' || !given.includes(cursor))
+        expect(() => pageAt(pages, cursor)).toThrow(refused)
+      }),
+    )
+  })
+
+  test('of what was the same list before is refused', async () => {
+    const [before, after] = [await learn(serverOf(['a'])), await learn(serverOf(['a']))]
+    const [cursor] = follow(before).given
+    expect(pageAt(before, cursor).result.value['tools']).toEqual([{ name: 'tool_1' }])
+    expect(() => pageAt(after, cursor)).toThrow(refused)
+  })
+})
