@@ -1,0 +1,127 @@
+import { randomBytes } from 'node:crypto'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { manualClock } from '../base/clock.ts'
+import type { JsonObject } from '../protocol/json-text.ts'
+import { createSeal, type Opened } from './seal.ts'
+
+const minute = 60_000
+const refused = expect.objectContaining({ code: 'invalid_params' })
+const nobody = { tenant: '', subject: '' }
+
+const name = fc.oneof(fc.string(), fc.constantFrom('a', 'b', ''))
+interface Request extends Opened {
+  readonly principal: typeof nobody
+  readonly method: string
+  readonly params: JsonObject
+}
+const request: fc.Arbitrary<Request> = fc.record({
+  state: fc.string(),
+  process: fc.option(fc.nat(), { nil: undefined }),
+  principal: fc.record({ tenant: name, subject: name }),
+  method: fc.constantFrom('tools/call', 'prompts/get', 'resources/read'),
+  params: fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 2 })),
+})
+
+const clock = manualClock(0)
+const seal = createSeal(clock)
+const close = ({ state, process, principal, method, params }: Request): string =>
+  seal.close(state, process, principal, method, params)
+const open = (sealed: string, { principal, method, params }: Request): Opened =>
+  seal.open(sealed, principal, method, params)
+
+describe('a sealed state', () => {
+  test('opens for the request that it was sealed for, in the next round of it', () => {
+    const round = fc.record(
+      { inputResponses: fc.jsonValue(), _meta: fc.jsonValue(), requestState: fc.string() },
+      { requiredKeys: [] },
+    )
+    fc.assert(
+      fc.property(request, round, (one, further) => {
+        const { state, process } = one
+        const sealed = close(one)
+        // Clients write members in any order, and the next round has members that the first had not.
+        const params = { ...(further as JsonObject), ...Object.fromEntries(Object.entries(one.params).toReversed()) }
+        expect(open(sealed, { ...one, params })).toEqual({ state, process })
+      }),
+    )
+  })
+
+  test('opens for no other tenant, subject, method or arguments', () => {
+    fc.assert(
+      fc.property(request, request, (one, other) => {
+        const sealed = close(one)
+        const { principal, method } = other
+        const isSame = JSON.stringify(principal) === JSON.stringify(one.principal)
+        fc.pre(!isSame && method !== one.method)
+        expect(() => open(sealed, { ...one, principal })).toThrow(refused)
+        expect(() => open(sealed, { ...one, method })).toThrow(refused)
+        expect(() => open(sealed, { ...one, params: { ...one.params, 'one more': 1 } })).toThrow(refused)
+      }),
+    )
+    const call: Request = {
+      state: 's',
+      process: 1,
+      principal: nobody,
+      method: 'tools/call',
+      params: { arguments: { a: [1, 2] } },
+    }
+    for (const changed of [{}, { a: [2, 1] }, { a: ['1', '2'] }, { a: [1, 2], b: null }]) {
+      expect(() => open(close(call), { ...call, params: { arguments: changed } })).toThrow(refused)
+    }
+  })
+
+  test('does not open once a bit of it was changed, or some of it is missing', () => {
+    fc.assert(
+      fc.property(request, fc.nat(), fc.nat(7), (one, at, bit) => {
+        const bytes = Buffer.from(close(one), 'base64url')
+        const index = at % bytes.length
+        const changed = Buffer.from(bytes)
+        changed[index] = (changed[index] ?? 0) ^ (1 << bit)
+        expect(() => open(changed.toString('base64url'), one)).toThrow(refused)
+        expect(() => open(bytes.subarray(0, index).toString('base64url'), one)).toThrow(refused)
+        expect(() => open(bytes.subarray(index + 1).toString('base64url'), one)).toThrow(refused)
+      }),
+    )
+  })
+
+  test('that somebody made up does not open', () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.string(),
+          fc.uint8Array().map((bytes) => Buffer.from(bytes).toString('base64url')),
+        ),
+        request,
+        (sealed, one) => {
+          expect(() => open(sealed, one)).toThrow(refused)
+        },
+      ),
+    )
+    expect(() =>
+      createSeal(clock).open(
+        close({ state: '', process: 1, principal: nobody, method: 'm', params: {} }),
+        nobody,
+        'm',
+        {},
+      ),
+    ).toThrow(refused)
+  })
+
+  test('shows nothing of what it holds, and is another one each time', () => {
+    const secret = { state: 'plain secret', process: 7, principal: nobody, method: 'tools/call', params: {} }
+    const [one, other] = [close(secret), close(secret)]
+    expect(one).not.toBe(other)
+    expect(Buffer.from(one, 'base64url').toString('latin1')).not.toContain('plain secret')
+  })
+
+  test('opens for ten minutes, with any gateway that has the key', () => {
+    const [time, key] = [manualClock(0), randomBytes(32)]
+    const [here, there] = [createSeal(time, key), createSeal(time, key)]
+    const sealed = here.close('state', undefined, nobody, 'tools/call', {})
+    time.advance(10 * minute - 1)
+    expect(there.open(sealed, nobody, 'tools/call', {})).toEqual({ state: 'state', process: undefined })
+    time.advance(1)
+    expect(() => there.open(sealed, nobody, 'tools/call', {})).toThrow(refused)
+  })
+})
