@@ -4,12 +4,14 @@ import pc from 'picocolors'
 import { thisMachine } from '../config/load.ts'
 import { ConfigError } from '../config/problem.ts'
 import { version } from '../gateway/version.ts'
+import { closeLeakedDescriptors } from './descriptors.ts'
 import { CommandFailed, type Failure } from './failures.ts'
 import { readCommandLine } from './program.ts'
 import { serve } from './serve.ts'
 import { showFailure } from './show-failure.ts'
 import { wantsColor } from './terminal.ts'
 
+closeLeakedDescriptors()
 const argv = process.argv.slice(2)
 
 process.exit(await run())

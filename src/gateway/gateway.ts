@@ -15,7 +15,7 @@ import { authenticateNobody } from '../identity/authenticate.ts'
 import type { HealthReport } from '../protocol/health.ts'
 import type { Inbound, Outbound } from '../protocol/inbound.ts'
 import { isObject } from '../protocol/json-text.ts'
-import { answerable, refusalOutbound } from '../protocol/refusal-answer.ts'
+import { refusalOutbound } from '../protocol/refusal-answer.ts'
 import { Refusal } from '../base/refusal.ts'
 import { createSessions } from '../sessions/sessions.ts'
 import { createStreams } from '../sessions/streams.ts'
@@ -133,7 +133,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
     },
     handle(inbound) {
       if (!house) return Promise.resolve(refusalOutbound(new Refusal('upstream_unavailable')))
-      return handle(inbound, house).catch((error: unknown) => refusalOutbound(answerable(error, log)))
+      return handle(inbound, house)
     },
     health: () => healthReport(state(), house ? () => upstream.check() : undefined, clock),
     async drain() {

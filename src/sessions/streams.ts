@@ -247,7 +247,7 @@ export function createStreams(needs: {
             reader.lagChars += text.length
             reader.lagEvents++
           }
-          await journals.append(journal, [text], bounds)
+          await journals.append(journal, [ownCopy(text)], bounds)
         },
         async end() {
           await journals.end(journal, settings.retentionMs)
@@ -276,7 +276,7 @@ export function createStreams(needs: {
       if (seat.ended) return
       const journal = journalOf(seat, listenStream)
       const kept = readers.has(journal) ? bounds : { ...unread, ttlMs: settings.maxSessionMs }
-      await journals.append(journal, [text], kept)
+      await journals.append(journal, [ownCopy(text)], kept)
     },
     forget(seat) {
       const journal = journalOf(seat, listenStream)
@@ -290,4 +290,9 @@ export function createStreams(needs: {
       return readers.size
     },
   }
+}
+
+/** What is stored must not keep alive the larger text it may be a slice of. */
+function ownCopy(text: string): string {
+  return Buffer.from(text).toString()
 }

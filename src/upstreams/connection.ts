@@ -89,7 +89,7 @@ export class Connection {
     needs.child.listen({
       line: (text) => this.#line(text),
       exit: (exit) => this.#exit(exit),
-      dropped: () => this.#drop('stdout_line'),
+      dropped() {},
     })
   }
 

@@ -79,16 +79,19 @@ export function createPool(needs: PoolNeeds): Pool {
     return best
   }
 
-  /** Ends the process that has been idle longest, if that is long enough. */
+  /** Ends the process that has been idle longest, if that is long enough. No more than there are waiters. */
   const evict = (for_: Unit): void => {
     let oldest: { connection: Connection; unit: Unit } | undefined
+    let leaving = 0
     for (const unit of needs.units()) {
-      if (unit === for_) continue
       for (const connection of unit.connections) {
-        if (connection.callsInFlight > 0 || connection.closed) continue
+        if (connection.closed) leaving++
+        if (unit === for_ || connection.callsInFlight > 0 || connection.closed) continue
         if (!oldest || connection.idleSinceMs < oldest.connection.idleSinceMs) oldest = { connection, unit }
       }
     }
+    // It takes a moment to end, and each that is about to makes room already: its state must not be lost for nothing.
+    if (leaving >= queue.size) return
     if (!oldest || clock.now() - oldest.connection.idleSinceMs < settings.evictIdleMs) return
     oldest.unit.lost = true
     void oldest.connection.close()
@@ -99,6 +102,9 @@ export function createPool(needs: PoolNeeds): Pool {
     if (unit.connections.size + unit.starting >= unit.maxProcesses) return
     const perProcess = unit.exclusive ? 1 : settings.callsPerProcess
     if (unit.starting * perProcess >= unit.waiting) return
+    // A pause is waited for in the line, where it keeps no place from others; the sweep looks again.
+    const now = clock.now()
+    if (unit.restarts.pauseMs(now) > 0 && (unit.connections.size > 0 || !unit.restarts.isOpen(now))) return
     if (live() >= settings.pool) return evict(unit)
     unit.starting++
     starting++
@@ -112,8 +118,8 @@ export function createPool(needs: PoolNeeds): Pool {
         unit.starting--
         starting--
         const refusal = error instanceof Refusal ? error : new Refusal('upstream_unavailable', { cause: error })
+        // Others wait for the sweep: a start that fails at once would be tried again at once, for ever.
         if (unit.connections.size === 0) for (const waiter of waiters) if (waiter.unit === unit) waiter.refuse(refusal)
-        serveAll()
       },
     )
   }
@@ -173,10 +179,13 @@ export function createPool(needs: PoolNeeds): Pool {
     hasRoom: () => live() + needs.spares() < settings.pool,
     freed: serveAll,
     sweep() {
+      serveAll()
       const now = clock.now()
       for (const waiter of waiters) {
+        const { starting: begun, connections, restarts } = waiter.unit
         // A process that is being started for it is worth waiting for: its start has a deadline of its own.
-        if (now >= waiter.deadlineMs && waiter.unit.starting === 0) waiter.refuse(new Refusal('overloaded'))
+        const isComing = begun > 0 || (connections.size === 0 && restarts.pauseMs(now) > 0)
+        if (now >= waiter.deadlineMs && !isComing) waiter.refuse(new Refusal('overloaded'))
       }
       for (const unit of needs.units()) {
         const keep = unit.maxProcesses > 1 && unit.attribution === 'none' ? 1 : 0
@@ -188,7 +197,6 @@ export function createPool(needs: PoolNeeds): Pool {
           void connection.close()
         }
       }
-      serveAll()
     },
     get waiting() {
       return queue.size

@@ -123,6 +123,12 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
     keepers.sweep()
   })
 
+  /** Processes on their way out: the end of the upstream waits for them. */
+  const ending = new Set<Promise<void>>()
+  const end = (connection: Connection): void => {
+    const ended = connection.close().finally(() => ending.delete(ended))
+    ending.add(ended)
+  }
   const serving = (): Connection[] => [...units.all()].flatMap((unit) => [...unit.connections])
 
   return {
@@ -162,7 +168,7 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
       unit.ended = true
       units.remove(unit)
       voices.forget(unit.key)
-      for (const connection of unit.connections) void connection.close()
+      for (const connection of unit.connections) end(connection)
     },
     counts: () => ({ processes: pool.processes + [...keepers.live()].length, waitingCalls: pool.waiting }),
     async check() {
@@ -184,7 +190,8 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
       pool.close()
       const all = serving()
       units.clear()
-      await Promise.all([...all.map((connection) => connection.close()), keepers.close(), spares?.close()])
+      for (const connection of all) end(connection)
+      await Promise.all([...ending, keepers.close(), spares?.close()])
     },
   }
 }
