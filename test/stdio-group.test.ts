@@ -97,8 +97,8 @@ describe('the end of the process that started the child', () => {
       rootDir: join(root, 'src'),
       typeRoots: [join(root, 'node_modules', '@types')],
     }
-    const files = ['child.ts', 'descriptors.ts', 'reaper.ts'].map((file) =>
-      join(root, 'src', 'upstreams', 'stdio', file),
+    const files = ['upstreams/stdio/child.ts', 'upstreams/stdio/reaper.ts', 'cli/descriptors.ts'].map((file) =>
+      join(root, 'src', file),
     )
     const config = { extends: join(root, 'tsconfig.json'), compilerOptions, files, include: [] }
     writeFileSync(join(built, 'tsconfig.json'), JSON.stringify(config))

@@ -42,7 +42,6 @@ function remedies(exit: string | undefined, { upstream }: Settings): Note[] {
 
 /** Lines of a foreign program for our terminal: without what would move the cursor or colour the rest. */
 function printable(text: string): string {
-  // oxlint-disable-next-line no-control-regex
   return text
     .replaceAll(/\u001b\[[0-9;?]*[ -/]*[@-~]/g, '')
     .replaceAll(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g, ' ')

@@ -8,7 +8,7 @@ const load = (path) => import(pathToFileURL(join(built, path)).href)
 const { systemClock: clock } = await load('base/clock.js')
 const { silentLog: log } = await load('base/log.js')
 const { createReaper } = await load('upstreams/stdio/reaper.js')
-const { closeLeakedDescriptors } = await load('upstreams/stdio/descriptors.js')
+const { closeLeakedDescriptors } = await load('cli/descriptors.js')
 const { startChild } = await load('upstreams/stdio/child.js')
 
 closeLeakedDescriptors()

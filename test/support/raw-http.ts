@@ -100,7 +100,7 @@ export function requestBytes(
 }
 
 /** The whole responses in what was received. */
-export function readResponses(text: string, isClosed: boolean): RawResponse[] {
+function readResponses(text: string, isClosed: boolean): RawResponse[] {
   const responses: RawResponse[] = []
   let at = 0
   for (;;) {
