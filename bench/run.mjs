@@ -6,7 +6,8 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { busyShare, fileLimit, machineWords, placement } from './lib/machine.mjs'
+import { createCalm } from './lib/calm.mjs'
+import { descendantsOf, fileLimit, machineWords, placement } from './lib/machine.mjs'
 import { printProfile } from './lib/profile.mjs'
 import { createReport } from './lib/report.mjs'
 import { generator, servers } from './lib/servers.mjs'
@@ -63,9 +64,13 @@ function profile(title) {
   return { profileTo: folder }
 }
 
+// Everything below this process is ours: the generators, the servers and their children.
+const calm = createCalm(() => [process.pid, ...descendantsOf(process.pid)], 8, quick ? 60_000 : 600_000)
+
 const house = {
   servers: tracked,
   ask: load.ask,
+  calm,
   generator: () => generator(place),
   report,
   profile,
@@ -87,15 +92,7 @@ console.log(
 )
 console.log(machineWords())
 console.log(place.words)
-
-/** Says how much others were at work while the bench did nothing. */
-async function tellNoise(when) {
-  const share = await busyShare(2_000)
-  const words =
-    share > 0.05 ? "NOT QUIET: wall-clock numbers and tails are the machine's, only ratios of CPU hold" : 'quiet'
-  console.log(`${when}: others use ${Math.round(share * 100)} % of the cores (${words})\n`)
-}
-await tellNoise('before')
+console.log('')
 
 let failed = false
 for (const name of chosen.length === 0 ? names : chosen) {
@@ -110,7 +107,10 @@ for (const name of chosen.length === 0 ? names : chosen) {
   }
   console.log('')
 }
-await tellNoise('after')
+const noise = Math.round(calm.worst * 100)
+console.log(
+  `others had at most ${noise} % of the machine in what was counted${noise > 10 ? ': NOT QUIET, tails are not ours alone' : ''}`,
+)
 for (const [title, folder] of profiles) printProfile(title, folder)
 
 const stamp = new Date().toISOString().slice(0, 19).replaceAll(':', '')

@@ -79,20 +79,14 @@ export function placement() {
   }
 }
 
-/** Ticks of all cores since boot: `{ busy, all }`. */
-function ticks() {
+/** CPU time in ms that anybody used on any core since boot, time taken by other virtual machines included. */
+export function busyMs() {
   const fields = read('/proc/stat').split('\n')[0].trim().split(/\s+/).slice(1, 9).map(Number)
-  const all = fields.reduce((a, b) => a + b, 0)
-  return { busy: all - fields[3] - fields[4], all }
+  const [idle, waiting] = [fields[3], fields[4]]
+  return (fields.reduce((a, b) => a + b, 0) - idle - waiting) * msPerTick
 }
 
-/** How much of all cores is busy over the next `ms`, as a share of 1: what others do, when asked while we do nothing. */
-export async function busyShare(ms) {
-  const from = ticks()
-  await new Promise((resolve) => setTimeout(resolve, ms))
-  const to = ticks()
-  return (to.busy - from.busy) / (to.all - from.all)
-}
+export const coreCount = () => cpus().length
 
 /** One line about the machine. */
 export function machineWords() {

@@ -147,6 +147,7 @@ export function generator(place) {
   running.add(process_)
   process_.once('exit', () => running.delete(process_))
   return {
+    pid: process_.pid,
     ask: (order, details = {}) =>
       new Promise((resolve, reject) => {
         const gone = (code) => reject(new Error(`the generator ended with ${code}`))

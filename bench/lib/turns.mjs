@@ -7,19 +7,22 @@ import { median } from './report.mjs'
  * One round: each of `targets` (`{ key, name, server }`) runs the closed loop `slices` times for `sliceMs`.
  * Resolves to key -> `{ cpuUs, perSecond, p50, p99 }`: CPU of the server process per answer, and the rest as the load saw it.
  */
-export async function takeTurns({ ask, targets, what, slices, sliceMs, count }) {
+export async function takeTurns({ ask, calm, targets, what, slices, sliceMs, count }) {
   const sums = new Map(targets.map(({ key }) => [key, { cpuMs: 0, ok: 0, seconds: 0, p50: [], p99: [] }]))
   for (let slice = 0; slice < slices; slice += 1)
     for (const { key, name = key, server } of targets) {
       const sum = sums.get(key)
-      const before = server.cpuMs()
-      const result = await ask('closed', { name, what, ms: sliceMs })
-      sum.cpuMs += server.cpuMs() - before
+      const { result, cpuMs } = await calm.measure(async () => {
+        const before = server.cpuMs()
+        const answer = await ask('closed', { name, what, ms: sliceMs })
+        count(key, answer)
+        return { result: answer, cpuMs: server.cpuMs() - before }
+      })
+      sum.cpuMs += cpuMs
       sum.ok += result.ok
       sum.seconds += result.seconds
       sum.p50.push(result.p50)
       sum.p99.push(result.p99)
-      count(key, result)
     }
   return new Map(
     [...sums].map(([key, { cpuMs, ok, seconds, p50, p99 }]) => [

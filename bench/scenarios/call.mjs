@@ -6,7 +6,7 @@ import { takeTurns } from '../lib/turns.mjs'
 
 export const about = 'tools/call through a pooled stdio server'
 
-export default async function call({ servers, ask, report, quick, rounds, profile, closeAll }) {
+export default async function call({ servers, ask, calm, report, quick, rounds, profile, closeAll }) {
   const eras = ['legacy', 'modern']
   const bare = await servers.bare()
   const targets = []
@@ -29,7 +29,7 @@ export default async function call({ servers, ask, report, quick, rounds, profil
     if (faultsOf(result) > 0) console.log(`  ${key}: ${faultWords(result)}`)
     if (key.startsWith('mcplex')) faults += faultsOf(result)
   }
-  const turns = { ask, what: 'call', slices: quick ? 2 : 4, sliceMs: 1_000, count }
+  const turns = { ask, calm, what: 'call', slices: quick ? 2 : 4, sliceMs: 1_000, count }
   const alone = targets.map((target) => ({ ...target, name: `${target.key} one` }))
   for (let round = 1; round <= rounds; round += 1) {
     const many = await takeTurns({ ...turns, targets })

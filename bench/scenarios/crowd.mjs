@@ -11,7 +11,7 @@ const tails = [
 ]
 
 /** The same load on every target, round by round; resolves to target name -> results. */
-async function interleaved({ ask, report, rounds }, title, targets, clients, order, count) {
+async function interleaved({ ask, calm, report, rounds }, title, targets, clients, order, count) {
   const seen = Object.fromEntries(targets.map(({ name }) => [name, []]))
   for (const { name, era, server } of targets) {
     await ask('open', { name, endpoint: server.endpoint, era, clients })
@@ -19,8 +19,11 @@ async function interleaved({ ask, report, rounds }, title, targets, clients, ord
   }
   for (let round = 1; round <= rounds; round += 1)
     for (const { name } of targets) {
-      const result = await ask(order.load, { name, what: 'call', ...order })
-      count(`${name} ${title}`, result)
+      const result = await calm.measure(async () => {
+        const answer = await ask(order.load, { name, what: 'call', ...order })
+        count(`${name} ${title}`, answer)
+        return answer
+      })
       seen[name].push(result)
       for (const what of ['p50', 'p99', 'max', 'perSecond', 'leastServed', 'mostServed'])
         report.measure('crowd', round, `${name} ${title}`, what, result[what])

@@ -7,7 +7,7 @@ export const about = 'idle sessions with open streams, then calls over them'
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 
-async function measure(server, { ask, quick, sessions, clean }) {
+async function measure(server, { ask, calm, quick, sessions, clean }) {
   const { endpoint } = server
   await ask('open', { name: 'warm', endpoint, era: 'legacy', clients: 50 })
   await ask('closed', { name: 'warm', what: 'call', ms: quick ? 500 : 2_000 })
@@ -22,7 +22,8 @@ async function measure(server, { ask, quick, sessions, clean }) {
   const before = await settle()
   const opened = await ask('open', { name: 'idle', endpoint, era: 'legacy', clients: sessions, streams: true })
   const after = await settle()
-  const calls = await ask('rate', { name: 'idle', what: 'call', rate: 1_000, ms: quick ? 2_000 : 10_000 })
+  const order = { name: 'idle', what: 'call', rate: 1_000, ms: quick ? 2_000 : 10_000 }
+  const calls = await calm.measure(() => ask('rate', order))
   const standing = await ask('streams', { name: 'idle' })
   await ask('close', { name: 'idle' })
   await clean()
@@ -36,7 +37,7 @@ async function measure(server, { ask, quick, sessions, clean }) {
   }
 }
 
-export default async function idle({ servers, ask, report, quick, rounds, profile, fileLimit, closeAll }) {
+export default async function idle({ servers, ask, calm, report, quick, rounds, profile, fileLimit, closeAll }) {
   const wanted = quick ? 2_000 : 10_000
   const room = fileLimit - 500
   const sessions = Math.min(wanted, room)
@@ -51,7 +52,7 @@ export default async function idle({ servers, ask, report, quick, rounds, profil
   const seen = { bare: [], mcplex: [] }
   for (let round = 1; round <= rounds; round += 1)
     for (const [target, make] of Object.entries(makers)) {
-      const found = await measure(await make(), { ask, quick, sessions, clean: closeAll })
+      const found = await measure(await make(), { ask, calm, quick, sessions, clean: closeAll })
       seen[target].push(found)
       if (faultsOf(found.calls) > 0) console.log(`  ${target}: ${faultWords(found.calls)}`)
       for (const what of ['asIsKiB', 'collectedKiB', 'totalMiB', 'openPerSecond'])

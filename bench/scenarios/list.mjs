@@ -5,7 +5,7 @@ import { takeTurns } from '../lib/turns.mjs'
 
 export const about = 'tools/list from the catalogue'
 
-export default async function list({ servers, ask, report, quick, rounds, profile, closeAll }) {
+export default async function list({ servers, ask, calm, report, quick, rounds, profile, closeAll }) {
   const eras = ['legacy', 'modern']
   const bare = await servers.bare()
   const targets = []
@@ -25,7 +25,7 @@ export default async function list({ servers, ask, report, quick, rounds, profil
     faults += faultsOf(result)
   }
   for (let round = 1; round <= rounds; round += 1) {
-    const found = await takeTurns({ ask, targets, what: 'list', slices: quick ? 2 : 4, sliceMs: 1_000, count })
+    const found = await takeTurns({ ask, calm, targets, what: 'list', slices: quick ? 2 : 4, sliceMs: 1_000, count })
     for (const [key, { perSecond, cpuUs }] of found)
       for (const [what, value] of Object.entries({ perSecond, cpuUs })) {
         seen.get(key)[what].push(value)

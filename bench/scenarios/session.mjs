@@ -7,7 +7,7 @@ export const about = 'session creation, and a newcomer after a mass drop'
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 
-async function createMany({ servers, ask, report, quick, rounds, profile }) {
+async function createMany({ servers, ask, calm, report, quick, rounds, profile }) {
   const count = quick ? 2_000 : 5_000
   const width = 50
   const bare = await servers.bare()
@@ -31,20 +31,25 @@ async function createMany({ servers, ask, report, quick, rounds, profile }) {
     const result = await work()
     return { result, cpuMs: server.cpuMs() - from }
   }
+  /** Creates, confirms and ends sessions; us of CPU for each step. */
+  const lives = async (server) => {
+    const { endpoint } = server
+    const create = await spent(server, () => ask('create', { endpoint, count, width }))
+    const confirm = await spent(server, () => ask('confirm', { endpoint, width }))
+    const end = await spent(server, () => ask('end', { endpoint, width }))
+    const us = ({ cpuMs }) => (cpuMs * 1000) / count
+    return { createUs: us(create), confirmUs: us(confirm), endUs: us(end), perSecond: create.result.perSecond }
+  }
   const seen = { ratio: [], perSecond: [], createUs: [], confirmUs: [], endUs: [], bareCallUs: [], bareCreateUs: [] }
   for (let round = 1; round <= rounds; round += 1) {
-    const calls = await spent(bare, () => ask('closed', { name: 'bare calls', what: 'call', calls: count * 10 }))
+    const calls = await calm.measure(() =>
+      spent(bare, () => ask('closed', { name: 'bare calls', what: 'call', calls: count * 10 })),
+    )
     const us = { bareCallUs: (calls.cpuMs * 1000) / calls.result.ok }
-    const bareCreate = await spent(bare, () => ask('create', { endpoint: bare.endpoint, count, width }))
-    us.bareCreateUs = (bareCreate.cpuMs * 1000) / count
-    await ask('end', { endpoint: bare.endpoint, width })
-    const create = await spent(mcplex, () => ask('create', { endpoint: mcplex.endpoint, count, width }))
-    us.createUs = (create.cpuMs * 1000) / count
-    const confirm = await spent(mcplex, () => ask('confirm', { endpoint: mcplex.endpoint, width }))
-    us.confirmUs = (confirm.cpuMs * 1000) / count
-    const end = await spent(mcplex, () => ask('end', { endpoint: mcplex.endpoint, width }))
-    us.endUs = (end.cpuMs * 1000) / count
-    const values = { ...us, ratio: us.createUs / us.bareCallUs, perSecond: create.result.perSecond }
+    us.bareCreateUs = (await calm.measure(() => lives(bare))).createUs
+    const { perSecond, ...ours } = await calm.measure(() => lives(mcplex))
+    Object.assign(us, ours)
+    const values = { ...us, ratio: us.createUs / us.bareCallUs, perSecond }
     for (const [what, value] of Object.entries(values)) {
       seen[what].push(value)
       report.measure('session', round, what.startsWith('bare') ? 'bare' : 'mcplex', what, value)
@@ -60,13 +65,13 @@ async function createMany({ servers, ask, report, quick, rounds, profile }) {
   report.line('session', 'processes started by it', started.size, '', ['=', 0], `${before.size} stood before`)
 }
 
-async function massDrop({ servers, ask, report, quick, rounds, generator }) {
+async function massDrop({ servers, ask, calm, report, quick, rounds, generator }) {
   const clients = quick ? 500 : 2_000
   const waits = []
   let faults = 0
   const mcplex = await servers.mcplex('legacy')
   await ask('newcomer', { endpoint: mcplex.endpoint })
-  for (let round = 1; round <= rounds; round += 1) {
+  const drop = async () => {
     const doomed = generator()
     await doomed.ask('open', { name: 'doomed', endpoint: mcplex.endpoint, era: 'legacy', clients, streams: true })
     const warm = await doomed.ask('closed', { name: 'doomed', what: 'call', calls: clients * 5 })
@@ -77,9 +82,13 @@ async function massDrop({ servers, ask, report, quick, rounds, generator }) {
     await pause(1_500)
     doomed.kill()
     const { ms } = await ask('newcomer', { endpoint: mcplex.endpoint })
+    await pause(2_000)
+    return ms
+  }
+  for (let round = 1; round <= rounds; round += 1) {
+    const ms = await calm.measure(drop)
     waits.push(ms)
     report.measure('session', round, 'mcplex', 'newcomerMs', ms)
-    await pause(2_000)
   }
   report.line(
     'session',
