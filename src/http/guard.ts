@@ -8,7 +8,7 @@
 import { Refusal } from '../base/refusal.ts'
 import type { HttpSettings } from './options.ts'
 
-export const maxHeaders = 200
+const maxHeaders = 200
 
 /** The headers by which requests are told apart or let in: two of them are two requests in one. [R07] */
 const single = new Set([
