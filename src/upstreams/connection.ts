@@ -9,7 +9,7 @@ import type { DroppedThing, EventSink } from '../base/events.ts'
 import type { Call, Notification, Update } from '../protocol/call.ts'
 import type { Dialect } from '../protocol/dialect.ts'
 import {
-  editObject,
+  editMembers,
   elementTexts,
   type JsonObject,
   memberText,
@@ -133,6 +133,7 @@ export class Connection {
   finish(exchange: Exchange, reason: string | undefined): void {
     if (!this.#exchanges.remove(exchange)) return
     this.#flow.release(exchange)
+    exchange.abandon()
     const now = this.#needs.clock.now()
     this.idleSinceMs = now
     if (reason === undefined || this.#closed) return
@@ -264,7 +265,8 @@ export class Connection {
       return this.#drop('progress')
     }
     exchange.progress = progress
-    const own = editObject(params, { progressToken: JSON.parse(token) })
+    const value = { ...params.value, progressToken: JSON.parse(token) as string | number }
+    const own = { value, text: editMembers(params.text, { progressToken: token }) }
     this.#offer(exchange, { kind: 'notification', method: 'notifications/progress', params: own })
   }
 

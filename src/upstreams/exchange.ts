@@ -4,6 +4,7 @@
  */
 import type { Refusal } from '../base/refusal.ts'
 import type { Call, Outcome, Update } from '../protocol/call.ts'
+import { errorAnswer } from '../protocol/jsonrpc.ts'
 
 /** What may wait to be taken. */
 const maxUpdates = 1000
@@ -82,6 +83,13 @@ export class Exchange {
     if (update) this.#chars -= lengthOf(update)
     if (this.#updates.length === 0) this.onEmpty?.()
     return update
+  }
+
+  /** Nobody takes any more: questions among what is left get an answer all the same. */
+  abandon(): void {
+    for (const update of this.#updates.splice(0)) {
+      if (update.kind === 'ask') update.answer(errorAnswer(-32603, 'The call is over'))
+    }
   }
 
   /** How the call ended, if it has. Throws the refusal that ended it. */

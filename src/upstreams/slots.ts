@@ -54,10 +54,12 @@ export class Slots {
     for (const exchange of this.#places) if (exchange) yield exchange
   }
 
-  /** The one that was added last. */
+  /** The one that was added last of those that have not ended: an ended one takes nothing any more. */
   youngest(): Exchange | undefined {
     let youngest: Exchange | undefined
-    for (const exchange of this.all()) if (!youngest || exchange.id > youngest.id) youngest = exchange
+    for (const exchange of this.all()) {
+      if (!exchange.ended && (!youngest || exchange.id > youngest.id)) youngest = exchange
+    }
     return youngest
   }
 }
