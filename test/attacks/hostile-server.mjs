@@ -1,0 +1,118 @@
+// A stdio server of the session-based era that behaves badly on purpose; each tool is one kind of misbehaviour.
+//
+//   --strict             refuses a handshake whose client has no name and version, as servers on the SDK do
+//   --starts=FILE        writes a line into FILE for each process
+//   --no-start-after=N   with --starts: every process after the first N exits at once
+//   --slow-start=MS      answers the handshake so much later
+//
+// Promises: what is not named here is answered properly; ends with its stdin.
+
+import { appendFileSync, readFileSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+
+/** @param {string} name */
+const flag = (name) =>
+  process.argv.find((word) => word === `--${name}` || word.startsWith(`--${name}=`))?.split('=')[1] ?? undefined
+const startsFile = flag('starts')
+const slowStartMs = Number(flag('slow-start') ?? 0)
+if (startsFile !== undefined) {
+  appendFileSync(startsFile, `${process.pid}\n`)
+  const starts = readFileSync(startsFile, 'utf8').trim().split('\n').length
+  if (starts > Number(flag('no-start-after') ?? Infinity)) process.exit(1)
+}
+
+/** @type {Map<string, unknown>} */
+const answers = new Map()
+let received = 0
+
+/** @param {unknown[]} messages */
+const send = (...messages) => process.stdout.write(messages.map((one) => JSON.stringify(one) + '\n').join(''))
+/** @param {string | number} id @param {string} text */
+const result = (id, text) => ({ jsonrpc: '2.0', id, result: { content: [{ type: 'text', text }] } })
+/** @param {string} data */
+const log = (data) => ({ jsonrpc: '2.0', method: 'notifications/message', params: { level: 'info', data } })
+/** @param {string} id */
+const question = (id) => ({ jsonrpc: '2.0', id, method: 'roots/list' })
+
+/** @type {Record<string, (id: any, args: any, meta: any) => void>} */
+const tools = {
+  pid: (id) => send(result(id, String(process.pid))),
+  received: (id) => send(result(id, String(received))),
+  // The answer of the call, and in the same breath a question that belongs to no call.
+  'answer-then-ask': (id, args) => send(result(id, 'answered'), question(args.question)),
+  // What became of a question.
+  answered: (id, args) => send(result(id, JSON.stringify(answers.get(args.question) ?? null))),
+  // Goes on to talk after it was cancelled.
+  mutter(id, args) {
+    const timer = setInterval(() => send(log(args.secret)), 20)
+    setTimeout(() => (clearInterval(timer), send(result(id, 'done'))), args.ms)
+  },
+  slow: (id, args) => setTimeout(() => send(result(id, 'slow')), args.ms),
+  hang() {},
+  twice: (id) => send(result(id, 'first'), result(id, 'second')),
+  // Big pieces of progress, and then the answer.
+  flood(id, args, meta) {
+    for (let progress = 1; progress <= args.count; progress++) {
+      const message = 'f'.repeat(args.bytes)
+      send({
+        jsonrpc: '2.0',
+        method: 'notifications/progress',
+        params: { progressToken: meta?.progressToken, progress, message },
+      })
+    }
+    send(result(id, 'flooded'))
+  },
+  // A change of a list under metadata that no serialiser can walk.
+  abyss(id, args) {
+    const depth = args.depth
+    const deep = `${'['.repeat(depth)}${']'.repeat(depth)}`
+    const meta = `{"io.modelcontextprotocol/subscriptionId":1,"deep":${deep}}`
+    process.stdout.write(`{"jsonrpc":"2.0","method":"notifications/tools/list_changed","params":{"_meta":${meta}}}\n`)
+    send(result(id, 'alive'))
+  },
+  crash: () => process.exit(3),
+}
+
+/** @type {Record<string, (id: any, params: any) => void>} */
+const methods = {
+  initialize(id, params) {
+    const info = params.clientInfo
+    if (
+      process.argv.includes('--strict') &&
+      (typeof info?.name !== 'string' ||
+        typeof info.version !== 'string' ||
+        Array.isArray(params.capabilities.tasks?.list))
+    ) {
+      return send({ jsonrpc: '2.0', id, error: { code: -32602, message: 'Invalid params' } })
+    }
+    const capabilities = { tools: { listChanged: true }, resources: { subscribe: true }, logging: {} }
+    const hello = {
+      protocolVersion: params.protocolVersion,
+      capabilities,
+      serverInfo: { name: 'hostile', version: '1' },
+    }
+    setTimeout(() => send({ jsonrpc: '2.0', id, result: hello }), slowStartMs)
+  },
+  ping: (id) => send({ jsonrpc: '2.0', id, result: {} }),
+  'tools/list': (id) =>
+    send({
+      jsonrpc: '2.0',
+      id,
+      result: { tools: Object.keys(tools).map((name) => ({ name, inputSchema: { type: 'object' } })) },
+    }),
+  'resources/subscribe': (id) => send({ jsonrpc: '2.0', id, result: {} }),
+  'resources/unsubscribe': (id) => send({ jsonrpc: '2.0', id, result: {} }),
+}
+
+createInterface({ input: process.stdin })
+  .on('line', (line) => {
+    const { id, method, params, ...answer } = JSON.parse(line)
+    if (method === undefined) answers.set(id, answer)
+    else if (method === 'tools/call') {
+      received++
+      tools[params.name]?.(id, params.arguments ?? {}, params._meta)
+    } else if (id === undefined) return
+    else if (method in methods) methods[method]?.(id, params)
+    else send({ jsonrpc: '2.0', id, error: { code: -32601, message: 'Method not found' } })
+  })
+  .on('close', () => process.exit(0))

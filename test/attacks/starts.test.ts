@@ -1,0 +1,60 @@
+/** Servers that stop to start: whoever waits is told, and everybody else goes on. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, expect, test } from 'vitest'
+import { inTime } from '../support/eventually.ts'
+import { echoLegacy, type Mcplex, startMcplex } from '../support/mcplex.ts'
+import { reasonOf } from '../support/rpc.ts'
+import { openSession, type Session } from '../support/session.ts'
+
+const hostile = join(import.meta.dirname, 'hostile-server.mjs')
+const running: Mcplex[] = []
+const folders: string[] = []
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((mcplex) => mcplex.end()))
+  await Promise.all(folders.splice(0).map((folder) => rm(folder, { recursive: true })))
+})
+
+test('a further process that never comes up does not stop those that run', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'mcplex-'))
+  folders.push(folder)
+  const mcplex = await startMcplex({
+    options: ['--mode', 'call', '--log-level', 'error', '--queue-wait', '1s'],
+    env: { MCPLEX_UPSTREAM__SPARES: '0' },
+    // One process that is asked for lists, and one that serves.
+    server: [hostile, `--starts=${join(folder, 'starts')}`, '--no-start-after=2'],
+  })
+  running.push(mcplex)
+  const session = await openSession(mcplex.url)
+  expect(await session.text('pid')).toMatch(/^\d+$/)
+  const busy = session.text('slow', { ms: 12_000 })
+  const other = await openSession(mcplex.url)
+  const refused = await other.response('pid')
+  expect(['overloaded', 'upstream_unavailable']).toContain(reasonOf(refused))
+  expect(await inTime('the call that was there before', busy)).toBe('slow')
+  expect(await session.text('pid')).toMatch(/^\d+$/)
+})
+
+test('one that waits for a place takes it from one other, not from all', async () => {
+  const mcplex = await startMcplex({
+    options: ['--pool', '4', '--log-level', 'error'],
+    env: { MCPLEX_UPSTREAM__EVICT_IDLE: '1ms', MCPLEX_UPSTREAM__SPARES: '0' },
+    // Takes two seconds to end: until then its place is not free.
+    server: [echoLegacy, '--ignore-eof'],
+  })
+  running.push(mcplex)
+  const there: Array<[Session, string]> = []
+  for (let index = 0; index < 4; index++) {
+    const session = await openSession(mcplex.url)
+    there.push([session, (await session.whoami()).nonce])
+  }
+  const another = await openSession(mcplex.url)
+  await another.whoami()
+  const stayed = mcplex.servers().length
+  expect(stayed, 'the one for lists, three of four, and the new one').toBe(5)
+  const nonces = await Promise.all(
+    there.slice(1).map(async ([session, before]) => [before, (await session.whoami()).nonce]),
+  )
+  for (const [before, now] of nonces) expect(now).toBe(before)
+})
