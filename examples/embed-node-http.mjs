@@ -1,0 +1,57 @@
+// mcplex inside a program of your own: one `node:http` server that answers its own pages and, beside them, MCP.
+//
+//   node examples/embed-node-http.mjs                          # in front of the reference server "everything"
+//   node examples/embed-node-http.mjs node my-server.js        # in front of another one
+//   PORT=9000 node examples/embed-node-http.mjs
+//
+// docs/embedding.md explains each step.
+
+import { createServer } from 'node:http'
+import { createGateway } from 'mcplex'
+import { nodeHandler } from 'mcplex/node'
+
+const [command = 'npx', ...args] =
+  process.argv.length > 2 ? process.argv.slice(2) : ['npx', '-y', '@modelcontextprotocol/server-everything']
+const port = Number(process.env.PORT ?? 8080)
+
+// 1. A gateway: settings in, nothing runs yet. Whatever is not said is as docs/configuration.md has it.
+const gateway = createGateway({
+  upstream: { command, args },
+  gates: { maxConnections: 200 },
+  sessions: { idleTimeoutMs: 10 * 60_000 },
+})
+
+// 2. What happens inside comes as typed events: count them, log them, export them.
+let calls = 0
+gateway.events.on('callEnded', ({ method, status, durationMs }) => {
+  calls++
+  console.log(`${method} ${status} in ${durationMs} ms`)
+})
+
+// 3. Start the MCP server behind it. Throws UpstreamStartError with the command, its exit and its last words.
+const facts = await gateway.start()
+
+// 4. Mount it. The handler answers /mcp, /health, /livez and /readyz; everything else is yours.
+const mcp = nodeHandler(gateway)
+const mounted = new Set(['/mcp', '/health', '/livez', '/readyz'])
+
+const server = createServer((request, response) => {
+  const [path = ''] = (request.url ?? '').split('?')
+  if (mounted.has(path)) return mcp(request, response)
+  response.writeHead(path === '/' ? 200 : 404, { 'Content-Type': 'text/plain' })
+  response.end(path === '/' ? `${facts.serverName ?? command}: ${calls} calls so far\n` : 'not found\n')
+})
+
+server.listen(port, '127.0.0.1', () => {
+  console.log(`ready: http://127.0.0.1:${server.address().port}/mcp (${facts.serverName}, ${facts.tools} tools)`)
+})
+
+// 5. End in this order: no new work and time for the calls in flight, then the sockets, then the processes.
+async function end() {
+  await gateway.drain()
+  server.close()
+  server.closeAllConnections()
+  await gateway.close()
+}
+process.once('SIGTERM', () => void end())
+process.once('SIGINT', () => void end())
