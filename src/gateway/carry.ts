@@ -26,19 +26,20 @@ export interface Carried {
 
 export const jsonHeaders: Readonly<Record<string, string>> = { 'Content-Type': 'application/json' }
 
-export async function carry(
+/** Answers one request. Not an async function: on the way of every call each of them costs. */
+export function carryOne(seat: SessionSeat, one: Carried, inbound: Inbound, house: House): Promise<Outbound> {
+  return firstOf(one.reply, house.pulse).then((first) =>
+    first.kind === 'streaming' ? stream(seat, [one], [first], inbound, house) : single(one, first, house),
+  )
+}
+
+/** Answers the requests of a batch: all in one array, or all on one stream. */
+export async function carryBatch(
   seat: SessionSeat,
   carried: readonly Carried[],
-  batch: boolean,
   inbound: Inbound,
   house: House,
 ): Promise<Outbound> {
-  const only = carried[0]
-  if (carried.length === 1 && only && !batch) {
-    const first = await firstOf(only.reply, house.pulse)
-    if (first.kind !== 'streaming') return single(only, first, house)
-    return stream(seat, carried, [first], inbound, house)
-  }
   const firsts = await Promise.all(carried.map(({ reply }) => firstOf(reply, house.pulse)))
   if (firsts.some((first) => first.kind === 'streaming')) return stream(seat, carried, firsts, inbound, house)
   const answers: string[] = []

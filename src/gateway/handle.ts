@@ -13,7 +13,7 @@ import { answerable, refusalOutbound } from '../protocol/refusal-answer.ts'
 import { isStateless } from '../protocol/revisions.ts'
 import type { House } from './house.ts'
 import { answerOne } from './sessionless.ts'
-import { endSession, initialize, openStream, receive, sessionOf } from './sessionful.ts'
+import { endSession, initialize, openStream, receive, receiveBatch, sessionOf } from './sessionful.ts'
 
 /** [R04] deeper or larger JSON is refused before it is parsed */
 const maxDepth = 128
@@ -54,7 +54,7 @@ async function post(
     return answerOne(message, inbound, principal, house)
   if (message.kind === 'request' && message.method === 'initialize')
     return initialize(message, inbound, principal, house)
-  return receive(await sessionOf(inbound, principal, house), [message], false, inbound, house)
+  return receive(await sessionOf(inbound, principal, house), message, inbound, house)
 }
 
 /** [2025-03-26 batching] several messages in one body, for the one revision that has them */
@@ -68,7 +68,7 @@ async function batch(text: string, inbound: Inbound, principal: Principal, house
   const messages = texts.map((element) => read(element, JSON.parse(element), { id: undefined }))
   if (messages.some((message) => message.kind === 'request' && message.method === 'initialize'))
     throw new Refusal('invalid_request')
-  return receive(seat, messages, true, inbound, house)
+  return receiveBatch(seat, messages, inbound, house)
 }
 
 function parse(text: string): unknown {

@@ -11,6 +11,8 @@ import type { Listening, Upstream } from '../upstreams/upstream.ts'
 import type { Asks } from './asks.ts'
 
 export interface Listeners {
+  /** Whether the session has an ear already. */
+  has(seat: SessionSeat): boolean
   /** Attaches the session's ear if it has none. */
   attach(seat: SessionSeat): Promise<void>
   /** The session's subscriptions have changed; resolves when the server knows. */
@@ -55,6 +57,7 @@ export function createListeners(needs: {
   }
 
   return {
+    has: (seat) => ears.has(seat),
     async attach(seat) {
       await attach(seat)
     },

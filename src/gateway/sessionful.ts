@@ -4,31 +4,26 @@
  */
 import { Cancel } from '../base/cancel.ts'
 import { Refusal } from '../base/refusal.ts'
+import { capabilitiesIn } from '../catalog/catalog.ts'
 import { type Call, type Outcome, type Principal, progressTokenOf, type Reply } from '../protocol/call.ts'
 import { header, type Inbound, type Outbound } from '../protocol/inbound.ts'
-import { isObject, memberText, type RawObject, rawObject } from '../protocol/json-text.ts'
+import { emptyObject, isObject, memberText, type RawObject, rawObject } from '../protocol/json-text.ts'
 import {
-  type Answer,
   idKey,
   type Message,
   notificationText,
   type NotificationMessage,
+  type ResponseMessage,
   type RequestMessage,
   responseText,
 } from '../protocol/jsonrpc.ts'
-import {
-  checkVersionHeader,
-  initializeResult,
-  outcomeIn,
-  localAnswer,
-  readInitialize,
-} from '../protocol/legacy-server.ts'
+import { checkVersionHeader, initializeResult, outcomeIn, readInitialize } from '../protocol/legacy-server.ts'
 import { checkParams } from '../protocol/params.ts'
-import { answerable, refusalAnswer } from '../protocol/refusal-answer.ts'
+import { refusalAnswer } from '../protocol/refusal-answer.ts'
 import { hasPrimingEvent, logLevels } from '../protocol/revisions.ts'
 import { sseHeaders } from '../protocol/sse.ts'
 import { callUnder, noteCall, type SessionSeat } from '../sessions/sessions.ts'
-import { carry, type Carried, jsonHeaders } from './carry.ts'
+import { carryBatch, type Carried, carryOne, jsonHeaders } from './carry.ts'
 import type { House } from './house.ts'
 import { listText } from './lists.ts'
 import { seatOf } from './listeners.ts'
@@ -75,77 +70,96 @@ export async function initialize(
   }
 }
 
-/** One message or a batch of a session. */
-export async function receive(
+/** One message of a session. Throws `too_many_calls` or `draining`. */
+export function receive(seat: SessionSeat, message: Message, inbound: Inbound, house: House): Promise<Outbound> {
+  // The common case first, without a step that could wait: a session that has called before calls again.
+  if (message.kind === 'request' && seat.session.ready && house.listeners.has(seat) && !isLocal(message, house)) {
+    return forward(seat, message, inbound, house)
+  }
+  return receiveOther(seat, message, inbound, house)
+}
+
+async function receiveOther(seat: SessionSeat, message: Message, inbound: Inbound, house: House): Promise<Outbound> {
+  if (message.kind !== 'request') {
+    await heed(seat, message, house)
+    return accepted
+  }
+  if (!seat.session.ready) await house.sessions.change(seat, { ready: true })
+  if (isLocal(message, house)) {
+    return { status: 200, headers: jsonHeaders, body: await answerHere(seat, message, house) }
+  }
+  await house.listeners.attach(seat)
+  return forward(seat, message, inbound, house)
+}
+
+function forward(seat: SessionSeat, request: RequestMessage, inbound: Inbound, house: House): Promise<Outbound> {
+  checkRoom(seat, 1, house)
+  return carryOne(seat, begin(seat, request, replyTo, house), inbound, house)
+}
+
+/** Several messages of a session in one body. */
+export async function receiveBatch(
   seat: SessionSeat,
   messages: readonly Message[],
-  batch: boolean,
   inbound: Inbound,
   house: House,
 ): Promise<Outbound> {
   const requests: RequestMessage[] = []
   for (const message of messages) {
     if (message.kind === 'request') requests.push(message)
-    else if (message.kind === 'notification') await heed(seat, message, house)
-    else if (message.id !== undefined) house.asks.answer(seat, message.id, message.answer)
+    else await heed(seat, message, house)
   }
   if (requests.length === 0) return accepted
   if (!seat.session.ready) await house.sessions.change(seat, { ready: true })
-  const only = requests[0]
-  if (!batch && only) {
-    const answer = await answerHere(seat, only, house)
-    if (answer !== undefined) return { status: 200, headers: jsonHeaders, body: answer }
-  }
-  if (seat.calls.length + requests.length > house.gates.callsPerSession) throw new Refusal('too_many_calls')
-  if (house.inflight.draining) throw new Refusal('draining')
+  checkRoom(seat, requests.length, house)
   await house.listeners.attach(seat)
-  return carry(
-    seat,
-    requests.map((request) => begin(seat, request, batch, house)),
-    batch,
-    inbound,
-    house,
-  )
+  const carried = requests.map((request) => begin(seat, request, replyInBatch, house))
+  return carryBatch(seat, carried, inbound, house)
 }
 
-/** The text of an answer that needs no call. In a batch the same goes through `begin`. */
-async function answerHere(seat: SessionSeat, request: RequestMessage, house: House): Promise<string | undefined> {
-  try {
-    if (house.catalog.isList(request.method)) return await listText(seatOf(seat), request, house)
-    const answer = await localAnswerOf(seat, request, house)
-    return answer && responseText(request.id, answer)
-  } catch (error) {
-    const refusal = answerable(error, house.log)
-    if (refusal.row.status !== 200) throw refusal
-    return responseText(request.id, refusalAnswer(refusal))
-  }
+function checkRoom(seat: SessionSeat, calls: number, house: House): void {
+  if (seat.calls.length + calls > house.gates.callsPerSession) throw new Refusal('too_many_calls')
+  if (house.inflight.draining) throw new Refusal('draining')
 }
 
-async function localAnswerOf(seat: SessionSeat, request: RequestMessage, house: House): Promise<Answer | undefined> {
+/** Requests that are answered without a process. */
+const localMethods = new Set(['ping', 'logging/setLevel', 'resources/unsubscribe'])
+
+function isLocal(request: RequestMessage, house: House): boolean {
+  return localMethods.has(request.method) || house.catalog.isList(request.method)
+}
+
+/** The text of the answer to a request that needs no process. Throws a `Refusal`. */
+async function answerHere(seat: SessionSeat, request: RequestMessage, house: House): Promise<string> {
+  if (house.catalog.isList(request.method)) return listText(seatOf(seat), request, house)
   switch (request.method) {
-    case 'logging/setLevel': {
-      const level = request.params?.value['level']
-      if (typeof level !== 'string' || !logLevels.includes(level)) throw new Refusal('invalid_params')
-      const hello = await house.catalog.hello(seatOf(seat))
-      const capabilities = hello.value['capabilities']
-      if (!isObject(capabilities) || !isObject(capabilities['logging'])) throw new Refusal('method_not_found')
-      await house.sessions.change(seat, { logLevel: level })
-      return { kind: 'result', result: rawObject({}) }
-    }
+    case 'logging/setLevel':
+      await setLevel(seat, request.params?.value['level'], house)
+      break
     case 'resources/unsubscribe': {
       const uri = uriOf(request.params)
       await house.sessions.change(seat, { uris: seat.session.uris.filter((known) => known !== uri) })
       await house.listeners.refilter(seat)
-      return { kind: 'result', result: rawObject({}) }
+      break
     }
-    default:
-      return localAnswer(request)
+    default: // ping [basic, ping]
   }
+  return responseText(request.id, { kind: 'result', result: emptyObject })
 }
 
-function begin(seat: SessionSeat, request: RequestMessage, batch: boolean, house: House): Carried {
+/** The level is kept with the session; its process is told with the next call. */
+async function setLevel(seat: SessionSeat, level: unknown, house: House): Promise<void> {
+  if (typeof level !== 'string' || !logLevels.includes(level)) throw new Refusal('invalid_params')
+  const capabilities = capabilitiesIn(await house.catalog.hello(seatOf(seat)))
+  if (!isObject(capabilities['logging'])) throw new Refusal('method_not_found')
+  await house.sessions.change(seat, { logLevel: level })
+}
+
+type Answering = (seat: SessionSeat, request: RequestMessage, cancel: Cancel, house: House) => Reply
+
+function begin(seat: SessionSeat, request: RequestMessage, answering: Answering, house: House): Carried {
   const cancel = new Cancel()
-  const reply = batch ? replyInBatch(seat, request, cancel, house) : replyTo(seat, request, cancel, house)
+  const reply = answering(seat, request, cancel, house)
   const forget = noteCall(seat, idKey(request.id), cancel)
   const leave = house.inflight.enter(cancel)
   const over = (): void => {
@@ -157,9 +171,8 @@ function begin(seat: SessionSeat, request: RequestMessage, batch: boolean, house
 }
 
 async function* replyInBatch(seat: SessionSeat, request: RequestMessage, cancel: Cancel, house: House): Reply {
-  const answer = await answerHere(seat, request, house)
-  if (answer === undefined) return yield* replyTo(seat, request, cancel, house)
-  return outcomeIn(answer)
+  if (isLocal(request, house)) return outcomeIn(await answerHere(seat, request, house))
+  return yield* replyTo(seat, request, cancel, house)
 }
 
 /** Not a generator itself: each one that a reply passes through costs every call. */
@@ -196,8 +209,12 @@ async function* subscribe(seat: SessionSeat, call: Call, house: House): Reply {
   return outcome
 }
 
-/** A notification of the client. Whatever it says, the answer is 202: nobody waits for more. */
-async function heed(seat: SessionSeat, message: NotificationMessage, house: House): Promise<void> {
+/** A notification or an answer of the client. Whatever it says, the reply is 202: nobody waits for more. */
+async function heed(seat: SessionSeat, message: NotificationMessage | ResponseMessage, house: House): Promise<void> {
+  if (message.kind === 'response') {
+    if (message.id !== undefined) house.asks.answer(seat, message.id, message.answer)
+    return
+  }
   switch (message.method) {
     case 'notifications/initialized':
       if (!seat.session.ready) await house.sessions.change(seat, { ready: true })

@@ -17,7 +17,7 @@ export function profileOf(capabilities: JsonObject): RawObject {
   const sampling = capabilities['sampling']
   if (isObject(sampling)) profile['sampling'] = pick(sampling, ['context', 'tools'])
   const tasks = capabilities['tasks']
-  if (isObject(tasks)) profile['tasks'] = tasks
+  if (isObject(tasks)) profile['tasks'] = tasksOf(tasks)
   const extensions = capabilities['extensions']
   if (isObject(extensions)) {
     const known: Record<string, JsonObject> = {}
@@ -37,7 +37,18 @@ export function withoutQuestions(capabilities: JsonObject): RawObject {
   return profileOf(rest as JsonObject)
 }
 
-function pick(from: JsonObject, keys: readonly string[]): JsonObject {
+function tasksOf(tasks: JsonObject): JsonObject {
+  const { requests } = tasks
+  const known: Record<string, JsonObject> = pick(tasks, ['list', 'cancel'])
+  if (!isObject(requests)) return known
+  const asked: Record<string, JsonObject> = {}
+  const { sampling, elicitation } = requests
+  if (isObject(sampling)) asked['sampling'] = pick(sampling, ['createMessage'])
+  if (isObject(elicitation)) asked['elicitation'] = pick(elicitation, ['create'])
+  return { ...known, requests: asked }
+}
+
+function pick(from: JsonObject, keys: readonly string[]): Record<string, JsonObject> {
   const picked: Record<string, JsonObject> = {}
   for (const key of keys) if (isObject(from[key])) picked[key] = {}
   return picked

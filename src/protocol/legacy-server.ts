@@ -5,8 +5,11 @@
 import { Refusal } from '../base/refusal.ts'
 import type { Outcome, Speaker } from './call.ts'
 import { editObject, isObject, type JsonValue, type RawObject, rawObject } from './json-text.ts'
-import { type Answer, errorAnswer, readMessage, type RequestMessage, withMeta } from './jsonrpc.ts'
+import { type Answer, errorAnswer, readMessage, withMeta } from './jsonrpc.ts'
 import { hasBatches, headerlessVersion, isLegacyVersion, metaKeys, negotiate } from './revisions.ts'
+
+/** What a client says of itself is kept as long as its session lives. */
+const maxHelloChars = 64 * 1024
 
 /** Who speaks, from the params of `initialize`. Throws `invalid_params`. [lifecycle, initialization] */
 export function readInitialize(params: RawObject | undefined): Speaker {
@@ -15,6 +18,13 @@ export function readInitialize(params: RawObject | undefined): Speaker {
   const info = params?.value['clientInfo']
   if (typeof asked !== 'string' || !isObject(capabilities) || !isObject(info)) {
     throw new Refusal('invalid_params', { message: 'initialize needs protocolVersion, capabilities and clientInfo.' })
+  }
+  // Servers refuse such a handshake, and by then it has cost a process.
+  if (typeof info['name'] !== 'string' || typeof info['version'] !== 'string') {
+    throw new Refusal('invalid_params', { message: 'clientInfo needs name and version.' })
+  }
+  if (params && params.text.length > maxHelloChars) {
+    throw new Refusal('invalid_params', { message: `initialize takes at most ${maxHelloChars} characters.` })
   }
   return {
     era: 'legacy',
@@ -91,11 +101,6 @@ function wordError(answer: Answer & { kind: 'error' }): Answer {
   // The headers and the version of that request were ours, so the fault is ours too.
   if (code === -32020 || code === -32022) return errorAnswer(-32603, 'The server refused the request.')
   return answer
-}
-
-/** Whether a request is answered here, without the server: `ping` alone. [basic, ping] */
-export function localAnswer(message: RequestMessage): Answer | undefined {
-  return message.method === 'ping' ? { kind: 'result', result: { value: {}, text: '{}' } } : undefined
 }
 
 /** The outcome that the text of a response of ours says. */
