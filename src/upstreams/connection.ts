@@ -53,7 +53,10 @@ export interface ConnectionNeeds {
   unattributed(method: string): void
 }
 
-/** For this long after a cancellation the process may still speak of the cancelled call. */
+/**
+ * For this long after a cancellation the process may still speak of the cancelled call. Where clients share it that
+ * must not be taken for another's: there it is as long as a call may last.
+ */
 const ghostMs = 5000
 /** Text that may wait for a process that does not read. */
 const maxBacklog = 64 * 1024 * 1024
@@ -99,8 +102,9 @@ export class Connection {
   get callsInFlight(): number {
     return this.#exchanges.size + this.#reserved
   }
+  /** Whether nothing can be said to the process any more; how it ended may not be known yet. */
   get closed(): boolean {
-    return this.#closed
+    return this.#closed || this.#needs.child.exited
   }
 
   /** Settles the era of a process that was asked in the other one first. */
@@ -137,7 +141,7 @@ export class Connection {
     const now = this.#needs.clock.now()
     this.idleSinceMs = now
     if (reason === undefined || this.#closed) return
-    this.#ghostUntilMs = now + ghostMs
+    this.#ghostUntilMs = now + (this.#needs.attribution === 'none' ? this.#needs.callTotalMs : ghostMs)
     this.tell('notifications/cancelled', rawObject({ requestId: exchange.id, reason }))
   }
 

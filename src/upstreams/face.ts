@@ -43,11 +43,15 @@ export interface OpenNeeds extends ProcessEvents {
   readonly attribution: Attribution
   /** Whether the process must say hello even where the era does not need it. */
   readonly greet: boolean
+  /** Counts handshakes that the server refused; undefined if nobody does. */
+  readonly restarts: Restarts | undefined
+  /** Told of the connection before a word is said on it. */
+  connected(connection: Connection): void
 }
 
 export interface Opener {
   /** Connects to a child without a word. */
-  connect(child: Child, needs: Omit<OpenNeeds, 'greet' | 'seat'>): Connection
+  connect(child: Child, needs: Omit<OpenNeeds, 'greet' | 'seat' | 'restarts' | 'connected'>): Connection
   /** Speaks first words with a child. Throws a `Refusal` when it cannot be done; the child is then gone. */
   open(child: Child, needs: OpenNeeds): Promise<Opened>
 }
@@ -93,6 +97,7 @@ export function createOpener(house: {
           needs.ended(ended, how)
         },
       })
+      needs.connected(connection)
       const { speaker } = needs.seat
       const announced = rawObject(needs.announced)
       try {
@@ -107,7 +112,11 @@ export function createOpener(house: {
           hello: needs.greet ? await discover(connection, speaker, announced, settings.startTimeoutMs) : undefined,
         }
       } catch (cause) {
-        house.restarts.failed(clock.now())
+        // Ended by ourselves before it was through: nobody has failed.
+        if (connection.closed && !exit) throw new Refusal('upstream_closed', { cause })
+        // What a server has against the words of one client is no fault of the program: others may still start it.
+        const restarts = cause instanceof Refusal ? house.restarts : needs.restarts
+        restarts?.failed(clock.now())
         house.log.warn(
           { 'err.message': String(cause), exit: exit?.code ?? exit?.error ?? null, stderr: exit?.stderr },
           'upstream process could not be started',

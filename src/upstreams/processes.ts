@@ -23,6 +23,8 @@ export interface Processes {
   /** Starts a process that belongs to no client. Throws a `Refusal`. */
   startKeeper(source: string, face: Face, speaker: Speaker, announced: JsonObject): Promise<Keeper>
   eventsOf(dialect: Dialect, owner: Owner): ProcessEvents
+  /** The processes that are being started, for a unit or for anybody. */
+  starting(unit?: Unit): Connection[]
   /** A process let a call time out: if it does not answer a ping either, it is ended. */
   suspect(connection: Connection, unit: Unit): Promise<void>
 }
@@ -47,6 +49,7 @@ const pingMs = 5000
 
 export function createProcesses(needs: ProcessNeeds): Processes {
   const { opener, voices, clock, log } = needs
+  const opening = new Map<Connection, Unit | undefined>()
 
   const untilStartIsAllowed = async (limit: Restarts): Promise<void> => {
     const now = clock.now()
@@ -57,6 +60,7 @@ export function createProcesses(needs: ProcessNeeds): Processes {
 
   const ended = (owner: Owner, connection: Connection, expected: boolean): void => {
     const { unit } = owner
+    opening.delete(connection)
     if (unit) {
       unit.connections.delete(connection)
       for (const [list, source] of unit.changed) if (source === connection) unit.changed.delete(list)
@@ -88,6 +92,7 @@ export function createProcesses(needs: ProcessNeeds): Processes {
 
   return {
     eventsOf,
+    starting: (unit) => [...opening].filter(([, of]) => unit === undefined || of === unit).map(([begun]) => begun),
     async start(unit, face) {
       await untilStartIsAllowed(unit.restarts)
       await untilStartIsAllowed(needs.restarts)
@@ -99,8 +104,11 @@ export function createProcesses(needs: ProcessNeeds): Processes {
         announced: unit.announced,
         attribution: unit.attribution,
         greet: false,
+        restarts: unit.restarts,
+        connected: (begun) => void opening.set(begun, unit),
       })
       await replay(unit, connection, pingMs)
+      opening.delete(connection)
       unit.connections.add(connection)
       await voices.subscriptionsOf(unit).sync(connection)
       if (unit.ended || connection.closed) {
@@ -129,7 +137,10 @@ export function createProcesses(needs: ProcessNeeds): Processes {
         announced,
         attribution: 'none',
         greet: true,
+        restarts: undefined,
+        connected: (begun) => void opening.set(begun, undefined),
       })
+      opening.delete(opened.connection)
       return { connection: opened.connection, hello: opened.hello ?? face.hello }
     },
     async suspect(connection, unit) {

@@ -88,6 +88,7 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
       unit.logLevel = call_.logLevel
       await replay(unit, connection, replayMs)
     }
+    if (call_.cancel.cancelled) throw new Refusal('cancelled')
     const exchange = connection.begin(call_)
     if (call_.method === 'resources/subscribe') {
       voices.subscriptionsOf(unit).noteSubscribe(connection, call_.params?.value['uri'])
@@ -105,7 +106,8 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
       stopListening()
       connection.finish(exchange, outcome ? undefined : (call_.cancel.reason ?? 'ended by the gateway'))
       // What a cancelled call leaves behind in a process of one call at a time could be taken for the next one's.
-      if (!outcome && unit.exclusive && !connection.closed) void connection.close()
+      const isAlone = unit.exclusive && connection.callsInFlight === 0
+      if (!outcome && isAlone && !connection.closed) void connection.close()
       pool.released()
     }
   }
@@ -168,7 +170,7 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
       unit.ended = true
       units.remove(unit)
       voices.forget(unit.key)
-      for (const connection of unit.connections) end(connection)
+      for (const connection of [...unit.connections, ...processes.starting(unit)]) end(connection)
     },
     counts: () => ({ processes: pool.processes + [...keepers.live()].length, waitingCalls: pool.waiting }),
     async check() {
@@ -188,7 +190,8 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
       closed = true
       sweeper.stop()
       pool.close()
-      const all = serving()
+      const all = [...serving(), ...processes.starting()]
+      for (const unit of units.all()) unit.ended = true
       units.clear()
       for (const connection of all) end(connection)
       await Promise.all([...ending, keepers.close(), spares?.close()])
