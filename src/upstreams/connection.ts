@@ -53,10 +53,7 @@ export interface ConnectionNeeds {
   unattributed(method: string): void
 }
 
-/**
- * For this long after a cancellation the process may still speak of the cancelled call. Where clients share it that
- * must not be taken for another's: there it is as long as a call may last.
- */
+/** For this long after a cancellation the process may still speak of the call; as long as calls last if clients share it. */
 const ghostMs = 5000
 /** Text that may wait for a process that does not read. */
 const maxBacklog = 64 * 1024 * 1024
@@ -102,7 +99,6 @@ export class Connection {
   get callsInFlight(): number {
     return this.#exchanges.size + this.#reserved
   }
-  /** Whether nothing can be said to the process any more; how it ended may not be known yet. */
   get closed(): boolean {
     return this.#closed || this.#needs.child.exited
   }

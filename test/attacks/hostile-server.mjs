@@ -1,9 +1,9 @@
 // A stdio server of the session-based era that behaves badly on purpose; each tool is one kind of misbehaviour.
 //
-//   --strict             refuses a handshake whose client has no name and version, as servers on the SDK do
+//   --strict             refuses a handshake of clients that declare an extension
 //   --starts=FILE        writes a line into FILE for each process
 //   --no-start-after=N   with --starts: every process after the first N exits at once
-//   --slow-start=MS      answers the handshake so much later
+//   --slow-start=MS      answers the handshake of clients so much later, that of mcplex for itself at once
 //
 // Promises: what is not named here is answered properly; ends with its stdin.
 
@@ -76,13 +76,7 @@ const tools = {
 /** @type {Record<string, (id: any, params: any) => void>} */
 const methods = {
   initialize(id, params) {
-    const info = params.clientInfo
-    if (
-      process.argv.includes('--strict') &&
-      (typeof info?.name !== 'string' ||
-        typeof info.version !== 'string' ||
-        Array.isArray(params.capabilities.tasks?.list))
-    ) {
+    if (process.argv.includes('--strict') && params.capabilities.extensions !== undefined) {
       return send({ jsonrpc: '2.0', id, error: { code: -32602, message: 'Invalid params' } })
     }
     const capabilities = { tools: { listChanged: true }, resources: { subscribe: true }, logging: {} }
@@ -91,7 +85,7 @@ const methods = {
       capabilities,
       serverInfo: { name: 'hostile', version: '1' },
     }
-    setTimeout(() => send({ jsonrpc: '2.0', id, result: hello }), slowStartMs)
+    setTimeout(() => send({ jsonrpc: '2.0', id, result: hello }), params.clientInfo.name === 'mcplex' ? 0 : slowStartMs)
   },
   ping: (id) => send({ jsonrpc: '2.0', id, result: {} }),
   'tools/list': (id) =>
@@ -110,7 +104,8 @@ createInterface({ input: process.stdin })
     if (method === undefined) answers.set(id, answer)
     else if (method === 'tools/call') {
       received++
-      tools[params.name]?.(id, params.arguments ?? {}, params._meta)
+      if (Object.hasOwn(tools, params.name)) tools[params.name]?.(id, params.arguments ?? {}, params._meta)
+      else send({ jsonrpc: '2.0', id, error: { code: -32602, message: 'Unknown tool' } })
     } else if (id === undefined) return
     else if (method in methods) methods[method]?.(id, params)
     else send({ jsonrpc: '2.0', id, error: { code: -32601, message: 'Method not found' } })

@@ -1,0 +1,36 @@
+/** A gateway within the process of the test, behind real HTTP on a free port: for what a test must look into. */
+import { createServer } from 'node:http'
+import { nodeHandler } from '../../src/http/node.ts'
+import { createGateway, type Gateway, type GatewayNeeds, type PartialSettings } from '../../src/index.ts'
+
+export interface InProcess {
+  readonly gateway: Gateway
+  readonly url: string
+  /** Figures of the health report. */
+  counts(): Promise<Readonly<Record<string, number>>>
+  end(): Promise<void>
+}
+
+/** @param server the file of the server and its flags, run by this Node */
+export async function startInProcess(
+  server: readonly string[],
+  settings: Omit<PartialSettings, 'upstream'> & { readonly upstream?: Partial<PartialSettings['upstream']> } = {},
+  needs: GatewayNeeds = {},
+): Promise<InProcess> {
+  const upstream = { ...settings.upstream, command: process.execPath, args: server }
+  const gateway = createGateway({ ...settings, upstream }, needs)
+  await gateway.start()
+  const listener = createServer(nodeHandler(gateway))
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve))
+  const address = listener.address()
+  return {
+    gateway,
+    url: `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}/mcp`,
+    counts: async () => (await gateway.health()).counts ?? {},
+    async end() {
+      listener.closeAllConnections()
+      await new Promise((resolve) => listener.close(resolve))
+      await gateway.close()
+    },
+  }
+}
