@@ -40,7 +40,7 @@ describe('SIGTERM', () => {
       Array.from({ length: 4 }, async (_, nth) => {
         // Some are answered by one JSON body, some by a stream.
         const progress = nth % 2 === 0 ? { progressToken: nth } : {}
-        const ms = 1500 + 50 * at + 10 * nth
+        const ms = 2000 + 50 * at + 10 * nth
         const response = await session.response('slow', { ms, steps: 10 }, progress)
         answers++
         return textOf(response) === `done after ${ms} ms`
@@ -92,6 +92,19 @@ describe('SIGTERM', () => {
     await eventually('it is in flight', async () => (await session.whoami()).calls === 3)
     mcplex.signal('SIGTERM')
     for (const { error } of await Promise.all([responseTo(stream, streamed), answered])) {
+      expect(error).toMatchObject({ code: -32603, data: { reason: 'draining', executed: 'unknown' } })
+    }
+    expect((await mcplex.exited).code).toBe(0)
+  })
+
+  test('a call without a session that takes longer than the drain is told so', async () => {
+    const mcplex = await start({ server: [echoModern], env: { MCPLEX_HTTP__DRAIN: '500ms' } })
+    const options = { id: 'stream', meta: { progressToken: 1 } }
+    const stream = await callTool(mcplex.url, 'slow', { ms: 60_000, steps: 600 }, options)
+    const silent = toolResponse(mcplex.url, 'slow', { ms: 60_000 })
+    await eventually('both are in flight', async () => (await counts(mcplex))['calls'] === 2)
+    mcplex.signal('SIGTERM')
+    for (const { error } of await Promise.all([responseTo(stream, 'stream'), silent])) {
       expect(error).toMatchObject({ code: -32603, data: { reason: 'draining', executed: 'unknown' } })
     }
     expect((await mcplex.exited).code).toBe(0)
