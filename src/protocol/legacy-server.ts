@@ -11,9 +11,6 @@ import { hasBatches, headerlessVersion, isLegacyVersion, metaKeys, negotiate } f
 /** What a client says of itself is kept as long as its session lives. */
 const maxHelloChars = 64 * 1024
 
-/** What a client says of itself is kept as long as its session lives. */
-const maxHelloChars = 64 * 1024
-
 /** Who speaks, from the params of `initialize`. Throws `invalid_params`. [lifecycle, initialization] */
 export function readInitialize(params: RawObject | undefined): Speaker {
   const asked = params?.value['protocolVersion']
@@ -21,13 +18,6 @@ export function readInitialize(params: RawObject | undefined): Speaker {
   const info = params?.value['clientInfo']
   if (typeof asked !== 'string' || !isObject(capabilities) || !isObject(info)) {
     throw new Refusal('invalid_params', { message: 'initialize needs protocolVersion, capabilities and clientInfo.' })
-  }
-  // Servers refuse such a handshake, and by then it has cost a process.
-  if (typeof info['name'] !== 'string' || typeof info['version'] !== 'string') {
-    throw new Refusal('invalid_params', { message: 'clientInfo needs name and version.' })
-  }
-  if (params && params.text.length > maxHelloChars) {
-    throw new Refusal('invalid_params', { message: `initialize takes at most ${maxHelloChars} characters.` })
   }
   // Servers refuse such a handshake, and by then it has cost a process.
   if (typeof info['name'] !== 'string' || typeof info['version'] !== 'string') {
