@@ -5,7 +5,7 @@
  */
 import type { Clock } from '../base/clock.ts'
 import type { Seat, Speaker } from '../protocol/call.ts'
-import { isObject, type JsonObject, type RawObject, rawObject } from '../protocol/json-text.ts'
+import { type JsonObject, type RawObject, rawObject } from '../protocol/json-text.ts'
 import { type Answer, withMeta } from '../protocol/jsonrpc.ts'
 import { envelope } from '../protocol/modern-client.ts'
 import { modernVersion, newestLegacy } from '../protocol/revisions.ts'
@@ -13,9 +13,7 @@ import type { Connection } from './connection.ts'
 import { type Face, ownInfo } from './face.ts'
 
 /** Keepers that stay when nobody asks them; the first, of clients without capabilities, always does. */
-const idleMs = 60_000
-/** Profiles told apart; a client of yet another is shown what a client without extensions is shown. */
-const maxProfiles = 32
+const idleMs = 5 * 60_000
 const listTimeoutMs = 30_000
 
 export interface Keeper {
@@ -27,6 +25,8 @@ export interface Keepers {
   add(source: string, keeper: Keeper): void
   /** The keeper of a source; starts one if there is none alive. Throws a `Refusal`. */
   get(source: string, face: Face, announced: JsonObject): Promise<Keeper>
+  /** Somebody is shown what this source says: its keeper stays, to hear of changes. */
+  touch(source: string): void
   live(): Iterable<Connection>
   sweep(): void
   close(): Promise<void>
@@ -65,6 +65,10 @@ export function createKeepers(needs: {
         throw error
       }
     },
+    touch(source) {
+      const known = keepers.get(source)
+      if (known) known.usedMs = needs.clock.now()
+    },
     *live() {
       for (const { keeper } of keepers.values()) if (keeper && !keeper.connection.closed) yield keeper.connection
     },
@@ -72,7 +76,7 @@ export function createKeepers(needs: {
       const now = needs.clock.now()
       for (const [source, { keeper, usedMs }] of keepers) {
         if (!keeper || source === first) continue
-        if (now - usedMs < idleMs && keepers.size <= maxProfiles && !keeper.connection.closed) continue
+        if (now - usedMs < idleMs && !keeper.connection.closed) continue
         keepers.delete(source)
         void keeper.connection.close()
       }
@@ -123,13 +127,6 @@ export async function answers(connection: Connection, speaker: Speaker, timeoutM
   } catch {
     return false
   }
-}
-
-/** The key of a profile; beyond the bound, the key of what it has in common with others. */
-export function profileKey(announced: RawObject, known: ReadonlySet<string>): string {
-  if (known.has(announced.text) || known.size < maxProfiles) return announced.text
-  const { extensions: _, tasks: __, ...plain } = announced.value
-  return JSON.stringify(isObject(plain) ? plain : {})
 }
 
 /** A seat for the gateway itself, where a face needs one. */

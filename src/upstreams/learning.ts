@@ -2,11 +2,14 @@
  * Where handshakes and lists are learnt: from a keeper for each profile of clients, from the common processes where
  * all share them, and from a unit's own process once that has announced a change of its own.
  */
+import type { Clock } from '../base/clock.ts'
+import { Refusal } from '../base/refusal.ts'
 import type { Seat } from '../protocol/call.ts'
 import { editObject, isObject, type JsonObject, type RawObject } from '../protocol/json-text.ts'
 import type { Connection } from './connection.ts'
 import type { Face } from './face.ts'
-import { type Keepers, listPage, ownSpeaker, profileKey } from './keepers.ts'
+import { type Keepers, listPage, ownSpeaker } from './keepers.ts'
+import { noProfile, Profiles } from './profiles.ts'
 import type { Unit } from './unit.ts'
 import type { Units } from './units.ts'
 import type { Learning } from './upstream.ts'
@@ -16,21 +19,22 @@ export interface LearningNeeds {
   readonly units: Units
   readonly keepers: Keepers
   readonly voices: Voices
+  readonly clock: Clock
   readonly start: (unit: Unit, face: Face) => Promise<Connection>
 }
 
 export function createLearning(needs: LearningNeeds): Learning {
   const { units, keepers } = needs
-  const profiles = new Set<string>()
+  const profiles = new Profiles(needs.clock)
 
   return {
     sourceOf(seat, list) {
       const face = units.faceOf(seat)
       const unit = units.find(units.keyOf(seat))
       if (unit && list !== undefined && unit.changed.has(list)) return unitSource(unit)
-      const profile = profileKey(units.announcedTo(face, seat), profiles)
-      profiles.add(profile)
-      return profileSource(face, profile)
+      const source = profileSource(face, profiles.keyOf(units.announcedTo(face, seat)))
+      keepers.touch(source)
+      return source
     },
     async hello(seat, source) {
       const face = units.faceOf(seat)
@@ -47,10 +51,12 @@ export function createLearning(needs: LearningNeeds): Learning {
           unit.changed.get(method) ?? unit.connections.values().next().value ?? (await needs.start(unit, face))
         return listPage(connection, method, cursor, seat.speaker, unit.announced)
       }
+      // It has ended since the source was named, and what it had to say with it.
+      if (!source.startsWith('p:')) throw new Refusal('upstream_closed')
       // The stateless era needs no process for each profile: the request says whom the list is for.
       const announced = announcedIn(source)
       const modern = face.dialect.era === 'modern'
-      const keeper = await keepers.get(modern ? profileSource(face, '{}') : source, face, modern ? {} : announced)
+      const keeper = await keepers.get(modern ? profileSource(face, noProfile) : source, face, modern ? {} : announced)
       return listPage(keeper.connection, method, cursor, ownSpeaker(face, announced), announced)
     },
     onStale: (stale) => needs.voices.onStale(stale),

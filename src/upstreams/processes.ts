@@ -61,6 +61,8 @@ export function createProcesses(needs: ProcessNeeds): Processes {
   const ended = (owner: Owner, connection: Connection, expected: boolean): void => {
     const { unit } = owner
     opening.delete(connection)
+    // Nobody is left who would hear that its lists change.
+    if (!unit && owner.source !== undefined) voices.forgetLists(owner.source)
     if (unit) {
       unit.connections.delete(connection)
       for (const [list, source] of unit.changed) if (source === connection) unit.changed.delete(list)

@@ -73,7 +73,21 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
     start: (unit) => processes.start(unit, units.faceOf(unit.seat)),
   })
   const keepers = createKeepers({ clock, open: (...what) => processes.startKeeper(...what) })
-  const learning = createLearning({ units, keepers, voices, start: (unit, face) => processes.start(unit, face) })
+  const learning = createLearning({
+    units,
+    keepers,
+    voices,
+    clock,
+    async start(unit, face) {
+      unit.starting++
+      try {
+        return await processes.start(unit, face)
+      } finally {
+        unit.starting--
+        if (!closed) pool.freed()
+      }
+    },
+  })
 
   async function* call(call_: Call): Reply {
     const unit = units.of(call_)

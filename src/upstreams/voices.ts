@@ -21,6 +21,8 @@ export interface Voices {
   listen(key: string, filter: Filter, take: (update: Update) => void): Promise<Listening>
   hasListeners(key: string): boolean
   forget(key: string): void
+  /** All that a source lists may be different from now on. */
+  forgetLists(source: string): void
   /** Calls `stale` when what a source lists may have changed. */
   onStale(stale: (source: string, list: string) => void): void
 }
@@ -98,6 +100,9 @@ export function createVoices(clock: Clock, findUnit: (key: string) => Unit | und
     },
     hasListeners: (key) => listeners.has(key),
     forget: (key) => void listeners.delete(key),
+    forgetLists(source) {
+      for (const list of allLists) for (const stale of staleListeners) stale(source, list)
+    },
     onStale: (stale) => void staleListeners.push(stale),
   }
 }
@@ -107,6 +112,8 @@ const catalogueListener: Listener = {
   filter: { toolsListChanged: true, promptsListChanged: true, resourcesListChanged: true, resourceUris: new Set() },
   take() {},
 }
+
+const allLists = ['tools/list', 'prompts/list', 'resources/list', 'resources/templates/list']
 
 /** The lists that a change notification makes stale. */
 function changedLists(method: string): readonly string[] {

@@ -107,7 +107,7 @@ createInterface({ input: process.stdin })
       if (Object.hasOwn(tools, params.name)) tools[params.name]?.(id, params.arguments ?? {}, params._meta)
       else send({ jsonrpc: '2.0', id, error: { code: -32602, message: 'Unknown tool' } })
     } else if (id === undefined) return
-    else if (method in methods) methods[method]?.(id, params)
+    else if (Object.hasOwn(methods, method)) methods[method]?.(id, params)
     else send({ jsonrpc: '2.0', id, error: { code: -32601, message: 'Method not found' } })
   })
   .on('close', () => process.exit(0))

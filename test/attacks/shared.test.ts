@@ -117,3 +117,23 @@ test('a second answer to one call goes nowhere', async () => {
   expect(await two.text('pid')).toMatch(/^\d+$/)
   expect(reasonOf(await toolResponse(url, 'nope'))).toBeUndefined()
 })
+
+test('lists whose keeper has died are learnt anew, since nobody would hear of their changes', async () => {
+  const { url, gateway } = await start([hostile], { upstream: { spares: 0 } })
+  const keepers: number[] = []
+  const ended: number[] = []
+  gateway.events.on('processStarted', ({ pid, purpose }) => void (purpose === 'catalogue' && keepers.push(pid)))
+  gateway.events.on('processEnded', ({ pid }) => void ended.push(pid))
+  const session = await openSession(url, { capabilities: { roots: {} } })
+  await session.request('tools/list')
+  const [keeper = 0] = keepers
+  expect(keepers).toEqual([keeper])
+  await session.request('tools/list')
+  expect(keepers, 'asked once').toEqual([keeper])
+  process.kill(keeper, 'SIGKILL')
+  await eventually('its end', () => ended.includes(keeper))
+  await eventually('another one', async () => {
+    const { result } = await session.request('tools/list')
+    return Array.isArray(result?.['tools']) && keepers.length === 2
+  })
+})
