@@ -85,6 +85,9 @@ function read(text: string, value: unknown, exchange: { id: RpcId | undefined })
     exchange.id = message.id
     throw new Refusal('invalid_request')
   }
+  // [JSON-RPC 2.0, 4.1] a request without an id would be run, and nobody told how it went
+  if (message.kind === 'notification' && !message.method.startsWith('notifications/'))
+    throw new Refusal('invalid_request')
   if (message.kind === 'request') exchange.id = message.id
   return message
 }

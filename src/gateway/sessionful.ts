@@ -29,6 +29,9 @@ import { listText } from './lists.ts'
 import { seatOf } from './listeners.ts'
 import { serve } from './serve.ts'
 
+/** Each is said again to every new process. */
+const maxUris = 1000
+
 const accepted: Outbound = { status: 202, headers: {}, body: '' }
 
 /** The session that a request names. Throws `session_required` or `session_unknown`. */
@@ -118,6 +121,7 @@ export async function receiveBatch(
 }
 
 function checkRoom(seat: SessionSeat, calls: number, house: House): void {
+  if (seat.ended) throw new Refusal('session_unknown')
   if (seat.calls.length + calls > house.gates.callsPerSession) throw new Refusal('too_many_calls')
   if (house.inflight.draining) throw new Refusal('draining')
 }
@@ -200,6 +204,9 @@ function callOf(seat: SessionSeat, request: RequestMessage, cancel: Cancel): Cal
 }
 
 async function* subscribe(seat: SessionSeat, call: Call, house: House): Reply {
+  if (seat.session.uris.length >= maxUris) {
+    throw new Refusal('invalid_params', { message: `A session may subscribe to at most ${maxUris} resources.` })
+  }
   const outcome: Outcome = yield* serve(call, house)
   if (outcome.answer.kind === 'result') {
     const uri = uriOf(call.params)
