@@ -1,7 +1,7 @@
 // What it costs to note a call as in flight and to forget it: a `Map` by id, and the `Slots` of src/upstreams/slots.ts.
 // `npm run build && node --trace-gc bench/micro/inflight.mjs` also shows the collections. 50 calls are in flight at any
 // moment, each holds objects of its own, and every answer ends the oldest. Medians of nine turns, taken alternately.
-// docs/decisions/0014-intrusive-lists.md quotes it.
+// docs/decisions/0013-lists-instead-of-sets.md quotes it.
 
 import { PerformanceObserver } from 'node:perf_hooks'
 import { Slots } from '../../dist/upstreams/slots.js'
