@@ -1,6 +1,7 @@
 /** A server process that dies in mid-call: who is told what, who is not harmed, and what its successor knows. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { runs } from '../children/processes.ts'
+import { counts } from '../support/counts.ts'
 import { eventually } from '../support/eventually.ts'
 import { echoModern, type Mcplex, startMcplex } from '../support/mcplex.ts'
 import { messagesOf, reasonOf, responseTo, textOf } from '../support/rpc.ts'
@@ -91,10 +92,7 @@ test('a shared server: all of its calls are told, and the next ones are served b
     const whoami = async (): Promise<unknown> => JSON.parse(textOf(await toolResponse(shared.url, 'whoami')))
     const before = await whoami()
     const slow = Array.from({ length: 5 }, () => toolResponse(shared.url, 'slow', { ms: 30_000 }))
-    await eventually('all calls are there', async () => {
-      const { calls } = (await whoami()) as { calls: number }
-      return calls >= 6
-    })
+    await eventually('all are in flight', async () => (await counts(shared))['calls'] === 5)
     expect(reasonOf(await toolResponse(shared.url, 'crash'))).toBe('upstream_closed')
     for (const answer of await Promise.all(slow)) expect(reasonOf(answer)).toBe('upstream_closed')
     expect(await whoami()).not.toMatchObject({ nonce: (before as { nonce: string }).nonce })

@@ -89,7 +89,7 @@ describe('SIGTERM', () => {
     const stream = await session.call('slow', { ms: 60_000, steps: 600 }, { id: streamed, progressToken: 1 })
     await stream.event('some progress', ({ data }) => data.includes('progress'))
     const answered = session.response('slow', { ms: 60_000 })
-    await eventually('it is in flight', async () => (await session.whoami()).calls === 3)
+    await eventually('both are in flight', async () => (await counts(mcplex))['calls'] === 2)
     mcplex.signal('SIGTERM')
     for (const { error } of await Promise.all([responseTo(stream, streamed), answered])) {
       expect(error).toMatchObject({ code: -32603, data: { reason: 'draining', executed: 'unknown' } })
@@ -127,6 +127,7 @@ describe('SIGTERM', () => {
     )
     const silent = toolResponse(mcplex.url, 'slow', { ms: 1500 })
     await streamed.event('some progress', ({ data }) => data.includes('progress'))
+    await eventually('both are in flight', async () => (await counts(mcplex))['calls'] === 2)
     mcplex.signal('SIGTERM')
     const final = await responseTo(listening, 'ear')
     expect(final.result).toMatchObject({
@@ -147,7 +148,7 @@ describe('SIGTERM', () => {
     const session = await openSession(mcplex.url)
     const { pid } = await session.whoami()
     const call = session.call('slow', { ms: 60_000 }).catch(() => 'cut')
-    await eventually('it is in flight', async () => (await session.whoami()).calls >= 3)
+    await eventually('it is in flight', async () => (await counts(mcplex))['calls'] === 1)
     mcplex.signal('SIGTERM')
     await eventually('it drains', async () => (await readiness(mcplex)) === 503)
     // A runner in front may send one signal twice, so a second one counts only after a moment.
@@ -173,7 +174,7 @@ test('SIGINT drains like SIGTERM and ends with code 130', async () => {
   const mcplex = await start()
   const session = await openSession(mcplex.url)
   const call = session.response('slow', { ms: 800 })
-  await eventually('it is in flight', async () => (await session.whoami()).calls >= 2)
+  await eventually('it is in flight', async () => (await counts(mcplex))['calls'] === 1)
   mcplex.signal('SIGINT')
   expect(textOf(await call)).toBe('done after 800 ms')
   expect(await mcplex.exited).toEqual({ code: 130, signal: null })

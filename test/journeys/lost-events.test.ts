@@ -1,5 +1,6 @@
 /** Events that a client cannot have: unknown, of another session, or no longer kept. It is told; it never sees a gap. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { counts } from '../support/counts.ts'
 import { eventually } from '../support/eventually.ts'
 import { type Mcplex, startMcplex } from '../support/mcplex.ts'
 import { messagesOf, reasonOf } from '../support/rpc.ts'
@@ -62,10 +63,9 @@ describe('history that is gone', () => {
   test('is told as the end of the call when its events were dropped', async () => {
     const session = await openSession(small.url)
     const id = session.nextId()
-    const first = await session.call('slow', { ms: 600, steps: 40 }, { id, progressToken: 1 })
+    const first = await session.call('slow', { ms: 4000, steps: 80 }, { id, progressToken: 1 })
     const primed = await first.event('the priming event', ({ data }) => data === '')
     first.cut()
-    await eventually('the end of the call', async () => (await session.whoami()).calls >= 1 && first.isOver)
     const answer = await eventually('the loss to be told', async () => {
       const again = await session.listen(primed.id)
       await again.event('anything', () => true)
@@ -74,6 +74,7 @@ describe('history that is gone', () => {
       return message?.error && message
     })
     expect(answer).toMatchObject({ id, error: { code: -32603, data: { reason: 'events_expired' } } })
+    expect((await counts(small))['calls'], 'its time was not over').toBe(1)
   })
 
   test('is told as the end of the call when its time is over', async () => {
