@@ -9,8 +9,11 @@ import { initialize, openSession, type Session } from '../support/session.ts'
 import { ask, callTool, toolResponse } from '../support/stateless.ts'
 
 const running: Mcplex[] = []
+/** What must be gone, and is ended here should it not be. */
+const doomed: number[] = []
 afterEach(async () => {
   await Promise.all(running.splice(0).map((mcplex) => mcplex.end()))
+  for (const pid of doomed.splice(0)) if (runs(pid)) process.kill(pid, 'SIGKILL')
 })
 
 async function start(started: Started = {}): Promise<Mcplex> {
@@ -194,6 +197,7 @@ describe.each(['SIGTERM', 'SIGKILL'] as const)('%s of mcplex', (signal) => {
     expect(new Set(pids).size, 'sessions, grandchildren, spares and the one that is asked for lists').toBeGreaterThan(
       14,
     )
+    doomed.push(...pids)
     expect(pids.filter((pid) => !runs(pid))).toEqual([])
     for (const mcplex of mcplexes) mcplex.signal(signal)
     for (const mcplex of mcplexes) await mcplex.exited
