@@ -21,32 +21,40 @@ export interface Inflight {
 
 export function createInflight(clock: Clock): Inflight {
   const listeners = new Set<() => void>()
-  const inside = new Set<Cancel>()
+  // An array and no Set: entries come and go with each call (docs/decisions/0013). Whoever leaves is replaced by the last.
+  const inside: Array<{ readonly cancel: Cancel; at: number }> = []
   let draining = false
   let empty: (() => void) | undefined
 
   return {
     enter(cancel) {
-      inside.add(cancel)
+      const entry = { cancel, at: inside.length }
+      inside.push(entry)
       return () => {
-        if (inside.delete(cancel) && inside.size === 0) empty?.()
+        if (inside[entry.at] !== entry) return
+        const last = inside.pop()
+        if (last && last !== entry) {
+          last.at = entry.at
+          inside[last.at] = last
+        }
+        if (inside.length === 0) empty?.()
       }
     },
     get draining() {
       return draining
     },
     get count() {
-      return inside.size
+      return inside.length
     },
     drain(ms) {
       draining = true
       for (const listener of [...listeners]) listener()
       listeners.clear()
-      if (inside.size === 0) return Promise.resolve()
+      if (inside.length === 0) return Promise.resolve()
       return new Promise((resolve) => {
         let timer = clock.after(ms, () => {
           timer = clock.after(partingMs, resolve)
-          for (const cancel of inside) cancel.cancel(overdue)
+          for (const { cancel } of [...inside]) cancel.cancel(overdue)
         })
         empty = () => {
           timer.stop()
