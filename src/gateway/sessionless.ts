@@ -8,7 +8,7 @@ import type { Lease } from '../base/lease.ts'
 import type { Call, Outcome, Principal, Reply, Seat, Update } from '../protocol/call.ts'
 import { headerMatches } from '../protocol/headers.ts'
 import { header, type Inbound, type Outbound } from '../protocol/inbound.ts'
-import { editObject } from '../protocol/json-text.ts'
+import { editObject, type JsonObject } from '../protocol/json-text.ts'
 import {
   type Answer,
   errorAnswer,
@@ -139,7 +139,9 @@ async function run(
     const first = await firstOf(reply, house.pulse)
     if (first.kind === 'failed') throw first.error
     if (first.kind === 'outcome') {
-      const answer = await worded(call, first.outcome, house)
+      const { outcome } = first
+      const info = speaksSame(call, outcome) ? undefined : await infoFor(call, house)
+      const answer = worded(call, outcome, info, house)
       return { status: statusOf(answer), headers: jsonHeaders, body: responseText(message.id, answer) }
     }
     streaming = true
@@ -184,15 +186,22 @@ function callOf(
 }
 
 /** The answer in this era's words, with the server's `requestState` sealed for the way through the client. */
-async function worded(call: Call, outcome: Outcome, house: House): Promise<Answer> {
-  const needsInfo = outcome.spoken !== call.speaker.era && outcome.answer.kind === 'result'
-  const info = needsInfo ? serverInfoOf(await house.catalog.hello(call)) : undefined
+function worded(call: Call, outcome: Outcome, info: JsonObject | undefined, house: House): Answer {
   const answer = wordAnswer(call.method, outcome, info)
   if (answer.kind === 'error') return answer
   const { resultType, requestState } = answer.result.value
   if (resultType !== 'input_required' || typeof requestState !== 'string') return answer
   const sealed = house.seal.close(requestState, outcome.process, call.principal, call.method, call.params?.value ?? {})
   return { kind: 'result', result: editObject(answer.result, { requestState: sealed }) }
+}
+
+function speaksSame(call: Call, outcome: Outcome): boolean {
+  return outcome.spoken === call.speaker.era
+}
+
+/** Who the server says it is, where its answers do not say so themselves. */
+async function infoFor(call: Call, house: House): Promise<JsonObject | undefined> {
+  return serverInfoOf(await house.catalog.hello(call))
 }
 
 /** Pulled by the client's connection, so that a slow reader slows its own call; ends with it. */
@@ -214,7 +223,12 @@ async function* stream(
       }
       next = undefined
       if (step.done === true) {
-        yield sseMessage(responseText(call.id, await worded(call, step.value, house)))
+        yield sseMessage(
+          responseText(
+            call.id,
+            worded(call, step.value, speaksSame(call, step.value) ? undefined : await infoFor(call, house), house),
+          ),
+        )
         return
       }
       if (step.value.kind === 'ask') {

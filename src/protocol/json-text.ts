@@ -51,6 +51,18 @@ export type MemberVisitor = (key: string, start: number, end: number) => void
 
 /** Walks the members of the object that starts at `at` (white space allowed before it); returns where it ends. */
 export function eachMember(text: string, at: number, visit: MemberVisitor): number {
+  return walkMembers(text, at, (key, start) => {
+    const end = endOfValue(text, start)
+    visit(key, start, end)
+    return end
+  })
+}
+
+/**
+ * Like `eachMember`, for who looks into members as well: `visit` is told where a value starts and returns where it
+ * ends, so that no part of the text is walked twice.
+ */
+export function walkMembers(text: string, at: number, visit: (key: string, start: number) => number): number {
   let i = skipSpace(text, at) + 1
   for (;;) {
     i = skipSpace(text, i)
@@ -63,10 +75,7 @@ export function eachMember(text: string, at: number, visit: MemberVisitor): numb
     const keyEnd = endOfString(text, i)
     let key = text.slice(i + 1, keyEnd - 1)
     if (key.includes('\\')) key = JSON.parse(text.slice(i, keyEnd)) as string // a string token of valid JSON
-    const start = skipSpace(text, skipSpace(text, keyEnd) + 1)
-    const end = endOfValue(text, start)
-    visit(key, start, end)
-    i = end
+    i = visit(key, skipSpace(text, skipSpace(text, keyEnd) + 1))
   }
 }
 
@@ -173,7 +182,8 @@ function endOfString(text: string, at: number): number {
   }
 }
 
-function endOfValue(text: string, at: number): number {
+/** Where the value that starts at `at` ends, one past its last character. */
+export function endOfValue(text: string, at: number): number {
   const first = text.charCodeAt(at)
   if (first === quote) return endOfString(text, at)
   if (first !== openBrace && first !== openBracket) return endOfScalar(text, at)

@@ -3,15 +3,16 @@
  * envelopes we write. Reading never throws; what is wrong comes back as a `Malformed`.
  */
 import {
-  eachMember,
   editMembers,
   editObject,
   emptyObject,
+  endOfValue,
   isObject,
   type JsonObject,
   type JsonValue,
   memberText,
   type RawObject,
+  walkMembers,
 } from './json-text.ts'
 
 /** A request id as the sender wrote it: a JSON string or integer. It is echoed to the letter (1 is not "1"). */
@@ -52,37 +53,70 @@ export interface Malformed {
 /** Reads one message from its text and the value that `JSON.parse` gave for it. [JSON-RPC 2.0, 4 and 5] */
 export function readMessage(text: string, value: unknown): Message | Malformed {
   if (!isObject(value)) return { kind: 'malformed' }
-  let id: RpcId | undefined
-  let params: string | undefined
-  let result: string | undefined
-  let error: string | undefined
-  let members = 0
-  eachMember(text, 0, (key, start, end) => {
-    members++
-    if (key === 'id') id = text.slice(start, end)
-    else if (key === 'params') params = text.slice(start, end)
-    else if (key === 'result') result = text.slice(start, end)
-    else if (key === 'error') error = text.slice(start, end)
-  })
+  const found = findMembers(text, value)
+  const { id, params } = found
   const idIsValid = isId(value['id'])
   const malformed: Malformed = id !== undefined && idIsValid ? { kind: 'malformed', id } : { kind: 'malformed' }
-  // A key that stands twice is read differently by different parsers.
-  if (members !== Object.keys(value).length || value['jsonrpc'] !== '2.0') return malformed
-  if (id !== undefined && !idIsValid && !(value['id'] === null && error !== undefined)) return malformed
+  if (found.keyTwice || value['jsonrpc'] !== '2.0') return malformed
+  if (id !== undefined && !idIsValid && !(value['id'] === null && found.error !== undefined)) return malformed
 
   const method = value['method']
   if (typeof method === 'string') {
-    if (result !== undefined || error !== undefined) return malformed
-    const raw = readParams(params, value['params'])
-    if (raw === null) return malformed
+    if (found.result !== undefined || found.error !== undefined) return malformed
+    const paramsValue = value['params']
+    if (params !== undefined && !isObject(paramsValue)) return malformed
+    const raw = params !== undefined && isObject(paramsValue) ? { value: paramsValue, text: params } : undefined
     return id === undefined
       ? { kind: 'notification', method, params: raw }
       : { kind: 'request', id, method, params: raw }
   }
   if (method !== undefined || params !== undefined) return malformed
-  const answer = readAnswer(result, value['result'], error, value['error'])
+  const answer = readAnswer(found.result, value['result'], found.error, value['error'])
   if (!answer || (id === undefined && answer.kind === 'result')) return malformed
   return { kind: 'response', id: value['id'] === null ? undefined : id, answer }
+}
+
+/** The texts of the members that make a message. */
+interface Found {
+  id: string | undefined
+  params: string | undefined
+  result: string | undefined
+  error: string | undefined
+  /** Whether a key stands twice where we act on what we read: other parsers would read something else. [R08] */
+  keyTwice: boolean
+}
+
+/**
+ * One walk over the text: the message, its params and their `_meta` are looked into on the way. A key that stands
+ * twice may have a value in the text that is not the one that the parser kept: hence the look at the first character.
+ */
+function findMembers(text: string, value: JsonObject): Found {
+  const found: Found = { id: undefined, params: undefined, result: undefined, error: undefined, keyTwice: false }
+  const count = (start: number, object: JsonObject, visit: (key: string, at: number) => number): number => {
+    let members = 0
+    const end = walkMembers(text, start, (key, at) => {
+      members++
+      return visit(key, at)
+    })
+    if (members !== Object.keys(object).length) found.keyTwice = true
+    return end
+  }
+  const skip = (_: string, at: number): number => endOfValue(text, at)
+  count(0, value, (key, start) => {
+    const params = value['params']
+    if (key === 'params' && isObject(params) && text[start] === '{') {
+      const end = count(start, params, (name, at) => {
+        const meta = params['_meta']
+        return name === '_meta' && isObject(meta) && text[at] === '{' ? count(at, meta, skip) : endOfValue(text, at)
+      })
+      found.params = text.slice(start, end)
+      return end
+    }
+    const end = endOfValue(text, start)
+    if (key === 'id' || key === 'params' || key === 'result' || key === 'error') found[key] = text.slice(start, end)
+    return end
+  })
+  return found
 }
 
 /** A longer id is refused: it would have to be echoed. */
@@ -92,26 +126,6 @@ function isId(value: unknown): boolean {
   return (
     (typeof value === 'string' && value.length <= maxIdChars) || (typeof value === 'number' && Number.isInteger(value))
   )
-}
-
-/** Null: not an object, or a key twice in it or in its `_meta`. */
-function readParams(text: string | undefined, value: unknown): RawObject | undefined | null {
-  if (text === undefined) return undefined
-  if (!isObject(value)) return null
-  let members = 0
-  let metaIsPlain = true
-  eachMember(text, 0, (key, start) => {
-    members++
-    if (key === '_meta') metaIsPlain = !hasKeyTwice(text, start, value['_meta'])
-  })
-  return members === Object.keys(value).length && metaIsPlain ? { value, text } : null
-}
-
-function hasKeyTwice(text: string, at: number, value: unknown): boolean {
-  if (!isObject(value)) return false
-  let members = 0
-  eachMember(text, at, () => members++)
-  return members !== Object.keys(value).length
 }
 
 function readAnswer(
