@@ -1,0 +1,184 @@
+/**
+ * A client of an official SDK that can be asked everything, in front of a server directly or through mcplex, and what
+ * the two of them are told by the same script: for comparing.
+ */
+import { Client as NewClient, StreamableHTTPClientTransport as NewHttp } from '@modelcontextprotocol/client'
+import { StdioClientTransport as NewStdio } from '@modelcontextprotocol/client/stdio'
+import { Client as OldClient } from '@modelcontextprotocol/sdk/client/index.js'
+import { StdioClientTransport as OldStdio } from '@modelcontextprotocol/sdk/client/stdio.js'
+import { StreamableHTTPClientTransport as OldHttp } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
+import {
+  CreateMessageRequestSchema,
+  ElicitRequestSchema,
+  ListRootsRequestSchema,
+} from '@modelcontextprotocol/sdk/types.js'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { eventually } from '../support/eventually.ts'
+
+export type AnyClient = OldClient | NewClient
+
+export interface Note {
+  readonly method: string
+  readonly params?: Readonly<Record<string, unknown>> | undefined
+}
+
+export interface Person {
+  readonly client: AnyClient
+  /** What it was told outside of answers, in order. */
+  readonly notes: readonly Note[]
+  /** What it was asked: methods and params, in order. */
+  readonly asked: readonly Note[]
+  call(
+    name: string,
+    args?: Readonly<Record<string, unknown>>,
+    onProgress?: (progress: object) => void,
+  ): Promise<unknown>
+  /** The first note that passes, as soon as it is there. */
+  told(method: string, passes?: (note: Note) => boolean): Promise<Note>
+  close(): Promise<void>
+}
+
+/** Where a person finds a server. */
+export type Place = { readonly url: string } | Command
+
+interface Command {
+  readonly args: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+}
+
+export interface Sdk {
+  readonly name: string
+  connect(place: Place, roots?: readonly string[]): Promise<Person>
+}
+
+/** The program of a server of npm, found as Node finds it. */
+export function program(name: string): string {
+  return join(
+    dirname(createRequire(import.meta.url).resolve(`@modelcontextprotocol/${name}/package.json`)),
+    'dist',
+    'index.js',
+  )
+}
+
+const info = { name: 'servers', version: '1' }
+const capabilities = { sampling: {}, elicitation: { form: {} }, roots: { listChanged: true } }
+
+/** Answers of the person; the same to the same question. */
+const sampled = { role: 'assistant', model: 'nobody', content: { type: 'text', text: 'forty-two' } } as const
+const elicited = { action: 'accept', content: { name: 'Ada', interpretation: 'technical', check: true } } as const
+
+function personOf(
+  client: AnyClient,
+  notes: Note[],
+  asked: Note[],
+  call: Person['call'],
+  close: () => Promise<void>,
+): Person {
+  return {
+    client,
+    notes,
+    asked,
+    call,
+    told: (method, passes = () => true) =>
+      eventually(`${method}; told ${JSON.stringify(notes).slice(0, 1000)}`, () =>
+        notes.find((note) => note.method === method && passes(note)),
+      ),
+    close,
+  }
+}
+
+export async function connectOld(place: Place, uris: readonly string[] = []): Promise<Person> {
+  const [notes, asked]: [Note[], Note[]] = [[], []]
+  const client = new OldClient(info, { capabilities })
+  client.setRequestHandler(ElicitRequestSchema, ({ method, params }) => {
+    asked.push({ method, params })
+    return elicited
+  })
+  client.setRequestHandler(CreateMessageRequestSchema, ({ method, params }) => {
+    asked.push({ method, params })
+    return sampled
+  })
+  client.setRequestHandler(ListRootsRequestSchema, ({ method }) => {
+    asked.push({ method })
+    return { roots: uris.map((uri) => ({ uri, name: 'root' })) }
+  })
+  client.fallbackNotificationHandler = async ({ method, params }) => void notes.push({ method, params })
+  const http = 'url' in place ? new OldHttp(new URL(place.url)) : undefined
+  const stdio = 'args' in place ? stdioOf(place) : undefined
+  await client.connect(http ?? new OldStdio(stdio ?? { command: '' }))
+  return personOf(
+    client,
+    notes,
+    asked,
+    (name, args = {}, onprogress = () => {}) =>
+      client.callTool({ name, arguments: { ...args } }, undefined, { onprogress }),
+    async () => {
+      await http?.terminateSession()
+      await client.close()
+    },
+  )
+}
+
+async function connectNew(place: Place, uris: readonly string[] = []): Promise<Person> {
+  const [notes, asked]: [Note[], Note[]] = [[], []]
+  const client = new NewClient(info, { capabilities, versionNegotiation: { mode: 'legacy' } })
+  client.setRequestHandler('elicitation/create', ({ method, params }) => {
+    asked.push({ method, params })
+    return elicited
+  })
+  client.setRequestHandler('sampling/createMessage', ({ method, params }) => {
+    asked.push({ method, params })
+    return sampled
+  })
+  client.setRequestHandler('roots/list', ({ method }) => {
+    asked.push({ method })
+    return { roots: uris.map((uri) => ({ uri, name: 'root' })) }
+  })
+  client.fallbackNotificationHandler = async ({ method, params }) => void notes.push({ method, params })
+  const http = 'url' in place ? new NewHttp(new URL(place.url)) : undefined
+  const stdio = 'args' in place ? stdioOf(place) : undefined
+  await client.connect(http ?? new NewStdio(stdio ?? { command: '' }))
+  return personOf(
+    client,
+    notes,
+    asked,
+    (name, args = {}, onprogress = () => {}) => client.callTool({ name, arguments: { ...args } }, { onprogress }),
+    async () => {
+      await http?.terminateSession()
+      await client.close()
+    },
+  )
+}
+
+export const sdks: readonly Sdk[] = [
+  { name: 'SDK 1', connect: connectOld },
+  { name: 'SDK 2', connect: connectNew },
+]
+
+function stdioOf({ args, env }: Command): {
+  command: string
+  args: string[]
+  env: Record<string, string>
+  stderr: 'ignore'
+} {
+  const { PATH = '', HOME = '' } = process.env
+  return { command: process.execPath, args: [...args], env: { PATH, HOME, ...env }, stderr: 'ignore' }
+}
+
+/** One thing to ask, and its name. What it gives is compared; an error is compared too. */
+export type Step = readonly [name: string, take: (person: Person) => Promise<unknown>]
+
+/** What a person was given in each step: a value, or the error that it was told. */
+export async function play(person: Person, steps: readonly Step[]): Promise<Map<string, unknown>> {
+  const given = new Map<string, unknown>()
+  for (const [name, take] of steps) {
+    given.set(given.has(name) ? `${name}, again` : name, await take(person).catch(errorOf))
+  }
+  return given
+}
+
+function errorOf(error: unknown): object {
+  const { name, code, message, data } = error as Error & { code?: unknown; data?: unknown }
+  return { error: { name, code, message, data } }
+}
