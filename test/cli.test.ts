@@ -213,6 +213,12 @@ describe('the end', () => {
   })
 })
 
+test('a start that takes its time is spoken of, so that nobody takes it for a hang', async () => {
+  const running = serve([], {}, [process.execPath, '-e', 'setTimeout(() => {}, 60_000)'])
+  await until('word of the start', () => running.log().some(({ msg }) => String(msg).includes('has not answered yet')))
+  expect(running.stdout()).toBe('')
+})
+
 describe('a configuration that is wrong ends with 78 and names', () => {
   const server = ['--', 'node', 'never-started.mjs']
 

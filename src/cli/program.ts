@@ -35,7 +35,8 @@ Examples:
   mcplex serve --json -- node server.js
 
 Each option can also be set through the environment; docs/configuration.md lists the names and the reasons of the
-defaults. Exit codes: 0 stopped, 1 failed, 2 wrong usage, 69 the server could not be started, 78 bad configuration.`
+defaults. Exit codes: 0 stopped, 130 stopped by Ctrl-C, 1 failed, 2 wrong usage, 69 the server could not be started,
+78 bad configuration.`
 
 /**
  * Reads the command line.

@@ -30,6 +30,9 @@ const closingMs = 2000
 /** The same, for somebody who does not want to wait. */
 const cuttingMs = 500
 
+/** A start that takes longer is spoken of: a first run of `npx` downloads for a while without a word. */
+const quietStartMs = 5000
+
 /**
  * Serves until somebody asks us to stop.
  * @returns the exit code
@@ -52,7 +55,13 @@ export async function serve(request: ServeRequest, machine: Machine): Promise<nu
     listener = await openPort({ ...wanted, mayChoose: isInteractive(machine.env, stderr) }, (port) =>
       listen(gateway, { ...http, port }, log, { slowReaderMs: settings.sessions.slowReaderMs }),
     )
-    const facts = await Promise.race([gateway.start(), stop.asked, bug])
+    const waiting = clock.after(quietStartMs, () => {
+      log.info(
+        { command: settings.upstream.command },
+        'the server has not answered yet: it may be downloading, or loading',
+      )
+    })
+    const facts = await Promise.race([gateway.start(), stop.asked, bug]).finally(() => waiting.stop())
     if (typeof facts !== 'string') {
       const ready = asReady(facts, listener, settings)
       announce(ready, { request, isPretty, isColored, log, stop, movedFrom: http.port })
