@@ -1,0 +1,46 @@
+/** The documents that are written by hand: what they point at is there, and the map shows every room. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { expect, test } from 'vitest'
+
+const root = join(import.meta.dirname, '..')
+
+/** Documents in the root, in `docs/`, and one below the folders that have a README. */
+const documents = [
+  ...listed(root),
+  ...listed(join(root, 'docs')),
+  ...listed(join(root, 'docs', 'decisions')),
+  ...['bench', 'conformance', 'test/fixtures'].flatMap((folder) => listed(join(root, folder))),
+]
+
+test.each(documents.map((path) => relative(root, path)))('%s points at files that are there', (path) => {
+  const text = readFileSync(join(root, path), 'utf8')
+  const targets = [...text.matchAll(/\]\(([^)\s#]+)(?:#[^)]*)?\)/g)].map(([, target = '']) => target)
+  const missing = targets.filter((target) => !target.includes(':') && !existsSync(join(root, dirname(path), target)))
+  expect(missing).toEqual([])
+})
+
+test('the map of the house shows every room, and what may import what', () => {
+  const map = readFileSync(join(root, 'ARCHITECTURE.md'), 'utf8')
+  const rooms = readdirSync(join(root, 'src'), { withFileTypes: true }).filter((entry) => entry.isDirectory())
+  for (const { name } of rooms) {
+    expect(map).toContain(`\n  ${name}/ `)
+    expect(map).toContain(`\`${name}\``)
+  }
+})
+
+test('decisions are numbered without a gap, and each says what would change it', () => {
+  const paths = listed(join(root, 'docs', 'decisions')).toSorted()
+  paths.forEach((path, at) => {
+    expect(path).toContain(`${String(at + 1).padStart(4, '0')}-`)
+    const text = readFileSync(path, 'utf8')
+    expect(text).toMatch(new RegExp(`^# ${at + 1}\\. `))
+    expect(text).toContain('\n## We would change our mind if\n')
+  })
+})
+
+function listed(folder: string): string[] {
+  return readdirSync(folder)
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => join(folder, name))
+}
