@@ -15,11 +15,17 @@ export interface Asks {
   answer(seat: SessionSeat, id: string, answer: Answer): boolean
 }
 
+interface Open {
+  readonly ask: Ask
+  /** Stops its deadline. */
+  readonly stop: () => void
+}
+
 /** People need time, but nobody waits for ever. */
 const deadlineMs = 10 * 60_000
 
 export function createAsks(pulse: Pulse): Asks {
-  const open = new WeakMap<SessionSeat, Map<string, Ask>>()
+  const open = new WeakMap<SessionSeat, Map<string, Open>>()
   const epoch = shortId()
   let count = 0
 
@@ -28,18 +34,22 @@ export function createAsks(pulse: Pulse): Asks {
       const id = JSON.stringify(`ask-${epoch}-${++count}`)
       let asks = open.get(seat)
       if (!asks) {
-        const created = new Map<string, Ask>()
+        const created = new Map<string, Open>()
         asks = created
         open.set(seat, created)
         seat.atEnd.push(() => {
-          for (const left of created.values()) left.answer(errorAnswer(-32603, 'The client is gone'))
+          for (const left of created.values()) {
+            left.stop()
+            left.ask.answer(errorAnswer(-32603, 'The client is gone'))
+          }
+          created.clear()
         })
       }
       const mine = asks
-      mine.set(id, ask)
       const stop = pulse.after(deadlineMs, () => {
         if (mine.delete(id)) ask.answer(errorAnswer(-32603, 'The client did not answer'))
       })
+      mine.set(id, { ask, stop })
       ask.withdrawn.onCancel(() => {
         stop()
         if (mine.delete(id)) withdraw(id)
@@ -48,10 +58,11 @@ export function createAsks(pulse: Pulse): Asks {
     },
     answer(seat, id, answer) {
       const asks = open.get(seat)
-      const ask = asks?.get(idKey(id))
-      if (!ask) return false
+      const found = asks?.get(idKey(id))
+      if (!found) return false
       asks?.delete(idKey(id))
-      ask.answer(answer)
+      found.stop()
+      found.ask.answer(answer)
       return true
     },
   }

@@ -2,6 +2,7 @@
  * Answers the requests of one POST of a session: by JSON if all outcomes come before anything else, else by a stream
  * that outlives the socket. The calls go on whether or not anybody reads. [2025-11-25 transports, sending messages]
  */
+import type { Cancel } from '../base/cancel.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { Reply } from '../protocol/call.ts'
 import type { Inbound, Outbound } from '../protocol/inbound.ts'
@@ -20,6 +21,7 @@ import { type First, firstOf } from './patience.ts'
 export interface Carried {
   readonly id: RpcId
   readonly reply: Reply
+  readonly cancel: Cancel
   /** Run when the call is over. */
   readonly over: () => void
 }
@@ -90,10 +92,19 @@ async function stream(
   house: House,
 ): Promise<Outbound> {
   const prime = hasPrimingEvent(seat.session.speaker.version)
-  const events = await house.streams.openCall(seat, carried[0]?.id, prime)
+  const events = await house.streams.openCall(seat, carried[0]?.id, prime).catch((error: unknown) => {
+    carried.forEach(abandon)
+    throw error
+  })
   const pumps = carried.map((one, at) => pump(seat, one, firsts[at], events, house))
   void Promise.allSettled(pumps).then(() => events.end().catch(() => undefined))
   return { status: 200, headers: sseHeaders, body: events.read(inbound.closed) }
+}
+
+/** Nobody will take what this call still says. */
+function abandon(one: Carried): void {
+  one.reply.return(undefined as never).catch(() => undefined)
+  one.over()
 }
 
 /** Moves a reply into its stream to the end. Never rejects. */
@@ -104,38 +115,31 @@ async function pump(
   events: CallStream,
   house: House,
 ): Promise<void> {
+  const store = (text: string): Promise<void> => events.append(text, one.cancel)
+  const withdraw = (id: RpcId): void => {
+    const withdrawn = rawObject({ requestId: JSON.parse(id) })
+    store(notificationText('notifications/cancelled', withdrawn)).catch(() => undefined)
+  }
   try {
     if (first?.kind !== 'streaming') {
       const text = answerText(one, first, house)
-      if (text !== undefined) await events.append(text)
+      if (text !== undefined) await store(text)
       return
     }
     let step = await first.next
     while (step.done !== true) {
       const update = step.value
-      await events.append(
-        update.kind === 'notification'
-          ? notificationText(update.method, update.params)
-          : house.asks.put(seat, update, (id) => {
-              events
-                .append(notificationText('notifications/cancelled', rawObject({ requestId: JSON.parse(id) })))
-                .catch(() => undefined)
-            }),
-      )
+      if (update.kind === 'notification') await store(notificationText(update.method, update.params))
+      else await store(house.asks.put(seat, update, withdraw))
       step = await one.reply.next()
     }
     const { value } = step
-    await events.append(
-      responseText(
-        one.id,
-        worded(() => wordAnswer(value), house),
-      ),
-    )
+    const answer = worded(() => wordAnswer(value), house)
+    await store(responseText(one.id, answer))
   } catch (error) {
     const refusal = answerable(error, house.log)
-    if (refusal.code !== 'cancelled')
-      await events.append(responseText(one.id, refusalAnswer(refusal))).catch(() => undefined)
+    if (refusal.code !== 'cancelled') await store(responseText(one.id, refusalAnswer(refusal))).catch(() => undefined)
   } finally {
-    one.over()
+    abandon(one)
   }
 }

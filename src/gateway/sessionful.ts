@@ -171,7 +171,7 @@ function begin(seat: SessionSeat, request: RequestMessage, answering: Answering,
     forget()
     leave()
   }
-  return { id: request.id, reply, over }
+  return { id: request.id, reply, cancel, over }
 }
 
 async function* replyInBatch(seat: SessionSeat, request: RequestMessage, cancel: Cancel, house: House): Reply {

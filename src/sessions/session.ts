@@ -32,7 +32,8 @@ export function toRecord(session: Session): JsonObject {
     ...(speaker.info && { info: speaker.info }),
     ready: session.ready,
     ...(session.logLevel !== undefined && { logLevel: session.logLevel }),
-    ...(session.uris.length > 0 && { uris: session.uris }),
+    // Said even when there are none (any more): what a record holds beyond this is kept as it is.
+    uris: session.uris,
   }
 }
 

@@ -12,6 +12,7 @@ import { Refusal } from '../base/refusal.ts'
 import type { RpcId } from '../protocol/jsonrpc.ts'
 import { sseComment, sseMessage, ssePriming, sseRetry } from '../protocol/sse.ts'
 import { callStream, eventId, shortName, listenStream, parseEventId, requestOf } from './event-id.ts'
+import { createFinished } from './finished.ts'
 import type { SessionSettings } from './options.ts'
 import type { SessionSeat } from './sessions.ts'
 
@@ -36,7 +37,7 @@ export interface Streams {
 
 export interface CallStream {
   /** Stores an event. Waits while a reader is far behind, but not for ever. */
-  append(text: string): Promise<void>
+  append(text: string, cancel: Cancel): Promise<void>
   end(): Promise<void>
   /** The text to send as it comes. */
   read(closed: Cancel): AsyncIterable<string>
@@ -46,9 +47,6 @@ export interface CallStream {
 const unread = { events: 256, bytes: 1024 * 1024 }
 /** How long a client that loses its stream waits before it comes back. */
 const comeBackMs = 1000
-/** What is kept of a session's finished streams: as much as so many full ones, and so many at most. */
-const maxFinishedStreams = 2
-const maxFinished = 256
 /** How far a reader may be behind before what feeds it waits, in characters. */
 const maxLagChars = 256 * 1024
 
@@ -59,12 +57,6 @@ interface Reader {
   leave(retryMs: number | undefined): void
   /** Told when it has caught up, or is gone. */
   readonly onProgress: Array<() => void>
-}
-
-/** A stream that is over and can still be resumed. */
-interface Ended {
-  readonly journal: string
-  readonly chars: number
 }
 
 interface ReadOptions {
@@ -90,7 +82,7 @@ export function createStreams(needs: {
   const readers = new Map<string, Reader>()
   /** How far the stream without a call was sent, by session. */
   const listened = new WeakMap<SessionSeat, Position>()
-  const finished = new WeakMap<SessionSeat, Ended[]>()
+  const finished = createFinished(journals, settings.bytesPerStream)
   const instance = shortName()
   // A reader that is there loses nothing: what feeds it waits before the journal drops what it has not read.
   const maxLag = { chars: Math.min(maxLagChars, settings.bytesPerStream / 2), events: settings.eventsPerStream / 2 }
@@ -201,12 +193,20 @@ export function createStreams(needs: {
       }
     })
 
-  /** Waits until the reader has caught up or is gone; a reader that takes nothing is cut off by its socket. */
-  const caughtUp = async (journal: string): Promise<void> => {
-    for (;;) {
+  /**
+   * Waits until the reader has caught up or is gone, or the call is cancelled: its cancellation must not wait as well.
+   * A reader that takes nothing is cut off by its socket.
+   */
+  const caughtUp = async (journal: string, cancel: Cancel): Promise<void> => {
+    while (!cancel.cancelled) {
       const reader = readers.get(journal)
       if (!reader || (reader.lagChars < maxLag.chars && reader.lagEvents < maxLag.events)) return
-      await new Promise<void>((resolve) => reader.onProgress.push(resolve))
+      let stop: (() => void) | undefined
+      await new Promise<void>((resolve) => {
+        reader.onProgress.push(resolve)
+        stop = cancel.onCancel(resolve)
+      })
+      stop?.()
     }
   }
 
@@ -217,19 +217,6 @@ export function createStreams(needs: {
       else listened.delete(seat)
     }
 
-  /** Bounds what is kept of a session's finished streams: the oldest are forgotten first. */
-  const keep = async (seat: SessionSeat, ended: Ended): Promise<void> => {
-    const kept = finished.get(seat) ?? []
-    finished.set(seat, kept)
-    kept.push(ended)
-    let chars = kept.reduce((sum, stream) => sum + stream.chars, 0)
-    while (kept.length > 1 && (chars > maxFinishedStreams * bounds.bytes || kept.length > maxFinished)) {
-      const oldest = kept.shift()
-      chars -= oldest?.chars ?? 0
-      if (oldest) await journals.drop(oldest.journal)
-    }
-  }
-
   const journalOf = (seat: SessionSeat, stream: string): string => `${seat.key}/${stream}`
 
   return {
@@ -239,8 +226,8 @@ export function createStreams(needs: {
       const start = await journals.append(journal, [], bounds)
       let chars = 0
       return {
-        async append(text) {
-          await caughtUp(journal)
+        async append(text, cancel) {
+          await caughtUp(journal, cancel)
           chars += text.length
           const reader = readers.get(journal)
           if (reader) {
@@ -251,7 +238,7 @@ export function createStreams(needs: {
         },
         async end() {
           await journals.end(journal, settings.retentionMs)
-          await keep(seat, { journal, chars: Math.min(chars, bounds.bytes) })
+          await finished.keep(seat, { journal, chars: Math.min(chars, bounds.bytes) })
         },
         read: (closed) => read(journal, stream, start, closed, prime ? { prime: start } : {}),
       }

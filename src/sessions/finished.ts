@@ -1,0 +1,37 @@
+/**
+ * Streams that are over and can still be resumed: bounded for each session, so that what a client was sent is not
+ * remembered without end. The oldest are forgotten first; who comes back for them is told.
+ */
+import type { Journals } from '../backplane/backplane.ts'
+import type { SessionSeat } from './sessions.ts'
+
+/** As much as so many full streams, and so many streams at most. */
+const maxFull = 2
+const maxStreams = 256
+
+interface Ended {
+  readonly journal: string
+  readonly chars: number
+}
+
+export interface Finished {
+  /** Notes a stream that has ended, and forgets others if there are too many. */
+  keep(seat: SessionSeat, ended: Ended): Promise<void>
+}
+
+export function createFinished(journals: Journals, bytesPerStream: number): Finished {
+  const bySeat = new WeakMap<SessionSeat, Ended[]>()
+  return {
+    async keep(seat, ended) {
+      const kept = bySeat.get(seat) ?? []
+      bySeat.set(seat, kept)
+      kept.push(ended)
+      let chars = kept.reduce((sum, stream) => sum + stream.chars, 0)
+      while (kept.length > 1 && (chars > maxFull * bytesPerStream || kept.length > maxStreams)) {
+        const oldest = kept.shift()
+        chars -= oldest?.chars ?? 0
+        if (oldest) await journals.drop(oldest.journal)
+      }
+    },
+  }
+}
