@@ -65,7 +65,8 @@ export function createSubscriptions(unit: Unit, listeners: () => Iterable<Listen
       await new Promise<void>((resolve) => {
         const params = withMeta(rawObject({ notifications }), envelope(unit.seat.speaker, rawObject(unit.announced)))
         const listen = connection.open('subscriptions/listen', params, () => {
-          entry.listen = undefined
+          // The one that took its place may be there already.
+          if (entry.listen?.id === listen.id) entry.listen = undefined
           resolve()
           // A server may end a subscription for reasons of its own; what clients asked for is asked for again.
           clock.after(relistenMs, () => void subscriptions.sync(connection))

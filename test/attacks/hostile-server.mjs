@@ -37,6 +37,7 @@ const question = (id) => ({ jsonrpc: '2.0', id, method: 'roots/list' })
 /** @type {Record<string, (id: any, args: any, meta: any) => void>} */
 const tools = {
   pid: (id) => send(result(id, String(process.pid))),
+  say: (id, args) => send(result(id, args.text)),
   received: (id) => send(result(id, String(received))),
   // The answer of the call, and in the same breath a question that belongs to no call.
   'answer-then-ask': (id, args) => send(result(id, 'answered'), question(args.question)),
@@ -45,7 +46,7 @@ const tools = {
   // Goes on to talk after it was cancelled.
   mutter(id, args) {
     const timer = setInterval(() => send(log(args.secret)), 20)
-    setTimeout(() => (clearInterval(timer), send(result(id, 'done'))), args.ms)
+    setTimeout(() => (clearInterval(timer), send(result(id, args.secret))), args.ms)
   },
   slow: (id, args) => setTimeout(() => send(result(id, 'slow')), args.ms),
   hang() {},

@@ -1,0 +1,45 @@
+/** A store that fails in the middle of a call: the call ends, and nothing of it stays. */
+import { join } from 'node:path'
+import { afterEach, expect, test } from 'vitest'
+import { createMemoryBackplane } from '../../src/backplane/memory.ts'
+import { systemClock } from '../../src/base/clock.ts'
+import { type Backplane, Refusal } from '../../src/index.ts'
+import { eventually } from '../support/eventually.ts'
+import { type InProcess, startInProcess } from '../support/in-process.ts'
+import { openSession } from '../support/session.ts'
+
+const hostile = join(import.meta.dirname, 'hostile-server.mjs')
+const running: InProcess[] = []
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((one) => one.end()))
+})
+
+/** A store whose journals take so many appends and no more. */
+function failingAfter(appends: number): Backplane {
+  const memory = createMemoryBackplane({ clock: systemClock })
+  let left = appends
+  return {
+    ...memory,
+    journals: {
+      ...memory.journals,
+      append: (...what) =>
+        left-- > 0 ? memory.journals.append(...what) : Promise.reject(new Refusal('store_unavailable')),
+    },
+  }
+}
+
+test.each([0, 1, 2, 5])('a store that fails after %i events leaves no call behind', async (appends) => {
+  const one = await startInProcess([hostile], {}, { backplane: failingAfter(appends) })
+  running.push(one)
+  const session = await openSession(one.url)
+  const args = { secret: 's', ms: 1_000, count: 100, bytes: 10 }
+  const muttering = await session.call('mutter', args)
+  expect(muttering.status).toBe(appends === 0 ? 503 : 200)
+  await muttering.over
+  const flooding = await session.call('flood', args, { progressToken: 1 })
+  await flooding.over
+  await eventually('no call', async () => (await one.counts())['calls'] === 0)
+  const other = await openSession(one.url)
+  expect(await other.text('pid'), 'calls that need no store still work').toMatch(/^\d+$/)
+  expect((await session.end()).status).toBe(200)
+})
