@@ -51,10 +51,15 @@ export function createCatalog(needs: {
 
   learning.onStale((key, list) => void sources.get(key)?.lists.delete(list))
 
+  /** All but the one that most clients share. */
+  const forgetOldest = (): void => {
+    for (const key of sources.keys()) if (!key.endsWith('/{}')) return void sources.delete(key)
+  }
+
   const sourceAt = (key: string): Source => {
     let source = sources.get(key)
     if (!source) {
-      if (sources.size >= maxSources) sources.delete(sources.keys().next().value ?? '')
+      if (sources.size >= maxSources) forgetOldest()
       sources.set(key, (source = { hello: undefined, lists: new Map() }))
     }
     return source

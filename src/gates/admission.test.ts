@@ -130,3 +130,14 @@ test('places go round between clients, so that a crowd of one delays the others 
   expect(order.slice(0, 3)).toEqual(['crowd', 'b', 'c'])
   expect(order).toHaveLength(12)
 })
+
+test('once it is closed nobody waits any more: all are refused, those in the line too', async () => {
+  const admission = createAdmission({ ...settings, maxConnections: 1 }, manualClock(0))
+  const held = await admission.wait('first', new Cancel())
+  const waiting = admission.wait('second', new Cancel())
+  admission.close()
+  await expect(waiting).rejects.toMatchObject({ code: 'draining' })
+  await expect(admission.wait('third', new Cancel())).rejects.toMatchObject({ code: 'draining' })
+  held.release()
+  expect([admission.held, admission.waiting]).toEqual([0, 0])
+})

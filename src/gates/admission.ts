@@ -14,19 +14,23 @@ import type { GateSettings } from './options.ts'
 export interface Admission {
   /** A place at once, or undefined if there is none. */
   take(): Lease | undefined
-  /** A place as soon as there is one. Throws `overloaded` or `cancelled`. */
+  /** A place as soon as there is one. Throws `overloaded`, `cancelled` or `draining`. */
   wait(client: string, cancel: Cancel): Promise<Lease>
+  /** Refuses all who wait, now and later: nobody is let in while the house empties. */
+  close(): void
   readonly held: number
   readonly waiting: number
 }
 
 interface Waiter {
   give(lease: Lease): void
+  refuse(refusal: Refusal): void
 }
 
 export function createAdmission(settings: GateSettings, clock: Clock): Admission {
   const queue = new FairQueue<Waiter>(settings.queue)
   let held = 0
+  let closed = false
 
   const lease = (): Lease => {
     held++
@@ -44,28 +48,33 @@ export function createAdmission(settings: GateSettings, clock: Clock): Admission
     take,
     wait(client, cancel) {
       if (cancel.cancelled) return Promise.reject(new Refusal('cancelled'))
+      if (closed) return Promise.reject(new Refusal('draining'))
       const free = take()
       if (free) return Promise.resolve(free)
       return new Promise((resolve, reject) => {
-        const refuse = (refusal: Refusal): void => {
-          if (!queue.remove(client, waiter)) return
-          over()
-          reject(refusal)
-        }
         const waiter: Waiter = {
+          refuse(refusal) {
+            queue.remove(client, waiter)
+            over()
+            reject(refusal)
+          },
           give(place) {
             over()
             resolve(place)
           },
         }
         if (!queue.add(client, waiter)) return reject(new Refusal('overloaded', { retryAfterMs: settings.queueWaitMs }))
-        const timer = clock.after(settings.queueWaitMs, () => refuse(new Refusal('overloaded')))
-        const stopListening = cancel.onCancel(() => refuse(new Refusal('cancelled')))
+        const timer = clock.after(settings.queueWaitMs, () => waiter.refuse(new Refusal('overloaded')))
+        const stopListening = cancel.onCancel(() => waiter.refuse(new Refusal('cancelled')))
         const over = (): void => {
           timer.stop()
           stopListening()
         }
       })
+    },
+    close() {
+      closed = true
+      for (const waiter of queue.drain()) waiter.refuse(new Refusal('draining'))
     },
     get held() {
       return held

@@ -138,6 +138,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
     health: () => healthReport(state(), house ? () => upstream.check() : undefined, clock),
     async drain() {
       const drained = inflight.drain(settings.http.drainMs)
+      admission.close()
       await drained
       streams.release(comeBackMs)
     },

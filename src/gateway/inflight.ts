@@ -24,7 +24,8 @@ export function createInflight(clock: Clock): Inflight {
   // An array and no Set: entries come and go with each call (docs/decisions/0013). Whoever leaves is replaced by the last.
   const inside: Array<{ readonly cancel: Cancel; at: number }> = []
   let draining = false
-  let empty: (() => void) | undefined
+  /** Whoever waits for the end of all. */
+  const waiting: Array<() => void> = []
 
   return {
     enter(cancel) {
@@ -37,7 +38,7 @@ export function createInflight(clock: Clock): Inflight {
           last.at = entry.at
           inside[last.at] = last
         }
-        if (inside.length === 0) empty?.()
+        if (inside.length === 0) for (const goOn of waiting.splice(0)) goOn()
       }
     },
     get draining() {
@@ -56,10 +57,10 @@ export function createInflight(clock: Clock): Inflight {
           timer = clock.after(partingMs, resolve)
           for (const { cancel } of [...inside]) cancel.cancel(overdue)
         })
-        empty = () => {
+        waiting.push(() => {
           timer.stop()
           resolve()
-        }
+        })
       })
     },
     onDrain(listener) {
