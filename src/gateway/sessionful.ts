@@ -17,7 +17,13 @@ import {
   type RequestMessage,
   responseText,
 } from '../protocol/jsonrpc.ts'
-import { checkVersionHeader, initializeResult, outcomeIn, readInitialize } from '../protocol/legacy-server.ts'
+import {
+  checkMethod,
+  checkVersionHeader,
+  initializeResult,
+  outcomeIn,
+  readInitialize,
+} from '../protocol/legacy-server.ts'
 import { checkParams } from '../protocol/params.ts'
 import { refusalAnswer } from '../protocol/refusal-answer.ts'
 import { hasPrimingEvent, logLevels } from '../protocol/revisions.ts'
@@ -181,6 +187,7 @@ async function* replyInBatch(seat: SessionSeat, request: RequestMessage, cancel:
 
 /** Not a generator itself: each one that a reply passes through costs every call. */
 function replyTo(seat: SessionSeat, request: RequestMessage, cancel: Cancel, house: House): Reply {
+  checkMethod(request.method)
   checkParams(request.method, request.params)
   const call = callOf(seat, request, cancel)
   return request.method === 'resources/subscribe' ? subscribe(seat, call, house) : serve(call, house)

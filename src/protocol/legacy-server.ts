@@ -45,6 +45,14 @@ export function checkVersionHeader(header: string | undefined): void {
   }
 }
 
+/** Methods that came with the stateless revision: what a process told one session by them, it would tell all that share it. */
+const laterMethods = new Set(['server/discover', 'subscriptions/listen'])
+
+/** Throws `method_not_found` for a method that these revisions do not have. */
+export function checkMethod(method: string): void {
+  if (laterMethods.has(method)) throw new Refusal('method_not_found')
+}
+
 /** Whether this client may send several messages in one body. [2025-03-26 basic, batching] */
 export function mayBatch(version: string): boolean {
   return hasBatches(version)

@@ -40,7 +40,7 @@ interface Tap {
   heard(): string
 }
 
-export function openTap(): Tap {
+function openTap(): Tap {
   const pieces: string[] = []
   const keep = async (body: ReadableStream<Uint8Array>): Promise<void> => {
     const decoder = new TextDecoder()

@@ -260,6 +260,28 @@ describe('what is said outside of calls', () => {
     for (const stream of [heard, overheard, listener]) stream.cut()
   })
 
+  test('is told once, whatever a session asks a stateless server to tell', async () => {
+    const url = await start([echoModern])
+    const [one, other] = [await openSession(url), await openSession(url)]
+    const heard = await other.listen()
+    // A method of the other era: the process would tell all of us everything once more.
+    for (const notifications of [{ toolsListChanged: true }, { resourceSubscriptions: [uri] }]) {
+      const { error } = await one.request('subscriptions/listen', { notifications })
+      expect(error).toMatchObject({ code: -32601 })
+    }
+    await other.request('resources/subscribe', { uri })
+    await one.text('touch-list')
+    await one.text('update', { uri })
+    await heard.event('the update', ({ data }) => data.includes(updated))
+    await one.text('update', { uri: 'echo://nonce' })
+    await other.request('resources/subscribe', { uri: 'echo://nonce' })
+    await one.text('update', { uri: 'echo://nonce' })
+    await heard.event('the last update', ({ data }) => data.includes('echo://nonce'))
+    const methods = messagesOf(heard).map(({ method }) => method)
+    expect(methods).toEqual(['notifications/tools/list_changed', updated, updated])
+    heard.cut()
+  })
+
   test('a level of logging is one session’s', async () => {
     const url = await start([echoLegacy], '--mode', 'session')
     const [one, other] = [await openSession(url), await openSession(url)]
