@@ -55,6 +55,15 @@ const at = (text: string, random: Random): number => Math.floor(random() * (text
 const pick = <Item>(items: readonly Item[], random: Random): Item | undefined =>
   items[Math.floor(random() * items.length)]
 
+/** A value replaced, so that what comes out is mostly still JSON. */
+function otherValue(text: string, random: Random): string {
+  const values = [...text.matchAll(/:(?:"[^"\\]*"|-?\d[\d.e+]*|null|true|false|\{\}|\[\])/g)]
+  const value = pick(values, random)
+  if (!value) return text
+  const piece = pick(['null', '7', '"x"', '{}', '[]', 'true', '""', '-1', '1e999', '[[]]', '{"a":{}}'], random) ?? ''
+  return `${text.slice(0, value.index)}:${piece}${text.slice(value.index + value[0].length)}`
+}
+
 const damages: ReadonlyArray<(text: string, random: Random, corpus: readonly string[]) => string> = [
   // Something in between.
   (text, random) => {
@@ -84,14 +93,7 @@ const damages: ReadonlyArray<(text: string, random: Random, corpus: readonly str
     const other = pick(corpus, random) ?? ''
     return text.slice(0, at(text, random)) + other.slice(at(other, random))
   },
-  // A value replaced, so that what comes out is mostly still JSON.
-  (text, random) => {
-    const values = [...text.matchAll(/:(?:"[^"\\]*"|-?\d[\d.e+]*|null|true|false|\{\}|\[\])/g)]
-    const value = pick(values, random)
-    if (!value) return text
-    const piece = pick(['null', '7', '"x"', '{}', '[]', 'true', '""', '-1', '1e999', '[[]]', '{"a":{}}'], random) ?? ''
-    return `${text.slice(0, value.index)}:${piece}${text.slice(value.index + value[0].length)}`
-  },
+  otherValue,
   // A character changed.
   (text, random) => {
     const place = at(text, random)
@@ -99,11 +101,18 @@ const damages: ReadonlyArray<(text: string, random: Random, corpus: readonly str
   },
 ]
 
-/** One text of the corpus with at most so many damages. */
-export function mutated(corpus: readonly string[], random: Random, most = 4): string {
+/** One text of the corpus with one to four damages. */
+export function mutated(corpus: readonly string[], random: Random): string {
   let text = pick(corpus, random) ?? ''
-  for (let count = 1 + Math.floor(random() * most); count > 0; count--) {
+  for (let count = 1 + Math.floor(random() * 4); count > 0; count--) {
     text = pick(damages, random)?.(text, random, corpus) ?? text
   }
+  return text
+}
+
+/** One text of the corpus in which some values are others: mostly still a message, that means something else. */
+export function reworded(corpus: readonly string[], random: Random): string {
+  let text = pick(corpus, random) ?? ''
+  for (let count = Math.floor(random() * 4); count > 0; count--) text = otherValue(text, random)
   return text
 }
