@@ -184,7 +184,9 @@ export function createPool(needs: PoolNeeds): Pool {
       for (const waiter of waiters) {
         const { starting: begun, connections, restarts } = waiter.unit
         // A process that is being started for it is worth waiting for: its start has a deadline of its own.
-        const isComing = begun > 0 || (connections.size === 0 && restarts.pauseMs(now) > 0)
+        // So is its turn to be started, as long as there is room for it: others are started first, which takes a while.
+        const isNext = starting >= startsAtOnce && live() < settings.pool
+        const isComing = begun > 0 || isNext || (connections.size === 0 && restarts.pauseMs(now) > 0)
         if (now >= waiter.deadlineMs && !isComing) waiter.refuse(new Refusal('overloaded'))
       }
       for (const unit of needs.units()) {

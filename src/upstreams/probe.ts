@@ -41,6 +41,9 @@ const secondMs = 5000
 /** Both undefined: the server could not be spoken with. */
 export async function probe(needs: ProbeNeeds): Promise<Eras> {
   const nothing = rawObject({})
+  const endMs = needs.clock.now() + needs.startTimeoutMs
+  // One time-out for all attempts: whoever is silent to the first is not asked as long again by the next.
+  const leftMs = (): number => Math.max(0, endMs - needs.clock.now())
   const first = needs.connect('modern')
   const asked = discover(first, needs.speakerOf('modern'), nothing, needs.startTimeoutMs).catch(() => undefined)
   const early = await Promise.race([
@@ -59,7 +62,7 @@ export async function probe(needs: ProbeNeeds): Promise<Eras> {
   const late = early === 'silent' ? asked.then((hello) => hello && verdictOf('modern', hello)) : undefined
   const greeted = first.closed
     ? undefined
-    : greet(first, needs, needs.startTimeoutMs).then((hello) => hello && verdictOf('legacy', hello))
+    : greet(first, needs, leftMs()).then((hello) => hello && verdictOf('legacy', hello))
   const verdict = await firstDefined([late, greeted])
   if (verdict?.era === 'modern') return { modern: { connection: first, hello: verdict.hello }, legacy: undefined }
   if (verdict) {
@@ -67,9 +70,10 @@ export async function probe(needs: ProbeNeeds): Promise<Eras> {
     return { modern: undefined, legacy: { connection: first, hello: verdict.hello } }
   }
 
-  await first.close()
+  void first.close()
+  if (leftMs() === 0) return { modern: undefined, legacy: undefined }
   const fresh = needs.connect('legacy')
-  const legacy = await greet(fresh, needs, needs.startTimeoutMs)
+  const legacy = await greet(fresh, needs, leftMs())
   if (!legacy) await fresh.close()
   return { modern: undefined, legacy: legacy && { connection: fresh, hello: legacy } }
 }

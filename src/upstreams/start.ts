@@ -32,6 +32,7 @@ export async function startFaces(needs: StartNeeds): Promise<readonly StartedFac
   const { settings } = needs
   const owners = new Map<Connection, Owner>()
   let exit: ChildExit | undefined
+  const lateMs = needs.clock.now() + settings.startTimeoutMs
 
   const eras = await probe({
     clock: needs.clock,
@@ -69,11 +70,11 @@ export async function startFaces(needs: StartNeeds): Promise<readonly StartedFac
   }
   add(modernDialect, eras.modern)
   add(legacyDialect, eras.legacy)
-  if (faces.length === 0) throw startError(settings, exit)
+  if (faces.length === 0) throw startError(settings, exit, needs.clock.now() >= lateMs)
   return faces
 }
 
-function startError(settings: UpstreamSettings, exit: ChildExit | undefined): UpstreamStartError {
+function startError(settings: UpstreamSettings, exit: ChildExit | undefined, late: boolean): UpstreamStartError {
   const command = [settings.command, ...settings.args].join(' ')
   const stderr = exit?.stderr ?? ''
   if (exit?.error !== undefined)
@@ -82,8 +83,8 @@ function startError(settings: UpstreamSettings, exit: ChildExit | undefined): Up
     const how = exit.signal === null ? `exit code ${exit.code}` : `signal ${exit.signal}`
     return new UpstreamStartError('the command ended before it answered', { command, exit: how, stderr })
   }
-  return new UpstreamStartError(`the command did not answer initialize within ${settings.startTimeoutMs / 1000} s`, {
-    command,
-    stderr,
-  })
+  const what = late
+    ? `the command did not answer initialize within ${settings.startTimeoutMs / 1000} s`
+    : 'the command answered, but not as an MCP server does on its standard output'
+  return new UpstreamStartError(what, { command, stderr })
 }

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { counts } from '../support/counts.ts'
 import { eventually } from '../support/eventually.ts'
 import type { Answered } from '../support/http.ts'
-import { echoModern, type Mcplex, startMcplex, type Started } from '../support/mcplex.ts'
+import { echoLegacy, echoModern, type Mcplex, startMcplex, type Started } from '../support/mcplex.ts'
 import { messagesOf, reasonOf, responseTo, textOf } from '../support/rpc.ts'
 import { initialize, openSession, type Session } from '../support/session.ts'
 import { callTool, toolResponse } from '../support/stateless.ts'
@@ -51,6 +51,14 @@ describe('a pool of two processes, one for each session', () => {
     await expectOverloaded(await two.call('whoami'))
     await one.end()
     expect((await two.whoami()).calls).toBe(1)
+  })
+
+  test('starts take turns, and waiting for one is no wait for room: it may take longer than a wait in line', async () => {
+    const server = [echoLegacy, '--start-delay=400']
+    const mcplex = await start(['--pool', '40', '--queue-wait', '300ms'], { server })
+    const sessions = await Promise.all(Array.from({ length: 20 }, () => openSession(mcplex.url)))
+    const nonces = await Promise.all(sessions.map(async (session) => (await session.whoami()).nonce))
+    expect(new Set(nonces).size).toBe(20)
   })
 
   test('a wait that is so long that its stream has begun is refused within the stream', async () => {
