@@ -1,11 +1,11 @@
 // Measures when nobody else is at work. It waits for a quiet moment; a measurement during which other processes took more
 // than a few percent of the machine all the same is made again, a few times at most, and the calmest one counts.
-// On a machine of its own that costs a fifth of a second each; on a busy one the waiting of a whole run is bounded.
+// On a machine of its own that costs a tenth of a second each; on a busy one the waiting of a whole run is bounded.
 
 import { busyMs, cpuMsOf, coreCount } from './machine.mjs'
 
 const calmEnough = 0.06
-const lookMs = 200
+const lookMs = 100
 
 /**
  * @param ownPids gives the pids whose work is part of the measurement

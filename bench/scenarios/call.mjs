@@ -29,11 +29,11 @@ export default async function call({ servers, ask, calm, report, quick, rounds, 
     if (faultsOf(result) > 0) console.log(`  ${key}: ${faultWords(result)}`)
     if (key.startsWith('mcplex')) faults += faultsOf(result)
   }
-  const turns = { ask, calm, what: 'call', slices: quick ? 2 : 4, sliceMs: 1_000, count }
+  const turns = { ask, calm, what: 'call', slices: quick ? 3 : 8, sliceMs: 500, count }
   const alone = targets.map((target) => ({ ...target, name: `${target.key} one` }))
   for (let round = 1; round <= rounds; round += 1) {
     const many = await takeTurns({ ...turns, targets })
-    const one = await takeTurns({ ...turns, targets: alone, sliceMs: 500 })
+    const one = await takeTurns({ ...turns, targets: alone, sliceMs: 250 })
     for (const { key } of targets) {
       const { cpuUs, perSecond, p99 } = many.get(key)
       for (const [what, value] of Object.entries({ cpuUs, perSecond, p99, one: one.get(key).p50 })) {

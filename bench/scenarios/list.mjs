@@ -25,7 +25,7 @@ export default async function list({ servers, ask, calm, report, quick, rounds, 
     faults += faultsOf(result)
   }
   for (let round = 1; round <= rounds; round += 1) {
-    const found = await takeTurns({ ask, calm, targets, what: 'list', slices: quick ? 2 : 4, sliceMs: 1_000, count })
+    const found = await takeTurns({ ask, calm, targets, what: 'list', slices: quick ? 3 : 8, sliceMs: 500, count })
     for (const [key, { perSecond, cpuUs }] of found)
       for (const [what, value] of Object.entries({ perSecond, cpuUs })) {
         seen.get(key)[what].push(value)

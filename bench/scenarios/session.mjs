@@ -7,8 +7,8 @@ export const about = 'session creation, and a newcomer after a mass drop'
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 
-async function createMany({ servers, ask, calm, report, quick, rounds, profile }) {
-  const count = quick ? 2_000 : 5_000
+async function createMany({ servers, ask, calm, report, rounds, profile }) {
+  const count = 5_000
   const width = 50
   const bare = await servers.bare()
   const mcplex = await servers.mcplex('legacy', profile('session'))
@@ -16,7 +16,7 @@ async function createMany({ servers, ask, calm, report, quick, rounds, profile }
   await ask('open', bareCalls)
   await ask('closed', { name: 'bare calls', what: 'call', ms: 1_000 })
   for (const { endpoint } of [bare, mcplex]) {
-    await ask('create', { endpoint, count: 2_000, width })
+    await ask('create', { endpoint, count, width })
     await ask('confirm', { endpoint, width })
     await ask('end', { endpoint, width })
   }
@@ -65,39 +65,35 @@ async function createMany({ servers, ask, calm, report, quick, rounds, profile }
   report.line('session', 'processes started by it', started.size, '', ['=', 0], `${before.size} stood before`)
 }
 
-async function massDrop({ servers, ask, calm, report, quick, rounds, generator }) {
+async function massDrop({ servers, ask, calm, report, quick, rounds, profile, generator }) {
   const clients = quick ? 500 : 2_000
-  const waits = []
   let faults = 0
-  const mcplex = await servers.mcplex('legacy')
-  await ask('newcomer', { endpoint: mcplex.endpoint })
-  const drop = async () => {
+  const drop = async ({ name, endpoint }) => {
     const doomed = generator()
-    await doomed.ask('open', { name: 'doomed', endpoint: mcplex.endpoint, era: 'legacy', clients, streams: true })
+    await doomed.ask('open', { name: 'doomed', endpoint, era: 'legacy', clients, streams: true })
     const warm = await doomed.ask('closed', { name: 'doomed', what: 'call', calls: clients * 5 })
-    if (faultsOf(warm) > 0) console.log(`  before the drop: ${faultWords(warm)}`)
+    if (faultsOf(warm) > 0) console.log(`  ${name}, before the drop: ${faultWords(warm)}`)
     faults += faultsOf(warm)
     // Not awaited: the generator dies in the middle of it, which closes every socket in one moment.
     doomed.ask('closed', { name: 'doomed', what: 'call', ms: 60_000 }).catch(() => {})
     await pause(1_500)
     doomed.kill()
-    const { ms } = await ask('newcomer', { endpoint: mcplex.endpoint })
+    const { ms } = await ask('newcomer', { endpoint })
     await pause(2_000)
     return ms
   }
-  for (let round = 1; round <= rounds; round += 1) {
-    const ms = await calm.measure(drop)
-    waits.push(ms)
-    report.measure('session', round, 'mcplex', 'newcomerMs', ms)
-  }
-  report.line(
-    'session',
-    `newcomer's initialize after ${clients} clients drop at once`,
-    median(waits),
-    'ms',
-    ['<=', 200],
-    `worst ${Math.max(...waits).toFixed(0)} ms`,
-  )
+  const targets = [await servers.bare(), await servers.mcplex('legacy', profile('drop'))]
+  const waits = { bare: [], mcplex: [] }
+  for (const { endpoint } of targets) await ask('newcomer', { endpoint })
+  for (let round = 1; round <= rounds; round += 1)
+    for (const target of targets) {
+      const ms = await calm.measure(() => drop(target))
+      waits[target.name].push(ms)
+      report.measure('session', round, target.name, 'newcomerMs', ms)
+    }
+  const words = `worst ${Math.max(...waits.mcplex).toFixed(0)} ms; bare ${median(waits.bare).toFixed(0)} ms`
+  const what = `newcomer's initialize after ${clients} clients drop at once`
+  report.line('session', what, median(waits.mcplex), 'ms', ['<=', 200], words)
   report.line('session', 'foreign, wrong, lost or missing answers', faults, '', ['=', 0])
 }
 
