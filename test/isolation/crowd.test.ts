@@ -74,6 +74,7 @@ describe.each([
     script: echoScript,
     options: ['--mode', 'principal'],
   },
+  { mode: 'tenant', eras: 'session-based', server: [echoLegacy], script: echoScript, options: ['--mode', 'tenant'] },
   {
     mode: 'call',
     eras: 'session-based',
