@@ -4,7 +4,7 @@
  */
 import { Client as OldClient } from '@modelcontextprotocol/sdk/client/index.js'
 import { CallToolResultSchema } from '@modelcontextprotocol/sdk/types.js'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
 import { type Mcplex, startMcplex } from '../support/mcplex.ts'
 import { type AnyClient, type Person, play, program, sdks, connectOld, type Step } from './person.ts'
@@ -159,7 +159,7 @@ describe.each(sdks)('$name', ({ connect }) => {
     given = await Promise.all(people.map((person) => play(person, steps)))
   }, 60_000)
   afterAll(async () => {
-    await Promise.all(people.map((person) => person.close()))
+    await Promise.allSettled(people.map((person) => person.close()))
     const log = mcplex.log.map(({ msg }) => msg)
     expect((await mcplex.end()).code).toBe(0)
     expect(log).toEqual([])
@@ -200,6 +200,7 @@ async function research(client: AnyClient): Promise<unknown> {
 
 test('a task with a question in it comes to the same end', { timeout: 60_000 }, async () => {
   const mcplex = await startMcplex({ server: args, options: ['--log-level', 'warn'] })
+  onTestFinished(async () => void (await mcplex.end()))
   const places = [{ args, env: {} }, { url: mcplex.url }]
   const people = await Promise.all(places.map((place) => connectOld(place)))
   const [direct, through] = await Promise.all(people.map(({ client }) => research(client)))
@@ -210,5 +211,4 @@ test('a task with a question in it comes to the same end', { timeout: 60_000 }, 
     expect(asked.filter(({ method }) => method === 'elicitation/create')).toHaveLength(1)
   }
   await Promise.all(people.map((person) => person.close()))
-  await mcplex.end()
 })

@@ -92,7 +92,7 @@ describe.each(sdks)('$name', ({ connect }) => {
     ;[mcplexes, people] = [[], []]
   })
   afterAll(async () => {
-    await Promise.all(people.map((person) => person.close()))
+    await Promise.allSettled(people.map((person) => person.close()))
     const codes = await Promise.all(mcplexes.map(async (mcplex) => (await mcplex.end()).code))
     expect(codes).toEqual(codes.map(() => 0))
     expect(mcplexes.flatMap(({ log }) => log)).toEqual([])
