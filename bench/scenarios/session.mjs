@@ -65,10 +65,14 @@ async function createMany({ servers, ask, calm, report, rounds, profile }) {
   report.line('session', 'processes started by it', started.size, '', ['=', 0], `${before.size} stood before`)
 }
 
-async function massDrop({ servers, ask, calm, report, quick, rounds, profile, generator }) {
+async function massDrop({ servers, ask, calm, report, quick, rounds, profile, generator, closeAll }) {
   const clients = quick ? 500 : 2_000
   let faults = 0
-  const drop = async ({ name, endpoint }) => {
+  // A process of its own each time: sessions outlive their clients, and would fill the gateway drop by drop.
+  const drop = async (name, make) => {
+    const server = await make()
+    const { endpoint } = server
+    await ask('newcomer', { endpoint })
     const doomed = generator()
     await doomed.ask('open', { name: 'doomed', endpoint, era: 'legacy', clients, streams: true })
     const warm = await doomed.ask('closed', { name: 'doomed', what: 'call', calls: clients * 5 })
@@ -79,17 +83,16 @@ async function massDrop({ servers, ask, calm, report, quick, rounds, profile, ge
     await pause(1_500)
     doomed.kill()
     const { ms } = await ask('newcomer', { endpoint })
-    await pause(2_000)
+    await closeAll()
     return ms
   }
-  const targets = [await servers.bare(), await servers.mcplex('legacy', profile('drop'))]
+  const makers = { bare: () => servers.bare(), mcplex: () => servers.mcplex('legacy', profile('drop')) }
   const waits = { bare: [], mcplex: [] }
-  for (const { endpoint } of targets) await ask('newcomer', { endpoint })
   for (let round = 1; round <= rounds; round += 1)
-    for (const target of targets) {
-      const ms = await calm.measure(() => drop(target))
-      waits[target.name].push(ms)
-      report.measure('session', round, target.name, 'newcomerMs', ms)
+    for (const [name, make] of Object.entries(makers)) {
+      const ms = await calm.measure(() => drop(name, make))
+      waits[name].push(ms)
+      report.measure('session', round, name, 'newcomerMs', ms)
     }
   const words = `worst ${Math.max(...waits.mcplex).toFixed(0)} ms; bare ${median(waits.bare).toFixed(0)} ms`
   const what = `newcomer's initialize after ${clients} clients drop at once`
