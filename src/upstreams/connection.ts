@@ -59,6 +59,7 @@ const ghostMs = 5000
 const maxBacklog = 64 * 1024 * 1024
 
 export class Connection {
+  /** Set anew when a process that was asked in one era turns out to speak the other. */
   dialect: Dialect
   /** When the last call ended, in milliseconds since the epoch. */
   idleSinceMs: number
@@ -101,11 +102,6 @@ export class Connection {
   }
   get closed(): boolean {
     return this.#closed || this.#needs.child.exited
-  }
-
-  /** Settles the era of a process that was asked in the other one first. */
-  speak(dialect: Dialect): void {
-    this.dialect = dialect
   }
 
   /** Holds a place for a call that begins in a moment: `begin` follows `unreserve` at once. */
@@ -271,7 +267,10 @@ export class Connection {
   }
 
   #log(update: Notification): void {
-    const target = this.#needs.attribution === 'none' ? this.#onlyExchange() : this.#attribute()
+    // Of many principals even the only call in flight may not be meant: it could be one that is over. A stateless
+    // server must not log for that.
+    const certain = this.#needs.attribution !== 'none' || this.dialect.era === 'modern'
+    const target = certain ? this.#attribute() : undefined
     if (target instanceof Exchange) {
       if (wantsLog(target.call, update.params)) this.#offer(target, update)
     } else if (target === undefined || !this.#needs.unsolicited(update)) this.#drop('log')

@@ -66,7 +66,7 @@ export async function probe(needs: ProbeNeeds): Promise<Eras> {
   const verdict = await firstDefined([late, greeted])
   if (verdict?.era === 'modern') return { modern: { connection: first, hello: verdict.hello }, legacy: undefined }
   if (verdict) {
-    first.speak(legacyDialect)
+    first.dialect = legacyDialect
     return { modern: undefined, legacy: { connection: first, hello: verdict.hello } }
   }
 
