@@ -90,11 +90,13 @@ const orders = {
   },
 }
 
-process.on('message', async ({ order, ...rest }) => {
+async function obey({ order, ...rest }) {
   try {
     process.send({ result: await orders[order](rest) })
   } catch (error) {
     process.send({ error: `${order}: ${error.message}` })
   }
-})
+}
+
+process.on('message', (message) => void obey(message))
 process.on('disconnect', () => process.exit(0))
