@@ -3,6 +3,7 @@ import { readFileSync, readdirSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
 import { runs, until } from './children/processes.ts'
+import { ask, requestBytes } from './support/raw-http.ts'
 import { fixture, runCommand, type Running } from './support/typed-command.ts'
 
 const started: Running[] = []
@@ -135,6 +136,39 @@ describe('serve', () => {
     expect(messages).toEqual(expect.arrayContaining(['session begins', 'call', 'session ends', 'stopped']))
     expect(running.stderr()).not.toContain(client.session)
     expect(running.stderr()).not.toContain('not-in-the-log')
+  })
+
+  test('logs what is refused on sight, once and with the host or origin, so that a proxy can be set right', async () => {
+    const running = serve([], { MCPLEX_HTTP__MAX_BODY: '1024' })
+    const { port } = await running.ready()
+    const path = `http://127.0.0.1:${String(port)}/mcp`
+    const json = { 'Content-Type': 'application/json', Accept: 'application/json, text/event-stream' }
+    const secret = 'a-secret-session'
+    const bytes = (host: string): string =>
+      requestBytes('POST /mcp', { ...json, Host: host, 'Mcp-Session-Id': secret }, '"a-body"')
+    for (const [request, status] of [
+      [bytes('mcp.internal.example'), 403],
+      [bytes('user:hunter2@not a host'), 400],
+      [requestBytes('POST /mcp', { 'X-Long': 'x'.repeat(20_000) }), 431],
+    ] as const) {
+      expect((await ask(Number(port), request)).status).toBe(status)
+    }
+    const origin = `https://${'x'.repeat(200)}.example`
+    expect((await fetch(path, { method: 'POST', headers: { ...json, Origin: origin }, body: '{}' })).status).toBe(403)
+    const large = await fetch(path, { method: 'POST', headers: json, body: `"${'a-body'.repeat(300)}"` })
+    expect(large.status).toBe(413)
+    running.child.kill('SIGTERM')
+    expect(await running.exit()).toBe(0)
+
+    const refused = running.log().filter(({ msg }) => msg === 'refused')
+    expect(refused.map(({ level, code, host, origin: from }) => ({ level, code, host, origin: from }))).toEqual([
+      { level: 'info', code: 'forbidden_host', host: 'mcp.internal.example', origin: undefined },
+      { level: 'info', code: 'bad_header', host: 'not a host', origin: undefined },
+      { level: 'info', code: 'headers_too_large', host: undefined, origin: undefined },
+      { level: 'info', code: 'forbidden_origin', host: undefined, origin: origin.slice(0, 100) },
+      { level: 'info', code: 'request_too_large', host: undefined, origin: undefined },
+    ])
+    for (const hidden of [secret, 'hunter2', 'a-body']) expect(running.stderr()).not.toContain(hidden)
   })
 
   test('shows a picture to people instead, with the endpoint', async () => {
@@ -304,9 +338,12 @@ test('wrong usage ends with 2, and says what may have been meant', async () => {
   expect(running.stderr()).toContain('did you mean --port?')
 })
 
-test.each([['--version'], ['serve --help']])('%s is printed to stdout and ends with 0', async (args) => {
-  const running = mcplex(args.split(' '))
-  expect(await running.exit()).toBe(0)
-  expect(running.stdout()).toMatch(args === '--version' ? /^\d+\.\d+\.\d+\n$/ : /Examples:/)
-  expect(running.stderr()).toBe('')
-})
+test.each([['--version'], ['serve --help'], ['help serve']])(
+  '%s is printed to stdout and ends with 0',
+  async (args) => {
+    const running = mcplex(args.split(' '))
+    expect(await running.exit()).toBe(0)
+    expect(running.stdout()).toMatch(args === '--version' ? /^\d+\.\d+\.\d+\n$/ : /Examples:/)
+    expect(running.stderr()).toBe('')
+  },
+)

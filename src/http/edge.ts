@@ -5,13 +5,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { noReport, renderHealth, type HealthReport, type Probe } from '../protocol/health.ts'
-import type { Log } from '../base/log.ts'
+import type { Log, LogFields } from '../base/log.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { Inbound, Outbound } from '../protocol/inbound.ts'
 import { answerable, refusalOutbound } from '../protocol/refusal-answer.ts'
 import { Connection, Exchange } from './exchange.ts'
 import { checkAccept, checkFraming, checkHeaders, hostRules, isAllowedOrigin } from './guard.ts'
 import type { HttpSettings } from './options.ts'
+import { createRefusalLog, type RefusalLog, shown } from './refusal-log.ts'
 import { respond, type Pace } from './respond.ts'
 import { answerOptions, isVerbose, readTarget, route, type Target } from './routes.ts'
 
@@ -26,6 +27,8 @@ export type EdgeSettings = Pick<HttpSettings, 'host' | 'allowHosts' | 'allowOrig
 export interface Edge {
   /** The connections that are open. */
   readonly connections: ReadonlySet<Connection>
+  /** Where refusals are told that never reach the gateway. */
+  readonly refusals: RefusalLog
   /** The connection of a socket, which is watched from here on. */
   connectionOf(socket: Socket): Connection
   /**
@@ -48,6 +51,7 @@ export function createEdge(
   const hosts = hostRules(settings)
   const { clock, slowReaderMs, lingerMs } = limits
   let pace: Pace = { clock, slowReaderMs, lingerMs, draining: false }
+  const refusals = createRefusalLog(log, clock)
   let count = 0
 
   function connectionOf(socket: Socket): Connection {
@@ -70,6 +74,8 @@ export function createEdge(
     } catch (error) {
       const refusal = answerable(error, log)
       if (refusal.code === 'bad_header' || refusal.code === 'headers_too_large') exchange.of.refused = true
+      // A fault of ours was logged with what is behind it.
+      if (refusal.code !== 'internal') refusals.refused(refusal.code, offender(refusal))
       outbound = refusalOutbound(refusal)
     }
     try {
@@ -95,7 +101,7 @@ export function createEdge(
     if (target.authority !== undefined) hosts.check(target.authority, request.socket.localAddress)
     const { origin } = headers
     if (origin !== undefined) {
-      if (!isAllowedOrigin(origin, settings.allowOrigins)) throw new Refusal('forbidden_origin')
+      if (!isAllowedOrigin(origin, settings.allowOrigins)) throw new Refusal('forbidden_origin', { cause: origin })
       exchange.origin = origin
     }
     const where = route(method, target.path)
@@ -121,6 +127,7 @@ export function createEdge(
 
   return {
     connections,
+    refusals,
     connectionOf,
     serve(request, response, awaitsContinue) {
       const connection = connectionOf(request.socket)
@@ -139,6 +146,14 @@ export function createEdge(
       for (const connection of connections) if (connection.inFlight.length === 0) connection.socket.destroySoon()
     },
   }
+}
+
+/** The host or origin that was refused: what an operator has to allow, or to set right in a proxy. */
+function offender({ code, cause }: Refusal): LogFields {
+  if (typeof cause !== 'string') return {}
+  // Before an @ there may be a password.
+  const named = shown(cause.slice(cause.lastIndexOf('@') + 1))
+  return code === 'forbidden_origin' ? { origin: named } : { host: named }
 }
 
 /** Ends a connection that was promised to go on before the drain began, once its last answer is out. */

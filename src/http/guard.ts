@@ -69,7 +69,7 @@ const hostForm = /^(\[[0-9a-f:.]{2,45}\]|[a-z0-9_](?:[a-z0-9_.-]{0,253}))(:[0-9]
 export interface HostRules {
   /**
    * Lets a request in by the host it names. A request without one (HTTP/1.0 probes of load balancers) is no
-   * browser's and passes.
+   * browser's and passes. The refusals have the host as their cause.
    * @param localAddress the address the connection came in at: naming it as an IP address is never a rebinding
    * @throws Refusal `bad_header` (400) if it is no host at all, `forbidden_host` (403) if it is not ours
    */
@@ -86,7 +86,7 @@ export function hostRules(settings: Pick<HttpSettings, 'host' | 'allowHosts'>): 
     check(host, localAddress) {
       if (host === undefined || passed.has(host)) return
       const form = hostForm.exec(host)
-      if (!form) throw new Refusal('bad_header', { message: 'The Host header is not a host name.' })
+      if (!form) throw new Refusal('bad_header', { message: 'The Host header is not a host name.', cause: host })
       const name = (form[1] ?? '').toLowerCase()
       if (known.has(name) || known.has(host.toLowerCase())) {
         if (passed.size < 64) passed.add(host)
@@ -94,7 +94,7 @@ export function hostRules(settings: Pick<HttpSettings, 'host' | 'allowHosts'>): 
       }
       // Not remembered: another connection may come in at another address.
       if (isWildcard(settings.host) && localAddress !== undefined && name === asHost(unmapped(localAddress))) return
-      throw new Refusal('forbidden_host')
+      throw new Refusal('forbidden_host', { cause: host })
     },
   }
 }

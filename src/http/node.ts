@@ -179,6 +179,7 @@ function refuseConnection(
   const connection = edge.connectionOf(socket)
   if (connection.refused) return
   connection.refused = true
+  if (code !== undefined) edge.refusals.refused(code)
   const [current, ...others] = connection.inFlight
   const isOwed =
     current !== undefined && (others.length > 0 || current.request.complete || current.response.headersSent)
