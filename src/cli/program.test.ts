@@ -51,6 +51,16 @@ describe('serve', () => {
     expect(printed).toContain('Examples:')
   })
 
+  test.each([['help'], ['--help']])('%s shows the verbs', (word) => {
+    const { request, printed } = read(word)
+    expect(request).toBeUndefined()
+    expect(printed).toContain('serve [options]')
+  })
+
+  test('help serve shows what serve --help does', () => {
+    expect(read('help', 'serve')).toEqual(read('serve', '--help'))
+  })
+
   test.each([['--version'], ['-V'], ['serve', '--version']])('%s %s prints the version alone', (...argv) => {
     expect(read(...argv.filter(Boolean))).toEqual({ request: undefined, printed: '1.2.3\n' })
   })
@@ -66,6 +76,7 @@ describe('wrong usage is told with what may have been meant', () => {
     [['serve'], 'there is no command to serve', 'mcplex serve -- npx -y <package>'],
     [['serve', '--stdio', 'a', 'b'], 'the command was said twice', 'leave one out'],
     [['serve', '--stdio', "a 'b"], 'has a quote that is never closed', 'the command behind --'],
+    [['help', 'srve'], "there is no verb 'srve'", 'mcplex help'],
     [[], 'a verb is missing', 'mcplex serve -- <command>'],
   ])('%j', (argv, message, remedy) => {
     const failure = failureOf(...argv)

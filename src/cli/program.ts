@@ -48,6 +48,7 @@ export function readCommandLine(argv: readonly string[], needs: ProgramNeeds): S
   const program = settle(new Command('mcplex'), needs)
     .description('Serve any MCP server to many clients at once, each isolated, in both protocol eras.')
     .enablePositionalOptions()
+    .helpCommand('help [verb]', 'print the help of a verb')
   const serve = settle(program.command('serve'), needs)
     .description('serve one stdio MCP server to many clients, no file needed')
     .usage('[options] -- <command> [args...]')
@@ -152,7 +153,10 @@ function commandOf(words: readonly string[], line: unknown): readonly string[] {
 }
 
 function usage(error: CommanderError, argv: readonly string[]): CommandFailed {
-  if (error.code === 'commander.help') return failed('a verb is missing', ['try', 'mcplex serve -- <command>'])
+  if (error.code === 'commander.help')
+    return argv[0] === 'help'
+      ? failed(`there is no verb '${argv[1] ?? ''}'`, ['try', 'mcplex help'])
+      : failed('a verb is missing', ['try', 'mcplex serve -- <command>'])
   const [first = '', ...hints] = error.message.replace(/^error: /, '').split('\n')
   const hint = hints.join(' ').replace(/^\((.*)\)$/, '$1')
   const dashes = argv.indexOf('--')
