@@ -33,8 +33,12 @@ const sharing: Readonly<Record<string, string>> = {
   call: 'one call a process',
 }
 
-/** The picture. `keys` says whether keys are listened to. */
-export function banner(ready: Ready, keys: boolean, colors: Colors): string {
+/**
+ * The picture. Wider than the terminal may be only the line that is to be copied, and a part that no line would hold.
+ * @param keys whether keys are listened to
+ * @param columns the width of the terminal; 0 if it is not known, which means any
+ */
+export function banner(ready: Ready, keys: boolean, colors: Colors, columns: number): string {
   const { bold, cyan, dim, green, yellow } = colors
   const { server, settings, url } = ready
   const shares = [...new Set(Object.values(ready.modes))].map((mode) => sharing[mode] ?? mode).join(', ')
@@ -47,27 +51,59 @@ export function banner(ready: Ready, keys: boolean, colors: Colors): string {
   ]
   const tools = `${count(server.tools)} ${server.tools === 1 ? 'tool' : 'tools'}`
   const endpoint = `${url}/mcp`
-  const open = isLoopback(ready.address)
-    ? 'listening on loopback only, no key needed'
-    : yellow(`open to the network at ${ready.address} port ${ready.port}, and nobody is authenticated`)
+  const started = `ready in ${(server.startMs / 1000).toFixed(1)} s`
+  const open: readonly Part[] = isLoopback(ready.address)
+    ? ['listening on loopback only, no key needed']
+    : [
+        [`open to the network at ${ready.address} port ${ready.port}`, yellow],
+        ['nobody is authenticated', yellow],
+      ]
+  const row = (label: string, paint: Paint, parts: readonly Part[], between = '   '): string =>
+    wrap(`  ${paint(label)}${' '.repeat(11 - label.length)}`, parts, between, columns, 13)
   return [
     '',
     `  ${bold(`mcplex ${ready.version}`)}   one stdio server, many clients`,
     '',
-    `  ${dim('upstream')}   ${green(server.name)}   stdio   ${shares}   ${tools}   ready in ${(server.startMs / 1000).toFixed(1)} s`,
-    `  ${dim('state')}      memory   sessions end with this process`,
-    `  ${dim('limits')}     ${limits.join(' · ')}`,
+    row('upstream', dim, [[server.name, green], 'stdio', shares, tools, started]),
+    row('state', dim, ['memory', 'sessions end with this process']),
+    row('limits', dim, limits, ' · '),
     '',
-    `  ${bold('Endpoint')}   ${cyan(endpoint.padEnd(34))}   Streamable HTTP, MCP 2025-03-26 … 2026-07-28`,
-    `  ${bold('Health')}     ${cyan(`${url}/health`.padEnd(34))}   /livez /readyz`,
+    row('Endpoint', bold, [[endpoint.padEnd(34), cyan], 'Streamable HTTP, MCP 2025-03-26 … 2026-07-28']),
+    row('Health', bold, [[`${url}/health`.padEnd(34), cyan], '/livez /readyz']),
     '',
     `  Claude Code   claude mcp add --transport http ${shortName(server.name)} ${endpoint}`,
-    `  Others        add the endpoint as a server of type "http" (Streamable HTTP)`,
+    wrap('  Others        ', ['add the endpoint as a server of type "http"', '(Streamable HTTP)'], ' ', columns, 16),
     '',
-    `  ${open} · ${keys ? 'press h for help, q to stop' : 'Ctrl-C stops'}`,
+    wrap('  ', [...open, keys ? 'press h for help, q to stop' : 'Ctrl-C stops'], ' · ', columns, 2),
     '',
     '',
   ].join('\n')
+}
+
+/** A text of the picture, with its colour. */
+type Part = string | readonly [text: string, paint: Paint]
+
+type Paint = (text: string) => string
+
+/** Puts parts side by side after a label, and on a line of their own where they would not fit. */
+function wrap(label: string, parts: readonly Part[], between: string, columns: number, indent: number): string {
+  let text = label
+  let at = indent
+  parts.forEach((part, index) => {
+    const [plain, paint] = typeof part === 'string' ? [part, String] : part
+    const words = plain.trimEnd()
+    const isFirst = index === 0
+    if (!isFirst && columns > 0 && at + between.length + words.length > columns) {
+      text = `${text.trimEnd()}\n${' '.repeat(indent)}`
+      at = indent
+    } else if (!isFirst) {
+      text += between
+      at += between.length
+    }
+    text += paint(words) + ' '.repeat(plain.length - words.length)
+    at += plain.length
+  })
+  return text
 }
 
 /** What the key `h` shows. */

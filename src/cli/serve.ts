@@ -131,7 +131,7 @@ function announce(ready: Ready, { request, isPretty, isColored, log, stop, moved
   })
   if (movedFrom > 0 && ready.port !== movedFrom)
     stderr.write(`\n  ${colors.yellow(`port ${movedFrom} is in use, so this is port ${ready.port}`)}\n`)
-  stderr.write(banner(ready, keys !== undefined, colors))
+  stderr.write(banner(ready, keys !== undefined, colors, stderr.columns ?? 0))
 }
 
 /** Drains, unless somebody asks a second time: then everything ends at once. */

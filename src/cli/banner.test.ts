@@ -1,0 +1,33 @@
+import pc from 'picocolors'
+import { expect, test } from 'vitest'
+import { fillSettings } from '../config/assemble.ts'
+import { banner, type Ready } from './banner.ts'
+
+const machine = { env: { PATH: '/bin' }, memoryBytes: 4 * 1024 ** 3 }
+const ready: Ready = {
+  version: '1.2.3',
+  url: 'http://127.0.0.1:65535',
+  address: '0.0.0.0',
+  port: 65_535,
+  server: { name: 'a-server', version: '1', eras: ['legacy', 'modern'], tools: 1200, startMs: 12_345 },
+  modes: { legacy: 'session', modern: 'shared' },
+  settings: fillSettings({ upstream: { command: 'node' } }, machine),
+}
+const show = (columns: number, colors = pc.createColors(false)): string => banner(ready, true, colors, columns)
+/** The same words, however they are set. */
+const wordsOf = (text: string): string[] => text.split(/[\s·]+/)
+
+test.each([80, 64])('the picture fits into %i columns, and says all that it says in wide ones', (columns) => {
+  const lines = show(columns).split('\n')
+  const toCopy = lines.filter((line) => line.includes('claude mcp add'))
+  expect(toCopy).toHaveLength(1)
+  expect(lines.filter((line) => line.length > columns && !toCopy.includes(line))).toEqual([])
+  expect(wordsOf(show(columns))).toEqual(wordsOf(show(0)))
+})
+
+test('the picture has colours only if they are wanted, and they do not change how it is set', () => {
+  const colored = show(80, pc.createColors(true))
+  expect(colored).toContain('\u001b[')
+  expect(colored.replaceAll(/\u001b\[[0-9]+m/g, '')).toBe(show(80))
+  expect(show(80)).not.toContain('\u001b')
+})
