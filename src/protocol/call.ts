@@ -9,8 +9,13 @@
  * - stream: an event stream of a session; journal: its stored events; position: a place in it.
  * - lease: something held that is given back once; slot: a lease in the backplane.
  * - upstream: an MCP server behind mcplex; downstream: the side of the clients.
+ * - seat: who somebody is, and in which era they are served; the seat of a session also holds what runs for it here.
  * - unit: what shares upstream connections (a session, a principal, a tenant, everybody).
- * - view: what a server announces and lists to clients of one capability profile.
+ * - face: a server as spoken with in one era; hello: what it says of itself there.
+ * - profile: the capabilities of a client, as far as a server is told of them; it may list other things to other profiles.
+ * - source: the processes that hello and lists are learnt from for one profile; keeper: such a process, of no client.
+ * - place: room for one more client, or for one more call on a process.
+ * - exchange: an HTTP request and its answer; on an upstream connection, a call and what comes back.
  * - refusal: a no of mcplex itself, with a public code.
  */
 import type { Cancel } from '../base/cancel.ts'
