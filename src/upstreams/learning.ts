@@ -64,7 +64,7 @@ export function createLearning(needs: LearningNeeds): Learning {
 }
 
 /** The source of what clients of a profile are shown. */
-export function profileSource(face: Face, profile: string): string {
+export function profileSource(face: Pick<Face, 'dialect'>, profile: string): string {
   return `p:${face.dialect.era}/${profile}`
 }
 

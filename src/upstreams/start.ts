@@ -6,8 +6,10 @@ import { modernDialect } from '../protocol/modern-client.ts'
 import { modernVersion, newestLegacy } from '../protocol/revisions.ts'
 import type { Connection } from './connection.ts'
 import { type Face, type Opener, ownInfo, type ProcessEvents } from './face.ts'
+import { profileSource } from './learning.ts'
 import type { UpstreamSettings } from './options.ts'
 import { type Found, probe } from './probe.ts'
+import { noProfile } from './profiles.ts'
 import type { Child, ChildExit } from './stdio/child.ts'
 import type { Owner } from './unit.ts'
 import { UpstreamStartError } from './upstream.ts'
@@ -44,8 +46,9 @@ export async function startFaces(needs: StartNeeds): Promise<readonly StartedFac
       info: ownInfo,
     }),
     connect(era) {
-      const owner: Owner = { unit: undefined, source: `p:${era}/{}` }
-      const events = needs.eventsOf(era === 'legacy' ? legacyDialect : modernDialect, owner)
+      const dialect = era === 'legacy' ? legacyDialect : modernDialect
+      const owner: Owner = { unit: undefined, source: profileSource({ dialect }, noProfile) }
+      const events = needs.eventsOf(dialect, owner)
       const connection = needs.opener.connect(needs.startChild('catalogue'), {
         ...events,
         announced: {},
@@ -64,7 +67,8 @@ export async function startFaces(needs: StartNeeds): Promise<readonly StartedFac
   const add = (dialect: Dialect, found: Found | undefined): void => {
     const owner = found && owners.get(found.connection)
     if (!found || !owner) return
-    owner.source = `p:${dialect.era}/{}`
+    // It may have been connected in the other era.
+    owner.source = profileSource({ dialect }, noProfile)
     const mode = settings.mode ?? (dialect.era === 'legacy' ? 'session' : 'shared')
     faces.push({ face: { dialect, mode, hello: found.hello }, connection: found.connection, owner })
   }

@@ -29,9 +29,9 @@ export interface Unit {
   readonly announced: JsonObject
   readonly connections: Set<Connection>
   readonly restarts: Restarts
-  /** Who messages belong to that name no call; falls to `none` when the server proves not to be shareable. */
-  attribution: Attribution
-  /** Whether a process serves one call at a time. */
+  /** Who messages belong to that name no call. */
+  readonly attribution: Attribution
+  /** Whether a process serves one call at a time: by its mode, or since it asked a question that belongs to nobody. */
   exclusive: boolean
   /** Processes at most. */
   readonly maxProcesses: number
@@ -69,7 +69,7 @@ export function createUnit(
   bounds: { readonly pool: number; readonly cores: number },
 ): Unit {
   const own = mode === 'session' && seat.session !== undefined
-  const common = mode === 'shared' || mode === 'tenant'
+  const common = isCommon(mode)
   return {
     key,
     dialect,
@@ -91,5 +91,10 @@ export function createUnit(
 
 /** Whether clients of this mode may be asked questions: only where a question can be attributed to one of them. */
 export function mayAsk(mode: Mode): boolean {
-  return mode === 'session' || mode === 'principal' || mode === 'call'
+  return !isCommon(mode)
+}
+
+/** Whether a unit of this mode has callers of different principals. */
+export function isCommon(mode: Mode): boolean {
+  return mode === 'shared' || mode === 'tenant'
 }

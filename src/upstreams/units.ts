@@ -5,7 +5,7 @@ import type { EraName, Seat } from '../protocol/call.ts'
 import type { RawObject } from '../protocol/json-text.ts'
 import type { Face } from './face.ts'
 import { ownSeat } from './keepers.ts'
-import { createUnit, mayAsk, type Unit, unitKey } from './unit.ts'
+import { createUnit, isCommon, mayAsk, type Unit, unitKey } from './unit.ts'
 
 export interface Units {
   readonly faces: Map<EraName, Face>
@@ -46,7 +46,7 @@ export function createUnits(pool: number): Units {
       const key = keyAt(face, seat)
       const known = units.get(key)
       if (known) return known
-      const common = face.mode === 'shared' || face.mode === 'tenant'
+      const common = isCommon(face.mode)
       const { principal, speaker, session } = common ? { ...ownSeat(face), principal: seat.principal } : seat
       const own: Seat = { principal, speaker, session: common ? undefined : session }
       const unit = createUnit(key, face.dialect, face.mode, own, announcedTo(face, own).value, { pool, cores })
