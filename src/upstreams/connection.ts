@@ -152,7 +152,7 @@ export class Connection {
    */
   open(method: string, params: RawObject, ended: () => void): { id: number; stop(): void } {
     const id = this.#exchanges.nextId()
-    this.#errands.last(id, ended)
+    this.#errands.keepOpen(id, ended)
     this.#send(requestText(String(id), method, params))
     const stop = (): void => {
       if (this.#errands.forget(id)) this.tell('notifications/cancelled', rawObject({ requestId: id }))

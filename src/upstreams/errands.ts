@@ -41,7 +41,7 @@ export class Errands {
   }
 
   /** Waits without a deadline for a request that lasts: `ended` is called if the process ends it. */
-  last(id: number, ended: () => void): void {
+  keepOpen(id: number, ended: () => void): void {
     const forget = (): void => void this.#open.delete(id)
     this.#open.set(id, {
       answer() {

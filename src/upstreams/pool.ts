@@ -66,13 +66,14 @@ export function createPool(needs: PoolNeeds): Pool {
     for (const unit of needs.units()) count += unit.connections.size
     return count
   }
-  const room = (connection: Connection, unit: Unit): boolean =>
+  const hasPlace = (connection: Connection, unit: Unit): boolean =>
     !connection.closed && connection.callsInFlight < (unit.exclusive ? 1 : settings.callsPerProcess)
 
-  const free = (unit: Unit, process?: number): Connection | undefined => {
+  /** The process of a unit that has the fewest calls, or the one asked for, if it has a place. */
+  const leastBusy = (unit: Unit, process?: number): Connection | undefined => {
     let best: Connection | undefined
     for (const connection of unit.connections) {
-      if (!room(connection, unit)) continue
+      if (!hasPlace(connection, unit)) continue
       if (process !== undefined && connection.pid === process) return connection
       if (!best || connection.callsInFlight < best.callsInFlight) best = connection
     }
@@ -80,13 +81,13 @@ export function createPool(needs: PoolNeeds): Pool {
   }
 
   /** Ends the process that has been idle longest, if that is long enough. No more than there are waiters. */
-  const evict = (for_: Unit): void => {
+  const evict = (waiting: Unit): void => {
     let oldest: { connection: Connection; unit: Unit } | undefined
     let leaving = 0
     for (const unit of needs.units()) {
       for (const connection of unit.connections) {
         if (connection.closed) leaving++
-        if (unit === for_ || connection.callsInFlight > 0 || connection.closed) continue
+        if (unit === waiting || connection.callsInFlight > 0 || connection.closed) continue
         if (!oldest || connection.idleSinceMs < oldest.connection.idleSinceMs) oldest = { connection, unit }
       }
     }
@@ -125,7 +126,7 @@ export function createPool(needs: PoolNeeds): Pool {
   }
 
   const serve = (waiter: Waiter): boolean => {
-    const connection = free(waiter.unit)
+    const connection = leastBusy(waiter.unit)
     if (!connection) {
       grow(waiter.unit)
       return false
@@ -140,7 +141,7 @@ export function createPool(needs: PoolNeeds): Pool {
   return {
     take(unit, call) {
       // Whoever waits already goes first, or a busy client would pass it by again and again.
-      return unit.waiting > 0 || call.cancel.cancelled ? undefined : free(unit, call.process)
+      return unit.waiting > 0 || call.cancel.cancelled ? undefined : leastBusy(unit, call.process)
     },
     wait(unit, call) {
       return new Promise((resolve, reject) => {
