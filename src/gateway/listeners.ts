@@ -2,7 +2,7 @@
  * The ear of each session: hears what the processes of its unit say outside of calls and stores it for the session's
  * stream. Attached when a session first does something, so that one that never does costs nothing.
  */
-import type { Filter, Update } from '../protocol/call.ts'
+import type { Filter, Seat, Update } from '../protocol/call.ts'
 import { notificationText } from '../protocol/jsonrpc.ts'
 import { rawObject } from '../protocol/json-text.ts'
 import type { SessionSeat } from '../sessions/sessions.ts'
@@ -79,10 +79,6 @@ function filterOf(seat: SessionSeat): Filter {
 }
 
 /** Where a session belongs. */
-export function seatOf(seat: SessionSeat): {
-  principal: SessionSeat['session']['principal']
-  speaker: SessionSeat['session']['speaker']
-  session: string
-} {
+export function seatOf(seat: SessionSeat): Seat {
   return { principal: seat.session.principal, speaker: seat.session.speaker, session: seat.session.id }
 }

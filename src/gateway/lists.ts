@@ -1,6 +1,6 @@
 /** Lists, from the catalogue: the text of the answer is kept with the page, so that a list costs its bytes and no more. */
-import type { Seat } from '../protocol/call.ts'
-import { type Answer, type RequestMessage, responseText } from '../protocol/jsonrpc.ts'
+import type { Outcome, Seat } from '../protocol/call.ts'
+import { type RequestMessage, responseText } from '../protocol/jsonrpc.ts'
 import { wordAnswer as wordForSessions } from '../protocol/legacy-server.ts'
 import { wordAnswer as wordForRequests } from '../protocol/modern-server.ts'
 import type { House } from './house.ts'
@@ -13,8 +13,8 @@ export async function listText(seat: Seat, request: RequestMessage, house: House
   const { era } = seat.speaker
   let text = page.worded.get(era)
   if (text === undefined) {
-    const outcome = {
-      answer: { kind: 'result', result: page.result } as Answer,
+    const outcome: Outcome = {
+      answer: { kind: 'result', result: page.result },
       spoken: page.spoken,
       process: undefined,
     }
