@@ -21,6 +21,7 @@ import { createSessions } from '../sessions/sessions.ts'
 import { createStreams } from '../sessions/streams.ts'
 import { startChild } from '../upstreams/stdio/child.ts'
 import { createReaper } from '../upstreams/stdio/reaper.ts'
+import { createStarter } from '../upstreams/stdio/starter.ts'
 import { createStdioUpstream } from '../upstreams/stdio-upstream.ts'
 import type { FaceFacts } from '../upstreams/upstream.ts'
 import { createAsks } from './asks.ts'
@@ -65,7 +66,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
   const events = createEvents()
   const pulse = new Pulse(clock)
   const reaper = createReaper({ clock, log })
-  const { command, args, env, cwd, maxLineBytes } = settings.upstream
+  const { command, args, env, cwd, maxLineBytes, startTimeoutMs } = settings.upstream
   const upstream = createStdioUpstream({
     settings: settings.upstream,
     queue: settings.gates.queue,
@@ -73,8 +74,13 @@ export function createGateway(needs: GatewayNeeds): Gateway {
     clock,
     log,
     events,
-    startChild: (purpose) =>
-      startChild({ command, args, env, cwd }, { clock, log, events, reaper, maxLineBytes, purpose }),
+    starter: createStarter({
+      command: { command, args, env, cwd },
+      startChild: (what, purpose) => startChild(what, { clock, log, events, reaper, maxLineBytes, purpose }),
+      clock,
+      log,
+      startTimeoutMs,
+    }),
   })
   const sessions = createSessions({ backplane, settings: settings.sessions, clock, events })
   const streams = createStreams({

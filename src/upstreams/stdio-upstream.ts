@@ -20,6 +20,7 @@ import { Restarts } from './restarts.ts'
 import { createSpares, type Spares } from './spares.ts'
 import { startFaces } from './start.ts'
 import type { Child } from './stdio/child.ts'
+import type { Starter } from './stdio/starter.ts'
 import type { Unit } from './unit.ts'
 import { createUnits } from './units.ts'
 import type { FaceFacts, Upstream } from './upstream.ts'
@@ -39,11 +40,12 @@ export interface StdioUpstreamNeeds {
   readonly log: Log
   readonly events: EventSink
   /** Starts the server's program. */
-  readonly startChild: (purpose: string) => Child
+  readonly starter: Starter
 }
 
 export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
-  const { settings, clock, log, events, startChild } = needs
+  const { settings, clock, log, events, starter } = needs
+  const startChild = (purpose: string): Child => starter.start(purpose)
   const restarts = new Restarts()
   const units = createUnits(settings.pool)
   const voices = createVoices(clock, (key) => units.find(key))
@@ -161,6 +163,7 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
           void voices.subscriptionsOf(owner.unit).sync(connection)
         }
       }
+      await starter.answered(found[0]?.connection.pid)
       const spared = found.some(
         ({ face }) => face.dialect.era === 'legacy' && face.mode !== 'shared' && face.mode !== 'tenant',
       )
