@@ -1,6 +1,6 @@
 /**
- * The first words with a server: the handshake of each era, and which eras it speaks.
- * [2026-07-28 versioning, clients of several eras; 2025-11-25 lifecycle]
+ * The first words with a server: the handshake of each era, and whether what comes back is one. Which era to try is
+ * probe.ts. [2026-07-28 versioning, clients of several eras; 2025-11-25 lifecycle]
  */
 import type { Speaker } from '../protocol/call.ts'
 import type { JsonObject, RawObject } from '../protocol/json-text.ts'

@@ -13,7 +13,7 @@ import { noProfile, Profiles } from './profiles.ts'
 import type { Unit } from './unit.ts'
 import type { Units } from './units.ts'
 import type { Learning } from './upstream.ts'
-import { unitSource, type Voices } from './voices.ts'
+import { unitKeyIn, unitSource, type Voices } from './voices.ts'
 
 export interface LearningNeeds {
   readonly units: Units
@@ -45,14 +45,15 @@ export function createLearning(needs: LearningNeeds): Learning {
     },
     async list(seat: Seat, source, method, cursor) {
       const face = units.faceOf(seat)
-      const unit = face.mode === 'shared' ? units.of(seat) : units.find(source.slice(2))
+      const key = unitKeyIn(source)
+      const unit = face.mode === 'shared' ? units.of(seat) : key === undefined ? undefined : units.find(key)
       if (unit) {
         const connection =
           unit.changed.get(method) ?? unit.connections.values().next().value ?? (await needs.start(unit, face))
         return listPage(connection, method, cursor, seat.speaker, unit.announced)
       }
       // It has ended since the source was named, and what it had to say with it.
-      if (!source.startsWith('p:')) throw new Refusal('upstream_closed')
+      if (key !== undefined) throw new Refusal('upstream_closed')
       // The stateless era needs no process for each profile: the request says whom the list is for.
       const announced = announcedIn(source)
       const modern = face.dialect.era === 'modern'

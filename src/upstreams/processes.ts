@@ -1,5 +1,6 @@
 /**
- * Processes of a unit: started when they may be, told what their predecessors knew, and mourned when they die.
+ * Processes of units, and keepers: started when they may be, told what their predecessors knew, and their deaths
+ * counted against the next start.
  */
 import { type Clock, pause } from '../base/clock.ts'
 import type { EventSink } from '../base/events.ts'

@@ -5,7 +5,7 @@
 import type { Child } from './stdio/child.ts'
 
 export interface Spares {
-  /** A live spare, or undefined. Another is started in its place. */
+  /** A live spare, or undefined. Its place stays empty until `fill`. */
   take(): Child | undefined
   /** Starts what is missing, as far as there is room. */
   fill(): void
@@ -24,23 +24,22 @@ export function createSpares(needs: {
   const sweep = (): void => {
     for (let i = spares.length - 1; i >= 0; i--) if (spares[i]?.exited) spares.splice(i, 1)
   }
-  const spareChildren = {
-    get size(): number {
+  return {
+    get size() {
       sweep()
       return spares.length
     },
-    take(): Child | undefined {
+    take() {
       sweep()
       return spares.shift()
     },
-    fill(): void {
+    fill() {
       sweep()
       while (!closed && spares.length < needs.wanted && needs.room()) spares.push(needs.start())
     },
-    async close(): Promise<void> {
+    async close() {
       closed = true
       await Promise.all(spares.splice(0).map((child) => child.close()))
     },
   }
-  return spareChildren
 }

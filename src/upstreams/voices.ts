@@ -32,6 +32,11 @@ export function unitSource(unit: Unit): string {
   return `u:${unit.key}`
 }
 
+/** The key of the unit that a source is of; undefined for the source of a profile. */
+export function unitKeyIn(source: string): string | undefined {
+  return source.startsWith('u:') ? source.slice(2) : undefined
+}
+
 export function createVoices(clock: Clock, findUnit: (key: string) => Unit | undefined): Voices {
   const listeners = new Map<string, Set<Listener>>()
   const subscriptions = new WeakMap<Unit, Subscriptions>()
