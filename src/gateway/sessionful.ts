@@ -245,13 +245,13 @@ async function heed(seat: SessionSeat, message: NotificationMessage | ResponseMe
 
 /** The event stream of a session: a new one, or one that goes on after the last event that the client saw. */
 export async function openStream(seat: SessionSeat, inbound: Inbound, house: House): Promise<Outbound> {
-  const last = header(inbound, 'last-event-id')
+  const last = header(inbound, 'last-event-id') ?? ''
   // Whoever comes back for what was in flight gets it.
-  if (house.inflight.draining && !last) throw new Refusal('draining')
+  if (house.inflight.draining && last === '') throw new Refusal('draining')
   const { version } = seat.session.speaker
-  if (last === undefined || last === '') await house.listeners.attach(seat)
+  if (last === '') await house.listeners.attach(seat)
   const body =
-    last === undefined || last === ''
+    last === ''
       ? await house.streams.listen(seat, hasPrimingEvent(version), inbound.closed)
       : await house.streams.resume(seat, last, inbound.closed)
   return { status: 200, headers: sseHeaders, body }
@@ -267,12 +267,13 @@ export async function endSession(seat: SessionSeat, house: House): Promise<Outbo
 export function expiredText(request: string | undefined): string {
   const refusal = refusalAnswer(new Refusal('events_expired'))
   if (request !== undefined) return responseText(request, refusal)
-  const data = {
+  const params = {
     level: 'warning',
     logger: 'mcplex',
     data: 'Events of this stream were lost: read lists and resources again.',
+    _meta: { reason: 'events_expired' },
   }
-  return notificationText('notifications/message', rawObject({ ...data, _meta: { reason: 'events_expired' } }))
+  return notificationText('notifications/message', rawObject(params))
 }
 
 function uriOf(params: RawObject | undefined): string {
