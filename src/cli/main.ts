@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 /** The command `mcplex`: reads the command line, runs the verb, shows what failed and ends with its exit code. */
 import pc from 'picocolors'
+import { version } from '../base/version.ts'
 import { thisMachine } from '../config/load.ts'
 import { ConfigError } from '../config/problem.ts'
-import { version } from '../gateway/version.ts'
 import { closeLeakedDescriptors } from './descriptors.ts'
 import { CommandFailed, type Failure } from './failures.ts'
 import { readCommandLine } from './program.ts'

@@ -1,5 +1,6 @@
 /** What a gateway can say of itself: at its start, and of its health. */
 import type { Clock } from '../base/clock.ts'
+import { version } from '../base/version.ts'
 import { capabilitiesIn, type Catalog } from '../catalog/catalog.ts'
 import type { EraName, Seat } from '../protocol/call.ts'
 import type { HealthReport } from '../protocol/health.ts'
@@ -7,7 +8,6 @@ import { isObject } from '../protocol/json-text.ts'
 import type { Mode } from '../upstreams/options.ts'
 import type { FaceFacts } from '../upstreams/upstream.ts'
 import { serverInfoOf } from './server-info.ts'
-import { version } from './version.ts'
 
 /** What was found out about the server at the start. */
 export interface GatewayFacts {
@@ -54,7 +54,6 @@ async function countTools(face: FaceFacts, catalog: Catalog): Promise<number> {
 }
 
 export interface GatewayState {
-  readonly started: boolean
   readonly draining: boolean
   readonly uptimeMs: number
   readonly counts: Readonly<Record<string, number>>

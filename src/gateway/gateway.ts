@@ -117,7 +117,6 @@ export function createGateway(needs: GatewayNeeds): Gateway {
   })
 
   const state = (): GatewayState => ({
-    started: house !== undefined,
     draining: inflight.draining,
     uptimeMs: clock.now() - startedMs,
     counts: {

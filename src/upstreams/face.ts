@@ -6,6 +6,7 @@ import type { Clock } from '../base/clock.ts'
 import type { EventSink } from '../base/events.ts'
 import type { Log } from '../base/log.ts'
 import { Refusal } from '../base/refusal.ts'
+import { version } from '../base/version.ts'
 import type { Seat, Update } from '../protocol/call.ts'
 import type { Dialect } from '../protocol/dialect.ts'
 import { isObject, type JsonObject, type RawObject, rawObject } from '../protocol/json-text.ts'
@@ -57,9 +58,9 @@ export interface Opener {
 }
 
 /** What we call ourselves where no client speaks. */
-export const ownInfo: JsonObject = { name: 'mcplex', version: '0.1.0' }
+export const ownInfo: JsonObject = { name: 'mcplex', version }
 
-export function createOpener(house: {
+export function createOpener(common: {
   readonly settings: UpstreamSettings
   readonly clock: Clock
   readonly events: EventSink
@@ -67,7 +68,7 @@ export function createOpener(house: {
   /** Counts failures to start, whoever the process was for. */
   readonly restarts: Restarts
 }): Opener {
-  const { settings, clock, events } = house
+  const { settings, clock, events } = common
 
   const connect: Opener['connect'] = (child, needs) => {
     const connection: Connection = new Connection({
@@ -115,9 +116,9 @@ export function createOpener(house: {
         // Ended by ourselves before it was through: nobody has failed.
         if (connection.closed && !exit) throw new Refusal('upstream_closed', { cause })
         // What a server has against the words of one client is no fault of the program: others may still start it.
-        const restarts = cause instanceof Refusal ? house.restarts : needs.restarts
+        const restarts = cause instanceof Refusal ? common.restarts : needs.restarts
         restarts?.failed(clock.now())
-        house.log.warn(
+        common.log.warn(
           { 'err.message': String(cause), exit: exit?.code ?? exit?.error ?? null, stderr: exit?.stderr },
           'upstream process could not be started',
         )
