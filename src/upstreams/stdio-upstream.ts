@@ -21,7 +21,7 @@ import { createSpares, type Spares } from './spares.ts'
 import { startFaces } from './start.ts'
 import type { Child } from './stdio/child.ts'
 import type { Starter } from './stdio/starter.ts'
-import type { Unit } from './unit.ts'
+import { isCommon, type Unit } from './unit.ts'
 import { createUnits } from './units.ts'
 import type { FaceFacts, Upstream } from './upstream.ts'
 import { createVoices } from './voices.ts'
@@ -91,25 +91,25 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
     },
   })
 
-  async function* call(call_: Call): Reply {
-    const unit = units.of(call_)
-    const local = answerHere(unit, call_)
+  async function* run(call: Call): Reply {
+    const unit = units.of(call)
+    const local = answerHere(unit, call)
     if (local) return local
-    let connection = pool.take(unit, call_)
+    let connection = pool.take(unit, call)
     if (!connection) {
-      connection = await pool.wait(unit, call_)
+      connection = await pool.wait(unit, call)
       connection.unreserve()
     }
-    if (unit.attribution === 'own' && unit.logLevel !== call_.logLevel) {
-      unit.logLevel = call_.logLevel
+    if (unit.attribution === 'own' && unit.logLevel !== call.logLevel) {
+      unit.logLevel = call.logLevel
       await replay(unit, connection, replayMs)
     }
-    if (call_.cancel.cancelled) throw new Refusal('cancelled')
-    const exchange = connection.begin(call_)
-    if (call_.method === 'resources/subscribe') {
-      voices.subscriptionsOf(unit).noteSubscribe(connection, call_.params?.value['uri'])
+    if (call.cancel.cancelled) throw new Refusal('cancelled')
+    const exchange = connection.begin(call)
+    if (call.method === 'resources/subscribe') {
+      voices.subscriptionsOf(unit).noteSubscribe(connection, call.params?.value['uri'])
     }
-    const stopListening = call_.cancel.onCancel(() => exchange.fail(new Refusal('cancelled')))
+    const stopListening = call.cancel.onCancel(() => exchange.fail(new Refusal('cancelled')))
     let outcome: Outcome | undefined
     try {
       for (;;) {
@@ -120,7 +120,7 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
       }
     } finally {
       stopListening()
-      connection.finish(exchange, outcome ? undefined : (call_.cancel.reason ?? 'ended by the gateway'))
+      connection.finish(exchange, outcome ? undefined : (call.cancel.reason ?? 'ended by the gateway'))
       // What a cancelled call leaves behind in a process of one call at a time could be taken for the next one's.
       const isAlone = unit.exclusive && connection.callsInFlight === 0
       if (!outcome && isAlone && !connection.closed) void connection.close()
@@ -150,7 +150,7 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
   const serving = (): Connection[] => [...units.all()].flatMap((unit) => [...unit.connections])
 
   return {
-    call,
+    call: run,
     learning,
     async start(): Promise<readonly FaceFacts[]> {
       const found = await startFaces({ settings, clock, opener, startChild, eventsOf: processes.eventsOf })
@@ -164,9 +164,7 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
         }
       }
       await starter.answered(found[0]?.connection.pid)
-      const spared = found.some(
-        ({ face }) => face.dialect.era === 'legacy' && face.mode !== 'shared' && face.mode !== 'tenant',
-      )
+      const spared = found.some(({ face }) => face.dialect.era === 'legacy' && !isCommon(face.mode))
       spares = createSpares({
         wanted: spared ? settings.spares : 0,
         start: () => startChild('spare'),
