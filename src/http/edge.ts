@@ -25,8 +25,6 @@ export interface Served {
 export type EdgeSettings = Pick<HttpSettings, 'host' | 'allowHosts' | 'allowOrigins' | 'maxBodyBytes'>
 
 export interface Edge {
-  /** The connections that are open. */
-  readonly connections: ReadonlySet<Connection>
   /** Where refusals are told that never reach the gateway. */
   readonly refusals: RefusalLog
   /** The connection of a socket, which is watched from here on. */
@@ -126,7 +124,6 @@ export function createEdge(
   }
 
   return {
-    connections,
     refusals,
     connectionOf,
     serve(request, response, awaitsContinue) {
