@@ -40,7 +40,6 @@ export type RefusalCode =
   | 'upstream_timeout'
   | 'upstream_invalid'
   | 'result_too_large'
-  | 'instance_lost'
   | 'not_bridged'
   | 'cancelled'
   | 'internal'
@@ -76,7 +75,7 @@ export const refusals: Readonly<Record<RefusalCode, RefusalRow>> = {
     -32600,
     400,
     'changed',
-    'A header is missing its meaning here: it is malformed or was sent twice.',
+    'A header is malformed, or was sent twice.',
     'Send each of Host, Origin, Authorization and the Mcp-* headers at most once.',
   ),
   request_too_large: row(
@@ -282,13 +281,6 @@ export const refusals: Readonly<Record<RefusalCode, RefusalRow>> = {
     'changed',
     'The result is too large to be forwarded.',
     'Ask for less: results are limited to 16 MiB.',
-  ),
-  instance_lost: row(
-    -32603,
-    200,
-    'later',
-    'The instance that ran this call is gone.',
-    'error.data.executed says whether the call may have run.',
   ),
   not_bridged: row(
     -32603,

@@ -50,7 +50,7 @@ export function readCommandLine(argv: readonly string[], needs: ProgramNeeds): S
     .enablePositionalOptions()
     .helpCommand('help [verb]', 'print the help of a verb')
   const serve = settle(program.command('serve'), needs)
-    .description('serve one stdio MCP server to many clients, no file needed')
+    .description('serve one stdio MCP server to many clients')
     .usage('[options] -- <command> [args...]')
     .argument('[command...]', 'the MCP server to start, with its arguments')
     .passThroughOptions()
@@ -86,7 +86,10 @@ function addOptions(serve: Command): void {
     }
     if (room === 'upstream')
       serve.addOption(
-        new Option('--stdio <command>', 'The server as one text, instead of what follows `--`.').helpGroup(`${title}:`),
+        new Option(
+          '--stdio <command>',
+          'The server as one quoted string, instead of what follows `--`; split like a shell would, but no shell is run.',
+        ).helpGroup(`${title}:`),
       )
   }
   const talkOptions = [
@@ -95,7 +98,7 @@ function addOptions(serve: Command): void {
     new Option('-v, --verbose', 'Log at debug.'),
     new Option('--no-color', 'No colours.'),
   ]
-  for (const option of talkOptions) serve.addOption(option.helpGroup('Talk:'))
+  for (const option of talkOptions) serve.addOption(option.helpGroup('Output:'))
 }
 
 function asCommanderOption(row: Row, flag: string): Option {

@@ -2,14 +2,20 @@
 import type { Outcome, Seat } from '../protocol/call.ts'
 import { type RequestMessage, responseText } from '../protocol/jsonrpc.ts'
 import { wordAnswer as wordForSessions } from '../protocol/legacy-server.ts'
-import { wordAnswer as wordForRequests } from '../protocol/modern-server.ts'
+import { statusOf, wordAnswer as wordForRequests } from '../protocol/modern-server.ts'
 import type { House } from './house.ts'
 import { serverInfoOf } from './server-info.ts'
 
-/** The whole response text. Throws `invalid_params` for a cursor that is not ours. */
-export async function listText(seat: Seat, request: RequestMessage, house: House): Promise<string> {
+/** The whole response, and the HTTP status of the stateless era. */
+export interface ListAnswer {
+  readonly text: string
+  readonly status: number
+}
+
+/** Throws `invalid_params` for a cursor that is not ours. */
+export async function answerList(seat: Seat, request: RequestMessage, house: House): Promise<ListAnswer> {
   const page = await house.catalog.page(seat, request.method, request.params?.value['cursor'])
-  if ('error' in page) return responseText(request.id, page.error)
+  if ('error' in page) return { text: responseText(request.id, page.error), status: statusOf(page.error) }
   const { era } = seat.speaker
   let text = page.worded.get(era)
   if (text === undefined) {
@@ -25,5 +31,5 @@ export async function listText(seat: Seat, request: RequestMessage, house: House
     text = answer.kind === 'result' ? answer.result.text : '{}'
     page.worded.set(era, text)
   }
-  return `{"jsonrpc":"2.0","id":${request.id},"result":${text}}`
+  return { text: `{"jsonrpc":"2.0","id":${request.id},"result":${text}}`, status: 200 }
 }

@@ -31,7 +31,7 @@ import { sseHeaders } from '../protocol/sse.ts'
 import { callUnder, noteCall, type SessionSeat } from '../sessions/sessions.ts'
 import { carryBatch, type Carried, carryOne, jsonHeaders } from './carry.ts'
 import type { House } from './house.ts'
-import { listText } from './lists.ts'
+import { answerList } from './lists.ts'
 import { seatOf } from './listeners.ts'
 import { serve } from './serve.ts'
 
@@ -141,7 +141,7 @@ function isLocal(request: RequestMessage, house: House): boolean {
 
 /** The text of the answer to a request that needs no process. Throws a `Refusal`. */
 async function answerHere(seat: SessionSeat, request: RequestMessage, house: House): Promise<string> {
-  if (house.catalog.isList(request.method)) return listText(seatOf(seat), request, house)
+  if (house.catalog.isList(request.method)) return (await answerList(seatOf(seat), request, house)).text
   switch (request.method) {
     case 'logging/setLevel':
       await setLevel(seat, request.params?.value['level'], house)

@@ -25,7 +25,7 @@ import { capabilitiesIn } from '../catalog/catalog.ts'
 import { jsonHeaders } from './carry.ts'
 import type { House } from './house.ts'
 import { listen } from './listen.ts'
-import { listText } from './lists.ts'
+import { answerList } from './lists.ts'
 import { firstOf } from './patience.ts'
 import { serve } from './serve.ts'
 import { serverInfoOf } from './server-info.ts'
@@ -48,7 +48,9 @@ export async function answerOne(
   try {
     return await request(message, inbound, principal, house)
   } catch (error) {
-    return refused(answerable(error, house.log), message)
+    const refusal = answerable(error, house.log)
+    if (refusal.code !== 'cancelled') house.events.emit('refused', { code: refusal.code, tenant: principal.tenant })
+    return refused(refusal, message)
   }
 }
 
@@ -87,10 +89,8 @@ async function request(
 }
 
 async function list(seat: Seat, message: RequestMessage, house: House): Promise<Outbound> {
-  const body = await listText(seat, message, house)
-  // A list that the server does not have is a method that it does not have.
-  const status = body.startsWith(`{"jsonrpc":"2.0","id":${message.id},"error"`) && body.includes('-32601') ? 404 : 200
-  return { status, headers: jsonHeaders, body }
+  const { text, status } = await answerList(seat, message, house)
+  return { status, headers: jsonHeaders, body: text }
 }
 
 async function discovered(seat: Seat, message: RequestMessage, house: House): Promise<Outbound> {

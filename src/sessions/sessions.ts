@@ -11,6 +11,7 @@ import type { Clock } from '../base/clock.ts'
 import type { EventSink, SessionEnd } from '../base/events.ts'
 import { unguessableId } from '../base/ids.ts'
 import type { Lease } from '../base/lease.ts'
+import { Refusal } from '../base/refusal.ts'
 import type { Principal, Speaker } from '../protocol/call.ts'
 import type { SessionSettings } from './options.ts'
 import { endDue, fromRecord, type Session, sessionKey, toRecord } from './session.ts'
@@ -36,8 +37,8 @@ export interface Sessions {
   open(principal: Principal, speaker: Speaker, place: Lease): Promise<SessionSeat>
   /** The session, if it lives and belongs to this principal; counts as a sign of life. */
   find(principal: Principal, id: string): Promise<SessionSeat | undefined>
-  /** Changes the record. False if the session is gone. */
-  change(seat: SessionSeat, change: Partial<Pick<Session, 'ready' | 'logLevel' | 'uris'>>): Promise<boolean>
+  /** Changes the record. Throws `session_unknown` if the session is gone. */
+  change(seat: SessionSeat, change: Partial<Pick<Session, 'ready' | 'logLevel' | 'uris'>>): Promise<void>
   end(seat: SessionSeat, reason: SessionEnd): Promise<void>
   readonly count: number
   close(): Promise<void>
@@ -171,11 +172,11 @@ export function createSessions(needs: {
       seat.session = { ...seat.session, ...change }
       for (let attempt = 0; attempt < 3; attempt++) {
         const stored = await records.read(seat.key)
-        if (!stored) return false
+        if (!stored) throw new Refusal('session_unknown')
         if (await records.replace(seat.key, { ...stored.value, ...toRecord(seat.session) }, stored.version, ttlMs))
-          return true
+          return
       }
-      return false
+      throw new Refusal('store_unavailable')
     },
     end,
     get count() {
