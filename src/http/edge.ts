@@ -73,7 +73,8 @@ export function createEdge(
       const refusal = answerable(error, log)
       if (refusal.code === 'bad_header' || refusal.code === 'headers_too_large') exchange.of.refused = true
       // A fault of ours was logged with what is behind it.
-      if (refusal.code !== 'internal') refusals.refused(refusal.code, offender(refusal))
+      // A client that went away is no news, and a fault of our own is logged as one.
+      if (refusal.code !== 'internal' && refusal.code !== 'cancelled') refusals.refused(refusal.code, offender(refusal))
       outbound = refusalOutbound(refusal)
     }
     try {

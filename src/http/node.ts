@@ -94,7 +94,8 @@ export async function listen(
     refuseConnection(edge, socket, 'method_not_allowed', tuned),
   )
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-    refuseConnection(edge, socket, whyBroken(error.code), tuned)
+    // A client that went away in the middle of its request is answered, for it may listen still, but is no news.
+    refuseConnection(edge, socket, whyBroken(error.code), tuned, error.code === 'HPE_INVALID_EOF_STATE')
   })
   const { address, port } = await open(server, settings)
   server.on('error', (error) => log.error({ err: error }, 'http server failed'))
@@ -175,11 +176,12 @@ function refuseConnection(
   socket: Socket,
   code: RefusalCode | undefined,
   { clock, lingerMs }: Limits,
+  quiet = false,
 ): void {
   const connection = edge.connectionOf(socket)
   if (connection.refused) return
   connection.refused = true
-  if (code !== undefined) edge.refusals.refused(code)
+  if (code !== undefined && !quiet) edge.refusals.refused(code)
   const [current, ...others] = connection.inFlight
   const isOwed =
     current !== undefined && (others.length > 0 || current.request.complete || current.response.headersSent)
