@@ -2,7 +2,7 @@
 // than a few percent of the machine all the same is made again, a few times at most, and the calmest one counts.
 // On a machine of its own that costs a tenth of a second each; on a busy one the waiting of a whole run is bounded.
 
-import { busyMs, cpuMsOf, coreCount } from './machine.mjs'
+import { busyMs, coreCount, cpuMsWithReapedOf } from './machine.mjs'
 
 const calmEnough = 0.06
 const lookMs = 100
@@ -19,9 +19,9 @@ export function createCalm(ownPids, tries, budgetMs) {
     let sum = 0
     for (const pid of ownPids()) {
       try {
-        sum += cpuMsOf(pid)
+        sum += cpuMsWithReapedOf(pid)
       } catch {
-        // It ended meanwhile; what it used is then counted as somebody else's.
+        // It ended meanwhile: what it used is its parent's now.
       }
     }
     return sum

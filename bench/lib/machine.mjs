@@ -20,6 +20,13 @@ export function cpuMsOf(pid) {
   return (Number(stat[11]) + Number(stat[12])) * msPerTick
 }
 
+/** The same with what its ended and reaped children used. */
+export function cpuMsWithReapedOf(pid) {
+  return statOf(pid)
+    .slice(11, 15)
+    .reduce((sum, ticks) => sum + Number(ticks) * msPerTick, 0)
+}
+
 /** Resident memory in KiB of this process alone. */
 export function rssKiBOf(pid) {
   return Number(/VmRSS:\s+(\d+)/.exec(read(`/proc/${pid}/status`))[1])

@@ -159,7 +159,12 @@ export function generator(place) {
         })
         process_.send({ order, ...details })
       }),
-    kill: () => process_.kill('SIGKILL'),
+    /** Ends it in the middle of what it does; resolves when all of its connections are closed. */
+    kill() {
+      const exited = new Promise((resolve) => process_.once('exit', resolve))
+      process_.kill('SIGKILL')
+      return exited
+    },
   }
 }
 

@@ -81,22 +81,28 @@ async function massDrop({ servers, ask, calm, report, quick, rounds, profile, ge
     // Not awaited: the generator dies in the middle of it, which closes every socket in one moment.
     doomed.ask('closed', { name: 'doomed', what: 'call', ms: 60_000 }).catch(() => {})
     await pause(1_500)
-    doomed.kill()
-    const { ms } = await ask('newcomer', { endpoint })
+    const killedAt = performance.now()
+    // To close some thousands of sockets takes the dying process itself a while, on the newcomer's core.
+    const gone = doomed.kill().then(() => performance.now())
+    await ask('newcomer', { endpoint })
+    const answeredAt = performance.now()
+    const found = { afterKillMs: answeredAt - killedAt, afterLastMs: Math.max(0, answeredAt - (await gone)) }
     await closeAll()
-    return ms
+    return found
   }
   const makers = { bare: () => servers.bare(), mcplex: () => servers.mcplex('legacy', profile('drop')) }
   const waits = { bare: [], mcplex: [] }
   for (let round = 1; round <= rounds; round += 1)
     for (const [name, make] of Object.entries(makers)) {
-      const ms = await calm.measure(() => drop(name, make))
-      waits[name].push(ms)
-      report.measure('session', round, name, 'newcomerMs', ms)
+      const found = await calm.measure(() => drop(name, make))
+      waits[name].push(found)
+      for (const [what, ms] of Object.entries(found)) report.measure('session', round, name, `newcomer ${what}`, ms)
     }
-  const words = `worst ${Math.max(...waits.mcplex).toFixed(0)} ms; bare ${median(waits.bare).toFixed(0)} ms`
-  const what = `newcomer's initialize after ${clients} clients drop at once`
-  report.line('session', what, median(waits.mcplex), 'ms', ['<=', 200], words)
+  const middle = (name, what) => median(waits[name].map((found) => found[what]))
+  const both = (name) => `${middle(name, 'afterKillMs').toFixed(0)} ms after the kill`
+  const words = `${both('mcplex')}; bare ${middle('bare', 'afterLastMs').toFixed(0)}, ${both('bare')}`
+  const what = `newcomer's initialize after the last of ${clients} is gone`
+  report.line('session', what, middle('mcplex', 'afterLastMs'), 'ms', ['<=', 200], words)
   report.line('session', 'foreign, wrong, lost or missing answers', faults, '', ['=', 0])
 }
 
