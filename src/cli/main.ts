@@ -6,8 +6,7 @@ import { thisMachine } from '../config/load.ts'
 import { ConfigError } from '../config/problem.ts'
 import { closeLeakedDescriptors } from './descriptors.ts'
 import { CommandFailed, type Failure } from './failures.ts'
-import { readCommandLine } from './program.ts'
-import { serve } from './serve.ts'
+import { readCommandLine, type Request } from './program.ts'
 import { showFailure } from './show-failure.ts'
 import { wantsColor } from './terminal.ts'
 
@@ -24,9 +23,19 @@ async function run(): Promise<number> {
       out: (text) => stdout.write(text),
       err: (text) => stderr.write(text),
     })
-    return request ? await serve(request, thisMachine()) : 0
+    return request ? await act(request) : 0
   } catch (error) {
     return report(asFailed(error))
+  }
+}
+
+/** Does what was asked for. A verb is loaded when it is wanted: the others need not cost its start. */
+async function act(request: Request): Promise<number> {
+  switch (request.verb) {
+    case 'serve': {
+      const { serve } = await import('./serve.ts')
+      return serve(request, thisMachine())
+    }
   }
 }
 

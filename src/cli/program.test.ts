@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { schema } from '../config/schema.ts'
 import { CommandFailed, type Failure } from './failures.ts'
-import { readCommandLine, type ServeRequest } from './program.ts'
+import { readCommandLine, type Request } from './program.ts'
 
-function read(...argv: string[]): { request: ServeRequest | undefined; printed: string } {
+function read(...argv: string[]): { request: Request | undefined; printed: string } {
   let printed = ''
   const print = (text: string): void => void (printed += text)
   const request = readCommandLine(argv, { version: '1.2.3', out: print, err: () => {} })

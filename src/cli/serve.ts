@@ -16,10 +16,10 @@ import { listenForKeys } from './keys.ts'
 import { logEvents } from './log-events.ts'
 import { openLog } from './log.ts'
 import { openPort } from './open-port.ts'
-import type { ServeRequest } from './program.ts'
 import { startFailure } from './start-failure.ts'
 import { exitCode, listenForSignals, type Stop } from './stop.ts'
 import { isInteractive, wantsColor } from './terminal.ts'
+import type { ServeRequest } from './verbs/serve.ts'
 
 /** Answers that are being written when all calls have ended get this long to be taken. */
 const partingMs = 1500

@@ -1,0 +1,30 @@
+/** How a verb talks: the options that every verb has, and what was chosen of them. */
+import { type Command, Option } from 'commander'
+
+export interface Talk {
+  readonly isJson: boolean
+  readonly isQuiet: boolean
+  readonly isVerbose: boolean
+  readonly isColorOff: boolean
+}
+
+/** Adds the options; `json` says what --json prints with this verb, or is left out where it prints nothing. */
+export function addTalkOptions(command: Command, json?: string): void {
+  const options = [
+    ...(json === undefined ? [] : [new Option('--json', json)]),
+    new Option('-q, --quiet', 'No banner, and errors only in the log.').conflicts('verbose'),
+    new Option('-v, --verbose', 'Log at debug.'),
+    new Option('--no-color', 'No colours.'),
+  ]
+  for (const option of options) command.addOption(option.helpGroup('Output:'))
+}
+
+export function talkOf(command: Command): Talk {
+  const options = command.opts()
+  return {
+    isJson: options['json'] === true,
+    isQuiet: options['quiet'] === true,
+    isVerbose: options['verbose'] === true,
+    isColorOff: options['color'] === false,
+  }
+}
