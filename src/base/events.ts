@@ -21,7 +21,7 @@ export interface Events {
   askUnattributed: { method: string }
 }
 
-export type SessionEnd = 'client' | 'idle' | 'max_age' | 'no_handshake' | 'drain' | 'operator'
+export type SessionEnd = 'client' | 'idle' | 'max_age' | 'no_handshake' | 'gave_way' | 'drain' | 'operator'
 export type DroppedThing = 'stdout_line' | 'stderr_line' | 'response' | 'progress' | 'log' | 'notification'
 
 export type EventName = keyof Events

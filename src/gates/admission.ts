@@ -5,7 +5,7 @@
  * A session holds a place for its life, a client without a session for each exchange.
  */
 import type { Cancel } from '../base/cancel.ts'
-import type { Clock } from '../base/clock.ts'
+import type { Clock, Timer } from '../base/clock.ts'
 import { FairQueue } from '../base/fair-queue.ts'
 import { createLease, type Lease } from '../base/lease.ts'
 import { Refusal } from '../base/refusal.ts'
@@ -27,8 +27,17 @@ interface Waiter {
   refuse(refusal: Refusal): void
 }
 
-export function createAdmission(settings: GateSettings, clock: Clock): Admission {
+/** How often places are looked for while somebody waits, in milliseconds. */
+const lookMs = 250
+
+/** @param makeRoom frees up to so many places that nobody uses any more, if there are any; called while somebody waits */
+export function createAdmission(
+  settings: GateSettings,
+  clock: Clock,
+  makeRoom: (wanted: number) => void = () => {},
+): Admission {
   const queue = new FairQueue<Waiter>(settings.queue)
+  let looking: Timer | undefined
   let held = 0
   let closed = false
 
@@ -41,6 +50,14 @@ export function createAdmission(settings: GateSettings, clock: Clock): Admission
         return true
       })
     })
+  }
+  const look = (): void => {
+    if (queue.size > 0) makeRoom(queue.size)
+    if (queue.size > 0) looking ??= clock.every(lookMs, look)
+    else {
+      looking?.stop()
+      looking = undefined
+    }
   }
   const take = (): Lease | undefined => (held < settings.maxConnections && queue.size === 0 ? lease() : undefined)
 
@@ -70,10 +87,12 @@ export function createAdmission(settings: GateSettings, clock: Clock): Admission
           timer.stop()
           stopListening()
         }
+        if (!looking) look()
       })
     },
     close() {
       closed = true
+      looking?.stop()
       for (const waiter of queue.drain()) waiter.refuse(new Refusal('draining'))
     },
     get held() {

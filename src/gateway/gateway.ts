@@ -31,7 +31,7 @@ import type { House } from './house.ts'
 import { createInflight } from './inflight.ts'
 import { createListeners } from './listeners.ts'
 import { createSeal } from './seal.ts'
-import { expiredText } from './sessionful.ts'
+import { expiredText, pingText } from './sessionful.ts'
 
 export type { GatewayFacts }
 export { UpstreamStartError } from '../upstreams/upstream.ts'
@@ -48,6 +48,17 @@ export interface Gateway {
   /** Ends everything at once: sessions, streams, processes. */
   close(): Promise<void>
   readonly events: EventSource
+  /** What a handler in front of it keeps to: read by `nodeHandler` and `fetchHandler`. */
+  readonly edge: GatewayEdge
+}
+
+/** What HTTP is told of the settings of a gateway. */
+export interface GatewayEdge {
+  readonly http: Settings['http']
+  /** How long a reader may take for what was written last, in milliseconds. */
+  readonly slowReaderMs: number
+  readonly clock: Clock
+  readonly log: Log
 }
 
 export interface GatewayNeeds {
@@ -87,10 +98,13 @@ export function createGateway(needs: GatewayNeeds): Gateway {
     journals: backplane.journals,
     settings: settings.sessions,
     pulse,
+    clock,
     tellExpired: expiredText,
   })
   const inflight = createInflight(clock)
-  const admission = createAdmission(settings.gates, clock)
+  const admission = createAdmission(settings.gates, clock, (wanted) =>
+    sessions.giveWay(wanted, (seat) => void streams.tell(seat, pingText()).catch(() => undefined)),
+  )
   const asks = createAsks(pulse)
   const startedMs = clock.now()
   let house: House | undefined
@@ -131,6 +145,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
 
   return {
     events,
+    edge: { http: settings.http, slowReaderMs: settings.sessions.slowReaderMs, clock, log },
     async start() {
       const faces = await upstream.start()
       house = build(faces)

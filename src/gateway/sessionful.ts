@@ -3,6 +3,7 @@
  * streams are sessions/streams.ts, the calls go to serve.ts. [2025-11-25 lifecycle; transports]
  */
 import { Cancel } from '../base/cancel.ts'
+import { shortId } from '../base/ids.ts'
 import { Refusal } from '../base/refusal.ts'
 import { capabilitiesIn } from '../catalog/catalog.ts'
 import { type Call, type Outcome, type Principal, progressTokenOf, type Reply } from '../protocol/call.ts'
@@ -15,6 +16,7 @@ import {
   type NotificationMessage,
   type ResponseMessage,
   type RequestMessage,
+  requestText,
   responseText,
 } from '../protocol/jsonrpc.ts'
 import {
@@ -173,7 +175,7 @@ function begin(seat: SessionSeat, request: RequestMessage, answering: Answering,
   const forget = noteCall(seat, idKey(request.id), cancel)
   const leave = house.inflight.enter(cancel)
   const over = (): void => {
-    seat.seenMs = house.clock.now()
+    seat.presence.seenMs = house.clock.now()
     forget()
     leave()
   }
@@ -261,6 +263,11 @@ export async function openStream(seat: SessionSeat, inbound: Inbound, house: Hou
 export async function endSession(seat: SessionSeat, house: House): Promise<Outbound> {
   await house.sessions.end(seat, 'client')
   return { status: 200, headers: {}, body: '' }
+}
+
+/** A question for a sign of life; whatever the answer is, it is one. [2025-11-25 basic, ping] */
+export function pingText(): string {
+  return requestText(JSON.stringify(`alive-${shortId()}`), 'ping', undefined)
 }
 
 /** What a reader is told whose events are gone: the end of its call if it waits for one, else a message of its own. */

@@ -8,6 +8,8 @@ export interface SessionSettings {
   readonly maxSessionMs: number
   /** A session that does not complete its handshake ends after this time, in milliseconds. */
   readonly handshakeTimeoutMs: number
+  /** In a full house, a session whose client said nothing for this time gives way to a newcomer, in milliseconds. */
+  readonly giveWayMs: number
   /** Events kept of one stream for a client that resumes. */
   readonly eventsPerStream: number
   /** Bytes kept of one stream for a client that resumes. */
@@ -50,6 +52,15 @@ export const sessionOptions: OptionTable<SessionSettings> = {
     min: 1,
     max: day,
     why: 'The second message of the handshake follows the first within a round trip; 30 s forgives the worst network.',
+  },
+  giveWayMs: {
+    kind: 'duration',
+    about:
+      'When all places are taken, a session without calls whose client said nothing for this time gives way to a newcomer; one with an open stream is pinged first. One whose stream was cut does so after 5 s.',
+    default: 60_000,
+    min: 0,
+    max: day,
+    why: 'Who spoke within the last minute will likely speak again. Without newcomers nobody gives way before the idle timeout.',
   },
   eventsPerStream: {
     kind: 'count',

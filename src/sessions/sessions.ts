@@ -14,14 +14,14 @@ import type { Lease } from '../base/lease.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { Principal, Speaker } from '../protocol/call.ts'
 import type { SessionSettings } from './options.ts'
+import { absence, newPresence, type Presence } from './presence.ts'
 import { endDue, fromRecord, type Session, sessionKey, toRecord } from './session.ts'
 
 /** What this instance holds for a session. */
 export interface SessionSeat {
   readonly key: string
   session: Session
-  /** When the client was last heard of. */
-  seenMs: number
+  readonly presence: Presence
   /** Calls in flight, oldest first; several may have the same id. Few, so an array: see base/pulse.ts. */
   readonly calls: Array<{ readonly id: string; readonly cancel: Cancel }>
   callsTotal: number
@@ -40,6 +40,11 @@ export interface Sessions {
   /** Changes the record. Throws `session_unknown` if the session is gone. */
   change(seat: SessionSeat, change: Partial<Pick<Session, 'ready' | 'logLevel' | 'uris'>>): Promise<void>
   end(seat: SessionSeat, reason: SessionEnd): Promise<void>
+  /**
+   * Ends up to `wanted` sessions whose clients are most likely gone, the one that was heard of longest ago first.
+   * Those that hold a stream and have said nothing for long are asked for a sign of life; see presence.ts.
+   */
+  giveWay(wanted: number, ask: (seat: SessionSeat) => void): void
   readonly count: number
   close(): Promise<void>
 }
@@ -63,7 +68,7 @@ export function createSessions(needs: {
       {
         nowMs,
         createdAtMs: seat.session.createdAtMs,
-        seenMs: seat.seenMs,
+        seenMs: seat.presence.seenMs,
         ready: seat.session.ready,
         busy: seat.calls.length > 0,
       },
@@ -74,7 +79,7 @@ export function createSessions(needs: {
     const seat: SessionSeat = {
       key,
       session,
-      seenMs: clock.now(),
+      presence: newPresence(clock.now()),
       calls: [],
       callsTotal: 0,
       streams: 0,
@@ -110,7 +115,7 @@ export function createSessions(needs: {
       if (reason) end(seat, reason).catch(() => undefined)
       else if (seat.calls.length > 0) {
         // A call that takes longer than the idle time is a sign of life to whoever looks into the store.
-        seat.seenMs = now
+        seat.presence.seenMs = now
         records.read(seat.key, ttlMs).catch(() => undefined)
       }
     }
@@ -165,7 +170,7 @@ export function createSessions(needs: {
         await end(seat, reason)
         return undefined
       }
-      seat.seenMs = now
+      seat.presence.seenMs = now
       return seat
     },
     async change(seat, change) {
@@ -179,6 +184,21 @@ export function createSessions(needs: {
       throw new Refusal('store_unavailable')
     },
     end,
+    giveWay(wanted, ask) {
+      const now = clock.now()
+      const gone: SessionSeat[] = []
+      for (const seat of seats.values()) {
+        if (seat.calls.length > 0) continue
+        const state = absence(seat.presence, now, settings.giveWayMs)
+        if (state === 'gone') gone.push(seat)
+        else if (state === 'ask') {
+          seat.presence.askedMs = now
+          ask(seat)
+        }
+      }
+      gone.sort((a, b) => a.presence.seenMs - b.presence.seenMs)
+      for (const seat of gone.slice(0, wanted)) end(seat, 'gave_way').catch(() => undefined)
+    },
     get count() {
       return seats.size
     },

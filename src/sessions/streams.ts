@@ -7,6 +7,7 @@
  */
 import type { Journals, Position } from '../backplane/backplane.ts'
 import type { Cancel } from '../base/cancel.ts'
+import type { Clock } from '../base/clock.ts'
 import type { Pulse } from '../base/pulse.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { RpcId } from '../protocol/jsonrpc.ts'
@@ -14,6 +15,7 @@ import { sseComment, sseMessage, ssePriming, sseRetry } from '../protocol/sse.ts
 import { callStream, eventId, shortName, listenStream, parseEventId, requestOf } from './event-id.ts'
 import { createFinished } from './finished.ts'
 import type { SessionSettings } from './options.ts'
+import { streamClosed, streamOpened } from './presence.ts'
 import type { SessionSeat } from './sessions.ts'
 
 /** What a reader is told when the events it asks for are gone: the text of a message. */
@@ -76,6 +78,7 @@ export function createStreams(needs: {
   readonly journals: Journals
   readonly settings: SessionSettings
   readonly pulse: Pulse
+  readonly clock: Clock
   readonly tellExpired: TellExpired
 }): Streams {
   const { journals, settings, pulse } = needs
@@ -90,6 +93,7 @@ export function createStreams(needs: {
 
   /** The text of a stream from a position on. The reader is there at once, not only when somebody pulls. */
   const read = (
+    seat: SessionSeat,
     journal: string,
     stream: string,
     from: Position | undefined,
@@ -113,8 +117,12 @@ export function createStreams(needs: {
       },
     }
     readers.set(journal, reader)
+    streamOpened(seat.presence)
+    let isOpen = true
     const stopTail = journals.tail(journal, notify)
     const gone = (): void => {
+      if (isOpen) streamClosed(seat.presence, needs.clock.now(), closed.cancelled)
+      isOpen = false
       stopTail()
       stopClosed()
       if (readers.get(journal) === reader) readers.delete(journal)
@@ -240,7 +248,7 @@ export function createStreams(needs: {
           await journals.end(journal, settings.retentionMs)
           await finished.keep(seat, { journal, chars: Math.min(chars, bounds.bytes) })
         },
-        read: (closed) => read(journal, stream, start, closed, prime ? { prime: start } : {}),
+        read: (closed) => read(seat, journal, stream, start, closed, prime ? { prime: start } : {}),
       }
     },
     async listen(seat, prime, closed) {
@@ -248,16 +256,23 @@ export function createStreams(needs: {
       if (readers.has(journal)) throw new Refusal('stream_taken')
       const from = listened.get(seat)
       const sent = noteSent(seat)
-      if (!prime) return read(journal, listenStream, from, closed, { sent })
+      if (!prime) return read(seat, journal, listenStream, from, closed, { sent })
       const { epoch } = from ?? (await journals.append(journal, [], { ...unread, ttlMs: settings.maxSessionMs }))
       // Before whatever was stored while nobody listened, or a cut right after the priming event would lose it.
-      return read(journal, listenStream, from, closed, { prime: from ?? { epoch, offset: 0 }, sent })
+      return read(seat, journal, listenStream, from, closed, { prime: from ?? { epoch, offset: 0 }, sent })
     },
     async resume(seat, lastEventId, closed) {
       const id = parseEventId(lastEventId)
       if (!id) throw new Refusal('unknown_event')
       const journal = journalOf(seat, id.stream)
-      return read(journal, id.stream, id.position, closed, id.stream === listenStream ? { sent: noteSent(seat) } : {})
+      return read(
+        seat,
+        journal,
+        id.stream,
+        id.position,
+        closed,
+        id.stream === listenStream ? { sent: noteSent(seat) } : {},
+      )
     },
     async tell(seat, text) {
       if (seat.ended) return

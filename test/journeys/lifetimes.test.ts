@@ -35,6 +35,56 @@ async function ended(mcplex: Mcplex, session: Session, reason: string): Promise<
 const gone = (pids: readonly number[]): Promise<unknown> =>
   eventually(`none of ${pids.join(', ')} runs`, () => pids.every((pid) => !runs(pid)))
 
+describe('when all places are taken', () => {
+  const full = (env = {}): Promise<Mcplex> => start({ options: ['--max-connections', '3', '--queue-wait', '15s'], env })
+
+  test('clients that vanished give way to new ones', async () => {
+    const mcplex = await full()
+    const gone = await Promise.all([1, 2, 3].map(() => openSession(mcplex.url)))
+    const streams = await Promise.all(gone.map((session) => session.listen()))
+    for (const stream of streams) stream.cut()
+    const newcomers = await Promise.all([1, 2, 3].map(() => openSession(mcplex.url)))
+    for (const session of newcomers) expect(await session.text('echo', { text: 'in' })).toBe('in')
+    for (const session of gone) expect((await session.post({ id: 1, method: 'ping' })).status).toBe(404)
+    expect(mcplex.log.filter((line) => line['reason'] === 'gave_way')).toHaveLength(3)
+  })
+
+  test('the one that has been silent longest gives way, but none with an open stream that answers', async () => {
+    const mcplex = await full({ MCPLEX_SESSIONS__GIVE_WAY: '300ms' })
+    const silent = await openSession(mcplex.url)
+    const listening = await openSession(mcplex.url)
+    const stream = await listening.listen()
+    const working = await openSession(mcplex.url)
+    const work = working.text('slow', { ms: 1500 })
+    const newcomer = await openSession(mcplex.url)
+    expect((await silent.post({ id: 1, method: 'ping' })).status).toBe(404)
+    for (const session of [newcomer, listening]) expect(await session.text('echo', { text: 'in' })).toBe('in')
+    expect(await work).toBe('done after 1500 ms')
+    stream.cut()
+  })
+
+  test('an open stream at which nobody answers a ping gives way', async () => {
+    const env = { MCPLEX_SESSIONS__GIVE_WAY: '300ms' }
+    const mcplex = await start({ options: ['--max-connections', '1', '--queue-wait', '20s'], env })
+    const deaf = await openSession(mcplex.url)
+    const stream = await deaf.listen()
+    const newcomer = await openSession(mcplex.url)
+    expect(await newcomer.text('echo', { text: 'in' })).toBe('in')
+    await stream.over
+    expect(messagesOf(stream).map(({ method }) => method)).toContain('ping')
+  })
+
+  test('nobody gives way for nothing: without newcomers a client that lost its stream may come back', async () => {
+    const mcplex = await full({ MCPLEX_SESSIONS__GIVE_WAY: '100ms' })
+    const session = await openSession(mcplex.url)
+    const stream = await session.listen()
+    stream.cut()
+    const others = await Promise.all([1, 2].map(() => openSession(mcplex.url)))
+    await eventually('the stream is gone', async () => (await counts(mcplex))['streams'] === 0)
+    for (const one of [session, ...others]) expect(await one.text('echo', { text: 'in' })).toBe('in')
+  })
+})
+
 describe('a session', () => {
   // R33
   test('that is idle for too long ends, with its process and its stream', async () => {

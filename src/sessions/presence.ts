@@ -1,0 +1,53 @@
+/**
+ * Who may be gone: the rule by which sessions give way to newcomers when all places are taken. Pure.
+ *
+ * A client that had a stream, lost it and was not heard of again has most likely vanished: clients come back within
+ * seconds. One that merely says nothing may be thinking, so it is given longer. One with an open stream is asked
+ * (a ping) before it is taken to be gone: a machine that lost its power leaves its connections open.
+ */
+
+/** What is known of a client's being there. Times in milliseconds since the epoch. */
+export interface Presence {
+  /** When the client was last heard of. */
+  seenMs: number
+  /** Event streams that it holds open. */
+  openStreams: number
+  /** When it left the last of them before that had ended. */
+  leftMs: number | undefined
+  /** When it was asked for a sign of life. */
+  askedMs: number | undefined
+}
+
+/** A client that lost its stream comes back sooner than this: official clients try again after 1 s and 2.5 s. */
+const returnMs = 5000
+/** A client that lives answers a ping sooner than this. */
+const answerMs = 5000
+
+export function newPresence(nowMs: number): Presence {
+  return { seenMs: nowMs, openStreams: 0, leftMs: undefined, askedMs: undefined }
+}
+
+export function streamOpened(presence: Presence): void {
+  presence.openStreams++
+}
+
+/** @param cut whether the client left before the stream had ended */
+export function streamClosed(presence: Presence, nowMs: number, cut: boolean): void {
+  presence.openStreams--
+  if (cut && presence.openStreams === 0) presence.leftMs = nowMs
+}
+
+/**
+ * How likely a client without calls in flight is gone: `gone` may be ended for a newcomer, `ask` wants a ping first.
+ * @param giveWayMs how long a client may be silent in a full house
+ */
+export function absence(presence: Presence, nowMs: number, giveWayMs: number): 'gone' | 'ask' | 'here' {
+  const { seenMs, openStreams, leftMs, askedMs } = presence
+  if (openStreams === 0) {
+    if (leftMs !== undefined && leftMs >= seenMs && nowMs - leftMs >= returnMs) return 'gone'
+    return nowMs - seenMs >= giveWayMs ? 'gone' : 'here'
+  }
+  if (nowMs - seenMs < giveWayMs) return 'here'
+  if (askedMs === undefined || askedMs < seenMs) return 'ask'
+  return nowMs - askedMs >= answerMs ? 'gone' : 'here'
+}
