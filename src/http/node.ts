@@ -1,17 +1,19 @@
 /**
- * mcplex on `node:http`: a server of its own (`listen`), or a request listener for somebody else's (`nodeHandler`).
- * A server of its own also has its time limits, and answers what is not even HTTP. [R11, R13]
+ * mcplex on a server of its own, with time limits, and with an answer for what is not even HTTP. [R11, R13]
  */
-import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, STATUS_CODES, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { systemClock, type Clock } from '../base/clock.ts'
-import { silentLog, type Log } from '../base/log.ts'
+import type { Log } from '../base/log.ts'
 import { Refusal, type RefusalCode } from '../base/refusal.ts'
 import { refusalOutbound } from '../protocol/refusal-answer.ts'
-import { createEdge, type Edge, type Served } from './edge.ts'
+import type { Served } from './door.ts'
+import { createEdge, type Edge } from './edge.ts'
 import type { HttpSettings } from './options.ts'
+import { lingerMs as usualLingerMs } from './respond.ts'
 
-export type { Served } from './edge.ts'
+export type { Served } from './door.ts'
+export { nodeHandler, type HandlerOptions, type Mountable } from './node-handler.ts'
 
 /** The limits of time, in milliseconds; other values than these are for tests. */
 export interface Limits {
@@ -33,7 +35,7 @@ const limits: Limits = {
   // connection closed under a request that is on its way is a 502 for somebody.
   keepAliveMs: 75_000,
   slowReaderMs: 30_000,
-  lingerMs: 1_000,
+  lingerMs: usualLingerMs,
   clock: systemClock,
 }
 
@@ -110,26 +112,6 @@ export async function listen(
       }),
     cut: () => server.closeAllConnections(),
   }
-}
-
-/**
- * A request listener for a `node:http` server of somebody else's. That server's time limits are its own.
- * Answers every request it gets, so mount it on the paths it serves: `/mcp`, `/health`, `/livez`, `/readyz`.
- */
-export function nodeHandler(
-  gateway: Served,
-  settings: Partial<HttpSettings> = {},
-  log: Log = silentLog,
-): (request: IncomingMessage, response: ServerResponse) => void {
-  const complete = {
-    host: '127.0.0.1',
-    allowHosts: [],
-    allowOrigins: [],
-    maxBodyBytes: 4 * 1024 * 1024,
-    ...settings,
-  }
-  const edge = createEdge(gateway, complete, log, limits)
-  return (request, response) => edge.serve(request, response, false)
 }
 
 function open(server: Server, settings: HttpSettings): Promise<AddressInfo> {

@@ -18,6 +18,9 @@ export interface Pace {
   readonly draining: boolean
 }
 
+/** `Pace.lingerMs`, but in tests. */
+export const lingerMs = 1_000
+
 /** A text up to this length goes out in one piece; a longer one in pieces of it. */
 const pieceLength = 65_536
 

@@ -18,13 +18,16 @@ export type Route =
   | { readonly kind: 'probe'; readonly probe: Probe }
   | { readonly kind: 'options'; readonly allow: string }
 
+/** Where MCP is spoken. */
+export const endpointPath = '/mcp'
+
 const mcpRoute: Route = { kind: 'mcp' }
 const mcpAllow = 'GET, POST, DELETE, OPTIONS'
 const probeAllow = 'GET, HEAD, OPTIONS'
 
 /** @throws Refusal `not_found`, `method_not_allowed` */
 export function route(method: string, path: string): Route {
-  if (path === '/mcp') {
+  if (path === endpointPath) {
     if (method === 'POST' || method === 'GET' || method === 'DELETE') return mcpRoute
     if (method === 'OPTIONS') return { kind: 'options', allow: mcpAllow }
     throw new Refusal('method_not_allowed', { headers: { Allow: mcpAllow } })

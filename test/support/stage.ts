@@ -3,14 +3,14 @@
  * `X-Act` header, and what happened to it can be looked at afterwards.
  */
 import { systemClock } from '../../src/base/clock.ts'
-import type { Log, LogFields } from '../../src/base/log.ts'
+import { silentLog, type Log, type LogFields } from '../../src/base/log.ts'
 import { Refusal, type RefusalCode } from '../../src/base/refusal.ts'
 import type { HttpSettings } from '../../src/http/options.ts'
-import { listen, type Limits, type Listener, type Served } from '../../src/http/node.ts'
+import { listen, type Limits, type Listener, type Mountable } from '../../src/http/node.ts'
 import type { HealthReport } from '../../src/protocol/health.ts'
 import { header, type Inbound, type Outbound } from '../../src/protocol/inbound.ts'
 
-export interface Stage extends Served {
+export interface Stage extends Mountable {
   /** Requests that got as far as the gateway. */
   readonly seen: Inbound[]
   /** What happened, in order. */
@@ -119,6 +119,7 @@ export function createStage(): Stage {
     throw new Error(secret)
   }
   const stage: Stage = {
+    edge: { http: httpSettings, slowReaderMs: 30_000, clock: systemClock, log: silentLog },
     seen: [],
     happened: [],
     pulled: 0,

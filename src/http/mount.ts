@@ -1,0 +1,32 @@
+/**
+ * Where a handler finds itself in a server of somebody else. Pure: the path that the framework shows becomes the
+ * path that the standalone server would have seen, so that everything behind knows one set of paths only.
+ */
+import { endpointPath, type Target } from './routes.ts'
+
+/** From a path as the framework shows it to a path of ours; one that is not ours comes out as `not_found` takes it. */
+export type Mount = (path: string) => string
+
+/**
+ * @param path the endpoint's path, as `/api/mcp`; whatever else is served lies beside it, as `/api/health`. A lone `*`
+ * says that the framework has chosen: each request that comes is for the endpoint.
+ * @throws TypeError if it is neither `*` nor begins with a slash
+ */
+export function mountAt(path: string): Mount {
+  if (path === '*') return () => endpointPath
+  if (path === endpointPath) return (shown) => shown
+  if (!path.startsWith('/') || /[?#]/.test(path))
+    throw new TypeError(`path ${JSON.stringify(path)} is not a path that begins with a slash, and not '*'`)
+  const folder = path.slice(0, path.lastIndexOf('/'))
+  return (shown) => {
+    if (shown === path) return endpointPath
+    const rest = shown.startsWith(`${folder}/`) ? shown.slice(folder.length) : ''
+    // The endpoint's own name is not served twice.
+    return rest === endpointPath ? '' : rest
+  }
+}
+
+/** A target, seen through a mount. */
+export function mounted(mount: Mount, target: Target): Target {
+  return { ...target, path: mount(target.path) }
+}
