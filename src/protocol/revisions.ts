@@ -36,6 +36,21 @@ export function hasPrimingEvent(version: string): boolean {
   return version >= '2025-11-25'
 }
 
+/** Sound as content, and `completions` as a capability. */
+export function hasAudio(version: string): boolean {
+  return version >= '2025-03-26'
+}
+
+/** Results with structured content, links to resources as content, and elicitation (by forms). */
+export function hasStructuredContent(version: string): boolean {
+  return version >= '2025-06-18'
+}
+
+/** Elicitation by URL and forms with more kinds of fields; sampling with tools and with several blocks in a message. */
+export function hasVisits(version: string): boolean {
+  return version >= '2025-11-25'
+}
+
 /** Keys of `_meta` with which a stateless request says who speaks. */
 export const metaKeys: Readonly<
   Record<'version' | 'capabilities' | 'clientInfo' | 'logLevel' | 'subscription' | 'serverInfo', string>

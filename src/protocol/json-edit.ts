@@ -1,0 +1,58 @@
+/**
+ * Changes below the top of a JSON object, by value and by text at once: what is not changed keeps its text to the
+ * letter, and an object in which nothing changes is given back as it is.
+ */
+import { editMembers, elementTexts, isObject, type JsonValue, memberText, type RawObject } from './json-text.ts'
+
+/** The object with one member replaced, or added, by a value whose text is known. */
+export function replaceMember(raw: RawObject, key: string, value: JsonValue, text: string): RawObject {
+  return { value: { ...raw.value, [key]: value }, text: editMembers(raw.text, { [key]: text }) }
+}
+
+/** The member as value and text, if it is an object. */
+export function objectMember(raw: RawObject, key: string): RawObject | undefined {
+  const value = raw.value[key]
+  const text = isObject(value) ? memberText(raw.text, key) : undefined
+  return isObject(value) && text !== undefined ? { value, text } : undefined
+}
+
+/** The objects in the member that is an array, as value and text; undefined for elements that are none, or no array. */
+export function objectElements(raw: RawObject, key: string): (RawObject | undefined)[] | undefined {
+  const values = raw.value[key]
+  const text = Array.isArray(values) ? memberText(raw.text, key) : undefined
+  if (text === undefined) return undefined
+  const texts = elementTexts(text)
+  return (values as JsonValue[]).map((value, at) => (isObject(value) ? { value, text: texts[at] ?? '{}' } : undefined))
+}
+
+/**
+ * The object with each object in an array of its own changed.
+ * @param change gives its argument back for what stays as it is, several for what becomes several
+ */
+export function mapElements(
+  raw: RawObject,
+  key: string,
+  change: (element: RawObject) => RawObject | readonly RawObject[],
+): RawObject {
+  const values = raw.value[key]
+  if (!Array.isArray(values)) return raw
+  const elements = objectElements(raw, key) ?? []
+  const texts = elementTexts(memberText(raw.text, key) ?? '[]')
+  const changedValues: JsonValue[] = []
+  const changedTexts: string[] = []
+  let isChanged = false
+  elements.forEach((element, at) => {
+    const changed = element && change(element)
+    if (changed === undefined || changed === element) {
+      changedValues.push((values as JsonValue[])[at] ?? null)
+      changedTexts.push(texts[at] ?? 'null')
+      return
+    }
+    isChanged = true
+    for (const one of [changed].flat()) {
+      changedValues.push(one.value)
+      changedTexts.push(one.text)
+    }
+  })
+  return isChanged ? replaceMember(raw, key, changedValues, `[${changedTexts.join(',')}]`) : raw
+}
