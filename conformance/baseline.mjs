@@ -10,7 +10,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 
 const ENTRY = /^ {2}- ([\w./-]+)(?::([\w./-]+))? +# \S/
-const OTHER = /^(server:( \[\])?|#.*|)$/
+const OTHER = /^(server:( \[\])?| *#.*|)$/
 
 /**
  * @typedef {{ scenario: string, check: string | undefined }} Entry
