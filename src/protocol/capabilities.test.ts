@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { profileOf, withoutQuestions } from './capabilities.ts'
-import type { JsonObject } from './json-text.ts'
+import { acrossEras, profileOf, withoutQuestions } from './capabilities.ts'
+import { isObject, type JsonObject } from './json-text.ts'
 
 const odd = fc.jsonValue({ maxDepth: 2 })
 const declared = fc.record(
@@ -78,5 +78,39 @@ test('without questions nothing is left that a server could ask its client by', 
       const { extensions } = profileOf(capabilities).value
       expect(JSON.stringify(rest.value['extensions'])).toBe(JSON.stringify(extensions))
     }),
+  )
+})
+
+const declaredAll: JsonObject = {
+  elicitation: { form: {}, url: {} },
+  roots: { listChanged: true },
+  sampling: { tools: {}, context: {} },
+  tasks: { list: {} },
+  extensions: { 'io.modelcontextprotocol/tasks': {}, 'io.modelcontextprotocol/ui': { a: 1 } },
+}
+const across = (version: string, capabilities: JsonObject, mayAsk = true): string =>
+  acrossEras({ era: 'legacy', version, capabilities, info: undefined }, mayAsk).text
+
+test('a stateless server is told of a client with a session what its revision has, and no tasks', () => {
+  const extensions = '"extensions":{"io.modelcontextprotocol/ui":{"a":1}}'
+  expect(across('2025-11-25', declaredAll)).toBe(
+    `{"elicitation":{"form":{},"url":{}},"roots":{},"sampling":{"context":{},"tools":{}},${extensions}}`,
+  )
+  expect(across('2025-06-18', declaredAll)).toBe(`{"elicitation":{},"roots":{},"sampling":{},${extensions}}`)
+  expect(across('2025-03-26', declaredAll)).toBe(`{"roots":{},"sampling":{},${extensions}}`)
+  expect(across('2025-11-25', declaredAll, false)).toBe(`{${extensions}}`)
+  expect(across('2025-11-25', { extensions: { 'io.modelcontextprotocol/tasks': {} } })).toBe('{}')
+})
+
+test('a stateless server is never told of what a client with a session did not declare', () => {
+  fc.assert(
+    fc.property(
+      declared,
+      fc.constantFrom('2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25'),
+      (client, version) => {
+        for (const key of Object.keys(JSON.parse(across(version, client)) as object)) assert(isObject(client[key]))
+        expect(across(version, {})).toBe('{}')
+      },
+    ),
   )
 })

@@ -1,5 +1,7 @@
 /** Client capabilities as a profile: what of them may change what a server announces, in a form that can be a key. */
+import type { Speaker } from './call.ts'
 import { isObject, type JsonObject, type RawObject, rawObject } from './json-text.ts'
+import { hasStructuredContent, hasVisits, tasksExtension } from './revisions.ts'
 
 /** Extensions that are told apart in profiles; more would let clients make profiles without end. */
 const maxExtensions = 8
@@ -28,6 +30,28 @@ export function profileOf(capabilities: JsonObject): RawObject {
     profile['extensions'] = known
   }
   return rawObject(profile)
+}
+
+/**
+ * What a client with a session declared, as a stateless server is to see it: what both eras have and the client's
+ * revision had, so that no server asks for what this client was never meant to understand. The tasks of that era and
+ * the news of its roots have no place there; tasks as an extension are a conversation that such a client cannot hold.
+ * @param mayAsk whether questions of the server reach this client
+ */
+export function acrossEras(speaker: Speaker, mayAsk: boolean): RawObject {
+  const { elicitation, roots, sampling, extensions } = speaker.capabilities
+  const { version } = speaker
+  const known: Record<string, JsonObject> = {}
+  if (mayAsk && isObject(elicitation) && hasStructuredContent(version)) {
+    known['elicitation'] = hasVisits(version) ? elicitation : {}
+  }
+  if (mayAsk && isObject(roots)) known['roots'] = {}
+  if (mayAsk && isObject(sampling)) known['sampling'] = hasVisits(version) ? sampling : {}
+  if (isObject(extensions)) {
+    const { [tasksExtension]: _, ...rest } = extensions
+    if (Object.keys(rest).length > 0) known['extensions'] = rest
+  }
+  return profileOf(known)
 }
 
 /** The capabilities without those that let a server ask its client something. */

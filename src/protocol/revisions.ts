@@ -51,6 +51,9 @@ export function hasVisits(version: string): boolean {
   return version >= '2025-11-25'
 }
 
+/** Long calls as tasks, in the stateless era. [SEP-2663] */
+export const tasksExtension = 'io.modelcontextprotocol/tasks'
+
 /** Keys of `_meta` with which a stateless request says who speaks. */
 export const metaKeys: Readonly<
   Record<'version' | 'capabilities' | 'clientInfo' | 'logLevel' | 'subscription' | 'serverInfo', string>
