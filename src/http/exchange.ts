@@ -8,6 +8,7 @@ import { Cancel } from '../base/cancel.ts'
 import type { Inbound } from '../protocol/inbound.ts'
 import { readBody } from './body.ts'
 import { checkAccept, checkContent, declaredLength } from './guard.ts'
+import { takenBody } from './taken-body.ts'
 
 /** A body of this size that nobody wants is cheaper to read to its end than a new connection. */
 const cheapToDropBytes = 65_536
@@ -89,6 +90,8 @@ export class Exchange implements Inbound {
       this.#awaitsContinue = false
       this.response.writeContinue()
     }
+    // Only behind a framework, which may have read it on the way.
+    if (request.readableDidRead) return takenBody(request, this.#maxBodyBytes)
     return readBody(request, length, this.#maxBodyBytes, this.closed)
   }
 

@@ -7,10 +7,10 @@ import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { Served } from './door.ts'
 import { createEdge } from './edge.ts'
-import { mountAt, mounted } from './mount.ts'
+import { mountAt, mounted, type Mount } from './mount.ts'
 import type { HttpSettings } from './options.ts'
 import { lingerMs } from './respond.ts'
-import { readTarget, type Target } from './routes.ts'
+import { isServed, readTarget, type Target } from './routes.ts'
 
 /** A gateway, with what it was told of HTTP. */
 export interface Mountable extends Served {
@@ -43,9 +43,12 @@ export function nodeHandler(
   const { http, slowReaderMs, clock, log } = gateway.edge
   const mount = mountAt(path)
   const edge = createEdge(gateway, { ...http, ...settings }, log, { clock, slowReaderMs, lingerMs })
-  return (request, response) => edge.serve(request, response, false, mounted(mount, targetOf(request)))
+  return (request, response) => edge.serve(request, response, false, targetOf(request, mount))
 }
 
-function targetOf(request: IncomingMessage): Target {
-  return readTarget(request.url ?? '')
+/** What is asked for: by what a framework left of the path, or else by the whole of it, as Express keeps it. */
+function targetOf(request: IncomingMessage, mount: Mount): Target {
+  const left = mounted(mount, readTarget(request.url ?? ''))
+  if (isServed(left.path) || !('originalUrl' in request) || typeof request.originalUrl !== 'string') return left
+  return mounted(mount, readTarget(request.originalUrl))
 }

@@ -39,6 +39,11 @@ export function route(method: string, path: string): Route {
   throw new Refusal('method_not_allowed', { headers: { Allow: probeAllow } })
 }
 
+/** Whether anything is at a path. */
+export function isServed(path: string): boolean {
+  return path === endpointPath || probeAt(path) !== undefined
+}
+
 function probeAt(path: string): Probe | undefined {
   if (path === '/health') return 'health'
   if (path === '/livez') return 'livez'
