@@ -13,7 +13,7 @@ import type { EventSink } from '../../base/events.ts'
 import type { Log } from '../../base/log.ts'
 import { hasGroups } from './group.ts'
 import { Ladder } from './ladder.ts'
-import { LineReader } from './lines.ts'
+import { LineReader } from '../../base/lines.ts'
 import type { Reaper } from './reaper.ts'
 import { Stderr } from './stderr.ts'
 
