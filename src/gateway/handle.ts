@@ -5,6 +5,7 @@
 import { Refusal } from '../base/refusal.ts'
 import type { Principal } from '../protocol/call.ts'
 import { standsAlone } from '../protocol/classify.ts'
+import { messagesPath, streamPath } from '../protocol/http-sse.ts'
 import { header, type Inbound, type Outbound } from '../protocol/inbound.ts'
 import { elementTexts, exceedsLimits } from '../protocol/json-text.ts'
 import { type Message, readMessage, type RpcId } from '../protocol/jsonrpc.ts'
@@ -25,6 +26,7 @@ export async function handle(inbound: Inbound, house: House): Promise<Outbound> 
   const exchange: { id: RpcId | undefined } = { id: undefined }
   try {
     const principal = house.authenticate(inbound)
+    if (inbound.path === messagesPath || inbound.path === streamPath) throw new Refusal('not_found')
     if (inbound.method === 'POST') return await post(inbound, principal, exchange, house)
     if (isStateless(header(inbound, 'mcp-protocol-version'))) {
       throw new Refusal('method_not_allowed', { headers: { Allow: 'POST' } })

@@ -6,6 +6,7 @@ import type { Log, LogFields } from '../base/log.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { Clock } from '../base/clock.ts'
 import { noReport, renderHealth, type HealthReport, type Probe } from '../protocol/health.ts'
+import { streamPath } from '../protocol/http-sse.ts'
 import { header, type Inbound, type Outbound } from '../protocol/inbound.ts'
 import { answerable } from '../protocol/refusal-answer.ts'
 import { checkAccept, hostRules, isAllowedOrigin } from './guard.ts'
@@ -17,6 +18,16 @@ import { answerOptions, isVerbose, route, type Target } from './routes.ts'
 export interface Served {
   handle(inbound: Inbound): Promise<Outbound>
   health(): Promise<HealthReport>
+}
+
+/** A gateway that tells a handler what it was told of HTTP. */
+export interface Mountable extends Served {
+  readonly edge: {
+    readonly http: DoorSettings & Pick<HttpSettings, 'maxBodyBytes'>
+    readonly slowReaderMs: number
+    readonly clock: Clock
+    readonly log: Log
+  }
 }
 
 export type DoorSettings = Pick<HttpSettings, 'host' | 'allowHosts' | 'allowOrigins'>
@@ -74,7 +85,8 @@ export function createDoor(gateway: Served, settings: DoorSettings, log: Log, cl
       const where = route(method, target.path)
       if (where.kind === 'mcp') {
         // Without a session there is no stream to open, and the gateway says so whatever the client accepts.
-        if (method === 'GET' && headers['mcp-session-id'] !== undefined) checkAccept(method, header(visitor, 'accept'))
+        if (method === 'GET' && (headers['mcp-session-id'] !== undefined || target.path === streamPath))
+          checkAccept(method, header(visitor, 'accept'))
         return gateway.handle(visitor)
       }
       if (where.kind === 'probe') return probe(where.probe, target.query)

@@ -8,6 +8,7 @@ import { Cancel } from '../base/cancel.ts'
 import type { Inbound } from '../protocol/inbound.ts'
 import { readBody } from './body.ts'
 import { checkAccept, checkContent, declaredLength } from './guard.ts'
+import { readTarget } from './routes.ts'
 import { takenBody } from './taken-body.ts'
 
 /** A body of this size that nobody wants is cheaper to read to its end than a new connection. */
@@ -74,6 +75,10 @@ export class Exchange implements Inbound {
     return this.of.name
   }
 
+  get query(): string {
+    return readTarget(this.request.url ?? '').query
+  }
+
   /** @throws Refusal see `Inbound`, and those of a wrong type or Accept: they come after authentication. */
   body(): Promise<string> {
     return (this.#text ??= this.#read())
@@ -84,7 +89,7 @@ export class Exchange implements Inbound {
     const headers = request.headers
     const length = declaredLength(headers['content-length'], headers['transfer-encoding'], this.#maxBodyBytes)
     if (length !== undefined) checkContent(headers['content-type'], headers['content-encoding'])
-    checkAccept(this.method, headers.accept)
+    checkAccept(this.method, headers.accept, this.path)
     if (length === undefined) return ''
     if (this.#awaitsContinue) {
       this.#awaitsContinue = false

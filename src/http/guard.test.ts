@@ -320,6 +320,7 @@ describe('answers', () => {
 
   test('a GET is a stream and needs no JSON', () => {
     expect(outcome(() => checkAccept('GET', 'text/event-stream'))).toBe(passed)
+    expect(outcome(() => checkAccept('POST', 'application/json', '/messages'))).toBe(passed)
     expect(outcome(() => checkAccept('GET', undefined))).toBe(passed)
     expect(outcome(() => checkAccept('GET', 'application/json'))).toBe('not_acceptable')
   })

@@ -6,6 +6,7 @@
  * for and so after authentication: size, content type, Accept.
  */
 import { Refusal } from '../base/refusal.ts'
+import { messagesPath } from '../protocol/http-sse.ts'
 import type { HttpSettings } from './options.ts'
 
 const maxHeaders = 200
@@ -176,11 +177,12 @@ function refuseContent(): never {
 
 /**
  * A POST is answered with JSON or an event stream, as it turns out, so the client must take both; a GET is answered
- * with an event stream. No Accept at all means everything. [2025-11-25 transports, sending messages 2; 2026-07-28]
+ * with an event stream. No Accept at all means everything. What is POSTed beside a stream is answered there, so nothing
+ * needs to be taken. [2025-11-25 transports, sending messages 2; 2026-07-28; 2024-11-05 transports]
  * @throws Refusal `not_acceptable`
  */
-export function checkAccept(method: string, accept: string | undefined): void {
-  if (accept === undefined || accept === 'application/json, text/event-stream') return
+export function checkAccept(method: string, accept: string | undefined, path?: string): void {
+  if (accept === undefined || accept === 'application/json, text/event-stream' || path === messagesPath) return
   const ranges = accept
     .split(',', 64)
     .filter((range) => !/;[ \t]*q=0(?:\.0*)?[ \t]*(?:;|$)/i.test(range))

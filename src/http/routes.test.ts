@@ -30,6 +30,15 @@ describe('paths', () => {
     },
   )
 
+  test('the two paths of HTTP+SSE take one method each, and a client that POSTs to its stream is told so', () => {
+    expect(route('GET', '/sse')).toEqual({ kind: 'mcp' })
+    expect(route('POST', '/messages')).toEqual({ kind: 'mcp' })
+    expect(refusal('POST', '/sse')).toEqual({ code: 'method_not_allowed', allow: 'GET, OPTIONS' })
+    expect(refusal('GET', '/messages')).toEqual({ code: 'method_not_allowed', allow: 'POST, OPTIONS' })
+    expect(refusal('DELETE', '/sse').code).toBe('method_not_allowed')
+    expect(route('OPTIONS', '/messages')).toEqual({ kind: 'options', allow: 'POST, OPTIONS' })
+  })
+
   test('probes refuse POST and say what they take', () => {
     expect(refusal('POST', '/health')).toEqual({ code: 'method_not_allowed', allow: 'GET, HEAD, OPTIONS' })
   })

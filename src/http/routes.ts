@@ -4,6 +4,7 @@
  */
 import type { Probe } from '../protocol/health.ts'
 import { Refusal } from '../base/refusal.ts'
+import { messagesPath, streamPath } from '../protocol/http-sse.ts'
 import type { Outbound } from '../protocol/inbound.ts'
 
 /** A request target taken apart. `authority` is there when the target is a whole URL. [RFC 9112, 3.2] */
@@ -32,6 +33,13 @@ export function route(method: string, path: string): Route {
     if (method === 'OPTIONS') return { kind: 'options', allow: mcpAllow }
     throw new Refusal('method_not_allowed', { headers: { Allow: mcpAllow } })
   }
+  const only = onlyMethodAt(path)
+  if (only !== undefined) {
+    if (method === only) return mcpRoute
+    const allow = `${only}, OPTIONS`
+    if (method === 'OPTIONS') return { kind: 'options', allow }
+    throw new Refusal('method_not_allowed', { headers: { Allow: allow } })
+  }
   const probe = probeAt(path)
   if (probe === undefined) throw new Refusal('not_found')
   if (method === 'GET' || method === 'HEAD') return { kind: 'probe', probe }
@@ -41,7 +49,13 @@ export function route(method: string, path: string): Route {
 
 /** Whether anything is at a path. */
 export function isServed(path: string): boolean {
-  return path === endpointPath || probeAt(path) !== undefined
+  return path === endpointPath || onlyMethodAt(path) !== undefined || probeAt(path) !== undefined
+}
+
+/** The one method of a path of the transport HTTP+SSE. Clients that POST to its stream first expect to be refused. */
+function onlyMethodAt(path: string): 'GET' | 'POST' | undefined {
+  if (path === streamPath) return 'GET'
+  return path === messagesPath ? 'POST' : undefined
 }
 
 function probeAt(path: string): Probe | undefined {

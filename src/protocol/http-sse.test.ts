@@ -1,0 +1,19 @@
+import { expect, test } from 'vitest'
+import { endpointEvent, sessionIdIn } from './http-sse.ts'
+
+const addressIn = (event: string): string => /^data: (.*)$/m.exec(event)?.[1] ?? ''
+
+test.each([
+  ['http://localhost:8080/sse', 'http://localhost:8080/messages'],
+  ['https://example.com/tools/files/sse?key=1', 'https://example.com/tools/files/messages'],
+])('a client that listens at %s POSTs to %s', (stream, messages) => {
+  const address = new URL(addressIn(endpointEvent('Az09-_')), stream)
+  expect(`${address.origin}${address.pathname}`).toBe(messages)
+  expect(sessionIdIn(address.search.slice(1))).toBe('Az09-_')
+})
+
+test('the id is found among other parameters, and missed if it is not there', () => {
+  expect(sessionIdIn('key=1&sessionId=a%2Db&x=')).toBe('a-b')
+  expect(sessionIdIn('sessionid=a')).toBeUndefined()
+  expect(sessionIdIn(undefined)).toBeUndefined()
+})
