@@ -1,6 +1,7 @@
 /**
- * The way of one exchange on `node:http`: framing, door, answer. Whatever is thrown on it ends this exchange and no
- * other, and becomes an answer without internals. [R02, R46]
+ * The way of one exchange: framing, door, answer. Whatever is thrown on it ends this exchange and no other, and
+ * becomes an answer without internals. [R02, R46] Keeps the connections of `node:http`; those of HTTP/2 are kept by
+ * `streams.ts`.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
@@ -8,8 +9,8 @@ import type { Log } from '../base/log.ts'
 import type { Outbound } from '../protocol/inbound.ts'
 import { answerable, refusalOutbound } from '../protocol/refusal-answer.ts'
 import { createDoor, type DoorSettings, type Served } from './door.ts'
-import { Connection, Exchange } from './exchange.ts'
-import { checkFraming, checkHeaders } from './guard.ts'
+import type { Exchange } from './exchange.ts'
+import { Connection, MessageExchange } from './message-exchange.ts'
 import type { HttpSettings } from './options.ts'
 import type { RefusalLog } from './refusal-log.ts'
 import { respond, type Pace } from './respond.ts'
@@ -20,6 +21,8 @@ export type EdgeSettings = DoorSettings & Pick<HttpSettings, 'maxBodyBytes'>
 export interface Edge {
   /** Where refusals are told that never reach the gateway. */
   readonly refusals: RefusalLog
+  /** A name for a connection, which no other has. */
+  name(): string
   /** The connection of a socket, which is watched from here on. */
   connectionOf(socket: Socket): Connection
   /**
@@ -28,6 +31,8 @@ export interface Edge {
    * @param target what it asks for, if that is not what its request line says: behind a mount
    */
   serve(request: IncomingMessage, response: ServerResponse, awaitsContinue: boolean, target?: Target): void
+  /** Answers an exchange, whatever version of HTTP brought it. */
+  answer(exchange: Exchange, target: Target): void
   /** From now on a connection ends with its last answer in flight, or at once if there is none. */
   drain(): void
 }
@@ -45,10 +50,12 @@ export function createEdge(
   const door = createDoor(gateway, settings, log, clock)
   let count = 0
 
+  const name = (): string => `c${++count}`
+
   function connectionOf(socket: Socket): Connection {
     const known = bySocket.get(socket)
     if (known) return known
-    const connection = new Connection(`c${++count}`, socket)
+    const connection = new Connection(name(), socket)
     bySocket.set(socket, connection)
     connections.add(connection)
     socket.once('close', () => {
@@ -61,36 +68,31 @@ export function createEdge(
   async function run(exchange: Exchange, target: Target): Promise<void> {
     let outbound: Outbound
     try {
-      outbound = await answer(exchange, target)
+      outbound = await ask(exchange, target)
     } catch (error) {
       const refusal = door.refusalOf(error)
-      if (refusal.code === 'bad_header' || refusal.code === 'headers_too_large') exchange.of.refused = true
+      if (refusal.code === 'bad_header' || refusal.code === 'headers_too_large') exchange.distrust()
       outbound = refusalOutbound(refusal)
     }
     try {
       await respond(exchange, outbound, pace)
     } catch (error) {
-      // The answer has begun: cutting it off is the only way left to say that it is not whole.
       answerable(error, log)
-      const { socket } = exchange.request
-      socket.destroySoon()
-      clock.after(slowReaderMs, () => socket.destroy())
+      exchange.breakOff(clock, slowReaderMs)
     }
-    exchange.of.settle(exchange)
-    if (pace.draining) part(exchange)
+    exchange.settle(pace.draining)
   }
 
-  function answer(exchange: Exchange, target: Target): Promise<Outbound> | Outbound {
-    const { request } = exchange
-    const { headers } = request
-    checkHeaders(request.rawHeaders)
-    checkFraming(request.httpVersion, headers.host, headers['transfer-encoding'])
-    return door.answer(exchange, target, headers.host, request.socket.localAddress)
+  function ask(exchange: Exchange, target: Target): Promise<Outbound> | Outbound {
+    exchange.check()
+    return door.answer(exchange, target, exchange.host, exchange.localAddress)
   }
 
   return {
     refusals: door.refusals,
+    name,
     connectionOf,
+    answer: (exchange, target) => void run(exchange, target),
     serve(request, response, awaitsContinue, target = readTarget(request.url ?? '')) {
       const connection = connectionOf(request.socket)
       if (connection.refused) {
@@ -98,7 +100,8 @@ export function createEdge(
         request.socket.pause()
         return
       }
-      const exchange = new Exchange(connection, request, response, target.path, settings.maxBodyBytes, awaitsContinue)
+      const { maxBodyBytes } = settings
+      const exchange = new MessageExchange(connection, request, response, target.path, maxBodyBytes, awaitsContinue)
       connection.inFlight.push(exchange)
       void run(exchange, target)
     },
@@ -107,11 +110,4 @@ export function createEdge(
       for (const connection of connections) if (connection.inFlight.length === 0) connection.socket.destroySoon()
     },
   }
-}
-
-/** Ends a connection that was promised to go on before the drain began, once its last answer is out. */
-function part({ of, response }: Exchange): void {
-  if (of.inFlight.length > 0) return
-  if (response.writableFinished || response.destroyed) of.socket.destroySoon()
-  else response.once('finish', () => of.socket.destroySoon())
 }

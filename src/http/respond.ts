@@ -29,17 +29,16 @@ export async function respond(exchange: Exchange, outbound: Outbound, pace: Pace
   const { body } = outbound
   if (typeof body !== 'string') return pump(exchange, outbound, body, pace)
   if (exchange.closed.cancelled) return
-  const { response } = exchange
   const bytes = Buffer.byteLength(body)
-  if (exchange.of.refused || exchange.leavesTooMuch) return linger(exchange, outbound, body, bytes, pace)
-  response.writeHead(outbound.status, head(exchange, outbound, bytes, isLast(exchange, pace)))
+  if (exchange.leavesTooMuch) return linger(exchange, outbound, body, bytes, pace)
+  exchange.begin(outbound.status, head(exchange, outbound, bytes, isLast(exchange, pace)))
   if (bytes > pieceLength && exchange.method !== 'HEAD') {
-    if (await write(exchange, body, pace)) response.end()
+    if (await write(exchange, body, pace)) exchange.end()
     return
   }
-  response.end(body)
+  exchange.end(body)
   // Not flushed at once: the reader is slow, or an earlier answer is still on its way.
-  if (response.socket === null || response.socket.writableLength > 0) watch(exchange, pace)
+  if (!exchange.isFlushed) watch(exchange, pace)
 }
 
 function head(exchange: Exchange, outbound: Outbound, bytes: number | undefined, last: boolean): string[] {
@@ -52,29 +51,26 @@ function head(exchange: Exchange, outbound: Outbound, bytes: number | undefined,
   return lines
 }
 
-/** Node ends a connection with the first answer that says so, even if others are owed on it. */
 function isLast(exchange: Exchange, pace: Pace): boolean {
-  return pace.draining && exchange.of.inFlight.length === 1
+  return pace.draining && exchange.isAlone
 }
 
 /** Answers a client that has not finished sending, and drops what it sends until it stops or the time is up. [R03] */
 function linger(exchange: Exchange, outbound: Outbound, body: string, bytes: number, pace: Pace): void {
-  const { request, response } = exchange
-  response.writeHead(outbound.status, head(exchange, outbound, bytes, true))
+  exchange.begin(outbound.status, head(exchange, outbound, bytes, true))
   // Everything but the end: node would close the connection with it, and input not yet read makes that a reset.
-  if (bytes > 0) response.write(body)
-  else response.flushHeaders()
+  if (bytes > 0) exchange.write(body)
+  else exchange.flush()
   const end = (): void => {
     timer.stop()
-    response.end()
+    exchange.end()
   }
   const timer = pace.clock.after(pace.lingerMs, end)
-  if (!exchange.of.refused) request.once('end', end)
-  request.resume()
+  exchange.drop(end)
 }
 
 async function pump(exchange: Exchange, outbound: Outbound, body: AsyncIterable<string>, pace: Pace): Promise<void> {
-  const { response, closed } = exchange
+  const { closed } = exchange
   const pieces = body[Symbol.asyncIterator]()
   // Started even if the client is gone: a generator that is returned before it starts never reaches its `finally`.
   let next = pieces.next()
@@ -88,7 +84,7 @@ async function pump(exchange: Exchange, outbound: Outbound, body: AsyncIterable<
       if (closed.cancelled || !(await write(exchange, piece.value, pace))) return
       next = pieces.next()
     }
-    if (!closed.cancelled) response.end()
+    if (!closed.cancelled) exchange.end()
   } finally {
     stopListening()
     await pieces.return?.()
@@ -97,18 +93,17 @@ async function pump(exchange: Exchange, outbound: Outbound, body: AsyncIterable<
 
 function openStream(exchange: Exchange, outbound: Outbound, pace: Pace): void {
   const last = isLast(exchange, pace) || exchange.leavesTooMuch
-  exchange.response.writeHead(outbound.status, head(exchange, outbound, undefined, last))
-  exchange.response.flushHeaders()
+  exchange.begin(outbound.status, head(exchange, outbound, undefined, last))
+  exchange.flush()
 }
 
 /** Writes a text piece by piece as the reader takes it; false if it is gone or too slow. */
 async function write(exchange: Exchange, text: string, pace: Pace): Promise<boolean> {
-  const { response } = exchange
-  if (text.length <= pieceLength) return response.write(text) || drained(exchange, pace)
+  if (text.length <= pieceLength) return exchange.write(text) || drained(exchange, pace)
   for (let at = 0; at < text.length;) {
     let end = Math.min(at + pieceLength, text.length)
     if (end < text.length && isHighSurrogate(text.charCodeAt(end - 1))) end--
-    if (!response.write(text.slice(at, end)) && !(await drained(exchange, pace))) return false
+    if (!exchange.write(text.slice(at, end)) && !(await drained(exchange, pace))) return false
     at = end
   }
   return true
@@ -120,31 +115,28 @@ function isHighSurrogate(code: number): boolean {
 
 /** Waits until the reader has taken what was written; false if it is gone or was cut for being too slow. [R40] */
 function drained(exchange: Exchange, pace: Pace): Promise<boolean> {
-  const { response, closed } = exchange
+  const { closed } = exchange
   if (closed.cancelled) return Promise.resolve(false)
   return new Promise((resolve) => {
     const stopWatching = watch(exchange, pace)
     const settle = (isDrained: boolean): void => {
       stopWatching()
       stopListening()
-      response.off('drain', onDrain)
+      stopWaiting()
       resolve(isDrained)
     }
-    const onDrain = (): void => settle(true)
-    response.on('drain', onDrain)
+    const stopWaiting = exchange.onDrain(() => settle(true))
     let stopListening = (): void => {}
     stopListening = closed.onCancel(() => settle(false))
   })
 }
 
-/** Cuts the connection if the answer has not moved in time. Returns how to stop watching. */
+/** Cuts the exchange if its answer has not moved in time. Returns how to stop watching. */
 function watch(exchange: Exchange, pace: Pace): () => void {
-  const { response, request } = exchange
   const check = (): void => {
-    if (response.writableFinished || response.destroyed) return
-    // Without a socket it waits for an earlier answer on the same connection, which is watched itself.
-    if (response.socket === null) timer = pace.clock.after(pace.slowReaderMs, check)
-    else request.socket.destroy()
+    if (exchange.isOver) return
+    if (exchange.isBehindAnother) timer = pace.clock.after(pace.slowReaderMs, check)
+    else exchange.cut()
   }
   let timer = pace.clock.after(pace.slowReaderMs, check)
   const stop = (): void => timer.stop()
