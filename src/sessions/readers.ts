@@ -1,0 +1,185 @@
+/**
+ * Who reads the streams of sessions at the moment: at most one reader for each journal, sent what is stored as it
+ * comes, from where its client left off.
+ *
+ * A reader holds back whoever fills its stream, within bounds; one that takes nothing is cut off by its socket.
+ * What is stored, and under which names, is streams.ts.
+ */
+import type { Journals, Position } from '../backplane/backplane.ts'
+import { Bell } from '../base/bell.ts'
+import type { Cancel } from '../base/cancel.ts'
+import type { Clock } from '../base/clock.ts'
+import type { Pulse } from '../base/pulse.ts'
+import type { RpcId } from '../protocol/jsonrpc.ts'
+import { sseComment, sseMessage, ssePriming, sseRetry } from '../protocol/sse.ts'
+import { eventId, listenStream, requestOf } from './event-id.ts'
+import type { SessionSettings } from './options.ts'
+import { type Presence, streamClosed, streamOpened } from './presence.ts'
+
+/** What a reader is told when the events it asks for are gone: the text of a message. */
+export type TellExpired = (request: RpcId | undefined) => string
+
+export interface Reading {
+  readonly journal: string
+  /** The name of the stream in the ids of its events. */
+  readonly stream: string
+  /** Where to go on; undefined for the first event that is there. */
+  readonly from: Position | undefined
+  /** The position that an event without data names first. */
+  readonly prime: Position | undefined
+  /** Told how far the stream has been sent; undefined if its events were lost and it goes on with what there is. */
+  readonly sent: ((position: Position | undefined) => void) | undefined
+  readonly presence: Presence
+  readonly closed: Cancel
+}
+
+export interface Readers {
+  has(journal: string): boolean
+  /** The text of a stream from a position on. The reader is there at once, not only when somebody pulls. */
+  read(reading: Reading): AsyncIterable<string>
+  /** Something is about to be stored that a reader has to take. */
+  note(journal: string, chars: number): void
+  /**
+   * Waits until the reader has caught up or is gone, or the call is cancelled: its cancellation must not wait as well.
+   */
+  caughtUp(journal: string, cancel: Cancel): Promise<void>
+  /** Ends a reader once it has been sent what there is. */
+  leave(journal: string): void
+  /** Asks all readers to come back later. */
+  release(retryMs: number): void
+  readonly count: number
+}
+
+/** How long a client that loses its stream waits before it comes back. */
+const comeBackMs = 1000
+/** How far a reader may be behind before what feeds it waits, in characters. */
+const maxLagChars = 256 * 1024
+
+interface Reader {
+  /** Appended since it last took all there was. */
+  lagChars: number
+  lagEvents: number
+  leaving: { readonly retryMs: number | undefined } | undefined
+  /** Rings when there is something to look at. */
+  readonly bell: Bell
+  /** Told when it has caught up, or is gone. */
+  readonly onProgress: Array<() => void>
+}
+
+export function createReaders(needs: {
+  readonly journals: Journals
+  readonly settings: SessionSettings
+  readonly pulse: Pulse
+  readonly clock: Clock
+  readonly tellExpired: TellExpired
+}): Readers {
+  const { journals, settings, pulse } = needs
+  const readers = new Map<string, Reader>()
+  // A reader that is there loses nothing: what feeds it waits before the journal drops what it has not read.
+  const maxLag = { chars: Math.min(maxLagChars, settings.bytesPerStream / 2), events: settings.eventsPerStream / 2 }
+
+  const leave = (reader: Reader | undefined, retryMs: number | undefined): void => {
+    if (!reader) return
+    reader.leaving ??= { retryMs }
+    reader.bell.ring()
+  }
+
+  async function* pull(reading: Reading, reader: Reader, gone: () => void): AsyncGenerator<string> {
+    const { journal, stream, closed } = reading
+    let position = reading.from
+    let [isQuiet, isTold] = [false, false]
+    try {
+      if (reading.prime) yield ssePriming(eventId(stream, reading.prime), comeBackMs)
+      while (!closed.cancelled) {
+        reader.bell.clear()
+        const page = await journals.read(journal, position)
+        const isLost = page === 'expired' || (page === 'unknown' && position !== undefined)
+        if (isLost && !reader.leaving) {
+          yield sseMessage(needs.tellExpired(requestOf(stream)))
+          if (stream !== listenStream) return
+          position = undefined
+          isTold = true
+          reading.sent?.(undefined)
+          continue
+        }
+        if (typeof page === 'object') {
+          if (page.missed > 0 && !isTold) yield sseMessage(needs.tellExpired(requestOf(stream)))
+          let text = ''
+          for (const event of page.events) {
+            position = { epoch: page.epoch, offset: event.offset }
+            text += sseMessage(event.data, eventId(stream, position))
+          }
+          if (text !== '') {
+            reader.lagChars = reader.lagEvents = 0
+            for (const goOn of reader.onProgress.splice(0)) goOn()
+            if (position) reading.sent?.(position)
+            yield text
+            if (page.ended) return
+            continue
+          }
+          if (page.ended) return
+        }
+        if (reader.leaving) {
+          if (reader.leaving.retryMs !== undefined) yield sseRetry(reader.leaving.retryMs)
+          return
+        }
+        if (isQuiet) yield sseComment
+        isQuiet = (await reader.bell.next()) === 'quiet'
+      }
+    } finally {
+      gone()
+    }
+  }
+
+  return {
+    has: (journal) => readers.has(journal),
+    read(reading) {
+      const { journal, presence, closed } = reading
+      const bell = new Bell(pulse, settings.keepAliveMs)
+      const reader: Reader = { lagChars: 0, lagEvents: 0, leaving: undefined, bell, onProgress: [] }
+      // Two sockets on one stream would each get every event: the newer one is the client's.
+      leave(readers.get(journal), undefined)
+      readers.set(journal, reader)
+      streamOpened(presence)
+      let isOpen = true
+      const stopTail = journals.tail(journal, () => bell.ring())
+      const gone = (): void => {
+        if (isOpen) streamClosed(presence, needs.clock.now(), closed.cancelled)
+        isOpen = false
+        stopTail()
+        stopClosed()
+        if (readers.get(journal) === reader) readers.delete(journal)
+        for (const goOn of reader.onProgress.splice(0)) goOn()
+        bell.ring()
+      }
+      let stopClosed: () => void = () => {}
+      stopClosed = closed.onCancel(gone)
+      return pull(reading, reader, gone)
+    },
+    note(journal, chars) {
+      const reader = readers.get(journal)
+      if (!reader) return
+      reader.lagChars += chars
+      reader.lagEvents++
+    },
+    async caughtUp(journal, cancel) {
+      while (!cancel.cancelled) {
+        const reader = readers.get(journal)
+        if (!reader || (reader.lagChars < maxLag.chars && reader.lagEvents < maxLag.events)) return
+        let stop: (() => void) | undefined
+        await new Promise<void>((resolve) => {
+          reader.onProgress.push(resolve)
+          stop = cancel.onCancel(resolve)
+        })
+        stop?.()
+      }
+    },
+    leave: (journal) => leave(readers.get(journal), undefined),
+    release(retryMs) {
+      for (const reader of readers.values()) leave(reader, retryMs)
+    },
+    get count() {
+      return readers.size
+    },
+  }
+}
