@@ -110,12 +110,15 @@ export function createStreams(needs: {
     },
     async listen(seat, prime, closed) {
       const journal = journalOf(seat, listenStream)
+      const isNew = prime && !listened.has(seat)
+      const empty = isNew ? await journals.append(journal, [], unreadBounds) : undefined
+      // Asked after the wait: of several that want the stream at once the first one gets it.
       if (readers.has(journal)) throw new Refusal('stream_taken')
+      if (seat.ended) throw new Refusal('session_unknown')
       const from = listened.get(seat)
-      if (!prime) return readListen(seat, from, undefined, closed)
-      const { epoch } = from ?? (await journals.append(journal, [], unreadBounds))
       // Before whatever was stored while nobody listened, or a cut right after the priming event would lose it.
-      return readListen(seat, from, from ?? { epoch, offset: 0 }, closed)
+      const begin = from ?? (empty && { epoch: empty.epoch, offset: 0 })
+      return readListen(seat, from, prime ? begin : undefined, closed)
     },
     async resume(seat, lastEventId, closed) {
       const id = parseEventId(lastEventId)

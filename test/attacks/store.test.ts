@@ -1,4 +1,4 @@
-/** A store that fails in the middle of a call: the call ends, and nothing of it stays. */
+/** A store that fails in the middle of a call, or takes its time: what it was asked for ends, and nothing is done twice. */
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { createMemoryBackplane } from '../../src/backplane/memory.ts'
@@ -27,6 +27,30 @@ function failingAfter(appends: number): Backplane {
     },
   }
 }
+
+/** A store that another machine holds: each append takes a turn of the event loop. */
+function distant(): Backplane {
+  const memory = createMemoryBackplane({ clock: systemClock })
+  return {
+    ...memory,
+    journals: {
+      ...memory.journals,
+      async append(...what) {
+        await new Promise((resolve) => setTimeout(resolve, 20))
+        return memory.journals.append(...what)
+      },
+    },
+  }
+}
+
+test('of streams that a session asks for at once, exactly one is opened, and it stays open', async () => {
+  const one = await startInProcess([hostile], {}, { backplane: distant() })
+  running.push(one)
+  const session = await openSession(one.url)
+  const asked = await Promise.all([session.listen(), session.listen(), session.listen()])
+  expect(asked.map(({ status }) => status).sort()).toEqual([200, 409, 409])
+  expect((await session.listen()).status, 'the one that was opened still is').toBe(409)
+})
 
 test.each([0, 1, 2, 5])('a store that fails after %i events leaves no call behind', async (appends) => {
   const one = await startInProcess([hostile], {}, { backplane: failingAfter(appends) })
