@@ -108,11 +108,11 @@ function abandon(one: Carried): void {
 }
 
 /** Moves a reply into its stream to the end. Never rejects. */
-async function pump(
+export async function pump(
   seat: SessionSeat,
   one: Carried,
   first: First | undefined,
-  events: CallStream,
+  events: Pick<CallStream, 'append'>,
   house: House,
 ): Promise<void> {
   const store = (text: string): Promise<void> => events.append(text, one.cancel)

@@ -30,8 +30,8 @@ import { handle } from './handle.ts'
 import type { House } from './house.ts'
 import { createInflight } from './inflight.ts'
 import { createListeners } from './listeners.ts'
+import { expiredText, pingText } from './own-words.ts'
 import { createSeal } from './seal.ts'
-import { expiredText, pingText } from './sessionful.ts'
 
 export type { GatewayFacts }
 export { UpstreamStartError } from '../upstreams/upstream.ts'

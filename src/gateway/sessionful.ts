@@ -3,20 +3,19 @@
  * streams are sessions/streams.ts, the calls go to serve.ts. [2025-11-25 lifecycle; transports]
  */
 import { Cancel } from '../base/cancel.ts'
-import { shortId } from '../base/ids.ts'
+import type { Lease } from '../base/lease.ts'
 import { Refusal } from '../base/refusal.ts'
 import { capabilitiesIn } from '../catalog/catalog.ts'
-import { type Call, type Outcome, type Principal, progressTokenOf, type Reply } from '../protocol/call.ts'
+import { type Call, type Outcome, type Principal, progressTokenOf, type Reply, type Speaker } from '../protocol/call.ts'
 import { header, type Inbound, type Outbound } from '../protocol/inbound.ts'
-import { emptyObject, isObject, memberText, type RawObject, rawObject } from '../protocol/json-text.ts'
+import { emptyObject, isObject, memberText, type RawObject } from '../protocol/json-text.ts'
 import {
   idKey,
   type Message,
-  notificationText,
   type NotificationMessage,
   type ResponseMessage,
   type RequestMessage,
-  requestText,
+  type RpcId,
   responseText,
 } from '../protocol/jsonrpc.ts'
 import {
@@ -27,7 +26,6 @@ import {
   readInitialize,
 } from '../protocol/legacy-server.ts'
 import { checkParams } from '../protocol/params.ts'
-import { refusalAnswer } from '../protocol/refusal-answer.ts'
 import { hasPrimingEvent, logLevels } from '../protocol/revisions.ts'
 import { sseHeaders } from '../protocol/sse.ts'
 import { callUnder, noteCall, type SessionSeat } from '../sessions/sessions.ts'
@@ -67,18 +65,29 @@ export async function initialize(
   const speaker = readInitialize(message.params)
   const place = house.admission.take() ?? (await house.admission.wait(inbound.connection, inbound.closed))
   try {
-    const hello = await house.catalog.hello({ principal, speaker, session: '' })
-    const seat = await house.sessions.open(principal, speaker, place)
-    seat.atEnd.push(() => {
-      house.upstream.endSession(seatOf(seat))
-      house.streams.forget(seat)
-    })
-    const body = responseText(message.id, initializeResult(hello, speaker))
+    const { seat, body } = await openSession(message.id, speaker, principal, place, house)
     return { status: 200, headers: { ...jsonHeaders, 'Mcp-Session-Id': seat.session.id }, body }
   } catch (error) {
     place.release()
     throw error
   }
+}
+
+/** A session for whoever speaks, and the text to answer `initialize` with. */
+export async function openSession(
+  id: RpcId,
+  speaker: Speaker,
+  principal: Principal,
+  place: Lease,
+  house: House,
+): Promise<{ readonly seat: SessionSeat; readonly body: string }> {
+  const hello = await house.catalog.hello({ principal, speaker, session: '' })
+  const seat = await house.sessions.open(principal, speaker, place)
+  seat.atEnd.push(() => {
+    house.upstream.endSession(seatOf(seat))
+    house.streams.forget(seat)
+  })
+  return { seat, body: responseText(id, initializeResult(hello, speaker)) }
 }
 
 /** One message of a session. Throws `too_many_calls` or `draining`. */
@@ -128,7 +137,8 @@ export async function receiveBatch(
   return carryBatch(seat, carried, inbound, house)
 }
 
-function checkRoom(seat: SessionSeat, calls: number, house: House): void {
+/** Throws `too_many_calls`, or `draining`, if the session cannot have so many calls more. */
+export function checkRoom(seat: SessionSeat, calls: number, house: House): void {
   if (seat.ended) throw new Refusal('session_unknown')
   if (seat.calls.length + calls > house.gates.callsPerSession) throw new Refusal('too_many_calls')
   if (house.inflight.draining) throw new Refusal('draining')
@@ -137,7 +147,7 @@ function checkRoom(seat: SessionSeat, calls: number, house: House): void {
 /** Requests that are answered without a process. */
 const localMethods = new Set(['ping', 'logging/setLevel', 'resources/unsubscribe'])
 
-function isLocal(request: RequestMessage, house: House): boolean {
+export function isLocal(request: RequestMessage, house: House): boolean {
   return localMethods.has(request.method) || house.catalog.isList(request.method)
 }
 
@@ -169,7 +179,8 @@ async function setLevel(seat: SessionSeat, level: unknown, house: House): Promis
 
 type Answering = (seat: SessionSeat, request: RequestMessage, cancel: Cancel, house: House) => Reply
 
-function begin(seat: SessionSeat, request: RequestMessage, answering: Answering, house: House): Carried {
+/** Begins a request. Throws a `Refusal` for one that needs not be begun. */
+export function begin(seat: SessionSeat, request: RequestMessage, answering: Answering, house: House): Carried {
   const cancel = new Cancel()
   const reply = answering(seat, request, cancel, house)
   const forget = noteCall(seat, idKey(request.id), cancel)
@@ -182,7 +193,8 @@ function begin(seat: SessionSeat, request: RequestMessage, answering: Answering,
   return { id: request.id, reply, cancel, over }
 }
 
-async function* replyInBatch(seat: SessionSeat, request: RequestMessage, cancel: Cancel, house: House): Reply {
+/** The reply to any request of a session, those included that need no process. */
+export async function* replyInBatch(seat: SessionSeat, request: RequestMessage, cancel: Cancel, house: House): Reply {
   if (isLocal(request, house)) return outcomeIn(await answerHere(seat, request, house))
   return yield* replyTo(seat, request, cancel, house)
 }
@@ -226,7 +238,11 @@ async function* subscribe(seat: SessionSeat, call: Call, house: House): Reply {
 }
 
 /** A notification or an answer of the client. Whatever it says, the reply is 202: nobody waits for more. */
-async function heed(seat: SessionSeat, message: NotificationMessage | ResponseMessage, house: House): Promise<void> {
+export async function heed(
+  seat: SessionSeat,
+  message: NotificationMessage | ResponseMessage,
+  house: House,
+): Promise<void> {
   if (message.kind === 'response') {
     if (message.id !== undefined) house.asks.answer(seat, message.id, message.answer)
     return
@@ -263,24 +279,6 @@ export async function openStream(seat: SessionSeat, inbound: Inbound, house: Hou
 export async function endSession(seat: SessionSeat, house: House): Promise<Outbound> {
   await house.sessions.end(seat, 'client')
   return { status: 200, headers: {}, body: '' }
-}
-
-/** A question for a sign of life; whatever the answer is, it is one. [2025-11-25 basic, ping] */
-export function pingText(): string {
-  return requestText(JSON.stringify(`alive-${shortId()}`), 'ping', undefined)
-}
-
-/** What a reader is told whose events are gone: the end of its call if it waits for one, else a message of its own. */
-export function expiredText(request: string | undefined): string {
-  const refusal = refusalAnswer(new Refusal('events_expired'))
-  if (request !== undefined) return responseText(request, refusal)
-  const params = {
-    level: 'warning',
-    logger: 'mcplex',
-    data: 'Events of this stream were lost: read lists and resources again.',
-    _meta: { reason: 'events_expired' },
-  }
-  return notificationText('notifications/message', rawObject(params))
 }
 
 function uriOf(params: RawObject | undefined): string {
