@@ -2,7 +2,15 @@
  * Changes below the top of a JSON object, by value and by text at once: what is not changed keeps its text to the
  * letter, and an object in which nothing changes is given back as it is.
  */
-import { editMembers, elementTexts, isObject, type JsonValue, memberText, type RawObject } from './json-text.ts'
+import {
+  eachMember,
+  editMembers,
+  elementTexts,
+  isObject,
+  type JsonValue,
+  memberText,
+  type RawObject,
+} from './json-text.ts'
 
 /** The object with one member replaced, or added, by a value whose text is known. */
 export function replaceMember(raw: RawObject, key: string, value: JsonValue, text: string): RawObject {
@@ -55,4 +63,20 @@ export function mapElements(
     }
   })
   return isChanged ? replaceMember(raw, key, changedValues, `[${changedTexts.join(',')}]`) : raw
+}
+
+/**
+ * The text of an object with the texts of some members changed, all in their places.
+ * @param change gives the text of a value back, or another one
+ */
+export function mapMembers(text: string, change: (key: string, value: string) => string): string {
+  const members: string[] = []
+  let isChanged = false
+  eachMember(text, 0, (key, start, end) => {
+    const value = text.slice(start, end)
+    const changed = change(key, value)
+    isChanged ||= changed !== value
+    members.push(`${JSON.stringify(key)}:${changed}`)
+  })
+  return isChanged ? `{${members.join(',')}}` : text
 }
