@@ -7,8 +7,9 @@ import { Refusal } from '../base/refusal.ts'
 import { capabilitiesIn } from '../catalog/catalog.ts'
 import type { Filter, Seat, Update } from '../protocol/call.ts'
 import type { Inbound, Outbound } from '../protocol/inbound.ts'
-import { isObject, type JsonObject, type JsonValue, type RawObject, rawObject } from '../protocol/json-text.ts'
-import { notificationText, type RequestMessage, responseText, withMeta } from '../protocol/jsonrpc.ts'
+import { objectMember, replaceMember } from '../protocol/json-edit.ts'
+import { emptyObject, isObject, type JsonObject, type RawObject, rawObject } from '../protocol/json-text.ts'
+import { notificationText, type RequestMessage, responseText, type RpcId } from '../protocol/jsonrpc.ts'
 import { metaKeys } from '../protocol/revisions.ts'
 import { sseComment, sseHeaders, sseMessage } from '../protocol/sse.ts'
 import type { House } from './house.ts'
@@ -27,7 +28,6 @@ export async function listen(
   try {
     const capabilities = capabilitiesIn(await house.catalog.hello(seat))
     const filter = honoured(readFilter(message.params), capabilities)
-    const stamp: JsonValue = JSON.parse(message.id) as string | number // readMessage has let only these through
     // What is not read yet: one entry for each thing that changed, so that a slow reader is bounded.
     const changes = new Map<string, Update & { kind: 'notification' }>()
     let wake: (() => void) | undefined
@@ -59,16 +59,16 @@ export async function listen(
     const body = async function* (): AsyncGenerator<string> {
       try {
         yield sseMessage(
-          notificationText(acknowledged, stamped(rawObject({ notifications: filterParams(filter) }), stamp)),
+          notificationText(acknowledged, stamped(rawObject({ notifications: filterParams(filter) }), message.id)),
         )
         while (!inbound.closed.cancelled && !house.inflight.draining) {
           const [key, change] = changes.entries().next().value ?? []
           if (key !== undefined && change) {
             changes.delete(key)
-            yield sseMessage(notificationText(change.method, stamped(change.params, stamp)))
+            yield sseMessage(notificationText(change.method, stamped(change.params, message.id)))
           } else if ((await untilWoken()) === 'quiet') yield sseComment
         }
-        const result = stamped(rawObject({ resultType: 'complete' }), stamp)
+        const result = stamped(rawObject({ resultType: 'complete' }), message.id)
         if (!inbound.closed.cancelled) yield sseMessage(responseText(message.id, { kind: 'result', result }))
       } finally {
         gone()
@@ -81,8 +81,12 @@ export async function listen(
   }
 }
 
-function stamped(params: RawObject | undefined, stamp: JsonValue): RawObject {
-  return withMeta(params, { [metaKeys.subscription]: stamp })
+/** Names the request to the letter: a number that is not exact here may be for its client. */
+function stamped(params: RawObject | undefined, id: RpcId): RawObject {
+  const value = JSON.parse(id) as string | number // readMessage has let only these through
+  const own = params ?? emptyObject
+  const meta = replaceMember(objectMember(own, '_meta') ?? emptyObject, metaKeys.subscription, value, id)
+  return replaceMember(own, '_meta', meta.value, meta.text)
 }
 
 function readFilter(params: RawObject | undefined): Filter {

@@ -76,6 +76,16 @@ describe('a listening stream', () => {
     await eventually('the new tool', async () => (await names()).includes(added))
   })
 
+  test('names its request to the letter, even where numbers are not exact', async () => {
+    const id = '9007199254740993'
+    const filter = `"notifications":{"toolsListChanged":true}`
+    const meta = `"${prefix}protocolVersion":"2026-07-28","${prefix}clientCapabilities":{}`
+    const body = `{"jsonrpc":"2.0","id":${id},"method":"subscriptions/listen","params":{${filter},"_meta":{${meta}}}}`
+    const answered = await ask(mcplex.url, 'subscriptions/listen', {}, { body })
+    const { data } = await answered.event('the acknowledgement', () => true)
+    expect(data).toContain(`"${prefix}subscriptionId":${id}`)
+  })
+
   test('without a filter it is refused', async () => {
     const answered = await ask(mcplex.url, 'subscriptions/listen', {}, { id: 1 })
     expect((await responseTo(answered, 1)).error?.code).toBe(-32602)
