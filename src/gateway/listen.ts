@@ -2,6 +2,7 @@
  * The listening stream of a client without a session: an acknowledgement, then the changes that were asked for, each
  * stamped with the id of the request. Changes that nobody has read yet are told once. [2026-07-28 subscriptions]
  */
+import { Bell } from '../base/bell.ts'
 import type { Lease } from '../base/lease.ts'
 import { Refusal } from '../base/refusal.ts'
 import { capabilitiesIn } from '../catalog/catalog.ts'
@@ -30,31 +31,21 @@ export async function listen(
     const filter = honoured(readFilter(message.params), capabilities)
     // What is not read yet: one entry for each thing that changed, so that a slow reader is bounded.
     const changes = new Map<string, Update & { kind: 'notification' }>()
-    let wake: (() => void) | undefined
+    const news = new Bell(house.pulse, house.sessionSettings.keepAliveMs)
     const listening = await house.upstream.listen(seat, filter, (update) => {
       if (update.kind === 'ask') return
       const uri = update.params?.value['uri']
       changes.set(`${update.method} ${typeof uri === 'string' ? uri : ''}`, update)
-      wake?.()
+      news.ring()
     })
-    const stopDrain = house.inflight.onDrain(() => wake?.())
+    const stopDrain = house.inflight.onDrain(() => news.ring())
     const gone = (): void => {
       listening.stop()
       stopDrain()
       place.release()
-      wake?.()
+      news.ring()
     }
     inbound.closed.onCancel(gone)
-
-    const untilWoken = (): Promise<'quiet' | 'woken'> =>
-      new Promise((resolve) => {
-        const stop = house.pulse.after(house.sessionSettings.keepAliveMs, () => resolve('quiet'))
-        wake = () => {
-          wake = undefined
-          stop()
-          resolve('woken')
-        }
-      })
 
     const body = async function* (): AsyncGenerator<string> {
       try {
@@ -66,7 +57,7 @@ export async function listen(
           if (key !== undefined && change) {
             changes.delete(key)
             yield sseMessage(notificationText(change.method, stamped(change.params, message.id)))
-          } else if ((await untilWoken()) === 'quiet') yield sseComment
+          } else if ((await news.next()) === 'quiet') yield sseComment
         }
         const result = stamped(rawObject({ resultType: 'complete' }), message.id)
         if (!inbound.closed.cancelled) yield sseMessage(responseText(message.id, { kind: 'result', result }))
