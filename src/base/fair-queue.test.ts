@@ -128,4 +128,54 @@ describe('a waiting line', () => {
       ),
     )
   })
+
+  test('stays whole whatever is added and removed by whoever is offered an entry', () => {
+    const changes = fc.array(fc.record({ do: fc.constantFrom('add', 'remove', 'drain'), client, at: fc.nat(10) }), {
+      maxLength: 6,
+    })
+    const offers = fc.array(fc.record({ changes: fc.array(changes, { maxLength: 8 }), takes: fc.nat(8) }), {
+      maxLength: 10,
+    })
+    fc.assert(
+      fc.property(fc.array(client, { maxLength: 8 }), offers, (crowd, sequence) => {
+        const bound = 10
+        const queue = new FairQueue<Entry>(bound)
+        const waiting = new Set<Entry>()
+        let number = 0
+        const add = (name: string): void => {
+          const entry = { client: name, number: number++ }
+          assert.equal(queue.add(name, entry), waiting.size < bound)
+          if (waiting.size < bound) waiting.add(entry)
+        }
+        crowd.forEach(add)
+        for (const step of sequence) {
+          let offered = 0
+          let taken: Entry | undefined
+          const isTaken = queue.offer((entry) => {
+            assert.ok(waiting.has(entry), 'who has left is offered no more')
+            for (const change of step.changes[offered % Math.max(1, step.changes.length)] ?? []) {
+              if (change.do === 'add') add(change.client)
+              else if (change.do === 'drain') {
+                queue.drain()
+                waiting.clear()
+              } else {
+                const leaving = [...waiting][change.at]
+                if (leaving) assert.ok(queue.remove(leaving.client, leaving))
+                if (leaving) waiting.delete(leaving)
+              }
+            }
+            assert.ok(offered++ < 100, 'an offer comes to an end')
+            if (offered <= step.takes) return false
+            taken = entry
+            return true
+          })
+          assert.equal(isTaken, taken !== undefined)
+          if (taken) waiting.delete(taken)
+          assert.equal(queue.size, waiting.size)
+        }
+        assert.deepEqual(new Set(queue.drain()), waiting)
+      }),
+      { numRuns: 2000 },
+    )
+  })
 })

@@ -40,19 +40,24 @@ export class FairQueue<Entry> {
 
   /**
    * Offers the first entry of each client in turn until one is taken; that client goes to the end of the round.
+   * @param take may add and remove entries, the one that it is offered too, but offer none itself
    * @returns whether one was taken
    */
   offer(take: (entry: Entry) => boolean): boolean {
+    // Who comes in meanwhile is for the next offer, or one that never ends could be made of this.
+    let clients = this.#lines.size
     for (const [client, line] of this.#lines) {
+      if (clients-- === 0) return false
       const entry = line[0]
       if (entry === undefined || !take(entry)) continue
-      // The taker may have removed entries itself (a deadline, a cancellation): look again before cutting.
-      if (line[0] === entry) {
-        line.shift()
+      // Whoever took it may have changed the line, or made a new one of it: look again before cutting.
+      const left = this.#lines.get(client)
+      if (left?.[0] === entry) {
+        left.shift()
         this.#size--
       }
       this.#lines.delete(client)
-      if (line.length > 0) this.#lines.set(client, line)
+      if (left && left.length > 0) this.#lines.set(client, left)
       return true
     }
     return false
