@@ -85,8 +85,11 @@ export function fillSettings(partial: PartialSettings, machine: Machine): Settin
 }
 
 /** The problem of a name that nothing answers to. */
-export function unknownKey(where: string, known: readonly string[]): Problem {
-  const meant = nearest(where, known)
+export function unknownKey(
+  where: string,
+  known: readonly string[],
+  meant: string | undefined = nearest(where, known),
+): Problem {
   return {
     code: 'MCPX_CONFIG_UNKNOWN_KEY',
     where,

@@ -128,12 +128,33 @@ describe('a bad value is told with its place, the value and what is accepted', (
     expect(problemsWith({ port: ['x'], queue: ['-1'] }, { MCP_IDLE_TIMEOUT: 'soon' })).toHaveLength(3)
   })
 
-  test('a misspelt variable of ours is told, with the one that was meant', () => {
-    const [problem] = problemsWith({}, { MCPLEX_GATES__QUEUE_WIAT: '5s', MCPLEX_API_KEY: 'x' })
-    expect(problem).toMatchObject({
-      code: 'MCPX_CONFIG_UNKNOWN_KEY',
-      message: 'MCPLEX_GATES__QUEUE_WIAT is not known here; did you mean MCPLEX_GATES__QUEUE_WAIT?',
-    })
+  test.each([
+    ['MCPLEX_GATES__QUEUE_WIAT', 'MCPLEX_GATES__QUEUE_WAIT'],
+    ['MCPLEX_PORT', 'MCPLEX_HTTP__PORT'],
+    ['MCPLEX_LOG_LEVEL', 'MCPLEX_LOG__LEVEL'],
+    ['MCPLEX_API_KEYS', 'MCPLEX_API_KEY'],
+  ])('%s is told, with the one that was meant', (name, meant) => {
+    expect(problemsWith({}, { [name]: '5' })).toMatchObject([
+      { code: 'MCPX_CONFIG_UNKNOWN_KEY', message: `${name} is not known here; did you mean ${meant}?` },
+    ])
+  })
+
+  test('a variable that begins like ours and is like none of ours is told all the same', () => {
+    expect(problemsWith({}, { MCPLEX_FOO: '1' })).toMatchObject([{ message: 'MCPLEX_FOO is not known here' }])
+  })
+
+  test('what others set for reasons of their own is no problem', () => {
+    const links = {
+      MCPLEX_SERVICE_HOST: '10.0.0.1',
+      MCPLEX_SERVICE_PORT: '80',
+      MCPLEX_SERVICE_PORT_HTTP: '80',
+      MCPLEX_PORT: 'tcp://10.0.0.1:80',
+      MCPLEX_PORT_80_TCP: 'tcp://10.0.0.1:80',
+      MCPLEX_PORT_80_TCP_ADDR: '10.0.0.1',
+      MCPLEX_REDIS_SERVICE_HOST: '10.0.0.2',
+    }
+    const own = { MCPLEX_API_KEY: 'x', MCPLEX_FOO: '', MCPLEX_FOR_THE_SERVER: 'x' }
+    expect(problemsWith({ env: ['MCPLEX_FOR_THE_SERVER'] }, { ...links, ...own, MCP_FOO: 'x' })).toEqual([])
   })
 })
 

@@ -4,12 +4,13 @@
  */
 import { totalmem } from 'node:os'
 import { readOption } from './accept.ts'
-import { assemble, type Said, unknownKey } from './assemble.ts'
+import { assemble, type Said } from './assemble.ts'
 import type { LogSettings } from './log-options.ts'
 import type { Machine } from './machine.ts'
 import type { Problem } from './problem.ts'
 import { type Placed, schema } from './schema.ts'
 import type { Settings } from './settings.ts'
+import { strangers } from './strangers.ts'
 
 /** What was typed: the values of each flag by its name without dashes, and the command with its arguments. */
 export interface Typed {
@@ -46,7 +47,7 @@ export function load(typed: Typed, machine: Machine): Loaded {
   said.set('upstream.args', { value: args, where: 'command', quote: args.join(' ') })
   const env = variables(typed.flags.get('env') ?? [], machine, problems)
   said.set('upstream.env', { value: env, where: '--env', quote: '--env' })
-  problems.push(...strangers(machine))
+  problems.push(...strangers(machine.env, Object.keys(env)))
 
   const { log, ...settings } = assemble(said, problems, machine)
   return { settings: Object.freeze(settings), log, quote: (path) => said.get(path)?.quote }
@@ -100,14 +101,6 @@ function variables(texts: readonly string[], machine: Machine, problems: Problem
     else named[name] = value
   }
   return named
-}
-
-/** Variables that look like ours and are not: `MCPLEX_<ROOM>__<KEY>` misspelt. */
-function strangers(machine: Machine): Problem[] {
-  const known = schema.flatMap((row) => row.ownEnv ?? [])
-  return Object.keys(machine.env)
-    .filter((name) => /^MCPLEX_[A-Z]+__/.test(name) && !known.includes(name))
-    .map((name) => unknownKey(name, known))
 }
 
 /** The machine that we run on. */
