@@ -65,7 +65,6 @@ describe('bytes that two parsers would read differently are 400 and the end of t
     ['an unknown protocol', lines('POST /mcp HTCPCP/1.0', 'Host: localhost')],
     ['an unknown method', lines('STEAL /mcp HTTP/1.1', 'Host: localhost')],
     ['a method in lower case', lines('post /mcp HTTP/1.1', 'Host: localhost')],
-    ['HTTP/2 by prior knowledge', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
     ['TLS', Buffer.from('1603010200010001fc0303', 'hex')],
     ['noise', Buffer.from(Array.from({ length: 512 }, (_, i) => (i * 7919) % 256))],
   ])('%s', async (_name, bytes) => {

@@ -62,6 +62,11 @@ export const failures: Readonly<Record<FailureCode, Row>> = {
     'An address other than loopback would be opened although nobody is authenticated.',
     'Listen on 127.0.0.1 behind a reverse proxy that authenticates, or say --insecure.',
   ),
+  MCPX_CONFIG_TLS: row(
+    78,
+    'The certificate or the key of TLS is missing, not readable, not PEM, or they do not belong together.',
+    'Give both --tls-cert and --tls-key: files in PEM that this user may read, the key without a passphrase.',
+  ),
   MCPX_PORT_IN_USE: row(
     1,
     'Another program listens on the port.',

@@ -130,7 +130,13 @@ function together(all: Everything, said: Sayings): Problem[] {
       notes: [],
     })
   const host = said.get('http.host')
-  if (host && typeof host.value === 'string' && !isLoopback(host.value) && !all.http.insecure)
+  if (
+    host &&
+    typeof host.value === 'string' &&
+    !isLoopback(host.value) &&
+    !all.http.insecure &&
+    all.http.socket === undefined
+  )
     problems.push({
       code: 'MCPX_CONFIG_EXPOSED',
       where: host.where,
@@ -141,6 +147,17 @@ function together(all: Everything, said: Sayings): Problem[] {
         ['or', '--insecure (http.insecure in a program), if the network itself keeps strangers out'],
       ],
     })
+  const { tlsCert, tlsKey } = all.http
+  if ((tlsCert === undefined) !== (tlsKey === undefined)) {
+    const [there, missing] = tlsKey === undefined ? ['http.tlsCert', '--tls-key'] : ['http.tlsKey', '--tls-cert']
+    const lone = said.get(there)
+    problems.push({
+      code: 'MCPX_CONFIG_TLS',
+      where: lone?.where ?? there,
+      message: `${lone?.quote ?? there} does nothing without ${missing}`,
+      notes: [['try', `${missing} FILE (${there === 'http.tlsKey' ? 'http.tlsCert' : 'http.tlsKey'} in a program)`]],
+    })
+  }
   return problems
 }
 

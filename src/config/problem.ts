@@ -13,6 +13,7 @@ export type ConfigCode =
   | 'MCPX_CONFIG_VARIABLE'
   | 'MCPX_CONFIG_COMMAND'
   | 'MCPX_CONFIG_EXPOSED'
+  | 'MCPX_CONFIG_TLS'
 
 export interface Problem {
   readonly code: ConfigCode

@@ -3,7 +3,7 @@
  * piece is decoded in place, and a body that turns out too large is refused at once, not when it has ended.
  */
 import { isUtf8 } from 'node:buffer'
-import type { IncomingMessage } from 'node:http'
+import type { Readable } from 'node:stream'
 import type { Cancel } from '../base/cancel.ts'
 import { Refusal } from '../base/refusal.ts'
 
@@ -12,12 +12,7 @@ import { Refusal } from '../base/refusal.ts'
  * @returns rejects with a Refusal: `request_too_large`, `parse_error` if it is not UTF-8, `cancelled` if the client
  * went away. What still arrives after that is dropped by whoever answers.
  */
-export function readBody(
-  request: IncomingMessage,
-  declared: number,
-  maxBytes: number,
-  closed: Cancel,
-): Promise<string> {
+export function readBody(request: Readable, declared: number, maxBytes: number, closed: Cancel): Promise<string> {
   return new Promise((resolve, reject) => {
     let size = 0
     let first: Buffer | undefined

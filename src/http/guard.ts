@@ -7,7 +7,7 @@
  */
 import { Refusal } from '../base/refusal.ts'
 import { messagesPath } from '../protocol/http-sse.ts'
-import type { HttpSettings } from './options.ts'
+import { type HttpSettings, plainAddress } from './options.ts'
 
 const maxHeaders = 200
 
@@ -80,7 +80,8 @@ export interface HostRules {
 /** The rules for `Host`, against DNS rebinding. [R15; 2025-11-25 transports, security warning] */
 export function hostRules(settings: Pick<HttpSettings, 'host' | 'allowHosts'>): HostRules {
   const known = new Set(loopbackHosts)
-  if (!isWildcard(settings.host)) known.add(asHost(settings.host))
+  const isEverywhere = isWildcard(settings.host)
+  if (!isEverywhere) known.add(asHost(plainAddress(settings.host)))
   for (const host of settings.allowHosts) known.add(asHost(host))
   const passed = new Set<string>()
   return {
@@ -94,22 +95,21 @@ export function hostRules(settings: Pick<HttpSettings, 'host' | 'allowHosts'>): 
         return
       }
       // Not remembered: another connection may come in at another address.
-      if (isWildcard(settings.host) && localAddress !== undefined && name === asHost(unmapped(localAddress))) return
+      if (isEverywhere && localAddress !== undefined && name === asHost(unmapped(localAddress))) return
       throw new Refusal('forbidden_host', { cause: host })
     },
   }
 }
 
 function isWildcard(host: string): boolean {
-  return host === '0.0.0.0' || host === '::' || host === '[::]' || host === ''
+  return host === '' || host === '0.0.0.0' || plainAddress(host) === '::'
 }
 
-/** A host as it stands in a `Host` header: lower case, IPv6 in brackets. */
+/** A host as it stands in a `Host` header: lower case, IPv6 in brackets and without the zone, which is ours alone. */
 function asHost(host: string): string {
   const lower = host.toLowerCase()
-  return lower.includes(':') && !lower.startsWith('[') && lower.indexOf(':') !== lower.lastIndexOf(':')
-    ? `[${lower}]`
-    : lower
+  const isAddress = !lower.startsWith('[') && lower.indexOf(':') !== lower.lastIndexOf(':')
+  return isAddress ? `[${plainAddress(lower).replace(/%.*$/, '')}]` : lower
 }
 
 /** An IPv4 address that came in through an IPv6 socket, as IPv4. */

@@ -1,19 +1,26 @@
 /**
- * mcplex on a server of its own, with time limits, and with an answer for what is not even HTTP. [R11, R13]
+ * mcplex on a server of its own: one port, or one Unix socket, for HTTP/1.1 and HTTP/2, in cleartext or over TLS, with
+ * limits of time. [R11, R13]
  */
-import { createServer, STATUS_CODES, type IncomingMessage, type Server } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import type { Server } from 'node:http'
 import { systemClock, type Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
-import { Refusal, type RefusalCode } from '../base/refusal.ts'
-import { refusalOutbound } from '../protocol/refusal-answer.ts'
+import { refuseConnection } from './broken.ts'
+import { certificateFiles, readCertificate, watchCertificate } from './certificate.ts'
 import type { Served } from './door.ts'
-import { createEdge, type Edge } from './edge.ts'
+import { createEdge } from './edge.ts'
+import { createFront, type Front } from './front.ts'
+import { createMessageServer } from './message-server.ts'
 import type { HttpSettings } from './options.ts'
 import { lingerMs as usualLingerMs } from './respond.ts'
+import { clearSocketFile, listenAtSocketFile } from './socket-file.ts'
+import { createStreams } from './streams.ts'
 
-export type { Served } from './door.ts'
-export { nodeHandler, type HandlerOptions, type Mountable } from './node-handler.ts'
+export { CertificateError } from './certificate.ts'
+export type { Mountable, Served } from './door.ts'
+export type { HandlerOptions } from './mount.ts'
+export { nodeHandler } from './node-handler.ts'
+export { fastifyPlugin, type FastifyPluginOptions, type FastifyScope } from './fastify.ts'
 
 /** The limits of time, in milliseconds; other values than these are for tests. */
 export interface Limits {
@@ -39,145 +46,125 @@ const limits: Limits = {
   clock: systemClock,
 }
 
-const maxHeaderBytes = 16_384
-
-/** Makes clients reconnect now and then, so that they spread over new instances; too rare to cost anything. */
-const maxRequestsPerSocket = 100_000
-
 /** Bursts of new connections wait here; the kernel may allow less. */
 const backlog = 2_048
 
+/** What `listen` has to know; what is left out is as `docs/configuration.md` says. */
+export type ListenSettings = Pick<HttpSettings, 'host' | 'port' | 'allowHosts' | 'allowOrigins' | 'maxBodyBytes'> &
+  Partial<Pick<HttpSettings, 'socket' | 'socketMode' | 'tlsCert' | 'tlsKey' | 'maxStreams'>>
+
 export interface Listener {
+  /** The address, or the path of the Unix socket. */
   readonly address: string
+  /** 0 at a Unix socket. */
   readonly port: number
-  /** Where clients reach it; loopback if it listens on all addresses. */
+  /** Where clients reach it; loopback if it listens on all addresses, or what to say at the Unix socket. */
   readonly url: string
+  /** The path of the Unix socket, if it is one. */
+  readonly socket: string | undefined
   /**
    * Stops accepting, ends the connections that are idle, then the others as they become idle.
    * @returns when all have ended; never cuts an answer off
    */
   close(): Promise<void>
-  /** Cuts all connections. */
+  /** Stops accepting, and cuts all connections. */
   cut(): void
 }
 
 /**
  * Listens as the settings say.
- * @returns rejects with node's error (`EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL`, `ENOTFOUND`)
+ * @returns rejects with node's error (`EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL`, `ENOTFOUND`; at a Unix socket also
+ * `ENOENT` without its directory, and `EEXIST` if a file is there that is no socket), or with a CertificateError
  */
 export async function listen(
   gateway: Served,
-  settings: HttpSettings,
+  settings: ListenSettings,
   log: Log,
   tuning: Partial<Limits> = {},
 ): Promise<Listener> {
   const tuned = { ...limits, ...tuning }
+  const { clock } = tuned
+  const { socket: path, maxBodyBytes, maxStreams = 2_000 } = settings
+  const files = certificateFiles(settings)
+  const certificate = files && (await readCertificate(files))
   const edge = createEdge(gateway, settings, log, tuned)
-  const server = createServer({
-    maxHeaderSize: maxHeaderBytes,
-    headersTimeout: tuned.headersMs,
-    requestTimeout: tuned.requestMs,
-    connectionsCheckingInterval: tuned.checkEveryMs,
-    keepAliveTimeout: tuned.keepAliveMs,
-    // The guard does, and stops reading what follows.
-    requireHostHeader: false,
-    noDelay: true,
-    // Finds clients that vanished without a word even when nothing is sent to them.
-    keepAlive: true,
-    keepAliveInitialDelay: 60_000,
-  })
-  server.maxRequestsPerSocket = maxRequestsPerSocket
-  // Node would drop the headers above its limit silently; the guard refuses the request instead.
-  server.maxHeadersCount = 0
-  server.on('connection', (socket: Socket) => void edge.connectionOf(socket))
-  server.on('request', (request, response) => edge.serve(request, response, false))
-  server.on('checkContinue', (request, response) => edge.serve(request, response, true))
-  server.on('connect', (_request: IncomingMessage, socket: Socket) =>
-    refuseConnection(edge, socket, 'method_not_allowed', tuned),
+  const streams = createStreams(edge, { maxStreams, maxBodyBytes }, tuned, log)
+  const messages = createMessageServer(edge, tuned, certificate, () => front)
+  const front: Front = createFront(
+    {
+      messages: (socket) => messages.take(socket),
+      streams: (socket) => streams.take(socket),
+      silent(socket) {
+        // Whoever said nothing may be gone.
+        socket.on('error', () => {})
+        refuseConnection(edge, socket, 'request_timeout', tuned)
+      },
+    },
+    tuned,
   )
-  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-    // A client that went away in the middle of its request is answered, for it may listen still, but is no news.
-    refuseConnection(edge, socket, whyBroken(error.code), tuned, error.code === 'HPE_INVALID_EOF_STATE')
-  })
-  const { address, port } = await open(server, settings)
+  const { server } = messages
+  const release: Array<() => void> = [streams.close, front.close]
+  if (files) release.push(watchCertificate(files, messages.renew, clock, log))
+  const end = (): void => {
+    for (const stop of release.splice(0)) stop()
+  }
+  try {
+    await open(server, settings)
+  } catch (error) {
+    end()
+    throw error
+  }
   server.on('error', (error) => log.error({ err: error }, 'http server failed'))
   return {
-    address,
-    port,
-    url: `http://${urlHost(address)}:${port}`,
+    ...placeOf(server, path, files !== undefined),
     close: () =>
       new Promise((resolve) => {
-        server.close(() => resolve())
+        server.close(() => {
+          end()
+          resolve()
+        })
+        front.drain()
         edge.drain()
+        streams.drain()
       }),
-    cut: () => server.closeAllConnections(),
+    cut() {
+      server.close()
+      front.cut()
+      streams.cut()
+      server.closeAllConnections()
+    },
   }
 }
 
-function open(server: Server, settings: HttpSettings): Promise<AddressInfo> {
+async function open(server: Server, { socket, socketMode = '600', host, port }: ListenSettings): Promise<void> {
+  if (socket !== undefined) await clearSocketFile(socket)
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    server.listen({ host: settings.host.replace(/^\[(.*)\]$/, '$1'), port: settings.port, backlog }, () => {
+    server.once('listening', () => {
       server.off('error', reject)
-      const address = server.address()
-      if (address === null || typeof address === 'string') reject(new Error('the server has no address'))
-      else resolve(address)
+      resolve()
     })
+    if (socket !== undefined) listenAtSocketFile(server, socket, Number.parseInt(socketMode, 8), backlog)
+    else server.listen({ host: host.replace(/^\[(.*)\]$/, '$1'), port, backlog })
   })
+}
+
+function placeOf(
+  server: Server,
+  path: string | undefined,
+  isSecure: boolean,
+): Pick<Listener, 'address' | 'port' | 'url' | 'socket'> {
+  const scheme = isSecure ? 'https' : 'http'
+  // A client at a Unix socket has to name some host; this one is always let in.
+  if (path !== undefined) return { address: path, port: 0, url: `${scheme}://localhost`, socket: path }
+  const found = server.address()
+  if (found === null || typeof found === 'string') throw new Error('the server has no address')
+  const { address, port } = found
+  return { address, port, url: `${scheme}://${urlHost(address)}:${port}`, socket: undefined }
 }
 
 function urlHost(address: string): string {
   if (address === '0.0.0.0') return '127.0.0.1'
   if (address === '::') return '[::1]'
   return address.includes(':') ? `[${address}]` : address
-}
-
-/** What is wrong with a connection that the parser or the clock gave up. */
-function whyBroken(code: string | undefined): RefusalCode | undefined {
-  switch (code) {
-    case 'ECONNRESET':
-    case 'EPIPE':
-      return undefined
-    case 'HPE_HEADER_OVERFLOW':
-      return 'headers_too_large'
-    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
-      return 'request_too_large'
-    case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return 'request_timeout'
-    default:
-      return 'bad_header'
-  }
-}
-
-/**
- * Answers what never became a request, and closes. If an answer may be under way on that connection, or is owed for
- * an earlier request, it is only closed: what we wrote would be read as that answer. [R06]
- */
-function refuseConnection(
-  edge: Edge,
-  socket: Socket,
-  code: RefusalCode | undefined,
-  { clock, lingerMs }: Limits,
-  quiet = false,
-): void {
-  const connection = edge.connectionOf(socket)
-  if (connection.refused) return
-  connection.refused = true
-  if (code !== undefined && !quiet) edge.refusals.refused(code)
-  const [current, ...others] = connection.inFlight
-  const isOwed =
-    current !== undefined && (others.length > 0 || current.request.complete || current.response.headersSent)
-  connection.cancel('connection refused')
-  if (code === undefined || isOwed || !socket.writable) {
-    socket.destroy()
-    return
-  }
-  const notHttp = code === 'bad_header' ? { message: 'This is not a valid HTTP/1.1 request.' } : {}
-  const { status, headers, body } = refusalOutbound(new Refusal(code, notHttp))
-  const text = typeof body === 'string' ? body : ''
-  let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nConnection: close\r\n`
-  for (const name of Object.keys(headers)) head += `${name}: ${headers[name] ?? ''}\r\n`
-  socket.end(`${head}Content-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`)
-  // What still arrives is read and dropped meanwhile: closing on unread input would reset the answer away.
-  clock.after(lingerMs, () => socket.destroy())
 }

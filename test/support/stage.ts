@@ -29,7 +29,7 @@ export const secret = 'secret at /srv/app/node_modules/thing/index.js:12'
 const json = { 'Content-Type': 'application/json' }
 const sse = { 'Content-Type': 'text/event-stream' }
 
-export function createStage(): Stage {
+export function createStage(edge: Partial<Mountable['edge']> = {}): Stage {
   const waiting: Array<() => void> = []
   const gone = (inbound: Inbound): Promise<void> =>
     new Promise((resolve) => void inbound.closed.onCancel(() => resolve()))
@@ -119,7 +119,7 @@ export function createStage(): Stage {
     throw new Error(secret)
   }
   const stage: Stage = {
-    edge: { http: httpSettings, slowReaderMs: 30_000, clock: systemClock, log: silentLog },
+    edge: { http: httpSettings, slowReaderMs: 30_000, clock: systemClock, log: silentLog, ...edge },
     seen: [],
     happened: [],
     pulled: 0,
@@ -140,9 +140,15 @@ export function createStage(): Stage {
 export const httpSettings: HttpSettings = {
   host: '127.0.0.1',
   port: 0,
+  socket: undefined,
+  socketMode: '600',
+  tlsCert: undefined,
+  tlsKey: undefined,
+  maxStreams: 2_000,
   allowHosts: ['mcp.example.com'],
   allowOrigins: ['https://app.example.com'],
   maxBodyBytes: 1024 * 1024,
+  sse: true,
   insecure: false,
   drainMs: 1_000,
 }
