@@ -9,6 +9,7 @@ import type { Clock } from '../base/clock.ts'
 import { readBody } from './body.ts'
 import type { Exchange } from './exchange.ts'
 import { checkAccept, checkContent, checkFraming, checkHeaders, declaredLength } from './guard.ts'
+import { takenBody } from './taken-body.ts'
 
 /** A body of this size that nobody wants is cheaper to read to its end than a new connection. */
 const cheapToDropBytes = 65_536
@@ -134,6 +135,8 @@ export class MessageExchange implements Exchange {
       this.#awaitsContinue = false
       this.response.writeContinue()
     }
+    // Only behind a framework, which may have read it on the way.
+    if (request.readableDidRead) return takenBody(request, this.#maxBodyBytes)
     return readBody(request, length, this.#maxBodyBytes, this.closed)
   }
 

@@ -2,7 +2,17 @@
  * Where a handler finds itself in a server of somebody else. Pure: the path that the framework shows becomes the
  * path that the standalone server would have seen, so that everything behind knows one set of paths only.
  */
+import type { HttpSettings } from './options.ts'
 import { endpointPath, type Target } from './routes.ts'
+
+/** What one handler does otherwise than its gateway says. */
+export interface HandlerOptions extends Partial<Pick<HttpSettings, 'allowHosts' | 'allowOrigins' | 'maxBodyBytes'>> {
+  /**
+   * The path of the endpoint, `/mcp` if nothing is said: as clients write it, or what a framework leaves of it behind
+   * a mount. `*`: the framework has chosen, and each request is for the endpoint.
+   */
+  readonly path?: string
+}
 
 /** From a path as the framework shows it to a path of ours; one that is not ours comes out as `not_found` takes it. */
 export type Mount = (path: string) => string
@@ -17,13 +27,18 @@ export function mountAt(path: string): Mount {
   if (path === endpointPath) return (shown) => shown
   if (!path.startsWith('/') || /[?#]/.test(path))
     throw new TypeError(`path ${JSON.stringify(path)} is not a path that begins with a slash, and not '*'`)
-  const folder = path.slice(0, path.lastIndexOf('/'))
+  const folder = beside(path, '')
   return (shown) => {
     if (shown === path) return endpointPath
     const rest = shown.startsWith(`${folder}/`) ? shown.slice(folder.length) : ''
     // The endpoint's own name is not served twice.
     return rest === endpointPath ? '' : rest
   }
+}
+
+/** The path of what lies beside an endpoint: `/api/health` beside `/api/mcp`. */
+export function beside(path: string, name: string): string {
+  return path.slice(0, path.lastIndexOf('/')) + name
 }
 
 /** A target, seen through a mount. */

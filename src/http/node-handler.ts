@@ -3,45 +3,27 @@
  * and broken connections are that server's own; all else is as on a server of ours.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Clock } from '../base/clock.ts'
-import type { Log } from '../base/log.ts'
-import type { Served } from './door.ts'
+import type { Mountable } from './door.ts'
 import { createEdge } from './edge.ts'
-import { mountAt, mounted, type Mount } from './mount.ts'
-import type { HttpSettings } from './options.ts'
+import { type HandlerOptions, mountAt, mounted, type Mount } from './mount.ts'
 import { lingerMs } from './respond.ts'
 import { isServed, readTarget, type Target } from './routes.ts'
 
-/** A gateway, with what it was told of HTTP. */
-export interface Mountable extends Served {
-  readonly edge: {
-    readonly http: Pick<HttpSettings, 'host' | 'allowHosts' | 'allowOrigins' | 'maxBodyBytes'>
-    readonly slowReaderMs: number
-    readonly clock: Clock
-    readonly log: Log
-  }
-}
-
-/** What one handler does otherwise than its gateway says. */
-export interface HandlerOptions extends Partial<Pick<HttpSettings, 'allowHosts' | 'allowOrigins' | 'maxBodyBytes'>> {
-  /**
-   * The path of the endpoint, `/mcp` if nothing is said: as clients write it, or what a framework leaves of it behind
-   * a mount. `*`: the framework has chosen, and each request is for the endpoint.
-   */
-  readonly path?: string
-}
+/** What `node:http` calls for each request. */
+export type RequestListener = (request: IncomingMessage, response: ServerResponse) => void
 
 /**
  * A request listener. It answers every request that it gets.
  * @throws TypeError if `options.path` is no path
  */
-export function nodeHandler(
-  gateway: Mountable,
-  options: HandlerOptions = {},
-): (request: IncomingMessage, response: ServerResponse) => void {
+export function nodeHandler(gateway: Mountable, options: HandlerOptions = {}): RequestListener {
   const { path = '/mcp', ...settings } = options
+  return listenerAt(mountAt(path), gateway, settings)
+}
+
+/** A request listener that finds itself by a mount of any kind. */
+export function listenerAt(mount: Mount, gateway: Mountable, settings: Omit<HandlerOptions, 'path'>): RequestListener {
   const { http, slowReaderMs, clock, log } = gateway.edge
-  const mount = mountAt(path)
   const edge = createEdge(gateway, { ...http, ...settings }, log, { clock, slowReaderMs, lingerMs })
   return (request, response) => edge.serve(request, response, false, targetOf(request, mount))
 }

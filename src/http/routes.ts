@@ -22,6 +22,9 @@ export type Route =
 /** Where MCP is spoken. */
 export const endpointPath = '/mcp'
 
+/** Where it is asked how we are. */
+export const probePaths: readonly string[] = ['/health', '/livez', '/readyz']
+
 const mcpRoute: Route = { kind: 'mcp' }
 const mcpAllow = 'GET, POST, DELETE, OPTIONS'
 const probeAllow = 'GET, HEAD, OPTIONS'

@@ -1,0 +1,54 @@
+/**
+ * mcplex as `fetch`: a web `Request` in, a `Response` out, for Hono, Next.js and whatever else speaks those two.
+ * Promises what the handler for `node:http` promises, as far as a `Request` shows it: the same checks in the same
+ * order, bounded bodies, and streams that go as fast as they are read. Headers sent twice arrive as one value, joined
+ * by a comma, which none of those that matter can be: such requests are refused by their value.
+ */
+import type { Outbound } from '../protocol/inbound.ts'
+import { refusalOutbound } from '../protocol/refusal-answer.ts'
+import { createDoor, type Mountable } from './door.ts'
+import { checkHeaders } from './guard.ts'
+import { type HandlerOptions, mountAt, mounted } from './mount.ts'
+import { readTarget, type Target } from './routes.ts'
+import { responseOf } from './web-stream.ts'
+import { Visit } from './web-visit.ts'
+
+export type { HandlerOptions, Mountable }
+
+export interface FetchOptions extends HandlerOptions {
+  /**
+   * Names the client of a request, as by its address: while clients wait for room, each name gets its turn. Without
+   * it, whoever sends more requests gets more turns.
+   */
+  readonly clientOf?: (request: Request) => string
+}
+
+/**
+ * A function that answers every request it gets, and rejects only with what `clientOf` throws. That a client went away
+ * it learns from `request.signal`, and from the response being cancelled.
+ * @throws TypeError if `options.path` is no path
+ */
+export function fetchHandler(gateway: Mountable, options: FetchOptions = {}): (request: Request) => Promise<Response> {
+  const { path = '/mcp', clientOf, ...settings } = options
+  const { clock, log } = gateway.edge
+  const http = { ...gateway.edge.http, ...settings }
+  const mount = mountAt(path)
+  const door = createDoor(gateway, http, log, clock)
+  let count = 0
+
+  async function answer(visit: Visit, target: Target): Promise<Outbound> {
+    try {
+      checkHeaders([...visit.request.headers].flat())
+      return await door.answer(visit, target, visit.headers['host'], undefined)
+    } catch (error) {
+      return refusalOutbound(door.refusalOf(error))
+    }
+  }
+
+  return async (request) => {
+    const name = clientOf === undefined ? `f${++count}` : clientOf(request)
+    const target = mounted(mount, readTarget(request.url))
+    const visit = new Visit(request, target.path, name, http.maxBodyBytes)
+    return responseOf(visit, await answer(visit, target), gateway.edge)
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * An answer as a web `Response`. Promises that nothing is pulled before the reader asks for it, that a reader who stops
+ * reading is cut, and that a stream of pieces is always started and always ended.
+ */
+import type { Clock } from '../base/clock.ts'
+import type { Log } from '../base/log.ts'
+import type { Outbound } from '../protocol/inbound.ts'
+import { answerable } from '../protocol/refusal-answer.ts'
+import { corsHeaders } from './routes.ts'
+import type { Visit } from './web-visit.ts'
+
+export interface WebPace {
+  readonly clock: Clock
+  /** How long a reader may take for what was written last, in milliseconds. */
+  readonly slowReaderMs: number
+  readonly log: Log
+}
+
+export function responseOf(visit: Visit, { status, headers, body }: Outbound, pace: WebPace): Response {
+  const all = visit.origin === undefined ? headers : { ...corsHeaders(visit.origin), ...headers }
+  if (typeof body !== 'string') return new Response(streamOf(visit, body, pace), { status, headers: all })
+  visit.settle()
+  // Some statuses may not even have an empty body.
+  return new Response(body === '' || visit.method === 'HEAD' ? null : body, { status, headers: all })
+}
+
+const tooSlow = 'reader too slow'
+
+function streamOf(visit: Visit, body: AsyncIterable<string>, pace: WebPace): ReadableStream<Uint8Array> {
+  const { closed } = visit
+  const pieces = body[Symbol.asyncIterator]()
+  const encoder = new TextEncoder()
+  const end = (): void => {
+    watch.stop()
+    visit.settle()
+    void Promise.resolve(pieces.return?.()).catch(() => {})
+  }
+  const isSlow = (): void => closed.cancel(tooSlow)
+  let isCancelled = false
+  let watch = pace.clock.after(pace.slowReaderMs, isSlow)
+  // Started even if the client is gone: a generator that is returned before it starts never reaches its `finally`.
+  let first: Promise<IteratorResult<string>> | undefined = pieces.next()
+  first.catch(() => {})
+  return new ReadableStream<Uint8Array>(
+    {
+      start(controller) {
+        closed.onCancel(() => {
+          end()
+          // Nobody misses the rest if the client is gone, and an error would be a line in somebody's log.
+          if (closed.reason === tooSlow) controller.error(new Error('The answer was cut: its reader stopped reading.'))
+          else if (!isCancelled) controller.close()
+        })
+      },
+      async pull(controller) {
+        watch.stop()
+        try {
+          const piece = await (first ?? pieces.next())
+          first = undefined
+          if (closed.cancelled) return
+          if (piece.done === true) {
+            end()
+            controller.close()
+            return
+          }
+          controller.enqueue(encoder.encode(piece.value))
+          watch = pace.clock.after(pace.slowReaderMs, isSlow)
+        } catch (error) {
+          if (closed.cancelled) return
+          // The answer has begun: cutting it off is the only way left to say that it is not whole.
+          answerable(error, pace.log)
+          end()
+          controller.error(new Error('The answer could not be finished.'))
+        }
+      },
+      cancel() {
+        isCancelled = true
+        closed.cancel('client gone')
+      },
+    },
+    { highWaterMark: 0 },
+  )
+}
