@@ -4,9 +4,10 @@
  */
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
-import type { Seat } from '../protocol/call.ts'
+import type { EraName, Seat } from '../protocol/call.ts'
 import type { HeaderParam } from '../protocol/headers.ts'
 import { isObject, type JsonObject, type RawObject } from '../protocol/json-text.ts'
+import type { Answer } from '../protocol/jsonrpc.ts'
 import type { FaceFacts, Learning } from '../upstreams/upstream.ts'
 import { learnPages, type Page, pageAt, type Pages } from './pages.ts'
 
@@ -27,11 +28,17 @@ export interface Catalog {
   hello(seat: Seat): Promise<RawObject>
   isList(method: string): boolean
   /** A page of a list. Throws `invalid_params` for a cursor that is not ours; the server's own error is an answer. */
-  page(seat: Seat, method: string, cursor: unknown): Promise<Page | { readonly error: NonNullable<Pages['error']> }>
+  page(seat: Seat, method: string, cursor: unknown): Promise<Page | NoPage>
   /** Whether any tool mirrors arguments into headers: the common answer is no, at no cost. */
   readonly mirrorsHeaders: boolean
   /** The arguments of a tool that are mirrored. */
   mirrored(seat: Seat, tool: string): Promise<readonly HeaderParam[]>
+}
+
+/** The server's own answer instead of a list. */
+export interface NoPage {
+  readonly error: Answer
+  readonly spoken: EraName
 }
 
 interface Source {
@@ -93,7 +100,7 @@ export function createCatalog(needs: {
     return learnt
   }
 
-  const eraOf = (seat: Seat): 'legacy' | 'modern' =>
+  const eraOf = (seat: Seat): EraName =>
     (needs.faces.find((face) => face.era === seat.speaker.era) ?? needs.faces[0])?.era ?? seat.speaker.era
 
   const pagesOf = async (seat: Seat, method: string): Promise<Pages> => {
@@ -125,7 +132,7 @@ export function createCatalog(needs: {
     isList: (method) => Object.hasOwn(lists, method),
     async page(seat, method, cursor) {
       const pages = await pagesOf(seat, method)
-      return pages.error ? { error: pages.error } : pageAt(pages, cursor)
+      return pages.error ? { error: pages.error, spoken: eraOf(seat) } : pageAt(pages, cursor)
     },
     get mirrorsHeaders() {
       return mirrorsHeaders
@@ -136,7 +143,8 @@ export function createCatalog(needs: {
   }
 }
 
-function announcesChanges(hello: RawObject, method: string): boolean {
+/** Whether clients of the server can be told that such a list changed. */
+export function announcesChanges(hello: RawObject, method: string): boolean {
   const capability = capabilitiesIn(hello)[lists[method] ?? '']
   return isObject(capability) && capability['listChanged'] === true
 }

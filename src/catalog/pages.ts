@@ -13,12 +13,12 @@ import type { Answer } from '../protocol/jsonrpc.ts'
 const maxPages = 100
 const maxChars = 32 * 1024 * 1024
 
-/** One page as the server gave it but for the cursor, and its text as clients of each era are answered. */
+/** One page as the server gave it but for the cursor, and its text as clients of each revision are answered. */
 export interface Page {
   readonly result: RawObject
   readonly spoken: EraName
-  /** Serialised answers by era of the client, kept since a list is asked for far more often than it changes. */
-  readonly worded: Map<EraName, string>
+  /** Serialised answers by revision of the client, kept since a list is asked for far more often than it changes. */
+  readonly worded: Map<string, string>
 }
 
 export interface Pages {

@@ -20,6 +20,9 @@ import { type First, firstOf } from './patience.ts'
 /** A request on its way: its answer is at hand, or a reply will bring it. */
 export interface Carried {
   readonly id: RpcId
+  readonly method: string
+  /** The revision that the client speaks. */
+  readonly version: string
   readonly reply: Reply
   readonly cancel: Cancel
   /** Run when the call is over. */
@@ -70,7 +73,7 @@ function answerText(one: Carried, first: First | undefined, house: House): strin
   if (first?.kind === 'outcome')
     return responseText(
       one.id,
-      worded(() => wordAnswer(first.outcome), house),
+      worded(() => wordAnswer(first.outcome, one.method, one.version), house),
     )
   const refusal = answerable(first?.kind === 'failed' ? first.error : new Refusal('internal'), house.log)
   return refusal.code === 'cancelled' ? undefined : responseText(one.id, refusalAnswer(refusal))
@@ -134,7 +137,7 @@ export async function pump(
       step = await one.reply.next()
     }
     const { value } = step
-    const answer = worded(() => wordAnswer(value), house)
+    const answer = worded(() => wordAnswer(value, one.method, one.version), house)
     await store(responseText(one.id, answer))
   } catch (error) {
     const refusal = answerable(error, house.log)

@@ -190,7 +190,8 @@ export function begin(seat: SessionSeat, request: RequestMessage, answering: Ans
     forget()
     leave()
   }
-  return { id: request.id, reply, cancel, over }
+  const { version } = seat.session.speaker
+  return { id: request.id, method: request.method, version, reply, cancel, over }
 }
 
 /** The reply to any request of a session, those included that need no process. */

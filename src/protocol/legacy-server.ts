@@ -4,9 +4,18 @@
  */
 import { Refusal } from '../base/refusal.ts'
 import type { Outcome, Speaker } from './call.ts'
+import { knownContent } from './content-downgrades.ts'
 import { editObject, isObject, type JsonValue, type RawObject, rawObject } from './json-text.ts'
 import { type Answer, errorAnswer, readMessage, withMeta } from './jsonrpc.ts'
-import { hasBatches, headerlessVersion, isLegacyVersion, metaKeys, negotiate } from './revisions.ts'
+import { resultForSession } from './result-shapes.ts'
+import {
+  hasBatches,
+  hasStructuredContent,
+  headerlessVersion,
+  isLegacyVersion,
+  metaKeys,
+  negotiate,
+} from './revisions.ts'
 
 /** What a client says of itself is kept as long as its session lives. */
 const maxHelloChars = 64 * 1024
@@ -79,36 +88,45 @@ export function initializeResult(hello: RawObject, speaker: Speaker): Answer {
 const statelessMembers = ['resultType', 'ttlMs', 'cacheScope']
 
 /**
- * The answer in the shapes of these revisions. An answer of a stateless server loses what this client would not
- * know; one that asks for input cannot be expressed. Throws `not_bridged`.
+ * The answer in the shapes of the client's revision. What a server with sessions said goes through as it came, but for
+ * what would keep an older client from reading it at all; what a stateless one said loses what no client with a
+ * session knows. Throws `not_bridged` for a question, and `upstream_invalid` for an answer that was not asked for.
  */
-export function wordAnswer(outcome: Outcome): Answer {
-  if (outcome.spoken === 'legacy') return outcome.answer
-  if (outcome.answer.kind === 'error') return wordError(outcome.answer)
-  const result = outcome.answer.result
-  const type = result.value['resultType']
-  if (type !== undefined && type !== 'complete') throw new Refusal('not_bridged')
-  const edits: Record<string, undefined> = {}
-  for (const member of statelessMembers) if (member in result.value) edits[member] = undefined
-  const meta = result.value['_meta']
-  if (!isObject(meta) || !(metaKeys.serverInfo in meta)) {
-    return Object.keys(edits).length === 0 ? outcome.answer : { kind: 'result', result: editObject(result, edits) }
+export function wordAnswer(outcome: Outcome, method: string, version: string): Answer {
+  const { answer, spoken } = outcome
+  if (spoken === 'legacy') {
+    if (hasStructuredContent(version) || answer.kind === 'error') return answer
+    return { kind: 'result', result: knownContent(method, answer.result, version) }
   }
-  return { kind: 'result', result: withMeta(editObject(result, edits), { [metaKeys.serverInfo]: undefined }) }
+  if (answer.kind === 'error') return wordError(answer, method)
+  const type = answer.result.value['resultType']
+  if (type === 'input_required') throw new Refusal('not_bridged')
+  if (type !== undefined && type !== 'complete') throw new Refusal('upstream_invalid')
+  return { kind: 'result', result: resultForSession(method, withoutHints(answer.result), version) }
 }
 
-function wordError(answer: Answer & { kind: 'error' }): Answer {
+function withoutHints(result: RawObject): RawObject {
+  const edits: Record<string, undefined> = {}
+  for (const member of statelessMembers) if (member in result.value) edits[member] = undefined
+  const plain = Object.keys(edits).length === 0 ? result : editObject(result, edits)
+  const meta = result.value['_meta']
+  return isObject(meta) && metaKeys.serverInfo in meta ? withMeta(plain, { [metaKeys.serverInfo]: undefined }) : plain
+}
+
+function wordError(answer: Answer & { kind: 'error' }, method: string): Answer {
   const { code, data } = answer.error.value
   if (code === -32021) {
     return errorAnswer(
       -32602,
-      'The call needs a capability that cannot be offered through this connection.',
+      'The call needs something of its client that this client did not declare.',
       isObject(data) ? data : undefined,
     )
   }
   // The headers and the version of that request were ours, so the fault is ours too.
   if (code === -32020 || code === -32022) return errorAnswer(-32603, 'The server refused the request.')
-  return answer
+  // [2025-11-25 resources, error handling] what is not there had a code of its own; bad params had this one
+  const isMissing = code === -32602 && method === 'resources/read' && isObject(data) && typeof data['uri'] === 'string'
+  return isMissing ? { kind: 'error', error: editObject(answer.error, { code: -32002 }) } : answer
 }
 
 /** The outcome that the text of a response of ours says. */

@@ -7,6 +7,7 @@ import { metaOf, type Outcome, progressTokenOf, type Speaker } from './call.ts'
 import { decodeHeader, nameOf } from './headers.ts'
 import { editObject, isObject, type JsonObject, type JsonValue, type RawObject } from './json-text.ts'
 import { type Answer, type RequestMessage, withMeta } from './jsonrpc.ts'
+import { resultForRequest } from './result-shapes.ts'
 import { logLevels, metaKeys, modernVersion, modernVersions } from './revisions.ts'
 
 /** What a request says of itself. */
@@ -109,27 +110,41 @@ const cacheable = new Set([
 /**
  * The answer in the shapes of this revision. What a stateless server said goes through as it came; the answer of a
  * session-based one gets the members that every result has here.
+ * @param ttlMs how long the result may be kept, if the server does not say so
  */
-export function wordAnswer(method: string, outcome: Outcome, serverInfo: JsonValue | undefined): Answer {
-  if (outcome.answer.kind === 'error') return outcome.spoken === 'modern' ? outcome.answer : wordError(outcome.answer)
-  const result = outcome.answer.result
+export function wordAnswer(
+  method: string,
+  outcome: Outcome,
+  serverInfo: JsonValue | undefined,
+  ttlMs: number = 0,
+): Answer {
+  const { answer, spoken } = outcome
+  if (answer.kind === 'error') return spoken === 'modern' ? answer : wordError(answer)
+  const isOlder = spoken === 'legacy'
+  const result = isOlder ? resultForRequest(method, answer.result) : answer.result
+  const { value } = result
   const edits: Record<string, JsonValue | undefined> = {}
-  if (typeof result.value['resultType'] !== 'string') edits['resultType'] = 'complete'
-  if (cacheable.has(method) && (edits['resultType'] ?? result.value['resultType']) === 'complete') {
-    if (result.value['ttlMs'] === undefined) edits['ttlMs'] = 0
-    if (result.value['cacheScope'] === undefined) edits['cacheScope'] = 'private'
+  // To a server with sessions the member means nothing, whatever it says there.
+  if (isOlder || typeof value['resultType'] !== 'string') edits['resultType'] = 'complete'
+  if (cacheable.has(method) && (edits['resultType'] ?? value['resultType']) === 'complete') {
+    if (value['ttlMs'] === undefined) edits['ttlMs'] = ttlMs
+    if (value['cacheScope'] === undefined) edits['cacheScope'] = 'private'
   }
   const edited = Object.keys(edits).length === 0 ? result : editObject(result, edits)
-  const meta = result.value['_meta']
+  const meta = value['_meta']
   const isNamed = serverInfo === undefined || (isObject(meta) && meta[metaKeys.serverInfo] !== undefined)
   return { kind: 'result', result: isNamed ? edited : withMeta(edited, { [metaKeys.serverInfo]: serverInfo }) }
 }
 
+/**
+ * The error of a session-based server: its codes between -32000 and -32099 have other meanings here, or none, and must
+ * not be used. What it says stays. [2026-07-28 error codes]
+ */
 function wordError(answer: Answer & { kind: 'error' }): Answer {
-  // [2026-07-28 error codes] the old code for a resource that is not there must not be used any more
-  return answer.error.value['code'] === -32002
-    ? { kind: 'error', error: editObject(answer.error, { code: -32602 }) }
-    : answer
+  const code = Number(answer.error.value['code'])
+  if (code > -32000 || code < -32099) return answer
+  // What was not found had a code of its own.
+  return { kind: 'error', error: editObject(answer.error, { code: code === -32002 ? -32602 : -32603 }) }
 }
 
 /** The HTTP status of a JSON-RPC answer. [2026-07-28 transports] */
