@@ -41,6 +41,8 @@ export type RefusalCode =
   | 'upstream_invalid'
   | 'result_too_large'
   | 'not_bridged'
+  | 'unanswered'
+  | 'too_many_rounds'
   | 'cancelled'
   | 'internal'
 
@@ -288,6 +290,20 @@ export const refusals: Readonly<Record<RefusalCode, RefusalRow>> = {
     'never',
     'The server asks its client questions in a way that this protocol revision of the client does not have.',
     'Use a client of the same protocol era as the server.',
+  ),
+  unanswered: row(
+    -32603,
+    200,
+    'later',
+    'The server asked its client something and got no answer.',
+    'Answer the questions of a server within ten minutes; the call may have run in part.',
+  ),
+  too_many_rounds: row(
+    -32603,
+    200,
+    'never',
+    'The server went on asking its client within one call.',
+    'Report it to the author of the server: a call can ask its client 16 times.',
   ),
   cancelled: row(-32603, 200, 'never', 'The call was cancelled.', 'The client asked for it, or its session ended.'),
   internal: row(

@@ -9,7 +9,7 @@ import { type Answer, errorAnswer, idKey, requestText } from '../protocol/jsonrp
 import type { SessionSeat } from '../sessions/sessions.ts'
 
 export interface Asks {
-  /** Puts a question to a session: the text of the request to send. `withdraw` is told if the server takes it back. */
+  /** Puts a question to a session: the text of the request to send. `withdraw` is told if no answer is wanted any more. */
   put(seat: SessionSeat, ask: Ask, withdraw: (id: string) => void): string
   /** An answer of a client; false if nothing was asked under that id. */
   answer(seat: SessionSeat, id: string, answer: Answer): boolean
@@ -22,7 +22,7 @@ interface Open {
 }
 
 /** People need time, but nobody waits for ever. */
-const deadlineMs = 10 * 60_000
+export const answerWithinMs: number = 10 * 60_000
 
 export function createAsks(pulse: Pulse): Asks {
   const open = new WeakMap<SessionSeat, Map<string, Open>>()
@@ -31,7 +31,7 @@ export function createAsks(pulse: Pulse): Asks {
 
   return {
     put(seat, ask, withdraw) {
-      const id = JSON.stringify(`ask-${epoch}-${++count}`)
+      const id = JSON.stringify(ask.id ?? `ask-${epoch}-${++count}`)
       let asks = open.get(seat)
       if (!asks) {
         const created = new Map<string, Open>()
@@ -40,14 +40,16 @@ export function createAsks(pulse: Pulse): Asks {
         seat.atEnd.push(() => {
           for (const left of created.values()) {
             left.stop()
-            left.ask.answer(errorAnswer(-32603, 'The client is gone'))
+            left.ask.answer(errorAnswer(-32603, 'The client is gone'), true)
           }
           created.clear()
         })
       }
       const mine = asks
-      const stop = pulse.after(deadlineMs, () => {
-        if (mine.delete(id)) ask.answer(errorAnswer(-32603, 'The client did not answer'))
+      const stop = pulse.after(answerWithinMs, () => {
+        if (!mine.delete(id)) return
+        withdraw(id)
+        ask.answer(errorAnswer(-32603, 'The client did not answer'), true)
       })
       mine.set(id, { ask, stop })
       ask.withdrawn.onCancel(() => {

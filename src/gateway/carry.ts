@@ -4,7 +4,7 @@
  */
 import type { Cancel } from '../base/cancel.ts'
 import { Refusal } from '../base/refusal.ts'
-import type { Reply } from '../protocol/call.ts'
+import type { Notification, Reply } from '../protocol/call.ts'
 import type { Inbound, Outbound } from '../protocol/inbound.ts'
 import { rawObject } from '../protocol/json-text.ts'
 import { type Answer, notificationText, responseText, type RpcId } from '../protocol/jsonrpc.ts'
@@ -119,9 +119,19 @@ export async function pump(
   house: House,
 ): Promise<void> {
   const store = (text: string): Promise<void> => events.append(text, one.cancel)
+  const withdrawals: Promise<void>[] = []
   const withdraw = (id: RpcId): void => {
     const withdrawn = rawObject({ requestId: JSON.parse(id) })
-    store(notificationText('notifications/cancelled', withdrawn)).catch(() => undefined)
+    withdrawals.push(store(notificationText('notifications/cancelled', withdrawn)).catch(() => undefined))
+  }
+  let progress = Number.NEGATIVE_INFINITY
+  /** [utilities, progress] it rises over the whole call, also where the server began anew with another round */
+  const isNews = ({ method, params }: Notification): boolean => {
+    const value = method === 'notifications/progress' ? params?.value['progress'] : undefined
+    if (typeof value !== 'number') return true
+    const rises = value > progress
+    if (rises) progress = value
+    return rises
   }
   try {
     if (first?.kind !== 'streaming') {
@@ -132,15 +142,18 @@ export async function pump(
     let step = await first.next
     while (step.done !== true) {
       const update = step.value
-      if (update.kind === 'notification') await store(notificationText(update.method, update.params))
-      else await store(house.asks.put(seat, update, withdraw))
+      if (update.kind === 'notification') {
+        if (isNews(update)) await store(notificationText(update.method, update.params))
+      } else await store(house.asks.put(seat, update, withdraw))
       step = await one.reply.next()
     }
     const { value } = step
     const answer = worded(() => wordAnswer(value, one.method, one.version), house)
+    await Promise.all(withdrawals)
     await store(responseText(one.id, answer))
   } catch (error) {
     const refusal = answerable(error, house.log)
+    await Promise.all(withdrawals)
     if (refusal.code !== 'cancelled') await store(responseText(one.id, refusalAnswer(refusal))).catch(() => undefined)
   } finally {
     abandon(one)

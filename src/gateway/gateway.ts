@@ -31,6 +31,7 @@ import type { House } from './house.ts'
 import { createInflight } from './inflight.ts'
 import { createListeners } from './listeners.ts'
 import { expiredText, pingText } from './own-words.ts'
+import { createRounds } from './rounds.ts'
 import { createSeal } from './seal.ts'
 
 export type { GatewayFacts }
@@ -126,6 +127,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
     asks,
     listeners: createListeners({ upstream, streams, asks }),
     inflight,
+    rounds: createRounds({ upstream, records: backplane.records, clock }),
     seal: createSeal(clock),
     extensions: faces.some((face) => isObject(capabilitiesIn(face.hello)['extensions'])),
   })

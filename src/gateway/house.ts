@@ -14,6 +14,7 @@ import type { Upstream } from '../upstreams/upstream.ts'
 import type { Asks } from './asks.ts'
 import type { Inflight } from './inflight.ts'
 import type { Listeners } from './listeners.ts'
+import type { Rounds } from './rounds.ts'
 import type { Seal } from './seal.ts'
 
 export interface House {
@@ -32,6 +33,7 @@ export interface House {
   readonly asks: Asks
   readonly listeners: Listeners
   readonly inflight: Inflight
+  readonly rounds: Rounds
   readonly seal: Seal
   /** Whether the server announces extensions, whose methods are then forwarded. */
   readonly extensions: boolean

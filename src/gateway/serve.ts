@@ -1,6 +1,7 @@
 /** The life of a call between its gates and its end: everything that observes calls hangs here. */
 import { asRefusal, Refusal } from '../base/refusal.ts'
 import type { Call, Outcome, Reply } from '../protocol/call.ts'
+import { needsInput } from '../protocol/rounds.ts'
 import type { House } from './house.ts'
 import { overdue } from './inflight.ts'
 
@@ -10,7 +11,10 @@ export async function* serve(call: Call, house: House): Reply {
   let outcome: Outcome | undefined
   let code = 'cancelled'
   try {
-    outcome = yield* house.upstream.call(call)
+    const { session } = call
+    const first = yield* house.upstream.call(call)
+    outcome =
+      session !== undefined && needsInput(call, first) ? yield* house.rounds.goOn({ ...call, session }, first) : first
     return outcome
   } catch (error) {
     const cut = call.cancel.reason === overdue ? cutOff() : error

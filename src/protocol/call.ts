@@ -60,6 +60,8 @@ export interface Call {
   readonly logLevel: string | undefined
   /** The process that an earlier round of the same interaction was answered by, if it matters. */
   readonly process: number | undefined
+  /** Which round it is, if mcplex makes the call again with answers of the client; else the params are the client's. */
+  readonly round?: number
   readonly cancel: Cancel
 }
 
@@ -75,7 +77,10 @@ export interface Ask {
   readonly kind: 'ask'
   readonly method: string
   readonly params: RawObject | undefined
-  answer(answer: Answer): void
+  /** The id under which the client is asked, if it must be this one. Visible characters, no quotes. */
+  readonly id?: string
+  /** @param lapsed whether the client said nothing in time, or is gone: the answer is then our own */
+  answer(answer: Answer, lapsed?: boolean): void
   /** Fires when the server no longer wants an answer. */
   readonly withdrawn: Cancel
 }

@@ -1,27 +1,34 @@
 /** The stateless revision as spoken with upstreams: every request carries who speaks. */
-import type { Speaker } from './call.ts'
-import { profileOf, withoutQuestions } from './capabilities.ts'
+import type { Call, Speaker } from './call.ts'
+import { acrossEras, profileOf, withoutQuestions } from './capabilities.ts'
 import type { Dialect } from './dialect.ts'
-import type { JsonValue, RawObject } from './json-text.ts'
+import { editObject, emptyObject, type JsonObject, type JsonValue, parseObject, type RawObject } from './json-text.ts'
 import { withMeta } from './jsonrpc.ts'
 import { metaKeys, modernVersion } from './revisions.ts'
 
-export const modernDialect: Dialect = {
-  era: 'modern',
-  params(call, token) {
-    // The same revision on both sides: its metadata is forwarded as it came, only the token is ours.
-    if (call.speaker.era === 'modern') {
-      return call.progressToken === undefined ? call.params : withMeta(call.params, { progressToken: token })
-    }
-    return withMeta(call.params, {
-      ...envelope(call.speaker, modernDialect.announced(call.speaker, false)),
-      [metaKeys.logLevel]: call.logLevel,
-      progressToken: token,
-    })
-  },
-  announced(speaker, mayAsk) {
-    return mayAsk && speaker.era === 'modern' ? profileOf(speaker.capabilities) : withoutQuestions(speaker.capabilities)
-  },
+/** Remembers how each session is introduced: it is the same in all its calls, and takes longer to say than the rest. */
+export function createModernDialect(): Dialect {
+  const introductions = new WeakMap<Speaker, RawObject>()
+  const introductionOf = (speaker: Speaker): RawObject => {
+    let said = introductions.get(speaker)
+    if (!said) introductions.set(speaker, (said = introduction(speaker)))
+    return said
+  }
+
+  return {
+    era: 'modern',
+    params(call, token) {
+      // The same revision on both sides: its metadata is forwarded as it came, only the token is ours.
+      if (call.speaker.era === 'modern') {
+        return call.progressToken === undefined ? call.params : withMeta(call.params, { progressToken: token })
+      }
+      return introduced(call, token, introductionOf(call.speaker))
+    },
+    announced(speaker, mayAsk) {
+      if (speaker.era === 'legacy') return acrossEras(speaker, mayAsk)
+      return mayAsk ? profileOf(speaker.capabilities) : withoutQuestions(speaker.capabilities)
+    },
+  }
 }
 
 /** The `_meta` with which a request of this speaker begins. [2026-07-28 basic, _meta] */
@@ -32,4 +39,30 @@ export function envelope(speaker: Speaker, announced: RawObject): Record<string,
   }
   if (speaker.info) meta[metaKeys.clientInfo] = speaker.info
   return meta
+}
+
+/** The envelope of a client with a session. It can be asked: see rounds.ts. */
+function introduction(speaker: Speaker): RawObject {
+  const text = JSON.stringify(envelope(speaker, acrossEras(speaker, true)))
+  return parseObject(text) ?? emptyObject
+}
+
+/** The params with the introduction in front of what belongs to this call alone. */
+function introduced(call: Call, token: number | undefined, said: RawObject): RawObject {
+  const params = call.round === undefined ? firstParams(call) : (call.params ?? emptyObject)
+  const { value, text } = params
+  if ('_meta' in value || token !== undefined || call.logLevel !== undefined) {
+    const own: JsonObject = { [metaKeys.logLevel]: call.logLevel, progressToken: token }
+    return withMeta(params, { ...said.value, ...own })
+  }
+  // The usual call: its text need not be walked.
+  const comma = Object.keys(value).length === 0 ? '' : ','
+  return { value: { ...value, _meta: said.value }, text: `${text.slice(0, -1)}${comma}"_meta":${said.text}}` }
+}
+
+/** The client's own params: mcplex alone begins another round, so answers that come with them would be made up. */
+function firstParams({ params }: Call): RawObject {
+  if (params === undefined) return emptyObject
+  if (params.value['inputResponses'] === undefined && params.value['requestState'] === undefined) return params
+  return editObject(params, { inputResponses: undefined, requestState: undefined })
 }

@@ -2,7 +2,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { Dialect } from '../protocol/dialect.ts'
 import { legacyDialect } from '../protocol/legacy-client.ts'
-import { modernDialect } from '../protocol/modern-client.ts'
+import { createModernDialect } from '../protocol/modern-client.ts'
 import { modernVersion, newestLegacy } from '../protocol/revisions.ts'
 import type { Connection } from './connection.ts'
 import { type Face, type Opener, ownInfo, type ProcessEvents } from './face.ts'
@@ -32,6 +32,7 @@ export interface StartedFace {
 /** The faces of the server, stateless first. Throws `UpstreamStartError`. */
 export async function startFaces(needs: StartNeeds): Promise<readonly StartedFace[]> {
   const { settings } = needs
+  const modernDialect = createModernDialect()
   const owners = new Map<Connection, Owner>()
   let exit: ChildExit | undefined
   const lateMs = needs.clock.now() + settings.startTimeoutMs

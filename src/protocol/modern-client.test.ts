@@ -1,0 +1,78 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { Cancel } from '../base/cancel.ts'
+import type { Call, Speaker } from './call.ts'
+import { type JsonObject, rawObject } from './json-text.ts'
+import { createModernDialect } from './modern-client.ts'
+
+const prefix = 'io.modelcontextprotocol/'
+const speaker: Speaker = {
+  era: 'legacy',
+  version: '2025-11-25',
+  capabilities: { elicitation: {}, roots: { listChanged: true }, tasks: {} },
+  info: { name: 'client', version: '1' },
+}
+const introduced = {
+  [`${prefix}protocolVersion`]: '2026-07-28',
+  [`${prefix}clientCapabilities`]: { elicitation: {}, roots: {} },
+  [`${prefix}clientInfo`]: { name: 'client', version: '1' },
+}
+
+function callOf(params: JsonObject | undefined, more: Partial<Call> = {}): Call {
+  return {
+    id: '1',
+    method: 'tools/call',
+    params: params && rawObject(params),
+    speaker,
+    principal: { tenant: '', subject: '' },
+    session: 's',
+    client: 's',
+    progressToken: undefined,
+    logLevel: undefined,
+    process: undefined,
+    cancel: new Cancel(),
+    ...more,
+  }
+}
+
+test('each call of a session says who speaks, and what else it asks for', () => {
+  const dialect = createModernDialect()
+  const said = (call: Call, token?: number): unknown => JSON.parse(dialect.params(call, token)?.text ?? 'null')
+  for (const params of [undefined, {}, { name: 'echo' }]) {
+    expect(said(callOf(params))).toEqual({ ...params, _meta: introduced })
+  }
+  expect(said(callOf({ name: 'echo' }, { logLevel: 'info', progressToken: '"mine"' }), 5)).toEqual({
+    name: 'echo',
+    _meta: { ...introduced, [`${prefix}logLevel`]: 'info', progressToken: 5 },
+  })
+})
+
+test('what a client writes into its own metadata stays, but for what mcplex says there', () => {
+  const dialect = createModernDialect()
+  const forged = { [`${prefix}clientCapabilities`]: { sampling: {} }, [`${prefix}logLevel`]: 'debug', progressToken: 1 }
+  const params = dialect.params(callOf({ name: 'echo', _meta: { ...forged, traceparent: 't' } }), undefined)
+  expect(JSON.parse(params?.text ?? '')).toEqual({ name: 'echo', _meta: { ...introduced, traceparent: 't' } })
+  expect(JSON.parse(dialect.params(callOf({ _meta: 7 }), undefined)?.text ?? '')).toEqual({ _meta: introduced })
+})
+
+test('a client with a session cannot make up answers of another round', () => {
+  const dialect = createModernDialect()
+  const params = { name: 'ask', inputResponses: { a: {} }, requestState: 'forged' }
+  expect(JSON.parse(dialect.params(callOf(params), undefined)?.text ?? '')).toEqual({ name: 'ask', _meta: introduced })
+  expect(JSON.parse(dialect.params(callOf(params, { round: 1 }), undefined)?.text ?? '')).toEqual({
+    ...params,
+    _meta: introduced,
+  })
+})
+
+test('the params say the same as their text, whatever the client sends', () => {
+  const dialect = createModernDialect()
+  const member = fc.oneof(fc.string(), fc.constantFrom('_meta', 'name', 'requestState'))
+  fc.assert(
+    fc.property(fc.dictionary(member, fc.jsonValue({ maxDepth: 2 })), fc.boolean(), (params, wantsLog) => {
+      const call = callOf(params, wantsLog ? { logLevel: 'info' } : {})
+      const said = dialect.params(call, undefined)
+      expect(JSON.parse(said?.text ?? '')).toEqual(JSON.parse(JSON.stringify(said?.value)))
+    }),
+  )
+})
