@@ -3,10 +3,11 @@
  * that the answer is written by somebody else. Hooks of the program run before, as for any other route.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { messagesPath, streamPath } from '../protocol/http-sse.ts'
 import type { Mountable } from './door.ts'
 import { beside, type HandlerOptions } from './mount.ts'
 import { listenerAt } from './node-handler.ts'
-import { endpointPath, probePaths } from './routes.ts'
+import { endpointPath, isServed, probePaths } from './routes.ts'
 
 /** As much of a Fastify instance as is used here. */
 export interface FastifyScope {
@@ -43,8 +44,8 @@ export function fastifyPlugin(
     const answer = listenerAt(ofRouted, gateway, settings)
     scope.removeAllContentTypeParsers()
     scope.addContentTypeParser('*', (_request, _payload, ready) => ready(null))
-    const paths = probes ? [path, ...probePaths.map((probe) => beside(path, probe))] : [path]
-    for (const each of paths)
+    const others = probes ? [...streamPaths, ...probePaths] : streamPaths
+    for (const each of [path, ...others.map((other) => beside(path, other))])
       scope.all(each, (request, reply) => {
         reply.hijack()
         answer(request.raw, reply.raw)
@@ -53,8 +54,11 @@ export function fastifyPlugin(
   }
 }
 
-/** Fastify has chosen, by paths that may have parameters: what is not a probe is for the endpoint. */
+/** The transport HTTP+SSE, which answers as the gateway is told to. */
+const streamPaths: readonly string[] = [streamPath, messagesPath]
+
+/** Fastify has chosen, by paths that may have parameters: what lies beside the endpoint is told by its name. */
 function ofRouted(shown: string): string {
   const name = shown.slice(shown.lastIndexOf('/'))
-  return probePaths.includes(name) ? name : endpointPath
+  return isServed(name) ? name : endpointPath
 }

@@ -48,7 +48,7 @@ export function fetchHandler(gateway: Mountable, options: FetchOptions = {}): (r
   return async (request) => {
     const name = clientOf === undefined ? `f${++count}` : clientOf(request)
     const target = mounted(mount, readTarget(request.url))
-    const visit = new Visit(request, target.path, name, http.maxBodyBytes)
+    const visit = new Visit(request, target, name, http.maxBodyBytes)
     return responseOf(visit, await answer(visit, target), gateway.edge)
   }
 }

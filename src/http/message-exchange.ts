@@ -9,6 +9,7 @@ import type { Clock } from '../base/clock.ts'
 import { readBody } from './body.ts'
 import type { Exchange } from './exchange.ts'
 import { checkAccept, checkContent, checkFraming, checkHeaders, declaredLength } from './guard.ts'
+import { readTarget } from './routes.ts'
 import { takenBody } from './taken-body.ts'
 
 /** A body of this size that nobody wants is cheaper to read to its end than a new connection. */
@@ -70,6 +71,10 @@ export class MessageExchange implements Exchange {
     this.#awaitsContinue = awaitsContinue
   }
 
+  get query(): string {
+    return readTarget(this.request.url ?? '').query
+  }
+
   get connection(): string {
     return this.of.name
   }
@@ -129,7 +134,7 @@ export class MessageExchange implements Exchange {
     const headers = request.headers
     const length = declaredLength(headers['content-length'], headers['transfer-encoding'], this.#maxBodyBytes)
     if (length !== undefined) checkContent(headers['content-type'], headers['content-encoding'])
-    checkAccept(this.method, headers.accept)
+    checkAccept(this.method, headers.accept, this.path)
     if (length === undefined) return ''
     if (this.#awaitsContinue) {
       this.#awaitsContinue = false

@@ -8,6 +8,7 @@ import { Refusal } from '../base/refusal.ts'
 import { readBody } from './body.ts'
 import type { Exchange } from './exchange.ts'
 import { checkAccept, checkContent, checkHeaders, declaredLength } from './guard.ts'
+import { readTarget } from './routes.ts'
 
 /** What belongs to the connection and is said of HTTP/1.1 only. [RFC 9113, 8.2.2] */
 const ofTheConnection = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade'])
@@ -60,6 +61,10 @@ export class StreamExchange implements Exchange {
     this.headers = headers
   }
 
+  get query(): string {
+    return readTarget(this.#given[':path'] ?? '').query
+  }
+
   get connection(): string {
     return this.#of.name
   }
@@ -99,7 +104,7 @@ export class StreamExchange implements Exchange {
     const hasBody = !this.#stream.endAfterHeaders
     const length = declaredLength(given['content-length'], undefined, maxBodyBytes)
     if (hasBody) checkContent(given['content-type'], given['content-encoding'])
-    checkAccept(this.method, given.accept)
+    checkAccept(this.method, given.accept, this.path)
     // A length beside an end of the stream that denies it never gets here. [RFC 9113, 8.1.1]
     if (!hasBody) return ''
     if (length !== undefined && given.expect?.toLowerCase() === '100-continue') {

@@ -4,11 +4,13 @@ import { Cancel } from '../base/cancel.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { Visitor } from './door.ts'
 import { checkAccept, checkContent, declaredLength } from './guard.ts'
+import type { Target } from './routes.ts'
 
 export class Visit implements Visitor {
   readonly request: Request
   readonly method: string
   readonly path: string
+  readonly query: string
   readonly connection: string
   readonly headers: Readonly<Record<string, string | undefined>>
   readonly closed: Cancel = new Cancel()
@@ -17,10 +19,11 @@ export class Visit implements Visitor {
   readonly #gone = (): void => this.closed.cancel('client gone')
   #text: Promise<string> | undefined
 
-  constructor(request: Request, path: string, connection: string, maxBodyBytes: number) {
+  constructor(request: Request, { path, query }: Target, connection: string, maxBodyBytes: number) {
     this.request = request
     this.method = request.method
     this.path = path
+    this.query = query
     this.connection = connection
     this.#maxBodyBytes = maxBodyBytes
     this.headers = Object.fromEntries(request.headers)
@@ -44,7 +47,7 @@ export class Visit implements Visitor {
     const length = declaredLength(headers['content-length'], headers['transfer-encoding'], this.#maxBodyBytes)
     const check = (): void => checkContent(headers['content-type'], headers['content-encoding'])
     if (length !== undefined) check()
-    checkAccept(this.method, headers['accept'])
+    checkAccept(this.method, headers['accept'], this.path)
     if (request.bodyUsed) throw new Error('something read the body of this request before mcplex got it')
     if (request.body === null || headers['content-length'] === '0') return ''
     const text = await readStream(request.body, this.#maxBodyBytes, this.closed)
