@@ -31,3 +31,12 @@ test('the picture has colours only if they are wanted, and they do not change ho
   expect(colored.replaceAll(/\u001b\[[0-9]+m/g, '')).toBe(show(80))
   expect(show(80)).not.toContain('\u001b')
 })
+
+test('the name of the server cannot steer the terminal, nor fill it', () => {
+  const linesOf = (name: string): string[] =>
+    banner({ ...ready, server: { ...ready.server, name } }, true, pc.createColors(false), 80).split('\n')
+  const evil = linesOf('\u001b[2J\u009b31mevil\n\u202ename')
+  expect(evil.join('\n')).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/)
+  expect(evil).toHaveLength(linesOf('evil name').length)
+  expect(Math.max(...linesOf('x'.repeat(500)).map((line) => line.length))).toBeLessThan(200)
+})

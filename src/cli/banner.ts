@@ -1,5 +1,6 @@
 /** What the command says when requests are served: for people as a picture, for programs as one JSON object. Pure. */
 import type pc from 'picocolors'
+import { printableLine } from '../base/printable.ts'
 import type { Settings } from '../config/settings.ts'
 import { writeDuration } from '../config/quantity.ts'
 import { isLoopback } from '../http/options.ts'
@@ -25,6 +26,9 @@ export interface Ready {
   readonly settings: Settings
 }
 
+/** A server may call itself anything. */
+const maxName = 64
+
 const sharing: Readonly<Record<string, string>> = {
   session: 'one process per session',
   principal: 'one process per principal',
@@ -41,6 +45,7 @@ const sharing: Readonly<Record<string, string>> = {
 export function banner(ready: Ready, keys: boolean, colors: Colors, columns: number): string {
   const { bold, cyan, dim, green, yellow } = colors
   const { server, settings, url } = ready
+  const name = printableLine(server.name, maxName)
   const shares = [...new Set(Object.values(ready.modes))].map((mode) => sharing[mode] ?? mode).join(', ')
   const limits = [
     `${count(settings.gates.maxConnections)} clients`,
@@ -64,14 +69,14 @@ export function banner(ready: Ready, keys: boolean, colors: Colors, columns: num
     '',
     `  ${bold(`mcplex ${ready.version}`)}   one stdio server, many clients`,
     '',
-    row('upstream', dim, [[server.name, green], 'stdio', shares, tools, started]),
+    row('upstream', dim, [[name, green], 'stdio', shares, tools, started]),
     row('state', dim, ['memory', 'sessions end with this process']),
     row('limits', dim, limits, ' · '),
     '',
     row('Endpoint', bold, [[endpoint.padEnd(34), cyan], 'Streamable HTTP, MCP 2025-03-26 … 2026-07-28']),
     row('Health', bold, [[`${url}/health`.padEnd(34), cyan], '/livez /readyz']),
     '',
-    `  Claude Code   claude mcp add --transport http ${shortName(server.name)} ${endpoint}`,
+    `  Claude Code   claude mcp add --transport http ${shortName(name)} ${endpoint}`,
     wrap('  Others        ', ['add the endpoint as a server of type "http"', '(Streamable HTTP)'], ' ', columns, 16),
     '',
     wrap('  ', [...open, keys ? 'press h for help, q to stop' : 'Ctrl-C stops'], ' · ', columns, 2),

@@ -1,7 +1,8 @@
+import { Writable } from 'node:stream'
 import { describe, expect, test } from 'vitest'
 import { manualClock } from '../base/clock.ts'
 import { createEvents } from '../base/events.ts'
-import { createLog } from './log.ts'
+import { createLog, prettyLines } from './log.ts'
 import { logEvents } from './log-events.ts'
 
 function collect(): { lines: Array<Record<string, unknown>>; stream: { write(text: string): void } } {
@@ -37,6 +38,22 @@ describe('the log', () => {
     createLog('info', { write: (text: string) => void written.push(text) }).info({ line: 'a\nb\u001b[31m' }, 'any')
     expect(written.join('').trimEnd()).not.toMatch(/[\n\u001b]/)
   })
+})
+
+test('lines for people hold nothing that could steer their terminal', async () => {
+  const written: string[] = []
+  const terminal = new Writable({
+    write(chunk, _encoding, done) {
+      written.push(String(chunk))
+      done()
+    },
+  })
+  const log = createLog('debug', prettyLines(false, terminal))
+  const evil = '\u001b[2J\u009b31mred\u001b]0;title\u0007\u202e'
+  log.debug({ line: evil, upstream_pid: 1 }, 'upstream stderr')
+  log.error({ err: new Error(evil) }, 'failed')
+  expect(written.join('')).toContain('red')
+  expect(written.join('')).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/)
 })
 
 describe('events in the log', () => {

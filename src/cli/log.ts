@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto'
 import { pino, stdSerializers, stdTimeFunctions, type DestinationStream } from 'pino'
 import pretty from 'pino-pretty'
 import type { Log } from '../base/log.ts'
+import { printable } from '../base/printable.ts'
 import type { LogSettings } from '../config/log-options.ts'
 
 export interface CommandLog extends Log {
@@ -25,9 +26,20 @@ const secrets = ['authorization', 'cookie', 'token', 'apiKey', 'password', 'secr
  */
 export function openLog(level: LogSettings['level'], isPretty: boolean, isColored: boolean): CommandLog {
   const destination = isPretty
-    ? pretty({ destination: 2, sync: true, colorize: isColored, translateTime: 'SYS:HH:MM:ss', singleLine: true })
+    ? prettyLines(isColored, 2)
     : pino.destination({ dest: 2, sync: false, maxLength: maxWaiting })
   return createLog(level, destination)
+}
+
+/**
+ * Lines for people. What servers and clients say ends up in them, and must not steer the terminal that shows them.
+ * @param destination a stream, or the number of an open file
+ */
+export function prettyLines(isColored: boolean, destination: number | DestinationStream): DestinationStream {
+  const format = { sync: true, colorize: isColored, translateTime: 'SYS:HH:MM:ss', singleLine: true }
+  const stream = pretty({ ...format, destination })
+  const clean = (_: string, value: unknown): unknown => (typeof value === 'string' ? printable(value) : value)
+  return { write: (line) => void stream.write(`${JSON.stringify(JSON.parse(line, clean))}\n`) }
 }
 
 /** A log into any stream. */

@@ -1,4 +1,5 @@
 /** Why the MCP server did not start, in words for whoever typed its command: what was run, what it said, what to try. */
+import { printable } from '../base/printable.ts'
 import type { Settings } from '../config/settings.ts'
 import { UpstreamStartError } from '../gateway/gateway.ts'
 import { CommandFailed } from './failures.ts'
@@ -38,11 +39,4 @@ function remedies(exit: string | undefined, { upstream }: Settings): Note[] {
         ['or', '--env NAME, if it needs a variable: only PATH, HOME and the like are handed over unasked'],
       ]
   }
-}
-
-/** Lines of a foreign program for our terminal: without what would move the cursor or colour the rest. */
-function printable(text: string): string {
-  return text
-    .replaceAll(/\u001b\[[0-9;?]*[ -/]*[@-~]/g, '')
-    .replaceAll(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g, ' ')
 }

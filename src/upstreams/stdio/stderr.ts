@@ -5,10 +5,10 @@
  * Bounded whatever comes: so many lines a second, so many characters a line, 4 KiB kept. The rest is counted and told
  * once a second. None of it ever reaches a client.
  */
-import { stripVTControlCharacters } from 'node:util'
 import type { Clock, Timer } from '../../base/clock.ts'
 import type { EventSink } from '../../base/events.ts'
 import type { Log } from '../../base/log.ts'
+import { printable } from '../../base/printable.ts'
 
 const linesPerWindow = 50
 const windowMs = 1000
@@ -121,9 +121,4 @@ export class Stderr {
     this.#settings.events.emit('dropped', { what: 'stderr_line', count })
     this.#settings.log.debug({ upstream_pid: this.#settings.pid, count }, 'upstream stderr lines dropped')
   }
-}
-
-/** Without what could steer a terminal: escape sequences and control characters other than tab and newline. */
-function printable(text: string): string {
-  return stripVTControlCharacters(text).replace(/[^\P{Cc}\t\n]/gu, '')
 }
