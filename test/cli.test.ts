@@ -319,6 +319,14 @@ describe('a start that fails says what to do', () => {
     expect(running.stderr()).toContain('--env NAME')
   })
 
+  test('a command that says back what it hears ends with 69, and is not given more time', async () => {
+    const running = serve([], {}, ['cat'])
+    expect(await running.exit()).toBe(69)
+    expect(running.stderr()).toContain('not as an MCP server does')
+    expect(running.stderr()).toContain('the command by itself')
+    expect(running.stderr()).not.toContain('START_TIMEOUT')
+  })
+
   test('a server that does not answer ends with 69, and leaves no process', async () => {
     const env = { MCPLEX_UPSTREAM__START_TIMEOUT: '300ms' }
     const running = serve([], env, [process.execPath, '-e', 'process.stdin.resume()'])

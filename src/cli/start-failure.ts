@@ -12,11 +12,11 @@ export function startFailure(error: unknown, settings: Settings): CommandFailed 
   const notes: Note[] = [['command', error.command]]
   if (error.exit !== undefined) notes.push(['ended', error.exit])
   if (error.stderr.trim() !== '') notes.push(['stderr', printable(error.stderr)])
-  notes.push(...remedies(error.exit, settings))
+  notes.push(...remedies(error, settings))
   return new CommandFailed([{ code: 'MCPX_UPSTREAM_START', message: error.message, notes }])
 }
 
-function remedies(exit: string | undefined, { upstream }: Settings): Note[] {
+function remedies({ exit, late }: UpstreamStartError, { upstream }: Settings): Note[] {
   const { command, cwd } = upstream
   switch (exit) {
     case 'ENOENT': {
@@ -25,14 +25,14 @@ function remedies(exit: string | undefined, { upstream }: Settings): Note[] {
     }
     case 'EACCES':
       return [['try', `chmod +x ${command} (the file may not be run by this user)`]]
-    case undefined:
+    case undefined: {
+      const itself = 'the command by itself: a server on stdio waits silently for input'
+      if (!late) return [['try', `${itself}, and writes nothing to stdout but its answers`]]
       return [
-        [
-          'try',
-          'the command by itself: a server on stdio waits silently for input; one that listens on a port is another kind',
-        ],
+        ['try', `${itself}; one that listens on a port is another kind`],
         ['or', 'MCPLEX_UPSTREAM__START_TIMEOUT=5m, if it has much to download or to load first'],
       ]
+    }
     default:
       return [
         ['try', 'the command by itself, to see all that it says'],

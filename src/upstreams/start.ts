@@ -91,5 +91,5 @@ function startError(settings: UpstreamSettings, exit: ChildExit | undefined, lat
   const what = late
     ? `the command did not answer initialize within ${settings.startTimeoutMs / 1000} s`
     : 'the command answered, but not as an MCP server does on its standard output'
-  return new UpstreamStartError(what, { command, stderr })
+  return new UpstreamStartError(what, { command, late, stderr })
 }

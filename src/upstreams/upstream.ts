@@ -57,13 +57,16 @@ export interface Learning {
 export class UpstreamStartError extends Error {
   readonly command: string
   readonly exit: string | undefined
+  /** Whether its time was up: it may need more of it. */
+  readonly late: boolean
   readonly stderr: string
 
-  constructor(message: string, details: { command: string; exit?: string; stderr: string }) {
+  constructor(message: string, details: { command: string; exit?: string; late?: boolean; stderr: string }) {
     super(message)
     this.name = 'UpstreamStartError'
     this.command = details.command
     this.exit = details.exit
+    this.late = details.late === true
     this.stderr = details.stderr
   }
 }
