@@ -40,6 +40,14 @@ export const rooms = {
     instead: 'The gateway gets its settings as a value: import the type from config, or let cli/ load it.',
   },
   http: { may: ['gateway', 'protocol', 'base'], instead: behindTheGateway },
+  stdio: {
+    may: ['protocol', 'base'],
+    instead: 'A face for lines speaks Inbound and Outbound with whatever answers them: have the caller hand that in.',
+  },
+  connect: {
+    may: ['protocol', 'base'],
+    instead: 'It carries exchanges over HTTP, and knows nothing of what they are.',
+  },
   admin: { may: ['gateway', 'protocol', 'base'], instead: behindTheGateway },
   index: {
     may: ['gateway', 'config', 'base', 'backplane/memory.ts'],
@@ -51,7 +59,7 @@ export const rooms = {
     instead: 'Embedders run these suites: reach the implementation through the `make` that is handed in.',
   },
   cli: {
-    may: ['config', 'http', 'admin', 'gateway', 'base'],
+    may: ['config', 'http', 'stdio', 'connect', 'admin', 'gateway', 'base'],
     instead: 'The command has no feature of its own: put it into the gateway and call that.',
   },
 }
@@ -62,6 +70,7 @@ export const testsMayAlso = ['testing', 'backplane/memory.ts']
 /** Runtime packages, and the only places that may import them. A package that is not listed may not be imported. */
 export const packages = {
   commander: { in: ['cli'], instead: 'Only the command parses arguments.' },
+  'eventsource-parser': { in: ['stdio'], instead: 'Only what reads the streams of others parses events.' },
   picocolors: { in: ['cli'], instead: 'Only the command has a terminal.' },
   pino: { in: ['cli'], instead: 'Take the Log of base/log.ts as an argument.' },
   'pino-pretty': { in: ['cli'], instead: 'Take the Log of base/log.ts as an argument.' },

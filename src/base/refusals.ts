@@ -43,6 +43,9 @@ export type RefusalCode =
   | 'not_bridged'
   | 'unanswered'
   | 'too_many_rounds'
+  | 'endpoint_unreachable'
+  | 'endpoint_refused'
+  | 'connection_lost'
   | 'cancelled'
   | 'internal'
 
@@ -304,6 +307,27 @@ export const refusals: Readonly<Record<RefusalCode, RefusalRow>> = {
     'never',
     'The server went on asking its client within one call.',
     'Report it to the author of the server: a call can ask its client 16 times.',
+  ),
+  endpoint_unreachable: row(
+    -32603,
+    200,
+    'later',
+    'The server at the URL cannot be reached. The request was not sent.',
+    'Start mcplex at that URL, or correct the URL; `mcplex connect` tries again by itself with the next request.',
+  ),
+  endpoint_refused: row(
+    -32603,
+    200,
+    'changed',
+    'The server at the URL did not answer as an MCP server does.',
+    'Look at the HTTP status in error.data.status: the URL must name an MCP endpoint, and the key must be right.',
+  ),
+  connection_lost: row(
+    -32603,
+    200,
+    'later',
+    'The connection was lost before the answer came.',
+    'The call may or may not have run; check before calling again.',
   ),
   cancelled: row(-32603, 200, 'never', 'The call was cancelled.', 'The client asked for it, or its session ended.'),
   internal: row(

@@ -14,12 +14,13 @@ import { banner, keyHelp, readyEvent, type Ready } from './banner.ts'
 import { CommandFailed } from './failures.ts'
 import { listenForKeys } from './keys.ts'
 import { logEvents } from './log-events.ts'
-import { openLog } from './log.ts'
 import { openPort } from './open-port.ts'
+import { serveStdio } from './serve-stdio.ts'
 import { startFailure } from './start-failure.ts'
 import { exitCode, listenForSignals, type Stop } from './stop.ts'
-import { isInteractive, wantsColor } from './terminal.ts'
+import { isInteractive } from './terminal.ts'
 import type { ServeRequest } from './verbs/serve.ts'
+import { firstBug, openWatch } from './watch.ts'
 
 /** Answers that are being written when all calls have ended get this long to be taken. */
 const partingMs = 1500
@@ -39,12 +40,12 @@ const quietStartMs = 5000
  * @throws CommandFailed, ConfigError, or whatever bug ended it; nothing of ours runs any more then
  */
 export async function serve(request: ServeRequest, machine: Machine): Promise<number> {
-  const { settings, log: logSettings, quote } = load(request, machine)
+  const loaded = load(request, machine)
+  const { settings, quote } = loaded
   const { stderr } = process
-  const isPretty = logSettings.format === 'pretty' || (logSettings.format === 'auto' && stderr.isTTY)
-  const isColored = wantsColor(machine.env, stderr, request.isColorOff)
-  const log = openLog(levelOf(request, logSettings.level), isPretty, isColored)
+  const { log, isPretty, isColored } = openWatch(request, loaded.log, machine)
   const stop = listenForSignals(clock)
+  if (loaded.clients.transport === 'stdio') return serveStdio({ request, loaded, log, stop, clock })
   const gateway = createGateway({ settings, log, clock })
   const quiet = logEvents(gateway.events, log, clock)
   let listener: Listener | undefined
@@ -78,11 +79,6 @@ export async function serve(request: ServeRequest, machine: Machine): Promise<nu
     quiet()
     log.flush()
   }
-}
-
-function levelOf(request: ServeRequest, level: Parameters<typeof openLog>[0]): Parameters<typeof openLog>[0] {
-  if (request.isQuiet) return 'error'
-  return request.isVerbose ? 'debug' : level
 }
 
 function asReady(facts: GatewayFacts, listener: Listener, settings: Ready['settings']): Ready {
@@ -155,15 +151,4 @@ async function end(gateway: Gateway, listener: Listener, stop: Stop, log: Log, i
     return exitCode(again, true)
   }
   return Promise.race([drained(), cut()])
-}
-
-/** Rejects with the first error that nobody caught. */
-function firstBug(): Promise<never> {
-  const bug = new Promise<never>((_, reject) => {
-    process.on('uncaughtException', reject)
-    process.on('unhandledRejection', reject)
-  })
-  // Whoever races against it may be done already.
-  bug.catch(() => {})
-  return bug
 }

@@ -1,7 +1,8 @@
 /** Who asked us to stop, and how urgently: signals of the system and of the keyboard as one thing. */
 import type { Clock } from '../base/clock.ts'
 
-export type StopReason = 'SIGTERM' | 'SIGINT' | 'key'
+/** `end`: whoever speaks to us through pipes has closed them. */
+export type StopReason = 'SIGTERM' | 'SIGINT' | 'key' | 'end'
 
 export interface Stop {
   /** Resolves when somebody asks first. */

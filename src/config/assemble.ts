@@ -9,7 +9,7 @@ import { checkOption } from './accept.ts'
 import type { Machine } from './machine.ts'
 import { nearest } from './nearest.ts'
 import { ConfigError, type Problem } from './problem.ts'
-import { type Everything, schema, tables } from './schema.ts'
+import { commandRooms, type Everything, schema, tables } from './schema.ts'
 import type { PartialSettings, Settings } from './settings.ts'
 
 /** A value with the place where it was said, as errors name it: `--pool 8`, `HOST=0.0.0.0`, `upstream.pool`. */
@@ -54,7 +54,7 @@ export function fillSettings(partial: PartialSettings, machine: Machine): Settin
   const said = new Map<string, Said>()
   const problems: Problem[] = []
   for (const [room, slice] of Object.entries<object | undefined>({ ...partial })) {
-    const known = schema.filter((row) => row.room === room && room !== 'log')
+    const known = schema.filter((row) => row.room === room && !commandRooms.includes(room))
     if (known.length === 0) problems.push(unknownKey(room, ['gates', 'sessions', 'upstream', 'http']))
     else
       for (const [key, value] of Object.entries(slice ?? {})) {
@@ -80,7 +80,7 @@ export function fillSettings(partial: PartialSettings, machine: Machine): Settin
         }
       }
   }
-  const { log: _log, ...settings } = assemble(said, problems, machine)
+  const { log: _log, clients: _clients, ...settings } = assemble(said, problems, machine)
   return Object.freeze(settings)
 }
 
@@ -135,7 +135,8 @@ function together(all: Everything, said: Sayings): Problem[] {
     typeof host.value === 'string' &&
     !isLoopback(host.value) &&
     !all.http.insecure &&
-    all.http.socket === undefined
+    all.http.socket === undefined &&
+    all.clients.transport === 'http'
   )
     problems.push({
       code: 'MCPX_CONFIG_EXPOSED',

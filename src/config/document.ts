@@ -1,7 +1,7 @@
 /** `docs/configuration.md`, printed from the tables of options so that it cannot say anything else than the code. */
 import type { Option } from '../base/option.ts'
 import { accepted, writeValue } from './accept.ts'
-import { type Placed, schema, titles } from './schema.ts'
+import { commandRooms, type Placed, schema, titles } from './schema.ts'
 
 /** The document as Markdown. */
 export function configurationDocument(): string {
@@ -53,7 +53,7 @@ export function shortDefault(option: Option): string {
 function overview(row: Placed): string {
   const flag = row.option.flag === undefined ? '' : `\`--${row.option.flag}\``
   const env = row.option.env ?? row.ownEnv
-  return `| ${flag} | ${env === undefined ? '' : `\`${env}\``} | ${defaultText(row.option)} | ${row.room === 'log' ? '' : `\`${path(row)}\``} |`
+  return `| ${flag} | ${env === undefined ? '' : `\`${env}\``} | ${defaultText(row.option)} | ${commandRooms.includes(row.room) ? '' : `\`${path(row)}\``} |`
 }
 
 function section(row: Placed): string[] {

@@ -26,8 +26,8 @@ function problemsWith(flags: Record<string, readonly string[]>, env: Record<stri
 
 describe('precedence', () => {
   test('without a word, every option has its documented default', () => {
-    const { settings, log } = loadWith({}, path)
-    const all: Record<string, object> = { ...settings, log }
+    const { settings, log, clients } = loadWith({}, path)
+    const all: Record<string, object> = { ...settings, log, clients }
     for (const { room, key, option } of schema) {
       if (typeof option.default === 'object' && 'derived' in option.default) continue
       expect(all[room]).toHaveProperty(key, option.default)

@@ -5,6 +5,7 @@
 import { totalmem } from 'node:os'
 import { readOption } from './accept.ts'
 import { assemble, type Said } from './assemble.ts'
+import type { ClientSettings } from './client-options.ts'
 import type { LogSettings } from './log-options.ts'
 import type { Machine } from './machine.ts'
 import type { Problem } from './problem.ts'
@@ -21,6 +22,7 @@ export interface Typed {
 export interface Loaded {
   readonly settings: Settings
   readonly log: LogSettings
+  readonly clients: ClientSettings
   /** Where the value of `room.key` was said, as `--port 80` or `PORT=80`; undefined for a default. */
   quote(path: string): string | undefined
 }
@@ -49,8 +51,8 @@ export function load(typed: Typed, machine: Machine): Loaded {
   said.set('upstream.env', { value: env, where: '--env', quote: '--env' })
   problems.push(...strangers(machine.env, Object.keys(env)))
 
-  const { log, ...settings } = assemble(said, problems, machine)
-  return { settings: Object.freeze(settings), log, quote: (path) => said.get(path)?.quote }
+  const { log, clients, ...settings } = assemble(said, problems, machine)
+  return { settings: Object.freeze(settings), log, clients, quote: (path) => said.get(path)?.quote }
 }
 
 interface Source {

@@ -7,6 +7,7 @@ import { gateOptions } from '../gates/options.ts'
 import { httpOptions } from '../http/options.ts'
 import { sessionOptions } from '../sessions/options.ts'
 import { upstreamOptions } from '../upstreams/options.ts'
+import { clientOptions, type ClientSettings } from './client-options.ts'
 import { type LogSettings, logOptions } from './log-options.ts'
 import type { Settings } from './settings.ts'
 
@@ -19,12 +20,14 @@ export interface Placed {
   readonly ownEnv: string | undefined
 }
 
-/** All that can be configured: the settings of a gateway, and the log of the command. */
+/** All that can be configured: the settings of a gateway, and what only the command has. */
 export interface Everything extends Settings {
+  readonly clients: ClientSettings
   readonly log: LogSettings
 }
 
 export const tables: { readonly [Room in keyof Everything]: OptionTable<Everything[Room]> } = {
+  clients: clientOptions,
   http: httpOptions,
   upstream: upstreamOptions,
   gates: gateOptions,
@@ -34,12 +37,16 @@ export const tables: { readonly [Room in keyof Everything]: OptionTable<Everythi
 
 /** What the options of a room are about, as a heading. */
 export const titles: { readonly [Room in keyof Everything]: string } = {
+  clients: 'How clients reach it',
   http: 'Where it listens, and to whom',
   upstream: 'The server behind it',
   gates: 'How much at once',
   sessions: 'Sessions and their streams',
   log: 'The log',
 }
+
+/** Rooms that a program says nothing about: it hands in a log of its own, and clients come as it likes. */
+export const commandRooms: readonly string[] = ['clients', 'log']
 
 export const schema: readonly Placed[] = Object.entries(tables).flatMap(([room, table]) =>
   Object.entries<Option>(table).map(([key, option]) => ({

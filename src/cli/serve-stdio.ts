@@ -1,0 +1,144 @@
+/**
+ * `serve --transport stdio`: the gateway for the one client that has started us, on our own stdin and stdout. stdout
+ * carries the protocol and nothing else, no port is opened, and the end of stdin is the end.
+ */
+import { type Clock, pause } from '../base/clock.ts'
+import { version } from '../base/version.ts'
+import type { Loaded } from '../config/load.ts'
+import type { Settings } from '../config/settings.ts'
+import { createGateway, type Gateway } from '../gateway/gateway.ts'
+import { createFace, type Face } from '../stdio/face.ts'
+import { createLineWriter, type LineWriter, readLines } from '../stdio/pipes.ts'
+import { logEvents } from './log-events.ts'
+import type { CommandLog } from './log.ts'
+import { startFailure } from './start-failure.ts'
+import { exitCode, type Stop } from './stop.ts'
+import type { ServeRequest } from './verbs/serve.ts'
+import { wrongUsage } from './verbs/verb.ts'
+import { firstBug } from './watch.ts'
+
+/** What is written last gets this long to be taken. */
+const partingMs = 1500
+/** Servers that were told to end get this long to do so; what is left then, the reaper of the gateway ends. */
+const closingMs = 2000
+/** The same, for somebody who does not want to wait. */
+const cuttingMs = 500
+
+/** One client takes a place for each of its requests that stand for themselves. */
+const placesOfOneClient = 1024
+/** Its session lasts as long as its pipes, if nothing else is said. */
+const longestMs = 24 * 24 * 3_600_000
+
+export interface StdioScene {
+  readonly request: ServeRequest
+  readonly loaded: Loaded
+  readonly log: CommandLog
+  readonly stop: Stop
+  readonly clock: Clock
+}
+
+/**
+ * Serves until the client closes its end, or somebody asks us to stop.
+ * @returns the exit code
+ * @throws CommandFailed, or whatever bug ended it; nothing of ours runs any more then
+ */
+export async function serveStdio({ request, loaded, log, stop, clock }: StdioScene): Promise<number> {
+  if (request.isJson) {
+    throw wrongUsage('--json prints to stdout, which carries the protocol with --transport stdio', [
+      'try',
+      'without --json: the log on stderr says when it is ready',
+    ])
+  }
+  const settings = forOneClient(loaded)
+  const gateway = createGateway({ settings, log, clock })
+  const quiet = logEvents(gateway.events, log, clock)
+  const bug = firstBug()
+  const starting = gateway.start()
+  const started = starting.then(
+    () => undefined,
+    () => undefined,
+  )
+  const writer = createLineWriter(process.stdout, () => {
+    // Nobody reads: what is in flight is for nobody.
+    void face.close()
+    stop.ask('end')
+  })
+  const face: Face = createFace({
+    handle: (inbound) => started.then(() => gateway.handle(inbound)),
+    write: (text) => writer.write(text),
+    clock,
+    log,
+    waitMs: 0,
+    maxMessageChars: Infinity,
+    onDenied: () => {},
+  })
+  readLines(process.stdin, writer, settings.http.maxBodyBytes, {
+    line: (text) => face.line(text),
+    dropped: () => face.dropped(),
+    ended: () => {
+      void Promise.race([face.settled(), pause(clock, settings.http.drainMs)]).then(() => stop.ask('end'))
+    },
+  })
+  try {
+    const facts = await Promise.race([starting, stop.asked, bug])
+    if (typeof facts !== 'string') log.info({ version, transport: 'stdio', server: facts }, 'ready')
+    await Promise.race([stop.asked, bug])
+    return await Promise.race([end({ gateway, face, writer, log, stop, clock }, typeof facts === 'string'), bug])
+  } catch (error) {
+    // Who waits for an answer gets one, whatever has happened.
+    await Promise.race([face.settled().then(() => writer.flush()), pause(clock, cuttingMs)])
+    await Promise.race([gateway.close(), pause(clock, closingMs)])
+    const failed = startFailure(error, settings)
+    if (!failed) log.error({ err: error }, 'an unexpected error ends mcplex')
+    throw failed ?? error
+  } finally {
+    quiet()
+    log.flush()
+  }
+}
+
+/** The settings as they make sense for one client: its session ends with its pipes unless a time was said. */
+function forOneClient({ settings, quote }: Loaded): Settings {
+  const { sessions, gates, upstream } = settings
+  const unsaid = (path: string, ms: number): number => (quote(path) === undefined ? longestMs : ms)
+  const idleTimeoutMs = unsaid('sessions.idleTimeoutMs', sessions.idleTimeoutMs)
+  return {
+    ...settings,
+    gates: { ...gates, maxConnections: Math.max(gates.maxConnections, placesOfOneClient) },
+    sessions: { ...sessions, idleTimeoutMs, maxSessionMs: unsaid('sessions.maxSessionMs', sessions.maxSessionMs) },
+    upstream: {
+      ...upstream,
+      processIdleMs: quote('upstream.processIdleMs') === undefined ? idleTimeoutMs : upstream.processIdleMs,
+      // One client takes one process: more than one ahead of it would never be used.
+      spares: quote('upstream.spares') === undefined ? Math.min(1, upstream.spares) : upstream.spares,
+    },
+  }
+}
+
+interface Stage extends Pick<StdioScene, 'log' | 'stop' | 'clock'> {
+  readonly gateway: Gateway
+  readonly face: Face
+  readonly writer: LineWriter
+}
+
+/** Lets what is in flight finish, unless somebody asks a second time: then everything ends at once. */
+async function end({ gateway, face, writer, log, stop, clock }: Stage, isStarting: boolean): Promise<number> {
+  const reason = await stop.asked
+  // Holds even if nothing is left that keeps the process alive before the end below is reached.
+  process.exitCode = exitCode(reason, false)
+  log.info({ reason }, 'stopping: calls in flight may finish; a signal ends them')
+  const drained = async (): Promise<number> => {
+    if (!isStarting) await gateway.drain()
+    await Promise.race([face.settled().then(() => writer.flush()), pause(clock, partingMs)])
+    await face.close()
+    await Promise.race([gateway.close(), pause(clock, closingMs)])
+    log.info({ reason }, 'stopped')
+    return exitCode(reason, false)
+  }
+  const cut = async (): Promise<number> => {
+    const again = await stop.again
+    await Promise.race([gateway.close(), pause(clock, cuttingMs)])
+    return exitCode(again, true)
+  }
+  return Promise.race([drained(), cut()])
+}

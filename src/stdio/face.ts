@@ -1,0 +1,234 @@
+/**
+ * A face for one client that speaks lines: each line becomes an exchange as a client over HTTP would have it, and
+ * what comes back becomes lines. Both eras, decided message by message. What a line may cost is bounded; a line that
+ * is no message is answered as that and harms no other. [stdio transport, all revisions]
+ *
+ * What answers the exchanges is handed in: the gateway itself, or one that is far away.
+ */
+import { Cancel } from '../base/cancel.ts'
+import { Refusal } from '../base/refusal.ts'
+import { standsAlone } from '../protocol/classify.ts'
+import { elementTexts, exceedsLimits, memberText } from '../protocol/json-text.ts'
+import {
+  idKey,
+  type Message,
+  type NotificationMessage,
+  readMessage,
+  type RequestMessage,
+  type ResponseMessage,
+  responseText,
+  type RpcId,
+} from '../protocol/jsonrpc.ts'
+import { mayBatch } from '../protocol/legacy-server.ts'
+import { answerable, refusalAnswer } from '../protocol/refusal-answer.ts'
+import { type Desk, type Errand, errandOf, type FaceNeeds, type Owed } from './desk.ts'
+import { listenTo } from './ear.ts'
+import { answerAll, runAlone, runInSession, runOpening, sendInSession } from './errands.ts'
+import type { Hearing } from './hear.ts'
+import { listen } from './listening.ts'
+import { createMirrors } from './mirrors.ts'
+import { ClientSession, type Standing } from './session.ts'
+
+export interface Face {
+  /** Takes one line of the client. */
+  line(text: string): void
+  /** A line was too long to be taken. */
+  dropped(): void
+  /** Resolves when every request that was taken is answered, but for those that only listen. */
+  settled(): Promise<void>
+  /** Waits for nothing any more, ends the streams and the session. */
+  close(): Promise<void>
+}
+
+/** [R04] deeper or larger JSON is refused before it is parsed */
+const maxDepth = 128
+const maxMembers = 100_000
+
+/** What may be on its way at once: a client that sends without reading answers is told, and costs no more. */
+const maxErrands = 1024
+const maxHeldChars = 64 * 1024 ** 2
+
+const listening = 'subscriptions/listen'
+
+export function createFace(needs: FaceNeeds): Face {
+  return new LineFace(needs)
+}
+
+class LineFace implements Face {
+  readonly #hearing: Hearing
+  readonly #desk: Desk
+  readonly #session: ClientSession
+  readonly #errands = new Set<Errand>()
+  #heldChars = 0
+  /** The session that is listened to. */
+  #heard: Standing | undefined
+  /** Told when nothing is owed any more. */
+  readonly #waiting: Array<() => void> = []
+
+  constructor(needs: FaceNeeds) {
+    this.#desk = { ...needs, leaving: new Cancel() }
+    this.#session = new ClientSession(this.#desk, (standing) => this.#listenTo(standing))
+    this.#hearing = { desk: this.#desk, session: this.#session, mirrors: createMirrors() }
+  }
+
+  line(text: string): void {
+    let id: RpcId | undefined
+    try {
+      const value = parse(text)
+      if (Array.isArray(value)) return this.#batch(text)
+      const message = readMessage(text, value)
+      id = message.kind === 'malformed' || message.kind === 'request' ? message.id : undefined
+      this.#take(text, checked(message))
+    } catch (error) {
+      this.#refuse(error, id)
+    }
+  }
+
+  dropped(): void {
+    this.#refuse(new Refusal('request_too_large', { message: 'The line is too long.' }), undefined)
+  }
+
+  settled(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve)
+      this.#tellSettled()
+    })
+  }
+
+  async close(): Promise<void> {
+    this.#desk.leaving.cancel('the client is done')
+    for (const errand of this.#errands) errand.closed.cancel('the client is done')
+    await this.#session.end()
+  }
+
+  #take(text: string, message: Message): void {
+    if (message.kind === 'response') this.#answer(text, message)
+    else if (message.kind === 'notification') this.#notify(text, message)
+    else this.#request(text, message)
+  }
+
+  #request(text: string, request: RequestMessage): void {
+    const owed: Owed = { request, key: idKey(request.id), isAnswered: false, isCancelled: false }
+    const errand = errandOf(text, [owed])
+    if (standsAlone(request, undefined)) {
+      const run = request.method === listening ? listen : runAlone
+      this.#run(errand, () => run(errand, owed, this.#hearing))
+    } else if (request.method === 'initialize' && !this.#session.isThere) {
+      this.#run(errand, () => runOpening(errand, request, this.#hearing))
+    } else if (request.method === 'ping' && !this.#session.isThere) {
+      // [lifecycle] allowed before the handshake, and there is nobody yet to be asked
+      void this.#desk.write(`{"jsonrpc":"2.0","id":${request.id},"result":{}}`)
+    } else this.#run(errand, () => this.#inSession(errand))
+  }
+
+  /** [2025-03-26 batching] several messages in one line, for the one revision that has them */
+  #batch(text: string): void {
+    const { standing } = this.#session
+    if (!standing || !mayBatch(standing.version)) throw new Refusal('invalid_request')
+    const messages = elementTexts(text).map((element) => checked(readMessage(element, JSON.parse(element))))
+    const requests = messages.filter((message) => message.kind === 'request')
+    if (messages.length === 0 || requests.some(({ method }) => method === 'initialize'))
+      throw new Refusal('invalid_request')
+    const owed = requests.map((request) => ({
+      request,
+      key: idKey(request.id),
+      isAnswered: false,
+      isCancelled: false,
+    }))
+    const errand = errandOf(text, owed)
+    this.#run(errand, () => this.#inSession(errand))
+  }
+
+  #notify(text: string, message: NotificationMessage): void {
+    if (message.method === 'notifications/cancelled') {
+      const id = message.params && memberText(message.params.text, 'requestId')
+      if (id === undefined || !this.#cancel(idKey(id))) return
+    } else if (standsAlone(message, undefined)) return
+    if (!this.#session.isThere) return
+    if (message.method === 'notifications/initialized') this.#session.ready()
+    const errand = errandOf(text, [])
+    this.#run(errand, () => this.#inSession(errand))
+  }
+
+  /** Cancels the youngest request under an id; whether the server has to be told as well. */
+  #cancel(key: string): boolean {
+    for (const errand of [...this.#errands].toReversed()) {
+      const owed = errand.owed.find((one) => one.key === key && !one.isAnswered)
+      if (!owed) continue
+      owed.isCancelled = true
+      // Closing is cancelling where a request stands for itself, and what was not sent needs no word.
+      const isClosing = standsAlone(owed.request, undefined) || (!errand.isSent && errand.owed.length === 1)
+      if (isClosing) errand.closed.cancel('cancelled by the client')
+      return !isClosing
+    }
+    return false
+  }
+
+  /** An answer of the client, if the server of this session has asked for it. */
+  #answer(text: string, message: ResponseMessage): void {
+    if (message.id === undefined || !this.#session.answered(message.id)) return
+    const errand = errandOf(text, [])
+    this.#run(errand, () => this.#inSession(errand))
+  }
+
+  async #inSession(errand: Errand): Promise<void> {
+    const run = errand.owed.length > 0 ? runInSession : runWithoutAnswer
+    await run(errand, this.#hearing)
+    const { standing } = this.#session
+    if (standing) this.#listenTo(standing)
+  }
+
+  #listenTo(standing: Standing): void {
+    if (this.#heard === standing || this.#desk.leaving.cancelled) return
+    this.#heard = standing
+    void listenTo(standing, this.#hearing)
+  }
+
+  #run(errand: Errand, run: () => Promise<void>): void {
+    const chars = this.#heldChars + errand.text.length
+    if (this.#errands.size >= maxErrands || chars > maxHeldChars)
+      throw new Refusal('too_many_calls', { message: 'Too much is on its way at once.' })
+    this.#errands.add(errand)
+    this.#heldChars = chars
+    void run()
+      .catch((error: unknown) => answerAll(errand, error, this.#hearing))
+      .finally(() => {
+        this.#errands.delete(errand)
+        this.#heldChars -= errand.text.length
+        this.#tellSettled()
+      })
+  }
+
+  #tellSettled(): void {
+    for (const { owed } of this.#errands) if (owed[0]?.request.method !== listening) return
+    for (const resolve of this.#waiting.splice(0)) resolve()
+  }
+
+  #refuse(error: unknown, id: RpcId | undefined): void {
+    const refusal = answerable(error, this.#desk.log)
+    void this.#desk.write(responseText(id, refusalAnswer(refusal)))
+  }
+}
+
+/** A notification, or an answer: nobody waits for more than that it was sent. */
+async function runWithoutAnswer(errand: Errand, hearing: Hearing): Promise<void> {
+  const { clock, waitMs } = hearing.desk
+  await sendInSession(errand, clock.now() + waitMs, hearing)
+}
+
+function parse(text: string): unknown {
+  const message = 'The line is not valid JSON.'
+  if (exceedsLimits(text, maxDepth, maxMembers)) throw new Refusal('parse_error', { message })
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new Refusal('parse_error', { message, cause })
+  }
+}
+
+function checked(message: ReturnType<typeof readMessage>): Message {
+  // [JSON-RPC 2.0, 4.1] a request without an id would be run, and nobody told how it went
+  const isNameless = message.kind === 'notification' && !message.method.startsWith('notifications/')
+  if (message.kind === 'malformed' || isNameless) throw new Refusal('invalid_request')
+  return message
+}

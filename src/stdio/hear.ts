@@ -1,0 +1,92 @@
+/** What the server says, on its way to the client: each message as one line, and noted for what it means on the way. */
+import { elementTexts, memberText } from '../protocol/json-text.ts'
+import { idKey, type Message, readMessage, responseText, type ResponseMessage } from '../protocol/jsonrpc.ts'
+import type { Desk, Errand, Owed } from './desk.ts'
+import type { Mirrors } from './mirrors.ts'
+import type { ClientSession } from './session.ts'
+
+export interface Hearing {
+  readonly desk: Desk
+  readonly session: ClientSession
+  readonly mirrors: Mirrors
+}
+
+/** What an errand does with the answer to a request of its own; false keeps it from the client. */
+export type OnAnswer = (owed: Owed, response: ResponseMessage) => boolean
+
+/**
+ * Passes on what came for an errand, or outside of any.
+ * @param text one message, or those of a batch
+ */
+export async function hear(
+  text: string,
+  errand: Errand | undefined,
+  hearing: Hearing,
+  onAnswer: OnAnswer = always,
+): Promise<void> {
+  const { log, write } = hearing.desk
+  const value = parsed(text)
+  const isBatch = Array.isArray(value)
+  const messages = isBatch
+    ? elementTexts(text).map((element) => readMessage(element, JSON.parse(element)))
+    : [readMessage(text, value)]
+  let named: string | undefined
+  for (const message of messages) {
+    if (message.kind === 'malformed') {
+      log.warn({}, 'the server sent something that is no message')
+      return
+    }
+    // An error that names no request can only mean the one that was sent.
+    const only = errand?.owed.length === 1 ? errand.owed[0] : undefined
+    const isNameless = message.kind === 'response' && message.id === undefined && only !== undefined
+    const meant = isNameless ? { ...message, id: only.request.id } : message
+    if (!note(meant, errand, hearing, onAnswer)) return
+    if (isNameless) named = responseText(only.request.id, message.answer)
+  }
+  // A client that has cancelled wants to hear no more; where closing is cancelling, nothing may follow.
+  if (errand?.closed.cancelled === true) return
+  // Line breaks stand only between the parts of a message: within strings JSON does not have them.
+  await write((named ?? text).replaceAll(/[\r\n]+/g, ' '))
+}
+
+/** Whether the client shall hear it. */
+function note(message: Message, errand: Errand | undefined, hearing: Hearing, onAnswer: OnAnswer): boolean {
+  const { session, mirrors, desk } = hearing
+  switch (message.kind) {
+    case 'request':
+      session.asked(message.id)
+      return true
+    case 'notification': {
+      const id = message.params && memberText(message.params.text, 'requestId')
+      if (message.method === 'notifications/cancelled' && id !== undefined) session.answered(id)
+      return true
+    }
+    default: {
+      const key = message.id === undefined ? undefined : idKey(message.id)
+      const owed = errand?.owed.find((one) => one.key === key && !one.isAnswered)
+      if (!owed) {
+        desk.log.debug({}, 'the server answered what nobody asked')
+        return false
+      }
+      if (!onAnswer(owed, message)) return false
+      owed.isAnswered = true
+      if (message.answer.kind === 'result') {
+        if (owed.request.method === 'tools/list') mirrors.learn(message.answer.result)
+        else session.agreed(owed)
+      }
+      return true
+    }
+  }
+}
+
+function always(): boolean {
+  return true
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,228 @@
+/**
+ * The session of a client that cannot keep one itself: what the server has to be told of it, and told again after a
+ * restart that it did not survive. Messages wait while it is opened or renewed; the client hears that what it knows
+ * may have changed. [2025-11-25 transports, session management]
+ */
+import { Cancel } from '../base/cancel.ts'
+import { shortId } from '../base/ids.ts'
+import { Refusal } from '../base/refusal.ts'
+import { isObject, type RawObject, rawObject } from '../protocol/json-text.ts'
+import { type Answer, idKey, notificationText, requestText, type RpcId } from '../protocol/jsonrpc.ts'
+import { sessionHeaders } from '../protocol/request-headers.ts'
+import type { Desk, Owed } from './desk.ts'
+import { answerTo } from './own-request.ts'
+import { backOffMs, pauseUnless } from './patience.ts'
+import { send } from './send.ts'
+import { headerOf } from './take.ts'
+
+/** A session as it stands with the server. A renewed one is another. */
+export interface Standing {
+  readonly id: string | undefined
+  readonly version: string
+  /** What goes with each message. */
+  readonly headers: Readonly<Record<string, string>>
+  /** Fires when the server no longer knows it, or the client is done. */
+  readonly over: Cancel
+}
+
+/** Each is said again to every new session. */
+const maxUris = 1000
+/** How long messages wait for an opening where the server itself cannot be away. */
+const openingMs = 60_000
+
+const kinds = ['tools', 'prompts', 'resources']
+
+export class ClientSession {
+  readonly #desk: Desk
+  readonly #onRenewed: (standing: Standing) => void
+  #standing: Standing | undefined
+  /** Set while it is opened or renewed. Never rejects. */
+  #opening: Promise<void> | undefined
+  #hello: RawObject | undefined
+  #isReady = false
+  #logLevel: string | undefined
+  readonly #uris = new Set<string>()
+  /** Lists of which the server says when they change. */
+  #changing: readonly string[] = []
+  /** Questions of the server that the client has not answered. */
+  readonly #questions = new Map<string, RpcId>()
+
+  constructor(desk: Desk, onRenewed: (standing: Standing) => void) {
+    this.#desk = desk
+    this.#onRenewed = onRenewed
+    desk.leaving.onCancel(() => this.#standing?.over.cancel('the client is done'))
+  }
+
+  get standing(): Standing | undefined {
+    return this.#standing
+  }
+
+  /** Whether there is one, or will be in a moment. */
+  get isThere(): boolean {
+    return this.#standing !== undefined || this.#opening !== undefined
+  }
+
+  /** What to send under. Throws `session_required` if it was not opened, or `endpoint_unreachable`. */
+  async current(): Promise<Standing> {
+    const { clock, waitMs } = this.#desk
+    const opening = this.#opening
+    if (opening) {
+      const over = new Cancel()
+      void opening.then(() => over.cancel('opened'))
+      await pauseUnless([over, this.#desk.leaving], clock, waitMs || openingMs)
+      if (!over.cancelled) throw new Refusal('endpoint_unreachable')
+    }
+    if (this.#standing) return this.#standing
+    throw new Refusal('session_required', { message: 'There is no session yet: send initialize first.' })
+  }
+
+  /** The client has begun to open it: messages wait until the returned function is called. */
+  beginOpening(): () => void {
+    let done = (): void => {}
+    const opening = new Promise<void>((resolve) => (done = resolve))
+    this.#opening = opening
+    return () => {
+      if (this.#opening === opening) this.#opening = undefined
+      done()
+    }
+  }
+
+  /** The server has opened it. */
+  opened(hello: RawObject | undefined, id: string | undefined, result: RawObject): void {
+    const { protocolVersion, capabilities } = result.value
+    const version = typeof protocolVersion === 'string' ? protocolVersion : ''
+    this.#hello = hello
+    this.#standing = { id, version, headers: sessionHeaders(id, version), over: new Cancel() }
+    this.#changing = kinds.filter((kind) => {
+      const capability = isObject(capabilities) ? capabilities[kind] : undefined
+      return isObject(capability) && capability['listChanged'] === true
+    })
+  }
+
+  /** The client has said that the handshake is complete. */
+  ready(): void {
+    this.#isReady = true
+  }
+
+  /** Keeps what a request has changed in the session, once the server has agreed to it. */
+  agreed({ request }: Owed): void {
+    const { level, uri } = request.params?.value ?? {}
+    if (request.method === 'logging/setLevel' && typeof level === 'string') this.#logLevel = level
+    if (typeof uri !== 'string') return
+    if (request.method === 'resources/subscribe' && this.#uris.size < maxUris) this.#uris.add(uri)
+    if (request.method === 'resources/unsubscribe') this.#uris.delete(uri)
+  }
+
+  /** The server asks the client something. */
+  asked(id: RpcId): void {
+    this.#questions.set(idKey(id), id)
+  }
+
+  /** The client answers, or the server no longer wants to know. False for what was never asked in this session. */
+  answered(id: RpcId): boolean {
+    return this.#questions.delete(idKey(id))
+  }
+
+  /** The server no longer knows it: begins to open another like it. */
+  lost(standing: Standing): void {
+    if (this.#standing !== standing) return
+    this.#standing = undefined
+    standing.over.cancel('the server does not know the session any more')
+    const done = this.beginOpening()
+    this.#desk.log.info({}, 'the server has forgotten the session; opening it again')
+    void this.#renew()
+      .catch((error: unknown) => this.#desk.log.error({ err: error }, 'the session could not be opened again'))
+      .finally(done)
+  }
+
+  /** Ends it, as far as the server can be reached. */
+  async end(): Promise<void> {
+    const { clock, handle } = this.#desk
+    const standing = this.#standing
+    this.#standing = undefined
+    if (standing?.id === undefined) return
+    const closed = new Cancel()
+    const timer = clock.after(1000, () => closed.cancel('out of time'))
+    const { headers } = standing
+    await handle({ method: 'DELETE', path: '/mcp', headers, connection: 'stdio', body: noBody, closed }).catch(() => {})
+    timer.stop()
+  }
+
+  async #renew(): Promise<void> {
+    const { leaving, clock, log } = this.#desk
+    for (const id of this.#questions.values()) await this.#tell('cancelled', { requestId: JSON.parse(id) as string })
+    this.#questions.clear()
+    for (let failures = 1; !leaving.cancelled; failures++) {
+      const standing = await this.#open()
+      if (standing) {
+        await this.#restore(standing)
+        log.info({}, 'the session is open again')
+        this.#onRenewed(standing)
+        return
+      }
+      await pauseUnless([leaving], clock, backOffMs(failures))
+    }
+  }
+
+  async #open(): Promise<Standing | undefined> {
+    const id = ownId()
+    const text = requestText(id, 'initialize', this.#hello)
+    const answered = await this.#ask(id, text, {})
+    if (answered?.answer.kind !== 'result') return undefined
+    this.opened(this.#hello, answered.session, answered.answer.result)
+    return this.#standing
+  }
+
+  /** Tells the new session what the old one knew, and the client what may be new to it. */
+  async #restore(standing: Standing): Promise<void> {
+    const { headers } = standing
+    if (this.#isReady) await this.#post(notificationText('notifications/initialized', undefined), headers)
+    if (this.#logLevel !== undefined) await this.#request('logging/setLevel', { level: this.#logLevel }, headers)
+    for (const uri of this.#uris) await this.#request('resources/subscribe', { uri }, headers)
+    for (const kind of this.#changing) await this.#tell(`${kind}/list_changed`)
+    for (const uri of this.#uris) await this.#tell('resources/updated', { uri })
+  }
+
+  #tell(what: string, params?: Readonly<Record<string, string>>): Promise<void> {
+    return this.#desk.write(notificationText(`notifications/${what}`, params && rawObject(params)))
+  }
+
+  async #request(
+    method: string,
+    params: Readonly<Record<string, string>>,
+    headers: Standing['headers'],
+  ): Promise<void> {
+    const id = ownId()
+    const answered = await this.#ask(id, requestText(id, method, rawObject(params)), headers)
+    if (answered?.answer.kind !== 'result')
+      this.#desk.log.warn({ method }, 'the new session refused what the old one had')
+  }
+
+  async #post(text: string, headers: Standing['headers']): Promise<void> {
+    const { leaving: closed } = this.#desk
+    await send({ method: 'POST', headers, text, closed, isHarmless: true, deadlineMs: Infinity }, this.#desk)
+  }
+
+  async #ask(
+    id: RpcId,
+    text: string,
+    headers: Standing['headers'],
+  ): Promise<{ answer: Answer; session: string | undefined } | undefined> {
+    const { leaving: closed } = this.#desk
+    const outbound = await send(
+      { method: 'POST', headers, text, closed, isHarmless: true, deadlineMs: Infinity },
+      this.#desk,
+    )
+    if (outbound.status === 401 || outbound.status === 403)
+      this.#desk.onDenied({ status: outbound.status, method: 'initialize' })
+    const answer = await answerTo(id, outbound, this.#desk)
+    return answer && { answer, session: headerOf(outbound, 'mcp-session-id') }
+  }
+}
+
+const noBody = (): Promise<string> => Promise.resolve('')
+
+/** An id that no client has. */
+function ownId(): RpcId {
+  return JSON.stringify(`mcplex-${shortId()}`)
+}

@@ -1,0 +1,100 @@
+/** Takes an answer apart into the messages that it carries: one JSON body, or the events of a stream. */
+import { asRefusal, Refusal } from '../base/refusal.ts'
+import type { Outbound } from '../protocol/inbound.ts'
+import { readMessage, responseText } from '../protocol/jsonrpc.ts'
+import type { Desk, Errand } from './desk.ts'
+import { eventsOf } from './events.ts'
+
+/** A header of an answer, however its name is written. */
+export function headerOf({ headers }: Outbound, name: string): string | undefined {
+  for (const key of Object.keys(headers)) if (key.toLowerCase() === name) return headers[key]
+  return undefined
+}
+
+export function isStream(outbound: Outbound): boolean {
+  return headerOf(outbound, 'content-type')?.startsWith('text/event-stream') === true
+}
+
+/** What of an errand a stream changes. */
+export type Cursor = Pick<Errand, 'lastEventId' | 'retryMs'>
+
+/**
+ * Hands over each message, one after the other. Returns when the answer is over; a stream that was cut is over too.
+ * @returns how many events have come
+ * @throws Refusal `result_too_large`
+ */
+export async function takeStream(
+  outbound: Outbound,
+  cursor: Cursor,
+  hear: (text: string) => Promise<void>,
+  desk: Desk,
+): Promise<number> {
+  const { body } = outbound
+  let count = 0
+  if (typeof body === 'string' && body === '') return count
+  try {
+    const pieces = typeof body === 'string' ? once(body) : body
+    const onRetry = (ms: number): void => void (cursor.retryMs = ms)
+    for await (const event of eventsOf(pieces, desk.maxMessageChars, onRetry)) {
+      count++
+      if (event.data !== '') await hear(event.data)
+      if (event.id !== undefined && event.id !== '') cursor.lastEventId = event.id
+    }
+  } catch (error) {
+    if (asRefusal(error)?.code !== 'connection_lost') throw error
+  }
+  return count
+}
+
+/** The same for whatever answered a POST. Throws `endpoint_refused` for an answer that holds no message. */
+export async function takeAnswer(
+  outbound: Outbound,
+  errand: Errand,
+  hear: (text: string) => Promise<void>,
+  desk: Desk,
+): Promise<void> {
+  const { status, body } = outbound
+  const first = errand.owed[0]
+  const method = first?.request.method ?? ''
+  if (isDenial(status, method)) desk.onDenied({ status, method })
+  if (isStream(outbound) && status < 300) {
+    await takeStream(outbound, errand, hear, desk)
+    return
+  }
+  const text = typeof body === 'string' ? body : await whole(body)
+  if (text.trim() === '' && status < 300) return
+  if (status < 300) return hear(text)
+  const message = read(text)
+  if (message?.kind !== 'response') throw refused(status)
+  // An error that names no request can only mean this one.
+  await hear(message.id === undefined && first ? responseText(first.request.id, message.answer) : text)
+}
+
+/** Whether an answer says that this client, or this URL, is wrong altogether. */
+function isDenial(status: number, method: string): boolean {
+  if (status === 401 || status === 403) return true
+  return method === 'initialize' && (status === 404 || status === 405 || (status >= 300 && status < 400))
+}
+
+function refused(status: number): Refusal {
+  const message = `The server at the URL answered with HTTP status ${status}, and not as an MCP server does.`
+  return new Refusal('endpoint_refused', { message, data: { status } })
+}
+
+function read(text: string): ReturnType<typeof readMessage> | undefined {
+  try {
+    return readMessage(text, JSON.parse(text))
+  } catch {
+    return undefined
+  }
+}
+
+async function* once(text: string): AsyncGenerator<string> {
+  yield text
+}
+
+async function whole(pieces: AsyncIterable<string>): Promise<string> {
+  let text = ''
+  for await (const piece of pieces) text += piece
+  return text
+}
