@@ -17,7 +17,7 @@ import type { Inbound, Outbound } from '../protocol/inbound.ts'
 import { isObject } from '../protocol/json-text.ts'
 import { refusalOutbound } from '../protocol/refusal-answer.ts'
 import { Refusal } from '../base/refusal.ts'
-import { createSessions } from '../sessions/sessions.ts'
+import { createSessions, type SessionSeat } from '../sessions/sessions.ts'
 import { createStreams } from '../sessions/streams.ts'
 import { startChild } from '../upstreams/stdio/child.ts'
 import { createReaper } from '../upstreams/stdio/reaper.ts'
@@ -33,6 +33,7 @@ import { createListeners } from './listeners.ts'
 import { expiredText, pingText } from './own-words.ts'
 import { createRounds } from './rounds.ts'
 import { createSeal } from './seal.ts'
+import { createStreamSessions } from './stream-sessions.ts'
 
 export type { GatewayFacts }
 export { UpstreamStartError } from '../upstreams/upstream.ts'
@@ -102,9 +103,13 @@ export function createGateway(needs: GatewayNeeds): Gateway {
     clock,
     tellExpired: expiredText,
   })
+  const streamSessions = createStreamSessions({ sessions, settings: settings.sessions, pulse, clock })
+  const tell = (seat: SessionSeat, text: string): void => {
+    if (!streamSessions.tell(seat, text)) streams.tell(seat, text).catch(() => undefined)
+  }
   const inflight = createInflight(clock)
   const admission = createAdmission(settings.gates, clock, (wanted) =>
-    sessions.giveWay(wanted, (seat) => void streams.tell(seat, pingText()).catch(() => undefined)),
+    sessions.giveWay(wanted, (seat) => tell(seat, pingText())),
   )
   const asks = createAsks(pulse)
   const startedMs = clock.now()
@@ -122,10 +127,12 @@ export function createGateway(needs: GatewayNeeds): Gateway {
     admission,
     sessions,
     streams,
+    streamSessions,
+    offersStreams: settings.http.sse,
     catalog: createCatalog({ learning: upstream.learning, faces, clock, log }),
     upstream,
     asks,
-    listeners: createListeners({ upstream, streams, asks }),
+    listeners: createListeners({ upstream, tell, asks }),
     inflight,
     rounds: createRounds({ upstream, records: backplane.records, clock }),
     seal: createSeal(clock),
@@ -137,7 +144,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
     uptimeMs: clock.now() - startedMs,
     counts: {
       sessions: sessions.count,
-      streams: streams.open,
+      streams: streams.open + streamSessions.count,
       calls: inflight.count,
       clients: admission.held,
       waitingClients: admission.waiting,
@@ -163,10 +170,12 @@ export function createGateway(needs: GatewayNeeds): Gateway {
       admission.close()
       await drained
       streams.release(comeBackMs)
+      streamSessions.release()
     },
     close() {
       closing ??= (async () => {
         inflight.drain(0).catch(() => undefined)
+        streamSessions.release()
         await sessions.close()
         await upstream.close()
         pulse.close()

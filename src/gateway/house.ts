@@ -16,6 +16,7 @@ import type { Inflight } from './inflight.ts'
 import type { Listeners } from './listeners.ts'
 import type { Rounds } from './rounds.ts'
 import type { Seal } from './seal.ts'
+import type { StreamSessions } from './stream-sessions.ts'
 
 export interface House {
   readonly gates: GateSettings
@@ -28,6 +29,9 @@ export interface House {
   readonly admission: Admission
   readonly sessions: Sessions
   readonly streams: Streams
+  readonly streamSessions: StreamSessions
+  /** Whether clients of the transport HTTP+SSE are served. */
+  readonly offersStreams: boolean
   readonly catalog: Catalog
   readonly upstream: Upstream
   readonly asks: Asks

@@ -6,7 +6,6 @@ import type { Filter, Seat, Update } from '../protocol/call.ts'
 import { notificationText } from '../protocol/jsonrpc.ts'
 import { rawObject } from '../protocol/json-text.ts'
 import type { SessionSeat } from '../sessions/sessions.ts'
-import type { Streams } from '../sessions/streams.ts'
 import type { Listening, Upstream } from '../upstreams/upstream.ts'
 import type { Asks } from './asks.ts'
 
@@ -21,10 +20,11 @@ export interface Listeners {
 
 export function createListeners(needs: {
   readonly upstream: Upstream
-  readonly streams: Streams
+  /** Says something to a session outside of its calls. */
+  readonly tell: (seat: SessionSeat, text: string) => void
   readonly asks: Asks
 }): Listeners {
-  const { upstream, streams, asks } = needs
+  const { upstream, tell, asks } = needs
   const ears = new WeakMap<SessionSeat, Promise<Listening>>()
 
   const hear = (seat: SessionSeat, update: Update): void => {
@@ -32,11 +32,9 @@ export function createListeners(needs: {
       update.kind === 'notification'
         ? notificationText(update.method, update.params)
         : asks.put(seat, update, (id) => {
-            streams
-              .tell(seat, notificationText('notifications/cancelled', rawObject({ requestId: JSON.parse(id) })))
-              .catch(() => undefined)
+            tell(seat, notificationText('notifications/cancelled', rawObject({ requestId: JSON.parse(id) })))
           })
-    streams.tell(seat, text).catch(() => undefined)
+    tell(seat, text)
   }
 
   const attach = (seat: SessionSeat): Promise<Listening> => {

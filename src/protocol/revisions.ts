@@ -1,7 +1,7 @@
 /** The revisions of the protocol and what they differ in, as far as the wire is concerned. Strings, compared for equality or order. */
 
 /** Session-based revisions, newest first. */
-const legacyVersions: readonly string[] = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05']
+export const legacyVersions: readonly string[] = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05']
 
 export const newestLegacy = '2025-11-25'
 

@@ -1,0 +1,146 @@
+/**
+ * The transport HTTP+SSE: what a client POSTs is taken with 202, and everything that there is to say to it goes over
+ * its one stream. Refused by the POST itself is only what is no message, or what has no stream to be answered on.
+ * What the messages mean is sessionful.ts. [2024-11-05 transports, HTTP with SSE]
+ */
+import { Refusal } from '../base/refusal.ts'
+import type { Principal } from '../protocol/call.ts'
+import { standsAlone } from '../protocol/classify.ts'
+import { sessionIdIn, streamPath } from '../protocol/http-sse.ts'
+import { header, type Inbound, type Outbound } from '../protocol/inbound.ts'
+import { emptyObject } from '../protocol/json-text.ts'
+import { type Message, type RequestMessage, responseText } from '../protocol/jsonrpc.ts'
+import { checkVersionHeader, mayBatch, readInitialize } from '../protocol/legacy-server.ts'
+import { type Naming, parsePosted, readBatch, readPosted } from '../protocol/posted.ts'
+import { answerable, refusalAnswer } from '../protocol/refusal-answer.ts'
+import { isStateless, legacyVersions } from '../protocol/revisions.ts'
+import { sseHeaders } from '../protocol/sse.ts'
+import type { SessionSeat } from '../sessions/sessions.ts'
+import { pump } from './carry.ts'
+import type { House } from './house.ts'
+import { begin, checkRoom, heed, isLocal, openSession, replyInBatch } from './sessionful.ts'
+import type { StreamSession } from './stream-sessions.ts'
+
+/** Early clients take an answer without this word for a message. */
+const accepted: Outbound = { status: 202, headers: { 'Content-Type': 'text/plain' }, body: 'Accepted' }
+
+/** Answers an exchange on one of the two paths of this transport. Throws a `Refusal`. */
+export async function answerOverStream(
+  inbound: Inbound,
+  principal: Principal,
+  naming: Naming,
+  house: House,
+): Promise<Outbound> {
+  if (!house.offersStreams) throw new Refusal('not_found')
+  const allowed = inbound.path === streamPath ? 'GET' : 'POST'
+  if (inbound.method !== allowed) throw new Refusal('method_not_allowed', { headers: { Allow: allowed } })
+  return allowed === 'GET' ? openStream(inbound, principal, house) : take(inbound, principal, naming, house)
+}
+
+async function openStream(inbound: Inbound, principal: Principal, house: House): Promise<Outbound> {
+  // An event source that reconnects by itself would go on as if its handshake still held.
+  if (header(inbound, 'last-event-id') !== undefined) {
+    throw new Refusal('session_unknown', { message: 'The session has ended with its stream: open another one.' })
+  }
+  if (house.inflight.draining) throw new Refusal('draining')
+  const place = house.admission.take() ?? (await house.admission.wait(inbound.connection, inbound.closed))
+  try {
+    return { status: 200, headers: sseHeaders, body: house.streamSessions.open(principal, place, inbound.closed) }
+  } catch (error) {
+    place.release()
+    throw error
+  }
+}
+
+async function take(inbound: Inbound, principal: Principal, naming: Naming, house: House): Promise<Outbound> {
+  const id = sessionIdIn(inbound.query)
+  if (id === undefined) {
+    throw new Refusal('session_required', { message: 'The parameter sessionId is missing from the address.' })
+  }
+  const holder = house.streamSessions.find(principal, id)
+  if (!holder) throw new Refusal('session_unknown')
+  const version = header(inbound, 'mcp-protocol-version')
+  if (!isStateless(version)) checkVersionHeader(version)
+  const text = await inbound.body()
+  const value = parsePosted(text)
+  const messages = Array.isArray(value) ? batchOf(holder, text) : [readPosted(text, value, naming)]
+  const { seat } = holder
+  // Counts as a sign of life, and finds out whether the session's time is over.
+  if (seat && !(await house.sessions.find(principal, seat.session.id))) throw new Refusal('session_unknown')
+  if (holder.stream.isOver) throw new Refusal('session_unknown')
+  for (const message of messages) await act(holder, message, version, house)
+  return accepted
+}
+
+/** [2025-03-26 batching] the schema of 2024-11-05 has no batches, but a client may have agreed on the revision that has */
+function batchOf({ seat }: StreamSession, text: string): Message[] {
+  if (!seat || !mayBatch(seat.session.speaker.version)) throw new Refusal('invalid_request')
+  return readBatch(text)
+}
+
+/** Does what a message says. Throws a `Refusal` where the stream is no way to tell. */
+async function act(holder: StreamSession, message: Message, version: string | undefined, house: House): Promise<void> {
+  if (message.kind !== 'request') {
+    if (standsAlone(message, version)) throw notServedHere(version)
+    if (holder.seat) await heed(holder.seat, message, house)
+    return
+  }
+  try {
+    if (standsAlone(message, version)) throw notServedHere(version)
+    if (message.method === 'initialize') greet(holder, message, house)
+    else if (holder.seat) await call(holder, holder.seat, message, house)
+    else if (message.method === 'ping')
+      answer(holder, responseText(message.id, { kind: 'result', result: emptyObject }))
+    else throw new Refusal('invalid_request', { message: 'A session begins with initialize.' })
+  } catch (error) {
+    const refusal = answerable(error, house.log)
+    answer(holder, responseText(message.id, refusalAnswer(refusal)))
+    house.events.emit('refused', { code: refusal.code, tenant: holder.principal.tenant })
+  }
+}
+
+/** Opens the session of a stream. The rest of the handshake is that of any session. */
+function greet(holder: StreamSession, request: RequestMessage, house: House): void {
+  if (holder.seat || holder.isOpening) throw new Refusal('already_initialized')
+  if (house.inflight.draining) throw new Refusal('draining')
+  const speaker = readInitialize(request.params)
+  holder.isOpening = true
+  const { principal, place, stream } = holder
+  openSession(request.id, speaker, principal, place, house)
+    .then(({ seat, body }) => {
+      house.streamSessions.bind(holder, seat)
+      stream.tell(body)
+    })
+    .catch((error: unknown) => stream.tell(responseText(request.id, refusalAnswer(answerable(error, house.log)))))
+    .finally(() => {
+      holder.isOpening = false
+    })
+}
+
+/** Begins a call; its answer, and all that comes before it, goes over the stream. */
+async function call(holder: StreamSession, seat: SessionSeat, request: RequestMessage, house: House): Promise<void> {
+  if (!seat.session.ready) await house.sessions.change(seat, { ready: true })
+  if (isLocal(request, house)) {
+    // Counted like calls, or answers could pile up for a reader that does not read.
+    if (seat.calls.length >= house.gates.callsPerSession) throw new Refusal('too_many_calls')
+  } else {
+    if (!house.listeners.has(seat)) await house.listeners.attach(seat)
+    checkRoom(seat, 1, house)
+  }
+  const one = begin(seat, request, replyInBatch, house)
+  void pump(seat, one, { kind: 'streaming', next: one.reply.next() }, holder.stream, house)
+}
+
+/** An answer that is at hand. Throws `too_many_calls` if the reader is too far behind for one more. */
+function answer({ stream }: StreamSession, text: string): void {
+  if (!stream.hasRoom) throw new Refusal('too_many_calls', { message: 'The event stream has to be read first.' })
+  stream.tell(text)
+}
+
+/** Whoever asks without a session is told where that is possible. */
+function notServedHere(requested: string | undefined): Refusal {
+  return new Refusal('unsupported_version', {
+    message: 'Requests without a session are not served on this transport: send them to /mcp.',
+    data: { supported: [...legacyVersions], ...(requested !== undefined && { requested }) },
+  })
+}

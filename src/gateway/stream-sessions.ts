@@ -1,0 +1,117 @@
+/**
+ * Sessions that live as long as one event stream, as the transport HTTP+SSE has them: who holds a stream, and the
+ * session that its client has opened on it. A stream holds a place from its beginning; when the stream ends, so does
+ * the session, and the other way round. What is said on it is the business of stream-messages.ts.
+ * [2024-11-05 transports, HTTP with SSE]
+ */
+import type { Cancel } from '../base/cancel.ts'
+import type { Clock } from '../base/clock.ts'
+import { unguessableId } from '../base/ids.ts'
+import type { Lease } from '../base/lease.ts'
+import type { Pulse } from '../base/pulse.ts'
+import { Refusal } from '../base/refusal.ts'
+import type { Principal } from '../protocol/call.ts'
+import { endpointEvent } from '../protocol/http-sse.ts'
+import { createLiveStream, type LiveBounds, type LiveStream } from '../sessions/live-stream.ts'
+import type { SessionSettings } from '../sessions/options.ts'
+import { streamClosed, streamOpened } from '../sessions/presence.ts'
+import { sessionKey } from '../sessions/session.ts'
+import type { Sessions, SessionSeat } from '../sessions/sessions.ts'
+import { expiredText } from './own-words.ts'
+
+/** A stream, and the session on it. */
+export interface StreamSession {
+  readonly principal: Principal
+  readonly stream: LiveStream
+  /** Its place as a client: the session's, once there is one. */
+  readonly place: Lease
+  /** The session, once its client has said who it is. */
+  seat: SessionSeat | undefined
+  /** Whether its client is about to open the session. */
+  isOpening: boolean
+}
+
+export interface StreamSessions {
+  /** A new stream, to be read once; `place` is given back at its end. Throws `cancelled` if the client is gone. */
+  open(principal: Principal, place: Lease, closed: Cancel): AsyncIterable<string>
+  /** The stream that goes by an id, if it is this principal's. */
+  find(principal: Principal, id: string): StreamSession | undefined
+  /** Gives a stream its session. Ends the session if the stream is over already. */
+  bind(holder: StreamSession, seat: SessionSeat): void
+  /** Says something on the stream of a session; false if it has none of this kind. */
+  tell(seat: SessionSeat, text: string): boolean
+  /** Ends all streams, as soon as what was said on them has been taken. */
+  release(): void
+  readonly count: number
+}
+
+/** How far a reader may be behind before calls wait for it, in characters. */
+const maxLagChars = 256 * 1024
+
+export function createStreamSessions(needs: {
+  readonly sessions: Pick<Sessions, 'end'>
+  readonly settings: SessionSettings
+  readonly pulse: Pulse
+  readonly clock: Clock
+}): StreamSessions {
+  const { sessions, settings, pulse, clock } = needs
+  const byKey = new Map<string, StreamSession>()
+  const bySeat = new WeakMap<SessionSeat, StreamSession>()
+  const { eventsPerStream: events, bytesPerStream: chars, keepAliveMs } = settings
+  const bounds: LiveBounds = {
+    near: { chars: Math.min(maxLagChars, chars / 2), events: events / 2 },
+    far: { chars, events },
+  }
+  const loss = expiredText(undefined)
+
+  /** @param isCut whether the client has left, and not we */
+  const end = (seat: SessionSeat, isCut: boolean): void => {
+    streamClosed(seat.presence, clock.now(), isCut)
+    sessions.end(seat, isCut ? 'client' : 'drain').catch(() => undefined)
+  }
+
+  return {
+    open(principal, place, closed) {
+      if (closed.cancelled) throw new Refusal('cancelled')
+      const id = unguessableId()
+      const key = sessionKey(principal, id)
+      const onOver = (): void => {
+        stopWaiting()
+        byKey.delete(key)
+        place.release()
+        const { seat } = holder
+        if (seat) end(seat, closed.cancelled)
+      }
+      const greeting = endpointEvent(id)
+      const stream = createLiveStream({ greeting, loss, bounds, keepAliveMs, pulse, closed, onOver })
+      const holder: StreamSession = { principal, stream, place, seat: undefined, isOpening: false }
+      const stopWaiting = pulse.after(settings.handshakeTimeoutMs, () => {
+        if (!holder.seat) stream.end()
+      })
+      byKey.set(key, holder)
+      return stream.read()
+    },
+    find(principal, id) {
+      const holder = byKey.get(sessionKey(principal, id))
+      return holder?.seat?.ended === true ? undefined : holder
+    },
+    bind(holder, seat) {
+      holder.seat = seat
+      bySeat.set(seat, holder)
+      streamOpened(seat.presence)
+      seat.atEnd.push(() => holder.stream.end())
+      if (holder.stream.isOver) end(seat, true)
+    },
+    tell(seat, text) {
+      const stream = bySeat.get(seat)?.stream
+      stream?.tell(text)
+      return stream !== undefined
+    },
+    release() {
+      for (const { stream } of byKey.values()) stream.end()
+    },
+    get count() {
+      return byKey.size
+    },
+  }
+}

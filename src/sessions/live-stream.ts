@@ -1,0 +1,161 @@
+/**
+ * An event stream without a journal: what is said on it goes out once, in order, to the one reader that it was opened
+ * for, and is forgotten. Promises that what waits for a slow reader is bounded: calls wait in line until it has caught
+ * up, and what cannot wait is dropped beyond the bound, and told to have been.
+ */
+import type { Cancel } from '../base/cancel.ts'
+import type { Pulse } from '../base/pulse.ts'
+import { sseComment, sseMessage } from '../protocol/sse.ts'
+
+export interface LiveStream {
+  /** Sends the message of a call in its turn. Waits while the reader is far behind, unless the call is cancelled. */
+  append(text: string, cancel: Cancel): Promise<void>
+  /** Sends a message that nobody can wait with. */
+  tell(text: string): void
+  /** Whether the reader is near enough for an answer that nobody would wait with. */
+  readonly hasRoom: boolean
+  /** Ends the stream once the reader has taken what was sent. */
+  end(): void
+  readonly isOver: boolean
+  /** What to write, as it comes. To be read once. */
+  read(): AsyncIterable<string>
+}
+
+/** How far the reader may be behind before who feeds the stream waits, and before what cannot wait is dropped. */
+export interface LiveBounds {
+  readonly near: { readonly chars: number; readonly events: number }
+  readonly far: { readonly chars: number; readonly events: number }
+}
+
+interface Waiting {
+  readonly text: string
+  readonly goOn: () => void
+}
+
+/**
+ * @param needs.greeting written before everything else
+ * @param needs.loss the message that tells of messages that were dropped
+ * @param needs.onOver called once when the stream has ended or its reader is gone
+ */
+export function createLiveStream(needs: {
+  readonly greeting: string
+  readonly loss: string
+  readonly bounds: LiveBounds
+  readonly keepAliveMs: number
+  readonly pulse: Pulse
+  readonly closed: Cancel
+  readonly onOver: () => void
+}): LiveStream {
+  const { bounds, closed, pulse } = needs
+  let ready: string[] = [needs.greeting]
+  let chars = 0
+  let line: Waiting[] = []
+  let isLossy = false
+  let isEnding = false
+  let isOver = false
+  let wake: (() => void) | undefined
+
+  const isWithin = ({ chars: most, events }: LiveBounds['near']): boolean => chars < most && ready.length < events
+
+  const push = (text: string): void => {
+    const event = sseMessage(text)
+    ready.push(event)
+    chars += event.length
+    wake?.()
+  }
+
+  /** All that is ready. Whoever is next in line follows, as far as there is room. */
+  const take = (): string => {
+    const text = ready.join('')
+    ready = []
+    chars = 0
+    if (isLossy) push(needs.loss)
+    isLossy = false
+    while (line.length > 0 && isWithin(bounds.near)) {
+      const next = line.shift()
+      if (next) push(next.text)
+      next?.goOn()
+    }
+    return text
+  }
+
+  const over = (): void => {
+    if (isOver) return
+    isOver = true
+    stopClosed()
+    ready = []
+    for (const { goOn } of line) goOn()
+    line = []
+    wake?.()
+    needs.onOver()
+  }
+
+  /** Waits for something to do; true if the stream was silent for so long that it has to show life. */
+  const untilWoken = (): Promise<boolean> =>
+    new Promise((resolve) => {
+      const stop = pulse.after(needs.keepAliveMs, () => settle(true))
+      const settle = (isQuiet: boolean): void => {
+        wake = undefined
+        stop()
+        resolve(isQuiet)
+      }
+      wake = () => settle(false)
+    })
+
+  async function* pieces(): AsyncGenerator<string> {
+    try {
+      while (!isOver) {
+        const text = take()
+        if (text !== '') yield text
+        else if (isEnding) return
+        else if (await untilWoken()) yield sseComment
+      }
+    } finally {
+      over()
+    }
+  }
+
+  let stopClosed = (): void => {}
+  stopClosed = closed.onCancel(over)
+
+  return {
+    append(text, cancel) {
+      if (isOver) return Promise.resolve()
+      if (cancel.cancelled || (line.length === 0 && isWithin(bounds.near))) {
+        push(text)
+        return Promise.resolve()
+      }
+      return new Promise((resolve) => {
+        const waiting: Waiting = {
+          text,
+          goOn() {
+            stop()
+            resolve()
+          },
+        }
+        line.push(waiting)
+        const stop = cancel.onCancel(() => {
+          line = line.filter((other) => other !== waiting)
+          push(text)
+          resolve()
+        })
+      })
+    },
+    tell(text) {
+      if (isOver) return
+      if (isWithin(bounds.far)) push(text)
+      else isLossy = true
+    },
+    get hasRoom() {
+      return line.length === 0 && isWithin(bounds.near)
+    },
+    end() {
+      isEnding = true
+      wake?.()
+    },
+    get isOver() {
+      return isOver
+    },
+    read: pieces,
+  }
+}
