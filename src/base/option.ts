@@ -11,7 +11,10 @@ interface Row {
   readonly about: string
   /** Why the default is what it is. */
   readonly why: string
-  /** Its flag on the command line, without dashes; an option without one is set through the environment. */
+  /**
+   * Its flag on the command line, without dashes; an option without one is set through the environment. A switch that
+   * is on unless somebody says otherwise has a flag that begins with `no-`.
+   */
   readonly flag?: string
   readonly short?: string
   /** A well-known environment name; every option also has one of its own (`MCPLEX_<ROOM>__<KEY>`). */

@@ -1,7 +1,7 @@
 import pc from 'picocolors'
 import { expect, test } from 'vitest'
 import { fillSettings } from '../config/assemble.ts'
-import { banner, type Ready } from './banner.ts'
+import { banner, readyEvent, type Ready } from './banner.ts'
 
 const machine = { env: { PATH: '/bin' }, memoryBytes: 4 * 1024 ** 3 }
 const ready: Ready = {
@@ -23,6 +23,14 @@ test.each([80, 64])('the picture fits into %i columns, and says all that it says
   expect(toCopy).toHaveLength(1)
   expect(lines.filter((line) => line.length > columns && !toCopy.includes(line))).toEqual([])
   expect(wordsOf(show(columns))).toEqual(wordsOf(show(0)))
+})
+
+test('the endpoint of HTTP+SSE is shown to people and programs, unless it is switched off', () => {
+  const settings = fillSettings({ upstream: { command: 'node' }, http: { sse: false } }, machine)
+  expect(show(80)).toContain(`${ready.url}/sse`)
+  expect(readyEvent(ready)['sse']).toBe(`${ready.url}/sse`)
+  expect(banner({ ...ready, settings }, true, pc.createColors(false), 80)).not.toContain('/sse')
+  expect(readyEvent({ ...ready, settings })).not.toHaveProperty('sse')
 })
 
 test('the picture has colours only if they are wanted, and they do not change how it is set', () => {

@@ -43,6 +43,11 @@ describe('serve', () => {
     expect(Object.fromEntries(request?.flags ?? [])).toEqual({ env: ['A=1', 'B'], 'allow-host': ['x'], pool: ['???'] })
   })
 
+  test('switches something off only if that is said', () => {
+    expect(read('serve', 'node').request?.flags).toEqual(new Map())
+    expect(read('serve', '--no-sse', 'node').request?.flags).toEqual(new Map([['no-sse', ['false']]]))
+  })
+
   test('shows every flag in its help, and examples', () => {
     const { request, printed } = read('serve', '--help')
     expect(request).toBeUndefined()

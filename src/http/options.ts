@@ -152,8 +152,9 @@ export const httpOptions: OptionTable<HttpSettings> = {
   },
   sse: {
     kind: 'switch',
-    flag: 'sse',
-    about: 'Serves HTTP+SSE, the transport of revision 2024-11-05, on /sse and /messages.',
+    flag: 'no-sse',
+    about:
+      'Clients of HTTP+SSE, the transport of revision 2024-11-05, are served on /sse and /messages; with --no-sse they are not.',
     default: true,
     why: 'Clients that know no other transport find it where they look for it. Others never notice.',
   },

@@ -87,7 +87,8 @@ function flagsOf(serve: Command): ReadonlyMap<string, readonly string[]> {
   for (const option of serve.options) {
     const name = option.long?.slice(2) ?? ''
     const value: string[] | string | boolean | undefined = serve.getOptionValue(option.attributeName())
-    if (!known.has(name) || value === undefined) continue
+    // A flag that says no is true as long as nobody says it.
+    if (!known.has(name) || value === undefined || (option.negate && value === true)) continue
     flags.set(name, Array.isArray(value) ? value : [String(value)])
   }
   return flags
