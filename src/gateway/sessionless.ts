@@ -21,7 +21,6 @@ import { discoverResult, type Envelope, readEnvelope, statusOf, wordAnswer } fro
 import { checkParams } from '../protocol/params.ts'
 import { answerable, refusalAnswer, refusalOutbound } from '../protocol/refusal-answer.ts'
 import { sseComment, sseHeaders, sseMessage } from '../protocol/sse.ts'
-import { capabilitiesIn } from '../catalog/catalog.ts'
 import { jsonHeaders } from './carry.ts'
 import type { House } from './house.ts'
 import { listen } from './listen.ts'
@@ -95,12 +94,7 @@ async function list(seat: Seat, message: RequestMessage, house: House): Promise<
 
 async function discovered(seat: Seat, message: RequestMessage, house: House): Promise<Outbound> {
   const hello = await house.catalog.hello(seat)
-  const { tasks: _, ...capabilities } = capabilitiesIn(hello)
-  const result = discoverResult(
-    hello,
-    hello.value['protocolVersion'] === undefined ? capabilitiesIn(hello) : capabilities,
-    serverInfoOf(hello),
-  )
+  const result = discoverResult(hello, serverInfoOf(hello))
   return { status: 200, headers: jsonHeaders, body: responseText(message.id, { kind: 'result', result }) }
 }
 

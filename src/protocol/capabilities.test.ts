@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { acrossEras, profileOf, withoutQuestions } from './capabilities.ts'
+import { acrossEras, offeredToRequest, offeredToSession, profileOf, withoutQuestions } from './capabilities.ts'
 import { isObject, type JsonObject } from './json-text.ts'
 
 const odd = fc.jsonValue({ maxDepth: 2 })
@@ -113,4 +113,35 @@ test('a stateless server is never told of what a client with a session did not d
       },
     ),
   )
+})
+
+test('a session-based server is told of a stateless client what that declared, and no tasks', () => {
+  const speaker = { era: 'modern', version: '2026-07-28', capabilities: declaredAll, info: undefined } as const
+  expect(acrossEras(speaker, true).text).toBe(
+    '{"elicitation":{"form":{},"url":{}},"roots":{},"sampling":{"context":{},"tools":{}},"extensions":{"io.modelcontextprotocol/ui":{"a":1}}}',
+  )
+})
+
+const offered: JsonObject = {
+  tools: { listChanged: true },
+  completions: {},
+  experimental: { x: {} },
+  extensions: { 'io.modelcontextprotocol/tasks': {}, 'io.modelcontextprotocol/ui': {} },
+}
+
+test('a client with a session hears of extensions if it has some, and of completions if its revision does', () => {
+  const to = (version: string, capabilities: JsonObject): JsonObject =>
+    offeredToSession(offered, { era: 'legacy', version, capabilities, info: undefined })
+  const { completions, extensions: _, ...rest } = offered
+  expect(to('2024-11-05', {})).toEqual(rest)
+  expect(to('2025-03-26', {})).toEqual({ ...rest, completions })
+  const extensions = { 'io.modelcontextprotocol/ui': {} }
+  expect(to('2025-11-25', { extensions: {} })).toEqual({ ...rest, completions, extensions })
+})
+
+test('a client of the stateless revision hears nothing of tasks of the other era', () => {
+  const { extensions: _, ...rest } = offered
+  const extensions = { 'io.modelcontextprotocol/ui': {} }
+  expect(offeredToRequest({ ...offered, tasks: { list: {} } })).toEqual({ ...rest, extensions })
+  expect(offeredToRequest({ tasks: {}, extensions: { 'io.modelcontextprotocol/tasks': {} } })).toEqual({})
 })

@@ -1,7 +1,10 @@
-/** Client capabilities as a profile: what of them may change what a server announces, in a form that can be a key. */
+/**
+ * Capabilities of clients as a profile (what of them may change what a server announces, in a form that can be a key),
+ * and capabilities of either side as the other era is to see them.
+ */
 import type { Speaker } from './call.ts'
-import { isObject, type JsonObject, type RawObject, rawObject } from './json-text.ts'
-import { hasStructuredContent, hasVisits, tasksExtension } from './revisions.ts'
+import { isObject, type JsonObject, type JsonValue, type RawObject, rawObject } from './json-text.ts'
+import { hasAudio, hasStructuredContent, hasVisits, tasksExtension } from './revisions.ts'
 
 /** Extensions that are told apart in profiles; more would let clients make profiles without end. */
 const maxExtensions = 8
@@ -33,9 +36,9 @@ export function profileOf(capabilities: JsonObject): RawObject {
 }
 
 /**
- * What a client with a session declared, as a stateless server is to see it: what both eras have and the client's
- * revision had, so that no server asks for what this client was never meant to understand. The tasks of that era and
- * the news of its roots have no place there; tasks as an extension are a conversation that such a client cannot hold.
+ * What a client declared, as a server of the other era is to see it: what both eras have and the client's revision
+ * had, so that no server asks for what this client was never meant to understand. The tasks of one era and the news of
+ * roots have no place in the other; tasks as an extension are a conversation that the other era cannot hold.
  * @param mayAsk whether questions of the server reach this client
  */
 export function acrossEras(speaker: Speaker, mayAsk: boolean): RawObject {
@@ -47,11 +50,33 @@ export function acrossEras(speaker: Speaker, mayAsk: boolean): RawObject {
   }
   if (mayAsk && isObject(roots)) known['roots'] = {}
   if (mayAsk && isObject(sampling)) known['sampling'] = hasVisits(version) ? sampling : {}
-  if (isObject(extensions)) {
-    const { [tasksExtension]: _, ...rest } = extensions
-    if (Object.keys(rest).length > 0) known['extensions'] = rest
-  }
+  const passed = withoutTasks(extensions)
+  if (passed) known['extensions'] = passed
   return profileOf(known)
+}
+
+function withoutTasks(extensions: JsonValue | undefined): JsonObject | undefined {
+  if (!isObject(extensions)) return undefined
+  const { [tasksExtension]: _, ...rest } = extensions
+  return Object.keys(rest).length > 0 ? rest : undefined
+}
+
+/** What a stateless server can do, as a client with a session is told: extensions only if the client has any itself. */
+export function offeredToSession(capabilities: JsonObject, speaker: Speaker): JsonObject {
+  const { extensions, completions, ...rest } = capabilities
+  const passed = isObject(speaker.capabilities['extensions']) ? withoutTasks(extensions) : undefined
+  return {
+    ...rest,
+    ...(completions !== undefined && hasAudio(speaker.version) && { completions }),
+    ...(passed && { extensions: passed }),
+  }
+}
+
+/** What a session-based server can do, as a client of the stateless revision is told: tasks are another thing there. */
+export function offeredToRequest(capabilities: JsonObject): JsonObject {
+  const { tasks: _, extensions, ...rest } = capabilities
+  const passed = withoutTasks(extensions)
+  return passed ? { ...rest, extensions: passed } : rest
 }
 
 /** The capabilities without those that let a server ask its client something. */

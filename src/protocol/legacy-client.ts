@@ -1,12 +1,18 @@
 /** The session-based revisions as spoken with upstreams: handshake params, and calls without per-request metadata. */
 import { metaOf, type Speaker } from './call.ts'
-import { profileOf, withoutQuestions } from './capabilities.ts'
+import { acrossEras, profileOf, withoutQuestions } from './capabilities.ts'
 import type { Dialect } from './dialect.ts'
 import { editObject, type JsonObject, type RawObject, rawObject } from './json-text.ts'
 import { withMeta } from './jsonrpc.ts'
 import { metaKeys, newestLegacy } from './revisions.ts'
 
 const requestMetadata = Object.values(metaKeys)
+
+/**
+ * Answers of another round mean nothing here: without a suspended call of ours the call begins anew. And a client that
+ * knows no tasks of this era must not start one: it could never fetch the result.
+ */
+const foreign = ['inputResponses', 'requestState', 'task']
 
 export const legacyDialect: Dialect = {
   era: 'legacy',
@@ -17,13 +23,12 @@ export const legacyDialect: Dialect = {
     const edits: Record<string, undefined | number> = { progressToken: token }
     for (const key of requestMetadata) edits[key] = undefined
     const params = metaOf(call.params) ? withMeta(call.params, edits) : call.params
-    // Answers of another round mean nothing here: without a suspended call of ours the call begins anew.
-    return params && ('inputResponses' in params.value || 'requestState' in params.value)
-      ? editObject(params, { inputResponses: undefined, requestState: undefined })
-      : params
+    if (!params || !foreign.some((key) => key in params.value)) return params
+    return editObject(params, { inputResponses: undefined, requestState: undefined, task: undefined })
   },
   announced(speaker, mayAsk) {
-    return mayAsk && speaker.era === 'legacy' ? profileOf(speaker.capabilities) : withoutQuestions(speaker.capabilities)
+    if (speaker.era === 'modern') return acrossEras(speaker, false)
+    return mayAsk ? profileOf(speaker.capabilities) : withoutQuestions(speaker.capabilities)
   },
 }
 

@@ -4,6 +4,7 @@
  */
 import { Refusal } from '../base/refusal.ts'
 import type { Outcome, Speaker } from './call.ts'
+import { offeredToSession } from './capabilities.ts'
 import { knownContent } from './content-downgrades.ts'
 import { editObject, isObject, type JsonValue, type RawObject, rawObject } from './json-text.ts'
 import { type Answer, errorAnswer, readMessage, withMeta } from './jsonrpc.ts'
@@ -77,8 +78,8 @@ export function initializeResult(hello: RawObject, speaker: Speaker): Answer {
   const info = isObject(meta) ? meta[metaKeys.serverInfo] : undefined
   const result: Record<string, JsonValue> = {
     ...said,
-    capabilities: capabilities ?? {},
-    serverInfo: info ?? { name: 'unknown', version: 'unknown' },
+    capabilities: isObject(capabilities) ? offeredToSession(capabilities, speaker) : {},
+    serverInfo: { name: 'unknown', version: 'unknown', ...(isObject(info) && info) },
   }
   if (instructions !== undefined) result['instructions'] = instructions
   return { kind: 'result', result: rawObject(result) }
@@ -116,11 +117,10 @@ function withoutHints(result: RawObject): RawObject {
 function wordError(answer: Answer & { kind: 'error' }, method: string): Answer {
   const { code, data } = answer.error.value
   if (code === -32021) {
-    return errorAnswer(
-      -32602,
-      'The call needs something of its client that this client did not declare.',
-      isObject(data) ? data : undefined,
-    )
+    const required = isObject(data) ? data['requiredCapabilities'] : undefined
+    const what = isObject(required) ? Object.keys(required).join(', ') : 'something'
+    const message = `The call needs ${what} of its client, which this client did not declare or its revision does not have.`
+    return errorAnswer(-32602, message, isObject(data) ? data : undefined)
   }
   // The headers and the version of that request were ours, so the fault is ours too.
   if (code === -32020 || code === -32022) return errorAnswer(-32603, 'The server refused the request.')

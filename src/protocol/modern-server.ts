@@ -4,8 +4,9 @@
  */
 import { Refusal } from '../base/refusal.ts'
 import { metaOf, type Outcome, progressTokenOf, type Speaker } from './call.ts'
+import { offeredToRequest } from './capabilities.ts'
 import { decodeHeader, nameOf } from './headers.ts'
-import { editObject, isObject, type JsonObject, type JsonValue, type RawObject } from './json-text.ts'
+import { editObject, isObject, type JsonValue, type RawObject } from './json-text.ts'
 import { type Answer, type RequestMessage, withMeta } from './jsonrpc.ts'
 import { resultForRequest } from './result-shapes.ts'
 import { logLevels, metaKeys, modernVersion, modernVersions } from './revisions.ts'
@@ -156,21 +157,18 @@ export function statusOf(answer: Answer): number {
 }
 
 /** The result of `server/discover`, from what a server said of itself in either era. */
-export function discoverResult(
-  hello: RawObject,
-  capabilities: JsonObject,
-  serverInfo: JsonValue | undefined,
-): RawObject {
+export function discoverResult(hello: RawObject, serverInfo: JsonValue | undefined): RawObject {
+  const { capabilities, protocolVersion, ttlMs, cacheScope } = hello.value
   const edits: Record<string, JsonValue | undefined> = {
     resultType: 'complete',
     supportedVersions: [...modernVersions],
-    capabilities,
-    ttlMs: typeof hello.value['ttlMs'] === 'number' ? hello.value['ttlMs'] : 0,
-    cacheScope: hello.value['cacheScope'] === 'public' ? 'public' : 'private',
+    ttlMs: typeof ttlMs === 'number' ? ttlMs : 0,
+    cacheScope: cacheScope === 'public' ? 'public' : 'private',
     protocolVersion: undefined,
     serverInfo: undefined,
   }
-  const meta = isObject(hello.value['_meta']) ? hello.value['_meta'] : {}
-  if (serverInfo !== undefined) edits['_meta'] = { ...meta, [metaKeys.serverInfo]: serverInfo }
-  return editObject(hello, edits)
+  if (!isObject(capabilities)) edits['capabilities'] = {}
+  else if (protocolVersion !== undefined) edits['capabilities'] = offeredToRequest(capabilities)
+  const result = editObject(hello, edits)
+  return serverInfo === undefined ? result : withMeta(result, { [metaKeys.serverInfo]: serverInfo })
 }

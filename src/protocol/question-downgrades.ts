@@ -1,11 +1,12 @@
 /**
- * What a question of a stateless server becomes for a client of a revision before 2025-11-25: a form without mode and
- * with the kinds of fields that were known, messages of one block each. What cannot be asked at all is undefined,
- * never guessed. [2025-06-18 elicitation; 2024-11-05 to 2025-06-18 sampling]
+ * What a question of a stateless server becomes for a client with a session: tools of sampling give objects; before
+ * 2025-11-25 a form has no mode and only the kinds of fields that were known, and a message one block. What cannot be
+ * asked at all is undefined, never guessed. [2025-06-18 elicitation; 2024-11-05 to 2025-11-25 sampling]
  */
 import { mapElements, objectElements, objectMember, replaceMember } from './json-edit.ts'
 import { editMembers, editObject, isObject, type JsonObject, type RawObject } from './json-text.ts'
 import { withoutAudio } from './content-downgrades.ts'
+import { structuredForSession, toolForSession } from './result-shapes.ts'
 import { hasAudio } from './revisions.ts'
 
 /**
@@ -43,6 +44,19 @@ function titledChoice(field: RawObject, choices: readonly unknown[]): RawObject 
     oneOf: undefined,
     enum: known.map((choice) => choice['const'] ?? ''),
     enumNames: known.map((choice) => choice['title'] ?? choice['const'] ?? ''),
+  })
+}
+
+/** The params of sampling as clients of 2025-11-25 take them: with tools, whose schemas and results are objects. */
+export function toolsFor(params: RawObject, version: string): RawObject {
+  const fitting = mapElements(params, 'tools', (tool) => toolForSession(tool, version))
+  const block = (one: RawObject): RawObject =>
+    one.value['type'] === 'tool_result' ? structuredForSession(one, version) : one
+  return mapElements(fitting, 'messages', (message) => {
+    const single = objectMember(message, 'content')
+    const changed = single && block(single)
+    if (changed === single || !changed) return mapElements(message, 'content', block)
+    return replaceMember(message, 'content', changed.value, changed.text)
   })
 }
 

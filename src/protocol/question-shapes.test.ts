@@ -226,6 +226,19 @@ describe('an entry of inputRequests', () => {
       expect(questionFor(client('2025-11-25', {}), asked, '')).toBeUndefined()
   })
 
+  test('of a model with tools has objects where clients with sessions demand them', () => {
+    const asked = raw(
+      '{"maxTokens":5,"tools":[{"name":"t","inputSchema":{"type":"object","minProperties":1.0},"outputSchema":{"type":"array"}}],' +
+        '"messages":[{"role":"user","content":{"type":"tool_result","toolUseId":"1","content":[],"structuredContent":[1.0]}},' +
+        '{"role":"user","content":[{"type":"tool_result","toolUseId":"2","content":[],"structuredContent":7}]}]}',
+    )
+    const put = questionFor(client('2025-11-25'), { method: 'sampling/createMessage', params: asked }, '')
+    expect(CreateMessageRequestSchema.safeParse({ method: put?.method, params: put?.params?.value }).success).toBe(true)
+    expect(put?.params?.text).toContain('"minProperties":1.0')
+    expect(put?.params?.text).toContain('"structuredContent":{"result":[1.0]}')
+    expect(put?.params?.text).toContain('"structuredContent":{"result":7}')
+  })
+
   test('loses the mode for a client that knows no other', () => {
     expect(questionFor(client('2025-06-18'), form, '')?.params?.value).not.toHaveProperty('mode')
   })

@@ -19,7 +19,7 @@ import {
   rawObject,
 } from './json-text.ts'
 import { type Answer, errorAnswer, withMeta } from './jsonrpc.ts'
-import { formFor, messagesFor } from './question-downgrades.ts'
+import { formFor, messagesFor, toolsFor } from './question-downgrades.ts'
 import { hasStructuredContent, hasVisits } from './revisions.ts'
 
 /** What a server wants to know of its client, in whichever era. */
@@ -162,7 +162,11 @@ export function questionFor(speaker: Speaker, question: Question, elicitationId:
   const { version, capabilities } = speaker
   if (undeclared(question, capabilities) !== undefined) return undefined
   if (method === roots || params === undefined) return question
-  if (method === sampling) return asked(method, hasVisits(version) ? params : messagesFor(params, version))
+  if (method === sampling) {
+    if (!hasVisits(version)) return asked(method, messagesFor(params, version))
+    const fitting = toolsFor(params, version)
+    return fitting === params ? question : { method, params: fitting }
+  }
   if (params.value['mode'] === 'url') {
     return hasVisits(version) ? { method, params: editObject(params, { elicitationId }) } : undefined
   }

@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict'
+import { expect, test } from 'vitest'
+import { Cancel } from '../base/cancel.ts'
+import type { Call, Speaker } from './call.ts'
+import { parseObject } from './json-text.ts'
+import { legacyDialect } from './legacy-client.ts'
+
+const callOf = (era: Speaker['era'], text: string, progressToken?: string): Call => {
+  const params = parseObject(text)
+  assert(params)
+  const version = era === 'legacy' ? '2025-11-25' : '2026-07-28'
+  return {
+    id: '1',
+    method: 'tools/call',
+    params,
+    speaker: { era, version, capabilities: {}, info: undefined },
+    principal: { tenant: 't', subject: 's' },
+    session: undefined,
+    client: 'c',
+    progressToken,
+    logLevel: undefined,
+    process: undefined,
+    cancel: new Cancel(),
+  }
+}
+const trace = '"traceparent":"00-a-b-01","tracestate":"x=1","baggage":"k=v"'
+
+test('a session-based server sees the params of its own era to the letter, but for the token', () => {
+  const text = `{"name":"t","task":{"ttl":1},"arguments":{"n":1.0},"_meta":{${trace}}}`
+  expect(legacyDialect.params(callOf('legacy', text), undefined)?.text).toBe(text)
+  const asking = callOf('legacy', `{"name":"t","_meta":{"progressToken":"p",${trace}}}`, '"p"')
+  expect(legacyDialect.params(asking, 7)?.text).toBe(`{"name":"t","_meta":{${trace},"progressToken":7}}`)
+})
+
+test('a session-based server sees of a stateless request what its era has, and the trace it belongs to', () => {
+  const reserved = ['protocolVersion', 'clientCapabilities', 'clientInfo', 'logLevel']
+    .map((key) => `"io.modelcontextprotocol/${key}":{}`)
+    .join(',')
+  const call = callOf(
+    'modern',
+    `{"name":"t","arguments":{"n":1.0},"inputResponses":{},"requestState":"s","task":{},"_meta":{${reserved},"own":1.0,${trace}}}`,
+  )
+  expect(legacyDialect.params(call, undefined)?.text).toBe(
+    `{"name":"t","arguments":{"n":1.0},"_meta":{"own":1.0,${trace}}}`,
+  )
+})

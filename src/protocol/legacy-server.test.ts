@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict'
+import { describe, expect, test } from 'vitest'
+import type { Outcome, Speaker } from './call.ts'
+import { type JsonObject, parseObject, rawObject } from './json-text.ts'
+import { errorAnswer } from './jsonrpc.ts'
+import { initializeResult, wordAnswer } from './legacy-server.ts'
+
+const gave = (text: string, spoken: Outcome['spoken'] = 'modern'): Outcome => {
+  const result = parseObject(text)
+  assert(result)
+  return { answer: { kind: 'result', result }, spoken, process: undefined }
+}
+const failed = (code: number, data?: JsonObject, spoken: Outcome['spoken'] = 'modern'): Outcome => ({
+  answer: errorAnswer(code, 'its words', data),
+  spoken,
+  process: undefined,
+})
+const textOf = (outcome: Outcome, method: string, version: string): string => {
+  const answer = wordAnswer(outcome, method, version)
+  return answer.kind === 'result' ? answer.result.text : answer.error.text
+}
+const link = '{"content":[{"type":"resource_link","uri":"file:///a","name":"a"}],"structuredContent":{"n":1.0}}'
+
+describe('an answer of a session-based server', () => {
+  test('goes through as it came to clients that know all shapes of these revisions', () => {
+    for (const version of ['2025-06-18', '2025-11-25']) {
+      const outcome = gave(link, 'legacy')
+      expect(wordAnswer(outcome, 'tools/call', version)).toBe(outcome.answer)
+    }
+  })
+
+  test('loses only what an older client could not read', () => {
+    expect(textOf(gave(link, 'legacy'), 'tools/call', '2025-03-26')).toBe(
+      '{"structuredContent":{"n":1.0},"content":[{"type":"text","text":"a\\nfile:///a"}]}',
+    )
+  })
+
+  test('that is an error goes through as it came', () => {
+    for (const code of [-32002, -32042, -32602]) {
+      const outcome = failed(code, { uri: 'u' }, 'legacy')
+      expect(wordAnswer(outcome, 'resources/read', '2024-11-05')).toBe(outcome.answer)
+    }
+  })
+})
+
+describe('an answer of a stateless server', () => {
+  test('loses what only its revision has', () => {
+    const outcome = gave(
+      '{"resultType":"complete","ttlMs":5,"cacheScope":"public","contents":[1.0],"_meta":{"io.modelcontextprotocol/serverInfo":{},"own":1.0}}',
+    )
+    expect(textOf(outcome, 'resources/read', '2025-11-25')).toBe('{"contents":[1.0],"_meta":{"own":1.0}}')
+    const named = gave('{"resultType":"complete","_meta":{"io.modelcontextprotocol/serverInfo":{}}}')
+    expect(textOf(named, 'completion/complete', '2025-11-25')).toBe('{}')
+  })
+
+  test('has objects where these revisions demand them, and nothing that an older client does not have', () => {
+    const outcome = gave('{"resultType":"complete","content":[],"structuredContent":[1.0]}')
+    expect(textOf(outcome, 'tools/call', '2025-11-25')).toContain('"structuredContent":{"result":[1.0]}')
+    expect(textOf(gave(link), 'tools/call', '2025-03-26')).toBe('{"content":[{"type":"text","text":"a\\nfile:///a"}]}')
+  })
+
+  test('that asks is not for clients with sessions, and one of a kind that nobody asked for is no answer', () => {
+    const refusalOf = (type: string): unknown => {
+      try {
+        return wordAnswer(gave(`{"resultType":"${type}"}`), 'tools/call', '2025-11-25')
+      } catch (error) {
+        return (error as { code: string }).code
+      }
+    }
+    expect(refusalOf('input_required')).toBe('not_bridged')
+    expect(refusalOf('task')).toBe('upstream_invalid')
+    expect(refusalOf('later')).toBe('upstream_invalid')
+  })
+
+  test('that says what the client lacks becomes an error that names it', () => {
+    const text = textOf(failed(-32021, { requiredCapabilities: { sampling: {} } }), 'tools/call', '2025-11-25')
+    expect(JSON.parse(text)).toMatchObject({
+      code: -32602,
+      message: expect.stringContaining('sampling') as string,
+      data: { requiredCapabilities: { sampling: {} } },
+    })
+  })
+
+  test('that blames our own headers or version is our fault', () => {
+    for (const code of [-32020, -32022])
+      expect(JSON.parse(textOf(failed(code), 'tools/call', '2025-11-25'))).toMatchObject({ code: -32603 })
+  })
+
+  test('that a resource is not there has the code that these revisions have for it', () => {
+    const error = (outcome: Outcome, method: string): unknown => JSON.parse(textOf(outcome, method, '2025-11-25'))
+    expect(error(failed(-32602, { uri: 'u' }), 'resources/read')).toEqual({
+      code: -32002,
+      message: 'its words',
+      data: { uri: 'u' },
+    })
+    expect(error(failed(-32602), 'resources/read')).toMatchObject({ code: -32602 })
+    expect(error(failed(-32602, { uri: 'u' }), 'tools/call')).toMatchObject({ code: -32602 })
+  })
+})
+
+describe('the handshake with a client', () => {
+  const speaker = (version: string, capabilities: JsonObject = {}): Speaker => ({
+    era: 'legacy',
+    version,
+    capabilities,
+    info: undefined,
+  })
+  const resultOf = (hello: JsonObject, who: Speaker): JsonObject => {
+    const answer = initializeResult(rawObject(hello), who)
+    assert(answer.kind === 'result')
+    return answer.result.value
+  }
+
+  test('says of a session-based server what it said, in the version of the client', () => {
+    const hello = {
+      protocolVersion: '2025-11-25',
+      capabilities: { tools: {}, completions: {} },
+      serverInfo: { name: 's', version: '1' },
+    }
+    expect(resultOf(hello, speaker('2024-11-05'))).toEqual({ ...hello, protocolVersion: '2024-11-05' })
+  })
+
+  test('says of a stateless server what these revisions know', () => {
+    const hello = {
+      resultType: 'complete',
+      supportedVersions: ['2026-07-28'],
+      capabilities: { tools: {}, completions: {}, extensions: { a: {} } },
+      instructions: 'use it',
+      ttlMs: 1,
+      cacheScope: 'public',
+      _meta: { 'io.modelcontextprotocol/serverInfo': { name: 's', title: 'S' } },
+    }
+    expect(resultOf(hello, speaker('2024-11-05'))).toEqual({
+      protocolVersion: '2024-11-05',
+      capabilities: { tools: {} },
+      instructions: 'use it',
+      serverInfo: { name: 's', title: 'S', version: 'unknown' },
+    })
+    expect(resultOf(hello, speaker('2025-11-25', { extensions: {} }))['capabilities']).toEqual(hello.capabilities)
+  })
+})
