@@ -111,7 +111,7 @@ async function read(setting: 'tlsCert' | 'tlsKey', path: string): Promise<Buffer
   try {
     return await readFile(path)
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown'
+    const code = codeOf(error)
     const what = setting === 'tlsCert' ? 'certificate' : 'key'
     throw new CertificateError(setting, `the ${what} ${path} cannot be read: ${code}`, remedyOf(code, path))
   }
@@ -128,8 +128,8 @@ function check(files: CertificateFiles, { cert, key }: { cert: Buffer; key?: Buf
   try {
     createSecureContext(key === undefined ? { cert } : { cert, key })
   } catch (error) {
-    const { code, message } =
-      error instanceof Error ? { code: '', ...error, message: error.message } : { code: '', message: '' }
+    const message = error instanceof Error ? error.message : ''
+    const code = codeOf(error)
     if (key === undefined)
       throw new CertificateError(
         'tlsCert',
@@ -148,4 +148,9 @@ function check(files: CertificateFiles, { cert, key }: { cert: Buffer; key?: Buf
       'a key without passphrase: a file that begins with -----BEGIN PRIVATE KEY-----',
     )
   }
+}
+
+/** The system's or OpenSSL's word for an error. */
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown'
 }

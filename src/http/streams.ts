@@ -201,7 +201,10 @@ class StreamConnection implements StreamOwner {
     if (this.#streams.size === 0) {
       // As on HTTP/1.1: the first request has to come soon, and the pause between two is longer.
       const idleMs = this.served === 0 ? headersMs : keepAliveMs
-      if (now - this.#idleSinceMs > idleMs) this.end()
+      if (now - this.#idleSinceMs <= idleMs) return
+      // One that was told and is still there has left a head unfinished.
+      if (this.#session.closed) this.cut()
+      else this.end()
     }
   }
 

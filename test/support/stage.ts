@@ -6,7 +6,7 @@ import { systemClock } from '../../src/base/clock.ts'
 import { silentLog, type Log, type LogFields } from '../../src/base/log.ts'
 import { Refusal, type RefusalCode } from '../../src/base/refusal.ts'
 import type { HttpSettings } from '../../src/http/options.ts'
-import { listen, type Limits, type Listener, type Mountable } from '../../src/http/node.ts'
+import { listen, type Limits, type ListenSettings, type Listener, type Mountable } from '../../src/http/node.ts'
 import type { HealthReport } from '../../src/protocol/health.ts'
 import { header, type Inbound, type Outbound } from '../../src/protocol/inbound.ts'
 
@@ -161,11 +161,14 @@ export interface Theatre {
 }
 
 /** A stage behind a listener on a free port. */
-export async function openTheatre(tuning: Partial<Limits> = {}): Promise<Theatre> {
+export async function openTheatre(
+  tuning: Partial<Limits> = {},
+  settings: Partial<ListenSettings> = {},
+): Promise<Theatre> {
   const stage = createStage()
   const logged: LogFields[] = []
   const keep = (fields: LogFields): void => void logged.push(fields)
-  const log: Log = { debug: keep, info: keep, warn: keep, error: keep }
-  const listener = await listen(stage, httpSettings, log, { clock: systemClock, ...tuning })
+  const log: Log = { debug: () => {}, info: keep, warn: keep, error: keep }
+  const listener = await listen(stage, { ...httpSettings, ...settings }, log, { clock: systemClock, ...tuning })
   return { stage, listener, port: listener.port, logged }
 }
