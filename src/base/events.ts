@@ -9,7 +9,7 @@ export interface Events {
   /** A session ended; `reason` is from a closed set. */
   sessionEnded: { session: string; tenant: string; reason: SessionEnd; ageMs: number; calls: number }
   /** A call ended. `status` is `ok`, `tool_error`, `error`, `cancelled` or a refusal code. */
-  callEnded: { method: string; tenant: string; session: string | undefined; status: string; durationMs: number }
+  callEnded: CallEnded
   /** Somebody was refused before there was a call. */
   refused: { code: string; tenant: string | undefined }
   /** A child process was started, or ended; `expected` tells ends that were asked for from crashes. */
@@ -19,6 +19,21 @@ export interface Events {
   dropped: { what: DroppedThing; count: number }
   /** A shared server asked its client a question that nobody can be found for. */
   askUnattributed: { method: string }
+}
+
+export interface CallEnded {
+  method: string
+  /** What the method was called for, where it has a name: a tool or a prompt. As the client said it, cut to a length. */
+  tool: string | undefined
+  tenant: string
+  session: string | undefined
+  /** The era of the client, and that of the server if it answered. */
+  era: string
+  upstreamEra: string | undefined
+  status: string
+  durationMs: number
+  /** How much of that went by until there was a process for it; undefined if it never got an answer of one. */
+  queueMs: number | undefined
 }
 
 export type SessionEnd = 'client' | 'idle' | 'max_age' | 'no_handshake' | 'gave_way' | 'drain' | 'operator'

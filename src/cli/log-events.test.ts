@@ -11,7 +11,17 @@ function collect(): { lines: Array<Record<string, unknown>>; stream: { write(tex
 }
 
 const session = 'Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4Zm9vYmFyYmF'
-const call = { method: 'tools/call', tenant: 'default', session, status: 'ok', durationMs: 1.5 }
+const call = {
+  method: 'tools/call',
+  tool: 'echo',
+  tenant: 'default',
+  session,
+  era: 'modern',
+  upstreamEra: 'legacy',
+  status: 'ok',
+  durationMs: 1.5,
+  queueMs: 1,
+}
 
 describe('the log', () => {
   test('shows a session as eight characters of a hash, whoever logs it', () => {
@@ -66,7 +76,15 @@ describe('events in the log', () => {
     events.emit('sessionEnded', { session, tenant: 'default', reason: 'idle', ageMs: 10, calls: 1 })
     expect(lines).toMatchObject([
       { msg: 'session begins', client: 'c/1' },
-      { msg: 'call', method: 'tools/call', status: 'ok', dur_ms: 1.5 },
+      {
+        msg: 'call',
+        method: 'tools/call',
+        tool: 'echo',
+        era: 'modern',
+        upstream_era: 'legacy',
+        dur_ms: 1.5,
+        queue_ms: 1,
+      },
       { msg: 'session ends', reason: 'idle', age_ms: 10, calls: 1 },
     ])
     expect(new Set(lines.map((line) => line['session'])).size).toBe(1)

@@ -33,10 +33,14 @@ export function logEvents(events: EventSource, log: Log, clock: Clock): () => vo
     events.on('callEnded', (event) =>
       bounded.info(event.status === 'ok' ? 'call' : 'call not ok', {
         method: event.method,
+        tool: event.tool,
         tenant: event.tenant,
         session: event.session,
+        era: event.era,
+        upstream_era: event.upstreamEra,
         status: event.status,
         dur_ms: event.durationMs,
+        queue_ms: event.queueMs,
       }),
     ),
     events.on('refused', (event) => bounded.info('refused', { code: event.code, tenant: event.tenant })),

@@ -23,12 +23,26 @@ export async function* serve(call: Call, house: House): Reply {
   } finally {
     house.events.emit('callEnded', {
       method: call.method,
+      tool: toolOf(call),
       tenant: call.principal.tenant,
       session: call.session,
+      era: call.speaker.era,
+      upstreamEra: outcome?.spoken,
       status: outcome ? statusOf(outcome) : code,
       durationMs: house.clock.now() - startedMs,
+      queueMs: outcome && (outcome.queueMs ?? 0),
     })
   }
+}
+
+/** A client may call for anything: a name is no longer than this in what is told of it. */
+const maxName = 128
+
+/** The name of what is called, of the methods that have one. A URI is none: it may say what it is about. */
+function toolOf({ method, params }: Call): string | undefined {
+  if (method !== 'tools/call' && method !== 'prompts/get') return undefined
+  const name = params?.value['name']
+  return typeof name === 'string' ? name.slice(0, maxName) : undefined
 }
 
 /** A call that the shutdown could not wait for; whoever sends it again must know that it may have run. */

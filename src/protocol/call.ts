@@ -93,6 +93,8 @@ export interface Outcome {
   readonly spoken: EraName
   /** The process that answered, for calls that go on in a further round. */
   readonly process: number | undefined
+  /** How long the call waited for a process, if it had to. */
+  readonly queueMs?: number
 }
 
 export type Reply = AsyncGenerator<Update, Outcome, void>

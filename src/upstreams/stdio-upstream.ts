@@ -96,9 +96,12 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
     const local = answerHere(unit, call)
     if (local) return local
     let connection = pool.take(unit, call)
+    let queueMs = 0
     if (!connection) {
+      const sinceMs = clock.now()
       connection = await pool.wait(unit, call)
       connection.unreserve()
+      queueMs = clock.now() - sinceMs
     }
     if (unit.attribution === 'own' && unit.logLevel !== call.logLevel) {
       unit.logLevel = call.logLevel
@@ -115,7 +118,7 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
       for (;;) {
         const update = exchange.take()
         if (update) yield update
-        else if ((outcome = exchange.outcome())) return outcome
+        else if ((outcome = exchange.outcome())) return queueMs > 0 ? { ...outcome, queueMs } : outcome
         else await exchange.changed()
       }
     } finally {
