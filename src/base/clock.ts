@@ -31,6 +31,12 @@ export const systemClock: Clock = {
   },
 }
 
+/** Keeps the process alive until it is stopped: for one that waits for nothing but timers. */
+export function stayAwake(): Timer {
+  const handle = setInterval(() => {}, 3_600_000)
+  return { stop: () => clearInterval(handle) }
+}
+
 /** A clock for tests: time stands still until `advance` moves it. */
 export interface ManualClock extends Clock {
   /** Moves time forward by `ms`, running what falls due in order. */

@@ -5,7 +5,14 @@
 import type { ConfigCode } from '../config/problem.ts'
 
 export type FailureCode =
-  ConfigCode | 'MCPX_USAGE' | 'MCPX_PORT_IN_USE' | 'MCPX_LISTEN' | 'MCPX_UPSTREAM_START' | 'MCPX_INTERNAL'
+  | ConfigCode
+  | 'MCPX_USAGE'
+  | 'MCPX_PORT_IN_USE'
+  | 'MCPX_LISTEN'
+  | 'MCPX_UPSTREAM_START'
+  | 'MCPX_CONNECT_DENIED'
+  | 'MCPX_CONNECT_ENDPOINT'
+  | 'MCPX_INTERNAL'
 
 interface Row {
   readonly exit: number
@@ -82,6 +89,16 @@ export const failures: Readonly<Record<FailureCode, Row>> = {
     'The MCP server could not be started, ended at once, or did not answer its handshake.',
     'Run the command by itself and read what it says; the last lines of its stderr are part of the message.',
   ),
+  MCPX_CONNECT_DENIED: row(
+    77,
+    'The endpoint does not let this client in (HTTP 401 or 403).',
+    'Set a key that it accepts in MCPLEX_API_KEY, in the environment of `mcplex connect`.',
+  ),
+  MCPX_CONNECT_ENDPOINT: row(
+    78,
+    'There is no MCP endpoint at the URL.',
+    'Use the URL that `mcplex serve` prints as Endpoint; it ends in /mcp.',
+  ),
   MCPX_INTERNAL: row(
     1,
     'A bug of mcplex ended the command; the server processes were ended with it.',
@@ -91,7 +108,10 @@ export const failures: Readonly<Record<FailureCode, Row>> = {
 
 /** Exit codes that are no failure. */
 export const exits: ReadonlyArray<readonly [code: number, meaning: string]> = [
-  [0, 'ended by SIGTERM or `q`, after calls in flight were finished; or help and version were printed'],
+  [
+    0,
+    'ended by SIGTERM, `q` or the end of stdin, after calls in flight were finished; or help and version were printed',
+  ],
   [130, 'ended by SIGINT (Ctrl-C), after calls in flight were finished, or at once by a second one'],
   [143, 'ended at once by a second signal, the last of which was SIGTERM'],
 ]

@@ -36,6 +36,10 @@ async function act(request: Request): Promise<number> {
       const { serve } = await import('./serve.ts')
       return serve(request, thisMachine())
     }
+    case 'connect': {
+      const { connect } = await import('./connect.ts')
+      return connect(request, thisMachine())
+    }
   }
 }
 

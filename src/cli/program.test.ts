@@ -2,12 +2,20 @@ import { describe, expect, test } from 'vitest'
 import { schema } from '../config/schema.ts'
 import { CommandFailed, type Failure } from './failures.ts'
 import { readCommandLine, type Request } from './program.ts'
+import type { ServeRequest } from './verbs/serve.ts'
 
 function read(...argv: string[]): { request: Request | undefined; printed: string } {
   let printed = ''
   const print = (text: string): void => void (printed += text)
   const request = readCommandLine(argv, { version: '1.2.3', out: print, err: () => {} })
   return { request, printed }
+}
+
+/** What `serve` was asked for. */
+function serveRequest(...argv: string[]): ServeRequest {
+  const { request } = read('serve', ...argv)
+  if (request?.verb !== 'serve') throw new Error('serve was not asked for')
+  return request
 }
 
 function failureOf(...argv: string[]): Failure | undefined {
@@ -22,9 +30,9 @@ function failureOf(...argv: string[]): Failure | undefined {
 
 describe('serve', () => {
   test('takes the command behind -- as it is, its own flags and dashes included', () => {
-    const { request } = read('serve', '-p', '0', '--', 'npx', '-y', 'server', '--port', '1', '--', '-V')
-    expect(request?.command).toEqual(['npx', '-y', 'server', '--port', '1', '--', '-V'])
-    expect(request?.flags).toEqual(new Map([['port', ['0']]]))
+    const request = serveRequest('-p', '0', '--', 'npx', '-y', 'server', '--port', '1', '--', '-V')
+    expect(request.command).toEqual(['npx', '-y', 'server', '--port', '1', '--', '-V'])
+    expect(request.flags).toEqual(new Map([['port', ['0']]]))
   })
 
   test('takes the command without -- too, from its first word on', () => {
@@ -35,17 +43,17 @@ describe('serve', () => {
   })
 
   test('takes the command as one text', () => {
-    expect(read('serve', '--stdio', 'node "a b.js" -x').request?.command).toEqual(['node', 'a b.js', '-x'])
+    expect(serveRequest('--stdio', 'node "a b.js" -x').command).toEqual(['node', 'a b.js', '-x'])
   })
 
   test('collects what is repeated and leaves values to the configuration', () => {
-    const { request } = read('serve', '--env', 'A=1', '--env', 'B', '--allow-host', 'x', '--pool', '???', 'node')
-    expect(Object.fromEntries(request?.flags ?? [])).toEqual({ env: ['A=1', 'B'], 'allow-host': ['x'], pool: ['???'] })
+    const { flags } = serveRequest('--env', 'A=1', '--env', 'B', '--allow-host', 'x', '--pool', '???', 'node')
+    expect(Object.fromEntries(flags)).toEqual({ env: ['A=1', 'B'], 'allow-host': ['x'], pool: ['???'] })
   })
 
   test('switches something off only if that is said', () => {
-    expect(read('serve', 'node').request?.flags).toEqual(new Map())
-    expect(read('serve', '--no-sse', 'node').request?.flags).toEqual(new Map([['no-sse', ['false']]]))
+    expect(serveRequest('node').flags).toEqual(new Map())
+    expect(serveRequest('--no-sse', 'node').flags).toEqual(new Map([['no-sse', ['false']]]))
   })
 
   test('shows every flag in its help, and examples', () => {
@@ -68,6 +76,29 @@ describe('serve', () => {
 
   test.each([['--version'], ['-V'], ['serve', '--version']])('%s %s prints the version alone', (...argv) => {
     expect(read(...argv.filter(Boolean))).toEqual({ request: undefined, printed: '1.2.3\n' })
+  })
+})
+
+describe('connect', () => {
+  test('takes a URL and how long to wait', () => {
+    expect(read('connect', '--wait', '2m', 'https://mcp.example.com/mcp', '-q').request).toMatchObject({
+      verb: 'connect',
+      url: new URL('https://mcp.example.com/mcp'),
+      waitMs: 120_000,
+      isQuiet: true,
+    })
+  })
+
+  test.each([
+    [['connect'], "missing required argument 'url'", 'mcplex connect --help'],
+    [['connect', 'localhost:8080/mcp'], 'is not the URL of an endpoint', 'http://127.0.0.1:8080/mcp'],
+    [['connect', 'ftp://x/mcp'], 'is not the URL of an endpoint', 'http://127.0.0.1:8080/mcp'],
+    [['connect', 'http://key@x/mcp'], 'holds a name or a password', 'MCPLEX_API_KEY'],
+    [['connect', 'http://x/mcp', '--wait', 'soon'], '--wait soon is not a duration', '--wait 30s'],
+  ])('%j is wrong usage', (argv, message, remedy) => {
+    const failure = failureOf(...argv)
+    expect(failure?.message).toContain(message)
+    expect(failure?.notes[0]?.[1]).toContain(remedy)
   })
 })
 

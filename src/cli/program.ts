@@ -4,11 +4,12 @@
  */
 import { Command, CommanderError } from 'commander'
 import type { CommandFailed } from './failures.ts'
+import { type ConnectRequest, connectVerb } from './verbs/connect.ts'
 import { type ServeRequest, serveVerb } from './verbs/serve.ts'
 import { type Verb, wrongUsage } from './verbs/verb.ts'
 
 /** What was asked for, by verb. */
-export type Request = ServeRequest
+export type Request = ServeRequest | ConnectRequest
 
 export interface ProgramNeeds {
   readonly version: string
@@ -31,6 +32,7 @@ export function readCommandLine(argv: readonly string[], needs: ProgramNeeds): R
   const add = <Found extends Request>(verb: Verb<Found>): void =>
     verb.declare(settle(program.command(verb.name), needs), asked)
   add(serveVerb)
+  add(connectVerb)
   try {
     program.parse(argv, { from: 'user' })
   } catch (error) {

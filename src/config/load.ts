@@ -29,9 +29,33 @@ export interface Loaded {
 
 /** @throws ConfigError with all problems */
 export function load(typed: Typed, machine: Machine): Loaded {
-  const said = new Map<string, Said>()
   const problems: Problem[] = []
-  for (const row of schema) {
+  const said = read(schema, typed, machine, problems)
+  const [command, ...args] = typed.command
+  if (command !== undefined) said.set('upstream.command', { value: command, where: 'command', quote: command })
+  said.set('upstream.args', { value: args, where: 'command', quote: args.join(' ') })
+  const env = variables(typed.flags.get('env') ?? [], machine, problems)
+  said.set('upstream.env', { value: env, where: '--env', quote: '--env' })
+  problems.push(...strangers(machine.env, Object.keys(env)))
+
+  const { log, clients, ...settings } = assemble(said, problems, machine)
+  return { settings: Object.freeze(settings), log, clients, quote: (path) => said.get(path)?.quote }
+}
+
+/** The settings of the log alone, from the environment, for verbs that serve nothing. Throws ConfigError. */
+export function loadLog(machine: Machine): LogSettings {
+  const problems: Problem[] = []
+  const rows = schema.filter((row) => row.room === 'log')
+  const said = read(rows, { flags: new Map(), command: [] }, machine, problems)
+  // Nothing is served, but settings are whole only with a command.
+  said.set('upstream.command', { value: 'none', where: '', quote: '' })
+  return assemble(said, problems, machine).log
+}
+
+/** What was said of the options in `rows`; what cannot be accepted becomes a problem. */
+function read(rows: readonly Placed[], typed: Typed, machine: Machine, problems: Problem[]): Map<string, Said> {
+  const said = new Map<string, Said>()
+  for (const row of rows) {
     const source = find(row, typed, machine)
     if (!source) continue
     const reading = readOption(row.option, source.texts)
@@ -44,15 +68,7 @@ export function load(typed: Typed, machine: Machine): Loaded {
         notes: [['accepted', reading.accepted]],
       })
   }
-  const [command, ...args] = typed.command
-  if (command !== undefined) said.set('upstream.command', { value: command, where: 'command', quote: command })
-  said.set('upstream.args', { value: args, where: 'command', quote: args.join(' ') })
-  const env = variables(typed.flags.get('env') ?? [], machine, problems)
-  said.set('upstream.env', { value: env, where: '--env', quote: '--env' })
-  problems.push(...strangers(machine.env, Object.keys(env)))
-
-  const { log, clients, ...settings } = assemble(said, problems, machine)
-  return { settings: Object.freeze(settings), log, clients, quote: (path) => said.get(path)?.quote }
+  return said
 }
 
 interface Source {

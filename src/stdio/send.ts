@@ -22,9 +22,6 @@ export interface Parcel {
   readonly onSent?: (isSent: boolean) => void
 }
 
-/** An attempt that fails for the third time is worth a word to whoever reads the log. */
-const failuresToTell = 3
-
 /** Throws `endpoint_unreachable`, `connection_lost` or `cancelled`. */
 export async function send(parcel: Parcel, desk: Desk): Promise<Outbound> {
   for (let failures = 1; ; failures++) {
@@ -39,7 +36,6 @@ export async function send(parcel: Parcel, desk: Desk): Promise<Outbound> {
       if ('outbound' in tried) return tried.outbound
       throw tried.error
     }
-    if (failures === failuresToTell) desk.log.warn({}, 'the server cannot be reached at the moment; trying on')
     await pauseUnless([parcel.closed, desk.leaving], desk.clock, waitMs)
   }
 }

@@ -1,0 +1,117 @@
+/**
+ * The verb `connect`: the face of one client over our stdin and stdout, in front of an endpoint that is somewhere
+ * else. stdout carries the protocol and nothing else; the end of stdin is the end.
+ */
+import { pause, stayAwake, systemClock as clock } from '../base/clock.ts'
+import { loadLog } from '../config/load.ts'
+import type { Machine } from '../config/machine.ts'
+import { createCarrier } from '../connect/carrier.ts'
+import { isLoopback } from '../http/options.ts'
+import type { Denied } from '../stdio/desk.ts'
+import { createFace, type Face } from '../stdio/face.ts'
+import { createLineWriter, type LineWriter, readLines } from '../stdio/pipes.ts'
+import { CommandFailed } from './failures.ts'
+import { exitCode, listenForSignals, type Stop } from './stop.ts'
+import type { ConnectRequest } from './verbs/connect.ts'
+import { firstBug, openWatch } from './watch.ts'
+
+/** Requests that were taken get this long to be answered when the client has no more. */
+const drainMs = 30_000
+/** What is written last gets this long to be taken. */
+const partingMs = 1500
+
+/** Longest line of a client, and longest message of a server. */
+const maxLineBytes = 4 * 1024 ** 2
+const maxAnswerBytes = 64 * 1024 ** 2
+
+/**
+ * Bridges until the client closes its end, or somebody asks us to stop.
+ * @returns the exit code
+ * @throws CommandFailed, ConfigError, or whatever bug ended it
+ */
+export async function connect({ url, waitMs, ...talk }: ConnectRequest, machine: Machine): Promise<number> {
+  const key = keyIn(machine)
+  const { log } = openWatch(talk, loadLog(machine), machine)
+  const stop = listenForSignals(clock)
+  const awake = stayAwake()
+  const bug = firstBug()
+  if (key !== undefined && url.protocol === 'http:' && !isLoopback(url.hostname))
+    log.warn({ host: url.host }, 'the key goes over the network in cleartext: use https')
+  let deny: (denied: Denied) => void = () => {}
+  const denied = new Promise<Denied>((resolve) => (deny = resolve))
+  const writer = createLineWriter(process.stdout, () => {
+    void face.close()
+    stop.ask('end')
+  })
+  const face: Face = createFace({
+    handle: createCarrier({ url, key, maxBytes: maxAnswerBytes, log }),
+    write: (text) => writer.write(text),
+    clock,
+    log,
+    waitMs,
+    maxMessageChars: maxAnswerBytes,
+    onDenied: deny,
+  })
+  readLines(process.stdin, writer, maxLineBytes, {
+    line: (text) => face.line(text),
+    dropped: () => face.dropped(),
+    ended: () => void Promise.race([face.settled(), pause(clock, drainMs)]).then(() => stop.ask('end')),
+  })
+  log.info({ endpoint: `${url.origin}${url.pathname}` }, 'bridging stdin and stdout to the endpoint')
+  try {
+    const found = await Promise.race([stop.asked, denied, bug])
+    if (typeof found === 'string') return await Promise.race([end(face, writer, stop), bug])
+    await Promise.race([face.settled().then(() => writer.flush()), pause(clock, partingMs)])
+    throw denial(found, url, key !== undefined)
+  } finally {
+    await face.close()
+    awake.stop()
+    log.flush()
+  }
+}
+
+/** Lets what is in flight finish, unless somebody asks a second time. */
+async function end(face: Face, writer: LineWriter, stop: Stop): Promise<number> {
+  const reason = await stop.asked
+  const drained = async (): Promise<number> => {
+    await Promise.race([face.settled(), pause(clock, drainMs)])
+    await Promise.race([writer.flush(), pause(clock, partingMs)])
+    return exitCode(reason, false)
+  }
+  return Promise.race([drained(), stop.again.then((again) => exitCode(again, true))])
+}
+
+function keyIn({ env }: Machine): string | undefined {
+  const key = env['MCPLEX_API_KEY']
+  if (key === undefined || key === '') return undefined
+  // Its text stays out of the message: it is a secret.
+  if (!/^[\x21-\x7e]+$/.test(key))
+    throw failed('MCPX_CONFIG_VALUE', 'MCPLEX_API_KEY holds blanks, or characters that no header can carry', [
+      ['accepted', 'letters, digits and punctuation of ASCII, without blanks'],
+    ])
+  return key
+}
+
+function denial({ status, method }: Denied, url: URL, hasKey: boolean): CommandFailed {
+  const endpoint = `${url.origin}${url.pathname}`
+  if (status === 401)
+    return failed('MCPX_CONNECT_DENIED', `${endpoint} wants to know who asks (HTTP ${status})`, [
+      ['try', hasKey ? 'another key: the one in MCPLEX_API_KEY is not accepted' : 'a key in MCPLEX_API_KEY'],
+    ])
+  if (status === 403)
+    return failed('MCPX_CONNECT_DENIED', `${endpoint} does not let this client in (HTTP ${status})`, [
+      ['try', hasKey ? 'a key with more rights in MCPLEX_API_KEY' : 'a key in MCPLEX_API_KEY'],
+      ['or', `--allow-host ${url.host} at mcplex serve, if it says forbidden_host`],
+    ])
+  return failed('MCPX_CONNECT_ENDPOINT', `${endpoint} is no MCP endpoint (HTTP ${status} to ${method})`, [
+    ['try', url.pathname === '/mcp' ? 'the URL that mcplex serve prints as Endpoint' : `${url.origin}/mcp`],
+  ])
+}
+
+function failed(
+  code: 'MCPX_CONFIG_VALUE' | 'MCPX_CONNECT_DENIED' | 'MCPX_CONNECT_ENDPOINT',
+  message: string,
+  notes: ReadonlyArray<readonly [string, string]>,
+): CommandFailed {
+  return new CommandFailed([{ code, message, notes }])
+}

@@ -1,0 +1,65 @@
+/** The words of `connect`: the endpoint, and how long to wait for it. */
+import { type Command, Option } from 'commander'
+import { readDuration } from '../../config/quantity.ts'
+import { addTalkOptions, type Talk, talkOf } from './talk.ts'
+import { type Verb, wrongUsage } from './verb.ts'
+
+/** What `connect` was asked for. */
+export interface ConnectRequest extends Talk {
+  readonly verb: 'connect'
+  readonly url: URL
+  /** How long a message waits for a server that is away, in milliseconds. */
+  readonly waitMs: number
+}
+
+const longestWaitMs = 24 * 3_600_000
+
+const examples = `
+Examples:
+  mcplex connect http://127.0.0.1:8080/mcp
+  MCPLEX_API_KEY=... mcplex connect https://mcp.example.com/mcp
+
+In the configuration of a client that only starts commands:
+  {"command": "npx", "args": ["-y", "mcplex", "connect", "http://127.0.0.1:8080/mcp"], "env": {"MCPLEX_API_KEY": "..."}}
+
+The key is read from MCPLEX_API_KEY and sent as a bearer token. Exit codes: 0 the client closed its end, 130 stopped by
+Ctrl-C, 1 failed, 2 wrong usage, 77 the key was refused, 78 there is no MCP endpoint at the URL.`
+
+export const connectVerb: Verb<ConnectRequest> = {
+  name: 'connect',
+  declare(command: Command, asked) {
+    command
+      .description('bridge one client that only speaks stdio to a running mcplex')
+      .usage('[options] <url>')
+      .argument('<url>', 'the MCP endpoint: http://127.0.0.1:8080/mcp')
+      .addOption(
+        new Option(
+          '--wait <time>',
+          'How long a message waits for a server that cannot be reached, before its sender gets an error.',
+        )
+          .default('30s')
+          .helpGroup('The way there:'),
+      )
+      .addHelpText('after', examples)
+    addTalkOptions(command)
+    command.action((text: string) => {
+      asked({ verb: 'connect', ...talkOf(command), url: urlOf(text), waitMs: waitOf(String(command.opts()['wait'])) })
+    })
+  },
+}
+
+function urlOf(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (!url || !/^https?:$/.test(url.protocol) || url.hostname === '')
+    throw wrongUsage(`${JSON.stringify(text)} is not the URL of an endpoint`, ['try', 'http://127.0.0.1:8080/mcp'])
+  if (url.username !== '' || url.password !== '')
+    throw wrongUsage('the URL holds a name or a password', ['try', 'the key in MCPLEX_API_KEY: arguments can be seen'])
+  return url
+}
+
+function waitOf(text: string): number {
+  const ms = readDuration(text)
+  if (ms === undefined || ms < 1 || ms > longestWaitMs)
+    throw wrongUsage(`--wait ${text} is not a duration up to a day`, ['try', '--wait 30s'])
+  return ms
+}

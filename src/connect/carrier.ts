@@ -1,0 +1,103 @@
+/**
+ * Carries exchanges to an MCP endpoint over HTTP. Says of a failure whether anything may have reached the server, which
+ * is all that anybody needs to know to decide on another attempt. The key goes into a header and nowhere else.
+ */
+import { Refusal } from '../base/refusal.ts'
+import type { Cancel } from '../base/cancel.ts'
+import type { Log } from '../base/log.ts'
+import type { Inbound, Outbound } from '../protocol/inbound.ts'
+
+export interface CarrierNeeds {
+  readonly url: URL
+  /** Sent as a bearer token. */
+  readonly key: string | undefined
+  /** The largest answer that is not a stream, in bytes. */
+  readonly maxBytes: number
+  readonly log: Log
+}
+
+/** Rejects with `endpoint_unreachable`, `connection_lost`, `result_too_large` or `cancelled`. */
+export type Carry = (inbound: Inbound) => Promise<Outbound>
+
+/** What node and its fetch call a failure before anything was sent. */
+const unsent = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENETDOWN',
+  'EADDRNOTAVAIL',
+  'EPROTO',
+  'UND_ERR_CONNECT_TIMEOUT',
+])
+/** A certificate that is not trusted ends a connection before anything is said. */
+const isOfCertificate = /CERT|SIGNATURE|SELF_SIGNED|ERR_TLS|ERR_SSL/
+
+export function createCarrier({ url, key, maxBytes, log }: CarrierNeeds): Carry {
+  let isAway = false
+  const noteAway = (cause: string): void => {
+    if (!isAway) log.warn({ cause }, 'the server cannot be reached; trying on for a while')
+    isAway = true
+  }
+
+  return async (inbound) => {
+    const { method, closed } = inbound
+    if (closed.cancelled) throw new Refusal('cancelled')
+    const abort = new AbortController()
+    const stop = closed.onCancel(() => abort.abort())
+    const headers = new Headers()
+    for (const [name, value] of Object.entries(inbound.headers)) if (typeof value === 'string') headers.set(name, value)
+    if (key !== undefined) headers.set('authorization', `Bearer ${key}`)
+    const body = method === 'POST' ? { body: await inbound.body() } : {}
+    try {
+      const response = await fetch(url, { method, headers, ...body, redirect: 'manual', signal: abort.signal })
+      if (isAway) log.info({}, 'the server is reached again')
+      isAway = false
+      return await outboundOf(response, closed, stop, maxBytes)
+    } catch (error) {
+      stop()
+      if (error instanceof Refusal) throw error
+      if (closed.cancelled) throw new Refusal('cancelled')
+      const cause = causeOf(error)
+      if (!unsent.has(cause) && !isOfCertificate.test(cause)) throw new Refusal('connection_lost', { cause: error })
+      noteAway(cause)
+      throw new Refusal('endpoint_unreachable', { cause: error })
+    }
+  }
+}
+
+async function outboundOf(response: Response, closed: Cancel, stop: () => void, maxBytes: number): Promise<Outbound> {
+  const { status } = response
+  const headers = Object.fromEntries(response.headers)
+  if (headers['content-type']?.startsWith('text/event-stream') === true && response.body) {
+    return { status, headers, body: pieces(response.body, closed, stop) }
+  }
+  let [text, bytes] = ['', 0]
+  const decoder = new TextDecoder()
+  for await (const chunk of response.body ?? []) {
+    bytes += chunk.byteLength
+    if (bytes > maxBytes) throw new Refusal('result_too_large')
+    text += decoder.decode(chunk, { stream: true })
+  }
+  stop()
+  return { status, headers, body: text + decoder.decode() }
+}
+
+/** Pulled by whoever writes them on, so that a slow client slows the server. */
+async function* pieces(body: AsyncIterable<Uint8Array>, closed: Cancel, stop: () => void): AsyncGenerator<string> {
+  const decoder = new TextDecoder()
+  try {
+    for await (const chunk of body) yield decoder.decode(chunk, { stream: true })
+  } catch (error) {
+    if (!closed.cancelled) throw new Refusal('connection_lost', { cause: error })
+  } finally {
+    stop()
+  }
+}
+
+/** The code of the failure behind what fetch throws. */
+function causeOf(error: unknown): string {
+  const cause = error instanceof Error ? (error.cause ?? error) : error
+  return cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown'
+}
