@@ -9,6 +9,7 @@ const ready: Ready = {
   url: 'http://127.0.0.1:65535',
   address: '0.0.0.0',
   port: 65_535,
+  socket: undefined,
   server: { name: 'a-server', version: '1', eras: ['legacy', 'modern'], tools: 1200, startMs: 12_345 },
   modes: { legacy: 'session', modern: 'shared' },
   settings: fillSettings({ upstream: { command: 'node' } }, machine),
@@ -47,4 +48,14 @@ test('the name of the server cannot steer the terminal, nor fill it', () => {
   expect(evil.join('\n')).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/)
   expect(evil).toHaveLength(linesOf('evil name').length)
   expect(Math.max(...linesOf('x'.repeat(500)).map((line) => line.length))).toBeLessThan(200)
+})
+
+test('where it listens at a Unix socket, people and programs are told of it, and of no port', () => {
+  const socket = '/run/mcplex/mcp.sock'
+  const event = readyEvent({ ...ready, socket, url: 'http://localhost', port: 0 })
+  expect(event).toMatchObject({ socket, endpoint: 'http://localhost/mcp' })
+  expect(event).not.toHaveProperty('port')
+  const text = banner({ ...ready, socket, url: 'http://localhost' }, true, pc.createColors(false), 80)
+  expect(text).toContain(`curl --unix-socket ${socket} http://localhost/health`)
+  expect(text).not.toMatch(/nobody is authenticated|claude mcp add/)
 })

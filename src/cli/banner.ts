@@ -14,6 +14,8 @@ export interface Ready {
   readonly url: string
   readonly address: string
   readonly port: number
+  /** The Unix socket at which it is reached, if it is one. */
+  readonly socket: string | undefined
   readonly server: {
     readonly name: string
     readonly version: string | undefined
@@ -57,12 +59,7 @@ export function banner(ready: Ready, keys: boolean, colors: Colors, columns: num
   const tools = `${count(server.tools)} ${server.tools === 1 ? 'tool' : 'tools'}`
   const endpoint = `${url}/mcp`
   const started = `ready in ${(server.startMs / 1000).toFixed(1)} s`
-  const open: readonly Part[] = isLoopback(ready.address)
-    ? ['listening on loopback only, no key needed']
-    : [
-        [`open to the network at ${ready.address} port ${ready.port}`, yellow],
-        ['nobody is authenticated', yellow],
-      ]
+  const open = openness(ready, yellow)
   const row = (label: string, paint: Paint, parts: readonly Part[], between = '   '): string =>
     wrap(`  ${paint(label)}${' '.repeat(11 - label.length)}`, parts, between, columns, 13)
   return [
@@ -75,15 +72,35 @@ export function banner(ready: Ready, keys: boolean, colors: Colors, columns: num
     '',
     row('Endpoint', bold, [[endpoint.padEnd(34), cyan], 'Streamable HTTP, MCP 2025-03-26 … 2026-07-28']),
     ...(settings.http.sse ? [row('', bold, [[`${url}/sse`.padEnd(34), cyan], 'HTTP+SSE for old clients'])] : []),
+    ...(ready.socket === undefined ? [] : [row('Socket', bold, [[ready.socket, cyan]])]),
     row('Health', bold, [[`${url}/health`.padEnd(34), cyan], '/livez /readyz']),
     '',
-    `  Claude Code   claude mcp add --transport http ${shortName(name)} ${endpoint}`,
-    wrap('  Others        ', ['add the endpoint as a server of type "http"', '(Streamable HTTP)'], ' ', columns, 16),
+    ...howToConnect(ready, shortName(name), columns),
     '',
     wrap('  ', [...open, keys ? 'press h for help, q to stop' : 'Ctrl-C stops'], ' · ', columns, 2),
     '',
     '',
   ].join('\n')
+}
+
+/** How clients are told of it. */
+function howToConnect({ url, socket }: Ready, name: string, columns: number): string[] {
+  const endpoint = `${url}/mcp`
+  if (socket !== undefined) return [`  Try it        curl --unix-socket ${socket} ${url}/health`]
+  return [
+    `  Claude Code   claude mcp add --transport http ${name} ${endpoint}`,
+    wrap('  Others        ', ['add the endpoint as a server of type "http"', '(Streamable HTTP)'], ' ', columns, 16),
+  ]
+}
+
+/** Who can reach it. */
+function openness({ address, port, socket, settings }: Ready, warn: Paint): readonly Part[] {
+  if (socket !== undefined) return [`open to whom the socket lets in (mode ${settings.http.socketMode})`]
+  if (isLoopback(address)) return ['listening on loopback only, no key needed']
+  return [
+    [`open to the network at ${address} port ${port}`, warn],
+    ['nobody is authenticated', warn],
+  ]
 }
 
 /** A text of the picture, with its colour. */
@@ -137,7 +154,7 @@ export function readyEvent(ready: Ready): Readonly<Record<string, unknown>> {
     health: `${url}/health`,
     livez: `${url}/livez`,
     readyz: `${url}/readyz`,
-    port: ready.port,
+    ...(ready.socket === undefined ? { port: ready.port } : { socket: ready.socket }),
     server: { ...server, modes: ready.modes },
     limits: {
       maxConnections: settings.gates.maxConnections,

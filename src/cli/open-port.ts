@@ -66,6 +66,6 @@ function failure(code: string, { host, port, quote, mayChoose }: Wanted): Failur
 }
 
 /** The system's error code, if it is a system's error. */
-function codeOf(error: unknown): string | undefined {
+export function codeOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }

@@ -11,10 +11,12 @@ import type { Machine } from '../config/machine.ts'
 import { createGateway, type Gateway, type GatewayFacts } from '../gateway/gateway.ts'
 import { listen, type Listener } from '../http/node.ts'
 import { banner, keyHelp, readyEvent, type Ready } from './banner.ts'
+import { certificateFailure } from './certificate-failure.ts'
 import { CommandFailed } from './failures.ts'
 import { listenForKeys } from './keys.ts'
 import { logEvents } from './log-events.ts'
 import { openPort } from './open-port.ts'
+import { openSocket } from './open-socket.ts'
 import { serveStdio } from './serve-stdio.ts'
 import { startFailure } from './start-failure.ts'
 import { exitCode, listenForSignals, type Stop } from './stop.ts'
@@ -52,10 +54,13 @@ export async function serve(request: ServeRequest, machine: Machine): Promise<nu
   try {
     const bug = firstBug()
     const { http } = settings
-    const wanted = { host: http.host, port: http.port, quote: quote('http.port') }
-    listener = await openPort({ ...wanted, mayChoose: isInteractive(machine.env, stderr) }, (port) =>
-      listen(gateway, { ...http, port }, log, { slowReaderMs: settings.sessions.slowReaderMs }),
-    )
+    const listenAt = (port: number): Promise<Listener> =>
+      listen(gateway, { ...http, port }, log, { slowReaderMs: settings.sessions.slowReaderMs })
+    const mayChoose = isInteractive(machine.env, stderr)
+    listener =
+      http.socket === undefined
+        ? await openPort({ host: http.host, port: http.port, quote: quote('http.port'), mayChoose }, listenAt)
+        : await openSocket(http.socket, quote('http.socket'), () => listenAt(0))
     const waiting = clock.after(quietStartMs, () => {
       log.info(
         { command: settings.upstream.command },
@@ -65,14 +70,14 @@ export async function serve(request: ServeRequest, machine: Machine): Promise<nu
     const facts = await Promise.race([gateway.start(), stop.asked, bug]).finally(() => waiting.stop())
     if (typeof facts !== 'string') {
       const ready = asReady(facts, listener, settings)
-      announce(ready, { request, isPretty, isColored, log, stop, movedFrom: http.port })
+      announce(ready, { request, isPretty, isColored, log, stop, movedFrom: http.socket === undefined ? http.port : 0 })
     }
     await Promise.race([stop.asked, bug])
     return await Promise.race([end(gateway, listener, stop, log, typeof facts === 'string'), bug])
   } catch (error) {
     listener?.cut()
     await Promise.race([gateway.close(), pause(clock, closingMs)])
-    const failed = error instanceof CommandFailed ? error : startFailure(error, settings)
+    const failed = error instanceof CommandFailed ? error : (startFailure(error, settings) ?? certificateFailure(error))
     if (!failed) log.error({ err: error }, 'an unexpected error ends mcplex')
     throw failed ?? error
   } finally {
@@ -87,6 +92,7 @@ function asReady(facts: GatewayFacts, listener: Listener, settings: Ready['setti
     url: listener.url,
     address: listener.address,
     port: listener.port,
+    socket: listener.socket,
     server: {
       name: facts.serverName ?? settings.upstream.command,
       version: facts.serverVersion,
