@@ -2,9 +2,14 @@
  * A client of an official SDK that can be asked everything, in front of a server directly or through mcplex, and what
  * the two of them are told by the same script: for comparing.
  */
-import { Client as NewClient, StreamableHTTPClientTransport as NewHttp } from '@modelcontextprotocol/client'
+import {
+  Client as NewClient,
+  SSEClientTransport as NewSse,
+  StreamableHTTPClientTransport as NewHttp,
+} from '@modelcontextprotocol/client'
 import { StdioClientTransport as NewStdio } from '@modelcontextprotocol/client/stdio'
 import { Client as OldClient } from '@modelcontextprotocol/sdk/client/index.js'
+import { SSEClientTransport as OldSse } from '@modelcontextprotocol/sdk/client/sse.js'
 import { StdioClientTransport as OldStdio } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { StreamableHTTPClientTransport as OldHttp } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import {
@@ -40,7 +45,13 @@ export interface Person {
 }
 
 /** Where a person finds a server. */
-export type Place = { readonly url: string } | Command
+export type Place = Served | Command
+
+interface Served {
+  readonly url: string
+  /** Whether it is reached by HTTP+SSE, beside the address. */
+  readonly bySse?: boolean
+}
 
 interface Command {
   readonly args: readonly string[]
@@ -104,9 +115,9 @@ export async function connectOld(place: Place, uris: readonly string[] = []): Pr
     return { roots: uris.map((uri) => ({ uri, name: 'root' })) }
   })
   client.fallbackNotificationHandler = async ({ method, params }) => void notes.push({ method, params })
-  const http = 'url' in place ? new OldHttp(new URL(place.url)) : undefined
-  const stdio = 'args' in place ? stdioOf(place) : undefined
-  await client.connect(http ?? new OldStdio(stdio ?? { command: '' }))
+  const http = 'url' in place && place.bySse !== true ? new OldHttp(new URL(place.url)) : undefined
+  const other = 'url' in place ? new OldSse(new URL('sse', place.url)) : new OldStdio(stdioOf(place))
+  await client.connect(http ?? other)
   return personOf(
     client,
     notes,
@@ -136,9 +147,9 @@ async function connectNew(place: Place, uris: readonly string[] = []): Promise<P
     return { roots: uris.map((uri) => ({ uri, name: 'root' })) }
   })
   client.fallbackNotificationHandler = async ({ method, params }) => void notes.push({ method, params })
-  const http = 'url' in place ? new NewHttp(new URL(place.url)) : undefined
-  const stdio = 'args' in place ? stdioOf(place) : undefined
-  await client.connect(http ?? new NewStdio(stdio ?? { command: '' }))
+  const http = 'url' in place && place.bySse !== true ? new NewHttp(new URL(place.url)) : undefined
+  const other = 'url' in place ? new NewSse(new URL('sse', place.url)) : new NewStdio(stdioOf(place))
+  await client.connect(http ?? other)
   return personOf(
     client,
     notes,
@@ -154,7 +165,13 @@ async function connectNew(place: Place, uris: readonly string[] = []): Promise<P
 export const sdks: readonly Sdk[] = [
   { name: 'SDK 1', connect: connectOld },
   { name: 'SDK 2', connect: connectNew },
+  { name: 'SDK 1 over HTTP+SSE', connect: (place, roots) => connectOld(bySse(place), roots) },
+  { name: 'SDK 2 over HTTP+SSE', connect: (place, roots) => connectNew(bySse(place), roots) },
 ]
+
+function bySse(place: Place): Place {
+  return 'url' in place ? { ...place, bySse: true } : place
+}
 
 function stdioOf({ args, env }: Command): {
   command: string
