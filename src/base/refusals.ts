@@ -46,6 +46,8 @@ export type RefusalCode =
   | 'endpoint_unreachable'
   | 'endpoint_refused'
   | 'connection_lost'
+  | 'interaction_lost'
+  | 'interaction_answered'
   | 'cancelled'
   | 'internal'
 
@@ -328,6 +330,20 @@ export const refusals: Readonly<Record<RefusalCode, RefusalRow>> = {
     'later',
     'The connection was lost before the answer came.',
     'The call may or may not have run; check before calling again.',
+  ),
+  interaction_lost: row(
+    -32603,
+    200,
+    'changed',
+    'The call that these answers are for does not wait for them (any more).',
+    'Make the call again without requestState and inputResponses. It may have run in part.',
+  ),
+  interaction_answered: row(
+    -32602,
+    200,
+    'never',
+    'These questions were answered already.',
+    'Send the answers of a round once; the request that brought them gets the result.',
   ),
   cancelled: row(-32603, 200, 'never', 'The call was cancelled.', 'The client asked for it, or its session ended.'),
   internal: row(

@@ -33,7 +33,7 @@ export const jsonHeaders: Readonly<Record<string, string>> = { 'Content-Type': '
 
 /** Answers one request. Not an async function: on the way of every call each of them costs. */
 export function carryOne(seat: SessionSeat, one: Carried, inbound: Inbound, house: House): Promise<Outbound> {
-  return firstOf(one.reply, house.pulse).then((first) =>
+  return firstOf(one.reply.next(), house.pulse).then((first) =>
     first.kind === 'streaming' ? stream(seat, [one], [first], inbound, house) : single(one, first, house),
   )
 }
@@ -45,7 +45,7 @@ export async function carryBatch(
   inbound: Inbound,
   house: House,
 ): Promise<Outbound> {
-  const firsts = await Promise.all(carried.map(({ reply }) => firstOf(reply, house.pulse)))
+  const firsts = await Promise.all(carried.map(({ reply }) => firstOf(reply.next(), house.pulse)))
   if (firsts.some((first) => first.kind === 'streaming')) return stream(seat, carried, firsts, inbound, house)
   const answers: string[] = []
   carried.forEach((one, at) => {

@@ -34,6 +34,7 @@ import { expiredText, pingText } from './own-words.ts'
 import { createRounds } from './rounds.ts'
 import { createSeal } from './seal.ts'
 import { createStreamSessions } from './stream-sessions.ts'
+import { createSuspendedCalls } from './suspended.ts'
 
 export type { GatewayFacts }
 export { UpstreamStartError } from '../upstreams/upstream.ts'
@@ -112,6 +113,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
     sessions.giveWay(wanted, (seat) => tell(seat, pingText())),
   )
   const asks = createAsks(pulse)
+  const suspended = createSuspendedCalls(pulse)
   const startedMs = clock.now()
   let house: House | undefined
   let closing: Promise<void> | undefined
@@ -136,6 +138,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
     inflight,
     rounds: createRounds({ upstream, records: backplane.records, clock }),
     seal: createSeal(clock),
+    suspended,
     extensions: faces.some((face) => isObject(capabilitiesIn(face.hello)['extensions'])),
   })
 
@@ -148,6 +151,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
       calls: inflight.count,
       clients: admission.held,
       waitingClients: admission.waiting,
+      suspendedCalls: suspended.count,
       ...upstream.counts(),
     },
   })

@@ -17,6 +17,7 @@ import type { Listeners } from './listeners.ts'
 import type { Rounds } from './rounds.ts'
 import type { Seal } from './seal.ts'
 import type { StreamSessions } from './stream-sessions.ts'
+import type { SuspendedCalls } from './suspended.ts'
 
 export interface House {
   readonly gates: GateSettings
@@ -39,6 +40,7 @@ export interface House {
   readonly inflight: Inflight
   readonly rounds: Rounds
   readonly seal: Seal
+  readonly suspended: SuspendedCalls
   /** Whether the server announces extensions, whose methods are then forwarded. */
   readonly extensions: boolean
 }

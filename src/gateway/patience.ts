@@ -3,29 +3,51 @@
  * one JSON body or by a stream.
  */
 import type { Pulse } from '../base/pulse.ts'
-import type { Outcome, Reply, Update } from '../protocol/call.ts'
+import type { Ask, Outcome, Update } from '../protocol/call.ts'
 
 export type First =
   | { readonly kind: 'outcome'; readonly outcome: Outcome }
   | { readonly kind: 'failed'; readonly error: unknown }
-  /** The reply goes on: `next` is its first step, done or not. */
-  | { readonly kind: 'streaming'; readonly next: Promise<IteratorResult<Update, Outcome>> }
+  /** The reply goes on: `next` is its first step, done or not; `ask` if that is a question. */
+  | {
+      readonly kind: 'streaming'
+      readonly next: Promise<IteratorResult<Update, Outcome>>
+      readonly ask?: Ask | undefined
+    }
 
 /** An answer that takes longer than this is streamed, so that the connection shows life and can be resumed. */
 const patienceMs = 2000
 
-export function firstOf(reply: Reply, pulse: Pulse): Promise<First> {
-  const next = reply.next()
+/** @param next the first step of a reply */
+export function firstOf(next: Promise<IteratorResult<Update, Outcome>>, pulse: Pulse): Promise<First> {
   return new Promise((resolve) => {
     const stop = pulse.after(patienceMs, () => resolve({ kind: 'streaming', next }))
     next.then(
       (step) => {
         stop()
-        resolve(step.done === true ? { kind: 'outcome', outcome: step.value } : { kind: 'streaming', next })
+        if (step.done === true) resolve({ kind: 'outcome', outcome: step.value })
+        else resolve({ kind: 'streaming', next, ask: step.value.kind === 'ask' ? step.value : undefined })
       },
       (error: unknown) => {
         stop()
         resolve({ kind: 'failed', error })
+      },
+    )
+  })
+}
+
+/** The next step, or word that nothing has come for `ms` milliseconds. */
+export function orQuiet<Step>(next: Promise<Step>, ms: number, pulse: Pulse): Promise<Step | 'quiet'> {
+  return new Promise((resolve, reject) => {
+    const stop = pulse.after(ms, () => resolve('quiet'))
+    next.then(
+      (step) => {
+        stop()
+        resolve(step)
+      },
+      (error: unknown) => {
+        stop()
+        reject(error)
       },
     )
   })

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { manualClock } from '../base/clock.ts'
@@ -10,14 +9,22 @@ const refused = expect.objectContaining({ code: 'invalid_params' })
 const nobody = { tenant: '', subject: '' }
 
 const name = fc.oneof(fc.string(), fc.constantFrom('a', 'b', ''))
-interface Request extends Opened {
+interface Request {
+  readonly what: Opened
   readonly principal: typeof nobody
   readonly method: string
   readonly params: JsonObject
 }
 const request: fc.Arbitrary<Request> = fc.record({
-  state: fc.string(),
-  process: fc.option(fc.nat(), { nil: undefined }),
+  what: fc.oneof(
+    fc.record({
+      kind: fc.constant('server' as const),
+      state: fc.string(),
+      process: fc.option(fc.nat(), { nil: undefined }),
+    }),
+    fc.record({ kind: fc.constant('suspended' as const), call: fc.string(), round: fc.nat() }),
+    fc.record({ kind: fc.constant('again' as const) }),
+  ),
   principal: fc.record({ tenant: name, subject: name }),
   method: fc.constantFrom('tools/call', 'prompts/get', 'resources/read'),
   params: fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 2 })),
@@ -25,8 +32,8 @@ const request: fc.Arbitrary<Request> = fc.record({
 
 const clock = manualClock(0)
 const seal = createSeal(clock)
-const close = ({ state, process, principal, method, params }: Request): string =>
-  seal.close(state, process, principal, method, params)
+const close = ({ what, principal, method, params }: Request): string => seal.close(what, principal, method, params)
+const server = (state: string): Opened => ({ kind: 'server', state, process: 7 })
 const open = (sealed: string, { principal, method, params }: Request): Opened =>
   seal.open(sealed, principal, method, params)
 
@@ -38,11 +45,10 @@ describe('a sealed state', () => {
     )
     fc.assert(
       fc.property(request, round, (one, further) => {
-        const { state, process } = one
         const sealed = close(one)
         // Clients write members in any order, and the next round has members that the first had not.
         const params = { ...(further as JsonObject), ...Object.fromEntries(Object.entries(one.params).toReversed()) }
-        expect(open(sealed, { ...one, params })).toEqual({ state, process })
+        expect(open(sealed, { ...one, params })).toEqual(one.what)
       }),
     )
   })
@@ -60,8 +66,7 @@ describe('a sealed state', () => {
       }),
     )
     const call: Request = {
-      state: 's',
-      process: 1,
+      what: server('s'),
       principal: nobody,
       method: 'tools/call',
       params: { arguments: { a: [1, 2] } },
@@ -99,29 +104,30 @@ describe('a sealed state', () => {
       ),
     )
     expect(() =>
-      createSeal(clock).open(
-        close({ state: '', process: 1, principal: nobody, method: 'm', params: {} }),
-        nobody,
-        'm',
-        {},
-      ),
+      createSeal(clock).open(close({ what: server(''), principal: nobody, method: 'm', params: {} }), nobody, 'm', {}),
     ).toThrow(refused)
   })
 
   test('shows nothing of what it holds, and is another one each time', () => {
-    const secret = { state: 'plain secret', process: 7, principal: nobody, method: 'tools/call', params: {} }
+    const secret = { what: server('plain secret'), principal: nobody, method: 'tools/call', params: {} }
     const [one, other] = [close(secret), close(secret)]
     expect(one).not.toBe(other)
     expect(Buffer.from(one, 'base64url').toString('latin1')).not.toContain('plain secret')
   })
 
-  test('opens for ten minutes, with any gateway that has the key', () => {
-    const [time, key] = [manualClock(0), randomBytes(32)]
-    const [here, there] = [createSeal(time, key), createSeal(time, key)]
-    const sealed = here.close('state', undefined, nobody, 'tools/call', {})
-    time.advance(10 * minute - 1)
-    expect(there.open(sealed, nobody, 'tools/call', {})).toEqual({ state: 'state', process: undefined })
+  test('opens for a day, also after the key was replaced', () => {
+    const time = manualClock(0)
+    const here = createSeal(time)
+    const opens = (sealed: string): Opened => here.open(sealed, nobody, 'tools/call', {})
+    time.advance(1439 * minute)
+    const late = here.close(server('late'), nobody, 'tools/call', {})
+    time.advance(minute)
+    const later = here.close(server('later'), nobody, 'tools/call', {})
+    expect(opens(later)).toEqual(server('later'))
+    time.advance(1439 * minute - 1)
+    expect(opens(late)).toEqual(server('late'))
     time.advance(1)
-    expect(() => there.open(sealed, nobody, 'tools/call', {})).toThrow(refused)
+    expect(() => opens(late)).toThrow(refused)
+    expect(opens(later)).toEqual(server('later'))
   })
 })

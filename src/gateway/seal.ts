@@ -1,6 +1,7 @@
 /**
- * The `requestState` of a server, sealed on its way through a client: it opens only for the same tenant and subject,
- * for the same request, until it expires. What a client changed does not open at all.
+ * What goes through a client and comes back, sealed: the state of a server, or our own note of where a call waits.
+ * It opens only for the same tenant and subject, for the same request, until it expires. What a client changed does
+ * not open at all. Keys are replaced as time goes by; the one before still opens what it closed.
  * [2026-07-28 multi round-trip requests, requestState]
  */
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto'
@@ -10,45 +11,67 @@ import type { Principal } from '../protocol/call.ts'
 import { isObject, type JsonObject, type JsonValue } from '../protocol/json-text.ts'
 
 /** What a sealed state says when it is opened. */
-export interface Opened {
-  readonly state: string
-  /** The process that the interaction began with. */
-  readonly process: number | undefined
-}
+export type Opened =
+  /** The server's own state, and the process that the interaction began with. */
+  | { readonly kind: 'server'; readonly state: string; readonly process: number | undefined }
+  /** The call waits here for the answers of this round. */
+  | { readonly kind: 'suspended'; readonly call: string; readonly round: number }
+  /** Nothing waits: the call is to be made once more. */
+  | { readonly kind: 'again' }
 
 export interface Seal {
-  close(state: string, process: number | undefined, principal: Principal, method: string, params: JsonObject): string
+  close(what: Opened, principal: Principal, method: string, params: JsonObject): string
   /** Throws `invalid_params` for a state that is not ours, has expired or belongs to another request. */
   open(sealed: string, principal: Principal, method: string, params: JsonObject): Opened
 }
 
-const lifeMs = 10 * 60_000
+const lifeMs = 24 * 3_600_000
 const ivBytes = 12
 const tagBytes = 16
 
-/** @param key 32 bytes; a fleet shares it */
-export function createSeal(clock: Clock, key: Buffer = randomBytes(32)): Seal {
+interface Key {
+  /** The first byte of what it closed. */
+  readonly number: number
+  readonly bytes: Buffer
+  readonly sinceMs: number
+}
+
+export function createSeal(clock: Clock): Seal {
+  const create = (number: number): Key => ({ number, bytes: randomBytes(32), sinceMs: clock.now() })
+  let current = create(0)
+  let previous: Key | undefined
+
+  const keyToClose = (): Key => {
+    if (clock.now() - current.sinceMs >= lifeMs) {
+      previous = current
+      current = create((current.number + 1) % 256)
+    }
+    return current
+  }
+  const keyThatClosed = (number: number | undefined): Key | undefined =>
+    [current, previous].find((key) => key?.number === number)
+
   return {
-    close(state, process, principal, method, params) {
+    close(what, principal, method, params) {
+      const key = keyToClose()
       const iv = randomBytes(ivBytes)
-      const cipher = createCipheriv('aes-256-gcm', key, iv)
+      const cipher = createCipheriv('aes-256-gcm', key.bytes, iv)
       cipher.setAAD(binding(principal, method, params))
-      const plain = JSON.stringify({ state, process, until: clock.now() + lifeMs })
-      return Buffer.concat([iv, cipher.update(plain, 'utf8'), cipher.final(), cipher.getAuthTag()]).toString(
-        'base64url',
-      )
+      const plain = JSON.stringify({ ...what, until: clock.now() + lifeMs })
+      const parts = [Buffer.of(key.number), iv, cipher.update(plain, 'utf8'), cipher.final(), cipher.getAuthTag()]
+      return Buffer.concat(parts).toString('base64url')
     },
     open(sealed, principal, method, params) {
       try {
         const bytes = Buffer.from(sealed, 'base64url')
-        const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, ivBytes))
-        decipher.setAAD(binding(principal, method, params))
-        decipher.setAuthTag(bytes.subarray(-tagBytes))
-        const plain = Buffer.concat([decipher.update(bytes.subarray(ivBytes, -tagBytes)), decipher.final()]).toString()
-        const opened: unknown = JSON.parse(plain)
-        if (isObject(opened) && typeof opened['state'] === 'string' && Number(opened['until']) > clock.now()) {
-          const process = opened['process']
-          return { state: opened['state'], process: typeof process === 'number' ? process : undefined }
+        const key = keyThatClosed(bytes[0])
+        if (key) {
+          const decipher = createDecipheriv('aes-256-gcm', key.bytes, bytes.subarray(1, 1 + ivBytes))
+          decipher.setAAD(binding(principal, method, params))
+          decipher.setAuthTag(bytes.subarray(-tagBytes))
+          const plain = [decipher.update(bytes.subarray(1 + ivBytes, -tagBytes)), decipher.final()]
+          const opened = read(JSON.parse(Buffer.concat(plain).toString()), clock.now())
+          if (opened) return opened
         }
       } catch {
         // Told apart from other reasons, a forgery would learn from it.
@@ -56,6 +79,15 @@ export function createSeal(clock: Clock, key: Buffer = randomBytes(32)): Seal {
       throw new Refusal('invalid_params', { message: 'The requestState is not valid for this request (any more).' })
     },
   }
+}
+
+function read(plain: unknown, nowMs: number): Opened | undefined {
+  if (!isObject(plain) || Number(plain['until']) <= nowMs) return undefined
+  const { kind, state, process, call, round } = plain
+  if (kind === 'again') return { kind }
+  if (kind === 'suspended' && typeof call === 'string' && typeof round === 'number') return { kind, call, round }
+  if (kind !== 'server' || typeof state !== 'string') return undefined
+  return { kind, state, process: typeof process === 'number' ? process : undefined }
 }
 
 /** What a state is bound to: who asks, and what for. */

@@ -81,6 +81,8 @@ export interface Ask {
   readonly id?: string
   /** @param lapsed whether the client said nothing in time, or is gone: the answer is then our own */
   answer(answer: Answer, lapsed?: boolean): void
+  /** Tells a server that wants to know that an answer may still come; now and then while one is waited for. */
+  stillAsking?(): void
   /** Fires when the server no longer wants an answer. */
   readonly withdrawn: Cancel
 }

@@ -86,6 +86,11 @@ export function withoutQuestions(capabilities: JsonObject): RawObject {
   return profileOf(rest as JsonObject)
 }
 
+/** Whether a server that was told of these capabilities may ask its client something. */
+export function mayBeAsked(capabilities: JsonObject): boolean {
+  return ['elicitation', 'roots', 'sampling'].some((kind) => isObject(capabilities[kind]))
+}
+
 function tasksOf(tasks: JsonObject): JsonObject {
   const { requests } = tasks
   const known: Record<string, JsonObject> = pick(tasks, ['list', 'cancel'])

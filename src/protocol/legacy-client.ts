@@ -27,7 +27,7 @@ export const legacyDialect: Dialect = {
     return editObject(params, { inputResponses: undefined, requestState: undefined, task: undefined })
   },
   announced(speaker, mayAsk) {
-    if (speaker.era === 'modern') return acrossEras(speaker, false)
+    if (speaker.era === 'modern') return acrossEras(speaker, mayAsk)
     return mayAsk ? profileOf(speaker.capabilities) : withoutQuestions(speaker.capabilities)
   },
 }

@@ -54,6 +54,11 @@ export function undeclared(question: Question, capabilities: JsonObject): JsonOb
   return isObject(declared) && isObject(declared['tools']) ? undefined : { sampling: { tools: {} } }
 }
 
+/** As `undeclared`, for a page to be visited. */
+export function undeclaredVisit(capabilities: JsonObject): JsonObject | undefined {
+  return declaresElicitation(capabilities['elicitation'], 'url') ? undefined : { elicitation: { url: {} } }
+}
+
 /** An empty declaration means forms, as it did when there was nothing else. [2025-11-25 elicitation, capabilities] */
 function declaresElicitation(declared: JsonValue | undefined, mode: 'form' | 'url'): boolean {
   if (!isObject(declared)) return false

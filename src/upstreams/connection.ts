@@ -9,7 +9,6 @@ import type { DroppedThing, EventSink } from '../base/events.ts'
 import type { Call, Notification, Update } from '../protocol/call.ts'
 import type { Dialect } from '../protocol/dialect.ts'
 import {
-  editMembers,
   elementTexts,
   type JsonObject,
   memberText,
@@ -82,6 +81,7 @@ export class Connection {
     this.idleSinceMs = this.heardAtMs = needs.clock.now()
     this.#questions = createQuestions({
       send: (line) => this.#send(line),
+      now: () => needs.clock.now(),
       announced: needs.announced,
       attribute: () => (needs.attribution === 'none' ? undefined : this.#attribute()),
       toUnit: (ask) => needs.unsolicited(ask),
@@ -99,6 +99,14 @@ export class Connection {
   }
   get callsInFlight(): number {
     return this.#exchanges.size + this.#reserved
+  }
+  /** Whether a question could still be one of a call that was cancelled a moment ago. */
+  get hasGhost(): boolean {
+    return this.#needs.attribution === 'single' && this.#needs.clock.now() < this.#ghostUntilMs
+  }
+  /** Whether the server has asked its client anything in this conversation. */
+  get hasAsked(): boolean {
+    return this.#questions.any
   }
   get closed(): boolean {
     return this.#closed || this.#needs.child.exited
@@ -169,7 +177,8 @@ export class Connection {
     let expired = false
     const { isHeld } = this.#flow
     for (const exchange of this.#exchanges.all()) {
-      const idle = !isHeld && exchange.openAsks === 0 && nowMs >= exchange.idleAtMs
+      if (exchange.openAsks > 0) continue
+      const idle = !isHeld && nowMs >= exchange.idleAtMs
       if (!idle && nowMs < exchange.endAtMs) continue
       expired = !isHeld
       exchange.fail(new Refusal('upstream_timeout'))
@@ -254,16 +263,9 @@ export class Connection {
 
   #progress(params: RawObject | undefined): void {
     const exchange = this.#exchanges.get(Number(params?.value['progressToken']))
-    const token = exchange?.call.progressToken
-    const progress = params?.value['progress']
-    // [utilities, progress] the value rises with each notification, and nothing comes for a call that did not ask
-    if (!params || token === undefined || !exchange || typeof progress !== 'number' || progress <= exchange.progress) {
-      return this.#drop('progress')
-    }
-    exchange.progress = progress
-    const value = { ...params.value, progressToken: JSON.parse(token) as string | number }
-    const own = { value, text: editMembers(params.text, { progressToken: token }) }
-    this.#offer(exchange, { kind: 'notification', method: 'notifications/progress', params: own })
+    const own = params && exchange?.ownProgress(params)
+    if (exchange && own) this.#offer(exchange, { kind: 'notification', method: 'notifications/progress', params: own })
+    else this.#drop('progress')
   }
 
   #log(update: Notification): void {

@@ -4,6 +4,7 @@
  */
 import type { Refusal } from '../base/refusal.ts'
 import type { Call, Outcome, Update } from '../protocol/call.ts'
+import { editMembers, type RawObject } from '../protocol/json-text.ts'
 import { errorAnswer } from '../protocol/jsonrpc.ts'
 
 /** What may wait to be taken. */
@@ -19,11 +20,13 @@ export class Exchange {
   readonly id: number
   /** When the call ends for want of progress; moved on by whatever comes back. */
   idleAtMs: number
-  readonly endAtMs: number
-  /** Questions to the client that wait for an answer: people are slow, so the idle deadline rests. */
+  /** When the call ends at the latest; the time that people take to answer does not count. */
+  endAtMs: number
+  /** Questions to the client that wait for an answer: people are slow, so the deadlines rest. */
   openAsks = 0
+  #askedAtMs = 0
   /** The last progress value, to keep it rising as the specification demands. */
-  progress: number = Number.NEGATIVE_INFINITY
+  #progress: number = Number.NEGATIVE_INFINITY
   /** Called when all that waited was taken, while the process is held back. */
   onEmpty: (() => void) | undefined
   #updates: Update[] = []
@@ -48,6 +51,18 @@ export class Exchange {
     return this.#updates.length >= fullUpdates || this.#chars >= fullChars
   }
 
+  /** A question to the client begins to wait for its answer. */
+  asked(nowMs: number): void {
+    if (this.openAsks++ === 0) this.#askedAtMs = nowMs
+  }
+
+  /** A question was answered, or is no longer asked. */
+  answered(nowMs: number): void {
+    if (--this.openAsks > 0) return
+    this.endAtMs += nowMs - this.#askedAtMs
+    this.idleAtMs += nowMs - this.#askedAtMs
+  }
+
   /** Adds an update; false if there is too much that nobody took. */
   offer(update: Update): boolean {
     if (this.ended) return true
@@ -56,6 +71,19 @@ export class Exchange {
     this.#chars += lengthOf(update)
     this.#notify()
     return true
+  }
+
+  /**
+   * Progress with the client's own token. Undefined if it did not ask for any, or if the value does not rise.
+   * [utilities, progress]
+   */
+  ownProgress(params: RawObject): RawObject | undefined {
+    const token = this.call.progressToken
+    const progress = params.value['progress']
+    if (token === undefined || typeof progress !== 'number' || progress <= this.#progress) return undefined
+    this.#progress = progress
+    const value = { ...params.value, progressToken: JSON.parse(token) as string | number }
+    return { value, text: editMembers(params.text, { progressToken: token }) }
   }
 
   settle(outcome: Outcome): void {

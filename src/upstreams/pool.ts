@@ -66,8 +66,11 @@ export function createPool(needs: PoolNeeds): Pool {
     for (const unit of needs.units()) count += unit.connections.size
     return count
   }
-  const hasPlace = (connection: Connection, unit: Unit): boolean =>
-    !connection.closed && connection.callsInFlight < (unit.exclusive ? 1 : settings.callsPerProcess)
+  const hasPlace = (connection: Connection, unit: Unit): boolean => {
+    if (connection.closed) return false
+    if (unit.exclusive) return connection.callsInFlight === 0 && !connection.hasGhost
+    return connection.callsInFlight < settings.callsPerProcess
+  }
 
   /** The process of a unit that has the fewest calls, or the one asked for, if it has a place. */
   const leastBusy = (unit: Unit, process?: number): Connection | undefined => {

@@ -4,9 +4,9 @@
  * [2025-11-25 client features; sampling, elicitation, roots]
  */
 import { Cancel } from '../base/cancel.ts'
-import type { Ask } from '../protocol/call.ts'
-import { isObject, type JsonObject, type RawObject } from '../protocol/json-text.ts'
-import { type Answer, errorAnswer, idKey, type RequestMessage, responseText } from '../protocol/jsonrpc.ts'
+import { type Ask, metaOf } from '../protocol/call.ts'
+import { isObject, type JsonObject, memberText } from '../protocol/json-text.ts'
+import { errorAnswer, idKey, type RequestMessage, responseText } from '../protocol/jsonrpc.ts'
 import type { Exchange } from './exchange.ts'
 
 const maxOpen = 64
@@ -29,10 +29,14 @@ export interface Questions {
   withdraw(requestId: string): void
   /** The connection is over: nobody waits for answers any more. */
   drop(): void
+  /** Whether the server has ever asked anything. */
+  readonly any: boolean
 }
 
 export interface QuestionNeeds {
   send(line: string): void
+  /** Milliseconds since the epoch. */
+  now(): number
   /** What the server was told that its client can do. */
   announced: JsonObject
   /** The call that the question belongs to, `unit` if it goes to the unit's listener, or nobody. */
@@ -42,11 +46,29 @@ export interface QuestionNeeds {
   unattributed(method: string): void
 }
 
+interface Open {
+  readonly ask: Ask
+  /** The call that it belongs to; undefined if it went to the unit. */
+  readonly exchange: Exchange | undefined
+}
+
 export function createQuestions(needs: QuestionNeeds): Questions {
-  const open = new Map<string, Cancel>()
+  const open = new Map<string, Open>()
+  let any = false
+
+  /** Forgets a question that is open; false if it is not (any more). */
+  const close = (key: string): Open | undefined => {
+    const entry = open.get(key)
+    if (entry && open.delete(key)) entry.exchange?.answered(needs.now())
+    return entry
+  }
 
   return {
+    get any() {
+      return any
+    },
     put(message) {
+      any = true
       const refuse = (code: number, text: string): void => needs.send(responseText(message.id, errorAnswer(code, text)))
       const capability = Object.hasOwn(neededFor, message.method) ? neededFor[message.method] : undefined
       const key = idKey(message.id)
@@ -57,29 +79,42 @@ export function createQuestions(needs: QuestionNeeds): Questions {
       }
       if (open.size >= maxOpen || open.has(key)) return refuse(-32603, 'Too many questions to the client')
       const exchange = target === 'unit' ? undefined : target
-      const ask = createAsk(message.method, message.params, (answer) => {
-        if (!open.delete(key)) return
-        if (exchange) exchange.openAsks--
-        needs.send(responseText(message.id, answer))
-      })
-      open.set(key, ask.withdrawn)
-      if (exchange) exchange.openAsks++
+      const ask: Ask = {
+        kind: 'ask',
+        method: message.method,
+        params: message.params,
+        answer(answer) {
+          if (close(key)) needs.send(responseText(message.id, answer))
+        },
+        ...patience(message, needs),
+        withdrawn: new Cancel(),
+      }
+      open.set(key, { ask, exchange })
+      exchange?.asked(needs.now())
       const taken = exchange ? exchange.offer(ask) : needs.toUnit(ask)
       if (!taken) ask.answer(errorAnswer(-32603, 'The client cannot be asked at the moment'))
     },
     withdraw(requestId) {
-      const key = idKey(requestId)
-      const withdrawn = open.get(key)
-      open.delete(key)
-      withdrawn?.cancel('withdrawn by the server')
+      close(idKey(requestId))?.ask.withdrawn.cancel('withdrawn by the server')
     },
     drop() {
-      for (const withdrawn of open.values()) withdrawn.cancel('the server is gone')
+      for (const { ask } of open.values()) ask.withdrawn.cancel('the server is gone')
       open.clear()
     },
   }
 }
 
-function createAsk(method: string, params: RawObject | undefined, answer: (answer: Answer) => void): Ask {
-  return { kind: 'ask', method, params, answer, withdrawn: new Cancel() }
+/** How a server that asked for progress of its question hears that an answer may still come: its deadline moves on. */
+function patience({ params }: RequestMessage, needs: QuestionNeeds): Pick<Ask, 'stillAsking'> {
+  const meta = metaOf(params)
+  const token = params && meta?.['progressToken'] !== undefined ? memberText(params.text, '_meta') : undefined
+  const progressToken = token === undefined ? undefined : memberText(token, 'progressToken')
+  if (progressToken === undefined) return {}
+  let progress = 0
+  return {
+    stillAsking: () =>
+      needs.send(
+        `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":${progressToken},"progress":${++progress}}}`,
+      ),
+  }
 }

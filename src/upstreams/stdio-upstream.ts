@@ -9,6 +9,7 @@ import type { Log } from '../base/log.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { Call, Outcome, Reply } from '../protocol/call.ts'
 import { emptyObject } from '../protocol/json-text.ts'
+import { logLevels } from '../protocol/revisions.ts'
 import type { Connection } from './connection.ts'
 import { createOpener, replay } from './face.ts'
 import { answers, createKeepers, ownSeat, ownSpeaker } from './keepers.ts'
@@ -103,9 +104,10 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
       connection.unreserve()
       queueMs = clock.now() - sinceMs
     }
-    if (unit.attribution === 'own' && unit.logLevel !== call.logLevel) {
-      unit.logLevel = call.logLevel
-      await replay(unit, connection, replayMs)
+    const level = levelFor(unit, call)
+    if (level !== unit.logLevel) {
+      unit.logLevel = level
+      await Promise.all([...unit.connections].map((one) => replay(unit, one, replayMs)))
     }
     if (call.cancel.cancelled) throw new Refusal('cancelled')
     const exchange = connection.begin(call)
@@ -124,9 +126,7 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
     } finally {
       stopListening()
       connection.finish(exchange, outcome ? undefined : (call.cancel.reason ?? 'ended by the gateway'))
-      // What a cancelled call leaves behind in a process of one call at a time could be taken for the next one's.
-      const isAlone = unit.exclusive && connection.callsInFlight === 0
-      if (!outcome && isAlone && !connection.closed) void connection.close()
+      if (!outcome && leavesTraces(unit, connection)) void connection.close()
       pool.released()
     }
   }
@@ -215,6 +215,20 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
       await Promise.all([...ending, keepers.close(), spares?.close()])
     },
   }
+}
+
+/** Whether what a cancelled call leaves behind in its process, a question above all, could be taken for the next one's. */
+function leavesTraces(unit: Unit, connection: Connection): boolean {
+  if (!unit.exclusive || connection.callsInFlight > 0 || connection.closed) return false
+  return unit.isLeased || connection.hasAsked
+}
+
+/** The log level that a unit's processes are to have: its session's, or what the most curious of its callers asked for. */
+function levelFor({ attribution, logLevel }: Unit, call: Call): string | undefined {
+  if (attribution === 'own') return call.logLevel
+  if (attribution === 'none' || call.logLevel === undefined) return logLevel
+  if (logLevel === undefined) return call.logLevel
+  return logLevels.indexOf(call.logLevel) < logLevels.indexOf(logLevel) ? call.logLevel : logLevel
 }
 
 /** What a session asks of a server of its own era; a stateless one is told by the listen that follows. */

@@ -4,6 +4,7 @@
  */
 import type { EraName, Filter, Seat, Update } from '../protocol/call.ts'
 import type { Dialect } from '../protocol/dialect.ts'
+import { mayBeAsked } from '../protocol/capabilities.ts'
 import type { JsonObject } from '../protocol/json-text.ts'
 import type { Attribution, Connection } from './connection.ts'
 import type { Mode } from './options.ts'
@@ -31,8 +32,10 @@ export interface Unit {
   readonly restarts: Restarts
   /** Who messages belong to that name no call. */
   readonly attribution: Attribution
-  /** Whether a process serves one call at a time: by its mode, or since it asked a question that belongs to nobody. */
+  /** Whether a process serves one call at a time: so that its questions have one addressee, or by its mode. */
   exclusive: boolean
+  /** Whether a process belongs to a single call while it has one, and nothing of that call may stay. */
+  readonly isLeased: boolean
   /** Processes at most. */
   readonly maxProcesses: number
   /** Processes being started. */
@@ -70,6 +73,9 @@ export function createUnit(
 ): Unit {
   const own = mode === 'session' && seat.session !== undefined
   const common = isCommon(mode)
+  // A stateless client that can be asked: a question names no call, so a process has one call of it at a time.
+  const asked = dialect.era === 'legacy' && mode === 'session' && !own && mayBeAsked(announced)
+  const single = mode === 'call' || asked
   return {
     key,
     dialect,
@@ -78,8 +84,9 @@ export function createUnit(
     connections: new Set(),
     restarts: new Restarts(),
     attribution: own ? 'own' : common ? 'none' : 'single',
-    exclusive: mode === 'call',
-    maxProcesses: mode === 'call' ? bounds.pool : common ? Math.min(bounds.pool, bounds.cores) : 1,
+    exclusive: single,
+    isLeased: mode === 'call',
+    maxProcesses: single ? bounds.pool : common ? Math.min(bounds.pool, bounds.cores) : 1,
     starting: 0,
     waiting: 0,
     logLevel: undefined,

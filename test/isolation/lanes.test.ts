@@ -1,6 +1,5 @@
 /**
- * What works for which client in front of which server. Of the same era: everything. Across eras: whatever needs no
- * translation of questions; those are refused with a clear error, by the server itself or as `not_bridged`.
+ * What works for which client in front of which server: everything, of the same era and across eras.
  */
 import { fileURLToPath } from 'node:url'
 import { Client as NewClient, StreamableHTTPClientTransport as NewTransport } from '@modelcontextprotocol/client'
@@ -182,67 +181,45 @@ describe.each([
       { kind: 'sampling', answer: sampled },
       { kind: 'roots', answer: roots },
     ]
-    // Across the eras questions reach the clients of sessions.
-    const isAsked = isSame || era === 'legacy'
-    test.each(isAsked ? questions : [])('answers a question: $kind', async ({ kind, answer }) => {
+    test.each(questions)('answers a question: $kind', async ({ kind, answer }) => {
       expect(JSON.parse(await text(callTool(client, 'ask', { kind })))).toMatchObject(answer)
-    })
-
-    test.each(isAsked ? [] : questions)('is not asked: $kind; the server says why it cannot', async ({ kind }) => {
-      const { text: reason, isError } = await said(callTool(client, 'ask', { kind }))
-      expect(isError).toBe(true)
-      expect(reason).toMatch(/cannot answer|does not offer/)
-      expect(await text(callTool(client, 'echo', { text: 'still here' }))).toBe('still here')
     })
   })
 })
 
-describe.each([
-  { server: 'everything-legacy', eras: ['legacy'] },
-  { server: 'everything-modern', eras: ['modern'] },
-  { server: 'everything-dual', eras: ['legacy', 'modern'] },
-])('in front of $server', ({ server, eras }) => {
-  const front = inFrontOf(fixture(`${server}.mjs`).slice(1))
+describe.each([{ server: 'everything-legacy' }, { server: 'everything-modern' }, { server: 'everything-dual' }])(
+  'in front of $server',
+  ({ server }) => {
+    const front = inFrontOf(fixture(`${server}.mjs`).slice(1))
 
-  describe.each(clients)('$name', ({ era, connect }) => {
-    const isSame = eras.includes(era)
-    let client: Either
-    beforeAll(async () => {
-      client = await connect(front.url())
-    })
-    afterAll(() => client.close())
+    describe.each(clients)('$name', ({ connect }) => {
+      let client: Either
+      beforeAll(async () => {
+        client = await connect(front.url())
+      })
+      afterAll(() => client.close())
 
-    test('gets content of every kind, resources and prompts', async () => {
-      expect((await client.listTools()).tools.length).toBeGreaterThan(10)
-      expect(await text(callTool(client, 'test_simple_text'))).toContain('simple text')
-      const mixed = (await callTool(client, 'test_multiple_content_types')) as {
-        content: ReadonlyArray<{ type: string }>
-      }
-      expect(mixed.content.map(({ type }) => type)).toEqual(['text', 'image', 'resource'])
-      const read = await client.readResource({ uri: 'test://template/7/data' })
-      expect(read.contents).toMatchObject([{ mimeType: 'application/json' }])
-      const { prompts } = await client.listPrompts()
-      const prompt = await client.getPrompt({ name: prompts[0]?.name ?? '' })
-      expect(prompt.messages.length).toBeGreaterThan(0)
-    })
+      test('gets content of every kind, resources and prompts', async () => {
+        expect((await client.listTools()).tools.length).toBeGreaterThan(10)
+        expect(await text(callTool(client, 'test_simple_text'))).toContain('simple text')
+        const mixed = (await callTool(client, 'test_multiple_content_types')) as {
+          content: ReadonlyArray<{ type: string }>
+        }
+        expect(mixed.content.map(({ type }) => type)).toEqual(['text', 'image', 'resource'])
+        const read = await client.readResource({ uri: 'test://template/7/data' })
+        expect(read.contents).toMatchObject([{ mimeType: 'application/json' }])
+        const { prompts } = await client.listPrompts()
+        const prompt = await client.getPrompt({ name: prompts[0]?.name ?? '' })
+        expect(prompt.messages.length).toBeGreaterThan(0)
+      })
 
-    if (isSame || era === 'legacy') {
       test('is asked by the tools that ask', async () => {
         expect(await text(callTool(client, 'test_sampling', { prompt: 'Capital?' }))).toBe('LLM response: Paris')
         expect(await text(callTool(client, 'test_elicitation', { message: 'Who?' }))).toContain('"name":"Ada"')
       })
-    } else {
-      test('is told by the server of the other era that it cannot be asked', async () => {
-        const asked = callTool(client, 'test_sampling', { prompt: 'Capital?' })
-        const reason = await asked.then(
-          (result) => text(Promise.resolve(result)),
-          (error: unknown) => String(error),
-        )
-        expect(reason).toMatch(/sampling|not offer|not support/i)
-      })
-    }
-  })
-})
+    })
+  },
+)
 
 describe('in front of a stateless server that asks whoever calls', () => {
   const front = inFrontOf([fileURLToPath(new URL('asks-anyway.mjs', import.meta.url))])

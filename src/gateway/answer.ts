@@ -1,0 +1,55 @@
+/** The answers of calls of clients without sessions, in their words, with what has to come back to us sealed. */
+import { Refusal } from '../base/refusal.ts'
+import type { Call, Outcome } from '../protocol/call.ts'
+import { inputRequired, stateOf } from '../protocol/input-required.ts'
+import { editObject, type RawObject } from '../protocol/json-text.ts'
+import type { Answer, RequestMessage } from '../protocol/jsonrpc.ts'
+import { wordAnswer } from '../protocol/modern-server.ts'
+import { undeclaredVisit, visitsIn } from '../protocol/question-shapes.ts'
+import { refusalAnswer } from '../protocol/refusal-answer.ts'
+import type { House } from './house.ts'
+import type { Opened } from './seal.ts'
+import { serverInfoOf } from './server-info.ts'
+
+/** The answer to a request of a call. Not always a promise: this is on the way of every call. */
+export function answerOf(
+  request: RequestMessage,
+  call: Call,
+  outcome: Outcome,
+  house: House,
+): Answer | Promise<Answer> {
+  if (outcome.spoken !== call.speaker.era) return translated(request, call, outcome, house)
+  const answer = wordAnswer(call.method, outcome, undefined)
+  const state = answer.kind === 'result' ? stateOf(answer.result.value) : undefined
+  if (answer.kind === 'error' || state === undefined) return answer
+  const sealed = seal({ kind: 'server', state, process: outcome.process }, request, call, house)
+  return { kind: 'result', result: editObject(answer.result, { requestState: sealed }) }
+}
+
+async function translated(request: RequestMessage, call: Call, outcome: Outcome, house: House): Promise<Answer> {
+  const visits = outcome.answer.kind === 'error' ? visitsIn(outcome.answer.error) : undefined
+  if (visits) {
+    const requiredCapabilities = undeclaredVisit(call.speaker.capabilities)
+    return requiredCapabilities
+      ? refusalAnswer(new Refusal('missing_capability', { data: { requiredCapabilities } }))
+      : questionsOf(request, call, visits, { kind: 'again' }, house)
+  }
+  return wordAnswer(call.method, outcome, serverInfoOf(await house.catalog.hello(call)))
+}
+
+/** Questions as the answer to a request; `waits` is what leads the next request back to its call. */
+export async function questionsOf(
+  request: RequestMessage,
+  call: Call,
+  inputRequests: RawObject,
+  waits: Opened,
+  house: House,
+): Promise<Answer> {
+  const result = inputRequired(inputRequests, seal(waits, request, call, house))
+  const outcome: Outcome = { answer: { kind: 'result', result }, spoken: call.speaker.era, process: undefined }
+  return wordAnswer(call.method, outcome, serverInfoOf(await house.catalog.hello(call)))
+}
+
+function seal(what: Opened, request: RequestMessage, call: Call, house: House): string {
+  return house.seal.close(what, call.principal, call.method, request.params?.value ?? {})
+}

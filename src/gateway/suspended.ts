@@ -1,0 +1,120 @@
+/**
+ * Calls that wait for their clients: a server asked in mid-call, and its client, which has no session, answers with
+ * another request. Until then the call stays where it is, on its process. Each round of questions can be answered
+ * once; whoever takes too long finds the call ended. [2026-07-28 multi round-trip requests]
+ */
+import { shortId } from '../base/ids.ts'
+import type { Pulse } from '../base/pulse.ts'
+import { Refusal } from '../base/refusal.ts'
+import type { Ask } from '../protocol/call.ts'
+import { inputResponse } from '../protocol/input-required.ts'
+import type { RawObject } from '../protocol/json-text.ts'
+import type { Answer } from '../protocol/jsonrpc.ts'
+import { answerOfInput, unanswered } from '../protocol/question-shapes.ts'
+import { abandon, type Course, type Questions } from './course.ts'
+
+export interface SuspendedCalls {
+  /** Puts a call aside; returns what names the round of its questions, which are open for ten minutes. */
+  keep(course: Course, questions: Questions): { readonly call: string; readonly round: number }
+  /**
+   * The call that waits for the answers of a round. Those that are there are passed on; the other questions stay open.
+   * Throws `interaction_lost`, `interaction_answered`, or `invalid_params` for what is no answer.
+   */
+  take(call: string, round: number, params: RawObject | undefined): Course
+  /** The call is over: what is still said to it is too late. */
+  end(course: Course): void
+  readonly count: number
+}
+
+/** People need time, but nobody waits for ever. */
+const patienceMs = 10 * 60_000
+/** How often a server that wants to know is told that an answer may still come. */
+const beatMs = 15_000
+
+interface Entry {
+  readonly course: Course
+  readonly questions: Questions
+  round: number
+  /** How to stop the clocks of the wait; undefined while a request of the client is with the call. */
+  resume: (() => void) | undefined
+}
+
+export function createSuspendedCalls(pulse: Pulse): SuspendedCalls {
+  const entries = new Map<string, Entry>()
+  const ids = new WeakMap<Course, string>()
+
+  const idOf = (course: Course): string => {
+    const id = ids.get(course) ?? shortId()
+    ids.set(course, id)
+    return id
+  }
+
+  const lapse = (id: string, { course, questions, resume }: Entry): void => {
+    entries.delete(id)
+    resume?.()
+    for (const ask of questions.open.values()) ask.answer(unanswered(ask.method))
+    abandon(course, 'the client did not come back')
+  }
+
+  /** Starts the clocks of a wait; returns how to stop them. */
+  const wait = (id: string, entry: Entry): (() => void) => {
+    const beat = (): void => {
+      for (const ask of entry.questions.open.values()) ask.stillAsking?.()
+      stopBeat = pulse.after(beatMs, beat)
+    }
+    let stopBeat = pulse.after(beatMs, beat)
+    const stopPatience = pulse.after(patienceMs, () => lapse(id, entry))
+    const stopCancel = entry.course.call.cancel.onCancel(() => lapse(id, entry))
+    return () => {
+      entry.resume = undefined
+      stopBeat()
+      stopPatience()
+      stopCancel()
+    }
+  }
+
+  return {
+    keep(course, questions) {
+      const id = idOf(course)
+      const entry = entries.get(id) ?? { course, questions, round: 0, resume: undefined }
+      entries.set(id, entry)
+      entry.round++
+      // A shutdown does not wait for people; but as long as it lasts, they are served.
+      course.over()
+      // However it ends meanwhile: whoever comes back learns of it.
+      course.next?.catch(() => undefined)
+      entry.resume = wait(id, entry)
+      return { call: id, round: entry.round }
+    },
+    take(call, round, params) {
+      const entry = entries.get(call)
+      if (!entry) throw new Refusal('interaction_lost')
+      if (!entry.resume || entry.round !== round) throw new Refusal('interaction_answered')
+      const { open } = entry.questions
+      const answers = [...open].map(([key, ask]) => ({ key, ask, answer: answerTo(ask, key, params) }))
+      entry.resume()
+      for (const { key, ask, answer } of answers) {
+        if (!answer) continue
+        open.delete(key)
+        ask.answer(answer)
+      }
+      return entry.course
+    },
+    end(course) {
+      const id = ids.get(course)
+      if (id !== undefined) entries.delete(id)
+    },
+    get count() {
+      return entries.size
+    },
+  }
+}
+
+/** What the client answers to a question; undefined if it says nothing to it. */
+function answerTo(ask: Ask, key: string, params: RawObject | undefined): Answer | undefined {
+  const text = inputResponse(params, key)
+  if (text === undefined) return undefined
+  const answer = answerOfInput(ask, text)
+  if (!answer) throw new Refusal('invalid_params', { message: `inputResponses.${key} is no answer to ${ask.method}.` })
+  return answer
+}

@@ -1,0 +1,231 @@
+/**
+ * One request of a client without a session, and the call that it begins or takes up again. Its answer is one JSON
+ * body, or a stream that ends with its connection. If the server asks in mid-call, the questions are the answer, and
+ * the call waits for the request that brings the answers. [2026-07-28 basic; transports; multi round-trip requests]
+ */
+import { Cancel } from '../base/cancel.ts'
+import type { Lease } from '../base/lease.ts'
+import { Refusal } from '../base/refusal.ts'
+import type { Ask, Outcome, Principal, Update } from '../protocol/call.ts'
+import type { Inbound, Outbound } from '../protocol/inbound.ts'
+import { mayTakeRounds } from '../protocol/input-required.ts'
+import { editObject } from '../protocol/json-text.ts'
+import { type Answer, errorAnswer, notificationText, type RequestMessage, responseText } from '../protocol/jsonrpc.ts'
+import { type Envelope, statusOf } from '../protocol/modern-server.ts'
+import { checkParams } from '../protocol/params.ts'
+import { progressFor } from '../protocol/progress.ts'
+import { undeclared } from '../protocol/question-shapes.ts'
+import { answerable, refusalAnswer } from '../protocol/refusal-answer.ts'
+import { sseComment, sseHeaders, sseMessage } from '../protocol/sse.ts'
+import { answerOf, questionsOf } from './answer.ts'
+import { jsonHeaders } from './carry.ts'
+import { abandon, type Course, inputRequestsFor, nextStep, noteAsk, type Questions } from './course.ts'
+import type { House } from './house.ts'
+import { firstOf, orQuiet } from './patience.ts'
+import type { Opened } from './seal.ts'
+import { serve } from './serve.ts'
+
+/** Questions that a server asks in one breath are put to the client together. */
+const breathMs = 10
+
+/** A request that is with a call. */
+export interface Turn {
+  readonly request: RequestMessage
+  readonly envelope: Envelope
+  readonly course: Course
+  /** Gives back what the request holds; the call may go on without it. */
+  readonly leave: () => void
+}
+
+/** Answers a request. `place` is held as long as that takes. Throws a `Refusal`. */
+export async function answerTurn(
+  request: RequestMessage,
+  envelope: Envelope,
+  place: Lease,
+  inbound: Inbound,
+  principal: Principal,
+  house: House,
+): Promise<Outbound> {
+  let turn: Turn | undefined
+  let streaming = false
+  try {
+    const course = courseOf(request, envelope, inbound, principal, house)
+    // Closing the connection is cancelling. [2026-07-28 transports, cancellation]
+    const unbind = inbound.closed.onCancel(() => course.call.cancel.cancel('the client closed the connection'))
+    const leave = (): void => {
+      unbind()
+      place.release()
+    }
+    turn = { request, envelope, course, leave }
+    if (course.questions && course.questions.open.size > 0) {
+      const asked = await askOn(turn, course.questions, house)
+      if (asked) return json(request, asked)
+    }
+    const first = await firstOf(nextStep(course), house.pulse)
+    if (first.kind === 'failed') throw first.error
+    if (first.kind === 'outcome') return json(request, await finish(turn, first.outcome, house))
+    if (first.ask) {
+      const asked = await ask(turn, first.ask, house)
+      if (asked) return json(request, asked)
+    }
+    if (!first.ask) course.next = first.next
+    streaming = true
+    return { status: 200, headers: sseHeaders, body: stream(turn, house) }
+  } catch (error) {
+    if (turn) end(turn.course, house)
+    throw error
+  } finally {
+    if (!streaming) turn ? turn.leave() : place.release()
+  }
+}
+
+function json({ id }: RequestMessage, answer: Answer): Outbound {
+  return { status: statusOf(answer), headers: jsonHeaders, body: responseText(id, answer) }
+}
+
+/** The call that a request is about: a new one, or the one that waits for it. */
+function courseOf(
+  request: RequestMessage,
+  envelope: Envelope,
+  inbound: Inbound,
+  principal: Principal,
+  house: House,
+): Course {
+  checkParams(request.method, request.params)
+  const opened = openState(request, principal, house)
+  if (opened?.kind === 'suspended') {
+    const course = house.suspended.take(opened.call, opened.round, request.params)
+    course.over = house.inflight.enter(course.call.cancel)
+    return course
+  }
+  // Whoever comes back for what was begun is still served.
+  if (house.inflight.draining) throw new Refusal('draining')
+  const again = opened?.kind === 'again' ? { requestState: undefined, inputResponses: undefined } : undefined
+  const edits = opened?.kind === 'server' ? { requestState: opened.state } : again
+  const cancel = new Cancel()
+  const call = {
+    id: request.id,
+    method: request.method,
+    params: request.params && edits ? editObject(request.params, edits) : request.params,
+    speaker: envelope.speaker,
+    principal,
+    session: undefined,
+    client: inbound.connection,
+    progressToken: envelope.progressToken,
+    logLevel: envelope.logLevel,
+    process: opened?.kind === 'server' ? opened.process : undefined,
+    cancel,
+  }
+  return { call, reply: serve(call, house), next: undefined, questions: undefined, over: house.inflight.enter(cancel) }
+}
+
+/** What the request brings back from an earlier round. Throws `invalid_params`. */
+function openState(request: RequestMessage, principal: Principal, house: House): Opened | undefined {
+  const state = request.params?.value['requestState']
+  if (!request.params || state === undefined || !mayTakeRounds(request.method)) return undefined
+  if (typeof state !== 'string') throw new Refusal('invalid_params', { message: 'The requestState must be a string.' })
+  return house.seal.open(state, principal, request.method, request.params.value)
+}
+
+/** Pulled by the client's connection, so that a slow reader slows its own call; ends with it. */
+async function* stream(turn: Turn, house: House): AsyncGenerator<string> {
+  const { request, course } = turn
+  let isParting = false
+  try {
+    for (;;) {
+      course.next ??= nextStep(course)
+      const step = await orQuiet(course.next, house.sessionSettings.keepAliveMs, house.pulse)
+      if (step === 'quiet') {
+        yield sseComment
+        continue
+      }
+      course.next = undefined
+      const answer =
+        step.done === true
+          ? await finish(turn, step.value, house)
+          : step.value.kind === 'ask'
+            ? await ask(turn, step.value, house)
+            : undefined
+      if (answer) {
+        // Whoever has the answer may close: that cancels nothing.
+        isParting = true
+        turn.leave()
+        yield sseMessage(responseText(request.id, answer))
+        return
+      }
+      const text = step.done === true ? undefined : textOf(turn, step.value)
+      if (text !== undefined) yield sseMessage(text)
+    }
+  } catch (error) {
+    const refusal = answerable(error, house.log)
+    if (refusal.code !== 'cancelled') yield sseMessage(responseText(request.id, refusalAnswer(refusal)))
+  } finally {
+    if (!isParting) end(course, house)
+    turn.leave()
+  }
+}
+
+function textOf({ course, envelope }: Turn, update: Update): string | undefined {
+  if (update.kind === 'ask') return undefined
+  const params = progressFor(update, course.call.progressToken, envelope.progressToken)
+  return params === 'unwanted' ? undefined : notificationText(update.method, params)
+}
+
+/** The call is over, one way or another. */
+function end(course: Course, house: House): void {
+  house.suspended.end(course)
+  abandon(course, 'the client closed the stream')
+}
+
+/** How the call ended, in the words of this request. */
+function finish({ request, course }: Turn, outcome: Outcome, house: House): Answer | Promise<Answer> {
+  house.suspended.end(course)
+  course.over()
+  return answerOf(request, course.call, outcome, house)
+}
+
+/**
+ * Puts a question to the client, and all that the server asks in the same breath.
+ * @returns the answer of this request; undefined if there is nothing to ask (any more)
+ */
+async function ask(turn: Turn, asked: Ask, house: House): Promise<Answer | undefined> {
+  return note(turn, asked) ? askOn(turn, noteAsk(turn.course, asked), house) : undefined
+}
+
+async function askOn(turn: Turn, questions: Questions, house: House): Promise<Answer | undefined> {
+  const { request, course } = turn
+  for (;;) {
+    const step = await inOneBreath((course.next ??= course.reply.next()), house)
+    if (step === undefined) break
+    course.next = undefined
+    if (step.done === true) return finish(turn, step.value, house)
+    if (step.value.kind !== 'ask') questions.held.push(step.value)
+    else if (note(turn, step.value)) noteAsk(course, step.value)
+  }
+  if (questions.open.size === 0) return undefined
+  const waits: Opened = { kind: 'suspended', ...house.suspended.keep(course, questions) }
+  return questionsOf(request, course.call, inputRequestsFor(questions), waits, house)
+}
+
+/** Whether this client may be asked; if not, the server is told. */
+function note({ envelope }: Turn, asked: Ask): boolean {
+  if (undeclared(asked, envelope.speaker.capabilities) === undefined) return true
+  asked.answer(errorAnswer(-32602, 'The client did not declare that it can be asked this'))
+  return false
+}
+
+function inOneBreath<Step>(next: Promise<Step>, house: House): Promise<Step | undefined> {
+  return new Promise((resolve, reject) => {
+    const timer = house.clock.after(breathMs, () => resolve(undefined))
+    next.then(
+      (step) => {
+        timer.stop()
+        resolve(step)
+      },
+      (error: unknown) => {
+        timer.stop()
+        reject(error)
+      },
+    )
+  })
+}
