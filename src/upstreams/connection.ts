@@ -58,7 +58,7 @@ const ghostMs = 5000
 const maxBacklog = 64 * 1024 * 1024
 
 export class Connection {
-  /** Set anew when a process that was asked in one era turns out to speak the other. */
+  /** Set anew when a process asked in one era turns out to speak the other. */
   dialect: Dialect
   /** When the last call ended, in milliseconds since the epoch. */
   idleSinceMs: number
@@ -285,14 +285,12 @@ export class Connection {
   }
 
   #attribute(): Exchange | 'unit' | undefined {
-    if (this.#needs.attribution !== 'own') return this.#onlyExchange()
-    // All calls are of one session: with several in flight the youngest carries it, with none the session's stream.
+    if (this.#needs.attribution !== 'own') {
+      const isCertain = this.#exchanges.size === 1 && this.#needs.clock.now() >= this.#ghostUntilMs
+      return isCertain ? this.#exchanges.youngest() : undefined
+    }
+    // Of one session's calls the youngest carries it; with none in flight, the session's stream.
     return this.#exchanges.youngest() ?? 'unit'
-  }
-
-  #onlyExchange(): Exchange | undefined {
-    if (this.#exchanges.size !== 1 || this.#needs.clock.now() < this.#ghostUntilMs) return undefined
-    return this.#exchanges.youngest()
   }
 
   #drop(what: DroppedThing): void {
