@@ -130,9 +130,10 @@ describe('fetch', () => {
 
   test('names clients as it is told to, or each request by itself', async () => {
     const stage = createStage()
-    const named = fetchHandler(stage, { clientOf: (request) => request.headers.get('x-real-ip') ?? '' })
-    const whoami = { ...json, 'X-Act': 'whoami', 'X-Real-IP': '192.0.2.7' }
-    expect(await (await named(post({ headers: whoami }))).text()).toBe('192.0.2.7')
+    const clientOf = (_request: Request, { remote }: { remote: string }): string => remote
+    const named = fetchHandler(stage, { clientOf })
+    const whoami = { ...json, 'X-Act': 'whoami' }
+    expect(await (await named(post({ headers: whoami }), { remote: '192.0.2.7' })).text()).toBe('192.0.2.7')
     const unnamed = fetchHandler(stage)
     const names = [await unnamed(post({ headers: whoami })), await unnamed(post({ headers: whoami }))]
     expect(new Set(await Promise.all(names.map((response) => response.text()))).size).toBe(2)

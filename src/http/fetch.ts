@@ -15,12 +15,12 @@ import { Visit } from './web-visit.ts'
 
 export type { HandlerOptions, Mountable }
 
-export interface FetchOptions extends HandlerOptions {
+export interface FetchOptions<Rest extends readonly unknown[] = readonly unknown[]> extends HandlerOptions {
   /**
    * Names the client of a request, as by its address: while clients wait for room, each name gets its turn. Without
-   * it, whoever sends more requests gets more turns.
+   * it, whoever sends more requests gets more turns. `rest` is what the server hands over besides the request.
    */
-  readonly clientOf?: (request: Request) => string
+  readonly clientOf?: (request: Request, ...rest: Rest) => string
 }
 
 /**
@@ -28,7 +28,10 @@ export interface FetchOptions extends HandlerOptions {
  * it learns from `request.signal`, and from the response being cancelled.
  * @throws TypeError if `options.path` is no path
  */
-export function fetchHandler(gateway: Mountable, options: FetchOptions = {}): (request: Request) => Promise<Response> {
+export function fetchHandler<Rest extends readonly unknown[] = readonly unknown[]>(
+  gateway: Mountable,
+  options: FetchOptions<Rest> = {},
+): (request: Request, ...rest: Rest) => Promise<Response> {
   const { path = '/mcp', clientOf, ...settings } = options
   const { clock, log } = gateway.edge
   const http = { ...gateway.edge.http, ...settings }
@@ -45,8 +48,8 @@ export function fetchHandler(gateway: Mountable, options: FetchOptions = {}): (r
     }
   }
 
-  return async (request) => {
-    const name = clientOf === undefined ? `f${++count}` : clientOf(request)
+  return async (request, ...rest) => {
+    const name = clientOf === undefined ? `f${++count}` : clientOf(request, ...rest)
     const target = mounted(mount, readTarget(request.url))
     const visit = new Visit(request, target, name, http.maxBodyBytes)
     return responseOf(visit, await answer(visit, target), gateway.edge)
