@@ -60,9 +60,12 @@ function introduced(call: Call, token: number | undefined, said: RawObject): Raw
   return { value: { ...value, _meta: said.value }, text: `${text.slice(0, -1)}${comma}"_meta":${said.text}}` }
 }
 
-/** The client's own params: mcplex alone begins another round, so answers that come with them would be made up. */
+/** Mcplex alone begins another round, so answers that come with a call would be made up; and tasks are another thing here. */
+const foreign = ['inputResponses', 'requestState', 'task']
+
+/** The client's own params, without what only others may say. */
 function firstParams({ params }: Call): RawObject {
   if (params === undefined) return emptyObject
-  if (params.value['inputResponses'] === undefined && params.value['requestState'] === undefined) return params
-  return editObject(params, { inputResponses: undefined, requestState: undefined })
+  if (!foreign.some((key) => key in params.value)) return params
+  return editObject(params, { inputResponses: undefined, requestState: undefined, task: undefined })
 }

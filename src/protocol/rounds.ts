@@ -177,6 +177,7 @@ export function paramsAgain(flow: Flow): RawObject {
   const text = editMembers(flow.params, {
     inputResponses: responses.length === 0 ? null : `{${responses.join(',')}}`,
     requestState: state,
+    task: null,
   })
   return parseObject(text) ?? { value: {}, text: '{}' }
 }
