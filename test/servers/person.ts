@@ -21,6 +21,9 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { eventually } from '../support/eventually.ts'
 
+/** The built command. */
+export const command: string = join(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js')
+
 export type AnyClient = OldClient | NewClient
 
 export interface Note {
@@ -167,7 +170,14 @@ export const sdks: readonly Sdk[] = [
   { name: 'SDK 2', connect: connectNew },
   { name: 'SDK 1 over HTTP+SSE', connect: (place, roots) => connectOld(bySse(place), roots) },
   { name: 'SDK 2 over HTTP+SSE', connect: (place, roots) => connectNew(bySse(place), roots) },
+  { name: 'SDK 1 over mcplex connect', connect: (place, roots) => connectOld(byConnect(place), roots) },
+  { name: 'SDK 2 over mcplex connect', connect: (place, roots) => connectNew(byConnect(place), roots) },
 ]
+
+/** The same through pipes: `mcplex connect` in front of the address. */
+function byConnect(place: Place): Place {
+  return 'url' in place ? { args: [command, 'connect', place.url], env: {} } : place
+}
 
 function bySse(place: Place): Place {
   return 'url' in place ? { ...place, bySse: true } : place

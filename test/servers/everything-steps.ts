@@ -1,0 +1,150 @@
+/** What a person asks the reference server that has everything: each step gives what is compared. */
+import { eventually } from '../support/eventually.ts'
+import { type Person, program, type Step } from './person.ts'
+
+/** Runs the server over stdio. */
+export const args: readonly string[] = [program('server-everything'), 'stdio']
+const uri = 'demo://resource/dynamic/text/7'
+const document = 'demo://resource/static/document/architecture.md'
+
+const ask = (name: string, params: Readonly<Record<string, unknown>> = {}): Step => [
+  `calls ${name} with ${JSON.stringify(params)}`,
+  (person) => person.call(name, params),
+]
+const read = (one: string): Step => [`reads ${one}`, ({ client }) => client.readResource({ uri: one })]
+const prompt = (name: string, params: Record<string, string> = {}): Step => [
+  `is prompted by ${name} with ${JSON.stringify(params)}`,
+  ({ client }) => client.getPrompt({ name, arguments: params }),
+]
+const complete = (name: string, argument: string, value: string, others?: Record<string, string>): Step => [
+  `completes ${argument} of ${name} after ${value}`,
+  ({ client }) =>
+    client.complete({
+      ref: name.includes(':') ? { type: 'ref/resource', uri: name } : { type: 'ref/prompt', name },
+      argument: { name: argument, value },
+      ...(others && { context: { arguments: others } }),
+    }),
+]
+const questions = ({ asked }: Person): unknown => asked.filter(({ method }) => method !== 'roots/list')
+
+const rootsUpdated = ({ notes }: Person, times: number): Promise<boolean> =>
+  eventually('the server to know the roots', () => {
+    const told = notes.filter(({ params }) => String(params?.['data']).startsWith('Roots updated'))
+    return told.length >= times
+  })
+
+export const steps: readonly Step[] = [
+  [
+    'is told who serves',
+    async ({ client }) => [client.getServerVersion(), client.getServerCapabilities(), client.getInstructions()],
+  ],
+  ['pings', ({ client }) => client.ping()],
+  ask('echo', { message: 'grüße 😀\n' }),
+  // After the first call the process of the session is there, with the tools that depend on its client.
+  ['lists tools', ({ client }) => client.listTools()],
+  ['lists resources', ({ client }) => client.listResources()],
+  ['lists resource templates', ({ client }) => client.listResourceTemplates()],
+  ['lists prompts', ({ client }) => client.listPrompts()],
+  ask('get-sum', { a: 1.5, b: -2 }),
+  ask('get-sum', { a: 'one', b: 2 }),
+  ask('no-such-tool'),
+  ask('get-tiny-image'),
+  ask('get-annotated-message', { messageType: 'error', includeImage: true }),
+  ask('get-structured-content', { location: 'Chicago' }),
+  ask('get-resource-links', { count: 4 }),
+  ask('get-resource-reference', { resourceType: 'Blob', resourceId: 3 }),
+  ask('gzip-file-as-resource', { name: 'x.gz', data: 'data:text/plain,hello', outputType: 'resourceLink' }),
+  ['lists the resource that the call made', ({ client }) => client.listResources()],
+  read('demo://resource/session/x.gz'),
+  read(uri),
+  read('demo://resource/dynamic/blob/7'),
+  read(document),
+  read('demo://resource/dynamic/text/none'),
+  read('demo://nowhere'),
+  prompt('simple-prompt'),
+  prompt('args-prompt', { city: 'Paris', state: 'Texas' }),
+  prompt('args-prompt'),
+  prompt('resource-prompt', { resourceType: 'Text', resourceId: '2' }),
+  prompt('no-such-prompt'),
+  complete('completable-prompt', 'department', 'S'),
+  complete('completable-prompt', 'name', '', { department: 'Sales' }),
+  complete('demo://resource/dynamic/text/{resourceId}', 'resourceId', '12'),
+  [
+    'follows a long call',
+    async (person) => {
+      const told: object[] = []
+      const result = await person.call('trigger-long-running-operation', { duration: 0.4, steps: 4 }, (one) =>
+        told.push(one),
+      )
+      // The SDKs may forget the last one: they forget whom to tell once the answer is there.
+      return { result, told: told.slice(0, 3) }
+    },
+  ],
+  [
+    'is asked to sample',
+    async (person) => [
+      await person.call('trigger-sampling-request', { prompt: 'What?', maxTokens: 9 }),
+      questions(person),
+    ],
+  ],
+  ['is asked to fill a form', async (person) => [await person.call('trigger-elicitation-request'), questions(person)]],
+  [
+    'is asked for its roots',
+    async (person) => {
+      await rootsUpdated(person, 1)
+      return [await person.call('get-roots-list'), person.asked.filter(({ method }) => method === 'roots/list')]
+    },
+  ],
+  [
+    'says that its roots changed, and is asked again',
+    async (person) => {
+      await person.client.sendRootsListChanged()
+      await rootsUpdated(person, 2)
+      return person.asked.filter(({ method }) => method === 'roots/list').length
+    },
+  ],
+  [
+    'sets a level, and is told only what is severe enough',
+    async (person) => {
+      await person.client.setLoggingLevel('alert')
+      const before = person.notes.length
+      await person.client.subscribeResource({ uri: `${uri}0` })
+      await person.call('echo', { message: 'after the log line that was too mild' })
+      const told = person.notes.slice(before).filter(({ method }) => method === 'notifications/message')
+      await person.client.setLoggingLevel('debug')
+      return told
+    },
+  ],
+  [
+    'subscribes, and is told of logs and of updates',
+    async (person) => {
+      await person.client.subscribeResource({ uri })
+      const log = await person.told('notifications/message', ({ params }) =>
+        String(params?.['data']).endsWith(`${uri} `),
+      )
+      const started = await person.call('toggle-subscriber-updates')
+      const update = await person.told('notifications/resources/updated', ({ params }) => params?.['uri'] === uri)
+      return { log, started, update, stopped: await person.call('toggle-subscriber-updates') }
+    },
+  ],
+  [
+    'unsubscribes, and is told of no more updates',
+    async (person) => {
+      await person.client.unsubscribeResource({ uri })
+      await person.client.unsubscribeResource({ uri: `${uri}0` })
+      const before = person.notes.length
+      await person.call('toggle-subscriber-updates')
+      await person.call('toggle-subscriber-updates')
+      await person.call('echo', { message: 'whatever was to be said has been' })
+      return person.notes.slice(before).filter(({ method }) => method === 'notifications/resources/updated')
+    },
+  ],
+]
+
+/** The steps that are to be answered with an error. */
+export const failing: readonly string[] = [
+  'reads demo://resource/dynamic/text/none',
+  'reads demo://nowhere',
+  'is prompted by args-prompt with {}',
+  'is prompted by no-such-prompt with {}',
+]
