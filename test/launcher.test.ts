@@ -147,6 +147,39 @@ test('a program that is not there any more is started through npx again', async 
   expect(lines.map(({ msg }) => msg)).toEqual([isDirect, isLaunched])
 })
 
+test('a program that ends before its first word once is replaced, and is started directly all the same later on', async () => {
+  const { cwd, inner, outer } = nested()
+  const { url, lines, leaders } = await start({ ...tiny, cwd, spares: 0 })
+  const program = readFileSync(inner, 'utf8').split('\n').slice(1).join('\n')
+  const mark = JSON.stringify(join(cwd, 'mark'))
+  const once = `try { require('fs').mkdirSync(${mark}); process.exit(1) } catch {}`
+  writeFileSync(inner, `#!/usr/bin/env node\n${once}\n${program}`)
+  const replaced = await (await openSession(url)).whoami()
+  expect(readFileSync(`/proc/${replaced.pid}/cmdline`, 'utf8')).toMatch(`${inner}`)
+  expect(
+    leaders.map((one) => one.pid),
+    'npx is its parent',
+  ).not.toContain(replaced.pid)
+  const direct = await (await openSession(url)).whoami()
+  expect(leaders.map((one) => one.pid)).toContain(direct.pid)
+  expect(readFileSync(`/proc/${direct.pid}/cmdline`, 'utf8')).not.toContain(outer)
+  expect(lines.map(({ msg }) => msg)).toEqual([isDirect])
+})
+
+test('a program that ends at words that end it in any way is not to blame for it', async () => {
+  const { cwd, inner } = nested()
+  const { url, lines } = await start({ ...tiny, cwd, spares: 0 })
+  const exits = `process.stdin.on('data', (chunk) => String(chunk).includes('"evil"') && process.exit(1))`
+  const program = readFileSync(inner, 'utf8').split('\n').slice(1).join('\n')
+  writeFileSync(inner, `#!/usr/bin/env node\n${exits}\n${program}`)
+  for (let sessions = 0; sessions < 4; sessions++) {
+    const evil = await openSession(url, { client: 'evil' })
+    expect(reasonOf(await evil.response('whoami'))).toBe('upstream_unavailable')
+    await evil.end()
+  }
+  expect(lines.map(({ msg }) => msg)).not.toContain(isLaunched)
+})
+
 test('a program that ends before its first word is started through npx again, and its client notices nothing', async () => {
   const { cwd, inner, outer } = nested()
   const { url, lines, leaders } = await start({ ...tiny, cwd, spares: 1 })
@@ -155,7 +188,7 @@ test('a program that ends before its first word is started through npx again, an
   spoil(inner, 'process.exit(1)')
   // A spare from before may still be there for the first of them.
   let last = 0
-  for (let sessions = 0; sessions < 3; sessions++) {
+  for (let sessions = 0; sessions < 5; sessions++) {
     const { pid, calls } = await (await openSession(url)).whoami()
     expect(calls).toBe(1)
     last = pid
@@ -173,10 +206,13 @@ test('a program that ends upon a call that it may have run is not told it again;
   const { pid, calls } = JSON.parse(textOf(await toolResponse(url, 'whoami'))) as { pid: number; calls: number }
   expect(calls).toBe(1)
   expect(readFileSync(`/proc/${pid}/cmdline`, 'utf8')).toContain(outer)
-  expect(lines.map(({ msg }) => msg)).toContain(isLaunched)
+  expect(
+    lines.map(({ msg }) => msg),
+    'once is not for good',
+  ).not.toContain(isLaunched)
 })
 
-test('a program that stays silent until the start time-out is started through npx from then on', async () => {
+test('a program that stays silent until the start time-out is started through npx the next time', async () => {
   const { cwd, inner, outer } = nested()
   const { url, lines } = await start({ ...tiny, cwd, spares: 0, startTimeoutMs: 5000 })
   spoil(inner, 'process.stdin.resume()')
@@ -184,5 +220,5 @@ test('a program that stays silent until the start time-out is started through np
   expect(reasonOf(await session.response('whoami'))).toBe('upstream_unavailable')
   const { pid } = await session.whoami()
   expect(readFileSync(`/proc/${pid}/cmdline`, 'utf8')).toContain(outer)
-  expect(lines.map(({ msg }) => msg)).toContain(isLaunched)
+  expect(lines.map(({ msg }) => msg)).not.toContain(isLaunched)
 })

@@ -5,6 +5,8 @@ import { type JsonMap, responseTo, type RpcMessage, textOf } from './rpc.ts'
 export interface Opening {
   readonly version?: string
   readonly capabilities?: JsonMap
+  /** What the client calls itself. */
+  readonly client?: string
   /** Leaves the handshake without its second message. */
   readonly unfinished?: boolean
 }
@@ -48,8 +50,8 @@ export interface Whoami {
 
 /** The POST of `initialize`, whatever becomes of it. */
 export function initialize(url: string, opening: Opening = {}, asked: Asked = {}): Promise<Answered> {
-  const { version = '2025-11-25', capabilities = {} } = opening
-  const params = { protocolVersion: version, capabilities, clientInfo: { name: 'journey', version: '1' } }
+  const { version = '2025-11-25', capabilities = {}, client = 'journey' } = opening
+  const params = { protocolVersion: version, capabilities, clientInfo: { name: client, version: '1' } }
   const body = JSON.stringify({ jsonrpc: '2.0', id: 0, method: 'initialize', params })
   return send(url, { method: 'POST', headers: postHeaders, body, ...asked })
 }

@@ -3,7 +3,8 @@
  * what the launcher runs.
  *
  * Promises: a program that cannot be started directly any more is started as it was given from then on; whoever
- * waits for the first answer of a process gets it all the same. No call is said to two processes.
+ * waits for the first answer of a process gets it all the same. No call is said to two processes. What ends a process
+ * in whichever way it was started is no reason to give the direct start up, and one that dies once is none either.
  */
 import { existsSync } from 'node:fs'
 import { basename } from 'node:path'
@@ -28,23 +29,42 @@ export interface StarterNeeds {
   readonly startTimeoutMs: number
 }
 
+/** So many direct starts may fail within this time; then it is given up. */
+const maxFailures = 3
+const windowMs = 10 * 60_000
+
 export function createStarter(needs: StarterNeeds): Starter {
   const { command: given, clock, log } = needs
   let direct: ChildCommand | undefined
+  let failures: number[] = []
+  let isLaunchedNext = false
 
   const fallBack = (): void => {
     if (!direct) return
     direct = undefined
     log.info({ command: basename(given.command) }, 'upstream is started through its launcher again')
   }
+  const failed = (): void => {
+    const now = clock.now()
+    failures = [...failures.filter((at) => at > now - windowMs), now]
+    if (failures.length >= maxFailures) fallBack()
+  }
 
   return {
     start(purpose) {
       if (direct && !isThere(direct)) fallBack()
-      if (!direct) return needs.startChild(given, purpose)
+      if (!direct || isLaunchedNext) {
+        isLaunchedNext = false
+        return needs.startChild(given, purpose)
+      }
       return new DirectChild({
         child: needs.startChild(direct, purpose),
-        failed: fallBack,
+        replaced: failed,
+        lost() {
+          // Nobody has tried the launcher in its place: the next process does.
+          isLaunchedNext = true
+          failed()
+        },
         another: () => needs.startChild(given, purpose),
         isLate: (sinceMs) => clock.now() - sinceMs >= needs.startTimeoutMs / 2,
         now: () => clock.now(),
@@ -68,8 +88,10 @@ function isThere({ command, args }: ChildCommand): boolean {
 
 interface DirectNeeds {
   readonly child: Child
-  /** The direct start has failed. */
-  readonly failed: () => void
+  /** The process ended or was silent, and the one that took over has answered. */
+  readonly replaced: () => void
+  /** The process ended or was silent, and none can take over. */
+  readonly lost: () => void
   /** Starts the process that takes over. */
   readonly another: () => Child
   /** Whether who was spoken to at that time should have answered. */
@@ -87,6 +109,8 @@ class DirectChild implements Child {
   #spokenToMs: number | undefined
   /** Nothing is to be made good any more: it spoke, was replaced, or is to end. */
   #settled = false
+  /** It was replaced, and the one that took over has said nothing yet: it may end by the same words. */
+  #isUnproven = false
 
   constructor(needs: DirectNeeds) {
     this.#needs = needs
@@ -125,7 +149,7 @@ class DirectChild implements Child {
   }
 
   close(): Promise<void> {
-    if (!this.#settled && this.#spokenToMs !== undefined && this.#needs.isLate(this.#spokenToMs)) this.#needs.failed()
+    if (!this.#settled && this.#spokenToMs !== undefined && this.#needs.isLate(this.#spokenToMs)) this.#needs.lost()
     this.#settle()
     return this.#child.close()
   }
@@ -144,6 +168,8 @@ class DirectChild implements Child {
     child.listen({
       line: (text) => {
         if (!this.#settled) this.#settle()
+        if (this.#isUnproven) this.#needs.replaced()
+        this.#isUnproven = false
         this.#listener?.line(text)
       },
       dropped: (bytes) => {
@@ -157,13 +183,14 @@ class DirectChild implements Child {
   #exited(exit: ChildExit): void {
     const again = this.#told
     const isReplaced = this.#canBeReplaced
-    if (!this.#settled) this.#needs.failed()
+    if (!this.#settled && !isReplaced) this.#needs.lost()
     this.#settle()
     if (!isReplaced) {
       this.#listener?.exit(exit)
       return
     }
     this.#child = this.#needs.another()
+    this.#isUnproven = true
     this.#listenTo(this.#child)
     for (const line of again) this.#child.send(line)
   }
