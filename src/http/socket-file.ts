@@ -4,6 +4,7 @@
  */
 import { lstat, unlink } from 'node:fs/promises'
 import { connect, type Server } from 'node:net'
+import { dirname } from 'node:path'
 import { isMainThread } from 'node:worker_threads'
 
 /** An error as node's own, by its code. */
@@ -18,14 +19,19 @@ class SocketFileError extends Error {
 
 /**
  * Makes way for a socket at that path.
- * @throws an error with node's code: `EADDRINUSE` if somebody listens there, `EEXIST` if something else is there
+ * @throws an error with node's code: `EADDRINUSE` if somebody listens there, `EEXIST` if something else is there,
+ * `ENOENT` without its directory
  */
 export async function clearSocketFile(path: string): Promise<void> {
   const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined
     throw error
   })
-  if (!found) return
+  if (!found) {
+    // Node would call it a lack of rights.
+    await lstat(dirname(path))
+    return
+  }
   if (!found.isSocket()) throw new SocketFileError('EEXIST', path)
   if (await answers(path)) throw new SocketFileError('EADDRINUSE', path)
   await unlink(path).catch((error: NodeJS.ErrnoException) => {
