@@ -81,7 +81,7 @@ test('whatever a server wrote, value and text stay the same', () => {
     fc.property(fc.jsonValue({ maxDepth: 5 }), fc.dictionary(fc.string(), fc.jsonValue()), (messages, properties) => {
       for (const made of [
         messagesFor(rawObject({ messages } as JsonObject), '2024-11-05'),
-        formFor(rawObject(formOf(properties as JsonObject))),
+        formFor(rawObject(formOf(properties))),
       ])
         expect(JSON.parse(made?.text ?? '{}')).toEqual(JSON.parse(JSON.stringify(made?.value ?? {})))
     }),

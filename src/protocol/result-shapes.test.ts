@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { Client as SecondClient } from '@modelcontextprotocol/client'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
-import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js'
 import { describe, expect, test } from 'vitest'
 import { type JsonObject, parseObject, type RawObject, rawObject } from './json-text.ts'
 import { resultForRequest, resultForSession } from './result-shapes.ts'
@@ -104,7 +103,7 @@ function serverOf(results: Told): Transport {
       const protocolVersion = '2025-11-25'
       const hello = { protocolVersion, capabilities: { tools: {} }, serverInfo: { name: 's', version: '1' } }
       const result = message.method === 'initialize' ? hello : (results[message.method]?.value ?? {})
-      transport.onmessage?.({ jsonrpc: '2.0', id: message.id, result } as JSONRPCMessage)
+      transport.onmessage?.({ jsonrpc: '2.0', id: message.id, result })
       return Promise.resolve()
     },
   }
