@@ -346,6 +346,14 @@ describe('the end of a stream', () => {
 })
 
 describe('when all places are taken', () => {
+  test('a stream on which nobody has said a word gives way', async () => {
+    const one = await start({ gates: { maxConnections: 2, queueWaitMs: 20_000 } })
+    const [greeted, silent] = [await openStreamClient(one.url), await openStream(one.url)]
+    expect(await (await openStreamClient(one.url)).text('echo', { text: 'in' })).toBe('in')
+    expect(await silent.stream.over).toBe('whole')
+    expect(await greeted.text('echo', { text: 'here' })).toBe('here')
+  })
+
   test('a client waits, and comes in when another one leaves', async () => {
     const one = await start({ gates: { maxConnections: 1 } })
     const first = await openStreamClient(one.url)

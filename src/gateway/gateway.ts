@@ -110,7 +110,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
   }
   const inflight = createInflight(clock)
   const admission = createAdmission(settings.gates, clock, (wanted) =>
-    sessions.giveWay(wanted, (seat) => tell(seat, pingText())),
+    sessions.giveWay(wanted - streamSessions.giveWay(wanted), (seat) => tell(seat, pingText())),
   )
   const asks = createAsks(pulse)
   const suspended = createSuspendedCalls(pulse)

@@ -65,11 +65,18 @@ async function take(inbound: Inbound, principal: Principal, naming: Naming, hous
   const value = parsePosted(text)
   const messages = Array.isArray(value) ? batchOf(holder, text) : [readPosted(text, value, naming)]
   const { seat } = holder
+  // The official clients reconnect by themselves and do not say so, but that they have done a handshake before.
+  if (!seat && version !== undefined && !isStateless(version) && messages.some(needsSession))
+    throw new Refusal('session_unknown')
   // Counts as a sign of life, and finds out whether the session's time is over.
   if (seat && !(await house.sessions.find(principal, seat.session.id))) throw new Refusal('session_unknown')
   if (holder.stream.isOver) throw new Refusal('session_unknown')
   for (const message of messages) await act(holder, message, version, house)
   return accepted
+}
+
+function needsSession(message: Message): boolean {
+  return message.kind === 'request' && message.method !== 'initialize' && message.method !== 'ping'
 }
 
 /** [2025-03-26 batching] the schema of 2024-11-05 has no batches, but a client may have agreed on the revision that has */
@@ -111,7 +118,12 @@ function greet(holder: StreamSession, request: RequestMessage, house: House): vo
       house.streamSessions.bind(holder, seat)
       stream.tell(body)
     })
-    .catch((error: unknown) => stream.tell(responseText(request.id, refusalAnswer(answerable(error, house.log)))))
+    .catch((error: unknown) => {
+      const refusal = answerable(error, house.log)
+      stream.tell(responseText(request.id, refusalAnswer(refusal)))
+      // Then its place was given back.
+      if (refusal.code === 'store_unavailable') stream.end()
+    })
     .finally(() => {
       holder.isOpening = false
     })

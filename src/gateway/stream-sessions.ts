@@ -23,6 +23,7 @@ import { expiredText } from './own-words.ts'
 export interface StreamSession {
   readonly principal: Principal
   readonly stream: LiveStream
+  readonly openedMs: number
   /** Its place as a client: the session's, once there is one. */
   readonly place: Lease
   /** The session, once its client has said who it is. */
@@ -40,10 +41,15 @@ export interface StreamSessions {
   bind(holder: StreamSession, seat: SessionSeat): void
   /** Says something on the stream of a session; false if it has none of this kind. */
   tell(seat: SessionSeat, text: string): boolean
+  /** Ends up to so many streams whose clients have opened no session, and says how many. For a full house. */
+  giveWay(wanted: number): number
   /** Ends all streams, as soon as what was said on them has been taken. */
   release(): void
   readonly count: number
 }
+
+/** In a full house, a client that has not said a word after this time gives way, in milliseconds. */
+const silentMs = 5000
 
 /** How far a reader may be behind before calls wait for it, in characters. */
 const maxLagChars = 256 * 1024
@@ -84,7 +90,14 @@ export function createStreamSessions(needs: {
       }
       const greeting = endpointEvent(id)
       const stream = createLiveStream({ greeting, loss, bounds, keepAliveMs, pulse, closed, onOver })
-      const holder: StreamSession = { principal, stream, place, seat: undefined, isOpening: false }
+      const holder: StreamSession = {
+        principal,
+        stream,
+        openedMs: clock.now(),
+        place,
+        seat: undefined,
+        isOpening: false,
+      }
       const stopWaiting = pulse.after(settings.handshakeTimeoutMs, () => {
         if (!holder.seat) stream.end()
       })
@@ -106,6 +119,18 @@ export function createStreamSessions(needs: {
       const stream = bySeat.get(seat)?.stream
       stream?.tell(text)
       return stream !== undefined
+    },
+    giveWay(wanted) {
+      let gone = 0
+      const latest = clock.now() - silentMs
+      for (const { stream, place, openedMs, seat, isOpening } of byKey.values()) {
+        if (gone >= wanted || openedMs > latest) break
+        if (seat || isOpening || stream.isOver) continue
+        gone++
+        stream.end()
+        place.release()
+      }
+      return gone
     },
     release() {
       for (const { stream } of byKey.values()) stream.end()
