@@ -1,0 +1,131 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { Cancel } from '../base/cancel.ts'
+import { manualClock } from '../base/clock.ts'
+import { Pulse } from '../base/pulse.ts'
+import { createLiveStream, type LiveStream } from './live-stream.ts'
+
+const bounds = { near: { chars: 200, events: 4 }, far: { chars: 400, events: 8 } }
+
+function open(closed = new Cancel()): { stream: LiveStream; clock: ReturnType<typeof manualClock>; overs: number[] } {
+  const clock = manualClock()
+  const overs: number[] = []
+  const stream = createLiveStream({
+    greeting: 'event: endpoint\ndata: here\n\n',
+    loss: '"lost"',
+    bounds,
+    keepAliveMs: 1000,
+    pulse: new Pulse(clock),
+    closed,
+    onOver: () => overs.push(1),
+  })
+  return { stream, clock, overs }
+}
+
+const data = (text: string): string[] => [...text.matchAll(/^data: (.*)$/gm)].map(([, one = '']) => one)
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+/** Reads to the end of the stream. */
+async function all(stream: LiveStream): Promise<string[]> {
+  const pieces: string[] = []
+  for await (const piece of stream.read()) pieces.push(piece)
+  return data(pieces.join(''))
+}
+
+test('what is said goes out in order, after the greeting, and what was said before the end is not lost', async () => {
+  const { stream, overs } = open()
+  const read = all(stream)
+  stream.tell('1')
+  await stream.append('2', new Cancel())
+  await turn()
+  stream.tell('3')
+  stream.end()
+  expect(await read).toEqual(['here', '1', '2', '3'])
+  expect([stream.isOver, overs]).toEqual([true, [1]])
+})
+
+test('calls wait in line for a reader that is behind, and go on in their order when it has caught up', async () => {
+  const { stream } = open()
+  const done: number[] = []
+  const reader = stream.read()[Symbol.asyncIterator]()
+  const appended = Array.from({ length: 10 }, async (_, at) => {
+    await stream.append(`"${at}"`, new Cancel())
+    done.push(at)
+  })
+  await turn()
+  expect(done).toEqual([0, 1, 2])
+  expect(stream.hasRoom).toBe(false)
+  const seen: string[] = []
+  while (seen.length < 11) seen.push(...data(String((await reader.next()).value)))
+  await Promise.all(appended)
+  expect(seen).toEqual(['here', ...Array.from({ length: 10 }, (_, at) => `"${at}"`)])
+  expect(done).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+  expect(stream.hasRoom).toBe(true)
+})
+
+test('a call that is cancelled does not wait', async () => {
+  const { stream } = open()
+  for (let at = 0; at < 5; at++) stream.tell(`${at}`)
+  const cancel = new Cancel()
+  let isOver = false
+  const appended = stream.append('"last"', cancel).then(() => (isOver = true))
+  await turn()
+  expect(isOver).toBe(false)
+  cancel.cancel('no longer wanted')
+  await appended
+  stream.end()
+  expect((await all(stream)).at(-1)).toBe('"last"')
+})
+
+test('what cannot wait is dropped beyond the bound, and told to have been, once', async () => {
+  const { stream } = open()
+  for (let at = 0; at < 50; at++) stream.tell(`${at}`)
+  stream.end()
+  expect(await all(stream)).toEqual(['here', '0', '1', '2', '3', '4', '5', '6', '"lost"'])
+})
+
+test('what is kept for a reader that never reads is bounded, whatever is said', async () => {
+  const said = fc.array(fc.record({ waits: fc.boolean(), length: fc.integer({ min: 2, max: 300 }) }), { maxLength: 60 })
+  await fc.assert(
+    fc.asyncProperty(said, async (messages) => {
+      const { stream } = open()
+      for (const { waits, length } of messages) {
+        const text = 'x'.repeat(length)
+        if (waits) void stream.append(text, new Cancel())
+        else stream.tell(text)
+      }
+      const piece = String((await stream.read()[Symbol.asyncIterator]().next()).value)
+      // One message may begin below the bound and end above it.
+      expect(piece.length).toBeLessThan(bounds.far.chars + 400)
+      expect(data(piece).length).toBeLessThanOrEqual(bounds.far.events)
+    }),
+  )
+})
+
+test('silence is broken by comments, and only silence', async () => {
+  const { stream, clock } = open()
+  const reader = stream.read()[Symbol.asyncIterator]()
+  expect(data(String((await reader.next()).value))).toEqual(['here'])
+  const next = reader.next()
+  await turn()
+  clock.advance(900)
+  stream.tell('1')
+  expect(data(String((await next).value))).toEqual(['1'])
+  const quiet = reader.next()
+  await turn()
+  clock.advance(1200)
+  expect((await quiet).value).toBe(': \n\n')
+})
+
+test('a reader that leaves ends everything: nobody waits for it any more', async () => {
+  const closed = new Cancel()
+  const { stream, overs } = open(closed)
+  for (let at = 0; at < 5; at++) stream.tell(`${at}`)
+  const waiting = stream.append('"waits"', new Cancel())
+  closed.cancel('gone')
+  await waiting
+  await stream.append('"late"', new Cancel())
+  stream.tell('"later"')
+  expect([stream.isOver, overs]).toEqual([true, [1]])
+  expect(await all(stream)).toEqual([])
+})
