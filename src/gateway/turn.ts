@@ -75,7 +75,10 @@ export async function answerTurn(
     if (turn) end(turn.course, house)
     throw error
   } finally {
-    if (!streaming) turn ? turn.leave() : place.release()
+    if (!streaming) {
+      turn?.leave()
+      place.release()
+    }
   }
 }
 

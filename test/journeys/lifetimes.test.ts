@@ -40,12 +40,12 @@ describe('when all places are taken', () => {
 
   test('clients that vanished give way to new ones', async () => {
     const mcplex = await full()
-    const gone = await Promise.all([1, 2, 3].map(() => openSession(mcplex.url)))
-    const streams = await Promise.all(gone.map((session) => session.listen()))
+    const vanished = await Promise.all([1, 2, 3].map(() => openSession(mcplex.url)))
+    const streams = await Promise.all(vanished.map((session) => session.listen()))
     for (const stream of streams) stream.cut()
     const newcomers = await Promise.all([1, 2, 3].map(() => openSession(mcplex.url)))
     for (const session of newcomers) expect(await session.text('echo', { text: 'in' })).toBe('in')
-    for (const session of gone) expect((await session.post({ id: 1, method: 'ping' })).status).toBe(404)
+    for (const session of vanished) expect((await session.post({ id: 1, method: 'ping' })).status).toBe(404)
     expect(mcplex.log.filter((line) => line['reason'] === 'gave_way')).toHaveLength(3)
   })
 

@@ -11,13 +11,13 @@ export interface InProcess {
   end(): Promise<void>
 }
 
-/** @param server the file of the server and its flags, run by this Node */
+/** @param server the file of the server and its flags, run by this Node unless the settings name another program */
 export async function startInProcess(
   server: readonly string[],
   settings: Omit<PartialSettings, 'upstream'> & { readonly upstream?: Partial<PartialSettings['upstream']> } = {},
   needs: GatewayNeeds = {},
 ): Promise<InProcess> {
-  const upstream = { ...settings.upstream, command: process.execPath, args: server }
+  const upstream = { command: process.execPath, ...settings.upstream, args: server }
   const gateway = createGateway({ ...settings, upstream }, needs)
   await gateway.start()
   const listener = createServer(nodeHandler(gateway))

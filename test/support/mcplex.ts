@@ -16,6 +16,8 @@ export interface Started {
   readonly options?: readonly string[]
   /** The server behind it, and its flags; `echoLegacy` if nothing is said. */
   readonly server?: readonly string[]
+  /** What runs the server; this Node if nothing is said. */
+  readonly program?: string
   readonly env?: Readonly<Record<string, string>>
 }
 
@@ -42,8 +44,8 @@ export interface Mcplex {
 
 /** Starts `mcplex serve` and waits until it is ready. Throws with what it logged if it ends instead. */
 export async function startMcplex(started: Started = {}): Promise<Mcplex> {
-  const { options = [], server = [echoLegacy], env = {} } = started
-  const argv = [command, 'serve', '--port', '0', '--json', '--log-format', 'json', ...options, '--', process.execPath]
+  const { options = [], server = [echoLegacy], program = process.execPath, env = {} } = started
+  const argv = [command, 'serve', '--port', '0', '--json', '--log-format', 'json', ...options, '--', program]
   const child = spawn(process.execPath, [...argv, ...server], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
