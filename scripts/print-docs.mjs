@@ -1,8 +1,10 @@
 /**
  * Prints the documents whose content is code: `node scripts/print-docs.mjs` writes them, with `--check` it only says
  * whether they are fresh (exit code 1 if not). Needs the build, as it reads the tables from `dist`.
+ * `docs/compatibility.md` is what the last run of `test/compatibility` found; that run itself checks that it is fresh.
  */
-import { readFile, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { copyFile, readFile, writeFile } from 'node:fs/promises'
 import { format, resolveConfig } from 'prettier'
 import { errorDocument } from '../dist/cli/error-document.js'
 import { configurationDocument } from '../dist/config/document.js'
@@ -22,3 +24,6 @@ for (const [path, text] of documents) {
     process.exitCode = 1
   }
 }
+
+const found = new URL('../out/compatibility/compatibility.md', import.meta.url)
+if (!check && existsSync(found)) await copyFile(found, new URL('../docs/compatibility.md', import.meta.url))

@@ -1,0 +1,74 @@
+/**
+ * Every client before every server over every transport: what each feature comes to, checked cell by cell. What was
+ * found is `docs/compatibility.md`, which is printed from the results and must say the same.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import { type Cell, compatibilityDocument } from './document.ts'
+import { features } from './features/all.ts'
+import type { Lane } from './features/feature.ts'
+import { lanesOf, openHouses } from './lanes.ts'
+
+const root = join(import.meta.dirname, '..', '..')
+const results = join(root, 'out', 'compatibility')
+const found: Cell[] = []
+const houses = openHouses()
+const lanes = lanesOf(houses)
+
+afterAll(async () => {
+  for (const { code, log } of await houses.end()) expect([code, log]).toEqual([0, []])
+})
+
+const noWay = '-: this transport is for clients with sessions'
+
+/** What came of each feature. */
+async function tryAll(lane: Lane): Promise<Map<string, string>> {
+  const given = new Map<string, string>()
+  const person = await lane.arrive()
+  try {
+    for (const { name, check } of features) {
+      given.set(name, await check(person, lane).catch((error: unknown) => `FAILED: ${String(error)}`))
+    }
+  } finally {
+    await person.close()
+  }
+  return given
+}
+
+/** What comes of every feature where a client cannot even arrive, and is told why. */
+async function tryNone(lane: Lane): Promise<Map<string, string>> {
+  const refusal = await lane.arrive().then(
+    async (person) => person.close().then(() => 'arrived'),
+    (error: unknown) => String(error),
+  )
+  const verdict = /session/i.test(refusal) ? noWay : `FAILED: ${refusal}`
+  return new Map(features.map(({ name }) => [name, verdict]))
+}
+
+test.concurrent.each(lanes)(
+  '$client before a server that speaks $server, over $transport',
+  async (lane) => {
+    const { client, server, transport } = lane
+    const given = lane.isOpen ? await tryAll(lane) : await tryNone(lane)
+    const wanted = new Map<string, string>(
+      features.map(({ name, expected }) => [name, lane.isOpen ? expected(lane) : noWay]),
+    )
+    for (const { section, name } of features) {
+      const [verdict, wants] = [given.get(name) ?? '', wanted.get(name) ?? '']
+      found.push({ section, name, client, server, transport, verdict, wanted: wants })
+    }
+    expect(Object.fromEntries(given)).toEqual(Object.fromEntries(wanted))
+  },
+  120_000,
+)
+
+test('docs/compatibility.md says what was found', async () => {
+  expect(found).toHaveLength(lanes.length * features.length)
+  const document = await compatibilityDocument(found)
+  mkdirSync(results, { recursive: true })
+  writeFileSync(join(results, 'results.json'), JSON.stringify(found, undefined, 1))
+  writeFileSync(join(results, 'compatibility.md'), document)
+  const said = readFileSync(join(root, 'docs', 'compatibility.md'), 'utf8')
+  expect(said === document, 'it is stale: npm run docs prints it anew from the results of this run').toBe(true)
+})

@@ -1,0 +1,117 @@
+/**
+ * Prints the results as a document: a table for each set of transports over which everything comes to the same, a row
+ * for each feature, a column for each client and server. The order of the results does not matter.
+ */
+import { format, resolveConfig } from 'prettier'
+import { features } from './features/all.ts'
+import { clients, servers, transportNames } from './lanes.ts'
+
+export interface Cell {
+  readonly section: string
+  readonly name: string
+  readonly client: string
+  readonly server: string
+  readonly transport: string
+  /** What came of it. */
+  readonly verdict: string
+  /** What the test asked for. */
+  readonly wanted: string
+}
+
+const head = `# Who can do what with whom
+
+Every client before every server over every transport, as the tests found it: this document is printed from their
+results, and a test fails when they differ (\`test/compatibility/\`). Each cell was tried; none is filled in by a rule.
+
+Clients are named by the newest revision of the protocol that they speak. A server is **old** (with sessions, 2025-11-25 and before), **new** (stateless,
+2026-07-28) or **dual** (both, and mcplex speaks with it as the client does).
+
+- **yes**: it works, as far as the letter beside it says.
+- **no**: it cannot be had here, and whoever tries is told so with the reason.
+- **–**: there is nothing to be had: the revision of the client or the server has no such thing. That was tried, too.
+`
+
+/** The document, formatted as the others. */
+export async function compatibilityDocument(cells: readonly Cell[]): Promise<string> {
+  const reasons = createReasons()
+  const tables = groups(cells).map((group) => tableOf(group, cells, reasons))
+  const counts = (word: string): number => cells.filter(({ verdict }) => verdict.split(':')[0] === word).length
+  const text = [
+    head,
+    `${cells.length} cells: ${counts('works')} work, ${counts('refused')} are refused with a reason, in ${counts('-')} there is nothing to be had.`,
+    ...tables,
+    '## The letters',
+    reasons.listed(),
+  ].join('\n\n')
+  return format(text, { ...(await resolveConfig(import.meta.filename)), parser: 'markdown' })
+}
+
+const columns = clients.flatMap((client) => servers.map((server) => ({ client, server })))
+
+const keyOf = ({ name, client, server, transport }: Omit<Cell, 'section' | 'verdict' | 'wanted'>): string =>
+  [name, client, server, transport].join('|')
+
+/** Transports over which everything comes to the same, together; in the order in which they are named first. */
+function groups(cells: readonly Cell[]): readonly (readonly string[])[] {
+  const verdicts = new Map(cells.map((cell) => [keyOf(cell), cell.verdict]))
+  const same = new Map<string, string[]>()
+  for (const transport of transportNames) {
+    const all = columns.flatMap((column) =>
+      features.map(({ name }) => verdicts.get(keyOf({ name, ...column, transport })) ?? ''),
+    )
+    const key = all.join('\n')
+    same.set(key, [...(same.get(key) ?? []), transport])
+  }
+  return [...same.values()]
+}
+
+function tableOf(transports: readonly string[], cells: readonly Cell[], reasons: Reasons): string {
+  const [transport = ''] = transports
+  const verdicts = new Map(cells.map((cell) => [keyOf(cell), cell.verdict]))
+  const row = (name: string): string => {
+    const words = columns.map((column) => reasons.word(verdicts.get(keyOf({ name, ...column, transport })) ?? ''))
+    return `| ${[name, ...words].join(' | ')} |`
+  }
+  const lines = [
+    `## ${transports.join(', ')}`,
+    '',
+    `| client | ${columns.map(({ client }) => client).join(' | ')} |`,
+    `| --- |${columns.map(() => ' --- |').join('')}`,
+    `| **server** | ${columns.map(({ server }) => server).join(' | ')} |`,
+  ]
+  let section = ''
+  for (const feature of features) {
+    if (feature.section !== section) lines.push(`| **${feature.section}** |${columns.map(() => ' |').join('')}`)
+    section = feature.section
+    lines.push(row(feature.name))
+  }
+  return lines.join('\n')
+}
+
+interface Reasons {
+  /** A verdict as a cell says it, with a letter for its reason. */
+  word(verdict: string): string
+  /** What the letters mean. */
+  listed(): string
+}
+
+function createReasons(): Reasons {
+  const letters = new Map<string, string>()
+  const words: Readonly<Record<string, string>> = { works: 'yes', refused: 'no', '-': '–' }
+  return {
+    word(verdict) {
+      const [word = '', ...rest] = verdict.split(': ')
+      const reason = rest.join(': ')
+      if (reason === '') return words[word] ?? verdict
+      if (!letters.has(reason)) letters.set(reason, letterAt(letters.size))
+      return `${words[word] ?? word} ${letters.get(reason) ?? ''}`
+    },
+    listed: () => [...letters].map(([reason, letter]) => `- **${letter}** ${reason}`).join('\n'),
+  }
+}
+
+/** a, b … z, aa … */
+function letterAt(index: number): string {
+  const letter = String.fromCodePoint(97 + (index % 26))
+  return index < 26 ? letter : letterAt(Math.floor(index / 26) - 1) + letter
+}

@@ -1,0 +1,108 @@
+/** What both sides learn of each other before anything is called. */
+import type { JsonMap } from '../../support/rpc.ts'
+import { capabilitiesOf } from '../answers.ts'
+import { resultOf } from '../person.ts'
+import { always, call, type Feature, holds, isStateless, notInRevision, refusalIn, same, textIn } from './feature.ts'
+
+const section = 'Getting to know each other'
+const serverInfoKey = 'io.modelcontextprotocol/serverInfo'
+const versionKey = 'io.modelcontextprotocol/protocolVersion'
+const unknownVersion = '2099-01-01'
+
+interface About {
+  readonly version: string
+  readonly client: JsonMap
+}
+
+export const acquaintance: readonly Feature[] = [
+  {
+    section,
+    name: 'Who serves, and what it offers',
+    async check({ hello, isStateless: bare }, { client }) {
+      const meta = hello['_meta'] as JsonMap | undefined
+      same(bare ? meta?.[serverInfoKey] : hello['serverInfo'], { name: 'features', version: '1.0.0' })
+      same(hello['instructions'], 'Call text.')
+      const { tools, resources, prompts, logging, completions } = hello['capabilities'] as JsonMap
+      same({ tools, prompts }, { tools: { listChanged: true }, prompts: { listChanged: true } })
+      same({ resources, logging }, { resources: { listChanged: true, subscribe: true }, logging: {} })
+      // The first revision has completion, and no word for it.
+      if (client >= '2025-03-26') same(completions, {})
+      return 'works'
+    },
+    expected: always('works'),
+  },
+  {
+    section,
+    name: 'Agreement on a version',
+    async check(person, { client }) {
+      if (!person.isStateless) {
+        same(person.hello['protocolVersion'], client)
+        return 'works'
+      }
+      same(person.hello['supportedVersions'], [client])
+      const { error } = await call(person, 'text', {}, { meta: { [versionKey]: unknownVersion } })
+      same([error?.code, error?.data?.['supported'], error?.data?.['requested']], [-32022, [client], unknownVersion])
+      return 'works'
+    },
+    expected: always('works'),
+  },
+  {
+    section,
+    name: 'The server learns what its client can do',
+    async check(person, lane) {
+      const { client } = JSON.parse(textIn(await call(person, 'about'))) as About
+      const questions = ({ elicitation, roots, sampling }: JsonMap): JsonMap => ({
+        ...(elicitation !== undefined && { elicitation: elicitation !== null }),
+        ...(roots !== undefined && { roots: roots !== null }),
+        ...(sampling !== undefined && { sampling: sampling !== null }),
+      })
+      const told = questions(client['capabilities'] as JsonMap)
+      const declared = questions(capabilitiesOf(lane.client))
+      // Session-based servers learn it once, so one that serves stateless clients is told of all that any of them may have.
+      if (person.isStateless && lane.spoken === 'old') {
+        same({ ...told, ...declared }, told)
+        return 'works: of all that any client may have'
+      }
+      same(told, declared)
+      return 'works'
+    },
+    expected: (lane) =>
+      isStateless(lane) && lane.spoken === 'old' ? 'works: of all that any client may have' : 'works',
+  },
+  {
+    section,
+    name: 'A client that declares nothing is asked nothing',
+    async check(_, lane) {
+      const stranger = await lane.arrive({})
+      try {
+        for (const name of lane.spoken === 'old' ? ['ask', 'ask-anyway'] : ['ask']) {
+          const refusal = refusalIn(await call(stranger, name, { what: 'form' }))
+          holds(
+            'a refusal that says why',
+            /capab|cannot|not offer|not support|not declare/i.test(refusal ?? ''),
+            refusal,
+          )
+        }
+        same(stranger.asked, [])
+        return 'works'
+      } finally {
+        await stranger.close()
+      }
+    },
+    expected: always('works'),
+  },
+  {
+    section,
+    name: 'Ping',
+    async check(person) {
+      const answer = await person.request('ping')
+      if (person.isStateless) {
+        same(answer.error?.code, -32601)
+        return `refused: ${notInRevision}`
+      }
+      same(resultOf(answer), {})
+      return 'works'
+    },
+    expected: (lane) => (isStateless(lane) ? `refused: ${notInRevision}` : 'works'),
+  },
+]

@@ -1,0 +1,117 @@
+/** What is not of the core: extensions, and work that outlives its call. */
+import type { JsonMap } from '../../support/rpc.ts'
+import { type Person, resultOf } from '../person.ts'
+import { always, call, type Feature, holds, isStateless, notInRevision, same, textIn, toolNamed } from './feature.ts'
+
+const section = 'Extensions and tasks'
+const extension = 'io.modelcontextprotocol/tasks'
+const notOffered = '-: a server of its era has none'
+const unchanged = 'works: what the revision does not know is passed on as it is'
+const silent = '-: the client declares none, and is told of none'
+const done = 'the job is done'
+
+const extensionsOf = ({ hello }: Person): JsonMap => ((hello['capabilities'] as JsonMap)['extensions'] ?? {}) as JsonMap
+
+/** The state of a task once it is over. */
+async function settled(person: Person, taskId: unknown): Promise<JsonMap> {
+  for (;;) {
+    const task = resultOf(await person.request('tasks/get', { taskId }))
+    if (task['status'] !== 'working') return task
+  }
+}
+
+export const extensions: readonly Feature[] = [
+  {
+    section,
+    name: 'A method of an extension',
+    async check(person) {
+      const answer = await person.request('com.example/hello', { name: 'Ada' })
+      same(answer.result?.['greeting'], 'Hello, Ada.')
+      return 'works'
+    },
+    expected: always('works'),
+  },
+  {
+    section,
+    name: 'Extensions that the server declares',
+    async check(person) {
+      const { 'com.example/hello': hello } = extensionsOf(person)
+      if (hello === undefined) return silent
+      same(hello, {})
+      return 'works'
+    },
+    expected: ({ client, spoken }) => (spoken === 'new' && client < '2025-11-25' ? silent : 'works'),
+  },
+  {
+    section,
+    name: 'A method that nobody knows is refused',
+    async check(person) {
+      same((await person.request('com.example/unknown')).error?.code, -32601)
+      return 'works: by `-32601`'
+    },
+    expected: always('works: by `-32601`'),
+  },
+  {
+    section,
+    name: 'A tool that may be a task, called by who wants an answer',
+    async check(person) {
+      if (person.isStateless && extensionsOf(person)[extension] !== undefined) {
+        const bare = { 'io.modelcontextprotocol/clientCapabilities': {} }
+        same(textIn(await call(person, 'job', {}, { meta: bare })), done)
+      } else same(textIn(await call(person, 'job')), done)
+      return 'works'
+    },
+    expected: always('works'),
+  },
+  {
+    section,
+    name: 'The tasks extension',
+    async check(person, lane) {
+      if (!isStateless(lane)) {
+        const { error } = await person.request('tasks/update', { taskId: 'none', inputResponses: {} })
+        holds('an error', error !== undefined, error)
+        return `-: ${notInRevision}`
+      }
+      if (extensionsOf(person)[extension] === undefined) return notOffered
+      const task = resultOf(await call(person, 'job'))
+      same([task['resultType'], task['status']], ['task', 'working'])
+      const { status, result } = await settled(person, task['taskId'])
+      same([status, textIn({ result: result as JsonMap })], ['completed', done])
+      const other = resultOf(await call(person, 'job'))
+      resultOf(await person.request('tasks/cancel', { taskId: other['taskId'] }))
+      same((await settled(person, other['taskId']))['status'], 'cancelled')
+      return 'works'
+    },
+    expected: (lane) => {
+      if (!isStateless(lane)) return `-: ${notInRevision}`
+      return lane.spoken === 'old' ? notOffered : 'works'
+    },
+  },
+  {
+    section,
+    name: 'The tasks of 2025-11-25',
+    async check(person, { client }) {
+      const { tasks } = person.hello['capabilities'] as JsonMap
+      if (tasks === undefined) {
+        const entry = await toolNamed(person, 'job-only')
+        same(entry?.['execution'], undefined)
+        if (entry === undefined) return notOffered
+        same((await call(person, 'job-only')).error?.code, -32601)
+        return `refused: ${notInRevision}`
+      }
+      const params = { name: 'job-only', arguments: {}, task: { ttl: 60_000 } }
+      const { task } = resultOf(await person.request('tools/call', params))
+      const { taskId } = task as JsonMap
+      same((await settled(person, taskId))['status'], 'completed')
+      same(textIn({ result: resultOf(await person.request('tasks/result', { taskId })) }), done)
+      const other = resultOf(await person.request('tools/call', params))['task'] as JsonMap
+      same(resultOf(await person.request('tasks/cancel', { taskId: other['taskId'] }))['status'], 'cancelled')
+      return client < '2025-11-25' ? unchanged : 'works'
+    },
+    expected: (lane) => {
+      if (lane.spoken === 'new') return notOffered
+      if (isStateless(lane)) return `refused: ${notInRevision}`
+      return lane.client < '2025-11-25' ? unchanged : 'works'
+    },
+  },
+]

@@ -1,0 +1,132 @@
+/**
+ * A feature as a row of data: how it is tried, and what must come of it for each client, server and transport.
+ * What comes of it is a word and, where there is one, a reason: `works`, `works: as text`, `refused: …`, `-: …`.
+ */
+import type { JsonMap, RpcMessage } from '../../support/rpc.ts'
+import { eventually } from '../../support/eventually.ts'
+import type { Person, RequestOptions } from '../person.ts'
+
+/** Who meets whom, and over what. */
+export interface Lane {
+  readonly client: string
+  readonly server: string
+  readonly transport: string
+  /** The era that mcplex speaks with the server on behalf of this client. */
+  readonly spoken: 'old' | 'new'
+  /** Whether a client of this revision can use the transport at all. */
+  readonly isOpen: boolean
+  /** Another client of the lane, which declares no more than this. Its end is the caller's. */
+  arrive(capabilities?: JsonMap): Promise<Person>
+  /** Does something while nobody else does anything with the process: as another client, if this one shares its own. */
+  alone(person: Person, work: (person: Person) => Promise<void>): Promise<void>
+}
+
+export type Verdict = 'works' | `${'works' | 'refused' | '-'}: ${string}`
+
+export interface Feature {
+  readonly section: string
+  readonly name: string
+  /** Tries it and says what came of it. Throws for what may never come of it. */
+  readonly check: (person: Person, lane: Lane) => Promise<Verdict>
+  /** What must come of it. */
+  readonly expected: (lane: Lane) => Verdict
+}
+
+/** A row for which everybody gets the same. */
+export const always = (verdict: Verdict) => (): Verdict => verdict
+
+/** Throws unless the two are the same but for the order of members. */
+export function same(found: unknown, wanted: unknown): void {
+  const [one, other] = [found, wanted].map((value) => JSON.stringify(sorted(value)))
+  if (one !== other) throw new Error(`wanted ${other}, found ${one}`)
+}
+
+/** Throws with what was found unless something holds. */
+export function holds(what: string, isSo: boolean, found: unknown): void {
+  if (!isSo) throw new Error(`${what}: found ${JSON.stringify(found)}`)
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(
+    Object.entries(value)
+      .toSorted(([one], [other]) => (one < other ? -1 : 1))
+      .map(([key, inner]) => [key, sorted(inner)]),
+  )
+}
+
+export const call = (
+  person: Person,
+  name: string,
+  args: JsonMap = {},
+  options: RequestOptions = {},
+): Promise<RpcMessage> => person.request('tools/call', { name, arguments: args }, options)
+
+interface Content {
+  readonly type: string
+  readonly text?: string
+}
+
+/** The contents of a tool's result. Throws if it failed. */
+export function contentOf(message: RpcMessage): readonly Content[] {
+  const { result } = message
+  if (!result || result['isError'] === true) throw new Error(`failed: ${JSON.stringify(message).slice(0, 500)}`)
+  return result['content'] as readonly Content[]
+}
+
+/** The text of a tool's result. Throws if it failed. */
+export function textIn(message: RpcMessage): string {
+  return contentOf(message)[0]?.text ?? ''
+}
+
+/** What a call that was refused says: the text of a tool's error, or the error and its data. Undefined if it was not. */
+export function refusalIn({ result, error }: RpcMessage): string | undefined {
+  if (error) return `${error.code} ${error.message} ${JSON.stringify(error.data ?? {})}`
+  return result?.['isError'] === true
+    ? (result['content'] as readonly Content[]).map(({ text }) => text).join()
+    : undefined
+}
+
+/** Every entry of a list, page by page; from the start again when the list has changed in between. */
+export async function listAll(person: Person, method: string, key: string): Promise<JsonMap[]> {
+  return eventually(`the whole of ${method}`, async () => {
+    const all: JsonMap[] = []
+    let cursor: unknown
+    do {
+      const message = await person.request(method, cursor === undefined ? {} : { cursor })
+      if (message.error && cursor !== undefined) return undefined
+      if (!message.result) throw new Error(`refused: ${JSON.stringify(message)}`)
+      all.push(...(message.result[key] as JsonMap[]))
+      cursor = message.result['nextCursor']
+    } while (cursor !== undefined)
+    return all
+  })
+}
+
+const tools = new WeakMap<Person, Promise<JsonMap[]>>()
+
+/** The entry of a tool in the list, which is read once for all who ask; undefined if there is none. */
+export async function toolNamed(person: Person, name: string): Promise<JsonMap | undefined> {
+  const all = tools.get(person) ?? listAll(person, 'tools/list', 'tools')
+  tools.set(person, all)
+  return (await all).find((entry) => entry['name'] === name)
+}
+
+/** Waits until something holds. */
+export async function until(what: string, holdsNow: () => Promise<boolean>): Promise<void> {
+  await eventually(what, holdsNow)
+}
+
+export const isStateless = ({ client }: Lane): boolean => client === '2026-07-28'
+/** Whether a process of the server serves several clients. */
+export const isShared = ({ spoken, client }: Pick<Lane, 'spoken' | 'client'>): boolean =>
+  spoken === 'new' || client === '2026-07-28'
+
+/** A name that no other lane has. */
+export const nameOf = ({ client, server, transport }: Lane): string =>
+  `${client}-${server}-${transport}`.replaceAll(/[^\w-]/g, '-')
+
+export const isHttp = ({ transport }: Lane): boolean => ['HTTP/1.1', 'HTTP/2', 'Unix socket'].includes(transport)
+
+export const notInRevision = 'not in this revision'

@@ -1,0 +1,96 @@
+/** What a server lists, and what changes in it. */
+import type { JsonMap } from '../../support/rpc.ts'
+import { resultOf } from '../person.ts'
+import { always, call, type Feature, holds, isStateless, listAll, same, toolNamed } from './feature.ts'
+
+const section = 'Lists'
+
+const lists = [
+  { method: 'tools/list', key: 'tools', by: 'name', has: ['text', 'ask', 'wait', 'view'] },
+  { method: 'resources/list', key: 'resources', by: 'uri', has: ['feature://texts/0', 'feature://texts/11'] },
+  { method: 'resources/templates/list', key: 'resourceTemplates', by: 'name', has: ['values', 'kind-10'] },
+  { method: 'prompts/list', key: 'prompts', by: 'name', has: ['greet', 'plain-8'] },
+] as const
+
+const listing = lists.map(({ method, key, by, has }): Feature => ({
+  section,
+  name: `\`${method}\`, page by page`,
+  async check(person) {
+    const names = (await listAll(person, method, key)).map((entry) => String(entry[by]))
+    holds(
+      'every entry',
+      has.every((name) => names.includes(name)),
+      names,
+    )
+    same(new Set(names).size, names.length)
+    return 'works'
+  },
+  expected: always('works'),
+}))
+
+const changes = (['tools', 'prompts', 'resources'] as const).map((kind): Feature => ({
+  section,
+  name: `Word that ${kind} changed`,
+  async check(person, lane) {
+    await person.watch()
+    const name = `added-${lane.client}-${lane.server}-${lane.transport}`.replaceAll(/\W/g, '-')
+    const since = person.heard.length
+    await call(person, 'change', { kind, name })
+    await person.told(
+      `word that ${kind} changed`,
+      since,
+      ({ method }) => method === `notifications/${kind}/list_changed`,
+    )
+    const names = (await listAll(person, `${kind}/list`, kind)).map((entry) => entry['name'])
+    holds('the new one in the list', names.includes(name), names)
+    return 'works'
+  },
+  expected: always('works'),
+}))
+
+export const listFeatures: readonly Feature[] = [
+  ...listing,
+  {
+    section,
+    name: 'A cursor that nobody gave out is refused',
+    async check(person) {
+      same((await person.request('tools/list', { cursor: 'nobody/4' })).error?.code, -32602)
+      return 'works: by `-32602`'
+    },
+    expected: always('works: by `-32602`'),
+  },
+  {
+    section,
+    name: 'Cache hints',
+    async check(person) {
+      const results = [resultOf(await person.request('tools/list')), resultOf(await readText(person))]
+      for (const { ttlMs, cacheScope } of results) {
+        if (!person.isStateless) same([ttlMs, cacheScope], [undefined, undefined])
+        else {
+          holds('a time', Number.isInteger(ttlMs) && Number(ttlMs) >= 0, ttlMs)
+          holds('a scope', ['public', 'private'].includes(String(cacheScope)), cacheScope)
+        }
+      }
+      return person.isStateless ? 'works' : '-: left out'
+    },
+    expected: (lane) => (isStateless(lane) ? 'works' : '-: left out'),
+  },
+  {
+    section,
+    name: '`_meta` of entries (MCP Apps)',
+    async check(person) {
+      const view = await toolNamed(person, 'view')
+      same((view?.['_meta'] as JsonMap | undefined)?.['ui'], { resourceUri: 'ui://feature/view' })
+      const uri = 'ui://feature/view'
+      const { contents } = resultOf(await person.request('resources/read', { uri }))
+      same((contents as JsonMap[])[0]?.['mimeType'], 'text/html;profile=mcp-app')
+      return 'works'
+    },
+    expected: always('works'),
+  },
+  ...changes,
+]
+
+const readText = (person: {
+  request(method: string, params: JsonMap): ReturnType<typeof call>
+}): ReturnType<typeof call> => person.request('resources/read', { uri: 'feature://texts/0' })

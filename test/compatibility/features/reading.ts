@@ -1,0 +1,114 @@
+/** Prompts, resources, completion, and word of their changes. */
+import type { JsonMap } from '../../support/rpc.ts'
+import { type Person, resultOf } from '../person.ts'
+import { always, call, type Feature, holds, nameOf, isStateless, same, textIn, until } from './feature.ts'
+
+const section = 'Prompts and resources'
+const updated = 'notifications/resources/updated'
+
+async function read(person: Person, uri: string): Promise<JsonMap | undefined> {
+  const { contents } = resultOf(await person.request('resources/read', { uri }))
+  return (contents as JsonMap[])[0]
+}
+
+const completing = (name: string, params: JsonMap, values: readonly string[]): Feature => ({
+  section,
+  name,
+  async check(person) {
+    const { completion } = resultOf(await person.request('completion/complete', params))
+    same((completion as JsonMap)['values'], values)
+    return 'works'
+  },
+  expected: always('works'),
+})
+
+const greet = { type: 'ref/prompt', name: 'greet' }
+
+export const reading: readonly Feature[] = [
+  {
+    section,
+    name: 'A prompt with arguments',
+    async check(person) {
+      const { messages } = resultOf(await person.request('prompts/get', { name: 'greet', arguments: { name: 'Ada' } }))
+      same(messages, [{ role: 'user', content: { type: 'text', text: 'Greet Ada.' } }])
+      return 'works'
+    },
+    expected: always('works'),
+  },
+  {
+    section,
+    name: 'A prompt with a picture and a resource in it',
+    async check(person) {
+      const { messages } = resultOf(await person.request('prompts/get', { name: 'picture' }))
+      same(
+        (messages as readonly { content: { type: string } }[]).map(({ content }) => content.type),
+        ['image', 'resource'],
+      )
+      return 'works'
+    },
+    expected: always('works'),
+  },
+  {
+    section,
+    name: 'A resource of text, and one of bytes',
+    async check(person) {
+      same((await read(person, 'feature://texts/2'))?.['text'], 'the text of feature://texts/2')
+      same((await read(person, 'feature://picture'))?.['mimeType'], 'image/png')
+      return 'works'
+    },
+    expected: always('works'),
+  },
+  {
+    section,
+    name: 'A resource of a template',
+    async check(person) {
+      same((await read(person, 'feature://kind-3/7'))?.['text'], 'kind-3: 7')
+      return 'works'
+    },
+    expected: always('works'),
+  },
+  {
+    section,
+    name: 'A resource that is not there is refused',
+    async check(person) {
+      const { error } = await person.request('resources/read', { uri: 'feature://nowhere' })
+      same(error?.data?.['uri'], 'feature://nowhere')
+      return `works: by \`${error?.code ?? 0}\``
+    },
+    expected: (lane) => `works: by \`${isStateless(lane) ? -32602 : -32002}\``,
+  },
+  completing('Completion of an argument of a prompt', { ref: greet, argument: { name: 'name', value: 'A' } }, [
+    'Ada',
+    'Alan',
+  ]),
+  completing(
+    'Completion that depends on other arguments',
+    { ref: greet, argument: { name: 'tone', value: '' }, context: { arguments: { name: 'Ada' } } },
+    ['kind to Ada'],
+  ),
+  completing(
+    'Completion of a template',
+    { ref: { type: 'ref/resource', uri: 'feature://values/{key}' }, argument: { name: 'key', value: 'a' } },
+    ['alpha'],
+  ),
+  {
+    section,
+    name: 'Word that a resource changed, and no more of it',
+    async check(person, lane) {
+      const uri = `feature://watched/${nameOf(lane)}`
+      const unfollow = await person.follow(uri)
+      const since = person.heard.length
+      // A server may be listened to twice for a moment, while one listener takes the place of another.
+      holds('somebody is told', /^told [12]$/.test(textIn(await call(person, 'update', { uri }))), uri)
+      await person.told(
+        'word of the update',
+        since,
+        ({ method, params }) => method === updated && params?.['uri'] === uri,
+      )
+      await unfollow()
+      await until('the server to know', async () => textIn(await call(person, 'update', { uri })) === 'told 0')
+      return 'works'
+    },
+    expected: always('works'),
+  },
+]

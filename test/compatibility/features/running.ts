@@ -1,0 +1,171 @@
+/** What happens while a call runs: word of it, its end by the client, the loss of the connection. */
+import type { JsonMap, RpcMessage } from '../../support/rpc.ts'
+import { type Person, resultOf } from '../person.ts'
+import {
+  always,
+  call,
+  type Feature,
+  holds,
+  isHttp,
+  isStateless,
+  type Lane,
+  same,
+  textIn,
+  until,
+  isShared,
+  nameOf,
+} from './feature.ts'
+
+const section = 'While a call runs'
+const progressed = 'notifications/progress'
+const logged = 'notifications/message'
+
+const isProgress =
+  (token: string | number) =>
+  ({ method, params }: RpcMessage): boolean =>
+    method === progressed && params?.['progressToken'] === token
+
+const following = (kind: string, token: string | number): Feature => ({
+  section,
+  name: `Progress, by a token that is ${kind}`,
+  async check(person) {
+    const since = person.heard.length
+    same(textIn(await call(person, 'steps', {}, { meta: { progressToken: token } })), 'three steps')
+    const told = person.heard
+      .slice(since)
+      .flatMap(({ message }) => (isProgress(token)(message) ? [message.params] : []))
+    same(
+      told.map((params) => [params?.['progress'], params?.['total'], params?.['message']]),
+      [1, 2, 3].map((step) => [step, 3, `step ${step}`]),
+    )
+    return 'works'
+  },
+  expected: always('works'),
+})
+
+/** A call that runs until it is told to end, once it runs. */
+async function waiting(
+  person: Person,
+  lane: Lane,
+  why: string,
+): Promise<{ key: string; running: ReturnType<Person['start']> }> {
+  const key = `${why}-${nameOf(lane)}`
+  const since = person.heard.length
+  const meta = { progressToken: key }
+  const running = person.start('tools/call', { name: 'wait', arguments: { key } }, { meta })
+  running.response.catch(() => {})
+  await person.told('the call to run', since, isProgress(key))
+  return { key, running }
+}
+
+const stateOf = async (person: Person, key: string): Promise<string> => textIn(await call(person, 'waiting', { key }))
+
+const cancelled = (person: Person, key: string): Promise<void> =>
+  until('the server to know', async () => (await stateOf(person, key)) === 'cancelled')
+
+/** The levels of the log lines that a call was told. */
+async function levels(person: Person): Promise<string> {
+  const since = person.heard.length
+  same(textIn(await call(person, 'logs')), 'three lines')
+  const isLine = ({ method }: RpcMessage): boolean => method === logged
+  return person.heard
+    .slice(since)
+    .flatMap(({ message }) => (isLine(message) ? [message.params?.['level']] : []))
+    .join()
+}
+
+export const running: readonly Feature[] = [
+  following('a string', 'a token'),
+  following('a number', 77),
+  {
+    section,
+    name: 'Log lines, as severe as was asked for',
+    async check(person, lane) {
+      // Over one pipe a log line names no call: it is told if there is but one that it can be of.
+      const asked = async (one: Person): Promise<void> => {
+        for (const [level, wanted] of [
+          ['error', 'error'],
+          ['debug', 'debug,info,error'],
+        ] as const) {
+          const answer = await one.setLevel(level)
+          if (answer) same(resultOf(answer), {})
+          same(await levels(one), wanted)
+        }
+      }
+      await lane.alone(person, asked)
+      return isShared(lane) ? 'works: while no other call shares the process' : 'works'
+    },
+    expected: (lane) => (isShared(lane) ? 'works: while no other call shares the process' : 'works'),
+  },
+  {
+    section,
+    name: 'Cancellation',
+    async check(person, lane) {
+      const { key, running: one } = await waiting(person, lane, 'cancel')
+      await one.cancel()
+      await cancelled(person, key)
+      same(textIn(await call(person, 'text')), 'plain ✓ text')
+      return 'works'
+    },
+    expected: always('works'),
+  },
+  {
+    section,
+    name: 'The connection of a call is lost',
+    async check(person, lane) {
+      if (!isHttp(lane)) {
+        const { key, running: one } = await waiting(person, lane, 'lose')
+        const { cut } = await one.sent
+        await call(person, 'release', { key })
+        await one.response
+        holds('one connection for all', cut === undefined, key)
+        return '-: all share one connection'
+      }
+      const { key, running: one } = await waiting(person, lane, 'lose')
+      const sent = await one.sent
+      sent.cut?.()
+      if (isStateless(lane)) {
+        await cancelled(person, key)
+        return 'works: it is cancelled'
+      }
+      same(await stateOf(person, key), 'running')
+      await call(person, 'release', { key })
+      await person.wire.resume?.(sent.lastEventId() ?? '')
+      same(textIn(await one.response), `waited for ${key}`)
+      return 'works: it goes on, and its answer can be had'
+    },
+    expected: (lane) => {
+      if (!isHttp(lane)) return '-: all share one connection'
+      return isStateless(lane) ? 'works: it is cancelled' : 'works: it goes on, and its answer can be had'
+    },
+  },
+  {
+    section,
+    name: 'Several messages in one',
+    async check(person, lane) {
+      const one = (id: string, method: string, params: JsonMap = {}): JsonMap => ({
+        jsonrpc: '2.0',
+        id,
+        method,
+        params,
+      })
+      const since = person.heard.length
+      const { status } = await person.wire.send([
+        one('b1', 'ping'),
+        one('b2', 'tools/call', { name: 'text', arguments: {} }),
+      ])
+      const isOf = ({ id, error }: RpcMessage): boolean =>
+        id === 'b2' || (error !== undefined && (id === 'batch' || (id ?? null) === null))
+      const { message } = await person.told('an answer', since, isOf)
+      if (message.error) {
+        same(message.error.code, -32600)
+        if (isHttp(lane)) same(status, 400)
+        return 'refused: not in this revision'
+      }
+      same(textIn(message), 'plain ✓ text')
+      await person.told('the other answer', since, ({ id, result }) => id === 'b1' && result !== undefined)
+      return 'works'
+    },
+    expected: ({ client }) => (client === '2025-03-26' ? 'works' : 'refused: not in this revision'),
+  },
+]

@@ -1,0 +1,40 @@
+/** stdio: a process of its own for each client, a line for each message. */
+import { spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { inTime } from '../../support/eventually.ts'
+import type { RpcMessage } from '../../support/rpc.ts'
+import type { Hear, Wire } from './wire.ts'
+
+const keptLogChars = 4_000
+
+/** @param argv what this Node runs */
+export function stdio(argv: readonly string[], hear: Hear, env: Readonly<Record<string, string>> = {}): Wire {
+  const child = spawn(process.execPath, argv, {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
+  })
+  let log = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (log = (log + text).slice(-keptLogChars)))
+  child.stdin.on('error', () => {})
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    const value = JSON.parse(line) as RpcMessage | RpcMessage[]
+    if (Array.isArray(value)) for (const message of value) hear(message, JSON.stringify(message))
+    else hear(value, line)
+  })
+  const ended = new Promise<number | null>((resolve) => void child.on('close', resolve))
+  return {
+    resume: undefined,
+    send(message) {
+      if (child.exitCode !== null) throw new Error(`the process has ended: ${log}`)
+      child.stdin.write(`${JSON.stringify(message)}\n`)
+      return Promise.resolve({ status: undefined, cut: undefined, lastEventId: () => undefined })
+    },
+    async close() {
+      child.stdin.end()
+      const force = setTimeout(() => child.kill('SIGKILL'), 15_000)
+      const code = await inTime('the process to end', ended)
+      clearTimeout(force)
+      if (code !== 0) throw new Error(`the process ended with ${code}: ${log}`)
+    },
+  }
+}
