@@ -6,6 +6,7 @@
 import { Refusal } from '../base/refusal.ts'
 import type { Call, Outcome, Speaker } from './call.ts'
 import { acrossEras } from './capabilities.ts'
+import { mayTakeRounds } from './input-required.ts'
 import { editMembers, type JsonObject, parseObject, rawObject, type RawObject } from './json-text.ts'
 import { type Answer, errorAnswer, type RpcId } from './jsonrpc.ts'
 import { inputResponseOf, type Question, questionFor, questionsIn, undeclared } from './question-shapes.ts'
@@ -40,16 +41,13 @@ export interface Flow {
   readonly answers: Readonly<Record<string, string>>
 }
 
-/** Requests that a server may end with questions. [2026-07-28 multi round-trip requests, supported requests] */
-const askingMethods = new Set(['tools/call', 'prompts/get', 'resources/read'])
-
 /** Whether a call ended with questions, or with the wish to be called again. */
 export function needsInput(call: Call, { spoken, answer }: Outcome): boolean {
   return (
     spoken === 'modern' &&
     answer.kind === 'result' &&
     answer.result.value['resultType'] === 'input_required' &&
-    askingMethods.has(call.method)
+    mayTakeRounds(call.method)
   )
 }
 
