@@ -71,6 +71,7 @@ export const testsMayAlso = ['testing', 'backplane/memory.ts']
 export const packages = {
   commander: { in: ['cli'], instead: 'Only the command parses arguments.' },
   'eventsource-parser': { in: ['stdio'], instead: 'Only what reads the streams of others parses events.' },
+  'jsonc-parser': { in: ['cli'], instead: 'Only `mcplex config` edits files that people wrote.' },
   picocolors: { in: ['cli'], instead: 'Only the command has a terminal.' },
   pino: { in: ['cli'], instead: 'Take the Log of base/log.ts as an argument.' },
   'pino-pretty': { in: ['cli'], instead: 'Take the Log of base/log.ts as an argument.' },

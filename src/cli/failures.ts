@@ -12,6 +12,9 @@ export type FailureCode =
   | 'MCPX_UPSTREAM_START'
   | 'MCPX_CONNECT_DENIED'
   | 'MCPX_CONNECT_ENDPOINT'
+  | 'MCPX_CLIENT_FILE'
+  | 'MCPX_CLIENT_ENTRY'
+  | 'MCPX_CLIENT_WRITE'
   | 'MCPX_INTERNAL'
 
 interface Row {
@@ -98,6 +101,21 @@ export const failures: Readonly<Record<FailureCode, Row>> = {
     78,
     'There is no MCP endpoint at the URL.',
     'Use the URL that `mcplex serve` prints as Endpoint; it ends in /mcp.',
+  ),
+  MCPX_CLIENT_FILE: row(
+    78,
+    'The configuration file of a client is not valid JSON, or not of the form that the client reads.',
+    'Mend it at the line and column that the message names; nothing was changed.',
+  ),
+  MCPX_CLIENT_ENTRY: row(
+    1,
+    'The configuration file of a client has another server of the same name.',
+    'Choose another name with --name, or replace it with --force.',
+  ),
+  MCPX_CLIENT_WRITE: row(
+    1,
+    'The configuration file of a client cannot be found, read or written.',
+    'See what the message says of the path, or name another file with --file.',
   ),
   MCPX_INTERNAL: row(
     1,

@@ -40,6 +40,10 @@ async function act(request: Request): Promise<number> {
       const { connect } = await import('./connect.ts')
       return connect(request, thisMachine())
     }
+    case 'config': {
+      const { config } = await import('./config.ts')
+      return config(request, thisMachine())
+    }
   }
 }
 

@@ -4,12 +4,13 @@
  */
 import { Command, CommanderError } from 'commander'
 import type { CommandFailed } from './failures.ts'
+import { type ConfigRequest, configVerb } from './verbs/config.ts'
 import { type ConnectRequest, connectVerb } from './verbs/connect.ts'
 import { type ServeRequest, serveVerb } from './verbs/serve.ts'
 import { type Verb, wrongUsage } from './verbs/verb.ts'
 
 /** What was asked for, by verb. */
-export type Request = ServeRequest | ConnectRequest
+export type Request = ServeRequest | ConnectRequest | ConfigRequest
 
 export interface ProgramNeeds {
   readonly version: string
@@ -33,6 +34,7 @@ export function readCommandLine(argv: readonly string[], needs: ProgramNeeds): R
     verb.declare(settle(program.command(verb.name), needs), asked)
   add(serveVerb)
   add(connectVerb)
+  add(configVerb)
   try {
     program.parse(argv, { from: 'user' })
   } catch (error) {

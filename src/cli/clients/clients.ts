@@ -1,0 +1,136 @@
+/**
+ * The clients that `mcplex config` knows: where each keeps its MCP servers, in which shape, and how it refers to a
+ * variable of the environment. Pure data, and what follows from it.
+ */
+import { posix, win32 } from 'node:path'
+
+export type ClientName = 'claude-code' | 'claude-desktop' | 'cursor' | 'vscode' | 'windsurf'
+export type Scope = 'project' | 'user'
+
+/** A path below the project, the home folder, or the folder where the system keeps settings of programs. */
+interface Place {
+  readonly below: 'project' | 'home' | 'settings'
+  readonly path: readonly string[]
+}
+
+/** What to connect to, and the name of the variable that holds the key, if there is to be one. */
+export interface Target {
+  readonly url: string
+  readonly keyVariable: string | undefined
+}
+
+/** An entry as it stands in the file. */
+export type Entry = Readonly<Record<string, unknown>>
+
+export interface Client {
+  readonly title: string
+  /** The member of the file that holds the servers. */
+  readonly section: 'mcpServers' | 'servers'
+  /** The files, by scope; the first is meant when nobody says which. */
+  readonly files: ReadonlyArray<readonly [Scope, Place]>
+  /** How the file refers to a variable of the environment; undefined if it cannot. */
+  readonly reference: ((variable: string) => string) | undefined
+  /** @param headers the member `headers`, or nothing */
+  readonly entry: (url: string, headers: Entry) => Entry
+  /** What a person has to do besides. */
+  readonly hints: (target: Target, name: string, scope: Scope) => readonly string[]
+}
+
+export const clients: Readonly<Record<ClientName, Client>> = {
+  'claude-code': {
+    title: 'Claude Code',
+    section: 'mcpServers',
+    files: [
+      ['project', { below: 'project', path: ['.mcp.json'] }],
+      ['user', { below: 'home', path: ['.claude.json'] }],
+    ],
+    reference: (variable) => `\${${variable}}`,
+    entry: (url, headers) => ({ type: 'http', url, ...headers }),
+    hints: ({ url }, name, scope) => [`or: claude mcp add --transport http --scope ${scope} ${name} ${url}`],
+  },
+  'claude-desktop': {
+    title: 'Claude Desktop',
+    section: 'mcpServers',
+    files: [['user', { below: 'settings', path: ['Claude', 'claude_desktop_config.json'] }]],
+    // The file knows servers that are started only; one at a public https URL is added under Settings, Connectors.
+    reference: undefined,
+    entry: (url) => ({ command: 'npx', args: ['-y', 'mcplex', 'connect', url] }),
+    hints: ({ keyVariable }) => [
+      'restart Claude Desktop to have it read the file',
+      ...(keyVariable === undefined ? [] : ['add "env": {"MCPLEX_API_KEY": "<the key>"} to the entry by hand']),
+    ],
+  },
+  cursor: {
+    title: 'Cursor',
+    section: 'mcpServers',
+    files: [
+      ['user', { below: 'home', path: ['.cursor', 'mcp.json'] }],
+      ['project', { below: 'project', path: ['.cursor', 'mcp.json'] }],
+    ],
+    reference: editorVariable,
+    entry: (url, headers) => ({ url, ...headers }),
+    hints: () => [],
+  },
+  vscode: {
+    title: 'VS Code',
+    // With `mcpServers` the file is read and its servers are not there.
+    section: 'servers',
+    files: [
+      ['project', { below: 'project', path: ['.vscode', 'mcp.json'] }],
+      ['user', { below: 'settings', path: ['Code', 'User', 'mcp.json'] }],
+    ],
+    reference: editorVariable,
+    entry: (url, headers) => ({ type: 'http', url, ...headers }),
+    hints: () => [],
+  },
+  windsurf: {
+    title: 'Windsurf',
+    section: 'mcpServers',
+    files: [['user', { below: 'home', path: ['.codeium', 'windsurf', 'mcp_config.json'] }]],
+    reference: editorVariable,
+    entry: (url, headers) => ({ serverUrl: url, ...headers }),
+    hints: () => ['refresh the list of MCP servers in Windsurf to have it read the file'],
+  },
+}
+
+/** The entry of a client. The key itself is never part of it. */
+export function entryFor({ reference, entry }: Client, { url, keyVariable }: Target): Entry {
+  if (keyVariable === undefined || reference === undefined) return entry(url, {})
+  return entry(url, { headers: { Authorization: `Bearer ${reference(keyVariable)}` } })
+}
+
+export const clientNames: readonly ClientName[] = ['claude-code', 'claude-desktop', 'cursor', 'vscode', 'windsurf']
+
+export function isClientName(text: string): text is ClientName {
+  return Object.hasOwn(clients, text)
+}
+
+/** Where a file is looked for. */
+export interface Surroundings {
+  readonly platform: NodeJS.Platform
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly folder: string
+}
+
+/** The path of a client's file; undefined if the environment does not say where its folder is. */
+export function pathOf(place: Place, { platform, env, folder }: Surroundings): string | undefined {
+  const { join } = platform === 'win32' ? win32 : posix
+  const home = said(platform === 'win32' ? env['USERPROFILE'] : env['HOME'])
+  const inHome = (...path: string[]): string | undefined => home && join(home, ...path)
+  const settings = (): string | undefined => {
+    if (platform === 'darwin') return inHome('Library', 'Application Support')
+    if (platform === 'win32') return said(env['APPDATA']) ?? inHome('AppData', 'Roaming')
+    return said(env['XDG_CONFIG_HOME']) ?? inHome('.config')
+  }
+  const base = { project: () => folder, home: () => home, settings }[place.below]()
+  return base && join(base, ...place.path)
+}
+
+/** A variable that is set to nothing says nothing. */
+function said(text: string | undefined): string | undefined {
+  return text === '' ? undefined : text
+}
+
+function editorVariable(name: string): string {
+  return `\${env:${name}}`
+}
