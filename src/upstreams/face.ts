@@ -13,7 +13,6 @@ import { isObject, type JsonObject, type RawObject, rawObject } from '../protoco
 import { type Attribution, Connection } from './connection.ts'
 import { discover, initialize } from './handshake.ts'
 import type { Mode, UpstreamSettings } from './options.ts'
-import type { Restarts } from './restarts.ts'
 import type { Child, ChildExit } from './stdio/child.ts'
 import type { Unit } from './unit.ts'
 
@@ -38,21 +37,24 @@ export interface ProcessEvents {
   unattributed(method: string): void
 }
 
+/** How a start failed: there is no such program; it ended or was silent; it answered that it does not want to. */
+export type StartFault = 'not_run' | 'no_answer' | 'refused'
+
 export interface OpenNeeds extends ProcessEvents {
   readonly seat: Seat
   readonly announced: JsonObject
   readonly attribution: Attribution
   /** Whether the process must say hello even where the era does not need it. */
   readonly greet: boolean
-  /** Counts handshakes that the server refused; undefined if nobody does. */
-  readonly restarts: Restarts | undefined
+  /** Told how it failed, unless we ended it ourselves. */
+  failed(fault: StartFault): void
   /** Told of the connection before a word is said on it. */
   connected(connection: Connection): void
 }
 
 export interface Opener {
   /** Connects to a child without a word. */
-  connect(child: Child, needs: Omit<OpenNeeds, 'greet' | 'seat' | 'restarts' | 'connected'>): Connection
+  connect(child: Child, needs: Omit<OpenNeeds, 'greet' | 'seat' | 'failed' | 'connected'>): Connection
   /** Speaks first words with a child. Throws a `Refusal` when it cannot be done; the child is then gone. */
   open(child: Child, needs: OpenNeeds): Promise<Opened>
 }
@@ -65,8 +67,6 @@ export function createOpener(common: {
   readonly clock: Clock
   readonly events: EventSink
   readonly log: Log
-  /** Counts failures to start, whoever the process was for. */
-  readonly restarts: Restarts
 }): Opener {
   const { settings, clock, events } = common
 
@@ -115,9 +115,7 @@ export function createOpener(common: {
       } catch (cause) {
         // Ended by ourselves before it was through: nobody has failed.
         if (connection.closed && !exit) throw new Refusal('upstream_closed', { cause })
-        // What a server has against the words of one client is no fault of the program: others may still start it.
-        const restarts = cause instanceof Refusal ? common.restarts : needs.restarts
-        restarts?.failed(clock.now())
+        needs.failed(exit?.error !== undefined ? 'not_run' : cause instanceof Refusal ? 'no_answer' : 'refused')
         common.log.warn(
           { 'err.message': String(cause), exit: exit?.code ?? exit?.error ?? null, stderr: exit?.stderr },
           'upstream process could not be started',

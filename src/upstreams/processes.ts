@@ -2,17 +2,17 @@
  * Processes of units, and keepers: started when they may be, told what their predecessors knew, and their deaths
  * counted against the next start.
  */
-import { type Clock, pause } from '../base/clock.ts'
+import type { Clock } from '../base/clock.ts'
 import type { EventSink } from '../base/events.ts'
 import type { Log } from '../base/log.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { Speaker } from '../protocol/call.ts'
 import type { Dialect } from '../protocol/dialect.ts'
 import type { JsonObject } from '../protocol/json-text.ts'
+import { createBlame } from './blame.ts'
 import type { Connection } from './connection.ts'
 import { changesAfterRestart, type Face, type Opener, type ProcessEvents, replay } from './face.ts'
-import { answers, type Keeper } from './keepers.ts'
-import type { Restarts } from './restarts.ts'
+import { answers, type Keeper, ownSeat } from './keepers.ts'
 import type { Spares } from './spares.ts'
 import type { Child } from './stdio/child.ts'
 import type { Owner, Unit } from './unit.ts'
@@ -38,8 +38,6 @@ export interface ProcessNeeds {
   readonly clock: Clock
   readonly log: Log
   readonly events: EventSink
-  /** Failures of the program as such, whoever a process was for. */
-  readonly restarts: Restarts
   /** Whether deaths are to be expected: before the start is through, and after the end. */
   readonly quiet: () => boolean
   /** A place for a process has become free. */
@@ -50,27 +48,29 @@ const pingMs = 5000
 
 export function createProcesses(needs: ProcessNeeds): Processes {
   const { opener, voices, clock, log } = needs
-  const opening = new Map<Connection, Unit | undefined>()
+  const opening = new Map<Connection, { readonly unit: Unit | undefined; isGreeted: boolean }>()
+  const blame = createBlame({ clock, prove: (face) => prove(face) })
 
-  const untilStartIsAllowed = async (limit: Restarts): Promise<void> => {
-    const now = clock.now()
-    if (limit.isOpen(now)) throw new Refusal('upstream_unavailable', { retryAfterMs: limit.pauseMs(now) })
-    const wait = limit.pauseMs(now)
-    if (wait > 0) await pause(clock, wait)
-  }
+  const begun =
+    (unit: Unit | undefined) =>
+    (connection: Connection): void =>
+      void opening.set(connection, { unit, isGreeted: false })
 
   const ended = (owner: Owner, connection: Connection, expected: boolean): void => {
-    const { unit } = owner
+    const { unit, source } = owner
+    const isGreeted = opening.get(connection)?.isGreeted !== false
     opening.delete(connection)
     // Nobody is left who would hear that its lists change.
-    if (!unit && owner.source !== undefined) voices.forgetLists(owner.source)
+    if (!unit && source !== undefined) voices.forgetLists(source)
     if (unit) {
       unit.connections.delete(connection)
-      for (const [list, source] of unit.changed) if (source === connection) unit.changed.delete(list)
+      for (const [list, teller] of unit.changed) if (teller === connection) unit.changed.delete(list)
     }
     if (!expected && !needs.quiet()) {
       if (unit) unit.lost = true
-      ;(unit?.restarts ?? needs.restarts).failed(clock.now())
+      // One that ends before it has said hello could not be started: whoever opens it counts that.
+      const own = unit?.restarts ?? (source === undefined ? undefined : blame.ofSource(source))
+      if (isGreeted) own?.failed(clock.now())
       log.warn({ upstream_pid: connection.pid }, 'upstream process ended unexpectedly')
     }
     needs.freed()
@@ -93,12 +93,27 @@ export function createProcesses(needs: ProcessNeeds): Processes {
     },
   })
 
+  /** Opens a process that no client has said a word to, and that nobody else will. */
+  const prove = async (face: Face): Promise<void> => {
+    if (needs.quiet()) return
+    const opened = await opener.open(needs.startChild('check'), {
+      ...eventsOf(face.dialect, { unit: undefined, source: undefined }),
+      seat: ownSeat(face),
+      announced: {},
+      attribution: 'none',
+      greet: true,
+      failed: (fault) => blame.startFailed(undefined, fault, true, face),
+      connected: begun(undefined),
+    })
+    blame.started()
+    await opened.connection.close()
+  }
+
   return {
     eventsOf,
-    starting: (unit) => [...opening].filter(([, of]) => unit === undefined || of === unit).map(([begun]) => begun),
+    starting: (of) => [...opening].filter(([, { unit }]) => of === undefined || of === unit).map(([one]) => one),
     async start(unit, face) {
-      await untilStartIsAllowed(unit.restarts)
-      await untilStartIsAllowed(needs.restarts)
+      await blame.untilAllowed(unit.restarts)
       if (unit.ended) throw new Refusal('upstream_closed')
       const spares = face.dialect.era === 'legacy' ? needs.spares() : undefined
       const { connection } = await opener.open(spares?.take() ?? needs.startChild('serve'), {
@@ -107,9 +122,13 @@ export function createProcesses(needs: ProcessNeeds): Processes {
         announced: unit.announced,
         attribution: unit.attribution,
         greet: false,
-        restarts: unit.restarts,
-        connected: (begun) => void opening.set(begun, unit),
+        // Where callers have a unit in common it is opened with words of our own.
+        failed: (fault) => blame.startFailed(unit.restarts, fault, unit.attribution === 'none', face),
+        connected: begun(unit),
       })
+      const open = opening.get(connection)
+      if (open) open.isGreeted = true
+      if (face.dialect.era === 'legacy') blame.started()
       await replay(unit, connection, pingMs)
       opening.delete(connection)
       unit.connections.add(connection)
@@ -132,7 +151,8 @@ export function createProcesses(needs: ProcessNeeds): Processes {
       return connection
     },
     async startKeeper(source, face, speaker, announced) {
-      await untilStartIsAllowed(needs.restarts)
+      const restarts = blame.ofSource(source)
+      await blame.untilAllowed(restarts)
       const seat = { principal: { tenant: '', subject: '' }, speaker, session: undefined }
       const opened = await opener.open(needs.startChild('catalogue'), {
         ...eventsOf(face.dialect, { unit: undefined, source }),
@@ -140,10 +160,11 @@ export function createProcesses(needs: ProcessNeeds): Processes {
         announced,
         attribution: 'none',
         greet: true,
-        restarts: undefined,
-        connected: (begun) => void opening.set(begun, undefined),
+        failed: (fault) => blame.startFailed(restarts, fault, Object.keys(announced).length === 0, face),
+        connected: begun(undefined),
       })
       opening.delete(opened.connection)
+      blame.started()
       return { connection: opened.connection, hello: opened.hello ?? face.hello }
     },
     async suspect(connection, unit) {

@@ -17,7 +17,6 @@ import { createLearning, profileSource } from './learning.ts'
 import type { UpstreamSettings } from './options.ts'
 import { createPool } from './pool.ts'
 import { createProcesses } from './processes.ts'
-import { Restarts } from './restarts.ts'
 import { createSpares, type Spares } from './spares.ts'
 import { startFaces } from './start.ts'
 import type { Child } from './stdio/child.ts'
@@ -47,10 +46,9 @@ export interface StdioUpstreamNeeds {
 export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
   const { settings, clock, log, events, starter } = needs
   const startChild = (purpose: string): Child => starter.start(purpose)
-  const restarts = new Restarts()
   const units = createUnits(settings.pool)
   const voices = createVoices(clock, (key) => units.find(key))
-  const opener = createOpener({ settings, clock, events, log, restarts })
+  const opener = createOpener({ settings, clock, events, log })
   let spares: Spares | undefined
   let closed = false
 
@@ -62,7 +60,6 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
     clock,
     log,
     events,
-    restarts,
     quiet: () => closed || units.faces.size === 0,
     freed: () => closed || pool.freed(),
   })

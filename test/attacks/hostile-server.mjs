@@ -1,6 +1,7 @@
 // A stdio server of the session-based era that behaves badly on purpose; each tool is one kind of misbehaviour.
 //
 //   --strict             refuses a handshake of clients that declare an extension
+//   --end-at-evil        exits upon a handshake that holds the word "evil"
 //   --starts=FILE        writes a line into FILE for each process
 //   --no-start-after=N   with --starts: every process after the first N exits at once
 //   --slow-start=MS      answers the handshake of clients so much later, that of mcplex for itself at once
@@ -77,6 +78,7 @@ const tools = {
 /** @type {Record<string, (id: any, params: any) => void>} */
 const methods = {
   initialize(id, params) {
+    if (process.argv.includes('--end-at-evil') && JSON.stringify(params).includes('evil')) process.exit(4)
     if (process.argv.includes('--strict') && params.capabilities.extensions !== undefined) {
       return send({ jsonrpc: '2.0', id, error: { code: -32602, message: 'Invalid params' } })
     }

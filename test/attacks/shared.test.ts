@@ -31,6 +31,32 @@ test('clients whose handshake the server refuses do not keep others from theirs'
   expect(await session.text('pid')).toMatch(/^\d+$/)
 })
 
+test('clients whose name ends the server wait by themselves, and others start as before', async () => {
+  const { url } = await start([hostile, '--end-at-evil'], { upstream: { spares: 0 } })
+  for (let index = 0; index < 6; index++) {
+    const evil = await openSession(url, { client: 'evil' })
+    expect(reasonOf(await evil.response('pid'))).toBe('upstream_unavailable')
+    await evil.end()
+  }
+  const session = await openSession(url)
+  const startedMs = performance.now()
+  expect(await session.text('pid')).toMatch(/^\d+$/)
+  const other = await openSession(url)
+  expect(await other.text('pid')).toMatch(/^\d+$/)
+  expect(performance.now() - startedMs, 'nobody else is held back by what they did').toBeLessThan(5000)
+})
+
+test('clients whose capabilities end the server keep nobody else from a handshake', async () => {
+  const { url } = await start([hostile, '--end-at-evil'], { upstream: { spares: 0 } })
+  for (let index = 0; index < 6; index++) {
+    const answered = await initialize(url, { capabilities: { extensions: { 'com.example/evil': { index } } } })
+    await answered.whole()
+    expect(reasonOf(await responseTo(answered, 0))).toBe('upstream_unavailable')
+  }
+  const session = await openSession(url, { capabilities: { roots: {} } })
+  expect(await session.text('pid')).toMatch(/^\d+$/)
+})
+
 test('a handshake without the name of the client is refused here, before a server sees it', async () => {
   const { url } = await start([hostile, '--strict'], { upstream: { spares: 0 } })
   const { send } = await import('../support/http.ts')

@@ -1,5 +1,5 @@
 /** Servers that stop to start: whoever waits is told, and everybody else goes on. */
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
@@ -34,6 +34,23 @@ test('a further process that never comes up does not stop those that run', async
   expect(['overloaded', 'upstream_unavailable']).toContain(reasonOf(refused))
   expect(await inTime('the call that was there before', busy)).toBe('slow')
   expect(await session.text('pid')).toMatch(/^\d+$/)
+})
+
+test('a program that does not start any more is not tried for every session', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'mcplex-'))
+  folders.push(folder)
+  const starts = join(folder, 'starts')
+  const mcplex = await startMcplex({
+    options: ['--log-level', 'error'],
+    env: { MCPLEX_UPSTREAM__SPARES: '0' },
+    server: [hostile, `--starts=${starts}`, '--no-start-after=2'],
+  })
+  running.push(mcplex)
+  const sessions = await Promise.all(Array.from({ length: 40 }, () => openSession(mcplex.url)))
+  expect(await sessions[0]?.text('pid')).toMatch(/^\d+$/)
+  for (const session of sessions.slice(1)) expect(reasonOf(await session.response('pid'))).toBe('upstream_unavailable')
+  expect((await readFile(starts, 'utf8')).trim().split('\n').length, 'it is given up').toBeLessThan(20)
+  expect(await sessions[0]?.text('pid'), 'who has a process keeps it').toMatch(/^\d+$/)
 })
 
 test('one that waits for a place takes it from one other, not from all', async () => {
