@@ -69,6 +69,14 @@ const transports: readonly Transport[] = [
         hear,
       ),
   },
+  {
+    name: 'stdio through `mcplex connect`',
+    isShared: true,
+    open: async (houses, server, hear) => {
+      const { origin } = await houses.of(server, 'port')
+      return stdio([main, 'connect', `${origin}/mcp`], hear)
+    },
+  },
 ]
 
 const main = join(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js')
