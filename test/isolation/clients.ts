@@ -10,6 +10,8 @@ import { createSseReader } from '../support/sse.ts'
 
 export const kinds = ['sdk 1', 'sdk 2, sessions', 'sdk 2, stateless', 'raw, sessions', 'raw, stateless'] as const
 export type Kind = (typeof kinds)[number]
+/** The same over HTTP+SSE: stream-clients.ts. */
+export type StreamKind = 'sdk 1, sse' | 'sdk 2, sse' | 'raw, sse'
 
 export interface Progress {
   readonly progress: number
@@ -23,7 +25,7 @@ export interface Called {
 }
 
 export interface Caller {
-  readonly kind: Kind
+  readonly kind: Kind | StreamKind
   readonly hasSession: boolean
   /** Whether all of its requests have the same id, so that it can only cancel a call that is alone. */
   readonly hasOneId: boolean
@@ -35,12 +37,12 @@ export interface Caller {
 }
 
 /** A `fetch` that keeps what comes back. */
-interface Tap {
+export interface Tap {
   readonly fetch: typeof fetch
   heard(): string
 }
 
-function openTap(): Tap {
+export function openTap(): Tap {
   const pieces: string[] = []
   const keep = async (body: ReadableStream<Uint8Array>): Promise<void> => {
     const decoder = new TextDecoder()
@@ -63,7 +65,7 @@ function openTap(): Tap {
   }
 }
 
-const info = { name: 'isolation', version: '1' }
+export const info = { name: 'isolation', version: '1' }
 
 export function connect(kind: Kind, url: string): Promise<Caller> {
   switch (kind) {
@@ -132,8 +134,8 @@ async function connectNew(kind: 'sdk 2, sessions' | 'sdk 2, stateless', url: str
 }
 
 /** What every raw client calls every request and its progress by. */
-const rawId = 1
-const rawToken = 'token'
+export const rawId = 1
+export const rawToken = 'token'
 
 const accepts = { 'Content-Type': 'application/json', Accept: 'application/json, text/event-stream' }
 
@@ -159,7 +161,7 @@ async function post(
   return reader.events.filter(({ data }) => data !== '').map(({ data }) => JSON.parse(data) as RpcMessage)
 }
 
-function calledIn(messages: readonly RpcMessage[]): Called {
+export function calledIn(messages: readonly RpcMessage[]): Called {
   const responses = messages.filter(({ method }) => method === undefined)
   const [response] = responses
   if (responses.length !== 1 || response?.id !== rawId)
@@ -227,7 +229,7 @@ function connectRawStateless(url: string): Caller {
   }
 }
 
-function textIn(result: unknown): string {
+export function textIn(result: unknown): string {
   const { content, isError } = result as { content?: ReadonlyArray<{ readonly text?: string }>; isError?: boolean }
   const text = content?.[0]?.text
   if (text === undefined || isError === true) throw new Error(`no text: ${JSON.stringify(result).slice(0, 500)}`)

@@ -66,9 +66,14 @@ export interface Member {
   cancelled: number
 }
 
-export async function gather(url: string, size: number): Promise<Member[]> {
+/** @param enter makes the client of that number; of all kinds in turn if nothing is said */
+export async function gather(
+  url: string,
+  size: number,
+  enter = (index: number): Promise<Caller> => connect(kinds[index % kinds.length] ?? 'sdk 1', url),
+): Promise<Member[]> {
   const members = Array.from({ length: size }, async (_, index): Promise<Member> => {
-    const caller = await connect(kinds[index % kinds.length] ?? 'sdk 1', url)
+    const caller = await enter(index)
     return { index, caller, numbers: new Set(), calls: 0, cancelled: 0 }
   })
   return Promise.all(members)
