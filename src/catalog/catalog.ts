@@ -31,6 +31,10 @@ export interface Catalog {
   page(seat: Seat, method: string, cursor: unknown): Promise<Page | NoPage>
   /** Whether any tool mirrors arguments into headers: the common answer is no, at no cost. */
   readonly mirrorsHeaders: boolean
+  /** Whether the server runs any tool as a task alone. */
+  readonly hasTaskOnly: boolean
+  /** Whether it is this one, for a client that knows no such tasks. */
+  isTaskOnly(seat: Seat, tool: string): Promise<boolean>
   /** The arguments of a tool that are mirrored. */
   mirrored(seat: Seat, tool: string): Promise<readonly HeaderParam[]>
 }
@@ -55,6 +59,7 @@ export function createCatalog(needs: {
   const { learning, clock } = needs
   const sources = new Map<string, Source>()
   let mirrorsHeaders = false
+  let hasTaskOnly = false
 
   learning.onStale((key, list) => void sources.get(key)?.lists.delete(list))
 
@@ -93,6 +98,7 @@ export function createCatalog(needs: {
     void learnt.then(
       (pages) => {
         mirrorsHeaders ||= pages.mirrored.size > 0
+        hasTaskOnly ||= pages.taskOnly.size > 0
         if (pages.cut) needs.log.warn({ method }, 'a list of the server is too long and was cut')
       },
       () => undefined,
@@ -136,6 +142,14 @@ export function createCatalog(needs: {
     },
     get mirrorsHeaders() {
       return mirrorsHeaders
+    },
+    get hasTaskOnly() {
+      return hasTaskOnly
+    },
+    async isTaskOnly(seat, tool) {
+      if (eraOf(seat) === seat.speaker.era) return false
+      const { taskOnly } = await pagesOf(seat, 'tools/list')
+      return taskOnly.has(tool)
     },
     async mirrored(seat, tool) {
       return (await pagesOf(seat, 'tools/list')).mirrored.get(tool) ?? []

@@ -6,8 +6,9 @@ import { shortId } from '../base/ids.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { EraName } from '../protocol/call.ts'
 import { headerParams, type HeaderParam } from '../protocol/headers.ts'
-import { editObject, isObject, type RawObject } from '../protocol/json-text.ts'
+import { editObject, isObject, type JsonObject, type RawObject } from '../protocol/json-text.ts'
 import type { Answer } from '../protocol/jsonrpc.ts'
+import { isTaskOnly } from '../protocol/tasked.ts'
 
 /** More than any honest server has; a list beyond it is cut. */
 const maxPages = 100
@@ -30,6 +31,8 @@ export interface Pages {
   readonly freshUntilMs: number
   /** Headers that mirror arguments, by tool; only for `tools/list`. */
   readonly mirrored: ReadonlyMap<string, readonly HeaderParam[]>
+  /** Tools that the server runs as tasks alone. */
+  readonly taskOnly: ReadonlySet<string>
   /** Whether a page was left out for being beyond the bounds. */
   readonly cut: boolean
 }
@@ -49,7 +52,15 @@ export async function learnPages(
   do {
     const answer = await ask(cursor)
     if (answer.kind === 'error') {
-      return { error: answer, pages: [], generation, freshUntilMs: 0, mirrored: new Map(), cut: false }
+      return {
+        error: answer,
+        pages: [],
+        generation,
+        freshUntilMs: 0,
+        mirrored: new Map(),
+        taskOnly: new Set(),
+        cut: false,
+      }
     }
     const { value, text } = answer.result
     const next = value['nextCursor']
@@ -64,7 +75,15 @@ export async function learnPages(
         : editObject(answer.result, { nextCursor: more ? cursorOf(generation, pages.length + 1) : undefined })
     pages.push({ result, spoken, worded: new Map() })
   } while (cursor !== undefined && !cut)
-  return { error: undefined, pages, generation, freshUntilMs: freshUntil(ttlMs), mirrored: mirroredIn(pages), cut }
+  return {
+    error: undefined,
+    pages,
+    generation,
+    freshUntilMs: freshUntil(ttlMs),
+    mirrored: mirroredIn(pages),
+    taskOnly: taskOnlyIn(pages),
+    cut,
+  }
 }
 
 /** The page that a client's cursor names. Throws `invalid_params`. */
@@ -82,14 +101,23 @@ function cursorOf(generation: string, index: number): string {
 
 function mirroredIn(pages: readonly Page[]): Map<string, readonly HeaderParam[]> {
   const mirrored = new Map<string, readonly HeaderParam[]>()
+  for (const [name, tool] of toolsIn(pages)) {
+    const params = headerParams(tool['inputSchema'])
+    if (params.length > 0) mirrored.set(name, params)
+  }
+  return mirrored
+}
+
+function taskOnlyIn(pages: readonly Page[]): Set<string> {
+  const names = new Set<string>()
+  for (const [name, tool] of toolsIn(pages)) if (isTaskOnly(tool)) names.add(name)
+  return names
+}
+
+function* toolsIn(pages: readonly Page[]): Generator<[string, JsonObject]> {
   for (const { result } of pages) {
     const tools = result.value['tools']
     if (!Array.isArray(tools)) continue
-    for (const tool of tools) {
-      if (!isObject(tool) || typeof tool['name'] !== 'string') continue
-      const params = headerParams(tool['inputSchema'])
-      if (params.length > 0) mirrored.set(tool['name'], params)
-    }
+    for (const tool of tools) if (isObject(tool) && typeof tool['name'] === 'string') yield [tool['name'], tool]
   }
-  return mirrored
 }

@@ -4,6 +4,7 @@ import type { Call, Outcome, Reply } from '../protocol/call.ts'
 import { needsInput } from '../protocol/rounds.ts'
 import type { House } from './house.ts'
 import { overdue } from './inflight.ts'
+import { callAsTask, isTaskOnlyCall } from './tasked.ts'
 
 /** Runs a call. Throws a `Refusal` where mcplex itself says no; the upstream's errors are outcomes. */
 export async function* serve(call: Call, house: House): Reply {
@@ -12,7 +13,8 @@ export async function* serve(call: Call, house: House): Reply {
   let code = 'cancelled'
   try {
     const { session } = call
-    const first = yield* house.upstream.call(call)
+    const isTask = session === undefined && house.catalog.hasTaskOnly && (await isTaskOnlyCall(call, house))
+    const first = yield* isTask ? callAsTask(call, house) : house.upstream.call(call)
     outcome =
       session !== undefined && needsInput(call, first) ? yield* house.rounds.goOn({ ...call, session }, first) : first
     return outcome

@@ -60,7 +60,7 @@ export interface Call {
   readonly logLevel: string | undefined
   /** The process that an earlier round of the same interaction was answered by, if it matters. */
   readonly process: number | undefined
-  /** Which round it is, if mcplex makes the call again with answers of the client; else the params are the client's. */
+  /** Which round it is, if mcplex makes the call again or for itself; else the params are the client's. */
   readonly round?: number
   readonly cancel: Cancel
 }

@@ -32,6 +32,11 @@ test('a session-based server sees the params of its own era to the letter, but f
   expect(legacyDialect.params(asking, 7)?.text).toBe(`{"name":"t","_meta":{${trace},"progressToken":7}}`)
 })
 
+test('what mcplex itself asks for goes as it is', () => {
+  const params = '{"name":"t","task":{}}'
+  expect(legacyDialect.params({ ...callOf('modern', params), round: 0 }, undefined)?.text).toBe(params)
+})
+
 test('a session-based server sees of a stateless request what its era has, and the trace it belongs to', () => {
   const reserved = ['protocolVersion', 'clientCapabilities', 'clientInfo', 'logLevel']
     .map((key) => `"io.modelcontextprotocol/${key}":{}`)

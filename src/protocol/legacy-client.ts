@@ -23,7 +23,7 @@ export const legacyDialect: Dialect = {
     const edits: Record<string, undefined | number> = { progressToken: token }
     for (const key of requestMetadata) edits[key] = undefined
     const params = metaOf(call.params) ? withMeta(call.params, edits) : call.params
-    if (!params || !foreign.some((key) => key in params.value)) return params
+    if (!params || call.round !== undefined || !foreign.some((key) => key in params.value)) return params
     return editObject(params, { inputResponses: undefined, requestState: undefined, task: undefined })
   },
   announced(speaker, mayAsk) {

@@ -21,6 +21,7 @@ import {
 import { type Answer, errorAnswer, withMeta } from './jsonrpc.ts'
 import { formFor, messagesFor, toolsFor } from './question-downgrades.ts'
 import { hasStructuredContent, hasVisits } from './revisions.ts'
+import { relatedTask } from './tasked.ts'
 
 /** What a server wants to know of its client, in whichever era. */
 export interface Question {
@@ -84,8 +85,6 @@ export function inputRequestOf(question: Question): RawObject {
     text: `{"method":${JSON.stringify(method)},"params":${params.text}}`,
   }
 }
-
-const relatedTask = 'io.modelcontextprotocol/related-task'
 
 /** `inputRequests` of entries by key, as `inputRequestOf` gives them. */
 export function inputRequestsOf(entries: ReadonlyMap<string, RawObject>): RawObject {

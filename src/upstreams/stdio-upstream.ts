@@ -237,7 +237,8 @@ function answerHere(unit: Unit, call: Call): Outcome | undefined {
     if (!sessionMethods.has(call.method)) return undefined
     return { answer: { kind: 'result', result: emptyObject }, spoken: 'legacy', process: undefined }
   }
-  // Tasks of one connection can be seen by all who share it.
-  if (unit.attribution !== 'own' && call.method.startsWith('tasks/')) throw new Refusal('method_not_found')
+  // Tasks of one connection can be seen by all who share it. What mcplex itself asks is about tasks that it began.
+  const isOwn = unit.attribution === 'own' || call.round !== undefined
+  if (!isOwn && call.method.startsWith('tasks/')) throw new Refusal('method_not_found')
   return undefined
 }

@@ -1,0 +1,78 @@
+/**
+ * The course of a call that its server runs only as a task, for a client that knows no such tasks: the request is held
+ * open, the server is asked how far it is, and its result is the answer. How all of it is worded is protocol/tasked.ts.
+ * Why the task itself is not handed on: docs/decisions/0019. [2025-11-25 tasks]
+ */
+import { Cancel } from '../base/cancel.ts'
+import { Refusal } from '../base/refusal.ts'
+import type { Call, Notification, Reply } from '../protocol/call.ts'
+import { rawObject, type RawObject } from '../protocol/json-text.ts'
+import { aboutTask, asTask, resultOfTask, type Task, taskBegun, taskSeen } from '../protocol/tasked.ts'
+import type { House } from './house.ts'
+
+/** A task is given up after this time: nobody holds a request open for longer. */
+const maxMs = 60 * 60_000
+
+/** Whether the server refuses to run the tool of this call but as a task. */
+export async function isTaskOnlyCall(call: Call, house: House): Promise<boolean> {
+  const tool = call.method === 'tools/call' ? call.params?.value['name'] : undefined
+  return typeof tool === 'string' && house.catalog.isTaskOnly(call, tool)
+}
+
+export async function* callAsTask(call: Call, house: House): Reply {
+  const begun = yield* house.upstream.call({ ...call, params: asTask(call.params), round: 0 })
+  let task = taskBegun(begun.answer)
+  if (!task) return begun
+  const about = (method: string, params: RawObject, cancel: Cancel): Call => {
+    return { ...call, method, params, progressToken: undefined, process: begun.process, round: 0, cancel }
+  }
+  const params = aboutTask(task)
+  const endMs = house.clock.now() + maxMs
+  let isOver = false
+  try {
+    for (let steps = 1; task.status === 'working'; steps++) {
+      if (call.progressToken !== undefined) yield progressOf(call.progressToken, steps, task)
+      await untilNext(task, call.cancel, house)
+      if (house.clock.now() >= endMs) throw new Refusal('upstream_timeout')
+      const seen = yield* house.upstream.call(about('tasks/get', params, call.cancel))
+      const next = taskSeen(seen.answer)
+      isOver = next === undefined
+      if (!next) return seen
+      task = next
+    }
+    // It waits until the task has ended, and brings what the server wants to know before that.
+    const outcome = yield* house.upstream.call(about('tasks/result', params, call.cancel))
+    isOver = true
+    return { ...outcome, answer: resultOfTask(outcome.answer) }
+  } finally {
+    if (!isOver) void runOut(house.upstream.call(about('tasks/cancel', params, new Cancel())))
+  }
+}
+
+/** What the server is at, as progress: how far that is nobody knows. */
+function progressOf(token: string, progress: number, { message }: Task): Notification {
+  const progressToken = JSON.parse(token) as string | number
+  const params = rawObject({ progressToken, progress, ...(message !== undefined && { message }) })
+  return { kind: 'notification', method: 'notifications/progress', params }
+}
+
+/** The pause before the server is asked again. Throws `cancelled`. */
+async function untilNext({ pollMs }: Task, cancel: Cancel, house: House): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const timer = house.clock.after(pollMs, () => resolve(stop()))
+    const stop = cancel.onCancel(() => {
+      timer.stop()
+      resolve()
+    })
+  })
+  if (cancel.cancelled) throw new Refusal('cancelled')
+}
+
+/** Takes a reply that nobody waits for to its end. */
+async function runOut(reply: Reply): Promise<void> {
+  try {
+    while ((await reply.next()).done !== true);
+  } catch {
+    // The server is gone, and the task with it.
+  }
+}
