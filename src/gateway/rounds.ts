@@ -143,8 +143,9 @@ async function* ask(
 const maxErrorChars = 500
 
 function unanswered(method: string, answer: Answer, lapsed: boolean): Refusal {
-  if (lapsed || answer.kind === 'result') {
-    return new Refusal('unanswered', { message: `The client did not answer the server's ${method} in time.` })
+  if (lapsed) return new Refusal('unanswered', { message: `The client did not answer the server's ${method} in time.` })
+  if (answer.kind === 'result') {
+    return new Refusal('unanswered', { message: 'The answers of the client are too large to be passed on.' })
   }
   const { code, message } = answer.error.value
   const said = `${Number(code)} ${typeof message === 'string' ? message.slice(0, maxErrorChars) : ''}`

@@ -129,6 +129,14 @@ describe('the questions to a client', () => {
     expect(code).toBe('upstream_invalid')
   })
 
+  test('are 64 at most', () => {
+    const many = (count: number): JsonObject =>
+      Object.fromEntries(Array.from({ length: count }, (_, at) => [`k${at}`, { method: 'roots/list' }]))
+    const speaker = speakerOf('2025-11-25', { roots: {} })
+    expect(ask(speaker, many(64))).toHaveProperty('size', 64)
+    expect(refusalOf(() => ask(speaker, many(65)))).toBe('upstream_invalid')
+  })
+
   test('that a revision has no words for end the call', () => {
     const tags = { type: 'array', items: { type: 'string', enum: ['a', 'b'] } }
     const schema = { type: 'object', properties: { tags }, required: ['tags'] }
@@ -262,6 +270,17 @@ describe('a flow', () => {
     expect(cancelled && paramsAgain(cancelled).value['inputResponses']).toEqual({ k: { action: 'cancel' } })
     expect(answered(of('sampling/createMessage'), 'ask-f.1.1', failed)).toBeUndefined()
     expect(answered(of('roots/list'), 'ask-f.1.1', failed)).toBeUndefined()
+  })
+
+  test('takes no more than fits into one line to the server', () => {
+    const begun = beginFlow('f', callOf('tools/call'))
+    const both = new Map(['a', 'b'].map((name) => [name, { method: 'roots/list', params: undefined }] as const))
+    const { flow } = askedAgain(begun, asking({}), both)
+    const large = resultOf({ roots: ['x'.repeat(5 * 1024 * 1024)] })
+    const first = answered(flow, 'ask-f.1.1', large)
+    assert(first && first !== flow)
+    expect(answered(first, 'ask-f.1.2', large)).toBeUndefined()
+    expect(answered(first, 'ask-f.1.2', resultOf({ roots: [] }))).toBeDefined()
   })
 
   test('of a request without params is called again with an object', () => {

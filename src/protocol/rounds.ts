@@ -41,6 +41,11 @@ export interface Flow {
   readonly answers: Readonly<Record<string, string>>
 }
 
+/** What a server may ask at once. */
+const maxQuestions = 64
+/** What all answers of a round may be together, in characters: they go to the server in one line. */
+const maxAnswers = 8 * 1024 * 1024
+
 /** Whether a call ended with questions, or with the wish to be called again. */
 export function needsInput(call: Call, { spoken, answer }: Outcome): boolean {
   return (
@@ -67,6 +72,9 @@ export function questionsTo(
   const announced = acrossEras(speaker, true).value
   const known: Speaker = { ...speaker, capabilities: announced }
   const questions = questionsIn(answer.result)
+  if (questions.size > maxQuestions) {
+    throw new Refusal('upstream_invalid', { message: `The server asked more than ${maxQuestions} things at once.` })
+  }
   for (const [key, question] of questions) {
     const lacking = undeclared(question, announced)
     if (lacking) return lacks(lacking)
@@ -147,13 +155,16 @@ export function isOpen(flow: Flow, id: string): boolean {
 
 /**
  * The flow with an answer of the client: the same one if nothing is open under that id.
- * @returns undefined if the server cannot be told such an answer: the call is over
+ * @returns undefined if the server cannot be told such an answer, or so much in one round: the call is over
  */
 export function answered(flow: Flow, id: string, answer: Answer): Flow | undefined {
   const asked = isOpen(flow, id) ? flow.questions[id] : undefined
   if (!asked) return flow
   const response = inputResponseOf({ method: asked.method, params: undefined }, answer)
-  return response && { ...flow, answers: { ...flow.answers, [id]: response.text } }
+  if (!response) return undefined
+  let chars = response.text.length
+  for (const text of Object.values(flow.answers)) chars += text.length
+  return chars > maxAnswers ? undefined : { ...flow, answers: { ...flow.answers, [id]: response.text } }
 }
 
 /** Whether the server can be called again. */
