@@ -1,7 +1,7 @@
 /**
  * The course of a call that its server runs only as a task, for a client that knows no such tasks: the request is held
  * open, the server is asked how far it is, and its result is the answer. How all of it is worded is protocol/tasked.ts.
- * Why the task itself is not handed on: docs/decisions/0019. [2025-11-25 tasks]
+ * Why the task itself is not handed on: docs/decisions/0020. [2025-11-25 tasks]
  */
 import { Cancel } from '../base/cancel.ts'
 import { Refusal } from '../base/refusal.ts'

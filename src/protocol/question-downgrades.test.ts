@@ -79,10 +79,7 @@ test('what tools said cannot be told to a client without tools', () => {
 test('whatever a server wrote, value and text stay the same', () => {
   fc.assert(
     fc.property(fc.jsonValue({ maxDepth: 5 }), fc.dictionary(fc.string(), fc.jsonValue()), (messages, properties) => {
-      for (const made of [
-        messagesFor(rawObject({ messages } as JsonObject), '2024-11-05'),
-        formFor(rawObject(formOf(properties))),
-      ])
+      for (const made of [messagesFor(rawObject({ messages }), '2024-11-05'), formFor(rawObject(formOf(properties)))])
         expect(JSON.parse(made?.text ?? '{}')).toEqual(JSON.parse(JSON.stringify(made?.value ?? {})))
     }),
   )

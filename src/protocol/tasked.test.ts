@@ -16,7 +16,7 @@ test('a tool is run as a task alone if it says so', () => {
   expect(isTaskOnly({ execution: { taskSupport: 'required' } })).toBe(true)
   for (const execution of ['required', {}, { taskSupport: 'optional' }, null])
     expect(isTaskOnly({ execution })).toBe(false)
-  fc.assert(fc.property(fc.jsonValue(), (odd) => !isTaskOnly({ execution: odd as JsonObject })))
+  fc.assert(fc.property(fc.jsonValue(), (odd) => !isTaskOnly({ execution: odd })))
 })
 
 test('a call asks for a task in its own words', () => {
@@ -38,7 +38,7 @@ test('a task is read where the server says what it is, and nowhere else', () => 
 test('a server is asked neither all the time nor hardly ever, whatever it says', () => {
   fc.assert(
     fc.property(fc.jsonValue(), (pollInterval) => {
-      const { pollMs } = taskSeen(gave({ taskId: 't', status: 'working', pollInterval } as JsonObject)) ?? { pollMs: 0 }
+      const { pollMs } = taskSeen(gave({ taskId: 't', status: 'working', pollInterval })) ?? { pollMs: 0 }
       expect(pollMs).toBeGreaterThanOrEqual(100)
       expect(pollMs).toBeLessThanOrEqual(10_000)
     }),
