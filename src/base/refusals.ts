@@ -34,6 +34,7 @@ export type RefusalCode =
   | 'too_many_calls'
   | 'overloaded'
   | 'draining'
+  | 'starting'
   | 'store_unavailable'
   | 'upstream_unavailable'
   | 'upstream_closed'
@@ -246,6 +247,13 @@ export const refusals: Readonly<Record<RefusalCode, RefusalRow>> = {
     'later',
     'The server is shutting down.',
     'Try again after Retry-After seconds; another instance or a restarted one will answer.',
+  ),
+  starting: row(
+    -32603,
+    503,
+    'later',
+    'The server is starting.',
+    'Try again after Retry-After seconds: the MCP server behind it has not answered yet.',
   ),
   store_unavailable: row(
     -32603,

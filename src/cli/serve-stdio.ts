@@ -3,6 +3,7 @@
  * carries the protocol and nothing else, no port is opened, and the end of stdin is the end.
  */
 import { type Clock, pause } from '../base/clock.ts'
+import { Refusal } from '../base/refusal.ts'
 import { version } from '../base/version.ts'
 import type { Loaded } from '../config/load.ts'
 import type { Settings } from '../config/settings.ts'
@@ -54,10 +55,10 @@ export async function serveStdio({ request, loaded, log, stop, clock }: StdioSce
   const quiet = logEvents(gateway.events, log, clock)
   const bug = firstBug()
   const starting = gateway.start()
-  const started = starting.then(
-    () => undefined,
-    () => undefined,
-  )
+  const started = starting.catch(() => {
+    throw new Refusal('upstream_unavailable')
+  })
+  started.catch(() => {})
   const writer = createLineWriter(process.stdout, () => {
     // Nobody reads: what is in flight is for nobody.
     void face.close()

@@ -30,6 +30,8 @@ const unsent = new Set([
   'EADDRNOTAVAIL',
   'EPROTO',
   'UND_ERR_CONNECT_TIMEOUT',
+  // Ports of other protocols, which fetch does not talk to.
+  'bad port',
 ])
 /** A certificate that is not trusted ends a connection before anything is said. */
 const isOfCertificate = /CERT|SIGNATURE|SELF_SIGNED|ERR_TLS|ERR_SSL/
@@ -96,8 +98,9 @@ async function* pieces(body: AsyncIterable<Uint8Array>, closed: Cancel, stop: ()
   }
 }
 
-/** The code of the failure behind what fetch throws. */
+/** The code of the failure behind what fetch throws, or its words if it has none. */
 function causeOf(error: unknown): string {
   const cause = error instanceof Error ? (error.cause ?? error) : error
-  return cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown'
+  if (!(cause instanceof Error)) return String(cause)
+  return 'code' in cause ? String(cause.code) : cause.message
 }

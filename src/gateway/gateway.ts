@@ -165,7 +165,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
       return facts(faces, house.catalog, clock.now() - startedMs)
     },
     handle(inbound) {
-      if (!house) return Promise.resolve(refusalOutbound(new Refusal('upstream_unavailable')))
+      if (!house) return Promise.resolve(refusalOutbound(new Refusal('starting')))
       return handle(inbound, house)
     },
     health: () => healthReport(state(), house ? () => upstream.check() : undefined, clock),

@@ -70,7 +70,8 @@ function inboundOf({ method, headers, text, closed }: Parcel): Inbound {
 function isNotNow({ status, body }: Outbound): boolean {
   if (status !== 503) return false
   const data = typeof body === 'string' ? errorData(body) : undefined
-  return data === undefined || (data['reason'] === 'draining' && data['executed'] === undefined)
+  if (data === undefined || data['reason'] === 'starting') return true
+  return data['reason'] === 'draining' && data['executed'] === undefined
 }
 
 /** Undefined if the body is no JSON-RPC error: then something in between has answered. */
