@@ -136,6 +136,7 @@ async function call(holder: StreamSession, seat: SessionSeat, request: RequestMe
     // Counted like calls, or answers could pile up for a reader that does not read.
     if (seat.calls.length >= house.gates.callsPerSession) throw new Refusal('too_many_calls')
   } else {
+    checkRoom(seat, 1, house)
     if (!house.listeners.has(seat)) await house.listeners.attach(seat)
     checkRoom(seat, 1, house)
   }

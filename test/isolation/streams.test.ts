@@ -31,10 +31,10 @@ const whoami = async ({ caller }: Member): Promise<string> =>
   (JSON.parse((await caller.call('whoami', {})).text) as { nonce: string }).nonce
 
 test.each([
-  { mode: 'session', server: echoLegacy },
-  { mode: 'shared', server: echoLegacy },
-  { mode: 'shared', server: echoModern },
-] as const)('in front of $server in mode $mode clients never meet', { timeout: 60_000 }, async ({ mode, server }) => {
+  { mode: 'session', era: 'session-based', server: echoLegacy },
+  { mode: 'shared', era: 'session-based', server: echoLegacy },
+  { mode: 'shared', era: 'stateless', server: echoModern },
+] as const)('in front of a $era server in mode $mode clients never meet', { timeout: 60_000 }, async ({ mode, server }) => {
   one = await startInProcess([server], { upstream: { mode, pool: 40 } })
   await crowd(one.url)
   const faults = await Promise.all(members.map((member) => wander(member, echoScript, 4, 20_241_105)))

@@ -9,6 +9,7 @@ import { echoModern, type Mcplex, startMcplex, type Started } from '../support/m
 import { messagesOf, reasonOf, responseTo, textOf } from '../support/rpc.ts'
 import { openSession } from '../support/session.ts'
 import { callTool, toolResponse } from '../support/stateless.ts'
+import { openStreamClient, type StreamClient } from '../support/stream-client.ts'
 
 const mebibyte = 1024 * 1024
 const readers = 10
@@ -159,4 +160,59 @@ test('a shared server: ten readers that never read cost little, and others are s
   const reasons = await Promise.all(stuck.map(async (answered) => reasonOf(await responseTo(answered, 'flood'))))
   expect(reasons).toEqual(stuck.map(() => 'result_too_large'))
   await endAll(stuck)
+})
+
+/** Calls `notify` on a stream that is not read from then on. */
+async function flood(client: StreamClient, count: number, bytes: number): Promise<void> {
+  client.stream.pause()
+  const params = { name: 'notify', arguments: { count, bytes }, _meta: { progressToken: 1 } }
+  await (await client.post({ id: 'flood', method: 'tools/call', params })).whole()
+}
+
+test('HTTP+SSE: ten clients that never read their streams cost little, and all of it comes at last', async () => {
+  const mcplex = await start()
+  const clients = await Promise.all(Array.from({ length: readers }, () => openStreamClient(mcplex.url)))
+  const bystander = await openStreamClient(mcplex.url)
+  for (const one of [...clients, bystander]) await one.whoami()
+  const before = await resident(mcplex)
+  for (const client of clients) await flood(client, 320, 65_536)
+  expect((await growth(mcplex, before)) / mebibyte).toBeLessThan(120)
+  for (let at = 0; at < 20; at++) expect(await bystander.text('echo', { text: `${at}` })).toBe(`${at}`)
+  for (const client of clients.slice(0, 2)) {
+    client.stream.read()
+    await client.message('the end', ({ id }) => id === 'flood')
+    const progress = client.messages().flatMap(({ params }) => params?.['progress'] ?? [])
+    expect(progress).toEqual(Array.from({ length: 320 }, (_, at) => at + 1))
+  }
+  await endAll(clients.map(({ stream }) => stream))
+})
+
+test('HTTP+SSE: a client that asks and asks and never reads is told to read first', async () => {
+  const mcplex = await start({ env: { MCPLEX_SESSIONS__SLOW_READER: '5m' } })
+  const client = await openStreamClient(mcplex.url)
+  const before = await resident(mcplex)
+  client.stream.pause()
+  let id = 0
+  const ask = async (): Promise<number> => {
+    const posted = await client.post({ id: ++id, method: 'tools/list' })
+    await posted.whole()
+    return posted.status
+  }
+  await eventually('it is told', async () => (await Promise.all(Array.from({ length: 64 }, ask))).includes(429))
+  expect((await growth(mcplex, before)) / mebibyte).toBeLessThan(40)
+  client.stream.read()
+  await eventually('there is room again', async () => (await ask()) === 202)
+  await endAll([client.stream])
+})
+
+test('HTTP+SSE: who takes nothing for too long is cut off, which ends the session', async () => {
+  const mcplex = await start({ env: { MCPLEX_SESSIONS__SLOW_READER: '1s' } })
+  const client = await openStreamClient(mcplex.url)
+  await flood(client, 320, 65_536)
+  await eventually('nothing is left', async () => {
+    const { sessions, streams, calls, clients } = await counts(mcplex)
+    return sessions === 0 && streams === 0 && calls === 0 && clients === 0
+  })
+  client.stream.read()
+  expect(await client.stream.over).toBe('cut')
 })

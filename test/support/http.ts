@@ -37,6 +37,8 @@ export interface Answered {
   event(what: string, passes: (event: SseEvent) => boolean): Promise<SseEvent>
   /** Begins to take what was left unread. */
   read(): void
+  /** Takes nothing more until `read` is called. */
+  pause(): void
   /** Cuts the connection. */
   cut(): void
 }
@@ -74,7 +76,12 @@ export function send(url: string, asked: Asked = {}): Promise<Answered> {
         if (isStream) reader.push(seen)
         if (chunk.length >= left) cut()
       }
-      const read = (): void => void response.on('data', take)
+      let isTaking = false
+      const read = (): void => {
+        if (isTaking) response.resume()
+        else response.on('data', take)
+        isTaking = true
+      }
       if (asked.unread !== true) read()
       const answered: Answered = {
         status: response.statusCode ?? 0,
@@ -107,6 +114,7 @@ export function send(url: string, asked: Asked = {}): Promise<Answered> {
           return event
         },
         read,
+        pause: () => void response.pause(),
         cut,
       }
       resolve(answered)
