@@ -9,7 +9,7 @@ import { checkOption } from './accept.ts'
 import type { Machine } from './machine.ts'
 import { nearest } from './nearest.ts'
 import { ConfigError, type Problem } from './problem.ts'
-import { commandRooms, type Everything, schema, tables } from './schema.ts'
+import { commandRooms, type Everything, type Placed, schema } from './schema.ts'
 import type { PartialSettings, Settings } from './settings.ts'
 
 /** A value with the place where it was said, as errors name it: `--pool 8`, `HOST=0.0.0.0`, `upstream.pool`. */
@@ -22,28 +22,65 @@ export interface Said {
 /** What was said, by `room.key`. */
 export type Sayings = ReadonlyMap<string, Said>
 
+/** The value of each option by `room.key`, not yet known to be what its row says. */
+type Values = Map<string, unknown>
+
 /**
  * Settings out of what was said.
  * @throws ConfigError with `problems` and all that is found here
  */
 export function assemble(said: Sayings, problems: readonly Problem[], machine: Machine): Everything {
-  const rooms = Object.fromEntries(Object.keys(tables).map((room): [string, Record<string, unknown>] => [room, {}]))
+  const values: Values = new Map()
   for (const { room, key, option } of schema) {
-    const slice = rooms[room]
-    if (slice) slice[key] = said.get(`${room}.${key}`)?.value ?? plainDefault(option)
+    const path = `${room}.${key}`
+    values.set(path, said.get(path)?.value ?? plainDefault(option))
   }
-  // The tables have a row for each member of the settings (the compiler checks it), and each value was checked
-  // against its row; what is derived from more than one row follows.
-  const all = rooms as unknown as Mutable<Everything>
-  all.upstream.args ??= []
-  all.upstream.env = childEnvironment(machine.env, all.upstream.env ?? {})
-  all.upstream.pool ??= autoPool(machine.memoryBytes)
-  all.upstream.processIdleMs ??= all.sessions.idleTimeoutMs
-
-  const found = [...problems, ...together(all, said)]
+  derive(values, machine)
+  const found = [...problems, ...together(values, said)]
   if (found.length > 0) throw new ConfigError(found)
+  return freeze({
+    http: sliceOf('http', values),
+    upstream: sliceOf('upstream', values),
+    gates: sliceOf('gates', values),
+    sessions: sliceOf('sessions', values),
+    log: sliceOf('log', values),
+    clients: sliceOf('clients', values),
+  })
+}
+
+/** Defaults that need more than their own row. */
+function derive(values: Values, machine: Machine): void {
+  const fallBack = (path: string, value: unknown): void => void values.set(path, values.get(path) ?? value)
+  const env = values.get('upstream.env')
+  values.set('upstream.env', childEnvironment(machine.env, isTexts(env) ? env : {}))
+  fallBack('upstream.args', [])
+  fallBack('upstream.pool', autoPool(machine.memoryBytes))
+  fallBack('upstream.processIdleMs', values.get('sessions.idleTimeoutMs'))
+}
+
+function sliceOf<Room extends keyof Everything>(room: Room, values: Values): Everything[Room] {
+  const members = rowsOf(room).map(({ key }) => [key, values.get(`${room}.${key}`)])
   // A copy, as freezing must not reach the objects of whoever called.
-  return freeze(structuredClone(all))
+  const found: object = structuredClone(Object.fromEntries(members))
+  if (!isSlice(room, found)) throw new Error(`the settings of ${room} are not what its table says`)
+  return found
+}
+
+/**
+ * Whether each value is one that its row accepts. That makes the whole a slice: tables have a row for each member, of
+ * the kind that belongs to the type of the member (base/option.ts). A default of many rows may be to have no value.
+ */
+function isSlice<Room extends keyof Everything>(room: Room, found: object): found is Everything[Room] {
+  const values = new Map<string, unknown>(Object.entries(found))
+  return rowsOf(room).every(({ key, option }) => {
+    const value = values.get(key)
+    if (value === undefined) return isDerived(option)
+    return (checkOption(option, value) ?? checkGiven(`${room}.${key}`, value)) === undefined
+  })
+}
+
+function rowsOf(room: string): readonly Placed[] {
+  return schema.filter((row) => row.room === room)
 }
 
 /**
@@ -54,7 +91,7 @@ export function fillSettings(partial: PartialSettings, machine: Machine): Settin
   const said = new Map<string, Said>()
   const problems: Problem[] = []
   for (const [room, slice] of Object.entries<object | undefined>({ ...partial })) {
-    const known = schema.filter((row) => row.room === room && !commandRooms.includes(room))
+    const known = commandRooms.includes(room) ? [] : rowsOf(room)
     if (known.length === 0) problems.push(unknownKey(room, ['gates', 'sessions', 'upstream', 'http']))
     else
       for (const [key, value] of Object.entries(slice ?? {})) {
@@ -98,31 +135,40 @@ export function unknownKey(
   }
 }
 
-type Mutable<Value> = { -readonly [Key in keyof Value]: Value[Key] extends object ? Mutable<Value[Key]> : Value[Key] }
+function isDerived({ default: standard }: Option): boolean {
+  return typeof standard === 'object' && 'derived' in standard
+}
 
 function plainDefault(option: Option): unknown {
-  return typeof option.default === 'object' && 'derived' in option.default ? undefined : option.default
+  return isDerived(option) ? undefined : option.default
 }
 
 function checkGiven(
   path: string,
   value: unknown,
 ): { code: Problem['code']; fault: string; accepted: string } | undefined {
-  const texts = (list: readonly unknown[]): boolean =>
-    list.every((item) => typeof item === 'string' && !item.includes('\0'))
-  if (path === 'upstream.args' && !(Array.isArray(value) && texts(value)))
+  if (path === 'upstream.args' && !(Array.isArray(value) && value.every(isText)))
     return { code: 'MCPX_CONFIG_VALUE', fault: 'is not a list of texts', accepted: 'a list of texts' }
-  if (path === 'upstream.env' && !(typeof value === 'object' && value !== null && texts(Object.values(value))))
+  if (path === 'upstream.env' && !isTexts(value))
     return { code: 'MCPX_CONFIG_VARIABLE', fault: 'holds something that is not a text', accepted: 'names with texts' }
-  if (path === 'upstream.command' && !texts([value]))
+  if (path === 'upstream.command' && !isText(value))
     return { code: 'MCPX_CONFIG_COMMAND', fault: 'is not a text', accepted: 'the name or path of a program' }
   return undefined
 }
 
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && !value.includes('\0')
+}
+
+function isTexts(value: unknown): value is Record<string, string> {
+  return typeof value === 'object' && value !== null && Object.values(value).every(isText)
+}
+
 /** What is wrong with options that are right one by one. */
-function together(all: Everything, said: Sayings): Problem[] {
+function together(values: Values, said: Sayings): Problem[] {
   const problems: Problem[] = []
-  if (typeof all.upstream.command !== 'string' || all.upstream.command.trim() === '')
+  const command = values.get('upstream.command')
+  if (typeof command !== 'string' || command.trim() === '')
     problems.push({
       code: 'MCPX_CONFIG_COMMAND',
       where: said.get('upstream.command')?.where ?? 'upstream.command',
@@ -134,9 +180,9 @@ function together(all: Everything, said: Sayings): Problem[] {
     host &&
     typeof host.value === 'string' &&
     !isLoopback(host.value) &&
-    !all.http.insecure &&
-    all.http.socket === undefined &&
-    all.clients.transport === 'http'
+    values.get('http.insecure') !== true &&
+    values.get('http.socket') === undefined &&
+    values.get('clients.transport') === 'http'
   )
     problems.push({
       code: 'MCPX_CONFIG_EXPOSED',
@@ -148,7 +194,7 @@ function together(all: Everything, said: Sayings): Problem[] {
         ['or', '--insecure (http.insecure in a program), if the network itself keeps strangers out'],
       ],
     })
-  const { tlsCert, tlsKey } = all.http
+  const [tlsCert, tlsKey] = [values.get('http.tlsCert'), values.get('http.tlsKey')]
   if ((tlsCert === undefined) !== (tlsKey === undefined)) {
     const [there, missing] = tlsKey === undefined ? ['http.tlsCert', '--tls-key'] : ['http.tlsKey', '--tls-cert']
     const lone = said.get(there)

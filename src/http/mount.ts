@@ -43,5 +43,6 @@ export function beside(path: string, name: string): string {
 
 /** A target, seen through a mount. */
 export function mounted(mount: Mount, target: Target): Target {
-  return { ...target, path: mount(target.path) }
+  const path = mount(target.path)
+  return path === target.path ? target : { ...target, path }
 }
