@@ -7,6 +7,7 @@ import { echoLegacy, echoModern, type Mcplex, startMcplex, type Started } from '
 import { messagesOf, reasonOf, responseTo, textOf } from '../support/rpc.ts'
 import { initialize, openSession, type Session } from '../support/session.ts'
 import { ask, callTool, toolResponse } from '../support/stateless.ts'
+import { getStream, openStreamClient } from '../support/stream-client.ts'
 
 const running: Mcplex[] = []
 /** What must be gone, and is ended here should it not be. */
@@ -144,6 +145,30 @@ describe('SIGTERM', () => {
     expect(textOf(await responseTo(streamed, 'stream'))).toBe('done after 1500 ms')
     expect(textOf(await silent)).toBe('done after 1500 ms')
     expect(await mcplex.exited).toEqual({ code: 0, signal: null })
+  })
+
+  test('over HTTP+SSE too: calls finish, questions are answered, new work is refused, and the streams end', async () => {
+    const mcplex = await start()
+    const client = await openStreamClient(mcplex.url, { capabilities: { elicitation: {} } })
+    const { pid } = await client.whoami()
+    const slow = client.call('slow', { ms: 1500, steps: 5 }, { progressToken: 1 })
+    const asking = client.call('ask', { kind: 'elicitation' })
+    const question = await client.message('the question', ({ method }) => method === 'elicitation/create')
+    await eventually('both are in flight', async () => (await counts(mcplex))['calls'] === 2)
+    mcplex.signal('SIGTERM')
+    await eventually('it is not ready', async () => (await readiness(mcplex)) === 503)
+    const refused = await getStream(mcplex.url)
+    await refused.whole()
+    expect([refused.status, messagesOf(refused).map(reasonOf)]).toEqual([503, ['draining']])
+    expect(Number(refused.headers['retry-after'])).toBeGreaterThanOrEqual(1)
+    expect(reasonOf(await client.call('echo', { text: 'late' }))).toBe('draining')
+    expect(await client.request('ping')).toMatchObject({ result: {} })
+    expect((await client.post({ id: question.id, result: { action: 'accept' } })).status).toBe(202)
+    expect(textOf(await asking)).toBe('{"action":"accept"}')
+    expect(textOf(await slow)).toBe('done after 1500 ms')
+    expect(await inTime('the end of the stream', client.stream.over)).toBe('whole')
+    expect(await mcplex.exited).toEqual({ code: 0, signal: null })
+    await allGone([pid])
   })
 
   test('a second one ends everything at once', async () => {
