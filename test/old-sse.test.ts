@@ -1,5 +1,8 @@
 /** HTTP+SSE, the transport of revision 2024-11-05: one stream that is the session, and POSTs beside it. */
 import { afterEach, describe, expect, test } from 'vitest'
+import { createMemoryBackplane } from '../src/backplane/memory.ts'
+import { systemClock } from '../src/base/clock.ts'
+import { Refusal } from '../src/index.ts'
 import { runs } from './children/processes.ts'
 import { eventually } from './support/eventually.ts'
 import { send } from './support/http.ts'
@@ -119,6 +122,18 @@ describe('the handshake', () => {
     expect(await client.request('initialize', handshake)).toHaveProperty('result')
     expect(reasonOf(await client.request('initialize', handshake))).toBe('already_initialized')
     expect(await client.text('echo', { text: 'still' })).toBe('still')
+  })
+
+  test('that the store cannot keep is told, and ends the stream', async () => {
+    const memory = createMemoryBackplane({ clock: systemClock })
+    const create = (): Promise<never> => Promise.reject(new Refusal('store_unavailable'))
+    const backplane = { ...memory, records: { ...memory.records, create } }
+    const one = await startInProcess([echoLegacy], {}, { backplane })
+    running.push(one)
+    const client = await openStream(one.url)
+    expect(reasonOf(await client.request('initialize', handshake))).toBe('store_unavailable')
+    expect(await client.stream.over).toBe('whole')
+    await eventually('its place is free', async () => (await one.counts())['clients'] === 0)
   })
 
   test('has a time limit, for both of its halves', async () => {
