@@ -17,6 +17,15 @@ export function replaceMember(raw: RawObject, key: string, value: JsonValue, tex
   return { value: { ...raw.value, [key]: value }, text: editMembers(raw.text, { [key]: text }) }
 }
 
+/** The object with members that it does not have yet: its own text need not be walked. */
+export function addMembers(raw: RawObject, members: Readonly<Record<string, JsonValue>>): RawObject {
+  const added = JSON.stringify(members).slice(1, -1)
+  if (added === '') return raw
+  const text = raw.text.trimEnd()
+  const comma = Object.keys(raw.value).length === 0 ? '' : ','
+  return { value: { ...raw.value, ...members }, text: `${text.slice(0, -1)}${comma}${added}}` }
+}
+
 /** The member as value and text, if it is an object. */
 export function objectMember(raw: RawObject, key: string): RawObject | undefined {
   const value = raw.value[key]

@@ -109,9 +109,13 @@ export function wordAnswer(outcome: Outcome, method: string, version: string): A
 function withoutHints(result: RawObject): RawObject {
   const edits: Record<string, undefined> = {}
   for (const member of statelessMembers) if (member in result.value) edits[member] = undefined
-  const plain = Object.keys(edits).length === 0 ? result : editObject(result, edits)
   const meta = result.value['_meta']
-  return isObject(meta) && metaKeys.serverInfo in meta ? withMeta(plain, { [metaKeys.serverInfo]: undefined }) : plain
+  const isNamed = isObject(meta) && metaKeys.serverInfo in meta
+  // Mostly the name is all that is there, and then one walk over the text is enough.
+  const isOnlyNamed = isNamed && Object.keys(meta).length === 1
+  if (isOnlyNamed) edits['_meta'] = undefined
+  const plain = Object.keys(edits).length === 0 ? result : editObject(result, edits)
+  return isNamed && !isOnlyNamed ? withMeta(plain, { [metaKeys.serverInfo]: undefined }) : plain
 }
 
 function wordError(answer: Answer & { kind: 'error' }, method: string): Answer {

@@ -6,6 +6,7 @@ import { Refusal } from '../base/refusal.ts'
 import { metaOf, type Outcome, progressTokenOf, type Speaker } from './call.ts'
 import { offeredToRequest } from './capabilities.ts'
 import { decodeHeader, nameOf } from './headers.ts'
+import { addMembers } from './json-edit.ts'
 import { editObject, isObject, type JsonValue, type RawObject } from './json-text.ts'
 import { type Answer, type RequestMessage, withMeta } from './jsonrpc.ts'
 import { resultForRequest } from './result-shapes.ts'
@@ -121,20 +122,19 @@ export function wordAnswer(
 ): Answer {
   const { answer, spoken } = outcome
   if (answer.kind === 'error') return spoken === 'modern' ? answer : wordError(answer)
-  const isOlder = spoken === 'legacy'
-  const result = isOlder ? resultForRequest(method, answer.result) : answer.result
-  const { value } = result
-  const edits: Record<string, JsonValue | undefined> = {}
-  // To a server with sessions the member means nothing, whatever it says there.
-  if (isOlder || typeof value['resultType'] !== 'string') edits['resultType'] = 'complete'
-  if (cacheable.has(method) && (edits['resultType'] ?? value['resultType']) === 'complete') {
-    if (value['ttlMs'] === undefined) edits['ttlMs'] = ttlMs
-    if (value['cacheScope'] === undefined) edits['cacheScope'] = 'private'
+  const result = spoken === 'legacy' ? resultForRequest(method, answer.result) : answer.result
+  const { resultType = 'complete', ttlMs: theirs, cacheScope, _meta: meta } = result.value
+  const added: Record<string, JsonValue> = {}
+  if (result.value['resultType'] === undefined) added['resultType'] = resultType
+  if (resultType === 'complete' && cacheable.has(method)) {
+    if (theirs === undefined) added['ttlMs'] = ttlMs
+    if (cacheScope === undefined) added['cacheScope'] = 'private'
   }
-  const edited = Object.keys(edits).length === 0 ? result : editObject(result, edits)
-  const meta = value['_meta']
   const isNamed = serverInfo === undefined || (isObject(meta) && meta[metaKeys.serverInfo] !== undefined)
-  return { kind: 'result', result: isNamed ? edited : withMeta(edited, { [metaKeys.serverInfo]: serverInfo }) }
+  if (!isNamed && meta === undefined) added['_meta'] = { [metaKeys.serverInfo]: serverInfo }
+  const whole = addMembers(result, added)
+  const isToName = !isNamed && meta !== undefined
+  return { kind: 'result', result: isToName ? withMeta(whole, { [metaKeys.serverInfo]: serverInfo }) : whole }
 }
 
 /**

@@ -23,8 +23,10 @@ export function resultForRequest(method: string, result: RawObject): RawObject {
       'execution' in tool.value ? editObject(tool, { execution: undefined }) : tool,
     )
   }
+  // To a server with sessions the member means nothing, whatever it says there.
+  const plain = 'resultType' in result.value ? editObject(result, { resultType: undefined }) : result
   // Clients with sessions read a missing list as an empty one.
-  return method === 'tools/call' && result.value['content'] === undefined ? editObject(result, { content: [] }) : result
+  return method === 'tools/call' && result.value['content'] === undefined ? editObject(plain, { content: [] }) : plain
 }
 
 /** A tool as a client with a session can use it; for sampling as well, whose tools are of the same shape. */
