@@ -5,18 +5,23 @@
  */
 import type { Clock } from '../base/clock.ts'
 import type { Filter } from '../protocol/call.ts'
-import { isObject, type JsonObject, type RawObject, rawObject } from '../protocol/json-text.ts'
+import { isObject, type RawObject, rawObject } from '../protocol/json-text.ts'
 import { withMeta } from '../protocol/jsonrpc.ts'
 import { envelope } from '../protocol/modern-client.ts'
 import { metaKeys } from '../protocol/revisions.ts'
 import type { Connection } from './connection.ts'
-import type { Listener, Unit } from './unit.ts'
+import type { Unit } from './unit.ts'
+import type { Wants } from './wants.ts'
 
 const timeoutMs = 10_000
 const relistenMs = 1000
+/** The catalogue wants to know of every change, whoever else does. */
+const changes = { toolsListChanged: true, promptsListChanged: true, resourcesListChanged: true }
 
 /** What one process has been told. */
 interface Told {
+  /** The mark of what was wanted when it was told all of it; undefined if something is left to be told. */
+  mark: object | undefined
   uris: Set<string>
   /** The open listen of the stateless era: what it asks for, as a key, and how to end it. */
   listen: { key: string; id: number; stop(): void; acknowledged: () => void } | undefined
@@ -33,67 +38,82 @@ export interface Subscriptions {
   acknowledge(connection: Connection, method: string, params: RawObject | undefined): boolean
 }
 
-export function createSubscriptions(unit: Unit, listeners: () => Iterable<Listener>, clock: Clock): Subscriptions {
+/** @param wants what is wanted at the moment; what it gives may change at any time */
+export function createSubscriptions(unit: Unit, wants: () => Wants, clock: Clock): Subscriptions {
   const told = new WeakMap<Connection, Told>()
   const toldTo = (connection: Connection): Told => {
     let entry = told.get(connection)
-    if (!entry) told.set(connection, (entry = { uris: new Set(), listen: undefined, turn: Promise.resolve() }))
+    if (!entry) {
+      entry = { mark: undefined, uris: new Set(), listen: undefined, turn: Promise.resolve() }
+      told.set(connection, entry)
+    }
     return entry
   }
 
-  const syncUris = async (connection: Connection, entry: Told, wanted: ReadonlySet<string>): Promise<void> => {
-    for (const uri of wanted) {
+  /** False if the process refused something: it is asked again with the next change. */
+  const syncUris = async (connection: Connection, entry: Told, wanted: Wants): Promise<boolean> => {
+    let isAccepted = true
+    for (const uri of wanted.uris()) {
       if (entry.uris.has(uri)) continue
       entry.uris.add(uri)
       const answer = await connection.request('resources/subscribe', rawObject({ uri }), timeoutMs)
-      if (answer.kind === 'error') entry.uris.delete(uri)
+      if (answer.kind === 'result') continue
+      entry.uris.delete(uri)
+      isAccepted = false
     }
     for (const uri of entry.uris) {
       if (wanted.has(uri)) continue
       entry.uris.delete(uri)
       await connection.request('resources/unsubscribe', rawObject({ uri }), timeoutMs)
     }
+    return isAccepted
   }
 
-  const syncListen = async (connection: Connection, entry: Told, wanted: Filter): Promise<void> => {
-    const notifications = filterParams(wanted)
-    const key = JSON.stringify(notifications)
-    if ((entry.listen?.key ?? '{}') === key) return
+  const syncListen = async (connection: Connection, entry: Told, wanted: Wants): Promise<boolean> => {
+    const uris = [...wanted.uris()].sort()
+    const key = JSON.stringify(uris)
+    if (entry.listen?.key === key) return true
     const before = entry.listen
     entry.listen = undefined
-    if (key !== '{}') {
-      await new Promise<void>((resolve) => {
-        const params = withMeta(rawObject({ notifications }), envelope(unit.seat.speaker, rawObject(unit.announced)))
-        const listen = connection.open('subscriptions/listen', params, () => {
-          // The one that took its place may be there already.
-          if (entry.listen?.id === listen.id) entry.listen = undefined
-          resolve()
-          // A server may end a subscription for reasons of its own; what clients asked for is asked for again.
-          clock.after(relistenMs, () => void subscriptions.sync(connection))
-        })
-        entry.listen = { key, ...listen, acknowledged: resolve }
-        // A server that never acknowledges must not hold up its clients.
-        clock.after(timeoutMs, resolve)
+    const notifications = uris.length === 0 ? changes : { ...changes, resourceSubscriptions: uris }
+    await new Promise<void>((resolve) => {
+      const params = withMeta(rawObject({ notifications }), envelope(unit.seat.speaker, rawObject(unit.announced)))
+      const listen = connection.open('subscriptions/listen', params, () => {
+        // The one that took its place may be there already.
+        if (entry.listen?.id === listen.id) entry.listen = entry.mark = undefined
+        resolve()
+        // A server may end a subscription for reasons of its own; what clients asked for is asked for again.
+        clock.after(relistenMs, () => void subscriptions.sync(connection))
       })
-    }
+      entry.listen = { key, ...listen, acknowledged: resolve }
+      // A server that never acknowledges must not hold up its clients.
+      clock.after(timeoutMs, resolve)
+    })
     before?.stop()
+    return entry.listen !== undefined
   }
 
   const subscriptions: Subscriptions = {
     noteSubscribe(connection, uri) {
-      if (typeof uri === 'string') toldTo(connection).uris.add(uri)
+      if (typeof uri !== 'string') return
+      const entry = toldTo(connection)
+      entry.uris.add(uri)
+      // Nobody may want it in the end.
+      entry.mark = undefined
     },
     sync(connection) {
       const entry = toldTo(connection)
+      if (entry.mark === wants().mark) return entry.turn
       entry.turn = entry.turn.then(async () => {
-        if (connection.closed) return
-        const wanted = union(listeners())
-        try {
-          if (unit.dialect.era === 'legacy') await syncUris(connection, entry, wanted.resourceUris)
-          else await syncListen(connection, entry, wanted)
-        } catch {
-          // The process is gone or does not answer: its successor is told everything.
-        }
+        const wanted = wants()
+        const { mark } = wanted
+        if (connection.closed || entry.mark === mark) return
+        // Set before the first wait: whatever comes in between takes it away again.
+        entry.mark = mark
+        const isLegacy = unit.dialect.era === 'legacy'
+        const telling = isLegacy ? syncUris(connection, entry, wanted) : syncListen(connection, entry, wanted)
+        // Who is gone or does not answer has a successor that is told everything.
+        if (!(await telling.catch(() => false))) entry.mark = undefined
       })
       return entry.turn
     },
@@ -106,28 +126,6 @@ export function createSubscriptions(unit: Unit, listeners: () => Iterable<Listen
     },
   }
   return subscriptions
-}
-
-/** What all listeners together want. */
-function union(listeners: Iterable<Listener>): Filter {
-  const uris = new Set<string>()
-  let [tools, prompts, resources] = [false, false, false]
-  for (const { filter } of listeners) {
-    tools ||= filter.toolsListChanged
-    prompts ||= filter.promptsListChanged
-    resources ||= filter.resourcesListChanged
-    for (const uri of filter.resourceUris) uris.add(uri)
-  }
-  return { toolsListChanged: tools, promptsListChanged: prompts, resourcesListChanged: resources, resourceUris: uris }
-}
-
-function filterParams(filter: Filter): JsonObject {
-  const params: Record<string, true | string[]> = {}
-  if (filter.toolsListChanged) params['toolsListChanged'] = true
-  if (filter.promptsListChanged) params['promptsListChanged'] = true
-  if (filter.resourcesListChanged) params['resourcesListChanged'] = true
-  if (filter.resourceUris.size > 0) params['resourceSubscriptions'] = [...filter.resourceUris].sort()
-  return params
 }
 
 /** Whether a notification is one that this filter asked for. */

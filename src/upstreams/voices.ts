@@ -11,6 +11,7 @@ import type { Connection } from './connection.ts'
 import { createSubscriptions, isWanted, type Subscriptions } from './subscriptions.ts'
 import type { Listener, Owner, Unit } from './unit.ts'
 import type { Listening } from './upstream.ts'
+import { Wants } from './wants.ts'
 
 export interface Voices {
   /** A process has said something; false if nobody could take it. */
@@ -37,15 +38,22 @@ export function unitKeyIn(source: string): string | undefined {
   return source.startsWith('u:') ? source.slice(2) : undefined
 }
 
+/** Who hears a unit, and what they want together. */
+interface Audience {
+  readonly listeners: Set<Listener>
+  readonly wants: Wants
+}
+
 export function createVoices(clock: Clock, findUnit: (key: string) => Unit | undefined): Voices {
-  const listeners = new Map<string, Set<Listener>>()
+  const audiences = new Map<string, Audience>()
+  const nobody = new Wants()
   const subscriptions = new WeakMap<Unit, Subscriptions>()
   const staleListeners: Array<(source: string, list: string) => void> = []
 
   const subscriptionsOf = (unit: Unit): Subscriptions => {
     let known = subscriptions.get(unit)
     if (!known) {
-      known = createSubscriptions(unit, () => [...(listeners.get(unit.key) ?? []), catalogueListener], clock)
+      known = createSubscriptions(unit, () => audiences.get(unit.key)?.wants ?? nobody, clock)
       subscriptions.set(unit, known)
     }
     return known
@@ -54,7 +62,7 @@ export function createVoices(clock: Clock, findUnit: (key: string) => Unit | und
   const deliver = (unit: Unit, update: Update): boolean => {
     const own = unit.attribution === 'own'
     let taken = false
-    for (const listener of listeners.get(unit.key) ?? []) {
+    for (const listener of audiences.get(unit.key)?.listeners ?? []) {
       if (update.kind === 'ask') {
         if (!own) return false
         listener.take(update)
@@ -84,8 +92,11 @@ export function createVoices(clock: Clock, findUnit: (key: string) => Unit | und
     },
     async listen(key, filter, take) {
       const listener: Listener = { filter, take }
-      const set = listeners.get(key) ?? new Set()
-      listeners.set(key, set.add(listener))
+      const audience = audiences.get(key) ?? { listeners: new Set(), wants: new Wants() }
+      audiences.set(key, audience)
+      const { listeners, wants } = audience
+      listeners.add(listener)
+      wants.add(filter)
       const sync = async (): Promise<void> => {
         const unit = findUnit(key)
         if (unit) await Promise.all([...unit.connections].map((connection) => subscriptionsOf(unit).sync(connection)))
@@ -93,29 +104,27 @@ export function createVoices(clock: Clock, findUnit: (key: string) => Unit | und
       await sync()
       return {
         refilter(changed) {
+          // In this order: what is wanted before and after is never not wanted.
+          if (listeners.has(listener)) wants.add(changed)
+          if (listeners.has(listener)) wants.remove(listener.filter)
           listener.filter = changed
           return sync()
         },
         stop() {
-          set.delete(listener)
-          if (set.size === 0 && listeners.get(key) === set) listeners.delete(key)
+          if (!listeners.delete(listener)) return
+          wants.remove(listener.filter)
+          if (listeners.size === 0 && audiences.get(key) === audience) audiences.delete(key)
           void sync()
         },
       }
     },
-    hasListeners: (key) => listeners.has(key),
-    forget: (key) => void listeners.delete(key),
+    hasListeners: (key) => audiences.has(key),
+    forget: (key) => void audiences.delete(key),
     forgetLists(source) {
       for (const list of allLists) for (const stale of staleListeners) stale(source, list)
     },
     onStale: (stale) => void staleListeners.push(stale),
   }
-}
-
-/** The catalogue wants to know of every change, whoever else does. */
-const catalogueListener: Listener = {
-  filter: { toolsListChanged: true, promptsListChanged: true, resourcesListChanged: true, resourceUris: new Set() },
-  take() {},
 }
 
 const allLists = ['tools/list', 'prompts/list', 'resources/list', 'resources/templates/list']
