@@ -26,7 +26,7 @@ export interface Everything extends Settings {
   readonly log: LogSettings
 }
 
-export const tables: { readonly [Room in keyof Everything]: OptionTable<Everything[Room]> } = {
+const tables: { readonly [Room in keyof Everything]: OptionTable<Everything[Room]> } = {
   clients: clientOptions,
   http: httpOptions,
   upstream: upstreamOptions,
