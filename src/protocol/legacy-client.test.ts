@@ -32,6 +32,14 @@ test('a session-based server sees the params of its own era to the letter, but f
   expect(legacyDialect.params(asking, 7)?.text).toBe(`{"name":"t","_meta":{${trace},"progressToken":7}}`)
 })
 
+test('a stateless request without anything else leaves no metadata behind, and its token becomes ours', () => {
+  const meta = '"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}'
+  const bare = callOf('modern', `{"name":"t","_meta":{${meta}}}`)
+  expect(legacyDialect.params(bare, undefined)?.text).toBe('{"name":"t"}')
+  const asking = callOf('modern', `{"name":"t","_meta":{${meta},"progressToken":1.0}}`, '1.0')
+  expect(legacyDialect.params(asking, 7)?.text).toBe('{"name":"t","_meta":{"progressToken":7}}')
+})
+
 test('what mcplex itself asks for goes as it is', () => {
   const params = '{"name":"t","task":{}}'
   expect(legacyDialect.params({ ...callOf('modern', params), round: 0 }, undefined)?.text).toBe(params)

@@ -1,12 +1,12 @@
 /** The session-based revisions as spoken with upstreams: handshake params, and calls without per-request metadata. */
-import { metaOf, type Speaker } from './call.ts'
+import { type Call, metaOf, type Speaker } from './call.ts'
 import { acrossEras, profileOf, withoutQuestions } from './capabilities.ts'
 import type { Dialect } from './dialect.ts'
 import { editObject, type JsonObject, type RawObject, rawObject } from './json-text.ts'
 import { withMeta } from './jsonrpc.ts'
 import { metaKeys, newestLegacy } from './revisions.ts'
 
-const requestMetadata = Object.values(metaKeys)
+const requestMetadata = new Set(Object.values(metaKeys))
 
 /**
  * Answers of another round mean nothing here: without a suspended call of ours the call begins anew. And a client that
@@ -20,16 +20,27 @@ export const legacyDialect: Dialect = {
     if (call.speaker.era === 'legacy') {
       return call.progressToken === undefined ? call.params : withMeta(call.params, { progressToken: token })
     }
-    const edits: Record<string, undefined | number> = { progressToken: token }
-    for (const key of requestMetadata) edits[key] = undefined
-    const params = metaOf(call.params) ? withMeta(call.params, edits) : call.params
-    if (!params || call.round !== undefined || !foreign.some((key) => key in params.value)) return params
-    return editObject(params, { inputResponses: undefined, requestState: undefined, task: undefined })
+    return call.params && fromRequest(call, call.params, token)
   },
   announced(speaker, mayAsk) {
     if (speaker.era === 'modern') return acrossEras(speaker, mayAsk)
     return mayAsk ? profileOf(speaker.capabilities) : withoutQuestions(speaker.capabilities)
   },
+}
+
+/** The params of a stateless request without what only such have. */
+function fromRequest(call: Call, params: RawObject, token: number | undefined): RawObject {
+  const edits: Record<string, undefined> = {}
+  if (call.round === undefined) for (const key of foreign) if (key in params.value) edits[key] = undefined
+  const meta = metaOf(params)
+  const hasMore = meta !== undefined && Object.keys(meta).some((key) => !requestMetadata.has(key))
+  // Mostly there is nothing but what the request must have, and then one walk over the text is enough.
+  if (meta !== undefined && !hasMore) edits['_meta'] = undefined
+  const plain = Object.keys(edits).length === 0 ? params : editObject(params, edits)
+  if (!hasMore) return plain
+  const kept: Record<string, undefined | number> = { progressToken: token }
+  for (const key of requestMetadata) kept[key] = undefined
+  return withMeta(plain, kept)
 }
 
 /** The params of `initialize`: the client's own words where it speaks for itself alone. */
