@@ -6,14 +6,14 @@
 import { Refusal } from '../base/refusal.ts'
 import type { Principal } from '../protocol/call.ts'
 import { standsAlone } from '../protocol/classify.ts'
-import { sessionIdIn, streamPath } from '../protocol/http-sse.ts'
+import { notStateless, sessionIdIn, streamPath } from '../protocol/http-sse.ts'
 import { header, type Inbound, type Outbound } from '../protocol/inbound.ts'
 import { emptyObject } from '../protocol/json-text.ts'
 import { type Message, type RequestMessage, responseText } from '../protocol/jsonrpc.ts'
 import { checkVersionHeader, mayBatch, readInitialize } from '../protocol/legacy-server.ts'
 import { type Naming, parsePosted, readBatch, readPosted } from '../protocol/posted.ts'
 import { answerable, refusalAnswer } from '../protocol/refusal-answer.ts'
-import { isStateless, legacyVersions } from '../protocol/revisions.ts'
+import { isStateless } from '../protocol/revisions.ts'
 import { sseHeaders } from '../protocol/sse.ts'
 import type { SessionSeat } from '../sessions/sessions.ts'
 import { pump } from './carry.ts'
@@ -88,12 +88,12 @@ function batchOf({ seat }: StreamSession, text: string): Message[] {
 /** Does what a message says. Throws a `Refusal` where the stream is no way to tell. */
 async function act(holder: StreamSession, message: Message, version: string | undefined, house: House): Promise<void> {
   if (message.kind !== 'request') {
-    if (standsAlone(message, version)) throw notServedHere(version)
+    if (standsAlone(message, version)) throw notStateless(version)
     if (holder.seat) await heed(holder.seat, message, house)
     return
   }
   try {
-    if (standsAlone(message, version)) throw notServedHere(version)
+    if (standsAlone(message, version)) throw notStateless(version)
     if (message.method === 'initialize') greet(holder, message, house)
     else if (holder.seat) await call(holder, holder.seat, message, house)
     else if (message.method === 'ping')
@@ -148,12 +148,4 @@ async function call(holder: StreamSession, seat: SessionSeat, request: RequestMe
 function answer({ stream }: StreamSession, text: string): void {
   if (!stream.hasRoom) throw new Refusal('too_many_calls', { message: 'The event stream has to be read first.' })
   stream.tell(text)
-}
-
-/** Whoever asks without a session is told where that is possible. */
-function notServedHere(requested: string | undefined): Refusal {
-  return new Refusal('unsupported_version', {
-    message: 'Requests without a session are not served on this transport: send them to /mcp.',
-    data: { supported: [...legacyVersions], ...(requested !== undefined && { requested }) },
-  })
 }

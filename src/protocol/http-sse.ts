@@ -2,6 +2,8 @@
  * The transport HTTP+SSE of revision 2024-11-05, as far as it is words: a stream at one path that names the address
  * to POST to, and the id in that address. What it carries are the messages of sessions. [2024-11-05 transports]
  */
+import { Refusal } from '../base/refusal.ts'
+import { legacyVersions } from './revisions.ts'
 
 /** Where clients open their stream. */
 export const streamPath = '/sse'
@@ -20,4 +22,12 @@ export function endpointEvent(id: string): string {
 /** The id in the address of a POST; undefined if there is none. */
 export function sessionIdIn(query: string | undefined): string | undefined {
   return new URLSearchParams(query ?? '').get('sessionId') ?? undefined
+}
+
+/** The refusal of a message that is complete in itself: nothing on this transport is without a session. */
+export function notStateless(requested: string | undefined): Refusal {
+  return new Refusal('unsupported_version', {
+    message: 'Requests without a session are not served on this transport: send them to /mcp.',
+    data: { supported: [...legacyVersions], ...(requested !== undefined && { requested }) },
+  })
 }
