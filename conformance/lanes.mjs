@@ -5,10 +5,12 @@
 
 /**
  * @typedef {object} Lane
- * @property {string} name        also the name of its file in `expected-failures/`
+ * @property {string} name
  * @property {'@modelcontextprotocol/conformance' | 'conformance-next'} suite
  * @property {string[]} selects   which scenarios of the suite
  * @property {string} fixture     in `../test/fixtures`
+ * @property {string} expects     the name of its file in `expected-failures/`
+ * @property {boolean} isH2       whether the suite speaks HTTP/2 instead of HTTP/1.1
  */
 
 const stable = '@modelcontextprotocol/conformance'
@@ -16,8 +18,8 @@ const next = 'conformance-next'
 const legacy = 'everything-legacy.mjs'
 const modern = 'everything-modern.mjs'
 
-/** @type {Lane[]} */
-export const lanes = [
+/** @type {Omit<Lane, 'expects' | 'isH2'>[]} */
+const overHttp1 = [
   { name: 'stable', suite: stable, selects: ['--suite', 'all'], fixture: legacy },
   { name: '2025-11-25-required', suite: next, selects: ['--requirements', '2025-11-25'], fixture: legacy },
   ...['2025-03-26', '2025-06-18', '2025-11-25'].map((revision) => ({
@@ -36,4 +38,11 @@ export const lanes = [
   // Across the eras.
   { name: 'old-client-new-server', suite: next, selects: ['--requirements', '2025-11-25'], fixture: modern },
   { name: 'new-client-old-server', suite: next, selects: ['--requirements', '2026-07-28'], fixture: legacy },
+]
+
+// What a client sees must not depend on the version of HTTP, so the same failures are expected over either.
+/** @type {Lane[]} */
+export const lanes = [
+  ...overHttp1.map((lane) => ({ ...lane, expects: lane.name, isH2: false })),
+  ...overHttp1.map((lane) => ({ ...lane, name: `${lane.name}-h2`, expects: lane.name, isH2: true })),
 ]

@@ -34,25 +34,27 @@ const say = (/** @type {string} */ line) => process.stdout.write(`${line}\n`)
  * @param {string} node
  */
 async function runLane(lane, node) {
-  const entries = readBaseline(join(baselines, `${lane.name}.yaml`))
+  const entries = readBaseline(join(baselines, `${lane.expects}.yaml`))
   const folder = join(out, lane.name)
-  const gateway = await startGateway(lane.fixture)
+  const gateway = await startGateway(lane.fixture, lane.isH2)
   let found
   let complaint
   try {
-    const { suite, selects } = lane
-    found = await runSuite({ node, main: suiteMain(suite), url: gateway.url, selects, folder })
+    const { suite, selects, isH2 } = lane
+    found = await runSuite({ node, main: suiteMain(suite), url: gateway.url, selects, folder, isH2 })
   } finally {
     complaint = await gateway.stop()
   }
   writeFileSync(join(folder, 'mcplex.log'), gateway.log())
+  if (lane.isH2 && (found.fetched === 0 || gateway.streams() < found.fetched))
+    complaint ??= `${found.fetched} requests were made, and ${gateway.streams()} came over HTTP/2`
   const silent = found.scenarios - new Set(found.checks.map(({ scenario }) => scenario)).size
   return { scenarios: found.scenarios, silent, complaint, ...judge(found.checks, entries) }
 }
 
 /** @param {(string | number)[]} cells */
 const row = (cells) =>
-  say(cells.map((cell, index) => (index === 0 ? `${cell}`.padEnd(22) : `${cell}`.padStart(12))).join(''))
+  say(cells.map((cell, index) => (index === 0 ? `${cell}`.padEnd(26) : `${cell}`.padStart(12))).join(''))
 
 async function main() {
   if (values.list) return lanes.forEach(({ name }) => say(name))

@@ -25,14 +25,18 @@ const DEADLINE_MS = 300_000
  * @param {string} run.url
  * @param {string[]} run.selects
  * @param {string} run.folder    for its findings and its talk; emptied first
- * @returns {Promise<{ scenarios: number, checks: Check[] }>}
+ * @param {boolean} run.isH2     whether its requests are to go over HTTP/2
+ * @returns {Promise<{ scenarios: number, checks: Check[], fetched: number }>} `fetched`: requests, told over HTTP/2 only
  */
-export async function runSuite({ node, main, url, selects, folder }) {
+export async function runSuite({ node, main, url, selects, folder, isH2 }) {
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
   const findings = join(folder, 'scenarios')
-  const child = spawn(node, [main, 'server', '--url', url, ...selects, '--output-dir', findings], {
+  const count = join(folder, 'fetched.txt')
+  const preload = !isH2 ? [] : ['--import', import.meta.resolve('./over-h2.mjs')]
+  const child = spawn(node, [...preload, main, 'server', '--url', url, ...selects, '--output-dir', findings], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...(isH2 && { MCPLEX_FETCHED: count }) },
   })
   let talk = ''
   const keep = (/** @type {string} */ text) => (talk += text)
@@ -45,7 +49,8 @@ export async function runSuite({ node, main, url, selects, folder }) {
   if (signal !== null) throw new Error(`the suite did not end within ${DEADLINE_MS / 1000} s`)
   const scenarios = existsSync(findings) ? readdirSync(findings) : []
   if (scenarios.length === 0) throw new Error(`the suite ran nothing (exit code ${code}):\n${talk}`)
-  return { scenarios: scenarios.length, checks: scenarios.flatMap((name) => readChecks(findings, name)) }
+  const checks = scenarios.flatMap((name) => readChecks(findings, name))
+  return { scenarios: scenarios.length, checks, fetched: existsSync(count) ? Number(readFileSync(count, 'utf8')) : 0 }
 }
 
 /**
