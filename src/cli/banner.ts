@@ -89,7 +89,13 @@ function howToConnect({ url, socket }: Ready, name: string, columns: number): st
   if (socket !== undefined) return [`  Try it        curl --unix-socket ${socket} ${url}/health`]
   return [
     `  Claude Code   claude mcp add --transport http ${name} ${endpoint}`,
-    wrap('  Others        ', ['add the endpoint as a server of type "http"', '(Streamable HTTP)'], ' ', columns, 16),
+    wrap(
+      '  Others        ',
+      ['mcplex config <client>', `--url ${endpoint}`, '(claude-desktop, cursor, vscode, windsurf)'],
+      ' ',
+      columns,
+      16,
+    ),
   ]
 }
 
