@@ -1,7 +1,7 @@
 /**
  * A conversation with one upstream process. Ids and progress tokens on it are ours alone, so that calls of any
  * number of clients can share it without ever meeting; what comes back goes to the call that it names.
- * What names no call (logs, questions, changes) is attributed by the rule handed in, never guessed.
+ * What names no call (logs, questions, changes) goes where attribution.ts says.
  */
 import { Refusal } from '../base/refusal.ts'
 import type { Clock } from '../base/clock.ts'
@@ -25,15 +25,13 @@ import {
   responseText,
 } from '../protocol/jsonrpc.ts'
 import { wantsLog } from '../protocol/log-level.ts'
+import { type Attribution, Attributor } from './attribution.ts'
 import { Errands } from './errands.ts'
 import { Exchange } from './exchange.ts'
+import { Exchanges } from './exchanges.ts'
 import { Flow } from './flow.ts'
 import { createQuestions, type Questions } from './questions.ts'
-import { Slots } from './slots.ts'
 import type { Child, ChildExit } from './stdio/child.ts'
-
-/** Who messages that name no call belong to: the one session that owns the process, the only call in flight, or nobody. */
-export type Attribution = 'own' | 'single' | 'none'
 
 export interface ConnectionNeeds {
   readonly child: Child
@@ -52,8 +50,6 @@ export interface ConnectionNeeds {
   unattributed(method: string): void
 }
 
-/** For this long after a cancellation the process may still speak of the call; as long as calls last if clients share it. */
-const ghostMs = 5000
 /** Text that may wait for a process that does not read. */
 const maxBacklog = 64 * 1024 * 1024
 
@@ -65,25 +61,26 @@ export class Connection {
   /** When something last came from the process. */
   heardAtMs: number
   readonly #needs: ConnectionNeeds
-  readonly #exchanges = new Slots()
+  readonly #exchanges = new Exchanges()
   readonly #errands: Errands
   readonly #questions: Questions
   readonly #flow: Flow
+  readonly #attributor: Attributor
   #reserved = 0
-  #ghostUntilMs = 0
   #closed = false
 
   constructor(needs: ConnectionNeeds) {
     this.#needs = needs
     this.#errands = new Errands(needs.clock)
     this.#flow = new Flow(needs.child)
+    this.#attributor = new Attributor(needs.attribution, this.#exchanges, needs.clock, needs.callTotalMs)
     this.dialect = needs.dialect
     this.idleSinceMs = this.heardAtMs = needs.clock.now()
     this.#questions = createQuestions({
       send: (line) => this.#send(line),
       now: () => needs.clock.now(),
       announced: needs.announced,
-      attribute: () => (needs.attribution === 'none' ? undefined : this.#attribute()),
+      attribute: () => this.#attributor.ofQuestion(),
       toUnit: (ask) => needs.unsolicited(ask),
       unattributed: (method) => needs.unattributed(method),
     })
@@ -102,7 +99,7 @@ export class Connection {
   }
   /** Whether a question could still be one of a call that was cancelled a moment ago. */
   get hasGhost(): boolean {
-    return this.#needs.attribution === 'single' && this.#needs.clock.now() < this.#ghostUntilMs
+    return this.#attributor.hasGhost
   }
   /** Whether the server has asked its client anything in this conversation. */
   get hasAsked(): boolean {
@@ -138,10 +135,9 @@ export class Connection {
     if (!this.#exchanges.remove(exchange)) return
     this.#flow.release(exchange)
     exchange.abandon()
-    const now = this.#needs.clock.now()
-    this.idleSinceMs = now
+    this.idleSinceMs = this.#needs.clock.now()
     if (reason === undefined || this.#closed) return
-    this.#ghostUntilMs = now + (this.#needs.attribution === 'none' ? this.#needs.callTotalMs : ghostMs)
+    this.#attributor.cancelled()
     this.tell('notifications/cancelled', rawObject({ requestId: exchange.id, reason }))
   }
 
@@ -269,10 +265,7 @@ export class Connection {
   }
 
   #log(update: Notification): void {
-    // Of many principals even the only call in flight may not be meant: it could be one that is over. A stateless
-    // server must not log for that.
-    const certain = this.#needs.attribution !== 'none' || this.dialect.era === 'modern'
-    const target = certain ? this.#attribute() : undefined
+    const target = this.#attributor.ofLog(this.dialect.era === 'modern')
     if (target instanceof Exchange) {
       if (wantsLog(target.call, update.params)) this.#offer(target, update)
     } else if (target === undefined || !this.#needs.unsolicited(update)) this.#drop('log')
@@ -281,16 +274,7 @@ export class Connection {
   #offer(exchange: Exchange, update: Update): void {
     exchange.idleAtMs = this.#needs.clock.now() + this.#needs.callIdleMs
     if (!exchange.offer(update)) exchange.fail(new Refusal('result_too_large'))
-    else if (exchange.isFull && this.#needs.attribution === 'own') this.#flow.hold(exchange)
-  }
-
-  #attribute(): Exchange | 'unit' | undefined {
-    if (this.#needs.attribution !== 'own') {
-      const isCertain = this.#exchanges.size === 1 && this.#needs.clock.now() >= this.#ghostUntilMs
-      return isCertain ? this.#exchanges.youngest() : undefined
-    }
-    // Of one session's calls the youngest carries it; with none in flight, the session's stream.
-    return this.#exchanges.youngest() ?? 'unit'
+    else if (exchange.isFull && this.#attributor.isOwn) this.#flow.hold(exchange)
   }
 
   #drop(what: DroppedThing): void {

@@ -10,7 +10,7 @@ const span = 65_536
 /** The place that no exchange has: for requests that are not calls. */
 const noPlace = span - 1
 
-export class Slots {
+export class Exchanges {
   readonly #places: Array<Exchange | undefined> = []
   readonly #free: number[] = []
   #sequence = 0

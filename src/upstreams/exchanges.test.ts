@@ -5,7 +5,7 @@ import { Cancel } from '../base/cancel.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { Call } from '../protocol/call.ts'
 import { Exchange } from './exchange.ts'
-import { Slots } from './slots.ts'
+import { Exchanges } from './exchanges.ts'
 
 const call: Call = {
   id: '1',
@@ -40,7 +40,7 @@ const steps: fc.Arbitrary<readonly Step[]> = fc.array(
 test('an id finds its exchange as long as it is there, and after that nobody, however places are used again', () => {
   fc.assert(
     fc.property(steps, (sequence) => {
-      const slots = new Slots()
+      const exchanges = new Exchanges()
       const given = new Set<number>()
       const ever: Exchange[] = []
       let live: Exchange[] = []
@@ -51,52 +51,52 @@ test('an id finds its exchange as long as it is there, and after that nobody, ho
       }
       for (const step of sequence) {
         if (step.do === 'add') {
-          const exchange = slots.add((id) => new Exchange(call, note(id), 0, 0))
+          const exchange = exchanges.add((id) => new Exchange(call, note(id), 0, 0))
           assert(exchange)
           ever.push(exchange)
           live.push(exchange)
-        } else if (step.do === 'nextId') assert.equal(slots.get(note(slots.nextId())), undefined)
+        } else if (step.do === 'nextId') assert.equal(exchanges.get(note(exchanges.nextId())), undefined)
         else if (step.do === 'get')
           assert.equal(
-            slots.get(step.id),
+            exchanges.get(step.id),
             live.find(({ id }) => id === step.id),
           )
         else {
           const exchange = ever[step.at]
           if (step.do === 'end') exchange?.fail(new Refusal('cancelled'))
           else if (exchange) {
-            assert.equal(slots.remove(exchange), live.includes(exchange))
+            assert.equal(exchanges.remove(exchange), live.includes(exchange))
             live = live.filter((one) => one !== exchange)
           }
         }
-        assert.equal(slots.size, live.length)
-        assert.deepEqual(new Set(slots.all()), new Set(live))
+        assert.equal(exchanges.size, live.length)
+        assert.deepEqual(new Set(exchanges.all()), new Set(live))
         assert.equal(
-          slots.youngest(),
+          exchanges.youngest(),
           live.findLast(({ ended }) => !ended),
         )
         for (const exchange of ever)
-          assert.equal(slots.get(exchange.id), live.includes(exchange) ? exchange : undefined)
+          assert.equal(exchanges.get(exchange.id), live.includes(exchange) ? exchange : undefined)
       }
-      assert.equal(slots.get(Number.NaN), undefined)
+      assert.equal(exchanges.get(Number.NaN), undefined)
     }),
     { numRuns: 300 },
   )
 })
 
 test('there is a bound, and a place that was given back can be had again', () => {
-  const slots = new Slots()
+  const exchanges = new Exchanges()
   const all: Exchange[] = []
   for (;;) {
-    const exchange = slots.add((id) => new Exchange(call, id, 0, 0))
+    const exchange = exchanges.add((id) => new Exchange(call, id, 0, 0))
     if (!exchange) break
     all.push(exchange)
   }
   expect(all).toHaveLength(65_535)
   const [first] = all
   assert(first)
-  slots.remove(first)
-  const again = slots.add((id) => new Exchange(call, id, 0, 0))
+  exchanges.remove(first)
+  const again = exchanges.add((id) => new Exchange(call, id, 0, 0))
   expect(again?.id).not.toBe(first.id)
-  expect(slots.get(first.id)).toBeUndefined()
+  expect(exchanges.get(first.id)).toBeUndefined()
 })
