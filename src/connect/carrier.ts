@@ -5,6 +5,7 @@
 import { Refusal } from '../base/refusal.ts'
 import type { Cancel } from '../base/cancel.ts'
 import type { Log } from '../base/log.ts'
+import { version } from '../base/version.ts'
 import type { Inbound, Outbound } from '../protocol/inbound.ts'
 
 export interface CarrierNeeds {
@@ -50,6 +51,7 @@ export function createCarrier({ url, key, maxBytes, log }: CarrierNeeds): Carry 
     const stop = closed.onCancel(() => abort.abort())
     const headers = new Headers()
     for (const [name, value] of Object.entries(inbound.headers)) if (typeof value === 'string') headers.set(name, value)
+    headers.set('user-agent', `mcplex/${version}`)
     if (key !== undefined) headers.set('authorization', `Bearer ${key}`)
     const body = method === 'POST' ? { body: await inbound.body() } : {}
     try {

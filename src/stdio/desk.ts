@@ -58,6 +58,8 @@ export interface Errand {
   readonly owed: readonly Owed[]
   /** Fires when nobody waits for it any more. */
   readonly closed: Cancel
+  /** Whether it completes the handshake: whatever else belongs to the session follows it. */
+  readonly isHandshake: boolean
   /** Whether it may have reached the server. */
   isSent: boolean
   /** The last event of its stream that the client was told: the stream can be resumed after it. */
@@ -66,8 +68,8 @@ export interface Errand {
   retryMs: number | undefined
 }
 
-export function errandOf(text: string, owed: readonly Owed[]): Errand {
-  return { text, owed, closed: new Cancel(), isSent: false, lastEventId: undefined, retryMs: undefined }
+export function errandOf(text: string, owed: readonly Owed[], isHandshake = false): Errand {
+  return { text, owed, closed: new Cancel(), isHandshake, isSent: false, lastEventId: undefined, retryMs: undefined }
 }
 
 /** Whether somebody still waits for an answer that has not come. */

@@ -87,7 +87,7 @@ export async function sendInSession(
 ): Promise<{ standing: Standing; outbound: Outbound }> {
   const { desk, session } = hearing
   for (let losses = 0; ; losses++) {
-    const standing = await session.current()
+    const standing = await session.current(errand.isHandshake)
     const outbound = await send(parcelOf(errand, standing.headers, deadlineMs, isHarmless(errand)), desk)
     if (outbound.status !== 404 || standing.id === undefined || losses >= maxLosses) return { standing, outbound }
     errand.isSent = false

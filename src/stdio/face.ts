@@ -50,6 +50,9 @@ const maxHeldChars = 64 * 1024 ** 2
 
 const listening = 'subscriptions/listen'
 
+/** A cancelled call that is still there after this time has not heard of it. */
+const overtakenMs = 1000
+
 export function createFace(needs: FaceNeeds): Face {
   return new LineFace(needs)
 }
@@ -142,16 +145,30 @@ class LineFace implements Face {
   #notify(text: string, message: NotificationMessage): void {
     if (message.method === 'notifications/cancelled') {
       const id = message.params && memberText(message.params.text, 'requestId')
-      if (id === undefined || !this.#cancel(idKey(id))) return
-    } else if (standsAlone(message, undefined)) return
-    if (!this.#session.isThere) return
-    if (message.method === 'notifications/initialized') this.#session.ready()
-    const errand = errandOf(text, [])
-    this.#run(errand, () => this.#inSession(errand))
+      const errand = id === undefined ? undefined : this.#cancel(idKey(id))
+      if (errand) this.#tellCancelled(text, errand)
+    } else if (this.#session.isThere && !standsAlone(message, undefined)) {
+      const isHandshake = message.method === 'notifications/initialized'
+      const done = isHandshake ? this.#session.completing() : undefined
+      const errand = errandOf(text, [], isHandshake)
+      this.#run(errand, () => this.#inSession(errand).finally(done))
+    }
   }
 
-  /** Cancels the youngest request under an id; whether the server has to be told as well. */
-  #cancel(key: string): boolean {
+  /** Says it again if it was of no use: over HTTP a message may overtake the one that it is about. */
+  #tellCancelled(text: string, cancelled: Errand): void {
+    const errand = errandOf(text, [])
+    this.#run(errand, () => this.#inSession(errand))
+    if (this.#desk.waitMs === 0) return
+    this.#desk.clock.after(overtakenMs, () => {
+      if (!this.#errands.has(cancelled) || this.#desk.leaving.cancelled || this.#isFull(text)) return
+      const again = errandOf(text, [])
+      this.#run(again, () => this.#inSession(again))
+    })
+  }
+
+  /** Cancels the youngest request under an id. Returns its errand if the server has to be told as well. */
+  #cancel(key: string): Errand | undefined {
     for (const errand of [...this.#errands].toReversed()) {
       const owed = errand.owed.find((one) => one.key === key && !one.isAnswered)
       if (!owed) continue
@@ -159,9 +176,9 @@ class LineFace implements Face {
       // Closing is cancelling where a request stands for itself, and what was not sent needs no word.
       const isClosing = standsAlone(owed.request, undefined) || (!errand.isSent && errand.owed.length === 1)
       if (isClosing) errand.closed.cancel('cancelled by the client')
-      return !isClosing
+      return isClosing ? undefined : errand
     }
-    return false
+    return undefined
   }
 
   /** An answer of the client, if the server of this session has asked for it. */
@@ -185,11 +202,9 @@ class LineFace implements Face {
   }
 
   #run(errand: Errand, run: () => Promise<void>): void {
-    const chars = this.#heldChars + errand.text.length
-    if (this.#errands.size >= maxErrands || chars > maxHeldChars)
-      throw new Refusal('too_many_calls', { message: 'Too much is on its way at once.' })
+    if (this.#isFull(errand.text)) throw new Refusal('too_many_calls', { message: 'Too much is on its way at once.' })
     this.#errands.add(errand)
-    this.#heldChars = chars
+    this.#heldChars += errand.text.length
     void run()
       .catch((error: unknown) => answerAll(errand, error, this.#hearing))
       .finally(() => {
@@ -197,6 +212,10 @@ class LineFace implements Face {
         this.#heldChars -= errand.text.length
         this.#tellSettled()
       })
+  }
+
+  #isFull(text: string): boolean {
+    return this.#errands.size >= maxErrands || this.#heldChars + text.length > maxHeldChars
   }
 
   #tellSettled(): void {

@@ -30,6 +30,9 @@ const maxUris = 1000
 /** How long messages wait for an opening where the server itself cannot be away. */
 const openingMs = 60_000
 
+/** A server that asks more at once does not mean it. */
+const maxQuestions = 1024
+
 const kinds = ['tools', 'prompts', 'resources']
 
 export class ClientSession {
@@ -38,6 +41,10 @@ export class ClientSession {
   #standing: Standing | undefined
   /** Set while it is opened or renewed. Never rejects. */
   #opening: Promise<void> | undefined
+  /** Set while the end of the handshake is on its way: there are servers that take nothing before it. */
+  #completing: Promise<void> | undefined
+  /** The one that was lost last. */
+  #last: Standing | undefined
   #hello: RawObject | undefined
   #isReady = false
   #logLevel: string | undefined
@@ -63,15 +70,9 @@ export class ClientSession {
   }
 
   /** What to send under. Throws `session_required` if it was not opened, or `endpoint_unreachable`. */
-  async current(): Promise<Standing> {
-    const { clock, waitMs } = this.#desk
-    const opening = this.#opening
-    if (opening) {
-      const over = new Cancel()
-      void opening.then(() => over.cancel('opened'))
-      await pauseUnless([over, this.#desk.leaving], clock, waitMs || openingMs)
-      if (!over.cancelled) throw new Refusal('endpoint_unreachable')
-    }
+  async current(isHandshake = false): Promise<Standing> {
+    await this.#inTime(this.#opening)
+    if (!isHandshake) await this.#inTime(this.#completing)
     if (this.#standing) return this.#standing
     throw new Refusal('session_required', { message: 'There is no session yet: send initialize first.' })
   }
@@ -99,9 +100,12 @@ export class ClientSession {
     })
   }
 
-  /** The client has said that the handshake is complete. */
-  ready(): void {
+  /** The client has said that the handshake is complete: what follows waits until the returned function is called. */
+  completing(): () => void {
     this.#isReady = true
+    let done = (): void => {}
+    this.#completing = new Promise<void>((resolve) => (done = resolve))
+    return done
   }
 
   /** Keeps what a request has changed in the session, once the server has agreed to it. */
@@ -115,6 +119,7 @@ export class ClientSession {
 
   /** The server asks the client something. */
   asked(id: RpcId): void {
+    if (this.#questions.size >= maxQuestions) this.#questions.clear()
     this.#questions.set(idKey(id), id)
   }
 
@@ -127,6 +132,7 @@ export class ClientSession {
   lost(standing: Standing): void {
     if (this.#standing !== standing) return
     this.#standing = undefined
+    this.#last = standing
     standing.over.cancel('the server does not know the session any more')
     const done = this.beginOpening()
     this.#desk.log.info({}, 'the server has forgotten the session; opening it again')
@@ -146,6 +152,15 @@ export class ClientSession {
     const { headers } = standing
     await handle({ method: 'DELETE', path: '/mcp', headers, connection: 'stdio', body: noBody, closed }).catch(() => {})
     timer.stop()
+  }
+
+  async #inTime(what: Promise<void> | undefined): Promise<void> {
+    if (!what) return
+    const { clock, waitMs, leaving } = this.#desk
+    const over = new Cancel()
+    void what.then(() => over.cancel('over'))
+    await pauseUnless([over, leaving], clock, waitMs || openingMs)
+    if (!over.cancelled) throw new Refusal('endpoint_unreachable')
   }
 
   async #renew(): Promise<void> {
@@ -169,7 +184,11 @@ export class ClientSession {
     const text = requestText(id, 'initialize', this.#hello)
     const answered = await this.#ask(id, text, {})
     if (answered?.answer.kind !== 'result') return undefined
+    const { version } = this.#last ?? {}
     this.opened(this.#hello, answered.session, answered.answer.result)
+    if (this.#standing?.version !== version) {
+      this.#desk.log.warn({ version: this.#standing?.version }, 'the server now speaks another version than its client')
+    }
     return this.#standing
   }
 
