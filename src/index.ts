@@ -1,6 +1,7 @@
 /**
- * The embedding API. A program makes a gateway, starts it, and mounts it on a server: `nodeHandler` and `listen` of
- * `mcplex/node` for `node:http`, or `gateway.handle` for anything that can make an `Inbound` and write an `Outbound`.
+ * The embedding API. A program makes a gateway, starts it, and mounts it on a server: by `mcplex/node` for `node:http`
+ * and what is built on it, by `mcplex/fetch` for what takes `fetch(Request)`, or by `gateway.handle` for anything that
+ * can make an `Inbound` and write an `Outbound`.
  */
 import type { Backplane } from './backplane/backplane.ts'
 import type { Clock } from './base/clock.ts'
@@ -27,7 +28,7 @@ export function createGateway(settings: PartialSettings, needs: GatewayNeeds = {
 
 export { ConfigError, type ConfigCode, type Problem } from './config/problem.ts'
 export { Refusal, type RefusalCode, type RefusalDetails } from './base/refusal.ts'
-export { UpstreamStartError, type GatewayFacts } from './gateway/gateway.ts'
+export { UpstreamStartError, type GatewayEdge, type GatewayFacts } from './gateway/gateway.ts'
 export type { Backplane, Clock, Gateway, Log, PartialSettings }
 export type { Events, EventName, EventSource } from './base/events.ts'
 export type { Settings } from './config/settings.ts'

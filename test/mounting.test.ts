@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { fastify } from 'fastify'
 import { Hono } from 'hono'
 import { afterEach, describe, expect, test } from 'vitest'
+import { manualClock } from '../src/base/clock.ts'
 import type { LogFields } from '../src/base/log.ts'
 import { fetchHandler } from '../src/http/fetch.ts'
 import { fastifyPlugin, nodeHandler } from '../src/http/node.ts'
@@ -32,6 +33,7 @@ describe('Express', () => {
     ['a folder', '/api', {}, '/api/mcp'],
     ['the whole path, which is said', '/tools', { path: '/tools' }, '/tools'],
     ['what is left of it', '/tools', { path: '/' }, '/tools'],
+    ['a folder, with the whole path said', '/api', { path: '/api/mcp' }, '/api/mcp'],
     ['a path with a parameter', '/tenants/:tenant/mcp', { path: '*' }, '/tenants/7/mcp?x=y'],
   ])('may mount the handler on %s', async (_name, mount, options, path) => {
     const app = express()
@@ -39,6 +41,18 @@ describe('Express', () => {
     const send = await serve(app)
     expect(await send(path)).toMatchObject({ status: 200, body: '{"a":1}' })
     expect((await send(`/elsewhere${path}`)).status).toBe(404)
+  })
+
+  test('may send a request elsewhere by changing its path', async () => {
+    const app = express()
+    app.use((request: { url: string }, _response: unknown, next: () => void) => {
+      request.url = request.url === '/mcp' ? '/closed' : '/mcp'
+      next()
+    })
+    app.use('/', nodeHandler(createStage()))
+    const send = await serve(app)
+    expect((await send('/mcp')).status).toBe(404)
+    expect((await send('/old')).status).toBe(200)
   })
 
   test.each([
@@ -147,6 +161,18 @@ describe('fetch', () => {
     expect(stage.pulled).toBe(65_536)
     await reader?.cancel()
     await expect.poll(() => stage.happened).toEqual(['closed: client gone', 'returned'])
+  })
+
+  test('ends a stream that nobody reads, after the time that readers have', async () => {
+    const clock = manualClock()
+    const stage = createStage({ clock, slowReaderMs: 30_000 })
+    const response = await fetchHandler(stage)(post({ headers: { ...json, 'X-Act': 'flood' } }))
+    expect(stage.pulled).toBe(65_536)
+    clock.advance(29_999)
+    expect(stage.happened).toEqual([])
+    clock.advance(1)
+    await expect.poll(() => stage.happened).toEqual(['closed: reader too slow', 'returned'])
+    await expect(response.text()).rejects.toThrow('stopped reading')
   })
 
   test('hears of a client that is gone by the signal of the request, even before it came', async () => {

@@ -28,9 +28,12 @@ export function listenerAt(mount: Mount, gateway: Mountable, settings: Omit<Hand
   return (request, response) => edge.serve(request, response, false, targetOf(request, mount))
 }
 
-/** What is asked for: by what a framework left of the path, or else by the whole of it, as Express keeps it. */
+/** What is asked for: by what a framework left of the path, or by the whole of it, as Express tells it. */
 function targetOf(request: IncomingMessage, mount: Mount): Target {
-  const left = mounted(mount, readTarget(request.url ?? ''))
-  if (isServed(left.path) || !('originalUrl' in request) || typeof request.originalUrl !== 'string') return left
-  return mounted(mount, readTarget(request.originalUrl))
+  const target = readTarget(request.url ?? '')
+  const left = mounted(mount, target)
+  if (isServed(left.path) || !('baseUrl' in request) || typeof request.baseUrl !== 'string') return left
+  // A path that the mount has used up shows as a slash.
+  const rest = target.path === '/' ? '' : target.path
+  return mounted(mount, { ...target, path: request.baseUrl + rest })
 }
