@@ -128,7 +128,13 @@ export const refusals: Readonly<Record<RefusalCode, RefusalRow>> = {
     'This HTTP method is not served here.',
     'Use POST; session-based revisions may also use GET and DELETE with a session id.',
   ),
-  not_found: row(-32600, 404, 'changed', 'There is nothing at this path.', 'The MCP endpoint is /mcp.'),
+  not_found: row(
+    -32600,
+    404,
+    'changed',
+    'There is nothing at this path.',
+    'The MCP endpoint is /mcp; HTTP+SSE is on /sse and /messages, unless it is switched off.',
+  ),
   forbidden_origin: row(
     -32600,
     403,
@@ -190,7 +196,7 @@ export const refusals: Readonly<Record<RefusalCode, RefusalRow>> = {
     400,
     'changed',
     'The Mcp-Session-Id header is missing.',
-    'Send the session id of the answer to initialize with every later request.',
+    'Send the session id of the answer to initialize with every later request; over HTTP+SSE, POST to the address that the first event names.',
   ),
   session_unknown: row(
     -32001,
