@@ -1,10 +1,12 @@
 // The yardstick: what `node:http` costs when nothing but the unavoidable is done. It parses the body,
 // looks the session up in a Map and stringifies a hand-written answer; it checks nothing and isolates nobody.
 // Every ratio of the bench is to this server, measured in the same run.
-//   node bench/bare.mjs [--port 0]   prints one JSON line when it listens.
+// With --http2 the same on `node:http2`, for what is measured over HTTP/2.
+//   node bench/bare.mjs [--port 0] [--http2]   prints one JSON line when it listens.
 
 import { randomUUID } from 'node:crypto'
 import { createServer } from 'node:http'
+import { createServer as createHttp2Server } from 'node:http2'
 import { capabilities, echoed, legacyVersion, modernCacheable, modernResult, serverInfo, tools } from './lib/tools.mjs'
 
 const portAt = process.argv.indexOf('--port')
@@ -45,7 +47,7 @@ function post(request, response, body) {
   respond(response, 200, { jsonrpc: '2.0', id: message.id, result: resultOf(message, modern) })
 }
 
-const server = createServer((request, response) => {
+function serve(request, response) {
   if (request.method === 'POST') {
     let body = ''
     request.setEncoding('utf8')
@@ -62,7 +64,11 @@ const server = createServer((request, response) => {
   session.stream = response
   response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-cache, no-transform' })
   response.flushHeaders()
-})
+}
+
+const isHttp2 = process.argv.includes('--http2')
+const settings = { maxConcurrentStreams: 10_000 }
+const server = isHttp2 ? createHttp2Server({ settings, maxSessionMemory: 64 }, serve) : createServer(serve)
 
 server.listen(port, '127.0.0.1', () => {
   const endpoint = `http://127.0.0.1:${server.address().port}/mcp`

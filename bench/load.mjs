@@ -4,6 +4,7 @@
 import { performance } from 'node:perf_hooks'
 import { Crowd, spread } from './lib/crowd.mjs'
 import * as dialect from './lib/dialect.mjs'
+import { Multiplex } from './lib/multiplex.mjs'
 import { Wire } from './lib/wire.mjs'
 
 const crowds = new Map()
@@ -37,8 +38,8 @@ const expect =
   }
 
 const orders = {
-  async open({ name, endpoint, era, ...rest }) {
-    const opened = new Crowd(endpoint, era)
+  async open({ name, endpoint, era, over, ...rest }) {
+    const opened = over === 'h2' ? new Multiplex(endpoint) : new Crowd(endpoint, era)
     crowds.set(name, opened)
     const startedAt = performance.now()
     await opened.open(rest)

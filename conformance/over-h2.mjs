@@ -56,7 +56,7 @@ async function fetchOverH2(input, init) {
     )
     stream.once('response', ({ ':status': status = 0, ...rest }) => {
       const entries = Object.entries(rest).flatMap(([name, value]) =>
-        [value ?? ''].flat().map((/** @type {string} */ one) => [name, String(one)]),
+        [value ?? ''].flat().map((/** @type {string} */ one) => [name, one]),
       )
       const isBare = bodiless.has(status) || request.method === 'HEAD'
       if (isBare) stream.resume()

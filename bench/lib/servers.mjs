@@ -80,12 +80,14 @@ const nodeOptions = ({ gc = false, profileTo }) => [
   ...(profileTo === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profileTo]),
 ]
 
-/** The servers of one run, all on the server's core. `options`: `{ gc?, profileTo? }`. */
+/** The servers of one run, all on the server's core. `options`: `{ gc?, profileTo?, http2? }`. */
 export function servers(place) {
   const prefix = place.prefix('server')
   return {
-    bare: (options = {}) =>
-      start('bare', prefix, [process.execPath, ...nodeOptions({ gc: options.gc }), at('../bare.mjs')], readyLine),
+    bare({ gc, http2 = false } = {}) {
+      const command = [process.execPath, ...nodeOptions({ gc }), at('../bare.mjs'), ...(http2 ? ['--http2'] : [])]
+      return start('bare', prefix, command, readyLine)
+    },
 
     bareProxy: (childEra) =>
       start('bare proxy', prefix, [process.execPath, at('../bare-proxy.mjs'), '--', ...child(childEra)], readyLine),
