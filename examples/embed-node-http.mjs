@@ -31,15 +31,14 @@ gateway.events.on('callEnded', ({ method, status, durationMs }) => {
 // 3. Start the MCP server behind it. Throws UpstreamStartError with the command, its exit and its last words.
 const facts = await gateway.start()
 
-// 4. Mount it. The handler answers /mcp, /health, /livez and /readyz; everything else is yours.
+// 4. Mount it. The handler answers /mcp, /health, /livez, /readyz, the old transport on /sse and /messages, and 404 to
+// all else: pages of your own come first.
 const mcp = nodeHandler(gateway)
-const mounted = new Set(['/mcp', '/health', '/livez', '/readyz'])
 
 const server = createServer((request, response) => {
-  const [path = ''] = (request.url ?? '').split('?')
-  if (mounted.has(path)) return mcp(request, response)
-  response.writeHead(path === '/' ? 200 : 404, { 'Content-Type': 'text/plain' })
-  response.end(path === '/' ? `${facts.serverName ?? command}: ${calls} calls so far\n` : 'not found\n')
+  if (request.url !== '/') return mcp(request, response)
+  response.writeHead(200, { 'Content-Type': 'text/plain' })
+  response.end(`${facts.serverName ?? command}: ${calls} calls so far\n`)
 })
 
 server.listen(port, '127.0.0.1', () => {

@@ -14,6 +14,7 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { replaceFile } from '../src/cli/clients/file.ts'
 import { runCommand } from './support/typed-command.ts'
 
 let home: string
@@ -179,6 +180,14 @@ describe('with --write', () => {
     symlinkSync('../dotfiles/cursor.json', inHome(...cursorFile))
     expect((await config('cursor', '--write')).exit).toBe(0)
     expect(JSON.parse(read('dotfiles', 'cursor.json'))).toEqual({ mcpServers: { mcplex: { url } } })
+  })
+
+  test('a file that another program changes at the same time is left to it', async () => {
+    const file = write(cursorFile, '{"theirs": 2}')
+    await expect(replaceFile(file, '{"theirs": 1}', '{"ours": 1}')).rejects.toThrow('changed by another program')
+    await expect(replaceFile(file, undefined, '{"ours": 1}')).rejects.toThrow('changed by another program')
+    expect(readFileSync(file, 'utf8')).toBe('{"theirs": 2}')
+    expect(readdirSync(inHome('.cursor'))).toEqual(['mcp.json'])
   })
 
   test('what cannot be written is told with the path, and leaves nothing behind', async () => {

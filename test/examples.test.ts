@@ -4,6 +4,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { Client as NewClient, StreamableHTTPClientTransport as NewTransport } from '@modelcontextprotocol/client'
 import { Client as OldClient } from '@modelcontextprotocol/sdk/client/index.js'
+import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js'
 import { StreamableHTTPClientTransport as OldTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import { ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -146,8 +147,12 @@ describe.each(names)('%s', (name) => {
     await example.end()
   })
 
-  test('tells how it is, beside the endpoint, and lets no foreign page in', async () => {
+  test('serves HTTP+SSE and tells how it is, beside the endpoint, and lets no foreign page in', async () => {
     const example = await run(name, 'echo-legacy')
+    const client = new OldClient(info)
+    await client.connect(new SSEClientTransport(new URL('sse', example.url)))
+    expect(textIn(await client.callTool({ name: 'echo', arguments: { text: 'old' } }))).toBe('old')
+    await client.close()
     for (const probe of ['health', 'livez', 'readyz'])
       expect((await fetch(new URL(probe, example.url))).status, probe).toBe(200)
     expect((await fetch(example.url, { headers: { Origin: 'https://evil.example' } })).status).toBe(403)
