@@ -65,7 +65,7 @@ export function createCatalog(needs: {
 
   /** All but the one that most clients share. */
   const forgetOldest = (): void => {
-    for (const key of sources.keys()) if (!key.endsWith('/{}')) return void sources.delete(key)
+    for (const key of sources.keys()) if (!learning.isPlain(key)) return void sources.delete(key)
   }
 
   const sourceAt = (key: string): Source => {
@@ -120,10 +120,7 @@ export function createCatalog(needs: {
     }
     const inFlight = source.lists.get(method)
     if (inFlight) return inFlight
-    const announces = announcesChanges(
-      await hello(seat, key.startsWith('p:') ? key : learning.sourceOf(seat, undefined)),
-      method,
-    )
+    const announces = announcesChanges(await hello(seat, learning.sourceOf(seat, undefined)), method)
     const learnt = source.lists.get(method) ?? learn(seat, key, method, announces)
     source.lists.set(method, learnt)
     const forget = (): void => {

@@ -5,15 +5,16 @@
 import type { Clock } from '../base/clock.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { Seat } from '../protocol/call.ts'
-import { editObject, isObject, type JsonObject, type RawObject } from '../protocol/json-text.ts'
+import { editObject, isObject, type RawObject } from '../protocol/json-text.ts'
 import type { Connection } from './connection.ts'
 import type { Face } from './face.ts'
 import { type Keepers, listPage, ownSpeaker } from './keepers.ts'
-import { noProfile, Profiles } from './profiles.ts'
+import { Profiles } from './profiles.ts'
+import { announcedIn, isPlain, profileSource, unitKeyIn, unitSource } from './sources.ts'
 import type { Unit } from './unit.ts'
 import type { Units } from './units.ts'
 import type { Learning } from './upstream.ts'
-import { unitKeyIn, unitSource, type Voices } from './voices.ts'
+import type { Voices } from './voices.ts'
 
 export interface LearningNeeds {
   readonly units: Units
@@ -31,11 +32,12 @@ export function createLearning(needs: LearningNeeds): Learning {
     sourceOf(seat, list) {
       const face = units.faceOf(seat)
       const unit = units.find(units.keyOf(seat))
-      if (unit && list !== undefined && unit.changed.has(list)) return unitSource(unit)
-      const source = profileSource(face, profiles.keyOf(units.announcedTo(face, seat)))
+      if (unit && list !== undefined && unit.changed.has(list)) return unitSource(unit.key)
+      const source = profileSource(face.dialect.era, profiles.keyOf(units.announcedTo(face, seat)))
       keepers.touch(source)
       return source
     },
+    isPlain,
     async hello(seat, source) {
       const face = units.faceOf(seat)
       if (face.dialect.era === 'modern') return face.hello
@@ -57,22 +59,11 @@ export function createLearning(needs: LearningNeeds): Learning {
       // The stateless era needs no process for each profile: the request says whom the list is for.
       const announced = announcedIn(source)
       const modern = face.dialect.era === 'modern'
-      const keeper = await keepers.get(modern ? profileSource(face, noProfile) : source, face, modern ? {} : announced)
+      const keeper = await keepers.get(modern ? profileSource('modern') : source, face, modern ? {} : announced)
       return listPage(keeper.connection, method, cursor, ownSpeaker(face, announced), announced)
     },
     onStale: (stale) => needs.voices.onStale(stale),
   }
-}
-
-/** The source of what clients of a profile are shown. */
-export function profileSource(face: Pick<Face, 'dialect'>, profile: string): string {
-  return `p:${face.dialect.era}/${profile}`
-}
-
-/** The capabilities that a profile's source was named for. */
-function announcedIn(source: string): JsonObject {
-  const value: unknown = JSON.parse(source.slice(source.indexOf('/') + 1))
-  return isObject(value) ? value : {}
 }
 
 /** Tasks of one connection are listed to all who share it, so they are offered to nobody there. */

@@ -6,10 +6,9 @@ import { createModernDialect } from '../protocol/modern-client.ts'
 import { modernVersion, newestLegacy } from '../protocol/revisions.ts'
 import type { Connection } from './connection.ts'
 import { type Face, type Opener, ownInfo, type ProcessEvents } from './face.ts'
-import { profileSource } from './learning.ts'
 import type { UpstreamSettings } from './options.ts'
 import { type Found, probe } from './probe.ts'
-import { noProfile } from './profiles.ts'
+import { profileSource } from './sources.ts'
 import type { Child, ChildExit } from './stdio/child.ts'
 import type { Owner } from './unit.ts'
 import { UpstreamStartError } from './upstream.ts'
@@ -48,7 +47,7 @@ export async function startFaces(needs: StartNeeds): Promise<readonly StartedFac
     }),
     connect(era) {
       const dialect = era === 'legacy' ? legacyDialect : modernDialect
-      const owner: Owner = { unit: undefined, source: profileSource({ dialect }, noProfile) }
+      const owner: Owner = { unit: undefined, source: profileSource(dialect.era) }
       const events = needs.eventsOf(dialect, owner)
       const connection = needs.opener.connect(needs.startChild('catalogue'), {
         ...events,
@@ -69,7 +68,7 @@ export async function startFaces(needs: StartNeeds): Promise<readonly StartedFac
     const owner = found && owners.get(found.connection)
     if (!found || !owner) return
     // It may have been connected in the other era.
-    owner.source = profileSource({ dialect }, noProfile)
+    owner.source = profileSource(dialect.era)
     const mode = settings.mode ?? (dialect.era === 'legacy' ? 'session' : 'shared')
     faces.push({ face: { dialect, mode, hello: found.hello }, connection: found.connection, owner })
   }

@@ -13,12 +13,13 @@ import { logLevels } from '../protocol/revisions.ts'
 import type { Connection } from './connection.ts'
 import { createOpener, replay } from './face.ts'
 import { answers, createKeepers, ownSeat, ownSpeaker } from './keepers.ts'
-import { createLearning, profileSource } from './learning.ts'
+import { createLearning } from './learning.ts'
 import type { UpstreamSettings } from './options.ts'
 import { createPool } from './pool.ts'
 import { createProcesses } from './processes.ts'
 import { createSpares, type Spares } from './spares.ts'
 import { startFaces } from './start.ts'
+import { profileSource } from './sources.ts'
 import type { Child } from './stdio/child.ts'
 import type { Starter } from './stdio/starter.ts'
 import { isCommon, type Unit } from './unit.ts'
@@ -156,7 +157,7 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
       const found = await startFaces({ settings, clock, opener, startChild, eventsOf: processes.eventsOf })
       for (const { face, owner, connection } of found) {
         units.faces.set(face.dialect.era, face)
-        if (face.mode !== 'shared') keepers.add(profileSource(face, '{}'), { connection, hello: face.hello })
+        if (face.mode !== 'shared') keepers.add(profileSource(face.dialect.era), { connection, hello: face.hello })
         else {
           owner.unit = units.of(ownSeat(face))
           owner.unit.connections.add(connection)
@@ -195,7 +196,7 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
       const face = units.faces.values().next().value
       if (!face) return false
       try {
-        const resident = all[0] ?? (await keepers.get(profileSource(face, '{}'), face, {})).connection
+        const resident = all[0] ?? (await keepers.get(profileSource(face.dialect.era), face, {})).connection
         return await answers(resident, ownSpeaker(face, {}), checkMs)
       } catch {
         return false

@@ -45,6 +45,8 @@ export interface Upstream {
 export interface Learning {
   /** The key of the source that a seat's handshake and lists come from. */
   sourceOf(seat: Seat, list: string | undefined): string
+  /** Whether a source is that of clients that declare nothing, as most do. */
+  isPlain(source: string): boolean
   /** What the server says of itself to such a client. */
   hello(seat: Seat, source: string): Promise<RawObject>
   /** One page of a list. */

@@ -8,6 +8,7 @@ import { isObject } from '../protocol/json-text.ts'
 import { withMeta } from '../protocol/jsonrpc.ts'
 import { metaKeys } from '../protocol/revisions.ts'
 import type { Connection } from './connection.ts'
+import { unitSource } from './sources.ts'
 import { createSubscriptions, isWanted, type Subscriptions } from './subscriptions.ts'
 import type { Listener, Owner, Unit } from './unit.ts'
 import type { Listening } from './upstream.ts'
@@ -26,16 +27,6 @@ export interface Voices {
   forgetLists(source: string): void
   /** Calls `stale` when what a source lists may have changed. */
   onStale(stale: (source: string, list: string) => void): void
-}
-
-/** The source of a unit whose own process has announced a change. */
-export function unitSource(unit: Unit): string {
-  return `u:${unit.key}`
-}
-
-/** The key of the unit that a source is of; undefined for the source of a profile. */
-export function unitKeyIn(source: string): string | undefined {
-  return source.startsWith('u:') ? source.slice(2) : undefined
 }
 
 /** Who hears a unit, and what they want together. */
@@ -84,7 +75,7 @@ export function createVoices(clock: Clock, findUnit: (key: string) => Unit | und
       if (update.kind === 'notification') {
         for (const list of changedLists(update.method)) {
           unit?.changed.set(list, connection)
-          for (const stale of staleListeners) stale(unit ? unitSource(unit) : (owner.source ?? ''), list)
+          for (const stale of staleListeners) stale(unit ? unitSource(unit.key) : (owner.source ?? ''), list)
         }
         if (!unit || subscriptionsOf(unit).acknowledge(connection, update.method, update.params)) return true
       }
