@@ -1,6 +1,6 @@
 /**
- * An answer as a web `Response`. Promises that nothing is pulled before the reader asks for it, that a reader who stops
- * reading is cut, and that a stream of pieces is always started and always ended.
+ * An answer as a web `Response`. Promises that nothing but the first piece is pulled before the reader asks for it, that
+ * a reader who stops reading is cut, and that a stream of pieces is always started and always ended.
  */
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
