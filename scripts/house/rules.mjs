@@ -80,6 +80,8 @@ export const packages = {
 /** Node's modules with a home. The others may be imported anywhere but in protocol/. */
 export const builtins = {
   'node:http': { in: ['http'], instead: 'Speak Inbound and Outbound (protocol/inbound.ts); http/ adapts them.' },
+  'node:http2': { in: ['http'], instead: 'Speak Inbound and Outbound (protocol/inbound.ts); http/ adapts them.' },
+  'node:https': { in: ['http'], instead: 'Speak Inbound and Outbound (protocol/inbound.ts); http/ adapts them.' },
   'node:child_process': { in: ['upstreams/stdio'], instead: 'Start processes through upstreams/stdio/child.ts.' },
   'node:timers': { in: ['base/clock.ts'], instead: 'Take a Clock (base/clock.ts) as an argument.' },
   'node:timers/promises': { in: ['base/clock.ts'], instead: 'Take a Clock (base/clock.ts) as an argument.' },

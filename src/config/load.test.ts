@@ -186,11 +186,32 @@ describe('an address other than loopback', () => {
     expect(problemsWith({}, { HOST: '0.0.0.0' })[0]?.message).toContain('HOST=0.0.0.0')
   })
 
+  test('is not meant where a Unix socket is listened at', () => {
+    expect(problemsWith({ host: ['0.0.0.0'], socket: ['/run/mcp.sock'] })).toEqual([])
+  })
+
   test('is opened when --insecure is said', () => {
     expect(loadWith({ host: ['0.0.0.0'], insecure: ['true'] }).settings.http.host).toBe('0.0.0.0')
   })
 
-  test.each(['127.0.0.1', '127.8.9.1', 'localhost', '::1', '[::1]'])('does not mean %s', (host) => {
+  test.each(['127.0.0.1', '127.8.9.1', 'localhost', '::1', '[::1]', '0:0:0:0:0:0:0:1'])('does not mean %s', (host) => {
     expect(problemsWith({ host: [host] })).toEqual([])
+  })
+})
+
+describe('TLS', () => {
+  test.each([
+    [{ 'tls-cert': ['cert.pem'] }, '--tls-cert', '--tls-key'],
+    [{ 'tls-key': ['key.pem'] }, '--tls-key', '--tls-cert'],
+  ])('with %j alone is refused, and what is missing is named', (flags, where, missing) => {
+    const [problem, ...others] = problemsWith(flags)
+    expect(others).toEqual([])
+    expect(problem).toMatchObject({ code: 'MCPX_CONFIG_TLS', where })
+    expect(problem?.message).toContain(`does nothing without ${missing}`)
+  })
+
+  test('needs both files, from wherever they are said', () => {
+    const { http } = loadWith({ 'tls-cert': ['cert.pem'] }, { MCPLEX_HTTP__TLS_KEY: 'key.pem' }).settings
+    expect(http).toMatchObject({ tlsCert: 'cert.pem', tlsKey: 'key.pem' })
   })
 })
