@@ -105,7 +105,10 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
     const level = levelFor(unit, call)
     if (level !== unit.logLevel) {
       unit.logLevel = level
+      // Meanwhile the process is this call's: another one might be the one that it has room for.
+      connection.reserve()
       await Promise.all([...unit.connections].map((one) => replay(unit, one, replayMs)))
+      connection.unreserve()
     }
     if (call.cancel.cancelled) throw new Refusal('cancelled')
     const exchange = connection.begin(call)
