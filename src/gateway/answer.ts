@@ -1,7 +1,7 @@
 /** The answers of calls of clients without sessions, in their words, with what has to come back to us sealed. */
 import { Refusal } from '../base/refusal.ts'
 import type { Call, Outcome } from '../protocol/call.ts'
-import { inputRequired, stateOf } from '../protocol/input-required.ts'
+import { inputRequired, mayTakeRounds, stateOf } from '../protocol/input-required.ts'
 import { editObject, type RawObject } from '../protocol/json-text.ts'
 import type { Answer, RequestMessage } from '../protocol/jsonrpc.ts'
 import { wordAnswer } from '../protocol/modern-server.ts'
@@ -27,7 +27,8 @@ export function answerOf(
 }
 
 async function translated(request: RequestMessage, call: Call, outcome: Outcome, house: House): Promise<Answer> {
-  const visits = outcome.answer.kind === 'error' ? visitsIn(outcome.answer.error) : undefined
+  const { answer } = outcome
+  const visits = answer.kind === 'error' && mayTakeRounds(call.method) ? visitsIn(answer.error) : undefined
   if (visits) {
     const requiredCapabilities = undeclaredVisit(call.speaker.capabilities)
     return requiredCapabilities

@@ -11,7 +11,7 @@ export type Step = IteratorResult<Update, Outcome>
 export interface Course {
   readonly call: Call
   readonly reply: Reply
-  /** The step that was asked for and has not come. */
+  /** The step that was asked for and that nobody has taken. */
   next: Promise<Step> | undefined
   /** Undefined as long as the server has asked nothing. */
   questions: Questions | undefined
@@ -24,17 +24,55 @@ export interface Questions {
   readonly open: Map<string, Ask>
   /** How many there were: numbers the keys. */
   asked: number
-  /** What the server said while its questions were gathered: for the next request. */
+  /** What the server said meanwhile: for the next request. */
   readonly held: Update[]
 }
 
-/** The next thing that the call says to whichever request is with it. */
+/** What is held back at most, in updates and in characters: what is older is forgotten. */
+const maxHeld = { updates: 100, chars: 1024 * 1024 }
+
+/** The next thing that the call says to whichever request is with it. What was held back comes first. */
 export function nextStep(course: Course): Promise<Step> {
   const held = course.questions?.held.shift()
   if (held) return Promise.resolve({ done: false, value: held })
   const next = course.next ?? course.reply.next()
   course.next = undefined
   return next
+}
+
+/** Keeps what the call says for the next request of its client. */
+export function holdBack({ held }: Questions, update: Update): void {
+  held.push(update)
+  let chars = 0
+  for (const { params } of held) chars += params?.text.length ?? 0
+  while (held.length > maxHeld.updates || (chars > maxHeld.chars && held.length > 1)) {
+    chars -= held.shift()?.params?.text.length ?? 0
+  }
+}
+
+/**
+ * Hears what the call says while no request is with it, so that its end is noticed and its process is free again. A
+ * question waits for the next request. Returns how to stop.
+ */
+export function listenOn(course: Course, questions: Questions): () => void {
+  let isOver = false
+  const listen = (): void => {
+    course.next ??= course.reply.next()
+    course.next.then(
+      (step) => {
+        if (isOver || step.done === true || step.value.kind === 'ask') return
+        holdBack(questions, step.value)
+        course.next = undefined
+        listen()
+      },
+      // Whoever comes back learns of it.
+      () => undefined,
+    )
+  }
+  listen()
+  return () => {
+    isOver = true
+  }
 }
 
 /** Adds a question to those that the client is to be asked. */

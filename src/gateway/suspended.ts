@@ -11,7 +11,7 @@ import { inputResponse } from '../protocol/input-required.ts'
 import type { RawObject } from '../protocol/json-text.ts'
 import type { Answer } from '../protocol/jsonrpc.ts'
 import { answerOfInput, unanswered } from '../protocol/question-shapes.ts'
-import { abandon, type Course, type Questions } from './course.ts'
+import { abandon, type Course, listenOn, type Questions } from './course.ts'
 
 export interface SuspendedCalls {
   /** Puts a call aside; returns what names the round of its questions, which are open for ten minutes. */
@@ -65,8 +65,10 @@ export function createSuspendedCalls(pulse: Pulse): SuspendedCalls {
     let stopBeat = pulse.after(beatMs, beat)
     const stopPatience = pulse.after(patienceMs, () => lapse(id, entry))
     const stopCancel = entry.course.call.cancel.onCancel(() => lapse(id, entry))
+    const stopListening = listenOn(entry.course, entry.questions)
     return () => {
       entry.resume = undefined
+      stopListening()
       stopBeat()
       stopPatience()
       stopCancel()
@@ -81,8 +83,6 @@ export function createSuspendedCalls(pulse: Pulse): SuspendedCalls {
       entry.round++
       // A shutdown does not wait for people; but as long as it lasts, they are served.
       course.over()
-      // However it ends meanwhile: whoever comes back learns of it.
-      course.next?.catch(() => undefined)
       entry.resume = wait(id, entry)
       return { call: id, round: entry.round }
     },

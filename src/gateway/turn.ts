@@ -4,6 +4,7 @@
  * the call waits for the request that brings the answers. [2026-07-28 basic; transports; multi round-trip requests]
  */
 import { Cancel } from '../base/cancel.ts'
+import type { Clock } from '../base/clock.ts'
 import type { Lease } from '../base/lease.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { Ask, Outcome, Principal, Update } from '../protocol/call.ts'
@@ -11,6 +12,7 @@ import type { Inbound, Outbound } from '../protocol/inbound.ts'
 import { mayTakeRounds } from '../protocol/input-required.ts'
 import { editObject } from '../protocol/json-text.ts'
 import { type Answer, errorAnswer, notificationText, type RequestMessage, responseText } from '../protocol/jsonrpc.ts'
+import { wantsLog } from '../protocol/log-level.ts'
 import { type Envelope, statusOf } from '../protocol/modern-server.ts'
 import { checkParams } from '../protocol/params.ts'
 import { progressFor } from '../protocol/progress.ts'
@@ -19,7 +21,16 @@ import { answerable, refusalAnswer } from '../protocol/refusal-answer.ts'
 import { sseComment, sseHeaders, sseMessage } from '../protocol/sse.ts'
 import { answerOf, questionsOf } from './answer.ts'
 import { jsonHeaders } from './carry.ts'
-import { abandon, type Course, inputRequestsFor, nextStep, noteAsk, type Questions } from './course.ts'
+import {
+  abandon,
+  type Course,
+  holdBack,
+  inputRequestsFor,
+  nextStep,
+  noteAsk,
+  type Questions,
+  type Step,
+} from './course.ts'
 import type { House } from './house.ts'
 import { firstOf, orQuiet } from './patience.ts'
 import type { Opened } from './seal.ts'
@@ -27,6 +38,7 @@ import { serve } from './serve.ts'
 
 /** Questions that a server asks in one breath are put to the client together. */
 const breathMs = 10
+const maxBreathMs = 200
 
 /** A request that is with a call. */
 export interface Turn {
@@ -68,9 +80,8 @@ export async function answerTurn(
       const asked = await ask(turn, first.ask, house)
       if (asked) return json(request, asked)
     }
-    if (!first.ask) course.next = first.next
     streaming = true
-    return { status: 200, headers: sseHeaders, body: stream(turn, house) }
+    return { status: 200, headers: sseHeaders, body: stream(turn, first.ask ? undefined : first.next, house) }
   } catch (error) {
     if (turn) end(turn.course, house)
     throw error
@@ -130,19 +141,23 @@ function openState(request: RequestMessage, principal: Principal, house: House):
   return house.seal.open(state, principal, request.method, request.params.value)
 }
 
-/** Pulled by the client's connection, so that a slow reader slows its own call; ends with it. */
-async function* stream(turn: Turn, house: House): AsyncGenerator<string> {
+/**
+ * Pulled by the client's connection, so that a slow reader slows its own call; ends with it.
+ * @param first the step that was waited for already
+ */
+async function* stream(turn: Turn, first: Promise<Step> | undefined, house: House): AsyncGenerator<string> {
   const { request, course } = turn
+  let next = first
   let isParting = false
   try {
     for (;;) {
-      course.next ??= nextStep(course)
-      const step = await orQuiet(course.next, house.sessionSettings.keepAliveMs, house.pulse)
+      next ??= nextStep(course)
+      const step = await orQuiet(next, house.sessionSettings.keepAliveMs, house.pulse)
       if (step === 'quiet') {
         yield sseComment
         continue
       }
-      course.next = undefined
+      next = undefined
       const answer =
         step.done === true
           ? await finish(turn, step.value, house)
@@ -170,6 +185,10 @@ async function* stream(turn: Turn, house: House): AsyncGenerator<string> {
 
 function textOf({ course, envelope }: Turn, update: Update): string | undefined {
   if (update.kind === 'ask') return undefined
+  // The server was told the level of the request that the call began with.
+  const { logLevel } = envelope
+  if (update.method === 'notifications/message' && !wantsLog({ ...course.call, logLevel }, update.params))
+    return undefined
   const params = progressFor(update, course.call.progressToken, envelope.progressToken)
   return params === 'unwanted' ? undefined : notificationText(update.method, params)
 }
@@ -197,29 +216,42 @@ async function ask(turn: Turn, asked: Ask, house: House): Promise<Answer | undef
 
 async function askOn(turn: Turn, questions: Questions, house: House): Promise<Answer | undefined> {
   const { request, course } = turn
-  for (;;) {
-    const step = await inOneBreath((course.next ??= course.reply.next()), house)
+  const { clock } = house
+  // Only another question makes it longer, and not for ever: some servers never stop talking.
+  const latestMs = clock.now() + maxBreathMs
+  let endMs = clock.now() + breathMs
+  for (let leftMs = breathMs; leftMs > 0; leftMs = Math.min(endMs, latestMs) - clock.now()) {
+    const step = await inTime((course.next ??= course.reply.next()), leftMs, clock)
     if (step === undefined) break
+    if (step.done === true && questions.held.length === 0) return finish(turn, step.value, house)
+    // What was said before the end comes before it.
+    if (step.done === true) return undefined
     course.next = undefined
-    if (step.done === true) return finish(turn, step.value, house)
-    if (step.value.kind !== 'ask') questions.held.push(step.value)
-    else if (note(turn, step.value)) noteAsk(course, step.value)
+    if (step.value.kind !== 'ask') holdBack(questions, step.value)
+    else if (note(turn, step.value)) {
+      noteAsk(course, step.value)
+      endMs = clock.now() + breathMs
+    }
   }
   if (questions.open.size === 0) return undefined
   const waits: Opened = { kind: 'suspended', ...house.suspended.keep(course, questions) }
   return questionsOf(request, course.call, inputRequestsFor(questions), waits, house)
 }
 
-/** Whether this client may be asked; if not, the server is told. */
-function note({ envelope }: Turn, asked: Ask): boolean {
-  if (undeclared(asked, envelope.speaker.capabilities) === undefined) return true
-  asked.answer(errorAnswer(-32602, 'The client did not declare that it can be asked this'))
+/** Whether this client may be asked, and in answer to this request; if not, the server is told. */
+function note({ request, envelope }: Turn, asked: Ask): boolean {
+  const isDeclared = undeclared(asked, envelope.speaker.capabilities) === undefined
+  if (isDeclared && mayTakeRounds(request.method)) return true
+  const reason = isDeclared
+    ? 'The client cannot be asked in the course of this request'
+    : 'The client did not declare that it can be asked this'
+  asked.answer(errorAnswer(-32602, reason))
   return false
 }
 
-function inOneBreath<Step>(next: Promise<Step>, house: House): Promise<Step | undefined> {
+function inTime(next: Promise<Step>, ms: number, clock: Clock): Promise<Step | undefined> {
   return new Promise((resolve, reject) => {
-    const timer = house.clock.after(breathMs, () => resolve(undefined))
+    const timer = clock.after(ms, () => resolve(undefined))
     next.then(
       (step) => {
         timer.stop()
