@@ -97,7 +97,7 @@ describe('the end of the process that started the child', () => {
       rootDir: join(root, 'src'),
       typeRoots: [join(root, 'node_modules', '@types')],
     }
-    const files = ['upstreams/stdio/child.ts', 'upstreams/stdio/reaper.ts', 'cli/descriptors.ts'].map((file) =>
+    const files = ['upstreams/stdio/start-child.ts', 'upstreams/stdio/reaper.ts', 'cli/descriptors.ts'].map((file) =>
       join(root, 'src', file),
     )
     const config = { extends: join(root, 'tsconfig.json'), compilerOptions, files, include: [] }

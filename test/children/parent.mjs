@@ -9,7 +9,7 @@ const { systemClock: clock } = await load('base/clock.js')
 const { silentLog: log } = await load('base/log.js')
 const { createReaper } = await load('upstreams/stdio/reaper.js')
 const { closeLeakedDescriptors } = await load('cli/descriptors.js')
-const { startChild } = await load('upstreams/stdio/child.js')
+const { startChild } = await load('upstreams/stdio/start-child.js')
 
 closeLeakedDescriptors()
 const reaper = createReaper({ clock, log })

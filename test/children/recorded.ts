@@ -2,14 +2,9 @@
 import { type Clock, systemClock } from '../../src/base/clock.ts'
 import type { EventName, EventSink, Events } from '../../src/base/events.ts'
 import { silentLog } from '../../src/base/log.ts'
-import {
-  type Child,
-  type ChildExit,
-  type ChildListener,
-  type ChildSettings,
-  startChild,
-} from '../../src/upstreams/stdio/child.ts'
+import type { Child, ChildExit, ChildListener, ChildSettings } from '../../src/upstreams/stdio/child.ts'
 import { type Reaper, createReaper } from '../../src/upstreams/stdio/reaper.ts'
+import { startChild } from '../../src/upstreams/stdio/start-child.ts'
 import { until } from './processes.ts'
 
 /** Real time, but each wait is a tenth as long. */

@@ -1,0 +1,174 @@
+/** A child that was started: its three pipes, its listener, and its end. What it promises is said in child.ts. */
+import type { ChildProcess } from 'node:child_process'
+import type { Readable, Writable } from 'node:stream'
+import { LineReader } from '../../base/lines.ts'
+import type { Child, ChildExit, ChildListener, ChildSettings } from './child.ts'
+import { Ladder } from './ladder.ts'
+import { Stderr } from './stderr.ts'
+
+/** From the end of input to SIGTERM. */
+const termAfterMs = 2000
+/** How long pipes may stay open after the exit of the leader: somebody else may hold them. */
+const pipesGraceMs = 250
+/** Output that nobody listens to yet is read up to here; then the child's pipe fills, and it waits. */
+const maxEarlyBytes = 64 * 1024
+
+export interface Pipes {
+  readonly stdin: Writable
+  readonly stdout: Readable
+  readonly stderr: Readable
+}
+
+export class RunningChild implements Child {
+  readonly pid: number
+  readonly #pipes: Pipes
+  readonly #settings: ChildSettings
+  readonly #ladder: Ladder
+  readonly #reader: LineReader
+  readonly #stderr: Stderr
+  readonly #gone: Promise<void>
+  #listener: ChildListener | undefined
+  #early: Buffer[] = []
+  #earlyBytes = 0
+  #queued: string[] = []
+  #queuedLength = 0
+  #expected = false
+  #exited: { readonly code: number | null; readonly signal: string | null; readonly expected: boolean } | undefined
+  #exit: ChildExit | undefined
+
+  constructor(pid: number, started: ChildProcess, pipes: Pipes, settings: ChildSettings) {
+    const { clock, log, events, reaper } = settings
+    this.pid = pid
+    this.#pipes = pipes
+    this.#settings = settings
+    this.#stderr = new Stderr({ clock, log, events, pid })
+    this.#reader = new LineReader(settings.maxLineBytes, {
+      line: (text) => this.#listener?.line(text),
+      dropped: (bytes) => {
+        events.emit('dropped', { what: 'stdout_line', count: 1 })
+        this.#listener?.dropped(bytes)
+      },
+    })
+    let gone = (): void => {}
+    this.#gone = new Promise((resolve) => (gone = resolve))
+    this.#ladder = new Ladder(pid, clock, log, () => {
+      reaper.forget(pid)
+      gone()
+    })
+
+    started.on('exit', (code, signal) => this.#leaderExited(code, signal))
+    started.on('close', () => this.#finish())
+    // Signals are sent to the group, not through this object, so there is nothing else that could fail here.
+    started.on('error', (error) => log.warn({ upstream_pid: pid, err: error }, 'upstream process error'))
+    pipes.stdout.on('data', (chunk: Buffer) => this.#read(chunk))
+    pipes.stderr.on('data', (chunk: Buffer) => this.#stderr.push(chunk))
+    pipes.stdout.on('end', () => this.#brokenOff())
+    pipes.stdin.on('error', () => this.#brokenOff())
+    pipes.stdout.on('error', () => this.#brokenOff())
+    pipes.stderr.on('error', () => {})
+    events.emit('processStarted', { pid, purpose: settings.purpose })
+  }
+
+  get exited(): boolean {
+    return this.#exited !== undefined
+  }
+
+  get backlog(): number {
+    return this.#queuedLength + (this.#pipes.stdin.destroyed ? 0 : this.#pipes.stdin.writableLength)
+  }
+
+  send(line: string): void {
+    if (!this.#pipes.stdin.writable) return
+    if (this.#queued.length === 0) setImmediate(() => this.#flush())
+    this.#queued.push(line)
+    this.#queuedLength += line.length + 1
+  }
+
+  listen(listener: ChildListener): void {
+    this.#listener = listener
+    queueMicrotask(() => {
+      if (this.#listener === listener) this.#tell()
+    })
+  }
+
+  hold(isHeld: boolean): void {
+    this.#pipes.stdout[isHeld ? 'pause' : 'resume']()
+  }
+
+  close(): Promise<void> {
+    if (!this.exited) this.#expected = true
+    this.#flush()
+    this.#pipes.stdin.end()
+    this.#ladder.begin(termAfterMs)
+    return this.#gone
+  }
+
+  kill(): void {
+    if (!this.exited) this.#expected = true
+    this.#ladder.kill()
+  }
+
+  #flush(): void {
+    if (this.#queued.length === 0) return
+    const lines = this.#queued
+    this.#queued = []
+    this.#queuedLength = 0
+    if (this.#pipes.stdin.writable) this.#pipes.stdin.write(lines.join('\n') + '\n')
+  }
+
+  #read(chunk: Buffer): void {
+    if (this.#listener && this.#early.length === 0) return this.#reader.push(chunk)
+    this.#early.push(chunk)
+    this.#earlyBytes += chunk.length
+    if (this.#earlyBytes >= maxEarlyBytes) this.#pipes.stdout.pause()
+  }
+
+  /** Tells the listener what it has not been told: early output, and the exit. */
+  #tell(): void {
+    const listener = this.#listener
+    if (!listener) return
+    const early = this.#early
+    this.#early = []
+    this.#earlyBytes = 0
+    for (const chunk of early) this.#reader.push(chunk)
+    if (!this.#exit) {
+      this.#pipes.stdout.resume()
+      return
+    }
+    this.#reader.end()
+    listener.exit(this.#exit)
+  }
+
+  /** A pipe is closed. A child that lives on without it can do nothing for us. */
+  #brokenOff(): void {
+    if (this.exited) return
+    this.#settings.clock.after(pipesGraceMs, () => {
+      if (this.exited) return
+      this.#pipes.stdin.destroy()
+      this.#ladder.begin(0)
+    })
+  }
+
+  #leaderExited(code: number | null, signal: string | null): void {
+    const expected = this.#expected
+    this.#exited = { code, signal, expected }
+    this.#queued = []
+    this.#queuedLength = 0
+    this.#pipes.stdin.destroy()
+    this.hold(false)
+    this.#ladder.leaderExited()
+    this.#settings.events.emit('processEnded', { pid: this.pid, code, signal, expected })
+    // After a turn of the loop that was late for this timer, what is in the pipes is still to be read.
+    this.#settings.clock.after(pipesGraceMs, () => setImmediate(() => this.#finish()))
+  }
+
+  /** The leader exited, and its pipes were read to their end or had their time. */
+  #finish(): void {
+    if (!this.#exited || this.#exit) return
+    this.#pipes.stdout.destroy()
+    this.#pipes.stderr.destroy()
+    this.#stderr.end()
+    this.#exit = { ...this.#exited, stderr: this.#stderr.tail() }
+    this.#tell()
+  }
+}

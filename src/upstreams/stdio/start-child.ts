@@ -1,0 +1,62 @@
+/** The one place that starts upstream programs. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import type { Child, ChildCommand, ChildListener, ChildSettings } from './child.ts'
+import { hasGroups } from './group.ts'
+import { RunningChild } from './running-child.ts'
+
+/** Starts a child. Never throws: a program that cannot be started is told as an exit with an error. */
+export function startChild(command: ChildCommand, settings: ChildSettings): Child {
+  let started: ChildProcess
+  try {
+    started = spawn(command.command, command.args, {
+      cwd: command.cwd,
+      detached: hasGroups(),
+      env: command.env,
+      stdio: ['pipe', 'pipe', 'pipe'],
+      windowsHide: true,
+    })
+  } catch (error) {
+    return new FailedChild(Promise.resolve(errorCode(error)))
+  }
+  const { pid, stdin, stdout, stderr } = started
+  // A program that was not found has pipes all the same; with too many files open there are none.
+  if (pid === undefined || !stdin || !stdout || !stderr) {
+    const failure = new Promise<string>((resolve) => started.on('error', (error) => resolve(errorCode(error))))
+    for (const pipe of [stdin, stdout, stderr]) pipe?.on('error', () => {}).destroy()
+    return new FailedChild(failure)
+  }
+  settings.reaper.watch(pid)
+  return new RunningChild(pid, started, { stdin, stdout, stderr }, settings)
+}
+
+/** A child that never was: all it does is say why. */
+class FailedChild implements Child {
+  readonly pid = undefined
+  readonly backlog = 0
+  readonly exited = true
+  readonly #error: Promise<string>
+  #listener: ChildListener | undefined
+
+  constructor(error: Promise<string>) {
+    this.#error = error
+  }
+
+  send(): void {}
+
+  hold(): void {}
+
+  listen(listener: ChildListener): void {
+    this.#listener = listener
+    void this.#error.then((error) => {
+      if (this.#listener === listener) listener.exit({ code: null, signal: null, expected: false, stderr: '', error })
+    })
+  }
+
+  async close(): Promise<void> {}
+
+  kill(): void {}
+}
+
+function errorCode(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'UNKNOWN'
+}
