@@ -164,10 +164,11 @@ describe('the end of the process that started the child', () => {
   })
 
   test('a child gets three descriptors and its own environment, whatever its parent has', async () => {
-    const script = `ls /proc/$$/fd | sed 's/^/fd /'; tr '\\0' '\\n' < /proc/$$/environ; echo ready`
+    // Without a pipe of its own, which the shell would hold for a moment.
+    const script = `ls /proc/$$/fd; tr '\\0' '\\n' < /proc/$$/environ; echo ready`
     const gap = Array.from({ length: 40 }, (): 'ignore' => 'ignore')
     const { lines } = await startParent(script, '', ['pipe', ...gap, 'pipe'])
-    expect(lines.filter((line) => line.startsWith('fd '))).toEqual(['fd 0', 'fd 1', 'fd 2'])
+    expect(lines.filter((line) => /^\d+$/.test(line))).toEqual(['0', '1', '2'])
     expect(lines.filter((line) => line.includes('='))).toEqual(['ONLY=this', `PATH=${process.env['PATH']}`])
   })
 })
