@@ -48,6 +48,8 @@ describe('the result of a session-based server', () => {
   test('is complete, whatever it says itself', () => {
     const outcome = gave('{"content":[],"resultType":"input_required","requestState":"s"}')
     expect(JSON.parse(textOf('tools/call', outcome))).toMatchObject({ resultType: 'complete' })
+    const list = gave('{"tools":[],"resultType":"input_required"}')
+    expect(JSON.parse(textOf('tools/list', list))).toMatchObject({ resultType: 'complete', ttlMs: 0 })
   })
 })
 

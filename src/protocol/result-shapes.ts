@@ -18,15 +18,15 @@ export function resultForSession(method: string, result: RawObject, version: str
 
 /** The result of a session-based server for a client of the stateless revision. */
 export function resultForRequest(method: string, result: RawObject): RawObject {
-  if (method === 'tools/list') {
-    return mapElements(result, 'tools', (tool) =>
-      'execution' in tool.value ? editObject(tool, { execution: undefined }) : tool,
-    )
-  }
   // To a server with sessions the member means nothing, whatever it says there.
   const plain = 'resultType' in result.value ? editObject(result, { resultType: undefined }) : result
+  if (method === 'tools/list') return mapElements(plain, 'tools', toolForRequest)
   // Clients with sessions read a missing list as an empty one.
-  return method === 'tools/call' && result.value['content'] === undefined ? editObject(plain, { content: [] }) : plain
+  return method === 'tools/call' && plain.value['content'] === undefined ? editObject(plain, { content: [] }) : plain
+}
+
+function toolForRequest(tool: RawObject): RawObject {
+  return 'execution' in tool.value ? editObject(tool, { execution: undefined }) : tool
 }
 
 /** A tool as a client with a session can use it; for sampling as well, whose tools are of the same shape. */
