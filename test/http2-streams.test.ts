@@ -231,6 +231,23 @@ describe('a hostile client', () => {
     expect(theatre.stage.seen).toHaveLength(0)
   })
 
+  test('that sends many bodies at once and ends none is told so, and keeps nobody else from being served', async () => {
+    await openWith()
+    const client = await open()
+    // 40 bodies of 600 KiB each, of which 16 MiB may be kept.
+    const text = `"${'x'.repeat(600_000)}`
+    const many = Array.from({ length: 40 }, () => client.post(text, {}, { open: true }))
+    await eventually('a refusal', () => many.some(({ status }) => status === 503))
+    const other = await open()
+    expect((await act(other, 'echo').end()).status).toBe(200)
+    const refused = many.filter(({ status }) => status === 503)
+    for (const { stream } of many.filter(({ status }) => status !== 503)) stream.end('"')
+    await Promise.all(many.map((answer) => answer.end()))
+    expect(many.filter(({ status }) => status === 200).length).toBeGreaterThan(20)
+    expect(refused[0]?.text).toContain('overloaded')
+    expect((await client.post(`${text}"`).end()).status, 'what was kept was given back').toBe(200)
+  })
+
   test('that opens more streams than it may has those refused, not served', async () => {
     await openWith({}, { maxStreams: 10 })
     const client = await open()

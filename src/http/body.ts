@@ -9,10 +9,17 @@ import { Refusal } from '../base/refusal.ts'
 
 /**
  * @param declared its length in bytes if the head says so, else NaN
+ * @param hold asked before so many more bytes are kept, where others read at the expense of the same connection
  * @returns rejects with a Refusal: `request_too_large`, `parse_error` if it is not UTF-8, `cancelled` if the client
- * went away. What still arrives after that is dropped by whoever answers.
+ * went away, `overloaded` if they may not be kept. What still arrives after that is dropped by whoever answers.
  */
-export function readBody(request: Readable, declared: number, maxBytes: number, closed: Cancel): Promise<string> {
+export function readBody(
+  request: Readable,
+  declared: number,
+  maxBytes: number,
+  closed: Cancel,
+  hold?: (bytes: number) => boolean,
+): Promise<string> {
   return new Promise((resolve, reject) => {
     let size = 0
     let first: Buffer | undefined
@@ -26,10 +33,11 @@ export function readBody(request: Readable, declared: number, maxBytes: number, 
     }
     const take = (chunk: Buffer): void => {
       size += chunk.length
-      if (size > maxBytes) {
+      const isTooLarge = size > maxBytes
+      if (isTooLarge || hold?.(chunk.length) === false) {
         first = rest = undefined
         request.off('data', take)
-        return reject(new Refusal('request_too_large'))
+        return reject(new Refusal(isTooLarge ? 'request_too_large' : 'overloaded'))
       }
       if (first === undefined) first = chunk
       else if (rest === undefined) rest = [first, chunk]

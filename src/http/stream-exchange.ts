@@ -19,6 +19,10 @@ export interface StreamOwner {
   readonly localAddress: string | undefined
   readonly maxBodyBytes: number
   now(): number
+  /** Asks for room for what is kept of bodies that are still being read; false if there is none. */
+  hold(bytes: number): boolean
+  /** Gives room back. */
+  release(bytes: number): void
   /** Told when a reader was cut for taking nothing: the whole connection may have stalled. */
   suspect(): void
 }
@@ -43,6 +47,7 @@ export class StreamExchange implements Exchange {
   #text: Promise<string> | undefined
   #late: ((refusal: Refusal) => void) | undefined
   #bodyBeganMs = 0
+  #held = 0
   #endedMs: number | undefined
 
   constructor(
@@ -114,10 +119,22 @@ export class StreamExchange implements Exchange {
       this.#bodyBeganMs = this.#of.now()
       this.#late = reject
       // Its end is waited for, however long it was said to be: only there it is known to be whole.
-      readBody(this.#stream, Number.NaN, maxBodyBytes, this.closed)
-        .finally(() => (this.#late = undefined))
+      readBody(this.#stream, Number.NaN, maxBodyBytes, this.closed, (bytes) => this.#hold(bytes))
+        .finally(() => this.#release())
         .then(resolve, reject)
     })
+  }
+
+  #hold(bytes: number): boolean {
+    if (!this.#of.hold(bytes)) return false
+    this.#held += bytes
+    return true
+  }
+
+  #release(): void {
+    this.#late = undefined
+    this.#of.release(this.#held)
+    this.#held = 0
   }
 
   begin(status: number, lines: string[]): void {
@@ -191,10 +208,18 @@ export class StreamExchange implements Exchange {
     this.#stream.resume()
   }
 
+  /** What its connection calls when the stream is no more. */
+  leave(): void {
+    this.#release()
+  }
+
   /** What its connection calls now and then: cuts what takes too long. */
   look(requestMs: number, slowReaderMs: number): void {
     const now = this.#of.now()
-    if (this.#late !== undefined && now - this.#bodyBeganMs > requestMs) this.#late(new Refusal('request_timeout'))
+    if (this.#late !== undefined && now - this.#bodyBeganMs > requestMs) {
+      this.#late(new Refusal('request_timeout'))
+      this.#release()
+    }
     if (this.#endedMs !== undefined && now - this.#endedMs > slowReaderMs && !this.#stream.destroyed) {
       this.#endedMs = undefined
       this.cut()

@@ -48,6 +48,9 @@ const maxRequests = 100_000
 /** What node may hold for one connection before it takes no further stream, in its unit of a million bytes. */
 const maxMemory = 64
 
+/** Bodies of the largest size that one connection may be sending at once; smaller ones count for less. */
+const bodiesAtOnce = 16
+
 /**
  * Streams that a client ended before it got an answer: a crowd of calls may be cancelled at once, but not for ever.
  * Node 20 ends connections beyond 1,000 and 33 a second by itself, whatever was reset. [CVE-2023-44487]
@@ -118,6 +121,8 @@ class StreamConnection implements StreamOwner {
   #idleSinceMs: number
   /** Since when it owes us a sign of life. */
   #suspectSinceMs: number | undefined
+  /** Kept of bodies that are still being read, in bytes. */
+  #held = 0
 
   constructor(
     session: ServerHttp2Session,
@@ -152,6 +157,16 @@ class StreamConnection implements StreamOwner {
     return this.#limits.clock.now()
   }
 
+  hold(bytes: number): boolean {
+    if (this.#held + bytes > this.maxBodyBytes * bodiesAtOnce) return false
+    this.#held += bytes
+    return true
+  }
+
+  release(bytes: number): void {
+    this.#held -= bytes
+  }
+
   #begin(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, raw: unknown): void {
     this.served++
     // Errors of a stream are ends of it, which are told below.
@@ -168,6 +183,7 @@ class StreamConnection implements StreamOwner {
     })
     stream.once('close', () => {
       this.#streams.delete(exchange)
+      exchange.leave()
       if (this.#streams.size === 0) this.#idleSinceMs = this.now()
     })
     this.#edge.answer(exchange, target)
