@@ -17,8 +17,9 @@ export async function listenTo(standing: Standing, hearing: Hearing): Promise<vo
   const { desk, session } = hearing
   const { over } = standing
   const cursor: Cursor = { lastEventId: undefined, retryMs: undefined }
+  let isOffered = false
   for (let failures = 0; !over.cancelled;) {
-    const heard = await listenOnce(standing, cursor, hearing).catch((error: unknown) => {
+    const heard = await listenOnce(standing, cursor, isOffered, hearing).catch((error: unknown) => {
       if (!over.cancelled) desk.log.debug({ err: error }, 'the event stream failed')
       return 'nothing'
     })
@@ -27,15 +28,15 @@ export async function listenTo(standing: Standing, hearing: Hearing): Promise<vo
       session.lost(standing)
       return
     }
+    if (heard === 'something') isOffered = true
     failures = heard === 'something' ? 0 : failures + 1
-    const waitMs = failures === 0 ? 0 : backOffMs(failures)
-    await pauseUnless([over], desk.clock, Math.max(waitMs, cursor.retryMs ?? quietMs))
+    await pauseUnless([over], desk.clock, Math.max(backOffMs(failures), cursor.retryMs ?? quietMs))
   }
 }
 
 type Heard = 'something' | 'nothing' | 'never' | 'forgotten'
 
-async function listenOnce(standing: Standing, cursor: Cursor, hearing: Hearing): Promise<Heard> {
+async function listenOnce(standing: Standing, cursor: Cursor, isOffered: boolean, hearing: Hearing): Promise<Heard> {
   const { desk } = hearing
   const { lastEventId } = cursor
   const outbound = await send(
@@ -53,9 +54,9 @@ async function listenOnce(standing: Standing, cursor: Cursor, hearing: Hearing):
     const count = await takeStream(outbound, cursor, (text) => hear(text, undefined, hearing), desk)
     return count > 0 ? 'something' : 'nothing'
   }
-  if (status === 404 && standing.id !== undefined) return 'forgotten'
+  if (status === 404 && isOffered && standing.id !== undefined) return 'forgotten'
   if (status === 401 || status === 403) desk.onDenied({ status, method: 'GET' })
-  // [2025-11-25 transports] a server may have no stream of its own to offer
+  // [2025-11-25 transports] a server may have no stream of its own to offer; some say so as if nothing were there
   if (status === 405 || status === 404) return 'never'
   // A place to resume from that is not known (any more): what came since is lost, and what comes shall not be.
   if (status === 400) cursor.lastEventId = undefined

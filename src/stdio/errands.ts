@@ -157,8 +157,10 @@ function onlyMeta(call: RequestMessage): Record<string, undefined> {
 /** Follows the stream of an errand after a cut, for as long as the session and the server's memory of it last. */
 async function resume(errand: Errand, standing: Standing, hearing: Hearing): Promise<void> {
   const { desk, session } = hearing
+  let isFirst = true
   for (let failures = 0; isOpen(errand) && errand.lastEventId !== undefined; failures++) {
-    const waitMs = Math.max(failures === 0 ? 0 : backOffMs(failures), errand.retryMs ?? 0)
+    const waitMs = Math.max(isFirst ? 0 : backOffMs(failures), errand.retryMs ?? 0)
+    isFirst = false
     await pauseUnless([errand.closed, standing.over, desk.leaving], desk.clock, waitMs)
     if (standing.over.cancelled) throw new Refusal('connection_lost')
     const headers = { ...standing.headers, 'last-event-id': errand.lastEventId }

@@ -33,6 +33,9 @@ const openingMs = 60_000
 /** A server that asks more at once does not mean it. */
 const maxQuestions = 1024
 
+/** A session that lasts so long is well. */
+const calmMs = 10_000
+
 const kinds = ['tools', 'prompts', 'resources']
 
 export class ClientSession {
@@ -43,6 +46,9 @@ export class ClientSession {
   #opening: Promise<void> | undefined
   /** Set while the end of the handshake is on its way: there are servers that take nothing before it. */
   #completing: Promise<void> | undefined
+  /** How often it was lost without a calm in between, and when it was opened again last. */
+  #losses = 0
+  #renewedMs = -Infinity
   /** The one that was lost last. */
   #last: Standing | undefined
   #hello: RawObject | undefined
@@ -167,6 +173,10 @@ export class ClientSession {
     const { leaving, clock, log } = this.#desk
     for (const id of this.#questions.values()) await this.#tell('cancelled', { requestId: JSON.parse(id) as string })
     this.#questions.clear()
+    // A server that forgets each session at once is not asked for the next one at once.
+    this.#losses = clock.now() - this.#renewedMs < calmMs ? this.#losses + 1 : 0
+    if (this.#losses > 0) await pauseUnless([leaving], clock, backOffMs(this.#losses))
+    this.#renewedMs = clock.now()
     for (let failures = 1; !leaving.cancelled; failures++) {
       const standing = await this.#open()
       if (standing) {

@@ -15,6 +15,9 @@ export function isStream(outbound: Outbound): boolean {
   return headerOf(outbound, 'content-type')?.startsWith('text/event-stream') === true
 }
 
+/** A server that wants us to wait longer does not mean it. */
+const longestRetryMs = 3_600_000
+
 /** What of an errand a stream changes. */
 export type Cursor = Pick<Errand, 'lastEventId' | 'retryMs'>
 
@@ -34,7 +37,7 @@ export async function takeStream(
   if (typeof body === 'string' && body === '') return count
   try {
     const pieces = typeof body === 'string' ? once(body) : body
-    const onRetry = (ms: number): void => void (cursor.retryMs = ms)
+    const onRetry = (ms: number): void => void (cursor.retryMs = Math.min(ms, longestRetryMs))
     for await (const event of eventsOf(pieces, desk.maxMessageChars, onRetry)) {
       count++
       if (event.data !== '') await hear(event.data)

@@ -137,9 +137,11 @@ function pipe(child: ChildProcess): Piped {
     exited,
     async end() {
       stdin.end()
-      if (runs(pid)) child.kill('SIGTERM')
-      const force = setTimeout(() => child.kill('SIGKILL'), 5000)
+      // The first lets calls finish; those that come later than its echo do not.
+      const signals = setInterval(() => runs(pid) && child.kill('SIGTERM'), 300)
+      const force = setTimeout(() => child.kill('SIGKILL'), 8000)
       await inTime('the command to end', exited)
+      clearInterval(signals)
       clearTimeout(force)
     },
   }
