@@ -183,30 +183,6 @@ describe('a bound on clients', () => {
     expect(await (await third).text('echo', { text: 'in' })).toBe('in')
   })
 
-  test('the log tells of each call which tool it was, in which era, and how long it waited for a process', async () => {
-    const mcplex = await start(['--pool', '1', '--log-level', 'info'])
-    const [one, two] = [await openSession(mcplex.url), await openSession(mcplex.url)]
-    await one.whoami()
-    const waits = two.text('echo', { text: 'x' })
-    await eventually('it waits', async () => (await counts(mcplex))['waitingCalls'] === 1)
-    await one.request('resources/read', { uri: 'echo://values/secret' })
-    await one.end()
-    await waits
-    await two.end()
-    await toolResponse(mcplex.url, 'nope')
-    const lines = (): readonly LogLine[] => mcplex.log.filter(({ msg }) => String(msg).startsWith('call'))
-    await eventually('all lines', () => lines().length === 4)
-    const [whoami, read, echo, nope] = lines()
-    expect(whoami).toMatchObject({ tool: 'whoami', era: 'legacy', upstream_era: 'legacy', status: 'ok' })
-    expect(echo).toMatchObject({ tool: 'echo', era: 'legacy', queue_ms: expect.any(Number) })
-    expect(echo?.['queue_ms']).toBeGreaterThan(0)
-    expect(echo?.['queue_ms']).toBeLessThanOrEqual(Number(echo?.['dur_ms']))
-    expect(nope).toMatchObject({ tool: 'nope', era: 'modern', upstream_era: 'legacy' })
-    expect(read, 'its process was there, and its URI is data').toMatchObject({ method: 'resources/read', queue_ms: 0 })
-    expect(read).not.toHaveProperty('tool')
-    expect(JSON.stringify(read)).not.toContain('secret')
-  })
-
   test('a wait that is too long is refused with 503, and so is one more than may wait, at once', async () => {
     const mcplex = await start(['--max-connections', '1', '--queue', '1', '--queue-wait', '1500ms'])
     await openSession(mcplex.url)
