@@ -34,16 +34,20 @@ test.each([
   { mode: 'session', era: 'session-based', server: echoLegacy },
   { mode: 'shared', era: 'session-based', server: echoLegacy },
   { mode: 'shared', era: 'stateless', server: echoModern },
-] as const)('in front of a $era server in mode $mode clients never meet', { timeout: 60_000 }, async ({ mode, server }) => {
-  one = await startInProcess([server], { upstream: { mode, pool: 40 } })
-  await crowd(one.url)
-  const faults = await Promise.all(members.map((member) => wander(member, echoScript, 4, 20_241_105)))
-  expect(faults.flat()).toEqual([])
-  expect(members.flatMap(foreign)).toEqual([])
-  if (mode !== 'session') return
-  const sessions = members.filter(({ caller }) => caller.hasSession)
-  expect(new Set(await Promise.all(sessions.map(whoami))).size).toBe(sessions.length)
-})
+] as const)(
+  'in front of a $era server in mode $mode clients never meet',
+  { timeout: 60_000 },
+  async ({ mode, server }) => {
+    one = await startInProcess([server], { upstream: { mode, pool: 40 } })
+    await crowd(one.url)
+    const faults = await Promise.all(members.map((member) => wander(member, echoScript, 4, 20_241_105)))
+    expect(faults.flat()).toEqual([])
+    expect(members.flatMap(foreign)).toEqual([])
+    if (mode !== 'session') return
+    const sessions = members.filter(({ caller }) => caller.hasSession)
+    expect(new Set(await Promise.all(sessions.map(whoami))).size).toBe(sessions.length)
+  },
+)
 
 test('a stream cannot be spoken on by who does not know its address, and knows no other session', async () => {
   one = await startInProcess([echoLegacy])
