@@ -18,26 +18,34 @@ const next = 'conformance-next'
 const legacy = 'everything-legacy.mjs'
 const modern = 'everything-modern.mjs'
 
-/** @type {Omit<Lane, 'expects' | 'isH2'>[]} */
+const sessions = ['2025-03-26', '2025-06-18', '2025-11-25']
+
+/** @typedef {Omit<Lane, 'expects' | 'isH2'>} Row */
+
+/**
+ * All that there is of a revision.
+ * @type {(revision: string, fixture: string, name?: string) => Row}
+ */
+const all = (revision, fixture, name = `${revision}-all`) => ({
+  name,
+  suite: next,
+  selects: ['--suite', 'all', '--spec-version', revision],
+  fixture,
+})
+
+/** @type {Row[]} */
 const overHttp1 = [
   { name: 'stable', suite: stable, selects: ['--suite', 'all'], fixture: legacy },
   { name: '2025-11-25-required', suite: next, selects: ['--requirements', '2025-11-25'], fixture: legacy },
-  ...['2025-03-26', '2025-06-18', '2025-11-25'].map((revision) => ({
-    name: `${revision}-all`,
-    suite: /** @type {const} */ (next),
-    selects: ['--suite', 'all', '--spec-version', revision],
-    fixture: legacy,
-  })),
+  ...sessions.map((revision) => all(revision, legacy)),
   { name: '2026-07-28-required', suite: next, selects: ['--requirements', '2026-07-28'], fixture: modern },
-  {
-    name: '2026-07-28-all',
-    suite: next,
-    selects: ['--suite', 'all', '--spec-version', '2026-07-28'],
-    fixture: modern,
-  },
+  all('2026-07-28', modern),
   // Across the eras.
+  { name: 'stable-new-server', suite: stable, selects: ['--suite', 'all'], fixture: modern },
   { name: 'old-client-new-server', suite: next, selects: ['--requirements', '2025-11-25'], fixture: modern },
+  ...sessions.map((revision) => all(revision, modern, `${revision}-new-server`)),
   { name: 'new-client-old-server', suite: next, selects: ['--requirements', '2026-07-28'], fixture: legacy },
+  all('2026-07-28', legacy, '2026-07-28-old-server'),
 ]
 
 // What a client sees must not depend on the version of HTTP, so the same failures are expected over either.
