@@ -61,6 +61,8 @@ export function createSessions(needs: {
   const { settings, clock, events } = needs
   const { records } = needs.backplane
   const seats = new Map<string, SessionSeat>()
+  /** Sessions that have ended and that the store may still know. */
+  const ending = new Set<string>()
   const ttlMs = settings.idleTimeoutMs + graceMs
 
   const due = (seat: SessionSeat, nowMs: number): SessionEnd | undefined =>
@@ -94,6 +96,7 @@ export function createSessions(needs: {
     if (seat.ended) return
     seat.ended = true
     seats.delete(seat.key)
+    ending.add(seat.key)
     for (const { cancel } of [...seat.calls]) cancel.cancel('the session ended')
     for (const release of seat.atEnd.splice(0)) release()
     const { session } = seat
@@ -104,7 +107,7 @@ export function createSessions(needs: {
       ageMs: clock.now() - session.createdAtMs,
       calls: seat.callsTotal,
     })
-    await records.remove(seat.key)
+    await records.remove(seat.key).finally(() => ending.delete(seat.key))
   }
 
   const shortest = Math.min(settings.idleTimeoutMs, settings.maxSessionMs, settings.handshakeTimeoutMs)
@@ -153,7 +156,11 @@ export function createSessions(needs: {
     },
     async find(principal, id) {
       const key = sessionKey(principal, id)
+      // What ends here while the store is asked must not come back by what the store still says.
+      if (ending.has(key)) return undefined
+      const before = seats.get(key)
       const record = await records.read(key, ttlMs)
+      if (before?.ended === true) return undefined
       let seat = seats.get(key)
       if (!record) {
         if (seat) await end(seat, 'idle')

@@ -43,6 +43,50 @@ function distant(): Backplane {
   }
 }
 
+/** The same for its records; tells how often they were read. */
+function distantRecords(): { readonly backplane: Backplane; readonly reads: () => number } {
+  const memory = createMemoryBackplane({ clock: systemClock })
+  const away = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 200))
+  const { records } = memory
+  let reads = 0
+  const backplane: Backplane = {
+    ...memory,
+    records: {
+      ...records,
+      async read(...what) {
+        reads++
+        const found = await records.read(...what)
+        await away()
+        return found
+      },
+      async remove(...what) {
+        await away()
+        return records.remove(...what)
+      },
+    },
+  }
+  return { backplane, reads: () => reads }
+}
+
+test('a session that ends while requests for it are on their way does not come back', async () => {
+  const { backplane, reads } = distantRecords()
+  const one = await startInProcess([hostile], {}, { backplane })
+  running.push(one)
+  const session = await openSession(one.url)
+  await session.text('pid')
+  const { processes } = await one.counts()
+  const readsBefore = reads()
+  const ending = session.end()
+  await eventually('the store is asked for it', () => reads() > readsBefore)
+  const before = session.call('say', { text: 'a' })
+  await eventually('it has ended here', async () => (await one.counts())['sessions'] === 0)
+  const after = await Promise.all([1, 2, 3].map(() => session.call('say', { text: 'b' })))
+  expect((await ending).status).toBe(200)
+  expect([(await before).status, ...after.map(({ status }) => status)]).toEqual([404, 404, 404, 404])
+  expect((await one.counts())['sessions']).toBe(0)
+  await eventually('its process is gone', async () => Number((await one.counts())['processes']) < Number(processes))
+})
+
 test('of streams that a session asks for at once, exactly one is opened, and it stays open', async () => {
   const one = await startInProcess([hostile], {}, { backplane: distant() })
   running.push(one)
