@@ -5,7 +5,7 @@
  */
 import { Cancel } from '../base/cancel.ts'
 import { Refusal } from '../base/refusal.ts'
-import type { Call, Notification, Reply } from '../protocol/call.ts'
+import type { Call, Hold, Notification, Outcome, Reply } from '../protocol/call.ts'
 import { rawObject, type RawObject } from '../protocol/json-text.ts'
 import { aboutTask, asTask, resultOfTask, type Task, taskBegun, taskSeen } from '../protocol/tasked.ts'
 import type { House } from './house.ts'
@@ -20,11 +20,21 @@ export async function isTaskOnlyCall(call: Call, house: House): Promise<boolean>
 }
 
 export async function* callAsTask(call: Call, house: House): Reply {
-  const begun = yield* house.upstream.call({ ...call, params: asTask(call.params), round: 0 })
-  let task = taskBegun(begun.answer)
-  if (!task) return begun
+  // The process alone knows its task, and whoever it asks in the course of it is the client of this call.
+  const hold: Hold = { lease: undefined }
+  const release = (): void => hold.lease?.release()
+  let begun: Outcome | undefined
+  let task: Task | undefined
+  try {
+    begun = yield* house.upstream.call({ ...call, params: asTask(call.params), round: 0, hold })
+    task = taskBegun(begun.answer)
+    if (!task) return begun
+  } finally {
+    if (!task) release()
+  }
+  const { process } = begun
   const about = (method: string, params: RawObject, cancel: Cancel): Call => {
-    return { ...call, method, params, progressToken: undefined, process: begun.process, round: 0, cancel }
+    return { ...call, method, params, progressToken: undefined, process, round: 0, hold, cancel }
   }
   const params = aboutTask(task)
   const endMs = house.clock.now() + maxMs
@@ -45,7 +55,8 @@ export async function* callAsTask(call: Call, house: House): Reply {
     isOver = true
     return { ...outcome, answer: resultOfTask(outcome.answer) }
   } finally {
-    if (!isOver) void runOut(house.upstream.call(about('tasks/cancel', params, new Cancel())))
+    if (isOver) release()
+    else void runOut(house.upstream.call(about('tasks/cancel', params, new Cancel()))).then(release)
   }
 }
 

@@ -19,6 +19,7 @@
  * - refusal: a no of mcplex itself, with a public code.
  */
 import type { Cancel } from '../base/cancel.ts'
+import type { Lease } from '../base/lease.ts'
 import { Refusal } from '../base/refusal.ts'
 import { type JsonObject, memberText, type RawObject } from './json-text.ts'
 import type { Answer, RpcId } from './jsonrpc.ts'
@@ -62,7 +63,15 @@ export interface Call {
   readonly process: number | undefined
   /** Which round it is, if mcplex makes the call again or for itself; else the params are the client's. */
   readonly round?: number
+  /** For calls that belong together: all meet the process of the first, and nobody else's call does meanwhile. */
+  readonly hold?: Hold
   readonly cancel: Cancel
+}
+
+/** A process that is held over several calls. Whoever made it releases it. */
+export interface Hold {
+  /** Set by the first call. */
+  lease: Lease | undefined
 }
 
 /** A message of the server that needs no answer, with ids and tokens already those of the client. */

@@ -5,6 +5,7 @@
  */
 import type { Clock } from '../base/clock.ts'
 import type { EventSink } from '../base/events.ts'
+import { createLease, type Lease } from '../base/lease.ts'
 import type { Log } from '../base/log.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { Call, Outcome, Reply } from '../protocol/call.ts'
@@ -94,7 +95,7 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
     const unit = units.of(call)
     const local = answerHere(unit, call)
     if (local) return local
-    let connection = pool.take(unit, call)
+    let connection = call.hold?.lease ? heldBy(unit, call) : pool.take(unit, call)
     let queueMs = 0
     if (!connection) {
       const sinceMs = clock.now()
@@ -112,6 +113,7 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
     }
     if (call.cancel.cancelled) throw new Refusal('cancelled')
     const exchange = connection.begin(call)
+    if (call.hold) call.hold.lease ??= holdOf(unit, connection)
     if (call.method === 'resources/subscribe') {
       voices.subscriptionsOf(unit).noteSubscribe(connection, call.params?.value['uri'])
     }
@@ -130,6 +132,16 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
       if (!outcome && leavesTraces(unit, connection)) void connection.close()
       pool.released()
     }
+  }
+
+  /** Keeps a process from others until it is released. */
+  const holdOf = (unit: Unit, connection: Connection): Lease => {
+    connection.reserve()
+    return createLease(() => {
+      connection.unreserve()
+      if (connection.hasGhost && leavesTraces(unit, connection)) void connection.close()
+      pool.released()
+    })
   }
 
   const sweeper = clock.every(sweepMs, () => {
@@ -216,6 +228,12 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
       await Promise.all([...ending, keepers.close(), spares?.close()])
     },
   }
+}
+
+/** The process that is held for a call. Throws `upstream_closed` if it has ended. */
+function heldBy(unit: Unit, call: Call): Connection {
+  for (const connection of unit.connections) if (connection.pid === call.process) return connection
+  throw new Refusal('upstream_closed')
 }
 
 /** Whether what a cancelled call leaves behind in its process, a question above all, could be taken for the next one's. */

@@ -54,6 +54,23 @@ describe('a client without a session', () => {
     expect(textOf(await responseTo(again, 'again'))).toBe('answered {"action":"accept","content":{"a":"b"}}')
   })
 
+  test('has a process to itself for each task, and nobody is told of the task of another call', async () => {
+    const options = { capabilities: { elicitation: {} } }
+    const all = await Promise.all(
+      Array.from({ length: 6 }, (_, at) => toolResponse(mcplex.url, 'long', { steps: 20 + at }, options)),
+    )
+    expect(all.map(textOf)).toEqual(all.map(() => 'done'))
+  })
+
+  test('that goes away during a task leaves the process to others', async () => {
+    const single = await startInProcess([script], { upstream: { pool: 1 } })
+    const answered = await callTool(single.url, 'long', { steps: 1_000_000 }, { meta: { progressToken: 1 } })
+    await answered.event('some progress', () => true)
+    answered.cut()
+    expect(textOf(await toolResponse(single.url, 'seen'))).toBe('["cancelled"]')
+    await single.end()
+  })
+
   test('that goes away cancels the task', async () => {
     const before = (await seen()).length
     const answered = await callTool(mcplex.url, 'long', { steps: 1_000_000 }, { meta: { progressToken: 1 } })
