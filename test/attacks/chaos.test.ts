@@ -3,19 +3,15 @@
  * nothing is thrown that nobody catches (vitest would fail), and afterwards nothing is left.
  */
 import { join } from 'node:path'
-import { afterEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
-import { type InProcess, startInProcess } from '../support/in-process.ts'
+import { startForTest } from '../support/in-process.ts'
 import { messagesOf } from '../support/rpc.ts'
 import { randomFrom } from '../support/random.ts'
 import { openSession, type Session } from '../support/session.ts'
 import { ask, callTool } from '../support/stateless.ts'
 
 const hostile = join(import.meta.dirname, 'hostile-server.mjs')
-const running: InProcess[] = []
-afterEach(async () => {
-  await Promise.all(running.splice(0).map((one) => one.end()))
-})
 
 const clients = 16
 const steps = 16
@@ -27,7 +23,7 @@ test.each(['session', 'principal', 'shared', 'call'] as const)(
     const random = (below: number): number => Math.floor(numbers() * below)
     const errors: unknown[] = []
     const log = { debug() {}, info() {}, warn() {}, error: (fields: object) => void errors.push(fields) }
-    const one = await startInProcess(
+    const one = await startForTest(
       [hostile],
       {
         upstream: { mode, pool: 6, spares: 1, evictIdleMs: 1, callIdleMs: 2_000, callTotalMs: 4_000 },
@@ -36,7 +32,6 @@ test.each(['session', 'principal', 'shared', 'call'] as const)(
       },
       { log },
     )
-    running.push(one)
     let nonces = 0
     const stray: string[] = []
     const own = async (nonce: string, answered: Awaited<ReturnType<Session['call']>>): Promise<void> => {

@@ -1,27 +1,16 @@
 /** Clients that do what no client should: they are told so, and cost nobody anything. */
 import { join } from 'node:path'
-import { afterEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
 import { send } from '../support/http.ts'
-import { type InProcess, startInProcess } from '../support/in-process.ts'
+import { startForTest } from '../support/in-process.ts'
 import { messagesOf, reasonOf } from '../support/rpc.ts'
 import { initialize, openSession } from '../support/session.ts'
 import { ask } from '../support/stateless.ts'
 
 const hostile = join(import.meta.dirname, 'hostile-server.mjs')
-const running: InProcess[] = []
-afterEach(async () => {
-  await Promise.all(running.splice(0).map((one) => one.end()))
-})
-
-async function start(...started: Parameters<typeof startInProcess>): Promise<InProcess> {
-  const one = await startInProcess(...started)
-  running.push(one)
-  return one
-}
-
 test('a request without an id is none: it is refused and not passed on', async () => {
-  const { url } = await start([hostile])
+  const { url } = await startForTest([hostile])
   const session = await openSession(url)
   const answered = await session.post({ method: 'tools/call', params: { name: 'pid' } })
   expect(answered.status).toBe(400)
@@ -31,7 +20,7 @@ test('a request without an id is none: it is refused and not passed on', async (
 })
 
 test('the subscriptions of one session are bounded', async () => {
-  const { url } = await start([hostile])
+  const { url } = await startForTest([hostile])
   const session = await openSession(url)
   const uris = Array.from({ length: 1001 }, (_, index) => `test://${index}`)
   for (const uri of uris.slice(0, 1000)) await session.request('resources/subscribe', { uri })
@@ -42,7 +31,7 @@ test('the subscriptions of one session are bounded', async () => {
 })
 
 test('odd profiles of some clients take neither processes without end nor the view of others', async () => {
-  const one = await start([hostile], { upstream: { spares: 0 } })
+  const one = await startForTest([hostile], { upstream: { spares: 0 } })
   for (let index = 0; index < 40; index++) {
     const answered = await initialize(one.url, { capabilities: { extensions: { [`com.example/${index}`]: {} } } })
     await answered.whole()
@@ -54,7 +43,7 @@ test('odd profiles of some clients take neither processes without end nor the vi
 test('a client that is gone before it could wait for a place is no fault of ours', async () => {
   const errors: unknown[] = []
   const log = { debug() {}, info() {}, warn() {}, error: (fields: object) => void errors.push(fields) }
-  const one = await start([hostile], { gates: { maxConnections: 1, queueWaitMs: 200 } }, { log })
+  const one = await startForTest([hostile], { gates: { maxConnections: 1, queueWaitMs: 200 } }, { log })
   await openSession(one.url)
   const gone = await Promise.all(
     Array.from({ length: 20 }, async () => {
@@ -70,7 +59,7 @@ test('a client that is gone before it could wait for a place is no fault of ours
 })
 
 test('two streams of one session at once: one is refused', async () => {
-  const { url } = await start([hostile])
+  const { url } = await startForTest([hostile])
   const session = await openSession(url)
   const answers = await Promise.all([session.listen(), session.listen()])
   expect(answers.map(({ status }) => status).sort()).toEqual([200, 409])
@@ -78,7 +67,7 @@ test('two streams of one session at once: one is refused', async () => {
 })
 
 test('a call after the end of its session starts nothing', async () => {
-  const one = await start([hostile], { upstream: { spares: 0 } })
+  const one = await startForTest([hostile], { upstream: { spares: 0 } })
   const before = (await one.counts())['processes']
   const session = await openSession(one.url)
   const answers = await Promise.all([session.end(), session.call('pid'), session.call('pid')])
@@ -90,7 +79,7 @@ test('a call after the end of its session starts nothing', async () => {
 })
 
 test('names of the prototype change nothing, wherever they stand', async () => {
-  const { url } = await start([hostile])
+  const { url } = await startForTest([hostile])
   const capabilities = JSON.parse('{"__proto__":{"sampling":{}},"extensions":{"__proto__":{"x":1},"constructor":{}}}')
   const session = await openSession(url, { capabilities })
   for (const name of ['__proto__', 'constructor', 'toString', 'prototype']) {
@@ -106,7 +95,7 @@ test('names of the prototype change nothing, wherever they stand', async () => {
 })
 
 test('a session that is ended by DELETE while it has streams and questions open leaves nothing', async () => {
-  const one = await start([hostile])
+  const one = await startForTest([hostile])
   const session = await openSession(one.url, { capabilities: { roots: {} } })
   const stream = await session.listen()
   await session.text('answer-then-ask', { question: 'q' })

@@ -1,26 +1,15 @@
 /** What one client does must not be felt by another. */
 import { join } from 'node:path'
-import { afterEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
-import { type InProcess, startInProcess } from '../support/in-process.ts'
+import { startForTest, startInProcess } from '../support/in-process.ts'
 import { messagesOf, reasonOf, responseTo, textOf } from '../support/rpc.ts'
 import { initialize, openSession } from '../support/session.ts'
 import { toolResponse } from '../support/stateless.ts'
 
 const hostile = join(import.meta.dirname, 'hostile-server.mjs')
-const running: InProcess[] = []
-afterEach(async () => {
-  await Promise.all(running.splice(0).map((one) => one.end()))
-})
-
-async function start(...started: Parameters<typeof startInProcess>): Promise<InProcess> {
-  const one = await startInProcess(...started)
-  running.push(one)
-  return one
-}
-
 test('clients whose handshake the server refuses do not keep others from theirs', async () => {
-  const { url } = await start([hostile, '--strict'], { upstream: { spares: 0 } })
+  const { url } = await startForTest([hostile, '--strict'], { upstream: { spares: 0 } })
   for (let index = 0; index < 6; index++) {
     const capabilities = { extensions: { 'com.example/odd': { index } } }
     const answered = await initialize(url, { capabilities })
@@ -32,7 +21,7 @@ test('clients whose handshake the server refuses do not keep others from theirs'
 })
 
 test('clients whose name ends the server wait by themselves, and others start as before', async () => {
-  const { url } = await start([hostile, '--end-at-evil'], { upstream: { spares: 0 } })
+  const { url } = await startForTest([hostile, '--end-at-evil'], { upstream: { spares: 0 } })
   for (let index = 0; index < 6; index++) {
     const evil = await openSession(url, { client: 'evil' })
     expect(reasonOf(await evil.response('pid'))).toBe('upstream_unavailable')
@@ -47,7 +36,7 @@ test('clients whose name ends the server wait by themselves, and others start as
 })
 
 test('clients whose capabilities end the server keep nobody else from a handshake', async () => {
-  const { url } = await start([hostile, '--end-at-evil'], { upstream: { spares: 0 } })
+  const { url } = await startForTest([hostile, '--end-at-evil'], { upstream: { spares: 0 } })
   for (let index = 0; index < 6; index++) {
     const answered = await initialize(url, { capabilities: { extensions: { 'com.example/evil': { index } } } })
     await answered.whole()
@@ -58,7 +47,7 @@ test('clients whose capabilities end the server keep nobody else from a handshak
 })
 
 test('a handshake without the name of the client is refused here, before a server sees it', async () => {
-  const { url } = await start([hostile, '--strict'], { upstream: { spares: 0 } })
+  const { url } = await startForTest([hostile, '--strict'], { upstream: { spares: 0 } })
   const { send } = await import('../support/http.ts')
   for (const clientInfo of [{}, { name: 7, version: '1' }, { name: 'x' }]) {
     const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo }
@@ -72,7 +61,7 @@ test('a handshake without the name of the client is refused here, before a serve
 })
 
 test('what a server says of a cancelled call of one client never reaches another, however long it goes on', async () => {
-  const { url } = await start([hostile], { upstream: { mode: 'shared' } })
+  const { url } = await startForTest([hostile], { upstream: { mode: 'shared' } })
   const [victim, other] = [await openSession(url), await openSession(url)]
   const id = victim.nextId()
   const muttering = await victim.call('mutter', { secret: 'SECRET', ms: 9_000 }, { id })
@@ -86,7 +75,7 @@ test('what a server says of a cancelled call of one client never reaches another
 })
 
 test('a question that comes with an answer is answered, too', async () => {
-  const { url } = await start([hostile])
+  const { url } = await startForTest([hostile])
   const session = await openSession(url, { capabilities: { roots: {} } })
   for (let index = 0; index < 3; index++) {
     expect(await session.text('answer-then-ask', { question: `q${index}` })).toBe('answered')
@@ -103,7 +92,7 @@ test('a question that comes with an answer is answered, too', async () => {
 })
 
 test('metadata that nobody can serialise harms nobody', async () => {
-  const { url } = await start([hostile])
+  const { url } = await startForTest([hostile])
   const session = await openSession(url)
   const depth = 200_000
   expect(textOf(await session.response('abyss', { depth }))).toBe('alive')
@@ -123,7 +112,7 @@ test('a gateway that is closed while a process starts leaves none behind', async
 })
 
 test('a session that ends while its process starts takes the process with it', async () => {
-  const { url, gateway } = await start([hostile, '--slow-start=60000'], { upstream: { spares: 0 } })
+  const { url, gateway } = await startForTest([hostile, '--slow-start=60000'], { upstream: { spares: 0 } })
   const pids: number[] = []
   const ended: number[] = []
   gateway.events.on('processStarted', ({ pid }) => void pids.push(pid))
@@ -137,7 +126,7 @@ test('a session that ends while its process starts takes the process with it', a
 })
 
 test('a second answer to one call goes nowhere', async () => {
-  const { url } = await start([hostile], { upstream: { mode: 'shared' } })
+  const { url } = await startForTest([hostile], { upstream: { mode: 'shared' } })
   const [one, two] = [await openSession(url), await openSession(url)]
   expect(await one.text('twice')).toBe('first')
   expect(await two.text('pid')).toMatch(/^\d+$/)
@@ -145,7 +134,7 @@ test('a second answer to one call goes nowhere', async () => {
 })
 
 test('lists whose keeper has died are learnt anew, since nobody would hear of their changes', async () => {
-  const { url, gateway } = await start([hostile], { upstream: { spares: 0 } })
+  const { url, gateway } = await startForTest([hostile], { upstream: { spares: 0 } })
   const keepers: number[] = []
   const ended: number[] = []
   gateway.events.on('processStarted', ({ pid, purpose }) => void (purpose === 'catalogue' && keepers.push(pid)))

@@ -2,30 +2,28 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { inTime } from '../support/eventually.ts'
-import { echoLegacy, type Mcplex, startMcplex } from '../support/mcplex.ts'
+import { echoLegacy, mcplexForTest } from '../support/mcplex.ts'
 import { reasonOf } from '../support/rpc.ts'
 import { openSession, type Session } from '../support/session.ts'
 
 const hostile = join(import.meta.dirname, 'hostile-server.mjs')
-const running: Mcplex[] = []
-const folders: string[] = []
-afterEach(async () => {
-  await Promise.all(running.splice(0).map((mcplex) => mcplex.end()))
-  await Promise.all(folders.splice(0).map((folder) => rm(folder, { recursive: true })))
-})
+
+async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'mcplex-'))
+  onTestFinished(() => rm(folder, { recursive: true }))
+  return folder
+}
 
 test('a further process that never comes up does not stop those that run', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'mcplex-'))
-  folders.push(folder)
-  const mcplex = await startMcplex({
+  const folder = await temporaryFolder()
+  const mcplex = await mcplexForTest({
     options: ['--mode', 'call', '--log-level', 'error', '--queue-wait', '1s'],
     env: { MCPLEX_UPSTREAM__SPARES: '0' },
     // One process that is asked for lists, and one that serves.
     server: [hostile, `--starts=${join(folder, 'starts')}`, '--no-start-after=2'],
   })
-  running.push(mcplex)
   const session = await openSession(mcplex.url)
   expect(await session.text('pid')).toMatch(/^\d+$/)
   const busy = session.text('slow', { ms: 12_000 })
@@ -37,15 +35,13 @@ test('a further process that never comes up does not stop those that run', async
 })
 
 test('a program that does not start any more is not tried for every session', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'mcplex-'))
-  folders.push(folder)
+  const folder = await temporaryFolder()
   const starts = join(folder, 'starts')
-  const mcplex = await startMcplex({
+  const mcplex = await mcplexForTest({
     options: ['--log-level', 'error'],
     env: { MCPLEX_UPSTREAM__SPARES: '0' },
     server: [hostile, `--starts=${starts}`, '--no-start-after=2'],
   })
-  running.push(mcplex)
   const sessions = await Promise.all(Array.from({ length: 40 }, () => openSession(mcplex.url)))
   expect(await sessions[0]?.text('pid')).toMatch(/^\d+$/)
   for (const session of sessions.slice(1)) expect(reasonOf(await session.response('pid'))).toBe('upstream_unavailable')
@@ -54,13 +50,12 @@ test('a program that does not start any more is not tried for every session', as
 })
 
 test('one that waits for a place takes it from one other, not from all', async () => {
-  const mcplex = await startMcplex({
+  const mcplex = await mcplexForTest({
     options: ['--pool', '4', '--log-level', 'error'],
     env: { MCPLEX_UPSTREAM__EVICT_IDLE: '1ms', MCPLEX_UPSTREAM__SPARES: '0' },
     // Takes two seconds to end: until then its place is not free.
     server: [echoLegacy, '--ignore-eof'],
   })
-  running.push(mcplex)
   const there: Array<[Session, string]> = []
   for (let index = 0; index < 4; index++) {
     const session = await openSession(mcplex.url)

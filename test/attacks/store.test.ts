@@ -1,18 +1,14 @@
 /** A store that fails in the middle of a call, or takes its time: what it was asked for ends, and nothing is done twice. */
 import { join } from 'node:path'
-import { afterEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { createMemoryBackplane } from '../../src/backplane/memory.ts'
 import { systemClock } from '../../src/base/clock.ts'
 import { type Backplane, Refusal } from '../../src/index.ts'
 import { eventually } from '../support/eventually.ts'
-import { type InProcess, startInProcess } from '../support/in-process.ts'
+import { startForTest } from '../support/in-process.ts'
 import { openSession } from '../support/session.ts'
 
 const hostile = join(import.meta.dirname, 'hostile-server.mjs')
-const running: InProcess[] = []
-afterEach(async () => {
-  await Promise.all(running.splice(0).map((one) => one.end()))
-})
 
 /** A store whose journals take so many appends and no more. */
 function failingAfter(appends: number): Backplane {
@@ -88,8 +84,7 @@ test('a session that ends while requests for it are on their way does not come b
 })
 
 test('of streams that a session asks for at once, exactly one is opened, and it stays open', async () => {
-  const one = await startInProcess([hostile], {}, { backplane: distant() })
-  running.push(one)
+  const one = await startForTest([hostile], {}, { backplane: distant() })
   const session = await openSession(one.url)
   const asked = await Promise.all([session.listen(), session.listen(), session.listen()])
   expect(asked.map(({ status }) => status).sort()).toEqual([200, 409, 409])
@@ -97,8 +92,7 @@ test('of streams that a session asks for at once, exactly one is opened, and it 
 })
 
 test.each([0, 1, 2, 5])('a store that fails after %i events leaves no call behind', async (appends) => {
-  const one = await startInProcess([hostile], {}, { backplane: failingAfter(appends) })
-  running.push(one)
+  const one = await startForTest([hostile], {}, { backplane: failingAfter(appends) })
   const session = await openSession(one.url)
   const args = { secret: 's', ms: 1_000, count: 100, bytes: 10 }
   const muttering = await session.call('mutter', args)

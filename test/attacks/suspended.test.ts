@@ -1,25 +1,15 @@
 /** Calls that wait for clients without sessions, of servers and clients that do it in odd ways. */
 import { join } from 'node:path'
-import { afterEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { Answered } from '../support/http.ts'
-import { type InProcess, startInProcess } from '../support/in-process.ts'
+import { type InProcess, startForTest } from '../support/in-process.ts'
 import { type JsonMap, messagesOf, responseTo, type RpcMessage, textOf } from '../support/rpc.ts'
 import { ask, type StatelessOptions } from '../support/stateless.ts'
 
 const server = join(import.meta.dirname, 'asks-by-script.mjs')
 const capabilities = { elicitation: { form: {} } }
-const running: InProcess[] = []
-afterEach(async () => {
-  await Promise.all(running.splice(0).map((one) => one.end()))
-})
-
-async function start(
-  settings: Parameters<typeof startInProcess>[1] = {},
-  flags: readonly string[] = [],
-): Promise<InProcess> {
-  const one = await startInProcess([server, ...flags], settings)
-  running.push(one)
-  return one
+function start(settings: Parameters<typeof startForTest>[1] = {}, flags: readonly string[] = []): Promise<InProcess> {
+  return startForTest([server, ...flags], settings)
 }
 
 let ids = 0

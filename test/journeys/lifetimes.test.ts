@@ -1,23 +1,12 @@
 /** Sessions and processes that nobody uses any more: they end by themselves, and all that they held is free again. */
-import { afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { runs } from '../children/processes.ts'
 import { counts } from '../support/counts.ts'
 import { eventually } from '../support/eventually.ts'
 import { send } from '../support/http.ts'
-import { echoLegacy, type Mcplex, startMcplex, type Started } from '../support/mcplex.ts'
+import { echoLegacy, type Mcplex, mcplexForTest } from '../support/mcplex.ts'
 import { messagesOf, textOf } from '../support/rpc.ts'
 import { initialize, openSession, type Session } from '../support/session.ts'
-
-const running: Mcplex[] = []
-afterEach(async () => {
-  await Promise.all(running.splice(0).map((mcplex) => mcplex.end()))
-})
-
-async function start(started: Started = {}): Promise<Mcplex> {
-  const mcplex = await startMcplex(started)
-  running.push(mcplex)
-  return mcplex
-}
 
 const hasEnded = ({ log }: Mcplex, reason: string): boolean =>
   log.some((line) => line['msg'] === 'session ends' && line['reason'] === reason)
@@ -36,7 +25,8 @@ const gone = (pids: readonly number[]): Promise<unknown> =>
   eventually(`none of ${pids.join(', ')} runs`, () => pids.every((pid) => !runs(pid)))
 
 describe('when all places are taken', () => {
-  const full = (env = {}): Promise<Mcplex> => start({ options: ['--max-connections', '3', '--queue-wait', '15s'], env })
+  const full = (env = {}): Promise<Mcplex> =>
+    mcplexForTest({ options: ['--max-connections', '3', '--queue-wait', '15s'], env })
 
   test('clients that vanished give way to new ones', async () => {
     const mcplex = await full()
@@ -65,7 +55,7 @@ describe('when all places are taken', () => {
 
   test('an open stream at which nobody answers a ping gives way', async () => {
     const env = { MCPLEX_SESSIONS__GIVE_WAY: '300ms' }
-    const mcplex = await start({ options: ['--max-connections', '1', '--queue-wait', '20s'], env })
+    const mcplex = await mcplexForTest({ options: ['--max-connections', '1', '--queue-wait', '20s'], env })
     const deaf = await openSession(mcplex.url)
     const stream = await deaf.listen()
     const newcomer = await openSession(mcplex.url)
@@ -88,7 +78,7 @@ describe('when all places are taken', () => {
 describe('a session', () => {
   // R33
   test('that is idle for too long ends, with its process and its stream', async () => {
-    const mcplex = await start({ options: ['--idle-timeout', '700ms'] })
+    const mcplex = await mcplexForTest({ options: ['--idle-timeout', '700ms'] })
     const session = await openSession(mcplex.url)
     const { pid } = await session.whoami()
     const listening = await session.listen()
@@ -99,14 +89,14 @@ describe('a session', () => {
   })
 
   test('whose call takes longer than that does not end before it', async () => {
-    const mcplex = await start({ options: ['--idle-timeout', '500ms'] })
+    const mcplex = await mcplexForTest({ options: ['--idle-timeout', '500ms'] })
     const session = await openSession(mcplex.url)
     expect(await session.text('slow', { ms: 1600 })).toBe('done after 1600 ms')
     expect(await session.text('echo', { text: 'still here' })).toBe('still here')
   })
 
   test('that sends a ping now and then lives on', async () => {
-    const mcplex = await start({ options: ['--idle-timeout', '1s'] })
+    const mcplex = await mcplexForTest({ options: ['--idle-timeout', '1s'] })
     const [kept, idle] = [await openSession(mcplex.url), await openSession(mcplex.url)]
     await eventually('the other one ends', async () => {
       expect(await kept.request('ping')).toMatchObject({ result: {} })
@@ -118,7 +108,7 @@ describe('a session', () => {
 
   test('that never completes its handshake ends soon, and another one gets its place', async () => {
     const env = { MCPLEX_SESSIONS__HANDSHAKE_TIMEOUT: '400ms' }
-    const mcplex = await start({ options: ['--max-connections', '1'], env })
+    const mcplex = await mcplexForTest({ options: ['--max-connections', '1'], env })
     const session = await openSession(mcplex.url, { unfinished: true })
     const waits = openSession(mcplex.url)
     await ended(mcplex, session, 'no_handshake')
@@ -127,7 +117,7 @@ describe('a session', () => {
   })
 
   test('ends at its longest age, even with a call in flight', async () => {
-    const mcplex = await start({ options: ['--max-session', '1s'] })
+    const mcplex = await mcplexForTest({ options: ['--max-session', '1s'] })
     const session = await openSession(mcplex.url)
     const { pid } = await session.whoami()
     const [stream, silent] = await Promise.all([
@@ -145,7 +135,7 @@ describe('a session', () => {
 
   // R35, R48
   test('that its client ends is gone at once, with everything in it, however stubborn', async () => {
-    const mcplex = await start({ server: [echoLegacy, '--ignore-sigterm', '--ignore-eof'] })
+    const mcplex = await mcplexForTest({ server: [echoLegacy, '--ignore-sigterm', '--ignore-eof'] })
     const [session, other] = [await openSession(mcplex.url), await openSession(mcplex.url)]
     const pids = [(await session.whoami()).pid, Number(await session.text('spawn-grandchild', { holdStdout: true }))]
     const before = await other.whoami()
@@ -158,7 +148,7 @@ describe('a session', () => {
   })
 
   test('that is unknown is answered like one that has ended; without an id it is another error', async () => {
-    const mcplex = await start()
+    const mcplex = await mcplexForTest()
     const session = await openSession(mcplex.url)
     await session.end()
     const ask = async (id: string | undefined): Promise<[number, string]> => {
@@ -176,7 +166,7 @@ describe('a session', () => {
 })
 
 test('two dozen clients that vanish in the middle of things leave nothing behind', async () => {
-  const mcplex = await start({ options: ['--idle-timeout', '1s'] })
+  const mcplex = await mcplexForTest({ options: ['--idle-timeout', '1s'] })
   const resting = mcplex.servers().length
   const sessions = await Promise.all(Array.from({ length: 24 }, () => openSession(mcplex.url)))
   const pids = (await Promise.all(sessions.map((session) => session.whoami()))).map(({ pid }) => pid)
@@ -197,7 +187,7 @@ test('two dozen clients that vanish in the middle of things leave nothing behind
 test('two thousand handshakes that nobody finishes cost no process and are forgotten', async () => {
   const env = { MCPLEX_SESSIONS__HANDSHAKE_TIMEOUT: '2s' }
   const options = ['--max-connections', '5000', '--log-level', 'warn']
-  const mcplex = await start({ options, env })
+  const mcplex = await mcplexForTest({ options, env })
   const resting = mcplex.servers()
   for (let round = 0; round < 20; round++) {
     const statuses = await Promise.all(
@@ -214,7 +204,7 @@ test('two thousand handshakes that nobody finishes cost no process and are forgo
 })
 
 test('a process that nobody calls for long ends; its session lives, and its next call gets another', async () => {
-  const mcplex = await start({ env: { MCPLEX_UPSTREAM__PROCESS_IDLE: '500ms' } })
+  const mcplex = await mcplexForTest({ env: { MCPLEX_UPSTREAM__PROCESS_IDLE: '500ms' } })
   const session = await openSession(mcplex.url)
   const before = await session.whoami()
   await gone([before.pid])

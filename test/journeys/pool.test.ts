@@ -1,22 +1,15 @@
 /** More clients and calls than there is room for: they wait in a bounded line, in turn, and are told if it is too long. */
-import { afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { counts } from '../support/counts.ts'
 import { eventually } from '../support/eventually.ts'
 import type { Answered } from '../support/http.ts'
-import { echoLegacy, echoModern, type LogLine, type Mcplex, startMcplex, type Started } from '../support/mcplex.ts'
+import { echoLegacy, echoModern, type LogLine, type Mcplex, mcplexForTest, type Started } from '../support/mcplex.ts'
 import { messagesOf, reasonOf, responseTo, textOf } from '../support/rpc.ts'
 import { initialize, openSession, type Session } from '../support/session.ts'
 import { callTool, toolResponse } from '../support/stateless.ts'
 
-const running: Mcplex[] = []
-afterEach(async () => {
-  await Promise.all(running.splice(0).map((mcplex) => mcplex.end()))
-})
-
-async function start(options: readonly string[], rest: Started = {}): Promise<Mcplex> {
-  const mcplex = await startMcplex({ ...rest, options: ['--log-level', 'warn', ...options] })
-  running.push(mcplex)
-  return mcplex
+function start(options: readonly string[], rest: Started = {}): Promise<Mcplex> {
+  return mcplexForTest({ ...rest, options: ['--log-level', 'warn', ...options] })
 }
 
 async function expectOverloaded(answered: Answered): Promise<void> {

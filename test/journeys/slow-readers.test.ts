@@ -1,11 +1,11 @@
 /** Clients that do not read what they asked for: what they may cost, and that nobody else notices. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { counts } from '../support/counts.ts'
 import { eventually } from '../support/eventually.ts'
 import type { Answered } from '../support/http.ts'
-import { echoModern, type Mcplex, startMcplex, type Started } from '../support/mcplex.ts'
+import { echoModern, type Mcplex, mcplexForTest, type Started } from '../support/mcplex.ts'
 import { messagesOf, reasonOf, responseTo, textOf } from '../support/rpc.ts'
 import { openSession } from '../support/session.ts'
 import { callTool, toolResponse } from '../support/stateless.ts'
@@ -14,17 +14,10 @@ import { openStreamClient, type StreamClient } from '../support/stream-client.ts
 const mebibyte = 1024 * 1024
 const readers = 10
 
-const running: Mcplex[] = []
-afterEach(async () => {
-  await Promise.all(running.splice(0).map((mcplex) => mcplex.end()))
-})
-
-async function start(started: Started = {}): Promise<Mcplex> {
+function start(started: Started = {}): Promise<Mcplex> {
   const collector = join(import.meta.dirname, '..', '..', 'bench', 'lib', 'gc-on-signal.mjs')
   const env = { NODE_OPTIONS: `--expose-gc --import ${collector}`, ...started.env }
-  const mcplex = await startMcplex({ options: ['--log-level', 'warn'], ...started, env })
-  running.push(mcplex)
-  return mcplex
+  return mcplexForTest({ options: ['--log-level', 'warn'], ...started, env })
 }
 
 /** Resident memory in bytes, without the garbage: the least of a few looks, each after a collection. */

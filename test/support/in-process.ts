@@ -1,5 +1,6 @@
 /** A gateway within the process of the test, behind real HTTP on a free port: for what a test must look into. */
 import { createServer } from 'node:http'
+import { onTestFinished } from 'vitest'
 import { nodeHandler } from '../../src/http/node.ts'
 import { createGateway, type Gateway, type GatewayNeeds, type PartialSettings } from '../../src/index.ts'
 
@@ -33,4 +34,11 @@ export async function startInProcess(
       await gateway.close()
     },
   }
+}
+
+/** The same for the test that runs: it ends with it. */
+export async function startForTest(...started: Parameters<typeof startInProcess>): Promise<InProcess> {
+  const one = await startInProcess(...started)
+  onTestFinished(() => one.end())
+  return one
 }

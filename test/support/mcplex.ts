@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { onTestFinished } from 'vitest'
 import { childrenOf, runs } from '../children/processes.ts'
 import { inTime } from './eventually.ts'
 
@@ -77,6 +78,13 @@ export async function startMcplex(started: Started = {}): Promise<Mcplex> {
     signal: (name) => void child.kill(name),
     end: () => endOf(child, exited),
   }
+}
+
+/** The same for the test that runs: it ends with it. */
+export async function mcplexForTest(started?: Started): Promise<Mcplex> {
+  const mcplex = await startMcplex(started)
+  onTestFinished(async () => void (await mcplex.end()))
+  return mcplex
 }
 
 async function endOf(child: ChildProcess, exited: Promise<Exit>): Promise<Exit> {
