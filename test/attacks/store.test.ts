@@ -66,8 +66,7 @@ function distantRecords(): { readonly backplane: Backplane; readonly reads: () =
 
 test('a session that ends while requests for it are on their way does not come back', async () => {
   const { backplane, reads } = distantRecords()
-  const one = await startInProcess([hostile], {}, { backplane })
-  running.push(one)
+  const one = await startForTest([hostile], {}, { backplane })
   const session = await openSession(one.url)
   await session.text('pid')
   const { processes } = await one.counts()
