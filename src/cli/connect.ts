@@ -13,7 +13,7 @@ import { createLineWriter, type LineWriter, readLines } from '../stdio/pipes.ts'
 import { CommandFailed } from './failures.ts'
 import { exitCode, listenForSignals, type Stop } from './stop.ts'
 import type { ConnectRequest } from './verbs/connect.ts'
-import { firstBug, openWatch } from './watch.ts'
+import { firstBug, openWatch, tellPeople } from './watch.ts'
 
 /** Requests that were taken get this long to be answered when the client has no more. */
 const drainMs = 30_000
@@ -32,6 +32,7 @@ const maxAnswerBytes = 64 * 1024 ** 2
 export async function connect({ url, waitMs, ...talk }: ConnectRequest, machine: Machine): Promise<number> {
   const key = keyIn(machine)
   const { log } = openWatch(talk, loadLog(machine), machine)
+  tellPeople()
   const stop = listenForSignals(clock)
   const awake = stayAwake()
   const bug = firstBug()

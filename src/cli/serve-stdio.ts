@@ -16,7 +16,7 @@ import { startFailure } from './start-failure.ts'
 import { exitCode, type Stop } from './stop.ts'
 import type { ServeRequest } from './verbs/serve.ts'
 import { wrongUsage } from './verbs/verb.ts'
-import { firstBug } from './watch.ts'
+import { firstBug, tellPeople } from './watch.ts'
 
 /** What is written last gets this long to be taken. */
 const partingMs = 1500
@@ -50,6 +50,7 @@ export async function serveStdio({ request, loaded, log, stop, clock }: StdioSce
       'without --json: the log on stderr says when it is ready',
     ])
   }
+  tellPeople()
   const settings = forOneClient(loaded)
   const gateway = createGateway({ settings, log, clock })
   const quiet = logEvents(gateway.events, log, clock)
@@ -110,8 +111,8 @@ function forOneClient({ settings, quote }: Loaded): Settings {
     upstream: {
       ...upstream,
       processIdleMs: quote('upstream.processIdleMs') === undefined ? idleTimeoutMs : upstream.processIdleMs,
-      // One client takes one process: more than one ahead of it would never be used.
-      spares: quote('upstream.spares') === undefined ? Math.min(1, upstream.spares) : upstream.spares,
+      // The one that follows the process of the only client would idle for as long as that lives.
+      spares: quote('upstream.spares') === undefined ? 0 : upstream.spares,
     },
   }
 }

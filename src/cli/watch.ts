@@ -19,6 +19,14 @@ export function openWatch(talk: Talk, settings: LogSettings, machine: Machine): 
   return { log: openLog(levelOf(talk, settings.level), isPretty, isColored), isPretty, isColored }
 }
 
+/** Says to somebody who typed the command that it waits for a program, and not for what is typed next. */
+export function tellPeople(): void {
+  if (!process.stdin.isTTY) return
+  process.stderr.write(
+    'mcplex speaks MCP on stdin and stdout now: a client is meant to start this command. Ctrl-D ends it.\n',
+  )
+}
+
 /** Rejects with the first error that nobody caught. */
 export function firstBug(): Promise<never> {
   const bug = new Promise<never>((_, reject) => {
