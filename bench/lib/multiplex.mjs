@@ -87,11 +87,10 @@ export class Multiplex {
     const end = performance.now() + ms
     return this.#run((issue) => {
       let sent = 0
-      const next = () => {
-        const now = performance.now()
-        if (now < end) issue(sent++, now).then(next)
+      const lane = async () => {
+        while (performance.now() < end) await issue(sent++, performance.now())
       }
-      for (let i = 0; i < inFlight; i++) next()
+      for (let i = 0; i < inFlight; i++) void lane()
       return () => performance.now() >= end
     })
   }
