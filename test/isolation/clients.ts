@@ -82,6 +82,30 @@ export function connect(kind: Kind, url: string): Promise<Caller> {
   }
 }
 
+/** The calls of a client of the first major version of the SDK. */
+export function callOld(client: OldClient): Caller['call'] {
+  return async (name, args, signal) => {
+    const progress: Progress[] = []
+    const result = await client.callTool({ name, arguments: { ...args } }, undefined, {
+      onprogress: (one) => void progress.push(one),
+      ...(signal && { signal }),
+    })
+    return { text: textIn(result), progress }
+  }
+}
+
+/** The calls of a client of the second major version of the SDK. */
+export function callNew(client: NewClient): Caller['call'] {
+  return async (name, args, signal) => {
+    const progress: Progress[] = []
+    const result = await client.callTool(
+      { name, arguments: { ...args } },
+      { onprogress: (one) => void progress.push(one), ...(signal && { signal }) },
+    )
+    return { text: textIn(result), progress }
+  }
+}
+
 async function connectOld(url: string): Promise<Caller> {
   const tap = openTap()
   const client = new OldClient(info)
@@ -92,14 +116,7 @@ async function connectOld(url: string): Promise<Caller> {
     hasSession: true,
     hasOneId: false,
     heard: tap.heard,
-    async call(name, args, signal) {
-      const progress: Progress[] = []
-      const result = await client.callTool({ name, arguments: { ...args } }, undefined, {
-        onprogress: (one) => void progress.push(one),
-        ...(signal && { signal }),
-      })
-      return { text: textIn(result), progress }
-    },
+    call: callOld(client),
     async close() {
       await transport.terminateSession().catch(() => undefined)
       await client.close()
@@ -118,14 +135,7 @@ async function connectNew(kind: 'sdk 2, sessions' | 'sdk 2, stateless', url: str
     hasSession,
     hasOneId: false,
     heard: tap.heard,
-    async call(name, args, signal) {
-      const progress: Progress[] = []
-      const result = await client.callTool(
-        { name, arguments: { ...args } },
-        { onprogress: (one) => void progress.push(one), ...(signal && { signal }) },
-      )
-      return { text: textIn(result), progress }
-    },
+    call: callNew(client),
     async close() {
       if (hasSession) await transport.terminateSession().catch(() => undefined)
       await client.close()
@@ -229,7 +239,7 @@ function connectRawStateless(url: string): Caller {
   }
 }
 
-export function textIn(result: unknown): string {
+function textIn(result: unknown): string {
   const { content, isError } = result as { content?: ReadonlyArray<{ readonly text?: string }>; isError?: boolean }
   const text = content?.[0]?.text
   if (text === undefined || isError === true) throw new Error(`no text: ${JSON.stringify(result).slice(0, 500)}`)

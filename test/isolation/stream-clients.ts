@@ -5,17 +5,7 @@ import { SSEClientTransport as OldSse } from '@modelcontextprotocol/sdk/client/s
 import { eventually } from '../support/eventually.ts'
 import type { RpcMessage } from '../support/rpc.ts'
 import { openStreamClient } from '../support/stream-client.ts'
-import {
-  calledIn,
-  type Caller,
-  info,
-  openTap,
-  type Progress,
-  rawId,
-  rawToken,
-  type StreamKind,
-  textIn,
-} from './clients.ts'
+import { calledIn, callNew, callOld, type Caller, info, openTap, rawId, rawToken, type StreamKind } from './clients.ts'
 
 export const streamKinds: readonly StreamKind[] = ['sdk 1, sse', 'sdk 2, sse', 'raw, sse']
 
@@ -33,14 +23,7 @@ async function connectOld(url: string): Promise<Caller> {
     hasSession: true,
     hasOneId: false,
     heard: tap.heard,
-    async call(name, args, signal) {
-      const progress: Progress[] = []
-      const result = await client.callTool({ name, arguments: { ...args } }, undefined, {
-        onprogress: (one) => void progress.push(one),
-        ...(signal && { signal }),
-      })
-      return { text: textIn(result), progress }
-    },
+    call: callOld(client),
     close: () => client.close(),
   }
 }
@@ -54,14 +37,7 @@ async function connectNew(url: string): Promise<Caller> {
     hasSession: true,
     hasOneId: false,
     heard: tap.heard,
-    async call(name, args, signal) {
-      const progress: Progress[] = []
-      const result = await client.callTool(
-        { name, arguments: { ...args } },
-        { onprogress: (one) => void progress.push(one), ...(signal && { signal }) },
-      )
-      return { text: textIn(result), progress }
-    },
+    call: callNew(client),
     close: () => client.close(),
   }
 }
