@@ -42,7 +42,7 @@ export class StreamExchange implements Exchange {
   readonly #of: StreamOwner
   readonly #stream: ServerHttp2Stream
   readonly #given: IncomingHttpHeaders
-  readonly #raw: readonly string[]
+  #raw: readonly string[]
   #head: Record<string, string | number> | undefined
   #text: Promise<string> | undefined
   #late: ((refusal: Refusal) => void) | undefined
@@ -90,6 +90,8 @@ export class StreamExchange implements Exchange {
   check(): void {
     const { ':authority': authority, host } = this.#given
     checkHeaders(this.#raw)
+    // A stream may stand for days.
+    this.#raw = []
     if (authority === undefined && host === undefined) throw new Refusal('bad_header')
     if (authority !== undefined && host !== undefined && authority !== host) throw new Refusal('bad_header')
     if (this.method === 'CONNECT') throw new Refusal('method_not_allowed')

@@ -114,7 +114,10 @@ class StreamConnection implements StreamOwner {
   readonly #session: ServerHttp2Session
   readonly #edge: Pick<Edge, 'answer'>
   readonly #limits: StreamLimits
-  readonly #streams = new Set<StreamExchange>()
+  readonly #streams = new Map<ServerHttp2Stream, StreamExchange>()
+  /** Listeners that all streams share: there may be thousands, most of which wait. */
+  readonly #onAborted: (this: ServerHttp2Stream) => void
+  readonly #onClose: (this: ServerHttp2Stream) => void
   readonly #resets: Allowance
   readonly #nuisances: Allowance
   /** Since when no stream is open. */
@@ -145,7 +148,15 @@ class StreamConnection implements StreamOwner {
       this.#begin(stream, headers, rest[0]),
     )
     // What went wrong is told to the peer; its streams are told one by one.
-    session.on('error', () => {})
+    session.on('error', ignore)
+    const abort = (stream: ServerHttp2Stream): void => this.#abort(stream)
+    const leave = (stream: ServerHttp2Stream): void => this.#leave(stream)
+    this.#onAborted = function onAborted() {
+      abort(this)
+    }
+    this.#onClose = function onClose() {
+      leave(this)
+    }
     const nuisance = (): void => {
       if (!this.#nuisances.take()) this.#calm()
     }
@@ -170,24 +181,29 @@ class StreamConnection implements StreamOwner {
   #begin(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, raw: unknown): void {
     this.served++
     // Errors of a stream are ends of it, which are told below.
-    stream.on('error', () => {})
+    stream.on('error', ignore)
     if (stream.aborted || stream.destroyed) return this.#countReset()
     const target = targetOf(headers)
     // Names and values in turn, of which the types of node do not know.
     const rawHeaders: readonly string[] = Array.isArray(raw) ? raw : []
     const exchange = new StreamExchange(this, stream, headers, rawHeaders, target.path)
-    this.#streams.add(exchange)
-    stream.once('aborted', () => {
-      if (!stream.headersSent) this.#countReset()
-      exchange.abandon()
-    })
-    stream.once('close', () => {
-      this.#streams.delete(exchange)
-      exchange.leave()
-      if (this.#streams.size === 0) this.#idleSinceMs = this.now()
-    })
+    this.#streams.set(stream, exchange)
+    stream.on('aborted', this.#onAborted)
+    stream.on('close', this.#onClose)
     this.#edge.answer(exchange, target)
     if (this.served === maxRequests) this.end()
+  }
+
+  /** The client has ended a stream before its answer was complete. */
+  #abort(stream: ServerHttp2Stream): void {
+    if (!stream.headersSent) this.#countReset()
+    this.#streams.get(stream)?.abandon()
+  }
+
+  #leave(stream: ServerHttp2Stream): void {
+    this.#streams.get(stream)?.leave()
+    this.#streams.delete(stream)
+    if (this.#streams.size === 0) this.#idleSinceMs = this.now()
   }
 
   #countReset(): void {
@@ -213,7 +229,7 @@ class StreamConnection implements StreamOwner {
     const { headersMs, requestMs, keepAliveMs, slowReaderMs } = this.#limits
     const now = this.now()
     if (this.#suspectSinceMs !== undefined && now - this.#suspectSinceMs > slowReaderMs) return this.cut()
-    for (const exchange of this.#streams) exchange.look(requestMs, slowReaderMs)
+    for (const exchange of this.#streams.values()) exchange.look(requestMs, slowReaderMs)
     if (this.#streams.size === 0) {
       // As on HTTP/1.1: the first request has to come soon, and the pause between two is longer.
       const idleMs = this.served === 0 ? headersMs : keepAliveMs
@@ -233,6 +249,8 @@ class StreamConnection implements StreamOwner {
     this.#session.destroy()
   }
 }
+
+function ignore(): void {}
 
 /** A path that begins with a slash is one; anything else is nothing that is served. [RFC 9113, 8.3.1] */
 function targetOf(headers: IncomingHttpHeaders): Target {
