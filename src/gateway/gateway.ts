@@ -80,6 +80,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
   const events = createEvents()
   const pulse = new Pulse(clock)
   const reaper = createReaper({ clock, log })
+  const suspended = createSuspendedCalls({ pulse, clock, giveWayMs: settings.sessions.giveWayMs })
   const { command, args, env, cwd, maxLineBytes, startTimeoutMs } = settings.upstream
   const upstream = createStdioUpstream({
     settings: settings.upstream,
@@ -88,6 +89,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
     clock,
     log,
     events,
+    makeRoom: (wanted) => suspended.giveWay(wanted),
     starter: createStarter({
       command: { command, args, env, cwd },
       startChild: (what, purpose) => startChild(what, { clock, log, events, reaper, maxLineBytes, purpose }),
@@ -113,7 +115,6 @@ export function createGateway(needs: GatewayNeeds): Gateway {
     sessions.giveWay(wanted - streamSessions.giveWay(wanted), (seat) => tell(seat, pingText())),
   )
   const asks = createAsks(pulse)
-  const suspended = createSuspendedCalls(pulse)
   const startedMs = clock.now()
   let house: House | undefined
   let closing: Promise<void> | undefined

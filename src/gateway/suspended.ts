@@ -3,6 +3,7 @@
  * another request. Until then the call stays where it is, on its process. Each round of questions can be answered
  * once; whoever takes too long finds the call ended. [2026-07-28 multi round-trip requests]
  */
+import type { Clock } from '../base/clock.ts'
 import { shortId } from '../base/ids.ts'
 import type { Pulse } from '../base/pulse.ts'
 import { Refusal } from '../base/refusal.ts'
@@ -23,6 +24,8 @@ export interface SuspendedCalls {
   take(call: string, round: number, params: RawObject | undefined): Course
   /** The call is over: what is still said to it is too late. */
   end(course: Course): void
+  /** Others find no process: ends up to so many calls whose clients have been silent for long, the longest first. */
+  giveWay(wanted: number): void
   readonly count: number
 }
 
@@ -35,11 +38,19 @@ interface Entry {
   readonly course: Course
   readonly questions: Questions
   round: number
+  /** When its client was last heard of. */
+  seenMs: number
   /** How to stop the clocks of the wait; undefined while a request of the client is with the call. */
   resume: (() => void) | undefined
 }
 
-export function createSuspendedCalls(pulse: Pulse): SuspendedCalls {
+/** @param needs.giveWayMs how long a client may be silent where others find no process */
+export function createSuspendedCalls(needs: {
+  readonly pulse: Pulse
+  readonly clock: Clock
+  readonly giveWayMs: number
+}): SuspendedCalls {
+  const { pulse, clock } = needs
   const entries = new Map<string, Entry>()
   const ids = new WeakMap<Course, string>()
 
@@ -78,9 +89,10 @@ export function createSuspendedCalls(pulse: Pulse): SuspendedCalls {
   return {
     keep(course, questions) {
       const id = idOf(course)
-      const entry = entries.get(id) ?? { course, questions, round: 0, resume: undefined }
+      const entry = entries.get(id) ?? { course, questions, round: 0, seenMs: 0, resume: undefined }
       entries.set(id, entry)
       entry.round++
+      entry.seenMs = clock.now()
       // A shutdown does not wait for people; but as long as it lasts, they are served.
       course.over()
       entry.resume = wait(id, entry)
@@ -103,6 +115,15 @@ export function createSuspendedCalls(pulse: Pulse): SuspendedCalls {
     end(course) {
       const id = ids.get(course)
       if (id !== undefined) entries.delete(id)
+    },
+    giveWay(wanted) {
+      const silentSinceMs = clock.now() - needs.giveWayMs
+      // One that has nothing left to ask holds no process for long.
+      const waiting = [...entries].filter(
+        ([, { questions, resume, seenMs }]) => resume && questions.open.size > 0 && seenMs <= silentSinceMs,
+      )
+      waiting.sort(([, a], [, b]) => a.seenMs - b.seenMs)
+      for (const [id, entry] of waiting.slice(0, wanted)) lapse(id, entry)
     },
     get count() {
       return entries.size

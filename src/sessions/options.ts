@@ -56,7 +56,7 @@ export const sessionOptions: OptionTable<SessionSettings> = {
   giveWayMs: {
     kind: 'duration',
     about:
-      'When all places are taken, a session without calls whose client said nothing for this time gives way to a newcomer; one with an open stream is pinged first. One whose stream was cut does so after 5 s.',
+      'When all places are taken, a session without calls whose client said nothing for this time gives way to a newcomer; one with an open stream is pinged first. One whose stream was cut does so after 5 s. A call that waits for the answers of its client gives its process to others after this time, when all are taken.',
     default: 60_000,
     min: 0,
     max: day,

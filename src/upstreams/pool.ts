@@ -42,6 +42,8 @@ export interface PoolNeeds {
   readonly spares: () => number
   /** Starts a process for the unit and adds it to the unit. Throws a `Refusal`. */
   readonly start: (unit: Unit) => Promise<Connection>
+  /** Asks for so many processes of calls that only wait for their clients; now and then while there is no room. */
+  readonly makeRoom: (wanted: number) => void
 }
 
 interface Waiter {
@@ -99,6 +101,15 @@ export function createPool(needs: PoolNeeds): Pool {
     if (!oldest || clock.now() - oldest.connection.idleSinceMs < settings.evictIdleMs) return
     oldest.unit.lost = true
     void oldest.connection.close()
+  }
+
+  /** How many processes more would be of use at once, less those that are about to end. */
+  const lacking = (): number => {
+    if (queue.size === 0 || live() < settings.pool) return 0
+    let lacks = 0
+    for (const { unit } of waiters) if (unit.exclusive || unit.connections.size < unit.maxProcesses) lacks++
+    for (const unit of needs.units()) for (const connection of unit.connections) if (connection.closed) lacks--
+    return lacks
   }
 
   const grow = (unit: Unit): void => {
@@ -184,6 +195,8 @@ export function createPool(needs: PoolNeeds): Pool {
     freed: serveAll,
     sweep() {
       serveAll()
+      const lacks = lacking()
+      if (lacks > 0) needs.makeRoom(lacks)
       const now = clock.now()
       for (const waiter of waiters) {
         const { starting: begun, connections, restarts } = waiter.unit

@@ -43,6 +43,8 @@ export interface StdioUpstreamNeeds {
   readonly events: EventSink
   /** Starts the server's program. */
   readonly starter: Starter
+  /** Ends up to so many calls that hold a process and only wait for their clients, if they may be ended. */
+  readonly makeRoom: (wanted: number) => void
 }
 
 export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
@@ -73,6 +75,7 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
     units: () => units.all(),
     spares: () => spares?.size ?? 0,
     start: (unit) => processes.start(unit, units.faceOf(unit.seat)),
+    makeRoom: needs.makeRoom,
   })
   const keepers = createKeepers({ clock, open: (...what) => processes.startKeeper(...what) })
   const learning = createLearning({

@@ -72,10 +72,12 @@ const methods = {
   },
 }
 
-createInterface({ input: process.stdin }).on('line', async (line) => {
+async function heed(/** @type {string} */ line) {
   const { id, method, params, result, error } = JSON.parse(line)
   if (id === undefined) return
   if (method === undefined) open.get(id)?.(result ?? error)
   else if (Object.hasOwn(methods, method)) say({ id, result: await methods[method]?.(params ?? {}) })
   else say({ id, error: { code: -32601, message: 'Method not found' } })
-})
+}
+
+createInterface({ input: process.stdin }).on('line', (line) => void heed(line))

@@ -36,7 +36,7 @@ async function run(
   )
   const response = await responseTo(answered, id)
   const { requestState, inputRequests } = response.result ?? {}
-  return { answered, response, state: requestState, keys: Object.keys((inputRequests ?? {}) as JsonMap) }
+  return { answered, response, state: requestState, keys: Object.keys(inputRequests ?? {}) }
 }
 
 const accepted: JsonMap = { action: 'accept', content: {} }
@@ -127,4 +127,26 @@ test('a request that asked for no log lines gets none, whatever the one before i
   const first = await run(url, steps, {}, { meta: { 'io.modelcontextprotocol/logLevel': 'info' } })
   const last = await run(url, steps, answersTo(first))
   expect(messagesOf(last.answered).map(({ method }) => method)).toEqual([undefined])
+})
+
+test('of calls that wait for their clients, the one that waits longest gives way when others find no process', async () => {
+  const { url, counts } = await start({ upstream: { pool: 2 }, sessions: { giveWayMs: 300 } })
+  const steps = [{ ask: 'a' }, { until: 'a' }]
+  const longest = await run(url, steps)
+  const other = await run(url, steps)
+  expect(toldBy(await run(url, [])).answers).toEqual({})
+  expect((await counts())['suspendedCalls']).toBe(1)
+  expect(toldBy(await run(url, steps, answersTo(other))).answers).toEqual({ a: accepted })
+  const { response } = await run(url, steps, answersTo(longest))
+  expect(response.error?.data).toMatchObject({ reason: 'interaction_lost' })
+})
+
+test('a call that waits for its client does not give way at once', async () => {
+  const settings = { upstream: { pool: 1 }, sessions: { giveWayMs: 60_000 }, gates: { queueWaitMs: 1500 } }
+  const { url } = await start(settings)
+  const steps = [{ ask: 'a' }, { until: 'a' }]
+  const first = await run(url, steps)
+  const { response } = await run(url, [])
+  expect(response.error?.data).toMatchObject({ reason: 'overloaded' })
+  expect(toldBy(await run(url, steps, answersTo(first))).answers).toEqual({ a: accepted })
 })
