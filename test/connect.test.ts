@@ -190,6 +190,17 @@ describe('a URL', () => {
     expect(piped.stderr()).toContain('error MCPX_CONNECT_ENDPOINT')
   })
 
+  test('of a server without sessions is none to give up at: its client may try another way', async () => {
+    const error = { code: -32601, message: 'Method not found' }
+    const { url } = await endpoint((_request, response, body) => {
+      const { id } = JSON.parse(body) as { id: number }
+      response.writeHead(404, { 'Content-Type': 'application/json' }).end(JSON.stringify({ jsonrpc: '2.0', id, error }))
+    })
+    const piped = connect(url)
+    expect((await piped.request('initialize', { protocolVersion: '2025-11-25' })).error).toEqual(error)
+    expect((await piped.request('server/discover', { _meta: standalone() })).error).toEqual(error)
+  })
+
   test('of mcplex without its path is told which one it is', async () => {
     const { origin } = await start([echoLegacy])
     const piped = connect(origin)

@@ -217,14 +217,13 @@ describe('a client that does not read', () => {
     const before = memoryOf(piped.pid)
     piped.child.stdout?.pause()
     const text = 'x'.repeat(256 * 1024)
-    const ids = Array.from({ length: 400 }, () => piped.begin('tools/call', { name: 'echo', arguments: { text } }))
+    const ids = Array.from({ length: 200 }, () => piped.begin('tools/call', { name: 'echo', arguments: { text } }))
     await settled(() => memoryOf(piped.pid))
     expect(memoryOf(piped.pid) - before).toBeLessThan(100)
     piped.child.stdout?.resume()
     const answers = await Promise.all(ids.map((id) => piped.response(id)))
-    // Its own haste is refused, by name, and nothing else is.
-    const refused = answers.filter(({ error }) => error !== undefined).map(reasonOf)
-    expect(refused.filter((reason) => reason !== 'too_many_calls')).toEqual([])
+    // More than may run at once: the rest has waited in line.
+    expect(answers.filter(({ error }) => error !== undefined)).toEqual([])
   })
 })
 

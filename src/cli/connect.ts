@@ -20,6 +20,9 @@ const drainMs = 30_000
 /** What is written last gets this long to be taken. */
 const partingMs = 1500
 
+/** What a session of mcplex may have in flight at once, if nothing else was said to it. */
+const maxCalls = 64
+
 /** Longest line of a client, and longest message of a server. */
 const maxLineBytes = 4 * 1024 ** 2
 const maxAnswerBytes = 64 * 1024 ** 2
@@ -50,6 +53,7 @@ export async function connect({ url, waitMs, ...talk }: ConnectRequest, machine:
     clock,
     log,
     waitMs,
+    maxCalls,
     maxMessageChars: maxAnswerBytes,
     onDenied: deny,
   })

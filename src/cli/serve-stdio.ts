@@ -71,6 +71,7 @@ export async function serveStdio({ request, loaded, log, stop, clock }: StdioSce
     clock,
     log,
     waitMs: 0,
+    maxCalls: settings.gates.callsPerSession,
     maxMessageChars: Infinity,
     onDenied: () => {},
   })

@@ -23,6 +23,8 @@ export interface FaceNeeds {
    * call: then nothing is sent anew, and nothing is waited for.
    */
   readonly waitMs: number
+  /** Calls that are carried at once; more wait in line for one of them to end. */
+  readonly maxCalls: number
   /** Longest message, in characters. */
   readonly maxMessageChars: number
   /** Told of an answer that says that it is of no use to go on. */

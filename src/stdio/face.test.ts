@@ -86,6 +86,7 @@ function play(answering: Answering, waitMs = 30_000): Scene {
     clock,
     log: silentLog,
     waitMs,
+    maxCalls: 64,
     maxMessageChars: 1_000_000,
     onDenied: () => {},
   })
@@ -381,6 +382,7 @@ test('a client that sends without end is refused by name, and served again when 
   const scene = await opened((sent, inbound) => (sent.what === 'tools/call' ? quiet(inbound) : ordinary(sent, inbound)))
   for (let id = 1; id <= 1030; id++) scene.send({ ...callAlone, id })
   await scene.pass()
+  expect(scene.sent).toHaveLength(64)
   expect(scene.said.map(({ id }) => id)).toEqual([1025, 1026, 1027, 1028, 1029, 1030])
   expect(new Set(scene.said.map(reason))).toEqual(new Set(['too_many_calls']))
   scene.send({ method: 'notifications/cancelled', params: { requestId: 7 } })

@@ -23,7 +23,7 @@ import { mayBatch } from '../protocol/legacy-server.ts'
 import { answerable, refusalAnswer } from '../protocol/refusal-answer.ts'
 import { type Desk, type Errand, errandOf, type FaceNeeds, type Owed } from './desk.ts'
 import { listenTo } from './ear.ts'
-import { answerAll, runAlone, runInSession, runOpening, sendInSession } from './errands.ts'
+import { answerAll, isHarmless, runAlone, runInSession, runOpening, sendInSession } from './errands.ts'
 import type { Hearing } from './hear.ts'
 import { listen } from './listening.ts'
 import { createMirrors } from './mirrors.ts'
@@ -44,7 +44,7 @@ export interface Face {
 const maxDepth = 128
 const maxMembers = 100_000
 
-/** What may be on its way at once: a client that sends without reading answers is told, and costs no more. */
+/** What may be on its way or in line at once: a client that sends without end is told, and costs no more. */
 const maxErrands = 1024
 const maxHeldChars = 64 * 1024 ** 2
 
@@ -63,6 +63,9 @@ class LineFace implements Face {
   readonly #session: ClientSession
   readonly #errands = new Set<Errand>()
   #heldChars = 0
+  /** Calls that are carried now, and those in line behind them. */
+  #calls = 0
+  readonly #line: Array<() => void> = []
   /** The session that is listened to. */
   #heard: Standing | undefined
   /** Told when nothing is owed any more. */
@@ -113,15 +116,16 @@ class LineFace implements Face {
   #request(text: string, request: RequestMessage): void {
     const owed: Owed = { request, key: idKey(request.id), isAnswered: false, isCancelled: false }
     const errand = errandOf(text, [owed])
-    if (standsAlone(request, undefined)) {
-      const run = request.method === listening ? listen : runAlone
-      this.#run(errand, () => run(errand, owed, this.#hearing))
+    if (request.method === listening && standsAlone(request, undefined)) {
+      this.#run(errand, () => listen(errand, owed, this.#hearing))
+    } else if (standsAlone(request, undefined)) {
+      this.#run(errand, () => this.#inTurn(errand, () => runAlone(errand, owed, this.#hearing)))
     } else if (request.method === 'initialize' && !this.#session.isThere) {
       this.#run(errand, () => runOpening(errand, request, this.#hearing))
     } else if (request.method === 'ping' && !this.#session.isThere) {
       // [lifecycle] allowed before the handshake, and there is nobody yet to be asked
       void this.#desk.write(`{"jsonrpc":"2.0","id":${request.id},"result":{}}`)
-    } else this.#run(errand, () => this.#inSession(errand))
+    } else this.#run(errand, () => this.#inTurn(errand, () => this.#inSession(errand)))
   }
 
   /** [2025-03-26 batching] several messages in one line, for the one revision that has them */
@@ -139,7 +143,7 @@ class LineFace implements Face {
       isCancelled: false,
     }))
     const errand = errandOf(text, owed)
-    this.#run(errand, () => this.#inSession(errand))
+    this.#run(errand, () => this.#inTurn(errand, () => this.#inSession(errand)))
   }
 
   #notify(text: string, message: NotificationMessage): void {
@@ -212,6 +216,23 @@ class LineFace implements Face {
         this.#heldChars -= errand.text.length
         this.#tellSettled()
       })
+  }
+
+  /**
+   * Runs a call when there is room for it. A client that does not read keeps its calls from ending, so this also bounds
+   * how many results are held for it. What is no call goes ahead: a ping, above all, must not wait for them.
+   */
+  async #inTurn(errand: Errand, run: () => Promise<void>): Promise<void> {
+    if (isHarmless(errand)) return run()
+    if (this.#calls < this.#desk.maxCalls) this.#calls++
+    else await new Promise<void>((resolve) => this.#line.push(resolve))
+    try {
+      await run()
+    } finally {
+      const next = this.#line.shift()
+      if (next) next()
+      else this.#calls--
+    }
   }
 
   #isFull(text: string): boolean {

@@ -59,7 +59,6 @@ export async function takeAnswer(
   const { status, body } = outbound
   const first = errand.owed[0]
   const method = first?.request.method ?? ''
-  if (isDenial(status, method)) desk.onDenied({ status, method })
   if (isStream(outbound) && status < 300) {
     await takeStream(outbound, errand, hear, desk)
     return
@@ -68,14 +67,18 @@ export async function takeAnswer(
   if (text.trim() === '' && status < 300) return
   if (status < 300) return hear(text)
   const message = read(text)
+  if (isDenial(status, method, message)) desk.onDenied({ status, method })
   if (message?.kind !== 'response') throw refused(status)
   // An error that names no request can only mean this one.
   await hear(message.id === undefined && first ? responseText(first.request.id, message.answer) : text)
 }
 
 /** Whether an answer says that this client, or this URL, is wrong altogether. */
-function isDenial(status: number, method: string): boolean {
+function isDenial(status: number, method: string, message: ReturnType<typeof read>): boolean {
   if (status === 401 || status === 403) return true
+  // A server without sessions has no such method; its clients may try another way.
+  if (message?.kind === 'response' && message.answer.kind === 'error' && message.answer.error.value['code'] === -32601)
+    return false
   return method === 'initialize' && (status === 404 || status === 405 || (status >= 300 && status < 400))
 }
 
