@@ -139,7 +139,7 @@ describe('one connection', () => {
     expect(new Set(streams.map(({ code }) => code))).toEqual(new Set([codes.NGHTTP2_NO_ERROR]))
     await client.closed()
     expect(await mcplex.exited).toEqual({ code: 0, signal: null })
-  })
+  }, 60_000)
 
   test('a stream that is reset is resumed on it, with every event once and in order', async () => {
     const mcplex = await start()
