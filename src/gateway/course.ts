@@ -2,9 +2,10 @@
  * The course of a call of a client without a session: one request of its, or several one after the other when the
  * server asks in mid-call. Requests come and go (turn.ts); between two of them the call waits (suspended.ts).
  */
+import type { Clock } from '../base/clock.ts'
 import type { Ask, Call, Outcome, Reply, Update } from '../protocol/call.ts'
 import type { RawObject } from '../protocol/json-text.ts'
-import { inputRequestOf, inputRequestsOf } from '../protocol/question-shapes.ts'
+import { inputRequestOf, inputRequestsOf, unanswered } from '../protocol/question-shapes.ts'
 
 export type Step = IteratorResult<Update, Outcome>
 
@@ -12,11 +13,18 @@ export interface Course {
   readonly call: Call
   readonly reply: Reply
   /** The step that was asked for and that nobody has taken. */
-  next: Promise<Step> | undefined
+  next: Coming | undefined
   /** Undefined as long as the server has asked nothing. */
   questions: Questions | undefined
   /** Says that the call is no longer worked on: it is over, or waits for its client. */
   over: () => void
+}
+
+/** A step on its way, with one to be told when it is there: however often a client comes by in vain, it stays one. */
+interface Coming {
+  readonly step: Promise<Step>
+  isThere: boolean
+  tell: (() => void) | undefined
 }
 
 export interface Questions {
@@ -35,9 +43,36 @@ const maxHeld = { updates: 100, chars: 1024 * 1024 }
 export function nextStep(course: Course): Promise<Step> {
   const held = course.questions?.held.shift()
   if (held) return Promise.resolve({ done: false, value: held })
-  const next = course.next ?? course.reply.next()
+  const next = course.next?.step ?? course.reply.next()
   course.next = undefined
   return next
+}
+
+/** The next step, left where it is: whoever takes it sets `next` to undefined. */
+function coming(course: Course): Coming {
+  if (course.next) return course.next
+  const next: Coming = { step: course.reply.next(), isThere: false, tell: undefined }
+  const there = (): void => {
+    next.isThere = true
+    next.tell?.()
+  }
+  next.step.then(there, there)
+  return (course.next = next)
+}
+
+/** What the call says next if it says it in time; it still is the next step then. Throws how the call failed. */
+export async function lookAhead(course: Course, ms: number, clock: Clock): Promise<Step | undefined> {
+  const next = coming(course)
+  if (!next.isThere) {
+    await new Promise<void>((resolve) => {
+      const timer = clock.after(ms, resolve)
+      next.tell = () => {
+        timer.stop()
+        resolve()
+      }
+    })
+  }
+  return next.isThere ? next.step : undefined
 }
 
 /** Keeps what the call says for the next request of its client. */
@@ -56,18 +91,18 @@ export function holdBack({ held }: Questions, update: Update): void {
  */
 export function listenOn(course: Course, questions: Questions): () => void {
   let isOver = false
+  const take = (step: Step): void => {
+    if (isOver || step.done === true || step.value.kind === 'ask') return
+    holdBack(questions, step.value)
+    course.next = undefined
+    listen()
+  }
   const listen = (): void => {
-    course.next ??= course.reply.next()
-    course.next.then(
-      (step) => {
-        if (isOver || step.done === true || step.value.kind === 'ask') return
-        holdBack(questions, step.value)
-        course.next = undefined
-        listen()
-      },
-      // Whoever comes back learns of it.
-      () => undefined,
-    )
+    const next = coming(course)
+    // Whoever comes back learns how it failed.
+    const hear = (): void => void next.step.then(take, () => undefined)
+    if (next.isThere) hear()
+    else next.tell = hear
   }
   listen()
   return () => {
@@ -89,11 +124,22 @@ export function inputRequestsFor({ open }: Questions): RawObject {
   return inputRequestsOf(new Map([...open].map(([key, ask]) => [key, inputRequestOf(ask)])))
 }
 
+/** Nobody will answer what is still asked: the server is told. */
+export function dropQuestions({ questions }: Course): void {
+  for (const ask of questions?.open.values() ?? []) ask.answer(unanswered(ask.method))
+  questions?.open.clear()
+}
+
 /** Ends a call that nobody waits for any more, wherever it is. */
 export function abandon(course: Course, reason: string): void {
+  dropQuestions(course)
+  // One that nobody has looked at yet.
+  void course.next?.step.then(
+    ({ done, value }) => done !== true && value.kind === 'ask' && value.answer(unanswered(value.method)),
+    () => undefined,
+  )
   // In this order: a return() alone would wait behind the step that is pending.
   course.call.cancel.cancel(reason)
-  course.next?.catch(() => undefined)
   course.reply.return(undefined as never).catch(() => undefined)
   course.over()
 }

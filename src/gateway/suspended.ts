@@ -8,10 +8,10 @@ import { shortId } from '../base/ids.ts'
 import type { Pulse } from '../base/pulse.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { Ask } from '../protocol/call.ts'
-import { inputResponse } from '../protocol/input-required.ts'
+import { inputResponses } from '../protocol/input-required.ts'
 import type { RawObject } from '../protocol/json-text.ts'
 import type { Answer } from '../protocol/jsonrpc.ts'
-import { answerOfInput, unanswered } from '../protocol/question-shapes.ts'
+import { answerOfInput } from '../protocol/question-shapes.ts'
 import { abandon, type Course, listenOn, type Questions } from './course.ts'
 
 export interface SuspendedCalls {
@@ -60,10 +60,9 @@ export function createSuspendedCalls(needs: {
     return id
   }
 
-  const lapse = (id: string, { course, questions, resume }: Entry): void => {
+  const lapse = (id: string, { course, resume }: Entry): void => {
     entries.delete(id)
     resume?.()
-    for (const ask of questions.open.values()) ask.answer(unanswered(ask.method))
     abandon(course, 'the client did not come back')
   }
 
@@ -103,7 +102,8 @@ export function createSuspendedCalls(needs: {
       if (!entry) throw new Refusal('interaction_lost')
       if (!entry.resume || entry.round !== round) throw new Refusal('interaction_answered')
       const { open } = entry.questions
-      const answers = [...open].map(([key, ask]) => ({ key, ask, answer: answerTo(ask, key, params) }))
+      const given = inputResponses(params)
+      const answers = [...open].map(([key, ask]) => ({ key, ask, answer: answerTo(ask, key, given) }))
       entry.resume()
       for (const { key, ask, answer } of answers) {
         if (!answer) continue
@@ -132,8 +132,8 @@ export function createSuspendedCalls(needs: {
 }
 
 /** What the client answers to a question; undefined if it says nothing to it. */
-function answerTo(ask: Ask, key: string, params: RawObject | undefined): Answer | undefined {
-  const text = inputResponse(params, key)
+function answerTo(ask: Ask, key: string, given: ReadonlyMap<string, string>): Answer | undefined {
+  const text = given.get(key)
   if (text === undefined) return undefined
   const answer = answerOfInput(ask, text)
   if (!answer) throw new Refusal('invalid_params', { message: `inputResponses.${key} is no answer to ${ask.method}.` })

@@ -4,7 +4,6 @@
  * the call waits for the request that brings the answers. [2026-07-28 basic; transports; multi round-trip requests]
  */
 import { Cancel } from '../base/cancel.ts'
-import type { Clock } from '../base/clock.ts'
 import type { Lease } from '../base/lease.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { Ask, Outcome, Principal, Update } from '../protocol/call.ts'
@@ -24,8 +23,10 @@ import { jsonHeaders } from './carry.ts'
 import {
   abandon,
   type Course,
+  dropQuestions,
   holdBack,
   inputRequestsFor,
+  lookAhead,
   nextStep,
   noteAsk,
   type Questions,
@@ -202,6 +203,7 @@ function end(course: Course, house: House): void {
 /** How the call ended, in the words of this request. */
 function finish({ request, course }: Turn, outcome: Outcome, house: House): Answer | Promise<Answer> {
   house.suspended.end(course)
+  dropQuestions(course)
   course.over()
   return answerOf(request, course.call, outcome, house)
 }
@@ -221,7 +223,7 @@ async function askOn(turn: Turn, questions: Questions, house: House): Promise<An
   const latestMs = clock.now() + maxBreathMs
   let endMs = clock.now() + breathMs
   for (let leftMs = breathMs; leftMs > 0; leftMs = Math.min(endMs, latestMs) - clock.now()) {
-    const step = await inTime((course.next ??= course.reply.next()), leftMs, clock)
+    const step = await lookAhead(course, leftMs, clock)
     if (step === undefined) break
     if (step.done === true && questions.held.length === 0) return finish(turn, step.value, house)
     // What was said before the end comes before it.
@@ -247,20 +249,4 @@ function note({ request, envelope }: Turn, asked: Ask): boolean {
     : 'The client did not declare that it can be asked this'
   asked.answer(errorAnswer(-32602, reason))
   return false
-}
-
-function inTime(next: Promise<Step>, ms: number, clock: Clock): Promise<Step | undefined> {
-  return new Promise((resolve, reject) => {
-    const timer = clock.after(ms, () => resolve(undefined))
-    next.then(
-      (step) => {
-        timer.stop()
-        resolve(step)
-      },
-      (error: unknown) => {
-        timer.stop()
-        reject(error)
-      },
-    )
-  })
 }

@@ -1,5 +1,5 @@
 /** An answer that asks for input instead of giving a result, and what comes back. [2026-07-28 multi round-trip requests] */
-import { type JsonObject, memberText, type RawObject } from './json-text.ts'
+import { eachMember, type JsonObject, memberText, type RawObject } from './json-text.ts'
 
 /** Methods that may ask the client for input and go on in another request. */
 const multiRound = new Set(['tools/call', 'prompts/get', 'resources/read'])
@@ -25,8 +25,10 @@ export function stateOf(result: JsonObject): string | undefined {
   return resultType === 'input_required' && typeof requestState === 'string' ? requestState : undefined
 }
 
-/** The text of the answer that a client gives under a key; undefined if it gives none. */
-export function inputResponse(params: RawObject | undefined, key: string): string | undefined {
+/** The texts of the answers that a client gives, by key. */
+export function inputResponses(params: RawObject | undefined): ReadonlyMap<string, string> {
+  const texts = new Map<string, string>()
   const all = params && memberText(params.text, 'inputResponses')
-  return all?.startsWith('{') === true ? memberText(all, key) : undefined
+  if (all?.startsWith('{') === true) eachMember(all, 0, (key, start, end) => texts.set(key, all.slice(start, end)))
+  return texts
 }

@@ -93,6 +93,14 @@ test('a call that ends although its client was asked leaves its process to other
   expect(toldBy(await run(url, steps, answersTo(first)))).toEqual({ pid, answers: {} })
 })
 
+test('a server that asks and does not wait for an answer may ask again in the next call', async () => {
+  const { url } = await start()
+  for (let n = 0; n < 3; n++) expect(toldBy(await run(url, [{ ask: 'a' }])).answers).toEqual({})
+  const steps = [{ ask: 'a' }, { until: 'a' }]
+  const first = await run(url, steps)
+  expect(toldBy(await run(url, steps, answersTo(first))).answers).toEqual({ a: accepted })
+})
+
 test('a server is told that nobody can be asked in a request that takes no rounds', async () => {
   const { url, counts } = await start()
   const params = { ref: { type: 'ref/prompt', name: 'p' }, argument: { name: 'a', value: 'b' } }
