@@ -166,7 +166,11 @@ function laneOf(client: string, server: Server, transport: Transport, houses: Ho
       if (!transport.isShared || !isShared({ spoken, client })) return work(person)
       await houses.alone(async (quiet) => {
         const other = await arriveAt(quiet, capabilitiesOf(client))
-        await work(other).finally(other.close)
+        try {
+          await work(other)
+        } finally {
+          await other.close()
+        }
       })
     },
   }

@@ -21,9 +21,6 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { eventually } from '../support/eventually.ts'
 
-/** The built command. */
-export const command: string = join(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js')
-
 export type AnyClient = OldClient | NewClient
 
 export interface Note {
@@ -42,6 +39,8 @@ export interface Person {
     args?: Readonly<Record<string, unknown>>,
     onProgress?: (progress: object) => void,
   ): Promise<unknown>
+  /** Wants to be told of updates of a resource, and gives what ends that. */
+  follow(uri: string): Promise<() => Promise<unknown>>
   /** The first note that passes, as soon as it is there. */
   told(method: string, passes?: (note: Note) => boolean): Promise<Note>
   close(): Promise<void>
@@ -54,15 +53,20 @@ interface Served {
   readonly url: string
   /** Whether it is reached by HTTP+SSE, beside the address. */
   readonly bySse?: boolean
+  /** How requests go out, if not by HTTP/1.1 to the address itself. */
+  readonly fetch?: typeof fetch
 }
 
-interface Command {
+export interface Command {
+  /** What this Node runs. */
   readonly args: readonly string[]
   readonly env: Readonly<Record<string, string>>
 }
 
 export interface Sdk {
   readonly name: string
+  /** Whether its requests stand alone, in the newest revision. */
+  readonly isStateless: boolean
   connect(place: Place, roots?: readonly string[]): Promise<Person>
 }
 
@@ -82,23 +86,16 @@ const capabilities = { sampling: {}, elicitation: { form: {} }, roots: { listCha
 const sampled = { role: 'assistant', model: 'nobody', content: { type: 'text', text: 'forty-two' } } as const
 const elicited = { action: 'accept', content: { name: 'Ada', interpretation: 'technical', check: true } } as const
 
-function personOf(
-  client: AnyClient,
-  notes: Note[],
-  asked: Note[],
-  call: Person['call'],
-  close: () => Promise<void>,
-): Person {
+type Own = Pick<Person, 'client' | 'notes' | 'asked' | 'call' | 'follow' | 'close'>
+
+function personOf(own: Own): Person {
+  const { notes } = own
   return {
-    client,
-    notes,
-    asked,
-    call,
+    ...own,
     told: (method, passes = () => true) =>
       eventually(`${method}; told ${JSON.stringify(notes).slice(0, 1000)}`, () =>
         notes.find((note) => note.method === method && passes(note)),
       ),
-    close,
   }
 }
 
@@ -118,25 +115,32 @@ export async function connectOld(place: Place, uris: readonly string[] = []): Pr
     return { roots: uris.map((uri) => ({ uri, name: 'root' })) }
   })
   client.fallbackNotificationHandler = async ({ method, params }) => void notes.push({ method, params })
-  const http = 'url' in place && place.bySse !== true ? new OldHttp(new URL(place.url)) : undefined
+  const http = 'url' in place && place.bySse !== true ? new OldHttp(new URL(place.url), fetchOf(place)) : undefined
   const other = 'url' in place ? new OldSse(new URL('sse', place.url)) : new OldStdio(stdioOf(place))
   await client.connect(http ?? other)
-  return personOf(
+  return personOf({
     client,
     notes,
     asked,
-    (name, args = {}, onprogress = () => {}) =>
+    call: (name, args = {}, onprogress = () => {}) =>
       client.callTool({ name, arguments: { ...args } }, undefined, { onprogress }),
-    async () => {
+    async follow(uri) {
+      await client.subscribeResource({ uri })
+      return () => client.unsubscribeResource({ uri })
+    },
+    async close() {
       await http?.terminateSession()
       await client.close()
     },
-  )
+  })
 }
 
-async function connectNew(place: Place, uris: readonly string[] = []): Promise<Person> {
+async function connectNew(place: Place, uris: readonly string[] = [], isStateless = false): Promise<Person> {
   const [notes, asked]: [Note[], Note[]] = [[], []]
-  const client = new NewClient(info, { capabilities, versionNegotiation: { mode: 'legacy' } })
+  const client = new NewClient(info, {
+    capabilities,
+    versionNegotiation: { mode: isStateless ? { pin: '2026-07-28' } : 'legacy' },
+  })
   client.setRequestHandler('elicitation/create', ({ method, params }) => {
     asked.push({ method, params })
     return elicited
@@ -150,37 +154,34 @@ async function connectNew(place: Place, uris: readonly string[] = []): Promise<P
     return { roots: uris.map((uri) => ({ uri, name: 'root' })) }
   })
   client.fallbackNotificationHandler = async ({ method, params }) => void notes.push({ method, params })
-  const http = 'url' in place && place.bySse !== true ? new NewHttp(new URL(place.url)) : undefined
+  const http = 'url' in place && place.bySse !== true ? new NewHttp(new URL(place.url), fetchOf(place)) : undefined
   const other = 'url' in place ? new NewSse(new URL('sse', place.url)) : new NewStdio(stdioOf(place))
   await client.connect(http ?? other)
-  return personOf(
+  return personOf({
     client,
     notes,
     asked,
-    (name, args = {}, onprogress = () => {}) => client.callTool({ name, arguments: { ...args } }, { onprogress }),
-    async () => {
-      await http?.terminateSession()
+    call: (name, args = {}, onprogress = () => {}) => client.callTool({ name, arguments: { ...args } }, { onprogress }),
+    async follow(uri) {
+      if (isStateless) return (await client.listen({ resourceSubscriptions: [uri] })).close
+      await client.subscribeResource({ uri })
+      return () => client.unsubscribeResource({ uri })
+    },
+    async close() {
+      if (!isStateless) await http?.terminateSession()
       await client.close()
     },
-  )
+  })
 }
 
 export const sdks: readonly Sdk[] = [
-  { name: 'SDK 1', connect: connectOld },
-  { name: 'SDK 2', connect: connectNew },
-  { name: 'SDK 1 over HTTP+SSE', connect: (place, roots) => connectOld(bySse(place), roots) },
-  { name: 'SDK 2 over HTTP+SSE', connect: (place, roots) => connectNew(bySse(place), roots) },
-  { name: 'SDK 1 over mcplex connect', connect: (place, roots) => connectOld(byConnect(place), roots) },
-  { name: 'SDK 2 over mcplex connect', connect: (place, roots) => connectNew(byConnect(place), roots) },
+  { name: 'SDK 1', isStateless: false, connect: connectOld },
+  { name: 'SDK 2', isStateless: false, connect: connectNew },
+  { name: 'SDK 2 without a session', isStateless: true, connect: (place, uris) => connectNew(place, uris, true) },
 ]
 
-/** The same through pipes: `mcplex connect` in front of the address. */
-function byConnect(place: Place): Place {
-  return 'url' in place ? { args: [command, 'connect', place.url], env: {} } : place
-}
-
-function bySse(place: Place): Place {
-  return 'url' in place ? { ...place, bySse: true } : place
+function fetchOf(place: Served): { fetch?: typeof fetch } {
+  return place.fetch ? { fetch: place.fetch } : {}
 }
 
 function stdioOf({ args, env }: Command): {
@@ -193,8 +194,34 @@ function stdioOf({ args, env }: Command): {
   return { command: process.execPath, args: [...args], env: { PATH, HOME, ...env }, stderr: 'ignore' }
 }
 
-/** One thing to ask, and its name. What it gives is compared; an error is compared too. */
-export type Step = readonly [name: string, take: (person: Person) => Promise<unknown>]
+/**
+ * One thing to ask, and its name. What it gives is compared; an error is compared too. Some things need a session, on
+ * whose behalf the server acts outside of calls.
+ */
+export type Step = readonly [name: string, take: (person: Person) => Promise<unknown>, needs?: 'session']
+
+/** What is asked of one server. */
+export interface Script {
+  readonly server: string
+  /** Whether the server keeps things outside of its process, so that two runs need two. */
+  readonly keepsThings: boolean
+  /** Makes what a run needs in a folder of its own. */
+  prepare(folder: string): Promise<Scene>
+  /** Steps that end with an error, as they should. */
+  readonly failing: readonly string[]
+}
+
+/** A server, what a client of it has, and what it asks. */
+export interface Scene extends Command {
+  readonly roots: readonly string[]
+  readonly steps: readonly Step[]
+}
+
+/** A step that calls a tool. */
+export const calls = (name: string, params: Readonly<Record<string, unknown>> = {}): Step => [
+  `calls ${name} with ${JSON.stringify(params)}`,
+  (person) => person.call(name, params),
+]
 
 /** What a person was given in each step: a value, or the error that it was told. */
 export async function play(person: Person, steps: readonly Step[]): Promise<Map<string, unknown>> {

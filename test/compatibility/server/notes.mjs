@@ -10,7 +10,7 @@ if (folder === undefined) {
 }
 
 const pathOf = (/** @type {string} */ about, /** @type {string} */ key) =>
-  join(/** @type {string} */ (folder), encodeURIComponent(`${about} ${key}`))
+  join(folder, encodeURIComponent(`${about} ${key}`))
 
 /** @param {string} about @param {string} key @param {string} note */
 export const write = (about, key, note) => writeFileSync(pathOf(about, key), note)

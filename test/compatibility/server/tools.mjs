@@ -30,7 +30,7 @@ import * as notes from './notes.mjs'
  */
 
 export class Refused extends Error {
-  constructor(/** @type {number} */ code, /** @type {string} */ message, /** @type {unknown} */ data = undefined) {
+  constructor(/** @type {number} */ code, /** @type {string} */ message, /** @type {unknown} */ data) {
     super(message)
     this.code = code
     this.data = data

@@ -1,43 +1,11 @@
-/**
- * The reference server that has everything, through mcplex and directly: the same script gives the same answers, its
- * questions, progress, logs and updates included.
- */
+/** A task of 2025-11-25 of the reference server that has everything, with a question in it, through mcplex and directly. */
 import { Client as OldClient } from '@modelcontextprotocol/sdk/client/index.js'
 import { CallToolResultSchema } from '@modelcontextprotocol/sdk/types.js'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { type Mcplex, startMcplex } from '../support/mcplex.ts'
-import { args, failing, steps } from './everything-steps.ts'
-import { type AnyClient, connectOld, type Person, play, sdks } from './person.ts'
-import { steady } from './same.ts'
+import { expect, onTestFinished, test } from 'vitest'
+import { startMcplex } from '../support/mcplex.ts'
+import { type AnyClient, connectOld, program } from './person.ts'
 
-describe.each(sdks)('$name', ({ connect }) => {
-  let mcplex: Mcplex
-  let people: Person[] = []
-  let given: Array<Map<string, unknown>> = []
-  beforeAll(async () => {
-    mcplex = await startMcplex({ server: args, options: ['--log-level', 'warn'] })
-    const roots = ['file:///somewhere', 'file:///elsewhere']
-    people = await Promise.all([connect({ args, env: {} }, roots), connect({ url: mcplex.url }, roots)])
-    given = await Promise.all(people.map((person) => play(person, steps)))
-  }, 60_000)
-  afterAll(async () => {
-    await Promise.allSettled(people.map((person) => person.close()))
-    const log = mcplex.log.map(({ msg }) => msg)
-    expect((await mcplex.end()).code).toBe(0)
-    expect(log).toEqual([])
-  })
-
-  test.each(steps.map(([name]) => name))('%s', (name) => {
-    const [direct, through] = given.map((run) => steady(run.get(name)))
-    expect(through).toEqual(direct)
-    expect(direct).toBeDefined()
-  })
-
-  test('no step failed that should not have: the comparison is of answers', () => {
-    const failed = steps.map(([name]) => name).filter((name) => Object.hasOwn(Object(given[0]?.get(name)), 'error'))
-    expect(failed).toEqual(failing)
-  })
-})
+const args = [program('server-everything'), 'stdio']
 
 /** Runs a task to its end. @returns its stages and its report */
 async function research(client: AnyClient): Promise<unknown> {

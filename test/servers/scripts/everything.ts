@@ -1,16 +1,11 @@
-/** What a person asks the reference server that has everything: each step gives what is compared. */
-import { eventually } from '../support/eventually.ts'
-import { type Person, program, type Step } from './person.ts'
+/** The reference server that has everything: questions, progress, logs and updates included. */
+import { eventually } from '../../support/eventually.ts'
+import { calls, type Person, program, type Script, type Step } from '../person.ts'
 
-/** Runs the server over stdio. */
-export const args: readonly string[] = [program('server-everything'), 'stdio']
 const uri = 'demo://resource/dynamic/text/7'
+const followed = 'demo://resource/dynamic/text/8'
 const document = 'demo://resource/static/document/architecture.md'
 
-const ask = (name: string, params: Readonly<Record<string, unknown>> = {}): Step => [
-  `calls ${name} with ${JSON.stringify(params)}`,
-  (person) => person.call(name, params),
-]
 const read = (one: string): Step => [`reads ${one}`, ({ client }) => client.readResource({ uri: one })]
 const prompt = (name: string, params: Record<string, string> = {}): Step => [
   `is prompted by ${name} with ${JSON.stringify(params)}`,
@@ -33,28 +28,29 @@ const rootsUpdated = ({ notes }: Person, times: number): Promise<boolean> =>
     return told.length >= times
   })
 
-export const steps: readonly Step[] = [
+const steps: readonly Step[] = [
   [
     'is told who serves',
     async ({ client }) => [client.getServerVersion(), client.getServerCapabilities(), client.getInstructions()],
   ],
-  ['pings', ({ client }) => client.ping()],
-  ask('echo', { message: 'grüße 😀\n' }),
+  ['pings', ({ client }) => client.ping(), 'session'],
+  calls('echo', { message: 'grüße 😀\n' }),
   // After the first call the process of the session is there, with the tools that depend on its client.
   ['lists tools', ({ client }) => client.listTools()],
   ['lists resources', ({ client }) => client.listResources()],
   ['lists resource templates', ({ client }) => client.listResourceTemplates()],
   ['lists prompts', ({ client }) => client.listPrompts()],
-  ask('get-sum', { a: 1.5, b: -2 }),
-  ask('get-sum', { a: 'one', b: 2 }),
-  ask('no-such-tool'),
-  ask('get-tiny-image'),
-  ask('get-annotated-message', { messageType: 'error', includeImage: true }),
-  ask('get-structured-content', { location: 'Chicago' }),
-  ask('get-resource-links', { count: 4 }),
-  ask('get-resource-reference', { resourceType: 'Blob', resourceId: 3 }),
-  ask('gzip-file-as-resource', { name: 'x.gz', data: 'data:text/plain,hello', outputType: 'resourceLink' }),
-  ['lists the resource that the call made', ({ client }) => client.listResources()],
+  calls('get-sum', { a: 1.5, b: -2 }),
+  calls('get-sum', { a: 'one', b: 2 }),
+  calls('no-such-tool'),
+  calls('get-tiny-image'),
+  calls('get-annotated-message', { messageType: 'error', includeImage: true }),
+  calls('get-structured-content', { location: 'Chicago' }),
+  calls('get-resource-links', { count: 4 }),
+  calls('get-resource-reference', { resourceType: 'Blob', resourceId: 3 }),
+  calls('gzip-file-as-resource', { name: 'x.gz', data: 'data:text/plain,hello', outputType: 'resourceLink' }),
+  // Lists are the same for all who share the processes of a server, whatever their calls have made.
+  ['lists the resource that the call made', ({ client }) => client.listResources(), 'session'],
   read('demo://resource/session/x.gz'),
   read(uri),
   read('demo://resource/dynamic/blob/7'),
@@ -72,12 +68,12 @@ export const steps: readonly Step[] = [
   [
     'follows a long call',
     async (person) => {
-      const told: object[] = []
-      const result = await person.call('trigger-long-running-operation', { duration: 0.4, steps: 4 }, (one) =>
-        told.push(one),
-      )
-      // The SDKs may forget the last one: they forget whom to tell once the answer is there.
-      return { result, told: told.slice(0, 3) }
+      const told: Array<{ progress?: number }> = []
+      const long = { duration: 0.4, steps: 4 }
+      const result = await person.call('trigger-long-running-operation', long, (one) => told.push(one))
+      // The SDKs may forget the last ones: they forget whom to tell once the answer is there. And without a session they
+      // tell of questions as if they were progress.
+      return { result, first: told.find((one) => !JSON.stringify(one).includes('Fulfilling input')) }
     },
   ],
   [
@@ -94,6 +90,7 @@ export const steps: readonly Step[] = [
       await rootsUpdated(person, 1)
       return [await person.call('get-roots-list'), person.asked.filter(({ method }) => method === 'roots/list')]
     },
+    'session',
   ],
   [
     'says that its roots changed, and is asked again',
@@ -101,6 +98,17 @@ export const steps: readonly Step[] = [
       await person.client.sendRootsListChanged()
       await rootsUpdated(person, 2)
       return person.asked.filter(({ method }) => method === 'roots/list').length
+    },
+    'session',
+  ],
+  [
+    'follows a resource, and is told of its updates',
+    async (person) => {
+      const unfollow = await person.follow(followed)
+      const started = await person.call('toggle-subscriber-updates')
+      const update = await person.told('notifications/resources/updated', ({ params }) => params?.['uri'] === followed)
+      await unfollow()
+      return { started, update, stopped: await person.call('toggle-subscriber-updates') }
     },
   ],
   [
@@ -114,6 +122,7 @@ export const steps: readonly Step[] = [
       await person.client.setLoggingLevel('debug')
       return told
     },
+    'session',
   ],
   [
     'subscribes, and is told of logs and of updates',
@@ -126,6 +135,7 @@ export const steps: readonly Step[] = [
       const update = await person.told('notifications/resources/updated', ({ params }) => params?.['uri'] === uri)
       return { log, started, update, stopped: await person.call('toggle-subscriber-updates') }
     },
+    'session',
   ],
   [
     'unsubscribes, and is told of no more updates',
@@ -138,13 +148,24 @@ export const steps: readonly Step[] = [
       await person.call('echo', { message: 'whatever was to be said has been' })
       return person.notes.slice(before).filter(({ method }) => method === 'notifications/resources/updated')
     },
+    'session',
   ],
 ]
 
-/** The steps that are to be answered with an error. */
-export const failing: readonly string[] = [
-  'reads demo://resource/dynamic/text/none',
-  'reads demo://nowhere',
-  'is prompted by args-prompt with {}',
-  'is prompted by no-such-prompt with {}',
-]
+export const everything: Script = {
+  server: 'server-everything',
+  keepsThings: false,
+  prepare: () =>
+    Promise.resolve({
+      args: [program('server-everything'), 'stdio'],
+      env: {},
+      roots: ['file:///somewhere', 'file:///elsewhere'],
+      steps,
+    }),
+  failing: [
+    'reads demo://resource/dynamic/text/none',
+    'reads demo://nowhere',
+    'is prompted by args-prompt with {}',
+    'is prompted by no-such-prompt with {}',
+  ],
+}
