@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { Refusal } from '../base/refusal.ts'
+import type { Refusal } from '../base/refusal.ts'
 import { decodeHeader, headerMatches, headerParams } from './headers.ts'
 import { readMessage, type RequestMessage } from './jsonrpc.ts'
 import { encodeHeader, sessionHeaders, standaloneHeaders } from './request-headers.ts'
