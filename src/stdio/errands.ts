@@ -14,7 +14,7 @@ import { answerTo } from './own-request.ts'
 import { backOffMs, pauseUnless } from './patience.ts'
 import { send } from './send.ts'
 import type { Standing } from './session.ts'
-import { headerOf, isStream, takeAnswer, takeStream } from './take.ts'
+import { headerOf, isForgotten, isStream, takeAnswer, takeStream } from './take.ts'
 
 /** Requests that do no harm when they are run twice. */
 const harmless = new Set([
@@ -89,7 +89,7 @@ export async function sendInSession(
   for (let losses = 0; ; losses++) {
     const standing = await session.current(errand.isHandshake)
     const outbound = await send(parcelOf(errand, standing.headers, deadlineMs, isHarmless(errand)), desk)
-    if (outbound.status !== 404 || standing.id === undefined || losses >= maxLosses) return { standing, outbound }
+    if (!isForgotten(outbound) || standing.id === undefined || losses >= maxLosses) return { standing, outbound }
     errand.isSent = false
     session.lost(standing)
   }

@@ -286,47 +286,53 @@ describe('a stream that is cut', () => {
 })
 
 describe('a session that the server has forgotten', () => {
-  test('is opened again as it was, and the client is told what may be new to it', async () => {
-    let session = 's'
-    const answering: Answering = (sent, inbound) => {
-      if (sent.headers['mcp-session-id'] !== undefined && sent.headers['mcp-session-id'] !== session)
-        return json({ error: { code: -32001, message: 'Session not found.' } }, 404)
-      if (sent.what !== 'initialize') return ordinary(sent, inbound)
-      return { ...ordinary(sent, inbound), headers: { 'mcp-session-id': session } }
-    }
-    const scene = await opened(answering)
-    scene.send({ id: 5, method: 'logging/setLevel', params: { level: 'error' } })
-    scene.send({ id: 6, method: 'resources/subscribe', params: { uri: 'a' } })
-    scene.send({ id: 7, method: 'resources/subscribe', params: { uri: 'b' } })
-    scene.send({ id: 8, method: 'resources/unsubscribe', params: { uri: 'a' } })
-    await scene.pass()
-    scene.said.length = scene.sent.length = 0
-    session = 't'
-    scene.send(call)
-    scene.send({ ...call, id: 9 })
-    await scene.pass()
+  test.each([
+    ['by 404', 404, -32001, 'Session not found.'],
+    ['by 400, as some do', 400, -32000, 'Bad Request: Server not initialized'],
+  ])(
+    'and says so %s is opened again as it was, and the client is told what may be new',
+    async (_, status, code, words) => {
+      let session = 's'
+      const answering: Answering = (sent, inbound) => {
+        if (sent.headers['mcp-session-id'] !== undefined && sent.headers['mcp-session-id'] !== session)
+          return json({ id: null, error: { code, message: words } }, status)
+        if (sent.what !== 'initialize') return ordinary(sent, inbound)
+        return { ...ordinary(sent, inbound), headers: { 'mcp-session-id': session } }
+      }
+      const scene = await opened(answering)
+      scene.send({ id: 5, method: 'logging/setLevel', params: { level: 'error' } })
+      scene.send({ id: 6, method: 'resources/subscribe', params: { uri: 'a' } })
+      scene.send({ id: 7, method: 'resources/subscribe', params: { uri: 'b' } })
+      scene.send({ id: 8, method: 'resources/unsubscribe', params: { uri: 'a' } })
+      await scene.pass()
+      scene.said.length = scene.sent.length = 0
+      session = 't'
+      scene.send(call)
+      scene.send({ ...call, id: 9 })
+      await scene.pass()
 
-    const again = scene.sent.slice(2)
-    expect(again.map(({ what }) => what)).toEqual([
-      'initialize',
-      'notifications/initialized',
-      'logging/setLevel',
-      'resources/subscribe',
-      'GET',
-      'tools/call',
-      'tools/call',
-    ])
-    expect(JSON.parse(again[0]?.text ?? '')).toMatchObject({ params: { protocolVersion: '2025-06-18' } })
-    expect(JSON.parse(again[3]?.text ?? '')).toMatchObject({ params: { uri: 'b' } })
-    expect(again.slice(1).map(({ headers }) => headers['mcp-session-id'])).toEqual(Array(6).fill('t'))
-    expect(scene.said.map(({ id, method }) => id ?? method)).toEqual([
-      'notifications/tools/list_changed',
-      'notifications/resources/list_changed',
-      'notifications/resources/updated',
-      1,
-      9,
-    ])
-  })
+      const again = scene.sent.slice(2)
+      expect(again.map(({ what }) => what)).toEqual([
+        'initialize',
+        'notifications/initialized',
+        'logging/setLevel',
+        'resources/subscribe',
+        'GET',
+        'tools/call',
+        'tools/call',
+      ])
+      expect(JSON.parse(again[0]?.text ?? '')).toMatchObject({ params: { protocolVersion: '2025-06-18' } })
+      expect(JSON.parse(again[3]?.text ?? '')).toMatchObject({ params: { uri: 'b' } })
+      expect(again.slice(1).map(({ headers }) => headers['mcp-session-id'])).toEqual(Array(6).fill('t'))
+      expect(scene.said.map(({ id, method }) => id ?? method)).toEqual([
+        'notifications/tools/list_changed',
+        'notifications/resources/list_changed',
+        'notifications/resources/updated',
+        1,
+        9,
+      ])
+    },
+  )
 
   test('cannot be answered for: an answer to a question of the old one goes nowhere', async () => {
     let isForgotten = false

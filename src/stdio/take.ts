@@ -18,6 +18,19 @@ export function isStream(outbound: Outbound): boolean {
 /** A server that wants us to wait longer does not mean it. */
 const longestRetryMs = 3_600_000
 
+/**
+ * Whether a message of a session was refused because the server does not know that session (any more): by 404, as it
+ * should be, or by a 400 that names no request and speaks of sessions, as servers on the official SDK answer after a
+ * restart. Nothing was run in either case. [2025-11-25 transports, session management]
+ */
+export function isForgotten({ status, body }: Outbound): boolean {
+  if (status === 404) return true
+  const message = status === 400 && typeof body === 'string' ? read(body) : undefined
+  if (message?.kind !== 'response' || message.id !== undefined || message.answer.kind !== 'error') return false
+  const { code, message: words } = message.answer.error.value
+  return code === -32000 && typeof words === 'string' && /session|not initialized/i.test(words)
+}
+
 /** What of an errand a stream changes. */
 export type Cursor = Pick<Errand, 'lastEventId' | 'retryMs'>
 
