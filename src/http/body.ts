@@ -1,11 +1,11 @@
 /**
- * Reads a request body within its limit, as text. Nothing is read before somebody asks for it, what arrives in one
- * piece is decoded in place, and a body that turns out too large is refused at once, not when it has ended.
+ * Reads a request body within its limit, as text. Nothing is read before somebody asks for it, and a body that turns
+ * out too large is refused at once, not when it has ended.
  */
-import { isUtf8 } from 'node:buffer'
 import type { Readable } from 'node:stream'
 import type { Cancel } from '../base/cancel.ts'
 import { Refusal } from '../base/refusal.ts'
+import { Gathered } from './gathered.ts'
 
 /**
  * @param declared its length in bytes if the head says so, else NaN
@@ -21,29 +21,24 @@ export function readBody(
   hold?: (bytes: number) => boolean,
 ): Promise<string> {
   return new Promise((resolve, reject) => {
-    let size = 0
-    let first: Buffer | undefined
-    let rest: Buffer[] | undefined
+    const bytes = new Gathered()
     const finish = (): void => {
-      const bytes = rest === undefined ? first : Buffer.concat(rest, size)
-      first = rest = undefined
-      if (bytes === undefined) resolve('')
-      else if (isUtf8(bytes)) resolve(bytes.toString('utf8'))
-      else reject(new Refusal('parse_error', { message: 'The body is not valid UTF-8.' }))
+      try {
+        resolve(bytes.text())
+      } catch (error) {
+        reject(error)
+      }
     }
     const take = (chunk: Buffer): void => {
-      size += chunk.length
-      const isTooLarge = size > maxBytes
+      const isTooLarge = bytes.size + chunk.length > maxBytes
       if (isTooLarge || hold?.(chunk.length) === false) {
-        first = rest = undefined
+        bytes.drop()
         request.off('data', take)
         return reject(new Refusal(isTooLarge ? 'request_too_large' : 'overloaded'))
       }
-      if (first === undefined) first = chunk
-      else if (rest === undefined) rest = [first, chunk]
-      else rest.push(chunk)
+      bytes.add(chunk)
       // The parser delivers no byte beyond the declared length, so there is no need to wait for the end.
-      if (size === declared) finish()
+      if (bytes.size === declared) finish()
     }
     request.on('data', take)
     if (Number.isNaN(declared)) request.on('end', finish)

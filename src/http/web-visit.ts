@@ -1,8 +1,8 @@
 /** A web `Request` as the core sees it. Its body is read when somebody asks, within its limit, as text. */
-import { isUtf8 } from 'node:buffer'
 import { Cancel } from '../base/cancel.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { Visitor } from './door.ts'
+import { Gathered } from './gathered.ts'
 import { checkAccept, checkContent, declaredLength } from './guard.ts'
 import type { Target } from './routes.ts'
 
@@ -59,26 +59,30 @@ export class Visit implements Visitor {
 
 async function readStream(body: ReadableStream<Uint8Array>, maxBytes: number, closed: Cancel): Promise<string> {
   const reader = body.getReader()
-  const gone = new Promise<'gone'>((resolve) => void closed.onCancel(() => resolve('gone')))
-  const chunks: Uint8Array[] = []
-  let size = 0
+  const bytes = new Gathered()
+  let leave = (): void => {}
+  // One promise for each piece: one that outlived them all would keep something for each.
+  const next = (): ReturnType<typeof reader.read> =>
+    new Promise((resolve, reject) => {
+      leave = () => reject(new Refusal('cancelled'))
+      reader.read().then(resolve, reject)
+    })
+  const stop = closed.onCancel(() => leave())
   try {
     for (;;) {
-      const read = await Promise.race([reader.read(), gone])
-      if (read === 'gone') throw new Refusal('cancelled')
+      if (closed.cancelled) throw new Refusal('cancelled')
+      const read = await next()
       if (read.done) break
-      size += read.value.byteLength
-      if (size > maxBytes) throw new Refusal('request_too_large')
-      chunks.push(read.value)
+      if (bytes.size + read.value.byteLength > maxBytes) throw new Refusal('request_too_large')
+      bytes.add(read.value)
     }
   } catch (error) {
     // The runtime reports a client that went away as a fault of the body.
     throw closed.cancelled ? new Refusal('cancelled') : error
   } finally {
+    stop()
     // Not cancelled: that would cut the connection under the answer.
     reader.releaseLock()
   }
-  const bytes = Buffer.concat(chunks, size)
-  if (!isUtf8(bytes)) throw new Refusal('parse_error', { message: 'The body is not valid UTF-8.' })
-  return bytes.toString('utf8')
+  return bytes.text()
 }

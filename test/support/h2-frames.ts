@@ -1,8 +1,8 @@
 /** Frames of HTTP/2 as bytes: for what no proper client sends, and for one that does not read. [RFC 9113, 4 and 6] */
 
 export const frameTypes: Readonly<
-  Record<'headers' | 'settings' | 'ping' | 'goaway' | 'window' | 'continuation', number>
-> = { headers: 1, settings: 4, ping: 6, goaway: 7, window: 8, continuation: 9 }
+  Record<'data' | 'headers' | 'settings' | 'ping' | 'goaway' | 'window' | 'continuation', number>
+> = { data: 0, headers: 1, settings: 4, ping: 6, goaway: 7, window: 8, continuation: 9 }
 
 const endHeaders = 4
 const endStream = 1

@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest'
+import { Gathered } from './gathered.ts'
+
+const text = '{"a":"é€😀"}'.repeat(400)
+
+test.each([1, 2, 3, 7, 100, 1024, 5000, 1_000_000])('bytes in pieces of %i are the text that they were', (length) => {
+  const bytes = Buffer.from(text)
+  const gathered = new Gathered()
+  for (let at = 0; at < bytes.length; at += length) gathered.add(bytes.subarray(at, at + length))
+  expect(gathered.size).toBe(bytes.length)
+  expect(gathered.text()).toBe(text)
+})
+
+test('no bytes are an empty text', () => {
+  expect(new Gathered().text()).toBe('')
+})
+
+test('what is not UTF-8 is refused, and pieces are not changed by what comes after them', () => {
+  const gathered = new Gathered()
+  const piece = Buffer.from([0x22, 0xc3])
+  gathered.add(piece.subarray(0, 1))
+  gathered.add(piece.subarray(1))
+  gathered.add(Buffer.from([0x22]))
+  expect(() => gathered.text()).toThrow('UTF-8')
+  expect([...piece]).toEqual([0x22, 0xc3])
+})
