@@ -60,6 +60,6 @@ test.each(Object.entries(ways))(
     }
     socket.write(way.end)
     await eventually('the answer', () => answer.includes('-32700'))
-  expect(most - before).toBeLessThan(60)
+    expect(most - before).toBeLessThan(60)
   },
 )
