@@ -111,7 +111,9 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
       unit.logLevel = level
       // Meanwhile the process is this call's: another one might be the one that it has room for.
       connection.reserve()
-      await Promise.all([...unit.connections].map((one) => replay(unit, one, replayMs)))
+      // The others hear of it before their next call, whenever they come to read it.
+      for (const other of unit.connections) if (other !== connection) void replay(unit, other, replayMs)
+      await replay(unit, connection, replayMs)
       connection.unreserve()
     }
     if (call.cancel.cancelled) throw new Refusal('cancelled')

@@ -7,6 +7,7 @@
 //   { log: text }        logs at level info
 //   { log: text, until: id, every: ms }  logs again and again until that question is answered
 //   { ms: n }            waits
+//   { block: ms }        does nothing else for so long, not even read
 //   { exit: code }       ends
 //
 // The result is JSON of the process and all answers. `completion/complete` asks first. With --slow-level=MS it takes so
@@ -49,6 +50,7 @@ async function run(/** @type {any[]} */ steps, /** @type {unknown} */ progressTo
     }
     if (step.log) log(step.log)
     if (step.ms) await sleep(step.ms)
+    if (step.block) for (const end = Date.now() + step.block; Date.now() < end;);
     if (step.exit !== undefined) process.exit(step.exit)
   }
   return { content: [{ type: 'text', text: JSON.stringify({ pid: process.pid, answers }) }] }

@@ -129,6 +129,17 @@ test('a request that changes the log level of a process does not share it with a
   expect(pids).toContain(toldBy(warm).pid)
 })
 
+test('a request that changes the log level does not wait for processes that are busy with other calls', async () => {
+  const { url } = await start()
+  await run(url, [])
+  const order: string[] = []
+  const busy = run(url, [{ block: 3000 }]).then(() => order.push('busy'))
+  await run(url, [{ ms: 1 }])
+  await run(url, [], {}, { meta: { 'io.modelcontextprotocol/logLevel': 'debug' } }).then(() => order.push('level'))
+  await busy
+  expect(order).toEqual(['level', 'busy'])
+})
+
 test('a request that asked for no log lines gets none, whatever the one before it asked for', async () => {
   const { url } = await start()
   const steps = [{ ask: 'a' }, { until: 'a' }, { log: 'late' }]
