@@ -274,6 +274,16 @@ describe('the end', () => {
     await until('the servers are gone', () => !servers.some(runs))
   })
 
+  test('by kill -9 leaves no process either', async () => {
+    const piped = open([echoLegacy])
+    await piped.initialize()
+    await piped.call('echo', { text: 'x' })
+    const servers = childrenOf(piped.pid, echoLegacy)
+    expect(servers.length).toBeGreaterThan(0)
+    piped.child.kill('SIGKILL')
+    await until('the servers are gone', () => !servers.some(runs))
+  })
+
   test('a signal after the end of stdin ends what hangs, at once', async () => {
     const piped = open([echoLegacy])
     await piped.initialize()

@@ -398,6 +398,23 @@ test('a client that sends without end is refused by name, and served again when 
   expect(scene.said.at(-1)).toEqual({ jsonrpc: '2.0', id: 'room', result: {} })
 })
 
+test('the answers of a batch are one line, without what is none of them', async () => {
+  const scene = play((sent, inbound) => {
+    if (sent.what === 'initialize')
+      return json({ id: 0, result: { protocolVersion: '2025-03-26', capabilities: {} } }, 200, {
+        'mcp-session-id': 's',
+      })
+    if (!sent.text.startsWith('[')) return ordinary(sent, inbound)
+    const answer = (id: unknown): object => ({ jsonrpc: '2.0', id, result: {} })
+    return json(JSON.stringify([answer(1), answer(99), 'rubbish', answer(2)], null, 2))
+  })
+  scene.send({ id: 0, method: 'initialize', params: {} })
+  await scene.pass()
+  scene.face.line(JSON.stringify([1, 2].map((id) => ({ jsonrpc: '2.0', id, method: 'ping' }))))
+  await scene.pass()
+  expect(scene.said.slice(1)).toEqual([[1, 2].map((id) => ({ jsonrpc: '2.0', id, result: {} }))])
+})
+
 test('what the server says that is no message, or answers nothing, is not passed on', async () => {
   const scene = await opened((sent, inbound) => {
     if (sent.what !== 'tools/call') return ordinary(sent, inbound)

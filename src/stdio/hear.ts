@@ -24,29 +24,37 @@ export async function hear(
   hearing: Hearing,
   onAnswer: OnAnswer = always,
 ): Promise<void> {
-  const { log, write } = hearing.desk
   const value = parsed(text)
   const isBatch = Array.isArray(value)
-  const messages = isBatch
-    ? elementTexts(text).map((element) => readMessage(element, JSON.parse(element)))
-    : [readMessage(text, value)]
-  let named: string | undefined
-  for (const message of messages) {
-    if (message.kind === 'malformed') {
-      log.warn({}, 'the server sent something that is no message')
-      return
-    }
-    // An error that names no request can only mean the one that was sent.
-    const only = errand?.owed.length === 1 ? errand.owed[0] : undefined
-    const isNameless = message.kind === 'response' && message.id === undefined && only !== undefined
-    const meant = isNameless ? { ...message, id: only.request.id } : message
-    if (!note(meant, errand, hearing, onAnswer)) return
-    if (isNameless) named = responseText(only.request.id, message.answer)
-  }
+  const passed = isBatch
+    ? elementTexts(text).flatMap((element) => pass(element, JSON.parse(element), errand, hearing, onAnswer))
+    : pass(text, value, errand, hearing, onAnswer)
   // A client that has cancelled wants to hear no more; where closing is cancelling, nothing may follow.
-  if (errand?.closed.cancelled === true) return
+  if (passed.length === 0 || errand?.closed.cancelled === true) return
+  const line = isBatch ? `[${passed.join(',')}]` : passed.join('')
   // Line breaks stand only between the parts of a message: within strings JSON does not have them.
-  await write((named ?? text).replaceAll(/[\r\n]+/g, ' '))
+  await hearing.desk.write(line.replaceAll(/[\r\n]+/g, ' '))
+}
+
+/** The text of one message as the client shall read it; none if it shall not. */
+function pass(
+  text: string,
+  value: unknown,
+  errand: Errand | undefined,
+  hearing: Hearing,
+  onAnswer: OnAnswer,
+): readonly string[] {
+  const message = readMessage(text, value)
+  if (message.kind === 'malformed') {
+    hearing.desk.log.warn({}, 'the server sent something that is no message')
+    return []
+  }
+  // An error that names no request can only mean the one that was sent.
+  const only = errand?.owed.length === 1 ? errand.owed[0]?.request : undefined
+  if (message.kind === 'response' && message.id === undefined && only) {
+    return note({ ...message, id: only.id }, errand, hearing, onAnswer) ? [responseText(only.id, message.answer)] : []
+  }
+  return note(message, errand, hearing, onAnswer) ? [text] : []
 }
 
 /** Whether the client shall hear it. */

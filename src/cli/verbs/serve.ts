@@ -22,6 +22,7 @@ Examples:
   mcplex serve --port 9000 --max-connections 200 --pool 16 -- uvx mcp-server-git
   GITHUB_TOKEN=... mcplex serve --env GITHUB_TOKEN -- npx -y @modelcontextprotocol/server-github
   mcplex serve --json -- node server.js
+  mcplex serve --transport stdio -- node server.js
 
 Each option can also be set through the environment; docs/configuration.md lists the names and the reasons of the
 defaults. Exit codes: 0 stopped, 130 stopped by Ctrl-C, 1 failed, 2 wrong usage, 69 the server could not be started,
