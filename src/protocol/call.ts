@@ -7,6 +7,10 @@
  * - principal: the authenticated caller, always within a tenant.
  * - session: what a session-based client is remembered by; the stateless revision has none.
  * - stream: an event stream of a session; journal: its stored events; position: a place in it.
+ * - question: what a server wants to know of a client in the course of a call (sampling, elicitation, roots). Within the
+ *   core it is an ask; a client without sessions gets several of them as the result of its request.
+ * - round: one set of questions and their answers; flow: what must be known of a call of a session between two rounds.
+ * - course: a call of a client without sessions, over all its rounds; turn: one request of its, while it is with the call.
  * - lease: something held that is given back once; slot: a lease in the backplane.
  * - upstream: an MCP server behind mcplex; downstream: the side of the clients.
  * - seat: who somebody is, and in which era they are served; the seat of a session also holds what runs for it here.
