@@ -249,6 +249,17 @@ describe('the end', () => {
     await until('the servers are gone', () => !servers.some(runs))
   })
 
+  test('of stdin waits for what hangs as long as a drain, and no longer', async () => {
+    const piped = open([echoLegacy], [], { MCPLEX_HTTP__DRAIN: '300ms' })
+    await piped.initialize()
+    piped.begin('tools/call', { name: 'hang' })
+    await piped.call('echo', { text: 'x' })
+    const servers = childrenOf(piped.pid, echoLegacy)
+    piped.hangUp()
+    expect(await piped.exited).toBe(0)
+    await until('the servers are gone', () => !servers.some(runs))
+  })
+
   test('of stdin does not wait for a request that only listens', async () => {
     const piped = open([echoModern])
     const id = piped.begin('subscriptions/listen', { _meta: standalone(), notifications: { toolsListChanged: true } })

@@ -79,7 +79,8 @@ export async function connect({ url, waitMs, ...talk }: ConnectRequest, machine:
 async function end(face: Face, writer: LineWriter, stop: Stop): Promise<number> {
   const reason = await stop.asked
   const drained = async (): Promise<number> => {
-    await Promise.race([face.settled(), pause(clock, drainMs)])
+    // At the end of stdin there was time to finish already.
+    await Promise.race([face.settled(), pause(clock, reason === 'end' ? partingMs : drainMs)])
     await Promise.race([writer.flush(), pause(clock, partingMs)])
     return exitCode(reason, false)
   }

@@ -131,7 +131,8 @@ async function end({ gateway, face, writer, log, stop, clock }: Stage, isStartin
   process.exitCode = exitCode(reason, false)
   log.info({ reason }, 'stopping: calls in flight may finish; a signal ends them')
   const drained = async (): Promise<number> => {
-    if (!isStarting) await gateway.drain()
+    // At the end of stdin there was time to finish already: what is left now only listens, or hangs.
+    if (!isStarting) await Promise.race([gateway.drain(), ...(reason === 'end' ? [pause(clock, partingMs)] : [])])
     await Promise.race([face.settled().then(() => writer.flush()), pause(clock, partingMs)])
     await face.close()
     await Promise.race([gateway.close(), pause(clock, closingMs)])
