@@ -51,3 +51,8 @@ export function absence(presence: Presence, nowMs: number, giveWayMs: number): '
   if (askedMs === undefined || askedMs < seenMs) return 'ask'
   return nowMs - askedMs >= answerMs ? 'gone' : 'here'
 }
+
+/** The same for a client that has not completed its handshake: the message that does follows within a round trip. */
+export function absenceInHandshake({ seenMs }: Presence, nowMs: number): 'gone' | 'here' {
+  return nowMs - seenMs >= returnMs ? 'gone' : 'here'
+}

@@ -14,7 +14,7 @@ import type { Lease } from '../base/lease.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { Principal, Speaker } from '../protocol/call.ts'
 import type { SessionSettings } from './options.ts'
-import { absence, newPresence, type Presence } from './presence.ts'
+import { absence, absenceInHandshake, newPresence, type Presence } from './presence.ts'
 import { endDue, fromRecord, type Session, sessionKey, toRecord } from './session.ts'
 
 /** What this instance holds for a session. */
@@ -41,7 +41,8 @@ export interface Sessions {
   change(seat: SessionSeat, change: Partial<Pick<Session, 'ready' | 'logLevel' | 'uris'>>): Promise<void>
   end(seat: SessionSeat, reason: SessionEnd): Promise<void>
   /**
-   * Ends up to `wanted` sessions whose clients are most likely gone, the one that was heard of longest ago first.
+   * Ends up to `wanted` sessions whose clients are most likely gone: those first that never completed their handshake,
+   * then the one that was heard of longest ago.
    * Those that hold a stream and have said nothing for long are asked for a sign of life; see presence.ts.
    */
   giveWay(wanted: number, ask: (seat: SessionSeat) => void): void
@@ -196,14 +197,17 @@ export function createSessions(needs: {
       const gone: SessionSeat[] = []
       for (const seat of seats.values()) {
         if (seat.calls.length > 0) continue
-        const state = absence(seat.presence, now, settings.giveWayMs)
+        const { presence, session } = seat
+        const state = session.ready ? absence(presence, now, settings.giveWayMs) : absenceInHandshake(presence, now)
         if (state === 'gone') gone.push(seat)
         else if (state === 'ask') {
           seat.presence.askedMs = now
           ask(seat)
         }
       }
-      gone.sort((a, b) => a.presence.seenMs - b.presence.seenMs)
+      const order = (a: SessionSeat, b: SessionSeat): number =>
+        Number(a.session.ready) - Number(b.session.ready) || a.presence.seenMs - b.presence.seenMs
+      gone.sort(order)
       for (const seat of gone.slice(0, wanted)) end(seat, 'gave_way').catch(() => undefined)
     },
     get count() {

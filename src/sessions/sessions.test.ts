@@ -1,0 +1,50 @@
+import { expect, test } from 'vitest'
+import { createMemoryBackplane } from '../backplane/memory.ts'
+import { manualClock } from '../base/clock.ts'
+import { createEvents } from '../base/events.ts'
+import { createLease } from '../base/lease.ts'
+import type { Speaker } from '../protocol/call.ts'
+import { createSessions, type SessionSeat } from './sessions.ts'
+
+const principal = { tenant: 't', subject: 's' }
+const speaker: Speaker = { era: 'legacy', version: '2025-11-25', capabilities: {}, info: undefined }
+const settings = {
+  idleTimeoutMs: 1_800_000,
+  maxSessionMs: 14_400_000,
+  handshakeTimeoutMs: 30_000,
+  giveWayMs: 60_000,
+  eventsPerStream: 100,
+  bytesPerStream: 100_000,
+  retentionMs: 1000,
+  keepAliveMs: 15_000,
+  slowReaderMs: 30_000,
+}
+
+test('whoever begins handshakes and never ends them gives way before clients that are only silent', async () => {
+  const clock = manualClock(0)
+  const backplane = createMemoryBackplane({ clock })
+  const sessions = createSessions({ backplane, settings, clock, events: createEvents() })
+  const open = (): Promise<SessionSeat> =>
+    sessions.open(
+      principal,
+      speaker,
+      createLease(() => undefined),
+    )
+  const ask = (): void => undefined
+  const silent = await open()
+  await sessions.change(silent, { ready: true })
+  clock.advance(61_000)
+  const unfinished = [await open(), await open()]
+
+  clock.advance(4_999)
+  sessions.giveWay(0, ask)
+  expect(sessions.count).toBe(3)
+  clock.advance(1)
+  sessions.giveWay(2, ask)
+  expect(unfinished.map(({ ended }) => ended)).toEqual([true, true])
+  expect(silent.ended).toBe(false)
+  sessions.giveWay(1, ask)
+  expect(silent.ended).toBe(true)
+  await sessions.close()
+  await backplane.close()
+})
