@@ -60,7 +60,7 @@ describe('without --write', () => {
       const { exit, out, err } = await config(client)
       expect(exit).toBe(0)
       expect(JSON.parse(out)).toEqual(shape)
-      expect(err).toContain(`mcplex config ${client} --write`)
+      expect(err).toContain('the same command with --write')
       expect(readdirSync(home)).toEqual([])
     },
   )
@@ -75,7 +75,9 @@ describe('without --write', () => {
       mcpServers: { files: { type: 'http', url: 'https://mcp.example.com/mcp', headers } },
     })
     expect(err).toContain(inHome('.claude.json'))
-    expect(err).toContain('claude mcp add --transport http --scope user files https://mcp.example.com/mcp')
+    expect(err).toContain(
+      "claude mcp add --transport http --scope user files https://mcp.example.com/mcp --header 'Authorization: Bearer ${MCPLEX_API_KEY}'",
+    )
   })
 
   test('--json tells a program all of it in one line, and --quiet a person nothing', async () => {

@@ -89,7 +89,7 @@ function explain(request: ConfigRequest, scope: Scope, file: string | undefined,
   if (done.state === 'printed')
     return [
       `for ${title}: ${file ?? 'its configuration file'}`,
-      `mcplex config ${client} --write puts it there, beside what is there already`,
+      `the same command with --write puts it there, beside what is there already`,
       ...more,
     ]
   const said = { created: 'created', added: `added "${name}" to`, replaced: `replaced "${name}" in`, unchanged: '' }

@@ -26,7 +26,11 @@ interface Row {
 }
 
 export const failures: Readonly<Record<FailureCode, Row>> = {
-  MCPX_USAGE: row(2, 'The command line cannot be understood.', 'Compare it with `mcplex serve --help`.'),
+  MCPX_USAGE: row(
+    2,
+    'The command line cannot be understood.',
+    'Compare it with `mcplex help`, or with `--help` of the verb.',
+  ),
   MCPX_CONFIG_NUMBER: row(
     78,
     'A value is not a whole number within the limits of its option.',

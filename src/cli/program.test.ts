@@ -104,7 +104,8 @@ describe('connect', () => {
 
 describe('wrong usage is told with what may have been meant', () => {
   test.each([
-    [['srve', '--', 'x'], "unknown command 'srve': did you mean serve?", 'mcplex serve --help'],
+    [['srve', '--', 'x'], "unknown command 'srve': did you mean serve?", 'mcplex help'],
+    [['frobnicate'], "unknown command 'frobnicate'", 'mcplex help'],
     [['--', 'npx', 'foo'], "unknown command 'npx'", 'mcplex serve -- npx foo'],
     [['serve', '--prot', '1', 'x'], "unknown option '--prot': did you mean --port?", 'mcplex serve --help'],
     [['serve', '--port'], "option '-p, --port <n>' argument missing", 'mcplex serve --help'],

@@ -41,7 +41,11 @@ export function readCommandLine(argv: readonly string[], needs: ProgramNeeds): R
     if (!(error instanceof CommanderError)) throw error
     if (error.exitCode === 0) return undefined
     const verbs = program.commands.map((command) => command.name())
-    throw usage(error, argv, verbs.find((verb) => verb === argv[0]) ?? 'serve')
+    throw usage(
+      error,
+      argv,
+      verbs.find((verb) => verb === argv[0]),
+    )
   }
   return request
 }
@@ -56,7 +60,7 @@ function settle(command: Command, { version, out, err }: ProgramNeeds): Command 
     .configureOutput({ writeOut: out, writeErr: err, outputError: () => {} })
 }
 
-function usage(error: CommanderError, argv: readonly string[], verb: string): CommandFailed {
+function usage(error: CommanderError, argv: readonly string[], verb: string | undefined): CommandFailed {
   if (error.code === 'commander.help')
     return argv[0] === 'help'
       ? wrongUsage(`there is no verb '${argv[1] ?? ''}'`, ['try', 'mcplex help'])
@@ -65,8 +69,9 @@ function usage(error: CommanderError, argv: readonly string[], verb: string): Co
   const hint = hints.join(' ').replace(/^\((.*)\)$/, '$1')
   const dashes = argv.indexOf('--')
   const isVerbForgotten = error.code === 'commander.unknownCommand' && hint === '' && dashes >= 0
-  return wrongUsage(
-    hint === '' ? first : `${first}: ${hint.charAt(0).toLowerCase()}${hint.slice(1)}`,
-    isVerbForgotten ? ['try', `mcplex serve -- ${argv.slice(dashes + 1).join(' ')}`] : ['try', `mcplex ${verb} --help`],
-  )
+  const help = verb === undefined ? 'mcplex help' : `mcplex ${verb} --help`
+  return wrongUsage(hint === '' ? first : `${first}: ${hint.charAt(0).toLowerCase()}${hint.slice(1)}`, [
+    'try',
+    isVerbForgotten ? `mcplex serve -- ${argv.slice(dashes + 1).join(' ')}` : help,
+  ])
 }

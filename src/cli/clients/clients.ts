@@ -46,7 +46,11 @@ export const clients: Readonly<Record<ClientName, Client>> = {
     ],
     reference: (variable) => `\${${variable}}`,
     entry: (url, headers) => ({ type: 'http', url, ...headers }),
-    hints: ({ url }, name, scope) => [`or: claude mcp add --transport http --scope ${scope} ${name} ${url}`],
+    hints: ({ url, keyVariable }, name, scope) => {
+      // In single quotes: the reference is for the client, and not for the shell.
+      const header = keyVariable === undefined ? '' : ` --header 'Authorization: Bearer \${${keyVariable}}'`
+      return [`or: claude mcp add --transport http --scope ${scope} ${name} ${url}${header}`]
+    },
   },
   'claude-desktop': {
     title: 'Claude Desktop',
