@@ -2,6 +2,7 @@
  * Time as a thing that is handed in. The only place that reads the wall clock or sets a timer, so that every
  * time-out, lifetime and back-off can be tested with a clock that is moved by hand.
  */
+import type { Cancel } from './cancel.ts'
 
 /** A timer that was set; stopping it twice is harmless. */
 export interface Timer {
@@ -73,4 +74,22 @@ export function manualClock(startMs = 1_000_000): ManualClock {
 /** A promise that resolves after `ms` milliseconds of `clock`. */
 export function pause(clock: Clock, ms: number): Promise<void> {
   return new Promise((resolve) => void clock.after(ms, resolve))
+}
+
+/** The same, but over as soon as one of `ends` fires, or has fired. */
+export function pauseUnless(ends: readonly Cancel[], clock: Clock, ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    const stops: Array<() => void> = []
+    const end = (): void => {
+      timer.stop()
+      for (const stop of stops) stop()
+      resolve()
+    }
+    const timer = clock.after(ms, end)
+    for (const cancel of ends) {
+      stops.push(cancel.onCancel(end))
+      // Over already: nobody is left to take back further listeners.
+      if (cancel.cancelled) return
+    }
+  })
 }

@@ -4,6 +4,7 @@
  * Why the task itself is not handed on: docs/decisions/0020. [2025-11-25 tasks]
  */
 import { Cancel } from '../base/cancel.ts'
+import { pauseUnless } from '../base/clock.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { Call, Hold, Notification, Outcome, Reply } from '../protocol/call.ts'
 import { rawObject, type RawObject } from '../protocol/json-text.ts'
@@ -42,7 +43,8 @@ export async function* callAsTask(call: Call, house: House): Reply {
   try {
     for (let steps = 1; task.status === 'working'; steps++) {
       if (call.progressToken !== undefined) yield progressOf(call.progressToken, steps, task)
-      await untilNext(task, call.cancel, house)
+      await pauseUnless([call.cancel], house.clock, task.pollMs)
+      if (call.cancel.cancelled) throw new Refusal('cancelled')
       if (house.clock.now() >= endMs) throw new Refusal('upstream_timeout')
       const seen = yield* house.upstream.call(about('tasks/get', params, call.cancel))
       const next = taskSeen(seen.answer)
@@ -65,18 +67,6 @@ function progressOf(token: string, progress: number, { message }: Task): Notific
   const progressToken = JSON.parse(token) as string | number
   const params = rawObject({ progressToken, progress, ...(message !== undefined && { message }) })
   return { kind: 'notification', method: 'notifications/progress', params }
-}
-
-/** The pause before the server is asked again. Throws `cancelled`. */
-async function untilNext({ pollMs }: Task, cancel: Cancel, house: House): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const timer = house.clock.after(pollMs, () => resolve(stop()))
-    const stop = cancel.onCancel(() => {
-      timer.stop()
-      resolve()
-    })
-  })
-  if (cancel.cancelled) throw new Refusal('cancelled')
 }
 
 /** Takes a reply that nobody waits for to its end. */

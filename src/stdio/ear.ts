@@ -2,9 +2,10 @@
  * The stream of a session on which the server says what no request has asked for. Kept open as long as the session
  * stands: after a cut it goes on where it was. [2025-11-25 transports, listening; resumability]
  */
+import { pauseUnless } from '../base/clock.ts'
 import type { Cursor } from './take.ts'
 import { hear, type Hearing } from './hear.ts'
-import { backOffMs, pauseUnless } from './patience.ts'
+import { backOffMs } from './patience.ts'
 import { send } from './send.ts'
 import type { Standing } from './session.ts'
 import { isStream, takeStream } from './take.ts'

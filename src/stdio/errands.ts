@@ -2,6 +2,7 @@
  * The way of a request from its sending to its end: sent once, followed through cut streams as far as the server lets
  * us, and answered in any case. What may have run is told as that, and never run again by us.
  */
+import { pauseUnless } from '../base/clock.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { Outbound } from '../protocol/inbound.ts'
 import { editObject } from '../protocol/json-text.ts'
@@ -11,7 +12,7 @@ import { standaloneHeaders } from '../protocol/request-headers.ts'
 import { type Desk, type Errand, isOpen, type Owed } from './desk.ts'
 import { hear, type Hearing, type OnAnswer } from './hear.ts'
 import { answerTo } from './own-request.ts'
-import { backOffMs, pauseUnless } from './patience.ts'
+import { backOffMs } from './patience.ts'
 import { send } from './send.ts'
 import type { Standing } from './session.ts'
 import { headerOf, isForgotten, isStream, takeAnswer, takeStream } from './take.ts'

@@ -3,6 +3,7 @@
  * likes: a server that goes away and comes back is asked anew, and whatever may have changed meanwhile is told as
  * changed. [2026-07-28 subscriptions]
  */
+import { pauseUnless } from '../base/clock.ts'
 import { asRefusal } from '../base/refusal.ts'
 import { isObject, type JsonValue, rawObject } from '../protocol/json-text.ts'
 import { notificationText, readMessage } from '../protocol/jsonrpc.ts'
@@ -10,7 +11,7 @@ import { metaKeys } from '../protocol/revisions.ts'
 import { standaloneHeaders } from '../protocol/request-headers.ts'
 import { type Errand, isOpen, type Owed } from './desk.ts'
 import { hear, type Hearing } from './hear.ts'
-import { backOffMs, pauseUnless } from './patience.ts'
+import { backOffMs } from './patience.ts'
 import { send } from './send.ts'
 import { takeAnswer } from './take.ts'
 

@@ -3,11 +3,12 @@
  * is never sent twice, but for messages that do no harm the second time.
  */
 import type { Cancel } from '../base/cancel.ts'
+import { pauseUnless } from '../base/clock.ts'
 import { asRefusal, Refusal } from '../base/refusal.ts'
 import type { Inbound, Outbound } from '../protocol/inbound.ts'
 import { isObject, type JsonObject } from '../protocol/json-text.ts'
 import type { Desk } from './desk.ts'
-import { backOffMs, pauseUnless } from './patience.ts'
+import { backOffMs } from './patience.ts'
 
 export interface Parcel {
   readonly method: 'POST' | 'GET' | 'DELETE'

@@ -4,6 +4,7 @@
  * may have changed. [2025-11-25 transports, session management]
  */
 import { Cancel } from '../base/cancel.ts'
+import { pauseUnless } from '../base/clock.ts'
 import { shortId } from '../base/ids.ts'
 import { Refusal } from '../base/refusal.ts'
 import { isObject, type RawObject, rawObject } from '../protocol/json-text.ts'
@@ -11,7 +12,7 @@ import { type Answer, idKey, notificationText, requestText, type RpcId } from '.
 import { sessionHeaders } from '../protocol/request-headers.ts'
 import type { Desk, Owed } from './desk.ts'
 import { answerTo } from './own-request.ts'
-import { backOffMs, pauseUnless } from './patience.ts'
+import { backOffMs } from './patience.ts'
 import { send } from './send.ts'
 import { headerOf } from './take.ts'
 
