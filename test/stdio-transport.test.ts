@@ -174,6 +174,20 @@ describe('lines that are no messages', () => {
     expect(piped.stderr()).not.toContain('session begins')
   })
 
+  test('the log tells of the server in the same words as over HTTP', async () => {
+    const piped = open([echoLegacy])
+    await eventually('it is ready', () => piped.stderr().includes('"ready"'))
+    const line =
+      piped
+        .stderr()
+        .split('\n')
+        .find((text) => text.includes('"ready"')) ?? ''
+    expect(JSON.parse(line)).toMatchObject({
+      transport: 'stdio',
+      server: { name: 'echo-legacy', version: '1.0.0', eras: ['legacy'], modes: { legacy: 'session' } },
+    })
+  })
+
   test('a second handshake is refused, and the session goes on', async () => {
     const piped = open([echoLegacy])
     await piped.initialize()

@@ -3,6 +3,7 @@ import type pc from 'picocolors'
 import { printableLine } from '../base/printable.ts'
 import type { Settings } from '../config/settings.ts'
 import { writeDuration } from '../config/quantity.ts'
+import type { GatewayFacts } from '../gateway/gateway.ts'
 import { isLoopback } from '../http/options.ts'
 
 type Colors = ReturnType<typeof pc.createColors>
@@ -26,6 +27,12 @@ export interface Ready {
   /** Who shares processes, for each era that the server speaks. */
   readonly modes: Readonly<Record<string, string>>
   readonly settings: Settings
+}
+
+/** What is told of the server, which goes by its command if it has no name. */
+export function serverIn(facts: GatewayFacts, command: string): Ready['server'] {
+  const { serverName, serverVersion, eras, tools, startMs } = facts
+  return { name: serverName ?? command, version: serverVersion, eras, tools, startMs }
 }
 
 /** A server may call itself anything. */

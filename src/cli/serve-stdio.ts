@@ -10,6 +10,7 @@ import type { Settings } from '../config/settings.ts'
 import { createGateway, type Gateway } from '../gateway/gateway.ts'
 import { createFace, type Face } from '../stdio/face.ts'
 import { createLineWriter, type LineWriter, readLines } from '../stdio/pipes.ts'
+import { serverIn } from './banner.ts'
 import { logEvents } from './log-events.ts'
 import type { CommandLog } from './log.ts'
 import { startFailure } from './start-failure.ts'
@@ -84,7 +85,10 @@ export async function serveStdio({ request, loaded, log, stop, clock }: StdioSce
   })
   try {
     const facts = await Promise.race([starting, stop.asked, bug])
-    if (typeof facts !== 'string') log.info({ version, transport: 'stdio', server: facts }, 'ready')
+    if (typeof facts !== 'string') {
+      const server = { ...serverIn(facts, settings.upstream.command), modes: facts.modes }
+      log.info({ version, transport: 'stdio', server }, 'ready')
+    }
     await Promise.race([stop.asked, bug])
     return await Promise.race([end({ gateway, face, writer, log, stop, clock }, typeof facts === 'string'), bug])
   } catch (error) {

@@ -10,7 +10,7 @@ import { load } from '../config/load.ts'
 import type { Machine } from '../config/machine.ts'
 import { createGateway, type Gateway, type GatewayFacts } from '../gateway/gateway.ts'
 import { listen, type Listener } from '../http/node.ts'
-import { banner, keyHelp, readyEvent, type Ready } from './banner.ts'
+import { banner, keyHelp, readyEvent, type Ready, serverIn } from './banner.ts'
 import { certificateFailure } from './certificate-failure.ts'
 import { CommandFailed } from './failures.ts'
 import { listenForKeys } from './keys.ts'
@@ -93,13 +93,7 @@ function asReady(facts: GatewayFacts, listener: Listener, settings: Ready['setti
     address: listener.address,
     port: listener.port,
     socket: listener.socket,
-    server: {
-      name: facts.serverName ?? settings.upstream.command,
-      version: facts.serverVersion,
-      eras: facts.eras,
-      tools: facts.tools,
-      startMs: facts.startMs,
-    },
+    server: serverIn(facts, settings.upstream.command),
     modes: facts.modes,
     settings,
   }
