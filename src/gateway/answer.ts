@@ -2,7 +2,7 @@
 import { Refusal } from '../base/refusal.ts'
 import type { Call, Outcome } from '../protocol/call.ts'
 import { inputRequired, mayTakeRounds, stateOf } from '../protocol/input-required.ts'
-import { editObject, type RawObject } from '../protocol/json-text.ts'
+import { editObject, type JsonObject, type RawObject } from '../protocol/json-text.ts'
 import type { Answer, RequestMessage } from '../protocol/jsonrpc.ts'
 import { wordAnswer } from '../protocol/modern-server.ts'
 import { undeclaredVisit, visitsIn } from '../protocol/question-shapes.ts'
@@ -35,7 +35,7 @@ async function translated(request: RequestMessage, call: Call, outcome: Outcome,
       ? refusalAnswer(new Refusal('missing_capability', { data: { requiredCapabilities } }))
       : questionsOf(request, call, visits, { kind: 'again' }, house)
   }
-  return wordAnswer(call.method, outcome, serverInfoOf(await house.catalog.hello(call)))
+  return wordAnswer(call.method, outcome, await serverInfo(call, house))
 }
 
 /** Questions as the answer to a request; `waits` is what leads the next request back to its call. */
@@ -48,7 +48,16 @@ export async function questionsOf(
 ): Promise<Answer> {
   const result = inputRequired(inputRequests, seal(waits, request, call, house))
   const outcome: Outcome = { answer: { kind: 'result', result }, spoken: call.speaker.era, process: undefined }
-  return wordAnswer(call.method, outcome, serverInfoOf(await house.catalog.hello(call)))
+  return wordAnswer(call.method, outcome, await serverInfo(call, house))
+}
+
+/** For display only: no answer is lost because the server cannot be asked for it just now. */
+async function serverInfo(call: Call, house: House): Promise<JsonObject | undefined> {
+  try {
+    return serverInfoOf(await house.catalog.hello(call))
+  } catch {
+    return undefined
+  }
 }
 
 function seal(what: Opened, request: RequestMessage, call: Call, house: House): string {

@@ -5,8 +5,9 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { inTime } from '../support/eventually.ts'
 import { echoLegacy, mcplexForTest } from '../support/mcplex.ts'
-import { reasonOf } from '../support/rpc.ts'
+import { reasonOf, textOf } from '../support/rpc.ts'
 import { openSession, type Session } from '../support/session.ts'
+import { toolResponse } from '../support/stateless.ts'
 
 const hostile = join(import.meta.dirname, 'hostile-server.mjs')
 
@@ -32,6 +33,18 @@ test('a further process that never comes up does not stop those that run', async
   expect(['overloaded', 'upstream_unavailable']).toContain(reasonOf(refused))
   expect(await inTime('the call that was there before', busy)).toBe('slow')
   expect(await session.text('pid')).toMatch(/^\d+$/)
+})
+
+test('what a call has brought is not lost because nobody can be asked for the name of the server', async () => {
+  const folder = await temporaryFolder()
+  const mcplex = await mcplexForTest({
+    options: ['--log-level', 'error'],
+    env: { MCPLEX_UPSTREAM__SPARES: '0' },
+    // One process that is asked by mcplex itself, one that serves, and none for what clients of this kind are shown.
+    server: [hostile, `--starts=${join(folder, 'starts')}`, '--no-start-after=2'],
+  })
+  const response = await toolResponse(mcplex.url, 'say', { text: 'done' }, { capabilities: { roots: {} } })
+  expect(textOf(response)).toBe('done')
 })
 
 test('a program that does not start any more is not tried for every session', async () => {
