@@ -1,55 +1,11 @@
 /** `mcplex connect` in front of servers that mean no good, or do not know how, and before a client that does not read. */
 import { readFileSync } from 'node:fs'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { expect, onTestFinished, test } from 'vitest'
 import { eventually } from './support/eventually.ts'
 import { echoLegacy, startMcplex } from './support/mcplex.ts'
-import { type Piped, standalone, startPiped } from './support/pipes.ts'
+import { hostile, json, opened, stream } from './support/hostile.ts'
+import { standalone, startPiped } from './support/pipes.ts'
 import { reasonOf, textOf } from './support/rpc.ts'
-
-interface Asked {
-  readonly verb: string
-  readonly method: string | undefined
-  readonly id: number
-  readonly request: IncomingMessage
-  readonly response: ServerResponse
-}
-
-/** A server that does with each exchange what the test says, and keeps what it was asked. */
-async function hostile(answer: (asked: Asked) => void): Promise<{ piped: Piped; seen: string[] }> {
-  const seen: string[] = []
-  const server = createServer((request, response) => {
-    let body = ''
-    request.setEncoding('utf8').on('data', (text: string) => (body += text))
-    request.on('end', () => {
-      const { method, id = 0 } = (body === '' ? {} : JSON.parse(body)) as { method?: string; id?: number }
-      const verb = request.method ?? ''
-      seen.push(method ?? verb)
-      answer({ verb, method, id, request, response })
-    })
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  const port = typeof address === 'object' ? address?.port : ''
-  const piped = startPiped(['connect', `http://127.0.0.1:${port}/mcp`])
-  onTestFinished(async () => {
-    await piped.end()
-    server.closeAllConnections()
-    await new Promise((resolve) => server.close(resolve))
-  })
-  return { piped, seen }
-}
-
-const stream = { 'Content-Type': 'text/event-stream' }
-
-function json(response: ServerResponse, body: object, headers: Record<string, string> = {}): void {
-  response.writeHead(200, { 'Content-Type': 'application/json', ...headers })
-  response.end(JSON.stringify({ jsonrpc: '2.0', ...body }))
-}
-
-function opened({ id, response }: Asked): void {
-  json(response, { id, result: { protocolVersion: '2025-06-18', capabilities: {} } }, { 'Mcp-Session-Id': 's' })
-}
 
 function memoryOf(pid: number): number {
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024

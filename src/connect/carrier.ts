@@ -7,6 +7,7 @@ import type { Cancel } from '../base/cancel.ts'
 import type { Log } from '../base/log.ts'
 import { version } from '../base/version.ts'
 import type { Inbound, Outbound } from '../protocol/inbound.ts'
+import { causeOf, isUnsent } from './unsent.ts'
 
 export interface CarrierNeeds {
   readonly url: URL
@@ -19,23 +20,6 @@ export interface CarrierNeeds {
 
 /** Rejects with `endpoint_unreachable`, `connection_lost`, `result_too_large` or `cancelled`. */
 export type Carry = (inbound: Inbound) => Promise<Outbound>
-
-/** What node and its fetch call a failure before anything was sent. */
-const unsent = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'ENETDOWN',
-  'EADDRNOTAVAIL',
-  'EPROTO',
-  'UND_ERR_CONNECT_TIMEOUT',
-  // Ports of other protocols, which fetch does not talk to.
-  'bad port',
-])
-/** A certificate that is not trusted ends a connection before anything is said. */
-const isOfCertificate = /CERT|SIGNATURE|SELF_SIGNED|ERR_TLS|ERR_SSL/
 
 export function createCarrier({ url, key, maxBytes, log }: CarrierNeeds): Carry {
   let isAway = false
@@ -63,9 +47,8 @@ export function createCarrier({ url, key, maxBytes, log }: CarrierNeeds): Carry 
       stop()
       if (error instanceof Refusal) throw error
       if (closed.cancelled) throw new Refusal('cancelled')
-      const cause = causeOf(error)
-      if (!unsent.has(cause) && !isOfCertificate.test(cause)) throw new Refusal('connection_lost', { cause: error })
-      noteAway(cause)
+      if (!isUnsent(error)) throw new Refusal('connection_lost', { cause: error })
+      noteAway(causeOf(error))
       throw new Refusal('endpoint_unreachable', { cause: error })
     }
   }
@@ -74,7 +57,9 @@ export function createCarrier({ url, key, maxBytes, log }: CarrierNeeds): Carry 
 async function outboundOf(response: Response, closed: Cancel, stop: () => void, maxBytes: number): Promise<Outbound> {
   const { status } = response
   const headers = Object.fromEntries(response.headers)
-  if (headers['content-type']?.startsWith('text/event-stream') === true && response.body) {
+  // An error is no stream, whatever it says: nobody would read it, or read all of it.
+  const isStream = status < 300 && headers['content-type']?.toLowerCase().startsWith('text/event-stream') === true
+  if (isStream && response.body) {
     return { status, headers, body: pieces(response.body, closed, stop) }
   }
   let [text, bytes] = ['', 0]
@@ -98,11 +83,4 @@ async function* pieces(body: AsyncIterable<Uint8Array>, closed: Cancel, stop: ()
   } finally {
     stop()
   }
-}
-
-/** The code of the failure behind what fetch throws, or its words if it has none. */
-function causeOf(error: unknown): string {
-  const cause = error instanceof Error ? (error.cause ?? error) : error
-  if (!(cause instanceof Error)) return String(cause)
-  return 'code' in cause ? String(cause.code) : cause.message
 }

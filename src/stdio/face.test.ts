@@ -162,7 +162,6 @@ describe('a call', () => {
       'met a server that has yet to start',
       () => json({ error: { code: 1, message: '', data: { reason: 'starting' } } }, 503),
     ],
-    ['met a proxy without a server', () => json('<html>', 503)],
   ])('that %s is sent again', async (_name, failure) => {
     const scene = await opened(failOnce('tools/call', failure))
     scene.send(call)
@@ -423,4 +422,19 @@ test('what the server says that is no message, or answers nothing, is not passed
   scene.send(call)
   await scene.pass()
   expect(scene.said).toEqual([{ jsonrpc: '2.0', id: 1, result: {} }])
+})
+
+test('the end of a handshake that found no room does not hold back what follows', async () => {
+  const scene = play((sent, inbound) => (sent.what === 'tools/call' ? quiet(inbound) : ordinary(sent, inbound)))
+  scene.send({ id: 0, method: 'initialize', params: { protocolVersion: '2025-06-18' } })
+  await scene.pass()
+  for (let id = 1; id <= 1024; id++) scene.send({ ...callAlone, id })
+  scene.send({ method: 'notifications/initialized' })
+  await scene.pass()
+  expect(scene.whats()).not.toContain('notifications/initialized')
+  scene.send({ method: 'notifications/cancelled', params: { requestId: 7 } })
+  await scene.pass()
+  scene.send({ id: 'next', method: 'tools/list' })
+  await scene.pass(1000)
+  expect(scene.said.at(-1)).toEqual({ jsonrpc: '2.0', id: 'next', result: {} })
 })

@@ -153,9 +153,11 @@ class LineFace implements Face {
       if (errand) this.#tellCancelled(text, errand)
     } else if (this.#session.isThere && !standsAlone(message, undefined)) {
       const isHandshake = message.method === 'notifications/initialized'
-      const done = isHandshake ? this.#session.completing() : undefined
       const errand = errandOf(text, [], isHandshake)
-      this.#run(errand, () => this.#inSession(errand).finally(done))
+      this.#run(errand, () => {
+        const done = isHandshake ? this.#session.completing() : undefined
+        return this.#inSession(errand).finally(done)
+      })
     }
   }
 

@@ -29,7 +29,7 @@ export async function send(parcel: Parcel, desk: Desk): Promise<Outbound> {
     if (parcel.closed.cancelled) throw new Refusal('cancelled')
     parcel.onSent?.(true)
     const tried = await attempt(parcel, desk)
-    if ('outbound' in tried && !isNotNow(tried.outbound)) return tried.outbound
+    if ('outbound' in tried && !isNotNow(tried.outbound, parcel.isHarmless)) return tried.outbound
     parcel.onSent?.(false)
     const askedMs = 'outbound' in tried ? retryAfterMs(tried.outbound) : 0
     const waitMs = Math.max(backOffMs(failures), askedMs)
@@ -68,10 +68,12 @@ function inboundOf({ method, headers, text, closed }: Parcel): Inbound {
 }
 
 /** Whether the server says that it is about to go, or has yet to come, and that it has done nothing. */
-function isNotNow({ status, body }: Outbound): boolean {
+function isNotNow({ status, body }: Outbound, isHarmless: boolean): boolean {
   if (status !== 503) return false
   const data = typeof body === 'string' ? errorData(body) : undefined
-  if (data === undefined || data['reason'] === 'starting') return true
+  // There are proxies that say so of a server that they lost in mid-answer.
+  if (data === undefined) return isHarmless
+  if (data['reason'] === 'starting') return true
   return data['reason'] === 'draining' && data['executed'] === undefined
 }
 

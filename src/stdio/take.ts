@@ -12,7 +12,7 @@ export function headerOf({ headers }: Outbound, name: string): string | undefine
 }
 
 export function isStream(outbound: Outbound): boolean {
-  return headerOf(outbound, 'content-type')?.startsWith('text/event-stream') === true
+  return headerOf(outbound, 'content-type')?.toLowerCase().startsWith('text/event-stream') === true
 }
 
 /** A server that wants us to wait longer does not mean it. */
@@ -29,6 +29,18 @@ export function isForgotten({ status, body }: Outbound): boolean {
   if (message?.kind !== 'response' || message.id !== undefined || message.answer.kind !== 'error') return false
   const { code, message: words } = message.answer.error.value
   return code === -32000 && typeof words === 'string' && /session|not initialized/i.test(words)
+}
+
+/** Longer ones no server takes back. */
+const maxIdChars = 4096
+
+/**
+ * The id of an event as a header carries it: in UTF-8, as event sources of browsers do. Undefined for one that none
+ * can: to come back with it would fail each time.
+ */
+function carriable(id: string): string | undefined {
+  const text = Buffer.from(id).toString('latin1')
+  return text.length <= maxIdChars && /^[\t\x20-\x7e\x80-\xff]*$/.test(text) ? text : undefined
 }
 
 /** What of an errand a stream changes. */
@@ -54,7 +66,7 @@ export async function takeStream(
     for await (const event of eventsOf(pieces, desk.maxMessageChars, onRetry)) {
       count++
       if (event.data !== '') await hear(event.data)
-      if (event.id !== undefined && event.id !== '') cursor.lastEventId = event.id
+      if (event.id !== undefined && event.id !== '') cursor.lastEventId = carriable(event.id)
     }
   } catch (error) {
     if (asRefusal(error)?.code !== 'connection_lost') throw error
