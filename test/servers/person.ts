@@ -203,7 +203,7 @@ export type Step = readonly [name: string, take: (person: Person) => Promise<unk
 /** What is asked of one server. */
 export interface Script {
   readonly server: string
-  /** Whether the server keeps things outside of its process, so that two runs need two. */
+  /** Whether sessions meet in what the server keeps outside of its processes, so that two runs need two servers. */
   readonly keepsThings: boolean
   /** Makes what a run needs in a folder of its own. */
   prepare(folder: string): Promise<Scene>

@@ -3,77 +3,67 @@ import { tmpdir } from 'node:os'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { http1, http2 } from '../compatibility/wires/exchange.ts'
-import { type Mcplex, startMcplex } from '../support/mcplex.ts'
+import { startMcplex } from '../support/mcplex.ts'
 import { fetchBy } from './fetch-by.ts'
 import type { Command, Place } from './person.ts'
 
 export interface Route {
   readonly name: string
   readonly hasSessionsOnly?: boolean
-  /** Options of the mcplex that the client is to meet; undefined if the client starts it itself. */
-  readonly options?: (folder: string) => readonly string[]
+  /** What the mcplex that the client is to meet listens on; undefined if the client starts it itself. */
+  readonly front?: 'port' | 'socket'
   /** What the client connects to. */
-  place(server: Command, url: string, folder: string): Place
+  place(server: Command, way: Way): Place
+}
+
+/** A running mcplex. */
+export interface Way {
+  readonly url: string
+  readonly socketPath: string
+  /** Throws if it complained of anything. */
+  end(): Promise<void>
 }
 
 const main = join(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js')
 
-const socketIn = (folder: string): string => join(folder, 'mcplex.sock')
-const onPort = (): readonly string[] => []
-
 export const routes: readonly Route[] = [
-  { name: 'HTTP/1.1', options: onPort, place: (_, url) => ({ url }) },
-  {
-    name: 'HTTP/2',
-    options: onPort,
-    place: (_, url) => ({ url, fetch: fetchBy(http2(new URL(url))) }),
-  },
+  { name: 'HTTP/1.1', front: 'port', place: (_, { url }) => ({ url }) },
+  { name: 'HTTP/2', front: 'port', place: (_, { url }) => ({ url, fetch: fetchBy(http2(new URL(url))) }) },
   {
     name: 'Unix socket',
-    options: (folder) => ['--socket', socketIn(folder)],
-    place: (_, url, folder) => ({
-      url,
-      fetch: fetchBy(http1({ origin: new URL(url).origin, socketPath: socketIn(folder) })),
-    }),
+    front: 'socket',
+    place: (_, { url, socketPath }) => ({ url, fetch: fetchBy(http1({ origin: new URL(url).origin, socketPath })) }),
   },
-  { name: 'HTTP+SSE', hasSessionsOnly: true, options: onPort, place: (_, url) => ({ url, bySse: true }) },
+  { name: 'HTTP+SSE', hasSessionsOnly: true, front: 'port', place: (_, { url }) => ({ url, bySse: true }) },
   {
     name: 'stdio',
-    place: ({ args, env }) => ({ args: [main, 'serve', '--transport', 'stdio', ...behind({ args, env })], env: {} }),
+    place: (server) => ({
+      args: [main, 'serve', '--transport', 'stdio', ...variables(server), '--', process.execPath, ...server.args],
+      env: {},
+    }),
   },
-  {
-    name: 'mcplex connect',
-    options: onPort,
-    place: (_, url) => ({ args: [main, 'connect', url], env: {} }),
-  },
+  { name: 'mcplex connect', front: 'port', place: (_, { url }) => ({ args: [main, 'connect', url], env: {} }) },
 ]
 
-/** The server and its variables, as `serve` takes them from the command line. */
-function behind({ args, env }: Command): string[] {
-  const variables = Object.entries(env).flatMap(([name, value]) => ['--env', `${name}=${value}`])
-  return [...variables, '--', process.execPath, ...args]
-}
+/** The variables of the server, as `serve` takes them from the command line. */
+const variables = ({ env }: Command): string[] =>
+  Object.entries(env).flatMap(([name, value]) => ['--env', `${name}=${value}`])
 
-export interface Way {
-  readonly place: Place
-  end(): Promise<void>
-}
+const nowhere: Way = { url: '', socketPath: '', end: () => Promise.resolve() }
 
-/** Opens a way to the server. Its end is the caller's; throws then if mcplex complained of anything. */
-export async function openWay(route: Route, server: Command): Promise<Way> {
-  if (!route.options) return { place: route.place(server, '', ''), end: () => Promise.resolve() }
+/** Starts what the client is to meet. Its end is the caller's. */
+export async function openWay({ front }: Route, server: Command): Promise<Way> {
+  if (!front) return nowhere
   const folder = await mkdtemp(join(tmpdir(), 'mcplex-way-'))
-  const mcplex: Mcplex = await startMcplex({
+  const socketPath = join(folder, 'mcplex.sock')
+  const listening = front === 'socket' ? ['--socket', socketPath] : []
+  const mcplex = await startMcplex({
     server: server.args,
-    options: [
-      '--log-level',
-      'warn',
-      ...route.options(folder),
-      ...Object.entries(server.env).flatMap(([name, value]) => ['--env', `${name}=${value}`]),
-    ],
+    options: ['--log-level', 'warn', ...listening, ...variables(server)],
   })
   return {
-    place: route.place(server, mcplex.url, folder),
+    url: mcplex.url,
+    socketPath,
     async end() {
       const { code } = await mcplex.end()
       await rm(folder, { recursive: true })

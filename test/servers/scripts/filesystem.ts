@@ -40,7 +40,7 @@ const png = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwA
 
 export const filesystem: Script = {
   server: 'server-filesystem',
-  keepsThings: true,
+  keepsThings: false,
   async prepare(folder) {
     const root = await realpath(folder)
     await mkdir(join(root, 'kept'))
