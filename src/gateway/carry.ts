@@ -5,7 +5,7 @@
 import type { Cancel } from '../base/cancel.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { Notification, Reply } from '../protocol/call.ts'
-import type { Inbound, Outbound } from '../protocol/inbound.ts'
+import { type Inbound, jsonHeaders, type Outbound } from '../protocol/inbound.ts'
 import { rawObject } from '../protocol/json-text.ts'
 import { type Answer, notificationText, responseText, type RpcId } from '../protocol/jsonrpc.ts'
 import { wordAnswer } from '../protocol/legacy-server.ts'
@@ -28,8 +28,6 @@ export interface Carried {
   /** Run when the call is over. */
   readonly over: () => void
 }
-
-export const jsonHeaders: Readonly<Record<string, string>> = { 'Content-Type': 'application/json' }
 
 /** Answers one request. Not an async function: on the way of every call each of them costs. */
 export function carryOne(seat: SessionSeat, one: Carried, inbound: Inbound, house: House): Promise<Outbound> {

@@ -7,7 +7,7 @@ import { Cancel } from '../base/cancel.ts'
 import type { Lease } from '../base/lease.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { Ask, Outcome, Principal, Update } from '../protocol/call.ts'
-import type { Inbound, Outbound } from '../protocol/inbound.ts'
+import { type Inbound, jsonHeaders, type Outbound } from '../protocol/inbound.ts'
 import { mayTakeRounds } from '../protocol/input-required.ts'
 import { editObject } from '../protocol/json-text.ts'
 import { type Answer, errorAnswer, notificationText, type RequestMessage, responseText } from '../protocol/jsonrpc.ts'
@@ -19,7 +19,6 @@ import { undeclared } from '../protocol/question-shapes.ts'
 import { answerable, refusalAnswer } from '../protocol/refusal-answer.ts'
 import { sseComment, sseHeaders, sseMessage } from '../protocol/sse.ts'
 import { answerOf, questionsOf } from './answer.ts'
-import { jsonHeaders } from './carry.ts'
 import {
   abandon,
   type Course,

@@ -2,7 +2,7 @@
  * The state of a gateway, for people (`/health`) and for orchestrators (`/livez`, `/readyz`). Says what it is told:
  * finding out, and how often, is the gateway's part. A report holds no internals: everybody may read it.
  */
-import type { Outbound } from './inbound.ts'
+import { jsonHeaders, type Outbound } from './inbound.ts'
 
 export type HealthStatus = 'ok' | 'degraded' | 'starting' | 'draining' | 'down'
 
@@ -51,7 +51,7 @@ export function renderHealth(probe: Probe, report: HealthReport, verbose: boolea
   if (probe === 'health') {
     return {
       status,
-      headers: { 'Content-Type': 'application/json', ...noCache },
+      headers: { ...jsonHeaders, ...noCache },
       body: `${JSON.stringify(report, null, 2)}\n`,
     }
   }

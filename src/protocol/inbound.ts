@@ -24,6 +24,9 @@ export interface Outbound {
   readonly body: string | AsyncIterable<string>
 }
 
+/** The headers of a body that is one JSON text. */
+export const jsonHeaders: Readonly<Record<string, string>> = { 'Content-Type': 'application/json' }
+
 /** One header as a string; a header that came twice counts as its first value. */
 export function header(inbound: Inbound, name: string): string | undefined {
   const value = inbound.headers[name]

@@ -6,7 +6,7 @@
 import { shortId } from '../base/ids.ts'
 import type { Log } from '../base/log.ts'
 import { asRefusal, Refusal } from '../base/refusal.ts'
-import type { Outbound } from './inbound.ts'
+import { jsonHeaders, type Outbound } from './inbound.ts'
 import type { JsonObject } from './json-text.ts'
 import { errorAnswer, responseText, type Answer, type RpcId } from './jsonrpc.ts'
 
@@ -42,7 +42,7 @@ export function refusalOutbound(refusal: Refusal, id?: RpcId): Outbound {
  * asks for a storm. [RFC 9110, 10.2.3 and 15.5.6]
  */
 function refusalHeaders(refusal: Refusal): Readonly<Record<string, string>> {
-  const headers: Record<string, string> = { 'Content-Type': 'application/json' }
+  const headers: Record<string, string> = { ...jsonHeaders }
   const { status } = refusal.row
   const retryAfterMs = refusal.retryAfterMs
   if (retryAfterMs !== undefined && (status === 429 || status === 503)) {
