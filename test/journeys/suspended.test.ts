@@ -222,7 +222,7 @@ describe('a question in mid-call', () => {
 
 function progressIn(answered: Answered): string[] {
   return messagesOf(answered).flatMap(({ method, params }) =>
-    method === 'notifications/progress' ? [`${params?.['progressToken']} ${params?.['progress']}`] : [],
+    method === 'notifications/progress' ? [[params?.['progressToken'], params?.['progress']].join(' ')] : [],
   )
 }
 

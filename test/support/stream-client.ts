@@ -25,6 +25,10 @@ export interface StreamClient {
 
 const json = { 'Content-Type': 'application/json' }
 
+function isBatch(message: JsonMap | readonly JsonMap[]): message is readonly JsonMap[] {
+  return Array.isArray(message)
+}
+
 /** The GET of a stream, whatever becomes of it. */
 export function getStream(url: string, asked: Asked = {}): Promise<Answered> {
   return send(new URL('sse', url).href, { headers: { Accept: 'text/event-stream' }, ...asked })
@@ -43,7 +47,7 @@ export async function openStream(url: string, asked: Asked = {}): Promise<Stream
     address,
     nextId: () => ++ids,
     post(message, more = {}) {
-      const whole = Array.isArray(message) ? message : { jsonrpc: '2.0', ...message }
+      const whole = isBatch(message) ? message : { jsonrpc: '2.0', ...message }
       return send(address, { method: 'POST', body: JSON.stringify(whole), headers: json, ...more })
     },
     async request(method, params = {}, id = client.nextId()) {
