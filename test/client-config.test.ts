@@ -196,7 +196,7 @@ describe('with --write', () => {
     mkdirSync(inHome(...cursorFile), { recursive: true })
     const { exit, err } = await config('cursor', '--write')
     expect(exit).toBe(1)
-    expect(err).toMatch(/MCPX_CLIENT_WRITE[^]*EISDIR/)
+    expect(err).toMatch(/MCPX_CLIENT_WRITE[^]*mcp\.json is no file/)
     expect(readdirSync(inHome('.cursor'))).toEqual(['mcp.json'])
     expect(existsSync(inHome('.cursor', 'mcp.json.bak-1'))).toBe(false)
   })

@@ -6,7 +6,7 @@ import pc from 'picocolors'
 import type { Machine } from '../config/machine.ts'
 import { clients, entryFor, pathOf, type Scope } from './clients/clients.ts'
 import { putEntry, snippet } from './clients/edit.ts'
-import { ChangedMeanwhile, readText, replaceFile } from './clients/file.ts'
+import { ChangedMeanwhile, NoTextFile, readText, replaceFile } from './clients/file.ts'
 import { CommandFailed, type FailureCode } from './failures.ts'
 import { wantsColor } from './terminal.ts'
 import type { ConfigRequest } from './verbs/config.ts'
@@ -62,7 +62,8 @@ async function write(request: ConfigRequest, file: string, section: string, entr
     return { state: before === undefined ? 'created' : edited.isReplaced ? 'replaced' : 'added', backup }
   } catch (error) {
     if (error instanceof CommandFailed) throw error
-    const isOurs = error instanceof ChangedMeanwhile || (error instanceof Error && 'code' in error)
+    const isOurs =
+      error instanceof ChangedMeanwhile || error instanceof NoTextFile || (error instanceof Error && 'code' in error)
     if (!isOurs) throw error
     throw failed('MCPX_CLIENT_WRITE', error.message, ['note', 'the file is as it was'])
   }

@@ -2,10 +2,26 @@
  * Replacing a file of somebody else: all of it or nothing, with its mode kept, links followed, and the former text kept
  * beside it under a name that no earlier backup has.
  */
-import { randomBytes } from 'node:crypto'
+import { isUtf8 } from 'node:buffer'
 import { constants } from 'node:fs'
-import { copyFile, lstat, mkdir, open, readFile, readlink, realpath, rename, rm, stat } from 'node:fs/promises'
+import {
+  copyFile,
+  type FileHandle,
+  lstat,
+  mkdir,
+  open,
+  readFile,
+  readlink,
+  realpath,
+  rename,
+  rm,
+  stat,
+} from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
+import { systemClock as clock } from '../../base/clock.ts'
+
+/** Nobody takes so long to write a file, in milliseconds. */
+const staleMs = 10_000
 
 /** A file that others changed between our reading and our writing. */
 export class ChangedMeanwhile extends Error {
@@ -15,10 +31,25 @@ export class ChangedMeanwhile extends Error {
   }
 }
 
-/** The text of a file; undefined if there is none. Rejects with node's error otherwise. */
+/** What is there is no file that a text can be put into. */
+export class NoTextFile extends Error {
+  constructor(path: string, why: string) {
+    super(`${path} ${why}`)
+    this.name = 'NoTextFile'
+  }
+}
+
+/**
+ * The text of a file; undefined if there is none.
+ * @throws NoTextFile, or node's error
+ */
 export async function readText(path: string): Promise<string | undefined> {
   try {
-    return await readFile(path, 'utf8')
+    // A pipe or a device would be waited for without end, or replaced.
+    if (!(await stat(path)).isFile()) throw new NoTextFile(path, 'is no file')
+    const bytes = await readFile(path)
+    if (!isUtf8(bytes)) throw new NoTextFile(path, 'is not text in UTF-8')
+    return bytes.toString('utf8')
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined
     throw error
@@ -35,9 +66,9 @@ export async function replaceFile(path: string, before: string | undefined, text
   const real = await followed(path)
   await mkdir(dirname(real), { recursive: true })
   const mode = before === undefined ? 0o666 : (await stat(real)).mode & 0o7777
-  const temporary = `${real}.${randomBytes(6).toString('hex')}.tmp`
+  const temporary = `${real}.mcplex.tmp`
+  const file = await openAlone(temporary, mode, path)
   try {
-    const file = await open(temporary, 'wx', mode)
     try {
       await file.writeFile(text)
       // What the umask took from it.
@@ -52,6 +83,23 @@ export async function replaceFile(path: string, before: string | undefined, text
     return backup
   } finally {
     await rm(temporary, { force: true })
+  }
+}
+
+/**
+ * Opens the file that shall replace another. It is there for as long as one of us is at it, so that of several who
+ * have read the same text only one replaces it; what one left behind that was killed counts for so long only.
+ */
+async function openAlone(temporary: string, mode: number, path: string): Promise<FileHandle> {
+  const age = await stat(temporary).then(
+    ({ mtimeMs }) => clock.now() - mtimeMs,
+    () => 0,
+  )
+  if (age > staleMs) await rm(temporary, { force: true })
+  try {
+    return await open(temporary, 'wx', mode)
+  } catch (error) {
+    throw codeOf(error) === 'EEXIST' ? new ChangedMeanwhile(path) : error
   }
 }
 
@@ -80,7 +128,8 @@ async function followed(path: string): Promise<string> {
     () => false,
   )
   // A circle of links is ELOOP before it gets here.
-  return isLink ? followed(resolve(dirname(path), await readlink(path))) : path
+  // A link is meant from where it is, whichever way led there.
+  return isLink ? followed(resolve(await realpath(dirname(path)), await readlink(path))) : path
 }
 
 function codeOf(error: unknown): unknown {
