@@ -4,13 +4,14 @@
  * numbers beyond what JavaScript counts exactly.
  */
 import { Refusal } from '../base/refusal.ts'
+import { textOf } from './gathered.ts'
 
 /**
  * The text of the body, from `request.rawBody` or `request.body`.
- * @throws Refusal `request_too_large`; an Error that says what to do if the body is nowhere
+ * @throws Refusal `request_too_large`, `parse_error`; an Error that says what to do if the body is nowhere
  */
 export function takenBody(request: object, maxBytes: number): string {
-  const text = textOf('rawBody' in request ? request.rawBody : undefined) ?? left(request)
+  const text = read('rawBody' in request ? request.rawBody : undefined) ?? left(request)
   if (text === undefined)
     throw new Error(
       'something read the body of this request before mcplex got it: mount mcplex before body parsers, or leave what was read at request.body',
@@ -21,10 +22,19 @@ export function takenBody(request: object, maxBytes: number): string {
 
 function left(request: object): string | undefined {
   const body = 'body' in request ? request.body : undefined
-  return textOf(body) ?? (body === undefined ? undefined : JSON.stringify(body))
+  return read(body) ?? (body === undefined ? undefined : written(body))
 }
 
-function textOf(body: unknown): string | undefined {
+function read(body: unknown): string | undefined {
   if (typeof body === 'string') return body
-  return body instanceof Uint8Array ? Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString() : undefined
+  return body instanceof Uint8Array ? textOf(body) : undefined
+}
+
+/** @throws Refusal `parse_error` for what was parsed although it goes deeper than can be written */
+function written(body: unknown): string | undefined {
+  try {
+    return JSON.stringify(body)
+  } catch (cause) {
+    throw new Refusal('parse_error', { cause })
+  }
 }

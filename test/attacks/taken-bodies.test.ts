@@ -1,0 +1,37 @@
+/** Bodies that a program in front of us has read: no worse for having been read by somebody else. */
+import { createServer } from 'node:http'
+import { expect, onTestFinished, test } from 'vitest'
+import { nodeHandler } from '../../src/http/node.ts'
+import { express, serveOn } from '../support/mounts.ts'
+import { rawClient, requestBytes } from '../support/raw-http.ts'
+import { createStage } from '../support/stage.ts'
+
+async function post(parser: unknown, body: Buffer): Promise<{ status: number; body: string }> {
+  const app = express()
+  app.use(parser)
+  app.use('/mcp', nodeHandler(createStage()))
+  const server = await serveOn(createServer(app))
+  const client = await rawClient(server.port)
+  onTestFinished(async () => {
+    client.destroy()
+    await server.close()
+  })
+  const headers = { 'Content-Type': 'application/json', 'Content-Length': String(body.length), 'X-Act': 'echo' }
+  client.write(Buffer.concat([Buffer.from(requestBytes('POST /mcp', { ...headers, Connection: 'close' })), body]))
+  const [answer] = await client.closed()
+  return { status: answer?.status ?? 0, body: answer?.body ?? '' }
+}
+
+test('one that goes deeper than can be written again is no message, and no fault of ours', async () => {
+  const depth = 45_000
+  const body = Buffer.from(`{"a":${'['.repeat(depth)}${']'.repeat(depth)}}`)
+  const answer = await post(express.json(), body)
+  expect(answer.status).toBe(400)
+  expect(answer.body).toContain('-32700')
+})
+
+test('one that is not UTF-8 is not taken for another one', async () => {
+  const answer = await post(express.raw({ type: '*/*' }), Buffer.from('{"pay":"\xe9"}', 'latin1'))
+  expect(answer.status).toBe(400)
+  expect(answer.body).toContain('-32700')
+})
