@@ -117,14 +117,15 @@ export class Connection {
     this.#reserved--
   }
 
-  /** Sends a call. Throws `overloaded` if the process does not take what was sent before. */
-  begin(call: Call): Exchange {
+  /** Sends a call; `isAlone` if no other one will begin before its end. Throws `overloaded` if the process takes nothing. */
+  begin(call: Call, isAlone: boolean = this.#attributor.isOwn): Exchange {
     if (this.#closed) throw new Refusal('upstream_closed')
     if (this.#needs.child.backlog > maxBacklog) throw new Refusal('overloaded')
     const now = this.#needs.clock.now()
     const { callIdleMs, callTotalMs } = this.#needs
     const exchange = this.#exchanges.add((id) => new Exchange(call, id, now + callIdleMs, now + callTotalMs))
     if (!exchange) throw new Refusal('overloaded')
+    exchange.mayHold = isAlone
     const params = this.dialect.params(call, call.progressToken === undefined ? undefined : exchange.id)
     this.#send(requestText(String(exchange.id), call.method, params))
     return exchange
@@ -274,7 +275,7 @@ export class Connection {
   #offer(exchange: Exchange, update: Update): void {
     exchange.idleAtMs = this.#needs.clock.now() + this.#needs.callIdleMs
     if (!exchange.offer(update)) exchange.fail(new Refusal('result_too_large'))
-    else if (exchange.isFull && this.#attributor.isOwn) this.#flow.hold(exchange)
+    else if (exchange.isFull && exchange.mayHold) this.#flow.hold(exchange)
   }
 
   #drop(what: DroppedThing): void {

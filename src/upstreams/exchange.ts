@@ -24,6 +24,8 @@ export class Exchange {
   endAtMs: number
   /** Questions to the client that wait for an answer: people are slow, so the deadlines rest. */
   openAsks = 0
+  /** Whether the process may be held back while nobody takes what it says: it works for nobody else. */
+  mayHold = false
   #askedAtMs = 0
   /** The last progress value, to keep it rising as the specification demands. */
   #progress: number = Number.NEGATIVE_INFINITY

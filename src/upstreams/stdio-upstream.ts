@@ -117,7 +117,7 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
       connection.unreserve()
     }
     if (call.cancel.cancelled) throw new Refusal('cancelled')
-    const exchange = connection.begin(call)
+    const exchange = connection.begin(call, unit.exclusive || unit.attribution === 'own')
     if (call.hold) call.hold.lease ??= holdOf(unit, connection)
     if (call.method === 'resources/subscribe') {
       voices.subscriptionsOf(unit).noteSubscribe(connection, call.params?.value['uri'])

@@ -130,6 +130,18 @@ test('who comes back for more than is kept is told so', async () => {
   await rest.whole()
 })
 
+test('a client without a session whose call has its process to itself holds that back, and gets all at last', async () => {
+  const mcplex = await start()
+  const options = { capabilities: { elicitation: {} }, id: 'flood', meta: { progressToken: 1 } }
+  const stuck = await callTool(mcplex.url, 'notify', { count: 320, bytes: 65_536 }, { ...options, unread: true })
+  expect(textOf(await toolResponse(mcplex.url, 'slow', { ms: 300 }, options))).toBe('done after 300 ms')
+  stuck.read()
+  const response = await responseTo(stuck, 'flood')
+  expect(response.error).toBeUndefined()
+  const progress = messagesOf(stuck).slice(0, -1)
+  expect(progress.map(({ params }) => params?.['progress'])).toEqual(Array.from({ length: 320 }, (_, at) => at + 1))
+})
+
 test('a shared server: ten readers that never read cost little, and others are served meanwhile', async () => {
   const mcplex = await start({ server: [echoModern] })
   await toolResponse(mcplex.url, 'whoami')
