@@ -3,6 +3,7 @@
  * for, and is forgotten. Promises that what waits for a slow reader is bounded: calls wait in line until it has caught
  * up, and what cannot wait is dropped beyond the bound, and told to have been.
  */
+import { Bell } from '../base/bell.ts'
 import type { Cancel } from '../base/cancel.ts'
 import type { Pulse } from '../base/pulse.ts'
 import { sseComment, sseMessage } from '../protocol/sse.ts'
@@ -53,7 +54,7 @@ export function createLiveStream(needs: {
   let isLossy = false
   let isEnding = false
   let isOver = false
-  let wake: (() => void) | undefined
+  const news = new Bell(pulse, needs.keepAliveMs)
 
   const isWithin = ({ chars: most, events }: LiveBounds['near']): boolean => chars < most && ready.length < events
 
@@ -61,7 +62,7 @@ export function createLiveStream(needs: {
     const event = sseMessage(text)
     ready.push(event)
     chars += event.length
-    wake?.()
+    news.ring()
   }
 
   /** All that is ready. Whoever is next in line follows, as far as there is room. */
@@ -86,29 +87,18 @@ export function createLiveStream(needs: {
     ready = []
     for (const { goOn } of line) goOn()
     line = []
-    wake?.()
+    news.ring()
     needs.onOver()
   }
-
-  /** Waits for something to do; true if the stream was silent for so long that it has to show life. */
-  const untilWoken = (): Promise<boolean> =>
-    new Promise((resolve) => {
-      const stop = pulse.after(needs.keepAliveMs, () => settle(true))
-      const settle = (isQuiet: boolean): void => {
-        wake = undefined
-        stop()
-        resolve(isQuiet)
-      }
-      wake = () => settle(false)
-    })
 
   async function* pieces(): AsyncGenerator<string> {
     try {
       while (!isOver) {
+        news.clear()
         const text = take()
         if (text !== '') yield text
         else if (isEnding) return
-        else if (await untilWoken()) yield sseComment
+        else if ((await news.next()) === 'quiet') yield sseComment
       }
     } finally {
       over()
@@ -151,7 +141,7 @@ export function createLiveStream(needs: {
     },
     end() {
       isEnding = true
-      wake?.()
+      news.ring()
     },
     get isOver() {
       return isOver
