@@ -3,12 +3,11 @@
  * stands: after a cut it goes on where it was. [2025-11-25 transports, listening; resumability]
  */
 import { pauseUnless } from '../base/clock.ts'
-import type { Cursor } from './take.ts'
 import { hear, type Hearing } from './hear.ts'
 import { backOffMs } from './patience.ts'
 import { send } from './send.ts'
 import type { Standing } from './session.ts'
-import { isStream, takeStream } from './take.ts'
+import { type Cursor, isStream, takeStream } from './take.ts'
 
 /** A server that ends its stream without a word on when to come back is not asked again at once. */
 const quietMs = 1000
