@@ -280,7 +280,9 @@ describe('many', () => {
       options: ['--log-level', 'warn', '--pool', `${many + 50}`, '--queue', '2000', '--queue-wait', '2m'],
     })
     const { url } = mcplex
-    const first = await Promise.all(Array.from({ length: many }, () => round(url, 'ask')))
+    const first: Round[] = []
+    // In groups, or the last would wait for the starts of all the others.
+    while (first.length < many) first.push(...(await Promise.all(Array.from({ length: 50 }, () => round(url, 'ask')))))
     expect((await counts(mcplex))['suspendedCalls']).toBe(many)
     const last = await Promise.all(first.map((one, at) => round(url, 'ask', answers(one, accept(`name ${at}`)))))
     expect(last.map(({ text }) => text)).toEqual(first.map((_, at) => `name ${at}`))
