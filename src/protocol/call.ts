@@ -15,7 +15,9 @@
  * - upstream: an MCP server behind mcplex; downstream: the side of the clients.
  * - seat: who somebody is, and in which era they are served; the seat of a session also holds what runs for it here.
  * - unit: what shares upstream connections (a session, a principal, a tenant, everybody).
- * - face: a server as spoken with in one era; hello: what it says of itself there.
+ * - face: a server as spoken with in one era (in stdio/: mcplex as one client at two pipes sees it); hello: what it
+ *   says of itself there.
+ * - errand: a request of our own on a connection; in stdio/, what is sent in one POST, until all of it is answered.
  * - profile: the capabilities of a client, as far as a server is told of them; it may list other things to other profiles.
  * - source: the processes that hello and lists are learnt from for one profile; keeper: such a process, of no client.
  * - place: room for one more client, or for one more call on a process.
