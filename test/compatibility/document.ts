@@ -21,7 +21,8 @@ export interface Cell {
 const head = `# Who can do what with whom
 
 Every client before every server over every transport, as the tests found it: this document is printed from their
-results, and a test fails when they differ (\`test/compatibility/\`). Each cell was tried; none is filled in by a rule.
+results, and a test fails when they differ (\`test/compatibility/\`). Each cell was tried; none is filled in by a rule. (A client that a
+transport turns away is turned away once, for all of its cells.) HTTP/2 is the one in cleartext, by prior knowledge.
 
 Clients are named by the newest revision of the protocol that they speak. A server is **old** (with sessions, 2025-11-25 and before), **new** (stateless,
 2026-07-28) or **dual** (both, and mcplex speaks with it as the client does).
