@@ -43,6 +43,25 @@ describe('lines of a pipe', () => {
     )
   })
 
+  test('lines that are not UTF-8 are told apart from those that are, however the bytes are cut', () => {
+    const line = fc.constantFrom('plain', 'é', '\ufffd', 'bad \xff', '\xc3', '')
+    fc.assert(
+      fc.property(fc.array(line), anySizes, (lines, sizes) => {
+        const isBad = (one: string): boolean => one === 'bad \xff' || one === '\xc3'
+        const bytes = Buffer.concat(lines.map((one) => Buffer.from(`${one}\n`, isBad(one) ? 'latin1' : 'utf8')))
+        const found: string[] = []
+        const reader = new LineReader(1024, {
+          line: (text) => void found.push(text),
+          dropped: () => {},
+          garbled: (text) => void found.push(`garbled: ${text}`),
+        })
+        for (const chunk of cut(bytes, sizes)) reader.push(chunk)
+        const shown = lines.map((one) => (isBad(one) ? `garbled: ${one.replace(/[\xff\xc3]/, '\ufffd')}` : one))
+        expect(found).toEqual(shown.filter((one) => one !== ''))
+      }),
+    )
+  })
+
   test('what is dropped for its length does not depend on the chunks', () => {
     fc.assert(
       fc.property(

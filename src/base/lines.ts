@@ -7,17 +7,22 @@
  * means is left to others. A line may share the memory of its chunk (at most 64 KiB from a pipe): who keeps a line
  * for long keeps a copy of it, or what was parsed from it.
  */
+import { isUtf8 } from 'node:buffer'
 
 export interface LineSink {
   /** One line, without its newline. Must not throw. */
   line(text: string): void
   /** A line longer than the limit, or one without an end, was dropped; `bytes` is its length. */
   dropped(bytes: number): void
+  /** One line that is not UTF-8, with marks in the place of what is not; without this it is a line like any other. */
+  garbled?(text: string): void
 }
 
 const newline = 10
 const carriageReturn = 13
 const nothing = Buffer.alloc(0)
+/** What stands in the place of bytes that are no character. */
+const mark = '\ufffd'
 /** A buffer for begun lines is kept for the next one up to this size. */
 const keepBytes = 8 * 1024
 
@@ -51,7 +56,7 @@ export class LineReader {
     }
     const last = chunk.lastIndexOf(newline)
     if (last >= start) {
-      if (last - start <= this.#maxLineBytes) this.#cut(chunk.toString('utf8', start, last))
+      if (last - start <= this.#maxLineBytes) this.#decode(chunk, start, last)
       else this.#measureAndCut(chunk, start, last)
       start = last + 1
     }
@@ -63,6 +68,20 @@ export class LineReader {
     const bytes = this.#held + this.#skipped
     this.#release()
     if (bytes > 0) this.#sink.dropped(bytes)
+  }
+
+  /** Takes a run of whole lines. */
+  #decode(bytes: Buffer, from: number, to: number): void {
+    const run = bytes.toString('utf8', from, to)
+    const isGarbled = this.#sink.garbled && run.includes(mark) && !isUtf8(bytes.subarray(from, to))
+    if (!isGarbled) return this.#cut(run)
+    for (let start = from; start <= to;) {
+      const found = bytes.indexOf(newline, start)
+      const end = found < 0 || found > to ? to : found
+      if (isUtf8(bytes.subarray(start, end))) this.#cut(bytes.toString('utf8', start, end))
+      else this.#sink.garbled?.(bytes.toString('utf8', start, end))
+      start = end + 1
+    }
   }
 
   #cut(run: string): void {
@@ -85,7 +104,7 @@ export class LineReader {
     for (let start = from; start <= last;) {
       const end = chunk.indexOf(newline, start)
       if (end - start > this.#maxLineBytes) this.#sink.dropped(end - start)
-      else this.#cut(chunk.toString('utf8', start, end))
+      else this.#decode(chunk, start, end)
       start = end + 1
     }
   }
@@ -111,11 +130,11 @@ export class LineReader {
 
   #finish(): void {
     const skipped = this.#skipped
-    const text = this.#begun.toString('utf8', 0, this.#held)
-    if (skipped > 0 || this.#begun.length > keepBytes) this.#release()
+    const [bytes, length] = [this.#begun, this.#held]
+    if (skipped > 0 || bytes.length > keepBytes) this.#release()
     this.#held = 0
     if (skipped > 0) this.#sink.dropped(skipped)
-    else this.#cut(text)
+    else this.#decode(bytes, 0, length)
   }
 
   #release(): void {

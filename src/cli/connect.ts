@@ -59,6 +59,7 @@ export async function connect({ url, waitMs, ...talk }: ConnectRequest, machine:
   })
   readLines(process.stdin, writer, maxLineBytes, {
     line: (text) => face.line(text),
+    garbled: (text) => face.garbled(text),
     dropped: () => face.dropped(),
     ended: () => void Promise.race([face.settled(), pause(clock, drainMs)]).then(() => stop.ask('end')),
   })

@@ -78,6 +78,7 @@ export async function serveStdio({ request, loaded, log, stop, clock }: StdioSce
   })
   readLines(process.stdin, writer, settings.http.maxBodyBytes, {
     line: (text) => face.line(text),
+    garbled: (text) => face.garbled(text),
     dropped: () => face.dropped(),
     ended: () => {
       void Promise.race([face.settled(), pause(clock, settings.http.drainMs)]).then(() => stop.ask('end'))

@@ -32,6 +32,8 @@ import { ClientSession, type Standing } from './session.ts'
 export interface Face {
   /** Takes one line of the client. */
   line(text: string): void
+  /** A line that is not UTF-8: run as it reads, it would be another message. */
+  garbled(text: string): void
   /** A line was too long to be taken. */
   dropped(): void
   /** Resolves when every request that was taken is answered, but for those that only listen. */
@@ -88,6 +90,10 @@ class LineFace implements Face {
     } catch (error) {
       this.#refuse(error, id)
     }
+  }
+
+  garbled(text: string): void {
+    this.#refuse(new Refusal('parse_error', { message: 'The line is not valid UTF-8.' }), idIn(text))
   }
 
   dropped(): void {
@@ -256,6 +262,16 @@ class LineFace implements Face {
 async function runWithoutAnswer(errand: Errand, hearing: Hearing): Promise<void> {
   const { clock, waitMs } = hearing.desk
   await sendInSession(errand, clock.now() + waitMs, hearing)
+}
+
+/** The id of the request in a text, if it is one. */
+function idIn(text: string): RpcId | undefined {
+  try {
+    const message = readMessage(text, parse(text))
+    return message.kind === 'request' ? message.id : undefined
+  } catch {
+    return undefined
+  }
 }
 
 function parse(text: string): unknown {

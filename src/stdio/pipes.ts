@@ -50,6 +50,8 @@ export function createLineWriter(output: Writable, onGone: () => void): LineWrit
 
 export interface LineTaker {
   line(text: string): void
+  /** One line that is not UTF-8, with marks in the place of what is not. */
+  garbled(text: string): void
   /** A line was too long to be taken. */
   dropped(): void
   /** There will be no more. */
@@ -61,6 +63,7 @@ export function readLines(input: Readable, writer: LineWriter, maxLineBytes: num
   let isOver = false
   const reader = new LineReader(maxLineBytes, {
     line: (text) => taker.line(text),
+    garbled: (text) => taker.garbled(text),
     // What is left without its end when the input ends was never said.
     dropped: () => isOver || taker.dropped(),
   })
