@@ -51,9 +51,9 @@ describe('lines of a pipe', () => {
         const bytes = Buffer.concat(lines.map((one) => Buffer.from(`${one}\n`, isBad(one) ? 'latin1' : 'utf8')))
         const found: string[] = []
         const reader = new LineReader(1024, {
-          line: (text) => void found.push(text),
+          line: (one) => void found.push(one),
           dropped: () => {},
-          garbled: (text) => void found.push(`garbled: ${text}`),
+          garbled: (one) => void found.push(`garbled: ${one}`),
         })
         for (const chunk of cut(bytes, sizes)) reader.push(chunk)
         const shown = lines.map((one) => (isBad(one) ? `garbled: ${one.replace(/[\xff\xc3]/, '\ufffd')}` : one))
