@@ -315,7 +315,7 @@ export const refusals: Readonly<Record<RefusalCode, RefusalRow>> = {
     200,
     'later',
     'The server asked its client something and got no answer.',
-    'Answer the questions of a server within ten minutes; the call may have run in part.',
+    'Answer the questions of a server in time (ten minutes, unless the operator says otherwise); the call may have run in part.',
   ),
   too_many_rounds: row(
     -32603,

@@ -21,10 +21,8 @@ interface Open {
   readonly stop: () => void
 }
 
-/** People need time, but nobody waits for ever. */
-export const answerWithinMs: number = 10 * 60_000
-
-export function createAsks(pulse: Pulse): Asks {
+/** @param answerWithinMs people need time, but nobody waits for ever */
+export function createAsks(pulse: Pulse, answerWithinMs: number): Asks {
   const open = new WeakMap<SessionSeat, Map<string, Open>>()
   const epoch = shortId()
   let count = 0

@@ -80,7 +80,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
   const events = createEvents()
   const pulse = new Pulse(clock)
   const reaper = createReaper({ clock, log })
-  const suspended = createSuspendedCalls({ pulse, clock, giveWayMs: settings.sessions.giveWayMs })
+  const suspended = createSuspendedCalls({ pulse, clock, ...settings.sessions })
   const { command, args, env, cwd, maxLineBytes, startTimeoutMs } = settings.upstream
   const upstream = createStdioUpstream({
     settings: settings.upstream,
@@ -114,7 +114,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
   const admission = createAdmission(settings.gates, clock, (wanted) =>
     sessions.giveWay(wanted - streamSessions.giveWay(wanted), (seat) => tell(seat, pingText())),
   )
-  const asks = createAsks(pulse)
+  const asks = createAsks(pulse, settings.sessions.answerTimeoutMs)
   const startedMs = clock.now()
   let house: House | undefined
   let closing: Promise<void> | undefined
@@ -137,7 +137,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
     asks,
     listeners: createListeners({ upstream, tell, asks }),
     inflight,
-    rounds: createRounds({ upstream, records: backplane.records, clock }),
+    rounds: createRounds({ upstream, records: backplane.records, clock, ...settings.sessions }),
     seal: createSeal(clock),
     suspended,
     extensions: faces.some((face) => isObject(capabilitiesIn(face.hello)['extensions'])),

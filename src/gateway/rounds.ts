@@ -27,7 +27,6 @@ import {
 } from '../protocol/rounds.ts'
 import { sessionKey } from '../sessions/session.ts'
 import type { Upstream } from '../upstreams/upstream.ts'
-import { answerWithinMs } from './asks.ts'
 import { createFlowRecord, type FlowRecord } from './flow-record.ts'
 
 export interface Rounds {
@@ -44,15 +43,17 @@ const maxRounds = 16
 /** A server that wants to be called again without a question gets this many tries in a row, over some two minutes. */
 const maxRepeats = 32
 const repeatMs = { first: 100, most: 5000 }
-/** A flow is stored for as long as people have to answer, and a little longer. */
-const recordMs: number = answerWithinMs + 60_000
 
 export function createRounds(needs: {
   readonly upstream: Pick<Upstream, 'call'>
   readonly records: Records
   readonly clock: Clock
+  /** How long a client may take to answer. */
+  readonly answerTimeoutMs: number
 }): Rounds {
   const { upstream, records, clock } = needs
+  // A flow is stored for as long as people have to answer, and a little longer.
+  const recordMs = needs.answerTimeoutMs + 60_000
   const instance = shortId()
   let count = 0
 

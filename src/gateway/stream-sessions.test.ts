@@ -15,6 +15,7 @@ const settings: SessionSettings = {
   maxSessionMs: 600_000,
   handshakeTimeoutMs: 30_000,
   giveWayMs: 60_000,
+  answerTimeoutMs: 600_000,
   eventsPerStream: 100,
   bytesPerStream: 100_000,
   retentionMs: 0,

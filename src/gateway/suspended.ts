@@ -15,7 +15,7 @@ import { answerOfInput } from '../protocol/question-shapes.ts'
 import { abandon, type Course, listenOn, type Questions } from './course.ts'
 
 export interface SuspendedCalls {
-  /** Puts a call aside; returns what names the round of its questions, which are open for ten minutes. */
+  /** Puts a call aside; returns what names the round of its questions, which are open for as long as the settings say. */
   keep(course: Course, questions: Questions): { readonly call: string; readonly round: number }
   /**
    * The call that waits for the answers of a round. Those that are there are passed on; the other questions stay open.
@@ -29,8 +29,6 @@ export interface SuspendedCalls {
   readonly count: number
 }
 
-/** People need time, but nobody waits for ever. */
-const patienceMs = 10 * 60_000
 /** How often a server that wants to know is told that an answer may still come. */
 const beatMs = 15_000
 
@@ -49,6 +47,8 @@ export function createSuspendedCalls(needs: {
   readonly pulse: Pulse
   readonly clock: Clock
   readonly giveWayMs: number
+  /** How long a client may take to answer. */
+  readonly answerTimeoutMs: number
 }): SuspendedCalls {
   const { pulse, clock } = needs
   const entries = new Map<string, Entry>()
@@ -73,7 +73,7 @@ export function createSuspendedCalls(needs: {
       stopBeat = pulse.after(beatMs, beat)
     }
     let stopBeat = pulse.after(beatMs, beat)
-    const stopPatience = pulse.after(patienceMs, () => lapse(id, entry))
+    const stopPatience = pulse.after(needs.answerTimeoutMs, () => lapse(id, entry))
     const stopCancel = entry.course.call.cancel.onCancel(() => lapse(id, entry))
     const stopListening = listenOn(entry.course, entry.questions)
     return () => {

@@ -10,6 +10,8 @@ export interface SessionSettings {
   readonly handshakeTimeoutMs: number
   /** In a full house, a session whose client said nothing for this time gives way to a newcomer, in milliseconds. */
   readonly giveWayMs: number
+  /** How long a question of a server waits for the answer of its client, in milliseconds. */
+  readonly answerTimeoutMs: number
   /** Events kept of one stream for a client that resumes. */
   readonly eventsPerStream: number
   /** Bytes kept of one stream for a client that resumes. */
@@ -61,6 +63,14 @@ export const sessionOptions: OptionTable<SessionSettings> = {
     min: 0,
     max: day,
     why: 'Who spoke within the last minute will likely speak again. Without newcomers nobody gives way before the idle timeout.',
+  },
+  answerTimeoutMs: {
+    kind: 'duration',
+    about: 'How long a question of a server (elicitation, sampling, roots) waits for the answer of its client.',
+    default: 10 * 60_000,
+    min: 1,
+    max: day,
+    why: 'A person reads, thinks and looks something up; who takes longer has gone home, and the call holds a process meanwhile.',
   },
   eventsPerStream: {
     kind: 'count',

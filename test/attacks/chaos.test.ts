@@ -28,7 +28,8 @@ test.each(['session', 'principal', 'shared', 'call'] as const)(
       {
         upstream: { mode, pool: 6, spares: 1, evictIdleMs: 1, callIdleMs: 2_000, callTotalMs: 4_000 },
         gates: { maxConnections: 24, queue: 40, queueWaitMs: 500 },
-        sessions: { idleTimeoutMs: 60_000 },
+        // Its clients leave questions unanswered: a call that waits for an answer is none that hangs.
+        sessions: { idleTimeoutMs: 60_000, answerTimeoutMs: 2_000 },
       },
       { log },
     )
