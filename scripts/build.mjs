@@ -1,5 +1,5 @@
 /**
- * `npm run build`, also run by `npm ci` (prepare): compiles `src/` to `dist/` in place. With `--if-stale` it does so
+ * `npm run build`: compiles `src/` to `dist/` in place. With `--if-stale`, as `npm ci` and `npx` run it (prepare), it does so
  * only when a source is newer than the build. Files are overwritten, and removed only when they lost their source, so
  * that a running mcplex is not disturbed.
  */

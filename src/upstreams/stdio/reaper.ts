@@ -34,12 +34,12 @@ export interface ReaperSettings {
 const restartAfterMs = 1000
 
 /*
- * `+id` lists a group, `-id` takes it off. After the end of input, looking once a second keeps an id from being
+ * What is watched already comes as arguments, so that it is known from the first moment. `+id` lists a group, `-id` takes it off. After the end of input, looking once a second keeps an id from being
  * signalled long after it was gone. Without `sleep` the second signal follows at once: better too early than never.
  */
 const program = `
 trap '' HUP INT QUIT TERM PIPE
-list=' '
+list=" $* "
 drop() { case $list in *" $1 "*) list="\${list%%" $1 "*} \${list#*" $1 "}" ;; esac; }
 while read -r line; do
   case $line in
@@ -68,7 +68,7 @@ export function createReaper(settings: ReaperSettings): Reaper {
 
   const start = (): void => {
     const startedAt = clock.now()
-    const started = spawn('/bin/sh', ['-c', program, 'mcplex-reaper'], {
+    const started = spawn('/bin/sh', ['-c', program, 'mcplex-reaper', ...[...watched].map(String)], {
       cwd: '/',
       detached: true,
       env: { PATH: settings.path ?? '/usr/local/bin:/usr/bin:/bin' },
@@ -88,7 +88,6 @@ export function createReaper(settings: ReaperSettings): Reaper {
     }
     started.on('error', lost)
     started.on('exit', () => lost())
-    for (const pgid of watched) started.stdin?.write(`+${pgid}\n`)
     hold()
   }
 
