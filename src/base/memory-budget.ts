@@ -46,8 +46,8 @@ export function createMemoryBudget(limitBytes: number): MemoryBudget {
   /** Makes room for so many bytes, if what may be freed allows it. */
   const hasRoom = (bytes: number): boolean => {
     if (heldBytes + bytes <= limitBytes) return true
-    // More than the budget could ever hold frees nothing for anybody; and one relief never waits for another.
-    if (bytes > limitBytes || isFreeing) return false
+    // A relief that keeps something itself frees nothing for it.
+    if (isFreeing) return false
     isFreeing = true
     try {
       for (const frees of reliefs.values()) {
@@ -80,7 +80,8 @@ export function createMemoryBudget(limitBytes: number): MemoryBudget {
         },
         take(bytes) {
           if (closed || own + bytes > shareBytes) return 'share'
-          if (!hasRoom(bytes)) return 'budget'
+          // What the budget could never hold must not cost anybody what is kept.
+          if (bytes > limitBytes || !hasRoom(bytes)) return 'budget'
           count(bytes)
           return 'kept'
         },
