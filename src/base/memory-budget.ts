@@ -109,6 +109,5 @@ export function createMemoryBudget(limitBytes: number): MemoryBudget {
 
 /** Bytes that a string takes in memory: one a character within Latin-1, two as soon as one character is outside. */
 export function bytesOf(text: string): number {
-  // oxlint-disable-next-line no-control-regex
   return /[^\u0000-\u00ff]/.test(text) ? text.length * 2 : text.length
 }

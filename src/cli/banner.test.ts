@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { fillSettings } from '../config/assemble.ts'
 import { banner, readyEvent, type Ready } from './banner.ts'
 
-const machine = { env: { PATH: '/bin' }, memoryBytes: 4 * 1024 ** 3 }
+const machine = { env: { PATH: '/bin' }, memoryBytes: 4 * 1024 ** 3, heapLimitBytes: 2 * 1024 ** 3 }
 const ready: Ready = {
   version: '1.2.3',
   url: 'http://127.0.0.1:65535',

@@ -2,7 +2,7 @@
 import type pc from 'picocolors'
 import { printableLine } from '../base/printable.ts'
 import type { Settings } from '../config/settings.ts'
-import { writeDuration } from '../config/quantity.ts'
+import { writeDuration, writeSize } from '../config/quantity.ts'
 import type { GatewayFacts } from '../gateway/gateway.ts'
 import { isLoopback } from '../http/options.ts'
 
@@ -62,6 +62,7 @@ export function banner(ready: Ready, keys: boolean, colors: Colors, columns: num
     `idle ${writeDuration(settings.sessions.idleTimeoutMs)}`,
     `max ${writeDuration(settings.sessions.maxSessionMs)}`,
     `queue ${count(settings.gates.queue)}`,
+    `memory ${writeSize(settings.gates.memoryBytes)}`,
   ]
   const tools = `${count(server.tools)} ${server.tools === 1 ? 'tool' : 'tools'}`
   const endpoint = `${url}/mcp`
@@ -173,6 +174,7 @@ export function readyEvent(ready: Ready): Readonly<Record<string, unknown>> {
       maxConnections: settings.gates.maxConnections,
       pool: settings.upstream.pool,
       queue: settings.gates.queue,
+      memoryBytes: settings.gates.memoryBytes,
       idleTimeoutMs: settings.sessions.idleTimeoutMs,
       maxSessionMs: settings.sessions.maxSessionMs,
     },

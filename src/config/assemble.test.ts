@@ -6,7 +6,7 @@ import { ConfigError, type Problem } from './problem.ts'
 import { schema } from './schema.ts'
 import type { PartialSettings, Settings } from './settings.ts'
 
-const machine = { env: { PATH: '/bin', SECRET: 'x' }, memoryBytes: 4 * 1024 ** 3 }
+const machine = { env: { PATH: '/bin', SECRET: 'x' }, memoryBytes: 4 * 1024 ** 3, heapLimitBytes: 2 * 1024 ** 3 }
 const fill = (partial: PartialSettings): Settings => fillSettings(partial, machine)
 
 /** What a program without types may hand in. */
@@ -24,7 +24,7 @@ describe('settings of a program', () => {
   test('need nothing but a command', () => {
     expect(fill({ upstream: { command: 'node' } })).toMatchObject({
       upstream: { command: 'node', args: [], env: { PATH: '/bin' }, pool: 48 },
-      gates: { maxConnections: 1000 },
+      gates: { maxConnections: 1000, memoryBytes: 512 * 1024 ** 2 },
       http: { host: '127.0.0.1', port: 8080 },
     })
   })

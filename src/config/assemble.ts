@@ -3,6 +3,7 @@
  * option. The result is complete and frozen.
  */
 import type { Option } from '../base/option.ts'
+import { autoMemory } from '../gates/options.ts'
 import { isLoopback } from '../http/options.ts'
 import { autoPool, childEnvironment } from '../upstreams/options.ts'
 import { checkOption } from './accept.ts'
@@ -55,6 +56,7 @@ function derive(values: Values, machine: Machine): void {
   values.set('upstream.env', childEnvironment(machine.env, isTexts(env) ? env : {}))
   fallBack('upstream.args', [])
   fallBack('upstream.pool', autoPool(machine.memoryBytes))
+  fallBack('gates.memoryBytes', autoMemory(machine.memoryBytes, machine.heapLimitBytes))
   fallBack('upstream.processIdleMs', values.get('sessions.idleTimeoutMs'))
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { autoMemory } from '../gates/options.ts'
 import { load, type Loaded } from './load.ts'
 import { ConfigError, type Problem } from './problem.ts'
 import { schema } from './schema.ts'
@@ -11,7 +12,8 @@ function loadWith(
   env: Record<string, string> = {},
   memoryBytes = 4 * gibibyte,
 ): Loaded {
-  return load({ flags: new Map(Object.entries(flags)), command: ['node', 'server.js'] }, { env, memoryBytes })
+  const machine = { env, memoryBytes, heapLimitBytes: 4 * gibibyte }
+  return load({ flags: new Map(Object.entries(flags)), command: ['node', 'server.js'] }, machine)
 }
 
 function problemsWith(flags: Record<string, readonly string[]>, env: Record<string, string> = {}): readonly Problem[] {
@@ -94,6 +96,23 @@ describe('the pool', () => {
 
   test('auto said as a flag wins over a number in the environment', () => {
     expect(loadWith({ pool: ['auto'] }, { MCP_CONNECTION_POOL_SIZE: '3' }, gibibyte).settings.upstream.pool).toBe(12)
+  })
+})
+
+describe('the memory budget', () => {
+  test.each([
+    ['the machine', 2 * gibibyte, 4 * gibibyte, gibibyte / 2],
+    ['the heap', 64 * gibibyte, 4 * gibibyte + 12_345, gibibyte],
+    ['a tiny machine', 1024, 4 * gibibyte, 4 * 1024 ** 2],
+  ])('is a quarter of what there is, here of %s', (_, memoryBytes, heapLimitBytes, budget) => {
+    expect(autoMemory(memoryBytes, heapLimitBytes)).toBe(budget)
+    expect(loadWith({ memory: ['auto'] }, path, memoryBytes).settings.gates.memoryBytes).toBe(budget)
+  })
+
+  test('is what was said, as a flag or in the environment', () => {
+    expect(loadWith({ memory: ['64mb'] }, path).settings.gates.memoryBytes).toBe(64 * 1024 ** 2)
+    expect(loadWith({}, { ...path, MCPLEX_GATES__MEMORY: '1gb' }).settings.gates.memoryBytes).toBe(gibibyte)
+    expect(problemsWith({ memory: ['1mb'] }, path)).toMatchObject([{ code: 'MCPX_CONFIG_SIZE' }])
   })
 })
 

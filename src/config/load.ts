@@ -3,6 +3,7 @@
  * the flag or variable that caused it. Of two environment names of one option, `MCPLEX_...` wins.
  */
 import { totalmem } from 'node:os'
+import { getHeapStatistics } from 'node:v8'
 import { readOption } from './accept.ts'
 import { assemble, type Said } from './assemble.ts'
 import type { ClientSettings } from './client-options.ts'
@@ -126,5 +127,9 @@ export function thisMachine(): Machine {
   const total = totalmem()
   // Zero, or a number beyond all memory, where no limit is set.
   const limit = process.constrainedMemory()
-  return { env: process.env, memoryBytes: limit > 0 && limit < total ? limit : total }
+  return {
+    env: process.env,
+    memoryBytes: limit > 0 && limit < total ? limit : total,
+    heapLimitBytes: getHeapStatistics().heap_size_limit,
+  }
 }

@@ -5,4 +5,6 @@ export interface Machine {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Bytes of memory that we may use, the limit of our container included. */
   readonly memoryBytes: number
+  /** Bytes to which the heap of this process may grow. */
+  readonly heapLimitBytes: number
 }

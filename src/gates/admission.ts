@@ -32,7 +32,7 @@ const lookMs = 250
 
 /** @param makeRoom frees up to so many places that nobody uses any more, if there are any; called while somebody waits */
 export function createAdmission(
-  settings: GateSettings,
+  settings: Pick<GateSettings, 'maxConnections' | 'queue' | 'queueWaitMs'>,
   clock: Clock,
   makeRoom: (wanted: number) => void = () => {},
 ): Admission {

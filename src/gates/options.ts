@@ -10,6 +10,21 @@ export interface GateSettings {
   readonly queueWaitMs: number
   /** Calls in flight of one session. */
   readonly callsPerSession: number
+  /** Bytes that are kept in memory on behalf of clients and servers, all together. */
+  readonly memoryBytes: number
+}
+
+const mebibyte = 1024 ** 2
+const leastMemory = 4 * mebibyte
+
+/**
+ * How much is kept in memory if nobody says: a quarter of what there is, in whole mebibytes.
+ * @param memoryBytes what this process may use, the limit of its container included
+ * @param heapLimitBytes what V8 lets its heap grow to
+ */
+export function autoMemory(memoryBytes: number, heapLimitBytes: number): number {
+  const quarter = Math.min(memoryBytes, heapLimitBytes) / 4
+  return Math.max(leastMemory, Math.floor(quarter / mebibyte) * mebibyte)
 }
 
 export const gateOptions: OptionTable<GateSettings> = {
@@ -49,5 +64,18 @@ export const gateOptions: OptionTable<GateSettings> = {
     min: 1,
     max: 100_000,
     why: 'Agents run a handful of calls in parallel; 64 leaves room and keeps one client from filling a process.',
+  },
+  memoryBytes: {
+    kind: 'bytes',
+    flag: 'memory',
+    word: 'auto',
+    about:
+      'How much is kept in memory on behalf of all clients and servers together: events, bodies, calls that wait, subscriptions, lists. Beyond it events that can be resumed are forgotten, slow readers are cut, and new work is refused with `overloaded`.',
+    default: {
+      derived: 'auto: a quarter of the memory of the machine, its container or the heap of Node, whichever is least',
+    },
+    min: leastMemory,
+    max: 1024 ** 4,
+    why: 'What is kept costs up to twice its size for a moment while it is read and written; the rest is for Node, code and connections. Where it should be more, raise the heap as well (`NODE_OPTIONS=--max-old-space-size=…`).',
   },
 }

@@ -56,6 +56,7 @@ async function countTools(face: FaceFacts, catalog: Catalog): Promise<number> {
 export interface GatewayState {
   readonly draining: boolean
   readonly uptimeMs: number
+  readonly memory: NonNullable<HealthReport['memory']>
   readonly counts: Readonly<Record<string, number>>
 }
 
@@ -80,6 +81,7 @@ export async function healthReport(
     },
     version,
     uptimeSeconds: Math.round(state.uptimeMs / 1000),
+    memory: state.memory,
     counts: state.counts,
   }
 }

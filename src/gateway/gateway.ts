@@ -7,6 +7,7 @@ import { createMemoryBackplane } from '../backplane/memory.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { createEvents, type EventSource } from '../base/events.ts'
 import { type Log, silentLog } from '../base/log.ts'
+import { createMemoryBudget, type MemoryBudget } from '../base/memory-budget.ts'
 import { Pulse } from '../base/pulse.ts'
 import { capabilitiesIn, createCatalog } from '../catalog/catalog.ts'
 import type { Settings } from '../config/settings.ts'
@@ -62,6 +63,8 @@ export interface GatewayEdge {
   readonly slowReaderMs: number
   readonly clock: Clock
   readonly log: Log
+  /** Where a handler counts the bytes that it keeps. */
+  readonly memory: MemoryBudget
 }
 
 export interface GatewayNeeds {
@@ -77,6 +80,7 @@ const comeBackMs = 1000
 export function createGateway(needs: GatewayNeeds): Gateway {
   const { settings, log = silentLog, clock = systemClock } = needs
   const backplane = needs.backplane ?? createMemoryBackplane({ clock })
+  const memory = createMemoryBudget(settings.gates.memoryBytes)
   const events = createEvents()
   const pulse = new Pulse(clock)
   const reaper = createReaper({ clock, log })
@@ -146,6 +150,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
   const state = (): GatewayState => ({
     draining: inflight.draining,
     uptimeMs: clock.now() - startedMs,
+    memory: { heldBytes: memory.heldBytes, limitBytes: memory.limitBytes },
     counts: {
       sessions: sessions.count,
       streams: streams.open + streamSessions.count,
@@ -159,7 +164,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
 
   return {
     events,
-    edge: { http: settings.http, slowReaderMs: settings.sessions.slowReaderMs, clock, log },
+    edge: { http: settings.http, slowReaderMs: settings.sessions.slowReaderMs, clock, log, memory },
     async start() {
       const faces = await upstream.start()
       house = build(faces)

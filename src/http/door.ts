@@ -3,6 +3,7 @@
  * asks for, and hands it to the gateway. Framing and bodies are the edges' own.
  */
 import type { Log, LogFields } from '../base/log.ts'
+import type { MemoryBudget } from '../base/memory-budget.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { Clock } from '../base/clock.ts'
 import { noReport, renderHealth, type HealthReport, type Probe } from '../protocol/health.ts'
@@ -27,6 +28,7 @@ export interface Mountable extends Served {
     readonly slowReaderMs: number
     readonly clock: Clock
     readonly log: Log
+    readonly memory: MemoryBudget
   }
 }
 

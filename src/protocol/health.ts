@@ -23,6 +23,8 @@ export interface HealthReport {
   readonly checks: Readonly<Record<string, HealthCheck>>
   readonly version: string
   readonly uptimeSeconds?: number
+  /** Bytes kept on behalf of clients and servers, and how many they may become. */
+  readonly memory?: { readonly heldBytes: number; readonly limitBytes: number }
   /** Figures for people: sessions, calls, processes. */
   readonly counts?: Readonly<Record<string, number>>
 }

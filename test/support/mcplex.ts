@@ -20,6 +20,8 @@ export interface Started {
   /** What runs the server; this Node if nothing is said. */
   readonly program?: string
   readonly env?: Readonly<Record<string, string>>
+  /** Flags of the Node that runs mcplex itself. */
+  readonly node?: readonly string[]
 }
 
 export interface Exit {
@@ -45,9 +47,9 @@ export interface Mcplex {
 
 /** Starts `mcplex serve` and waits until it is ready. Throws with what it logged if it ends instead. */
 export async function startMcplex(started: Started = {}): Promise<Mcplex> {
-  const { options = [], server = [echoLegacy], program = process.execPath, env = {} } = started
+  const { options = [], server = [echoLegacy], program = process.execPath, env = {}, node = [] } = started
   const argv = [command, 'serve', '--port', '0', '--json', '--log-format', 'json', ...options, '--', program]
-  const child = spawn(process.execPath, [...argv, ...server], {
+  const child = spawn(process.execPath, [...node, ...argv, ...server], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
   })

@@ -4,6 +4,7 @@
  */
 import { systemClock } from '../../src/base/clock.ts'
 import { silentLog, type Log, type LogFields } from '../../src/base/log.ts'
+import { createMemoryBudget } from '../../src/base/memory-budget.ts'
 import { Refusal, type RefusalCode } from '../../src/base/refusal.ts'
 import type { HttpSettings } from '../../src/http/options.ts'
 import { listen, type Limits, type ListenSettings, type Listener, type Mountable } from '../../src/http/node.ts'
@@ -119,7 +120,14 @@ export function createStage(edge: Partial<Mountable['edge']> = {}): Stage {
     throw new Error(secret)
   }
   const stage: Stage = {
-    edge: { http: httpSettings, slowReaderMs: 30_000, clock: systemClock, log: silentLog, ...edge },
+    edge: {
+      http: httpSettings,
+      slowReaderMs: 30_000,
+      clock: systemClock,
+      log: silentLog,
+      memory: createMemoryBudget(64 * 1024 ** 2),
+      ...edge,
+    },
     seen: [],
     happened: [],
     pulled: 0,
