@@ -63,5 +63,6 @@ export function refuseConnection(
   for (const name of Object.keys(headers)) head += `${name}: ${headers[name] ?? ''}\r\n`
   socket.end(`${head}Content-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`)
   // What still arrives is read and dropped meanwhile: closing on unread input would reset the answer away.
+  socket.resume()
   clock.after(lingerMs, () => socket.destroy())
 }

@@ -57,6 +57,7 @@ export function createFront(ways: Ways, limits: { headersMs: number; checkEveryM
 
   return {
     take(socket) {
+      bear(socket)
       let seen: Buffer | undefined
       const stop = (): void => {
         waiting.delete(socket)
@@ -90,10 +91,12 @@ export function createFront(ways: Ways, limits: { headersMs: number; checkEveryM
       waiting.set(socket, { sinceMs: clock.now(), stop })
     },
     await(socket) {
+      bear(socket)
       below.add(socket)
       socket.once('close', () => below.delete(socket))
     },
     takeSecure(socket) {
+      bear(socket)
       if (isDraining) socket.destroy()
       else if (socket.alpnProtocol === 'h2') ways.streams(socket)
       else ways.messages(socket)
@@ -109,3 +112,14 @@ export function createFront(ways: Ways, limits: { headersMs: number; checkEveryM
     close: () => lookout.stop(),
   }
 }
+
+/**
+ * Gives a connection its error listener, for all of its life: node takes its own ones back from connections that it
+ * hands over bare (a CONNECT, an upgrade, what is no HTTP), and an error without a listener ends the process. That a
+ * connection has failed is heard of by its `close`.
+ */
+function bear(socket: Socket): void {
+  socket.on('error', ignore)
+}
+
+function ignore(): void {}

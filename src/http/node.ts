@@ -94,11 +94,7 @@ export async function listen(
     {
       messages: (socket) => messages.take(socket),
       streams: (socket) => streams.take(socket),
-      silent(socket) {
-        // Whoever said nothing may be gone.
-        socket.on('error', () => {})
-        refuseConnection(edge, socket, 'request_timeout', tuned)
-      },
+      silent: (socket) => refuseConnection(edge, socket, 'request_timeout', tuned),
     },
     tuned,
   )
