@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { bytesOf, createMemoryBudget } from './memory-budget.ts'
+import { bytesOf, bytesOfValue, createMemoryBudget, keep } from './memory-budget.ts'
 
 describe('a memory budget', () => {
   test('the sum of all accounts stays within the limit', () => {
@@ -18,6 +18,23 @@ describe('a memory budget', () => {
     const account = budget.account(30)
     expect([account.take(30), account.take(1)]).toEqual(['kept', 'share'])
     expect(budget.heldBytes).toBe(30)
+  })
+
+  test('what lasts gets half of the limit, so that what passes always finds room', () => {
+    const budget = createMemoryBudget(100)
+    const one = budget.account(undefined, 'lasting')
+    const other = budget.account(undefined, 'lasting')
+    expect([one.take(40), other.take(10), other.take(1)]).toEqual(['kept', 'kept', 'budget'])
+    expect(budget.account().take(50)).toBe('kept')
+    one.release(30)
+    expect([other.take(31), other.take(30)]).toEqual(['budget', 'kept'])
+    other.close()
+    expect(one.take(40)).toBe('kept')
+    expect(budget.heldBytes).toBe(100)
+  })
+
+  test('the share of one is an eighth', () => {
+    expect(createMemoryBudget(100).shareBytes).toBe(12)
   })
 
   test('the cheapest loss is freed first, and no more than is needed', () => {
@@ -87,8 +104,27 @@ describe('a memory budget', () => {
   })
 })
 
+test('what may not be kept is refused by whose limit it is', () => {
+  const budget = createMemoryBudget(100)
+  const account = budget.account(30)
+  keep(account, 30)
+  expect(() => keep(account, 1)).toThrow(expect.objectContaining({ code: 'memory_share_exceeded' }))
+  const other = budget.account()
+  expect(() => keep(other, 71)).toThrow(expect.objectContaining({ code: 'overloaded' }))
+  keep(other, 70)
+  expect(budget.heldBytes).toBe(100)
+})
+
 test('text is counted as it is held: two bytes a character as soon as one is outside of Latin-1', () => {
   expect(bytesOf('')).toBe(0)
   expect(bytesOf('abcé\u0000')).toBe(5)
   expect(bytesOf('abc→')).toBe(8)
+})
+
+test('a value is counted with its members, of which a short text can have many', () => {
+  expect(bytesOfValue('abc')).toBe(27)
+  expect([bytesOfValue(1), bytesOfValue(null), bytesOfValue(undefined), bytesOfValue(true)]).toEqual([0, 0, 0, 0])
+  expect(bytesOfValue({ key: ['a', 1] })).toBe(64 + 64 + 3 + 32 + 8 + 25 + 8)
+  const many = JSON.parse(`[${'{},'.repeat(99)}{}]`) as unknown
+  expect(bytesOfValue(many)).toBeGreaterThan(100 * 64)
 })

@@ -32,6 +32,7 @@ export type RefusalCode =
   | 'unknown_event'
   | 'events_expired'
   | 'too_many_calls'
+  | 'memory_share_exceeded'
   | 'overloaded'
   | 'draining'
   | 'starting'
@@ -240,12 +241,19 @@ export const refusals: Readonly<Record<RefusalCode, RefusalRow>> = {
     'This session has too many calls in flight.',
     'Wait for answers before sending more; the limit is 64 calls in flight a session.',
   ),
+  memory_share_exceeded: row(
+    -32603,
+    429,
+    'changed',
+    'This client has more kept in memory than one client may.',
+    'Have fewer subscriptions, calls and messages that wait at a time, and smaller ones; read what was sent. One client gets an eighth of what the operator allows with --memory.',
+  ),
   overloaded: row(
     -32603,
     503,
     'later',
     'The server is at its limit, and the wait for a place was too long.',
-    'Try again after Retry-After seconds; the operator can raise --max-connections, --pool or --queue.',
+    'Try again after Retry-After seconds; the operator can raise --max-connections, --pool, --queue or --memory.',
   ),
   draining: row(
     -32603,
