@@ -274,3 +274,39 @@ describe('the end', () => {
     expect(await sessionsOf(mcplex)).toBe(0)
   })
 })
+
+describe('an endpoint that redirects', () => {
+  test('is followed on its own origin, with the same method and message', async () => {
+    const mcplex = await start([echoLegacy])
+    const target = new URL(mcplex.url)
+    const moved = await endpoint((request, response, body) => {
+      if (request.url === '/mcp') return void response.writeHead(307, { Location: '/mcp/v1' }).end()
+      const { host: _host, connection: _connection, 'content-length': _length, ...headers } = request.headers
+      void fetch(target, {
+        method: request.method ?? 'GET',
+        headers: Object.entries(headers).map(([name, value]): [string, string] => [name, String(value)]),
+        ...(body !== '' && { body }),
+      }).then(async (answer) => {
+        response.writeHead(answer.status, Object.fromEntries(answer.headers))
+        for await (const chunk of answer.body ?? []) response.write(chunk)
+        response.end()
+      })
+    })
+    const piped = connect(moved.url)
+    await piped.initialize()
+    expect(textOf(await piped.call('echo', { text: 'found' }))).toBe('found')
+    expect(moved.seen.filter(({ url }) => url === '/mcp')).toHaveLength(1)
+  })
+
+  test.each(['http://localhost:1/mcp', 'https://127.0.0.1:1/mcp'])('to another origin is not: %s', async (location) => {
+    const moved = await endpoint((_request, response) => void response.writeHead(308, { Location: location }).end())
+    const piped = connect(moved.url)
+    piped.begin('initialize', {
+      protocolVersion: '2025-11-25',
+      capabilities: {},
+      clientInfo: { name: 'c', version: '1' },
+    })
+    const refused = await piped.told('the refusal', ({ error }) => error !== undefined)
+    expect(reasonOf(refused)).toBe('endpoint_refused')
+  })
+})

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { codes, type H2Answer, type H2Client, openH2 } from './support/h2.ts'
 import { ask, rawClient, requestBytes, until } from './support/raw-http.ts'
+import { refusalIn } from './support/rpc.ts'
 import { openTheatre, secret, type Theatre } from './support/stage.ts'
 
 let theatre: Theatre
@@ -13,10 +14,7 @@ async function open(): Promise<H2Client> {
   return client
 }
 
-function reasonOf(answer: H2Answer): unknown {
-  const message = JSON.parse(answer.text) as { error?: { data?: { reason?: unknown } } }
-  return message.error?.data?.reason
-}
+const reasonOf = (answer: H2Answer): unknown => refusalIn(answer.text)
 
 beforeEach(async () => {
   theatre = await openTheatre({ lingerMs: 300 })

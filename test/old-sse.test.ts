@@ -8,7 +8,7 @@ import { eventually } from './support/eventually.ts'
 import { send } from './support/http.ts'
 import { type InProcess, startInProcess } from './support/in-process.ts'
 import { echoLegacy } from './support/mcplex.ts'
-import { messagesOf, reasonOf, textOf } from './support/rpc.ts'
+import { messagesOf, reasonOf, refusalIn, textOf } from './support/rpc.ts'
 import { getStream, openStream, openStreamClient } from './support/stream-client.ts'
 
 const running: InProcess[] = []
@@ -149,7 +149,7 @@ describe('the handshake', () => {
 describe('what is POSTed', () => {
   const refused = async (posted: Awaited<ReturnType<typeof send>>): Promise<[number, unknown]> => {
     await posted.whole()
-    return [posted.status, messagesOf(posted).map(reasonOf)[0]]
+    return [posted.status, refusalIn(posted.text)]
   }
 
   test('needs the address of a stream that is there', async () => {
@@ -383,7 +383,7 @@ describe('when all places are taken', () => {
     await openStreamClient(one.url)
     const refused = await getStream(one.url)
     await refused.whole()
-    expect([refused.status, messagesOf(refused).map(reasonOf)]).toEqual([503, ['overloaded']])
+    expect([refused.status, refusalIn(refused.text)]).toEqual([503, 'overloaded'])
     expect(Number(refused.headers['retry-after'])).toBeGreaterThanOrEqual(1)
   })
 

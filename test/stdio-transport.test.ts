@@ -135,6 +135,13 @@ describe('batches', () => {
   })
 })
 
+test('a byte order mark before the first line is skipped', async () => {
+  const piped = open([echoLegacy])
+  const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'c', version: '1' } }
+  piped.write(`\ufeff${JSON.stringify({ jsonrpc: '2.0', id: 'first', method: 'initialize', params })}`)
+  expect(await piped.response('first')).toHaveProperty('result.serverInfo')
+})
+
 describe('lines that are no messages', () => {
   test.each([
     ['no JSON', 'GET / HTTP/1.1', -32700, null],

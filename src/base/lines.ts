@@ -1,7 +1,8 @@
 /**
  * Cuts the bytes of a pipe into lines: newline-delimited UTF-8, a carriage return before the newline tolerated, blank
  * lines skipped. This is the hot path of a busy server, so a run of whole lines is decoded in one go and the string is
- * cut; a character is never split, because only whole lines are decoded.
+ * cut; a character is never split, because only whole lines are decoded. A byte order mark before a line is skipped, since
+ * some writers begin with one and no line of JSON does.
  *
  * Promises: the same lines, however the bytes were cut into chunks; memory bounded by `maxLineBytes`. What a line
  * means is left to others. A line may share the memory of its chunk (at most 64 KiB from a pipe): who keeps a line
@@ -20,6 +21,7 @@ export interface LineSink {
 
 const newline = 10
 const carriageReturn = 13
+const byteOrderMark = 0xfeff
 const nothing = Buffer.alloc(0)
 /** What stands in the place of bytes that are no character. */
 const mark = '\ufffd'
@@ -96,7 +98,8 @@ export class LineReader {
 
   #emit(run: string, start: number, end: number): void {
     const stop = end > start && run.charCodeAt(end - 1) === carriageReturn ? end - 1 : end
-    if (stop > start) this.#sink.line(run.slice(start, stop))
+    const from = run.charCodeAt(start) === byteOrderMark ? start + 1 : start
+    if (stop > from) this.#sink.line(run.slice(from, stop))
   }
 
   /** The way for a run that is longer than a line may be: each line is measured before it is decoded. */

@@ -120,7 +120,7 @@ export const refusals: Readonly<Record<RefusalCode, RefusalRow>> = {
     406,
     'changed',
     'The client does not accept an answer that can be given here.',
-    'Send Accept: application/json, text/event-stream.',
+    'Send Accept: application/json, text/event-stream; event streams are sent only to clients that accept them.',
   ),
   method_not_allowed: row(
     -32600,
@@ -133,8 +133,8 @@ export const refusals: Readonly<Record<RefusalCode, RefusalRow>> = {
     -32600,
     404,
     'changed',
-    'There is nothing at this path.',
-    'The MCP endpoint is /mcp; HTTP+SSE is on /sse and /messages, unless it is switched off.',
+    'There is nothing at this path. Unless it is mounted elsewhere, the MCP endpoint is /mcp.',
+    'Use /mcp; HTTP+SSE is on /sse and /messages, unless it is switched off. Handlers are where their program mounts them.',
   ),
   forbidden_origin: row(
     -32600,

@@ -18,6 +18,9 @@ export interface CarrierNeeds {
   readonly log: Log
 }
 
+const redirects = new Set([301, 302, 307, 308])
+const maxRedirects = 5
+
 /** Rejects with `endpoint_unreachable`, `connection_lost`, `result_too_large` or `cancelled`. */
 export type Carry = (inbound: Inbound) => Promise<Outbound>
 
@@ -27,6 +30,8 @@ export function createCarrier({ url, key, maxBytes, log }: CarrierNeeds): Carry 
     if (!isAway) log.warn({ cause }, 'the server cannot be reached; trying on for a while')
     isAway = true
   }
+
+  let endpoint = url
 
   return async (inbound) => {
     const { method, closed } = inbound
@@ -39,7 +44,15 @@ export function createCarrier({ url, key, maxBytes, log }: CarrierNeeds): Carry 
     if (key !== undefined) headers.set('authorization', `Bearer ${key}`)
     const body = method === 'POST' ? { body: await inbound.body() } : {}
     try {
-      const response = await fetch(url, { method, headers, ...body, redirect: 'manual', signal: abort.signal })
+      let response = await fetch(endpoint, { method, headers, ...body, redirect: 'manual', signal: abort.signal })
+      for (let hops = 0; hops < maxRedirects; hops++) {
+        const moved = movedTo(response, endpoint)
+        if (!moved) break
+        log.info({ path: moved.pathname }, 'the endpoint has another address on the same origin')
+        await response.body?.cancel()
+        endpoint = moved
+        response = await fetch(endpoint, { method, headers, ...body, redirect: 'manual', signal: abort.signal })
+      }
       if (isAway) log.info({}, 'the server is reached again')
       isAway = false
       return await outboundOf(response, closed, stop, maxBytes)
@@ -52,6 +65,17 @@ export function createCarrier({ url, key, maxBytes, log }: CarrierNeeds): Carry 
       throw new Refusal('endpoint_unreachable', { cause: error })
     }
   }
+}
+
+/**
+ * Where a redirect leads, if it stays on the origin: another one must not be sent the key, nor what the client says.
+ * The method stays the same, as an endpoint takes messages in no other way.
+ */
+function movedTo(response: Response, from: URL): URL | undefined {
+  const location = redirects.has(response.status) ? response.headers.get('location') : null
+  if (location === null || !URL.canParse(location, from.href)) return undefined
+  const to = new URL(location, from)
+  return to.origin === from.origin && to.href !== from.href ? to : undefined
 }
 
 async function outboundOf(response: Response, closed: Cancel, stop: () => void, maxBytes: number): Promise<Outbound> {

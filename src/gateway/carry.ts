@@ -5,7 +5,8 @@
 import type { Cancel } from '../base/cancel.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { Notification, Reply } from '../protocol/call.ts'
-import { type Inbound, jsonHeaders, type Outbound } from '../protocol/inbound.ts'
+import { acceptedForms } from '../protocol/accept.ts'
+import { header, type Inbound, jsonHeaders, type Outbound } from '../protocol/inbound.ts'
 import { rawObject } from '../protocol/json-text.ts'
 import { type Answer, notificationText, responseText, type RpcId } from '../protocol/jsonrpc.ts'
 import { wordAnswer } from '../protocol/legacy-server.ts'
@@ -15,7 +16,7 @@ import { sseHeaders } from '../protocol/sse.ts'
 import type { SessionSeat } from '../sessions/sessions.ts'
 import type { CallStream } from '../sessions/streams.ts'
 import type { House } from './house.ts'
-import { type First, firstOf } from './patience.ts'
+import { type First, firstOf, outcomeOnly } from './patience.ts'
 
 /** A request on its way: its answer is at hand, or a reply will bring it. */
 export interface Carried {
@@ -31,9 +32,14 @@ export interface Carried {
 
 /** Answers one request. Not an async function: on the way of every call each of them costs. */
 export function carryOne(seat: SessionSeat, one: Carried, inbound: Inbound, house: House): Promise<Outbound> {
-  return firstOf(one.reply.next(), house.pulse).then((first) =>
+  return firstOr(one.reply, inbound, house).then((first) =>
     first.kind === 'streaming' ? stream(seat, [one], [first], inbound, house) : single(one, first, house),
   )
+}
+
+/** What a reply begins with, or its end where the client takes no stream. */
+function firstOr(reply: Reply, inbound: Inbound, house: House): Promise<First> {
+  return acceptedForms(header(inbound, 'accept')) === 'json' ? outcomeOnly(reply) : firstOf(reply.next(), house.pulse)
 }
 
 /** Answers the requests of a batch: all in one array, or all on one stream. */
@@ -43,7 +49,7 @@ export async function carryBatch(
   inbound: Inbound,
   house: House,
 ): Promise<Outbound> {
-  const firsts = await Promise.all(carried.map(({ reply }) => firstOf(reply.next(), house.pulse)))
+  const firsts = await Promise.all(carried.map(({ reply }) => firstOr(reply, inbound, house)))
   if (firsts.some((first) => first.kind === 'streaming')) return stream(seat, carried, firsts, inbound, house)
   const answers: string[] = []
   carried.forEach((one, at) => {

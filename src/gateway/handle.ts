@@ -7,10 +7,12 @@ import type { Principal } from '../protocol/call.ts'
 import { standsAlone } from '../protocol/classify.ts'
 import { messagesPath, streamPath } from '../protocol/http-sse.ts'
 import { header, type Inbound, type Outbound } from '../protocol/inbound.ts'
+import { acceptedForms } from '../protocol/accept.ts'
 import { mayBatch } from '../protocol/legacy-server.ts'
 import { type Naming, parsePosted, readBatch, readPosted } from '../protocol/posted.ts'
-import { answerable, refusalOutbound } from '../protocol/refusal-answer.ts'
+import { answerable, refusalOutbound, refusalText } from '../protocol/refusal-answer.ts'
 import { isStateless } from '../protocol/revisions.ts'
+import { sseHeaders, sseMessage } from '../protocol/sse.ts'
 import type { House } from './house.ts'
 import { answerOne } from './sessionless.ts'
 import { answerOverStream } from './stream-messages.ts'
@@ -18,12 +20,12 @@ import { endSession, initialize, openStream, receive, receiveBatch, sessionOf } 
 
 /** Answers one exchange on the MCP endpoint. Never rejects. */
 export async function handle(inbound: Inbound, house: House): Promise<Outbound> {
-  const naming: Naming = { id: undefined }
+  const naming: Naming = { id: undefined, isBodyRead: false }
   try {
     const principal = house.authenticate(inbound)
     if (inbound.path === messagesPath || inbound.path === streamPath)
       return await answerOverStream(inbound, principal, naming, house)
-    if (inbound.method === 'POST') return await post(inbound, principal, naming, house)
+    if (inbound.method === 'POST') return inAcceptedForm(inbound, await post(inbound, principal, naming, house))
     if (isStateless(header(inbound, 'mcp-protocol-version'))) {
       throw new Refusal('method_not_allowed', { headers: { Allow: 'POST' } })
     }
@@ -33,12 +35,14 @@ export async function handle(inbound: Inbound, house: House): Promise<Outbound> 
   } catch (error) {
     const refusal = answerable(error, house.log)
     house.events.emit('refused', { code: refusal.code, tenant: undefined })
-    return refusalOutbound(refusal, naming.id)
+    const isUnread = inbound.method === 'POST' && !naming.isBodyRead
+    return isUnread ? refusalText(refusal) : refusalOutbound(refusal, naming.id)
   }
 }
 
 async function post(inbound: Inbound, principal: Principal, naming: Naming, house: House): Promise<Outbound> {
   const text = await inbound.body()
+  naming.isBodyRead = true
   const value = parsePosted(text)
   if (Array.isArray(value)) return batch(text, inbound, principal, house)
   const message = readPosted(text, value, naming)
@@ -47,6 +51,13 @@ async function post(inbound: Inbound, principal: Principal, naming: Naming, hous
   if (message.kind === 'request' && message.method === 'initialize')
     return initialize(message, inbound, principal, house)
   return receive(await sessionOf(inbound, principal, house), message, inbound, house)
+}
+
+/** The answer as the client takes it: a client that takes only event streams gets a JSON answer as a stream of one message. */
+function inAcceptedForm(inbound: Inbound, outbound: Outbound): Outbound {
+  const isJson = outbound.status === 200 && typeof outbound.body === 'string' && outbound.body !== ''
+  if (!isJson || acceptedForms(header(inbound, 'accept')) !== 'stream') return outbound
+  return { ...outbound, headers: { ...outbound.headers, ...sseHeaders }, body: sseMessage(outbound.body) }
 }
 
 /** [2025-03-26 batching] several messages in one body, for the one revision that has them */

@@ -7,7 +7,8 @@ import type { Lease } from '../base/lease.ts'
 import { Refusal } from '../base/refusal.ts'
 import { capabilitiesIn } from '../catalog/catalog.ts'
 import type { Filter, Seat, Update } from '../protocol/call.ts'
-import type { Inbound, Outbound } from '../protocol/inbound.ts'
+import { acceptedForms } from '../protocol/accept.ts'
+import { header, type Inbound, type Outbound } from '../protocol/inbound.ts'
 import { objectMember, replaceMember } from '../protocol/json-edit.ts'
 import { emptyObject, isObject, type JsonObject, type RawObject, rawObject } from '../protocol/json-text.ts'
 import { notificationText, type RequestMessage, responseText, type RpcId } from '../protocol/jsonrpc.ts'
@@ -27,6 +28,7 @@ export async function listen(
   house: House,
 ): Promise<Outbound> {
   try {
+    if (acceptedForms(header(inbound, 'accept')) === 'json') throw new Refusal('not_acceptable')
     const capabilities = capabilitiesIn(await house.catalog.hello(seat))
     const filter = honoured(readFilter(message.params), capabilities)
     // What is not read yet: one entry for each thing that changed, so that a slow reader is bounded.

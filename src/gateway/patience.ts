@@ -3,7 +3,8 @@
  * one JSON body or by a stream.
  */
 import type { Pulse } from '../base/pulse.ts'
-import type { Ask, Outcome, Update } from '../protocol/call.ts'
+import type { Ask, Outcome, Reply, Update } from '../protocol/call.ts'
+import { errorAnswer } from '../protocol/jsonrpc.ts'
 
 export type First =
   | { readonly kind: 'outcome'; readonly outcome: Outcome }
@@ -34,6 +35,24 @@ export function firstOf(next: Promise<IteratorResult<Update, Outcome>>, pulse: P
       },
     )
   })
+}
+
+/**
+ * The end of a reply, for a client that takes no stream: notifications before it are dropped, and the server is told
+ * that the client cannot be asked.
+ */
+export async function outcomeOnly(reply: Reply): Promise<First> {
+  try {
+    for (;;) {
+      const step = await reply.next()
+      if (step.done === true) return { kind: 'outcome', outcome: step.value }
+      if (step.value.kind === 'ask') {
+        step.value.answer(errorAnswer(-32603, 'The client accepts no event stream, so it cannot be asked'))
+      }
+    }
+  } catch (error) {
+    return { kind: 'failed', error }
+  }
 }
 
 /** The next step, or word that nothing has come for `ms` milliseconds. */

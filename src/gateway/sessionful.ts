@@ -57,10 +57,9 @@ export async function initialize(
   principal: Principal,
   house: House,
 ): Promise<Outbound> {
-  if (header(inbound, 'mcp-session-id') !== undefined) {
-    await sessionOf(inbound, principal, house)
-    throw new Refusal('already_initialized')
-  }
+  // Clients that lost their session send its id along; it opens nothing, so a session that is over is no obstacle.
+  const id = header(inbound, 'mcp-session-id')
+  if (id !== undefined && (await house.sessions.find(principal, id))) throw new Refusal('already_initialized')
   if (house.inflight.draining) throw new Refusal('draining')
   const speaker = readInitialize(message.params)
   const place = house.admission.take() ?? (await house.admission.wait(inbound.connection, inbound.closed))

@@ -62,6 +62,7 @@ async function take(inbound: Inbound, principal: Principal, naming: Naming, hous
   const version = header(inbound, 'mcp-protocol-version')
   if (!isStateless(version)) checkVersionHeader(version)
   const text = await inbound.body()
+  naming.isBodyRead = true
   const value = parsePosted(text)
   const messages = Array.isArray(value) ? batchOf(holder, text) : [readPosted(text, value, naming)]
   const { seat } = holder

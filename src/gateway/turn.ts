@@ -7,7 +7,8 @@ import { Cancel } from '../base/cancel.ts'
 import type { Lease } from '../base/lease.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { Ask, Outcome, Principal, Update } from '../protocol/call.ts'
-import { type Inbound, jsonHeaders, type Outbound } from '../protocol/inbound.ts'
+import { acceptedForms } from '../protocol/accept.ts'
+import { header, type Inbound, jsonHeaders, type Outbound } from '../protocol/inbound.ts'
 import { mayTakeRounds } from '../protocol/input-required.ts'
 import { editObject } from '../protocol/json-text.ts'
 import { type Answer, errorAnswer, notificationText, type RequestMessage, responseText } from '../protocol/jsonrpc.ts'
@@ -73,6 +74,8 @@ export async function answerTurn(
       const asked = await askOn(turn, course.questions, house)
       if (asked) return json(request, asked)
     }
+    if (acceptedForms(header(inbound, 'accept')) === 'json')
+      return json(request, await answerWithoutStream(turn, house))
     const first = await firstOf(nextStep(course), house.pulse)
     if (first.kind === 'failed') throw first.error
     if (first.kind === 'outcome') return json(request, await finish(turn, first.outcome, house))
@@ -95,6 +98,16 @@ export async function answerTurn(
 
 function json({ id }: RequestMessage, answer: Answer): Outbound {
   return { status: statusOf(answer), headers: jsonHeaders, body: responseText(id, answer) }
+}
+
+/** The answer for a client that takes no stream: what the server says before it is dropped. */
+async function answerWithoutStream(turn: Turn, house: House): Promise<Answer> {
+  for (;;) {
+    const step = await nextStep(turn.course)
+    if (step.done === true) return finish(turn, step.value, house)
+    const asked = step.value.kind === 'ask' ? await ask(turn, step.value, house) : undefined
+    if (asked) return asked
+  }
 }
 
 /** The call that a request is about: a new one, or the one that waits for it. */

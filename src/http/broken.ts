@@ -5,7 +5,7 @@ import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Clock } from '../base/clock.ts'
 import { Refusal, type RefusalCode } from '../base/refusal.ts'
-import { refusalOutbound } from '../protocol/refusal-answer.ts'
+import { refusalText } from '../protocol/refusal-answer.ts'
 import type { Edge } from './edge.ts'
 
 export interface Manners {
@@ -57,7 +57,7 @@ export function refuseConnection(
     return
   }
   const notHttp = code === 'bad_header' ? { message: 'This is not a valid HTTP/1.1 request.' } : {}
-  const { status, headers, body } = refusalOutbound(new Refusal(code, notHttp))
+  const { status, headers, body } = refusalText(new Refusal(code, notHttp))
   const text = typeof body === 'string' ? body : ''
   let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nConnection: close\r\n`
   for (const name of Object.keys(headers)) head += `${name}: ${headers[name] ?? ''}\r\n`

@@ -7,7 +7,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Log } from '../base/log.ts'
 import type { Outbound } from '../protocol/inbound.ts'
-import { answerable, refusalOutbound } from '../protocol/refusal-answer.ts'
+import { answerable, refusalOutbound, refusalText } from '../protocol/refusal-answer.ts'
 import { createDoor, type DoorSettings, type Served } from './door.ts'
 import type { Exchange } from './exchange.ts'
 import { Connection, MessageExchange } from './message-exchange.ts'
@@ -72,7 +72,7 @@ export function createEdge(
     } catch (error) {
       const refusal = door.refusalOf(error)
       if (refusal.code === 'bad_header' || refusal.code === 'headers_too_large') exchange.distrust()
-      outbound = refusalOutbound(refusal)
+      outbound = exchange.method === 'POST' ? refusalText(refusal) : refusalOutbound(refusal)
     }
     try {
       await respond(exchange, outbound, pace)

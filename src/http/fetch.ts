@@ -5,7 +5,7 @@
  * by a comma, which none of those that matter can be: such requests are refused by their value.
  */
 import type { Outbound } from '../protocol/inbound.ts'
-import { refusalOutbound } from '../protocol/refusal-answer.ts'
+import { refusalOutbound, refusalText } from '../protocol/refusal-answer.ts'
 import { createDoor, type Mountable } from './door.ts'
 import { checkHeaders } from './guard.ts'
 import { type HandlerOptions, mountAt, mounted } from './mount.ts'
@@ -44,7 +44,8 @@ export function fetchHandler<Rest extends readonly unknown[] = readonly unknown[
       checkHeaders([...visit.request.headers].flat())
       return await door.answer(visit, target, visit.headers['host'], undefined)
     } catch (error) {
-      return refusalOutbound(door.refusalOf(error))
+      const refusal = door.refusalOf(error)
+      return visit.method === 'POST' ? refusalText(refusal) : refusalOutbound(refusal)
     }
   }
 

@@ -7,6 +7,7 @@ import { isUtf8 } from 'node:buffer'
 import { Refusal } from '../base/refusal.ts'
 
 const leastRoom = 1024
+const byteOrderMark = 0xfeff
 
 export class Gathered {
   /** How many there are. */
@@ -48,8 +49,12 @@ export class Gathered {
   }
 }
 
-/** @throws Refusal `parse_error` if the bytes are not UTF-8 */
+/**
+ * The text of bytes, without the byte order mark that some writers begin with. [RFC 8259, 8.1]
+ * @throws Refusal `parse_error` if they are not UTF-8
+ */
 export function textOf(bytes: Uint8Array): string {
   if (!isUtf8(bytes)) throw new Refusal('parse_error', { message: 'The body is not valid UTF-8.' })
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
+  return text.charCodeAt(0) === byteOrderMark ? text.slice(1) : text
 }

@@ -301,22 +301,18 @@ describe('answers', () => {
     '*/*',
     'application/*, text/*',
     'application/json, */*;q=0.1',
-  ])('a client that sends Accept %s takes both forms of an answer', (accept) => {
+    'application/json',
+    'text/event-stream',
+  ])('a client that sends Accept %s takes an answer to a POST', (accept) => {
     expect(outcome(() => checkAccept('POST', accept))).toBe(passed)
   })
 
-  test.each([
-    '',
-    'application/json',
-    'text/event-stream',
-    'text/html',
-    'application/json, text/event-stream;q=0',
-    'application/json, text/event-stream;q=0.000',
-    'application/json;text/event-stream',
-    'application/jsonx, text/event-streams',
-  ])('a client that sends Accept %j does not', (accept) => {
-    expect(outcome(() => checkAccept('POST', accept))).toBe('not_acceptable')
-  })
+  test.each(['', 'text/html', 'application/jsonx, text/event-streams', '*/*;q=0'])(
+    'a client that sends Accept %j takes none',
+    (accept) => {
+      expect(outcome(() => checkAccept('POST', accept))).toBe('not_acceptable')
+    },
+  )
 
   test('a GET is a stream and needs no JSON', () => {
     expect(outcome(() => checkAccept('GET', 'text/event-stream'))).toBe(passed)

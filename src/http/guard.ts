@@ -6,6 +6,7 @@
  * for and so after authentication: size, content type, Accept.
  */
 import { Refusal } from '../base/refusal.ts'
+import { acceptedForms } from '../protocol/accept.ts'
 import { messagesPath } from '../protocol/http-sse.ts'
 import { type HttpSettings, plainAddress } from './options.ts'
 
@@ -176,24 +177,13 @@ function refuseContent(): never {
 }
 
 /**
- * A POST is answered with JSON or an event stream, as it turns out, so the client must take both; a GET is answered
- * with an event stream. No Accept at all means everything. What is POSTed beside a stream is answered there, so nothing
- * needs to be taken. [2025-11-25 transports, sending messages 2; 2026-07-28; 2024-11-05 transports]
+ * A POST is answered with JSON or an event stream, as it turns out; a client that takes only one of the two gets that
+ * one. A GET is answered with an event stream. What is POSTed beside a stream is answered there, so nothing needs to be
+ * taken. [2025-11-25 transports, sending messages 2; 2026-07-28; 2024-11-05 transports]
  * @throws Refusal `not_acceptable`
  */
 export function checkAccept(method: string, accept: string | undefined, path?: string): void {
-  if (accept === undefined || accept === 'application/json, text/event-stream' || path === messagesPath) return
-  const ranges = accept
-    .split(',', 64)
-    .filter((range) => !/;[ \t]*q=0(?:\.0*)?[ \t]*(?:;|$)/i.test(range))
-    .map(mediaRange)
-  const takes = (type: string, subtype: string): boolean =>
-    ranges.some((range) => range === '*/*' || range === `${type}/*` || range === `${type}/${subtype}`)
-  if (takes('text', 'event-stream') && (method !== 'POST' || takes('application', 'json'))) return
-  throw new Refusal('not_acceptable')
-}
-
-function mediaRange(text: string): string {
-  const end = text.indexOf(';')
-  return (end < 0 ? text : text.slice(0, end)).trim().toLowerCase()
+  if (path === messagesPath) return
+  const forms = acceptedForms(accept)
+  if (forms === 'none' || (method !== 'POST' && forms === 'json')) throw new Refusal('not_acceptable')
 }

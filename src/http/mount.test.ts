@@ -20,7 +20,6 @@ describe('a mount', () => {
 
   test.each([
     ['/api/mcp', '/mcp'],
-    ['/api/mcp', '/api/mcp/'],
     ['/api/mcp', '/health'],
     ['/api/mcp', '/apiary/health'],
     ['/api/mcp', '/api'],

@@ -29,10 +29,10 @@ export function mountAt(path: string): Mount {
     throw new TypeError(`path ${JSON.stringify(path)} is not a path that begins with a slash, and not '*'`)
   const folder = beside(path, '')
   return (shown) => {
-    if (shown === path) return endpointPath
+    if (shown === path || shown === `${path}/`) return endpointPath
     const rest = shown.startsWith(`${folder}/`) ? shown.slice(folder.length) : ''
     // The endpoint's own name is not served twice.
-    return rest === endpointPath ? '' : rest
+    return rest === endpointPath || rest === `${endpointPath}/` ? '' : rest
   }
 }
 

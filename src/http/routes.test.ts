@@ -47,7 +47,6 @@ describe('paths', () => {
     '/',
     '',
     '*',
-    '/mcp/',
     '//mcp',
     '/MCP',
     '/%6dcp',

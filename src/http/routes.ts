@@ -1,6 +1,6 @@
 /**
  * The paths that are served, and what a browser asks before it sends a request. Pure: a request line in, a route
- * out. Paths are compared to the letter; whatever is not in the table is 404, and no path is ever normalised.
+ * out. Paths are compared to the letter; a path that is not in the table is 404, and no path is ever normalised.
  */
 import type { Probe } from '../protocol/health.ts'
 import { Refusal } from '../base/refusal.ts'
@@ -22,6 +22,9 @@ export type Route =
 /** Where MCP is spoken. */
 export const endpointPath = '/mcp'
 
+/** Written so by some people and clients; a redirect would cost those that do not follow one. */
+const endpointWithSlash = `${endpointPath}/`
+
 /** Where it is asked how we are. */
 export const probePaths: readonly string[] = ['/health', '/livez', '/readyz']
 
@@ -31,7 +34,7 @@ const probeAllow = 'GET, HEAD, OPTIONS'
 
 /** @throws Refusal `not_found`, `method_not_allowed` */
 export function route(method: string, path: string): Route {
-  if (path === endpointPath) {
+  if (path === endpointPath || path === endpointWithSlash) {
     if (method === 'POST' || method === 'GET' || method === 'DELETE') return mcpRoute
     if (method === 'OPTIONS') return { kind: 'options', allow: mcpAllow }
     throw new Refusal('method_not_allowed', { headers: { Allow: mcpAllow } })
@@ -52,7 +55,12 @@ export function route(method: string, path: string): Route {
 
 /** Whether anything is at a path. */
 export function isServed(path: string): boolean {
-  return path === endpointPath || onlyMethodAt(path) !== undefined || probeAt(path) !== undefined
+  return (
+    path === endpointPath ||
+    path === endpointWithSlash ||
+    onlyMethodAt(path) !== undefined ||
+    probeAt(path) !== undefined
+  )
 }
 
 /** The one method of a path of the transport HTTP+SSE. Clients that POST to its stream first expect to be refused. */

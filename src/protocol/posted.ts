@@ -8,9 +8,10 @@ const maxDepth = 128
 const maxMembers = 100_000
 const maxBatch = 100
 
-/** Where the id of the request is noted that a refusal has to name. */
+/** Where it is noted what a refusal has to name: the id of the request, once the body was read. */
 export interface Naming {
   id: RpcId | undefined
+  isBodyRead: boolean
 }
 
 /** The value of a body. Throws `parse_error`. */
@@ -41,7 +42,7 @@ export function readPosted(text: string, value: unknown, naming: Naming): Messag
 export function readBatch(text: string): Message[] {
   const texts = elementTexts(text)
   if (texts.length === 0 || texts.length > maxBatch) throw new Refusal('invalid_request')
-  const messages = texts.map((element) => readPosted(element, JSON.parse(element), { id: undefined }))
+  const messages = texts.map((element) => readPosted(element, JSON.parse(element), { id: undefined, isBodyRead: true }))
   if (messages.some((message) => message.kind === 'request' && message.method === 'initialize'))
     throw new Refusal('invalid_request')
   return messages

@@ -38,6 +38,19 @@ export function refusalOutbound(refusal: Refusal, id?: RpcId): Outbound {
 }
 
 /**
+ * The refusal of a POST whose body was not read, so that the id of its request is unknown: plain text, `reason: message`.
+ * A JSON-RPC error without an id would leave some clients waiting for an answer to their request for ever.
+ */
+export function refusalText(refusal: Refusal): Outbound {
+  const faultId = refusal.details.data?.['id']
+  return {
+    status: refusal.row.status,
+    headers: { ...refusalHeaders(refusal), 'Content-Type': 'text/plain; charset=utf-8' },
+    body: `${refusal.code}: ${refusal.message}\n${faultId === undefined ? '' : `id: ${String(faultId)}\n`}`,
+  }
+}
+
+/**
  * The headers of an answer with the refusal's status. `Retry-After` is in whole seconds and at least 1, because 0
  * asks for a storm. [RFC 9110, 10.2.3 and 15.5.6]
  */

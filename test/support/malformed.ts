@@ -37,7 +37,7 @@ function notJson(tongue: Tongue): Case[] {
     'trailing rubbish': `${whole}]`,
     'two documents': `${whole}\n${whole}`,
     'two documents in one line': whole + whole,
-    'a byte order mark': `\ufeff${whole}`,
+    'two byte order marks': `\ufeff\ufeff${whole}`,
     NaN: whole.replace('"id":1', '"id":NaN'),
     Infinity: whole.replace('"id":1', '"id":Infinity'),
     undefined: whole.replace('"id":1', '"id":undefined'),

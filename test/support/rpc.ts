@@ -49,3 +49,9 @@ export function textOf(message: RpcMessage): string {
 export function reasonOf(message: RpcMessage): unknown {
   return message.error?.data?.['reason']
 }
+
+/** The stable word of a refusal in a body: of a JSON-RPC error, or of the plain text that answers an unread body. */
+export function refusalIn(body: string): unknown {
+  if (!body.startsWith('{')) return /^([a-z_]+): /.exec(body)?.[1]
+  return reasonOf(JSON.parse(body) as RpcMessage)
+}
