@@ -46,7 +46,7 @@ export function refusalText(refusal: Refusal): Outbound {
   return {
     status: refusal.row.status,
     headers: { ...refusalHeaders(refusal), 'Content-Type': 'text/plain; charset=utf-8' },
-    body: `${refusal.code}: ${refusal.message}\n${faultId === undefined ? '' : `id: ${String(faultId)}\n`}`,
+    body: `${refusal.code}: ${refusal.message}\n${typeof faultId === 'string' ? `id: ${faultId}\n` : ''}`,
   }
 }
 
