@@ -82,7 +82,10 @@ export const builtins = {
   'node:http': { in: ['http'], instead: 'Speak Inbound and Outbound (protocol/inbound.ts); http/ adapts them.' },
   'node:http2': { in: ['http'], instead: 'Speak Inbound and Outbound (protocol/inbound.ts); http/ adapts them.' },
   'node:https': { in: ['http'], instead: 'Speak Inbound and Outbound (protocol/inbound.ts); http/ adapts them.' },
-  'node:child_process': { in: ['upstreams/stdio'], instead: 'Start processes through upstreams/stdio/start-child.ts.' },
+  'node:child_process': {
+    in: ['upstreams/stdio', 'cli/process-table.ts'],
+    instead: 'Start servers through upstreams/stdio/start-child.ts; look for processes in cli/process-table.ts.',
+  },
   'node:timers': { in: ['base/clock.ts'], instead: 'Take a Clock (base/clock.ts) as an argument.' },
   'node:timers/promises': { in: ['base/clock.ts'], instead: 'Take a Clock (base/clock.ts) as an argument.' },
   'node:process': { in: [], instead: 'Use the global `process`, so that the rules for it see you.' },

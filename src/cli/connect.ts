@@ -36,7 +36,7 @@ export async function connect({ url, waitMs, ...talk }: ConnectRequest, machine:
   const key = keyIn(machine)
   const { log } = openWatch(talk, loadLog(machine), machine)
   tellPeople()
-  const stop = listenForSignals(clock)
+  const stop = listenForSignals({ clock, log, env: machine.env })
   const awake = stayAwake()
   const bug = firstBug()
   if (key !== undefined && url.protocol === 'http:' && !isLoopback(url.hostname))

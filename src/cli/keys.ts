@@ -2,7 +2,7 @@
  * Keys of a person at the terminal: `h` for help, `q` to stop. Takes the terminal only if we are in its foreground,
  * as reading it from the background would suspend us.
  */
-import { readFileSync } from 'node:fs'
+import { procStat } from './process-table.ts'
 
 export interface Keys {
   readonly help: () => void
@@ -37,12 +37,6 @@ export function listenForKeys(keys: Keys): (() => void) | undefined {
 
 /** Whether the terminal is ours. Where that cannot be told (no /proc), it is taken to be. */
 function isForeground(): boolean {
-  try {
-    // After the name in parentheses: state, parent, group, session, terminal, the terminal's foreground group.
-    const stat = readFileSync('/proc/self/stat', 'utf8')
-    const [, , group, , , foreground] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return group === foreground
-  } catch {
-    return true
-  }
+  const stat = procStat('self')
+  return stat === undefined || stat.group === stat.foreground
 }

@@ -46,7 +46,7 @@ export async function serve(request: ServeRequest, machine: Machine): Promise<nu
   const { settings, quote } = loaded
   const { stderr } = process
   const { log, isPretty, isColored } = openWatch(request, loaded.log, machine)
-  const stop = listenForSignals(clock)
+  const stop = listenForSignals({ clock, log, env: machine.env })
   if (loaded.clients.transport === 'stdio') return serveStdio({ request, loaded, log, stop, clock })
   const gateway = createGateway({ settings, log, clock })
   const quiet = logEvents(gateway.events, log, clock)

@@ -1,0 +1,76 @@
+/**
+ * The package runner that has started us: `npx`, `npm run` or their like. They stay around as our parent's parent and
+ * do not hand on the signals that end them, so their end is ours: otherwise we would live on and hold the port.
+ *
+ * The chain is the runner, a shell, ourselves. After `kill -9` of the runner the shell lives on and our parent does not
+ * change; after SIGTERM in a container, where the runner is process 1, the shell goes first. So both are watched. What
+ * was put into a session of its own (`setsid`, a new terminal) is not followed: that is how one outlives its starter.
+ */
+import type { Clock, Timer } from '../base/clock.ts'
+import type { ProcessEntry, ProcessTable } from './process-table.ts'
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** Variables that the runners set for what they start. */
+const marks = ['npm_execpath', 'npm_lifecycle_event', 'npm_command', 'npm_config_user_agent']
+
+const runnerNames: ReadonlySet<string> = new Set([
+  ...['npm', 'npx', 'npm-cli', 'npx-cli', 'pnpm', 'pnpx', 'yarn', 'yarnpkg', 'bun', 'bunx'],
+])
+const engines: ReadonlySet<string> = new Set(['node', 'nodejs', 'bun'])
+
+/** More ancestors than anybody has; keeps a table that makes no sense from being walked for ever. */
+const maxAncestors = 64
+
+/** How often the runner is looked at, in milliseconds. */
+const lookMs = 500
+
+/** Whether a runner is among those who started us, as the environment says. */
+export function isUnderRunner(env: Environment): boolean {
+  return marks.some((name) => (env[name] ?? '') !== '')
+}
+
+/**
+ * Every runner above a process, in its session, and the process below each that leads to us: when one of them ends, the
+ * run is over. Empty if there is none, or if one of the processes between has ended already, as in `mcplex serve &`.
+ */
+export function runnersAbove(pid: number, table: Pick<ProcessTable, 'find'>): ProcessEntry[] {
+  const found: ProcessEntry[] = []
+  let below = table.find(pid)
+  const session = below?.session
+  for (let count = 0; below !== undefined && count < maxAncestors; count++) {
+    const above = table.find(below.parent)
+    if (above === undefined || above.session !== session) break
+    if (isRunner(above.command)) found.push(...(below.pid === pid ? [above] : [below, above]))
+    below = above
+  }
+  return found
+}
+
+/** Calls `ended` once when the first of `entries` has ended; never if there are none. */
+export function watchEnd(
+  entries: readonly ProcessEntry[],
+  { runs }: Pick<ProcessTable, 'runs'>,
+  clock: Clock,
+  ended: () => void,
+): Timer {
+  if (entries.length === 0) return { stop() {} }
+  const timer = clock.every(lookMs, () => {
+    if (entries.every(runs)) return
+    timer.stop()
+    ended()
+  })
+  return timer
+}
+
+/** `npm exec x` (the title that npm gives itself), or `node /usr/lib/node_modules/npm/bin/npx-cli.js x`. */
+function isRunner(command: string): boolean {
+  const [first = '', ...rest] = command.split(' ')
+  if (runnerNames.has(nameOf(first))) return true
+  return engines.has(nameOf(first)) && runnerNames.has(nameOf(rest.find((word) => !word.startsWith('-')) ?? ''))
+}
+
+/** The last part of a path, without `.js` and its like. */
+function nameOf(path: string): string {
+  return (path.split('/').at(-1) ?? '').replace(/\.[cm]?js$/, '')
+}
