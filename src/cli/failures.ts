@@ -132,7 +132,7 @@ export const failures: Readonly<Record<FailureCode, Row>> = {
 export const exits: ReadonlyArray<readonly [code: number, meaning: string]> = [
   [
     0,
-    'ended by SIGTERM, `q` or the end of stdin, after calls in flight were finished; or help and version were printed',
+    'ended by SIGTERM, `q`, a closed terminal, the end of npx or of stdin, after calls in flight were finished; or help and version were printed',
   ],
   [130, 'ended by SIGINT (Ctrl-C), after calls in flight were finished, or at once by a second one'],
   [143, 'ended at once by a second signal, the last of which was SIGTERM'],

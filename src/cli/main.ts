@@ -6,11 +6,14 @@ import { thisMachine } from '../config/load.ts'
 import { ConfigError } from '../config/problem.ts'
 import { closeLeakedDescriptors } from './descriptors.ts'
 import { CommandFailed, type Failure } from './failures.ts'
+import { leaveLostTerminals, terminalsAtStart } from './lost-terminal.ts'
 import { readCommandLine, type Request } from './program.ts'
 import { showFailure } from './show-failure.ts'
 import { wantsColor } from './terminal.ts'
 
 closeLeakedDescriptors()
+const terminals = terminalsAtStart()
+process.on('exit', () => leaveLostTerminals(terminals))
 const argv = process.argv.slice(2)
 
 process.exit(await run())

@@ -62,6 +62,12 @@ export function procStat(pid: number | 'self'): ProcStat | undefined {
   }
 }
 
+/** Whether we are in the foreground of our terminal. Where that cannot be told (no /proc), we are taken to be. */
+export function isForeground(): boolean {
+  const stat = procStat('self')
+  return stat === undefined || stat.group === stat.foreground
+}
+
 /** Whether a process has SIGHUP ignored, as `nohup` and `trap '' HUP` have it. False where that is not known. */
 export function ignoresHangup(pid: number): boolean {
   const mask = /^SigIgn:\s*([0-9a-f]+)$/m.exec(readProc(pid, 'status') ?? '')?.[1]

@@ -120,11 +120,14 @@ function announce(ready: Ready, { request, isPretty, isColored, log, stop, moved
     return
   }
   const colors = pc.createColors(isColored)
-  const keys = listenForKeys({
-    help: () => stderr.write(keyHelp(ready, colors)),
-    stop: () => stop.ask('key'),
-    interrupt: () => stop.ask('SIGINT'),
-  })
+  const keys = listenForKeys(
+    {
+      help: () => stderr.write(keyHelp(ready, colors)),
+      stop: () => stop.ask('key'),
+      interrupt: () => stop.ask('SIGINT'),
+    },
+    clock,
+  )
   if (movedFrom > 0 && ready.port !== movedFrom)
     stderr.write(`\n  ${colors.yellow(`port ${movedFrom} is in use, so this is port ${ready.port}`)}\n`)
   stderr.write(banner(ready, keys !== undefined, colors, stderr.columns ?? 0))

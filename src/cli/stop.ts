@@ -5,6 +5,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import { hangupMeans } from './hangup.ts'
+import { leaveLostOutputs, terminalsAtStart } from './lost-terminal.ts'
 import { isUnderRunner, runnersAbove, watchEnd } from './package-runner.ts'
 import { openProcessTable } from './process-table.ts'
 
@@ -51,8 +52,10 @@ export function listenForSignals({ clock, log, env }: StopNeeds): Stop {
   process.on('SIGINT', () => ask('SIGINT'))
 
   const hangup = hangupMeans(env)
+  const terminals = terminalsAtStart()
   let isFollowing = true
   process.on('SIGHUP', () => {
+    leaveLostOutputs(terminals)
     if (hangup === 'end') return ask('SIGHUP')
     if (hangup === 'nohup') isFollowing = false
     log.info({ because: hangup }, 'hangup ignored')

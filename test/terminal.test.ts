@@ -1,0 +1,163 @@
+/** The command in a terminal: what it does when the window is closed, when it is suspended, and in the background. */
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { childrenOf, runs, until } from './children/processes.ts'
+import { eventually } from './support/eventually.ts'
+import { openTerminal, type Terminal } from './support/terminal.ts'
+
+const root = join(import.meta.dirname, '..')
+const main = `${process.execPath} ${join(root, 'dist', 'cli', 'main.js')}`
+const server = `${process.execPath} ${join(root, 'test', 'fixtures', 'echo-legacy.mjs')}`
+
+let folder: string
+let out: string
+let err: string
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'mcplex-terminal-'))
+  ;[out, err] = [join(folder, 'out'), join(folder, 'err')]
+})
+const strays: number[] = []
+afterEach(() => {
+  for (const pid of strays.splice(0)) if (runs(pid)) process.kill(pid, 'SIGKILL')
+  rmSync(folder, { recursive: true, force: true })
+})
+
+const serve = (options = ''): string => `${main} serve --port 0 ${options} -- ${server}`
+const log = (): string => readFileSync(err, 'utf8')
+
+/** What it said in the file `out` when it was ready. */
+async function ready(): Promise<{ readonly pid: number; readonly livez: string }> {
+  const line = await eventually('the ready line', () => {
+    try {
+      return /^\{.*\}$/m.exec(readFileSync(out, 'utf8'))?.[0]
+    } catch {
+      return undefined
+    }
+  })
+  const said = JSON.parse(line) as { pid: number; livez: string }
+  strays.push(said.pid)
+  return said
+}
+
+/** The id of the job that was started last. */
+async function lastJob(terminal: Terminal): Promise<number> {
+  await terminal.run('jobs -l')
+  await terminal.shows(/\[\d\]\+ +\d+ /)
+  const pid = Number(/\[\d\]\+ +(\d+) /.exec(terminal.screen())?.[1])
+  strays.push(pid)
+  return pid
+}
+
+describe('a window that is closed', () => {
+  test.each([['in the foreground', ''] as const, ['in the background', ' &'] as const])(
+    'drains what runs %s, and ends it in an orderly way',
+    async (_where, end) => {
+      const terminal = await openTerminal()
+      await terminal.run(`${serve('--json --log-format json')} > ${out} 2> ${err}${end}`)
+      const { pid } = await ready()
+      const servers = childrenOf(pid, 'echo-legacy')
+      await terminal.close()
+      await until('mcplex is gone', () => !runs(pid))
+      await until('the servers are gone', () => !servers.some(runs))
+      expect(log()).toContain('"reason":"SIGHUP"')
+      expect(log()).toContain('"stopped"')
+      // What Node says when it cannot set the terminal back, before it ends with SIGABRT.
+      expect(log()).not.toContain('Assertion')
+    },
+  )
+
+  test('leaves alone what was started with nohup, through npx too', async () => {
+    const terminal = await openTerminal({ env: { npm_config_offline: 'true' } })
+    await terminal.run(`cd ${root}`)
+    const command = serve('--json --log-format json').replace(main, 'npx mcplex')
+    await terminal.run(`nohup ${command} > ${out} 2> ${err} &`)
+    const { pid, livez } = await ready()
+    await terminal.close()
+    await until('the hangup', () => log().includes('hangup ignored'))
+    for (const end = Date.now() + 1500; Date.now() < end;) expect((await fetch(livez)).status).toBe(200)
+    process.kill(pid, 'SIGTERM')
+    await until('mcplex is gone', () => !runs(pid))
+    expect(log()).toContain('"reason":"SIGTERM"')
+  })
+})
+
+test('without a terminal a hangup is a line of the log, and nothing else', async () => {
+  const { PATH = '', HOME = '' } = process.env
+  const [program = '', ...args] = serve('--log-format json').split(' ')
+  const child = spawn(program, args, { env: { PATH, HOME }, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+  strays.push(child.pid ?? 0)
+  let said = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text))
+  await until('it is ready', () => said.includes('"ready"'))
+  child.kill('SIGHUP')
+  await until('the line', () => said.includes('hangup ignored'))
+  expect((await fetch(/"livez":"([^"]+)"/.exec(said)?.[1] ?? '')).status).toBe(200)
+  child.kill('SIGTERM')
+  expect(await new Promise((resolve) => child.once('close', resolve))).toBe(0)
+})
+
+describe('Ctrl-Z', () => {
+  test('gives the terminal back as it was; fg takes it again, keys and all', async () => {
+    const terminal = await openTerminal()
+    await terminal.run(serve())
+    await terminal.shows('press h for help')
+    terminal.type('\u001a')
+    await terminal.shows('Stopped')
+    await terminal.run('stty -a')
+    await terminal.shows(/ echo /)
+    expect(terminal.screen()).toMatch(/(^|\s)isig icanon/)
+    expect(terminal.screen()).toMatch(/\sicrnl/)
+    await terminal.run('fg')
+    await eventually('help', () => {
+      terminal.type('h')
+      return terminal.screen().includes('this help')
+    })
+    terminal.type('q')
+    await terminal.shows('stopped')
+    await terminal.run('echo "code $?"')
+    await terminal.shows('code 0')
+  })
+
+  test('then bg: it serves on, its keys come back with fg', async () => {
+    const terminal = await openTerminal()
+    await terminal.run(serve())
+    await terminal.shows('press h for help')
+    const livez = /http:\S+\/mcp/.exec(terminal.screen())?.[0].replace(/mcp$/, 'livez') ?? ''
+    terminal.type('\u001a')
+    await terminal.shows('Stopped')
+    await terminal.run('bg')
+    expect((await fetch(livez)).status).toBe(200)
+    await terminal.run('fg')
+    await eventually('help', () => {
+      terminal.type('h')
+      return terminal.screen().includes('this help')
+    })
+    terminal.type('q')
+    await terminal.shows('stopped')
+  })
+
+  test('then bg and kill: it ends, and is not suspended by the terminal that it no longer has', async () => {
+    const terminal = await openTerminal()
+    await terminal.run(serve())
+    await terminal.shows('press h for help')
+    terminal.type('\u001a')
+    await terminal.shows('Stopped')
+    const pid = await lastJob(terminal)
+    await terminal.run('bg')
+    await terminal.run('kill %1')
+    await until('mcplex is gone', () => !runs(pid))
+  })
+})
+
+test('Ctrl-\\ quits at once and leaves the terminal usable', async () => {
+  const terminal = await openTerminal()
+  await terminal.run(serve())
+  await terminal.shows('press h for help')
+  terminal.type('\u001c')
+  await terminal.shows(/Quit/)
+  await terminal.run('stty -a')
+  await terminal.shows(/isig icanon/)
+})
