@@ -90,22 +90,6 @@ test('a client that closes leaves nothing behind', async () => {
   })
 })
 
-test('a client that reconnects by itself is told at its next call that its session is over', async () => {
-  const one = await start(echoLegacy, { sessions: { idleTimeoutMs: 300 } })
-  const client = new OldClient(info)
-  const streams: number[] = []
-  const counting: typeof fetch = async (...asked) => {
-    const response = await fetch(...asked)
-    if (asked[1]?.method !== 'POST') streams.push(response.status)
-    return response
-  }
-  await client.connect(new OldSse(at(one), { fetch: counting }))
-  onTestFinished(() => client.close())
-  await eventually('it has tried to come back', () => streams.length > 1)
-  await expect(client.callTool({ name: 'whoami' })).rejects.toThrow('Session not found')
-  expect(await one.counts()).toMatchObject({ sessions: 0 })
-})
-
 describe('behind a proxy that serves it below another path', () => {
   let proxy: Server | undefined
   afterEach(() => {
@@ -161,4 +145,23 @@ describe.each(['everything-legacy.mjs', 'everything-modern.mjs', 'everything-dua
     expect(await client.callTool({ name: question?.name ?? '', arguments: args })).toMatchObject(text)
     expect(asked).toEqual(['elicitation/create'])
   })
+})
+
+test.each(['SDK 1', 'SDK 2'])('a client of %s goes on after a restart and after an idle end', async (which) => {
+  const before = await start(echoLegacy)
+  const { port } = new URL(before.url)
+  const client = which === 'SDK 1' ? (await connectOld(at(before))).client : await connectNew(at(before))
+  const echo = (): Promise<unknown> => client.callTool({ name: 'echo', arguments: { text: 'hi' } })
+  expect(await echo()).toMatchObject({ content: [{ text: 'hi' }] })
+  await before.end()
+  running.splice(running.indexOf(before), 1)
+  const after = await startInProcess([echoLegacy], { sessions: { idleTimeoutMs: 1500 } }, {}, Number(port))
+  running.push(after)
+  const heals = async (): Promise<void> => {
+    await eventually('it has reconnected', async () => ((await after.counts())['streams'] ?? 0) > 0)
+    expect(await echo()).toMatchObject({ content: [{ text: 'hi' }] })
+  }
+  await heals()
+  await eventually('it was idle for too long', async () => (await after.counts())['sessions'] === 0)
+  await heals()
 })

@@ -73,15 +73,45 @@ describe('the stream', () => {
     expect((await getStream(url, { headers: {} })).status).toBe(200)
   })
 
-  test('is not resumed: who reconnects by itself is told that its session is over', async () => {
+  test('of a client that reconnects by itself goes on without a handshake, as what the client was', async () => {
     const { url } = await start()
-    const client = await openStreamClient(url)
+    const client = await openStreamClient(url, {
+      version: '2025-06-18',
+      capabilities: { roots: {} },
+    })
     const { lastEventId } = client.stream
     expect(lastEventId).toBeDefined()
     client.stream.cut()
-    const again = await getStream(url, { headers: { Accept: 'text/event-stream', 'Last-Event-ID': lastEventId } })
-    await again.whole()
-    expect([again.status, messagesOf(again).map(reasonOf)]).toEqual([404, ['session_unknown']])
+    const headers = { Accept: 'text/event-stream', 'Last-Event-ID': lastEventId }
+    const again = await openStream(url, { headers })
+    expect((await again.whoami()).client).toMatchObject({
+      capabilities: { roots: {} },
+      clientInfo: { name: 'journey' },
+    })
+    // It is taken to be that client once.
+    const other = await openStream(url, { headers })
+    expect((await other.whoami()).client['capabilities']).toEqual({})
+  })
+
+  test('of a client that nothing is known of goes on with the version of its header, and is asked nothing', async () => {
+    const { url } = await start()
+    const client = await openStream(url)
+    const posted = await client.post(
+      { id: 'p', method: 'tools/call', params: { name: 'whoami', arguments: {} } },
+      { headers: { 'Content-Type': 'application/json', 'MCP-Protocol-Version': '2025-06-18' } },
+    )
+    expect(posted.status).toBe(202)
+    const told = await client.message('who it is', ({ id }) => id === 'p')
+    expect(JSON.parse(textOf(told))).toMatchObject({ client: { protocolVersion: '2025-06-18' } })
+  })
+
+  test('has one handshake, however many requests come at once before it', async () => {
+    const one = await start()
+    const client = await openStream(one.url)
+    const texts = await Promise.all(Array.from({ length: 8 }, (_, i) => client.text('echo', { text: `${i}` })))
+    expect(texts).toEqual(['0', '1', '2', '3', '4', '5', '6', '7'])
+    expect((await one.counts())['sessions']).toBe(1)
+    expect(reasonOf(await client.request('initialize', handshake))).toBe('already_initialized')
   })
 })
 
@@ -105,12 +135,10 @@ describe('the handshake', () => {
     expect(listed.result?.['tools']).toContainEqual(expect.objectContaining({ name: 'echo' }))
   })
 
-  test('comes first: before it only pings are answered', async () => {
+  test('may follow a ping', async () => {
     const { url } = await start()
     const client = await openStream(url)
     expect(await client.request('ping')).toMatchObject({ result: {} })
-    const early = await client.call('echo', { text: 'early' })
-    expect([early.error?.code, reasonOf(early)]).toEqual([-32600, 'invalid_request'])
     expect(await client.request('initialize', handshake)).toHaveProperty('result')
     expect(await client.text('echo', { text: 'now' })).toBe('now')
   })

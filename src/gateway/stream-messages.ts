@@ -4,12 +4,12 @@
  * What the messages mean is sessionful.ts. [2024-11-05 transports, HTTP with SSE]
  */
 import { Refusal } from '../base/refusal.ts'
-import type { Principal } from '../protocol/call.ts'
+import type { Principal, Speaker } from '../protocol/call.ts'
 import { standsAlone } from '../protocol/classify.ts'
-import { notStateless, sessionIdIn, streamPath } from '../protocol/http-sse.ts'
+import { notStateless, reconnectedClient, sessionIdIn, streamPath } from '../protocol/http-sse.ts'
 import { header, type Inbound, type Outbound } from '../protocol/inbound.ts'
 import { emptyObject } from '../protocol/json-text.ts'
-import { type Message, type RequestMessage, responseText } from '../protocol/jsonrpc.ts'
+import { type Message, type RequestMessage, responseText, type RpcId } from '../protocol/jsonrpc.ts'
 import { checkVersionHeader, mayBatch, readInitialize } from '../protocol/legacy-server.ts'
 import { type Naming, parsePosted, readBatch, readPosted } from '../protocol/posted.ts'
 import { answerable, refusalAnswer } from '../protocol/refusal-answer.ts'
@@ -38,14 +38,11 @@ export async function answerOverStream(
 }
 
 async function openStream(inbound: Inbound, principal: Principal, house: House): Promise<Outbound> {
-  // An event source that reconnects by itself would go on as if its handshake still held.
-  if (header(inbound, 'last-event-id') !== undefined) {
-    throw new Refusal('session_unknown', { message: 'The session has ended with its stream: open another one.' })
-  }
   if (house.inflight.draining) throw new Refusal('draining')
   const place = house.admission.take() ?? (await house.admission.wait(inbound.connection, inbound.closed))
   try {
-    return { status: 200, headers: sseHeaders, body: house.streamSessions.open(principal, place, inbound.closed) }
+    const body = house.streamSessions.open(principal, place, inbound.closed, header(inbound, 'last-event-id'))
+    return { status: 200, headers: sseHeaders, body }
   } catch (error) {
     place.release()
     throw error
@@ -66,9 +63,7 @@ async function take(inbound: Inbound, principal: Principal, naming: Naming, hous
   const value = parsePosted(text)
   const messages = Array.isArray(value) ? batchOf(holder, text) : [readPosted(text, value, naming)]
   const { seat } = holder
-  // The official clients reconnect by themselves and do not say so, but that they have done a handshake before.
-  if (!seat && version !== undefined && !isStateless(version) && messages.some(needsSession))
-    throw new Refusal('session_unknown')
+  if (!seat && messages.some((message) => needsSession(message, version))) await openForClient(holder, version, house)
   // Counts as a sign of life, and finds out whether the session's time is over.
   if (seat && !(await house.sessions.find(principal, seat.session.id))) throw new Refusal('session_unknown')
   if (holder.stream.isOver) throw new Refusal('session_unknown')
@@ -76,8 +71,20 @@ async function take(inbound: Inbound, principal: Principal, naming: Naming, hous
   return accepted
 }
 
-function needsSession(message: Message): boolean {
-  return message.kind === 'request' && message.method !== 'initialize' && message.method !== 'ping'
+/**
+ * Makes the handshake for a client that reconnected by itself: its event source took the new address, and it goes on as
+ * if its session still were there. What the client can do is known if its last session ended here; else it is taken to
+ * be able to do nothing that it would be asked for. Does nothing if the handshake is under way.
+ */
+async function openForClient(holder: StreamSession, version: string | undefined, house: House): Promise<void> {
+  if (holder.opening) return holder.opening
+  if (house.inflight.draining) throw new Refusal('draining')
+  await open(holder, '0', reconnectedClient(isStateless(version) ? undefined : version, holder.before), house)
+}
+
+function needsSession(message: Message, version: string | undefined): boolean {
+  if (message.kind !== 'request' || message.method === 'initialize' || message.method === 'ping') return false
+  return !standsAlone(message, version)
 }
 
 /** [2025-03-26 batching] the schema of 2024-11-05 has no batches, but a client may have agreed on the revision that has */
@@ -109,25 +116,31 @@ async function act(holder: StreamSession, message: Message, version: string | un
 
 /** Opens the session of a stream. The rest of the handshake is that of any session. */
 function greet(holder: StreamSession, request: RequestMessage, house: House): void {
-  if (holder.seat || holder.isOpening) throw new Refusal('already_initialized')
+  if (holder.seat || holder.opening) throw new Refusal('already_initialized')
   if (house.inflight.draining) throw new Refusal('draining')
-  const speaker = readInitialize(request.params)
-  holder.isOpening = true
-  const { principal, place, stream } = holder
-  openSession(request.id, speaker, principal, place, house)
-    .then(({ seat, body }) => {
-      house.streamSessions.bind(holder, seat)
-      stream.tell(body)
-    })
+  const { stream } = holder
+  open(holder, request.id, readInitialize(request.params), house)
+    .then((body) => stream.tell(body))
     .catch((error: unknown) => {
       const refusal = answerable(error, house.log)
       stream.tell(responseText(request.id, refusalAnswer(refusal)))
       // Then its place was given back.
       if (refusal.code === 'store_unavailable') stream.end()
     })
-    .finally(() => {
-      holder.isOpening = false
-    })
+}
+
+/** Opens the session of a stream; returns the text to answer `initialize` with. */
+async function open(holder: StreamSession, id: RpcId, speaker: Speaker, house: House): Promise<string> {
+  const opened = openSession(id, speaker, holder.principal, holder.place, house)
+  const opening = opened.then(({ seat }) => house.streamSessions.bind(holder, seat)).catch(() => undefined)
+  holder.opening = opening
+  try {
+    const { body } = await opened
+    await opening
+    return body
+  } finally {
+    holder.opening = undefined
+  }
 }
 
 /** Begins a call; its answer, and all that comes before it, goes over the stream. */

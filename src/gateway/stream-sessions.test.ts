@@ -55,7 +55,7 @@ function rooms(): Rooms {
     ends,
     held: () => held,
     async enter(closed = new Cancel()) {
-      const pieces = streams.open(ada, place(), closed)[Symbol.asyncIterator]()
+      const pieces = streams.open(ada, place(), closed, undefined)[Symbol.asyncIterator]()
       const { value } = await pieces.next()
       const id = /sessionId=(.+)/.exec(String(value))?.[1] ?? ''
       const holder = streams.find(ada, id)

@@ -6,17 +6,18 @@
  */
 import type { Cancel } from '../base/cancel.ts'
 import type { Clock } from '../base/clock.ts'
-import { unguessableId } from '../base/ids.ts'
+import { shortId, unguessableId } from '../base/ids.ts'
 import type { Lease } from '../base/lease.ts'
 import type { Pulse } from '../base/pulse.ts'
 import { Refusal } from '../base/refusal.ts'
-import type { Principal } from '../protocol/call.ts'
+import type { Principal, Speaker } from '../protocol/call.ts'
 import { endpointEvent } from '../protocol/http-sse.ts'
 import { createLiveStream, type LiveBounds, type LiveStream } from '../sessions/live-stream.ts'
 import type { SessionSettings } from '../sessions/options.ts'
 import { streamClosed, streamOpened } from '../sessions/presence.ts'
 import { sessionKey } from '../sessions/session.ts'
 import type { Sessions, SessionSeat } from '../sessions/sessions.ts'
+import { createEndedClients } from './ended-clients.ts'
 import { expiredText } from './own-words.ts'
 
 /** A stream, and the session on it. */
@@ -28,13 +29,18 @@ export interface StreamSession {
   readonly place: Lease
   /** The session, once its client has said who it is. */
   seat: SessionSeat | undefined
-  /** Whether its client is about to open the session. */
-  isOpening: boolean
+  /** Resolves when the session that its client is about to open is there, or could not be opened. */
+  opening: Promise<void> | undefined
+  /** What the client said of itself in the session that ended with its last stream, if that is known. */
+  readonly before: Speaker | undefined
 }
 
 export interface StreamSessions {
-  /** A new stream, to be read once; `place` is given back at its end. Throws `cancelled` if the client is gone. */
-  open(principal: Principal, place: Lease, closed: Cancel): AsyncIterable<string>
+  /**
+   * A new stream, to be read once; `place` is given back at its end. Throws `cancelled` if the client is gone.
+   * @param after the name of the stream that the client had before, as it says
+   */
+  open(principal: Principal, place: Lease, closed: Cancel, after: string | undefined): AsyncIterable<string>
   /** The stream that goes by an id, if it is this principal's. */
   find(principal: Principal, id: string): StreamSession | undefined
   /** Gives a stream its session. Ends the session if the stream is over already. */
@@ -63,6 +69,8 @@ export function createStreamSessions(needs: {
   const { sessions, settings, pulse, clock } = needs
   const byKey = new Map<string, StreamSession>()
   const bySeat = new WeakMap<SessionSeat, StreamSession>()
+  const ended = createEndedClients(clock)
+  const byName = new Map<string, StreamSession>()
   const { eventsPerStream: events, bytesPerStream: chars, keepAliveMs } = settings
   const bounds: LiveBounds = {
     near: { chars: Math.min(maxLagChars, chars / 2), events: events / 2 },
@@ -76,19 +84,31 @@ export function createStreamSessions(needs: {
     sessions.end(seat, isCut ? 'client' : 'drain').catch(() => undefined)
   }
 
+  /** A client may be back before the end of its last connection is noticed. */
+  const clientBefore = (key: string): Speaker | undefined => {
+    const holder = byName.get(key)
+    // Its client is known by its next stream from here on.
+    byName.delete(key)
+    return holder?.seat?.session.speaker ?? ended.take(key)
+  }
+
   return {
-    open(principal, place, closed) {
+    open(principal, place, closed, after) {
       if (closed.cancelled) throw new Refusal('cancelled')
       const id = unguessableId()
+      const name = shortId()
       const key = sessionKey(principal, id)
       const onOver = (): void => {
         stopWaiting()
         byKey.delete(key)
         place.release()
+        const isLast = byName.delete(sessionKey(principal, name))
         const { seat } = holder
-        if (seat) end(seat, closed.cancelled)
+        if (!seat) return
+        if (isLast) ended.add(sessionKey(principal, name), seat.session.speaker)
+        end(seat, closed.cancelled)
       }
-      const greeting = endpointEvent(id)
+      const greeting = endpointEvent(id, name)
       const stream = createLiveStream({ greeting, loss, bounds, keepAliveMs, pulse, closed, onOver })
       const holder: StreamSession = {
         principal,
@@ -96,12 +116,16 @@ export function createStreamSessions(needs: {
         openedMs: clock.now(),
         place,
         seat: undefined,
-        isOpening: false,
+        opening: undefined,
+        before: after === undefined ? undefined : clientBefore(sessionKey(principal, after)),
       }
-      const stopWaiting = pulse.after(settings.handshakeTimeoutMs, () => {
+      // A client that reconnected has done its handshake, and may have nothing to ask for a while.
+      const patienceMs = after === undefined ? settings.handshakeTimeoutMs : settings.idleTimeoutMs
+      const stopWaiting = pulse.after(patienceMs, () => {
         if (!holder.seat) stream.end()
       })
       byKey.set(key, holder)
+      byName.set(sessionKey(principal, name), holder)
       return stream.read()
     },
     find(principal, id) {
@@ -123,9 +147,9 @@ export function createStreamSessions(needs: {
     giveWay(wanted) {
       let gone = 0
       const latest = clock.now() - silentMs
-      for (const { stream, place, openedMs, seat, isOpening } of byKey.values()) {
+      for (const { stream, place, openedMs, seat, opening } of byKey.values()) {
         if (gone >= wanted || openedMs > latest) break
-        if (seat || isOpening || stream.isOver) continue
+        if (seat || opening || stream.isOver) continue
         gone++
         stream.end()
         place.release()

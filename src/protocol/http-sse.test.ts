@@ -7,7 +7,7 @@ test.each([
   ['http://localhost:8080/sse', 'http://localhost:8080/messages'],
   ['https://example.com/tools/files/sse?key=1', 'https://example.com/tools/files/messages'],
 ])('a client that listens at %s POSTs to %s', (stream, messages) => {
-  const address = new URL(addressIn(endpointEvent('Az09-_')), stream)
+  const address = new URL(addressIn(endpointEvent('Az09-_', 'name')), stream)
   expect(`${address.origin}${address.pathname}`).toBe(messages)
   expect(sessionIdIn(address.search.slice(1))).toBe('Az09-_')
 })

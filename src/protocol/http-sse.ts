@@ -3,6 +3,7 @@
  * to POST to, and the id in that address. What it carries are the messages of sessions. [2024-11-05 transports]
  */
 import { Refusal } from '../base/refusal.ts'
+import type { Speaker } from './call.ts'
 import { legacyVersions } from './revisions.ts'
 
 /** Where clients open their stream. */
@@ -10,18 +11,36 @@ export const streamPath = '/sse'
 /** Where they POST, beside it. */
 export const messagesPath = '/messages'
 
+/** The revision that has this transport. */
+const firstVersion = '2024-11-05'
+
 /**
  * The first event of a stream. The address is relative to that of the stream, so that it is right behind proxies and
- * mounts that put something in front of the path. The id makes clients that reconnect by themselves say so: they
- * would take the new stream for the old session, whose handshake they have done.
+ * mounts that put something in front of the path. Clients that reconnect by themselves send the event id along, so it
+ * names the stream that they had before; it opens nothing.
+ * @param name of the stream
  */
-export function endpointEvent(id: string): string {
-  return `event: endpoint\nid: once\ndata: ${messagesPath.slice(1)}?sessionId=${id}\n\n`
+export function endpointEvent(id: string, name: string): string {
+  return `event: endpoint\nid: ${name}\ndata: ${messagesPath.slice(1)}?sessionId=${id}\n\n`
 }
 
 /** The id in the address of a POST; undefined if there is none. */
 export function sessionIdIn(query: string | undefined): string | undefined {
   return new URLSearchParams(query ?? '').get('sessionId') ?? undefined
+}
+
+/**
+ * What a client is taken to be that goes on after a reconnection without a handshake.
+ * @param version of its version header
+ * @param before what it said of itself in the session that it had before, if that is known
+ */
+export function reconnectedClient(version: string | undefined, before: Speaker | undefined): Speaker {
+  return {
+    era: 'legacy',
+    version: version ?? before?.version ?? firstVersion,
+    capabilities: before?.capabilities ?? {},
+    info: before?.info,
+  }
 }
 
 /** The refusal of a message that is complete in itself: nothing on this transport is without a session. */

@@ -12,17 +12,21 @@ export interface InProcess {
   end(): Promise<void>
 }
 
-/** @param server the file of the server and its flags, run by this Node unless the settings name another program */
+/**
+ * @param server the file of the server and its flags, run by this Node unless the settings name another program
+ * @param port 0 takes any free one
+ */
 export async function startInProcess(
   server: readonly string[],
   settings: Omit<PartialSettings, 'upstream'> & { readonly upstream?: Partial<PartialSettings['upstream']> } = {},
   needs: GatewayNeeds = {},
+  port = 0,
 ): Promise<InProcess> {
   const upstream = { command: process.execPath, ...settings.upstream, args: server }
   const gateway = createGateway({ ...settings, upstream }, needs)
   await gateway.start()
   const listener = createServer(nodeHandler(gateway))
-  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve))
+  await new Promise<void>((resolve) => listener.listen(port, '127.0.0.1', resolve))
   const address = listener.address()
   return {
     gateway,
