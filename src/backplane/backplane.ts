@@ -116,9 +116,26 @@ export interface JournalBounds {
   readonly bytes: number
   /** The journal is gone this long after the last append. */
   readonly ttlMs: number
+  /** Whose journal it is. What is said at its beginning counts. */
+  readonly owner?: JournalOwner
 }
 
-/** Ordered events per stream, for readers that may lose their socket and come back anywhere. */
+/** Journals that are bounded together and forgotten together. */
+export interface JournalOwner {
+  readonly name: string
+  /**
+   * What all of them hold together, with a store's own cost of each event and journal. Beyond it those that have ended
+   * are forgotten, in the order of their ends, then the oldest events of all of them; the newest is kept, again.
+   */
+  readonly bytes: number
+}
+
+/**
+ * Ordered events per stream, for readers that may lose their socket and come back anywhere.
+ *
+ * A store that runs out of room may drop more than the bounds of a journal say, as if they had been smaller: ended
+ * journals first, then the oldest events of any. Readers are told in the same words.
+ */
 export interface Journals {
   /**
    * Adds the events as one piece and gives the position of the last, under the bounds of this call. With no
@@ -144,6 +161,8 @@ export interface Journals {
   end(stream: string, retentionMs: number): Promise<void>
   /** Forgets the journal at once. */
   drop(stream: string): Promise<void>
+  /** Forgets all journals of an owner at once, their memory included. What is appended later begins anew. */
+  dropAll(owner: string): Promise<void>
 }
 
 /** Messages from instance to instance: at most once, in the order of their sender. */

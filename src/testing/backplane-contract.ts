@@ -9,6 +9,7 @@
  */
 import type { Backplane } from '../backplane/backplane.ts'
 import { closingContract } from './contract/closing.ts'
+import { journalOwnersContract } from './contract/journal-owners.ts'
 import { journalsContract } from './contract/journals.ts'
 import { limitsContract } from './contract/limits.ts'
 import { mailboxesContract } from './contract/mailboxes.ts'
@@ -50,6 +51,7 @@ export function backplaneContract(contract: BackplaneContract): void {
   describe('slots', () => slotsContract(promises))
   describe('limits', () => limitsContract(promises))
   describe('journals', () => journalsContract(promises))
+  describe('journals of an owner', () => journalOwnersContract(promises))
   describe('mailboxes', () => mailboxesContract(promises))
   describe('a closed backplane', () => closingContract(promises))
 }

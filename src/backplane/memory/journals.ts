@@ -1,82 +1,19 @@
 /**
- * Journals in memory: the strings of a stream in one array, without a copy and without an object for each.
+ * Journals in memory, with the bounds of each, of all of one owner, and of all together: the memory budget. When that
+ * is used up, events are forgotten in the order of `reliefOrder`, and whoever wants to read them is told.
  *
- * Bytes are counted as characters, which costs nothing; a string of mere ASCII takes one byte a character here,
- * any other two. A stream that has no journal costs nothing, one that is only tailed costs the entry of its tail.
+ * A stream that has no journal costs nothing, one that is only tailed costs the entry of its tail.
  */
 import { shortId } from '../../base/ids.ts'
-import type { JournalBounds, JournalPage, Journals, Position, StoredEvent } from '../backplane.ts'
+import type { MemoryBudget } from '../../base/memory-budget.ts'
+import type { JournalBounds, JournalOwner, Journals } from '../backplane.ts'
+import { heldBytesOf, Journal, type Owner } from './journal.ts'
 import type { Store } from './store.ts'
 
-class Journal {
-  readonly epoch: string
-  #untilMs: number
-  #ended = false
-  /** What is kept starts at `#head`; the places before it are empty strings until the array is cut. */
-  #data: string[] = []
-  #head = 0
-  #bytes = 0
-  #dropped = 0
-
-  constructor(epoch: string, untilMs: number) {
-    this.epoch = epoch
-    this.#untilMs = untilMs
-  }
-
-  get position(): Position {
-    return { epoch: this.epoch, offset: this.#dropped + this.#kept }
-  }
-
-  livesAt(nowMs: number): boolean {
-    return nowMs < this.#untilMs
-  }
-
-  append(events: readonly string[], bounds: JournalBounds, nowMs: number): void {
-    if (this.#ended) return
-    this.#untilMs = nowMs + bounds.ttlMs
-    for (const event of events) {
-      this.#data.push(event)
-      this.#bytes += event.length
-    }
-    while (this.#kept > 1 && (this.#kept > bounds.events || this.#bytes > bounds.bytes)) this.#dropOldest()
-    // Cutting at the half moves each event once at most on average.
-    if (this.#head > this.#kept) {
-      this.#data = this.#data.slice(this.#head)
-      this.#head = 0
-    }
-  }
-
-  end(untilMs: number): void {
-    if (this.#ended) return
-    this.#ended = true
-    this.#untilMs = untilMs
-  }
-
-  read(after: Position | undefined): JournalPage | 'expired' {
-    if (after && (after.epoch !== this.epoch || !this.#reaches(after.offset))) return 'expired'
-    const from = Math.max(after?.offset ?? 0, this.#dropped)
-    const events: StoredEvent[] = []
-    for (let at = this.#head + from - this.#dropped; at < this.#data.length; at++) {
-      events.push({ offset: this.#dropped + at - this.#head + 1, data: this.#data[at] ?? '' })
-    }
-    return { epoch: this.epoch, events, ended: this.#ended, missed: after ? 0 : this.#dropped }
-  }
-
-  get #kept(): number {
-    return this.#data.length - this.#head
-  }
-
-  /** Whether a reader that has seen all up to `offset` can go on without a gap. */
-  #reaches(offset: number): boolean {
-    return Number.isInteger(offset) && offset >= this.#dropped && offset <= this.#dropped + this.#kept
-  }
-
-  #dropOldest(): void {
-    this.#bytes -= this.#data[this.#head]?.length ?? 0
-    this.#data[this.#head++] = ''
-    this.#dropped++
-  }
-}
+/** A bound that is reached is made room at for so many times what is wanted, as a part of the bound: looking costs. */
+const roomPart = 1 / 32
+/** Events are dropped by their age in so many steps, from the age of the oldest on. */
+const ageSteps = 16
 
 /** One who tails; `wake` is taken away by its stop. */
 interface Tail {
@@ -84,24 +21,129 @@ interface Tail {
 }
 
 // The methods are async and await nothing: their work is done when they return, and what they throw is a rejection.
-export function createJournals(store: Store): Journals {
+export function createJournals(store: Store, memory: MemoryBudget): Journals {
   const journals = new Map<string, Journal>()
+  /** Those that have ended, in that order. */
+  const ended = new Set<Journal>()
+  const owners = new Map<string, Owner>()
   // The lists are replaced, never changed: a wake may stop tails and add some.
   const tails = new Map<string, readonly Tail[]>()
+  const account = memory.account()
   const life = shortId()
   let begun = 0
+  let stored = 0
+  let ends = 0
+
+  /** Does something to a journal, and counts what it holds then. */
+  const counted = (journal: Journal, act: () => void): number => {
+    const before = journal.heldBytes
+    act()
+    const freed = before - journal.heldBytes
+    account.release(freed)
+    if (journal.owner) journal.owner.heldBytes -= freed
+    return freed
+  }
+
+  const ownerOf = ({ name }: JournalOwner): Owner => {
+    let owner = owners.get(name)
+    if (!owner) owners.set(name, (owner = { name, journals: new Set(), heldBytes: 0 }))
+    return owner
+  }
+
+  const remove = (journal: Journal): number => {
+    const { owner, heldBytes } = journal
+    journals.delete(journal.stream)
+    ended.delete(journal)
+    account.release(heldBytes)
+    if (owner) {
+      owner.heldBytes -= heldBytes
+      owner.journals.delete(journal)
+      if (owner.journals.size === 0) owners.delete(owner.name)
+    }
+    return heldBytes
+  }
 
   const find = (stream: string, nowMs: number): Journal | undefined => {
     const journal = journals.get(stream)
     if (journal === undefined || journal.livesAt(nowMs)) return journal
-    journals.delete(stream)
+    remove(journal)
     return undefined
   }
-  const begin = (stream: string, untilMs: number): Journal => {
-    const journal = new Journal(`${life}${(++begun).toString(36)}`, untilMs)
+
+  const begin = (stream: string, owner: JournalOwner | undefined, untilMs: number): Journal => {
+    const mine = owner && ownerOf(owner)
+    const journal = new Journal(stream, `${life}${(++begun).toString(36)}`, mine, untilMs)
+    account.add(journal.heldBytes)
     journals.set(stream, journal)
+    if (mine) {
+      mine.journals.add(journal)
+      mine.heldBytes += journal.heldBytes
+    }
     return journal
   }
+
+  /** Forgets ended journals that no reader is at, in the order given, until so many bytes are free. */
+  const dropEnded = (from: Iterable<Journal>, bytes: number): number => {
+    let freed = 0
+    for (const journal of from) {
+      if (freed >= bytes) break
+      if (!tails.has(journal.stream)) freed += remove(journal)
+    }
+    return freed
+  }
+
+  /** Forgets the oldest events that may go, whichever journal they are in, until so many bytes are free. */
+  const dropOldest = (
+    from: { values(): Iterable<Journal> },
+    bytes: number,
+    mayGo: (journal: Journal) => boolean,
+  ): number => {
+    let freed = 0
+    while (freed < bytes) {
+      let oldest = Infinity
+      for (const journal of from.values()) if (mayGo(journal)) oldest = Math.min(oldest, journal.oldest)
+      if (oldest === Infinity) break
+      const until = oldest + (stored - oldest) / ageSteps
+      for (const journal of from.values())
+        while (freed < bytes && journal.oldest <= until && mayGo(journal))
+          freed += counted(journal, () => journal.dropOldest())
+    }
+    return freed
+  }
+
+  /** No reader waits for its oldest event. */
+  const isFree = (journal: Journal): boolean => journal.isOldestRead || !tails.has(journal.stream)
+
+  const makeRoomAt = (owner: Owner, bytes: number, most: number): void => {
+    const wanted = owner.heldBytes + bytes - most
+    if (wanted <= 0) return
+    const room = Math.max(wanted, most * roomPart)
+    const over = [...owner.journals].filter((journal) => journal.endedAs > 0)
+    const freed = dropEnded(
+      over.sort((a, b) => a.endedAs - b.endedAs),
+      room,
+    )
+    if (freed < wanted) dropOldest(owner.journals, room - freed, () => true)
+  }
+
+  const roomFor = (bytes: number): number => Math.max(bytes, memory.limitBytes * roomPart)
+  memory.onPressure('ended_events', (bytes) => void dropEnded(ended, roomFor(bytes)))
+  memory.onPressure('resumable_events', (bytes) => void dropOldest(journals, roomFor(bytes), isFree))
+  memory.onPressure('slow_readers', (bytes) => void dropOldest(journals, roomFor(bytes), () => true))
+
+  const append = (journal: Journal, events: readonly string[], bounds: JournalBounds, nowMs: number): void => {
+    let left = 0
+    counted(journal, () => (left = journal.makeRoom(events, bounds, nowMs)))
+    const fresh = left === 0 ? events : events.slice(left)
+    let bytes = 0
+    for (const event of fresh) bytes += heldBytesOf(event)
+    if (journal.owner && bounds.owner) makeRoomAt(journal.owner, bytes, bounds.owner.bytes)
+    // Before they are there: what makes room for them must not be they.
+    account.add(bytes)
+    for (const event of fresh) journal.push(event, ++stored)
+    if (journal.owner) journal.owner.heldBytes += bytes
+  }
+
   const wakeTails = (stream: string): void => {
     for (const tail of tails.get(stream) ?? []) {
       try {
@@ -111,16 +153,17 @@ export function createJournals(store: Store): Journals {
       }
     }
   }
+
   store.onSweep((nowMs) => {
-    for (const [stream, journal] of journals) if (!journal.livesAt(nowMs)) journals.delete(stream)
+    for (const journal of journals.values()) if (!journal.livesAt(nowMs)) remove(journal)
     if (nowMs === Infinity) tails.clear()
   })
 
   return {
     async append(stream, events, bounds) {
       const nowMs = store.now()
-      const journal = find(stream, nowMs) ?? begin(stream, nowMs + bounds.ttlMs)
-      journal.append(events, bounds, nowMs)
+      const journal = find(stream, nowMs) ?? begin(stream, bounds.owner, nowMs + bounds.ttlMs)
+      if (journal.endedAs === 0) append(journal, events, bounds, nowMs)
       const position = journal.position
       wakeTails(stream)
       return position
@@ -140,14 +183,24 @@ export function createJournals(store: Store): Journals {
     },
     async end(stream, retentionMs) {
       const untilMs = store.now() + retentionMs
-      const journal = find(stream, store.now()) ?? begin(stream, untilMs)
-      journal.end(untilMs)
+      const journal = find(stream, store.now()) ?? begin(stream, undefined, untilMs)
+      if (journal.endedAs === 0) {
+        ended.add(journal)
+        journal.end(++ends, untilMs)
+      }
       wakeTails(stream)
     },
     async drop(stream) {
       store.now()
-      journals.delete(stream)
+      const journal = journals.get(stream)
+      if (journal) remove(journal)
       wakeTails(stream)
+    },
+    async dropAll(owner) {
+      store.now()
+      const dropped = [...(owners.get(owner)?.journals ?? [])]
+      for (const journal of dropped) remove(journal)
+      for (const { stream } of dropped) wakeTails(stream)
     },
   }
 }

@@ -20,6 +20,7 @@ const methods: Readonly<Record<string, (backplane: Backplane) => Promise<unknown
   'journals.read': ({ journals }) => journals.read('stream', undefined),
   'journals.end': ({ journals }) => journals.end('stream', 1000),
   'journals.drop': ({ journals }) => journals.drop('stream'),
+  'journals.dropAll': ({ journals }) => journals.dropAll('owner'),
   'mailboxes.send': ({ mailboxes }) => mailboxes.send('instance', {}),
 }
 

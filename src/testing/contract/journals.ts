@@ -29,7 +29,8 @@ function stored(first: number, ...data: string[]): StoredEvent[] {
   return data.map((text, at) => ({ offset: first + at, data: text }))
 }
 
-function wide(tickMs: number): JournalBounds {
+/** Bounds that nothing here reaches. */
+export function wide(tickMs: number): JournalBounds {
   return { events: 1000, bytes: 1_000_000, ttlMs: 100 * tickMs }
 }
 
