@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { bytesOf, bytesOfValue, createMemoryBudget, keep } from './memory-budget.ts'
+import { bytesOf, bytesOfValue, createMemoryBudget, keep, Portion } from './memory-budget.ts'
 
 describe('a memory budget', () => {
   test('the sum of all accounts stays within the limit', () => {
@@ -21,20 +21,46 @@ describe('a memory budget', () => {
   })
 
   test('what lasts gets half of the limit, so that what passes always finds room', () => {
-    const budget = createMemoryBudget(100)
+    const budget = createMemoryBudget(1_000_000)
     const one = budget.account(undefined, 'lasting')
     const other = budget.account(undefined, 'lasting')
-    expect([one.take(40), other.take(10), other.take(1)]).toEqual(['kept', 'kept', 'budget'])
-    expect(budget.account().take(50)).toBe('kept')
-    one.release(30)
-    expect([other.take(31), other.take(30)]).toEqual(['budget', 'kept'])
+    expect([one.take(400_000), other.take(100_000), other.take(20_000)]).toEqual(['kept', 'kept', 'budget'])
+    expect(budget.account().take(500_000)).toBe('kept')
+    one.release(300_000)
+    expect([other.take(310_000), other.take(300_000)]).toEqual(['budget', 'kept'])
     other.close()
-    expect(one.take(40)).toBe('kept')
-    expect(budget.heldBytes).toBe(100)
+    expect(one.take(400_000)).toBe('kept')
+    expect(budget.heldBytes).toBe(1_000_000)
   })
 
-  test('the share of one is an eighth', () => {
-    expect(createMemoryBudget(100).shareBytes).toBe(12)
+  test('small things that last find room beyond that, up to three quarters', () => {
+    const budget = createMemoryBudget(1_000_000)
+    const account = budget.account(undefined, 'lasting')
+    expect(account.take(500_000)).toBe('kept')
+    const taken = Array.from({ length: 30 }, () => account.take(10_000))
+    expect(taken).toEqual([...Array<string>(25).fill('kept'), ...Array<string>(5).fill('budget')])
+  })
+
+  test('a portion counts in its account, within its share, and gives back what is its own', () => {
+    const budget = createMemoryBudget(100)
+    const account = budget.account(50)
+    account.take(10)
+    const portion = new Portion(account)
+    expect([portion.take(30), portion.take(20)]).toEqual(['kept', 'share'])
+    portion.add(20)
+    expect([portion.heldBytes, account.heldBytes]).toEqual([50, 60])
+    portion.release(5)
+    portion.release(500)
+    portion.take(7)
+    portion.close()
+    portion.close()
+    portion.add(1)
+    expect(portion.take(1)).toBe('share')
+    expect([portion.heldBytes, account.heldBytes, budget.heldBytes]).toEqual([0, 10, 10])
+  })
+
+  test('the share of one is an eighth, of what lasts a sixteenth', () => {
+    expect(createMemoryBudget(100)).toMatchObject({ shareBytes: 12, lastingShareBytes: 6 })
   })
 
   test('the cheapest loss is freed first, and no more than is needed', () => {

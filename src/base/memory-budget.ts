@@ -18,13 +18,15 @@ export type Stay = 'passing' | 'lasting'
 
 export interface MemoryBudget {
   readonly limitBytes: number
-  /** What one session, connection or worker may hold, in bytes: an eighth of the limit. */
+  /** What one session, connection or worker may hold, in bytes: an eighth of the limit, and a sixteenth of what lasts. */
   readonly shareBytes: number
+  readonly lastingShareBytes: number
   /** The sum of all accounts, in bytes. */
   readonly heldBytes: number
   /**
    * Opens an account for one holder: a session, a connection, a worker. All that is `lasting` (sessions, subscriptions,
-   * lists, calls that wait for people) gets at most half of the limit, so that there is always room for what passes.
+   * lists, calls) gets at most half of the limit, and a little more for small things, so that there is always room for
+   * what passes, and for the next small call.
    */
   account(shareBytes?: number, stay?: Stay): MemoryAccount
   /**
@@ -46,6 +48,11 @@ export interface MemoryAccount {
   /** Gives back everything. What is taken afterwards is refused, what is added is not counted. */
   close(): void
 }
+
+/** What is small, in bytes: a session as most are, a call as most are. */
+const smallBytes = 16 * 1024
+/** How much of the limit may be taken by what lasts. */
+const lastingPart = { most: 1 / 2, withSmall: 3 / 4 }
 
 export function createMemoryBudget(limitBytes: number): MemoryBudget {
   const reliefs = new Map<Relief, Set<(bytes: number) => void>>(reliefOrder.map((relief) => [relief, new Set()]))
@@ -78,6 +85,7 @@ export function createMemoryBudget(limitBytes: number): MemoryBudget {
       return heldBytes
     },
     shareBytes: Math.floor(limitBytes / 8),
+    lastingShareBytes: Math.floor(limitBytes / 16),
     account(shareBytes = Infinity, stay = 'passing') {
       const isLasting = stay === 'lasting'
       let own = 0
@@ -94,8 +102,8 @@ export function createMemoryBudget(limitBytes: number): MemoryBudget {
         take(bytes) {
           if (closed || own + bytes > shareBytes) return 'share'
           // What the budget could never hold must not cost anybody what is kept.
-          if (bytes > limitBytes || (isLasting && lastingBytes + bytes > limitBytes / 2)) return 'budget'
-          if (!hasRoom(bytes)) return 'budget'
+          const part = !isLasting ? 1 : bytes > smallBytes ? lastingPart.most : lastingPart.withSmall
+          if ((isLasting ? lastingBytes : 0) + bytes > limitBytes * part || !hasRoom(bytes)) return 'budget'
           count(bytes)
           return 'kept'
         },
@@ -118,6 +126,44 @@ export function createMemoryBudget(limitBytes: number): MemoryBudget {
       frees?.add(free)
       return () => void frees?.delete(free)
     },
+  }
+}
+
+/** A part of an account that is given back as a whole: what one call holds of what its client may. */
+export class Portion implements MemoryAccount {
+  readonly #of: MemoryAccount
+  #own = 0
+  #closed = false
+
+  constructor(of: MemoryAccount) {
+    this.#of = of
+  }
+
+  get heldBytes(): number {
+    return this.#own
+  }
+
+  take(bytes: number): Kept {
+    const kept = this.#closed ? 'share' : this.#of.take(bytes)
+    if (kept === 'kept') this.#own += bytes
+    return kept
+  }
+
+  add(bytes: number): void {
+    if (this.#closed) return
+    this.#of.add(bytes)
+    this.#own += bytes
+  }
+
+  release(bytes: number): void {
+    const given = Math.min(bytes, this.#own)
+    this.#own -= given
+    this.#of.release(given)
+  }
+
+  close(): void {
+    this.release(this.#own)
+    this.#closed = true
   }
 }
 

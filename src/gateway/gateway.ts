@@ -79,8 +79,8 @@ const comeBackMs = 1000
 
 export function createGateway(needs: GatewayNeeds): Gateway {
   const { settings, log = silentLog, clock = systemClock } = needs
-  const backplane = needs.backplane ?? createMemoryBackplane({ clock })
   const memory = createMemoryBudget(settings.gates.memoryBytes)
+  const backplane = needs.backplane ?? createMemoryBackplane({ clock, memory })
   const events = createEvents()
   const pulse = new Pulse(clock)
   const reaper = createReaper({ clock, log })
@@ -112,6 +112,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
   const streams = createStreams({
     journals: backplane.journals,
     settings: settings.sessions,
+    memory,
     pulse,
     clock,
     tellExpired: expiredText,

@@ -11,7 +11,8 @@ const maxStreams = 256
 
 interface Ended {
   readonly journal: string
-  readonly chars: number
+  /** What it still holds, at most. */
+  readonly bytes: number
 }
 
 export interface Finished {
@@ -26,10 +27,10 @@ export function createFinished(journals: Journals, bytesPerStream: number): Fini
       const kept = bySeat.get(seat) ?? []
       bySeat.set(seat, kept)
       kept.push(ended)
-      let chars = kept.reduce((sum, stream) => sum + stream.chars, 0)
-      while (kept.length > 1 && (chars > maxFull * bytesPerStream || kept.length > maxStreams)) {
+      let bytes = kept.reduce((sum, stream) => sum + stream.bytes, 0)
+      while (kept.length > 1 && (bytes > maxFull * bytesPerStream || kept.length > maxStreams)) {
         const oldest = kept.shift()
-        chars -= oldest?.chars ?? 0
+        bytes -= oldest?.bytes ?? 0
         if (oldest) await journals.drop(oldest.journal)
       }
     },

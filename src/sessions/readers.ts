@@ -43,8 +43,8 @@ export interface Readers {
    * Waits until the reader has caught up or is gone, or the call is cancelled: its cancellation must not wait as well.
    */
   caughtUp(journal: string, cancel: Cancel): Promise<void>
-  /** Ends a reader once it has been sent what there is. */
-  leave(journal: string): void
+  /** Ends the readers of a session without a further word. */
+  leave(presence: Presence): void
   /** Asks all readers to come back later. */
   release(retryMs: number): void
   readonly count: number
@@ -69,14 +69,20 @@ interface Reader {
 export function createReaders(needs: {
   readonly journals: Journals
   readonly settings: SessionSettings
+  /** What is kept of all streams of a session, in bytes. */
+  readonly sessionBytes: number
   readonly pulse: Pulse
   readonly clock: Clock
   readonly tellExpired: TellExpired
 }): Readers {
   const { journals, settings, pulse } = needs
   const readers = new Map<string, Reader>()
+  const bySession = new WeakMap<Presence, Reader[]>()
   // A reader that is there loses nothing: what feeds it waits before the journal drops what it has not read.
-  const maxLag = { chars: Math.min(maxLagChars, settings.bytesPerStream / 2), events: settings.eventsPerStream / 2 }
+  const maxLag = {
+    chars: Math.min(maxLagChars, settings.bytesPerStream / 2, needs.sessionBytes / 16),
+    events: settings.eventsPerStream / 2,
+  }
 
   const leave = (reader: Reader | undefined, retryMs: number | undefined): void => {
     if (!reader) return
@@ -140,6 +146,9 @@ export function createReaders(needs: {
       // Two sockets on one stream would each get every event: the newer one is the client's.
       leave(readers.get(journal), undefined)
       readers.set(journal, reader)
+      const ofSession = bySession.get(presence) ?? []
+      bySession.set(presence, ofSession)
+      ofSession.push(reader)
       streamOpened(presence)
       let isOpen = true
       const stopTail = journals.tail(journal, () => bell.ring())
@@ -149,6 +158,8 @@ export function createReaders(needs: {
         stopTail()
         stopClosed()
         if (readers.get(journal) === reader) readers.delete(journal)
+        const at = ofSession.indexOf(reader)
+        if (at >= 0) ofSession.splice(at, 1)
         for (const goOn of reader.onProgress.splice(0)) goOn()
         bell.ring()
       }
@@ -174,7 +185,9 @@ export function createReaders(needs: {
         stop?.()
       }
     },
-    leave: (journal) => leave(readers.get(journal), undefined),
+    leave(presence) {
+      for (const reader of [...(bySession.get(presence) ?? [])]) leave(reader, undefined)
+    },
     release(retryMs) {
       for (const reader of readers.values()) leave(reader, retryMs)
     },

@@ -6,9 +6,10 @@
  * saw gets each later one exactly once. What is no longer there is told, never skipped. Who reads at the moment is
  * readers.ts. [2025-11-25 transports]
  */
-import type { Journals, Position } from '../backplane/backplane.ts'
+import type { JournalBounds, Journals, Position } from '../backplane/backplane.ts'
 import type { Cancel } from '../base/cancel.ts'
 import type { Clock } from '../base/clock.ts'
+import { bytesOf, type MemoryBudget } from '../base/memory-budget.ts'
 import type { Pulse } from '../base/pulse.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { RpcId } from '../protocol/jsonrpc.ts'
@@ -27,7 +28,7 @@ export interface Streams {
   resume(seat: SessionSeat, lastEventId: string, closed: Cancel): Promise<AsyncIterable<string>>
   /** Stores an event that belongs to no call, for the open stream or the next one. */
   tell(seat: SessionSeat, text: string): Promise<void>
-  /** The session is over: its stream without a call ends and is forgotten. Those of calls end with their calls. */
+  /** The session is over: its readers are let go, and all that was kept of its streams is forgotten at once. */
   forget(seat: SessionSeat): void
   /** Asks all readers to come back later: sends them `retry:` and ends their sockets. The streams live on. */
   release(retryMs: number): void
@@ -35,7 +36,10 @@ export interface Streams {
 }
 
 export interface CallStream {
-  /** Stores an event. Waits while a reader is far behind, but not for ever. */
+  /**
+   * Stores an event. Waits while a reader is far behind, but not for ever.
+   * Throws `result_too_large` if it is more than may be kept for one session.
+   */
   append(text: string, cancel: Cancel): Promise<void>
   end(): Promise<void>
   /** The text to send as it comes. */
@@ -48,18 +52,28 @@ const unread = { events: 256, bytes: 1024 * 1024 }
 export function createStreams(needs: {
   readonly journals: Journals
   readonly settings: SessionSettings
+  readonly memory: MemoryBudget
   readonly pulse: Pulse
   readonly clock: Clock
   readonly tellExpired: TellExpired
 }): Streams {
-  const { journals, settings } = needs
-  const readers = createReaders(needs)
+  const { journals, settings, memory } = needs
+  /** What is kept for one session, finished streams and all: more than any single stream may hold. */
+  const sessionBytes = Math.max(memory.shareBytes, settings.bytesPerStream)
+  const readers = createReaders({ ...needs, sessionBytes })
+  /** Events that wait for a slow reader before they are stored. */
+  const waiting = memory.account()
   /** How far the stream without a call was sent, by session. */
   const listened = new WeakMap<SessionSeat, Position>()
   const finished = createFinished(journals, settings.bytesPerStream)
   const instance = shortName()
-  const bounds = { events: settings.eventsPerStream, bytes: settings.bytesPerStream, ttlMs: settings.maxSessionMs }
-  const unreadBounds = { ...unread, ttlMs: settings.maxSessionMs }
+  const ttlMs = settings.maxSessionMs
+  const perStream = { events: settings.eventsPerStream, bytes: settings.bytesPerStream }
+  const boundsOf = ({ key }: SessionSeat, most: typeof unread): JournalBounds => ({
+    ...most,
+    ttlMs,
+    owner: { name: key, bytes: sessionBytes },
+  })
 
   const journalOf = (seat: SessionSeat, stream: string): string => `${seat.key}/${stream}`
 
@@ -82,19 +96,27 @@ export function createStreams(needs: {
     async openCall(seat, id, prime) {
       const stream = callStream(instance, seat.streams++, id)
       const journal = journalOf(seat, stream)
+      const bounds = boundsOf(seat, perStream)
       const start = await journals.append(journal, [], bounds)
       const { presence } = seat
-      let chars = 0
+      let sum = 0
+      let newest = 0
       return {
         async append(text, cancel) {
-          await readers.caughtUp(journal, cancel)
-          chars += text.length
+          const held = bytesOf(text)
+          if (held > sessionBytes) throw tooLarge()
+          waiting.add(held)
+          await readers.caughtUp(journal, cancel).finally(() => waiting.release(held))
+          if (seat.ended) return
+          newest = held
+          sum += held
           readers.note(journal, text.length)
           await journals.append(journal, [ownCopy(text)], bounds)
         },
         async end() {
+          if (seat.ended) return
           await journals.end(journal, settings.retentionMs)
-          await finished.keep(seat, { journal, chars: Math.min(chars, bounds.bytes) })
+          await finished.keep(seat, { journal, bytes: Math.max(newest, Math.min(sum, bounds.bytes)) })
         },
         read: (closed) =>
           readers.read({
@@ -111,10 +133,13 @@ export function createStreams(needs: {
     async listen(seat, prime, closed) {
       const journal = journalOf(seat, listenStream)
       const isNew = prime && !listened.has(seat)
-      const empty = isNew ? await journals.append(journal, [], unreadBounds) : undefined
+      const empty = isNew ? await journals.append(journal, [], boundsOf(seat, unread)) : undefined
       // Asked after the wait: of several that want the stream at once the first one gets it.
       if (readers.has(journal)) throw new Refusal('stream_taken')
-      if (seat.ended) throw new Refusal('session_unknown')
+      if (seat.ended) {
+        await journals.dropAll(seat.key)
+        throw new Refusal('session_unknown')
+      }
       const from = listened.get(seat)
       // Before whatever was stored while nobody listened, or a cut right after the priming event would lose it.
       const begin = from ?? (empty && { epoch: empty.epoch, offset: 0 })
@@ -132,18 +157,23 @@ export function createStreams(needs: {
     async tell(seat, text) {
       if (seat.ended) return
       const journal = journalOf(seat, listenStream)
-      await journals.append(journal, [ownCopy(text)], readers.has(journal) ? bounds : unreadBounds)
+      // What is too large for the session is told as a loss, like what was dropped.
+      const event = bytesOf(text) > sessionBytes ? needs.tellExpired(undefined) : ownCopy(text)
+      await journals.append(journal, [event], boundsOf(seat, readers.has(journal) ? perStream : unread))
     },
     forget(seat) {
-      const journal = journalOf(seat, listenStream)
-      readers.leave(journal)
-      journals.drop(journal).catch(() => undefined)
+      readers.leave(seat.presence)
+      journals.dropAll(seat.key).catch(() => undefined)
     },
     release: (retryMs) => readers.release(retryMs),
     get open() {
       return readers.count
     },
   }
+}
+
+function tooLarge(): Refusal {
+  return new Refusal('result_too_large', { message: 'The result is larger than what may be kept for one session.' })
 }
 
 /** What is stored must not keep alive the larger text it may be a slice of. */

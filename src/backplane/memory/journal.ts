@@ -1,9 +1,8 @@
 /** One journal in memory: its strings in one array, without a copy and without an object for each. */
-import { bytesOf } from '../../base/memory-budget.ts'
 import type { JournalBounds, JournalPage, Position, StoredEvent } from '../backplane.ts'
 
 /** What an event takes besides its text, and a journal besides its events, in bytes: measured, rounded up. */
-const eventBytes = 64
+export const eventBytes = 64
 const journalBytes = 512
 
 /** The journals that go together, and what they hold. */
@@ -21,6 +20,7 @@ export class Journal {
   #endedAs = 0
   /** What is kept starts at `#head`; the places before it are empty until the arrays are cut. */
   #data: string[] = []
+  #sizes: number[] = []
   /** When each was stored, as numbers that rise over all journals. */
   #order: number[] = []
   #head = 0
@@ -65,30 +65,33 @@ export class Journal {
   }
 
   /**
-   * Drops what the bounds of an append do not allow beside the events that are to be added.
+   * Drops what the bounds of an append do not allow beside the events of those sizes that are to be added.
    * @returns how many of these are to be left out themselves: never the last
    */
-  makeRoom(events: readonly string[], bounds: JournalBounds, nowMs: number): number {
+  makeRoom(sizes: readonly number[], bounds: JournalBounds, nowMs: number): number {
     this.#untilMs = nowMs + bounds.ttlMs
     let bytes = 0
-    for (const event of events) bytes += bytesOf(event)
-    const isTooMuch = (count: number): boolean => count > bounds.events || this.#bytes + bytes > bounds.bytes
-    const least = events.length === 0 ? 1 : 0
-    while (this.#kept > least && isTooMuch(this.#kept + events.length)) this.dropOldest()
+    for (const size of sizes) bytes += size
+    const count = sizes.length
+    const least = count === 0 ? 1 : 0
+    while (this.#kept > least && (this.#kept + count > bounds.events || this.#bytes + bytes > bounds.bytes))
+      this.dropOldest()
     let left = 0
-    while (events.length - left > 1 && isTooMuch(events.length - left)) bytes -= bytesOf(events[left++] ?? '')
+    while (count - left > 1 && (count - left > bounds.events || bytes > bounds.bytes)) bytes -= sizes[left++] ?? 0
     this.#dropped += left
     return left
   }
 
   /** @param order its place among the events of all journals */
-  push(event: string, order: number): void {
+  push(event: string, size: number, order: number): void {
     this.#data.push(event)
+    this.#sizes.push(size)
     this.#order.push(order)
-    this.#bytes += bytesOf(event)
+    this.#bytes += size
     // Cutting at the half moves each event once at most on average.
     if (this.#head > this.#kept) {
       this.#data = this.#data.slice(this.#head)
+      this.#sizes = this.#sizes.slice(this.#head)
       this.#order = this.#order.slice(this.#head)
       this.#head = 0
     }
@@ -112,7 +115,7 @@ export class Journal {
 
   /** Forgets its oldest event. There must be one. */
   dropOldest(): void {
-    this.#bytes -= bytesOf(this.#data[this.#head] ?? '')
+    this.#bytes -= this.#sizes[this.#head] ?? 0
     this.#data[this.#head] = ''
     this.#head++
     this.#dropped++
@@ -126,9 +129,4 @@ export class Journal {
   #reaches(offset: number): boolean {
     return Number.isInteger(offset) && offset >= this.#dropped && offset <= this.#dropped + this.#kept
   }
-}
-
-/** What an event takes in a journal, in bytes. */
-export function heldBytesOf(event: string): number {
-  return eventBytes + bytesOf(event)
 }

@@ -5,9 +5,9 @@
  * A stream that has no journal costs nothing, one that is only tailed costs the entry of its tail.
  */
 import { shortId } from '../../base/ids.ts'
-import type { MemoryBudget } from '../../base/memory-budget.ts'
+import { bytesOf, type MemoryBudget } from '../../base/memory-budget.ts'
 import type { JournalBounds, JournalOwner, Journals } from '../backplane.ts'
-import { heldBytesOf, Journal, type Owner } from './journal.ts'
+import { eventBytes, Journal, type Owner } from './journal.ts'
 import type { Store } from './store.ts'
 
 /** A bound that is reached is made room at for so many times what is wanted, as a part of the bound: looking costs. */
@@ -34,14 +34,11 @@ export function createJournals(store: Store, memory: MemoryBudget): Journals {
   let stored = 0
   let ends = 0
 
-  /** Does something to a journal, and counts what it holds then. */
-  const counted = (journal: Journal, act: () => void): number => {
-    const before = journal.heldBytes
-    act()
-    const freed = before - journal.heldBytes
-    account.release(freed)
-    if (journal.owner) journal.owner.heldBytes -= freed
-    return freed
+  /** Counts that a journal holds more, or less. */
+  const count = ({ owner }: Journal, bytes: number): void => {
+    if (bytes > 0) account.add(bytes)
+    else account.release(-bytes)
+    if (owner) owner.heldBytes += bytes
   }
 
   const ownerOf = ({ name }: JournalOwner): Owner => {
@@ -54,12 +51,9 @@ export function createJournals(store: Store, memory: MemoryBudget): Journals {
     const { owner, heldBytes } = journal
     journals.delete(journal.stream)
     ended.delete(journal)
-    account.release(heldBytes)
-    if (owner) {
-      owner.heldBytes -= heldBytes
-      owner.journals.delete(journal)
-      if (owner.journals.size === 0) owners.delete(owner.name)
-    }
+    count(journal, -heldBytes)
+    owner?.journals.delete(journal)
+    if (owner?.journals.size === 0) owners.delete(owner.name)
     return heldBytes
   }
 
@@ -73,12 +67,9 @@ export function createJournals(store: Store, memory: MemoryBudget): Journals {
   const begin = (stream: string, owner: JournalOwner | undefined, untilMs: number): Journal => {
     const mine = owner && ownerOf(owner)
     const journal = new Journal(stream, `${life}${(++begun).toString(36)}`, mine, untilMs)
-    account.add(journal.heldBytes)
+    mine?.journals.add(journal)
+    count(journal, journal.heldBytes)
     journals.set(stream, journal)
-    if (mine) {
-      mine.journals.add(journal)
-      mine.heldBytes += journal.heldBytes
-    }
     return journal
   }
 
@@ -105,8 +96,12 @@ export function createJournals(store: Store, memory: MemoryBudget): Journals {
       if (oldest === Infinity) break
       const until = oldest + (stored - oldest) / ageSteps
       for (const journal of from.values())
-        while (freed < bytes && journal.oldest <= until && mayGo(journal))
-          freed += counted(journal, () => journal.dropOldest())
+        while (freed < bytes && journal.oldest <= until && mayGo(journal)) {
+          const before = journal.heldBytes
+          journal.dropOldest()
+          count(journal, journal.heldBytes - before)
+          freed += before - journal.heldBytes
+        }
     }
     return freed
   }
@@ -132,16 +127,15 @@ export function createJournals(store: Store, memory: MemoryBudget): Journals {
   memory.onPressure('slow_readers', (bytes) => void dropOldest(journals, roomFor(bytes), () => true))
 
   const append = (journal: Journal, events: readonly string[], bounds: JournalBounds, nowMs: number): void => {
-    let left = 0
-    counted(journal, () => (left = journal.makeRoom(events, bounds, nowMs)))
-    const fresh = left === 0 ? events : events.slice(left)
-    let bytes = 0
-    for (const event of fresh) bytes += heldBytesOf(event)
-    if (journal.owner && bounds.owner) makeRoomAt(journal.owner, bytes, bounds.owner.bytes)
+    const sizes = events.map(bytesOf)
+    let more = -journal.heldBytes
+    const left = journal.makeRoom(sizes, bounds, nowMs)
+    more += journal.heldBytes
+    for (let at = left; at < sizes.length; at++) more += eventBytes + (sizes[at] ?? 0)
+    if (journal.owner && bounds.owner) makeRoomAt(journal.owner, more, bounds.owner.bytes)
     // Before they are there: what makes room for them must not be they.
-    account.add(bytes)
-    for (const event of fresh) journal.push(event, ++stored)
-    if (journal.owner) journal.owner.heldBytes += bytes
+    count(journal, more)
+    for (let at = left; at < sizes.length; at++) journal.push(events[at] ?? '', sizes[at] ?? 0, ++stored)
   }
 
   const wakeTails = (stream: string): void => {
