@@ -8,6 +8,8 @@ export interface Log {
   info(fields: LogFields, message: string): void
   warn(fields: LogFields, message: string): void
   error(fields: LogFields, message: string): void
+  /** How many lines could not be written so far, if the log counts them: a figure in `/health`. */
+  readonly lost?: number
 }
 
 export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {} }

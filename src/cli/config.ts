@@ -8,6 +8,7 @@ import { clients, entryFor, pathOf, type Scope } from './clients/clients.ts'
 import { putEntry, snippet } from './clients/edit.ts'
 import { ChangedMeanwhile, NoTextFile, readText, replaceFile } from './clients/file.ts'
 import { CommandFailed, type FailureCode } from './failures.ts'
+import type { Outputs } from './output.ts'
 import { wantsColor } from './terminal.ts'
 import type { ConfigRequest } from './verbs/config.ts'
 
@@ -20,7 +21,7 @@ interface Done {
  * @returns the exit code
  * @throws CommandFailed if the file cannot be found, understood or changed; it is as it was then
  */
-export async function config(request: ConfigRequest, machine: Machine): Promise<number> {
+export async function config(request: ConfigRequest, machine: Machine, { stdout, stderr }: Outputs): Promise<number> {
   const chosen = clients[request.client]
   const { section, files } = chosen
   const [scope, place] = files.find(([known]) => known === request.scope) ?? files[0] ?? ['user', undefined]
@@ -28,7 +29,6 @@ export async function config(request: ConfigRequest, machine: Machine): Promise<
   const file = request.file ?? (place && pathOf(place, surroundings))
   const entry = entryFor(chosen, request)
   const done: Done = request.isWrite ? await write(request, needed(file), section, entry) : { state: 'printed' }
-  const { stdout, stderr } = process
   const { client, name } = request
   if (request.isJson) {
     const document = { [section]: { [name]: entry } }

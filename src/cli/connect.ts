@@ -11,6 +11,7 @@ import type { Denied } from '../stdio/desk.ts'
 import { createFace, type Face } from '../stdio/face.ts'
 import { createLineWriter, type LineWriter, readLines } from '../stdio/pipes.ts'
 import { CommandFailed } from './failures.ts'
+import type { Outputs } from './output.ts'
 import { exitCode, listenForSignals, type Stop } from './stop.ts'
 import type { ConnectRequest } from './verbs/connect.ts'
 import { firstBug, openWatch, tellPeople } from './watch.ts'
@@ -32,10 +33,14 @@ const maxAnswerBytes = 64 * 1024 ** 2
  * @returns the exit code
  * @throws CommandFailed, ConfigError, or whatever bug ended it
  */
-export async function connect({ url, waitMs, ...talk }: ConnectRequest, machine: Machine): Promise<number> {
+export async function connect(
+  { url, waitMs, ...talk }: ConnectRequest,
+  machine: Machine,
+  { stderr }: Outputs,
+): Promise<number> {
   const key = keyIn(machine)
-  const { log } = openWatch(talk, loadLog(machine), machine)
-  tellPeople()
+  const { log } = openWatch(talk, loadLog(machine), machine, stderr)
+  tellPeople(stderr)
   const stop = listenForSignals({ clock, log, env: machine.env })
   const awake = stayAwake()
   const bug = firstBug()
@@ -72,7 +77,6 @@ export async function connect({ url, waitMs, ...talk }: ConnectRequest, machine:
   } finally {
     await face.close()
     awake.stop()
-    log.flush()
   }
 }
 

@@ -1,6 +1,6 @@
 /**
  * The log of the command: JSON lines, or pretty ones on a terminal, always on stderr. Sees to it that no secret and no
- * whole session id gets through, whoever logs it, and that a log pipe that is stuck costs lines and not the service.
+ * whole session id gets through, whoever logs it. A log that cannot be written costs lines and not the service.
  */
 import { createHash } from 'node:crypto'
 import { pino, stdSerializers, stdTimeFunctions, type DestinationStream } from 'pino'
@@ -8,42 +8,43 @@ import pretty from 'pino-pretty'
 import type { Log } from '../base/log.ts'
 import { printable } from '../base/printable.ts'
 import type { LogSettings } from '../config/log-options.ts'
-
-export interface CommandLog extends Log {
-  /** Writes out what is still held. */
-  flush(): void
-}
-
-/** Bytes of log lines that wait for a reader; beyond that lines are dropped. */
-const maxWaiting = 1024 ** 2
+import type { Output } from './output.ts'
 
 /** Names under which secrets travel, at the top of a log line or one level below. */
 const secrets = ['authorization', 'cookie', 'token', 'apiKey', 'password', 'secret', 'env', 'arguments', 'requestState']
 
 /**
- * Opens the log on stderr.
+ * Opens the log on an output.
  * @param isPretty for people rather than programs
  */
-export function openLog(level: LogSettings['level'], isPretty: boolean, isColored: boolean): CommandLog {
-  const destination = isPretty
-    ? prettyLines(isColored, 2)
-    : pino.destination({ dest: 2, sync: false, maxLength: maxWaiting })
-  return createLog(level, destination)
+export function openLog(level: LogSettings['level'], isPretty: boolean, isColored: boolean, output: Output): Log {
+  const log = createLog(level, isPretty ? prettyLines(isColored, output) : output)
+  output.tellLost((lost) => lineOf(isPretty, isColored, { lost }, 'log lines could not be written and are lost'))
+  return {
+    ...log,
+    get lost() {
+      return output.lost
+    },
+  }
 }
 
-/**
- * Lines for people. What servers and clients say ends up in them, and must not steer the terminal that shows them.
- * @param destination a stream, or the number of an open file
- */
-export function prettyLines(isColored: boolean, destination: number | DestinationStream): DestinationStream {
-  const format = { sync: true, colorize: isColored, translateTime: 'SYS:HH:MM:ss', singleLine: true }
-  const stream = pretty({ ...format, destination })
+/** A line as the log has it. */
+function lineOf(isPretty: boolean, isColored: boolean, fields: object, message: string): string {
+  let text = ''
+  const kept: DestinationStream = { write: (line) => void (text += line) }
+  createLog('warn', isPretty ? prettyLines(isColored, kept) : kept).warn({ ...fields }, message)
+  return text
+}
+
+/** Lines for people. What servers and clients say ends up in them, and must not steer the terminal that shows them. */
+export function prettyLines(isColored: boolean, destination: DestinationStream): DestinationStream {
+  const show = pretty.prettyFactory({ colorize: isColored, translateTime: 'SYS:HH:MM:ss', singleLine: true })
   const clean = (_: string, value: unknown): unknown => (typeof value === 'string' ? printable(value) : value)
-  return { write: (line) => void stream.write(`${JSON.stringify(JSON.parse(line, clean))}\n`) }
+  return { write: (line) => destination.write(show(JSON.stringify(JSON.parse(line, clean)))) }
 }
 
 /** A log into any stream. */
-export function createLog(level: LogSettings['level'], destination: DestinationStream): CommandLog {
+export function createLog(level: LogSettings['level'], destination: DestinationStream): Log {
   const log = pino(
     {
       level,
@@ -60,15 +61,6 @@ export function createLog(level: LogSettings['level'], destination: DestinationS
     info: (fields, message) => log.info(fields, message),
     warn: (fields, message) => log.warn(fields, message),
     error: (fields, message) => log.error(fields, message),
-    flush: () => {
-      if ('flushSync' in destination && typeof destination.flushSync === 'function') {
-        try {
-          destination.flushSync()
-        } catch {
-          // Nobody reads the log any more, or it was never opened: nothing is left to be done for it.
-        }
-      }
-    },
   }
 }
 

@@ -3,6 +3,7 @@
  * carries the protocol and nothing else, no port is opened, and the end of stdin is the end.
  */
 import { type Clock, pause } from '../base/clock.ts'
+import type { Log } from '../base/log.ts'
 import { Refusal } from '../base/refusal.ts'
 import { version } from '../base/version.ts'
 import type { Loaded } from '../config/load.ts'
@@ -12,7 +13,7 @@ import { createFace, type Face } from '../stdio/face.ts'
 import { createLineWriter, type LineWriter, readLines } from '../stdio/pipes.ts'
 import { serverIn } from './banner.ts'
 import { logEvents } from './log-events.ts'
-import type { CommandLog } from './log.ts'
+import type { Output } from './output.ts'
 import { startFailure } from './start-failure.ts'
 import { exitCode, type Stop } from './stop.ts'
 import type { ServeRequest } from './verbs/serve.ts'
@@ -34,7 +35,8 @@ const longestMs = 24 * 24 * 3_600_000
 export interface StdioScene {
   readonly request: ServeRequest
   readonly loaded: Loaded
-  readonly log: CommandLog
+  readonly log: Log
+  readonly stderr: Output
   readonly stop: Stop
   readonly clock: Clock
 }
@@ -44,14 +46,14 @@ export interface StdioScene {
  * @returns the exit code
  * @throws CommandFailed, or whatever bug ended it; nothing of ours runs any more then
  */
-export async function serveStdio({ request, loaded, log, stop, clock }: StdioScene): Promise<number> {
+export async function serveStdio({ request, loaded, log, stderr, stop, clock }: StdioScene): Promise<number> {
   if (request.isJson) {
     throw wrongUsage('--json prints to stdout, which carries the protocol with --transport stdio', [
       'try',
       'without --json: the log on stderr says when it is ready',
     ])
   }
-  tellPeople()
+  tellPeople(stderr)
   const settings = forOneClient(loaded)
   const gateway = createGateway({ settings, log, clock })
   const quiet = logEvents(gateway.events, log, clock)
@@ -101,7 +103,6 @@ export async function serveStdio({ request, loaded, log, stop, clock }: StdioSce
     throw failed ?? error
   } finally {
     quiet()
-    log.flush()
   }
 }
 

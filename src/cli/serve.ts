@@ -18,6 +18,7 @@ import { logEvents } from './log-events.ts'
 import { openPort } from './open-port.ts'
 import { openSocket } from './open-socket.ts'
 import { serveStdio } from './serve-stdio.ts'
+import type { Outputs } from './output.ts'
 import { startFailure } from './start-failure.ts'
 import { exitCode, listenForSignals, type Stop } from './stop.ts'
 import { isInteractive } from './terminal.ts'
@@ -33,6 +34,9 @@ const closingMs = 2000
 /** The same, for somebody who does not want to wait. */
 const cuttingMs = 500
 
+/** The line of `--json` gets this long to be written before the log says that it was not. */
+const tellingMs = 1000
+
 /** A start that takes longer is spoken of: a first run of `npx` downloads for a while without a word. */
 const quietStartMs = 5000
 
@@ -41,13 +45,13 @@ const quietStartMs = 5000
  * @returns the exit code
  * @throws CommandFailed, ConfigError, or whatever bug ended it; nothing of ours runs any more then
  */
-export async function serve(request: ServeRequest, machine: Machine): Promise<number> {
+export async function serve(request: ServeRequest, machine: Machine, outputs: Outputs): Promise<number> {
   const loaded = load(request, machine)
   const { settings, quote } = loaded
-  const { stderr } = process
-  const { log, isPretty, isColored } = openWatch(request, loaded.log, machine)
+  const { stderr } = outputs
+  const { log, isPretty, isColored } = openWatch(request, loaded.log, machine, stderr)
   const stop = listenForSignals({ clock, log, env: machine.env })
-  if (loaded.clients.transport === 'stdio') return serveStdio({ request, loaded, log, stop, clock })
+  if (loaded.clients.transport === 'stdio') return serveStdio({ request, loaded, log, stderr, stop, clock })
   const gateway = createGateway({ settings, log, clock })
   const quiet = logEvents(gateway.events, log, clock)
   let listener: Listener | undefined
@@ -70,7 +74,15 @@ export async function serve(request: ServeRequest, machine: Machine): Promise<nu
     const facts = await Promise.race([gateway.start(), stop.asked, bug]).finally(() => waiting.stop())
     if (typeof facts !== 'string') {
       const ready = asReady(facts, listener, settings)
-      announce(ready, { request, isPretty, isColored, log, stop, movedFrom: http.socket === undefined ? http.port : 0 })
+      announce(ready, {
+        request,
+        outputs,
+        isPretty,
+        isColored,
+        log,
+        stop,
+        movedFrom: http.socket === undefined ? http.port : 0,
+      })
     }
     await Promise.race([stop.asked, bug])
     return await Promise.race([end(gateway, listener, stop, log, typeof facts === 'string'), bug])
@@ -82,7 +94,6 @@ export async function serve(request: ServeRequest, machine: Machine): Promise<nu
     throw failed ?? error
   } finally {
     quiet()
-    log.flush()
   }
 }
 
@@ -101,6 +112,7 @@ function asReady(facts: GatewayFacts, listener: Listener, settings: Ready['setti
 
 interface Stage {
   readonly request: ServeRequest
+  readonly outputs: Outputs
   readonly isPretty: boolean
   readonly isColored: boolean
   readonly log: Log
@@ -109,12 +121,15 @@ interface Stage {
 }
 
 /** Says that requests are served: to a program, to a person, or to the log. */
-function announce(ready: Ready, { request, isPretty, isColored, log, stop, movedFrom }: Stage): void {
-  const { stdout, stderr } = process
+function announce(ready: Ready, { request, outputs, isPretty, isColored, log, stop, movedFrom }: Stage): void {
+  const { stdout, stderr } = outputs
   const event = readyEvent(ready)
-  // A program that read the line may close the pipe: that is its right.
-  stdout.on('error', () => {})
-  if (request.isJson) stdout.write(`${JSON.stringify({ event: 'ready', ...event })}\n`)
+  if (request.isJson) {
+    stdout.write(`${JSON.stringify({ event: 'ready', ...event })}\n`)
+    void stdout.settled(tellingMs).then(() => {
+      if (stdout.lost > 0) log.warn({}, 'the line that says where it serves could not be written to stdout')
+    })
+  }
   if (!isPretty || request.isJson || request.isQuiet) {
     log.info(event, 'ready')
     return
@@ -130,7 +145,7 @@ function announce(ready: Ready, { request, isPretty, isColored, log, stop, moved
   )
   if (movedFrom > 0 && ready.port !== movedFrom)
     stderr.write(`\n  ${colors.yellow(`port ${movedFrom} is in use, so this is port ${ready.port}`)}\n`)
-  stderr.write(banner(ready, keys !== undefined, colors, stderr.columns ?? 0))
+  stderr.write(banner(ready, keys !== undefined, colors, stderr.columns))
 }
 
 /** Drains, unless somebody asks a second time: then everything ends at once. */

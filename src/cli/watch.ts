@@ -1,30 +1,32 @@
 /** What every verb that runs for long sets up first: its log, and word of errors that nobody caught. */
+import type { Log } from '../base/log.ts'
 import type { LogSettings } from '../config/log-options.ts'
 import type { Machine } from '../config/machine.ts'
-import { type CommandLog, openLog } from './log.ts'
+import { openLog } from './log.ts'
+import type { Output } from './output.ts'
 import { wantsColor } from './terminal.ts'
 import type { Talk } from './verbs/talk.ts'
 
 export interface Watch {
-  readonly log: CommandLog
+  readonly log: Log
   readonly isPretty: boolean
   readonly isColored: boolean
 }
 
-/** Opens the log as it was asked for. */
-export function openWatch(talk: Talk, settings: LogSettings, machine: Machine): Watch {
-  const { stderr } = process
+/** Opens the log as it was asked for. What node warns of becomes a line of it. */
+export function openWatch(talk: Talk, settings: LogSettings, machine: Machine, stderr: Output): Watch {
   const isPretty = settings.format === 'pretty' || (settings.format === 'auto' && stderr.isTTY)
   const isColored = wantsColor(machine.env, stderr, talk.isColorOff)
-  return { log: openLog(levelOf(talk, settings.level), isPretty, isColored), isPretty, isColored }
+  const log = openLog(levelOf(talk, settings.level), isPretty, isColored, stderr)
+  process.removeAllListeners('warning')
+  process.on('warning', (warning) => log.warn({ err: warning }, 'node warns'))
+  return { log, isPretty, isColored }
 }
 
 /** Says to somebody who typed the command that it waits for a program, and not for what is typed next. */
-export function tellPeople(): void {
+export function tellPeople(stderr: Output): void {
   if (!process.stdin.isTTY) return
-  process.stderr.write(
-    'mcplex speaks MCP on stdin and stdout now: a client is meant to start this command. Ctrl-D ends it.\n',
-  )
+  stderr.write('mcplex speaks MCP on stdin and stdout now: a client is meant to start this command. Ctrl-D ends it.\n')
 }
 
 /** Rejects with the first error that nobody caught. */

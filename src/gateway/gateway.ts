@@ -166,6 +166,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
       waitingClients: admission.waiting,
       suspendedCalls: suspended.count,
       ...upstream.counts(),
+      ...(log.lost !== undefined && { lostLogLines: log.lost }),
     },
   })
 
