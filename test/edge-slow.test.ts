@@ -1,6 +1,7 @@
 /** Clients that are slow, silent or gone, and answers that break: each harms its own exchange and no other. */
 import { afterEach, describe, expect, test } from 'vitest'
-import type { Limits } from '../src/http/node.ts'
+import { createMemoryBudget } from '../src/base/memory-budget.ts'
+import type { ListenNeeds } from '../src/http/node.ts'
 import { ask, rawClient, requestBytes, until, type RawClient } from './support/raw-http.ts'
 import { openTheatre, secret, type Theatre } from './support/stage.ts'
 
@@ -11,7 +12,7 @@ const post = (act: string, body = '{"a":1}', headers: Record<string, string> = {
 let theatre: Theatre
 const clients: RawClient[] = []
 
-async function openWith(tuning: Partial<Limits>): Promise<void> {
+async function openWith(tuning: Partial<ListenNeeds>): Promise<void> {
   theatre = await openTheatre({ lingerMs: 100, ...tuning })
 }
 
@@ -216,5 +217,66 @@ describe('a stream', () => {
     expect(theatre.logged).toEqual([expect.objectContaining({ err: expect.objectContaining({ message: secret }) })])
     theatre.stage.step()
     await until(() => other.received().includes('data: 1'), other.received)
+  })
+})
+
+describe('when memory is short', () => {
+  const mebibyte = 1024 ** 2
+
+  test('a long answer is refused if there is no room for it', async () => {
+    await openWith({ memory: createMemoryBudget(4 * mebibyte) })
+    const refused = await ask(theatre.port, post('large'))
+    expect(refused.status).toBe(503)
+    expect(refused.body).toContain('overloaded')
+    expect(refused.headers.get('retry-after')).toBe('1')
+  })
+
+  test('a reader that takes nothing gives way to others, one that reads does not', async () => {
+    const memory = createMemoryBudget(24 * mebibyte)
+    await openWith({ memory })
+    const idle = await open('')
+    idle.socket.pause()
+    const before = Date.now()
+    idle.write(post('large'))
+    const busy = await open(post('large'))
+    await busy.responses(1)
+    await until(
+      () => memory.heldBytes > 8 * mebibyte,
+      () => 'what is kept for a reader that takes nothing',
+    )
+    // Nothing is slow within its first second.
+    await until(
+      () => Date.now() - before > 1200,
+      () => 'a second',
+    )
+    const others = await Promise.all([ask(theatre.port, post('large')), ask(theatre.port, post('large'))])
+    expect(others.map(({ status }) => status)).toEqual([200, 200])
+    const third = await Promise.all([1, 2, 3].map(() => ask(theatre.port, post('large'))))
+    expect(third.map(({ status }) => status)).toContain(200)
+    idle.socket.resume()
+    await idle.closed()
+    await until(
+      () => memory.heldBytes === 0,
+      () => `nothing kept: ${memory.heldBytes}`,
+    )
+  })
+
+  test('a body that hardly moves gives way to others', async () => {
+    const memory = createMemoryBudget(1.5 * mebibyte)
+    await openWith({ memory })
+    const slow = await open(post('echo', 'x'.repeat(600_000), { 'Content-Length': '1000000' }))
+    await until(
+      () => memory.heldBytes > 600_000,
+      () => 'what is kept of it',
+    )
+    const before = Date.now()
+    await until(
+      () => Date.now() - before > 1200,
+      () => 'a second',
+    )
+    expect((await ask(theatre.port, post('echo', `"${'x'.repeat(600_000)}"`))).status).toBe(200)
+    const [told] = await slow.responses(1)
+    expect([told?.status, told?.body.includes('overloaded')]).toEqual([503, true])
+    expect(memory.heldBytes).toBe(0)
   })
 })

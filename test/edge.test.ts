@@ -66,6 +66,26 @@ describe('an exchange', () => {
     )
   })
 
+  test('a pipelined request is not begun before the one in front of it is answered', async () => {
+    const client = await open(post({ 'X-Act': 'steps' }) + post() + post())
+    for (const shown of ['event-stream', 'data: 1', 'data: 2']) {
+      await until(
+        () => client.received().includes(shown),
+        () => shown,
+      )
+      expect(theatre.stage.seen).toHaveLength(1)
+      theatre.stage.step()
+    }
+    expect((await client.responses(3)).map(({ status }) => status)).toEqual([200, 200, 200])
+  })
+
+  test('a client that sends far ahead of the answers is cut', async () => {
+    const client = await open(post({ 'X-Act': 'steps' }) + post().repeat(40))
+    await client.closed()
+    expect(theatre.stage.seen.length).toBeLessThan(2)
+    expect(theatre.logged).toContainEqual({ code: 'overloaded', cause: 'too many requests in a pipeline' })
+  })
+
   test('a fault is an answer without internals, and the log has the rest under the same id', async () => {
     const response = await ask(theatre.port, post({ 'X-Act': 'fault' }))
     expect(response.status).toBe(500)

@@ -1,6 +1,7 @@
 /** Clients of HTTP/2 that are slow, silent, gone or hostile, and many streams of one: each harms itself and no other. */
 import { afterEach, describe, expect, test } from 'vitest'
-import type { ListenSettings, Limits } from '../src/http/node.ts'
+import { createMemoryBudget } from '../src/base/memory-budget.ts'
+import type { ListenNeeds, ListenSettings } from '../src/http/node.ts'
 import { eventually } from './support/eventually.ts'
 import { codes, type H2Answer, type H2Client, openH2 } from './support/h2.ts'
 import { field, frame, goawayIn, opening, request, room } from './support/h2-frames.ts'
@@ -11,7 +12,7 @@ let theatre: Theatre
 const clients: H2Client[] = []
 const cancel = codes.NGHTTP2_CANCEL
 
-async function openWith(tuning: Partial<Limits> = {}, settings: Partial<ListenSettings> = {}): Promise<void> {
+async function openWith(tuning: Partial<ListenNeeds> = {}, settings: Partial<ListenSettings> = {}): Promise<void> {
   theatre = await openTheatre({ lingerMs: 100, checkEveryMs: 50, ...tuning }, settings)
 }
 
@@ -232,19 +233,19 @@ describe('a hostile client', () => {
   })
 
   test('that sends many bodies at once and ends none is told so, and keeps nobody else from being served', async () => {
-    await openWith()
+    await openWith({ memory: createMemoryBudget(256 * 1024 ** 2) })
     const client = await open()
-    // 40 bodies of 600 KiB each, of which 16 MiB may be kept.
+    // 40 bodies of 600 KiB each, in room for up to twice as much, of which 32 MiB may be kept.
     const text = `"${'x'.repeat(600_000)}`
     const many = Array.from({ length: 40 }, () => client.post(text, {}, { open: true }))
-    await eventually('a refusal', () => many.some(({ status }) => status === 503))
+    await eventually('a refusal', () => many.some(({ status }) => status === 429))
     const other = await open()
     expect((await act(other, 'echo').end()).status).toBe(200)
-    const refused = many.filter(({ status }) => status === 503)
-    for (const { stream } of many.filter(({ status }) => status !== 503)) stream.end('"')
+    const refused = many.filter(({ status }) => status === 429)
+    for (const { stream } of many.filter(({ status }) => status !== 429)) stream.end('"')
     await Promise.all(many.map((answer) => answer.end()))
     expect(many.filter(({ status }) => status === 200).length).toBeGreaterThan(20)
-    expect(refused[0]?.text).toContain('overloaded')
+    expect(refused[0]?.text).toContain('memory_share_exceeded')
     expect((await client.post(`${text}"`).end()).status, 'what was kept was given back').toBe(200)
   })
 

@@ -170,9 +170,14 @@ export class Portion implements MemoryAccount {
 /** Takes bytes for a client. Throws `memory_share_exceeded` if its share is used up, `overloaded` if the budget is. */
 export function keep(account: MemoryAccount, bytes: number): void {
   const kept = account.take(bytes)
-  if (kept === 'share') throw new Refusal('memory_share_exceeded')
-  if (kept === 'budget')
-    throw new Refusal('overloaded', { message: 'The server has no memory to spare at the moment.' })
+  if (kept !== 'kept') throw notKept(kept)
+}
+
+/** The refusal for bytes that may not be kept, by whose limit it is. */
+export function notKept(limit: Exclude<Kept, 'kept'>): Refusal {
+  return limit === 'share'
+    ? new Refusal('memory_share_exceeded')
+    : new Refusal('overloaded', { message: 'The server has no memory to spare at the moment.' })
 }
 
 /** Bytes that a string takes in memory: one a character within Latin-1, two as soon as one character is outside. */

@@ -59,7 +59,10 @@ export async function serve(request: ServeRequest, machine: Machine, outputs: Ou
     const bug = firstBug()
     const { http } = settings
     const listenAt = (port: number): Promise<Listener> =>
-      listen(gateway, { ...http, port }, log, { slowReaderMs: settings.sessions.slowReaderMs })
+      listen(gateway, { ...http, port }, log, {
+        slowReaderMs: settings.sessions.slowReaderMs,
+        memory: gateway.edge.memory,
+      })
     const mayChoose = isInteractive(machine.env, stderr)
     listener =
       http.socket === undefined

@@ -102,13 +102,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
       startTimeoutMs,
     }),
   })
-  const sessions = createSessions({
-    backplane,
-    settings: settings.sessions,
-    clock,
-    events,
-    ask: (seat) => tell(seat, pingText()),
-  })
+  const sessions = createSessions({ backplane, settings: settings.sessions, clock, events })
   const streams = createStreams({
     journals: backplane.journals,
     settings: settings.sessions,
@@ -123,7 +117,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
   }
   const inflight = createInflight(clock)
   const admission = createAdmission(settings.gates, clock, (wanted) =>
-    sessions.giveWay(wanted - streamSessions.giveWay(wanted)),
+    sessions.giveWay(wanted - streamSessions.giveWay(wanted), (seat) => tell(seat, pingText())),
   )
   const asks = createAsks(pulse, settings.sessions.answerTimeoutMs)
   const startedMs = clock.now()

@@ -41,16 +41,11 @@ const maxUris = 1000
 const accepted: Outbound = { status: 202, headers: {}, body: '' }
 
 /** The session that a request names. Throws `session_required` or `session_unknown`. */
-export async function sessionOf(
-  inbound: Inbound,
-  principal: Principal,
-  house: House,
-  isAnswer = false,
-): Promise<SessionSeat> {
+export async function sessionOf(inbound: Inbound, principal: Principal, house: House): Promise<SessionSeat> {
   checkVersionHeader(header(inbound, 'mcp-protocol-version'))
   const id = header(inbound, 'mcp-session-id')
   if (id === undefined) throw new Refusal('session_required')
-  const seat = await house.sessions.find(principal, id, isAnswer)
+  const seat = await house.sessions.find(principal, id)
   if (!seat) throw new Refusal('session_unknown')
   return seat
 }

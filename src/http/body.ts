@@ -1,47 +1,89 @@
 /**
  * Reads a request body within its limit, as text. Nothing is read before somebody asks for it, and a body that turns
- * out too large is refused at once, not when it has ended.
+ * out too large is refused at once, not when it has ended. What is kept of one that has not ended is counted.
  */
 import type { Readable } from 'node:stream'
 import type { Cancel } from '../base/cancel.ts'
+import { notKept } from '../base/memory-budget.ts'
 import { Refusal } from '../base/refusal.ts'
 import { Gathered } from './gathered.ts'
+import { type Owner, smallBytes, type Transfer } from './transfers.ts'
 
-/**
- * @param declared its length in bytes if the head says so, else NaN
- * @param hold asked before so many more bytes are kept, where others read at the expense of the same connection
- * @returns rejects with a Refusal: `request_too_large`, `parse_error` if it is not UTF-8, `cancelled` if the client
- * went away, `overloaded` if they may not be kept. What still arrives after that is dropped by whoever answers.
- */
-export function readBody(
-  request: Readable,
-  declared: number,
-  maxBytes: number,
-  closed: Cancel,
-  hold?: (bytes: number) => boolean,
-): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const bytes = new Gathered()
-    const finish = (): void => {
-      try {
-        resolve(bytes.text())
-      } catch (error) {
-        reject(error)
-      }
+export class IncomingBody {
+  /**
+   * Rejects with a Refusal: `request_too_large`, `parse_error` if it is not UTF-8, `cancelled` if the client went away,
+   * `memory_share_exceeded` or `overloaded` if it may not be kept. What still arrives after that is dropped by whoever answers.
+   */
+  readonly text: Promise<string>
+  readonly #request: Readable
+  readonly #declared: number
+  readonly #endsWithStream: boolean
+  readonly #maxBytes: number
+  readonly #owner: Pick<Owner, 'transfer'>
+  readonly #bytes: Gathered
+  #transfer: Transfer | undefined
+  #resolve: (text: string) => void = () => {}
+  #reject: (error: unknown) => void = () => {}
+
+  /**
+   * @param declared its length in bytes if the head says so, else NaN
+   * @param endsWithStream whether only the end of the stream tells that it is whole, however long it was said to be
+   */
+  constructor(
+    request: Readable,
+    declared: number,
+    endsWithStream: boolean,
+    maxBytes: number,
+    closed: Cancel,
+    owner: Pick<Owner, 'transfer'>,
+  ) {
+    this.#request = request
+    this.#declared = declared
+    this.#endsWithStream = endsWithStream
+    this.#maxBytes = maxBytes
+    this.#bytes = new Gathered(Number.isNaN(declared) ? maxBytes : declared)
+    this.#owner = owner
+    this.text = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+    request.on('data', this.#take)
+    if (endsWithStream) request.on('end', this.#finish)
+    closed.onCancel(() => this.refuse(new Refusal('cancelled')))
+  }
+
+  /** Gives it up, if it has not ended. */
+  refuse(refusal: Refusal): void {
+    this.#bytes.drop()
+    this.#request.off('data', this.#take)
+    this.#request.off('end', this.#finish)
+    this.#transfer?.end()
+    this.#reject(refusal)
+  }
+
+  readonly #take = (chunk: Buffer): void => {
+    const bytes = this.#bytes
+    const size = bytes.size + chunk.length
+    if (size > this.#maxBytes) return this.refuse(new Refusal('request_too_large'))
+    const isWhole = size === this.#declared
+    // One that comes in one piece is over in a moment.
+    if (size > smallBytes && !(isWhole && bytes.size === 0)) {
+      this.#transfer ??= this.#owner.transfer(() => this.refuse(notKept('budget')))
+      const kept = this.#transfer.take(bytes.growth(chunk.length))
+      if (kept !== 'kept') return this.refuse(notKept(kept))
+      this.#transfer.moved(chunk.length)
     }
-    const take = (chunk: Buffer): void => {
-      const isTooLarge = bytes.size + chunk.length > maxBytes
-      if (isTooLarge || hold?.(chunk.length) === false) {
-        bytes.drop()
-        request.off('data', take)
-        return reject(new Refusal(isTooLarge ? 'request_too_large' : 'overloaded'))
-      }
-      bytes.add(chunk)
-      // The parser delivers no byte beyond the declared length, so there is no need to wait for the end.
-      if (bytes.size === declared) finish()
+    bytes.add(chunk, isWhole)
+    // Elsewhere the parser delivers no byte beyond the declared length, so there is no need to wait for the end.
+    if (isWhole && !this.#endsWithStream) this.#finish()
+  }
+
+  readonly #finish = (): void => {
+    this.#transfer?.end()
+    try {
+      this.#resolve(this.#bytes.text())
+    } catch (error) {
+      this.#reject(error)
     }
-    request.on('data', take)
-    if (Number.isNaN(declared)) request.on('end', finish)
-    closed.onCancel(() => reject(new Refusal('cancelled')))
-  })
+  }
 }

@@ -6,21 +6,25 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Log } from '../base/log.ts'
+import type { MemoryBudget } from '../base/memory-budget.ts'
 import type { Outbound } from '../protocol/inbound.ts'
 import { answerable, refusalOutbound, refusalText } from '../protocol/refusal-answer.ts'
 import { createDoor, type DoorSettings, type Served } from './door.ts'
 import type { Exchange } from './exchange.ts'
-import { Connection, MessageExchange } from './message-exchange.ts'
+import { Connection, maxPipelined, MessageExchange } from './message-exchange.ts'
 import type { HttpSettings } from './options.ts'
 import type { RefusalLog } from './refusal-log.ts'
 import { respond, type Pace } from './respond.ts'
 import { readTarget, type Target } from './routes.ts'
+import { slowClient, Transfers } from './transfers.ts'
 
 export type EdgeSettings = DoorSettings & Pick<HttpSettings, 'maxBodyBytes'>
 
 export interface Edge {
   /** Where refusals are told that never reach the gateway. */
   readonly refusals: RefusalLog
+  /** What is kept because the other end takes its time. */
+  readonly transfers: Transfers
   /** A name for a connection, which no other has. */
   name(): string
   /** The connection of a socket, which is watched from here on. */
@@ -41,13 +45,17 @@ export function createEdge(
   gateway: Served,
   settings: EdgeSettings,
   log: Log,
-  limits: Pick<Pace, 'clock' | 'slowReaderMs' | 'lingerMs'>,
+  limits: Pick<Pace, 'clock' | 'slowReaderMs' | 'lingerMs'> & { readonly memory: MemoryBudget },
 ): Edge {
   const connections = new Set<Connection>()
   const bySocket = new WeakMap<Socket, Connection>()
   const { clock, slowReaderMs, lingerMs } = limits
   let pace: Pace = { clock, slowReaderMs, lingerMs, draining: false }
   const door = createDoor(gateway, settings, log, clock)
+  const { refusals } = door
+  const transfers = new Transfers(limits.memory, clock, settings.maxBodyBytes, () =>
+    refusals.refused('overloaded', { cause: slowClient }),
+  )
   let count = 0
 
   const name = (): string => `c${++count}`
@@ -55,12 +63,12 @@ export function createEdge(
   function connectionOf(socket: Socket): Connection {
     const known = bySocket.get(socket)
     if (known) return known
-    const connection = new Connection(name(), socket)
+    const connection = new Connection(name(), socket, transfers)
     bySocket.set(socket, connection)
     connections.add(connection)
     socket.once('close', () => {
       connections.delete(connection)
-      connection.cancel('client gone')
+      connection.close()
     })
     return connection
   }
@@ -74,6 +82,7 @@ export function createEdge(
       if (refusal.code === 'bad_header' || refusal.code === 'headers_too_large') exchange.distrust()
       outbound = exchange.method === 'POST' ? refusalText(refusal) : refusalOutbound(refusal)
     }
+    exchange.bodyServed()
     try {
       await respond(exchange, outbound, pace)
     } catch (error) {
@@ -89,7 +98,8 @@ export function createEdge(
   }
 
   return {
-    refusals: door.refusals,
+    refusals,
+    transfers,
     name,
     connectionOf,
     answer: (exchange, target) => void run(exchange, target),
@@ -102,8 +112,13 @@ export function createEdge(
       }
       const { maxBodyBytes } = settings
       const exchange = new MessageExchange(connection, request, response, target.path, maxBodyBytes, awaitsContinue)
-      connection.inFlight.push(exchange)
-      void run(exchange, target)
+      const before = connection.enter(exchange)
+      if (before === 0) void run(exchange, target)
+      else if (before <= maxPipelined) connection.serveLater(() => void run(exchange, target))
+      else {
+        refusals.refused('overloaded', { cause: 'too many requests in a pipeline' })
+        request.socket.destroy()
+      }
     },
     drain() {
       pace = { ...pace, draining: true }

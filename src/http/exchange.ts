@@ -5,6 +5,7 @@
  */
 import type { Clock } from '../base/clock.ts'
 import type { Visitor } from './door.ts'
+import type { Transfer } from './transfers.ts'
 
 export interface Exchange extends Visitor {
   /** The host that the request names. */
@@ -20,6 +21,8 @@ export interface Exchange extends Visitor {
   readonly leavesTooMuch: boolean
   /** Whether all that was written is on its way. If not, somebody must watch the reader. */
   readonly isFlushed: boolean
+  /** Bytes of the answer that were written and are not on their way. */
+  readonly unsentBytes: number
   /** Whether all of the answer is on its way, or the client is gone. */
   readonly isOver: boolean
   /** Whether it waits for an earlier answer on the same connection, which is watched itself. */
@@ -27,6 +30,10 @@ export interface Exchange extends Visitor {
 
   /** @throws Refusal if the head means two things, or leaves in doubt where the request ends */
   check(): void
+  /** There is an answer: what was counted of the body is given back. */
+  bodyServed(): void
+  /** Counts what is kept of the answer until its reader takes it; the exchange is cut if others need the memory. */
+  transfer(): Transfer
   /** From now on nothing that its connection sends is taken for what it seems. */
   distrust(): void
   /**
@@ -41,6 +48,8 @@ export interface Exchange extends Visitor {
   end(text?: string): void
   /** Calls `listener` whenever the reader has caught up. Returns how to stop listening. */
   onDrain(listener: () => void): () => void
+  /** Calls `listener` once `isOver` holds. */
+  onOver(listener: () => void): void
   /** Drops what the client still sends. `listener` is called at the end of it, if there can be one. */
   drop(listener: () => void): void
   /** Ends it without a further word, as its reader takes nothing. */

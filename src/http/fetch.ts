@@ -11,6 +11,7 @@ import { checkHeaders } from './guard.ts'
 import { type HandlerOptions, mountAt, mounted } from './mount.ts'
 import { readTarget, type Target } from './routes.ts'
 import { responseOf } from './web-stream.ts'
+import { ownerOf, slowClient, Transfers } from './transfers.ts'
 import { Visit } from './web-visit.ts'
 
 export type { HandlerOptions, Mountable }
@@ -33,10 +34,15 @@ export function fetchHandler<Rest extends readonly unknown[] = readonly unknown[
   options: FetchOptions<Rest> = {},
 ): (request: Request, ...rest: Rest) => Promise<Response> {
   const { path = '/mcp', clientOf, ...settings } = options
-  const { clock, log } = gateway.edge
+  const { clock, log, memory } = gateway.edge
   const http = { ...gateway.edge.http, ...settings }
   const mount = mountAt(path)
   const door = createDoor(gateway, http, log, clock)
+  const transfers = new Transfers(memory, clock, http.maxBodyBytes, () =>
+    door.refusals.refused('overloaded', { cause: slowClient }),
+  )
+  // There is no telling which requests share a connection.
+  const owner = ownerOf(transfers, memory.account())
   let count = 0
 
   async function answer(visit: Visit, target: Target): Promise<Outbound> {
@@ -52,7 +58,9 @@ export function fetchHandler<Rest extends readonly unknown[] = readonly unknown[
   return async (request, ...rest) => {
     const name = clientOf === undefined ? `f${++count}` : clientOf(request, ...rest)
     const target = mounted(mount, readTarget(request.url))
-    const visit = new Visit(request, target, name, http.maxBodyBytes)
-    return responseOf(visit, await answer(visit, target), gateway.edge)
+    const visit = new Visit(request, target, name, http.maxBodyBytes, owner)
+    const outbound = await answer(visit, target)
+    visit.bodyServed()
+    return responseOf(visit, outbound, gateway.edge)
   }
 }

@@ -24,3 +24,23 @@ test('what is not UTF-8 is refused, and pieces are not changed by what comes aft
   expect(() => gathered.text()).toThrow('UTF-8')
   expect([...piece]).toEqual([0x22, 0xc3])
 })
+
+test('what is kept is told before it is, and grows by as much as was told', () => {
+  const gathered = new Gathered(5000)
+  const pieces = [1500, 100, 1000, 2400]
+  const growths = pieces.map((length) => {
+    const growth = gathered.growth(length)
+    gathered.add(Buffer.alloc(length, 'x'))
+    return growth
+  })
+  expect(growths).toEqual([1500, 1500, 0, 2000])
+  expect(gathered.text()).toBe('x'.repeat(5000))
+})
+
+test('a small piece of a large buffer does not keep the buffer, unless it is all there is', () => {
+  const large = Buffer.alloc(65_536, 'x')
+  const gathered = new Gathered()
+  gathered.add(large.subarray(0, 3))
+  large.fill('y')
+  expect(gathered.text()).toBe('xxx')
+})

@@ -1,7 +1,7 @@
 /**
  * The bytes of a body as they arrive. Promises that what is kept for them is in proportion to how many they are, however
  * small the pieces: a piece of one byte costs a hundred times that as an object of its own. What arrives in one piece
- * is not copied.
+ * is not copied where that is known.
  */
 import { isUtf8 } from 'node:buffer'
 import { Refusal } from '../base/refusal.ts'
@@ -15,15 +15,34 @@ export class Gathered {
   #kept: Uint8Array | undefined
   /** Whether what is kept is room of our own, for more than there is. */
   #isOurs = false
+  readonly #most: number
 
-  add(piece: Uint8Array): void {
+  /** @param most how many there can be */
+  constructor(most: number = Infinity) {
+    this.#most = most
+  }
+
+  /** @param isWhole whether it is all that will come: then it need not be kept for long */
+  add(piece: Uint8Array, isWhole = false): void {
     const size = this.size + piece.byteLength
-    if (this.#kept === undefined) this.#kept = piece
+    if (this.#kept === undefined) this.#kept = isWhole ? piece : ownPiece(piece)
     else {
-      if (!this.#isOurs || size > this.#kept.byteLength) this.#grow(Math.max(size, this.size * 2, leastRoom))
+      if (!this.#isOurs || size > this.#kept.byteLength) this.#grow(this.#roomFor(size))
       this.#kept.set(piece, this.size)
     }
     this.size = size
+  }
+
+  /** How many bytes more are kept once a piece of that length is added. */
+  growth(length: number): number {
+    const size = this.size + length
+    const kept = this.#kept?.byteLength ?? 0
+    if (kept === 0) return length
+    return this.#isOurs && size <= kept ? 0 : this.#roomFor(size) - kept
+  }
+
+  #roomFor(size: number): number {
+    return Math.max(size, Math.min(this.size * 2, this.#most), leastRoom)
   }
 
   /** Forgets them. */
@@ -47,6 +66,11 @@ export class Gathered {
     this.#kept = room
     this.#isOurs = true
   }
+}
+
+/** A small piece of something larger would keep all of it. */
+function ownPiece(piece: Uint8Array): Uint8Array {
+  return piece.byteLength * 2 < piece.buffer.byteLength ? Buffer.from(piece) : piece
 }
 
 /**

@@ -6,37 +6,82 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { Cancel } from '../base/cancel.ts'
 import type { Clock } from '../base/clock.ts'
-import { readBody } from './body.ts'
+import type { MemoryAccount } from '../base/memory-budget.ts'
+import { IncomingBody } from './body.ts'
 import type { Exchange } from './exchange.ts'
 import { checkAccept, checkContent, checkFraming, checkHeaders, declaredLength } from './guard.ts'
 import { readTarget } from './routes.ts'
+import { keepBody } from './kept-body.ts'
 import { takenBody } from './taken-body.ts'
+import type { Owner, Transfer, Transfers } from './transfers.ts'
 
 /** A body of this size that nobody wants is cheaper to read to its end than a new connection. */
 const cheapToDropBytes = 65_536
 
-export class Connection {
+/** Requests that may wait on a connection for the one before them. A client that pipelines more is cut. */
+export const maxPipelined = 32
+
+export class Connection implements Owner {
   readonly name: string
   readonly socket: Socket
-  /** Several only if the client pipelines. */
+  /** The first is being served, the others wait for it; several only if the client pipelines. */
   readonly inFlight: MessageExchange[] = []
   /** Set when what was sent cannot be trusted to mean what it seems; what still arrives means nothing. */
   refused = false
+  readonly #transfers: Transfers
+  readonly #waiting: Array<() => void> = []
+  #memory: MemoryAccount | undefined
 
-  constructor(name: string, socket: Socket) {
+  constructor(name: string, socket: Socket, transfers: Transfers) {
     this.name = name
     this.socket = socket
+    this.#transfers = transfers
+  }
+
+  /** Counts what is kept for it: most connections never keep anything. */
+  get memory(): MemoryAccount {
+    return (this.#memory ??= this.#transfers.account())
+  }
+
+  /** Counts what is kept because its client is slow. */
+  transfer(cut: () => void): Transfer {
+    return this.#transfers.begin(this.memory, cut)
+  }
+
+  /**
+   * Takes an exchange in, to be served when those before it are answered. Served side by side, answers would be kept
+   * for as long as the first one takes, which may be a stream without an end. [RFC 9112, 9.3.2: requests with side
+   * effects are not processed in parallel]
+   * @returns how many are before it
+   */
+  enter(exchange: MessageExchange): number {
+    return this.inFlight.push(exchange) - 1
+  }
+
+  /** Serves an exchange in its turn. */
+  serveLater(serve: () => void): void {
+    this.#waiting.push(serve)
   }
 
   /** Tells every exchange in flight that nobody waits for it any more. */
   cancel(reason: string): void {
+    this.#waiting.length = 0
     for (const exchange of this.inFlight.splice(0)) exchange.closed.cancel(reason)
   }
 
-  /** Forgets an exchange that was answered. */
+  /** Its socket is closed. */
+  close(): void {
+    this.cancel('client gone')
+    this.#memory?.close()
+  }
+
+  /** Forgets an exchange that was answered, and serves the next. */
   settle(exchange: MessageExchange): void {
     const at = this.inFlight.indexOf(exchange)
-    if (at >= 0) this.inFlight.splice(at, 1)
+    if (at < 0) return
+    this.inFlight.splice(at, 1)
+    // Behind a request whose end is in doubt nothing is what it seems.
+    if (!this.refused) this.#waiting.shift()?.()
   }
 }
 
@@ -52,6 +97,7 @@ export class MessageExchange implements Exchange {
   readonly #maxBodyBytes: number
   #awaitsContinue: boolean
   #text: Promise<string> | undefined
+  #keptBytes = 0
 
   constructor(
     of: Connection,
@@ -106,8 +152,16 @@ export class MessageExchange implements Exchange {
     return socket !== null && socket.writableLength === 0
   }
 
+  get unsentBytes(): number {
+    return this.response.writableLength
+  }
+
   get isOver(): boolean {
     return this.response.writableFinished || this.response.destroyed
+  }
+
+  onOver(listener: () => void): void {
+    this.response.once('close', listener)
   }
 
   get isBehindAnother(): boolean {
@@ -140,9 +194,25 @@ export class MessageExchange implements Exchange {
       this.#awaitsContinue = false
       this.response.writeContinue()
     }
+    const text = await this.#textOf(length)
+    this.#keptBytes = keepBody(text, this.of)
+    return text
+  }
+
+  #textOf(length: number): Promise<string> | string {
+    const { request, of } = this
     // Only behind a framework, which may have read it on the way.
     if (request.readableDidRead) return takenBody(request, this.#maxBodyBytes)
-    return readBody(request, length, this.#maxBodyBytes, this.closed)
+    return new IncomingBody(request, length, Number.isNaN(length), this.#maxBodyBytes, this.closed, of).text
+  }
+
+  bodyServed(): void {
+    if (this.#keptBytes > 0) this.of.memory.release(this.#keptBytes)
+    this.#keptBytes = 0
+  }
+
+  transfer(): Transfer {
+    return this.of.transfer(() => this.cut())
   }
 
   begin(status: number, lines: string[]): void {

@@ -23,8 +23,8 @@ export function nodeHandler(gateway: Mountable, options: HandlerOptions = {}): R
 
 /** A request listener that finds itself by a mount of any kind. */
 export function listenerAt(mount: Mount, gateway: Mountable, settings: Omit<HandlerOptions, 'path'>): RequestListener {
-  const { http, slowReaderMs, clock, log } = gateway.edge
-  const edge = createEdge(gateway, { ...http, ...settings }, log, { clock, slowReaderMs, lingerMs })
+  const { http, slowReaderMs, clock, log, memory } = gateway.edge
+  const edge = createEdge(gateway, { ...http, ...settings }, log, { clock, slowReaderMs, lingerMs, memory })
   return (request, response) => edge.serve(request, response, false, targetOf(request, mount))
 }
 

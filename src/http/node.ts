@@ -5,6 +5,7 @@
 import type { Server } from 'node:http'
 import { systemClock, type Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
+import { createMemoryBudget, type MemoryBudget } from '../base/memory-budget.ts'
 import { refuseConnection } from './broken.ts'
 import { certificateFiles, readCertificate, watchCertificate } from './certificate.ts'
 import type { Served } from './door.ts'
@@ -32,6 +33,12 @@ export interface Limits {
   readonly slowReaderMs: number
   readonly lingerMs: number
   readonly clock: Clock
+}
+
+/** What a listener is handed besides its settings. */
+export interface ListenNeeds extends Limits {
+  /** Where it counts what it keeps; without a limit if nothing is said. */
+  readonly memory: MemoryBudget
 }
 
 const limits: Limits = {
@@ -80,9 +87,9 @@ export async function listen(
   gateway: Served,
   settings: ListenSettings,
   log: Log,
-  tuning: Partial<Limits> = {},
+  tuning: Partial<ListenNeeds> = {},
 ): Promise<Listener> {
-  const tuned = { ...limits, ...tuning }
+  const tuned = { ...limits, ...tuning, memory: tuning.memory ?? createMemoryBudget(Infinity) }
   const { clock } = tuned
   const { socket: path, maxBodyBytes, maxStreams = 2_000 } = settings
   const files = certificateFiles(settings)
@@ -99,7 +106,7 @@ export async function listen(
     tuned,
   )
   const { server } = messages
-  const release: Array<() => void> = [streams.close, front.close]
+  const release: Array<() => void> = [streams.close, front.close, () => edge.transfers.close()]
   if (files) release.push(watchCertificate(files, messages.renew, clock, log))
   const end = (): void => {
     for (const stop of release.splice(0)) stop()

@@ -4,9 +4,13 @@
  * still sending, and that a stream of pieces is always started and always ended.
  */
 import type { Clock } from '../base/clock.ts'
+import { bytesOf, notKept } from '../base/memory-budget.ts'
 import type { Outbound } from '../protocol/inbound.ts'
+import { refusalText } from '../protocol/refusal-answer.ts'
 import type { Exchange } from './exchange.ts'
+import { pieceLength, piecesOf } from './pieces.ts'
 import { corsHeaders } from './routes.ts'
+import { smallBytes, type Transfer } from './transfers.ts'
 
 export interface Pace {
   readonly clock: Clock
@@ -21,9 +25,6 @@ export interface Pace {
 /** `Pace.lingerMs`, but in tests. */
 export const lingerMs = 1_000
 
-/** A text up to this length goes out in one piece; a longer one in pieces of it. */
-const pieceLength = 65_536
-
 /** Resolves when the answer was handed over or nobody wants it any more. Rejects with what the pieces threw. */
 export async function respond(exchange: Exchange, outbound: Outbound, pace: Pace): Promise<void> {
   const { body } = outbound
@@ -31,14 +32,30 @@ export async function respond(exchange: Exchange, outbound: Outbound, pace: Pace
   if (exchange.closed.cancelled) return
   const bytes = Buffer.byteLength(body)
   if (exchange.leavesTooMuch) return linger(exchange, outbound, body, bytes, pace)
+  if (bytes > pieceLength && exchange.method !== 'HEAD') return respondAtLength(exchange, outbound, body, bytes, pace)
   exchange.begin(outbound.status, head(exchange, outbound, bytes, isLast(exchange, pace)))
-  if (bytes > pieceLength && exchange.method !== 'HEAD') {
-    if (await write(exchange, body, pace)) exchange.end()
-    return
-  }
   exchange.end(body)
   // Not flushed at once: the reader is slow, or an earlier answer is still on its way.
-  if (!exchange.isFlushed) watch(exchange, pace)
+  if (!exchange.isFlushed) watchEnd(exchange, bytes, pace)
+}
+
+/** The text is kept until its reader has taken it: there may be no room for it. */
+async function respondAtLength(
+  exchange: Exchange,
+  outbound: Outbound,
+  body: string,
+  bytes: number,
+  pace: Pace,
+): Promise<void> {
+  const sending = exchange.transfer()
+  try {
+    const kept = sending.take(bytesOf(body))
+    if (kept !== 'kept') return await respond(exchange, refusalText(notKept(kept)), pace)
+    exchange.begin(outbound.status, head(exchange, outbound, bytes, isLast(exchange, pace)))
+    if (await writeAll(exchange, body, sending, pace)) exchange.end()
+  } finally {
+    sending.end()
+  }
 }
 
 function head(exchange: Exchange, outbound: Outbound, bytes: number | undefined, last: boolean): string[] {
@@ -97,20 +114,33 @@ function openStream(exchange: Exchange, outbound: Outbound, pace: Pace): void {
   exchange.flush()
 }
 
-/** Writes a text piece by piece as the reader takes it; false if it is gone or too slow. */
-async function write(exchange: Exchange, text: string, pace: Pace): Promise<boolean> {
-  if (text.length <= pieceLength) return exchange.write(text) || drained(exchange, pace)
-  for (let at = 0; at < text.length;) {
-    let end = Math.min(at + pieceLength, text.length)
-    if (end < text.length && isHighSurrogate(text.charCodeAt(end - 1))) end--
-    if (!exchange.write(text.slice(at, end)) && !(await drained(exchange, pace))) return false
-    at = end
-  }
-  return true
+/** Writes a text as the reader takes it; false if it is gone, or was cut for being too slow. */
+function write(exchange: Exchange, text: string, pace: Pace): Promise<boolean> | boolean {
+  return (text.length <= pieceLength && exchange.write(text)) || writeSlowly(exchange, text, pace)
 }
 
-function isHighSurrogate(code: number): boolean {
-  return code >= 0xd800 && code <= 0xdbff
+/** The same for one that is long, or that was written already to a reader that is behind. */
+async function writeSlowly(exchange: Exchange, text: string, pace: Pace): Promise<boolean> {
+  const sending = exchange.transfer()
+  try {
+    if (text.length <= pieceLength) {
+      sending.add(exchange.unsentBytes)
+      return await drained(exchange, pace)
+    }
+    if (sending.take(bytesOf(text)) === 'kept') return await writeAll(exchange, text, sending, pace)
+    exchange.cut()
+    return false
+  } finally {
+    sending.end()
+  }
+}
+
+async function writeAll(exchange: Exchange, text: string, sending: Transfer, pace: Pace): Promise<boolean> {
+  for (const piece of piecesOf(text)) {
+    if (!exchange.write(piece) && !(await drained(exchange, pace))) return false
+    sending.moved(piece.length)
+  }
+  return true
 }
 
 /** Waits until the reader has taken what was written; false if it is gone or was cut for being too slow. [R40] */
@@ -128,6 +158,18 @@ function drained(exchange: Exchange, pace: Pace): Promise<boolean> {
     const stopWaiting = exchange.onDrain(() => settle(true))
     let stopListening = (): void => {}
     stopListening = closed.onCancel(() => settle(false))
+  })
+}
+
+/** Watches an answer that was written to its end. */
+function watchEnd(exchange: Exchange, bytes: number, pace: Pace): void {
+  const stop = watch(exchange, pace)
+  if (bytes <= smallBytes) return
+  const sending = exchange.transfer()
+  sending.add(bytes)
+  exchange.onOver(() => {
+    sending.end()
+    stop()
   })
 }
 

@@ -5,24 +5,22 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2'
 import { Cancel } from '../base/cancel.ts'
 import { Refusal } from '../base/refusal.ts'
-import { readBody } from './body.ts'
+import { IncomingBody } from './body.ts'
 import type { Exchange } from './exchange.ts'
 import { checkAccept, checkContent, checkHeaders, declaredLength } from './guard.ts'
+import { keepBody } from './kept-body.ts'
 import { readTarget } from './routes.ts'
+import { type Owner, smallBytes, type Transfer } from './transfers.ts'
 
 /** What belongs to the connection and is said of HTTP/1.1 only. [RFC 9113, 8.2.2] */
 const ofTheConnection = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade'])
 
 /** What a stream knows of the connection that it shares. */
-export interface StreamOwner {
+export interface StreamOwner extends Owner {
   readonly name: string
   readonly localAddress: string | undefined
   readonly maxBodyBytes: number
   now(): number
-  /** Asks for room for what is kept of bodies that are still being read; false if there is none. */
-  hold(bytes: number): boolean
-  /** Gives room back. */
-  release(bytes: number): void
   /** Told when a reader was cut for taking nothing: the whole connection may have stalled. */
   suspect(): void
 }
@@ -45,9 +43,11 @@ export class StreamExchange implements Exchange {
   #raw: readonly string[]
   #head: Record<string, string | number> | undefined
   #text: Promise<string> | undefined
-  #late: ((refusal: Refusal) => void) | undefined
+  #body: IncomingBody | undefined
   #bodyBeganMs = 0
-  #held = 0
+  #keptBytes = 0
+  /** What was written to the end of the stream and was not taken. */
+  #sending: Transfer | undefined
   #endedMs: number | undefined
 
   constructor(
@@ -81,6 +81,10 @@ export class StreamExchange implements Exchange {
 
   get localAddress(): string | undefined {
     return this.#of.localAddress
+  }
+
+  get unsentBytes(): number {
+    return this.#stream.writableLength
   }
 
   get isOver(): boolean {
@@ -117,26 +121,21 @@ export class StreamExchange implements Exchange {
     if (length !== undefined && given.expect?.toLowerCase() === '100-continue') {
       this.#stream.additionalHeaders({ [constants.HTTP2_HEADER_STATUS]: constants.HTTP_STATUS_CONTINUE })
     }
-    return new Promise((resolve, reject) => {
-      this.#bodyBeganMs = this.#of.now()
-      this.#late = reject
-      // Its end is waited for, however long it was said to be: only there it is known to be whole.
-      readBody(this.#stream, Number.NaN, maxBodyBytes, this.closed, (bytes) => this.#hold(bytes))
-        .finally(() => this.#release())
-        .then(resolve, reject)
-    })
+    this.#bodyBeganMs = this.#of.now()
+    // Its end is waited for, however long it was said to be: only there it is known to be whole.
+    this.#body = new IncomingBody(this.#stream, length ?? Number.NaN, true, maxBodyBytes, this.closed, this.#of)
+    const text = await this.#body.text.finally(() => (this.#body = undefined))
+    this.#keptBytes = keepBody(text, this.#of)
+    return text
   }
 
-  #hold(bytes: number): boolean {
-    if (!this.#of.hold(bytes)) return false
-    this.#held += bytes
-    return true
+  bodyServed(): void {
+    if (this.#keptBytes > 0) this.#of.memory.release(this.#keptBytes)
+    this.#keptBytes = 0
   }
 
-  #release(): void {
-    this.#late = undefined
-    this.#of.release(this.#held)
-    this.#held = 0
+  transfer(): Transfer {
+    return this.#of.transfer(() => this.cut())
   }
 
   begin(status: number, lines: string[]): void {
@@ -163,10 +162,19 @@ export class StreamExchange implements Exchange {
     this.#endedMs = this.#of.now()
     const stream = this.#stream
     if (isBare) stream.end()
-    else stream.end(text)
+    else {
+      stream.end(text)
+      if (text.length > smallBytes && !this.#keepSending(text.length)) return this.cut()
+    }
     if (stream.readableEnded || stream.endAfterHeaders) return
     // The rest of the request is wanted no more: that is no fault. [RFC 9113, 8.1]
     stream.once('finish', () => stream.close(constants.NGHTTP2_NO_ERROR))
+  }
+
+  /** Counts the end of the answer until the stream is closed; false if it may not be kept. */
+  #keepSending(bytes: number): boolean {
+    this.#sending = this.transfer()
+    return this.#sending.take(bytes) === 'kept'
   }
 
   /** Sends the head, if it was not yet; false if there is nobody to send it to. */
@@ -184,6 +192,10 @@ export class StreamExchange implements Exchange {
     const stream = this.#stream
     stream.on('drain', listener)
     return () => void stream.off('drain', listener)
+  }
+
+  onOver(listener: () => void): void {
+    this.#stream.once('close', listener)
   }
 
   drop(listener: () => void): void {
@@ -212,16 +224,14 @@ export class StreamExchange implements Exchange {
 
   /** What its connection calls when the stream is no more. */
   leave(): void {
-    this.#release()
+    this.#sending?.end()
   }
 
   /** What its connection calls now and then: cuts what takes too long. */
   look(requestMs: number, slowReaderMs: number): void {
     const now = this.#of.now()
-    if (this.#late !== undefined && now - this.#bodyBeganMs > requestMs) {
-      this.#late(new Refusal('request_timeout'))
-      this.#release()
-    }
+    if (this.#body !== undefined && now - this.#bodyBeganMs > requestMs)
+      this.#body.refuse(new Refusal('request_timeout'))
     if (this.#endedMs !== undefined && now - this.#endedMs > slowReaderMs && !this.#stream.destroyed) {
       this.#endedMs = undefined
       this.cut()

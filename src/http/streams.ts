@@ -8,10 +8,12 @@ import type { IncomingHttpHeaders } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
+import type { MemoryAccount } from '../base/memory-budget.ts'
 import { Allowance } from './allowance.ts'
 import type { Edge } from './edge.ts'
 import { StreamExchange, type StreamOwner } from './stream-exchange.ts'
 import { type Target, readTarget } from './routes.ts'
+import type { Transfer } from './transfers.ts'
 
 export interface StreamLimits {
   readonly headersMs: number
@@ -48,9 +50,6 @@ const maxRequests = 100_000
 /** What node may hold for one connection before it takes no further stream, in its unit of a million bytes. */
 const maxMemory = 64
 
-/** Bodies of the largest size that one connection may be sending at once; smaller ones count for less. */
-const bodiesAtOnce = 16
-
 /**
  * Streams that a client ended before it got an answer: a crowd of calls may be cancelled at once, but not for ever.
  * Node 20 ends connections beyond 1,000 and 33 a second by itself, whatever was reset. [CVE-2023-44487]
@@ -61,7 +60,7 @@ const resets = { burst: 500, perSecond: 30 }
 const nuisances = { burst: 1_000, perSecond: 50 }
 
 export function createStreams(
-  edge: Pick<Edge, 'name' | 'answer'>,
+  edge: Pick<Edge, 'name' | 'answer' | 'transfers'>,
   settings: StreamSettings,
   limits: StreamLimits,
   log: Log,
@@ -90,6 +89,7 @@ export function createStreams(
       connections.add(connection)
       session.once('close', () => {
         connections.delete(connection)
+        connection.close()
         log.debug({ protocol: 'h2', connection: connection.name, streams: connection.served }, 'connection ends')
       })
       if (isDraining) connection.end()
@@ -112,7 +112,7 @@ class StreamConnection implements StreamOwner {
   /** Streams that were begun. */
   served = 0
   readonly #session: ServerHttp2Session
-  readonly #edge: Pick<Edge, 'answer'>
+  readonly #edge: Pick<Edge, 'answer' | 'transfers'>
   readonly #limits: StreamLimits
   readonly #streams = new Map<ServerHttp2Stream, StreamExchange>()
   /** Listeners that all streams share: there may be thousands, most of which wait. */
@@ -124,13 +124,12 @@ class StreamConnection implements StreamOwner {
   #idleSinceMs: number
   /** Since when it owes us a sign of life. */
   #suspectSinceMs: number | undefined
-  /** Kept of bodies that are still being read, in bytes. */
-  #held = 0
+  #memory: MemoryAccount | undefined
 
   constructor(
     session: ServerHttp2Session,
     socket: Socket,
-    edge: Pick<Edge, 'name' | 'answer'>,
+    edge: Pick<Edge, 'name' | 'answer' | 'transfers'>,
     maxBodyBytes: number,
     limits: StreamLimits,
   ) {
@@ -168,14 +167,17 @@ class StreamConnection implements StreamOwner {
     return this.#limits.clock.now()
   }
 
-  hold(bytes: number): boolean {
-    if (this.#held + bytes > this.maxBodyBytes * bodiesAtOnce) return false
-    this.#held += bytes
-    return true
+  get memory(): MemoryAccount {
+    return (this.#memory ??= this.#edge.transfers.account())
   }
 
-  release(bytes: number): void {
-    this.#held -= bytes
+  transfer(cut: () => void): Transfer {
+    return this.#edge.transfers.begin(this.memory, cut)
+  }
+
+  /** It has ended. */
+  close(): void {
+    this.#memory?.close()
   }
 
   #begin(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, raw: unknown): void {

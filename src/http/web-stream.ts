@@ -4,10 +4,13 @@
  */
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
+import { bytesOf, notKept } from '../base/memory-budget.ts'
 import type { Outbound } from '../protocol/inbound.ts'
-import { answerable } from '../protocol/refusal-answer.ts'
+import { answerable, refusalText } from '../protocol/refusal-answer.ts'
+import { pieceLength, piecesOf } from './pieces.ts'
 import { corsHeaders } from './routes.ts'
-import type { Visit } from './web-visit.ts'
+import type { Transfer } from './transfers.ts'
+import { tooSlow, type Visit } from './web-visit.ts'
 
 export interface WebPace {
   readonly clock: Clock
@@ -19,19 +22,61 @@ export interface WebPace {
 export function responseOf(visit: Visit, { status, headers, body }: Outbound, pace: WebPace): Response {
   const all = visit.origin === undefined ? headers : { ...corsHeaders(visit.origin), ...headers }
   if (typeof body !== 'string') return new Response(streamOf(visit, body, pace), { status, headers: all })
+  if (body.length > pieceLength && visit.method !== 'HEAD')
+    return longResponse(visit, body, { status, headers: all }, pace)
   visit.settle()
   // Some statuses may not even have an empty body.
   return new Response(body === '' || visit.method === 'HEAD' ? null : body, { status, headers: all })
 }
 
-const tooSlow = 'reader too slow'
+/** An answer that is kept until its reader has taken it, as far as there is room for it. */
+function longResponse(
+  visit: Visit,
+  body: string,
+  { status, headers }: { status: number; headers: Readonly<Record<string, string>> },
+  pace: WebPace,
+): Response {
+  const sending = visit.transfer()
+  const kept = sending.take(bytesOf(body))
+  if (kept !== 'kept') {
+    sending.end()
+    return responseOf(visit, refusalText(notKept(kept)), pace)
+  }
+  const length = { 'Content-Length': String(Buffer.byteLength(body)) }
+  return new Response(streamOf(visit, later(piecesOf(body)), pace, sending), {
+    status,
+    headers: { ...headers, ...length },
+  })
+}
 
-function streamOf(visit: Visit, body: AsyncIterable<string>, pace: WebPace): ReadableStream<Uint8Array> {
+/** Counts a piece that is kept until the reader comes for the next; cuts the reader if there is no room for it. */
+function largePiece(visit: Visit, text: string): Transfer | undefined {
+  if (text.length <= pieceLength) return undefined
+  const large = visit.transfer()
+  if (large.take(bytesOf(text)) === 'kept') return large
+  large.end()
+  visit.closed.cancel(tooSlow)
+  return undefined
+}
+
+async function* later(pieces: Iterable<string>): AsyncGenerator<string> {
+  yield* pieces
+}
+
+function streamOf(
+  visit: Visit,
+  body: AsyncIterable<string>,
+  pace: WebPace,
+  sending?: Transfer,
+): ReadableStream<Uint8Array> {
   const { closed } = visit
+  let large: Transfer | undefined
   const pieces = body[Symbol.asyncIterator]()
   const encoder = new TextEncoder()
   const end = (): void => {
     watch.stop()
+    sending?.end()
+    large?.end()
     visit.settle()
     void Promise.resolve(pieces.return?.()).catch(() => {})
   }
@@ -53,6 +98,7 @@ function streamOf(visit: Visit, body: AsyncIterable<string>, pace: WebPace): Rea
       },
       async pull(controller) {
         watch.stop()
+        large?.end()
         try {
           const piece = await (first ?? pieces.next())
           first = undefined
@@ -62,6 +108,9 @@ function streamOf(visit: Visit, body: AsyncIterable<string>, pace: WebPace): Rea
             controller.close()
             return
           }
+          sending?.moved(piece.value.length)
+          large = largePiece(visit, piece.value)
+          if (closed.cancelled) return
           controller.enqueue(encoder.encode(piece.value))
           watch = pace.clock.after(pace.slowReaderMs, isSlow)
         } catch (error) {

@@ -1,10 +1,13 @@
 /** A web `Request` as the core sees it. Its body is read when somebody asks, within its limit, as text. */
 import { Cancel } from '../base/cancel.ts'
+import { notKept } from '../base/memory-budget.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { Visitor } from './door.ts'
 import { Gathered } from './gathered.ts'
 import { checkAccept, checkContent, declaredLength } from './guard.ts'
+import { keepBody } from './kept-body.ts'
 import type { Target } from './routes.ts'
+import { type Owner, smallBytes, type Transfer } from './transfers.ts'
 
 export class Visit implements Visitor {
   readonly request: Request
@@ -16,16 +19,19 @@ export class Visit implements Visitor {
   readonly closed: Cancel = new Cancel()
   origin: string | undefined
   readonly #maxBodyBytes: number
+  readonly #owner: Owner
   readonly #gone = (): void => this.closed.cancel('client gone')
   #text: Promise<string> | undefined
+  #keptBytes = 0
 
-  constructor(request: Request, { path, query }: Target, connection: string, maxBodyBytes: number) {
+  constructor(request: Request, { path, query }: Target, connection: string, maxBodyBytes: number, owner: Owner) {
     this.request = request
     this.method = request.method
     this.path = path
     this.query = query
     this.connection = connection
     this.#maxBodyBytes = maxBodyBytes
+    this.#owner = owner
     this.headers = Object.fromEntries(request.headers)
     const { signal } = request
     if (signal.aborted) this.#gone()
@@ -35,6 +41,17 @@ export class Visit implements Visitor {
   /** The answer is complete: whatever becomes of the client is no news any more. */
   settle(): void {
     this.request.signal.removeEventListener('abort', this.#gone)
+  }
+
+  /** There is an answer: what was counted of the body is given back. */
+  bodyServed(): void {
+    this.#owner.memory.release(this.#keptBytes)
+    this.#keptBytes = 0
+  }
+
+  /** Counts what is kept of the answer until its reader takes it. */
+  transfer(): Transfer {
+    return this.#owner.transfer(() => this.closed.cancel(tooSlow))
   }
 
   /** @throws Refusal see `Inbound`, and those of a wrong type or Accept: they come after authentication. */
@@ -50,30 +67,47 @@ export class Visit implements Visitor {
     checkAccept(this.method, headers['accept'], this.path)
     if (request.bodyUsed) throw new Error('something read the body of this request before mcplex got it')
     if (request.body === null || headers['content-length'] === '0') return ''
-    const text = await readStream(request.body, this.#maxBodyBytes, this.closed)
+    const text = await readStream(request.body, this.#maxBodyBytes, this.closed, this.#owner)
+    this.#keptBytes = keepBody(text, this.#owner)
     // Whoever makes a Request by hand need not say how long it is.
     if (length === undefined && text !== '') check()
     return text
   }
 }
 
-async function readStream(body: ReadableStream<Uint8Array>, maxBytes: number, closed: Cancel): Promise<string> {
+/** Why an answer is cut whose reader takes nothing. */
+export const tooSlow = 'reader too slow'
+
+async function readStream(
+  body: ReadableStream<Uint8Array>,
+  maxBytes: number,
+  closed: Cancel,
+  owner: Owner,
+): Promise<string> {
   const reader = body.getReader()
-  const bytes = new Gathered()
-  let leave = (): void => {}
+  const bytes = new Gathered(maxBytes)
+  let transfer: Transfer | undefined
+  let leave: (refusal: Refusal) => void = () => {}
   // One promise for each piece: one that outlived them all would keep something for each.
   const next = (): ReturnType<typeof reader.read> =>
     new Promise((resolve, reject) => {
-      leave = () => reject(new Refusal('cancelled'))
+      leave = reject
       reader.read().then(resolve, reject)
     })
-  const stop = closed.onCancel(() => leave())
+  const stop = closed.onCancel(() => leave(new Refusal('cancelled')))
   try {
     for (;;) {
       if (closed.cancelled) throw new Refusal('cancelled')
       const read = await next()
       if (read.done) break
-      if (bytes.size + read.value.byteLength > maxBytes) throw new Refusal('request_too_large')
+      const { byteLength } = read.value
+      if (bytes.size + byteLength > maxBytes) throw new Refusal('request_too_large')
+      if (bytes.size + byteLength > smallBytes) {
+        transfer ??= owner.transfer(() => leave(notKept('budget')))
+        const kept = transfer.take(bytes.growth(byteLength))
+        if (kept !== 'kept') throw notKept(kept)
+        transfer.moved(byteLength)
+      }
       bytes.add(read.value)
     }
   } catch (error) {
@@ -81,6 +115,7 @@ async function readStream(body: ReadableStream<Uint8Array>, maxBytes: number, cl
     throw closed.cancelled ? new Refusal('cancelled') : error
   } finally {
     stop()
+    transfer?.end()
     // Not cancelled: that would cut the connection under the answer.
     reader.releaseLock()
   }

@@ -22,8 +22,6 @@ export interface Started {
   readonly env?: Readonly<Record<string, string>>
   /** Flags of the Node that runs mcplex itself. */
   readonly node?: readonly string[]
-  /** How many files mcplex may have open. */
-  readonly files?: number
 }
 
 export interface Exit {
@@ -51,9 +49,7 @@ export interface Mcplex {
 export async function startMcplex(started: Started = {}): Promise<Mcplex> {
   const { options = [], server = [echoLegacy], program = process.execPath, env = {}, node = [] } = started
   const argv = [command, 'serve', '--port', '0', '--json', '--log-format', 'json', ...options, '--', program]
-  const limited = started.files === undefined ? [] : ['/bin/sh', '-c', `ulimit -n ${started.files}; exec "$@"`, 'sh']
-  const [first = '', ...rest] = [...limited, process.execPath, ...node, ...argv, ...server]
-  const child = spawn(first, rest, {
+  const child = spawn(process.execPath, [...node, ...argv, ...server], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
   })

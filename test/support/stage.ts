@@ -7,7 +7,7 @@ import { silentLog, type Log, type LogFields } from '../../src/base/log.ts'
 import { createMemoryBudget } from '../../src/base/memory-budget.ts'
 import { Refusal, type RefusalCode } from '../../src/base/refusal.ts'
 import type { HttpSettings } from '../../src/http/options.ts'
-import { listen, type Limits, type ListenSettings, type Listener, type Mountable } from '../../src/http/node.ts'
+import { listen, type ListenNeeds, type ListenSettings, type Listener, type Mountable } from '../../src/http/node.ts'
 import type { HealthReport } from '../../src/protocol/health.ts'
 import { header, type Inbound, type Outbound } from '../../src/protocol/inbound.ts'
 
@@ -170,7 +170,7 @@ export interface Theatre {
 
 /** A stage behind a listener on a free port. */
 export async function openTheatre(
-  tuning: Partial<Limits> = {},
+  tuning: Partial<ListenNeeds> = {},
   settings: Partial<ListenSettings> = {},
 ): Promise<Theatre> {
   const stage = createStage()

@@ -1,0 +1,99 @@
+import { describe, expect, test } from 'vitest'
+import { type ManualClock, manualClock } from '../base/clock.ts'
+import { createMemoryBudget, type MemoryBudget } from '../base/memory-budget.ts'
+import { connectionShare, type Transfer, Transfers } from './transfers.ts'
+
+const mebibyte = 1024 ** 2
+
+interface Scene {
+  readonly clock: ManualClock
+  readonly memory: MemoryBudget
+  readonly cut: string[]
+  begin(name: string, bytes: number): Transfer
+}
+
+function scene(limitBytes: number): Scene {
+  const clock = manualClock()
+  const memory = createMemoryBudget(limitBytes)
+  const cut: string[] = []
+  const transfers = new Transfers(memory, clock, 100, () => {})
+  return {
+    clock,
+    memory,
+    cut,
+    begin(name, bytes) {
+      const transfer = transfers.begin(transfers.account(), () => void cut.push(name))
+      transfer.add(bytes)
+      return transfer
+    },
+  }
+}
+
+describe('when memory is short', () => {
+  test('the largest of those that do not move give way, and no more of them than needed', () => {
+    const { clock, memory, cut, begin } = scene(100_000)
+    begin('small', 10_000)
+    begin('large', 50_000)
+    begin('middle', 40_000)
+    clock.advance(1000)
+    expect(memory.account().take(60_000)).toBe('kept')
+    expect(cut).toEqual(['large', 'middle'])
+    expect(memory.heldBytes).toBe(70_000)
+  })
+
+  test('one that has begun a moment ago, or moves on, is not cut', () => {
+    const { clock, memory, cut, begin } = scene(100_000)
+    const busy = begin('busy', 60_000)
+    for (let second = 0; second < 10; second++) {
+      clock.advance(999)
+      busy.moved(100_000)
+    }
+    begin('new', 40_000)
+    expect(memory.account().take(1)).toBe('budget')
+    expect(cut).toEqual([])
+  })
+
+  test('what went fast at first is slow once it has stopped, or goes on in drops', () => {
+    const { clock, memory, cut, begin } = scene(100_000)
+    const stopped = begin('stopped', 60_000)
+    stopped.moved(10_000_000)
+    const dropping = begin('dropping', 40_000)
+    dropping.moved(10_000_000)
+    for (let drops = 0; drops < 8; drops++) {
+      clock.advance(900)
+      dropping.moved(1)
+    }
+    expect(memory.account().take(100_000)).toBe('kept')
+    expect(cut).toEqual(['stopped', 'dropping'])
+  })
+
+  test('who finds none does not look through all of them again at once', () => {
+    const { clock, memory, begin, cut } = scene(1000)
+    begin('new', 1000)
+    clock.advance(999)
+    expect(memory.account().take(1)).toBe('budget')
+    clock.advance(50)
+    expect(memory.account().take(1)).toBe('budget')
+    clock.advance(50)
+    expect(memory.account().take(1)).toBe('kept')
+    expect(cut).toEqual(['new'])
+  })
+})
+
+test('what is over counts nothing, whatever is said to it afterwards', () => {
+  const { memory, begin } = scene(1000)
+  const transfers = [begin('a', 100), begin('b', 200), begin('c', 300)]
+  for (const transfer of transfers) {
+    transfer.end()
+    transfer.end()
+    transfer.add(5)
+    expect(transfer.take(5)).toBe('budget')
+  }
+  expect(memory.heldBytes).toBe(0)
+})
+
+test('a connection may keep the usual share, and at least what the largest messages need', () => {
+  expect(connectionShare({ shareBytes: 256 * mebibyte }, 4 * mebibyte)).toBe(256 * mebibyte)
+  expect(connectionShare({ shareBytes: mebibyte }, 4 * mebibyte)).toBe(32 * mebibyte)
+  expect(connectionShare({ shareBytes: mebibyte }, 16 * mebibyte)).toBe(64 * mebibyte)
+})

@@ -1,0 +1,41 @@
+/** Answers that nobody reads, or that have to wait for another one. */
+import { test } from 'vitest'
+import { eventually } from '../support/eventually.ts'
+import { rawClient, requestBytes } from '../support/raw-http.ts'
+import { openSession, type Session } from '../support/session.ts'
+import { expectBounded } from './attack.ts'
+import { startTarget, type Target } from './target.ts'
+
+const mebibyte = 1024 ** 2
+const timeout = 90_000
+const accept = 'application/json, text/event-stream'
+const shared = { options: ['--mode', 'shared'], env: { MCPLEX_SESSIONS__RETENTION: '1s' } }
+
+const portOf = (target: Target): number => Number(new URL(target.origin).port)
+
+/** A call of a tool as the bytes of a request. */
+function callBytes(session: Session, tool: string, args: object): string {
+  const params = { name: tool, arguments: args }
+  const body = JSON.stringify({ jsonrpc: '2.0', id: session.nextId(), method: 'tools/call', params })
+  return requestBytes('POST /mcp', { ...session.headers, 'Content-Type': 'application/json', Accept: accept }, body)
+}
+
+const openStream = (session: Session): string =>
+  requestBytes('GET /mcp', { ...session.headers, Accept: 'text/event-stream' })
+
+test('long answers that are asked for behind an event stream', { timeout }, async () => {
+  const target = await startTarget(32, shared)
+  await expectBounded(target, async (scale) => {
+    const sessions = await Promise.all(Array.from({ length: 20 * scale }, () => openSession(target.url)))
+    const clients = await Promise.all(
+      sessions.map((session) => {
+        const calls = Array.from({ length: 16 }, () => callBytes(session, 'big', { bytes: 4 * mebibyte }))
+        return rawClient(portOf(target), openStream(session) + calls.join(''))
+      }),
+    )
+    await eventually('the streams', () => clients.every((client) => client.received().includes('text/event-stream')))
+    for (const session of sessions) await session.text('echo', { text: 'on another connection' })
+    for (const client of clients) client.destroy()
+    for (const session of sessions) await session.end()
+  })
+})
