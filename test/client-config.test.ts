@@ -1,4 +1,5 @@
 /** `mcplex config <client>` with real files in a home of its own: what it prints, writes, keeps and refuses. */
+import { spawnSync } from 'node:child_process'
 import {
   chmodSync,
   existsSync,
@@ -23,6 +24,10 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(home, { recursive: true, force: true }))
 
+interface Desktop {
+  readonly mcpServers: { readonly mcplex: { readonly command: string; readonly args: readonly string[] } }
+}
+
 interface Ran {
   readonly exit: number | null
   readonly out: string
@@ -36,6 +41,7 @@ async function config(...args: string[]): Promise<Ran> {
 }
 
 const url = 'http://127.0.0.1:8080/mcp'
+const main = join(import.meta.dirname, '..', 'dist', 'cli', 'main.js')
 const inHome = (...path: string[]): string => join(home, ...path)
 const read = (...path: string[]): string => readFileSync(inHome(...path), 'utf8')
 const cursorFile = ['.cursor', 'mcp.json'] as const
@@ -50,7 +56,7 @@ function write(path: readonly string[], text: string): string {
 describe('without --write', () => {
   test.each([
     ['claude-code', { mcpServers: { mcplex: { type: 'http', url } } }],
-    ['claude-desktop', { mcpServers: { mcplex: { command: 'npx', args: ['-y', 'mcplex', 'connect', url] } } }],
+    ['claude-desktop', { mcpServers: { mcplex: { command: process.execPath, args: [main, 'connect', url] } } }],
     ['cursor', { mcpServers: { mcplex: { url } } }],
     ['vscode', { servers: { mcplex: { type: 'http', url } } }],
     ['windsurf', { mcpServers: { mcplex: { serverUrl: url } } }],
@@ -111,6 +117,18 @@ describe('without --write', () => {
     expect(err).toContain(hint)
     expect(err).not.toMatch(/secret|sk-12345678/)
   })
+})
+
+test('what is written for a client that starts commands starts this very copy, wherever the client is and whatever its PATH', async () => {
+  // Called through a link, as npm makes one.
+  symlinkSync(main, inHome('mcplex'))
+  const link = runCommand(['config', 'claude-desktop', '--write'], { HOME: home }, inHome('mcplex'))
+  expect(await link.exit()).toBe(0)
+  const file = JSON.parse(read('.config', 'Claude', 'claude_desktop_config.json')) as Desktop
+  const { command, args } = file.mcpServers.mcplex
+  const started = spawnSync(command, [...args.slice(0, -2), '--version'], { cwd: '/', env: {}, encoding: 'utf8' })
+  expect(started.stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
+  expect(args.at(-2)).toBe('connect')
 })
 
 describe('with --write', () => {

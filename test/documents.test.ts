@@ -20,6 +20,20 @@ test.each(documents.map((path) => relative(root, path)))('%s points at files tha
   expect(missing).toEqual([])
 })
 
+test('no document and no help has people or clients run a name that a stranger could own in the registry', () => {
+  const sources = readdirSync(join(root, 'src', 'cli'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
+    .map((name) => join(root, 'src', 'cli', name))
+  // In the folder of the checkout npx takes the checkout, and these two say so.
+  const inCheckout = new Set(['README.md', 'CONTRIBUTING.md'])
+  const found = [...documents, ...sources].filter((path) => {
+    const text = readFileSync(path, 'utf8')
+    const elsewhere = inCheckout.has(relative(root, path)) ? /$^/ : /npx mcplex (serve|connect|config)/
+    return /npx (-y|--yes) mcplex\b|"-y",\s*"mcplex"|'-y',\s*'mcplex'/.test(text) || elsewhere.test(text)
+  })
+  expect(found).toEqual([])
+})
+
 test('the map of the house shows every room, and what may import what', () => {
   const map = readFileSync(join(root, 'ARCHITECTURE.md'), 'utf8')
   const rooms = readdirSync(join(root, 'src'), { withFileTypes: true }).filter((entry) => entry.isDirectory())

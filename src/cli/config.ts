@@ -4,11 +4,12 @@
  */
 import pc from 'picocolors'
 import type { Machine } from '../config/machine.ts'
-import { clients, entryFor, pathOf, type Scope } from './clients/clients.ts'
+import { clients, entryFor, pathOf, type Scope, type Target } from './clients/clients.ts'
 import { putEntry, snippet } from './clients/edit.ts'
 import { ChangedMeanwhile, NoTextFile, readText, replaceFile } from './clients/file.ts'
 import { CommandFailed, type FailureCode } from './failures.ts'
 import type { Outputs } from './output.ts'
+import { ownCommand } from './own-command.ts'
 import { wantsColor } from './terminal.ts'
 import type { ConfigRequest } from './verbs/config.ts'
 
@@ -27,7 +28,8 @@ export async function config(request: ConfigRequest, machine: Machine, { stdout,
   const [scope, place] = files.find(([known]) => known === request.scope) ?? files[0] ?? ['user', undefined]
   const surroundings = { platform: process.platform, env: machine.env, folder: process.cwd() }
   const file = request.file ?? (place && pathOf(place, surroundings))
-  const entry = entryFor(chosen, request)
+  const target = { ...request, ...ownCommand() }
+  const entry = entryFor(chosen, target)
   const done: Done = request.isWrite ? await write(request, needed(file), section, entry) : { state: 'printed' }
   const { client, name } = request
   if (request.isJson) {
@@ -36,7 +38,7 @@ export async function config(request: ConfigRequest, machine: Machine, { stdout,
   } else if (!request.isWrite) stdout.write(`${snippet(section, name, entry)}\n`)
   if (!request.isQuiet) {
     const colors = pc.createColors(wantsColor(machine.env, stderr, request.isColorOff))
-    const [first = '', ...rest] = explain(request, scope, file, done)
+    const [first = '', ...rest] = explain(request, target, scope, file, done)
     stderr.write(`${colors.bold(first)}\n${rest.map((line) => `  ${line}\n`).join('')}`)
   }
   return 0
@@ -79,12 +81,12 @@ function failed(code: FailureCode, message: string, note: readonly [string, stri
 }
 
 /** What a person should know: a line about what was done, then what else there is to do. */
-function explain(request: ConfigRequest, scope: Scope, file: string | undefined, done: Done): string[] {
+function explain(request: ConfigRequest, target: Target, scope: Scope, file: string | undefined, done: Done): string[] {
   const { client, name, keyVariable } = request
   const { title, reference, hints } = clients[client]
   const key = reference && keyVariable
   const more = [
-    ...hints(request, name, scope),
+    ...hints(target, name, scope),
     ...(key === undefined ? [] : [`${title} reads the key from ${key}, which it needs in its environment`]),
   ]
   if (done.state === 'printed')

@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
 import { until } from '../children/processes.ts'
 
-const main = join(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js')
+const built = join(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js')
 const fixtures = join(import.meta.dirname, '..', 'fixtures')
 
 /** The command line of a server of the fixtures. */
@@ -24,8 +24,11 @@ export interface Running {
   exit(): Promise<number | null>
 }
 
-/** Runs it with an environment of nothing but PATH, HOME and `env`. */
-export function runCommand(args: readonly string[], env: Readonly<Record<string, string>> = {}): Running {
+/**
+ * Runs it with an environment of nothing but PATH, HOME and `env`.
+ * @param main the file of the command, if another one than that of the build
+ */
+export function runCommand(args: readonly string[], env: Readonly<Record<string, string>> = {}, main = built): Running {
   const { PATH = '', HOME = '' } = process.env
   const child = spawn(process.execPath, [main, ...args], {
     env: { PATH, HOME, ...env },

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { clientNames, clients, entryFor, pathOf, type Surroundings } from './clients.ts'
 
-const target = { url: 'http://127.0.0.1:8080/mcp', keyVariable: undefined }
+const target = { url: 'http://127.0.0.1:8080/mcp', keyVariable: undefined, program: '/bin/node', args: ['/x/main.js'] }
 const linux: Surroundings = { platform: 'linux', env: { HOME: '/home/ada' }, folder: '/work/project' }
 const mac: Surroundings = { platform: 'darwin', env: { HOME: '/Users/ada' }, folder: '/work/project' }
 const windows: Surroundings = {
@@ -67,7 +67,7 @@ describe('the entry of a client', () => {
     const { url } = target
     expect(Object.fromEntries(clientNames.map((name) => [name, entryFor(clients[name], target)]))).toEqual({
       'claude-code': { type: 'http', url },
-      'claude-desktop': { command: 'npx', args: ['-y', 'mcplex', 'connect', url] },
+      'claude-desktop': { command: '/bin/node', args: ['/x/main.js', 'connect', url] },
       cursor: { url },
       vscode: { type: 'http', url },
       windsurf: { serverUrl: url },

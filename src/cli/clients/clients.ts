@@ -16,6 +16,9 @@ interface Place {
 /** What to connect to, and the name of the variable that holds the key, if there is to be one. */
 export interface Target {
   readonly url: string
+  /** What starts mcplex, for a client that can only start commands. */
+  readonly program: string
+  readonly args: readonly string[]
   readonly keyVariable: string | undefined
 }
 
@@ -31,7 +34,7 @@ export interface Client {
   /** How the file refers to a variable of the environment; undefined if it cannot. */
   readonly reference: ((variable: string) => string) | undefined
   /** @param headers the member `headers`, or nothing */
-  readonly entry: (url: string, headers: Entry) => Entry
+  readonly entry: (target: Target, headers: Entry) => Entry
   /** What a person has to do besides. */
   readonly hints: (target: Target, name: string, scope: Scope) => readonly string[]
 }
@@ -45,7 +48,7 @@ export const clients: Readonly<Record<ClientName, Client>> = {
       ['user', { below: 'home', path: ['.claude.json'] }],
     ],
     reference: (variable) => `\${${variable}}`,
-    entry: (url, headers) => ({ type: 'http', url, ...headers }),
+    entry: ({ url }, headers) => ({ type: 'http', url, ...headers }),
     hints: ({ url, keyVariable }, name, scope) => {
       // In single quotes: the reference is for the client, and not for the shell.
       const header = keyVariable === undefined ? '' : ` --header 'Authorization: Bearer \${${keyVariable}}'`
@@ -58,9 +61,10 @@ export const clients: Readonly<Record<ClientName, Client>> = {
     files: [['user', { below: 'settings', path: ['Claude', 'claude_desktop_config.json'] }]],
     // The file knows servers that are started only; one at a public https URL is added under Settings, Connectors.
     reference: undefined,
-    entry: (url) => ({ command: 'npx', args: ['-y', 'mcplex', 'connect', url] }),
-    hints: ({ keyVariable }) => [
+    entry: ({ url, program, args }) => ({ command: program, args: [...args, 'connect', url] }),
+    hints: ({ keyVariable, args }) => [
       'restart Claude Desktop to have it read the file',
+      ...(args.some(isInCache) ? ['npm may clear its cache, and with it this copy of mcplex: install it first'] : []),
       ...(keyVariable === undefined ? [] : ['add "env": {"MCPLEX_API_KEY": "<the key>"} to the entry by hand']),
     ],
   },
@@ -72,7 +76,7 @@ export const clients: Readonly<Record<ClientName, Client>> = {
       ['project', { below: 'project', path: ['.cursor', 'mcp.json'] }],
     ],
     reference: editorVariable,
-    entry: (url, headers) => ({ url, ...headers }),
+    entry: ({ url }, headers) => ({ url, ...headers }),
     hints: () => [],
   },
   vscode: {
@@ -84,7 +88,7 @@ export const clients: Readonly<Record<ClientName, Client>> = {
       ['user', { below: 'settings', path: ['Code', 'User', 'mcp.json'] }],
     ],
     reference: editorVariable,
-    entry: (url, headers) => ({ type: 'http', url, ...headers }),
+    entry: ({ url }, headers) => ({ type: 'http', url, ...headers }),
     hints: () => [],
   },
   windsurf: {
@@ -92,15 +96,16 @@ export const clients: Readonly<Record<ClientName, Client>> = {
     section: 'mcpServers',
     files: [['user', { below: 'home', path: ['.codeium', 'windsurf', 'mcp_config.json'] }]],
     reference: editorVariable,
-    entry: (url, headers) => ({ serverUrl: url, ...headers }),
+    entry: ({ url }, headers) => ({ serverUrl: url, ...headers }),
     hints: () => ['refresh the list of MCP servers in Windsurf to have it read the file'],
   },
 }
 
 /** The entry of a client. The key itself is never part of it. */
-export function entryFor({ reference, entry }: Client, { url, keyVariable }: Target): Entry {
-  if (keyVariable === undefined || reference === undefined) return entry(url, {})
-  return entry(url, { headers: { Authorization: `Bearer ${reference(keyVariable)}` } })
+export function entryFor({ reference, entry }: Client, target: Target): Entry {
+  const { keyVariable } = target
+  if (keyVariable === undefined || reference === undefined) return entry(target, {})
+  return entry(target, { headers: { Authorization: `Bearer ${reference(keyVariable)}` } })
 }
 
 export const clientNames: readonly ClientName[] = ['claude-code', 'claude-desktop', 'cursor', 'vscode', 'windsurf']
@@ -133,6 +138,11 @@ export function pathOf(place: Place, { platform, env, folder }: Surroundings): s
 /** A variable that is set to nothing says nothing. */
 function said(text: string | undefined): string | undefined {
   return text === '' ? undefined : text
+}
+
+/** Where npx keeps what it runs. */
+function isInCache(path: string): boolean {
+  return /[\\/]_npx[\\/]/.test(path)
 }
 
 function editorVariable(name: string): string {
