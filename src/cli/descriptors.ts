@@ -13,13 +13,14 @@ const closeOnExec = 0o2000000
 /**
  * Closes them, on Linux; returns how many. For a command that owns its process, at its very start, and never for a
  * library: an addon may hold such a descriptor on purpose.
+ * @param passed descriptors that were handed to us on purpose, which stay open
  */
-export function closeLeakedDescriptors(): number {
+export function closeLeakedDescriptors(passed: ReadonlySet<number> = new Set()): number {
   if (process.platform !== 'linux') return 0
   let closed = 0
   for (const name of list()) {
     const descriptor = Number(name)
-    if (descriptor <= 2 || !leaks(name)) continue
+    if (descriptor <= 2 || passed.has(descriptor) || !leaks(name)) continue
     closeSync(descriptor)
     closed += 1
   }

@@ -1,0 +1,70 @@
+/**
+ * Tells of the failures that end the command: as text for people, or as lines of the log where the log is JSON; with
+ * `--json` also as one object on stdout.
+ */
+import pc from 'picocolors'
+import { systemClock as clock } from '../base/clock.ts'
+import { ConfigError } from '../config/problem.ts'
+import { CommandFailed, type Failure } from './failures.ts'
+import { showFailure } from './show-failure.ts'
+import { wantsColor } from './terminal.ts'
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** Verbs that log. What others say is for the person who typed them, whatever reads it. */
+const logging = new Set(['serve', 'connect'])
+
+/**
+ * @param typed the command line: it may be what could not be understood, so it is looked at for itself
+ * @returns the exit code
+ */
+export function report(error: unknown, typed: readonly string[], env: Environment): number {
+  const { stdout, stderr } = process
+  const failed = asFailed(error)
+  const dashes = typed.indexOf('--')
+  const own = dashes < 0 ? typed : typed.slice(0, dashes)
+  const colors = pc.createColors(wantsColor(env, stderr, own.includes('--no-color')))
+  const isLogged = isJsonLog(own, env, stderr.isTTY)
+  for (const failure of failed.failures)
+    stderr.write(isLogged ? `${JSON.stringify(logLine(failure, failed.exit))}\n` : showFailure(failure, colors))
+  if (own.includes('--json')) {
+    const errors = failed.failures.map((failure) => ({ code: failure.code, message: failure.message, ...notesOf(failure) }))
+    stdout.write(`${JSON.stringify({ event: 'failed', exit: failed.exit, errors })}\n`)
+  }
+  return failed.exit
+}
+
+/** Whether the log is JSON, as `openWatch` would have it. */
+function isJsonLog(own: readonly string[], env: Environment, isTerminal: boolean): boolean {
+  const flags = own.flatMap((word, at) => {
+    if (word === '--log-format') return own[at + 1] ?? []
+    return word.startsWith('--log-format=') ? word.slice('--log-format='.length) : []
+  })
+  const format = (flags.at(-1) ?? env['MCPLEX_LOG__FORMAT'] ?? '').toLowerCase()
+  if (format === 'json' || format === 'pretty') return format === 'json'
+  return !isTerminal && logging.has(own[0] ?? '')
+}
+
+function logLine(failure: Failure, exit: number): object {
+  const time = new Date(clock.now()).toISOString()
+  return { level: 'fatal', time, code: failure.code, exit, ...notesOf(failure), msg: failure.message }
+}
+
+/** The notes by their labels; all ways out are one list. */
+function notesOf({ notes }: Failure): object {
+  const ways = notes.filter(([label]) => label === 'try' || label === 'or').map(([, text]) => text)
+  const others = notes.filter(([label]) => label !== 'try' && label !== 'or')
+  return { ...Object.fromEntries(others), ...(ways.length > 0 && { try: ways }) }
+}
+
+function asFailed(error: unknown): CommandFailed {
+  if (error instanceof CommandFailed) return error
+  if (error instanceof ConfigError) return new CommandFailed(error.problems)
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  const failure: Failure = {
+    code: 'MCPX_INTERNAL',
+    message: 'an error that nobody expected ended mcplex; the server processes were ended with it',
+    notes: [['stack', stack]],
+  }
+  return new CommandFailed([failure])
+}
