@@ -1,4 +1,5 @@
 /** The command as users meet it: what it says, what it refuses, and how it ends. */
+import { spawnSync } from 'node:child_process'
 import { readFileSync, readdirSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -33,6 +34,11 @@ afterEach(async () => {
     await running.exit()
   }
 })
+
+/** The failure that ended it, as the last line of its log. */
+function fatal(running: Running): Record<string, unknown> | undefined {
+  return running.log().findLast(({ level }) => level === 'fatal')
+}
 
 interface Client {
   readonly session: string
@@ -232,8 +238,8 @@ describe('the end', () => {
     const processes = below(running.pid)
     running.child.kill('SIGUSR2')
     expect(await running.exit()).toBe(1)
-    expect(running.log().at(-1)).toMatchObject({ level: 'error', err: { message: 'planted' } })
-    expect(running.stderr()).toContain('error MCPX_INTERNAL')
+    expect(running.log().at(-2)).toMatchObject({ level: 'error', err: { message: 'planted' } })
+    expect(fatal(running)).toMatchObject({ code: 'MCPX_INTERNAL', exit: 1 })
     await until('the processes are gone', () => !processes.some(runs))
   })
 
@@ -275,7 +281,7 @@ describe('a configuration that is wrong ends with 78 and names', () => {
   ])('%s', async (_what, options, env, code, text) => {
     const running = mcplex(['serve', ...options, ...server], env)
     expect(await running.exit()).toBe(78)
-    expect(running.stderr()).toContain(`error ${code}`)
+    expect(fatal(running)).toMatchObject({ code, exit: 78 })
     expect(running.stderr()).toContain(text)
     expect(running.stdout()).toBe('')
   })
@@ -291,6 +297,39 @@ describe('a configuration that is wrong ends with 78 and names', () => {
   })
 })
 
+describe('what ends the command', () => {
+  test('is a line of the log where the log is JSON: with a time, a code, and every way out', async () => {
+    const running = mcplex(['serve', '--mode', 'sesion', '--queue', 'x', '--', 'node'])
+    expect(await running.exit()).toBe(78)
+    expect(running.stderr().trimEnd().split('\n')).toHaveLength(2)
+    expect(running.log()).toMatchObject([
+      { level: 'fatal', code: 'MCPX_CONFIG_CHOICE', exit: 78, try: ['--mode session'] },
+      { level: 'fatal', code: 'MCPX_CONFIG_NUMBER', exit: 78 },
+    ])
+    expect(Date.parse(String(running.log()[0]?.['time']))).toBeGreaterThan(0)
+    expect(running.log()[0]?.['msg']).toBe('--mode sesion is not one of the choices; did you mean session?')
+  })
+
+  test.each([
+    ['asked for', ['serve', '--log-format', 'pretty', '--prot', '1', '--', 'node'], {}],
+    ['asked for in the environment', ['serve', '--prot', '1', '--', 'node'], { MCPLEX_LOG__FORMAT: 'pretty' }],
+    ['nothing is logged', ['config', 'emacs'], {}],
+  ])('is text where that is %s', async (_why, args, env: Record<string, string>) => {
+    const running = mcplex(args, env)
+    expect(await running.exit()).toBe(2)
+    expect(running.stderr()).toMatch(/^error MCPX_USAGE {3}.*\n( +\w+ +\S.*\n)+$/)
+  })
+
+  test('names a command that can be pasted, and starts this copy', async () => {
+    const running = mcplex(['npx', '-y', 'a server'])
+    expect(await running.exit()).toBe(2)
+    const line = /^ +try +(.*)$/m.exec(running.stderr())?.[1] ?? ''
+    expect(line).toMatch(/^node \S+main\.js serve -- npx -y 'a server'$/)
+    const version = spawnSync('sh', ['-c', line.replace(/serve.*/, '--version')], { encoding: 'utf8' })
+    expect(version.stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
+  })
+})
+
 describe('a start that fails says what to do', () => {
   test('a port in use ends with 1', async () => {
     const taken = createServer()
@@ -299,14 +338,17 @@ describe('a start that fails says what to do', () => {
     const port = typeof address === 'object' ? String(address?.port) : ''
     const running = mcplex(['serve', '--', ...fixture('echo-legacy.mjs')], { PORT: port })
     expect(await running.exit()).toBe(1)
-    expect(running.stderr()).toContain(`error MCPX_PORT_IN_USE   port ${port} of 127.0.0.1 is in use (PORT=${port})`)
+    expect(fatal(running)).toMatchObject({
+      code: 'MCPX_PORT_IN_USE',
+      msg: `port ${port} of 127.0.0.1 is in use (PORT=${port})`,
+    })
     taken.close()
   })
 
   test('a command that does not exist ends with 69', async () => {
     const running = serve([], {}, ['no-such-command-of-mcplex'])
     expect(await running.exit()).toBe(69)
-    expect(running.stderr()).toContain('error MCPX_UPSTREAM_START')
+    expect(fatal(running)).toMatchObject({ code: 'MCPX_UPSTREAM_START' })
     expect(running.stderr()).toContain('command -v no-such-command-of-mcplex')
   })
 
@@ -315,7 +357,7 @@ describe('a start that fails says what to do', () => {
     const running = serve([], {}, [process.execPath, '-e', script])
     expect(await running.exit()).toBe(69)
     expect(running.stderr()).toContain('exit code 3')
-    expect(running.stderr()).toContain('stderr    GITHUB_TOKEN is not set')
+    expect(fatal(running)).toMatchObject({ stderr: 'GITHUB_TOKEN is not set' })
     expect(running.stderr()).toContain('--env NAME')
   })
 
@@ -342,7 +384,7 @@ describe('a start that fails says what to do', () => {
 test('wrong usage ends with 2, and says what may have been meant', async () => {
   const running = mcplex(['serve', '--prot', '1', '--', 'x'])
   expect(await running.exit()).toBe(2)
-  expect(running.stderr()).toContain('error MCPX_USAGE')
+  expect(fatal(running)).toMatchObject({ code: 'MCPX_USAGE', exit: 2 })
   expect(running.stderr()).toContain('did you mean --port?')
 })
 

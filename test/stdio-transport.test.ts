@@ -345,7 +345,7 @@ describe('the end', () => {
     const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'x', version: '1' } }
     expect(reasonOf(await piped.request('initialize', params))).toBe('upstream_unavailable')
     expect(await piped.exited).toBe(69)
-    expect(piped.stderr()).toContain('error MCPX_UPSTREAM_START')
+    expect(piped.stderr()).toContain('MCPX_UPSTREAM_START')
     expect(piped.stderr()).toContain('refusing to start, as told')
   })
 })
@@ -368,7 +368,7 @@ test('no port is opened, whatever the environment says of HTTP', async () => {
 test('--json is refused, as stdout is taken', async () => {
   const piped = startPiped(['serve', '--transport', 'stdio', '--json', '--', 'node', 'x'])
   expect(await piped.exited).toBe(2)
-  expect(piped.stderr()).toContain('error MCPX_USAGE')
+  expect(piped.stderr()).toContain('MCPX_USAGE')
 })
 
 function memoryOf(pid: number): number {

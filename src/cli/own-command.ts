@@ -23,13 +23,22 @@ export function ownCommand(): OwnCommand {
 }
 
 /** The beginning of a command line that starts this copy in the folder and with the environment that are here now. */
-export function pasteableName(env: Environment, folder: string): string {
+export function pasteableName(env: Environment): string {
   if (isOnPath(env['PATH'] ?? '')) return 'mcplex'
   const root = dirname(dirname(dirname(main)))
   const isNpx = env['npm_command'] === 'exec' && env['npm_lifecycle_event'] === 'npx'
   // npx takes the package of the folder it is in before it asks a registry.
-  if (isNpx && folder === root) return 'npx mcplex'
+  if (isNpx && here() === root) return 'npx mcplex'
   return quoteWords(['node', main])
+}
+
+/** The folder that we are in; undefined if it was removed. */
+function here(): string | undefined {
+  try {
+    return process.cwd()
+  } catch {
+    return undefined
+  }
 }
 
 /** The folders that npm puts in front of `PATH` are there only for what it runs. */

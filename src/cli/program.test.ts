@@ -62,19 +62,25 @@ describe('serve', () => {
     const flags = schema.flatMap((row) => row.option.flag ?? [])
     expect(flags.filter((flag) => !printed.includes(`--${flag}`))).toEqual([])
     expect(printed).toContain('Examples:')
+    const names = schema
+      .filter((row) => row.option.flag !== undefined)
+      .flatMap((row) => row.option.env ?? row.ownEnv ?? [])
+    expect(names.filter((name) => !printed.includes(name))).toEqual([])
+    expect(printed).toContain('What follows -- is the server')
   })
 
   test.each([['help'], ['--help']])('%s shows the verbs', (word) => {
     const { request, printed } = read(word)
     expect(request).toBeUndefined()
     expect(printed).toContain('serve [options]')
+    expect(printed).toContain('mcplex serve -- npx -y @modelcontextprotocol/server-everything')
   })
 
   test('help serve shows what serve --help does', () => {
     expect(read('help', 'serve')).toEqual(read('serve', '--help'))
   })
 
-  test.each([['--version'], ['-V'], ['serve', '--version']])('%s %s prints the version alone', (...argv) => {
+  test.each([['--version'], ['-V'], ['-v'], ['serve', '--version']])('%s %s prints the version alone', (...argv) => {
     expect(read(...argv.filter(Boolean))).toEqual({ request: undefined, printed: '1.2.3\n' })
   })
 })
@@ -90,8 +96,8 @@ describe('connect', () => {
   })
 
   test.each([
-    [['connect'], "missing required argument 'url'", 'mcplex connect --help'],
-    [['connect', 'localhost:8080/mcp'], 'is not the URL of an endpoint', 'http://127.0.0.1:8080/mcp'],
+    [['connect'], "missing required argument 'url'", 'mcplex connect http://127.0.0.1:8080/mcp'],
+    [['connect', 'localhost:8080/mcp'], 'is not the URL of an endpoint', 'mcplex connect http://localhost:8080/mcp'],
     [['connect', 'ftp://x/mcp'], 'is not the URL of an endpoint', 'http://127.0.0.1:8080/mcp'],
     [['connect', 'http://key@x/mcp'], 'holds a name or a password', 'MCPLEX_API_KEY'],
     [['connect', 'http://x/mcp', '--wait', 'soon'], '--wait soon is not a duration', '--wait 30s'],
@@ -102,22 +108,38 @@ describe('connect', () => {
   })
 })
 
-describe('wrong usage is told with what may have been meant', () => {
+describe('wrong usage is told with the whole line that may have been meant', () => {
   test.each([
-    [['srve', '--', 'x'], "unknown command 'srve': did you mean serve?", 'mcplex help'],
-    [['frobnicate'], "unknown command 'frobnicate'", 'mcplex help'],
-    [['--', 'npx', 'foo'], "unknown command 'npx'", 'mcplex serve -- npx foo'],
-    [['serve', '--prot', '1', 'x'], "unknown option '--prot': did you mean --port?", 'mcplex serve --help'],
+    [['srve', '--', 'x', 'a b'], "unknown command 'srve': did you mean serve?", "mcplex serve -- x 'a b'"],
+    [['frobnicate'], "there is no verb 'frobnicate'", 'mcplex serve -- frobnicate'],
+    [['npx', '-y', 'foo'], "there is no verb 'npx'", 'mcplex serve -- npx -y foo'],
+    [['--', 'npx', 'foo'], 'a verb is missing', 'mcplex serve -- npx foo'],
+    [['--stdio', 'npx -y foo'], 'a verb is missing', "mcplex serve --stdio 'npx -y foo'"],
+    [['-p', '9000', '--', 'npx', 'foo'], 'a verb is missing', 'mcplex serve -p 9000 -- npx foo'],
+    [['--mode=shared', 'npx', 'foo'], 'a verb is missing', 'mcplex serve --mode=shared npx foo'],
+    [['--frobnicate'], "unknown option '--frobnicate'", 'mcplex help'],
+    [['http://h/mcp'], 'a verb is missing in front of http://h/mcp', 'mcplex connect http://h/mcp'],
+    [['https://me:secret@h/mcp'], 'in front of https://h/mcp', 'mcplex connect https://h/mcp'],
+    [['serve', 'http://h/mcp'], 'is the URL of a server that runs', 'mcplex connect http://h/mcp'],
+    [['serve', '--', 'https://me:secret@h/mcp'], 'https://h/mcp is the URL', 'mcplex connect https://h/mcp'],
+    [['serve', '--stdio', 'http://h/mcp'], 'is the URL of a server that runs', 'mcplex connect http://h/mcp'],
+    [['serve', '--prot', '1', 'x'], "unknown option '--prot': did you mean --port?", 'mcplex serve --port 1 x'],
+    [['serve', '--prot=1', 'x'], 'did you mean --port?', 'mcplex serve --port=1 x'],
+    [['serve', '--stdio', 'npx', '-y', 'x'], "unknown option '-y'", 'mcplex serve -- npx -y x'],
     [['serve', '--port'], "option '-p, --port <n>' argument missing", 'mcplex serve --help'],
     [['serve', '-q', '-v', 'x'], 'cannot be used with', 'mcplex serve --help'],
-    [['serve'], 'there is no command to serve', 'mcplex serve -- npx -y <package>'],
-    [['serve', '--stdio', 'a', 'b'], 'the command was said twice', 'leave one out'],
+    [['serve'], 'there is no command to serve', 'mcplex serve -- npx -y @modelcontextprotocol/server-everything'],
+    [['serve', '--stdio', 'a', 'b'], 'the command was said twice', 'mcplex serve -- b'],
     [['serve', '--stdio', "a 'b"], 'has a quote that is never closed', 'the command behind --'],
+    [['config', 'cursr'], "'cursr' is not known here: did you mean cursor?", 'mcplex config cursor'],
+    [['config', 'cursor', '--scope', 'usr'], 'did you mean user?', 'mcplex config cursor --scope user'],
+    [['config'], "missing required argument 'client'", 'mcplex config cursor'],
     [['help', 'srve'], "there is no verb 'srve'", 'mcplex help'],
-    [[], 'a verb is missing', 'mcplex serve -- <command>'],
+    [[], 'a verb is missing', 'mcplex serve -- npx -y @modelcontextprotocol/server-everything'],
   ])('%j', (argv, message, remedy) => {
     const failure = failureOf(...argv)
     expect(failure?.message).toContain(message)
-    expect(failure?.notes[0]?.[1]).toContain(remedy)
+    expect(failure?.notes.find(([label]) => label === 'try')?.[1]).toContain(remedy)
+    expect(JSON.stringify(failure)).not.toContain('secret')
   })
 })

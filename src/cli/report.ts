@@ -6,6 +6,7 @@ import pc from 'picocolors'
 import { systemClock as clock } from '../base/clock.ts'
 import { ConfigError } from '../config/problem.ts'
 import { CommandFailed, type Failure } from './failures.ts'
+import { pasteableName } from './own-command.ts'
 import { showFailure } from './show-failure.ts'
 import { wantsColor } from './terminal.ts'
 
@@ -20,7 +21,7 @@ const logging = new Set(['serve', 'connect'])
  */
 export function report(error: unknown, typed: readonly string[], env: Environment): number {
   const { stdout, stderr } = process
-  const failed = asFailed(error)
+  const failed = pasteable(asFailed(error), env)
   const dashes = typed.indexOf('--')
   const own = dashes < 0 ? typed : typed.slice(0, dashes)
   const colors = pc.createColors(wantsColor(env, stderr, own.includes('--no-color')))
@@ -28,7 +29,11 @@ export function report(error: unknown, typed: readonly string[], env: Environmen
   for (const failure of failed.failures)
     stderr.write(isLogged ? `${JSON.stringify(logLine(failure, failed.exit))}\n` : showFailure(failure, colors))
   if (own.includes('--json')) {
-    const errors = failed.failures.map((failure) => ({ code: failure.code, message: failure.message, ...notesOf(failure) }))
+    const errors = failed.failures.map((failure) => ({
+      code: failure.code,
+      message: failure.message,
+      ...notesOf(failure),
+    }))
     stdout.write(`${JSON.stringify({ event: 'failed', exit: failed.exit, errors })}\n`)
   }
   return failed.exit
@@ -55,6 +60,21 @@ function notesOf({ notes }: Failure): object {
   const ways = notes.filter(([label]) => label === 'try' || label === 'or').map(([, text]) => text)
   const others = notes.filter(([label]) => label !== 'try' && label !== 'or')
   return { ...Object.fromEntries(others), ...(ways.length > 0 && { try: ways }) }
+}
+
+/** The commands in its notes, which begin with `mcplex`, as they work if they are pasted here. */
+function pasteable(failed: CommandFailed, env: Environment): CommandFailed {
+  const name = pasteableName(env)
+  const put = (text: string): string =>
+    text.replace(/^((?:[A-Z_]+=\S* )*)mcplex /, (_, before: string) => `${before}${name} `)
+  return new CommandFailed(
+    failed.failures.map((failure) => ({
+      ...failure,
+      notes: failure.notes.map(
+        ([label, text]) => [label, label === 'try' || label === 'or' ? put(text) : text] as const,
+      ),
+    })),
+  )
 }
 
 function asFailed(error: unknown): CommandFailed {

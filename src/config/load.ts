@@ -9,6 +9,7 @@ import { assemble, type Said } from './assemble.ts'
 import type { ClientSettings } from './client-options.ts'
 import type { LogSettings } from './log-options.ts'
 import type { Machine } from './machine.ts'
+import { meantBy } from './meant.ts'
 import type { Problem } from './problem.ts'
 import { type Placed, schema } from './schema.ts'
 import type { Settings } from './settings.ts'
@@ -61,13 +62,19 @@ function read(rows: readonly Placed[], typed: Typed, machine: Machine, problems:
     if (!source) continue
     const reading = readOption(row.option, source.texts)
     if (!('fault' in reading)) said.set(`${row.room}.${row.key}`, { value: reading.value, ...source })
-    else
+    else {
+      const meant = meantBy(row.option, source.texts.at(-1) ?? '')
+      const blank = source.where.startsWith('--') ? ' ' : '='
       problems.push({
         code: reading.code,
         where: source.where,
-        message: `${source.quote} ${reading.fault}`,
-        notes: [['accepted', reading.accepted]],
+        message: `${source.quote} ${reading.fault}${meant === undefined ? '' : `; did you mean ${meant}?`}`,
+        notes: [
+          ['accepted', reading.accepted],
+          ...(meant === undefined ? [] : [['try', `${source.where}${blank}${meant}`] as const]),
+        ],
       })
+    }
   }
   return said
 }

@@ -1,6 +1,7 @@
 /** The words of `connect`: the endpoint, and how long to wait for it. */
 import { type Command, Option } from 'commander'
 import { readDuration } from '../../config/quantity.ts'
+import { quoteWords } from '../shell-words.ts'
 import { addTalkOptions, type Talk, talkOf } from './talk.ts'
 import { type Verb, wrongUsage } from './verb.ts'
 
@@ -51,10 +52,18 @@ export const connectVerb: Verb<ConnectRequest> = {
 function urlOf(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (!url || !/^https?:$/.test(url.protocol) || url.hostname === '')
-    throw wrongUsage(`${JSON.stringify(text)} is not the URL of an endpoint`, ['try', 'http://127.0.0.1:8080/mcp'])
+    throw wrongUsage(`${JSON.stringify(text)} is not the URL of an endpoint`, [
+      'try',
+      `mcplex connect ${quoteWords([isHost(text) ? `http://${text}` : 'http://127.0.0.1:8080/mcp'])}`,
+    ])
   if (url.username !== '' || url.password !== '')
     throw wrongUsage('the URL holds a name or a password', ['try', 'the key in MCPLEX_API_KEY: arguments can be seen'])
   return url
+}
+
+/** `localhost:8080/mcp`, a URL but for its beginning. */
+function isHost(text: string): boolean {
+  return /^[a-z0-9.-]+(:\d+)?\/\S*$/i.test(text) && URL.canParse(`http://${text}`)
 }
 
 function waitOf(text: string): number {

@@ -4,6 +4,8 @@ import type { Option as Row } from '../../base/option.ts'
 import { accepted } from '../../config/accept.ts'
 import { shortDefault } from '../../config/document.ts'
 import { schema, titles } from '../../config/schema.ts'
+import type { CommandFailed } from '../failures.ts'
+import { quoteWords } from '../shell-words.ts'
 import { splitCommand } from '../split-command.ts'
 import { addTalkOptions, type Talk, talkOf } from './talk.ts'
 import { type Verb, wrongUsage } from './verb.ts'
@@ -17,6 +19,9 @@ export interface ServeRequest extends Talk {
 }
 
 const examples = `
+What follows -- is the server with its arguments, found through PATH and run without a shell. Options of mcplex come
+before it. Without -- the server begins at the first word that is no option.
+
 Examples:
   mcplex serve -- npx -y @modelcontextprotocol/server-everything
   mcplex serve --port 9000 --max-connections 200 --pool 16 -- uvx mcp-server-git
@@ -24,8 +29,8 @@ Examples:
   mcplex serve --json -- node server.js
   mcplex serve --transport stdio -- node server.js
 
-Each option can also be set through the environment; docs/configuration.md lists the names and the reasons of the
-defaults. Exit codes: 0 stopped, 130 stopped by Ctrl-C, 1 failed, 2 wrong usage, 69 the server could not be started,
+Each option can also be set through the variable that stands beside it; docs/configuration.md has those that have no
+flag, and the reasons of the defaults. Exit codes: 0 stopped, 130 stopped by Ctrl-C, 1 failed, 2 wrong usage, 69 the server could not be started,
 78 bad configuration.`
 
 export const serveVerb: Verb<ServeRequest> = {
@@ -51,8 +56,9 @@ export const serveVerb: Verb<ServeRequest> = {
 
 function addOptions(serve: Command): void {
   for (const [room, title] of Object.entries(titles)) {
-    for (const { option } of schema.filter((row) => row.room === room)) {
-      if (option.flag !== undefined) serve.addOption(asCommanderOption(option, option.flag).helpGroup(`${title}:`))
+    for (const { option, ownEnv } of schema.filter((row) => row.room === room)) {
+      if (option.flag !== undefined)
+        serve.addOption(asCommanderOption(option, option.flag, ownEnv).helpGroup(`${title}:`))
     }
     if (room === 'upstream')
       serve.addOption(
@@ -65,11 +71,16 @@ function addOptions(serve: Command): void {
   addTalkOptions(serve, 'One JSON object on stdout once requests are served; no banner.')
 }
 
-function asCommanderOption(row: Row, flag: string): Option {
+function asCommanderOption(row: Row, flag: string, ownEnv: string | undefined): Option {
   const names = `${row.short === undefined ? '' : `-${row.short}, `}--${flag}`
-  if (row.kind === 'switch') return new Option(names, row.about)
-  const choices = row.kind === 'choice' ? `${accepted(row)}; ` : ''
-  const hint = row.kind === 'list' || row.kind === 'given' ? '' : ` (${choices}default: ${shortDefault(row)})`
+  const env = row.env ?? ownEnv
+  const facts = [
+    row.kind === 'choice' ? accepted(row) : undefined,
+    row.kind === 'switch' || row.kind === 'list' || row.kind === 'given' ? undefined : `default: ${shortDefault(row)}`,
+    env === undefined ? undefined : `env: ${env}${flag.startsWith('no-') ? '=false' : ''}`,
+  ].filter((fact) => fact !== undefined)
+  const hint = facts.length === 0 ? '' : ` (${facts.join('; ')})`
+  if (row.kind === 'switch') return new Option(names, `${row.about}${hint}`)
   return new Option(`${names} <${placeholder(row, flag)}>`, `${row.about}${hint}`).argParser(
     (text: string, before: readonly string[] | undefined) => [...(before ?? []), text],
   )
@@ -96,18 +107,40 @@ function flagsOf(serve: Command): ReadonlyMap<string, readonly string[]> {
 }
 
 function commandOf(words: readonly string[], line: unknown): readonly string[] {
-  if (typeof line !== 'string') {
-    if (words.length === 0)
-      throw wrongUsage('there is no command to serve', ['try', 'mcplex serve -- npx -y <package>'])
-    return words
-  }
-  if (words.length > 0)
-    throw wrongUsage('the command was said twice: with --stdio and behind --', ['try', 'leave one out'])
+  const command = typeof line === 'string' ? commandIn(line, words) : words
+  const [first] = command
+  if (first === undefined)
+    throw wrongUsage('there is no command to serve', [
+      'try',
+      'mcplex serve -- npx -y @modelcontextprotocol/server-everything',
+    ])
+  // What stands before an @ may be a password.
+  if (/^https?:\/\//i.test(first)) throw urlToServe(first.replace(/\/\/[^/@]*@/, '//'))
+  return command
+}
+
+/** The command that `--stdio` says. */
+function commandIn(line: string, words: readonly string[]): readonly string[] {
   const split = splitCommand(line)
   if (split === undefined || split.length === 0)
     throw wrongUsage(`--stdio ${JSON.stringify(line)} ${split ? 'is empty' : 'has a quote that is never closed'}`, [
       'try',
       'the command behind --: its words need no second quoting there',
     ])
-  return split
+  if (words.length === 0) return split
+  throw wrongUsage(
+    'the command was said twice: with --stdio and behind --',
+    ['try', `mcplex serve -- ${quoteWords(words)}`],
+    ['or', `mcplex serve -- ${quoteWords(split)}`],
+    ['or', `mcplex serve -- ${quoteWords([...split, ...words])}`],
+  )
+}
+
+/** A server that is reached at a URL is none that `serve` could start. */
+function urlToServe(url: string): CommandFailed {
+  return wrongUsage(
+    `${url} is the URL of a server that runs; serve starts one, and speaks to it through its stdin and stdout`,
+    ['try', `mcplex connect ${quoteWords([url])}`],
+    ['note', 'connect bridges a client that can only start commands; others take the URL itself'],
+  )
 }

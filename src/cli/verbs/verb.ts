@@ -9,7 +9,10 @@ export interface Verb<Request extends { readonly verb: string }> {
   declare(command: Command, asked: (request: Request) => void): void
 }
 
-/** Wrong usage, with the way out. */
-export function wrongUsage(message: string, note: readonly [label: string, text: string]): CommandFailed {
-  return new CommandFailed([{ code: 'MCPX_USAGE', message, notes: [note] }])
+/** Wrong usage, with the ways out. A command among them begins with `mcplex`, which is put as it can be pasted here. */
+export function wrongUsage(
+  message: string,
+  ...notes: ReadonlyArray<readonly [label: string, text: string]>
+): CommandFailed {
+  return new CommandFailed([{ code: 'MCPX_USAGE', message, notes }])
 }
