@@ -28,7 +28,11 @@ export interface Running {
  * Runs it with an environment of nothing but PATH, HOME and `env`.
  * @param main the file of the command, if another one than that of the build
  */
-export function runCommand(args: readonly string[], env: Readonly<Record<string, string>> = {}, main = built): Running {
+export function runCommand(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  main: string = built,
+): Running {
   const { PATH = '', HOME = '' } = process.env
   const child = spawn(process.execPath, [main, ...args], {
     env: { PATH, HOME, ...env },
