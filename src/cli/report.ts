@@ -6,6 +6,7 @@ import pc from 'picocolors'
 import { systemClock as clock } from '../base/clock.ts'
 import { ConfigError } from '../config/problem.ts'
 import { CommandFailed, type Failure } from './failures.ts'
+import type { Outputs } from './output.ts'
 import { pasteableName } from './own-command.ts'
 import { showFailure } from './show-failure.ts'
 import { wantsColor } from './terminal.ts'
@@ -19,8 +20,12 @@ const logging = new Set(['serve', 'connect'])
  * @param typed the command line: it may be what could not be understood, so it is looked at for itself
  * @returns the exit code
  */
-export function report(error: unknown, typed: readonly string[], env: Environment): number {
-  const { stdout, stderr } = process
+export function report(
+  error: unknown,
+  typed: readonly string[],
+  env: Environment,
+  { stdout, stderr }: Outputs,
+): number {
   const failed = pasteable(asFailed(error), env)
   const dashes = typed.indexOf('--')
   const own = dashes < 0 ? typed : typed.slice(0, dashes)
