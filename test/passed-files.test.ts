@@ -40,8 +40,8 @@ function bash(line: string): Typed {
     pid: child.pid ?? 0,
     output: () => output,
     async ready() {
-      const line = await eventually(`the ready line: ${output}`, () => /^\{"event":"ready".*\}$/m.exec(output)?.[0])
-      return JSON.parse(line) as Record<string, unknown>
+      const said = await eventually(`the ready line: ${output}`, () => /^\{"event":"ready".*\}$/m.exec(output)?.[0])
+      return JSON.parse(said) as Record<string, unknown>
     },
     kill: (signal) => void child.kill(signal),
     exited,
