@@ -21,6 +21,7 @@ export type RefusalCode =
   | 'forbidden_host'
   | 'method_not_found'
   | 'invalid_params'
+  | 'invalid_meta'
   | 'envelope_missing'
   | 'header_mismatch'
   | 'missing_capability'
@@ -163,6 +164,13 @@ export const refusals: Readonly<Record<RefusalCode, RefusalRow>> = {
     'changed',
     'The parameters are not valid.',
     'Compare the parameters with the schema of the method.',
+  ),
+  invalid_meta: row(
+    -32602,
+    400,
+    'changed',
+    'The metadata of the message is not an object.',
+    'Send params._meta as an object, or leave it out.',
   ),
   envelope_missing: row(
     -32602,

@@ -1,7 +1,7 @@
 /** What a client POSTed, from its text: one message, or several where they may come together. Pure. */
 import { Refusal } from '../base/refusal.ts'
-import { elementTexts, exceedsLimits } from './json-text.ts'
-import { type Message, readMessage, type RpcId } from './jsonrpc.ts'
+import { elementTexts, exceedsLimits, isObject } from './json-text.ts'
+import { type Malformed, type Message, readMessage, type RpcId } from './jsonrpc.ts'
 
 /** [R04] deeper or larger JSON is refused before it is parsed */
 const maxDepth = 128
@@ -24,21 +24,39 @@ export function parsePosted(text: string): unknown {
   }
 }
 
-/** The message of a body that was parsed. Throws `invalid_request`. */
+/** The message of a body that was parsed. Throws `invalid_request`, `invalid_meta`. */
 export function readPosted(text: string, value: unknown, naming: Naming): Message {
-  const message = readMessage(text, value)
-  if (message.kind === 'malformed') {
-    naming.id = message.id
-    throw new Refusal('invalid_request')
-  }
-  // [JSON-RPC 2.0, 4.1] a request without an id would be run, and nobody told how it went
-  if (message.kind === 'notification' && !message.method.startsWith('notifications/'))
-    throw new Refusal('invalid_request')
-  if (message.kind === 'request') naming.id = message.id
+  const read = readMessage(text, value)
+  if (read.kind === 'malformed' || read.kind === 'request') naming.id = read.id
+  const message = checkMessage(read)
+  checkMeta(message)
   return message
 }
 
-/** The messages of a batch, none of which may open a session. Throws `invalid_request`. [2025-03-26 batching] */
+/** What was read, if it is a message. Throws `invalid_request`. */
+export function checkMessage(read: Message | Malformed): Message {
+  // [JSON-RPC 2.0, 4.1] a request without an id would be run, and nobody told how it went
+  const isNameless = read.kind === 'notification' && !read.method.startsWith('notifications/')
+  if (read.kind === 'malformed' || isNameless) throw new Refusal('invalid_request')
+  return read
+}
+
+/**
+ * Throws `invalid_meta` for a request or a notification whose `_meta` is no object: what it says of its era, its
+ * progress and its trace could be read one way here and another way by a server. [all revisions, basic, _meta]
+ */
+export function checkMeta(message: Message): void {
+  if (!hasProperMeta(message)) throw new Refusal('invalid_meta')
+}
+
+/** Whether the `_meta` of a request or a notification is an object, if it has any. */
+export function hasProperMeta(message: Message): boolean {
+  if (message.kind === 'response' || !message.params) return true
+  const { value } = message.params
+  return !Object.hasOwn(value, '_meta') || isObject(value['_meta'])
+}
+
+/** The messages of a batch, none of which may open a session. Throws `invalid_request`, `invalid_meta`. [2025-03-26 batching] */
 export function readBatch(text: string): Message[] {
   const texts = elementTexts(text)
   if (texts.length === 0 || texts.length > maxBatch) throw new Refusal('invalid_request')

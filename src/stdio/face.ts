@@ -20,6 +20,7 @@ import {
   type RpcId,
 } from '../protocol/jsonrpc.ts'
 import { mayBatch } from '../protocol/legacy-server.ts'
+import { checkMessage, checkMeta, hasProperMeta } from '../protocol/posted.ts'
 import { answerable, refusalAnswer } from '../protocol/refusal-answer.ts'
 import { type Desk, type Errand, errandOf, type FaceNeeds, type Owed } from './desk.ts'
 import { listenTo } from './ear.ts'
@@ -86,7 +87,7 @@ class LineFace implements Face {
       if (Array.isArray(value)) return this.#batch(text)
       const message = readMessage(text, value)
       id = message.kind === 'malformed' || message.kind === 'request' ? message.id : undefined
-      this.#take(text, checked(message))
+      this.#take(text, checkMessage(message))
     } catch (error) {
       this.#refuse(error, id)
     }
@@ -120,6 +121,7 @@ class LineFace implements Face {
   }
 
   #request(text: string, request: RequestMessage): void {
+    checkMeta(request)
     const owed: Owed = { request, key: idKey(request.id), isAnswered: false, isCancelled: false }
     const errand = errandOf(text, [owed])
     if (request.method === listening && standsAlone(request, undefined)) {
@@ -138,7 +140,8 @@ class LineFace implements Face {
   #batch(text: string): void {
     const { standing } = this.#session
     if (!standing || !mayBatch(standing.version)) throw new Refusal('invalid_request')
-    const messages = elementTexts(text).map((element) => checked(readMessage(element, JSON.parse(element))))
+    const messages = elementTexts(text).map((element) => checkMessage(readMessage(element, JSON.parse(element))))
+    messages.forEach(checkMeta)
     const requests = messages.filter((message) => message.kind === 'request')
     if (messages.length === 0 || requests.some(({ method }) => method === 'initialize'))
       throw new Refusal('invalid_request')
@@ -153,6 +156,8 @@ class LineFace implements Face {
   }
 
   #notify(text: string, message: NotificationMessage): void {
+    // [JSON-RPC 2.0, 4.1] a notification is not answered, whatever is wrong with it
+    if (!hasProperMeta(message)) return
     if (message.method === 'notifications/cancelled') {
       const id = message.params && memberText(message.params.text, 'requestId')
       const errand = id === undefined ? undefined : this.#cancel(idKey(id))
@@ -282,11 +287,4 @@ function parse(text: string): unknown {
   } catch (cause) {
     throw new Refusal('parse_error', { message, cause })
   }
-}
-
-function checked(message: ReturnType<typeof readMessage>): Message {
-  // [JSON-RPC 2.0, 4.1] a request without an id would be run, and nobody told how it went
-  const isNameless = message.kind === 'notification' && !message.method.startsWith('notifications/')
-  if (message.kind === 'malformed' || isNameless) throw new Refusal('invalid_request')
-  return message
 }
