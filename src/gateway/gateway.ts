@@ -143,7 +143,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
     listeners: createListeners({ upstream, tell, asks }),
     inflight,
     rounds: createRounds({ upstream, records: backplane.records, clock, ...settings.sessions }),
-    seal: createSeal(clock),
+    seal: createSeal(clock, settings.sessions.answerTimeoutMs),
     suspended,
     extensions: faces.some((face) => isObject(capabilitiesIn(face.hello)['extensions'])),
   })

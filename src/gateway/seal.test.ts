@@ -31,7 +31,8 @@ const request: fc.Arbitrary<Request> = fc.record({
 })
 
 const clock = manualClock(0)
-const seal = createSeal(clock)
+const waitMs = 10 * minute
+const seal = createSeal(clock, waitMs)
 const close = ({ what, principal, method, params }: Request): string => seal.close(what, principal, method, params)
 const server = (state: string): Opened => ({ kind: 'server', state, process: 7 })
 const open = (sealed: string, { principal, method, params }: Request): Opened =>
@@ -104,7 +105,12 @@ describe('a sealed state', () => {
       ),
     )
     expect(() =>
-      createSeal(clock).open(close({ what: server(''), principal: nobody, method: 'm', params: {} }), nobody, 'm', {}),
+      createSeal(clock, waitMs).open(
+        close({ what: server(''), principal: nobody, method: 'm', params: {} }),
+        nobody,
+        'm',
+        {},
+      ),
     ).toThrow(refused)
   })
 
@@ -117,7 +123,7 @@ describe('a sealed state', () => {
 
   test('opens for a day, also after the key was replaced', () => {
     const time = manualClock(0)
-    const here = createSeal(time)
+    const here = createSeal(time, waitMs)
     const opens = (sealed: string): Opened => here.open(sealed, nobody, 'tools/call', {})
     time.advance(1439 * minute)
     const late = here.close(server('late'), nobody, 'tools/call', {})
@@ -129,5 +135,41 @@ describe('a sealed state', () => {
     time.advance(1)
     expect(() => opens(late)).toThrow(refused)
     expect(opens(later)).toEqual(server('later'))
+  })
+
+  test('of a call that waits here is good for as long as the call waits, and then says that it is gone', () => {
+    const time = manualClock(0)
+    const here = createSeal(time, waitMs)
+    const waits: Opened = { kind: 'suspended', call: 'c', round: 1 }
+    const sealed = here.close(waits, nobody, 'tools/call', {})
+    time.advance(waitMs - 1)
+    expect(here.open(sealed, nobody, 'tools/call', {})).toEqual(waits)
+    time.advance(1)
+    const lost = expect.objectContaining({ code: 'interaction_lost' })
+    expect(() => here.open(sealed, nobody, 'tools/call', {})).toThrow(lost)
+    // What is not ours, or is for somebody else, learns nothing from it.
+    expect(() => here.open(sealed, nobody, 'prompts/get', {})).toThrow(refused)
+    expect(() => here.open(sealed, { ...nobody, tenant: 'other' }, 'tools/call', {})).toThrow(refused)
+    expect(() => here.open(`${sealed.slice(0, -4)}AAAA`, nobody, 'tools/call', {})).toThrow(refused)
+  })
+
+  test('opens in the one form in which it was given, and with nothing before, after or within it', () => {
+    const sealed = close({ what: server('s'), principal: nobody, method: 'tools/call', params: {} })
+    const middle = sealed.length >> 1
+    const junk = ['=', '==', ' ', '\n', '\0', '!', '.', 'é', '%3D']
+    const changed = junk.flatMap((one) => [
+      `${one}${sealed}`,
+      `${sealed}${one}`,
+      `${sealed.slice(0, middle)}${one}${sealed.slice(middle)}`,
+    ])
+    changed.push(Buffer.from(sealed, 'base64url').toString('base64'))
+    const same = changed.filter(
+      (one) => one !== sealed && Buffer.from(one, 'base64url').toString('base64url') === sealed,
+    )
+    expect(same.length, 'a lenient decoder would take them').toBeGreaterThan(10)
+    for (const one of changed) {
+      if (one !== sealed) expect(() => seal.open(one, nobody, 'tools/call', {}), one).toThrow(refused)
+    }
+    expect(seal.open(sealed, nobody, 'tools/call', {})).toEqual(server('s'))
   })
 })

@@ -5,6 +5,7 @@
  * [2026-07-28 multi round-trip requests, requestState]
  */
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto'
+import { fromBase64url } from '../base/base64url.ts'
 import type { Clock } from '../base/clock.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { Principal } from '../protocol/call.ts'
@@ -21,10 +22,14 @@ export type Opened =
 
 export interface Seal {
   close(what: Opened, principal: Principal, method: string, params: JsonObject): string
-  /** Throws `invalid_params` for a state that is not ours, has expired or belongs to another request. */
+  /**
+   * Throws `invalid_params` for a state that is not ours, has expired or belongs to another request, and
+   * `interaction_lost` for a call that has waited here for too long.
+   */
   open(sealed: string, principal: Principal, method: string, params: JsonObject): Opened
 }
 
+/** What a server said of itself: until when it is good is for the server to judge. */
 const lifeMs = 24 * 3_600_000
 const ivBytes = 12
 const tagBytes = 16
@@ -36,7 +41,8 @@ interface Key {
   readonly sinceMs: number
 }
 
-export function createSeal(clock: Clock): Seal {
+/** @param waitMs how long a call waits here for its client, in milliseconds */
+export function createSeal(clock: Clock, waitMs: number): Seal {
   const create = (number: number): Key => ({ number, bytes: randomBytes(32), sinceMs: clock.now() })
   let current = create(0)
   let previous: Key | undefined
@@ -51,39 +57,52 @@ export function createSeal(clock: Clock): Seal {
   const keyThatClosed = (number: number | undefined): Key | undefined =>
     [current, previous].find((key) => key?.number === number)
 
+  /** What was sealed, as text; undefined if we did not seal it, or for something else. */
+  const decipher = (sealed: string, bound: Buffer): string | undefined => {
+    const bytes = fromBase64url(sealed)
+    const key = keyThatClosed(bytes?.[0])
+    if (!bytes || !key) return undefined
+    try {
+      const cipher = createDecipheriv('aes-256-gcm', key.bytes, bytes.subarray(1, 1 + ivBytes))
+      cipher.setAAD(bound)
+      cipher.setAuthTag(bytes.subarray(-tagBytes))
+      return Buffer.concat([cipher.update(bytes.subarray(1 + ivBytes, -tagBytes)), cipher.final()]).toString()
+    } catch {
+      return undefined
+    }
+  }
+
   return {
     close(what, principal, method, params) {
       const key = keyToClose()
       const iv = randomBytes(ivBytes)
       const cipher = createCipheriv('aes-256-gcm', key.bytes, iv)
       cipher.setAAD(binding(principal, method, params))
-      const plain = JSON.stringify({ ...what, until: clock.now() + lifeMs })
+      const until = clock.now() + (what.kind === 'suspended' ? Math.min(waitMs, lifeMs) : lifeMs)
+      const plain = JSON.stringify({ ...what, until })
       const parts = [Buffer.of(key.number), iv, cipher.update(plain, 'utf8'), cipher.final(), cipher.getAuthTag()]
       return Buffer.concat(parts).toString('base64url')
     },
     open(sealed, principal, method, params) {
-      try {
-        const bytes = Buffer.from(sealed, 'base64url')
-        const key = keyThatClosed(bytes[0])
-        if (key) {
-          const decipher = createDecipheriv('aes-256-gcm', key.bytes, bytes.subarray(1, 1 + ivBytes))
-          decipher.setAAD(binding(principal, method, params))
-          decipher.setAuthTag(bytes.subarray(-tagBytes))
-          const plain = [decipher.update(bytes.subarray(1 + ivBytes, -tagBytes)), decipher.final()]
-          const opened = read(JSON.parse(Buffer.concat(plain).toString()), clock.now())
-          if (opened) return opened
-        }
-      } catch {
-        // Told apart from other reasons, a forgery would learn from it.
-      }
-      throw new Refusal('invalid_params', { message: 'The requestState is not valid for this request (any more).' })
+      const found = read(decipher(sealed, binding(principal, method, params)))
+      const isOver = found !== undefined && found.untilMs <= clock.now()
+      if (isOver && found.opened.kind === 'suspended') throw new Refusal('interaction_lost')
+      // Told apart from other reasons, a forgery would learn from it.
+      if (!found || isOver)
+        throw new Refusal('invalid_params', { message: 'The requestState is not valid for this request (any more).' })
+      return found.opened
     },
   }
 }
 
-function read(plain: unknown, nowMs: number): Opened | undefined {
-  if (!isObject(plain) || Number(plain['until']) <= nowMs) return undefined
-  const { kind, state, process, call, round } = plain
+function read(text: string | undefined): { readonly opened: Opened; readonly untilMs: number } | undefined {
+  const plain: unknown = text === undefined ? undefined : JSON.parse(text)
+  if (!isObject(plain)) return undefined
+  const opened = openedOf(plain)
+  return opened && { opened, untilMs: Number(plain['until']) }
+}
+
+function openedOf({ kind, state, process, call, round }: JsonObject): Opened | undefined {
   if (kind === 'again') return { kind }
   if (kind === 'suspended' && typeof call === 'string' && typeof round === 'number') return { kind, call, round }
   if (kind !== 'server' || typeof state !== 'string') return undefined

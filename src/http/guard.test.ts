@@ -241,7 +241,12 @@ describe('bodies', () => {
     expect(declaredLength(undefined, 'chunked', 10)).toBeNaN()
     expect(outcome(() => declaredLength('11', undefined, 10))).toBe('request_too_large')
     expect(outcome(() => declaredLength('99999999999999999999', undefined, 10))).toBe('request_too_large')
-    expect(outcome(() => declaredLength('ten', undefined, 10))).toBe('request_too_large')
+    for (const odd of ['ten', '', ' ', '-1', '+1', '0x1', '1e0', '1.0', '1, 1', ' 1']) {
+      expect(
+        outcome(() => declaredLength(odd, undefined, 10)),
+        odd,
+      ).toBe('request_too_large')
+    }
   })
 
   test('codings that nobody undoes are refused', () => {

@@ -144,7 +144,8 @@ export function declaredLength(
 ): number | undefined {
   if (transferEncoding !== undefined) return Number.NaN
   if (contentLength === undefined || contentLength === '0') return undefined
-  const length = Number(contentLength)
+  // Node sees to it where it reads the head itself; a framework may hand over anything.
+  const length = /^\d+$/.test(contentLength) ? Number(contentLength) : Number.NaN
   if (!(length <= maxBytes)) throw new Refusal('request_too_large')
   return length
 }

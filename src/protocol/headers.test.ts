@@ -28,8 +28,15 @@ describe('the value of a header', () => {
     '=?base64?Y Q=?=',
     '=?base64?gICA?=',
     '=?base64?____?=',
+    '=?base64?YR==?=',
+    '=?base64?YWJ=?=',
+    '=?base64?YQ==YQ==?=',
   ])('%s says nothing', (value) => {
     expect(decodeHeader(value)).toBeUndefined()
+  })
+
+  test('keeps a mark of byte order, which the body would have as well', () => {
+    expect(decodeHeader(encode('\ufeffa'))).toBe('\ufeffa')
   })
 
   test('never throws', () => {
@@ -108,6 +115,11 @@ describe('mirrored arguments', () => {
     for (const x of ['', 0, false, [], {}]) expect(headerMatches(param, { x }, undefined)).toBe(false)
     expect(headerMatches({ ...param, path: ['__proto__', 'x'] }, {}, undefined)).toBe(true)
     expect(headerMatches(param, { x: 0 }, '')).toBe(false)
+    // Only what JSON would read as that number.
+    for (const same of ['16', '16.0', '1.6e1', '160e-1']) expect(headerMatches(param, { x: 16 }, same)).toBe(true)
+    for (const odd of ['0x10', '+16', '016', '16.', '0b10000', '1_6', '16n']) {
+      expect(headerMatches(param, { x: 16 }, odd), odd).toBe(false)
+    }
     expect(headerMatches(param, { x: ['a'] }, 'a')).toBe(false)
   })
 })

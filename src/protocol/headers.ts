@@ -15,9 +15,11 @@ export function decodeHeader(value: string): string | undefined {
   const trimmed = value.trim()
   if (!trimmed.startsWith(sentinelStart) || !trimmed.endsWith(sentinelEnd)) return trimmed
   const encoded = trimmed.slice(sentinelStart.length, -sentinelEnd.length)
-  if (!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(encoded)) return undefined
+  const bytes = Buffer.from(encoded, 'base64')
+  // Node's decoder takes more than base64, and drops bits that are left over.
+  if (bytes.toString('base64') !== encoded) return undefined
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(encoded, 'base64'))
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
   } catch {
     return undefined
   }
@@ -45,6 +47,7 @@ export interface HeaderParam {
   readonly path: readonly string[]
 }
 
+const jsonNumber = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/
 const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 const maxDepth = 16
 
@@ -79,6 +82,6 @@ export function headerMatches(param: HeaderParam, args: JsonValue | undefined, h
   if (header === undefined) return false
   const said = decodeHeader(header)
   if (said === undefined) return false
-  if (typeof value === 'number') return said !== '' && Number(said) === value
+  if (typeof value === 'number') return jsonNumber.test(said) && Number(said) === value
   return typeof value === 'string' || typeof value === 'boolean' ? said === String(value) : false
 }

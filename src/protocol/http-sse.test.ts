@@ -15,5 +15,6 @@ test.each([
 test('the id is found among other parameters, and missed if it is not there', () => {
   expect(sessionIdIn('key=1&sessionId=a%2Db&x=')).toBe('a-b')
   expect(sessionIdIn('sessionid=a')).toBeUndefined()
+  expect(sessionIdIn('sessionId=a&sessionId=b'), 'which of them?').toBeUndefined()
   expect(sessionIdIn(undefined)).toBeUndefined()
 })

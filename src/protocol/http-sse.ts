@@ -24,9 +24,10 @@ export function endpointEvent(id: string, name: string): string {
   return `event: endpoint\nid: ${name}\ndata: ${messagesPath.slice(1)}?sessionId=${id}\n\n`
 }
 
-/** The id in the address of a POST; undefined if there is none. */
+/** The id in the address of a POST; undefined if there is none, or more than one: others may have read another of them. */
 export function sessionIdIn(query: string | undefined): string | undefined {
-  return new URLSearchParams(query ?? '').get('sessionId') ?? undefined
+  const [id, ...more] = new URLSearchParams(query ?? '').getAll('sessionId')
+  return more.length === 0 ? id : undefined
 }
 
 /**

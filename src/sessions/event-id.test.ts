@@ -64,6 +64,13 @@ describe('an event id', () => {
   })
 })
 
+test.each(['l.e.00', 'l.e.01', 'l.e.-1', 'l.e.1e1', 'l.e.0x1', 'l.e.', 'l..1', 'L.e.1'])(
+  '%s is no event id',
+  (text) => {
+    expect(parseEventId(text)).toBeUndefined()
+  },
+)
+
 describe('the stream of a call', () => {
   test('carries the id of its request to the letter, if that is short', () => {
     fc.assert(
@@ -90,6 +97,14 @@ describe('the stream of a call', () => {
         expect(callStream('aaaaaa', one, id)).not.toBe(callStream('aaaaab', other, id))
       }),
     )
+  })
+
+  test('carries it in one form: a name that only looks like it carries nothing', () => {
+    const name = callStream(instance, 1, '17')
+    expect(name).toMatch(/~MTc$/)
+    for (const one of [`${name}=`, `${name} `, name.replace('MTc', 'MTd'), name.replace('MTc', 'M-Tc')]) {
+      expect(requestOf(one)).toBeUndefined()
+    }
   })
 
   test('that a client made up carries nothing but an id, in one line', () => {

@@ -4,6 +4,7 @@
  * client can be told the end of a call whose events are gone. [2025-11-25 transports, resumability]
  */
 import { randomInt } from 'node:crypto'
+import { fromBase64url } from '../base/base64url.ts'
 import type { Position } from '../backplane/backplane.ts'
 import type { RpcId } from '../protocol/jsonrpc.ts'
 
@@ -27,9 +28,9 @@ export function callStream(instance: string, number: number, id: RpcId | undefin
 export function requestOf(stream: string): RpcId | undefined {
   const carried = stream.split('~')[1]
   if (!carried) return undefined
-  const text = Buffer.from(carried, 'base64url').toString()
+  const text = fromBase64url(carried)?.toString()
   // Whoever made it up may have put line breaks around it, which would end the event that it is told in.
-  if (text.trim() !== text) return undefined
+  if (text === undefined || text.trim() !== text) return undefined
   try {
     const id: unknown = JSON.parse(text)
     return typeof id === 'string' || Number.isInteger(id) ? text : undefined
@@ -44,7 +45,7 @@ export function eventId(stream: string, position: Position): string {
 
 /** Undefined if the text is not an id that we could have written. */
 export function parseEventId(text: string): { stream: string; position: Position } | undefined {
-  const match = /^([0-9a-z]+~[A-Za-z0-9_-]*|l)\.([A-Za-z0-9_-]{1,64})\.(\d{1,15})$/.exec(text)
+  const match = /^([0-9a-z]+~[A-Za-z0-9_-]*|l)\.([A-Za-z0-9_-]{1,64})\.(0|[1-9]\d{0,14})$/.exec(text)
   if (!match) return undefined
   const [, stream = '', epoch = '', offset = ''] = match
   return { stream, position: { epoch, offset: Number(offset) } }

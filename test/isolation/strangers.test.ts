@@ -202,6 +202,9 @@ describe('the state of an interaction', () => {
       await round({ requestState, inputResponses, name: 'greet' }, 'prompts/get'),
       await round({ requestState: 'state-of-elicitation', inputResponses }),
       await round({ requestState: `${requestState.slice(0, -8)}AAAAAAAA`, inputResponses }),
+      // The same bytes, as a lenient decoder would read them.
+      await round({ requestState: `${requestState}==`, inputResponses }),
+      await round({ requestState: `${requestState.slice(0, 9)}!\n ${requestState.slice(9)}`, inputResponses }),
       await round({ requestState: '', inputResponses }),
       await round({ requestState: 7, inputResponses }),
     ]
