@@ -4,7 +4,7 @@
  */
 
 export interface Events {
-  /** A session began. */
+  /** A session began. `client` is what the client calls itself, at most 128 characters of it. */
   sessionOpened: { session: string; tenant: string; version: string; client: string | undefined }
   /** A session ended; `reason` is from a closed set. */
   sessionEnded: { session: string; tenant: string; reason: SessionEnd; ageMs: number; calls: number }
@@ -22,8 +22,9 @@ export interface Events {
 }
 
 export interface CallEnded {
+  /** A method of the specification, or `unknown`. */
   method: string
-  /** What the method was called for, where it has a name: a tool or a prompt. As the client said it, cut to a length. */
+  /** The tool or prompt that was called for: a name that the server lists, or `unknown`. */
   tool: string | undefined
   tenant: string
   session: string | undefined

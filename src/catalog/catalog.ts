@@ -37,6 +37,11 @@ export interface Catalog {
   isTaskOnly(seat: Seat, tool: string): Promise<boolean>
   /** The arguments of a tool that are mirrored. */
   mirrored(seat: Seat, tool: string): Promise<readonly HeaderParam[]>
+  /**
+   * Whether the server lists such a name, of a tool or a prompt, to whichever client. What the list says is learnt for
+   * the next time if nobody has asked for it yet.
+   */
+  isListed(seat: Seat, list: 'tools/list' | 'prompts/list', name: string): boolean
 }
 
 /** The server's own answer instead of a list. */
@@ -48,6 +53,8 @@ export interface NoPage {
 interface Source {
   hello: Promise<RawObject> | undefined
   readonly lists: Map<string, Promise<Pages>>
+  /** The names of each list as it was last learnt, also while it is learnt anew. */
+  readonly names: Map<string, ReadonlySet<string>>
 }
 
 export function createCatalog(needs: {
@@ -58,6 +65,8 @@ export function createCatalog(needs: {
 }): Catalog {
   const { learning, clock } = needs
   const sources = new Map<string, Source>()
+  /** The lists that were learnt for the names in them: once, since what a client makes up is never in them. */
+  const learntForNames = new Set<string>()
   let mirrorsHeaders = false
   let hasTaskOnly = false
 
@@ -72,7 +81,7 @@ export function createCatalog(needs: {
     let source = sources.get(key)
     if (!source) {
       if (sources.size >= maxSources) forgetOldest()
-      sources.set(key, (source = { hello: undefined, lists: new Map() }))
+      sources.set(key, (source = { hello: undefined, lists: new Map(), names: new Map() }))
     }
     return source
   }
@@ -126,7 +135,7 @@ export function createCatalog(needs: {
     const forget = (): void => {
       if (source.lists.get(method) === learnt) source.lists.delete(method)
     }
-    learnt.then((pages) => pages.error && forget(), forget)
+    learnt.then((pages) => (pages.error ? forget() : source.names.set(method, pages.names)), forget)
     return learnt
   }
 
@@ -147,6 +156,19 @@ export function createCatalog(needs: {
       if (eraOf(seat) === seat.speaker.era) return false
       const { taskOnly } = await pagesOf(seat, 'tools/list')
       return taskOnly.has(tool)
+    },
+    isListed(seat, list, name) {
+      let isLearnt = false
+      for (const { names } of sources.values()) {
+        const known = names.get(list)
+        if (known?.has(name)) return true
+        isLearnt ||= known !== undefined
+      }
+      if (!isLearnt && !learntForNames.has(list)) {
+        learntForNames.add(list)
+        pagesOf(seat, list).catch(() => undefined)
+      }
+      return false
     },
     async mirrored(seat, tool) {
       return (await pagesOf(seat, 'tools/list')).mirrored.get(tool) ?? []

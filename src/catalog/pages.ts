@@ -6,13 +6,15 @@ import { shortId } from '../base/ids.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { EraName } from '../protocol/call.ts'
 import { headerParams, type HeaderParam } from '../protocol/headers.ts'
-import { editObject, isObject, type JsonObject, type RawObject } from '../protocol/json-text.ts'
+import { editObject, isObject, type JsonObject, type JsonValue, type RawObject } from '../protocol/json-text.ts'
 import type { Answer } from '../protocol/jsonrpc.ts'
 import { isTaskOnly } from '../protocol/tasked.ts'
 
 /** More than any honest server has; a list beyond it is cut. */
 const maxPages = 100
 const maxChars = 32 * 1024 * 1024
+/** [2025-11-25 tools, names] at most 128 characters */
+const maxNameChars = 128
 
 /** One page as the server gave it but for the cursor, and its text as clients of each revision are answered. */
 export interface Page {
@@ -29,6 +31,8 @@ export interface Pages {
   readonly generation: string
   /** When the list must be asked for again, in milliseconds since the epoch. */
   readonly freshUntilMs: number
+  /** The names of the tools or prompts, those left out that are longer than a name can be. */
+  readonly names: ReadonlySet<string>
   /** Headers that mirror arguments, by tool; only for `tools/list`. */
   readonly mirrored: ReadonlyMap<string, readonly HeaderParam[]>
   /** Tools that the server runs as tasks alone. */
@@ -57,6 +61,7 @@ export async function learnPages(
         pages: [],
         generation,
         freshUntilMs: 0,
+        names: new Set(),
         mirrored: new Map(),
         taskOnly: new Set(),
         cut: false,
@@ -80,6 +85,7 @@ export async function learnPages(
     pages,
     generation,
     freshUntilMs: freshUntil(ttlMs),
+    names: namesIn(pages),
     mirrored: mirroredIn(pages),
     taskOnly: taskOnlyIn(pages),
     cut,
@@ -99,6 +105,16 @@ function cursorOf(generation: string, index: number): string {
   return `${generation}.${index}`
 }
 
+function namesIn(pages: readonly Page[]): Set<string> {
+  const names = new Set<string>()
+  for (const { result } of pages) {
+    for (const kind of ['tools', 'prompts']) {
+      for (const [name] of entriesIn(result.value[kind])) if (name.length <= maxNameChars) names.add(name)
+    }
+  }
+  return names
+}
+
 function mirroredIn(pages: readonly Page[]): Map<string, readonly HeaderParam[]> {
   const mirrored = new Map<string, readonly HeaderParam[]>()
   for (const [name, tool] of toolsIn(pages)) {
@@ -115,9 +131,10 @@ function taskOnlyIn(pages: readonly Page[]): Set<string> {
 }
 
 function* toolsIn(pages: readonly Page[]): Generator<[string, JsonObject]> {
-  for (const { result } of pages) {
-    const tools = result.value['tools']
-    if (!Array.isArray(tools)) continue
-    for (const tool of tools) if (isObject(tool) && typeof tool['name'] === 'string') yield [tool['name'], tool]
-  }
+  for (const { result } of pages) yield* entriesIn(result.value['tools'])
+}
+
+function* entriesIn(list: JsonValue | undefined): Generator<[string, JsonObject]> {
+  if (!Array.isArray(list)) return
+  for (const entry of list) if (isObject(entry) && typeof entry['name'] === 'string') yield [entry['name'], entry]
 }

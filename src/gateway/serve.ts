@@ -1,6 +1,7 @@
 /** The life of a call between its gates and its end: everything that observes calls hangs here. */
 import { asRefusal, Refusal } from '../base/refusal.ts'
 import type { Call, Outcome, Reply } from '../protocol/call.ts'
+import { knownMethod, unknownName } from '../protocol/methods.ts'
 import { needsInput } from '../protocol/rounds.ts'
 import type { House } from './house.ts'
 import { overdue } from './inflight.ts'
@@ -24,8 +25,8 @@ export async function* serve(call: Call, house: House): Reply {
     throw cut
   } finally {
     house.events.emit('callEnded', {
-      method: call.method,
-      tool: toolOf(call),
+      method: knownMethod(call.method),
+      tool: toolOf(call, house),
       tenant: call.principal.tenant,
       session: call.session,
       era: call.speaker.era,
@@ -37,14 +38,15 @@ export async function* serve(call: Call, house: House): Reply {
   }
 }
 
-/** A client may call for anything: a name is no longer than this in what is told of it. */
-const maxName = 128
+/** What has names of its own, by method. A URI is none: it may say what it is about. */
+const listOf = { 'tools/call': 'tools/list', 'prompts/get': 'prompts/list' } as const
 
-/** The name of what is called, of the methods that have one. A URI is none: it may say what it is about. */
-function toolOf({ method, params }: Call): string | undefined {
+/** The name of what is called, of the methods that have one: as the server lists it, since a client may call for anything. */
+function toolOf(call: Call, { catalog }: House): string | undefined {
+  const { method, params } = call
   if (method !== 'tools/call' && method !== 'prompts/get') return undefined
   const name = params?.value['name']
-  return typeof name === 'string' ? name.slice(0, maxName) : undefined
+  return typeof name === 'string' && catalog.isListed(call, listOf[method], name) ? name : unknownName
 }
 
 /** A call that the shutdown could not wait for; whoever sends it again must know that it may have run. */

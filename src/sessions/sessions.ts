@@ -52,6 +52,8 @@ export interface Sessions {
 
 /** The store forgets a session this long after its time, should nobody have ended it. */
 const graceMs = 60_000
+/** A client's name may be as long as a handshake; as much of it is told of. */
+const maxClientChars = 128
 
 export function createSessions(needs: {
   readonly backplane: Pick<Backplane, 'records'>
@@ -151,7 +153,7 @@ export function createSessions(needs: {
         session: session.id,
         tenant: principal.tenant,
         version: speaker.version,
-        client: typeof client === 'string' ? client : undefined,
+        client: typeof client === 'string' ? client.slice(0, maxClientChars) : undefined,
       })
       return seat
     },

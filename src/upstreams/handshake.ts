@@ -10,11 +10,13 @@ import { envelope } from '../protocol/modern-client.ts'
 import { modernVersion } from '../protocol/revisions.ts'
 import type { Connection } from './connection.ts'
 
+const maxSaidChars = 500
+
 /** For the operator's log: what the server said instead of an answer. */
 function refusedBy(method: string, error: JsonObject): Error {
-  return new Error(
-    `the server answered ${method} with error ${JSON.stringify(error['code'])}: ${JSON.stringify(error['message'])}`,
-  )
+  // It may repeat what its client said of itself.
+  const said = JSON.stringify(error['message']).slice(0, maxSaidChars)
+  return new Error(`the server answered ${method} with error ${JSON.stringify(error['code'])}: ${said}`)
 }
 
 /** Says hello in the session-based era; the result is what the server says of itself. */
