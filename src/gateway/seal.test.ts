@@ -167,8 +167,8 @@ describe('a sealed state', () => {
       (one) => one !== sealed && Buffer.from(one, 'base64url').toString('base64url') === sealed,
     )
     expect(same.length, 'a lenient decoder would take them').toBeGreaterThan(10)
-    for (const one of changed) {
-      if (one !== sealed) expect(() => seal.open(one, nobody, 'tools/call', {}), one).toThrow(refused)
+    for (const one of changed.filter((text) => text !== sealed)) {
+      expect(() => seal.open(one, nobody, 'tools/call', {}), one).toThrow(refused)
     }
     expect(seal.open(sealed, nobody, 'tools/call', {})).toEqual(server('s'))
   })

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { send } from '../support/http.ts'
 import { echoLegacy, echoModern, type Mcplex, startMcplex } from '../support/mcplex.ts'
 import { type Piped, serveStdio, standalone, startPiped } from '../support/pipes.ts'
-import { type JsonMap, messagesOf, reasonOf, responseTo, type RpcMessage, textOf } from '../support/rpc.ts'
+import { messagesOf, reasonOf, responseTo, type RpcMessage, textOf } from '../support/rpc.ts'
 import { openSession } from '../support/session.ts'
 import { ask } from '../support/stateless.ts'
 import { openStreamClient } from '../support/stream-client.ts'
@@ -117,10 +117,7 @@ describe('over pipes', () => {
       for (const _meta of oddities) {
         const before = piped.messages().length
         piped.send({ method: 'notifications/cancelled', params: { requestId: 1, _meta } })
-        const answers = [
-          await piped.request('tools/call', { ...echo, _meta } as JsonMap),
-          await piped.request('ping', { _meta } as JsonMap),
-        ]
+        const answers = [await piped.request('tools/call', { ...echo, _meta }), await piped.request('ping', { _meta })]
         expect(answers.map(refusalOf)).toEqual([refusal, refusal])
         expect(piped.messages(), 'notifications are not answered').toHaveLength(before + 2)
       }
