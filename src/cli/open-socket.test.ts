@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { CommandFailed } from './failures.ts'
 import { openSocket } from './open-socket.ts'
 
-test.each(['EADDRINUSE', 'EEXIST', 'ENOENT', 'EACCES', 'EINVAL'])(
+test.each(['EADDRINUSE', 'EEXIST', 'ENOENT', 'EACCES', 'ENAMETOOLONG', 'EINVAL'])(
   'a socket that cannot be opened (%s) is a failure that names it and says what to do',
   async (code) => {
     const fails = (): Promise<never> => Promise.reject(Object.assign(new Error('no'), { code }))

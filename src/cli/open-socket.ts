@@ -1,4 +1,5 @@
 /** Opens the Unix socket that was asked for, or says why it cannot be, and what to do. */
+import { basename } from 'node:path'
 import { CommandFailed, type Failure } from './failures.ts'
 import { codeOf } from './open-port.ts'
 
@@ -26,10 +27,15 @@ function failure(code: string, path: string, said: string): Failure {
   switch (code) {
     case 'EADDRINUSE':
       return as(
-        `somebody listens at the socket ${path} already${said}`,
+        `a server listens at the socket ${path} already, or is about to${said}`,
         ['try', 'another path'],
-        ['or', `end the program that has it: lsof ${path}`],
+        ['or', `end the program that has it: ss -xlp | grep ${basename(path)}`],
       )
+    case 'ENAMETOOLONG':
+      return as(`the path of the socket ${path} is longer than the system takes${said}`, [
+        'try',
+        'a shorter one, as in /run or /tmp',
+      ])
     case 'EEXIST':
       return as(`${path} is there, and is no socket${said}`, ['try', 'the path of a file that is not there yet'])
     case 'ENOENT':

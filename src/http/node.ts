@@ -12,9 +12,10 @@ import type { Served } from './door.ts'
 import { createEdge } from './edge.ts'
 import { createFront, type Front } from './front.ts'
 import { createMessageServer } from './message-server.ts'
+import { listening } from './listening.ts'
 import type { HttpSettings } from './options.ts'
 import { lingerMs as usualLingerMs } from './respond.ts'
-import { clearSocketFile, listenAtSocketFile } from './socket-file.ts'
+import { listenAtSocketFile, type SocketFile } from './socket-file.ts'
 import { createStreams } from './streams.ts'
 
 export { CertificateError } from './certificate.ts'
@@ -111,8 +112,9 @@ export async function listen(
   const end = (): void => {
     for (const stop of release.splice(0)) stop()
   }
+  let file: SocketFile | undefined
   try {
-    await open(server, settings)
+    file = await open(server, settings, clock)
   } catch (error) {
     end()
     throw error
@@ -122,6 +124,8 @@ export async function listen(
     ...placeOf(server, path, files !== undefined),
     close: () =>
       new Promise((resolve) => {
+        // While we still listen, and are not taken for dead: the next file at that path is somebody else's.
+        file?.remove()
         server.close(() => {
           end()
           resolve()
@@ -131,6 +135,7 @@ export async function listen(
         streams.drain()
       }),
     cut() {
+      file?.remove()
       server.close()
       front.cut()
       streams.cut()
@@ -139,17 +144,16 @@ export async function listen(
   }
 }
 
-async function open(server: Server, { socket, socketMode = '600', host, port }: ListenSettings): Promise<void> {
-  if (socket !== undefined) await clearSocketFile(socket)
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.once('listening', () => {
-      server.off('error', reject)
-      resolve()
-    })
-    if (socket !== undefined) listenAtSocketFile(server, socket, Number.parseInt(socketMode, 8), backlog)
-    else server.listen({ host: host.replace(/^\[(.*)\]$/, '$1'), port, backlog })
-  })
+/** @returns the file, if it is a Unix socket */
+async function open(
+  server: Server,
+  { socket, socketMode = '600', host, port }: ListenSettings,
+  clock: Clock,
+): Promise<SocketFile | undefined> {
+  if (socket !== undefined) return listenAtSocketFile(server, socket, Number.parseInt(socketMode, 8), backlog, clock)
+  const address = host.replace(/^\[(.*)\]$/, '$1')
+  await listening(server, () => server.listen({ host: address, port, backlog }))
+  return undefined
 }
 
 function placeOf(

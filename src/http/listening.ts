@@ -1,0 +1,17 @@
+/** The moment from which a server takes connections. */
+import type { Server } from 'node:http'
+
+/**
+ * @param start calls `server.listen`
+ * @returns resolves once it listens; rejects with node's error if it cannot
+ */
+export function listening(server: Server, start: () => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.once('listening', () => {
+      server.off('error', reject)
+      resolve()
+    })
+    start()
+  })
+}
