@@ -27,13 +27,14 @@ const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url))
 /**
  * @param {string} fixture  in `../test/fixtures`
  * @param {boolean} isH2  whether requests over HTTP/2 are to be counted
+ * @param {string[]} options  of `mcplex serve`
  * @returns {Promise<Gateway>}
  */
-export async function startGateway(fixture, isH2) {
+export async function startGateway(fixture, isH2, options) {
   if (!existsSync(main)) throw new Error('mcplex is not built: run `npm run build` first')
   // How many requests a connection brought is told at its end, to those who listen closely.
   const level = isH2 ? 'debug' : 'warn'
-  const args = [main, 'serve', '--port', '0', '--json', '--log-format', 'json', '--log-level', level]
+  const args = [main, 'serve', '--port', '0', '--json', '--log-format', 'json', '--log-level', level, ...options]
   const child = spawn(process.execPath, [...args, '--', process.execPath, `test/fixtures/${fixture}`], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -9,6 +9,7 @@
  * @property {'@modelcontextprotocol/conformance' | 'conformance-next'} suite
  * @property {string[]} selects   which scenarios of the suite
  * @property {string} fixture     in `../test/fixtures`
+ * @property {string[]} options     of `mcplex serve`
  * @property {string} expects     the name of its file in `expected-failures/`
  * @property {boolean} isH2       whether the suite speaks HTTP/2 instead of HTTP/1.1
  */
@@ -18,9 +19,12 @@ const next = 'conformance-next'
 const legacy = 'everything-legacy.mjs'
 const modern = 'everything-modern.mjs'
 
+// What clients of the stateless revision share before a server that would otherwise be offered with sessions alone.
+const offersBoth = ['--stateless', 'principal']
+
 const sessions = ['2025-03-26', '2025-06-18', '2025-11-25']
 
-/** @typedef {Omit<Lane, 'expects' | 'isH2'>} Row */
+/** @typedef {Omit<Lane, 'expects' | 'isH2' | 'options'> & { options?: string[] }} Row */
 
 /**
  * All that there is of a revision.
@@ -44,13 +48,19 @@ const overHttp1 = [
   { name: 'stable-new-server', suite: stable, selects: ['--suite', 'all'], fixture: modern },
   { name: 'old-client-new-server', suite: next, selects: ['--requirements', '2025-11-25'], fixture: modern },
   ...sessions.map((revision) => all(revision, modern, `${revision}-new-server`)),
-  { name: 'new-client-old-server', suite: next, selects: ['--requirements', '2026-07-28'], fixture: legacy },
-  all('2026-07-28', legacy, '2026-07-28-old-server'),
+  {
+    name: 'new-client-old-server',
+    suite: next,
+    selects: ['--requirements', '2026-07-28'],
+    fixture: legacy,
+    options: offersBoth,
+  },
+  { ...all('2026-07-28', legacy, '2026-07-28-old-server'), options: offersBoth },
 ]
 
 // What a client sees must not depend on the version of HTTP, so the same failures are expected over either.
 /** @type {Lane[]} */
 export const lanes = [
-  ...overHttp1.map((lane) => ({ ...lane, expects: lane.name, isH2: false })),
-  ...overHttp1.map((lane) => ({ ...lane, name: `${lane.name}-h2`, expects: lane.name, isH2: true })),
+  ...overHttp1.map((lane) => ({ options: [], ...lane, expects: lane.name, isH2: false })),
+  ...overHttp1.map((lane) => ({ options: [], ...lane, name: `${lane.name}-h2`, expects: lane.name, isH2: true })),
 ]

@@ -36,7 +36,7 @@ const say = (/** @type {string} */ line) => process.stdout.write(`${line}\n`)
 async function runLane(lane, node) {
   const entries = readBaseline(join(baselines, `${lane.expects}.yaml`))
   const folder = join(out, lane.name)
-  const gateway = await startGateway(lane.fixture, lane.isH2)
+  const gateway = await startGateway(lane.fixture, lane.isH2, lane.options)
   let found
   let complaint
   try {

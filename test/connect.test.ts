@@ -11,7 +11,7 @@ import { reasonOf, textOf } from './support/rpc.ts'
 const mirroring = join(import.meta.dirname, 'fixtures', 'everything-modern.mjs')
 
 async function start(server: readonly string[]): Promise<Mcplex> {
-  const mcplex = await startMcplex({ server, options: ['--log-level', 'warn'] })
+  const mcplex = await startMcplex({ server, options: ['--log-level', 'warn', '--stateless', 'principal'] })
   onTestFinished(async () => void (await mcplex.end()))
   return mcplex
 }

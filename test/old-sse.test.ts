@@ -247,17 +247,24 @@ describe('what is POSTed', () => {
     expect((await client.message('B', ({ id }) => id === 'b')).result).toEqual({})
   })
 
-  test('belongs to a session: requests without one are told where they are served', async () => {
+  test('belongs to a session: requests without one are told to open one, and where they may be served', async () => {
     const { url } = await start()
     const client = await openStreamClient(url)
     const meta = { 'io.modelcontextprotocol/protocolVersion': '2026-07-28' }
     const own = { ...meta, 'io.modelcontextprotocol/clientCapabilities': {} }
     const answer = await client.request('server/discover', { _meta: own })
-    expect(answer.error).toMatchObject({ code: -32022, data: { reason: 'unsupported_version' } })
-    expect(answer.error?.message).toContain('/mcp')
+    expect(answer.error).toMatchObject({ code: -32601, data: { reason: 'discover_refused' } })
+    const call = await client.request('tools/call', { name: 'whoami', _meta: own })
+    const data = {
+      reason: 'stateless_refused',
+      requested: '2026-07-28',
+      supported: expect.arrayContaining(['2025-11-25']),
+    }
+    expect(call.error).toMatchObject({ code: -32022, data })
+    for (const { error } of [answer, call]) expect(error?.message).toMatch(/connect with initialize.*\/mcp/)
     const stateless = { 'Content-Type': 'application/json', 'MCP-Protocol-Version': '2026-07-28' }
     const note = await client.post({ method: 'notifications/whatever' }, { headers: stateless })
-    expect(await refused(note)).toEqual([400, 'unsupported_version'])
+    expect(await refused(note)).toEqual([400, 'stateless_refused'])
     const unknown = { 'Content-Type': 'application/json', 'MCP-Protocol-Version': 'tomorrow' }
     expect((await client.post({ id: 1, method: 'ping' }, { headers: unknown })).status).toBe(400)
   })

@@ -83,7 +83,7 @@ const servers = ['legacy', 'modern', 'dual']
 describe.each(servers)('in front of a server that is %s', (era) => {
   let mcplex: Mcplex
   beforeAll(async () => {
-    mcplex = await startMcplex({ server: [fixture(era)], options: ['--log-level', 'warn'] })
+    mcplex = await startMcplex({ server: [fixture(era)], options: ['--log-level', 'warn', '--stateless', 'principal'] })
   })
   afterAll(async () => {
     await mcplex.end()

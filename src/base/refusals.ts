@@ -26,6 +26,8 @@ export type RefusalCode =
   | 'header_mismatch'
   | 'missing_capability'
   | 'unsupported_version'
+  | 'stateless_refused'
+  | 'discover_refused'
   | 'session_required'
   | 'session_unknown'
   | 'already_initialized'
@@ -199,6 +201,20 @@ export const refusals: Readonly<Record<RefusalCode, RefusalRow>> = {
     'changed',
     'This protocol version is not supported.',
     'Choose one of the versions in error.data.supported.',
+  ),
+  stateless_refused: row(
+    -32022,
+    400,
+    'changed',
+    'Requests without a session are not served here: connect with initialize. The operator can allow them with --stateless.',
+    'Open a session with initialize, in one of the versions in error.data.supported: the server may keep state of its client, and nothing in a stateless request says whose it is. The operator says with --stateless what such clients may share.',
+  ),
+  discover_refused: row(
+    -32601,
+    200,
+    'changed',
+    'The stateless revision is not offered here: connect with initialize. The operator can offer it with --stateless.',
+    'Open a session with initialize, as clients of both eras do by themselves. The operator says with --stateless what clients without a session may share.',
   ),
   session_required: row(
     -32600,

@@ -11,7 +11,8 @@ const ready: Ready = {
   port: 65_535,
   socket: undefined,
   server: { name: 'a-server', version: '1', eras: ['legacy', 'modern'], tools: 1200, startMs: 12_345 },
-  modes: { legacy: 'session', modern: 'shared' },
+  modes: { legacy: 'session' },
+  sharing: { sessions: 'session', stateless: 'refuse' },
   settings: fillSettings({ upstream: { command: 'node' } }, machine),
 }
 const show = (columns: number, colors = pc.createColors(false)): string => banner(ready, true, colors, columns)

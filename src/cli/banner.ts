@@ -26,6 +26,8 @@ export interface Ready {
   }
   /** Who shares processes, for each era that the server speaks. */
   readonly modes: Readonly<Record<string, string>>
+  /** Who of the clients share processes, with sessions and without. */
+  readonly sharing: { readonly sessions: string; readonly stateless: string }
   readonly settings: Settings
 }
 
@@ -46,6 +48,17 @@ const sharing: Readonly<Record<string, string>> = {
   call: 'one call a process',
 }
 
+const sessionsOnly = 'Streamable HTTP, MCP 2025-03-26 … 2025-11-25'
+const bothEras = 'Streamable HTTP, MCP 2025-03-26 … 2026-07-28'
+
+/** What clients without a session get where each session has a process of its own. */
+const statelessClients: Readonly<Record<string, readonly string[]>> = {
+  refuse: ['clients of 2026-07-28 are told to use a session', '--stateless offers more'],
+  principal: ['clients of 2026-07-28 share processes by principal'],
+  call: ['clients of 2026-07-28 get a process for each call'],
+  shared: ['clients of 2026-07-28 share processes, all of them'],
+}
+
 /**
  * The picture. Wider than the terminal may be only the line that is to be copied, and a part that no line would hold.
  * @param keys whether keys are listened to
@@ -55,7 +68,11 @@ export function banner(ready: Ready, keys: boolean, colors: Colors, columns: num
   const { bold, cyan, dim, green, yellow } = colors
   const { server, settings, url } = ready
   const name = printableLine(server.name, maxName)
-  const shares = [...new Set(Object.values(ready.modes))].map((mode) => sharing[mode] ?? mode).join(', ')
+  const { sessions, stateless } = ready.sharing
+  // Shared without being told to: the server speaks nothing but the stateless revision.
+  const isStateless = sessions === 'shared' && settings.upstream.mode === undefined
+  const shares = isStateless ? 'a stateless server: its processes are shared by all' : (sharing[sessions] ?? sessions)
+  const statelessRow = sessions === 'session' ? statelessClients[stateless] : undefined
   const limits = [
     `${count(settings.gates.maxConnections)} clients`,
     `${count(settings.upstream.pool)} processes`,
@@ -75,10 +92,11 @@ export function banner(ready: Ready, keys: boolean, colors: Colors, columns: num
     `  ${bold(`mcplex ${ready.version}`)}   one stdio server, many clients`,
     '',
     row('upstream', dim, [[name, green], 'stdio', shares, tools, started]),
+    ...(statelessRow ? [row('stateless', dim, statelessRow)] : []),
     row('state', dim, ['memory', 'sessions end with this process']),
     row('limits', dim, limits, ' · '),
     '',
-    row('Endpoint', bold, [[endpoint.padEnd(34), cyan], 'Streamable HTTP, MCP 2025-03-26 … 2026-07-28']),
+    row('Endpoint', bold, [[endpoint.padEnd(34), cyan], stateless === 'refuse' ? sessionsOnly : bothEras]),
     ...(settings.http.sse ? [row('', bold, [[`${url}/sse`.padEnd(34), cyan], 'HTTP+SSE for old clients'])] : []),
     ...(ready.socket === undefined ? [] : [row('Socket', bold, [[ready.socket, cyan]])]),
     row('Health', bold, [[`${url}/health`.padEnd(34), cyan], '/livez /readyz']),
@@ -169,7 +187,7 @@ export function readyEvent(ready: Ready): Readonly<Record<string, unknown>> {
     livez: `${url}/livez`,
     readyz: `${url}/readyz`,
     ...(ready.socket === undefined ? { port: ready.port } : { socket: ready.socket }),
-    server: { ...server, modes: ready.modes },
+    server: { ...server, modes: ready.modes, stateless: ready.sharing.stateless },
     limits: {
       maxConnections: settings.gates.maxConnections,
       pool: settings.upstream.pool,

@@ -55,7 +55,7 @@ export async function serveStdio({ request, loaded, log, stderr, stop, clock }: 
   }
   tellPeople(stderr)
   const settings = forOneClient(loaded)
-  const gateway = createGateway({ settings, log, clock })
+  const gateway = createGateway({ settings, log, clock, hasOneClient: true })
   const quiet = logEvents(gateway.events, log, clock)
   const bug = firstBug()
   const starting = gateway.start()

@@ -109,6 +109,7 @@ function asReady(facts: GatewayFacts, listener: Listener, settings: Ready['setti
     socket: listener.socket,
     server: serverIn(facts, settings.upstream.command),
     modes: facts.modes,
+    sharing: facts.sharing,
     settings,
   }
 }

@@ -6,14 +6,17 @@ import type { EraName, Seat } from '../protocol/call.ts'
 import type { HealthReport } from '../protocol/health.ts'
 import { isObject } from '../protocol/json-text.ts'
 import type { Mode } from '../upstreams/options.ts'
-import type { FaceFacts } from '../upstreams/upstream.ts'
+import type { Sharing } from '../upstreams/sharing.ts'
+import type { FaceFacts, UpstreamFacts } from '../upstreams/upstream.ts'
 import { serverInfoOf } from './server-info.ts'
 
 /** What was found out about the server at the start. */
 export interface GatewayFacts {
   readonly eras: readonly EraName[]
-  /** By era: who shares processes. */
+  /** By era of the server, as far as it is used: who shares processes. */
   readonly modes: Readonly<Partial<Record<EraName, Mode>>>
+  /** Who of the clients share processes; those without sessions may be refused. */
+  readonly sharing: Sharing
   readonly serverName: string | undefined
   readonly serverVersion: string | undefined
   /** How many tools it lists to a client without capabilities. */
@@ -21,14 +24,19 @@ export interface GatewayFacts {
   readonly startMs: number
 }
 
-export async function facts(faces: readonly FaceFacts[], catalog: Catalog, startMs: number): Promise<GatewayFacts> {
+export async function facts(
+  { eras, sharing, faces }: UpstreamFacts,
+  catalog: Catalog,
+  startMs: number,
+): Promise<GatewayFacts> {
   let tools = 0
   for (const face of faces) tools = Math.max(tools, await countTools(face, catalog))
   const info = faces[0] && serverInfoOf(faces[0].hello)
   const { name, version: serverVersion } = info ?? {}
   return {
-    eras: faces.map((face) => face.era),
+    eras,
     modes: Object.fromEntries(faces.map((face) => [face.era, face.mode])),
+    sharing,
     serverName: typeof name === 'string' ? name : undefined,
     serverVersion: typeof serverVersion === 'string' ? serverVersion : undefined,
     tools,

@@ -24,7 +24,7 @@ import { startChild } from '../upstreams/stdio/start-child.ts'
 import { createReaper } from '../upstreams/stdio/reaper.ts'
 import { createStarter } from '../upstreams/stdio/starter.ts'
 import { createStdioUpstream } from '../upstreams/stdio-upstream.ts'
-import type { FaceFacts } from '../upstreams/upstream.ts'
+import type { UpstreamFacts } from '../upstreams/upstream.ts'
 import { createAsks } from './asks.ts'
 import { facts, type GatewayFacts, type GatewayState, healthReport } from './facts.ts'
 import { handle } from './handle.ts'
@@ -72,13 +72,15 @@ export interface GatewayNeeds {
   readonly log?: Log
   readonly clock?: Clock
   readonly backplane?: Backplane
+  /** Whether all that is asked comes from one client, so that what it says in either era belongs together. */
+  readonly hasOneClient?: boolean
 }
 
 /** A client whose stream is ended by a drain comes back after this time. */
 const comeBackMs = 1000
 
 export function createGateway(needs: GatewayNeeds): Gateway {
-  const { settings, log = silentLog, clock = systemClock } = needs
+  const { settings, log = silentLog, clock = systemClock, hasOneClient = false } = needs
   const memory = createMemoryBudget(settings.gates.memoryBytes)
   const backplane = needs.backplane ?? createMemoryBackplane({ clock, memory })
   const events = createEvents()
@@ -88,6 +90,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
   const { command, args, env, cwd, maxLineBytes, startTimeoutMs } = settings.upstream
   const upstream = createStdioUpstream({
     settings: settings.upstream,
+    hasOneClient,
     queue: settings.gates.queue,
     queueWaitMs: settings.gates.queueWaitMs,
     clock,
@@ -124,7 +127,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
   let house: House | undefined
   let closing: Promise<void> | undefined
 
-  const build = (faces: readonly FaceFacts[]): House => ({
+  const build = ({ faces, sharing }: UpstreamFacts): House => ({
     gates: settings.gates,
     sessionSettings: settings.sessions,
     clock,
@@ -139,6 +142,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
     offersStreams: settings.http.sse,
     catalog: createCatalog({ learning: upstream.learning, faces, clock, log }),
     upstream,
+    refusesStateless: sharing.stateless === 'refuse',
     asks,
     listeners: createListeners({ upstream, tell, asks }),
     inflight,
@@ -168,9 +172,9 @@ export function createGateway(needs: GatewayNeeds): Gateway {
     events,
     edge: { http: settings.http, slowReaderMs: settings.sessions.slowReaderMs, clock, log, memory },
     async start() {
-      const faces = await upstream.start()
-      house = build(faces)
-      return facts(faces, house.catalog, clock.now() - startedMs)
+      const found = await upstream.start()
+      house = build(found)
+      return facts(found, house.catalog, clock.now() - startedMs)
     },
     handle(inbound) {
       if (!house) return Promise.resolve(refusalOutbound(new Refusal('starting')))

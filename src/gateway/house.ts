@@ -35,6 +35,8 @@ export interface House {
   readonly offersStreams: boolean
   readonly catalog: Catalog
   readonly upstream: Upstream
+  /** Whether clients without sessions are told to open one, since they would meet in the processes of others. */
+  readonly refusesStateless: boolean
   readonly asks: Asks
   readonly listeners: Listeners
   readonly inflight: Inflight

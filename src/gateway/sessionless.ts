@@ -7,7 +7,7 @@ import type { Principal, Seat } from '../protocol/call.ts'
 import { headerMatches } from '../protocol/headers.ts'
 import { header, type Inbound, jsonHeaders, type Outbound } from '../protocol/inbound.ts'
 import { type Message, type RequestMessage, responseText } from '../protocol/jsonrpc.ts'
-import { discoverResult, readEnvelope, statusOf } from '../protocol/modern-server.ts'
+import { discoverResult, notServed, readEnvelope, statusOf } from '../protocol/modern-server.ts'
 import { answerable, refusalAnswer, refusalOutbound } from '../protocol/refusal-answer.ts'
 import type { House } from './house.ts'
 import { listen } from './listen.ts'
@@ -28,6 +28,8 @@ export async function answerOne(
   if (message.kind === 'response') throw new Refusal('invalid_request')
   if (message.kind === 'notification') return empty
   try {
+    // First of all: a client that cannot be served here is not told how to word its request.
+    if (house.refusesStateless) throw notServed(message, header(inbound, 'mcp-protocol-version'))
     return await request(message, inbound, principal, house)
   } catch (error) {
     const refusal = answerable(error, house.log)
@@ -40,6 +42,8 @@ export async function answerOne(
 function refused(refusal: Refusal, message: RequestMessage): Outbound {
   if (refusal.code === 'cancelled') return empty
   const outbound = refusalOutbound(refusal, message.id)
+  // This one says that the whole era is not there: 404 would say that it is. [2026-07-28 versioning]
+  if (refusal.code === 'discover_refused') return outbound
   return outbound.status === 200 ? { ...outbound, status: statusOf(refusalAnswer(refusal)) } : outbound
 }
 

@@ -6,11 +6,12 @@
 import { Refusal } from '../base/refusal.ts'
 import type { Principal, Speaker } from '../protocol/call.ts'
 import { standsAlone } from '../protocol/classify.ts'
-import { notStateless, reconnectedClient, sessionIdIn, streamPath } from '../protocol/http-sse.ts'
+import { reconnectedClient, sessionIdIn, sessionsOnly, streamPath } from '../protocol/http-sse.ts'
 import { header, type Inbound, type Outbound } from '../protocol/inbound.ts'
 import { emptyObject } from '../protocol/json-text.ts'
 import { type Message, type RequestMessage, responseText, type RpcId } from '../protocol/jsonrpc.ts'
 import { checkVersionHeader, mayBatch, readInitialize } from '../protocol/legacy-server.ts'
+import { notServed } from '../protocol/modern-server.ts'
 import { type Naming, parsePosted, readBatch, readPosted } from '../protocol/posted.ts'
 import { answerable, refusalAnswer } from '../protocol/refusal-answer.ts'
 import { isStateless } from '../protocol/revisions.ts'
@@ -96,12 +97,12 @@ function batchOf({ seat }: StreamSession, text: string): Message[] {
 /** Does what a message says. Throws a `Refusal` where the stream is no way to tell. */
 async function act(holder: StreamSession, message: Message, version: string | undefined, house: House): Promise<void> {
   if (message.kind !== 'request') {
-    if (standsAlone(message, version)) throw notStateless(version)
+    if (standsAlone(message, version)) throw notServed(message, version, sessionsOnly)
     if (holder.seat) await heed(holder.seat, message, house)
     return
   }
   try {
-    if (standsAlone(message, version)) throw notStateless(version)
+    if (standsAlone(message, version)) throw notServed(message, version, sessionsOnly)
     if (message.method === 'initialize') greet(holder, message, house)
     else if (holder.seat) await call(holder, holder.seat, message, house)
     else if (message.method === 'ping')

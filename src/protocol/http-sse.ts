@@ -2,9 +2,7 @@
  * The transport HTTP+SSE of revision 2024-11-05, as far as it is words: a stream at one path that names the address
  * to POST to, and the id in that address. What it carries are the messages of sessions. [2024-11-05 transports]
  */
-import { Refusal } from '../base/refusal.ts'
 import type { Speaker } from './call.ts'
-import { legacyVersions } from './revisions.ts'
 
 /** Where clients open their stream. */
 export const streamPath = '/sse'
@@ -44,10 +42,6 @@ export function reconnectedClient(version: string | undefined, before: Speaker |
   }
 }
 
-/** The refusal of a message that is complete in itself: nothing on this transport is without a session. */
-export function notStateless(requested: string | undefined): Refusal {
-  return new Refusal('unsupported_version', {
-    message: 'Requests without a session are not served on this transport: send them to /mcp.',
-    data: { supported: [...legacyVersions], ...(requested !== undefined && { requested }) },
-  })
-}
+/** What a message without a session is told: nothing on this transport is without one. */
+export const sessionsOnly =
+  'Requests without a session are not served on this transport: connect with initialize. Where they are served, it is on /mcp.'

@@ -8,9 +8,9 @@ import { offeredToRequest } from './capabilities.ts'
 import { decodeHeader, nameOf } from './headers.ts'
 import { addMembers } from './json-edit.ts'
 import { editObject, isObject, type JsonValue, type RawObject } from './json-text.ts'
-import { type Answer, type RequestMessage, withMeta } from './jsonrpc.ts'
+import { type Answer, type Message, type RequestMessage, withMeta } from './jsonrpc.ts'
 import { resultForRequest } from './result-shapes.ts'
-import { logLevels, metaKeys, modernVersion, modernVersions } from './revisions.ts'
+import { legacyVersions, logLevels, metaKeys, modernVersion, modernVersions } from './revisions.ts'
 
 /** What a request says of itself. */
 export interface Envelope {
@@ -97,6 +97,24 @@ function checkMirrors(message: RequestMessage, headers: MirrorHeaders): void {
   if (headers.name === undefined || typeof name !== 'string' || decodeHeader(headers.name) !== name) {
     throw new Refusal('header_mismatch', { message: 'Mcp-Name does not match the body.' })
   }
+}
+
+/**
+ * The refusal of a message of this era where only sessions are served. `server/discover` is a method that is not
+ * there, as a session-based server would say: clients of both eras fall back to `initialize`.
+ * [2026-07-28 versioning, era detection by clients]
+ * @param versionHeader of a message that names no version itself
+ * @param words what to say instead of what the table of refusals says
+ */
+export function notServed(message: Message, versionHeader: string | undefined, words?: string): Refusal {
+  const said = words === undefined ? {} : { message: words }
+  if (message.kind === 'request' && message.method === 'server/discover') return new Refusal('discover_refused', said)
+  const named = message.kind === 'response' ? undefined : metaOf(message.params)?.[metaKeys.version]
+  const requested = typeof named === 'string' ? named : versionHeader?.trim()
+  return new Refusal('stateless_refused', {
+    ...said,
+    data: { supported: [...legacyVersions], ...(requested !== undefined && { requested }) },
+  })
 }
 
 /** Lists and reads whose results say how long they may be kept. [2026-07-28 caching] */

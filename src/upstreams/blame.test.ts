@@ -7,7 +7,7 @@ import { type Blame, createBlame } from './blame.ts'
 import type { Face } from './face.ts'
 import { Restarts } from './restarts.ts'
 
-const face: Face = { dialect: legacyDialect, mode: 'session', hello: rawObject({}) }
+const face: Face = { dialect: legacyDialect, mode: 'session', statelessMode: 'session', hello: rawObject({}) }
 
 interface Scene {
   readonly blame: Blame

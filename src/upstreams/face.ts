@@ -19,9 +19,17 @@ import type { Unit } from './unit.ts'
 
 export interface Face {
   readonly dialect: Dialect
+  /** Who shares its processes. */
   readonly mode: Mode
+  /** The same for clients without a session. */
+  readonly statelessMode: Mode
   /** What the server said of itself at the start. */
   readonly hello: RawObject
+}
+
+/** Who shares the process that a seat is served by. */
+export function modeOf(face: Face, seat: Seat): Mode {
+  return seat.speaker.era === 'modern' ? face.statelessMode : face.mode
 }
 
 export interface Opened {

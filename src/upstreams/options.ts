@@ -4,6 +4,9 @@ import type { OptionTable } from '../base/option.ts'
 /** Who shares upstream processes: a session, a principal, a tenant, everybody, or nobody even for two calls at once. */
 export type Mode = 'session' | 'principal' | 'tenant' | 'shared' | 'call'
 
+/** What clients without a session get where each session has a process of its own. */
+export type Stateless = 'refuse' | 'principal' | 'call' | 'shared'
+
 export interface UpstreamSettings {
   /** The program to start; found through PATH, run without a shell. */
   readonly command: string
@@ -13,6 +16,8 @@ export interface UpstreamSettings {
   readonly cwd: string | undefined
   /** Undefined: `session` for servers of the session-based era, `shared` for stateless ones. */
   readonly mode: Mode | undefined
+  /** In force where the mode is `session`. */
+  readonly stateless: Stateless
   /** Processes at most. */
   readonly pool: number
   /** Calls in flight on one shared process before another is started or calls wait. */
@@ -85,6 +90,15 @@ export const upstreamOptions: OptionTable<UpstreamSettings> = {
     choices: ['session', 'principal', 'tenant', 'shared', 'call'],
     default: { derived: 'session for servers of the session-based revisions, shared for stateless servers' },
     why: 'Servers of the session-based revisions may keep state of their one client; stateless servers have declared that they do not.',
+  },
+  stateless: {
+    kind: 'choice',
+    flag: 'stateless',
+    about:
+      'In mode session: what clients of the stateless revision get. They are refused and told to connect with initialize, or share a process by principal, by call, or all of them (shared).',
+    choices: ['refuse', 'principal', 'call', 'shared'],
+    default: 'refuse',
+    why: 'Nothing in a stateless request says which client it is of, so clients would meet in one process. Clients that speak both eras fall back to sessions, and get a process each, as they do when they start the server themselves.',
   },
   pool: {
     kind: 'count',

@@ -1,13 +1,15 @@
-/** The start of a stdio upstream: which eras it speaks, each with the process that proved it. */
+/** The start of a stdio upstream: which eras it speaks, each with the process that proved it, and who shares what. */
 import type { Clock } from '../base/clock.ts'
 import type { Dialect } from '../protocol/dialect.ts'
 import { legacyDialect } from '../protocol/legacy-client.ts'
 import { createModernDialect } from '../protocol/modern-client.ts'
 import { modernVersion, newestLegacy } from '../protocol/revisions.ts'
+import type { EraName } from '../protocol/call.ts'
 import type { Connection } from './connection.ts'
 import { type Face, type Opener, ownInfo, type ProcessEvents } from './face.ts'
-import type { UpstreamSettings } from './options.ts'
+import type { Mode, UpstreamSettings } from './options.ts'
 import { type Found, probe } from './probe.ts'
+import { type Sharing, sharingOf, statelessMode } from './sharing.ts'
 import { profileSource } from './sources.ts'
 import type { Child, ChildExit } from './stdio/child.ts'
 import type { Owner } from './unit.ts'
@@ -15,10 +17,20 @@ import { UpstreamStartError } from './upstream.ts'
 
 export interface StartNeeds {
   readonly settings: UpstreamSettings
+  /** Whether all calls are of one client. */
+  readonly hasOneClient: boolean
   readonly clock: Clock
   readonly opener: Opener
   readonly startChild: (purpose: string) => Child
   readonly eventsOf: (dialect: Dialect, owner: Owner) => ProcessEvents
+}
+
+export interface Started {
+  /** All that the server speaks, stateless first. */
+  readonly eras: readonly EraName[]
+  readonly sharing: Sharing
+  /** The eras that are used, in the same order. */
+  readonly faces: readonly StartedFace[]
 }
 
 export interface StartedFace {
@@ -28,15 +40,15 @@ export interface StartedFace {
   readonly owner: Owner
 }
 
-/** The faces of the server, stateless first. Throws `UpstreamStartError`. */
-export async function startFaces(needs: StartNeeds): Promise<readonly StartedFace[]> {
+/** Finds out what the server speaks. Throws `UpstreamStartError`. */
+export async function startFaces(needs: StartNeeds): Promise<Started> {
   const { settings } = needs
   const modernDialect = createModernDialect()
   const owners = new Map<Connection, Owner>()
   let exit: ChildExit | undefined
   const lateMs = needs.clock.now() + settings.startTimeoutMs
 
-  const eras = await probe({
+  const found = await probe({
     clock: needs.clock,
     startTimeoutMs: settings.startTimeoutMs,
     speakerOf: (era) => ({
@@ -63,19 +75,22 @@ export async function startFaces(needs: StartNeeds): Promise<readonly StartedFac
     },
   })
 
+  const eras = (['modern', 'legacy'] as const).filter((era) => found[era] !== undefined)
+  if (eras.length === 0) throw startError(settings, exit, needs.clock.now() >= lateMs)
+  const sharing = sharingOf(settings, eras, needs.hasOneClient)
   const faces: StartedFace[] = []
-  const add = (dialect: Dialect, found: Found | undefined): void => {
-    const owner = found && owners.get(found.connection)
-    if (!found || !owner) return
+  const add = (dialect: Dialect, { connection, hello }: Found, mode: Mode): void => {
+    const owner = owners.get(connection)
+    if (!owner) return
     // It may have been connected in the other era.
     owner.source = profileSource(dialect.era)
-    const mode = settings.mode ?? (dialect.era === 'legacy' ? 'session' : 'shared')
-    faces.push({ face: { dialect, mode, hello: found.hello }, connection: found.connection, owner })
+    faces.push({ face: { dialect, mode, statelessMode: statelessMode(sharing), hello }, connection, owner })
   }
-  add(modernDialect, eras.modern)
-  add(legacyDialect, eras.legacy)
-  if (faces.length === 0) throw startError(settings, exit, needs.clock.now() >= lateMs)
-  return faces
+  if (found.modern && found.legacy && sharing.stateless === 'refuse') void found.modern.connection.close()
+  // Where the server speaks both eras, clients with sessions have a face of their own.
+  else if (found.modern) add(modernDialect, found.modern, found.legacy ? statelessMode(sharing) : sharing.sessions)
+  if (found.legacy) add(legacyDialect, found.legacy, sharing.sessions)
+  return { eras, sharing, faces }
 }
 
 function startError(settings: UpstreamSettings, exit: ChildExit | undefined, late: boolean): UpstreamStartError {

@@ -25,7 +25,7 @@ import type { Child } from './stdio/child.ts'
 import type { Starter } from './stdio/starter.ts'
 import { isCommon, type Unit } from './unit.ts'
 import { createUnits } from './units.ts'
-import type { FaceFacts, Upstream } from './upstream.ts'
+import type { Upstream, UpstreamFacts } from './upstream.ts'
 import { createVoices } from './voices.ts'
 
 const sweepMs = 500
@@ -36,6 +36,8 @@ const checkMs = 2000
 
 export interface StdioUpstreamNeeds {
   readonly settings: UpstreamSettings
+  /** Whether all calls are of one client. */
+  readonly hasOneClient: boolean
   readonly queue: number
   readonly queueWaitMs: number
   readonly clock: Clock
@@ -173,9 +175,11 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
   return {
     call: run,
     learning,
-    async start(): Promise<readonly FaceFacts[]> {
-      const found = await startFaces({ settings, clock, opener, startChild, eventsOf: processes.eventsOf })
-      for (const { face, owner, connection } of found) {
+    async start(): Promise<UpstreamFacts> {
+      const { hasOneClient } = needs
+      const { eventsOf } = processes
+      const { eras, sharing, faces } = await startFaces({ settings, hasOneClient, clock, opener, startChild, eventsOf })
+      for (const { face, owner, connection } of faces) {
         units.faces.set(face.dialect.era, face)
         if (face.mode !== 'shared') keepers.add(profileSource(face.dialect.era), { connection, hello: face.hello })
         else {
@@ -184,15 +188,16 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
           void voices.subscriptionsOf(owner.unit).sync(connection)
         }
       }
-      await starter.answered(found[0]?.connection.pid)
-      const spared = found.some(({ face }) => face.dialect.era === 'legacy' && !isCommon(face.mode))
+      await starter.answered(faces[0]?.connection.pid)
+      const spared = faces.some(({ face }) => face.dialect.era === 'legacy' && !isCommon(face.mode))
       spares = createSpares({
         wanted: spared ? settings.spares : 0,
         start: () => startChild('spare'),
         room: pool.hasRoom,
       })
       spares.fill()
-      return found.map(({ face }) => ({ era: face.dialect.era, mode: face.mode, hello: face.hello }))
+      const served = faces.map(({ face }) => ({ era: face.dialect.era, mode: face.mode, hello: face.hello }))
+      return { eras, sharing, faces: served }
     },
     listen: (seat, filter, take) => voices.listen(units.keyOf(seat), filter, take),
     tell(seat, method, params) {

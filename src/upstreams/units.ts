@@ -3,7 +3,7 @@ import { cpus } from 'node:os'
 import { Refusal } from '../base/refusal.ts'
 import type { EraName, Seat } from '../protocol/call.ts'
 import type { RawObject } from '../protocol/json-text.ts'
-import type { Face } from './face.ts'
+import { type Face, modeOf } from './face.ts'
 import { ownSeat } from './keepers.ts'
 import { createUnit, isCommon, mayAsk, type Unit, unitKey } from './unit.ts'
 
@@ -32,9 +32,10 @@ export function createUnits(pool: number): Units {
     if (!face) throw new Refusal('upstream_unavailable')
     return face
   }
-  const announcedTo = (face: Face, seat: Seat): RawObject => face.dialect.announced(seat.speaker, mayAsk(face.mode))
+  const announcedTo = (face: Face, seat: Seat): RawObject =>
+    face.dialect.announced(seat.speaker, mayAsk(modeOf(face, seat)))
   const keyAt = (face: Face, seat: Seat): string =>
-    unitKey(seat, face.dialect.era, face.mode, () => announcedTo(face, seat).text)
+    unitKey(seat, face.dialect.era, modeOf(face, seat), () => announcedTo(face, seat).text)
 
   return {
     faces,
@@ -46,10 +47,11 @@ export function createUnits(pool: number): Units {
       const key = keyAt(face, seat)
       const known = units.get(key)
       if (known) return known
-      const common = isCommon(face.mode)
+      const mode = modeOf(face, seat)
+      const common = isCommon(mode)
       const { principal, speaker, session } = common ? { ...ownSeat(face), principal: seat.principal } : seat
       const own: Seat = { principal, speaker, session: common ? undefined : session }
-      const unit = createUnit(key, face.dialect, face.mode, own, announcedTo(face, own).value, { pool, cores })
+      const unit = createUnit(key, face.dialect, mode, own, announcedTo(face, own).value, { pool, cores })
       units.set(key, unit)
       return unit
     },

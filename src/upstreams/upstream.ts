@@ -5,6 +5,7 @@ import type { Call, EraName, Filter, Reply, Seat, Update } from '../protocol/cal
 import type { RawObject } from '../protocol/json-text.ts'
 import type { Answer } from '../protocol/jsonrpc.ts'
 import type { Mode } from './options.ts'
+import type { Sharing } from './sharing.ts'
 
 /** One era in which the server can be spoken with. A server of both eras has two faces, each with its own processes. */
 export interface FaceFacts {
@@ -12,6 +13,15 @@ export interface FaceFacts {
   readonly mode: Mode
   /** InitializeResult or DiscoverResult, as learnt at the start. */
   readonly hello: RawObject
+}
+
+/** What was found out about the server at the start. */
+export interface UpstreamFacts {
+  /** All eras that the server speaks, best first. */
+  readonly eras: readonly EraName[]
+  readonly sharing: Sharing
+  /** The eras that clients are served in, in the same order. */
+  readonly faces: readonly FaceFacts[]
 }
 
 /** A listener that was registered. */
@@ -22,8 +32,8 @@ export interface Listening {
 }
 
 export interface Upstream {
-  /** Finds out which eras the server speaks. Throws `UpstreamStartError`. Best era first. */
-  start(): Promise<readonly FaceFacts[]>
+  /** Finds out which eras the server speaks. Throws `UpstreamStartError`. */
+  start(): Promise<UpstreamFacts>
   /** Sends the call to a process of the caller's unit. Throws a `Refusal` if there is none to be had. */
   call(call: Call): Reply
   /** Hears of what the processes of the seat's unit say outside of calls. Starts no process. */

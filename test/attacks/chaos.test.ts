@@ -26,7 +26,15 @@ test.each(['session', 'principal', 'shared', 'call'] as const)(
     const one = await startForTest(
       [hostile],
       {
-        upstream: { mode, pool: 6, spares: 1, evictIdleMs: 1, callIdleMs: 2_000, callTotalMs: 4_000 },
+        upstream: {
+          mode,
+          stateless: 'principal',
+          pool: 6,
+          spares: 1,
+          evictIdleMs: 1,
+          callIdleMs: 2_000,
+          callTotalMs: 4_000,
+        },
         gates: { maxConnections: 24, queue: 40, queueWaitMs: 500 },
         // Its clients leave questions unanswered: a call that waits for an answer is none that hangs.
         sessions: { idleTimeoutMs: 60_000, answerTimeoutMs: 2_000 },

@@ -43,7 +43,8 @@ test('odd profiles of some clients take neither processes without end nor the vi
 test('a client that is gone before it could wait for a place is no fault of ours', async () => {
   const errors: unknown[] = []
   const log = { debug() {}, info() {}, warn() {}, error: (fields: object) => void errors.push(fields) }
-  const one = await startForTest([hostile], { gates: { maxConnections: 1, queueWaitMs: 200 } }, { log })
+  const settings = { gates: { maxConnections: 1, queueWaitMs: 200 }, upstream: { stateless: 'principal' } } as const
+  const one = await startForTest([hostile], settings, { log })
   await openSession(one.url)
   const gone = await Promise.all(
     Array.from({ length: 20 }, async () => {

@@ -38,7 +38,7 @@ test('a further process that never comes up does not stop those that run', async
 test('what a call has brought is not lost because nobody can be asked for the name of the server', async () => {
   const folder = await temporaryFolder()
   const mcplex = await mcplexForTest({
-    options: ['--log-level', 'error'],
+    options: ['--log-level', 'error', '--stateless', 'principal'],
     env: { MCPLEX_UPSTREAM__SPARES: '0' },
     // One process that is asked by mcplex itself, one that serves, and none for what clients of this kind are shown.
     server: [hostile, `--starts=${join(folder, 'starts')}`, '--no-start-after=2'],

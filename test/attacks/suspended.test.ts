@@ -9,7 +9,7 @@ import { ask, type StatelessOptions } from '../support/stateless.ts'
 const server = join(import.meta.dirname, 'asks-by-script.mjs')
 const capabilities = { elicitation: { form: {} } }
 function start(settings: Parameters<typeof startForTest>[1] = {}, flags: readonly string[] = []): Promise<InProcess> {
-  return startForTest([server, ...flags], settings)
+  return startForTest([server, ...flags], { ...settings, upstream: { stateless: 'principal', ...settings.upstream } })
 }
 
 let ids = 0

@@ -111,7 +111,10 @@ export function openHouses(): Houses {
   const start = async (server: Server, front: Front): Promise<House & { readonly mcplex: Mcplex }> => {
     const socketPath = join(folder, `${server}.sock`)
     const options = front === 'socket' ? ['--socket', socketPath] : []
-    const mcplex = await startMcplex({ server: behind(server), options: ['--log-level', 'warn', ...options] })
+    const mcplex = await startMcplex({
+      server: behind(server),
+      options: ['--log-level', 'warn', '--stateless', 'principal', ...options],
+    })
     return front === 'socket' ? { mcplex, origin: 'http://localhost', socketPath } : { mcplex, origin: mcplex.origin }
   }
 

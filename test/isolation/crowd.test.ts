@@ -22,7 +22,7 @@ afterEach(async () => {
 async function start(server: readonly string[], options: readonly string[]): Promise<void> {
   mcplex = await startMcplex({
     server,
-    options: ['--log-level', 'warn', '--queue', '1000', '--queue-wait', '60s', ...options],
+    options: ['--log-level', 'warn', '--stateless', 'principal', '--queue', '1000', '--queue-wait', '60s', ...options],
   })
   members = await gather(mcplex.url, size)
 }

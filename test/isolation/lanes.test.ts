@@ -89,7 +89,7 @@ async function refusal(result: Promise<unknown>): Promise<{ code?: unknown; data
 function inFrontOf(server: readonly string[]): { url(): string } {
   let mcplex: Mcplex | undefined
   beforeAll(async () => {
-    mcplex = await startMcplex({ server, options: ['--log-level', 'warn'] })
+    mcplex = await startMcplex({ server, options: ['--log-level', 'warn', '--stateless', 'principal'] })
   })
   afterAll(async () => {
     expect((await mcplex?.end())?.code).toBe(0)

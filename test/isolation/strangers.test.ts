@@ -17,7 +17,7 @@ afterEach(async () => {
 })
 
 async function start(server: readonly string[], ...options: readonly string[]): Promise<string> {
-  mcplex = await startMcplex({ server, options: ['--log-level', 'warn', ...options] })
+  mcplex = await startMcplex({ server, options: ['--log-level', 'warn', '--stateless', 'principal', ...options] })
   return mcplex.url
 }
 

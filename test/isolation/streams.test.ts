@@ -38,7 +38,7 @@ test.each([
   'in front of a $era server in mode $mode clients never meet',
   { timeout: 60_000 },
   async ({ mode, server }) => {
-    one = await startInProcess([server], { upstream: { mode, pool: 40 } })
+    one = await startInProcess([server], { upstream: { mode, pool: 40, stateless: 'principal' } })
     await crowd(one.url)
     const faults = await Promise.all(members.map((member) => wander(member, echoScript, 4, 20_241_105)))
     expect(faults.flat()).toEqual([])

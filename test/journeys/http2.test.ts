@@ -31,7 +31,7 @@ afterEach(async () => {
 })
 
 async function start(...options: string[]): Promise<Mcplex> {
-  const mcplex = await startMcplex({ options: ['--log-level', 'debug', ...options] })
+  const mcplex = await startMcplex({ options: ['--log-level', 'debug', '--stateless', 'principal', ...options] })
   ends.push(() => mcplex.end())
   return mcplex
 }
@@ -85,7 +85,16 @@ describe.each([
   ['a stateless server', echoModern],
 ])('in front of %s', (_name, server) => {
   test.each(kinds)('%s works over HTTP/2 that TLS has agreed on', async (kind) => {
-    const options = ['--tls-cert', at('cert.pem'), '--tls-key', at('key.pem'), '--log-level', 'debug']
+    const options = [
+      '--tls-cert',
+      at('cert.pem'),
+      '--tls-key',
+      at('key.pem'),
+      '--log-level',
+      'debug',
+      '--stateless',
+      'principal',
+    ]
     const mcplex = await startMcplex({ options, server: [server] })
     ends.push(() => mcplex.end())
     const dispatcher = new Agent({ allowH2: true, connect: { ca: cert } })

@@ -38,7 +38,7 @@ describe('a pool of two processes, one for each session', () => {
   })
 
   test('the log tells of each call which tool it was, in which era, and how long it waited for a process', async () => {
-    const mcplex = await start(['--pool', '1', '--log-level', 'info'])
+    const mcplex = await start(['--pool', '1', '--log-level', 'info', '--stateless', 'principal'])
     const [one, two] = [await openSession(mcplex.url), await openSession(mcplex.url)]
     await one.whoami()
     const waits = two.text('echo', { text: 'x' })

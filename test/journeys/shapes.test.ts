@@ -11,7 +11,7 @@ import { ask, toolResponse } from '../support/stateless.ts'
 
 const script = fileURLToPath(new URL('answers-as-told.mjs', import.meta.url))
 const start = (era: 'legacy' | 'modern', answers: JsonMap): Promise<InProcess> =>
-  startInProcess([script, era, JSON.stringify(answers)])
+  startInProcess([script, era, JSON.stringify(answers)], { upstream: { stateless: 'principal' } })
 
 const complete = { resultType: 'complete' }
 const kept = { ...complete, ttlMs: 5000, cacheScope: 'public' }

@@ -131,7 +131,7 @@ test('who comes back for more than is kept is told so', async () => {
 })
 
 test('a client without a session whose call has its process to itself holds that back, and gets all at last', async () => {
-  const mcplex = await start()
+  const mcplex = await start({ options: ['--log-level', 'warn', '--stateless', 'principal'] })
   const options = { capabilities: { elicitation: {} }, id: 'flood', meta: { progressToken: 1 } }
   const stuck = await callTool(mcplex.url, 'notify', { count: 320, bytes: 65_536 }, { ...options, unread: true })
   expect(textOf(await toolResponse(mcplex.url, 'slow', { ms: 300 }, options))).toBe('done after 300 ms')

@@ -264,7 +264,10 @@ describe('a client and a server of different eras', () => {
   })
 
   test('a client without a session calls, lists and sees progress of a server with sessions', async () => {
-    const legacy = await startMcplex({ options: ['--log-level', 'warn'], server: [echoLegacy] })
+    const legacy = await startMcplex({
+      options: ['--log-level', 'warn', '--stateless', 'principal'],
+      server: [echoLegacy],
+    })
     try {
       const answer = await toolResponse(legacy.url, 'echo', { text: 'across' })
       expect(textOf(answer)).toBe('across')

@@ -59,7 +59,11 @@ describe('a question in mid-call', () => {
   let mcplex: Mcplex
   let url: string
   beforeAll(async () => {
-    mcplex = await startMcplex({ program: 'sh', server: [asks], options: ['--log-level', 'warn'] })
+    mcplex = await startMcplex({
+      program: 'sh',
+      server: [asks],
+      options: ['--log-level', 'warn', '--stateless', 'principal'],
+    })
     url = mcplex.url
   })
   afterAll(() => mcplex.end())
@@ -238,7 +242,7 @@ describe('a person', () => {
   /** Time goes on by itself, and by leaps. */
   const start = async (): Promise<InProcess> => {
     ticking = setInterval(() => clock.advance(20), 20)
-    gateway = await startInProcess([asks], { upstream: { command: 'sh' } }, { clock })
+    gateway = await startInProcess([asks], { upstream: { command: 'sh', stateless: 'principal' } }, { clock })
     return gateway
   }
   /** By steps that are small enough for what happens regularly. */
@@ -277,7 +281,10 @@ describe('many', () => {
     mcplex = await startMcplex({
       program: 'sh',
       server: [asks],
-      options: ['--log-level', 'warn', '--pool', `${many + 50}`, '--queue', '2000', '--queue-wait', '2m'],
+      options: [
+        ...['--log-level', 'warn', '--stateless', 'principal', '--pool', `${many + 50}`],
+        ...['--queue', '2000', '--queue-wait', '2m'],
+      ],
     })
     const { url } = mcplex
     const first: Round[] = []
@@ -290,7 +297,11 @@ describe('many', () => {
   })
 
   test('a shutdown does not wait for people, and leaves no process', async () => {
-    mcplex = await startMcplex({ program: 'sh', server: [asks], options: ['--log-level', 'warn'] })
+    mcplex = await startMcplex({
+      program: 'sh',
+      server: [asks],
+      options: ['--log-level', 'warn', '--stateless', 'principal'],
+    })
     await Promise.all([1, 2, 3].map(() => round((mcplex as Mcplex).url, 'ask')))
     const pids = mcplex.servers()
     expect(pids.length).toBeGreaterThanOrEqual(3)

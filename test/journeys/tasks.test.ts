@@ -11,7 +11,7 @@ const script = fileURLToPath(new URL('tasks-only.mjs', import.meta.url))
 
 let mcplex: InProcess
 beforeAll(async () => {
-  mcplex = await startInProcess([script])
+  mcplex = await startInProcess([script], { upstream: { stateless: 'principal' } })
 })
 afterAll(() => mcplex.end())
 
@@ -63,7 +63,7 @@ describe('a client without a session', () => {
   })
 
   test('that goes away during a task leaves the process to others', async () => {
-    const single = await startInProcess([script], { upstream: { pool: 1 } })
+    const single = await startInProcess([script], { upstream: { pool: 1, stateless: 'principal' } })
     const answered = await callTool(single.url, 'long', { steps: 1_000_000 }, { meta: { progressToken: 1 } })
     await answered.event('some progress', () => true)
     answered.cut()
@@ -107,12 +107,12 @@ test(
   'the reference server runs its research for a client without a session, and asks it',
   { timeout: 30_000 },
   async () => {
-    const reference = await startInProcess([
-      fileURLToPath(
-        new URL('../../node_modules/@modelcontextprotocol/server-everything/dist/index.js', import.meta.url),
-      ),
-      'stdio',
-    ])
+    const everything = new URL(
+      '../../node_modules/@modelcontextprotocol/server-everything/dist/index.js',
+      import.meta.url,
+    )
+    const settings = { upstream: { stateless: 'principal' } } as const
+    const reference = await startInProcess([fileURLToPath(everything), 'stdio'], settings)
     const capabilities = { elicitation: {} }
     const call = { name: 'simulate-research-query', arguments: { topic: 'python', ambiguous: true } }
     const first = await responseTo(await ask(reference.url, 'tools/call', call, { id: 1, capabilities }), 1)

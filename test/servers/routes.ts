@@ -59,7 +59,7 @@ export async function openWay({ front }: Route, server: Command): Promise<Way> {
   const listening = front === 'socket' ? ['--socket', socketPath] : []
   const mcplex = await startMcplex({
     server: server.args,
-    options: ['--log-level', 'warn', ...listening, ...variables(server)],
+    options: ['--log-level', 'warn', '--stateless', 'principal', ...listening, ...variables(server)],
   })
   return {
     url: mcplex.url,
