@@ -2,7 +2,8 @@
  * A refusal: the only error that crosses rooms on purpose. What each code means is the table of refusals.ts; the
  * HTTP status of a row is a hint, an era has the last word on how a refusal is worded on its wire.
  */
-import { type RefusalCode, type RefusalRow, refusals } from './refusals.ts'
+import type { RefusalRow } from './refusal-row.ts'
+import { type RefusalCode, refusals } from './refusals.ts'
 
 export type { RefusalCode }
 

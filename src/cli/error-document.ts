@@ -1,5 +1,6 @@
 /** `docs/errors.md`, printed from the tables of refusals and failures so that it cannot say anything else than the code. */
-import { type Retry, refusals } from '../base/refusals.ts'
+import type { Retry } from '../base/refusal-row.ts'
+import { refusals } from '../base/refusals.ts'
 import { exits, failures } from './failures.ts'
 
 const retries: Readonly<Record<Retry, string>> = {
