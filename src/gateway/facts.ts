@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.ts'
 import { version } from '../base/version.ts'
 import { capabilitiesIn, type Catalog } from '../catalog/catalog.ts'
 import type { EraName, Seat } from '../protocol/call.ts'
-import type { HealthReport } from '../protocol/health.ts'
+import type { HealthCheck, HealthReport } from '../protocol/health.ts'
 import { isObject } from '../protocol/json-text.ts'
 import type { Mode } from '../upstreams/options.ts'
 import type { Sharing } from '../upstreams/sharing.ts'
@@ -71,22 +71,18 @@ export interface GatewayState {
 /** @param check asks the server for a sign of life; undefined while there is none */
 export async function healthReport(
   state: GatewayState,
-  check: (() => Promise<boolean>) | undefined,
+  check: (() => Promise<HealthCheck>) | undefined,
   clock: Clock,
 ): Promise<HealthReport> {
   const startedMs = clock.now()
-  const answers = check ? await check() : false
+  const found = check ? await check() : { ok: false, detail: 'the server is being started' }
   const ms = clock.now() - startedMs
-  const status = !check ? 'starting' : state.draining ? 'draining' : answers ? 'ok' : 'down'
+  const status = !check ? 'starting' : state.draining ? 'draining' : found.ok ? 'ok' : 'down'
   return {
     status,
     ready: status === 'ok',
     live: true,
-    checks: {
-      upstream: answers
-        ? { ok: true, ms }
-        : { ok: false, ms, detail: check ? 'the server does not answer' : 'the server is being started' },
-    },
+    checks: { upstream: { ...found, ms } },
     version,
     uptimeSeconds: Math.round(state.uptimeMs / 1000),
     memory: state.memory,

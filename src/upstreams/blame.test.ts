@@ -6,8 +6,13 @@ import { legacyDialect } from '../protocol/legacy-client.ts'
 import { type Blame, createBlame } from './blame.ts'
 import type { Face } from './face.ts'
 import { Restarts } from './restarts.ts'
+import type { StartFailure } from './start-failure.ts'
 
 const face: Face = { dialect: legacyDialect, mode: 'session', statelessMode: 'session', hello: rawObject({}) }
+
+const ended: StartFailure = { fault: 'no_answer', detail: 'it ended' }
+const refusal: StartFailure = { fault: 'refused', detail: 'it refused' }
+const missing: StartFailure = { fault: 'not_run', detail: 'it is not there' }
 
 interface Scene {
   readonly blame: Blame
@@ -26,7 +31,7 @@ function createScene(starts: () => boolean): Scene {
     prove() {
       proofs++
       if (starts()) return Promise.resolve()
-      blame.startFailed(undefined, 'no_answer', true, face)
+      blame.startFailed(undefined, ended, true, face)
       return Promise.reject(new Error('it does not start'))
     },
   })
@@ -56,7 +61,7 @@ test('who ends the server by its words waits, and nobody else, as long as the pr
   const { blame, proofs, othersWait } = createScene(() => true)
   const own = new Restarts()
   for (let times = 0; times < 6; times++) {
-    blame.startFailed(own, 'no_answer', false, face)
+    blame.startFailed(own, ended, false, face)
     await settled()
   }
   expect(own.isOpen(1_000_000)).toBe(true)
@@ -67,28 +72,28 @@ test('who ends the server by its words waits, and nobody else, as long as the pr
 test('a program that fails for us as well is started for nobody for a while, until it has started once', async () => {
   let isThere = false
   const { blame, proofs, othersWait, pass } = createScene(() => isThere)
-  blame.startFailed(new Restarts(), 'no_answer', false, face)
+  blame.startFailed(new Restarts(), ended, false, face)
   await settled()
   expect(await othersWait()).toBe(true)
-  for (let units = 0; units < 5; units++) blame.startFailed(new Restarts(), 'no_answer', false, face)
+  for (let units = 0; units < 5; units++) blame.startFailed(new Restarts(), ended, false, face)
   expect(proofs(), 'it is known by now').toBe(1)
   await expect(blame.untilAllowed(new Restarts())).rejects.toThrow()
   isThere = true
   pass(120_000)
   blame.started()
-  blame.startFailed(new Restarts(), 'no_answer', false, face)
+  blame.startFailed(new Restarts(), ended, false, face)
   await settled()
   expect(proofs()).toBe(2)
   expect(await othersWait()).toBe(false)
 })
 
 test('a program that is not there is nobody else’s fault, and a refusal that of who was refused', async () => {
-  const refused = createScene(() => true)
-  refused.blame.startFailed(new Restarts(), 'refused', false, face)
-  expect([refused.proofs(), await refused.othersWait()]).toEqual([0, false])
-  const missing = createScene(() => true)
-  missing.blame.startFailed(new Restarts(), 'not_run', false, face)
-  expect([missing.proofs(), await missing.othersWait()]).toEqual([0, true])
+  const scene = createScene(() => true)
+  scene.blame.startFailed(new Restarts(), refusal, false, face)
+  expect([scene.proofs(), await scene.othersWait()]).toEqual([0, false])
+  const other = createScene(() => true)
+  other.blame.startFailed(new Restarts(), missing, false, face)
+  expect([other.proofs(), await other.othersWait()]).toEqual([0, true])
 })
 
 test('however many profiles fail, only those that have to wait are remembered', () => {

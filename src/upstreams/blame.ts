@@ -4,12 +4,14 @@
  * A server may end upon the words of one client, such as its name or a capability. Then that client's unit or profile
  * waits before it is tried again, and nobody else does. A program that starts for nobody must not be tried again for
  * each of them: so it is started once with words of our own, and if that fails as well, all wait; from then on for
- * every failure, until it has started for somebody.
+ * every failure, until it has started for somebody. Meanwhile it is tried again with words of our own after each
+ * pause, so that it comes back without a call.
  */
 import { type Clock, pause } from '../base/clock.ts'
 import { Refusal } from '../base/refusal.ts'
-import type { Face, StartFault } from './face.ts'
+import type { Face } from './face.ts'
 import { Restarts } from './restarts.ts'
+import type { StartFailure } from './start-failure.ts'
 
 export interface Blame {
   /** Waits until a process may be started for them. Throws `upstream_unavailable` if that is not soon. */
@@ -20,9 +22,13 @@ export interface Blame {
    * @param own the failures of those whom it was for, if it was for anybody
    * @param ourWords whether nothing of a client was said to the process
    */
-  startFailed(own: Restarts | undefined, fault: StartFault, ourWords: boolean, face: Face): void
+  startFailed(own: Restarts | undefined, failure: StartFailure, ourWords: boolean, face: Face): void
   /** A process has answered its first words. */
   started(): void
+  /** Why nobody gets a process, for operators; undefined as long as the program starts. */
+  readonly fault: string | undefined
+  /** Tries the program again if nobody gets a process and the pause is over; called now and then. */
+  retry(face: Face): void
 }
 
 /** A program that has just started for us is not looked at again for so long. */
@@ -39,7 +45,7 @@ export function createBlame(needs: {
   const everybody = new Restarts()
   const sources = new Map<string, Restarts>()
   let isProving = false
-  let isBroken = false
+  let fault: string | undefined
   let provenUntilMs = 0
 
   const allowed = async (limit: Restarts): Promise<void> => {
@@ -50,8 +56,7 @@ export function createBlame(needs: {
   }
 
   const prove = async (face: Face): Promise<void> => {
-    const now = clock.now()
-    if (isProving || now < provenUntilMs || everybody.pauseMs(now) > 0) return
+    if (isProving || everybody.pauseMs(clock.now()) > 0) return
     isProving = true
     try {
       await needs.prove(face)
@@ -77,15 +82,24 @@ export function createBlame(needs: {
       }
       return known
     },
-    startFailed(own, fault, ourWords, face) {
-      own?.failed(clock.now())
-      if (fault === 'refused') return
-      isBroken ||= fault === 'not_run' || ourWords
-      if (isBroken) everybody.failed(clock.now())
-      else void prove(face)
+    startFailed(own, failure, ourWords, face) {
+      const now = clock.now()
+      const hasRun = failure.fault !== 'not_run'
+      own?.failed(now, hasRun)
+      if (failure.fault === 'refused' && !ourWords) return
+      if (fault !== undefined || !hasRun || ourWords) {
+        fault = failure.detail
+        everybody.failed(now, hasRun)
+      } else if (now >= provenUntilMs) void prove(face)
     },
     started() {
-      isBroken = false
+      fault = undefined
+    },
+    get fault() {
+      return fault
+    },
+    retry(face) {
+      if (fault !== undefined) void prove(face)
     },
   }
 }

@@ -14,6 +14,7 @@ import type { Attribution } from './attribution.ts'
 import { Connection } from './connection.ts'
 import { discover, initialize } from './handshake.ts'
 import type { Mode, UpstreamSettings } from './options.ts'
+import { type StartFailure, startFailure } from './start-failure.ts'
 import type { Child, ChildExit } from './stdio/child.ts'
 import type { Unit } from './unit.ts'
 
@@ -46,9 +47,6 @@ export interface ProcessEvents {
   unattributed(method: string): void
 }
 
-/** How a start failed: there is no such program; it ended or was silent; it answered that it does not want to. */
-export type StartFault = 'not_run' | 'no_answer' | 'refused'
-
 export interface OpenNeeds extends ProcessEvents {
   readonly seat: Seat
   readonly announced: JsonObject
@@ -56,7 +54,7 @@ export interface OpenNeeds extends ProcessEvents {
   /** Whether the process must say hello even where the era does not need it. */
   readonly greet: boolean
   /** Told how it failed, unless we ended it ourselves. */
-  failed(fault: StartFault): void
+  failed(failure: StartFailure): void
   /** Told of the connection before a word is said on it. */
   connected(connection: Connection): void
 }
@@ -124,7 +122,7 @@ export function createOpener(common: {
       } catch (cause) {
         // Ended by ourselves before it was through: nobody has failed.
         if (connection.closed && !exit) throw new Refusal('upstream_closed', { cause })
-        needs.failed(exit?.error !== undefined ? 'not_run' : cause instanceof Refusal ? 'no_answer' : 'refused')
+        needs.failed(startFailure(exit, cause))
         common.log.warn(
           { 'err.message': String(cause), exit: exit?.code ?? exit?.error ?? null, stderr: exit?.stderr },
           'upstream process could not be started',

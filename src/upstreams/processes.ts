@@ -9,12 +9,13 @@ import { Refusal } from '../base/refusal.ts'
 import type { Speaker } from '../protocol/call.ts'
 import type { Dialect } from '../protocol/dialect.ts'
 import type { JsonObject } from '../protocol/json-text.ts'
-import { createBlame } from './blame.ts'
+import { type Blame, createBlame } from './blame.ts'
 import type { Connection } from './connection.ts'
 import { changesAfterRestart, type Face, type Opener, type ProcessEvents, replay } from './face.ts'
 import { answers, type Keeper, ownSeat } from './keepers.ts'
 import type { Spares } from './spares.ts'
-import type { Child } from './stdio/child.ts'
+import { startFailure } from './start-failure.ts'
+import type { Child, ChildExit } from './stdio/child.ts'
 import type { Owner, Unit } from './unit.ts'
 import type { Voices } from './voices.ts'
 
@@ -24,8 +25,12 @@ export interface Processes {
   /** Starts a process that belongs to no client. Throws a `Refusal`. */
   startKeeper(source: string, face: Face, speaker: Speaker, announced: JsonObject): Promise<Keeper>
   eventsOf(dialect: Dialect, owner: Owner): ProcessEvents
+  /** A process started ahead could not be started, or ended by itself. */
+  spareFailed(exit: ChildExit, face: Face): void
   /** The processes that are being started, for a unit or for anybody. */
   starting(unit?: Unit): Connection[]
+  /** Who has to wait when processes cannot be started. */
+  readonly blame: Blame
   /** A process let a call time out: if it does not answer a ping either, it is ended. */
   suspect(connection: Connection, unit: Unit): Promise<void>
 }
@@ -102,7 +107,7 @@ export function createProcesses(needs: ProcessNeeds): Processes {
       announced: {},
       attribution: 'none',
       greet: true,
-      failed: (fault) => blame.startFailed(undefined, fault, true, face),
+      failed: (failure) => blame.startFailed(undefined, failure, true, face),
       connected: begun(undefined),
     })
     blame.started()
@@ -110,7 +115,13 @@ export function createProcesses(needs: ProcessNeeds): Processes {
   }
 
   return {
+    blame,
     eventsOf,
+    spareFailed(exit, face) {
+      if (needs.quiet()) return
+      log.warn({ exit: exit.code ?? exit.error ?? exit.signal }, 'upstream process started ahead has ended')
+      blame.startFailed(undefined, startFailure(exit), false, face)
+    },
     starting: (of) => [...opening].filter(([, { unit }]) => of === undefined || of === unit).map(([one]) => one),
     async start(unit, face) {
       await blame.untilAllowed(unit.restarts)
@@ -123,7 +134,7 @@ export function createProcesses(needs: ProcessNeeds): Processes {
         attribution: unit.attribution,
         greet: false,
         // Where callers have a unit in common it is opened with words of our own.
-        failed: (fault) => blame.startFailed(unit.restarts, fault, unit.attribution === 'none', face),
+        failed: (failure) => blame.startFailed(unit.restarts, failure, unit.attribution === 'none', face),
         connected: begun(unit),
       })
       const open = opening.get(connection)
@@ -160,7 +171,7 @@ export function createProcesses(needs: ProcessNeeds): Processes {
         announced,
         attribution: 'none',
         greet: true,
-        failed: (fault) => blame.startFailed(restarts, fault, Object.keys(announced).length === 0, face),
+        failed: (failure) => blame.startFailed(restarts, failure, Object.keys(announced).length === 0, face),
         connected: begun(undefined),
       })
       opening.delete(opened.connection)

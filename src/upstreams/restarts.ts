@@ -8,15 +8,22 @@
 const windowMs = 60_000
 const openAfter = 5
 const openMs = 30_000
+/** To try again what could not even be run costs next to nothing, and it may be there again at any time. */
+const openNotRunMs = 5000
 const firstPauseMs = 500
 const longestPauseMs = 30_000
 
 export class Restarts {
   #failures: number[] = []
+  #openMs = openMs
 
-  /** A process died or could not be started at `nowMs`. */
-  failed(nowMs: number): void {
+  /**
+   * A process died or could not be started at `nowMs`.
+   * @param hasRun false if there was none, since the program could not be run
+   */
+  failed(nowMs: number, hasRun: boolean = true): void {
     this.#failures = [...this.#failures.filter((at) => at > nowMs - windowMs), nowMs]
+    this.#openMs = hasRun ? openMs : openNotRunMs
   }
 
   /** Milliseconds to wait before the next start; 0 if it may be now. */
@@ -25,7 +32,7 @@ export class Restarts {
     const last = recent.at(-1)
     if (last === undefined) return 0
     const pause =
-      recent.length >= openAfter ? openMs : Math.min(longestPauseMs, firstPauseMs * 2 ** (recent.length - 1))
+      recent.length >= openAfter ? this.#openMs : Math.min(longestPauseMs, firstPauseMs * 2 ** (recent.length - 1))
     return Math.max(0, last + pause - nowMs)
   }
 

@@ -13,7 +13,7 @@ import { emptyObject } from '../protocol/json-text.ts'
 import { logLevels } from '../protocol/revisions.ts'
 import type { Connection } from './connection.ts'
 import { createOpener, replay } from './face.ts'
-import { answers, createKeepers, ownSeat, ownSpeaker } from './keepers.ts'
+import { createKeepers, ownSeat } from './keepers.ts'
 import { createLearning } from './learning.ts'
 import type { UpstreamSettings } from './options.ts'
 import { createPool } from './pool.ts'
@@ -26,13 +26,11 @@ import type { Starter } from './stdio/starter.ts'
 import { isCommon, type Unit } from './unit.ts'
 import { createUnits } from './units.ts'
 import type { Upstream, UpstreamFacts } from './upstream.ts'
+import { createUpstreamHealth } from './upstream-health.ts'
 import { createVoices } from './voices.ts'
 
 const sweepMs = 500
 const replayMs = 5000
-/** Having heard from a process this recently proves that the server answers. */
-const freshMs = 1000
-const checkMs = 2000
 
 export interface StdioUpstreamNeeds {
   readonly settings: UpstreamSettings
@@ -162,6 +160,9 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
     }
     pool.sweep()
     keepers.sweep()
+    spares?.fill()
+    const face = units.faces.values().next().value
+    if (face) processes.blame.retry(face)
   })
 
   /** Processes on their way out: the end of the upstream waits for them. */
@@ -189,11 +190,14 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
         }
       }
       await starter.answered(faces[0]?.connection.pid)
-      const spared = faces.some(({ face }) => face.dialect.era === 'legacy' && !isCommon(face.mode))
+      const spared = faces.find(({ face }) => face.dialect.era === 'legacy' && !isCommon(face.mode))?.face
       spares = createSpares({
         wanted: spared ? settings.spares : 0,
+        clock,
         start: () => startChild('spare'),
         room: pool.hasRoom,
+        mayStart: () => processes.blame.fault === undefined,
+        failed: (exit) => spared && processes.spareFailed(exit, spared),
       })
       spares.fill()
       const served = faces.map(({ face }) => ({ era: face.dialect.era, mode: face.mode, hello: face.hello }))
@@ -214,19 +218,7 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
       for (const connection of [...unit.connections, ...processes.starting(unit)]) end(connection)
     },
     counts: () => ({ processes: pool.processes + [...keepers.live()].length, waitingCalls: pool.waiting }),
-    async check() {
-      const all = [...keepers.live(), ...serving()]
-      const now = clock.now()
-      if (all.some((connection) => now - connection.heardAtMs < freshMs)) return true
-      const face = units.faces.values().next().value
-      if (!face) return false
-      try {
-        const resident = all[0] ?? (await keepers.get(profileSource(face.dialect.era), face, {})).connection
-        return await answers(resident, ownSpeaker(face, {}), checkMs)
-      } catch {
-        return false
-      }
-    },
+    check: createUpstreamHealth({ clock, units, keepers, fault: () => processes.blame.fault }),
     async close() {
       closed = true
       sweeper.stop()

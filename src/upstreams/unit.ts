@@ -55,13 +55,17 @@ export interface Unit {
 /** The key of the unit that a seat belongs to. Nothing of one tenant is ever in another's unit, `shared` excepted. */
 export function unitKey(seat: Seat, era: EraName, mode: Mode, profile: () => string): string {
   const { tenant, subject } = seat.principal
-  if (mode === 'shared') return `${era}/shared`
+  if (mode === 'shared') return sharedKey(era)
   if (mode === 'tenant') return `${era}/tenant/${JSON.stringify(tenant)}`
   if (mode === 'session' && seat.session !== undefined) {
     return `${era}/session/${JSON.stringify([tenant, subject, seat.session])}`
   }
   // A client without a session gets the next narrower thing that is known of it.
   return `${era}/${mode === 'session' ? 'principal' : mode}/${JSON.stringify([tenant, subject])}/${profile()}`
+}
+
+function sharedKey(era: EraName): string {
+  return `${era}/shared`
 }
 
 export function createUnit(
@@ -100,6 +104,11 @@ export function createUnit(
 /** Whether clients of this mode may be asked questions: only where a question can be attributed to one of them. */
 export function mayAsk(mode: Mode): boolean {
   return !isCommon(mode)
+}
+
+/** Whether all callers share the unit. */
+export function isShared(unit: Unit): boolean {
+  return unit.key === sharedKey(unit.dialect.era)
 }
 
 /** Whether a unit of this mode has callers of different principals. */

@@ -1,6 +1,7 @@
 /**
  * An upstream: an MCP server behind mcplex, as the rest of the house sees it. One file per kind implements this.
  */
+import type { HealthCheck } from '../protocol/health.ts'
 import type { Call, EraName, Filter, Reply, Seat, Update } from '../protocol/call.ts'
 import type { RawObject } from '../protocol/json-text.ts'
 import type { Answer } from '../protocol/jsonrpc.ts'
@@ -44,8 +45,8 @@ export interface Upstream {
   endSession(seat: Seat): void
   /** Handshake and lists: asked of processes that belong to no client. */
   readonly learning: Learning
-  /** Whether the server really answers, by asking it; cheap when it answered a moment ago. */
-  check(): Promise<boolean>
+  /** Whether calls can be served, by asking the server; cheap when it answered a moment ago. */
+  check(): Promise<HealthCheck>
   /** Figures for people, by name. */
   counts(): Readonly<Record<string, number>>
   close(): Promise<void>

@@ -4,6 +4,7 @@
 //   --end-at-evil        exits upon a handshake that holds the word "evil"
 //   --starts=FILE        writes a line into FILE for each process
 //   --no-start-after=N   with --starts: every process after the first N exits at once
+//   --impatient=MS       exits if nothing is said to it for so long after its start
 //   --slow-start=MS      answers the handshake of clients so much later, that of mcplex for itself at once
 //
 // Promises: what is not named here is answered properly; ends with its stdin.
@@ -21,6 +22,9 @@ if (startsFile !== undefined) {
   const starts = readFileSync(startsFile, 'utf8').trim().split('\n').length
   if (starts > Number(flag('no-start-after') ?? Infinity)) process.exit(1)
 }
+
+const impatience = flag('impatient')
+const leave = impatience === undefined ? undefined : setTimeout(() => process.exit(0), Number(impatience))
 
 /** @type {Map<string, unknown>} */
 const answers = new Map()
@@ -103,6 +107,7 @@ const methods = {
 
 createInterface({ input: process.stdin })
   .on('line', (line) => {
+    clearTimeout(leave)
     const { id, method, params, ...answer } = JSON.parse(line)
     if (method === undefined) answers.set(id, answer)
     else if (method === 'tools/call') {

@@ -14,6 +14,13 @@ export function childrenOf(parent: number, text: string): number[] {
     .filter((pid) => pid > 0 && stat(pid)?.parent === parent && runs(pid) && commandLine(pid).includes(text))
 }
 
+/** The time that the process has spent on processors so far, in milliseconds; Linux counts it in hundredths of a second. */
+export function cpuMs(pid: number): number {
+  const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+  return (Number(fields[11]) + Number(fields[12])) * 10
+}
+
 /** How many bytes the process has written so far. */
 export function written(pid: number | undefined): number {
   return Number(/^wchar: (\d+)/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))?.[1])

@@ -22,6 +22,8 @@ export interface Started {
   readonly env?: Readonly<Record<string, string>>
   /** Flags of the Node that runs mcplex itself. */
   readonly node?: readonly string[]
+  /** How many files mcplex may have open. */
+  readonly files?: number
 }
 
 export interface Exit {
@@ -49,7 +51,9 @@ export interface Mcplex {
 export async function startMcplex(started: Started = {}): Promise<Mcplex> {
   const { options = [], server = [echoLegacy], program = process.execPath, env = {}, node = [] } = started
   const argv = [command, 'serve', '--port', '0', '--json', '--log-format', 'json', ...options, '--', program]
-  const child = spawn(process.execPath, [...node, ...argv, ...server], {
+  const limited = started.files === undefined ? [] : ['/bin/sh', '-c', `ulimit -n ${started.files}; exec "$@"`, 'sh']
+  const [first = '', ...rest] = [...limited, process.execPath, ...node, ...argv, ...server]
+  const child = spawn(first, rest, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
   })
