@@ -34,6 +34,8 @@ export interface NumberOption extends Row {
   readonly max: number
   /** A word that stands for the derived default. */
   readonly word?: string
+  /** The switch of the same table that an exclamation mark behind the value sets. */
+  readonly marked?: string
 }
 
 export interface SwitchOption extends Row {

@@ -99,6 +99,20 @@ describe('the pool', () => {
   })
 })
 
+describe('the idle timeout', () => {
+  test('ends sessions regardless with an exclamation mark', () => {
+    const idle = (flags: Record<string, string[]>, env = {}): unknown => {
+      const { idleTimeoutMs, idleTimeoutIsFinal } = loadWith(flags, { ...path, ...env }).settings.sessions
+      return [idleTimeoutMs, idleTimeoutIsFinal]
+    }
+    expect(idle({ 'idle-timeout': ['30m'] })).toEqual([1_800_000, false])
+    expect(idle({ 'idle-timeout': ['30m!'] })).toEqual([1_800_000, true])
+    expect(idle({}, { MCP_IDLE_TIMEOUT: '600000!' })).toEqual([600_000, true])
+    expect(problemsWith({ 'idle-timeout': ['soon!'] }, path)).toMatchObject([{ code: 'MCPX_CONFIG_DURATION' }])
+    expect(problemsWith({ port: ['8080!'] }, path)).toMatchObject([{ code: 'MCPX_CONFIG_NUMBER' }])
+  })
+})
+
 describe('the memory budget', () => {
   test.each([
     ['the machine', 2 * gibibyte, 4 * gibibyte, gibibyte / 2],

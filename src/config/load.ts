@@ -60,7 +60,11 @@ function read(rows: readonly Placed[], typed: Typed, machine: Machine, problems:
   for (const row of rows) {
     const source = find(row, typed, machine)
     if (!source) continue
-    const reading = readOption(row.option, source.texts)
+    const marked = 'marked' in row.option ? row.option.marked : undefined
+    const isMarked = marked !== undefined && source.texts.at(-1)?.endsWith('!') === true
+    const texts = isMarked ? source.texts.map((text) => text.replace(/!$/, '')) : source.texts
+    if (isMarked) said.set(`${row.room}.${marked}`, { value: true, ...source })
+    const reading = readOption(row.option, texts)
     if (!('fault' in reading)) said.set(`${row.room}.${row.key}`, { value: reading.value, ...source })
     else {
       const meant = meantBy(row.option, source.texts.at(-1) ?? '')

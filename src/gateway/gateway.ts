@@ -105,7 +105,13 @@ export function createGateway(needs: GatewayNeeds): Gateway {
       startTimeoutMs,
     }),
   })
-  const sessions = createSessions({ backplane, settings: settings.sessions, clock, events })
+  const sessions = createSessions({
+    backplane,
+    settings: settings.sessions,
+    clock,
+    events,
+    ask: (seat) => tell(seat, pingText()),
+  })
   const streams = createStreams({
     journals: backplane.journals,
     settings: settings.sessions,
@@ -120,7 +126,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
   }
   const inflight = createInflight(clock)
   const admission = createAdmission(settings.gates, clock, (wanted) =>
-    sessions.giveWay(wanted - streamSessions.giveWay(wanted), (seat) => tell(seat, pingText())),
+    sessions.giveWay(wanted - streamSessions.giveWay(wanted)),
   )
   const asks = createAsks(pulse, settings.sessions.answerTimeoutMs)
   const startedMs = clock.now()

@@ -14,6 +14,7 @@ import { answerable, refusalOutbound, refusalText } from '../protocol/refusal-an
 import { isStateless } from '../protocol/revisions.ts'
 import { sseHeaders, sseMessage } from '../protocol/sse.ts'
 import type { House } from './house.ts'
+import { answersPing } from './own-words.ts'
 import { answerOne } from './sessionless.ts'
 import { answerOverStream } from './stream-messages.ts'
 import { endSession, initialize, openStream, receive, receiveBatch, sessionOf } from './sessionful.ts'
@@ -50,7 +51,7 @@ async function post(inbound: Inbound, principal: Principal, naming: Naming, hous
     return answerOne(message, inbound, principal, house)
   if (message.kind === 'request' && message.method === 'initialize')
     return initialize(message, inbound, principal, house)
-  return receive(await sessionOf(inbound, principal, house), message, inbound, house)
+  return receive(await sessionOf(inbound, principal, house, answersPing(message)), message, inbound, house)
 }
 
 /** The answer as the client takes it: a client that takes only event streams gets a JSON answer as a stream of one message. */

@@ -41,11 +41,16 @@ const maxUris = 1000
 const accepted: Outbound = { status: 202, headers: {}, body: '' }
 
 /** The session that a request names. Throws `session_required` or `session_unknown`. */
-export async function sessionOf(inbound: Inbound, principal: Principal, house: House): Promise<SessionSeat> {
+export async function sessionOf(
+  inbound: Inbound,
+  principal: Principal,
+  house: House,
+  isAnswer = false,
+): Promise<SessionSeat> {
   checkVersionHeader(header(inbound, 'mcp-protocol-version'))
   const id = header(inbound, 'mcp-session-id')
   if (id === undefined) throw new Refusal('session_required')
-  const seat = await house.sessions.find(principal, id)
+  const seat = await house.sessions.find(principal, id, isAnswer)
   if (!seat) throw new Refusal('session_unknown')
   return seat
 }

@@ -19,6 +19,7 @@ import { sseHeaders } from '../protocol/sse.ts'
 import type { SessionSeat } from '../sessions/sessions.ts'
 import { pump } from './carry.ts'
 import type { House } from './house.ts'
+import { answersPing } from './own-words.ts'
 import { begin, checkRoom, heed, isLocal, openSession, replyInBatch } from './sessionful.ts'
 import type { StreamSession } from './stream-sessions.ts'
 
@@ -66,7 +67,8 @@ async function take(inbound: Inbound, principal: Principal, naming: Naming, hous
   const { seat } = holder
   if (!seat && messages.some((message) => needsSession(message, version))) await openForClient(holder, version, house)
   // Counts as a sign of life, and finds out whether the session's time is over.
-  if (seat && !(await house.sessions.find(principal, seat.session.id))) throw new Refusal('session_unknown')
+  const isAnswer = messages.every(answersPing)
+  if (seat && !(await house.sessions.find(principal, seat.session.id, isAnswer))) throw new Refusal('session_unknown')
   if (holder.stream.isOver) throw new Refusal('session_unknown')
   for (const message of messages) await act(holder, message, version, house)
   return accepted

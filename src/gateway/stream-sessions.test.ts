@@ -11,6 +11,7 @@ import { createSessions, type Sessions } from '../sessions/sessions.ts'
 import { createStreamSessions, type StreamSession, type StreamSessions } from './stream-sessions.ts'
 
 const settings: SessionSettings = {
+  idleTimeoutIsFinal: false,
   idleTimeoutMs: 60_000,
   maxSessionMs: 600_000,
   handshakeTimeoutMs: 30_000,
@@ -41,7 +42,13 @@ function rooms(): Rooms {
   const events = createEvents()
   const ends: string[] = []
   events.on('sessionEnded', ({ reason }) => ends.push(reason))
-  const sessions = createSessions({ backplane: createMemoryBackplane({ clock }), settings, clock, events })
+  const sessions = createSessions({
+    backplane: createMemoryBackplane({ clock }),
+    settings,
+    clock,
+    events,
+    ask: () => undefined,
+  })
   const streams = createStreamSessions({ sessions, settings, pulse: new Pulse(clock), clock })
   let held = 0
   const place = (): Lease => {

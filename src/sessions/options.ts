@@ -4,6 +4,8 @@ import type { OptionTable } from '../base/option.ts'
 export interface SessionSettings {
   /** A session without a message from its client and without a call in flight ends after this time, in milliseconds. */
   readonly idleTimeoutMs: number
+  /** Whether it ends even if its client holds an event stream open and answers a ping on it. */
+  readonly idleTimeoutIsFinal: boolean
   /** The longest life of a session, in milliseconds. */
   readonly maxSessionMs: number
   /** A session that does not complete its handshake ends after this time, in milliseconds. */
@@ -31,17 +33,27 @@ export const sessionOptions: OptionTable<SessionSettings> = {
     kind: 'duration',
     flag: 'idle-timeout',
     env: 'MCP_IDLE_TIMEOUT',
-    about: 'A session without a message from its client and without a call in flight ends after this time.',
+    about:
+      'A session without a message from its client and without a call in flight ends after this time. A client that holds an event stream open is sent a `ping` before, and its answer keeps the session; `30m!` ends it regardless.',
     default: 30 * 60_000,
+    marked: 'idleTimeoutIsFinal',
     min: 1,
     max: 24 * day,
     why: 'People pause between two questions for minutes, seldom for half an hour; an ended session is begun anew by its client.',
+  },
+  idleTimeoutIsFinal: {
+    kind: 'switch',
+    about:
+      'Ends idle sessions even if their clients answer a `ping`: what an exclamation mark behind `--idle-timeout` says.',
+    default: false,
+    why: 'Most clients never begin anew after their session has ended, so one that is there keeps it.',
   },
   maxSessionMs: {
     kind: 'duration',
     flag: 'max-session',
     env: 'MCP_CONNECTION_TIMEOUT',
-    about: 'The longest life of a session, busy or not.',
+    about:
+      'The longest life of a session, busy or not: its calls in flight are cancelled, its streams end, and its client gets 404. Many clients have to be restarted then, so set it longer than anybody works in one go.',
     default: 4 * 3_600_000,
     min: 1,
     max: 24 * day,

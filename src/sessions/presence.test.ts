@@ -1,18 +1,20 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { absence, newPresence, streamClosed, streamOpened } from './presence.ts'
+import { absence, newPresence, shouldAsk, streamClosed, streamOpened } from './presence.ts'
 
 const giveWayMs = 60_000
+const idleTimeoutMs = 1_800_000
+const limits = { giveWayMs, idleTimeoutMs }
 
 describe('a client is taken to be gone', () => {
   test('five seconds after it left its stream, unless it was heard of since', () => {
     const client = newPresence(0)
     streamOpened(client)
     streamClosed(client, 1000, true)
-    expect(absence(client, 5999, giveWayMs)).toBe('here')
-    expect(absence(client, 6000, giveWayMs)).toBe('gone')
+    expect(absence(client, 5999, limits)).toBe('here')
+    expect(absence(client, 6000, limits)).toBe('gone')
     client.seenMs = 1001
-    expect(absence(client, 6000, giveWayMs)).toBe('here')
+    expect(absence(client, 6000, limits)).toBe('here')
   })
 
   test('only after a longer silence if its stream ended in order, or it never had one', () => {
@@ -20,8 +22,8 @@ describe('a client is taken to be gone', () => {
     streamOpened(client)
     streamClosed(client, 1000, false)
     for (const one of [client, newPresence(0)]) {
-      expect(absence(one, giveWayMs - 1, giveWayMs)).toBe('here')
-      expect(absence(one, giveWayMs, giveWayMs)).toBe('gone')
+      expect(absence(one, giveWayMs - 1, limits)).toBe('here')
+      expect(absence(one, giveWayMs, limits)).toBe('gone')
     }
   })
 
@@ -30,7 +32,7 @@ describe('a client is taken to be gone', () => {
     fc.assert(
       fc.property(times, ({ seen, now, streams }) => {
         const client = { ...newPresence(seen), openStreams: streams }
-        expect(absence(client, seen + now, giveWayMs)).toBe(now >= giveWayMs ? 'ask' : 'here')
+        expect(absence(client, seen + now, limits)).toBe(now >= giveWayMs ? 'ask' : 'here')
       }),
     )
   })
@@ -39,10 +41,33 @@ describe('a client is taken to be gone', () => {
     const client = newPresence(0)
     streamOpened(client)
     client.askedMs = 70_000
-    expect(absence(client, 74_999, giveWayMs)).toBe('here')
-    expect(absence(client, 75_000, giveWayMs)).toBe('gone')
+    expect(absence(client, 74_999, limits)).toBe('here')
+    expect(absence(client, 75_000, limits)).toBe('gone')
     client.seenMs = 71_000
-    expect(absence(client, 75_000, giveWayMs)).toBe('here')
-    expect(absence(client, 131_000, giveWayMs)).toBe('ask')
+    expect(absence(client, 75_000, limits)).toBe('here')
+    expect(absence(client, 131_000, limits)).toBe('ask')
+  })
+
+  test('at capacity, once it has only answered pings for longer than the idle time', () => {
+    const client = { ...newPresence(0), openStreams: 1, aliveMs: idleTimeoutMs - 1 }
+    expect(absence(client, idleTimeoutMs - 1, limits)).toBe('here')
+    expect(absence(client, idleTimeoutMs, limits)).toBe('gone')
+  })
+})
+
+describe('before its idle end a client is sent a ping', () => {
+  test('half a minute before, once, and again only after it has answered', () => {
+    const client = { ...newPresence(0), openStreams: 1 }
+    const due = idleTimeoutMs - 30_000
+    expect([shouldAsk(client, due - 1, idleTimeoutMs), shouldAsk(client, due, idleTimeoutMs)]).toEqual([false, true])
+    const asked = { ...client, askedMs: due }
+    expect(shouldAsk(asked, due + 2000, idleTimeoutMs)).toBe(false)
+    const answered = { ...asked, aliveMs: due + 100 }
+    expect(shouldAsk(answered, due + 2000, idleTimeoutMs)).toBe(false)
+    expect(shouldAsk(answered, 2 * due + 100, idleTimeoutMs)).toBe(true)
+  })
+
+  test('unless it holds no stream', () => {
+    expect(shouldAsk(newPresence(0), idleTimeoutMs, idleTimeoutMs)).toBe(false)
   })
 })

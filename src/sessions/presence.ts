@@ -8,8 +8,10 @@
 
 /** What is known of a client's being there. Times in milliseconds since the epoch. */
 export interface Presence {
-  /** When the client was last heard of. */
+  /** When the client last sent a message of its own. */
   seenMs: number
+  /** When it last answered a ping. */
+  aliveMs: number | undefined
   /** Event streams that it holds open. */
   openStreams: number
   /** When it left the last of them before that had ended. */
@@ -24,7 +26,7 @@ const returnMs = 5000
 const answerMs = 5000
 
 export function newPresence(nowMs: number): Presence {
-  return { seenMs: nowMs, openStreams: 0, leftMs: undefined, askedMs: undefined }
+  return { seenMs: nowMs, aliveMs: undefined, openStreams: 0, leftMs: undefined, askedMs: undefined }
 }
 
 export function streamOpened(presence: Presence): void {
@@ -39,17 +41,41 @@ export function streamClosed(presence: Presence, nowMs: number, cut: boolean): v
 
 /**
  * How likely a client without calls in flight is gone: `gone` may be ended for a newcomer, `ask` wants a ping first.
- * @param giveWayMs how long a client may be silent in a full house
+ * A client that has only answered pings for longer than the idle time counts as gone: at capacity its place goes to one
+ * that works.
+ * @param giveWayMs how long a client may be silent at capacity
  */
-export function absence(presence: Presence, nowMs: number, giveWayMs: number): 'gone' | 'ask' | 'here' {
+export function absence(
+  presence: Presence,
+  nowMs: number,
+  { giveWayMs, idleTimeoutMs }: { readonly giveWayMs: number; readonly idleTimeoutMs: number },
+): 'gone' | 'ask' | 'here' {
   const { seenMs, openStreams, leftMs, askedMs } = presence
+  if (nowMs - seenMs >= idleTimeoutMs) return 'gone'
   if (openStreams === 0) {
     if (leftMs !== undefined && leftMs >= seenMs && nowMs - leftMs >= returnMs) return 'gone'
     return nowMs - seenMs >= giveWayMs ? 'gone' : 'here'
   }
-  if (nowMs - seenMs < giveWayMs) return 'here'
-  if (askedMs === undefined || askedMs < seenMs) return 'ask'
+  const heardMs = lastHeardMs(presence)
+  if (nowMs - heardMs < giveWayMs) return 'here'
+  if (askedMs === undefined || askedMs < heardMs) return 'ask'
   return nowMs - askedMs >= answerMs ? 'gone' : 'here'
+}
+
+/** When anything last came of the client, an answer to a ping included. */
+export function lastHeardMs({ seenMs, aliveMs }: Presence): number {
+  return Math.max(seenMs, aliveMs ?? 0)
+}
+
+/** Before its idle end a client with an open stream has this long to answer a ping, or a quarter of a short idle time. */
+const askBeforeMs = 30_000
+
+/** Whether a client should be sent a ping now, or its session will end for being idle. */
+export function shouldAsk(presence: Presence, nowMs: number, idleTimeoutMs: number): boolean {
+  const { openStreams, askedMs } = presence
+  const heardMs = lastHeardMs(presence)
+  const isAsked = askedMs !== undefined && askedMs >= heardMs
+  return openStreams > 0 && !isAsked && nowMs - heardMs >= idleTimeoutMs - Math.min(askBeforeMs, idleTimeoutMs / 4)
 }
 
 /** The same for a client that has not completed its handshake: the message that does follows within a round trip. */

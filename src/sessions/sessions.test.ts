@@ -10,6 +10,7 @@ const principal = { tenant: 't', subject: 's' }
 const speaker: Speaker = { era: 'legacy', version: '2025-11-25', capabilities: {}, info: undefined }
 const settings = {
   idleTimeoutMs: 1_800_000,
+  idleTimeoutIsFinal: false,
   maxSessionMs: 14_400_000,
   handshakeTimeoutMs: 30_000,
   giveWayMs: 60_000,
@@ -24,27 +25,26 @@ const settings = {
 test('whoever begins handshakes and never ends them gives way before clients that are only silent', async () => {
   const clock = manualClock(0)
   const backplane = createMemoryBackplane({ clock })
-  const sessions = createSessions({ backplane, settings, clock, events: createEvents() })
+  const sessions = createSessions({ backplane, settings, clock, events: createEvents(), ask: () => undefined })
   const open = (): Promise<SessionSeat> =>
     sessions.open(
       principal,
       speaker,
       createLease(() => undefined),
     )
-  const ask = (): void => undefined
   const silent = await open()
   await sessions.change(silent, { ready: true })
   clock.advance(61_000)
   const unfinished = [await open(), await open()]
 
   clock.advance(4_999)
-  sessions.giveWay(0, ask)
+  sessions.giveWay(0)
   expect(sessions.count).toBe(3)
   clock.advance(1)
-  sessions.giveWay(2, ask)
+  sessions.giveWay(2)
   expect(unfinished.map(({ ended }) => ended)).toEqual([true, true])
   expect(silent.ended).toBe(false)
-  sessions.giveWay(1, ask)
+  sessions.giveWay(1)
   expect(silent.ended).toBe(true)
   await sessions.close()
   await backplane.close()

@@ -14,7 +14,7 @@ import type { Lease } from '../base/lease.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { Principal, Speaker } from '../protocol/call.ts'
 import type { SessionSettings } from './options.ts'
-import { absence, absenceInHandshake, newPresence, type Presence } from './presence.ts'
+import { absence, absenceInHandshake, lastHeardMs, newPresence, type Presence, shouldAsk } from './presence.ts'
 import { endDue, fromRecord, type Session, sessionKey, toRecord } from './session.ts'
 
 /** What this instance holds for a session. */
@@ -35,8 +35,11 @@ export interface SessionSeat {
 export interface Sessions {
   /** Opens a session; `place` is released when it ends. */
   open(principal: Principal, speaker: Speaker, place: Lease): Promise<SessionSeat>
-  /** The session, if it lives and belongs to this principal; counts as a sign of life. */
-  find(principal: Principal, id: string): Promise<SessionSeat | undefined>
+  /**
+   * The session, if it lives and belongs to this principal.
+   * @param isAnswer whether its client only answers a ping: a sign of life that gives no precedence over others
+   */
+  find(principal: Principal, id: string, isAnswer?: boolean): Promise<SessionSeat | undefined>
   /** Changes the record. Throws `session_unknown` if the session is gone. */
   change(seat: SessionSeat, change: Partial<Pick<Session, 'ready' | 'logLevel' | 'uris'>>): Promise<void>
   end(seat: SessionSeat, reason: SessionEnd): Promise<void>
@@ -45,7 +48,7 @@ export interface Sessions {
    * then the one that was heard of longest ago.
    * Those that hold a stream and have said nothing for long are asked for a sign of life; see presence.ts.
    */
-  giveWay(wanted: number, ask: (seat: SessionSeat) => void): void
+  giveWay(wanted: number): void
   readonly count: number
   close(): Promise<void>
 }
@@ -60,6 +63,8 @@ export function createSessions(needs: {
   readonly settings: SessionSettings
   readonly clock: Clock
   readonly events: EventSink
+  /** Sends a ping on the event stream of a session. */
+  readonly ask: (seat: SessionSeat) => void
 }): Sessions {
   const { settings, clock, events } = needs
   const { records } = needs.backplane
@@ -73,7 +78,7 @@ export function createSessions(needs: {
       {
         nowMs,
         createdAtMs: seat.session.createdAtMs,
-        seenMs: seat.presence.seenMs,
+        seenMs: settings.idleTimeoutIsFinal ? seat.presence.seenMs : lastHeardMs(seat.presence),
         ready: seat.session.ready,
         busy: seat.calls.length > 0,
       },
@@ -118,8 +123,15 @@ export function createSessions(needs: {
     const now = clock.now()
     for (const seat of seats.values()) {
       const reason = due(seat, now)
-      if (reason) end(seat, reason).catch(() => undefined)
-      else if (seat.calls.length > 0) {
+      if (reason) {
+        end(seat, reason).catch(() => undefined)
+        continue
+      }
+      if (!settings.idleTimeoutIsFinal && shouldAsk(seat.presence, now, settings.idleTimeoutMs)) {
+        seat.presence.askedMs = now
+        needs.ask(seat)
+      }
+      if (seat.calls.length > 0) {
         // A call that takes longer than the idle time is a sign of life to whoever looks into the store.
         seat.presence.seenMs = now
         records.read(seat.key, ttlMs).catch(() => undefined)
@@ -157,7 +169,7 @@ export function createSessions(needs: {
       })
       return seat
     },
-    async find(principal, id) {
+    async find(principal, id, isAnswer = false) {
       const key = sessionKey(principal, id)
       // What ends here while the store is asked must not come back by what the store still says.
       if (ending.has(key)) return undefined
@@ -180,7 +192,8 @@ export function createSessions(needs: {
         await end(seat, reason)
         return undefined
       }
-      seat.presence.seenMs = now
+      if (isAnswer) seat.presence.aliveMs = now
+      else seat.presence.seenMs = now
       return seat
     },
     async change(seat, change) {
@@ -194,17 +207,17 @@ export function createSessions(needs: {
       throw new Refusal('store_unavailable')
     },
     end,
-    giveWay(wanted, ask) {
+    giveWay(wanted) {
       const now = clock.now()
       const gone: SessionSeat[] = []
       for (const seat of seats.values()) {
         if (seat.calls.length > 0) continue
         const { presence, session } = seat
-        const state = session.ready ? absence(presence, now, settings.giveWayMs) : absenceInHandshake(presence, now)
+        const state = session.ready ? absence(presence, now, settings) : absenceInHandshake(presence, now)
         if (state === 'gone') gone.push(seat)
         else if (state === 'ask') {
           seat.presence.askedMs = now
-          ask(seat)
+          needs.ask(seat)
         }
       }
       const order = (a: SessionSeat, b: SessionSeat): number =>

@@ -1,5 +1,8 @@
 /** Sessions and processes that nobody uses any more: they end by themselves, and all that they held is free again. */
-import { describe, expect, test } from 'vitest'
+import { Client } from '@modelcontextprotocol/sdk/client/index.js'
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
+import { PingRequestSchema } from '@modelcontextprotocol/sdk/types.js'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { runs } from '../children/processes.ts'
 import { counts } from '../support/counts.ts'
 import { eventually } from '../support/eventually.ts'
@@ -19,6 +22,19 @@ async function ended(mcplex: Mcplex, session: Session, reason: string): Promise<
     expect(answered.status).toBe(404)
     expect(messagesOf(answered)[0]?.error?.code).toBe(-32001)
   }
+}
+
+/** An official client with an event stream, and how many pings it has answered. */
+async function pingable(url: string): Promise<{ client: Client; pings: () => number }> {
+  let count = 0
+  const client = new Client({ name: 'pingable', version: '1' })
+  client.setRequestHandler(PingRequestSchema, () => {
+    count++
+    return {}
+  })
+  await client.connect(new StreamableHTTPClientTransport(new URL(url)))
+  onTestFinished(() => client.close())
+  return { client, pings: () => count }
 }
 
 const gone = (pids: readonly number[]): Promise<unknown> =>
@@ -104,6 +120,31 @@ describe('a session', () => {
     })
     expect((await kept.post({ id: 1, method: 'ping' })).status).toBe(200)
     expect((await idle.post({ id: 1, method: 'ping' })).status).toBe(404)
+  })
+
+  test.each([
+    ['6s', true],
+    ['1s!', false],
+  ])('of a client that answers pings on its stream, with --idle-timeout %s: lives on: %s', async (idle, lives) => {
+    const mcplex = await mcplexForTest({ options: ['--idle-timeout', idle] })
+    const { client, pings } = await pingable(mcplex.url)
+    await eventually('it was asked, or has ended', () => pings() > 1 || hasEnded(mcplex, 'idle'))
+    expect(hasEnded(mcplex, 'idle')).toBe(!lives)
+    if (lives) expect(await client.callTool({ name: 'echo', arguments: { text: 'here' } })).toHaveProperty('content')
+  })
+
+  test('that only answers pings goes when its place is wanted, before one that works', async () => {
+    const mcplex = await mcplexForTest({ options: ['--idle-timeout', '6s', '--max-connections', '2'] })
+    const { pings } = await pingable(mcplex.url)
+    const working = await openSession(mcplex.url)
+    await eventually('it was asked twice', async () => {
+      expect(await working.request('ping')).toMatchObject({ result: {} })
+      return pings() > 1
+    })
+    const next = await openSession(mcplex.url)
+    expect(await next.text('echo', { text: 'in' })).toBe('in')
+    expect(hasEnded(mcplex, 'gave_way')).toBe(true)
+    expect(await working.text('echo', { text: 'still' })).toBe('still')
   })
 
   test('that never completes its handshake ends soon, and another one gets its place', async () => {
