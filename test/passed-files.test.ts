@@ -1,10 +1,11 @@
 /** `<(...)` of bash as the name of a file: what it prints can be read by mcplex, and by each process of the server. */
-import { spawn, spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
 import { childrenOf } from './children/processes.ts'
+import { selfSigned } from './fixtures/tls/self-signed.mjs'
 import { eventually } from './support/eventually.ts'
 import { openSession } from './support/session.ts'
 
@@ -68,11 +69,9 @@ test('as an argument of the server: each of its processes reads it whole, and no
 })
 
 test('as a file of mcplex itself: a certificate and its key', async () => {
-  const made = spawnSync('openssl', [
-    ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1'],
-    ...['-subj', '/CN=localhost', '-keyout', join(folder, 'key.pem'), '-out', join(folder, 'cert.pem')],
-  ])
-  expect(made.status).toBe(0)
+  const { cert, key } = selfSigned()
+  writeFileSync(join(folder, 'cert.pem'), cert)
+  writeFileSync(join(folder, 'key.pem'), key)
   const files = `--tls-cert <(cat ${folder}/cert.pem) --tls-key=<(cat ${folder}/key.pem)`
   const typed = bash(`${main} serve --port 0 --json ${files} -- ${server}`)
   expect((await typed.ready())['endpoint']).toMatch(/^https:/)
