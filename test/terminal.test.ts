@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { childrenOf, runs, until } from './children/processes.ts'
 import { eventually } from './support/eventually.ts'
+import { openSession } from './support/session.ts'
 import { openTerminal, type Terminal } from './support/terminal.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -160,4 +161,58 @@ test('Ctrl-\\ quits at once and leaves the terminal usable', async () => {
   await terminal.shows(/Quit/)
   await terminal.run('stty -a')
   await terminal.shows(/isig icanon/)
+})
+
+describe('while a person waits', () => {
+  const slow = (ms: number): string => `sh -c 'sleep ${ms / 1000}; exec ${server}'`
+
+  test('the start is spoken of at once, in a line that goes when it is over', async () => {
+    const terminal = await openTerminal({ columns: 60 })
+    await terminal.run(`${main} serve --port 0 -- ${slow(2500)}`)
+    await terminal.shows('starting sh -c')
+    expect(terminal.screen()).not.toContain('Endpoint')
+    await terminal.shows(/ {3}[12] s/)
+    await terminal.shows('press h for help')
+    // Above the picture stands what was erased last.
+    expect(terminal.screen().split('\n')[0]).toMatch(/\r\u001b\[K\r?$/)
+    expect(terminal.screen()).not.toContain('INFO')
+    terminal.type('q')
+    await terminal.shows('stopped')
+  })
+
+  test.each([
+    ['CI is set', { CI: 'true' }, ''],
+    ['the terminal is a dumb one', { TERM: 'dumb' }, ''],
+    ['the log is JSON', {}, '--log-format json'],
+  ])('nothing is written twice where %s: one line says it', async (_where, env, options) => {
+    const terminal = await openTerminal({ env })
+    await terminal.run(`${main} serve --port 0 ${options} -- ${slow(500)}`)
+    await terminal.shows('starting the server')
+    await terminal.shows(/Endpoint|"ready"/)
+    expect(terminal.screen()).not.toMatch(/\u001b\[K|⠙/)
+    terminal.type('\u0003')
+    await terminal.shows('stopped')
+  })
+
+  test('calls are told in words, and a drain counts down while log lines go on above it', async () => {
+    const terminal = await openTerminal({ env: { NO_COLOR: '1' } })
+    await terminal.run(serve())
+    await terminal.shows('press h for help')
+    const url = /http:\S+\/mcp/.exec(terminal.screen())?.[0] ?? ''
+    const session = await openSession(url)
+    await session.text('echo', { text: 'x' })
+    await terminal.shows(/call echo ok [0-9]+ ms( \(queue [0-9]+\))? {2}session [0-9a-f]{8}\r?\n/)
+    const answer = session.response('slow', { ms: 3000 })
+    await eventually('the call', async () => {
+      const report = (await (await fetch(url.replace(/mcp$/, 'health'))).json()) as { counts: { calls: number } }
+      return report.counts.calls > 0
+    })
+    terminal.type('\u0003')
+    await terminal.shows('stopping: 1 call is in flight, 30 s left')
+    await terminal.shows(/stopping: 1 call is in flight, 2[789] s left; Ctrl-C ends it at once/)
+    expect(await answer).toMatchObject({ result: {} })
+    await terminal.shows(/call slow ok/)
+    await terminal.run('echo "code $?"')
+    await terminal.shows('code 130')
+  })
 })

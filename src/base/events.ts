@@ -28,7 +28,7 @@ export interface CallEnded {
   tool: string | undefined
   tenant: string
   session: string | undefined
-  /** The era of the client, and that of the server if it answered. */
+  /** The era of the client, and that of the server if it answered: `session-based` or `stateless`. */
   era: string
   upstreamEra: string | undefined
   status: string

@@ -8,7 +8,7 @@ import { clients, entryFor, pathOf, type Scope, type Target } from './clients/cl
 import { putEntry, snippet } from './clients/edit.ts'
 import { ChangedMeanwhile, NoTextFile, readText, replaceFile } from './clients/file.ts'
 import { CommandFailed, type FailureCode } from './failures.ts'
-import type { Outputs } from './output.ts'
+import type { Outputs } from './outputs.ts'
 import { ownCommand } from './own-command.ts'
 import { wantsColor } from './terminal.ts'
 import type { ConfigRequest } from './verbs/config.ts'

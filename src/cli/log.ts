@@ -8,6 +8,7 @@ import pretty from 'pino-pretty'
 import type { Log } from '../base/log.ts'
 import { printable } from '../base/printable.ts'
 import type { LogSettings } from '../config/log-options.ts'
+import { inWords, type LogRecord } from './log-words.ts'
 import type { Output } from './output.ts'
 
 /** Names under which secrets travel, at the top of a log line or one level below. */
@@ -40,7 +41,7 @@ function lineOf(isPretty: boolean, isColored: boolean, fields: object, message: 
 export function prettyLines(isColored: boolean, destination: DestinationStream): DestinationStream {
   const show = pretty.prettyFactory({ colorize: isColored, translateTime: 'SYS:HH:MM:ss', singleLine: true })
   const clean = (_: string, value: unknown): unknown => (typeof value === 'string' ? printable(value) : value)
-  return { write: (line) => destination.write(show(JSON.stringify(JSON.parse(line, clean)))) }
+  return { write: (line) => destination.write(show(JSON.stringify(inWords(JSON.parse(line, clean) as LogRecord)))) }
 }
 
 /** A log into any stream. */

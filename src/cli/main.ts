@@ -5,11 +5,16 @@ import { version } from '../base/version.ts'
 import { thisMachine } from '../config/load.ts'
 import { openOutput } from './descriptor.ts'
 import { closeLeakedDescriptors } from './descriptors.ts'
+import { isJsonLog } from './log-format.ts'
 import { leaveLostTerminals, terminalsAtStart } from './lost-terminal.ts'
-import type { Outputs } from './output.ts'
+import { type Done, noticeStart } from './notices.ts'
+import type { Outputs } from './outputs.ts'
 import { copyPassedFiles, namedDescriptors } from './passed-files.ts'
 import { readCommandLine, type Request } from './program.ts'
 import { report } from './report.ts'
+import { createStatusLine } from './status-line.ts'
+import { mayAnimate } from './terminal.ts'
+import type { ServeRequest } from './verbs/serve.ts'
 
 /** What was printed last gets this long to be taken: by a program that reads us, and by the log. */
 const printedMs = 1000
@@ -19,8 +24,9 @@ const typed = process.argv.slice(2)
 closeLeakedDescriptors(namedDescriptors(typed))
 const terminals = terminalsAtStart()
 process.on('exit', () => leaveLostTerminals(terminals))
-const outputs: Outputs = { stdout: openOutput(1, clock), stderr: openOutput(2, clock) }
-const { stdout, stderr } = outputs
+const stdout = openOutput(1, clock)
+const stderr = createStatusLine(openOutput(2, clock))
+const outputs: Outputs = { stdout, stderr }
 // It is for programs, which have no use for words.
 stdout.tellLost(() => '')
 
@@ -52,8 +58,9 @@ async function printed(code: number): Promise<number> {
 async function act(request: Request): Promise<number> {
   switch (request.verb) {
     case 'serve': {
+      const starting = notice(request)
       const { serve } = await import('./serve.ts')
-      return serve(request, thisMachine(), outputs)
+      return serve(request, thisMachine(), outputs, starting)
     }
     case 'connect': {
       const { connect } = await import('./connect.ts')
@@ -64,4 +71,11 @@ async function act(request: Request): Promise<number> {
       return config(request, thisMachine(), outputs)
     }
   }
+}
+
+/** Says what is being started, to a person at a terminal, before all that serves is loaded. */
+function notice({ command, isQuiet }: ServeRequest): Done | undefined {
+  const { env } = thisMachine()
+  if (isQuiet || !mayAnimate(env, stderr) || isJsonLog(typed, env, true)) return undefined
+  return noticeStart(command, stderr, clock)
 }

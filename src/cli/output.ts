@@ -34,11 +34,6 @@ export interface Output {
   settled(ms: number): Promise<void>
 }
 
-export interface Outputs {
-  readonly stdout: Output
-  readonly stderr: Output
-}
-
 /** Bytes that are held while they are not taken; beyond that texts are dropped. */
 const maxHeldBytes = 1024 ** 2
 

@@ -6,15 +6,13 @@ import pc from 'picocolors'
 import { systemClock as clock } from '../base/clock.ts'
 import { ConfigError } from '../config/problem.ts'
 import { CommandFailed, type Failure } from './failures.ts'
-import type { Outputs } from './output.ts'
+import { isJsonLog, ownWords } from './log-format.ts'
+import type { Outputs } from './outputs.ts'
 import { pasteableName } from './own-command.ts'
 import { showFailure } from './show-failure.ts'
 import { wantsColor } from './terminal.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
-
-/** Verbs that log. What others say is for the person who typed them, whatever reads it. */
-const logging = new Set(['serve', 'connect'])
 
 /**
  * @param typed the command line: it may be what could not be understood, so it is looked at for itself
@@ -27,10 +25,9 @@ export function report(
   { stdout, stderr }: Outputs,
 ): number {
   const failed = pasteable(asFailed(error), env)
-  const dashes = typed.indexOf('--')
-  const own = dashes < 0 ? typed : typed.slice(0, dashes)
+  const own = ownWords(typed)
   const colors = pc.createColors(wantsColor(env, stderr, own.includes('--no-color')))
-  const isLogged = isJsonLog(own, env, stderr.isTTY)
+  const isLogged = isJsonLog(typed, env, stderr.isTTY)
   for (const failure of failed.failures)
     stderr.write(isLogged ? `${JSON.stringify(logLine(failure, failed.exit))}\n` : showFailure(failure, colors))
   if (own.includes('--json')) {
@@ -42,17 +39,6 @@ export function report(
     stdout.write(`${JSON.stringify({ event: 'failed', exit: failed.exit, errors })}\n`)
   }
   return failed.exit
-}
-
-/** Whether the log is JSON, as `openWatch` would have it. */
-function isJsonLog(own: readonly string[], env: Environment, isTerminal: boolean): boolean {
-  const flags = own.flatMap((word, at) => {
-    if (word === '--log-format') return own[at + 1] ?? []
-    return word.startsWith('--log-format=') ? word.slice('--log-format='.length) : []
-  })
-  const format = (flags.at(-1) ?? env['MCPLEX_LOG__FORMAT'] ?? '').toLowerCase()
-  if (format === 'json' || format === 'pretty') return format === 'json'
-  return !isTerminal && logging.has(own[0] ?? '')
 }
 
 function logLine(failure: Failure, exit: number): object {

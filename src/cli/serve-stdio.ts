@@ -58,6 +58,7 @@ export async function serveStdio({ request, loaded, log, stderr, stop, clock }: 
   const gateway = createGateway({ settings, log, clock, hasOneClient: true })
   const quiet = logEvents(gateway.events, log, clock)
   const bug = firstBug()
+  log.info({ command: settings.upstream.command }, 'starting the server')
   const starting = gateway.start()
   const started = starting.catch(() => {
     throw new Refusal('upstream_unavailable')

@@ -15,10 +15,11 @@ import { certificateFailure } from './certificate-failure.ts'
 import { CommandFailed } from './failures.ts'
 import { listenForKeys } from './keys.ts'
 import { logEvents } from './log-events.ts'
+import { type Done, noticeDrain, quietStartMs } from './notices.ts'
 import { openPort } from './open-port.ts'
 import { openSocket } from './open-socket.ts'
 import { serveStdio } from './serve-stdio.ts'
-import type { Outputs } from './output.ts'
+import type { Outputs } from './outputs.ts'
 import { startFailure } from './start-failure.ts'
 import { exitCode, listenForSignals, type Stop } from './stop.ts'
 import { isInteractive } from './terminal.ts'
@@ -37,21 +38,27 @@ const cuttingMs = 500
 /** The line of `--json` gets this long to be written before the log says that it was not. */
 const tellingMs = 1000
 
-/** A start that takes longer is spoken of: a first run of `npx` downloads for a while without a word. */
-const quietStartMs = 5000
-
 /**
  * Serves until somebody asks us to stop.
+ * @param starting takes away the notice of the start, where a person is shown one
  * @returns the exit code
  * @throws CommandFailed, ConfigError, or whatever bug ended it; nothing of ours runs any more then
  */
-export async function serve(request: ServeRequest, machine: Machine, outputs: Outputs): Promise<number> {
+export async function serve(
+  request: ServeRequest,
+  machine: Machine,
+  outputs: Outputs,
+  starting?: Done,
+): Promise<number> {
   const loaded = load(request, machine)
   const { settings, quote } = loaded
   const { stderr } = outputs
   const { log, isPretty, isColored } = openWatch(request, loaded.log, machine, stderr)
   const stop = listenForSignals({ clock, log, env: machine.env })
-  if (loaded.clients.transport === 'stdio') return serveStdio({ request, loaded, log, stderr, stop, clock })
+  if (loaded.clients.transport === 'stdio') {
+    starting?.()
+    return serveStdio({ request, loaded, log, stderr, stop, clock })
+  }
   const gateway = createGateway({ settings, log, clock })
   const quiet = logEvents(gateway.events, log, clock)
   let listener: Listener | undefined
@@ -68,13 +75,13 @@ export async function serve(request: ServeRequest, machine: Machine, outputs: Ou
       http.socket === undefined
         ? await openPort({ host: http.host, port: http.port, quote: quote('http.port'), mayChoose }, listenAt)
         : await openSocket(http.socket, quote('http.socket'), () => listenAt(0))
+    const { command } = settings.upstream
+    if (!starting) log.info({ command }, 'starting the server')
     const waiting = clock.after(quietStartMs, () => {
-      log.info(
-        { command: settings.upstream.command },
-        'the server has not answered yet: it may be downloading, or loading',
-      )
+      if (!starting) log.info({ command }, 'the server has not answered yet: it may be downloading, or loading')
     })
     const facts = await Promise.race([gateway.start(), stop.asked, bug]).finally(() => waiting.stop())
+    starting?.()
     if (typeof facts !== 'string') {
       const ready = asReady(facts, listener, settings)
       announce(ready, {
@@ -88,8 +95,10 @@ export async function serve(request: ServeRequest, machine: Machine, outputs: Ou
       })
     }
     await Promise.race([stop.asked, bug])
-    return await Promise.race([end(gateway, listener, stop, log, typeof facts === 'string'), bug])
+    const countdown = starting && (() => noticeDrain(http.drainMs, () => gateway.callsInFlight, stderr, clock))
+    return await Promise.race([end({ gateway, listener, stop, log, countdown }, typeof facts === 'string'), bug])
   } catch (error) {
+    starting?.()
     listener?.cut()
     await Promise.race([gateway.close(), pause(clock, closingMs)])
     const failed = error instanceof CommandFailed ? error : (startFailure(error, settings) ?? certificateFailure(error))
@@ -152,14 +161,25 @@ function announce(ready: Ready, { request, outputs, isPretty, isColored, log, st
   stderr.write(banner(ready, keys !== undefined, colors, stderr.columns))
 }
 
+interface Ending {
+  readonly gateway: Gateway
+  readonly listener: Listener
+  readonly stop: Stop
+  readonly log: Log
+  /** Shows a person how long the drain may take. */
+  readonly countdown: (() => Done) | undefined
+}
+
 /** Drains, unless somebody asks a second time: then everything ends at once. */
-async function end(gateway: Gateway, listener: Listener, stop: Stop, log: Log, isStarting: boolean): Promise<number> {
+async function end({ gateway, listener, stop, log, countdown }: Ending, isStarting: boolean): Promise<number> {
   const reason = await stop.asked
   // Holds even if nothing is left that keeps the process alive before the end below is reached.
   process.exitCode = exitCode(reason, false)
   log.info({ reason }, 'stopping: calls in flight may finish; a second signal ends them')
+  const done = countdown?.()
   const drained = async (): Promise<number> => {
     if (!isStarting) await gateway.drain()
+    done?.()
     await Promise.race([listener.close(), pause(clock, partingMs)])
     listener.cut()
     await Promise.race([gateway.close(), pause(clock, closingMs)])
@@ -168,6 +188,7 @@ async function end(gateway: Gateway, listener: Listener, stop: Stop, log: Log, i
   }
   const cut = async (): Promise<number> => {
     const again = await stop.again
+    done?.()
     listener.cut()
     await Promise.race([gateway.close(), pause(clock, cuttingMs)])
     return exitCode(again, true)

@@ -17,3 +17,8 @@ export function wantsColor(env: Environment, stream: Stream, isOff: boolean): bo
 export function isInteractive(env: Environment, stream: Stream): boolean {
   return stream.isTTY === true && (env['CI'] ?? '') === ''
 }
+
+/** Whether a line may be written anew in its place. */
+export function mayAnimate(env: Environment, stream: Stream): boolean {
+  return isInteractive(env, stream) && env['TERM'] !== 'dumb'
+}

@@ -51,6 +51,8 @@ export interface Gateway {
   drain(): Promise<void>
   /** Ends everything at once: sessions, streams, processes. */
   close(): Promise<void>
+  /** How many calls are in flight. */
+  readonly callsInFlight: number
   readonly events: EventSource
   /** What a handler in front of it keeps to: read by `nodeHandler` and `fetchHandler`. */
   readonly edge: GatewayEdge
@@ -185,6 +187,9 @@ export function createGateway(needs: GatewayNeeds): Gateway {
     handle(inbound) {
       if (!house) return Promise.resolve(refusalOutbound(new Refusal('starting')))
       return handle(inbound, house)
+    },
+    get callsInFlight() {
+      return inflight.count
     },
     health: () => healthReport(state(), house ? () => upstream.check() : undefined, clock),
     async drain() {

@@ -2,6 +2,7 @@
 import { asRefusal, Refusal } from '../base/refusal.ts'
 import type { Call, Outcome, Reply } from '../protocol/call.ts'
 import { knownMethod, unknownName } from '../protocol/methods.ts'
+import { eraInWords } from '../protocol/revisions.ts'
 import { needsInput } from '../protocol/rounds.ts'
 import type { House } from './house.ts'
 import { overdue } from './inflight.ts'
@@ -29,8 +30,8 @@ export async function* serve(call: Call, house: House): Reply {
       tool: toolOf(call, house),
       tenant: call.principal.tenant,
       session: call.session,
-      era: call.speaker.era,
-      upstreamEra: outcome?.spoken,
+      era: eraInWords[call.speaker.era],
+      upstreamEra: outcome && eraInWords[outcome.spoken],
       status: outcome ? statusOf(outcome) : code,
       durationMs: house.clock.now() - startedMs,
       queueMs: outcome && (outcome.queueMs ?? 0),

@@ -1,4 +1,5 @@
 /** The revisions of the protocol and what they differ in, as far as the wire is concerned. Strings, compared for equality or order. */
+import type { EraName } from './call.ts'
 
 /** Session-based revisions, newest first. */
 export const legacyVersions: readonly string[] = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05']
@@ -20,6 +21,9 @@ export function isLegacyVersion(version: string): boolean {
 export function isStateless(version: string | undefined): boolean {
   return version !== undefined && modernVersions.includes(version.trim())
 }
+
+/** The eras as people call them, in documents and logs. */
+export const eraInWords: Readonly<Record<EraName, string>> = { legacy: 'session-based', modern: 'stateless' }
 
 /** The version to answer `initialize` with: the one asked for if we speak it, else our newest. */
 export function negotiate(asked: string): string {

@@ -8,11 +8,10 @@ export interface Terminal {
   type(text: string): void
   /** Types a command and Enter. What was on the screen before is forgotten, the command itself too. */
   run(command: string): Promise<void>
-  /** What is on the screen since it was last forgotten, as it was sent. */
+  /** What is on the screen since the last command was typed, as it was sent. */
   screen(): string
   /** Waits until a text is on the screen. */
   shows(text: string | RegExp): Promise<void>
-  forget(): void
   /** Closes the window. What runs in it is told by a hangup. */
   close(): Promise<void>
 }
@@ -52,6 +51,8 @@ export async function openTerminal({ columns = 120, env = {} }: TerminalOptions 
   return {
     type: (text) => void child.stdin.write(text),
     async run(command) {
+      // What is typed while the shell takes its terminal back is lost.
+      await shows(prompt)
       screen = ''
       // The end of the line is echoed only once it was read, so the echo can be told from what follows.
       child.stdin.write(`${command}\r`)
@@ -60,7 +61,6 @@ export async function openTerminal({ columns = 120, env = {} }: TerminalOptions 
     },
     screen: () => screen,
     shows,
-    forget: () => void (screen = ''),
     close,
   }
 }

@@ -1,0 +1,8 @@
+/** Where the command prints. */
+import type { Output } from './output.ts'
+import type { StatusLine } from './status-line.ts'
+
+export interface Outputs {
+  readonly stdout: Output
+  readonly stderr: StatusLine
+}

@@ -1,0 +1,51 @@
+import { expect, test } from 'vitest'
+import type { Output } from './output.ts'
+import { createStatusLine, type StatusLine } from './status-line.ts'
+
+/** A status line, and what a terminal of that width shows of what was written. */
+function terminal(columns: number): { line: StatusLine; screen: () => string[] } {
+  let written = ''
+  const output: Output = {
+    isTTY: true,
+    columns,
+    lost: 0,
+    write: (text) => void (written += text),
+    tellLost: () => {},
+    settled: () => Promise.resolve(),
+  }
+  const screen = (): string[] =>
+    written.split('\n').map((line) => line.split('\r').reduce((shown, text) => over(shown, text), ''))
+  return { line: createStatusLine(output), screen }
+}
+
+/** What is left of `shown` when `text` is written from its beginning. */
+function over(shown: string, text: string): string {
+  const [before = '', after] = text.split('\u001b[K')
+  return after === undefined ? text + shown.slice(text.length) : before + after
+}
+
+test('the line is written anew in its place, and leaves nothing behind', () => {
+  const { line, screen } = terminal(40)
+  line.show('a long text of the first moment')
+  line.show('short')
+  expect(screen()).toEqual(['short'])
+  line.show(undefined)
+  expect(screen()).toEqual([''])
+})
+
+test('what is printed meanwhile stands above it', () => {
+  const { line, screen } = terminal(40)
+  line.write('before\n')
+  line.show('starting')
+  line.write('in between\n')
+  expect(screen()).toEqual(['before', 'in between', 'starting'])
+  line.show(undefined)
+  line.write('after\n')
+  expect(screen()).toEqual(['before', 'in between', 'after', ''])
+})
+
+test.each([20, 0])('a line never wraps in a terminal of %i columns', (columns) => {
+  const { line, screen } = terminal(columns)
+  line.show('x'.repeat(500))
+  expect(screen()[0]?.length).toBe((columns || 80) - 1)
+})
