@@ -341,6 +341,9 @@ describe('a start that fails says what to do', () => {
     expect(fatal(running)).toMatchObject({
       code: 'MCPX_PORT_IN_USE',
       msg: `port ${port} of 127.0.0.1 is in use (PORT=${port})`,
+      try: expect.arrayContaining([
+        expect.stringContaining(`main.js serve --port ${Number(port) + 1} -- ${fixture('echo-legacy.mjs').join(' ')}`),
+      ]) as unknown,
     })
     taken.close()
   })

@@ -6,6 +6,7 @@ import { banner, readyEvent, type Ready } from './banner.ts'
 const machine = { env: { PATH: '/bin' }, memoryBytes: 4 * 1024 ** 3, heapLimitBytes: 2 * 1024 ** 3 }
 const ready: Ready = {
   version: '1.2.3',
+  command: 'node /opt/mcplex/dist/cli/main.js',
   url: 'http://127.0.0.1:65535',
   address: '0.0.0.0',
   port: 65_535,
@@ -21,8 +22,8 @@ const wordsOf = (text: string): string[] => text.split(/[\s·]+/)
 
 test.each([80, 64])('the picture fits into %i columns, and says all that it says in wide ones', (columns) => {
   const lines = show(columns).split('\n')
-  const toCopy = lines.filter((line) => line.includes('claude mcp add'))
-  expect(toCopy).toHaveLength(1)
+  const toCopy = lines.filter((line) => /claude mcp add|config cursor --url/.test(line))
+  expect(toCopy).toHaveLength(2)
   expect(lines.filter((line) => line.length > columns && !toCopy.includes(line))).toEqual([])
   expect(wordsOf(show(columns))).toEqual(wordsOf(show(0)))
 })

@@ -11,6 +11,8 @@ type Colors = ReturnType<typeof pc.createColors>
 /** What there is to say. */
 export interface Ready {
   readonly version: string
+  /** How this copy of mcplex is started here. */
+  readonly command: string
   /** Where clients reach it, without a path. */
   readonly url: string
   readonly address: string
@@ -60,7 +62,7 @@ const statelessClients: Readonly<Record<string, readonly string[]>> = {
 }
 
 /**
- * The picture. Wider than the terminal may be only the line that is to be copied, and a part that no line would hold.
+ * The picture. Wider than the terminal may be only the lines that are to be copied, and a part that no line would hold.
  * @param keys whether keys are listened to
  * @param columns the width of the terminal; 0 if it is not known, which means any
  */
@@ -110,14 +112,14 @@ export function banner(ready: Ready, keys: boolean, colors: Colors, columns: num
 }
 
 /** How clients are told of it. */
-function howToConnect({ url, socket }: Ready, name: string, columns: number): string[] {
+function howToConnect({ url, socket, command }: Ready, name: string, columns: number): string[] {
   const endpoint = `${url}/mcp`
   if (socket !== undefined) return [`  Try it        curl --unix-socket ${socket} ${url}/health`]
   return [
     `  Claude Code   claude mcp add --transport http ${name} ${endpoint}`,
     wrap(
       '  Others        ',
-      ['mcplex config <client>', `--url ${endpoint}`, '(claude-desktop, cursor, vscode, windsurf)'],
+      [`${command} config cursor --url ${endpoint}`, '(or claude-desktop, vscode, windsurf)'],
       ' ',
       columns,
       16,

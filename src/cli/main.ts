@@ -60,7 +60,7 @@ async function act(request: Request): Promise<number> {
     case 'serve': {
       const starting = notice(request)
       const { serve } = await import('./serve.ts')
-      return serve(request, thisMachine(), outputs, starting)
+      return serve(request, thisMachine(), outputs, { typed, starting })
     }
     case 'connect': {
       const { connect } = await import('./connect.ts')

@@ -2,7 +2,13 @@ import { expect, test } from 'vitest'
 import { CommandFailed, type Failure } from './failures.ts'
 import { openPort, type Wanted } from './open-port.ts'
 
-const wanted: Wanted = { host: '127.0.0.1', port: 8080, quote: undefined, mayChoose: true }
+const wanted: Wanted = {
+  host: '127.0.0.1',
+  port: 8080,
+  quote: undefined,
+  mayChoose: true,
+  lineWith: (port) => `mcplex serve --port ${port} -- x`,
+}
 
 /** Opens any port but those that are taken; gives the number back. */
 function without(...taken: number[]): (port: number) => Promise<number> {
@@ -27,7 +33,7 @@ test('where a person is watching, the next free port is taken', async () => {
 test('elsewhere a taken port is a failure that says what to do', async () => {
   const failure = await failureOf(openPort({ ...wanted, mayChoose: false, quote: 'PORT=8080' }, without(8080)))
   expect(failure).toMatchObject({ code: 'MCPX_PORT_IN_USE', message: 'port 8080 of 127.0.0.1 is in use (PORT=8080)' })
-  expect(failure?.notes[0]?.[1]).toContain('--port 8081')
+  expect(failure?.notes[0]?.[1]).toBe('mcplex serve --port 8081 -- x')
 })
 
 test('the search for a free port ends', async () => {

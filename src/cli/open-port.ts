@@ -13,6 +13,8 @@ export interface Wanted {
   /** Where the port was said, as `--port 80`; undefined for the default. */
   readonly quote: string | undefined
   readonly mayChoose: boolean
+  /** The line that was typed, with another port in it. */
+  readonly lineWith: (port: number) => string
 }
 
 /**
@@ -32,7 +34,7 @@ export async function openPort<Listener>(wanted: Wanted, open: (port: number) =>
   }
 }
 
-function failure(code: string, { host, port, quote, mayChoose }: Wanted): Failure {
+function failure(code: string, { host, port, quote, mayChoose, lineWith }: Wanted): Failure {
   const said = quote === undefined ? '' : ` (${quote})`
   switch (code) {
     case 'EADDRINUSE':
@@ -40,15 +42,16 @@ function failure(code: string, { host, port, quote, mayChoose }: Wanted): Failur
         code: 'MCPX_PORT_IN_USE',
         message: `port ${port} of ${host} is in use${mayChoose ? `, and so are the ${tries} after it` : ''}${said}`,
         notes: [
-          ['try', `--port ${port < 65_535 ? port + 1 : port - 1}, or --port 0 for any free one (--json tells which)`],
-          ['or', `end the program that has it: lsof -i :${port}`],
+          ['try', lineWith(port < 65_535 ? port + 1 : port - 1)],
+          ['or', `lsof -i :${port}, which tells who has it`],
+          ['or', '--port 0, for any free one (--json tells which)'],
         ],
       }
     case 'EACCES':
       return {
         code: 'MCPX_LISTEN',
         message: `port ${port} may not be opened by this user${said}`,
-        notes: [['try', 'a port above 1023: --port 8080']],
+        notes: [['try', lineWith(8080)]],
       }
     case 'EADDRNOTAVAIL':
       return {

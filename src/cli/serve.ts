@@ -18,11 +18,13 @@ import { logEvents } from './log-events.ts'
 import { type Done, noticeDrain, quietStartMs } from './notices.ts'
 import { openPort } from './open-port.ts'
 import { openSocket } from './open-socket.ts'
+import { pasteableName } from './own-command.ts'
 import { serveStdio } from './serve-stdio.ts'
 import type { Outputs } from './outputs.ts'
 import { startFailure } from './start-failure.ts'
 import { exitCode, listenForSignals, type Stop } from './stop.ts'
 import { isInteractive } from './terminal.ts'
+import { lineWith } from './typed-line.ts'
 import type { ServeRequest } from './verbs/serve.ts'
 import { firstBug, openWatch } from './watch.ts'
 
@@ -38,9 +40,15 @@ const cuttingMs = 500
 /** The line of `--json` gets this long to be written before the log says that it was not. */
 const tellingMs = 1000
 
+export interface Invocation {
+  /** The command line, from the verb on. */
+  readonly typed: readonly string[]
+  /** Takes away the notice of the start, where a person is shown one. */
+  readonly starting: Done | undefined
+}
+
 /**
  * Serves until somebody asks us to stop.
- * @param starting takes away the notice of the start, where a person is shown one
  * @returns the exit code
  * @throws CommandFailed, ConfigError, or whatever bug ended it; nothing of ours runs any more then
  */
@@ -48,7 +56,7 @@ export async function serve(
   request: ServeRequest,
   machine: Machine,
   outputs: Outputs,
-  starting?: Done,
+  { typed, starting }: Invocation,
 ): Promise<number> {
   const loaded = load(request, machine)
   const { settings, quote } = loaded
@@ -71,9 +79,13 @@ export async function serve(
         memory: gateway.edge.memory,
       })
     const mayChoose = isInteractive(machine.env, stderr)
+    const dashes = typed.indexOf('--')
+    const own = dashes < 0 ? request.command.length : typed.length - dashes
+    const lineOf = (port: number): string => lineWith(typed, own, { long: 'port', short: 'p' }, String(port))
+    const { host, port } = http
     listener =
       http.socket === undefined
-        ? await openPort({ host: http.host, port: http.port, quote: quote('http.port'), mayChoose }, listenAt)
+        ? await openPort({ host, port, quote: quote('http.port'), mayChoose, lineWith: lineOf }, listenAt)
         : await openSocket(http.socket, quote('http.socket'), () => listenAt(0))
     const { command } = settings.upstream
     if (!starting) log.info({ command }, 'starting the server')
@@ -83,7 +95,7 @@ export async function serve(
     const facts = await Promise.race([gateway.start(), stop.asked, bug]).finally(() => waiting.stop())
     starting?.()
     if (typeof facts !== 'string') {
-      const ready = asReady(facts, listener, settings)
+      const ready = asReady(facts, listener, settings, pasteableName(machine.env))
       announce(ready, {
         request,
         outputs,
@@ -109,9 +121,10 @@ export async function serve(
   }
 }
 
-function asReady(facts: GatewayFacts, listener: Listener, settings: Ready['settings']): Ready {
+function asReady(facts: GatewayFacts, listener: Listener, settings: Ready['settings'], command: string): Ready {
   return {
     version,
+    command,
     url: listener.url,
     address: listener.address,
     port: listener.port,

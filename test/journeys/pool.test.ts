@@ -55,7 +55,11 @@ describe('a pool of two processes, one for each session', () => {
     expect(echo).toMatchObject({ tool: 'echo', era: 'session-based', queue_ms: expect.any(Number) })
     expect(echo?.['queue_ms']).toBeGreaterThan(0)
     expect(echo?.['queue_ms']).toBeLessThanOrEqual(Number(echo?.['dur_ms']))
-    expect(nope, 'there is no such tool').toMatchObject({ tool: 'unknown', era: 'stateless', upstream_era: 'session-based' })
+    expect(nope, 'there is no such tool').toMatchObject({
+      tool: 'unknown',
+      era: 'stateless',
+      upstream_era: 'session-based',
+    })
     expect(read, 'its process was there, and its URI is data').toMatchObject({ method: 'resources/read', queue_ms: 0 })
     expect(read).not.toHaveProperty('tool')
     expect(JSON.stringify(read)).not.toContain('secret')

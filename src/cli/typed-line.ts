@@ -1,0 +1,34 @@
+/** The line that was typed, with one thing changed: for a person to paste. Pure. */
+import { quoteWords } from './shell-words.ts'
+
+/** A flag that takes a value, as `--port` and its short form `-p`. */
+export interface ValueFlag {
+  readonly long: string
+  readonly short?: string
+}
+
+/**
+ * @param typed the words behind `mcplex`, the verb first
+ * @param command how many of them at the end are the server's
+ * @returns the line with the flag set to `value`, and set nowhere else; it begins with `mcplex`
+ */
+export function lineWith(typed: readonly string[], command: number, flag: ValueFlag, value: string): string {
+  const end = typed.length - command
+  const [verb = '', ...own] = typed.slice(0, end)
+  const kept = own.filter((word, at) => !isOf(word, flag) && !takesNext(own[at - 1], flag))
+  return `mcplex ${quoteWords([verb, `--${flag.long}`, value, ...kept, ...typed.slice(end)])}`
+}
+
+/** `--port`, `--port=1`, `-p` or `-p1`. */
+function isOf(word: string, { long, short }: ValueFlag): boolean {
+  return (
+    word === `--${long}` ||
+    word.startsWith(`--${long}=`) ||
+    (short !== undefined && word.startsWith(`-${short}`) && !word.startsWith('--'))
+  )
+}
+
+/** Whether the word before was the flag without its value. */
+function takesNext(before: string | undefined, { long, short }: ValueFlag): boolean {
+  return before === `--${long}` || (short !== undefined && before === `-${short}`)
+}
