@@ -1,6 +1,6 @@
 /**
- * Time as a thing that is handed in. The only place that reads the wall clock or sets a timer, so that every
- * time-out, lifetime and back-off can be tested with a clock that is moved by hand.
+ * Time as a thing that is handed in. The only place that reads a clock or sets a timer, so that every time-out, lifetime
+ * and back-off can be tested with a clock that is moved by hand.
  */
 import type { Cancel } from './cancel.ts'
 
@@ -10,7 +10,10 @@ export interface Timer {
 }
 
 export interface Clock {
-  /** Milliseconds since the epoch. */
+  /**
+   * Milliseconds that only ever rise, whatever is done to the clock of the machine: for durations and deadlines, and no
+   * date. They begin with those of the epoch when the process does, so that 0 is long ago.
+   */
   now(): number
   /** Runs `task` once after `ms` milliseconds. Does not keep the process alive. */
   after(ms: number, task: () => void): Timer
@@ -19,7 +22,8 @@ export interface Clock {
 }
 
 export const systemClock: Clock = {
-  now: () => Date.now(),
+  // Whole ones: nothing here needs more, and a log that shows them stays readable.
+  now: () => Math.floor(performance.timeOrigin + performance.now()),
   after(ms, task) {
     const handle = setTimeout(task, ms)
     handle.unref()
@@ -30,6 +34,11 @@ export const systemClock: Clock = {
     handle.unref()
     return { stop: () => clearInterval(handle) }
   },
+}
+
+/** Milliseconds since the epoch by the clock of the machine, which may be set: to compare with what others wrote down. */
+export function wallMs(): number {
+  return Date.now()
 }
 
 /** Keeps the process alive until it is stopped: for one that waits for nothing but timers. */

@@ -29,7 +29,7 @@ export interface Pages {
   readonly error: Answer | undefined
   readonly pages: readonly Page[]
   readonly generation: string
-  /** When the list must be asked for again, in milliseconds since the epoch. */
+  /** When the list must be asked for again, in milliseconds of the clock. */
   readonly freshUntilMs: number
   /** The names of the tools or prompts, those left out that are longer than a name can be. */
   readonly names: ReadonlySet<string>

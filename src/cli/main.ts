@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The command `mcplex`: reads the command line, runs the verb, shows what failed and ends with its exit code. */
+import './inspector.ts'
 import { systemClock as clock } from '../base/clock.ts'
 import { version } from '../base/version.ts'
 import { thisMachine } from '../config/load.ts'

@@ -20,6 +20,7 @@ export function openWatch(talk: Talk, settings: LogSettings, machine: Machine, s
   const log = openLog(levelOf(talk, settings.level), isPretty, isColored, stderr)
   process.removeAllListeners('warning')
   process.on('warning', (warning) => log.warn({ err: warning }, 'node warns'))
+  process.on('SIGUSR1', () => log.info({}, 'SIGUSR1 ignored: the inspector opens with node --inspect only'))
   return { log, isPretty, isColored }
 }
 

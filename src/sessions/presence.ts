@@ -6,7 +6,7 @@
  * (a ping) before it is taken to be gone: a machine that lost its power leaves its connections open.
  */
 
-/** What is known of a client's being there. Times in milliseconds since the epoch. */
+/** What is known of a client's being there. Times in milliseconds of the clock. */
 export interface Presence {
   /** When the client last sent a message of its own. */
   seenMs: number

@@ -56,7 +56,7 @@ const maxBacklog = 64 * 1024 * 1024
 export class Connection {
   /** Set anew when a process asked in one era turns out to speak the other. */
   dialect: Dialect
-  /** When the last call ended, in milliseconds since the epoch. */
+  /** When the last call ended, in milliseconds of the clock. */
   idleSinceMs: number
   /** When something last came from the process. */
   heardAtMs: number

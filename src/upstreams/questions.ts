@@ -35,7 +35,7 @@ export interface Questions {
 
 export interface QuestionNeeds {
   send(line: string): void
-  /** Milliseconds since the epoch. */
+  /** Milliseconds of the clock. */
   now(): number
   /** What the server was told that its client can do. */
   announced: JsonObject

@@ -18,7 +18,7 @@ import {
   stat,
 } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { systemClock as clock } from '../../base/clock.ts'
+import { wallMs } from '../../base/clock.ts'
 
 /** Nobody takes so long to write a file, in milliseconds. */
 const staleMs = 10_000
@@ -92,7 +92,8 @@ export async function replaceFile(path: string, before: string | undefined, text
  */
 async function openAlone(temporary: string, mode: number, path: string): Promise<FileHandle> {
   const age = await stat(temporary).then(
-    ({ mtimeMs }) => clock.now() - mtimeMs,
+    // A clock that was set back makes old files look as if they were yet to come.
+    ({ mtimeMs }) => Math.abs(wallMs() - mtimeMs),
     () => 0,
   )
   if (age > staleMs) await rm(temporary, { force: true })
