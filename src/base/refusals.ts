@@ -87,8 +87,8 @@ export const refusals: Readonly<Record<RefusalCode, RefusalRow>> = {
     -32603,
     503,
     'later',
-    'The server is starting.',
-    'Try again after Retry-After seconds: the MCP server behind it has not answered yet.',
+    'The server is still starting.',
+    'Try again after Retry-After seconds. Requests wait for the start, but no more at once than --queue says.',
   ),
   store_unavailable: row(
     -32603,

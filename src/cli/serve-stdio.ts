@@ -4,7 +4,6 @@
  */
 import { type Clock, pause } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
-import { Refusal } from '../base/refusal.ts'
 import { version } from '../base/version.ts'
 import type { Loaded } from '../config/load.ts'
 import type { Settings } from '../config/settings.ts'
@@ -60,17 +59,15 @@ export async function serveStdio({ request, loaded, log, stderr, stop, clock }: 
   const bug = firstBug()
   log.info({ command: settings.upstream.command }, 'starting the server')
   const starting = gateway.start()
-  const started = starting.catch(() => {
-    throw new Refusal('upstream_unavailable')
-  })
-  started.catch(() => {})
+  // Its failure is told below, and to the client by what it waits for.
+  starting.catch(() => {})
   const writer = createLineWriter(process.stdout, () => {
     // Nobody reads: what is in flight is for nobody.
     void face.close()
     stop.ask('end')
   })
   const face: Face = createFace({
-    handle: (inbound) => started.then(() => gateway.handle(inbound)),
+    handle: (inbound) => gateway.handle(inbound),
     write: (text) => writer.write(text),
     clock,
     log,

@@ -34,6 +34,7 @@ import { createListeners } from './listeners.ts'
 import { expiredText, pingText } from './own-words.ts'
 import { createRounds } from './rounds.ts'
 import { createSeal } from './seal.ts'
+import { createStarting } from './starting.ts'
 import { createStreamSessions } from './stream-sessions.ts'
 import { createSuspendedCalls } from './suspended.ts'
 
@@ -131,6 +132,13 @@ export function createGateway(needs: GatewayNeeds): Gateway {
     sessions.giveWay(wanted - streamSessions.giveWay(wanted)),
   )
   const asks = createAsks(pulse, settings.sessions.answerTimeoutMs)
+  const starting = createStarting({
+    authenticate: authenticateNobody,
+    queue: settings.gates.queue,
+    startTimeoutMs,
+    clock,
+    log,
+  })
   const startedMs = clock.now()
   let house: House | undefined
   let closing: Promise<void> | undefined
@@ -169,7 +177,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
       streams: streams.open + streamSessions.count,
       calls: inflight.count,
       clients: admission.held,
-      waitingClients: admission.waiting,
+      waitingClients: admission.waiting + starting.waiting,
       suspendedCalls: suspended.count,
       ...upstream.counts(),
       ...(log.lost !== undefined && { lostLogLines: log.lost }),
@@ -180,19 +188,29 @@ export function createGateway(needs: GatewayNeeds): Gateway {
     events,
     edge: { http: settings.http, slowReaderMs: settings.sessions.slowReaderMs, clock, log, memory },
     async start() {
-      const found = await upstream.start()
+      let found: UpstreamFacts
+      try {
+        found = await upstream.start()
+      } catch (error) {
+        starting.end(new Refusal('upstream_unavailable'))
+        throw error
+      }
       house = build(found)
+      starting.end(undefined)
       return facts(found, house.catalog, clock.now() - startedMs)
     },
     handle(inbound) {
-      if (!house) return Promise.resolve(refusalOutbound(new Refusal('starting')))
-      return handle(inbound, house)
+      if (house) return handle(inbound, house)
+      return starting.answer(inbound, (waited) =>
+        house ? handle(waited, house) : Promise.resolve(refusalOutbound(new Refusal('starting'))),
+      )
     },
     get callsInFlight() {
       return inflight.count
     },
     health: () => healthReport(state(), house ? () => upstream.check() : undefined, clock),
     async drain() {
+      starting.end(new Refusal('draining'))
       const drained = inflight.drain(settings.http.drainMs)
       admission.close()
       await drained
@@ -201,6 +219,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
     },
     close() {
       closing ??= (async () => {
+        starting.end(new Refusal('draining'))
         inflight.drain(0).catch(() => undefined)
         streamSessions.release()
         await sessions.close()
