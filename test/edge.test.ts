@@ -234,7 +234,7 @@ describe('paths', () => {
   test('a GET in a session for what is no event stream is refused before the gateway sees it', async () => {
     expect((await get('/mcp', { Accept: 'text/html', 'Mcp-Session-Id': 'x' })).status).toBe(406)
     expect(theatre.stage.seen).toHaveLength(0)
-    expect((await get('/mcp', { Accept: 'text/html', 'X-Act': 'unread' })).status).toBe(401)
+    expect((await get('/mcp', { Accept: 'text/plain', 'X-Act': 'unread' })).status).toBe(401)
   })
 
   test.each([

@@ -44,6 +44,17 @@ describe.each(mountKinds)('$name', ({ endpoint, open }) => {
     await mounted.close()
   })
 
+  test('shows a page to a browser that opens the endpoint, and asks the gateway nothing', async () => {
+    await mount()
+    const browser = { Accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8' }
+    const shown = await get(endpoint, browser)
+    expect(shown.status).toBe(200)
+    expect(shown.headers.get('content-type')).toBe('text/html; charset=utf-8')
+    expect(shown.headers.get('content-security-policy')).toContain("default-src 'none'")
+    expect(shown.body).toContain('An MCP endpoint')
+    expect(stage.seen).toEqual([])
+  })
+
   test('hands over method, headers and body, and gives back the answer', async () => {
     await mount()
     expect(await send({}, '{"text":"héllo ✓"}')).toMatchObject({ status: 200, body: '{"text":"héllo ✓"}' })

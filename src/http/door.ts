@@ -10,6 +10,7 @@ import { noReport, renderHealth, type HealthReport, type Probe } from '../protoc
 import { streamPath } from '../protocol/http-sse.ts'
 import { header, type Inbound, type Outbound } from '../protocol/inbound.ts'
 import { answerable } from '../protocol/refusal-answer.ts'
+import { browserPage } from './browser-page.ts'
 import { checkAccept, hostRules, isAllowedOrigin } from './guard.ts'
 import type { HttpSettings } from './options.ts'
 import { createRefusalLog, type RefusalLog, shown } from './refusal-log.ts'
@@ -32,7 +33,8 @@ export interface Mountable extends Served {
   }
 }
 
-export type DoorSettings = Pick<HttpSettings, 'host' | 'allowHosts' | 'allowOrigins'>
+export type DoorSettings = Pick<HttpSettings, 'host' | 'allowHosts' | 'allowOrigins'> &
+  Partial<Pick<HttpSettings, 'sse'>>
 
 /** A request at the door. */
 export interface Visitor extends Inbound {
@@ -84,6 +86,8 @@ export function createDoor(gateway: Served, settings: DoorSettings, log: Log, cl
         if (!isAllowedOrigin(origin, settings.allowOrigins)) throw new Refusal('forbidden_origin', { cause: origin })
         visitor.origin = origin
       }
+      const page = browserPage(visitor, target.path, settings.sse !== false)
+      if (page) return page
       const where = route(method, target.path)
       if (where.kind === 'mcp') {
         // Without a session there is no stream to open, and the gateway says so whatever the client accepts.

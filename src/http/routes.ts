@@ -34,7 +34,7 @@ const probeAllow = 'GET, HEAD, OPTIONS'
 
 /** @throws Refusal `not_found`, `method_not_allowed` */
 export function route(method: string, path: string): Route {
-  if (path === endpointPath || path === endpointWithSlash) {
+  if (isEndpoint(path)) {
     if (method === 'POST' || method === 'GET' || method === 'DELETE') return mcpRoute
     if (method === 'OPTIONS') return { kind: 'options', allow: mcpAllow }
     throw new Refusal('method_not_allowed', { headers: { Allow: mcpAllow } })
@@ -53,14 +53,14 @@ export function route(method: string, path: string): Route {
   throw new Refusal('method_not_allowed', { headers: { Allow: probeAllow } })
 }
 
+/** Whether a path is that of the endpoint. */
+export function isEndpoint(path: string): boolean {
+  return path === endpointPath || path === endpointWithSlash
+}
+
 /** Whether anything is at a path. */
 export function isServed(path: string): boolean {
-  return (
-    path === endpointPath ||
-    path === endpointWithSlash ||
-    onlyMethodAt(path) !== undefined ||
-    probeAt(path) !== undefined
-  )
+  return isEndpoint(path) || onlyMethodAt(path) !== undefined || probeAt(path) !== undefined
 }
 
 /** The one method of a path of the transport HTTP+SSE. Clients that POST to its stream first expect to be refused. */

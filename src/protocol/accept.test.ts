@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { acceptedForms } from './accept.ts'
+import { acceptedForms, isBrowser } from './accept.ts'
 
 test.each([
   [undefined, 'both'],
@@ -18,4 +18,28 @@ test.each([
   ['application/jsonx, text/event-streams', 'none'],
 ])('a client that sends Accept %j takes: %s', (accept, forms) => {
   expect(acceptedForms(accept)).toBe(forms)
+})
+
+test.each([
+  'text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8',
+  'text/html, application/xhtml+xml, application/xml;q=0.9, */*;q=0.8',
+  'text/html',
+  'TEXT/HTML;charset=utf-8, image/png',
+])('%s is what a browser sends', (accept) => {
+  expect(isBrowser(accept)).toBe(true)
+})
+
+test.each([
+  undefined,
+  '',
+  '*/*',
+  'text/*',
+  'application/json, text/event-stream',
+  'text/event-stream, text/html',
+  'text/html;q=0, application/json',
+  // Java's own list, for a stream as for anything else.
+  'text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2',
+  'application/xhtml+xml',
+])('%s is what programs send', (accept) => {
+  expect(isBrowser(accept)).toBe(false)
 })

@@ -8,16 +8,33 @@ const usual = 'application/json, text/event-stream'
 /** The forms that a client takes. No header at all means everything. */
 export function acceptedForms(accept: string | undefined): AcceptedForms {
   if (accept === undefined || accept === usual) return 'both'
-  const ranges = accept
-    .split(',', 64)
-    .filter((range) => !/;[ \t]*q=0(?:\.0*)?[ \t]*(?:;|$)/i.test(range))
-    .map(mediaRange)
+  const ranges = mediaRanges(accept)
   const takes = (type: string, subtype: string): boolean =>
     ranges.some((range) => range === '*/*' || range === `${type}/*` || range === `${type}/${subtype}`)
   const json = takes('application', 'json')
   const stream = takes('text', 'event-stream')
   if (json) return stream ? 'both' : 'json'
   return stream ? 'stream' : 'none'
+}
+
+/**
+ * Whether a person looks at what comes back: a browser that follows a link lists `text/html`. What lists event streams
+ * as well is none, and no more is a program whose library sends a list of its own for a stream that it takes by the
+ * wildcard: that of Java is `text/html, image/gif, image/jpeg, *; q=.2, *\/*; q=.2`.
+ */
+export function isBrowser(accept: string | undefined): boolean {
+  if (accept === undefined || !/text\/html/i.test(accept)) return false
+  const ranges = mediaRanges(accept)
+  if (!ranges.includes('text/html') || ranges.includes('text/event-stream')) return false
+  return !ranges.includes('*/*') || ranges.includes('application/xhtml+xml')
+}
+
+/** The media ranges of a header, without those that are ruled out (`q=0`). */
+function mediaRanges(accept: string): readonly string[] {
+  return accept
+    .split(',', 64)
+    .filter((range) => !/;[ \t]*q=0(?:\.0*)?[ \t]*(?:;|$)/i.test(range))
+    .map(mediaRange)
 }
 
 function mediaRange(text: string): string {
