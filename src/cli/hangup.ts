@@ -4,7 +4,8 @@
  */
 import { closeSync, openSync, readFileSync, readlinkSync } from 'node:fs'
 import { basename } from 'node:path'
-import { ignoresHangup, procStat } from './process-table.ts'
+import { statOf } from '../base/process-stat.ts'
+import { ignoresHangup } from './process-table.ts'
 
 export type Hangup = 'end' | 'nohup' | 'no terminal'
 
@@ -48,10 +49,10 @@ function isStdinUnreadable(): boolean {
 }
 
 function isIgnoredAbove(): boolean {
-  const own = procStat('self')
+  const own = statOf('self')
   let pid = own?.parent ?? 0
   for (let count = 0; pid > 0 && count < maxAncestors; count++) {
-    const stat = procStat(pid)
+    const stat = statOf(pid)
     if (stat === undefined || stat.session !== own?.session) return false
     if (ignoresHangup(pid)) return true
     pid = stat.parent

@@ -4,6 +4,7 @@
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
+import { isRunning, statOf } from '../base/process-stat.ts'
 
 export interface ProcessEntry {
   readonly pid: number
@@ -34,37 +35,9 @@ export function openProcessTable(): ProcessTable {
   return existsSync('/proc/self/stat') ? procTable : psTable()
 }
 
-/** What the kernel says of a process of Linux: the fields of its `stat` behind the name. [proc(5)] */
-export interface ProcStat {
-  readonly state: string
-  readonly parent: number
-  readonly group: number
-  readonly session: number
-  /** The group in the foreground of its terminal; -1 without a terminal. */
-  readonly foreground: number
-  readonly started: string
-}
-
-/** Undefined where there is no /proc, or no such process. */
-export function procStat(pid: number | 'self'): ProcStat | undefined {
-  const text = readProc(pid, 'stat')
-  if (text === undefined) return undefined
-  // The name, in parentheses, may hold anything.
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-  const [state = '', parent, group, session, , foreground] = fields
-  return {
-    state,
-    parent: Number(parent),
-    group: Number(group),
-    session: Number(session),
-    foreground: Number(foreground),
-    started: fields[19] ?? '',
-  }
-}
-
 /** Whether we are in the foreground of our terminal. Where that cannot be told (no /proc), we are taken to be. */
 export function isForeground(): boolean {
-  const stat = procStat('self')
+  const stat = statOf('self')
   return stat === undefined || stat.group === stat.foreground
 }
 
@@ -74,7 +47,7 @@ export function ignoresHangup(pid: number): boolean {
   return mask !== undefined && (BigInt(`0x${mask}`) & 1n) === 1n
 }
 
-function readProc(pid: number | 'self', file: string): string | undefined {
+function readProc(pid: number, file: string): string | undefined {
   try {
     return readFileSync(`/proc/${pid}/${file}`, 'utf8')
   } catch {
@@ -84,15 +57,12 @@ function readProc(pid: number | 'self', file: string): string | undefined {
 
 const procTable: ProcessTable = {
   find(pid) {
-    const stat = procStat(pid)
+    const stat = statOf(pid)
     if (stat === undefined) return undefined
     const command = (readProc(pid, 'cmdline') ?? '').replaceAll('\0', ' ').trim()
-    return { pid, parent: stat.parent, started: stat.started, session: stat.session, command }
+    return { pid, parent: stat.parent, started: stat.startedAt, session: stat.session, command }
   },
-  runs({ pid, started }) {
-    const stat = procStat(pid)
-    return stat !== undefined && stat.started === started && stat.state !== 'Z' && stat.state !== 'X'
-  },
+  runs: ({ pid, started }) => isRunning({ pid, startedAt: started }),
 }
 
 /** The table as `ps` shows it now. An id that is given away between two looks half a second apart is not expected. */

@@ -7,6 +7,7 @@
  */
 import { readdir, readFile, readlink } from 'node:fs/promises'
 import { basename, isAbsolute } from 'node:path'
+import { parseStat } from '../../base/process-stat.ts'
 import type { ChildCommand } from './child.ts'
 
 /** A process of the launcher's group. */
@@ -102,10 +103,8 @@ async function membersOf(group: number): Promise<GroupMember[]> {
 
 /** Throws if the process is of the group and cannot be read. */
 async function memberOf(group: number, pid: number): Promise<GroupMember | undefined> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
-  // The name, in brackets, may hold anything.
-  const [state, parent, ofGroup] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  if (Number(ofGroup) !== group || state === 'Z' || state === 'X') return undefined
+  const state = parseStat(await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ''))
+  if (!state || state.group !== group || state.hasEnded) return undefined
   const [exe, argv] = await Promise.all([readlink(`/proc/${pid}/exe`), readFile(`/proc/${pid}/cmdline`)])
-  return { pid, parent: Number(parent), exe, argv: nulEnded(argv) }
+  return { pid, parent: state.parent, exe, argv: nulEnded(argv) }
 }
