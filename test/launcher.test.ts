@@ -93,20 +93,23 @@ test('after the first process, npx is left out: same program, arguments, environ
   const args = ['-y', '@modelcontextprotocol/server-everything']
   const env = { MCPLEX_TEST: 'a=b "grüße"' }
   const { url, lines, leaders, end } = await start({ command: 'npx', args, env, cwd: root, spares: 1 })
-  const [first] = leaders
-  const launched = group(first?.pid ?? 0).at(-1)
+  const [leader] = leaders
+  const launched = group(leader?.pid ?? 0).at(-1)
   const environment = readFileSync(`/proc/${launched?.pid}/environ`, 'utf8').split('\0').filter(Boolean)
   const pairs = environment.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)])
   for (let sessions = 0; sessions < 2; sessions++) {
     const session = await openSession(url)
     expect(await session.text('echo', { message: 'x' })).toBe('Echo: x')
-    expect(JSON.parse(await session.text('get-env'))).toEqual(Object.fromEntries(pairs))
+    const { MCPLEX_WORKER: mark, ...variables } = JSON.parse(await session.text('get-env'))
+    const { MCPLEX_WORKER: first, ...launchedWith } = Object.fromEntries(pairs)
+    expect(variables).toEqual(launchedWith)
+    expect(mark, 'each has a mark of its own').not.toBe(first)
     await session.end()
   }
   expect(environment).toContain('MCPLEX_TEST=a=b "grüße"')
   expect(lines.filter(({ msg }) => msg === isDirect)).toEqual([{ command: 'node', msg: isDirect }])
   expect(leaders.filter(({ purpose }) => purpose !== 'catalogue').length).toBeGreaterThanOrEqual(2)
-  const { pid } = await eventually('a spare', () => leaders.findLast((one) => runs(one.pid) && one !== first))
+  const { pid } = await eventually('a spare', () => leaders.findLast((one) => runs(one.pid) && one !== leader))
   const members = await eventually('its program', () => {
     const found = group(pid)
     return found[0]?.line.startsWith('mcplex') === false && found
@@ -114,7 +117,7 @@ test('after the first process, npx is left out: same program, arguments, environ
   expect(members.map((one) => one.pid)).toEqual([pid])
   expect(members[0]?.line).toMatch(/^\S*\/node \S*server-everything/)
   await end()
-  for (const leader of leaders) expect(group(leader.pid)).toEqual([])
+  for (const each of leaders) expect(group(each.pid)).toEqual([])
 })
 
 test('arguments arrive as they are, and nothing changes for a command that is no launcher', async () => {

@@ -110,7 +110,7 @@ describe('start', () => {
   })
 
   test('a working directory that is not there is told the same way', async () => {
-    const settings = { clock: manualClock(), log: silentLog, events: { emit() {} }, reaper: nursery.reaper }
+    const settings = { clock: manualClock(), log: silentLog, events: { emit() {} }, containment: nursery.containment }
     const child = startChild(
       { command: 'cat', args: [], env: {}, cwd: '/no/such/directory' },
       { ...settings, maxLineBytes: 1024, purpose: 'test' },

@@ -1,13 +1,11 @@
 /** Nobody of a child's family outlives it, and no child outlives us. */
-import { spawn, spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { silentLog } from '../src/base/log.ts'
 import { systemClock } from '../src/base/clock.ts'
+import { createContainment } from '../src/upstreams/stdio/containment.ts'
 import { createReaper } from '../src/upstreams/stdio/reaper.ts'
-import { childrenOf, runs, until } from './children/processes.ts'
+import { startParent } from './children/parent.ts'
+import { gatewayOf, reapersOf, runs, stateOf, until } from './children/processes.ts'
 import { type Nursery, openNursery, quickClock } from './children/recorded.ts'
 
 /** A leader and a grandchild that both ignore SIGTERM and their input; it says both ids. */
@@ -85,106 +83,65 @@ describe('the end of a child', () => {
 })
 
 describe('the end of the process that started the child', () => {
-  let built: string
-  const pids: number[] = []
-
-  beforeAll(() => {
-    const root = resolve(import.meta.dirname, '..')
-    built = mkdtempSync(join(tmpdir(), 'mcplex-stdio-'))
-    const compilerOptions = {
-      noEmit: false,
-      outDir: built,
-      rootDir: join(root, 'src'),
-      typeRoots: [join(root, 'node_modules', '@types')],
-    }
-    const files = ['upstreams/stdio/start-child.ts', 'upstreams/stdio/reaper.ts', 'cli/descriptors.ts'].map((file) =>
-      join(root, 'src', file),
-    )
-    const config = { extends: join(root, 'tsconfig.json'), compilerOptions, files, include: [] }
-    writeFileSync(join(built, 'tsconfig.json'), JSON.stringify(config))
-    writeFileSync(join(built, 'package.json'), '{ "type": "module" }')
-    const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
-    const compiled = spawnSync(process.execPath, [tsc, '-p', built], { encoding: 'utf8' })
-    expect(compiled.stdout + compiled.stderr).toBe('')
-  })
-  afterEach(() => {
-    for (const pid of pids.splice(0)) if (runs(pid)) process.kill(pid, 'SIGKILL')
-  })
-  afterAll(() => rmSync(built, { recursive: true }))
-
-  /** Starts `parent.mjs`; resolves when its child is ready. */
-  async function startParent(script: string, then = '', descriptors: Array<'pipe' | 'ignore'> = []) {
-    const file = join(import.meta.dirname, 'children', 'parent.mjs')
-    const env = { PATH: process.env['PATH'], SECRET: 'for the gateway only' }
-    const parent = spawn(process.execPath, [file, built, script, then], {
-      env,
-      stdio: ['ignore', 'pipe', 'inherit', ...descriptors],
-    })
-    const pid = parent.pid ?? 0
-    let said = ''
-    parent.stdout?.on('data', (chunk: Buffer) => void (said += String(chunk)))
-    await until('the child is ready', () => said.includes('ready\n'))
-    const lines = said.split('\n')
-    const family = lines.filter((line) => /^\d+$/.test(line)).map(Number)
-    pids.push(pid, ...family)
-    return { pid, family, lines }
-  }
+  const oneReaperOf = (pid: number): number => reapersOf(gatewayOf(pid))[0] ?? 0
 
   test('kill -9 of it ends the whole family, and the reaper goes after them', async () => {
     const { pid, family } = await startParent(stubborn)
-    const [reaper = 0] = childrenOf(pid, 'mcplex-reaper')
+    const reaper = oneReaperOf(family[1] ?? 0)
     expect([...family, reaper].map(runs)).toEqual([true, true, true])
     process.kill(pid, 'SIGKILL')
     await until('all are gone', () => ![...family, reaper].some(runs))
   })
 
   test('kill -9 of it in the middle of a polite end changes nothing', async () => {
-    const { pid, family } = await startParent(stubborn, 'close')
+    const { pid, family } = await startParent(stubborn, { then: 'close' })
+    process.kill(pid, 'SIGKILL')
+    await until('all are gone', () => !family.some(runs))
+  })
+
+  test('kill -9 of it while it is stopped changes nothing', async () => {
+    const { pid, family } = await startParent(stubborn)
+    process.kill(pid, 'SIGSTOP')
+    await until('it is stopped', () => stateOf(pid) === 'T')
     process.kill(pid, 'SIGKILL')
     await until('all are gone', () => !family.some(runs))
   })
 
   test('an exit without a word to the children ends them too', async () => {
-    const { pid, family } = await startParent(stubborn, 'exit')
+    const { pid, family } = await startParent(stubborn, { then: 'exit' })
     await until('all are gone', () => ![pid, ...family].some(runs))
   })
 
-  test('a reaper that dies is replaced, and the new one knows every child', async () => {
-    const { pid, family } = await startParent(stubborn)
-    const [first = 0] = childrenOf(pid, 'mcplex-reaper')
-    process.kill(first, 'SIGKILL')
-    await until('another reaper', () => childrenOf(pid, 'mcplex-reaper').some((reaper) => reaper !== first))
-    process.kill(pid, 'SIGKILL')
-    await until('all are gone', () => !family.some(runs))
-  })
-
-  test('it ends by itself once its children are gone, though the reaper was not closed', async () => {
+  test('it ends by itself once its children are gone, though nothing was closed', async () => {
     const { pid } = await startParent('echo ready; exit 0')
     await until('the parent is gone', () => !runs(pid))
   })
 
-  test('a child gets three descriptors and its own environment, whatever its parent has', async () => {
+  test('a child gets three descriptors, its own environment and its mark, whatever its parent has', async () => {
     // Without a pipe of its own, which the shell would hold for a moment.
     const script = `ls /proc/$$/fd; tr '\\0' '\\n' < /proc/$$/environ; echo ready`
     const gap = Array.from({ length: 40 }, (): 'ignore' => 'ignore')
-    const { lines } = await startParent(script, '', ['pipe', ...gap, 'pipe'])
+    const parent = await startParent(script, { descriptors: ['pipe', ...gap, 'pipe'] })
+    const lines = parent.lines()
     expect(lines.filter((line) => /^\d+$/.test(line))).toEqual(['0', '1', '2'])
-    expect(lines.filter((line) => line.includes('='))).toEqual(['ONLY=this', `PATH=${process.env['PATH']}`])
+    const variables = lines.filter((line) => line.includes('='))
+    expect(variables.slice(0, 2)).toEqual(['ONLY=this', `PATH=${process.env['PATH']}`])
+    expect(variables.slice(2)).toEqual([expect.stringMatching(/^MCPLEX_WORKER=[0-9a-f]{32}\.1$/)])
   })
 })
 
 describe('the reaper', () => {
   test('ends what is still watched when it is closed', async () => {
-    const reaper = createReaper({ clock: systemClock, log: silentLog })
-    const child = nursery.sh(stubborn, { reaper })
+    const containment = createContainment({ clock: systemClock, log: silentLog })
+    const child = nursery.sh(stubborn, { containment })
     const family = (await child.seen(3)).slice(0, 2).map(Number)
-    reaper.close()
+    await containment.close()
     await until('the family is gone', () => !family.some(runs))
     expect(await child.exit()).toMatchObject({ signal: 'SIGKILL', expected: false })
   })
 
   test('leaves alone what was forgotten', async () => {
-    const reaper = createReaper({ clock: systemClock, log: silentLog })
+    const reaper = createReaper({ clock: systemClock, log: silentLog, gateway: 'of-this-test' })
     const kept = nursery.sh(stubborn)
     const [forgotten = 0] = (await kept.seen(3)).map(Number)
     const pgid = kept.child.pid ?? 0

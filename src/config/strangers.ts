@@ -11,6 +11,9 @@ const prefix = 'MCPLEX_'
 /** Variables of ours that are no option of a gateway. */
 const others = ['MCPLEX_API_KEY']
 
+/** What an mcplex gives to its server: ours, if we are behind another one. It is no option, and no slip either. */
+const given = ['MCPLEX_WORKER']
+
 /** What Kubernetes tells every pod of a service that is named `mcplex` or `mcplex-…`; the values are URLs or numbers. */
 const serviceLink = /_SERVICE_HOST$|_SERVICE_PORT(_[A-Z0-9_]+)?$|_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$/
 const serviceUrl = /^(tcp|udp|sctp):\/\//
@@ -21,7 +24,7 @@ const serviceUrl = /^(tcp|udp|sctp):\/\//
  */
 export function strangers(env: Readonly<Record<string, string | undefined>>, handedOver: readonly string[]): Problem[] {
   const own = schema.flatMap((row) => row.ownEnv ?? [])
-  const known = new Set([...own, ...others, ...handedOver])
+  const known = new Set([...own, ...others, ...given, ...handedOver])
   return Object.entries(env)
     .filter(([name, text = '']) => name.startsWith(prefix) && text !== '' && !known.has(name) && !isLink(name, text))
     .map(([name]) => unknownKey(name, own, meant(name, own)))

@@ -20,11 +20,10 @@ import { refusalOutbound } from '../protocol/refusal-answer.ts'
 import { Refusal } from '../base/refusal.ts'
 import { createSessions, type SessionSeat } from '../sessions/sessions.ts'
 import { createStreams } from '../sessions/streams.ts'
-import { startChild } from '../upstreams/stdio/start-child.ts'
-import { createReaper } from '../upstreams/stdio/reaper.ts'
+import { createChildren } from '../upstreams/stdio/children.ts'
 import { createStarter } from '../upstreams/stdio/starter.ts'
 import { createStdioUpstream } from '../upstreams/stdio-upstream.ts'
-import type { UpstreamFacts } from '../upstreams/upstream.ts'
+import { type UpstreamFacts, UpstreamStartError } from '../upstreams/upstream.ts'
 import { createAsks } from './asks.ts'
 import { facts, type GatewayFacts, type GatewayState, healthReport } from './facts.ts'
 import { handle } from './handle.ts'
@@ -42,7 +41,10 @@ export type { GatewayFacts }
 export { UpstreamStartError } from '../upstreams/upstream.ts'
 
 export interface Gateway {
-  /** Starts the upstream and learns what it is. Throws `UpstreamStartError`. */
+  /**
+   * Starts the upstream and learns what it is. A second call gives what the first one does.
+   * Throws `UpstreamStartError`, also if it is closed meanwhile or was before; a start that fails closes the gateway.
+   */
   start(): Promise<GatewayFacts>
   /** Answers one exchange on the MCP endpoint. Never rejects. */
   handle(inbound: Inbound): Promise<Outbound>
@@ -50,8 +52,12 @@ export interface Gateway {
   health(): Promise<HealthReport>
   /** Refuses new work, lets calls in flight finish for as long as the settings say, asks streams to come back later. */
   drain(): Promise<void>
-  /** Ends everything at once: sessions, streams, processes. */
-  close(): Promise<void>
+  /**
+   * Ends everything: sessions and streams at once, each process step by step: its input is closed, SIGTERM 2 s later,
+   * SIGKILL 3 s after that. Resolves when no process is left. With `force`, SIGKILL at once, also in the midst of an
+   * end that has begun.
+   */
+  close(how?: { readonly force?: boolean }): Promise<void>
   /** How many calls are in flight. */
   readonly callsInFlight: number
   readonly events: EventSource
@@ -88,9 +94,9 @@ export function createGateway(needs: GatewayNeeds): Gateway {
   const backplane = needs.backplane ?? createMemoryBackplane({ clock, memory })
   const events = createEvents()
   const pulse = new Pulse(clock)
-  const reaper = createReaper({ clock, log })
   const suspended = createSuspendedCalls({ pulse, clock, ...settings.sessions })
   const { command, args, env, cwd, maxLineBytes, startTimeoutMs } = settings.upstream
+  const children = createChildren({ clock, log, events, maxLineBytes, path: env['PATH'] })
   const upstream = createStdioUpstream({
     settings: settings.upstream,
     hasOneClient,
@@ -102,7 +108,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
     makeRoom: (wanted) => suspended.giveWay(wanted),
     starter: createStarter({
       command: { command, args, env, cwd },
-      startChild: (what, purpose) => startChild(what, { clock, log, events, reaper, maxLineBytes, purpose }),
+      startChild: children.start,
       clock,
       log,
       startTimeoutMs,
@@ -141,6 +147,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
   })
   const startedMs = clock.now()
   let house: House | undefined
+  let started: Promise<GatewayFacts> | undefined
   let closing: Promise<void> | undefined
 
   const build = ({ faces, sharing }: UpstreamFacts): House => ({
@@ -184,21 +191,46 @@ export function createGateway(needs: GatewayNeeds): Gateway {
     },
   })
 
+  const closed = (): UpstreamStartError => {
+    const message = 'the gateway was closed before its server had started'
+    return new UpstreamStartError(message, { command: [command, ...args].join(' '), stderr: '' })
+  }
+
+  const begin = async (): Promise<GatewayFacts> => {
+    if (closing) throw closed()
+    try {
+      const found = await upstream.start()
+      if (closing) throw closed()
+      house = build(found)
+      starting.end(undefined)
+      return await facts(found, house.catalog, clock.now() - startedMs)
+    } catch (error) {
+      if (closing) throw closed()
+      starting.end(new Refusal('upstream_unavailable'))
+      void close(false)
+      throw error
+    }
+  }
+
+  const close = (isForced: boolean): Promise<void> => {
+    if (isForced) void children.close(true)
+    closing ??= (async () => {
+      starting.end(new Refusal('draining'))
+      inflight.drain(0).catch(() => undefined)
+      streamSessions.release()
+      await sessions.close()
+      // The children as well: some may be known to no other part, because the start is still at work.
+      await Promise.all([upstream.close(), children.close(false)])
+      pulse.close()
+      await backplane.close()
+    })()
+    return closing
+  }
+
   return {
     events,
     edge: { http: settings.http, slowReaderMs: settings.sessions.slowReaderMs, clock, log, memory },
-    async start() {
-      let found: UpstreamFacts
-      try {
-        found = await upstream.start()
-      } catch (error) {
-        starting.end(new Refusal('upstream_unavailable'))
-        throw error
-      }
-      house = build(found)
-      starting.end(undefined)
-      return facts(found, house.catalog, clock.now() - startedMs)
-    },
+    start: () => (started ??= begin()),
     handle(inbound) {
       if (house) return handle(inbound, house)
       return starting.answer(inbound, (waited) =>
@@ -217,18 +249,6 @@ export function createGateway(needs: GatewayNeeds): Gateway {
       streams.release(comeBackMs)
       streamSessions.release()
     },
-    close() {
-      closing ??= (async () => {
-        starting.end(new Refusal('draining'))
-        inflight.drain(0).catch(() => undefined)
-        streamSessions.release()
-        await sessions.close()
-        await upstream.close()
-        pulse.close()
-        reaper.close()
-        await backplane.close()
-      })()
-      return closing
-    },
+    close: (how) => close(how?.force === true),
   }
 }

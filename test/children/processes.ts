@@ -9,9 +9,59 @@ export function runs(pid: number): boolean {
 
 /** The running processes started by `parent` whose command line holds `text`. */
 export function childrenOf(parent: number, text: string): number[] {
+  return allChildrenOf(parent).filter((pid) => runs(pid) && commandLine(pid).includes(text))
+}
+
+/** The environment of a process, a variable each; empty if it cannot be read. */
+export function environmentOf(pid: number): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0').filter(Boolean)
+  } catch {
+    return []
+  }
+}
+
+/** The part of a server's mark that stands for the gateway that has started it. */
+export function gatewayOf(server: number): string {
+  const mark = environmentOf(server).find((variable) => variable.startsWith('MCPLEX_WORKER='))
+  const gateway = /=(\w+)\./.exec(mark ?? '')?.[1]
+  if (gateway === undefined) throw new Error(`process ${server} has no mark`)
+  return gateway
+}
+
+/** The running processes with the mark of a gateway. */
+export function markedBy(gateway: string): number[] {
+  return running().filter((pid) => environmentOf(pid).some((name) => name.startsWith(`MCPLEX_WORKER=${gateway}.`)))
+}
+
+/** The reapers that run for a gateway. */
+export function reapersOf(gateway: string): number[] {
+  return running().filter((pid) => environmentOf(pid).includes(`ID=${gateway}`))
+}
+
+/** How a process is called, and its whole command line. */
+export function namesOf(pid: number): string {
+  return readFileSync(`/proc/${pid}/comm`, 'utf8') + commandLine(pid)
+}
+
+/** The processes, run or not, whose parent this is. */
+export function allChildrenOf(parent: number): number[] {
+  return ids().filter((pid) => stat(pid)?.parent === parent)
+}
+
+/** The state of a process as one letter: `T` is stopped, `Z` waits to be collected. */
+export function stateOf(pid: number): string | undefined {
+  return stat(pid)?.state
+}
+
+function ids(): number[] {
   return readdirSync('/proc')
     .map(Number)
-    .filter((pid) => pid > 0 && stat(pid)?.parent === parent && runs(pid) && commandLine(pid).includes(text))
+    .filter((pid) => pid > 0)
+}
+
+function running(): number[] {
+  return ids().filter(runs)
 }
 
 /** The time that the process has spent on processors so far, in milliseconds; Linux counts it in hundredths of a second. */

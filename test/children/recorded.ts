@@ -3,7 +3,7 @@ import { type Clock, systemClock } from '../../src/base/clock.ts'
 import type { EventName, EventSink, Events } from '../../src/base/events.ts'
 import { silentLog } from '../../src/base/log.ts'
 import type { Child, ChildExit, ChildListener, ChildSettings } from '../../src/upstreams/stdio/child.ts'
-import { type Reaper, createReaper } from '../../src/upstreams/stdio/reaper.ts'
+import { type Containment, createContainment } from '../../src/upstreams/stdio/containment.ts'
 import { startChild } from '../../src/upstreams/stdio/start-child.ts'
 import { until } from './processes.ts'
 
@@ -29,18 +29,19 @@ export interface Recorded {
 
 /** Starts children, and ends all of them at the end. */
 export interface Nursery {
-  readonly reaper: Reaper
+  readonly containment: Containment
   start(command: string, args: readonly string[], settings?: Partial<ChildSettings> & { silent?: boolean }): Recorded
   /** The same for a script of `sh`. */
   sh(script: string, settings?: Partial<ChildSettings> & { silent?: boolean }): Recorded
   end(): Promise<void>
 }
 
-export function openNursery(): Nursery {
-  const reaper = createReaper({ clock: systemClock, log: silentLog })
+/** @param mayUseControlGroups false to see what marks and process groups do alone */
+export function openNursery(mayUseControlGroups = true): Nursery {
+  const containment = createContainment({ clock: systemClock, log: silentLog, mayUseControlGroups })
   const children: Child[] = []
   const nursery: Nursery = {
-    reaper,
+    containment,
     start(command, args, { silent = false, ...settings } = {}) {
       const lines: string[] = []
       const dropped: number[] = []
@@ -50,7 +51,7 @@ export function openNursery(): Nursery {
       const env = { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '' }
       const child = startChild(
         { command, args, env, cwd: undefined },
-        { clock: quickClock, log: silentLog, events, reaper, maxLineBytes: 1 << 20, purpose: 'test', ...settings },
+        { clock: quickClock, log: silentLog, events, containment, maxLineBytes: 1 << 20, purpose: 'test', ...settings },
       )
       children.push(child)
       const listener: ChildListener = {
@@ -82,7 +83,7 @@ export function openNursery(): Nursery {
     async end() {
       for (const child of children) child.kill()
       await Promise.all(children.map((child) => child.close()))
-      reaper.close()
+      await containment.close()
     },
   }
   return nursery

@@ -2,14 +2,15 @@
  * A child process as lines in and lines out, in a process group of its own.
  *
  * Promises: lines arrive whole and in order, and the exit after the last of them; no failure of the child or of its
- * pipes is an unhandled error; when the child's leader ends, or is asked to, the whole group ends; nothing reaches the
- * child but its command, its environment and three pipes. What the lines mean, when to start again, and how much may
- * be queued are left to others. start-child.ts starts one, running-child.ts keeps the promises.
+ * pipes is an unhandled error; when the child's leader ends, or is asked to, the whole group ends, and what left the
+ * group (containment.ts); nothing reaches the child but its command, its environment, its mark and three pipes. What
+ * the lines mean, when to start again, and how much may be queued are left to others. start-child.ts starts one,
+ * running-child.ts keeps the promises.
  */
 import type { Clock } from '../../base/clock.ts'
 import type { EventSink } from '../../base/events.ts'
 import type { Log } from '../../base/log.ts'
-import type { Reaper } from './reaper.ts'
+import type { Containment } from './containment.ts'
 
 export interface ChildCommand {
   /** Found through the PATH of `env`; no shell is involved. */
@@ -51,18 +52,24 @@ export interface Child {
   listen(listener: ChildListener): void
   /** Leaves output in the pipe, so that the child waits, or takes it again. */
   hold(isHeld: boolean): void
-  /** Ends input, SIGTERM 2 s later, SIGKILL 3 s later; resolves when the whole group is gone. Idempotent. */
+  /** Ends input, SIGTERM 2 s later, SIGKILL 3 s later; resolves when nothing of it is left. Idempotent. */
   close(): Promise<void>
-  /** SIGKILL to the whole group at once. */
+  /** SIGKILL to all of it at once. */
   kill(): void
   readonly exited: boolean
+}
+
+/** A child as it comes from the start, before anything is wrapped around it. */
+export interface StartedChild extends Child {
+  /** Resolves when no process of it is left, however that came about. */
+  readonly gone: Promise<void>
 }
 
 export interface ChildSettings {
   readonly clock: Clock
   readonly log: Log
   readonly events: EventSink
-  readonly reaper: Reaper
+  readonly containment: Containment
   /** A longer line from the child is dropped. In bytes. */
   readonly maxLineBytes: number
   /** What the process is for, as `processStarted` tells it. */

@@ -1,42 +1,58 @@
 /**
- * The end of a process group, step by step: SIGTERM after a while, SIGKILL 3 s later, until nobody of it is left.
- * Closing the child's input, the gentlest step, is the caller's, and so is telling when the leader exited.
+ * The end of a worker's processes, step by step: SIGTERM after a while, SIGKILL 3 s later, until none is left; first of
+ * its process group, then of what left that group. Closing the child's input, the gentlest step, is the caller's, and
+ * so is telling when the leader exited.
  */
-import type { Clock, Timer } from '../../base/clock.ts'
+import { type Clock, pause, type Timer } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
-import { groupExists, signalGroup } from './group.ts'
+import { isRunning } from '../../base/process-stat.ts'
+import type { Strays, WorkerContainment } from './containment.ts'
+import { groupExists, signalGroup, signalProcess } from './group.ts'
 
 /** From SIGTERM to SIGKILL. */
 const killAfterMs = 3000
 /** From SIGKILL to giving up: only zombies that nobody collects, or a hung kernel, outlast it. */
 const giveUpAfterMs = 2000
+/** On a busy machine a look may take its time: so often the end is put off until there were enough of them. */
+const maxRespites = 2
+const enoughLooks = 3
 const firstLookMs = 10
 const lastLookMs = 160
 
+export interface LadderNeeds {
+  /** The id of the process group: that of its leader. */
+  readonly pgid: number
+  readonly containment: WorkerContainment
+  readonly clock: Clock
+  readonly log: Log
+  /** Called once, when no process is left. */
+  readonly onGone: () => void
+}
+
+/** `polite`: SIGTERM is still to come. */
+type State = 'running' | 'polite' | 'terminated' | 'killed' | 'gone'
+
 export class Ladder {
-  readonly #pgid: number
-  readonly #clock: Clock
-  readonly #log: Log
-  readonly #onGone: () => void
+  readonly #needs: LadderNeeds
   /** The next step. */
   #step: Timer | undefined
-  #look: Timer | undefined
-  #state: 'running' | 'ending' | 'killed' | 'gone' = 'running'
+  #state: State = 'running'
   #leaderExited = false
+  #groupGone = false
+  #looksSinceKill = 0
+  #respites = 0
+  /** Strays that got SIGTERM: a second one would be taken for impatience. */
+  readonly #told = new Set<string>()
 
-  /** `onGone` is called once, when no process of the group is left. */
-  constructor(pgid: number, clock: Clock, log: Log, onGone: () => void) {
-    this.#pgid = pgid
-    this.#clock = clock
-    this.#log = log
-    this.#onGone = onGone
+  constructor(needs: LadderNeeds) {
+    this.#needs = needs
   }
 
   /** Begins the end: SIGTERM in `termAfterMs` milliseconds. Changes nothing when it has begun. */
   begin(termAfterMs: number): void {
     if (this.#state !== 'running') return
-    this.#state = 'ending'
-    if (termAfterMs > 0) this.#step = this.#clock.after(termAfterMs, () => this.#terminate())
+    this.#state = 'polite'
+    if (termAfterMs > 0) this.#step = this.#needs.clock.after(termAfterMs, () => this.#terminate())
     else this.#terminate()
   }
 
@@ -45,39 +61,95 @@ export class Ladder {
     if (this.#state === 'killed' || this.#state === 'gone') return
     this.#state = 'killed'
     this.#step?.stop()
-    signalGroup(this.#pgid, 'SIGKILL')
-    this.#step = this.#clock.after(giveUpAfterMs, () => this.#giveUp())
+    this.#signalGroup('SIGKILL')
+    this.#needs.containment.killStrays()
+    void this.#signalStrays()
+    this.#step = this.#needs.clock.after(giveUpAfterMs, () => this.#giveUp())
   }
 
-  /** The leader was collected: from now on the group may be gone. Whoever is left is ended too. */
+  /** The leader was collected: from now on the group may be gone. What is left of it is ended, too. */
   leaderExited(): void {
     this.#leaderExited = true
-    if (!groupExists(this.#pgid)) {
-      this.#gone()
-      return
-    }
-    this.begin(0)
-    this.#lookIn(firstLookMs)
+    void this.#untilGone()
   }
 
   #terminate(): void {
-    signalGroup(this.#pgid, 'SIGTERM')
-    this.#step = this.#clock.after(killAfterMs, () => this.kill())
+    this.#state = 'terminated'
+    this.#signalGroup('SIGTERM')
+    void this.#signalStrays()
+    this.#step = this.#needs.clock.after(killAfterMs, () => this.kill())
   }
 
-  #lookIn(ms: number): void {
-    if (this.#state === 'gone') return
-    this.#look = this.#clock.after(ms, () => {
-      if (groupExists(this.#pgid)) this.#lookIn(Math.min(ms * 2, lastLookMs))
-      else this.#gone()
-    })
+  /** The id of a group that is gone may be another's. */
+  #signalGroup(signal: 'SIGTERM' | 'SIGKILL'): void {
+    if (this.#groupGone) return
+    signalGroup(this.#needs.pgid, signal)
+    // One that is stopped hears of SIGTERM only when it goes on.
+    if (signal === 'SIGTERM') signalGroup(this.#needs.pgid, 'SIGCONT')
+  }
+
+  async #untilGone(): Promise<void> {
+    const { pgid, containment, clock } = this.#needs
+    for (let ms = firstLookMs; groupExists(pgid); ms = Math.min(ms * 2, lastLookMs)) {
+      this.begin(0)
+      await pause(clock, ms)
+      if (this.#isGone) return
+    }
+    this.#groupGone = true
+    containment.groupGone()
+    for (let ms = firstLookMs; !this.#isGone; ms = Math.min(ms * 2, lastLookMs)) {
+      const { known, isEmpty } = await this.#signalStrays()
+      if (isEmpty) {
+        this.#gone()
+        return
+      }
+      this.begin(0)
+      // While all of them are there, looking for others can wait.
+      do await pause(clock, ms)
+      while (!this.#isGone && known.length > 0 && known.every(isRunning))
+    }
+  }
+
+  /** Tells those that left the group what the group was told, and what was forked meanwhile at the next look. */
+  async #signalStrays(): Promise<Strays> {
+    const wasKilled = this.#state === 'killed'
+    const strays = await this.#needs.containment.strays()
+    if (wasKilled) {
+      this.#looksSinceKill++
+      this.#needs.containment.killStrays()
+    }
+    for (const stray of strays.known) {
+      const key = `${stray.pid} ${stray.startedAt}`
+      if (this.#state === 'killed') signalProcess(stray, 'SIGKILL')
+      else if (this.#state === 'terminated' && !this.#told.has(key)) {
+        this.#told.add(key)
+        signalProcess(stray, 'SIGTERM')
+        signalProcess(stray, 'SIGCONT')
+      }
+    }
+    return strays
+  }
+
+  get #isGone(): boolean {
+    return this.#state === 'gone'
   }
 
   #giveUp(): void {
-    const hint = this.#leaderExited
-      ? 'zombies stay when nobody collects them: run under an init'
-      : 'the kernel holds it'
-    this.#log.warn({ upstream_pid: this.#pgid, hint }, 'a process group did not end')
+    const { clock, log, pgid } = this.#needs
+    if (this.#groupGone && this.#looksSinceKill < enoughLooks && this.#respites < maxRespites) {
+      this.#respites++
+      this.#step = clock.after(giveUpAfterMs, () => this.#giveUp())
+      return
+    }
+    if (this.#groupGone) {
+      const hint = 'they belong to another user, or the kernel holds them'
+      log.warn({ upstream_pid: pgid, hint }, 'processes that left their process group did not end')
+    } else {
+      const hint = this.#leaderExited
+        ? 'zombies stay when nobody collects them: run under an init'
+        : 'the kernel holds it'
+      log.warn({ upstream_pid: pgid, hint }, 'a process group did not end')
+    }
     this.#gone()
   }
 
@@ -85,7 +157,8 @@ export class Ladder {
     if (this.#state === 'gone') return
     this.#state = 'gone'
     this.#step?.stop()
-    this.#look?.stop()
-    this.#onGone()
+    if (!this.#groupGone) this.#needs.containment.groupGone()
+    this.#needs.containment.release()
+    this.#needs.onGone()
   }
 }

@@ -1,130 +1,175 @@
 /**
  * The reaper: a tiny shell process that ends our children when we cannot, because we were killed or crashed.
  *
- * It reads the ids of process groups from a pipe whose other end only we hold. The pipe ends with us, however we end;
- * then every group still listed gets SIGTERM, and SIGKILL two seconds later. It lives in a session of its own, so
- * that what is sent to our terminal's group does not end it; should it die all the same, another is started and told
- * every group. It costs about 1 MB and is started with the first child.
+ * It is told the ids of process groups through a socket whose other end only we hold. That ends with us, however we
+ * end; then it ends every group still listed, and every process that carries a mark of ours (reaper-program.ts). It
+ * lives in a session of its own and has no parent that is known to us, so that what is sent to our terminal's group,
+ * to our descendants or to whatever is called mcplex does not reach it. Should it die all the same, or stop to answer,
+ * another is started and told every group. It costs about 1 MB and is started before the first child.
  *
- * Not covered: a child in the moment between its start and its listing, a child that left its group by itself,
- * and Windows, which has no shell to do this. Such children still see their input close.
+ * Not covered: an end of both at once, and Windows, which has no shell to do this. Children still see their input close.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
-import type { Clock } from '../../base/clock.ts'
+import { spawn } from 'node:child_process'
+import { Socket } from 'node:net'
+import type { Clock, Timer } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
-import { hasGroups } from './group.ts'
+import { hasGroups, signalGroup } from './group.ts'
+import { reaperProgram } from './reaper-program.ts'
+import { markName } from './worker-mark.ts'
 
 export interface Reaper {
+  /** Starts it unless it runs: to be called before a process is started. */
+  begin(): void
   /** Ends the group should we die. */
   watch(pgid: number): void
   /** The group is gone. To be called at once, before its id can be another's. */
   forget(pgid: number): void
-  /** Ends the reaper, and with it every group still watched. */
+  /** Ends the reaper, and with it every group still watched and every process still marked. */
   close(): void
 }
 
 export interface ReaperSettings {
   readonly clock: Clock
   readonly log: Log
-  /** Where the shell finds `sleep`. */
+  /** The first part of our marks. */
+  readonly gateway: string
+  /** The folder of our control groups, if we have any. */
+  readonly controlGroups?: string | undefined
+  /** Where the shell finds `grep` and `sleep`, besides the usual places. */
   readonly path?: string | undefined
 }
 
 /** A reaper that died younger than this is not replaced at once. */
 const restartAfterMs = 1000
+/** One that leaves what it was told unanswered for so long was stopped, and is replaced. */
+const answerMs = 10_000
 
-/*
- * What is watched already comes as arguments, so that it is known from the first moment. `+id` lists a group, `-id` takes it off. After the end of input, looking once a second keeps an id from being
- * signalled long after it was gone. Without `sleep` the second signal follows at once: better too early than never.
- */
-const program = `
-trap '' HUP INT QUIT TERM PIPE
-list=" $* "
-drop() { case $list in *" $1 "*) list="\${list%%" $1 "*} \${list#*" $1 "}" ;; esac; }
-while read -r line; do
-  case $line in
-    +*) drop "\${line#?}"; list="$list\${line#?} " ;;
-    -*) drop "\${line#?}" ;;
-  esac
-done
-tell() { for id in $list; do kill -s "$1" -- "-$id" 2>/dev/null || drop "$id"; done; }
-tell TERM
-for second in 1 2; do
-  [ "$list" = ' ' ] && exit
-  sleep 1
-  tell 0
-done
-tell KILL
-`
+const usualPath = '/usr/local/bin:/usr/bin:/bin'
 
 /** Throws nothing; where no reaper can be started, that is logged and children are ended by us alone. */
 export function createReaper(settings: ReaperSettings): Reaper {
-  if (!hasGroups()) return { watch() {}, forget() {}, close() {} }
-  const { clock, log } = settings
+  if (!hasGroups()) return { begin() {}, watch() {}, forget() {}, close() {} }
+  const { clock, log, gateway, controlGroups = '', path } = settings
   const watched = new Set<number>()
-  let shell: ChildProcess | undefined
+  let shell: Shell | undefined
   let closed = false
-  let waiting = false
+  let isWaiting = false
 
   const start = (): void => {
     const startedAt = clock.now()
-    const started = spawn('/bin/sh', ['-c', program, 'mcplex-reaper', ...[...watched].map(String)], {
-      cwd: '/',
-      detached: true,
-      env: { PATH: settings.path ?? '/usr/local/bin:/usr/bin:/bin' },
-      stdio: ['pipe', 'ignore', 'ignore'],
-    })
-    shell = started
-    // The end of the process tells all there is to know about a broken pipe.
-    started.stdin?.on('error', () => {})
-    const lost = (error?: Error): void => {
-      if (shell !== started) return
+    const env = {
+      PATH: path === undefined ? usualPath : `${usualPath}:${path}`,
+      NAME: markName,
+      ID: gateway,
+      FOLDER: controlGroups,
+    }
+    const lost = (error?: unknown): void => {
       shell = undefined
       if (closed) return
-      log.warn({ ...(error && { err: error }), watched: watched.size }, 'the reaper of child processes ended')
-      if (watched.size === 0) return
-      if (clock.now() - startedAt >= restartAfterMs) start()
-      else restartLater()
+      log.warn(
+        { ...(error !== undefined && { err: error }), watched: watched.size },
+        'the reaper of child processes ended',
+      )
+      if (clock.now() - startedAt < restartAfterMs) restartLater()
+      else if (watched.size > 0) start()
     }
-    started.on('error', lost)
-    started.on('exit', () => lost())
-    hold()
+    try {
+      shell = startShell({ env, groups: watched, clock }, lost)
+    } catch (error) {
+      lost(error)
+    }
   }
 
   const restartLater = (): void => {
-    if (waiting) return
-    waiting = true
+    if (isWaiting) return
+    isWaiting = true
     clock.after(restartAfterMs, () => {
-      waiting = false
+      isWaiting = false
       if (!closed && !shell && watched.size > 0) start()
     })
   }
 
-  /** Keeps our process alive exactly as long as there are groups to be ended. */
-  const hold = (): void => {
-    if (watched.size > 0) shell?.ref()
-    else shell?.unref()
+  const begin = (): void => {
+    if (!closed && !shell && !isWaiting) start()
   }
 
   return {
+    begin,
     watch(pgid) {
       if (closed || watched.has(pgid)) return
       watched.add(pgid)
-      if (shell) {
-        shell.stdin?.write(`+${pgid}\n`)
-        hold()
-      } else if (!waiting) start()
+      if (shell) shell.tell(`+${pgid}`)
+      else begin()
     },
     forget(pgid) {
-      if (!watched.delete(pgid)) return
-      shell?.stdin?.write(`-${pgid}\n`)
-      hold()
+      if (watched.delete(pgid)) shell?.tell(`-${pgid}`)
     },
     close() {
       if (closed) return
       closed = true
-      shell?.stdin?.end()
-      shell?.unref()
+      shell?.end()
     },
+  }
+}
+
+interface Shell {
+  /** One line; each is answered. */
+  tell(line: string): void
+  /** The end of what it is told: it does its work now. */
+  end(): void
+}
+
+interface ShellNeeds {
+  readonly env: Readonly<Record<string, string>>
+  readonly groups: Iterable<number>
+  readonly clock: Clock
+}
+
+/** Starts the program. `lost` is told once, later, that it is gone, or was ended because it did not answer. */
+function startShell({ env, groups, clock }: ShellNeeds, lost: (error?: Error) => void): Shell {
+  const started = spawn('/bin/sh', ['-c', reaperProgram, 'reaper', ...Array.from(groups, String)], {
+    cwd: '/',
+    detached: true,
+    env,
+    // Not its stdin: Node closes that when the process that was started has ended, and this one ends at once.
+    stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+  })
+  // With too many files open there is none.
+  const pipe = started.stdio?.[3]
+  let failure: Error | undefined
+  let unanswered = 0
+  let watch: Timer | undefined
+
+  /** Never by closing the pipe: it would take that for our end, should it ever go on. */
+  const replace = (): void => {
+    failure = new Error('it did not answer')
+    if (started.pid !== undefined) signalGroup(started.pid, 'SIGKILL')
+  }
+  started.unref()
+  started.on('error', (error) => {
+    failure = error
+    if (!(pipe instanceof Socket)) lost(error)
+  })
+  if (!(pipe instanceof Socket)) return { tell() {}, end() {} }
+
+  pipe.unref()
+  // The end of the pipe tells all there is to know about a broken one.
+  pipe.on('error', () => {})
+  pipe.on('data', (dots: Buffer) => {
+    unanswered -= dots.length
+    watch?.stop()
+    watch = unanswered > 0 ? clock.after(answerMs, replace) : undefined
+  })
+  pipe.on('close', () => {
+    watch?.stop()
+    lost(failure)
+  })
+  return {
+    tell(line) {
+      pipe.write(`${line}\n`)
+      unanswered++
+      watch ??= clock.after(answerMs, replace)
+    },
+    end: () => void pipe.end(),
   }
 }

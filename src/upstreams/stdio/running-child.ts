@@ -2,7 +2,8 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
 import { LineReader } from '../../base/lines.ts'
-import type { Child, ChildExit, ChildListener, ChildSettings } from './child.ts'
+import type { ChildExit, ChildListener, ChildSettings, StartedChild } from './child.ts'
+import type { WorkerContainment } from './containment.ts'
 import { Ladder } from './ladder.ts'
 import { Stderr } from './stderr.ts'
 
@@ -19,14 +20,18 @@ export interface Pipes {
   readonly stderr: Readable
 }
 
-export class RunningChild implements Child {
+export interface RunningNeeds extends Omit<ChildSettings, 'containment'> {
+  readonly containment: WorkerContainment
+}
+
+export class RunningChild implements StartedChild {
   readonly pid: number
+  readonly gone: Promise<void>
   readonly #pipes: Pipes
-  readonly #settings: ChildSettings
+  readonly #settings: RunningNeeds
   readonly #ladder: Ladder
   readonly #reader: LineReader
   readonly #stderr: Stderr
-  readonly #gone: Promise<void>
   #listener: ChildListener | undefined
   #early: Buffer[] = []
   #earlyBytes = 0
@@ -36,25 +41,23 @@ export class RunningChild implements Child {
   #exited: { readonly code: number | null; readonly signal: string | null; readonly expected: boolean } | undefined
   #exit: ChildExit | undefined
 
-  constructor(pid: number, started: ChildProcess, pipes: Pipes, settings: ChildSettings) {
-    const { clock, log, events, reaper } = settings
+  constructor(started: ChildProcess & { readonly pid: number }, pipes: Pipes, needs: RunningNeeds) {
+    const { pid } = started
+    const { clock, log, events, containment } = needs
     this.pid = pid
     this.#pipes = pipes
-    this.#settings = settings
+    this.#settings = needs
     this.#stderr = new Stderr({ clock, log, events, pid })
-    this.#reader = new LineReader(settings.maxLineBytes, {
+    this.#reader = new LineReader(needs.maxLineBytes, {
       line: (text) => this.#listener?.line(text),
       dropped: (bytes) => {
         events.emit('dropped', { what: 'stdout_line', count: 1 })
         this.#listener?.dropped(bytes)
       },
     })
-    let gone = (): void => {}
-    this.#gone = new Promise((resolve) => (gone = resolve))
-    this.#ladder = new Ladder(pid, clock, log, () => {
-      reaper.forget(pid)
-      gone()
-    })
+    let onGone = (): void => {}
+    this.gone = new Promise((resolve) => (onGone = resolve))
+    this.#ladder = new Ladder({ pgid: pid, containment, clock, log, onGone })
 
     started.on('exit', (code, signal) => this.#leaderExited(code, signal))
     started.on('close', () => this.#finish())
@@ -66,7 +69,7 @@ export class RunningChild implements Child {
     pipes.stdin.on('error', () => this.#brokenOff())
     pipes.stdout.on('error', () => this.#brokenOff())
     pipes.stderr.on('error', () => {})
-    events.emit('processStarted', { pid, purpose: settings.purpose })
+    events.emit('processStarted', { pid, purpose: needs.purpose })
   }
 
   get exited(): boolean {
@@ -100,7 +103,7 @@ export class RunningChild implements Child {
     this.#flush()
     this.#pipes.stdin.end()
     this.#ladder.begin(termAfterMs)
-    return this.#gone
+    return this.gone
   }
 
   kill(): void {

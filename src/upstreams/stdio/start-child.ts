@@ -1,17 +1,19 @@
 /** The one place that starts upstream programs. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import type { Child, ChildCommand, ChildListener, ChildSettings } from './child.ts'
+import type { ChildCommand, ChildListener, ChildSettings, StartedChild } from './child.ts'
 import { hasGroups } from './group.ts'
 import { RunningChild } from './running-child.ts'
 
 /** Starts a child. Never throws: a program that cannot be started is told as an exit with an error. */
-export function startChild(command: ChildCommand, settings: ChildSettings): Child {
+export function startChild(command: ChildCommand, settings: ChildSettings): StartedChild {
+  const containment = settings.containment.open()
   let started: ChildProcess
   try {
     started = spawn(command.command, command.args, {
       cwd: command.cwd,
       detached: hasGroups(),
-      env: command.env,
+      // The mark last: what was started through a launcher once has the mark of that one in its environment.
+      env: { ...command.env, ...containment.variable },
       stdio: ['pipe', 'pipe', 'pipe'],
       windowsHide: true,
     })
@@ -25,13 +27,19 @@ export function startChild(command: ChildCommand, settings: ChildSettings): Chil
     for (const pipe of [stdin, stdout, stderr]) pipe?.on('error', () => {}).destroy()
     return new FailedChild(failure)
   }
-  settings.reaper.watch(pid)
-  return new RunningChild(pid, started, { stdin, stdout, stderr }, settings)
+  const child = new RunningChild(
+    Object.assign(started, { pid }),
+    { stdin, stdout, stderr },
+    { ...settings, containment },
+  )
+  containment.started(pid, () => child.exited)
+  return child
 }
 
 /** A child that never was: all it does is say why. */
-class FailedChild implements Child {
+export class FailedChild implements StartedChild {
   readonly pid = undefined
+  readonly gone: Promise<void> = Promise.resolve()
   readonly backlog = 0
   readonly exited = true
   readonly #error: Promise<string>

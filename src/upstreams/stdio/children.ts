@@ -1,0 +1,56 @@
+/**
+ * The children of one gateway: every process of its server is started here, and ended here at the latest.
+ *
+ * Promises: after `close` none is started any more; it resolves when none is left, those included that no other part
+ * knows of, because they were being started. While one is left our process stays awake.
+ */
+import { stayAwake, type Timer } from '../../base/clock.ts'
+import type { Child, ChildCommand, ChildSettings, StartedChild } from './child.ts'
+import { createContainment } from './containment.ts'
+import { FailedChild, startChild } from './start-child.ts'
+
+export interface Children {
+  /** Starts a child; one that cannot be started tells that as its exit. @param purpose as `processStarted` tells it */
+  start(command: ChildCommand, purpose: string): Child
+  /** Ends all of them: politely, step by step, or by SIGKILL at once. The second may follow the first. */
+  close(isForced: boolean): Promise<void>
+}
+
+export type ChildrenNeeds = Pick<ChildSettings, 'clock' | 'log' | 'events' | 'maxLineBytes'> & {
+  /** Where the reaper looks for programs besides the usual places. */
+  readonly path: string | undefined
+}
+
+export function createChildren(needs: ChildrenNeeds): Children {
+  const containment = createContainment(needs)
+  const living = new Set<StartedChild>()
+  let awake: Timer | undefined
+  let closing: Promise<void> | undefined
+
+  const close = async (): Promise<void> => {
+    await Promise.all(Array.from(living, (child) => child.close()))
+    await containment.close()
+  }
+
+  return {
+    start(command, purpose) {
+      if (closing) return new FailedChild(Promise.resolve('ECANCELED'))
+      const child = startChild(command, { ...needs, containment, purpose })
+      if (child.pid === undefined) return child
+      living.add(child)
+      awake ??= stayAwake()
+      void child.gone.then(() => {
+        living.delete(child)
+        if (living.size > 0) return
+        awake?.stop()
+        awake = undefined
+      })
+      return child
+    },
+    close(isForced) {
+      if (isForced) for (const child of living) child.kill()
+      closing ??= close()
+      return closing
+    },
+  }
+}

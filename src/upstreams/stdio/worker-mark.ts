@@ -1,0 +1,36 @@
+/**
+ * The mark of a worker: a variable in the environment of its process. What that process starts inherits it, so that it
+ * is found wherever it went: into a session of its own, or to another parent.
+ *
+ * The value is `<gateway>.<worker>`: 128 random bits for the gateway, a number for the worker. Nothing else on the
+ * machine has it by chance. A program that clears the environment of what it starts clears the mark with it.
+ */
+import { randomBytes } from 'node:crypto'
+
+export const markName = 'MCPLEX_WORKER'
+
+export interface Marks {
+  /** The first part of every value. */
+  readonly gateway: string
+  /** The variable for a worker. */
+  variableOf(worker: number): Readonly<Record<string, string>>
+  /** The worker whose mark is in this text, as `/proc/<pid>/environ` gives it; undefined if there is none. */
+  workerIn(environment: Buffer): number | undefined
+}
+
+export function createMarks(): Marks {
+  const gateway = randomBytes(16).toString('hex')
+  const sought = Buffer.from(`${markName}=${gateway}.`)
+  return {
+    gateway,
+    variableOf: (worker) => ({ [markName]: `${gateway}.${worker}` }),
+    workerIn(environment) {
+      const at = environment.indexOf(sought)
+      if (at < 0) return undefined
+      const from = at + sought.length
+      const end = environment.indexOf(0, from)
+      const digits = environment.toString('latin1', from, end < 0 ? environment.length : end)
+      return /^\d{1,15}$/.test(digits) ? Number(digits) : undefined
+    },
+  }
+}
