@@ -12,6 +12,7 @@ import { createFace, type Face } from '../stdio/face.ts'
 import { createLineWriter, type LineWriter, readLines } from '../stdio/pipes.ts'
 import { serverIn } from './banner.ts'
 import { logEvents } from './log-events.ts'
+import { endGateway } from './ending.ts'
 import type { Output } from './output.ts'
 import { startFailure } from './start-failure.ts'
 import { exitCode, type Stop } from './stop.ts'
@@ -21,11 +22,8 @@ import { firstBug, tellPeople } from './watch.ts'
 
 /** What is written last gets this long to be taken. */
 const partingMs = 1500
-/** Servers that were told to end get this long to do so; what is left then, the reaper of the gateway ends. */
-const closingMs = 2000
-/** The same, for somebody who does not want to wait. */
-const cuttingMs = 500
-
+/** Answers to a client whose server could not be started get this long. */
+const answersMs = 500
 /** One client takes a place for each of its requests that stand for themselves. */
 const placesOfOneClient = 1024
 /** Its session lasts as long as its pipes, if nothing else is said. */
@@ -94,8 +92,8 @@ export async function serveStdio({ request, loaded, log, stderr, stop, clock }: 
     return await Promise.race([end({ gateway, face, writer, log, stop, clock }, typeof facts === 'string'), bug])
   } catch (error) {
     // Who waits for an answer gets one, whatever has happened.
-    await Promise.race([face.settled().then(() => writer.flush()), pause(clock, cuttingMs)])
-    await Promise.race([gateway.close(), pause(clock, closingMs)])
+    await Promise.race([face.settled().then(() => writer.flush()), pause(clock, answersMs)])
+    await endGateway(gateway, clock, 'briefly')
     const failed = startFailure(error, settings)
     if (!failed) log.error({ err: error }, 'an unexpected error ends mcplex')
     throw failed ?? error
@@ -139,13 +137,13 @@ async function end({ gateway, face, writer, log, stop, clock }: Stage, isStartin
     if (!isStarting) await Promise.race([gateway.drain(), ...(reason === 'end' ? [pause(clock, partingMs)] : [])])
     await Promise.race([face.settled().then(() => writer.flush()), pause(clock, partingMs)])
     await face.close()
-    await Promise.race([gateway.close(), pause(clock, closingMs)])
+    await endGateway(gateway, clock, 'politely')
     log.info({ reason }, 'stopped')
     return exitCode(reason, false)
   }
   const cut = async (): Promise<number> => {
     const again = await stop.again
-    await Promise.race([gateway.close(), pause(clock, cuttingMs)])
+    await endGateway(gateway, clock, 'by_force')
     return exitCode(again, true)
   }
   return Promise.race([drained(), cut()])

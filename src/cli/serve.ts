@@ -12,6 +12,7 @@ import { createGateway, type Gateway, type GatewayFacts } from '../gateway/gatew
 import { listen, type Listener } from '../http/node.ts'
 import { banner, keyHelp, readyEvent, type Ready, serverIn } from './banner.ts'
 import { certificateFailure } from './certificate-failure.ts'
+import { endGateway } from './ending.ts'
 import { CommandFailed } from './failures.ts'
 import { listenForKeys } from './keys.ts'
 import { logEvents } from './log-events.ts'
@@ -30,12 +31,6 @@ import { firstBug, openWatch } from './watch.ts'
 
 /** Answers that are being written when all calls have ended get this long to be taken. */
 const partingMs = 1500
-
-/** Servers that were told to end get this long to do so; what is left then, the reaper of the gateway ends. */
-const closingMs = 2000
-
-/** The same, for somebody who does not want to wait. */
-const cuttingMs = 500
 
 /** The line of `--json` gets this long to be written before the log says that it was not. */
 const tellingMs = 1000
@@ -112,7 +107,7 @@ export async function serve(
   } catch (error) {
     starting?.()
     listener?.cut()
-    await Promise.race([gateway.close(), pause(clock, closingMs)])
+    await endGateway(gateway, clock, 'briefly')
     const failed = error instanceof CommandFailed ? error : (startFailure(error, settings) ?? certificateFailure(error))
     if (!failed) log.error({ err: error }, 'an unexpected error ends mcplex')
     throw failed ?? error
@@ -195,7 +190,7 @@ async function end({ gateway, listener, stop, log, countdown }: Ending, isStarti
     done?.()
     await Promise.race([listener.close(), pause(clock, partingMs)])
     listener.cut()
-    await Promise.race([gateway.close(), pause(clock, closingMs)])
+    await endGateway(gateway, clock, 'politely')
     log.info({ reason }, 'stopped')
     return exitCode(reason, false)
   }
@@ -203,7 +198,7 @@ async function end({ gateway, listener, stop, log, countdown }: Ending, isStarti
     const again = await stop.again
     done?.()
     listener.cut()
-    await Promise.race([gateway.close(), pause(clock, cuttingMs)])
+    await endGateway(gateway, clock, 'by_force')
     return exitCode(again, true)
   }
   return Promise.race([drained(), cut()])
