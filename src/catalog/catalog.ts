@@ -8,7 +8,7 @@ import type { EraName, Seat } from '../protocol/call.ts'
 import type { HeaderParam } from '../protocol/headers.ts'
 import { isObject, type JsonObject, type RawObject } from '../protocol/json-text.ts'
 import type { Answer } from '../protocol/jsonrpc.ts'
-import type { FaceFacts, Learning } from '../upstreams/upstream.ts'
+import type { Learning } from '../upstreams/upstream.ts'
 import { learnPages, type Page, pageAt, type Pages } from './pages.ts'
 
 /** A list that changes without notice is asked for again after this time. */
@@ -59,7 +59,6 @@ interface Source {
 
 export function createCatalog(needs: {
   readonly learning: Learning
-  readonly faces: readonly FaceFacts[]
   readonly clock: Clock
   readonly log: Log
 }): Catalog {
@@ -102,7 +101,7 @@ export function createCatalog(needs: {
       if (ttlMs !== undefined) return clock.now() + ttlMs
       return lists[method] === 'resources' ? clock.now() + unannouncedMs : Number.POSITIVE_INFINITY
     }
-    const spoken = eraOf(seat)
+    const spoken = learning.eraOf(seat, key)
     const learnt = learnPages((cursor) => learning.list(seat, key, method, cursor), spoken, freshUntil)
     void learnt.then(
       (pages) => {
@@ -114,9 +113,6 @@ export function createCatalog(needs: {
     )
     return learnt
   }
-
-  const eraOf = (seat: Seat): EraName =>
-    (needs.faces.find((face) => face.era === seat.speaker.era) ?? needs.faces[0])?.era ?? seat.speaker.era
 
   const pagesOf = async (seat: Seat, method: string): Promise<Pages> => {
     const key = learning.sourceOf(seat, method)
@@ -144,7 +140,7 @@ export function createCatalog(needs: {
     isList: (method) => Object.hasOwn(lists, method),
     async page(seat, method, cursor) {
       const pages = await pagesOf(seat, method)
-      return pages.error ? { error: pages.error, spoken: eraOf(seat) } : pageAt(pages, cursor)
+      return pages.error ? { error: pages.error, spoken: pages.spoken } : pageAt(pages, cursor)
     },
     get mirrorsHeaders() {
       return mirrorsHeaders
@@ -153,7 +149,7 @@ export function createCatalog(needs: {
       return hasTaskOnly
     },
     async isTaskOnly(seat, tool) {
-      if (eraOf(seat) === seat.speaker.era) return false
+      if (learning.eraOf(seat) === seat.speaker.era) return false
       const { taskOnly } = await pagesOf(seat, 'tools/list')
       return taskOnly.has(tool)
     },

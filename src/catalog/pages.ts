@@ -27,6 +27,8 @@ export interface Page {
 export interface Pages {
   /** The server's own error instead of a list: not kept. */
   readonly error: Answer | undefined
+  /** The era in which the server was asked. */
+  readonly spoken: EraName
   readonly pages: readonly Page[]
   readonly generation: string
   /** When the list must be asked for again, in milliseconds of the clock. */
@@ -58,6 +60,7 @@ export async function learnPages(
     if (answer.kind === 'error') {
       return {
         error: answer,
+        spoken,
         pages: [],
         generation,
         freshUntilMs: 0,
@@ -82,6 +85,7 @@ export async function learnPages(
   } while (cursor !== undefined && !cut)
   return {
     error: undefined,
+    spoken,
     pages,
     generation,
     freshUntilMs: freshUntil(ttlMs),

@@ -163,7 +163,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
     streams,
     streamSessions,
     offersStreams: settings.http.sse,
-    catalog: createCatalog({ learning: upstream.learning, faces, clock, log }),
+    catalog: createCatalog({ learning: upstream.learning, clock, log }),
     upstream,
     refusesStateless: sharing.stateless === 'refuse',
     asks,

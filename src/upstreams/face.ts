@@ -20,9 +20,9 @@ import type { Unit } from './unit.ts'
 
 export interface Face {
   readonly dialect: Dialect
-  /** Who shares its processes. */
+  /** Who shares its processes: clients with sessions. */
   readonly mode: Mode
-  /** The same for clients without a session. */
+  /** The same for clients without. */
   readonly statelessMode: Mode
   /** What the server said of itself at the start. */
   readonly hello: RawObject

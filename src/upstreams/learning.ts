@@ -10,7 +10,7 @@ import type { Connection } from './connection.ts'
 import type { Face } from './face.ts'
 import { type Keepers, listPage, ownSpeaker } from './keepers.ts'
 import { Profiles } from './profiles.ts'
-import { announcedIn, isPlain, profileSource, unitKeyIn, unitSource } from './sources.ts'
+import { announcedIn, eraIn, isPlain, profileSource, unitKeyIn, unitSource } from './sources.ts'
 import type { Unit } from './unit.ts'
 import type { Units } from './units.ts'
 import type { Learning } from './upstream.ts'
@@ -28,7 +28,14 @@ export function createLearning(needs: LearningNeeds): Learning {
   const { units, keepers } = needs
   const profiles = new Profiles(needs.clock)
 
+  /** The face that a source is of: the only client may have come to be served by another one since it was named. */
+  const faceFor = (seat: Seat, source: string): Face => {
+    const era = eraIn(source)
+    return (era && units.faces.get(era)) ?? units.faceOf(seat)
+  }
+
   return {
+    eraOf: (seat, source) => (source === undefined ? units.faceOf(seat) : faceFor(seat, source)).dialect.era,
     sourceOf(seat, list) {
       const face = units.faceOf(seat)
       const unit = units.find(units.keyOf(seat))
@@ -39,14 +46,14 @@ export function createLearning(needs: LearningNeeds): Learning {
     },
     isPlain,
     async hello(seat, source) {
-      const face = units.faceOf(seat)
+      const face = faceFor(seat, source)
       if (face.dialect.era === 'modern') return face.hello
       if (face.mode === 'shared') return withoutTasks(face.hello)
       const keeper = await keepers.get(source, face, announcedIn(source))
       return face.mode === 'session' ? keeper.hello : withoutTasks(keeper.hello)
     },
     async list(seat: Seat, source, method, cursor) {
-      const face = units.faceOf(seat)
+      const face = faceFor(seat, source)
       const key = unitKeyIn(source)
       const unit = face.mode === 'shared' ? units.of(seat) : key === undefined ? undefined : units.find(key)
       if (unit) {

@@ -11,6 +11,11 @@ export function profileSource(era: EraName, profile: string = noProfile): string
   return `p:${era}/${profile}`
 }
 
+/** The era of the processes that a profile's source is learnt from; undefined for the source of a unit. */
+export function eraIn(source: string): EraName | undefined {
+  return (['legacy', 'modern'] as const).find((era) => source.startsWith(`p:${era}/`))
+}
+
 /** The capabilities that a profile's source was named for. */
 export function announcedIn(source: string): JsonObject {
   const value: unknown = JSON.parse(source.slice(source.indexOf('/') + 1))

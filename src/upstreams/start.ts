@@ -7,7 +7,7 @@ import { modernVersion, newestLegacy } from '../protocol/revisions.ts'
 import type { EraName } from '../protocol/call.ts'
 import type { Connection } from './connection.ts'
 import { type Face, type Opener, ownInfo, type ProcessEvents } from './face.ts'
-import type { Mode, UpstreamSettings } from './options.ts'
+import type { UpstreamSettings } from './options.ts'
 import { type Found, probe } from './probe.ts'
 import { type Sharing, sharingOf, statelessMode } from './sharing.ts'
 import { profileSource } from './sources.ts'
@@ -79,17 +79,17 @@ export async function startFaces(needs: StartNeeds): Promise<Started> {
   if (eras.length === 0) throw startError(settings, exit, needs.clock.now() >= lateMs)
   const sharing = sharingOf(settings, eras, needs.hasOneClient)
   const faces: StartedFace[] = []
-  const add = (dialect: Dialect, { connection, hello }: Found, mode: Mode): void => {
+  const add = (dialect: Dialect, { connection, hello }: Found): void => {
     const owner = owners.get(connection)
     if (!owner) return
     // It may have been connected in the other era.
     owner.source = profileSource(dialect.era)
-    faces.push({ face: { dialect, mode, statelessMode: statelessMode(sharing), hello }, connection, owner })
+    const face = { dialect, mode: sharing.sessions, statelessMode: statelessMode(sharing), hello }
+    faces.push({ face, connection, owner })
   }
   if (found.modern && found.legacy && sharing.stateless === 'refuse') void found.modern.connection.close()
-  // Where the server speaks both eras, clients with sessions have a face of their own.
-  else if (found.modern) add(modernDialect, found.modern, found.legacy ? statelessMode(sharing) : sharing.sessions)
-  if (found.legacy) add(legacyDialect, found.legacy, sharing.sessions)
+  else if (found.modern) add(modernDialect, found.modern)
+  if (found.legacy) add(legacyDialect, found.legacy)
   return { eras, sharing, faces }
 }
 

@@ -50,7 +50,7 @@ export interface StdioUpstreamNeeds {
 export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
   const { settings, clock, log, events, starter } = needs
   const startChild = (purpose: string): Child => starter.start(purpose)
-  const units = createUnits(settings.pool)
+  const units = createUnits(settings.pool, needs.hasOneClient)
   const voices = createVoices(clock, (key) => units.find(key))
   const opener = createOpener({ settings, clock, events, log })
   let spares: Spares | undefined
@@ -203,13 +203,15 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
       const served = faces.map(({ face }) => ({ era: face.dialect.era, mode: face.mode, hello: face.hello }))
       return { eras, sharing, faces: served }
     },
-    listen: (seat, filter, take) => voices.listen(units.keyOf(seat), filter, take),
+    listen: (seat, filter, take) => voices.listen(units.keyOf(seat), seat.session !== undefined, filter, take),
     tell(seat, method, params) {
       const unit = units.find(units.keyOf(seat))
       if (unit?.attribution !== 'own') return
       for (const connection of unit.connections) connection.tell(method, params)
     },
     endSession(seat) {
+      // What its only client has said without a session lives on; its process ends like one that is idle.
+      if (needs.hasOneClient) return
       const unit = units.find(units.keyOf(seat))
       if (unit?.attribution !== 'own') return
       unit.ended = true
@@ -246,7 +248,7 @@ function leavesTraces(unit: Unit, connection: Connection): boolean {
 
 /** The log level that a unit's processes are to have: its session's, or what the most curious of its callers asked for. */
 function levelFor({ attribution, logLevel }: Unit, call: Call): string | undefined {
-  if (attribution === 'own') return call.logLevel
+  if (attribution === 'own') return call.session === undefined ? (call.logLevel ?? logLevel) : call.logLevel
   if (attribution === 'none' || call.logLevel === undefined) return logLevel
   if (logLevel === undefined) return call.logLevel
   return logLevels.indexOf(call.logLevel) < logLevels.indexOf(logLevel) ? call.logLevel : logLevel
@@ -262,7 +264,7 @@ function answerHere(unit: Unit, call: Call): Outcome | undefined {
     return { answer: { kind: 'result', result: emptyObject }, spoken: 'legacy', process: undefined }
   }
   // Tasks of one connection can be seen by all who share it. What mcplex itself asks is about tasks that it began.
-  const isOwn = unit.attribution === 'own' || call.round !== undefined
+  const isOwn = (unit.attribution === 'own' && call.session !== undefined) || call.round !== undefined
   if (!isOwn && call.method.startsWith('tasks/')) throw new Refusal('method_not_found')
   return undefined
 }

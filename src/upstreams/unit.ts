@@ -13,6 +13,8 @@ import { Restarts } from './restarts.ts'
 
 /** Somebody who hears what the processes of a unit say outside of calls. */
 export interface Listener {
+  /** Whether it is the stream of a session: it can be asked, and told all that is said for its session alone. */
+  readonly isSession: boolean
   filter: Filter
   take(update: Update): void
 }
@@ -68,15 +70,16 @@ function sharedKey(era: EraName): string {
   return `${era}/shared`
 }
 
+/** @param own whether all callers are one client: a session, or whatever the only client says */
 export function createUnit(
   key: string,
   dialect: Dialect,
   mode: Mode,
   seat: Seat,
+  own: boolean,
   announced: JsonObject,
   bounds: { readonly pool: number; readonly cores: number },
 ): Unit {
-  const own = mode === 'session' && seat.session !== undefined
   const common = isCommon(mode)
   // A stateless client that can be asked: a question names no call, so a process has one call of it at a time.
   const asked = dialect.era === 'legacy' && mode === 'session' && !own && mayBeAsked(announced)

@@ -9,7 +9,7 @@ import { createUnit, isCommon, mayAsk, type Unit, unitKey } from './unit.ts'
 
 export interface Units {
   readonly faces: Map<EraName, Face>
-  /** The face that a seat is served by: of its own era if the server has it. Throws `upstream_unavailable`. */
+  /** The face that a seat is served by: of its own era if the server has it. The only client keeps to one. Throws `upstream_unavailable`. */
   faceOf(seat: Seat): Face
   /** What the processes of a seat's unit are told of its clients. */
   announcedTo(face: Face, seat: Seat): RawObject
@@ -22,20 +22,31 @@ export interface Units {
   clear(): void
 }
 
-export function createUnits(pool: number): Units {
+/** The key of the unit of the only client. */
+const onlyClient = 'client'
+
+/** @param hasOneClient whether all callers are one client, whose requests of either era belong together */
+export function createUnits(pool: number, hasOneClient: boolean): Units {
   const faces = new Map<EraName, Face>()
   const units = new Map<string, Unit>()
   const cores = cpus().length
 
   const faceOf = (seat: Seat): Face => {
-    const face = faces.get(seat.speaker.era) ?? faces.values().next().value
+    // Its first call has decided which era of the server the only client is served by.
+    const settled = hasOneClient ? units.get(onlyClient)?.dialect.era : undefined
+    const face = faces.get(settled ?? seat.speaker.era) ?? faces.values().next().value
     if (!face) throw new Refusal('upstream_unavailable')
     return face
   }
   const announcedTo = (face: Face, seat: Seat): RawObject =>
     face.dialect.announced(seat.speaker, mayAsk(modeOf(face, seat)))
-  const keyAt = (face: Face, seat: Seat): string =>
-    unitKey(seat, face.dialect.era, modeOf(face, seat), () => announcedTo(face, seat).text)
+  const keyAt = (face: Face, seat: Seat): string => {
+    const mode = modeOf(face, seat)
+    if (hasOneClient && mode === 'session') return onlyClient
+    // All of them, but no session.
+    if (mode === 'shared' && face.mode !== mode) return `${face.dialect.era}/stateless`
+    return unitKey(seat, face.dialect.era, mode, () => announcedTo(face, seat).text)
+  }
 
   return {
     faces,
@@ -50,8 +61,9 @@ export function createUnits(pool: number): Units {
       const mode = modeOf(face, seat)
       const common = isCommon(mode)
       const { principal, speaker, session } = common ? { ...ownSeat(face), principal: seat.principal } : seat
-      const own: Seat = { principal, speaker, session: common ? undefined : session }
-      const unit = createUnit(key, face.dialect, mode, own, announcedTo(face, own).value, { pool, cores })
+      const of: Seat = { principal, speaker, session: common ? undefined : session }
+      const own = mode === 'session' && (hasOneClient || session !== undefined)
+      const unit = createUnit(key, face.dialect, mode, of, own, announcedTo(face, of).value, { pool, cores })
       units.set(key, unit)
       return unit
     },

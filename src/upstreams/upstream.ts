@@ -56,6 +56,8 @@ export interface Upstream {
 export interface Learning {
   /** The key of the source that a seat's handshake and lists come from. */
   sourceOf(seat: Seat, list: string | undefined): string
+  /** The era in which the server is asked for what a source says; without one, for what a seat calls. */
+  eraOf(seat: Seat, source?: string): EraName
   /** Whether a source is that of clients that declare nothing, as most do. */
   isPlain(source: string): boolean
   /** What the server says of itself to such a client. */

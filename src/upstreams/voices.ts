@@ -20,7 +20,8 @@ export interface Voices {
   /** Tells the listeners of a unit. */
   deliver(unit: Unit, update: Update): boolean
   subscriptionsOf(unit: Unit): Subscriptions
-  listen(key: string, filter: Filter, take: (update: Update) => void): Promise<Listening>
+  /** @param isSession whether the stream of a session listens */
+  listen(key: string, isSession: boolean, filter: Filter, take: (update: Update) => void): Promise<Listening>
   hasListeners(key: string): boolean
   forget(key: string): void
   /** All that a source lists may be different from now on. */
@@ -56,11 +57,13 @@ export function createVoices(clock: Clock, findUnit: (key: string) => Unit | und
     for (const listener of audiences.get(unit.key)?.listeners ?? []) {
       if (update.kind === 'ask') {
         if (!own) return false
+        if (!listener.isSession) continue
         listener.take(update)
         return true
       }
       // All that a session's own process says is the session's, but for changes that it did not ask for.
-      if (!(own && !isChange(update.method)) && !isWanted(listener.filter, update.method, update.params)) continue
+      const isOwn = own && listener.isSession && !isChange(update.method)
+      if (!isOwn && !isWanted(listener.filter, update.method, update.params)) continue
       listener.take(withoutSubscription(update))
       taken = true
     }
@@ -81,8 +84,8 @@ export function createVoices(clock: Clock, findUnit: (key: string) => Unit | und
       }
       return unit !== undefined && deliver(unit, update)
     },
-    async listen(key, filter, take) {
-      const listener: Listener = { filter, take }
+    async listen(key, isSession, filter, take) {
+      const listener: Listener = { isSession, filter, take }
       const audience = audiences.get(key) ?? { listeners: new Set(), wants: new Wants() }
       audiences.set(key, audience)
       const { listeners, wants } = audience
