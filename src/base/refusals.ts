@@ -7,7 +7,6 @@ import { requestRefusals, type RequestRefusalCode } from './request-refusals.ts'
 
 export type RefusalCode =
   | RequestRefusalCode
-  | 'stream_taken'
   | 'unknown_event'
   | 'events_expired'
   | 'too_many_calls'
@@ -34,13 +33,6 @@ export type RefusalCode =
 
 export const refusals: Readonly<Record<RefusalCode, RefusalRow>> = {
   ...requestRefusals,
-  stream_taken: row(
-    -32600,
-    409,
-    'later',
-    'The session has an open event stream already.',
-    'Close the other stream first, or use it.',
-  ),
   unknown_event: row(
     -32602,
     400,

@@ -8,7 +8,7 @@ import { fromBase64url } from '../base/base64url.ts'
 import type { Position } from '../backplane/backplane.ts'
 import type { RpcId } from '../protocol/jsonrpc.ts'
 
-/** The stream that belongs to no call. */
+/** The name of the journal of what belongs to no call; the streams on which it is sent have names of their own. */
 export const listenStream = 'l'
 /** A longer request id is not carried. */
 const maxIdChars = 64
@@ -16,6 +16,16 @@ const maxIdChars = 64
 /** A name for an instance within stream names: two instances that serve one session must not use the same. */
 export function shortName(): string {
   return randomInt(36 ** 5, 36 ** 6).toString(36)
+}
+
+/** The name of a stream that belongs to no call. */
+export function listenStreamName(): string {
+  return `${listenStream}${randomInt(36 ** 3, 36 ** 4).toString(36)}`
+}
+
+/** Whether a stream belongs to no call. */
+export function isListenStream(stream: string): boolean {
+  return !stream.includes('~')
 }
 
 /** The name of the stream of one POST: unique in its session. */
@@ -45,7 +55,7 @@ export function eventId(stream: string, position: Position): string {
 
 /** Undefined if the text is not an id that we could have written. */
 export function parseEventId(text: string): { stream: string; position: Position } | undefined {
-  const match = /^([0-9a-z]+~[A-Za-z0-9_-]*|l)\.([A-Za-z0-9_-]{1,64})\.(0|[1-9]\d{0,14})$/.exec(text)
+  const match = /^([0-9a-z]+~[A-Za-z0-9_-]*|l[0-9a-z]{0,4})\.([A-Za-z0-9_-]{1,64})\.(0|[1-9]\d{0,14})$/.exec(text)
   if (!match) return undefined
   const [, stream = '', epoch = '', offset = ''] = match
   return { stream, position: { epoch, offset: Number(offset) } }

@@ -5,14 +5,15 @@
  * A reader holds back whoever fills its stream, within bounds; one that takes nothing is cut off by its socket.
  * What is stored, and under which names, is streams.ts.
  */
-import type { Journals, Position } from '../backplane/backplane.ts'
+import type { JournalPage, Journals, Position } from '../backplane/backplane.ts'
 import { Bell } from '../base/bell.ts'
 import type { Cancel } from '../base/cancel.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Pulse } from '../base/pulse.ts'
 import type { RpcId } from '../protocol/jsonrpc.ts'
 import { sseComment, sseMessage, ssePriming, sseRetry } from '../protocol/sse.ts'
-import { eventId, listenStream, requestOf } from './event-id.ts'
+import { eventId, isListenStream, requestOf } from './event-id.ts'
+import type { Begin } from './listen-turns.ts'
 import type { SessionSettings } from './options.ts'
 import { type Presence, streamClosed, streamOpened } from './presence.ts'
 
@@ -23,8 +24,10 @@ export interface Reading {
   readonly journal: string
   /** The name of the stream in the ids of its events. */
   readonly stream: string
-  /** Where to go on; undefined for the first event that is there. */
-  readonly from: Position | undefined
+  /** Where to go on: asked at its first turn, and whenever it gets its turn again. */
+  readonly begin: () => Begin
+  /** Whether other readers of the journal stay open, and take turns; else they end for this one. */
+  readonly takesTurns: boolean
   /** The position that an event without data names first. */
   readonly prime: Position | undefined
   /** Told how far the stream has been sent; undefined if its events were lost and it goes on with what there is. */
@@ -52,6 +55,8 @@ export interface Readers {
 
 /** How long a client that loses its stream waits before it comes back. */
 const comeBackMs = 1000
+/** Event streams without a call that a session may hold; the next one ends the oldest. */
+const maxListenStreams = 4
 /** How far a reader may be behind before what feeds it waits, in characters. */
 const maxLagChars = 256 * 1024
 
@@ -76,7 +81,8 @@ export function createReaders(needs: {
   readonly tellExpired: TellExpired
 }): Readers {
   const { journals, settings, pulse } = needs
-  const readers = new Map<string, Reader>()
+  /** By journal, the newest last: it has the turn. The others wait for its end. */
+  const readers = new Map<string, Reader[]>()
   const bySession = new WeakMap<Presence, Reader[]>()
   // A reader that is there loses nothing: what feeds it waits before the journal drops what it has not read.
   const maxLag = {
@@ -90,36 +96,53 @@ export function createReaders(needs: {
     reader.bell.ring()
   }
 
+  const newest = (journal: string): Reader | undefined => readers.get(journal)?.at(-1)
+
   async function* pull(reading: Reading, reader: Reader, gone: () => void): AsyncGenerator<string> {
     const { journal, stream, closed } = reading
-    let position = reading.from
+    let position: Position | undefined
+    let owed: Begin['owed'] | undefined
     let [isQuiet, isTold] = [false, false]
     try {
       if (reading.prime) yield ssePriming(eventId(stream, reading.prime), comeBackMs)
       while (!closed.cancelled) {
         reader.bell.clear()
-        const page = await journals.read(journal, position)
+        if (newest(journal) !== reader) {
+          if (reader.leaving) return
+          owed = undefined
+          if (isQuiet) yield sseComment
+          isQuiet = (await reader.bell.next()) === 'quiet'
+          continue
+        }
+        if (!owed) ({ owed, from: position } = reading.begin())
+        const [span, ...later] = owed
+        const page = await journals.read(journal, span?.from ?? position)
+        if (newest(journal) !== reader) continue
+        if (span && typeof page === 'object') {
+          owed = later
+          const events = page.events.filter(({ offset }) => offset <= span.to)
+          if (events.length > 0) yield textOf(stream, { ...page, events })
+          continue
+        }
         const isLost = page === 'expired' || (page === 'unknown' && position !== undefined)
         if (isLost && !reader.leaving) {
           yield sseMessage(needs.tellExpired(requestOf(stream)))
-          if (stream !== listenStream) return
+          if (!isListenStream(stream)) return
           position = undefined
+          owed = []
           isTold = true
           reading.sent?.(undefined)
           continue
         }
         if (typeof page === 'object') {
           if (page.missed > 0 && !isTold) yield sseMessage(needs.tellExpired(requestOf(stream)))
-          let text = ''
-          for (const event of page.events) {
-            position = { epoch: page.epoch, offset: event.offset }
-            text += sseMessage(event.data, eventId(stream, position))
-          }
-          if (text !== '') {
+          const last = page.events.at(-1)
+          if (last) {
+            position = { epoch: page.epoch, offset: last.offset }
             reader.lagChars = reader.lagEvents = 0
             for (const goOn of reader.onProgress.splice(0)) goOn()
-            if (position) reading.sent?.(position)
-            yield text
+            reading.sent?.(position)
+            yield textOf(stream, page)
             if (page.ended) return
             continue
           }
@@ -137,15 +160,24 @@ export function createReaders(needs: {
     }
   }
 
+  /** A reader is gone: the newest of those that are left has the turn. */
+  const pass = (journal: string, reader: Reader): void => {
+    const left = (readers.get(journal) ?? []).filter((other) => other !== reader)
+    if (left.length > 0) readers.set(journal, left)
+    else readers.delete(journal)
+    left.at(-1)?.bell.ring()
+  }
+
   return {
     has: (journal) => readers.has(journal),
     read(reading) {
       const { journal, presence, closed } = reading
       const bell = new Bell(pulse, settings.keepAliveMs)
       const reader: Reader = { lagChars: 0, lagEvents: 0, leaving: undefined, bell, onProgress: [] }
-      // Two sockets on one stream would each get every event: the newer one is the client's.
-      leave(readers.get(journal), undefined)
-      readers.set(journal, reader)
+      const others = readers.get(journal) ?? []
+      const most = reading.takesTurns ? maxListenStreams - 1 : 0
+      for (const ended of others.splice(0, Math.max(0, others.length - most))) leave(ended, undefined)
+      readers.set(journal, [...others, reader])
       const ofSession = bySession.get(presence) ?? []
       bySession.set(presence, ofSession)
       ofSession.push(reader)
@@ -157,7 +189,7 @@ export function createReaders(needs: {
         isOpen = false
         stopTail()
         stopClosed()
-        if (readers.get(journal) === reader) readers.delete(journal)
+        pass(journal, reader)
         const at = ofSession.indexOf(reader)
         if (at >= 0) ofSession.splice(at, 1)
         for (const goOn of reader.onProgress.splice(0)) goOn()
@@ -168,14 +200,14 @@ export function createReaders(needs: {
       return pull(reading, reader, gone)
     },
     note(journal, chars) {
-      const reader = readers.get(journal)
+      const reader = newest(journal)
       if (!reader) return
       reader.lagChars += chars
       reader.lagEvents++
     },
     async caughtUp(journal, cancel) {
       while (!cancel.cancelled) {
-        const reader = readers.get(journal)
+        const reader = newest(journal)
         if (!reader || (reader.lagChars < maxLag.chars && reader.lagEvents < maxLag.events)) return
         let stop: (() => void) | undefined
         await new Promise<void>((resolve) => {
@@ -189,10 +221,18 @@ export function createReaders(needs: {
       for (const reader of [...(bySession.get(presence) ?? [])]) leave(reader, undefined)
     },
     release(retryMs) {
-      for (const reader of readers.values()) leave(reader, retryMs)
+      for (const reader of [...readers.values()].flat()) leave(reader, retryMs)
     },
     get count() {
-      return readers.size
+      let count = 0
+      for (const ofJournal of readers.values()) count += ofJournal.length
+      return count
     },
   }
+}
+
+function textOf(stream: string, { epoch, events }: JournalPage): string {
+  let text = ''
+  for (const { data, offset } of events) text += sseMessage(data, eventId(stream, { epoch, offset }))
+  return text
 }

@@ -13,8 +13,9 @@ import { bytesOf, type MemoryBudget } from '../base/memory-budget.ts'
 import type { Pulse } from '../base/pulse.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { RpcId } from '../protocol/jsonrpc.ts'
-import { callStream, shortName, listenStream, parseEventId } from './event-id.ts'
+import { callStream, isListenStream, listenStream, listenStreamName, parseEventId, shortName } from './event-id.ts'
 import { createFinished } from './finished.ts'
+import { ListenTurns } from './listen-turns.ts'
 import type { SessionSettings } from './options.ts'
 import { createReaders, type TellExpired } from './readers.ts'
 import type { SessionSeat } from './sessions.ts'
@@ -22,7 +23,7 @@ import type { SessionSeat } from './sessions.ts'
 export interface Streams {
   /** Opens the stream of one POST: what is appended to it can be read until some time after its end. */
   openCall(seat: SessionSeat, id: RpcId | undefined, prime: boolean): Promise<CallStream>
-  /** Opens the stream that belongs to no call. Throws `stream_taken` if it is open already. */
+  /** Opens a stream that belongs to no call. What belongs to no call goes to the newest of a session's streams. */
   listen(seat: SessionSeat, prime: boolean, closed: Cancel): Promise<AsyncIterable<string>>
   /** Goes on after an event. Throws `unknown_event` for an id that is none of ours. */
   resume(seat: SessionSeat, lastEventId: string, closed: Cancel): Promise<AsyncIterable<string>>
@@ -63,8 +64,8 @@ export function createStreams(needs: {
   const readers = createReaders({ ...needs, sessionBytes })
   /** Events that wait for a slow reader before they are stored. */
   const waiting = memory.account()
-  /** How far the stream without a call was sent, by session. */
-  const listened = new WeakMap<SessionSeat, Position>()
+  /** What of the events without a call was sent, by session. */
+  const listened = new WeakMap<SessionSeat, ListenTurns>()
   const finished = createFinished(journals, settings.bytesPerStream)
   const instance = shortName()
   const ttlMs = settings.maxSessionMs
@@ -77,19 +78,36 @@ export function createStreams(needs: {
 
   const journalOf = (seat: SessionSeat, stream: string): string => `${seat.key}/${stream}`
 
-  /** Reads the stream without a call; how far it was sent is where the next socket goes on. */
+  const turnsOf = (seat: SessionSeat): ListenTurns => {
+    const turns = listened.get(seat) ?? new ListenTurns()
+    listened.set(seat, turns)
+    return turns
+  }
+
+  /** Reads what belongs to no call, on a stream of that name. */
   const readListen = (
     seat: SessionSeat,
-    from: Position | undefined,
+    stream: string,
+    seen: Position | undefined,
     prime: Position | undefined,
     closed: Cancel,
   ): AsyncIterable<string> => {
-    const sent = (position: Position | undefined): void => {
-      if (position) listened.set(seat, position)
-      else listened.delete(seat)
-    }
-    const journal = journalOf(seat, listenStream)
-    return readers.read({ journal, stream: listenStream, from, prime, sent, presence: seat.presence, closed })
+    const turns = turnsOf(seat)
+    let last = seen
+    return readers.read({
+      journal: journalOf(seat, listenStream),
+      stream,
+      begin() {
+        const begin = turns.begin(stream, last)
+        last = undefined
+        return begin
+      },
+      takesTurns: true,
+      prime,
+      sent: (position) => turns.note(stream, position),
+      presence: seat.presence,
+      closed,
+    })
   }
 
   return {
@@ -122,7 +140,8 @@ export function createStreams(needs: {
           readers.read({
             journal,
             stream,
-            from: start,
+            begin: () => ({ owed: [], from: start }),
+            takesTurns: false,
             prime: prime ? start : undefined,
             sent: undefined,
             presence,
@@ -132,27 +151,34 @@ export function createStreams(needs: {
     },
     async listen(seat, prime, closed) {
       const journal = journalOf(seat, listenStream)
-      const isNew = prime && !listened.has(seat)
+      const { sent } = turnsOf(seat)
+      const isNew = prime && sent === undefined
       const empty = isNew ? await journals.append(journal, [], boundsOf(seat, unread)) : undefined
-      // Asked after the wait: of several that want the stream at once the first one gets it.
-      if (readers.has(journal)) throw new Refusal('stream_taken')
       if (seat.ended) {
         await journals.dropAll(seat.key)
         throw new Refusal('session_unknown')
       }
-      const from = listened.get(seat)
       // Before whatever was stored while nobody listened, or a cut right after the priming event would lose it.
-      const begin = from ?? (empty && { epoch: empty.epoch, offset: 0 })
-      return readListen(seat, from, prime ? begin : undefined, closed)
+      const begin = sent ?? (empty && { epoch: empty.epoch, offset: 0 })
+      return readListen(seat, listenStreamName(), undefined, prime ? begin : undefined, closed)
     },
     async resume(seat, lastEventId, closed) {
       const id = parseEventId(lastEventId)
       if (!id) throw new Refusal('unknown_event')
       const { stream, position } = id
-      if (stream === listenStream) return readListen(seat, position, undefined, closed)
+      if (isListenStream(stream)) return readListen(seat, stream, position, undefined, closed)
       const { presence } = seat
       const journal = journalOf(seat, stream)
-      return readers.read({ journal, stream, from: position, prime: undefined, sent: undefined, presence, closed })
+      return readers.read({
+        journal,
+        stream,
+        begin: () => ({ owed: [], from: position }),
+        takesTurns: false,
+        prime: undefined,
+        sent: undefined,
+        presence,
+        closed,
+      })
     },
     async tell(seat, text) {
       if (seat.ended) return

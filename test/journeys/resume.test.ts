@@ -191,16 +191,52 @@ describe('the stream of a session', () => {
     expect((await session.listen(listening.lastEventId)).status).toBe(404)
   })
 
-  test('a second one is refused while the first is open, and the first goes on', async () => {
+  test('several may be open: each message goes to the newest, and to an older one when that breaks', async () => {
     const session = await openSession(mcplex.url)
     const first = await session.listen()
-    const second = await session.listen()
-    expect(second.status).toBe(409)
-    await second.whole()
-    expect(messagesOf(second)[0]?.error).toMatchObject({ code: -32600, data: { reason: 'stream_taken' } })
     await session.text('touch-list')
-    await first.event('the change', isChange)
-    first.cut()
-    await eventually('the place is free again', async () => (await session.listen()).status === 200)
+    await first.event('the first change', isChange)
+    const second = await session.listen()
+    await session.text('touch-list')
+    await second.event('the second change', isChange)
+    const changes = (stream: Answered): number => stream.events.filter(isChange).length
+    expect([changes(first), changes(second)]).toEqual([1, 1])
+    second.cut()
+    await eventually('the older one has the turn', async () => {
+      await session.text('touch-list')
+      return changes(first) > 1
+    })
+    expect(first.isOver).toBe(false)
+  })
+
+  test('a fifth ends the oldest, and no other', async () => {
+    const session = await openSession(mcplex.url)
+    const streams = [await session.listen(), await session.listen(), await session.listen(), await session.listen()]
+    const fifth = await session.listen()
+    expect(await streams[0]?.over).toBe('whole')
+    await session.text('touch-list')
+    await fifth.event('the change', isChange)
+    expect(streams.map(({ isOver }) => isOver)).toEqual([true, false, false, false])
+    expect(streams.flatMap(({ events }) => events.filter(isChange))).toEqual([])
+  })
+
+  test('each is resumed with what it was sent and lost, and with nothing that another one was sent', async () => {
+    const session = await openSession(mcplex.url)
+    const first = await session.listen()
+    const seenByFirst = await eventually('its first id', () => first.lastEventId)
+    await session.text('touch-list')
+    await first.event('the first change', isChange)
+    const second = await session.listen()
+    await session.text('touch-list')
+    const told = await second.event('the second change', isChange)
+    // The first is resumed as if it had seen nothing, while its dead connection still looks open.
+    const again = await session.listen(seenByFirst)
+    const repeated = await again.event('the first change, again', isChange)
+    expect(repeated.id).not.toBe(told.id)
+    await session.text('touch-list')
+    await eventually('the third change', () => again.events.filter(isChange).length === 2)
+    const ids = [...again.events, ...second.events].filter(isChange).map(({ id }) => id)
+    expect(new Set(ids).size).toBe(3)
+    expect([first.isOver, second.isOver]).toEqual([false, false])
   })
 })
