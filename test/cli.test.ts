@@ -243,6 +243,19 @@ describe('the end', () => {
     await until('the processes are gone', () => !processes.some(runs))
   })
 
+  test('a fault that nothing waited for is logged, and the service goes on', async () => {
+    const bug = `data:text/javascript,process.on('SIGUSR2',()=>void(Promise.reject(new(Error)('planted'))))`
+    const running = serve([], { NODE_OPTIONS: `--import ${bug}` })
+    await running.ready()
+    for (let i = 0; i < 3; i++) running.child.kill('SIGUSR2')
+    await until('it is logged', () => running.log().some(({ level }) => level === 'error'))
+    expect(running.log().find(({ level }) => level === 'error')).toMatchObject({ err: { message: 'planted' } })
+    const { call } = await connect(running)
+    expect(await (await call('echo', { text: 'as ever' })).text()).toContain('as ever')
+    running.child.kill('SIGTERM')
+    expect(await running.exit()).toBe(0)
+  })
+
   test('a signal during the start ends the start, and leaves no process', async () => {
     const running = serve([], {}, [process.execPath, '-e', 'setInterval(() => {}, 1000)'])
     await until('the server was started', () => below(running.pid).length > 0)

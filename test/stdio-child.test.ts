@@ -35,6 +35,22 @@ describe('lines', () => {
     expect(child.lines).toHaveLength(100_000)
   })
 
+  test('a listener that fails at a line costs that child, and nothing else', async () => {
+    const [cat, other] = [nursery.start('cat', []), nursery.start('cat', [])]
+    const exits: unknown[] = []
+    cat.child.listen({
+      line() {
+        throw new Error('planted')
+      },
+      dropped() {},
+      exit: (exit) => void exits.push(exit),
+    })
+    cat.child.send('one')
+    await until('its end', () => exits.length === 1 && !runs(cat.child.pid ?? 0))
+    other.child.send('two')
+    expect(await other.seen(1)).toEqual(['two'])
+  })
+
   test('lines and the exit from before there was a listener are not lost', async () => {
     const child = nursery.sh('echo one; echo two; exit 4', { silent: true })
     await until('the child exited', () => child.child.exited)

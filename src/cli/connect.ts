@@ -43,7 +43,7 @@ export async function connect(
   tellPeople(stderr)
   const stop = listenForSignals({ clock, log, env: machine.env })
   const awake = stayAwake()
-  const bug = firstBug()
+  const bug = firstBug(log)
   if (key !== undefined && url.protocol === 'http:' && !isLoopback(url.hostname))
     log.warn({ host: url.host }, 'the key goes over the network in cleartext: use https')
   let deny: (denied: Denied) => void = () => {}
@@ -75,7 +75,7 @@ export async function connect(
     await Promise.race([face.settled().then(() => writer.flush()), pause(clock, partingMs)])
     throw denial(found, url, key !== undefined)
   } finally {
-    await face.close()
+    await Promise.race([face.close(), pause(clock, partingMs)])
     awake.stop()
   }
 }

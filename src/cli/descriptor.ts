@@ -35,6 +35,8 @@ function toStream(stream: Writable): Writer {
 
 /** A disk may take its time, which is no reason for us to wait. */
 function toFile(descriptor: number): Writer {
+  // A limit for the size of files (`ulimit -f`) is a full disk like another: the signal of it would end us.
+  process.on('SIGXFSZ', () => {})
   return (bytes) =>
     new Promise((resolve) => {
       writeFile(descriptor, bytes, 0, bytes.length, null, (error, taken) => resolve(error ? failed(error) : { taken }))

@@ -3,7 +3,7 @@
  * `--json` also as one object on stdout.
  */
 import pc from 'picocolors'
-import { systemClock as clock } from '../base/clock.ts'
+import { wallMs } from '../base/clock.ts'
 import { ConfigError } from '../config/problem.ts'
 import { CommandFailed, type Failure } from './failures.ts'
 import { isJsonLog, ownWords } from './log-format.ts'
@@ -42,7 +42,7 @@ export function report(
 }
 
 function logLine(failure: Failure, exit: number): object {
-  const time = new Date(clock.now()).toISOString()
+  const time = new Date(wallMs()).toISOString()
   return { level: 'fatal', time, code: failure.code, exit, ...notesOf(failure), msg: failure.message }
 }
 

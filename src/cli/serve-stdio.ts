@@ -54,7 +54,7 @@ export async function serveStdio({ request, loaded, log, stderr, stop, clock }: 
   const settings = forOneClient(loaded)
   const gateway = createGateway({ settings, log, clock, hasOneClient: true })
   const quiet = logEvents(gateway.events, log, clock)
-  const bug = firstBug()
+  const bug = firstBug(log)
   log.info({ command: settings.upstream.command }, 'starting the server')
   const starting = gateway.start()
   // Its failure is told below, and to the client by what it waits for.
@@ -136,7 +136,7 @@ async function end({ gateway, face, writer, log, stop, clock }: Stage, isStartin
     // At the end of stdin there was time to finish already: what is left now only listens, or hangs.
     if (!isStarting) await Promise.race([gateway.drain(), ...(reason === 'end' ? [pause(clock, partingMs)] : [])])
     await Promise.race([face.settled().then(() => writer.flush()), pause(clock, partingMs)])
-    await face.close()
+    await Promise.race([face.close(), pause(clock, partingMs)])
     await endGateway(gateway, clock, 'politely')
     log.info({ reason }, 'stopped')
     return exitCode(reason, false)

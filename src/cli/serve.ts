@@ -66,7 +66,7 @@ export async function serve(
   const quiet = logEvents(gateway.events, log, clock)
   let listener: Listener | undefined
   try {
-    const bug = firstBug()
+    const bug = firstBug(log)
     const { http } = settings
     const listenAt = (port: number): Promise<Listener> =>
       listen(gateway, { ...http, port }, log, {

@@ -30,12 +30,20 @@ export function tellPeople(stderr: Output): void {
   stderr.write('mcplex speaks MCP on stdin and stdout now: a client is meant to start this command. Ctrl-D ends it.\n')
 }
 
-/** Rejects with the first error that nobody caught. */
-export function firstBug(): Promise<never> {
-  const bug = new Promise<never>((_, reject) => {
-    process.on('uncaughtException', reject)
-    process.on('unhandledRejection', reject)
+/** Faults that are logged; what comes beyond them is of the same kinds. */
+const maxLogged = 100
+
+/**
+ * Rejects with the first error that nothing caught: the code that it passed through was left in its middle, so the
+ * command ends. A promise that was rejected and not awaited has left nothing in its middle: it is logged, and what it was
+ * for is all that it ends.
+ */
+export function firstBug(log: Log): Promise<never> {
+  let logged = 0
+  process.on('unhandledRejection', (reason) => {
+    if (++logged <= maxLogged) log.error({ err: reason }, 'a fault that nothing waited for; the service goes on')
   })
+  const bug = new Promise<never>((_, reject) => void process.on('uncaughtException', reject))
   // Whoever races against it may be done already.
   bug.catch(() => {})
   return bug

@@ -92,6 +92,14 @@ export function createEdge(
     exchange.settle(pace.draining)
   }
 
+  /** A fault in giving the answer itself ends this exchange, and no other. */
+  function begin(exchange: Exchange, target: Target): void {
+    run(exchange, target).catch((error: unknown) => {
+      answerable(error, log)
+      exchange.cut()
+    })
+  }
+
   function ask(exchange: Exchange, target: Target): Promise<Outbound> | Outbound {
     exchange.check()
     return door.answer(exchange, target, exchange.host, exchange.localAddress)
@@ -102,7 +110,7 @@ export function createEdge(
     transfers,
     name,
     connectionOf,
-    answer: (exchange, target) => void run(exchange, target),
+    answer: begin,
     serve(request, response, awaitsContinue, target = readTarget(request.url ?? '')) {
       const connection = connectionOf(request.socket)
       if (connection.refused) {
@@ -113,8 +121,8 @@ export function createEdge(
       const { maxBodyBytes } = settings
       const exchange = new MessageExchange(connection, request, response, target.path, maxBodyBytes, awaitsContinue)
       const before = connection.enter(exchange)
-      if (before === 0) void run(exchange, target)
-      else if (before <= maxPipelined) connection.serveLater(() => void run(exchange, target))
+      if (before === 0) begin(exchange, target)
+      else if (before <= maxPipelined) connection.serveLater(() => begin(exchange, target))
       else {
         refusals.refused('overloaded', { cause: 'too many requests in a pipeline' })
         request.socket.destroy()

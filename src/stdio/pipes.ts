@@ -83,7 +83,7 @@ export function readLines(input: Readable, writer: LineWriter, maxLineBytes: num
   input.on('data', onData)
   input.once('end', onEnd)
   input.once('close', onEnd)
-  input.once('error', onEnd)
+  input.on('error', onEnd)
   return () => {
     isOver = true
     input.off('data', onData)

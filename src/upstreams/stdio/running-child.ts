@@ -49,7 +49,7 @@ export class RunningChild implements StartedChild {
     this.#settings = needs
     this.#stderr = new Stderr({ clock, log, events, pid })
     this.#reader = new LineReader(needs.maxLineBytes, {
-      line: (text) => this.#listener?.line(text),
+      line: (text) => this.#hear(text),
       dropped: (bytes) => {
         events.emit('dropped', { what: 'stdout_line', count: 1 })
         this.#listener?.dropped(bytes)
@@ -117,6 +117,16 @@ export class RunningChild implements StartedChild {
     this.#queued = []
     this.#queuedLength = 0
     if (this.#pipes.stdin.writable) this.#pipes.stdin.write(lines.join('\n') + '\n')
+  }
+
+  /** A line that we fail to understand, by a fault of ours, ends this process and no other. */
+  #hear(line: string): void {
+    try {
+      this.#listener?.line(line)
+    } catch (error) {
+      this.#settings.log.error({ upstream_pid: this.pid, err: error }, 'a line of the server met a fault; it is ended')
+      this.#ladder.kill()
+    }
   }
 
   #read(chunk: Buffer): void {
