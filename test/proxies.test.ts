@@ -19,10 +19,10 @@ const keys = { red: 'a1'.repeat(32), blue: 'b2'.repeat(32) }
 const basic = (user: string, password: string): string =>
   `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
 
-test('both are tried where everything is tried', () => {
-  // A machine without them runs what it can; .ci/run installs them.
-  if (process.env['CI'] !== undefined) expect(installedProxies).toEqual(['nginx', 'caddy'])
-  expect(installedProxies.length).toBeLessThanOrEqual(2)
+test('both are there where everything is tried; a machine without them runs what it can', () => {
+  // .ci/run installs them.
+  const needed = process.env['CI'] === undefined ? installedProxies : ['nginx', 'caddy']
+  expect(installedProxies).toEqual(needed)
 })
 
 interface Answer {
