@@ -29,11 +29,12 @@ function serverOf(cursors: readonly string[], ttls: ReadonlyArray<number | undef
   }
 }
 
-const learn = (server: Server): Promise<Pages> =>
+const learn = (server: Server, take: (bytes: number) => boolean = () => true): Promise<Pages> =>
   learnPages(
     (cursor) => server.ask(cursor),
     'modern',
     (ttlMs) => ttlMs ?? -1,
+    take,
   )
 const cursors = fc.uniqueArray(fc.string(), { maxLength: 12 })
 
@@ -76,6 +77,31 @@ describe('a list', () => {
     expect(pages.cut).toBe(true)
     expect(count).toBeLessThanOrEqual(100)
     expect(follow(pages).names).toHaveLength(count)
+  })
+
+  test('is cut where there is no memory for more of it, and refused where there is none for any', async () => {
+    const server = serverOf(['1', '2', '3'])
+    let room = 2
+    const pages = await learn(server, () => room-- > 0)
+    expect(pages.cut).toBe(true)
+    expect(follow(pages)).toEqual({ names: ['tool_0', 'tool_1'], given: [expect.stringMatching(/\.1$/)] })
+    await expect(learn(server, () => false)).rejects.toMatchObject({ code: 'overloaded' })
+  })
+
+  test('is counted with all that is kept of it, and its texts are kept only where there is memory', async () => {
+    let [held, most] = [0, 5000]
+    const take = (bytes: number): boolean => {
+      if (held + bytes > most) return false
+      held += bytes
+      return true
+    }
+    const { worded } = pageAt(await learn(serverOf([]), take), undefined)
+    expect(held).toBeGreaterThan(1024)
+    worded.keep('2025-11-25', 'x'.repeat(3000))
+    expect(worded.get('2025-11-25')).toHaveLength(3000)
+    most = held
+    worded.keep('2026-07-28', 'y')
+    expect(worded.get('2026-07-28')).toBeUndefined()
   })
 
   test('that the server refuses is its own error, and no page', async () => {

@@ -3,8 +3,10 @@
  * it, so that no cursor of one process is ever taken to another. [pagination: cursors are opaque, an invalid one is -32602]
  */
 import { shortId } from '../base/ids.ts'
+import { bytesOf } from '../base/memory-budget.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { EraName } from '../protocol/call.ts'
+import { heldBytesOf } from '../protocol/held-bytes.ts'
 import { headerParams, type HeaderParam } from '../protocol/headers.ts'
 import { editObject, isObject, type JsonObject, type JsonValue, type RawObject } from '../protocol/json-text.ts'
 import type { Answer } from '../protocol/jsonrpc.ts'
@@ -21,7 +23,13 @@ export interface Page {
   readonly result: RawObject
   readonly spoken: EraName
   /** Serialised answers by revision of the client, kept since a list is asked for far more often than it changes. */
-  readonly worded: Map<string, string>
+  readonly worded: Worded
+}
+
+export interface Worded {
+  get(version: string): string | undefined
+  /** Keeps a text, if there is memory for it. */
+  keep(version: string, text: string): void
 }
 
 export interface Pages {
@@ -39,15 +47,19 @@ export interface Pages {
   readonly mirrored: ReadonlyMap<string, readonly HeaderParam[]>
   /** Tools that the server runs as tasks alone. */
   readonly taskOnly: ReadonlySet<string>
-  /** Whether a page was left out for being beyond the bounds. */
+  /** Whether a page was left out for being beyond the bounds, or for want of memory. */
   readonly cut: boolean
 }
 
-/** Asks for all pages. `freshUntil` turns a server's `ttlMs` into a time. */
+/**
+ * Asks for all pages. `freshUntil` turns a server's `ttlMs` into a time, `take` says whether so many bytes may be kept.
+ * Throws `overloaded` if that is not even the first page.
+ */
 export async function learnPages(
   ask: (cursor: string | undefined) => Promise<Answer>,
   spoken: EraName,
   freshUntil: (ttlMs: number | undefined) => number,
+  take: (bytes: number) => boolean,
 ): Promise<Pages> {
   const generation = shortId()
   const pages: Page[] = []
@@ -71,6 +83,13 @@ export async function learnPages(
       }
     }
     const { value, text } = answer.result
+    if (!take(pageBytes + heldBytesOf(answer.result))) {
+      const last = pages.pop()
+      if (!last) throw new Refusal('overloaded', { message: 'There is no memory for a list of the server.' })
+      pages.push({ ...last, result: editObject(last.result, { nextCursor: undefined }) })
+      cut = true
+      break
+    }
     const next = value['nextCursor']
     cursor = typeof next === 'string' ? next : undefined
     chars += text.length
@@ -81,7 +100,7 @@ export async function learnPages(
       next === undefined
         ? answer.result
         : editObject(answer.result, { nextCursor: more ? cursorOf(generation, pages.length + 1) : undefined })
-    pages.push({ result, spoken, worded: new Map() })
+    pages.push({ result, spoken, worded: createWorded(take) })
   } while (cursor !== undefined && !cut)
   return {
     error: undefined,
@@ -93,6 +112,19 @@ export async function learnPages(
     mirrored: mirroredIn(pages),
     taskOnly: taskOnlyIn(pages),
     cut,
+  }
+}
+
+/** What a page takes besides what it says, in bytes. */
+const pageBytes = 1024
+
+function createWorded(take: (bytes: number) => boolean): Worded {
+  const texts = new Map<string, string>()
+  return {
+    get: (version) => texts.get(version),
+    keep(version, text) {
+      if (take(bytesOf(text))) texts.set(version, text)
+    },
   }
 }
 

@@ -3,9 +3,11 @@
  * that outlives the socket. The calls go on whether or not anybody reads. [2025-11-25 transports, sending messages]
  */
 import type { Cancel } from '../base/cancel.ts'
+import type { MemoryAccount } from '../base/memory-budget.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { Notification, Reply } from '../protocol/call.ts'
 import { acceptedForms } from '../protocol/accept.ts'
+import { heldBytesOf } from '../protocol/held-bytes.ts'
 import { header, type Inbound, jsonHeaders, type Outbound } from '../protocol/inbound.ts'
 import { rawObject } from '../protocol/json-text.ts'
 import { type Answer, notificationText, responseText, type RpcId } from '../protocol/jsonrpc.ts'
@@ -26,6 +28,8 @@ export interface Carried {
   readonly version: string
   readonly reply: Reply
   readonly cancel: Cancel
+  /** Counts what the call keeps; closed when it is over. */
+  readonly memory: MemoryAccount
   /** Run when the call is over. */
   readonly over: () => void
 }
@@ -49,7 +53,7 @@ export async function carryBatch(
   inbound: Inbound,
   house: House,
 ): Promise<Outbound> {
-  const firsts = await Promise.all(carried.map(({ reply }) => firstOr(reply, inbound, house)))
+  const firsts = await Promise.all(carried.map(async (one) => kept(one, await firstOr(one.reply, inbound, house))))
   if (firsts.some((first) => first.kind === 'streaming')) return stream(seat, carried, firsts, inbound, house)
   const answers: string[] = []
   carried.forEach((one, at) => {
@@ -58,6 +62,16 @@ export async function carryBatch(
     one.over()
   })
   return { status: 200, headers: jsonHeaders, body: `[${answers.join(',')}]` }
+}
+
+/** An outcome that has to wait for those of its batch; a refusal, if that is more than may wait. */
+function kept(one: Carried, first: First): First {
+  if (first.kind !== 'outcome') return first
+  const { answer } = first.outcome
+  const bytes = heldBytesOf(answer.kind === 'result' ? answer.result : answer.error)
+  if (one.memory.take(bytes) === 'kept') return first
+  const message = 'The results of a batch are larger than what may be kept for one session.'
+  return { kind: 'failed', error: new Refusal('result_too_large', { message }) }
 }
 
 function single(one: Carried, first: First, house: House): Outbound {
@@ -109,7 +123,7 @@ async function stream(
 }
 
 /** Nobody will take what this call still says. */
-function abandon(one: Carried): void {
+export function abandon(one: Carried): void {
   one.reply.return(undefined as never).catch(() => undefined)
   one.over()
 }
@@ -148,7 +162,10 @@ export async function pump(
       const update = step.value
       if (update.kind === 'notification') {
         if (isNews(update)) await store(notificationText(update.method, update.params))
-      } else await store(house.asks.put(seat, update, withdraw))
+      } else {
+        const asked = house.asks.put(seat, update, withdraw)
+        if (asked !== undefined) await store(asked)
+      }
       step = await one.reply.next()
     }
     const { value } = step

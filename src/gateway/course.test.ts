@@ -1,9 +1,10 @@
 import { expect, test, vi } from 'vitest'
 import { manualClock } from '../base/clock.ts'
 import { Cancel } from '../base/cancel.ts'
+import { createMemoryBudget } from '../base/memory-budget.ts'
 import type { Answer } from '../protocol/jsonrpc.ts'
 import type { Ask, Call, Outcome, Reply, Update } from '../protocol/call.ts'
-import { abandon, type Course, listenOn, lookAhead, noteAsk, type Step } from './course.ts'
+import { abandon, type Course, listenOn, lookAhead, noteAsk, type Questions, type Step } from './course.ts'
 
 /** A reply whose steps are handed in, and that counts who waits for them. */
 function reply(): { readonly reply: Reply; readonly say: (step: Step) => void; readonly waiting: () => number } {
@@ -24,12 +25,19 @@ function reply(): { readonly reply: Reply; readonly say: (step: Step) => void; r
 
 function courseOf(of: Reply): Course {
   const call = { cancel: new Cancel() } as unknown as Call
-  return { call, reply: of, next: undefined, questions: undefined, over: () => undefined }
+  const memory = createMemoryBudget(1_000_000).account()
+  return { call, reply: of, next: undefined, questions: undefined, memory, over: () => undefined }
 }
 
 function ask(answers: Answer[]): Ask {
   const method = 'elicitation/create'
   return { kind: 'ask', method, params: undefined, answer: (one) => answers.push(one), withdrawn: new Cancel() }
+}
+
+function note(course: Course, asked: Ask): Questions {
+  const questions = noteAsk(course, asked)
+  if (!questions) throw new Error('there was no memory for a question')
+  return questions
 }
 
 const log: Update = { kind: 'notification', method: 'notifications/message', params: undefined }
@@ -39,7 +47,7 @@ test('a client that comes by again and again in vain leaves nothing at the step 
   const clock = manualClock(0)
   const { reply: of, waiting } = reply()
   const course = courseOf(of)
-  const questions = noteAsk(course, ask([]))
+  const questions = note(course, ask([]))
   for (let n = 0; n < 100; n++) {
     const looking = lookAhead(course, 10, clock)
     clock.advance(10)
@@ -53,7 +61,7 @@ test('what is heard between two requests comes with the next one, in order, and 
   const clock = manualClock(0)
   const { reply: of, say } = reply()
   const course = courseOf(of)
-  const questions = noteAsk(course, ask([]))
+  const questions = note(course, ask([]))
   const stop = listenOn(course, questions)
   say({ done: false, value: log })
   await turn()
@@ -68,7 +76,7 @@ test('whoever abandons a call leaves no question without an answer', async () =>
   const { reply: of, say } = reply()
   const course = courseOf(of)
   const answers: Answer[] = []
-  const stop = listenOn(course, noteAsk(course, ask(answers)))
+  const stop = listenOn(course, note(course, ask(answers)))
   say({ done: false, value: ask(answers) })
   await turn()
   stop()

@@ -3,8 +3,11 @@
  * server asks in mid-call. Requests come and go (turn.ts); between two of them the call waits (suspended.ts).
  */
 import type { Clock } from '../base/clock.ts'
+import { type MemoryAccount, Portion } from '../base/memory-budget.ts'
 import type { Ask, Call, Outcome, Reply, Update } from '../protocol/call.ts'
+import { heldBytesOf } from '../protocol/held-bytes.ts'
 import type { RawObject } from '../protocol/json-text.ts'
+import { errorAnswer } from '../protocol/jsonrpc.ts'
 import { inputRequestOf, inputRequestsOf, unanswered } from '../protocol/question-shapes.ts'
 
 export type Step = IteratorResult<Update, Outcome>
@@ -16,6 +19,8 @@ export interface Course {
   next: Coming | undefined
   /** Undefined as long as the server has asked nothing. */
   questions: Questions | undefined
+  /** Counts what the call keeps, wherever it is; closed at its end. */
+  readonly memory: MemoryAccount
   /** Says that the call is no longer worked on: it is over, or waits for its client. */
   over: () => void
 }
@@ -42,7 +47,10 @@ const maxHeld = { updates: 100, chars: 1024 * 1024 }
 /** The next thing that the call says to whichever request is with it. What was held back comes first. */
 export function nextStep(course: Course): Promise<Step> {
   const held = course.questions?.held.shift()
-  if (held) return Promise.resolve({ done: false, value: held })
+  if (held) {
+    course.memory.release(heldBytesOf(held.params))
+    return Promise.resolve({ done: false, value: held })
+  }
   const next = course.next?.step ?? course.reply.next()
   course.next = undefined
   return next
@@ -75,13 +83,22 @@ export async function lookAhead(course: Course, ms: number, clock: Clock): Promi
   return next.isThere ? next.step : undefined
 }
 
-/** Keeps what the call says for the next request of its client. */
-export function holdBack({ held }: Questions, update: Update): void {
+/** Keeps what the call says for the next request of its client; instead of what is older, where there is no room. */
+export function holdBack({ memory }: Course, { held }: Questions, update: Update): void {
+  const bytes = heldBytesOf(update.params)
+  const forgetOldest = (): void => memory.release(heldBytesOf(held.shift()?.params))
+  let kept = memory.take(bytes)
+  while (kept !== 'kept' && held.length > 0) {
+    forgetOldest()
+    kept = memory.take(bytes)
+  }
+  if (kept !== 'kept') return
   held.push(update)
   let chars = 0
   for (const { params } of held) chars += params?.text.length ?? 0
   while (held.length > maxHeld.updates || (chars > maxHeld.chars && held.length > 1)) {
-    chars -= held.shift()?.params?.text.length ?? 0
+    chars -= held[0]?.params?.text.length ?? 0
+    forgetOldest()
   }
 }
 
@@ -93,7 +110,7 @@ export function listenOn(course: Course, questions: Questions): () => void {
   let isOver = false
   const take = (step: Step): void => {
     if (isOver || step.done === true || step.value.kind === 'ask') return
-    holdBack(questions, step.value)
+    holdBack(course, questions, step.value)
     course.next = undefined
     listen()
   }
@@ -110,12 +127,33 @@ export function listenOn(course: Course, questions: Questions): () => void {
   }
 }
 
-/** Adds a question to those that the client is to be asked. */
-export function noteAsk(course: Course, ask: Ask): Questions {
+/** What a question takes besides what it says, in bytes. */
+const askBytes = 512
+
+/**
+ * Adds a question to those that the client is to be asked.
+ * @returns undefined if there is no memory for it; the server is told
+ */
+export function noteAsk(course: Course, ask: Ask): Questions | undefined {
+  const memory = new Portion(course.memory)
+  if (memory.take(askBytes + heldBytesOf(ask.params)) !== 'kept') {
+    ask.answer(errorAnswer(-32603, 'The client has too much to answer already'), true)
+    return undefined
+  }
   const questions = (course.questions ??= { open: new Map(), asked: 0, held: [] })
   const key = `${ask.method.slice(0, ask.method.indexOf('/'))}-${++questions.asked}`
-  questions.open.set(key, ask)
-  ask.withdrawn.onCancel(() => void questions.open.delete(key))
+  const counted: Ask = {
+    ...ask,
+    answer(answer, lapsed) {
+      memory.close()
+      ask.answer(answer, lapsed)
+    },
+  }
+  questions.open.set(key, counted)
+  ask.withdrawn.onCancel(() => {
+    memory.close()
+    questions.open.delete(key)
+  })
   return questions
 }
 
@@ -141,5 +179,6 @@ export function abandon(course: Course, reason: string): void {
   // In this order: a return() alone would wait behind the step that is pending.
   course.call.cancel.cancel(reason)
   course.reply.return(undefined as never).catch(() => undefined)
+  course.memory.close()
   course.over()
 }

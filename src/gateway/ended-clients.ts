@@ -2,14 +2,16 @@
  * What the clients of ended HTTP+SSE streams said of themselves in their handshakes, for a while: a client that
  * reconnects by itself goes on without another one. Looked up by the key of the stream, which holds its principal.
  */
-import type { Clock } from '../base/clock.ts'
+import { bytesOf, bytesOfValue, type MemoryAccount } from '../base/memory-budget.ts'
+import type { Pulse } from '../base/pulse.ts'
 import type { Speaker } from '../protocol/call.ts'
 
-/** How long a client may take to come back, and how many are remembered. */
-const rememberMs = 60 * 60_000
+/** How many are remembered. */
 const maxRemembered = 1000
-/** A client that said more of itself is not remembered, in characters. */
+/** A client that said more of itself is not remembered, in bytes as it is held. */
 const maxDescription = 16 * 1024
+/** What one takes besides what it said, in bytes. */
+const clientBytes = 512
 
 export interface EndedClients {
   add(key: string, client: Speaker): void
@@ -17,21 +19,35 @@ export interface EndedClients {
   take(key: string): Speaker | undefined
 }
 
-export function createEndedClients(clock: Clock): EndedClients {
-  const clients = new Map<string, { readonly client: Speaker; readonly untilMs: number }>()
+interface Remembered {
+  readonly client: Speaker
+  readonly bytes: number
+  /** Stops its time. */
+  readonly stop: () => void
+}
+
+/** @param rememberMs how long a client may take to come back */
+export function createEndedClients(pulse: Pulse, rememberMs: number, memory: MemoryAccount): EndedClients {
+  const clients = new Map<string, Remembered>()
+  const remove = (key: string): Speaker | undefined => {
+    const known = clients.get(key)
+    if (!known) return undefined
+    clients.delete(key)
+    known.stop()
+    memory.release(known.bytes)
+    return known.client
+  }
   return {
     add(key, client) {
-      if (JSON.stringify(client).length > maxDescription) return
-      clients.set(key, { client, untilMs: clock.now() + rememberMs })
-      for (const [oldest, { untilMs }] of clients) {
-        if (clients.size <= maxRemembered && untilMs > clock.now()) break
-        clients.delete(oldest)
-      }
+      const bytes = clientBytes + bytesOf(key) + bytesOfValue(client)
+      if (bytes > maxDescription) return
+      remove(key)
+      const oldest = clients.keys().next().value
+      if (clients.size >= maxRemembered && oldest !== undefined) remove(oldest)
+      // Without memory to spare, those that are there come before those that may come back.
+      if (memory.take(bytes) !== 'kept') return
+      clients.set(key, { client, bytes, stop: pulse.after(rememberMs, () => void remove(key)) })
     },
-    take(key) {
-      const known = clients.get(key)
-      clients.delete(key)
-      return known && known.untilMs > clock.now() ? known.client : undefined
-    },
+    take: remove,
   }
 }

@@ -3,17 +3,29 @@
  * each other, so that the last one stands; docs/storage.md has the key.
  */
 import type { Records } from '../backplane/backplane.ts'
+import { bytesOfValue, keep, type MemoryAccount } from '../base/memory-budget.ts'
 import type { Flow } from '../protocol/rounds.ts'
 
 export interface FlowRecord {
-  /** Resolves when it is stored. Throws `store_unavailable`. */
+  /** Counts what the flow keeps. Throws `memory_share_exceeded` or `overloaded` if that is too much. */
+  count(flow: Flow): void
+  /** Counts it, and resolves when it is stored. Throws `store_unavailable`, and what `count` throws. */
   write(flow: Flow): Promise<void>
   /** The flow is over. What cannot be removed is forgotten by its time. */
   remove(): void
 }
 
-/** @param ttlMs how long the store keeps it after each write */
-export function createFlowRecord(records: Records, key: string, ttlMs: number): FlowRecord {
+/**
+ * @param ttlMs how long the store keeps it after each write
+ * @param memory where its bytes are counted, which is closed with the call
+ */
+export function createFlowRecord(
+  records: Records,
+  key: string,
+  ttlMs: number,
+  memory: MemoryAccount | undefined,
+): FlowRecord {
+  let counted = 0
   let last: Promise<unknown> = Promise.resolve()
   let isBegun = false
 
@@ -29,8 +41,20 @@ export function createFlowRecord(records: Records, key: string, ttlMs: number): 
     return next
   }
 
+  const count = (flow: Flow): void => {
+    const bytes = bytesOfValue(flow)
+    if (!memory) return
+    if (bytes > counted) keep(memory, bytes - counted)
+    else memory.release(counted - bytes)
+    counted = bytes
+  }
+
   return {
-    write: (flow) => afterLast(() => write(flow)),
+    count,
+    async write(flow) {
+      count(flow)
+      await afterLast(() => write(flow))
+    },
     remove() {
       void afterLast(async () => isBegun && records.remove(key)).catch(() => undefined)
     },

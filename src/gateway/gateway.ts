@@ -25,6 +25,7 @@ import { createStarter } from '../upstreams/stdio/starter.ts'
 import { createStdioUpstream } from '../upstreams/stdio-upstream.ts'
 import { type UpstreamFacts, UpstreamStartError } from '../upstreams/upstream.ts'
 import { createAsks } from './asks.ts'
+import { createClientMemory } from './client-memory.ts'
 import { facts, type GatewayFacts, type GatewayState, healthReport } from './facts.ts'
 import { handle } from './handle.ts'
 import type { House } from './house.ts'
@@ -116,6 +117,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
   })
   const sessions = createSessions({
     backplane,
+    memory,
     settings: settings.sessions,
     clock,
     events,
@@ -129,7 +131,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
     clock,
     tellExpired: expiredText,
   })
-  const streamSessions = createStreamSessions({ sessions, settings: settings.sessions, pulse, clock })
+  const streamSessions = createStreamSessions({ sessions, memory, settings: settings.sessions, pulse, clock })
   const tell = (seat: SessionSeat, text: string): void => {
     if (!streamSessions.tell(seat, text)) streams.tell(seat, text).catch(() => undefined)
   }
@@ -163,7 +165,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
     streams,
     streamSessions,
     offersStreams: settings.http.sse,
-    catalog: createCatalog({ learning: upstream.learning, clock, log }),
+    catalog: createCatalog({ learning: upstream.learning, memory, clock, log }),
     upstream,
     refusesStateless: sharing.stateless === 'refuse',
     asks,
@@ -172,6 +174,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
     rounds: createRounds({ upstream, records: backplane.records, clock, ...settings.sessions }),
     seal: createSeal(clock, settings.sessions.answerTimeoutMs),
     suspended,
+    clientMemory: createClientMemory(memory),
     extensions: faces.some((face) => isObject(capabilitiesIn(face.hello)['extensions'])),
   })
 

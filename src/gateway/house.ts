@@ -12,6 +12,7 @@ import type { Sessions } from '../sessions/sessions.ts'
 import type { Streams } from '../sessions/streams.ts'
 import type { Upstream } from '../upstreams/upstream.ts'
 import type { Asks } from './asks.ts'
+import type { ClientMemory } from './client-memory.ts'
 import type { Inflight } from './inflight.ts'
 import type { Listeners } from './listeners.ts'
 import type { Rounds } from './rounds.ts'
@@ -43,6 +44,7 @@ export interface House {
   readonly rounds: Rounds
   readonly seal: Seal
   readonly suspended: SuspendedCalls
+  readonly clientMemory: ClientMemory
   /** Whether the server announces extensions, whose methods are then forwarded. */
   readonly extensions: boolean
 }

@@ -3,10 +3,11 @@
  * stamped with the id of the request. Changes that nobody has read yet are told once. [2026-07-28 subscriptions]
  */
 import { Bell } from '../base/bell.ts'
+import { bytesOf, keep } from '../base/memory-budget.ts'
 import type { Lease } from '../base/lease.ts'
 import { Refusal } from '../base/refusal.ts'
 import { capabilitiesIn } from '../catalog/catalog.ts'
-import type { Filter, Seat, Update } from '../protocol/call.ts'
+import type { Filter, Seat } from '../protocol/call.ts'
 import { acceptedForms } from '../protocol/accept.ts'
 import { header, type Inbound, type Outbound } from '../protocol/inbound.ts'
 import { objectMember, replaceMember } from '../protocol/json-edit.ts'
@@ -14,6 +15,7 @@ import { emptyObject, isObject, type JsonObject, type RawObject, rawObject } fro
 import { notificationText, type RequestMessage, responseText, type RpcId } from '../protocol/jsonrpc.ts'
 import { metaKeys } from '../protocol/revisions.ts'
 import { sseComment, sseHeaders, sseMessage } from '../protocol/sse.ts'
+import { createChanges } from './changes.ts'
 import type { House } from './house.ts'
 
 const maxUris = 1000
@@ -27,23 +29,24 @@ export async function listen(
   inbound: Inbound,
   house: House,
 ): Promise<Outbound> {
+  const memory = house.clientMemory.account(inbound.connection)
   try {
     if (acceptedForms(header(inbound, 'accept')) === 'json') throw new Refusal('not_acceptable')
     const capabilities = capabilitiesIn(await house.catalog.hello(seat))
     const filter = honoured(readFilter(message.params), capabilities)
-    // What is not read yet: one entry for each thing that changed, so that a slow reader is bounded.
-    const changes = new Map<string, Update & { kind: 'notification' }>()
+    keep(memory, heldBytesOfFilter(filter))
+    const changes = createChanges(memory)
     const news = new Bell(house.pulse, house.sessionSettings.keepAliveMs)
     const listening = await house.upstream.listen(seat, filter, (update) => {
       if (update.kind === 'ask') return
-      const uri = update.params?.value['uri']
-      changes.set(`${update.method} ${typeof uri === 'string' ? uri : ''}`, update)
+      changes.add(update)
       news.ring()
     })
     const stopDrain = house.inflight.onDrain(() => news.ring())
     const gone = (): void => {
       listening.stop()
       stopDrain()
+      memory.close()
       place.release()
       news.ring()
     }
@@ -54,12 +57,10 @@ export async function listen(
         yield sseMessage(
           notificationText(acknowledged, stamped(rawObject({ notifications: filterParams(filter) }), message.id)),
         )
-        while (!inbound.closed.cancelled && !house.inflight.draining) {
-          const [key, change] = changes.entries().next().value ?? []
-          if (key !== undefined && change) {
-            changes.delete(key)
-            yield sseMessage(notificationText(change.method, stamped(change.params, message.id)))
-          } else if ((await news.next()) === 'quiet') yield sseComment
+        while (!inbound.closed.cancelled && !house.inflight.draining && !changes.areLost) {
+          const change = changes.take()
+          if (change) yield sseMessage(notificationText(change.method, stamped(change.params, message.id)))
+          else if ((await news.next()) === 'quiet') yield sseComment
         }
         const result = stamped(rawObject({ resultType: 'complete' }), message.id)
         if (!inbound.closed.cancelled) yield sseMessage(responseText(message.id, { kind: 'result', result }))
@@ -69,9 +70,20 @@ export async function listen(
     }
     return { status: 200, headers: sseHeaders, body: body() }
   } catch (error) {
+    memory.close()
     place.release()
     throw error
   }
+}
+
+/** What a stream takes that listens, and each address that it listens to, besides its characters. In bytes. */
+const listenBytes = 4 * 1024
+const uriBytes = 256
+
+function heldBytesOfFilter({ resourceUris }: Filter): number {
+  let bytes = listenBytes
+  for (const uri of resourceUris) bytes += uriBytes + bytesOf(uri)
+  return bytes
 }
 
 /** Names the request to the letter: a number that is not exact here may be for its client. */

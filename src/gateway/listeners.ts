@@ -34,7 +34,7 @@ export function createListeners(needs: {
         : asks.put(seat, update, (id) => {
             tell(seat, notificationText('notifications/cancelled', rawObject({ requestId: JSON.parse(id) })))
           })
-    tell(seat, text)
+    if (text !== undefined) tell(seat, text)
   }
 
   const attach = (seat: SessionSeat): Promise<Listening> => {

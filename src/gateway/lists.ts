@@ -30,7 +30,7 @@ export async function answerList(seat: Seat, request: RequestMessage, house: Hou
     const given: Answer = { kind: 'result', result: page.result }
     const answer = await worded(seat, method, { answer: given, spoken: page.spoken, process: undefined }, house)
     text = answer.kind === 'result' ? answer.result.text : '{}'
-    page.worded.set(version, text)
+    page.worded.keep(version, text)
   }
   return { text: `{"jsonrpc":"2.0","id":${id},"result":${text}}`, status: 200 }
 }

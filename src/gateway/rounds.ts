@@ -60,7 +60,8 @@ export function createRounds(needs: {
   return {
     async *goOn(call, first) {
       const id = `${instance}${(++count).toString(36)}`
-      const record = createFlowRecord(records, `${sessionKey(call.principal, call.session)}/flow/${id}`, recordMs)
+      const key = `${sessionKey(call.principal, call.session)}/flow/${id}`
+      const record = createFlowRecord(records, key, recordMs, call.memory)
       let flow = beginFlow(id, call)
       let outcome = first
       let repeats = 0
@@ -119,6 +120,11 @@ async function* ask(
     const next = lapsed ? undefined : answered(flow, id, answer)
     if (!next) return fail(unanswered(method, answer, lapsed))
     flow = next
+    try {
+      record.count(flow)
+    } catch (error) {
+      return fail(asRefusal(error) ?? new Refusal('internal'))
+    }
     if (isComplete(flow)) wake?.()
     else record.write(flow).catch(() => undefined)
   }

@@ -8,6 +8,9 @@ import type { House } from './house.ts'
 import { overdue } from './inflight.ts'
 import { callAsTask, isTaskOnlyCall } from './tasked.ts'
 
+/** What a call takes while it runs, besides its params: as measured (bench/README.md), rounded. In bytes. */
+export const callBytes: number = 8 * 1024
+
 /** Runs a call. Throws a `Refusal` where mcplex itself says no; the upstream's errors are outcomes. */
 export async function* serve(call: Call, house: House): Reply {
   const startedMs = house.clock.now()

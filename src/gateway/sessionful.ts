@@ -4,11 +4,11 @@
  */
 import { Cancel } from '../base/cancel.ts'
 import type { Lease } from '../base/lease.ts'
+import { keep, Portion } from '../base/memory-budget.ts'
 import { Refusal } from '../base/refusal.ts'
-import { capabilitiesIn } from '../catalog/catalog.ts'
 import { type Call, type Outcome, type Principal, progressTokenOf, type Reply, type Speaker } from '../protocol/call.ts'
 import { header, type Inbound, jsonHeaders, type Outbound } from '../protocol/inbound.ts'
-import { emptyObject, isObject, memberText, type RawObject } from '../protocol/json-text.ts'
+import { memberText } from '../protocol/json-text.ts'
 import {
   idKey,
   type Message,
@@ -25,15 +25,16 @@ import {
   outcomeIn,
   readInitialize,
 } from '../protocol/legacy-server.ts'
+import { heldBytesOf } from '../protocol/held-bytes.ts'
 import { checkParams } from '../protocol/params.ts'
-import { hasPrimingEvent, logLevels } from '../protocol/revisions.ts'
+import { hasPrimingEvent } from '../protocol/revisions.ts'
 import { sseHeaders } from '../protocol/sse.ts'
-import { callUnder, noteCall, type SessionSeat } from '../sessions/sessions.ts'
-import { carryBatch, type Carried, carryOne } from './carry.ts'
+import { bytesOfUri, callUnder, noteCall, type SessionSeat } from '../sessions/sessions.ts'
+import { abandon, carryBatch, type Carried, carryOne } from './carry.ts'
 import type { House } from './house.ts'
-import { answerList } from './lists.ts'
+import { answerHere, isLocal, uriOf } from './local-answers.ts'
 import { seatOf } from './listeners.ts'
-import { serve } from './serve.ts'
+import { callBytes, serve } from './serve.ts'
 
 /** Each is said again to every new process. */
 const maxUris = 1000
@@ -137,7 +138,16 @@ export async function receiveBatch(
   if (!seat.session.ready) await house.sessions.change(seat, { ready: true })
   checkRoom(seat, requests.length, house)
   await house.listeners.attach(seat)
-  const carried = requests.map((request) => begin(seat, request, replyInBatch, house))
+  const carried: Carried[] = []
+  try {
+    for (const request of requests) carried.push(begin(seat, request, replyInBatch, house))
+  } catch (error) {
+    for (const one of carried) {
+      one.cancel.cancel('its batch was refused')
+      abandon(one)
+    }
+    throw error
+  }
   return carryBatch(seat, carried, inbound, house)
 }
 
@@ -148,71 +158,50 @@ export function checkRoom(seat: SessionSeat, calls: number, house: House): void 
   if (house.inflight.draining) throw new Refusal('draining')
 }
 
-/** Requests that are answered without a process. */
-const localMethods = new Set(['ping', 'logging/setLevel', 'resources/unsubscribe'])
+/** What a call is begun with. */
+type Held = Pick<Call, 'cancel' | 'memory'>
 
-export function isLocal(request: RequestMessage, house: House): boolean {
-  return localMethods.has(request.method) || house.catalog.isList(request.method)
-}
+type Answering = (seat: SessionSeat, request: RequestMessage, held: Held, house: House) => Reply
 
-/** The text of the answer to a request that needs no process. Throws a `Refusal`. */
-async function answerHere(seat: SessionSeat, request: RequestMessage, house: House): Promise<string> {
-  if (house.catalog.isList(request.method)) return (await answerList(seatOf(seat), request, house)).text
-  switch (request.method) {
-    case 'logging/setLevel':
-      await setLevel(seat, request.params?.value['level'], house)
-      break
-    case 'resources/unsubscribe': {
-      const uri = uriOf(request.params)
-      await house.sessions.change(seat, { uris: seat.session.uris.filter((known) => known !== uri) })
-      await house.listeners.refilter(seat)
-      break
-    }
-    default: // ping [basic, ping]
-  }
-  return responseText(request.id, { kind: 'result', result: emptyObject })
-}
-
-/** The level is kept with the session; its process is told with the next call. */
-async function setLevel(seat: SessionSeat, level: unknown, house: House): Promise<void> {
-  if (typeof level !== 'string' || !logLevels.includes(level)) throw new Refusal('invalid_params')
-  const capabilities = capabilitiesIn(await house.catalog.hello(seatOf(seat)))
-  if (!isObject(capabilities['logging'])) throw new Refusal('method_not_found')
-  await house.sessions.change(seat, { logLevel: level })
-}
-
-type Answering = (seat: SessionSeat, request: RequestMessage, cancel: Cancel, house: House) => Reply
-
-/** Begins a request. Throws a `Refusal` for one that needs not be begun. */
+/** Begins a request. Throws a `Refusal` for one that needs not be begun, or whose params may not be kept so long. */
 export function begin(seat: SessionSeat, request: RequestMessage, answering: Answering, house: House): Carried {
   const cancel = new Cancel()
-  const reply = answering(seat, request, cancel, house)
+  const memory = new Portion(seat.memory)
+  keep(memory, callBytes + heldBytesOf(request.params))
+  let reply: Reply
+  try {
+    reply = answering(seat, request, { cancel, memory }, house)
+  } catch (error) {
+    memory.close()
+    throw error
+  }
   const forget = noteCall(seat, idKey(request.id), cancel)
   const leave = house.inflight.enter(cancel)
   const over = (): void => {
     seat.presence.seenMs = house.clock.now()
+    memory.close()
     forget()
     leave()
   }
   const { version } = seat.session.speaker
-  return { id: request.id, method: request.method, version, reply, cancel, over }
+  return { id: request.id, method: request.method, version, reply, cancel, memory, over }
 }
 
 /** The reply to any request of a session, those included that need no process. */
-export async function* replyInBatch(seat: SessionSeat, request: RequestMessage, cancel: Cancel, house: House): Reply {
+export async function* replyInBatch(seat: SessionSeat, request: RequestMessage, held: Held, house: House): Reply {
   if (isLocal(request, house)) return outcomeIn(await answerHere(seat, request, house))
-  return yield* replyTo(seat, request, cancel, house)
+  return yield* replyTo(seat, request, held, house)
 }
 
 /** Not a generator itself: each one that a reply passes through costs every call. */
-function replyTo(seat: SessionSeat, request: RequestMessage, cancel: Cancel, house: House): Reply {
+function replyTo(seat: SessionSeat, request: RequestMessage, held: Held, house: House): Reply {
   checkMethod(request.method)
   checkParams(request.method, request.params)
-  const call = callOf(seat, request, cancel)
+  const call = callOf(seat, request, held)
   return request.method === 'resources/subscribe' ? subscribe(seat, call, house) : serve(call, house)
 }
 
-function callOf(seat: SessionSeat, request: RequestMessage, cancel: Cancel): Call {
+function callOf(seat: SessionSeat, request: RequestMessage, held: Held): Call {
   const { session } = seat
   return {
     id: request.id,
@@ -225,7 +214,7 @@ function callOf(seat: SessionSeat, request: RequestMessage, cancel: Cancel): Cal
     progressToken: progressTokenOf(request.params),
     logLevel: session.logLevel,
     process: undefined,
-    cancel,
+    ...held,
   }
 }
 
@@ -233,9 +222,12 @@ async function* subscribe(seat: SessionSeat, call: Call, house: House): Reply {
   if (seat.session.uris.length >= maxUris) {
     throw new Refusal('invalid_params', { message: `A session may subscribe to at most ${maxUris} resources.` })
   }
+  const uri = uriOf(call.params)
+  // Before the server knows of it, which would not forget it again.
+  if (call.memory) keep(call.memory, bytesOfUri(uri))
   const outcome: Outcome = yield* serve(call, house)
+  call.memory?.release(bytesOfUri(uri))
   if (outcome.answer.kind === 'result') {
-    const uri = uriOf(call.params)
     if (!seat.session.uris.includes(uri)) await house.sessions.change(seat, { uris: [...seat.session.uris, uri] })
     await house.listeners.refilter(seat)
   }
@@ -284,10 +276,4 @@ export async function openStream(seat: SessionSeat, inbound: Inbound, house: Hou
 export async function endSession(seat: SessionSeat, house: House): Promise<Outbound> {
   await house.sessions.end(seat, 'client')
   return { status: 200, headers: {}, body: '' }
-}
-
-function uriOf(params: RawObject | undefined): string {
-  const uri = params?.value['uri']
-  if (typeof uri !== 'string') throw new Refusal('invalid_params', { message: 'The parameter uri must be a string.' })
-  return uri
 }

@@ -20,7 +20,8 @@ import type { SessionSeat } from '../sessions/sessions.ts'
 import { pump } from './carry.ts'
 import type { House } from './house.ts'
 import { answersPing } from './own-words.ts'
-import { begin, checkRoom, heed, isLocal, openSession, replyInBatch } from './sessionful.ts'
+import { isLocal } from './local-answers.ts'
+import { begin, checkRoom, heed, openSession, replyInBatch } from './sessionful.ts'
 import type { StreamSession } from './stream-sessions.ts'
 
 /** Early clients take an answer without this word for a message. */

@@ -4,6 +4,7 @@ import { Cancel } from '../base/cancel.ts'
 import { manualClock } from '../base/clock.ts'
 import { createEvents } from '../base/events.ts'
 import { createLease, type Lease } from '../base/lease.ts'
+import { createMemoryBudget } from '../base/memory-budget.ts'
 import { Pulse } from '../base/pulse.ts'
 import type { Principal, Speaker } from '../protocol/call.ts'
 import type { SessionSettings } from '../sessions/options.ts'
@@ -42,14 +43,16 @@ function rooms(): Rooms {
   const events = createEvents()
   const ends: string[] = []
   events.on('sessionEnded', ({ reason }) => ends.push(reason))
+  const memory = createMemoryBudget(10_000_000)
   const sessions = createSessions({
     backplane: createMemoryBackplane({ clock }),
+    memory,
     settings,
     clock,
     events,
     ask: () => undefined,
   })
-  const streams = createStreamSessions({ sessions, settings, pulse: new Pulse(clock), clock })
+  const streams = createStreamSessions({ sessions, memory, settings, pulse: new Pulse(clock), clock })
   let held = 0
   const place = (): Lease => {
     held++

@@ -8,6 +8,7 @@ import type { Cancel } from '../base/cancel.ts'
 import type { Clock } from '../base/clock.ts'
 import { shortId, unguessableId } from '../base/ids.ts'
 import type { Lease } from '../base/lease.ts'
+import type { MemoryBudget } from '../base/memory-budget.ts'
 import type { Pulse } from '../base/pulse.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { Principal, Speaker } from '../protocol/call.ts'
@@ -31,6 +32,8 @@ export interface StreamSession {
   seat: SessionSeat | undefined
   /** Resolves when the session that its client is about to open is there, or could not be opened. */
   opening: Promise<void> | undefined
+  /** Whether it was cut for the memory that it held. */
+  gaveWay: boolean
   /** What the client said of itself in the session that ended with its last stream, if that is known. */
   readonly before: Speaker | undefined
 }
@@ -62,14 +65,19 @@ const maxLagChars = 256 * 1024
 
 export function createStreamSessions(needs: {
   readonly sessions: Pick<Sessions, 'end'>
+  readonly memory: MemoryBudget
   readonly settings: SessionSettings
   readonly pulse: Pulse
   readonly clock: Clock
 }): StreamSessions {
-  const { sessions, settings, pulse, clock } = needs
+  const { sessions, memory, settings, pulse, clock } = needs
   const byKey = new Map<string, StreamSession>()
   const bySeat = new WeakMap<SessionSeat, StreamSession>()
-  const ended = createEndedClients(clock)
+  const ended = createEndedClients(
+    pulse,
+    2 * settings.idleTimeoutMs,
+    memory.account(memory.lastingShareBytes, 'lasting'),
+  )
   const byName = new Map<string, StreamSession>()
   const { eventsPerStream: events, bytesPerStream: chars, keepAliveMs } = settings
   const bounds: LiveBounds = {
@@ -78,10 +86,23 @@ export function createStreamSessions(needs: {
   }
   const loss = expiredText(undefined)
 
+  // Those that keep most for readers that do not read: a stream that is cut cannot be resumed, its session ends.
+  memory.onPressure('slow_readers', (bytes) => {
+    const holders = [...byKey.values()].filter(({ stream }) => stream.heldBytes > 0)
+    holders.sort((a, b) => b.stream.heldBytes - a.stream.heldBytes)
+    let freed = 0
+    for (const holder of holders) {
+      if (freed >= bytes) break
+      freed += holder.stream.heldBytes
+      holder.gaveWay = true
+      holder.stream.cut()
+    }
+  })
+
   /** @param isCut whether the client has left, and not we */
-  const end = (seat: SessionSeat, isCut: boolean): void => {
+  const end = (seat: SessionSeat, isCut: boolean, gaveWay: boolean): void => {
     streamClosed(seat.presence, clock.now(), isCut)
-    sessions.end(seat, isCut ? 'client' : 'drain').catch(() => undefined)
+    sessions.end(seat, isCut ? 'client' : gaveWay ? 'gave_way' : 'drain').catch(() => undefined)
   }
 
   /** A client may be back before the end of its last connection is noticed. */
@@ -106,10 +127,19 @@ export function createStreamSessions(needs: {
         const { seat } = holder
         if (!seat) return
         if (isLast) ended.add(sessionKey(principal, name), seat.session.speaker)
-        end(seat, closed.cancelled)
+        end(seat, closed.cancelled, holder.gaveWay)
       }
       const greeting = endpointEvent(id, name)
-      const stream = createLiveStream({ greeting, loss, bounds, keepAliveMs, pulse, closed, onOver })
+      const stream = createLiveStream({
+        greeting,
+        loss,
+        bounds,
+        memory: memory.account(memory.shareBytes),
+        keepAliveMs,
+        pulse,
+        closed,
+        onOver,
+      })
       const holder: StreamSession = {
         principal,
         stream,
@@ -117,6 +147,7 @@ export function createStreamSessions(needs: {
         place,
         seat: undefined,
         opening: undefined,
+        gaveWay: false,
         before: after === undefined ? undefined : clientBefore(sessionKey(principal, after)),
       }
       // A client that reconnected has done its handshake, and may have nothing to ask for a while.
@@ -137,7 +168,7 @@ export function createStreamSessions(needs: {
       bySeat.set(seat, holder)
       streamOpened(seat.presence)
       seat.atEnd.push(() => holder.stream.end())
-      if (holder.stream.isOver) end(seat, true)
+      if (holder.stream.isOver) end(seat, true, false)
     },
     tell(seat, text) {
       const stream = bySeat.get(seat)?.stream

@@ -5,9 +5,11 @@
  */
 import { Cancel } from '../base/cancel.ts'
 import type { Lease } from '../base/lease.ts'
+import { keep } from '../base/memory-budget.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { Ask, Outcome, Principal, Update } from '../protocol/call.ts'
 import { acceptedForms } from '../protocol/accept.ts'
+import { heldBytesOf } from '../protocol/held-bytes.ts'
 import { header, type Inbound, jsonHeaders, type Outbound } from '../protocol/inbound.ts'
 import { mayTakeRounds } from '../protocol/input-required.ts'
 import { editObject } from '../protocol/json-text.ts'
@@ -35,7 +37,7 @@ import {
 import type { House } from './house.ts'
 import { firstOf, orQuiet } from './patience.ts'
 import type { Opened } from './seal.ts'
-import { serve } from './serve.ts'
+import { callBytes, serve } from './serve.ts'
 
 /** Questions that a server asks in one breath are put to the client together. */
 const breathMs = 10
@@ -130,6 +132,13 @@ function courseOf(
   const again = opened?.kind === 'again' ? { requestState: undefined, inputResponses: undefined } : undefined
   const edits = opened?.kind === 'server' ? { requestState: opened.state } : again
   const cancel = new Cancel()
+  const memory = house.clientMemory.account(inbound.connection)
+  try {
+    keep(memory, callBytes + heldBytesOf(request.params))
+  } catch (error) {
+    memory.close()
+    throw error
+  }
   const call = {
     id: request.id,
     method: request.method,
@@ -141,9 +150,11 @@ function courseOf(
     progressToken: envelope.progressToken,
     logLevel: envelope.logLevel,
     process: opened?.kind === 'server' ? opened.process : undefined,
+    memory,
     cancel,
   }
-  return { call, reply: serve(call, house), next: undefined, questions: undefined, over: house.inflight.enter(cancel) }
+  const over = house.inflight.enter(cancel)
+  return { call, reply: serve(call, house), next: undefined, questions: undefined, memory, over }
 }
 
 /** What the request brings back from an earlier round. Throws `invalid_params`. */
@@ -216,6 +227,7 @@ function end(course: Course, house: House): void {
 function finish({ request, course }: Turn, outcome: Outcome, house: House): Answer | Promise<Answer> {
   house.suspended.end(course)
   dropQuestions(course)
+  course.memory.close()
   course.over()
   return answerOf(request, course.call, outcome, house)
 }
@@ -225,7 +237,8 @@ function finish({ request, course }: Turn, outcome: Outcome, house: House): Answ
  * @returns the answer of this request; undefined if there is nothing to ask (any more)
  */
 async function ask(turn: Turn, asked: Ask, house: House): Promise<Answer | undefined> {
-  return note(turn, asked) ? askOn(turn, noteAsk(turn.course, asked), house) : undefined
+  const questions = note(turn, asked)
+  return questions && askOn(turn, questions, house)
 }
 
 async function askOn(turn: Turn, questions: Questions, house: House): Promise<Answer | undefined> {
@@ -241,24 +254,21 @@ async function askOn(turn: Turn, questions: Questions, house: House): Promise<An
     // What was said before the end comes before it.
     if (step.done === true) return undefined
     course.next = undefined
-    if (step.value.kind !== 'ask') holdBack(questions, step.value)
-    else if (note(turn, step.value)) {
-      noteAsk(course, step.value)
-      endMs = clock.now() + breathMs
-    }
+    if (step.value.kind !== 'ask') holdBack(course, questions, step.value)
+    else if (note(turn, step.value)) endMs = clock.now() + breathMs
   }
   if (questions.open.size === 0) return undefined
   const waits: Opened = { kind: 'suspended', ...house.suspended.keep(course, questions) }
   return questionsOf(request, course.call, inputRequestsFor(questions), waits, house)
 }
 
-/** Whether this client may be asked, and in answer to this request; if not, the server is told. */
-function note({ request, envelope }: Turn, asked: Ask): boolean {
+/** Notes a question, if this client may be asked, and in answer to this request; if not, the server is told. */
+function note({ request, envelope, course }: Turn, asked: Ask): Questions | undefined {
   const isDeclared = undeclared(asked, envelope.speaker.capabilities) === undefined
-  if (isDeclared && mayTakeRounds(request.method)) return true
+  if (isDeclared && mayTakeRounds(request.method)) return noteAsk(course, asked)
   const reason = isDeclared
     ? 'The client cannot be asked in the course of this request'
     : 'The client did not declare that it can be asked this'
   asked.answer(errorAnswer(-32602, reason))
-  return false
+  return undefined
 }

@@ -26,6 +26,7 @@
  */
 import type { Cancel } from '../base/cancel.ts'
 import type { Lease } from '../base/lease.ts'
+import type { MemoryAccount } from '../base/memory-budget.ts'
 import { Refusal } from '../base/refusal.ts'
 import { type JsonObject, memberText, type RawObject } from './json-text.ts'
 import type { Answer, RpcId } from './jsonrpc.ts'
@@ -71,6 +72,8 @@ export interface Call {
   readonly round?: number
   /** For calls that belong together: all meet the process of the first, and nobody else's call does meanwhile. */
   readonly hold?: Hold
+  /** Where it is counted what is kept for the call, and for no longer than it. */
+  readonly memory?: MemoryAccount
   readonly cancel: Cancel
 }
 

@@ -8,6 +8,8 @@ import type { SessionSeat } from './sessions.ts'
 /** As much as so many full streams, and so many streams at most. */
 const maxFull = 2
 const maxStreams = 256
+/** What the name of one takes, which may outlive what is kept of it. In bytes. */
+const nameBytes = 256
 
 interface Ended {
   readonly journal: string
@@ -27,9 +29,11 @@ export function createFinished(journals: Journals, bytesPerStream: number): Fini
       const kept = bySeat.get(seat) ?? []
       bySeat.set(seat, kept)
       kept.push(ended)
+      seat.memory.add(nameBytes)
       let bytes = kept.reduce((sum, stream) => sum + stream.bytes, 0)
       while (kept.length > 1 && (bytes > maxFull * bytesPerStream || kept.length > maxStreams)) {
         const oldest = kept.shift()
+        seat.memory.release(nameBytes)
         bytes -= oldest?.bytes ?? 0
         if (oldest) await journals.drop(oldest.journal)
       }

@@ -2,24 +2,34 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Cancel } from '../base/cancel.ts'
 import { manualClock } from '../base/clock.ts'
+import { createMemoryBudget, type MemoryBudget } from '../base/memory-budget.ts'
 import { Pulse } from '../base/pulse.ts'
 import { createLiveStream, type LiveStream } from './live-stream.ts'
 
 const bounds = { near: { chars: 200, events: 4 }, far: { chars: 400, events: 8 } }
 
-function open(closed = new Cancel()): { stream: LiveStream; clock: ReturnType<typeof manualClock>; overs: number[] } {
+interface Opened {
+  readonly stream: LiveStream
+  readonly clock: ReturnType<typeof manualClock>
+  readonly overs: number[]
+  readonly budget: MemoryBudget
+}
+
+function open(closed = new Cancel(), share = Infinity): Opened {
+  const budget = createMemoryBudget(1_000_000)
   const clock = manualClock()
   const overs: number[] = []
   const stream = createLiveStream({
     greeting: 'event: endpoint\ndata: here\n\n',
     loss: '"lost"',
     bounds,
+    memory: budget.account(share),
     keepAliveMs: 1000,
     pulse: new Pulse(clock),
     closed,
     onOver: () => overs.push(1),
   })
-  return { stream, clock, overs }
+  return { stream, clock, overs, budget }
 }
 
 const data = (text: string): string[] => [...text.matchAll(/^data: (.*)$/gm)].map(([, one = '']) => one)
@@ -128,4 +138,31 @@ test('a reader that leaves ends everything: nobody waits for it any more', async
   stream.tell('"later"')
   expect([stream.isOver, overs]).toEqual([true, [1]])
   expect(await all(stream)).toEqual([])
+})
+
+test('what waits for the reader counts until it is taken, in line or not, and nothing is left at the end', async () => {
+  const { stream, budget } = open()
+  const reader = stream.read()[Symbol.asyncIterator]()
+  await reader.next()
+  const appended = ['a', 'b', 'c'].map((letter) => stream.append(letter.repeat(300), new Cancel()))
+  stream.tell('\u2192'.repeat(100))
+  await turn()
+  expect(budget.heldBytes).toBeGreaterThan(900 + 200)
+  while (budget.heldBytes > 0) await reader.next()
+  await Promise.all(appended)
+  const waiting = Array.from({ length: 5 }, () => stream.append('d'.repeat(300), new Cancel()))
+  expect(budget.heldBytes).toBeGreaterThan(1500)
+  stream.cut()
+  await Promise.all(waiting)
+  expect([budget.heldBytes, stream.isOver]).toEqual([0, true])
+})
+
+test('a large message beyond the share is refused, and the small one that says so is sent', async () => {
+  const { stream, overs } = open(new Cancel(), 50_000)
+  const read = all(stream)
+  await expect(stream.append('x'.repeat(60_000), new Cancel())).rejects.toMatchObject({ code: 'memory_share_exceeded' })
+  await stream.append('refused', new Cancel())
+  stream.end()
+  expect(await read).toEqual(['here', 'refused'])
+  expect(overs).toEqual([1])
 })

@@ -5,11 +5,15 @@
  */
 import { Bell } from '../base/bell.ts'
 import type { Cancel } from '../base/cancel.ts'
+import { bytesOf, keep, type MemoryAccount } from '../base/memory-budget.ts'
 import type { Pulse } from '../base/pulse.ts'
 import { sseComment, sseMessage } from '../protocol/sse.ts'
 
 export interface LiveStream {
-  /** Sends the message of a call in its turn. Waits while the reader is far behind, unless the call is cancelled. */
+  /**
+   * Sends the message of a call in its turn. Waits while the reader is far behind, unless the call is cancelled.
+   * Throws `memory_share_exceeded` or `overloaded` if it may not be kept for so long.
+   */
   append(text: string, cancel: Cancel): Promise<void>
   /** Sends a message that nobody can wait with. */
   tell(text: string): void
@@ -17,6 +21,10 @@ export interface LiveStream {
   readonly hasRoom: boolean
   /** Ends the stream once the reader has taken what was sent. */
   end(): void
+  /** Ends the stream at once: what its reader has not taken is lost. */
+  cut(): void
+  /** What waits for the reader, in bytes. */
+  readonly heldBytes: number
   readonly isOver: boolean
   /** What to write, as it comes. To be read once. */
   read(): AsyncIterable<string>
@@ -27,6 +35,11 @@ export interface LiveBounds {
   readonly near: { readonly chars: number; readonly events: number }
   readonly far: { readonly chars: number; readonly events: number }
 }
+
+/** What a message takes besides its text, in bytes. */
+const messageBytes = 128
+/** What is sent even where memory is short, in bytes: bounded by the number of calls. */
+const smallBytes = 16 * 1024
 
 interface Waiting {
   readonly text: string
@@ -42,14 +55,17 @@ export function createLiveStream(needs: {
   readonly greeting: string
   readonly loss: string
   readonly bounds: LiveBounds
+  /** Counts what waits for the reader; closed when the stream is over. */
+  readonly memory: MemoryAccount
   readonly keepAliveMs: number
   readonly pulse: Pulse
   readonly closed: Cancel
   readonly onOver: () => void
 }): LiveStream {
-  const { bounds, closed, pulse } = needs
+  const { bounds, closed, memory, pulse } = needs
   let ready: string[] = [needs.greeting]
   let chars = 0
+  let bytes = 0
   let line: Waiting[] = []
   let isLossy = false
   let isEnding = false
@@ -58,11 +74,18 @@ export function createLiveStream(needs: {
 
   const isWithin = ({ chars: most, events }: LiveBounds['near']): boolean => chars < most && ready.length < events
 
+  /** What was counted already. */
   const push = (text: string): void => {
     const event = sseMessage(text)
     ready.push(event)
     chars += event.length
+    bytes += messageBytes + bytesOf(text)
     news.ring()
+  }
+
+  const addAndPush = (text: string): void => {
+    memory.add(messageBytes + bytesOf(text))
+    push(text)
   }
 
   /** All that is ready. Whoever is next in line follows, as far as there is room. */
@@ -70,7 +93,9 @@ export function createLiveStream(needs: {
     const text = ready.join('')
     ready = []
     chars = 0
-    if (isLossy) push(needs.loss)
+    memory.release(bytes)
+    bytes = 0
+    if (isLossy) addAndPush(needs.loss)
     isLossy = false
     while (line.length > 0 && isWithin(bounds.near)) {
       const next = line.shift()
@@ -87,6 +112,7 @@ export function createLiveStream(needs: {
     ready = []
     for (const { goOn } of line) goOn()
     line = []
+    memory.close()
     news.ring()
     needs.onOver()
   }
@@ -109,13 +135,15 @@ export function createLiveStream(needs: {
   stopClosed = closed.onCancel(over)
 
   return {
-    append(text, cancel) {
-      if (isOver) return Promise.resolve()
-      if (cancel.cancelled || (line.length === 0 && isWithin(bounds.near))) {
-        push(text)
-        return Promise.resolve()
-      }
-      return new Promise((resolve) => {
+    async append(text, cancel) {
+      if (isOver) return
+      if (cancel.cancelled) return addAndPush(text)
+      const size = messageBytes + bytesOf(text)
+      // A small one may be the word that a large one was refused.
+      if (size <= smallBytes) memory.add(size)
+      else keep(memory, size)
+      if (line.length === 0 && isWithin(bounds.near)) return push(text)
+      await new Promise<void>((resolve) => {
         const waiting: Waiting = {
           text,
           goOn() {
@@ -133,7 +161,7 @@ export function createLiveStream(needs: {
     },
     tell(text) {
       if (isOver) return
-      if (isWithin(bounds.far)) push(text)
+      if (isWithin(bounds.far) && memory.take(messageBytes + bytesOf(text)) === 'kept') push(text)
       else isLossy = true
     },
     get hasRoom() {
@@ -142,6 +170,10 @@ export function createLiveStream(needs: {
     end() {
       isEnding = true
       news.ring()
+    },
+    cut: over,
+    get heldBytes() {
+      return memory.heldBytes
     },
     get isOver() {
       return isOver

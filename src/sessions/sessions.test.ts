@@ -3,6 +3,7 @@ import { createMemoryBackplane } from '../backplane/memory.ts'
 import { manualClock } from '../base/clock.ts'
 import { createEvents } from '../base/events.ts'
 import { createLease } from '../base/lease.ts'
+import { createMemoryBudget } from '../base/memory-budget.ts'
 import type { Speaker } from '../protocol/call.ts'
 import { createSessions, type SessionSeat } from './sessions.ts'
 
@@ -25,7 +26,14 @@ const settings = {
 test('whoever begins handshakes and never ends them gives way before clients that are only silent', async () => {
   const clock = manualClock(0)
   const backplane = createMemoryBackplane({ clock })
-  const sessions = createSessions({ backplane, settings, clock, events: createEvents(), ask: () => undefined })
+  const sessions = createSessions({
+    backplane,
+    memory: createMemoryBudget(1_000_000),
+    settings,
+    clock,
+    events: createEvents(),
+    ask: () => undefined,
+  })
   const open = (): Promise<SessionSeat> =>
     sessions.open(
       principal,

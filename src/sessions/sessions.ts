@@ -11,7 +11,8 @@ import type { Clock } from '../base/clock.ts'
 import type { EventSink, SessionEnd } from '../base/events.ts'
 import { unguessableId } from '../base/ids.ts'
 import type { Lease } from '../base/lease.ts'
-import { Refusal } from '../base/refusal.ts'
+import { bytesOf, bytesOfValue, keep, type MemoryAccount, type MemoryBudget } from '../base/memory-budget.ts'
+import { asRefusal, Refusal } from '../base/refusal.ts'
 import type { Principal, Speaker } from '../protocol/call.ts'
 import type { SessionSettings } from './options.ts'
 import { absence, absenceInHandshake, lastHeardMs, newPresence, type Presence, shouldAsk } from './presence.ts'
@@ -28,19 +29,27 @@ export interface SessionSeat {
   /** Streams opened so far: numbers them. */
   streams: number
   ended: boolean
+  /** Counts what lasts as long as the session: itself, its subscriptions, its calls, what its client is asked. */
+  readonly memory: MemoryAccount
   /** Run once at the end, in order. */
   readonly atEnd: Array<() => void>
 }
 
 export interface Sessions {
-  /** Opens a session; `place` is released when it ends. */
+  /**
+   * Opens a session; `place` is released when it ends. Throws `memory_share_exceeded` if its client says too much of
+   * itself, `overloaded` if there is no memory for it and none to be had from sessions whose clients are gone.
+   */
   open(principal: Principal, speaker: Speaker, place: Lease): Promise<SessionSeat>
   /**
    * The session, if it lives and belongs to this principal.
    * @param isAnswer whether its client only answers a ping: a sign of life that gives no precedence over others
    */
   find(principal: Principal, id: string, isAnswer?: boolean): Promise<SessionSeat | undefined>
-  /** Changes the record. Throws `session_unknown` if the session is gone. */
+  /**
+   * Changes the record. Throws `session_unknown` if the session is gone, `memory_share_exceeded` or `overloaded` if it
+   * may not become so large.
+   */
   change(seat: SessionSeat, change: Partial<Pick<Session, 'ready' | 'logLevel' | 'uris'>>): Promise<void>
   end(seat: SessionSeat, reason: SessionEnd): Promise<void>
   /**
@@ -58,8 +67,16 @@ const graceMs = 60_000
 /** A client's name may be as long as a handshake; as much of it is told of. */
 const maxClientChars = 128
 
+/** What a session takes with its record and its stream besides what it says, in bytes: measured, rounded up. */
+const sessionBytes = 8 * 1024
+/** What the address of a resource takes besides its characters, in the session, its filter and those of its process. */
+const uriBytes = 256
+/** How many sessions give way at once for the memory of another. */
+const makeWayFor = 8
+
 export function createSessions(needs: {
   readonly backplane: Pick<Backplane, 'records'>
+  readonly memory: MemoryBudget
   readonly settings: SessionSettings
   readonly clock: Clock
   readonly events: EventSink
@@ -86,6 +103,8 @@ export function createSessions(needs: {
     )
 
   const createSeat = (key: string, session: Session): SessionSeat => {
+    const memory = needs.memory.account(needs.memory.lastingShareBytes, 'lasting')
+    keep(memory, sessionBytes + bytesOfValue(session.speaker) + bytesOfUris(session.uris))
     const seat: SessionSeat = {
       key,
       session,
@@ -94,6 +113,7 @@ export function createSessions(needs: {
       callsTotal: 0,
       streams: 0,
       ended: false,
+      memory,
       atEnd: [],
     }
     seats.set(key, seat)
@@ -107,6 +127,7 @@ export function createSessions(needs: {
     ending.add(seat.key)
     for (const { cancel } of [...seat.calls]) cancel.cancel('the session ended')
     for (const release of seat.atEnd.splice(0)) release()
+    seat.memory.close()
     const { session } = seat
     events.emit('sessionEnded', {
       session: session.id,
@@ -116,6 +137,25 @@ export function createSessions(needs: {
       calls: seat.callsTotal,
     })
     await records.remove(seat.key).finally(() => ending.delete(seat.key))
+  }
+
+  const giveWay = (wanted: number): void => {
+    const now = clock.now()
+    const gone: SessionSeat[] = []
+    for (const seat of seats.values()) {
+      if (seat.calls.length > 0) continue
+      const { presence, session } = seat
+      const state = session.ready ? absence(presence, now, settings) : absenceInHandshake(presence, now)
+      if (state === 'gone') gone.push(seat)
+      else if (state === 'ask') {
+        seat.presence.askedMs = now
+        needs.ask(seat)
+      }
+    }
+    const order = (a: SessionSeat, b: SessionSeat): number =>
+      Number(a.session.ready) - Number(b.session.ready) || a.presence.seenMs - b.presence.seenMs
+    gone.sort(order)
+    for (const seat of gone.slice(0, wanted)) end(seat, 'gave_way').catch(() => undefined)
   }
 
   const shortest = Math.min(settings.idleTimeoutMs, settings.maxSessionMs, settings.handshakeTimeoutMs)
@@ -151,12 +191,20 @@ export function createSessions(needs: {
         uris: [],
       }
       const key = sessionKey(principal, session.id)
-      const seat = createSeat(key, session)
+      let seat: SessionSeat
+      try {
+        seat = createSeat(key, session)
+      } catch (error) {
+        if (asRefusal(error)?.code !== 'overloaded') throw error
+        giveWay(makeWayFor)
+        seat = createSeat(key, session)
+      }
       seat.atEnd.push(() => place.release())
       try {
         await records.create(key, toRecord(session), ttlMs)
       } catch (error) {
         seats.delete(key)
+        seat.memory.close()
         place.release()
         throw error
       }
@@ -197,6 +245,9 @@ export function createSessions(needs: {
       return seat
     },
     async change(seat, change) {
+      const more = change.uris ? bytesOfUris(change.uris) - bytesOfUris(seat.session.uris) : 0
+      if (more > 0) keep(seat.memory, more)
+      else seat.memory.release(-more)
       seat.session = { ...seat.session, ...change }
       for (let attempt = 0; attempt < 3; attempt++) {
         const stored = await records.read(seat.key)
@@ -207,24 +258,7 @@ export function createSessions(needs: {
       throw new Refusal('store_unavailable')
     },
     end,
-    giveWay(wanted) {
-      const now = clock.now()
-      const gone: SessionSeat[] = []
-      for (const seat of seats.values()) {
-        if (seat.calls.length > 0) continue
-        const { presence, session } = seat
-        const state = session.ready ? absence(presence, now, settings) : absenceInHandshake(presence, now)
-        if (state === 'gone') gone.push(seat)
-        else if (state === 'ask') {
-          seat.presence.askedMs = now
-          needs.ask(seat)
-        }
-      }
-      const order = (a: SessionSeat, b: SessionSeat): number =>
-        Number(a.session.ready) - Number(b.session.ready) || a.presence.seenMs - b.presence.seenMs
-      gone.sort(order)
-      for (const seat of gone.slice(0, wanted)) end(seat, 'gave_way').catch(() => undefined)
-    },
+    giveWay,
     get count() {
       return seats.size
     },
@@ -233,6 +267,15 @@ export function createSessions(needs: {
       await Promise.all([...seats.values()].map((seat) => end(seat, 'drain')))
     },
   }
+}
+
+/** What a subscription takes as long as its session has it, in bytes. */
+export function bytesOfUri(uri: string): number {
+  return uriBytes + bytesOf(uri)
+}
+
+function bytesOfUris(uris: readonly string[]): number {
+  return uris.reduce((sum, uri) => sum + bytesOfUri(uri), 0)
 }
 
 /** Notes a call as in flight, so that it can be cancelled by its id; returns how to forget it. */

@@ -12,7 +12,7 @@ test('sessions that call, listen and end leave nothing behind', async () => {
     env: { MCPLEX_SESSIONS__RETENTION: '1s' },
   })
   await expectBounded(target, async (scale) => {
-    for (let count = 0; count < 300 * scale; count++) {
+    for (let count = 0; count < 100 * scale; count++) {
       const session = await openSession(target.url)
       const stream = await session.listen()
       expect(await session.text('echo', { text: 'x' })).toBe('x')

@@ -1,0 +1,21 @@
+import { expect, test } from 'vitest'
+import { createMemoryBudget } from '../base/memory-budget.ts'
+import { createClientMemory } from './client-memory.ts'
+
+test('what is kept for one connection shares its share, and nothing is left of a connection that holds nothing', () => {
+  const budget = createMemoryBudget(1_600_000)
+  const clients = createClientMemory(budget)
+  const [one, two, other] = [clients.account('a'), clients.account('a'), clients.account('b')]
+  expect([one.take(60_000), two.take(60_000), two.take(40_000), other.take(60_000)]).toEqual([
+    'kept',
+    'share',
+    'kept',
+    'kept',
+  ])
+  one.close()
+  one.close()
+  expect(two.take(60_000), 'the other one still counts').toBe('kept')
+  two.close()
+  expect(budget.heldBytes).toBe(60_000)
+  expect(clients.account('a').take(100_000)).toBe('kept')
+})
