@@ -1,4 +1,5 @@
 /** TLS: both versions of HTTP by ALPN, certificates that change, and certificates that cannot be used. */
+import { execFileSync } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
 import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { request } from 'node:https'
@@ -171,6 +172,9 @@ describe('a certificate that cannot be used is an error with the way out', () =>
     ['no certificate', 'tlsCert', () => ({ tlsKey: at('key.pem') })],
     ['a file that is not there', 'tlsCert', () => ({ ...files(), tlsCert: at('none.pem') })],
     ['a directory', 'tlsKey', () => ({ ...files(), tlsKey: folder })],
+    ['a pipe, which would be waited for', 'tlsCert', () => ({ ...files(), tlsCert: pipe() })],
+    ['a device that never ends', 'tlsKey', () => ({ ...files(), tlsKey: '/dev/zero' })],
+    ['a file that is far too large', 'tlsCert', () => ({ ...files(), tlsCert: written('x'.repeat(2 ** 21)) })],
     ['a certificate that is none', 'tlsCert', () => ({ ...files(), tlsCert: written('rubbish') })],
     ['an empty certificate', 'tlsCert', () => ({ ...files(), tlsCert: written('') })],
     ['a key that is none', 'tlsKey', () => ({ ...files(), tlsKey: written('rubbish') })],
@@ -191,6 +195,11 @@ describe('a certificate that cannot be used is an error with the way out', () =>
     expect(String(error), 'nothing of what is in the files').not.toContain('rubbish')
   })
 })
+
+function pipe(): string {
+  execFileSync('mkfifo', [at('pipe')])
+  return at('pipe')
+}
 
 function written(text: string): string {
   writeFileSync(at('given.pem'), text)

@@ -2,7 +2,8 @@
  * The certificate and the key of TLS: read from files, checked before anybody connects, and read again when the files
  * have changed, as they do every few weeks. A change that is not usable is told and changes nothing.
  */
-import { readFile, stat } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { open, stat } from 'node:fs/promises'
 import { createSecureContext } from 'node:tls'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
@@ -10,6 +11,9 @@ import type { HttpSettings } from './options.ts'
 
 /** How often the files are looked at. */
 const lookEveryMs = 60_000
+
+/** Far above the longest chain. */
+const maxBytes = 1024 ** 2
 
 /** In PEM. */
 export interface Certificate {
@@ -109,7 +113,7 @@ async function stamp({ cert, key }: CertificateFiles): Promise<string> {
 
 async function read(setting: 'tlsCert' | 'tlsKey', path: string): Promise<Buffer> {
   try {
-    return await readFile(path)
+    return await readRegular(path)
   } catch (error) {
     const code = codeOf(error)
     const what = setting === 'tlsCert' ? 'certificate' : 'key'
@@ -117,10 +121,26 @@ async function read(setting: 'tlsCert' | 'tlsKey', path: string): Promise<Buffer
   }
 }
 
+/**
+ * A pipe would be waited for, perhaps for ever, and a device may never end; a thread that waits holds up our own end.
+ * @throws an error with node's code, `EINVAL` for what is no file
+ */
+async function readRegular(path: string): Promise<Buffer> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  try {
+    const found = await file.stat()
+    if (found.isFile() && found.size <= maxBytes) return await file.readFile()
+    throw Object.assign(new Error(path), { code: found.isDirectory() ? 'EISDIR' : found.isFile() ? 'EFBIG' : 'EINVAL' })
+  } finally {
+    await file.close()
+  }
+}
+
 function remedyOf(code: string, path: string): string {
   if (code === 'ENOENT') return 'the path of a file that is there'
   if (code === 'EACCES') return `a file that this user may read: ls -l ${path}`
-  return code === 'EISDIR' ? 'the path of a file, not of a directory' : 'a file that can be read'
+  if (code === 'EISDIR') return 'the path of a file, not of a directory'
+  return code === 'EINVAL' ? 'the path of a file, not of a pipe or a device' : 'a file that can be read'
 }
 
 /** Has OpenSSL look at it, which says what is wrong in words of its own. */
