@@ -86,6 +86,17 @@ test('one that can only be written to, or is larger than memory should hold, is 
   expect(large.output()).toContain('more than 67108864 bytes')
 })
 
+test('a number that was not handed over is a word like any other, also if it is open for purposes of Node', async () => {
+  for (const descriptor of [3, 5, 7, 9, 11, 13, 15, 17, 63]) {
+    const word = `/dev/fd/${descriptor}`
+    const typed = bash(`${main} serve --port 0 --json -- sh -c 'echo "$1" > ${folder}/word; exec ${server}' sh ${word}`)
+    await typed.ready()
+    expect(readFileSync(join(folder, 'word'), 'utf8')).toBe(`${word}\n`)
+    typed.kill('SIGTERM')
+    expect(await typed.exited).toBe(0)
+  }
+})
+
 test('while it is waited for, a signal ends the command', async () => {
   const typed = bash(`${main} serve --port 0 -- ${server} <(exec sleep 5 2> /dev/null)`)
   await eventually('node to run', () => readFileSync(`/proc/${typed.pid}/cmdline`, 'utf8').includes('main.js'))

@@ -100,52 +100,50 @@ test('without a terminal a hangup is a line of the log, and nothing else', async
   expect(await new Promise((resolve) => child.once('close', resolve))).toBe(0)
 })
 
+/** A terminal in which it served, until Ctrl-Z was pressed. */
+async function suspended(): Promise<Terminal> {
+  const terminal = await openTerminal()
+  await terminal.run(serve())
+  await terminal.shows('press h for help')
+  terminal.type('\u001a')
+  await terminal.shows('Stopped')
+  return terminal
+}
+
+/** Presses `h` until it is heard, then `q`. */
+async function obeysKeys(terminal: Terminal): Promise<void> {
+  await eventually('help', () => {
+    terminal.type('h')
+    return terminal.screen().includes('this help')
+  })
+  terminal.type('q')
+  await terminal.shows('stopped')
+}
+
 describe('Ctrl-Z', () => {
   test('gives the terminal back as it was; fg takes it again, keys and all', async () => {
-    const terminal = await openTerminal()
-    await terminal.run(serve())
-    await terminal.shows('press h for help')
-    terminal.type('\u001a')
-    await terminal.shows('Stopped')
+    const terminal = await suspended()
     await terminal.run('stty -a')
     await terminal.shows(/ echo /)
     expect(terminal.screen()).toMatch(/(^|\s)isig icanon/)
     expect(terminal.screen()).toMatch(/\sicrnl/)
     await terminal.run('fg')
-    await eventually('help', () => {
-      terminal.type('h')
-      return terminal.screen().includes('this help')
-    })
-    terminal.type('q')
-    await terminal.shows('stopped')
+    await obeysKeys(terminal)
     await terminal.run('echo "code $?"')
     await terminal.shows('code 0')
   })
 
   test('then bg: it serves on, its keys come back with fg', async () => {
-    const terminal = await openTerminal()
-    await terminal.run(serve())
-    await terminal.shows('press h for help')
+    const terminal = await suspended()
     const livez = /http:\S+\/mcp/.exec(terminal.screen())?.[0].replace(/mcp$/, 'livez') ?? ''
-    terminal.type('\u001a')
-    await terminal.shows('Stopped')
     await terminal.run('bg')
     expect((await fetch(livez)).status).toBe(200)
     await terminal.run('fg')
-    await eventually('help', () => {
-      terminal.type('h')
-      return terminal.screen().includes('this help')
-    })
-    terminal.type('q')
-    await terminal.shows('stopped')
+    await obeysKeys(terminal)
   })
 
   test('then bg and kill: it ends, and is not suspended by the terminal that it no longer has', async () => {
-    const terminal = await openTerminal()
-    await terminal.run(serve())
-    await terminal.shows('press h for help')
-    terminal.type('\u001a')
-    await terminal.shows('Stopped')
+    const terminal = await suspended()
     const pid = await lastJob(terminal)
     await terminal.run('bg')
     await terminal.run('kill %1')

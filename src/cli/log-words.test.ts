@@ -49,7 +49,8 @@ test.each([
     'session ca54fee0 ends: of tomorrow  after 2.5 h and 12 calls',
   ],
   [{ msg: 'refused', code: 'forbidden_host', host: 'evil.example' }, 'refused: forbidden_host  host evil.example'],
-  [{ msg: 'stopped', reason: 'SIGINT' }, 'stopped  (SIGINT)'],
+  [{ msg: 'stopped', reason: 'SIGTERM' }, 'stopped  (SIGTERM)'],
+  [{ msg: 'stopping: x', reason: 'runner' }, 'stopping: x  (its npx or npm has ended)'],
 ])('%j', (record, expected) => {
   expect(words(record)).toBe(expected)
 })

@@ -53,12 +53,21 @@ const reasons: Readonly<Record<SessionEnd, string>> = {
   operator: 'an operator ended it',
 }
 
+const stopReasons: ReadonlyMap<string, string> = new Map([
+  ['key', 'q was pressed'],
+  ['SIGINT', 'Ctrl-C'],
+  ['SIGHUP', 'the terminal was closed'],
+  ['runner', 'its npx or npm has ended'],
+  ['end', 'stdin has ended'],
+])
+
 function reasonOf(word: string): string {
   return Object.entries(reasons).find(([known]) => known === word)?.[1] ?? word
 }
 
 function withReason(record: LogRecord): string {
-  return joined(text(record, 'msg'), `(${text(record, 'reason')})`)
+  const reason = text(record, 'reason')
+  return joined(text(record, 'msg'), `(${stopReasons.get(reason) ?? reason})`)
 }
 
 function callInWords(record: LogRecord): string {

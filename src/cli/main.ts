@@ -22,7 +22,8 @@ const printedMs = 1000
 const loggedMs = 250
 
 const typed = process.argv.slice(2)
-closeLeakedDescriptors(namedDescriptors(typed))
+const passed = namedDescriptors(typed)
+closeLeakedDescriptors(passed)
 const terminals = terminalsAtStart()
 process.on('exit', () => leaveLostTerminals(terminals))
 const stdout = openOutput(1, clock)
@@ -37,7 +38,7 @@ process.exit(exit)
 
 async function run(): Promise<number> {
   try {
-    const request = readCommandLine(await copyPassedFiles(typed), {
+    const request = readCommandLine(await copyPassedFiles(typed, passed), {
       version,
       out: (text) => stdout.write(text),
       err: (text) => stderr.write(text),

@@ -4,7 +4,16 @@
  * process of the server. On Linux the copy has no name: it ends with us. Elsewhere it is a file that only this user may
  * read, removed at our end.
  */
-import { createReadStream, fstatSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  createReadStream,
+  fstatSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -21,21 +30,24 @@ const maxBytes = 64 * 1024 ** 2
 /** How long the program behind a pipe may take to write it, in milliseconds: as long as a server may take to start. */
 const longestMs = 60_000
 
-/** The descriptors that words name, but for stdin, stdout and stderr. */
+/**
+ * The descriptors that words name and that were handed to us: to be asked before anything of our own is opened, so that
+ * a word with any other number is none.
+ */
 export function namedDescriptors(words: readonly string[]): ReadonlySet<number> {
-  return new Set(words.map((word) => Number(form.exec(word)?.[2] ?? 0)).filter((descriptor) => descriptor > 2))
+  const named = words.map((word) => Number(form.exec(word)?.[2] ?? 0))
+  return new Set(named.filter((descriptor) => descriptor > 2 && isReadable(descriptor) && !isOfNode(descriptor)))
 }
 
 /**
- * The words, with a copy in the place of each file that was passed; the descriptors are closed. A word that names a
- * descriptor which is not open stays as it is.
+ * The words, with a copy in the place of each file that was passed; the descriptors are closed. All other words stay as
+ * they are.
+ * @param passed what `namedDescriptors` said of the words
  * @throws CommandFailed with MCPX_USAGE if one cannot be read
  */
-export async function copyPassedFiles(words: readonly string[]): Promise<string[]> {
+export async function copyPassedFiles(words: readonly string[], passed: ReadonlySet<number>): Promise<string[]> {
   const copies = new Map<number, string>()
-  for (const descriptor of namedDescriptors(words)) {
-    if (isOpen(descriptor)) copies.set(descriptor, keep(await read(descriptor)))
-  }
+  for (const descriptor of passed) copies.set(descriptor, keep(await read(descriptor)))
   return words.map((word) => {
     const [, flag = '', descriptor] = form.exec(word) ?? []
     const copy = copies.get(Number(descriptor))
@@ -43,12 +55,35 @@ export async function copyPassedFiles(words: readonly string[]): Promise<string[
   })
 }
 
-function isOpen(descriptor: number): boolean {
+/** Whether it is open, and a thing with an end: no terminal, and nothing that Node waits for its events with. */
+function isReadable(descriptor: number): boolean {
   try {
-    fstatSync(descriptor)
-    return true
+    const stats = fstatSync(descriptor)
+    return stats.isFIFO() || stats.isSocket() || stats.isFile()
   } catch {
     return false
+  }
+}
+
+/** Whether it is one end of a pipe whose other end is ours, too: Node wakes itself by such. Told on Linux only. */
+function isOfNode(descriptor: number): boolean {
+  try {
+    const links = readdirSync('/proc/self/fd').map((name) => [Number(name), linkOf(name)] as const)
+    const own = links.find(([number]) => number === descriptor)?.[1] ?? ''
+    return (
+      own.startsWith('pipe:') && links.some(([number, link]) => number !== descriptor && number > 2 && link === own)
+    )
+  } catch {
+    return false
+  }
+}
+
+/** What a descriptor is; nothing for the one that listed them. */
+function linkOf(name: string): string {
+  try {
+    return readlinkSync(`/proc/self/fd/${name}`)
+  } catch {
+    return ''
   }
 }
 

@@ -3,6 +3,7 @@ import { printable } from '../base/printable.ts'
 import type { Settings } from '../config/settings.ts'
 import { UpstreamStartError } from '../gateway/gateway.ts'
 import { CommandFailed } from './failures.ts'
+import { quoteWords } from './shell-words.ts'
 
 type Note = readonly [label: string, text: string]
 
@@ -20,11 +21,16 @@ function remedies({ exit, late }: UpstreamStartError, { upstream }: Settings): N
   const { command, cwd } = upstream
   switch (exit) {
     case 'ENOENT': {
-      const found: Note = ['try', `command -v ${command} (is it installed, and in a directory of PATH?)`]
-      return cwd === undefined ? [found] : [found, ['or', `ls ${cwd} (does the directory of --cwd exist?)`]]
+      const ways: Note[] = [['try', `command -v ${quoteWords([command])}`]]
+      if (cwd !== undefined) ways.push(['or', `ls ${quoteWords([cwd])}`])
+      const folder = cwd === undefined ? '' : '; does the directory of --cwd exist?'
+      return [...ways, ['note', `is it installed, and in a directory of PATH?${folder}`]]
     }
     case 'EACCES':
-      return [['try', `chmod +x ${command} (the file may not be run by this user)`]]
+      return [
+        ['try', `chmod +x ${quoteWords([command])}`],
+        ['note', 'the file may not be run by this user'],
+      ]
     case undefined: {
       const itself = 'the command by itself: a server on stdio waits silently for input'
       if (!late) return [['try', `${itself}, and writes nothing to stdout but its answers`]]
