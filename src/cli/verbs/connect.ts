@@ -23,9 +23,9 @@ Examples:
 For the configuration of a client that only starts commands, this prints the entry, with the path of this copy:
   mcplex config claude-desktop --url http://127.0.0.1:8080/mcp
 
-The key is read from MCPLEX_API_KEY and sent as a bearer token; the log is set by LOG_LEVEL and MCPLEX_LOG__FORMAT. Exit
-codes: 0 the client closed its end, 130 stopped by
-Ctrl-C, 1 failed, 2 wrong usage, 77 the key was refused, 78 there is no MCP endpoint at the URL.`
+The key is read from MCPLEX_API_KEY and sent as a bearer token; the log is set by LOG_LEVEL and MCPLEX_LOG__FORMAT.
+Exit codes: 0 the client closed its end, 130 stopped by Ctrl-C, 1 failed, 2 wrong usage, 77 the key was refused, 78 there
+is no MCP endpoint at the URL.`
 
 export const connectVerb: Verb<ConnectRequest> = {
   name: 'connect',
