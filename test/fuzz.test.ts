@@ -8,7 +8,9 @@ import { Cancel } from '../src/base/cancel.ts'
 import { manualClock } from '../src/base/clock.ts'
 import { createEvents } from '../src/base/events.ts'
 import type { Log } from '../src/base/log.ts'
+import { createMemoryBudget } from '../src/base/memory-budget.ts'
 import { asRefusal } from '../src/base/refusal.ts'
+import { holderOf, Transfers } from '../src/base/transfers.ts'
 import { createGateway, type Gateway } from '../src/index.ts'
 import { metaOf, progressTokenOf } from '../src/protocol/call.ts'
 import { profileOf } from '../src/protocol/capabilities.ts'
@@ -140,10 +142,13 @@ describe('100,000 damaged messages', () => {
     const random = randomFrom(seed + 1)
     const slowest: Slowest = { ms: 0, text: '' }
     let listener: ChildListener | undefined
+    const memory = createMemoryBudget(Infinity)
     const connection = new Connection({
       child: {
         pid: 1,
         backlog: 0,
+        memory: memory.account(),
+        roomFor: () => 'kept',
         exited: false,
         send: (line) => void JSON.parse(line),
         listen: (one) => void (listener = one),
@@ -161,6 +166,8 @@ describe('100,000 damaged messages', () => {
       unsolicited: (update) => update.kind === 'notification',
       ended() {},
       unattributed() {},
+      stuck() {},
+      waiting: holderOf(new Transfers(memory, manualClock(0), Infinity, () => {}), memory.account()),
     })
     const params = parseObject('{"name":"echo","_meta":{"progressToken":"t"}}')
     const begin = (): ReturnType<Connection['begin']> =>

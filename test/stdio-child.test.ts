@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { manualClock } from '../src/base/clock.ts'
 import { silentLog } from '../src/base/log.ts'
+import { createMemoryBudget } from '../src/base/memory-budget.ts'
 import { startChild } from '../src/upstreams/stdio/start-child.ts'
 import { runs, until, writes, written } from './children/processes.ts'
 import { type Nursery, openNursery } from './children/recorded.ts'
@@ -126,7 +127,13 @@ describe('start', () => {
   })
 
   test('a working directory that is not there is told the same way', async () => {
-    const settings = { clock: manualClock(), log: silentLog, events: { emit() {} }, containment: nursery.containment }
+    const settings = {
+      clock: manualClock(),
+      log: silentLog,
+      events: { emit() {} },
+      containment: nursery.containment,
+      memory: createMemoryBudget(Infinity),
+    }
     const child = startChild(
       { command: 'cat', args: [], env: {}, cwd: '/no/such/directory' },
       { ...settings, maxLineBytes: 1024, purpose: 'test' },

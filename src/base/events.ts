@@ -15,7 +15,7 @@ export interface Events {
   /** A child process was started, or ended; `expected` tells ends that were asked for from crashes. */
   processStarted: { pid: number; purpose: string }
   processEnded: { pid: number; code: number | null; signal: string | null; expected: boolean }
-  /** Something of an upstream was dropped because it could not be attributed or understood. */
+  /** Something of an upstream was dropped because it could not be attributed or understood, or of a client that had no addressee. */
   dropped: { what: DroppedThing; count: number }
   /** A shared server asked its client a question that nobody can be found for. */
   askUnattributed: { method: string }
@@ -38,7 +38,8 @@ export interface CallEnded {
 }
 
 export type SessionEnd = 'client' | 'idle' | 'max_age' | 'no_handshake' | 'gave_way' | 'drain' | 'operator'
-export type DroppedThing = 'stdout_line' | 'stderr_line' | 'response' | 'progress' | 'log' | 'notification'
+export type DroppedThing =
+  'stdout_line' | 'stderr_line' | 'response' | 'progress' | 'log' | 'notification' | 'client_notification'
 
 export type EventName = keyof Events
 

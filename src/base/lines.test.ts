@@ -1,13 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { LineReader } from './lines.ts'
+import { LineReader, type LostLine } from './lines.ts'
+import { createMemoryBudget } from './memory-budget.ts'
 
 function read(chunks: readonly Buffer[], maxLineBytes = 1 << 20): { lines: string[]; dropped: number[] } {
   const lines: string[] = []
   const dropped: number[] = []
   const reader = new LineReader(maxLineBytes, {
     line: (text) => void lines.push(text),
-    dropped: (bytes) => void dropped.push(bytes),
+    dropped: ({ bytes }) => void dropped.push(bytes),
   })
   for (const chunk of chunks) {
     reader.push(chunk)
@@ -101,5 +102,70 @@ describe('lines of a pipe', () => {
 
   test('bytes that are no UTF-8 harm only their own line', () => {
     expect(read([Buffer.from([0xff, 0x0a, 0x61, 0x0a])]).lines).toEqual(['\ufffd', 'a'])
+  })
+})
+
+describe('a line that is lost', () => {
+  const lostOf = (chunks: readonly string[], limitBytes = 1 << 20): { lines: string[]; lost: LostLine[] } => {
+    const lines: string[] = []
+    const lost: LostLine[] = []
+    const sink = { line: (one: string) => void lines.push(one), dropped: (one: LostLine) => void lost.push(one) }
+    const reader = new LineReader(1000, sink, createMemoryBudget(limitBytes).account())
+    for (const chunk of chunks) reader.push(Buffer.from(chunk))
+    reader.end()
+    return { lines, lost }
+  }
+
+  test('is told with its beginning and its end, however it was cut', () => {
+    const line = `{"id":7,${'x'.repeat(2000)},"id":8}`
+    const wanted = { bytes: line.length, head: line.slice(0, 256), tail: line.slice(-256), why: 'too_long' }
+    fc.assert(
+      fc.property(anySizes, (sizes) => {
+        const chunks = cut(Buffer.from(`{"a":1}\n${line}\n{"b":2}\n`), sizes).map(String)
+        expect(lostOf(chunks)).toEqual({ lines: ['{"a":1}', '{"b":2}'], lost: [wanted] })
+      }),
+    )
+    expect(lostOf([`${line}\n{"b":2}\n`])).toEqual({ lines: ['{"b":2}'], lost: [wanted] })
+  })
+
+  test('says whether it was too long or had no end', () => {
+    expect(lostOf(['abc']).lost).toEqual([{ bytes: 3, head: 'abc', tail: 'abc', why: 'unended' }])
+    expect(lostOf(['x'.repeat(2000)]).lost[0]?.why).toBe('too_long')
+  })
+})
+
+describe('what is kept of a begun line', () => {
+  const mebibyte = 1024 ** 2
+  const piece = Buffer.alloc(64 * 1024, 'x')
+
+  test('is counted until the line is whole, or lost', () => {
+    const memory = createMemoryBudget(8 * mebibyte)
+    const lengths: number[] = []
+    const sink = { line: (one: string) => void lengths.push(one.length), dropped() {} }
+    const reader = new LineReader(4 * mebibyte, sink, memory.account())
+    for (let i = 0; i < 24; i++) reader.push(piece)
+    expect(memory.heldBytes).toBe(2 * mebibyte)
+    reader.push(Buffer.from('\n'))
+    expect([memory.heldBytes, lengths]).toEqual([0, [1.5 * mebibyte]])
+    for (let i = 0; i < 24; i++) reader.push(piece)
+    reader.end()
+    expect(memory.heldBytes).toBe(0)
+  })
+
+  test('beyond a quarter of a MiB there must be room for it', () => {
+    const memory = createMemoryBudget(mebibyte)
+    memory.account().add(mebibyte)
+    const lost: LostLine[] = []
+    const lines: string[] = []
+    const sink = { line: (one: string) => void lines.push(one), dropped: (one: LostLine) => void lost.push(one) }
+    const reader = new LineReader(4 * mebibyte, sink, memory.account())
+    for (let i = 0; i < 4; i++) reader.push(piece)
+    reader.push(Buffer.from('\n'))
+    expect(lines.map((one) => one.length)).toEqual([mebibyte / 4])
+    for (let i = 0; i < 5; i++) reader.push(piece)
+    expect(memory.heldBytes).toBe(mebibyte)
+    reader.push(Buffer.from('\nnext\n'))
+    expect(lost).toMatchObject([{ bytes: 5 * piece.length, why: 'budget' }])
+    expect(lines.at(-1)).toBe('next')
   })
 })

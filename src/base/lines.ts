@@ -9,12 +9,24 @@
  * for long keeps a copy of it, or what was parsed from it.
  */
 import { isUtf8 } from 'node:buffer'
+import type { Kept, MemoryAccount } from './memory-budget.ts'
+
+/** What is known of a line that was dropped. */
+export interface LostLine {
+  /** Its length. */
+  readonly bytes: number
+  /** Its first and last 256 bytes, one character each: enough to tell what it answered. */
+  readonly head: string
+  readonly tail: string
+  /** `too_long`, or whose limit it would have overstepped; `unended` if the bytes were over before its end. */
+  readonly why: 'too_long' | 'unended' | Exclude<Kept, 'kept'>
+}
 
 export interface LineSink {
   /** One line, without its newline. Must not throw. */
   line(text: string): void
-  /** A line longer than the limit, or one without an end, was dropped; `bytes` is its length. */
-  dropped(bytes: number): void
+  /** A line longer than the limit, or one without an end, was dropped. */
+  dropped(line: LostLine): void
   /** One line that is not UTF-8, with marks in the place of what is not; without this it is a line like any other. */
   garbled?(text: string): void
 }
@@ -25,8 +37,11 @@ const byteOrderMark = 0xfeff
 const nothing = Buffer.alloc(0)
 /** What stands in the place of bytes that are no character. */
 const mark = '\ufffd'
-/** A buffer for begun lines is kept for the next one up to this size. */
+/** A buffer for begun lines is kept for the next one up to this size, and is not counted. */
 const keepBytes = 8 * 1024
+/** A line up to this size is never refused, however short memory is. */
+const assuredBytes = 256 * 1024
+const edgeBytes = 256
 
 export class LineReader {
   readonly #maxLineBytes: number
@@ -34,19 +49,25 @@ export class LineReader {
   /** The begun line is the first `#held` bytes of this. */
   #begun: Buffer = nothing
   #held = 0
-  /** Bytes of a begun line that is too long already; none of them are kept. */
-  #skipped = 0
+  /** A begun line that is dropped already; none of it is kept but its edges. */
+  #lost: { bytes: number; readonly head: string; tail: string; readonly why: LostLine['why'] } | undefined
+  readonly #memory: MemoryAccount | undefined
+  #counted = 0
 
-  /** `maxLineBytes` counts the bytes of a line without its newline. */
-  constructor(maxLineBytes: number, sink: LineSink) {
+  /**
+   * @param maxLineBytes counts the bytes of a line without its newline
+   * @param memory counts what is kept of a line that has begun; a line for which there is no room is dropped
+   */
+  constructor(maxLineBytes: number, sink: LineSink, memory?: MemoryAccount) {
     this.#maxLineBytes = maxLineBytes
     this.#sink = sink
+    this.#memory = memory
   }
 
   /** Takes the next bytes. They are not kept: the caller may reuse them. */
   push(chunk: Buffer): void {
     let start = 0
-    if (this.#held > 0 || this.#skipped > 0) {
+    if (this.#held > 0 || this.#lost) {
       const end = chunk.indexOf(newline)
       if (end < 0) {
         this.#hold(chunk, 0, chunk.length)
@@ -67,9 +88,9 @@ export class LineReader {
 
   /** The bytes are over: a begun line is dropped. */
   end(): void {
-    const bytes = this.#held + this.#skipped
+    if (this.#held > 0) this.#lose(nothing, 0, 0, 'unended')
+    this.#tellLost()
     this.#release()
-    if (bytes > 0) this.#sink.dropped(bytes)
   }
 
   /** Takes a run of whole lines. */
@@ -106,43 +127,83 @@ export class LineReader {
   #measureAndCut(chunk: Buffer, from: number, last: number): void {
     for (let start = from; start <= last;) {
       const end = chunk.indexOf(newline, start)
-      if (end - start > this.#maxLineBytes) this.#sink.dropped(end - start)
-      else this.#decode(chunk, start, end)
+      if (end - start > this.#maxLineBytes) {
+        this.#lose(chunk, start, end, 'too_long')
+        this.#tellLost()
+      } else this.#decode(chunk, start, end)
       start = end + 1
     }
   }
 
   #hold(chunk: Buffer, from: number, to: number): void {
-    const more = to - from
-    const total = this.#held + more
-    if (this.#skipped > 0 || total > this.#maxLineBytes) {
-      const skipped = this.#skipped + total
-      this.#release()
-      this.#skipped = skipped
-      return
-    }
+    const total = this.#held + to - from
+    if (this.#lost) return this.#lose(chunk, from, to, this.#lost.why)
+    if (total > this.#maxLineBytes) return this.#lose(chunk, from, to, 'too_long')
     if (total > this.#begun.length) {
-      // Doubling keeps the cost of a line that comes byte by byte linear.
-      const grown = Buffer.allocUnsafeSlow(Math.min(Math.max(total, this.#begun.length * 2, 512), this.#maxLineBytes))
-      this.#begun.copy(grown, 0, 0, this.#held)
-      this.#begun = grown
+      const kept = this.#grow(total)
+      if (kept !== 'kept') return this.#lose(chunk, from, to, kept)
     }
     chunk.copy(this.#begun, this.#held, from, to)
     this.#held = total
   }
 
+  #grow(total: number): Kept {
+    // Doubling keeps the cost of a line that comes byte by byte linear.
+    const size = Math.min(Math.max(total, this.#begun.length * 2, 512), this.#maxLineBytes)
+    if (size > keepBytes) {
+      const kept = this.#count(size - this.#counted, size <= assuredBytes)
+      if (kept !== 'kept') return kept
+    }
+    const grown = Buffer.allocUnsafeSlow(size)
+    this.#begun.copy(grown, 0, 0, this.#held)
+    this.#begun = grown
+    return 'kept'
+  }
+
+  #count(bytes: number, isAssured: boolean): Kept {
+    const kept = isAssured ? 'kept' : (this.#memory?.take(bytes) ?? 'kept')
+    if (isAssured) this.#memory?.add(bytes)
+    if (kept === 'kept') this.#counted += bytes
+    return kept
+  }
+
+  /** Keeps no more of the line than its edges. */
+  #lose(chunk: Buffer, from: number, to: number, why: LostLine['why']): void {
+    const begun = this.#begun.subarray(0, this.#held)
+    const tail = latin(chunk, Math.max(from, to - edgeBytes), to)
+    if (this.#lost) {
+      this.#lost.bytes += to - from
+      this.#lost.tail = (this.#lost.tail + tail).slice(-edgeBytes)
+      return
+    }
+    const head = (latin(begun, 0, edgeBytes) + latin(chunk, from, Math.min(to, from + edgeBytes))).slice(0, edgeBytes)
+    const before = latin(begun, Math.max(0, begun.length - edgeBytes), begun.length)
+    this.#lost = { bytes: begun.length + to - from, head, tail: (before + tail).slice(-edgeBytes), why }
+    this.#release()
+  }
+
   #finish(): void {
-    const skipped = this.#skipped
+    if (this.#lost) return this.#tellLost()
     const [bytes, length] = [this.#begun, this.#held]
-    if (skipped > 0 || bytes.length > keepBytes) this.#release()
+    if (bytes.length > keepBytes) this.#release()
     this.#held = 0
-    if (skipped > 0) this.#sink.dropped(skipped)
-    else this.#decode(bytes, 0, length)
+    this.#decode(bytes, 0, length)
+  }
+
+  #tellLost(): void {
+    const lost = this.#lost
+    this.#lost = undefined
+    if (lost) this.#sink.dropped(lost)
   }
 
   #release(): void {
     this.#begun = nothing
     this.#held = 0
-    this.#skipped = 0
+    this.#memory?.release(this.#counted)
+    this.#counted = 0
   }
+}
+
+function latin(bytes: Buffer, from: number, to: number): string {
+  return bytes.toString('latin1', from, to)
 }

@@ -97,7 +97,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
   const pulse = new Pulse(clock)
   const suspended = createSuspendedCalls({ pulse, clock, ...settings.sessions })
   const { command, args, env, cwd, maxLineBytes, startTimeoutMs } = settings.upstream
-  const children = createChildren({ clock, log, events, maxLineBytes, path: env['PATH'] })
+  const children = createChildren({ clock, log, events, memory, maxLineBytes, path: env['PATH'] })
   const upstream = createStdioUpstream({
     settings: settings.upstream,
     hasOneClient,
@@ -106,6 +106,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
     clock,
     log,
     events,
+    memory,
     makeRoom: (wanted) => suspended.giveWay(wanted),
     starter: createStarter({
       command: { command, args, env, cwd },

@@ -26,7 +26,10 @@ export async function answerOne(
 ): Promise<Outbound> {
   // [2026-07-28 basic] clients send no responses; notifications are accepted and mean nothing over HTTP
   if (message.kind === 'response') throw new Refusal('invalid_request')
-  if (message.kind === 'notification') return empty
+  if (message.kind === 'notification') {
+    house.events.emit('dropped', { what: 'client_notification', count: 1 })
+    return empty
+  }
   try {
     // First of all: a client that cannot be served here is not told how to word its request.
     if (house.refusesStateless) throw notServed(message, header(inbound, 'mcp-protocol-version'))

@@ -6,8 +6,9 @@ import type { Readable } from 'node:stream'
 import type { Cancel } from '../base/cancel.ts'
 import { notKept } from '../base/memory-budget.ts'
 import { Refusal } from '../base/refusal.ts'
+import type { Holder, Transfer } from '../base/transfers.ts'
 import { Gathered } from './gathered.ts'
-import { type Owner, smallBytes, type Transfer } from './transfers.ts'
+import { smallBytes } from './kept-body.ts'
 
 export class IncomingBody {
   /**
@@ -19,7 +20,7 @@ export class IncomingBody {
   readonly #declared: number
   readonly #endsWithStream: boolean
   readonly #maxBytes: number
-  readonly #owner: Pick<Owner, 'transfer'>
+  readonly #holder: Pick<Holder, 'transfer'>
   readonly #bytes: Gathered
   #transfer: Transfer | undefined
   #resolve: (text: string) => void = () => {}
@@ -35,14 +36,14 @@ export class IncomingBody {
     endsWithStream: boolean,
     maxBytes: number,
     closed: Cancel,
-    owner: Pick<Owner, 'transfer'>,
+    holder: Pick<Holder, 'transfer'>,
   ) {
     this.#request = request
     this.#declared = declared
     this.#endsWithStream = endsWithStream
     this.#maxBytes = maxBytes
     this.#bytes = new Gathered(Number.isNaN(declared) ? maxBytes : declared)
-    this.#owner = owner
+    this.#holder = holder
     this.text = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
@@ -68,7 +69,7 @@ export class IncomingBody {
     const isWhole = size === this.#declared
     // One that comes in one piece is over in a moment.
     if (size > smallBytes && !(isWhole && bytes.size === 0)) {
-      this.#transfer ??= this.#owner.transfer(() => this.refuse(notKept('budget')))
+      this.#transfer ??= this.#holder.transfer(() => this.refuse(notKept('budget')))
       const kept = this.#transfer.take(bytes.growth(chunk.length))
       if (kept !== 'kept') return this.refuse(notKept(kept))
       this.#transfer.moved(chunk.length)

@@ -7,16 +7,17 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Log } from '../base/log.ts'
 import type { MemoryBudget } from '../base/memory-budget.ts'
+import { shareFor, Transfers } from '../base/transfers.ts'
 import type { Outbound } from '../protocol/inbound.ts'
 import { answerable, refusalOutbound, refusalText } from '../protocol/refusal-answer.ts'
 import { createDoor, type DoorSettings, type Served } from './door.ts'
 import type { Exchange } from './exchange.ts'
+import { slowClient } from './kept-body.ts'
 import { Connection, maxPipelined, MessageExchange } from './message-exchange.ts'
 import type { HttpSettings } from './options.ts'
 import type { RefusalLog } from './refusal-log.ts'
 import { respond, type Pace } from './respond.ts'
 import { readTarget, type Target } from './routes.ts'
-import { slowClient, Transfers } from './transfers.ts'
 
 export type EdgeSettings = DoorSettings & Pick<HttpSettings, 'maxBodyBytes'>
 
@@ -53,7 +54,7 @@ export function createEdge(
   let pace: Pace = { clock, slowReaderMs, lingerMs, draining: false }
   const door = createDoor(gateway, settings, log, clock)
   const { refusals } = door
-  const transfers = new Transfers(limits.memory, clock, settings.maxBodyBytes, () =>
+  const transfers = new Transfers(limits.memory, clock, shareFor(limits.memory, settings.maxBodyBytes), () =>
     refusals.refused('overloaded', { cause: slowClient }),
   )
   let count = 0

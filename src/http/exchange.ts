@@ -4,8 +4,8 @@
  * and streams of a connection that they share (`stream-exchange.ts`).
  */
 import type { Clock } from '../base/clock.ts'
+import type { Transfer } from '../base/transfers.ts'
 import type { Visitor } from './door.ts'
-import type { Transfer } from './transfers.ts'
 
 export interface Exchange extends Visitor {
   /** The host that the request names. */

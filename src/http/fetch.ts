@@ -4,14 +4,15 @@
  * order, bounded bodies, and streams that go as fast as they are read. Headers sent twice arrive as one value, joined
  * by a comma, which none of those that matter can be: such requests are refused by their value.
  */
+import { holderOf, Transfers } from '../base/transfers.ts'
 import type { Outbound } from '../protocol/inbound.ts'
 import { refusalOutbound, refusalText } from '../protocol/refusal-answer.ts'
 import { createDoor, type Mountable } from './door.ts'
 import { checkHeaders } from './guard.ts'
+import { slowClient } from './kept-body.ts'
 import { type HandlerOptions, mountAt, mounted } from './mount.ts'
 import { readTarget, type Target } from './routes.ts'
 import { responseOf } from './web-stream.ts'
-import { ownerOf, slowClient, Transfers } from './transfers.ts'
 import { Visit } from './web-visit.ts'
 
 export type { HandlerOptions, Mountable }
@@ -38,11 +39,11 @@ export function fetchHandler<Rest extends readonly unknown[] = readonly unknown[
   const http = { ...gateway.edge.http, ...settings }
   const mount = mountAt(path)
   const door = createDoor(gateway, http, log, clock)
-  const transfers = new Transfers(memory, clock, http.maxBodyBytes, () =>
+  const transfers = new Transfers(memory, clock, Infinity, () =>
     door.refusals.refused('overloaded', { cause: slowClient }),
   )
   // There is no telling which requests share a connection.
-  const owner = ownerOf(transfers, memory.account())
+  const holder = holderOf(transfers, memory.account())
   let count = 0
 
   async function answer(visit: Visit, target: Target): Promise<Outbound> {
@@ -58,7 +59,7 @@ export function fetchHandler<Rest extends readonly unknown[] = readonly unknown[
   return async (request, ...rest) => {
     const name = clientOf === undefined ? `f${++count}` : clientOf(request, ...rest)
     const target = mounted(mount, readTarget(request.url))
-    const visit = new Visit(request, target, name, http.maxBodyBytes, owner)
+    const visit = new Visit(request, target, name, http.maxBodyBytes, holder)
     const outbound = await answer(visit, target)
     visit.bodyServed()
     return responseOf(visit, outbound, gateway.edge)

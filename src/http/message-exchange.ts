@@ -7,13 +7,13 @@ import type { Socket } from 'node:net'
 import { Cancel } from '../base/cancel.ts'
 import type { Clock } from '../base/clock.ts'
 import type { MemoryAccount } from '../base/memory-budget.ts'
+import type { Holder, Transfer, Transfers } from '../base/transfers.ts'
 import { IncomingBody } from './body.ts'
 import type { Exchange } from './exchange.ts'
 import { checkAccept, checkContent, checkFraming, checkHeaders, declaredLength } from './guard.ts'
 import { readTarget } from './routes.ts'
 import { keepBody } from './kept-body.ts'
 import { takenBody } from './taken-body.ts'
-import type { Owner, Transfer, Transfers } from './transfers.ts'
 
 /** A body of this size that nobody wants is cheaper to read to its end than a new connection. */
 const cheapToDropBytes = 65_536
@@ -21,7 +21,7 @@ const cheapToDropBytes = 65_536
 /** Requests that may wait on a connection for the one before them. A client that pipelines more is cut. */
 export const maxPipelined = 32
 
-export class Connection implements Owner {
+export class Connection implements Holder {
   readonly name: string
   readonly socket: Socket
   /** The first is being served, the others wait for it; several only if the client pipelines. */

@@ -5,12 +5,13 @@
  */
 import type { Clock } from '../base/clock.ts'
 import { bytesOf, notKept } from '../base/memory-budget.ts'
+import type { Transfer } from '../base/transfers.ts'
 import type { Outbound } from '../protocol/inbound.ts'
 import { refusalText } from '../protocol/refusal-answer.ts'
 import type { Exchange } from './exchange.ts'
 import { pieceLength, piecesOf } from './pieces.ts'
 import { corsHeaders } from './routes.ts'
-import { smallBytes, type Transfer } from './transfers.ts'
+import { smallBytes } from './kept-body.ts'
 
 export interface Pace {
   readonly clock: Clock

@@ -5,18 +5,18 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2'
 import { Cancel } from '../base/cancel.ts'
 import { Refusal } from '../base/refusal.ts'
+import type { Holder, Transfer } from '../base/transfers.ts'
 import { IncomingBody } from './body.ts'
 import type { Exchange } from './exchange.ts'
 import { checkAccept, checkContent, checkHeaders, declaredLength } from './guard.ts'
-import { keepBody } from './kept-body.ts'
+import { keepBody, smallBytes } from './kept-body.ts'
 import { readTarget } from './routes.ts'
-import { type Owner, smallBytes, type Transfer } from './transfers.ts'
 
 /** What belongs to the connection and is said of HTTP/1.1 only. [RFC 9113, 8.2.2] */
 const ofTheConnection = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade'])
 
 /** What a stream knows of the connection that it shares. */
-export interface StreamOwner extends Owner {
+export interface StreamOwner extends Holder {
   readonly name: string
   readonly localAddress: string | undefined
   readonly maxBodyBytes: number

@@ -9,11 +9,11 @@ import type { Socket } from 'node:net'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { MemoryAccount } from '../base/memory-budget.ts'
+import type { Transfer } from '../base/transfers.ts'
 import { Allowance } from './allowance.ts'
 import type { Edge } from './edge.ts'
 import { StreamExchange, type StreamOwner } from './stream-exchange.ts'
 import { type Target, readTarget } from './routes.ts'
-import type { Transfer } from './transfers.ts'
 
 export interface StreamLimits {
   readonly headersMs: number

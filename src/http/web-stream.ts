@@ -5,11 +5,11 @@
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import { bytesOf, notKept } from '../base/memory-budget.ts'
+import type { Transfer } from '../base/transfers.ts'
 import type { Outbound } from '../protocol/inbound.ts'
 import { answerable, refusalText } from '../protocol/refusal-answer.ts'
 import { pieceLength, piecesOf } from './pieces.ts'
 import { corsHeaders } from './routes.ts'
-import type { Transfer } from './transfers.ts'
 import { tooSlow, type Visit } from './web-visit.ts'
 
 export interface WebPace {

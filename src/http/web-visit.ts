@@ -2,12 +2,12 @@
 import { Cancel } from '../base/cancel.ts'
 import { notKept } from '../base/memory-budget.ts'
 import { Refusal } from '../base/refusal.ts'
+import type { Holder, Transfer } from '../base/transfers.ts'
 import type { Visitor } from './door.ts'
 import { Gathered } from './gathered.ts'
 import { checkAccept, checkContent, declaredLength } from './guard.ts'
-import { keepBody } from './kept-body.ts'
+import { keepBody, smallBytes } from './kept-body.ts'
 import type { Target } from './routes.ts'
-import { type Owner, smallBytes, type Transfer } from './transfers.ts'
 
 export class Visit implements Visitor {
   readonly request: Request
@@ -19,19 +19,19 @@ export class Visit implements Visitor {
   readonly closed: Cancel = new Cancel()
   origin: string | undefined
   readonly #maxBodyBytes: number
-  readonly #owner: Owner
+  readonly #holder: Holder
   readonly #gone = (): void => this.closed.cancel('client gone')
   #text: Promise<string> | undefined
   #keptBytes = 0
 
-  constructor(request: Request, { path, query }: Target, connection: string, maxBodyBytes: number, owner: Owner) {
+  constructor(request: Request, { path, query }: Target, connection: string, maxBodyBytes: number, holder: Holder) {
     this.request = request
     this.method = request.method
     this.path = path
     this.query = query
     this.connection = connection
     this.#maxBodyBytes = maxBodyBytes
-    this.#owner = owner
+    this.#holder = holder
     this.headers = Object.fromEntries(request.headers)
     const { signal } = request
     if (signal.aborted) this.#gone()
@@ -45,13 +45,13 @@ export class Visit implements Visitor {
 
   /** There is an answer: what was counted of the body is given back. */
   bodyServed(): void {
-    this.#owner.memory.release(this.#keptBytes)
+    this.#holder.memory.release(this.#keptBytes)
     this.#keptBytes = 0
   }
 
   /** Counts what is kept of the answer until its reader takes it. */
   transfer(): Transfer {
-    return this.#owner.transfer(() => this.closed.cancel(tooSlow))
+    return this.#holder.transfer(() => this.closed.cancel(tooSlow))
   }
 
   /** @throws Refusal see `Inbound`, and those of a wrong type or Accept: they come after authentication. */
@@ -67,8 +67,8 @@ export class Visit implements Visitor {
     checkAccept(this.method, headers['accept'], this.path)
     if (request.bodyUsed) throw new Error('something read the body of this request before mcplex got it')
     if (request.body === null || headers['content-length'] === '0') return ''
-    const text = await readStream(request.body, this.#maxBodyBytes, this.closed, this.#owner)
-    this.#keptBytes = keepBody(text, this.#owner)
+    const text = await readStream(request.body, this.#maxBodyBytes, this.closed, this.#holder)
+    this.#keptBytes = keepBody(text, this.#holder)
     // Whoever makes a Request by hand need not say how long it is.
     if (length === undefined && text !== '') check()
     return text
@@ -82,7 +82,7 @@ async function readStream(
   body: ReadableStream<Uint8Array>,
   maxBytes: number,
   closed: Cancel,
-  owner: Owner,
+  holder: Holder,
 ): Promise<string> {
   const reader = body.getReader()
   const bytes = new Gathered(maxBytes)
@@ -103,7 +103,7 @@ async function readStream(
       const { byteLength } = read.value
       if (bytes.size + byteLength > maxBytes) throw new Refusal('request_too_large')
       if (bytes.size + byteLength > smallBytes) {
-        transfer ??= owner.transfer(() => leave(notKept('budget')))
+        transfer ??= holder.transfer(() => leave(notKept('budget')))
         const kept = transfer.take(bytes.growth(byteLength))
         if (kept !== 'kept') throw notKept(kept)
         transfer.moved(byteLength)

@@ -8,7 +8,9 @@ import { describe, expect, test } from 'vitest'
 import { Cancel } from '../base/cancel.ts'
 import { manualClock } from '../base/clock.ts'
 import { createEvents } from '../base/events.ts'
+import { createMemoryBudget, type MemoryBudget } from '../base/memory-budget.ts'
 import { asRefusal } from '../base/refusal.ts'
+import { type Holder, holderOf, Transfers } from '../base/transfers.ts'
 import type { Call, Update } from '../protocol/call.ts'
 import { isObject, type JsonObject, memberText, parseObject } from '../protocol/json-text.ts'
 import { legacyDialect } from '../protocol/legacy-client.ts'
@@ -34,6 +36,8 @@ function createProcess(): { child: Child; sent: Sent[]; say(value: JsonObject): 
   const child: Child = {
     pid: 1,
     backlog: 0,
+    memory: createMemoryBudget(Infinity).account(),
+    roomFor: () => 'kept',
     exited: false,
     send: (line) => void sent.push(JSON.parse(line) as Sent),
     listen: (one) => void (listener = one),
@@ -46,6 +50,11 @@ function createProcess(): { child: Child; sent: Sent[]; say(value: JsonObject): 
     return listener
   }
   return { child, sent, listener: told, say: (value) => told().line(JSON.stringify({ jsonrpc: '2.0', ...value })) }
+}
+
+/** Counts what calls have got and nobody came for. */
+function inMemory(memory: MemoryBudget): Holder {
+  return holderOf(new Transfers(memory, manualClock(0), Infinity, () => {}), memory.account())
 }
 
 interface Scene extends ReturnType<typeof createProcess> {
@@ -76,6 +85,8 @@ function createScene(attribution: Attribution): Scene {
     unsolicited: (update) => heard.push(update) > 0,
     ended() {},
     unattributed: (method) => void unattributed.push(method),
+    stuck() {},
+    waiting: inMemory(createMemoryBudget(Infinity)),
   })
   return {
     ...process,

@@ -6,21 +6,15 @@
 import { Refusal } from '../base/refusal.ts'
 import type { Clock } from '../base/clock.ts'
 import type { DroppedThing, EventSink } from '../base/events.ts'
+import type { Holder } from '../base/transfers.ts'
 import type { Call, Notification, Update } from '../protocol/call.ts'
 import type { Dialect } from '../protocol/dialect.ts'
-import {
-  elementTexts,
-  type JsonObject,
-  memberText,
-  onOneLine,
-  type RawObject,
-  rawObject,
-} from '../protocol/json-text.ts'
+import { emptyObject, type JsonObject, memberText, type RawObject, rawObject } from '../protocol/json-text.ts'
 import {
   type Answer,
+  type Malformed,
   type Message,
   notificationText,
-  readMessage,
   requestText,
   responseText,
 } from '../protocol/jsonrpc.ts'
@@ -30,6 +24,8 @@ import { Errands } from './errands.ts'
 import { Exchange } from './exchange.ts'
 import { Exchanges } from './exchanges.ts'
 import { Flow } from './flow.ts'
+import { Incoming } from './incoming.ts'
+import { Outgoing } from './outgoing.ts'
 import { createQuestions, type Questions } from './questions.ts'
 import type { Child, ChildExit } from './stdio/child.ts'
 
@@ -48,10 +44,11 @@ export interface ConnectionNeeds {
   ended(exit: ChildExit): void
   /** The server asked a question that nobody can be found for. */
   unattributed(method: string): void
+  /** The server asks and asks, and does not read the answers. */
+  stuck(): void
+  /** Counts what calls have got and nobody came for. */
+  readonly waiting: Holder
 }
-
-/** Text that may wait for a process that does not read. */
-const maxBacklog = 64 * 1024 * 1024
 
 export class Connection {
   /** Set anew when a process asked in one era turns out to speak the other. */
@@ -66,6 +63,7 @@ export class Connection {
   readonly #questions: Questions
   readonly #flow: Flow
   readonly #attributor: Attributor
+  readonly #outgoing: Outgoing
   #reserved = 0
   #closed = false
 
@@ -73,21 +71,38 @@ export class Connection {
     this.#needs = needs
     this.#errands = new Errands(needs.clock)
     this.#flow = new Flow(needs.child)
+    this.#outgoing = new Outgoing(needs.child, {
+      clock: needs.clock,
+      idleMs: needs.callIdleMs,
+      hold: (isHeld) => this.#flow.stop(isHeld),
+      stuck: () => needs.stuck(),
+    })
     this.#attributor = new Attributor(needs.attribution, this.#exchanges, needs.clock, needs.callTotalMs)
     this.dialect = needs.dialect
     this.idleSinceMs = this.heardAtMs = needs.clock.now()
     this.#questions = createQuestions({
-      send: (line) => this.#send(line),
+      send: (line) => this.#outgoing.answer(line),
       now: () => needs.clock.now(),
       announced: needs.announced,
       attribute: () => this.#attributor.ofQuestion(),
       toUnit: (ask) => needs.unsolicited(ask),
       unattributed: (method) => needs.unattributed(method),
+      memory: () => needs.child.memory,
+    })
+    const incoming = new Incoming({
+      memory: () => needs.child.memory,
+      message: (message, bytes) => this.#message(message, bytes),
+      noMessage: () => this.#drop('stdout_line'),
+      lostAnswer: (id, refusal) => this.#lostAnswer(id, refusal),
     })
     needs.child.listen({
-      line: (text) => this.#line(text),
+      line: (text) => {
+        this.heardAtMs = needs.clock.now()
+        incoming.line(text)
+      },
       exit: (exit) => this.#exit(exit),
-      dropped() {},
+      dropped: (line) => incoming.dropped(line),
+      drained: () => this.#outgoing.drained(),
     })
   }
 
@@ -120,14 +135,14 @@ export class Connection {
   /** Sends a call; `isAlone` if no other one will begin before its end. Throws `overloaded` if the process takes nothing. */
   begin(call: Call, isAlone: boolean = this.#attributor.isOwn): Exchange {
     if (this.#closed) throw new Refusal('upstream_closed')
-    if (this.#needs.child.backlog > maxBacklog) throw new Refusal('overloaded')
+    this.#outgoing.checkRoom(call.params)
     const now = this.#needs.clock.now()
-    const { callIdleMs, callTotalMs } = this.#needs
-    const exchange = this.#exchanges.add((id) => new Exchange(call, id, now + callIdleMs, now + callTotalMs))
+    const { callIdleMs, callTotalMs, waiting } = this.#needs
+    const exchange = this.#exchanges.add((id) => new Exchange(call, id, now + callIdleMs, now + callTotalMs, waiting))
     if (!exchange) throw new Refusal('overloaded')
     exchange.mayHold = isAlone
     const params = this.dialect.params(call, call.progressToken === undefined ? undefined : exchange.id)
-    this.#send(requestText(String(exchange.id), call.method, params))
+    this.#outgoing.send(requestText(String(exchange.id), call.method, params))
     return exchange
   }
 
@@ -143,22 +158,24 @@ export class Connection {
   }
 
   /** A request of our own. Rejects if the process ends or does not answer in time. */
-  request(method: string, params: RawObject | undefined, timeoutMs: number): Promise<Answer> {
-    if (this.#closed) return Promise.reject(new Refusal('upstream_closed'))
+  async request(method: string, params: RawObject | undefined, timeoutMs: number): Promise<Answer> {
+    if (this.#closed) throw new Refusal('upstream_closed')
+    this.#outgoing.checkRoom(params)
     const id = this.#exchanges.nextId()
     const answer = this.#errands.wait(id, timeoutMs)
-    this.#send(requestText(String(id), method, params))
+    this.#outgoing.send(requestText(String(id), method, params))
     return answer
   }
 
   /**
    * A request whose answer comes when the process wants to end it (a listen); returns its id, and how to end it.
-   * `ended` is called once if the process ends it.
+   * `ended` is called once if the process ends it. Throws `overloaded` if the process takes nothing.
    */
   open(method: string, params: RawObject, ended: () => void): { id: number; stop(): void } {
+    this.#outgoing.checkRoom(params)
     const id = this.#exchanges.nextId()
     this.#errands.keepOpen(id, ended)
-    this.#send(requestText(String(id), method, params))
+    this.#outgoing.send(requestText(String(id), method, params))
     const stop = (): void => {
       if (this.#errands.forget(id)) this.tell('notifications/cancelled', rawObject({ requestId: id }))
     }
@@ -166,7 +183,13 @@ export class Connection {
   }
 
   tell(method: string, params: RawObject | undefined): void {
-    this.#send(notificationText(method, params))
+    this.#outgoing.send(notificationText(method, params))
+  }
+
+  /** Passes a notification of a client on. Throws `overloaded` if the process takes nothing. */
+  pass(method: string, params: RawObject | undefined): void {
+    this.#outgoing.checkRoom(params)
+    this.tell(method, params)
   }
 
   /** Ends the calls whose deadline has passed. @returns whether there were any that the process is to blame for */
@@ -196,12 +219,9 @@ export class Connection {
     this.#needs.child.kill()
   }
 
-  #send(line: string): void {
-    if (!this.#needs.child.exited) this.#needs.child.send(onOneLine(line))
-  }
-
   #exit(exit: ChildExit): void {
     this.#closed = true
+    this.#outgoing.close()
     this.#questions.drop()
     this.#fail(new Refusal('upstream_closed'))
     this.#needs.ended(exit)
@@ -212,25 +232,13 @@ export class Connection {
     this.#errands.failAll(refusal)
   }
 
-  #line(text: string): void {
-    this.heardAtMs = this.#needs.clock.now()
-    let value: unknown
-    try {
-      value = JSON.parse(text)
-    } catch {
-      return this.#drop('stdout_line')
-    }
-    if (!Array.isArray(value)) return this.#message(text, value)
-    for (const element of elementTexts(text)) this.#message(element, JSON.parse(element))
-  }
-
-  #message(text: string, value: unknown): void {
-    const message = readMessage(text, value)
-    if (message.kind === 'response') this.#response(message)
+  #message(message: Message | Malformed, bytes: number): void {
+    if (message.kind === 'response') this.#response(message, bytes)
     else if (message.kind === 'notification') this.#notification(message.method, message.params)
     else if (message.kind === 'malformed') this.#malformed(message.id)
-    else if (message.method === 'ping') this.#send(responseText(message.id, { kind: 'result', result: rawObject({}) }))
-    else this.#questions.put(message)
+    else if (message.method === 'ping')
+      this.#outgoing.answer(responseText(message.id, { kind: 'result', result: emptyObject }))
+    else this.#questions.put(message, bytes)
   }
 
   /** An answer that is none must still end the call it names. */
@@ -240,11 +248,16 @@ export class Connection {
     else this.#drop('stdout_line')
   }
 
-  #response(message: Message & { kind: 'response' }): void {
+  #response(message: Message & { kind: 'response' }, bytes: number): void {
     const id = Number(message.id)
     const exchange = this.#exchanges.get(id)
-    if (exchange) return exchange.settle({ answer: message.answer, spoken: this.dialect.era, process: this.pid })
+    if (exchange) return exchange.settle({ answer: message.answer, spoken: this.dialect.era, process: this.pid }, bytes)
     if (!this.#errands.answer(id, message.answer)) this.#drop('response')
+  }
+
+  #lostAnswer(id: number, refusal: Refusal): void {
+    this.#exchanges.get(id)?.fail(refusal)
+    this.#errands.fail(id, refusal)
   }
 
   #notification(method: string, params: RawObject | undefined): void {

@@ -64,6 +64,11 @@ export class Errands {
     return errand !== undefined
   }
 
+  /** Ends a request without its answer, if somebody waits for it. */
+  fail(id: number, error: Error): void {
+    this.#open.get(id)?.fail(error)
+  }
+
   failAll(error: Error): void {
     for (const errand of [...this.#open.values()]) errand.fail(error)
   }

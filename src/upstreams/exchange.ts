@@ -2,9 +2,11 @@
  * One call in flight on an upstream connection: what has come back and was not taken yet, and its deadlines.
  * The connection fills it, the call's reply empties it. Bounded: a server that floods ends its own call.
  */
-import type { Refusal } from '../base/refusal.ts'
+import { Refusal } from '../base/refusal.ts'
+import type { Holder, Transfer } from '../base/transfers.ts'
 import type { Call, Outcome, Update } from '../protocol/call.ts'
 import { editMembers, type RawObject } from '../protocol/json-text.ts'
+import { jsonWeight } from '../protocol/json-weight.ts'
 import { errorAnswer } from '../protocol/jsonrpc.ts'
 
 /** What may wait to be taken. */
@@ -13,6 +15,9 @@ const maxChars = 1024 * 1024
 /** Where the process is held back, if it can be: low enough for what it has written by then to find room. */
 const fullUpdates = 250
 const fullChars = 256 * 1024
+/** What is not counted: a breath of a server that goes on to be heard. */
+const fewUpdates = 16
+const fewChars = 16 * 1024
 
 export class Exchange {
   readonly call: Call
@@ -33,11 +38,16 @@ export class Exchange {
   onEmpty: (() => void) | undefined
   #updates: Update[] = []
   #chars = 0
+  readonly #holder: Pick<Holder, 'transfer'>
+  /** What waits because nobody came for it. */
+  #waiting: Transfer | undefined
   #outcome: Outcome | undefined
   #failure: Refusal | undefined
   #wake: (() => void) | undefined
 
-  constructor(call: Call, id: number, idleAtMs: number, endAtMs: number) {
+  /** @param holder counts what waits to be taken */
+  constructor(call: Call, id: number, idleAtMs: number, endAtMs: number, holder: Pick<Holder, 'transfer'>) {
+    this.#holder = holder
     this.call = call
     this.id = id
     this.idleAtMs = idleAtMs
@@ -69,8 +79,11 @@ export class Exchange {
   offer(update: Update): boolean {
     if (this.ended) return true
     if (this.#updates.length >= maxUpdates || this.#chars >= maxChars) return false
-    this.#updates.push(update)
-    this.#chars += lengthOf(update)
+    // Nobody came for the one before: this one may wait for long.
+    const kept = this.#wake ? update : ownUpdate(update)
+    if (this.#updates.length >= fewUpdates || this.#chars >= fewChars) this.#wait(weightOf(kept))
+    this.#updates.push(kept)
+    this.#chars += lengthOf(kept)
     this.#notify()
     return true
   }
@@ -88,9 +101,25 @@ export class Exchange {
     return { value, text: editMembers(params.text, { progressToken: token }) }
   }
 
-  settle(outcome: Outcome): void {
+  /** @param bytes what it takes, if that is much */
+  settle(outcome: Outcome, bytes = 0): void {
     if (this.ended) return
     this.#outcome = outcome
+    if (bytes > 0) this.#wait(bytes)
+    this.#notify()
+  }
+
+  #wait(bytes: number): void {
+    this.#waiting ??= this.#holder.transfer(() => this.#giveUp())
+    this.#waiting.add(bytes)
+  }
+
+  /** Others need the memory more than who does not come for it. */
+  #giveUp(): void {
+    this.#dropUpdates()
+    this.#outcome = undefined
+    const message = 'What the call said was not taken, and there was no more memory for it. The call may have run.'
+    this.#failure ??= new Refusal('overloaded', { message, data: { executed: 'unknown' } })
     this.#notify()
   }
 
@@ -110,13 +139,30 @@ export class Exchange {
   /** The next update that nobody took. */
   take(): Update | undefined {
     const update = this.#updates.shift()
-    if (update) this.#chars -= lengthOf(update)
-    if (this.#updates.length === 0) this.onEmpty?.()
+    if (update) {
+      this.#chars -= lengthOf(update)
+      this.#waiting?.moved(lengthOf(update))
+    }
+    if (this.#updates.length === 0) {
+      this.onEmpty?.()
+      if (!this.#outcome) this.#endWaiting()
+    }
     return update
+  }
+
+  #endWaiting(): void {
+    this.#waiting?.end()
+    this.#waiting = undefined
   }
 
   /** Nobody takes any more: questions among what is left get an answer all the same. */
   abandon(): void {
+    this.#dropUpdates()
+    this.#endWaiting()
+  }
+
+  #dropUpdates(): void {
+    this.#chars = 0
     for (const update of this.#updates.splice(0)) {
       if (update.kind === 'ask') update.answer(errorAnswer(-32603, 'The call is over'))
     }
@@ -136,4 +182,15 @@ export class Exchange {
 
 function lengthOf({ params }: Update): number {
   return params?.text.length ?? 0
+}
+
+/** What it takes while it waits. */
+function weightOf({ params }: Update): number {
+  return params === undefined ? 0 : jsonWeight(params.text)
+}
+
+/** The text of an update may be a part of the chunk that it came in: what waits must not keep all of that. */
+function ownUpdate(update: Update): Update {
+  const { params } = update
+  return params === undefined ? update : { ...update, params: { ...params, text: Buffer.from(params.text).toString() } }
 }

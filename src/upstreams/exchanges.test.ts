@@ -2,7 +2,10 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Cancel } from '../base/cancel.ts'
+import { manualClock } from '../base/clock.ts'
+import { createMemoryBudget } from '../base/memory-budget.ts'
 import { Refusal } from '../base/refusal.ts'
+import { holderOf, Transfers } from '../base/transfers.ts'
 import type { Call } from '../protocol/call.ts'
 import { Exchange } from './exchange.ts'
 import { Exchanges } from './exchanges.ts'
@@ -20,6 +23,9 @@ const call: Call = {
   process: undefined,
   cancel: new Cancel(),
 }
+
+const memory = createMemoryBudget(Infinity)
+const waiting = holderOf(new Transfers(memory, manualClock(), Infinity, () => {}), memory.account())
 
 type Step =
   | { readonly do: 'add' }
@@ -51,7 +57,7 @@ test('an id finds its exchange as long as it is there, and after that nobody, ho
       }
       for (const step of sequence) {
         if (step.do === 'add') {
-          const exchange = exchanges.add((id) => new Exchange(call, note(id), 0, 0))
+          const exchange = exchanges.add((id) => new Exchange(call, note(id), 0, 0, waiting))
           assert(exchange)
           ever.push(exchange)
           live.push(exchange)
@@ -88,7 +94,7 @@ test('there is a bound, and a place that was given back can be had again', () =>
   const exchanges = new Exchanges()
   const all: Exchange[] = []
   for (;;) {
-    const exchange = exchanges.add((id) => new Exchange(call, id, 0, 0))
+    const exchange = exchanges.add((id) => new Exchange(call, id, 0, 0, waiting))
     if (!exchange) break
     all.push(exchange)
   }
@@ -96,7 +102,7 @@ test('there is a bound, and a place that was given back can be had again', () =>
   const [first] = all
   assert(first)
   exchanges.remove(first)
-  const again = exchanges.add((id) => new Exchange(call, id, 0, 0))
+  const again = exchanges.add((id) => new Exchange(call, id, 0, 0, waiting))
   expect(again?.id).not.toBe(first.id)
   expect(exchanges.get(first.id)).toBeUndefined()
 })

@@ -6,6 +6,7 @@ import type { Clock } from '../base/clock.ts'
 import type { EventSink } from '../base/events.ts'
 import type { Log } from '../base/log.ts'
 import { Refusal } from '../base/refusal.ts'
+import type { Holder } from '../base/transfers.ts'
 import { version } from '../base/version.ts'
 import type { Seat, Update } from '../protocol/call.ts'
 import type { Dialect } from '../protocol/dialect.ts'
@@ -45,6 +46,8 @@ export interface ProcessEvents {
   unsolicited(connection: Connection, update: Update): boolean
   ended(connection: Connection, exit: ChildExit): void
   unattributed(method: string): void
+  /** It asks and asks, and does not read the answers. */
+  stuck(connection: Connection): void
 }
 
 export interface OpenNeeds extends ProcessEvents {
@@ -74,6 +77,8 @@ export function createOpener(common: {
   readonly clock: Clock
   readonly events: EventSink
   readonly log: Log
+  /** Counts what calls have got and nobody came for. */
+  readonly waiting: Holder
 }): Opener {
   const { settings, clock, events } = common
 
@@ -90,6 +95,8 @@ export function createOpener(common: {
       unsolicited: (update) => needs.unsolicited(connection, update),
       ended: (exit) => needs.ended(connection, exit),
       unattributed: (method) => needs.unattributed(method),
+      stuck: () => needs.stuck(connection),
+      waiting: common.waiting,
     })
     return connection
   }

@@ -1,6 +1,7 @@
 /**
  * Holds a process back while a client does not take what the process said to it: what is not read stays in the pipe,
- * and the process waits. Only for a process that works for nobody else. [R40]
+ * and the process waits. Only for a process that works for nobody else. [R40] The same for one that does not read what
+ * it asked for.
  */
 import type { Exchange } from './exchange.ts'
 import type { Child } from './stdio/child.ts'
@@ -8,6 +9,7 @@ import type { Child } from './stdio/child.ts'
 export class Flow {
   readonly #child: Pick<Child, 'hold'>
   readonly #full = new Set<Exchange>()
+  #isStopped = false
 
   constructor(child: Pick<Child, 'hold'>) {
     this.#child = child
@@ -15,7 +17,13 @@ export class Flow {
 
   /** Whether the process is held back: then its silence means nothing. */
   get isHeld(): boolean {
-    return this.#full.size > 0
+    return this.#isStopped || this.#full.size > 0
+  }
+
+  /** Holds the process back whomever it works for, or no longer. */
+  stop(isStopped: boolean): void {
+    this.#isStopped = isStopped
+    this.#child.hold(this.isHeld)
   }
 
   /** Holds the process back until all of what waits for the exchange was taken. */
@@ -28,6 +36,6 @@ export class Flow {
   /** Nobody waits for more of this exchange, or all of it was taken. */
   release(exchange: Exchange): void {
     exchange.onEmpty = undefined
-    if (this.#full.delete(exchange) && this.#full.size === 0) this.#child.hold(false)
+    if (this.#full.delete(exchange) && !this.isHeld) this.#child.hold(false)
   }
 }

@@ -45,6 +45,8 @@ export interface ProcessNeeds {
   readonly events: EventSink
   /** Whether deaths are to be expected: before the start is through, and after the end. */
   readonly quiet: () => boolean
+  /** A process was ended because it asked without reading the answers. */
+  readonly onStuck: () => void
   /** A place for a process has become free. */
   readonly freed: () => void
 }
@@ -85,6 +87,7 @@ export function createProcesses(needs: ProcessNeeds): Processes {
     dialect,
     unsolicited: (connection, update) => voices.said(owner, connection, update),
     ended: (connection, exit) => ended(owner, connection, exit.expected),
+    stuck: (connection) => stuck(owner, connection),
     unattributed(method) {
       needs.events.emit('askUnattributed', { method })
       const { unit } = owner
@@ -97,6 +100,18 @@ export function createProcesses(needs: ProcessNeeds): Processes {
       )
     },
   })
+
+  const stuck = ({ unit, source }: Owner, connection: Connection): void => {
+    log.warn(
+      { upstream_pid: connection.pid, reason: 'answers_unread' },
+      'upstream process asks without reading the answers and is ended',
+    )
+    needs.onStuck()
+    if (unit) unit.lost = true
+    const own = unit?.restarts ?? (source === undefined ? undefined : blame.ofSource(source))
+    own?.failed(clock.now())
+    connection.kill()
+  }
 
   /** Opens a process that no client has said a word to, and that nobody else will. */
   const prove = async (face: Face): Promise<void> => {

@@ -4,6 +4,7 @@
  * [2025-11-25 client features; sampling, elicitation, roots]
  */
 import { Cancel } from '../base/cancel.ts'
+import type { MemoryAccount } from '../base/memory-budget.ts'
 import { type Ask, metaOf } from '../protocol/call.ts'
 import { isObject, type JsonObject, memberText } from '../protocol/json-text.ts'
 import { errorAnswer, idKey, type RequestMessage, responseText } from '../protocol/jsonrpc.ts'
@@ -23,8 +24,11 @@ const neededFor: Readonly<Record<string, string>> = {
 }
 
 export interface Questions {
-  /** Takes a question of the server: puts it to whom it belongs, or answers it with an error. */
-  put(message: RequestMessage): void
+  /**
+   * Takes a question of the server: puts it to whom it belongs, or answers it with an error.
+   * @param bytes what it takes, if that is much
+   */
+  put(message: RequestMessage, bytes: number): void
   /** The server no longer wants an answer. */
   withdraw(requestId: string): void
   /** The connection is over: nobody waits for answers any more. */
@@ -44,12 +48,16 @@ export interface QuestionNeeds {
   toUnit(ask: Ask): boolean
   /** A server asked although it cannot be told whom. */
   unattributed(method: string): void
+  /** Counts questions that are large. */
+  memory(): MemoryAccount
 }
 
 interface Open {
   readonly ask: Ask
   /** The call that it belongs to; undefined if it went to the unit. */
   readonly exchange: Exchange | undefined
+  /** What is counted for it. */
+  readonly bytes: number
 }
 
 export function createQuestions(needs: QuestionNeeds): Questions {
@@ -59,7 +67,10 @@ export function createQuestions(needs: QuestionNeeds): Questions {
   /** Forgets a question that is open; false if it is not (any more). */
   const close = (key: string): Open | undefined => {
     const entry = open.get(key)
-    if (entry && open.delete(key)) entry.exchange?.answered(needs.now())
+    if (entry && open.delete(key)) {
+      entry.exchange?.answered(needs.now())
+      needs.memory().release(entry.bytes)
+    }
     return entry
   }
 
@@ -67,7 +78,7 @@ export function createQuestions(needs: QuestionNeeds): Questions {
     get any() {
       return any
     },
-    put(message) {
+    put(message, bytes) {
       any = true
       const refuse = (code: number, text: string): void => needs.send(responseText(message.id, errorAnswer(code, text)))
       const capability = Object.hasOwn(neededFor, message.method) ? neededFor[message.method] : undefined
@@ -78,6 +89,7 @@ export function createQuestions(needs: QuestionNeeds): Questions {
         return refuse(-32601, 'The client does not offer this method')
       }
       if (open.size >= maxOpen || open.has(key)) return refuse(-32603, 'Too many questions to the client')
+      if (needs.memory().take(bytes) !== 'kept') return refuse(-32603, 'Too much is asked of the client at once')
       const exchange = target === 'unit' ? undefined : target
       const ask: Ask = {
         kind: 'ask',
@@ -89,7 +101,7 @@ export function createQuestions(needs: QuestionNeeds): Questions {
         ...patience(message, needs),
         withdrawn: new Cancel(),
       }
-      open.set(key, { ask, exchange })
+      open.set(key, { ask, exchange, bytes })
       exchange?.asked(needs.now())
       const taken = exchange ? exchange.offer(ask) : needs.toUnit(ask)
       if (!taken) ask.answer(errorAnswer(-32603, 'The client cannot be asked at the moment'))

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { manualClock } from '../base/clock.ts'
+import { createMemoryBudget } from '../base/memory-budget.ts'
 import { createSpares, type Spares } from './spares.ts'
 import type { Child, ChildExit } from './stdio/child.ts'
 
@@ -11,6 +12,8 @@ function fakeChild(): Child & { over: boolean } {
     over: false,
     pid: undefined,
     backlog: 0,
+    memory: createMemoryBudget(0).account(),
+    roomFor: () => 'kept',
     get exited() {
       return this.over
     },

@@ -7,12 +7,15 @@ import type { Clock } from '../base/clock.ts'
 import type { EventSink } from '../base/events.ts'
 import { createLease, type Lease } from '../base/lease.ts'
 import type { Log } from '../base/log.ts'
+import type { MemoryBudget } from '../base/memory-budget.ts'
 import { Refusal } from '../base/refusal.ts'
+import { holderOf, Transfers } from '../base/transfers.ts'
 import type { Call, Outcome, Reply } from '../protocol/call.ts'
 import { emptyObject } from '../protocol/json-text.ts'
 import { logLevels } from '../protocol/revisions.ts'
 import type { Connection } from './connection.ts'
 import { createOpener, replay } from './face.ts'
+import { countCalls } from './held-calls.ts'
 import { createKeepers, ownSeat } from './keepers.ts'
 import { createLearning } from './learning.ts'
 import type { UpstreamSettings } from './options.ts'
@@ -41,6 +44,8 @@ export interface StdioUpstreamNeeds {
   readonly clock: Clock
   readonly log: Log
   readonly events: EventSink
+  /** What calls and processes keep counts there. */
+  readonly memory: MemoryBudget
   /** Starts the server's program. */
   readonly starter: Starter
   /** Ends up to so many calls that hold a process and only wait for their clients, if they may be ended. */
@@ -48,11 +53,14 @@ export interface StdioUpstreamNeeds {
 }
 
 export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
-  const { settings, clock, log, events, starter } = needs
+  const { settings, clock, log, events, starter, memory } = needs
   const startChild = (purpose: string): Child => starter.start(purpose)
   const units = createUnits(settings.pool, needs.hasOneClient)
   const voices = createVoices(clock, (key) => units.find(key))
-  const opener = createOpener({ settings, clock, events, log })
+  const transfers = new Transfers(memory, clock, Infinity, () => {})
+  const waiting = holderOf(transfers, memory.account())
+  const opener = createOpener({ settings, clock, events, log, waiting })
+  let stuck = 0
   let spares: Spares | undefined
   let closed = false
 
@@ -65,6 +73,7 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
     log,
     events,
     quiet: () => closed || units.faces.size === 0,
+    onStuck: () => void stuck++,
     freed: () => closed || pool.freed(),
   })
   const pool = createPool({
@@ -174,7 +183,7 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
   const serving = (): Connection[] => [...units.all()].flatMap((unit) => [...unit.connections])
 
   return {
-    call: run,
+    call: countCalls(memory, run),
     learning,
     async start(): Promise<UpstreamFacts> {
       const { hasOneClient } = needs
@@ -206,8 +215,9 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
     listen: (seat, filter, take) => voices.listen(units.keyOf(seat), seat.session !== undefined, filter, take),
     tell(seat, method, params) {
       const unit = units.find(units.keyOf(seat))
-      if (unit?.attribution !== 'own') return
-      for (const connection of unit.connections) connection.tell(method, params)
+      if (unit?.attribution === 'own') for (const connection of unit.connections) connection.pass(method, params)
+      if (unit?.attribution !== 'own' || unit.connections.size === 0)
+        events.emit('dropped', { what: 'client_notification', count: 1 })
     },
     endSession(seat) {
       // What its only client has said without a session lives on; its process ends like one that is idle.
@@ -219,11 +229,16 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
       voices.forget(unit.key)
       for (const connection of [...unit.connections, ...processes.starting(unit)]) end(connection)
     },
-    counts: () => ({ processes: pool.processes + [...keepers.live()].length, waitingCalls: pool.waiting }),
+    counts: () => ({
+      processes: pool.processes + [...keepers.live()].length,
+      waitingCalls: pool.waiting,
+      stuckProcesses: stuck,
+    }),
     check: createUpstreamHealth({ clock, units, keepers, fault: () => processes.blame.fault }),
     async close() {
       closed = true
       sweeper.stop()
+      transfers.close()
       pool.close()
       const all = [...serving(), ...processes.starting()]
       for (const unit of units.all()) unit.ended = true

@@ -39,7 +39,7 @@ export interface Upstream {
   call(call: Call): Reply
   /** Hears of what the processes of the seat's unit say outside of calls. Starts no process. */
   listen(seat: Seat, filter: Filter, take: (update: Update) => void): Promise<Listening>
-  /** Passes a notification of a client on to its own process, if it has one. */
+  /** Passes a notification of a client on to its own process, if it has one. Throws `overloaded` if that takes nothing. */
   tell(seat: Seat, method: string, params: RawObject | undefined): void
   /** Ends what a session held. */
   endSession(seat: Seat): void

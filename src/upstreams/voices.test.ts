@@ -2,6 +2,8 @@
 import { expect, test } from 'vitest'
 import { manualClock } from '../base/clock.ts'
 import { createEvents } from '../base/events.ts'
+import { createMemoryBudget } from '../base/memory-budget.ts'
+import { holderOf, Transfers } from '../base/transfers.ts'
 import type { Filter, Seat } from '../protocol/call.ts'
 import { legacyDialect } from '../protocol/legacy-client.ts'
 import { Connection } from './connection.ts'
@@ -18,12 +20,15 @@ const seat: Seat = {
 /** A unit with a process in memory that agrees to everything but to what `refuses`; `told` is what it was asked for. */
 function createScene(refuses: (uri: string) => boolean = () => false): { unit: Unit; voices: Voices; told: string[] } {
   const clock = manualClock()
+  const memory = createMemoryBudget(Infinity)
   const told: string[] = []
   let listener: ChildListener | undefined
   const connection = new Connection({
     child: {
       pid: 1,
       backlog: 0,
+      memory: memory.account(),
+      roomFor: () => 'kept',
       exited: false,
       send(line) {
         const { id, method, params } = JSON.parse(line) as { id: number; method: string; params: { uri: string } }
@@ -46,6 +51,8 @@ function createScene(refuses: (uri: string) => boolean = () => false): { unit: U
     unsolicited: () => true,
     ended() {},
     unattributed() {},
+    stuck() {},
+    waiting: holderOf(new Transfers(memory, clock, Infinity, () => {}), memory.account()),
   })
   const unit = createUnit('unit', legacyDialect, 'shared', seat, false, {}, { pool: 1, cores: 1 })
   unit.connections.add(connection)

@@ -11,6 +11,7 @@ const { systemClock: clock } = await load('base/clock.js')
 const { silentLog: log } = await load('base/log.js')
 const { createChildren } = await load('upstreams/stdio/children.js')
 const { closeLeakedDescriptors } = await load('cli/descriptors.js')
+const { createMemoryBudget } = await load('base/memory-budget.js')
 
 closeLeakedDescriptors()
 const events = { emit() {} }
@@ -18,6 +19,7 @@ const children = createChildren({
   clock,
   log,
   events,
+  memory: createMemoryBudget(Infinity),
   maxLineBytes: 65536,
   path: undefined,
   mayUseControlGroups: groups === 'true',

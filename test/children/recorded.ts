@@ -2,6 +2,7 @@
 import { type Clock, systemClock } from '../../src/base/clock.ts'
 import type { EventName, EventSink, Events } from '../../src/base/events.ts'
 import { silentLog } from '../../src/base/log.ts'
+import { createMemoryBudget } from '../../src/base/memory-budget.ts'
 import type { Child, ChildExit, ChildListener, ChildSettings } from '../../src/upstreams/stdio/child.ts'
 import { type Containment, createContainment } from '../../src/upstreams/stdio/containment.ts'
 import { startChild } from '../../src/upstreams/stdio/start-child.ts'
@@ -40,6 +41,7 @@ export interface Nursery {
 export function openNursery(mayUseControlGroups = true): Nursery {
   const containment = createContainment({ clock: systemClock, log: silentLog, mayUseControlGroups })
   const children: Child[] = []
+  const memory = createMemoryBudget(Infinity)
   const nursery: Nursery = {
     containment,
     start(command, args, { silent = false, ...settings } = {}) {
@@ -51,13 +53,22 @@ export function openNursery(mayUseControlGroups = true): Nursery {
       const env = { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '' }
       const child = startChild(
         { command, args, env, cwd: undefined },
-        { clock: quickClock, log: silentLog, events, containment, maxLineBytes: 1 << 20, purpose: 'test', ...settings },
+        {
+          clock: quickClock,
+          log: silentLog,
+          events,
+          containment,
+          memory,
+          maxLineBytes: 1 << 20,
+          purpose: 'test',
+          ...settings,
+        },
       )
       children.push(child)
       const listener: ChildListener = {
         line: (text) => void lines.push(text),
         exit: (exit) => void exits.push(exit),
-        dropped: (bytes) => void dropped.push(bytes),
+        dropped: ({ bytes }) => void dropped.push(bytes),
       }
       if (!silent) child.listen(listener)
       return {

@@ -9,7 +9,9 @@
  */
 import type { Clock } from '../../base/clock.ts'
 import type { EventSink } from '../../base/events.ts'
+import type { LostLine } from '../../base/lines.ts'
 import type { Log } from '../../base/log.ts'
+import type { Kept, MemoryAccount, MemoryBudget } from '../../base/memory-budget.ts'
 import type { Containment } from './containment.ts'
 
 export interface ChildCommand {
@@ -38,7 +40,9 @@ export interface ChildListener {
   /** The last call. */
   exit(exit: ChildExit): void
   /** A line over the limit, or one without an end, was dropped. It has been counted as an event already. */
-  dropped(bytes: number): void
+  dropped(line: LostLine): void
+  /** All that was sent has been taken, after it was not for a while. */
+  drained?(): void
 }
 
 export interface Child {
@@ -46,8 +50,12 @@ export interface Child {
   readonly pid: number | undefined
   /** Queues one line, given without its newline. All lines of one turn of the event loop go out in one write. */
   send(line: string): void
-  /** Characters queued and not yet taken by the pipe. Nothing bounds them here: the sender looks. */
+  /** What is queued and was not taken by the pipe, in bytes. Nothing bounds it here: the sender asks for room. */
   readonly backlog: number
+  /** Whether a line of so many bytes may wait. Always, while the child reads. */
+  roomFor(bytes: number): Kept
+  /** Counts what is kept of what it says. */
+  readonly memory: MemoryAccount
   /** Attaches the listener, or replaces it. What came before is told soon, never within this call. */
   listen(listener: ChildListener): void
   /** Leaves output in the pipe, so that the child waits, or takes it again. */
@@ -70,6 +78,8 @@ export interface ChildSettings {
   readonly log: Log
   readonly events: EventSink
   readonly containment: Containment
+  /** What is kept on its way in and out counts there, up to a share. */
+  readonly memory: MemoryBudget
   /** A longer line from the child is dropped. In bytes. */
   readonly maxLineBytes: number
   /** What the process is for, as `processStarted` tells it. */

@@ -16,7 +16,7 @@ export interface Children {
   close(isForced: boolean): Promise<void>
 }
 
-export type ChildrenNeeds = Pick<ChildSettings, 'clock' | 'log' | 'events' | 'maxLineBytes'> & {
+export type ChildrenNeeds = Pick<ChildSettings, 'clock' | 'log' | 'events' | 'memory' | 'maxLineBytes'> & {
   /** Where the reaper looks for programs besides the usual places. */
   readonly path: string | undefined
 }
@@ -34,7 +34,7 @@ export function createChildren(needs: ChildrenNeeds): Children {
 
   return {
     start(command, purpose) {
-      if (closing) return new FailedChild(Promise.resolve('ECANCELED'))
+      if (closing) return new FailedChild(Promise.resolve('ECANCELED'), needs.memory)
       const child = startChild(command, { ...needs, containment, purpose })
       if (child.pid === undefined) return child
       living.add(child)

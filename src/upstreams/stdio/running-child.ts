@@ -1,8 +1,11 @@
 /** A child that was started: its three pipes, its listener, and its end. What it promises is said in child.ts. */
 import type { ChildProcess } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
-import { LineReader } from '../../base/lines.ts'
+import { LineReader, type LineSink } from '../../base/lines.ts'
+import type { Kept, MemoryAccount } from '../../base/memory-budget.ts'
+import { shareFor } from '../../base/transfers.ts'
 import type { ChildExit, ChildListener, ChildSettings, StartedChild } from './child.ts'
+import { ChildInput } from './child-input.ts'
 import type { WorkerContainment } from './containment.ts'
 import { Ladder } from './ladder.ts'
 import { Stderr } from './stderr.ts'
@@ -27,16 +30,16 @@ export interface RunningNeeds extends Omit<ChildSettings, 'containment'> {
 export class RunningChild implements StartedChild {
   readonly pid: number
   readonly gone: Promise<void>
+  readonly memory: MemoryAccount
   readonly #pipes: Pipes
   readonly #settings: RunningNeeds
   readonly #ladder: Ladder
+  readonly #input: ChildInput
   readonly #reader: LineReader
   readonly #stderr: Stderr
   #listener: ChildListener | undefined
   #early: Buffer[] = []
   #earlyBytes = 0
-  #queued: string[] = []
-  #queuedLength = 0
   #expected = false
   #exited: { readonly code: number | null; readonly signal: string | null; readonly expected: boolean } | undefined
   #exit: ChildExit | undefined
@@ -47,14 +50,17 @@ export class RunningChild implements StartedChild {
     this.pid = pid
     this.#pipes = pipes
     this.#settings = needs
+    this.memory = needs.memory.account(shareFor(needs.memory, needs.maxLineBytes))
+    this.#input = new ChildInput(pipes.stdin, this.memory, () => this.#listener?.drained?.())
     this.#stderr = new Stderr({ clock, log, events, pid })
-    this.#reader = new LineReader(needs.maxLineBytes, {
+    const sink: LineSink = {
       line: (text) => this.#hear(text),
-      dropped: (bytes) => {
+      dropped: (line) => {
         events.emit('dropped', { what: 'stdout_line', count: 1 })
-        this.#listener?.dropped(bytes)
+        this.#listener?.dropped(line)
       },
-    })
+    }
+    this.#reader = new LineReader(needs.maxLineBytes, sink, this.memory)
     let onGone = (): void => {}
     this.gone = new Promise((resolve) => (onGone = resolve))
     this.#ladder = new Ladder({ pgid: pid, containment, clock, log, onGone })
@@ -77,14 +83,15 @@ export class RunningChild implements StartedChild {
   }
 
   get backlog(): number {
-    return this.#queuedLength + (this.#pipes.stdin.destroyed ? 0 : this.#pipes.stdin.writableLength)
+    return this.#input.backlog
+  }
+
+  roomFor(bytes: number): Kept {
+    return this.#input.roomFor(bytes)
   }
 
   send(line: string): void {
-    if (!this.#pipes.stdin.writable) return
-    if (this.#queued.length === 0) setImmediate(() => this.#flush())
-    this.#queued.push(line)
-    this.#queuedLength += line.length + 1
+    this.#input.send(line)
   }
 
   listen(listener: ChildListener): void {
@@ -100,7 +107,7 @@ export class RunningChild implements StartedChild {
 
   close(): Promise<void> {
     if (!this.exited) this.#expected = true
-    this.#flush()
+    this.#input.flush()
     this.#pipes.stdin.end()
     this.#ladder.begin(termAfterMs)
     return this.gone
@@ -109,14 +116,6 @@ export class RunningChild implements StartedChild {
   kill(): void {
     if (!this.exited) this.#expected = true
     this.#ladder.kill()
-  }
-
-  #flush(): void {
-    if (this.#queued.length === 0) return
-    const lines = this.#queued
-    this.#queued = []
-    this.#queuedLength = 0
-    if (this.#pipes.stdin.writable) this.#pipes.stdin.write(lines.join('\n') + '\n')
   }
 
   /** A line that we fail to understand, by a fault of ours, ends this process and no other. */
@@ -133,6 +132,7 @@ export class RunningChild implements StartedChild {
     if (this.#listener && this.#early.length === 0) return this.#reader.push(chunk)
     this.#early.push(chunk)
     this.#earlyBytes += chunk.length
+    this.memory.add(chunk.length)
     if (this.#earlyBytes >= maxEarlyBytes) this.#pipes.stdout.pause()
   }
 
@@ -142,6 +142,7 @@ export class RunningChild implements StartedChild {
     if (!listener) return
     const early = this.#early
     this.#early = []
+    this.memory.release(this.#earlyBytes)
     this.#earlyBytes = 0
     for (const chunk of early) this.#reader.push(chunk)
     if (!this.#exit) {
@@ -149,6 +150,7 @@ export class RunningChild implements StartedChild {
       return
     }
     this.#reader.end()
+    this.memory.close()
     listener.exit(this.#exit)
   }
 
@@ -165,9 +167,7 @@ export class RunningChild implements StartedChild {
   #leaderExited(code: number | null, signal: string | null): void {
     const expected = this.#expected
     this.#exited = { code, signal, expected }
-    this.#queued = []
-    this.#queuedLength = 0
-    this.#pipes.stdin.destroy()
+    this.#input.drop()
     this.hold(false)
     this.#ladder.leaderExited()
     this.#settings.events.emit('processEnded', { pid: this.pid, code, signal, expected })

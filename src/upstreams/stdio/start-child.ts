@@ -1,5 +1,6 @@
 /** The one place that starts upstream programs. */
 import { type ChildProcess, spawn } from 'node:child_process'
+import type { Kept, MemoryAccount, MemoryBudget } from '../../base/memory-budget.ts'
 import type { ChildCommand, ChildListener, ChildSettings, StartedChild } from './child.ts'
 import { hasGroups } from './group.ts'
 import { RunningChild } from './running-child.ts'
@@ -18,14 +19,14 @@ export function startChild(command: ChildCommand, settings: ChildSettings): Star
       windowsHide: true,
     })
   } catch (error) {
-    return new FailedChild(Promise.resolve(errorCode(error)))
+    return new FailedChild(Promise.resolve(errorCode(error)), settings.memory)
   }
   const { pid, stdin, stdout, stderr } = started
   // A program that was not found has pipes all the same; with too many files open there are none.
   if (pid === undefined || !stdin || !stdout || !stderr) {
     const failure = new Promise<string>((resolve) => started.on('error', (error) => resolve(errorCode(error))))
     for (const pipe of [stdin, stdout, stderr]) pipe?.on('error', () => {}).destroy()
-    return new FailedChild(failure)
+    return new FailedChild(failure, settings.memory)
   }
   const child = new RunningChild(
     Object.assign(started, { pid }),
@@ -42,14 +43,20 @@ export class FailedChild implements StartedChild {
   readonly gone: Promise<void> = Promise.resolve()
   readonly backlog = 0
   readonly exited = true
+  readonly memory: MemoryAccount
   readonly #error: Promise<string>
   #listener: ChildListener | undefined
 
-  constructor(error: Promise<string>) {
+  constructor(error: Promise<string>, memory: MemoryBudget) {
     this.#error = error
+    this.memory = memory.account(0)
   }
 
   send(): void {}
+
+  roomFor(): Kept {
+    return 'kept'
+  }
 
   hold(): void {}
 

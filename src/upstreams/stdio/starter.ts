@@ -10,6 +10,7 @@ import { existsSync } from 'node:fs'
 import { basename } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
+import type { Kept, MemoryAccount } from '../../base/memory-budget.ts'
 import type { Child, ChildCommand, ChildExit, ChildListener } from './child.ts'
 import { isLauncher, launchedBy, scriptOf } from './launcher.ts'
 
@@ -106,6 +107,7 @@ class DirectChild implements Child {
   #listener: ChildListener | undefined
   /** What it was told before its first word. */
   #told: string[] = []
+  #isGreetedOnly = true
   #spokenToMs: number | undefined
   /** Nothing is to be made good any more: it spoke, was replaced, or is to end. */
   #settled = false
@@ -123,17 +125,22 @@ class DirectChild implements Child {
   get backlog(): number {
     return this.#child.backlog
   }
+  get memory(): MemoryAccount {
+    return this.#child.memory
+  }
   get exited(): boolean {
     return this.#child.exited && !this.#canBeReplaced
   }
 
   get #canBeReplaced(): boolean {
-    return !this.#settled && this.#told.every(isHandshake)
+    return !this.#settled && this.#isGreetedOnly
   }
 
   send(line: string): void {
     if (!this.#settled) {
-      this.#told.push(line)
+      this.#isGreetedOnly &&= isHandshake(line)
+      // What may not be said twice need not be kept.
+      if (this.#isGreetedOnly) this.#told.push(line)
       this.#spokenToMs ??= this.#needs.now()
     }
     this.#child.send(line)
@@ -142,6 +149,10 @@ class DirectChild implements Child {
   listen(listener: ChildListener): void {
     this.#listener = listener
     this.#listenTo(this.#child)
+  }
+
+  roomFor(bytes: number): Kept {
+    return this.#child.roomFor(bytes)
   }
 
   hold(isHeld: boolean): void {
@@ -172,10 +183,11 @@ class DirectChild implements Child {
         this.#isUnproven = false
         this.#listener?.line(text)
       },
-      dropped: (bytes) => {
+      dropped: (line) => {
         this.#settle()
-        this.#listener?.dropped(bytes)
+        this.#listener?.dropped(line)
       },
+      drained: () => this.#listener?.drained?.(),
       exit: (exit) => this.#exited(exit),
     })
   }
@@ -196,8 +208,7 @@ class DirectChild implements Child {
   }
 }
 
-/** A greeting may be said twice; anything else may have had an effect before the process ended. */
+/** Lines of our own. A greeting may be said twice; anything else may have had an effect before the process ended. */
 function isHandshake(line: string): boolean {
-  const { method }: { method?: unknown } = JSON.parse(line)
-  return method === 'initialize' || method === 'server/discover'
+  return /^\{"jsonrpc":"2\.0","id":\d+,"method":"(?:initialize|server\/discover)"/.test(line)
 }

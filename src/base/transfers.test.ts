@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { type ManualClock, manualClock } from '../base/clock.ts'
-import { createMemoryBudget, type MemoryBudget } from '../base/memory-budget.ts'
-import { connectionShare, type Transfer, Transfers } from './transfers.ts'
+import { type ManualClock, manualClock } from './clock.ts'
+import { createMemoryBudget, type MemoryBudget } from './memory-budget.ts'
+import { shareFor, type Transfer, Transfers } from './transfers.ts'
 
 const mebibyte = 1024 ** 2
 
@@ -16,7 +16,7 @@ function scene(limitBytes: number): Scene {
   const clock = manualClock()
   const memory = createMemoryBudget(limitBytes)
   const cut: string[] = []
-  const transfers = new Transfers(memory, clock, 100, () => {})
+  const transfers = new Transfers(memory, clock, Infinity, () => {})
   return {
     clock,
     memory,
@@ -92,8 +92,8 @@ test('what is over counts nothing, whatever is said to it afterwards', () => {
   expect(memory.heldBytes).toBe(0)
 })
 
-test('a connection may keep the usual share, and at least what the largest messages need', () => {
-  expect(connectionShare({ shareBytes: 256 * mebibyte }, 4 * mebibyte)).toBe(256 * mebibyte)
-  expect(connectionShare({ shareBytes: mebibyte }, 4 * mebibyte)).toBe(32 * mebibyte)
-  expect(connectionShare({ shareBytes: mebibyte }, 16 * mebibyte)).toBe(64 * mebibyte)
+test('a connection may keep the usual share, or what the largest messages need, but not more than half of all', () => {
+  const share = (limit: number, largest: number): number =>
+    shareFor(createMemoryBudget(limit * mebibyte), largest * mebibyte) / mebibyte
+  expect([share(1024, 4), share(128, 4), share(128, 16), share(32, 16)]).toEqual([128, 32, 48, 16])
 })

@@ -3,11 +3,8 @@
  * counted in the account of its connection. When memory is short, those that hardly move are cut, the largest first;
  * one that moves on is never cut for the sake of others.
  */
-import type { Clock } from '../base/clock.ts'
-import type { Kept, MemoryAccount, MemoryBudget } from '../base/memory-budget.ts'
-
-/** A text up to this size is not counted: what there can be of them is bounded by the number of requests. In bytes. */
-export const smallBytes = 1024
+import type { Clock } from './clock.ts'
+import type { Kept, MemoryAccount, MemoryBudget } from './memory-budget.ts'
 
 /** Slow is what has not moved for so long, or moves less than so much: looked at over the last seconds. */
 const slowAfterMs = 1000
@@ -16,12 +13,14 @@ const windowMs = 4000
 /** How long it is not looked again for slow ones after none was found: each look goes through all of them. */
 const restMs = 100
 
-/** The least share of a connection: the largest answer of usual settings fits. */
-const leastShareBytes = 32 * 1024 ** 2
+const mebibyte = 1024 ** 2
 
-/** What one connection may keep: the usual share, or what the largest messages need where that is more. In bytes. */
-export function connectionShare({ shareBytes }: Pick<MemoryBudget, 'shareBytes'>, maxBodyBytes: number): number {
-  return Math.max(shareBytes, 4 * maxBodyBytes, leastShareBytes)
+/**
+ * The share of one connection or worker that passes messages on: the usual one, or room for some of the largest messages
+ * where that is more, as far as half of the budget goes. In bytes.
+ */
+export function shareFor(memory: Pick<MemoryBudget, 'limitBytes' | 'shareBytes'>, largestBytes: number): number {
+  return Math.max(memory.shareBytes, Math.min(memory.limitBytes / 2, Math.max(32 * mebibyte, 3 * largestBytes)))
 }
 
 /** A body that is being received, or an answer that is being sent. */
@@ -96,20 +95,17 @@ export class Transfer {
   }
 }
 
-/** Who keeps bodies and answers: a connection, or what stands for one. */
-export interface Owner {
+/** Who keeps what passes: a connection, or what stands for one. */
+export interface Holder {
   readonly memory: MemoryAccount
   /** Counts what is kept because the other end is slow; `cut` ends that without a further word. */
   transfer(cut: () => void): Transfer
 }
 
-/** An owner of its own account. */
-export function ownerOf(transfers: Transfers, memory: MemoryAccount): Owner {
+/** A holder of its own account. */
+export function holderOf(transfers: Transfers, memory: MemoryAccount): Holder {
   return { memory, transfer: (cut) => transfers.begin(memory, cut) }
 }
-
-/** Why a client was cut, for the log. */
-export const slowClient = 'a client that is slow to read or to send'
 
 export class Transfers {
   readonly #memory: MemoryBudget
@@ -121,10 +117,10 @@ export class Transfers {
   readonly #stop: () => void
   #restsUntilMs = -Infinity
 
-  constructor(memory: MemoryBudget, clock: Clock, maxBodyBytes: number, onCut: () => void) {
+  constructor(memory: MemoryBudget, clock: Clock, shareBytes: number, onCut: () => void) {
     this.#memory = memory
     this.#clock = clock
-    this.#shareBytes = connectionShare(memory, maxBodyBytes)
+    this.#shareBytes = shareBytes
     this.#onCut = onCut
     this.#stop = memory.onPressure('slow_readers', (bytes) => this.#free(bytes))
   }
@@ -133,7 +129,7 @@ export class Transfers {
     return this.#clock.now()
   }
 
-  /** An account for one connection. */
+  /** An account for one connection or worker. */
   account(): MemoryAccount {
     return this.#memory.account(this.#shareBytes)
   }

@@ -1,0 +1,74 @@
+/**
+ * What a process says, line by line, as messages. A long line is weighed before it is read, for a value of many members
+ * takes more than its text; one for which there is no room must still end the call that it answers.
+ */
+import type { LostLine } from '../base/lines.ts'
+import type { Kept, MemoryAccount } from '../base/memory-budget.ts'
+import { Refusal } from '../base/refusal.ts'
+import { elementTexts } from '../protocol/json-text.ts'
+import { jsonWeight } from '../protocol/json-weight.ts'
+import { type Malformed, type Message, readMessage } from '../protocol/jsonrpc.ts'
+import { idAtEdges } from '../protocol/lost-answer.ts'
+
+/** A longer line is weighed. In characters. */
+const largeChars = 64 * 1024
+const edgeChars = 256
+
+export interface IncomingNeeds {
+  /** Counts a long line while it is read. */
+  readonly memory: () => MemoryAccount
+  /** @param bytes what it takes, if that is much */
+  readonly message: (message: Message | Malformed, bytes: number) => void
+  /** A line that is no JSON. */
+  readonly noMessage: () => void
+  /** The answer to a request of that id was too much. */
+  readonly lostAnswer: (id: number, refusal: Refusal) => void
+}
+
+export class Incoming {
+  readonly #needs: IncomingNeeds
+
+  constructor(needs: IncomingNeeds) {
+    this.#needs = needs
+  }
+
+  line(text: string): void {
+    if (text.length <= largeChars) return this.#read(text, 0)
+    const bytes = jsonWeight(text)
+    const memory = this.#needs.memory()
+    const kept = memory.take(bytes)
+    if (kept !== 'kept') return this.#lost(text.slice(0, edgeChars), text.slice(-edgeChars), kept)
+    try {
+      this.#read(text, bytes)
+    } finally {
+      memory.release(bytes)
+    }
+  }
+
+  dropped({ head, tail, why }: LostLine): void {
+    if (why !== 'unended') this.#lost(head, tail, why)
+  }
+
+  #read(text: string, bytes: number): void {
+    const { message, noMessage } = this.#needs
+    let value: unknown
+    try {
+      value = JSON.parse(text)
+    } catch {
+      return noMessage()
+    }
+    if (!Array.isArray(value)) return message(readMessage(text, value), bytes)
+    for (const element of elementTexts(text)) message(readMessage(element, JSON.parse(element)), 0)
+  }
+
+  #lost(head: string, tail: string, why: 'too_long' | Exclude<Kept, 'kept'>): void {
+    const id = idAtEdges(head, tail)
+    if (id === undefined) return
+    this.#needs.lostAnswer(id, why === 'budget' ? noMemory() : new Refusal('result_too_large'))
+  }
+}
+
+function noMemory(): Refusal {
+  const message = 'The server has no memory to spare for the result. The call may have run.'
+  return new Refusal('overloaded', { message, data: { executed: 'unknown' } })
+}
