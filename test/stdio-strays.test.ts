@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { startParent } from './children/parent.ts'
-import { gatewayOf, markedBy, runs, stateOf, until } from './children/processes.ts'
+import { environmentOf, gatewayOf, markedBy, runs, stateOf, until } from './children/processes.ts'
 import { type Nursery, openNursery, type Recorded } from './children/recorded.ts'
 
 let nursery: Nursery
@@ -118,6 +118,25 @@ test('what a stray starts when it is to end is found, too', async () => {
   const gateway = gatewayOf(child.child.pid ?? 0)
   await child.child.close()
   expect(markedBy(gateway)).toEqual([])
+})
+
+/** A stray that says the id of another process of its group, which is not marked and ignores SIGTERM; then its own. */
+const withUnmarked = `setsid sh -c 'trap "" TERM; env -i sleep 60 & echo $!; trap - TERM; echo $$; wait' &`
+
+test('a process of its group whose environment was cleared ends with a stray', async () => {
+  const child = nursery.sh(withUnmarked + reads)
+  const [unmarked = 0, stray = 0] = (await child.seen(2)).map(Number)
+  await until('it has started', () => environmentOf(unmarked).length === 0)
+  expect([unmarked, stray].map(runs)).toEqual([true, true])
+  await child.child.close()
+  expect([unmarked, stray].map(runs)).toEqual([false, false])
+})
+
+test('the same after kill -9 of what has started the server', async () => {
+  const { pid, family } = await startParent(`${withUnmarked} sleep 0.2; echo ready; exec sleep 60`)
+  expect(family.map(runs)).toEqual([true, true])
+  process.kill(pid, 'SIGKILL')
+  await until('both are gone', () => !family.some(runs))
 })
 
 describe('many servers that end at once', () => {

@@ -186,7 +186,7 @@ describe('a bad value is told with its place, the value and what is accepted', (
       MCPLEX_PORT_80_TCP_ADDR: '10.0.0.1',
       MCPLEX_REDIS_SERVICE_HOST: '10.0.0.2',
     }
-    const own = { MCPLEX_API_KEY: 'x', MCPLEX_FOO: '', MCPLEX_FOR_THE_SERVER: 'x' }
+    const own = { MCPLEX_API_KEY: 'x', MCPLEX_WORKER: 'a.1', MCPLEX_FOO: '', MCPLEX_FOR_THE_SERVER: 'x' }
     expect(problemsWith({ env: ['MCPLEX_FOR_THE_SERVER'] }, { ...links, ...own, MCP_FOO: 'x' })).toEqual([])
   })
 })

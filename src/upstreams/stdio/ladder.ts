@@ -43,6 +43,8 @@ export class Ladder {
   #respites = 0
   /** Strays that got SIGTERM: a second one would be taken for impatience. */
   readonly #told = new Set<string>()
+  /** Groups that strays lead, while they have members: what changed its environment may be among those. */
+  readonly #strayGroups = new Set<number>()
 
   constructor(needs: LadderNeeds) {
     this.#needs = needs
@@ -113,21 +115,28 @@ export class Ladder {
   /** Tells those that left the group what the group was told, and what was forked meanwhile at the next look. */
   async #signalStrays(): Promise<Strays> {
     const wasKilled = this.#state === 'killed'
-    const strays = await this.#needs.containment.strays()
+    const { containment, log, pgid } = this.#needs
+    const strays = await containment.strays()
     if (wasKilled) {
       this.#looksSinceKill++
-      this.#needs.containment.killStrays()
+      containment.killStrays()
     }
     for (const stray of strays.known) {
+      if (stray.pid === stray.group) this.#strayGroups.add(stray.group)
       const key = `${stray.pid} ${stray.startedAt}`
       if (this.#state === 'killed') signalProcess(stray, 'SIGKILL')
       else if (this.#state === 'terminated' && !this.#told.has(key)) {
         this.#told.add(key)
+        log.debug({ upstream_pid: pgid, pid: stray.pid }, 'a process that left the process group of a server is ended')
         signalProcess(stray, 'SIGTERM')
         signalProcess(stray, 'SIGCONT')
       }
     }
-    return strays
+    for (const group of this.#strayGroups) {
+      if (!groupExists(group)) this.#strayGroups.delete(group)
+      else if (this.#state === 'killed') signalGroup(group, 'SIGKILL')
+    }
+    return { ...strays, isEmpty: strays.isEmpty && this.#strayGroups.size === 0 }
   }
 
   get #isGone(): boolean {
@@ -141,15 +150,11 @@ export class Ladder {
       this.#step = clock.after(giveUpAfterMs, () => this.#giveUp())
       return
     }
-    if (this.#groupGone) {
-      const hint = 'they belong to another user, or the kernel holds them'
-      log.warn({ upstream_pid: pgid, hint }, 'processes that left their process group did not end')
-    } else {
-      const hint = this.#leaderExited
-        ? 'zombies stay when nobody collects them: run under an init'
-        : 'the kernel holds it'
-      log.warn({ upstream_pid: pgid, hint }, 'a process group did not end')
-    }
+    const hint = this.#leaderExited
+      ? 'zombies stay when nobody collects them: run under an init'
+      : 'the kernel holds it'
+    const what = this.#groupGone ? 'processes that left their process group' : 'a process group'
+    log.warn({ upstream_pid: pgid, hint }, `${what} did not end`)
     this.#gone()
   }
 

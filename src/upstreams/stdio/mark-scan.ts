@@ -140,14 +140,14 @@ export function createMarkScan({ marks, clock, log, folder = '/proc' }: MarkScan
     let file: number | undefined
     try {
       file = await openFile(`${folder}/${name}/environ`, 'r')
-      let { bytesRead } = await readChunk(file, buffer, 0, chunkBytes, null)
-      let text = buffer.subarray(0, bytesRead)
-      while (bytesRead === chunkBytes && text.length < maxBytes) {
-        const more = Buffer.allocUnsafe(chunkBytes)
-        ;({ bytesRead } = await readChunk(file, more, 0, chunkBytes, null))
-        text = Buffer.concat([text, more.subarray(0, bytesRead)])
+      let text = buffer
+      let length = (await readChunk(file, text, 0, text.length, null)).bytesRead
+      // Few are larger than that; each chunk is read only once.
+      while (length === text.length && length < maxBytes) {
+        text = Buffer.concat([text], 2 * length)
+        length += (await readChunk(file, text, length, length, null)).bytesRead
       }
-      return marks.workerIn(text)
+      return marks.workerIn(text.subarray(0, length))
     } catch {
       // It has ended, or belongs to another user.
       return undefined

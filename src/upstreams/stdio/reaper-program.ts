@@ -8,7 +8,7 @@
  * is answered with a dot. What is listed already comes as arguments, so that it is known from the first moment. The end
  * of input is our end. Then come SIGTERM, and SIGKILL two seconds later, for every group listed, every process that
  * carries a mark of ours (`NAME=ID.`), and every member of our control groups (`FOLDER`), looked for again until none
- * is found.
+ * is found. A group that one of those leads is listed from then on.
  *
  * Looking once a second keeps an id from being signalled long after its process was gone. A process that is found by
  * its mark is signalled within milliseconds: its id cannot be given away again as fast. Without `grep` the shell reads
@@ -53,12 +53,14 @@ listed() {
 }
 tell() {
   for id in $list; do kill -s "$1" -- "-$id" || drop "$id"; done
-  found=' '
+  found=' ' led=
   for id in $(strays); do
     case $found in *" $id "*) continue ;; esac
     listed "$id" && continue
     kill -s "$1" "$id" && found="$found$id "
+    kill -s 0 -- "-$id" && led="$led$id "
   done
+  list="$list$led"
 }
 tell TERM
 tell CONT
