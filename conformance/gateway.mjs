@@ -1,4 +1,4 @@
-// Starts mcplex as a user does, in front of one fixture, and ends it again.
+// Starts mcplex as a user does, in front of one server, and ends it again.
 //
 // Promises: the gateway is ready when `startGateway` resolves; `stop` ends that process, by its id, whatever happens,
 // and says how it ended. Leaves building to `npm run build`.
@@ -20,30 +20,26 @@ const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url))
  * @typedef {object} Gateway
  * @property {string} url               with the host name that the suites ask for
  * @property {() => string} log         the end of what it wrote to stderr
- * @property {() => number} streams     requests that came over HTTP/2, on connections that have ended
  * @property {() => Promise<string | undefined>} stop   a reason, when it did not end well
  */
 
 /**
- * @param {string} fixture  in `../test/fixtures`
- * @param {boolean} isH2  whether requests over HTTP/2 are to be counted
+ * @param {string[]} server  a file of this repository and its arguments, run by this Node
  * @param {string[]} options  of `mcplex serve`
+ * @param {(line: string) => void} [onLog]  told each line of the log
  * @returns {Promise<Gateway>}
  */
-export async function startGateway(fixture, isH2, options) {
+export async function startGateway(server, options, onLog = () => {}) {
   if (!existsSync(main)) throw new Error('mcplex is not built: run `npm run build` first')
-  // How many requests a connection brought is told at its end, to those who listen closely.
-  const level = isH2 ? 'debug' : 'warn'
-  const args = [main, 'serve', '--port', '0', '--json', '--log-format', 'json', '--log-level', level, ...options]
-  const child = spawn(process.execPath, [...args, '--', process.execPath, `test/fixtures/${fixture}`], {
+  const args = [main, 'serve', '--port', '0', '--json', '--log-format', 'json', ...options]
+  const child = spawn(process.execPath, [...args, '--', process.execPath, ...server], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const ended = once(child, 'exit')
   let log = ''
-  let streams = 0
   child.stderr.setEncoding('utf8').on('data', (text) => (log = (log + text).slice(-KEPT_LOG_CHARS)))
-  createInterface({ input: child.stderr }).on('line', (line) => (streams += streamsIn(line)))
+  createInterface({ input: child.stderr }).on('line', onLog)
 
   const stop = async () => {
     child.kill('SIGTERM')
@@ -57,10 +53,10 @@ export async function startGateway(fixture, isH2, options) {
     const { endpoint } = await firstLine(child.stdout, ended)
     const url = new URL(endpoint)
     url.hostname = 'localhost'
-    return { url: url.href, log: () => log, streams: () => streams, stop }
+    return { url: url.href, log: () => log, stop }
   } catch (error) {
     await stop()
-    throw new Error(`mcplex did not start in front of ${fixture}:\n${log}`, { cause: error })
+    throw new Error(`mcplex did not start in front of ${server[0]}:\n${log}`, { cause: error })
   }
 }
 
@@ -77,14 +73,4 @@ async function firstLine(stdout, ended) {
     throw new Error(`it ended with code ${String(code)}`)
   })
   return JSON.parse(await Promise.race([line, early]))
-}
-
-/**
- * The requests that a line of the log tells of.
- * @param {string} line
- */
-function streamsIn(line) {
-  if (!line.includes('"protocol":"h2"')) return 0
-  const { streams } = JSON.parse(line)
-  return typeof streams === 'number' ? streams : 0
 }

@@ -3,27 +3,17 @@
 // The suites need Node 22 or later, mcplex runs on 20: so the suites run on the Node of an npm package where there
 // is one for the machine (Linux, x64), else on the Node that runs this, if that is new enough.
 
-import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+
+import { installPinned } from '../scripts/install-pinned.mjs'
 
 const OLDEST_MAJOR = 22
 
 const here = (/** @type {string} */ path) => fileURLToPath(new URL(path, import.meta.url))
-const readJson = (/** @type {string} */ path) => JSON.parse(readFileSync(path, 'utf8'))
 
-/** Runs `npm ci` here unless every pinned package is there in its version. Throws when that fails. */
-export function installSuites() {
-  const wanted = readJson(here('package.json')).dependencies
-  const isThere = Object.entries(wanted).every(([name, pin]) => {
-    const path = here(`node_modules/${name}/package.json`)
-    return existsSync(path) && readJson(path).version === pin.slice(pin.lastIndexOf('@') + 1)
-  })
-  if (isThere) return
-  process.stderr.write('conformance: installing the suites\n')
-  const { status } = spawnSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: here('.'), stdio: ['ignore', 2, 2] })
-  if (status !== 0) throw new Error('npm ci failed in conformance/')
-}
+/** Installs the suites unless they are there in their versions. Throws when that fails. */
+export const installSuites = () => installPinned(here('.'))
 
 /**
  * The Node to run the suites on.

@@ -10,7 +10,7 @@ const documents = [
   ...listed(root),
   ...listed(join(root, 'docs')),
   ...listed(join(root, 'docs', 'decisions')),
-  ...['bench', 'conformance', 'test/fixtures'].flatMap((folder) => listed(join(root, folder))),
+  ...['bench', 'conformance', 'field', 'test/fixtures'].flatMap((folder) => listed(join(root, folder))),
 ]
 
 test.each(documents.map((path) => relative(root, path)))('%s points at files that are there', (path) => {

@@ -1,0 +1,16 @@
+// The MCP client of the AI SDK.
+
+import { createMCPClient } from '@ai-sdk/mcp'
+
+/** @type {import('../play.mjs').Connect} */
+export async function connect(url) {
+  const client = await createMCPClient({ transport: { type: 'http', url } })
+  const tools = await client.tools()
+  return {
+    async call(name, args) {
+      const { content } = await tools[name].execute(args, { toolCallId: 'call', messages: [] })
+      return content[0].text
+    },
+    close: () => client.close(),
+  }
+}
