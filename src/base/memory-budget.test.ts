@@ -59,8 +59,17 @@ describe('a memory budget', () => {
     expect([portion.heldBytes, account.heldBytes, budget.heldBytes]).toEqual([0, 10, 10])
   })
 
-  test('the share of one is an eighth, of what lasts a sixteenth', () => {
-    expect(createMemoryBudget(100)).toMatchObject({ shareBytes: 12, lastingShareBytes: 6 })
+  test('the share of one is an eighth, of what lasts a sixteenth, and more where that is little', () => {
+    const shares = [16, 64, 128, 1024].map((mebibytes) => {
+      const { shareBytes, lastingShareBytes } = createMemoryBudget(mebibytes * 1024 ** 2)
+      return [shareBytes / 1024 ** 2, lastingShareBytes / 1024 ** 2]
+    })
+    expect(shares).toEqual([
+      [8, 4],
+      [32, 16],
+      [32, 16],
+      [128, 64],
+    ])
   })
 
   test('the cheapest loss is freed first, and no more than is needed', () => {

@@ -18,8 +18,9 @@ export type Stay = 'passing' | 'lasting'
 
 export interface MemoryBudget {
   readonly limitBytes: number
-  /** What one session, connection or worker may hold, in bytes: an eighth of the limit, and a sixteenth of what lasts. */
+  /** What one session, connection or worker may hold, in bytes: an eighth of the limit. */
   readonly shareBytes: number
+  /** What of that may be lasting: a sixteenth of the limit. */
   readonly lastingShareBytes: number
   /** The sum of all accounts, in bytes. */
   readonly heldBytes: number
@@ -49,6 +50,9 @@ export interface MemoryAccount {
   close(): void
 }
 
+/** The least shares, in bytes, where so much is not more than a part of the limit: the largest messages of usual settings fit. */
+const leastShare = { bytes: 32 * 1024 ** 2, part: 1 / 2 }
+const leastLastingShare = { bytes: 16 * 1024 ** 2, part: 1 / 4 }
 /** What is small, in bytes: a session as most are, a call as most are. */
 const smallBytes = 16 * 1024
 /** How much of the limit may be taken by what lasts. */
@@ -84,8 +88,8 @@ export function createMemoryBudget(limitBytes: number): MemoryBudget {
     get heldBytes() {
       return heldBytes
     },
-    shareBytes: Math.floor(limitBytes / 8),
-    lastingShareBytes: Math.floor(limitBytes / 16),
+    shareBytes: share(limitBytes, 1 / 8, leastShare),
+    lastingShareBytes: share(limitBytes, 1 / 16, leastLastingShare),
     account(shareBytes = Infinity, stay = 'passing') {
       const isLasting = stay === 'lasting'
       let own = 0
@@ -127,6 +131,10 @@ export function createMemoryBudget(limitBytes: number): MemoryBudget {
       return () => void frees?.delete(free)
     },
   }
+}
+
+function share(limitBytes: number, part: number, least: { readonly bytes: number; readonly part: number }): number {
+  return Math.floor(Math.max(limitBytes * part, Math.min(limitBytes * least.part, least.bytes)))
 }
 
 /** A part of an account that is given back as a whole: what one call holds of what its client may. */

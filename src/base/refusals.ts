@@ -59,7 +59,7 @@ export const refusals: Readonly<Record<RefusalCode, RefusalRow>> = {
     429,
     'changed',
     'This client has more kept in memory than one client may.',
-    'Have fewer subscriptions, calls and messages that wait at a time, and smaller ones; read what was sent. One client gets an eighth of what the operator allows with --memory.',
+    'Have fewer subscriptions, calls and messages that wait at a time, and smaller ones; read what was sent. The share of one client follows from --memory, which the operator can raise.',
   ),
   overloaded: row(
     -32603,

@@ -3,7 +3,7 @@ import { createMemoryBudget } from '../base/memory-budget.ts'
 import { createClientMemory } from './client-memory.ts'
 
 test('what is kept for one connection shares its share, and nothing is left of a connection that holds nothing', () => {
-  const budget = createMemoryBudget(1_600_000)
+  const budget = createMemoryBudget(400_000)
   const clients = createClientMemory(budget)
   const [one, two, other] = [clients.account('a'), clients.account('a'), clients.account('b')]
   expect([one.take(60_000), two.take(60_000), two.take(40_000), other.take(60_000)]).toEqual([

@@ -1,10 +1,11 @@
 import { expect, test, vi } from 'vitest'
 import { manualClock } from '../base/clock.ts'
 import { Cancel } from '../base/cancel.ts'
-import { createMemoryBudget } from '../base/memory-budget.ts'
+import { createMemoryBudget, type MemoryAccount } from '../base/memory-budget.ts'
+import { rawObject } from '../protocol/json-text.ts'
 import type { Answer } from '../protocol/jsonrpc.ts'
 import type { Ask, Call, Outcome, Reply, Update } from '../protocol/call.ts'
-import { abandon, type Course, listenOn, lookAhead, noteAsk, type Questions, type Step } from './course.ts'
+import { abandon, type Course, listenOn, lookAhead, nextStep, noteAsk, type Questions, type Step } from './course.ts'
 
 /** A reply whose steps are handed in, and that counts who waits for them. */
 function reply(): { readonly reply: Reply; readonly say: (step: Step) => void; readonly waiting: () => number } {
@@ -83,4 +84,59 @@ test('whoever abandons a call leaves no question without an answer', async () =>
   abandon(course, 'nobody waits for it')
   await turn()
   expect(answers.map(({ kind }) => kind)).toEqual(['result', 'result'])
+})
+
+/** A course whose call may keep so many bytes, and what they are counted in. */
+function bounded(of: Reply, bytes: number): { readonly course: Course; readonly memory: MemoryAccount } {
+  const memory = createMemoryBudget(1_000_000).account(bytes)
+  return { course: { ...courseOf(of), memory }, memory }
+}
+
+const asked = (answers: Answer[], chars: number): Ask => ({
+  ...ask(answers),
+  params: rawObject({ message: 'x'.repeat(chars) }),
+})
+const result = (chars: number): Outcome => ({
+  answer: { kind: 'result', result: rawObject({ text: 'x'.repeat(chars) }) },
+  spoken: 'legacy',
+  process: undefined,
+})
+
+test('what a call says while its client is away counts, and is given back as it is taken', async () => {
+  const { reply: of, say } = reply()
+  const { course, memory } = bounded(of, 100_000)
+  const answers: Answer[] = []
+  const questions = note(course, asked(answers, 5000))
+  const withQuestion = memory.heldBytes
+  expect(withQuestion).toBeGreaterThan(10_000)
+  const stop = listenOn(course, questions)
+  say({ done: false, value: { ...log, params: rawObject({ data: 'y'.repeat(3000) }) } as Update })
+  await turn()
+  expect(memory.heldBytes).toBeGreaterThan(withQuestion + 6000)
+  say({ done: true, value: result(4000) })
+  await turn()
+  expect(memory.heldBytes).toBeGreaterThan(withQuestion + 14_000)
+  stop()
+  await nextStep(course)
+  expect(await nextStep(course)).toMatchObject({ done: true })
+  expect(memory.heldBytes).toBe(withQuestion)
+  for (const one of questions.open.values()) one.answer({ kind: 'result', result: rawObject({}) })
+  expect([memory.heldBytes, answers.length]).toEqual([0, 1])
+})
+
+test('a question that there is no memory for is answered to the server, and a result is refused to the client', async () => {
+  const { reply: of, say } = reply()
+  const { course, memory } = bounded(of, 20_000)
+  const answers: Answer[] = []
+  expect(noteAsk(course, asked(answers, 50_000))).toBeUndefined()
+  const questions = note(course, ask(answers))
+  const stop = listenOn(course, questions)
+  say({ done: false, value: asked(answers, 50_000) })
+  await turn()
+  expect(answers.map(({ kind }) => kind)).toEqual(['error', 'error'])
+  say({ done: true, value: result(50_000) })
+  await turn()
+  stop()
+  await expect(nextStep(course)).rejects.toMatchObject({ code: 'result_too_large' })
+  expect(memory.heldBytes).toBeLessThan(2000)
 })

@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../base/clock.ts'
 import { type MemoryAccount, Portion } from '../base/memory-budget.ts'
+import { Refusal } from '../base/refusal.ts'
 import type { Ask, Call, Outcome, Reply, Update } from '../protocol/call.ts'
 import { heldBytesOf } from '../protocol/held-bytes.ts'
 import type { RawObject } from '../protocol/json-text.ts'
@@ -30,6 +31,8 @@ interface Coming {
   readonly step: Promise<Step>
   isThere: boolean
   tell: (() => void) | undefined
+  /** Counts what it says, once it is known that it waits for a client. */
+  memory: Portion | undefined
 }
 
 export interface Questions {
@@ -52,14 +55,20 @@ export function nextStep(course: Course): Promise<Step> {
     return Promise.resolve({ done: false, value: held })
   }
   const next = course.next?.step ?? course.reply.next()
-  course.next = undefined
+  takeNext(course)
   return next
 }
 
-/** The next step, left where it is: whoever takes it sets `next` to undefined. */
+/** The next step has been taken. */
+export function takeNext(course: Course): void {
+  course.next?.memory?.close()
+  course.next = undefined
+}
+
+/** The next step, left where it is until it is taken. */
 function coming(course: Course): Coming {
   if (course.next) return course.next
-  const next: Coming = { step: course.reply.next(), isThere: false, tell: undefined }
+  const next: Coming = { step: course.reply.next(), isThere: false, tell: undefined, memory: undefined }
   const there = (): void => {
     next.isThere = true
     next.tell?.()
@@ -109,10 +118,15 @@ export function holdBack({ memory }: Course, { held }: Questions, update: Update
 export function listenOn(course: Course, questions: Questions): () => void {
   let isOver = false
   const take = (step: Step): void => {
-    if (isOver || step.done === true || step.value.kind === 'ask') return
-    holdBack(course, questions, step.value)
-    course.next = undefined
-    listen()
+    if (isOver || letWait(course, step)) return
+    takeNext(course)
+    if (step.done === true)
+      course.next = failed(new Refusal('result_too_large', { message: 'No memory for the result.' }))
+    else {
+      if (step.value.kind === 'ask') step.value.answer(errorAnswer(-32603, tooMuch), true)
+      else holdBack(course, questions, step.value)
+      listen()
+    }
   }
   const listen = (): void => {
     const next = coming(course)
@@ -127,6 +141,26 @@ export function listenOn(course: Course, questions: Questions): () => void {
   }
 }
 
+/** Whether the next step may stay where it is until its client comes back: its end, or a question. */
+function letWait(course: Course, step: Step): boolean {
+  if (step.done !== true && step.value.kind !== 'ask') return false
+  const memory = new Portion(course.memory)
+  const answer = step.done === true ? step.value.answer : undefined
+  const said = step.done === true ? (answer?.kind === 'result' ? answer.result : answer?.error) : step.value.params
+  if (memory.take(heldBytesOf(said)) !== 'kept' || !course.next) return false
+  course.next.memory = memory
+  return true
+}
+
+/** A next step that is there, and has failed. */
+function failed(refusal: Refusal): Coming {
+  const step = Promise.reject<Step>(refusal)
+  step.catch(() => undefined)
+  return { step, isThere: true, tell: undefined, memory: undefined }
+}
+
+/** What a server is told that asks more than may wait for its client. */
+const tooMuch = 'The client has too much to answer already'
 /** What a question takes besides what it says, in bytes. */
 const askBytes = 512
 
@@ -137,7 +171,7 @@ const askBytes = 512
 export function noteAsk(course: Course, ask: Ask): Questions | undefined {
   const memory = new Portion(course.memory)
   if (memory.take(askBytes + heldBytesOf(ask.params)) !== 'kept') {
-    ask.answer(errorAnswer(-32603, 'The client has too much to answer already'), true)
+    ask.answer(errorAnswer(-32603, tooMuch), true)
     return undefined
   }
   const questions = (course.questions ??= { open: new Map(), asked: 0, held: [] })

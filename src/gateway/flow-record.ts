@@ -4,9 +4,13 @@
  */
 import type { Records } from '../backplane/backplane.ts'
 import { bytesOfValue, keep, type MemoryAccount } from '../base/memory-budget.ts'
+import type { Outcome } from '../protocol/call.ts'
+import { heldBytesOf } from '../protocol/held-bytes.ts'
 import type { Flow } from '../protocol/rounds.ts'
 
 export interface FlowRecord {
+  /** What its server asks with: counted with the flow as long as that is the last that it said. */
+  asks(outcome: Outcome): void
   /** Counts what the flow keeps. Throws `memory_share_exceeded` or `overloaded` if that is too much. */
   count(flow: Flow): void
   /** Counts it, and resolves when it is stored. Throws `store_unavailable`, and what `count` throws. */
@@ -26,6 +30,7 @@ export function createFlowRecord(
   memory: MemoryAccount | undefined,
 ): FlowRecord {
   let counted = 0
+  let askedBytes = 0
   let last: Promise<unknown> = Promise.resolve()
   let isBegun = false
 
@@ -42,7 +47,7 @@ export function createFlowRecord(
   }
 
   const count = (flow: Flow): void => {
-    const bytes = bytesOfValue(flow)
+    const bytes = bytesOfValue(flow) + askedBytes
     if (!memory) return
     if (bytes > counted) keep(memory, bytes - counted)
     else memory.release(counted - bytes)
@@ -50,6 +55,9 @@ export function createFlowRecord(
   }
 
   return {
+    asks({ answer }) {
+      askedBytes = heldBytesOf(answer.kind === 'result' ? answer.result : answer.error)
+    },
     count,
     async write(flow) {
       count(flow)

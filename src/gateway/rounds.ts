@@ -75,6 +75,7 @@ export function createRounds(needs: {
           else {
             repeats = 0
             if (flow.round > maxRounds) throw new Refusal('too_many_rounds')
+            record.asks(outcome)
             await record.write(flow)
             flow = calledAgain(yield* ask(flow, next.asked, call, record))
             // Before the call: whoever finds the record must know that the server was called, perhaps.

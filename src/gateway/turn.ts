@@ -33,6 +33,7 @@ import {
   noteAsk,
   type Questions,
   type Step,
+  takeNext,
 } from './course.ts'
 import type { House } from './house.ts'
 import { firstOf, orQuiet } from './patience.ts'
@@ -253,7 +254,7 @@ async function askOn(turn: Turn, questions: Questions, house: House): Promise<An
     if (step.done === true && questions.held.length === 0) return finish(turn, step.value, house)
     // What was said before the end comes before it.
     if (step.done === true) return undefined
-    course.next = undefined
+    takeNext(course)
     if (step.value.kind !== 'ask') holdBack(course, questions, step.value)
     else if (note(turn, step.value)) endMs = clock.now() + breathMs
   }

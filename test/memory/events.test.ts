@@ -55,7 +55,7 @@ test('the events of sessions that live stay within the budget: the oldest are fo
 })
 
 test('one session keeps no more than its share, and the events of others stay', async () => {
-  const target = await start(64)
+  const target = await start(16)
   const other = await openSession(target.url)
   const answered = await other.call('notify', { count: 3, bytes: 10 }, { id: 'mine', progressToken: 1 })
   await answered.whole()
@@ -79,7 +79,7 @@ test('a result that is larger than the share of a session is refused by its reas
   const session = await openSession(target.url)
   const args = { count: 1, kind: 'progress' }
   await fill(session, args.count, 10)
-  const answered = await session.call('notify', { count: 1, bytes: 5 * mebibyte }, { id: 'big', progressToken: 1 })
+  const answered = await session.call('notify', { count: 1, bytes: 9 * mebibyte }, { id: 'big', progressToken: 1 })
   expect(reasonOf(await responseTo(answered, 'big'))).toBe('result_too_large')
   expect(await session.text('echo', { text: 'alive' })).toBe('alive')
 })

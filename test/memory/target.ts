@@ -8,6 +8,7 @@ import { eventually } from '../support/eventually.ts'
 import { type Mcplex, mcplexForTest, type Started } from '../support/mcplex.ts'
 
 const mebibyte = 1024 ** 2
+const leastHeapMiB = 48
 const preload = join(import.meta.dirname, 'heap-on-signal.mjs')
 
 export interface Target extends Mcplex {
@@ -26,12 +27,13 @@ export interface Target extends Mcplex {
 
 /**
  * Starts `mcplex serve` for the test that runs.
- * @param memoryMiB its budget; the heap may become four times as large, which is the ratio that is chosen by default
+ * @param memoryMiB its budget; the heap may become four times as large, which is the ratio that is chosen by default,
+ * and no less than it takes to start
  */
 export async function startTarget(memoryMiB: number, started: Started = {}): Promise<Target> {
   const mcplex = await mcplexForTest({
     ...started,
-    node: [`--max-old-space-size=${4 * memoryMiB}`, '--expose-gc', '--import', preload],
+    node: [`--max-old-space-size=${Math.max(leastHeapMiB, 4 * memoryMiB)}`, '--expose-gc', '--import', preload],
     options: ['--memory', `${memoryMiB}mb`, '--log-level', 'warn', ...(started.options ?? [])],
   })
   const heaps = (): readonly number[] =>

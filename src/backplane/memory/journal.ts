@@ -3,7 +3,7 @@ import type { JournalBounds, JournalPage, Position, StoredEvent } from '../backp
 
 /** What an event takes besides its text, and a journal besides its events, in bytes: measured, rounded up. */
 export const eventBytes = 64
-const journalBytes = 512
+export const journalBytes = 512
 
 /** The journals that go together, and what they hold. */
 export interface Owner {

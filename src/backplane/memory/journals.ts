@@ -7,7 +7,7 @@
 import { shortId } from '../../base/ids.ts'
 import { bytesOf, type MemoryBudget } from '../../base/memory-budget.ts'
 import type { JournalBounds, JournalOwner, Journals } from '../backplane.ts'
-import { eventBytes, Journal, type Owner } from './journal.ts'
+import { eventBytes, Journal, journalBytes, type Owner } from './journal.ts'
 import type { Store } from './store.ts'
 
 /** A bound that is reached is made room at for so many times what is wanted, as a part of the bound: looking costs. */
@@ -90,6 +90,8 @@ export function createJournals(store: Store, memory: MemoryBudget): Journals {
     mayGo: (journal: Journal) => boolean,
   ): number => {
     let freed = 0
+    // The common case while others hold it all, and nobody can afford to look through what is empty.
+    if (account.heldBytes === journals.size * journalBytes) return freed
     while (freed < bytes) {
       let oldest = Infinity
       for (const journal of from.values()) if (mayGo(journal)) oldest = Math.min(oldest, journal.oldest)
