@@ -76,7 +76,7 @@ export function createSubscriptions(unit: Unit, wants: () => Wants, clock: Clock
     const before = entry.listen
     entry.listen = undefined
     const notifications = uris.length === 0 ? changes : { ...changes, resourceSubscriptions: uris }
-    await new Promise<void>((resolve) => {
+    const opening = new Promise<void>((resolve) => {
       const params = withMeta(rawObject({ notifications }), envelope(unit.seat.speaker, rawObject(unit.announced)))
       const listen = connection.open('subscriptions/listen', params, () => {
         // The one that took its place may be there already.
@@ -88,6 +88,12 @@ export function createSubscriptions(unit: Unit, wants: () => Wants, clock: Clock
       entry.listen = { key, ...listen, acknowledged: resolve }
       // A server that never acknowledges must not hold up its clients.
       clock.after(timeoutMs, resolve)
+    })
+    await opening.catch((error: unknown) => {
+      // A process that takes nothing at the moment keeps the one that it has, and is asked again.
+      entry.listen ??= before
+      clock.after(relistenMs, () => void subscriptions.sync(connection))
+      throw error
     })
     before?.stop()
     return entry.listen !== undefined
