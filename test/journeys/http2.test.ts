@@ -207,7 +207,7 @@ describe('the command', () => {
     expect(status).toBe(200)
     const second = runCommand(['serve', '--socket', path, '--', ...fixture('echo-legacy.mjs')])
     expect(await second.exit()).toBe(1)
-    expect(second.stderr()).toContain(`somebody listens at the socket ${path} already`)
+    expect(second.stderr()).toContain(`a server listens at the socket ${path} already`)
     running.child.kill('SIGTERM')
     expect(await running.exit()).toBe(0)
     expect(existsSync(path)).toBe(false)
