@@ -4,7 +4,7 @@
  */
 import { format, resolveConfig } from 'prettier'
 import { features } from './features/all.ts'
-import { clients, servers, transportNames } from './lanes.ts'
+import { columns, transportNames } from './lanes.ts'
 
 export interface Cell {
   readonly section: string
@@ -25,7 +25,9 @@ results, and a test fails when they differ (\`test/compatibility/\`). Each cell 
 transport turns away is turned away once, for all of its cells.) HTTP/2 is the one in cleartext, by prior knowledge.
 
 Clients are named by the newest revision of the protocol that they speak. A server is **old** (with sessions, 2025-11-25 and before), **new** (stateless,
-2026-07-28) or **dual** (both, and mcplex speaks with it as the client does).
+2026-07-28) or **dual** (both, and mcplex speaks with it as the client does). **†** is the same server where the operator
+has said \`--stateless principal\`: without the word, clients of 2026-07-28 are told to open a session, since they would share
+a process where each session has its own ([why](decisions/0025-stateless-clients-are-refused.md)).
 
 - **yes**: it works, as far as the letter beside it says.
 - **no**: it cannot be had here, and whoever tries is told so with the reason.
@@ -46,8 +48,6 @@ export async function compatibilityDocument(cells: readonly Cell[]): Promise<str
   ].join('\n\n')
   return format(text, { ...(await resolveConfig(import.meta.filename)), parser: 'markdown' })
 }
-
-const columns = clients.flatMap((client) => servers.map((server) => ({ client, server })))
 
 const keyOf = ({ name, client, server, transport }: Omit<Cell, 'section' | 'verdict' | 'wanted'>): string =>
   [name, client, server, transport].join('|')

@@ -14,15 +14,32 @@ import { twoEndpoints } from './wires/two-endpoints.ts'
 import type { Hear, Wire } from './wires/wire.ts'
 
 export const clients = ['2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25', '2026-07-28'] as const
-export const servers = ['old', 'new', 'dual'] as const
-type Server = (typeof servers)[number]
+const stateless = '2026-07-28'
+
+/** A client, and the server that it meets behind a mcplex. */
+export interface Column {
+  readonly client: string
+  /** The server by name, with a mark where the operator has said a word. */
+  readonly server: string
+  readonly speaks: 'old' | 'new' | 'dual'
+  /** Options of `serve`. */
+  readonly options: readonly string[]
+}
+
+/** Clients without a session come twice to servers before which an operator has to say what they share. */
+export const columns: readonly Column[] = clients.flatMap((client): Column[] => {
+  const plain = (['old', 'new', 'dual'] as const).map((speaks) => ({ client, server: speaks, speaks, options: [] }))
+  if (client !== stateless) return plain
+  const options = ['--stateless', 'principal']
+  return [...plain, ...(['old', 'dual'] as const).map((speaks) => ({ client, server: `${speaks} †`, speaks, options }))]
+})
 
 interface Transport {
   readonly name: string
   /** Whether the mcplex that is reached over it serves several clients. */
   readonly isShared: boolean
   readonly hasSessionsOnly?: boolean
-  open(houses: Houses, server: Server, hear: Hear): Wire | Promise<Wire>
+  open(houses: Houses, column: Column, hear: Hear): Wire | Promise<Wire>
 }
 
 /** What one mcplex serves at once: a port, with HTTP/1.1, HTTP/2 and HTTP+SSE on it; or a Unix socket. */
@@ -32,28 +49,28 @@ const transports: readonly Transport[] = [
   {
     name: 'HTTP/1.1',
     isShared: true,
-    open: async (houses, server, hear) => streamable(http1(await houses.of(server, 'port')), '/mcp', hear),
+    open: async (houses, column, hear) => streamable(http1(await houses.of(column, 'port')), '/mcp', hear),
   },
   {
     name: 'HTTP/2',
     isShared: true,
-    open: async (houses, server, hear) => streamable(http2(await houses.of(server, 'port')), '/mcp', hear),
+    open: async (houses, column, hear) => streamable(http2(await houses.of(column, 'port')), '/mcp', hear),
   },
   {
     name: 'Unix socket',
     isShared: true,
-    open: async (houses, server, hear) => streamable(http1(await houses.of(server, 'socket')), '/mcp', hear),
+    open: async (houses, column, hear) => streamable(http1(await houses.of(column, 'socket')), '/mcp', hear),
   },
   {
     name: 'HTTP+SSE',
     isShared: true,
     hasSessionsOnly: true,
-    open: async (houses, server, hear) => twoEndpoints(http1(await houses.of(server, 'port')), '/sse', hear),
+    open: async (houses, column, hear) => twoEndpoints(http1(await houses.of(column, 'port')), '/sse', hear),
   },
   {
     name: 'stdio',
     isShared: false,
-    open: (houses, server, hear) =>
+    open: (houses, column, hear) =>
       stdio(
         [
           main,
@@ -62,9 +79,10 @@ const transports: readonly Transport[] = [
           'stdio',
           '--log-level',
           'warn',
+          ...column.options,
           '--',
           process.execPath,
-          ...houses.behind(server),
+          ...houses.behind(column),
         ],
         hear,
       ),
@@ -72,8 +90,8 @@ const transports: readonly Transport[] = [
   {
     name: 'stdio through `mcplex connect`',
     isShared: true,
-    open: async (houses, server, hear) => {
-      const { origin } = await houses.of(server, 'port')
+    open: async (houses, column, hear) => {
+      const { origin } = await houses.of(column, 'port')
       return stdio([main, 'connect', `${origin}/mcp`], hear)
     },
   },
@@ -90,9 +108,9 @@ interface House {
 
 /** The running mcplexes, one for each server and front, begun when first needed. */
 export interface Houses {
-  of(server: Server, front: Front): Promise<House>
+  of(column: Column, front: Front): Promise<House>
   /** The server and its flags. */
-  behind(server: Server): readonly string[]
+  behind(column: Column): readonly string[]
   /** Does something before a mcplex where nobody else does anything meanwhile. */
   alone<Value>(work: (quiet: Houses) => Promise<Value>): Promise<Value>
   /** Ends them, and gives how each ended and what it complained of. */
@@ -106,14 +124,14 @@ export function openHouses(): Houses {
   let turn: Promise<unknown> = Promise.resolve()
 
   const notes = mkdtempSync(join(folder, 'notes-'))
-  const behind = (server: Server): readonly string[] => [program, `--speaks=${server}`, `--notes=${notes}`]
+  const behind = ({ speaks }: Column): readonly string[] => [program, `--speaks=${speaks}`, `--notes=${notes}`]
 
-  const start = async (server: Server, front: Front): Promise<House & { readonly mcplex: Mcplex }> => {
-    const socketPath = join(folder, `${server}.sock`)
+  const start = async (column: Column, front: Front): Promise<House & { readonly mcplex: Mcplex }> => {
+    const socketPath = join(folder, `${column.speaks}-${column.options.length}.sock`)
     const options = front === 'socket' ? ['--socket', socketPath] : []
     const mcplex = await startMcplex({
-      server: behind(server),
-      options: ['--log-level', 'warn', '--stateless', 'principal', ...options],
+      server: behind(column),
+      options: ['--log-level', 'warn', ...column.options, ...options],
     })
     return front === 'socket' ? { mcplex, origin: 'http://localhost', socketPath } : { mcplex, origin: mcplex.origin }
   }
@@ -126,9 +144,9 @@ export function openHouses(): Houses {
       turn = done.catch(() => {})
       return done
     },
-    of(server, front) {
-      const key = `${server} ${front}`
-      const house = started.get(key) ?? start(server, front)
+    of(column, front) {
+      const key = `${column.server} ${front}`
+      const house = started.get(key) ?? start(column, front)
       started.set(key, house)
       return house
     },
@@ -148,22 +166,23 @@ export const transportNames: readonly string[] = transports.map(({ name }) => na
 
 /** Every lane: who, before which server, over what. */
 export function lanesOf(houses: Houses): readonly Lane[] {
-  return transports.flatMap((transport) =>
-    servers.flatMap((server) => clients.map((client) => laneOf(client, server, transport, houses))),
-  )
+  return transports.flatMap((transport) => columns.map((column) => laneOf(column, transport, houses)))
 }
 
-function laneOf(client: string, server: Server, transport: Transport, houses: Houses): Lane {
-  const own = client === '2026-07-28' ? 'new' : 'old'
-  const spoken = server === 'dual' ? own : server
+function laneOf(column: Column, transport: Transport, houses: Houses): Lane {
+  const { client, server, speaks } = column
+  const own = client === stateless ? 'new' : 'old'
+  const spoken = speaks === 'dual' ? own : speaks
+  // One client alone is refused nothing; of several, those without a session would meet in one process.
+  const wouldMeet = client === stateless && transport.isShared && speaks !== 'new' && column.options.length === 0
   const arriveAt = (at: Houses, capabilities: JsonMap): Promise<Person> =>
-    meet({ version: client, capabilities, open: (hear) => transport.open(at, server, hear) })
+    meet({ version: client, capabilities, open: (hear) => transport.open(at, column, hear) })
   return {
     client,
     server,
     transport: transport.name,
     spoken,
-    isOpen: !transport.hasSessionsOnly || client !== '2026-07-28',
+    closed: transport.hasSessionsOnly === true && client === stateless ? 'transport' : wouldMeet ? 'server' : undefined,
     arrive: (capabilities = capabilitiesOf(client)) => arriveAt(houses, capabilities),
     async alone(person, work) {
       if (!transport.isShared || !isShared({ spoken, client })) return work(person)

@@ -13,8 +13,8 @@ export interface Lane {
   readonly transport: string
   /** The era that mcplex speaks with the server on behalf of this client. */
   readonly spoken: 'old' | 'new'
-  /** Whether a client of this revision can use the transport at all. */
-  readonly isOpen: boolean
+  /** What turns clients of this revision away as they come, if anything does. */
+  readonly closed: 'transport' | 'server' | undefined
   /** Another client of the lane, which declares no more than this. Its end is the caller's. */
   arrive(capabilities?: JsonMap): Promise<Person>
   /** Does something while nobody else does anything with the process: as another client, if this one shares its own. */
