@@ -25,6 +25,7 @@ import { Exchange } from './exchange.ts'
 import { Exchanges } from './exchanges.ts'
 import { Flow } from './flow.ts'
 import { Incoming } from './incoming.ts'
+import { Liveness } from './liveness.ts'
 import { Outgoing } from './outgoing.ts'
 import { createQuestions, type Questions } from './questions.ts'
 import type { Child, ChildExit } from './stdio/child.ts'
@@ -55,8 +56,7 @@ export class Connection {
   dialect: Dialect
   /** When the last call ended, in milliseconds of the clock. */
   idleSinceMs: number
-  /** When something last came from the process. */
-  heardAtMs: number
+  readonly liveness: Liveness
   readonly #needs: ConnectionNeeds
   readonly #exchanges = new Exchanges()
   readonly #errands: Errands
@@ -79,7 +79,8 @@ export class Connection {
     })
     this.#attributor = new Attributor(needs.attribution, this.#exchanges, needs.clock, needs.callTotalMs)
     this.dialect = needs.dialect
-    this.idleSinceMs = this.heardAtMs = needs.clock.now()
+    this.idleSinceMs = needs.clock.now()
+    this.liveness = new Liveness(this.idleSinceMs)
     this.#questions = createQuestions({
       send: (line) => this.#outgoing.answer(line),
       now: () => needs.clock.now(),
@@ -97,7 +98,7 @@ export class Connection {
     })
     needs.child.listen({
       line: (text) => {
-        this.heardAtMs = needs.clock.now()
+        this.liveness.heard(needs.clock.now())
         incoming.line(text)
       },
       exit: (exit) => this.#exit(exit),
@@ -120,6 +121,10 @@ export class Connection {
   get hasAsked(): boolean {
     return this.#questions.any
   }
+  /** Whether the process may well be silent: it is held back, or waits for an answer of a client. */
+  get isExcused(): boolean {
+    return this.#flow.isHeld || this.#exchanges.haveAsks
+  }
   get closed(): boolean {
     return this.#closed || this.#needs.child.exited
   }
@@ -137,6 +142,7 @@ export class Connection {
     if (this.#closed) throw new Refusal('upstream_closed')
     this.#outgoing.checkRoom(call.params)
     const now = this.#needs.clock.now()
+    if (this.#exchanges.size === 0) this.liveness.busy(now)
     const { callIdleMs, callTotalMs, waiting } = this.#needs
     const exchange = this.#exchanges.add((id) => new Exchange(call, id, now + callIdleMs, now + callTotalMs, waiting))
     if (!exchange) throw new Refusal('overloaded')
@@ -194,16 +200,7 @@ export class Connection {
 
   /** Ends the calls whose deadline has passed. @returns whether there were any that the process is to blame for */
   expire(nowMs: number): boolean {
-    let expired = false
-    const { isHeld } = this.#flow
-    for (const exchange of this.#exchanges.all()) {
-      if (exchange.openAsks > 0) continue
-      const idle = !isHeld && nowMs >= exchange.idleAtMs
-      if (!idle && nowMs < exchange.endAtMs) continue
-      expired = !isHeld
-      exchange.fail(new Refusal('upstream_timeout'))
-    }
-    return expired
+    return this.#exchanges.expire(nowMs, this.#flow.isHeld)
   }
 
   /** Ends the process in an orderly way. Calls in flight fail. */

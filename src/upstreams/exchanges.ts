@@ -3,6 +3,7 @@
  * sequence number: finding is an index, a late answer to an id that was used before finds nobody, and nothing is
  * left behind for the collector as a `Map` would that gains and loses an entry with each call.
  */
+import { Refusal } from '../base/refusal.ts'
 import type { Exchange } from './exchange.ts'
 
 /** Places at most, and the distance of sequence numbers on the wire: ids stay exact for 10^11 calls. */
@@ -52,6 +53,29 @@ export class Exchanges {
 
   *all(): Generator<Exchange> {
     for (const exchange of this.#places) if (exchange) yield exchange
+  }
+
+  /** Whether a call waits for an answer of its client. */
+  get haveAsks(): boolean {
+    for (const exchange of this.all()) if (exchange.openAsks > 0) return true
+    return false
+  }
+
+  /**
+   * Ends the calls whose deadline has passed.
+   * @param isHeld whether the process is held back: its silence is then no fault of its own
+   * @returns whether there were any that the process is to blame for
+   */
+  expire(nowMs: number, isHeld: boolean): boolean {
+    let expired = false
+    for (const exchange of this.all()) {
+      if (exchange.openAsks > 0) continue
+      const idle = !isHeld && nowMs >= exchange.idleAtMs
+      if (!idle && nowMs < exchange.endAtMs) continue
+      expired = !isHeld
+      exchange.fail(new Refusal('upstream_timeout'))
+    }
+    return expired
   }
 
   /** The one that was added last of those that have not ended: an ended one takes nothing any more. */

@@ -57,8 +57,7 @@ export function createLearning(needs: LearningNeeds): Learning {
       const key = unitKeyIn(source)
       const unit = face.mode === 'shared' ? units.of(seat) : key === undefined ? undefined : units.find(key)
       if (unit) {
-        const connection =
-          unit.changed.get(method) ?? unit.connections.values().next().value ?? (await needs.start(unit, face))
+        const connection = unit.changed.get(method) ?? oneOf(unit) ?? (await needs.start(unit, face))
         return listPage(connection, method, cursor, seat.speaker, unit.announced)
       }
       // It has ended since the source was named, and what it had to say with it.
@@ -71,6 +70,12 @@ export function createLearning(needs: LearningNeeds): Learning {
     },
     onStale: (stale) => needs.voices.onStale(stale),
   }
+}
+
+/** A process of the unit, one that responds if there is any. */
+function oneOf({ connections }: Unit): Connection | undefined {
+  for (const connection of connections) if (connection.liveness.responds) return connection
+  return connections.values().next().value
 }
 
 /** Tasks of one connection are listed to all who share it, so they are offered to nobody there. */

@@ -30,6 +30,8 @@ export interface UpstreamSettings {
   readonly callIdleMs: number
   /** A call without an answer for this time is ended, in milliseconds, progress or not. */
   readonly callTotalMs: number
+  /** A process that is silent for this time with calls in flight is sent a ping, in milliseconds. */
+  readonly pingAfterMs: number
   /** A process without calls for this time is ended, in milliseconds. */
   readonly processIdleMs: number
   /** When the pool is full, a process of another unit may be ended for a waiting call once idle for this long, in milliseconds. */
@@ -138,18 +140,27 @@ export const upstreamOptions: OptionTable<UpstreamSettings> = {
   callIdleMs: {
     kind: 'duration',
     about: 'A call without an answer or progress for this time is ended with `upstream_timeout`.',
-    default: 60_000,
+    default: 10 * 60_000,
     min: 1,
     max: 24 * 3_600_000,
-    why: 'The default of the official clients; servers that work longer report progress.',
+    why: 'Clients in the field wait ten minutes to an hour, and many servers work for minutes without a word. Who waits less cancels by itself.',
   },
   callTotalMs: {
     kind: 'duration',
     about: 'A call without an answer for this time is ended with `upstream_timeout`, progress or not.',
-    default: 10 * 60_000,
+    default: 3_600_000,
     min: 1,
     max: 24 * 3_600_000,
-    why: 'Bounds what a server that reports progress for ever can hold.',
+    why: 'The longest that clients in the field wait. Bounds what a server that reports progress for ever can hold.',
+  },
+  pingAfterMs: {
+    kind: 'duration',
+    about:
+      'A process with calls in flight that says nothing for this long is sent a ping. Without an answer it gets no new calls until it says something; the calls that it has go on.',
+    default: 30_000,
+    min: 1,
+    max: 24 * 3_600_000,
+    why: 'A tool that computes without a pause answers no ping, so nothing is ended; new calls need not wait behind it.',
   },
   processIdleMs: {
     kind: 'duration',

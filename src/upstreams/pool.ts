@@ -69,7 +69,7 @@ export function createPool(needs: PoolNeeds): Pool {
     return count
   }
   const hasPlace = (connection: Connection, unit: Unit): boolean => {
-    if (connection.closed) return false
+    if (connection.closed || !connection.liveness.responds) return false
     if (unit.exclusive) return connection.callsInFlight === 0 && !connection.hasGhost
     return connection.callsInFlight < settings.callsPerProcess
   }
@@ -204,7 +204,7 @@ export function createPool(needs: PoolNeeds): Pool {
         // So is its turn to be started, as long as there is room for it: others are started first, which takes a while.
         const isNext = starting >= startsAtOnce && live() < settings.pool
         const isComing = begun > 0 || isNext || (connections.size === 0 && restarts.pauseMs(now) > 0)
-        if (now >= waiter.deadlineMs && !isComing) waiter.refuse(new Refusal('overloaded'))
+        if (now >= waiter.deadlineMs && !isComing) waiter.refuse(noProcess(connections))
       }
       for (const unit of needs.units()) {
         const keep = unit.maxProcesses > 1 && unit.attribution === 'none' ? 1 : 0
@@ -228,4 +228,13 @@ export function createPool(needs: PoolNeeds): Pool {
       for (const waiter of [...waiters]) waiter.refuse(new Refusal('draining'))
     },
   }
+}
+
+/** Why no process was to be had in time. */
+function noProcess(connections: ReadonlySet<Connection>): Refusal {
+  const isSilent = connections.size > 0 && [...connections].every(({ liveness }) => !liveness.responds)
+  if (!isSilent) return new Refusal('overloaded')
+  const message =
+    'The process of the MCP server works on other calls and does not respond. The call was not sent to it.'
+  return new Refusal('upstream_unavailable', { message })
 }

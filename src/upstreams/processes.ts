@@ -12,7 +12,7 @@ import type { JsonObject } from '../protocol/json-text.ts'
 import { type Blame, createBlame } from './blame.ts'
 import type { Connection } from './connection.ts'
 import { changesAfterRestart, type Face, type Opener, type ProcessEvents, replay } from './face.ts'
-import { answers, type Keeper, ownSeat } from './keepers.ts'
+import { type Keeper, ownSeat } from './keepers.ts'
 import type { Spares } from './spares.ts'
 import { startFailure } from './start-failure.ts'
 import type { Child, ChildExit } from './stdio/child.ts'
@@ -31,8 +31,6 @@ export interface Processes {
   starting(unit?: Unit): Connection[]
   /** Who has to wait when processes cannot be started. */
   readonly blame: Blame
-  /** A process let a call time out: if it does not answer a ping either, it is ended. */
-  suspect(connection: Connection, unit: Unit): Promise<void>
 }
 
 export interface ProcessNeeds {
@@ -192,13 +190,6 @@ export function createProcesses(needs: ProcessNeeds): Processes {
       opening.delete(opened.connection)
       blame.started()
       return { connection: opened.connection, hello: opened.hello ?? face.hello }
-    },
-    async suspect(connection, unit) {
-      if ((await answers(connection, unit.seat.speaker, pingMs)) || connection.closed) return
-      log.warn({ upstream_pid: connection.pid }, 'upstream process does not react and is ended')
-      unit.lost = true
-      unit.restarts.failed(clock.now())
-      connection.kill()
     },
   }
 }

@@ -31,6 +31,7 @@ import { createUnits } from './units.ts'
 import type { Upstream, UpstreamFacts } from './upstream.ts'
 import { createUpstreamHealth } from './upstream-health.ts'
 import { createVoices } from './voices.ts'
+import { createWatch } from './watch.ts'
 
 const sweepMs = 500
 const replayMs = 5000
@@ -86,6 +87,8 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
     start: (unit) => processes.start(unit, units.faceOf(unit.seat)),
     makeRoom: needs.makeRoom,
   })
+  const { pingAfterMs } = settings
+  const watch = createWatch({ clock, log, pingAfterMs, recovered: () => closed || pool.freed() })
   const keepers = createKeepers({ clock, open: (...what) => processes.startKeeper(...what) })
   const learning = createLearning({
     units,
@@ -162,7 +165,7 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
     const now = clock.now()
     for (const unit of units.all()) {
       for (const connection of unit.connections) {
-        if (connection.expire(now)) void processes.suspect(connection, unit)
+        watch.sweep(connection, unit)
       }
       const empty = unit.connections.size === 0 && unit.starting === 0 && unit.waiting === 0
       if (empty && unit.restarts.pauseMs(now) === 0 && !voices.hasListeners(unit.key)) units.remove(unit)

@@ -53,7 +53,8 @@ export function createUpstreamHealth(needs: UpstreamHealthNeeds): () => Promise<
       return (await anyTrue(asked)) ? { ok: true } : silent
     }
     if (running.length > 0) {
-      const isGood = failedMs === undefined || running.some(({ connection }) => connection.heardAtMs > (failedMs ?? 0))
+      const isGood =
+        failedMs === undefined || running.some(({ connection }) => connection.liveness.heardAtMs > (failedMs ?? 0))
       return isGood ? { ok: true } : silent
     }
     try {
@@ -73,13 +74,21 @@ export function createUpstreamHealth(needs: UpstreamHealthNeeds): () => Promise<
     if (fault !== undefined && !isServing) return { ok: false, detail: fault }
     const now = clock.now()
     let found: HealthCheck = { ok: true }
-    if (!running.some(({ connection }) => now - connection.heardAtMs < freshMs)) {
+    if (!running.some(({ connection }) => now - connection.liveness.heardAtMs < freshMs)) {
       asking ??= ask().finally(() => (asking = undefined))
       found = await asking
     }
     failedMs = found.ok ? undefined : (failedMs ?? clock.now())
-    return found.ok && fault !== undefined ? { ok: true, detail: fault } : found
+    const detail = fault ?? silence(running.map(({ connection }) => connection))
+    return found.ok && detail !== undefined ? { ok: true, detail } : found
   }
+}
+
+/** How many processes do not respond, in words; undefined if all do. */
+function silence(connections: readonly Connection[]): string | undefined {
+  const count = connections.filter(({ liveness }) => !liveness.responds).length
+  if (count === 0) return undefined
+  return `${count === 1 ? 'one process does' : `${count} processes do`} not respond; no new calls go there`
 }
 
 /** Whether any of the promises brings true; as soon as one does. */
