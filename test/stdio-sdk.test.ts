@@ -117,7 +117,8 @@ describe.each(servers)('in front of a server that is %s', (era) => {
 })
 
 describe("a client's configuration, as the README shows it", () => {
-  const readme = readFileSync(join(root, 'README.md'), 'utf8')
+  // The README says that this stands for the folder of the checkout.
+  const readme = readFileSync(join(root, 'README.md'), 'utf8').replaceAll('/path/to/checkout', root)
   const blocks = [...readme.matchAll(/```json\n(\{ *\n? *"mcpServers"[\s\S]*?)```/g)].map(
     ([, text]) => JSON.parse(text ?? '') as { mcpServers: Record<string, Partial<Started> & { command?: string }> },
   )
@@ -130,13 +131,17 @@ describe("a client's configuration, as the README shows it", () => {
     return client
   }
 
-  test('that starts mcplex in front of a server works as it is written', { timeout: 60_000 }, async () => {
-    const started = entries.find(({ args }) => args?.includes('stdio'))
-    expect(started?.env).toHaveProperty('MCP_MAX_CONNECTIONS')
-    expect(started?.env).toHaveProperty('MCP_CONNECTION_POOL_SIZE')
-    const client = await run(started ?? {}, started?.args ?? [])
-    expect(textOf(await client.callTool({ name: 'echo', arguments: { message: 'hello' } }))).toContain('hello')
-  })
+  test(
+    'that starts mcplex in front of a server works as it is written, but for the folder',
+    { timeout: 60_000 },
+    async () => {
+      const started = entries.find(({ args }) => args?.includes('stdio'))
+      expect(started?.env).toHaveProperty('MCP_MAX_CONNECTIONS')
+      expect(started?.env).toHaveProperty('MCP_CONNECTION_POOL_SIZE')
+      const client = await run(started ?? {}, started?.args ?? [])
+      expect(textOf(await client.callTool({ name: 'echo', arguments: { message: 'hello' } }))).toContain('hello')
+    },
+  )
 
   test('that connects to a running mcplex works, but for its address', { timeout: 60_000 }, async () => {
     const mcplex = await startMcplex({ server: [fixture('legacy')] })
