@@ -24,11 +24,17 @@ function temporaryFolder(): string {
   return folder
 }
 
-/** How many descriptors a process has open. */
-const descriptors = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length
+/** How many descriptors it has open, but for the three pipes of each server that it has started. */
+const descriptors = (mcplex: Mcplex): number =>
+  readdirSync(`/proc/${mcplex.pid}/fd`).length - 3 * mcplex.servers().length
 
-/** Ends connections of HTTP/2 that have broken the protocol: node does not look after those. */
+/**
+ * Connections of HTTP/2 that have broken the protocol are not looked at by node any more, so of these a reset is not
+ * heard: they end when they have been idle for 10 s, or for 75 s if they brought a proper request before. Of the latter
+ * there are a few among the hundreds.
+ */
 const longestMs = 40_000
+const fewIdle = 12
 
 /** The same process answers, has kept no connection, logged nothing but news, and ends as it should. */
 async function expectUnharmed(
@@ -38,7 +44,7 @@ async function expectUnharmed(
 ): Promise<void> {
   expect(await status()).toBe(200)
   expect(mcplex.log.filter(({ level }) => level !== 'info')).toEqual([])
-  await eventually('the connections to be gone', () => descriptors(mcplex.pid) <= before + 4, longestMs)
+  await eventually('the connections to be gone', () => descriptors(mcplex) <= before + fewIdle, longestMs)
   expect(await mcplex.end()).toEqual({ code: 0, signal: null })
 }
 
@@ -48,27 +54,27 @@ const statusOf = (ask: typeof request, options: RequestOptions): Promise<number 
     asked.once('error', reject).end()
   })
 
-test('a port', async () => {
+test('a port', { timeout: 60_000 }, async () => {
   const mcplex = await mcplexForTest()
   const { port } = new URL(mcplex.url)
   const session = await openSession(mcplex.url)
   expect(await session.text('echo', { text: 'before' })).toBe('before')
-  const before = descriptors(mcplex.pid)
+  const before = descriptors(mcplex)
   const sent = [...refusals('/mcp'), ...inSession('/mcp', session)]
   for (let round = 0; round < 2; round++) expect(await resetAll(Number(port), sent)).toBeGreaterThan(600)
   expect(await session.text('echo', { text: 'after' })).toBe('after')
   await expectUnharmed(mcplex, before, () => statusOf(requestPlainly, { port }))
 })
 
-test('a Unix socket', async () => {
+test('a Unix socket', { timeout: 60_000 }, async () => {
   const socketPath = join(temporaryFolder(), 's')
   const mcplex = await mcplexForTest({ options: ['--socket', socketPath] })
-  const before = descriptors(mcplex.pid)
+  const before = descriptors(mcplex)
   for (let round = 0; round < 2; round++) await resetAll(socketPath, refusals('/mcp'))
   await expectUnharmed(mcplex, before, () => statusOf(requestPlainly, { socketPath }))
 })
 
-test('a port with TLS, in the handshake and behind it', async () => {
+test('a port with TLS, in the handshake and behind it', { timeout: 90_000 }, async () => {
   const folder = temporaryFolder()
   const { cert, key } = selfSigned()
   writeFileSync(join(folder, 'cert'), cert)
@@ -77,7 +83,7 @@ test('a port with TLS, in the handshake and behind it', async () => {
     options: ['--tls-cert', join(folder, 'cert'), '--tls-key', join(folder, 'key')],
   })
   const { port } = new URL(mcplex.url)
-  const before = descriptors(mcplex.pid)
+  const before = descriptors(mcplex)
   const never: Open = (socket) => Promise.resolve(socket)
   const cut = [0, 2, 5].map((ms) => securing(ms))
   const done = [['http/1.1'], ['h2'], ['spdy/3'], []].map((protocols) => secured(protocols))
