@@ -150,6 +150,7 @@ describe('100,000 damaged messages', () => {
         memory: memory.account(),
         roomFor: () => 'kept',
         exited: false,
+        ending: false,
         send: (line) => void JSON.parse(line),
         listen: (one) => void (listener = one),
         hold() {},

@@ -1,81 +1,168 @@
+/** What is kept of what a server announces, in front of a source of it that says no, changes or comes late. */
 import { expect, test } from 'vitest'
 import { manualClock } from '../base/clock.ts'
 import { silentLog } from '../base/log.ts'
-import { createMemoryBudget, type MemoryBudget } from '../base/memory-budget.ts'
+import { createMemoryBudget } from '../base/memory-budget.ts'
+import { Refusal } from '../base/refusal.ts'
 import type { Seat } from '../protocol/call.ts'
 import { rawObject } from '../protocol/json-text.ts'
-import type { Learning } from '../upstreams/upstream.ts'
+import { type Learning, NoRoom } from '../upstreams/upstream.ts'
 import { type Catalog, createCatalog } from './catalog.ts'
 
-interface Opened {
+const hello = rawObject({ capabilities: { tools: { listChanged: true }, resources: {} } })
+
+/** A client that is known by the profile of that name; those that begin with `odd` are not usual. */
+const seatOf = (profile: string): Seat => ({
+  principal: { tenant: '', subject: '' },
+  speaker: { era: 'legacy', version: '2025-11-25', capabilities: { profile }, info: undefined },
+  session: profile,
+})
+
+interface Scene {
   readonly catalog: Catalog
-  readonly budget: MemoryBudget
-  /** What was asked of the server. */
+  /** The sources that were asked for a list, in order. */
   readonly asked: string[]
-  readonly stale: (source: string, list: string) => void
+  /** What each source lists; its own name if nothing is said. */
+  readonly listed: Map<string, string>
+  stale: Parameters<Learning['onStale']>[0]
+  hasRoom: boolean
+  /** Run after the server has answered a list, and before it has arrived. */
+  whileAsked(): void
+  /** What a client is shown as its first tool, or the code of the refusal. */
+  tool(profile: string): Promise<unknown>
+  resource(profile: string): Promise<unknown>
+  pass(ms: number): void
 }
 
-/** A catalogue of a server whose lists are of so many bytes, in a budget of which it may take a quarter. */
-function open(limitBytes: number, listBytes: number): Opened {
+function createScene(): Scene {
+  const clock = manualClock()
+  const listed = new Map<string, string>()
   const asked: string[] = []
-  let stale: Opened['stale'] = () => {}
+  const first = async (profile: string, method: string): Promise<unknown> => {
+    try {
+      const page = await scene.catalog.page(seatOf(profile), method, undefined)
+      if ('error' in page) return 'error'
+      const items = page.result.value[method === 'tools/list' ? 'tools' : 'resources']
+      return (items as ReadonlyArray<{ readonly name: string }>)[0]?.name
+    } catch (error) {
+      return error instanceof Refusal ? error.code : error
+    }
+  }
   const learning: Learning = {
-    sourceOf(of) {
-      const profile = of.speaker.capabilities['profile']
-      return typeof profile === 'string' ? profile : 'plain'
-    },
-    eraOf: () => 'legacy',
+    sourceOf: ({ session }) => session ?? '',
+    isUsual: (source) => !source.startsWith('odd') && !source.startsWith('own'),
     isPlain: (source) => source === 'plain',
-    async hello(_, source) {
-      asked.push(`hello ${source}`)
-      return rawObject({ capabilities: { tools: { listChanged: true } } })
+    eraOf: () => 'legacy',
+    hello: () => Promise.resolve(hello),
+    plainHello: () => hello,
+    async list(_, source, method) {
+      await Promise.resolve()
+      if (!scene.hasRoom && !source.startsWith('own')) throw new NoRoom()
+      asked.push(source)
+      const items = [{ name: listed.get(source) ?? source }]
+      scene.whileAsked()
+      return { kind: 'result', result: rawObject(method === 'tools/list' ? { tools: items } : { resources: items }) }
     },
-    async list(_, source) {
-      asked.push(`list ${source}`)
-      return { kind: 'result', result: rawObject({ tools: [{ name: 'x'.repeat(listBytes / 2) }] }) }
-    },
-    onStale: (told) => (stale = told),
+    own: (seat) => Promise.resolve(`own ${seat.session}`),
+    onStale: (stale) => (scene.stale = stale),
   }
-  const budget = createMemoryBudget(limitBytes)
-  const catalog = createCatalog({ learning, memory: budget, clock: manualClock(), log: silentLog })
-  return { catalog, budget, asked, stale: (...what) => stale(...what) }
+  const scene: Scene = {
+    catalog: undefined as never,
+    asked,
+    listed,
+    stale() {},
+    hasRoom: true,
+    whileAsked() {},
+    tool: (profile) => first(profile, 'tools/list'),
+    resource: (profile) => first(profile, 'resources/list'),
+    pass: (ms) => clock.advance(ms),
+  }
+  const memory = createMemoryBudget(2 ** 30)
+  return Object.assign(scene, { catalog: createCatalog({ learning, memory, clock, log: silentLog }) })
 }
 
-function seat(profile?: string): Seat {
-  const capabilities = profile === undefined ? {} : { profile }
-  const speaker = { era: 'legacy' as const, version: '2025-11-25', capabilities, info: undefined }
-  return { principal: { tenant: 't', subject: 's' }, speaker, session: undefined }
-}
-
-test('what a server lists counts, and nothing is left of a list that is stale', async () => {
-  const { catalog, budget, stale } = open(1_000_000, 50_000)
-  await catalog.hello(seat())
-  const before = budget.heldBytes
-  expect(before).toBeGreaterThan(0)
-  await catalog.page(seat(), 'tools/list', undefined)
-  expect(budget.heldBytes - before).toBeGreaterThan(50_000)
-  stale('plain', 'tools/list')
-  expect(budget.heldBytes).toBe(before)
+test('what usual clients are shown is kept, however many others there are', async () => {
+  const scene = createScene()
+  expect(await scene.tool('usual')).toBe('usual')
+  for (let index = 0; index < 2000; index++) await scene.tool(`odd ${index}`)
+  expect(await scene.tool('usual')).toBe('usual')
+  expect(scene.asked.filter((source) => source === 'usual')).toHaveLength(1)
+  expect(await scene.tool('odd 1999')).toBe('odd 1999')
+  expect(
+    scene.asked.filter((source) => source === 'odd 1999'),
+    'of those the last ones',
+  ).toHaveLength(1)
+  await scene.tool('odd 0')
+  expect(scene.asked.filter((source) => source === 'odd 0')).toHaveLength(2)
 })
 
-test('the lists of other profiles give way, the oldest first, and those of most clients stay', async () => {
-  const { catalog, budget, asked } = open(1_000_000, 80_000)
-  const profiles = [undefined, 'a', 'b', 'c', 'd']
-  for (const profile of profiles) await catalog.page(seat(profile), 'tools/list', undefined)
-  expect(budget.heldBytes).toBeLessThanOrEqual(250_000)
-  expect(budget.heldBytes).toBeGreaterThan(2 * 80_000)
-  asked.length = 0
-  await catalog.page(seat(), 'tools/list', undefined)
-  await catalog.page(seat('d'), 'tools/list', undefined)
-  expect(asked).toEqual([])
-  await catalog.page(seat('a'), 'tools/list', undefined)
-  expect(asked).toEqual(['hello a', 'list a'])
+test('a list that may have changed is asked for again if there is room, and else is as it was', async () => {
+  const scene = createScene()
+  await scene.tool('usual')
+  scene.listed.set('usual', 'new')
+  scene.stale('usual', 'tools/list', true)
+  scene.hasRoom = false
+  expect(await scene.tool('usual')).toBe('usual')
+  scene.hasRoom = true
+  expect(await Promise.all([scene.tool('usual'), scene.tool('usual')])).toEqual(['new', 'new'])
+  expect(await scene.tool('usual')).toBe('new')
+  expect(scene.asked, 'once by all who come at once').toEqual(['usual', 'usual'])
 })
 
-test('a list that is larger than all that may be kept is refused, time and again, and takes no memory', async () => {
-  const { catalog, budget } = open(1_000_000, 300_000)
-  for (let time = 0; time < 3; time++) {
-    await expect(catalog.page(seat(), 'tools/list', undefined)).rejects.toMatchObject({ code: 'overloaded' })
+test('so is one that changes without a word', async () => {
+  const scene = createScene()
+  await scene.resource('usual')
+  scene.listed.set('usual', 'new')
+  expect(await scene.resource('usual')).toBe('usual')
+  scene.pass(5001)
+  scene.hasRoom = false
+  expect(await scene.resource('usual')).toBe('usual')
+  scene.hasRoom = true
+  expect(await scene.resource('usual')).toBe('new')
+})
+
+test('a change that is told while the list is asked for again is not lost', async () => {
+  const scene = createScene()
+  await scene.tool('usual')
+  scene.stale('usual', 'tools/list', true)
+  scene.whileAsked = () => {
+    scene.listed.set('usual', 'newer')
+    scene.stale('usual', 'tools/list', true)
   }
-  expect(budget.heldBytes).toBeLessThan(2000)
+  expect(await scene.tool('usual')).toBe('usual')
+  scene.whileAsked = () => {}
+  expect(await scene.tool('usual')).toBe('newer')
+})
+
+test('one that was never learnt comes from the own process, for that client alone, until there is room', async () => {
+  const scene = createScene()
+  scene.hasRoom = false
+  expect(await Promise.all(['a', 'a', 'b'].map((profile) => scene.tool(profile)))).toEqual(['own a', 'own a', 'own b'])
+  scene.hasRoom = true
+  expect(await scene.tool('a')).toBe('a')
+})
+
+test('the list of an own process is not kept for better times', async () => {
+  const scene = createScene()
+  scene.hasRoom = false
+  await scene.tool('a')
+  scene.listed.set('own a', 'another process')
+  expect(await scene.tool('a')).toBe('own a')
+  scene.stale('own a', 'tools/list', false)
+  expect(await scene.tool('a')).toBe('another process')
+})
+
+test('lists of the same content are kept once', async () => {
+  const scene = createScene()
+  for (const profile of ['a', 'b', 'c']) scene.listed.set(profile, profile === 'c' ? 'other' : 'same')
+  const pages = await Promise.all(
+    ['a', 'b', 'c'].map((profile) => scene.catalog.page(seatOf(profile), 'tools/list', undefined)),
+  )
+  await scene.tool('a')
+  const texts = await Promise.all(
+    ['a', 'b', 'c'].map((profile) => scene.catalog.page(seatOf(profile), 'tools/list', undefined)),
+  )
+  expect(pages).toHaveLength(3)
+  expect(texts[0] === texts[1]).toBe(true)
+  expect(texts[0] === texts[2]).toBe(false)
 })

@@ -1,25 +1,23 @@
 /**
  * The catalogue: what a server says of itself and what it lists, learnt once per source and kept until the server
  * says that it changed. Handshakes and lists of thousands of sessions are answered from here, without a process.
+ *
+ * What usual clients are shown is never displaced by what others are. Where there is no room for a process that could
+ * be asked again, a list is as it was; one that was never learnt comes from the client's own process.
  */
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
-import { bytesOf, type MemoryBudget, Portion } from '../base/memory-budget.ts'
+import type { MemoryBudget } from '../base/memory-budget.ts'
 import type { EraName, Seat } from '../protocol/call.ts'
 import type { HeaderParam } from '../protocol/headers.ts'
-import { heldBytesOf } from '../protocol/held-bytes.ts'
 import { isObject, type JsonObject, type RawObject } from '../protocol/json-text.ts'
 import type { Answer } from '../protocol/jsonrpc.ts'
-import type { Learning } from '../upstreams/upstream.ts'
+import { type Learning, NoRoom } from '../upstreams/upstream.ts'
+import { createKeptSources, type KeptList } from './kept-sources.ts'
 import { learnPages, type Page, pageAt, type Pages } from './pages.ts'
 
 /** A list that changes without notice is asked for again after this time. */
 const unannouncedMs = 5000
-const maxSources = 256
-/** How much of the memory budget may be taken by what servers say of themselves and list. */
-const memoryPart = 1 / 4
-/** What a name in a set takes besides its characters, in bytes. */
-const nameBytes = 64
 
 /** The lists of the protocol, and the capability under which a server announces each. */
 const lists: Readonly<Record<string, string>> = {
@@ -30,8 +28,10 @@ const lists: Readonly<Record<string, string>> = {
 }
 
 export interface Catalog {
-  /** What the server says of itself to such a client. Throws a `Refusal` when it has to be asked and cannot be. */
+  /** What the server says of itself to such a client. Throws a `Refusal` when it has to be asked and cannot be in time. */
   hello(seat: Seat): Promise<RawObject>
+  /** The same as far as it is known without asking: else what it says to a client that declares nothing. */
+  helloAtHand(seat: Seat): RawObject
   isList(method: string): boolean
   /** A page of a list. Throws `invalid_params` for a cursor that is not ours; the server's own error is an answer. */
   page(seat: Seat, method: string, cursor: unknown): Promise<Page | NoPage>
@@ -56,20 +56,6 @@ export interface NoPage {
   readonly spoken: EraName
 }
 
-interface Source {
-  hello: Promise<RawObject> | undefined
-  /** Counts what the server says of itself, and the names in its lists. */
-  readonly memory: Portion
-  readonly lists: Map<string, List>
-  /** The names of each list as it was last learnt, also while it is learnt anew. */
-  readonly names: Map<string, ReadonlySet<string>>
-}
-
-interface List {
-  readonly pages: Promise<Pages>
-  readonly memory: Portion
-}
-
 export function createCatalog(needs: {
   readonly learning: Learning
   readonly memory: MemoryBudget
@@ -77,136 +63,133 @@ export function createCatalog(needs: {
   readonly log: Log
 }): Catalog {
   const { learning, clock } = needs
-  const sources = new Map<string, Source>()
+  const sources = createKeptSources(needs)
   /** The lists that were learnt for the names in them: once, since what a client makes up is never in them. */
   const learntForNames = new Set<string>()
-  const account = needs.memory.account(needs.memory.limitBytes * memoryPart, 'lasting')
   let mirrorsHeaders = false
   let hasTaskOnly = false
 
-  /** Forgets a list, if it still is the one that is meant. */
-  const forgetList = (source: Source, method: string, list: List | undefined): void => {
-    if (!list || source.lists.get(method) !== list) return
-    source.lists.delete(method)
-    list.memory.close()
-  }
-
-  learning.onStale((key, method) => {
-    const source = sources.get(key)
-    if (source) forgetList(source, method, source.lists.get(method))
+  learning.onStale((key, method, isOfUse) => {
+    const kept = sources.find(key)?.lists.get(method)
+    for (let one = kept; one; one = one.next) one.isCurrent = false
+    if (kept && !isOfUse) sources.forget(key, method, kept)
   })
 
-  /** Forgets a source, but for the one that most clients share and the one that asks. */
-  const forgetOldest = (but: string): boolean => {
-    for (const [key, source] of sources) {
-      if (learning.isPlain(key) || key === but) continue
-      sources.delete(key)
-      for (const [method, list] of source.lists) forgetList(source, method, list)
-      source.memory.close()
-      return true
-    }
-    return false
-  }
-
-  /** Whether so many bytes may be kept for a source, when others have made room. */
-  const take = (memory: Portion, bytes: number, key: string): boolean => {
-    // What was forgotten meanwhile is not kept by who still has it.
-    if (memory.isClosed) return true
-    while (memory.take(bytes) !== 'kept') if (!forgetOldest(key)) return false
-    return true
-  }
-
-  /** Keeps the names of a list in the place of those that it had before, if there is memory for them. */
-  const keepNames = (source: Source, key: string, method: string, names: ReadonlySet<string>): void => {
-    source.memory.release(bytesOfNames(source.names.get(method)))
-    if (take(source.memory, bytesOfNames(names), key)) source.names.set(method, names)
-    else source.names.delete(method)
-  }
-
-  const sourceAt = (key: string): Source => {
-    let source = sources.get(key)
-    if (!source) {
-      if (sources.size >= maxSources) forgetOldest(key)
-      sources.set(
-        key,
-        (source = { hello: undefined, memory: new Portion(account), lists: new Map(), names: new Map() }),
-      )
-    }
-    return source
-  }
-
-  const hello = async (seat: Seat, key: string): Promise<RawObject> => {
-    const source = sourceAt(key)
+  const hello = async (seat: Seat, mayWait: boolean): Promise<RawObject> => {
+    const key = learning.sourceOf(seat, undefined)
+    const source = sources.at(key)
     if (source.hello) return source.hello
-    const forget = (): void => {
-      source.hello = undefined
-    }
-    source.hello = learning.hello(seat, key).then(
-      (found) => {
-        // Asked for again by the next client, if there is no memory for it.
-        if (!take(source.memory, heldBytesOf(found), key)) forget()
-        return found
-      },
-      (error: unknown) => {
-        forget()
-        throw error
-      },
-    )
-    return source.hello
+    const ask = (): Promise<RawObject> => learning.hello(seat, key, mayWait)
+    const found = await (mayWait ? (source.asking ??= ask().finally(() => (source.asking = undefined))) : ask())
+    sources.keepHello(key, source, found)
+    return found
   }
 
-  const learn = (seat: Seat, key: string, method: string, announces: boolean, memory: Portion): Promise<Pages> => {
+  const helloAtHand = (seat: Seat): RawObject =>
+    sources.find(learning.sourceOf(seat, undefined))?.hello ?? learning.plainHello(seat)
+
+  /** Whether such a client can be told that the list changed. */
+  const isAnnounced = async (seat: Seat, method: string): Promise<boolean> => {
+    try {
+      return announcesChanges(await hello(seat, false), method)
+    } catch (error) {
+      if (!(error instanceof NoRoom)) throw error
+      return announcesChanges(helloAtHand(seat), method)
+    }
+  }
+
+  const learn = (seat: Seat, key: string, method: string, announces: boolean): KeptList => {
     const freshUntil = (ttlMs: number | undefined): number => {
       // A server that announces changes needs no second guess; one that does not is believed for as long as it says.
       if (announces) return Number.POSITIVE_INFINITY
       if (ttlMs !== undefined) return clock.now() + ttlMs
       return lists[method] === 'resources' ? clock.now() + unannouncedMs : Number.POSITIVE_INFINITY
     }
-    const spoken = learning.eraOf(seat, key)
-    const learnt = learnPages(
-      (cursor) => learning.list(seat, key, method, cursor),
-      spoken,
-      freshUntil,
-      (bytes) => take(memory, bytes, key),
-    )
-    void learnt.then(
+    const ask = (cursor: string | undefined): Promise<Answer> => learning.list(seat, key, method, cursor)
+    const list = sources.begin(key, async (take) => {
+      const pages = await learnPages(ask, learning.eraOf(seat, key), freshUntil, take)
+      mirrorsHeaders ||= pages.mirrored.size > 0
+      hasTaskOnly ||= pages.taskOnly.size > 0
+      if (pages.cut) needs.log.warn({ method }, 'a list of the server is too long and was cut')
+      list.pages = pages
+      return pages
+    })
+    return list
+  }
+
+  /** A list that was not learnt yet. Not kept if it cannot be learnt. */
+  const learnFirst = async (seat: Seat, key: string, method: string, announces: boolean): Promise<Pages> => {
+    const known = sources.at(key).lists.get(method)
+    if (known) return known.learning
+    const list = learn(seat, key, method, announces)
+    sources.keep(key, method, list)
+    try {
+      const pages = await list.learning
+      if (pages.error) sources.forget(key, method, list)
+      else if (sources.find(key)?.lists.get(method) === list) {
+        sources.keepNames(key, method, pages.names)
+        sources.keep(key, method, list)
+      }
+      return pages
+    } catch (error) {
+      sources.forget(key, method, list)
+      throw error
+    }
+  }
+
+  /** A list that may be different by now; as it was, where it cannot be asked for again. */
+  const learnAgain = async (seat: Seat, key: string, kept: KeptList, method: string, pages: Pages): Promise<Pages> => {
+    try {
+      const announces = await isAnnounced(seat, method)
+      return await (kept.next ?? replacing(seat, key, kept, method, announces)).learning
+    } catch {
+      return pages
+    }
+  }
+
+  /** Begins to learn what takes the place of a list. */
+  const replacing = (seat: Seat, key: string, kept: KeptList, method: string, announces: boolean): KeptList => {
+    const countAgain = sources.uncount(key, method, kept)
+    const newer = (kept.next = learn(seat, key, method, announces))
+    newer.learning.then(
       (pages) => {
-        mirrorsHeaders ||= pages.mirrored.size > 0
-        hasTaskOnly ||= pages.taskOnly.size > 0
-        if (pages.cut) needs.log.warn({ method }, 'a list of the server is too long and was cut')
+        kept.next = undefined
+        const isMeant = sources.find(key)?.lists.get(method) === kept
+        if (!isMeant || pages.error) sources.drop(newer)
+        if (isMeant && pages.error) sources.forget(key, method, kept)
+        else if (isMeant) {
+          sources.keepNames(key, method, pages.names)
+          sources.keep(key, method, newer)
+        }
       },
-      () => undefined,
+      () => {
+        kept.next = undefined
+        sources.drop(newer)
+        countAgain()
+      },
     )
-    return learnt
+    return newer
   }
 
   const pagesOf = async (seat: Seat, method: string): Promise<Pages> => {
     const key = learning.sourceOf(seat, method)
-    const source = sourceAt(key)
-    const known = source.lists.get(method)
-    if (known) {
-      const pages = await known.pages
-      if (pages.freshUntilMs > clock.now()) return pages
-      forgetList(source, method, known)
+    const kept = sources.find(key)?.lists.get(method)
+    if (kept?.pages) {
+      const isFresh = kept.isCurrent && kept.pages.freshUntilMs > clock.now()
+      return isFresh ? kept.pages : learnAgain(seat, key, kept, method, kept.pages)
     }
-    const inFlight = source.lists.get(method)
-    if (inFlight) return inFlight.pages
-    const announces = announcesChanges(await hello(seat, learning.sourceOf(seat, undefined)), method)
-    const asked = source.lists.get(method)
-    if (asked) return asked.pages
-    const memory = new Portion(account)
-    const list: List = { memory, pages: learn(seat, key, method, announces, memory) }
-    source.lists.set(method, list)
-    const forget = (): void => forgetList(source, method, list)
-    list.pages.then((pages) => {
-      if (pages.error || sources.get(key) !== source) forget()
-      else keepNames(source, key, method, pages.names)
-    }, forget)
-    return list.pages
+    const announces = await isAnnounced(seat, method)
+    try {
+      return await learnFirst(seat, key, method, announces)
+    } catch (error) {
+      if (!(error instanceof NoRoom)) throw error
+      return learnFirst(seat, await learning.own(seat, method), method, announces)
+    }
   }
 
   return {
-    hello: (seat) => hello(seat, learning.sourceOf(seat, undefined)),
+    hello: (seat) => hello(seat, true),
+    helloAtHand,
     isList: (method) => Object.hasOwn(lists, method),
     async page(seat, method, cursor) {
       const pages = await pagesOf(seat, method)
@@ -225,7 +208,7 @@ export function createCatalog(needs: {
     },
     isListed(seat, list, name) {
       let isLearnt = false
-      for (const { names } of sources.values()) {
+      for (const { names } of sources.all()) {
         const known = names.get(list)
         if (known?.has(name)) return true
         isLearnt ||= known !== undefined
@@ -240,12 +223,6 @@ export function createCatalog(needs: {
       return (await pagesOf(seat, 'tools/list')).mirrored.get(tool) ?? []
     },
   }
-}
-
-function bytesOfNames(names: ReadonlySet<string> | undefined): number {
-  let bytes = 0
-  for (const name of names ?? []) bytes += nameBytes + bytesOf(name)
-  return bytes
 }
 
 /** Whether clients of the server can be told that such a list changed. */

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { rawObject } from '../protocol/json-text.ts'
 import { type Answer, errorAnswer } from '../protocol/jsonrpc.ts'
-import { learnPages, pageAt, type Pages } from './pages.ts'
+import { isSame, learnPages, pageAt, type Pages } from './pages.ts'
 
 interface Server {
   readonly asked: Array<string | undefined>
@@ -152,10 +152,16 @@ describe('a cursor', () => {
     )
   })
 
-  test('of what was the same list before is refused', async () => {
-    const [before, after] = [await learn(serverOf(['a'])), await learn(serverOf(['a']))]
+  test('holds as long as the list says the same, and is refused once it does not', async () => {
+    const [before, same, changed] = await Promise.all(
+      [['a'], ['a'], ['a', 'b']].map((theirs) => learn(serverOf(theirs))),
+    )
+    assert(before && same && changed)
     const [cursor] = follow(before).given
     expect(pageAt(before, cursor).result.value['tools']).toEqual([{ name: 'tool_1' }])
-    expect(() => pageAt(after, cursor)).toThrow(refused)
+    expect(pageAt(same, cursor).result.text).toBe(pageAt(before, cursor).result.text)
+    expect(isSame(before, same)).toBe(true)
+    expect(() => pageAt(changed, cursor)).toThrow(refused)
+    expect(isSame(before, changed)).toBe(false)
   })
 })

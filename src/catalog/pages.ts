@@ -1,8 +1,8 @@
 /**
- * The pages of one list, learnt whole. Cursors that clients see are ours: the generation of the list and a page in
- * it, so that no cursor of one process is ever taken to another. [pagination: cursors are opaque, an invalid one is -32602]
+ * The pages of one list, learnt whole. Cursors that clients see are ours: the content of the list and a page in it, so
+ * that no cursor of one process is ever taken to another, and those of clients hold as long as nothing changes. [pagination: cursors are opaque, an invalid one is -32602]
  */
-import { shortId } from '../base/ids.ts'
+import { contentId } from '../base/ids.ts'
 import { bytesOf } from '../base/memory-budget.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { EraName } from '../protocol/call.ts'
@@ -38,6 +38,7 @@ export interface Pages {
   /** The era in which the server was asked. */
   readonly spoken: EraName
   readonly pages: readonly Page[]
+  /** The same for lists of the same content. */
   readonly generation: string
   /** When the list must be asked for again, in milliseconds of the clock. */
   readonly freshUntilMs: number
@@ -61,47 +62,35 @@ export async function learnPages(
   freshUntil: (ttlMs: number | undefined) => number,
   take: (bytes: number) => boolean,
 ): Promise<Pages> {
-  const generation = shortId()
-  const pages: Page[] = []
+  const results: RawObject[] = []
   let cursor: string | undefined
   let chars = 0
   let ttlMs: number | undefined
   let cut = false
   do {
     const answer = await ask(cursor)
-    if (answer.kind === 'error') {
-      return {
-        error: answer,
-        spoken,
-        pages: [],
-        generation,
-        freshUntilMs: 0,
-        names: new Set(),
-        mirrored: new Map(),
-        taskOnly: new Set(),
-        cut: false,
-      }
-    }
+    if (answer.kind === 'error') return { ...none, spoken, error: answer }
     const { value, text } = answer.result
     if (!take(pageBytes + heldBytesOf(answer.result))) {
-      const last = pages.pop()
-      if (!last) throw new Refusal('overloaded', { message: 'There is no memory for a list of the server.' })
-      pages.push({ ...last, result: editObject(last.result, { nextCursor: undefined }) })
+      if (results.length === 0) {
+        throw new Refusal('overloaded', { message: 'There is no memory for a list of the server.' })
+      }
       cut = true
       break
     }
     const next = value['nextCursor']
     cursor = typeof next === 'string' ? next : undefined
     chars += text.length
-    cut = cursor !== undefined && (pages.length + 1 >= maxPages || chars > maxChars)
+    cut = cursor !== undefined && (results.length + 1 >= maxPages || chars > maxChars)
     if (typeof value['ttlMs'] === 'number') ttlMs = Math.min(ttlMs ?? Number.POSITIVE_INFINITY, value['ttlMs'])
-    const more = cursor !== undefined && !cut
-    const result =
-      next === undefined
-        ? answer.result
-        : editObject(answer.result, { nextCursor: more ? cursorOf(generation, pages.length + 1) : undefined })
-    pages.push({ result, spoken, worded: createWorded(take) })
+    results.push(answer.result)
   } while (cursor !== undefined && !cut)
+  const generation = contentId(results.map(({ text }) => text))
+  const pages = results.map((given, at): Page => {
+    const nextCursor = at + 1 < results.length ? cursorOf(generation, at + 1) : undefined
+    const result = given.value['nextCursor'] === undefined ? given : editObject(given, { nextCursor })
+    return { result, spoken, worded: createWorded(take) }
+  })
   return {
     error: undefined,
     spoken,
@@ -126,6 +115,21 @@ function createWorded(take: (bytes: number) => boolean): Worded {
       if (take(bytesOf(text))) texts.set(version, text)
     },
   }
+}
+
+const none = {
+  pages: [],
+  generation: '',
+  freshUntilMs: 0,
+  names: new Set<string>(),
+  mirrored: new Map(),
+  taskOnly: new Set<string>(),
+  cut: false,
+}
+
+/** Whether two lists say the same, to clients of the same revisions. */
+export function isSame(one: Pages, other: Pages): boolean {
+  return one.generation === other.generation && one.spoken === other.spoken
 }
 
 /** The page that a client's cursor names. Throws `invalid_params`. */

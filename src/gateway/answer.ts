@@ -11,13 +11,8 @@ import type { House } from './house.ts'
 import type { Opened } from './seal.ts'
 import { serverInfoOf } from './server-info.ts'
 
-/** The answer to a request of a call. Not always a promise: this is on the way of every call. */
-export function answerOf(
-  request: RequestMessage,
-  call: Call,
-  outcome: Outcome,
-  house: House,
-): Answer | Promise<Answer> {
+/** The answer to a request of a call. No promise: this is on the way of every call. */
+export function answerOf(request: RequestMessage, call: Call, outcome: Outcome, house: House): Answer {
   if (outcome.spoken !== call.speaker.era) return translated(request, call, outcome, house)
   const answer = wordAnswer(call.method, outcome, undefined)
   const state = answer.kind === 'result' ? stateOf(answer.result.value) : undefined
@@ -26,7 +21,7 @@ export function answerOf(
   return { kind: 'result', result: editObject(answer.result, { requestState: sealed }) }
 }
 
-async function translated(request: RequestMessage, call: Call, outcome: Outcome, house: House): Promise<Answer> {
+function translated(request: RequestMessage, call: Call, outcome: Outcome, house: House): Answer {
   const { answer } = outcome
   const visits = answer.kind === 'error' && mayTakeRounds(call.method) ? visitsIn(answer.error) : undefined
   if (visits) {
@@ -35,29 +30,25 @@ async function translated(request: RequestMessage, call: Call, outcome: Outcome,
       ? refusalAnswer(new Refusal('missing_capability', { data: { requiredCapabilities } }))
       : questionsOf(request, call, visits, { kind: 'again' }, house)
   }
-  return wordAnswer(call.method, outcome, await serverInfo(call, house))
+  return wordAnswer(call.method, outcome, serverInfo(call, house))
 }
 
 /** Questions as the answer to a request; `waits` is what leads the next request back to its call. */
-export async function questionsOf(
+export function questionsOf(
   request: RequestMessage,
   call: Call,
   inputRequests: RawObject,
   waits: Opened,
   house: House,
-): Promise<Answer> {
+): Answer {
   const result = inputRequired(inputRequests, seal(waits, request, call, house))
   const outcome: Outcome = { answer: { kind: 'result', result }, spoken: call.speaker.era, process: undefined }
-  return wordAnswer(call.method, outcome, await serverInfo(call, house))
+  return wordAnswer(call.method, outcome, serverInfo(call, house))
 }
 
-/** For display only: no answer is lost because the server cannot be asked for it just now. */
-async function serverInfo(call: Call, house: House): Promise<JsonObject | undefined> {
-  try {
-    return serverInfoOf(await house.catalog.hello(call))
-  } catch {
-    return undefined
-  }
+/** For display only: no answer waits for the server to be asked for it. */
+function serverInfo(call: Call, house: House): JsonObject | undefined {
+  return serverInfoOf(house.catalog.helloAtHand(call))
 }
 
 function seal(what: Opened, request: RequestMessage, call: Call, house: House): string {

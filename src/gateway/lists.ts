@@ -22,13 +22,13 @@ export async function answerList(seat: Seat, request: RequestMessage, house: Hou
   const { version } = seat.speaker
   const page = await house.catalog.page(seat, method, request.params?.value['cursor'])
   if ('error' in page) {
-    const answer = await worded(seat, method, { answer: page.error, spoken: page.spoken, process: undefined }, house)
+    const answer = worded(seat, method, { answer: page.error, spoken: page.spoken, process: undefined }, house)
     return { text: responseText(id, answer), status: statusOf(answer) }
   }
   let text = page.worded.get(version)
   if (text === undefined) {
     const given: Answer = { kind: 'result', result: page.result }
-    const answer = await worded(seat, method, { answer: given, spoken: page.spoken, process: undefined }, house)
+    const answer = worded(seat, method, { answer: given, spoken: page.spoken, process: undefined }, house)
     text = answer.kind === 'result' ? answer.result.text : '{}'
     page.worded.keep(version, text)
   }
@@ -36,8 +36,8 @@ export async function answerList(seat: Seat, request: RequestMessage, house: Hou
 }
 
 /** In the words of the client's revision; of those there are few, so what is kept of a page is bounded. */
-async function worded(seat: Seat, method: string, outcome: Outcome, house: House): Promise<Answer> {
+function worded(seat: Seat, method: string, outcome: Outcome, house: House): Answer {
   if (seat.session !== undefined) return wordForSessions(outcome, method, seat.speaker.version)
-  const hello = await house.catalog.hello(seat)
+  const hello = house.catalog.helloAtHand(seat)
   return wordForRequests(method, outcome, serverInfoOf(hello), announcesChanges(hello, method) ? announcedMs : 0)
 }

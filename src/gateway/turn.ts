@@ -81,7 +81,7 @@ export async function answerTurn(
       return json(request, await answerWithoutStream(turn, house))
     const first = await firstOf(nextStep(course), house.pulse)
     if (first.kind === 'failed') throw first.error
-    if (first.kind === 'outcome') return json(request, await finish(turn, first.outcome, house))
+    if (first.kind === 'outcome') return json(request, finish(turn, first.outcome, house))
     if (first.ask) {
       const asked = await ask(turn, first.ask, house)
       if (asked) return json(request, asked)
@@ -185,7 +185,7 @@ async function* stream(turn: Turn, first: Promise<Step> | undefined, house: Hous
       next = undefined
       const answer =
         step.done === true
-          ? await finish(turn, step.value, house)
+          ? finish(turn, step.value, house)
           : step.value.kind === 'ask'
             ? await ask(turn, step.value, house)
             : undefined
@@ -225,7 +225,7 @@ function end(course: Course, house: House): void {
 }
 
 /** How the call ended, in the words of this request. */
-function finish({ request, course }: Turn, outcome: Outcome, house: House): Answer | Promise<Answer> {
+function finish({ request, course }: Turn, outcome: Outcome, house: House): Answer {
   house.suspended.end(course)
   dropQuestions(course)
   course.memory.close()

@@ -36,6 +36,22 @@ export function profileOf(capabilities: JsonObject): RawObject {
 }
 
 /**
+ * A profile reduced to what usual clients have: no extensions, and of tasks only which of a server's requests the
+ * client runs as such. Of these there are 375 (elicitation 5, roots 3, sampling 5, tasks 5), of which 75 have no tasks.
+ * @param profile as `profileOf` makes it
+ */
+export function usualProfile(profile: RawObject): RawObject {
+  const { extensions, tasks, ...rest } = profile.value
+  if (tasks === undefined) return extensions === undefined ? profile : rawObject(rest)
+  const requests = isObject(tasks) && isObject(tasks['requests']) ? tasks['requests'] : {}
+  const { sampling, elicitation } = requests
+  const asked: Record<string, JsonObject> = {}
+  if (isObject(sampling) && 'createMessage' in sampling) asked['sampling'] = { createMessage: {} }
+  if (isObject(elicitation) && 'create' in elicitation) asked['elicitation'] = { create: {} }
+  return rawObject({ ...rest, tasks: { list: {}, cancel: {}, requests: asked } })
+}
+
+/**
  * What a client declared, as a server of the other era is to see it: what both eras have and the client's revision
  * had, so that no server asks for what this client was never meant to understand. The tasks of one era and the news of
  * roots have no place in the other; tasks as an extension are a conversation that the other era cannot hold.

@@ -99,11 +99,11 @@ test('a program that is not there is nobody else’s fault, and a refusal that o
 test('however many profiles fail, only those that have to wait are remembered', () => {
   const { blame, pass } = createScene(() => true)
   const first = blame.ofSource('first')
-  for (let at = 0; at < 63; at++) blame.ofSource(`${at}`)
+  for (let at = 0; at < 511; at++) blame.ofSource(`${at}`)
   first.failed(1_000_000)
   blame.ofSource('one more')
   expect(blame.ofSource('first')).toBe(first)
   pass(120_000)
-  for (let at = 0; at < 64; at++) blame.ofSource(`later ${at}`)
+  for (let at = 0; at < 512; at++) blame.ofSource(`later ${at}`)
   expect(blame.ofSource('first')).not.toBe(first)
 })

@@ -16,6 +16,8 @@ import type { StartFailure } from './start-failure.ts'
 export interface Blame {
   /** Waits until a process may be started for them. Throws `upstream_unavailable` if that is not soon. */
   untilAllowed(own: Restarts): Promise<void>
+  /** Whether a process may be started for them without a wait. */
+  mayStart(own: Restarts): boolean
   /** The failures of those who learn from a source. */
   ofSource(source: string): Restarts
   /**
@@ -33,8 +35,8 @@ export interface Blame {
 
 /** A program that has just started for us is not looked at again for so long. */
 const provenMs = 10_000
-/** Profiles are few at any time: see profiles.ts. */
-const maxSources = 64
+/** There are not many more profiles than these at any time: see profiles.ts. */
+const maxSources = 512
 
 export function createBlame(needs: {
   readonly clock: Clock
@@ -73,6 +75,7 @@ export function createBlame(needs: {
       await allowed(own)
       await allowed(everybody)
     },
+    mayStart: (own) => own.pauseMs(clock.now()) === 0 && everybody.pauseMs(clock.now()) === 0,
     ofSource(source) {
       let known = sources.get(source)
       if (!known) {

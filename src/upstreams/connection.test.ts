@@ -39,6 +39,7 @@ function createProcess(): { child: Child; sent: Sent[]; say(value: JsonObject): 
     memory: createMemoryBudget(Infinity).account(),
     roomFor: () => 'kept',
     exited: false,
+    ending: false,
     send: (line) => void sent.push(JSON.parse(line) as Sent),
     listen: (one) => void (listener = one),
     hold() {},

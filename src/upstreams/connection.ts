@@ -54,7 +54,7 @@ export interface ConnectionNeeds {
 export class Connection {
   /** Set anew when a process asked in one era turns out to speak the other. */
   dialect: Dialect
-  /** When the last call ended, in milliseconds of the clock. */
+  /** When it last stopped to be of use to a call, in milliseconds of the clock. */
   idleSinceMs: number
   readonly liveness: Liveness
   readonly #needs: ConnectionNeeds
@@ -135,6 +135,7 @@ export class Connection {
   }
   unreserve(): void {
     this.#reserved--
+    this.idleSinceMs = this.#needs.clock.now()
   }
 
   /** Sends a call; `isAlone` if no other one will begin before its end. Throws `overloaded` if the process takes nothing. */

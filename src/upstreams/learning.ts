@@ -1,19 +1,23 @@
 /**
  * Where handshakes and lists are learnt: from a keeper for each profile of clients, from the common processes where
- * all share them, and from a unit's own process once that has announced a change of its own.
+ * all share them, and from a unit's own process once that has announced a change of its own, or where there is no room
+ * for a keeper.
  */
+import { Cancel } from '../base/cancel.ts'
 import type { Clock } from '../base/clock.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { Seat } from '../protocol/call.ts'
 import { editObject, isObject, type RawObject } from '../protocol/json-text.ts'
 import type { Connection } from './connection.ts'
 import type { Face } from './face.ts'
-import { type Keepers, listPage, ownSpeaker } from './keepers.ts'
+import type { Keepers, Learnt } from './keepers.ts'
+import { listPage } from './own-requests.ts'
+import type { Pool } from './pool.ts'
 import { Profiles } from './profiles.ts'
-import { announcedIn, eraIn, isPlain, profileSource, unitKeyIn, unitSource } from './sources.ts'
+import { announcedIn, eraIn, isPlain, isUsual, profileSource, unitKeyIn, unitSource } from './sources.ts'
 import type { Unit } from './unit.ts'
 import type { Units } from './units.ts'
-import type { Learning } from './upstream.ts'
+import { type Learning, NoRoom } from './upstream.ts'
 import type { Voices } from './voices.ts'
 
 export interface LearningNeeds {
@@ -21,17 +25,36 @@ export interface LearningNeeds {
   readonly keepers: Keepers
   readonly voices: Voices
   readonly clock: Clock
-  readonly start: (unit: Unit, face: Face) => Promise<Connection>
+  readonly pool: Pick<Pool, 'wait' | 'released'>
 }
 
 export function createLearning(needs: LearningNeeds): Learning {
-  const { units, keepers } = needs
+  const { units, keepers, pool } = needs
   const profiles = new Profiles(needs.clock)
 
   /** The face that a source is of: the only client may have come to be served by another one since it was named. */
   const faceFor = (seat: Seat, source: string): Face => {
     const era = eraIn(source)
     return (era && units.faces.get(era)) ?? units.faceOf(seat)
+  }
+
+  /** A process of the unit that can be asked, as soon as there is one. */
+  const processOf = async (unit: Unit, seat: Seat): Promise<Connection> => {
+    const there = unit.exclusive ? undefined : oneOf(unit)
+    if (there) return there
+    // It waits in line as a call of that client does.
+    const client = seat.session ?? seat.principal.subject
+    const connection = await pool.wait(unit, { client, cancel: new Cancel() })
+    connection.unreserve()
+    pool.released()
+    return connection
+  }
+
+  const learnt = (seat: Seat, source: string): Learnt => {
+    const face = faceFor(seat, source)
+    // The stateless era needs no process for each profile: the request says whom the list is for.
+    if (face.dialect.era === 'modern') return { source: profileSource('modern'), face, announced: {} }
+    return { source, face, announced: announcedIn(source) }
   }
 
   return {
@@ -41,15 +64,19 @@ export function createLearning(needs: LearningNeeds): Learning {
       const unit = units.find(units.keyOf(seat))
       if (unit && list !== undefined && unit.changed.has(list)) return unitSource(unit.key)
       const source = profileSource(face.dialect.era, profiles.keyOf(units.announcedTo(face, seat)))
-      keepers.touch(source)
+      keepers.touch(face.dialect.era === 'modern' ? profileSource('modern') : source)
       return source
     },
+    isUsual,
     isPlain,
-    async hello(seat, source) {
+    plainHello: (seat) => units.faceOf(seat).hello,
+    async hello(seat, source, mayWait) {
       const face = faceFor(seat, source)
       if (face.dialect.era === 'modern') return face.hello
       if (face.mode === 'shared') return withoutTasks(face.hello)
-      const keeper = await keepers.get(source, face, announcedIn(source))
+      const what = learnt(seat, source)
+      const keeper = await (mayWait ? keepers.get(what) : keepers.at(what))
+      if (!keeper) throw new NoRoom()
       return face.mode === 'session' ? keeper.hello : withoutTasks(keeper.hello)
     },
     async list(seat: Seat, source, method, cursor) {
@@ -57,16 +84,23 @@ export function createLearning(needs: LearningNeeds): Learning {
       const key = unitKeyIn(source)
       const unit = face.mode === 'shared' ? units.of(seat) : key === undefined ? undefined : units.find(key)
       if (unit) {
-        const connection = unit.changed.get(method) ?? oneOf(unit) ?? (await needs.start(unit, face))
-        return listPage(connection, method, cursor, seat.speaker, unit.announced)
+        const connection = unit.changed.get(method) ?? (await processOf(unit, seat))
+        // What is asked must not be taken for idle.
+        connection.reserve()
+        return await listPage(connection, method, cursor, seat.speaker, unit.announced).finally(() => {
+          connection.unreserve()
+          pool.released()
+        })
       }
       // It has ended since the source was named, and what it had to say with it.
       if (key !== undefined) throw new Refusal('upstream_closed')
-      // The stateless era needs no process for each profile: the request says whom the list is for.
-      const announced = announcedIn(source)
-      const modern = face.dialect.era === 'modern'
-      const keeper = await keepers.get(modern ? profileSource('modern') : source, face, modern ? {} : announced)
-      return listPage(keeper.connection, method, cursor, ownSpeaker(face, announced), announced)
+      return keepers.list(learnt(seat, source), announcedIn(source), method, cursor)
+    },
+    async own(seat, list) {
+      const unit = units.of(seat)
+      const connection = await processOf(unit, seat)
+      unit.changed.set(list, connection)
+      return unitSource(unit.key)
     },
     onStale: (stale) => needs.voices.onStale(stale),
   }

@@ -107,7 +107,7 @@ export const upstreamOptions: OptionTable<UpstreamSettings> = {
     flag: 'pool',
     env: 'MCP_CONNECTION_POOL_SIZE',
     word: 'auto',
-    about: 'Processes at most. When all are busy, calls wait in line.',
+    about: 'Processes of the server at most, whatever they are for. When all are busy, calls wait in line.',
     default: { derived: 'auto: three quarters of the memory at 64 MiB a process, at least 4 and at most 256' },
     min: 1,
     max: 10_000,

@@ -9,6 +9,7 @@ import { Refusal } from '../base/refusal.ts'
 import type { Call } from '../protocol/call.ts'
 import type { Connection } from './connection.ts'
 import type { UpstreamSettings } from './options.ts'
+import type { Place, Places } from './places.ts'
 import type { Unit } from './unit.ts'
 
 export interface Pool {
@@ -18,30 +19,34 @@ export interface Pool {
    * A process for the call, as soon as there is one; a place on it is reserved.
    * Throws `overloaded` (line full, or waited too long), `upstream_unavailable`, `cancelled`.
    */
-  wait(unit: Unit, call: Call): Promise<Connection>
+  wait(unit: Unit, call: Pick<Call, 'client' | 'cancel'>): Promise<Connection>
   /** A call is over: whoever waits may have its place. */
   released(): void
-  /** Whether one more process would be within the bound. */
-  hasRoom(): boolean
+  /** Whether there are calls that wait for a process which there is no place for. */
+  readonly isShort: boolean
+  /** Ends the process that has been idle longest, if that is long enough; false if there is none. */
+  endIdle(): boolean
   /** A process has ended, or a place has become free. */
   freed(): void
   /** Ends what has been idle too long; called now and then. */
   sweep(): void
   readonly waiting: number
-  readonly processes: number
   close(): void
 }
 
 export interface PoolNeeds {
-  readonly settings: Pick<UpstreamSettings, 'pool' | 'callsPerProcess' | 'processIdleMs' | 'evictIdleMs'>
+  readonly settings: Pick<UpstreamSettings, 'callsPerProcess' | 'processIdleMs' | 'evictIdleMs'>
   readonly queue: number
   readonly queueWaitMs: number
   readonly clock: Clock
   readonly units: () => Iterable<Unit>
-  /** Processes that are kept ahead; they count, but give way. */
-  readonly spares: () => number
-  /** Starts a process for the unit and adds it to the unit. Throws a `Refusal`. */
-  readonly start: (unit: Unit) => Promise<Connection>
+  readonly places: Places
+  /** A place for one more process: one that was started ahead, or a free one. */
+  readonly place: () => Place | undefined
+  /** Starts a process for the unit in the place and adds it to the unit. Throws a `Refusal`. */
+  readonly start: (unit: Unit, place: Place) => Promise<Connection>
+  /** Ends a process that no client works with; false if there is none. */
+  readonly giveWay: () => boolean
   /** Asks for so many processes of calls that only wait for their clients; now and then while there is no room. */
   readonly makeRoom: (wanted: number) => void
 }
@@ -55,19 +60,18 @@ interface Waiter {
 }
 
 export function createPool(needs: PoolNeeds): Pool {
-  const { settings, clock } = needs
+  const { settings, clock, places } = needs
   const queue = new FairQueue<Waiter>(needs.queue)
   const waiters = new Set<Waiter>()
   // More starts at once than this only make each of them slower.
   const startsAtOnce = Math.max(2, cpus().length * 2)
   let starting = 0
   let closed = false
+  /** Units whose calls wait for a process that there is no place for, as found when the line was last looked at. */
+  const short = new Set<Unit>()
+  /** Whether there was no place for the one before in the same look at the line. */
+  let isFull = false
 
-  const live = (): number => {
-    let count = starting
-    for (const unit of needs.units()) count += unit.connections.size
-    return count
-  }
   const hasPlace = (connection: Connection, unit: Unit): boolean => {
     if (connection.closed || !connection.liveness.responds) return false
     if (unit.exclusive) return connection.callsInFlight === 0 && !connection.hasGhost
@@ -85,45 +89,64 @@ export function createPool(needs: PoolNeeds): Pool {
     return best
   }
 
-  /** Ends the process that has been idle longest, if that is long enough. No more than there are waiters. */
-  const evict = (waiting: Unit): void => {
+  /** A process of the stateless era keeps nothing for its clients. */
+  const keptMs = (unit: Unit): number => (unit.dialect.era === 'modern' ? 0 : settings.evictIdleMs)
+
+  const endIdle = (): boolean => {
     let oldest: { connection: Connection; unit: Unit } | undefined
-    let leaving = 0
+    const now = clock.now()
     for (const unit of needs.units()) {
+      if (unit.waiting > 0) continue
       for (const connection of unit.connections) {
-        if (connection.closed) leaving++
-        if (unit === waiting || connection.callsInFlight > 0 || connection.closed) continue
+        if (connection.callsInFlight > 0 || connection.closed || now - connection.idleSinceMs < keptMs(unit)) continue
         if (!oldest || connection.idleSinceMs < oldest.connection.idleSinceMs) oldest = { connection, unit }
       }
     }
-    // It takes a moment to end, and each that is about to makes room already: its state must not be lost for nothing.
-    if (leaving >= queue.size) return
-    if (!oldest || clock.now() - oldest.connection.idleSinceMs < settings.evictIdleMs) return
+    if (!oldest) return false
     oldest.unit.lost = true
     void oldest.connection.close()
+    return true
   }
 
-  /** How many processes more would be of use at once, less those that are about to end. */
-  const lacking = (): number => {
-    if (queue.size === 0 || live() < settings.pool) return 0
-    let lacks = 0
-    for (const { unit } of waiters) if (unit.exclusive || unit.connections.size < unit.maxProcesses) lacks++
-    for (const unit of needs.units()) for (const connection of unit.connections) if (connection.closed) lacks--
-    return lacks
+  /** How many processes of the unit are of use to those who wait. */
+  const ofUse = (unit: Unit): number => {
+    const perProcess = unit.exclusive ? 1 : settings.callsPerProcess
+    const wanted = Math.ceil(unit.waiting / perProcess) - unit.starting
+    const room = unit.exclusive ? wanted : unit.maxProcesses - unit.connections.size - unit.starting
+    return Math.max(0, Math.min(room, wanted))
+  }
+
+  /**
+   * Ends as many processes as calls wait for places, if they may be ended: those of no client first. Each that is about
+   * to end makes room already: the state of another must not be lost for nothing.
+   * @returns how many places are lacking still
+   */
+  const makeWay = (): number => {
+    let lacking = 0
+    for (const unit of short) lacking += ofUse(unit)
+    if (lacking > 0) lacking -= places.ending
+    while (lacking > 0 && (needs.giveWay() || endIdle())) lacking--
+    return Math.max(0, lacking)
   }
 
   const grow = (unit: Unit): void => {
     if (closed || starting >= startsAtOnce) return
-    if (unit.connections.size + unit.starting >= unit.maxProcesses) return
+    if (unit.connections.size + unit.starting >= unit.maxProcesses) {
+      // One call at a time for each process: then it is the pool that is full.
+      if (unit.exclusive) short.add(unit)
+      return
+    }
     const perProcess = unit.exclusive ? 1 : settings.callsPerProcess
     if (unit.starting * perProcess >= unit.waiting) return
     // A pause is waited for in the line, where it keeps no place from others; the sweep looks again.
     const now = clock.now()
     if (unit.restarts.pauseMs(now) > 0 && (unit.connections.size > 0 || !unit.restarts.isOpen(now))) return
-    if (live() >= settings.pool) return evict(unit)
+    const place = isFull ? undefined : needs.place()
+    isFull = !place
+    if (!place) return void short.add(unit)
     unit.starting++
     starting++
-    void needs.start(unit).then(
+    void needs.start(unit, place).then(
       () => {
         unit.starting--
         starting--
@@ -148,8 +171,11 @@ export function createPool(needs: PoolNeeds): Pool {
     waiter.give(connection)
     return true
   }
-  const serveAll = (): void => {
+  const serveAll = (): number => {
+    short.clear()
+    isFull = false
     while (queue.size > 0 && queue.offer(serve));
+    return makeWay()
   }
 
   return {
@@ -189,20 +215,23 @@ export function createPool(needs: PoolNeeds): Pool {
       })
     },
     released() {
+      isFull = false
       if (queue.size > 0) queue.offer(serve)
     },
-    hasRoom: () => live() + needs.spares() < settings.pool,
-    freed: serveAll,
+    get isShort() {
+      return queue.size > 0 && short.size > 0
+    },
+    endIdle,
+    freed: () => void serveAll(),
     sweep() {
-      serveAll()
-      const lacks = lacking()
-      if (lacks > 0) needs.makeRoom(lacks)
+      const lacking = serveAll()
+      if (lacking > 0) needs.makeRoom(lacking)
       const now = clock.now()
       for (const waiter of waiters) {
         const { starting: begun, connections, restarts } = waiter.unit
         // A process that is being started for it is worth waiting for: its start has a deadline of its own.
         // So is its turn to be started, as long as there is room for it: others are started first, which takes a while.
-        const isNext = starting >= startsAtOnce && live() < settings.pool
+        const isNext = starting >= startsAtOnce && places.free > 0
         const isComing = begun > 0 || isNext || (connections.size === 0 && restarts.pauseMs(now) > 0)
         if (now >= waiter.deadlineMs && !isComing) waiter.refuse(noProcess(connections))
       }
@@ -219,9 +248,6 @@ export function createPool(needs: PoolNeeds): Pool {
     },
     get waiting() {
       return queue.size
-    },
-    get processes() {
-      return live() + needs.spares()
     },
     close() {
       closed = true

@@ -28,6 +28,8 @@ export interface Eras {
 export interface ProbeNeeds {
   /** Starts a process and connects to it without a word. */
   readonly connect: (era: EraName) => Connection
+  /** Whether there is room for another process. */
+  readonly hasRoom: () => boolean
   readonly clock: Clock
   readonly startTimeoutMs: number
   readonly speakerOf: (era: EraName) => Speaker
@@ -38,7 +40,7 @@ const silenceMs = 3000
 /** How long a stateless server may take to accept or refuse the older handshake in a second process. */
 const secondMs = 5000
 
-/** Both undefined: the server could not be spoken with. */
+/** Both undefined: the server could not be spoken with. Where there is room for one process, that of the first is closed. */
 export async function probe(needs: ProbeNeeds): Promise<Eras> {
   const nothing = rawObject({})
   const endMs = needs.clock.now() + needs.startTimeoutMs
@@ -52,6 +54,7 @@ export async function probe(needs: ProbeNeeds): Promise<Eras> {
   ])
 
   if (typeof early === 'object') {
+    if (!needs.hasRoom()) await first.close()
     const second = needs.connect('legacy')
     const legacy = await greet(second, needs, secondMs)
     if (!legacy) await second.close()
@@ -70,8 +73,9 @@ export async function probe(needs: ProbeNeeds): Promise<Eras> {
     return { modern: undefined, legacy: { connection: first, hello: verdict.hello } }
   }
 
-  void first.close()
+  const ended = first.close()
   if (leftMs() === 0) return { modern: undefined, legacy: undefined }
+  if (!needs.hasRoom()) await ended
   const fresh = needs.connect('legacy')
   const legacy = await greet(fresh, needs, leftMs())
   if (!legacy) await fresh.close()

@@ -6,24 +6,24 @@ import type { Clock } from '../base/clock.ts'
 import type { EventSink } from '../base/events.ts'
 import type { Log } from '../base/log.ts'
 import { Refusal } from '../base/refusal.ts'
-import type { Speaker } from '../protocol/call.ts'
 import type { Dialect } from '../protocol/dialect.ts'
-import type { JsonObject } from '../protocol/json-text.ts'
 import { type Blame, createBlame } from './blame.ts'
 import type { Connection } from './connection.ts'
 import { changesAfterRestart, type Face, type Opener, type ProcessEvents, replay } from './face.ts'
-import { type Keeper, ownSeat } from './keepers.ts'
+import type { Keeper, Opening } from './keepers.ts'
+import { ownSeat, ownSpeaker } from './own-requests.ts'
+import type { Place } from './places.ts'
 import type { Spares } from './spares.ts'
 import { startFailure } from './start-failure.ts'
-import type { Child, ChildExit } from './stdio/child.ts'
+import type { ChildExit } from './stdio/child.ts'
 import type { Owner, Unit } from './unit.ts'
 import type { Voices } from './voices.ts'
 
 export interface Processes {
-  /** Starts a process for a unit and adds it. Throws a `Refusal`. */
-  start(unit: Unit, face: Face): Promise<Connection>
+  /** Starts a process for a unit in the place and adds it. Throws a `Refusal`. */
+  start(unit: Unit, face: Face, place: Place): Promise<Connection>
   /** Starts a process that belongs to no client. Throws a `Refusal`. */
-  startKeeper(source: string, face: Face, speaker: Speaker, announced: JsonObject): Promise<Keeper>
+  startKeeper(what: Opening): Promise<Keeper>
   eventsOf(dialect: Dialect, owner: Owner): ProcessEvents
   /** A process started ahead could not be started, or ended by itself. */
   spareFailed(exit: ChildExit, face: Face): void
@@ -37,7 +37,8 @@ export interface ProcessNeeds {
   readonly opener: Opener
   readonly voices: Voices
   readonly spares: () => Spares | undefined
-  readonly startChild: (purpose: string) => Child
+  /** A place for a process that is to show whether the program starts; undefined if there is none. */
+  readonly placeToCheck: () => Place | undefined
   readonly clock: Clock
   readonly log: Log
   readonly events: EventSink
@@ -66,10 +67,10 @@ export function createProcesses(needs: ProcessNeeds): Processes {
     const isGreeted = opening.get(connection)?.isGreeted !== false
     opening.delete(connection)
     // Nobody is left who would hear that its lists change.
-    if (!unit && source !== undefined) voices.forgetLists(source)
+    if (!unit && source !== undefined) voices.unwatched(source)
     if (unit) {
       unit.connections.delete(connection)
-      for (const [list, teller] of unit.changed) if (teller === connection) unit.changed.delete(list)
+      voices.unwatchedOf(unit, connection)
     }
     if (!expected && !needs.quiet()) {
       if (unit) unit.lost = true
@@ -113,8 +114,9 @@ export function createProcesses(needs: ProcessNeeds): Processes {
 
   /** Opens a process that no client has said a word to, and that nobody else will. */
   const prove = async (face: Face): Promise<void> => {
-    if (needs.quiet()) return
-    const opened = await opener.open(needs.startChild('check'), {
+    const place = needs.quiet() ? undefined : needs.placeToCheck()
+    if (!place) return
+    const opened = await opener.open(place.start(), {
       ...eventsOf(face.dialect, { unit: undefined, source: undefined }),
       seat: ownSeat(face),
       announced: {},
@@ -136,11 +138,15 @@ export function createProcesses(needs: ProcessNeeds): Processes {
       blame.startFailed(undefined, startFailure(exit), false, face)
     },
     starting: (of) => [...opening].filter(([, { unit }]) => of === undefined || of === unit).map(([one]) => one),
-    async start(unit, face) {
-      await blame.untilAllowed(unit.restarts)
-      if (unit.ended) throw new Refusal('upstream_closed')
-      const spares = face.dialect.era === 'legacy' ? needs.spares() : undefined
-      const { connection } = await opener.open(spares?.take() ?? needs.startChild('serve'), {
+    async start(unit, face, place) {
+      try {
+        await blame.untilAllowed(unit.restarts)
+        if (unit.ended) throw new Refusal('upstream_closed')
+      } catch (error) {
+        place.release()
+        throw error
+      }
+      const { connection } = await opener.open(place.start(), {
         ...eventsOf(face.dialect, { unit, source: undefined }),
         seat: unit.seat,
         announced: unit.announced,
@@ -171,21 +177,22 @@ export function createProcesses(needs: ProcessNeeds): Processes {
         )
         for (const update of changesAfterRestart(face.hello)) voices.deliver(unit, update)
       }
-      spares?.fill()
+      needs.spares()?.fill()
       return connection
     },
-    async startKeeper(source, face, speaker, announced) {
+    async startKeeper({ source, face, announced, place, cancel }) {
       const restarts = blame.ofSource(source)
-      await blame.untilAllowed(restarts)
-      const seat = { principal: { tenant: '', subject: '' }, speaker, session: undefined }
-      const opened = await opener.open(needs.startChild('catalogue'), {
+      const opened = await opener.open(place.start(), {
         ...eventsOf(face.dialect, { unit: undefined, source }),
-        seat,
+        seat: { ...ownSeat(face), speaker: ownSpeaker(face, announced) },
         announced,
         attribution: 'none',
         greet: true,
         failed: (failure) => blame.startFailed(restarts, failure, Object.keys(announced).length === 0, face),
-        connected: begun(undefined),
+        connected(connection) {
+          opening.set(connection, { unit: undefined, isGreeted: false })
+          cancel.onCancel(() => void connection.close())
+        },
       })
       opening.delete(opened.connection)
       blame.started()

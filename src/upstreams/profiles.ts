@@ -1,40 +1,42 @@
 /**
- * Which profiles of clients are told apart at the moment. Few, since what each is shown is learnt from a process of
- * its own; and only as long as somebody has them, so that nobody can use up the places for good.
+ * Which profiles of clients are told apart. Those without extensions are a closed set and always are, so that no odd
+ * client takes a usual one's place. With extensions there could be any number: a few at a time, and only as long as
+ * somebody has them; more are known by what is left without.
  */
 import type { Clock } from '../base/clock.ts'
-import type { RawObject } from '../protocol/json-text.ts'
+import { usualProfile } from '../protocol/capabilities.ts'
+import { isObject, type RawObject } from '../protocol/json-text.ts'
 
-/** More at once are known by what they have in common with others; more than the second number, by nothing. */
-const maxOwn = 8
-const maxPlain = 16
+const maxWithExtensions = 16
 const forgetMs = 60_000
+/** Longer ones are kept for nobody: extensions may say anything. */
+const maxChars = 4096
 
-/** The profile of a client that declares nothing: always told apart. */
+/** The profile of a client that declares nothing. */
 export const noProfile = '{}'
 
 export class Profiles {
   readonly #clock: Clock
-  /** When somebody was last known by it. */
+  /** When somebody was last known by a profile with extensions. */
   readonly #usedMs = new Map<string, number>()
 
   constructor(clock: Clock) {
     this.#clock = clock
   }
 
-  /** What a client is known by: its own profile, that without extensions and tasks, or none. */
+  /** What a client is known by: its own profile, or that without extensions. */
   keyOf(announced: RawObject): string {
-    if (announced.text === noProfile || this.#admits(announced.text, maxOwn)) return announced.text
-    const { extensions: _, tasks: __, ...rest } = announced.value
-    const plain = JSON.stringify(rest)
-    return plain !== noProfile && this.#admits(plain, maxPlain) ? plain : noProfile
+    const { extensions } = announced.value
+    const hasAny = isObject(extensions) && Object.keys(extensions).length > 0
+    return hasAny && this.#admits(announced.text) ? announced.text : usualProfile(announced).text
   }
 
-  #admits(profile: string, bound: number): boolean {
+  #admits(profile: string): boolean {
+    if (profile.length > maxChars) return false
     const now = this.#clock.now()
-    if (!this.#usedMs.has(profile) && this.#usedMs.size >= bound) {
+    if (!this.#usedMs.has(profile) && this.#usedMs.size >= maxWithExtensions) {
       for (const [known, usedMs] of this.#usedMs) if (now - usedMs >= forgetMs) this.#usedMs.delete(known)
-      if (this.#usedMs.size >= bound) return false
+      if (this.#usedMs.size >= maxWithExtensions) return false
     }
     this.#usedMs.set(profile, now)
     return true

@@ -27,6 +27,11 @@ export function isPlain(source: string): boolean {
   return source.startsWith('p:') && source.endsWith(`/${noProfile}`)
 }
 
+/** Whether a source is that of a profile without extensions. */
+export function isUsual(source: string): boolean {
+  return source.startsWith('p:') && announcedIn(source)['extensions'] === undefined
+}
+
 /** The source of a unit whose own process has announced a change. */
 export function unitSource(unitKey: string): string {
   return `u:${unitKey}`

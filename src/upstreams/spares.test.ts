@@ -14,6 +14,7 @@ function fakeChild(): Child & { over: boolean } {
     backlog: 0,
     memory: createMemoryBudget(0).account(),
     roomFor: () => 'kept',
+    ending: false,
     get exited() {
       return this.over
     },
@@ -42,13 +43,19 @@ function createScene(room = 10): Scene {
   const spares = createSpares({
     wanted: 2,
     clock,
-    start() {
-      const child = fakeChild()
-      child.over = !scene.runs
-      started.push(child)
-      return child
+    places: { move() {} },
+    place() {
+      if (started.filter(({ over }) => !over).length >= room) return undefined
+      return {
+        start() {
+          const child = fakeChild()
+          child.over = !scene.runs
+          started.push(child)
+          return child
+        },
+        release() {},
+      }
     },
-    room: () => spares.size < room,
     mayStart: () => true,
     failed: (how) => void told.push(how),
   })
@@ -81,7 +88,7 @@ test('however many ask for it, a program that cannot be run is tried once, and t
   scene.runs = true
   scene.pass(64_000)
   scene.fill(1)
-  expect(scene.spares.size).toBe(2)
+  expect(scene.started.filter(({ over }) => !over).length).toBe(2)
 })
 
 test('those that end by themselves are replaced ever more rarely, one that lived for long at once', () => {

@@ -6,6 +6,7 @@
  * program that ends when it is not spoken to is started ahead ever more rarely.
  */
 import type { Clock } from '../base/clock.ts'
+import type { Place, Places, Purpose } from './places.ts'
 import type { Child, ChildExit } from './stdio/child.ts'
 
 const firstPauseMs = 500
@@ -14,20 +15,19 @@ const longestPauseMs = 10 * 60_000
 const steadyMs = 60_000
 
 export interface Spares {
-  /** A live spare, or undefined. Its place stays empty until `fill`. */
-  take(): Child | undefined
+  /** The place of a live spare, for something else from now on; undefined if there is none. */
+  take(purpose: Purpose): Place | undefined
   /** Starts what is missing, as far as there is room and the program starts at all. */
   fill(): void
-  readonly size: number
   close(): Promise<void>
 }
 
 export interface SparesNeeds {
   readonly wanted: number
   readonly clock: Clock
-  readonly start: () => Child
-  /** Whether there is room for one more process. */
-  readonly room: () => boolean
+  readonly places: Pick<Places, 'move'>
+  /** A place for one more; undefined if there is none to spare. */
+  readonly place: () => Place | undefined
   /** Whether the program could be started when it last was. */
   readonly mayStart: () => boolean
   /** A spare could not be started, or ended by itself. */
@@ -55,21 +55,29 @@ export function createSpares(needs: SparesNeeds): Spares {
   }
 
   return {
-    get size() {
+    take(purpose) {
       sweep()
-      return spares.length
-    },
-    take() {
-      sweep()
-      return spares.shift()?.child
+      const spare = spares.shift()
+      if (!spare) return undefined
+      const { child } = spare
+      needs.places.move(child.pid, purpose)
+      return {
+        start: () => child,
+        release() {
+          if (closed || spares.length >= needs.wanted) return void child.close()
+          needs.places.move(child.pid, 'spare')
+          spares.push(spare)
+        },
+      }
     },
     fill() {
       sweep()
       // Counted before the first start: one that fails leaves as many missing as before.
       for (let missing = needs.wanted - spares.length; missing > 0; missing--) {
         const startedMs = clock.now()
-        if (closed || startedMs < notBeforeMs || !needs.mayStart() || !needs.room()) return
-        const child = needs.start()
+        if (closed || startedMs < notBeforeMs || !needs.mayStart()) return
+        const child = needs.place()?.start()
+        if (!child) return
         if (child.exited) return lost(child, startedMs)
         spares.push({ child, startedMs })
       }

@@ -11,7 +11,8 @@ import type { UpstreamSettings } from './options.ts'
 import { type Found, probe } from './probe.ts'
 import { type Sharing, sharingOf, statelessMode } from './sharing.ts'
 import { profileSource } from './sources.ts'
-import type { Child, ChildExit } from './stdio/child.ts'
+import type { Places } from './places.ts'
+import type { ChildExit } from './stdio/child.ts'
 import type { Owner } from './unit.ts'
 import { UpstreamStartError } from './upstream.ts'
 
@@ -21,7 +22,7 @@ export interface StartNeeds {
   readonly hasOneClient: boolean
   readonly clock: Clock
   readonly opener: Opener
-  readonly startChild: (purpose: string) => Child
+  readonly places: Places
   readonly eventsOf: (dialect: Dialect, owner: Owner) => ProcessEvents
 }
 
@@ -57,11 +58,14 @@ export async function startFaces(needs: StartNeeds): Promise<Started> {
       capabilities: {},
       info: ownInfo,
     }),
+    hasRoom: () => needs.places.free > 0,
     connect(era) {
+      const place = needs.places.take('catalogue')
+      if (!place) throw startError(settings, exit, false)
       const dialect = era === 'legacy' ? legacyDialect : modernDialect
       const owner: Owner = { unit: undefined, source: profileSource(dialect.era) }
       const events = needs.eventsOf(dialect, owner)
-      const connection = needs.opener.connect(needs.startChild('catalogue'), {
+      const connection = needs.opener.connect(place.start(), {
         ...events,
         announced: {},
         attribution: 'none',

@@ -16,15 +16,16 @@ import { logLevels } from '../protocol/revisions.ts'
 import type { Connection } from './connection.ts'
 import { createOpener, replay } from './face.ts'
 import { countCalls } from './held-calls.ts'
-import { createKeepers, ownSeat } from './keepers.ts'
+import { createKeepers } from './keepers.ts'
+import { ownSeat } from './own-requests.ts'
 import { createLearning } from './learning.ts'
 import type { UpstreamSettings } from './options.ts'
+import { createPlaces, type Place, type Purpose } from './places.ts'
 import { createPool } from './pool.ts'
 import { createProcesses } from './processes.ts'
 import { createSpares, type Spares } from './spares.ts'
 import { startFaces } from './start.ts'
 import { profileSource } from './sources.ts'
-import type { Child } from './stdio/child.ts'
 import type { Starter } from './stdio/starter.ts'
 import { isCommon, type Unit } from './unit.ts'
 import { createUnits } from './units.ts'
@@ -35,6 +36,8 @@ import { createWatch } from './watch.ts'
 
 const sweepMs = 500
 const replayMs = 5000
+/** Processes that learn, at most; they have a third of the pool if that is less. */
+const maxKeepers = 16
 
 export interface StdioUpstreamNeeds {
   readonly settings: UpstreamSettings
@@ -55,7 +58,7 @@ export interface StdioUpstreamNeeds {
 
 export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
   const { settings, clock, log, events, starter, memory } = needs
-  const startChild = (purpose: string): Child => starter.start(purpose)
+  const places = createPlaces(settings.pool, (purpose) => starter.start(purpose))
   const units = createUnits(settings.pool, needs.hasOneClient)
   const voices = createVoices(clock, (key) => units.find(key))
   const transfers = new Transfers(memory, clock, Infinity, () => {})
@@ -65,17 +68,18 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
   let spares: Spares | undefined
   let closed = false
 
+  const freed = (): void => void (closed || [pool, keepers].forEach((one) => one.freed()))
   const processes = createProcesses({
     opener,
     voices,
     spares: () => spares,
-    startChild,
+    placeToCheck: () => placeFor('check'),
     clock,
     log,
     events,
     quiet: () => closed || units.faces.size === 0,
     onStuck: () => void stuck++,
-    freed: () => closed || pool.freed(),
+    freed,
   })
   const pool = createPool({
     settings,
@@ -83,28 +87,29 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
     queueWaitMs: needs.queueWaitMs,
     clock,
     units: () => units.all(),
-    spares: () => spares?.size ?? 0,
-    start: (unit) => processes.start(unit, units.faceOf(unit.seat)),
+    places,
+    place: () => spares?.take('serve') ?? places.take('serve'),
+    start: (unit, place) => processes.start(unit, units.faceOf(unit.seat), place),
+    giveWay: () => keepers.giveWay(),
     makeRoom: needs.makeRoom,
   })
   const { pingAfterMs } = settings
   const watch = createWatch({ clock, log, pingAfterMs, recovered: () => closed || pool.freed() })
-  const keepers = createKeepers({ clock, open: (...what) => processes.startKeeper(...what) })
-  const learning = createLearning({
-    units,
-    keepers,
-    voices,
+  /** Calls go first, and what was started ahead is theirs if it can be. */
+  const placeFor = (purpose: Purpose): Place | undefined =>
+    pool.isShort ? undefined : (places.take(purpose) ?? spares?.take(purpose))
+  const keepers = createKeepers({
     clock,
-    async start(unit, face) {
-      unit.starting++
-      try {
-        return await processes.start(unit, face)
-      } finally {
-        unit.starting--
-        if (!closed) pool.freed()
-      }
-    },
+    bound: Math.max(1, Math.min(maxKeepers, Math.floor(settings.pool / 3))),
+    waitMs: needs.queueWaitMs,
+    place: () => placeFor('catalogue'),
+    endIdle: () => void pool.endIdle(),
+    isInVain: () => pool.isShort || places.ending > 0,
+    mayStart: (source) => processes.blame.mayStart(processes.blame.ofSource(source)),
+    untilAllowed: (source) => processes.blame.untilAllowed(processes.blame.ofSource(source)),
+    open: (what) => processes.startKeeper(what),
   })
+  const learning = createLearning({ units, keepers, voices, clock, pool })
 
   async function* run(call: Call): Reply {
     const unit = units.of(call)
@@ -191,13 +196,15 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
     async start(): Promise<UpstreamFacts> {
       const { hasOneClient } = needs
       const { eventsOf } = processes
-      const { eras, sharing, faces } = await startFaces({ settings, hasOneClient, clock, opener, startChild, eventsOf })
+      const { eras, sharing, faces } = await startFaces({ settings, hasOneClient, clock, opener, places, eventsOf })
       for (const { face, owner, connection } of faces) {
         units.faces.set(face.dialect.era, face)
+        if (connection.closed) continue
         if (face.mode !== 'shared') keepers.add(profileSource(face.dialect.era), { connection, hello: face.hello })
         else {
           owner.unit = units.of(ownSeat(face))
           owner.unit.connections.add(connection)
+          places.move(connection.pid, 'serve')
           void voices.subscriptionsOf(owner.unit).sync(connection)
         }
       }
@@ -206,8 +213,8 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
       spares = createSpares({
         wanted: spared ? settings.spares : 0,
         clock,
-        start: () => startChild('spare'),
-        room: pool.hasRoom,
+        places,
+        place: () => (pool.isShort ? undefined : places.take('spare')),
         mayStart: () => processes.blame.fault === undefined,
         failed: (exit) => spared && processes.spareFailed(exit, spared),
       })
@@ -233,7 +240,10 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
       for (const connection of [...unit.connections, ...processes.starting(unit)]) end(connection)
     },
     counts: () => ({
-      processes: pool.processes + [...keepers.live()].length,
+      processes: places.taken,
+      servingProcesses: places.of('serve'),
+      learningProcesses: places.of('catalogue') + places.of('check'),
+      spareProcesses: places.of('spare'),
       waitingCalls: pool.waiting,
       stuckProcesses: stuck,
     }),

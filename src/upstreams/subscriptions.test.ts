@@ -23,6 +23,7 @@ test('a listen that cannot be sent is sent later', async () => {
       memory: memory.account(),
       roomFor: () => (isDeaf ? 'share' : 'kept'),
       exited: false,
+      ending: false,
       send: (line) => void sent.push((JSON.parse(line) as { method: string }).method),
       listen() {},
       hold() {},

@@ -49,7 +49,7 @@ export interface Unit {
   logLevel: string | undefined
   /** A process with state was lost: the next one has to be told, and its clients too. */
   lost: boolean
-  /** Lists that a process of the unit has announced as changed, and which process it was. */
+  /** Lists that the unit's clients are shown as a process of the unit has them, since it has announced a change, or no other could be asked; and which process it is. */
   readonly changed: Map<string, Connection>
   ended: boolean
 }

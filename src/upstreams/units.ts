@@ -4,7 +4,7 @@ import { Refusal } from '../base/refusal.ts'
 import type { EraName, Seat } from '../protocol/call.ts'
 import type { RawObject } from '../protocol/json-text.ts'
 import { type Face, modeOf } from './face.ts'
-import { ownSeat } from './keepers.ts'
+import { ownSeat } from './own-requests.ts'
 import { createUnit, isCommon, mayAsk, type Unit, unitKey } from './unit.ts'
 
 export interface Units {

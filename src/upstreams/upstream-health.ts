@@ -2,10 +2,11 @@
  * Whether calls can be served: what the last starts have shown, and whether the server really answers. It is asked only
  * if it was not heard of a moment ago, and one process that hangs says nothing of the others.
  */
-import type { Clock } from '../base/clock.ts'
+import { type Clock, pause } from '../base/clock.ts'
 import type { HealthCheck } from '../protocol/health.ts'
 import type { Connection } from './connection.ts'
-import { answers, type Keepers, ownSpeaker } from './keepers.ts'
+import type { Keepers } from './keepers.ts'
+import { answers, ownSpeaker } from './own-requests.ts'
 import { profileSource } from './sources.ts'
 import { isShared, type Unit } from './unit.ts'
 import type { Units } from './units.ts'
@@ -58,8 +59,11 @@ export function createUpstreamHealth(needs: UpstreamHealthNeeds): () => Promise<
       return isGood ? { ok: true } : silent
     }
     try {
-      const { connection } = await keepers.get(profileSource(face.dialect.era), face, {})
-      return (await answers(connection, speaker, checkMs)) ? { ok: true } : silent
+      const opening = keepers.at({ source: profileSource(face.dialect.era), face, announced: {} })
+      const keeper = await Promise.race([opening, pause(clock, checkMs)])
+      // There is none yet, or all places are of processes that start or end.
+      if (!keeper) return failedMs === undefined ? { ok: true } : silent
+      return (await answers(keeper.connection, speaker, checkMs)) ? { ok: true } : silent
     } catch {
       const detail = needs.fault()
       return detail === undefined ? silent : { ok: false, detail }
@@ -69,8 +73,9 @@ export function createUpstreamHealth(needs: UpstreamHealthNeeds): () => Promise<
   return async () => {
     const fault = needs.fault()
     const running = all()
-    // Whom all share serves those who come as well.
-    const isServing = running.some(({ unit }) => unit && isShared(unit))
+    // One that all share serves those who come later as well.
+    const areShared = [...units.faces.values()].every(({ mode }) => mode === 'shared')
+    const isServing = areShared && running.some(({ unit }) => unit && isShared(unit))
     if (fault !== undefined && !isServing) return { ok: false, detail: fault }
     const now = clock.now()
     let found: HealthCheck = { ok: true }

@@ -3,6 +3,7 @@
  */
 import type { HealthCheck } from '../protocol/health.ts'
 import type { Call, EraName, Filter, Reply, Seat, Update } from '../protocol/call.ts'
+import { Refusal } from '../base/refusal.ts'
 import type { RawObject } from '../protocol/json-text.ts'
 import type { Answer } from '../protocol/jsonrpc.ts'
 import type { Mode } from './options.ts'
@@ -58,14 +59,37 @@ export interface Learning {
   sourceOf(seat: Seat, list: string | undefined): string
   /** The era in which the server is asked for what a source says; without one, for what a seat calls. */
   eraOf(seat: Seat, source?: string): EraName
+  /** Whether a source is one of a closed set, of clients without extensions. */
+  isUsual(source: string): boolean
   /** Whether a source is that of clients that declare nothing, as most do. */
   isPlain(source: string): boolean
-  /** What the server says of itself to such a client. */
-  hello(seat: Seat, source: string): Promise<RawObject>
-  /** One page of a list. */
+  /**
+   * What the server says of itself to such a client. Throws `NoRoom` if there is none for a process that could be
+   * asked: at once, or after the longest wait in line.
+   */
+  hello(seat: Seat, source: string, mayWait: boolean): Promise<RawObject>
+  /** What the server said of itself at the start, to a client that declares nothing. */
+  plainHello(seat: Seat): RawObject
+  /** One page of a list. Throws `NoRoom` if there is none for a process that could be asked for that source. */
   list(seat: Seat, source: string, method: string, cursor: string | undefined): Promise<Answer>
-  /** Calls `stale` whenever one of a source's lists may have changed. */
-  onStale(stale: (source: string, list: string) => void): void
+  /**
+   * Has a process of the seat's own unit tell what is on a list, as soon as there is one.
+   * @returns the source that the list is of from now on, while that process lives
+   */
+  own(seat: Seat, list: string): Promise<string>
+  /**
+   * Calls `stale` whenever one of a source's lists may have changed; `isOfUse` tells whether the list as it was is
+   * still better than none.
+   */
+  onStale(stale: (source: string, list: string, isOfUse: boolean) => void): void
+}
+
+/** There is no room for a process that could be asked, and none that is there can be. */
+export class NoRoom extends Refusal {
+  constructor(cause?: unknown) {
+    super('overloaded', { cause })
+    this.name = 'NoRoom'
+  }
 }
 
 /** The server could not be started or does not speak MCP. For the operator: nothing of it reaches a client. */

@@ -30,6 +30,7 @@ function createScene(refuses: (uri: string) => boolean = () => false): { unit: U
       memory: memory.account(),
       roomFor: () => 'kept',
       exited: false,
+      ending: false,
       send(line) {
         const { id, method, params } = JSON.parse(line) as { id: number; method: string; params: { uri: string } }
         told.push(`${method.replace('resources/', '')} ${params.uri}`)

@@ -14,6 +14,12 @@ import type { Listener, Owner, Unit } from './unit.ts'
 import type { Listening } from './upstream.ts'
 import { Wants } from './wants.ts'
 
+/**
+ * Told when what a source lists may have changed.
+ * @param isOfUse whether the list as it was is better than none
+ */
+export type Stale = (source: string, list: string, isOfUse: boolean) => void
+
 export interface Voices {
   /** A process has said something; false if nobody could take it. */
   said(owner: Owner, connection: Connection, update: Update): boolean
@@ -24,10 +30,11 @@ export interface Voices {
   listen(key: string, isSession: boolean, filter: Filter, take: (update: Update) => void): Promise<Listening>
   hasListeners(key: string): boolean
   forget(key: string): void
-  /** All that a source lists may be different from now on. */
-  forgetLists(source: string): void
-  /** Calls `stale` when what a source lists may have changed. */
-  onStale(stale: (source: string, list: string) => void): void
+  /** All that a source lists may be different from now on: no process is there that would tell. */
+  unwatched(source: string): void
+  /** The same for the lists of a unit's own process. */
+  unwatchedOf(unit: Unit, connection: Connection): void
+  onStale(stale: Stale): void
 }
 
 /** Who hears a unit, and what they want together. */
@@ -40,7 +47,7 @@ export function createVoices(clock: Clock, findUnit: (key: string) => Unit | und
   const audiences = new Map<string, Audience>()
   const nobody = new Wants()
   const subscriptions = new WeakMap<Unit, Subscriptions>()
-  const staleListeners: Array<(source: string, list: string) => void> = []
+  const staleListeners: Stale[] = []
 
   const subscriptionsOf = (unit: Unit): Subscriptions => {
     let known = subscriptions.get(unit)
@@ -78,7 +85,7 @@ export function createVoices(clock: Clock, findUnit: (key: string) => Unit | und
       if (update.kind === 'notification') {
         for (const list of changedLists(update.method)) {
           unit?.changed.set(list, connection)
-          for (const stale of staleListeners) stale(unit ? unitSource(unit.key) : (owner.source ?? ''), list)
+          for (const stale of staleListeners) stale(unit ? unitSource(unit.key) : (owner.source ?? ''), list, !unit)
         }
         if (!unit || subscriptionsOf(unit).acknowledge(connection, update.method, update.params)) return true
       }
@@ -114,8 +121,15 @@ export function createVoices(clock: Clock, findUnit: (key: string) => Unit | und
     },
     hasListeners: (key) => audiences.has(key),
     forget: (key) => void audiences.delete(key),
-    forgetLists(source) {
-      for (const list of allLists) for (const stale of staleListeners) stale(source, list)
+    unwatched(source) {
+      for (const list of allLists) for (const stale of staleListeners) stale(source, list, true)
+    },
+    unwatchedOf(unit, connection) {
+      for (const [list, teller] of unit.changed) {
+        if (teller !== connection) continue
+        unit.changed.delete(list)
+        for (const stale of staleListeners) stale(unitSource(unit.key), list, false)
+      }
     },
     onStale: (stale) => void staleListeners.push(stale),
   }

@@ -6,7 +6,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { Connection } from './connection.ts'
-import { answers } from './keepers.ts'
+import { answers } from './own-requests.ts'
 import type { Unit } from './unit.ts'
 
 const pingMs = 5000

@@ -2,6 +2,8 @@
 //
 //   --strict             refuses a handshake of clients that declare an extension
 //   --end-at-evil        exits upon a handshake that holds the word "evil"
+//   --by-capabilities    lists a tool for each capability that its client declared, and one named after its process
+//   --slow-own-list=MS   answers mcplex so much later that asks what it lists to clients with some capability
 //   --starts=FILE        writes a line into FILE for each process
 //   --no-start-after=N   with --starts: every process after the first N exits at once
 //   --impatient=MS       exits if nothing is said to it for so long after its start
@@ -29,6 +31,8 @@ const leave = impatience === undefined ? undefined : setTimeout(() => process.ex
 /** @type {Map<string, unknown>} */
 const answers = new Map()
 let received = 0
+/** What the client said of itself. @type {any} */
+let client
 
 /** @param {unknown[]} messages */
 const send = (...messages) => process.stdout.write(messages.map((one) => JSON.stringify(one) + '\n').join(''))
@@ -77,6 +81,17 @@ const tools = {
     send(result(id, 'alive'))
   },
   crash: () => process.exit(3),
+  // Answers nothing else meanwhile.
+  block(id, args) {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, args.ms)
+    send(result(id, 'blocked'))
+  },
+}
+
+/** What is told to this client. */
+const listed = () => {
+  if (!process.argv.includes('--by-capabilities')) return Object.keys(tools)
+  return [`of-${process.pid}`, ...Object.keys(client.capabilities).map((name) => `can-${name}`), ...Object.keys(tools)]
 }
 
 /** @type {Record<string, (id: any, params: any) => void>} */
@@ -86,6 +101,7 @@ const methods = {
     if (process.argv.includes('--strict') && params.capabilities.extensions !== undefined) {
       return send({ jsonrpc: '2.0', id, error: { code: -32602, message: 'Invalid params' } })
     }
+    client = params
     const capabilities = { tools: { listChanged: true }, resources: { subscribe: true }, logging: {} }
     const hello = {
       protocolVersion: params.protocolVersion,
@@ -95,12 +111,16 @@ const methods = {
     setTimeout(() => send({ jsonrpc: '2.0', id, result: hello }), params.clientInfo.name === 'mcplex' ? 0 : slowStartMs)
   },
   ping: (id) => send({ jsonrpc: '2.0', id, result: {} }),
-  'tools/list': (id) =>
-    send({
-      jsonrpc: '2.0',
-      id,
-      result: { tools: Object.keys(tools).map((name) => ({ name, inputSchema: { type: 'object' } })) },
-    }),
+  'tools/list'(id) {
+    const answer = () =>
+      send({
+        jsonrpc: '2.0',
+        id,
+        result: { tools: listed().map((name) => ({ name, inputSchema: { type: 'object' } })) },
+      })
+    const isSlow = client.clientInfo.name === 'mcplex' && Object.keys(client.capabilities).length > 0
+    setTimeout(answer, isSlow ? Number(flag('slow-own-list') ?? 0) : 0)
+  },
   'resources/subscribe': (id) => send({ jsonrpc: '2.0', id, result: {} }),
   'resources/unsubscribe': (id) => send({ jsonrpc: '2.0', id, result: {} }),
 }

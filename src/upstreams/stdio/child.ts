@@ -65,6 +65,8 @@ export interface Child {
   /** SIGKILL to all of it at once. */
   kill(): void
   readonly exited: boolean
+  /** Whether its end was asked for. */
+  readonly ending: boolean
 }
 
 /** A child as it comes from the start, before anything is wrapped around it. */

@@ -82,6 +82,10 @@ export class RunningChild implements StartedChild {
     return this.#exited !== undefined
   }
 
+  get ending(): boolean {
+    return this.#expected
+  }
+
   get backlog(): number {
     return this.#input.backlog
   }

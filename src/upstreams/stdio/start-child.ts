@@ -44,6 +44,7 @@ export class FailedChild implements StartedChild {
   readonly backlog = 0
   readonly exited = true
   readonly memory: MemoryAccount
+  readonly ending = false
   readonly #error: Promise<string>
   #listener: ChildListener | undefined
 

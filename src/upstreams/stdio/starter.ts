@@ -132,6 +132,10 @@ class DirectChild implements Child {
     return this.#child.exited && !this.#canBeReplaced
   }
 
+  get ending(): boolean {
+    return this.#child.ending
+  }
+
   get #canBeReplaced(): boolean {
     return !this.#settled && this.#isGreetedOnly
   }
