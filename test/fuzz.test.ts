@@ -168,6 +168,7 @@ describe('100,000 damaged messages', () => {
       ended() {},
       unattributed() {},
       stuck() {},
+      invalid() {},
       waiting: holderOf(new Transfers(memory, manualClock(0), Infinity, () => {}), memory.account()),
     })
     const params = parseObject('{"name":"echo","_meta":{"progressToken":"t"}}')

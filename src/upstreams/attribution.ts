@@ -37,6 +37,11 @@ export class Attributor {
     return this.#rule === 'single' && this.#clock.now() < this.#ghostUntilMs
   }
 
+  /** Whether what names no call could be of one that was cancelled, and of another client than the calls in flight. */
+  get mayMeanOther(): boolean {
+    return this.#rule !== 'own' && this.#clock.now() < this.#ghostUntilMs
+  }
+
   /** A call was cancelled that the process may go on to speak of. */
   cancelled(): void {
     this.#ghostUntilMs = this.#clock.now() + this.#ghostMs

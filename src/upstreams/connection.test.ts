@@ -87,6 +87,7 @@ function createScene(attribution: Attribution): Scene {
     ended() {},
     unattributed: (method) => void unattributed.push(method),
     stuck() {},
+    invalid() {},
     waiting: inMemory(createMemoryBudget(Infinity)),
   })
   return {

@@ -10,15 +10,10 @@ import type { Holder } from '../base/transfers.ts'
 import type { Call, Notification, Update } from '../protocol/call.ts'
 import type { Dialect } from '../protocol/dialect.ts'
 import { emptyObject, type JsonObject, memberText, type RawObject, rawObject } from '../protocol/json-text.ts'
-import {
-  type Answer,
-  type Malformed,
-  type Message,
-  notificationText,
-  requestText,
-  responseText,
-} from '../protocol/jsonrpc.ts'
+import { type Answer, type Message, notificationText, requestText, responseText } from '../protocol/jsonrpc.ts'
 import { wantsLog } from '../protocol/log-level.ts'
+import type { BadMessage } from '../protocol/server-message.ts'
+import { Answers } from './answers.ts'
 import { type Attribution, Attributor } from './attribution.ts'
 import { Errands } from './errands.ts'
 import { Exchange } from './exchange.ts'
@@ -47,6 +42,8 @@ export interface ConnectionNeeds {
   unattributed(method: string): void
   /** The server asks and asks, and does not read the answers. */
   stuck(): void
+  /** Told of an answer that could not be taken, in words for the operator. */
+  invalid(words: string): void
   /** Counts what calls have got and nobody came for. */
   readonly waiting: Holder
 }
@@ -60,6 +57,7 @@ export class Connection {
   readonly #needs: ConnectionNeeds
   readonly #exchanges = new Exchanges()
   readonly #errands: Errands
+  readonly #answers: Answers
   readonly #questions: Questions
   readonly #flow: Flow
   readonly #attributor: Attributor
@@ -78,6 +76,15 @@ export class Connection {
       stuck: () => needs.stuck(),
     })
     this.#attributor = new Attributor(needs.attribution, this.#exchanges, needs.clock, needs.callTotalMs)
+    this.#answers = new Answers({
+      exchanges: this.#exchanges,
+      errands: this.#errands,
+      clock: needs.clock,
+      speaker: () => ({ spoken: this.dialect.era, process: this.pid }),
+      hasGhost: () => this.#attributor.mayMeanOther,
+      invalid: (words) => needs.invalid(words),
+      drop: (what) => this.#drop(what),
+    })
     this.dialect = needs.dialect
     this.idleSinceMs = needs.clock.now()
     this.liveness = new Liveness(this.idleSinceMs)
@@ -93,8 +100,8 @@ export class Connection {
     const incoming = new Incoming({
       memory: () => needs.child.memory,
       message: (message, bytes) => this.#message(message, bytes),
-      noMessage: () => this.#drop('stdout_line'),
-      lostAnswer: (id, refusal) => this.#lostAnswer(id, refusal),
+      noMessage: (text) => this.#answers.unreadable(text),
+      lostAnswer: (id, refusal) => this.#answers.lost(id, refusal),
     })
     needs.child.listen({
       line: (text) => {
@@ -169,7 +176,7 @@ export class Connection {
     if (this.#closed) throw new Refusal('upstream_closed')
     this.#outgoing.checkRoom(params)
     const id = this.#exchanges.nextId()
-    const answer = this.#errands.wait(id, timeoutMs)
+    const answer = this.#errands.wait(id, method, timeoutMs)
     this.#outgoing.send(requestText(String(id), method, params))
     return answer
   }
@@ -190,6 +197,7 @@ export class Connection {
   }
 
   tell(method: string, params: RawObject | undefined): void {
+    this.#answers.notified()
     this.#outgoing.send(notificationText(method, params))
   }
 
@@ -226,36 +234,18 @@ export class Connection {
   }
 
   #fail(refusal: Refusal): void {
+    this.#answers.close()
     for (const exchange of this.#exchanges.all()) exchange.fail(refusal)
     this.#errands.failAll(refusal)
   }
 
-  #message(message: Message | Malformed, bytes: number): void {
-    if (message.kind === 'response') this.#response(message, bytes)
+  #message(message: Message | BadMessage, bytes: number): void {
+    if (message.kind === 'response') this.#answers.take(message, bytes)
     else if (message.kind === 'notification') this.#notification(message.method, message.params)
-    else if (message.kind === 'malformed') this.#malformed(message.id)
+    else if (message.kind === 'malformed') this.#answers.malformed(message)
     else if (message.method === 'ping')
       this.#outgoing.answer(responseText(message.id, { kind: 'result', result: emptyObject }))
     else this.#questions.put(message, bytes)
-  }
-
-  /** An answer that is none must still end the call it names. */
-  #malformed(id: string | undefined): void {
-    const exchange = this.#exchanges.get(Number(id))
-    if (exchange) exchange.fail(new Refusal('upstream_invalid'))
-    else this.#drop('stdout_line')
-  }
-
-  #response(message: Message & { kind: 'response' }, bytes: number): void {
-    const id = Number(message.id)
-    const exchange = this.#exchanges.get(id)
-    if (exchange) return exchange.settle({ answer: message.answer, spoken: this.dialect.era, process: this.pid }, bytes)
-    if (!this.#errands.answer(id, message.answer)) this.#drop('response')
-  }
-
-  #lostAnswer(id: number, refusal: Refusal): void {
-    this.#exchanges.get(id)?.fail(refusal)
-    this.#errands.fail(id, refusal)
   }
 
   #notification(method: string, params: RawObject | undefined): void {

@@ -4,6 +4,8 @@ import { Refusal } from '../base/refusal.ts'
 import type { Answer } from '../protocol/jsonrpc.ts'
 
 interface Errand {
+  /** Undefined if it lasts until the process ends it. */
+  readonly method: string | undefined
   answer(answer: Answer): void
   fail(error: Error): void
 }
@@ -17,7 +19,7 @@ export class Errands {
   }
 
   /** The answer to a request. Rejects with `upstream_timeout` or with what `failAll` was told. */
-  wait(id: number, timeoutMs: number): Promise<Answer> {
+  wait(id: number, method: string, timeoutMs: number): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const timer = this.#clock.after(timeoutMs, () => {
         this.#open.delete(id)
@@ -28,6 +30,7 @@ export class Errands {
         this.#open.delete(id)
       }
       this.#open.set(id, {
+        method,
         answer(answer) {
           over()
           resolve(answer)
@@ -44,6 +47,7 @@ export class Errands {
   keepOpen(id: number, ended: () => void): void {
     const forget = (): void => void this.#open.delete(id)
     this.#open.set(id, {
+      method: undefined,
       answer() {
         forget()
         ended()
@@ -55,6 +59,16 @@ export class Errands {
   /** Forgets a request; false if it was over. */
   forget(id: number): boolean {
     return this.#open.delete(id)
+  }
+
+  /** What a request asks for, if it waits for an answer. */
+  methodOf(id: number): string | undefined {
+    return this.#open.get(id)?.method
+  }
+
+  /** The ids of the requests that wait for an answer. */
+  *waiting(): Generator<number> {
+    for (const [id, { method }] of this.#open) if (method !== undefined) yield id
   }
 
   /** Takes an answer; false if nobody waits for it. */

@@ -21,6 +21,11 @@ export class Exchanges {
     return this.#size
   }
 
+  /** Every id that is given from now on is at least this; every one before it is less. */
+  get nextFrom(): number {
+    return (this.#sequence + 1) * span
+  }
+
   /** An id for a request that is no call. */
   nextId(): number {
     return ++this.#sequence * span + noPlace

@@ -96,6 +96,8 @@ export function createOpener(common: {
       ended: (exit) => needs.ended(connection, exit),
       unattributed: (method) => needs.unattributed(method),
       stuck: () => needs.stuck(connection),
+      invalid: (words) =>
+        common.log.warn({ upstream_pid: child.pid, 'err.message': words }, 'upstream process gave an invalid answer'),
       waiting: common.waiting,
     })
     return connection

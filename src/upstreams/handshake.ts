@@ -2,9 +2,11 @@
  * The first words with a server: the handshake of each era, and whether what comes back is one. Which era to try is
  * probe.ts. [2026-07-28 versioning, clients of several eras; 2025-11-25 lifecycle]
  */
+import { printableLine } from '../base/printable.ts'
+import { asRefusal } from '../base/refusal.ts'
 import type { Speaker } from '../protocol/call.ts'
 import type { JsonObject, RawObject } from '../protocol/json-text.ts'
-import { withMeta } from '../protocol/jsonrpc.ts'
+import { type Answer, withMeta } from '../protocol/jsonrpc.ts'
 import { initializeParams } from '../protocol/legacy-client.ts'
 import { envelope } from '../protocol/modern-client.ts'
 import { modernVersion } from '../protocol/revisions.ts'
@@ -12,11 +14,25 @@ import type { Connection } from './connection.ts'
 
 const maxSaidChars = 500
 
+/** Words of the server for the operator's log. They may repeat what its client said of itself. */
+function said(text: string): string {
+  return printableLine(text.slice(0, maxSaidChars), maxSaidChars)
+}
+
 /** For the operator's log: what the server said instead of an answer. */
 function refusedBy(method: string, error: JsonObject): Error {
-  // It may repeat what its client said of itself.
-  const said = JSON.stringify(error['message']).slice(0, maxSaidChars)
-  return new Error(`the server answered ${method} with error ${JSON.stringify(error['code'])}: ${said}`)
+  const code = JSON.stringify(error['code'])
+  return new Error(`the server answered ${method} with error ${code}: ${said(JSON.stringify(error['message']))}`)
+}
+
+/** Throws what was wrong with an answer that was none, instead of the refusal that a client would get. */
+async function ask(connection: Connection, method: string, params: RawObject, timeoutMs: number): Promise<Answer> {
+  try {
+    return await connection.request(method, params, timeoutMs)
+  } catch (error) {
+    const refusal = asRefusal(error)
+    throw refusal?.code === 'upstream_invalid' ? refusal.details.cause : error
+  }
 }
 
 /** Says hello in the session-based era; the result is what the server says of itself. */
@@ -27,10 +43,11 @@ export async function initialize(
   own: JsonObject,
   timeoutMs: number,
 ): Promise<RawObject> {
-  const answer = await connection.request('initialize', initializeParams(speaker, announced, own), timeoutMs)
+  const params = initializeParams(speaker, announced, own)
+  const answer = await ask(connection, 'initialize', params, timeoutMs)
   if (answer.kind === 'error') throw refusedBy('initialize', answer.error.value)
   if (typeof answer.result.value['protocolVersion'] !== 'string')
-    throw new Error('the answer to initialize is not valid')
+    throw new Error(`the answer to initialize has no "protocolVersion": ${said(answer.result.text)}`)
   connection.tell('notifications/initialized', undefined)
   return answer.result
 }
@@ -42,11 +59,8 @@ export async function discover(
   announced: RawObject,
   timeoutMs: number,
 ): Promise<RawObject> {
-  const answer = await connection.request(
-    'server/discover',
-    withMeta(undefined, envelope(speaker, announced)),
-    timeoutMs,
-  )
+  const params = withMeta(undefined, envelope(speaker, announced))
+  const answer = await ask(connection, 'server/discover', params, timeoutMs)
   if (answer.kind === 'error') throw refusedBy('server/discover', answer.error.value)
   if (!offersOurs(answer.result)) throw new Error('the server speaks no revision that is known here')
   return answer.result

@@ -7,14 +7,14 @@ interface Scene {
   readonly incoming: Incoming
   /** Messages by kind, with the bytes that were counted while each was looked at. */
   readonly seen: ReadonlyArray<readonly [string, number]>
-  readonly lost: ReadonlyArray<readonly [number, string]>
+  readonly lost: ReadonlyArray<readonly [number | undefined, string]>
 }
 
 function scene(limitBytes: number, shareBytes = Infinity): Scene {
   const memory = createMemoryBudget(limitBytes)
   const account = memory.account(shareBytes)
   const seen: Array<readonly [string, number]> = []
-  const lost: Array<readonly [number, string]> = []
+  const lost: Array<readonly [number | undefined, string]> = []
   const incoming = new Incoming({
     memory: () => account,
     message: (message, bytes) => void seen.push([message.kind, Math.max(bytes, memory.heldBytes)]),

@@ -7,8 +7,9 @@ import type { Kept, MemoryAccount } from '../base/memory-budget.ts'
 import { Refusal } from '../base/refusal.ts'
 import { elementTexts } from '../protocol/json-text.ts'
 import { jsonWeight } from '../protocol/json-weight.ts'
-import { type Malformed, type Message, readMessage } from '../protocol/jsonrpc.ts'
-import { idAtEdges } from '../protocol/lost-answer.ts'
+import type { Message } from '../protocol/jsonrpc.ts'
+import { idAtEdges, isAnswerAtEdges } from '../protocol/lost-answer.ts'
+import { type BadMessage, readServerMessage } from '../protocol/server-message.ts'
 
 /** A longer line is weighed. In characters. */
 const largeChars = 64 * 1024
@@ -18,11 +19,11 @@ export interface IncomingNeeds {
   /** Counts a long line while it is read. */
   readonly memory: () => MemoryAccount
   /** @param bytes what it takes, if that is much */
-  readonly message: (message: Message | Malformed, bytes: number) => void
+  readonly message: (message: Message | BadMessage, bytes: number) => void
   /** A line that is no JSON. */
-  readonly noMessage: () => void
-  /** The answer to a request of that id was too much. */
-  readonly lostAnswer: (id: number, refusal: Refusal) => void
+  readonly noMessage: (text: string) => void
+  /** The answer to a request of that id was too much; without an id it cannot be told which. */
+  readonly lostAnswer: (id: number | undefined, refusal: Refusal) => void
 }
 
 export class Incoming {
@@ -55,15 +56,15 @@ export class Incoming {
     try {
       value = JSON.parse(text)
     } catch {
-      return noMessage()
+      return noMessage(text)
     }
-    if (!Array.isArray(value)) return message(readMessage(text, value), bytes)
-    for (const element of elementTexts(text)) message(readMessage(element, JSON.parse(element)), 0)
+    if (!Array.isArray(value)) return message(readServerMessage(text, value), bytes)
+    for (const element of elementTexts(text)) message(readServerMessage(element, JSON.parse(element)), 0)
   }
 
   #lost(head: string, tail: string, why: 'too_long' | Exclude<Kept, 'kept'>): void {
     const id = idAtEdges(head, tail)
-    if (id === undefined) return
+    if (id === undefined && !isAnswerAtEdges(head)) return
     this.#needs.lostAnswer(id, why === 'budget' ? noMemory() : new Refusal('result_too_large'))
   }
 }

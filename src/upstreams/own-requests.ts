@@ -1,4 +1,5 @@
 /** What mcplex itself asks of a process, outside of any client's call, and who speaks then. */
+import { asRefusal } from '../base/refusal.ts'
 import type { Seat, Speaker } from '../protocol/call.ts'
 import { type JsonObject, rawObject } from '../protocol/json-text.ts'
 import { type Answer, withMeta } from '../protocol/jsonrpc.ts'
@@ -35,8 +36,9 @@ export async function answers(connection: Connection, speaker: Speaker, timeoutM
   try {
     await connection.request(legacy ? 'ping' : 'server/discover', asked, timeoutMs)
     return true
-  } catch {
-    return false
+  } catch (error) {
+    // An answer that is not valid is a sign of life all the same.
+    return asRefusal(error)?.code === 'upstream_invalid'
   }
 }
 

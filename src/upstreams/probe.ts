@@ -8,6 +8,7 @@
  * [2026-07-28 versioning: any error or silence means a session-based server; no single code does]
  */
 import { type Clock, pause } from '../base/clock.ts'
+import { asRefusal } from '../base/refusal.ts'
 import { type RawObject, rawObject } from '../protocol/json-text.ts'
 import type { EraName, Speaker } from '../protocol/call.ts'
 import type { Connection } from './connection.ts'
@@ -23,6 +24,8 @@ export interface Found {
 export interface Eras {
   readonly modern: Found | undefined
   readonly legacy: Found | undefined
+  /** What it answered to `initialize` that is no hello, in words for the operator. */
+  readonly words: string | undefined
 }
 
 export interface ProbeNeeds {
@@ -46,6 +49,14 @@ export async function probe(needs: ProbeNeeds): Promise<Eras> {
   const endMs = needs.clock.now() + needs.startTimeoutMs
   // One time-out for all attempts: whoever is silent to the first is not asked as long again by the next.
   const leftMs = (): number => Math.max(0, endMs - needs.clock.now())
+  let words: string | undefined
+  const noHello = (error: unknown): undefined => {
+    // A refusal is our own: it says that time was up, or that the process has ended.
+    if (!asRefusal(error)) words = error instanceof Error ? error.message : String(error)
+    else if (asRefusal(error)?.code === 'upstream_timeout') words = undefined
+  }
+  const greet = (connection: Connection, timeoutMs: number): Promise<RawObject | undefined> =>
+    initialize(connection, needs.speakerOf('legacy'), nothing, ownInfo, timeoutMs).catch(noHello)
   const first = needs.connect('modern')
   const asked = discover(first, needs.speakerOf('modern'), nothing, needs.startTimeoutMs).catch(() => undefined)
   const early = await Promise.race([
@@ -56,30 +67,33 @@ export async function probe(needs: ProbeNeeds): Promise<Eras> {
   if (typeof early === 'object') {
     if (!needs.hasRoom()) await first.close()
     const second = needs.connect('legacy')
-    const legacy = await greet(second, needs, secondMs)
+    const legacy = await greet(second, secondMs)
     if (!legacy) await second.close()
-    return { modern: { connection: first, hello: early }, legacy: legacy && { connection: second, hello: legacy } }
+    return {
+      modern: { connection: first, hello: early },
+      legacy: legacy && { connection: second, hello: legacy },
+      words,
+    }
   }
 
   // A slow start looks like silence: whichever question is answered well first decides.
   const late = early === 'silent' ? asked.then((hello) => hello && verdictOf('modern', hello)) : undefined
-  const greeted = first.closed
-    ? undefined
-    : greet(first, needs, leftMs()).then((hello) => hello && verdictOf('legacy', hello))
+  const greeted = first.closed ? undefined : greet(first, leftMs()).then((hello) => hello && verdictOf('legacy', hello))
   const verdict = await firstDefined([late, greeted])
-  if (verdict?.era === 'modern') return { modern: { connection: first, hello: verdict.hello }, legacy: undefined }
+  if (verdict?.era === 'modern')
+    return { modern: { connection: first, hello: verdict.hello }, legacy: undefined, words }
   if (verdict) {
     first.dialect = legacyDialect
-    return { modern: undefined, legacy: { connection: first, hello: verdict.hello } }
+    return { modern: undefined, legacy: { connection: first, hello: verdict.hello }, words }
   }
 
   const ended = first.close()
-  if (leftMs() === 0) return { modern: undefined, legacy: undefined }
+  if (leftMs() === 0) return { modern: undefined, legacy: undefined, words }
   if (!needs.hasRoom()) await ended
   const fresh = needs.connect('legacy')
-  const legacy = await greet(fresh, needs, leftMs())
+  const legacy = await greet(fresh, leftMs())
   if (!legacy) await fresh.close()
-  return { modern: undefined, legacy: legacy && { connection: fresh, hello: legacy } }
+  return { modern: undefined, legacy: legacy && { connection: fresh, hello: legacy }, words }
 }
 
 interface Verdict {
@@ -89,10 +103,6 @@ interface Verdict {
 
 function verdictOf(era: EraName, hello: RawObject): Verdict {
   return { era, hello }
-}
-
-function greet(connection: Connection, needs: ProbeNeeds, timeoutMs: number): Promise<RawObject | undefined> {
-  return initialize(connection, needs.speakerOf('legacy'), rawObject({}), ownInfo, timeoutMs).catch(() => undefined)
 }
 
 /** The first value that is not undefined, or undefined once all of them are. */

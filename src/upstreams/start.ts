@@ -61,7 +61,7 @@ export async function startFaces(needs: StartNeeds): Promise<Started> {
     hasRoom: () => needs.places.free > 0,
     connect(era) {
       const place = needs.places.take('catalogue')
-      if (!place) throw startError(settings, exit, false)
+      if (!place) throw startError(settings, exit, false, undefined)
       const dialect = era === 'legacy' ? legacyDialect : modernDialect
       const owner: Owner = { unit: undefined, source: profileSource(dialect.era) }
       const events = needs.eventsOf(dialect, owner)
@@ -80,7 +80,7 @@ export async function startFaces(needs: StartNeeds): Promise<Started> {
   })
 
   const eras = (['modern', 'legacy'] as const).filter((era) => found[era] !== undefined)
-  if (eras.length === 0) throw startError(settings, exit, needs.clock.now() >= lateMs)
+  if (eras.length === 0) throw startError(settings, exit, needs.clock.now() >= lateMs, found.words)
   const sharing = sharingOf(settings, eras, needs.hasOneClient)
   const faces: StartedFace[] = []
   const add = (dialect: Dialect, { connection, hello }: Found): void => {
@@ -97,17 +97,26 @@ export async function startFaces(needs: StartNeeds): Promise<Started> {
   return { eras, sharing, faces }
 }
 
-function startError(settings: UpstreamSettings, exit: ChildExit | undefined, late: boolean): UpstreamStartError {
+/** @param words what the server said to `initialize` that is no hello */
+function startError(
+  settings: UpstreamSettings,
+  exit: ChildExit | undefined,
+  late: boolean,
+  words: string | undefined,
+): UpstreamStartError {
   const command = [settings.command, ...settings.args].join(' ')
   const stderr = exit?.stderr ?? ''
   if (exit?.error !== undefined)
     return new UpstreamStartError('the command could not be started', { command, exit: exit.error, stderr })
   if (exit && !exit.expected) {
     const how = exit.signal === null ? `exit code ${exit.code}` : `signal ${exit.signal}`
-    return new UpstreamStartError('the command ended before it answered', { command, exit: how, stderr })
+    const what = words === undefined ? 'ended before it answered' : `ended: ${words}`
+    return new UpstreamStartError(`the command ${what}`, { command, exit: how, stderr })
   }
-  const what = late
+  const isLate = late && words === undefined
+  const what = isLate
     ? `the command did not answer initialize within ${settings.startTimeoutMs / 1000} s`
     : 'the command answered, but not as an MCP server does on its standard output'
-  return new UpstreamStartError(what, { command, late, stderr })
+  const whole = words === undefined ? what : `${what}: ${words}`
+  return new UpstreamStartError(whole, { command, late: isLate, stderr })
 }

@@ -41,6 +41,7 @@ test('a listen that cannot be sent is sent later', async () => {
     ended() {},
     unattributed() {},
     stuck() {},
+    invalid() {},
     waiting: holderOf(new Transfers(memory, clock, Infinity, () => {}), memory.account()),
   })
   const seat = {

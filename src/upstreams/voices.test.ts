@@ -53,6 +53,7 @@ function createScene(refuses: (uri: string) => boolean = () => false): { unit: U
     ended() {},
     unattributed() {},
     stuck() {},
+    invalid() {},
     waiting: holderOf(new Transfers(memory, clock, Infinity, () => {}), memory.account()),
   })
   const unit = createUnit('unit', legacyDialect, 'shared', seat, false, {}, { pool: 1, cores: 1 })

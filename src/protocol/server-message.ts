@@ -1,0 +1,78 @@
+/**
+ * Messages of servers, which are read more leniently than those of clients: whatever can only mean one thing is taken,
+ * and what cannot be taken comes back with what is wrong with it. Reading never throws.
+ */
+import { editObject, eachMember, isObject, type JsonObject, type JsonValue } from './json-text.ts'
+import { type Malformed, type Message, readMessage, type RpcId } from './jsonrpc.ts'
+
+/** A message of a server that cannot be taken. */
+export interface BadMessage extends Malformed {
+  /** Whether it is meant as an answer to a request, if perhaps to none that it names. */
+  readonly isAnswer: boolean
+  /** What is wrong, for the operator. */
+  readonly fault: string
+  /** Its beginning, as the server wrote it. */
+  readonly quote: string
+}
+
+const quoteChars = 300
+
+/** Reads one message of a server from its text and the value that `JSON.parse` gave for it. */
+export function readServerMessage(text: string, value: unknown): Message | BadMessage {
+  const strict = readMessage(text, value)
+  if (strict.kind !== 'malformed') return strict
+  const quote = text.slice(0, quoteChars)
+  if (!isObject(value)) return { ...strict, isAnswer: false, fault: 'it is no object', quote }
+  if (hasKeyTwice(text, value))
+    return { ...strict, isAnswer: isAnswer(value), fault: 'a key stands in it twice', quote }
+  const mended = editObject({ value, text }, mends(value))
+  const message = readMessage(mended.text, mended.value)
+  if (message.kind !== 'malformed') return message
+  return { ...strict, isAnswer: isAnswer(value), fault: faultOf(mended.value), quote }
+}
+
+/** The number that an id stands for, which some servers echo as a string; NaN if it stands for none. */
+export function numberOf(id: RpcId): number {
+  const text = id.startsWith('"') ? (JSON.parse(id) as string) : id
+  return text.trim() === '' ? Number.NaN : Number(text)
+}
+
+/** Serialisers that write all members of a message write null for those that it does not have. */
+function mends(value: JsonObject): Record<string, JsonValue | undefined> {
+  const edits: Record<string, JsonValue | undefined> = {}
+  const has = (key: string): boolean => (value[key] ?? null) !== null
+  for (const key of ['method', 'params']) if (value[key] === null) edits[key] = undefined
+  if (value['error'] === null && (has('result') || has('method'))) edits['error'] = undefined
+  if (value['result'] === null && (has('error') || has('method'))) edits['result'] = undefined
+  const { method, id } = value
+  if (id === null && typeof method === 'string' && method.startsWith('notifications/')) edits['id'] = undefined
+  // JSON-RPC 1.0 has no version. What has a method and no version may be a line of a log.
+  if (!has('jsonrpc') && !has('method') && has('id')) edits['jsonrpc'] = '2.0'
+  return edits
+}
+
+function isAnswer(value: JsonObject): boolean {
+  return typeof value['method'] !== 'string' && ('result' in value || 'error' in value)
+}
+
+function hasKeyTwice(text: string, value: JsonObject): boolean {
+  let members = 0
+  eachMember(text, 0, () => void members++)
+  return members !== Object.keys(value).length
+}
+
+/** What is wrong with a message in which all is mended that can be. */
+function faultOf(value: JsonObject): string {
+  const { id, result, error } = value
+  if (value['jsonrpc'] !== '2.0') return '"jsonrpc" is not "2.0"'
+  if (typeof value['method'] === 'string') return '"params" is no object, or "id" neither a string nor an integer'
+  if (result !== undefined && error !== undefined) return 'it has both "result" and "error"'
+  if (result === undefined && error === undefined) return 'it has neither "result" nor "error"'
+  if (result !== undefined && !isObject(result)) return '"result" is no object'
+  if (error !== undefined && !isObject(error)) return '"error" is no object'
+  if (id === undefined || id === null) return 'it names no request'
+  if (typeof id !== 'string' && !Number.isInteger(id)) return '"id" is neither a string nor an integer'
+  if (isObject(error) && !Number.isInteger(error['code'])) return '"code" of "error" is no integer'
+  if (isObject(error) && typeof error['message'] !== 'string') return '"message" of "error" is no text'
+  return 'a key stands twice in "params" or "_meta"'
+}

@@ -1,0 +1,59 @@
+// A stdio server of the session-based era whose answers are not quite what they should be.
+//
+//   --as=ODDITY     how all of its answers look (see `oddities`)
+//   --only=METHOD   that one's answers alone; the others are proper
+//
+// Promises: what is not named here is answered properly; ends with its stdin.
+import { createInterface } from 'node:readline'
+
+/** @param {string} name */
+const flag = (name) => process.argv.find((word) => word.startsWith(`--${name}=`))?.slice(name.length + 3)
+const odd = flag('as')
+const only = flag('only')
+
+/** @type {Record<string, (id: any, result: any) => unknown>} */
+const oddities = {
+  'quoted-id': (id, result) => ({ jsonrpc: '2.0', id: String(id), result }),
+  'null-error': (id, result) => ({ jsonrpc: '2.0', id, result, error: null }),
+  'all-members': (id, result) => ({ id, jsonrpc: null, method: null, params: null, result, error: null }),
+  'no-id': () => ({ jsonrpc: '2.0', id: null, error: { code: -32700, message: 'It was not understood' } }),
+  'text-result': (id) => ({ jsonrpc: '2.0', id, result: 'fine \u001b[31m\u202e' + 'x'.repeat(5000) }),
+  'no-json': (id) => `{"jsonrpc":"2.0","id":${id},"result":{"value":NaN}}`,
+  'result-of-none': (_, result) => ({ jsonrpc: '2.0', result }),
+}
+
+/** @param {unknown} message */
+const send = (message) => process.stdout.write((typeof message === 'string' ? message : JSON.stringify(message)) + '\n')
+
+/** @type {Record<string, (params: any) => unknown>} */
+const methods = {
+  initialize: (params) => ({
+    protocolVersion: params.protocolVersion,
+    capabilities: { tools: {} },
+    serverInfo: { name: 'almost', version: '1' },
+  }),
+  ping: () => ({}),
+  'tools/list': () => ({ tools: [{ name: 'say', inputSchema: { type: 'object' } }] }),
+}
+
+createInterface({ input: process.stdin })
+  .on('line', (line) => {
+    const { id, method, params } = JSON.parse(line)
+    if (id === undefined) {
+      if (process.argv.includes('--answers-notifications')) send(oddities['no-id']?.(null, null))
+      return
+    }
+    const known = methods[method]
+    if (!known && method !== 'tools/call') {
+      return send({ jsonrpc: '2.0', id, error: { code: -32601, message: 'Method not found' } })
+    }
+    const name = params?.arguments?.hold
+    const say = () => {
+      const result = known ? known(params) : { content: [{ type: 'text', text: 'said' }] }
+      const make = only === undefined || only === method ? oddities[odd ?? ''] : undefined
+      send(make && name === undefined ? make(id, result) : { jsonrpc: '2.0', id, result })
+    }
+    if (name === undefined) return say()
+    setTimeout(say, Number(name))
+  })
+  .on('close', () => process.exit(0))

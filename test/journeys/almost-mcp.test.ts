@@ -1,0 +1,98 @@
+/** Servers whose answers are not quite JSON-RPC: what can only mean one thing is taken, all else fails at once. */
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import type { LogFields } from '../../src/base/log.ts'
+import { createGateway, type Log } from '../../src/index.ts'
+import { startForTest } from '../support/in-process.ts'
+import { reasonOf } from '../support/rpc.ts'
+import { openSession } from '../support/session.ts'
+
+const file = join(import.meta.dirname, 'almost-mcp.mjs')
+
+/** Far more than an answer takes, and far less than a time-out. */
+const soonMs = 10_000
+
+interface Told {
+  readonly log: Log
+  readonly lines: string[]
+}
+
+function told(): Told {
+  const lines: string[] = []
+  const add = (fields: LogFields, message: string): void => void lines.push(`${message} ${JSON.stringify(fields)}`)
+  return { log: { debug: add, info: add, warn: add, error: add }, lines }
+}
+
+async function startFailure(...flags: readonly string[]): Promise<{ message: string; lines: string[]; ms: number }> {
+  const { log, lines } = told()
+  const startedMs = performance.now()
+  const gateway = createGateway({ upstream: { command: process.execPath, args: [file, ...flags] } }, { log })
+  const error: unknown = await gateway.start().catch((reason: unknown) => reason)
+  await gateway.close()
+  expect(error).toBeInstanceOf(Error)
+  return { message: error instanceof Error ? error.message : '', lines, ms: performance.now() - startedMs }
+}
+
+test.each(['quoted-id', 'null-error', 'all-members'])('answers with %s are taken', async (as) => {
+  const { url } = await startForTest([file, `--as=${as}`])
+  const session = await openSession(url)
+  expect((await session.request('tools/list')).result?.['tools']).toHaveLength(1)
+  expect(await session.text('say')).toBe('said')
+})
+
+describe('an answer to initialize', () => {
+  test.each([
+    ['text-result', '"result" is no object'],
+    ['no-json', 'it is not JSON'],
+    ['result-of-none', 'it names no request'],
+    ['no-id', 'It was not understood'],
+  ])('as %s ends the start at once with what it was', async (as, words) => {
+    const { message, ms } = await startFailure(`--as=${as}`, '--only=initialize')
+    expect(message).toContain(words)
+    expect(message.length).toBeLessThan(1000)
+    expect(message, 'nothing that steers a terminal').not.toMatch(/[\u001b\u202e]/u)
+    expect(ms).toBeLessThan(soonMs)
+  })
+})
+
+test('a list that is none is refused at once, and the operator sees what it was', async () => {
+  const { log, lines } = told()
+  const { url } = await startForTest([file, '--as=text-result', '--only=tools/list'], {}, { log })
+  const session = await openSession(url)
+  const startedMs = performance.now()
+  expect(reasonOf(await session.request('tools/list'))).toBe('upstream_invalid')
+  expect(performance.now() - startedMs).toBeLessThan(soonMs)
+  expect(lines.join('\n')).toMatch(/tools\/list is not valid \(.*"result/)
+})
+
+test('a ping with an odd answer is a sign of life', async () => {
+  const { gateway } = await startForTest([file, '--as=text-result', '--only=ping'])
+  await new Promise((resolve) => setTimeout(resolve, 1200))
+  expect((await gateway.health()).status).toBe('ok')
+})
+
+describe('an error without an id', () => {
+  test('goes to the only call in flight', async () => {
+    const { url } = await startForTest([file, '--as=no-id', '--only=tools/call'])
+    const session = await openSession(url)
+    const startedMs = performance.now()
+    expect((await session.response('say')).error?.message).toContain('It was not understood')
+    expect(performance.now() - startedMs).toBeLessThan(soonMs)
+  })
+
+  test('goes to no call if there are two', async () => {
+    const { url } = await startForTest([file, '--as=no-id', '--only=tools/call'])
+    const session = await openSession(url)
+    const held = ['a', 'b'].map(() => session.text('say', { hold: '1500' }))
+    const lost = session.response('say', {}, { id: 'lost' })
+    expect(await Promise.all(held)).toEqual(['said', 'said'])
+    await session.notify('notifications/cancelled', { requestId: 'lost' })
+    await lost.catch(() => undefined)
+  })
+
+  test('that answers a notification ends no call that is answered soon', async () => {
+    const { url } = await startForTest([file, '--answers-notifications'])
+    const session = await openSession(url)
+    expect(await session.text('say', { hold: '700' })).toBe('said')
+  })
+})
