@@ -377,6 +377,47 @@ describe('a start that fails says what to do', () => {
     expect(running.stderr()).toContain('--env NAME')
   })
 
+  test('what it says on stdout counts as much, and secrets in its command line are shown to nobody', async () => {
+    const script = 'console.log("[fatal] port 3000 is in use"); process.stdout.write("bye"); process.exitCode = 3'
+    const secrets = ['--token', 'S3CR3T', '--url=https://me:S3CR3T@example.com/?api_key=S3CR3T', '-H', 'X-Acme: S3CR3T']
+    const running = serve(['--log-level', 'debug'], {}, [process.execPath, '-e', script, '--', ...secrets])
+    expect(await running.exit()).toBe(69)
+    expect(fatal(running)).toMatchObject({
+      stdout: '[fatal] port 3000 is in use\nbye',
+      command: expect.stringContaining(
+        '--token *** --url=https://***@example.com/?api_key=*** -H X-Acme: ***',
+      ) as unknown,
+    })
+    expect(running.stderr() + running.stdout()).not.toContain('S3CR3T')
+  })
+
+  test('what a silent server has written is shown when its time is up', async () => {
+    const env = { MCPLEX_UPSTREAM__START_TIMEOUT: '1s' }
+    const script = 'console.log("{\\"level\\":50,\\"msg\\":\\"listening on 3000\\"}"); process.stdin.resume()'
+    const running = serve([], env, [process.execPath, '-e', script])
+    expect(await running.exit()).toBe(69)
+    expect(fatal(running)).toMatchObject({ stdout: '{"level":50,"msg":"listening on 3000"}' })
+  })
+
+  test('variables that it may miss are named, without their values; SHELL and TERM are not among them', async () => {
+    const env = {
+      HTTPS_PROXY: 'http://V4LUE',
+      ACME_API_KEY: 'V4LUE',
+      GIVEN_TOKEN: 'V4LUE',
+      SHELL: '/bin/sh',
+      TERM: 'dumb',
+    }
+    const script = 'console.error(`${process.env.SHELL} ${process.env.TERM}`); process.exitCode = 3'
+    const running = serve(['--env', 'GIVEN_TOKEN'], env, [process.execPath, '-e', script])
+    expect(await running.exit()).toBe(69)
+    expect(fatal(running)).toMatchObject({
+      stderr: '/bin/sh dumb',
+      'held back': 'HTTPS_PROXY, ACME_API_KEY: set here, and not handed over to the server',
+      try: expect.arrayContaining(['--env HTTPS_PROXY, to hand it over']) as unknown,
+    })
+    expect(running.stderr() + running.stdout()).not.toContain('V4LUE')
+  })
+
   test('a command that says back what it hears ends with 69, and is not given more time', async () => {
     const running = serve([], {}, ['cat'])
     expect(await running.exit()).toBe(69)

@@ -94,7 +94,7 @@ export const failures: Readonly<Record<FailureCode, Row>> = {
   MCPX_UPSTREAM_START: row(
     69,
     'The MCP server could not be started, ended at once, or did not answer its handshake.',
-    'Run the command by itself and read what it says; the last lines of its stderr are part of the message.',
+    'Run the command by itself and read what it says; its last lines on stderr and stdout are part of the message.',
   ),
   MCPX_CONNECT_DENIED: row(
     77,

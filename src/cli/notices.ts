@@ -2,7 +2,7 @@
 import type { Clock } from '../base/clock.ts'
 import { printableLine } from '../base/printable.ts'
 import { isForeground } from './process-table.ts'
-import { quoteWords } from './shell-words.ts'
+import { showWords } from './shell-words.ts'
 import { type StatusLine, usualColumns } from './status-line.ts'
 
 /** How to take a notice away; doing so twice is harmless. */
@@ -20,7 +20,7 @@ const leastCommand = 8
 /** Says at once what is started, and from then on for how long. */
 export function noticeStart(command: readonly string[], line: StatusLine, clock: Clock): Done {
   const startedMs = clock.now()
-  const words = quoteWords(command)
+  const words = showWords(command)
   let frame = 0
   return animate(line, clock, frameMs, () => {
     const ms = clock.now() - startedMs

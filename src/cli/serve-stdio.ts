@@ -36,6 +36,8 @@ export interface StdioScene {
   readonly stderr: Output
   readonly stop: Stop
   readonly clock: Clock
+  /** Our environment. */
+  readonly env: Readonly<Record<string, string | undefined>>
 }
 
 /**
@@ -43,7 +45,7 @@ export interface StdioScene {
  * @returns the exit code
  * @throws CommandFailed, or whatever bug ended it; nothing of ours runs any more then
  */
-export async function serveStdio({ request, loaded, log, stderr, stop, clock }: StdioScene): Promise<number> {
+export async function serveStdio({ request, loaded, log, stderr, stop, clock, env }: StdioScene): Promise<number> {
   if (request.isJson) {
     throw wrongUsage('--json prints to stdout, which carries the protocol with --transport stdio', [
       'try',
@@ -94,7 +96,7 @@ export async function serveStdio({ request, loaded, log, stderr, stop, clock }: 
     // Who waits for an answer gets one, whatever has happened.
     await Promise.race([face.settled().then(() => writer.flush()), pause(clock, answersMs)])
     await endGateway(gateway, clock, 'briefly')
-    const failed = startFailure(error, settings)
+    const failed = startFailure(error, settings, env)
     if (!failed) log.error({ err: error }, 'an unexpected error ends mcplex')
     throw failed ?? error
   } finally {

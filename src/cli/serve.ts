@@ -60,7 +60,7 @@ export async function serve(
   const stop = listenForSignals({ clock, log, env: machine.env })
   if (loaded.clients.transport === 'stdio') {
     starting?.()
-    return serveStdio({ request, loaded, log, stderr, stop, clock })
+    return serveStdio({ request, loaded, log, stderr, stop, clock, env: machine.env })
   }
   const gateway = createGateway({ settings, log, clock })
   const quiet = logEvents(gateway.events, log, clock)
@@ -108,7 +108,8 @@ export async function serve(
     starting?.()
     listener?.cut()
     await endGateway(gateway, clock, 'briefly')
-    const failed = error instanceof CommandFailed ? error : (startFailure(error, settings) ?? certificateFailure(error))
+    const failed =
+      error instanceof CommandFailed ? error : (startFailure(error, settings, machine.env) ?? certificateFailure(error))
     if (!failed) log.error({ err: error }, 'an unexpected error ends mcplex')
     throw failed ?? error
   } finally {

@@ -2,19 +2,37 @@
 import { printable } from '../base/printable.ts'
 import type { Settings } from '../config/settings.ts'
 import { UpstreamStartError } from '../gateway/gateway.ts'
+import { heldBack } from '../config/held-back.ts'
 import { CommandFailed } from './failures.ts'
 import { quoteWords } from './shell-words.ts'
 
 type Note = readonly [label: string, text: string]
 
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** So many names are told: they are those that matter most. */
+const mostNames = 12
+
 /** The failure that an error of `gateway.start()` is; undefined if it is none that is known. */
-export function startFailure(error: unknown, settings: Settings): CommandFailed | undefined {
+export function startFailure(error: unknown, settings: Settings, env: Environment): CommandFailed | undefined {
   if (!(error instanceof UpstreamStartError)) return undefined
   const notes: Note[] = [['command', error.command]]
   if (error.exit !== undefined) notes.push(['ended', error.exit])
   if (error.stderr.trim() !== '') notes.push(['stderr', printable(error.stderr)])
-  notes.push(...remedies(error, settings))
+  if (error.stdout.trim() !== '') notes.push(['stdout', printable(error.stdout)])
+  notes.push(...remedies(error, settings), ...heldBackNotes(heldBack(env, settings.upstream.env)))
   return new CommandFailed([{ code: 'MCPX_UPSTREAM_START', message: error.message, notes }])
+}
+
+/** Servers often need what is set here, as a proxy, and say so in words of their own. */
+function heldBackNotes(names: readonly string[]): Note[] {
+  const [first] = names
+  if (first === undefined) return []
+  const more = names.length > mostNames ? ` and ${names.length - mostNames} more` : ''
+  return [
+    ['held back', `${names.slice(0, mostNames).join(', ')}${more}: set here, and not handed over to the server`],
+    ['or', `--env ${first}, to hand it over`],
+  ]
 }
 
 function remedies({ exit, late }: UpstreamStartError, { upstream }: Settings): Note[] {

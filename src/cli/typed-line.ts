@@ -1,5 +1,5 @@
 /** The line that was typed, with one thing changed: for a person to paste. Pure. */
-import { quoteWords } from './shell-words.ts'
+import { showWords } from './shell-words.ts'
 
 /** A flag that takes a value, as `--port` and its short form `-p`. */
 export interface ValueFlag {
@@ -16,7 +16,7 @@ export function lineWith(typed: readonly string[], command: number, flag: ValueF
   const end = typed.length - command
   const [verb = '', ...own] = typed.slice(0, end)
   const kept = own.filter((word, at) => !isOf(word, flag) && !takesNext(own[at - 1], flag))
-  return `mcplex ${quoteWords([verb, `--${flag.long}`, value, ...kept, ...typed.slice(end)])}`
+  return `mcplex ${showWords([verb, `--${flag.long}`, value, ...kept, ...typed.slice(end)])}`
 }
 
 /** `--port`, `--port=1`, `-p` or `-p1`. */

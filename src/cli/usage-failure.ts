@@ -3,9 +3,10 @@
  * it can be pasted.
  */
 import type { Command, CommanderError } from 'commander'
+import { maskWord } from '../base/mask-command.ts'
 import { nearest } from '../config/nearest.ts'
 import type { CommandFailed } from './failures.ts'
-import { quoteWords } from './shell-words.ts'
+import { showWords } from './shell-words.ts'
 import { wrongUsage } from './verbs/verb.ts'
 
 const anExample = 'mcplex serve -- npx -y @modelcontextprotocol/server-everything'
@@ -24,7 +25,7 @@ export function usageFailure(error: CommanderError, argv: readonly string[], ver
   if (error.code === 'commander.missingArgument' && first in minimal)
     return wrongUsage(
       what,
-      ['try', `mcplex ${quoteWords([...argv, minimal[first] ?? ''])}`],
+      ['try', `mcplex ${showWords([...argv, minimal[first] ?? ''])}`],
       ['or', `mcplex ${first} --help`],
     )
   const message = hint === undefined ? what : `${what}: did you mean ${hint}?`
@@ -71,24 +72,24 @@ function withoutVerb(
   if (/^https?:\/\//i.test(first))
     return wrongUsage(
       `a verb is missing in front of ${withoutSecrets(first)}`,
-      ['try', `mcplex connect ${quoteWords(argv.map(withoutSecrets))}`],
+      ['try', `mcplex connect ${showWords(argv.map(withoutSecrets))}`],
       ['note', 'connect bridges a client that can only start commands; others take the URL itself'],
     )
   if (verbs.some((command) => command.name() === hint))
-    return wrongUsage(message, ['try', `mcplex ${quoteWords([hint ?? '', ...rest])}`], ['or', 'mcplex help'])
+    return wrongUsage(message, ['try', `mcplex ${showWords([hint ?? '', ...rest])}`], ['or', 'mcplex help'])
   const serve = verbs.find((command) => command.name() === 'serve')
   const isCommand = !first.startsWith('-')
   const flag = first.replace(/=.*/s, '')
   const isOption = serve?.options.some(({ long, short }) => flag === long || flag === short)
   if (!isCommand && isOption !== true && first !== '--') return wrongUsage(message, ['try', 'mcplex help'])
-  const meant = `mcplex serve ${quoteWords(isCommand ? ['--', ...argv] : argv)}`
+  const meant = `mcplex serve ${showWords(isCommand ? ['--', ...argv] : argv)}`
   const missing = isCommand ? `there is no verb '${first}'` : 'a verb is missing'
   return wrongUsage(`${missing}; a server is started by serve`, ['try', meant], ['or', 'mcplex help'])
 }
 
-/** A URL without what stands before an @, which may be a password. */
+/** A URL without what stands before an @, which may be a password, and with its other secrets masked. */
 function withoutSecrets(url: string): string {
-  return url.replace(/\/\/[^/@]*@/, '//')
+  return maskWord(url.replace(/\/\/[^/@]*@/, '//'))
 }
 
 /** The same line with the one word put right; undefined if it is not known which. */
@@ -97,11 +98,11 @@ function betterLine(error: CommanderError, argv: readonly string[], hint: string
   const quoted = argv.indexOf('--stdio')
   // The words behind --stdio are one text, or stand behind --.
   if (error.code === 'commander.unknownOption' && wrong !== undefined && quoted >= 0 && argv.indexOf(wrong) > quoted)
-    return `mcplex ${quoteWords([...argv.slice(0, quoted), '--', ...argv.slice(quoted + 1)])}`
+    return `mcplex ${showWords([...argv.slice(0, quoted), '--', ...argv.slice(quoted + 1)])}`
   if (wrong === undefined || hint === undefined || hint.startsWith('one of')) return undefined
   const at = argv.findIndex((word) => word === wrong || word.endsWith(`=${wrong}`) || word.startsWith(`${wrong}=`))
   if (at < 0) return undefined
-  return `mcplex ${quoteWords(
+  return `mcplex ${showWords(
     argv.with(
       at,
       (argv[at] ?? '').replace(wrong, () => hint),

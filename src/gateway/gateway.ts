@@ -2,6 +2,7 @@
  * The gateway: builds the rooms, hands each its slice of the settings, and is the only one that knows them all.
  * The command and every embedder use this and nothing behind it.
  */
+import { maskCommand } from '../base/mask-command.ts'
 import type { Backplane } from '../backplane/backplane.ts'
 import { createMemoryBackplane } from '../backplane/memory.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
@@ -197,7 +198,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
 
   const closed = (): UpstreamStartError => {
     const message = 'the gateway was closed before its server had started'
-    return new UpstreamStartError(message, { command: [command, ...args].join(' '), stderr: '' })
+    return new UpstreamStartError(message, { command: maskCommand([command, ...args]).join(' '), stderr: '' })
   }
 
   const begin = async (): Promise<GatewayFacts> => {

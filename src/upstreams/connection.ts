@@ -108,7 +108,7 @@ export class Connection {
         this.liveness.heard(needs.clock.now())
         incoming.line(text)
       },
-      exit: (exit) => this.#exit(exit),
+      exit: (exit) => this.#exit({ ...exit, stdout: incoming.words }),
       dropped: (line) => incoming.dropped(line),
       drained: () => this.#outgoing.drained(),
     })

@@ -133,7 +133,12 @@ export function createOpener(common: {
         if (connection.closed && !exit) throw new Refusal('upstream_closed', { cause })
         needs.failed(startFailure(exit, cause))
         common.log.warn(
-          { 'err.message': String(cause), exit: exit?.code ?? exit?.error ?? null, stderr: exit?.stderr },
+          {
+            'err.message': String(cause),
+            exit: exit?.code ?? exit?.error ?? null,
+            stderr: exit?.stderr,
+            stdout: exit?.stdout,
+          },
           'upstream process could not be started',
         )
         void connection.close()

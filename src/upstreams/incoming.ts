@@ -4,6 +4,7 @@
  */
 import type { LostLine } from '../base/lines.ts'
 import type { Kept, MemoryAccount } from '../base/memory-budget.ts'
+import { printable } from '../base/printable.ts'
 import { Refusal } from '../base/refusal.ts'
 import { elementTexts } from '../protocol/json-text.ts'
 import { jsonWeight } from '../protocol/json-weight.ts'
@@ -26,11 +27,23 @@ export interface IncomingNeeds {
   readonly lostAnswer: (id: number | undefined, refusal: Refusal) => void
 }
 
+/** What is kept of lines that are no messages, and of one such line. In characters. */
+const keptWords = 4096
+const keptOfLine = 2048
+
 export class Incoming {
   readonly #needs: IncomingNeeds
+  #words = ''
+  /** Whether the process has answered: it has started, and what it says besides is noise. */
+  #hasAnswered = false
 
   constructor(needs: IncomingNeeds) {
     this.#needs = needs
+  }
+
+  /** The last of what it said that is no message, until its first answer: for the operator, fit to be shown. */
+  get words(): string {
+    return printable(this.#words).trim()
   }
 
   line(text: string): void {
@@ -47,7 +60,8 @@ export class Incoming {
   }
 
   dropped({ head, tail, why }: LostLine): void {
-    if (why !== 'unended') this.#lost(head, tail, why)
+    if (why === 'unended') this.#keep(Buffer.from(head, 'latin1').toString())
+    else this.#lost(head, tail, why)
   }
 
   #read(text: string, bytes: number): void {
@@ -56,10 +70,27 @@ export class Incoming {
     try {
       value = JSON.parse(text)
     } catch {
+      this.#keep(text)
       return noMessage(text)
     }
-    if (!Array.isArray(value)) return message(readServerMessage(text, value), bytes)
+    if (!Array.isArray(value)) {
+      const read = readServerMessage(text, value)
+      if (read.kind === 'response') this.#answered(read)
+      else if (read.kind !== 'request' && read.kind !== 'notification') this.#keep(text)
+      return message(read, bytes)
+    }
     for (const element of elementTexts(text)) message(readServerMessage(element, JSON.parse(element)), 0)
+  }
+
+  #keep(text: string): void {
+    if (this.#hasAnswered) return
+    this.#words = `${this.#words}${text.slice(0, keptOfLine)}\n`.slice(-keptWords)
+  }
+
+  #answered({ answer }: Message & { kind: 'response' }): void {
+    if (this.#hasAnswered || answer.kind === 'error') return
+    this.#hasAnswered = true
+    this.#words = ''
   }
 
   #lost(head: string, tail: string, why: 'too_long' | Exclude<Kept, 'kept'>): void {

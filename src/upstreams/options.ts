@@ -73,7 +73,7 @@ export const upstreamOptions: OptionTable<UpstreamSettings> = {
     kind: 'given',
     flag: 'env',
     about: 'A variable for the server: NAME=VALUE, or NAME to hand over our own (use that for secrets). Repeatable.',
-    default: { derived: 'PATH, HOME, USER, LOGNAME, LANG, LC_*, TZ and TMPDIR of ours' },
+    default: { derived: 'PATH, HOME, USER, LOGNAME, SHELL, TERM, LANG, LC_*, TZ and TMPDIR of ours' },
     why: 'Our environment may hold secrets that are none of the business of a server.',
   },
   cwd: {

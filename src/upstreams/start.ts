@@ -1,5 +1,6 @@
 /** The start of a stdio upstream: which eras it speaks, each with the process that proved it, and who shares what. */
 import type { Clock } from '../base/clock.ts'
+import { maskCommand } from '../base/mask-command.ts'
 import type { Dialect } from '../protocol/dialect.ts'
 import { legacyDialect } from '../protocol/legacy-client.ts'
 import { createModernDialect } from '../protocol/modern-client.ts'
@@ -41,6 +42,9 @@ export interface StartedFace {
   readonly owner: Owner
 }
 
+/** How long the end of a server that did not start is waited for. */
+const lastWordsMs = 3000
+
 /** Finds out what the server speaks. Throws `UpstreamStartError`. */
 export async function startFaces(needs: StartNeeds): Promise<Started> {
   const { settings } = needs
@@ -80,7 +84,18 @@ export async function startFaces(needs: StartNeeds): Promise<Started> {
   })
 
   const eras = (['modern', 'legacy'] as const).filter((era) => found[era] !== undefined)
-  if (eras.length === 0) throw startError(settings, exit, needs.clock.now() >= lateMs, found.words)
+  if (eras.length === 0) {
+    const late = needs.clock.now() >= lateMs
+    // Its words come with its end, which it has been asked for.
+    await new Promise<void>((resolve) => {
+      const timer = needs.clock.after(lastWordsMs, resolve)
+      void Promise.all([...owners.keys()].map((connection) => connection.close())).then(() => {
+        timer.stop()
+        resolve()
+      })
+    })
+    throw startError(settings, exit, late, found.words)
+  }
   const sharing = sharingOf(settings, eras, needs.hasOneClient)
   const faces: StartedFace[] = []
   const add = (dialect: Dialect, { connection, hello }: Found): void => {
@@ -104,19 +119,19 @@ function startError(
   late: boolean,
   words: string | undefined,
 ): UpstreamStartError {
-  const command = [settings.command, ...settings.args].join(' ')
-  const stderr = exit?.stderr ?? ''
+  const command = maskCommand([settings.command, ...settings.args]).join(' ')
+  const { stderr = '', stdout = '' } = exit ?? {}
   if (exit?.error !== undefined)
-    return new UpstreamStartError('the command could not be started', { command, exit: exit.error, stderr })
+    return new UpstreamStartError('the command could not be started', { command, exit: exit.error, stderr, stdout })
   if (exit && !exit.expected) {
     const how = exit.signal === null ? `exit code ${exit.code}` : `signal ${exit.signal}`
     const what = words === undefined ? 'ended before it answered' : `ended: ${words}`
-    return new UpstreamStartError(`the command ${what}`, { command, exit: how, stderr })
+    return new UpstreamStartError(`the command ${what}`, { command, exit: how, stderr, stdout })
   }
   const isLate = late && words === undefined
   const what = isLate
     ? `the command did not answer initialize within ${settings.startTimeoutMs / 1000} s`
     : 'the command answered, but not as an MCP server does on its standard output'
   const whole = words === undefined ? what : `${what}: ${words}`
-  return new UpstreamStartError(whole, { command, late: isLate, stderr })
+  return new UpstreamStartError(whole, { command, late: isLate, stderr, stdout })
 }

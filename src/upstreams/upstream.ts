@@ -94,18 +94,25 @@ export class NoRoom extends Refusal {
 
 /** The server could not be started or does not speak MCP. For the operator: nothing of it reaches a client. */
 export class UpstreamStartError extends Error {
+  /** The command line; secrets in it are masked. */
   readonly command: string
   readonly exit: string | undefined
   /** Whether its time was up: it may need more of it. */
   readonly late: boolean
   readonly stderr: string
+  /** What it said on stdout that is no message. */
+  readonly stdout: string
 
-  constructor(message: string, details: { command: string; exit?: string; late?: boolean; stderr: string }) {
+  constructor(
+    message: string,
+    details: { command: string; exit?: string; late?: boolean; stderr: string; stdout?: string },
+  ) {
     super(message)
     this.name = 'UpstreamStartError'
     this.command = details.command
     this.exit = details.exit
     this.late = details.late === true
     this.stderr = details.stderr
+    this.stdout = details.stdout ?? ''
   }
 }

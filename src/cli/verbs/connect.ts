@@ -1,7 +1,8 @@
 /** The words of `connect`: the endpoint, and how long to wait for it. */
 import { type Command, Option } from 'commander'
+import { maskWord } from '../../base/mask-command.ts'
 import { readDuration } from '../../config/quantity.ts'
-import { quoteWords } from '../shell-words.ts'
+import { showWords } from '../shell-words.ts'
 import { addTalkOptions, type Talk, talkOf } from './talk.ts'
 import { type Verb, wrongUsage } from './verb.ts'
 
@@ -53,9 +54,9 @@ export const connectVerb: Verb<ConnectRequest> = {
 function urlOf(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (!url || !/^https?:$/.test(url.protocol) || url.hostname === '')
-    throw wrongUsage(`${JSON.stringify(text)} is not the URL of an endpoint`, [
+    throw wrongUsage(`${JSON.stringify(maskWord(text))} is not the URL of an endpoint`, [
       'try',
-      `mcplex connect ${quoteWords([isHost(text) ? `http://${text}` : 'http://127.0.0.1:8080/mcp'])}`,
+      `mcplex connect ${showWords([isHost(text) ? `http://${text}` : 'http://127.0.0.1:8080/mcp'])}`,
     ])
   if (url.username !== '' || url.password !== '')
     throw wrongUsage('the URL holds a name or a password', ['try', 'the key in MCPLEX_API_KEY: arguments can be seen'])

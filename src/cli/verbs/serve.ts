@@ -1,11 +1,12 @@
 /** The words of `serve`: flags made from the table of options, and the command to serve. Their values are left to `config/`. */
 import { type Command, Option } from 'commander'
+import { maskWord } from '../../base/mask-command.ts'
 import type { Option as Row } from '../../base/option.ts'
 import { accepted } from '../../config/accept.ts'
 import { shortDefault } from '../../config/document.ts'
 import { schema, titles } from '../../config/schema.ts'
 import type { CommandFailed } from '../failures.ts'
-import { quoteWords } from '../shell-words.ts'
+import { showWords } from '../shell-words.ts'
 import { splitCommand } from '../split-command.ts'
 import { addTalkOptions, type Talk, talkOf } from './talk.ts'
 import { type Verb, wrongUsage } from './verb.ts'
@@ -123,24 +124,24 @@ function commandOf(words: readonly string[], line: unknown): readonly string[] {
 function commandIn(line: string, words: readonly string[]): readonly string[] {
   const split = splitCommand(line)
   if (split === undefined || split.length === 0)
-    throw wrongUsage(`--stdio ${JSON.stringify(line)} ${split ? 'is empty' : 'has a quote that is never closed'}`, [
-      'try',
-      'the command behind --: its words need no second quoting there',
-    ])
+    throw wrongUsage(
+      `--stdio ${JSON.stringify(maskWord(line))} ${split ? 'is empty' : 'has a quote that is never closed'}`,
+      ['try', 'the command behind --: its words need no second quoting there'],
+    )
   if (words.length === 0) return split
   throw wrongUsage(
     'the command was said twice: with --stdio and behind --',
-    ['try', `mcplex serve -- ${quoteWords(words)}`],
-    ['or', `mcplex serve -- ${quoteWords(split)}`],
-    ['or', `mcplex serve -- ${quoteWords([...split, ...words])}`],
+    ['try', `mcplex serve -- ${showWords(words)}`],
+    ['or', `mcplex serve -- ${showWords(split)}`],
+    ['or', `mcplex serve -- ${showWords([...split, ...words])}`],
   )
 }
 
 /** A server that is reached at a URL is none that `serve` could start. */
 function urlToServe(url: string): CommandFailed {
   return wrongUsage(
-    `${url} is the URL of a server that runs; serve starts one, and speaks to it through its stdin and stdout`,
-    ['try', `mcplex connect ${quoteWords([url])}`],
+    `${maskWord(url)} is the URL of a server that runs; serve starts one, and speaks to it through its stdin and stdout`,
+    ['try', `mcplex connect ${showWords([url])}`],
     ['note', 'connect bridges a client that can only start commands; others take the URL itself'],
   )
 }

@@ -30,6 +30,8 @@ export interface ChildExit {
   readonly expected: boolean
   /** The last 4 KiB of stderr: for the operator, never for a client. */
   readonly stderr: string
+  /** What it said on stdout before its first answer that is no message: at most 4 KiB, for the operator as well. */
+  readonly stdout?: string
   /** Why the program could not be started, such as `ENOENT` (also for a working directory that is not there). */
   readonly error?: string
 }

@@ -5,6 +5,8 @@ test('a child gets the listed names of our environment and what was configured, 
   const ours = {
     PATH: '/bin',
     HOME: '/home/a',
+    SHELL: '/bin/sh',
+    TERM: 'xterm',
     LC_ALL: 'C',
     TZ: undefined,
     API_KEY: 'secret',
@@ -13,6 +15,8 @@ test('a child gets the listed names of our environment and what was configured, 
   expect(childEnvironment(ours, { TOKEN: 'its own' }, 'linux')).toEqual({
     PATH: '/bin',
     HOME: '/home/a',
+    SHELL: '/bin/sh',
+    TERM: 'xterm',
     LC_ALL: 'C',
     TOKEN: 'its own',
   })

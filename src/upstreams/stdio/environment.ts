@@ -3,7 +3,17 @@
  * Nothing else of ours reaches a child, because our environment may hold secrets that are none of its business.
  */
 
-const posixNames: ReadonlySet<string> = new Set(['HOME', 'LANG', 'LOGNAME', 'PATH', 'TMPDIR', 'TZ', 'USER'])
+const posixNames: ReadonlySet<string> = new Set([
+  'HOME',
+  'LANG',
+  'LOGNAME',
+  'PATH',
+  'SHELL',
+  'TERM',
+  'TMPDIR',
+  'TZ',
+  'USER',
+])
 
 /** Windows spells names in any case, and programs fail in odd ways without these. */
 const windowsNames: ReadonlySet<string> = new Set([
