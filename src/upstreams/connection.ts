@@ -117,6 +117,10 @@ export class Connection {
   get pid(): number | undefined {
     return this.#needs.child.pid
   }
+  /** In milliseconds of the clock that deadlines on it are of. */
+  get nowMs(): number {
+    return this.#needs.clock.now()
+  }
   get callsInFlight(): number {
     return this.#exchanges.size + this.#reserved
   }

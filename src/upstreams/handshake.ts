@@ -5,11 +5,11 @@
 import { printableLine } from '../base/printable.ts'
 import { asRefusal } from '../base/refusal.ts'
 import type { Speaker } from '../protocol/call.ts'
-import type { JsonObject, RawObject } from '../protocol/json-text.ts'
+import { isObject, type JsonObject, type RawObject } from '../protocol/json-text.ts'
 import { type Answer, withMeta } from '../protocol/jsonrpc.ts'
 import { initializeParams } from '../protocol/legacy-client.ts'
 import { envelope } from '../protocol/modern-client.ts'
-import { modernVersion } from '../protocol/revisions.ts'
+import { legacyVersions, modernVersion, newestLegacy } from '../protocol/revisions.ts'
 import type { Connection } from './connection.ts'
 
 const maxSaidChars = 500
@@ -35,7 +35,10 @@ async function ask(connection: Connection, method: string, params: RawObject, ti
   }
 }
 
-/** Says hello in the session-based era; the result is what the server says of itself. */
+/**
+ * Says hello in the session-based era; the result is what the server says of itself. A server that refuses the revision
+ * is offered others, as long as the time allows: those that it names, or else the older ones and then the newer.
+ */
 export async function initialize(
   connection: Connection,
   speaker: Speaker,
@@ -43,13 +46,41 @@ export async function initialize(
   own: JsonObject,
   timeoutMs: number,
 ): Promise<RawObject> {
-  const params = initializeParams(speaker, announced, own)
-  const answer = await ask(connection, 'initialize', params, timeoutMs)
-  if (answer.kind === 'error') throw refusedBy('initialize', answer.error.value)
-  if (typeof answer.result.value['protocolVersion'] !== 'string')
-    throw new Error(`the answer to initialize has no "protocolVersion": ${said(answer.result.text)}`)
-  connection.tell('notifications/initialized', undefined)
-  return answer.result
+  const endMs = connection.nowMs + timeoutMs
+  let offers: readonly string[] = [speaker.era === 'legacy' ? speaker.version : newestLegacy]
+  const tried = new Set<string>()
+  let refused: Error | undefined
+  for (let [version] = offers; version !== undefined; [version] = offers) {
+    tried.add(version)
+    const params = initializeParams({ ...speaker, era: 'legacy', version }, announced, own)
+    const answer = await ask(connection, 'initialize', params, Math.max(0, endMs - connection.nowMs)).catch(
+      (error: unknown) => {
+        // What it said says more than that it said nothing to the next offer.
+        throw refused ?? error
+      },
+    )
+    if (answer.kind === 'result') {
+      if (typeof answer.result.value['protocolVersion'] !== 'string')
+        throw new Error(`the answer to initialize has no "protocolVersion": ${said(answer.result.text)}`)
+      connection.tell('notifications/initialized', undefined)
+      return answer.result
+    }
+    refused ??= refusedBy('initialize', answer.error.value)
+    offers = otherVersions(version, answer.error.value).filter((other) => !tried.has(other))
+  }
+  throw refused ?? new Error('no revision could be offered')
+}
+
+/** The revisions to offer to a server that has answered with an error, best first; none if the error is about something else. */
+function otherVersions(version: string, { message, data }: JsonObject): readonly string[] {
+  const supported = isObject(data) ? data['supported'] : undefined
+  const named = legacyVersions.filter((known) => Array.isArray(supported) && supported.includes(known))
+  if (named.length > 0) return named
+  const isOfVersion = /version|protocol/i.test(JSON.stringify([message, data]))
+  if (!isOfVersion) return []
+  // Older ones first: a client of an old revision may be before a server that only knows newer ones.
+  const isOlder = (known: string): boolean => known < version
+  return [...legacyVersions.filter(isOlder), ...legacyVersions.filter((known) => !isOlder(known))]
 }
 
 /** Asks a stateless server for what it says of itself. */

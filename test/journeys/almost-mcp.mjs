@@ -2,6 +2,9 @@
 //
 //   --as=ODDITY     how all of its answers look (see `oddities`)
 //   --only=METHOD   that one's answers alone; the others are proper
+//   --speaks=V      refuses every revision but that one
+//   --ends          ends upon a revision that it refuses
+//   --answers-notifications   with an error that names no request
 //
 // Promises: what is not named here is answered properly; ends with its stdin.
 import { createInterface } from 'node:readline'
@@ -10,6 +13,7 @@ import { createInterface } from 'node:readline'
 const flag = (name) => process.argv.find((word) => word.startsWith(`--${name}=`))?.slice(name.length + 3)
 const odd = flag('as')
 const only = flag('only')
+const speaks = flag('speaks')
 
 /** @type {Record<string, (id: any, result: any) => unknown>} */
 const oddities = {
@@ -46,6 +50,12 @@ createInterface({ input: process.stdin })
     const known = methods[method]
     if (!known && method !== 'tools/call') {
       return send({ jsonrpc: '2.0', id, error: { code: -32601, message: 'Method not found' } })
+    }
+    const asked = params?.protocolVersion
+    if (method === 'initialize' && speaks !== undefined && asked !== speaks) {
+      send({ jsonrpc: '2.0', id, error: { code: -32600, message: `Unsupported protocol version: ${asked}` } })
+      if (process.argv.includes('--ends')) process.exit(1)
+      return
     }
     const name = params?.arguments?.hold
     const say = () => {

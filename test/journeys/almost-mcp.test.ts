@@ -96,3 +96,20 @@ describe('an error without an id', () => {
     expect(await session.text('say', { hold: '700' })).toBe('said')
   })
 })
+
+describe('a server that refuses our revision', () => {
+  test.each(['2025-06-18', '2024-11-05'])('is served in the one that it speaks, %s', async (version) => {
+    const { url } = await startForTest([file, `--speaks=${version}`])
+    const session = await openSession(url)
+    expect(await session.text('say')).toBe('said')
+    const older = await openSession(url, { version: '2024-11-05' })
+    expect(older.headers['MCP-Protocol-Version']).toBe('2024-11-05')
+    expect(await older.text('say')).toBe('said')
+  })
+
+  test.each([[], ['--ends']])('and all others ends the start with its words %s', async (...flags) => {
+    const { message, ms } = await startFailure('--speaks=1999-01-01', ...flags)
+    expect(message).toContain('Unsupported protocol version: 2025-11-25')
+    expect(ms).toBeLessThan(soonMs)
+  })
+})
