@@ -102,20 +102,26 @@ export function createReaders(needs: {
     const { journal, stream, closed } = reading
     let position: Position | undefined
     let owed: Begin['owed'] | undefined
-    let [isQuiet, isTold] = [false, false]
+    let [hasTurn, isQuiet, isTold] = [false, false, false]
     try {
       if (reading.prime) yield ssePriming(eventId(stream, reading.prime), comeBackMs)
       while (!closed.cancelled) {
         reader.bell.clear()
         if (newest(journal) !== reader) {
           if (reader.leaving) return
-          owed = undefined
+          hasTurn = false
           if (isQuiet) yield sseComment
           isQuiet = (await reader.bell.next()) === 'quiet'
           continue
         }
-        if (!owed) ({ owed, from: position } = reading.begin())
-        const [span, ...later] = owed
+        if (!hasTurn) {
+          const begin = reading.begin()
+          hasTurn = true
+          // What it is owed stays its own, whoever has the turn in between.
+          owed ??= begin.owed
+          position = begin.from
+        }
+        const [span, ...later] = owed ?? []
         const page = await journals.read(journal, span?.from ?? position)
         if (newest(journal) !== reader) continue
         if (span && typeof page === 'object') {

@@ -21,7 +21,10 @@ import { createReaders, type TellExpired } from './readers.ts'
 import type { SessionSeat } from './sessions.ts'
 
 export interface Streams {
-  /** Opens the stream of one POST: what is appended to it can be read until some time after its end. */
+  /**
+   * Opens the stream of one POST: what is appended to it can be read until some time after its end.
+   * Throws `session_unknown` if the session has ended.
+   */
   openCall(seat: SessionSeat, id: RpcId | undefined, prime: boolean): Promise<CallStream>
   /** Opens a stream that belongs to no call. What belongs to no call goes to the newest of a session's streams. */
   listen(seat: SessionSeat, prime: boolean, closed: Cancel): Promise<AsyncIterable<string>>
@@ -116,6 +119,10 @@ export function createStreams(needs: {
       const journal = journalOf(seat, stream)
       const bounds = boundsOf(seat, perStream)
       const start = await journals.append(journal, [], bounds)
+      if (seat.ended) {
+        await journals.dropAll(seat.key)
+        throw new Refusal('session_unknown')
+      }
       const { presence } = seat
       let sum = 0
       let newest = 0

@@ -1,0 +1,92 @@
+import { expect, test } from 'vitest'
+import { createMemoryBackplane } from '../backplane/memory.ts'
+import { Cancel } from '../base/cancel.ts'
+import { manualClock } from '../base/clock.ts'
+import { createEvents } from '../base/events.ts'
+import { createLease } from '../base/lease.ts'
+import { createMemoryBudget, type MemoryBudget } from '../base/memory-budget.ts'
+import { Pulse } from '../base/pulse.ts'
+import type { Principal, Speaker } from '../protocol/call.ts'
+import type { SessionSettings } from './options.ts'
+import { createSessions, type Sessions, type SessionSeat } from './sessions.ts'
+import { createStreams, type Streams } from './streams.ts'
+
+const settings: SessionSettings = {
+  idleTimeoutIsFinal: false,
+  idleTimeoutMs: 60_000,
+  maxSessionMs: 600_000,
+  handshakeTimeoutMs: 30_000,
+  giveWayMs: 60_000,
+  answerTimeoutMs: 600_000,
+  eventsPerStream: 100,
+  bytesPerStream: 100_000,
+  retentionMs: 60_000,
+  keepAliveMs: 15_000,
+  slowReaderMs: 30_000,
+}
+const ada: Principal = { tenant: 'acme', subject: 'ada' }
+const speaker: Speaker = { era: 'legacy', version: '2025-11-25', capabilities: {}, info: undefined }
+
+interface Scene {
+  readonly memory: MemoryBudget
+  readonly sessions: Sessions
+  readonly streams: Streams
+  readonly seat: SessionSeat
+}
+
+async function scene(): Promise<Scene> {
+  const clock = manualClock()
+  const memory = createMemoryBudget(10_000_000)
+  const backplane = createMemoryBackplane({ clock, memory })
+  const sessions = createSessions({ backplane, memory, settings, clock, events: createEvents(), ask: () => undefined })
+  const { journals } = backplane
+  const pulse = new Pulse(clock)
+  const streams = createStreams({ journals, settings, memory, pulse, clock, tellExpired: () => 'expired' })
+  const seat = await sessions.open(
+    ada,
+    speaker,
+    createLease(() => {}),
+  )
+  seat.atEnd.push(() => streams.forget(seat))
+  return { memory, sessions, streams, seat }
+}
+
+test('a call of a session that has ended opens no stream, and keeps nothing', async () => {
+  const { memory, sessions, streams, seat } = await scene()
+  await sessions.end(seat, 'client')
+  await expect(streams.openCall(seat, '1', true)).rejects.toMatchObject({ code: 'session_unknown' })
+  expect([memory.heldBytes, streams.open]).toEqual([0, 0])
+})
+
+test('a stream that is resumed gets all that it lost, also if others take their turn in between', async () => {
+  const { streams, seat } = await scene()
+  const listen = async (): Promise<{ next(): Promise<string>; leave: Cancel }> => {
+    const leave = new Cancel()
+    const pieces = (await streams.listen(seat, true, leave))[Symbol.asyncIterator]()
+    return { next: async () => String((await pieces.next()).value), leave }
+  }
+  const first = await listen()
+  const seen = /^id: ?(.+)$/m.exec(await first.next())?.[1] ?? ''
+  await streams.tell(seat, '"one"')
+  expect(await first.next()).toContain('"one"')
+  const second = await listen()
+  await second.next()
+  await streams.tell(seat, '"two"')
+  expect(await second.next()).toContain('"two"')
+  second.leave.cancel('gone')
+  await streams.tell(seat, '"three"')
+  expect(await first.next()).toContain('"three"')
+  first.leave.cancel('gone')
+
+  const resumed = (await streams.resume(seat, seen, new Cancel()))[Symbol.asyncIterator]()
+  expect((await resumed.next()).value).toContain('"one"')
+  const third = await listen()
+  await third.next()
+  const rest = resumed.next()
+  await streams.tell(seat, '"four"')
+  expect(await third.next()).toContain('"four"')
+  third.leave.cancel('gone')
+  expect((await rest).value).toContain('"three"')
+  await streams.tell(seat, '"five"')
+  expect((await resumed.next()).value).toContain('"five"')
+})
