@@ -27,13 +27,21 @@ const settings: SessionSettings = {
 const ada: Principal = { tenant: 'acme', subject: 'ada' }
 const speaker: Speaker = { era: 'legacy', version: '2024-11-05', capabilities: {}, info: undefined }
 
+interface Entered {
+  readonly id: string
+  /** What it is called in the client's next `Last-Event-ID`. */
+  readonly name: string
+  readonly holder: StreamSession
+  readonly pieces: AsyncIterator<string>
+}
+
 interface Rooms {
   readonly clock: ReturnType<typeof manualClock>
   readonly sessions: Sessions
   readonly streams: StreamSessions
   readonly ends: string[]
   /** Opens a stream and reads its address. */
-  enter(closed?: Cancel): Promise<{ id: string; holder: StreamSession; pieces: AsyncIterator<string> }>
+  enter(closed?: Cancel, after?: string): Promise<Entered>
   /** How many places were taken and not given back. */
   held(): number
 }
@@ -64,13 +72,14 @@ function rooms(): Rooms {
     streams,
     ends,
     held: () => held,
-    async enter(closed = new Cancel()) {
-      const pieces = streams.open(ada, place(), closed, undefined)[Symbol.asyncIterator]()
+    async enter(closed = new Cancel(), after) {
+      const pieces = streams.open(ada, place(), closed, after)[Symbol.asyncIterator]()
       const { value } = await pieces.next()
       const id = /sessionId=(.+)/.exec(String(value))?.[1] ?? ''
+      const name = /^id: ?(.+)$/m.exec(String(value))?.[1] ?? ''
       const holder = streams.find(ada, id)
       if (!holder) throw new Error('a stream that was opened is not found')
-      return { id, holder, pieces }
+      return { id, name, holder, pieces }
     },
   }
 }
@@ -113,6 +122,22 @@ test('a session that is opened for a client that has just left ends at once', as
   closed.cancel('gone')
   streams.bind(holder, await sessions.open(ada, speaker, holder.place))
   expect([ends, sessions.count, held()]).toEqual([['client'], 0, 0])
+})
+
+test('a client is known again however often it loses its stream before it says a word', async () => {
+  const { sessions, streams, enter } = rooms()
+  const told: Speaker = { ...speaker, capabilities: { sampling: {} }, info: { name: 'ada' } }
+  const lost = new Cancel()
+  const first = await enter(lost)
+  streams.bind(first.holder, await sessions.open(ada, told, first.holder.place))
+  lost.cancel('gone')
+  const lostAgain = new Cancel()
+  const second = await enter(lostAgain, first.name)
+  lostAgain.cancel('gone')
+  const third = await enter(new Cancel(), second.name)
+  // Its last connection has not been noticed to be gone.
+  const fourth = await enter(new Cancel(), third.name)
+  expect([second, third, fourth].map(({ holder }) => holder.before)).toEqual([told, told, told])
 })
 
 test('a client that opens no session in time is let go', async () => {

@@ -110,7 +110,7 @@ export function createStreamSessions(needs: {
     const holder = byName.get(key)
     // Its client is known by its next stream from here on.
     byName.delete(key)
-    return holder?.seat?.session.speaker ?? ended.take(key)
+    return holder?.seat?.session.speaker ?? holder?.before ?? ended.take(key)
   }
 
   return {
@@ -124,10 +124,11 @@ export function createStreamSessions(needs: {
         byKey.delete(key)
         place.release()
         const isLast = byName.delete(sessionKey(principal, name))
-        const { seat } = holder
-        if (!seat) return
-        if (isLast) ended.add(sessionKey(principal, name), seat.session.speaker)
-        end(seat, closed.cancelled, holder.gaveWay)
+        const { seat, before } = holder
+        // One that has come back may lose its stream again before it has said a word.
+        const client = seat?.session.speaker ?? before
+        if (isLast && client) ended.add(sessionKey(principal, name), client)
+        if (seat) end(seat, closed.cancelled, holder.gaveWay)
       }
       const greeting = endpointEvent(id, name)
       const stream = createLiveStream({
