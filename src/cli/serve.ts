@@ -103,7 +103,7 @@ export async function serve(
     }
     await Promise.race([stop.asked, bug])
     const countdown = starting && (() => noticeDrain(http.drainMs, () => gateway.callsInFlight, stderr, clock))
-    return await Promise.race([end({ gateway, listener, stop, log, countdown }, typeof facts === 'string'), bug])
+    return await Promise.race([end({ gateway, listener, stop, log, countdown }), bug])
   } catch (error) {
     starting?.()
     listener?.cut()
@@ -180,14 +180,15 @@ interface Ending {
 }
 
 /** Drains, unless somebody asks a second time: then everything ends at once. */
-async function end({ gateway, listener, stop, log, countdown }: Ending, isStarting: boolean): Promise<number> {
+async function end({ gateway, listener, stop, log, countdown }: Ending): Promise<number> {
   const reason = await stop.asked
   // Holds even if nothing is left that keeps the process alive before the end below is reached.
   process.exitCode = exitCode(reason, false)
   log.info({ reason }, 'stopping: calls in flight may finish; a second signal ends them')
   const done = countdown?.()
   const drained = async (): Promise<number> => {
-    if (!isStarting) await gateway.drain()
+    // Also while the server still starts: clients wait for it, and are told.
+    await gateway.drain()
     done?.()
     await Promise.race([listener.close(), pause(clock, partingMs)])
     listener.cut()

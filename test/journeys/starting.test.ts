@@ -3,7 +3,14 @@ import { Client as NewClient, StreamableHTTPClientTransport as NewHttp } from '@
 import { Client as OldClient } from '@modelcontextprotocol/sdk/client/index.js'
 import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js'
 import { StreamableHTTPClientTransport as OldHttp } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
-import { createServer } from 'node:http'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer, get, type IncomingMessage, request } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text as textIn } from 'node:stream/consumers'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { nodeHandler } from '../../src/http/node.ts'
 import { createGateway, type Gateway, type PartialSettings } from '../../src/index.ts'
@@ -13,6 +20,14 @@ import { echoLegacy, echoModern } from '../support/mcplex.ts'
 import { messagesOf, reasonOf, refusalIn } from '../support/rpc.ts'
 import { initialize } from '../support/session.ts'
 import { ask } from '../support/stateless.ts'
+
+const command = join(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js')
+
+async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'mcplex-'))
+  onTestFinished(() => rm(folder, { recursive: true }))
+  return folder
+}
 
 interface Started {
   readonly gateway: Gateway
@@ -116,6 +131,31 @@ test('the end of mcplex ends the wait', async () => {
   await gateway.close()
   expect(messagesOf(await waits).map(reasonOf)).toEqual(['draining'])
 })
+
+test('a command that is ended while its server starts tells those that wait', async () => {
+  const socketPath = join(await temporaryFolder(), 's')
+  const server = late(echoLegacy, 20_000)
+  const child = spawn(process.execPath, [command, 'serve', '--socket', socketPath, '--', process.execPath, ...server], {
+    stdio: 'ignore',
+  })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  const exited = once(child, 'exit')
+  await eventually('it listens', () => existsSync(socketPath))
+  const asked = request({ socketPath, path: '/mcp', method: 'POST', headers: headers() })
+  asked.end(JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list' }))
+  const answered = once(asked, 'response')
+  await eventually('it waits', () => waitsAt(socketPath))
+  child.kill('SIGTERM')
+  const [response] = (await answered) as [IncomingMessage]
+  expect([response.statusCode, await textIn(response)]).toEqual([503, expect.stringContaining('"draining"')])
+  expect(await exited).toEqual([0, null])
+})
+
+/** Whether a client waits for the start. */
+async function waitsAt(socketPath: string): Promise<boolean> {
+  const [response] = (await once(get({ socketPath, path: '/health' }), 'response')) as [IncomingMessage]
+  return /"waitingClients": 1/.test(await textIn(response))
+}
 
 test('what needs no server is answered at once', async () => {
   const { url } = await startLate(late(echoLegacy, 20_000))
