@@ -5,7 +5,7 @@
 import type { Cancel } from '../base/cancel.ts'
 import type { MemoryAccount } from '../base/memory-budget.ts'
 import { Refusal } from '../base/refusal.ts'
-import type { Notification, Reply } from '../protocol/call.ts'
+import type { Notification, Outcome, Reply, Update } from '../protocol/call.ts'
 import { acceptedForms } from '../protocol/accept.ts'
 import { heldBytesOf } from '../protocol/held-bytes.ts'
 import { header, type Inbound, jsonHeaders, type Outbound } from '../protocol/inbound.ts'
@@ -19,6 +19,8 @@ import type { SessionSeat } from '../sessions/sessions.ts'
 import type { CallStream } from '../sessions/streams.ts'
 import type { House } from './house.ts'
 import { type First, firstOf, outcomeOnly } from './patience.ts'
+
+type Step = IteratorResult<Update, Outcome>
 
 /** A request on its way: its answer is at hand, or a reply will bring it. */
 export interface Carried {
@@ -117,9 +119,16 @@ async function stream(
     carried.forEach(abandon)
     throw error
   })
-  const pumps = carried.map((one, at) => pump(seat, one, firsts[at], events, house))
-  void Promise.allSettled(pumps).then(() => events.end().catch(() => undefined))
+  endAfter(
+    carried.map((one, at) => pump(seat, one, firsts[at], events, house)),
+    events,
+  )
   return { status: 200, headers: sseHeaders, body: events.read(inbound.closed) }
+}
+
+/** A function of its own: what waits for the pumps must not keep what they began with. */
+function endAfter(pumps: readonly Promise<void>[], events: CallStream): void {
+  void Promise.allSettled(pumps).then(() => events.end().catch(() => undefined))
 }
 
 /** Nobody will take what this call still says. */
@@ -151,27 +160,32 @@ export async function pump(
     if (rises) progress = value
     return rises
   }
+  const said = async (next: Promise<Step>): Promise<{ text: string | undefined; isLast: boolean }> => {
+    const { done, value } = await next
+    if (done === true) {
+      const answer = worded(() => wordAnswer(value, one.method, one.version), house)
+      return { text: responseText(one.id, answer), isLast: true }
+    }
+    if (value.kind === 'ask') return { text: house.asks.put(seat, value, withdraw), isLast: false }
+    return { text: isNews(value) ? notificationText(value.method, value.params) : undefined, isLast: false }
+  }
   try {
     if (first?.kind !== 'streaming') {
       const text = answerText(one, first, house)
       if (text !== undefined) await store(text)
       return
     }
-    let step = await first.next
-    while (step.done !== true) {
-      const update = step.value
-      if (update.kind === 'notification') {
-        if (isNews(update)) await store(notificationText(update.method, update.params))
-      } else {
-        const asked = house.asks.put(seat, update, withdraw)
-        if (asked !== undefined) await store(asked)
-      }
-      step = await one.reply.next()
+    let next: Promise<Step> | undefined = first.next
+    first = undefined
+    for (;;) {
+      const { text, isLast } = await said(next)
+      // Nothing but the text waits for its reader.
+      next = undefined
+      if (isLast) await Promise.all(withdrawals)
+      if (text !== undefined) await store(text)
+      if (isLast) return
+      next = one.reply.next()
     }
-    const { value } = step
-    const answer = worded(() => wordAnswer(value, one.method, one.version), house)
-    await Promise.all(withdrawals)
-    await store(responseText(one.id, answer))
   } catch (error) {
     const refusal = answerable(error, house.log)
     await Promise.all(withdrawals)

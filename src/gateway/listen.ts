@@ -29,6 +29,8 @@ export async function listen(
   inbound: Inbound,
   house: House,
 ): Promise<Outbound> {
+  // Alone: the stream must not keep the params.
+  const { id } = message
   const memory = house.clientMemory.account(inbound.connection)
   try {
     if (acceptedForms(header(inbound, 'accept')) === 'json') throw new Refusal('not_acceptable')
@@ -52,18 +54,24 @@ export async function listen(
     }
     inbound.closed.onCancel(gone)
 
+    /** A function of its own: while a reader takes its time with the text, the change must not be kept beside it. */
+    const nextText = (): string | undefined => {
+      const change = changes.take()
+      return change && sseMessage(notificationText(change.method, stamped(change.params, id)))
+    }
+
     const body = async function* (): AsyncGenerator<string> {
       try {
         yield sseMessage(
-          notificationText(acknowledged, stamped(rawObject({ notifications: filterParams(filter) }), message.id)),
+          notificationText(acknowledged, stamped(rawObject({ notifications: filterParams(filter) }), id)),
         )
         while (!inbound.closed.cancelled && !house.inflight.draining && !changes.areLost) {
-          const change = changes.take()
-          if (change) yield sseMessage(notificationText(change.method, stamped(change.params, message.id)))
+          const text = nextText()
+          if (text !== undefined) yield text
           else if ((await news.next()) === 'quiet') yield sseComment
         }
-        const result = stamped(rawObject({ resultType: 'complete' }), message.id)
-        if (!inbound.closed.cancelled) yield sseMessage(responseText(message.id, { kind: 'result', result }))
+        const result = stamped(rawObject({ resultType: 'complete' }), id)
+        if (!inbound.closed.cancelled) yield sseMessage(responseText(id, { kind: 'result', result }))
       } finally {
         gone()
       }

@@ -22,6 +22,7 @@ export class IncomingBody {
   readonly #maxBytes: number
   readonly #holder: Pick<Holder, 'transfer'>
   readonly #bytes: Gathered
+  #stopClosed: () => void = () => {}
   #transfer: Transfer | undefined
   #resolve: (text: string) => void = () => {}
   #reject: (error: unknown) => void = () => {}
@@ -50,16 +51,22 @@ export class IncomingBody {
     })
     request.on('data', this.#take)
     if (endsWithStream) request.on('end', this.#finish)
-    closed.onCancel(() => this.refuse(new Refusal('cancelled')))
+    this.#stopClosed = closed.onCancel(() => this.refuse(new Refusal('cancelled')))
   }
 
   /** Gives it up, if it has not ended. */
   refuse(refusal: Refusal): void {
     this.#bytes.drop()
+    this.#leave()
+    this.#reject(refusal)
+  }
+
+  /** Nothing keeps it, and with it the text, that lives as long as the answer. */
+  #leave(): void {
     this.#request.off('data', this.#take)
     this.#request.off('end', this.#finish)
+    this.#stopClosed()
     this.#transfer?.end()
-    this.#reject(refusal)
   }
 
   readonly #take = (chunk: Buffer): void => {
@@ -80,7 +87,7 @@ export class IncomingBody {
   }
 
   readonly #finish = (): void => {
-    this.#transfer?.end()
+    this.#leave()
     try {
       this.#resolve(this.#bytes.text())
     } catch (error) {

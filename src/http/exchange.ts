@@ -30,7 +30,7 @@ export interface Exchange extends Visitor {
 
   /** @throws Refusal if the head means two things, or leaves in doubt where the request ends */
   check(): void
-  /** There is an answer: what was counted of the body is given back. */
+  /** There is an answer: the body is forgotten, and what was counted of it is given back. */
   bodyServed(): void
   /** Counts what is kept of the answer until its reader takes it; the exchange is cut if others need the memory. */
   transfer(): Transfer

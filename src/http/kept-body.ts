@@ -6,6 +6,9 @@ import { jsonWeight } from '../protocol/json-weight.ts'
 /** What is not larger is not counted: how many there can be is bounded by the number of requests. In bytes. */
 export const smallBytes = 1024
 
+/** In the place of a body that has been served. */
+export const noText: Promise<string> = Promise.resolve('')
+
 /** Why a client was cut, for the log. */
 export const slowClient = 'a client that is slow to read or to send'
 

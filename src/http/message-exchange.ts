@@ -12,7 +12,7 @@ import { IncomingBody } from './body.ts'
 import type { Exchange } from './exchange.ts'
 import { checkAccept, checkContent, checkFraming, checkHeaders, declaredLength } from './guard.ts'
 import { readTarget } from './routes.ts'
-import { keepBody } from './kept-body.ts'
+import { keepBody, noText } from './kept-body.ts'
 import { takenBody } from './taken-body.ts'
 
 /** A body of this size that nobody wants is cheaper to read to its end than a new connection. */
@@ -209,6 +209,8 @@ export class MessageExchange implements Exchange {
   bodyServed(): void {
     if (this.#keptBytes > 0) this.of.memory.release(this.#keptBytes)
     this.#keptBytes = 0
+    // The answer may be a stream without an end.
+    if (this.#text) this.#text = noText
   }
 
   transfer(): Transfer {

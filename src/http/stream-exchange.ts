@@ -9,7 +9,7 @@ import type { Holder, Transfer } from '../base/transfers.ts'
 import { IncomingBody } from './body.ts'
 import type { Exchange } from './exchange.ts'
 import { checkAccept, checkContent, checkHeaders, declaredLength } from './guard.ts'
-import { keepBody, smallBytes } from './kept-body.ts'
+import { keepBody, noText, smallBytes } from './kept-body.ts'
 import { readTarget } from './routes.ts'
 
 /** What belongs to the connection and is said of HTTP/1.1 only. [RFC 9113, 8.2.2] */
@@ -132,6 +132,8 @@ export class StreamExchange implements Exchange {
   bodyServed(): void {
     if (this.#keptBytes > 0) this.#of.memory.release(this.#keptBytes)
     this.#keptBytes = 0
+    // The answer may be a stream without an end.
+    if (this.#text) this.#text = noText
   }
 
   transfer(): Transfer {

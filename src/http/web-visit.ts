@@ -6,7 +6,7 @@ import type { Holder, Transfer } from '../base/transfers.ts'
 import type { Visitor } from './door.ts'
 import { Gathered } from './gathered.ts'
 import { checkAccept, checkContent, declaredLength } from './guard.ts'
-import { keepBody, smallBytes } from './kept-body.ts'
+import { keepBody, noText, smallBytes } from './kept-body.ts'
 import type { Target } from './routes.ts'
 
 export class Visit implements Visitor {
@@ -43,10 +43,12 @@ export class Visit implements Visitor {
     this.request.signal.removeEventListener('abort', this.#gone)
   }
 
-  /** There is an answer: what was counted of the body is given back. */
+  /** There is an answer: the body is forgotten, and what was counted of it is given back. */
   bodyServed(): void {
     this.#holder.memory.release(this.#keptBytes)
     this.#keptBytes = 0
+    // The answer may be a stream without an end.
+    if (this.#text) this.#text = noText
   }
 
   /** Counts what is kept of the answer until its reader takes it. */

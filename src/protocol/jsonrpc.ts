@@ -2,6 +2,7 @@
  * JSON-RPC 2.0 as MCP uses it: one strict reader for what comes from clients and from servers, and the few
  * envelopes we write. Reading never throws; what is wrong comes back as a `Malformed`.
  */
+import { ownText } from '../base/own-text.ts'
 import {
   editMembers,
   editObject,
@@ -54,7 +55,8 @@ export interface Malformed {
 export function readMessage(text: string, value: unknown): Message | Malformed {
   if (!isObject(value)) return { kind: 'malformed' }
   const found = findMembers(text, value)
-  const { id, params } = found
+  const { params } = found
+  const id = ownId(found.id, text)
   const idIsValid = isId(value['id'])
   const malformed: Malformed = id !== undefined && idIsValid ? { kind: 'malformed', id } : { kind: 'malformed' }
   if (found.keyTwice || value['jsonrpc'] !== '2.0') return malformed
@@ -121,6 +123,13 @@ function findMembers(text: string, value: JsonObject): Found {
 
 /** A longer id is refused: it would have to be echoed. */
 const maxIdChars = 1024
+/** What it costs more to copy from than to keep, in characters. */
+const longChars = 1024
+
+/** An id may be kept for as long as a stream is open: it must not keep alive a larger message that it is a part of. */
+function ownId(id: string | undefined, of: string): string | undefined {
+  return id === undefined || of.length < longChars ? id : ownText(id)
+}
 
 function isId(value: unknown): boolean {
   return (

@@ -42,6 +42,8 @@ export interface Readers {
   read(reading: Reading): AsyncIterable<string>
   /** Something is about to be stored that a reader has to take. */
   note(journal: string, chars: number): void
+  /** Whether `caughtUp` would have to wait. */
+  isBehind(journal: string, cancel: Cancel): boolean
   /**
    * Waits until the reader has caught up or is gone, or the call is cancelled: its cancellation must not wait as well.
    */
@@ -97,6 +99,12 @@ export function createReaders(needs: {
   }
 
   const newest = (journal: string): Reader | undefined => readers.get(journal)?.at(-1)
+
+  /** The reader that what is to be stored has to wait for. */
+  const slow = (journal: string, cancel: Cancel): Reader | undefined => {
+    const reader = cancel.cancelled ? undefined : newest(journal)
+    return reader && (reader.lagChars >= maxLag.chars || reader.lagEvents >= maxLag.events) ? reader : undefined
+  }
 
   async function* pull(reading: Reading, reader: Reader, gone: () => void): AsyncGenerator<string> {
     const { journal, stream, closed } = reading
@@ -211,13 +219,13 @@ export function createReaders(needs: {
       reader.lagChars += chars
       reader.lagEvents++
     },
+    isBehind: (journal, cancel) => slow(journal, cancel) !== undefined,
     async caughtUp(journal, cancel) {
-      while (!cancel.cancelled) {
-        const reader = newest(journal)
-        if (!reader || (reader.lagChars < maxLag.chars && reader.lagEvents < maxLag.events)) return
+      for (let reader = slow(journal, cancel); reader !== undefined; reader = slow(journal, cancel)) {
+        const { onProgress } = reader
         let stop: (() => void) | undefined
         await new Promise<void>((resolve) => {
-          reader.onProgress.push(resolve)
+          onProgress.push(resolve)
           stop = cancel.onCancel(resolve)
         })
         stop?.()

@@ -9,7 +9,8 @@
 import type { JournalBounds, Journals, Position } from '../backplane/backplane.ts'
 import type { Cancel } from '../base/cancel.ts'
 import type { Clock } from '../base/clock.ts'
-import { bytesOf, type MemoryBudget } from '../base/memory-budget.ts'
+import { bytesOf, keep, type MemoryAccount, type MemoryBudget } from '../base/memory-budget.ts'
+import { ownText } from '../base/own-text.ts'
 import type { Pulse } from '../base/pulse.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { RpcId } from '../protocol/jsonrpc.ts'
@@ -42,7 +43,8 @@ export interface Streams {
 export interface CallStream {
   /**
    * Stores an event. Waits while a reader is far behind, but not for ever.
-   * Throws `result_too_large` if it is more than may be kept for one session.
+   * Throws `result_too_large` if it is more than may be kept for one session; if it would have to wait,
+   * `memory_share_exceeded` or `overloaded` if there is no memory for that.
    */
   append(text: string, cancel: Cancel): Promise<void>
   end(): Promise<void>
@@ -52,6 +54,8 @@ export interface CallStream {
 
 /** Events that are kept for a stream that nobody has open. */
 const unread = { events: 256, bytes: 1024 * 1024 }
+/** What waits for its reader even where memory is short, in bytes: bounded by the number of calls. */
+const smallBytes = 16 * 1024
 
 export function createStreams(needs: {
   readonly journals: Journals
@@ -65,8 +69,8 @@ export function createStreams(needs: {
   /** What is kept for one session, finished streams and all: more than any single stream may hold. */
   const sessionBytes = Math.max(memory.shareBytes, settings.bytesPerStream)
   const readers = createReaders({ ...needs, sessionBytes })
-  /** Events that wait for a slow reader before they are stored. */
-  const waiting = memory.account()
+  /** Counts the events that wait for slow readers before they are stored, by session. */
+  const waiting = new WeakMap<SessionSeat, MemoryAccount>()
   /** What of the events without a call was sent, by session. */
   const listened = new WeakMap<SessionSeat, ListenTurns>()
   const finished = createFinished(journals, settings.bytesPerStream)
@@ -85,6 +89,12 @@ export function createStreams(needs: {
     const turns = listened.get(seat) ?? new ListenTurns()
     listened.set(seat, turns)
     return turns
+  }
+
+  const waitingOf = (seat: SessionSeat): MemoryAccount => {
+    const account = waiting.get(seat) ?? memory.account(sessionBytes)
+    waiting.set(seat, account)
+    return account
   }
 
   /** Reads what belongs to no call, on a stream of that name. */
@@ -130,13 +140,19 @@ export function createStreams(needs: {
         async append(text, cancel) {
           const held = bytesOf(text)
           if (held > sessionBytes) throw tooLarge()
-          waiting.add(held)
-          await readers.caughtUp(journal, cancel).finally(() => waiting.release(held))
+          if (readers.isBehind(journal, cancel)) {
+            const account = waitingOf(seat)
+            // A small one may be the word that a large one was refused.
+            if (held <= smallBytes) account.add(held)
+            else keep(account, held)
+            await readers.caughtUp(journal, cancel).finally(() => account.release(held))
+          }
           if (seat.ended) return
           newest = held
           sum += held
           readers.note(journal, text.length)
-          await journals.append(journal, [ownCopy(text)], bounds)
+          // The text may be a part of a larger one.
+          await journals.append(journal, [ownText(text)], bounds)
         },
         async end() {
           if (seat.ended) return
@@ -191,7 +207,7 @@ export function createStreams(needs: {
       if (seat.ended) return
       const journal = journalOf(seat, listenStream)
       // What is too large for the session is told as a loss, like what was dropped.
-      const event = bytesOf(text) > sessionBytes ? needs.tellExpired(undefined) : ownCopy(text)
+      const event = bytesOf(text) > sessionBytes ? needs.tellExpired(undefined) : ownText(text)
       await journals.append(journal, [event], boundsOf(seat, readers.has(journal) ? perStream : unread))
     },
     forget(seat) {
@@ -207,9 +223,4 @@ export function createStreams(needs: {
 
 function tooLarge(): Refusal {
   return new Refusal('result_too_large', { message: 'The result is larger than what may be kept for one session.' })
-}
-
-/** What is stored must not keep alive the larger text it may be a slice of. */
-function ownCopy(text: string): string {
-  return Buffer.from(text).toString()
 }

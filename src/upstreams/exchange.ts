@@ -2,6 +2,7 @@
  * One call in flight on an upstream connection: what has come back and was not taken yet, and its deadlines.
  * The connection fills it, the call's reply empties it. Bounded: a server that floods ends its own call.
  */
+import { ownText } from '../base/own-text.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { Holder, Transfer } from '../base/transfers.ts'
 import type { Call, Outcome, Update } from '../protocol/call.ts'
@@ -192,5 +193,5 @@ function weightOf({ params }: Update): number {
 /** The text of an update may be a part of the chunk that it came in: what waits must not keep all of that. */
 function ownUpdate(update: Update): Update {
   const { params } = update
-  return params === undefined ? update : { ...update, params: { ...params, text: Buffer.from(params.text).toString() } }
+  return params === undefined ? update : { ...update, params: { ...params, text: ownText(params.text) } }
 }

@@ -1,7 +1,7 @@
 /** Answers that nobody reads, or that have to wait for another one. */
 import { test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
-import { rawClient, requestBytes } from '../support/raw-http.ts'
+import { type RawClient, rawClient, requestBytes } from '../support/raw-http.ts'
 import { openSession, type Session } from '../support/session.ts'
 import { expectBounded } from './attack.ts'
 import { startTarget, type Target } from './target.ts'
@@ -13,15 +13,30 @@ const shared = { options: ['--mode', 'shared'], env: { MCPLEX_SESSIONS__RETENTIO
 
 const portOf = (target: Target): number => Number(new URL(target.origin).port)
 
+function callBody(session: Session, tool: string, args: object): string {
+  const id = session.nextId()
+  const params = { name: tool, arguments: args, _meta: { progressToken: id } }
+  return JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params })
+}
+
 /** A call of a tool as the bytes of a request. */
 function callBytes(session: Session, tool: string, args: object): string {
-  const params = { name: tool, arguments: args }
-  const body = JSON.stringify({ jsonrpc: '2.0', id: session.nextId(), method: 'tools/call', params })
+  const body = callBody(session, tool, args)
   return requestBytes('POST /mcp', { ...session.headers, 'Content-Type': 'application/json', Accept: accept }, body)
 }
 
 const openStream = (session: Session): string =>
   requestBytes('GET /mcp', { ...session.headers, Accept: 'text/event-stream' })
+
+/** Waits until calls have begun, and none is left but that of a bystander. */
+async function callsAreOver(target: Target): Promise<void> {
+  const calls = async (): Promise<number> => {
+    const { counts } = (await (await fetch(`${target.origin}/health`)).json()) as { counts: { calls: number } }
+    return counts.calls
+  }
+  await eventually('several calls', async () => (await calls()) > 2)
+  await eventually('the end of all calls', async () => (await calls()) <= 1, timeout)
+}
 
 test('long answers that are asked for behind an event stream', { timeout }, async () => {
   const target = await startTarget(32, shared)
@@ -35,6 +50,24 @@ test('long answers that are asked for behind an event stream', { timeout }, asyn
     )
     await eventually('the streams', () => clients.every((client) => client.received().includes('text/event-stream')))
     for (const session of sessions) await session.text('echo', { text: 'on another connection' })
+    for (const client of clients) client.destroy()
+    for (const session of sessions) await session.end()
+  })
+})
+
+test('answers that are not read, on many connections', { timeout }, async () => {
+  const target = await startTarget(32, shared)
+  await expectBounded(target, async (scale) => {
+    const sessions = await Promise.all(Array.from({ length: 20 * scale }, () => openSession(target.url)))
+    const clients: RawClient[] = []
+    for (let i = 0; i < 50 * scale; i++) {
+      const client = await rawClient(portOf(target))
+      client.socket.pause()
+      const session = sessions[i % sessions.length]
+      if (session) client.write(callBytes(session, 'big', { bytes: 3 * mebibyte }))
+      clients.push(client)
+    }
+    await callsAreOver(target)
     for (const client of clients) client.destroy()
     for (const session of sessions) await session.end()
   })
