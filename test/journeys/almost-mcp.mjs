@@ -15,6 +15,8 @@ const odd = flag('as')
 const only = flag('only')
 const speaks = flag('speaks')
 
+const big = 'b'.repeat(200_000)
+
 /** @type {Record<string, (id: any, result: any) => unknown>} */
 const oddities = {
   'quoted-id': (id, result) => ({ jsonrpc: '2.0', id: String(id), result }),
@@ -23,6 +25,10 @@ const oddities = {
   'no-id': () => ({ jsonrpc: '2.0', id: null, error: { code: -32700, message: 'It was not understood' } }),
   'text-result': (id) => ({ jsonrpc: '2.0', id, result: 'fine \u001b[31m\u202e' + 'x'.repeat(5000) }),
   'no-json': (id) => `{"jsonrpc":"2.0","id":${id},"result":{"value":NaN}}`,
+  'big-id-first': (id, result) => ({ jsonrpc: '2.0', id, result: { ...result, big } }),
+  'big-id-last': (id, result) => ({ result: { ...result, big }, jsonrpc: '2.0', id }),
+  'big-id-quoted': (id, result) => ({ result: { ...result, big }, id: String(id), jsonrpc: '2.0' }),
+  'big-id-hidden': (id, result) => ({ jsonrpc: '2.0', result: { ...result, big }, id, more: big }),
   'result-of-none': (_, result) => ({ jsonrpc: '2.0', result }),
 }
 

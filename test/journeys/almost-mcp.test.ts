@@ -113,3 +113,45 @@ describe('a server that refuses our revision', () => {
     expect(ms).toBeLessThan(soonMs)
   })
 })
+
+describe('a result that is longer than a line may be', () => {
+  const settings = { upstream: { maxLineBytes: 100_000 } }
+
+  test.each(['big-id-first', 'big-id-last', 'big-id-quoted', 'big-id-hidden'])(
+    'ends its call at once, its id as in %s',
+    async (as) => {
+      const { url } = await startForTest([file, `--as=${as}`, '--only=tools/call'], settings)
+      const session = await openSession(url)
+      const startedMs = performance.now()
+      expect(reasonOf(await session.response('say'))).toBe('result_too_large')
+      expect(performance.now() - startedMs).toBeLessThan(soonMs)
+    },
+  )
+
+  test.each(['big-id-first', 'big-id-last'])('ends no other call beside it, its id as in %s', async (as) => {
+    const { url } = await startForTest([file, `--as=${as}`, '--only=tools/call'], settings)
+    const session = await openSession(url)
+    const held = session.text('say', { hold: '1000' })
+    expect(reasonOf(await session.response('say'))).toBe('result_too_large')
+    expect(await held).toBe('said')
+  })
+
+  test('ends no call at all if it could be that of two', async () => {
+    const { url } = await startForTest([file, '--as=big-id-hidden', '--only=tools/call'], {
+      upstream: { ...settings.upstream, callIdleMs: 3000 },
+    })
+    const session = await openSession(url)
+    const held = session.text('say', { hold: '1000' })
+    const lost = session.response('say')
+    expect(await held).toBe('said')
+    expect(reasonOf(await lost)).toBe('upstream_timeout')
+  })
+
+  test('ends a list at once', async () => {
+    const { url } = await startForTest([file, '--as=big-id-last', '--only=tools/list'], settings)
+    const session = await openSession(url)
+    const startedMs = performance.now()
+    expect(reasonOf(await session.request('tools/list'))).toBe('result_too_large')
+    expect(performance.now() - startedMs).toBeLessThan(soonMs)
+  })
+})
