@@ -66,6 +66,8 @@ export function createCatalog(needs: {
   const sources = createKeptSources(needs)
   /** The lists that were learnt for the names in them: once, since what a client makes up is never in them. */
   const learntForNames = new Set<string>()
+  /** Faults of cursors that the log was told of, by list. */
+  const toldFaults = new Set<string>()
   let mirrorsHeaders = false
   let hasTaskOnly = false
 
@@ -110,6 +112,10 @@ export function createCatalog(needs: {
       const pages = await learnPages(ask, learning.eraOf(seat, key), freshUntil, take)
       mirrorsHeaders ||= pages.mirrored.size > 0
       hasTaskOnly ||= pages.taskOnly.size > 0
+      if (pages.fault && !toldFaults.has(`${method} ${pages.fault}`)) {
+        toldFaults.add(`${method} ${pages.fault}`)
+        needs.log.warn({ method, reason: pages.fault }, 'a list of the server has no proper end and was ended')
+      }
       if (pages.cut) needs.log.warn({ method }, 'a list of the server is too long and was cut')
       list.pages = pages
       return pages

@@ -66,12 +66,43 @@ describe('a list', () => {
     )
   })
 
+  test.each([
+    ['the same page for ever', (): string[] => ['a', 'b'], ['a', 'b']],
+    ['a page that is new in part', (at: number): string[] => (at === 0 ? ['a', 'b'] : ['b', 'c']), ['a', 'b', 'c']],
+  ])('whose cursor never advances ends after %s, without duplicates', async (_, namesAt, names) => {
+    let count = 0
+    const pages = await learn({
+      asked: [],
+      ask: () => {
+        const tools = namesAt(count++).map((name) => ({ name }))
+        return Promise.resolve({ kind: 'result', result: rawObject({ tools, nextCursor: 'again' }) })
+      },
+    })
+    expect(count).toBe(2)
+    expect(follow(pages).names).toEqual(names)
+    expect([pages.fault, pages.cut]).toEqual(['cursor_repeats', false])
+  })
+
+  test.each([
+    [7, 'cursor_is_no_text'],
+    [{ at: 2 }, 'cursor_is_no_text'],
+    [null, undefined],
+  ])('ends at the cursor %j', async (nextCursor, fault) => {
+    const result = rawObject({ tools: [{ name: 'a' }], nextCursor })
+    const pages = await learn({ asked: [], ask: () => Promise.resolve({ kind: 'result', result }) })
+    expect(follow(pages).names).toEqual(['a'])
+    expect(pages.fault).toBe(fault)
+  })
+
   test('of a server that never comes to an end is cut, and ends for its clients', async () => {
     let count = 0
     const endless: Server = {
       asked: [],
       ask: () =>
-        Promise.resolve({ kind: 'result', result: rawObject({ tools: [{ name: `${++count}` }], nextCursor: 'on' }) }),
+        Promise.resolve({
+          kind: 'result',
+          result: rawObject({ tools: [{ name: `${++count}` }], nextCursor: `${count}` }),
+        }),
     }
     const pages = await learn(endless)
     expect(pages.cut).toBe(true)

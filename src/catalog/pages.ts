@@ -11,6 +11,7 @@ import { headerParams, type HeaderParam } from '../protocol/headers.ts'
 import { editObject, isObject, type JsonObject, type JsonValue, type RawObject } from '../protocol/json-text.ts'
 import type { Answer } from '../protocol/jsonrpc.ts'
 import { isTaskOnly } from '../protocol/tasked.ts'
+import { newOnPage } from './repeated-page.ts'
 
 /** More than any honest server has; a list beyond it is cut. */
 const maxPages = 100
@@ -50,7 +51,12 @@ export interface Pages {
   readonly taskOnly: ReadonlySet<string>
   /** Whether a page was left out for being beyond the bounds, or for want of memory. */
   readonly cut: boolean
+  /** Why the list ended before the server said so. */
+  readonly fault: CursorFault | undefined
 }
+
+/** A cursor that was followed already, or that is no text. */
+export type CursorFault = 'cursor_repeats' | 'cursor_is_no_text'
 
 /**
  * Asks for all pages. `freshUntil` turns a server's `ttlMs` into a time, `take` says whether so many bytes may be kept.
@@ -67,6 +73,8 @@ export async function learnPages(
   let chars = 0
   let ttlMs: number | undefined
   let cut = false
+  let fault: CursorFault | undefined
+  const followed = new Set<string>()
   do {
     const answer = await ask(cursor)
     if (answer.kind === 'error') return { ...none, spoken, error: answer }
@@ -79,11 +87,16 @@ export async function learnPages(
       break
     }
     const next = value['nextCursor']
-    cursor = typeof next === 'string' ? next : undefined
+    if (typeof next !== 'string' && (next ?? null) !== null) fault = 'cursor_is_no_text'
+    if (typeof next === 'string' && followed.has(next)) fault = 'cursor_repeats'
+    const kept = fault === 'cursor_repeats' ? newOnPage(answer.result, results) : answer.result
+    if (!kept) break
+    cursor = typeof next === 'string' && fault === undefined ? next : undefined
+    if (cursor !== undefined) followed.add(cursor)
     chars += text.length
     cut = cursor !== undefined && (results.length + 1 >= maxPages || chars > maxChars)
     if (typeof value['ttlMs'] === 'number') ttlMs = Math.min(ttlMs ?? Number.POSITIVE_INFINITY, value['ttlMs'])
-    results.push(answer.result)
+    results.push(kept)
   } while (cursor !== undefined && !cut)
   const generation = contentId(results.map(({ text }) => text))
   const pages = results.map((given, at): Page => {
@@ -101,6 +114,7 @@ export async function learnPages(
     mirrored: mirroredIn(pages),
     taskOnly: taskOnlyIn(pages),
     cut,
+    fault,
   }
 }
 
@@ -124,6 +138,7 @@ const none = {
   names: new Set<string>(),
   mirrored: new Map(),
   taskOnly: new Set<string>(),
+  fault: undefined,
   cut: false,
 }
 

@@ -145,7 +145,7 @@ async function learnTool(call: RequestMessage, errand: Errand, { desk, mirrors }
     if (answer?.kind !== 'result') return
     mirrors.learn(answer.result)
     const next = answer.result.value['nextCursor']
-    if (typeof next !== 'string' || mirrors.of(call).length > 0) return
+    if (typeof next !== 'string' || next === cursor || mirrors.of(call).length > 0) return
     cursor = next
   }
 }

@@ -265,6 +265,8 @@ export class Connection {
 
   #progress(params: RawObject | undefined): void {
     const exchange = this.#exchanges.get(Number(params?.value['progressToken']))
+    // What does not rise is not passed on, but whatever tells it is at work.
+    if (exchange) exchange.idleAtMs = this.nowMs + this.#needs.callIdleMs
     const own = params && exchange?.ownProgress(params)
     if (exchange && own) this.#offer(exchange, { kind: 'notification', method: 'notifications/progress', params: own })
     else this.#drop('progress')

@@ -47,7 +47,7 @@ const secondMs = 5000
 export async function probe(needs: ProbeNeeds): Promise<Eras> {
   const nothing = rawObject({})
   const endMs = needs.clock.now() + needs.startTimeoutMs
-  // One time-out for all attempts: whoever is silent to the first is not asked as long again by the next.
+  // One time-out for all attempts on a process that stays: silence to the first is not waited for again.
   const leftMs = (): number => Math.max(0, endMs - needs.clock.now())
   let words: string | undefined
   const noHello = (error: unknown): undefined => {
@@ -87,11 +87,13 @@ export async function probe(needs: ProbeNeeds): Promise<Eras> {
     return { modern: undefined, legacy: { connection: first, hello: verdict.hello }, words }
   }
 
+  // One that ended by itself may have started slowly, and the next one needs as long again.
+  const hasLeft = first.closed
   const ended = first.close()
-  if (leftMs() === 0) return { modern: undefined, legacy: undefined, words }
+  if (!hasLeft && leftMs() === 0) return { modern: undefined, legacy: undefined, words }
   if (!needs.hasRoom()) await ended
   const fresh = needs.connect('legacy')
-  const legacy = await greet(fresh, leftMs())
+  const legacy = await greet(fresh, hasLeft ? needs.startTimeoutMs : leftMs())
   if (!legacy) await fresh.close()
   return { modern: undefined, legacy: legacy && { connection: fresh, hello: legacy }, words }
 }

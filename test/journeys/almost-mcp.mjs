@@ -4,6 +4,10 @@
 //   --only=METHOD   that one's answers alone; the others are proper
 //   --speaks=V      refuses every revision but that one
 //   --ends          ends upon a revision that it refuses
+//   --slow=MS       reads nothing for so long
+//   --ends-at-discover
+//   --cursor=JSON   of every page of its list
+//   --progress      that does not rise, five times a second during a call
 //   --answers-notifications   with an error that names no request
 //
 // Promises: what is not named here is answered properly; ends with its stdin.
@@ -14,6 +18,8 @@ const flag = (name) => process.argv.find((word) => word.startsWith(`--${name}=`)
 const odd = flag('as')
 const only = flag('only')
 const speaks = flag('speaks')
+const cursor = flag('cursor') === undefined ? {} : { nextCursor: JSON.parse(flag('cursor') ?? '') }
+await new Promise((resolve) => setTimeout(resolve, Number(flag('slow') ?? 0)))
 
 const big = 'b'.repeat(200_000)
 
@@ -43,7 +49,7 @@ const methods = {
     serverInfo: { name: 'almost', version: '1' },
   }),
   ping: () => ({}),
-  'tools/list': () => ({ tools: [{ name: 'say', inputSchema: { type: 'object' } }] }),
+  'tools/list': () => ({ tools: [{ name: 'say', inputSchema: { type: 'object' } }], ...cursor }),
 }
 
 createInterface({ input: process.stdin })
@@ -53,6 +59,7 @@ createInterface({ input: process.stdin })
       if (process.argv.includes('--answers-notifications')) send(oddities['no-id']?.(null, null))
       return
     }
+    if (method === 'server/discover' && process.argv.includes('--ends-at-discover')) process.exit(1)
     const known = methods[method]
     if (!known && method !== 'tools/call') {
       return send({ jsonrpc: '2.0', id, error: { code: -32601, message: 'Method not found' } })
@@ -70,6 +77,9 @@ createInterface({ input: process.stdin })
       send(make && name === undefined ? make(id, result) : { jsonrpc: '2.0', id, result })
     }
     if (name === undefined) return say()
-    setTimeout(say, Number(name))
+    const { progressToken } = params._meta ?? {}
+    const told = { jsonrpc: '2.0', method: 'notifications/progress', params: { progressToken, progress: 1 } }
+    const telling = process.argv.includes('--progress') && setInterval(() => send(told), 200)
+    setTimeout(() => (telling && clearInterval(telling), say()), Number(name))
   })
   .on('close', () => process.exit(0))

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import type { LogFields } from '../../src/base/log.ts'
 import { createGateway, type Log } from '../../src/index.ts'
 import { startForTest } from '../support/in-process.ts'
-import { reasonOf } from '../support/rpc.ts'
+import { messagesOf, reasonOf, responseTo, textOf } from '../support/rpc.ts'
 import { openSession } from '../support/session.ts'
 
 const file = join(import.meta.dirname, 'almost-mcp.mjs')
@@ -154,4 +154,32 @@ describe('a result that is longer than a line may be', () => {
     expect(reasonOf(await session.request('tools/list'))).toBe('result_too_large')
     expect(performance.now() - startedMs).toBeLessThan(soonMs)
   })
+})
+
+test('progress that does not rise is not passed on, but keeps its call', async () => {
+  const { url } = await startForTest([file, '--progress'], { upstream: { callIdleMs: 1500 } })
+  const session = await openSession(url)
+  const answered = await session.call('say', { hold: '4500' }, { id: 'long', progressToken: 'p' })
+  expect(textOf(await responseTo(answered, 'long'))).toBe('said')
+  expect(messagesOf(answered).filter(({ method }) => method === 'notifications/progress')).toHaveLength(1)
+})
+
+test.each([
+  ['"again"', 'cursor_repeats'],
+  ['7', 'cursor_is_no_text'],
+])('a list with the cursor %s ends, once and told', async (cursor, reason) => {
+  const { log, lines } = told()
+  const { url } = await startForTest([file, `--cursor=${cursor}`], {}, { log })
+  for (let i = 0; i < 2; i++) {
+    const { result } = await (await openSession(url)).request('tools/list')
+    expect(result?.['tools']).toHaveLength(1)
+    expect(result).not.toHaveProperty('nextCursor')
+  }
+  expect(lines.filter((line) => line.includes(reason))).toHaveLength(1)
+})
+
+test('a server that starts slowly and ends at the first way of greeting starts', { timeout: 60_000 }, async () => {
+  const flags = ['--slow=5000', '--ends-at-discover']
+  const { url } = await startForTest([file, ...flags], { upstream: { startTimeoutMs: 8000, spares: 0 } })
+  expect((await openSession(url)).id).toBeDefined()
 })
