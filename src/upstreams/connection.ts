@@ -136,6 +136,10 @@ export class Connection {
   get isExcused(): boolean {
     return this.#flow.isHeld || this.#exchanges.haveAsks
   }
+  /** Resolves when all that the server asks its client now was answered or withdrawn, or the process has ended. */
+  questionsAnswered(): Promise<void> {
+    return this.#questions.answered()
+  }
   get closed(): boolean {
     return this.#closed || this.#needs.child.exited
   }

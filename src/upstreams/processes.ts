@@ -6,6 +6,7 @@ import type { Clock } from '../base/clock.ts'
 import type { EventSink } from '../base/events.ts'
 import type { Log } from '../base/log.ts'
 import { Refusal } from '../base/refusal.ts'
+import { mayBeAsked } from '../protocol/capabilities.ts'
 import type { Dialect } from '../protocol/dialect.ts'
 import { type Blame, createBlame } from './blame.ts'
 import type { Connection } from './connection.ts'
@@ -13,6 +14,7 @@ import { changesAfterRestart, type Face, type Opener, type ProcessEvents, replay
 import type { Keeper, Opening } from './keepers.ts'
 import { ownSeat, ownSpeaker } from './own-requests.ts'
 import type { Place } from './places.ts'
+import { settled } from './settle.ts'
 import type { Spares } from './spares.ts'
 import { startFailure } from './start-failure.ts'
 import type { ChildExit } from './stdio/child.ts'
@@ -160,6 +162,8 @@ export function createProcesses(needs: ProcessNeeds): Processes {
       if (open) open.isGreeted = true
       if (face.dialect.era === 'legacy') blame.started()
       await replay(unit, connection, pingMs)
+      if (face.dialect.era === 'legacy' && unit.attribution === 'own' && mayBeAsked(unit.announced))
+        await settled(connection, clock)
       opening.delete(connection)
       unit.connections.add(connection)
       await voices.subscriptionsOf(unit).sync(connection)

@@ -33,6 +33,8 @@ export interface Questions {
   withdraw(requestId: string): void
   /** The connection is over: nobody waits for answers any more. */
   drop(): void
+  /** Resolves when all that is asked now was answered or withdrawn, or the connection is over. */
+  answered(): Promise<void>
   /** Whether the server has ever asked anything. */
   readonly any: boolean
 }
@@ -58,6 +60,8 @@ interface Open {
   readonly exchange: Exchange | undefined
   /** What is counted for it. */
   readonly bytes: number
+  /** Called when it is no longer open. */
+  readonly over: Array<() => void>
 }
 
 export function createQuestions(needs: QuestionNeeds): Questions {
@@ -70,6 +74,7 @@ export function createQuestions(needs: QuestionNeeds): Questions {
     if (entry && open.delete(key)) {
       entry.exchange?.answered(needs.now())
       needs.memory().release(entry.bytes)
+      for (const over of entry.over) over()
     }
     return entry
   }
@@ -101,16 +106,22 @@ export function createQuestions(needs: QuestionNeeds): Questions {
         ...patience(message, needs),
         withdrawn: new Cancel(),
       }
-      open.set(key, { ask, exchange, bytes })
+      open.set(key, { ask, exchange, bytes, over: [] })
       exchange?.asked(needs.now())
       const taken = exchange ? exchange.offer(ask) : needs.toUnit(ask)
       if (!taken) ask.answer(errorAnswer(-32603, 'The client cannot be asked at the moment'))
+    },
+    async answered() {
+      await Promise.all([...open.values()].map(({ over }) => new Promise<void>((resolve) => over.push(resolve))))
     },
     withdraw(requestId) {
       close(idKey(requestId))?.ask.withdrawn.cancel('withdrawn by the server')
     },
     drop() {
-      for (const { ask } of open.values()) ask.withdrawn.cancel('the server is gone')
+      for (const { ask, over } of open.values()) {
+        ask.withdrawn.cancel('the server is gone')
+        for (const end of over) end()
+      }
       open.clear()
     },
   }
