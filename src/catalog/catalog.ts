@@ -194,7 +194,14 @@ export function createCatalog(needs: {
   }
 
   return {
-    hello: (seat) => hello(seat, true),
+    async hello(seat) {
+      try {
+        return await hello(seat, true)
+      } catch (error) {
+        if (!(error instanceof NoRoom)) throw error
+        return helloAtHand(seat)
+      }
+    },
     helloAtHand,
     isList: (method) => Object.hasOwn(lists, method),
     async page(seat, method, cursor) {
