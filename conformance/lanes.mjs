@@ -48,6 +48,13 @@ const overHttp1 = [
   { name: 'stable-new-server', suite: stable, selects: ['--suite', 'all'], fixture: modern },
   { name: 'old-client-new-server', suite: next, selects: ['--requirements', '2025-11-25'], fixture: modern },
   ...sessions.map((revision) => all(revision, modern, `${revision}-new-server`)),
+  // A log line names no call: it is told as long as the process that all share has worked for one client alone.
+  ...[stable, next].map((suite) => ({
+    name: `logging-new-server-${suite === next ? 'next' : 'stable'}`,
+    suite,
+    selects: ['--scenario', 'tools-call-with-logging'],
+    fixture: modern,
+  })),
   {
     name: 'new-client-old-server',
     suite: next,

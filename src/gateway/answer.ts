@@ -28,7 +28,7 @@ function translated(request: RequestMessage, call: Call, outcome: Outcome, house
     const requiredCapabilities = undeclaredVisit(call.speaker.capabilities)
     return requiredCapabilities
       ? refusalAnswer(new Refusal('missing_capability', { data: { requiredCapabilities } }))
-      : questionsOf(request, call, visits, { kind: 'again' }, house)
+      : questionsOf(request, call, visits, { kind: 'again', client: call.clientKey }, house)
   }
   return wordAnswer(call.method, outcome, serverInfo(call, house))
 }

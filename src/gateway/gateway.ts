@@ -6,6 +6,7 @@ import { maskCommand } from '../base/mask-command.ts'
 import type { Backplane } from '../backplane/backplane.ts'
 import { createMemoryBackplane } from '../backplane/memory.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
+import { shortId } from '../base/ids.ts'
 import { createEvents, type EventSource } from '../base/events.ts'
 import { type Log, silentLog } from '../base/log.ts'
 import { createMemoryBudget, type MemoryBudget } from '../base/memory-budget.ts'
@@ -149,6 +150,10 @@ export function createGateway(needs: GatewayNeeds): Gateway {
     clock,
     log,
   })
+  // No session has such an id, and no call of another instance.
+  const clientKeys = `call/${shortId()}/`
+  let clientsWithoutSession = 0
+  const nextClientKey = (): string => `${clientKeys}${++clientsWithoutSession}`
   const startedMs = clock.now()
   let house: House | undefined
   let started: Promise<GatewayFacts> | undefined
@@ -177,6 +182,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
     seal: createSeal(clock, settings.sessions.answerTimeoutMs),
     suspended,
     clientMemory: createClientMemory(memory),
+    nextClientKey,
     extensions: faces.some((face) => isObject(capabilitiesIn(face.hello)['extensions'])),
   })
 

@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts'
 import type { EventSink } from '../base/events.ts'
 import type { Log } from '../base/log.ts'
 import type { Pulse } from '../base/pulse.ts'
+import type { ClientKey } from '../protocol/call.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { Admission } from '../gates/admission.ts'
 import type { GateSettings } from '../gates/options.ts'
@@ -45,6 +46,8 @@ export interface House {
   readonly seal: Seal
   readonly suspended: SuspendedCalls
   readonly clientMemory: ClientMemory
+  /** A client that is not known by anything but the call that it makes. */
+  readonly nextClientKey: () => ClientKey
   /** Whether the server announces extensions, whose methods are then forwarded. */
   readonly extensions: boolean
 }

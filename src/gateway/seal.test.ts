@@ -23,7 +23,7 @@ const request: fc.Arbitrary<Request> = fc.record({
       process: fc.option(fc.nat(), { nil: undefined }),
     }),
     fc.record({ kind: fc.constant('suspended' as const), call: fc.string(), round: fc.nat() }),
-    fc.record({ kind: fc.constant('again' as const) }),
+    fc.record({ kind: fc.constant('again' as const), client: fc.string() }),
   ),
   principal: fc.record({ tenant: name, subject: name }),
   method: fc.constantFrom('tools/call', 'prompts/get', 'resources/read'),

@@ -8,7 +8,7 @@ import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:
 import { fromBase64url } from '../base/base64url.ts'
 import type { Clock } from '../base/clock.ts'
 import { Refusal } from '../base/refusal.ts'
-import type { Principal } from '../protocol/call.ts'
+import type { ClientKey, Principal } from '../protocol/call.ts'
 import { isObject, type JsonObject, type JsonValue } from '../protocol/json-text.ts'
 
 /** What a sealed state says when it is opened. */
@@ -17,8 +17,8 @@ export type Opened =
   | { readonly kind: 'server'; readonly state: string; readonly process: number | undefined }
   /** The call waits here for the answers of this round. */
   | { readonly kind: 'suspended'; readonly call: string; readonly round: number }
-  /** Nothing waits: the call is to be made once more. */
-  | { readonly kind: 'again' }
+  /** Nothing waits: the call is to be made once more, by the same client. */
+  | { readonly kind: 'again'; readonly client: ClientKey }
 
 export interface Seal {
   close(what: Opened, principal: Principal, method: string, params: JsonObject): string
@@ -102,8 +102,8 @@ function read(text: string | undefined): { readonly opened: Opened; readonly unt
   return opened && { opened, untilMs: Number(plain['until']) }
 }
 
-function openedOf({ kind, state, process, call, round }: JsonObject): Opened | undefined {
-  if (kind === 'again') return { kind }
+function openedOf({ kind, state, process, call, round, client }: JsonObject): Opened | undefined {
+  if (kind === 'again' && typeof client === 'string') return { kind, client }
   if (kind === 'suspended' && typeof call === 'string' && typeof round === 'number') return { kind, call, round }
   if (kind !== 'server' || typeof state !== 'string') return undefined
   return { kind, state, process: typeof process === 'number' ? process : undefined }

@@ -211,6 +211,7 @@ function callOf(seat: SessionSeat, request: RequestMessage, held: Held): Call {
     principal: session.principal,
     session: session.id,
     client: session.id,
+    clientKey: session.id,
     progressToken: progressTokenOf(request.params),
     logLevel: session.logLevel,
     process: undefined,

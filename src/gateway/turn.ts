@@ -41,7 +41,7 @@ import type { Opened } from './seal.ts'
 import { callBytes, serve } from './serve.ts'
 
 /** Questions that a server asks in one breath are put to the client together. */
-const breathMs = 10
+const breathMs = 30
 const maxBreathMs = 200
 
 /** A request that is with a call. */
@@ -148,6 +148,7 @@ function courseOf(
     principal,
     session: undefined,
     client: inbound.connection,
+    clientKey: opened?.kind === 'again' ? opened.client : house.nextClientKey(),
     progressToken: envelope.progressToken,
     logLevel: envelope.logLevel,
     process: opened?.kind === 'server' ? opened.process : undefined,

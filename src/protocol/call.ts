@@ -62,6 +62,8 @@ export interface Call {
   readonly session: string | undefined
   /** What fairness is measured by: the session, or the client's connection where there is no session. */
   readonly client: string
+  /** Whose it is, as far as that is certain. */
+  readonly clientKey: ClientKey
   /** The client's progress token as JSON text, if it wants progress. */
   readonly progressToken: string | undefined
   /** The least severe log level that the client wants during this call. */
@@ -76,6 +78,13 @@ export interface Call {
   readonly memory?: MemoryAccount
   readonly cancel: Cancel
 }
+
+/**
+ * A client as far as it is known for certain: equal in two calls only if both are of one client. That is the session;
+ * without one each call is a client of its own, unless it brings back what only the client of another was given, since
+ * connections and principals may be those of many.
+ */
+export type ClientKey = string
 
 /** A process that is held over several calls. Whoever made it releases it. */
 export interface Hold {

@@ -17,6 +17,7 @@ const callOf = (era: Speaker['era'], text: string, progressToken?: string): Call
     principal: { tenant: 't', subject: 's' },
     session: undefined,
     client: 'c',
+    clientKey: 'c',
     progressToken,
     logLevel: undefined,
     process: undefined,

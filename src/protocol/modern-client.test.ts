@@ -27,6 +27,7 @@ function callOf(params: JsonObject | undefined, more: Partial<Call> = {}): Call 
     principal: { tenant: '', subject: '' },
     session: 's',
     client: 's',
+    clientKey: 's',
     progressToken: undefined,
     logLevel: undefined,
     process: undefined,

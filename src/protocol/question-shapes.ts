@@ -214,3 +214,8 @@ export function visitsIn(error: RawObject): RawObject | undefined {
   }
   return entries.size === 0 ? undefined : inputRequestsOf(entries)
 }
+
+/** Whether a call ended because its client has to visit a page and to call again, and the client can. */
+export function demandsVisit(answer: Answer, capabilities: JsonObject): boolean {
+  return answer.kind === 'error' && undeclaredVisit(capabilities) === undefined && visitsIn(answer.error) !== undefined
+}

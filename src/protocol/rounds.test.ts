@@ -30,6 +30,7 @@ function callOf(method: string, params?: string): Call {
     principal: { tenant: '', subject: '' },
     session: 's',
     client: 's',
+    clientKey: 's',
     progressToken: undefined,
     logLevel: undefined,
     process: undefined,

@@ -1,7 +1,7 @@
 /**
  * The way of a server's answers to the requests that they answer: calls, and requests of our own. An answer that names
- * its request goes there. What names none goes to the only request in flight, if there is exactly one. An answer that
- * is none ends its request at once, and the operator is told what was wrong.
+ * its request goes there. What names none goes to the only request in flight, if there is exactly one and the process
+ * has worked for no other client. An answer that is none ends its request at once, and the operator is told what was wrong.
  */
 import type { Clock, Timer } from '../base/clock.ts'
 import { printableLine } from '../base/printable.ts'
@@ -20,8 +20,8 @@ export interface AnswersNeeds {
   readonly clock: Clock
   /** Who has answered a call, as its outcome tells it. */
   readonly speaker: () => Omit<Outcome, 'answer'>
-  /** Whether a call that is over for its client may still be answered, so that what names no request may be of it. */
-  readonly hasGhost: () => boolean
+  /** Whether what names no request may be for another client than those whose calls are in flight. */
+  readonly mayMeanOther: () => boolean
   /** Told of an answer that could not be taken, in words for the operator. */
   readonly invalid: (words: string) => void
   /** Something was said that answers nothing. */
@@ -104,9 +104,9 @@ export class Answers {
     return method === undefined ? undefined : { id, method, call }
   }
 
-  /** The only request in flight: an answer that names none can be of no other, unless of one that was given up. */
+  /** The only request in flight: an answer that names none can be of no other, unless of one that is over and another client's. */
   #only(): Pending | undefined {
-    if (this.#needs.hasGhost()) return undefined
+    if (this.#needs.mayMeanOther()) return undefined
     const found = [...this.#needs.errands.waiting()]
     for (const exchange of this.#needs.exchanges.all()) if (!exchange.ended) found.push(exchange.id)
     const [id] = found

@@ -1,66 +1,129 @@
 /**
- * Whom a message of a server belongs to that names no call: a log line, a question. By the rule of the unit that the
- * process works for, and never guessed: what cannot be told for certain belongs to nobody.
+ * Whom a message of a server belongs to that names no call: a log line, a question. A server may speak late, of a call
+ * that is over, so that a call is alone on its process proves nothing: what counts is which clients the process has
+ * worked for. Never guessed: what cannot be told for certain belongs to no client.
+ * Why, and what it costs: docs/decisions/0019.
  */
 import type { Clock } from '../base/clock.ts'
+import type { ClientKey, EraName } from '../protocol/call.ts'
 import type { Exchange } from './exchange.ts'
 import type { Exchanges } from './exchanges.ts'
 
-/** Who such messages belong to: the one session that owns the process, the only call in flight, or nobody. */
+/**
+ * Whom a process works for: one session alone (`own`), clients of one principal (`single`), or clients of several
+ * principals (`none`).
+ */
 export type Attribution = 'own' | 'single' | 'none'
 
-/** For this long after a cancellation the process may still speak of the call; as long as calls last if clients share it. */
-const ghostMs = 5000
+/** All that the decision looks at. */
+export interface Situation {
+  readonly rule: Attribution
+  readonly what: 'question' | 'log'
+  /** Whether the server is of the stateless era: it asks nothing, and logs only for calls that wanted it. */
+  readonly isStateless: boolean
+  /** Whether a call is in flight. */
+  readonly hasCall: boolean
+  /** Whether all the work that the process may still speak of is of one client. */
+  readonly hasOneClient: boolean
+}
 
+/**
+ * The decision: `call` is the youngest call in flight, all calls being of one client then; `unit` is the listener of
+ * the session that owns the process; undefined is no client.
+ */
+export function addressee({ rule, what, isStateless, hasCall, hasOneClient }: Situation): 'call' | 'unit' | undefined {
+  if (rule === 'own') return hasCall ? 'call' : 'unit'
+  // Over the border between principals nothing goes but what a call has wanted in so many words.
+  if (rule === 'none' && !(what === 'log' && isStateless)) return undefined
+  return hasCall && hasOneClient ? 'call' : undefined
+}
+
+/** Which clients a process has worked for, as far as it may still speak of that work. */
+export class ServedClients {
+  readonly #forgetMs: number
+  #client: ClientKey | undefined
+  #hasOthers = false
+  /** Pieces of work that have begun and not ended. */
+  #open = 0
+  #quietSinceMs = Number.NEGATIVE_INFINITY
+
+  /** @param forgetMs how long a process without any work may still speak of what it did: as long as a call may last */
+  constructor(forgetMs: number) {
+    this.#forgetMs = forgetMs
+  }
+
+  /** Whether it was one client, and no other one. */
+  get isOne(): boolean {
+    return this.#client !== undefined && !this.#hasOthers
+  }
+
+  /** Whether they were several, or may have been. */
+  get areSeveral(): boolean {
+    return this.#hasOthers
+  }
+
+  /**
+   * Work begins. What never ends is never forgotten.
+   * @param client whom it is for; undefined if that cannot be told
+   */
+  begin(client: ClientKey | undefined, nowMs: number): void {
+    if (this.#open === 0 && nowMs - this.#quietSinceMs >= this.#forgetMs) {
+      this.#client = undefined
+      this.#hasOthers = false
+    }
+    this.#open++
+    if (client === undefined || (this.#client !== undefined && this.#client !== client)) this.#hasOthers = true
+    else this.#client = client
+  }
+
+  /** A piece of work has ended. */
+  end(nowMs: number): void {
+    this.#open--
+    this.#quietSinceMs = nowMs
+  }
+}
+
+export interface AttributorNeeds {
+  readonly attribution: Attribution
+  /** Whether all calls are of one client, whatever they say. */
+  readonly hasOneClient: boolean
+  /** How long a call can last, in milliseconds. */
+  readonly callTotalMs: number
+  readonly clock: Clock
+}
+
+/** Applies the decision to the calls of one process. */
 export class Attributor {
-  readonly #rule: Attribution
+  readonly served: ServedClients
+  readonly #needs: AttributorNeeds
   readonly #exchanges: Exchanges
-  readonly #clock: Clock
-  readonly #ghostMs: number
-  #ghostUntilMs = 0
 
-  /** @param callTotalMs how long a call can last */
-  constructor(rule: Attribution, exchanges: Exchanges, clock: Clock, callTotalMs: number) {
-    this.#rule = rule
+  constructor(needs: AttributorNeeds, exchanges: Exchanges) {
+    this.served = new ServedClients(needs.callTotalMs)
+    this.#needs = needs
     this.#exchanges = exchanges
-    this.#clock = clock
-    this.#ghostMs = rule === 'none' ? callTotalMs : ghostMs
   }
 
-  /** Whether all that the process says is of one session. */
-  get isOwn(): boolean {
-    return this.#rule === 'own'
+  /** Work begins of which the process may speak without naming it; returns how to say that it has ended, once. */
+  workFor(client: ClientKey | undefined): () => void {
+    const { clock } = this.#needs
+    this.served.begin(client, clock.now())
+    return () => this.served.end(clock.now())
   }
 
-  /** Whether a question could still be one of a call that was cancelled a moment ago. */
-  get hasGhost(): boolean {
-    return this.#rule === 'single' && this.#clock.now() < this.#ghostUntilMs
-  }
-
-  /** Whether what names no call could be of one that was cancelled, and of another client than the calls in flight. */
+  /** Whether an answer that names no request may be one to another client than those whose calls are in flight. */
   get mayMeanOther(): boolean {
-    return this.#rule !== 'own' && this.#clock.now() < this.#ghostUntilMs
+    const { attribution, hasOneClient } = this.#needs
+    return attribution !== 'own' && !hasOneClient && this.served.areSeveral
   }
 
-  /** A call was cancelled that the process may go on to speak of. */
-  cancelled(): void {
-    this.#ghostUntilMs = this.#clock.now() + this.#ghostMs
-  }
-
-  /** Of many principals even the only call in flight may not be meant: it could be one that is over. */
-  ofQuestion(): Exchange | 'unit' | undefined {
-    return this.#rule === 'none' ? undefined : this.#find()
-  }
-
-  /** @param isStateless whether the server must not log but for a call that asked for it */
-  ofLog(isStateless: boolean): Exchange | 'unit' | undefined {
-    return this.#rule === 'none' && !isStateless ? undefined : this.#find()
-  }
-
-  #find(): Exchange | 'unit' | undefined {
-    // Of one session's calls the youngest carries it; with none in flight, the session's stream.
-    if (this.isOwn) return this.#exchanges.youngest() ?? 'unit'
-    const isCertain = this.#exchanges.size === 1 && this.#clock.now() >= this.#ghostUntilMs
-    return isCertain ? this.#exchanges.youngest() : undefined
+  /** @param era the one that the server is spoken with in */
+  find(what: Situation['what'], era: EraName): Exchange | 'unit' | undefined {
+    const call = this.#exchanges.youngest()
+    const { attribution: rule } = this.#needs
+    const hasOneClient = this.#needs.hasOneClient || this.served.isOne
+    const isStateless = era === 'modern'
+    const to = addressee({ rule, what, isStateless, hasCall: call !== undefined, hasOneClient })
+    return to === 'call' ? call : to
   }
 }

@@ -64,6 +64,7 @@ interface Scene extends ReturnType<typeof createProcess> {
   readonly heard: Update[]
   readonly unattributed: string[]
   readonly dropped: string[]
+  readonly clock: ReturnType<typeof manualClock>
   begin(nonce: string): Exchange
 }
 
@@ -72,6 +73,7 @@ const announced = { sampling: {}, roots: {}, elicitation: {} }
 function createScene(attribution: Attribution): Scene {
   const process = createProcess()
   const events = createEvents()
+  const clock = manualClock(0)
   const [heard, unattributed, dropped]: [Update[], string[], string[]] = [[], [], []]
   events.on('dropped', ({ what }) => void dropped.push(what))
   const connection = new Connection({
@@ -79,7 +81,8 @@ function createScene(attribution: Attribution): Scene {
     dialect: legacyDialect,
     announced,
     attribution,
-    clock: manualClock(0),
+    hasOneClient: false,
+    clock,
     events,
     callIdleMs: 1000,
     callTotalMs: 5000,
@@ -96,6 +99,7 @@ function createScene(attribution: Attribution): Scene {
     heard,
     unattributed,
     dropped,
+    clock,
     begin: (nonce) => connection.begin(callOf(nonce)),
   }
 }
@@ -109,6 +113,7 @@ function callOf(nonce: string): Call {
     principal: { tenant: '', subject: '' },
     session: nonce,
     client: nonce,
+    clientKey: nonce,
     progressToken: clientToken,
     logLevel: undefined,
     process: undefined,
@@ -254,15 +259,57 @@ describe('what names no call', () => {
     expect(scene.unattributed).toEqual([])
   })
 
-  test('goes to the only call in flight where processes are shared by one principal, and else to nobody', () => {
+  test('goes to the youngest call of the only client that a shared process has worked for, and else to nobody', () => {
     const scene = createScene('single')
-    const one = scene.begin('a')
+    const [one, other] = [scene.begin('a'), scene.begin('a')]
     scene.say(question)
-    expect(one.take()?.kind).toBe('ask')
+    expect([one.take()?.kind, other.take()?.kind]).toEqual([undefined, 'ask'])
     scene.begin('b')
     scene.say({ ...question, id: 'q2' })
+    scene.say(log)
     expect(scene.unattributed).toEqual(['sampling/createMessage'])
     expect(scene.sent.at(-1)).toMatchObject({ id: 'q2', error: { code: -32601 } })
+    expect(scene.dropped).toEqual(['log'])
+  })
+
+  test.each(['answered', 'cancelled'])('may be of a call of another client that was %s long ago', (how) => {
+    const scene = createScene('single')
+    const over = scene.begin('a')
+    if (how === 'answered') scene.say({ id: over.id, result: {} })
+    scene.connection.finish(over, how === 'answered' ? undefined : 'enough')
+    scene.clock.advance(4000)
+    const own = scene.begin('b')
+    scene.say(question)
+    scene.say(log)
+    expect(own.take()).toBeUndefined()
+    expect(scene.sent.at(-1)).toMatchObject({ id: 'q', error: { code: -32601 } })
+    scene.connection.finish(own, undefined)
+    // Without a call for as long as calls may last, nothing is left of either.
+    scene.clock.advance(5000)
+    const third = scene.begin('c')
+    scene.say({ ...question, id: 'q2' })
+    scene.say(log)
+    expect([third.take()?.kind, third.take()?.kind]).toEqual(['ask', 'notification'])
+  })
+
+  test('may be of other work than calls, for whoever that is, as long as it lasts', () => {
+    const scene = createScene('single')
+    const isAsked = (exchange: Exchange): boolean => {
+      scene.say({ ...question, id: `q${scene.sent.length}` })
+      return exchange.take()?.kind === 'ask'
+    }
+    const over = scene.connection.workFor('a')
+    scene.clock.advance(60_000)
+    const own = scene.begin('a')
+    expect(isAsked(own)).toBe(true)
+    scene.connection.finish(own, undefined)
+    expect(isAsked(scene.begin('b'))).toBe(false)
+    over()
+    const other = createScene('single')
+    other.connection.workFor(undefined)
+    const call = other.begin('a')
+    other.say(question)
+    expect(call.take()).toBeUndefined()
   })
 
   test('a question never goes to anybody where clients share the process', () => {

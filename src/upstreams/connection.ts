@@ -4,17 +4,16 @@
  * What names no call (logs, questions, changes) goes where attribution.ts says.
  */
 import { Refusal } from '../base/refusal.ts'
-import type { Clock } from '../base/clock.ts'
 import type { DroppedThing, EventSink } from '../base/events.ts'
 import type { Holder } from '../base/transfers.ts'
-import type { Call, Notification, Update } from '../protocol/call.ts'
+import type { Call, ClientKey, Notification, Update } from '../protocol/call.ts'
 import type { Dialect } from '../protocol/dialect.ts'
 import { emptyObject, type JsonObject, memberText, type RawObject, rawObject } from '../protocol/json-text.ts'
 import { type Answer, type Message, notificationText, requestText, responseText } from '../protocol/jsonrpc.ts'
 import { wantsLog } from '../protocol/log-level.ts'
 import type { BadMessage } from '../protocol/server-message.ts'
 import { Answers } from './answers.ts'
-import { type Attribution, Attributor } from './attribution.ts'
+import { Attributor, type AttributorNeeds } from './attribution.ts'
 import { Errands } from './errands.ts'
 import { Exchange } from './exchange.ts'
 import { Exchanges } from './exchanges.ts'
@@ -25,15 +24,12 @@ import { Outgoing } from './outgoing.ts'
 import { createQuestions, type Questions } from './questions.ts'
 import type { Child, ChildExit } from './stdio/child.ts'
 
-export interface ConnectionNeeds {
+export interface ConnectionNeeds extends AttributorNeeds {
   readonly child: Child
   readonly dialect: Dialect
   readonly announced: JsonObject
-  readonly attribution: Attribution
-  readonly clock: Clock
   readonly events: EventSink
   readonly callIdleMs: number
-  readonly callTotalMs: number
   /** What the process says outside of calls; false if nobody could take it. */
   unsolicited(update: Update): boolean
   /** The process ended. */
@@ -54,6 +50,8 @@ export class Connection {
   /** When it last stopped to be of use to a call, in milliseconds of the clock. */
   idleSinceMs: number
   readonly liveness: Liveness
+  /** Whose next call it waits for, and nobody else's. */
+  keptFor: ClientKey | undefined
   readonly #needs: ConnectionNeeds
   readonly #exchanges = new Exchanges()
   readonly #errands: Errands
@@ -75,13 +73,13 @@ export class Connection {
       hold: (isHeld) => this.#flow.stop(isHeld),
       stuck: () => needs.stuck(),
     })
-    this.#attributor = new Attributor(needs.attribution, this.#exchanges, needs.clock, needs.callTotalMs)
+    this.#attributor = new Attributor(needs, this.#exchanges)
     this.#answers = new Answers({
       exchanges: this.#exchanges,
       errands: this.#errands,
       clock: needs.clock,
       speaker: () => ({ spoken: this.dialect.era, process: this.pid }),
-      hasGhost: () => this.#attributor.mayMeanOther,
+      mayMeanOther: () => this.#attributor.mayMeanOther,
       invalid: (words) => needs.invalid(words),
       drop: (what) => this.#drop(what),
     })
@@ -92,7 +90,7 @@ export class Connection {
       send: (line) => this.#outgoing.answer(line),
       now: () => needs.clock.now(),
       announced: needs.announced,
-      attribute: () => this.#attributor.ofQuestion(),
+      attribute: () => this.#attributor.find('question', this.dialect.era),
       toUnit: (ask) => needs.unsolicited(ask),
       unattributed: (method) => needs.unattributed(method),
       memory: () => needs.child.memory,
@@ -124,10 +122,6 @@ export class Connection {
   get callsInFlight(): number {
     return this.#exchanges.size + this.#reserved
   }
-  /** Whether a question could still be one of a call that was cancelled a moment ago. */
-  get hasGhost(): boolean {
-    return this.#attributor.hasGhost
-  }
   /** Whether the server has asked its client anything in this conversation. */
   get hasAsked(): boolean {
     return this.#questions.any
@@ -153,8 +147,13 @@ export class Connection {
     this.idleSinceMs = this.#needs.clock.now()
   }
 
+  /** Work other than a call begins, for a client or (undefined) for one that cannot be told; returns how to end it, once. */
+  workFor(client: ClientKey | undefined): () => void {
+    return this.#attributor.workFor(client)
+  }
+
   /** Sends a call; `isAlone` if no other one will begin before its end. Throws `overloaded` if the process takes nothing. */
-  begin(call: Call, isAlone: boolean = this.#attributor.isOwn): Exchange {
+  begin(call: Call, isAlone: boolean = this.#needs.attribution === 'own'): Exchange {
     if (this.#closed) throw new Refusal('upstream_closed')
     this.#outgoing.checkRoom(call.params)
     const now = this.#needs.clock.now()
@@ -163,6 +162,7 @@ export class Connection {
     const exchange = this.#exchanges.add((id) => new Exchange(call, id, now + callIdleMs, now + callTotalMs, waiting))
     if (!exchange) throw new Refusal('overloaded')
     exchange.mayHold = isAlone
+    this.#attributor.served.begin(call.clientKey, now)
     const params = this.dialect.params(call, call.progressToken === undefined ? undefined : exchange.id)
     this.#outgoing.send(requestText(String(exchange.id), call.method, params))
     return exchange
@@ -174,8 +174,8 @@ export class Connection {
     this.#flow.release(exchange)
     exchange.abandon()
     this.idleSinceMs = this.#needs.clock.now()
+    this.#attributor.served.end(this.idleSinceMs)
     if (reason === undefined || this.#closed) return
-    this.#attributor.cancelled()
     this.tell('notifications/cancelled', rawObject({ requestId: exchange.id, reason }))
   }
 
@@ -277,7 +277,7 @@ export class Connection {
   }
 
   #log(update: Notification): void {
-    const target = this.#attributor.ofLog(this.dialect.era === 'modern')
+    const target = this.#attributor.find('log', this.dialect.era)
     if (target instanceof Exchange) {
       if (wantsLog(target.call, update.params)) this.#offer(target, update)
     } else if (target === undefined || !this.#needs.unsolicited(update)) this.#drop('log')

@@ -17,6 +17,7 @@ const call: Call = {
   principal: { tenant: '', subject: '' },
   session: undefined,
   client: 'c',
+  clientKey: 'c',
   progressToken: undefined,
   logLevel: undefined,
   process: undefined,

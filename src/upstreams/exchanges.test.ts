@@ -18,6 +18,7 @@ const call: Call = {
   principal: { tenant: '', subject: '' },
   session: undefined,
   client: 'c',
+  clientKey: 'c',
   progressToken: undefined,
   logLevel: undefined,
   process: undefined,

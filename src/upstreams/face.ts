@@ -74,6 +74,8 @@ export const ownInfo: JsonObject = { name: 'mcplex', version }
 
 export function createOpener(common: {
   readonly settings: UpstreamSettings
+  /** Whether all calls are of one client. */
+  readonly hasOneClient: boolean
   readonly clock: Clock
   readonly events: EventSink
   readonly log: Log
@@ -88,6 +90,7 @@ export function createOpener(common: {
       dialect: needs.dialect,
       announced: needs.announced,
       attribution: needs.attribution,
+      hasOneClient: common.hasOneClient,
       clock,
       events,
       callIdleMs: settings.callIdleMs,

@@ -16,6 +16,7 @@ function callOf(client: string, chars: number): Call {
     principal: { tenant: '', subject: '' },
     session: client,
     client,
+    clientKey: client,
     progressToken: undefined,
     logLevel: undefined,
     process: undefined,

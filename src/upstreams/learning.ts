@@ -44,7 +44,7 @@ export function createLearning(needs: LearningNeeds): Learning {
     if (there) return there
     // It waits in line as a call of that client does.
     const client = seat.session ?? seat.principal.subject
-    const connection = await pool.wait(unit, { client, cancel: new Cancel() })
+    const connection = await pool.wait(unit, { client, clientKey: seat.session ?? '', cancel: new Cancel() })
     connection.unreserve()
     pool.released()
     return connection
@@ -87,8 +87,12 @@ export function createLearning(needs: LearningNeeds): Learning {
         const connection = unit.changed.get(method) ?? (await processOf(unit, seat))
         // What is asked must not be taken for idle.
         connection.reserve()
+        const over = face.dialect.era === 'legacy' ? connection.workFor(seat.session) : undefined
         return await listPage(connection, method, cursor, seat.speaker, unit.announced).finally(() => {
           connection.unreserve()
+          over?.()
+          // What it says late of this list could be taken for the next call's.
+          if (unit.endsAfter === 'every call' && connection.callsInFlight === 0) void connection.close()
           pool.released()
         })
       }

@@ -6,7 +6,7 @@ import { cpus } from 'node:os'
 import type { Clock } from '../base/clock.ts'
 import { FairQueue } from '../base/fair-queue.ts'
 import { Refusal } from '../base/refusal.ts'
-import type { Call } from '../protocol/call.ts'
+import type { Call, ClientKey } from '../protocol/call.ts'
 import type { Connection } from './connection.ts'
 import type { UpstreamSettings } from './options.ts'
 import type { Place, Places } from './places.ts'
@@ -19,7 +19,7 @@ export interface Pool {
    * A process for the call, as soon as there is one; a place on it is reserved.
    * Throws `overloaded` (line full, or waited too long), `upstream_unavailable`, `cancelled`.
    */
-  wait(unit: Unit, call: Pick<Call, 'client' | 'cancel'>): Promise<Connection>
+  wait(unit: Unit, call: Pick<Call, 'client' | 'clientKey' | 'cancel'>): Promise<Connection>
   /** A call is over: whoever waits may have its place. */
   released(): void
   /** Whether there are calls that wait for a process which there is no place for. */
@@ -54,6 +54,7 @@ export interface PoolNeeds {
 interface Waiter {
   readonly unit: Unit
   readonly client: string
+  readonly clientKey: ClientKey
   deadlineMs: number
   give(connection: Connection): void
   refuse(refusal: Refusal): void
@@ -72,17 +73,19 @@ export function createPool(needs: PoolNeeds): Pool {
   /** Whether there was no place for the one before in the same look at the line. */
   let isFull = false
 
-  const hasPlace = (connection: Connection, unit: Unit): boolean => {
+  const hasPlace = (connection: Connection, unit: Unit, client: ClientKey): boolean => {
     if (connection.closed || !connection.liveness.responds) return false
-    if (unit.exclusive) return connection.callsInFlight === 0 && !connection.hasGhost
+    if (connection.keptFor !== undefined && connection.keptFor !== client) return false
+    if (unit.exclusive) return connection.callsInFlight === 0
     return connection.callsInFlight < settings.callsPerProcess
   }
 
-  /** The process of a unit that has the fewest calls, or the one asked for, if it has a place. */
-  const leastBusy = (unit: Unit, process?: number): Connection | undefined => {
+  /** The process of a unit that has the fewest calls, or the one kept for the client or asked for, if it has a place. */
+  const leastBusy = (unit: Unit, client: ClientKey, process?: number): Connection | undefined => {
     let best: Connection | undefined
     for (const connection of unit.connections) {
-      if (!hasPlace(connection, unit)) continue
+      if (!hasPlace(connection, unit, client)) continue
+      if (connection.keptFor !== undefined) return connection
       if (process !== undefined && connection.pid === process) return connection
       if (!best || connection.callsInFlight < best.callsInFlight) best = connection
     }
@@ -96,8 +99,9 @@ export function createPool(needs: PoolNeeds): Pool {
     let oldest: { connection: Connection; unit: Unit } | undefined
     const now = clock.now()
     for (const unit of needs.units()) {
-      if (unit.waiting > 0) continue
       for (const connection of unit.connections) {
+        // Those who wait would have taken it, unless it is kept for another client.
+        if (unit.waiting > 0 && connection.keptFor === undefined) continue
         if (connection.callsInFlight > 0 || connection.closed || now - connection.idleSinceMs < keptMs(unit)) continue
         if (!oldest || connection.idleSinceMs < oldest.connection.idleSinceMs) oldest = { connection, unit }
       }
@@ -163,7 +167,7 @@ export function createPool(needs: PoolNeeds): Pool {
   }
 
   const serve = (waiter: Waiter): boolean => {
-    const connection = leastBusy(waiter.unit)
+    const connection = leastBusy(waiter.unit, waiter.clientKey)
     if (!connection) {
       grow(waiter.unit)
       return false
@@ -181,7 +185,7 @@ export function createPool(needs: PoolNeeds): Pool {
   return {
     take(unit, call) {
       // Whoever waits already goes first, or a busy client would pass it by again and again.
-      return unit.waiting > 0 || call.cancel.cancelled ? undefined : leastBusy(unit, call.process)
+      return unit.waiting > 0 || call.cancel.cancelled ? undefined : leastBusy(unit, call.clientKey, call.process)
     },
     wait(unit, call) {
       return new Promise((resolve, reject) => {
@@ -195,6 +199,7 @@ export function createPool(needs: PoolNeeds): Pool {
         const waiter: Waiter = {
           unit,
           client: call.client,
+          clientKey: call.clientKey,
           deadlineMs: clock.now() + needs.queueWaitMs,
           give(connection) {
             over()

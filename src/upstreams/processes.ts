@@ -92,12 +92,11 @@ export function createProcesses(needs: ProcessNeeds): Processes {
     unattributed(method) {
       needs.events.emit('askUnattributed', { method })
       const { unit } = owner
-      if (!unit || unit.exclusive || unit.attribution === 'own') return
-      // A server that asks its client cannot be shared between calls in flight: one at a time from here on.
-      unit.exclusive = true
+      if (!unit || unit.isWarnedOf || unit.attribution === 'own') return
+      unit.isWarnedOf = true
       log.warn(
         { method },
-        'shared server asked its client a question and now serves one call at a time; use --mode session',
+        'shared server asked a question that could be of several clients, and was refused; use --mode session',
       )
     },
   })
@@ -166,7 +165,9 @@ export function createProcesses(needs: ProcessNeeds): Processes {
         await settled(connection, clock)
       opening.delete(connection)
       unit.connections.add(connection)
-      await voices.subscriptionsOf(unit).sync(connection)
+      const told = voices.subscriptionsOf(unit).sync(connection)
+      // A process for one call does not keep it waiting for what others subscribed to.
+      if (unit.endsAfter !== 'every call') await told
       if (unit.ended || connection.closed) {
         unit.connections.delete(connection)
         void connection.close()

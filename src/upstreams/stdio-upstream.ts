@@ -14,6 +14,7 @@ import type { Call, Outcome, Reply } from '../protocol/call.ts'
 import { emptyObject } from '../protocol/json-text.ts'
 import { logLevels } from '../protocol/revisions.ts'
 import type { Connection } from './connection.ts'
+import { endWithCall } from './end-with-call.ts'
 import { createOpener, replay } from './face.ts'
 import { countCalls } from './held-calls.ts'
 import { createKeepers } from './keepers.ts'
@@ -63,7 +64,7 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
   const voices = createVoices(clock, (key) => units.find(key))
   const transfers = new Transfers(memory, clock, Infinity, () => {})
   const waiting = holderOf(transfers, memory.account())
-  const opener = createOpener({ settings, clock, events, log, waiting })
+  const opener = createOpener({ settings, hasOneClient: needs.hasOneClient, clock, events, log, waiting })
   let stuck = 0
   let spares: Spares | undefined
   let closed = false
@@ -135,8 +136,10 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
     }
     if (call.cancel.cancelled) throw new Refusal('cancelled')
     const exchange = connection.begin(call, unit.exclusive || unit.attribution === 'own')
-    if (call.hold) call.hold.lease ??= holdOf(unit, connection)
+    if (call.hold) call.hold.lease ??= holdOf(unit, connection, call)
     if (call.method === 'resources/subscribe') {
+      // It lasts: what the process says of it later is this client's as well.
+      connection.workFor(call.clientKey)
       voices.subscriptionsOf(unit).noteSubscribe(connection, call.params?.value['uri'])
     }
     const stopListening = call.cancel.onCancel(() => exchange.fail(new Refusal('cancelled')))
@@ -151,17 +154,19 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
     } finally {
       stopListening()
       connection.finish(exchange, outcome ? undefined : (call.cancel.reason ?? 'ended by the gateway'))
-      if (!outcome && leavesTraces(unit, connection)) void connection.close()
+      endWithCall(unit, connection, call, outcome)
       pool.released()
     }
   }
 
   /** Keeps a process from others until it is released. */
-  const holdOf = (unit: Unit, connection: Connection): Lease => {
+  const holdOf = (unit: Unit, connection: Connection, call: Call): Lease => {
     connection.reserve()
+    const over = connection.workFor(call.clientKey)
     return createLease(() => {
       connection.unreserve()
-      if (connection.hasGhost && leavesTraces(unit, connection)) void connection.close()
+      over()
+      endWithCall(unit, connection, call, undefined)
       pool.released()
     })
   }
@@ -222,7 +227,7 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
       const served = faces.map(({ face }) => ({ era: face.dialect.era, mode: face.mode, hello: face.hello }))
       return { eras, sharing, faces: served }
     },
-    listen: (seat, filter, take) => voices.listen(units.keyOf(seat), seat.session !== undefined, filter, take),
+    listen: (seat, filter, take) => voices.listen(units.keyOf(seat), seat.session, filter, take),
     tell(seat, method, params) {
       const unit = units.find(units.keyOf(seat))
       if (unit?.attribution === 'own') for (const connection of unit.connections) connection.pass(method, params)
@@ -266,12 +271,6 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
 function heldBy(unit: Unit, call: Call): Connection {
   for (const connection of unit.connections) if (connection.pid === call.process) return connection
   throw new Refusal('upstream_closed')
-}
-
-/** Whether what a cancelled call leaves behind in its process, a question above all, could be taken for the next one's. */
-function leavesTraces(unit: Unit, connection: Connection): boolean {
-  if (!unit.exclusive || connection.callsInFlight > 0 || connection.closed) return false
-  return unit.isLeased || connection.hasAsked
 }
 
 /** The log level that a unit's processes are to have: its session's, or what the most curious of its callers asked for. */

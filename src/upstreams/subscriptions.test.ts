@@ -33,6 +33,7 @@ test('a listen that cannot be sent is sent later', async () => {
     dialect,
     announced: {},
     attribution: 'none',
+    hasOneClient: false,
     clock,
     events: createEvents(),
     callIdleMs: 1000,
@@ -49,7 +50,7 @@ test('a listen that cannot be sent is sent later', async () => {
     speaker: { era: 'modern', version: '2026-07-28', capabilities: {}, info: undefined },
     session: undefined,
   } as const
-  const unit = createUnit('unit', dialect, 'shared', seat, false, {}, { pool: 1, cores: 1 })
+  const unit = createUnit('unit', dialect, 'shared', seat, false, {}, { pool: 1, cores: 1, hasOneClient: false })
   const subscriptions = createSubscriptions(unit, () => new Wants(), clock)
   await subscriptions.sync(connection)
   expect(sent).toEqual([])

@@ -56,6 +56,8 @@ export function createSubscriptions(unit: Unit, wants: () => Wants, clock: Clock
     for (const uri of wanted.uris()) {
       if (entry.uris.has(uri)) continue
       entry.uris.add(uri)
+      // It lasts, and what the process says of it names no call either.
+      connection.workFor(wanted.client)
       const answer = await connection.request('resources/subscribe', rawObject({ uri }), timeoutMs)
       if (answer.kind === 'result') continue
       entry.uris.delete(uri)
@@ -75,6 +77,7 @@ export function createSubscriptions(unit: Unit, wants: () => Wants, clock: Clock
     if (entry.listen?.key === key) return true
     const before = entry.listen
     entry.listen = undefined
+    if (uris.length > 0) connection.workFor(wanted.client)
     const notifications = uris.length === 0 ? changes : { ...changes, resourceSubscriptions: uris }
     const opening = new Promise<void>((resolve) => {
       const params = withMeta(rawObject({ notifications }), envelope(unit.seat.speaker, rawObject(unit.announced)))

@@ -36,9 +36,9 @@ export interface Unit {
   /** Who messages belong to that name no call. */
   readonly attribution: Attribution
   /** Whether a process serves one call at a time: so that its questions have one addressee, or by its mode. */
-  exclusive: boolean
-  /** Whether a process belongs to a single call while it has one, and nothing of that call may stay. */
-  readonly isLeased: boolean
+  readonly exclusive: boolean
+  /** When a process ends with its call: so that what the server asks late can be of no other call, and nothing of one that was cancelled stays. */
+  readonly endsAfter: 'every call' | 'a cancelled call' | undefined
   /** Processes at most. */
   readonly maxProcesses: number
   /** Processes being started. */
@@ -47,6 +47,8 @@ export interface Unit {
   waiting: number
   /** The log level that the unit's session asked for, to be said again to a new process. */
   logLevel: string | undefined
+  /** Whether the operator was told that the server asks what could be of several clients. */
+  isWarnedOf: boolean
   /** A process with state was lost: the next one has to be told, and its clients too. */
   lost: boolean
   /** Lists that the unit's clients are shown as a process of the unit has them, since it has announced a change, or no other could be asked; and which process it is. */
@@ -78,11 +80,13 @@ export function createUnit(
   seat: Seat,
   own: boolean,
   announced: JsonObject,
-  bounds: { readonly pool: number; readonly cores: number },
+  bounds: { readonly pool: number; readonly cores: number; readonly hasOneClient: boolean },
 ): Unit {
   const common = isCommon(mode)
-  // A stateless client that can be asked: a question names no call, so a process has one call of it at a time.
-  const asked = dialect.era === 'legacy' && mode === 'session' && !own && mayBeAsked(announced)
+  // A question names no call, and may come late: where it could be of any client, a process that asks has one call in all.
+  const isForOneCall = mode === 'call' || (mode === 'session' && !own)
+  const asked = dialect.era === 'legacy' && isForOneCall && mayBeAsked(announced)
+  const endsAfterAny = asked && !bounds.hasOneClient
   const single = mode === 'call' || asked
   return {
     key,
@@ -93,11 +97,12 @@ export function createUnit(
     restarts: new Restarts(),
     attribution: own ? 'own' : common ? 'none' : 'single',
     exclusive: single,
-    isLeased: mode === 'call',
+    endsAfter: endsAfterAny ? 'every call' : mode === 'call' ? 'a cancelled call' : undefined,
     maxProcesses: single ? bounds.pool : common ? Math.min(bounds.pool, bounds.cores) : 1,
     starting: 0,
     waiting: 0,
     logLevel: undefined,
+    isWarnedOf: false,
     lost: false,
     changed: new Map(),
     ended: false,

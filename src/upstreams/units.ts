@@ -63,7 +63,11 @@ export function createUnits(pool: number, hasOneClient: boolean): Units {
       const { principal, speaker, session } = common ? { ...ownSeat(face), principal: seat.principal } : seat
       const of: Seat = { principal, speaker, session: common ? undefined : session }
       const own = mode === 'session' && (hasOneClient || session !== undefined)
-      const unit = createUnit(key, face.dialect, mode, of, own, announcedTo(face, of).value, { pool, cores })
+      const unit = createUnit(key, face.dialect, mode, of, own, announcedTo(face, of).value, {
+        pool,
+        cores,
+        hasOneClient,
+      })
       units.set(key, unit)
       return unit
     },

@@ -45,6 +45,7 @@ function createScene(refuses: (uri: string) => boolean = () => false): { unit: U
     dialect: legacyDialect,
     announced: {},
     attribution: 'none',
+    hasOneClient: false,
     clock,
     events: createEvents(),
     callIdleMs: 1000,
@@ -56,7 +57,7 @@ function createScene(refuses: (uri: string) => boolean = () => false): { unit: U
     invalid() {},
     waiting: holderOf(new Transfers(memory, clock, Infinity, () => {}), memory.account()),
   })
-  const unit = createUnit('unit', legacyDialect, 'shared', seat, false, {}, { pool: 1, cores: 1 })
+  const unit = createUnit('unit', legacyDialect, 'shared', seat, false, {}, { pool: 1, cores: 1, hasOneClient: false })
   unit.connections.add(connection)
   return { unit, voices: createVoices(clock, () => unit), told }
 }
@@ -70,8 +71,8 @@ const filterOf = (resourceUris: ReadonlySet<string>): Filter => ({
 
 test('a process is told once of what several want, and that nobody wants it when the last has gone', async () => {
   const { unit, voices, told } = createScene()
-  const one = await voices.listen(unit.key, false, filterOf(new Set(['a', 'b'])), () => {})
-  const two = await voices.listen(unit.key, false, filterOf(new Set(['b', 'c'])), () => {})
+  const one = await voices.listen(unit.key, undefined, filterOf(new Set(['a', 'b'])), () => {})
+  const two = await voices.listen(unit.key, undefined, filterOf(new Set(['b', 'c'])), () => {})
   await two.refilter(filterOf(new Set(['b'])))
   one.stop()
   one.stop()
@@ -82,9 +83,9 @@ test('a process is told once of what several want, and that nobody wants it when
 test('what a process refused is asked for again when somebody else comes', async () => {
   let isRefusing = true
   const { unit, voices, told } = createScene(() => isRefusing)
-  await voices.listen(unit.key, false, filterOf(new Set(['a'])), () => {})
+  await voices.listen(unit.key, undefined, filterOf(new Set(['a'])), () => {})
   isRefusing = false
-  for (let others = 0; others < 3; others++) await voices.listen(unit.key, false, filterOf(new Set()), () => {})
+  for (let others = 0; others < 3; others++) await voices.listen(unit.key, undefined, filterOf(new Set()), () => {})
   expect(told).toEqual(['subscribe a', 'subscribe a'])
 })
 
@@ -97,9 +98,10 @@ test('the next listener costs the earlier ones nothing', async () => {
     }
   }
   const { unit, voices, told } = createScene()
-  await voices.listen(unit.key, false, filterOf(new Watched(['a'])), () => {})
+  await voices.listen(unit.key, undefined, filterOf(new Watched(['a'])), () => {})
   const first = looks
-  for (let others = 0; others < 100; others++) await voices.listen(unit.key, false, filterOf(new Set(['a'])), () => {})
+  for (let others = 0; others < 100; others++)
+    await voices.listen(unit.key, undefined, filterOf(new Set(['a'])), () => {})
   expect(looks).toBe(first)
   expect(told).toEqual(['subscribe a'])
 })

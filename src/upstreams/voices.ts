@@ -3,7 +3,7 @@
  * what it asked for, and nobody else.
  */
 import type { Clock } from '../base/clock.ts'
-import type { Filter, Update } from '../protocol/call.ts'
+import type { ClientKey, Filter, Update } from '../protocol/call.ts'
 import { isObject } from '../protocol/json-text.ts'
 import { withMeta } from '../protocol/jsonrpc.ts'
 import { metaKeys } from '../protocol/revisions.ts'
@@ -26,8 +26,11 @@ export interface Voices {
   /** Tells the listeners of a unit. */
   deliver(unit: Unit, update: Update): boolean
   subscriptionsOf(unit: Unit): Subscriptions
-  /** @param isSession whether the stream of a session listens */
-  listen(key: string, isSession: boolean, filter: Filter, take: (update: Update) => void): Promise<Listening>
+  /**
+   * @param key the key of the unit
+   * @param client the session whose stream listens; undefined for a client without, which cannot be told from others
+   */
+  listen(key: string, client: ClientKey | undefined, filter: Filter, take: (update: Update) => void): Promise<Listening>
   hasListeners(key: string): boolean
   forget(key: string): void
   /** All that a source lists may be different from now on: no process is there that would tell. */
@@ -84,6 +87,8 @@ export function createVoices(clock: Clock, findUnit: (key: string) => Unit | und
       const { unit } = owner
       if (update.kind === 'notification') {
         for (const list of changedLists(update.method)) {
+          // A process that ends with its call has lists for no other.
+          if (unit?.endsAfter === 'every call') continue
           unit?.changed.set(list, connection)
           for (const stale of staleListeners) stale(unit ? unitSource(unit.key) : (owner.source ?? ''), list, !unit)
         }
@@ -91,13 +96,13 @@ export function createVoices(clock: Clock, findUnit: (key: string) => Unit | und
       }
       return unit !== undefined && deliver(unit, update)
     },
-    async listen(key, isSession, filter, take) {
-      const listener: Listener = { isSession, filter, take }
+    async listen(key, client, filter, take) {
+      const listener: Listener = { isSession: client !== undefined, filter, take }
       const audience = audiences.get(key) ?? { listeners: new Set(), wants: new Wants() }
       audiences.set(key, audience)
       const { listeners, wants } = audience
       listeners.add(listener)
-      wants.add(filter)
+      wants.add(filter, client)
       const sync = async (): Promise<void> => {
         const unit = findUnit(key)
         if (unit) await Promise.all([...unit.connections].map((connection) => subscriptionsOf(unit).sync(connection)))
@@ -106,7 +111,7 @@ export function createVoices(clock: Clock, findUnit: (key: string) => Unit | und
       return {
         refilter(changed) {
           // In this order: what is wanted before and after is never not wanted.
-          if (listeners.has(listener)) wants.add(changed)
+          if (listeners.has(listener)) wants.add(changed, client)
           if (listeners.has(listener)) wants.remove(listener.filter)
           listener.filter = changed
           return sync()

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { Filter } from '../protocol/call.ts'
+import type { ClientKey, Filter } from '../protocol/call.ts'
 import { Wants } from './wants.ts'
 
 const filterOf = (uris: readonly string[]): Filter => ({
@@ -25,7 +25,7 @@ test('is the union of all filters whoever comes and goes, and is marked anew exa
         if (one.do === 'add') {
           const filter = filterOf(one.uris)
           filters.push(filter)
-          wants.add(filter)
+          wants.add(filter, undefined)
         } else for (const filter of filters.splice(one.at, 1)) wants.remove(filter)
         const union = [...new Set(filters.flatMap(({ resourceUris }) => [...resourceUris]))].sort()
         expect([...wants.uris()].sort()).toEqual(union)
@@ -34,4 +34,19 @@ test('is the union of all filters whoever comes and goes, and is marked anew exa
       }
     }),
   )
+})
+
+test('knows whose they are as long as all are of one client that is known', () => {
+  const clientAfter = (...clients: ReadonlyArray<ClientKey | undefined>): ClientKey | undefined => {
+    const wants = new Wants()
+    wants.add(filterOf([]), 'one that wants no resource')
+    for (const client of clients) wants.add(filterOf(['a']), client)
+    return wants.client
+  }
+  expect(clientAfter('one', 'one')).toBe('one')
+  expect(clientAfter()).toBeUndefined()
+  expect(clientAfter('one', 'two')).toBeUndefined()
+  expect(clientAfter('one', 'two', 'one')).toBeUndefined()
+  expect(clientAfter(undefined, 'one')).toBeUndefined()
+  expect(clientAfter('one', undefined)).toBeUndefined()
 })

@@ -111,7 +111,7 @@ export interface Houses {
   of(column: Column, front: Front): Promise<House>
   /** The server and its flags. */
   behind(column: Column): readonly string[]
-  /** Does something before a mcplex where nobody else does anything meanwhile. */
+  /** Does something before a mcplex where nobody else has done anything, and nobody does meanwhile. */
   alone<Value>(work: (quiet: Houses) => Promise<Value>): Promise<Value>
   /** Ends them, and gives how each ended and what it complained of. */
   end(): Promise<ReadonlyArray<{ readonly code: number | null; readonly log: readonly unknown[] }>>
@@ -120,8 +120,7 @@ export interface Houses {
 export function openHouses(): Houses {
   const folder = mkdtempSync(join(tmpdir(), 'mcplex-compatibility-'))
   const started = new Map<string, Promise<House & { readonly mcplex: Mcplex }>>()
-  let quiet: Houses | undefined
-  let turn: Promise<unknown> = Promise.resolve()
+  const ends: Array<{ readonly code: number | null; readonly log: readonly unknown[] }> = []
 
   const notes = mkdtempSync(join(folder, 'notes-'))
   const behind = ({ speaks }: Column): readonly string[] => [program, `--speaks=${speaks}`, `--notes=${notes}`]
@@ -138,11 +137,13 @@ export function openHouses(): Houses {
 
   return {
     behind,
-    alone(work) {
-      const house = (quiet ??= openHouses())
-      const done = turn.then(() => work(house))
-      turn = done.catch(() => {})
-      return done
+    async alone(work) {
+      const quiet = openHouses()
+      try {
+        return await work(quiet)
+      } finally {
+        ends.push(...(await quiet.end()))
+      }
     },
     of(column, front) {
       const key = `${column.server} ${front}`
@@ -155,7 +156,7 @@ export function openHouses(): Houses {
         const { end, log } = (await house).mcplex
         return { code: (await end()).code, log }
       })
-      const all = [...(await Promise.all(ended)), ...((await quiet?.end()) ?? [])]
+      const all = [...(await Promise.all(ended)), ...ends]
       rmSync(folder, { recursive: true })
       return all
     },

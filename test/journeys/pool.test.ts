@@ -154,19 +154,36 @@ describe('one process for one call at a time', () => {
   test('no two calls are ever in one process at once', async () => {
     const mcplex = await start(['--mode', 'call', '--pool', '3'])
     const sessions = await Promise.all(Array.from({ length: 4 }, () => openSession(mcplex.url)))
-    const logs = await Promise.all(
+    const [pool, calls, ms] = [3, 20, 50]
+    const startedMs = performance.now()
+    const texts = await Promise.all(
       sessions.flatMap((session) =>
-        Array.from({ length: 5 }, async () => {
-          const answered = await session.call('notify', { count: 3, kind: 'log' })
-          await answered.whole()
-          return messagesOf(answered)
-        }),
+        Array.from({ length: calls / sessions.length }, () => session.text('slow', { ms })),
       ),
     )
-    // Log lines name no call: that each finds its own proves that it was alone.
-    for (const messages of logs)
-      expect(messages.filter(({ method }) => method === 'notifications/message')).toHaveLength(3)
-    expect(mcplex.servers().length).toBeLessThanOrEqual(3 + 1)
+    expect(new Set(texts)).toEqual(new Set([`done after ${ms} ms`]))
+    // Side by side in one process they would take no longer than one of them.
+    expect(performance.now() - startedMs).toBeGreaterThan(Math.ceil(calls / pool) * ms)
+    expect(mcplex.servers().length).toBeLessThanOrEqual(pool + 1)
+  })
+
+  test('a client that can be asked has one that no other call had before, or has later', async () => {
+    const mcplex = await start(['--mode', 'call', '--pool', '3'])
+    const capabilities = { elicitation: {} }
+    const sessions = await Promise.all(Array.from({ length: 3 }, () => openSession(mcplex.url, { capabilities })))
+    const pids: number[] = []
+    const call = async (session: Session): Promise<void> => {
+      const answered = await session.call('notify', { count: 3, kind: 'log' })
+      await answered.whole()
+      // Log lines name no call: that each finds its own proves that it was alone.
+      const methods = messagesOf(answered).map(({ method }) => method)
+      expect(methods.filter((method) => method === 'notifications/message')).toHaveLength(3)
+      pids.push((await session.whoami()).pid)
+    }
+    await Promise.all(sessions.flatMap((session) => [call(session), call(session)]))
+    expect(new Set(pids).size).toBe(pids.length)
+    // Two of the catalogue, one for each kind of client, and two started ahead.
+    await eventually('no other is left', () => mcplex.servers().length <= 4)
   })
 })
 

@@ -126,6 +126,20 @@ describe('a question in mid-call', () => {
     expect((await round(url, 'visit', answers(first, { action: 'accept' }))).text).toBe('visited')
   })
 
+  test('in the shape of such an error keeps the process for the client that was asked, and for no other', async () => {
+    const first = await round(url, 'visit')
+    const other = await round(url, 'visit')
+    expect(
+      [first, other].map(({ keys }) => keys),
+      'neither finds the visit of the other',
+    ).toEqual([['visit-1'], ['visit-1']])
+    const visited = { action: 'accept' }
+    expect((await round(url, 'visit', answers(other, visited))).text).toBe('visited')
+    expect((await round(url, 'visit', answers(first, visited))).text).toBe('visited')
+    // The process has ended with that call: whoever comes by once more begins anew.
+    expect((await round(url, 'visit', answers(first, visited))).keys).toEqual(['visit-1'])
+  })
+
   test('is not put to a client that did not declare it: the server is told, and goes on', async () => {
     const form = { capabilities: { elicitation: { form: {} } } }
     expect((await round(url, 'pages', {}, form)).text).toBe('refused')
@@ -270,6 +284,20 @@ describe('a person', () => {
     const { response } = await round(url, 'ask', answers(first, accept('Ada')))
     expect(response.error?.data).toMatchObject({ reason: 'interaction_lost' })
   })
+})
+
+test('a process that is kept for a client after an error gives way when others find none', async () => {
+  const upstream = { command: 'sh', pool: 1, evictIdleMs: 300, stateless: 'principal' } as const
+  const { url, counts: figures, end } = await startInProcess([asks], { upstream })
+  try {
+    const first = await round(url, 'visit')
+    expect(first.keys).toEqual(['visit-1'])
+    expect((await round(url, 'withdraw')).text).toBe('withdrawn')
+    expect((await round(url, 'visit', answers(first, { action: 'accept' }))).keys, 'it is gone').toEqual(['visit-1'])
+    expect((await figures())['waitingCalls']).toBe(0)
+  } finally {
+    await end()
+  }
 })
 
 describe('many', () => {

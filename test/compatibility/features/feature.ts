@@ -17,7 +17,7 @@ export interface Lane {
   readonly closed: 'transport' | 'server' | undefined
   /** Another client of the lane, which declares no more than this. Its end is the caller's. */
   arrive(capabilities?: JsonMap): Promise<Person>
-  /** Does something while nobody else does anything with the process: as another client, if this one shares its own. */
+  /** Does something with a process that works for nobody else: as another client, if this one shares its own. */
   alone(person: Person, work: (person: Person) => Promise<void>): Promise<void>
 }
 
@@ -122,6 +122,10 @@ export const isStateless = ({ client }: Lane): boolean => client === '2026-07-28
 /** Whether a process of the server serves several clients. */
 export const isShared = ({ spoken, client }: Pick<Lane, 'spoken' | 'client'>): boolean =>
   spoken === 'new' || client === '2026-07-28'
+
+/** Whether a process ends with its call: what a server asks late could be of any of several clients. */
+export const endsWithCall = ({ client, spoken, transport }: Lane): boolean =>
+  client === '2026-07-28' && spoken === 'old' && transport !== 'stdio'
 
 /** A name that no other lane has. */
 export const nameOf = ({ client, server, transport }: Lane): string =>

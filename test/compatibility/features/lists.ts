@@ -1,7 +1,7 @@
 /** What a server lists, and what changes in it. */
 import type { JsonMap } from '../../support/rpc.ts'
 import { resultOf } from '../person.ts'
-import { always, call, type Feature, holds, isStateless, listAll, same, toolNamed } from './feature.ts'
+import { always, call, endsWithCall, type Feature, holds, isStateless, listAll, same, toolNamed } from './feature.ts'
 
 const section = 'Lists'
 
@@ -42,10 +42,14 @@ const changes = (['tools', 'prompts', 'resources'] as const).map((kind): Feature
       ({ method }) => method === `notifications/${kind}/list_changed`,
     )
     const names = (await listAll(person, `${kind}/list`, kind)).map((entry) => entry['name'])
+    if (endsWithCall(lane)) {
+      holds('what it changed to be gone', !names.includes(name), names)
+      return 'works: what a call changes ends with its process'
+    }
     holds('the new one in the list', names.includes(name), names)
     return 'works'
   },
-  expected: always('works'),
+  expected: (lane) => (endsWithCall(lane) ? 'works: what a call changes ends with its process' : 'works'),
 }))
 
 export const listFeatures: readonly Feature[] = [
