@@ -22,6 +22,12 @@ import { type First, firstOf, outcomeOnly } from './patience.ts'
 
 type Step = IteratorResult<Update, Outcome>
 
+/** The message that a step is for the client, if it is one. */
+interface Said {
+  readonly text: string | undefined
+  readonly isLast: boolean
+}
+
 /** A request on its way: its answer is at hand, or a reply will bring it. */
 export interface Carried {
   readonly id: RpcId
@@ -160,7 +166,7 @@ export async function pump(
     if (rises) progress = value
     return rises
   }
-  const said = async (next: Promise<Step>): Promise<{ text: string | undefined; isLast: boolean }> => {
+  const said = async (next: Promise<Step>): Promise<Said> => {
     const { done, value } = await next
     if (done === true) {
       const answer = worded(() => wordAnswer(value, one.method, one.version), house)
@@ -178,11 +184,14 @@ export async function pump(
     let next: Promise<Step> | undefined = first.next
     first = undefined
     for (;;) {
-      const { text, isLast } = await said(next)
-      // Nothing but the text waits for its reader.
+      let step: Said | undefined = await said(next)
+      const { isLast } = step
+      // Nothing but the text waits for its reader, and nothing waits for the next step with it.
       next = undefined
       if (isLast) await Promise.all(withdrawals)
-      if (text !== undefined) await store(text)
+      const stored: Promise<void> | undefined = step.text === undefined ? undefined : store(step.text)
+      step = undefined
+      await stored
       if (isLast) return
       next = one.reply.next()
     }

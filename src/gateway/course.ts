@@ -102,7 +102,8 @@ export function holdBack({ memory }: Course, { held }: Questions, update: Update
     kept = memory.take(bytes)
   }
   if (kept !== 'kept') return
-  held.push(update)
+  // A copy: the reply forgets what it has passed on.
+  held.push({ ...update })
   let chars = 0
   for (const { params } of held) chars += params?.text.length ?? 0
   while (held.length > maxHeld.updates || (chars > maxHeld.chars && held.length > 1)) {

@@ -97,9 +97,12 @@ async function pump(exchange: Exchange, outbound: Outbound, body: AsyncIterable<
   try {
     if (!closed.cancelled) openStream(exchange, outbound, pace)
     for (;;) {
-      const piece = await next
+      let piece: IteratorResult<string> | undefined = await next
       if (piece.done === true) break
-      if (closed.cancelled || !(await write(exchange, piece.value, pace))) return
+      const written = closed.cancelled ? false : write(exchange, piece.value, pace)
+      // Not kept beside what is being written, nor until the next one comes.
+      piece = undefined
+      if (!(await written)) return
       next = pieces.next()
     }
     if (!closed.cancelled) exchange.end()

@@ -116,6 +116,15 @@ export interface Ask {
 
 export type Update = Notification | Ask
 
+/**
+ * A notification has been passed on: what it says is let go, for the steps of the reply that it came through keep hold
+ * of it until the next one comes, which may be long. Who keeps it for itself keeps a copy.
+ */
+export function forget(update: Update): void {
+  const passed: { params: RawObject | undefined } = update
+  if (update.kind === 'notification') passed.params = undefined
+}
+
 /** How a call ended. `spoken` is the era whose shapes the answer has: who writes it in the other era translates it. */
 export interface Outcome {
   readonly answer: Answer

@@ -130,12 +130,16 @@ export function createReaders(needs: {
           position = begin.from
         }
         const [span, ...later] = owed ?? []
-        const page = await journals.read(journal, span?.from ?? position)
+        let page: Awaited<ReturnType<Journals['read']>> | undefined = await journals.read(
+          journal,
+          span?.from ?? position,
+        )
         if (newest(journal) !== reader) continue
         if (span && typeof page === 'object') {
           owed = later
-          const events = page.events.filter(({ offset }) => offset <= span.to)
-          if (events.length > 0) yield textOf(stream, { ...page, events })
+          const owing = textOf(stream, page, span.to)
+          page = undefined
+          if (owing !== '') yield owing
           continue
         }
         const isLost = page === 'expired' || (page === 'unknown' && position !== undefined)
@@ -150,17 +154,22 @@ export function createReaders(needs: {
         }
         if (typeof page === 'object') {
           if (page.missed > 0 && !isTold) yield sseMessage(needs.tellExpired(requestOf(stream)))
-          const last = page.events.at(-1)
-          if (last) {
-            position = { epoch: page.epoch, offset: last.offset }
+          const { epoch, ended } = page
+          const last = page.events.at(-1)?.offset
+          if (last !== undefined) {
+            position = { epoch, offset: last }
             reader.lagChars = reader.lagEvents = 0
             for (const goOn of reader.onProgress.splice(0)) goOn()
             reading.sent?.(position)
-            yield textOf(stream, page)
-            if (page.ended) return
+            let text: string | undefined = textOf(stream, page)
+            // The journal may forget its events while the reader takes its time, and long before there is another one.
+            page = undefined
+            yield text
+            text = undefined
+            if (ended) return
             continue
           }
-          if (page.ended) return
+          if (ended) return
         }
         if (reader.leaving) {
           if (reader.leaving.retryMs !== undefined) yield sseRetry(reader.leaving.retryMs)
@@ -245,8 +254,11 @@ export function createReaders(needs: {
   }
 }
 
-function textOf(stream: string, { epoch, events }: JournalPage): string {
+/** The events of a page, up to an offset. */
+function textOf(stream: string, { epoch, events }: JournalPage, to = Infinity): string {
   let text = ''
-  for (const { data, offset } of events) text += sseMessage(data, eventId(stream, { epoch, offset }))
+  for (const { data, offset } of events) {
+    if (offset <= to) text += sseMessage(data, eventId(stream, { epoch, offset }))
+  }
   return text
 }

@@ -10,7 +10,7 @@ import type { Log } from '../base/log.ts'
 import type { MemoryBudget } from '../base/memory-budget.ts'
 import { Refusal } from '../base/refusal.ts'
 import { holderOf, Transfers } from '../base/transfers.ts'
-import type { Call, Outcome, Reply } from '../protocol/call.ts'
+import { type Call, forget, type Outcome, type Reply } from '../protocol/call.ts'
 import { emptyObject } from '../protocol/json-text.ts'
 import { logLevels } from '../protocol/revisions.ts'
 import type { Connection } from './connection.ts'
@@ -147,8 +147,10 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
     try {
       for (;;) {
         const update = exchange.take()
-        if (update) yield update
-        else if ((outcome = exchange.outcome())) return queueMs > 0 ? { ...outcome, queueMs } : outcome
+        if (update) {
+          yield update
+          forget(update)
+        } else if ((outcome = exchange.outcome())) return queueMs > 0 ? { ...outcome, queueMs } : outcome
         else await exchange.changed()
       }
     } finally {

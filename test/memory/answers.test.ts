@@ -1,13 +1,16 @@
 /** Answers that nobody reads, or that have to wait for another one. */
+import { join } from 'node:path'
 import { test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
 import { type RawClient, rawClient, requestBytes } from '../support/raw-http.ts'
+import { openH2 } from '../support/h2.ts'
 import { openSession, type Session } from '../support/session.ts'
 import { expectBounded } from './attack.ts'
 import { startTarget, type Target } from './target.ts'
 
 const mebibyte = 1024 ** 2
 const timeout = 90_000
+const unruly = join(import.meta.dirname, 'unruly-server.mjs')
 const accept = 'application/json, text/event-stream'
 const shared = { options: ['--mode', 'shared'], env: { MCPLEX_SESSIONS__RETENTION: '1s' } }
 
@@ -68,6 +71,25 @@ test('answers that are not read, on many connections', { timeout }, async () => 
       clients.push(client)
     }
     await callsAreOver(target)
+    for (const client of clients) client.destroy()
+    for (const session of sessions) await session.end()
+  })
+})
+
+test('answers that wait behind what was not read, on many streams of some connections', { timeout }, async () => {
+  const target = await startTarget(32, { ...shared, server: [unruly] })
+  await expectBounded(target, async (scale) => {
+    const sessions = await Promise.all(Array.from({ length: Math.ceil(6 * scale) }, () => openSession(target.url)))
+    const clients = await Promise.all(sessions.map(() => openH2(target.origin)))
+    const answers = sessions.flatMap((session, at) =>
+      Array.from({ length: 16 * scale }, () =>
+        clients[at]?.post(callBody(session, 'later', { bytes: 3 * mebibyte }), session.headers, { unread: true }),
+      ),
+    )
+    if (scale === 1) {
+      const cut = (): number => answers.filter((answer) => answer?.code !== undefined).length
+      await eventually('most of them cut', () => cut() > answers.length / 2, timeout)
+    }
     for (const client of clients) client.destroy()
     for (const session of sessions) await session.end()
   })

@@ -23,10 +23,21 @@ const pour = (chunk) => {
   process.stdout.once('drain', () => pour(chunk))
 }
 
-/** @type {Record<string, (id: any, args: any) => void>} */
+/** @type {Record<string, (id: any, args: any, token: any) => void>} */
 const tools = {
   echo: (id, args) => answer(id, args.text),
   hang() {},
+  // Progress that its reader has taken, progress that it has not, and a long answer behind that.
+  later(id, args, token) {
+    /** @param {number} progress */
+    const step = (progress) => {
+      if (progress > 2) return answer(id, 'x'.repeat(args.bytes))
+      const params = { progressToken: token, progress, message: 'x'.repeat(300_000) }
+      send({ jsonrpc: '2.0', method: 'notifications/progress', params })
+      setTimeout(() => step(progress + 1), 200)
+    }
+    step(1)
+  },
   // Reads nothing any more.
   deaf(id) {
     answer(id, 'deaf')
@@ -67,7 +78,7 @@ lines.on('line', (line) => {
   } else if (method === 'tools/list') {
     const list = Object.keys(tools).map((name) => ({ name, inputSchema: { type: 'object' } }))
     send({ jsonrpc: '2.0', id, result: { tools: list } })
-  } else if (method === 'tools/call') tools[params.name]?.(id, params.arguments)
+  } else if (method === 'tools/call') tools[params.name]?.(id, params.arguments, params._meta?.progressToken)
   else if (id !== undefined && method === 'ping') send({ jsonrpc: '2.0', id, result: {} })
   else if (id !== undefined) send({ jsonrpc: '2.0', id, error: { code: -32601, message: 'not here' } })
 })
