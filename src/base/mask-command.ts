@@ -4,7 +4,7 @@
  * doubt a word is masked: what is shown too little of can be looked up where it was typed.
  */
 
-export const masked = '***'
+const masked = '***'
 
 /** Ends of the words of a name that promise a secret value. */
 const secretWord =

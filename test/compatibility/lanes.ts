@@ -13,7 +13,7 @@ import { streamable } from './wires/streamable.ts'
 import { twoEndpoints } from './wires/two-endpoints.ts'
 import type { Hear, Wire } from './wires/wire.ts'
 
-export const clients = ['2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25', '2026-07-28'] as const
+const clients = ['2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25', '2026-07-28'] as const
 const stateless = '2026-07-28'
 
 /** A client, and the server that it meets behind a mcplex. */
