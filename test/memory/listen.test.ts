@@ -45,27 +45,31 @@ test('streams that listen get half of the budget, and then new ones are refused'
   expect(new Set(refusals)).toEqual(new Set(['overloaded']))
 })
 
-test('calls that wait for answers of their clients count, and beyond the half they are refused', async () => {
-  const env = { MCPLEX_SESSIONS__ANSWER_TIMEOUT: '3s' }
-  const target = await startTarget(16, { options: ['--mode', 'call', '--pool', '60'], env })
-  const ends = new Set<string>()
-  const options = { capabilities: { elicitation: {} } }
-  // What is learnt for such clients stays.
-  await (await callTool(target.url, 'echo', { text: 'first' }, options)).whole()
-  const words = { inputRequests: 'asked', 'too much to answer': 'told', overloaded: 'refused' }
-  await expectBounded(target, async (scale) => {
-    const asked = { message: 'x'.repeat(100_000) }
-    const calls = await Promise.all(
-      Array.from({ length: 30 * scale }, () => callTool(target.url, 'ask', asked, options)),
-    )
-    for (const call of calls) {
-      const text = await call.whole()
-      const end = Object.entries(words).find(([word]) => text.includes(word))
-      ends.add(end ? end[1] : text.slice(0, 300))
-    }
-    expect(await target.heldBytes()).toBeLessThan(target.budgetBytes * 0.6)
-  })
-  expect(ends).toContain('asked')
-  expect(ends.size).toBeGreaterThan(1)
-  for (const end of ends) expect(Object.values(words)).toContain(end)
-})
+test(
+  'calls that wait for answers of their clients count, and beyond the half they are refused',
+  { timeout: 90_000 },
+  async () => {
+    const env = { MCPLEX_SESSIONS__ANSWER_TIMEOUT: '3s' }
+    const target = await startTarget(16, { options: ['--mode', 'call', '--pool', '60'], env })
+    const ends = new Set<string>()
+    const options = { capabilities: { elicitation: {} } }
+    // What is learnt for such clients stays.
+    await (await callTool(target.url, 'echo', { text: 'first' }, options)).whole()
+    const words = { inputRequests: 'asked', 'too much to answer': 'told', overloaded: 'refused' }
+    await expectBounded(target, async (scale) => {
+      const asked = { message: 'x'.repeat(100_000) }
+      const calls = await Promise.all(
+        Array.from({ length: 30 * scale }, () => callTool(target.url, 'ask', asked, options)),
+      )
+      for (const call of calls) {
+        const text = await call.whole()
+        const end = Object.entries(words).find(([word]) => text.includes(word))
+        ends.add(end ? end[1] : text.slice(0, 300))
+      }
+      expect(await target.heldBytes()).toBeLessThan(target.budgetBytes * 0.6)
+    })
+    expect(ends).toContain('asked')
+    expect(ends.size).toBeGreaterThan(1)
+    for (const end of ends) expect(Object.values(words)).toContain(end)
+  },
+)

@@ -8,7 +8,7 @@ import { startTarget } from './target.ts'
 const server = join(import.meta.dirname, 'long-list.mjs')
 
 test('a list that is too long to be kept is refused, time and again, and calls are served', async () => {
-  const target = await startTarget(16, { server: [server, '6000000'], options: ['--mode', 'shared'] })
+  const target = await startTarget(16, { server: [server, '3500000'], options: ['--mode', 'shared'] })
   const session = await openSession(target.url)
   const before = await target.heldBytes()
   for (let time = 0; time < 3; time++) {
