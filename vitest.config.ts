@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config'
 
-const milliseconds = 30_000
+const milliseconds = 90_000
 
 export default defineConfig({
   test: {

@@ -16,7 +16,7 @@ interface Restartable {
 }
 
 async function restartable(server: readonly string[]): Promise<Restartable> {
-  const options = ['--log-level', 'warn']
+  const options = ['--log-level', 'warn', '--stateless', 'principal']
   const first = await startMcplex({ server, options })
   const port = Number(new URL(first.url).port)
   const it: Restartable = {

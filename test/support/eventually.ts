@@ -1,7 +1,7 @@
 /** Waiting in tests: look until something holds, and say what was waited for if it never does. */
 
 /** Far above what anything here takes; only a hang gets there. */
-const deadlineMs = 20_000
+const deadlineMs = 60_000
 const lookEveryMs = 10
 
 /** What `look` finds, as soon as it finds anything but undefined, null or false. Throws with what was waited for. */

@@ -25,7 +25,7 @@ export interface RawClient {
 }
 
 /** Far above what anything here takes; only a hang gets there. */
-const deadlineMs = 20_000
+const deadlineMs = 60_000
 
 /** Polls until the condition holds. Throws with what is known if it never does. */
 export async function until(condition: () => boolean, what: () => string): Promise<void> {
