@@ -79,7 +79,7 @@ test('a result that is larger than the share of a session is refused by its reas
   const session = await openSession(target.url)
   const args = { count: 1, kind: 'progress' }
   await fill(session, args.count, 10)
-  const answered = await session.call('notify', { count: 1, bytes: 9 * mebibyte }, { id: 'big', progressToken: 1 })
+  const answered = await session.call('big', { bytes: 9 * mebibyte }, { id: 'big', progressToken: 1 })
   expect(reasonOf(await responseTo(answered, 'big'))).toBe('result_too_large')
   expect(await session.text('echo', { text: 'alive' })).toBe('alive')
 })
