@@ -148,6 +148,7 @@ describe('100,000 damaged messages', () => {
         pid: 1,
         backlog: 0,
         memory: memory.account(),
+        questionMemory: memory.account(),
         roomFor: () => 'kept',
         exited: false,
         ending: false,

@@ -117,6 +117,15 @@ export class Attributor {
     return attribution !== 'own' && !hasOneClient && this.served.areSeveral
   }
 
+  /**
+   * Whether a question that is nobody's is so because clients share the process: not if it merely comes after its call.
+   * @param isOffered whether the server was told that its clients can be asked; where principals share, it never is
+   */
+  couldBeOfSeveral(isOffered: boolean): boolean {
+    const { attribution } = this.#needs
+    return attribution === 'none' || (attribution === 'single' && isOffered && this.mayMeanOther)
+  }
+
   /** @param era the one that the server is spoken with in */
   find(what: Situation['what'], era: EraName): Exchange | 'unit' | undefined {
     const call = this.#exchanges.youngest()

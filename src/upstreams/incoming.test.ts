@@ -8,6 +8,8 @@ interface Scene {
   /** Messages by kind, with the bytes that were counted while each was looked at. */
   readonly seen: ReadonlyArray<readonly [string, number]>
   readonly lost: ReadonlyArray<readonly [number | undefined, string]>
+  /** Requests that could not be taken, by their ids. */
+  readonly refused: readonly string[]
 }
 
 function scene(limitBytes: number, shareBytes = Infinity): Scene {
@@ -15,13 +17,15 @@ function scene(limitBytes: number, shareBytes = Infinity): Scene {
   const account = memory.account(shareBytes)
   const seen: Array<readonly [string, number]> = []
   const lost: Array<readonly [number | undefined, string]> = []
+  const refused: string[] = []
   const incoming = new Incoming({
     memory: () => account,
     message: (message, bytes) => void seen.push([message.kind, Math.max(bytes, memory.heldBytes)]),
     noMessage: () => void seen.push(['none', 0]),
     lostAnswer: (id, refusal) => void lost.push([id, refusal.code]),
+    lostRequest: (id) => void refused.push(id),
   })
-  return { memory, incoming, seen, lost }
+  return { memory, incoming, seen, lost, refused }
 }
 
 const answer = (members: string): string => `{"result":{"list":[${members}]},"jsonrpc":"2.0","id":65536}`
@@ -56,6 +60,16 @@ test('a line for which there is no room ends the call that it answers, and is no
     [65536, 'result_too_large'],
     [7, 'result_too_large'],
   ])
+})
+
+test('a request for which there is no room is answered, and is nobody’s answer', () => {
+  const { incoming, lost, refused } = scene(0)
+  const long = 'x'.repeat(100_000)
+  incoming.line(`{"method":"elicitation/create","params":{"message":"${long}"},"jsonrpc":"2.0","id":65536}`)
+  incoming.line(`{"jsonrpc":"2.0","id":"a-1","method":"sampling/createMessage","params":{"x":"${long}"}}`)
+  incoming.dropped({ bytes: 1, head: '{"jsonrpc":"2.0","method":"roots/list","par', tail: '},"id":3}', why: 'too_long' })
+  incoming.line(`{"jsonrpc":"2.0","method":"notifications/message","params":{"data":"${long}","id":7}}`)
+  expect([refused, lost]).toEqual([['65536', '"a-1"', '3'], []])
 })
 
 test('what was lost and answers nothing harms nobody', () => {

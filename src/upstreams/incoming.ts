@@ -1,6 +1,7 @@
 /**
  * What a process says, line by line, as messages. A long line is weighed before it is read, for a value of many members
- * takes more than its text; one for which there is no room must still end the call that it answers.
+ * takes more than its text; one for which there is no room must still end the call that it answers, and be answered if
+ * it is a request.
  */
 import type { LostLine } from '../base/lines.ts'
 import type { Kept, MemoryAccount } from '../base/memory-budget.ts'
@@ -9,7 +10,7 @@ import { Refusal } from '../base/refusal.ts'
 import { elementTexts } from '../protocol/json-text.ts'
 import { jsonWeight } from '../protocol/json-weight.ts'
 import type { Message } from '../protocol/jsonrpc.ts'
-import { idAtEdges, isAnswerAtEdges } from '../protocol/lost-answer.ts'
+import { idAtEdges, isAnswerAtEdges, requestIdAtEdges } from '../protocol/lost-answer.ts'
 import { type BadMessage, readServerMessage } from '../protocol/server-message.ts'
 
 /** A longer line is weighed. In characters. */
@@ -25,6 +26,8 @@ export interface IncomingNeeds {
   readonly noMessage: (text: string) => void
   /** The answer to a request of that id was too much; without an id it cannot be told which. */
   readonly lostAnswer: (id: number | undefined, refusal: Refusal) => void
+  /** A request of the server was too much: it must be answered, or the server waits for ever. @param id as it was written */
+  readonly lostRequest: (id: string) => void
 }
 
 /** What is kept of lines that are no messages, and of one such line. In characters. */
@@ -94,6 +97,8 @@ export class Incoming {
   }
 
   #lost(head: string, tail: string, why: 'too_long' | Exclude<Kept, 'kept'>): void {
+    const request = requestIdAtEdges(head, tail)
+    if (request !== undefined) return this.#needs.lostRequest(request)
     const id = idAtEdges(head, tail)
     if (id === undefined && !isAnswerAtEdges(head)) return
     this.#needs.lostAnswer(id, why === 'budget' ? noMemory() : new Refusal('result_too_large'))

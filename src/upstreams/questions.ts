@@ -48,8 +48,8 @@ export interface QuestionNeeds {
   /** The call that the question belongs to, `unit` if it goes to the unit's listener, or nobody. */
   attribute(): Exchange | 'unit' | undefined
   toUnit(ask: Ask): boolean
-  /** A server asked although it cannot be told whom. */
-  unattributed(method: string): void
+  /** A server asked, and it cannot be told whom. @param isOffered whether it was told that its client can be asked this */
+  unattributed(method: string, isOffered: boolean): void
   /** Counts questions that are large. */
   memory(): MemoryAccount
 }
@@ -89,8 +89,9 @@ export function createQuestions(needs: QuestionNeeds): Questions {
       const capability = Object.hasOwn(neededFor, message.method) ? neededFor[message.method] : undefined
       const key = idKey(message.id)
       const target = capability === undefined ? undefined : needs.attribute()
-      if (capability !== undefined && target === undefined) needs.unattributed(message.method)
-      if (target === undefined || !capability || !isObject(needs.announced[capability])) {
+      const isOffered = capability !== undefined && isObject(needs.announced[capability])
+      if (capability !== undefined && target === undefined) needs.unattributed(message.method, isOffered)
+      if (target === undefined || !isOffered) {
         return refuse(-32601, 'The client does not offer this method')
       }
       if (open.size >= maxOpen || open.has(key)) return refuse(-32603, 'Too many questions to the client')

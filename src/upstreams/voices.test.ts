@@ -28,6 +28,7 @@ function createScene(refuses: (uri: string) => boolean = () => false): { unit: U
       pid: 1,
       backlog: 0,
       memory: memory.account(),
+      questionMemory: memory.account(),
       roomFor: () => 'kept',
       exited: false,
       ending: false,

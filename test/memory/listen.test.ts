@@ -55,7 +55,13 @@ test(
     const options = { capabilities: { elicitation: {} } }
     // What is learnt for such clients stays.
     await (await callTool(target.url, 'echo', { text: 'first' }, options)).whole()
-    const words = { inputRequests: 'asked', 'too much to answer': 'told', overloaded: 'refused' }
+    const words = {
+      inputRequests: 'asked',
+      'too much to answer': 'told',
+      'Too much is asked': 'told',
+      'is too large': 'told',
+      overloaded: 'refused',
+    }
     await expectBounded(target, async (scale) => {
       const asked = { message: 'x'.repeat(100_000) }
       const calls = await Promise.all(
@@ -66,7 +72,8 @@ test(
         const end = Object.entries(words).find(([word]) => text.includes(word))
         ends.add(end ? end[1] : text.slice(0, 300))
       }
-      expect(await target.heldBytes()).toBeLessThan(target.budgetBytes * 0.6)
+      // Half of it for what is large, and a quarter more for small things.
+      expect(await target.heldBytes()).toBeLessThan(target.budgetBytes * 0.75)
     })
     expect(ends).toContain('asked')
     expect(ends.size).toBeGreaterThan(1)

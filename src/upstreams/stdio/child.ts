@@ -56,8 +56,10 @@ export interface Child {
   readonly backlog: number
   /** Whether a line of so many bytes may wait. Always, while the child reads. */
   roomFor(bytes: number): Kept
-  /** Counts what is kept of what it says. */
+  /** Counts what is kept of what it says, until it has been passed on. */
   readonly memory: MemoryAccount
+  /** Counts what it asks, which is kept for as long as clients take to answer. */
+  readonly questionMemory: MemoryAccount
   /** Attaches the listener, or replaces it. What came before is told soon, never within this call. */
   listen(listener: ChildListener): void
   /** Leaves output in the pipe, so that the child waits, or takes it again. */

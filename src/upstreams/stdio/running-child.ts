@@ -31,6 +31,7 @@ export class RunningChild implements StartedChild {
   readonly pid: number
   readonly gone: Promise<void>
   readonly memory: MemoryAccount
+  readonly questionMemory: MemoryAccount
   readonly #pipes: Pipes
   readonly #settings: RunningNeeds
   readonly #ladder: Ladder
@@ -50,7 +51,9 @@ export class RunningChild implements StartedChild {
     this.pid = pid
     this.#pipes = pipes
     this.#settings = needs
-    this.memory = needs.memory.account(shareFor(needs.memory, needs.maxLineBytes))
+    const shareBytes = shareFor(needs.memory, needs.maxLineBytes)
+    this.memory = needs.memory.account(shareBytes)
+    this.questionMemory = needs.memory.account(shareBytes, 'lasting')
     this.#input = new ChildInput(pipes.stdin, this.memory, () => this.#listener?.drained?.())
     this.#stderr = new Stderr({ clock, log, events, pid })
     const sink: LineSink = {
@@ -155,6 +158,7 @@ export class RunningChild implements StartedChild {
     }
     this.#reader.end()
     this.memory.close()
+    this.questionMemory.close()
     listener.exit(this.#exit)
   }
 

@@ -44,13 +44,14 @@ export class FailedChild implements StartedChild {
   readonly backlog = 0
   readonly exited = true
   readonly memory: MemoryAccount
+  readonly questionMemory: MemoryAccount
   readonly ending = false
   readonly #error: Promise<string>
   #listener: ChildListener | undefined
 
   constructor(error: Promise<string>, memory: MemoryBudget) {
     this.#error = error
-    this.memory = memory.account(0)
+    this.memory = this.questionMemory = memory.account(0)
   }
 
   send(): void {}

@@ -128,6 +128,9 @@ class DirectChild implements Child {
   get memory(): MemoryAccount {
     return this.#child.memory
   }
+  get questionMemory(): MemoryAccount {
+    return this.#child.questionMemory
+  }
   get exited(): boolean {
     return this.#child.exited && !this.#canBeReplaced
   }
