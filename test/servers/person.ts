@@ -67,6 +67,8 @@ export interface Sdk {
   readonly name: string
   /** Whether its requests stand alone, in the newest revision. */
   readonly isStateless: boolean
+  /** Whether it can be asked. Without a session, whoever can be asked meets a fresh process in each call. */
+  readonly canBeAsked: boolean
   connect(place: Place, roots?: readonly string[]): Promise<Person>
 }
 
@@ -135,24 +137,18 @@ export async function connectOld(place: Place, uris: readonly string[] = []): Pr
   })
 }
 
-async function connectNew(place: Place, uris: readonly string[] = [], isStateless = false): Promise<Person> {
+interface Kind {
+  readonly isStateless: boolean
+  readonly canBeAsked: boolean
+}
+
+async function connectNew(place: Place, uris: readonly string[], { isStateless, canBeAsked }: Kind): Promise<Person> {
   const [notes, asked]: [Note[], Note[]] = [[], []]
   const client = new NewClient(info, {
-    capabilities,
+    capabilities: canBeAsked ? capabilities : {},
     versionNegotiation: { mode: isStateless ? { pin: '2026-07-28' } : 'legacy' },
   })
-  client.setRequestHandler('elicitation/create', ({ method, params }) => {
-    asked.push({ method, params })
-    return elicited
-  })
-  client.setRequestHandler('sampling/createMessage', ({ method, params }) => {
-    asked.push({ method, params })
-    return sampled
-  })
-  client.setRequestHandler('roots/list', ({ method }) => {
-    asked.push({ method })
-    return { roots: uris.map((uri) => ({ uri, name: 'root' })) }
-  })
+  if (canBeAsked) answerQuestions(client, uris, asked)
   client.fallbackNotificationHandler = async ({ method, params }) => void notes.push({ method, params })
   const http = 'url' in place && place.bySse !== true ? new NewHttp(new URL(place.url), fetchOf(place)) : undefined
   const other = 'url' in place ? new NewSse(new URL('sse', place.url)) : new NewStdio(stdioOf(place))
@@ -174,11 +170,44 @@ async function connectNew(place: Place, uris: readonly string[] = [], isStateles
   })
 }
 
+function answerQuestions(client: NewClient, uris: readonly string[], asked: Note[]): void {
+  client.setRequestHandler('elicitation/create', ({ method, params }) => {
+    asked.push({ method, params })
+    return elicited
+  })
+  client.setRequestHandler('sampling/createMessage', ({ method, params }) => {
+    asked.push({ method, params })
+    return sampled
+  })
+  client.setRequestHandler('roots/list', ({ method }) => {
+    asked.push({ method })
+    return { roots: uris.map((uri) => ({ uri, name: 'root' })) }
+  })
+}
+
+const newSdk = (name: string, kind: Kind): Sdk => ({
+  name,
+  ...kind,
+  connect: (place, uris = []) => connectNew(place, uris, kind),
+})
+
 export const sdks: readonly Sdk[] = [
-  { name: 'SDK 1', isStateless: false, connect: connectOld },
-  { name: 'SDK 2', isStateless: false, connect: connectNew },
-  { name: 'SDK 2 without a session', isStateless: true, connect: (place, uris) => connectNew(place, uris, true) },
+  { name: 'SDK 1', isStateless: false, canBeAsked: true, connect: connectOld },
+  newSdk('SDK 2', { isStateless: false, canBeAsked: true }),
+  newSdk('SDK 2 without a session', { isStateless: true, canBeAsked: true }),
+  newSdk('SDK 2 without a session, which cannot be asked', { isStateless: true, canBeAsked: false }),
 ]
+
+/** Who is told by the server itself what others are compared with: a client in a session that has said the same of itself. */
+export const comparedWith = (sdk: Sdk): Sdk =>
+  sdk.isStateless ? newSdk('SDK 2', { isStateless: false, canBeAsked: sdk.canBeAsked }) : sdk
+
+/** Whether a client can take a step. */
+export const canTake = ({ isStateless, canBeAsked }: Sdk, [, , needs]: Step): boolean =>
+  needs === undefined ||
+  (needs === 'session' && !isStateless) ||
+  (needs === 'questions' && canBeAsked) ||
+  (needs === 'memory' && !(isStateless && canBeAsked))
 
 function fetchOf(place: Served): { fetch?: typeof fetch } {
   return place.fetch ? { fetch: place.fetch } : {}
@@ -196,15 +225,21 @@ function stdioOf({ args, env }: Command): {
 
 /**
  * One thing to ask, and its name. What it gives is compared; an error is compared too. Some things need a session, on
- * whose behalf the server acts outside of calls.
+ * whose behalf the server acts outside of calls, a client that can be asked, or a process that remembers earlier calls.
  */
-export type Step = readonly [name: string, take: (person: Person) => Promise<unknown>, needs?: 'session']
+export type Step = readonly [
+  name: string,
+  take: (person: Person) => Promise<unknown>,
+  needs?: 'session' | 'questions' | 'memory' | undefined,
+]
 
 /** What is asked of one server. */
 export interface Script {
   readonly server: string
   /** Whether sessions meet in what the server keeps outside of its processes, so that two runs need two servers. */
   readonly keepsThings: boolean
+  /** Whether the server asks its clients anything. */
+  readonly asks: boolean
   /** Makes what a run needs in a folder of its own. */
   prepare(folder: string): Promise<Scene>
   /** Steps that end with an error, as they should. */
@@ -218,9 +253,10 @@ export interface Scene extends Command {
 }
 
 /** A step that calls a tool. */
-export const calls = (name: string, params: Readonly<Record<string, unknown>> = {}): Step => [
+export const calls = (name: string, params: Readonly<Record<string, unknown>> = {}, needs?: Step[2]): Step => [
   `calls ${name} with ${JSON.stringify(params)}`,
   (person) => person.call(name, params),
+  needs,
 ]
 
 /** What a person was given in each step: a value, or the error that it was told. */

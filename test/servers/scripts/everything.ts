@@ -6,7 +6,11 @@ const uri = 'demo://resource/dynamic/text/7'
 const followed = 'demo://resource/dynamic/text/8'
 const document = 'demo://resource/static/document/architecture.md'
 
-const read = (one: string): Step => [`reads ${one}`, ({ client }) => client.readResource({ uri: one })]
+const read = (one: string, needs?: Step[2]): Step => [
+  `reads ${one}`,
+  ({ client }) => client.readResource({ uri: one }),
+  needs,
+]
 const prompt = (name: string, params: Record<string, string> = {}): Step => [
   `is prompted by ${name} with ${JSON.stringify(params)}`,
   ({ client }) => client.getPrompt({ name, arguments: params }),
@@ -51,7 +55,7 @@ const steps: readonly Step[] = [
   calls('gzip-file-as-resource', { name: 'x.gz', data: 'data:text/plain,hello', outputType: 'resourceLink' }),
   // Lists are the same for all who share the processes of a server, whatever their calls have made.
   ['lists the resource that the call made', ({ client }) => client.listResources(), 'session'],
-  read('demo://resource/session/x.gz'),
+  read('demo://resource/session/x.gz', 'memory'),
   read(uri),
   read('demo://resource/dynamic/blob/7'),
   read(document),
@@ -82,8 +86,13 @@ const steps: readonly Step[] = [
       await person.call('trigger-sampling-request', { prompt: 'What?', maxTokens: 9 }),
       questions(person),
     ],
+    'questions',
   ],
-  ['is asked to fill a form', async (person) => [await person.call('trigger-elicitation-request'), questions(person)]],
+  [
+    'is asked to fill a form',
+    async (person) => [await person.call('trigger-elicitation-request'), questions(person)],
+    'questions',
+  ],
   [
     'is asked for its roots',
     async (person) => {
@@ -110,6 +119,7 @@ const steps: readonly Step[] = [
       await unfollow()
       return { started, update, stopped: await person.call('toggle-subscriber-updates') }
     },
+    'memory',
   ],
   [
     'sets a level, and is told only what is severe enough',
@@ -155,6 +165,7 @@ const steps: readonly Step[] = [
 export const everything: Script = {
   server: 'server-everything',
   keepsThings: false,
+  asks: true,
   prepare: () =>
     Promise.resolve({
       args: [program('server-everything'), 'stdio'],

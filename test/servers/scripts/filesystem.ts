@@ -41,6 +41,7 @@ const png = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwA
 export const filesystem: Script = {
   server: 'server-filesystem',
   keepsThings: false,
+  asks: false,
   async prepare(folder) {
     const root = await realpath(folder)
     await mkdir(join(root, 'kept'))

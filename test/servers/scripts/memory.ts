@@ -45,6 +45,7 @@ const steps: readonly Step[] = [
 export const memory: Script = {
   server: 'server-memory',
   keepsThings: true,
+  asks: false,
   prepare: (folder) =>
     Promise.resolve({
       args: [program('server-memory')],

@@ -2,13 +2,17 @@
 import { calls, program, type Script, type Step } from '../person.ts'
 
 const thinks = (thoughtNumber: number, more: Readonly<Record<string, unknown>> = {}): Step =>
-  calls('sequentialthinking', {
-    thought: `thought ${thoughtNumber}: grüße`,
-    thoughtNumber,
-    totalThoughts: 3,
-    nextThoughtNeeded: thoughtNumber < 3,
-    ...more,
-  })
+  calls(
+    'sequentialthinking',
+    {
+      thought: `thought ${thoughtNumber}: grüße`,
+      thoughtNumber,
+      totalThoughts: 3,
+      nextThoughtNeeded: thoughtNumber < 3,
+      ...more,
+    },
+    thoughtNumber === 1 ? undefined : 'memory',
+  )
 
 const steps: readonly Step[] = [
   ['is told who serves', async ({ client }) => [client.getServerVersion(), client.getServerCapabilities()]],
@@ -26,6 +30,7 @@ const steps: readonly Step[] = [
 export const thinking: Script = {
   server: 'server-sequential-thinking',
   keepsThings: false,
+  asks: false,
   prepare: () => Promise.resolve({ args: [program('server-sequential-thinking')], env: {}, roots: [], steps }),
   failing: [],
 }
