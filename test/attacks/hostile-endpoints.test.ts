@@ -79,7 +79,8 @@ test('every request is answered, whatever the endpoint says and however it break
   const piped = startPiped(['connect', '--wait', '100ms', `http://127.0.0.1:${port}/mcp`])
   onTestFinished(() => piped.end())
   const rounds = answers.length * ends.length
-  for (let i = 0; i < rounds; i++) {
+  // A request that has waited too long behind another one never gets to the endpoint.
+  for (let i = 0; i < rounds || (at < rounds && i < 2 * rounds); i++) {
     const answer = await inTime(
       `an answer behind ${seen.at(-1)}`,
       piped.request('server/discover', { _meta: standalone() }),
