@@ -22,7 +22,8 @@ export function isAnswerAtEdges(head: string): boolean {
   return answers.test(head)
 }
 
-const method = /^\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?(?:"id"\s*:\s*(?:"[^"\\]{0,100}"|\d{1,16})\s*,\s*)?"method"\s*:\s*"/
+const method =
+  /^\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?(?:"id"\s*:\s*(?:"[^"\\]{0,100}"|\d{1,16})\s*,\s*)?"method"\s*:\s*"/
 const firstId = /^\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?"id"\s*:\s*("[^"\\]{0,100}"|\d{1,16})\s*,/
 const lastId = /,\s*"id"\s*:\s*("[^"\\]{0,100}"|\d{1,16})\s*(?:,\s*"jsonrpc"\s*:\s*"2\.0"\s*)?\}\s*$/
 

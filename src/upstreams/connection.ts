@@ -9,7 +9,14 @@ import type { Holder } from '../base/transfers.ts'
 import type { Call, ClientKey, Notification, Update } from '../protocol/call.ts'
 import type { Dialect } from '../protocol/dialect.ts'
 import { emptyObject, type JsonObject, memberText, type RawObject, rawObject } from '../protocol/json-text.ts'
-import { type Answer, errorAnswer, type Message, notificationText, requestText, responseText } from '../protocol/jsonrpc.ts'
+import {
+  type Answer,
+  errorAnswer,
+  type Message,
+  notificationText,
+  requestText,
+  responseText,
+} from '../protocol/jsonrpc.ts'
 import { wantsLog } from '../protocol/log-level.ts'
 import type { BadMessage } from '../protocol/server-message.ts'
 import { Answers } from './answers.ts'

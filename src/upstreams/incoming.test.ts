@@ -67,7 +67,12 @@ test('a request for which there is no room is answered, and is nobody’s answer
   const long = 'x'.repeat(100_000)
   incoming.line(`{"method":"elicitation/create","params":{"message":"${long}"},"jsonrpc":"2.0","id":65536}`)
   incoming.line(`{"jsonrpc":"2.0","id":"a-1","method":"sampling/createMessage","params":{"x":"${long}"}}`)
-  incoming.dropped({ bytes: 1, head: '{"jsonrpc":"2.0","method":"roots/list","par', tail: '},"id":3}', why: 'too_long' })
+  incoming.dropped({
+    bytes: 1,
+    head: '{"jsonrpc":"2.0","method":"roots/list","par',
+    tail: '},"id":3}',
+    why: 'too_long',
+  })
   incoming.line(`{"jsonrpc":"2.0","method":"notifications/message","params":{"data":"${long}","id":7}}`)
   expect([refused, lost]).toEqual([['65536', '"a-1"', '3'], []])
 })
