@@ -9,14 +9,7 @@ import type { Holder } from '../base/transfers.ts'
 import type { Call, ClientKey, Notification, Update } from '../protocol/call.ts'
 import type { Dialect } from '../protocol/dialect.ts'
 import { emptyObject, type JsonObject, memberText, type RawObject, rawObject } from '../protocol/json-text.ts'
-import {
-  type Answer,
-  errorAnswer,
-  type Message,
-  notificationText,
-  requestText,
-  responseText,
-} from '../protocol/jsonrpc.ts'
+import { type Answer, type Message, notificationText, requestText, responseText } from '../protocol/jsonrpc.ts'
 import { wantsLog } from '../protocol/log-level.ts'
 import type { BadMessage } from '../protocol/server-message.ts'
 import { Answers } from './answers.ts'
@@ -109,7 +102,7 @@ export class Connection {
       message: (message, bytes) => this.#message(message, bytes),
       noMessage: (text) => this.#answers.unreadable(text),
       lostAnswer: (id, refusal) => this.#answers.lost(id, refusal),
-      lostRequest: (id) => this.#outgoing.answer(responseText(id, errorAnswer(-32603, 'The request is too large'))),
+      lostRequest: (id) => this.#outgoing.refuse(id, 'The request is too large'),
     })
     needs.child.listen({
       line: (text) => {

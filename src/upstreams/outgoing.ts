@@ -1,6 +1,7 @@
 /** The way of lines to a process: asked for room where they may be refused, and held against those that ask without reading. */
 import { Refusal } from '../base/refusal.ts'
 import { onOneLine, type RawObject } from '../protocol/json-text.ts'
+import { errorAnswer, responseText, type RpcId } from '../protocol/jsonrpc.ts'
 import type { Child } from './stdio/child.ts'
 import { type UnreadNeeds, UnreadAnswers } from './unread-answers.ts'
 
@@ -27,6 +28,11 @@ export class Outgoing {
   answer(line: string): void {
     this.send(line)
     this.#answers.sent(line.length)
+  }
+
+  /** Tells the server that a request of its own is not served. */
+  refuse(id: RpcId, why: string): void {
+    this.answer(responseText(id, errorAnswer(-32603, why)))
   }
 
   /** The process has read everything. */
