@@ -15,8 +15,8 @@ import { openSession } from './support/session.ts'
 import { toolResponse } from './support/stateless.ts'
 
 const root = join(import.meta.dirname, '..')
-const isDirect = 'upstream is started directly from now on'
-const isLaunched = 'upstream is started through its launcher again'
+const isDirect = 'further processes of the server run its program without the package runner'
+const isLaunched = 'the server is started as given again, by its package runner'
 
 interface Started {
   readonly url: string
@@ -29,7 +29,7 @@ interface Started {
 async function start(upstream: PartialSettings['upstream']): Promise<Started> {
   const lines: Array<Record<string, unknown>> = []
   const note = (fields: object, msg: string): void => void lines.push({ ...fields, msg })
-  const gateway = createGateway({ upstream }, { log: { debug() {}, info: note, warn: note, error: note } })
+  const gateway = createGateway({ upstream }, { log: { debug: note, info: note, warn: note, error: note } })
   const leaders: Array<{ pid: number; purpose: string }> = []
   gateway.events.on('processStarted', (event) => leaders.push(event))
   const listener = createServer(nodeHandler(gateway))

@@ -8,7 +8,7 @@ import { silentLog } from '../src/base/log.ts'
 import { createContainment } from '../src/upstreams/stdio/containment.ts'
 import { reaperProgram } from '../src/upstreams/stdio/reaper-program.ts'
 import { startParent } from './children/parent.ts'
-import { allChildrenOf, gatewayOf, markedBy, namesOf, reapersOf, runs, stateOf, until } from './children/processes.ts'
+import { descendantsOf, gatewayOf, markedBy, namesOf, reapersOf, runs, stateOf, until } from './children/processes.ts'
 import { type Nursery, openNursery, quickClock } from './children/recorded.ts'
 
 let nursery: Nursery
@@ -21,7 +21,6 @@ const family = `trap '' TERM; setsid sh -c 'echo $$; exec sleep 60' & echo $$; e
 const oneReaperOf = (pid: number): number => reapersOf(gatewayOf(pid))[0] ?? 0
 
 /** All processes that this one has started, and those that they have. */
-const descendantsOf = (pid: number): number[] => allChildrenOf(pid).flatMap((child) => [child, ...descendantsOf(child)])
 
 describe('the reaper', () => {
   test('is not found by the name of mcplex, nor among its descendants', async () => {

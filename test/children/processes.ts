@@ -49,6 +49,11 @@ export function allChildrenOf(parent: number): number[] {
   return ids().filter((pid) => stat(pid)?.parent === parent)
 }
 
+/** All processes that a process has started, and those that these have, run or not. */
+export function descendantsOf(pid: number): number[] {
+  return allChildrenOf(pid).flatMap((child) => [child, ...descendantsOf(child)])
+}
+
 /** The state of a process as one letter: `T` is stopped, `Z` waits to be collected. */
 export function stateOf(pid: number): string | undefined {
   return stat(pid)?.state

@@ -2,9 +2,8 @@
  * What clients that people run do beside or before the protocol, and are served all the same: each habit as it was seen
  * on the wire.
  */
-import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { runs } from '../children/processes.ts'
+import { descendantsOf } from '../children/processes.ts'
 import { counts } from '../support/counts.ts'
 import { eventually } from '../support/eventually.ts'
 import { type Answered, type Asked, send } from '../support/http.ts'
@@ -150,12 +149,6 @@ test('a client that tries each endpoint with a session of its own first (mcp-rem
   expect((await counts(mcplex))['sessions']).toBeLessThanOrEqual(2)
 })
 
-/** All processes below one, itself excepted. */
-function below(pid: number): number[] {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number)
-  return children.flatMap((child) => [child, ...(runs(child) ? below(child) : [])])
-}
-
 interface Left {
   readonly children: number
   readonly heldBytes: number
@@ -166,7 +159,7 @@ interface Left {
 async function left({ origin, pid }: Mcplex): Promise<Left> {
   const response = await fetch(`${origin}/health?verbose`)
   const report = (await response.json()) as { memory: { heldBytes: number }; counts: Record<string, number> }
-  return { children: below(pid).length, heldBytes: report.memory.heldBytes, counts: report.counts }
+  return { children: descendantsOf(pid).length, heldBytes: report.memory.heldBytes, counts: report.counts }
 }
 
 test('500 sessions that nobody ends (as most clients do) end by themselves, and leave nothing', async () => {

@@ -43,7 +43,7 @@ export function createStarter(needs: StarterNeeds): Starter {
   const fallBack = (): void => {
     if (!direct) return
     direct = undefined
-    log.info({ command: basename(given.command) }, 'upstream is started through its launcher again')
+    log.info({ command: basename(given.command) }, 'the server is started as given again, by its package runner')
   }
   const failed = (): void => {
     const now = clock.now()
@@ -76,7 +76,10 @@ export function createStarter(needs: StarterNeeds): Starter {
       const found = await launchedBy(pid)
       if (!found || !isThere(found)) return
       direct = found
-      log.info({ command: basename(found.command) }, 'upstream is started directly from now on')
+      log.debug(
+        { command: basename(found.command) },
+        'further processes of the server run its program without the package runner',
+      )
     },
   }
 }
