@@ -3,12 +3,14 @@
  * else. stdout carries the protocol and nothing else; the end of stdin is the end.
  */
 import { pause, stayAwake, systemClock as clock } from '../base/clock.ts'
-import { loadLog } from '../config/load.ts'
+import { createMemoryBudget } from '../base/memory-budget.ts'
+import { loadBridge } from '../config/load.ts'
 import type { Machine } from '../config/machine.ts'
 import { createCarrier } from '../connect/carrier.ts'
 import { isLoopback } from '../http/options.ts'
 import type { Denied } from '../stdio/desk.ts'
 import { createFace, type Face } from '../stdio/face.ts'
+import { createLineMemory } from '../stdio/line-memory.ts'
 import { createLineWriter, type LineWriter, readLines } from '../stdio/pipes.ts'
 import { CommandFailed } from './failures.ts'
 import type { Outputs } from './outputs.ts'
@@ -34,12 +36,13 @@ const maxAnswerBytes = 64 * 1024 ** 2
  * @throws CommandFailed, ConfigError, or whatever bug ended it
  */
 export async function connect(
-  { url, waitMs, ...talk }: ConnectRequest,
+  { url, waitMs, memory, ...talk }: ConnectRequest,
   machine: Machine,
   { stderr }: Outputs,
 ): Promise<number> {
   const key = keyIn(machine)
-  const { log } = openWatch(talk, loadLog(machine), machine, stderr)
+  const settings = loadBridge(new Map(memory === undefined ? [] : [['memory', [memory]]]), machine)
+  const { log } = openWatch(talk, settings.log, machine, stderr)
   tellPeople(stderr)
   const stop = listenForSignals({ clock, log, env: machine.env })
   const awake = stayAwake()
@@ -48,13 +51,16 @@ export async function connect(
     log.warn({ host: url.host }, 'the key goes over the network in cleartext: use https')
   let deny: (denied: Denied) => void = () => {}
   const denied = new Promise<Denied>((resolve) => (deny = resolve))
-  const writer = createLineWriter(process.stdout, () => {
+  const kept = createLineMemory(createMemoryBudget(settings.memoryBytes), maxAnswerBytes)
+  const writer = createLineWriter(process.stdout, kept.answers, () => {
     void face.close()
     stop.ask('end')
   })
   const face: Face = createFace({
-    handle: createCarrier({ url, key, maxBytes: maxAnswerBytes, log }),
+    handle: createCarrier({ url, key, maxBytes: maxAnswerBytes, memory: kept.answers, log }),
     write: (text) => writer.write(text),
+    writeOwn: (text) => writer.writeOwn(text),
+    memory: kept,
     clock,
     log,
     waitMs,

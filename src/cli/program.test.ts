@@ -86,11 +86,14 @@ describe('serve', () => {
 })
 
 describe('connect', () => {
-  test('takes a URL and how long to wait', () => {
-    expect(read('connect', '--wait', '2m', 'https://mcp.example.com/mcp', '-q').request).toMatchObject({
+  test('takes a URL, how long to wait and how much to keep', () => {
+    expect(
+      read('connect', '--wait', '2m', '--memory', '64mb', 'https://mcp.example.com/mcp', '-q').request,
+    ).toMatchObject({
       verb: 'connect',
       url: new URL('https://mcp.example.com/mcp'),
       waitMs: 120_000,
+      memory: '64mb',
       isQuiet: true,
     })
   })

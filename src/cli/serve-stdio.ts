@@ -9,6 +9,7 @@ import type { Loaded } from '../config/load.ts'
 import type { Settings } from '../config/settings.ts'
 import { createGateway, type Gateway } from '../gateway/gateway.ts'
 import { createFace, type Face } from '../stdio/face.ts'
+import { createLineMemory } from '../stdio/line-memory.ts'
 import { createLineWriter, type LineWriter, readLines } from '../stdio/pipes.ts'
 import { serverIn } from './banner.ts'
 import { logEvents } from './log-events.ts'
@@ -61,7 +62,8 @@ export async function serveStdio({ request, loaded, log, stderr, stop, clock, en
   const starting = gateway.start()
   // Its failure is told below, and to the client by what it waits for.
   starting.catch(() => {})
-  const writer = createLineWriter(process.stdout, () => {
+  const memory = createLineMemory(gateway.edge.memory, settings.upstream.maxLineBytes)
+  const writer = createLineWriter(process.stdout, memory.answers, () => {
     // Nobody reads: what is in flight is for nobody.
     void face.close()
     stop.ask('end')
@@ -69,6 +71,8 @@ export async function serveStdio({ request, loaded, log, stderr, stop, clock, en
   const face: Face = createFace({
     handle: (inbound) => gateway.handle(inbound),
     write: (text) => writer.write(text),
+    writeOwn: (text) => writer.writeOwn(text),
+    memory,
     clock,
     log,
     waitMs: 0,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { autoMemory } from '../gates/options.ts'
-import { load, type Loaded } from './load.ts'
+import { load, loadBridge, type Loaded } from './load.ts'
 import { ConfigError, type Problem } from './problem.ts'
 import { schema } from './schema.ts'
 
@@ -127,6 +127,18 @@ describe('the memory budget', () => {
     expect(loadWith({ memory: ['64mb'] }, path).settings.gates.memoryBytes).toBe(64 * 1024 ** 2)
     expect(loadWith({}, { ...path, MCPLEX_GATES__MEMORY: '1gb' }).settings.gates.memoryBytes).toBe(gibibyte)
     expect(problemsWith({ memory: ['1mb'] }, path)).toMatchObject([{ code: 'MCPX_CONFIG_SIZE' }])
+  })
+})
+
+describe('a verb that serves nothing', () => {
+  const machine = { env: {}, memoryBytes: 4 * gibibyte, heapLimitBytes: 2 * gibibyte }
+  const memory = (...said: string[]): number => loadBridge(new Map([['memory', said]]), machine).memoryBytes
+
+  test('has a memory budget by the same default and with the same limits', () => {
+    expect(loadBridge(new Map(), machine).memoryBytes).toBe(gibibyte / 2)
+    expect(memory('auto')).toBe(gibibyte / 2)
+    expect(memory('64mb')).toBe(64 * 1024 ** 2)
+    expect(() => memory('1kb')).toThrow(ConfigError)
   })
 })
 

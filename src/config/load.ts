@@ -44,14 +44,26 @@ export function load(typed: Typed, machine: Machine): Loaded {
   return { settings: Object.freeze(settings), log, clients, quote: (path) => said.get(path)?.quote }
 }
 
-/** The settings of the log alone, from the environment, for verbs that serve nothing. Throws ConfigError. */
-export function loadLog(machine: Machine): LogSettings {
+/** What a verb needs that serves nothing itself. */
+export interface BridgeSettings {
+  readonly log: LogSettings
+  /** Bytes that are kept in memory on behalf of the client and the server. */
+  readonly memoryBytes: number
+}
+
+/**
+ * The settings of the log and of memory alone, for verbs that serve nothing.
+ * @param flags the values of each flag by its name without dashes
+ * @throws ConfigError
+ */
+export function loadBridge(flags: Typed['flags'], machine: Machine): BridgeSettings {
   const problems: Problem[] = []
-  const rows = schema.filter((row) => row.room === 'log')
-  const said = read(rows, { flags: new Map(), command: [] }, machine, problems)
+  const rows = schema.filter(({ room, key }) => room === 'log' || (room === 'gates' && key === 'memoryBytes'))
+  const said = read(rows, { flags, command: [] }, machine, problems)
   // Nothing is served, but settings are whole only with a command.
   said.set('upstream.command', { value: 'none', where: '', quote: '' })
-  return assemble(said, problems, machine).log
+  const { log, gates } = assemble(said, problems, machine)
+  return { log, memoryBytes: gates.memoryBytes }
 }
 
 /** What was said of the options in `rows`; what cannot be accepted becomes a problem. */

@@ -2,6 +2,8 @@
  * Carries exchanges to an MCP endpoint over HTTP. Says of a failure whether anything may have reached the server, which
  * is all that anybody needs to know to decide on another attempt. The key goes into a header and nowhere else.
  */
+import { ArrivingText } from '../base/arriving-text.ts'
+import type { MemoryAccount } from '../base/memory-budget.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { Cancel } from '../base/cancel.ts'
 import type { Log } from '../base/log.ts'
@@ -15,16 +17,21 @@ export interface CarrierNeeds {
   readonly key: string | undefined
   /** The largest answer that is not a stream, in bytes. */
   readonly maxBytes: number
+  /** Counts what has come of answers that are not streams, until they are handed over. */
+  readonly memory: MemoryAccount
   readonly log: Log
 }
 
 const redirects = new Set([301, 302, 307, 308])
 const maxRedirects = 5
 
-/** Rejects with `endpoint_unreachable`, `connection_lost`, `result_too_large` or `cancelled`. */
+/**
+ * Rejects with `endpoint_unreachable`, `connection_lost`, `cancelled`, or for an answer that is not taken
+ * `result_too_large`, `memory_share_exceeded` or `overloaded`.
+ */
 export type Carry = (inbound: Inbound) => Promise<Outbound>
 
-export function createCarrier({ url, key, maxBytes, log }: CarrierNeeds): Carry {
+export function createCarrier({ url, key, maxBytes, memory, log }: CarrierNeeds): Carry {
   let isAway = false
   const noteAway = (cause: string): void => {
     if (!isAway) log.warn({ cause }, 'the server cannot be reached; trying on for a while')
@@ -55,9 +62,11 @@ export function createCarrier({ url, key, maxBytes, log }: CarrierNeeds): Carry 
       }
       if (isAway) log.info({}, 'the server is reached again')
       isAway = false
-      return await outboundOf(response, closed, stop, maxBytes)
+      return await outboundOf(response, closed, stop, { maxBytes, memory })
     } catch (error) {
       stop()
+      // What is left of an answer that is not taken would come, and be kept, all the same.
+      abort.abort()
       if (error instanceof Refusal) throw error
       if (closed.cancelled) throw new Refusal('cancelled')
       if (!isUnsent(error)) throw new Refusal('connection_lost', { cause: error })
@@ -78,7 +87,12 @@ function movedTo(response: Response, from: URL): URL | undefined {
   return to.origin === from.origin && to.href !== from.href ? to : undefined
 }
 
-async function outboundOf(response: Response, closed: Cancel, stop: () => void, maxBytes: number): Promise<Outbound> {
+async function outboundOf(
+  response: Response,
+  closed: Cancel,
+  stop: () => void,
+  { maxBytes, memory }: Pick<CarrierNeeds, 'maxBytes' | 'memory'>,
+): Promise<Outbound> {
   const { status } = response
   const headers = Object.fromEntries(response.headers)
   // An error is no stream, whatever it says: nobody would read it, or read all of it.
@@ -88,10 +102,17 @@ async function outboundOf(response: Response, closed: Cancel, stop: () => void, 
   }
   let [text, bytes] = ['', 0]
   const decoder = new TextDecoder()
-  for await (const chunk of response.body ?? []) {
-    bytes += chunk.byteLength
-    if (bytes > maxBytes) throw new Refusal('result_too_large')
-    text += decoder.decode(chunk, { stream: true })
+  const arriving = new ArrivingText(memory)
+  try {
+    for await (const chunk of response.body ?? []) {
+      bytes += chunk.byteLength
+      if (bytes > maxBytes) throw new Refusal('result_too_large')
+      const piece = decoder.decode(chunk, { stream: true })
+      arriving.add(piece)
+      text += piece
+    }
+  } finally {
+    arriving.end()
   }
   stop()
   return { status, headers, body: text + decoder.decode() }

@@ -7,6 +7,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { Inbound, Outbound } from '../protocol/inbound.ts'
 import type { RequestMessage } from '../protocol/jsonrpc.ts'
+import type { LineMemory } from './line-memory.ts'
 
 export interface FaceNeeds {
   /**
@@ -14,8 +15,14 @@ export interface FaceNeeds {
    * `connection_lost` if nobody knows what came of it; the pieces of a body may throw the latter.
    */
   readonly handle: (inbound: Inbound) => Promise<Outbound>
-  /** Writes one line to the client; resolves when it may take another, or never will. */
+  /**
+   * Writes one line to the client; resolves when it may take another, or never will. Rejects with
+   * `memory_share_exceeded` or `overloaded` if the line would have to wait and there is no room to keep it.
+   */
   readonly write: (text: string) => Promise<void>
+  /** The same for a short line of our own, which is always kept. */
+  readonly writeOwn: (text: string) => Promise<void>
+  readonly memory: LineMemory
   readonly clock: Clock
   readonly log: Log
   /**

@@ -42,7 +42,7 @@ export async function answerAll(errand: Errand, error: unknown, hearing: Hearing
   for (const one of errand.owed) {
     if (one.isAnswered || one.isCancelled || errand.closed.cancelled) continue
     one.isAnswered = true
-    await desk.write(responseText(one.request.id, refusalAnswer(refusal)))
+    await desk.writeOwn(responseText(one.request.id, refusalAnswer(refusal)))
   }
 }
 

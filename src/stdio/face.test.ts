@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { type ManualClock, manualClock } from '../base/clock.ts'
 import { silentLog } from '../base/log.ts'
+import { createMemoryBudget } from '../base/memory-budget.ts'
 import { Refusal, type RefusalCode } from '../base/refusal.ts'
 import type { Inbound, Outbound } from '../protocol/inbound.ts'
 import { createFace, type Face } from './face.ts'
+import { createLineMemory } from './line-memory.ts'
 
 /** What the other side was sent. */
 interface Sent {
@@ -74,6 +76,7 @@ function play(answering: Answering, waitMs = 30_000): Scene {
   const clock = manualClock()
   const sent: Sent[] = []
   const said: Array<Record<string, unknown>> = []
+  const say = async (text: string): Promise<void> => void said.push(JSON.parse(text) as Record<string, unknown>)
   const face = createFace({
     async handle(inbound) {
       const text = await inbound.body()
@@ -82,7 +85,9 @@ function play(answering: Answering, waitMs = 30_000): Scene {
       sent.push(one)
       return answering(one, inbound)
     },
-    write: async (text) => void said.push(JSON.parse(text) as Record<string, unknown>),
+    write: say,
+    writeOwn: say,
+    memory: createLineMemory(createMemoryBudget(Infinity), Infinity),
     clock,
     log: silentLog,
     waitMs,

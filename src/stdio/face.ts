@@ -6,9 +6,11 @@
  * What answers the exchanges is handed in: the gateway itself, or one that is far away.
  */
 import { Cancel } from '../base/cancel.ts'
+import { keep } from '../base/memory-budget.ts'
 import { Refusal } from '../base/refusal.ts'
 import { standsAlone } from '../protocol/classify.ts'
 import { elementTexts, exceedsLimits, memberText } from '../protocol/json-text.ts'
+import { jsonWeight } from '../protocol/json-weight.ts'
 import {
   idKey,
   type Message,
@@ -47,9 +49,8 @@ export interface Face {
 const maxDepth = 128
 const maxMembers = 100_000
 
-/** What may be on its way or in line at once: a client that sends without end is told, and costs no more. */
+/** What may be on its way or in line at once: a client that sends without end is told. What they say is counted. */
 const maxErrands = 1024
-const maxHeldChars = 64 * 1024 ** 2
 
 const listening = 'subscriptions/listen'
 
@@ -65,7 +66,6 @@ class LineFace implements Face {
   readonly #desk: Desk
   readonly #session: ClientSession
   readonly #errands = new Set<Errand>()
-  #heldChars = 0
   /** Calls that are carried now, and those in line behind them. */
   #calls = 0
   readonly #line: Array<() => void> = []
@@ -77,7 +77,7 @@ class LineFace implements Face {
   constructor(needs: FaceNeeds) {
     this.#desk = { ...needs, leaving: new Cancel() }
     this.#session = new ClientSession(this.#desk, (standing) => this.#listenTo(standing))
-    this.#hearing = { desk: this.#desk, session: this.#session, mirrors: createMirrors() }
+    this.#hearing = { desk: this.#desk, session: this.#session, mirrors: createMirrors(this.#desk.memory.sent) }
   }
 
   line(text: string): void {
@@ -132,7 +132,7 @@ class LineFace implements Face {
       this.#run(errand, () => runOpening(errand, request, this.#hearing))
     } else if (request.method === 'ping' && !this.#session.isThere) {
       // [lifecycle] allowed before the handshake, and there is nobody yet to be asked
-      void this.#desk.write(`{"jsonrpc":"2.0","id":${request.id},"result":{}}`)
+      void this.#desk.writeOwn(`{"jsonrpc":"2.0","id":${request.id},"result":{}}`)
     } else this.#run(errand, () => this.#inTurn(errand, () => this.#inSession(errand)))
   }
 
@@ -178,9 +178,13 @@ class LineFace implements Face {
     this.#run(errand, () => this.#inSession(errand))
     if (this.#desk.waitMs === 0) return
     this.#desk.clock.after(overtakenMs, () => {
-      if (!this.#errands.has(cancelled) || this.#desk.leaving.cancelled || this.#isFull(text)) return
+      if (!this.#errands.has(cancelled) || this.#desk.leaving.cancelled) return
       const again = errandOf(text, [])
-      this.#run(again, () => this.#inSession(again))
+      try {
+        this.#run(again, () => this.#inSession(again))
+      } catch {
+        // There is no room for it: it was said once, and the client has not asked for the second time.
+      }
     })
   }
 
@@ -219,21 +223,23 @@ class LineFace implements Face {
   }
 
   #run(errand: Errand, run: () => Promise<void>): void {
-    if (this.#isFull(errand.text)) throw new Refusal('too_many_calls', { message: 'Too much is on its way at once.' })
+    if (this.#errands.size >= maxErrands)
+      throw new Refusal('too_many_calls', { message: 'Too much is on its way at once.' })
+    const { sent } = this.#desk.memory
+    const bytes = jsonWeight(errand.text)
+    keep(sent, bytes)
     this.#errands.add(errand)
-    this.#heldChars += errand.text.length
     void run()
       .catch((error: unknown) => answerAll(errand, error, this.#hearing))
       .finally(() => {
         this.#errands.delete(errand)
-        this.#heldChars -= errand.text.length
+        sent.release(bytes)
         this.#tellSettled()
       })
   }
 
   /**
-   * Runs a call when there is room for it. A client that does not read keeps its calls from ending, so this also bounds
-   * how many results are held for it. What is no call goes ahead: a ping, above all, must not wait for them.
+   * Runs a call when there is room for it. What is no call goes ahead: a ping, above all, must not wait for them.
    */
   async #inTurn(errand: Errand, run: () => Promise<void>): Promise<void> {
     if (isHarmless(errand)) return run()
@@ -248,10 +254,6 @@ class LineFace implements Face {
     }
   }
 
-  #isFull(text: string): boolean {
-    return this.#errands.size >= maxErrands || this.#heldChars + text.length > maxHeldChars
-  }
-
   #tellSettled(): void {
     for (const { owed } of this.#errands) if (owed[0]?.request.method !== listening) return
     for (const resolve of this.#waiting.splice(0)) resolve()
@@ -259,7 +261,7 @@ class LineFace implements Face {
 
   #refuse(error: unknown, id: RpcId | undefined): void {
     const refusal = answerable(error, this.#desk.log)
-    void this.#desk.write(responseText(id, refusalAnswer(refusal)))
+    void this.#desk.writeOwn(responseText(id, refusalAnswer(refusal)))
   }
 }
 

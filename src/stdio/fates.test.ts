@@ -2,9 +2,11 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { manualClock } from '../base/clock.ts'
 import { silentLog } from '../base/log.ts'
+import { createMemoryBudget } from '../base/memory-budget.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { Inbound, Outbound } from '../protocol/inbound.ts'
 import { createFace } from './face.ts'
+import { createLineMemory } from './line-memory.ts'
 
 /** What may become of one attempt of an exchange. */
 const fates = [
@@ -28,6 +30,7 @@ const meta = {
   'io.modelcontextprotocol/protocolVersion': '2026-07-28',
   'io.modelcontextprotocol/clientCapabilities': {},
 }
+const unbounded = createLineMemory(createMemoryBudget(Infinity), Infinity)
 const stream = { 'content-type': 'text/event-stream' }
 
 /** Answers each attempt by the next fate; when they are used up, all goes well. */
@@ -107,9 +110,12 @@ test('whatever becomes of the server, each request is answered once, and none th
         const clock = manualClock()
         const { handle, runs } = server(told)
         const said: Array<{ id?: unknown; method?: string; error?: { data?: { reason?: string } } }> = []
+        const say = async (text: string): Promise<void> => void said.push(JSON.parse(text) as object)
         const face = createFace({
           handle,
-          write: async (text) => void said.push(JSON.parse(text) as object),
+          write: say,
+          writeOwn: say,
+          memory: unbounded,
           clock,
           log: silentLog,
           waitMs: 30_000,
@@ -170,9 +176,12 @@ test('whatever a line holds, it harms no other: the next one is served', async (
   await fc.assert(
     fc.asyncProperty(fc.array(message, { maxLength: 10 }), async (lines) => {
       const said: string[] = []
+      const say = async (text: string): Promise<void> => void said.push(text)
       const face = createFace({
         handle: server([]).handle,
-        write: async (text) => void said.push(text),
+        write: say,
+        writeOwn: say,
+        memory: unbounded,
         clock: manualClock(),
         log: silentLog,
         waitMs: 0,

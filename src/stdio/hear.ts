@@ -17,6 +17,7 @@ export type OnAnswer = (owed: Owed, response: ResponseMessage) => boolean
 /**
  * Passes on what came for an errand, or outside of any.
  * @param text one message, or those of a batch
+ * @throws Refusal `memory_share_exceeded` or `overloaded` if it cannot be kept until the client reads
  */
 export async function hear(
   text: string,
@@ -25,6 +26,7 @@ export async function hear(
   onAnswer: OnAnswer = always,
 ): Promise<void> {
   const value = parsed(text)
+  const open = errand?.owed.filter((one) => !one.isAnswered)
   const isBatch = Array.isArray(value)
   const passed = isBatch
     ? elementTexts(text).flatMap((element) => pass(element, JSON.parse(element), errand, hearing, onAnswer))
@@ -33,7 +35,13 @@ export async function hear(
   if (passed.length === 0 || errand?.closed.cancelled === true) return
   const line = isBatch ? `[${passed.join(',')}]` : passed.join('')
   // Line breaks stand only between the parts of a message: within strings JSON does not have them.
-  await hearing.desk.write(line.replaceAll(/[\r\n]+/g, ' '))
+  try {
+    await hearing.desk.write(line.replaceAll(/[\r\n]+/g, ' '))
+  } catch (error) {
+    // The client has not got it: it is owed an answer still.
+    for (const one of open ?? []) one.isAnswered = false
+    throw error
+  }
 }
 
 /** The text of one message as the client shall read it; none if it shall not. */

@@ -27,7 +27,7 @@ export async function listen(errand: Errand, owed: Owed, hearing: Hearing): Prom
     if (granted === undefined)
       return hear(text, errand, hearing, (_, { answer }) => !isLasting || answer.kind === 'error')
     if (!isHeard) await hear(text, errand, hearing)
-    else for (const change of changes(granted, owed)) await desk.write(change)
+    else for (const change of changes(granted, owed)) await desk.writeOwn(change)
     isHeard = true
   }
   for (let failures = 1; isOpen(errand); failures++) {
@@ -40,7 +40,8 @@ export async function listen(errand: Errand, owed: Owed, hearing: Hearing): Prom
       const outbound = await send({ method: 'POST', headers, text, closed, isHarmless: true, deadlineMs, onSent }, desk)
       await takeAnswer(outbound, errand, take, desk)
     } catch (error) {
-      if (!isHeard || asRefusal(error) === undefined) throw error
+      const lost = asRefusal(error)
+      if (!isHeard || lost === undefined || !isLasting) throw error
     }
     if (!isOpen(errand) || desk.leaving.cancelled || !isLasting) return
     // What lasted a while was well: the next wait is a short one again.

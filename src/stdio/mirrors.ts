@@ -1,5 +1,6 @@
 /** What of the arguments of tools is mirrored into headers, as far as the client has been told of the tools. */
 import { type HeaderParam, headerParams } from '../protocol/headers.ts'
+import { bytesOf, bytesOfValue, type MemoryAccount } from '../base/memory-budget.ts'
 import { isObject, type RawObject } from '../protocol/json-text.ts'
 import type { RequestMessage } from '../protocol/jsonrpc.ts'
 
@@ -13,7 +14,8 @@ export interface Mirrors {
 /** More tools that mirror something are a mistake of somebody. */
 const maxTools = 10_000
 
-export function createMirrors(): Mirrors {
+/** @param memory counts what is kept of tools that mirror something */
+export function createMirrors(memory: MemoryAccount): Mirrors {
   const byTool = new Map<string, readonly HeaderParam[]>()
   return {
     learn(list) {
@@ -22,8 +24,11 @@ export function createMirrors(): Mirrors {
       for (const tool of tools) {
         if (!isObject(tool) || typeof tool['name'] !== 'string') continue
         const params = headerParams(tool['inputSchema'])
-        if (params.length === 0) byTool.delete(tool['name'])
-        else if (byTool.size < maxTools) byTool.set(tool['name'], params)
+        const name = tool['name']
+        const before = byTool.get(name)
+        if (before && byTool.delete(name)) memory.release(bytesOfTool(name, before))
+        if (params.length === 0 || byTool.size >= maxTools) continue
+        if (memory.take(bytesOfTool(name, params)) === 'kept') byTool.set(name, params)
       }
     },
     of(request) {
@@ -31,4 +36,8 @@ export function createMirrors(): Mirrors {
       return (typeof name === 'string' ? byTool.get(name) : undefined) ?? []
     },
   }
+}
+
+function bytesOfTool(name: string, params: readonly HeaderParam[]): number {
+  return bytesOf(name) + bytesOfValue(params)
 }

@@ -6,6 +6,7 @@
 import { Cancel } from '../base/cancel.ts'
 import { pauseUnless } from '../base/clock.ts'
 import { shortId } from '../base/ids.ts'
+import { bytesOf } from '../base/memory-budget.ts'
 import { Refusal } from '../base/refusal.ts'
 import { isObject, type RawObject, rawObject } from '../protocol/json-text.ts'
 import { type Answer, idKey, notificationText, requestText, type RpcId } from '../protocol/jsonrpc.ts'
@@ -120,19 +121,41 @@ export class ClientSession {
     const { level, uri } = request.params?.value ?? {}
     if (request.method === 'logging/setLevel' && typeof level === 'string') this.#logLevel = level
     if (typeof uri !== 'string') return
-    if (request.method === 'resources/subscribe' && this.#uris.size < maxUris) this.#uris.add(uri)
-    if (request.method === 'resources/unsubscribe') this.#uris.delete(uri)
+    if (request.method === 'resources/subscribe') this.#keepUri(uri)
+    if (request.method === 'resources/unsubscribe' && this.#uris.delete(uri))
+      this.#desk.memory.sent.release(bytesOf(uri))
+  }
+
+  #keepUri(uri: string): void {
+    if (this.#uris.has(uri)) return
+    if (this.#uris.size < maxUris && this.#desk.memory.sent.take(bytesOf(uri)) === 'kept') this.#uris.add(uri)
+    else this.#desk.log.warn({}, 'too many subscriptions: this one is not made again if the server forgets the session')
+  }
+
+  #forgetQuestions(): void {
+    for (const key of this.#questions.keys()) this.#desk.memory.answers.release(questionBytes(key))
+    this.#questions.clear()
   }
 
   /** The server asks the client something. */
   asked(id: RpcId): void {
-    if (this.#questions.size >= maxQuestions) this.#questions.clear()
-    this.#questions.set(idKey(id), id)
+    const { answers } = this.#desk.memory
+    const key = idKey(id)
+    if (this.#questions.has(key)) return
+    // The oldest are not wanted any more: a server that asks so much does not wait for them.
+    if (this.#questions.size >= maxQuestions || answers.take(questionBytes(key)) !== 'kept') {
+      this.#forgetQuestions()
+      answers.add(questionBytes(key))
+    }
+    this.#questions.set(key, id)
   }
 
   /** The client answers, or the server no longer wants to know. False for what was never asked in this session. */
   answered(id: RpcId): boolean {
-    return this.#questions.delete(idKey(id))
+    const key = idKey(id)
+    const isAsked = this.#questions.delete(key)
+    if (isAsked) this.#desk.memory.answers.release(questionBytes(key))
+    return isAsked
   }
 
   /** The server no longer knows it: begins to open another like it. */
@@ -173,7 +196,7 @@ export class ClientSession {
   async #renew(): Promise<void> {
     const { leaving, clock, log } = this.#desk
     for (const id of this.#questions.values()) await this.#tell('cancelled', { requestId: JSON.parse(id) as string })
-    this.#questions.clear()
+    this.#forgetQuestions()
     // A server that forgets each session at once is not asked for the next one at once.
     this.#losses = clock.now() - this.#renewedMs < calmMs ? this.#losses + 1 : 0
     if (this.#losses > 0) await pauseUnless([leaving], clock, backOffMs(this.#losses))
@@ -214,7 +237,7 @@ export class ClientSession {
   }
 
   #tell(what: string, params?: Readonly<Record<string, string>>): Promise<void> {
-    return this.#desk.write(notificationText(`notifications/${what}`, params && rawObject(params)))
+    return this.#desk.writeOwn(notificationText(`notifications/${what}`, params && rawObject(params)))
   }
 
   async #request(
@@ -248,6 +271,11 @@ export class ClientSession {
     const answer = await answerTo(id, outbound, this.#desk)
     return answer && { answer, session: headerOf(outbound, 'mcp-session-id') }
   }
+}
+
+/** An id is kept as it was sent and as a key. */
+function questionBytes(key: string): number {
+  return 2 * bytesOf(key)
 }
 
 const noBody = (): Promise<string> => Promise.resolve('')

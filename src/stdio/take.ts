@@ -1,4 +1,6 @@
 /** Takes an answer apart into the messages that it carries: one JSON body, or the events of a stream. */
+import { ArrivingText } from '../base/arriving-text.ts'
+import type { MemoryAccount } from '../base/memory-budget.ts'
 import { asRefusal, Refusal } from '../base/refusal.ts'
 import type { Outbound } from '../protocol/inbound.ts'
 import { readMessage, responseText } from '../protocol/jsonrpc.ts'
@@ -49,7 +51,7 @@ export type Cursor = Pick<Errand, 'lastEventId' | 'retryMs'>
 /**
  * Hands over each message, one after the other. Returns when the answer is over; a stream that was cut is over too.
  * @returns how many events have come
- * @throws Refusal `result_too_large`
+ * @throws Refusal `result_too_large`, `memory_share_exceeded`, `overloaded`
  */
 export async function takeStream(
   outbound: Outbound,
@@ -63,7 +65,7 @@ export async function takeStream(
   try {
     const pieces = typeof body === 'string' ? once(body) : body
     const onRetry = (ms: number): void => void (cursor.retryMs = Math.min(ms, longestRetryMs))
-    for await (const event of eventsOf(pieces, desk.maxMessageChars, onRetry)) {
+    for await (const event of eventsOf(pieces, desk.maxMessageChars, desk.memory.answers, onRetry)) {
       count++
       if (event.data !== '') await hear(event.data)
       if (event.id !== undefined && event.id !== '') cursor.lastEventId = carriable(event.id)
@@ -88,7 +90,7 @@ export async function takeAnswer(
     await takeStream(outbound, errand, hear, desk)
     return
   }
-  const text = typeof body === 'string' ? body : await whole(body)
+  const text = typeof body === 'string' ? body : await whole(body, desk.memory.answers)
   if (text.trim() === '' && status < 300) return
   if (status < 300) return hear(text)
   const message = read(text)
@@ -124,8 +126,16 @@ async function* once(text: string): AsyncGenerator<string> {
   yield text
 }
 
-async function whole(pieces: AsyncIterable<string>): Promise<string> {
+async function whole(pieces: AsyncIterable<string>, memory: MemoryAccount): Promise<string> {
+  const arriving = new ArrivingText(memory)
   let text = ''
-  for await (const piece of pieces) text += piece
-  return text
+  try {
+    for await (const piece of pieces) {
+      arriving.add(piece)
+      text += piece
+    }
+    return text
+  } finally {
+    arriving.end()
+  }
 }

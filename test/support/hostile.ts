@@ -11,8 +11,18 @@ export interface Asked {
   readonly response: ServerResponse
 }
 
+export interface Bridged {
+  /** Options of `connect`. */
+  readonly options?: readonly string[]
+  /** Flags of the Node that runs it. */
+  readonly node?: readonly string[]
+}
+
 /** A server that does with each exchange what the test says, and keeps what it was asked. */
-export async function hostile(answer: (asked: Asked) => void): Promise<{ piped: Piped; seen: string[] }> {
+export async function hostile(
+  answer: (asked: Asked) => void,
+  { options = [], node = [] }: Bridged = {},
+): Promise<{ piped: Piped; seen: string[] }> {
   const seen: string[] = []
   const server = createServer((request, response) => {
     let body = ''
@@ -27,7 +37,7 @@ export async function hostile(answer: (asked: Asked) => void): Promise<{ piped: 
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const address = server.address()
   const port = typeof address === 'object' ? address?.port : ''
-  const piped = startPiped(['connect', `http://127.0.0.1:${port}/mcp`])
+  const piped = startPiped(['connect', ...options, `http://127.0.0.1:${port}/mcp`], {}, node)
   onTestFinished(async () => {
     await piped.end()
     server.closeAllConnections()

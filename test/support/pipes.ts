@@ -16,6 +16,8 @@ export interface Piped {
   readonly lines: readonly string[]
   /** The same as messages; a batch counts as its parts. Throws if a line is none. */
   messages(): RpcMessage[]
+  /** Keeps nothing of what it has said so far. */
+  forget(): void
   stderr(): string
   /** Writes a line as it is. */
   write(line: string): void
@@ -37,9 +39,16 @@ export interface Piped {
   end(): Promise<void>
 }
 
-/** Runs `mcplex` with these arguments and an environment of PATH, HOME and `env`. */
-export function startPiped(args: readonly string[], env: Readonly<Record<string, string>> = {}): Piped {
-  return pipe(spawn(process.execPath, [command, ...args], { env: { ...base(), ...env }, stdio: 'pipe' }))
+/**
+ * Runs `mcplex` with these arguments and an environment of PATH, HOME and `env`.
+ * @param node flags of the Node that runs it
+ */
+export function startPiped(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  node: readonly string[] = [],
+): Piped {
+  return pipe(spawn(process.execPath, [...node, command, ...args], { env: { ...base(), ...env }, stdio: 'pipe' }))
 }
 
 /** Runs `serve --transport stdio` in front of a server, run by this Node. */
@@ -118,6 +127,10 @@ function pipe(child: ChildProcess): Piped {
     pid,
     lines,
     messages,
+    forget() {
+      lines.length = 0
+      read.length = 0
+    },
     stderr: () => said,
     write,
     send,

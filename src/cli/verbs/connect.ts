@@ -12,6 +12,8 @@ export interface ConnectRequest extends Talk {
   readonly url: URL
   /** How long a message waits for a server that is away, in milliseconds. */
   readonly waitMs: number
+  /** How much it may keep in memory, as it was typed. */
+  readonly memory: string | undefined
 }
 
 const longestWaitMs = 24 * 3_600_000
@@ -43,10 +45,17 @@ export const connectVerb: Verb<ConnectRequest> = {
           .default('30s')
           .helpGroup('The way there:'),
       )
+      .addOption(
+        new Option(
+          '--memory <bytes>',
+          'How much is kept in memory: messages on their way, answers that the client has not read. Beyond it requests are refused. (default: a quarter of the memory or heap, whichever is less)',
+        ).helpGroup('Limits:'),
+      )
       .addHelpText('after', examples)
     addTalkOptions(command)
     command.action((text: string) => {
-      asked({ verb: 'connect', ...talkOf(command), url: urlOf(text), waitMs: waitOf(String(command.opts()['wait'])) })
+      const { wait, memory } = command.opts<{ wait: string; memory: string | undefined }>()
+      asked({ verb: 'connect', ...talkOf(command), url: urlOf(text), waitMs: waitOf(wait), memory })
     })
   },
 }
