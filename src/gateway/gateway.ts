@@ -210,7 +210,10 @@ export function createGateway(needs: GatewayNeeds): Gateway {
   const begin = async (): Promise<GatewayFacts> => {
     if (closing) throw closed()
     try {
-      const found = await upstream.start()
+      const found = await upstream.start((hello) => {
+        // Several clients may be refused the stateless era, if the server speaks the other one besides.
+        if (hasOneClient) starting.discovered(hello)
+      })
       if (closing) throw closed()
       house = build(found)
       starting.end(undefined)

@@ -6,13 +6,13 @@ import { Refusal } from '../base/refusal.ts'
 import type { Principal, Seat } from '../protocol/call.ts'
 import { headerMatches } from '../protocol/headers.ts'
 import { header, type Inbound, jsonHeaders, type Outbound } from '../protocol/inbound.ts'
-import { type Message, type RequestMessage, responseText } from '../protocol/jsonrpc.ts'
-import { discoverResult, notServed, readEnvelope, statusOf } from '../protocol/modern-server.ts'
+import type { Message, RequestMessage } from '../protocol/jsonrpc.ts'
+import { notServed, readEnvelope, statusOf } from '../protocol/modern-server.ts'
 import { answerable, refusalAnswer, refusalOutbound } from '../protocol/refusal-answer.ts'
+import { discovery, mirrorsIn } from './discovery.ts'
 import type { House } from './house.ts'
 import { listen } from './listen.ts'
 import { answerList } from './lists.ts'
-import { serverInfoOf } from './server-info.ts'
 import { answerTurn } from './turn.ts'
 
 const empty: Outbound = { status: 202, headers: {}, body: '' }
@@ -56,15 +56,7 @@ async function request(
   principal: Principal,
   house: House,
 ): Promise<Outbound> {
-  const envelope = readEnvelope(
-    message,
-    {
-      version: header(inbound, 'mcp-protocol-version'),
-      method: header(inbound, 'mcp-method'),
-      name: header(inbound, 'mcp-name'),
-    },
-    house.extensions,
-  )
+  const envelope = readEnvelope(message, mirrorsIn(inbound), house.extensions)
   const seat: Seat = { principal, speaker: envelope.speaker, session: undefined }
   // What was begun may go on: that is seen when its state is opened.
   const goesOn = message.params?.value['requestState'] !== undefined
@@ -85,9 +77,7 @@ async function list(seat: Seat, message: RequestMessage, house: House): Promise<
 }
 
 async function discovered(seat: Seat, message: RequestMessage, house: House): Promise<Outbound> {
-  const hello = await house.catalog.hello(seat)
-  const result = discoverResult(hello, serverInfoOf(hello))
-  return { status: 200, headers: jsonHeaders, body: responseText(message.id, { kind: 'result', result }) }
+  return discovery(message.id, await house.catalog.hello(seat))
 }
 
 /** [2026-07-28 transports, custom headers] what is mirrored must say the same as the body */

@@ -36,12 +36,18 @@ export interface ProbeNeeds {
   readonly clock: Clock
   readonly startTimeoutMs: number
   readonly speakerOf: (era: EraName) => Speaker
+  /** Told at once what a server says of itself in the stateless era. */
+  readonly discovered: (hello: RawObject) => void
+  /** Whether a server that ignores `initialize` is given up for that era early: a wrong guess costs only its one client. */
+  readonly isHasty: boolean
 }
 
 /** How long silence lasts before the older handshake is offered to the same process. */
 const silenceMs = 3000
 /** How long a stateless server may take to accept or refuse the older handshake in a second process. */
 const secondMs = 5000
+/** Then it is asked the stateless question as well; and so long after its answer to that, it has ignored the handshake. */
+const ignoredMs = { ask: 500, wait: 1000 }
 
 /** Both undefined: the server could not be spoken with. Where there is room for one process, that of the first is closed. */
 export async function probe(needs: ProbeNeeds): Promise<Eras> {
@@ -57,6 +63,10 @@ export async function probe(needs: ProbeNeeds): Promise<Eras> {
   }
   const greet = (connection: Connection, timeoutMs: number): Promise<RawObject | undefined> =>
     initialize(connection, needs.speakerOf('legacy'), nothing, ownInfo, timeoutMs).catch(noHello)
+  const greetSecond = (second: Connection): Promise<RawObject | undefined> => {
+    const greeted = greet(second, secondMs)
+    return needs.isHasty ? Promise.race([greeted, ignored(second, needs)]) : greeted
+  }
   const first = needs.connect('modern')
   const asked = discover(first, needs.speakerOf('modern'), nothing, needs.startTimeoutMs).catch(() => undefined)
   const early = await Promise.race([
@@ -65,9 +75,10 @@ export async function probe(needs: ProbeNeeds): Promise<Eras> {
   ])
 
   if (typeof early === 'object') {
+    needs.discovered(early)
     if (!needs.hasRoom()) await first.close()
     const second = needs.connect('legacy')
-    const legacy = await greet(second, secondMs)
+    const legacy = await greetSecond(second)
     if (!legacy) await second.close()
     return {
       modern: { connection: first, hello: early },
@@ -96,6 +107,21 @@ export async function probe(needs: ProbeNeeds): Promise<Eras> {
   const legacy = await greet(fresh, hasLeft ? needs.startTimeoutMs : leftMs())
   if (!legacy) await fresh.close()
   return { modern: undefined, legacy: legacy && { connection: fresh, hello: legacy }, words }
+}
+
+/**
+ * Resolves when a process has answered what came after `initialize`, and not that. Stays pending otherwise: silence has
+ * a deadline of its own.
+ */
+async function ignored(second: Connection, { clock, speakerOf }: ProbeNeeds): Promise<undefined> {
+  await pause(clock, ignoredMs.ask)
+  const isAnswered = await discover(second, speakerOf('modern'), rawObject({}), secondMs).then(
+    () => true,
+    // A refusal is our own: nothing has come.
+    (error: unknown) => asRefusal(error) === undefined,
+  )
+  if (!isAnswered) return new Promise(() => {})
+  await pause(clock, ignoredMs.wait)
 }
 
 interface Verdict {

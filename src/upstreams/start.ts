@@ -6,6 +6,7 @@ import { legacyDialect } from '../protocol/legacy-client.ts'
 import { createModernDialect } from '../protocol/modern-client.ts'
 import { modernVersion, newestLegacy } from '../protocol/revisions.ts'
 import type { EraName } from '../protocol/call.ts'
+import type { RawObject } from '../protocol/json-text.ts'
 import type { Connection } from './connection.ts'
 import { type Face, type Opener, ownInfo, type ProcessEvents } from './face.ts'
 import type { UpstreamSettings } from './options.ts'
@@ -21,6 +22,8 @@ export interface StartNeeds {
   readonly settings: UpstreamSettings
   /** Whether all calls are of one client. */
   readonly hasOneClient: boolean
+  /** Told at once what a server says of itself in the stateless era. */
+  readonly discovered: (hello: RawObject) => void
   readonly clock: Clock
   readonly opener: Opener
   readonly places: Places
@@ -62,6 +65,8 @@ export async function startFaces(needs: StartNeeds): Promise<Started> {
       capabilities: {},
       info: ownInfo,
     }),
+    discovered: needs.discovered,
+    isHasty: needs.hasOneClient,
     hasRoom: () => needs.places.free > 0,
     connect(era) {
       const place = needs.places.take('catalogue')

@@ -200,10 +200,11 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
   return {
     call: countCalls(memory, run),
     learning,
-    async start(): Promise<UpstreamFacts> {
+    async start(discovered): Promise<UpstreamFacts> {
       const { hasOneClient } = needs
       const { eventsOf } = processes
-      const { eras, sharing, faces } = await startFaces({ settings, hasOneClient, clock, opener, places, eventsOf })
+      const of = { settings, hasOneClient, discovered, clock, opener, places, eventsOf }
+      const { eras, sharing, faces } = await startFaces(of)
       for (const { face, owner, connection } of faces) {
         units.faces.set(face.dialect.era, face)
         if (connection.closed) continue

@@ -34,8 +34,11 @@ export interface Listening {
 }
 
 export interface Upstream {
-  /** Finds out which eras the server speaks. Throws `UpstreamStartError`. */
-  start(): Promise<UpstreamFacts>
+  /**
+   * Finds out which eras the server speaks. Throws `UpstreamStartError`.
+   * @param discovered told what a server says of itself in the stateless era, before it is known what else it speaks
+   */
+  start(discovered: (hello: RawObject) => void): Promise<UpstreamFacts>
   /** Sends the call to a process of the caller's unit. Throws a `Refusal` if there is none to be had. */
   call(call: Call): Reply
   /** Hears of what the processes of the seat's unit say outside of calls. Starts no process. */
