@@ -138,6 +138,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
   const tell = (seat: SessionSeat, text: string): void => {
     if (!streamSessions.tell(seat, text)) streams.tell(seat, text).catch(() => undefined)
   }
+  const isRead = (seat: SessionSeat): boolean => streamSessions.has(seat) || streams.isListening(seat)
   const inflight = createInflight(clock)
   const admission = createAdmission(settings.gates, clock, (wanted) =>
     sessions.giveWay(wanted - streamSessions.giveWay(wanted)),
@@ -176,7 +177,7 @@ export function createGateway(needs: GatewayNeeds): Gateway {
     upstream,
     refusesStateless: sharing.stateless === 'refuse',
     asks,
-    listeners: createListeners({ upstream, tell, asks }),
+    listeners: createListeners({ upstream, tell, isRead, asks }),
     inflight,
     rounds: createRounds({ upstream, records: backplane.records, clock, ...settings.sessions }),
     seal: createSeal(clock, settings.sessions.answerTimeoutMs),

@@ -7,7 +7,7 @@ import { bytesOf, keep } from '../base/memory-budget.ts'
 import type { Lease } from '../base/lease.ts'
 import { Refusal } from '../base/refusal.ts'
 import { capabilitiesIn } from '../catalog/catalog.ts'
-import type { Filter, Seat } from '../protocol/call.ts'
+import type { Filter, Seat, Update } from '../protocol/call.ts'
 import { acceptedForms } from '../protocol/accept.ts'
 import { header, type Inbound, type Outbound } from '../protocol/inbound.ts'
 import { objectMember, replaceMember } from '../protocol/json-edit.ts'
@@ -39,11 +39,12 @@ export async function listen(
     keep(memory, heldBytesOfFilter(filter))
     const changes = createChanges(memory)
     const news = new Bell(house.pulse, house.sessionSettings.keepAliveMs)
-    const listening = await house.upstream.listen(seat, filter, (update) => {
+    const take = (update: Update): void => {
       if (update.kind === 'ask') return
       changes.add(update)
       news.ring()
-    })
+    }
+    const listening = await house.upstream.listen(seat, filter, { take, isRead: () => true })
     const stopDrain = house.inflight.onDrain(() => news.ring())
     const gone = (): void => {
       listening.stop()

@@ -22,6 +22,8 @@ export function createListeners(needs: {
   readonly upstream: Upstream
   /** Says something to a session outside of its calls. */
   readonly tell: (seat: SessionSeat, text: string) => void
+  /** Whether the client of a session reads that at this moment. */
+  readonly isRead: (seat: SessionSeat) => boolean
   readonly asks: Asks
 }): Listeners {
   const { upstream, tell, asks } = needs
@@ -40,7 +42,10 @@ export function createListeners(needs: {
   const attach = (seat: SessionSeat): Promise<Listening> => {
     let ear = ears.get(seat)
     if (!ear) {
-      ear = upstream.listen(seatOf(seat), filterOf(seat), (update) => hear(seat, update))
+      ear = upstream.listen(seatOf(seat), filterOf(seat), {
+        take: (update) => hear(seat, update),
+        isRead: () => needs.isRead(seat),
+      })
       ears.set(seat, ear)
       const attached = ear
       seat.atEnd.push(

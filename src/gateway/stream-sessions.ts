@@ -50,6 +50,8 @@ export interface StreamSessions {
   bind(holder: StreamSession, seat: SessionSeat): void
   /** Says something on the stream of a session; false if it has none of this kind. */
   tell(seat: SessionSeat, text: string): boolean
+  /** Whether a session has a stream of this kind. */
+  has(seat: SessionSeat): boolean
   /** Ends up to so many streams whose clients have opened no session, and says how many. For a full house. */
   giveWay(wanted: number): number
   /** Ends all streams, as soon as what was said on them has been taken. */
@@ -176,6 +178,7 @@ export function createStreamSessions(needs: {
       stream?.tell(text)
       return stream !== undefined
     },
+    has: (seat) => bySeat.has(seat),
     giveWay(wanted) {
       let gone = 0
       const latest = clock.now() - silentMs

@@ -33,6 +33,8 @@ export interface Streams {
   resume(seat: SessionSeat, lastEventId: string, closed: Cancel): Promise<AsyncIterable<string>>
   /** Stores an event that belongs to no call, for the open stream or the next one. */
   tell(seat: SessionSeat, text: string): Promise<void>
+  /** Whether a stream that belongs to no call is open. */
+  isListening(seat: SessionSeat): boolean
   /** The session is over: its readers are let go, and all that was kept of its streams is forgotten at once. */
   forget(seat: SessionSeat): void
   /** Asks all readers to come back later: sends them `retry:` and ends their sockets. The streams live on. */
@@ -210,6 +212,7 @@ export function createStreams(needs: {
       const event = bytesOf(text) > sessionBytes ? needs.tellExpired(undefined) : ownText(text)
       await journals.append(journal, [event], boundsOf(seat, readers.has(journal) ? perStream : unread))
     },
+    isListening: (seat) => readers.has(journalOf(seat, listenStream)),
     forget(seat) {
       readers.leave(seat.presence)
       journals.dropAll(seat.key).catch(() => undefined)

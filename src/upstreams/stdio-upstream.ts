@@ -11,7 +11,6 @@ import type { MemoryBudget } from '../base/memory-budget.ts'
 import { Refusal } from '../base/refusal.ts'
 import { holderOf, Transfers } from '../base/transfers.ts'
 import { type Call, forget, type Outcome, type Reply } from '../protocol/call.ts'
-import { emptyObject } from '../protocol/json-text.ts'
 import { logLevels } from '../protocol/revisions.ts'
 import type { Connection } from './connection.ts'
 import { endWithCall } from './end-with-call.ts'
@@ -20,6 +19,7 @@ import { countCalls } from './held-calls.ts'
 import { createKeepers } from './keepers.ts'
 import { ownSeat } from './own-requests.ts'
 import { createLearning } from './learning.ts'
+import { answerHere } from './local-outcomes.ts'
 import type { UpstreamSettings } from './options.ts'
 import { createPlaces, type Place, type Purpose } from './places.ts'
 import { createPool } from './pool.ts'
@@ -112,6 +112,12 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
   })
   const learning = createLearning({ units, keepers, voices, clock, pool })
 
+  /** A process was given to a call that is over. */
+  const leave = (connection: Connection): void => {
+    connection.unreserve()
+    pool.released()
+  }
+
   async function* run(call: Call): Reply {
     const unit = units.of(call)
     const local = answerHere(unit, call)
@@ -120,7 +126,9 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
     let queueMs = 0
     if (!connection) {
       const sinceMs = clock.now()
-      connection = await pool.wait(unit, call)
+      const given = pool.wait(unit, call)
+      const canBeAsked = unit.attribution === 'own' && call.session !== undefined
+      connection = canBeAsked ? yield* unit.waitingCalls.until(given, leave) : await given
       connection.unreserve()
       queueMs = clock.now() - sinceMs
     }
@@ -230,7 +238,7 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
       const served = faces.map(({ face }) => ({ era: face.dialect.era, mode: face.mode, hello: face.hello }))
       return { eras, sharing, faces: served }
     },
-    listen: (seat, filter, take) => voices.listen(units.keyOf(seat), seat.session, filter, take),
+    listen: (seat, filter, hearing) => voices.listen(units.keyOf(seat), seat.session, filter, hearing),
     tell(seat, method, params) {
       const unit = units.find(units.keyOf(seat))
       if (unit?.attribution === 'own') for (const connection of unit.connections) connection.pass(method, params)
@@ -282,19 +290,4 @@ function levelFor({ attribution, logLevel }: Unit, call: Call): string | undefin
   if (attribution === 'none' || call.logLevel === undefined) return logLevel
   if (logLevel === undefined) return call.logLevel
   return logLevels.indexOf(call.logLevel) < logLevels.indexOf(logLevel) ? call.logLevel : logLevel
-}
-
-/** What a session asks of a server of its own era; a stateless one is told by the listen that follows. */
-const sessionMethods = new Set(['resources/subscribe', 'logging/setLevel'])
-
-/** An outcome that needs no process. Throws `method_not_found` for what sharing does not allow. */
-function answerHere(unit: Unit, call: Call): Outcome | undefined {
-  if (unit.dialect.era === 'modern') {
-    if (!sessionMethods.has(call.method)) return undefined
-    return { answer: { kind: 'result', result: emptyObject }, spoken: 'legacy', process: undefined }
-  }
-  // Tasks of one connection can be seen by all who share it. What mcplex itself asks is about tasks that it began.
-  const isOwn = (unit.attribution === 'own' && call.session !== undefined) || call.round !== undefined
-  if (!isOwn && call.method.startsWith('tasks/')) throw new Refusal('method_not_found')
-  return undefined
 }

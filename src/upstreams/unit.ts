@@ -10,6 +10,7 @@ import type { Attribution } from './attribution.ts'
 import type { Connection } from './connection.ts'
 import type { Mode } from './options.ts'
 import { Restarts } from './restarts.ts'
+import { WaitingCalls } from './waiting-calls.ts'
 
 /** Somebody who hears what the processes of a unit say outside of calls. */
 export interface Listener {
@@ -17,6 +18,8 @@ export interface Listener {
   readonly isSession: boolean
   filter: Filter
   take(update: Update): void
+  /** Whether its client reads what is said to it outside of calls, at this moment. */
+  isRead(): boolean
 }
 
 /** Whom a process works for; one that was opened to learn can become one that serves. */
@@ -45,6 +48,8 @@ export interface Unit {
   starting: number
   /** Calls waiting for a process. */
   waiting: number
+  /** Those of them with which the client of the unit can be asked. */
+  readonly waitingCalls: WaitingCalls
   /** The log level that the unit's session asked for, to be said again to a new process. */
   logLevel: string | undefined
   /** Whether the operator was told that the server asks what could be of several clients. */
@@ -101,6 +106,7 @@ export function createUnit(
     maxProcesses: single ? bounds.pool : common ? Math.min(bounds.pool, bounds.cores) : 1,
     starting: 0,
     waiting: 0,
+    waitingCalls: new WaitingCalls(),
     logLevel: undefined,
     isWarnedOf: false,
     lost: false,

@@ -33,6 +33,13 @@ export interface Listening {
   stop(): void
 }
 
+/** How a listener takes what it hears. */
+export interface Hearing {
+  take(update: Update): void
+  /** Whether its client reads that at this moment: if not, a question may go to it with a call that waits. */
+  isRead(): boolean
+}
+
 export interface Upstream {
   /**
    * Finds out which eras the server speaks. Throws `UpstreamStartError`.
@@ -42,7 +49,7 @@ export interface Upstream {
   /** Sends the call to a process of the caller's unit. Throws a `Refusal` if there is none to be had. */
   call(call: Call): Reply
   /** Hears of what the processes of the seat's unit say outside of calls. Starts no process. */
-  listen(seat: Seat, filter: Filter, take: (update: Update) => void): Promise<Listening>
+  listen(seat: Seat, filter: Filter, hearing: Hearing): Promise<Listening>
   /** Passes a notification of a client on to its own process, if it has one. Throws `overloaded` if that takes nothing. */
   tell(seat: Seat, method: string, params: RawObject | undefined): void
   /** Ends what a session held. */

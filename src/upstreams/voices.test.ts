@@ -9,6 +9,7 @@ import { legacyDialect } from '../protocol/legacy-client.ts'
 import { Connection } from './connection.ts'
 import type { ChildListener } from './stdio/child.ts'
 import { createUnit, type Unit } from './unit.ts'
+import type { Hearing } from './upstream.ts'
 import { createVoices, type Voices } from './voices.ts'
 
 const seat: Seat = {
@@ -70,10 +71,12 @@ const filterOf = (resourceUris: ReadonlySet<string>): Filter => ({
   resourceUris,
 })
 
+const deaf: Hearing = { take() {}, isRead: () => false }
+
 test('a process is told once of what several want, and that nobody wants it when the last has gone', async () => {
   const { unit, voices, told } = createScene()
-  const one = await voices.listen(unit.key, undefined, filterOf(new Set(['a', 'b'])), () => {})
-  const two = await voices.listen(unit.key, undefined, filterOf(new Set(['b', 'c'])), () => {})
+  const one = await voices.listen(unit.key, undefined, filterOf(new Set(['a', 'b'])), deaf)
+  const two = await voices.listen(unit.key, undefined, filterOf(new Set(['b', 'c'])), deaf)
   await two.refilter(filterOf(new Set(['b'])))
   one.stop()
   one.stop()
@@ -84,9 +87,9 @@ test('a process is told once of what several want, and that nobody wants it when
 test('what a process refused is asked for again when somebody else comes', async () => {
   let isRefusing = true
   const { unit, voices, told } = createScene(() => isRefusing)
-  await voices.listen(unit.key, undefined, filterOf(new Set(['a'])), () => {})
+  await voices.listen(unit.key, undefined, filterOf(new Set(['a'])), deaf)
   isRefusing = false
-  for (let others = 0; others < 3; others++) await voices.listen(unit.key, undefined, filterOf(new Set()), () => {})
+  for (let others = 0; others < 3; others++) await voices.listen(unit.key, undefined, filterOf(new Set()), deaf)
   expect(told).toEqual(['subscribe a', 'subscribe a'])
 })
 
@@ -99,10 +102,9 @@ test('the next listener costs the earlier ones nothing', async () => {
     }
   }
   const { unit, voices, told } = createScene()
-  await voices.listen(unit.key, undefined, filterOf(new Watched(['a'])), () => {})
+  await voices.listen(unit.key, undefined, filterOf(new Watched(['a'])), deaf)
   const first = looks
-  for (let others = 0; others < 100; others++)
-    await voices.listen(unit.key, undefined, filterOf(new Set(['a'])), () => {})
+  for (let others = 0; others < 100; others++) await voices.listen(unit.key, undefined, filterOf(new Set(['a'])), deaf)
   expect(looks).toBe(first)
   expect(told).toEqual(['subscribe a'])
 })

@@ -11,7 +11,7 @@ import type { Connection } from './connection.ts'
 import { unitSource } from './sources.ts'
 import { createSubscriptions, isWanted, type Subscriptions } from './subscriptions.ts'
 import type { Listener, Owner, Unit } from './unit.ts'
-import type { Listening } from './upstream.ts'
+import type { Hearing, Listening } from './upstream.ts'
 import { Wants } from './wants.ts'
 
 /**
@@ -30,7 +30,7 @@ export interface Voices {
    * @param key the key of the unit
    * @param client the session whose stream listens; undefined for a client without, which cannot be told from others
    */
-  listen(key: string, client: ClientKey | undefined, filter: Filter, take: (update: Update) => void): Promise<Listening>
+  listen(key: string, client: ClientKey | undefined, filter: Filter, hearing: Hearing): Promise<Listening>
   hasListeners(key: string): boolean
   forget(key: string): void
   /** All that a source lists may be different from now on: no process is there that would tell. */
@@ -68,6 +68,8 @@ export function createVoices(clock: Clock, findUnit: (key: string) => Unit | und
       if (update.kind === 'ask') {
         if (!own) return false
         if (!listener.isSession) continue
+        // What is asked at the start of a process is asked for those calls: a client without a stream reads theirs.
+        if (!listener.isRead() && unit.waitingCalls.take(update)) return true
         listener.take(update)
         return true
       }
@@ -96,8 +98,8 @@ export function createVoices(clock: Clock, findUnit: (key: string) => Unit | und
       }
       return unit !== undefined && deliver(unit, update)
     },
-    async listen(key, client, filter, take) {
-      const listener: Listener = { isSession: client !== undefined, filter, take }
+    async listen(key, client, filter, { take, isRead }) {
+      const listener: Listener = { isSession: client !== undefined, filter, take, isRead }
       const audience = audiences.get(key) ?? { listeners: new Set(), wants: new Wants() }
       audiences.set(key, audience)
       const { listeners, wants } = audience

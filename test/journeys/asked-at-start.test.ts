@@ -1,4 +1,5 @@
 /** What a server asks as soon as it has started is answered before the first call, as it is for a client next to it. */
+import { Client as NewClient, StreamableHTTPClientTransport as NewHttp } from '@modelcontextprotocol/client'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
@@ -8,10 +9,11 @@ import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { runs } from '../children/processes.ts'
 import { eventually } from '../support/eventually.ts'
 import { mcplexForTest } from '../support/mcplex.ts'
+import { messagesOf, responseTo, type RpcMessage, textOf } from '../support/rpc.ts'
 import { openSession } from '../support/session.ts'
 
 const root = join(import.meta.dirname, '..', '..')
@@ -82,6 +84,98 @@ test('a client that does not answer keeps its first call waiting for two seconds
   const transport = new StreamableHTTPClientTransport(new URL(mcplex.url))
   const client = await connect(transport, folder, 60_000)
   expect(await read(client, project.file)).toContain('Access denied')
+})
+
+describe('a client that opens no stream of its own is asked on that of the call which waits', () => {
+  /** How HTTP looks to a client whose way lets no stream through. */
+  const withoutStreams: typeof fetch = (input, init) =>
+    init?.method === 'GET' ? Promise.resolve(new Response(undefined, { status: 405 })) : fetch(input, init)
+
+  test('on bare HTTP', async () => {
+    const { project, folder } = makeProject()
+    const mcplex = await mcplexForTest({ server: [server, project.elsewhere] })
+    const session = await openSession(mcplex.url, { capabilities: { roots: {} } })
+    const call = await session.call('read_text_file', { path: project.file }, { id: 'first' })
+    const question = await call.event('the question', ({ data }) => data.includes('"roots/list"'))
+    const { id } = JSON.parse(question.data) as RpcMessage
+    const answered = await session.post({ id, result: { roots: [{ uri: pathToFileURL(folder).href }] } })
+    expect(answered.status).toBe(202)
+    expect(textOf(await responseTo(call, 'first'))).toBe('as directly')
+    expect(messagesOf(call).map(({ method }) => method)).toEqual(['roots/list', undefined])
+    // The process knows now: no further call asks.
+    expect(await session.text('read_text_file', { path: project.file })).toBe('as directly')
+  })
+
+  test('by the older SDK, and again after a restart', async () => {
+    const { project, folder } = makeProject()
+    const mcplex = await mcplexForTest({ server: [server, project.elsewhere] })
+    const transport = new StreamableHTTPClientTransport(new URL(mcplex.url), { fetch: withoutStreams })
+    const client = await connect(transport, folder)
+    expect(await read(client, project.file)).toBe('as directly')
+    const all = mcplex.servers()
+    for (const pid of all) process.kill(pid, 'SIGKILL')
+    await eventually('their end', () => !all.some(runs))
+    let text: string | undefined
+    await eventually('an answer', async () => {
+      text = await read(client, project.file).catch(() => undefined)
+      return text !== undefined
+    })
+    expect(text).toBe('as directly')
+  })
+
+  test('by the newer SDK', async () => {
+    const { project, folder } = makeProject()
+    const mcplex = await mcplexForTest({ server: [server, project.elsewhere] })
+    const client = new NewClient(
+      { name: 'roots', version: '1' },
+      { capabilities: { roots: {} }, versionNegotiation: { mode: 'legacy' } },
+    )
+    client.setRequestHandler('roots/list', () => ({ roots: [{ uri: pathToFileURL(folder).href }] }))
+    await client.connect(new NewHttp(new URL(mcplex.url), { fetch: withoutStreams }))
+    onTestFinished(() => client.close())
+    const { content } = await client.callTool({ name: 'read_text_file', arguments: { path: project.file } })
+    expect(content).toMatchObject([{ text: 'as directly' }])
+  })
+
+  test('but not if it takes only JSON: the server is told that, and the call goes on', async () => {
+    const { project } = makeProject()
+    const mcplex = await mcplexForTest({ server: [server, project.elsewhere] })
+    const session = await openSession(mcplex.url, { capabilities: { roots: {} } })
+    const call = await session.call(
+      'read_text_file',
+      { path: project.file },
+      { headers: { Accept: 'application/json' } },
+    )
+    expect(textOf(await responseTo(call, 1))).toContain('Access denied')
+  })
+
+  test('and may cancel that call: the next one waits for its answer', async () => {
+    const { project, folder } = makeProject()
+    const mcplex = await mcplexForTest({ server: [server, project.elsewhere], options: ['--pool', '2'] })
+    const session = await openSession(mcplex.url, { capabilities: { roots: {} } })
+    const call = await session.call('read_text_file', { path: project.file }, { id: 'first' })
+    const question = await call.event('the question', ({ data }) => data.includes('"roots/list"'))
+    await session.notify('notifications/cancelled', { requestId: 'first' })
+    await call.whole()
+    const { id } = JSON.parse(question.data) as RpcMessage
+    const next = session.text('read_text_file', { path: project.file })
+    await session.post({ id, result: { roots: [{ uri: pathToFileURL(folder).href }] } })
+    expect(await next).toBe('as directly')
+  })
+
+  test('unless it reads a stream: then it is asked there, and the call is plain JSON', async () => {
+    const { project, folder } = makeProject()
+    const mcplex = await mcplexForTest({ server: [server, project.elsewhere] })
+    const session = await openSession(mcplex.url, { capabilities: { roots: {} } })
+    const stream = await session.listen()
+    const call = session.call('read_text_file', { path: project.file }, { id: 'first' })
+    const question = await stream.event('the question', ({ data }) => data.includes('"roots/list"'))
+    const { id } = JSON.parse(question.data) as RpcMessage
+    await session.post({ id, result: { roots: [{ uri: pathToFileURL(folder).href }] } })
+    expect(textOf(await responseTo(await call, 'first'))).toBe('as directly')
+    expect(messagesOf(await call).map(({ method }) => method)).toEqual([undefined])
+    stream.cut()
+  })
 })
 
 /** A server that tells which methods it has heard. */
