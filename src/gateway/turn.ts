@@ -3,20 +3,15 @@
  * body, or a stream that ends with its connection. If the server asks in mid-call, the questions are the answer, and
  * the call waits for the request that brings the answers. [2026-07-28 basic; transports; multi round-trip requests]
  */
-import { Cancel } from '../base/cancel.ts'
 import type { Lease } from '../base/lease.ts'
-import { keep } from '../base/memory-budget.ts'
-import { Refusal } from '../base/refusal.ts'
+import type { MemoryAccount } from '../base/memory-budget.ts'
 import type { Ask, Outcome, Principal, Update } from '../protocol/call.ts'
 import { acceptedForms } from '../protocol/accept.ts'
-import { heldBytesOf } from '../protocol/held-bytes.ts'
 import { header, type Inbound, jsonHeaders, type Outbound } from '../protocol/inbound.ts'
 import { mayTakeRounds } from '../protocol/input-required.ts'
-import { editObject } from '../protocol/json-text.ts'
 import { type Answer, errorAnswer, notificationText, type RequestMessage, responseText } from '../protocol/jsonrpc.ts'
 import { wantsLog } from '../protocol/log-level.ts'
 import { type Envelope, statusOf } from '../protocol/modern-server.ts'
-import { checkParams } from '../protocol/params.ts'
 import { progressFor } from '../protocol/progress.ts'
 import { undeclared } from '../protocol/question-shapes.ts'
 import { answerable, refusalAnswer } from '../protocol/refusal-answer.ts'
@@ -37,8 +32,8 @@ import {
 } from './course.ts'
 import type { House } from './house.ts'
 import { firstOf, orQuiet } from './patience.ts'
+import { courseOf } from './request-call.ts'
 import type { Opened } from './seal.ts'
-import { callBytes, serve } from './serve.ts'
 
 /** Questions that a server asks in one breath are put to the client together. */
 const breathMs = 30
@@ -49,8 +44,12 @@ export interface Turn {
   readonly request: RequestMessage
   readonly envelope: Envelope
   readonly course: Course
-  /** Gives back what the request holds; the call may go on without it. */
+  /** Counts a request that goes on with a call; one that begins it counts with the call. */
+  readonly memory: MemoryAccount | undefined
+  /** The request is answered: its place is free, and its client may close. The call may go on without it. */
   readonly leave: () => void
+  /** Whether the call has ended with this request. */
+  isFinished: boolean
 }
 
 /** Answers a request. `place` is held as long as that takes. Throws a `Refusal`. */
@@ -65,14 +64,14 @@ export async function answerTurn(
   let turn: Turn | undefined
   let streaming = false
   try {
-    const course = courseOf(request, envelope, inbound, principal, house)
+    const { course, memory } = courseOf(request, envelope, inbound, principal, house)
     // Closing the connection is cancelling. [2026-07-28 transports, cancellation]
     const unbind = inbound.closed.onCancel(() => course.call.cancel.cancel('the client closed the connection'))
     const leave = (): void => {
       unbind()
       place.release()
     }
-    turn = { request, envelope, course, leave }
+    turn = { request, envelope, course, memory, leave, isFinished: false }
     if (course.questions && course.questions.open.size > 0) {
       const asked = await askOn(turn, course.questions, house)
       if (asked) return json(request, asked)
@@ -93,10 +92,17 @@ export async function answerTurn(
     throw error
   } finally {
     if (!streaming) {
-      turn?.leave()
+      if (turn) giveBack(turn)
       place.release()
     }
   }
+}
+
+/** Nothing holds the request any more: gives back what was kept for it, and for its call if that is over. */
+function giveBack(turn: Turn): void {
+  turn.leave()
+  turn.memory?.close()
+  if (turn.isFinished) turn.course.memory.close()
 }
 
 function json({ id }: RequestMessage, answer: Answer): Outbound {
@@ -111,60 +117,6 @@ async function answerWithoutStream(turn: Turn, house: House): Promise<Answer> {
     const asked = step.value.kind === 'ask' ? await ask(turn, step.value, house) : undefined
     if (asked) return asked
   }
-}
-
-/** The call that a request is about: a new one, or the one that waits for it. */
-function courseOf(
-  request: RequestMessage,
-  envelope: Envelope,
-  inbound: Inbound,
-  principal: Principal,
-  house: House,
-): Course {
-  checkParams(request.method, request.params)
-  const opened = openState(request, principal, house)
-  if (opened?.kind === 'suspended') {
-    const course = house.suspended.take(opened.call, opened.round, request.params)
-    course.over = house.inflight.enter(course.call.cancel)
-    return course
-  }
-  // Whoever comes back for what was begun is still served.
-  if (house.inflight.draining) throw new Refusal('draining')
-  const again = opened?.kind === 'again' ? { requestState: undefined, inputResponses: undefined } : undefined
-  const edits = opened?.kind === 'server' ? { requestState: opened.state } : again
-  const cancel = new Cancel()
-  const memory = house.clientMemory.account(inbound.connection)
-  try {
-    keep(memory, callBytes + heldBytesOf(request.params))
-  } catch (error) {
-    memory.close()
-    throw error
-  }
-  const call = {
-    id: request.id,
-    method: request.method,
-    params: request.params && edits ? editObject(request.params, edits) : request.params,
-    speaker: envelope.speaker,
-    principal,
-    session: undefined,
-    client: inbound.connection,
-    clientKey: opened?.kind === 'again' ? opened.client : house.nextClientKey(),
-    progressToken: envelope.progressToken,
-    logLevel: envelope.logLevel,
-    process: opened?.kind === 'server' ? opened.process : undefined,
-    memory,
-    cancel,
-  }
-  const over = house.inflight.enter(cancel)
-  return { call, reply: serve(call, house), next: undefined, questions: undefined, memory, over }
-}
-
-/** What the request brings back from an earlier round. Throws `invalid_params`. */
-function openState(request: RequestMessage, principal: Principal, house: House): Opened | undefined {
-  const state = request.params?.value['requestState']
-  if (!request.params || state === undefined || !mayTakeRounds(request.method)) return undefined
-  if (typeof state !== 'string') throw new Refusal('invalid_params', { message: 'The requestState must be a string.' })
-  return house.seal.open(state, principal, request.method, request.params.value)
 }
 
 /**
@@ -205,7 +157,7 @@ async function* stream(turn: Turn, first: Promise<Step> | undefined, house: Hous
     if (refusal.code !== 'cancelled') yield sseMessage(responseText(request.id, refusalAnswer(refusal)))
   } finally {
     if (!isParting) end(course, house)
-    turn.leave()
+    giveBack(turn)
   }
 }
 
@@ -226,10 +178,11 @@ function end(course: Course, house: House): void {
 }
 
 /** How the call ended, in the words of this request. */
-function finish({ request, course }: Turn, outcome: Outcome, house: House): Answer {
+function finish(turn: Turn, outcome: Outcome, house: House): Answer {
+  const { request, course } = turn
+  turn.isFinished = true
   house.suspended.end(course)
   dropQuestions(course)
-  course.memory.close()
   course.over()
   return answerOf(request, course.call, outcome, house)
 }
