@@ -2,6 +2,7 @@
  * The ear of each session: hears what the processes of its unit say outside of calls and stores it for the session's
  * stream. Attached when a session first does something, so that one that never does costs nothing.
  */
+import { Refusal } from '../base/refusal.ts'
 import type { Filter, Seat, Update } from '../protocol/call.ts'
 import { notificationText } from '../protocol/jsonrpc.ts'
 import { rawObject } from '../protocol/json-text.ts'
@@ -12,14 +13,14 @@ import type { Asks } from './asks.ts'
 export interface Listeners {
   /** Whether the session has an ear already. */
   has(seat: SessionSeat): boolean
-  /** Attaches the session's ear if it has none. */
+  /** Attaches the session's ear if it has none. Throws `session_unknown` if the session has ended meanwhile. */
   attach(seat: SessionSeat): Promise<void>
-  /** The session's subscriptions have changed; resolves when the server knows. */
+  /** The session's subscriptions have changed; resolves when the server knows. Throws what `attach` throws. */
   refilter(seat: SessionSeat): Promise<void>
 }
 
 export function createListeners(needs: {
-  readonly upstream: Upstream
+  readonly upstream: Pick<Upstream, 'listen'>
   /** Says something to a session outside of its calls. */
   readonly tell: (seat: SessionSeat, text: string) => void
   /** Whether the client of a session reads that at this moment. */
@@ -39,7 +40,9 @@ export function createListeners(needs: {
     if (text !== undefined) tell(seat, text)
   }
 
-  const attach = (seat: SessionSeat): Promise<Listening> => {
+  const attach = async (seat: SessionSeat): Promise<Listening> => {
+    // What ends with a session has ended already: nothing would stop it.
+    if (seat.ended) throw new Refusal('session_unknown')
     let ear = ears.get(seat)
     if (!ear) {
       ear = upstream.listen(seatOf(seat), filterOf(seat), {

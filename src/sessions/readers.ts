@@ -95,6 +95,8 @@ export function createReaders(needs: {
   const leave = (reader: Reader | undefined, retryMs: number | undefined): void => {
     if (!reader) return
     reader.leaving ??= { retryMs }
+    // It may never come for the rest: what waits for it looks anew whether there is something to wait for.
+    for (const goOn of reader.onProgress.splice(0)) goOn()
     reader.bell.ring()
   }
 
@@ -103,6 +105,8 @@ export function createReaders(needs: {
   /** The reader that what is to be stored has to wait for. */
   const slow = (journal: string, cancel: Cancel): Reader | undefined => {
     const reader = cancel.cancelled ? undefined : newest(journal)
+    // One that ends without a further word is sent nothing more; one that is asked to come back gets the rest before.
+    if (reader?.leaving && reader.leaving.retryMs === undefined) return undefined
     return reader && (reader.lagChars >= maxLag.chars || reader.lagEvents >= maxLag.events) ? reader : undefined
   }
 

@@ -90,3 +90,42 @@ test('a stream that is resumed gets all that it lost, also if others take their 
   await streams.tell(seat, '"five"')
   expect((await resumed.next()).value).toContain('"five"')
 })
+
+test('what waits for a reader that takes nothing goes on when the session ends', async () => {
+  const { memory, sessions, streams, seat } = await scene()
+  const cancel = new Cancel()
+  const call = await streams.openCall(seat, '1', false)
+  const pieces = call.read(new Cancel())[Symbol.asyncIterator]()
+  await call.append('"first"', cancel)
+  expect((await pieces.next()).value).toContain('"first"')
+  // As much as a reader may be behind; it comes for none of it.
+  await call.append(`"${'x'.repeat(60_000)}"`, cancel)
+  let isThrough = false
+  const waiting = call.append('"second"', cancel).then(() => (isThrough = true))
+  await turn()
+  expect(isThrough).toBe(false)
+  await sessions.end(seat, 'client')
+  await turn()
+  expect(isThrough).toBe(true)
+  await waiting
+  expect(memory.heldBytes).toBe(0)
+})
+
+test('what waits for the older of two readers goes on with the newer one', async () => {
+  const { streams, seat } = await scene()
+  const cancel = new Cancel()
+  const call = await streams.openCall(seat, '1', false)
+  const older = call.read(new Cancel())[Symbol.asyncIterator]()
+  await call.append('"first"', cancel)
+  await older.next()
+  await call.append(`"${'x'.repeat(60_000)}"`, cancel)
+  let isThrough = false
+  const waiting = call.append('"second"', cancel).then(() => (isThrough = true))
+  await turn()
+  call.read(new Cancel())
+  await turn()
+  expect(isThrough).toBe(true)
+  await waiting
+})
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
