@@ -1,6 +1,7 @@
 /** `mcplex connect` in front of servers that mean no good, or do not know how, and before a client that does not read. */
 import { readFileSync } from 'node:fs'
 import { expect, onTestFinished, test } from 'vitest'
+import { expectEndUnread } from './support/end-unread.ts'
 import { eventually } from './support/eventually.ts'
 import { echoLegacy, startMcplex } from './support/mcplex.ts'
 import { hostile, json, opened, stream } from './support/hostile.ts'
@@ -129,4 +130,13 @@ test('a client that does not read is waited for, and gets everything when it doe
   expect((await piped.response(call)).result).toBeDefined()
   const told = piped.messages().flatMap(({ params }) => (params?.['progressToken'] === 'p' ? [params['progress']] : []))
   expect(told).toEqual(Array.from({ length: count }, (_, at) => at + 1))
+})
+
+test('one SIGTERM ends it soon before a client that reads nothing', { timeout: 60_000 }, async () => {
+  const mcplex = await startMcplex({ server: [echoLegacy], options: ['--log-level', 'warn'] })
+  onTestFinished(async () => void (await mcplex.end()))
+  const piped = startPiped(['connect', mcplex.url])
+  onTestFinished(() => piped.end())
+  await piped.initialize()
+  await expectEndUnread(piped)
 })

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { childrenOf, runs, until } from './children/processes.ts'
+import { expectEndUnread } from './support/end-unread.ts'
 import { eventually } from './support/eventually.ts'
 import { echoLegacy, echoModern } from './support/mcplex.ts'
 import { type Piped, serveStdio, standalone, startPiped } from './support/pipes.ts'
@@ -304,6 +305,23 @@ describe('the end', () => {
     expect(textOf(await piped.response(slow))).toContain('500')
     expect(await piped.exited).toBe(code)
     await until('the servers are gone', () => !servers.some(runs))
+  })
+
+  test('SIGTERM while the server starts tells the client that waits for it', async () => {
+    const piped = open([echoLegacy, '--start-delay=20000'])
+    await until('its server', () => childrenOf(piped.pid, echoLegacy).length > 0)
+    const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'x', version: '1' } }
+    const id = piped.begin('initialize', params)
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    piped.child.kill('SIGTERM')
+    expect(reasonOf(await piped.response(id))).toBe('draining')
+    expect(await piped.exited).toBe(0)
+  })
+
+  test('one SIGTERM ends it soon before a client that reads nothing', { timeout: 60_000 }, async () => {
+    const piped = open([echoLegacy])
+    await piped.initialize()
+    await expectEndUnread(piped)
   })
 
   test('by kill -9 leaves no process either', async () => {

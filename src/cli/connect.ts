@@ -15,6 +15,7 @@ import { createLineWriter, type LineWriter, readLines } from '../stdio/pipes.ts'
 import { CommandFailed } from './failures.ts'
 import type { Outputs } from './outputs.ts'
 import { exitCode, listenForSignals, type Stop } from './stop.ts'
+import { clientStopsReading } from './unread.ts'
 import type { ConnectRequest } from './verbs/connect.ts'
 import { firstBug, openWatch, tellPeople } from './watch.ts'
 
@@ -91,7 +92,11 @@ async function end(face: Face, writer: LineWriter, stop: Stop): Promise<number> 
   const reason = await stop.asked
   const drained = async (): Promise<number> => {
     // At the end of stdin there was time to finish already.
-    await Promise.race([face.settled(), pause(clock, reason === 'end' ? partingMs : drainMs)])
+    await Promise.race([
+      face.settled(),
+      pause(clock, reason === 'end' ? partingMs : drainMs),
+      clientStopsReading(writer, clock),
+    ])
     await Promise.race([writer.flush(), pause(clock, partingMs)])
     return exitCode(reason, false)
   }

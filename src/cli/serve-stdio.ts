@@ -17,6 +17,7 @@ import { endGateway } from './ending.ts'
 import type { Output } from './output.ts'
 import { startFailure } from './start-failure.ts'
 import { exitCode, type Stop } from './stop.ts'
+import { clientStopsReading } from './unread.ts'
 import type { ServeRequest } from './verbs/serve.ts'
 import { wrongUsage } from './verbs/verb.ts'
 import { firstBug, tellPeople } from './watch.ts'
@@ -95,7 +96,7 @@ export async function serveStdio({ request, loaded, log, stderr, stop, clock, en
       log.info({ version, transport: 'stdio', server }, 'ready')
     }
     await Promise.race([stop.asked, bug])
-    return await Promise.race([end({ gateway, face, writer, log, stop, clock }, typeof facts === 'string'), bug])
+    return await Promise.race([end({ gateway, face, writer, log, stop, clock }), bug])
   } catch (error) {
     // Who waits for an answer gets one, whatever has happened.
     await Promise.race([face.settled().then(() => writer.flush()), pause(clock, answersMs)])
@@ -133,14 +134,16 @@ interface Stage extends Pick<StdioScene, 'log' | 'stop' | 'clock'> {
 }
 
 /** Lets what is in flight finish, unless somebody asks a second time: then everything ends at once. */
-async function end({ gateway, face, writer, log, stop, clock }: Stage, isStarting: boolean): Promise<number> {
+async function end({ gateway, face, writer, log, stop, clock }: Stage): Promise<number> {
   const reason = await stop.asked
   // Holds even if nothing is left that keeps the process alive before the end below is reached.
   process.exitCode = exitCode(reason, false)
   log.info({ reason }, 'stopping: calls in flight may finish; a signal ends them')
-  const drained = async (): Promise<number> => {
+  const finish = async (): Promise<number> => {
     // At the end of stdin there was time to finish already: what is left now only listens, or hangs.
-    if (!isStarting) await Promise.race([gateway.drain(), ...(reason === 'end' ? [pause(clock, partingMs)] : [])])
+    // While the server still starts, this tells the client that waits for it.
+    const drained = [gateway.drain(), clientStopsReading(writer, clock)]
+    await Promise.race(reason === 'end' ? [...drained, pause(clock, partingMs)] : drained)
     await Promise.race([face.settled().then(() => writer.flush()), pause(clock, partingMs)])
     await Promise.race([face.close(), pause(clock, partingMs)])
     await endGateway(gateway, clock, 'politely')
@@ -152,5 +155,5 @@ async function end({ gateway, face, writer, log, stop, clock }: Stage, isStartin
     await endGateway(gateway, clock, 'by_force')
     return exitCode(again, true)
   }
-  return Promise.race([drained(), cut()])
+  return Promise.race([finish(), cut()])
 }
