@@ -95,11 +95,14 @@ export interface AttributorNeeds {
 /** Applies the decision to the calls of one process. */
 export class Attributor {
   readonly served: ServedClients
+  /** Whom the process works for; another one when a process that has worked for no client is handed over. */
+  rule: Attribution
   readonly #needs: AttributorNeeds
   readonly #exchanges: Exchanges
 
   constructor(needs: AttributorNeeds, exchanges: Exchanges) {
     this.served = new ServedClients(needs.callTotalMs)
+    this.rule = needs.attribution
     this.#needs = needs
     this.#exchanges = exchanges
   }
@@ -113,8 +116,7 @@ export class Attributor {
 
   /** Whether an answer that names no request may be one to another client than those whose calls are in flight. */
   get mayMeanOther(): boolean {
-    const { attribution, hasOneClient } = this.#needs
-    return attribution !== 'own' && !hasOneClient && this.served.areSeveral
+    return this.rule !== 'own' && !this.#needs.hasOneClient && this.served.areSeveral
   }
 
   /**
@@ -122,17 +124,15 @@ export class Attributor {
    * @param isOffered whether the server was told that its clients can be asked; where principals share, it never is
    */
   couldBeOfSeveral(isOffered: boolean): boolean {
-    const { attribution } = this.#needs
-    return attribution === 'none' || (attribution === 'single' && isOffered && this.mayMeanOther)
+    return this.rule === 'none' || (this.rule === 'single' && isOffered && this.mayMeanOther)
   }
 
   /** @param era the one that the server is spoken with in */
   find(what: Situation['what'], era: EraName): Exchange | 'unit' | undefined {
     const call = this.#exchanges.youngest()
-    const { attribution: rule } = this.#needs
     const hasOneClient = this.#needs.hasOneClient || this.served.isOne
     const isStateless = era === 'modern'
-    const to = addressee({ rule, what, isStateless, hasCall: call !== undefined, hasOneClient })
+    const to = addressee({ rule: this.rule, what, isStateless, hasCall: call !== undefined, hasOneClient })
     return to === 'call' ? call : to
   }
 }

@@ -1,10 +1,12 @@
 import { expect, test } from 'vitest'
 import { manualClock } from '../base/clock.ts'
+import { silentLog } from '../base/log.ts'
 import { asRefusal } from '../base/refusal.ts'
 import { rawObject } from '../protocol/json-text.ts'
 import { legacyDialect } from '../protocol/legacy-client.ts'
 import { type Blame, createBlame } from './blame.ts'
 import type { Face } from './face.ts'
+import { createOnlyOne } from './only-one.ts'
 import { Restarts } from './restarts.ts'
 import type { StartFailure } from './start-failure.ts'
 
@@ -28,6 +30,9 @@ function createScene(starts: () => boolean): Scene {
   let proofs = 0
   const blame: Blame = createBlame({
     clock,
+    onlyOne: createOnlyOne({ clock, log: silentLog, changed() {} }),
+    isOneRunning: () => false,
+    areSeveralRunning: () => false,
     prove() {
       proofs++
       if (starts()) return Promise.resolve()

@@ -5,11 +5,13 @@
  * waits before it is tried again, and nobody else does. A program that starts for nobody must not be tried again for
  * each of them: so it is started once with words of our own, and if that fails as well, all wait; from then on for
  * every failure, until it has started for somebody. Meanwhile it is tried again with words of our own after each
- * pause, so that it comes back without a call.
+ * pause, so that it comes back without a call. One that ends while another process runs, whoever it was for, is no
+ * reason for anybody to wait if one with our own words does as well: then only one can run (only-one.ts).
  */
 import { type Clock, pause } from '../base/clock.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { Face } from './face.ts'
+import type { OnlyOne } from './only-one.ts'
 import { Restarts } from './restarts.ts'
 import type { StartFailure } from './start-failure.ts'
 
@@ -25,6 +27,10 @@ export interface Blame {
    * @param ourWords whether nothing of a client was said to the process
    */
   startFailed(own: Restarts | undefined, failure: StartFailure, ourWords: boolean, face: Face): void
+  /** Starts the program with words of our own, to see whether it starts, unless that was seen a moment ago. */
+  check(face: Face): void
+  /** Resolves when no process is being started to see whether the program starts. Never rejects. */
+  checked(): Promise<void>
   /** A process has answered its first words. */
   started(): void
   /** Why nobody gets a process, for operators; undefined as long as the program starts. */
@@ -42,13 +48,19 @@ export function createBlame(needs: {
   readonly clock: Clock
   /** Starts the program with words of our own, and ends it again. A failure is told to `startFailed`. */
   readonly prove: (face: Face) => Promise<void>
+  readonly onlyOne: OnlyOne
+  /** Whether a process of the server runs that has answered its first words. */
+  readonly isOneRunning: () => boolean
+  /** Whether there are several of them at the moment. */
+  readonly areSeveralRunning: () => boolean
 }): Blame {
-  const { clock } = needs
+  const { clock, onlyOne } = needs
   const everybody = new Restarts()
   const sources = new Map<string, Restarts>()
-  let isProving = false
+  let proving: Promise<void> | undefined
   let fault: string | undefined
   let provenUntilMs = 0
+  let provenBesideUntilMs = 0
 
   const allowed = async (limit: Restarts): Promise<void> => {
     const now = clock.now()
@@ -57,17 +69,28 @@ export function createBlame(needs: {
     if (wait > 0) await pause(clock, wait)
   }
 
-  const prove = async (face: Face): Promise<void> => {
-    if (isProving || everybody.pauseMs(clock.now()) > 0) return
-    isProving = true
-    try {
-      await needs.prove(face)
+  const prove = (face: Face): void => {
+    if (proving || everybody.pauseMs(clock.now()) > 0) return
+    const isBeside = needs.isOneRunning()
+    const proven = (): void => {
       provenUntilMs = clock.now() + provenMs
-    } catch {
-      // It has been counted.
-    } finally {
-      isProving = false
+      if (isBeside) provenBesideUntilMs = provenUntilMs
     }
+    proving = needs
+      .prove(face)
+      .then(proven, () => {
+        // It has been counted.
+      })
+      .finally(() => (proving = undefined))
+  }
+  /** That it starts while no other process runs does not show that it does beside one. */
+  const isProven = (): boolean =>
+    clock.now() < (onlyOne.isOpen && needs.isOneRunning() ? provenBesideUntilMs : provenUntilMs)
+  /** Whether it is explained by the other process that runs; so is what a process with a client's words says of it. */
+  const isExplained = (failure: StartFailure, ourWords: boolean): boolean => {
+    if (failure.fault !== 'no_answer' || !needs.isOneRunning() || needs.areSeveralRunning()) return false
+    if (ourWords) onlyOne.found(failure.detail)
+    return onlyOne.isKnown
   }
 
   return {
@@ -90,11 +113,17 @@ export function createBlame(needs: {
       const hasRun = failure.fault !== 'not_run'
       own?.failed(now, hasRun)
       if (failure.fault === 'refused' && !ourWords) return
-      if (fault !== undefined || !hasRun || ourWords) {
+      if (isExplained(failure, ourWords)) fault = undefined
+      else if (fault !== undefined || !hasRun || ourWords) {
         fault = failure.detail
         everybody.failed(now, hasRun)
-      } else if (now >= provenUntilMs) void prove(face)
+        if (!needs.isOneRunning()) onlyOne.failedAlone()
+      } else if (!isProven()) prove(face)
     },
+    check(face) {
+      if (!isProven()) prove(face)
+    },
+    checked: async () => proving,
     started() {
       fault = undefined
     },
@@ -102,7 +131,7 @@ export function createBlame(needs: {
       return fault
     },
     retry(face) {
-      if (fault !== undefined) void prove(face)
+      if (fault !== undefined) prove(face)
     },
   }
 }

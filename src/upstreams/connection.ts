@@ -50,6 +50,7 @@ export class Connection {
   /** When it last stopped to be of use to a call, in milliseconds of the clock. */
   idleSinceMs: number
   readonly liveness: Liveness
+  readonly attributor: Attributor
   /** Whose next call it waits for, and nobody else's. */
   keptFor: ClientKey | undefined
   readonly #needs: ConnectionNeeds
@@ -58,7 +59,6 @@ export class Connection {
   readonly #answers: Answers
   readonly #questions: Questions
   readonly #flow: Flow
-  readonly #attributor: Attributor
   readonly #outgoing: Outgoing
   #reserved = 0
   #closed = false
@@ -73,13 +73,13 @@ export class Connection {
       hold: (isHeld) => this.#flow.stop(isHeld),
       stuck: () => needs.stuck(),
     })
-    this.#attributor = new Attributor(needs, this.#exchanges)
+    this.attributor = new Attributor(needs, this.#exchanges)
     this.#answers = new Answers({
       exchanges: this.#exchanges,
       errands: this.#errands,
       clock: needs.clock,
       speaker: () => ({ spoken: this.dialect.era, process: this.pid }),
-      mayMeanOther: () => this.#attributor.mayMeanOther,
+      mayMeanOther: () => this.attributor.mayMeanOther,
       invalid: (words) => needs.invalid(words),
       drop: (what) => this.#drop(what),
     })
@@ -90,10 +90,10 @@ export class Connection {
       send: (line) => this.#outgoing.answer(line),
       now: () => needs.clock.now(),
       announced: needs.announced,
-      attribute: () => this.#attributor.find('question', this.dialect.era),
+      attribute: () => this.attributor.find('question', this.dialect.era),
       toUnit: (ask) => needs.unsolicited(ask),
       unattributed: (method, isOffered) => {
-        if (this.#attributor.couldBeOfSeveral(isOffered)) needs.unattributed(method)
+        if (this.attributor.couldBeOfSeveral(isOffered)) needs.unattributed(method)
       },
       memory: () => needs.child.questionMemory,
     })
@@ -152,11 +152,11 @@ export class Connection {
 
   /** Work other than a call begins, for a client or (undefined) for one that cannot be told; returns how to end it, once. */
   workFor(client: ClientKey | undefined): () => void {
-    return this.#attributor.workFor(client)
+    return this.attributor.workFor(client)
   }
 
   /** Sends a call; `isAlone` if no other one will begin before its end. Throws `overloaded` if the process takes nothing. */
-  begin(call: Call, isAlone: boolean = this.#needs.attribution === 'own'): Exchange {
+  begin(call: Call, isAlone: boolean = this.attributor.rule === 'own'): Exchange {
     if (this.#closed) throw new Refusal('upstream_closed')
     this.#outgoing.checkRoom(call.params)
     const now = this.#needs.clock.now()
@@ -165,7 +165,7 @@ export class Connection {
     const exchange = this.#exchanges.add((id) => new Exchange(call, id, now + callIdleMs, now + callTotalMs, waiting))
     if (!exchange) throw new Refusal('overloaded')
     exchange.mayHold = isAlone
-    this.#attributor.served.begin(call.clientKey, now)
+    this.attributor.served.begin(call.clientKey, now)
     const params = this.dialect.params(call, call.progressToken === undefined ? undefined : exchange.id)
     this.#outgoing.send(requestText(String(exchange.id), call.method, params))
     return exchange
@@ -177,7 +177,7 @@ export class Connection {
     this.#flow.release(exchange)
     exchange.abandon()
     this.idleSinceMs = this.#needs.clock.now()
-    this.#attributor.served.end(this.idleSinceMs)
+    this.attributor.served.end(this.idleSinceMs)
     if (reason === undefined || this.#closed) return
     this.tell('notifications/cancelled', rawObject({ requestId: exchange.id, reason }))
   }
@@ -280,7 +280,7 @@ export class Connection {
   }
 
   #log(update: Notification): void {
-    const target = this.#attributor.find('log', this.dialect.era)
+    const target = this.attributor.find('log', this.dialect.era)
     if (target instanceof Exchange) {
       if (wantsLog(target.call, update.params)) this.#offer(target, update)
     } else if (target === undefined || !this.#needs.unsolicited(update)) this.#drop('log')

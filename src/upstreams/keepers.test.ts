@@ -67,7 +67,7 @@ function createScene(bound: number, room: number): Scene {
         })
         if (scene.isSlow) await new Promise<void>((resolve) => openings.push(resolve))
         if (cancel.cancelled) throw new Refusal('upstream_closed')
-        return { connection: connection as unknown as Connection, hello }
+        return { connection: connection as unknown as Connection, hello, owner: { unit: undefined, source } }
       },
     }),
     running: () => [...running].sort(),
@@ -176,8 +176,9 @@ test('a list is not waited for, but a profile that had its turn makes room for t
 
 test('nobody asks one for five minutes: it ends; the first stays', async () => {
   const { keepers, running, pass } = createScene(4, 4)
-  const first = { connection: { closed: false } as unknown as Connection, hello }
-  keepers.add('first', first)
+  const owner = { unit: undefined, source: 'first' }
+  const first = { connection: { closed: false } as unknown as Connection, hello, owner }
+  keepers.add(what('first'), first)
   await keepers.get(what('a'))
   await pass(4 * 60_000)
   expect(running()).toEqual(['a'])

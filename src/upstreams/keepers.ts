@@ -4,7 +4,8 @@
  * server is alive. Where all clients share one unit, its own processes are asked instead.
  *
  * Each takes a place of the pool, and gives it up for any call that waits, whatever it is at. They never have more than
- * a part of the pool, so that a client with a new profile for each session does not slow down the calls of others.
+ * a part of the pool, so that a client with a new profile for each session does not slow down the calls of others. One
+ * that clients can be truthfully served by becomes theirs, instead of being ended for another.
  */
 import { Cancel } from '../base/cancel.ts'
 import type { Clock } from '../base/clock.ts'
@@ -14,6 +15,7 @@ import type { Connection } from './connection.ts'
 import type { Face } from './face.ts'
 import { listPage, ownSpeaker } from './own-requests.ts'
 import type { Place } from './places.ts'
+import type { Owner } from './unit.ts'
 import { NoRoom } from './upstream.ts'
 
 /** Keepers that stay when nobody asks them; the first, of clients without capabilities, always does. */
@@ -25,6 +27,8 @@ const lookEveryMs = 250
 export interface Keeper {
   readonly connection: Connection
   readonly hello: RawObject
+  /** To be set when it is handed over. */
+  readonly owner: Owner
 }
 
 /** What is learnt, and how: from a process that is told of these capabilities. */
@@ -35,7 +39,7 @@ export interface Learnt {
 }
 
 export interface Keepers {
-  add(source: string, keeper: Keeper): void
+  add(what: Learnt, keeper: Keeper): void
   /** The keeper of a source: the one that is there, or a new one if there is room at once; else undefined. */
   at(what: Learnt): Promise<Keeper> | undefined
   /** The same, as soon as there is room. Throws `NoRoom` if that takes too long, or what its start throws. */
@@ -49,6 +53,8 @@ export interface Keepers {
   touch(source: string): void
   /** Ends one for a call that waits: one that is at nothing, if there is one. False if there is none at all. */
   giveWay(): boolean
+  /** Gives one up, alive, if any is of use; undefined if none is. */
+  handOver(isOfUse: (what: Learnt) => boolean): Keeper | undefined
   live(): Iterable<Connection>
   /** A place may be free. */
   freed(): void
@@ -83,6 +89,7 @@ export interface Opening extends Learnt {
 }
 
 interface Entry {
+  readonly what: Learnt
   readonly opening: Promise<Keeper>
   readonly cancel: Cancel
   readonly startedMs: number
@@ -135,7 +142,7 @@ export function createKeepers(needs: KeepersNeeds): Keepers {
     const cancel = new Cancel()
     const now = clock.now()
     const opening = needs.open({ ...what, place, cancel })
-    const entry: Entry = { opening, cancel, startedMs: now, keeper: undefined, usedMs: now, asked: 0 }
+    const entry: Entry = { what, opening, cancel, startedMs: now, keeper: undefined, usedMs: now, asked: 0 }
     entries.set(source, entry)
     opening.then(
       (keeper) => (entry.keeper = keeper),
@@ -171,7 +178,7 @@ export function createKeepers(needs: KeepersNeeds): Keepers {
       try {
         if (entry) return await entry.opening
       } catch (error) {
-        if (!entry?.cancel.cancelled) throw error
+        if (!entry?.cancel.cancelled && !(error instanceof NoRoom)) throw error
       }
       if (closed || clock.now() >= untilMs) throw new NoRoom()
       if (!entry) makeRoom()
@@ -186,12 +193,14 @@ export function createKeepers(needs: KeepersNeeds): Keepers {
   }
 
   return {
-    add(source, keeper) {
+    add(what, keeper) {
+      const { source } = what
       first ??= source
       const now = clock.now()
       const cancel = new Cancel()
       cancel.onCancel(() => void keeper.connection.close())
-      entries.set(source, { opening: Promise.resolve(keeper), cancel, startedMs: now, keeper, usedMs: now, asked: 0 })
+      const opening = Promise.resolve(keeper)
+      entries.set(source, { what, opening, cancel, startedMs: now, keeper, usedMs: now, asked: 0 })
     },
     at: (what) => find(what)?.opening,
     async get(what) {
@@ -231,6 +240,14 @@ export function createKeepers(needs: KeepersNeeds): Keepers {
       const other = oldest(false) ?? oldest(true)
       if (other) end(...other)
       return other !== undefined
+    },
+    handOver(isOfUse) {
+      for (const [source, { what, keeper }] of entries) {
+        if (!keeper || !alive(source) || !isOfUse(what)) continue
+        entries.delete(source)
+        return keeper
+      }
+      return undefined
     },
     *live() {
       for (const { keeper } of entries.values()) if (keeper && !keeper.connection.closed) yield keeper.connection

@@ -34,11 +34,14 @@ test('whatever is taken, started, given back and ended, no more processes run th
       const held: Place[] = []
       let pids = 0
       let fails = false
-      const places = createPlaces(bound, () => {
-        const child = fakeChild(fails ? undefined : ++pids)
-        if (!child.exited) running.add(child)
-        return child
-      })
+      const places = createPlaces(
+        () => bound,
+        () => {
+          const child = fakeChild(fails ? undefined : ++pids)
+          if (!child.exited) running.add(child)
+          return child
+        },
+      )
       const pick = <Thing>(from: readonly Thing[]): Thing | undefined => from[choices.next().value % (from.length || 1)]
       const drop = (place: Place | undefined): Place | undefined => {
         if (place) held.splice(held.indexOf(place), 1)
@@ -66,7 +69,10 @@ test('whatever is taken, started, given back and ended, no more processes run th
 })
 
 test('a process is counted as what it is for', () => {
-  const places = createPlaces(3, (purpose) => fakeChild(purpose === 'spare' ? 1 : 2))
+  const places = createPlaces(
+    () => 3,
+    (purpose) => fakeChild(purpose === 'spare' ? 1 : 2),
+  )
   places.take('spare')?.start()
   const place = places.take('catalogue')
   place?.start()

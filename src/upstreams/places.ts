@@ -19,8 +19,8 @@ export interface Place {
 }
 
 export interface Places {
-  /** Undefined if all are taken. */
-  take(purpose: Purpose): Place | undefined
+  /** Undefined if all are taken. @param most another bound, for this one alone */
+  take(purpose: Purpose, most?: number): Place | undefined
   /** A process is for something else from now on. */
   move(pid: number | undefined, purpose: Purpose): void
   readonly taken: number
@@ -35,7 +35,8 @@ interface Taken {
   child: Child | undefined
 }
 
-export function createPlaces(bound: number, startChild: (purpose: Purpose) => Child): Places {
+/** @param bound how many there are, at the moment */
+export function createPlaces(bound: () => number, startChild: (purpose: Purpose) => Child): Places {
   const places = new Set<Taken>()
 
   /** Those that are taken. A process says that it is over, and tells nobody: so each look forgets those. */
@@ -50,8 +51,8 @@ export function createPlaces(bound: number, startChild: (purpose: Purpose) => Ch
   }
 
   return {
-    take(purpose) {
-      if (places.size >= bound && all().size >= bound) return undefined
+    take(purpose, most = bound()) {
+      if (places.size >= most && all().size >= most) return undefined
       const place: Taken = { purpose, child: undefined }
       places.add(place)
       return {
@@ -66,7 +67,7 @@ export function createPlaces(bound: number, startChild: (purpose: Purpose) => Ch
       return all().size
     },
     get free() {
-      return bound - all().size
+      return bound() - all().size
     },
     get ending() {
       return count(({ child }) => child?.ending === true)

@@ -11,6 +11,7 @@ import type { Connection } from './connection.ts'
 import type { UpstreamSettings } from './options.ts'
 import type { Place, Places } from './places.ts'
 import type { Unit } from './unit.ts'
+import { NoRoom } from './upstream.ts'
 
 export interface Pool {
   /** A process for the call at once, if one has room. */
@@ -43,8 +44,15 @@ export interface PoolNeeds {
   readonly places: Places
   /** A place for one more process: one that was started ahead, or a free one. */
   readonly place: () => Place | undefined
-  /** Starts a process for the unit in the place and adds it to the unit. Throws a `Refusal`. */
+  /**
+   * Starts a process for the unit in the place and adds it to the unit. Throws a `Refusal`; `NoRoom` if the process
+   * cannot run beside the one that runs.
+   */
   readonly start: (unit: Unit, place: Place) => Promise<Connection>
+  /** A process that learns and can serve the unit is the unit's from now on; undefined if there is none. */
+  readonly handOver: (unit: Unit) => Promise<Connection> | undefined
+  /** Whether only one process of the server can run. */
+  readonly isOnlyOne: () => boolean
   /** Ends a process that no client works with; false if there is none. */
   readonly giveWay: () => boolean
   /** Asks for so many processes of calls that only wait for their clients; now and then while there is no room. */
@@ -145,12 +153,14 @@ export function createPool(needs: PoolNeeds): Pool {
     // A pause is waited for in the line, where it keeps no place from others; the sweep looks again.
     const now = clock.now()
     if (unit.restarts.pauseMs(now) > 0 && (unit.connections.size > 0 || !unit.restarts.isOpen(now))) return
-    const place = isFull ? undefined : needs.place()
-    isFull = !place
-    if (!place) return void short.add(unit)
+    const handed = needs.handOver(unit)
+    const place = handed || isFull ? undefined : needs.place()
+    isFull = !handed && !place
+    const coming = handed ?? (place && needs.start(unit, place))
+    if (!coming) return void short.add(unit)
     unit.starting++
     starting++
-    void needs.start(unit, place).then(
+    void coming.then(
       () => {
         unit.starting--
         starting--
@@ -159,6 +169,7 @@ export function createPool(needs: PoolNeeds): Pool {
       (error: unknown) => {
         unit.starting--
         starting--
+        if (error instanceof NoRoom) return void serveAll()
         const refusal = error instanceof Refusal ? error : new Refusal('upstream_unavailable', { cause: error })
         // Others wait for the sweep: a start that fails at once would be tried again at once, for ever.
         if (unit.connections.size === 0) for (const waiter of waiters) if (waiter.unit === unit) waiter.refuse(refusal)
@@ -238,7 +249,7 @@ export function createPool(needs: PoolNeeds): Pool {
         // So is its turn to be started, as long as there is room for it: others are started first, which takes a while.
         const isNext = starting >= startsAtOnce && places.free > 0
         const isComing = begun > 0 || isNext || (connections.size === 0 && restarts.pauseMs(now) > 0)
-        if (now >= waiter.deadlineMs && !isComing) waiter.refuse(noProcess(connections))
+        if (now >= waiter.deadlineMs && !isComing) waiter.refuse(noProcess(connections, needs.isOnlyOne()))
       }
       for (const unit of needs.units()) {
         const keep = unit.maxProcesses > 1 && unit.attribution === 'none' ? 1 : 0
@@ -261,9 +272,13 @@ export function createPool(needs: PoolNeeds): Pool {
   }
 }
 
+const otherClient =
+  'Only one process of the MCP server can run, and it works for another client. The call was not sent to it. Try again later; the operator can let clients share the process with --mode shared, if they may share its state.'
+
 /** Why no process was to be had in time. */
-function noProcess(connections: ReadonlySet<Connection>): Refusal {
+function noProcess(connections: ReadonlySet<Connection>, isOnlyOne: boolean): Refusal {
   const isSilent = connections.size > 0 && [...connections].every(({ liveness }) => !liveness.responds)
+  if (isOnlyOne && connections.size === 0) return new Refusal('upstream_unavailable', { message: otherClient })
   if (!isSilent) return new Refusal('overloaded')
   const message =
     'The process of the MCP server works on other calls and does not respond. The call was not sent to it.'

@@ -24,6 +24,8 @@ export interface Found {
 export interface Eras {
   readonly modern: Found | undefined
   readonly legacy: Found | undefined
+  /** Whether the second process could be started only when the first had ended; that of the stateless era is closed then. */
+  readonly isOnlyOne?: boolean
   /** What it answered to `initialize` that is no hello, in words for the operator. */
   readonly words: string | undefined
 }
@@ -79,12 +81,21 @@ export async function probe(needs: ProbeNeeds): Promise<Eras> {
     if (!needs.hasRoom()) await first.close()
     const second = needs.connect('legacy')
     const legacy = await greetSecond(second)
-    if (!legacy) await second.close()
-    return {
-      modern: { connection: first, hello: early },
-      legacy: legacy && { connection: second, hello: legacy },
-      words,
-    }
+    const modern = { connection: first, hello: early }
+    if (legacy) return { modern, legacy: { connection: second, hello: legacy }, words }
+    const hasLeft = second.closed
+    await second.close()
+    // One that ends by itself may have minded the word, or that another process runs.
+    if (!hasLeft || first.closed) return { modern, legacy: undefined, words }
+    await first.close()
+    const alone = needs.connect('legacy')
+    const hello = await greetSecond(alone)
+    if (hello) return { modern, legacy: { connection: alone, hello }, isOnlyOne: true, words }
+    await alone.close()
+    const again = needs.connect('modern')
+    const found = await discover(again, needs.speakerOf('modern'), nothing, needs.startTimeoutMs).catch(() => undefined)
+    if (!found) await again.close()
+    return { modern: found ? { connection: again, hello: found } : modern, legacy: undefined, words }
   }
 
   // A slow start looks like silence: whichever question is answered well first decides.

@@ -2,33 +2,41 @@
  * Processes of units, and keepers: started when they may be, told what their predecessors knew, and their deaths
  * counted against the next start.
  */
-import type { Clock } from '../base/clock.ts'
+import { type Clock, pause } from '../base/clock.ts'
 import type { EventSink } from '../base/events.ts'
 import type { Log } from '../base/log.ts'
 import { Refusal } from '../base/refusal.ts'
+import type { EraName } from '../protocol/call.ts'
 import { mayBeAsked } from '../protocol/capabilities.ts'
 import type { Dialect } from '../protocol/dialect.ts'
 import { type Blame, createBlame } from './blame.ts'
 import type { Connection } from './connection.ts'
 import { changesAfterRestart, type Face, type Opener, type ProcessEvents, replay } from './face.ts'
 import type { Keeper, Opening } from './keepers.ts'
+import type { OnlyOne } from './only-one.ts'
 import { ownSeat, ownSpeaker } from './own-requests.ts'
 import type { Place } from './places.ts'
+import type { Restarts } from './restarts.ts'
 import { settled } from './settle.ts'
 import type { Spares } from './spares.ts'
 import { startFailure } from './start-failure.ts'
 import type { ChildExit } from './stdio/child.ts'
 import type { Owner, Unit } from './unit.ts'
+import { NoRoom } from './upstream.ts'
 import type { Voices } from './voices.ts'
 
 export interface Processes {
-  /** Starts a process for a unit in the place and adds it. Throws a `Refusal`. */
+  /** Starts a process for a unit in the place and adds it. Throws a `Refusal`; `NoRoom` if only one can run, and does. */
   start(unit: Unit, face: Face, place: Place): Promise<Connection>
-  /** Starts a process that belongs to no client. Throws a `Refusal`. */
+  /** Makes a process that was started to learn one of the unit. Throws a `Refusal` if it has ended meanwhile. */
+  handOver(unit: Unit, face: Face, keeper: Keeper): Promise<Connection>
+  /** Starts a process that belongs to no client. Throws as `start` does. */
   startKeeper(what: Opening): Promise<Keeper>
   eventsOf(dialect: Dialect, owner: Owner): ProcessEvents
   /** A process started ahead could not be started, or ended by itself. */
   spareFailed(exit: ChildExit, face: Face): void
+  /** Looks whether several processes run side by side by now; called now and then. */
+  look(): void
   /** The processes that are being started, for a unit or for anybody. */
   starting(unit?: Unit): Connection[]
   /** Who has to wait when processes cannot be started. */
@@ -41,6 +49,12 @@ export interface ProcessNeeds {
   readonly spares: () => Spares | undefined
   /** A place for a process that is to show whether the program starts; undefined if there is none. */
   readonly placeToCheck: () => Place | undefined
+  readonly onlyOne: OnlyOne
+  /** All processes that serve or teach. */
+  readonly running: () => readonly Connection[]
+  /** Whether one that ran before is about to end. */
+  readonly isOneEnding: () => boolean
+  readonly faces: ReadonlyMap<EraName, Face>
   readonly clock: Clock
   readonly log: Log
   readonly events: EventSink
@@ -53,16 +67,32 @@ export interface ProcessNeeds {
 }
 
 const pingMs = 5000
+/** A process that ends within this time of its start may have found that it cannot run beside another. */
+const youngMs = 5000
+/** Two that were started so long ago do run side by side. */
+const steadyMs = 2000
+/** How long one is watched that is started to show whether it can run beside another. */
+const watchedMs = 1000
 
 export function createProcesses(needs: ProcessNeeds): Processes {
-  const { opener, voices, clock, log } = needs
+  const { opener, voices, clock, log, onlyOne } = needs
+  const bornMs = new WeakMap<Connection, number>()
+  const isOneRunning = (): boolean => needs.running().length > 0 || needs.isOneEnding()
   const opening = new Map<Connection, { readonly unit: Unit | undefined; isGreeted: boolean }>()
-  const blame = createBlame({ clock, prove: (face) => prove(face) })
+  const blame = createBlame({
+    clock,
+    onlyOne,
+    isOneRunning,
+    areSeveralRunning: () => needs.running().length > 1,
+    prove: (face) => prove(face),
+  })
 
   const begun =
     (unit: Unit | undefined) =>
-    (connection: Connection): void =>
-      void opening.set(connection, { unit, isGreeted: false })
+    (connection: Connection): void => {
+      bornMs.set(connection, clock.now())
+      opening.set(connection, { unit, isGreeted: false })
+    }
 
   const ended = (owner: Owner, connection: Connection, expected: boolean): void => {
     const { unit, source } = owner
@@ -80,6 +110,9 @@ export function createProcesses(needs: ProcessNeeds): Processes {
       const own = unit?.restarts ?? (source === undefined ? undefined : blame.ofSource(source))
       if (isGreeted) own?.failed(clock.now())
       log.warn({ upstream_pid: connection.pid }, 'upstream process ended unexpectedly')
+      const face = needs.faces.get(connection.dialect.era)
+      const isYoung = clock.now() - (bornMs.get(connection) ?? 0) < youngMs
+      if (face && isGreeted && isYoung && onlyOne.isOpen && isOneRunning()) blame.check(face)
     }
     needs.freed()
   }
@@ -117,17 +150,68 @@ export function createProcesses(needs: ProcessNeeds): Processes {
   const prove = async (face: Face): Promise<void> => {
     const place = needs.quiet() ? undefined : needs.placeToCheck()
     if (!place) return
-    const opened = await opener.open(place.start(), {
-      ...eventsOf(face.dialect, { unit: undefined, source: undefined }),
+    const events = eventsOf(face.dialect, { unit: undefined, source: undefined })
+    let exit: ChildExit | undefined
+    const { connection } = await opener.open(place.start(), {
+      ...events,
       seat: ownSeat(face),
       announced: {},
       attribution: 'none',
       greet: true,
       failed: (failure) => blame.startFailed(undefined, failure, true, face),
       connected: begun(undefined),
+      ended(one, how) {
+        exit = how
+        events.ended(one, how)
+      },
     })
+    if (isOneRunning() && (onlyOne.isOpen || onlyOne.isKnown)) {
+      await pause(clock, watchedMs)
+      if (exit?.expected === false) {
+        blame.startFailed(undefined, startFailure(exit), true, face)
+        throw new Refusal('upstream_unavailable')
+      }
+      if (onlyOne.isKnown && !connection.closed && needs.running().length > 0) onlyOne.ranBeside()
+    }
     blame.started()
-    await opened.connection.close()
+    await connection.close()
+  }
+
+  /** What a start has failed with, once it is known whether that is since another process runs. */
+  const explained = async (own: Restarts, error: unknown): Promise<unknown> => {
+    if (!isOneRunning()) return error
+    await blame.checked()
+    if (!onlyOne.isKnown) return error
+    own.forgive()
+    return new NoRoom(error)
+  }
+
+  /** Tells a process of a unit what the one before it knew, and puts it to use. */
+  const put = async (unit: Unit, face: Face, connection: Connection): Promise<Connection> => {
+    await replay(unit, connection, pingMs)
+    if (face.dialect.era === 'legacy' && unit.attribution === 'own' && mayBeAsked(unit.announced))
+      await settled(connection, clock)
+    opening.delete(connection)
+    unit.connections.add(connection)
+    const told = voices.subscriptionsOf(unit).sync(connection)
+    // A process for one call does not keep it waiting for what others subscribed to.
+    if (unit.endsAfter !== 'every call') await told
+    if (unit.ended || connection.closed) {
+      unit.connections.delete(connection)
+      void connection.close()
+      throw new Refusal('upstream_closed')
+    }
+    if (unit.lost) {
+      unit.lost = false
+      const reason = 'upstream_restarted'
+      log.info(
+        { upstream_pid: connection.pid, reason },
+        'a process was replaced; what the one before it remembered is lost',
+      )
+      for (const update of changesAfterRestart(face.hello)) voices.deliver(unit, update)
+    }
+    needs.spares()?.fill()
+    return connection
   }
 
   return {
@@ -147,61 +231,59 @@ export function createProcesses(needs: ProcessNeeds): Processes {
         place.release()
         throw error
       }
-      const { connection } = await opener.open(place.start(), {
+      const opened = opener.open(place.start(), {
         ...eventsOf(face.dialect, { unit, source: undefined }),
         seat: unit.seat,
         announced: unit.announced,
         attribution: unit.attribution,
-        greet: false,
+        // Its call must not be what finds out that it cannot run beside another.
+        greet: onlyOne.isOpen && isOneRunning(),
         // Where callers have a unit in common it is opened with words of our own.
         failed: (failure) => blame.startFailed(unit.restarts, failure, unit.attribution === 'none', face),
         connected: begun(unit),
       })
+      const { connection } = await opened.catch(async (error: unknown) => {
+        throw await explained(unit.restarts, error)
+      })
       const open = opening.get(connection)
       if (open) open.isGreeted = true
       if (face.dialect.era === 'legacy') blame.started()
-      await replay(unit, connection, pingMs)
-      if (face.dialect.era === 'legacy' && unit.attribution === 'own' && mayBeAsked(unit.announced))
-        await settled(connection, clock)
-      opening.delete(connection)
-      unit.connections.add(connection)
-      const told = voices.subscriptionsOf(unit).sync(connection)
-      // A process for one call does not keep it waiting for what others subscribed to.
-      if (unit.endsAfter !== 'every call') await told
-      if (unit.ended || connection.closed) {
-        unit.connections.delete(connection)
-        void connection.close()
-        throw new Refusal('upstream_closed')
-      }
-      if (unit.lost) {
-        unit.lost = false
-        const reason = 'upstream_restarted'
-        log.info(
-          { upstream_pid: connection.pid, reason },
-          'a process was replaced; what the one before it remembered is lost',
-        )
-        for (const update of changesAfterRestart(face.hello)) voices.deliver(unit, update)
-      }
-      needs.spares()?.fill()
-      return connection
+      return put(unit, face, connection)
+    },
+    async handOver(unit, face, { connection, owner }) {
+      opening.set(connection, { unit, isGreeted: true })
+      if (owner.source !== undefined) voices.unwatched(owner.source)
+      Object.assign(owner, { unit, source: undefined })
+      connection.attributor.rule = unit.attribution
+      return put(unit, face, connection)
+    },
+    look() {
+      if (!onlyOne.isKnown && !onlyOne.isOpen) return
+      const untilMs = clock.now() - steadyMs
+      const isSteady = (one: Connection): boolean => (bornMs.get(one) ?? 0) <= untilMs
+      if (needs.running().filter(isSteady).length > 1) onlyOne.ranBeside()
     },
     async startKeeper({ source, face, announced, place, cancel }) {
       const restarts = blame.ofSource(source)
-      const opened = await opener.open(place.start(), {
-        ...eventsOf(face.dialect, { unit: undefined, source }),
+      const owner: Owner = { unit: undefined, source }
+      const started = opener.open(place.start(), {
+        ...eventsOf(face.dialect, owner),
         seat: { ...ownSeat(face), speaker: ownSpeaker(face, announced) },
         announced,
         attribution: 'none',
         greet: true,
         failed: (failure) => blame.startFailed(restarts, failure, Object.keys(announced).length === 0, face),
         connected(connection) {
-          opening.set(connection, { unit: undefined, isGreeted: false })
+          begun(undefined)(connection)
           cancel.onCancel(() => void connection.close())
         },
       })
-      opening.delete(opened.connection)
+      const { connection, hello } = await started.catch(async (error: unknown) => {
+        throw await explained(restarts, error)
+      })
+      opening.delete(connection)
       blame.started()
-      return { connection: opened.connection, hello: opened.hello ?? face.hello }
+      return { connection, hello: hello ?? face.hello, owner }
     },
   }
 }

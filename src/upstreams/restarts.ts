@@ -26,6 +26,11 @@ export class Restarts {
     this.#openMs = hasRun ? openMs : openNotRunMs
   }
 
+  /** The last failure was none of its own. */
+  forgive(): void {
+    this.#failures.pop()
+  }
+
   /** Milliseconds to wait before the next start; 0 if it may be now. */
   pauseMs(nowMs: number): number {
     const recent = this.#failures.filter((at) => at > nowMs - windowMs)

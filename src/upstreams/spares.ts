@@ -19,6 +19,8 @@ export interface Spares {
   take(purpose: Purpose): Place | undefined
   /** Starts what is missing, as far as there is room and the program starts at all. */
   fill(): void
+  /** Ends those that are there. */
+  clear(): void
   close(): Promise<void>
 }
 
@@ -82,6 +84,7 @@ export function createSpares(needs: SparesNeeds): Spares {
         spares.push({ child, startedMs })
       }
     },
+    clear: () => spares.splice(0).forEach(({ child }) => void child.close()),
     async close() {
       closed = true
       await Promise.all(spares.splice(0).map(({ child }) => child.close()))

@@ -36,6 +36,8 @@ export interface Started {
   readonly sharing: Sharing
   /** The eras that are used, in the same order. */
   readonly faces: readonly StartedFace[]
+  /** Whether one process could only be started when another had ended: then the server is used in one era alone. */
+  readonly isOnlyOne: boolean
 }
 
 export interface StartedFace {
@@ -111,10 +113,12 @@ export async function startFaces(needs: StartNeeds): Promise<Started> {
     const face = { dialect, mode: sharing.sessions, statelessMode: statelessMode(sharing), hello }
     faces.push({ face, connection, owner })
   }
-  if (found.modern && found.legacy && sharing.stateless === 'refuse') void found.modern.connection.close()
+  const { isOnlyOne = false } = found
+  if (found.modern && found.legacy && (isOnlyOne || sharing.stateless === 'refuse'))
+    void found.modern.connection.close()
   else if (found.modern) add(modernDialect, found.modern)
   if (found.legacy) add(legacyDialect, found.legacy)
-  return { eras, sharing, faces }
+  return { eras, sharing, faces, isOnlyOne }
 }
 
 /** @param words what the server said to `initialize` that is no hello */

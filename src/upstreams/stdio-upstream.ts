@@ -11,15 +11,16 @@ import type { MemoryBudget } from '../base/memory-budget.ts'
 import { Refusal } from '../base/refusal.ts'
 import { holderOf, Transfers } from '../base/transfers.ts'
 import { type Call, forget, type Outcome, type Reply } from '../protocol/call.ts'
-import { logLevels } from '../protocol/revisions.ts'
 import type { Connection } from './connection.ts'
 import { endWithCall } from './end-with-call.ts'
-import { createOpener, replay } from './face.ts'
+import { createOpener } from './face.ts'
 import { countCalls } from './held-calls.ts'
 import { createKeepers } from './keepers.ts'
 import { ownSeat } from './own-requests.ts'
+import { isGreetedFor } from './hand-over.ts'
 import { createLearning } from './learning.ts'
 import { answerHere } from './local-outcomes.ts'
+import { createOnlyOne } from './only-one.ts'
 import type { UpstreamSettings } from './options.ts'
 import { createPlaces, type Place, type Purpose } from './places.ts'
 import { createPool } from './pool.ts'
@@ -28,7 +29,8 @@ import { createSpares, type Spares } from './spares.ts'
 import { startFaces } from './start.ts'
 import { profileSource } from './sources.ts'
 import type { Starter } from './stdio/starter.ts'
-import { isCommon, type Unit } from './unit.ts'
+import { isCommon, processOf, type Unit } from './unit.ts'
+import { hasOtherLevel, setLogLevel } from './unit-log-level.ts'
 import { createUnits } from './units.ts'
 import type { Upstream, UpstreamFacts } from './upstream.ts'
 import { createUpstreamHealth } from './upstream-health.ts'
@@ -36,7 +38,6 @@ import { createVoices } from './voices.ts'
 import { createWatch } from './watch.ts'
 
 const sweepMs = 500
-const replayMs = 5000
 /** Processes that learn, at most; they have a third of the pool if that is less. */
 const maxKeepers = 16
 
@@ -59,7 +60,15 @@ export interface StdioUpstreamNeeds {
 
 export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
   const { settings, clock, log, events, starter, memory } = needs
-  const places = createPlaces(settings.pool, (purpose) => starter.start(purpose))
+  const onlyOne = createOnlyOne({
+    clock,
+    log,
+    changed: (isKnown) => (isKnown ? spares?.clear() : freed()),
+  })
+  const places = createPlaces(
+    () => (onlyOne.isKnown ? 1 : settings.pool),
+    (purpose) => starter.start(purpose),
+  )
   const units = createUnits(settings.pool, needs.hasOneClient)
   const voices = createVoices(clock, (key) => units.find(key))
   const transfers = new Transfers(memory, clock, Infinity, () => {})
@@ -74,7 +83,11 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
     opener,
     voices,
     spares: () => spares,
-    placeToCheck: () => placeFor('check'),
+    placeToCheck: () => (onlyOne.isTryDue() ? places.take('check', settings.pool) : placeFor('check')),
+    onlyOne,
+    running: () => [...keepers.live(), ...serving()],
+    isOneEnding: () => places.ending > 0,
+    faces: units.faces,
     clock,
     log,
     events,
@@ -91,6 +104,12 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
     places,
     place: () => spares?.take('serve') ?? places.take('serve'),
     start: (unit, place) => processes.start(unit, units.faceOf(unit.seat), place),
+    handOver(unit) {
+      const keeper = keepers.handOver((what) => isGreetedFor(unit, what))
+      if (keeper) places.move(keeper.connection.pid, 'serve')
+      return keeper && processes.handOver(unit, units.faceOf(unit.seat), keeper)
+    },
+    isOnlyOne: () => onlyOne.isKnown,
     giveWay: () => keepers.giveWay(),
     makeRoom: needs.makeRoom,
   })
@@ -122,7 +141,7 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
     const unit = units.of(call)
     const local = answerHere(unit, call)
     if (local) return local
-    let connection = call.hold?.lease ? heldBy(unit, call) : pool.take(unit, call)
+    let connection = call.hold?.lease ? processOf(unit, call.process) : pool.take(unit, call)
     let queueMs = 0
     if (!connection) {
       const sinceMs = clock.now()
@@ -132,16 +151,7 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
       connection.unreserve()
       queueMs = clock.now() - sinceMs
     }
-    const level = levelFor(unit, call)
-    if (level !== unit.logLevel) {
-      unit.logLevel = level
-      // Meanwhile the process is this call's: another one might be the one that it has room for.
-      connection.reserve()
-      // The others hear of it before their next call, whenever they come to read it.
-      for (const other of unit.connections) if (other !== connection) void replay(unit, other, replayMs)
-      await replay(unit, connection, replayMs)
-      connection.unreserve()
-    }
+    if (hasOtherLevel(unit, call)) await setLogLevel(unit, call, connection)
     if (call.cancel.cancelled) throw new Refusal('cancelled')
     const exchange = connection.begin(call, unit.exclusive || unit.attribution === 'own')
     if (call.hold) call.hold.lease ??= holdOf(unit, connection, call)
@@ -195,6 +205,8 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
     spares?.fill()
     const face = units.faces.values().next().value
     if (face) processes.blame.retry(face)
+    processes.look()
+    if (face && pool.isShort && onlyOne.isTryDue()) processes.blame.check(face)
   })
 
   /** Processes on their way out: the end of the upstream waits for them. */
@@ -212,11 +224,13 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
       const { hasOneClient } = needs
       const { eventsOf } = processes
       const of = { settings, hasOneClient, discovered, clock, opener, places, eventsOf }
-      const { eras, sharing, faces } = await startFaces(of)
+      const { eras, sharing, faces, isOnlyOne } = await startFaces(of)
       for (const { face, owner, connection } of faces) {
         units.faces.set(face.dialect.era, face)
         if (connection.closed) continue
-        if (face.mode !== 'shared') keepers.add(profileSource(face.dialect.era), { connection, hello: face.hello })
+        const source = profileSource(face.dialect.era)
+        if (face.mode !== 'shared')
+          keepers.add({ source, face, announced: {} }, { connection, hello: face.hello, owner })
         else {
           owner.unit = units.of(ownSeat(face))
           owner.unit.connections.add(connection)
@@ -231,9 +245,10 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
         clock,
         places,
         place: () => (pool.isShort ? undefined : places.take('spare')),
-        mayStart: () => processes.blame.fault === undefined,
+        mayStart: () => processes.blame.fault === undefined && !onlyOne.isKnown,
         failed: (exit) => spared && processes.spareFailed(exit, spared),
       })
+      if (isOnlyOne) onlyOne.found('it ended by itself before it answered')
       spares.fill()
       const served = faces.map(({ face }) => ({ era: face.dialect.era, mode: face.mode, hello: face.hello }))
       return { eras, sharing, faces: served }
@@ -263,7 +278,13 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
       waitingCalls: pool.waiting,
       stuckProcesses: stuck,
     }),
-    check: createUpstreamHealth({ clock, units, keepers, fault: () => processes.blame.fault }),
+    check: createUpstreamHealth({
+      clock,
+      units,
+      keepers,
+      fault: () => processes.blame.fault,
+      onlyOne: () => onlyOne.detail,
+    }),
     async close() {
       closed = true
       sweeper.stop()
@@ -276,18 +297,4 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
       await Promise.all([...ending, keepers.close(), spares?.close()])
     },
   }
-}
-
-/** The process that is held for a call. Throws `upstream_closed` if it has ended. */
-function heldBy(unit: Unit, call: Call): Connection {
-  for (const connection of unit.connections) if (connection.pid === call.process) return connection
-  throw new Refusal('upstream_closed')
-}
-
-/** The log level that a unit's processes are to have: its session's, or what the most curious of its callers asked for. */
-function levelFor({ attribution, logLevel }: Unit, call: Call): string | undefined {
-  if (attribution === 'own') return call.session === undefined ? (call.logLevel ?? logLevel) : call.logLevel
-  if (attribution === 'none' || call.logLevel === undefined) return logLevel
-  if (logLevel === undefined) return call.logLevel
-  return logLevels.indexOf(call.logLevel) < logLevels.indexOf(logLevel) ? call.logLevel : logLevel
 }

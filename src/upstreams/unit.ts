@@ -2,6 +2,7 @@
  * A unit of isolation: the processes that a set of callers shares (one session, one principal, one tenant, or all),
  * and what must be said again to a process that takes another's place. Units of different keys share nothing.
  */
+import { Refusal } from '../base/refusal.ts'
 import type { EraName, Filter, Seat, Update } from '../protocol/call.ts'
 import type { Dialect } from '../protocol/dialect.ts'
 import { mayBeAsked } from '../protocol/capabilities.ts'
@@ -128,4 +129,10 @@ export function isShared(unit: Unit): boolean {
 /** Whether a unit of this mode has callers of different principals. */
 export function isCommon(mode: Mode): boolean {
   return mode === 'shared' || mode === 'tenant'
+}
+
+/** The process of a unit with this pid. Throws `upstream_closed` if it has ended. */
+export function processOf(unit: Unit, pid: number | undefined): Connection {
+  for (const connection of unit.connections) if (connection.pid === pid) return connection
+  throw new Refusal('upstream_closed')
 }

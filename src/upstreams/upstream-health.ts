@@ -25,6 +25,8 @@ export interface UpstreamHealthNeeds {
   readonly keepers: Keepers
   /** Why no process can be started, if it is so. */
   readonly fault: () => string | undefined
+  /** That only one process can run, in words, if it is so. */
+  readonly onlyOne: () => string | undefined
 }
 
 /** @returns the check; many who ask at once get the same answer */
@@ -84,7 +86,7 @@ export function createUpstreamHealth(needs: UpstreamHealthNeeds): () => Promise<
       found = await asking
     }
     failedMs = found.ok ? undefined : (failedMs ?? clock.now())
-    const detail = fault ?? silence(running.map(({ connection }) => connection))
+    const detail = fault ?? silence(running.map(({ connection }) => connection)) ?? needs.onlyOne()
     return found.ok && detail !== undefined ? { ok: true, detail } : found
   }
 }

@@ -87,7 +87,7 @@ test.each([
 })
 
 test('when no more files can be opened, those who have a process go on, the others are told, and it passes', async () => {
-  const mcplex = await mcplexForTest({ files: 100, options: ['--log-level', 'warn', '--pool', '100'] })
+  const mcplex = await mcplexForTest({ files: 120, options: ['--log-level', 'warn', '--pool', '100'] })
   const sessions: Session[] = []
   const reasons: unknown[] = []
   while (reasons.at(-1) === undefined && sessions.length < 60) {
