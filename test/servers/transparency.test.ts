@@ -7,28 +7,13 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import {
-  canTake,
-  comparedWith,
-  type Place,
-  play,
-  type Scene,
-  type Script,
-  type Sdk,
-  sdks,
-  type Step,
-} from './person.ts'
+import { answersOf, failedIn, type Given, ownWay, playBy, stepsOf } from './compare.ts'
+import { comparedWith, type Place, type Scene, type Script, type Sdk, sdks } from './person.ts'
 import { openWay, type Route, routes, type Way } from './routes.ts'
-import { steady } from './same.ts'
 import { everything } from './scripts/everything.ts'
 import { filesystem } from './scripts/filesystem.ts'
 import { memory } from './scripts/memory.ts'
 import { thinking } from './scripts/thinking.ts'
-
-interface Given {
-  readonly answers: ReadonlyMap<string, unknown>
-  readonly directory: string
-}
 
 let folder = ''
 beforeAll(async () => {
@@ -39,56 +24,22 @@ afterAll(async () => {
   await rm(folder, { recursive: true })
 })
 
-/** The script as one client plays it, and what it was given. */
-async function playBy(
-  script: Script,
-  sdk: Sdk,
-  takes: (step: Step) => boolean,
-  open: (scene: Scene) => Promise<{ place: Place; end?: () => Promise<void> }>,
-): Promise<Given> {
-  const directory = await mkdtemp(join(folder, 'run-'))
-  const scene = await script.prepare(directory)
-  const { place, end } = await open(scene)
-  try {
-    const person = await sdk.connect(place, scene.roots)
-    const steps = scene.steps.filter(takes)
-    try {
-      return { answers: await play(person, steps), directory }
-    } finally {
-      await person.close()
-    }
-  } finally {
-    await end?.()
-  }
-}
-
-/** Which steps are compared for a client: those that it can take. */
-const stepsOf =
-  (sdk: Sdk) =>
-  (step: Step): boolean =>
-    canTake(sdk, step)
-
 const direct = new Map<string, Promise<Given>>()
 
 /** What a client in a session is given by the server itself. */
 function directly(script: Script, sdk: Sdk): Promise<Given> {
   const key = `${script.server} ${sdk.name}`
   const given =
-    direct.get(key) ?? playBy(script, comparedWith(sdk), stepsOf(sdk), (place) => Promise.resolve({ place }))
+    direct.get(key) ?? playBy(folder, script, comparedWith(sdk), stepsOf(sdk), (place) => Promise.resolve({ place }))
   direct.set(key, given)
   return given
 }
 
 /** Clients with sessions of one server may meet at one mcplex; whoever has no session shares a process there, too. */
 const through = (script: Script, sdk: Sdk, route: Route): Promise<Given> =>
-  playBy(script, sdk, stepsOf(sdk), (scene) =>
+  playBy(folder, script, sdk, stepsOf(sdk), (scene) =>
     script.keepsThings || sdk.isStateless ? ownWay(route, scene) : sharedWay(script, route, scene),
   )
-
-async function ownWay(route: Route, scene: Scene): Promise<{ place: Place; end(): Promise<void> }> {
-  const way = await openWay(route, scene)
-  return { place: route.place(scene, way), end: () => way.end() }
-}
 
 const shared = new Map<string, Promise<Way>>()
 
@@ -113,19 +64,13 @@ describe.each([everything, memory, filesystem, thinking])('$server', (script) =>
       'is given the same over $name',
       async (route) => {
         const given = await through(script, sdk, route)
-        const isBridged = sdk.isStateless
-        const answered = ({ answers, directory }: Given): object =>
-          Object.fromEntries(
-            [...given.answers.keys()].map((step) => [step, steady(answers.get(step), { directory, isBridged })]),
-          )
-        expect(answered(given)).toEqual(answered(wanted))
+        expect(answersOf(given, sdk.isStateless)).toEqual(answersOf(wanted, sdk.isStateless))
       },
       60_000,
     )
 
     test('no step failed that should not have: the comparison is of answers', () => {
-      const failed = [...wanted.answers].filter(([, answer]) => Object.hasOwn(Object(answer), 'error'))
-      expect(failed.map(([step]) => step)).toEqual(script.failing)
+      expect(failedIn(wanted)).toEqual(script.failing)
       expect(wanted.answers.size).toBeGreaterThan(9)
     })
   })

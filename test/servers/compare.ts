@@ -1,0 +1,72 @@
+/** A script as one client plays it, and what two such runs have to have in common. */
+import { mkdtemp } from 'node:fs/promises'
+import { join } from 'node:path'
+import { canTake, type Place, play, type Scene, type Script, type Sdk, type Step } from './person.ts'
+import { openWay, type Route } from './routes.ts'
+import { steady } from './same.ts'
+
+/** What a client was given, step by step. */
+export interface Given {
+  readonly answers: ReadonlyMap<string, unknown>
+  readonly directory: string
+}
+
+/** A server that a client can be connected to, and how to end it. */
+export interface Opened {
+  readonly place: Place
+  end?(): Promise<void>
+}
+
+/**
+ * Plays a script in a folder of its own.
+ * @param folder where that is made
+ */
+export async function playBy(
+  folder: string,
+  script: Script,
+  sdk: Sdk,
+  takes: (step: Step) => boolean,
+  open: (scene: Scene) => Promise<Opened>,
+): Promise<Given> {
+  const directory = await mkdtemp(join(folder, 'run-'))
+  const scene = await script.prepare(directory)
+  const opened = await open(scene)
+  try {
+    const person = await sdk.connect(opened.place, scene.roots)
+    const steps = scene.steps.filter(takes)
+    try {
+      return { answers: await play(person, steps), directory }
+    } finally {
+      await person.close()
+    }
+  } finally {
+    await opened.end?.()
+  }
+}
+
+/** Which steps are compared for a client: those that it can take. */
+export const stepsOf =
+  (sdk: Sdk) =>
+  (step: Step): boolean =>
+    canTake(sdk, step)
+
+/** An mcplex for one run alone. */
+export async function ownWay(route: Route, scene: Scene): Promise<Opened> {
+  const way = await openWay(route, scene)
+  return { place: route.place(scene, way), end: () => way.end() }
+}
+
+/**
+ * The answers of a run without what may differ between two runs.
+ * @param isBridged whether the client speaks another era than the server is asked in
+ */
+export function answersOf({ answers, directory }: Given, isBridged: boolean): object {
+  return Object.fromEntries(
+    [...answers.keys()].map((step) => [step, steady(answers.get(step), { directory, isBridged })]),
+  )
+}
+
+/** The steps that ended with an error. */
+export function failedIn({ answers }: Given): string[] {
+  return [...answers].filter(([, answer]) => Object.hasOwn(Object(answer), 'error')).map(([step]) => step)
+}
