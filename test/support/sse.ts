@@ -49,6 +49,11 @@ export function createSseReader(): SseReader {
   return {
     events,
     push(text) {
+      // A long line comes in many pieces: it is looked at as a whole once, at its end.
+      if (!text.includes('\n')) {
+        rest += text
+        return
+      }
       const lines = (rest + text).split(/\r?\n/)
       rest = lines.pop() ?? ''
       for (const each of lines) line(each)
