@@ -10,12 +10,13 @@
  * are machines on which it cannot run.
  * @typedef {object} Client
  * @property {(name: string, args: object) => Promise<string>} call   calls a tool, and gives the text of its result
+ * @property {() => string[] | Promise<string[]>} tools   the names of the tools, as the client knows them
  * @property {() => unknown} close
  */
 
 /**
  * Connects a client to the endpoint of a server. Its number is its own among those that connect at once.
- * @typedef {(url: string, number: number) => Promise<Client>} Connect
+ * @typedef {(url: string, number: number) => Client | Promise<Client>} Connect
  */
 
 const [name = '', url = '', count = ''] = process.argv.slice(2)

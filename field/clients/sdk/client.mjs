@@ -7,6 +7,10 @@ export async function connect(url) {
   const client = new Client({ name: 'field', version: '1.0.0' }, { versionNegotiation: { mode: 'auto' } })
   await client.connect(new StreamableHTTPClientTransport(new URL(url)))
   return {
+    async tools() {
+      const { tools } = await client.listTools()
+      return tools.map(({ name }) => name)
+    },
     async call(name, args) {
       const { content } = await client.callTool({ name, arguments: args })
       return content[0].text

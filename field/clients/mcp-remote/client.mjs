@@ -1,0 +1,33 @@
+// The bridge mcp-remote, as a client that knows stdio alone starts it: here one of the official SDK.
+
+import { Client } from '@modelcontextprotocol/client'
+import { StdioClientTransport } from '@modelcontextprotocol/client/stdio'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const main = fileURLToPath(new URL('node_modules/mcp-remote/dist/proxy.js', import.meta.url))
+
+/** @type {import('../play.mjs').Connect} */
+export async function connect(url) {
+  const home = mkdtempSync(join(tmpdir(), 'mcplex-field-'))
+  const client = new Client({ name: 'field', version: '1.0.0' })
+  const env = { PATH: process.env['PATH'] ?? '', HOME: home, MCP_REMOTE_CONFIG_DIR: home }
+  const args = [main, url, '--allow-http', '--transport', 'http-only']
+  await client.connect(new StdioClientTransport({ command: process.execPath, args, env, stderr: 'ignore' }))
+  return {
+    async tools() {
+      const { tools } = await client.listTools()
+      return tools.map(({ name }) => name)
+    },
+    async call(name, args) {
+      const { content } = await client.callTool({ name, arguments: args })
+      return content[0].text
+    },
+    async close() {
+      await client.close()
+      rmSync(home, { recursive: true, force: true, maxRetries: 3 })
+    },
+  }
+}
