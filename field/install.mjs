@@ -1,16 +1,15 @@
-// Installs the clients and the servers, each in its folder, unless they are there: `node field/install.mjs`, or by name.
+// Installs the clients and the servers, each in its folder, unless they are there.
+//
+//   node field/install.mjs [client or server...] [--all]     without names, those that CI tries
 
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { installPinned } from '../scripts/install-pinned.mjs'
+import { clientOf, clients } from './clients.mjs'
+import { servers } from './servers.mjs'
 
 const here = import.meta.dirname
-
-/** The clients by name: each is a folder. */
-export const clients = readdirSync(join(here, 'clients'), { withFileTypes: true })
-  .filter((entry) => entry.isDirectory())
-  .map(({ name }) => name)
 
 /**
  * Throws when that fails. A client without a list of packages is one of the root's.
@@ -35,8 +34,17 @@ function installIn(kind, names) {
   }
 }
 
+/**
+ * Whether CI tries it: the faster ones of the clients, and the servers that the root has installed anyway.
+ * @param {string} name
+ */
+export const isQuick = (name) =>
+  clients.includes(name) ? clientOf(name).isSlow !== true : !existsSync(join(here, 'servers', name))
+
 if (import.meta.filename === process.argv[1]) {
   const names = process.argv.slice(2)
-  install(names.length > 0 ? names : clients)
-  installServers(names)
+  const isMeant = (/** @type {string} */ name) =>
+    names.length > 0 ? names.includes('--all') || names.includes(name) : isQuick(name)
+  install(clients.filter(isMeant))
+  installServers(servers.filter(isMeant))
 }

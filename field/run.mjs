@@ -1,131 +1,131 @@
-// Clients that people run, in front of servers that keep state of their client: does each find its own?
+// Clients and servers that people run, with mcplex in between and without: what differs?
 //
-//   node field/run.mjs [client...] [--at-once N] [--list]
+//   node field/run.mjs [client or server...] [--at-once N] [--all] [--list]
 //
-// Promises: for each client, as many of it at once as `atOnce` says, before a server with sessions and one of both eras
-// behind mcplex as it is by default. Each stores a value and reads its own; each has asked for the stateless revision,
-// and got a session. Prints a row for each, and `field: N passed, N failed`; exits with 1 if any failed. Needs a built
-// mcplex, and the Node of `conformance/`, as some clients run on 22 or later.
+// Promises: a row for each thing that is tried, and `field: N passed, N failed`; exits with 1 if any failed. `--all` tries
+// everything, and prints `docs/field.md`; without it, and without names, it is what CI tries. Needs a built mcplex, and the
+// Node of `conformance/`, as some clients run on 22 or later.
 
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { format, resolveConfig } from 'prettier'
 
-import { startGateway } from '../conformance/gateway.mjs'
 import { installSuites, suiteNode } from '../conformance/install.mjs'
-import { clients, install } from './install.mjs'
+import { compareClient } from './client-comparison.mjs'
+import { clientOf, clients } from './clients.mjs'
+import { fieldDocument } from './document.mjs'
+import { install, installServers, isQuick } from './install.mjs'
+import { ownValues } from './own-values.mjs'
+import { compareServer } from './server-comparison.mjs'
+import { servers } from './servers.mjs'
 
 const USAGE_ERROR = 2
-const PLAYED_WITHIN_MS = 180_000
-const KEPT_CHARS = 2_000
-
-/** A program each costs much more than a connection each; `--at-once 20` has been tried. */
-const atOnce = (/** @type {string} */ client) => (client === 'claude-code' ? 3 : 20)
+const page = join(import.meta.dirname, '..', 'docs', 'field.md')
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { 'at-once': { type: 'string' }, list: { type: 'boolean' } },
+  options: { 'at-once': { type: 'string' }, all: { type: 'boolean' }, list: { type: 'boolean' } },
 })
 
 const say = (/** @type {string} */ line) => process.stdout.write(`${line}\n`)
-const player = join(import.meta.dirname, 'clients', 'play.mjs')
+let [passed, failed] = [0, 0]
 
 /**
- * What each of the clients has read, or why there is no such client here.
- * @param {string} node
- * @param {string} client
- * @param {string} url
- * @param {number} count
- * @returns {Promise<{ found?: string[], missing?: string }>}
+ * Tries one thing, and says what came of it.
+ * @param {string} name
+ * @param {string} what
+ * @param {() => Promise<{ missing?: string | undefined, wrong: readonly string[] }>} attempt
+ * @returns {Promise<string>} what came of it, in words
  */
-async function play(node, client, url, count) {
-  // A group of its own, so that what the client has started ends with it.
-  const child = spawn(node, [player, client, url, String(count)], { detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
-  let [out, err] = ['', '']
-  child.stdout.setEncoding('utf8').on('data', (text) => (out += text))
-  child.stderr.setEncoding('utf8').on('data', (text) => (err = (err + text).slice(-KEPT_CHARS)))
-  const end = () => {
-    try {
-      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
-    } catch {
-      // All of them are gone.
-    }
-  }
-  const late = setTimeout(end, PLAYED_WITHIN_MS)
-  try {
-    const [code] = await once(child, 'close')
-    if (code !== 0) throw new Error(`it ended with ${code ?? 'a signal'}: ${err}`)
-    return JSON.parse(out)
-  } finally {
-    clearTimeout(late)
-    end()
-  }
+async function row(name, what, attempt) {
+  const startedMs = performance.now()
+  const { missing, wrong } = await attempt().catch((error) => ({ missing: undefined, wrong: [String(error)] }))
+  const seconds = ((performance.now() - startedMs) / 1000).toFixed(1)
+  const verdict = missing ?? (wrong.length === 0 ? 'well' : 'FAILED')
+  say(`${name.padEnd(16)} ${what.padEnd(24)} ${verdict} (${seconds} s)`)
+  for (const line of wrong) say(`  ${line}`)
+  if (wrong.length > 0) failed++
+  else if (missing === undefined) passed++
+  return verdict
 }
 
 /**
- * One client before one server.
- * @param {string} node
- * @param {string} client
- * @param {'old' | 'dual'} speaks
- * @returns {Promise<{ missing?: string, wrong: string[] }>} what is wrong, or why it could not be tried
+ * Compares one thing, and keeps what was found for the document.
+ * @template {object} T
+ * @param {string} name
+ * @param {() => Promise<T>} compare
+ * @param {Map<string, T | { failure: string }>} kept
  */
-async function run(node, client, speaks) {
-  const count = Number(values['at-once'] ?? atOnce(client))
-  const notes = mkdtempSync(join(tmpdir(), 'mcplex-field-'))
-  let [asked, sessions] = [0, 0]
-  const server = ['test/compatibility/server/server.mjs', `--speaks=${speaks}`, `--notes=${notes}`]
-  const gateway = await startGateway(server, ['--log-level', 'info'], (line) => {
-    if (line.includes('"code":"discover_refused"')) asked++
-    if (line.includes('"msg":"session begins"')) sessions++
+async function compared(name, compare, kept) {
+  await row(name, 'as directly', async () => {
+    try {
+      const found = await compare()
+      kept.set(name, found)
+      return {
+        wrong: [],
+        .../** @type {{ missing?: string }} */ (found),
+        ...('differences' in found && { wrong: found.differences }),
+      }
+    } catch (error) {
+      kept.set(name, { failure: String(error) })
+      throw error
+    }
   })
-  const wrong = []
-  let missing
-  try {
-    const { found = [], missing: reason } = await play(node, client, gateway.url, count)
-    missing = reason
-    const strange = found.filter((value, number) => value !== `value ${number}`)
-    if (found.length !== count || strange.length > 0) wrong.push(`not their own: ${JSON.stringify(strange)}`)
-    if (asked < count) wrong.push(`${asked} of ${count} have asked for the stateless revision`)
-    if (sessions < count) wrong.push(`${sessions} sessions for ${count}`)
-  } catch (error) {
-    wrong.push(String(error))
-  }
-  const complaint = await gateway.stop()
-  if (complaint !== undefined) wrong.push(complaint)
-  rmSync(notes, { recursive: true, force: true })
-  return missing === undefined ? { wrong } : { missing, wrong: [] }
+}
+
+/**
+ * Many of a client at once before both kinds of server.
+ * @param {string} client
+ * @param {string} node
+ */
+async function manyOf(client, node) {
+  const count = Number(values['at-once'] ?? clientOf(client).atOnce)
+  if (clientOf(client).atOnce === 0) return 'a session for each call'
+  const verdicts = []
+  for (const speaks of /** @type {const} */ (['old', 'dual']))
+    verdicts.push(await row(client, `${count} at once, ${speaks}`, () => ownValues(node, client, speaks, count)))
+  return verdicts.every((verdict) => verdict === 'well') ? `${count}: yes` : verdicts.join(', ')
+}
+
+/** @param {import('./document.mjs').Run} run */
+async function print(run) {
+  const text = fieldDocument(run)
+  writeFileSync(page, await format(text, { ...(await resolveConfig(page)), parser: 'markdown' }))
+  say('docs/field.md is printed')
 }
 
 async function main() {
-  if (values.list) return clients.forEach(say)
-  const unknown = positionals.find((name) => !clients.includes(name))
+  const known = [...clients, ...servers]
+  if (values.list) return known.forEach(say)
+  const unknown = positionals.find((name) => !known.includes(name))
   if (unknown !== undefined) {
-    say(`unknown client: ${unknown}; --list names them`)
+    say(`unknown client or server: ${unknown}; --list names them`)
     process.exitCode = USAGE_ERROR
     return
   }
-  const names = positionals.length > 0 ? positionals : clients
-  install(names)
+  const isMeant = (/** @type {string} */ name) =>
+    positionals.length > 0 ? positionals.includes(name) : values.all === true || isQuick(name)
+  install(clients.filter(isMeant))
+  installServers(servers.filter(isMeant))
   installSuites()
-  const node = suiteNode(undefined)
-  let [passed, failed] = [0, 0]
-  for (const client of names) {
-    for (const speaks of /** @type {const} */ (['old', 'dual'])) {
-      const startedMs = performance.now()
-      const { missing, wrong } = await run(node, client, speaks)
-      const seconds = ((performance.now() - startedMs) / 1000).toFixed(1)
-      const verdict = missing ?? (wrong.length === 0 ? 'each finds its own' : 'FAILED')
-      say(`${client.padEnd(16)} ${speaks.padEnd(6)} ${verdict} (${seconds} s)`)
-      for (const line of wrong) say(`  ${line}`)
-      if (wrong.length > 0) failed++
-      else if (missing === undefined) passed++
-    }
+
+  /** @type {import('./document.mjs').Run} */
+  const run = { clients: new Map(), ownValues: new Map(), servers: new Map(), machine: machine() }
+  for (const client of clients.filter(isMeant)) {
+    const node = suiteNode(clientOf(client).node)
+    run.ownValues.set(client, await manyOf(client, node))
+    await compared(client, () => compareClient(node, client), run.clients)
   }
+  for (const server of servers.filter(isMeant)) await compared(server, () => compareServer(server), run.servers)
+  if (values.all === true && positionals.length === 0) await print(run)
   say(`field: ${passed} passed, ${failed} failed`)
   if (failed > 0) process.exitCode = 1
+}
+
+function machine() {
+  const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '..', 'package.json'), 'utf8'))
+  return `${process.platform}, ${process.arch}, with mcplex ${version} on Node ${process.versions.node}`
 }
 
 await main()

@@ -28,7 +28,7 @@ const known = {
   'code-runner': { package: 'mcp-server-code-runner', main: 'dist/cli.js' },
   context7: { package: '@upstash/context7-mcp', main: 'dist/index.js' },
   everything: { package: '@modelcontextprotocol/server-everything', main: 'dist/index.js', args: ['stdio'] },
-  filesystem: { package: '@modelcontextprotocol/server-filesystem', main: 'dist/index.js' },
+  filesystem: { package: '@modelcontextprotocol/server-filesystem', main: 'dist/index.js', args: ['.'] },
   firecrawl: { package: 'firecrawl-mcp', main: 'dist/index.js', env: { FIRECRAWL_API_KEY: 'none' } },
   kubernetes: { package: 'mcp-server-kubernetes', main: 'dist/index.js' },
   memory: { package: '@modelcontextprotocol/server-memory', main: 'dist/index.js' },

@@ -10,18 +10,17 @@ import { startRecorder } from '../recorder.mjs'
  * @typedef {object} Seen
  * @property {string[]} tools       in alphabetical order
  * @property {string[]} results     of the calls below, or their failures, in order
+ * @property {import('../recorder.mjs').Sent[]} requests   from the first to those upon closing
  * @property {string | undefined} afterwards   what the next call gives after the session was ended; undefined without one
- * @property {number} lostAt        how many requests had been sent by then
- * @property {import('../recorder.mjs').Sent[]} requests
+ * @property {import('../recorder.mjs').Sent[]} afterLoss  what is sent for that call
  */
 
 const MADE_WITHIN_MS = 20_000
 
-/** Calls of the reference server that has everything: fast, of a second with progress, and one that it refuses. */
+/** Calls of the reference server that has everything: two that are fast, and one of a second. */
 const calls = /** @type {const} */ ([
   ['echo', { message: 'from the field' }],
   ['get-sum', { a: 2, b: 3 }],
-  ['get-structured-content', { location: 'Chicago' }],
   ['trigger-long-running-operation', { duration: 1, steps: 2 }],
 ])
 
@@ -36,16 +35,21 @@ else say(await watch())
 /** @returns {Promise<Seen>} */
 async function watch() {
   const recorder = await startRecorder(url)
+  const { requests } = recorder
   const client = await connect(recorder.url, 0)
   const tools = [...(await client.tools())].sort()
   const results = []
   for (const [tool, args] of calls) results.push(await attempt(() => client.call(tool, args)))
-  const lostAt = recorder.requests.length
-  const hadSession = (await recorder.endSessions()) > 0
-  const afterwards = hadSession ? await attempt(() => client.call('echo', { message: 'again' })) : undefined
   await attempt(client.close)
-  const { requests } = recorder
-  return { tools, results, afterwards, lostAt, requests }
+  const whole = requests.splice(0)
+
+  const again = await connect(recorder.url, 0)
+  await again.call('echo', { message: 'first' })
+  const hadSession = (await recorder.endSessions()) > 0
+  requests.splice(0)
+  const afterwards = hadSession ? await attempt(() => again.call('echo', { message: 'again' })) : undefined
+  await attempt(again.close)
+  return { tools, results, requests: whole, afterwards, afterLoss: requests }
 }
 
 /**

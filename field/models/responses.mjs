@@ -13,9 +13,8 @@ export const responses = {
   toolsIn: ({ tools = [] }) => tools.flatMap(namesOf),
   resultIn({ input }, id) {
     const result = input.find((/** @type {any} */ item) => item.type === 'function_call_output' && item.call_id === id)
-    if (result === undefined || typeof result.output === 'string') return result?.output
-    // The first part is how long it took.
-    return textOf(result.output.slice(1))
+    // It says first how long the call took.
+    return result && textOf(result.output).replace(/^Wall time: .*\nOutput:\n?/, '')
   },
   answer(response, { tools = [] }, saying) {
     const namespace = tools.find((/** @type {Tool} */ { type, name }) => {
