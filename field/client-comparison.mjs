@@ -29,12 +29,23 @@ const READY_WITHIN_MS = 20_000
 export async function compareClient(node, client) {
   const server = serverCommand('everything')
   const alone = await startAlone(server)
-  const direct = await runProgram(node, [watcher, client, alone.url]).finally(alone.stop)
+  let direct
+  try {
+    direct = await runProgram(node, [watcher, client, alone.url])
+  } finally {
+    await alone.stop()
+  }
   if (direct.missing !== undefined) return direct
   const gateway = await startGateway(server.args, ['--log-level', 'warn'])
-  const through = await runProgram(node, [watcher, client, gateway.url]).finally(gateway.stop)
-  const seen = ({ tools, results }) => ({ tools, results })
-  return { direct, through, differences: differences(seen(direct), seen(through)) }
+  let through, complaint
+  try {
+    through = await runProgram(node, [watcher, client, gateway.url])
+  } finally {
+    complaint = await gateway.stop()
+  }
+  const seen = (/** @type {Seen} */ { tools, results }) => ({ tools, results })
+  const found = differences(seen(direct), seen(through))
+  return { direct, through, differences: complaint === undefined ? found : [...found, complaint] }
 }
 
 /**

@@ -10,7 +10,8 @@ const root = join(import.meta.dirname, '..')
  * @property {string} title
  * @property {string} package
  * @property {string} kind         how it comes to a person, and how it connects
- * @property {number} atOnce       how many of it are tried at once; 0 for one with a session for each call
+ * @property {number} atOnce       how many of it are tried at once
+ * @property {string} [alone]      why there are none of it at once, where there are none
  * @property {boolean} [asksStateless]  whether it asks for the stateless revision first
  * @property {boolean} [isSlow]    whether it is tried by `npm run field` alone, not in CI
  * @property {string} [node]       the major version that it needs, if not that of the others
@@ -43,7 +44,8 @@ const known = {
     title: 'Gemini CLI',
     package: '@google/gemini-cli',
     kind: 'program with a model of ours, Streamable HTTP',
-    atOnce: 2,
+    atOnce: 0,
+    alone: 'not tried, because it takes the first page of the tools alone, and that server has two',
     isSlow: true,
   },
   inspector: {
@@ -51,6 +53,7 @@ const known = {
     package: '@modelcontextprotocol/inspector',
     kind: 'program for each call, Streamable HTTP',
     atOnce: 0,
+    alone: 'not tried, because each call is a session of its own',
     isSlow: true,
   },
   langchain: { title: 'LangChain', package: '@langchain/mcp-adapters', kind: 'library, Streamable HTTP', atOnce: 20 },

@@ -1,7 +1,10 @@
 // Prints `docs/field.md` from what a whole run has found.
 
-import { clientOf } from './clients.mjs'
-import { serverCommand } from './servers.mjs'
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { clientOf, clients } from './clients.mjs'
+import { serverCommand, servers } from './servers.mjs'
 
 /** @import { Compared as ClientCompared } from './client-comparison.mjs' */
 /** @import { Compared as ServerCompared } from './server-comparison.mjs' */
@@ -19,14 +22,14 @@ import { serverCommand } from './servers.mjs'
 const SHOWN_CHARS = 160
 
 /** @param {Run} run */
-export function fieldDocument({ clients, ownValues, servers, machine }) {
+export function fieldDocument({ clients: tried, ownValues, servers: asked, machine }) {
   return `# The field: what was tried
 
 <!-- Printed by \`npm run field\`. Do not edit. -->
 
 This page is printed by \`npm run field\`: clients and servers that people run, each from npm in one version, without a key
 and without a network, directly and through mcplex. It was last run on ${machine}. A difference is whatever is not
-the same in both places. [\`field/\`](https://github.com/) has the programs.
+the same in both places. How it is done, and how to try one of them, says [field/README.md](../field/README.md).
 
 ## Clients
 
@@ -43,17 +46,17 @@ ${table(
     'many at once, each finds its own',
     'what differs',
   ],
-  [...clients].map(([name, found]) => clientRow(name, found, ownValues.get(name) ?? '')),
+  sorted(tried).map(([name, found]) => clientRow(name, found, ownValues.get(name) ?? '')),
 )}
 
 What they send through mcplex, as recorded in front of it:
 
-${table(['client', 'first request', 'era it settles on', 'Accept', 'version header', 'User-Agent', 'its name and what it can take'], rowsOf(clients, sentRow))}
+${table(['client', 'first request', 'era it settles on', 'Accept', 'version header', 'User-Agent', 'its name and what it can take'], rowsOf(tried, sentRow))}
 
 What they do when the session has ended behind their back (the next call; mcplex answers 404, the server alone 400), and
 whether they end a session themselves by DELETE when they close:
 
-${table(['client', 'the next call, directly', 'the next call, through mcplex', 'what is sent for it', 'DELETE'], rowsOf(clients, lossRow))}
+${table(['client', 'the next call, directly', 'the next call, through mcplex', 'what is sent for it', 'DELETE'], rowsOf(tried, lossRow))}
 
 ## Servers
 
@@ -63,10 +66,17 @@ nothing outside: some of its own, one that lacks an argument, and one of a tool 
 
 ${table(
   ['server', 'package', 'version', 'tools', 'prompts', 'resources', 'calls', 'result'],
-  [...servers].map(([name, found]) => serverRow(name, found)),
+  sorted(asked).map(([name, found]) => serverRow(name, found)),
 )}
 `
 }
+
+/**
+ * By name, whichever was done first.
+ * @template T
+ * @param {Map<string, T>} found
+ */
+const sorted = (found) => [...found].toSorted(([one], [other]) => (one < other ? -1 : 1))
 
 /**
  * @param {string[]} head
@@ -94,18 +104,19 @@ function clientRow(name, found, own) {
 }
 
 /**
- * @param {Run['clients']} clients
+ * @param {Run['clients']} tried
  * @param {(found: Extract<ClientCompared, { through: any }>) => string[]} cells
  */
-const rowsOf = (clients, cells) =>
-  [...clients].flatMap(([name, found]) => ('through' in found ? [[clientOf(name).title, ...cells(found)]] : []))
+const rowsOf = (tried, cells) =>
+  sorted(tried).flatMap(([name, found]) => ('through' in found ? [[clientOf(name).title, ...cells(found)]] : []))
 
 /** @type {(found: Extract<ClientCompared, { through: any }>) => string[]} */
 function sentRow({ through: { requests } }) {
   const [first] = requests
   const begun = requests.find(({ message }) => message?.method === 'initialize')
   const later = requests.find(({ message }) => message?.method === 'tools/list')
-  const { clientInfo, capabilities = {} } = begun?.message.params ?? {}
+  const { capabilities = {} } = begun?.message.params ?? {}
+  const names = requests.flatMap(({ message }) => steady(message?.params?.clientInfo?.name) ?? [])
   const era = begun ? `session-based, ${begun.message.params.protocolVersion}` : 'stateless'
   const takes = Object.keys(capabilities).join(', ')
   return [
@@ -114,7 +125,7 @@ function sentRow({ through: { requests } }) {
     code(later?.headers['accept']),
     code(later?.headers['mcp-protocol-version']),
     code(steady(later?.headers['user-agent'])),
-    `${code(steady(clientInfo?.name))}; ${takes || 'nothing'}`,
+    `${[...new Set(names)].map(code).join(', then ')}; ${takes || 'nothing'}`,
   ]
 }
 
@@ -187,14 +198,35 @@ const steady = (text) => text?.replace(/localhost:\d+/, 'localhost:PORT')
 /** @param {string} text */
 const short = (text) => text.replaceAll('\n', ' ').slice(0, SHOWN_CHARS)
 
+/** What the field has: the packages of clients and servers, and every folder of theirs. */
+function field() {
+  const folders = ['clients', 'servers'].flatMap((kind) =>
+    readdirSync(join(import.meta.dirname, kind), { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => ({ name, know: kind === 'clients' ? clientOf : serverCommand })),
+  )
+  // Throws for a folder that is in no table.
+  return [...clients.map(clientOf), ...servers.map(serverCommand), ...folders.map(({ name, know }) => know(name))]
+}
+
 /**
- * What the document does not name although the field has it: clients and servers, with their versions.
- * @param {string} text  of `docs/field.md`
- * @param {readonly { package: string, version: string }[]} field
+ * What `docs/field.md` does not name although the field has it.
+ * @param {string} page
  */
-export function unnamed(text, field) {
-  const rows = text.split('\n').filter((line) => line.startsWith('|'))
-  return field
-    .filter((one) => !rows.some((row) => row.includes(`\`${one.package}\``) && row.includes(` ${one.version} `)))
+export function unnamed(page) {
+  const rows = page.split('\n').filter((line) => line.startsWith('|'))
+  const isNamed = (/** @type {{ package: string, version: string }} */ one) =>
+    rows.some((row) => row.includes(`\`${one.package}\``) && row.includes(` ${one.version} `))
+  return field()
+    .filter((one) => !isNamed(one))
     .map((one) => `${one.package} ${one.version}`)
 }
+
+/**
+ * The clients that a document does not name with their versions.
+ * @param {string} text
+ */
+export const untold = (text) =>
+  clients
+    .map(clientOf)
+    .flatMap(({ title, version }) => (text.includes(`${title} ${version}`) ? [] : `${title} ${version}`))

@@ -3,6 +3,8 @@
 import { once } from 'node:events'
 import { createServer, request as ask } from 'node:http'
 
+/** @import { IncomingMessage, ServerResponse } from 'node:http' */
+
 /**
  * One request of the client.
  * @typedef {object} Sent
@@ -25,7 +27,10 @@ export async function startRecorder(target) {
   const sessions = new Set()
   const { origin, pathname } = new URL(target)
 
-  const server = createServer(async (request, response) => {
+  const server = createServer((request, response) => void pass(request, response).catch(() => response.destroy()))
+
+  /** @type {(request: IncomingMessage, response: ServerResponse) => Promise<void>} */
+  async function pass(request, response) {
     let body = ''
     for await (const chunk of request.setEncoding('utf8')) body += chunk
     const headers = Object.fromEntries(told.map((name) => [name, request.headers[name]?.toString()]))
@@ -45,7 +50,7 @@ export async function startRecorder(target) {
       answer.pipe(response)
     })
     onward.end(body)
-  })
+  }
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address()

@@ -21,6 +21,8 @@ import { compareServer } from './server-comparison.mjs'
 import { servers } from './servers.mjs'
 
 const USAGE_ERROR = 2
+/** Most of the time a client or a server starts, or waits. */
+const LANES = 2
 const page = join(import.meta.dirname, '..', 'docs', 'field.md')
 
 const { values, positionals } = parseArgs({
@@ -80,8 +82,9 @@ async function compared(name, compare, kept) {
  * @param {string} node
  */
 async function manyOf(client, node) {
-  const count = Number(values['at-once'] ?? clientOf(client).atOnce)
-  if (clientOf(client).atOnce === 0) return 'a session for each call'
+  const { atOnce, alone } = clientOf(client)
+  if (alone !== undefined) return alone
+  const count = Number(values['at-once'] ?? atOnce)
   const verdicts = []
   for (const speaks of /** @type {const} */ (['old', 'dual']))
     verdicts.push(await row(client, `${count} at once, ${speaks}`, () => ownValues(node, client, speaks, count)))
@@ -112,15 +115,26 @@ async function main() {
 
   /** @type {import('./document.mjs').Run} */
   const run = { clients: new Map(), ownValues: new Map(), servers: new Map(), machine: machine() }
-  for (const client of clients.filter(isMeant)) {
-    const node = suiteNode(clientOf(client).node)
-    run.ownValues.set(client, await manyOf(client, node))
-    await compared(client, () => compareClient(node, client), run.clients)
-  }
-  for (const server of servers.filter(isMeant)) await compared(server, () => compareServer(server), run.servers)
+  const tries = [
+    ...clients.filter(isMeant).map((client) => async () => {
+      const node = suiteNode(clientOf(client).node)
+      run.ownValues.set(client, await manyOf(client, node))
+      await compared(client, () => compareClient(node, client), run.clients)
+    }),
+    ...servers.filter(isMeant).map((server) => () => compared(server, () => compareServer(server), run.servers)),
+  ]
+  await Promise.all(Array.from({ length: LANES }, () => lane(tries)))
   if (values.all === true && positionals.length === 0) await print(run)
   say(`field: ${passed} passed, ${failed} failed`)
   if (failed > 0) process.exitCode = 1
+}
+
+/**
+ * Tries one after the other, as long as there are any.
+ * @param {(() => Promise<void>)[]} tries
+ */
+async function lane(tries) {
+  for (let next = tries.shift(); next; next = tries.shift()) await next()
 }
 
 function machine() {

@@ -52,8 +52,14 @@ export async function compareServer(name) {
     const given = Object.entries(variables).flatMap(([key, value]) => ['--env', `${key}=${value}`])
     const gateway = await startGateway(args, ['--log-level', 'warn', '--cwd', cwd, ...given])
     const url = new URL(gateway.url)
-    const through = await find(name, () => new StreamableHTTPClientTransport(url)).finally(gateway.stop)
-    return { direct, through, differences: differences(direct, through) }
+    let through, complaint
+    try {
+      through = await find(name, () => new StreamableHTTPClientTransport(url))
+    } finally {
+      complaint = await gateway.stop()
+    }
+    const found = differences(direct, through)
+    return { direct, through, differences: complaint === undefined ? found : [...found, complaint] }
   } finally {
     rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
   }

@@ -30,7 +30,7 @@ if (missing !== undefined) say({ missing })
 else say({ found: await play() })
 
 async function play() {
-  const clients = await Promise.all(Array.from({ length: Number(count) }, (_, number) => connect(url, number)))
+  const clients = await Promise.all(Array.from({ length: Number(count) }, async (_, number) => connect(url, number)))
   await Promise.all(clients.map((client, number) => client.call('remember', { key, value: `value ${number}` })))
   const found = await Promise.all(clients.map((client) => client.call('recall', { key })))
   await Promise.all(clients.map((client) => client.close()))

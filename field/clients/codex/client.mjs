@@ -50,4 +50,5 @@ base_url = "${model}"
 wire_api = "responses"
 [mcp_servers.field]
 url = "${url}"
+required = true
 `

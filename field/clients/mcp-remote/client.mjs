@@ -14,8 +14,8 @@ export async function connect(url) {
   const home = mkdtempSync(join(tmpdir(), 'mcplex-field-'))
   const client = new Client({ name: 'field', version: '1.0.0' })
   const env = { PATH: process.env['PATH'] ?? '', HOME: home, MCP_REMOTE_CONFIG_DIR: home }
-  const args = [main, url, '--allow-http', '--transport', 'http-only']
-  await client.connect(new StdioClientTransport({ command: process.execPath, args, env, stderr: 'ignore' }))
+  const command = [main, url, '--allow-http', '--transport', 'http-only']
+  await client.connect(new StdioClientTransport({ command: process.execPath, args: command, env, stderr: 'ignore' }))
   return {
     async tools() {
       const { tools } = await client.listTools()
