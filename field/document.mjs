@@ -27,8 +27,8 @@ export function fieldDocument({ clients: tried, ownValues, servers: asked, machi
 
 <!-- Printed by \`npm run field\`. Do not edit. -->
 
-This page is printed by \`npm run field\`: clients and servers that people run, each from npm in one version, without a key
-and without a network, directly and through mcplex. It was last run on ${machine}. A difference is whatever is not
+This page is printed by \`npm run field\`: clients and servers that people run, each from npm in one version, directly and
+through mcplex, with what needs neither a key nor a network. It was last run on ${machine}. A difference is whatever is not
 the same in both places. How it is done, and how to try one of them, says [field/README.md](../field/README.md).
 
 ## Clients
@@ -53,8 +53,9 @@ What they send through mcplex, as recorded in front of it:
 
 ${table(['client', 'first request', 'era it settles on', 'Accept', 'version header', 'User-Agent', 'its name and what it can take'], rowsOf(tried, sentRow))}
 
-What they do when the session has ended behind their back (the next call; mcplex answers 404, the server alone 400), and
-whether they end a session themselves by DELETE when they close:
+What they do when the session has ended behind their back, which the next call is told (through mcplex by
+${refusals(tried, 'through')}, by that server alone by ${refusals(tried, 'direct')}), and whether they end a session themselves by DELETE when
+they close:
 
 ${table(['client', 'the next call, directly', 'the next call, through mcplex', 'what is sent for it', 'DELETE'], rowsOf(tried, lossRow))}
 
@@ -134,6 +135,17 @@ function lossRow({ direct, through }) {
   const sent = through.afterLoss.map((one) => `${spoken(one)} ${one.status ?? 'without an answer'}`)
   const ends = through.requests.some(({ method }) => method === 'DELETE')
   return [outcome(direct.afterwards), outcome(through.afterwards), runs(sent).join(', '), ends ? 'yes' : 'no']
+}
+
+/**
+ * The statuses by which the calls after the loss were refused.
+ * @param {Run['clients']} tried
+ * @param {'direct' | 'through'} place
+ */
+function refusals(tried, place) {
+  const sent = [...tried.values()].flatMap((found) => ('through' in found ? found[place].afterLoss : []))
+  const calls = sent.filter(({ message, status = 0 }) => message?.method === 'tools/call' && status >= 400)
+  return [...new Set(calls.map(({ status }) => status))].join(' or ')
 }
 
 /** @param {string | undefined} result */
