@@ -12,7 +12,7 @@ import { pathToFileURL } from 'node:url'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { runs } from '../children/processes.ts'
 import { eventually } from '../support/eventually.ts'
-import { mcplexForTest } from '../support/mcplex.ts'
+import { type Mcplex, mcplexForTest } from '../support/mcplex.ts'
 import { messagesOf, responseTo, type RpcMessage, textOf } from '../support/rpc.ts'
 import { openSession } from '../support/session.ts'
 
@@ -52,22 +52,28 @@ async function read(client: Client, path: string): Promise<string> {
   return (content as ReadonlyArray<{ text?: string }>).map(({ text }) => text ?? '').join('')
 }
 
+/** What the first call says that has an answer once all processes of the server have been killed. */
+async function readAfterRestart(mcplex: Mcplex, client: Client, path: string): Promise<string> {
+  // Whichever of them serves the session: all that run now end.
+  const all = mcplex.servers()
+  for (const pid of all) process.kill(pid, 'SIGKILL')
+  await eventually('their end', () => !all.some(runs))
+  // Until mcplex has heard of the end, a call is told of it; the first that has an answer has the right one.
+  const { text } = await eventually('an answer', () =>
+    read(client, path).then(
+      (said) => ({ text: said }),
+      () => undefined,
+    ),
+  )
+  return text
+}
+
 test.each([0, 500])('over HTTP, by a client that thinks for %d ms, and after a restart', async (thinksMs) => {
   const { project, folder } = makeProject()
   const mcplex = await mcplexForTest({ server: [server, project.elsewhere] })
   const client = await connect(new StreamableHTTPClientTransport(new URL(mcplex.url)), folder, thinksMs)
   expect(await read(client, project.file)).toBe('as directly')
-  // Whichever of them serves the session: all that run now end.
-  const all = mcplex.servers()
-  for (const pid of all) process.kill(pid, 'SIGKILL')
-  await eventually('their end', () => !all.some(runs))
-  let text: string | undefined
-  // Until mcplex has heard of the end, a call is told of it; the first that has an answer has the right one.
-  await eventually('an answer', async () => {
-    text = await read(client, project.file).catch(() => undefined)
-    return text !== undefined
-  })
-  expect(text).toBe('as directly')
+  expect(await readAfterRestart(mcplex, client, project.file)).toBe('as directly')
 })
 
 test('over stdio', async () => {
@@ -112,15 +118,7 @@ describe('a client that opens no stream of its own is asked on that of the call 
     const transport = new StreamableHTTPClientTransport(new URL(mcplex.url), { fetch: withoutStreams })
     const client = await connect(transport, folder)
     expect(await read(client, project.file)).toBe('as directly')
-    const all = mcplex.servers()
-    for (const pid of all) process.kill(pid, 'SIGKILL')
-    await eventually('their end', () => !all.some(runs))
-    let text: string | undefined
-    await eventually('an answer', async () => {
-      text = await read(client, project.file).catch(() => undefined)
-      return text !== undefined
-    })
-    expect(text).toBe('as directly')
+    expect(await readAfterRestart(mcplex, client, project.file)).toBe('as directly')
   })
 
   test('by the newer SDK', async () => {
