@@ -7,6 +7,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
+import { ofSdk } from '../of-sdk.mjs'
+
 const main = fileURLToPath(new URL('node_modules/mcp-remote/dist/proxy.js', import.meta.url))
 
 /** @type {import('../play.mjs').Connect} */
@@ -17,14 +19,7 @@ export async function connect(url) {
   const command = [main, url, '--allow-http', '--transport', 'http-only']
   await client.connect(new StdioClientTransport({ command: process.execPath, args: command, env, stderr: 'ignore' }))
   return {
-    async tools() {
-      const { tools } = await client.listTools()
-      return tools.map(({ name }) => name)
-    },
-    async call(name, args) {
-      const { content } = await client.callTool({ name, arguments: args })
-      return content[0].text
-    },
+    ...ofSdk(client),
     async close() {
       await client.close()
       rmSync(home, { recursive: true, force: true, maxRetries: 3 })
