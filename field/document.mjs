@@ -229,9 +229,8 @@ export function unnamed(page) {
   const rows = page.split('\n').filter((line) => line.startsWith('|'))
   const isNamed = (/** @type {{ package: string, version: string }} */ one) =>
     rows.some((row) => row.includes(`\`${one.package}\``) && row.includes(` ${one.version} `))
-  return field()
-    .filter((one) => !isNamed(one))
-    .map((one) => `${one.package} ${one.version}`)
+  const missing = field().filter((one) => !isNamed(one))
+  return [...new Set(missing.map((one) => `${one.package} ${one.version}`))]
 }
 
 /**
