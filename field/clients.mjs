@@ -56,7 +56,13 @@ const known = {
     alone: 'not tried, because each call is a session of its own',
     isSlow: true,
   },
-  langchain: { title: 'LangChain', package: '@langchain/mcp-adapters', kind: 'library, Streamable HTTP', atOnce: 20 },
+  langchain: {
+    title: 'LangChain',
+    package: '@langchain/mcp-adapters',
+    kind: 'library, Streamable HTTP',
+    atOnce: 20,
+    isSlow: true,
+  },
   mastra: {
     title: 'Mastra',
     package: '@mastra/mcp',
