@@ -41,6 +41,16 @@ describe('when memory is short', () => {
     expect(memory.heldBytes).toBe(70_000)
   })
 
+  test.each(['take', 'add'] as const)('one that is cut to make room for itself keeps nothing: %s', (verb) => {
+    const { clock, memory, cut, begin } = scene(100_000)
+    const transfer = begin('itself', 60_000)
+    clock.advance(1000)
+    expect(transfer[verb](50_000)).toBe(verb === 'take' ? 'budget' : undefined)
+    expect(cut).toEqual(['itself'])
+    transfer.end()
+    expect(memory.heldBytes).toBe(0)
+  })
+
   test('one that has begun a moment ago, or moves on, is not cut', () => {
     const { clock, memory, cut, begin } = scene(100_000)
     const busy = begin('busy', 60_000)

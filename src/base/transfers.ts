@@ -52,15 +52,22 @@ export class Transfer {
   /** Counts bytes before they are kept. Unless the answer is `kept`, they may not be. */
   take(bytes: number): Kept {
     const kept = this.at < 0 ? 'budget' : this.#account.take(bytes)
-    if (kept === 'kept') this.#held += bytes
-    return kept
+    if (kept !== 'kept') return kept
+    // To make room for it, this one may have been cut itself.
+    if (this.at < 0) {
+      this.#account.release(bytes)
+      return 'budget'
+    }
+    this.#held += bytes
+    return 'kept'
   }
 
   /** Counts bytes that are kept already. */
   add(bytes: number): void {
     if (this.at < 0) return
     this.#account.add(bytes)
-    this.#held += bytes
+    if (this.at < 0) this.#account.release(bytes)
+    else this.#held += bytes
   }
 
   /** So many bytes have come, or were taken. */

@@ -22,6 +22,8 @@ export interface Started {
   readonly env?: Readonly<Record<string, string>>
   /** Flags of the Node that runs mcplex itself. */
   readonly node?: readonly string[]
+  /** A program that takes the place of the command: it is started as `serve` is, and ready as it is. */
+  readonly host?: string
   /** How many files mcplex may have open. */
   readonly files?: number
 }
@@ -50,7 +52,18 @@ export interface Mcplex {
 /** Starts `mcplex serve` and waits until it is ready. Throws with what it logged if it ends instead. */
 export async function startMcplex(started: Started = {}): Promise<Mcplex> {
   const { options = [], server = [echoLegacy], program = process.execPath, env = {}, node = [] } = started
-  const argv = [command, 'serve', '--port', '0', '--json', '--log-format', 'json', ...options, '--', program]
+  const argv = [
+    started.host ?? command,
+    'serve',
+    '--port',
+    '0',
+    '--json',
+    '--log-format',
+    'json',
+    ...options,
+    '--',
+    program,
+  ]
   const limited = started.files === undefined ? [] : ['/bin/sh', '-c', `ulimit -n ${started.files}; exec "$@"`, 'sh']
   const [first = '', ...rest] = [...limited, process.execPath, ...node, ...argv, ...server]
   const child = spawn(first, rest, {
