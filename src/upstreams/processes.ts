@@ -73,6 +73,8 @@ const youngMs = 5000
 const steadyMs = 2000
 /** How long one is watched that is started to show whether it can run beside another. */
 const watchedMs = 1000
+/** How long a start that has failed waits to be explained: a program that hangs would hold its caller up as long again. */
+const explainMs = 10_000
 
 export function createProcesses(needs: ProcessNeeds): Processes {
   const { opener, voices, clock, log, onlyOne } = needs
@@ -149,7 +151,8 @@ export function createProcesses(needs: ProcessNeeds): Processes {
   /** Opens a process that no client has said a word to, and that nobody else will. */
   const prove = async (face: Face): Promise<void> => {
     const place = needs.quiet() ? undefined : needs.placeToCheck()
-    if (!place) return
+    // Nothing is proven then.
+    if (!place) throw new NoRoom()
     const events = eventsOf(face.dialect, { unit: undefined, source: undefined })
     let exit: ChildExit | undefined
     const { connection } = await opener.open(place.start(), {
@@ -180,7 +183,7 @@ export function createProcesses(needs: ProcessNeeds): Processes {
   /** What a start has failed with, once it is known whether that is since another process runs. */
   const explained = async (own: Restarts, error: unknown): Promise<unknown> => {
     if (!isOneRunning()) return error
-    await blame.checked()
+    await Promise.race([blame.checked(), pause(clock, explainMs)])
     if (!onlyOne.isKnown) return error
     own.forgive()
     return new NoRoom(error)

@@ -10,6 +10,7 @@ import { answers, ownSpeaker } from './own-requests.ts'
 import { profileSource } from './sources.ts'
 import { isShared, type Unit } from './unit.ts'
 import type { Units } from './units.ts'
+import { NoRoom } from './upstream.ts'
 
 /** Having heard from a process this recently proves that the server answers. */
 const freshMs = 1000
@@ -66,7 +67,9 @@ export function createUpstreamHealth(needs: UpstreamHealthNeeds): () => Promise<
       // There is none yet, or all places are of processes that start or end.
       if (!keeper) return failedMs === undefined ? { ok: true } : silent
       return (await answers(keeper.connection, speaker, checkMs)) ? { ok: true } : silent
-    } catch {
+    } catch (error) {
+      // One that runs by now keeps it from being started.
+      if (error instanceof NoRoom) return failedMs === undefined ? { ok: true } : silent
       const detail = needs.fault()
       return detail === undefined ? silent : { ok: false, detail }
     }
