@@ -12,7 +12,7 @@ import type { StartFailure } from './start-failure.ts'
 
 const face: Face = { dialect: legacyDialect, mode: 'session', statelessMode: 'session', hello: rawObject({}) }
 
-const ended: StartFailure = { fault: 'no_answer', detail: 'it ended' }
+const ended: StartFailure = { fault: 'ended', detail: 'it ended' }
 const refusal: StartFailure = { fault: 'refused', detail: 'it refused' }
 const missing: StartFailure = { fault: 'not_run', detail: 'it is not there' }
 

@@ -88,7 +88,8 @@ export function createBlame(needs: {
     clock.now() < (onlyOne.isOpen && needs.isOneRunning() ? provenBesideUntilMs : provenUntilMs)
   /** Whether it is explained by the other process that runs; so is what a process with a client's words says of it. */
   const isExplained = (failure: StartFailure, ourWords: boolean): boolean => {
-    if (failure.fault !== 'no_answer' || !needs.isOneRunning() || needs.areSeveralRunning()) return false
+    // One that is silent may only be slow.
+    if (failure.fault !== 'ended' || !needs.isOneRunning() || needs.areSeveralRunning()) return false
     if (ourWords) onlyOne.found(failure.detail)
     return onlyOne.isKnown
   }

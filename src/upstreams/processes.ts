@@ -19,7 +19,7 @@ import type { Place } from './places.ts'
 import type { Restarts } from './restarts.ts'
 import { settled } from './settle.ts'
 import type { Spares } from './spares.ts'
-import { startFailure } from './start-failure.ts'
+import { type StartFault, startFailure } from './start-failure.ts'
 import type { ChildExit } from './stdio/child.ts'
 import type { Owner, Unit } from './unit.ts'
 import { NoRoom } from './upstream.ts'
@@ -181,8 +181,8 @@ export function createProcesses(needs: ProcessNeeds): Processes {
   }
 
   /** What a start has failed with, once it is known whether that is since another process runs. */
-  const explained = async (own: Restarts, error: unknown): Promise<unknown> => {
-    if (!isOneRunning()) return error
+  const explained = async (own: Restarts, fault: StartFault | undefined, error: unknown): Promise<unknown> => {
+    if (fault !== 'ended' || !isOneRunning()) return error
     await Promise.race([blame.checked(), pause(clock, explainMs)])
     if (!onlyOne.isKnown) return error
     own.forgive()
@@ -234,6 +234,7 @@ export function createProcesses(needs: ProcessNeeds): Processes {
         place.release()
         throw error
       }
+      let fault: StartFault | undefined
       const opened = opener.open(place.start(), {
         ...eventsOf(face.dialect, { unit, source: undefined }),
         seat: unit.seat,
@@ -242,11 +243,14 @@ export function createProcesses(needs: ProcessNeeds): Processes {
         // Its call must not be what finds out that it cannot run beside another.
         greet: onlyOne.isOpen && isOneRunning(),
         // Where callers have a unit in common it is opened with words of our own.
-        failed: (failure) => blame.startFailed(unit.restarts, failure, unit.attribution === 'none', face),
+        failed(failure) {
+          fault = failure.fault
+          blame.startFailed(unit.restarts, failure, unit.attribution === 'none', face)
+        },
         connected: begun(unit),
       })
       const { connection } = await opened.catch(async (error: unknown) => {
-        throw await explained(unit.restarts, error)
+        throw await explained(unit.restarts, fault, error)
       })
       const open = opening.get(connection)
       if (open) open.isGreeted = true
@@ -269,20 +273,24 @@ export function createProcesses(needs: ProcessNeeds): Processes {
     async startKeeper({ source, face, announced, place, cancel }) {
       const restarts = blame.ofSource(source)
       const owner: Owner = { unit: undefined, source }
+      let fault: StartFault | undefined
       const started = opener.open(place.start(), {
         ...eventsOf(face.dialect, owner),
         seat: { ...ownSeat(face), speaker: ownSpeaker(face, announced) },
         announced,
         attribution: 'none',
         greet: true,
-        failed: (failure) => blame.startFailed(restarts, failure, Object.keys(announced).length === 0, face),
+        failed(failure) {
+          fault = failure.fault
+          blame.startFailed(restarts, failure, Object.keys(announced).length === 0, face)
+        },
         connected(connection) {
           begun(undefined)(connection)
           cancel.onCancel(() => void connection.close())
         },
       })
       const { connection, hello } = await started.catch(async (error: unknown) => {
-        throw await explained(restarts, error)
+        throw await explained(restarts, fault, error)
       })
       opening.delete(connection)
       blame.started()

@@ -2,8 +2,8 @@
 import { asRefusal } from '../base/refusal.ts'
 import type { ChildExit } from './stdio/child.ts'
 
-/** How a start failed: there is no such program; it ended or was silent; it answered that it does not want to. */
-export type StartFault = 'not_run' | 'no_answer' | 'refused'
+/** How a start failed: there is no such program; it ended; it was silent; it answered that it does not want to. */
+export type StartFault = 'not_run' | 'ended' | 'no_answer' | 'refused'
 
 export interface StartFailure {
   readonly fault: StartFault
@@ -19,7 +19,7 @@ export function startFailure(exit: ChildExit | undefined, cause?: unknown): Star
   if (exit?.error !== undefined) return { fault: 'not_run', detail: `the program cannot be run (${exit.error})` }
   if (exit) {
     const how = exit.signal === null ? `exit code ${exit.code}` : exit.signal
-    return { fault: 'no_answer', detail: `the program ended by itself before it answered (${how})` }
+    return { fault: 'ended', detail: `the program ended by itself before it answered (${how})` }
   }
   if (asRefusal(cause)) return { fault: 'no_answer', detail: 'the program did not answer its handshake in time' }
   return { fault: 'refused', detail: 'the program refused its handshake' }
