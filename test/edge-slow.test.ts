@@ -1,7 +1,7 @@
 /** Clients that are slow, silent or gone, and answers that break: each harms its own exchange and no other. */
 import { afterEach, describe, expect, test } from 'vitest'
 import { createMemoryBudget } from '../src/base/memory-budget.ts'
-import type { ListenNeeds } from '../src/http/node.ts'
+import type { ListenNeeds } from '../src/transports/http/listen.ts'
 import { ask, rawClient, requestBytes, until, type RawClient } from './support/raw-http.ts'
 import { openTheatre, secret, type Theatre } from './support/stage.ts'
 

@@ -2,7 +2,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { nodeHandler } from '../src/http/node.ts'
+import { nodeHandler } from '../src/transports/http/listen.ts'
 import { refusalIn } from './support/rpc.ts'
 import { ask, rawClient, requestBytes, until, type RawClient, type RawResponse } from './support/raw-http.ts'
 import { createStage, httpSettings, openTheatre, secret, wellReport, type Theatre } from './support/stage.ts'
@@ -291,7 +291,7 @@ describe('paths', () => {
 
 describe('a listener', () => {
   test('a port in use is an error for whoever listens', async () => {
-    const { listen } = await import('../src/http/node.ts')
+    const { listen } = await import('../src/transports/http/listen.ts')
     const { silentLog } = await import('../src/base/log.ts')
     const taken = listen(createStage(), { ...httpSettings, port: theatre.port }, silentLog)
     await expect(taken).rejects.toMatchObject({ code: 'EADDRINUSE' })

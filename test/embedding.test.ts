@@ -1,7 +1,7 @@
 /** mcplex as a library, as the documentation tells it: settings in, a handler for `node:http` out. */
 import { createServer, type Server } from 'node:http'
 import { afterEach, expect, test } from 'vitest'
-import { nodeHandler } from '../src/http/node.ts'
+import { nodeHandler } from '../src/transports/http/listen.ts'
 import { ConfigError, createGateway, type Gateway, UpstreamStartError } from '../src/index.ts'
 import { fixture } from './support/typed-command.ts'
 

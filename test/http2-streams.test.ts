@@ -1,7 +1,7 @@
 /** Clients of HTTP/2 that are slow, silent, gone or hostile, and many streams of one: each harms itself and no other. */
 import { afterEach, describe, expect, test } from 'vitest'
 import { createMemoryBudget } from '../src/base/memory-budget.ts'
-import type { ListenNeeds, ListenSettings } from '../src/http/node.ts'
+import type { ListenNeeds, ListenSettings } from '../src/transports/http/listen.ts'
 import { eventually } from './support/eventually.ts'
 import { codes, type H2Answer, type H2Client, openH2 } from './support/h2.ts'
 import { field, frame, goawayIn, opening, request, room } from './support/h2-frames.ts'

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { spawnSync } from 'node:child_process'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { silentLog } from '../src/base/log.ts'
-import { listen, type Listener, type ListenSettings } from '../src/http/node.ts'
+import { listen, type Listener, type ListenSettings } from '../src/transports/http/listen.ts'
 import { openH2 } from './support/h2.ts'
 import { createStage, httpSettings } from './support/stage.ts'
 

@@ -1,8 +1,8 @@
 /** HTTP+SSE where it does not come over HTTP/1.1 to a server of ours: over HTTP/2, and through `fetch`. */
 import { constants } from 'node:http2'
 import { afterEach, expect, test } from 'vitest'
-import { listen, type Listener } from '../src/http/node.ts'
-import { fetchHandler } from '../src/http/fetch.ts'
+import { listen, type Listener } from '../src/transports/http/listen.ts'
+import { fetchHandler } from '../src/transports/http/fetch.ts'
 import { silentLog } from '../src/base/log.ts'
 import { eventually } from './support/eventually.ts'
 import { openH2 } from './support/h2.ts'

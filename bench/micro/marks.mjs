@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process'
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
 import { systemClock } from '../../dist/base/clock.js'
 import { silentLog } from '../../dist/base/log.js'
-import { createMarkScan } from '../../dist/upstreams/stdio/mark-scan.js'
+import { createMarkScan } from '../../dist/upstreams/stdio/marked-processes.js'
 import { createMarks } from '../../dist/upstreams/stdio/worker-mark.js'
 
 const processes = Number(process.argv[2] ?? 1000)

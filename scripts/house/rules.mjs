@@ -84,7 +84,7 @@ export const builtins = {
   'node:https': { in: ['http'], instead: 'Speak Inbound and Outbound (protocol/inbound.ts); http/ adapts them.' },
   'node:child_process': {
     in: ['upstreams/stdio', 'cli/process-table.ts'],
-    instead: 'Start servers through upstreams/stdio/start-child.ts; look for processes in cli/process-table.ts.',
+    instead: 'Start servers through upstreams/stdio/spawn.ts; look for processes in cli/process-table.ts.',
   },
   'node:timers': { in: ['base/clock.ts'], instead: 'Take a Clock (base/clock.ts) as an argument.' },
   'node:timers/promises': { in: ['base/clock.ts'], instead: 'Take a Clock (base/clock.ts) as an argument.' },

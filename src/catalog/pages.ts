@@ -10,7 +10,7 @@ import { heldBytesOf } from '../protocol/held-bytes.ts'
 import { headerParams, type HeaderParam } from '../protocol/headers.ts'
 import { editObject, isObject, type JsonObject, type JsonValue, type RawObject } from '../protocol/json-text.ts'
 import type { Answer } from '../protocol/jsonrpc.ts'
-import { isTaskOnly } from '../protocol/tasked.ts'
+import { isTaskOnly } from '../protocol/task-only-tools.ts'
 import { newOnPage } from './repeated-page.ts'
 
 /** More than any honest server has; a list beyond it is cut. */

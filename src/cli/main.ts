@@ -4,18 +4,18 @@ import './inspector.ts'
 import { systemClock as clock } from '../base/clock.ts'
 import { version } from '../base/version.ts'
 import { thisMachine } from '../config/load.ts'
-import { openOutput } from './descriptor.ts'
-import { closeLeakedDescriptors } from './descriptors.ts'
+import { openOutput } from './fd-writer.ts'
+import { closeLeakedDescriptors } from './leaked-fds.ts'
 import { isJsonLog } from './log-format.ts'
-import { leaveLostTerminals, terminalsAtStart } from './lost-terminal.ts'
-import { type Done, noticeStart } from './notices.ts'
+import { leaveLostTerminals, terminalsAtStart } from './detached-terminal.ts'
+import { type Done, noticeStart } from './progress-notices.ts'
 import type { Outputs } from './outputs.ts'
 import { copyPassedFiles, namedDescriptors } from './passed-files.ts'
 import { readCommandLine, type Request } from './program.ts'
 import { report } from './report.ts'
 import { createStatusLine } from './status-line.ts'
 import { mayAnimate } from './terminal.ts'
-import type { ServeRequest } from './verbs/serve.ts'
+import type { ServeRequest } from './commands/serve/command.ts'
 
 /** What was printed last gets this long to be taken: by a program that reads us, and by the log. */
 const printedMs = 1000
@@ -61,15 +61,15 @@ async function act(request: Request): Promise<number> {
   switch (request.verb) {
     case 'serve': {
       const starting = notice(request)
-      const { serve } = await import('./serve.ts')
+      const { serve } = await import('./commands/serve/serve.ts')
       return serve(request, thisMachine(), outputs, { typed, starting })
     }
     case 'connect': {
-      const { connect } = await import('./connect.ts')
+      const { connect } = await import('./commands/connect/connect.ts')
       return connect(request, thisMachine(), outputs)
     }
     case 'config': {
-      const { config } = await import('./config.ts')
+      const { config } = await import('./commands/config/config.ts')
       return config(request, thisMachine(), outputs)
     }
   }

@@ -4,7 +4,7 @@
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
-import { isRunning, statOf } from '../base/process-stat.ts'
+import { isRunning, statOf } from '../base/proc-stat.ts'
 
 export interface ProcessEntry {
   readonly pid: number

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { schema } from '../config/schema.ts'
 import { CommandFailed, type Failure } from './failures.ts'
 import { readCommandLine, type Request } from './program.ts'
-import type { ServeRequest } from './verbs/serve.ts'
+import type { ServeRequest } from './commands/serve/command.ts'
 
 function read(...argv: string[]): { request: Request | undefined; printed: string } {
   let printed = ''

@@ -3,11 +3,11 @@
  * `verbs/`; nothing here acts.
  */
 import { Command, CommanderError } from 'commander'
-import { type ConfigRequest, configVerb } from './verbs/config.ts'
-import { type ConnectRequest, connectVerb } from './verbs/connect.ts'
-import { type ServeRequest, serveVerb } from './verbs/serve.ts'
+import { type ConfigRequest, configVerb } from './commands/config/command.ts'
+import { type ConnectRequest, connectVerb } from './commands/connect/command.ts'
+import { type ServeRequest, serveVerb } from './commands/serve/command.ts'
 import { usageFailure } from './usage-failure.ts'
-import type { Verb } from './verbs/verb.ts'
+import type { Verb } from './commands/command.ts'
 
 /** What was asked for, by verb. */
 export type Request = ServeRequest | ConnectRequest | ConfigRequest

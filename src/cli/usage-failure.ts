@@ -4,10 +4,10 @@
  */
 import type { Command, CommanderError } from 'commander'
 import { maskWord } from '../base/mask-command.ts'
-import { nearest } from '../config/nearest.ts'
+import { nearest } from '../config/did-you-mean.ts'
 import type { CommandFailed } from './failures.ts'
 import { showWords } from './shell-words.ts'
-import { wrongUsage } from './verbs/verb.ts'
+import { wrongUsage } from './commands/command.ts'
 
 const anExample = 'mcplex serve -- npx -y @modelcontextprotocol/server-everything'
 

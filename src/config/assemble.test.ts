@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { checkOption } from './accept.ts'
+import { checkOption } from './read-option.ts'
 import { fillSettings } from './assemble.ts'
 import { configurationDocument } from './document.ts'
 import { ConfigError, type Problem } from './problem.ts'

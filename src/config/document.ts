@@ -1,6 +1,6 @@
 /** `docs/configuration.md`, printed from the tables of options so that it cannot say anything else than the code. */
 import type { Option } from '../base/option.ts'
-import { accepted, writeValue } from './accept.ts'
+import { accepted, writeValue } from './read-option.ts'
 import { commandRooms, type Placed, schema, titles } from './schema.ts'
 
 /** The document as Markdown. */

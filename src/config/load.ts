@@ -4,16 +4,16 @@
  */
 import { totalmem } from 'node:os'
 import { getHeapStatistics } from 'node:v8'
-import { readOption } from './accept.ts'
+import { readOption } from './read-option.ts'
 import { assemble, type Said } from './assemble.ts'
 import type { ClientSettings } from './client-options.ts'
 import type { LogSettings } from './log-options.ts'
-import type { Machine } from './machine.ts'
-import { meantBy } from './meant.ts'
+import type { Machine } from './environment.ts'
+import { meantBy } from './suggest-value.ts'
 import type { Problem } from './problem.ts'
 import { type Placed, schema } from './schema.ts'
 import type { Settings } from './settings.ts'
-import { strangers } from './strangers.ts'
+import { strangers } from './unknown-variables.ts'
 
 /** What was typed: the values of each flag by its name without dashes, and the command with its arguments. */
 export interface Typed {

@@ -4,7 +4,7 @@
  */
 import type { Option, OptionTable } from '../base/option.ts'
 import { gateOptions } from '../gates/options.ts'
-import { httpOptions } from '../http/options.ts'
+import { httpOptions } from '../transports/http/options.ts'
 import { sessionOptions } from '../sessions/options.ts'
 import { upstreamOptions } from '../upstreams/options.ts'
 import { clientOptions, type ClientSettings } from './client-options.ts'

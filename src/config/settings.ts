@@ -1,6 +1,6 @@
 /** The settings of a gateway, one slice for each room that has any; and as much of them as somebody likes to say. */
 import type { GateSettings } from '../gates/options.ts'
-import type { HttpSettings } from '../http/options.ts'
+import type { HttpSettings } from '../transports/http/options.ts'
 import type { SessionSettings } from '../sessions/options.ts'
 import type { UpstreamSettings } from '../upstreams/options.ts'
 

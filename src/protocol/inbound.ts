@@ -7,7 +7,7 @@ export interface Inbound {
   readonly path: string
   /** What follows the question mark, as it came; only the transport HTTP+SSE has something there. */
   readonly query?: string
-  /** Header values by lower-case name; those that matter occur once (http/guard.ts sees to it). */
+  /** Header values by lower-case name; those that matter occur once (transports/http/guard.ts sees to it). */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   /** Names the client's connection, for fairness only. */
   readonly connection: string

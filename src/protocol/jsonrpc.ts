@@ -2,7 +2,7 @@
  * JSON-RPC 2.0 as MCP uses it: one strict reader for what comes from clients and from servers, and the few
  * envelopes we write. Reading never throws; what is wrong comes back as a `Malformed`.
  */
-import { ownText } from '../base/own-text.ts'
+import { ownText } from '../base/detached-text.ts'
 import {
   editMembers,
   editObject,

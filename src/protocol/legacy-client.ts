@@ -1,7 +1,7 @@
 /** The session-based revisions as spoken with upstreams: handshake params, and calls without per-request metadata. */
 import { type Call, metaOf, type Speaker } from './call.ts'
 import { acrossEras, profileOf, withoutQuestions } from './capabilities.ts'
-import type { Dialect } from './dialect.ts'
+import type { Dialect } from './upstream-codec.ts'
 import { editObject, type JsonObject, type RawObject, rawObject } from './json-text.ts'
 import { withMeta } from './jsonrpc.ts'
 import { metaKeys, newestLegacy } from './revisions.ts'

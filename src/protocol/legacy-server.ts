@@ -5,10 +5,10 @@
 import { Refusal } from '../base/refusal.ts'
 import type { Outcome, Speaker } from './call.ts'
 import { offeredToSession } from './capabilities.ts'
-import { knownContent } from './content-downgrades.ts'
+import { knownContent } from './bridge/content-downgrades.ts'
 import { editObject, isObject, type JsonValue, type RawObject, rawObject } from './json-text.ts'
 import { type Answer, errorAnswer, readMessage, withMeta } from './jsonrpc.ts'
-import { resultForSession } from './result-shapes.ts'
+import { resultForSession } from './bridge/results.ts'
 import {
   hasBatches,
   hasStructuredContent,

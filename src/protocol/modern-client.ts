@@ -1,7 +1,7 @@
 /** The stateless revision as spoken with upstreams: every request carries who speaks. */
 import type { Call, Speaker } from './call.ts'
 import { acrossEras, profileOf, withoutQuestions } from './capabilities.ts'
-import type { Dialect } from './dialect.ts'
+import type { Dialect } from './upstream-codec.ts'
 import { editObject, emptyObject, type JsonObject, type JsonValue, parseObject, type RawObject } from './json-text.ts'
 import { withMeta } from './jsonrpc.ts'
 import { metaKeys, modernVersion } from './revisions.ts'

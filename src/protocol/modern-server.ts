@@ -9,7 +9,7 @@ import { decodeHeader, nameOf } from './headers.ts'
 import { addMembers } from './json-edit.ts'
 import { editObject, isObject, type JsonValue, type RawObject } from './json-text.ts'
 import { type Answer, type Message, type RequestMessage, withMeta } from './jsonrpc.ts'
-import { resultForRequest } from './result-shapes.ts'
+import { resultForRequest } from './bridge/results.ts'
 import { legacyVersions, logLevels, metaKeys, modernVersion, modernVersions } from './revisions.ts'
 
 /** What a request says of itself. */

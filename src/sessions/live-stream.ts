@@ -3,10 +3,10 @@
  * for, and is forgotten. Promises that what waits for a slow reader is bounded: calls wait in line until it has caught
  * up, and what cannot wait is dropped beyond the bound, and told to have been.
  */
-import { Bell } from '../base/bell.ts'
+import { Bell } from '../base/wakeup.ts'
 import type { Cancel } from '../base/cancel.ts'
 import { bytesOf, keep, type MemoryAccount } from '../base/memory-budget.ts'
-import type { Pulse } from '../base/pulse.ts'
+import type { Pulse } from '../base/coarse-timers.ts'
 import { sseComment, sseMessage } from '../protocol/sse.ts'
 
 export interface LiveStream {

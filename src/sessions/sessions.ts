@@ -15,7 +15,7 @@ import { bytesOf, bytesOfValue, keep, type MemoryAccount, type MemoryBudget } fr
 import { asRefusal, Refusal } from '../base/refusal.ts'
 import type { Principal, Speaker } from '../protocol/call.ts'
 import type { SessionSettings } from './options.ts'
-import { absence, absenceInHandshake, lastHeardMs, newPresence, type Presence, shouldAsk } from './presence.ts'
+import { absence, absenceInHandshake, lastHeardMs, newPresence, type Presence, shouldAsk } from './liveness.ts'
 import { endDue, fromRecord, type Session, sessionKey, toRecord } from './session.ts'
 
 /** What this instance holds for a session. */
@@ -23,7 +23,7 @@ export interface SessionSeat {
   readonly key: string
   session: Session
   readonly presence: Presence
-  /** Calls in flight, oldest first; several may have the same id. Few, so an array: see base/pulse.ts. */
+  /** Calls in flight, oldest first; several may have the same id. Few, so an array: see base/coarse-timers.ts. */
   readonly calls: Array<{ readonly id: string; readonly cancel: Cancel }>
   callsTotal: number
   /** Streams opened so far: numbers them. */

@@ -14,7 +14,7 @@ import { journalsContract } from './contract/journals.ts'
 import { limitsContract } from './contract/limits.ts'
 import { mailboxesContract } from './contract/mailboxes.ts'
 import { recordsContract } from './contract/records.ts'
-import type { Promises } from './contract/scene.ts'
+import type { Promises } from './contract/fixture.ts'
 import { slotsContract } from './contract/slots.ts'
 
 /** An empty store, made for one test. */

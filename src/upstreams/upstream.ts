@@ -7,7 +7,7 @@ import { Refusal } from '../base/refusal.ts'
 import type { RawObject } from '../protocol/json-text.ts'
 import type { Answer } from '../protocol/jsonrpc.ts'
 import type { Mode } from './options.ts'
-import type { Sharing } from './sharing.ts'
+import type { Sharing } from './pooling/isolation-modes.ts'
 
 /** One era in which the server can be spoken with. A server of both eras has two faces, each with its own processes. */
 export interface FaceFacts {

@@ -1,7 +1,7 @@
 /** Bodies that a program in front of us has read: no worse for having been read by somebody else. */
 import { createServer } from 'node:http'
 import { expect, onTestFinished, test } from 'vitest'
-import { nodeHandler } from '../../src/http/node.ts'
+import { nodeHandler } from '../../src/transports/http/listen.ts'
 import { express, serveOn } from '../support/mounts.ts'
 import { rawClient, requestBytes } from '../support/raw-http.ts'
 import { createStage } from '../support/stage.ts'

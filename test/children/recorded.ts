@@ -5,7 +5,7 @@ import { silentLog } from '../../src/base/log.ts'
 import { createMemoryBudget } from '../../src/base/memory-budget.ts'
 import type { Child, ChildExit, ChildListener, ChildSettings } from '../../src/upstreams/stdio/child.ts'
 import { type Containment, createContainment } from '../../src/upstreams/stdio/containment.ts'
-import { startChild } from '../../src/upstreams/stdio/start-child.ts'
+import { startChild } from '../../src/upstreams/stdio/spawn.ts'
 import { until } from './processes.ts'
 
 /** Real time, but each wait is a tenth as long. */

@@ -1,7 +1,7 @@
 /** A gateway within the process of the test, behind real HTTP on a free port: for what a test must look into. */
 import { createServer } from 'node:http'
 import { onTestFinished } from 'vitest'
-import { nodeHandler } from '../../src/http/node.ts'
+import { nodeHandler } from '../../src/transports/http/listen.ts'
 import { createGateway, type Gateway, type GatewayNeeds, type PartialSettings } from '../../src/index.ts'
 
 export interface InProcess {

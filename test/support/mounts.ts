@@ -4,8 +4,8 @@ import { createRequire } from 'node:module'
 import { createAdaptorServer } from '@hono/node-server'
 import { fastify } from 'fastify'
 import { Hono } from 'hono'
-import { fetchHandler } from '../../src/http/fetch.ts'
-import { fastifyPlugin, listen, type Mountable, nodeHandler } from '../../src/http/node.ts'
+import { fetchHandler } from '../../src/transports/http/fetch.ts'
+import { fastifyPlugin, listen, type Mountable, nodeHandler } from '../../src/transports/http/listen.ts'
 import { httpSettings } from './stage.ts'
 
 export interface Mounted {

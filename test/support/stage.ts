@@ -6,8 +6,14 @@ import { systemClock } from '../../src/base/clock.ts'
 import { silentLog, type Log, type LogFields } from '../../src/base/log.ts'
 import { createMemoryBudget } from '../../src/base/memory-budget.ts'
 import { Refusal, type RefusalCode } from '../../src/base/refusal.ts'
-import type { HttpSettings } from '../../src/http/options.ts'
-import { listen, type ListenNeeds, type ListenSettings, type Listener, type Mountable } from '../../src/http/node.ts'
+import type { HttpSettings } from '../../src/transports/http/options.ts'
+import {
+  listen,
+  type ListenNeeds,
+  type ListenSettings,
+  type Listener,
+  type Mountable,
+} from '../../src/transports/http/listen.ts'
 import type { HealthReport } from '../../src/protocol/health.ts'
 import { header, type Inbound, type Outbound } from '../../src/protocol/inbound.ts'
 

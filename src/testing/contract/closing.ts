@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import type { Backplane } from '../../backplane/backplane.ts'
 import { Refusal } from '../../base/refusal.ts'
-import type { Promises } from './scene.ts'
+import type { Promises } from './fixture.ts'
 import { contractWindow } from './limits.ts'
 
 const bounds = { events: 10, bytes: 1000, ttlMs: 1000 }

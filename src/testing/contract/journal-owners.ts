@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import type { Position } from '../../backplane/backplane.ts'
 import { wide } from './journals.ts'
-import type { Promises } from './scene.ts'
+import type { Promises } from './fixture.ts'
 import { until } from './until.ts'
 
 export function journalOwnersContract(promises: Promises): void {

@@ -1,7 +1,7 @@
 /** What `Journals` promises. Its bounds and its order under any sequence of steps are a property test of the memory version. */
 import assert from 'node:assert/strict'
 import type { Backplane, JournalBounds, Position, StoredEvent } from '../../backplane/backplane.ts'
-import type { Promises } from './scene.ts'
+import type { Promises } from './fixture.ts'
 import { until } from './until.ts'
 
 interface Rest {

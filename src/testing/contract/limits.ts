@@ -1,7 +1,7 @@
 /** What `Limits` promises; what an algorithm decides is tested where the algorithm is. */
 import assert from 'node:assert/strict'
 import type { Algorithm } from '../../backplane/backplane.ts'
-import type { Promises } from './scene.ts'
+import type { Promises } from './fixture.ts'
 
 /**
  * Allows `limit` from the first cost on until `windowMs` later. Made to show what a store does with an algorithm: a

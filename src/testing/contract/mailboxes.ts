@@ -1,7 +1,7 @@
 /** What `Mailboxes` promises. */
 import assert from 'node:assert/strict'
 import type { Backplane, JsonObject } from '../../backplane/backplane.ts'
-import type { Promises } from './scene.ts'
+import type { Promises } from './fixture.ts'
 import { until } from './until.ts'
 
 /** Receives at an instance what carries an `n`; returns when the first message has come through. */

@@ -1,6 +1,6 @@
 /** What `Records` promises. */
 import assert from 'node:assert/strict'
-import type { Promises } from './scene.ts'
+import type { Promises } from './fixture.ts'
 
 export function recordsContract(promises: Promises): void {
   promises('a record that one instance creates is read by another', async ({ a, b, tickMs }) => {

@@ -1,6 +1,6 @@
 /** What `Slots` promises. */
 import assert from 'node:assert/strict'
-import type { Promises } from './scene.ts'
+import type { Promises } from './fixture.ts'
 
 export function slotsContract(promises: Promises): void {
   promises('of many who claim at once, as many as the limit get a slot', async ({ a, b, tickMs }) => {

@@ -7,7 +7,7 @@
 import { stayAwake, type Timer } from '../../base/clock.ts'
 import type { Child, ChildCommand, ChildSettings, StartedChild } from './child.ts'
 import { createContainment } from './containment.ts'
-import { FailedChild, startChild } from './start-child.ts'
+import { FailedChild, startChild } from './spawn.ts'
 
 export interface Children {
   /** Starts a child; one that cannot be started tells that as its exit. @param purpose as `processStarted` tells it */

@@ -8,9 +8,9 @@
 import { accessSync, constants } from 'node:fs'
 import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
-import type { KnownProcess } from '../../base/process-stat.ts'
+import type { KnownProcess } from '../../base/proc-stat.ts'
 import { type ControlGroup, type ControlGroups, createControlGroups } from './control-groups.ts'
-import { createMarkScan } from './mark-scan.ts'
+import { createMarkScan } from './marked-processes.ts'
 import { createReaper } from './reaper.ts'
 import { createMarks } from './worker-mark.ts'
 

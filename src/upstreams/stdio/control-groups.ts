@@ -10,7 +10,7 @@ import { existsSync, mkdirSync, readFileSync, rmdirSync } from 'node:fs'
 import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises'
 import { type Clock, pause } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
-import { type KnownProcess, statOf } from '../../base/process-stat.ts'
+import { type KnownProcess, statOf } from '../../base/proc-stat.ts'
 
 export interface ControlGroups {
   /** The folder of ours that holds those of the workers. */

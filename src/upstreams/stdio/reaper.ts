@@ -13,7 +13,7 @@ import { spawn } from 'node:child_process'
 import { Socket } from 'node:net'
 import type { Clock, Timer } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
-import { hasGroups, signalGroup } from './group.ts'
+import { hasGroups, signalGroup } from './process-group.ts'
 import { reaperProgram } from './reaper-program.ts'
 import { markName } from './worker-mark.ts'
 

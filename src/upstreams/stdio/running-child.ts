@@ -7,7 +7,7 @@ import { shareFor } from '../../base/transfers.ts'
 import type { ChildExit, ChildListener, ChildSettings, StartedChild } from './child.ts'
 import { ChildInput } from './child-input.ts'
 import type { WorkerContainment } from './containment.ts'
-import { Ladder } from './ladder.ts'
+import { Ladder } from './termination.ts'
 import { Stderr } from './stderr.ts'
 
 /** From the end of input to SIGTERM. */

@@ -8,7 +8,7 @@
 import type { Clock, Timer } from '../../base/clock.ts'
 import type { EventSink } from '../../base/events.ts'
 import type { Log } from '../../base/log.ts'
-import { printable } from '../../base/printable.ts'
+import { printable } from '../../base/terminal-safe.ts'
 
 const linesPerWindow = 50
 const windowMs = 1000

@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { manualClock } from './clock.ts'
+import { Pulse } from './coarse-timers.ts'
+
+/** Between when something is due and when it fires. */
+const tickMs = 100
+
+type Step =
+  | { readonly do: 'after'; readonly ms: number; readonly again: boolean }
+  | { readonly do: 'stop'; readonly at: number }
+  | { readonly do: 'advance'; readonly ms: number }
+
+const steps: fc.Arbitrary<readonly Step[]> = fc.array(
+  fc.oneof(
+    fc.record({ do: fc.constant('after' as const), ms: fc.constantFrom(0, 1, 100, 150, 2000), again: fc.boolean() }),
+    fc.record({ do: fc.constant('stop' as const), at: fc.nat(20) }),
+    fc.record({ do: fc.constant('advance' as const), ms: fc.integer({ min: 1, max: 1000 }) }),
+  ),
+  { maxLength: 60 },
+)
+
+describe('what is to happen after a while', () => {
+  test('happens once, not before its time and at most a tick late, unless it was stopped', () => {
+    fc.assert(
+      fc.property(steps, (sequence) => {
+        const clock = manualClock(0)
+        const pulse = new Pulse(clock)
+        const made: Array<{
+          dueMs: number
+          firedMs: number | undefined
+          stoppedMs: number | undefined
+          stop: () => void
+        }> = []
+        const make = (ms: number, again: boolean): void => {
+          const one: (typeof made)[number] = {
+            dueMs: clock.now() + ms,
+            firedMs: undefined,
+            stoppedMs: undefined,
+            stop: () => {},
+          }
+          one.stop = pulse.after(ms, () => {
+            expect(one.firedMs).toBeUndefined()
+            one.firedMs = clock.now()
+            if (again && ms > 0) make(ms, false)
+          })
+          made.push(one)
+        }
+        for (const step of sequence) {
+          if (step.do === 'after') make(step.ms, step.again)
+          else if (step.do === 'advance') clock.advance(step.ms)
+          else {
+            const one = made[step.at]
+            if (one && one.firedMs === undefined) one.stoppedMs ??= clock.now()
+            one?.stop()
+          }
+        }
+        clock.advance(2000 + tickMs)
+        for (const { dueMs, firedMs, stoppedMs } of made) {
+          if (stoppedMs !== undefined) assert.equal(firedMs, undefined)
+          else if (dueMs + tickMs <= clock.now()) {
+            assert(firedMs !== undefined && firedMs >= dueMs && firedMs <= dueMs + tickMs)
+          }
+        }
+        pulse.close()
+      }),
+    )
+  })
+
+  test('to a crowd happens in portions, to each of them once, in the order in which they came', () => {
+    const clock = manualClock(0)
+    const pulse = new Pulse(clock)
+    const fired: number[] = []
+    for (let i = 0; i < 1700; i++) pulse.after(1000, () => fired.push(i))
+    const portions: number[] = []
+    for (let i = 0; i < 20; i++) {
+      clock.advance(tickMs)
+      portions.push(fired.length)
+    }
+    expect(Math.max(...portions.map((count, i) => count - (portions[i - 1] ?? 0)))).toBeLessThanOrEqual(500)
+    expect(fired).toEqual(Array.from({ length: 1700 }, (_, i) => i))
+  })
+
+  test('does not happen once the pulse is closed', () => {
+    const clock = manualClock(0)
+    const pulse = new Pulse(clock)
+    let count = 0
+    const stop = pulse.after(100, () => count++)
+    pulse.close()
+    pulse.after(100, () => count++)
+    clock.advance(1000)
+    stop()
+    expect(count).toBe(0)
+  })
+})

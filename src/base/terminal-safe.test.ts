@@ -1,0 +1,30 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { printable, printableLine } from './terminal-safe.ts'
+
+const escapes = fc.constantFrom(
+  '\u001b[2J',
+  '\u001b]0;title\u0007',
+  '\u009b31m',
+  '\u0000',
+  '\u0008',
+  '\r',
+  '\u202e',
+  '\u2066',
+)
+
+test('nothing is left that steers a terminal, and plain words stay as they are', () => {
+  const words = fc.stringMatching(/^[a-zäß ]*$/)
+  fc.assert(
+    fc.property(fc.array(fc.tuple(words, escapes)), fc.string({ unit: 'binary' }), (pieces, noise) => {
+      expect(printable(pieces.flat().join('')).replaceAll(/[^a-zäß ]/g, '')).toBe(printable(pieces.flat().join('')))
+      expect(printable(noise)).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e]/)
+    }),
+  )
+  expect(printable('a\tb\n\u001b[31mc')).toBe('a\tb\nc')
+})
+
+test('a line is one line, and no longer than it may be', () => {
+  expect(printableLine('\u001b[1m a\n  b\t', 10)).toBe('a b')
+  expect(printableLine('x'.repeat(50), 10)).toBe(`${'x'.repeat(9)}…`)
+})

@@ -1,0 +1,101 @@
+/**
+ * The verb `config`: prints the entry that makes a client use a running mcplex, or puts it into the client's file.
+ * The snippet alone goes to stdout; what a person should know goes to stderr.
+ */
+import pc from 'picocolors'
+import type { Machine } from '../../../config/environment.ts'
+import { clients, entryFor, pathOf, type Scope, type Target } from './clients.ts'
+import { putEntry, snippet } from './edit.ts'
+import { ChangedMeanwhile, NoTextFile, readText, replaceFile } from './file.ts'
+import { CommandFailed, type FailureCode } from '../../failures.ts'
+import type { Outputs } from '../../outputs.ts'
+import { ownCommand } from '../../own-command.ts'
+import { wantsColor } from '../../terminal.ts'
+import type { ConfigRequest } from './command.ts'
+
+interface Done {
+  readonly state: 'printed' | 'created' | 'added' | 'replaced' | 'unchanged'
+  readonly backup?: string | undefined
+}
+
+/**
+ * @returns the exit code
+ * @throws CommandFailed if the file cannot be found, understood or changed; it is as it was then
+ */
+export async function config(request: ConfigRequest, machine: Machine, { stdout, stderr }: Outputs): Promise<number> {
+  const chosen = clients[request.client]
+  const { section, files } = chosen
+  const [scope, place] = files.find(([known]) => known === request.scope) ?? files[0] ?? ['user', undefined]
+  const surroundings = { platform: process.platform, env: machine.env, folder: process.cwd() }
+  const file = request.file ?? (place && pathOf(place, surroundings))
+  const target = { ...request, ...ownCommand() }
+  const entry = entryFor(chosen, target)
+  const done: Done = request.isWrite ? await write(request, needed(file), section, entry) : { state: 'printed' }
+  const { client, name } = request
+  if (request.isJson) {
+    const document = { [section]: { [name]: entry } }
+    stdout.write(`${JSON.stringify({ event: 'config', client, scope, file, name, snippet: document, ...done })}\n`)
+  } else if (!request.isWrite) stdout.write(`${snippet(section, name, entry)}\n`)
+  if (!request.isQuiet) {
+    const colors = pc.createColors(wantsColor(machine.env, stderr, request.isColorOff))
+    const [first = '', ...rest] = explain(request, target, scope, file, done)
+    stderr.write(`${colors.bold(first)}\n${rest.map((line) => `  ${line}\n`).join('')}`)
+  }
+  return 0
+}
+
+async function write(request: ConfigRequest, file: string, section: string, entry: object): Promise<Done> {
+  const { name, isForce } = request
+  try {
+    const before = await readText(file)
+    const edited = putEntry(before ?? '', section, name, { ...entry })
+    if (edited.kind === 'unchanged') return { state: 'unchanged' }
+    if (edited.kind === 'broken')
+      throw failed('MCPX_CLIENT_FILE', `${file}:${edited.line}:${edited.column}   ${edited.why}`, [
+        'note',
+        'nothing was changed',
+      ])
+    if (edited.isReplaced && !isForce)
+      throw failed('MCPX_CLIENT_ENTRY', `${file} has another server named "${name}"`, [
+        'try',
+        `--force to replace it, or --name for another name; without --write the new entry is only printed`,
+      ])
+    const backup = await replaceFile(file, before, edited.text)
+    return { state: before === undefined ? 'created' : edited.isReplaced ? 'replaced' : 'added', backup }
+  } catch (error) {
+    if (error instanceof CommandFailed) throw error
+    const isOurs =
+      error instanceof ChangedMeanwhile || error instanceof NoTextFile || (error instanceof Error && 'code' in error)
+    if (!isOurs) throw error
+    throw failed('MCPX_CLIENT_WRITE', error.message, ['note', 'the file is as it was'])
+  }
+}
+
+function needed(file: string | undefined): string {
+  if (file !== undefined) return file
+  throw failed('MCPX_CLIENT_WRITE', 'the environment does not say where your home folder is', ['try', '--file PATH'])
+}
+
+function failed(code: FailureCode, message: string, note: readonly [string, string]): CommandFailed {
+  return new CommandFailed([{ code, message, notes: [note] }])
+}
+
+/** What a person should know: a line about what was done, then what else there is to do. */
+function explain(request: ConfigRequest, target: Target, scope: Scope, file: string | undefined, done: Done): string[] {
+  const { client, name, keyVariable } = request
+  const { title, reference, hints } = clients[client]
+  const key = reference && keyVariable
+  const more = [
+    ...hints(target, name, scope),
+    ...(key === undefined ? [] : [`${title} reads the key from ${key}, which it needs in its environment`]),
+  ]
+  if (done.state === 'printed')
+    return [
+      `for ${title}: ${file ?? 'its configuration file'}`,
+      `the same command with --write puts it there, beside what is there already`,
+      ...more,
+    ]
+  const said = { created: 'created', added: `added "${name}" to`, replaced: `replaced "${name}" in`, unchanged: '' }
+  if (done.state === 'unchanged') return [`unchanged: ${file} has this entry already`]
+  return [`${said[done.state]} ${file}`, ...(done.backup === undefined ? [] : [`as it was: ${done.backup}`]), ...more]
+}

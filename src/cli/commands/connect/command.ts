@@ -1,0 +1,85 @@
+/** The words of `connect`: the endpoint, and how long to wait for it. */
+import { type Command, Option } from 'commander'
+import { maskWord } from '../../../base/mask-command.ts'
+import { readDuration } from '../../../config/quantity.ts'
+import { showWords } from '../../shell-words.ts'
+import { addTalkOptions, type Talk, talkOf } from '../output-options.ts'
+import { type Verb, wrongUsage } from '../command.ts'
+
+/** What `connect` was asked for. */
+export interface ConnectRequest extends Talk {
+  readonly verb: 'connect'
+  readonly url: URL
+  /** How long a message waits for a server that is away, in milliseconds. */
+  readonly waitMs: number
+  /** How much it may keep in memory, as it was typed. */
+  readonly memory: string | undefined
+}
+
+const longestWaitMs = 24 * 3_600_000
+
+const examples = `
+Examples:
+  mcplex connect http://127.0.0.1:8080/mcp
+  MCPLEX_API_KEY=... mcplex connect https://mcp.example.com/mcp
+
+For the configuration of a client that only starts commands, this prints the entry, with the path of this copy:
+  mcplex config claude-desktop --url http://127.0.0.1:8080/mcp
+
+The key is read from MCPLEX_API_KEY and sent as a bearer token; the log is set by LOG_LEVEL and MCPLEX_LOG__FORMAT.
+Exit codes: 0 the client closed its end, 130 stopped by Ctrl-C, 1 failed, 2 wrong usage, 77 the key was refused, 78 there
+is no MCP endpoint at the URL.`
+
+export const connectVerb: Verb<ConnectRequest> = {
+  name: 'connect',
+  declare(command: Command, asked) {
+    command
+      .description('bridge one client that only speaks stdio to a running mcplex')
+      .usage('[options] <url>')
+      .argument('<url>', 'the MCP endpoint: http://127.0.0.1:8080/mcp')
+      .addOption(
+        new Option(
+          '--wait <time>',
+          'How long a message waits for a server that cannot be reached, before its sender gets an error.',
+        )
+          .default('30s')
+          .helpGroup('The way there:'),
+      )
+      .addOption(
+        new Option(
+          '--memory <bytes>',
+          'How much is kept in memory: messages on their way, answers that the client has not read. Beyond it requests are refused. (default: a quarter of the memory or heap, whichever is less)',
+        ).helpGroup('Limits:'),
+      )
+      .addHelpText('after', examples)
+    addTalkOptions(command)
+    command.action((text: string) => {
+      const { wait, memory } = command.opts<{ wait: string; memory: string | undefined }>()
+      asked({ verb: 'connect', ...talkOf(command), url: urlOf(text), waitMs: waitOf(wait), memory })
+    })
+  },
+}
+
+function urlOf(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (!url || !/^https?:$/.test(url.protocol) || url.hostname === '')
+    throw wrongUsage(`${JSON.stringify(maskWord(text))} is not the URL of an endpoint`, [
+      'try',
+      `mcplex connect ${showWords([isHost(text) ? `http://${text}` : 'http://127.0.0.1:8080/mcp'])}`,
+    ])
+  if (url.username !== '' || url.password !== '')
+    throw wrongUsage('the URL holds a name or a password', ['try', 'the key in MCPLEX_API_KEY: arguments can be seen'])
+  return url
+}
+
+/** `localhost:8080/mcp`, a URL but for its beginning. */
+function isHost(text: string): boolean {
+  return /^[a-z0-9.-]+(:\d+)?\/\S*$/i.test(text) && URL.canParse(`http://${text}`)
+}
+
+function waitOf(text: string): number {
+  const ms = readDuration(text)
+  if (ms === undefined || ms < 1 || ms > longestWaitMs)
+    throw wrongUsage(`--wait ${text} is not a duration up to a day`, ['try', '--wait 30s'])
+  return ms
+}

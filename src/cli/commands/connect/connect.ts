@@ -1,0 +1,139 @@
+/**
+ * The verb `connect`: the face of one client over our stdin and stdout, in front of an endpoint that is somewhere
+ * else. stdout carries the protocol and nothing else; the end of stdin is the end.
+ */
+import { pause, stayAwake, systemClock as clock } from '../../../base/clock.ts'
+import { createMemoryBudget } from '../../../base/memory-budget.ts'
+import { loadBridge } from '../../../config/load.ts'
+import type { Machine } from '../../../config/environment.ts'
+import { createCarrier } from '../../../client/http-transport.ts'
+import { isLoopback } from '../../../transports/http/options.ts'
+import type { Denied } from '../../../client/client-context.ts'
+import { createFace, type Face } from '../../../transports/stdio/stdio-server.ts'
+import { createLineMemory } from '../../../client/pipe-memory.ts'
+import { createLineWriter, type LineWriter, readLines } from '../../../transports/stdio/pipes.ts'
+import { CommandFailed } from '../../failures.ts'
+import type { Outputs } from '../../outputs.ts'
+import { exitCode, listenForSignals, type Stop } from '../../shutdown-signals.ts'
+import { clientStopsReading } from '../../unread-output.ts'
+import type { ConnectRequest } from './command.ts'
+import { firstBug, openWatch, tellPeople } from '../../run-context.ts'
+
+/** Requests that were taken get this long to be answered when the client has no more. */
+const drainMs = 30_000
+/** What is written last gets this long to be taken. */
+const partingMs = 1500
+
+/** What a session of mcplex may have in flight at once, if nothing else was said to it. */
+const maxCalls = 64
+
+/** Longest line of a client, and longest message of a server. */
+const maxLineBytes = 4 * 1024 ** 2
+const maxAnswerBytes = 64 * 1024 ** 2
+
+/**
+ * Bridges until the client closes its end, or somebody asks us to stop.
+ * @returns the exit code
+ * @throws CommandFailed, ConfigError, or whatever bug ended it
+ */
+export async function connect(
+  { url, waitMs, memory, ...talk }: ConnectRequest,
+  machine: Machine,
+  { stderr }: Outputs,
+): Promise<number> {
+  const key = keyIn(machine)
+  const settings = loadBridge(new Map(memory === undefined ? [] : [['memory', [memory]]]), machine)
+  const { log } = openWatch(talk, settings.log, machine, stderr)
+  tellPeople(stderr)
+  const stop = listenForSignals({ clock, log, env: machine.env })
+  const awake = stayAwake()
+  const bug = firstBug(log)
+  if (key !== undefined && url.protocol === 'http:' && !isLoopback(url.hostname))
+    log.warn({ host: url.host }, 'the key goes over the network in cleartext: use https')
+  let deny: (denied: Denied) => void = () => {}
+  const denied = new Promise<Denied>((resolve) => (deny = resolve))
+  const kept = createLineMemory(createMemoryBudget(settings.memoryBytes), maxAnswerBytes)
+  const writer = createLineWriter(process.stdout, kept.answers, () => {
+    void face.close()
+    stop.ask('end')
+  })
+  const face: Face = createFace({
+    handle: createCarrier({ url, key, maxBytes: maxAnswerBytes, memory: kept.answers, log }),
+    write: (text) => writer.write(text),
+    writeOwn: (text) => writer.writeOwn(text),
+    memory: kept,
+    clock,
+    log,
+    waitMs,
+    maxCalls,
+    maxMessageChars: maxAnswerBytes,
+    onDenied: deny,
+  })
+  readLines(process.stdin, writer, maxLineBytes, {
+    line: (text) => face.line(text),
+    garbled: (text) => face.garbled(text),
+    dropped: () => face.dropped(),
+    ended: () => void Promise.race([face.settled(), pause(clock, drainMs)]).then(() => stop.ask('end')),
+  })
+  log.info({ endpoint: `${url.origin}${url.pathname}` }, 'bridging stdin and stdout to the endpoint')
+  try {
+    const found = await Promise.race([stop.asked, denied, bug])
+    if (typeof found === 'string') return await Promise.race([end(face, writer, stop), bug])
+    await Promise.race([face.settled().then(() => writer.flush()), pause(clock, partingMs)])
+    throw denial(found, url, key !== undefined)
+  } finally {
+    await Promise.race([face.close(), pause(clock, partingMs)])
+    awake.stop()
+  }
+}
+
+/** Lets what is in flight finish, unless somebody asks a second time. */
+async function end(face: Face, writer: LineWriter, stop: Stop): Promise<number> {
+  const reason = await stop.asked
+  const drained = async (): Promise<number> => {
+    // At the end of stdin there was time to finish already.
+    await Promise.race([
+      face.settled(),
+      pause(clock, reason === 'end' ? partingMs : drainMs),
+      clientStopsReading(writer, clock),
+    ])
+    await Promise.race([writer.flush(), pause(clock, partingMs)])
+    return exitCode(reason, false)
+  }
+  return Promise.race([drained(), stop.again.then((again) => exitCode(again, true))])
+}
+
+function keyIn({ env }: Machine): string | undefined {
+  const key = env['MCPLEX_API_KEY']
+  if (key === undefined || key === '') return undefined
+  // Its text stays out of the message: it is a secret.
+  if (!/^[\x21-\x7e]+$/.test(key))
+    throw failed('MCPX_CONFIG_VALUE', 'MCPLEX_API_KEY holds blanks, or characters that no header can carry', [
+      ['accepted', 'letters, digits and punctuation of ASCII, without blanks'],
+    ])
+  return key
+}
+
+function denial({ status, method }: Denied, url: URL, hasKey: boolean): CommandFailed {
+  const endpoint = `${url.origin}${url.pathname}`
+  if (status === 401)
+    return failed('MCPX_CONNECT_DENIED', `${endpoint} wants to know who asks (HTTP ${status})`, [
+      ['try', hasKey ? 'another key: the one in MCPLEX_API_KEY is not accepted' : 'a key in MCPLEX_API_KEY'],
+    ])
+  if (status === 403)
+    return failed('MCPX_CONNECT_DENIED', `${endpoint} does not let this client in (HTTP ${status})`, [
+      ['try', hasKey ? 'a key with more rights in MCPLEX_API_KEY' : 'a key in MCPLEX_API_KEY'],
+      ['or', `--allow-host ${url.host} at mcplex serve, if it says forbidden_host`],
+    ])
+  return failed('MCPX_CONNECT_ENDPOINT', `${endpoint} is no MCP endpoint (HTTP ${status} to ${method})`, [
+    ['try', url.pathname === '/mcp' ? 'the URL that mcplex serve prints as Endpoint' : `${url.origin}/mcp`],
+  ])
+}
+
+function failed(
+  code: 'MCPX_CONFIG_VALUE' | 'MCPX_CONNECT_DENIED' | 'MCPX_CONNECT_ENDPOINT',
+  message: string,
+  notes: ReadonlyArray<readonly [string, string]>,
+): CommandFailed {
+  return new CommandFailed([{ code, message, notes }])
+}

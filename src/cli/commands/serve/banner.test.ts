@@ -1,0 +1,63 @@
+import pc from 'picocolors'
+import { expect, test } from 'vitest'
+import { fillSettings } from '../../../config/assemble.ts'
+import { banner, readyEvent, type Ready } from './banner.ts'
+
+const machine = { env: { PATH: '/bin' }, memoryBytes: 4 * 1024 ** 3, heapLimitBytes: 2 * 1024 ** 3 }
+const ready: Ready = {
+  version: '1.2.3',
+  command: 'node /opt/mcplex/dist/cli/main.js',
+  url: 'http://127.0.0.1:65535',
+  address: '0.0.0.0',
+  port: 65_535,
+  socket: undefined,
+  server: { name: 'a-server', version: '1', eras: ['legacy', 'modern'], tools: 1200, startMs: 12_345 },
+  modes: { legacy: 'session' },
+  sharing: { sessions: 'session', stateless: 'refuse' },
+  settings: fillSettings({ upstream: { command: 'node' } }, machine),
+}
+const show = (columns: number, colors = pc.createColors(false)): string => banner(ready, true, colors, columns)
+/** The same words, however they are set. */
+const wordsOf = (text: string): string[] => text.split(/[\s·]+/)
+
+test.each([80, 64])('the picture fits into %i columns, and says all that it says in wide ones', (columns) => {
+  const lines = show(columns).split('\n')
+  const toCopy = lines.filter((line) => /claude mcp add|config cursor --url/.test(line))
+  expect(toCopy).toHaveLength(2)
+  expect(lines.filter((line) => line.length > columns && !toCopy.includes(line))).toEqual([])
+  expect(wordsOf(show(columns))).toEqual(wordsOf(show(0)))
+})
+
+test('the endpoint of HTTP+SSE is shown to people and programs, unless it is switched off', () => {
+  const settings = fillSettings({ upstream: { command: 'node' }, http: { sse: false } }, machine)
+  expect(show(80)).toContain(`${ready.url}/sse`)
+  expect(readyEvent(ready)['sse']).toBe(`${ready.url}/sse`)
+  expect(banner({ ...ready, settings }, true, pc.createColors(false), 80)).not.toContain('/sse')
+  expect(readyEvent({ ...ready, settings })).not.toHaveProperty('sse')
+})
+
+test('the picture has colours only if they are wanted, and they do not change how it is set', () => {
+  const colored = show(80, pc.createColors(true))
+  expect(colored).toContain('\u001b[')
+  expect(colored.replaceAll(/\u001b\[[0-9]+m/g, '')).toBe(show(80))
+  expect(show(80)).not.toContain('\u001b')
+})
+
+test('the name of the server cannot steer the terminal, nor fill it', () => {
+  const linesOf = (name: string): string[] =>
+    banner({ ...ready, server: { ...ready.server, name } }, true, pc.createColors(false), 80).split('\n')
+  const evil = linesOf('\u001b[2J\u009b31mevil\n\u202ename')
+  expect(evil.join('\n')).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/)
+  expect(evil).toHaveLength(linesOf('evil name').length)
+  expect(Math.max(...linesOf('x'.repeat(500)).map((line) => line.length))).toBeLessThan(200)
+})
+
+test('where it listens at a Unix socket, people and programs are told of it, and of no port', () => {
+  const socket = '/run/mcplex/mcp.sock'
+  const event = readyEvent({ ...ready, socket, url: 'http://localhost', port: 0 })
+  expect(event).toMatchObject({ socket, endpoint: 'http://localhost/mcp' })
+  expect(event).not.toHaveProperty('port')
+  const text = banner({ ...ready, socket, url: 'http://localhost' }, true, pc.createColors(false), 80)
+  expect(text).toContain(`curl --unix-socket ${socket} http://localhost/health`)
+  expect(text).not.toMatch(/nobody is authenticated|claude mcp add/)
+})

@@ -1,0 +1,217 @@
+/** What the command says when requests are served: for people as a picture, for programs as one JSON object. Pure. */
+import type pc from 'picocolors'
+import { printableLine } from '../../../base/terminal-safe.ts'
+import type { Settings } from '../../../config/settings.ts'
+import { writeDuration, writeSize } from '../../../config/quantity.ts'
+import type { GatewayFacts } from '../../../gateway/gateway.ts'
+import { isLoopback } from '../../../transports/http/options.ts'
+
+type Colors = ReturnType<typeof pc.createColors>
+
+/** What there is to say. */
+export interface Ready {
+  readonly version: string
+  /** How this copy of mcplex is started here. */
+  readonly command: string
+  /** Where clients reach it, without a path. */
+  readonly url: string
+  readonly address: string
+  readonly port: number
+  /** The Unix socket at which it is reached, if it is one. */
+  readonly socket: string | undefined
+  readonly server: {
+    readonly name: string
+    readonly version: string | undefined
+    readonly eras: readonly string[]
+    readonly tools: number
+    readonly startMs: number
+  }
+  /** Who shares processes, for each era that the server speaks. */
+  readonly modes: Readonly<Record<string, string>>
+  /** Who of the clients share processes, with sessions and without. */
+  readonly sharing: { readonly sessions: string; readonly stateless: string }
+  readonly settings: Settings
+}
+
+/** What is told of the server, which goes by its command if it has no name. */
+export function serverIn(facts: GatewayFacts, command: string): Ready['server'] {
+  const { serverName, serverVersion, eras, tools, startMs } = facts
+  return { name: serverName ?? command, version: serverVersion, eras, tools, startMs }
+}
+
+/** A server may call itself anything. */
+const maxName = 64
+
+const sharing: Readonly<Record<string, string>> = {
+  session: 'one process per session',
+  principal: 'one process per principal',
+  tenant: 'one process per tenant',
+  shared: 'processes shared by all',
+  call: 'one call a process',
+}
+
+const sessionsOnly = 'Streamable HTTP, MCP 2025-03-26 … 2025-11-25'
+const bothEras = 'Streamable HTTP, MCP 2025-03-26 … 2026-07-28'
+
+/** What clients without a session get where each session has a process of its own. */
+const statelessClients: Readonly<Record<string, readonly string[]>> = {
+  refuse: ['clients of 2026-07-28 are told to use a session', '--stateless offers more'],
+  principal: ['clients of 2026-07-28 share processes by principal'],
+  call: ['clients of 2026-07-28 get a process for each call'],
+  shared: ['clients of 2026-07-28 share processes, all of them'],
+}
+
+/**
+ * The picture. Wider than the terminal may be only the lines that are to be copied, and a part that no line would hold.
+ * @param keys whether keys are listened to
+ * @param columns the width of the terminal; 0 if it is not known, which means any
+ */
+export function banner(ready: Ready, keys: boolean, colors: Colors, columns: number): string {
+  const { bold, cyan, dim, green, yellow } = colors
+  const { server, settings, url } = ready
+  const name = printableLine(server.name, maxName)
+  const { sessions, stateless } = ready.sharing
+  // Shared without being told to: the server speaks nothing but the stateless revision.
+  const isStateless = sessions === 'shared' && settings.upstream.mode === undefined
+  const shares = isStateless ? 'a stateless server: its processes are shared by all' : (sharing[sessions] ?? sessions)
+  const statelessRow = sessions === 'session' ? statelessClients[stateless] : undefined
+  const limits = [
+    `${count(settings.gates.maxConnections)} clients`,
+    `${count(settings.upstream.pool)} processes`,
+    `idle ${writeDuration(settings.sessions.idleTimeoutMs)}`,
+    `max ${writeDuration(settings.sessions.maxSessionMs)}`,
+    `queue ${count(settings.gates.queue)}`,
+    `memory ${writeSize(settings.gates.memoryBytes)}`,
+  ]
+  const tools = `${count(server.tools)} ${server.tools === 1 ? 'tool' : 'tools'}`
+  const endpoint = `${url}/mcp`
+  const started = `ready in ${(server.startMs / 1000).toFixed(1)} s`
+  const open = openness(ready, yellow)
+  const row = (label: string, paint: Paint, parts: readonly Part[], between = '   '): string =>
+    wrap(`  ${paint(label)}${' '.repeat(11 - label.length)}`, parts, between, columns, 13)
+  return [
+    '',
+    `  ${bold(`mcplex ${ready.version}`)}   one stdio server, many clients`,
+    '',
+    row('upstream', dim, [[name, green], 'stdio', shares, tools, started]),
+    ...(statelessRow ? [row('stateless', dim, statelessRow)] : []),
+    row('state', dim, ['memory', 'sessions end with this process']),
+    row('limits', dim, limits, ' · '),
+    '',
+    row('Endpoint', bold, [[endpoint.padEnd(34), cyan], stateless === 'refuse' ? sessionsOnly : bothEras]),
+    ...(settings.http.sse ? [row('', bold, [[`${url}/sse`.padEnd(34), cyan], 'HTTP+SSE for old clients'])] : []),
+    ...(ready.socket === undefined ? [] : [row('Socket', bold, [[ready.socket, cyan]])]),
+    row('Health', bold, [[`${url}/health`.padEnd(34), cyan], '/livez /readyz']),
+    '',
+    ...howToConnect(ready, shortName(name), columns),
+    '',
+    wrap('  ', [...open, keys ? 'press h for help, q to stop' : 'Ctrl-C stops'], ' · ', columns, 2),
+    '',
+    '',
+  ].join('\n')
+}
+
+/** How clients are told of it. */
+function howToConnect({ url, socket, command }: Ready, name: string, columns: number): string[] {
+  const endpoint = `${url}/mcp`
+  if (socket !== undefined) return [`  Try it        curl --unix-socket ${socket} ${url}/health`]
+  return [
+    `  Claude Code   claude mcp add --transport http ${name} ${endpoint}`,
+    wrap(
+      '  Others        ',
+      [`${command} config cursor --url ${endpoint}`, '(or claude-desktop, vscode, windsurf)'],
+      ' ',
+      columns,
+      16,
+    ),
+  ]
+}
+
+/** Who can reach it. */
+function openness({ address, port, socket, settings }: Ready, warn: Paint): readonly Part[] {
+  if (socket !== undefined) return [`open to whom the socket lets in (mode ${settings.http.socketMode})`]
+  if (isLoopback(address)) return ['listening on loopback only, no key needed']
+  return [
+    [`open to the network at ${address} port ${port}`, warn],
+    ['nobody is authenticated', warn],
+  ]
+}
+
+/** A text of the picture, with its colour. */
+type Part = string | readonly [text: string, paint: Paint]
+
+type Paint = (text: string) => string
+
+/** Puts parts side by side after a label, and on a line of their own where they would not fit. */
+function wrap(label: string, parts: readonly Part[], between: string, columns: number, indent: number): string {
+  let text = label
+  let at = indent
+  parts.forEach((part, index) => {
+    const [plain, paint] = typeof part === 'string' ? [part, String] : part
+    const words = plain.trimEnd()
+    const isFirst = index === 0
+    if (!isFirst && columns > 0 && at + between.length + words.length > columns) {
+      text = `${text.trimEnd()}\n${' '.repeat(indent)}`
+      at = indent
+    } else if (!isFirst) {
+      text += between
+      at += between.length
+    }
+    text += paint(words) + ' '.repeat(plain.length - words.length)
+    at += plain.length
+  })
+  return text
+}
+
+/** What the key `h` shows. */
+export function keyHelp(ready: Ready, colors: Colors): string {
+  return [
+    '',
+    `  ${colors.bold('h')}        this help`,
+    `  ${colors.bold('q')}        stop: calls in flight get ${writeDuration(ready.settings.http.drainMs)} to finish`,
+    `  ${colors.bold('Ctrl-C')}   the same; a second time stops at once`,
+    '',
+    `  Endpoint ${ready.url}/mcp   Health ${ready.url}/health`,
+    '',
+    '',
+  ].join('\n')
+}
+
+/** The object of `--json`, and the fields of the log line where there is no banner. */
+export function readyEvent(ready: Ready): Readonly<Record<string, unknown>> {
+  const { server, settings, url } = ready
+  return {
+    version: ready.version,
+    pid: process.pid,
+    endpoint: `${url}/mcp`,
+    ...(settings.http.sse && { sse: `${url}/sse` }),
+    health: `${url}/health`,
+    livez: `${url}/livez`,
+    readyz: `${url}/readyz`,
+    ...(ready.socket === undefined ? { port: ready.port } : { socket: ready.socket }),
+    server: { ...server, modes: ready.modes, stateless: ready.sharing.stateless },
+    limits: {
+      maxConnections: settings.gates.maxConnections,
+      pool: settings.upstream.pool,
+      queue: settings.gates.queue,
+      memoryBytes: settings.gates.memoryBytes,
+      idleTimeoutMs: settings.sessions.idleTimeoutMs,
+      maxSessionMs: settings.sessions.maxSessionMs,
+    },
+  }
+}
+
+/** A server's name as clients take it: letters, digits, `_` and `-`, at most 64. */
+function shortName(name: string): string {
+  const last = name.split('/').at(-1) ?? ''
+  return (
+    last
+      .replaceAll(/[^A-Za-z0-9_-]+/g, '-')
+      .replaceAll(/^-+|-+$/g, '')
+      .slice(0, 64) || 'mcplex'
+  )
+}
+
+function count(value: number): string {
+  return value.toLocaleString('en-US')
+}

@@ -1,0 +1,74 @@
+/**
+ * Opens the port that was asked for. Where a person is watching and the port is taken, the next free one is taken and
+ * said; a program could not know of it, so there it is a failure that says what to do.
+ */
+import { CommandFailed, type Failure } from '../../failures.ts'
+
+/** How many ports after the taken one are tried. */
+const tries = 20
+
+export interface Wanted {
+  readonly host: string
+  readonly port: number
+  /** Where the port was said, as `--port 80`; undefined for the default. */
+  readonly quote: string | undefined
+  readonly mayChoose: boolean
+  /** The line that was typed, with another port in it. */
+  readonly lineWith: (port: number) => string
+}
+
+/**
+ * @param open listens on a port; rejects with node's error
+ * @throws CommandFailed with MCPX_PORT_IN_USE or MCPX_LISTEN
+ */
+export async function openPort<Listener>(wanted: Wanted, open: (port: number) => Promise<Listener>): Promise<Listener> {
+  const last = wanted.mayChoose && wanted.port > 0 ? Math.min(wanted.port + tries, 65_535) : wanted.port
+  for (let port = wanted.port; ; port++) {
+    try {
+      return await open(port)
+    } catch (error) {
+      const code = codeOf(error)
+      if (code === undefined) throw error
+      if (code !== 'EADDRINUSE' || port >= last) throw new CommandFailed([failure(code, wanted)])
+    }
+  }
+}
+
+function failure(code: string, { host, port, quote, mayChoose, lineWith }: Wanted): Failure {
+  const said = quote === undefined ? '' : ` (${quote})`
+  switch (code) {
+    case 'EADDRINUSE':
+      return {
+        code: 'MCPX_PORT_IN_USE',
+        message: `port ${port} of ${host} is in use${mayChoose ? `, and so are the ${tries} after it` : ''}${said}`,
+        notes: [
+          ['try', lineWith(port < 65_535 ? port + 1 : port - 1)],
+          ['or', `lsof -i :${port}, which tells who has it`],
+          ['or', '--port 0, for any free one (--json tells which)'],
+        ],
+      }
+    case 'EACCES':
+      return {
+        code: 'MCPX_LISTEN',
+        message: `port ${port} may not be opened by this user${said}`,
+        notes: [['try', lineWith(8080)]],
+      }
+    case 'EADDRNOTAVAIL':
+      return {
+        code: 'MCPX_LISTEN',
+        message: `${host} is not an address of this machine`,
+        notes: [['try', '--host 127.0.0.1, or --host 0.0.0.0 for all addresses']],
+      }
+    default:
+      return {
+        code: 'MCPX_LISTEN',
+        message: `${host} port ${port} cannot be opened: ${code}`,
+        notes: [['try', '--host 127.0.0.1']],
+      }
+  }
+}
+
+/** The system's error code, if it is a system's error. */
+export function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+}

@@ -1,0 +1,207 @@
+/**
+ * The verb `serve`: configuration, gateway, port, and the way to the end. A thin user of the library; it owns what
+ * is said on the terminal, signals and exit codes.
+ */
+import pc from 'picocolors'
+import { pause, systemClock as clock } from '../../../base/clock.ts'
+import type { Log } from '../../../base/log.ts'
+import { version } from '../../../base/version.ts'
+import { load } from '../../../config/load.ts'
+import type { Machine } from '../../../config/environment.ts'
+import { createGateway, type Gateway, type GatewayFacts } from '../../../gateway/gateway.ts'
+import { listen, type Listener } from '../../../transports/http/listen.ts'
+import { banner, keyHelp, readyEvent, type Ready, serverIn } from './banner.ts'
+import { certificateFailure } from './certificate-failure.ts'
+import { endGateway } from '../../close-gateway.ts'
+import { CommandFailed } from '../../failures.ts'
+import { listenForKeys } from './keys.ts'
+import { logEvents } from '../../log-events.ts'
+import { type Done, noticeDrain, quietStartMs } from '../../progress-notices.ts'
+import { openPort } from './open-port.ts'
+import { openSocket } from './open-socket.ts'
+import { pasteableName } from '../../own-command.ts'
+import { serveStdio } from './serve-stdio.ts'
+import type { Outputs } from '../../outputs.ts'
+import { startFailure } from './start-failure.ts'
+import { exitCode, listenForSignals, type Stop } from '../../shutdown-signals.ts'
+import { isInteractive } from '../../terminal.ts'
+import { lineWith } from '../../typed-line.ts'
+import type { ServeRequest } from './command.ts'
+import { firstBug, openWatch } from '../../run-context.ts'
+
+/** Answers that are being written when all calls have ended get this long to be taken. */
+const partingMs = 1500
+
+/** The line of `--json` gets this long to be written before the log says that it was not. */
+const tellingMs = 1000
+
+export interface Invocation {
+  /** The command line, from the verb on. */
+  readonly typed: readonly string[]
+  /** Takes away the notice of the start, where a person is shown one. */
+  readonly starting: Done | undefined
+}
+
+/**
+ * Serves until somebody asks us to stop.
+ * @returns the exit code
+ * @throws CommandFailed, ConfigError, or whatever bug ended it; nothing of ours runs any more then
+ */
+export async function serve(
+  request: ServeRequest,
+  machine: Machine,
+  outputs: Outputs,
+  { typed, starting }: Invocation,
+): Promise<number> {
+  const loaded = load(request, machine)
+  const { settings, quote } = loaded
+  const { stderr } = outputs
+  const { log, isPretty, isColored } = openWatch(request, loaded.log, machine, stderr)
+  const stop = listenForSignals({ clock, log, env: machine.env })
+  if (loaded.clients.transport === 'stdio') {
+    starting?.()
+    return serveStdio({ request, loaded, log, stderr, stop, clock, env: machine.env })
+  }
+  const gateway = createGateway({ settings, log, clock })
+  const quiet = logEvents(gateway.events, log, clock)
+  let listener: Listener | undefined
+  try {
+    const bug = firstBug(log)
+    const { http } = settings
+    const listenAt = (port: number): Promise<Listener> =>
+      listen(gateway, { ...http, port }, log, {
+        slowReaderMs: settings.sessions.slowReaderMs,
+        memory: gateway.edge.memory,
+      })
+    const mayChoose = isInteractive(machine.env, stderr)
+    const dashes = typed.indexOf('--')
+    const own = dashes < 0 ? request.command.length : typed.length - dashes
+    const lineOf = (port: number): string => lineWith(typed, own, { long: 'port', short: 'p' }, String(port))
+    const { host, port } = http
+    listener =
+      http.socket === undefined
+        ? await openPort({ host, port, quote: quote('http.port'), mayChoose, lineWith: lineOf }, listenAt)
+        : await openSocket(http.socket, quote('http.socket'), () => listenAt(0))
+    const { command } = settings.upstream
+    if (!starting) log.info({ command }, 'starting the server')
+    const waiting = clock.after(quietStartMs, () => {
+      if (!starting) log.info({ command }, 'the server has not answered yet: it may be downloading, or loading')
+    })
+    const facts = await Promise.race([gateway.start(), stop.asked, bug]).finally(() => waiting.stop())
+    starting?.()
+    if (typeof facts !== 'string') {
+      const ready = asReady(facts, listener, settings, pasteableName(machine.env))
+      announce(ready, {
+        request,
+        outputs,
+        isPretty,
+        isColored,
+        log,
+        stop,
+        movedFrom: http.socket === undefined ? http.port : 0,
+      })
+    }
+    await Promise.race([stop.asked, bug])
+    const countdown = starting && (() => noticeDrain(http.drainMs, () => gateway.callsInFlight, stderr, clock))
+    return await Promise.race([end({ gateway, listener, stop, log, countdown }), bug])
+  } catch (error) {
+    starting?.()
+    listener?.cut()
+    await endGateway(gateway, clock, 'briefly')
+    const failed =
+      error instanceof CommandFailed ? error : (startFailure(error, settings, machine.env) ?? certificateFailure(error))
+    if (!failed) log.error({ err: error }, 'an unexpected error ends mcplex')
+    throw failed ?? error
+  } finally {
+    quiet()
+  }
+}
+
+function asReady(facts: GatewayFacts, listener: Listener, settings: Ready['settings'], command: string): Ready {
+  return {
+    version,
+    command,
+    url: listener.url,
+    address: listener.address,
+    port: listener.port,
+    socket: listener.socket,
+    server: serverIn(facts, settings.upstream.command),
+    modes: facts.modes,
+    sharing: facts.sharing,
+    settings,
+  }
+}
+
+interface Stage {
+  readonly request: ServeRequest
+  readonly outputs: Outputs
+  readonly isPretty: boolean
+  readonly isColored: boolean
+  readonly log: Log
+  readonly stop: Stop
+  readonly movedFrom: number
+}
+
+/** Says that requests are served: to a program, to a person, or to the log. */
+function announce(ready: Ready, { request, outputs, isPretty, isColored, log, stop, movedFrom }: Stage): void {
+  const { stdout, stderr } = outputs
+  const event = readyEvent(ready)
+  if (request.isJson) {
+    stdout.write(`${JSON.stringify({ event: 'ready', ...event })}\n`)
+    void stdout.settled(tellingMs).then(() => {
+      if (stdout.lost > 0) log.warn({}, 'the line that says where it serves could not be written to stdout')
+    })
+  }
+  if (!isPretty || request.isJson || request.isQuiet) {
+    log.info(event, 'ready')
+    return
+  }
+  const colors = pc.createColors(isColored)
+  const keys = listenForKeys(
+    {
+      help: () => stderr.write(keyHelp(ready, colors)),
+      stop: () => stop.ask('key'),
+      interrupt: () => stop.ask('SIGINT'),
+    },
+    clock,
+  )
+  if (movedFrom > 0 && ready.port !== movedFrom)
+    stderr.write(`\n  ${colors.yellow(`port ${movedFrom} is in use, so this is port ${ready.port}`)}\n`)
+  stderr.write(banner(ready, keys !== undefined, colors, stderr.columns))
+}
+
+interface Ending {
+  readonly gateway: Gateway
+  readonly listener: Listener
+  readonly stop: Stop
+  readonly log: Log
+  /** Shows a person how long the drain may take. */
+  readonly countdown: (() => Done) | undefined
+}
+
+/** Drains, unless somebody asks a second time: then everything ends at once. */
+async function end({ gateway, listener, stop, log, countdown }: Ending): Promise<number> {
+  const reason = await stop.asked
+  // Holds even if nothing is left that keeps the process alive before the end below is reached.
+  process.exitCode = exitCode(reason, false)
+  log.info({ reason }, 'stopping: calls in flight may finish; a second signal ends them')
+  const done = countdown?.()
+  const drained = async (): Promise<number> => {
+    // Also while the server still starts: clients wait for it, and are told.
+    await gateway.drain()
+    done?.()
+    await Promise.race([listener.close(), pause(clock, partingMs)])
+    listener.cut()
+    await endGateway(gateway, clock, 'politely')
+    log.info({ reason }, 'stopped')
+    return exitCode(reason, false)
+  }
+  const cut = async (): Promise<number> => {
+    const again = await stop.again
+    done?.()
+    listener.cut()
+    await endGateway(gateway, clock, 'by_force')
+    return exitCode(again, true)
+  }
+  return Promise.race([drained(), cut()])
+}

@@ -1,0 +1,66 @@
+/** Why the MCP server did not start, in words for whoever typed its command: what was run, what it said, what to try. */
+import { printable } from '../../../base/terminal-safe.ts'
+import type { Settings } from '../../../config/settings.ts'
+import { UpstreamStartError } from '../../../gateway/gateway.ts'
+import { heldBack } from '../../../config/withheld-variables.ts'
+import { CommandFailed } from '../../failures.ts'
+import { quoteWords } from '../../shell-words.ts'
+
+type Note = readonly [label: string, text: string]
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** So many names are told: they are those that matter most. */
+const mostNames = 12
+
+/** The failure that an error of `gateway.start()` is; undefined if it is none that is known. */
+export function startFailure(error: unknown, settings: Settings, env: Environment): CommandFailed | undefined {
+  if (!(error instanceof UpstreamStartError)) return undefined
+  const notes: Note[] = [['command', error.command]]
+  if (error.exit !== undefined) notes.push(['ended', error.exit])
+  if (error.stderr.trim() !== '') notes.push(['stderr', printable(error.stderr)])
+  if (error.stdout.trim() !== '') notes.push(['stdout', printable(error.stdout)])
+  notes.push(...remedies(error, settings), ...heldBackNotes(heldBack(env, settings.upstream.env)))
+  return new CommandFailed([{ code: 'MCPX_UPSTREAM_START', message: error.message, notes }])
+}
+
+/** Servers often need what is set here, as a proxy, and say so in words of their own. */
+function heldBackNotes(names: readonly string[]): Note[] {
+  const [first] = names
+  if (first === undefined) return []
+  const more = names.length > mostNames ? ` and ${names.length - mostNames} more` : ''
+  return [
+    ['held back', `${names.slice(0, mostNames).join(', ')}${more}: set here, and not handed over to the server`],
+    ['or', `--env ${first}, to hand it over`],
+  ]
+}
+
+function remedies({ exit, late }: UpstreamStartError, { upstream }: Settings): Note[] {
+  const { command, cwd } = upstream
+  switch (exit) {
+    case 'ENOENT': {
+      const ways: Note[] = [['try', `command -v ${quoteWords([command])}`]]
+      if (cwd !== undefined) ways.push(['or', `ls ${quoteWords([cwd])}`])
+      const folder = cwd === undefined ? '' : '; does the directory of --cwd exist?'
+      return [...ways, ['note', `is it installed, and in a directory of PATH?${folder}`]]
+    }
+    case 'EACCES':
+      return [
+        ['try', `chmod +x ${quoteWords([command])}`],
+        ['note', 'the file may not be run by this user'],
+      ]
+    case undefined: {
+      const itself = 'the command by itself: a server on stdio waits silently for input'
+      if (!late) return [['try', `${itself}, and writes nothing to stdout but its answers`]]
+      return [
+        ['try', `${itself}; one that listens on a port is another kind`],
+        ['or', 'MCPLEX_UPSTREAM__START_TIMEOUT=5m, if it has much to download or to load first'],
+      ]
+    }
+    default:
+      return [
+        ['try', 'the command by itself, to see all that it says'],
+        ['or', '--env NAME, if it needs a variable: only PATH, HOME and the like are handed over unasked'],
+      ]
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * What SIGHUP means here. It ends what was started in a terminal that is closed, unless that was not wanted (`nohup`).
+ * Without a terminal it is how daemons are told to read their settings again, and must not end one.
+ */
+import { closeSync, openSync, readFileSync, readlinkSync } from 'node:fs'
+import { basename } from 'node:path'
+import { statOf } from '../base/proc-stat.ts'
+import { ignoresHangup } from './process-table.ts'
+
+export type Hangup = 'end' | 'nohup' | 'no terminal'
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** More ancestors than anybody has. */
+const maxAncestors = 64
+
+/** To be asked at the start: later the terminal may be gone. */
+export function hangupMeans(env: Environment): Hangup {
+  if (!hasControllingTerminal()) return 'no terminal'
+  return isNohup(env) ? 'nohup' : 'end'
+}
+
+/** Whether we belong to a terminal, be it on stdin or not. */
+function hasControllingTerminal(): boolean {
+  try {
+    closeSync(openSync('/dev/tty', 'r'))
+    return true
+  } catch {
+    return false
+  }
+}
+
+/**
+ * Whether we were started so that a hangup would not reach us. Node has the signal back at its default before the first
+ * line of ours runs, so this reads the traces: the shell names the command that it started; `nohup` of GNU opens
+ * /dev/null for writing as stdin; an ancestor in our session ignores the signal.
+ */
+function isNohup(env: Environment): boolean {
+  return basename(env['_'] ?? '') === 'nohup' || isStdinUnreadable() || isIgnoredAbove()
+}
+
+function isStdinUnreadable(): boolean {
+  try {
+    const flags = /^flags:\s+([0-7]+)$/m.exec(readFileSync('/proc/self/fdinfo/0', 'utf8'))?.[1] ?? '0'
+    return readlinkSync('/proc/self/fd/0') === '/dev/null' && (Number.parseInt(flags, 8) & 3) === 1
+  } catch {
+    return false
+  }
+}
+
+function isIgnoredAbove(): boolean {
+  const own = statOf('self')
+  let pid = own?.parent ?? 0
+  for (let count = 0; pid > 0 && count < maxAncestors; count++) {
+    const stat = statOf(pid)
+    if (stat === undefined || stat.session !== own?.session) return false
+    if (ignoresHangup(pid)) return true
+    pid = stat.parent
+  }
+  return false
+}

@@ -1,0 +1,95 @@
+/**
+ * One exchange on its way out, tried anew for as long as it is certain that nothing has come of it. What may have run
+ * is never sent twice, but for messages that do no harm the second time.
+ */
+import type { Cancel } from '../base/cancel.ts'
+import { pauseUnless } from '../base/clock.ts'
+import { asRefusal, Refusal } from '../base/refusal.ts'
+import type { Inbound, Outbound } from '../protocol/inbound.ts'
+import { isObject, type JsonObject } from '../protocol/json-text.ts'
+import type { Desk } from './client-context.ts'
+import { backOffMs } from '../base/backoff.ts'
+
+export interface Parcel {
+  readonly method: 'POST' | 'GET' | 'DELETE'
+  readonly headers: Readonly<Record<string, string>>
+  readonly text?: string
+  readonly closed: Cancel
+  /** Whether it may be sent again although it may have arrived. */
+  readonly isHarmless: boolean
+  /** Until when it is worth trying, by the clock. */
+  readonly deadlineMs: number
+  /** Told before each attempt, and again after one of which nothing has arrived. */
+  readonly onSent?: (isSent: boolean) => void
+}
+
+/** Throws `endpoint_unreachable`, `connection_lost` or `cancelled`. */
+export async function send(parcel: Parcel, desk: Desk): Promise<Outbound> {
+  for (let failures = 1; ; failures++) {
+    if (parcel.closed.cancelled) throw new Refusal('cancelled')
+    parcel.onSent?.(true)
+    const tried = await attempt(parcel, desk)
+    if ('outbound' in tried && !isNotNow(tried.outbound, parcel.isHarmless)) return tried.outbound
+    parcel.onSent?.(false)
+    const askedMs = 'outbound' in tried ? retryAfterMs(tried.outbound) : 0
+    const waitMs = Math.max(backOffMs(failures), askedMs)
+    if (desk.leaving.cancelled || desk.clock.now() + waitMs > parcel.deadlineMs) {
+      if ('outbound' in tried) return tried.outbound
+      throw tried.error
+    }
+    await pauseUnless([parcel.closed, desk.leaving], desk.clock, waitMs)
+  }
+}
+
+/** Throws where another attempt could do harm, or would not help. */
+async function attempt(parcel: Parcel, desk: Desk): Promise<{ outbound: Outbound } | { error: Refusal }> {
+  try {
+    return { outbound: await desk.handle(inboundOf(parcel)) }
+  } catch (error) {
+    const refusal = asRefusal(error)
+    const isUnsent = refusal?.code === 'endpoint_unreachable'
+    if (refusal && (isUnsent || (refusal.code === 'connection_lost' && parcel.isHarmless))) return { error: refusal }
+    throw error
+  }
+}
+
+const bodyHeaders = { 'content-type': 'application/json' }
+const accepts = { POST: 'application/json, text/event-stream', GET: 'text/event-stream', DELETE: '*/*' }
+
+function inboundOf({ method, headers, text, closed }: Parcel): Inbound {
+  return {
+    method,
+    path: '/mcp',
+    headers: { accept: accepts[method], ...(method === 'POST' && bodyHeaders), ...headers },
+    connection: 'stdio',
+    body: () => Promise.resolve(text ?? ''),
+    closed,
+  }
+}
+
+/** Whether the server says that it is about to go, or has yet to come, and that it has done nothing. */
+function isNotNow({ status, body }: Outbound, isHarmless: boolean): boolean {
+  if (status !== 503) return false
+  const data = typeof body === 'string' ? errorData(body) : undefined
+  // There are proxies that say so of a server that they lost in mid-answer.
+  if (data === undefined) return isHarmless
+  if (data['reason'] === 'starting') return true
+  return data['reason'] === 'draining' && data['executed'] === undefined
+}
+
+/** Undefined if the body is no JSON-RPC error: then something in between has answered. */
+function errorData(body: string): JsonObject | undefined {
+  try {
+    const value: unknown = JSON.parse(body)
+    const error = isObject(value) ? value['error'] : undefined
+    if (!isObject(error)) return undefined
+    return isObject(error['data']) ? error['data'] : {}
+  } catch {
+    return undefined
+  }
+}
+
+function retryAfterMs({ headers }: Outbound): number {
+  const seconds = Number(headers['Retry-After'] ?? headers['retry-after'] ?? 0)
+  return Number.isFinite(seconds) ? Math.min(10, Math.max(0, seconds)) * 1000 : 0
+}

@@ -1,0 +1,65 @@
+/** What may have been meant by a value that an option does not accept: a slip, or a unit in other words. Pure. */
+import type { Option } from '../base/option.ts'
+import { readOption } from './read-option.ts'
+import { nearest } from './did-you-mean.ts'
+
+/** The beginnings of units as people write them, longest first, and ours. */
+const times = [
+  ['mil', 'ms'],
+  ['ms', 'ms'],
+  ['m', 'm'],
+  ['s', 's'],
+  ['h', 'h'],
+  ['d', 'd'],
+] as const
+const sizes = [
+  ['k', 'kb'],
+  ['m', 'mb'],
+  ['g', 'gb'],
+  ['b', 'b'],
+] as const
+
+/** A text that the option accepts and that is near to `text`; undefined if there is none. */
+export function meantBy(option: Option, text: string): string | undefined {
+  const guess = guessed(option, text.trim().toLowerCase())
+  return guess !== undefined && 'value' in readOption(option, [guess]) ? guess : undefined
+}
+
+function guessed(option: Option, text: string): string | undefined {
+  switch (option.kind) {
+    case 'choice':
+      return option.choices.find((choice) => isBeginning(choice, text)) ?? nearest(text, option.choices)
+    case 'switch':
+      return nearest(text, ['true', 'false'])
+    case 'duration':
+      return inUnits(text, times) ?? wordOf(option.word, text)
+    case 'bytes':
+      return inUnits(text, sizes) ?? wordOf(option.word, text)
+    case 'count':
+      return plainNumber(text) ?? wordOf(option.word, text)
+    default:
+      return undefined
+  }
+}
+
+/** `warning` for `warn`, `err` for `error`. */
+function isBeginning(choice: string, text: string): boolean {
+  return text.length > 2 && (text.startsWith(choice) || choice.startsWith(text))
+}
+
+function inUnits(text: string, units: ReadonlyArray<readonly [beginning: string, unit: string]>): string | undefined {
+  const [, digits = '', word = ''] = /^([0-9]+(?:\.[0-9]+)?) ?([a-z]+)$/.exec(text) ?? []
+  const unit = units.find(([beginning]) => word.startsWith(beginning))?.[1]
+  return unit === undefined ? undefined : `${digits}${unit}`
+}
+
+/** `1,000`, `1_000` and `1k`. */
+function plainNumber(text: string): string | undefined {
+  const [, digits = '', k] = /^([0-9][0-9,_]*)(k)?$/.exec(text) ?? []
+  const bare = digits.replaceAll(/[,_]/g, '')
+  return bare === '' ? undefined : `${bare}${k === undefined ? '' : '000'}`
+}
+
+function wordOf(word: string | undefined, text: string): string | undefined {
+  return word === undefined ? undefined : nearest(text, [word])
+}

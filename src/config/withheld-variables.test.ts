@@ -1,0 +1,27 @@
+import { expect, test } from 'vitest'
+import { heldBack } from './withheld-variables.ts'
+
+test('names what is set and was not handed over, proxies and certificates first', () => {
+  const env = {
+    GITHUB_TOKEN: 'a',
+    https_proxy: 'b',
+    NODE_EXTRA_CA_CERTS: 'c',
+    KUBECONFIG: '',
+    OPENAI_API_KEY: 'd',
+    NO_PROXY: 'e',
+    EDITOR: 'vi',
+    PATH: '/bin',
+    MCPLEX_API_KEY: 'f',
+    npm_config_TOKEN: 'g',
+  }
+  expect(heldBack(env, { PATH: '/bin', OPENAI_API_KEY: 'd' })).toEqual([
+    'NODE_EXTRA_CA_CERTS',
+    'NO_PROXY',
+    'https_proxy',
+    'GITHUB_TOKEN',
+  ])
+})
+
+test('names nothing where nothing is missing', () => {
+  expect(heldBack({ PATH: '/bin' }, {})).toEqual([])
+})

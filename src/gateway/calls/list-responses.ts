@@ -1,0 +1,43 @@
+/** Lists, from the catalogue: the text of the answer is kept with the page, so that a list costs its bytes and no more. */
+import type { Outcome, Seat } from '../../protocol/call.ts'
+import { type Answer, type RequestMessage, responseText } from '../../protocol/jsonrpc.ts'
+import { wordAnswer as wordForSessions } from '../../protocol/legacy-server.ts'
+import { statusOf, wordAnswer as wordForRequests } from '../../protocol/modern-server.ts'
+import { announcesChanges } from '../../catalog/catalog.ts'
+import type { House } from '../services.ts'
+import { serverInfoOf } from '../../protocol/server-description.ts'
+
+/** The whole response, and the HTTP status of the stateless era. */
+export interface ListAnswer {
+  readonly text: string
+  readonly status: number
+}
+
+/** How long a client may keep a list whose changes it can be told of, if the server itself says nothing. */
+const announcedMs = 60_000
+
+/** Throws `invalid_params` for a cursor that is not ours. */
+export async function answerList(seat: Seat, request: RequestMessage, house: House): Promise<ListAnswer> {
+  const { id, method } = request
+  const { version } = seat.speaker
+  const page = await house.catalog.page(seat, method, request.params?.value['cursor'])
+  if ('error' in page) {
+    const answer = worded(seat, method, { answer: page.error, spoken: page.spoken, process: undefined }, house)
+    return { text: responseText(id, answer), status: statusOf(answer) }
+  }
+  let text = page.worded.get(version)
+  if (text === undefined) {
+    const given: Answer = { kind: 'result', result: page.result }
+    const answer = worded(seat, method, { answer: given, spoken: page.spoken, process: undefined }, house)
+    text = answer.kind === 'result' ? answer.result.text : '{}'
+    page.worded.keep(version, text)
+  }
+  return { text: `{"jsonrpc":"2.0","id":${id},"result":${text}}`, status: 200 }
+}
+
+/** In the words of the client's revision; of those there are few, so what is kept of a page is bounded. */
+function worded(seat: Seat, method: string, outcome: Outcome, house: House): Answer {
+  if (seat.session !== undefined) return wordForSessions(outcome, method, seat.speaker.version)
+  const hello = house.catalog.helloAtHand(seat)
+  return wordForRequests(method, outcome, serverInfoOf(hello), announcesChanges(hello, method) ? announcedMs : 0)
+}

@@ -1,0 +1,71 @@
+/**
+ * An HTTP exchange becomes what its client wants: who asks, what is said, in which era, and on to whoever serves that.
+ * Cheap checks before dear ones; no body is read before its sender is known.
+ */
+import { Refusal } from '../base/refusal.ts'
+import type { Principal } from '../protocol/call.ts'
+import { standsAlone } from '../protocol/classify.ts'
+import { messagesPath, streamPath } from '../protocol/http-sse.ts'
+import { header, type Inbound, type Outbound } from '../protocol/inbound.ts'
+import { acceptedForms } from '../protocol/accept.ts'
+import { mayBatch } from '../protocol/legacy-server.ts'
+import { type Naming, parsePosted, readBatch, readPosted } from '../protocol/incoming.ts'
+import { answerable, refusalOutbound, refusalText } from '../protocol/error-response.ts'
+import { isStateless } from '../protocol/revisions.ts'
+import { sseHeaders, sseMessage } from '../protocol/sse.ts'
+import type { House } from './services.ts'
+import { answersPing } from './legacy/notices.ts'
+import { answerOne } from './modern/requests.ts'
+import { answerOverStream } from './legacy/http-sse.ts'
+import { endSession, initialize, openStream, receive, receiveBatch, sessionOf } from './legacy/requests.ts'
+
+/** Answers one exchange on the MCP endpoint. Never rejects. */
+export async function handle(inbound: Inbound, house: House): Promise<Outbound> {
+  const naming: Naming = { id: undefined, isBodyRead: false }
+  try {
+    const principal = house.authenticate(inbound)
+    if (inbound.path === messagesPath || inbound.path === streamPath)
+      return await answerOverStream(inbound, principal, naming, house)
+    if (inbound.method === 'POST') return inAcceptedForm(inbound, await post(inbound, principal, naming, house))
+    if (isStateless(header(inbound, 'mcp-protocol-version'))) {
+      throw new Refusal('method_not_allowed', { headers: { Allow: 'POST' } })
+    }
+    if (inbound.method === 'GET') return await openStream(await sessionOf(inbound, principal, house), inbound, house)
+    if (inbound.method === 'DELETE') return await endSession(await sessionOf(inbound, principal, house), house)
+    throw new Refusal('method_not_allowed')
+  } catch (error) {
+    const refusal = answerable(error, house.log)
+    house.events.emit('refused', { code: refusal.code, tenant: undefined })
+    const isUnread = inbound.method === 'POST' && !naming.isBodyRead
+    return isUnread ? refusalText(refusal) : refusalOutbound(refusal, naming.id)
+  }
+}
+
+async function post(inbound: Inbound, principal: Principal, naming: Naming, house: House): Promise<Outbound> {
+  const text = await inbound.body()
+  naming.isBodyRead = true
+  const value = parsePosted(text)
+  if (Array.isArray(value)) return batch(text, inbound, principal, house)
+  const message = readPosted(text, value, naming)
+  if (standsAlone(message, header(inbound, 'mcp-protocol-version')))
+    return answerOne(message, inbound, principal, house)
+  if (message.kind === 'request' && message.method === 'initialize')
+    return initialize(message, inbound, principal, house)
+  return receive(await sessionOf(inbound, principal, house, answersPing(message)), message, inbound, house)
+}
+
+/** The answer as the client takes it: a client that takes only event streams gets a JSON answer as a stream of one message. */
+function inAcceptedForm(inbound: Inbound, outbound: Outbound): Outbound {
+  const isJson = outbound.status === 200 && typeof outbound.body === 'string' && outbound.body !== ''
+  if (!isJson || acceptedForms(header(inbound, 'accept')) !== 'stream') return outbound
+  return { ...outbound, headers: { ...outbound.headers, ...sseHeaders }, body: sseMessage(outbound.body) }
+}
+
+/** [2025-03-26 batching] several messages in one body, for the one revision that has them */
+async function batch(text: string, inbound: Inbound, principal: Principal, house: House): Promise<Outbound> {
+  if (isStateless(header(inbound, 'mcp-protocol-version'))) throw new Refusal('invalid_request')
+  if (header(inbound, 'mcp-session-id') === undefined) throw new Refusal('invalid_request')
+  const seat = await sessionOf(inbound, principal, house)
+  if (!mayBatch(seat.session.speaker.version)) throw new Refusal('invalid_request')
+  return receiveBatch(seat, readBatch(text), inbound, house)
+}

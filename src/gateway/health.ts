@@ -1,0 +1,91 @@
+/** What a gateway can say of itself: at its start, and of its health. */
+import type { Clock } from '../base/clock.ts'
+import { version } from '../base/version.ts'
+import { capabilitiesIn, type Catalog } from '../catalog/catalog.ts'
+import type { EraName, Seat } from '../protocol/call.ts'
+import type { HealthCheck, HealthReport } from '../protocol/health.ts'
+import { isObject } from '../protocol/json-text.ts'
+import type { Mode } from '../upstreams/options.ts'
+import type { Sharing } from '../upstreams/pooling/isolation-modes.ts'
+import type { FaceFacts, UpstreamFacts } from '../upstreams/upstream.ts'
+import { serverInfoOf } from '../protocol/server-description.ts'
+
+/** What was found out about the server at the start. */
+export interface GatewayFacts {
+  readonly eras: readonly EraName[]
+  /** By era of the server, as far as it is used: who shares processes. */
+  readonly modes: Readonly<Partial<Record<EraName, Mode>>>
+  /** Who of the clients share processes; those without sessions may be refused. */
+  readonly sharing: Sharing
+  readonly serverName: string | undefined
+  readonly serverVersion: string | undefined
+  /** How many tools it lists to a client without capabilities. */
+  readonly tools: number
+  readonly startMs: number
+}
+
+export async function facts(
+  { eras, sharing, faces }: UpstreamFacts,
+  catalog: Catalog,
+  startMs: number,
+): Promise<GatewayFacts> {
+  let tools = 0
+  for (const face of faces) tools = Math.max(tools, await countTools(face, catalog))
+  const info = faces[0] && serverInfoOf(faces[0].hello)
+  const { name, version: serverVersion } = info ?? {}
+  return {
+    eras,
+    modes: Object.fromEntries(faces.map((face) => [face.era, face.mode])),
+    sharing,
+    serverName: typeof name === 'string' ? name : undefined,
+    serverVersion: typeof serverVersion === 'string' ? serverVersion : undefined,
+    tools,
+    startMs,
+  }
+}
+
+/** Learns the first list as well, so that the first client finds it. */
+async function countTools(face: FaceFacts, catalog: Catalog): Promise<number> {
+  if (!isObject(capabilitiesIn(face.hello)['tools'])) return 0
+  const seat: Seat = {
+    principal: { tenant: '', subject: '' },
+    speaker: { era: face.era, version: '', capabilities: {}, info: undefined },
+    session: undefined,
+  }
+  try {
+    const page = await catalog.page(seat, 'tools/list', undefined)
+    const tools = 'error' in page ? undefined : page.result.value['tools']
+    return Array.isArray(tools) ? tools.length : 0
+  } catch {
+    return 0
+  }
+}
+
+export interface GatewayState {
+  readonly draining: boolean
+  readonly uptimeMs: number
+  readonly memory: NonNullable<HealthReport['memory']>
+  readonly counts: Readonly<Record<string, number>>
+}
+
+/** @param check asks the server for a sign of life; undefined while there is none */
+export async function healthReport(
+  state: GatewayState,
+  check: (() => Promise<HealthCheck>) | undefined,
+  clock: Clock,
+): Promise<HealthReport> {
+  const startedMs = clock.now()
+  const found = check ? await check() : { ok: false, detail: 'the server is being started' }
+  const ms = clock.now() - startedMs
+  const status = !check ? 'starting' : state.draining ? 'draining' : found.ok ? 'ok' : 'down'
+  return {
+    status,
+    ready: status === 'ok',
+    live: true,
+    checks: { upstream: { ...found, ms } },
+    version,
+    uptimeSeconds: Math.round(state.uptimeMs / 1000),
+    memory: state.memory,
+    counts: state.counts,
+  }
+}

@@ -1,0 +1,176 @@
+/**
+ * Goes on with a call whose server asks by ending it, for a client with a session: its questions become requests on
+ * the stream of the call, and once all are answered the server is called again, as often as it asks. What must be
+ * known for that is a plain record (protocol/bridge/continuation.ts); calls that ask nothing have none.
+ * [2026-07-28 multi round-trip requests; 2025-11-25 client features]
+ */
+import type { Records } from '../../backplane/backplane.ts'
+import { Cancel } from '../../base/cancel.ts'
+import type { Clock } from '../../base/clock.ts'
+import { shortId, unguessableId } from '../../base/ids.ts'
+import { asRefusal, Refusal } from '../../base/refusal.ts'
+import type { Ask, Call, Outcome, Reply } from '../../protocol/call.ts'
+import type { Answer } from '../../protocol/jsonrpc.ts'
+import type { Question } from '../../protocol/bridge/input-requests.ts'
+import {
+  answered,
+  askedAgain,
+  beginFlow,
+  calledAgain,
+  endUnanswered,
+  type Flow,
+  isComplete,
+  isOpen,
+  needsInput,
+  paramsAgain,
+  questionsTo,
+} from '../../protocol/bridge/continuation.ts'
+import { sessionKey } from '../../sessions/session.ts'
+import type { Upstream } from '../../upstreams/upstream.ts'
+import { createFlowRecord, type FlowRecord } from './continuation-record.ts'
+
+export interface Rounds {
+  /**
+   * The rest of a call that ended with questions: the questions and what comes between them, then how it ends.
+   * Throws `upstream_invalid`, `not_bridged`, `unanswered`, `too_many_rounds`, `cancelled`, `store_unavailable` and
+   * whatever a call of the upstream throws.
+   */
+  goOn(call: Call & { readonly session: string }, outcome: Outcome): Reply
+}
+
+/** More in one call is a server that turns in circles. */
+const maxRounds = 16
+/** A server that wants to be called again without a question gets this many tries in a row, over some two minutes. */
+const maxRepeats = 32
+const repeatMs = { first: 100, most: 5000 }
+
+export function createRounds(needs: {
+  readonly upstream: Pick<Upstream, 'call'>
+  readonly records: Records
+  readonly clock: Clock
+  /** How long a client may take to answer. */
+  readonly answerTimeoutMs: number
+}): Rounds {
+  const { upstream, records, clock } = needs
+  // A flow is stored for as long as people have to answer, and a little longer.
+  const recordMs = needs.answerTimeoutMs + 60_000
+  const instance = shortId()
+  let count = 0
+
+  return {
+    async *goOn(call, first) {
+      const id = `${instance}${(++count).toString(36)}`
+      const key = `${sessionKey(call.principal, call.session)}/flow/${id}`
+      const record = createFlowRecord(records, key, recordMs, call.memory)
+      let flow = beginFlow(id, call)
+      let outcome = first
+      let repeats = 0
+      try {
+        for (;;) {
+          const questions = questionsTo(call.speaker, outcome, unguessableId)
+          if ('kind' in questions) return { answer: questions, spoken: call.speaker.era, process: undefined }
+          const next = askedAgain(flow, outcome, questions)
+          flow = next.flow
+          if (next.asked.size === 0) await rest(++repeats, call, clock)
+          else {
+            repeats = 0
+            if (flow.round > maxRounds) throw new Refusal('too_many_rounds')
+            record.asks(outcome)
+            await record.write(flow)
+            flow = calledAgain(yield* ask(flow, next.asked, call, record))
+            // Before the call: whoever finds the record must know that the server was called, perhaps.
+            await record.write(flow)
+          }
+          if (call.cancel.cancelled) throw new Refusal('cancelled')
+          outcome = yield* upstream.call({
+            ...call,
+            params: paramsAgain(flow),
+            process: flow.process,
+            round: flow.round,
+          })
+          if (!needsInput(call, outcome)) return outcome
+        }
+      } catch (error) {
+        const refusal = asRefusal(error)
+        if (refusal?.code !== 'unanswered') throw error
+        return endUnanswered(call, refusal)
+      } finally {
+        record.remove()
+      }
+    },
+  }
+}
+
+/** Puts the questions to the client, all at once, and waits for the last answer. What is still open then is withdrawn. */
+async function* ask(
+  asking: Flow,
+  questions: ReadonlyMap<string, Question>,
+  call: Call,
+  record: FlowRecord,
+): AsyncGenerator<Ask, Flow, void> {
+  let flow = asking
+  let failure: Refusal | undefined
+  let wake: (() => void) | undefined
+  const fail = (refusal: Refusal): void => {
+    failure ??= refusal
+    wake?.()
+  }
+  const take = (id: string, answer: Answer, lapsed = false): void => {
+    if (failure || !isOpen(flow, id)) return
+    const method = questions.get(id)?.method ?? ''
+    const next = lapsed ? undefined : answered(flow, id, answer)
+    if (!next) return fail(unanswered(method, answer, lapsed))
+    flow = next
+    try {
+      record.count(flow)
+    } catch (error) {
+      return fail(asRefusal(error) ?? new Refusal('internal'))
+    }
+    if (isComplete(flow)) wake?.()
+    else record.write(flow).catch(() => undefined)
+  }
+  const stopListening = call.cancel.onCancel(() => fail(new Refusal('cancelled')))
+  const withdrawn = new Map<string, Cancel>()
+  try {
+    for (const [id, { method, params }] of questions) {
+      if (failure) break
+      const cancel = new Cancel()
+      withdrawn.set(id, cancel)
+      yield { kind: 'ask', id, method, params, withdrawn: cancel, answer: (answer, lapsed) => take(id, answer, lapsed) }
+    }
+    while (!failure && !isComplete(flow)) await new Promise<void>((resolve) => (wake = resolve))
+    if (failure) throw failure
+    return flow
+  } finally {
+    stopListening()
+    for (const [id, cancel] of withdrawn) if (isOpen(flow, id)) cancel.cancel('the call is over')
+  }
+}
+
+/** The longest text of a client's error that is repeated. */
+const maxErrorChars = 500
+
+function unanswered(method: string, answer: Answer, lapsed: boolean): Refusal {
+  if (lapsed) return new Refusal('unanswered', { message: `The client did not answer the server's ${method} in time.` })
+  if (answer.kind === 'result') {
+    return new Refusal('unanswered', { message: 'The answers of the client are too large to be passed on.' })
+  }
+  const { code, message } = answer.error.value
+  const said = `${Number(code)} ${typeof message === 'string' ? message.slice(0, maxErrorChars) : ''}`
+  return new Refusal('unanswered', { message: `The client answered the server's ${method} with an error: ${said}` })
+}
+
+/** Waits before the next try. Throws `too_many_rounds` after the last, `cancelled` when the call is. */
+async function rest(tries: number, { cancel }: Call, clock: Clock): Promise<void> {
+  if (tries > maxRepeats) throw new Refusal('too_many_rounds')
+  const ms = Math.min(repeatMs.most, repeatMs.first * 2 ** (tries - 1))
+  let stop: (() => void) | undefined
+  await new Promise<void>((resolve) => {
+    const timer = clock.after(ms, resolve)
+    stop = cancel.onCancel(() => {
+      timer.stop()
+      resolve()
+    })
+  })
+  stop?.()
+}

@@ -1,0 +1,87 @@
+/**
+ * Questions of servers that are with a client: each under an id of ours, answered at most once, and only by the
+ * session that was asked. A question that nobody answers ends by its deadline.
+ */
+import type { Pulse } from '../../base/coarse-timers.ts'
+import { shortId } from '../../base/ids.ts'
+import type { Ask } from '../../protocol/call.ts'
+import { heldBytesOf } from '../../protocol/held-bytes.ts'
+import { type Answer, errorAnswer, idKey, requestText } from '../../protocol/jsonrpc.ts'
+import type { SessionSeat } from '../../sessions/sessions.ts'
+
+export interface Asks {
+  /**
+   * Puts a question to a session: the text of the request to send. `withdraw` is told if no answer is wanted any more.
+   * Undefined if there is no memory for it: the server is told.
+   */
+  put(seat: SessionSeat, ask: Ask, withdraw: (id: string) => void): string | undefined
+  /** An answer of a client; false if nothing was asked under that id. */
+  answer(seat: SessionSeat, id: string, answer: Answer): boolean
+}
+
+/** What a question takes besides what it says, in bytes. */
+const askBytes = 512
+
+interface Open {
+  readonly ask: Ask
+  /** Stops its deadline, and gives back its memory. */
+  readonly stop: () => void
+}
+
+/** @param answerWithinMs people need time, but nobody waits for ever */
+export function createAsks(pulse: Pulse, answerWithinMs: number): Asks {
+  const open = new WeakMap<SessionSeat, Map<string, Open>>()
+  const epoch = shortId()
+  let count = 0
+
+  return {
+    put(seat, ask, withdraw) {
+      const id = JSON.stringify(ask.id ?? `ask-${epoch}-${++count}`)
+      const bytes = askBytes + heldBytesOf(ask.params)
+      if (seat.memory.take(bytes) !== 'kept') {
+        ask.answer(errorAnswer(-32603, 'The client has too much to answer already'), true)
+        return undefined
+      }
+      let asks = open.get(seat)
+      if (!asks) {
+        const created = new Map<string, Open>()
+        asks = created
+        open.set(seat, created)
+        seat.atEnd.push(() => {
+          for (const left of created.values()) {
+            left.stop()
+            left.ask.answer(errorAnswer(-32603, 'The client is gone'), true)
+          }
+          created.clear()
+        })
+      }
+      const mine = asks
+      const stopWaiting = pulse.after(answerWithinMs, () => {
+        if (!mine.delete(id)) return
+        seat.memory.release(bytes)
+        withdraw(id)
+        ask.answer(errorAnswer(-32603, 'The client did not answer'), true)
+      })
+      const stop = (): void => {
+        stopWaiting()
+        seat.memory.release(bytes)
+      }
+      mine.set(id, { ask, stop })
+      ask.withdrawn.onCancel(() => {
+        if (!mine.delete(id)) return
+        stop()
+        withdraw(id)
+      })
+      return requestText(id, ask.method, ask.params)
+    },
+    answer(seat, id, answer) {
+      const asks = open.get(seat)
+      const found = asks?.get(idKey(id))
+      if (!found) return false
+      asks?.delete(idKey(id))
+      found.stop()
+      found.ask.answer(answer)
+      return true
+    },
+  }
+}

@@ -1,0 +1,175 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { manualClock } from '../../base/clock.ts'
+import type { JsonObject } from '../../protocol/json-text.ts'
+import { createSeal, type Opened } from './request-state.ts'
+
+const minute = 60_000
+const refused = expect.objectContaining({ code: 'invalid_params' })
+const nobody = { tenant: '', subject: '' }
+
+const name = fc.oneof(fc.string(), fc.constantFrom('a', 'b', ''))
+interface Request {
+  readonly what: Opened
+  readonly principal: typeof nobody
+  readonly method: string
+  readonly params: JsonObject
+}
+const request: fc.Arbitrary<Request> = fc.record({
+  what: fc.oneof(
+    fc.record({
+      kind: fc.constant('server' as const),
+      state: fc.string(),
+      process: fc.option(fc.nat(), { nil: undefined }),
+    }),
+    fc.record({ kind: fc.constant('suspended' as const), call: fc.string(), round: fc.nat() }),
+    fc.record({ kind: fc.constant('again' as const), client: fc.string() }),
+  ),
+  principal: fc.record({ tenant: name, subject: name }),
+  method: fc.constantFrom('tools/call', 'prompts/get', 'resources/read'),
+  params: fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 2 })),
+})
+
+const clock = manualClock(0)
+const waitMs = 10 * minute
+const seal = createSeal(clock, waitMs)
+const close = ({ what, principal, method, params }: Request): string => seal.close(what, principal, method, params)
+const server = (state: string): Opened => ({ kind: 'server', state, process: 7 })
+const open = (sealed: string, { principal, method, params }: Request): Opened =>
+  seal.open(sealed, principal, method, params)
+
+describe('a sealed state', () => {
+  test('opens for the request that it was sealed for, in the next round of it', () => {
+    const round = fc.record(
+      { inputResponses: fc.jsonValue(), _meta: fc.jsonValue(), requestState: fc.string() },
+      { requiredKeys: [] },
+    )
+    fc.assert(
+      fc.property(request, round, (one, further) => {
+        const sealed = close(one)
+        // Clients write members in any order, and the next round has members that the first had not.
+        const params = { ...(further as JsonObject), ...Object.fromEntries(Object.entries(one.params).toReversed()) }
+        expect(open(sealed, { ...one, params })).toEqual(one.what)
+      }),
+    )
+  })
+
+  test('opens for no other tenant, subject, method or arguments', () => {
+    fc.assert(
+      fc.property(request, request, (one, other) => {
+        const sealed = close(one)
+        const { principal, method } = other
+        const isSame = JSON.stringify(principal) === JSON.stringify(one.principal)
+        fc.pre(!isSame && method !== one.method)
+        expect(() => open(sealed, { ...one, principal })).toThrow(refused)
+        expect(() => open(sealed, { ...one, method })).toThrow(refused)
+        expect(() => open(sealed, { ...one, params: { ...one.params, 'one more': 1 } })).toThrow(refused)
+      }),
+    )
+    const call: Request = {
+      what: server('s'),
+      principal: nobody,
+      method: 'tools/call',
+      params: { arguments: { a: [1, 2] } },
+    }
+    for (const changed of [{}, { a: [2, 1] }, { a: ['1', '2'] }, { a: [1, 2], b: null }]) {
+      expect(() => open(close(call), { ...call, params: { arguments: changed } })).toThrow(refused)
+    }
+  })
+
+  test('does not open once a bit of it was changed, or some of it is missing', () => {
+    fc.assert(
+      fc.property(request, fc.nat(), fc.nat(7), (one, at, bit) => {
+        const bytes = Buffer.from(close(one), 'base64url')
+        const index = at % bytes.length
+        const changed = Buffer.from(bytes)
+        changed[index] = (changed[index] ?? 0) ^ (1 << bit)
+        expect(() => open(changed.toString('base64url'), one)).toThrow(refused)
+        expect(() => open(bytes.subarray(0, index).toString('base64url'), one)).toThrow(refused)
+        expect(() => open(bytes.subarray(index + 1).toString('base64url'), one)).toThrow(refused)
+      }),
+    )
+  })
+
+  test('that somebody made up does not open', () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.string(),
+          fc.uint8Array().map((bytes) => Buffer.from(bytes).toString('base64url')),
+        ),
+        request,
+        (sealed, one) => {
+          expect(() => open(sealed, one)).toThrow(refused)
+        },
+      ),
+    )
+    expect(() =>
+      createSeal(clock, waitMs).open(
+        close({ what: server(''), principal: nobody, method: 'm', params: {} }),
+        nobody,
+        'm',
+        {},
+      ),
+    ).toThrow(refused)
+  })
+
+  test('shows nothing of what it holds, and is another one each time', () => {
+    const secret = { what: server('plain secret'), principal: nobody, method: 'tools/call', params: {} }
+    const [one, other] = [close(secret), close(secret)]
+    expect(one).not.toBe(other)
+    expect(Buffer.from(one, 'base64url').toString('latin1')).not.toContain('plain secret')
+  })
+
+  test('opens for a day, also after the key was replaced', () => {
+    const time = manualClock(0)
+    const here = createSeal(time, waitMs)
+    const opens = (sealed: string): Opened => here.open(sealed, nobody, 'tools/call', {})
+    time.advance(1439 * minute)
+    const late = here.close(server('late'), nobody, 'tools/call', {})
+    time.advance(minute)
+    const later = here.close(server('later'), nobody, 'tools/call', {})
+    expect(opens(later)).toEqual(server('later'))
+    time.advance(1439 * minute - 1)
+    expect(opens(late)).toEqual(server('late'))
+    time.advance(1)
+    expect(() => opens(late)).toThrow(refused)
+    expect(opens(later)).toEqual(server('later'))
+  })
+
+  test('of a call that waits here is good for as long as the call waits, and then says that it is gone', () => {
+    const time = manualClock(0)
+    const here = createSeal(time, waitMs)
+    const waits: Opened = { kind: 'suspended', call: 'c', round: 1 }
+    const sealed = here.close(waits, nobody, 'tools/call', {})
+    time.advance(waitMs - 1)
+    expect(here.open(sealed, nobody, 'tools/call', {})).toEqual(waits)
+    time.advance(1)
+    const lost = expect.objectContaining({ code: 'interaction_lost' })
+    expect(() => here.open(sealed, nobody, 'tools/call', {})).toThrow(lost)
+    // What is not ours, or is for somebody else, learns nothing from it.
+    expect(() => here.open(sealed, nobody, 'prompts/get', {})).toThrow(refused)
+    expect(() => here.open(sealed, { ...nobody, tenant: 'other' }, 'tools/call', {})).toThrow(refused)
+    expect(() => here.open(`${sealed.slice(0, -4)}AAAA`, nobody, 'tools/call', {})).toThrow(refused)
+  })
+
+  test('opens in the one form in which it was given, and with nothing before, after or within it', () => {
+    const sealed = close({ what: server('s'), principal: nobody, method: 'tools/call', params: {} })
+    const middle = sealed.length >> 1
+    const junk = ['=', '==', ' ', '\n', '\0', '!', '.', 'é', '%3D']
+    const changed = junk.flatMap((one) => [
+      `${one}${sealed}`,
+      `${sealed}${one}`,
+      `${sealed.slice(0, middle)}${one}${sealed.slice(middle)}`,
+    ])
+    changed.push(Buffer.from(sealed, 'base64url').toString('base64'))
+    const same = changed.filter(
+      (one) => one !== sealed && Buffer.from(one, 'base64url').toString('base64url') === sealed,
+    )
+    expect(same.length, 'a lenient decoder would take them').toBeGreaterThan(10)
+    for (const one of changed.filter((text) => text !== sealed)) {
+      expect(() => seal.open(one, nobody, 'tools/call', {}), one).toThrow(refused)
+    }
+    expect(seal.open(sealed, nobody, 'tools/call', {})).toEqual(server('s'))
+  })
+})

@@ -1,0 +1,151 @@
+import { expect, test, vi } from 'vitest'
+import { manualClock } from '../../base/clock.ts'
+import { Cancel } from '../../base/cancel.ts'
+import { createMemoryBudget, type MemoryAccount } from '../../base/memory-budget.ts'
+import { rawObject } from '../../protocol/json-text.ts'
+import type { Answer } from '../../protocol/jsonrpc.ts'
+import type { Ask, Call, Outcome, Reply, Update } from '../../protocol/call.ts'
+import {
+  abandon,
+  type Course,
+  listenOn,
+  lookAhead,
+  nextStep,
+  noteAsk,
+  type Questions,
+  type Step,
+} from './suspendable-call.ts'
+
+/** A reply whose steps are handed in, and that counts who waits for them. */
+function reply(): { readonly reply: Reply; readonly say: (step: Step) => void; readonly waiting: () => number } {
+  const waited: Array<{ readonly mock: { readonly calls: readonly unknown[] } }> = []
+  const said: Array<(step: Step) => void> = []
+  const next = (): Promise<Step> => {
+    const step = new Promise<Step>((resolve) => said.push(resolve))
+    waited.push(vi.spyOn(step, 'then'))
+    return step
+  }
+  const generator = { next, return: () => Promise.resolve() } as unknown as Reply
+  return {
+    reply: generator,
+    say: (step) => said.shift()?.(step),
+    waiting: () => waited.reduce((sum, { mock }) => sum + mock.calls.length, 0),
+  }
+}
+
+function courseOf(of: Reply): Course {
+  const call = { cancel: new Cancel() } as unknown as Call
+  const memory = createMemoryBudget(1_000_000).account()
+  return { call, reply: of, next: undefined, questions: undefined, memory, over: () => undefined }
+}
+
+function ask(answers: Answer[]): Ask {
+  const method = 'elicitation/create'
+  return { kind: 'ask', method, params: undefined, answer: (one) => answers.push(one), withdrawn: new Cancel() }
+}
+
+function note(course: Course, asked: Ask): Questions {
+  const questions = noteAsk(course, asked)
+  if (!questions) throw new Error('there was no memory for a question')
+  return questions
+}
+
+const log: Update = { kind: 'notification', method: 'notifications/message', params: undefined }
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+test('a client that comes by again and again in vain leaves nothing at the step that it waits for', async () => {
+  const clock = manualClock(0)
+  const { reply: of, waiting } = reply()
+  const course = courseOf(of)
+  const questions = note(course, ask([]))
+  for (let n = 0; n < 100; n++) {
+    const looking = lookAhead(course, 10, clock)
+    clock.advance(10)
+    expect(await looking).toBeUndefined()
+    listenOn(course, questions)()
+  }
+  expect(waiting()).toBe(1)
+})
+
+test('what is heard between two requests comes with the next one, in order, and the end is still to come', async () => {
+  const clock = manualClock(0)
+  const { reply: of, say } = reply()
+  const course = courseOf(of)
+  const questions = note(course, ask([]))
+  const stop = listenOn(course, questions)
+  say({ done: false, value: log })
+  await turn()
+  say({ done: true, value: {} as Outcome })
+  await turn()
+  stop()
+  expect(questions.held).toEqual([log])
+  expect((await lookAhead(course, 10, clock))?.done).toBe(true)
+})
+
+test('whoever abandons a call leaves no question without an answer', async () => {
+  const { reply: of, say } = reply()
+  const course = courseOf(of)
+  const answers: Answer[] = []
+  const stop = listenOn(course, note(course, ask(answers)))
+  say({ done: false, value: ask(answers) })
+  await turn()
+  stop()
+  abandon(course, 'nobody waits for it')
+  await turn()
+  expect(answers.map(({ kind }) => kind)).toEqual(['result', 'result'])
+})
+
+/** A course whose call may keep so many bytes, and what they are counted in. */
+function bounded(of: Reply, bytes: number): { readonly course: Course; readonly memory: MemoryAccount } {
+  const memory = createMemoryBudget(1_000_000).account(bytes)
+  return { course: { ...courseOf(of), memory }, memory }
+}
+
+const asked = (answers: Answer[], chars: number): Ask => ({
+  ...ask(answers),
+  params: rawObject({ message: 'x'.repeat(chars) }),
+})
+const result = (chars: number): Outcome => ({
+  answer: { kind: 'result', result: rawObject({ text: 'x'.repeat(chars) }) },
+  spoken: 'legacy',
+  process: undefined,
+})
+
+test('what a call says while its client is away counts, and is given back as it is taken', async () => {
+  const { reply: of, say } = reply()
+  const { course, memory } = bounded(of, 100_000)
+  const answers: Answer[] = []
+  const questions = note(course, asked(answers, 5000))
+  const withQuestion = memory.heldBytes
+  expect(withQuestion).toBeGreaterThan(10_000)
+  const stop = listenOn(course, questions)
+  say({ done: false, value: { ...log, params: rawObject({ data: 'y'.repeat(3000) }) } as Update })
+  await turn()
+  expect(memory.heldBytes).toBeGreaterThan(withQuestion + 6000)
+  say({ done: true, value: result(4000) })
+  await turn()
+  expect(memory.heldBytes).toBeGreaterThan(withQuestion + 14_000)
+  stop()
+  await nextStep(course)
+  expect(await nextStep(course)).toMatchObject({ done: true })
+  expect(memory.heldBytes).toBe(withQuestion)
+  for (const one of questions.open.values()) one.answer({ kind: 'result', result: rawObject({}) })
+  expect([memory.heldBytes, answers.length]).toEqual([0, 1])
+})
+
+test('a question that there is no memory for is answered to the server, and a result is refused to the client', async () => {
+  const { reply: of, say } = reply()
+  const { course, memory } = bounded(of, 20_000)
+  const answers: Answer[] = []
+  expect(noteAsk(course, asked(answers, 50_000))).toBeUndefined()
+  const questions = note(course, ask(answers))
+  const stop = listenOn(course, questions)
+  say({ done: false, value: asked(answers, 50_000) })
+  await turn()
+  expect(answers.map(({ kind }) => kind)).toEqual(['error', 'error'])
+  say({ done: true, value: result(50_000) })
+  await turn()
+  stop()
+  await expect(nextStep(course)).rejects.toMatchObject({ code: 'result_too_large' })
+  expect(memory.heldBytes).toBeLessThan(2000)
+})

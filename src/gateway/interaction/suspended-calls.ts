@@ -1,0 +1,141 @@
+/**
+ * Calls that wait for their clients: a server asked in mid-call, and its client, which has no session, answers with
+ * another request. Until then the call stays where it is, on its process. Each round of questions can be answered
+ * once; whoever takes too long finds the call ended. [2026-07-28 multi round-trip requests]
+ */
+import type { Clock } from '../../base/clock.ts'
+import { shortId } from '../../base/ids.ts'
+import type { Pulse } from '../../base/coarse-timers.ts'
+import { Refusal } from '../../base/refusal.ts'
+import type { Ask } from '../../protocol/call.ts'
+import { inputResponses } from '../../protocol/input-required.ts'
+import type { RawObject } from '../../protocol/json-text.ts'
+import type { Answer } from '../../protocol/jsonrpc.ts'
+import { answerOfInput } from '../../protocol/bridge/input-requests.ts'
+import { abandon, type Course, listenOn, type Questions } from './suspendable-call.ts'
+
+export interface SuspendedCalls {
+  /** Puts a call aside; returns what names the round of its questions, which are open for as long as the settings say. */
+  keep(course: Course, questions: Questions): { readonly call: string; readonly round: number }
+  /**
+   * The call that waits for the answers of a round. Those that are there are passed on; the other questions stay open.
+   * Throws `interaction_lost`, `interaction_answered`, or `invalid_params` for what is no answer.
+   */
+  take(call: string, round: number, params: RawObject | undefined): Course
+  /** The call is over: what is still said to it is too late. */
+  end(course: Course): void
+  /** Others find no process: ends up to so many calls whose clients have been silent for long, the longest first. */
+  giveWay(wanted: number): void
+  readonly count: number
+}
+
+/** How often a server that wants to know is told that an answer may still come. */
+const beatMs = 15_000
+
+interface Entry {
+  readonly course: Course
+  readonly questions: Questions
+  round: number
+  /** When its client was last heard of. */
+  seenMs: number
+  /** How to stop the clocks of the wait; undefined while a request of the client is with the call. */
+  resume: (() => void) | undefined
+}
+
+/** @param needs.giveWayMs how long a client may be silent where others find no process */
+export function createSuspendedCalls(needs: {
+  readonly pulse: Pulse
+  readonly clock: Clock
+  readonly giveWayMs: number
+  /** How long a client may take to answer. */
+  readonly answerTimeoutMs: number
+}): SuspendedCalls {
+  const { pulse, clock } = needs
+  const entries = new Map<string, Entry>()
+  const ids = new WeakMap<Course, string>()
+
+  const idOf = (course: Course): string => {
+    const id = ids.get(course) ?? shortId()
+    ids.set(course, id)
+    return id
+  }
+
+  const lapse = (id: string, { course, resume }: Entry): void => {
+    entries.delete(id)
+    resume?.()
+    abandon(course, 'the client did not come back')
+  }
+
+  /** Starts the clocks of a wait; returns how to stop them. */
+  const wait = (id: string, entry: Entry): (() => void) => {
+    const beat = (): void => {
+      for (const ask of entry.questions.open.values()) ask.stillAsking?.()
+      stopBeat = pulse.after(beatMs, beat)
+    }
+    let stopBeat = pulse.after(beatMs, beat)
+    const stopPatience = pulse.after(needs.answerTimeoutMs, () => lapse(id, entry))
+    const stopCancel = entry.course.call.cancel.onCancel(() => lapse(id, entry))
+    const stopListening = listenOn(entry.course, entry.questions)
+    return () => {
+      entry.resume = undefined
+      stopListening()
+      stopBeat()
+      stopPatience()
+      stopCancel()
+    }
+  }
+
+  return {
+    keep(course, questions) {
+      const id = idOf(course)
+      const entry = entries.get(id) ?? { course, questions, round: 0, seenMs: 0, resume: undefined }
+      entries.set(id, entry)
+      entry.round++
+      entry.seenMs = clock.now()
+      // A shutdown does not wait for people; but as long as it lasts, they are served.
+      course.over()
+      entry.resume = wait(id, entry)
+      return { call: id, round: entry.round }
+    },
+    take(call, round, params) {
+      const entry = entries.get(call)
+      if (!entry) throw new Refusal('interaction_lost')
+      if (!entry.resume || entry.round !== round) throw new Refusal('interaction_answered')
+      const { open } = entry.questions
+      const given = inputResponses(params)
+      const answers = [...open].map(([key, ask]) => ({ key, ask, answer: answerTo(ask, key, given) }))
+      entry.resume()
+      for (const { key, ask, answer } of answers) {
+        if (!answer) continue
+        open.delete(key)
+        ask.answer(answer)
+      }
+      return entry.course
+    },
+    end(course) {
+      const id = ids.get(course)
+      if (id !== undefined) entries.delete(id)
+    },
+    giveWay(wanted) {
+      const silentSinceMs = clock.now() - needs.giveWayMs
+      // One that has nothing left to ask holds no process for long.
+      const waiting = [...entries].filter(
+        ([, { questions, resume, seenMs }]) => resume && questions.open.size > 0 && seenMs <= silentSinceMs,
+      )
+      waiting.sort(([, a], [, b]) => a.seenMs - b.seenMs)
+      for (const [id, entry] of waiting.slice(0, wanted)) lapse(id, entry)
+    },
+    get count() {
+      return entries.size
+    },
+  }
+}
+
+/** What the client answers to a question; undefined if it says nothing to it. */
+function answerTo(ask: Ask, key: string, given: ReadonlyMap<string, string>): Answer | undefined {
+  const text = given.get(key)
+  if (text === undefined) return undefined
+  const answer = answerOfInput(ask, text)
+  if (!answer) throw new Refusal('invalid_params', { message: `inputResponses.${key} is no answer to ${ask.method}.` })
+  return answer
+}

@@ -1,0 +1,73 @@
+import { expect, test } from 'vitest'
+import { createMemoryBackplane } from '../../backplane/memory.ts'
+import { manualClock } from '../../base/clock.ts'
+import { createEvents } from '../../base/events.ts'
+import { createLease } from '../../base/lease.ts'
+import { createMemoryBudget } from '../../base/memory-budget.ts'
+import { Pulse } from '../../base/coarse-timers.ts'
+import { createSessions, type SessionSeat } from '../../sessions/sessions.ts'
+import type { Upstream } from '../../upstreams/upstream.ts'
+import { createAsks } from '../interaction/pending-input.ts'
+import { createListeners, type Listeners } from './notifications.ts'
+
+const settings = {
+  idleTimeoutIsFinal: false,
+  idleTimeoutMs: 60_000,
+  maxSessionMs: 600_000,
+  handshakeTimeoutMs: 30_000,
+  giveWayMs: 60_000,
+  answerTimeoutMs: 600_000,
+  eventsPerStream: 100,
+  bytesPerStream: 100_000,
+  retentionMs: 60_000,
+  keepAliveMs: 15_000,
+  slowReaderMs: 30_000,
+}
+
+interface Scene {
+  readonly listeners: Listeners
+  readonly seat: SessionSeat
+  /** How many listen at the server. */
+  listening(): number
+  end(): Promise<void>
+}
+
+async function scene(): Promise<Scene> {
+  const clock = manualClock()
+  const memory = createMemoryBudget(10_000_000)
+  const backplane = createMemoryBackplane({ clock, memory })
+  const sessions = createSessions({ backplane, memory, settings, clock, events: createEvents(), ask: () => undefined })
+  let listening = 0
+  const listen: Upstream['listen'] = async () => {
+    listening++
+    return { stop: () => void listening--, refilter: () => Promise.resolve() }
+  }
+  const asks = createAsks(new Pulse(clock), settings.answerTimeoutMs)
+  const seat = await sessions.open(
+    { tenant: 'acme', subject: 'ada' },
+    { era: 'legacy', version: '2025-11-25', capabilities: {}, info: undefined },
+    createLease(() => {}),
+  )
+  return {
+    listeners: createListeners({ upstream: { listen }, tell: () => undefined, isRead: () => true, asks }),
+    seat,
+    listening: () => listening,
+    end: () => sessions.end(seat, 'client'),
+  }
+}
+
+test('a session listens once, until it ends', async () => {
+  const { listeners, seat, listening, end } = await scene()
+  await Promise.all([listeners.attach(seat), listeners.attach(seat)])
+  expect(listening()).toBe(1)
+  await end()
+  expect(listening()).toBe(0)
+})
+
+test('a session that has ended while its message waited does not begin to listen', async () => {
+  const { listeners, seat, listening, end } = await scene()
+  await end()
+  await expect(listeners.attach(seat)).rejects.toMatchObject({ code: 'session_unknown' })
+  await expect(listeners.refilter(seat)).rejects.toMatchObject({ code: 'session_unknown' })
+  expect(listening()).toBe(0)
+})

@@ -1,0 +1,205 @@
+/**
+ * Answers the requests of one POST of a session: by JSON if all outcomes come before anything else, else by a stream
+ * that outlives the socket. The calls go on whether or not anybody reads. [2025-11-25 transports, sending messages]
+ */
+import type { Cancel } from '../../base/cancel.ts'
+import type { MemoryAccount } from '../../base/memory-budget.ts'
+import { Refusal } from '../../base/refusal.ts'
+import type { Notification, Outcome, Reply, Update } from '../../protocol/call.ts'
+import { acceptedForms } from '../../protocol/accept.ts'
+import { heldBytesOf } from '../../protocol/held-bytes.ts'
+import { header, type Inbound, jsonHeaders, type Outbound } from '../../protocol/inbound.ts'
+import { rawObject } from '../../protocol/json-text.ts'
+import { type Answer, notificationText, responseText, type RpcId } from '../../protocol/jsonrpc.ts'
+import { wordAnswer } from '../../protocol/legacy-server.ts'
+import { answerable, refusalAnswer, refusalOutbound } from '../../protocol/error-response.ts'
+import { hasPrimingEvent } from '../../protocol/revisions.ts'
+import { sseHeaders } from '../../protocol/sse.ts'
+import type { SessionSeat } from '../../sessions/sessions.ts'
+import type { CallStream } from '../../sessions/streams.ts'
+import type { House } from '../services.ts'
+import { type First, firstOf, outcomeOnly } from '../calls/json-or-stream.ts'
+
+type Step = IteratorResult<Update, Outcome>
+
+/** The message that a step is for the client, if it is one. */
+interface Said {
+  readonly text: string | undefined
+  readonly isLast: boolean
+}
+
+/** A request on its way: its answer is at hand, or a reply will bring it. */
+export interface Carried {
+  readonly id: RpcId
+  readonly method: string
+  /** The revision that the client speaks. */
+  readonly version: string
+  readonly reply: Reply
+  readonly cancel: Cancel
+  /** Counts what the call keeps; closed when it is over. */
+  readonly memory: MemoryAccount
+  /** Run when the call is over. */
+  readonly over: () => void
+}
+
+/** Answers one request. Not an async function: on the way of every call each of them costs. */
+export function carryOne(seat: SessionSeat, one: Carried, inbound: Inbound, house: House): Promise<Outbound> {
+  return firstOr(one.reply, inbound, house).then((first) =>
+    first.kind === 'streaming' ? stream(seat, [one], [first], inbound, house) : single(one, first, house),
+  )
+}
+
+/** What a reply begins with, or its end where the client takes no stream. */
+function firstOr(reply: Reply, inbound: Inbound, house: House): Promise<First> {
+  return acceptedForms(header(inbound, 'accept')) === 'json' ? outcomeOnly(reply) : firstOf(reply.next(), house.pulse)
+}
+
+/** Answers the requests of a batch: all in one array, or all on one stream. */
+export async function carryBatch(
+  seat: SessionSeat,
+  carried: readonly Carried[],
+  inbound: Inbound,
+  house: House,
+): Promise<Outbound> {
+  const firsts = await Promise.all(carried.map(async (one) => kept(one, await firstOr(one.reply, inbound, house))))
+  if (firsts.some((first) => first.kind === 'streaming')) return stream(seat, carried, firsts, inbound, house)
+  const answers: string[] = []
+  carried.forEach((one, at) => {
+    const text = answerText(one, firsts[at], house)
+    if (text !== undefined) answers.push(text)
+    one.over()
+  })
+  return { status: 200, headers: jsonHeaders, body: `[${answers.join(',')}]` }
+}
+
+/** An outcome that has to wait for those of its batch; a refusal, if that is more than may wait. */
+function kept(one: Carried, first: First): First {
+  if (first.kind !== 'outcome') return first
+  const { answer } = first.outcome
+  const bytes = heldBytesOf(answer.kind === 'result' ? answer.result : answer.error)
+  if (one.memory.take(bytes) === 'kept') return first
+  const message = 'The results of a batch are larger than what may be kept for one session.'
+  return { kind: 'failed', error: new Refusal('result_too_large', { message }) }
+}
+
+function single(one: Carried, first: First, house: House): Outbound {
+  one.over()
+  if (first.kind === 'failed') {
+    const refusal = answerable(first.error, house.log)
+    if (refusal.code !== 'cancelled') return refusalOutbound(refusal, one.id)
+  }
+  const text = answerText(one, first, house)
+  // [utilities, cancellation] no response is sent to a request that was cancelled: the stream ends without one
+  if (text === undefined) return { status: 200, headers: sseHeaders, body: '' }
+  return { status: 200, headers: jsonHeaders, body: text }
+}
+
+/** Undefined for a call that the client cancelled. */
+function answerText(one: Carried, first: First | undefined, house: House): string | undefined {
+  if (first?.kind === 'outcome')
+    return responseText(
+      one.id,
+      worded(() => wordAnswer(first.outcome, one.method, one.version), house),
+    )
+  const refusal = answerable(first?.kind === 'failed' ? first.error : new Refusal('internal'), house.log)
+  return refusal.code === 'cancelled' ? undefined : responseText(one.id, refusalAnswer(refusal))
+}
+
+function worded(word: () => Answer, house: House): Answer {
+  try {
+    return word()
+  } catch (error) {
+    return refusalAnswer(answerable(error, house.log))
+  }
+}
+
+async function stream(
+  seat: SessionSeat,
+  carried: readonly Carried[],
+  firsts: readonly First[],
+  inbound: Inbound,
+  house: House,
+): Promise<Outbound> {
+  const prime = hasPrimingEvent(seat.session.speaker.version)
+  const events = await house.streams.openCall(seat, carried[0]?.id, prime).catch((error: unknown) => {
+    carried.forEach(abandon)
+    throw error
+  })
+  endAfter(
+    carried.map((one, at) => pump(seat, one, firsts[at], events, house)),
+    events,
+  )
+  return { status: 200, headers: sseHeaders, body: events.read(inbound.closed) }
+}
+
+/** A function of its own: what waits for the pumps must not keep what they began with. */
+function endAfter(pumps: readonly Promise<void>[], events: CallStream): void {
+  void Promise.allSettled(pumps).then(() => events.end().catch(() => undefined))
+}
+
+/** Nobody will take what this call still says. */
+export function abandon(one: Carried): void {
+  one.reply.return(undefined as never).catch(() => undefined)
+  one.over()
+}
+
+/** Moves a reply into its stream to the end. Never rejects. */
+export async function pump(
+  seat: SessionSeat,
+  one: Carried,
+  first: First | undefined,
+  events: Pick<CallStream, 'append'>,
+  house: House,
+): Promise<void> {
+  const store = (text: string): Promise<void> => events.append(text, one.cancel)
+  const withdrawals: Promise<void>[] = []
+  const withdraw = (id: RpcId): void => {
+    const withdrawn = rawObject({ requestId: JSON.parse(id) })
+    withdrawals.push(store(notificationText('notifications/cancelled', withdrawn)).catch(() => undefined))
+  }
+  let progress = Number.NEGATIVE_INFINITY
+  /** [utilities, progress] it rises over the whole call, also where the server began anew with another round */
+  const isNews = ({ method, params }: Notification): boolean => {
+    const value = method === 'notifications/progress' ? params?.value['progress'] : undefined
+    if (typeof value !== 'number') return true
+    const rises = value > progress
+    if (rises) progress = value
+    return rises
+  }
+  const said = async (next: Promise<Step>): Promise<Said> => {
+    const { done, value } = await next
+    if (done === true) {
+      const answer = worded(() => wordAnswer(value, one.method, one.version), house)
+      return { text: responseText(one.id, answer), isLast: true }
+    }
+    if (value.kind === 'ask') return { text: house.asks.put(seat, value, withdraw), isLast: false }
+    return { text: isNews(value) ? notificationText(value.method, value.params) : undefined, isLast: false }
+  }
+  try {
+    if (first?.kind !== 'streaming') {
+      const text = answerText(one, first, house)
+      if (text !== undefined) await store(text)
+      return
+    }
+    let next: Promise<Step> | undefined = first.next
+    first = undefined
+    for (;;) {
+      let step: Said | undefined = await said(next)
+      const { isLast } = step
+      // Nothing but the text waits for its reader, and nothing waits for the next step with it.
+      next = undefined
+      if (isLast) await Promise.all(withdrawals)
+      const stored: Promise<void> | undefined = step.text === undefined ? undefined : store(step.text)
+      step = undefined
+      await stored
+      if (isLast) return
+      next = one.reply.next()
+    }
+  } catch (error) {
+    const refusal = answerable(error, house.log)
+    await Promise.all(withdrawals)
+    if (refusal.code !== 'cancelled') await store(responseText(one.id, refusalAnswer(refusal))).catch(() => undefined)
+  } finally {
+    abandon(one)
+  }
+}

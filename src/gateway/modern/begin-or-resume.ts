@@ -1,0 +1,87 @@
+/**
+ * The call that a request of a client without a session is about: a new one, or one that waits for the answers that it
+ * brings. What either keeps is counted before it begins. [2026-07-28 multi round-trip requests]
+ */
+import { Cancel } from '../../base/cancel.ts'
+import { keep, type MemoryAccount } from '../../base/memory-budget.ts'
+import { Refusal } from '../../base/refusal.ts'
+import type { Principal } from '../../protocol/call.ts'
+import { heldBytesOf } from '../../protocol/held-bytes.ts'
+import type { Inbound } from '../../protocol/inbound.ts'
+import { mayTakeRounds } from '../../protocol/input-required.ts'
+import { editObject } from '../../protocol/json-text.ts'
+import type { RequestMessage } from '../../protocol/jsonrpc.ts'
+import type { Envelope } from '../../protocol/modern-server.ts'
+import { checkParams } from '../../protocol/params.ts'
+import type { Course } from '../interaction/suspendable-call.ts'
+import type { House } from '../services.ts'
+import type { Opened } from '../interaction/request-state.ts'
+import { callBytes, serve } from '../calls/run-call.ts'
+
+/** The call that a request is about, a new one or the one that waits for it; what counts the latter request. */
+export function courseOf(
+  request: RequestMessage,
+  envelope: Envelope,
+  inbound: Inbound,
+  principal: Principal,
+  house: House,
+): { readonly course: Course; readonly memory: MemoryAccount | undefined } {
+  checkParams(request.method, request.params)
+  const opened = openState(request, principal, house)
+  const memory = house.clientMemory.account(inbound.connection)
+  try {
+    if (opened?.kind === 'suspended') {
+      // Before its answers are taken: a client that has too much with us may come again.
+      keep(memory, heldBytesOf(request.params))
+      const course = house.suspended.take(opened.call, opened.round, request.params)
+      course.over = house.inflight.enter(course.call.cancel)
+      return { course, memory }
+    }
+    return { course: begun(request, opened, envelope, memory, inbound, principal, house), memory: undefined }
+  } catch (error) {
+    memory.close()
+    throw error
+  }
+}
+
+function begun(
+  request: RequestMessage,
+  opened: Opened | undefined,
+  envelope: Envelope,
+  memory: MemoryAccount,
+  inbound: Inbound,
+  principal: Principal,
+  house: House,
+): Course {
+  // Whoever comes back for what was begun is still served.
+  if (house.inflight.draining) throw new Refusal('draining')
+  const again = opened?.kind === 'again' ? { requestState: undefined, inputResponses: undefined } : undefined
+  const edits = opened?.kind === 'server' ? { requestState: opened.state } : again
+  const cancel = new Cancel()
+  keep(memory, callBytes + heldBytesOf(request.params))
+  const call = {
+    id: request.id,
+    method: request.method,
+    params: request.params && edits ? editObject(request.params, edits) : request.params,
+    speaker: envelope.speaker,
+    principal,
+    session: undefined,
+    client: inbound.connection,
+    clientKey: opened?.kind === 'again' ? opened.client : house.nextClientKey(),
+    progressToken: envelope.progressToken,
+    logLevel: envelope.logLevel,
+    process: opened?.kind === 'server' ? opened.process : undefined,
+    memory,
+    cancel,
+  }
+  const over = house.inflight.enter(cancel)
+  return { call, reply: serve(call, house), next: undefined, questions: undefined, memory, over }
+}
+
+/** What the request brings back from an earlier round. Throws `invalid_params`. */
+function openState(request: RequestMessage, principal: Principal, house: House): Opened | undefined {
+  const state = request.params?.value['requestState']
+  if (!request.params || state === undefined || !mayTakeRounds(request.method)) return undefined
+  if (typeof state !== 'string') throw new Refusal('invalid_params', { message: 'The requestState must be a string.' })
+  return house.seal.open(state, principal, request.method, request.params.value)
+}

@@ -1,0 +1,93 @@
+/**
+ * Clients without sessions: each request stands for itself, and its answer lives as long as its connection.
+ * The checks and the wording are protocol/modern-server.ts. [2026-07-28 basic; transports; multi round-trip requests]
+ */
+import { Refusal } from '../../base/refusal.ts'
+import type { Principal, Seat } from '../../protocol/call.ts'
+import { headerMatches } from '../../protocol/headers.ts'
+import { header, type Inbound, jsonHeaders, type Outbound } from '../../protocol/inbound.ts'
+import type { Message, RequestMessage } from '../../protocol/jsonrpc.ts'
+import { notServed, readEnvelope, statusOf } from '../../protocol/modern-server.ts'
+import { answerable, refusalAnswer, refusalOutbound } from '../../protocol/error-response.ts'
+import { discovery, mirrorsIn } from './discovery.ts'
+import type { House } from '../services.ts'
+import { listen } from './subscriptions-listen.ts'
+import { answerList } from '../calls/list-responses.ts'
+import { answerTurn } from './call-request.ts'
+
+const empty: Outbound = { status: 202, headers: {}, body: '' }
+
+/** One message of a client without a session. Throws a `Refusal` for what is no request. */
+export async function answerOne(
+  message: Message,
+  inbound: Inbound,
+  principal: Principal,
+  house: House,
+): Promise<Outbound> {
+  // [2026-07-28 basic] clients send no responses; notifications are accepted and mean nothing over HTTP
+  if (message.kind === 'response') throw new Refusal('invalid_request')
+  if (message.kind === 'notification') {
+    house.events.emit('dropped', { what: 'client_notification', count: 1 })
+    return empty
+  }
+  try {
+    // First of all: a client that cannot be served here is not told how to word its request.
+    if (house.refusesStateless) throw notServed(message, header(inbound, 'mcp-protocol-version'))
+    return await request(message, inbound, principal, house)
+  } catch (error) {
+    const refusal = answerable(error, house.log)
+    if (refusal.code !== 'cancelled') house.events.emit('refused', { code: refusal.code, tenant: principal.tenant })
+    return refused(refusal, message)
+  }
+}
+
+/** A refusal in this era's words: a method that is not there is a page that is not there. */
+function refused(refusal: Refusal, message: RequestMessage): Outbound {
+  if (refusal.code === 'cancelled') return empty
+  const outbound = refusalOutbound(refusal, message.id)
+  // This one says that the whole era is not there: 404 would say that it is. [2026-07-28 versioning]
+  if (refusal.code === 'discover_refused') return outbound
+  return outbound.status === 200 ? { ...outbound, status: statusOf(refusalAnswer(refusal)) } : outbound
+}
+
+async function request(
+  message: RequestMessage,
+  inbound: Inbound,
+  principal: Principal,
+  house: House,
+): Promise<Outbound> {
+  const envelope = readEnvelope(message, mirrorsIn(inbound), house.extensions)
+  const seat: Seat = { principal, speaker: envelope.speaker, session: undefined }
+  // What was begun may go on: that is seen when its state is opened.
+  const goesOn = message.params?.value['requestState'] !== undefined
+  if (house.inflight.draining && !goesOn) throw new Refusal('draining')
+  if (house.catalog.isList(message.method)) return list(seat, message, house)
+  if (message.method === 'server/discover') return discovered(seat, message, house)
+  if (message.method === 'tools/call' && house.catalog.mirrorsHeaders)
+    await checkMirrored(seat, message, inbound, house)
+
+  const place = house.admission.take() ?? (await house.admission.wait(inbound.connection, inbound.closed))
+  if (message.method === 'subscriptions/listen') return listen(seat, message, place, inbound, house)
+  return answerTurn(message, envelope, place, inbound, principal, house)
+}
+
+async function list(seat: Seat, message: RequestMessage, house: House): Promise<Outbound> {
+  const { text, status } = await answerList(seat, message, house)
+  return { status, headers: jsonHeaders, body: text }
+}
+
+async function discovered(seat: Seat, message: RequestMessage, house: House): Promise<Outbound> {
+  return discovery(message.id, await house.catalog.hello(seat))
+}
+
+/** [2026-07-28 transports, custom headers] what is mirrored must say the same as the body */
+async function checkMirrored(seat: Seat, message: RequestMessage, inbound: Inbound, house: House): Promise<void> {
+  const params = message.params?.value ?? {}
+  const tool = params['name']
+  if (typeof tool !== 'string') return
+  for (const param of await house.catalog.mirrored(seat, tool)) {
+    if (!headerMatches(param, params['arguments'], header(inbound, param.header))) {
+      throw new Refusal('header_mismatch', { message: 'A Mcp-Param header does not match the arguments.' })
+    }
+  }
+}

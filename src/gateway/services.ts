@@ -1,0 +1,53 @@
+/** The rooms that serving needs, as one value that is handed down. Built by gateway.ts, which alone knows them all. */
+import type { Clock } from '../base/clock.ts'
+import type { EventSink } from '../base/events.ts'
+import type { Log } from '../base/log.ts'
+import type { Pulse } from '../base/coarse-timers.ts'
+import type { ClientKey } from '../protocol/call.ts'
+import type { Catalog } from '../catalog/catalog.ts'
+import type { Admission } from '../gates/admission.ts'
+import type { GateSettings } from '../gates/options.ts'
+import type { Authenticate } from '../identity/authenticate.ts'
+import type { SessionSettings } from '../sessions/options.ts'
+import type { Sessions } from '../sessions/sessions.ts'
+import type { Streams } from '../sessions/streams.ts'
+import type { Upstream } from '../upstreams/upstream.ts'
+import type { Asks } from './interaction/pending-input.ts'
+import type { ClientMemory } from './client-memory.ts'
+import type { Inflight } from './drain.ts'
+import type { Listeners } from './legacy/notifications.ts'
+import type { Rounds } from './interaction/continuation.ts'
+import type { Seal } from './interaction/request-state.ts'
+import type { StreamSessions } from './legacy/http-sse-sessions.ts'
+import type { SuspendedCalls } from './interaction/suspended-calls.ts'
+
+export interface House {
+  readonly gates: GateSettings
+  readonly sessionSettings: SessionSettings
+  readonly clock: Clock
+  readonly log: Log
+  readonly events: EventSink
+  readonly pulse: Pulse
+  readonly authenticate: Authenticate
+  readonly admission: Admission
+  readonly sessions: Sessions
+  readonly streams: Streams
+  readonly streamSessions: StreamSessions
+  /** Whether clients of the transport HTTP+SSE are served. */
+  readonly offersStreams: boolean
+  readonly catalog: Catalog
+  readonly upstream: Upstream
+  /** Whether clients without sessions are told to open one, since they would meet in the processes of others. */
+  readonly refusesStateless: boolean
+  readonly asks: Asks
+  readonly listeners: Listeners
+  readonly inflight: Inflight
+  readonly rounds: Rounds
+  readonly seal: Seal
+  readonly suspended: SuspendedCalls
+  readonly clientMemory: ClientMemory
+  /** A client that is not known by anything but the call that it makes. */
+  readonly nextClientKey: () => ClientKey
+  /** Whether the server announces extensions, whose methods are then forwarded. */
+  readonly extensions: boolean
+}

@@ -1,0 +1,298 @@
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { Cancel } from '../../base/cancel.ts'
+import { Refusal } from '../../base/refusal.ts'
+import type { Call, Outcome, Speaker } from '../call.ts'
+import { emptyObject, type JsonObject, parseObject, rawObject } from '../json-text.ts'
+import { type Answer, errorAnswer } from '../jsonrpc.ts'
+import type { Question } from './input-requests.ts'
+import {
+  answered,
+  askedAgain,
+  beginFlow,
+  calledAgain,
+  endUnanswered,
+  type Flow,
+  isComplete,
+  isOpen,
+  needsInput,
+  paramsAgain,
+  questionsTo,
+} from './continuation.ts'
+
+function callOf(method: string, params?: string): Call {
+  return {
+    id: '7',
+    method,
+    params: params === undefined ? undefined : parseObject(params),
+    speaker: speakerOf('2025-11-25', {}),
+    principal: { tenant: '', subject: '' },
+    session: 's',
+    client: 's',
+    clientKey: 's',
+    progressToken: undefined,
+    logLevel: undefined,
+    process: undefined,
+    cancel: new Cancel(),
+  }
+}
+
+function speakerOf(version: string, capabilities: JsonObject): Speaker {
+  return { era: 'legacy', version, capabilities, info: undefined }
+}
+
+function asking(members: JsonObject, process?: number): Outcome {
+  const result = rawObject({ resultType: 'input_required', ...members })
+  return { answer: { kind: 'result', result }, spoken: 'modern', process }
+}
+
+const resultOf = (value: JsonObject): Answer => ({ kind: 'result', result: rawObject(value) })
+const form = { mode: 'form', message: 'Who?', requestedSchema: { type: 'object', properties: {} } }
+const page = { mode: 'url', message: 'Sign in', url: 'https://example.com/' }
+
+describe('what needs input', () => {
+  test('is a stateless result of that kind, of a request that may ask', () => {
+    const outcome = asking({ requestState: 'x' })
+    for (const method of ['tools/call', 'prompts/get', 'resources/read']) {
+      expect(needsInput(callOf(method), outcome)).toBe(true)
+    }
+    expect(needsInput(callOf('completion/complete'), outcome)).toBe(false)
+    expect(needsInput(callOf('tools/call'), { ...outcome, spoken: 'legacy' })).toBe(false)
+    expect(needsInput(callOf('tools/call'), { ...outcome, answer: resultOf({ resultType: 'complete' }) })).toBe(false)
+    expect(needsInput(callOf('tools/call'), { ...outcome, answer: errorAnswer(-32603, 'no') })).toBe(false)
+  })
+})
+
+describe('the questions to a client', () => {
+  const ask = (speaker: Speaker, inputRequests: JsonObject): ReturnType<typeof questionsTo> =>
+    questionsTo(speaker, asking({ inputRequests }), () => 'an id')
+  const elicit = (params: JsonObject): JsonObject => ({ who: { method: 'elicitation/create', params } })
+
+  test('are worded for its revision', () => {
+    const newest = ask(speakerOf('2025-11-25', { elicitation: { form: {}, url: {} } }), elicit(page))
+    assert(!('kind' in newest))
+    expect(newest.get('who')?.params?.value).toEqual({ ...page, elicitationId: 'an id' })
+    const older = ask(speakerOf('2025-06-18', { elicitation: {} }), elicit(form))
+    assert(!('kind' in older))
+    expect(older.get('who')?.params?.value).toEqual({ message: 'Who?', requestedSchema: form.requestedSchema })
+  })
+
+  test.each([
+    ['nothing', '2025-11-25', {}, elicit(form), { elicitation: { form: {} } }],
+    ['forms only', '2025-11-25', { elicitation: {} }, elicit(page), { elicitation: { url: {} } }],
+    ['pages only', '2025-11-25', { elicitation: { url: {} } }, elicit(form), { elicitation: { form: {} } }],
+    [
+      'pages in a revision without',
+      '2025-06-18',
+      { elicitation: { url: {} } },
+      elicit(page),
+      { elicitation: { url: {} } },
+    ],
+    ['forms in a revision without', '2025-03-26', { elicitation: {} }, elicit(form), { elicitation: { form: {} } }],
+    [
+      'something else',
+      '2025-11-25',
+      { roots: {} },
+      { a: { method: 'sampling/createMessage', params: {} } },
+      { sampling: {} },
+    ],
+    [
+      'sampling without tools',
+      '2025-11-25',
+      { sampling: {} },
+      { a: { method: 'sampling/createMessage', params: { tools: [] } } },
+      { sampling: { tools: {} } },
+    ],
+  ])(
+    'are none to a client that declared %s: the call ends and says what it lacks',
+    (_, version, declared, asked, lacks) => {
+      const answer = ask(speakerOf(version, declared), asked)
+      assert('kind' in answer && answer.kind === 'error')
+      expect(answer.error.value).toMatchObject({
+        code: -32602,
+        data: { reason: 'missing_capability', requiredCapabilities: lacks },
+      })
+    },
+  )
+
+  test('one that the client cannot be asked is enough to ask it nothing', () => {
+    const both = { a: { method: 'roots/list' }, b: { method: 'sampling/createMessage', params: {} } }
+    expect('kind' in ask(speakerOf('2025-11-25', { roots: {} }), both)).toBe(true)
+  })
+
+  test.each([
+    ['no questions and no state', {}],
+    ['questions that are none', { inputRequests: { a: { method: 'ping' } } }],
+    ['a state that is no text', { requestState: 7 }],
+  ])('are a fault of the server if it sends %s', (_, members) => {
+    const code = refusalOf(() => questionsTo(speakerOf('2025-11-25', {}), asking(members), () => ''))
+    expect(code).toBe('upstream_invalid')
+  })
+
+  test('are 64 at most', () => {
+    const many = (count: number): JsonObject =>
+      Object.fromEntries(Array.from({ length: count }, (_, at) => [`k${at}`, { method: 'roots/list' }]))
+    const speaker = speakerOf('2025-11-25', { roots: {} })
+    expect(ask(speaker, many(64))).toHaveProperty('size', 64)
+    expect(refusalOf(() => ask(speaker, many(65)))).toBe('upstream_invalid')
+  })
+
+  test('that a revision has no words for end the call', () => {
+    const tags = { type: 'array', items: { type: 'string', enum: ['a', 'b'] } }
+    const schema = { type: 'object', properties: { tags }, required: ['tags'] }
+    const asked = elicit({ ...form, requestedSchema: schema })
+    expect(refusalOf(() => ask(speakerOf('2025-06-18', { elicitation: {} }), asked))).toBe('not_bridged')
+  })
+})
+
+function refusalOf(run: () => unknown): string | undefined {
+  try {
+    run()
+  } catch (error) {
+    return error instanceof Refusal ? error.code : String(error)
+  }
+  return undefined
+}
+
+const methods = ['elicitation/create', 'sampling/createMessage', 'roots/list'] as const
+const key = fc.oneof(fc.string(), fc.constantFrom('a', '__proto__', 'constructor', '"', '1'))
+const questions = fc.dictionary(key, fc.constantFrom(...methods), { maxKeys: 4, noNullPrototype: false })
+const state = fc.option(fc.string(), { nil: undefined })
+const round = fc.record({ questions, state, process: fc.option(fc.nat(), { nil: undefined }) })
+const object = fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 1 })) as fc.Arbitrary<JsonObject>
+/** What a client sends: to which of the ids that it may know, and what. */
+const answers = fc.array(fc.record({ at: fc.nat(40), error: fc.boolean(), value: object }), { maxLength: 30 })
+
+interface Model {
+  flow: Flow
+  /** Every id that was ever given. */
+  ids: string[]
+}
+
+function nextRound(
+  model: Model,
+  one: { questions: Record<string, string>; state?: string | undefined; process?: number | undefined },
+): void {
+  const asked = new Map<string, Question>(
+    Object.entries(one.questions).map(([name, method]) => [name, { method, params: undefined }]),
+  )
+  const outcome = asking(one.state === undefined ? {} : { requestState: one.state }, one.process)
+  const next = askedAgain(model.flow, outcome, asked)
+  model.flow = next.flow
+  model.ids.push(...next.asked.keys())
+}
+
+describe('a flow', () => {
+  test('is plain data: what is read back from its text is the same, at every step', () => {
+    fc.assert(
+      fc.property(fc.array(round, { maxLength: 4 }), answers, (rounds, given) => {
+        const model: Model = { flow: beginFlow('f', callOf('tools/call', '{"name":"t"}')), ids: [] }
+        const same = (): void => expect(JSON.parse(JSON.stringify(model.flow))).toEqual(model.flow)
+        same()
+        for (const one of rounds) {
+          nextRound(model, one)
+          same()
+          for (const { at, value } of given) {
+            model.flow = answered(model.flow, model.ids[at] ?? '', resultOf(value)) ?? model.flow
+            same()
+          }
+          model.flow = calledAgain(model.flow)
+          same()
+        }
+      }),
+    )
+  })
+
+  test('asks under ids that name it and are never used twice', () => {
+    fc.assert(
+      fc.property(fc.array(round, { maxLength: 6 }), (rounds) => {
+        const model: Model = { flow: beginFlow('f1', callOf('tools/call')), ids: [] }
+        for (const one of rounds) nextRound(model, one)
+        expect(new Set(model.ids).size).toBe(model.ids.length)
+        for (const id of model.ids) expect(/^ask-(\w+)\.\d+\.\d+$/.exec(id)?.[1]).toBe('f1')
+        expect(model.flow.round).toBe(rounds.filter((one) => Object.keys(one.questions).length > 0).length)
+      }),
+    )
+  })
+
+  test('takes the first answer to each open question, and nothing else', () => {
+    fc.assert(
+      fc.property(fc.array(round, { minLength: 1, maxLength: 3 }), answers, (rounds, given) => {
+        const model: Model = { flow: beginFlow('f', callOf('tools/call')), ids: [] }
+        for (const one of rounds) nextRound(model, one)
+        const first = new Map<string, string>()
+        for (const { at, value } of given) {
+          const id = model.ids[at] ?? `ask-f.9.${at}`
+          const wasOpen = isOpen(model.flow, id)
+          const next = answered(model.flow, id, resultOf(value))
+          assert(next)
+          if (wasOpen) first.set(id, JSON.stringify(value))
+          expect(next === model.flow).toBe(!wasOpen)
+          model.flow = next
+          expect(isOpen(model.flow, id)).toBe(false)
+        }
+        const wanted = Object.keys(model.flow.questions)
+        expect(Object.keys(model.flow.answers).every((id) => wanted.includes(id))).toBe(true)
+        expect(isComplete(model.flow)).toBe(wanted.every((id) => first.has(id)))
+        expect(wanted.some((id) => isOpen(calledAgain(model.flow), id))).toBe(false)
+      }),
+    )
+  })
+
+  test('calls again with the params of the client, the answers under the keys of the server, and its state of this round', () => {
+    fc.assert(
+      fc.property(fc.array(round, { minLength: 1, maxLength: 3 }), object, (rounds, value) => {
+        const params = '{"name":"t","arguments":{"n":12345678901234567890},"requestState":"forged","_meta":{"a":1}}'
+        const model: Model = { flow: beginFlow('f', callOf('tools/call', params)), ids: [] }
+        for (const one of rounds) nextRound(model, one)
+        for (const id of model.ids) model.flow = answered(model.flow, id, resultOf(value)) ?? model.flow
+        const last = rounds.at(-1)
+        assert(last)
+        const again = paramsAgain(calledAgain(model.flow))
+        expect(JSON.parse(again.text)).toEqual(again.value)
+        expect(again.text).toContain('12345678901234567890')
+        expect(again.value['requestState']).toBe(last.state)
+        const keys = Object.keys(last.questions)
+        const given = again.value['inputResponses'] as JsonObject | undefined
+        expect(Object.keys(given ?? {}).sort()).toEqual([...keys].sort())
+        for (const name of keys) expect(Object.hasOwn(given ?? {}, name)).toBe(true)
+        expect(model.flow.process).toBe(last.process)
+      }),
+    )
+  })
+
+  test('goes on when a person refuses or fails to answer, and cannot when a model does', () => {
+    const begun = beginFlow('f', callOf('tools/call'))
+    const of = (method: string): Flow =>
+      askedAgain(begun, asking({}), new Map([['k', { method, params: undefined }]])).flow
+    const failed = errorAnswer(-1, 'no')
+    const cancelled = answered(of('elicitation/create'), 'ask-f.1.1', failed)
+    expect(cancelled && paramsAgain(cancelled).value['inputResponses']).toEqual({ k: { action: 'cancel' } })
+    expect(answered(of('sampling/createMessage'), 'ask-f.1.1', failed)).toBeUndefined()
+    expect(answered(of('roots/list'), 'ask-f.1.1', failed)).toBeUndefined()
+  })
+
+  test('takes no more than fits into one line to the server', () => {
+    const begun = beginFlow('f', callOf('tools/call'))
+    const both = new Map(['a', 'b'].map((name) => [name, { method: 'roots/list', params: undefined }] as const))
+    const { flow } = askedAgain(begun, asking({}), both)
+    const large = resultOf({ roots: ['x'.repeat(5 * 1024 * 1024)] })
+    const first = answered(flow, 'ask-f.1.1', large)
+    assert(first && first !== flow)
+    expect(answered(first, 'ask-f.1.2', large)).toBeUndefined()
+    expect(answered(first, 'ask-f.1.2', resultOf({ roots: [] }))).toBeDefined()
+  })
+
+  test('of a request without params is called again with an object', () => {
+    expect(paramsAgain(beginFlow('f', callOf('prompts/get')))).toEqual(emptyObject)
+  })
+})
+
+test('a tool says to the model that nobody answered; other requests are refused', () => {
+  const refusal = new Refusal('unanswered', { message: 'Nobody answered.' })
+  const { answer } = endUnanswered(callOf('tools/call'), refusal)
+  assert(answer.kind === 'result')
+  expect(answer.result.value).toEqual({ content: [{ type: 'text', text: 'Nobody answered.' }], isError: true })
+  expect(() => endUnanswered(callOf('prompts/get'), refusal)).toThrow(refusal)
+})

@@ -1,0 +1,221 @@
+/**
+ * A question of a server to its client in the shapes of both eras: as a request of its own (sessions), and as an
+ * entry of `inputRequests` (stateless). Pure: who is asked, when, and how the answer travels is the business of others.
+ * What a question loses for an older client is in question-downgrades.ts.
+ * [2025-11-25 elicitation, sampling, roots; 2026-07-28 multi round-trip requests]
+ */
+import { Refusal } from '../../base/refusal.ts'
+import type { Speaker } from '../call.ts'
+import { objectElements, replaceMember } from '../json-edit.ts'
+import {
+  eachMember,
+  editObject,
+  isObject,
+  type JsonObject,
+  type JsonValue,
+  memberText,
+  parseObject,
+  type RawObject,
+  rawObject,
+} from '../json-text.ts'
+import { type Answer, errorAnswer, withMeta } from '../jsonrpc.ts'
+import { formFor, messagesFor, toolsFor } from './input-request-downgrades.ts'
+import { hasStructuredContent, hasVisits } from '../revisions.ts'
+import { relatedTask } from '../task-only-tools.ts'
+
+/** What a server wants to know of its client, in whichever era. */
+export interface Question {
+  readonly method: string
+  readonly params: RawObject | undefined
+}
+
+const elicitation = 'elicitation/create'
+const sampling = 'sampling/createMessage'
+const roots = 'roots/list'
+
+/** Whether a method is a question that exists in both eras. Others (ping, tasks) can only be answered by mcplex. */
+export function isQuestion(method: string): boolean {
+  return method === elicitation || method === sampling || method === roots
+}
+
+/**
+ * What a client would have to declare to be asked this, in the form of `requiredCapabilities` [-32021]; undefined if
+ * it declared it. Only for methods of `isQuestion`.
+ */
+export function undeclared(question: Question, capabilities: JsonObject): JsonObject | undefined {
+  const { method, params } = question
+  if (method === elicitation) {
+    const mode = params?.value['mode'] === 'url' ? 'url' : 'form'
+    return declaresElicitation(capabilities['elicitation'], mode) ? undefined : { elicitation: { [mode]: {} } }
+  }
+  if (method === roots) return isObject(capabilities['roots']) ? undefined : { roots: {} }
+  const declared = capabilities['sampling']
+  const needsTools = params !== undefined && ('tools' in params.value || 'toolChoice' in params.value)
+  if (!needsTools) return isObject(declared) ? undefined : { sampling: {} }
+  return isObject(declared) && isObject(declared['tools']) ? undefined : { sampling: { tools: {} } }
+}
+
+/** As `undeclared`, for a page to be visited. */
+export function undeclaredVisit(capabilities: JsonObject): JsonObject | undefined {
+  return declaresElicitation(capabilities['elicitation'], 'url') ? undefined : { elicitation: { url: {} } }
+}
+
+/** An empty declaration means forms, as it did when there was nothing else. [2025-11-25 elicitation, capabilities] */
+function declaresElicitation(declared: JsonValue | undefined, mode: 'form' | 'url'): boolean {
+  if (!isObject(declared)) return false
+  return isObject(declared[mode]) || (mode === 'form' && declared['url'] === undefined)
+}
+
+/**
+ * The question of a session-based server as an entry of `inputRequests`. What only a request of its own has is
+ * dropped: the id by which the completion of a visit would be told, the wish to run as a task, a progress token.
+ */
+export function inputRequestOf(question: Question): RawObject {
+  const { method } = question
+  let { params } = question
+  if (params && ('elicitationId' in params.value || 'task' in params.value)) {
+    params = editObject(params, { elicitationId: undefined, task: undefined })
+  }
+  if (params && isObject(params.value['_meta'])) {
+    params = withMeta(params, { progressToken: undefined, [relatedTask]: undefined })
+  }
+  if (params === undefined) return rawObject({ method })
+  return {
+    value: { method, params: params.value },
+    text: `{"method":${JSON.stringify(method)},"params":${params.text}}`,
+  }
+}
+
+/** `inputRequests` of entries by key, as `inputRequestOf` gives them. */
+export function inputRequestsOf(entries: ReadonlyMap<string, RawObject>): RawObject {
+  const all = [...entries]
+  const texts = all.map(([key, { text }]) => `${JSON.stringify(key)}:${text}`)
+  const value = Object.fromEntries(all.map(([key, entry]) => [key, entry.value]))
+  return { value, text: `{${texts.join(',')}}` }
+}
+
+/**
+ * What a client answered in `inputResponses` as the response that the session-based server waits for.
+ * @param text of the entry, as JSON
+ * @returns undefined if it is no answer to such a question: the client is to be asked again, or told `-32602`
+ */
+export function answerOfInput(question: Question, text: string): Answer | undefined {
+  const result = parseObject(text)
+  if (!result || !isAnswerTo(question.method, result.value)) return undefined
+  const { content } = result.value
+  if (question.method !== sampling || !Array.isArray(content) || content.length !== 1) return { kind: 'result', result }
+  // Servers that offered no tools expect one block, as it was before there could be several.
+  if (question.params && 'tools' in question.params.value) return { kind: 'result', result }
+  const [block] = objectElements(result, 'content') ?? []
+  return block && { kind: 'result', result: replaceMember(result, 'content', block.value, block.text) }
+}
+
+function isAnswerTo(method: string, value: JsonObject): boolean {
+  if (method === elicitation) {
+    const { action, content } = value
+    const isForm = content === undefined || isObject(content)
+    return isForm && (action === 'accept' || action === 'decline' || action === 'cancel')
+  }
+  if (method === roots) return Array.isArray(value['roots'])
+  const { content } = value
+  return typeof value['role'] === 'string' && typeof value['model'] === 'string' && typeof content === 'object'
+}
+
+/** What a session-based server is told when nobody will answer: people may cancel, all else is an error. */
+export function unanswered(method: string): Answer {
+  return method === elicitation
+    ? { kind: 'result', result: rawObject({ action: 'cancel' }) }
+    : errorAnswer(-32603, 'The client did not answer')
+}
+
+/**
+ * The questions in the `input_required` result of a stateless server, by key; none if it only wants to be called
+ * again. Throws `upstream_invalid` for what are no questions.
+ */
+export function questionsIn(result: RawObject): Map<string, Question> {
+  const questions = new Map<string, Question>()
+  const requests = result.value['inputRequests']
+  if (requests === undefined) return questions
+  const all = memberText(result.text, 'inputRequests')
+  if (!isObject(requests) || all === undefined) throw notAsked()
+  eachMember(all, 0, (key, start, end) => {
+    const entry = requests[key]
+    const params = isObject(entry) ? entry['params'] : undefined
+    if (!isObject(entry) || typeof entry['method'] !== 'string' || !isQuestion(entry['method'])) throw notAsked()
+    if (params !== undefined && !isObject(params)) throw notAsked()
+    const text = params && memberText(all.slice(start, end), 'params')
+    questions.set(key, {
+      method: entry['method'],
+      params: params && text !== undefined ? { value: params, text } : undefined,
+    })
+  })
+  return questions
+}
+
+function notAsked(): Refusal {
+  return new Refusal('upstream_invalid', { message: 'The server asked for input in a form that is not valid.' })
+}
+
+/**
+ * The question of a stateless server as a request to a session-based client of its revision.
+ * @param elicitationId for a visit of a page, which in these revisions has an id; ours, and unguessable
+ * @returns undefined if this client cannot be asked that: by its revision, or for what it declared
+ */
+export function questionFor(speaker: Speaker, question: Question, elicitationId: string): Question | undefined {
+  const { method, params } = question
+  const { version, capabilities } = speaker
+  if (undeclared(question, capabilities) !== undefined) return undefined
+  if (method === roots || params === undefined) return question
+  if (method === sampling) {
+    if (!hasVisits(version)) return asked(method, messagesFor(params, version))
+    const fitting = toolsFor(params, version)
+    return fitting === params ? question : { method, params: fitting }
+  }
+  if (params.value['mode'] === 'url') {
+    return hasVisits(version) ? { method, params: editObject(params, { elicitationId }) } : undefined
+  }
+  if (hasVisits(version)) return question
+  return hasStructuredContent(version) ? asked(method, formFor(params)) : undefined
+}
+
+function asked(method: string, params: RawObject | undefined): Question | undefined {
+  return params && { method, params }
+}
+
+/**
+ * What a session-based client answered, as an entry of `inputResponses`. An error of a client that was to fill in a
+ * form or visit a page counts as cancelled.
+ * @returns undefined if the answer cannot be said there (an error to sampling or roots): the call cannot go on
+ */
+export function inputResponseOf(question: Question, answer: Answer): RawObject | undefined {
+  if (answer.kind === 'error') return question.method === elicitation ? rawObject({ action: 'cancel' }) : undefined
+  const { result } = answer
+  // Some clients of these revisions write null where there is nothing.
+  const isEmpty = question.method === elicitation && result.value['content'] === null
+  return isEmpty ? editObject(result, { content: undefined }) : result
+}
+
+/**
+ * The pages that a session-based server wants visited before it can go on (error -32042), as `inputRequests`: after
+ * the visit the call is made again. Undefined for any other error. [2025-11-25 elicitation, URL elicitation required]
+ */
+export function visitsIn(error: RawObject): RawObject | undefined {
+  const { code, data } = error.value
+  const pages = isObject(data) ? data['elicitations'] : undefined
+  if (code !== -32042 || !Array.isArray(pages)) return undefined
+  const entries = new Map<string, RawObject>()
+  for (const page of pages) {
+    if (!isObject(page) || typeof page['url'] !== 'string') return undefined
+    const message = typeof page['message'] === 'string' ? page['message'] : ''
+    entries.set(
+      `visit-${entries.size + 1}`,
+      rawObject({ method: elicitation, params: { mode: 'url', message, url: page['url'] } }),
+    )
+  }
+  return entries.size === 0 ? undefined : inputRequestsOf(entries)
+}
+
+/** Whether a call ended because its client has to visit a page and to call again, and the client can. */
+export function demandsVisit(answer: Answer, capabilities: JsonObject): boolean {
+  return answer.kind === 'error' && undeclaredVisit(capabilities) === undefined && visitsIn(answer.error) !== undefined
+}

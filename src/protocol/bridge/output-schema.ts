@@ -1,0 +1,141 @@
+/**
+ * Schemas of tools as clients with sessions take them. Their revisions demand an object at the root of what a tool
+ * gives, and objects as the schemas of properties; the stateless revision allows any schema, and any JSON.
+ *
+ * Whether a result is wrapped can be told from the result alone: what is no object is wrapped, what is one is not.
+ * The schemas made here allow for exactly that. [2025-11-25 tools, output schema; 2026-07-28 tools, output schema]
+ */
+import { mapMembers, objectMember, replaceMember } from '../json-edit.ts'
+import {
+  editMembers,
+  elementTexts,
+  isObject,
+  type JsonObject,
+  type JsonValue,
+  memberText,
+  parseObject,
+  type RawObject,
+} from '../json-text.ts'
+
+/** The member that holds what is no object. */
+export const wrapper = 'result'
+
+/** The name of a schema that is needed twice. */
+const shared = 'mcplex-root'
+
+/**
+ * A schema with an object at its root that takes all that this one takes, wrapped if it is no object. Where the schema
+ * takes objects and others, one that looks wrapped is taken for either.
+ */
+export function objectRoot(schema: RawObject): RawObject {
+  if (schema.value['type'] === 'object') return schema
+  const kind = kindOf(schema.value, schema.value, 0)
+  if (kind === 'object') return parsed(editMembers(schema.text, { type: '"object"' }))
+  const dialect = memberText(schema.text, '$schema')
+  const head = `${dialect === undefined ? '' : `"$schema":${dialect},`}"type":"object"`
+  const inner = dialect === undefined ? schema.text : editMembers(schema.text, { $schema: null })
+  if (kind === 'other') {
+    const moved = movedTo(`#/properties/${wrapper}`, inner, 0)
+    return parsed(`{${head},"properties":{"${wrapper}":${moved}},"required":["${wrapper}"]}`)
+  }
+  const ref = `{"$ref":"#/$defs/${shared}"}`
+  const wrapped = `{"properties":{"${wrapper}":${ref}},"required":["${wrapper}"]}`
+  const moved = movedTo(`#/$defs/${shared}`, inner, 0)
+  return parsed(`{${head},"anyOf":[${ref},${wrapped}],"$defs":{"${shared}":${moved}}}`)
+}
+
+/** The schema with objects as the schemas of its properties, where it says true or false. */
+export function plainProperties(schema: RawObject): RawObject {
+  const properties = objectMember(schema, 'properties')
+  if (!properties) return schema
+  const text = mapMembers(properties.text, (_, value) => {
+    if (value === 'true') return '{}'
+    return value === 'false' ? '{"not":{}}' : value
+  })
+  return text === properties.text ? schema : replaceMember(schema, 'properties', parsed(text).value, text)
+}
+
+function parsed(text: string): RawObject {
+  return parseObject(text) ?? { value: {}, text: '{}' }
+}
+
+/** What values a schema allows, as far as its surface tells. */
+type Kind = 'object' | 'other' | 'either'
+
+/** Deeper references than any that a person would write; those that go in circles end here as well. */
+const maxSteps = 16
+
+function kindOf(schema: JsonValue | undefined, root: JsonObject, steps: number): Kind {
+  if (!isObject(schema) || steps > maxSteps) return 'either'
+  const { type, $ref, anyOf, oneOf, allOf } = schema
+  if (typeof type === 'string') return type === 'object' ? 'object' : 'other'
+  if (Array.isArray(type)) return common(type.map((one) => (one === 'object' ? 'object' : 'other')))
+  if ('const' in schema) return isObject(schema['const']) ? 'object' : 'other'
+  if (Array.isArray(schema['enum'])) return common(schema['enum'].map((one) => (isObject(one) ? 'object' : 'other')))
+  const kinds = (schemas: JsonValue | undefined): Kind[] =>
+    Array.isArray(schemas) ? schemas.map((one: JsonValue) => kindOf(one, root, steps + 1)) : []
+  // Each of these must hold, so whichever knows decides.
+  const said = [common(kinds(anyOf)), common(kinds(oneOf)), ...kinds(allOf)]
+  if (typeof $ref === 'string') said.push(kindOf(targetOf($ref, root), root, steps + 1))
+  return said.find((kind) => kind !== 'either') ?? 'either'
+}
+
+function common(kinds: readonly Kind[]): Kind {
+  const [first] = kinds
+  return first !== undefined && kinds.every((kind) => kind === first) ? first : 'either'
+}
+
+/** [RFC 6901] what a reference within the schema points at */
+function targetOf(ref: string, root: JsonObject): JsonValue | undefined {
+  if (ref !== '#' && !ref.startsWith('#/')) return undefined
+  let target: JsonValue | undefined = root
+  for (const step of ref.split('/').slice(1)) {
+    const key = step.replaceAll('~1', '/').replaceAll('~0', '~')
+    target = isObject(target) && Object.hasOwn(target, key) ? target[key] : undefined
+  }
+  return target
+}
+
+/** Their values are data: what looks like a reference there is none. */
+const dataKeywords = new Set(['const', 'enum', 'default', 'examples'])
+
+/** Their members are named by the author: what looks like a keyword there is a name. */
+const namingKeywords = new Set([
+  'properties',
+  'patternProperties',
+  '$defs',
+  'definitions',
+  'dependentSchemas',
+  'dependencies',
+])
+
+const maxDepth = 128
+
+/** The text of a schema with its references to itself as they must be once it stands at `place`. */
+function movedTo(place: string, text: string, depth: number): string {
+  if (!text.startsWith('{') || depth > maxDepth || isOwnDocument(text)) return text
+  return mapMembers(text, (key, value) => {
+    if (key === '$ref' || key === '$dynamicRef') return movedReference(place, value)
+    if (dataKeywords.has(key)) return value
+    if (namingKeywords.has(key) && value.startsWith('{')) {
+      return mapMembers(value, (_, named) => movedTo(place, named, depth + 1))
+    }
+    if (!value.startsWith('[')) return movedTo(place, value, depth + 1)
+    const elements = elementTexts(value)
+    const moved = elements.map((element) => movedTo(place, element, depth + 1))
+    return moved.some((element, at) => element !== elements[at]) ? `[${moved.join(',')}]` : value
+  })
+}
+
+function movedReference(place: string, text: string): string {
+  const reference: unknown = JSON.parse(text)
+  if (reference === '#') return JSON.stringify(place)
+  if (typeof reference !== 'string' || !reference.startsWith('#/')) return text
+  return JSON.stringify(`${place}${reference.slice(1)}`)
+}
+
+/** References within a schema that has an address of its own are relative to that, wherever it stands. */
+function isOwnDocument(text: string): boolean {
+  const id = memberText(text, '$id')
+  return id !== undefined && !id.startsWith('"#')
+}

@@ -1,0 +1,137 @@
+/**
+ * The way of one exchange: framing, door, answer. Whatever is thrown on it ends this exchange and no other, and
+ * becomes an answer without internals. [R02, R46] Keeps the connections of `node:http`; those of HTTP/2 are kept by
+ * `streams.ts`.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Log } from '../../base/log.ts'
+import type { MemoryBudget } from '../../base/memory-budget.ts'
+import { shareFor, Transfers } from '../../base/transfers.ts'
+import type { Outbound } from '../../protocol/inbound.ts'
+import { answerable, refusalOutbound, refusalText } from '../../protocol/error-response.ts'
+import { createDoor, type DoorSettings, type Served } from './entry.ts'
+import type { Exchange } from './exchange.ts'
+import { slowClient } from './body-memory.ts'
+import { Connection, maxPipelined, MessageExchange } from './h1-exchange.ts'
+import type { HttpSettings } from './options.ts'
+import type { RefusalLog } from './refusal-log.ts'
+import { respond, type Pace } from './respond.ts'
+import { readTarget, type Target } from './routes.ts'
+
+export type EdgeSettings = DoorSettings & Pick<HttpSettings, 'maxBodyBytes'>
+
+export interface Edge {
+  /** Where refusals are told that never reach the gateway. */
+  readonly refusals: RefusalLog
+  /** What is kept because the other end takes its time. */
+  readonly transfers: Transfers
+  /** A name for a connection, which no other has. */
+  name(): string
+  /** The connection of a socket, which is watched from here on. */
+  connectionOf(socket: Socket): Connection
+  /**
+   * Answers one request.
+   * @param awaitsContinue whether the client waits for permission to send the body
+   * @param target what it asks for, if that is not what its request line says: behind a mount
+   */
+  serve(request: IncomingMessage, response: ServerResponse, awaitsContinue: boolean, target?: Target): void
+  /** Answers an exchange, whatever version of HTTP brought it. */
+  answer(exchange: Exchange, target: Target): void
+  /** From now on a connection ends with its last answer in flight, or at once if there is none. */
+  drain(): void
+}
+
+export function createEdge(
+  gateway: Served,
+  settings: EdgeSettings,
+  log: Log,
+  limits: Pick<Pace, 'clock' | 'slowReaderMs' | 'lingerMs'> & { readonly memory: MemoryBudget },
+): Edge {
+  const connections = new Set<Connection>()
+  const bySocket = new WeakMap<Socket, Connection>()
+  const { clock, slowReaderMs, lingerMs } = limits
+  let pace: Pace = { clock, slowReaderMs, lingerMs, draining: false }
+  const door = createDoor(gateway, settings, log, clock)
+  const { refusals } = door
+  const transfers = new Transfers(limits.memory, clock, shareFor(limits.memory, settings.maxBodyBytes), () =>
+    refusals.refused('overloaded', { cause: slowClient }),
+  )
+  let count = 0
+
+  const name = (): string => `c${++count}`
+
+  function connectionOf(socket: Socket): Connection {
+    const known = bySocket.get(socket)
+    if (known) return known
+    const connection = new Connection(name(), socket, transfers)
+    bySocket.set(socket, connection)
+    connections.add(connection)
+    socket.once('close', () => {
+      connections.delete(connection)
+      connection.close()
+    })
+    return connection
+  }
+
+  async function run(exchange: Exchange, target: Target): Promise<void> {
+    let outbound: Outbound
+    try {
+      outbound = await ask(exchange, target)
+    } catch (error) {
+      const refusal = door.refusalOf(error)
+      if (refusal.code === 'bad_header' || refusal.code === 'headers_too_large') exchange.distrust()
+      outbound = exchange.method === 'POST' ? refusalText(refusal) : refusalOutbound(refusal)
+    }
+    exchange.bodyServed()
+    try {
+      await respond(exchange, outbound, pace)
+    } catch (error) {
+      answerable(error, log)
+      exchange.breakOff(clock, slowReaderMs)
+    }
+    exchange.settle(pace.draining)
+  }
+
+  /** A fault in giving the answer itself ends this exchange, and no other. */
+  function begin(exchange: Exchange, target: Target): void {
+    run(exchange, target).catch((error: unknown) => {
+      answerable(error, log)
+      exchange.cut()
+    })
+  }
+
+  function ask(exchange: Exchange, target: Target): Promise<Outbound> | Outbound {
+    exchange.check()
+    return door.answer(exchange, target, exchange.host, exchange.localAddress)
+  }
+
+  return {
+    refusals,
+    transfers,
+    name,
+    connectionOf,
+    answer: begin,
+    serve(request, response, awaitsContinue, target = readTarget(request.url ?? '')) {
+      const connection = connectionOf(request.socket)
+      if (connection.refused) {
+        // Where the last request ended is in doubt, and so is whether this is one. [R06]
+        request.socket.pause()
+        return
+      }
+      const { maxBodyBytes } = settings
+      const exchange = new MessageExchange(connection, request, response, target.path, maxBodyBytes, awaitsContinue)
+      const before = connection.enter(exchange)
+      if (before === 0) begin(exchange, target)
+      else if (before <= maxPipelined) connection.serveLater(() => begin(exchange, target))
+      else {
+        refusals.refused('overloaded', { cause: 'too many requests in a pipeline' })
+        request.socket.destroy()
+      }
+    },
+    drain() {
+      pace = { ...pace, draining: true }
+      for (const connection of connections) if (connection.inFlight.length === 0) connection.socket.destroySoon()
+    },
+  }
+}

@@ -1,0 +1,125 @@
+/** A web `Request` as the core sees it. Its body is read when somebody asks, within its limit, as text. */
+import { Cancel } from '../../base/cancel.ts'
+import { notKept } from '../../base/memory-budget.ts'
+import { Refusal } from '../../base/refusal.ts'
+import type { Holder, Transfer } from '../../base/transfers.ts'
+import type { Visitor } from './entry.ts'
+import { Gathered } from './body-chunks.ts'
+import { checkAccept, checkContent, declaredLength } from './guard.ts'
+import { keepBody, noText, smallBytes } from './body-memory.ts'
+import type { Target } from './routes.ts'
+
+export class Visit implements Visitor {
+  readonly request: Request
+  readonly method: string
+  readonly path: string
+  readonly query: string
+  readonly connection: string
+  readonly headers: Readonly<Record<string, string | undefined>>
+  readonly closed: Cancel = new Cancel()
+  origin: string | undefined
+  readonly #maxBodyBytes: number
+  readonly #holder: Holder
+  readonly #gone = (): void => this.closed.cancel('client gone')
+  #text: Promise<string> | undefined
+  #keptBytes = 0
+
+  constructor(request: Request, { path, query }: Target, connection: string, maxBodyBytes: number, holder: Holder) {
+    this.request = request
+    this.method = request.method
+    this.path = path
+    this.query = query
+    this.connection = connection
+    this.#maxBodyBytes = maxBodyBytes
+    this.#holder = holder
+    this.headers = Object.fromEntries(request.headers)
+    const { signal } = request
+    if (signal.aborted) this.#gone()
+    else signal.addEventListener('abort', this.#gone)
+  }
+
+  /** The answer is complete: whatever becomes of the client is no news any more. */
+  settle(): void {
+    this.request.signal.removeEventListener('abort', this.#gone)
+  }
+
+  /** There is an answer: the body is forgotten, and what was counted of it is given back. */
+  bodyServed(): void {
+    this.#holder.memory.release(this.#keptBytes)
+    this.#keptBytes = 0
+    // The answer may be a stream without an end.
+    if (this.#text) this.#text = noText
+  }
+
+  /** Counts what is kept of the answer until its reader takes it. */
+  transfer(): Transfer {
+    return this.#holder.transfer(() => this.closed.cancel(tooSlow))
+  }
+
+  /** @throws Refusal see `Inbound`, and those of a wrong type or Accept: they come after authentication. */
+  body(): Promise<string> {
+    return (this.#text ??= this.#read())
+  }
+
+  async #read(): Promise<string> {
+    const { request, headers } = this
+    const length = declaredLength(headers['content-length'], headers['transfer-encoding'], this.#maxBodyBytes)
+    const check = (): void => checkContent(headers['content-type'], headers['content-encoding'])
+    if (length !== undefined) check()
+    checkAccept(this.method, headers['accept'], this.path)
+    if (request.bodyUsed) throw new Error('something read the body of this request before mcplex got it')
+    if (request.body === null || headers['content-length'] === '0') return ''
+    const text = await readStream(request.body, this.#maxBodyBytes, this.closed, this.#holder)
+    this.#keptBytes = keepBody(text, this.#holder)
+    // Whoever makes a Request by hand need not say how long it is.
+    if (length === undefined && text !== '') check()
+    return text
+  }
+}
+
+/** Why an answer is cut whose reader takes nothing. */
+export const tooSlow = 'reader too slow'
+
+async function readStream(
+  body: ReadableStream<Uint8Array>,
+  maxBytes: number,
+  closed: Cancel,
+  holder: Holder,
+): Promise<string> {
+  const reader = body.getReader()
+  const bytes = new Gathered(maxBytes)
+  let transfer: Transfer | undefined
+  let leave: (refusal: Refusal) => void = () => {}
+  // One promise for each piece: one that outlived them all would keep something for each.
+  const next = (): ReturnType<typeof reader.read> =>
+    new Promise((resolve, reject) => {
+      leave = reject
+      reader.read().then(resolve, reject)
+    })
+  const stop = closed.onCancel(() => leave(new Refusal('cancelled')))
+  try {
+    for (;;) {
+      if (closed.cancelled) throw new Refusal('cancelled')
+      const read = await next()
+      if (read.done) break
+      const { byteLength } = read.value
+      if (bytes.size + byteLength > maxBytes) throw new Refusal('request_too_large')
+      if (bytes.size + byteLength > smallBytes) {
+        transfer ??= holder.transfer(() => leave(notKept('budget')))
+        const kept = transfer.take(bytes.growth(byteLength))
+        if (kept !== 'kept') throw notKept(kept)
+        transfer.moved(byteLength)
+      }
+      bytes.add(read.value)
+    }
+  } catch (error) {
+    // The runtime reports a client that went away as a fault of the body.
+    throw closed.cancelled ? new Refusal('cancelled') : error
+  } finally {
+    stop()
+    transfer?.end()
+    // Not cancelled: that would cut the connection under the answer.
+    reader.releaseLock()
+  }
+  return bytes.text()
+}

@@ -1,0 +1,131 @@
+/**
+ * An answer as a web `Response`. Promises that nothing but the first piece is pulled before the reader asks for it, that
+ * a reader who stops reading is cut, and that a stream of pieces is always started and always ended.
+ */
+import type { Clock } from '../../base/clock.ts'
+import type { Log } from '../../base/log.ts'
+import { bytesOf, notKept } from '../../base/memory-budget.ts'
+import type { Transfer } from '../../base/transfers.ts'
+import type { Outbound } from '../../protocol/inbound.ts'
+import { answerable, refusalText } from '../../protocol/error-response.ts'
+import { pieceLength, piecesOf } from './text-chunks.ts'
+import { corsHeaders } from './routes.ts'
+import { tooSlow, type Visit } from './fetch-request.ts'
+
+export interface WebPace {
+  readonly clock: Clock
+  /** How long a reader may take for what was written last, in milliseconds. */
+  readonly slowReaderMs: number
+  readonly log: Log
+}
+
+export function responseOf(visit: Visit, { status, headers, body }: Outbound, pace: WebPace): Response {
+  const all = visit.origin === undefined ? headers : { ...corsHeaders(visit.origin), ...headers }
+  if (typeof body !== 'string') return new Response(streamOf(visit, body, pace), { status, headers: all })
+  if (body.length > pieceLength && visit.method !== 'HEAD')
+    return longResponse(visit, body, { status, headers: all }, pace)
+  visit.settle()
+  // Some statuses may not even have an empty body.
+  return new Response(body === '' || visit.method === 'HEAD' ? null : body, { status, headers: all })
+}
+
+/** An answer that is kept until its reader has taken it, as far as there is room for it. */
+function longResponse(
+  visit: Visit,
+  body: string,
+  { status, headers }: { status: number; headers: Readonly<Record<string, string>> },
+  pace: WebPace,
+): Response {
+  const sending = visit.transfer()
+  const kept = sending.take(bytesOf(body))
+  if (kept !== 'kept') {
+    sending.end()
+    return responseOf(visit, refusalText(notKept(kept)), pace)
+  }
+  const length = { 'Content-Length': String(Buffer.byteLength(body)) }
+  return new Response(streamOf(visit, later(piecesOf(body)), pace, sending), {
+    status,
+    headers: { ...headers, ...length },
+  })
+}
+
+/** Counts a piece that is kept until the reader comes for the next; cuts the reader if there is no room for it. */
+function largePiece(visit: Visit, text: string): Transfer | undefined {
+  if (text.length <= pieceLength) return undefined
+  const large = visit.transfer()
+  if (large.take(bytesOf(text)) === 'kept') return large
+  large.end()
+  visit.closed.cancel(tooSlow)
+  return undefined
+}
+
+async function* later(pieces: Iterable<string>): AsyncGenerator<string> {
+  yield* pieces
+}
+
+function streamOf(
+  visit: Visit,
+  body: AsyncIterable<string>,
+  pace: WebPace,
+  sending?: Transfer,
+): ReadableStream<Uint8Array> {
+  const { closed } = visit
+  let large: Transfer | undefined
+  const pieces = body[Symbol.asyncIterator]()
+  const encoder = new TextEncoder()
+  const end = (): void => {
+    watch.stop()
+    sending?.end()
+    large?.end()
+    visit.settle()
+    void Promise.resolve(pieces.return?.()).catch(() => {})
+  }
+  const isSlow = (): void => closed.cancel(tooSlow)
+  let isCancelled = false
+  let watch = pace.clock.after(pace.slowReaderMs, isSlow)
+  // Started even if the client is gone: a generator that is returned before it starts never reaches its `finally`.
+  let first: Promise<IteratorResult<string>> | undefined = pieces.next()
+  first.catch(() => {})
+  return new ReadableStream<Uint8Array>(
+    {
+      start(controller) {
+        closed.onCancel(() => {
+          end()
+          // Nobody misses the rest if the client is gone, and an error would be a line in somebody's log.
+          if (closed.reason === tooSlow) controller.error(new Error('The answer was cut: its reader stopped reading.'))
+          else if (!isCancelled) controller.close()
+        })
+      },
+      async pull(controller) {
+        watch.stop()
+        large?.end()
+        try {
+          const piece = await (first ?? pieces.next())
+          first = undefined
+          if (closed.cancelled) return
+          if (piece.done === true) {
+            end()
+            controller.close()
+            return
+          }
+          sending?.moved(piece.value.length)
+          large = largePiece(visit, piece.value)
+          if (closed.cancelled) return
+          controller.enqueue(encoder.encode(piece.value))
+          watch = pace.clock.after(pace.slowReaderMs, isSlow)
+        } catch (error) {
+          if (closed.cancelled) return
+          // The answer has begun: cutting it off is the only way left to say that it is not whole.
+          answerable(error, pace.log)
+          end()
+          controller.error(new Error('The answer could not be finished.'))
+        }
+      },
+      cancel() {
+        isCancelled = true
+        closed.cancel('client gone')
+      },
+    },
+    { highWaterMark: 0 },
+  )
+}

@@ -1,0 +1,190 @@
+/**
+ * What is refused on sight, from the head of a request alone: foreign hosts and origins, headers that mean two
+ * things, bodies of a wrong size or type, answers the client could not read. Pure decisions; nothing is read here.
+ *
+ * Order of the checks [2026-07-28 transports; protocol.md 3.6]: headers, Host, Origin; then, when the body is asked
+ * for and so after authentication: size, content type, Accept.
+ */
+import { Refusal } from '../../base/refusal.ts'
+import { acceptedForms } from '../../protocol/accept.ts'
+import { messagesPath } from '../../protocol/http-sse.ts'
+import { type HttpSettings, plainAddress } from './options.ts'
+
+const maxHeaders = 200
+
+/** The headers by which requests are told apart or let in: two of them are two requests in one. [R07] */
+const single = new Set([
+  'host',
+  'expect',
+  'origin',
+  'mcp-name',
+  'mcp-method',
+  'content-type',
+  'authorization',
+  'last-event-id',
+  'content-length',
+  'mcp-session-id',
+  'content-encoding',
+  'transfer-encoding',
+  'mcp-protocol-version',
+])
+
+/** Whether a header name of that length can be one of `single`: most headers are told by their length alone. */
+const singleLengths: readonly boolean[] = Array.from({ length: 21 }, (_, length) =>
+  [...single].some((name) => name.length === length),
+)
+
+/** @throws Refusal `headers_too_large`, `bad_header` */
+export function checkHeaders(raw: readonly string[]): void {
+  if (raw.length > maxHeaders * 2) throw new Refusal('headers_too_large')
+  let seen: string[] | undefined
+  for (let i = 0; i < raw.length; i += 2) {
+    const name = raw[i] ?? ''
+    if (singleLengths[name.length] !== true) continue
+    const lower = name.toLowerCase()
+    if (!single.has(lower)) continue
+    if (seen === undefined) seen = [lower]
+    else if (seen.includes(lower)) throw new Refusal('bad_header')
+    else seen.push(lower)
+  }
+}
+
+/**
+ * What makes it doubtful where a request ends or whom it is for, although node lets it pass. [R06]
+ * @throws Refusal `bad_header`
+ */
+export function checkFraming(
+  httpVersion: string,
+  host: string | undefined,
+  transferEncoding: string | undefined,
+): void {
+  if (httpVersion === '0.9' || (host === undefined && httpVersion !== '1.0')) throw new Refusal('bad_header')
+  // A coding before `chunked` would be one that nobody here undoes.
+  if (transferEncoding !== undefined && transferEncoding.toLowerCase() !== 'chunked') throw new Refusal('bad_header')
+}
+
+/** Names under which this machine calls itself, whatever else is allowed. */
+const loopbackHosts: readonly string[] = ['localhost', '127.0.0.1', '[::1]']
+
+const hostForm = /^(\[[0-9a-f:.]{2,45}\]|[a-z0-9_](?:[a-z0-9_.-]{0,253}))(:[0-9]{1,5})?$/i
+
+export interface HostRules {
+  /**
+   * Lets a request in by the host it names. A request without one (HTTP/1.0 probes of load balancers) is no
+   * browser's and passes. The refusals have the host as their cause.
+   * @param localAddress the address the connection came in at: naming it as an IP address is never a rebinding
+   * @throws Refusal `bad_header` (400) if it is no host at all, `forbidden_host` (403) if it is not ours
+   */
+  check(host: string | undefined, localAddress: string | undefined): void
+}
+
+/** The rules for `Host`, against DNS rebinding. [R15; 2025-11-25 transports, security warning] */
+export function hostRules(settings: Pick<HttpSettings, 'host' | 'allowHosts'>): HostRules {
+  const known = new Set(loopbackHosts)
+  const isEverywhere = isWildcard(settings.host)
+  if (!isEverywhere) known.add(asHost(plainAddress(settings.host)))
+  for (const host of settings.allowHosts) known.add(asHost(host))
+  const passed = new Set<string>()
+  return {
+    check(host, localAddress) {
+      if (host === undefined || passed.has(host)) return
+      const form = hostForm.exec(host)
+      if (!form) throw new Refusal('bad_header', { message: 'The Host header is not a host name.', cause: host })
+      const name = (form[1] ?? '').toLowerCase()
+      if (known.has(name) || known.has(host.toLowerCase())) {
+        if (passed.size < 64) passed.add(host)
+        return
+      }
+      // Not remembered: another connection may come in at another address.
+      if (isEverywhere && localAddress !== undefined && name === asHost(unmapped(localAddress))) return
+      throw new Refusal('forbidden_host', { cause: host })
+    },
+  }
+}
+
+function isWildcard(host: string): boolean {
+  return host === '' || host === '0.0.0.0' || plainAddress(host) === '::'
+}
+
+/** A host as it stands in a `Host` header: lower case, IPv6 in brackets and without the zone, which is ours alone. */
+function asHost(host: string): string {
+  const lower = host.toLowerCase()
+  const isAddress = !lower.startsWith('[') && lower.indexOf(':') !== lower.lastIndexOf(':')
+  return isAddress ? `[${plainAddress(lower).replace(/%.*$/, '')}]` : lower
+}
+
+/** An IPv4 address that came in through an IPv6 socket, as IPv4. */
+function unmapped(address: string): string {
+  return address.startsWith('::ffff:') ? address.slice(7) : address
+}
+
+const loopbackOrigin = /^(https?):\/\/(?:localhost|127\.0\.0\.1|\[::1\])(?::([1-9][0-9]{0,4}))?$/
+
+/**
+ * Whether pages of this origin may send requests: loopback pages in the exact form that browsers write, and those
+ * that were allowed, to the letter. [R14; 2025-11-25 transports, security warning]
+ */
+export function isAllowedOrigin(origin: string, allowOrigins: readonly string[]): boolean {
+  const form = loopbackOrigin.exec(origin)
+  if (!form) return allowOrigins.includes(origin)
+  const [, scheme, port] = form
+  if (port === undefined) return true
+  // A browser leaves the scheme's own port out.
+  return port !== (scheme === 'http' ? '80' : '443') && Number(port) <= 65_535
+}
+
+/**
+ * The declared length of a body: undefined without a body, NaN if only its end will tell (chunked).
+ * @throws Refusal `request_too_large`
+ */
+export function declaredLength(
+  contentLength: string | undefined,
+  transferEncoding: string | undefined,
+  maxBytes: number,
+): number | undefined {
+  if (transferEncoding !== undefined) return Number.NaN
+  if (contentLength === undefined || contentLength === '0') return undefined
+  // Node sees to it where it reads the head itself; a framework may hand over anything.
+  const length = /^\d+$/.test(contentLength) ? Number(contentLength) : Number.NaN
+  if (!(length <= maxBytes)) throw new Refusal('request_too_large')
+  return length
+}
+
+const token = "[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+const jsonType = new RegExp(
+  `^application/json[ \\t]*((?:;[ \\t]*(?:${token}=(?:${token}|"[^"\\\\]*"))?[ \\t]*)*)$`,
+  'i',
+)
+const charset = /;[ \t]*charset=(?:"([^"]*)"|([^;\s]*))/gi
+
+/**
+ * The body must be plain JSON in UTF-8. The type is parsed, not searched: a page can send `text/plain` without asking
+ * first, and a compressed body can be a bomb. [R05, R10]
+ * @throws Refusal `unsupported_media_type`
+ */
+export function checkContent(contentType: string | undefined, contentEncoding: string | undefined): void {
+  if (contentEncoding !== undefined && contentEncoding.toLowerCase() !== 'identity') refuseContent()
+  if (contentType === 'application/json') return
+  // 256 characters are more than any client needs, and keep the pattern's work small.
+  const form = contentType === undefined || contentType.length > 256 ? null : jsonType.exec(contentType)
+  if (!form) return refuseContent()
+  for (const match of (form[1] ?? '').matchAll(charset)) {
+    if (!/^utf-?8$/i.test(match[1] ?? match[2] ?? '')) refuseContent()
+  }
+}
+
+function refuseContent(): never {
+  throw new Refusal('unsupported_media_type')
+}
+
+/**
+ * A POST is answered with JSON or an event stream, as it turns out; a client that takes only one of the two gets that
+ * one. A GET is answered with an event stream. What is POSTed beside a stream is answered there, so nothing needs to be
+ * taken. [2025-11-25 transports, sending messages 2; 2026-07-28; 2024-11-05 transports]
+ * @throws Refusal `not_acceptable`
+ */
+export function checkAccept(method: string, accept: string | undefined, path?: string): void {
+  if (path === messagesPath) return
+  const forms = acceptedForms(accept)
+  if (forms === 'none' || (method !== 'POST' && forms === 'json')) throw new Refusal('not_acceptable')
+}

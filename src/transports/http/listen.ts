@@ -1,0 +1,177 @@
+/**
+ * mcplex on a server of its own: one port, or one Unix socket, for HTTP/1.1 and HTTP/2, in cleartext or over TLS, with
+ * limits of time. [R11, R13]
+ */
+import type { Server } from 'node:http'
+import { systemClock, type Clock } from '../../base/clock.ts'
+import type { Log } from '../../base/log.ts'
+import { createMemoryBudget, type MemoryBudget } from '../../base/memory-budget.ts'
+import { refuseConnection } from './bad-connections.ts'
+import { certificateFiles, readCertificate, watchCertificate } from './certificate.ts'
+import type { Served } from './entry.ts'
+import { createEdge } from './exchange-runner.ts'
+import { createFront, type Front } from './protocol-detect.ts'
+import { createMessageServer } from './h1-server.ts'
+import { listening } from './until-listening.ts'
+import type { HttpSettings } from './options.ts'
+import { lingerMs as usualLingerMs } from './respond.ts'
+import { listenAtSocketFile, type SocketFile } from './socket-file.ts'
+import { createStreams } from './h2-connections.ts'
+
+export { CertificateError } from './certificate.ts'
+export type { Mountable, Served } from './entry.ts'
+export type { HandlerOptions } from './mount.ts'
+export { nodeHandler } from './node-handler.ts'
+export { fastifyPlugin, type FastifyPluginOptions, type FastifyScope } from './fastify.ts'
+
+/** The limits of time, in milliseconds; other values than these are for tests. */
+export interface Limits {
+  readonly headersMs: number
+  readonly requestMs: number
+  /** How often the two above are checked. */
+  readonly checkEveryMs: number
+  readonly keepAliveMs: number
+  readonly slowReaderMs: number
+  readonly lingerMs: number
+  readonly clock: Clock
+}
+
+/** What a listener is handed besides its settings. */
+export interface ListenNeeds extends Limits {
+  /** Where it counts what it keeps; without a limit if nothing is said. */
+  readonly memory: MemoryBudget
+}
+
+const limits: Limits = {
+  headersMs: 10_000,
+  requestMs: 30_000,
+  checkEveryMs: 2_000,
+  // Longer than balancers keep idle connections (nginx and AWS: 60 s), so that it is they who close them: a
+  // connection closed under a request that is on its way is a 502 for somebody.
+  keepAliveMs: 75_000,
+  slowReaderMs: 30_000,
+  lingerMs: usualLingerMs,
+  clock: systemClock,
+}
+
+/** Bursts of new connections wait here; the kernel may allow less. */
+const backlog = 2_048
+
+/** What `listen` has to know; what is left out is as `docs/configuration.md` says. */
+export type ListenSettings = Pick<HttpSettings, 'host' | 'port' | 'allowHosts' | 'allowOrigins' | 'maxBodyBytes'> &
+  Partial<Pick<HttpSettings, 'socket' | 'socketMode' | 'tlsCert' | 'tlsKey' | 'maxStreams'>>
+
+export interface Listener {
+  /** The address, or the path of the Unix socket. */
+  readonly address: string
+  /** 0 at a Unix socket. */
+  readonly port: number
+  /** Where clients reach it; loopback if it listens on all addresses, or what to say at the Unix socket. */
+  readonly url: string
+  /** The path of the Unix socket, if it is one. */
+  readonly socket: string | undefined
+  /**
+   * Stops accepting, ends the connections that are idle, then the others as they become idle.
+   * @returns when all have ended; never cuts an answer off
+   */
+  close(): Promise<void>
+  /** Stops accepting, and cuts all connections. */
+  cut(): void
+}
+
+/**
+ * Listens as the settings say.
+ * @returns rejects with node's error (`EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL`, `ENOTFOUND`; at a Unix socket also
+ * `ENOENT` without its directory, and `EEXIST` if a file is there that is no socket), or with a CertificateError
+ */
+export async function listen(
+  gateway: Served,
+  settings: ListenSettings,
+  log: Log,
+  tuning: Partial<ListenNeeds> = {},
+): Promise<Listener> {
+  const tuned = { ...limits, ...tuning, memory: tuning.memory ?? createMemoryBudget(Infinity) }
+  const { clock } = tuned
+  const { socket: path, maxBodyBytes, maxStreams = 2_000 } = settings
+  const files = certificateFiles(settings)
+  const certificate = files && (await readCertificate(files))
+  const edge = createEdge(gateway, settings, log, tuned)
+  const streams = createStreams(edge, { maxStreams, maxBodyBytes }, tuned, log)
+  const messages = createMessageServer(edge, tuned, certificate, () => front)
+  const front: Front = createFront(
+    {
+      messages: (socket) => messages.take(socket),
+      streams: (socket) => streams.take(socket),
+      silent: (socket) => refuseConnection(edge, socket, 'request_timeout', tuned),
+    },
+    tuned,
+  )
+  const { server } = messages
+  const release: Array<() => void> = [streams.close, front.close, () => edge.transfers.close()]
+  if (files) release.push(watchCertificate(files, messages.renew, clock, log))
+  const end = (): void => {
+    for (const stop of release.splice(0)) stop()
+  }
+  let file: SocketFile | undefined
+  try {
+    file = await open(server, settings, clock)
+  } catch (error) {
+    end()
+    throw error
+  }
+  server.on('error', (error) => log.error({ err: error }, 'http server failed'))
+  return {
+    ...placeOf(server, path, files !== undefined),
+    close: () =>
+      new Promise((resolve) => {
+        // While we still listen, and are not taken for dead: the next file at that path is somebody else's.
+        file?.remove()
+        server.close(() => {
+          end()
+          resolve()
+        })
+        front.drain()
+        edge.drain()
+        streams.drain()
+      }),
+    cut() {
+      file?.remove()
+      server.close()
+      front.cut()
+      streams.cut()
+      server.closeAllConnections()
+    },
+  }
+}
+
+/** @returns the file, if it is a Unix socket */
+async function open(
+  server: Server,
+  { socket, socketMode = '600', host, port }: ListenSettings,
+  clock: Clock,
+): Promise<SocketFile | undefined> {
+  if (socket !== undefined) return listenAtSocketFile(server, socket, Number.parseInt(socketMode, 8), backlog, clock)
+  const address = host.replace(/^\[(.*)\]$/, '$1')
+  await listening(server, () => server.listen({ host: address, port, backlog }))
+  return undefined
+}
+
+function placeOf(
+  server: Server,
+  path: string | undefined,
+  isSecure: boolean,
+): Pick<Listener, 'address' | 'port' | 'url' | 'socket'> {
+  const scheme = isSecure ? 'https' : 'http'
+  // A client at a Unix socket has to name some host; this one is always let in.
+  if (path !== undefined) return { address: path, port: 0, url: `${scheme}://localhost`, socket: path }
+  const found = server.address()
+  if (found === null || typeof found === 'string') throw new Error('the server has no address')
+  const { address, port } = found
+  return { address, port, url: `${scheme}://${urlHost(address)}:${port}`, socket: undefined }
+}
+
+function urlHost(address: string): string {
+  if (address === '0.0.0.0') return '127.0.0.1'
+  if (address === '::') return '[::1]'
+  return address.includes(':') ? `[${address}]` : address
+}

@@ -1,0 +1,190 @@
+/**
+ * Writes an answer: a text at once, or its pieces as they come. Promises that what is buffered for one reader is
+ * bounded, that a reader who does not read is cut, that a client gets to read a refusal it was sent while it was
+ * still sending, and that a stream of pieces is always started and always ended.
+ */
+import type { Clock } from '../../base/clock.ts'
+import { bytesOf, notKept } from '../../base/memory-budget.ts'
+import type { Transfer } from '../../base/transfers.ts'
+import type { Outbound } from '../../protocol/inbound.ts'
+import { refusalText } from '../../protocol/error-response.ts'
+import type { Exchange } from './exchange.ts'
+import { pieceLength, piecesOf } from './text-chunks.ts'
+import { corsHeaders } from './routes.ts'
+import { smallBytes } from './body-memory.ts'
+
+export interface Pace {
+  readonly clock: Clock
+  /** How long a reader may take for what was written last, in milliseconds. */
+  readonly slowReaderMs: number
+  /** How long input is dropped after a refusal, in milliseconds, so that the client reads the answer and no reset. */
+  readonly lingerMs: number
+  /** Whether connections are to end with the last answer in flight on them. */
+  readonly draining: boolean
+}
+
+/** `Pace.lingerMs`, but in tests. */
+export const lingerMs = 1_000
+
+/** Resolves when the answer was handed over or nobody wants it any more. Rejects with what the pieces threw. */
+export async function respond(exchange: Exchange, outbound: Outbound, pace: Pace): Promise<void> {
+  const { body } = outbound
+  if (typeof body !== 'string') return pump(exchange, outbound, body, pace)
+  if (exchange.closed.cancelled) return
+  const bytes = Buffer.byteLength(body)
+  if (exchange.leavesTooMuch) return linger(exchange, outbound, body, bytes, pace)
+  if (bytes > pieceLength && exchange.method !== 'HEAD') return respondAtLength(exchange, outbound, body, bytes, pace)
+  exchange.begin(outbound.status, head(exchange, outbound, bytes, isLast(exchange, pace)))
+  exchange.end(body)
+  // Not flushed at once: the reader is slow, or an earlier answer is still on its way.
+  if (!exchange.isFlushed) watchEnd(exchange, bytes, pace)
+}
+
+/** The text is kept until its reader has taken it: there may be no room for it. */
+async function respondAtLength(
+  exchange: Exchange,
+  outbound: Outbound,
+  body: string,
+  bytes: number,
+  pace: Pace,
+): Promise<void> {
+  const sending = exchange.transfer()
+  try {
+    const kept = sending.take(bytesOf(body))
+    if (kept !== 'kept') return await respond(exchange, refusalText(notKept(kept)), pace)
+    exchange.begin(outbound.status, head(exchange, outbound, bytes, isLast(exchange, pace)))
+    if (await writeAll(exchange, body, sending, pace)) exchange.end()
+  } finally {
+    sending.end()
+  }
+}
+
+function head(exchange: Exchange, outbound: Outbound, bytes: number | undefined, last: boolean): string[] {
+  const lines: string[] = []
+  const { headers } = outbound
+  const all = exchange.origin === undefined ? headers : { ...corsHeaders(exchange.origin), ...headers }
+  for (const name of Object.keys(all)) lines.push(name, all[name] ?? '')
+  if (bytes !== undefined && outbound.status !== 204) lines.push('Content-Length', String(bytes))
+  if (last) lines.push('Connection', 'close')
+  return lines
+}
+
+function isLast(exchange: Exchange, pace: Pace): boolean {
+  return pace.draining && exchange.isAlone
+}
+
+/** Answers a client that has not finished sending, and drops what it sends until it stops or the time is up. [R03] */
+function linger(exchange: Exchange, outbound: Outbound, body: string, bytes: number, pace: Pace): void {
+  exchange.begin(outbound.status, head(exchange, outbound, bytes, true))
+  // Everything but the end: node would close the connection with it, and input not yet read makes that a reset.
+  if (bytes > 0) exchange.write(body)
+  else exchange.flush()
+  const end = (): void => {
+    timer.stop()
+    exchange.end()
+  }
+  const timer = pace.clock.after(pace.lingerMs, end)
+  exchange.drop(end)
+}
+
+async function pump(exchange: Exchange, outbound: Outbound, body: AsyncIterable<string>, pace: Pace): Promise<void> {
+  const { closed } = exchange
+  const pieces = body[Symbol.asyncIterator]()
+  // Started even if the client is gone: a generator that is returned before it starts never reaches its `finally`.
+  let next = pieces.next()
+  // Returned at once and not after the pending piece: that may never come.
+  const stopListening = closed.onCancel(() => void Promise.resolve(pieces.return?.()).catch(() => {}))
+  try {
+    if (!closed.cancelled) openStream(exchange, outbound, pace)
+    for (;;) {
+      let piece: IteratorResult<string> | undefined = await next
+      if (piece.done === true) break
+      const written = closed.cancelled ? false : write(exchange, piece.value, pace)
+      // Not kept beside what is being written, nor until the next one comes.
+      piece = undefined
+      if (!(await written)) return
+      next = pieces.next()
+    }
+    if (!closed.cancelled) exchange.end()
+  } finally {
+    stopListening()
+    await pieces.return?.()
+  }
+}
+
+function openStream(exchange: Exchange, outbound: Outbound, pace: Pace): void {
+  const last = isLast(exchange, pace) || exchange.leavesTooMuch
+  exchange.begin(outbound.status, head(exchange, outbound, undefined, last))
+  exchange.flush()
+}
+
+/** Writes a text as the reader takes it; false if it is gone, or was cut for being too slow. */
+function write(exchange: Exchange, text: string, pace: Pace): Promise<boolean> | boolean {
+  return (text.length <= pieceLength && exchange.write(text)) || writeSlowly(exchange, text, pace)
+}
+
+/** The same for one that is long, or that was written already to a reader that is behind. */
+async function writeSlowly(exchange: Exchange, text: string, pace: Pace): Promise<boolean> {
+  const sending = exchange.transfer()
+  try {
+    if (text.length <= pieceLength) {
+      sending.add(exchange.unsentBytes)
+      return await drained(exchange, pace)
+    }
+    if (sending.take(bytesOf(text)) === 'kept') return await writeAll(exchange, text, sending, pace)
+    exchange.cut()
+    return false
+  } finally {
+    sending.end()
+  }
+}
+
+async function writeAll(exchange: Exchange, text: string, sending: Transfer, pace: Pace): Promise<boolean> {
+  for (const piece of piecesOf(text)) {
+    if (!exchange.write(piece) && !(await drained(exchange, pace))) return false
+    sending.moved(piece.length)
+  }
+  return true
+}
+
+/** Waits until the reader has taken what was written; false if it is gone or was cut for being too slow. [R40] */
+function drained(exchange: Exchange, pace: Pace): Promise<boolean> {
+  const { closed } = exchange
+  if (closed.cancelled) return Promise.resolve(false)
+  return new Promise((resolve) => {
+    const stopWatching = watch(exchange, pace)
+    const settle = (isDrained: boolean): void => {
+      stopWatching()
+      stopListening()
+      stopWaiting()
+      resolve(isDrained)
+    }
+    const stopWaiting = exchange.onDrain(() => settle(true))
+    let stopListening = (): void => {}
+    stopListening = closed.onCancel(() => settle(false))
+  })
+}
+
+/** Watches an answer that was written to its end. */
+function watchEnd(exchange: Exchange, bytes: number, pace: Pace): void {
+  const stop = watch(exchange, pace)
+  if (bytes <= smallBytes) return
+  const sending = exchange.transfer()
+  sending.add(bytes)
+  exchange.onOver(() => {
+    sending.end()
+    stop()
+  })
+}
+
+/** Cuts the exchange if its answer has not moved in time. Returns how to stop watching. */
+function watch(exchange: Exchange, pace: Pace): () => void {
+  const check = (): void => {
+    if (exchange.isOver) return
+    if (exchange.isBehindAnother) timer = pace.clock.after(pace.slowReaderMs, check)
+    else exchange.cut()
+  }
+  let timer = pace.clock.after(pace.slowReaderMs, check)
+  const stop = (): void => timer.stop()
+  return stop
+}

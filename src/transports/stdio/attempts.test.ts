@@ -1,0 +1,203 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { manualClock } from '../../base/clock.ts'
+import { silentLog } from '../../base/log.ts'
+import { createMemoryBudget } from '../../base/memory-budget.ts'
+import { Refusal } from '../../base/refusal.ts'
+import type { Inbound, Outbound } from '../../protocol/inbound.ts'
+import { createFace } from './stdio-server.ts'
+import { createLineMemory } from '../../client/pipe-memory.ts'
+
+/** What may become of one attempt of an exchange. */
+const fates = [
+  'answered',
+  'streamed',
+  'cut after the answer',
+  'cut before the answer',
+  'cut at once',
+  'lost',
+  'not sent',
+  'not now',
+  'forgotten',
+  'accepted',
+] as const
+type Fate = (typeof fates)[number]
+
+/** Fates after which the request has not been run. */
+const unrun: readonly Fate[] = ['not sent', 'not now', 'forgotten']
+
+const meta = {
+  'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+  'io.modelcontextprotocol/clientCapabilities': {},
+}
+const unbounded = createLineMemory(createMemoryBudget(Infinity), Infinity)
+const stream = { 'content-type': 'text/event-stream' }
+
+/** Answers each attempt by the next fate; when they are used up, all goes well. */
+function server(told: readonly Fate[]): {
+  handle: (inbound: Inbound) => Promise<Outbound>
+  runs: Map<unknown, number>
+} {
+  const runs = new Map<unknown, number>()
+  const left = [...told]
+  let sessions = 0
+  const events = (id: unknown): string =>
+    `id: ${String(id)}.1\ndata: {"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":{}}\n\n`
+  async function* pieces(texts: readonly string[], isCut: boolean): AsyncGenerator<string> {
+    yield* texts
+    if (isCut) throw new Refusal('connection_lost')
+  }
+  return {
+    runs,
+    async handle(inbound) {
+      const text = await inbound.body()
+      const { id, method } = (text === '' ? {} : JSON.parse(text)) as { id?: unknown; method?: string }
+      const json = (result: object, headers = {}): Outbound => ({
+        status: 200,
+        headers: { 'content-type': 'application/json', ...headers },
+        body: JSON.stringify({ jsonrpc: '2.0', id, result }),
+      })
+      if (inbound.method === 'GET') {
+        const last = inbound.headers['last-event-id']
+        if (typeof last !== 'string') return { status: 405, headers: {}, body: '' }
+        const resumed: unknown = JSON.parse(last.slice(0, last.lastIndexOf('.')))
+        return { status: 200, headers: stream, body: pieces([events(resumed)], false) }
+      }
+      if (method === 'initialize')
+        return json({ protocolVersion: '2025-06-18', capabilities: {} }, { 'mcp-session-id': `s${++sessions}` })
+      if (id === undefined) return { status: 202, headers: {}, body: '' }
+      const fate = left.shift() ?? 'answered'
+      if (!unrun.includes(fate)) runs.set(id, (runs.get(id) ?? 0) + 1)
+      switch (fate) {
+        case 'lost':
+          throw new Refusal('connection_lost')
+        case 'not sent':
+          throw new Refusal('endpoint_unreachable')
+        case 'not now':
+          return { status: 503, headers: {}, body: 'no' }
+        case 'forgotten':
+          return inbound.headers['mcp-session-id'] === undefined
+            ? { status: 503, headers: {}, body: 'no' }
+            : { status: 404, headers: {}, body: '' }
+        case 'accepted':
+          return { status: 202, headers: {}, body: '' }
+        case 'streamed':
+          return { status: 200, headers: stream, body: pieces([events(id)], false) }
+        case 'cut after the answer':
+          return { status: 200, headers: stream, body: pieces([events(id)], true) }
+        case 'cut before the answer':
+          return { status: 200, headers: stream, body: pieces([`id: ${JSON.stringify(id)}.0\ndata: \n\n`], true) }
+        case 'cut at once':
+          return { status: 200, headers: stream, body: pieces([], true) }
+        default:
+          return json({})
+      }
+    },
+  }
+}
+
+const request = fc.record({
+  isAlone: fc.boolean(),
+  method: fc.constantFrom('tools/call', 'tools/call', 'resources/read', 'tools/list', 'ping'),
+})
+
+test('whatever becomes of the server, each request is answered once, and none that matters is run twice', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(request, { minLength: 1, maxLength: 6 }),
+      fc.array(fc.constantFrom(...fates), { maxLength: 12 }),
+      async (requests, told) => {
+        const clock = manualClock()
+        const { handle, runs } = server(told)
+        const said: Array<{ id?: unknown; method?: string; error?: { data?: { reason?: string } } }> = []
+        const say = async (text: string): Promise<void> => void said.push(JSON.parse(text) as object)
+        const face = createFace({
+          handle,
+          write: say,
+          writeOwn: say,
+          memory: unbounded,
+          clock,
+          log: silentLog,
+          waitMs: 30_000,
+          maxCalls: 3,
+          maxMessageChars: 100_000,
+          onDenied: () => {},
+        })
+        const send = (message: object): void => face.line(JSON.stringify({ jsonrpc: '2.0', ...message }))
+        send({ id: 'hello', method: 'initialize', params: {} })
+        send({ method: 'notifications/initialized' })
+        requests.forEach(({ isAlone, method }, id) =>
+          send({ id, method, params: { name: 'x', uri: 'x', ...(isAlone ? { _meta: meta } : {}) } }),
+        )
+        let isSettled = false
+        void face.settled().then(() => (isSettled = true))
+        for (let turn = 0; turn < 2000 && !isSettled; turn++) {
+          await new Promise((resolve) => setImmediate(resolve))
+          clock.advance(100)
+        }
+        expect(isSettled).toBe(true)
+        const answers = said.filter(({ id, method }) => typeof id === 'number' && method === undefined)
+        expect(answers.map(({ id }) => id).toSorted((a, b) => Number(a) - Number(b))).toEqual(
+          requests.map((_, id) => id),
+        )
+        const timesOf = (id: unknown): number => runs.get(id) ?? 0
+        const weighty = requests.flatMap(({ method }, id) => (/call|read/.test(method) ? [id] : []))
+        expect(weighty.filter((id) => timesOf(id) > 1)).toEqual([])
+        // Whoever is told that nothing was sent can rely on it.
+        const unsent = answers.filter(({ error }) => error?.data?.reason === 'endpoint_unreachable')
+        expect(unsent.filter(({ id }) => timesOf(id) > 0)).toEqual([])
+        await face.close()
+      },
+    ),
+    { numRuns: 150 },
+  )
+})
+
+test('whatever a line holds, it harms no other: the next one is served', async () => {
+  const message = fc.oneof(
+    fc.string({ maxLength: 40 }),
+    fc.json(),
+    fc
+      .record(
+        {
+          jsonrpc: fc.constantFrom('2.0', '1.0', 2),
+          id: fc.oneof(fc.integer(), fc.string(), fc.constant(null), fc.double()),
+          method: fc.oneof(
+            fc.string(),
+            fc.constantFrom('initialize', 'ping', 'notifications/cancelled', 'subscriptions/listen'),
+          ),
+          params: fc.oneof(fc.object({ maxDepth: 2 }), fc.constant({ _meta: meta }), fc.constant({ requestId: 1 })),
+          result: fc.object({ maxDepth: 1 }),
+        },
+        { requiredKeys: [] },
+      )
+      .map((value) => JSON.stringify(value)),
+  )
+  await fc.assert(
+    fc.asyncProperty(fc.array(message, { maxLength: 10 }), async (lines) => {
+      const said: string[] = []
+      const say = async (text: string): Promise<void> => void said.push(text)
+      const face = createFace({
+        handle: server([]).handle,
+        write: say,
+        writeOwn: say,
+        memory: unbounded,
+        clock: manualClock(),
+        log: silentLog,
+        waitMs: 0,
+        maxCalls: 8,
+        maxMessageChars: 100_000,
+        onDenied: () => {},
+      })
+      for (const line of lines) face.line(line)
+      face.line(
+        JSON.stringify({ jsonrpc: '2.0', id: 'last', method: 'tools/call', params: { name: 'x', _meta: meta } }),
+      )
+      for (let turn = 0; turn < 30; turn++) await new Promise((resolve) => setImmediate(resolve))
+      expect(said).toContain('{"jsonrpc":"2.0","id":"last","result":{}}')
+      for (const line of said) expect(() => JSON.parse(line) as unknown).not.toThrow()
+      await face.close()
+    }),
+    { numRuns: 300 },
+  )
+})

@@ -1,0 +1,292 @@
+/**
+ * A face for one client that speaks lines: each line becomes an exchange as a client over HTTP would have it, and
+ * what comes back becomes lines. Both eras, decided message by message. What a line may cost is bounded; a line that
+ * is no message is answered as that and harms no other. [stdio transport, all revisions]
+ *
+ * What answers the exchanges is handed in: the gateway itself, or one that is far away.
+ */
+import { Cancel } from '../../base/cancel.ts'
+import { keep } from '../../base/memory-budget.ts'
+import { Refusal } from '../../base/refusal.ts'
+import { standsAlone } from '../../protocol/classify.ts'
+import { elementTexts, exceedsLimits, memberText } from '../../protocol/json-text.ts'
+import { jsonWeight } from '../../protocol/json-weight.ts'
+import {
+  idKey,
+  type Message,
+  type NotificationMessage,
+  readMessage,
+  type RequestMessage,
+  type ResponseMessage,
+  responseText,
+  type RpcId,
+} from '../../protocol/jsonrpc.ts'
+import { mayBatch } from '../../protocol/legacy-server.ts'
+import { checkMessage, checkMeta, hasProperMeta } from '../../protocol/incoming.ts'
+import { answerable, refusalAnswer } from '../../protocol/error-response.ts'
+import { type Desk, type Errand, errandOf, type FaceNeeds, type Owed } from '../../client/client-context.ts'
+import { listenTo } from '../../client/get-stream.ts'
+import { answerAll, isHarmless, runAlone, runInSession, runOpening, sendInSession } from '../../client/requests.ts'
+import type { Hearing } from '../../client/deliver.ts'
+import { listen } from '../../client/listen-stream.ts'
+import { createMirrors } from '../../client/param-headers.ts'
+import { ClientSession, type Standing } from '../../client/session.ts'
+
+export interface Face {
+  /** Takes one line of the client. */
+  line(text: string): void
+  /** A line that is not UTF-8: run as it reads, it would be another message. */
+  garbled(text: string): void
+  /** A line was too long to be taken. */
+  dropped(): void
+  /** Resolves when every request that was taken is answered, but for those that only listen. */
+  settled(): Promise<void>
+  /** Waits for nothing any more, ends the streams and the session. */
+  close(): Promise<void>
+}
+
+/** [R04] deeper or larger JSON is refused before it is parsed */
+const maxDepth = 128
+const maxMembers = 100_000
+
+/** What may be on its way or in line at once: a client that sends without end is told. What they say is counted. */
+const maxErrands = 1024
+
+const listening = 'subscriptions/listen'
+
+/** A cancelled call that is still there after this time has not heard of it. */
+const overtakenMs = 1000
+
+export function createFace(needs: FaceNeeds): Face {
+  return new LineFace(needs)
+}
+
+class LineFace implements Face {
+  readonly #hearing: Hearing
+  readonly #desk: Desk
+  readonly #session: ClientSession
+  readonly #errands = new Set<Errand>()
+  /** Calls that are carried now, and those in line behind them. */
+  #calls = 0
+  readonly #line: Array<() => void> = []
+  /** The session that is listened to. */
+  #heard: Standing | undefined
+  /** Told when nothing is owed any more. */
+  readonly #waiting: Array<() => void> = []
+
+  constructor(needs: FaceNeeds) {
+    this.#desk = { ...needs, leaving: new Cancel() }
+    this.#session = new ClientSession(this.#desk, (standing) => this.#listenTo(standing))
+    this.#hearing = { desk: this.#desk, session: this.#session, mirrors: createMirrors(this.#desk.memory.sent) }
+  }
+
+  line(text: string): void {
+    let id: RpcId | undefined
+    try {
+      const value = parse(text)
+      if (Array.isArray(value)) return this.#batch(text)
+      const message = readMessage(text, value)
+      id = message.kind === 'malformed' || message.kind === 'request' ? message.id : undefined
+      this.#take(text, checkMessage(message))
+    } catch (error) {
+      this.#refuse(error, id)
+    }
+  }
+
+  garbled(text: string): void {
+    this.#refuse(new Refusal('parse_error', { message: 'The line is not valid UTF-8.' }), idIn(text))
+  }
+
+  dropped(): void {
+    this.#refuse(new Refusal('request_too_large', { message: 'The line is too long.' }), undefined)
+  }
+
+  settled(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve)
+      this.#tellSettled()
+    })
+  }
+
+  async close(): Promise<void> {
+    this.#desk.leaving.cancel('the client is done')
+    for (const errand of this.#errands) errand.closed.cancel('the client is done')
+    await this.#session.end()
+  }
+
+  #take(text: string, message: Message): void {
+    if (message.kind === 'response') this.#answer(text, message)
+    else if (message.kind === 'notification') this.#notify(text, message)
+    else this.#request(text, message)
+  }
+
+  #request(text: string, request: RequestMessage): void {
+    checkMeta(request)
+    const owed: Owed = { request, key: idKey(request.id), isAnswered: false, isCancelled: false }
+    const errand = errandOf(text, [owed])
+    if (request.method === listening && standsAlone(request, undefined)) {
+      this.#run(errand, () => listen(errand, owed, this.#hearing))
+    } else if (standsAlone(request, undefined)) {
+      this.#run(errand, () => this.#inTurn(errand, () => runAlone(errand, owed, this.#hearing)))
+    } else if (request.method === 'initialize' && !this.#session.isThere) {
+      this.#run(errand, () => runOpening(errand, request, this.#hearing))
+    } else if (request.method === 'ping' && !this.#session.isThere) {
+      // [lifecycle] allowed before the handshake, and there is nobody yet to be asked
+      void this.#desk.writeOwn(`{"jsonrpc":"2.0","id":${request.id},"result":{}}`)
+    } else this.#run(errand, () => this.#inTurn(errand, () => this.#inSession(errand)))
+  }
+
+  /** [2025-03-26 batching] several messages in one line, for the one revision that has them */
+  #batch(text: string): void {
+    const { standing } = this.#session
+    if (!standing || !mayBatch(standing.version)) throw new Refusal('invalid_request')
+    const messages = elementTexts(text).map((element) => checkMessage(readMessage(element, JSON.parse(element))))
+    messages.forEach(checkMeta)
+    const requests = messages.filter((message) => message.kind === 'request')
+    if (messages.length === 0 || requests.some(({ method }) => method === 'initialize'))
+      throw new Refusal('invalid_request')
+    const owed = requests.map((request) => ({
+      request,
+      key: idKey(request.id),
+      isAnswered: false,
+      isCancelled: false,
+    }))
+    const errand = errandOf(text, owed)
+    this.#run(errand, () => this.#inTurn(errand, () => this.#inSession(errand)))
+  }
+
+  #notify(text: string, message: NotificationMessage): void {
+    // [JSON-RPC 2.0, 4.1] a notification is not answered, whatever is wrong with it
+    if (!hasProperMeta(message)) return
+    if (message.method === 'notifications/cancelled') {
+      const id = message.params && memberText(message.params.text, 'requestId')
+      const errand = id === undefined ? undefined : this.#cancel(idKey(id))
+      if (errand) this.#tellCancelled(text, errand)
+    } else if (this.#session.isThere && !standsAlone(message, undefined)) {
+      const isHandshake = message.method === 'notifications/initialized'
+      const errand = errandOf(text, [], isHandshake)
+      this.#run(errand, () => {
+        const done = isHandshake ? this.#session.completing() : undefined
+        return this.#inSession(errand).finally(done)
+      })
+    }
+  }
+
+  /** Says it again if it was of no use: over HTTP a message may overtake the one that it is about. */
+  #tellCancelled(text: string, cancelled: Errand): void {
+    const errand = errandOf(text, [])
+    this.#run(errand, () => this.#inSession(errand))
+    if (this.#desk.waitMs === 0) return
+    this.#desk.clock.after(overtakenMs, () => {
+      if (!this.#errands.has(cancelled) || this.#desk.leaving.cancelled) return
+      const again = errandOf(text, [])
+      try {
+        this.#run(again, () => this.#inSession(again))
+      } catch {
+        // There is no room for it: it was said once, and the client has not asked for the second time.
+      }
+    })
+  }
+
+  /** Cancels the youngest request under an id. Returns its errand if the server has to be told as well. */
+  #cancel(key: string): Errand | undefined {
+    for (const errand of [...this.#errands].toReversed()) {
+      const owed = errand.owed.find((one) => one.key === key && !one.isAnswered)
+      if (!owed) continue
+      owed.isCancelled = true
+      // Closing is cancelling where a request stands for itself, and what was not sent needs no word.
+      const isClosing = standsAlone(owed.request, undefined) || (!errand.isSent && errand.owed.length === 1)
+      if (isClosing) errand.closed.cancel('cancelled by the client')
+      return isClosing ? undefined : errand
+    }
+    return undefined
+  }
+
+  /** An answer of the client, if the server of this session has asked for it. */
+  #answer(text: string, message: ResponseMessage): void {
+    if (message.id === undefined || !this.#session.answered(message.id)) return
+    const errand = errandOf(text, [])
+    this.#run(errand, () => this.#inSession(errand))
+  }
+
+  async #inSession(errand: Errand): Promise<void> {
+    const run = errand.owed.length > 0 ? runInSession : runWithoutAnswer
+    await run(errand, this.#hearing)
+    const { standing } = this.#session
+    if (standing) this.#listenTo(standing)
+  }
+
+  #listenTo(standing: Standing): void {
+    if (this.#heard === standing || this.#desk.leaving.cancelled) return
+    this.#heard = standing
+    void listenTo(standing, this.#hearing)
+  }
+
+  #run(errand: Errand, run: () => Promise<void>): void {
+    if (this.#errands.size >= maxErrands)
+      throw new Refusal('too_many_calls', { message: 'Too much is on its way at once.' })
+    const { sent } = this.#desk.memory
+    const bytes = jsonWeight(errand.text)
+    keep(sent, bytes)
+    this.#errands.add(errand)
+    void run()
+      .catch((error: unknown) => answerAll(errand, error, this.#hearing))
+      .finally(() => {
+        this.#errands.delete(errand)
+        sent.release(bytes)
+        this.#tellSettled()
+      })
+  }
+
+  /**
+   * Runs a call when there is room for it. What is no call goes ahead: a ping, above all, must not wait for them.
+   */
+  async #inTurn(errand: Errand, run: () => Promise<void>): Promise<void> {
+    if (isHarmless(errand)) return run()
+    if (this.#calls < this.#desk.maxCalls) this.#calls++
+    else await new Promise<void>((resolve) => this.#line.push(resolve))
+    try {
+      await run()
+    } finally {
+      const next = this.#line.shift()
+      if (next) next()
+      else this.#calls--
+    }
+  }
+
+  #tellSettled(): void {
+    for (const { owed } of this.#errands) if (owed[0]?.request.method !== listening) return
+    for (const resolve of this.#waiting.splice(0)) resolve()
+  }
+
+  #refuse(error: unknown, id: RpcId | undefined): void {
+    const refusal = answerable(error, this.#desk.log)
+    void this.#desk.writeOwn(responseText(id, refusalAnswer(refusal)))
+  }
+}
+
+/** A notification, or an answer: nobody waits for more than that it was sent. */
+async function runWithoutAnswer(errand: Errand, hearing: Hearing): Promise<void> {
+  const { clock, waitMs } = hearing.desk
+  await sendInSession(errand, clock.now() + waitMs, hearing)
+}
+
+/** The id of the request in a text, if it is one. */
+function idIn(text: string): RpcId | undefined {
+  try {
+    const message = readMessage(text, parse(text))
+    return message.kind === 'request' ? message.id : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function parse(text: string): unknown {
+  const message = 'The line is not valid JSON.'
+  if (exceedsLimits(text, maxDepth, maxMembers)) throw new Refusal('parse_error', { message })
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new Refusal('parse_error', { message, cause })
+  }
+}

@@ -1,0 +1,100 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { ClientKey } from '../../protocol/call.ts'
+import { addressee, type Attribution, ServedClients, type Situation } from './attribution.ts'
+
+const rules: readonly Attribution[] = ['own', 'single', 'none']
+const situations: readonly Situation[] = rules.flatMap((rule) =>
+  (['question', 'log'] as const).flatMap((what) =>
+    [true, false].flatMap((isStateless) =>
+      [true, false].flatMap((hasCall) =>
+        [true, false].map((hasOneClient) => ({ rule, what, isStateless, hasCall, hasOneClient })),
+      ),
+    ),
+  ),
+)
+
+describe('what names no call', () => {
+  test('is always of the session that has the process for itself: of its youngest call, or else of its stream', () => {
+    for (const one of situations.filter(({ rule }) => rule === 'own')) {
+      expect(addressee(one)).toBe(one.hasCall ? 'call' : 'unit')
+    }
+  })
+
+  test('is of a client of several only if it has a call and the process has worked for no other', () => {
+    for (const one of situations.filter(({ rule }) => rule === 'single')) {
+      expect(addressee(one)).toBe(one.hasCall && one.hasOneClient ? 'call' : undefined)
+    }
+  })
+
+  test('is of nobody between principals, but for what a stateless server logs', () => {
+    for (const one of situations.filter(({ rule }) => rule === 'none')) {
+      const mayBe = one.what === 'log' && one.isStateless && one.hasCall && one.hasOneClient
+      expect(addressee(one)).toBe(mayBe ? 'call' : undefined)
+    }
+  })
+})
+
+describe('the clients that a process has worked for', () => {
+  const callTotalMs = 1000
+  const after = (
+    ...calls: ReadonlyArray<readonly [client: ClientKey | undefined, beginMs: number, endMs?: number]>
+  ) => {
+    const served = new ServedClients(callTotalMs)
+    const steps = calls.flatMap(([client, beginMs, endMs]) => [
+      { ms: beginMs, run: () => served.begin(client, beginMs) },
+      ...(endMs === undefined ? [] : [{ ms: endMs, run: () => served.end(endMs) }]),
+    ])
+    for (const { run } of steps.toSorted((one, other) => one.ms - other.ms)) run()
+    return served.isOne
+  }
+
+  test('are none at first', () => expect(after()).toBe(false))
+  test('are one, however often it calls, and however many of its calls are in flight', () => {
+    expect(after(['a', 0])).toBe(true)
+    expect(after(['a', 0, 50], ['a', 60, 90], ['a', 70], ['a', 80])).toBe(true)
+  })
+  test('are several from the first call of another one on, whether or not the others still run', () => {
+    expect(after(['a', 0, 50], ['b', 10])).toBe(false)
+    expect(after(['a', 0, 50], ['b', 60])).toBe(false)
+    expect(after(['a', 0, 50], ['b', 60, 70], ['b', 999])).toBe(false)
+    expect(after(['a', 0, 50], ['b', 60, 70], ['a', 80])).toBe(false)
+  })
+  test('are forgotten when there was no call for as long as one may last, and not a moment before', () => {
+    expect(after(['a', 0, 50], ['b', 1049])).toBe(false)
+    expect(after(['a', 0, 50], ['b', 1050])).toBe(true)
+    // That the other one's call is over for so long is not enough.
+    expect(after(['a', 0, 50], ['b', 60, 70], ['b', 1060])).toBe(false)
+    expect(after(['a', 0, 50], ['b', 40, 5000], ['b', 5500])).toBe(false)
+    expect(after(['a', 0, 50], ['b', 40, 5000], ['b', 6000])).toBe(true)
+  })
+  test('are never forgotten while work for one of them lasts', () => {
+    expect(after(['a', 0], ['b', 100_000])).toBe(false)
+    expect(after(['a', 0], ['a', 100_000])).toBe(true)
+  })
+  test('are several if it cannot be told for whom the work is', () => {
+    expect(after([undefined, 0, 50], ['a', 60])).toBe(false)
+    expect(after(['a', 0, 50], [undefined, 60, 70], ['a', 80])).toBe(false)
+    expect(after([undefined, 0, 50], ['a', 1050])).toBe(true)
+  })
+  test('without a session are as many as their calls', () => {
+    expect(after(['call 1', 0, 50], ['call 2', 60])).toBe(false)
+  })
+
+  test('whatever comes: one is certain only if since the last long rest nobody else was worked for', () => {
+    const call = fc.record({ client: fc.constantFrom('a', 'b', undefined), restMs: fc.nat(2000), lastsMs: fc.nat(500) })
+    fc.assert(
+      fc.property(fc.array(call, { maxLength: 20 }), (calls) => {
+        const served = new ServedClients(callTotalMs)
+        let [now, since]: [number, Array<string | undefined>] = [0, []]
+        for (const [at, { client, restMs, lastsMs }] of calls.entries()) {
+          now += restMs
+          since = at > 0 && restMs >= callTotalMs ? [client] : [...since, client]
+          served.begin(client, now)
+          expect(served.isOne).toBe(since.every((one) => one !== undefined && one === client))
+          served.end((now += lastsMs))
+        }
+      }),
+    )
+  })
+})

@@ -1,0 +1,388 @@
+/**
+ * A connection against a process that does what it likes: answers out of order, late, twice, under ids and tokens of
+ * others or of nobody. Each call gets what is its own, to the letter, and nothing else.
+ */
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { Cancel } from '../../base/cancel.ts'
+import { manualClock } from '../../base/clock.ts'
+import { createEvents } from '../../base/events.ts'
+import { createMemoryBudget, type MemoryBudget } from '../../base/memory-budget.ts'
+import { asRefusal } from '../../base/refusal.ts'
+import { type Holder, holderOf, Transfers } from '../../base/transfers.ts'
+import type { Call, Update } from '../../protocol/call.ts'
+import { isObject, type JsonObject, memberText, parseObject } from '../../protocol/json-text.ts'
+import { legacyDialect } from '../../protocol/legacy-client.ts'
+import type { Attribution } from './attribution.ts'
+import { Connection } from './connection.ts'
+import type { Exchange } from './pending-call.ts'
+import type { Child, ChildListener } from '../stdio/child.ts'
+
+/** What all clients call their requests and their progress by: the same. */
+const clientId = '1'
+const clientToken = '"token"'
+
+interface Sent extends JsonObject {
+  readonly id?: number
+  readonly method?: string
+  readonly params?: JsonObject
+}
+
+/** A process in memory: what it was sent, and a voice that says any line. */
+function createProcess(): { child: Child; sent: Sent[]; say(value: JsonObject): void; listener(): ChildListener } {
+  const sent: Sent[] = []
+  let listener: ChildListener | undefined
+  const child: Child = {
+    pid: 1,
+    backlog: 0,
+    memory: createMemoryBudget(Infinity).account(),
+    questionMemory: createMemoryBudget(Infinity).account(),
+    roomFor: () => 'kept',
+    exited: false,
+    ending: false,
+    send: (line) => void sent.push(JSON.parse(line) as Sent),
+    listen: (one) => void (listener = one),
+    hold() {},
+    close: () => Promise.resolve(),
+    kill() {},
+  }
+  const told = (): ChildListener => {
+    assert(listener)
+    return listener
+  }
+  return { child, sent, listener: told, say: (value) => told().line(JSON.stringify({ jsonrpc: '2.0', ...value })) }
+}
+
+/** Counts what calls have got and nobody came for. */
+function inMemory(memory: MemoryBudget): Holder {
+  return holderOf(new Transfers(memory, manualClock(0), Infinity, () => {}), memory.account())
+}
+
+interface Scene extends ReturnType<typeof createProcess> {
+  readonly connection: Connection
+  /** What was said outside of calls, and was taken. */
+  readonly heard: Update[]
+  readonly unattributed: string[]
+  readonly dropped: string[]
+  readonly clock: ReturnType<typeof manualClock>
+  begin(nonce: string): Exchange
+}
+
+const announced = { sampling: {}, roots: {}, elicitation: {} }
+
+function createScene(attribution: Attribution): Scene {
+  const process = createProcess()
+  const events = createEvents()
+  const clock = manualClock(0)
+  const [heard, unattributed, dropped]: [Update[], string[], string[]] = [[], [], []]
+  events.on('dropped', ({ what }) => void dropped.push(what))
+  const connection = new Connection({
+    child: process.child,
+    dialect: legacyDialect,
+    announced,
+    attribution,
+    hasOneClient: false,
+    clock,
+    events,
+    callIdleMs: 1000,
+    callTotalMs: 5000,
+    unsolicited: (update) => heard.push(update) > 0,
+    ended() {},
+    unattributed: (method) => void unattributed.push(method),
+    stuck() {},
+    invalid() {},
+    waiting: inMemory(createMemoryBudget(Infinity)),
+  })
+  return {
+    ...process,
+    connection,
+    heard,
+    unattributed,
+    dropped,
+    clock,
+    begin: (nonce) => connection.begin(callOf(nonce)),
+  }
+}
+
+function callOf(nonce: string): Call {
+  return {
+    id: clientId,
+    method: 'tools/call',
+    params: parseObject(`{"name":"echo","arguments":{"nonce":"${nonce}"},"_meta":{"progressToken":${clientToken}}}`),
+    speaker: { era: 'legacy', version: '2025-11-25', capabilities: announced, info: undefined },
+    principal: { tenant: '', subject: '' },
+    session: nonce,
+    client: nonce,
+    clientKey: nonce,
+    progressToken: clientToken,
+    logLevel: undefined,
+    process: undefined,
+    cancel: new Cancel(),
+  }
+}
+
+/** All that an exchange has for its call by now. */
+function drain(exchange: Exchange): { texts: string[]; end: string | undefined } {
+  const texts: string[] = []
+  for (let update = exchange.take(); update; update = exchange.take()) texts.push(update.params?.text ?? '')
+  try {
+    const outcome = exchange.outcome()
+    const answer = outcome?.answer
+    return { texts, end: answer && (answer.kind === 'result' ? answer.result.text : answer.error.text) }
+  } catch (error) {
+    return { texts, end: asRefusal(error)?.code }
+  }
+}
+
+type Step =
+  | { readonly do: 'begin' }
+  | { readonly do: 'answer' | 'fail' | 'malform' | 'progress' | 'finish' | 'cancel'; readonly at: number }
+  | { readonly do: 'foreign'; readonly id: number }
+
+const steps: fc.Arbitrary<readonly Step[]> = fc.array(
+  fc.oneof(
+    { weight: 4, arbitrary: fc.record({ do: fc.constant('begin' as const) }) },
+    {
+      weight: 10,
+      arbitrary: fc.record({
+        do: fc.constantFrom(
+          ...(['answer', 'answer', 'fail', 'malform', 'progress', 'progress', 'finish', 'cancel'] as const),
+        ),
+        at: fc.nat(15),
+      }),
+    },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        do: fc.constant('foreign' as const),
+        id: fc.oneof(fc.nat(), fc.constantFrom(0, 1, 65_535, 65_536, 131_071, 2 ** 40 + 1)),
+      }),
+    },
+  ),
+  { maxLength: 80 },
+)
+
+interface Life {
+  readonly nonce: string
+  readonly exchange: Exchange
+  /** Its id and its token on the wire. */
+  readonly id: number
+  /** What it should get. */
+  readonly texts: string[]
+  end: string | undefined
+  isOver: boolean
+}
+
+test('each call gets its own updates and its own first answer, and nobody anything else', () => {
+  fc.assert(
+    fc.property(steps, fc.constantFrom<Attribution>('own', 'single', 'none'), (sequence, attribution) => {
+      const scene = createScene(attribution)
+      const lives: Life[] = []
+      let count = 0
+      for (const step of sequence) {
+        const life = 'at' in step ? lives[step.at] : undefined
+        if (step.do === 'begin') {
+          const nonce = `nonce-${lives.length}`
+          const exchange = scene.begin(nonce)
+          const request = scene.sent.at(-1)
+          assert(request?.id !== undefined && isObject(request.params) && isObject(request.params['_meta']))
+          assert.deepEqual(request.params['arguments'], { nonce }, 'the process gets what the client said')
+          assert.equal(request.params['_meta']['progressToken'], request.id)
+          assert(!lives.some(({ id }) => id === request.id), 'an id on the wire is used once')
+          lives.push({ nonce, exchange, id: request.id, texts: [], end: undefined, isOver: false })
+        } else if (step.do === 'foreign') {
+          if (lives.some(({ id }) => id === step.id)) continue
+          scene.say({ id: step.id, result: { nonce: 'foreign' } })
+          scene.say({ id: step.id, error: { code: 1, message: 'foreign' } })
+          scene.say({ method: 'notifications/progress', params: { progressToken: step.id, progress: ++count } })
+        } else if (!life) continue
+        else if (step.do === 'answer') {
+          const result = { nonce: life.nonce, number: ++count }
+          scene.say({ id: life.id, result })
+          if (!life.isOver) life.end ??= JSON.stringify(result)
+        } else if (step.do === 'fail') {
+          const error = { code: -1, message: life.nonce, data: ++count }
+          scene.say({ id: life.id, error })
+          if (!life.isOver) life.end ??= JSON.stringify(error)
+        } else if (step.do === 'malform') {
+          scene.say({ id: life.id, result: 'nothing proper', nonce: life.nonce })
+          if (!life.isOver) life.end ??= 'upstream_invalid'
+        } else if (step.do === 'progress') {
+          const said = { progress: ++count, message: life.nonce }
+          scene.say({ method: 'notifications/progress', params: { progressToken: life.id, ...said } })
+          if (!life.isOver && life.end === undefined)
+            life.texts.push(JSON.stringify({ ...said, progressToken: 'token' }))
+        } else if (!life.isOver) {
+          life.isOver = true
+          assert.deepEqual(drain(life.exchange), { texts: life.texts, end: life.end }, life.nonce)
+          const before = scene.sent.length
+          scene.connection.finish(life.exchange, step.do === 'cancel' ? 'enough' : undefined)
+          const told = scene.sent.slice(before).map(({ method, params }) => [method, params?.['requestId']])
+          assert.deepEqual(told, step.do === 'cancel' ? [['notifications/cancelled', life.id]] : [])
+        }
+        assert.equal(scene.connection.callsInFlight, lives.filter(({ isOver }) => !isOver).length)
+      }
+      for (const { exchange, texts, end, nonce, isOver } of lives) {
+        assert.deepEqual(drain(exchange), { texts: isOver ? [] : texts, end }, nonce)
+      }
+      assert.deepEqual(scene.heard, [], 'nothing of a call is told outside of it')
+    }),
+    { numRuns: 500 },
+  )
+})
+
+describe('what names no call', () => {
+  const question = { id: 'q', method: 'sampling/createMessage', params: {} }
+  const log = { method: 'notifications/message', params: { level: 'info', data: 'hello' } }
+
+  test('goes to the youngest call of the session that owns the process, or to its stream if there is none', () => {
+    const scene = createScene('own')
+    scene.say(log)
+    expect(scene.heard).toHaveLength(1)
+    const [one, other] = [scene.begin('a'), scene.begin('b')]
+    scene.say(log)
+    scene.say(question)
+    expect(one.take()).toBeUndefined()
+    expect([other.take()?.kind, other.take()?.kind]).toEqual(['notification', 'ask'])
+  })
+
+  test('is not lost on a call that has its answer already', () => {
+    const scene = createScene('own')
+    const [older, answered] = [scene.begin('a'), scene.begin('b')]
+    scene.say({ id: answered.id, result: {} })
+    scene.say(log)
+    expect(older.take()?.method).toBe('notifications/message')
+    scene.say({ id: older.id, result: {} })
+    scene.say(log)
+    scene.say(question)
+    expect(scene.heard.map(({ kind }) => kind)).toEqual(['notification', 'ask'])
+    expect(scene.unattributed).toEqual([])
+  })
+
+  test('goes to the youngest call of the only client that a shared process has worked for, and else to nobody', () => {
+    const scene = createScene('single')
+    const [one, other] = [scene.begin('a'), scene.begin('a')]
+    scene.say(question)
+    expect([one.take()?.kind, other.take()?.kind]).toEqual([undefined, 'ask'])
+    scene.begin('b')
+    scene.say({ ...question, id: 'q2' })
+    scene.say(log)
+    expect(scene.unattributed).toEqual(['sampling/createMessage'])
+    expect(scene.sent.at(-1)).toMatchObject({ id: 'q2', error: { code: -32601 } })
+    expect(scene.dropped).toEqual(['log'])
+  })
+
+  test.each(['answered', 'cancelled'])('may be of a call of another client that was %s long ago', (how) => {
+    const scene = createScene('single')
+    const over = scene.begin('a')
+    if (how === 'answered') scene.say({ id: over.id, result: {} })
+    scene.connection.finish(over, how === 'answered' ? undefined : 'enough')
+    scene.clock.advance(4000)
+    const own = scene.begin('b')
+    scene.say(question)
+    scene.say(log)
+    expect(own.take()).toBeUndefined()
+    expect(scene.sent.at(-1)).toMatchObject({ id: 'q', error: { code: -32601 } })
+    scene.connection.finish(own, undefined)
+    // Without a call for as long as calls may last, nothing is left of either.
+    scene.clock.advance(5000)
+    const third = scene.begin('c')
+    scene.say({ ...question, id: 'q2' })
+    scene.say(log)
+    expect([third.take()?.kind, third.take()?.kind]).toEqual(['ask', 'notification'])
+  })
+
+  test('may be of other work than calls, for whoever that is, as long as it lasts', () => {
+    const scene = createScene('single')
+    const isAsked = (exchange: Exchange): boolean => {
+      scene.say({ ...question, id: `q${scene.sent.length}` })
+      return exchange.take()?.kind === 'ask'
+    }
+    const over = scene.connection.workFor('a')
+    scene.clock.advance(60_000)
+    const own = scene.begin('a')
+    expect(isAsked(own)).toBe(true)
+    scene.connection.finish(own, undefined)
+    expect(isAsked(scene.begin('b'))).toBe(false)
+    over()
+    const other = createScene('single')
+    other.connection.workFor(undefined)
+    const call = other.begin('a')
+    other.say(question)
+    expect(call.take()).toBeUndefined()
+  })
+
+  test('a question never goes to anybody where clients share the process', () => {
+    const scene = createScene('none')
+    const one = scene.begin('a')
+    scene.say(question)
+    expect(one.take()).toBeUndefined()
+    expect(scene.unattributed).toEqual(['sampling/createMessage'])
+    expect(scene.sent.at(-1)).toMatchObject({ id: 'q', error: { code: -32601 } })
+  })
+
+  test('a question is answered to the process once, under its own id, whatever that looks like', () => {
+    const scene = createScene('own')
+    const one = scene.begin('a')
+    scene.say({ id: 65_536, method: 'roots/list' })
+    const ask = one.take()
+    assert(ask?.kind === 'ask')
+    const before = scene.sent.length
+    ask.answer({ kind: 'result', result: { value: { roots: [] }, text: '{"roots":[]}' } })
+    ask.answer({ kind: 'result', result: { value: {}, text: '{}' } })
+    expect(scene.sent.slice(before)).toEqual([{ jsonrpc: '2.0', id: 65_536, result: { roots: [] } }])
+  })
+})
+
+test('a question that nobody has taken when its call ends is answered all the same', () => {
+  const scene = createScene('own')
+  const exchange = scene.begin('a')
+  scene.say({ id: 'q', method: 'roots/list' })
+  scene.connection.finish(exchange, 'enough')
+  expect(scene.sent.find(({ id }) => id === ('q' as unknown))).toMatchObject({ error: { code: -32603 } })
+})
+
+describe('a token', () => {
+  test('comes back to the letter, and the rest of the notification too', () => {
+    const scene = createScene('own')
+    const call = callOf('a')
+    const token = '12345678901234567890'
+    const exchange = scene.connection.begin({ ...call, progressToken: token })
+    scene
+      .listener()
+      .line(
+        `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":${exchange.id},"progress":1.50,"total":9007199254740993}}`,
+      )
+    const text = exchange.take()?.params?.text ?? ''
+    expect(memberText(text, 'progressToken')).toBe(token)
+    expect([memberText(text, 'progress'), memberText(text, 'total')]).toEqual(['1.50', '9007199254740993'])
+  })
+
+  test('that no client gave is none: progress of a call that did not ask for it is dropped', () => {
+    const scene = createScene('own')
+    const { _meta, ...params } = callOf('a').params?.value ?? {}
+    const exchange = scene.connection.begin({
+      ...callOf('a'),
+      params: parseObject(JSON.stringify(params)),
+      progressToken: undefined,
+    })
+    expect(_meta).toBeDefined()
+    expect(scene.sent.at(-1)?.params).not.toHaveProperty('_meta')
+    scene.say({ method: 'notifications/progress', params: { progressToken: exchange.id, progress: 1 } })
+    expect(exchange.take()).toBeUndefined()
+    expect(scene.dropped).toEqual(['progress'])
+  })
+})
+
+test('the end of the process ends every call in flight and every request of ours, once', async () => {
+  const scene = createScene('own')
+  const [one, other] = [scene.begin('a'), scene.begin('b')]
+  const asked = scene.connection.request('ping', undefined, 1000)
+  scene.say({ id: one.id, result: { done: true } })
+  scene.listener().exit({ code: 1, signal: null, expected: false, stderr: '' })
+  expect(drain(one).end).toBe('{"done":true}')
+  expect(drain(other).end).toBe('upstream_closed')
+  await expect(asked).rejects.toMatchObject({ code: 'upstream_closed' })
+  expect(() => scene.begin('c')).toThrow(expect.objectContaining({ code: 'upstream_closed' }))
+})

@@ -1,0 +1,298 @@
+/**
+ * A conversation with one upstream process. Ids and progress tokens on it are ours alone, so that calls of any
+ * number of clients can share it without ever meeting; what comes back goes to the call that it names.
+ * What names no call (logs, questions, changes) goes where attribution.ts says.
+ */
+import { Refusal } from '../../base/refusal.ts'
+import type { DroppedThing, EventSink } from '../../base/events.ts'
+import type { Holder } from '../../base/transfers.ts'
+import type { Call, ClientKey, Notification, Update } from '../../protocol/call.ts'
+import type { Dialect } from '../../protocol/upstream-codec.ts'
+import { emptyObject, type JsonObject, memberText, type RawObject, rawObject } from '../../protocol/json-text.ts'
+import { type Answer, type Message, notificationText, requestText, responseText } from '../../protocol/jsonrpc.ts'
+import { wantsLog } from '../../protocol/log-level.ts'
+import type { BadMessage } from '../../protocol/server-message.ts'
+import { Answers } from './response-routing.ts'
+import { Attributor, type AttributorNeeds } from './attribution.ts'
+import { Errands } from './internal-requests.ts'
+import { Exchange } from './pending-call.ts'
+import { Exchanges } from './pending-calls.ts'
+import { Flow } from './flow-control.ts'
+import { Incoming } from './incoming-lines.ts'
+import { Liveness } from './responsiveness.ts'
+import { Outgoing } from './outgoing-lines.ts'
+import { createQuestions, type Questions } from './server-requests.ts'
+import type { Child, ChildExit } from '../stdio/child.ts'
+
+export interface ConnectionNeeds extends AttributorNeeds {
+  readonly child: Child
+  readonly dialect: Dialect
+  readonly announced: JsonObject
+  readonly events: EventSink
+  readonly callIdleMs: number
+  /** What the process says outside of calls; false if nobody could take it. */
+  unsolicited(update: Update): boolean
+  /** The process ended. */
+  ended(exit: ChildExit): void
+  /** The server asked a question that nobody can be found for. */
+  unattributed(method: string): void
+  /** The server asks and asks, and does not read the answers. */
+  stuck(): void
+  /** Told of an answer that could not be taken, in words for the operator. */
+  invalid(words: string): void
+  /** Counts what calls have got and nobody came for. */
+  readonly waiting: Holder
+}
+
+export class Connection {
+  /** Set anew when a process asked in one era turns out to speak the other. */
+  dialect: Dialect
+  /** When it last stopped to be of use to a call, in milliseconds of the clock. */
+  idleSinceMs: number
+  readonly liveness: Liveness
+  readonly attributor: Attributor
+  /** Whose next call it waits for, and nobody else's. */
+  keptFor: ClientKey | undefined
+  readonly #needs: ConnectionNeeds
+  readonly #exchanges = new Exchanges()
+  readonly #errands: Errands
+  readonly #answers: Answers
+  readonly #questions: Questions
+  readonly #flow: Flow
+  readonly #outgoing: Outgoing
+  #reserved = 0
+  #closed = false
+
+  constructor(needs: ConnectionNeeds) {
+    this.#needs = needs
+    this.#errands = new Errands(needs.clock)
+    this.#flow = new Flow(needs.child)
+    this.#outgoing = new Outgoing(needs.child, {
+      clock: needs.clock,
+      idleMs: needs.callIdleMs,
+      hold: (isHeld) => this.#flow.stop(isHeld),
+      stuck: () => needs.stuck(),
+    })
+    this.attributor = new Attributor(needs, this.#exchanges)
+    this.#answers = new Answers({
+      exchanges: this.#exchanges,
+      errands: this.#errands,
+      clock: needs.clock,
+      speaker: () => ({ spoken: this.dialect.era, process: this.pid }),
+      mayMeanOther: () => this.attributor.mayMeanOther,
+      invalid: (words) => needs.invalid(words),
+      drop: (what) => this.#drop(what),
+    })
+    this.dialect = needs.dialect
+    this.idleSinceMs = needs.clock.now()
+    this.liveness = new Liveness(this.idleSinceMs)
+    this.#questions = createQuestions({
+      send: (line) => this.#outgoing.answer(line),
+      now: () => needs.clock.now(),
+      announced: needs.announced,
+      attribute: () => this.attributor.find('question', this.dialect.era),
+      toUnit: (ask) => needs.unsolicited(ask),
+      unattributed: (method, isOffered) => {
+        if (this.attributor.couldBeOfSeveral(isOffered)) needs.unattributed(method)
+      },
+      memory: () => needs.child.questionMemory,
+    })
+    const incoming = new Incoming({
+      memory: () => needs.child.memory,
+      message: (message, bytes) => this.#message(message, bytes),
+      noMessage: (text) => this.#answers.unreadable(text),
+      lostAnswer: (id, refusal) => this.#answers.lost(id, refusal),
+      lostRequest: (id) => this.#outgoing.refuse(id, 'The request is too large'),
+    })
+    needs.child.listen({
+      line: (text) => {
+        this.liveness.heard(needs.clock.now())
+        incoming.line(text)
+      },
+      exit: (exit) => this.#exit({ ...exit, stdout: incoming.words }),
+      dropped: (line) => incoming.dropped(line),
+      drained: () => this.#outgoing.drained(),
+    })
+  }
+
+  get pid(): number | undefined {
+    return this.#needs.child.pid
+  }
+  /** In milliseconds of the clock that deadlines on it are of. */
+  get nowMs(): number {
+    return this.#needs.clock.now()
+  }
+  get callsInFlight(): number {
+    return this.#exchanges.size + this.#reserved
+  }
+  /** Whether the server has asked its client anything in this conversation. */
+  get hasAsked(): boolean {
+    return this.#questions.any
+  }
+  /** Whether the process may well be silent: it is held back, or waits for an answer of a client. */
+  get isExcused(): boolean {
+    return this.#flow.isHeld || this.#exchanges.haveAsks
+  }
+  /** Resolves when all that the server asks its client now was answered or withdrawn, or the process has ended. */
+  questionsAnswered(): Promise<void> {
+    return this.#questions.answered()
+  }
+  get closed(): boolean {
+    return this.#closed || this.#needs.child.exited
+  }
+
+  /** Holds a place for a call that begins in a moment: `begin` follows `unreserve` at once. */
+  reserve(): void {
+    this.#reserved++
+  }
+  unreserve(): void {
+    this.#reserved--
+    this.idleSinceMs = this.#needs.clock.now()
+  }
+
+  /** Work other than a call begins, for a client or (undefined) for one that cannot be told; returns how to end it, once. */
+  workFor(client: ClientKey | undefined): () => void {
+    return this.attributor.workFor(client)
+  }
+
+  /** Sends a call; `isAlone` if no other one will begin before its end. Throws `overloaded` if the process takes nothing. */
+  begin(call: Call, isAlone: boolean = this.attributor.rule === 'own'): Exchange {
+    if (this.#closed) throw new Refusal('upstream_closed')
+    this.#outgoing.checkRoom(call.params)
+    const now = this.#needs.clock.now()
+    if (this.#exchanges.size === 0) this.liveness.busy(now)
+    const { callIdleMs, callTotalMs, waiting } = this.#needs
+    const exchange = this.#exchanges.add((id) => new Exchange(call, id, now + callIdleMs, now + callTotalMs, waiting))
+    if (!exchange) throw new Refusal('overloaded')
+    exchange.mayHold = isAlone
+    this.attributor.served.begin(call.clientKey, now)
+    const params = this.dialect.params(call, call.progressToken === undefined ? undefined : exchange.id)
+    this.#outgoing.send(requestText(String(exchange.id), call.method, params))
+    return exchange
+  }
+
+  /** The call is over for its client. With a reason it was not over for the process, which is told. */
+  finish(exchange: Exchange, reason: string | undefined): void {
+    if (!this.#exchanges.remove(exchange)) return
+    this.#flow.release(exchange)
+    exchange.abandon()
+    this.idleSinceMs = this.#needs.clock.now()
+    this.attributor.served.end(this.idleSinceMs)
+    if (reason === undefined || this.#closed) return
+    this.tell('notifications/cancelled', rawObject({ requestId: exchange.id, reason }))
+  }
+
+  /** A request of our own. Rejects if the process ends or does not answer in time. */
+  async request(method: string, params: RawObject | undefined, timeoutMs: number): Promise<Answer> {
+    if (this.#closed) throw new Refusal('upstream_closed')
+    this.#outgoing.checkRoom(params)
+    const id = this.#exchanges.nextId()
+    const answer = this.#errands.wait(id, method, timeoutMs)
+    this.#outgoing.send(requestText(String(id), method, params))
+    return answer
+  }
+
+  /**
+   * A request whose answer comes when the process wants to end it (a listen); returns its id, and how to end it.
+   * `ended` is called once if the process ends it. Throws `overloaded` if the process takes nothing.
+   */
+  open(method: string, params: RawObject, ended: () => void): { id: number; stop(): void } {
+    this.#outgoing.checkRoom(params)
+    const id = this.#exchanges.nextId()
+    this.#errands.keepOpen(id, ended)
+    this.#outgoing.send(requestText(String(id), method, params))
+    const stop = (): void => {
+      if (this.#errands.forget(id)) this.tell('notifications/cancelled', rawObject({ requestId: id }))
+    }
+    return { id, stop }
+  }
+
+  tell(method: string, params: RawObject | undefined): void {
+    this.#answers.notified()
+    this.#outgoing.send(notificationText(method, params))
+  }
+
+  /** Passes a notification of a client on. Throws `overloaded` if the process takes nothing. */
+  pass(method: string, params: RawObject | undefined): void {
+    this.#outgoing.checkRoom(params)
+    this.tell(method, params)
+  }
+
+  /** Ends the calls whose deadline has passed. @returns whether there were any that the process is to blame for */
+  expire(nowMs: number): boolean {
+    return this.#exchanges.expire(nowMs, this.#flow.isHeld)
+  }
+
+  /** Ends the process in an orderly way. Calls in flight fail. */
+  close(): Promise<void> {
+    this.#closed = true
+    this.#fail(new Refusal('upstream_closed'))
+    return this.#needs.child.close()
+  }
+
+  /** Ends a process that no longer reacts. */
+  kill(): void {
+    this.#closed = true
+    this.#needs.child.kill()
+  }
+
+  #exit(exit: ChildExit): void {
+    this.#closed = true
+    this.#outgoing.close()
+    this.#questions.drop()
+    this.#fail(new Refusal('upstream_closed'))
+    this.#needs.ended(exit)
+  }
+
+  #fail(refusal: Refusal): void {
+    this.#answers.close()
+    for (const exchange of this.#exchanges.all()) exchange.fail(refusal)
+    this.#errands.failAll(refusal)
+  }
+
+  #message(message: Message | BadMessage, bytes: number): void {
+    if (message.kind === 'response') this.#answers.take(message, bytes)
+    else if (message.kind === 'notification') this.#notification(message.method, message.params)
+    else if (message.kind === 'malformed') this.#answers.malformed(message)
+    else if (message.method === 'ping')
+      this.#outgoing.answer(responseText(message.id, { kind: 'result', result: emptyObject }))
+    else this.#questions.put(message, bytes)
+  }
+
+  #notification(method: string, params: RawObject | undefined): void {
+    if (method === 'notifications/progress') return this.#progress(params)
+    if (method === 'notifications/message') return this.#log({ kind: 'notification', method, params })
+    if (method === 'notifications/cancelled') {
+      const id = params && memberText(params.text, 'requestId')
+      if (id !== undefined) this.#questions.withdraw(id)
+      return
+    }
+    if (!this.#needs.unsolicited({ kind: 'notification', method, params })) this.#drop('notification')
+  }
+
+  #progress(params: RawObject | undefined): void {
+    const exchange = this.#exchanges.get(Number(params?.value['progressToken']))
+    // What does not rise is not passed on, but whatever tells it is at work.
+    if (exchange) exchange.idleAtMs = this.nowMs + this.#needs.callIdleMs
+    const own = params && exchange?.ownProgress(params)
+    if (exchange && own) this.#offer(exchange, { kind: 'notification', method: 'notifications/progress', params: own })
+    else this.#drop('progress')
+  }
+
+  #log(update: Notification): void {
+    const target = this.attributor.find('log', this.dialect.era)
+    if (target instanceof Exchange) {
+      if (wantsLog(target.call, update.params)) this.#offer(target, update)
+    } else if (target === undefined || !this.#needs.unsolicited(update)) this.#drop('log')
+  }
+
+  #offer(exchange: Exchange, update: Update): void {
+    exchange.idleAtMs = this.#needs.clock.now() + this.#needs.callIdleMs
+    if (!exchange.offer(update)) exchange.fail(new Refusal('result_too_large'))
+    else if (exchange.isFull && exchange.mayHold) this.#flow.hold(exchange)
+  }
+
+  #drop(what: DroppedThing): void {
+    this.#needs.events.emit('dropped', { what, count: 1 })
+  }
+}

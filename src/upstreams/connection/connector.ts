@@ -1,0 +1,166 @@
+/**
+ * A face: the server as it is spoken with in one era. It knows how a process of that era is opened, told what its
+ * predecessor knew, and watched.
+ */
+import type { Clock } from '../../base/clock.ts'
+import type { EventSink } from '../../base/events.ts'
+import type { Log } from '../../base/log.ts'
+import { Refusal } from '../../base/refusal.ts'
+import type { Holder } from '../../base/transfers.ts'
+import { version } from '../../base/version.ts'
+import type { Seat, Update } from '../../protocol/call.ts'
+import type { Dialect } from '../../protocol/upstream-codec.ts'
+import { isObject, type JsonObject, type RawObject, rawObject } from '../../protocol/json-text.ts'
+import type { Attribution } from './attribution.ts'
+import { Connection } from './connection.ts'
+import { discover, initialize } from './handshake.ts'
+import type { Mode, UpstreamSettings } from '../options.ts'
+import { type StartFailure, startFailure } from './start-failure.ts'
+import type { Child, ChildExit } from '../stdio/child.ts'
+import type { Unit } from '../pooling/isolation-group.ts'
+
+export interface Face {
+  readonly dialect: Dialect
+  /** Who shares its processes: clients with sessions. */
+  readonly mode: Mode
+  /** The same for clients without. */
+  readonly statelessMode: Mode
+  /** What the server said of itself at the start. */
+  readonly hello: RawObject
+}
+
+/** Who shares the process that a seat is served by. */
+export function modeOf(face: Face, seat: Seat): Mode {
+  return seat.speaker.era === 'modern' ? face.statelessMode : face.mode
+}
+
+export interface Opened {
+  readonly connection: Connection
+  /** What this process says of itself; undefined where it need not be asked. */
+  readonly hello: RawObject | undefined
+}
+
+/** Where a process reports what happens to it. */
+export interface ProcessEvents {
+  readonly dialect: Dialect
+  unsolicited(connection: Connection, update: Update): boolean
+  ended(connection: Connection, exit: ChildExit): void
+  unattributed(method: string): void
+  /** It asks and asks, and does not read the answers. */
+  stuck(connection: Connection): void
+}
+
+export interface OpenNeeds extends ProcessEvents {
+  readonly seat: Seat
+  readonly announced: JsonObject
+  readonly attribution: Attribution
+  /** Whether the process must say hello even where the era does not need it. */
+  readonly greet: boolean
+  /** Told how it failed, unless we ended it ourselves. */
+  failed(failure: StartFailure): void
+  /** Told of the connection before a word is said on it. */
+  connected(connection: Connection): void
+}
+
+export interface Opener {
+  /** Connects to a child without a word. */
+  connect(child: Child, needs: Omit<OpenNeeds, 'greet' | 'seat' | 'failed' | 'connected'>): Connection
+  /** Speaks first words with a child. Throws a `Refusal` when it cannot be done; the child is then gone. */
+  open(child: Child, needs: OpenNeeds): Promise<Opened>
+}
+
+/** What we call ourselves where no client speaks. */
+export const ownInfo: JsonObject = { name: 'mcplex', version }
+
+export function createOpener(common: {
+  readonly settings: UpstreamSettings
+  /** Whether all calls are of one client. */
+  readonly hasOneClient: boolean
+  readonly clock: Clock
+  readonly events: EventSink
+  readonly log: Log
+  /** Counts what calls have got and nobody came for. */
+  readonly waiting: Holder
+}): Opener {
+  const { settings, clock, events } = common
+
+  const connect: Opener['connect'] = (child, needs) => {
+    const connection: Connection = new Connection({
+      child,
+      dialect: needs.dialect,
+      announced: needs.announced,
+      attribution: needs.attribution,
+      hasOneClient: common.hasOneClient,
+      clock,
+      events,
+      callIdleMs: settings.callIdleMs,
+      callTotalMs: settings.callTotalMs,
+      unsolicited: (update) => needs.unsolicited(connection, update),
+      ended: (exit) => needs.ended(connection, exit),
+      unattributed: (method) => needs.unattributed(method),
+      stuck: () => needs.stuck(connection),
+      invalid: (words) =>
+        common.log.warn({ upstream_pid: child.pid, 'err.message': words }, 'upstream process gave an invalid answer'),
+      waiting: common.waiting,
+    })
+    return connection
+  }
+
+  return {
+    connect,
+    async open(child, needs) {
+      let exit: ChildExit | undefined
+      const connection = connect(child, {
+        ...needs,
+        ended: (ended, how) => {
+          exit = how
+          needs.ended(ended, how)
+        },
+      })
+      needs.connected(connection)
+      const { speaker } = needs.seat
+      const announced = rawObject(needs.announced)
+      try {
+        if (needs.dialect.era === 'legacy') {
+          return {
+            connection,
+            hello: await initialize(connection, speaker, announced, ownInfo, settings.startTimeoutMs),
+          }
+        }
+        return {
+          connection,
+          hello: needs.greet ? await discover(connection, speaker, announced, settings.startTimeoutMs) : undefined,
+        }
+      } catch (cause) {
+        // Ended by ourselves before it was through: nobody has failed.
+        if (connection.closed && !exit) throw new Refusal('upstream_closed', { cause })
+        needs.failed(startFailure(exit, cause))
+        common.log.warn(
+          {
+            'err.message': String(cause),
+            exit: exit?.code ?? exit?.error ?? null,
+            stderr: exit?.stderr,
+            stdout: exit?.stdout,
+          },
+          'upstream process could not be started',
+        )
+        void connection.close()
+        throw new Refusal('upstream_unavailable', { cause })
+      }
+    },
+  }
+}
+
+/** Says again to a new process what the unit's session had said to the one before it. */
+export async function replay(unit: Unit, connection: Connection, timeoutMs: number): Promise<void> {
+  if (unit.dialect.era !== 'legacy' || unit.logLevel === undefined) return
+  await connection.request('logging/setLevel', rawObject({ level: unit.logLevel }), timeoutMs).catch(() => undefined)
+}
+
+/** The changes that clients of a restarted process are told of: everything it lists may be different now. */
+export function changesAfterRestart(hello: RawObject): Update[] {
+  const capabilities = hello.value['capabilities']
+  return ['tools', 'prompts', 'resources']
+    .filter((kind) => isObject(capabilities) && isObject(capabilities[kind]))
+    .map((kind) => ({ kind: 'notification', method: `notifications/${kind}/list_changed`, params: undefined }))
+}

@@ -1,0 +1,158 @@
+/**
+ * Finds out which eras a stdio server speaks, with as few processes as its manners allow.
+ *
+ * The stateless question comes first: a server that answers it is asked for the older handshake in a second process,
+ * since the first word may decide the era of a process. A server that refuses the question or is silent is offered
+ * the older handshake in the same process, and once more in a fresh one if it took offence. Waiting in a row, not
+ * side by side: two first runs of `npx` at once disturb each other.
+ * [2026-07-28 versioning: any error or silence means a session-based server; no single code does]
+ */
+import { type Clock, pause } from '../../base/clock.ts'
+import { asRefusal } from '../../base/refusal.ts'
+import { type RawObject, rawObject } from '../../protocol/json-text.ts'
+import type { EraName, Speaker } from '../../protocol/call.ts'
+import type { Connection } from './connection.ts'
+import { ownInfo } from './connector.ts'
+import { discover, initialize } from './handshake.ts'
+import { legacyDialect } from '../../protocol/legacy-client.ts'
+
+export interface Found {
+  readonly connection: Connection
+  readonly hello: RawObject
+}
+
+export interface Eras {
+  readonly modern: Found | undefined
+  readonly legacy: Found | undefined
+  /** Whether the second process could be started only when the first had ended; that of the stateless era is closed then. */
+  readonly isOnlyOne?: boolean
+  /** What it answered to `initialize` that is no hello, in words for the operator. */
+  readonly words: string | undefined
+}
+
+export interface ProbeNeeds {
+  /** Starts a process and connects to it without a word. */
+  readonly connect: (era: EraName) => Connection
+  /** Whether there is room for another process. */
+  readonly hasRoom: () => boolean
+  readonly clock: Clock
+  readonly startTimeoutMs: number
+  readonly speakerOf: (era: EraName) => Speaker
+  /** Told at once what a server says of itself in the stateless era. */
+  readonly discovered: (hello: RawObject) => void
+  /** Whether a server that ignores `initialize` is given up for that era early: a wrong guess costs only its one client. */
+  readonly isHasty: boolean
+}
+
+/** How long silence lasts before the older handshake is offered to the same process. */
+const silenceMs = 3000
+/** How long a stateless server may take to accept or refuse the older handshake in a second process. */
+const secondMs = 5000
+/** Then it is asked the stateless question as well; and so long after its answer to that, it has ignored the handshake. */
+const ignoredMs = { ask: 500, wait: 1000 }
+
+/** Both undefined: the server could not be spoken with. Where there is room for one process, that of the first is closed. */
+export async function probe(needs: ProbeNeeds): Promise<Eras> {
+  const nothing = rawObject({})
+  const endMs = needs.clock.now() + needs.startTimeoutMs
+  // One time-out for all attempts on a process that stays: silence to the first is not waited for again.
+  const leftMs = (): number => Math.max(0, endMs - needs.clock.now())
+  let words: string | undefined
+  const noHello = (error: unknown): undefined => {
+    // A refusal is our own: it says that time was up, or that the process has ended.
+    if (!asRefusal(error)) words = error instanceof Error ? error.message : String(error)
+    else if (asRefusal(error)?.code === 'upstream_timeout') words = undefined
+  }
+  const greet = (connection: Connection, timeoutMs: number): Promise<RawObject | undefined> =>
+    initialize(connection, needs.speakerOf('legacy'), nothing, ownInfo, timeoutMs).catch(noHello)
+  const greetSecond = (second: Connection): Promise<RawObject | undefined> => {
+    const greeted = greet(second, secondMs)
+    return needs.isHasty ? Promise.race([greeted, ignored(second, needs)]) : greeted
+  }
+  const first = needs.connect('modern')
+  const asked = discover(first, needs.speakerOf('modern'), nothing, needs.startTimeoutMs).catch(() => undefined)
+  const early = await Promise.race([
+    asked.then((hello) => hello ?? 'no'),
+    pause(needs.clock, silenceMs).then(() => 'silent' as const),
+  ])
+
+  if (typeof early === 'object') {
+    needs.discovered(early)
+    if (!needs.hasRoom()) await first.close()
+    const second = needs.connect('legacy')
+    const legacy = await greetSecond(second)
+    const modern = { connection: first, hello: early }
+    if (legacy) return { modern, legacy: { connection: second, hello: legacy }, words }
+    const hasLeft = second.closed
+    await second.close()
+    // One that ends by itself may have minded the word, or that another process runs.
+    if (!hasLeft || first.closed) return { modern, legacy: undefined, words }
+    await first.close()
+    const alone = needs.connect('legacy')
+    const hello = await greetSecond(alone)
+    if (hello) return { modern, legacy: { connection: alone, hello }, isOnlyOne: true, words }
+    await alone.close()
+    const again = needs.connect('modern')
+    const found = await discover(again, needs.speakerOf('modern'), nothing, needs.startTimeoutMs).catch(() => undefined)
+    if (!found) await again.close()
+    return { modern: found ? { connection: again, hello: found } : modern, legacy: undefined, words }
+  }
+
+  // A slow start looks like silence: whichever question is answered well first decides.
+  const late = early === 'silent' ? asked.then((hello) => hello && verdictOf('modern', hello)) : undefined
+  const greeted = first.closed ? undefined : greet(first, leftMs()).then((hello) => hello && verdictOf('legacy', hello))
+  const verdict = await firstDefined([late, greeted])
+  if (verdict?.era === 'modern')
+    return { modern: { connection: first, hello: verdict.hello }, legacy: undefined, words }
+  if (verdict) {
+    first.dialect = legacyDialect
+    return { modern: undefined, legacy: { connection: first, hello: verdict.hello }, words }
+  }
+
+  // One that ended by itself may have started slowly, and the next one needs as long again.
+  const hasLeft = first.closed
+  const ended = first.close()
+  if (!hasLeft && leftMs() === 0) return { modern: undefined, legacy: undefined, words }
+  if (!needs.hasRoom()) await ended
+  const fresh = needs.connect('legacy')
+  const legacy = await greet(fresh, hasLeft ? needs.startTimeoutMs : leftMs())
+  if (!legacy) await fresh.close()
+  return { modern: undefined, legacy: legacy && { connection: fresh, hello: legacy }, words }
+}
+
+/**
+ * Resolves when a process has answered what came after `initialize`, and not that. Stays pending otherwise: silence has
+ * a deadline of its own.
+ */
+async function ignored(second: Connection, { clock, speakerOf }: ProbeNeeds): Promise<undefined> {
+  await pause(clock, ignoredMs.ask)
+  const isAnswered = await discover(second, speakerOf('modern'), rawObject({}), secondMs).then(
+    () => true,
+    // A refusal is our own: nothing has come.
+    (error: unknown) => asRefusal(error) === undefined,
+  )
+  if (!isAnswered) return new Promise(() => {})
+  await pause(clock, ignoredMs.wait)
+}
+
+interface Verdict {
+  readonly era: EraName
+  readonly hello: RawObject
+}
+
+function verdictOf(era: EraName, hello: RawObject): Verdict {
+  return { era, hello }
+}
+
+/** The first value that is not undefined, or undefined once all of them are. */
+function firstDefined<Value>(
+  promises: ReadonlyArray<Promise<Value | undefined> | undefined>,
+): Promise<Value | undefined> {
+  return new Promise((resolve) => {
+    const all = promises.map(async (promise) => {
+      const value = await promise
+      if (value !== undefined) resolve(value)
+    })
+    void Promise.all(all).then(() => resolve(undefined))
+  })
+}

@@ -1,0 +1,41 @@
+/**
+ * Holds a process back while a client does not take what the process said to it: what is not read stays in the pipe,
+ * and the process waits. Only for a process that works for nobody else. [R40] The same for one that does not read what
+ * it asked for.
+ */
+import type { Exchange } from './pending-call.ts'
+import type { Child } from '../stdio/child.ts'
+
+export class Flow {
+  readonly #child: Pick<Child, 'hold'>
+  readonly #full = new Set<Exchange>()
+  #isStopped = false
+
+  constructor(child: Pick<Child, 'hold'>) {
+    this.#child = child
+  }
+
+  /** Whether the process is held back: then its silence means nothing. */
+  get isHeld(): boolean {
+    return this.#isStopped || this.#full.size > 0
+  }
+
+  /** Holds the process back whomever it works for, or no longer. */
+  stop(isStopped: boolean): void {
+    this.#isStopped = isStopped
+    this.#child.hold(this.isHeld)
+  }
+
+  /** Holds the process back until all of what waits for the exchange was taken. */
+  hold(exchange: Exchange): void {
+    this.#full.add(exchange)
+    exchange.onEmpty = () => this.release(exchange)
+    this.#child.hold(true)
+  }
+
+  /** Nobody waits for more of this exchange, or all of it was taken. */
+  release(exchange: Exchange): void {
+    exchange.onEmpty = undefined
+    if (this.#full.delete(exchange) && !this.isHeld) this.#child.hold(false)
+  }
+}

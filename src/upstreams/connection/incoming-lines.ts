@@ -1,0 +1,111 @@
+/**
+ * What a process says, line by line, as messages. A long line is weighed before it is read, for a value of many members
+ * takes more than its text; one for which there is no room must still end the call that it answers, and be answered if
+ * it is a request.
+ */
+import type { LostLine } from '../../base/lines.ts'
+import type { Kept, MemoryAccount } from '../../base/memory-budget.ts'
+import { printable } from '../../base/terminal-safe.ts'
+import { Refusal } from '../../base/refusal.ts'
+import { elementTexts } from '../../protocol/json-text.ts'
+import { jsonWeight } from '../../protocol/json-weight.ts'
+import type { Message } from '../../protocol/jsonrpc.ts'
+import { idAtEdges, isAnswerAtEdges, requestIdAtEdges } from '../../protocol/lost-answer.ts'
+import { type BadMessage, readServerMessage } from '../../protocol/server-message.ts'
+
+/** A longer line is weighed. In characters. */
+const largeChars = 64 * 1024
+const edgeChars = 256
+
+export interface IncomingNeeds {
+  /** Counts a long line while it is read. */
+  readonly memory: () => MemoryAccount
+  /** @param bytes what it takes, if that is much */
+  readonly message: (message: Message | BadMessage, bytes: number) => void
+  /** A line that is no JSON. */
+  readonly noMessage: (text: string) => void
+  /** The answer to a request of that id was too much; without an id it cannot be told which. */
+  readonly lostAnswer: (id: number | undefined, refusal: Refusal) => void
+  /** A request of the server was too much: it must be answered, or the server waits for ever. @param id as it was written */
+  readonly lostRequest: (id: string) => void
+}
+
+/** What is kept of lines that are no messages, and of one such line. In characters. */
+const keptWords = 4096
+const keptOfLine = 2048
+
+export class Incoming {
+  readonly #needs: IncomingNeeds
+  #words = ''
+  /** Whether the process has answered: it has started, and what it says besides is noise. */
+  #hasAnswered = false
+
+  constructor(needs: IncomingNeeds) {
+    this.#needs = needs
+  }
+
+  /** The last of what it said that is no message, until its first answer: for the operator, fit to be shown. */
+  get words(): string {
+    return printable(this.#words).trim()
+  }
+
+  line(text: string): void {
+    if (text.length <= largeChars) return this.#read(text, 0)
+    const bytes = jsonWeight(text)
+    const memory = this.#needs.memory()
+    const kept = memory.take(bytes)
+    if (kept !== 'kept') return this.#lost(text.slice(0, edgeChars), text.slice(-edgeChars), kept)
+    try {
+      this.#read(text, bytes)
+    } finally {
+      memory.release(bytes)
+    }
+  }
+
+  dropped({ head, tail, why }: LostLine): void {
+    if (why === 'unended') this.#keep(Buffer.from(head, 'latin1').toString())
+    else this.#lost(head, tail, why)
+  }
+
+  #read(text: string, bytes: number): void {
+    const { message, noMessage } = this.#needs
+    let value: unknown
+    try {
+      value = JSON.parse(text)
+    } catch {
+      this.#keep(text)
+      return noMessage(text)
+    }
+    if (!Array.isArray(value)) {
+      const read = readServerMessage(text, value)
+      if (read.kind === 'response') this.#answered(read)
+      else if (read.kind !== 'request' && read.kind !== 'notification') this.#keep(text)
+      return message(read, bytes)
+    }
+    for (const element of elementTexts(text)) message(readServerMessage(element, JSON.parse(element)), 0)
+  }
+
+  #keep(text: string): void {
+    if (this.#hasAnswered) return
+    this.#words = `${this.#words}${text.slice(0, keptOfLine)}\n`.slice(-keptWords)
+  }
+
+  #answered({ answer }: Message & { kind: 'response' }): void {
+    if (this.#hasAnswered || answer.kind === 'error') return
+    this.#hasAnswered = true
+    this.#words = ''
+  }
+
+  #lost(head: string, tail: string, why: 'too_long' | Exclude<Kept, 'kept'>): void {
+    const request = requestIdAtEdges(head, tail)
+    if (request !== undefined) return this.#needs.lostRequest(request)
+    const id = idAtEdges(head, tail)
+    if (id === undefined && !isAnswerAtEdges(head)) return
+    this.#needs.lostAnswer(id, why === 'budget' ? noMemory() : new Refusal('result_too_large'))
+  }
+}
+
+function noMemory(): Refusal {
+  const message = 'The server has no memory to spare for the result. The call may have run.'
+  return new Refusal('overloaded', { message, data: { executed: 'unknown' } })
+}

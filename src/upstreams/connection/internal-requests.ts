@@ -1,0 +1,89 @@
+/** Requests of our own on a connection (handshakes, lists, pings, listens), and who waits for their answers. */
+import type { Clock } from '../../base/clock.ts'
+import { Refusal } from '../../base/refusal.ts'
+import type { Answer } from '../../protocol/jsonrpc.ts'
+
+interface Errand {
+  /** Undefined if it lasts until the process ends it. */
+  readonly method: string | undefined
+  answer(answer: Answer): void
+  fail(error: Error): void
+}
+
+export class Errands {
+  readonly #clock: Clock
+  readonly #open = new Map<number, Errand>()
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** The answer to a request. Rejects with `upstream_timeout` or with what `failAll` was told. */
+  wait(id: number, method: string, timeoutMs: number): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const timer = this.#clock.after(timeoutMs, () => {
+        this.#open.delete(id)
+        reject(new Refusal('upstream_timeout'))
+      })
+      const over = (): void => {
+        timer.stop()
+        this.#open.delete(id)
+      }
+      this.#open.set(id, {
+        method,
+        answer(answer) {
+          over()
+          resolve(answer)
+        },
+        fail(error) {
+          over()
+          reject(error)
+        },
+      })
+    })
+  }
+
+  /** Waits without a deadline for a request that lasts: `ended` is called if the process ends it. */
+  keepOpen(id: number, ended: () => void): void {
+    const forget = (): void => void this.#open.delete(id)
+    this.#open.set(id, {
+      method: undefined,
+      answer() {
+        forget()
+        ended()
+      },
+      fail: forget,
+    })
+  }
+
+  /** Forgets a request; false if it was over. */
+  forget(id: number): boolean {
+    return this.#open.delete(id)
+  }
+
+  /** What a request asks for, if it waits for an answer. */
+  methodOf(id: number): string | undefined {
+    return this.#open.get(id)?.method
+  }
+
+  /** The ids of the requests that wait for an answer. */
+  *waiting(): Generator<number> {
+    for (const [id, { method }] of this.#open) if (method !== undefined) yield id
+  }
+
+  /** Takes an answer; false if nobody waits for it. */
+  answer(id: number, answer: Answer): boolean {
+    const errand = this.#open.get(id)
+    errand?.answer(answer)
+    return errand !== undefined
+  }
+
+  /** Ends a request without its answer, if somebody waits for it. */
+  fail(id: number, error: Error): void {
+    this.#open.get(id)?.fail(error)
+  }
+
+  failAll(error: Error): void {
+    for (const errand of [...this.#open.values()]) errand.fail(error)
+  }
+}

@@ -1,0 +1,48 @@
+/** What mcplex itself asks of a process, outside of any client's call, and who speaks then. */
+import { asRefusal } from '../../base/refusal.ts'
+import type { Seat, Speaker } from '../../protocol/call.ts'
+import { type JsonObject, rawObject } from '../../protocol/json-text.ts'
+import { type Answer, withMeta } from '../../protocol/jsonrpc.ts'
+import { envelope } from '../../protocol/modern-client.ts'
+import { modernVersion, newestLegacy } from '../../protocol/revisions.ts'
+import type { Connection } from './connection.ts'
+import { type Face, ownInfo } from './connector.ts'
+
+const listTimeoutMs = 30_000
+
+/** Who speaks when no client does. */
+export function ownSpeaker(face: Face, announced: JsonObject): Speaker {
+  const { era } = face.dialect
+  return { era, version: era === 'legacy' ? newestLegacy : modernVersion, capabilities: announced, info: ownInfo }
+}
+
+/** One page of a list, asked of a process outside of any client's call. */
+export function listPage(
+  connection: Connection,
+  method: string,
+  cursor: string | undefined,
+  speaker: Speaker,
+  announced: JsonObject,
+): Promise<Answer> {
+  const params = cursor === undefined ? undefined : rawObject({ cursor })
+  const asked = connection.dialect.era === 'legacy' ? params : withMeta(params, envelope(speaker, rawObject(announced)))
+  return connection.request(method, asked, listTimeoutMs)
+}
+
+/** Asks a process for a sign of life. */
+export async function answers(connection: Connection, speaker: Speaker, timeoutMs: number): Promise<boolean> {
+  const legacy = connection.dialect.era === 'legacy'
+  const asked = legacy ? undefined : withMeta(undefined, envelope(speaker, rawObject({})))
+  try {
+    await connection.request(legacy ? 'ping' : 'server/discover', asked, timeoutMs)
+    return true
+  } catch (error) {
+    // An answer that is not valid is a sign of life all the same.
+    return asRefusal(error)?.code === 'upstream_invalid'
+  }
+}
+
+/** A seat for the gateway itself, where a face needs one. */
+export function ownSeat(face: Face): Seat {
+  return { principal: { tenant: '', subject: '' }, speaker: ownSpeaker(face, {}), session: undefined }
+}

@@ -1,0 +1,78 @@
+/** What a call gets and nobody comes for: counted, and given up when others need the memory. */
+import { expect, test } from 'vitest'
+import { Cancel } from '../../base/cancel.ts'
+import { type ManualClock, manualClock } from '../../base/clock.ts'
+import { createMemoryBudget, type MemoryBudget } from '../../base/memory-budget.ts'
+import { holderOf, Transfers } from '../../base/transfers.ts'
+import type { Call, Outcome, Update } from '../../protocol/call.ts'
+import { rawObject } from '../../protocol/json-text.ts'
+import { errorAnswer } from '../../protocol/jsonrpc.ts'
+import { Exchange } from './pending-call.ts'
+
+const call: Call = {
+  id: '1',
+  method: 'tools/call',
+  params: undefined,
+  speaker: { era: 'legacy', version: '', capabilities: {}, info: undefined },
+  principal: { tenant: '', subject: '' },
+  session: undefined,
+  client: 'c',
+  clientKey: 'c',
+  progressToken: undefined,
+  logLevel: undefined,
+  process: undefined,
+  cancel: new Cancel(),
+}
+const outcome: Outcome = { answer: { kind: 'result', result: rawObject({}) }, spoken: 'legacy', process: undefined }
+
+function scene(limitBytes = 1_000_000): { clock: ManualClock; memory: MemoryBudget; exchange: Exchange } {
+  const clock = manualClock()
+  const memory = createMemoryBudget(limitBytes)
+  const holder = holderOf(new Transfers(memory, clock, Infinity, () => {}), memory.account())
+  return { clock, memory, exchange: new Exchange(call, 1, 0, 0, holder) }
+}
+
+const note = (chars: number): Update => ({
+  kind: 'notification',
+  method: 'notifications/message',
+  params: rawObject({ data: 'x'.repeat(chars) }),
+})
+
+test('what is taken at once, or in a moment, is not counted', () => {
+  const { memory, exchange } = scene()
+  for (let i = 0; i < 10; i++) exchange.offer(note(100))
+  expect(memory.heldBytes).toBe(0)
+})
+
+test('what waits is counted until it is taken', () => {
+  const { memory, exchange } = scene()
+  for (let i = 0; i < 3; i++) exchange.offer(note(20_000))
+  expect(memory.heldBytes).toBeGreaterThan(80_000)
+  for (let i = 0; i < 3; i++) expect(exchange.take()).toBeDefined()
+  expect(memory.heldBytes).toBe(0)
+  exchange.settle(outcome, 50_000)
+  expect(memory.heldBytes).toBe(50_000)
+  exchange.abandon()
+  expect(memory.heldBytes).toBe(0)
+})
+
+test('who does not come for it loses it when others need the memory: the call fails, questions are answered', () => {
+  const { clock, memory, exchange } = scene(200_000)
+  const answers: unknown[] = []
+  exchange.offer(note(20_000))
+  exchange.offer({
+    kind: 'ask',
+    method: 'roots/list',
+    params: undefined,
+    answer: (answer) => void answers.push(answer),
+    withdrawn: new Cancel(),
+  })
+  exchange.settle(outcome, 150_000)
+  clock.advance(999)
+  expect(memory.account().take(190_000)).toBe('budget')
+  clock.advance(101)
+  expect(memory.account().take(190_000)).toBe('kept')
+  expect(exchange.take()).toBeUndefined()
+  expect(() => exchange.outcome()).toThrow(expect.objectContaining({ code: 'overloaded' }))
+  expect(answers).toEqual([errorAnswer(-32603, 'The call is over')])
+})

@@ -1,0 +1,68 @@
+import { expect, test } from 'vitest'
+import { manualClock } from '../../base/clock.ts'
+import { UnreadAnswers } from './unread-responses.ts'
+
+function scene(): {
+  clock: ReturnType<typeof manualClock>
+  happened: string[]
+  answers: UnreadAnswers
+  ask(times: number): void
+  read(): void
+} {
+  const clock = manualClock()
+  const happened: string[] = []
+  let backlog = 0
+  const answers = new UnreadAnswers({
+    clock,
+    idleMs: 60_000,
+    backlog: () => backlog,
+    hold: (isHeld) => void happened.push(isHeld ? 'held' : 'heard'),
+    stuck: () => void happened.push('stuck'),
+  })
+  return {
+    clock,
+    happened,
+    answers,
+    ask(times) {
+      for (let i = 0; i < times; i++) {
+        backlog += 1024
+        answers.sent(1024)
+      }
+    },
+    read() {
+      backlog = 0
+      answers.drained()
+    },
+  }
+}
+
+test('a server that reads may ask as much as it likes', () => {
+  const { happened, ask, read } = scene()
+  for (let i = 0; i < 100; i++) {
+    ask(50)
+    read()
+  }
+  expect(happened).toEqual([])
+})
+
+test('one that does not read is not listened to until it does', () => {
+  const { clock, happened, ask, read } = scene()
+  ask(400)
+  expect(happened).toEqual(['held'])
+  clock.advance(29_000)
+  read()
+  clock.advance(60_000)
+  expect(happened).toEqual(['held', 'heard'])
+})
+
+test('and is given up after half a minute, unless it is gone', () => {
+  const one = scene()
+  one.ask(400)
+  one.clock.advance(30_000)
+  expect(one.happened).toEqual(['held', 'stuck'])
+  const other = scene()
+  other.ask(400)
+  other.answers.close()
+  other.clock.advance(30_000)
+  expect(other.happened).toEqual(['held'])
+})

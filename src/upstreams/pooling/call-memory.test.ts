@@ -1,0 +1,68 @@
+import { expect, test } from 'vitest'
+import { Cancel } from '../../base/cancel.ts'
+import { createMemoryBudget, type MemoryBudget } from '../../base/memory-budget.ts'
+import type { Call, Outcome, Reply } from '../../protocol/call.ts'
+import { rawObject } from '../../protocol/json-text.ts'
+import { countCalls } from './call-memory.ts'
+
+const mebibyte = 1024 ** 2
+
+function callOf(client: string, chars: number): Call {
+  return {
+    id: '1',
+    method: 'tools/call',
+    params: rawObject({ text: 'x'.repeat(chars) }),
+    speaker: { era: 'legacy', version: '', capabilities: {}, info: undefined },
+    principal: { tenant: '', subject: '' },
+    session: client,
+    client,
+    clientKey: client,
+    progressToken: undefined,
+    logLevel: undefined,
+    process: undefined,
+    cancel: new Cancel(),
+  }
+}
+
+const outcome: Outcome = { answer: { kind: 'result', result: rawObject({}) }, spoken: 'legacy', process: undefined }
+
+/** A call says something, then ends. */
+async function* run(): Reply {
+  yield { kind: 'notification', method: 'notifications/message', params: undefined }
+  return outcome
+}
+
+/** Calls by client and size; each has begun, and goes on when it is asked for more. */
+function scene(limitBytes: number): { memory: MemoryBudget; begin(client: string, chars: number): Promise<Reply> } {
+  const memory = createMemoryBudget(limitBytes)
+  const calls = countCalls(memory, run)
+  return {
+    memory,
+    async begin(client, chars) {
+      const reply = calls(callOf(client, chars))
+      await reply.next()
+      return reply
+    },
+  }
+}
+
+test('a small call is not counted', async () => {
+  const { memory, begin } = scene(mebibyte)
+  const call = await begin('a', 500)
+  expect(memory.heldBytes).toBe(0)
+  expect(await call.next()).toEqual({ done: true, value: outcome })
+})
+
+test('a call counts as text and as value until it is over, for each client up to a share', async () => {
+  const { memory, begin } = scene(64 * mebibyte)
+  const one = await begin('a', 12 * mebibyte)
+  expect(memory.heldBytes).toBeGreaterThan(24 * mebibyte)
+  await expect(begin('a', 6 * mebibyte)).rejects.toMatchObject({ code: 'memory_share_exceeded' })
+  const other = await begin('b', 12 * mebibyte)
+  await expect(begin('c', 12 * mebibyte)).rejects.toMatchObject({ code: 'overloaded' })
+  expect(await one.next()).toEqual({ done: true, value: outcome })
+  await other.return(outcome)
+  expect(memory.heldBytes).toBe(0)
+  await (await begin('a', 6 * mebibyte)).next()
+  expect(memory.heldBytes).toBe(0)
+})

@@ -1,0 +1,188 @@
+/** Processes that learn, in a pool that others need as well: who gets a place, who gives it up, and who waits. */
+import { expect, test } from 'vitest'
+import { manualClock } from '../../base/clock.ts'
+import { asRefusal, Refusal } from '../../base/refusal.ts'
+import { rawObject } from '../../protocol/json-text.ts'
+import { legacyDialect } from '../../protocol/legacy-client.ts'
+import type { Connection } from '../connection/connection.ts'
+import type { Face } from '../connection/connector.ts'
+import { createKeepers, type Keepers, type Learnt } from './catalog-workers.ts'
+
+const hello = rawObject({})
+const face: Face = { dialect: legacyDialect, mode: 'session', statelessMode: 'session', hello }
+const what = (source: string): Learnt => ({ source, face, announced: {} })
+
+interface Scene {
+  readonly keepers: Keepers
+  /** The sources whose process runs. */
+  running(): string[]
+  /** How many further processes the pool has room for. */
+  room: number
+  /** Whether what is started is there at once; else it comes up when `open` is called. */
+  isSlow: boolean
+  open(): Promise<void>
+  /** Processes of clients that may be ended for a new keeper. */
+  idle: number
+  pass(ms: number): Promise<void>
+}
+
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+/** The code of what a promise is refused with; undefined if it is not refused yet, or not at all. */
+function codeOf(promise: Promise<unknown>): () => string | undefined {
+  let code: string | undefined
+  promise.catch((error: unknown) => (code = asRefusal(error)?.code))
+  return () => code
+}
+
+function createScene(bound: number, room: number): Scene {
+  const clock = manualClock()
+  const running = new Set<string>()
+  let openings: Array<() => void> = []
+  const scene: Scene = {
+    keepers: createKeepers({
+      clock,
+      bound,
+      waitMs: 10_000,
+      place: () => (scene.room-- > 0 ? { start: () => undefined as never, release() {} } : void scene.room++),
+      endIdle() {
+        if (scene.idle-- > 0) scene.room++
+      },
+      isInVain: () => false,
+      mayStart: () => true,
+      untilAllowed: () => Promise.resolve(),
+      async open({ source, cancel }) {
+        running.add(source)
+        const connection = {
+          closed: false,
+          // Answers nothing.
+          request: () => new Promise((_, reject) => cancel.onCancel(() => reject(new Refusal('upstream_closed')))),
+          close: () => Promise.resolve(),
+          dialect: legacyDialect,
+        }
+        cancel.onCancel(() => {
+          connection.closed = true
+          running.delete(source)
+          scene.room++
+        })
+        if (scene.isSlow) await new Promise<void>((resolve) => openings.push(resolve))
+        if (cancel.cancelled) throw new Refusal('upstream_closed')
+        return { connection: connection as unknown as Connection, hello, owner: { unit: undefined, source } }
+      },
+    }),
+    running: () => [...running].sort(),
+    room,
+    isSlow: false,
+    async open() {
+      const all = openings
+      openings = []
+      for (const opening of all) opening()
+      await settled()
+    },
+    idle: 0,
+    async pass(ms) {
+      for (let passed = 0; passed < ms; passed += 250) {
+        clock.advance(250)
+        scene.keepers.sweep()
+        await settled()
+      }
+    },
+  }
+  return scene
+}
+
+test('the one that was not used for longest gives way to a call, one that is at something only if there is no other', async () => {
+  const { keepers, running, pass } = createScene(3, 3)
+  for (const source of ['a', 'b', 'c']) {
+    await keepers.get(what(source))
+    await pass(250)
+  }
+  keepers.touch('a')
+  await pass(250)
+  const code = codeOf(keepers.list(what('b'), {}, 'tools/list', undefined))
+  expect(keepers.giveWay()).toBe(true)
+  expect(running()).toEqual(['a', 'b'])
+  expect(keepers.giveWay()).toBe(true)
+  expect(running()).toEqual(['b'])
+  expect(keepers.giveWay()).toBe(true)
+  await settled()
+  expect([running(), code()], 'and who waits for it knows that there is no room').toEqual([[], 'overloaded'])
+  expect(keepers.giveWay()).toBe(false)
+})
+
+test('one that is only coming up gives way as well, and its handshake waits for room', async () => {
+  const scene = createScene(1, 1)
+  scene.isSlow = true
+  const waits = scene.keepers.get(what('a'))
+  expect(scene.keepers.giveWay()).toBe(true)
+  scene.room = 0
+  await scene.open()
+  await scene.pass(1000)
+  expect(scene.running()).toEqual([])
+  scene.room = 1
+  scene.keepers.freed()
+  await settled()
+  await scene.open()
+  expect((await waits).hello).toBe(hello)
+})
+
+test('they never have more than their part of the pool; a new profile takes the place of another', async () => {
+  const { keepers, running, pass } = createScene(2, 10)
+  for (const source of ['a', 'b', 'c', 'd']) {
+    const waits = keepers.get(what(source))
+    await pass(500)
+    await waits
+    expect(running().length).toBeLessThanOrEqual(2)
+  }
+  expect(running()).toEqual(['c', 'd'])
+})
+
+test('a handshake waits for room, takes it from an idle process, and is refused if there is none in time', async () => {
+  const scene = createScene(2, 0)
+  const code = codeOf(scene.keepers.get(what('a')))
+  await scene.pass(9500)
+  expect(code()).toBeUndefined()
+  await scene.pass(1000)
+  expect(code()).toBe('overloaded')
+  scene.idle = 1
+  const waits = scene.keepers.get(what('a'))
+  await scene.pass(500)
+  await waits
+  expect(scene.running()).toEqual(['a'])
+})
+
+test('those who wait for the same profile wait for one process', async () => {
+  const scene = createScene(8, 8)
+  scene.isSlow = true
+  const all = Array.from({ length: 50 }, () => scene.keepers.get(what('a')))
+  await scene.open()
+  expect(new Set(await Promise.all(all)).size).toBe(1)
+  expect(scene.room).toBe(7)
+})
+
+test('a list is not waited for, but a profile that had its turn makes room for the next who asks', async () => {
+  const { keepers, running, pass } = createScene(1, 10)
+  await keepers.get(what('a'))
+  const first = codeOf(keepers.list(what('b'), {}, 'tools/list', undefined))
+  await settled()
+  expect([first(), running()]).toEqual(['overloaded', ['a']])
+  await pass(30_000)
+  const second = codeOf(keepers.list(what('b'), {}, 'tools/list', undefined))
+  await settled()
+  expect([second(), running()]).toEqual(['overloaded', []])
+  void codeOf(keepers.list(what('b'), {}, 'tools/list', undefined))
+  expect(running()).toEqual(['b'])
+})
+
+test('nobody asks one for five minutes: it ends; the first stays', async () => {
+  const { keepers, running, pass } = createScene(4, 4)
+  const owner = { unit: undefined, source: 'first' }
+  const first = { connection: { closed: false } as unknown as Connection, hello, owner }
+  keepers.add(what('first'), first)
+  await keepers.get(what('a'))
+  await pass(4 * 60_000)
+  expect(running()).toEqual(['a'])
+  await pass(61_000)
+  expect(running()).toEqual([])
+  expect(await keepers.at(what('first'))).toBe(first)
+})

@@ -1,0 +1,114 @@
+import { expect, test } from 'vitest'
+import { manualClock } from '../../base/clock.ts'
+import { silentLog } from '../../base/log.ts'
+import { asRefusal } from '../../base/refusal.ts'
+import { rawObject } from '../../protocol/json-text.ts'
+import { legacyDialect } from '../../protocol/legacy-client.ts'
+import { type Blame, createBlame } from './crash-loop-guard.ts'
+import type { Face } from '../connection/connector.ts'
+import { createOnlyOne } from './single-instance.ts'
+import { Restarts } from './restart-backoff.ts'
+import type { StartFailure } from '../connection/start-failure.ts'
+
+const face: Face = { dialect: legacyDialect, mode: 'session', statelessMode: 'session', hello: rawObject({}) }
+
+const ended: StartFailure = { fault: 'ended', detail: 'it ended' }
+const refusal: StartFailure = { fault: 'refused', detail: 'it refused' }
+const missing: StartFailure = { fault: 'not_run', detail: 'it is not there' }
+
+interface Scene {
+  readonly blame: Blame
+  /** How often the program was started to see whether it starts. */
+  readonly proofs: () => number
+  /** Whether somebody of whom no failure is known would have to wait. */
+  readonly othersWait: () => Promise<boolean>
+  pass(ms: number): void
+}
+
+function createScene(starts: () => boolean): Scene {
+  const clock = manualClock()
+  let proofs = 0
+  const blame: Blame = createBlame({
+    clock,
+    onlyOne: createOnlyOne({ clock, log: silentLog, changed() {} }),
+    isOneRunning: () => false,
+    areSeveralRunning: () => false,
+    prove() {
+      proofs++
+      if (starts()) return Promise.resolve()
+      blame.startFailed(undefined, ended, true, face)
+      return Promise.reject(new Error('it does not start'))
+    },
+  })
+  return {
+    blame,
+    proofs: () => proofs,
+    async othersWait() {
+      let isAllowed = false
+      const waiting = blame.untilAllowed(new Restarts()).then(
+        () => (isAllowed = true),
+        (error: unknown) => expect(asRefusal(error)?.code).toBe('upstream_unavailable'),
+      )
+      await settled()
+      const hasToWait = !isAllowed
+      clock.advance(60_000)
+      await waiting
+      return hasToWait
+    },
+    pass: (ms) => clock.advance(ms),
+  }
+}
+
+/** Lets what was begun get through. */
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+test('who ends the server by its words waits, and nobody else, as long as the program starts for us', async () => {
+  const { blame, proofs, othersWait } = createScene(() => true)
+  const own = new Restarts()
+  for (let times = 0; times < 6; times++) {
+    blame.startFailed(own, ended, false, face)
+    await settled()
+  }
+  expect(own.isOpen(1_000_000)).toBe(true)
+  expect(proofs(), 'and it is not started again and again to see that').toBe(1)
+  expect(await othersWait()).toBe(false)
+})
+
+test('a program that fails for us as well is started for nobody for a while, until it has started once', async () => {
+  let isThere = false
+  const { blame, proofs, othersWait, pass } = createScene(() => isThere)
+  blame.startFailed(new Restarts(), ended, false, face)
+  await settled()
+  expect(await othersWait()).toBe(true)
+  for (let units = 0; units < 5; units++) blame.startFailed(new Restarts(), ended, false, face)
+  expect(proofs(), 'it is known by now').toBe(1)
+  await expect(blame.untilAllowed(new Restarts())).rejects.toThrow()
+  isThere = true
+  pass(120_000)
+  blame.started()
+  blame.startFailed(new Restarts(), ended, false, face)
+  await settled()
+  expect(proofs()).toBe(2)
+  expect(await othersWait()).toBe(false)
+})
+
+test('a program that is not there is nobody else’s fault, and a refusal that of who was refused', async () => {
+  const scene = createScene(() => true)
+  scene.blame.startFailed(new Restarts(), refusal, false, face)
+  expect([scene.proofs(), await scene.othersWait()]).toEqual([0, false])
+  const other = createScene(() => true)
+  other.blame.startFailed(new Restarts(), missing, false, face)
+  expect([other.proofs(), await other.othersWait()]).toEqual([0, true])
+})
+
+test('however many profiles fail, only those that have to wait are remembered', () => {
+  const { blame, pass } = createScene(() => true)
+  const first = blame.ofSource('first')
+  for (let at = 0; at < 511; at++) blame.ofSource(`${at}`)
+  first.failed(1_000_000)
+  blame.ofSource('one more')
+  expect(blame.ofSource('first')).toBe(first)
+  pass(120_000)
+  for (let at = 0; at < 512; at++) blame.ofSource(`later ${at}`)
+  expect(blame.ofSource('first')).not.toBe(first)
+})

@@ -1,0 +1,19 @@
+/**
+ * When a process that was started to learn can serve clients: if what it was told is word for word what a process of
+ * theirs is told. It has worked for no client, so there is nothing in it that they must not meet.
+ */
+import { rawObject } from '../../protocol/json-text.ts'
+import { initializeParams } from '../../protocol/legacy-client.ts'
+import { ownInfo } from '../connection/connector.ts'
+import type { Learnt } from './catalog-workers.ts'
+import { ownSpeaker } from '../connection/own-requests.ts'
+import type { Unit } from './isolation-group.ts'
+
+/** Whether a process that was started to learn this has been greeted as one of the unit is. */
+export function isGreetedFor({ seat, announced, dialect }: Unit, learnt: Learnt): boolean {
+  if (dialect.era !== learnt.face.dialect.era) return false
+  // A stateless request says itself which client it is of.
+  if (dialect.era === 'modern') return true
+  const own = initializeParams(ownSpeaker(learnt.face, learnt.announced), rawObject(learnt.announced), ownInfo)
+  return own.text === initializeParams(seat.speaker, rawObject(announced), ownInfo).text
+}

@@ -1,0 +1,40 @@
+import { expect, test } from 'vitest'
+import type { Mode, Stateless } from '../options.ts'
+import { sharingOf, statelessMode } from './isolation-modes.ts'
+
+const both = ['modern', 'legacy'] as const
+const sharing = (mode: Mode | undefined, stateless: Stateless, eras: readonly ('modern' | 'legacy')[] = both) =>
+  sharingOf({ mode, stateless }, eras, false)
+
+test.each([
+  [['legacy'], 'session'],
+  [both, 'session'],
+  [['modern'], 'shared'],
+] as const)('a server that speaks %j has the mode %s if nothing is said', (eras, mode) => {
+  expect(sharing(undefined, 'refuse', eras).sessions).toBe(mode)
+})
+
+test.each(['refuse', 'principal', 'call', 'shared'] as const)('in mode session the word is %s', (word) => {
+  expect(sharing('session', word)).toEqual({ sessions: 'session', stateless: word })
+})
+
+test.each(['principal', 'tenant', 'shared', 'call'] as const)('mode %s is for clients of both kinds', (mode) => {
+  for (const word of ['refuse', 'call'] as const) {
+    expect(sharing(mode, word)).toEqual({ sessions: mode, stateless: mode })
+    expect(statelessMode(sharing(mode, word))).toBe(mode)
+  }
+})
+
+test.each([
+  ['principal', 'session'],
+  ['call', 'call'],
+  ['shared', 'shared'],
+] as const)('by %s clients without a session find processes as in mode %s', (word, mode) => {
+  expect(statelessMode(sharing('session', word))).toBe(mode)
+})
+
+test('one client alone is refused nothing, and finds its process by its session or itself', () => {
+  const alone = sharingOf({ mode: undefined, stateless: 'refuse' }, both, true)
+  expect(alone).toEqual({ sessions: 'session', stateless: 'session' })
+  expect(statelessMode(alone)).toBe('session')
+})

@@ -1,0 +1,110 @@
+/** Listeners that come and go in a unit that many share: what its process is told of them, and what that costs. */
+import { expect, test } from 'vitest'
+import { manualClock } from '../../base/clock.ts'
+import { createEvents } from '../../base/events.ts'
+import { createMemoryBudget } from '../../base/memory-budget.ts'
+import { holderOf, Transfers } from '../../base/transfers.ts'
+import type { Filter, Seat } from '../../protocol/call.ts'
+import { legacyDialect } from '../../protocol/legacy-client.ts'
+import { Connection } from '../connection/connection.ts'
+import type { ChildListener } from '../stdio/child.ts'
+import { createUnit, type Unit } from './isolation-group.ts'
+import type { Hearing } from '../upstream.ts'
+import { createVoices, type Voices } from './notification-router.ts'
+
+const seat: Seat = {
+  principal: { tenant: 'default', subject: 'anonymous' },
+  speaker: { era: 'legacy', version: '2025-11-25', capabilities: {}, info: undefined },
+  session: undefined,
+}
+
+/** A unit with a process in memory that agrees to everything but to what `refuses`; `told` is what it was asked for. */
+function createScene(refuses: (uri: string) => boolean = () => false): { unit: Unit; voices: Voices; told: string[] } {
+  const clock = manualClock()
+  const memory = createMemoryBudget(Infinity)
+  const told: string[] = []
+  let listener: ChildListener | undefined
+  const connection = new Connection({
+    child: {
+      pid: 1,
+      backlog: 0,
+      memory: memory.account(),
+      questionMemory: memory.account(),
+      roomFor: () => 'kept',
+      exited: false,
+      ending: false,
+      send(line) {
+        const { id, method, params } = JSON.parse(line) as { id: number; method: string; params: { uri: string } }
+        told.push(`${method.replace('resources/', '')} ${params.uri}`)
+        const answer = refuses(params.uri) ? { error: { code: -32602, message: 'no' } } : { result: {} }
+        queueMicrotask(() => listener?.line(JSON.stringify({ jsonrpc: '2.0', id, ...answer })))
+      },
+      listen: (one) => void (listener = one),
+      hold() {},
+      close: () => Promise.resolve(),
+      kill() {},
+    },
+    dialect: legacyDialect,
+    announced: {},
+    attribution: 'none',
+    hasOneClient: false,
+    clock,
+    events: createEvents(),
+    callIdleMs: 1000,
+    callTotalMs: 5000,
+    unsolicited: () => true,
+    ended() {},
+    unattributed() {},
+    stuck() {},
+    invalid() {},
+    waiting: holderOf(new Transfers(memory, clock, Infinity, () => {}), memory.account()),
+  })
+  const unit = createUnit('unit', legacyDialect, 'shared', seat, false, {}, { pool: 1, cores: 1, hasOneClient: false })
+  unit.connections.add(connection)
+  return { unit, voices: createVoices(clock, () => unit), told }
+}
+
+const filterOf = (resourceUris: ReadonlySet<string>): Filter => ({
+  toolsListChanged: true,
+  promptsListChanged: true,
+  resourcesListChanged: true,
+  resourceUris,
+})
+
+const deaf: Hearing = { take() {}, isRead: () => false }
+
+test('a process is told once of what several want, and that nobody wants it when the last has gone', async () => {
+  const { unit, voices, told } = createScene()
+  const one = await voices.listen(unit.key, undefined, filterOf(new Set(['a', 'b'])), deaf)
+  const two = await voices.listen(unit.key, undefined, filterOf(new Set(['b', 'c'])), deaf)
+  await two.refilter(filterOf(new Set(['b'])))
+  one.stop()
+  one.stop()
+  await two.refilter(filterOf(new Set(['b'])))
+  expect(told).toEqual(['subscribe a', 'subscribe b', 'subscribe c', 'unsubscribe c', 'unsubscribe a'])
+})
+
+test('what a process refused is asked for again when somebody else comes', async () => {
+  let isRefusing = true
+  const { unit, voices, told } = createScene(() => isRefusing)
+  await voices.listen(unit.key, undefined, filterOf(new Set(['a'])), deaf)
+  isRefusing = false
+  for (let others = 0; others < 3; others++) await voices.listen(unit.key, undefined, filterOf(new Set()), deaf)
+  expect(told).toEqual(['subscribe a', 'subscribe a'])
+})
+
+test('the next listener costs the earlier ones nothing', async () => {
+  let looks = 0
+  class Watched extends Set<string> {
+    override [Symbol.iterator](): ReturnType<Set<string>[typeof Symbol.iterator]> {
+      looks++
+      return super[Symbol.iterator]()
+    }
+  }
+  const { unit, voices, told } = createScene()
+  await voices.listen(unit.key, undefined, filterOf(new Watched(['a'])), deaf)
+  const first = looks
+  for (let others = 0; others < 100; others++) await voices.listen(unit.key, undefined, filterOf(new Set(['a'])), deaf)
+  expect(looks).toBe(first)
+  expect(told).toEqual(['subscribe a'])
+})

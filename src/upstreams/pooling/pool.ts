@@ -1,0 +1,286 @@
+/**
+ * Who gets which process, and when: a bound on all processes, one waiting line that is fair between clients, and the
+ * return of what nobody uses. Starting a process is handed in; the pool only decides.
+ */
+import { cpus } from 'node:os'
+import type { Clock } from '../../base/clock.ts'
+import { FairQueue } from '../../base/fair-queue.ts'
+import { Refusal } from '../../base/refusal.ts'
+import type { Call, ClientKey } from '../../protocol/call.ts'
+import type { Connection } from '../connection/connection.ts'
+import type { UpstreamSettings } from '../options.ts'
+import type { Place, Places } from './worker-slots.ts'
+import type { Unit } from './isolation-group.ts'
+import { NoRoom } from '../upstream.ts'
+
+export interface Pool {
+  /** A process for the call at once, if one has room. */
+  take(unit: Unit, call: Call): Connection | undefined
+  /**
+   * A process for the call, as soon as there is one; a place on it is reserved.
+   * Throws `overloaded` (line full, or waited too long), `upstream_unavailable`, `cancelled`.
+   */
+  wait(unit: Unit, call: Pick<Call, 'client' | 'clientKey' | 'cancel'>): Promise<Connection>
+  /** A call is over: whoever waits may have its place. */
+  released(): void
+  /** Whether there are calls that wait for a process which there is no place for. */
+  readonly isShort: boolean
+  /** Ends the process that has been idle longest, if that is long enough; false if there is none. */
+  endIdle(): boolean
+  /** A process has ended, or a place has become free. */
+  freed(): void
+  /** Ends what has been idle too long; called now and then. */
+  sweep(): void
+  readonly waiting: number
+  close(): void
+}
+
+export interface PoolNeeds {
+  readonly settings: Pick<UpstreamSettings, 'callsPerProcess' | 'processIdleMs' | 'evictIdleMs'>
+  readonly queue: number
+  readonly queueWaitMs: number
+  readonly clock: Clock
+  readonly units: () => Iterable<Unit>
+  readonly places: Places
+  /** A place for one more process: one that was started ahead, or a free one. */
+  readonly place: () => Place | undefined
+  /**
+   * Starts a process for the unit in the place and adds it to the unit. Throws a `Refusal`; `NoRoom` if the process
+   * cannot run beside the one that runs.
+   */
+  readonly start: (unit: Unit, place: Place) => Promise<Connection>
+  /** A process that learns and can serve the unit is the unit's from now on; undefined if there is none. */
+  readonly handOver: (unit: Unit) => Promise<Connection> | undefined
+  /** Whether only one process of the server can run. */
+  readonly isOnlyOne: () => boolean
+  /** Ends a process that no client works with; false if there is none. */
+  readonly giveWay: () => boolean
+  /** Asks for so many processes of calls that only wait for their clients; now and then while there is no room. */
+  readonly makeRoom: (wanted: number) => void
+}
+
+interface Waiter {
+  readonly unit: Unit
+  readonly client: string
+  readonly clientKey: ClientKey
+  deadlineMs: number
+  give(connection: Connection): void
+  refuse(refusal: Refusal): void
+}
+
+export function createPool(needs: PoolNeeds): Pool {
+  const { settings, clock, places } = needs
+  const queue = new FairQueue<Waiter>(needs.queue)
+  const waiters = new Set<Waiter>()
+  // More starts at once than this only make each of them slower.
+  const startsAtOnce = Math.max(2, cpus().length * 2)
+  let starting = 0
+  let closed = false
+  /** Units whose calls wait for a process that there is no place for, as found when the line was last looked at. */
+  const short = new Set<Unit>()
+  /** Whether there was no place for the one before in the same look at the line. */
+  let isFull = false
+
+  const hasPlace = (connection: Connection, unit: Unit, client: ClientKey): boolean => {
+    if (connection.closed || !connection.liveness.responds) return false
+    if (connection.keptFor !== undefined && connection.keptFor !== client) return false
+    if (unit.exclusive) return connection.callsInFlight === 0
+    return connection.callsInFlight < settings.callsPerProcess
+  }
+
+  /** The process of a unit that has the fewest calls, or the one kept for the client or asked for, if it has a place. */
+  const leastBusy = (unit: Unit, client: ClientKey, process?: number): Connection | undefined => {
+    let best: Connection | undefined
+    for (const connection of unit.connections) {
+      if (!hasPlace(connection, unit, client)) continue
+      if (connection.keptFor !== undefined) return connection
+      if (process !== undefined && connection.pid === process) return connection
+      if (!best || connection.callsInFlight < best.callsInFlight) best = connection
+    }
+    return best
+  }
+
+  /** A process of the stateless era keeps nothing for its clients. */
+  const keptMs = (unit: Unit): number => (unit.dialect.era === 'modern' ? 0 : settings.evictIdleMs)
+
+  const endIdle = (): boolean => {
+    let oldest: { connection: Connection; unit: Unit } | undefined
+    const now = clock.now()
+    for (const unit of needs.units()) {
+      for (const connection of unit.connections) {
+        // Those who wait would have taken it, unless it is kept for another client.
+        if (unit.waiting > 0 && connection.keptFor === undefined) continue
+        if (connection.callsInFlight > 0 || connection.closed || now - connection.idleSinceMs < keptMs(unit)) continue
+        if (!oldest || connection.idleSinceMs < oldest.connection.idleSinceMs) oldest = { connection, unit }
+      }
+    }
+    if (!oldest) return false
+    oldest.unit.lost = true
+    void oldest.connection.close()
+    return true
+  }
+
+  /** How many processes of the unit are of use to those who wait. */
+  const ofUse = (unit: Unit): number => {
+    const perProcess = unit.exclusive ? 1 : settings.callsPerProcess
+    const wanted = Math.ceil(unit.waiting / perProcess) - unit.starting
+    const room = unit.exclusive ? wanted : unit.maxProcesses - unit.connections.size - unit.starting
+    return Math.max(0, Math.min(room, wanted))
+  }
+
+  /**
+   * Ends as many processes as calls wait for places, if they may be ended: those of no client first. Each that is about
+   * to end makes room already: the state of another must not be lost for nothing.
+   * @returns how many places are lacking still
+   */
+  const makeWay = (): number => {
+    let lacking = 0
+    for (const unit of short) lacking += ofUse(unit)
+    if (lacking > 0) lacking -= places.ending
+    while (lacking > 0 && (needs.giveWay() || endIdle())) lacking--
+    return Math.max(0, lacking)
+  }
+
+  const grow = (unit: Unit): void => {
+    if (closed || starting >= startsAtOnce) return
+    if (unit.connections.size + unit.starting >= unit.maxProcesses) {
+      // One call at a time for each process: then it is the pool that is full.
+      if (unit.exclusive) short.add(unit)
+      return
+    }
+    const perProcess = unit.exclusive ? 1 : settings.callsPerProcess
+    if (unit.starting * perProcess >= unit.waiting) return
+    // A pause is waited for in the line, where it keeps no place from others; the sweep looks again.
+    const now = clock.now()
+    if (unit.restarts.pauseMs(now) > 0 && (unit.connections.size > 0 || !unit.restarts.isOpen(now))) return
+    const handed = needs.handOver(unit)
+    const place = handed || isFull ? undefined : needs.place()
+    isFull = !handed && !place
+    const coming = handed ?? (place && needs.start(unit, place))
+    if (!coming) return void short.add(unit)
+    unit.starting++
+    starting++
+    void coming.then(
+      () => {
+        unit.starting--
+        starting--
+        serveAll()
+      },
+      (error: unknown) => {
+        unit.starting--
+        starting--
+        if (error instanceof NoRoom) return void serveAll()
+        const refusal = error instanceof Refusal ? error : new Refusal('upstream_unavailable', { cause: error })
+        // Others wait for the sweep: a start that fails at once would be tried again at once, for ever.
+        if (unit.connections.size === 0) for (const waiter of waiters) if (waiter.unit === unit) waiter.refuse(refusal)
+      },
+    )
+  }
+
+  const serve = (waiter: Waiter): boolean => {
+    const connection = leastBusy(waiter.unit, waiter.clientKey)
+    if (!connection) {
+      grow(waiter.unit)
+      return false
+    }
+    waiter.give(connection)
+    return true
+  }
+  const serveAll = (): number => {
+    short.clear()
+    isFull = false
+    while (queue.size > 0 && queue.offer(serve));
+    return makeWay()
+  }
+
+  return {
+    take(unit, call) {
+      // Whoever waits already goes first, or a busy client would pass it by again and again.
+      return unit.waiting > 0 || call.cancel.cancelled ? undefined : leastBusy(unit, call.clientKey, call.process)
+    },
+    wait(unit, call) {
+      return new Promise((resolve, reject) => {
+        if (closed) return reject(new Refusal('draining'))
+        if (call.cancel.cancelled) return reject(new Refusal('cancelled'))
+        const over = (): void => {
+          waiters.delete(waiter)
+          unit.waiting--
+          stopListening()
+        }
+        const waiter: Waiter = {
+          unit,
+          client: call.client,
+          clientKey: call.clientKey,
+          deadlineMs: clock.now() + needs.queueWaitMs,
+          give(connection) {
+            over()
+            connection.reserve()
+            resolve(connection)
+          },
+          refuse(refusal) {
+            queue.remove(call.client, waiter)
+            over()
+            reject(refusal)
+          },
+        }
+        if (!queue.add(call.client, waiter)) return reject(new Refusal('overloaded'))
+        waiters.add(waiter)
+        unit.waiting++
+        const stopListening = call.cancel.onCancel(() => waiter.refuse(new Refusal('cancelled')))
+        serveAll()
+      })
+    },
+    released() {
+      isFull = false
+      if (queue.size > 0) queue.offer(serve)
+    },
+    get isShort() {
+      return queue.size > 0 && short.size > 0
+    },
+    endIdle,
+    freed: () => void serveAll(),
+    sweep() {
+      const lacking = serveAll()
+      if (lacking > 0) needs.makeRoom(lacking)
+      const now = clock.now()
+      for (const waiter of waiters) {
+        const { starting: begun, connections, restarts } = waiter.unit
+        // A process that is being started for it is worth waiting for: its start has a deadline of its own.
+        // So is its turn to be started, as long as there is room for it: others are started first, which takes a while.
+        const isNext = starting >= startsAtOnce && places.free > 0
+        const isComing = begun > 0 || isNext || (connections.size === 0 && restarts.pauseMs(now) > 0)
+        if (now >= waiter.deadlineMs && !isComing) waiter.refuse(noProcess(connections, needs.isOnlyOne()))
+      }
+      for (const unit of needs.units()) {
+        const keep = unit.maxProcesses > 1 && unit.attribution === 'none' ? 1 : 0
+        let left = unit.connections.size
+        for (const connection of unit.connections) {
+          const idle = connection.callsInFlight === 0 && now - connection.idleSinceMs >= settings.processIdleMs
+          if (!idle || left-- <= keep) continue
+          unit.lost = true
+          void connection.close()
+        }
+      }
+    },
+    get waiting() {
+      return queue.size
+    },
+    close() {
+      closed = true
+      for (const waiter of [...waiters]) waiter.refuse(new Refusal('draining'))
+    },
+  }
+}
+
+const otherClient =
+  'Only one process of the MCP server can run, and it works for another client. The call was not sent to it. Try again later; the operator can let clients share the process with --mode shared, if they may share its state.'
+
+/** Why no process was to be had in time. */
+function noProcess(connections: ReadonlySet<Connection>, isOnlyOne: boolean): Refusal {
+  const isSilent = connections.size > 0 && [...connections].every(({ liveness }) => !liveness.responds)
+  if (isOnlyOne && connections.size === 0) return new Refusal('upstream_unavailable', { message: otherClient })
+  if (!isSilent) return new Refusal('overloaded')
+  const message =
+    'The process of the MCP server works on other calls and does not respond. The call was not sent to it.'
+  return new Refusal('upstream_unavailable', { message })
+}

@@ -1,0 +1,64 @@
+import { expect, test } from 'vitest'
+import { manualClock } from '../../base/clock.ts'
+import { silentLog } from '../../base/log.ts'
+import { createOnlyOne, type OnlyOne } from './single-instance.ts'
+
+interface Scene {
+  readonly onlyOne: OnlyOne
+  readonly warnings: string[]
+  /** What was told of changes, in order. */
+  readonly changes: boolean[]
+  pass(ms: number): void
+}
+
+function createScene(): Scene {
+  const clock = manualClock()
+  const warnings: string[] = []
+  const changes: boolean[] = []
+  const log = { ...silentLog, warn: (_fields: object, text: string) => void warnings.push(text) }
+  return {
+    onlyOne: createOnlyOne({ clock, log, changed: (isKnown) => void changes.push(isKnown) }),
+    warnings,
+    changes,
+    pass: (ms) => clock.advance(ms),
+  }
+}
+
+test('it is said once, with the way out, and tried again ever more rarely, but for ever', () => {
+  const { onlyOne, warnings, changes, pass } = createScene()
+  expect([onlyOne.isKnown, onlyOne.isOpen, onlyOne.detail, onlyOne.isTryDue()]).toEqual([false, true, undefined, false])
+  const pauses: number[] = []
+  for (let tries = 0; tries < 40; tries++) {
+    onlyOne.found('exit code 1')
+    let paused = 0
+    for (; !onlyOne.isTryDue(); paused += 1000) pass(1000)
+    pauses.push(paused)
+  }
+  expect(pauses.slice(0, 3)).toEqual([5000, 10_000, 20_000])
+  expect(Math.max(...pauses)).toBe(600_000)
+  expect(warnings).toHaveLength(1)
+  expect(warnings[0]).toContain('--mode shared')
+  expect(onlyOne.detail).toContain('exit code 1')
+  expect(changes).toEqual([true])
+})
+
+test('two that run side by side end it, and prove the contrary for a while', () => {
+  const { onlyOne, changes, pass } = createScene()
+  onlyOne.found('exit code 1')
+  onlyOne.ranBeside()
+  expect([onlyOne.isKnown, onlyOne.isOpen]).toEqual([false, false])
+  onlyOne.found('exit code 1')
+  expect(onlyOne.isKnown).toBe(false)
+  pass(600_000)
+  onlyOne.found('exit code 1')
+  expect(onlyOne.isKnown).toBe(true)
+  expect(changes).toEqual([true, false, true])
+})
+
+test('a failure of the only one is another matter, and proves nothing', () => {
+  const { onlyOne } = createScene()
+  onlyOne.failedAlone()
+  onlyOne.found('exit code 1')
+  onlyOne.failedAlone()
+  expect([onlyOne.isKnown, onlyOne.isOpen]).toEqual([false, true])
+})

@@ -1,0 +1,115 @@
+import { expect, test } from 'vitest'
+import { manualClock } from '../../base/clock.ts'
+import { createMemoryBudget } from '../../base/memory-budget.ts'
+import { createSpares, type Spares } from './spares.ts'
+import type { Child, ChildExit } from '../stdio/child.ts'
+
+const exit: ChildExit = { code: null, signal: null, expected: false, stderr: '', error: 'ENOENT' }
+
+/** A child that runs or is over, as the test has it. */
+function fakeChild(): Child & { over: boolean } {
+  return {
+    over: false,
+    pid: undefined,
+    backlog: 0,
+    memory: createMemoryBudget(0).account(),
+    questionMemory: createMemoryBudget(0).account(),
+    roomFor: () => 'kept',
+    ending: false,
+    get exited() {
+      return this.over
+    },
+    send() {},
+    hold() {},
+    kill() {},
+    close: () => Promise.resolve(),
+    listen: (listener) => queueMicrotask(() => listener.exit(exit)),
+  }
+}
+
+interface Scene {
+  readonly spares: Spares
+  readonly started: ReadonlyArray<Child & { over: boolean }>
+  readonly told: readonly ChildExit[]
+  /** Whether what is started from here on runs. */
+  runs: boolean
+  fill(times: number, everyMs?: number): void
+  pass(ms: number): void
+}
+
+function createScene(room = 10): Scene {
+  const clock = manualClock()
+  const started: Array<Child & { over: boolean }> = []
+  const told: ChildExit[] = []
+  const spares = createSpares({
+    wanted: 2,
+    clock,
+    places: { move() {} },
+    place() {
+      if (started.filter(({ over }) => !over).length >= room) return undefined
+      return {
+        start() {
+          const child = fakeChild()
+          child.over = !scene.runs
+          started.push(child)
+          return child
+        },
+        release() {},
+      }
+    },
+    mayStart: () => true,
+    failed: (how) => void told.push(how),
+  })
+  const scene: Scene = {
+    spares,
+    started,
+    told,
+    runs: true,
+    fill(times, everyMs = 0) {
+      for (let at = 0; at < times; at++) {
+        clock.advance(everyMs)
+        spares.fill()
+      }
+    },
+    pass: (ms) => clock.advance(ms),
+  }
+  return scene
+}
+
+test('however many ask for it, a program that cannot be run is tried once, and then after a pause that grows', async () => {
+  const scene = createScene()
+  scene.runs = false
+  scene.fill(100)
+  expect(scene.started.length).toBe(1)
+  scene.fill(60, 1000)
+  // After 0.5, 1, 2, 4, 8, 16 and 32 s, as it is looked at every second.
+  expect(scene.started.length).toBeLessThanOrEqual(7)
+  await Promise.resolve()
+  expect(scene.told.length).toBe(scene.started.length)
+  scene.runs = true
+  scene.pass(64_000)
+  scene.fill(1)
+  expect(scene.started.filter(({ over }) => !over).length).toBe(2)
+})
+
+test('those that end by themselves are replaced ever more rarely, one that lived for long at once', () => {
+  const scene = createScene()
+  for (let second = 0; second < 600; second++) {
+    scene.fill(1, 1000)
+    for (const child of scene.started) child.over = true
+  }
+  expect(scene.started.length).toBeLessThan(30)
+  scene.pass(10 * 60_000)
+  scene.fill(1)
+  scene.pass(60_000)
+  for (const child of scene.started) child.over = true
+  const { length } = scene.started
+  scene.fill(3, 1000)
+  expect(scene.started.length).toBe(length + 2)
+})
+
+test('no more are started than there is room for', () => {
+  const scene = createScene(1)
+  scene.fill(10)
+  expect(scene.started.length).toBe(1)
+})

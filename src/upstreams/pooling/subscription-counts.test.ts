@@ -1,0 +1,52 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import type { ClientKey, Filter } from '../../protocol/call.ts'
+import { Wants } from './subscription-counts.ts'
+
+const filterOf = (uris: readonly string[]): Filter => ({
+  toolsListChanged: true,
+  promptsListChanged: false,
+  resourcesListChanged: false,
+  resourceUris: new Set(uris),
+})
+const uris = fc.uniqueArray(fc.constantFrom('a', 'b', 'c', '__proto__'))
+
+test('is the union of all filters whoever comes and goes, and is marked anew exactly when it changes', () => {
+  const step = fc.oneof(
+    fc.record({ do: fc.constant('add' as const), uris }),
+    fc.record({ do: fc.constant('remove' as const), at: fc.nat(10) }),
+  )
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+      const wants = new Wants()
+      const filters: Filter[] = []
+      for (const one of steps) {
+        const [before, mark] = [[...wants.uris()].sort(), wants.mark]
+        if (one.do === 'add') {
+          const filter = filterOf(one.uris)
+          filters.push(filter)
+          wants.add(filter, undefined)
+        } else for (const filter of filters.splice(one.at, 1)) wants.remove(filter)
+        const union = [...new Set(filters.flatMap(({ resourceUris }) => [...resourceUris]))].sort()
+        expect([...wants.uris()].sort()).toEqual(union)
+        expect(union.every((uri) => wants.has(uri))).toBe(true)
+        expect(wants.mark === mark).toBe(before.join() === union.join())
+      }
+    }),
+  )
+})
+
+test('knows whose they are as long as all are of one client that is known', () => {
+  const clientAfter = (...clients: ReadonlyArray<ClientKey | undefined>): ClientKey | undefined => {
+    const wants = new Wants()
+    wants.add(filterOf([]), 'one that wants no resource')
+    for (const client of clients) wants.add(filterOf(['a']), client)
+    return wants.client
+  }
+  expect(clientAfter('one', 'one')).toBe('one')
+  expect(clientAfter()).toBeUndefined()
+  expect(clientAfter('one', 'two')).toBeUndefined()
+  expect(clientAfter('one', 'two', 'one')).toBeUndefined()
+  expect(clientAfter(undefined, 'one')).toBeUndefined()
+  expect(clientAfter('one', undefined)).toBeUndefined()
+})

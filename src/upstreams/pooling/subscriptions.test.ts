@@ -1,0 +1,62 @@
+/** A process that takes nothing at the moment is told what its listeners want as soon as it does. */
+import { expect, test } from 'vitest'
+import { manualClock } from '../../base/clock.ts'
+import { createEvents } from '../../base/events.ts'
+import { createMemoryBudget } from '../../base/memory-budget.ts'
+import { holderOf, Transfers } from '../../base/transfers.ts'
+import { createModernDialect } from '../../protocol/modern-client.ts'
+import { Connection } from '../connection/connection.ts'
+import { createSubscriptions } from './subscriptions.ts'
+import { createUnit } from './isolation-group.ts'
+import { Wants } from './subscription-counts.ts'
+
+test('a listen that cannot be sent is sent later', async () => {
+  const clock = manualClock()
+  const memory = createMemoryBudget(Infinity)
+  const sent: string[] = []
+  let isDeaf = true
+  const dialect = createModernDialect()
+  const connection = new Connection({
+    child: {
+      pid: 1,
+      backlog: 0,
+      memory: memory.account(),
+      questionMemory: memory.account(),
+      roomFor: () => (isDeaf ? 'share' : 'kept'),
+      exited: false,
+      ending: false,
+      send: (line) => void sent.push((JSON.parse(line) as { method: string }).method),
+      listen() {},
+      hold() {},
+      close: () => Promise.resolve(),
+      kill() {},
+    },
+    dialect,
+    announced: {},
+    attribution: 'none',
+    hasOneClient: false,
+    clock,
+    events: createEvents(),
+    callIdleMs: 1000,
+    callTotalMs: 5000,
+    unsolicited: () => true,
+    ended() {},
+    unattributed() {},
+    stuck() {},
+    invalid() {},
+    waiting: holderOf(new Transfers(memory, clock, Infinity, () => {}), memory.account()),
+  })
+  const seat = {
+    principal: { tenant: '', subject: '' },
+    speaker: { era: 'modern', version: '2026-07-28', capabilities: {}, info: undefined },
+    session: undefined,
+  } as const
+  const unit = createUnit('unit', dialect, 'shared', seat, false, {}, { pool: 1, cores: 1, hasOneClient: false })
+  const subscriptions = createSubscriptions(unit, () => new Wants(), clock)
+  await subscriptions.sync(connection)
+  expect(sent).toEqual([])
+  isDeaf = false
+  clock.advance(1000)
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(sent).toEqual(['subscriptions/listen'])
+})

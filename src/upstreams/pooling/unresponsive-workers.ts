@@ -1,0 +1,69 @@
+/**
+ * Watches processes with calls in flight. One that is silent for long is sent a ping; without an answer it is marked
+ * and gets no new call until it says something. Calls on it go on to their own deadlines. Only when the last of them
+ * is over, and another ping is in vain, is the process replaced.
+ */
+import type { Clock } from '../../base/clock.ts'
+import type { Log } from '../../base/log.ts'
+import type { Connection } from '../connection/connection.ts'
+import { answers } from '../connection/own-requests.ts'
+import type { Unit } from './isolation-group.ts'
+
+const pingMs = 5000
+
+export interface WatchNeeds {
+  readonly clock: Clock
+  readonly log: Log
+  /** Silence with calls in flight after which a ping is sent, in milliseconds. */
+  readonly pingAfterMs: number
+  /** A process responds again: calls that wait may have it. */
+  readonly recovered: () => void
+}
+
+export interface Watch {
+  /** Ends the calls of a process whose time is up, and asks the process where that is due. Called now and then. */
+  sweep(connection: Connection, unit: Unit): void
+}
+
+export function createWatch(needs: WatchNeeds): Watch {
+  const { clock, log } = needs
+  const asking = new WeakSet<Connection>()
+
+  const mark = (connection: Connection): void => {
+    const { pid: upstream_pid, liveness } = connection
+    log.warn({ upstream_pid, calls: connection.callsInFlight }, 'upstream process does not respond')
+    liveness.onRecovered = () => {
+      log.info({ upstream_pid }, 'upstream process responds again')
+      needs.recovered()
+    }
+  }
+
+  const replace = (connection: Connection, unit: Unit): void => {
+    log.warn({ upstream_pid: connection.pid }, 'upstream process does not react and is ended')
+    unit.lost = true
+    unit.restarts.failed(clock.now())
+    connection.kill()
+  }
+
+  const ask = async (connection: Connection, unit: Unit): Promise<void> => {
+    asking.add(connection)
+    const sinceMs = clock.now()
+    connection.liveness.asked(sinceMs)
+    const isAnswered = await answers(connection, unit.seat.speaker, Math.min(pingMs, needs.pingAfterMs))
+    asking.delete(connection)
+    if (isAnswered || connection.closed || connection.isExcused) return
+    if (connection.liveness.unanswered(sinceMs)) mark(connection)
+    if (!connection.liveness.responds && connection.callsInFlight === 0) replace(connection, unit)
+  }
+
+  return {
+    sweep(connection, unit) {
+      const now = clock.now()
+      const isBlamed = connection.expire(now)
+      if (asking.has(connection) || connection.closed) return
+      const { liveness, callsInFlight } = connection
+      const isSilent = callsInFlight > 0 && !connection.isExcused && liveness.isPingDue(now, needs.pingAfterMs)
+      if (isBlamed || isSilent || (callsInFlight === 0 && !liveness.responds)) void ask(connection, unit)
+    },
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * Whether calls can be served: what the last starts have shown, and whether the server really answers. It is asked only
+ * if it was not heard of a moment ago, and one process that hangs says nothing of the others.
+ */
+import { type Clock, pause } from '../../base/clock.ts'
+import type { HealthCheck } from '../../protocol/health.ts'
+import type { Connection } from '../connection/connection.ts'
+import type { Keepers } from './catalog-workers.ts'
+import { answers, ownSpeaker } from '../connection/own-requests.ts'
+import { profileSource } from './catalog-keys.ts'
+import { isShared, type Unit } from './isolation-group.ts'
+import type { Units } from './isolation-groups.ts'
+import { NoRoom } from '../upstream.ts'
+
+/** Having heard from a process this recently proves that the server answers. */
+const freshMs = 1000
+const checkMs = 2000
+/** How many processes are asked at once. */
+const maxAsked = 3
+
+const silent: HealthCheck = { ok: false, detail: 'the server does not answer' }
+
+export interface UpstreamHealthNeeds {
+  readonly clock: Clock
+  readonly units: Units
+  readonly keepers: Keepers
+  /** Why no process can be started, if it is so. */
+  readonly fault: () => string | undefined
+  /** That only one process can run, in words, if it is so. */
+  readonly onlyOne: () => string | undefined
+}
+
+/** @returns the check; many who ask at once get the same answer */
+export function createUpstreamHealth(needs: UpstreamHealthNeeds): () => Promise<HealthCheck> {
+  const { clock, units, keepers } = needs
+  let asking: Promise<HealthCheck> | undefined
+  /** When a check has failed, if none has been good since. */
+  let failedMs: number | undefined
+
+  const all = (): Array<{ readonly connection: Connection; readonly unit?: Unit }> => {
+    const found: Array<{ readonly connection: Connection; readonly unit?: Unit }> = []
+    for (const connection of keepers.live()) found.push({ connection })
+    for (const unit of units.all())
+      for (const connection of unit.connections) if (!connection.closed) found.push({ connection, unit })
+    return found
+  }
+
+  const ask = async (): Promise<HealthCheck> => {
+    const face = units.faces.values().next().value
+    if (!face) return silent
+    const speaker = ownSpeaker(face, {})
+    const running = all()
+    // A process of one client may work without answering a ping; one for everybody that does not answer serves nobody.
+    const free = running.filter(({ connection, unit }) => connection.callsInFlight === 0 || (unit && isShared(unit)))
+    if (free.length > 0) {
+      const asked = free.slice(0, maxAsked).map(({ connection }) => answers(connection, speaker, checkMs))
+      return (await anyTrue(asked)) ? { ok: true } : silent
+    }
+    if (running.length > 0) {
+      const isGood =
+        failedMs === undefined || running.some(({ connection }) => connection.liveness.heardAtMs > (failedMs ?? 0))
+      return isGood ? { ok: true } : silent
+    }
+    try {
+      const opening = keepers.at({ source: profileSource(face.dialect.era), face, announced: {} })
+      const keeper = await Promise.race([opening, pause(clock, checkMs)])
+      // There is none yet, or all places are of processes that start or end.
+      if (!keeper) return failedMs === undefined ? { ok: true } : silent
+      return (await answers(keeper.connection, speaker, checkMs)) ? { ok: true } : silent
+    } catch (error) {
+      // One that runs by now keeps it from being started.
+      if (error instanceof NoRoom) return failedMs === undefined ? { ok: true } : silent
+      const detail = needs.fault()
+      return detail === undefined ? silent : { ok: false, detail }
+    }
+  }
+
+  return async () => {
+    const fault = needs.fault()
+    const running = all()
+    // One that all share serves those who come later as well.
+    const areShared = [...units.faces.values()].every(({ mode }) => mode === 'shared')
+    const isServing = areShared && running.some(({ unit }) => unit && isShared(unit))
+    if (fault !== undefined && !isServing) return { ok: false, detail: fault }
+    const now = clock.now()
+    let found: HealthCheck = { ok: true }
+    if (!running.some(({ connection }) => now - connection.liveness.heardAtMs < freshMs)) {
+      asking ??= ask().finally(() => (asking = undefined))
+      found = await asking
+    }
+    failedMs = found.ok ? undefined : (failedMs ?? clock.now())
+    const detail = fault ?? silence(running.map(({ connection }) => connection)) ?? needs.onlyOne()
+    return found.ok && detail !== undefined ? { ok: true, detail } : found
+  }
+}
+
+/** How many processes do not respond, in words; undefined if all do. */
+function silence(connections: readonly Connection[]): string | undefined {
+  const count = connections.filter(({ liveness }) => !liveness.responds).length
+  if (count === 0) return undefined
+  return `${count === 1 ? 'one process does' : `${count} processes do`} not respond; no new calls go there`
+}
+
+/** Whether any of the promises brings true; as soon as one does. */
+function anyTrue(promises: ReadonlyArray<Promise<boolean>>): Promise<boolean> {
+  return new Promise((resolve) => {
+    const all = promises.map((promise) => promise.then((value) => value && resolve(true)))
+    void Promise.all(all).then(() => resolve(false))
+  })
+}

@@ -1,0 +1,84 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { createMemoryBudget } from '../../base/memory-budget.ts'
+import { createPlaces, type Place } from './worker-slots.ts'
+import type { Child } from '../stdio/child.ts'
+
+interface FakeChild extends Child {
+  exited: boolean
+  ending: boolean
+}
+
+function fakeChild(pid: number | undefined): FakeChild {
+  return {
+    pid,
+    backlog: 0,
+    exited: pid === undefined,
+    ending: false,
+    memory: createMemoryBudget(0).account(),
+    questionMemory: createMemoryBudget(0).account(),
+    roomFor: () => 'kept',
+    send() {},
+    hold() {},
+    kill() {},
+    close: () => Promise.resolve(),
+    listen() {},
+  }
+}
+
+test('whatever is taken, started, given back and ended, no more processes run than there are places', () => {
+  const steps = fc.array(fc.constantFrom('take', 'start', 'fail', 'release', 'end', 'exit'), { maxLength: 200 })
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 8 }), steps, fc.infiniteStream(fc.nat(1000)), (bound, what, choices) => {
+      const running = new Set<FakeChild>()
+      const held: Place[] = []
+      let pids = 0
+      let fails = false
+      const places = createPlaces(
+        () => bound,
+        () => {
+          const child = fakeChild(fails ? undefined : ++pids)
+          if (!child.exited) running.add(child)
+          return child
+        },
+      )
+      const pick = <Thing>(from: readonly Thing[]): Thing | undefined => from[choices.next().value % (from.length || 1)]
+      const drop = (place: Place | undefined): Place | undefined => {
+        if (place) held.splice(held.indexOf(place), 1)
+        return place
+      }
+      for (const step of what) {
+        fails = step === 'fail'
+        const child = pick([...running])
+        if (step === 'take') {
+          const place = places.take('serve')
+          if (place) held.push(place)
+        } else if (step === 'start' || step === 'fail') drop(pick(held))?.start()
+        else if (step === 'release') drop(pick(held))?.release()
+        else if (child && step === 'end') child.ending = true
+        else if (child) {
+          child.exited = true
+          running.delete(child)
+        }
+        expect(places.taken).toBe(running.size + held.length)
+        expect(places.free).toBe(bound - places.taken)
+        expect(places.ending).toBe([...running].filter(({ ending }) => ending).length)
+      }
+    }),
+  )
+})
+
+test('a process is counted as what it is for', () => {
+  const places = createPlaces(
+    () => 3,
+    (purpose) => fakeChild(purpose === 'spare' ? 1 : 2),
+  )
+  places.take('spare')?.start()
+  const place = places.take('catalogue')
+  place?.start()
+  place?.release()
+  expect([places.of('spare'), places.of('catalogue'), places.of('serve')]).toEqual([1, 1, 0])
+  places.move(1, 'serve')
+  places.move(undefined, 'check')
+  expect([places.of('spare'), places.of('catalogue'), places.of('serve')]).toEqual([0, 1, 1])
+})

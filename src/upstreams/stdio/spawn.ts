@@ -1,0 +1,79 @@
+/** The one place that starts upstream programs. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import type { Kept, MemoryAccount, MemoryBudget } from '../../base/memory-budget.ts'
+import type { ChildCommand, ChildListener, ChildSettings, StartedChild } from './child.ts'
+import { hasGroups } from './process-group.ts'
+import { RunningChild } from './running-child.ts'
+
+/** Starts a child. Never throws: a program that cannot be started is told as an exit with an error. */
+export function startChild(command: ChildCommand, settings: ChildSettings): StartedChild {
+  const containment = settings.containment.open()
+  let started: ChildProcess
+  try {
+    started = spawn(command.command, command.args, {
+      cwd: command.cwd,
+      detached: hasGroups(),
+      // The mark last: what was started through a launcher once has the mark of that one in its environment.
+      env: { ...command.env, ...containment.variable },
+      stdio: ['pipe', 'pipe', 'pipe'],
+      windowsHide: true,
+    })
+  } catch (error) {
+    return new FailedChild(Promise.resolve(errorCode(error)), settings.memory)
+  }
+  const { pid, stdin, stdout, stderr } = started
+  // A program that was not found has pipes all the same; with too many files open there are none.
+  if (pid === undefined || !stdin || !stdout || !stderr) {
+    const failure = new Promise<string>((resolve) => started.on('error', (error) => resolve(errorCode(error))))
+    for (const pipe of [stdin, stdout, stderr]) pipe?.on('error', () => {}).destroy()
+    return new FailedChild(failure, settings.memory)
+  }
+  const child = new RunningChild(
+    Object.assign(started, { pid }),
+    { stdin, stdout, stderr },
+    { ...settings, containment },
+  )
+  containment.started(pid, () => child.exited)
+  return child
+}
+
+/** A child that never was: all it does is say why. */
+export class FailedChild implements StartedChild {
+  readonly pid = undefined
+  readonly gone: Promise<void> = Promise.resolve()
+  readonly backlog = 0
+  readonly exited = true
+  readonly memory: MemoryAccount
+  readonly questionMemory: MemoryAccount
+  readonly ending = false
+  readonly #error: Promise<string>
+  #listener: ChildListener | undefined
+
+  constructor(error: Promise<string>, memory: MemoryBudget) {
+    this.#error = error
+    this.memory = this.questionMemory = memory.account(0)
+  }
+
+  send(): void {}
+
+  roomFor(): Kept {
+    return 'kept'
+  }
+
+  hold(): void {}
+
+  listen(listener: ChildListener): void {
+    this.#listener = listener
+    void this.#error.then((error) => {
+      if (this.#listener === listener) listener.exit({ code: null, signal: null, expected: false, stderr: '', error })
+    })
+  }
+
+  async close(): Promise<void> {}
+
+  kill(): void {}
+}
+
+function errorCode(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'UNKNOWN'
+}

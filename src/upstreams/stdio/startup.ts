@@ -1,0 +1,146 @@
+/** The start of a stdio upstream: which eras it speaks, each with the process that proved it, and who shares what. */
+import type { Clock } from '../../base/clock.ts'
+import { maskCommand } from '../../base/mask-command.ts'
+import type { Dialect } from '../../protocol/upstream-codec.ts'
+import { legacyDialect } from '../../protocol/legacy-client.ts'
+import { createModernDialect } from '../../protocol/modern-client.ts'
+import { modernVersion, newestLegacy } from '../../protocol/revisions.ts'
+import type { EraName } from '../../protocol/call.ts'
+import type { RawObject } from '../../protocol/json-text.ts'
+import type { Connection } from '../connection/connection.ts'
+import { type Face, type Opener, ownInfo, type ProcessEvents } from '../connection/connector.ts'
+import type { UpstreamSettings } from '../options.ts'
+import { type Found, probe } from '../connection/era-detection.ts'
+import { type Sharing, sharingOf, statelessMode } from '../pooling/isolation-modes.ts'
+import { profileSource } from '../pooling/catalog-keys.ts'
+import type { Places } from '../pooling/worker-slots.ts'
+import type { ChildExit } from './child.ts'
+import type { Owner } from '../pooling/isolation-group.ts'
+import { UpstreamStartError } from '../upstream.ts'
+
+export interface StartNeeds {
+  readonly settings: UpstreamSettings
+  /** Whether all calls are of one client. */
+  readonly hasOneClient: boolean
+  /** Told at once what a server says of itself in the stateless era. */
+  readonly discovered: (hello: RawObject) => void
+  readonly clock: Clock
+  readonly opener: Opener
+  readonly places: Places
+  readonly eventsOf: (dialect: Dialect, owner: Owner) => ProcessEvents
+}
+
+export interface Started {
+  /** All that the server speaks, stateless first. */
+  readonly eras: readonly EraName[]
+  readonly sharing: Sharing
+  /** The eras that are used, in the same order. */
+  readonly faces: readonly StartedFace[]
+  /** Whether one process could only be started when another had ended: then the server is used in one era alone. */
+  readonly isOnlyOne: boolean
+}
+
+export interface StartedFace {
+  readonly face: Face
+  readonly connection: Connection
+  /** To be set when the process is put to use. */
+  readonly owner: Owner
+}
+
+/** How long the end of a server that did not start is waited for. */
+const lastWordsMs = 3000
+
+/** Finds out what the server speaks. Throws `UpstreamStartError`. */
+export async function startFaces(needs: StartNeeds): Promise<Started> {
+  const { settings } = needs
+  const modernDialect = createModernDialect()
+  const owners = new Map<Connection, Owner>()
+  let exit: ChildExit | undefined
+  const lateMs = needs.clock.now() + settings.startTimeoutMs
+
+  const found = await probe({
+    clock: needs.clock,
+    startTimeoutMs: settings.startTimeoutMs,
+    speakerOf: (era) => ({
+      era,
+      version: era === 'legacy' ? newestLegacy : modernVersion,
+      capabilities: {},
+      info: ownInfo,
+    }),
+    discovered: needs.discovered,
+    isHasty: needs.hasOneClient,
+    hasRoom: () => needs.places.free > 0,
+    connect(era) {
+      const place = needs.places.take('catalogue')
+      if (!place) throw startError(settings, exit, false, undefined)
+      const dialect = era === 'legacy' ? legacyDialect : modernDialect
+      const owner: Owner = { unit: undefined, source: profileSource(dialect.era) }
+      const events = needs.eventsOf(dialect, owner)
+      const connection = needs.opener.connect(place.start(), {
+        ...events,
+        announced: {},
+        attribution: 'none',
+        ended(ended, how) {
+          exit = how
+          events.ended(ended, how)
+        },
+      })
+      owners.set(connection, owner)
+      return connection
+    },
+  })
+
+  const eras = (['modern', 'legacy'] as const).filter((era) => found[era] !== undefined)
+  if (eras.length === 0) {
+    const late = needs.clock.now() >= lateMs
+    // Its words come with its end, which it has been asked for.
+    await new Promise<void>((resolve) => {
+      const timer = needs.clock.after(lastWordsMs, resolve)
+      void Promise.all([...owners.keys()].map((connection) => connection.close())).then(() => {
+        timer.stop()
+        resolve()
+      })
+    })
+    throw startError(settings, exit, late, found.words)
+  }
+  const sharing = sharingOf(settings, eras, needs.hasOneClient)
+  const faces: StartedFace[] = []
+  const add = (dialect: Dialect, { connection, hello }: Found): void => {
+    const owner = owners.get(connection)
+    if (!owner) return
+    // It may have been connected in the other era.
+    owner.source = profileSource(dialect.era)
+    const face = { dialect, mode: sharing.sessions, statelessMode: statelessMode(sharing), hello }
+    faces.push({ face, connection, owner })
+  }
+  const { isOnlyOne = false } = found
+  if (found.modern && found.legacy && (isOnlyOne || sharing.stateless === 'refuse'))
+    void found.modern.connection.close()
+  else if (found.modern) add(modernDialect, found.modern)
+  if (found.legacy) add(legacyDialect, found.legacy)
+  return { eras, sharing, faces, isOnlyOne }
+}
+
+/** @param words what the server said to `initialize` that is no hello */
+function startError(
+  settings: UpstreamSettings,
+  exit: ChildExit | undefined,
+  late: boolean,
+  words: string | undefined,
+): UpstreamStartError {
+  const command = maskCommand([settings.command, ...settings.args]).join(' ')
+  const { stderr = '', stdout = '' } = exit ?? {}
+  if (exit?.error !== undefined)
+    return new UpstreamStartError('the command could not be started', { command, exit: exit.error, stderr, stdout })
+  if (exit && !exit.expected) {
+    const how = exit.signal === null ? `exit code ${exit.code}` : `signal ${exit.signal}`
+    const what = words === undefined ? 'ended before it answered' : `ended: ${words}`
+    return new UpstreamStartError(`the command ${what}`, { command, exit: how, stderr, stdout })
+  }
+  const isLate = late && words === undefined
+  const what = isLate
+    ? `the command did not answer initialize within ${settings.startTimeoutMs / 1000} s`
+    : 'the command answered, but not as an MCP server does on its standard output'
+  const whole = words === undefined ? what : `${what}: ${words}`
+  return new UpstreamStartError(whole, { command, late: isLate, stderr, stdout })
+}
