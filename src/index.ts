@@ -9,7 +9,7 @@ import type { Log } from './base/log.ts'
 import { fillSettings } from './config/assemble.ts'
 import { thisMachine } from './config/load.ts'
 import type { PartialSettings } from './config/settings.ts'
-import { createGateway as createFilledGateway, type Gateway } from './gateway/gateway.ts'
+import { composeGateway as createFilledGateway, type Gateway } from './gateway/gateway.ts'
 
 /** What a program may bring along; without it there is silence, the system's clock, and memory. */
 export interface GatewayNeeds {

@@ -14,16 +14,16 @@ import { holderOf, Transfers } from '../src/base/transfers.ts'
 import { createGateway, type Gateway } from '../src/index.ts'
 import { metaOf, progressTokenOf } from '../src/protocol/call.ts'
 import { profileOf } from '../src/protocol/capabilities.ts'
-import { standsAlone } from '../src/protocol/classify.ts'
+import { isModernMessage } from '../src/protocol/classify.ts'
 import { decodeHeader, headerParams } from '../src/protocol/headers.ts'
 import type { Inbound, Outbound } from '../src/protocol/inbound.ts'
 import { elementTexts, exceedsLimits, parseObject } from '../src/protocol/json-text.ts'
 import { idKey, readMessage, requestText, withMeta } from '../src/protocol/jsonrpc.ts'
-import { legacyDialect } from '../src/protocol/legacy-client.ts'
+import { legacyUpstreamCodec } from '../src/protocol/legacy-client.ts'
 import { readInitialize } from '../src/protocol/legacy-server.ts'
 import { readEnvelope } from '../src/protocol/modern-server.ts'
 import { parseEventId, requestOf } from '../src/sessions/event-id.ts'
-import { Connection } from '../src/upstreams/connection/connection.ts'
+import { UpstreamConnection } from '../src/upstreams/connection/connection.ts'
 import type { ChildListener } from '../src/upstreams/stdio/child.ts'
 import { mutated, reworded } from './support/mutate.ts'
 import { randomFrom } from './support/random.ts'
@@ -111,7 +111,7 @@ function readAsClientMessage(text: string): void {
   if (value === undefined || Array.isArray(value)) return
   const message = readMessage(text, value)
   if (message.kind === 'malformed') return
-  standsAlone(message, undefined)
+  isModernMessage(message, undefined)
   if (message.kind === 'response') return
   const name = message.params?.value['name'] ?? message.params?.value['uri']
   const headers = { version: '2026-07-28', method: message.method, name: typeof name === 'string' ? name : undefined }
@@ -143,7 +143,7 @@ describe('100,000 damaged messages', () => {
     const slowest: Slowest = { ms: 0, text: '' }
     let listener: ChildListener | undefined
     const memory = createMemoryBudget(Infinity)
-    const connection = new Connection({
+    const connection = new UpstreamConnection({
       child: {
         pid: 1,
         backlog: 0,
@@ -158,7 +158,7 @@ describe('100,000 damaged messages', () => {
         close: () => Promise.resolve(),
         kill() {},
       },
-      dialect: legacyDialect,
+      dialect: legacyUpstreamCodec,
       announced: { sampling: {}, roots: {}, elicitation: {}, tasks: {} },
       attribution: 'own',
       hasOneClient: false,
@@ -174,15 +174,15 @@ describe('100,000 damaged messages', () => {
       waiting: holderOf(new Transfers(memory, manualClock(0), Infinity, () => {}), memory.account()),
     })
     const params = parseObject('{"name":"echo","_meta":{"progressToken":"t"}}')
-    const begin = (): ReturnType<Connection['begin']> =>
+    const begin = (): ReturnType<UpstreamConnection['begin']> =>
       connection.begin({
         id: '1',
         method: 'tools/call',
         params,
-        speaker: { era: 'legacy', version: '2025-11-25', capabilities: {}, info: undefined },
+        client: { era: 'legacy', version: '2025-11-25', capabilities: {}, info: undefined },
         principal: { tenant: '', subject: '' },
         session: 's',
-        client: 's',
+        fairnessKey: 's',
         clientKey: 's',
         progressToken: '"t"',
         logLevel: undefined,

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { spawnSync } from 'node:child_process'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { silentLog } from '../src/base/log.ts'
-import { listen, type Listener, type ListenSettings } from '../src/transports/http/listen.ts'
+import { listen, type HttpListener, type ListenSettings } from '../src/transports/http/listen.ts'
 import { openH2 } from './support/h2.ts'
 import { createStage, httpSettings } from './support/stage.ts'
 
@@ -23,7 +23,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true })
 })
 
-async function open(settings: Partial<ListenSettings>): Promise<Listener> {
+async function open(settings: Partial<ListenSettings>): Promise<HttpListener> {
   const listener = await listen(createStage(), { ...httpSettings, ...settings }, silentLog)
   ends.push(() => listener.close())
   ends.push(() => listener.cut())

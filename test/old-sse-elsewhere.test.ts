@@ -1,7 +1,7 @@
 /** HTTP+SSE where it does not come over HTTP/1.1 to a server of ours: over HTTP/2, and through `fetch`. */
 import { constants } from 'node:http2'
 import { afterEach, expect, test } from 'vitest'
-import { listen, type Listener } from '../src/transports/http/listen.ts'
+import { listen, type HttpListener } from '../src/transports/http/listen.ts'
 import { fetchHandler } from '../src/transports/http/fetch.ts'
 import { silentLog } from '../src/base/log.ts'
 import { eventually } from './support/eventually.ts'
@@ -11,7 +11,7 @@ import { echoLegacy } from './support/mcplex.ts'
 import { httpSettings } from './support/stage.ts'
 
 let one: InProcess
-let listener: Listener | undefined
+let listener: HttpListener | undefined
 afterEach(async () => {
   listener?.cut()
   await listener?.close()

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { manualClock } from '../src/base/clock.ts'
 import { silentLog } from '../src/base/log.ts'
 import { createMemoryBudget } from '../src/base/memory-budget.ts'
-import { startChild } from '../src/upstreams/stdio/spawn.ts'
+import { spawnChild } from '../src/upstreams/stdio/spawn.ts'
 import { runs, until, writes, written } from './children/processes.ts'
 import { type Nursery, openNursery } from './children/recorded.ts'
 
@@ -134,7 +134,7 @@ describe('start', () => {
       containment: nursery.containment,
       memory: createMemoryBudget(Infinity),
     }
-    const child = startChild(
+    const child = spawnChild(
       { command: 'cat', args: [], env: {}, cwd: '/no/such/directory' },
       { ...settings, maxLineBytes: 1024, purpose: 'test' },
     )

@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from 'vitest'
 
 import { fillSettings } from '../src/config/assemble.ts'
 import { thisMachine } from '../src/config/load.ts'
-import { createGateway } from '../src/gateway/gateway.ts'
+import { composeGateway } from '../src/gateway/gateway.ts'
 import { manualClock } from '../src/testing/index.ts'
 import { eventually } from './support/eventually.ts'
 import { echoModern } from './support/mcplex.ts'
@@ -51,7 +51,7 @@ test('server/discover that is worded wrongly is refused as ever, and initialize 
 async function startsWithin(seconds: number, hasOneClient: boolean): Promise<boolean> {
   const clock = manualClock()
   const upstream = { command: process.execPath, args: [echoModern, '--ignore-initialize'] }
-  const gateway = createGateway({ settings: fillSettings({ upstream }, thisMachine()), clock, hasOneClient })
+  const gateway = composeGateway({ settings: fillSettings({ upstream }, thisMachine()), clock, hasOneClient })
   onTestFinished(async () => {
     const goOn = setInterval(() => clock.advance(1000), 50)
     await gateway.close({ force: true })

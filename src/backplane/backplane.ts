@@ -17,12 +17,12 @@
  */
 
 /** Plain JSON data. What comes out of a store is checked by whoever reads it. */
-export interface JsonObject {
+export interface StoredObject {
   readonly [key: string]: unknown
 }
 
 export interface Versioned {
-  readonly value: JsonObject
+  readonly value: StoredObject
   /** A positive integer that grows with each write; never the same twice for a key, not even after a removal. */
   readonly version: number
 }
@@ -30,11 +30,11 @@ export interface Versioned {
 /** Plain data under a key, atomic per key, expiring: sessions, registry of instances, calls in flight. */
 export interface Records {
   /** Writes it if there is none; false if there is one. */
-  create(key: string, value: JsonObject, ttlMs: number): Promise<boolean>
+  create(key: string, value: StoredObject, ttlMs: number): Promise<boolean>
   /** The record; `extendMs` gives it a new time to live from now, in the same step and without a new version. */
   read(key: string, extendMs?: number): Promise<Versioned | undefined>
   /** Writes it if the record is still of that version; false if it is gone or another: a removed one never comes back this way. */
-  replace(key: string, value: JsonObject, version: number, ttlMs: number): Promise<boolean>
+  replace(key: string, value: StoredObject, version: number, ttlMs: number): Promise<boolean>
   /** Whether there was one. */
   remove(key: string): Promise<boolean>
 }
@@ -171,9 +171,9 @@ export interface Mailboxes {
    * False if nobody receives there. True says that it was handed over, not that it was acted on: the sender
    * keeps a deadline. A send during a `take` is delivered after it.
    */
-  send(instance: string, message: JsonObject): Promise<boolean>
+  send(instance: string, message: StoredObject): Promise<boolean>
   /** Takes the messages to `instance` until the returned stop is called; a later receiver takes over. What `take` throws is ignored. */
-  receive(instance: string, take: (message: JsonObject) => void): () => void
+  receive(instance: string, take: (message: StoredObject) => void): () => void
 }
 
 export interface Backplane {

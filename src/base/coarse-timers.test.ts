@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { manualClock } from './clock.ts'
-import { Pulse } from './coarse-timers.ts'
+import { CoarseTimers } from './coarse-timers.ts'
 
 /** Between when something is due and when it fires. */
 const tickMs = 100
@@ -26,7 +26,7 @@ describe('what is to happen after a while', () => {
     fc.assert(
       fc.property(steps, (sequence) => {
         const clock = manualClock(0)
-        const pulse = new Pulse(clock)
+        const pulse = new CoarseTimers(clock)
         const made: Array<{
           dueMs: number
           firedMs: number | undefined
@@ -70,7 +70,7 @@ describe('what is to happen after a while', () => {
 
   test('to a crowd happens in portions, to each of them once, in the order in which they came', () => {
     const clock = manualClock(0)
-    const pulse = new Pulse(clock)
+    const pulse = new CoarseTimers(clock)
     const fired: number[] = []
     for (let i = 0; i < 1700; i++) pulse.after(1000, () => fired.push(i))
     const portions: number[] = []
@@ -84,7 +84,7 @@ describe('what is to happen after a while', () => {
 
   test('does not happen once the pulse is closed', () => {
     const clock = manualClock(0)
-    const pulse = new Pulse(clock)
+    const pulse = new CoarseTimers(clock)
     let count = 0
     const stop = pulse.after(100, () => count++)
     pulse.close()

@@ -19,7 +19,7 @@ interface Entry {
   after: Entry | undefined
 }
 
-export class Pulse {
+export class CoarseTimers {
   readonly #clock: Clock
   /** The end and the beginning of each list, by duration. Durations come from settings: there are few. */
   readonly #lists = new Map<number, Entry>()

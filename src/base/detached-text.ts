@@ -3,6 +3,6 @@
  * where a small part outlives a large text.
  * @param text without lone surrogates, as all text is that was read from UTF-8
  */
-export function ownText(text: string): string {
+export function detachedText(text: string): string {
   return Buffer.from(text).toString()
 }

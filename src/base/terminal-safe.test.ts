@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { printable, printableLine } from './terminal-safe.ts'
+import { terminalSafe, terminalSafeLine } from './terminal-safe.ts'
 
 const escapes = fc.constantFrom(
   '\u001b[2J',
@@ -17,14 +17,14 @@ test('nothing is left that steers a terminal, and plain words stay as they are',
   const words = fc.stringMatching(/^[a-zäß ]*$/)
   fc.assert(
     fc.property(fc.array(fc.tuple(words, escapes)), fc.string({ unit: 'binary' }), (pieces, noise) => {
-      expect(printable(pieces.flat().join('')).replaceAll(/[^a-zäß ]/g, '')).toBe(printable(pieces.flat().join('')))
-      expect(printable(noise)).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e]/)
+      expect(terminalSafe(pieces.flat().join('')).replaceAll(/[^a-zäß ]/g, '')).toBe(terminalSafe(pieces.flat().join('')))
+      expect(terminalSafe(noise)).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e]/)
     }),
   )
-  expect(printable('a\tb\n\u001b[31mc')).toBe('a\tb\nc')
+  expect(terminalSafe('a\tb\n\u001b[31mc')).toBe('a\tb\nc')
 })
 
 test('a line is one line, and no longer than it may be', () => {
-  expect(printableLine('\u001b[1m a\n  b\t', 10)).toBe('a b')
-  expect(printableLine('x'.repeat(50), 10)).toBe(`${'x'.repeat(9)}…`)
+  expect(terminalSafeLine('\u001b[1m a\n  b\t', 10)).toBe('a b')
+  expect(terminalSafeLine('x'.repeat(50), 10)).toBe(`${'x'.repeat(9)}…`)
 })

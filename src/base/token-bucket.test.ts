@@ -1,18 +1,18 @@
 import { expect, test } from 'vitest'
 import { manualClock } from './clock.ts'
-import { Allowance } from './token-bucket.ts'
+import { TokenBucket } from './token-bucket.ts'
 
-const taken = (allowance: Allowance, times: number): number =>
+const taken = (allowance: TokenBucket, times: number): number =>
   Array.from({ length: times }, () => allowance.take()).filter(Boolean).length
 
 test('a burst passes, and one more does not', () => {
-  const allowance = new Allowance(manualClock(), 10, 5)
+  const allowance = new TokenBucket(manualClock(), 10, 5)
   expect(taken(allowance, 12)).toBe(10)
 })
 
 test('what was taken comes back with time, up to the burst', () => {
   const clock = manualClock()
-  const allowance = new Allowance(clock, 10, 5)
+  const allowance = new TokenBucket(clock, 10, 5)
   taken(allowance, 10)
   clock.advance(1000)
   expect(taken(allowance, 10)).toBe(5)
@@ -22,7 +22,7 @@ test('what was taken comes back with time, up to the burst', () => {
 
 test('who stays within the rate is never stopped', () => {
   const clock = manualClock()
-  const allowance = new Allowance(clock, 2, 5)
+  const allowance = new TokenBucket(clock, 2, 5)
   for (let i = 0; i < 100; i++) {
     expect(allowance.take()).toBe(true)
     clock.advance(200)

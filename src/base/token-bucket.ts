@@ -1,7 +1,7 @@
 /** How often something may happen: a burst, and so many a second beyond it (a token bucket). Pure but for the clock. */
 import type { Clock } from './clock.ts'
 
-export class Allowance {
+export class TokenBucket {
   readonly #clock: Clock
   readonly #burst: number
   readonly #perSecond: number

@@ -2,21 +2,21 @@
  * Waits for somebody else to have news, or for there to be none for a while: what keeps an event stream alive and
  * sends it on. A ring that nobody waits for is kept for whoever waits next.
  */
-import type { Pulse } from './coarse-timers.ts'
+import type { CoarseTimers } from './coarse-timers.ts'
 
-export class Bell {
-  readonly #pulse: Pulse
+export class Wakeup {
+  readonly #pulse: CoarseTimers
   readonly #quietMs: number
   #isRung = false
   #wake: (() => void) | undefined
 
   /** @param quietMs how long without a ring is quiet */
-  constructor(pulse: Pulse, quietMs: number) {
+  constructor(pulse: CoarseTimers, quietMs: number) {
     this.#pulse = pulse
     this.#quietMs = quietMs
   }
 
-  ring(): void {
+  notify(): void {
     this.#isRung = true
     this.#wake?.()
   }

@@ -3,9 +3,9 @@ import { expect, test } from 'vitest'
 import { manualClock } from '../base/clock.ts'
 import { silentLog } from '../base/log.ts'
 import { createMemoryBudget, type MemoryBudget } from '../base/memory-budget.ts'
-import type { Seat } from '../protocol/call.ts'
+import type { Caller } from '../protocol/call.ts'
 import { rawObject } from '../protocol/json-text.ts'
-import type { Learning } from '../upstreams/upstream.ts'
+import type { CatalogSource } from '../upstreams/upstream.ts'
 import { type Catalog, createCatalog } from './catalog.ts'
 
 const hello = rawObject({ capabilities: { tools: { listChanged: true } } })
@@ -15,7 +15,7 @@ interface Opened {
   readonly budget: MemoryBudget
   /** What was asked of the server. */
   readonly asked: string[]
-  readonly stale: Parameters<Learning['onStale']>[0]
+  readonly stale: Parameters<CatalogSource['onStale']>[0]
 }
 
 /**
@@ -25,9 +25,9 @@ interface Opened {
 function open(limitBytes: number, listBytes: number, isSame = false): Opened {
   const asked: string[] = []
   let stale: Opened['stale'] = () => {}
-  const learning: Learning = {
+  const learning: CatalogSource = {
     sourceOf(of) {
-      const profile = of.speaker.capabilities['profile']
+      const profile = of.client.capabilities['profile']
       return typeof profile === 'string' ? profile : 'plain'
     },
     eraOf: () => 'legacy',
@@ -53,15 +53,15 @@ function open(limitBytes: number, listBytes: number, isSame = false): Opened {
   return { catalog, budget, asked, stale: (...what) => stale(...what) }
 }
 
-function seat(profile?: string): Seat {
+function seat(profile?: string): Caller {
   const capabilities = profile === undefined ? {} : { profile }
   const speaker = { era: 'legacy' as const, version: '2025-11-25', capabilities, info: undefined }
-  return { principal: { tenant: 't', subject: 's' }, speaker, session: undefined }
+  return { principal: { tenant: 't', subject: 's' }, client: speaker, session: undefined }
 }
 
 test('what a server lists counts, and nothing is left of a list that is stale', async () => {
   const { catalog, budget, stale } = open(1_000_000, 50_000)
-  await catalog.hello(seat())
+  await catalog.serverDescription(seat())
   const before = budget.heldBytes
   expect(before).toBeGreaterThan(0)
   await catalog.page(seat(), 'tools/list', undefined)

@@ -4,17 +4,17 @@ import { manualClock } from '../base/clock.ts'
 import { silentLog } from '../base/log.ts'
 import { createMemoryBudget } from '../base/memory-budget.ts'
 import { Refusal } from '../base/refusal.ts'
-import type { Seat } from '../protocol/call.ts'
+import type { Caller } from '../protocol/call.ts'
 import { rawObject } from '../protocol/json-text.ts'
-import { type Learning, NoRoom } from '../upstreams/upstream.ts'
+import { type CatalogSource, NoRoom } from '../upstreams/upstream.ts'
 import { type Catalog, createCatalog } from './catalog.ts'
 
 const hello = rawObject({ capabilities: { tools: { listChanged: true }, resources: {} } })
 
 /** A client that is known by the profile of that name; those that begin with `odd` are not usual. */
-const seatOf = (profile: string): Seat => ({
+const seatOf = (profile: string): Caller => ({
   principal: { tenant: '', subject: '' },
-  speaker: { era: 'legacy', version: '2025-11-25', capabilities: { profile }, info: undefined },
+  client: { era: 'legacy', version: '2025-11-25', capabilities: { profile }, info: undefined },
   session: profile,
 })
 
@@ -24,7 +24,7 @@ interface Scene {
   readonly asked: string[]
   /** What each source lists; its own name if nothing is said. */
   readonly listed: Map<string, string>
-  stale: Parameters<Learning['onStale']>[0]
+  stale: Parameters<CatalogSource['onStale']>[0]
   hasRoom: boolean
   /** Run after the server has answered a list, and before it has arrived. */
   whileAsked(): void
@@ -48,7 +48,7 @@ function createScene(): Scene {
       return error instanceof Refusal ? error.code : error
     }
   }
-  const learning: Learning = {
+  const learning: CatalogSource = {
     sourceOf: ({ session }) => session ?? '',
     isUsual: (source) => !source.startsWith('odd') && !source.startsWith('own'),
     isPlain: (source) => source === 'plain',

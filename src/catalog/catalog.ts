@@ -8,11 +8,11 @@
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { MemoryBudget } from '../base/memory-budget.ts'
-import type { EraName, Seat } from '../protocol/call.ts'
+import type { EraName, Caller } from '../protocol/call.ts'
 import type { HeaderParam } from '../protocol/headers.ts'
 import { isObject, type JsonObject, type RawObject } from '../protocol/json-text.ts'
 import type { Answer } from '../protocol/jsonrpc.ts'
-import { type Learning, NoRoom } from '../upstreams/upstream.ts'
+import { type CatalogSource, NoRoom } from '../upstreams/upstream.ts'
 import { createKeptSources, type KeptList } from './kept-sources.ts'
 import { learnPages, type Page, pageAt, type Pages } from './pages.ts'
 
@@ -29,25 +29,25 @@ const lists: Readonly<Record<string, string>> = {
 
 export interface Catalog {
   /** What the server says of itself to such a client. Throws a `Refusal` when it has to be asked and cannot be in time. */
-  hello(seat: Seat): Promise<RawObject>
+  serverDescription(seat: Caller): Promise<RawObject>
   /** The same as far as it is known without asking: else what it says to a client that declares nothing. */
-  helloAtHand(seat: Seat): RawObject
+  helloAtHand(seat: Caller): RawObject
   isList(method: string): boolean
   /** A page of a list. Throws `invalid_params` for a cursor that is not ours; the server's own error is an answer. */
-  page(seat: Seat, method: string, cursor: unknown): Promise<Page | NoPage>
+  page(seat: Caller, method: string, cursor: unknown): Promise<Page | NoPage>
   /** Whether any tool mirrors arguments into headers: the common answer is no, at no cost. */
   readonly mirrorsHeaders: boolean
   /** Whether the server runs any tool as a task alone. */
   readonly hasTaskOnly: boolean
   /** Whether it is this one, for a client that knows no such tasks. */
-  isTaskOnly(seat: Seat, tool: string): Promise<boolean>
+  isTaskOnly(seat: Caller, tool: string): Promise<boolean>
   /** The arguments of a tool that are mirrored. */
-  mirrored(seat: Seat, tool: string): Promise<readonly HeaderParam[]>
+  mirrored(seat: Caller, tool: string): Promise<readonly HeaderParam[]>
   /**
    * Whether the server lists such a name, of a tool or a prompt, to whichever client. What the list says is learnt for
    * the next time if nobody has asked for it yet.
    */
-  isListed(seat: Seat, list: 'tools/list' | 'prompts/list', name: string): boolean
+  isListed(seat: Caller, list: 'tools/list' | 'prompts/list', name: string): boolean
 }
 
 /** The server's own answer instead of a list. */
@@ -57,7 +57,7 @@ export interface NoPage {
 }
 
 export function createCatalog(needs: {
-  readonly learning: Learning
+  readonly learning: CatalogSource
   readonly memory: MemoryBudget
   readonly clock: Clock
   readonly log: Log
@@ -77,7 +77,7 @@ export function createCatalog(needs: {
     if (kept && !isOfUse) sources.forget(key, method, kept)
   })
 
-  const hello = async (seat: Seat, mayWait: boolean): Promise<RawObject> => {
+  const hello = async (seat: Caller, mayWait: boolean): Promise<RawObject> => {
     const key = learning.sourceOf(seat, undefined)
     const source = sources.at(key)
     if (source.hello) return source.hello
@@ -87,11 +87,11 @@ export function createCatalog(needs: {
     return found
   }
 
-  const helloAtHand = (seat: Seat): RawObject =>
+  const helloAtHand = (seat: Caller): RawObject =>
     sources.find(learning.sourceOf(seat, undefined))?.hello ?? learning.plainHello(seat)
 
   /** Whether such a client can be told that the list changed. */
-  const isAnnounced = async (seat: Seat, method: string): Promise<boolean> => {
+  const isAnnounced = async (seat: Caller, method: string): Promise<boolean> => {
     try {
       return announcesChanges(await hello(seat, false), method)
     } catch (error) {
@@ -100,7 +100,7 @@ export function createCatalog(needs: {
     }
   }
 
-  const learn = (seat: Seat, key: string, method: string, announces: boolean): KeptList => {
+  const learn = (seat: Caller, key: string, method: string, announces: boolean): KeptList => {
     const freshUntil = (ttlMs: number | undefined): number => {
       // A server that announces changes needs no second guess; one that does not is believed for as long as it says.
       if (announces) return Number.POSITIVE_INFINITY
@@ -124,7 +124,7 @@ export function createCatalog(needs: {
   }
 
   /** A list that was not learnt yet. Not kept if it cannot be learnt. */
-  const learnFirst = async (seat: Seat, key: string, method: string, announces: boolean): Promise<Pages> => {
+  const learnFirst = async (seat: Caller, key: string, method: string, announces: boolean): Promise<Pages> => {
     const known = sources.at(key).lists.get(method)
     if (known) return known.learning
     const list = learn(seat, key, method, announces)
@@ -144,7 +144,7 @@ export function createCatalog(needs: {
   }
 
   /** A list that may be different by now; as it was, where it cannot be asked for again. */
-  const learnAgain = async (seat: Seat, key: string, kept: KeptList, method: string, pages: Pages): Promise<Pages> => {
+  const learnAgain = async (seat: Caller, key: string, kept: KeptList, method: string, pages: Pages): Promise<Pages> => {
     try {
       const announces = await isAnnounced(seat, method)
       return await (kept.next ?? replacing(seat, key, kept, method, announces)).learning
@@ -154,7 +154,7 @@ export function createCatalog(needs: {
   }
 
   /** Begins to learn what takes the place of a list. */
-  const replacing = (seat: Seat, key: string, kept: KeptList, method: string, announces: boolean): KeptList => {
+  const replacing = (seat: Caller, key: string, kept: KeptList, method: string, announces: boolean): KeptList => {
     const countAgain = sources.uncount(key, method, kept)
     const newer = (kept.next = learn(seat, key, method, announces))
     newer.learning.then(
@@ -177,7 +177,7 @@ export function createCatalog(needs: {
     return newer
   }
 
-  const pagesOf = async (seat: Seat, method: string): Promise<Pages> => {
+  const pagesOf = async (seat: Caller, method: string): Promise<Pages> => {
     const key = learning.sourceOf(seat, method)
     const kept = sources.find(key)?.lists.get(method)
     if (kept?.pages) {
@@ -194,7 +194,7 @@ export function createCatalog(needs: {
   }
 
   return {
-    async hello(seat) {
+    async serverDescription(seat) {
       try {
         return await hello(seat, true)
       } catch (error) {
@@ -215,7 +215,7 @@ export function createCatalog(needs: {
       return hasTaskOnly
     },
     async isTaskOnly(seat, tool) {
-      if (learning.eraOf(seat) === seat.speaker.era) return false
+      if (learning.eraOf(seat) === seat.client.era) return false
       const { taskOnly } = await pagesOf(seat, 'tools/list')
       return taskOnly.has(tool)
     },

@@ -8,7 +8,7 @@
 import { bytesOf, type MemoryBudget, Portion } from '../base/memory-budget.ts'
 import { heldBytesOf } from '../protocol/held-bytes.ts'
 import type { RawObject } from '../protocol/json-text.ts'
-import type { Learning } from '../upstreams/upstream.ts'
+import type { CatalogSource } from '../upstreams/upstream.ts'
 import { isSame, type Pages } from './pages.ts'
 
 /** Sources of unusual clients, and of clients whose own process has told of a change, at most. */
@@ -72,7 +72,7 @@ export interface KeptSources {
 }
 
 export function createKeptSources(needs: {
-  readonly learning: Pick<Learning, 'isUsual' | 'isPlain'>
+  readonly learning: Pick<CatalogSource, 'isUsual' | 'isPlain'>
   readonly memory: MemoryBudget
 }): KeptSources {
   const { learning } = needs

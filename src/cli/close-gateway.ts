@@ -14,7 +14,7 @@ const forcedMs = 2500
  * What is left then, the reaper of the gateway ends.
  * @param how `politely`, step by step; `briefly`, the same for 2 s and then by force; `by_force`, SIGKILL at once
  */
-export async function endGateway(
+export async function closeGateway(
   gateway: Pick<Gateway, 'close'>,
   clock: Clock,
   how: 'politely' | 'briefly' | 'by_force',

@@ -13,12 +13,12 @@ export function terminalsAtStart(): readonly number[] {
 }
 
 /** Gives up the output of a terminal that is gone, so that what is written from now on does no harm. */
-export function leaveLostOutputs(terminals: readonly number[]): void {
+export function detachLostOutputs(terminals: readonly number[]): void {
   leave(terminals.filter((descriptor) => descriptor > 0 && !isatty(descriptor)))
 }
 
 /** Gives up every terminal that is not ours now. For the very end: nothing may be read or written after it. */
-export function leaveLostTerminals(terminals: readonly number[]): void {
+export function detachLostTerminals(terminals: readonly number[]): void {
   const isOurs = isForeground()
   leave(terminals.filter((descriptor) => !isOurs || !isatty(descriptor)))
 }

@@ -7,7 +7,7 @@ import { constants, fstatSync, openSync, write as writeFile, writeSync } from 'n
 import type { Writable } from 'node:stream'
 import { isatty, type WriteStream } from 'node:tty'
 import type { Clock } from '../base/clock.ts'
-import { createOutput, type Outcome, type Output, type Writer } from './output.ts'
+import { createOutput, type WriteOutcome, type Output, type Writer } from './output.ts'
 
 /** The output that a descriptor of the process is. */
 export function openOutput(descriptor: 1 | 2, clock: Clock): Output {
@@ -64,6 +64,6 @@ function toTerminal(descriptor: number): Writer | undefined {
   }
 }
 
-function failed(error: unknown): Outcome {
+function failed(error: unknown): WriteOutcome {
   return { taken: 0, code: error instanceof Error && 'code' in error ? String(error.code) : 'unknown' }
 }

@@ -15,7 +15,7 @@ const closeOnExec = 0o2000000
  * library: an addon may hold such a descriptor on purpose.
  * @param passed descriptors that were handed to us on purpose, which stay open
  */
-export function closeLeakedDescriptors(passed: ReadonlySet<number> = new Set()): number {
+export function closeLeakedFds(passed: ReadonlySet<number> = new Set()): number {
   if (process.platform !== 'linux') return 0
   let closed = 0
   for (const name of list()) {

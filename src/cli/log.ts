@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import { pino, stdSerializers, stdTimeFunctions, type DestinationStream } from 'pino'
 import pretty from 'pino-pretty'
 import type { Log } from '../base/log.ts'
-import { printable } from '../base/terminal-safe.ts'
+import { terminalSafe } from '../base/terminal-safe.ts'
 import type { LogSettings } from '../config/log-options.ts'
 import { inWords, type LogRecord } from './log-words.ts'
 import type { Output } from './output.ts'
@@ -40,7 +40,7 @@ function lineOf(isPretty: boolean, isColored: boolean, fields: object, message: 
 /** Lines for people. What servers and clients say ends up in them, and must not steer the terminal that shows them. */
 export function prettyLines(isColored: boolean, destination: DestinationStream): DestinationStream {
   const show = pretty.prettyFactory({ colorize: isColored, translateTime: 'SYS:HH:MM:ss', singleLine: true })
-  const clean = (_: string, value: unknown): unknown => (typeof value === 'string' ? printable(value) : value)
+  const clean = (_: string, value: unknown): unknown => (typeof value === 'string' ? terminalSafe(value) : value)
   return { write: (line) => destination.write(show(JSON.stringify(inWords(JSON.parse(line, clean) as LogRecord)))) }
 }
 

@@ -5,9 +5,9 @@ import { systemClock as clock } from '../base/clock.ts'
 import { version } from '../base/version.ts'
 import { thisMachine } from '../config/load.ts'
 import { openOutput } from './fd-writer.ts'
-import { closeLeakedDescriptors } from './leaked-fds.ts'
+import { closeLeakedFds } from './leaked-fds.ts'
 import { isJsonLog } from './log-format.ts'
-import { leaveLostTerminals, terminalsAtStart } from './detached-terminal.ts'
+import { detachLostTerminals, terminalsAtStart } from './detached-terminal.ts'
 import { type Done, noticeStart } from './progress-notices.ts'
 import type { Outputs } from './outputs.ts'
 import { copyPassedFiles, namedDescriptors } from './passed-files.ts'
@@ -23,9 +23,9 @@ const loggedMs = 250
 
 const typed = process.argv.slice(2)
 const passed = namedDescriptors(typed)
-closeLeakedDescriptors(passed)
+closeLeakedFds(passed)
 const terminals = terminalsAtStart()
-process.on('exit', () => leaveLostTerminals(terminals))
+process.on('exit', () => detachLostTerminals(terminals))
 const stdout = openOutput(1, clock)
 const stderr = createStatusLine(openOutput(2, clock))
 const outputs: Outputs = { stdout, stderr }

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { manualClock } from '../base/clock.ts'
-import { createOutput, type Outcome, type Output } from './output.ts'
+import { createOutput, type WriteOutcome, type Output } from './output.ts'
 
 /** An output onto a place that takes what `take` says, and what was taken there. */
-function place(take: (bytes: Buffer) => Outcome): {
+function place(take: (bytes: Buffer) => WriteOutcome): {
   output: Output
   text: () => string
   clock: ReturnType<typeof manualClock>
@@ -64,7 +64,7 @@ describe('what cannot be written', () => {
   })
 
   test('does not run into what comes after it', async () => {
-    const outcomes: Outcome[] = [{ taken: 3 }, broken]
+    const outcomes: WriteOutcome[] = [{ taken: 3 }, broken]
     const { output, text, clock } = place((bytes) => outcomes.shift() ?? { taken: bytes.length })
     output.write('cut off\n')
     clock.advance(1000)

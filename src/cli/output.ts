@@ -7,7 +7,7 @@
 import { type Clock, pause, stayAwake } from '../base/clock.ts'
 
 /** What became of some bytes: how many were taken, and node's code of the error if there was one. */
-export interface Outcome {
+export interface WriteOutcome {
   readonly taken: number
   readonly code?: string | undefined
 }
@@ -17,7 +17,7 @@ export interface Outcome {
  * its end. Called again only after its outcome is known, never throws or rejects. `EAGAIN` says that nothing more is
  * taken just now.
  */
-export type Writer = (bytes: Buffer) => Outcome | Promise<Outcome>
+export type Writer = (bytes: Buffer) => WriteOutcome | Promise<WriteOutcome>
 
 export interface Output {
   /** Whether it is a terminal. */
@@ -98,7 +98,7 @@ export function createOutput(writer: Writer, clock: Clock, terminal?: Terminal):
   }
 
   /** Takes note of an outcome; says how long to wait before the next one, in milliseconds. */
-  function note(batch: readonly Piece[], { taken, code }: Outcome): number {
+  function note(batch: readonly Piece[], { taken, code }: WriteOutcome): number {
     held -= taken
     let left = taken
     const rest: Piece[] = []

@@ -7,7 +7,7 @@ import { type ConfigRequest, configVerb } from './commands/config/command.ts'
 import { type ConnectRequest, connectVerb } from './commands/connect/command.ts'
 import { type ServeRequest, serveVerb } from './commands/serve/command.ts'
 import { usageFailure } from './usage-failure.ts'
-import type { Verb } from './commands/command.ts'
+import type { Subcommand } from './commands/command.ts'
 
 /** What was asked for, by verb. */
 export type Request = ServeRequest | ConnectRequest | ConfigRequest
@@ -42,7 +42,7 @@ export function readCommandLine(argv: readonly string[], needs: ProgramNeeds): R
     .enablePositionalOptions()
     .helpCommand('help [verb]', 'print the help of a verb')
     .addHelpText('after', examples)
-  const add = <Found extends Request>(verb: Verb<Found>): void =>
+  const add = <Found extends Request>(verb: Subcommand<Found>): void =>
     verb.declare(settle(program.command(verb.name), needs), asked)
   add(serveVerb)
   add(connectVerb)

@@ -1,6 +1,6 @@
 /** What a person at the terminal is shown while nothing else happens: what is being started, and how long a drain takes. */
 import type { Clock } from '../base/clock.ts'
-import { printableLine } from '../base/terminal-safe.ts'
+import { terminalSafeLine } from '../base/terminal-safe.ts'
 import { isForeground } from './process-table.ts'
 import { showWords } from './shell-words.ts'
 import { type StatusLine, usualColumns } from './status-line.ts'
@@ -29,7 +29,7 @@ export function noticeStart(command: readonly string[], line: StatusLine, clock:
     frame = (frame + 1) % frames.length
     const beginning = `${frames[frame] ?? ''} starting `
     const room = (line.columns || usualColumns) - 1 - beginning.length - since.length - why.length
-    return `${beginning}${printableLine(words, Math.max(room, leastCommand))}${since}${why}`
+    return `${beginning}${terminalSafeLine(words, Math.max(room, leastCommand))}${since}${why}`
   })
 }
 

@@ -1,20 +1,20 @@
 /** What every verb that runs for long sets up first: its log, and word of errors that nobody caught. */
 import type { Log } from '../base/log.ts'
 import type { LogSettings } from '../config/log-options.ts'
-import type { Machine } from '../config/environment.ts'
+import type { Environment } from '../config/environment.ts'
 import { openLog } from './log.ts'
 import type { Output } from './output.ts'
 import { wantsColor } from './terminal.ts'
-import type { Talk } from './commands/output-options.ts'
+import type { OutputOptions } from './commands/output-options.ts'
 
-export interface Watch {
+export interface RunContext {
   readonly log: Log
   readonly isPretty: boolean
   readonly isColored: boolean
 }
 
 /** Opens the log as it was asked for. What node warns of becomes a line of it. */
-export function openWatch(talk: Talk, settings: LogSettings, machine: Machine, stderr: Output): Watch {
+export function openRunContext(talk: OutputOptions, settings: LogSettings, machine: Environment, stderr: Output): RunContext {
   const isPretty = settings.format === 'pretty' || (settings.format === 'auto' && stderr.isTTY)
   const isColored = wantsColor(machine.env, stderr, talk.isColorOff)
   const log = openLog(levelOf(talk, settings.level), isPretty, isColored, stderr)
@@ -49,7 +49,7 @@ export function firstBug(log: Log): Promise<never> {
   return bug
 }
 
-function levelOf(talk: Talk, level: LogSettings['level']): LogSettings['level'] {
+function levelOf(talk: OutputOptions, level: LogSettings['level']): LogSettings['level'] {
   if (talk.isQuiet) return 'error'
   return talk.isVerbose ? 'debug' : level
 }

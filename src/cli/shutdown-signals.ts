@@ -4,8 +4,8 @@
  */
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
-import { hangupMeans } from './sighup.ts'
-import { leaveLostOutputs, terminalsAtStart } from './detached-terminal.ts'
+import { sighupAction } from './sighup.ts'
+import { detachLostOutputs, terminalsAtStart } from './detached-terminal.ts'
 import { isUnderRunner, runnersAbove, watchEnd } from './package-runner.ts'
 import { openProcessTable } from './process-table.ts'
 
@@ -51,11 +51,11 @@ export function listenForSignals({ clock, log, env }: StopNeeds): Stop {
   process.on('SIGTERM', () => ask('SIGTERM'))
   process.on('SIGINT', () => ask('SIGINT'))
 
-  const hangup = hangupMeans(env)
+  const hangup = sighupAction(env)
   const terminals = terminalsAtStart()
   let isFollowing = true
   process.on('SIGHUP', () => {
-    leaveLostOutputs(terminals)
+    detachLostOutputs(terminals)
     if (hangup === 'end') return ask('SIGHUP')
     if (hangup === 'nohup') isFollowing = false
     log.info({ because: hangup }, 'hangup ignored')

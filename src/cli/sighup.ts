@@ -7,7 +7,7 @@ import { basename } from 'node:path'
 import { statOf } from '../base/proc-stat.ts'
 import { ignoresHangup } from './process-table.ts'
 
-export type Hangup = 'end' | 'nohup' | 'no terminal'
+export type SighupAction = 'end' | 'nohup' | 'no terminal'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -15,7 +15,7 @@ type Environment = Readonly<Record<string, string | undefined>>
 const maxAncestors = 64
 
 /** To be asked at the start: later the terminal may be gone. */
-export function hangupMeans(env: Environment): Hangup {
+export function sighupAction(env: Environment): SighupAction {
   if (!hasControllingTerminal()) return 'no terminal'
   return isNohup(env) ? 'nohup' : 'end'
 }

@@ -4,7 +4,7 @@
  */
 import type { Command, CommanderError } from 'commander'
 import { maskWord } from '../base/mask-command.ts'
-import { nearest } from '../config/did-you-mean.ts'
+import { didYouMean } from '../config/did-you-mean.ts'
 import type { CommandFailed } from './failures.ts'
 import { showWords } from './shell-words.ts'
 import { wrongUsage } from './commands/command.ts'
@@ -58,7 +58,7 @@ function faultOf(error: CommanderError): Fault {
   if (value === undefined || accepted === undefined) return { what: first, hint, accepted }
   const flag = /option '(?:-\w, )?(--[\w-]+)/.exec(first)?.[1]
   const what = flag === undefined ? `'${value}' is not known here` : `${flag} ${value} is not one of the choices`
-  return { what, hint: nearest(value, accepted.split(', ')), accepted }
+  return { what, hint: didYouMean(value, accepted.split(', ')), accepted }
 }
 
 /** Nothing, something else, or an option stands where the verb should be. */

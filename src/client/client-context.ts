@@ -7,9 +7,9 @@ import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { Inbound, Outbound } from '../protocol/inbound.ts'
 import type { RequestMessage } from '../protocol/jsonrpc.ts'
-import type { LineMemory } from './pipe-memory.ts'
+import type { PipeMemory } from './pipe-memory.ts'
 
-export interface FaceNeeds {
+export interface ClientNeeds {
   /**
    * Answers one exchange. May reject with the refusal `endpoint_unreachable` if nothing of it was sent, and with
    * `connection_lost` if nobody knows what came of it; the pieces of a body may throw the latter.
@@ -22,7 +22,7 @@ export interface FaceNeeds {
   readonly write: (text: string) => Promise<void>
   /** The same for a short line of our own, which is always kept. */
   readonly writeOwn: (text: string) => Promise<void>
-  readonly memory: LineMemory
+  readonly memory: PipeMemory
   readonly clock: Clock
   readonly log: Log
   /**
@@ -45,13 +45,13 @@ export interface Denied {
   readonly method: string
 }
 
-export interface Desk extends FaceNeeds {
+export interface ClientContext extends ClientNeeds {
   /** Fires when the client is done: nothing is waited for any more. */
   readonly leaving: Cancel
 }
 
 /** One request of the client whose answer is owed. */
-export interface Owed {
+export interface ExpectedResponse {
   readonly request: RequestMessage
   /** `request.id` as a key. */
   readonly key: string
@@ -61,10 +61,10 @@ export interface Owed {
 }
 
 /** What is sent in one POST, and what is known of it. */
-export interface Errand {
+export interface SentMessage {
   readonly text: string
   /** The requests in it: one, or those of a batch. */
-  readonly owed: readonly Owed[]
+  readonly owed: readonly ExpectedResponse[]
   /** Fires when nobody waits for it any more. */
   readonly closed: Cancel
   /** Whether it completes the handshake: whatever else belongs to the session follows it. */
@@ -77,11 +77,11 @@ export interface Errand {
   retryMs: number | undefined
 }
 
-export function errandOf(text: string, owed: readonly Owed[], isHandshake = false): Errand {
+export function sentMessage(text: string, owed: readonly ExpectedResponse[], isHandshake = false): SentMessage {
   return { text, owed, closed: new Cancel(), isHandshake, isSent: false, lastEventId: undefined, retryMs: undefined }
 }
 
 /** Whether somebody still waits for an answer that has not come. */
-export function isOpen(errand: Errand): boolean {
+export function isSessionOpen(errand: SentMessage): boolean {
   return !errand.closed.cancelled && errand.owed.some((one) => !one.isAnswered && !one.isCancelled)
 }

@@ -1,28 +1,28 @@
 /** What the server says, on its way to the client: each message as one line, and noted for what it means on the way. */
 import { elementTexts, memberText } from '../protocol/json-text.ts'
 import { idKey, type Message, readMessage, responseText, type ResponseMessage } from '../protocol/jsonrpc.ts'
-import type { Desk, Errand, Owed } from './client-context.ts'
-import type { Mirrors } from './param-headers.ts'
+import type { ClientContext, SentMessage, ExpectedResponse } from './client-context.ts'
+import type { ParamHeaders } from './param-headers.ts'
 import type { ClientSession } from './session.ts'
 
-export interface Hearing {
-  readonly desk: Desk
+export interface DeliveryContext {
+  readonly desk: ClientContext
   readonly session: ClientSession
-  readonly mirrors: Mirrors
+  readonly mirrors: ParamHeaders
 }
 
 /** What an errand does with the answer to a request of its own; false keeps it from the client. */
-export type OnAnswer = (owed: Owed, response: ResponseMessage) => boolean
+export type OnAnswer = (owed: ExpectedResponse, response: ResponseMessage) => boolean
 
 /**
  * Passes on what came for an errand, or outside of any.
  * @param text one message, or those of a batch
  * @throws Refusal `memory_share_exceeded` or `overloaded` if it cannot be kept until the client reads
  */
-export async function hear(
+export async function deliver(
   text: string,
-  errand: Errand | undefined,
-  hearing: Hearing,
+  errand: SentMessage | undefined,
+  hearing: DeliveryContext,
   onAnswer: OnAnswer = always,
 ): Promise<void> {
   const value = parsed(text)
@@ -48,8 +48,8 @@ export async function hear(
 function pass(
   text: string,
   value: unknown,
-  errand: Errand | undefined,
-  hearing: Hearing,
+  errand: SentMessage | undefined,
+  hearing: DeliveryContext,
   onAnswer: OnAnswer,
 ): readonly string[] {
   const message = readMessage(text, value)
@@ -66,7 +66,7 @@ function pass(
 }
 
 /** Whether the client shall hear it. */
-function note(message: Message, errand: Errand | undefined, hearing: Hearing, onAnswer: OnAnswer): boolean {
+function note(message: Message, errand: SentMessage | undefined, hearing: DeliveryContext, onAnswer: OnAnswer): boolean {
   const { session, mirrors, desk } = hearing
   switch (message.kind) {
     case 'request':

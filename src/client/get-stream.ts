@@ -3,17 +3,17 @@
  * stands: after a cut it goes on where it was. [2025-11-25 transports, listening; resumability]
  */
 import { pauseUnless } from '../base/clock.ts'
-import { hear, type Hearing } from './deliver.ts'
+import { deliver, type DeliveryContext } from './deliver.ts'
 import { backOffMs } from '../base/backoff.ts'
 import { send } from './send.ts'
-import type { Standing } from './session.ts'
+import type { OpenSession } from './session.ts'
 import { type Cursor, isStream, takeStream } from './response-reader.ts'
 
 /** A server that ends its stream without a word on when to come back is not asked again at once. */
 const quietMs = 1000
 
 /** Listens until the session is over, or the server turns out to have no such stream. Never rejects. */
-export async function listenTo(standing: Standing, hearing: Hearing): Promise<void> {
+export async function openGetStream(standing: OpenSession, hearing: DeliveryContext): Promise<void> {
   const { desk, session } = hearing
   const { over } = standing
   const cursor: Cursor = { lastEventId: undefined, retryMs: undefined }
@@ -36,7 +36,7 @@ export async function listenTo(standing: Standing, hearing: Hearing): Promise<vo
 
 type Heard = 'something' | 'nothing' | 'never' | 'forgotten'
 
-async function listenOnce(standing: Standing, cursor: Cursor, isOffered: boolean, hearing: Hearing): Promise<Heard> {
+async function listenOnce(standing: OpenSession, cursor: Cursor, isOffered: boolean, hearing: DeliveryContext): Promise<Heard> {
   const { desk } = hearing
   const { lastEventId } = cursor
   const outbound = await send(
@@ -51,7 +51,7 @@ async function listenOnce(standing: Standing, cursor: Cursor, isOffered: boolean
   )
   const { status } = outbound
   if (status === 200 && isStream(outbound)) {
-    const count = await takeStream(outbound, cursor, (text) => hear(text, undefined, hearing), desk)
+    const count = await takeStream(outbound, cursor, (text) => deliver(text, undefined, hearing), desk)
     return count > 0 ? 'something' : 'nothing'
   }
   if (status === 404 && isOffered && standing.id !== undefined) return 'forgotten'

@@ -11,7 +11,7 @@ import { version } from '../base/version.ts'
 import type { Inbound, Outbound } from '../protocol/inbound.ts'
 import { causeOf, isUnsent } from './unsent.ts'
 
-export interface CarrierNeeds {
+export interface HttpTransportNeeds {
   readonly url: URL
   /** Sent as a bearer token. */
   readonly key: string | undefined
@@ -29,9 +29,9 @@ const maxRedirects = 5
  * Rejects with `endpoint_unreachable`, `connection_lost`, `cancelled`, or for an answer that is not taken
  * `result_too_large`, `memory_share_exceeded` or `overloaded`.
  */
-export type Carry = (inbound: Inbound) => Promise<Outbound>
+export type HttpTransport = (inbound: Inbound) => Promise<Outbound>
 
-export function createCarrier({ url, key, maxBytes, memory, log }: CarrierNeeds): Carry {
+export function createHttpTransport({ url, key, maxBytes, memory, log }: HttpTransportNeeds): HttpTransport {
   let isAway = false
   const noteAway = (cause: string): void => {
     if (!isAway) log.warn({ cause }, 'the server cannot be reached; trying on for a while')
@@ -91,7 +91,7 @@ async function outboundOf(
   response: Response,
   closed: Cancel,
   stop: () => void,
-  { maxBytes, memory }: Pick<CarrierNeeds, 'maxBytes' | 'memory'>,
+  { maxBytes, memory }: Pick<HttpTransportNeeds, 'maxBytes' | 'memory'>,
 ): Promise<Outbound> {
   const { status } = response
   const headers = Object.fromEntries(response.headers)

@@ -9,8 +9,8 @@ import { isObject, type JsonValue, rawObject } from '../protocol/json-text.ts'
 import { notificationText, readMessage } from '../protocol/jsonrpc.ts'
 import { metaKeys } from '../protocol/revisions.ts'
 import { standaloneHeaders } from '../protocol/request-headers.ts'
-import { type Errand, isOpen, type Owed } from './client-context.ts'
-import { hear, type Hearing } from './deliver.ts'
+import { type SentMessage, isSessionOpen, type ExpectedResponse } from './client-context.ts'
+import { deliver, type DeliveryContext } from './deliver.ts'
 import { backOffMs } from '../base/backoff.ts'
 import { send } from './send.ts'
 import { takeAnswer } from './response-reader.ts'
@@ -18,19 +18,19 @@ import { takeAnswer } from './response-reader.ts'
 const acknowledged = 'notifications/subscriptions/acknowledged'
 
 /** Listens until the client has enough. Throws a `Refusal` for what the server does not grant. */
-export async function listen(errand: Errand, owed: Owed, hearing: Hearing): Promise<void> {
+export async function openListenStream(errand: SentMessage, owed: ExpectedResponse, hearing: DeliveryContext): Promise<void> {
   const { desk } = hearing
   const isLasting = desk.waitMs > 0
   let isHeard = false
   const take = async (text: string): Promise<void> => {
     const granted = grantedIn(text)
     if (granted === undefined)
-      return hear(text, errand, hearing, (_, { answer }) => !isLasting || answer.kind === 'error')
-    if (!isHeard) await hear(text, errand, hearing)
+      return deliver(text, errand, hearing, (_, { answer }) => !isLasting || answer.kind === 'error')
+    if (!isHeard) await deliver(text, errand, hearing)
     else for (const change of changes(granted, owed)) await desk.writeOwn(change)
     isHeard = true
   }
-  for (let failures = 1; isOpen(errand); failures++) {
+  for (let failures = 1; isSessionOpen(errand); failures++) {
     const startedMs = desk.clock.now()
     try {
       const deadlineMs = isHeard ? Infinity : startedMs + desk.waitMs
@@ -43,7 +43,7 @@ export async function listen(errand: Errand, owed: Owed, hearing: Hearing): Prom
       const lost = asRefusal(error)
       if (!isHeard || lost === undefined || !isLasting) throw error
     }
-    if (!isOpen(errand) || desk.leaving.cancelled || !isLasting) return
+    if (!isSessionOpen(errand) || desk.leaving.cancelled || !isLasting) return
     // What lasted a while was well: the next wait is a short one again.
     if (desk.clock.now() - startedMs > 10_000) failures = 1
     await pauseUnless([errand.closed, desk.leaving], desk.clock, backOffMs(failures))
@@ -62,7 +62,7 @@ function grantedIn(text: string): JsonValue | undefined {
 const lists = { toolsListChanged: 'tools', promptsListChanged: 'prompts', resourcesListChanged: 'resources' }
 
 /** Everything that is granted, told as changed. */
-function changes(granted: JsonValue, { request }: Owed): string[] {
+function changes(granted: JsonValue, { request }: ExpectedResponse): string[] {
   if (!isObject(granted)) return []
   const _meta = { [metaKeys.subscription]: JSON.parse(request.id) as string | number }
   const uris = granted['resourceSubscriptions']

@@ -1,11 +1,11 @@
 /** Requests that a face sends of itself: their answers are for nobody else. */
 import type { Outbound } from '../protocol/inbound.ts'
 import { type Answer, idKey, readMessage, type RpcId } from '../protocol/jsonrpc.ts'
-import type { Desk } from './client-context.ts'
+import type { ClientContext } from './client-context.ts'
 import { isStream, takeStream } from './response-reader.ts'
 
 /** The answer to the request with that id; undefined if there is none. */
-export async function answerTo(id: RpcId, outbound: Outbound, desk: Desk): Promise<Answer | undefined> {
+export async function answerTo(id: RpcId, outbound: Outbound, desk: ClientContext): Promise<Answer | undefined> {
   let answer: Answer | undefined
   const hear = async (text: string): Promise<void> => {
     const message = readMessage(text, parsed(text))

@@ -4,7 +4,7 @@ import { bytesOf, bytesOfValue, type MemoryAccount } from '../base/memory-budget
 import { isObject, type RawObject } from '../protocol/json-text.ts'
 import type { RequestMessage } from '../protocol/jsonrpc.ts'
 
-export interface Mirrors {
+export interface ParamHeaders {
   /** Keeps what a list of tools says. */
   learn(list: RawObject): void
   /** What a call has to mirror. */
@@ -15,7 +15,7 @@ export interface Mirrors {
 const maxTools = 10_000
 
 /** @param memory counts what is kept of tools that mirror something */
-export function createMirrors(memory: MemoryAccount): Mirrors {
+export function createParamHeaders(memory: MemoryAccount): ParamHeaders {
   const byTool = new Map<string, readonly HeaderParam[]>()
   return {
     learn(list) {

@@ -5,7 +5,7 @@
 import type { MemoryAccount, MemoryBudget } from '../base/memory-budget.ts'
 import { shareFor } from '../base/transfers.ts'
 
-export interface LineMemory {
+export interface PipeMemory {
   /** Counts what the client has sent: requests until they are answered, and what its session has to be told again. */
   readonly sent: MemoryAccount
   /** Counts what is on its way to the client: answers that arrive in parts, lines that wait until it reads. */
@@ -13,6 +13,6 @@ export interface LineMemory {
 }
 
 /** @param largestBytes the largest message that the client may be sent */
-export function createLineMemory(memory: MemoryBudget, largestBytes: number): LineMemory {
+export function createPipeMemory(memory: MemoryBudget, largestBytes: number): PipeMemory {
   return { sent: memory.account(shareFor(memory, 0)), answers: memory.account(shareFor(memory, largestBytes)) }
 }

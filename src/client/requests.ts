@@ -7,14 +7,14 @@ import { Refusal } from '../base/refusal.ts'
 import type { Outbound } from '../protocol/inbound.ts'
 import { editObject } from '../protocol/json-text.ts'
 import { requestText, type RequestMessage, responseText } from '../protocol/jsonrpc.ts'
-import { answerable, refusalAnswer } from '../protocol/error-response.ts'
+import { answerable, errorAnswerOf } from '../protocol/error-response.ts'
 import { standaloneHeaders } from '../protocol/request-headers.ts'
-import { type Desk, type Errand, isOpen, type Owed } from './client-context.ts'
-import { hear, type Hearing, type OnAnswer } from './deliver.ts'
+import { type ClientContext, type SentMessage, isSessionOpen, type ExpectedResponse } from './client-context.ts'
+import { deliver, type DeliveryContext, type OnAnswer } from './deliver.ts'
 import { answerTo } from './own-request.ts'
 import { backOffMs } from '../base/backoff.ts'
 import { send } from './send.ts'
-import type { Standing } from './session.ts'
+import type { OpenSession } from './session.ts'
 import { headerOf, isForgotten, isStream, takeAnswer, takeStream } from './response-reader.ts'
 
 /** Requests that do no harm when they are run twice. */
@@ -36,22 +36,22 @@ const harmless = new Set([
 const maxLosses = 3
 
 /** Answers what an errand has left open when it failed. */
-export async function answerAll(errand: Errand, error: unknown, hearing: Hearing): Promise<void> {
+export async function answerAll(errand: SentMessage, error: unknown, hearing: DeliveryContext): Promise<void> {
   const { desk } = hearing
   const refusal = answerable(error, desk.log)
   for (const one of errand.owed) {
     if (one.isAnswered || one.isCancelled || errand.closed.cancelled) continue
     one.isAnswered = true
-    await desk.writeOwn(responseText(one.request.id, refusalAnswer(refusal)))
+    await desk.writeOwn(responseText(one.request.id, errorAnswerOf(refusal)))
   }
 }
 
-export function isHarmless(errand: Errand): boolean {
+export function isIdempotent(errand: SentMessage): boolean {
   return errand.owed.every((one) => harmless.has(one.request.method))
 }
 
 /** Opens the session of the client. Throws a `Refusal`. */
-export async function runOpening(errand: Errand, hello: RequestMessage, hearing: Hearing): Promise<void> {
+export async function runOpening(errand: SentMessage, hello: RequestMessage, hearing: DeliveryContext): Promise<void> {
   const { desk, session } = hearing
   const done = session.beginOpening()
   try {
@@ -61,35 +61,35 @@ export async function runOpening(errand: Errand, hello: RequestMessage, hearing:
       if (answer.kind === 'result') session.opened(hello.params, headerOf(outbound, 'mcp-session-id'), answer.result)
       return true
     })
-    if (isOpen(errand)) throw new Refusal('connection_lost')
+    if (isSessionOpen(errand)) throw new Refusal('connection_lost')
   } finally {
     done()
   }
 }
 
 /** Runs what belongs to the session: one request, or a batch. Throws a `Refusal`. */
-export async function runInSession(errand: Errand, hearing: Hearing): Promise<void> {
+export async function runInSession(errand: SentMessage, hearing: DeliveryContext): Promise<void> {
   const { desk } = hearing
   const deadlineMs = desk.clock.now() + desk.waitMs
   for (let failures = 1; ; failures++) {
     const { standing, outbound } = await sendInSession(errand, deadlineMs, hearing)
     await take(outbound, errand, hearing)
-    if (isOpen(errand)) await resume(errand, standing, hearing)
-    if (!isOpen(errand)) return
+    if (isSessionOpen(errand)) await resume(errand, standing, hearing)
+    if (!isSessionOpen(errand)) return
     await beforeAnother(errand, failures, deadlineMs, desk)
   }
 }
 
 /** Sends a message of the session, and sends it again to a session that takes the place of a forgotten one. */
 export async function sendInSession(
-  errand: Errand,
+  errand: SentMessage,
   deadlineMs: number,
-  hearing: Hearing,
-): Promise<{ standing: Standing; outbound: Outbound }> {
+  hearing: DeliveryContext,
+): Promise<{ standing: OpenSession; outbound: Outbound }> {
   const { desk, session } = hearing
   for (let losses = 0; ; losses++) {
     const standing = await session.current(errand.isHandshake)
-    const outbound = await send(parcelOf(errand, standing.headers, deadlineMs, isHarmless(errand)), desk)
+    const outbound = await send(parcelOf(errand, standing.headers, deadlineMs, isIdempotent(errand)), desk)
     if (!isForgotten(outbound) || standing.id === undefined || losses >= maxLosses) return { standing, outbound }
     errand.isSent = false
     session.lost(standing)
@@ -97,20 +97,20 @@ export async function sendInSession(
 }
 
 /** Runs a request that stands for itself. Throws a `Refusal`. */
-export async function runAlone(errand: Errand, owed: Owed, hearing: Hearing): Promise<void> {
+export async function runAlone(errand: SentMessage, owed: ExpectedResponse, hearing: DeliveryContext): Promise<void> {
   const { desk, mirrors } = hearing
   const deadlineMs = desk.clock.now() + desk.waitMs
   let isMirrored = false
   for (let failures = 1; ; failures++) {
     let isRefused = false
     const headers = standaloneHeaders(owed.request, mirrors.of(owed.request))
-    const outbound = await send(parcelOf(errand, headers, deadlineMs, isHarmless(errand)), desk)
+    const outbound = await send(parcelOf(errand, headers, deadlineMs, isIdempotent(errand)), desk)
     await take(outbound, errand, hearing, (_, { answer }) => {
       // [2026-07-28 transports, custom headers] the server wants arguments mirrored that we have not heard of
       isRefused = !isMirrored && answer.kind === 'error' && answer.error.value['code'] === headerMismatch
       return !isRefused
     })
-    if (!isOpen(errand)) return
+    if (!isSessionOpen(errand)) return
     if (isRefused) {
       isMirrored = true
       await learnTool(owed.request, errand, hearing)
@@ -119,9 +119,9 @@ export async function runAlone(errand: Errand, owed: Owed, hearing: Hearing): Pr
 }
 
 /** Waits before an errand whose answer was lost is run again. Throws `connection_lost` if that could do harm, or it is too late. */
-async function beforeAnother(errand: Errand, failures: number, deadlineMs: number, desk: Desk): Promise<void> {
+async function beforeAnother(errand: SentMessage, failures: number, deadlineMs: number, desk: ClientContext): Promise<void> {
   const waitMs = backOffMs(failures)
-  if (!isHarmless(errand) || desk.leaving.cancelled || desk.clock.now() + waitMs > deadlineMs)
+  if (!isIdempotent(errand) || desk.leaving.cancelled || desk.clock.now() + waitMs > deadlineMs)
     throw new Refusal('connection_lost')
   await pauseUnless([errand.closed, desk.leaving], desk.clock, waitMs)
 }
@@ -130,7 +130,7 @@ const headerMismatch = -32020
 const maxPages = 100
 
 /** Asks for the lists of tools, as the client of the call would. */
-async function learnTool(call: RequestMessage, errand: Errand, { desk, mirrors }: Hearing): Promise<void> {
+async function learnTool(call: RequestMessage, errand: SentMessage, { desk, mirrors }: DeliveryContext): Promise<void> {
   const meta = call.params && editObject(call.params, onlyMeta(call))
   let cursor: string | undefined
   for (let page = 0; page < maxPages && meta; page++) {
@@ -156,10 +156,10 @@ function onlyMeta(call: RequestMessage): Record<string, undefined> {
 }
 
 /** Follows the stream of an errand after a cut, for as long as the session and the server's memory of it last. */
-async function resume(errand: Errand, standing: Standing, hearing: Hearing): Promise<void> {
+async function resume(errand: SentMessage, standing: OpenSession, hearing: DeliveryContext): Promise<void> {
   const { desk, session } = hearing
   let isFirst = true
-  for (let failures = 0; isOpen(errand) && errand.lastEventId !== undefined; failures++) {
+  for (let failures = 0; isSessionOpen(errand) && errand.lastEventId !== undefined; failures++) {
     const waitMs = Math.max(isFirst ? 0 : backOffMs(failures), errand.retryMs ?? 0)
     isFirst = false
     await pauseUnless([errand.closed, standing.over, desk.leaving], desk.clock, waitMs)
@@ -179,17 +179,17 @@ async function resume(errand: Errand, standing: Standing, hearing: Hearing): Pro
     })
     if (outbound.status === 404 && standing.id !== undefined) session.lost(standing)
     if (outbound.status !== 200 || !isStream(outbound)) throw new Refusal('connection_lost')
-    const count = await takeStream(outbound, errand, (text) => hear(text, errand, hearing), desk)
+    const count = await takeStream(outbound, errand, (text) => deliver(text, errand, hearing), desk)
     if (count > 0) failures = 0
   }
 }
 
-function take(outbound: Outbound, errand: Errand, hearing: Hearing, onAnswer?: OnAnswer): Promise<void> {
-  return takeAnswer(outbound, errand, (text) => hear(text, errand, hearing, onAnswer), hearing.desk)
+function take(outbound: Outbound, errand: SentMessage, hearing: DeliveryContext, onAnswer?: OnAnswer): Promise<void> {
+  return takeAnswer(outbound, errand, (text) => deliver(text, errand, hearing, onAnswer), hearing.desk)
 }
 
 function parcelOf(
-  errand: Errand,
+  errand: SentMessage,
   headers: Readonly<Record<string, string>>,
   deadlineMs: number,
   isHarmlessTwice: boolean,

@@ -4,7 +4,7 @@ import type { MemoryAccount } from '../base/memory-budget.ts'
 import { asRefusal, Refusal } from '../base/refusal.ts'
 import type { Outbound } from '../protocol/inbound.ts'
 import { readMessage, responseText } from '../protocol/jsonrpc.ts'
-import type { Desk, Errand } from './client-context.ts'
+import type { ClientContext, SentMessage } from './client-context.ts'
 import { eventsOf } from './stream-events.ts'
 
 /** A header of an answer, however its name is written. */
@@ -46,7 +46,7 @@ function carriable(id: string): string | undefined {
 }
 
 /** What of an errand a stream changes. */
-export type Cursor = Pick<Errand, 'lastEventId' | 'retryMs'>
+export type Cursor = Pick<SentMessage, 'lastEventId' | 'retryMs'>
 
 /**
  * Hands over each message, one after the other. Returns when the answer is over; a stream that was cut is over too.
@@ -57,7 +57,7 @@ export async function takeStream(
   outbound: Outbound,
   cursor: Cursor,
   hear: (text: string) => Promise<void>,
-  desk: Desk,
+  desk: ClientContext,
 ): Promise<number> {
   const { body } = outbound
   let count = 0
@@ -79,9 +79,9 @@ export async function takeStream(
 /** The same for whatever answered a POST. Throws `endpoint_refused` for an answer that holds no message. */
 export async function takeAnswer(
   outbound: Outbound,
-  errand: Errand,
+  errand: SentMessage,
   hear: (text: string) => Promise<void>,
-  desk: Desk,
+  desk: ClientContext,
 ): Promise<void> {
   const { status, body } = outbound
   const first = errand.owed[0]

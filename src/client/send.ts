@@ -7,10 +7,10 @@ import { pauseUnless } from '../base/clock.ts'
 import { asRefusal, Refusal } from '../base/refusal.ts'
 import type { Inbound, Outbound } from '../protocol/inbound.ts'
 import { isObject, type JsonObject } from '../protocol/json-text.ts'
-import type { Desk } from './client-context.ts'
+import type { ClientContext } from './client-context.ts'
 import { backOffMs } from '../base/backoff.ts'
 
-export interface Parcel {
+export interface OutgoingRequest {
   readonly method: 'POST' | 'GET' | 'DELETE'
   readonly headers: Readonly<Record<string, string>>
   readonly text?: string
@@ -24,7 +24,7 @@ export interface Parcel {
 }
 
 /** Throws `endpoint_unreachable`, `connection_lost` or `cancelled`. */
-export async function send(parcel: Parcel, desk: Desk): Promise<Outbound> {
+export async function send(parcel: OutgoingRequest, desk: ClientContext): Promise<Outbound> {
   for (let failures = 1; ; failures++) {
     if (parcel.closed.cancelled) throw new Refusal('cancelled')
     parcel.onSent?.(true)
@@ -42,7 +42,7 @@ export async function send(parcel: Parcel, desk: Desk): Promise<Outbound> {
 }
 
 /** Throws where another attempt could do harm, or would not help. */
-async function attempt(parcel: Parcel, desk: Desk): Promise<{ outbound: Outbound } | { error: Refusal }> {
+async function attempt(parcel: OutgoingRequest, desk: ClientContext): Promise<{ outbound: Outbound } | { error: Refusal }> {
   try {
     return { outbound: await desk.handle(inboundOf(parcel)) }
   } catch (error) {
@@ -56,7 +56,7 @@ async function attempt(parcel: Parcel, desk: Desk): Promise<{ outbound: Outbound
 const bodyHeaders = { 'content-type': 'application/json' }
 const accepts = { POST: 'application/json, text/event-stream', GET: 'text/event-stream', DELETE: '*/*' }
 
-function inboundOf({ method, headers, text, closed }: Parcel): Inbound {
+function inboundOf({ method, headers, text, closed }: OutgoingRequest): Inbound {
   return {
     method,
     path: '/mcp',

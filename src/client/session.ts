@@ -11,14 +11,14 @@ import { Refusal } from '../base/refusal.ts'
 import { isObject, type RawObject, rawObject } from '../protocol/json-text.ts'
 import { type Answer, idKey, notificationText, requestText, type RpcId } from '../protocol/jsonrpc.ts'
 import { sessionHeaders } from '../protocol/request-headers.ts'
-import type { Desk, Owed } from './client-context.ts'
+import type { ClientContext, ExpectedResponse } from './client-context.ts'
 import { answerTo } from './own-request.ts'
 import { backOffMs } from '../base/backoff.ts'
 import { send } from './send.ts'
 import { headerOf } from './response-reader.ts'
 
 /** A session as it stands with the server. A renewed one is another. */
-export interface Standing {
+export interface OpenSession {
   readonly id: string | undefined
   readonly version: string
   /** What goes with each message. */
@@ -41,9 +41,9 @@ const calmMs = 10_000
 const kinds = ['tools', 'prompts', 'resources']
 
 export class ClientSession {
-  readonly #desk: Desk
-  readonly #onRenewed: (standing: Standing) => void
-  #standing: Standing | undefined
+  readonly #desk: ClientContext
+  readonly #onRenewed: (standing: OpenSession) => void
+  #standing: OpenSession | undefined
   /** Set while it is opened or renewed. Never rejects. */
   #opening: Promise<void> | undefined
   /** Set while the end of the handshake is on its way: there are servers that take nothing before it. */
@@ -52,7 +52,7 @@ export class ClientSession {
   #losses = 0
   #renewedMs = -Infinity
   /** The one that was lost last. */
-  #last: Standing | undefined
+  #last: OpenSession | undefined
   #hello: RawObject | undefined
   #isReady = false
   #logLevel: string | undefined
@@ -62,13 +62,13 @@ export class ClientSession {
   /** Questions of the server that the client has not answered. */
   readonly #questions = new Map<string, RpcId>()
 
-  constructor(desk: Desk, onRenewed: (standing: Standing) => void) {
+  constructor(desk: ClientContext, onRenewed: (standing: OpenSession) => void) {
     this.#desk = desk
     this.#onRenewed = onRenewed
     desk.leaving.onCancel(() => this.#standing?.over.cancel('the client is done'))
   }
 
-  get standing(): Standing | undefined {
+  get standing(): OpenSession | undefined {
     return this.#standing
   }
 
@@ -78,7 +78,7 @@ export class ClientSession {
   }
 
   /** What to send under. Throws `session_required` if it was not opened, or `endpoint_unreachable`. */
-  async current(isHandshake = false): Promise<Standing> {
+  async current(isHandshake = false): Promise<OpenSession> {
     await this.#inTime(this.#opening)
     if (!isHandshake) await this.#inTime(this.#completing)
     if (this.#standing) return this.#standing
@@ -117,7 +117,7 @@ export class ClientSession {
   }
 
   /** Keeps what a request has changed in the session, once the server has agreed to it. */
-  agreed({ request }: Owed): void {
+  agreed({ request }: ExpectedResponse): void {
     const { level, uri } = request.params?.value ?? {}
     if (request.method === 'logging/setLevel' && typeof level === 'string') this.#logLevel = level
     if (typeof uri !== 'string') return
@@ -159,7 +159,7 @@ export class ClientSession {
   }
 
   /** The server no longer knows it: begins to open another like it. */
-  lost(standing: Standing): void {
+  lost(standing: OpenSession): void {
     if (this.#standing !== standing) return
     this.#standing = undefined
     this.#last = standing
@@ -213,7 +213,7 @@ export class ClientSession {
     }
   }
 
-  async #open(): Promise<Standing | undefined> {
+  async #open(): Promise<OpenSession | undefined> {
     const id = ownId()
     const text = requestText(id, 'initialize', this.#hello)
     const answered = await this.#ask(id, text, {})
@@ -227,7 +227,7 @@ export class ClientSession {
   }
 
   /** Tells the new session what the old one knew, and the client what may be new to it. */
-  async #restore(standing: Standing): Promise<void> {
+  async #restore(standing: OpenSession): Promise<void> {
     const { headers } = standing
     if (this.#isReady) await this.#post(notificationText('notifications/initialized', undefined), headers)
     if (this.#logLevel !== undefined) await this.#request('logging/setLevel', { level: this.#logLevel }, headers)
@@ -243,7 +243,7 @@ export class ClientSession {
   async #request(
     method: string,
     params: Readonly<Record<string, string>>,
-    headers: Standing['headers'],
+    headers: OpenSession['headers'],
   ): Promise<void> {
     const id = ownId()
     const answered = await this.#ask(id, requestText(id, method, rawObject(params)), headers)
@@ -251,7 +251,7 @@ export class ClientSession {
       this.#desk.log.warn({ method }, 'the new session refused what the old one had')
   }
 
-  async #post(text: string, headers: Standing['headers']): Promise<void> {
+  async #post(text: string, headers: OpenSession['headers']): Promise<void> {
     const { leaving: closed } = this.#desk
     await send({ method: 'POST', headers, text, closed, isHarmless: true, deadlineMs: Infinity }, this.#desk)
   }
@@ -259,7 +259,7 @@ export class ClientSession {
   async #ask(
     id: RpcId,
     text: string,
-    headers: Standing['headers'],
+    headers: OpenSession['headers'],
   ): Promise<{ answer: Answer; session: string | undefined } | undefined> {
     const { leaving: closed } = this.#desk
     const outbound = await send(

@@ -7,21 +7,21 @@ import { autoMemory } from '../gates/options.ts'
 import { isLoopback } from '../transports/http/options.ts'
 import { autoPool, childEnvironment } from '../upstreams/options.ts'
 import { checkOption } from './read-option.ts'
-import type { Machine } from './environment.ts'
-import { nearest } from './did-you-mean.ts'
+import type { Environment } from './environment.ts'
+import { didYouMean } from './did-you-mean.ts'
 import { ConfigError, type Problem } from './problem.ts'
 import { commandRooms, type Everything, type Placed, schema } from './schema.ts'
 import type { PartialSettings, Settings } from './settings.ts'
 
 /** A value with the place where it was said, as errors name it: `--pool 8`, `HOST=0.0.0.0`, `upstream.pool`. */
-export interface Said {
+export interface ProvidedValue {
   readonly value: unknown
   readonly where: string
   readonly quote: string
 }
 
 /** What was said, by `room.key`. */
-export type Sayings = ReadonlyMap<string, Said>
+export type Provided = ReadonlyMap<string, ProvidedValue>
 
 /** The value of each option by `room.key`, not yet known to be what its row says. */
 type Values = Map<string, unknown>
@@ -30,7 +30,7 @@ type Values = Map<string, unknown>
  * Settings out of what was said.
  * @throws ConfigError with `problems` and all that is found here
  */
-export function assemble(said: Sayings, problems: readonly Problem[], machine: Machine): Everything {
+export function assemble(said: Provided, problems: readonly Problem[], machine: Environment): Everything {
   const values: Values = new Map()
   for (const { room, key, option } of schema) {
     const path = `${room}.${key}`
@@ -50,7 +50,7 @@ export function assemble(said: Sayings, problems: readonly Problem[], machine: M
 }
 
 /** Defaults that need more than their own row. */
-function derive(values: Values, machine: Machine): void {
+function derive(values: Values, machine: Environment): void {
   const fallBack = (path: string, value: unknown): void => void values.set(path, values.get(path) ?? value)
   const env = values.get('upstream.env')
   values.set('upstream.env', childEnvironment(machine.env, isTexts(env) ? env : {}))
@@ -89,8 +89,8 @@ function rowsOf(room: string): readonly Placed[] {
  * Settings of a program: its own words checked, defaults for the rest.
  * @throws ConfigError naming each member that is unknown or not accepted
  */
-export function fillSettings(partial: PartialSettings, machine: Machine): Settings {
-  const said = new Map<string, Said>()
+export function fillSettings(partial: PartialSettings, machine: Environment): Settings {
+  const said = new Map<string, ProvidedValue>()
   const problems: Problem[] = []
   for (const [room, slice] of Object.entries<object | undefined>({ ...partial })) {
     const known = commandRooms.includes(room) ? [] : rowsOf(room)
@@ -127,7 +127,7 @@ export function fillSettings(partial: PartialSettings, machine: Machine): Settin
 export function unknownKey(
   where: string,
   known: readonly string[],
-  meant: string | undefined = nearest(where, known),
+  meant: string | undefined = didYouMean(where, known),
 ): Problem {
   return {
     code: 'MCPX_CONFIG_UNKNOWN_KEY',
@@ -167,7 +167,7 @@ function isTexts(value: unknown): value is Record<string, string> {
 }
 
 /** What is wrong with options that are right one by one. */
-function together(values: Values, said: Sayings): Problem[] {
+function together(values: Values, said: Provided): Problem[] {
   const problems: Problem[] = []
   const command = values.get('upstream.command')
   if (typeof command !== 'string' || command.trim() === '')

@@ -1,7 +1,7 @@
 /** Finds what somebody may have meant by a misspelt name. */
 
 /** The candidate with the fewest edits to `name`, if it is near enough to be a slip. */
-export function nearest(name: string, candidates: readonly string[]): string | undefined {
+export function didYouMean(name: string, candidates: readonly string[]): string | undefined {
   let best: string | undefined
   let least = Math.max(2, Math.floor(name.length / 3)) + 1
   for (const candidate of candidates) {

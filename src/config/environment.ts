@@ -1,6 +1,6 @@
 /** What configuration takes from the machine. Handed in, for tests; `load.ts` reads the real one. */
 
-export interface Machine {
+export interface Environment {
   /** Our environment. */
   readonly env: Readonly<Record<string, string | undefined>>
   /** Bytes of memory that we may use, the limit of our container included. */

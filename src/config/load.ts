@@ -5,15 +5,15 @@
 import { totalmem } from 'node:os'
 import { getHeapStatistics } from 'node:v8'
 import { readOption } from './read-option.ts'
-import { assemble, type Said } from './assemble.ts'
+import { assemble, type ProvidedValue } from './assemble.ts'
 import type { ClientSettings } from './client-options.ts'
 import type { LogSettings } from './log-options.ts'
-import type { Machine } from './environment.ts'
-import { meantBy } from './suggest-value.ts'
+import type { Environment } from './environment.ts'
+import { suggestValue } from './suggest-value.ts'
 import type { Problem } from './problem.ts'
 import { type Placed, schema } from './schema.ts'
 import type { Settings } from './settings.ts'
-import { strangers } from './unknown-variables.ts'
+import { unknownVariables } from './unknown-variables.ts'
 
 /** What was typed: the values of each flag by its name without dashes, and the command with its arguments. */
 export interface Typed {
@@ -30,7 +30,7 @@ export interface Loaded {
 }
 
 /** @throws ConfigError with all problems */
-export function load(typed: Typed, machine: Machine): Loaded {
+export function load(typed: Typed, machine: Environment): Loaded {
   const problems: Problem[] = []
   const said = read(schema, typed, machine, problems)
   const [command, ...args] = typed.command
@@ -38,7 +38,7 @@ export function load(typed: Typed, machine: Machine): Loaded {
   said.set('upstream.args', { value: args, where: 'command', quote: args.join(' ') })
   const env = variables(typed.flags.get('env') ?? [], machine, problems)
   said.set('upstream.env', { value: env, where: '--env', quote: '--env' })
-  problems.push(...strangers(machine.env, Object.keys(env)))
+  problems.push(...unknownVariables(machine.env, Object.keys(env)))
 
   const { log, clients, ...settings } = assemble(said, problems, machine)
   return { settings: Object.freeze(settings), log, clients, quote: (path) => said.get(path)?.quote }
@@ -56,7 +56,7 @@ export interface BridgeSettings {
  * @param flags the values of each flag by its name without dashes
  * @throws ConfigError
  */
-export function loadBridge(flags: Typed['flags'], machine: Machine): BridgeSettings {
+export function loadBridge(flags: Typed['flags'], machine: Environment): BridgeSettings {
   const problems: Problem[] = []
   const rows = schema.filter(({ room, key }) => room === 'log' || (room === 'gates' && key === 'memoryBytes'))
   const said = read(rows, { flags, command: [] }, machine, problems)
@@ -67,8 +67,8 @@ export function loadBridge(flags: Typed['flags'], machine: Machine): BridgeSetti
 }
 
 /** What was said of the options in `rows`; what cannot be accepted becomes a problem. */
-function read(rows: readonly Placed[], typed: Typed, machine: Machine, problems: Problem[]): Map<string, Said> {
-  const said = new Map<string, Said>()
+function read(rows: readonly Placed[], typed: Typed, machine: Environment, problems: Problem[]): Map<string, ProvidedValue> {
+  const said = new Map<string, ProvidedValue>()
   for (const row of rows) {
     const source = find(row, typed, machine)
     if (!source) continue
@@ -79,7 +79,7 @@ function read(rows: readonly Placed[], typed: Typed, machine: Machine, problems:
     const reading = readOption(row.option, texts)
     if (!('fault' in reading)) said.set(`${row.room}.${row.key}`, { value: reading.value, ...source })
     else {
-      const meant = meantBy(row.option, source.texts.at(-1) ?? '')
+      const meant = suggestValue(row.option, source.texts.at(-1) ?? '')
       const blank = source.where.startsWith('--') ? ' ' : '='
       problems.push({
         code: reading.code,
@@ -101,7 +101,7 @@ interface Source {
   readonly texts: readonly string[]
 }
 
-function find({ option, ownEnv }: Placed, typed: Typed, machine: Machine): Source | undefined {
+function find({ option, ownEnv }: Placed, typed: Typed, machine: Environment): Source | undefined {
   if (option.kind === 'given') return undefined
   const flagged = option.flag === undefined ? undefined : typed.flags.get(option.flag)
   if (option.flag !== undefined && flagged !== undefined)
@@ -121,7 +121,7 @@ function find({ option, ownEnv }: Placed, typed: Typed, machine: Machine): Sourc
 }
 
 /** The variables of `--env NAME=VALUE` and `--env NAME`. Values are secrets: no problem quotes one. */
-function variables(texts: readonly string[], machine: Machine, problems: Problem[]): Record<string, string> {
+function variables(texts: readonly string[], machine: Environment, problems: Problem[]): Record<string, string> {
   const named: Record<string, string> = {}
   for (const text of texts) {
     const [name = '', ...rest] = text.split('=')
@@ -146,7 +146,7 @@ function variables(texts: readonly string[], machine: Machine, problems: Problem
 }
 
 /** The machine that we run on. */
-export function thisMachine(): Machine {
+export function thisMachine(): Environment {
   const total = totalmem()
   // Zero, or a number beyond all memory, where no limit is set.
   const limit = process.constrainedMemory()

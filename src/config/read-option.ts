@@ -13,10 +13,10 @@ export interface Fault {
   readonly accepted: string
 }
 
-export type Reading = { readonly value: unknown } | Fault
+export type ReadValue = { readonly value: unknown } | Fault
 
 /** Reads an option from text; a list takes all of `texts`, everything else the last. `undefined` asks for the default. */
-export function readOption(option: Option, texts: readonly string[]): Reading {
+export function readOption(option: Option, texts: readonly string[]): ReadValue {
   const text = texts.at(-1) ?? ''
   switch (option.kind) {
     case 'count':
@@ -111,7 +111,7 @@ const names: Readonly<Record<NumberOption['kind'], { code: ConfigCode; name: str
   bytes: { code: 'MCPX_CONFIG_SIZE', name: 'a size', accepted: 'a number and a unit (64kb, 10mb, 1gb) or bytes' },
 }
 
-function checked(option: Option, value: unknown): Reading {
+function checked(option: Option, value: unknown): ReadValue {
   return checkOption(option, value) ?? { value }
 }
 

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
-import { meantBy } from './suggest-value.ts'
+import { suggestValue } from './suggest-value.ts'
 import { schema } from './schema.ts'
 
 function meant(flag: string, text: string): string | undefined {
   const row = schema.find(({ option }) => option.flag === flag)
   if (!row) throw new Error(`--${flag} is no flag`)
-  return meantBy(row.option, text)
+  return suggestValue(row.option, text)
 }
 
 test.each([

@@ -1,7 +1,7 @@
 /** What may have been meant by a value that an option does not accept: a slip, or a unit in other words. Pure. */
 import type { Option } from '../base/option.ts'
 import { readOption } from './read-option.ts'
-import { nearest } from './did-you-mean.ts'
+import { didYouMean } from './did-you-mean.ts'
 
 /** The beginnings of units as people write them, longest first, and ours. */
 const times = [
@@ -20,7 +20,7 @@ const sizes = [
 ] as const
 
 /** A text that the option accepts and that is near to `text`; undefined if there is none. */
-export function meantBy(option: Option, text: string): string | undefined {
+export function suggestValue(option: Option, text: string): string | undefined {
   const guess = guessed(option, text.trim().toLowerCase())
   return guess !== undefined && 'value' in readOption(option, [guess]) ? guess : undefined
 }
@@ -28,9 +28,9 @@ export function meantBy(option: Option, text: string): string | undefined {
 function guessed(option: Option, text: string): string | undefined {
   switch (option.kind) {
     case 'choice':
-      return option.choices.find((choice) => isBeginning(choice, text)) ?? nearest(text, option.choices)
+      return option.choices.find((choice) => isBeginning(choice, text)) ?? didYouMean(text, option.choices)
     case 'switch':
-      return nearest(text, ['true', 'false'])
+      return didYouMean(text, ['true', 'false'])
     case 'duration':
       return inUnits(text, times) ?? wordOf(option.word, text)
     case 'bytes':
@@ -61,5 +61,5 @@ function plainNumber(text: string): string | undefined {
 }
 
 function wordOf(word: string | undefined, text: string): string | undefined {
-  return word === undefined ? undefined : nearest(text, [word])
+  return word === undefined ? undefined : didYouMean(text, [word])
 }

@@ -2,7 +2,7 @@
  * Variables that look like ours and are none: they were meant to say something, and would be ignored without a word.
  */
 import { unknownKey } from './assemble.ts'
-import { nearest } from './did-you-mean.ts'
+import { didYouMean } from './did-you-mean.ts'
 import type { Problem } from './problem.ts'
 import { schema } from './schema.ts'
 
@@ -22,7 +22,7 @@ const serviceUrl = /^(tcp|udp|sctp):\/\//
  * A problem for each variable that begins with `MCPLEX_`, is set and is not known.
  * @param handedOver names that are meant for the server behind us, whatever they are
  */
-export function strangers(env: Readonly<Record<string, string | undefined>>, handedOver: readonly string[]): Problem[] {
+export function unknownVariables(env: Readonly<Record<string, string | undefined>>, handedOver: readonly string[]): Problem[] {
   const own = schema.flatMap((row) => row.ownEnv ?? [])
   const known = new Set([...own, ...others, ...given, ...handedOver])
   return Object.entries(env)
@@ -37,5 +37,5 @@ function isLink(name: string, text: string): boolean {
 /** The option without its room is the likeliest slip: `MCPLEX_PORT`. */
 function meant(name: string, own: readonly string[]): string | undefined {
   const key = `__${name.slice(prefix.length)}`
-  return own.find((candidate) => candidate.endsWith(key)) ?? nearest(name, [...own, ...others])
+  return own.find((candidate) => candidate.endsWith(key)) ?? didYouMean(name, [...own, ...others])
 }

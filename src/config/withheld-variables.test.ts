@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { heldBack } from './withheld-variables.ts'
+import { withheldVariables } from './withheld-variables.ts'
 
 test('names what is set and was not handed over, proxies and certificates first', () => {
   const env = {
@@ -14,7 +14,7 @@ test('names what is set and was not handed over, proxies and certificates first'
     MCPLEX_API_KEY: 'f',
     npm_config_TOKEN: 'g',
   }
-  expect(heldBack(env, { PATH: '/bin', OPENAI_API_KEY: 'd' })).toEqual([
+  expect(withheldVariables(env, { PATH: '/bin', OPENAI_API_KEY: 'd' })).toEqual([
     'NODE_EXTRA_CA_CERTS',
     'NO_PROXY',
     'https_proxy',
@@ -23,5 +23,5 @@ test('names what is set and was not handed over, proxies and certificates first'
 })
 
 test('names nothing where nothing is missing', () => {
-  expect(heldBack({ PATH: '/bin' }, {})).toEqual([])
+  expect(withheldVariables({ PATH: '/bin' }, {})).toEqual([])
 })

@@ -25,7 +25,7 @@ const ours = /^(?:MCPLEX_|MCP_|npm_|pnpm_|yarn_)/i
  * @param env our environment
  * @param given the environment of the server
  */
-export function heldBack(
+export function withheldVariables(
   env: Readonly<Record<string, string | undefined>>,
   given: Readonly<Record<string, string>>,
 ): string[] {

@@ -4,24 +4,24 @@
  */
 import { Refusal } from '../base/refusal.ts'
 import type { Principal } from '../protocol/call.ts'
-import { standsAlone } from '../protocol/classify.ts'
+import { isModernMessage } from '../protocol/classify.ts'
 import { messagesPath, streamPath } from '../protocol/http-sse.ts'
 import { header, type Inbound, type Outbound } from '../protocol/inbound.ts'
 import { acceptedForms } from '../protocol/accept.ts'
 import { mayBatch } from '../protocol/legacy-server.ts'
-import { type Naming, parsePosted, readBatch, readPosted } from '../protocol/incoming.ts'
-import { answerable, refusalOutbound, refusalText } from '../protocol/error-response.ts'
+import { type RequestIdHolder, parseIncoming, readBatch, readIncoming } from '../protocol/incoming.ts'
+import { answerable, errorResponse, refusalText } from '../protocol/error-response.ts'
 import { isStateless } from '../protocol/revisions.ts'
 import { sseHeaders, sseMessage } from '../protocol/sse.ts'
-import type { House } from './services.ts'
-import { answersPing } from './legacy/notices.ts'
+import type { GatewayServices } from './services.ts'
+import { clientAnswersPing } from './legacy/notices.ts'
 import { answerOne } from './modern/requests.ts'
 import { answerOverStream } from './legacy/http-sse.ts'
 import { endSession, initialize, openStream, receive, receiveBatch, sessionOf } from './legacy/requests.ts'
 
 /** Answers one exchange on the MCP endpoint. Never rejects. */
-export async function handle(inbound: Inbound, house: House): Promise<Outbound> {
-  const naming: Naming = { id: undefined, isBodyRead: false }
+export async function dispatch(inbound: Inbound, house: GatewayServices): Promise<Outbound> {
+  const naming: RequestIdHolder = { id: undefined, isBodyRead: false }
   try {
     const principal = house.authenticate(inbound)
     if (inbound.path === messagesPath || inbound.path === streamPath)
@@ -37,21 +37,21 @@ export async function handle(inbound: Inbound, house: House): Promise<Outbound> 
     const refusal = answerable(error, house.log)
     house.events.emit('refused', { code: refusal.code, tenant: undefined })
     const isUnread = inbound.method === 'POST' && !naming.isBodyRead
-    return isUnread ? refusalText(refusal) : refusalOutbound(refusal, naming.id)
+    return isUnread ? refusalText(refusal) : errorResponse(refusal, naming.id)
   }
 }
 
-async function post(inbound: Inbound, principal: Principal, naming: Naming, house: House): Promise<Outbound> {
+async function post(inbound: Inbound, principal: Principal, naming: RequestIdHolder, house: GatewayServices): Promise<Outbound> {
   const text = await inbound.body()
   naming.isBodyRead = true
-  const value = parsePosted(text)
+  const value = parseIncoming(text)
   if (Array.isArray(value)) return batch(text, inbound, principal, house)
-  const message = readPosted(text, value, naming)
-  if (standsAlone(message, header(inbound, 'mcp-protocol-version')))
+  const message = readIncoming(text, value, naming)
+  if (isModernMessage(message, header(inbound, 'mcp-protocol-version')))
     return answerOne(message, inbound, principal, house)
   if (message.kind === 'request' && message.method === 'initialize')
     return initialize(message, inbound, principal, house)
-  return receive(await sessionOf(inbound, principal, house, answersPing(message)), message, inbound, house)
+  return receive(await sessionOf(inbound, principal, house, clientAnswersPing(message)), message, inbound, house)
 }
 
 /** The answer as the client takes it: a client that takes only event streams gets a JSON answer as a stream of one message. */
@@ -62,7 +62,7 @@ function inAcceptedForm(inbound: Inbound, outbound: Outbound): Outbound {
 }
 
 /** [2025-03-26 batching] several messages in one body, for the one revision that has them */
-async function batch(text: string, inbound: Inbound, principal: Principal, house: House): Promise<Outbound> {
+async function batch(text: string, inbound: Inbound, principal: Principal, house: GatewayServices): Promise<Outbound> {
   if (isStateless(header(inbound, 'mcp-protocol-version'))) throw new Refusal('invalid_request')
   if (header(inbound, 'mcp-session-id') === undefined) throw new Refusal('invalid_request')
   const seat = await sessionOf(inbound, principal, house)

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
 import { Cancel } from '../base/cancel.ts'
 import { manualClock } from '../base/clock.ts'
-import { createInflight, overdue } from './drain.ts'
+import { createDrain, overdue } from './drain.ts'
 
 test('counts each call once, whatever order they end in and however often they say so', () => {
-  const inflight = createInflight(manualClock())
+  const inflight = createDrain(manualClock())
   const leaves = Array.from({ length: 5 }, () => inflight.enter(new Cancel()))
   for (const [at, nth] of [2, 4, 0, 3, 1].entries()) {
     leaves[nth]?.()
@@ -14,7 +14,7 @@ test('counts each call once, whatever order they end in and however often they s
 })
 
 test('a drain ends with the last call', async () => {
-  const inflight = createInflight(manualClock())
+  const inflight = createDrain(manualClock())
   const [one, two] = [inflight.enter(new Cancel()), inflight.enter(new Cancel())]
   let isDrained = false
   const drained = inflight.drain(1000).then(() => (isDrained = true))
@@ -27,7 +27,7 @@ test('a drain ends with the last call', async () => {
 
 test('a drain that takes too long cancels what is left, and waits for it a moment longer', async () => {
   const clock = manualClock()
-  const inflight = createInflight(clock)
+  const inflight = createDrain(clock)
   const [ended, late, deaf] = [new Cancel(), new Cancel(), new Cancel()]
   inflight.enter(ended)()
   late.onCancel(inflight.enter(late))

@@ -8,7 +8,7 @@ export const overdue = 'the server is shutting down'
 /** After that they have this long to say so. */
 const partingMs = 1000
 
-export interface Inflight {
+export interface Drain {
   /** Counts a call that should finish before the end; returns how to say that it has. */
   enter(cancel: Cancel): () => void
   readonly draining: boolean
@@ -19,7 +19,7 @@ export interface Inflight {
   readonly count: number
 }
 
-export function createInflight(clock: Clock): Inflight {
+export function createDrain(clock: Clock): Drain {
   const listeners = new Set<() => void>()
   // An array and no Set: entries come and go with each call (docs/decisions/0013). Whoever leaves is replaced by the last.
   const inside: Array<{ readonly cancel: Cancel; at: number }> = []

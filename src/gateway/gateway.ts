@@ -10,7 +10,7 @@ import { shortId } from '../base/ids.ts'
 import { createEvents, type EventSource } from '../base/events.ts'
 import { type Log, silentLog } from '../base/log.ts'
 import { createMemoryBudget, type MemoryBudget } from '../base/memory-budget.ts'
-import { Pulse } from '../base/coarse-timers.ts'
+import { CoarseTimers } from '../base/coarse-timers.ts'
 import { capabilitiesIn, createCatalog } from '../catalog/catalog.ts'
 import type { Settings } from '../config/settings.ts'
 import { createAdmission } from '../gates/admission.ts'
@@ -18,26 +18,26 @@ import { authenticateNobody } from '../identity/authenticate.ts'
 import type { HealthReport } from '../protocol/health.ts'
 import type { Inbound, Outbound } from '../protocol/inbound.ts'
 import { isObject } from '../protocol/json-text.ts'
-import { refusalOutbound } from '../protocol/error-response.ts'
+import { errorResponse } from '../protocol/error-response.ts'
 import { Refusal } from '../base/refusal.ts'
-import { createSessions, type SessionSeat } from '../sessions/sessions.ts'
+import { createSessions, type LiveSession } from '../sessions/sessions.ts'
 import { createStreams } from '../sessions/streams.ts'
 import { createChildren } from '../upstreams/stdio/children.ts'
-import { createStarter } from '../upstreams/stdio/direct-start.ts'
+import { createDirectStart } from '../upstreams/stdio/direct-start.ts'
 import { createStdioUpstream } from '../upstreams/stdio/stdio-upstream.ts'
 import { type UpstreamFacts, UpstreamStartError } from '../upstreams/upstream.ts'
-import { createAsks } from './interaction/pending-input.ts'
+import { createPendingInput } from './interaction/pending-input.ts'
 import { createClientMemory } from './client-memory.ts'
 import { facts, type GatewayFacts, type GatewayState, healthReport } from './health.ts'
-import { handle } from './dispatch.ts'
-import type { House } from './services.ts'
-import { createInflight } from './drain.ts'
-import { createListeners } from './legacy/notifications.ts'
+import { dispatch } from './dispatch.ts'
+import type { GatewayServices } from './services.ts'
+import { createDrain } from './drain.ts'
+import { createSessionNotifications } from './legacy/notifications.ts'
 import { expiredText, pingText } from './legacy/notices.ts'
-import { createRounds } from './interaction/continuation.ts'
-import { createSeal } from './interaction/request-state.ts'
-import { createStarting } from './wait-for-start.ts'
-import { createStreamSessions } from './legacy/http-sse-sessions.ts'
+import { createContinuations } from './interaction/continuation.ts'
+import { createRequestStateCodec } from './interaction/request-state.ts'
+import { createStartWait } from './wait-for-start.ts'
+import { createSseSessions } from './legacy/http-sse-sessions.ts'
 import { createSuspendedCalls } from './interaction/suspended-calls.ts'
 
 export type { GatewayFacts }
@@ -79,7 +79,7 @@ export interface GatewayEdge {
   readonly memory: MemoryBudget
 }
 
-export interface GatewayNeeds {
+export interface GatewayParts {
   readonly settings: Settings
   readonly log?: Log
   readonly clock?: Clock
@@ -91,12 +91,12 @@ export interface GatewayNeeds {
 /** A client whose stream is ended by a drain comes back after this time. */
 const comeBackMs = 1000
 
-export function createGateway(needs: GatewayNeeds): Gateway {
+export function composeGateway(needs: GatewayParts): Gateway {
   const { settings, log = silentLog, clock = systemClock, hasOneClient = false } = needs
   const memory = createMemoryBudget(settings.gates.memoryBytes)
   const backplane = needs.backplane ?? createMemoryBackplane({ clock, memory })
   const events = createEvents()
-  const pulse = new Pulse(clock)
+  const pulse = new CoarseTimers(clock)
   const suspended = createSuspendedCalls({ pulse, clock, ...settings.sessions })
   const { command, args, env, cwd, maxLineBytes, startTimeoutMs } = settings.upstream
   const children = createChildren({ clock, log, events, memory, maxLineBytes, path: env['PATH'] })
@@ -109,8 +109,8 @@ export function createGateway(needs: GatewayNeeds): Gateway {
     log,
     events,
     memory,
-    makeRoom: (wanted) => suspended.giveWay(wanted),
-    starter: createStarter({
+    makeRoom: (wanted) => suspended.evictIdle(wanted),
+    starter: createDirectStart({
       command: { command, args, env, cwd },
       startChild: children.start,
       clock,
@@ -134,17 +134,17 @@ export function createGateway(needs: GatewayNeeds): Gateway {
     clock,
     tellExpired: expiredText,
   })
-  const streamSessions = createStreamSessions({ sessions, memory, settings: settings.sessions, pulse, clock })
-  const tell = (seat: SessionSeat, text: string): void => {
+  const streamSessions = createSseSessions({ sessions, memory, settings: settings.sessions, pulse, clock })
+  const tell = (seat: LiveSession, text: string): void => {
     if (!streamSessions.tell(seat, text)) streams.tell(seat, text).catch(() => undefined)
   }
-  const isRead = (seat: SessionSeat): boolean => streamSessions.has(seat) || streams.isListening(seat)
-  const inflight = createInflight(clock)
+  const isRead = (seat: LiveSession): boolean => streamSessions.has(seat) || streams.isListening(seat)
+  const inflight = createDrain(clock)
   const admission = createAdmission(settings.gates, clock, (wanted) =>
-    sessions.giveWay(wanted - streamSessions.giveWay(wanted)),
+    sessions.evictIdle(wanted - streamSessions.giveWay(wanted)),
   )
-  const asks = createAsks(pulse, settings.sessions.answerTimeoutMs)
-  const starting = createStarting({
+  const asks = createPendingInput(pulse, settings.sessions.answerTimeoutMs)
+  const starting = createStartWait({
     authenticate: authenticateNobody,
     queue: settings.gates.queue,
     startTimeoutMs,
@@ -156,11 +156,11 @@ export function createGateway(needs: GatewayNeeds): Gateway {
   let clientsWithoutSession = 0
   const nextClientKey = (): string => `${clientKeys}${++clientsWithoutSession}`
   const startedMs = clock.now()
-  let house: House | undefined
+  let house: GatewayServices | undefined
   let started: Promise<GatewayFacts> | undefined
   let closing: Promise<void> | undefined
 
-  const build = ({ faces, sharing }: UpstreamFacts): House => ({
+  const build = ({ faces, sharing }: UpstreamFacts): GatewayServices => ({
     gates: settings.gates,
     sessionSettings: settings.sessions,
     clock,
@@ -177,14 +177,14 @@ export function createGateway(needs: GatewayNeeds): Gateway {
     upstream,
     refusesStateless: sharing.stateless === 'refuse',
     asks,
-    listeners: createListeners({ upstream, tell, isRead, asks }),
+    listeners: createSessionNotifications({ upstream, tell, isRead, asks }),
     inflight,
-    rounds: createRounds({ upstream, records: backplane.records, clock, ...settings.sessions }),
-    seal: createSeal(clock, settings.sessions.answerTimeoutMs),
+    rounds: createContinuations({ upstream, records: backplane.records, clock, ...settings.sessions }),
+    seal: createRequestStateCodec(clock, settings.sessions.answerTimeoutMs),
     suspended,
     clientMemory: createClientMemory(memory),
     nextClientKey,
-    extensions: faces.some((face) => isObject(capabilitiesIn(face.hello)['extensions'])),
+    extensions: faces.some((face) => isObject(capabilitiesIn(face.serverDescription)['extensions'])),
   })
 
   const state = (): GatewayState => ({
@@ -247,9 +247,9 @@ export function createGateway(needs: GatewayNeeds): Gateway {
     edge: { http: settings.http, slowReaderMs: settings.sessions.slowReaderMs, clock, log, memory },
     start: () => (started ??= begin()),
     handle(inbound) {
-      if (house) return handle(inbound, house)
+      if (house) return dispatch(inbound, house)
       return starting.answer(inbound, (waited) =>
-        house ? handle(waited, house) : Promise.resolve(refusalOutbound(new Refusal('starting'))),
+        house ? dispatch(waited, house) : Promise.resolve(errorResponse(new Refusal('starting'))),
       )
     },
     get callsInFlight() {

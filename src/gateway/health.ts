@@ -2,12 +2,12 @@
 import type { Clock } from '../base/clock.ts'
 import { version } from '../base/version.ts'
 import { capabilitiesIn, type Catalog } from '../catalog/catalog.ts'
-import type { EraName, Seat } from '../protocol/call.ts'
+import type { EraName, Caller } from '../protocol/call.ts'
 import type { HealthCheck, HealthReport } from '../protocol/health.ts'
 import { isObject } from '../protocol/json-text.ts'
 import type { Mode } from '../upstreams/options.ts'
-import type { Sharing } from '../upstreams/pooling/isolation-modes.ts'
-import type { FaceFacts, UpstreamFacts } from '../upstreams/upstream.ts'
+import type { IsolationModes } from '../upstreams/pooling/isolation-modes.ts'
+import type { ServerEraInfo, UpstreamFacts } from '../upstreams/upstream.ts'
 import { serverInfoOf } from '../protocol/server-description.ts'
 
 /** What was found out about the server at the start. */
@@ -16,7 +16,7 @@ export interface GatewayFacts {
   /** By era of the server, as far as it is used: who shares processes. */
   readonly modes: Readonly<Partial<Record<EraName, Mode>>>
   /** Who of the clients share processes; those without sessions may be refused. */
-  readonly sharing: Sharing
+  readonly sharing: IsolationModes
   readonly serverName: string | undefined
   readonly serverVersion: string | undefined
   /** How many tools it lists to a client without capabilities. */
@@ -31,7 +31,7 @@ export async function facts(
 ): Promise<GatewayFacts> {
   let tools = 0
   for (const face of faces) tools = Math.max(tools, await countTools(face, catalog))
-  const info = faces[0] && serverInfoOf(faces[0].hello)
+  const info = faces[0] && serverInfoOf(faces[0].serverDescription)
   const { name, version: serverVersion } = info ?? {}
   return {
     eras,
@@ -45,11 +45,11 @@ export async function facts(
 }
 
 /** Learns the first list as well, so that the first client finds it. */
-async function countTools(face: FaceFacts, catalog: Catalog): Promise<number> {
-  if (!isObject(capabilitiesIn(face.hello)['tools'])) return 0
-  const seat: Seat = {
+async function countTools(face: ServerEraInfo, catalog: Catalog): Promise<number> {
+  if (!isObject(capabilitiesIn(face.serverDescription)['tools'])) return 0
+  const seat: Caller = {
     principal: { tenant: '', subject: '' },
-    speaker: { era: face.era, version: '', capabilities: {}, info: undefined },
+    client: { era: face.era, version: '', capabilities: {}, info: undefined },
     session: undefined,
   }
   try {

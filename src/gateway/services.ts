@@ -2,7 +2,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { EventSink } from '../base/events.ts'
 import type { Log } from '../base/log.ts'
-import type { Pulse } from '../base/coarse-timers.ts'
+import type { CoarseTimers } from '../base/coarse-timers.ts'
 import type { ClientKey } from '../protocol/call.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { Admission } from '../gates/admission.ts'
@@ -12,38 +12,38 @@ import type { SessionSettings } from '../sessions/options.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import type { Streams } from '../sessions/streams.ts'
 import type { Upstream } from '../upstreams/upstream.ts'
-import type { Asks } from './interaction/pending-input.ts'
+import type { PendingInput } from './interaction/pending-input.ts'
 import type { ClientMemory } from './client-memory.ts'
-import type { Inflight } from './drain.ts'
-import type { Listeners } from './legacy/notifications.ts'
-import type { Rounds } from './interaction/continuation.ts'
-import type { Seal } from './interaction/request-state.ts'
-import type { StreamSessions } from './legacy/http-sse-sessions.ts'
+import type { Drain } from './drain.ts'
+import type { SessionNotifications } from './legacy/notifications.ts'
+import type { Continuations } from './interaction/continuation.ts'
+import type { RequestStateCodec } from './interaction/request-state.ts'
+import type { SseSessions } from './legacy/http-sse-sessions.ts'
 import type { SuspendedCalls } from './interaction/suspended-calls.ts'
 
-export interface House {
+export interface GatewayServices {
   readonly gates: GateSettings
   readonly sessionSettings: SessionSettings
   readonly clock: Clock
   readonly log: Log
   readonly events: EventSink
-  readonly pulse: Pulse
+  readonly pulse: CoarseTimers
   readonly authenticate: Authenticate
   readonly admission: Admission
   readonly sessions: Sessions
   readonly streams: Streams
-  readonly streamSessions: StreamSessions
+  readonly streamSessions: SseSessions
   /** Whether clients of the transport HTTP+SSE are served. */
   readonly offersStreams: boolean
   readonly catalog: Catalog
   readonly upstream: Upstream
   /** Whether clients without sessions are told to open one, since they would meet in the processes of others. */
   readonly refusesStateless: boolean
-  readonly asks: Asks
-  readonly listeners: Listeners
-  readonly inflight: Inflight
-  readonly rounds: Rounds
-  readonly seal: Seal
+  readonly asks: PendingInput
+  readonly listeners: SessionNotifications
+  readonly inflight: Drain
+  readonly rounds: Continuations
+  readonly seal: RequestStateCodec
   readonly suspended: SuspendedCalls
   readonly clientMemory: ClientMemory
   /** A client that is not known by anything but the call that it makes. */

@@ -11,11 +11,11 @@ import { header, type Inbound, type Outbound } from '../protocol/inbound.ts'
 import type { RawObject } from '../protocol/json-text.ts'
 import type { Message, RequestMessage } from '../protocol/jsonrpc.ts'
 import { notServed, readEnvelope } from '../protocol/modern-server.ts'
-import { type Naming, parsePosted, readPosted } from '../protocol/incoming.ts'
-import { answerable, refusalOutbound, refusalText } from '../protocol/error-response.ts'
+import { type RequestIdHolder, parseIncoming, readIncoming } from '../protocol/incoming.ts'
+import { answerable, errorResponse, refusalText } from '../protocol/error-response.ts'
 import { discovery, mirrorsIn } from './modern/discovery.ts'
 
-export interface Starting {
+export interface StartWait {
   /** Waits for the start, then has `serve` answer the exchange. Never rejects. */
   answer(inbound: Inbound, serve: (inbound: Inbound) => Promise<Outbound>): Promise<Outbound>
   /** `server/discover` is answered by what the server has said of itself, from now on. */
@@ -31,14 +31,14 @@ export interface Starting {
  */
 const discoverMs = 4000
 
-export function createStarting(needs: {
+export function createStartWait(needs: {
   readonly authenticate: Authenticate
   /** How many may wait at once. */
   readonly queue: number
   readonly startTimeoutMs: number
   readonly clock: Clock
   readonly log: Log
-}): Starting {
+}): StartWait {
   const { clock } = needs
   const waiters = new Set<(refusal: Refusal | undefined) => void>()
   /** Those of them that wait for what the server says of itself. */
@@ -67,7 +67,7 @@ export function createStarting(needs: {
     })
 
   /** Waits for the start; the answer to a request that is answered without it. Throws a `Refusal`. */
-  const wait = async (inbound: Inbound, naming: Naming): Promise<Outbound | undefined> => {
+  const wait = async (inbound: Inbound, naming: RequestIdHolder): Promise<Outbound | undefined> => {
     needs.authenticate(inbound)
     // Some clients look whether there is a stream before they say a word: that needs no server.
     const isOfSession = inbound.method !== 'POST' && inbound.path !== streamPath
@@ -89,14 +89,14 @@ export function createStarting(needs: {
 
   return {
     async answer(inbound, serve) {
-      const naming: Naming = { id: undefined, isBodyRead: false }
+      const naming: RequestIdHolder = { id: undefined, isBodyRead: false }
       try {
         const answered = await wait(inbound, naming)
         if (answered) return answered
       } catch (error) {
         const refusal = answerable(error, needs.log)
         const isUnread = inbound.method === 'POST' && !naming.isBodyRead
-        return isUnread ? refusalText(refusal) : refusalOutbound(refusal, naming.id)
+        return isUnread ? refusalText(refusal) : errorResponse(refusal, naming.id)
       }
       return serve(inbound)
     },
@@ -126,9 +126,9 @@ function isWellWordedDiscover(message: RequestMessage, inbound: Inbound): boolea
 }
 
 /** The message of a body; undefined for a batch. */
-async function messageOf(inbound: Inbound, naming: Naming): Promise<Message | undefined> {
+async function messageOf(inbound: Inbound, naming: RequestIdHolder): Promise<Message | undefined> {
   const text = await inbound.body()
   naming.isBodyRead = true
-  const value = parsePosted(text)
-  return Array.isArray(value) ? undefined : readPosted(text, value, naming)
+  const value = parseIncoming(text)
+  return Array.isArray(value) ? undefined : readIncoming(text, value, naming)
 }

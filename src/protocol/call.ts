@@ -41,7 +41,7 @@ export interface Principal {
 }
 
 /** What a client says of itself: in `initialize` for a session, in `_meta` of each request without one. */
-export interface Speaker {
+export interface ClientDescription {
   readonly era: EraName
   /** The revision spoken with this client. */
   readonly version: string
@@ -56,12 +56,12 @@ export interface Call {
   readonly id: RpcId
   readonly method: string
   readonly params: RawObject | undefined
-  readonly speaker: Speaker
+  readonly client: ClientDescription
   readonly principal: Principal
   /** The session, in the era that has sessions. */
   readonly session: string | undefined
   /** What fairness is measured by: the session, or the client's connection where there is no session. */
-  readonly client: string
+  readonly fairnessKey: string
   /** Whose it is, as far as that is certain. */
   readonly clientKey: ClientKey
   /** The client's progress token as JSON text, if it wants progress. */
@@ -100,7 +100,7 @@ export interface Notification {
 }
 
 /** A question of the server to the client. Whoever takes it must answer it once. */
-export interface Ask {
+export interface InputRequest {
   readonly kind: 'ask'
   readonly method: string
   readonly params: RawObject | undefined
@@ -114,7 +114,7 @@ export interface Ask {
   readonly withdrawn: Cancel
 }
 
-export type Update = Notification | Ask
+export type Update = Notification | InputRequest
 
 /**
  * A notification has been passed on: what it says is let go, for the steps of the reply that it came through keep hold
@@ -128,7 +128,7 @@ export function forget(update: Update): void {
 /** How a call ended. `spoken` is the era whose shapes the answer has: who writes it in the other era translates it. */
 export interface Outcome {
   readonly answer: Answer
-  readonly spoken: EraName
+  readonly era: EraName
   /** The process that answered, for calls that go on in a further round. */
   readonly process: number | undefined
   /** How long the call waited for a process, if it had to. */
@@ -146,9 +146,9 @@ export interface Filter {
 }
 
 /** Who somebody is and which era they want to be served in: enough to find their unit. */
-export interface Seat {
+export interface Caller {
   readonly principal: Principal
-  readonly speaker: Speaker
+  readonly client: ClientDescription
   readonly session: string | undefined
 }
 

@@ -2,7 +2,7 @@
  * Capabilities of clients as a profile (what of them may change what a server announces, in a form that can be a key),
  * and capabilities of either side as the other era is to see them.
  */
-import type { Speaker } from './call.ts'
+import type { ClientDescription } from './call.ts'
 import { isObject, type JsonObject, type JsonValue, type RawObject, rawObject } from './json-text.ts'
 import { hasAudio, hasStructuredContent, hasVisits, tasksExtension } from './revisions.ts'
 
@@ -57,7 +57,7 @@ export function usualProfile(profile: RawObject): RawObject {
  * roots have no place in the other; tasks as an extension are a conversation that the other era cannot hold.
  * @param mayAsk whether questions of the server reach this client
  */
-export function acrossEras(speaker: Speaker, mayAsk: boolean): RawObject {
+export function acrossEras(speaker: ClientDescription, mayAsk: boolean): RawObject {
   const { elicitation, roots, sampling, extensions } = speaker.capabilities
   const { version } = speaker
   const known: Record<string, JsonObject> = {}
@@ -78,7 +78,7 @@ function withoutTasks(extensions: JsonValue | undefined): JsonObject | undefined
 }
 
 /** What a stateless server can do, as a client with a session is told: extensions only if the client has any itself. */
-export function offeredToSession(capabilities: JsonObject, speaker: Speaker): JsonObject {
+export function offeredToSession(capabilities: JsonObject, speaker: ClientDescription): JsonObject {
   const { extensions, completions, ...rest } = capabilities
   const passed = isObject(speaker.capabilities['extensions']) ? withoutTasks(extensions) : undefined
   return {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { standsAlone } from './classify.ts'
+import { isModernMessage } from './classify.ts'
 import type { JsonObject } from './json-text.ts'
 import { type Message, readMessage } from './jsonrpc.ts'
 import { headerlessVersion, metaKeys, modernVersion, newestLegacy } from './revisions.ts'
@@ -27,7 +27,7 @@ test('a message that names a version in its metadata stands alone, whatever the 
   fc.assert(
     fc.property(method, version, header, otherMeta, idOrNone, (name, said, head, meta, id) => {
       const message = messageOf({ ...id, method: name, params: { _meta: { ...meta, [metaKeys.version]: said } } })
-      expect(standsAlone(message, head)).toBe(true)
+      expect(isModernMessage(message, head)).toBe(true)
     }),
   )
 })
@@ -41,7 +41,7 @@ test('a message that names none follows the header, and without one belongs to a
   fc.assert(
     fc.property(method, params, header, idOrNone, (name, rest, head, id) => {
       fc.pre(name !== 'initialize')
-      expect(standsAlone(messageOf({ ...id, method: name, ...rest }), head)).toBe(isModern(head))
+      expect(isModernMessage(messageOf({ ...id, method: name, ...rest }), head)).toBe(isModern(head))
     }),
   )
 })
@@ -49,7 +49,7 @@ test('a message that names none follows the header, and without one belongs to a
 test('initialize opens a session, even under the header of a stateless revision', () => {
   fc.assert(
     fc.property(header, (head) => {
-      expect(standsAlone(messageOf({ id: 1, method: 'initialize', params: {} }), head)).toBe(false)
+      expect(isModernMessage(messageOf({ id: 1, method: 'initialize', params: {} }), head)).toBe(false)
     }),
   )
 })
@@ -58,7 +58,7 @@ test('a response follows the header: it has no metadata of its own', () => {
   fc.assert(
     fc.property(header, (head) => {
       const message = messageOf({ id: 1, result: { _meta: { [metaKeys.version]: modernVersion } } })
-      expect(standsAlone(message, head)).toBe(isModern(head))
+      expect(isModernMessage(message, head)).toBe(isModern(head))
     }),
   )
 })

@@ -8,7 +8,7 @@ import { isStateless, metaKeys } from './revisions.ts'
  * unless it is what only sessions have. A message that names neither belongs to the era in which requests are not
  * self-contained. [2026-07-28 versioning, servers that support several eras]
  */
-export function standsAlone(message: Message, versionHeader: string | undefined): boolean {
+export function isModernMessage(message: Message, versionHeader: string | undefined): boolean {
   if (message.kind !== 'response') {
     const meta = metaOf(message.params)
     if (meta !== undefined && Object.hasOwn(meta, metaKeys.version)) return true

@@ -3,7 +3,7 @@ import { silentLog, type LogFields } from '../base/log.ts'
 import { Refusal } from '../base/refusal.ts'
 import { type RefusalCode, refusals } from '../base/refusals.ts'
 import type { Outbound } from './inbound.ts'
-import { answerable, internalFault, refusalAnswer, refusalOutbound } from './error-response.ts'
+import { answerable, internalFault, errorAnswerOf, errorResponse } from './error-response.ts'
 
 const codes = Object.keys(refusals) as RefusalCode[]
 const textOf = ({ body }: Outbound): string => (typeof body === 'string' ? body : '')
@@ -12,13 +12,13 @@ interface Parsed {
   id: unknown
   error: { code: number; message: string; data: Record<string, unknown> }
 }
-const parsed = (refusal: Refusal, id?: string): Parsed => JSON.parse(textOf(refusalOutbound(refusal, id))) as Parsed
+const parsed = (refusal: Refusal, id?: string): Parsed => JSON.parse(textOf(errorResponse(refusal, id))) as Parsed
 
 describe.each(codes)('the refusal %s', (code) => {
   const row = refusals[code]
 
   test('is a JSON-RPC error with its reason and the status of its row', () => {
-    const outbound = refusalOutbound(new Refusal(code))
+    const outbound = errorResponse(new Refusal(code))
     const wait = row.status === 429 || row.status === 503 ? { retryAfterMs: 1000 } : {}
     expect(outbound.status).toBe(row.status)
     expect(outbound.headers['Content-Type']).toBe('application/json')
@@ -30,14 +30,14 @@ describe.each(codes)('the refusal %s', (code) => {
   })
 
   test('carries Retry-After exactly where its status asks for it', () => {
-    const { headers } = refusalOutbound(new Refusal(code))
+    const { headers } = errorResponse(new Refusal(code))
     expect(headers['Retry-After']).toBe(row.status === 429 || row.status === 503 ? '1' : undefined)
     expect(headers['Allow'] !== undefined).toBe(row.status === 405)
   })
 })
 
 test('the id is echoed to the letter', () => {
-  expect(refusalOutbound(new Refusal('overloaded'), '"a\\u0041"').body).toContain('"id":"a\\u0041"')
+  expect(errorResponse(new Refusal('overloaded'), '"a\\u0041"').body).toContain('"id":"a\\u0041"')
   expect(parsed(new Refusal('overloaded'), '7').id).toBe(7)
 })
 
@@ -48,13 +48,13 @@ test.each([
   [1001, '2'],
   [59_500, '60'],
 ])('a wait of %i ms is Retry-After: %s', (retryAfterMs, header) => {
-  expect(refusalOutbound(new Refusal('draining', { retryAfterMs })).headers['Retry-After']).toBe(header)
+  expect(errorResponse(new Refusal('draining', { retryAfterMs })).headers['Retry-After']).toBe(header)
 })
 
 test('a wait that is known is told with the answer of a request too', () => {
   const refusal = new Refusal('upstream_unavailable', { retryAfterMs: 2500 })
   expect(parsed(refusal).error.data).toEqual({ reason: 'upstream_unavailable', retryAfterMs: 2500 })
-  expect(refusalOutbound(refusal).headers['Retry-After']).toBeUndefined()
+  expect(errorResponse(refusal).headers['Retry-After']).toBeUndefined()
 })
 
 test('details replace the message, add data and headers', () => {
@@ -68,11 +68,11 @@ test('details replace the message, add data and headers', () => {
     message: 'Not that one.',
     data: { reason: 'unsupported_version', supported: ['a'] },
   })
-  expect(refusalOutbound(refusal).headers['X-A']).toBe('b')
+  expect(errorResponse(refusal).headers['X-A']).toBe('b')
 })
 
 test('a refusal in band says the same as one of its own', () => {
-  const answer = refusalAnswer(new Refusal('upstream_closed'))
+  const answer = errorAnswerOf(new Refusal('upstream_closed'))
   expect(answer).toMatchObject({
     kind: 'error',
     error: { value: { code: -32603, data: { reason: 'upstream_closed' } } },
@@ -85,7 +85,7 @@ test('what is behind a fault goes to the log under the id that the client gets, 
   const secret = new Error('secret at /srv/app/node_modules/thing/index.js')
   const fault = internalFault(secret, log)
   expect(lines).toEqual([{ id: fault.details.data?.['id'], err: secret }])
-  const { body, status } = refusalOutbound(fault)
+  const { body, status } = errorResponse(fault)
   expect(status).toBe(500)
   expect(body).not.toContain('secret')
   expect(body).toContain(String(lines[0]?.['id']))
@@ -95,5 +95,5 @@ test('a refusal stays itself and is not logged as a fault', () => {
   const refusal = new Refusal('not_found', { cause: new Error('secret') })
   const log = { ...silentLog, error: () => expect.unreachable() }
   expect(answerable(refusal, log)).toBe(refusal)
-  expect(refusalOutbound(refusal).body).not.toContain('secret')
+  expect(errorResponse(refusal).body).not.toContain('secret')
 })

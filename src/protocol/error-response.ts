@@ -14,7 +14,7 @@ import { errorAnswer, responseText, type Answer, type RpcId } from './jsonrpc.ts
 const endpointAllows = 'GET, POST, DELETE'
 
 /** The refusal as the answer of a request that was understood. */
-export function refusalAnswer(refusal: Refusal): Answer {
+export function errorAnswerOf(refusal: Refusal): Answer {
   // Details are data of ours that was made to be sent; they hold nothing that JSON cannot say.
   const data = { reason: refusal.code, ...waitOf(refusal), ...refusal.details.data } as JsonObject
   return errorAnswer(refusal.row.rpc, refusal.message, data)
@@ -29,11 +29,11 @@ function waitOf({ retryAfterMs }: Refusal): { retryAfterMs?: number } {
  * The refusal as a whole HTTP answer, with the status of its row.
  * @param id of the request that is refused, as the client wrote it; without one the error names none
  */
-export function refusalOutbound(refusal: Refusal, id?: RpcId): Outbound {
+export function errorResponse(refusal: Refusal, id?: RpcId): Outbound {
   return {
     status: refusal.row.status,
     headers: refusalHeaders(refusal),
-    body: responseText(id, refusalAnswer(refusal)),
+    body: responseText(id, errorAnswerOf(refusal)),
   }
 }
 

@@ -2,7 +2,7 @@
  * The transport HTTP+SSE of revision 2024-11-05, as far as it is words: a stream at one path that names the address
  * to POST to, and the id in that address. What it carries are the messages of sessions. [2024-11-05 transports]
  */
-import type { Speaker } from './call.ts'
+import type { ClientDescription } from './call.ts'
 
 /** Where clients open their stream. */
 export const streamPath = '/sse'
@@ -33,7 +33,7 @@ export function sessionIdIn(query: string | undefined): string | undefined {
  * @param version of its version header
  * @param before what it said of itself in the session that it had before, if that is known
  */
-export function reconnectedClient(version: string | undefined, before: Speaker | undefined): Speaker {
+export function reconnectedClient(version: string | undefined, before: ClientDescription | undefined): ClientDescription {
   return {
     era: 'legacy',
     version: version ?? before?.version ?? firstVersion,

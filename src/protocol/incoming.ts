@@ -9,13 +9,13 @@ const maxMembers = 100_000
 const maxBatch = 100
 
 /** Where it is noted what a refusal has to name: the id of the request, once the body was read. */
-export interface Naming {
+export interface RequestIdHolder {
   id: RpcId | undefined
   isBodyRead: boolean
 }
 
 /** The value of a body. Throws `parse_error`. */
-export function parsePosted(text: string): unknown {
+export function parseIncoming(text: string): unknown {
   if (exceedsLimits(text, maxDepth, maxMembers)) throw new Refusal('parse_error')
   try {
     return JSON.parse(text)
@@ -25,7 +25,7 @@ export function parsePosted(text: string): unknown {
 }
 
 /** The message of a body that was parsed. Throws `invalid_request`, `invalid_meta`. */
-export function readPosted(text: string, value: unknown, naming: Naming): Message {
+export function readIncoming(text: string, value: unknown, naming: RequestIdHolder): Message {
   const read = readMessage(text, value)
   if (read.kind === 'malformed' || read.kind === 'request') naming.id = read.id
   const message = checkMessage(read)
@@ -60,7 +60,7 @@ export function hasProperMeta(message: Message): boolean {
 export function readBatch(text: string): Message[] {
   const texts = elementTexts(text)
   if (texts.length === 0 || texts.length > maxBatch) throw new Refusal('invalid_request')
-  const messages = texts.map((element) => readPosted(element, JSON.parse(element), { id: undefined, isBodyRead: true }))
+  const messages = texts.map((element) => readIncoming(element, JSON.parse(element), { id: undefined, isBodyRead: true }))
   if (messages.some((message) => message.kind === 'request' && message.method === 'initialize'))
     throw new Refusal('invalid_request')
   return messages

@@ -2,7 +2,7 @@
  * JSON-RPC 2.0 as MCP uses it: one strict reader for what comes from clients and from servers, and the few
  * envelopes we write. Reading never throws; what is wrong comes back as a `Malformed`.
  */
-import { ownText } from '../base/detached-text.ts'
+import { detachedText } from '../base/detached-text.ts'
 import {
   editMembers,
   editObject,
@@ -128,7 +128,7 @@ const longChars = 1024
 
 /** An id may be kept for as long as a stream is open: it must not keep alive a larger message that it is a part of. */
 function ownId(id: string | undefined, of: string): string | undefined {
-  return id === undefined || of.length < longChars ? id : ownText(id)
+  return id === undefined || of.length < longChars ? id : detachedText(id)
 }
 
 function isId(value: unknown): boolean {

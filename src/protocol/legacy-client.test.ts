@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { expect, test } from 'vitest'
 import { Cancel } from '../base/cancel.ts'
-import type { Call, Speaker } from './call.ts'
+import type { Call, ClientDescription } from './call.ts'
 import { parseObject } from './json-text.ts'
-import { legacyDialect } from './legacy-client.ts'
+import { legacyUpstreamCodec } from './legacy-client.ts'
 
-const callOf = (era: Speaker['era'], text: string, progressToken?: string): Call => {
+const callOf = (era: ClientDescription['era'], text: string, progressToken?: string): Call => {
   const params = parseObject(text)
   assert(params)
   const version = era === 'legacy' ? '2025-11-25' : '2026-07-28'
@@ -13,10 +13,10 @@ const callOf = (era: Speaker['era'], text: string, progressToken?: string): Call
     id: '1',
     method: 'tools/call',
     params,
-    speaker: { era, version, capabilities: {}, info: undefined },
+    client: { era, version, capabilities: {}, info: undefined },
     principal: { tenant: 't', subject: 's' },
     session: undefined,
-    client: 'c',
+    fairnessKey: 'c',
     clientKey: 'c',
     progressToken,
     logLevel: undefined,
@@ -28,22 +28,22 @@ const trace = '"traceparent":"00-a-b-01","tracestate":"x=1","baggage":"k=v"'
 
 test('a session-based server sees the params of its own era to the letter, but for the token', () => {
   const text = `{"name":"t","task":{"ttl":1},"arguments":{"n":1.0},"_meta":{${trace}}}`
-  expect(legacyDialect.params(callOf('legacy', text), undefined)?.text).toBe(text)
+  expect(legacyUpstreamCodec.params(callOf('legacy', text), undefined)?.text).toBe(text)
   const asking = callOf('legacy', `{"name":"t","_meta":{"progressToken":"p",${trace}}}`, '"p"')
-  expect(legacyDialect.params(asking, 7)?.text).toBe(`{"name":"t","_meta":{${trace},"progressToken":7}}`)
+  expect(legacyUpstreamCodec.params(asking, 7)?.text).toBe(`{"name":"t","_meta":{${trace},"progressToken":7}}`)
 })
 
 test('a stateless request without anything else leaves no metadata behind, and its token becomes ours', () => {
   const meta = '"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}'
   const bare = callOf('modern', `{"name":"t","_meta":{${meta}}}`)
-  expect(legacyDialect.params(bare, undefined)?.text).toBe('{"name":"t"}')
+  expect(legacyUpstreamCodec.params(bare, undefined)?.text).toBe('{"name":"t"}')
   const asking = callOf('modern', `{"name":"t","_meta":{${meta},"progressToken":1.0}}`, '1.0')
-  expect(legacyDialect.params(asking, 7)?.text).toBe('{"name":"t","_meta":{"progressToken":7}}')
+  expect(legacyUpstreamCodec.params(asking, 7)?.text).toBe('{"name":"t","_meta":{"progressToken":7}}')
 })
 
 test('what mcplex itself asks for goes as it is', () => {
   const params = '{"name":"t","task":{}}'
-  expect(legacyDialect.params({ ...callOf('modern', params), round: 0 }, undefined)?.text).toBe(params)
+  expect(legacyUpstreamCodec.params({ ...callOf('modern', params), round: 0 }, undefined)?.text).toBe(params)
 })
 
 test('a session-based server sees of a stateless request what its era has, and the trace it belongs to', () => {
@@ -54,7 +54,7 @@ test('a session-based server sees of a stateless request what its era has, and t
     'modern',
     `{"name":"t","arguments":{"n":1.0},"inputResponses":{},"requestState":"s","task":{},"_meta":{${reserved},"own":1.0,${trace}}}`,
   )
-  expect(legacyDialect.params(call, undefined)?.text).toBe(
+  expect(legacyUpstreamCodec.params(call, undefined)?.text).toBe(
     `{"name":"t","arguments":{"n":1.0},"_meta":{"own":1.0,${trace}}}`,
   )
 })

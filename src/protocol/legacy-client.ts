@@ -1,7 +1,7 @@
 /** The session-based revisions as spoken with upstreams: handshake params, and calls without per-request metadata. */
-import { type Call, metaOf, type Speaker } from './call.ts'
+import { type Call, metaOf, type ClientDescription } from './call.ts'
 import { acrossEras, profileOf, withoutQuestions } from './capabilities.ts'
-import type { Dialect } from './upstream-codec.ts'
+import type { UpstreamCodec } from './upstream-codec.ts'
 import { editObject, type JsonObject, type RawObject, rawObject } from './json-text.ts'
 import { withMeta } from './jsonrpc.ts'
 import { metaKeys, newestLegacy } from './revisions.ts'
@@ -14,10 +14,10 @@ const requestMetadata = new Set(Object.values(metaKeys))
  */
 const foreign = ['inputResponses', 'requestState', 'task']
 
-export const legacyDialect: Dialect = {
+export const legacyUpstreamCodec: UpstreamCodec = {
   era: 'legacy',
   params(call, token) {
-    if (call.speaker.era === 'legacy') {
+    if (call.client.era === 'legacy') {
       return call.progressToken === undefined ? call.params : withMeta(call.params, { progressToken: token })
     }
     return call.params && fromRequest(call, call.params, token)
@@ -44,7 +44,7 @@ function fromRequest(call: Call, params: RawObject, token: number | undefined): 
 }
 
 /** The params of `initialize`: the client's own words where it speaks for itself alone. */
-export function initializeParams(speaker: Speaker, announced: RawObject, own: JsonObject): RawObject {
+export function initializeParams(speaker: ClientDescription, announced: RawObject, own: JsonObject): RawObject {
   const version = speaker.era === 'legacy' ? speaker.version : newestLegacy
   return rawObject({ protocolVersion: version, capabilities: announced.value, clientInfo: speaker.info ?? own })
 }

@@ -1,22 +1,22 @@
 import assert from 'node:assert/strict'
 import { describe, expect, test } from 'vitest'
-import type { Outcome, Speaker } from './call.ts'
+import type { Outcome, ClientDescription } from './call.ts'
 import { type JsonObject, parseObject, rawObject } from './json-text.ts'
 import { errorAnswer } from './jsonrpc.ts'
-import { initializeResult, wordAnswer } from './legacy-server.ts'
+import { initializeResult, encodeLegacyAnswer } from './legacy-server.ts'
 
-const gave = (text: string, spoken: Outcome['spoken'] = 'modern'): Outcome => {
+const gave = (text: string, spoken: Outcome['era'] = 'modern'): Outcome => {
   const result = parseObject(text)
   assert(result)
-  return { answer: { kind: 'result', result }, spoken, process: undefined }
+  return { answer: { kind: 'result', result }, era: spoken, process: undefined }
 }
-const failed = (code: number, data?: JsonObject, spoken: Outcome['spoken'] = 'modern'): Outcome => ({
+const failed = (code: number, data?: JsonObject, spoken: Outcome['era'] = 'modern'): Outcome => ({
   answer: errorAnswer(code, 'its words', data),
-  spoken,
+  era: spoken,
   process: undefined,
 })
 const textOf = (outcome: Outcome, method: string, version: string): string => {
-  const answer = wordAnswer(outcome, method, version)
+  const answer = encodeLegacyAnswer(outcome, method, version)
   return answer.kind === 'result' ? answer.result.text : answer.error.text
 }
 const link = '{"content":[{"type":"resource_link","uri":"file:///a","name":"a"}],"structuredContent":{"n":1.0}}'
@@ -25,7 +25,7 @@ describe('an answer of a session-based server', () => {
   test('goes through as it came to clients that know all shapes of these revisions', () => {
     for (const version of ['2025-06-18', '2025-11-25']) {
       const outcome = gave(link, 'legacy')
-      expect(wordAnswer(outcome, 'tools/call', version)).toBe(outcome.answer)
+      expect(encodeLegacyAnswer(outcome, 'tools/call', version)).toBe(outcome.answer)
     }
   })
 
@@ -38,7 +38,7 @@ describe('an answer of a session-based server', () => {
   test('that is an error goes through as it came', () => {
     for (const code of [-32002, -32042, -32602]) {
       const outcome = failed(code, { uri: 'u' }, 'legacy')
-      expect(wordAnswer(outcome, 'resources/read', '2024-11-05')).toBe(outcome.answer)
+      expect(encodeLegacyAnswer(outcome, 'resources/read', '2024-11-05')).toBe(outcome.answer)
     }
   })
 })
@@ -62,7 +62,7 @@ describe('an answer of a stateless server', () => {
   test('that asks is not for clients with sessions, and one of a kind that nobody asked for is no answer', () => {
     const refusalOf = (type: string): unknown => {
       try {
-        return wordAnswer(gave(`{"resultType":"${type}"}`), 'tools/call', '2025-11-25')
+        return encodeLegacyAnswer(gave(`{"resultType":"${type}"}`), 'tools/call', '2025-11-25')
       } catch (error) {
         return (error as { code: string }).code
       }
@@ -99,13 +99,13 @@ describe('an answer of a stateless server', () => {
 })
 
 describe('the handshake with a client', () => {
-  const speaker = (version: string, capabilities: JsonObject = {}): Speaker => ({
+  const speaker = (version: string, capabilities: JsonObject = {}): ClientDescription => ({
     era: 'legacy',
     version,
     capabilities,
     info: undefined,
   })
-  const resultOf = (hello: JsonObject, who: Speaker): JsonObject => {
+  const resultOf = (hello: JsonObject, who: ClientDescription): JsonObject => {
     const answer = initializeResult(rawObject(hello), who)
     assert(answer.kind === 'result')
     return answer.result.value

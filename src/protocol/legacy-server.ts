@@ -3,7 +3,7 @@
  * The session itself (its store, its streams) is the business of sessions/ and gateway/.
  */
 import { Refusal } from '../base/refusal.ts'
-import type { Outcome, Speaker } from './call.ts'
+import type { Outcome, ClientDescription } from './call.ts'
 import { offeredToSession } from './capabilities.ts'
 import { knownContent } from './bridge/content-downgrades.ts'
 import { editObject, isObject, type JsonValue, type RawObject, rawObject } from './json-text.ts'
@@ -22,7 +22,7 @@ import {
 const maxHelloChars = 64 * 1024
 
 /** Who speaks, from the params of `initialize`. Throws `invalid_params`. [lifecycle, initialization] */
-export function readInitialize(params: RawObject | undefined): Speaker {
+export function readInitialize(params: RawObject | undefined): ClientDescription {
   const asked = params?.value['protocolVersion']
   const capabilities = params?.value['capabilities']
   const info = params?.value['clientInfo']
@@ -69,7 +69,7 @@ export function mayBatch(version: string): boolean {
 }
 
 /** The result of `initialize`: what the server said of itself, in the version that was agreed on with this client. */
-export function initializeResult(hello: RawObject, speaker: Speaker): Answer {
+export function initializeResult(hello: RawObject, speaker: ClientDescription): Answer {
   const said = { protocolVersion: speaker.version }
   if (hello.value['protocolVersion'] !== undefined) return { kind: 'result', result: editObject(hello, said) }
   // A stateless server says who it is in `_meta`, and more than these revisions know.
@@ -93,8 +93,8 @@ const statelessMembers = ['resultType', 'ttlMs', 'cacheScope']
  * what would keep an older client from reading it at all; what a stateless one said loses what no client with a
  * session knows. Throws `not_bridged` for a question, and `upstream_invalid` for an answer that was not asked for.
  */
-export function wordAnswer(outcome: Outcome, method: string, version: string): Answer {
-  const { answer, spoken } = outcome
+export function encodeLegacyAnswer(outcome: Outcome, method: string, version: string): Answer {
+  const { answer, era: spoken } = outcome
   if (spoken === 'legacy') {
     if (hasStructuredContent(version) || answer.kind === 'error') return answer
     return { kind: 'result', result: knownContent(method, answer.result, version) }
@@ -137,5 +137,5 @@ function wordError(answer: Answer & { kind: 'error' }, method: string): Answer {
 export function outcomeIn(text: string): Outcome {
   const message = readMessage(text, JSON.parse(text))
   const answer = message.kind === 'response' ? message.answer : errorAnswer(-32603, 'An internal error happened.')
-  return { answer, spoken: 'legacy', process: undefined }
+  return { answer, era: 'legacy', process: undefined }
 }

@@ -1,12 +1,12 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Cancel } from '../base/cancel.ts'
-import type { Call, Speaker } from './call.ts'
+import type { Call, ClientDescription } from './call.ts'
 import { type JsonObject, rawObject } from './json-text.ts'
-import { createModernDialect } from './modern-client.ts'
+import { createModernUpstreamCodec } from './modern-client.ts'
 
 const prefix = 'io.modelcontextprotocol/'
-const speaker: Speaker = {
+const speaker: ClientDescription = {
   era: 'legacy',
   version: '2025-11-25',
   capabilities: { elicitation: {}, roots: { listChanged: true }, tasks: {} },
@@ -23,10 +23,10 @@ function callOf(params: JsonObject | undefined, more: Partial<Call> = {}): Call 
     id: '1',
     method: 'tools/call',
     params: params && rawObject(params),
-    speaker,
+    client: speaker,
     principal: { tenant: '', subject: '' },
     session: 's',
-    client: 's',
+    fairnessKey: 's',
     clientKey: 's',
     progressToken: undefined,
     logLevel: undefined,
@@ -37,7 +37,7 @@ function callOf(params: JsonObject | undefined, more: Partial<Call> = {}): Call 
 }
 
 test('each call of a session says who speaks, and what else it asks for', () => {
-  const dialect = createModernDialect()
+  const dialect = createModernUpstreamCodec()
   const said = (call: Call, token?: number): unknown => JSON.parse(dialect.params(call, token)?.text ?? 'null')
   for (const params of [undefined, {}, { name: 'echo' }]) {
     expect(said(callOf(params))).toEqual({ ...params, _meta: introduced })
@@ -49,7 +49,7 @@ test('each call of a session says who speaks, and what else it asks for', () => 
 })
 
 test('what a client writes into its own metadata stays, but for what mcplex says there', () => {
-  const dialect = createModernDialect()
+  const dialect = createModernUpstreamCodec()
   const forged = { [`${prefix}clientCapabilities`]: { sampling: {} }, [`${prefix}logLevel`]: 'debug', progressToken: 1 }
   const params = dialect.params(callOf({ name: 'echo', _meta: { ...forged, traceparent: 't' } }), undefined)
   expect(JSON.parse(params?.text ?? '')).toEqual({ name: 'echo', _meta: { ...introduced, traceparent: 't' } })
@@ -57,7 +57,7 @@ test('what a client writes into its own metadata stays, but for what mcplex says
 })
 
 test('a client with a session cannot make up answers of another round', () => {
-  const dialect = createModernDialect()
+  const dialect = createModernUpstreamCodec()
   const params = { name: 'ask', inputResponses: { a: {} }, requestState: 'forged' }
   expect(JSON.parse(dialect.params(callOf(params), undefined)?.text ?? '')).toEqual({ name: 'ask', _meta: introduced })
   expect(JSON.parse(dialect.params(callOf(params, { round: 1 }), undefined)?.text ?? '')).toEqual({
@@ -67,7 +67,7 @@ test('a client with a session cannot make up answers of another round', () => {
 })
 
 test('the params say the same as their text, whatever the client sends', () => {
-  const dialect = createModernDialect()
+  const dialect = createModernUpstreamCodec()
   const member = fc.oneof(fc.string(), fc.constantFrom('_meta', 'name', 'requestState'))
   fc.assert(
     fc.property(fc.dictionary(member, fc.jsonValue({ maxDepth: 2 })), fc.boolean(), (params, wantsLog) => {

@@ -1,15 +1,15 @@
 /** The stateless revision as spoken with upstreams: every request carries who speaks. */
-import type { Call, Speaker } from './call.ts'
+import type { Call, ClientDescription } from './call.ts'
 import { acrossEras, profileOf, withoutQuestions } from './capabilities.ts'
-import type { Dialect } from './upstream-codec.ts'
+import type { UpstreamCodec } from './upstream-codec.ts'
 import { editObject, emptyObject, type JsonObject, type JsonValue, parseObject, type RawObject } from './json-text.ts'
 import { withMeta } from './jsonrpc.ts'
 import { metaKeys, modernVersion } from './revisions.ts'
 
 /** Remembers how each session is introduced: it is the same in all its calls, and takes longer to say than the rest. */
-export function createModernDialect(): Dialect {
-  const introductions = new WeakMap<Speaker, RawObject>()
-  const introductionOf = (speaker: Speaker): RawObject => {
+export function createModernUpstreamCodec(): UpstreamCodec {
+  const introductions = new WeakMap<ClientDescription, RawObject>()
+  const introductionOf = (speaker: ClientDescription): RawObject => {
     let said = introductions.get(speaker)
     if (!said) introductions.set(speaker, (said = introduction(speaker)))
     return said
@@ -19,10 +19,10 @@ export function createModernDialect(): Dialect {
     era: 'modern',
     params(call, token) {
       // The same revision on both sides: its metadata is forwarded as it came, only the token is ours.
-      if (call.speaker.era === 'modern') {
+      if (call.client.era === 'modern') {
         return call.progressToken === undefined ? call.params : withMeta(call.params, { progressToken: token })
       }
-      return introduced(call, token, introductionOf(call.speaker))
+      return introduced(call, token, introductionOf(call.client))
     },
     announced(speaker, mayAsk) {
       if (speaker.era === 'legacy') return acrossEras(speaker, mayAsk)
@@ -32,7 +32,7 @@ export function createModernDialect(): Dialect {
 }
 
 /** The `_meta` with which a request of this speaker begins. [2026-07-28 basic, _meta] */
-export function envelope(speaker: Speaker, announced: RawObject): Record<string, JsonValue | undefined> {
+export function envelope(speaker: ClientDescription, announced: RawObject): Record<string, JsonValue | undefined> {
   const meta: Record<string, JsonValue | undefined> = {
     [metaKeys.version]: modernVersion,
     [metaKeys.capabilities]: announced.value,
@@ -42,7 +42,7 @@ export function envelope(speaker: Speaker, announced: RawObject): Record<string,
 }
 
 /** The envelope of a client with a session. It can be asked: see rounds.ts. */
-function introduction(speaker: Speaker): RawObject {
+function introduction(speaker: ClientDescription): RawObject {
   const text = JSON.stringify(envelope(speaker, acrossEras(speaker, true)))
   return parseObject(text) ?? emptyObject
 }

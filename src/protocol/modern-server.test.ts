@@ -4,24 +4,24 @@ import { describe, expect, test } from 'vitest'
 import type { Outcome } from './call.ts'
 import { type JsonObject, parseObject, rawObject } from './json-text.ts'
 import { errorAnswer } from './jsonrpc.ts'
-import { discoverResult, wordAnswer } from './modern-server.ts'
+import { discoverResult, encodeModernAnswer } from './modern-server.ts'
 
 const info = { name: 's', version: '1' }
-const gave = (text: string, spoken: Outcome['spoken'] = 'legacy'): Outcome => {
+const gave = (text: string, spoken: Outcome['era'] = 'legacy'): Outcome => {
   const result = parseObject(text)
   assert(result)
-  return { answer: { kind: 'result', result }, spoken, process: undefined }
+  return { answer: { kind: 'result', result }, era: spoken, process: undefined }
 }
 const textOf = (method: string, outcome: Outcome, ttlMs?: number): string => {
-  const answer = wordAnswer(method, outcome, info, ttlMs)
+  const answer = encodeModernAnswer(method, outcome, info, ttlMs)
   assert(answer.kind === 'result')
   expect(JSON.parse(answer.result.text)).toEqual(answer.result.value)
   return answer.result.text
 }
-const codeOf = (code: number, spoken: Outcome['spoken']): unknown => {
-  const answer = wordAnswer(
+const codeOf = (code: number, spoken: Outcome['era']): unknown => {
+  const answer = encodeModernAnswer(
     'tools/call',
-    { answer: errorAnswer(code, 'm', { uri: 'u' }), spoken, process: undefined },
+    { answer: errorAnswer(code, 'm', { uri: 'u' }), era: spoken, process: undefined },
     info,
   )
   assert(answer.kind === 'error')

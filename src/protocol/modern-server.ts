@@ -3,7 +3,7 @@
  * worded. [2026-07-28 basic; transports; error codes]
  */
 import { Refusal } from '../base/refusal.ts'
-import { metaOf, type Outcome, progressTokenOf, type Speaker } from './call.ts'
+import { metaOf, type Outcome, progressTokenOf, type ClientDescription } from './call.ts'
 import { offeredToRequest } from './capabilities.ts'
 import { decodeHeader, nameOf } from './headers.ts'
 import { addMembers } from './json-edit.ts'
@@ -14,7 +14,7 @@ import { legacyVersions, logLevels, metaKeys, modernVersion, modernVersions } fr
 
 /** What a request says of itself. */
 export interface Envelope {
-  readonly speaker: Speaker
+  readonly speaker: ClientDescription
   readonly progressToken: string | undefined
   readonly logLevel: string | undefined
 }
@@ -132,13 +132,13 @@ const cacheable = new Set([
  * session-based one gets the members that every result has here.
  * @param ttlMs how long the result may be kept, if the server does not say so
  */
-export function wordAnswer(
+export function encodeModernAnswer(
   method: string,
   outcome: Outcome,
   serverInfo: JsonValue | undefined,
   ttlMs: number = 0,
 ): Answer {
-  const { answer, spoken } = outcome
+  const { answer, era: spoken } = outcome
   if (answer.kind === 'error') return spoken === 'modern' ? answer : wordError(answer)
   const result = spoken === 'legacy' ? resultForRequest(method, answer.result) : answer.result
   const { resultType = 'complete', ttlMs: theirs, cacheScope, _meta: meta } = result.value

@@ -1,8 +1,8 @@
 /** How an era is spoken with an upstream: what a call becomes on its wire, and what comes back means. Pure. */
-import type { Call, EraName, Speaker } from './call.ts'
+import type { Call, EraName, ClientDescription } from './call.ts'
 import type { RawObject } from './json-text.ts'
 
-export interface Dialect {
+export interface UpstreamCodec {
   readonly era: EraName
   /**
    * The params of a call as this upstream is to see them: ids, tokens and metadata are ours, the rest is untouched.
@@ -10,5 +10,5 @@ export interface Dialect {
    */
   params(call: Call, token: number | undefined): RawObject | undefined
   /** What the upstream is told of a client's capabilities. */
-  announced(speaker: Speaker, mayAsk: boolean): RawObject
+  announced(speaker: ClientDescription, mayAsk: boolean): RawObject
 }

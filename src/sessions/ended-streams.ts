@@ -3,7 +3,7 @@
  * remembered without end. The oldest are forgotten first; who comes back for them is told.
  */
 import type { Journals } from '../backplane/backplane.ts'
-import type { SessionSeat } from './sessions.ts'
+import type { LiveSession } from './sessions.ts'
 
 /** As much as so many full streams, and so many streams at most. */
 const maxFull = 2
@@ -17,13 +17,13 @@ interface Ended {
   readonly bytes: number
 }
 
-export interface Finished {
+export interface EndedStreams {
   /** Notes a stream that has ended, and forgets others if there are too many. */
-  keep(seat: SessionSeat, ended: Ended): Promise<void>
+  keep(seat: LiveSession, ended: Ended): Promise<void>
 }
 
-export function createFinished(journals: Journals, bytesPerStream: number): Finished {
-  const bySeat = new WeakMap<SessionSeat, Ended[]>()
+export function createEndedStreams(journals: Journals, bytesPerStream: number): EndedStreams {
+  const bySeat = new WeakMap<LiveSession, Ended[]>()
   return {
     async keep(seat, ended) {
       const kept = bySeat.get(seat) ?? []

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type Begin, ListenTurns } from './get-stream-spans.ts'
+import { type Begin, GetStreamSpans } from './get-stream-spans.ts'
 
 const at = (offset: number, epoch = 'e'): { epoch: string; offset: number } => ({ epoch, offset })
 
@@ -14,14 +14,14 @@ function offsets({ owed, from }: Begin, last: number): number[] {
 
 describe('a stream', () => {
   test('that is new goes on after everything that was sent', () => {
-    const turns = new ListenTurns()
+    const turns = new GetStreamSpans()
     expect(turns.begin('a', undefined)).toEqual({ owed: [], from: undefined })
     turns.note('a', at(3))
     expect(turns.begin('b', undefined)).toEqual({ owed: [], from: at(3) })
   })
 
   test('that is resumed gets what it was sent and lost, and nothing of another', () => {
-    const turns = new ListenTurns()
+    const turns = new GetStreamSpans()
     turns.note('a', at(3))
     turns.note('b', at(5))
     turns.note('a', at(6))
@@ -32,7 +32,7 @@ describe('a stream', () => {
   })
 
   test('of another life of the journal is left to the journal', () => {
-    const turns = new ListenTurns()
+    const turns = new GetStreamSpans()
     turns.note('a', at(3))
     expect(turns.begin('a', at(1, 'older'))).toEqual({ owed: [], from: at(1, 'older') })
     expect(turns.begin('a', at(99))).toEqual({ owed: [], from: at(99) })
@@ -49,7 +49,7 @@ test('every event is sent to one stream, whichever streams take turns, and each 
   })
   fc.assert(
     fc.property(steps, fc.nat(40), (taken, seen) => {
-      const turns = new ListenTurns()
+      const turns = new GetStreamSpans()
       const mine: number[] = []
       let last = 0
       for (const { stream, count } of taken) {

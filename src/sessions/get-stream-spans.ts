@@ -26,7 +26,7 @@ interface Turn {
 /** Older turns are forgotten: their clients have long read on. */
 const maxTurns = 64
 
-export class ListenTurns {
+export class GetStreamSpans {
   #turns: Turn[] = []
   #sent: Position | undefined
 

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { Cancel } from '../base/cancel.ts'
 import { manualClock } from '../base/clock.ts'
 import { createMemoryBudget, type MemoryBudget } from '../base/memory-budget.ts'
-import { Pulse } from '../base/coarse-timers.ts'
+import { CoarseTimers } from '../base/coarse-timers.ts'
 import { createLiveStream, type LiveStream } from './live-stream.ts'
 
 const bounds = { near: { chars: 200, events: 4 }, far: { chars: 400, events: 8 } }
@@ -25,7 +25,7 @@ function open(closed = new Cancel(), share = Infinity): Opened {
     bounds,
     memory: budget.account(share),
     keepAliveMs: 1000,
-    pulse: new Pulse(clock),
+    pulse: new CoarseTimers(clock),
     closed,
     onOver: () => overs.push(1),
   })

@@ -3,10 +3,10 @@
  * for, and is forgotten. Promises that what waits for a slow reader is bounded: calls wait in line until it has caught
  * up, and what cannot wait is dropped beyond the bound, and told to have been.
  */
-import { Bell } from '../base/wakeup.ts'
+import { Wakeup } from '../base/wakeup.ts'
 import type { Cancel } from '../base/cancel.ts'
 import { bytesOf, keep, type MemoryAccount } from '../base/memory-budget.ts'
-import type { Pulse } from '../base/coarse-timers.ts'
+import type { CoarseTimers } from '../base/coarse-timers.ts'
 import { sseComment, sseMessage } from '../protocol/sse.ts'
 
 export interface LiveStream {
@@ -58,7 +58,7 @@ export function createLiveStream(needs: {
   /** Counts what waits for the reader; closed when the stream is over. */
   readonly memory: MemoryAccount
   readonly keepAliveMs: number
-  readonly pulse: Pulse
+  readonly pulse: CoarseTimers
   readonly closed: Cancel
   readonly onOver: () => void
 }): LiveStream {
@@ -70,7 +70,7 @@ export function createLiveStream(needs: {
   let isLossy = false
   let isEnding = false
   let isOver = false
-  const news = new Bell(pulse, needs.keepAliveMs)
+  const news = new Wakeup(pulse, needs.keepAliveMs)
 
   const isWithin = ({ chars: most, events }: LiveBounds['near']): boolean => chars < most && ready.length < events
 
@@ -80,7 +80,7 @@ export function createLiveStream(needs: {
     ready.push(event)
     chars += event.length
     bytes += messageBytes + bytesOf(text)
-    news.ring()
+    news.notify()
   }
 
   const addAndPush = (text: string): void => {
@@ -113,7 +113,7 @@ export function createLiveStream(needs: {
     for (const { goOn } of line) goOn()
     line = []
     memory.close()
-    news.ring()
+    news.notify()
     needs.onOver()
   }
 
@@ -169,7 +169,7 @@ export function createLiveStream(needs: {
     },
     end() {
       isEnding = true
-      news.ring()
+      news.notify()
     },
     cut: over,
     get heldBytes() {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { absence, newPresence, shouldAsk, streamClosed, streamOpened } from './liveness.ts'
+import { absence, newLiveness, shouldAsk, streamClosed, streamOpened } from './liveness.ts'
 
 const giveWayMs = 60_000
 const idleTimeoutMs = 1_800_000
@@ -8,7 +8,7 @@ const limits = { giveWayMs, idleTimeoutMs }
 
 describe('a client is taken to be gone', () => {
   test('five seconds after it left its stream, unless it was heard of since', () => {
-    const client = newPresence(0)
+    const client = newLiveness(0)
     streamOpened(client)
     streamClosed(client, 1000, true)
     expect(absence(client, 5999, limits)).toBe('here')
@@ -18,10 +18,10 @@ describe('a client is taken to be gone', () => {
   })
 
   test('only after a longer silence if its stream ended in order, or it never had one', () => {
-    const client = newPresence(0)
+    const client = newLiveness(0)
     streamOpened(client)
     streamClosed(client, 1000, false)
-    for (const one of [client, newPresence(0)]) {
+    for (const one of [client, newLiveness(0)]) {
       expect(absence(one, giveWayMs - 1, limits)).toBe('here')
       expect(absence(one, giveWayMs, limits)).toBe('gone')
     }
@@ -31,14 +31,14 @@ describe('a client is taken to be gone', () => {
     const times = fc.record({ seen: fc.nat(200_000), now: fc.nat(400_000), streams: fc.integer({ min: 1, max: 3 }) })
     fc.assert(
       fc.property(times, ({ seen, now, streams }) => {
-        const client = { ...newPresence(seen), openStreams: streams }
+        const client = { ...newLiveness(seen), openStreams: streams }
         expect(absence(client, seen + now, limits)).toBe(now >= giveWayMs ? 'ask' : 'here')
       }),
     )
   })
 
   test('with an open stream when it does not answer a ping in time', () => {
-    const client = newPresence(0)
+    const client = newLiveness(0)
     streamOpened(client)
     client.askedMs = 70_000
     expect(absence(client, 74_999, limits)).toBe('here')
@@ -49,7 +49,7 @@ describe('a client is taken to be gone', () => {
   })
 
   test('at capacity, once it has only answered pings for longer than the idle time', () => {
-    const client = { ...newPresence(0), openStreams: 1, aliveMs: idleTimeoutMs - 1 }
+    const client = { ...newLiveness(0), openStreams: 1, aliveMs: idleTimeoutMs - 1 }
     expect(absence(client, idleTimeoutMs - 1, limits)).toBe('here')
     expect(absence(client, idleTimeoutMs, limits)).toBe('gone')
   })
@@ -57,7 +57,7 @@ describe('a client is taken to be gone', () => {
 
 describe('before its idle end a client is sent a ping', () => {
   test('half a minute before, once, and again only after it has answered', () => {
-    const client = { ...newPresence(0), openStreams: 1 }
+    const client = { ...newLiveness(0), openStreams: 1 }
     const due = idleTimeoutMs - 30_000
     expect([shouldAsk(client, due - 1, idleTimeoutMs), shouldAsk(client, due, idleTimeoutMs)]).toEqual([false, true])
     const asked = { ...client, askedMs: due }
@@ -68,6 +68,6 @@ describe('before its idle end a client is sent a ping', () => {
   })
 
   test('unless it holds no stream', () => {
-    expect(shouldAsk(newPresence(0), idleTimeoutMs, idleTimeoutMs)).toBe(false)
+    expect(shouldAsk(newLiveness(0), idleTimeoutMs, idleTimeoutMs)).toBe(false)
   })
 })

@@ -7,7 +7,7 @@
  */
 
 /** What is known of a client's being there. Times in milliseconds of the clock. */
-export interface Presence {
+export interface Liveness {
   /** When the client last sent a message of its own. */
   seenMs: number
   /** When it last answered a ping. */
@@ -25,16 +25,16 @@ const returnMs = 5000
 /** A client that lives answers a ping sooner than this. */
 const answerMs = 5000
 
-export function newPresence(nowMs: number): Presence {
+export function newLiveness(nowMs: number): Liveness {
   return { seenMs: nowMs, aliveMs: undefined, openStreams: 0, leftMs: undefined, askedMs: undefined }
 }
 
-export function streamOpened(presence: Presence): void {
+export function streamOpened(presence: Liveness): void {
   presence.openStreams++
 }
 
 /** @param cut whether the client left before the stream had ended */
-export function streamClosed(presence: Presence, nowMs: number, cut: boolean): void {
+export function streamClosed(presence: Liveness, nowMs: number, cut: boolean): void {
   presence.openStreams--
   if (cut && presence.openStreams === 0) presence.leftMs = nowMs
 }
@@ -46,7 +46,7 @@ export function streamClosed(presence: Presence, nowMs: number, cut: boolean): v
  * @param giveWayMs how long a client may be silent at capacity
  */
 export function absence(
-  presence: Presence,
+  presence: Liveness,
   nowMs: number,
   { giveWayMs, idleTimeoutMs }: { readonly giveWayMs: number; readonly idleTimeoutMs: number },
 ): 'gone' | 'ask' | 'here' {
@@ -63,7 +63,7 @@ export function absence(
 }
 
 /** When anything last came of the client, an answer to a ping included. */
-export function lastHeardMs({ seenMs, aliveMs }: Presence): number {
+export function lastHeardMs({ seenMs, aliveMs }: Liveness): number {
   return Math.max(seenMs, aliveMs ?? 0)
 }
 
@@ -71,7 +71,7 @@ export function lastHeardMs({ seenMs, aliveMs }: Presence): number {
 const askBeforeMs = 30_000
 
 /** Whether a client should be sent a ping now, or its session will end for being idle. */
-export function shouldAsk(presence: Presence, nowMs: number, idleTimeoutMs: number): boolean {
+export function shouldAsk(presence: Liveness, nowMs: number, idleTimeoutMs: number): boolean {
   const { openStreams, askedMs } = presence
   const heardMs = lastHeardMs(presence)
   const isAsked = askedMs !== undefined && askedMs >= heardMs
@@ -79,6 +79,6 @@ export function shouldAsk(presence: Presence, nowMs: number, idleTimeoutMs: numb
 }
 
 /** The same for a client that has not completed its handshake: the message that does follows within a round trip. */
-export function absenceInHandshake({ seenMs }: Presence, nowMs: number): 'gone' | 'here' {
+export function absenceInHandshake({ seenMs }: Liveness, nowMs: number): 'gone' | 'here' {
   return nowMs - seenMs >= returnMs ? 'gone' : 'here'
 }

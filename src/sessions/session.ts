@@ -3,12 +3,12 @@
  * its stream) is in sessions.ts.
  */
 import { isObject, type JsonObject } from '../protocol/json-text.ts'
-import type { Principal, Speaker } from '../protocol/call.ts'
+import type { Principal, ClientDescription } from '../protocol/call.ts'
 
 export interface Session {
   readonly id: string
   readonly principal: Principal
-  readonly speaker: Speaker
+  readonly speaker: ClientDescription
   readonly createdAtMs: number
   /** Whether the client has completed the handshake. */
   readonly ready: boolean

@@ -4,11 +4,11 @@ import { manualClock } from '../base/clock.ts'
 import { createEvents } from '../base/events.ts'
 import { createLease } from '../base/lease.ts'
 import { createMemoryBudget } from '../base/memory-budget.ts'
-import type { Speaker } from '../protocol/call.ts'
-import { createSessions, type SessionSeat } from './sessions.ts'
+import type { ClientDescription } from '../protocol/call.ts'
+import { createSessions, type LiveSession } from './sessions.ts'
 
 const principal = { tenant: 't', subject: 's' }
-const speaker: Speaker = { era: 'legacy', version: '2025-11-25', capabilities: {}, info: undefined }
+const speaker: ClientDescription = { era: 'legacy', version: '2025-11-25', capabilities: {}, info: undefined }
 const settings = {
   idleTimeoutMs: 1_800_000,
   idleTimeoutIsFinal: false,
@@ -34,7 +34,7 @@ test('whoever begins handshakes and never ends them gives way before clients tha
     events: createEvents(),
     ask: () => undefined,
   })
-  const open = (): Promise<SessionSeat> =>
+  const open = (): Promise<LiveSession> =>
     sessions.open(
       principal,
       speaker,
@@ -46,13 +46,13 @@ test('whoever begins handshakes and never ends them gives way before clients tha
   const unfinished = [await open(), await open()]
 
   clock.advance(4_999)
-  sessions.giveWay(0)
+  sessions.evictIdle(0)
   expect(sessions.count).toBe(3)
   clock.advance(1)
-  sessions.giveWay(2)
+  sessions.evictIdle(2)
   expect(unfinished.map(({ ended }) => ended)).toEqual([true, true])
   expect(silent.ended).toBe(false)
-  sessions.giveWay(1)
+  sessions.evictIdle(1)
   expect(silent.ended).toBe(true)
   await sessions.close()
   await backplane.close()

@@ -13,16 +13,16 @@ import { unguessableId } from '../base/ids.ts'
 import type { Lease } from '../base/lease.ts'
 import { bytesOf, bytesOfValue, keep, type MemoryAccount, type MemoryBudget } from '../base/memory-budget.ts'
 import { asRefusal, Refusal } from '../base/refusal.ts'
-import type { Principal, Speaker } from '../protocol/call.ts'
+import type { Principal, ClientDescription } from '../protocol/call.ts'
 import type { SessionSettings } from './options.ts'
-import { absence, absenceInHandshake, lastHeardMs, newPresence, type Presence, shouldAsk } from './liveness.ts'
+import { absence, absenceInHandshake, lastHeardMs, newLiveness, type Liveness, shouldAsk } from './liveness.ts'
 import { endDue, fromRecord, type Session, sessionKey, toRecord } from './session.ts'
 
 /** What this instance holds for a session. */
-export interface SessionSeat {
+export interface LiveSession {
   readonly key: string
   session: Session
-  readonly presence: Presence
+  readonly presence: Liveness
   /** Calls in flight, oldest first; several may have the same id. Few, so an array: see base/coarse-timers.ts. */
   readonly calls: Array<{ readonly id: string; readonly cancel: Cancel }>
   callsTotal: number
@@ -32,7 +32,7 @@ export interface SessionSeat {
   /** Counts what lasts as long as the session: itself, its subscriptions, its calls, what its client is asked. */
   readonly memory: MemoryAccount
   /** Run once at the end, in order. */
-  readonly atEnd: Array<() => void>
+  readonly onEnd: Array<() => void>
 }
 
 export interface Sessions {
@@ -40,24 +40,24 @@ export interface Sessions {
    * Opens a session; `place` is released when it ends. Throws `memory_share_exceeded` if its client says too much of
    * itself, `overloaded` if there is no memory for it and none to be had from sessions whose clients are gone.
    */
-  open(principal: Principal, speaker: Speaker, place: Lease): Promise<SessionSeat>
+  open(principal: Principal, speaker: ClientDescription, place: Lease): Promise<LiveSession>
   /**
    * The session, if it lives and belongs to this principal.
    * @param isAnswer whether its client only answers a ping: a sign of life that gives no precedence over others
    */
-  find(principal: Principal, id: string, isAnswer?: boolean): Promise<SessionSeat | undefined>
+  find(principal: Principal, id: string, isAnswer?: boolean): Promise<LiveSession | undefined>
   /**
    * Changes the record. Throws `session_unknown` if the session is gone, `memory_share_exceeded` or `overloaded` if it
    * may not become so large.
    */
-  change(seat: SessionSeat, change: Partial<Pick<Session, 'ready' | 'logLevel' | 'uris'>>): Promise<void>
-  end(seat: SessionSeat, reason: SessionEnd): Promise<void>
+  change(seat: LiveSession, change: Partial<Pick<Session, 'ready' | 'logLevel' | 'uris'>>): Promise<void>
+  end(seat: LiveSession, reason: SessionEnd): Promise<void>
   /**
    * Ends up to `wanted` sessions whose clients are most likely gone: those first that never completed their handshake,
    * then the one that was heard of longest ago.
    * Those that hold a stream and have said nothing for long are asked for a sign of life; see presence.ts.
    */
-  giveWay(wanted: number): void
+  evictIdle(wanted: number): void
   readonly count: number
   close(): Promise<void>
 }
@@ -81,16 +81,16 @@ export function createSessions(needs: {
   readonly clock: Clock
   readonly events: EventSink
   /** Sends a ping on the event stream of a session. */
-  readonly ask: (seat: SessionSeat) => void
+  readonly ask: (seat: LiveSession) => void
 }): Sessions {
   const { settings, clock, events } = needs
   const { records } = needs.backplane
-  const seats = new Map<string, SessionSeat>()
+  const seats = new Map<string, LiveSession>()
   /** Sessions that have ended and that the store may still know. */
   const ending = new Set<string>()
   const ttlMs = settings.idleTimeoutMs + graceMs
 
-  const due = (seat: SessionSeat, nowMs: number): SessionEnd | undefined =>
+  const due = (seat: LiveSession, nowMs: number): SessionEnd | undefined =>
     endDue(
       {
         nowMs,
@@ -102,31 +102,31 @@ export function createSessions(needs: {
       settings,
     )
 
-  const createSeat = (key: string, session: Session): SessionSeat => {
+  const createSeat = (key: string, session: Session): LiveSession => {
     const memory = needs.memory.account(needs.memory.lastingShareBytes, 'lasting')
     keep(memory, sessionBytes + bytesOfValue(session.speaker) + bytesOfUris(session.uris))
-    const seat: SessionSeat = {
+    const seat: LiveSession = {
       key,
       session,
-      presence: newPresence(clock.now()),
+      presence: newLiveness(clock.now()),
       calls: [],
       callsTotal: 0,
       streams: 0,
       ended: false,
       memory,
-      atEnd: [],
+      onEnd: [],
     }
     seats.set(key, seat)
     return seat
   }
 
-  const end = async (seat: SessionSeat, reason: SessionEnd): Promise<void> => {
+  const end = async (seat: LiveSession, reason: SessionEnd): Promise<void> => {
     if (seat.ended) return
     seat.ended = true
     seats.delete(seat.key)
     ending.add(seat.key)
     for (const { cancel } of [...seat.calls]) cancel.cancel('the session ended')
-    for (const release of seat.atEnd.splice(0)) release()
+    for (const release of seat.onEnd.splice(0)) release()
     seat.memory.close()
     const { session } = seat
     events.emit('sessionEnded', {
@@ -141,7 +141,7 @@ export function createSessions(needs: {
 
   const giveWay = (wanted: number): void => {
     const now = clock.now()
-    const gone: SessionSeat[] = []
+    const gone: LiveSession[] = []
     for (const seat of seats.values()) {
       if (seat.calls.length > 0) continue
       const { presence, session } = seat
@@ -152,7 +152,7 @@ export function createSessions(needs: {
         needs.ask(seat)
       }
     }
-    const order = (a: SessionSeat, b: SessionSeat): number =>
+    const order = (a: LiveSession, b: LiveSession): number =>
       Number(a.session.ready) - Number(b.session.ready) || a.presence.seenMs - b.presence.seenMs
     gone.sort(order)
     for (const seat of gone.slice(0, wanted)) end(seat, 'gave_way').catch(() => undefined)
@@ -191,7 +191,7 @@ export function createSessions(needs: {
         uris: [],
       }
       const key = sessionKey(principal, session.id)
-      let seat: SessionSeat
+      let seat: LiveSession
       try {
         seat = createSeat(key, session)
       } catch (error) {
@@ -199,7 +199,7 @@ export function createSessions(needs: {
         giveWay(makeWayFor)
         seat = createSeat(key, session)
       }
-      seat.atEnd.push(() => place.release())
+      seat.onEnd.push(() => place.release())
       try {
         await records.create(key, toRecord(session), ttlMs)
       } catch (error) {
@@ -258,7 +258,7 @@ export function createSessions(needs: {
       throw new Refusal('store_unavailable')
     },
     end,
-    giveWay,
+    evictIdle: giveWay,
     get count() {
       return seats.size
     },
@@ -279,7 +279,7 @@ function bytesOfUris(uris: readonly string[]): number {
 }
 
 /** Notes a call as in flight, so that it can be cancelled by its id; returns how to forget it. */
-export function noteCall(seat: SessionSeat, id: string, cancel: Cancel): () => void {
+export function trackCall(seat: LiveSession, id: string, cancel: Cancel): () => void {
   const call = { id, cancel }
   seat.calls.push(call)
   seat.callsTotal++
@@ -290,6 +290,6 @@ export function noteCall(seat: SessionSeat, id: string, cancel: Cancel): () => v
 }
 
 /** The youngest call under an id: older ones were there before the client used the id again. */
-export function callUnder(seat: SessionSeat, id: string): Cancel | undefined {
+export function callById(seat: LiveSession, id: string): Cancel | undefined {
   return seat.calls.findLast((call) => call.id === id)?.cancel
 }

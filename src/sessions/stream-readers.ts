@@ -6,16 +6,16 @@
  * What is stored, and under which names, is streams.ts.
  */
 import type { JournalPage, Journals, Position } from '../backplane/backplane.ts'
-import { Bell } from '../base/wakeup.ts'
+import { Wakeup } from '../base/wakeup.ts'
 import type { Cancel } from '../base/cancel.ts'
 import type { Clock } from '../base/clock.ts'
-import type { Pulse } from '../base/coarse-timers.ts'
+import type { CoarseTimers } from '../base/coarse-timers.ts'
 import type { RpcId } from '../protocol/jsonrpc.ts'
 import { sseComment, sseMessage, ssePriming, sseRetry } from '../protocol/sse.ts'
 import { eventId, isListenStream, requestOf } from './event-id.ts'
 import type { Begin } from './get-stream-spans.ts'
 import type { SessionSettings } from './options.ts'
-import { type Presence, streamClosed, streamOpened } from './liveness.ts'
+import { type Liveness, streamClosed, streamOpened } from './liveness.ts'
 
 /** What a reader is told when the events it asks for are gone: the text of a message. */
 export type TellExpired = (request: RpcId | undefined) => string
@@ -32,11 +32,11 @@ export interface Reading {
   readonly prime: Position | undefined
   /** Told how far the stream has been sent; undefined if its events were lost and it goes on with what there is. */
   readonly sent: ((position: Position | undefined) => void) | undefined
-  readonly presence: Presence
+  readonly presence: Liveness
   readonly closed: Cancel
 }
 
-export interface Readers {
+export interface StreamReaders {
   has(journal: string): boolean
   /** The text of a stream from a position on. The reader is there at once, not only when somebody pulls. */
   read(reading: Reading): AsyncIterable<string>
@@ -49,7 +49,7 @@ export interface Readers {
    */
   caughtUp(journal: string, cancel: Cancel): Promise<void>
   /** Ends the readers of a session without a further word. */
-  leave(presence: Presence): void
+  leave(presence: Liveness): void
   /** Asks all readers to come back later. */
   release(retryMs: number): void
   readonly count: number
@@ -68,24 +68,24 @@ interface Reader {
   lagEvents: number
   leaving: { readonly retryMs: number | undefined } | undefined
   /** Rings when there is something to look at. */
-  readonly bell: Bell
+  readonly bell: Wakeup
   /** Told when it has caught up, or is gone. */
   readonly onProgress: Array<() => void>
 }
 
-export function createReaders(needs: {
+export function createStreamReaders(needs: {
   readonly journals: Journals
   readonly settings: SessionSettings
   /** What is kept of all streams of a session, in bytes. */
   readonly sessionBytes: number
-  readonly pulse: Pulse
+  readonly pulse: CoarseTimers
   readonly clock: Clock
   readonly tellExpired: TellExpired
-}): Readers {
+}): StreamReaders {
   const { journals, settings, pulse } = needs
   /** By journal, the newest last: it has the turn. The others wait for its end. */
   const readers = new Map<string, Reader[]>()
-  const bySession = new WeakMap<Presence, Reader[]>()
+  const bySession = new WeakMap<Liveness, Reader[]>()
   // A reader that is there loses nothing: what feeds it waits before the journal drops what it has not read.
   const maxLag = {
     chars: Math.min(maxLagChars, settings.bytesPerStream / 2, needs.sessionBytes / 16),
@@ -97,7 +97,7 @@ export function createReaders(needs: {
     reader.leaving ??= { retryMs }
     // It may never come for the rest: what waits for it looks anew whether there is something to wait for.
     for (const goOn of reader.onProgress.splice(0)) goOn()
-    reader.bell.ring()
+    reader.bell.notify()
   }
 
   const newest = (journal: string): Reader | undefined => readers.get(journal)?.at(-1)
@@ -192,14 +192,14 @@ export function createReaders(needs: {
     const left = (readers.get(journal) ?? []).filter((other) => other !== reader)
     if (left.length > 0) readers.set(journal, left)
     else readers.delete(journal)
-    left.at(-1)?.bell.ring()
+    left.at(-1)?.bell.notify()
   }
 
   return {
     has: (journal) => readers.has(journal),
     read(reading) {
       const { journal, presence, closed } = reading
-      const bell = new Bell(pulse, settings.keepAliveMs)
+      const bell = new Wakeup(pulse, settings.keepAliveMs)
       const reader: Reader = { lagChars: 0, lagEvents: 0, leaving: undefined, bell, onProgress: [] }
       const others = readers.get(journal) ?? []
       const most = reading.takesTurns ? maxListenStreams - 1 : 0
@@ -210,7 +210,7 @@ export function createReaders(needs: {
       ofSession.push(reader)
       streamOpened(presence)
       let isOpen = true
-      const stopTail = journals.tail(journal, () => bell.ring())
+      const stopTail = journals.tail(journal, () => bell.notify())
       const gone = (): void => {
         if (isOpen) streamClosed(presence, needs.clock.now(), closed.cancelled)
         isOpen = false
@@ -220,7 +220,7 @@ export function createReaders(needs: {
         const at = ofSession.indexOf(reader)
         if (at >= 0) ofSession.splice(at, 1)
         for (const goOn of reader.onProgress.splice(0)) goOn()
-        bell.ring()
+        bell.notify()
       }
       let stopClosed: () => void = () => {}
       stopClosed = closed.onCancel(gone)

@@ -5,10 +5,10 @@ import { manualClock } from '../base/clock.ts'
 import { createEvents } from '../base/events.ts'
 import { createLease } from '../base/lease.ts'
 import { createMemoryBudget, type MemoryBudget } from '../base/memory-budget.ts'
-import { Pulse } from '../base/coarse-timers.ts'
-import type { Principal, Speaker } from '../protocol/call.ts'
+import { CoarseTimers } from '../base/coarse-timers.ts'
+import type { Principal, ClientDescription } from '../protocol/call.ts'
 import type { SessionSettings } from './options.ts'
-import { createSessions, type Sessions, type SessionSeat } from './sessions.ts'
+import { createSessions, type Sessions, type LiveSession } from './sessions.ts'
 import { createStreams, type Streams } from './streams.ts'
 
 const settings: SessionSettings = {
@@ -25,13 +25,13 @@ const settings: SessionSettings = {
   slowReaderMs: 30_000,
 }
 const ada: Principal = { tenant: 'acme', subject: 'ada' }
-const speaker: Speaker = { era: 'legacy', version: '2025-11-25', capabilities: {}, info: undefined }
+const speaker: ClientDescription = { era: 'legacy', version: '2025-11-25', capabilities: {}, info: undefined }
 
 interface Scene {
   readonly memory: MemoryBudget
   readonly sessions: Sessions
   readonly streams: Streams
-  readonly seat: SessionSeat
+  readonly seat: LiveSession
 }
 
 async function scene(): Promise<Scene> {
@@ -40,14 +40,14 @@ async function scene(): Promise<Scene> {
   const backplane = createMemoryBackplane({ clock, memory })
   const sessions = createSessions({ backplane, memory, settings, clock, events: createEvents(), ask: () => undefined })
   const { journals } = backplane
-  const pulse = new Pulse(clock)
+  const pulse = new CoarseTimers(clock)
   const streams = createStreams({ journals, settings, memory, pulse, clock, tellExpired: () => 'expired' })
   const seat = await sessions.open(
     ada,
     speaker,
     createLease(() => {}),
   )
-  seat.atEnd.push(() => streams.forget(seat))
+  seat.onEnd.push(() => streams.forget(seat))
   return { memory, sessions, streams, seat }
 }
 

@@ -10,33 +10,33 @@ import type { JournalBounds, Journals, Position } from '../backplane/backplane.t
 import type { Cancel } from '../base/cancel.ts'
 import type { Clock } from '../base/clock.ts'
 import { bytesOf, keep, type MemoryAccount, type MemoryBudget } from '../base/memory-budget.ts'
-import { ownText } from '../base/detached-text.ts'
-import type { Pulse } from '../base/coarse-timers.ts'
+import { detachedText } from '../base/detached-text.ts'
+import type { CoarseTimers } from '../base/coarse-timers.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { RpcId } from '../protocol/jsonrpc.ts'
 import { callStream, isListenStream, listenStream, listenStreamName, parseEventId, shortName } from './event-id.ts'
-import { createFinished } from './ended-streams.ts'
-import { ListenTurns } from './get-stream-spans.ts'
+import { createEndedStreams } from './ended-streams.ts'
+import { GetStreamSpans } from './get-stream-spans.ts'
 import type { SessionSettings } from './options.ts'
-import { createReaders, type TellExpired } from './stream-readers.ts'
-import type { SessionSeat } from './sessions.ts'
+import { createStreamReaders, type TellExpired } from './stream-readers.ts'
+import type { LiveSession } from './sessions.ts'
 
 export interface Streams {
   /**
    * Opens the stream of one POST: what is appended to it can be read until some time after its end.
    * Throws `session_unknown` if the session has ended.
    */
-  openCall(seat: SessionSeat, id: RpcId | undefined, prime: boolean): Promise<CallStream>
+  openCall(seat: LiveSession, id: RpcId | undefined, prime: boolean): Promise<CallStream>
   /** Opens a stream that belongs to no call. What belongs to no call goes to the newest of a session's streams. */
-  listen(seat: SessionSeat, prime: boolean, closed: Cancel): Promise<AsyncIterable<string>>
+  listen(seat: LiveSession, prime: boolean, closed: Cancel): Promise<AsyncIterable<string>>
   /** Goes on after an event. Throws `unknown_event` for an id that is none of ours. */
-  resume(seat: SessionSeat, lastEventId: string, closed: Cancel): Promise<AsyncIterable<string>>
+  resume(seat: LiveSession, lastEventId: string, closed: Cancel): Promise<AsyncIterable<string>>
   /** Stores an event that belongs to no call, for the open stream or the next one. */
-  tell(seat: SessionSeat, text: string): Promise<void>
+  tell(seat: LiveSession, text: string): Promise<void>
   /** Whether a stream that belongs to no call is open. */
-  isListening(seat: SessionSeat): boolean
+  isListening(seat: LiveSession): boolean
   /** The session is over: its readers are let go, and all that was kept of its streams is forgotten at once. */
-  forget(seat: SessionSeat): void
+  forget(seat: LiveSession): void
   /** Asks all readers to come back later: sends them `retry:` and ends their sockets. The streams live on. */
   release(retryMs: number): void
   readonly open: number
@@ -63,37 +63,37 @@ export function createStreams(needs: {
   readonly journals: Journals
   readonly settings: SessionSettings
   readonly memory: MemoryBudget
-  readonly pulse: Pulse
+  readonly pulse: CoarseTimers
   readonly clock: Clock
   readonly tellExpired: TellExpired
 }): Streams {
   const { journals, settings, memory } = needs
   /** What is kept for one session, finished streams and all: more than any single stream may hold. */
   const sessionBytes = Math.max(memory.shareBytes, settings.bytesPerStream)
-  const readers = createReaders({ ...needs, sessionBytes })
+  const readers = createStreamReaders({ ...needs, sessionBytes })
   /** Counts the events that wait for slow readers before they are stored, by session. */
-  const waiting = new WeakMap<SessionSeat, MemoryAccount>()
+  const waiting = new WeakMap<LiveSession, MemoryAccount>()
   /** What of the events without a call was sent, by session. */
-  const listened = new WeakMap<SessionSeat, ListenTurns>()
-  const finished = createFinished(journals, settings.bytesPerStream)
+  const listened = new WeakMap<LiveSession, GetStreamSpans>()
+  const finished = createEndedStreams(journals, settings.bytesPerStream)
   const instance = shortName()
   const ttlMs = settings.maxSessionMs
   const perStream = { events: settings.eventsPerStream, bytes: settings.bytesPerStream }
-  const boundsOf = ({ key }: SessionSeat, most: typeof unread): JournalBounds => ({
+  const boundsOf = ({ key }: LiveSession, most: typeof unread): JournalBounds => ({
     ...most,
     ttlMs,
     owner: { name: key, bytes: sessionBytes },
   })
 
-  const journalOf = (seat: SessionSeat, stream: string): string => `${seat.key}/${stream}`
+  const journalOf = (seat: LiveSession, stream: string): string => `${seat.key}/${stream}`
 
-  const turnsOf = (seat: SessionSeat): ListenTurns => {
-    const turns = listened.get(seat) ?? new ListenTurns()
+  const turnsOf = (seat: LiveSession): GetStreamSpans => {
+    const turns = listened.get(seat) ?? new GetStreamSpans()
     listened.set(seat, turns)
     return turns
   }
 
-  const waitingOf = (seat: SessionSeat): MemoryAccount => {
+  const waitingOf = (seat: LiveSession): MemoryAccount => {
     const account = waiting.get(seat) ?? memory.account(sessionBytes)
     waiting.set(seat, account)
     return account
@@ -101,7 +101,7 @@ export function createStreams(needs: {
 
   /** Reads what belongs to no call, on a stream of that name. */
   const readListen = (
-    seat: SessionSeat,
+    seat: LiveSession,
     stream: string,
     seen: Position | undefined,
     prime: Position | undefined,
@@ -154,7 +154,7 @@ export function createStreams(needs: {
           sum += held
           readers.note(journal, text.length)
           // The text may be a part of a larger one.
-          await journals.append(journal, [ownText(text)], bounds)
+          await journals.append(journal, [detachedText(text)], bounds)
         },
         async end() {
           if (seat.ended) return
@@ -209,7 +209,7 @@ export function createStreams(needs: {
       if (seat.ended) return
       const journal = journalOf(seat, listenStream)
       // What is too large for the session is told as a loss, like what was dropped.
-      const event = bytesOf(text) > sessionBytes ? needs.tellExpired(undefined) : ownText(text)
+      const event = bytesOf(text) > sessionBytes ? needs.tellExpired(undefined) : detachedText(text)
       await journals.append(journal, [event], boundsOf(seat, readers.has(journal) ? perStream : unread))
     },
     isListening: (seat) => readers.has(journalOf(seat, listenStream)),

@@ -14,7 +14,7 @@ import { journalsContract } from './contract/journals.ts'
 import { limitsContract } from './contract/limits.ts'
 import { mailboxesContract } from './contract/mailboxes.ts'
 import { recordsContract } from './contract/records.ts'
-import type { Promises } from './contract/fixture.ts'
+import type { ContractTest } from './contract/fixture.ts'
 import { slotsContract } from './contract/slots.ts'
 
 /** An empty store, made for one test. */
@@ -37,7 +37,7 @@ export interface BackplaneContract {
 
 export function backplaneContract(contract: BackplaneContract): void {
   const { describe, it, make, tickMs } = contract
-  const promises: Promises = (sentence, show) =>
+  const promises: ContractTest = (sentence, show) =>
     void it(sentence, async () => {
       const store = await make()
       try {

@@ -6,7 +6,7 @@ export type {
   JournalBounds,
   JournalPage,
   Journals,
-  JsonObject,
+  StoredObject,
   Limits,
   LimitState,
   LimitStep,

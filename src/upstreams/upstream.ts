@@ -2,28 +2,28 @@
  * An upstream: an MCP server behind mcplex, as the rest of the house sees it. One file per kind implements this.
  */
 import type { HealthCheck } from '../protocol/health.ts'
-import type { Call, EraName, Filter, Reply, Seat, Update } from '../protocol/call.ts'
+import type { Call, EraName, Filter, Reply, Caller, Update } from '../protocol/call.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { RawObject } from '../protocol/json-text.ts'
 import type { Answer } from '../protocol/jsonrpc.ts'
 import type { Mode } from './options.ts'
-import type { Sharing } from './pooling/isolation-modes.ts'
+import type { IsolationModes } from './pooling/isolation-modes.ts'
 
 /** One era in which the server can be spoken with. A server of both eras has two faces, each with its own processes. */
-export interface FaceFacts {
+export interface ServerEraInfo {
   readonly era: EraName
   readonly mode: Mode
   /** InitializeResult or DiscoverResult, as learnt at the start. */
-  readonly hello: RawObject
+  readonly serverDescription: RawObject
 }
 
 /** What was found out about the server at the start. */
 export interface UpstreamFacts {
   /** All eras that the server speaks, best first. */
   readonly eras: readonly EraName[]
-  readonly sharing: Sharing
+  readonly sharing: IsolationModes
   /** The eras that clients are served in, in the same order. */
-  readonly faces: readonly FaceFacts[]
+  readonly faces: readonly ServerEraInfo[]
 }
 
 /** A listener that was registered. */
@@ -49,13 +49,13 @@ export interface Upstream {
   /** Sends the call to a process of the caller's unit. Throws a `Refusal` if there is none to be had. */
   call(call: Call): Reply
   /** Hears of what the processes of the seat's unit say outside of calls. Starts no process. */
-  listen(seat: Seat, filter: Filter, hearing: Hearing): Promise<Listening>
+  listen(seat: Caller, filter: Filter, hearing: Hearing): Promise<Listening>
   /** Passes a notification of a client on to its own process, if it has one. Throws `overloaded` if that takes nothing. */
-  tell(seat: Seat, method: string, params: RawObject | undefined): void
+  tell(seat: Caller, method: string, params: RawObject | undefined): void
   /** Ends what a session held. */
-  endSession(seat: Seat): void
+  endSession(seat: Caller): void
   /** Handshake and lists: asked of processes that belong to no client. */
-  readonly learning: Learning
+  readonly learning: CatalogSource
   /** Whether calls can be served, by asking the server; cheap when it answered a moment ago. */
   check(): Promise<HealthCheck>
   /** Figures for people, by name. */
@@ -64,11 +64,11 @@ export interface Upstream {
 }
 
 /** What the catalogue learns from. A source is a set of processes that list the same; its key names it. */
-export interface Learning {
+export interface CatalogSource {
   /** The key of the source that a seat's handshake and lists come from. */
-  sourceOf(seat: Seat, list: string | undefined): string
+  sourceOf(seat: Caller, list: string | undefined): string
   /** The era in which the server is asked for what a source says; without one, for what a seat calls. */
-  eraOf(seat: Seat, source?: string): EraName
+  eraOf(seat: Caller, source?: string): EraName
   /** Whether a source is one of a closed set, of clients without extensions. */
   isUsual(source: string): boolean
   /** Whether a source is that of clients that declare nothing, as most do. */
@@ -77,16 +77,16 @@ export interface Learning {
    * What the server says of itself to such a client. Throws `NoRoom` if there is none for a process that could be
    * asked: at once, or after the longest wait in line.
    */
-  hello(seat: Seat, source: string, mayWait: boolean): Promise<RawObject>
+  hello(seat: Caller, source: string, mayWait: boolean): Promise<RawObject>
   /** What the server said of itself at the start, to a client that declares nothing. */
-  plainHello(seat: Seat): RawObject
+  plainHello(seat: Caller): RawObject
   /** One page of a list. Throws `NoRoom` if there is none for a process that could be asked for that source. */
-  list(seat: Seat, source: string, method: string, cursor: string | undefined): Promise<Answer>
+  list(seat: Caller, source: string, method: string, cursor: string | undefined): Promise<Answer>
   /**
    * Has a process of the seat's own unit tell what is on a list, as soon as there is one.
    * @returns the source that the list is of from now on, while that process lives
    */
-  own(seat: Seat, list: string): Promise<string>
+  own(seat: Caller, list: string): Promise<string>
   /**
    * Calls `stale` whenever one of a source's lists may have changed; `isOfUse` tells whether the list as it was is
    * still better than none.

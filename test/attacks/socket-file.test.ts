@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { silentLog } from '../../src/base/log.ts'
-import { listen, type Listener } from '../../src/transports/http/listen.ts'
+import { listen, type HttpListener } from '../../src/transports/http/listen.ts'
 import { eventually, inTime } from '../support/eventually.ts'
 import { createStage, httpSettings } from '../support/stage.ts'
 import { fixture, runCommand } from '../support/typed-command.ts'
@@ -18,9 +18,9 @@ function folder(): string {
   return path
 }
 
-const open = (socket: string): Promise<Listener> => listen(createStage(), { ...httpSettings, socket }, silentLog)
+const open = (socket: string): Promise<HttpListener> => listen(createStage(), { ...httpSettings, socket }, silentLog)
 
-async function end(listener: Listener): Promise<void> {
+async function end(listener: HttpListener): Promise<void> {
   listener.cut()
   await listener.close()
 }

@@ -5,7 +5,7 @@ import { silentLog } from '../../src/base/log.ts'
 import { createMemoryBudget } from '../../src/base/memory-budget.ts'
 import type { Child, ChildExit, ChildListener, ChildSettings } from '../../src/upstreams/stdio/child.ts'
 import { type Containment, createContainment } from '../../src/upstreams/stdio/containment.ts'
-import { startChild } from '../../src/upstreams/stdio/spawn.ts'
+import { spawnChild } from '../../src/upstreams/stdio/spawn.ts'
 import { until } from './processes.ts'
 
 /** Real time, but each wait is a tenth as long. */
@@ -51,7 +51,7 @@ export function openNursery(mayUseControlGroups = true): Nursery {
       const seen: Recorded['events'] = []
       const events: EventSink = { emit: (name, event) => void seen.push({ name, event }) }
       const env = { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '' }
-      const child = startChild(
+      const child = spawnChild(
         { command, args, env, cwd: undefined },
         {
           clock: quickClock,

@@ -11,7 +11,7 @@ import {
   listen,
   type ListenNeeds,
   type ListenSettings,
-  type Listener,
+  type HttpListener,
   type Mountable,
 } from '../../src/transports/http/listen.ts'
 import type { HealthReport } from '../../src/protocol/health.ts'
@@ -169,7 +169,7 @@ export const httpSettings: HttpSettings = {
 
 export interface Theatre {
   readonly stage: Stage
-  readonly listener: Listener
+  readonly listener: HttpListener
   readonly port: number
   readonly logged: LogFields[]
 }

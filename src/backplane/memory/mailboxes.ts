@@ -1,16 +1,16 @@
 /** Mailboxes in memory: a message is taken before its send returns, unless the receiver is in the middle of another. */
-import type { JsonObject, Mailboxes } from '../backplane.ts'
+import type { StoredObject, Mailboxes } from '../backplane.ts'
 import { seal, type Store } from './store.ts'
 
 interface Box {
-  readonly take: (message: JsonObject) => void
+  readonly take: (message: StoredObject) => void
   /** What was sent while the receiver takes; undefined while it does not. */
-  waiting: JsonObject[] | undefined
+  waiting: StoredObject[] | undefined
 }
 
 export function createMailboxes(store: Store): Mailboxes {
   const boxes = new Map<string, Box>()
-  const deliver = (instance: string, box: Box, first: JsonObject): void => {
+  const deliver = (instance: string, box: Box, first: StoredObject): void => {
     const waiting = (box.waiting = [first])
     for (let message = waiting.shift(); message && boxes.get(instance) === box; message = waiting.shift()) {
       try {

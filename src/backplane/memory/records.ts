@@ -1,13 +1,13 @@
 /** Records in memory: one map entry and one small object each, handed out without a copy. */
-import type { JsonObject, Records, Versioned } from '../backplane.ts'
+import type { StoredObject, Records, Versioned } from '../backplane.ts'
 import { seal, type Store } from './store.ts'
 
 class Held implements Versioned {
-  readonly value: JsonObject
+  readonly value: StoredObject
   readonly version: number
   #untilMs: number
 
-  constructor(value: JsonObject, version: number, untilMs: number) {
+  constructor(value: StoredObject, version: number, untilMs: number) {
     this.value = value
     this.version = version
     this.#untilMs = untilMs

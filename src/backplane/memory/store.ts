@@ -1,7 +1,7 @@
 /** What the five ports in memory have in common: the clock, and whether the backplane is open. */
 import type { Clock } from '../../base/clock.ts'
 import { Refusal } from '../../base/refusal.ts'
-import type { JsonObject } from '../backplane.ts'
+import type { StoredObject } from '../backplane.ts'
 
 export interface Store {
   /** Now, in milliseconds. Throws the refusal `store_unavailable` once the backplane is closed. */
@@ -38,7 +38,7 @@ export function createStore(clock: Clock): Store & { close(): void } {
  * Freezes data that is given away, so that two holders cannot meet in it. What is frozen is taken to be frozen all
  * the way down: data made from data that came out of here costs only what is new in it.
  */
-export function seal(value: JsonObject): JsonObject {
+export function seal(value: StoredObject): StoredObject {
   sealValue(value)
   return value
 }

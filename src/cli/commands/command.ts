@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { CommandFailed } from '../failures.ts'
 
 /** A verb that ends in a request of its kind, with which main.ts begins to act. */
-export interface Verb<Request extends { readonly verb: string }> {
+export interface Subcommand<Request extends { readonly verb: string }> {
   readonly name: Request['verb']
   /** Says its words to commander. `asked` is told when somebody typed the verb. May throw CommandFailed when it does. */
   declare(command: Command, asked: (request: Request) => void): void

@@ -1,7 +1,7 @@
 /** How a verb talks: the options that every verb has, and what was chosen of them. */
 import { type Command, Option } from 'commander'
 
-export interface Talk {
+export interface OutputOptions {
   readonly isJson: boolean
   readonly isQuiet: boolean
   readonly isVerbose: boolean
@@ -9,7 +9,7 @@ export interface Talk {
 }
 
 /** Adds the options; `json` says what --json prints with this verb, or is left out where it prints nothing. */
-export function addTalkOptions(command: Command, json?: string): void {
+export function addOutputOptions(command: Command, json?: string): void {
   const options = [
     ...(json === undefined ? [] : [new Option('--json', json)]),
     new Option('-q, --quiet', 'No banner, and errors only in the log.').conflicts('verbose'),
@@ -19,7 +19,7 @@ export function addTalkOptions(command: Command, json?: string): void {
   for (const option of options) command.addOption(option.helpGroup('Output:'))
 }
 
-export function talkOf(command: Command): Talk {
+export function outputOptionsOf(command: Command): OutputOptions {
   const options = command.opts()
   return {
     isJson: options['json'] === true,

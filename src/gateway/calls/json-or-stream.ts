@@ -2,8 +2,8 @@
  * The first thing that a reply has to say, or that it takes its time: what decides whether a client is answered by
  * one JSON body or by a stream.
  */
-import type { Pulse } from '../../base/coarse-timers.ts'
-import type { Ask, Outcome, Reply, Update } from '../../protocol/call.ts'
+import type { CoarseTimers } from '../../base/coarse-timers.ts'
+import type { InputRequest, Outcome, Reply, Update } from '../../protocol/call.ts'
 import { errorAnswer } from '../../protocol/jsonrpc.ts'
 
 export type First =
@@ -13,14 +13,14 @@ export type First =
   | {
       readonly kind: 'streaming'
       readonly next: Promise<IteratorResult<Update, Outcome>>
-      readonly ask?: Ask | undefined
+      readonly ask?: InputRequest | undefined
     }
 
 /** An answer that takes longer than this is streamed, so that the connection shows life and can be resumed. */
 const patienceMs = 2000
 
 /** @param next the first step of a reply */
-export function firstOf(next: Promise<IteratorResult<Update, Outcome>>, pulse: Pulse): Promise<First> {
+export function firstUpdate(next: Promise<IteratorResult<Update, Outcome>>, pulse: CoarseTimers): Promise<First> {
   return new Promise((resolve) => {
     const stop = pulse.after(patienceMs, () => resolve({ kind: 'streaming', next }))
     next.then(
@@ -56,7 +56,7 @@ export async function outcomeOnly(reply: Reply): Promise<First> {
 }
 
 /** The next step, or word that nothing has come for `ms` milliseconds. */
-export function orQuiet<Step>(next: Promise<Step>, ms: number, pulse: Pulse): Promise<Step | 'quiet'> {
+export function nextOrIdle<Step>(next: Promise<Step>, ms: number, pulse: CoarseTimers): Promise<Step | 'quiet'> {
   return new Promise((resolve, reject) => {
     const stop = pulse.after(ms, () => resolve('quiet'))
     next.then(

@@ -1,10 +1,10 @@
 /** Lists, from the catalogue: the text of the answer is kept with the page, so that a list costs its bytes and no more. */
-import type { Outcome, Seat } from '../../protocol/call.ts'
+import type { Outcome, Caller } from '../../protocol/call.ts'
 import { type Answer, type RequestMessage, responseText } from '../../protocol/jsonrpc.ts'
-import { wordAnswer as wordForSessions } from '../../protocol/legacy-server.ts'
-import { statusOf, wordAnswer as wordForRequests } from '../../protocol/modern-server.ts'
+import { encodeLegacyAnswer as wordForSessions } from '../../protocol/legacy-server.ts'
+import { statusOf, encodeModernAnswer as wordForRequests } from '../../protocol/modern-server.ts'
 import { announcesChanges } from '../../catalog/catalog.ts'
-import type { House } from '../services.ts'
+import type { GatewayServices } from '../services.ts'
 import { serverInfoOf } from '../../protocol/server-description.ts'
 
 /** The whole response, and the HTTP status of the stateless era. */
@@ -17,18 +17,18 @@ export interface ListAnswer {
 const announcedMs = 60_000
 
 /** Throws `invalid_params` for a cursor that is not ours. */
-export async function answerList(seat: Seat, request: RequestMessage, house: House): Promise<ListAnswer> {
+export async function answerList(seat: Caller, request: RequestMessage, house: GatewayServices): Promise<ListAnswer> {
   const { id, method } = request
-  const { version } = seat.speaker
+  const { version } = seat.client
   const page = await house.catalog.page(seat, method, request.params?.value['cursor'])
   if ('error' in page) {
-    const answer = worded(seat, method, { answer: page.error, spoken: page.spoken, process: undefined }, house)
+    const answer = worded(seat, method, { answer: page.error, era: page.spoken, process: undefined }, house)
     return { text: responseText(id, answer), status: statusOf(answer) }
   }
   let text = page.worded.get(version)
   if (text === undefined) {
     const given: Answer = { kind: 'result', result: page.result }
-    const answer = worded(seat, method, { answer: given, spoken: page.spoken, process: undefined }, house)
+    const answer = worded(seat, method, { answer: given, era: page.spoken, process: undefined }, house)
     text = answer.kind === 'result' ? answer.result.text : '{}'
     page.worded.keep(version, text)
   }
@@ -36,8 +36,8 @@ export async function answerList(seat: Seat, request: RequestMessage, house: Hou
 }
 
 /** In the words of the client's revision; of those there are few, so what is kept of a page is bounded. */
-function worded(seat: Seat, method: string, outcome: Outcome, house: House): Answer {
-  if (seat.session !== undefined) return wordForSessions(outcome, method, seat.speaker.version)
+function worded(seat: Caller, method: string, outcome: Outcome, house: GatewayServices): Answer {
+  if (seat.session !== undefined) return wordForSessions(outcome, method, seat.client.version)
   const hello = house.catalog.helloAtHand(seat)
   return wordForRequests(method, outcome, serverInfoOf(hello), announcesChanges(hello, method) ? announcedMs : 0)
 }

@@ -4,7 +4,7 @@ import type { Call, Outcome, Reply } from '../../protocol/call.ts'
 import { knownMethod, unknownName } from '../../protocol/methods.ts'
 import { eraInWords } from '../../protocol/revisions.ts'
 import { needsInput } from '../../protocol/bridge/continuation.ts'
-import type { House } from '../services.ts'
+import type { GatewayServices } from '../services.ts'
 import { overdue } from '../drain.ts'
 import { callAsTask, isTaskOnlyCall } from './task-only-tools.ts'
 
@@ -12,7 +12,7 @@ import { callAsTask, isTaskOnlyCall } from './task-only-tools.ts'
 export const callBytes: number = 8 * 1024
 
 /** Runs a call. Throws a `Refusal` where mcplex itself says no; the upstream's errors are outcomes. */
-export async function* serve(call: Call, house: House): Reply {
+export async function* runCall(call: Call, house: GatewayServices): Reply {
   const startedMs = house.clock.now()
   let outcome: Outcome | undefined
   let code = 'cancelled'
@@ -21,7 +21,7 @@ export async function* serve(call: Call, house: House): Reply {
     const isTask = session === undefined && house.catalog.hasTaskOnly && (await isTaskOnlyCall(call, house))
     const first = yield* isTask ? callAsTask(call, house) : house.upstream.call(call)
     outcome =
-      session !== undefined && needsInput(call, first) ? yield* house.rounds.goOn({ ...call, session }, first) : first
+      session !== undefined && needsInput(call, first) ? yield* house.rounds.continueCall({ ...call, session }, first) : first
     return outcome
   } catch (error) {
     const cut = call.cancel.reason === overdue ? cutOff() : error
@@ -33,8 +33,8 @@ export async function* serve(call: Call, house: House): Reply {
       tool: toolOf(call, house),
       tenant: call.principal.tenant,
       session: call.session,
-      era: eraInWords[call.speaker.era],
-      upstreamEra: outcome && eraInWords[outcome.spoken],
+      era: eraInWords[call.client.era],
+      upstreamEra: outcome && eraInWords[outcome.era],
       status: outcome ? statusOf(outcome) : code,
       durationMs: house.clock.now() - startedMs,
       queueMs: outcome && (outcome.queueMs ?? 0),
@@ -46,7 +46,7 @@ export async function* serve(call: Call, house: House): Reply {
 const listOf = { 'tools/call': 'tools/list', 'prompts/get': 'prompts/list' } as const
 
 /** The name of what is called, of the methods that have one: as the server lists it, since a client may call for anything. */
-function toolOf(call: Call, { catalog }: House): string | undefined {
+function toolOf(call: Call, { catalog }: GatewayServices): string | undefined {
   const { method, params } = call
   if (method !== 'tools/call' && method !== 'prompts/get') return undefined
   const name = params?.value['name']

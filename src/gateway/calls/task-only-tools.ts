@@ -9,18 +9,18 @@ import { Refusal } from '../../base/refusal.ts'
 import type { Call, Hold, Notification, Outcome, Reply } from '../../protocol/call.ts'
 import { rawObject, type RawObject } from '../../protocol/json-text.ts'
 import { aboutTask, asTask, resultOfTask, type Task, taskBegun, taskSeen } from '../../protocol/task-only-tools.ts'
-import type { House } from '../services.ts'
+import type { GatewayServices } from '../services.ts'
 
 /** A task is given up after this time: nobody holds a request open for longer. */
 const maxMs = 60 * 60_000
 
 /** Whether the server refuses to run the tool of this call but as a task. */
-export async function isTaskOnlyCall(call: Call, house: House): Promise<boolean> {
+export async function isTaskOnlyCall(call: Call, house: GatewayServices): Promise<boolean> {
   const tool = call.method === 'tools/call' ? call.params?.value['name'] : undefined
   return typeof tool === 'string' && house.catalog.isTaskOnly(call, tool)
 }
 
-export async function* callAsTask(call: Call, house: House): Reply {
+export async function* callAsTask(call: Call, house: GatewayServices): Reply {
   // The process alone knows its task, and whoever it asks in the course of it is the client of this call.
   const hold: Hold = { lease: undefined }
   const release = (): void => hold.lease?.release()

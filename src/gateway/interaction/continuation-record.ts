@@ -6,15 +6,15 @@ import type { Records } from '../../backplane/backplane.ts'
 import { bytesOfValue, keep, type MemoryAccount } from '../../base/memory-budget.ts'
 import type { Outcome } from '../../protocol/call.ts'
 import { heldBytesOf } from '../../protocol/held-bytes.ts'
-import type { Flow } from '../../protocol/bridge/continuation.ts'
+import type { Continuation } from '../../protocol/bridge/continuation.ts'
 
-export interface FlowRecord {
+export interface ContinuationRecord {
   /** What its server asks with: counted with the flow as long as that is the last that it said. */
   asks(outcome: Outcome): void
   /** Counts what the flow keeps. Throws `memory_share_exceeded` or `overloaded` if that is too much. */
-  count(flow: Flow): void
+  count(flow: Continuation): void
   /** Counts it, and resolves when it is stored. Throws `store_unavailable`, and what `count` throws. */
-  write(flow: Flow): Promise<void>
+  write(flow: Continuation): Promise<void>
   /** The flow is over. What cannot be removed is forgotten by its time. */
   remove(): void
 }
@@ -23,18 +23,18 @@ export interface FlowRecord {
  * @param ttlMs how long the store keeps it after each write
  * @param memory where its bytes are counted, which is closed with the call
  */
-export function createFlowRecord(
+export function createContinuationRecord(
   records: Records,
   key: string,
   ttlMs: number,
   memory: MemoryAccount | undefined,
-): FlowRecord {
+): ContinuationRecord {
   let counted = 0
   let askedBytes = 0
   let last: Promise<unknown> = Promise.resolve()
   let isBegun = false
 
-  const write = async (flow: Flow): Promise<void> => {
+  const write = async (flow: Continuation): Promise<void> => {
     const stored = isBegun ? await records.read(key) : undefined
     isBegun = true
     if (stored) await records.replace(key, { ...flow }, stored.version, ttlMs)
@@ -46,7 +46,7 @@ export function createFlowRecord(
     return next
   }
 
-  const count = (flow: Flow): void => {
+  const count = (flow: Continuation): void => {
     const bytes = bytesOfValue(flow) + askedBytes
     if (!memory) return
     if (bytes > counted) keep(memory, bytes - counted)

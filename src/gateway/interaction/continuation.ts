@@ -9,16 +9,16 @@ import { Cancel } from '../../base/cancel.ts'
 import type { Clock } from '../../base/clock.ts'
 import { shortId, unguessableId } from '../../base/ids.ts'
 import { asRefusal, Refusal } from '../../base/refusal.ts'
-import type { Ask, Call, Outcome, Reply } from '../../protocol/call.ts'
+import type { InputRequest, Call, Outcome, Reply } from '../../protocol/call.ts'
 import type { Answer } from '../../protocol/jsonrpc.ts'
-import type { Question } from '../../protocol/bridge/input-requests.ts'
+import type { InputRequestContent } from '../../protocol/bridge/input-requests.ts'
 import {
   answered,
   askedAgain,
   beginFlow,
   calledAgain,
   endUnanswered,
-  type Flow,
+  type Continuation,
   isComplete,
   isOpen,
   needsInput,
@@ -27,15 +27,15 @@ import {
 } from '../../protocol/bridge/continuation.ts'
 import { sessionKey } from '../../sessions/session.ts'
 import type { Upstream } from '../../upstreams/upstream.ts'
-import { createFlowRecord, type FlowRecord } from './continuation-record.ts'
+import { createContinuationRecord, type ContinuationRecord } from './continuation-record.ts'
 
-export interface Rounds {
+export interface Continuations {
   /**
    * The rest of a call that ended with questions: the questions and what comes between them, then how it ends.
    * Throws `upstream_invalid`, `not_bridged`, `unanswered`, `too_many_rounds`, `cancelled`, `store_unavailable` and
    * whatever a call of the upstream throws.
    */
-  goOn(call: Call & { readonly session: string }, outcome: Outcome): Reply
+  continueCall(call: Call & { readonly session: string }, outcome: Outcome): Reply
 }
 
 /** More in one call is a server that turns in circles. */
@@ -44,13 +44,13 @@ const maxRounds = 16
 const maxRepeats = 32
 const repeatMs = { first: 100, most: 5000 }
 
-export function createRounds(needs: {
+export function createContinuations(needs: {
   readonly upstream: Pick<Upstream, 'call'>
   readonly records: Records
   readonly clock: Clock
   /** How long a client may take to answer. */
   readonly answerTimeoutMs: number
-}): Rounds {
+}): Continuations {
   const { upstream, records, clock } = needs
   // A flow is stored for as long as people have to answer, and a little longer.
   const recordMs = needs.answerTimeoutMs + 60_000
@@ -58,17 +58,17 @@ export function createRounds(needs: {
   let count = 0
 
   return {
-    async *goOn(call, first) {
+    async *continueCall(call, first) {
       const id = `${instance}${(++count).toString(36)}`
       const key = `${sessionKey(call.principal, call.session)}/flow/${id}`
-      const record = createFlowRecord(records, key, recordMs, call.memory)
+      const record = createContinuationRecord(records, key, recordMs, call.memory)
       let flow = beginFlow(id, call)
       let outcome = first
       let repeats = 0
       try {
         for (;;) {
-          const questions = questionsTo(call.speaker, outcome, unguessableId)
-          if ('kind' in questions) return { answer: questions, spoken: call.speaker.era, process: undefined }
+          const questions = questionsTo(call.client, outcome, unguessableId)
+          if ('kind' in questions) return { answer: questions, era: call.client.era, process: undefined }
           const next = askedAgain(flow, outcome, questions)
           flow = next.flow
           if (next.asked.size === 0) await rest(++repeats, call, clock)
@@ -103,11 +103,11 @@ export function createRounds(needs: {
 
 /** Puts the questions to the client, all at once, and waits for the last answer. What is still open then is withdrawn. */
 async function* ask(
-  asking: Flow,
-  questions: ReadonlyMap<string, Question>,
+  asking: Continuation,
+  questions: ReadonlyMap<string, InputRequestContent>,
   call: Call,
-  record: FlowRecord,
-): AsyncGenerator<Ask, Flow, void> {
+  record: ContinuationRecord,
+): AsyncGenerator<InputRequest, Continuation, void> {
   let flow = asking
   let failure: Refusal | undefined
   let wake: (() => void) | undefined

@@ -2,35 +2,35 @@
  * Questions of servers that are with a client: each under an id of ours, answered at most once, and only by the
  * session that was asked. A question that nobody answers ends by its deadline.
  */
-import type { Pulse } from '../../base/coarse-timers.ts'
+import type { CoarseTimers } from '../../base/coarse-timers.ts'
 import { shortId } from '../../base/ids.ts'
-import type { Ask } from '../../protocol/call.ts'
+import type { InputRequest } from '../../protocol/call.ts'
 import { heldBytesOf } from '../../protocol/held-bytes.ts'
 import { type Answer, errorAnswer, idKey, requestText } from '../../protocol/jsonrpc.ts'
-import type { SessionSeat } from '../../sessions/sessions.ts'
+import type { LiveSession } from '../../sessions/sessions.ts'
 
-export interface Asks {
+export interface PendingInput {
   /**
    * Puts a question to a session: the text of the request to send. `withdraw` is told if no answer is wanted any more.
    * Undefined if there is no memory for it: the server is told.
    */
-  put(seat: SessionSeat, ask: Ask, withdraw: (id: string) => void): string | undefined
+  put(seat: LiveSession, ask: InputRequest, withdraw: (id: string) => void): string | undefined
   /** An answer of a client; false if nothing was asked under that id. */
-  answer(seat: SessionSeat, id: string, answer: Answer): boolean
+  answer(seat: LiveSession, id: string, answer: Answer): boolean
 }
 
 /** What a question takes besides what it says, in bytes. */
 const askBytes = 512
 
 interface Open {
-  readonly ask: Ask
+  readonly ask: InputRequest
   /** Stops its deadline, and gives back its memory. */
   readonly stop: () => void
 }
 
 /** @param answerWithinMs people need time, but nobody waits for ever */
-export function createAsks(pulse: Pulse, answerWithinMs: number): Asks {
-  const open = new WeakMap<SessionSeat, Map<string, Open>>()
+export function createPendingInput(pulse: CoarseTimers, answerWithinMs: number): PendingInput {
+  const open = new WeakMap<LiveSession, Map<string, Open>>()
   const epoch = shortId()
   let count = 0
 
@@ -47,7 +47,7 @@ export function createAsks(pulse: Pulse, answerWithinMs: number): Asks {
         const created = new Map<string, Open>()
         asks = created
         open.set(seat, created)
-        seat.atEnd.push(() => {
+        seat.onEnd.push(() => {
           for (const left of created.values()) {
             left.stop()
             left.ask.answer(errorAnswer(-32603, 'The client is gone'), true)

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { manualClock } from '../../base/clock.ts'
 import type { JsonObject } from '../../protocol/json-text.ts'
-import { createSeal, type Opened } from './request-state.ts'
+import { createRequestStateCodec, type OpenedState } from './request-state.ts'
 
 const minute = 60_000
 const refused = expect.objectContaining({ code: 'invalid_params' })
@@ -10,7 +10,7 @@ const nobody = { tenant: '', subject: '' }
 
 const name = fc.oneof(fc.string(), fc.constantFrom('a', 'b', ''))
 interface Request {
-  readonly what: Opened
+  readonly what: OpenedState
   readonly principal: typeof nobody
   readonly method: string
   readonly params: JsonObject
@@ -32,10 +32,10 @@ const request: fc.Arbitrary<Request> = fc.record({
 
 const clock = manualClock(0)
 const waitMs = 10 * minute
-const seal = createSeal(clock, waitMs)
+const seal = createRequestStateCodec(clock, waitMs)
 const close = ({ what, principal, method, params }: Request): string => seal.close(what, principal, method, params)
-const server = (state: string): Opened => ({ kind: 'server', state, process: 7 })
-const open = (sealed: string, { principal, method, params }: Request): Opened =>
+const server = (state: string): OpenedState => ({ kind: 'server', state, process: 7 })
+const open = (sealed: string, { principal, method, params }: Request): OpenedState =>
   seal.open(sealed, principal, method, params)
 
 describe('a sealed state', () => {
@@ -105,7 +105,7 @@ describe('a sealed state', () => {
       ),
     )
     expect(() =>
-      createSeal(clock, waitMs).open(
+      createRequestStateCodec(clock, waitMs).open(
         close({ what: server(''), principal: nobody, method: 'm', params: {} }),
         nobody,
         'm',
@@ -123,8 +123,8 @@ describe('a sealed state', () => {
 
   test('opens for a day, also after the key was replaced', () => {
     const time = manualClock(0)
-    const here = createSeal(time, waitMs)
-    const opens = (sealed: string): Opened => here.open(sealed, nobody, 'tools/call', {})
+    const here = createRequestStateCodec(time, waitMs)
+    const opens = (sealed: string): OpenedState => here.open(sealed, nobody, 'tools/call', {})
     time.advance(1439 * minute)
     const late = here.close(server('late'), nobody, 'tools/call', {})
     time.advance(minute)
@@ -139,8 +139,8 @@ describe('a sealed state', () => {
 
   test('of a call that waits here is good for as long as the call waits, and then says that it is gone', () => {
     const time = manualClock(0)
-    const here = createSeal(time, waitMs)
-    const waits: Opened = { kind: 'suspended', call: 'c', round: 1 }
+    const here = createRequestStateCodec(time, waitMs)
+    const waits: OpenedState = { kind: 'suspended', call: 'c', round: 1 }
     const sealed = here.close(waits, nobody, 'tools/call', {})
     time.advance(waitMs - 1)
     expect(here.open(sealed, nobody, 'tools/call', {})).toEqual(waits)

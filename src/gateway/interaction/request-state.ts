@@ -12,7 +12,7 @@ import type { ClientKey, Principal } from '../../protocol/call.ts'
 import { isObject, type JsonObject, type JsonValue } from '../../protocol/json-text.ts'
 
 /** What a sealed state says when it is opened. */
-export type Opened =
+export type OpenedState =
   /** The server's own state, and the process that the interaction began with. */
   | { readonly kind: 'server'; readonly state: string; readonly process: number | undefined }
   /** The call waits here for the answers of this round. */
@@ -20,13 +20,13 @@ export type Opened =
   /** Nothing waits: the call is to be made once more, by the same client. */
   | { readonly kind: 'again'; readonly client: ClientKey }
 
-export interface Seal {
-  close(what: Opened, principal: Principal, method: string, params: JsonObject): string
+export interface RequestStateCodec {
+  close(what: OpenedState, principal: Principal, method: string, params: JsonObject): string
   /**
    * Throws `invalid_params` for a state that is not ours, has expired or belongs to another request, and
    * `interaction_lost` for a call that has waited here for too long.
    */
-  open(sealed: string, principal: Principal, method: string, params: JsonObject): Opened
+  open(sealed: string, principal: Principal, method: string, params: JsonObject): OpenedState
 }
 
 /** What a server said of itself: until when it is good is for the server to judge. */
@@ -42,7 +42,7 @@ interface Key {
 }
 
 /** @param waitMs how long a call waits here for its client, in milliseconds */
-export function createSeal(clock: Clock, waitMs: number): Seal {
+export function createRequestStateCodec(clock: Clock, waitMs: number): RequestStateCodec {
   const create = (number: number): Key => ({ number, bytes: randomBytes(32), sinceMs: clock.now() })
   let current = create(0)
   let previous: Key | undefined
@@ -95,14 +95,14 @@ export function createSeal(clock: Clock, waitMs: number): Seal {
   }
 }
 
-function read(text: string | undefined): { readonly opened: Opened; readonly untilMs: number } | undefined {
+function read(text: string | undefined): { readonly opened: OpenedState; readonly untilMs: number } | undefined {
   const plain: unknown = text === undefined ? undefined : JSON.parse(text)
   if (!isObject(plain)) return undefined
   const opened = openedOf(plain)
   return opened && { opened, untilMs: Number(plain['until']) }
 }
 
-function openedOf({ kind, state, process, call, round, client }: JsonObject): Opened | undefined {
+function openedOf({ kind, state, process, call, round, client }: JsonObject): OpenedState | undefined {
   if (kind === 'again' && typeof client === 'string') return { kind, client }
   if (kind === 'suspended' && typeof call === 'string' && typeof round === 'number') return { kind, call, round }
   if (kind !== 'server' || typeof state !== 'string') return undefined

@@ -4,10 +4,10 @@ import { Cancel } from '../../base/cancel.ts'
 import { createMemoryBudget, type MemoryAccount } from '../../base/memory-budget.ts'
 import { rawObject } from '../../protocol/json-text.ts'
 import type { Answer } from '../../protocol/jsonrpc.ts'
-import type { Ask, Call, Outcome, Reply, Update } from '../../protocol/call.ts'
+import type { InputRequest, Call, Outcome, Reply, Update } from '../../protocol/call.ts'
 import {
   abandon,
-  type Course,
+  type SuspendableCall,
   listenOn,
   lookAhead,
   nextStep,
@@ -33,18 +33,18 @@ function reply(): { readonly reply: Reply; readonly say: (step: Step) => void; r
   }
 }
 
-function courseOf(of: Reply): Course {
+function courseOf(of: Reply): SuspendableCall {
   const call = { cancel: new Cancel() } as unknown as Call
   const memory = createMemoryBudget(1_000_000).account()
   return { call, reply: of, next: undefined, questions: undefined, memory, over: () => undefined }
 }
 
-function ask(answers: Answer[]): Ask {
+function ask(answers: Answer[]): InputRequest {
   const method = 'elicitation/create'
   return { kind: 'ask', method, params: undefined, answer: (one) => answers.push(one), withdrawn: new Cancel() }
 }
 
-function note(course: Course, asked: Ask): Questions {
+function note(course: SuspendableCall, asked: InputRequest): Questions {
   const questions = noteAsk(course, asked)
   if (!questions) throw new Error('there was no memory for a question')
   return questions
@@ -96,18 +96,18 @@ test('whoever abandons a call leaves no question without an answer', async () =>
 })
 
 /** A course whose call may keep so many bytes, and what they are counted in. */
-function bounded(of: Reply, bytes: number): { readonly course: Course; readonly memory: MemoryAccount } {
+function bounded(of: Reply, bytes: number): { readonly course: SuspendableCall; readonly memory: MemoryAccount } {
   const memory = createMemoryBudget(1_000_000).account(bytes)
   return { course: { ...courseOf(of), memory }, memory }
 }
 
-const asked = (answers: Answer[], chars: number): Ask => ({
+const asked = (answers: Answer[], chars: number): InputRequest => ({
   ...ask(answers),
   params: rawObject({ message: 'x'.repeat(chars) }),
 })
 const result = (chars: number): Outcome => ({
   answer: { kind: 'result', result: rawObject({ text: 'x'.repeat(chars) }) },
-  spoken: 'legacy',
+  era: 'legacy',
   process: undefined,
 })
 

@@ -5,7 +5,7 @@
 import type { Clock } from '../../base/clock.ts'
 import { type MemoryAccount, Portion } from '../../base/memory-budget.ts'
 import { Refusal } from '../../base/refusal.ts'
-import type { Ask, Call, Outcome, Reply, Update } from '../../protocol/call.ts'
+import type { InputRequest, Call, Outcome, Reply, Update } from '../../protocol/call.ts'
 import { heldBytesOf } from '../../protocol/held-bytes.ts'
 import type { RawObject } from '../../protocol/json-text.ts'
 import { errorAnswer } from '../../protocol/jsonrpc.ts'
@@ -13,7 +13,7 @@ import { inputRequestOf, inputRequestsOf, unanswered } from '../../protocol/brid
 
 export type Step = IteratorResult<Update, Outcome>
 
-export interface Course {
+export interface SuspendableCall {
   readonly call: Call
   readonly reply: Reply
   /** The step that was asked for and that nobody has taken. */
@@ -37,7 +37,7 @@ interface Coming {
 
 export interface Questions {
   /** Those that wait for an answer, by the key that the client knows them by. */
-  readonly open: Map<string, Ask>
+  readonly open: Map<string, InputRequest>
   /** How many there were: numbers the keys. */
   asked: number
   /** What the server said meanwhile: for the next request. */
@@ -48,7 +48,7 @@ export interface Questions {
 const maxHeld = { updates: 100, chars: 1024 * 1024 }
 
 /** The next thing that the call says to whichever request is with it. What was held back comes first. */
-export function nextStep(course: Course): Promise<Step> {
+export function nextStep(course: SuspendableCall): Promise<Step> {
   const held = course.questions?.held.shift()
   if (held) {
     course.memory.release(heldBytesOf(held.params))
@@ -60,13 +60,13 @@ export function nextStep(course: Course): Promise<Step> {
 }
 
 /** The next step has been taken. */
-export function takeNext(course: Course): void {
+export function takeNext(course: SuspendableCall): void {
   course.next?.memory?.close()
   course.next = undefined
 }
 
 /** The next step, left where it is until it is taken. */
-function coming(course: Course): Coming {
+function coming(course: SuspendableCall): Coming {
   if (course.next) return course.next
   const next: Coming = { step: course.reply.next(), isThere: false, tell: undefined, memory: undefined }
   const there = (): void => {
@@ -78,7 +78,7 @@ function coming(course: Course): Coming {
 }
 
 /** What the call says next if it says it in time; it still is the next step then. Throws how the call failed. */
-export async function lookAhead(course: Course, ms: number, clock: Clock): Promise<Step | undefined> {
+export async function lookAhead(course: SuspendableCall, ms: number, clock: Clock): Promise<Step | undefined> {
   const next = coming(course)
   if (!next.isThere) {
     await new Promise<void>((resolve) => {
@@ -93,7 +93,7 @@ export async function lookAhead(course: Course, ms: number, clock: Clock): Promi
 }
 
 /** Keeps what the call says for the next request of its client; instead of what is older, where there is no room. */
-export function holdBack({ memory }: Course, { held }: Questions, update: Update): void {
+export function holdBack({ memory }: SuspendableCall, { held }: Questions, update: Update): void {
   const bytes = heldBytesOf(update.params)
   const forgetOldest = (): void => memory.release(heldBytesOf(held.shift()?.params))
   let kept = memory.take(bytes)
@@ -116,7 +116,7 @@ export function holdBack({ memory }: Course, { held }: Questions, update: Update
  * Hears what the call says while no request is with it, so that its end is noticed and its process is free again. A
  * question waits for the next request. Returns how to stop.
  */
-export function listenOn(course: Course, questions: Questions): () => void {
+export function listenOn(course: SuspendableCall, questions: Questions): () => void {
   let isOver = false
   const take = (step: Step): void => {
     if (isOver || letWait(course, step)) return
@@ -143,7 +143,7 @@ export function listenOn(course: Course, questions: Questions): () => void {
 }
 
 /** Whether the next step may stay where it is until its client comes back: its end, or a question. */
-function letWait(course: Course, step: Step): boolean {
+function letWait(course: SuspendableCall, step: Step): boolean {
   if (step.done !== true && step.value.kind !== 'ask') return false
   const memory = new Portion(course.memory)
   const answer = step.done === true ? step.value.answer : undefined
@@ -169,7 +169,7 @@ const askBytes = 512
  * Adds a question to those that the client is to be asked.
  * @returns undefined if there is no memory for it; the server is told
  */
-export function noteAsk(course: Course, ask: Ask): Questions | undefined {
+export function noteAsk(course: SuspendableCall, ask: InputRequest): Questions | undefined {
   const memory = new Portion(course.memory)
   if (memory.take(askBytes + heldBytesOf(ask.params)) !== 'kept') {
     ask.answer(errorAnswer(-32603, tooMuch), true)
@@ -177,7 +177,7 @@ export function noteAsk(course: Course, ask: Ask): Questions | undefined {
   }
   const questions = (course.questions ??= { open: new Map(), asked: 0, held: [] })
   const key = `${ask.method.slice(0, ask.method.indexOf('/'))}-${++questions.asked}`
-  const counted: Ask = {
+  const counted: InputRequest = {
     ...ask,
     answer(answer, lapsed) {
       memory.close()
@@ -198,13 +198,13 @@ export function inputRequestsFor({ open }: Questions): RawObject {
 }
 
 /** Nobody will answer what is still asked: the server is told. */
-export function dropQuestions({ questions }: Course): void {
+export function dropQuestions({ questions }: SuspendableCall): void {
   for (const ask of questions?.open.values() ?? []) ask.answer(unanswered(ask.method))
   questions?.open.clear()
 }
 
 /** Ends a call that nobody waits for any more, wherever it is. */
-export function abandon(course: Course, reason: string): void {
+export function abandon(course: SuspendableCall, reason: string): void {
   dropQuestions(course)
   // One that nobody has looked at yet.
   void course.next?.step.then(

@@ -5,27 +5,27 @@
  */
 import type { Clock } from '../../base/clock.ts'
 import { shortId } from '../../base/ids.ts'
-import type { Pulse } from '../../base/coarse-timers.ts'
+import type { CoarseTimers } from '../../base/coarse-timers.ts'
 import { Refusal } from '../../base/refusal.ts'
-import type { Ask } from '../../protocol/call.ts'
+import type { InputRequest } from '../../protocol/call.ts'
 import { inputResponses } from '../../protocol/input-required.ts'
 import type { RawObject } from '../../protocol/json-text.ts'
 import type { Answer } from '../../protocol/jsonrpc.ts'
 import { answerOfInput } from '../../protocol/bridge/input-requests.ts'
-import { abandon, type Course, listenOn, type Questions } from './suspendable-call.ts'
+import { abandon, type SuspendableCall, listenOn, type Questions } from './suspendable-call.ts'
 
 export interface SuspendedCalls {
   /** Puts a call aside; returns what names the round of its questions, which are open for as long as the settings say. */
-  keep(course: Course, questions: Questions): { readonly call: string; readonly round: number }
+  suspend(course: SuspendableCall, questions: Questions): { readonly call: string; readonly round: number }
   /**
    * The call that waits for the answers of a round. Those that are there are passed on; the other questions stay open.
    * Throws `interaction_lost`, `interaction_answered`, or `invalid_params` for what is no answer.
    */
-  take(call: string, round: number, params: RawObject | undefined): Course
+  resume(call: string, round: number, params: RawObject | undefined): SuspendableCall
   /** The call is over: what is still said to it is too late. */
-  end(course: Course): void
+  end(course: SuspendableCall): void
   /** Others find no process: ends up to so many calls whose clients have been silent for long, the longest first. */
-  giveWay(wanted: number): void
+  evictIdle(wanted: number): void
   readonly count: number
 }
 
@@ -33,7 +33,7 @@ export interface SuspendedCalls {
 const beatMs = 15_000
 
 interface Entry {
-  readonly course: Course
+  readonly course: SuspendableCall
   readonly questions: Questions
   round: number
   /** When its client was last heard of. */
@@ -44,7 +44,7 @@ interface Entry {
 
 /** @param needs.giveWayMs how long a client may be silent where others find no process */
 export function createSuspendedCalls(needs: {
-  readonly pulse: Pulse
+  readonly pulse: CoarseTimers
   readonly clock: Clock
   readonly giveWayMs: number
   /** How long a client may take to answer. */
@@ -52,9 +52,9 @@ export function createSuspendedCalls(needs: {
 }): SuspendedCalls {
   const { pulse, clock } = needs
   const entries = new Map<string, Entry>()
-  const ids = new WeakMap<Course, string>()
+  const ids = new WeakMap<SuspendableCall, string>()
 
-  const idOf = (course: Course): string => {
+  const idOf = (course: SuspendableCall): string => {
     const id = ids.get(course) ?? shortId()
     ids.set(course, id)
     return id
@@ -86,7 +86,7 @@ export function createSuspendedCalls(needs: {
   }
 
   return {
-    keep(course, questions) {
+    suspend(course, questions) {
       const id = idOf(course)
       const entry = entries.get(id) ?? { course, questions, round: 0, seenMs: 0, resume: undefined }
       entries.set(id, entry)
@@ -97,7 +97,7 @@ export function createSuspendedCalls(needs: {
       entry.resume = wait(id, entry)
       return { call: id, round: entry.round }
     },
-    take(call, round, params) {
+    resume(call, round, params) {
       const entry = entries.get(call)
       if (!entry) throw new Refusal('interaction_lost')
       if (!entry.resume || entry.round !== round) throw new Refusal('interaction_answered')
@@ -116,7 +116,7 @@ export function createSuspendedCalls(needs: {
       const id = ids.get(course)
       if (id !== undefined) entries.delete(id)
     },
-    giveWay(wanted) {
+    evictIdle(wanted) {
       const silentSinceMs = clock.now() - needs.giveWayMs
       // One that has nothing left to ask holds no process for long.
       const waiting = [...entries].filter(
@@ -132,7 +132,7 @@ export function createSuspendedCalls(needs: {
 }
 
 /** What the client answers to a question; undefined if it says nothing to it. */
-function answerTo(ask: Ask, key: string, given: ReadonlyMap<string, string>): Answer | undefined {
+function answerTo(ask: InputRequest, key: string, given: ReadonlyMap<string, string>): Answer | undefined {
   const text = given.get(key)
   if (text === undefined) return undefined
   const answer = answerOfInput(ask, text)

@@ -1,16 +1,16 @@
 import { expect, test } from 'vitest'
 import { manualClock } from '../../base/clock.ts'
 import { createMemoryBudget } from '../../base/memory-budget.ts'
-import { Pulse } from '../../base/coarse-timers.ts'
-import type { Speaker } from '../../protocol/call.ts'
-import { createEndedClients } from './ended-sse-clients.ts'
+import { CoarseTimers } from '../../base/coarse-timers.ts'
+import type { ClientDescription } from '../../protocol/call.ts'
+import { createEndedSseClients } from './ended-sse-clients.ts'
 
-const client = (name: string): Speaker => ({ era: 'legacy', version: '2025-06-18', capabilities: {}, info: { name } })
+const client = (name: string): ClientDescription => ({ era: 'legacy', version: '2025-06-18', capabilities: {}, info: { name } })
 
 test('a client is remembered once, and for an hour', () => {
   const clock = manualClock()
   const budget = createMemoryBudget(1_000_000)
-  const ended = createEndedClients(new Pulse(clock), 60 * 60_000, budget.account())
+  const ended = createEndedSseClients(new CoarseTimers(clock), 60 * 60_000, budget.account())
   ended.add('a', client('a'))
   ended.add('b', client('b'))
   clock.advance(59 * 60_000)
@@ -22,7 +22,7 @@ test('a client is remembered once, and for an hour', () => {
 
 test('the last thousand are remembered, and none that said a lot of itself', () => {
   const budget = createMemoryBudget(10_000_000)
-  const ended = createEndedClients(new Pulse(manualClock()), 60 * 60_000, budget.account())
+  const ended = createEndedSseClients(new CoarseTimers(manualClock()), 60 * 60_000, budget.account())
   for (let i = 0; i < 1001; i++) ended.add(`${i}`, client(`${i}`))
   expect(ended.take('0')).toBeUndefined()
   expect(ended.take('1')).toEqual(client('1'))
@@ -32,7 +32,7 @@ test('the last thousand are remembered, and none that said a lot of itself', () 
 
 test('what is remembered counts, tiny members too, and is not remembered where there is no memory for it', () => {
   const budget = createMemoryBudget(100_000)
-  const ended = createEndedClients(new Pulse(manualClock()), 60 * 60_000, budget.account(20_000))
+  const ended = createEndedSseClients(new CoarseTimers(manualClock()), 60 * 60_000, budget.account(20_000))
   const info = { name: 'a', list: Array.from({ length: 100 }, () => ({})) }
   for (const key of ['a', 'b', 'c']) ended.add(key, { ...client(key), info })
   expect(budget.heldBytes).toBeGreaterThan(2 * 7200)

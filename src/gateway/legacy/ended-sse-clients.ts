@@ -3,8 +3,8 @@
  * reconnects by itself goes on without another one. Looked up by the key of the stream, which holds its principal.
  */
 import { bytesOf, bytesOfValue, type MemoryAccount } from '../../base/memory-budget.ts'
-import type { Pulse } from '../../base/coarse-timers.ts'
-import type { Speaker } from '../../protocol/call.ts'
+import type { CoarseTimers } from '../../base/coarse-timers.ts'
+import type { ClientDescription } from '../../protocol/call.ts'
 
 /** How many are remembered. */
 const maxRemembered = 1000
@@ -13,23 +13,23 @@ const maxDescription = 16 * 1024
 /** What one takes besides what it said, in bytes. */
 const clientBytes = 512
 
-export interface EndedClients {
-  add(key: string, client: Speaker): void
+export interface EndedSseClients {
+  add(key: string, client: ClientDescription): void
   /** What the client of a stream said, if it is known; it is forgotten then. */
-  take(key: string): Speaker | undefined
+  take(key: string): ClientDescription | undefined
 }
 
 interface Remembered {
-  readonly client: Speaker
+  readonly client: ClientDescription
   readonly bytes: number
   /** Stops its time. */
   readonly stop: () => void
 }
 
 /** @param rememberMs how long a client may take to come back */
-export function createEndedClients(pulse: Pulse, rememberMs: number, memory: MemoryAccount): EndedClients {
+export function createEndedSseClients(pulse: CoarseTimers, rememberMs: number, memory: MemoryAccount): EndedSseClients {
   const clients = new Map<string, Remembered>()
-  const remove = (key: string): Speaker | undefined => {
+  const remove = (key: string): ClientDescription | undefined => {
     const known = clients.get(key)
     if (!known) return undefined
     clients.delete(key)

@@ -5,11 +5,11 @@ import { manualClock } from '../../base/clock.ts'
 import { createEvents } from '../../base/events.ts'
 import { createLease, type Lease } from '../../base/lease.ts'
 import { createMemoryBudget } from '../../base/memory-budget.ts'
-import { Pulse } from '../../base/coarse-timers.ts'
-import type { Principal, Speaker } from '../../protocol/call.ts'
+import { CoarseTimers } from '../../base/coarse-timers.ts'
+import type { Principal, ClientDescription } from '../../protocol/call.ts'
 import type { SessionSettings } from '../../sessions/options.ts'
 import { createSessions, type Sessions } from '../../sessions/sessions.ts'
-import { createStreamSessions, type StreamSession, type StreamSessions } from './http-sse-sessions.ts'
+import { createSseSessions, type SseSession, type SseSessions } from './http-sse-sessions.ts'
 
 const settings: SessionSettings = {
   idleTimeoutIsFinal: false,
@@ -25,20 +25,20 @@ const settings: SessionSettings = {
   slowReaderMs: 30_000,
 }
 const ada: Principal = { tenant: 'acme', subject: 'ada' }
-const speaker: Speaker = { era: 'legacy', version: '2024-11-05', capabilities: {}, info: undefined }
+const speaker: ClientDescription = { era: 'legacy', version: '2024-11-05', capabilities: {}, info: undefined }
 
 interface Entered {
   readonly id: string
   /** What it is called in the client's next `Last-Event-ID`. */
   readonly name: string
-  readonly holder: StreamSession
+  readonly holder: SseSession
   readonly pieces: AsyncIterator<string>
 }
 
 interface Rooms {
   readonly clock: ReturnType<typeof manualClock>
   readonly sessions: Sessions
-  readonly streams: StreamSessions
+  readonly streams: SseSessions
   readonly ends: string[]
   /** Opens a stream and reads its address. */
   enter(closed?: Cancel, after?: string): Promise<Entered>
@@ -60,7 +60,7 @@ function rooms(): Rooms {
     events,
     ask: () => undefined,
   })
-  const streams = createStreamSessions({ sessions, memory, settings, pulse: new Pulse(clock), clock })
+  const streams = createSseSessions({ sessions, memory, settings, pulse: new CoarseTimers(clock), clock })
   let held = 0
   const place = (): Lease => {
     held++
@@ -126,7 +126,7 @@ test('a session that is opened for a client that has just left ends at once', as
 
 test('a client is known again however often it loses its stream before it says a word', async () => {
   const { sessions, streams, enter } = rooms()
-  const told: Speaker = { ...speaker, capabilities: { sampling: {} }, info: { name: 'ada' } }
+  const told: ClientDescription = { ...speaker, capabilities: { sampling: {} }, info: { name: 'ada' } }
   const lost = new Cancel()
   const first = await enter(lost)
   streams.bind(first.holder, await sessions.open(ada, told, first.holder.place))

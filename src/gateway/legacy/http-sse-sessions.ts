@@ -9,49 +9,49 @@ import type { Clock } from '../../base/clock.ts'
 import { shortId, unguessableId } from '../../base/ids.ts'
 import type { Lease } from '../../base/lease.ts'
 import type { MemoryBudget } from '../../base/memory-budget.ts'
-import type { Pulse } from '../../base/coarse-timers.ts'
+import type { CoarseTimers } from '../../base/coarse-timers.ts'
 import { Refusal } from '../../base/refusal.ts'
-import type { Principal, Speaker } from '../../protocol/call.ts'
+import type { Principal, ClientDescription } from '../../protocol/call.ts'
 import { endpointEvent } from '../../protocol/http-sse.ts'
 import { createLiveStream, type LiveBounds, type LiveStream } from '../../sessions/live-stream.ts'
 import type { SessionSettings } from '../../sessions/options.ts'
 import { streamClosed, streamOpened } from '../../sessions/liveness.ts'
 import { sessionKey } from '../../sessions/session.ts'
-import type { Sessions, SessionSeat } from '../../sessions/sessions.ts'
-import { createEndedClients } from './ended-sse-clients.ts'
+import type { Sessions, LiveSession } from '../../sessions/sessions.ts'
+import { createEndedSseClients } from './ended-sse-clients.ts'
 import { expiredText } from './notices.ts'
 
 /** A stream, and the session on it. */
-export interface StreamSession {
+export interface SseSession {
   readonly principal: Principal
   readonly stream: LiveStream
   readonly openedMs: number
   /** Its place as a client: the session's, once there is one. */
   readonly place: Lease
   /** The session, once its client has said who it is. */
-  seat: SessionSeat | undefined
+  seat: LiveSession | undefined
   /** Resolves when the session that its client is about to open is there, or could not be opened. */
   opening: Promise<void> | undefined
   /** Whether it was cut for the memory that it held. */
   gaveWay: boolean
   /** What the client said of itself in the session that ended with its last stream, if that is known. */
-  readonly before: Speaker | undefined
+  readonly before: ClientDescription | undefined
 }
 
-export interface StreamSessions {
+export interface SseSessions {
   /**
    * A new stream, to be read once; `place` is given back at its end. Throws `cancelled` if the client is gone.
    * @param after the name of the stream that the client had before, as it says
    */
   open(principal: Principal, place: Lease, closed: Cancel, after: string | undefined): AsyncIterable<string>
   /** The stream that goes by an id, if it is this principal's. */
-  find(principal: Principal, id: string): StreamSession | undefined
+  find(principal: Principal, id: string): SseSession | undefined
   /** Gives a stream its session. Ends the session if the stream is over already. */
-  bind(holder: StreamSession, seat: SessionSeat): void
+  bind(holder: SseSession, seat: LiveSession): void
   /** Says something on the stream of a session; false if it has none of this kind. */
-  tell(seat: SessionSeat, text: string): boolean
+  tell(seat: LiveSession, text: string): boolean
   /** Whether a session has a stream of this kind. */
-  has(seat: SessionSeat): boolean
+  has(seat: LiveSession): boolean
   /** Ends up to so many streams whose clients have opened no session, and says how many. For a full house. */
   giveWay(wanted: number): number
   /** Ends all streams, as soon as what was said on them has been taken. */
@@ -65,22 +65,22 @@ const silentMs = 5000
 /** How far a reader may be behind before calls wait for it, in characters. */
 const maxLagChars = 256 * 1024
 
-export function createStreamSessions(needs: {
+export function createSseSessions(needs: {
   readonly sessions: Pick<Sessions, 'end'>
   readonly memory: MemoryBudget
   readonly settings: SessionSettings
-  readonly pulse: Pulse
+  readonly pulse: CoarseTimers
   readonly clock: Clock
-}): StreamSessions {
+}): SseSessions {
   const { sessions, memory, settings, pulse, clock } = needs
-  const byKey = new Map<string, StreamSession>()
-  const bySeat = new WeakMap<SessionSeat, StreamSession>()
-  const ended = createEndedClients(
+  const byKey = new Map<string, SseSession>()
+  const bySeat = new WeakMap<LiveSession, SseSession>()
+  const ended = createEndedSseClients(
     pulse,
     2 * settings.idleTimeoutMs,
     memory.account(memory.lastingShareBytes, 'lasting'),
   )
-  const byName = new Map<string, StreamSession>()
+  const byName = new Map<string, SseSession>()
   const { eventsPerStream: events, bytesPerStream: chars, keepAliveMs } = settings
   const bounds: LiveBounds = {
     near: { chars: Math.min(maxLagChars, chars / 2), events: events / 2 },
@@ -102,13 +102,13 @@ export function createStreamSessions(needs: {
   })
 
   /** @param isCut whether the client has left, and not we */
-  const end = (seat: SessionSeat, isCut: boolean, gaveWay: boolean): void => {
+  const end = (seat: LiveSession, isCut: boolean, gaveWay: boolean): void => {
     streamClosed(seat.presence, clock.now(), isCut)
     sessions.end(seat, isCut ? 'client' : gaveWay ? 'gave_way' : 'drain').catch(() => undefined)
   }
 
   /** A client may be back before the end of its last connection is noticed. */
-  const clientBefore = (key: string): Speaker | undefined => {
+  const clientBefore = (key: string): ClientDescription | undefined => {
     const holder = byName.get(key)
     // Its client is known by its next stream from here on.
     byName.delete(key)
@@ -143,7 +143,7 @@ export function createStreamSessions(needs: {
         closed,
         onOver,
       })
-      const holder: StreamSession = {
+      const holder: SseSession = {
         principal,
         stream,
         openedMs: clock.now(),
@@ -170,7 +170,7 @@ export function createStreamSessions(needs: {
       holder.seat = seat
       bySeat.set(seat, holder)
       streamOpened(seat.presence)
-      seat.atEnd.push(() => holder.stream.end())
+      seat.onEnd.push(() => holder.stream.end())
       if (holder.stream.isOver) end(seat, true, false)
     },
     tell(seat, text) {

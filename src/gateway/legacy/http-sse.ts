@@ -4,25 +4,25 @@
  * What the messages mean is sessionful.ts. [2024-11-05 transports, HTTP with SSE]
  */
 import { Refusal } from '../../base/refusal.ts'
-import type { Principal, Speaker } from '../../protocol/call.ts'
-import { standsAlone } from '../../protocol/classify.ts'
+import type { Principal, ClientDescription } from '../../protocol/call.ts'
+import { isModernMessage } from '../../protocol/classify.ts'
 import { reconnectedClient, sessionIdIn, sessionsOnly, streamPath } from '../../protocol/http-sse.ts'
 import { header, type Inbound, type Outbound } from '../../protocol/inbound.ts'
 import { emptyObject } from '../../protocol/json-text.ts'
 import { type Message, type RequestMessage, responseText, type RpcId } from '../../protocol/jsonrpc.ts'
 import { checkVersionHeader, mayBatch, readInitialize } from '../../protocol/legacy-server.ts'
 import { notServed } from '../../protocol/modern-server.ts'
-import { type Naming, parsePosted, readBatch, readPosted } from '../../protocol/incoming.ts'
-import { answerable, refusalAnswer } from '../../protocol/error-response.ts'
+import { type RequestIdHolder, parseIncoming, readBatch, readIncoming } from '../../protocol/incoming.ts'
+import { answerable, errorAnswerOf } from '../../protocol/error-response.ts'
 import { isStateless } from '../../protocol/revisions.ts'
 import { sseHeaders } from '../../protocol/sse.ts'
-import type { SessionSeat } from '../../sessions/sessions.ts'
+import type { LiveSession } from '../../sessions/sessions.ts'
 import { pump } from './responses.ts'
-import type { House } from '../services.ts'
-import { answersPing } from './notices.ts'
+import type { GatewayServices } from '../services.ts'
+import { clientAnswersPing } from './notices.ts'
 import { isLocal } from './local-requests.ts'
-import { begin, checkRoom, heed, openSession, replyInBatch } from './requests.ts'
-import type { StreamSession } from './http-sse-sessions.ts'
+import { begin, checkRoom, handleClientMessage, openSession, replyInBatch } from './requests.ts'
+import type { SseSession } from './http-sse-sessions.ts'
 
 /** Early clients take an answer without this word for a message. */
 const accepted: Outbound = { status: 202, headers: { 'Content-Type': 'text/plain' }, body: 'Accepted' }
@@ -31,8 +31,8 @@ const accepted: Outbound = { status: 202, headers: { 'Content-Type': 'text/plain
 export async function answerOverStream(
   inbound: Inbound,
   principal: Principal,
-  naming: Naming,
-  house: House,
+  naming: RequestIdHolder,
+  house: GatewayServices,
 ): Promise<Outbound> {
   if (!house.offersStreams) throw new Refusal('not_found')
   const allowed = inbound.path === streamPath ? 'GET' : 'POST'
@@ -40,7 +40,7 @@ export async function answerOverStream(
   return allowed === 'GET' ? openStream(inbound, principal, house) : take(inbound, principal, naming, house)
 }
 
-async function openStream(inbound: Inbound, principal: Principal, house: House): Promise<Outbound> {
+async function openStream(inbound: Inbound, principal: Principal, house: GatewayServices): Promise<Outbound> {
   if (house.inflight.draining) throw new Refusal('draining')
   const place = house.admission.take() ?? (await house.admission.wait(inbound.connection, inbound.closed))
   try {
@@ -52,7 +52,7 @@ async function openStream(inbound: Inbound, principal: Principal, house: House):
   }
 }
 
-async function take(inbound: Inbound, principal: Principal, naming: Naming, house: House): Promise<Outbound> {
+async function take(inbound: Inbound, principal: Principal, naming: RequestIdHolder, house: GatewayServices): Promise<Outbound> {
   const id = sessionIdIn(inbound.query)
   if (id === undefined) {
     throw new Refusal('session_required', { message: 'The parameter sessionId is missing from the address.' })
@@ -63,12 +63,12 @@ async function take(inbound: Inbound, principal: Principal, naming: Naming, hous
   if (!isStateless(version)) checkVersionHeader(version)
   const text = await inbound.body()
   naming.isBodyRead = true
-  const value = parsePosted(text)
-  const messages = Array.isArray(value) ? batchOf(holder, text) : [readPosted(text, value, naming)]
+  const value = parseIncoming(text)
+  const messages = Array.isArray(value) ? batchOf(holder, text) : [readIncoming(text, value, naming)]
   const { seat } = holder
   if (!seat && messages.some((message) => needsSession(message, version))) await openForClient(holder, version, house)
   // Counts as a sign of life, and finds out whether the session's time is over.
-  const isAnswer = messages.every(answersPing)
+  const isAnswer = messages.every(clientAnswersPing)
   if (seat && !(await house.sessions.find(principal, seat.session.id, isAnswer))) throw new Refusal('session_unknown')
   if (holder.stream.isOver) throw new Refusal('session_unknown')
   for (const message of messages) await act(holder, message, version, house)
@@ -80,7 +80,7 @@ async function take(inbound: Inbound, principal: Principal, naming: Naming, hous
  * if its session still were there. What the client can do is known if its last session ended here; else it is taken to
  * be able to do nothing that it would be asked for. Does nothing if the handshake is under way.
  */
-async function openForClient(holder: StreamSession, version: string | undefined, house: House): Promise<void> {
+async function openForClient(holder: SseSession, version: string | undefined, house: GatewayServices): Promise<void> {
   if (holder.opening) return holder.opening
   if (house.inflight.draining) throw new Refusal('draining')
   await open(holder, '0', reconnectedClient(isStateless(version) ? undefined : version, holder.before), house)
@@ -88,24 +88,24 @@ async function openForClient(holder: StreamSession, version: string | undefined,
 
 function needsSession(message: Message, version: string | undefined): boolean {
   if (message.kind !== 'request' || message.method === 'initialize' || message.method === 'ping') return false
-  return !standsAlone(message, version)
+  return !isModernMessage(message, version)
 }
 
 /** [2025-03-26 batching] the schema of 2024-11-05 has no batches, but a client may have agreed on the revision that has */
-function batchOf({ seat }: StreamSession, text: string): Message[] {
+function batchOf({ seat }: SseSession, text: string): Message[] {
   if (!seat || !mayBatch(seat.session.speaker.version)) throw new Refusal('invalid_request')
   return readBatch(text)
 }
 
 /** Does what a message says. Throws a `Refusal` where the stream is no way to tell. */
-async function act(holder: StreamSession, message: Message, version: string | undefined, house: House): Promise<void> {
+async function act(holder: SseSession, message: Message, version: string | undefined, house: GatewayServices): Promise<void> {
   if (message.kind !== 'request') {
-    if (standsAlone(message, version)) throw notServed(message, version, sessionsOnly)
-    if (holder.seat) await heed(holder.seat, message, house)
+    if (isModernMessage(message, version)) throw notServed(message, version, sessionsOnly)
+    if (holder.seat) await handleClientMessage(holder.seat, message, house)
     return
   }
   try {
-    if (standsAlone(message, version)) throw notServed(message, version, sessionsOnly)
+    if (isModernMessage(message, version)) throw notServed(message, version, sessionsOnly)
     if (message.method === 'initialize') greet(holder, message, house)
     else if (holder.seat) await call(holder, holder.seat, message, house)
     else if (message.method === 'ping')
@@ -113,13 +113,13 @@ async function act(holder: StreamSession, message: Message, version: string | un
     else throw new Refusal('invalid_request', { message: 'A session begins with initialize.' })
   } catch (error) {
     const refusal = answerable(error, house.log)
-    answer(holder, responseText(message.id, refusalAnswer(refusal)))
+    answer(holder, responseText(message.id, errorAnswerOf(refusal)))
     house.events.emit('refused', { code: refusal.code, tenant: holder.principal.tenant })
   }
 }
 
 /** Opens the session of a stream. The rest of the handshake is that of any session. */
-function greet(holder: StreamSession, request: RequestMessage, house: House): void {
+function greet(holder: SseSession, request: RequestMessage, house: GatewayServices): void {
   if (holder.seat || holder.opening) throw new Refusal('already_initialized')
   if (house.inflight.draining) throw new Refusal('draining')
   const { stream } = holder
@@ -127,14 +127,14 @@ function greet(holder: StreamSession, request: RequestMessage, house: House): vo
     .then((body) => stream.tell(body))
     .catch((error: unknown) => {
       const refusal = answerable(error, house.log)
-      stream.tell(responseText(request.id, refusalAnswer(refusal)))
+      stream.tell(responseText(request.id, errorAnswerOf(refusal)))
       // Then its place was given back.
       if (refusal.code === 'store_unavailable') stream.end()
     })
 }
 
 /** Opens the session of a stream; returns the text to answer `initialize` with. */
-async function open(holder: StreamSession, id: RpcId, speaker: Speaker, house: House): Promise<string> {
+async function open(holder: SseSession, id: RpcId, speaker: ClientDescription, house: GatewayServices): Promise<string> {
   const opened = openSession(id, speaker, holder.principal, holder.place, house)
   const opening = opened.then(({ seat }) => house.streamSessions.bind(holder, seat)).catch(() => undefined)
   holder.opening = opening
@@ -148,7 +148,7 @@ async function open(holder: StreamSession, id: RpcId, speaker: Speaker, house: H
 }
 
 /** Begins a call; its answer, and all that comes before it, goes over the stream. */
-async function call(holder: StreamSession, seat: SessionSeat, request: RequestMessage, house: House): Promise<void> {
+async function call(holder: SseSession, seat: LiveSession, request: RequestMessage, house: GatewayServices): Promise<void> {
   if (!seat.session.ready) await house.sessions.change(seat, { ready: true })
   if (isLocal(request, house)) {
     // Counted like calls, or answers could pile up for a reader that does not read.
@@ -163,7 +163,7 @@ async function call(holder: StreamSession, seat: SessionSeat, request: RequestMe
 }
 
 /** An answer that is at hand. Throws `too_many_calls` if the reader is too far behind for one more. */
-function answer({ stream }: StreamSession, text: string): void {
+function answer({ stream }: SseSession, text: string): void {
   if (!stream.hasRoom) throw new Refusal('too_many_calls', { message: 'The event stream has to be read first.' })
   stream.tell(text)
 }

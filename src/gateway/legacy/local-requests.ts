@@ -4,20 +4,20 @@ import { capabilitiesIn } from '../../catalog/catalog.ts'
 import { emptyObject, isObject, type RawObject } from '../../protocol/json-text.ts'
 import { type RequestMessage, responseText } from '../../protocol/jsonrpc.ts'
 import { logLevels } from '../../protocol/revisions.ts'
-import type { SessionSeat } from '../../sessions/sessions.ts'
-import type { House } from '../services.ts'
+import type { LiveSession } from '../../sessions/sessions.ts'
+import type { GatewayServices } from '../services.ts'
 import { seatOf } from './notifications.ts'
 import { answerList } from '../calls/list-responses.ts'
 
 /** Requests that are answered without a process. */
 const localMethods = new Set(['ping', 'logging/setLevel', 'resources/unsubscribe'])
 
-export function isLocal(request: RequestMessage, house: House): boolean {
+export function isLocal(request: RequestMessage, house: GatewayServices): boolean {
   return localMethods.has(request.method) || house.catalog.isList(request.method)
 }
 
 /** The text of the answer to a request that needs no process. Throws a `Refusal`. */
-export async function answerHere(seat: SessionSeat, request: RequestMessage, house: House): Promise<string> {
+export async function answerLocally(seat: LiveSession, request: RequestMessage, house: GatewayServices): Promise<string> {
   if (house.catalog.isList(request.method)) return (await answerList(seatOf(seat), request, house)).text
   switch (request.method) {
     case 'logging/setLevel':
@@ -35,9 +35,9 @@ export async function answerHere(seat: SessionSeat, request: RequestMessage, hou
 }
 
 /** The level is kept with the session; its process is told with the next call. */
-async function setLevel(seat: SessionSeat, level: unknown, house: House): Promise<void> {
+async function setLevel(seat: LiveSession, level: unknown, house: GatewayServices): Promise<void> {
   if (typeof level !== 'string' || !logLevels.includes(level)) throw new Refusal('invalid_params')
-  const capabilities = capabilitiesIn(await house.catalog.hello(seatOf(seat)))
+  const capabilities = capabilitiesIn(await house.catalog.serverDescription(seatOf(seat)))
   if (!isObject(capabilities['logging'])) throw new Refusal('method_not_found')
   await house.sessions.change(seat, { logLevel: level })
 }

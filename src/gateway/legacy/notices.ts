@@ -3,7 +3,7 @@ import { shortId } from '../../base/ids.ts'
 import { Refusal } from '../../base/refusal.ts'
 import { rawObject } from '../../protocol/json-text.ts'
 import { type Message, notificationText, requestText, responseText } from '../../protocol/jsonrpc.ts'
-import { refusalAnswer } from '../../protocol/error-response.ts'
+import { errorAnswerOf } from '../../protocol/error-response.ts'
 
 const pingPrefix = 'alive-'
 
@@ -13,13 +13,13 @@ export function pingText(): string {
 }
 
 /** Whether a message of a client answers a ping of ours. */
-export function answersPing(message: Message): boolean {
+export function clientAnswersPing(message: Message): boolean {
   return message.kind === 'response' && message.id?.startsWith(`"${pingPrefix}`) === true
 }
 
 /** What a reader is told whose events are gone: the end of its call if it waits for one, else a message of its own. */
 export function expiredText(request: string | undefined): string {
-  const refusal = refusalAnswer(new Refusal('events_expired'))
+  const refusal = errorAnswerOf(new Refusal('events_expired'))
   if (request !== undefined) return responseText(request, refusal)
   const params = {
     level: 'warning',

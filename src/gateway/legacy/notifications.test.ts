@@ -4,11 +4,11 @@ import { manualClock } from '../../base/clock.ts'
 import { createEvents } from '../../base/events.ts'
 import { createLease } from '../../base/lease.ts'
 import { createMemoryBudget } from '../../base/memory-budget.ts'
-import { Pulse } from '../../base/coarse-timers.ts'
-import { createSessions, type SessionSeat } from '../../sessions/sessions.ts'
+import { CoarseTimers } from '../../base/coarse-timers.ts'
+import { createSessions, type LiveSession } from '../../sessions/sessions.ts'
 import type { Upstream } from '../../upstreams/upstream.ts'
-import { createAsks } from '../interaction/pending-input.ts'
-import { createListeners, type Listeners } from './notifications.ts'
+import { createPendingInput } from '../interaction/pending-input.ts'
+import { createSessionNotifications, type SessionNotifications } from './notifications.ts'
 
 const settings = {
   idleTimeoutIsFinal: false,
@@ -25,8 +25,8 @@ const settings = {
 }
 
 interface Scene {
-  readonly listeners: Listeners
-  readonly seat: SessionSeat
+  readonly listeners: SessionNotifications
+  readonly seat: LiveSession
   /** How many listen at the server. */
   listening(): number
   end(): Promise<void>
@@ -42,14 +42,14 @@ async function scene(): Promise<Scene> {
     listening++
     return { stop: () => void listening--, refilter: () => Promise.resolve() }
   }
-  const asks = createAsks(new Pulse(clock), settings.answerTimeoutMs)
+  const asks = createPendingInput(new CoarseTimers(clock), settings.answerTimeoutMs)
   const seat = await sessions.open(
     { tenant: 'acme', subject: 'ada' },
     { era: 'legacy', version: '2025-11-25', capabilities: {}, info: undefined },
     createLease(() => {}),
   )
   return {
-    listeners: createListeners({ upstream: { listen }, tell: () => undefined, isRead: () => true, asks }),
+    listeners: createSessionNotifications({ upstream: { listen }, tell: () => undefined, isRead: () => true, asks }),
     seat,
     listening: () => listening,
     end: () => sessions.end(seat, 'client'),

@@ -3,34 +3,34 @@
  * stream. Attached when a session first does something, so that one that never does costs nothing.
  */
 import { Refusal } from '../../base/refusal.ts'
-import type { Filter, Seat, Update } from '../../protocol/call.ts'
+import type { Filter, Caller, Update } from '../../protocol/call.ts'
 import { notificationText } from '../../protocol/jsonrpc.ts'
 import { rawObject } from '../../protocol/json-text.ts'
-import type { SessionSeat } from '../../sessions/sessions.ts'
+import type { LiveSession } from '../../sessions/sessions.ts'
 import type { Listening, Upstream } from '../../upstreams/upstream.ts'
-import type { Asks } from '../interaction/pending-input.ts'
+import type { PendingInput } from '../interaction/pending-input.ts'
 
-export interface Listeners {
+export interface SessionNotifications {
   /** Whether the session has an ear already. */
-  has(seat: SessionSeat): boolean
+  has(seat: LiveSession): boolean
   /** Attaches the session's ear if it has none. Throws `session_unknown` if the session has ended meanwhile. */
-  attach(seat: SessionSeat): Promise<void>
+  attach(seat: LiveSession): Promise<void>
   /** The session's subscriptions have changed; resolves when the server knows. Throws what `attach` throws. */
-  refilter(seat: SessionSeat): Promise<void>
+  refilter(seat: LiveSession): Promise<void>
 }
 
-export function createListeners(needs: {
+export function createSessionNotifications(needs: {
   readonly upstream: Pick<Upstream, 'listen'>
   /** Says something to a session outside of its calls. */
-  readonly tell: (seat: SessionSeat, text: string) => void
+  readonly tell: (seat: LiveSession, text: string) => void
   /** Whether the client of a session reads that at this moment. */
-  readonly isRead: (seat: SessionSeat) => boolean
-  readonly asks: Asks
-}): Listeners {
+  readonly isRead: (seat: LiveSession) => boolean
+  readonly asks: PendingInput
+}): SessionNotifications {
   const { upstream, tell, asks } = needs
-  const ears = new WeakMap<SessionSeat, Promise<Listening>>()
+  const ears = new WeakMap<LiveSession, Promise<Listening>>()
 
-  const hear = (seat: SessionSeat, update: Update): void => {
+  const hear = (seat: LiveSession, update: Update): void => {
     const text =
       update.kind === 'notification'
         ? notificationText(update.method, update.params)
@@ -40,7 +40,7 @@ export function createListeners(needs: {
     if (text !== undefined) tell(seat, text)
   }
 
-  const attach = async (seat: SessionSeat): Promise<Listening> => {
+  const attach = async (seat: LiveSession): Promise<Listening> => {
     // What ends with a session has ended already: nothing would stop it.
     if (seat.ended) throw new Refusal('session_unknown')
     let ear = ears.get(seat)
@@ -51,7 +51,7 @@ export function createListeners(needs: {
       })
       ears.set(seat, ear)
       const attached = ear
-      seat.atEnd.push(
+      seat.onEnd.push(
         () =>
           void attached.then(
             (listening) => listening.stop(),
@@ -75,7 +75,7 @@ export function createListeners(needs: {
 }
 
 /** A session hears of all list changes, and of the resources that it subscribed to. */
-function filterOf(seat: SessionSeat): Filter {
+function filterOf(seat: LiveSession): Filter {
   return {
     toolsListChanged: true,
     promptsListChanged: true,
@@ -85,6 +85,6 @@ function filterOf(seat: SessionSeat): Filter {
 }
 
 /** Where a session belongs. */
-export function seatOf(seat: SessionSeat): Seat {
-  return { principal: seat.session.principal, speaker: seat.session.speaker, session: seat.session.id }
+export function seatOf(seat: LiveSession): Caller {
+  return { principal: seat.session.principal, client: seat.session.speaker, session: seat.session.id }
 }

@@ -12,7 +12,7 @@ import {
   type Principal,
   progressTokenOf,
   type Reply,
-  type Speaker,
+  type ClientDescription,
 } from '../../protocol/call.ts'
 import { header, type Inbound, jsonHeaders, type Outbound } from '../../protocol/inbound.ts'
 import { memberText } from '../../protocol/json-text.ts'
@@ -36,12 +36,12 @@ import { heldBytesOf } from '../../protocol/held-bytes.ts'
 import { checkParams } from '../../protocol/params.ts'
 import { hasPrimingEvent } from '../../protocol/revisions.ts'
 import { sseHeaders } from '../../protocol/sse.ts'
-import { bytesOfUri, callUnder, noteCall, type SessionSeat } from '../../sessions/sessions.ts'
-import { abandon, carryBatch, type Carried, carryOne } from './responses.ts'
-import type { House } from '../services.ts'
-import { answerHere, isLocal, uriOf } from './local-requests.ts'
+import { bytesOfUri, callById, trackCall, type LiveSession } from '../../sessions/sessions.ts'
+import { abandonRequest, respondToBatch, type RunningRequest, respondToOne } from './responses.ts'
+import type { GatewayServices } from '../services.ts'
+import { answerLocally, isLocal, uriOf } from './local-requests.ts'
 import { seatOf } from './notifications.ts'
-import { callBytes, serve } from '../calls/run-call.ts'
+import { callBytes, runCall } from '../calls/run-call.ts'
 
 /** Each is said again to every new process. */
 const maxUris = 1000
@@ -52,9 +52,9 @@ const accepted: Outbound = { status: 202, headers: {}, body: '' }
 export async function sessionOf(
   inbound: Inbound,
   principal: Principal,
-  house: House,
+  house: GatewayServices,
   isAnswer = false,
-): Promise<SessionSeat> {
+): Promise<LiveSession> {
   checkVersionHeader(header(inbound, 'mcp-protocol-version'))
   const id = header(inbound, 'mcp-session-id')
   if (id === undefined) throw new Refusal('session_required')
@@ -68,7 +68,7 @@ export async function initialize(
   message: RequestMessage,
   inbound: Inbound,
   principal: Principal,
-  house: House,
+  house: GatewayServices,
 ): Promise<Outbound> {
   // Clients that lost their session send its id along; it opens nothing, so a session that is over is no obstacle.
   const id = header(inbound, 'mcp-session-id')
@@ -88,14 +88,14 @@ export async function initialize(
 /** A session for whoever speaks, and the text to answer `initialize` with. */
 export async function openSession(
   id: RpcId,
-  speaker: Speaker,
+  speaker: ClientDescription,
   principal: Principal,
   place: Lease,
-  house: House,
-): Promise<{ readonly seat: SessionSeat; readonly body: string }> {
-  const hello = await house.catalog.hello({ principal, speaker, session: '' })
+  house: GatewayServices,
+): Promise<{ readonly seat: LiveSession; readonly body: string }> {
+  const hello = await house.catalog.serverDescription({ principal, client: speaker, session: '' })
   const seat = await house.sessions.open(principal, speaker, place)
-  seat.atEnd.push(() => {
+  seat.onEnd.push(() => {
     house.upstream.endSession(seatOf(seat))
     house.streams.forget(seat)
   })
@@ -103,7 +103,7 @@ export async function openSession(
 }
 
 /** One message of a session. Throws `too_many_calls` or `draining`. */
-export function receive(seat: SessionSeat, message: Message, inbound: Inbound, house: House): Promise<Outbound> {
+export function receive(seat: LiveSession, message: Message, inbound: Inbound, house: GatewayServices): Promise<Outbound> {
   // The common case first, without a step that could wait: a session that has called before calls again.
   if (message.kind === 'request' && seat.session.ready && house.listeners.has(seat) && !isLocal(message, house)) {
     return forward(seat, message, inbound, house)
@@ -111,55 +111,55 @@ export function receive(seat: SessionSeat, message: Message, inbound: Inbound, h
   return receiveOther(seat, message, inbound, house)
 }
 
-async function receiveOther(seat: SessionSeat, message: Message, inbound: Inbound, house: House): Promise<Outbound> {
+async function receiveOther(seat: LiveSession, message: Message, inbound: Inbound, house: GatewayServices): Promise<Outbound> {
   if (message.kind !== 'request') {
-    await heed(seat, message, house)
+    await handleClientMessage(seat, message, house)
     return accepted
   }
   if (!seat.session.ready) await house.sessions.change(seat, { ready: true })
   if (isLocal(message, house)) {
-    return { status: 200, headers: jsonHeaders, body: await answerHere(seat, message, house) }
+    return { status: 200, headers: jsonHeaders, body: await answerLocally(seat, message, house) }
   }
   await house.listeners.attach(seat)
   return forward(seat, message, inbound, house)
 }
 
-function forward(seat: SessionSeat, request: RequestMessage, inbound: Inbound, house: House): Promise<Outbound> {
+function forward(seat: LiveSession, request: RequestMessage, inbound: Inbound, house: GatewayServices): Promise<Outbound> {
   checkRoom(seat, 1, house)
-  return carryOne(seat, begin(seat, request, replyTo, house), inbound, house)
+  return respondToOne(seat, begin(seat, request, replyTo, house), inbound, house)
 }
 
 /** Several messages of a session in one body. */
 export async function receiveBatch(
-  seat: SessionSeat,
+  seat: LiveSession,
   messages: readonly Message[],
   inbound: Inbound,
-  house: House,
+  house: GatewayServices,
 ): Promise<Outbound> {
   const requests: RequestMessage[] = []
   for (const message of messages) {
     if (message.kind === 'request') requests.push(message)
-    else await heed(seat, message, house)
+    else await handleClientMessage(seat, message, house)
   }
   if (requests.length === 0) return accepted
   if (!seat.session.ready) await house.sessions.change(seat, { ready: true })
   checkRoom(seat, requests.length, house)
   await house.listeners.attach(seat)
-  const carried: Carried[] = []
+  const carried: RunningRequest[] = []
   try {
     for (const request of requests) carried.push(begin(seat, request, replyInBatch, house))
   } catch (error) {
     for (const one of carried) {
       one.cancel.cancel('its batch was refused')
-      abandon(one)
+      abandonRequest(one)
     }
     throw error
   }
-  return carryBatch(seat, carried, inbound, house)
+  return respondToBatch(seat, carried, inbound, house)
 }
 
 /** Throws `too_many_calls`, or `draining`, if the session cannot have so many calls more. */
-export function checkRoom(seat: SessionSeat, calls: number, house: House): void {
+export function checkRoom(seat: LiveSession, calls: number, house: GatewayServices): void {
   if (seat.ended) throw new Refusal('session_unknown')
   if (seat.calls.length + calls > house.gates.callsPerSession) throw new Refusal('too_many_calls')
   if (house.inflight.draining) throw new Refusal('draining')
@@ -168,10 +168,10 @@ export function checkRoom(seat: SessionSeat, calls: number, house: House): void 
 /** What a call is begun with. */
 type Held = Pick<Call, 'cancel' | 'memory'>
 
-type Answering = (seat: SessionSeat, request: RequestMessage, held: Held, house: House) => Reply
+type Answering = (seat: LiveSession, request: RequestMessage, held: Held, house: GatewayServices) => Reply
 
 /** Begins a request. Throws a `Refusal` for one that needs not be begun, or whose params may not be kept so long. */
-export function begin(seat: SessionSeat, request: RequestMessage, answering: Answering, house: House): Carried {
+export function begin(seat: LiveSession, request: RequestMessage, answering: Answering, house: GatewayServices): RunningRequest {
   const cancel = new Cancel()
   const memory = new Portion(seat.memory)
   keep(memory, callBytes + heldBytesOf(request.params))
@@ -182,7 +182,7 @@ export function begin(seat: SessionSeat, request: RequestMessage, answering: Ans
     memory.close()
     throw error
   }
-  const forget = noteCall(seat, idKey(request.id), cancel)
+  const forget = trackCall(seat, idKey(request.id), cancel)
   const leave = house.inflight.enter(cancel)
   const over = (): void => {
     seat.presence.seenMs = house.clock.now()
@@ -195,29 +195,29 @@ export function begin(seat: SessionSeat, request: RequestMessage, answering: Ans
 }
 
 /** The reply to any request of a session, those included that need no process. */
-export async function* replyInBatch(seat: SessionSeat, request: RequestMessage, held: Held, house: House): Reply {
-  if (isLocal(request, house)) return outcomeIn(await answerHere(seat, request, house))
+export async function* replyInBatch(seat: LiveSession, request: RequestMessage, held: Held, house: GatewayServices): Reply {
+  if (isLocal(request, house)) return outcomeIn(await answerLocally(seat, request, house))
   return yield* replyTo(seat, request, held, house)
 }
 
 /** Not a generator itself: each one that a reply passes through costs every call. */
-function replyTo(seat: SessionSeat, request: RequestMessage, held: Held, house: House): Reply {
+function replyTo(seat: LiveSession, request: RequestMessage, held: Held, house: GatewayServices): Reply {
   checkMethod(request.method)
   checkParams(request.method, request.params)
   const call = callOf(seat, request, held)
-  return request.method === 'resources/subscribe' ? subscribe(seat, call, house) : serve(call, house)
+  return request.method === 'resources/subscribe' ? subscribe(seat, call, house) : runCall(call, house)
 }
 
-function callOf(seat: SessionSeat, request: RequestMessage, held: Held): Call {
+function callOf(seat: LiveSession, request: RequestMessage, held: Held): Call {
   const { session } = seat
   return {
     id: request.id,
     method: request.method,
     params: request.params,
-    speaker: session.speaker,
+    client: session.speaker,
     principal: session.principal,
     session: session.id,
-    client: session.id,
+    fairnessKey: session.id,
     clientKey: session.id,
     progressToken: progressTokenOf(request.params),
     logLevel: session.logLevel,
@@ -226,14 +226,14 @@ function callOf(seat: SessionSeat, request: RequestMessage, held: Held): Call {
   }
 }
 
-async function* subscribe(seat: SessionSeat, call: Call, house: House): Reply {
+async function* subscribe(seat: LiveSession, call: Call, house: GatewayServices): Reply {
   if (seat.session.uris.length >= maxUris) {
     throw new Refusal('invalid_params', { message: `A session may subscribe to at most ${maxUris} resources.` })
   }
   const uri = uriOf(call.params)
   // Before the server knows of it, which would not forget it again.
   if (call.memory) keep(call.memory, bytesOfUri(uri))
-  const outcome: Outcome = yield* serve(call, house)
+  const outcome: Outcome = yield* runCall(call, house)
   call.memory?.release(bytesOfUri(uri))
   if (outcome.answer.kind === 'result') {
     if (!seat.session.uris.includes(uri)) await house.sessions.change(seat, { uris: [...seat.session.uris, uri] })
@@ -243,10 +243,10 @@ async function* subscribe(seat: SessionSeat, call: Call, house: House): Reply {
 }
 
 /** A notification or an answer of the client. Whatever it says, the reply is 202: nobody waits for more. */
-export async function heed(
-  seat: SessionSeat,
+export async function handleClientMessage(
+  seat: LiveSession,
   message: NotificationMessage | ResponseMessage,
-  house: House,
+  house: GatewayServices,
 ): Promise<void> {
   if (message.kind === 'response') {
     if (message.id !== undefined) house.asks.answer(seat, message.id, message.answer)
@@ -258,7 +258,7 @@ export async function heed(
       return
     case 'notifications/cancelled': {
       const id = message.params && memberText(message.params.text, 'requestId')
-      if (id !== undefined) callUnder(seat, idKey(id))?.cancel('cancelled by the client')
+      if (id !== undefined) callById(seat, idKey(id))?.cancel('cancelled by the client')
       return
     }
     default:
@@ -267,7 +267,7 @@ export async function heed(
 }
 
 /** The event stream of a session: a new one, or one that goes on after the last event that the client saw. */
-export async function openStream(seat: SessionSeat, inbound: Inbound, house: House): Promise<Outbound> {
+export async function openStream(seat: LiveSession, inbound: Inbound, house: GatewayServices): Promise<Outbound> {
   const last = header(inbound, 'last-event-id') ?? ''
   // Whoever comes back for what was in flight gets it.
   if (house.inflight.draining && last === '') throw new Refusal('draining')
@@ -281,7 +281,7 @@ export async function openStream(seat: SessionSeat, inbound: Inbound, house: Hou
 }
 
 /** The client has no more use for its session. */
-export async function endSession(seat: SessionSeat, house: House): Promise<Outbound> {
+export async function endSession(seat: LiveSession, house: GatewayServices): Promise<Outbound> {
   await house.sessions.end(seat, 'client')
   return { status: 200, headers: {}, body: '' }
 }

@@ -11,14 +11,14 @@ import { heldBytesOf } from '../../protocol/held-bytes.ts'
 import { header, type Inbound, jsonHeaders, type Outbound } from '../../protocol/inbound.ts'
 import { rawObject } from '../../protocol/json-text.ts'
 import { type Answer, notificationText, responseText, type RpcId } from '../../protocol/jsonrpc.ts'
-import { wordAnswer } from '../../protocol/legacy-server.ts'
-import { answerable, refusalAnswer, refusalOutbound } from '../../protocol/error-response.ts'
+import { encodeLegacyAnswer } from '../../protocol/legacy-server.ts'
+import { answerable, errorAnswerOf, errorResponse } from '../../protocol/error-response.ts'
 import { hasPrimingEvent } from '../../protocol/revisions.ts'
 import { sseHeaders } from '../../protocol/sse.ts'
-import type { SessionSeat } from '../../sessions/sessions.ts'
+import type { LiveSession } from '../../sessions/sessions.ts'
 import type { CallStream } from '../../sessions/streams.ts'
-import type { House } from '../services.ts'
-import { type First, firstOf, outcomeOnly } from '../calls/json-or-stream.ts'
+import type { GatewayServices } from '../services.ts'
+import { type First, firstUpdate, outcomeOnly } from '../calls/json-or-stream.ts'
 
 type Step = IteratorResult<Update, Outcome>
 
@@ -29,7 +29,7 @@ interface Said {
 }
 
 /** A request on its way: its answer is at hand, or a reply will bring it. */
-export interface Carried {
+export interface RunningRequest {
   readonly id: RpcId
   readonly method: string
   /** The revision that the client speaks. */
@@ -43,23 +43,23 @@ export interface Carried {
 }
 
 /** Answers one request. Not an async function: on the way of every call each of them costs. */
-export function carryOne(seat: SessionSeat, one: Carried, inbound: Inbound, house: House): Promise<Outbound> {
+export function respondToOne(seat: LiveSession, one: RunningRequest, inbound: Inbound, house: GatewayServices): Promise<Outbound> {
   return firstOr(one.reply, inbound, house).then((first) =>
     first.kind === 'streaming' ? stream(seat, [one], [first], inbound, house) : single(one, first, house),
   )
 }
 
 /** What a reply begins with, or its end where the client takes no stream. */
-function firstOr(reply: Reply, inbound: Inbound, house: House): Promise<First> {
-  return acceptedForms(header(inbound, 'accept')) === 'json' ? outcomeOnly(reply) : firstOf(reply.next(), house.pulse)
+function firstOr(reply: Reply, inbound: Inbound, house: GatewayServices): Promise<First> {
+  return acceptedForms(header(inbound, 'accept')) === 'json' ? outcomeOnly(reply) : firstUpdate(reply.next(), house.pulse)
 }
 
 /** Answers the requests of a batch: all in one array, or all on one stream. */
-export async function carryBatch(
-  seat: SessionSeat,
-  carried: readonly Carried[],
+export async function respondToBatch(
+  seat: LiveSession,
+  carried: readonly RunningRequest[],
   inbound: Inbound,
-  house: House,
+  house: GatewayServices,
 ): Promise<Outbound> {
   const firsts = await Promise.all(carried.map(async (one) => kept(one, await firstOr(one.reply, inbound, house))))
   if (firsts.some((first) => first.kind === 'streaming')) return stream(seat, carried, firsts, inbound, house)
@@ -73,7 +73,7 @@ export async function carryBatch(
 }
 
 /** An outcome that has to wait for those of its batch; a refusal, if that is more than may wait. */
-function kept(one: Carried, first: First): First {
+function kept(one: RunningRequest, first: First): First {
   if (first.kind !== 'outcome') return first
   const { answer } = first.outcome
   const bytes = heldBytesOf(answer.kind === 'result' ? answer.result : answer.error)
@@ -82,11 +82,11 @@ function kept(one: Carried, first: First): First {
   return { kind: 'failed', error: new Refusal('result_too_large', { message }) }
 }
 
-function single(one: Carried, first: First, house: House): Outbound {
+function single(one: RunningRequest, first: First, house: GatewayServices): Outbound {
   one.over()
   if (first.kind === 'failed') {
     const refusal = answerable(first.error, house.log)
-    if (refusal.code !== 'cancelled') return refusalOutbound(refusal, one.id)
+    if (refusal.code !== 'cancelled') return errorResponse(refusal, one.id)
   }
   const text = answerText(one, first, house)
   // [utilities, cancellation] no response is sent to a request that was cancelled: the stream ends without one
@@ -95,34 +95,34 @@ function single(one: Carried, first: First, house: House): Outbound {
 }
 
 /** Undefined for a call that the client cancelled. */
-function answerText(one: Carried, first: First | undefined, house: House): string | undefined {
+function answerText(one: RunningRequest, first: First | undefined, house: GatewayServices): string | undefined {
   if (first?.kind === 'outcome')
     return responseText(
       one.id,
-      worded(() => wordAnswer(first.outcome, one.method, one.version), house),
+      worded(() => encodeLegacyAnswer(first.outcome, one.method, one.version), house),
     )
   const refusal = answerable(first?.kind === 'failed' ? first.error : new Refusal('internal'), house.log)
-  return refusal.code === 'cancelled' ? undefined : responseText(one.id, refusalAnswer(refusal))
+  return refusal.code === 'cancelled' ? undefined : responseText(one.id, errorAnswerOf(refusal))
 }
 
-function worded(word: () => Answer, house: House): Answer {
+function worded(word: () => Answer, house: GatewayServices): Answer {
   try {
     return word()
   } catch (error) {
-    return refusalAnswer(answerable(error, house.log))
+    return errorAnswerOf(answerable(error, house.log))
   }
 }
 
 async function stream(
-  seat: SessionSeat,
-  carried: readonly Carried[],
+  seat: LiveSession,
+  carried: readonly RunningRequest[],
   firsts: readonly First[],
   inbound: Inbound,
-  house: House,
+  house: GatewayServices,
 ): Promise<Outbound> {
   const prime = hasPrimingEvent(seat.session.speaker.version)
   const events = await house.streams.openCall(seat, carried[0]?.id, prime).catch((error: unknown) => {
-    carried.forEach(abandon)
+    carried.forEach(abandonRequest)
     throw error
   })
   endAfter(
@@ -138,18 +138,18 @@ function endAfter(pumps: readonly Promise<void>[], events: CallStream): void {
 }
 
 /** Nobody will take what this call still says. */
-export function abandon(one: Carried): void {
+export function abandonRequest(one: RunningRequest): void {
   one.reply.return(undefined as never).catch(() => undefined)
   one.over()
 }
 
 /** Moves a reply into its stream to the end. Never rejects. */
 export async function pump(
-  seat: SessionSeat,
-  one: Carried,
+  seat: LiveSession,
+  one: RunningRequest,
   first: First | undefined,
   events: Pick<CallStream, 'append'>,
-  house: House,
+  house: GatewayServices,
 ): Promise<void> {
   const store = (text: string): Promise<void> => events.append(text, one.cancel)
   const withdrawals: Promise<void>[] = []
@@ -169,7 +169,7 @@ export async function pump(
   const said = async (next: Promise<Step>): Promise<Said> => {
     const { done, value } = await next
     if (done === true) {
-      const answer = worded(() => wordAnswer(value, one.method, one.version), house)
+      const answer = worded(() => encodeLegacyAnswer(value, one.method, one.version), house)
       return { text: responseText(one.id, answer), isLast: true }
     }
     if (value.kind === 'ask') return { text: house.asks.put(seat, value, withdraw), isLast: false }
@@ -198,8 +198,8 @@ export async function pump(
   } catch (error) {
     const refusal = answerable(error, house.log)
     await Promise.all(withdrawals)
-    if (refusal.code !== 'cancelled') await store(responseText(one.id, refusalAnswer(refusal))).catch(() => undefined)
+    if (refusal.code !== 'cancelled') await store(responseText(one.id, errorAnswerOf(refusal))).catch(() => undefined)
   } finally {
-    abandon(one)
+    abandonRequest(one)
   }
 }

@@ -13,19 +13,19 @@ import { editObject } from '../../protocol/json-text.ts'
 import type { RequestMessage } from '../../protocol/jsonrpc.ts'
 import type { Envelope } from '../../protocol/modern-server.ts'
 import { checkParams } from '../../protocol/params.ts'
-import type { Course } from '../interaction/suspendable-call.ts'
-import type { House } from '../services.ts'
-import type { Opened } from '../interaction/request-state.ts'
-import { callBytes, serve } from '../calls/run-call.ts'
+import type { SuspendableCall } from '../interaction/suspendable-call.ts'
+import type { GatewayServices } from '../services.ts'
+import type { OpenedState } from '../interaction/request-state.ts'
+import { callBytes, runCall } from '../calls/run-call.ts'
 
 /** The call that a request is about, a new one or the one that waits for it; what counts the latter request. */
-export function courseOf(
+export function beginOrResume(
   request: RequestMessage,
   envelope: Envelope,
   inbound: Inbound,
   principal: Principal,
-  house: House,
-): { readonly course: Course; readonly memory: MemoryAccount | undefined } {
+  house: GatewayServices,
+): { readonly course: SuspendableCall; readonly memory: MemoryAccount | undefined } {
   checkParams(request.method, request.params)
   const opened = openState(request, principal, house)
   const memory = house.clientMemory.account(inbound.connection)
@@ -33,7 +33,7 @@ export function courseOf(
     if (opened?.kind === 'suspended') {
       // Before its answers are taken: a client that has too much with us may come again.
       keep(memory, heldBytesOf(request.params))
-      const course = house.suspended.take(opened.call, opened.round, request.params)
+      const course = house.suspended.resume(opened.call, opened.round, request.params)
       course.over = house.inflight.enter(course.call.cancel)
       return { course, memory }
     }
@@ -46,13 +46,13 @@ export function courseOf(
 
 function begun(
   request: RequestMessage,
-  opened: Opened | undefined,
+  opened: OpenedState | undefined,
   envelope: Envelope,
   memory: MemoryAccount,
   inbound: Inbound,
   principal: Principal,
-  house: House,
-): Course {
+  house: GatewayServices,
+): SuspendableCall {
   // Whoever comes back for what was begun is still served.
   if (house.inflight.draining) throw new Refusal('draining')
   const again = opened?.kind === 'again' ? { requestState: undefined, inputResponses: undefined } : undefined
@@ -63,10 +63,10 @@ function begun(
     id: request.id,
     method: request.method,
     params: request.params && edits ? editObject(request.params, edits) : request.params,
-    speaker: envelope.speaker,
+    client: envelope.speaker,
     principal,
     session: undefined,
-    client: inbound.connection,
+    fairnessKey: inbound.connection,
     clientKey: opened?.kind === 'again' ? opened.client : house.nextClientKey(),
     progressToken: envelope.progressToken,
     logLevel: envelope.logLevel,
@@ -75,11 +75,11 @@ function begun(
     cancel,
   }
   const over = house.inflight.enter(cancel)
-  return { call, reply: serve(call, house), next: undefined, questions: undefined, memory, over }
+  return { call, reply: runCall(call, house), next: undefined, questions: undefined, memory, over }
 }
 
 /** What the request brings back from an earlier round. Throws `invalid_params`. */
-function openState(request: RequestMessage, principal: Principal, house: House): Opened | undefined {
+function openState(request: RequestMessage, principal: Principal, house: GatewayServices): OpenedState | undefined {
   const state = request.params?.value['requestState']
   if (!request.params || state === undefined || !mayTakeRounds(request.method)) return undefined
   if (typeof state !== 'string') throw new Refusal('invalid_params', { message: 'The requestState must be a string.' })

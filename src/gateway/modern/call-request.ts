@@ -5,7 +5,7 @@
  */
 import type { Lease } from '../../base/lease.ts'
 import type { MemoryAccount } from '../../base/memory-budget.ts'
-import type { Ask, Outcome, Principal, Update } from '../../protocol/call.ts'
+import type { InputRequest, Outcome, Principal, Update } from '../../protocol/call.ts'
 import { acceptedForms } from '../../protocol/accept.ts'
 import { header, type Inbound, jsonHeaders, type Outbound } from '../../protocol/inbound.ts'
 import { mayTakeRounds } from '../../protocol/input-required.ts'
@@ -20,12 +20,12 @@ import { wantsLog } from '../../protocol/log-level.ts'
 import { type Envelope, statusOf } from '../../protocol/modern-server.ts'
 import { progressFor } from '../../protocol/progress.ts'
 import { undeclared } from '../../protocol/bridge/input-requests.ts'
-import { answerable, refusalAnswer } from '../../protocol/error-response.ts'
+import { answerable, errorAnswerOf } from '../../protocol/error-response.ts'
 import { sseComment, sseHeaders, sseMessage } from '../../protocol/sse.ts'
 import { answerOf, questionsOf } from './responses.ts'
 import {
   abandon,
-  type Course,
+  type SuspendableCall,
   dropQuestions,
   holdBack,
   inputRequestsFor,
@@ -36,20 +36,20 @@ import {
   type Step,
   takeNext,
 } from '../interaction/suspendable-call.ts'
-import type { House } from '../services.ts'
-import { firstOf, orQuiet } from '../calls/json-or-stream.ts'
-import { courseOf } from './begin-or-resume.ts'
-import type { Opened } from '../interaction/request-state.ts'
+import type { GatewayServices } from '../services.ts'
+import { firstUpdate, nextOrIdle } from '../calls/json-or-stream.ts'
+import { beginOrResume } from './begin-or-resume.ts'
+import type { OpenedState } from '../interaction/request-state.ts'
 
 /** Questions that a server asks in one breath are put to the client together. */
 const breathMs = 30
 const maxBreathMs = 200
 
 /** A request that is with a call. */
-export interface Turn {
+export interface AttachedRequest {
   readonly request: RequestMessage
   readonly envelope: Envelope
-  readonly course: Course
+  readonly course: SuspendableCall
   /** Counts a request that goes on with a call; one that begins it counts with the call. */
   readonly memory: MemoryAccount | undefined
   /** The request is answered: its place is free, and its client may close. The call may go on without it. */
@@ -59,18 +59,18 @@ export interface Turn {
 }
 
 /** Answers a request. `place` is held as long as that takes. Throws a `Refusal`. */
-export async function answerTurn(
+export async function answerCallRequest(
   request: RequestMessage,
   envelope: Envelope,
   place: Lease,
   inbound: Inbound,
   principal: Principal,
-  house: House,
+  house: GatewayServices,
 ): Promise<Outbound> {
-  let turn: Turn | undefined
+  let turn: AttachedRequest | undefined
   let streaming = false
   try {
-    const { course, memory } = courseOf(request, envelope, inbound, principal, house)
+    const { course, memory } = beginOrResume(request, envelope, inbound, principal, house)
     // Closing the connection is cancelling. [2026-07-28 transports, cancellation]
     const unbind = inbound.closed.onCancel(() => course.call.cancel.cancel('the client closed the connection'))
     const leave = (): void => {
@@ -84,7 +84,7 @@ export async function answerTurn(
     }
     if (acceptedForms(header(inbound, 'accept')) === 'json')
       return json(request, await answerWithoutStream(turn, house))
-    const first = await firstOf(nextStep(course), house.pulse)
+    const first = await firstUpdate(nextStep(course), house.pulse)
     if (first.kind === 'failed') throw first.error
     if (first.kind === 'outcome') return json(request, finish(turn, first.outcome, house))
     if (first.ask) {
@@ -105,7 +105,7 @@ export async function answerTurn(
 }
 
 /** Nothing holds the request any more: gives back what was kept for it, and for its call if that is over. */
-function giveBack(turn: Turn): void {
+function giveBack(turn: AttachedRequest): void {
   turn.leave()
   turn.memory?.close()
   if (turn.isFinished) turn.course.memory.close()
@@ -116,7 +116,7 @@ function json({ id }: RequestMessage, answer: Answer): Outbound {
 }
 
 /** The answer for a client that takes no stream: what the server says before it is dropped. */
-async function answerWithoutStream(turn: Turn, house: House): Promise<Answer> {
+async function answerWithoutStream(turn: AttachedRequest, house: GatewayServices): Promise<Answer> {
   for (;;) {
     const step = await nextStep(turn.course)
     if (step.done === true) return finish(turn, step.value, house)
@@ -129,14 +129,14 @@ async function answerWithoutStream(turn: Turn, house: House): Promise<Answer> {
  * Pulled by the client's connection, so that a slow reader slows its own call; ends with it.
  * @param first the step that was waited for already
  */
-async function* stream(turn: Turn, first: Promise<Step> | undefined, house: House): AsyncGenerator<string> {
+async function* stream(turn: AttachedRequest, first: Promise<Step> | undefined, house: GatewayServices): AsyncGenerator<string> {
   const { request, course } = turn
   let next = first
   let isParting = false
   try {
     for (;;) {
       next ??= nextStep(course)
-      const step = await orQuiet(next, house.sessionSettings.keepAliveMs, house.pulse)
+      const step = await nextOrIdle(next, house.sessionSettings.keepAliveMs, house.pulse)
       if (step === 'quiet') {
         yield sseComment
         continue
@@ -160,14 +160,14 @@ async function* stream(turn: Turn, first: Promise<Step> | undefined, house: Hous
     }
   } catch (error) {
     const refusal = answerable(error, house.log)
-    if (refusal.code !== 'cancelled') yield sseMessage(responseText(request.id, refusalAnswer(refusal)))
+    if (refusal.code !== 'cancelled') yield sseMessage(responseText(request.id, errorAnswerOf(refusal)))
   } finally {
     if (!isParting) end(course, house)
     giveBack(turn)
   }
 }
 
-function textOf({ course, envelope }: Turn, update: Update): string | undefined {
+function textOf({ course, envelope }: AttachedRequest, update: Update): string | undefined {
   if (update.kind === 'ask') return undefined
   // The server was told the level of the request that the call began with.
   const { logLevel } = envelope
@@ -178,13 +178,13 @@ function textOf({ course, envelope }: Turn, update: Update): string | undefined 
 }
 
 /** The call is over, one way or another. */
-function end(course: Course, house: House): void {
+function end(course: SuspendableCall, house: GatewayServices): void {
   house.suspended.end(course)
   abandon(course, 'the client closed the stream')
 }
 
 /** How the call ended, in the words of this request. */
-function finish(turn: Turn, outcome: Outcome, house: House): Answer {
+function finish(turn: AttachedRequest, outcome: Outcome, house: GatewayServices): Answer {
   const { request, course } = turn
   turn.isFinished = true
   house.suspended.end(course)
@@ -197,12 +197,12 @@ function finish(turn: Turn, outcome: Outcome, house: House): Answer {
  * Puts a question to the client, and all that the server asks in the same breath.
  * @returns the answer of this request; undefined if there is nothing to ask (any more)
  */
-async function ask(turn: Turn, asked: Ask, house: House): Promise<Answer | undefined> {
+async function ask(turn: AttachedRequest, asked: InputRequest, house: GatewayServices): Promise<Answer | undefined> {
   const questions = note(turn, asked)
   return questions && askOn(turn, questions, house)
 }
 
-async function askOn(turn: Turn, questions: Questions, house: House): Promise<Answer | undefined> {
+async function askOn(turn: AttachedRequest, questions: Questions, house: GatewayServices): Promise<Answer | undefined> {
   const { request, course } = turn
   const { clock } = house
   // Only another question makes it longer, and not for ever: some servers never stop talking.
@@ -219,12 +219,12 @@ async function askOn(turn: Turn, questions: Questions, house: House): Promise<An
     else if (note(turn, step.value)) endMs = clock.now() + breathMs
   }
   if (questions.open.size === 0) return undefined
-  const waits: Opened = { kind: 'suspended', ...house.suspended.keep(course, questions) }
+  const waits: OpenedState = { kind: 'suspended', ...house.suspended.suspend(course, questions) }
   return questionsOf(request, course.call, inputRequestsFor(questions), waits, house)
 }
 
 /** Notes a question, if this client may be asked, and in answer to this request; if not, the server is told. */
-function note({ request, envelope, course }: Turn, asked: Ask): Questions | undefined {
+function note({ request, envelope, course }: AttachedRequest, asked: InputRequest): Questions | undefined {
   const isDeclared = undeclared(asked, envelope.speaker.capabilities) === undefined
   if (isDeclared && mayTakeRounds(request.method)) return noteAsk(course, asked)
   const reason = isDeclared

@@ -3,7 +3,7 @@ import type { MemoryAccount } from '../../base/memory-budget.ts'
 import type { Notification } from '../../protocol/call.ts'
 import { heldBytesOf } from '../../protocol/held-bytes.ts'
 
-export interface Changes {
+export interface PendingChanges {
   /** Notes a change; what was said of the same thing before is forgotten. */
   add(change: Notification): void
   /** The first that was noted and not taken. */
@@ -15,7 +15,7 @@ export interface Changes {
 /** What a change takes besides what it says, in bytes. */
 const changeBytes = 256
 
-export function createChanges(memory: MemoryAccount): Changes {
+export function createPendingChanges(memory: MemoryAccount): PendingChanges {
   const changes = new Map<string, Notification>()
   let areLost = false
   const remove = (key: string, change: Notification | undefined): void => {

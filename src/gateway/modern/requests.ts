@@ -3,17 +3,17 @@
  * The checks and the wording are protocol/modern-server.ts. [2026-07-28 basic; transports; multi round-trip requests]
  */
 import { Refusal } from '../../base/refusal.ts'
-import type { Principal, Seat } from '../../protocol/call.ts'
+import type { Principal, Caller } from '../../protocol/call.ts'
 import { headerMatches } from '../../protocol/headers.ts'
 import { header, type Inbound, jsonHeaders, type Outbound } from '../../protocol/inbound.ts'
 import type { Message, RequestMessage } from '../../protocol/jsonrpc.ts'
 import { notServed, readEnvelope, statusOf } from '../../protocol/modern-server.ts'
-import { answerable, refusalAnswer, refusalOutbound } from '../../protocol/error-response.ts'
+import { answerable, errorAnswerOf, errorResponse } from '../../protocol/error-response.ts'
 import { discovery, mirrorsIn } from './discovery.ts'
-import type { House } from '../services.ts'
-import { listen } from './subscriptions-listen.ts'
+import type { GatewayServices } from '../services.ts'
+import { openSubscription } from './subscriptions-listen.ts'
 import { answerList } from '../calls/list-responses.ts'
-import { answerTurn } from './call-request.ts'
+import { answerCallRequest } from './call-request.ts'
 
 const empty: Outbound = { status: 202, headers: {}, body: '' }
 
@@ -22,7 +22,7 @@ export async function answerOne(
   message: Message,
   inbound: Inbound,
   principal: Principal,
-  house: House,
+  house: GatewayServices,
 ): Promise<Outbound> {
   // [2026-07-28 basic] clients send no responses; notifications are accepted and mean nothing over HTTP
   if (message.kind === 'response') throw new Refusal('invalid_request')
@@ -44,20 +44,20 @@ export async function answerOne(
 /** A refusal in this era's words: a method that is not there is a page that is not there. */
 function refused(refusal: Refusal, message: RequestMessage): Outbound {
   if (refusal.code === 'cancelled') return empty
-  const outbound = refusalOutbound(refusal, message.id)
+  const outbound = errorResponse(refusal, message.id)
   // This one says that the whole era is not there: 404 would say that it is. [2026-07-28 versioning]
   if (refusal.code === 'discover_refused') return outbound
-  return outbound.status === 200 ? { ...outbound, status: statusOf(refusalAnswer(refusal)) } : outbound
+  return outbound.status === 200 ? { ...outbound, status: statusOf(errorAnswerOf(refusal)) } : outbound
 }
 
 async function request(
   message: RequestMessage,
   inbound: Inbound,
   principal: Principal,
-  house: House,
+  house: GatewayServices,
 ): Promise<Outbound> {
   const envelope = readEnvelope(message, mirrorsIn(inbound), house.extensions)
-  const seat: Seat = { principal, speaker: envelope.speaker, session: undefined }
+  const seat: Caller = { principal, client: envelope.speaker, session: undefined }
   // What was begun may go on: that is seen when its state is opened.
   const goesOn = message.params?.value['requestState'] !== undefined
   if (house.inflight.draining && !goesOn) throw new Refusal('draining')
@@ -67,21 +67,21 @@ async function request(
     await checkMirrored(seat, message, inbound, house)
 
   const place = house.admission.take() ?? (await house.admission.wait(inbound.connection, inbound.closed))
-  if (message.method === 'subscriptions/listen') return listen(seat, message, place, inbound, house)
-  return answerTurn(message, envelope, place, inbound, principal, house)
+  if (message.method === 'subscriptions/listen') return openSubscription(seat, message, place, inbound, house)
+  return answerCallRequest(message, envelope, place, inbound, principal, house)
 }
 
-async function list(seat: Seat, message: RequestMessage, house: House): Promise<Outbound> {
+async function list(seat: Caller, message: RequestMessage, house: GatewayServices): Promise<Outbound> {
   const { text, status } = await answerList(seat, message, house)
   return { status, headers: jsonHeaders, body: text }
 }
 
-async function discovered(seat: Seat, message: RequestMessage, house: House): Promise<Outbound> {
-  return discovery(message.id, await house.catalog.hello(seat))
+async function discovered(seat: Caller, message: RequestMessage, house: GatewayServices): Promise<Outbound> {
+  return discovery(message.id, await house.catalog.serverDescription(seat))
 }
 
 /** [2026-07-28 transports, custom headers] what is mirrored must say the same as the body */
-async function checkMirrored(seat: Seat, message: RequestMessage, inbound: Inbound, house: House): Promise<void> {
+async function checkMirrored(seat: Caller, message: RequestMessage, inbound: Inbound, house: GatewayServices): Promise<void> {
   const params = message.params?.value ?? {}
   const tool = params['name']
   if (typeof tool !== 'string') return

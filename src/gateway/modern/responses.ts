@@ -4,33 +4,33 @@ import type { Call, Outcome } from '../../protocol/call.ts'
 import { inputRequired, mayTakeRounds, stateOf } from '../../protocol/input-required.ts'
 import { editObject, type JsonObject, type RawObject } from '../../protocol/json-text.ts'
 import type { Answer, RequestMessage } from '../../protocol/jsonrpc.ts'
-import { wordAnswer } from '../../protocol/modern-server.ts'
+import { encodeModernAnswer } from '../../protocol/modern-server.ts'
 import { undeclaredVisit, visitsIn } from '../../protocol/bridge/input-requests.ts'
-import { refusalAnswer } from '../../protocol/error-response.ts'
-import type { House } from '../services.ts'
-import type { Opened } from '../interaction/request-state.ts'
+import { errorAnswerOf } from '../../protocol/error-response.ts'
+import type { GatewayServices } from '../services.ts'
+import type { OpenedState } from '../interaction/request-state.ts'
 import { serverInfoOf } from '../../protocol/server-description.ts'
 
 /** The answer to a request of a call. No promise: this is on the way of every call. */
-export function answerOf(request: RequestMessage, call: Call, outcome: Outcome, house: House): Answer {
-  if (outcome.spoken !== call.speaker.era) return translated(request, call, outcome, house)
-  const answer = wordAnswer(call.method, outcome, undefined)
+export function answerOf(request: RequestMessage, call: Call, outcome: Outcome, house: GatewayServices): Answer {
+  if (outcome.era !== call.client.era) return translated(request, call, outcome, house)
+  const answer = encodeModernAnswer(call.method, outcome, undefined)
   const state = answer.kind === 'result' ? stateOf(answer.result.value) : undefined
   if (answer.kind === 'error' || state === undefined) return answer
   const sealed = seal({ kind: 'server', state, process: outcome.process }, request, call, house)
   return { kind: 'result', result: editObject(answer.result, { requestState: sealed }) }
 }
 
-function translated(request: RequestMessage, call: Call, outcome: Outcome, house: House): Answer {
+function translated(request: RequestMessage, call: Call, outcome: Outcome, house: GatewayServices): Answer {
   const { answer } = outcome
   const visits = answer.kind === 'error' && mayTakeRounds(call.method) ? visitsIn(answer.error) : undefined
   if (visits) {
-    const requiredCapabilities = undeclaredVisit(call.speaker.capabilities)
+    const requiredCapabilities = undeclaredVisit(call.client.capabilities)
     return requiredCapabilities
-      ? refusalAnswer(new Refusal('missing_capability', { data: { requiredCapabilities } }))
+      ? errorAnswerOf(new Refusal('missing_capability', { data: { requiredCapabilities } }))
       : questionsOf(request, call, visits, { kind: 'again', client: call.clientKey }, house)
   }
-  return wordAnswer(call.method, outcome, serverInfo(call, house))
+  return encodeModernAnswer(call.method, outcome, serverInfo(call, house))
 }
 
 /** Questions as the answer to a request; `waits` is what leads the next request back to its call. */
@@ -38,19 +38,19 @@ export function questionsOf(
   request: RequestMessage,
   call: Call,
   inputRequests: RawObject,
-  waits: Opened,
-  house: House,
+  waits: OpenedState,
+  house: GatewayServices,
 ): Answer {
   const result = inputRequired(inputRequests, seal(waits, request, call, house))
-  const outcome: Outcome = { answer: { kind: 'result', result }, spoken: call.speaker.era, process: undefined }
-  return wordAnswer(call.method, outcome, serverInfo(call, house))
+  const outcome: Outcome = { answer: { kind: 'result', result }, era: call.client.era, process: undefined }
+  return encodeModernAnswer(call.method, outcome, serverInfo(call, house))
 }
 
 /** For display only: no answer waits for the server to be asked for it. */
-function serverInfo(call: Call, house: House): JsonObject | undefined {
+function serverInfo(call: Call, house: GatewayServices): JsonObject | undefined {
   return serverInfoOf(house.catalog.helloAtHand(call))
 }
 
-function seal(what: Opened, request: RequestMessage, call: Call, house: House): string {
+function seal(what: OpenedState, request: RequestMessage, call: Call, house: GatewayServices): string {
   return house.seal.close(what, call.principal, call.method, request.params?.value ?? {})
 }

@@ -2,12 +2,12 @@
  * The listening stream of a client without a session: an acknowledgement, then the changes that were asked for, each
  * stamped with the id of the request. Changes that nobody has read yet are told once. [2026-07-28 subscriptions]
  */
-import { Bell } from '../../base/wakeup.ts'
+import { Wakeup } from '../../base/wakeup.ts'
 import { bytesOf, keep } from '../../base/memory-budget.ts'
 import type { Lease } from '../../base/lease.ts'
 import { Refusal } from '../../base/refusal.ts'
 import { capabilitiesIn } from '../../catalog/catalog.ts'
-import type { Filter, Seat, Update } from '../../protocol/call.ts'
+import type { Filter, Caller, Update } from '../../protocol/call.ts'
 import { acceptedForms } from '../../protocol/accept.ts'
 import { header, type Inbound, type Outbound } from '../../protocol/inbound.ts'
 import { objectMember, replaceMember } from '../../protocol/json-edit.ts'
@@ -15,43 +15,43 @@ import { emptyObject, isObject, type JsonObject, type RawObject, rawObject } fro
 import { notificationText, type RequestMessage, responseText, type RpcId } from '../../protocol/jsonrpc.ts'
 import { metaKeys } from '../../protocol/revisions.ts'
 import { sseComment, sseHeaders, sseMessage } from '../../protocol/sse.ts'
-import { createChanges } from './pending-changes.ts'
-import type { House } from '../services.ts'
+import { createPendingChanges } from './pending-changes.ts'
+import type { GatewayServices } from '../services.ts'
 
 const maxUris = 1000
 const acknowledged = 'notifications/subscriptions/acknowledged'
 
 /** Opens the stream; `place` is held as long as it is open. Throws `invalid_params`. */
-export async function listen(
-  seat: Seat,
+export async function openSubscription(
+  seat: Caller,
   message: RequestMessage,
   place: Lease,
   inbound: Inbound,
-  house: House,
+  house: GatewayServices,
 ): Promise<Outbound> {
   // Alone: the stream must not keep the params.
   const { id } = message
   const memory = house.clientMemory.account(inbound.connection)
   try {
     if (acceptedForms(header(inbound, 'accept')) === 'json') throw new Refusal('not_acceptable')
-    const capabilities = capabilitiesIn(await house.catalog.hello(seat))
+    const capabilities = capabilitiesIn(await house.catalog.serverDescription(seat))
     const filter = honoured(readFilter(message.params), capabilities)
     keep(memory, heldBytesOfFilter(filter))
-    const changes = createChanges(memory)
-    const news = new Bell(house.pulse, house.sessionSettings.keepAliveMs)
+    const changes = createPendingChanges(memory)
+    const news = new Wakeup(house.pulse, house.sessionSettings.keepAliveMs)
     const take = (update: Update): void => {
       if (update.kind === 'ask') return
       changes.add(update)
-      news.ring()
+      news.notify()
     }
     const listening = await house.upstream.listen(seat, filter, { take, isRead: () => true })
-    const stopDrain = house.inflight.onDrain(() => news.ring())
+    const stopDrain = house.inflight.onDrain(() => news.notify())
     const gone = (): void => {
       listening.stop()
       stopDrain()
       memory.close()
       place.release()
-      news.ring()
+      news.notify()
     }
     inbound.closed.onCancel(gone)
 

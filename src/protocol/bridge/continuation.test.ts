@@ -3,17 +3,17 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Cancel } from '../../base/cancel.ts'
 import { Refusal } from '../../base/refusal.ts'
-import type { Call, Outcome, Speaker } from '../call.ts'
+import type { Call, Outcome, ClientDescription } from '../call.ts'
 import { emptyObject, type JsonObject, parseObject, rawObject } from '../json-text.ts'
 import { type Answer, errorAnswer } from '../jsonrpc.ts'
-import type { Question } from './input-requests.ts'
+import type { InputRequestContent } from './input-requests.ts'
 import {
   answered,
   askedAgain,
   beginFlow,
   calledAgain,
   endUnanswered,
-  type Flow,
+  type Continuation,
   isComplete,
   isOpen,
   needsInput,
@@ -26,10 +26,10 @@ function callOf(method: string, params?: string): Call {
     id: '7',
     method,
     params: params === undefined ? undefined : parseObject(params),
-    speaker: speakerOf('2025-11-25', {}),
+    client: speakerOf('2025-11-25', {}),
     principal: { tenant: '', subject: '' },
     session: 's',
-    client: 's',
+    fairnessKey: 's',
     clientKey: 's',
     progressToken: undefined,
     logLevel: undefined,
@@ -38,13 +38,13 @@ function callOf(method: string, params?: string): Call {
   }
 }
 
-function speakerOf(version: string, capabilities: JsonObject): Speaker {
+function speakerOf(version: string, capabilities: JsonObject): ClientDescription {
   return { era: 'legacy', version, capabilities, info: undefined }
 }
 
 function asking(members: JsonObject, process?: number): Outcome {
   const result = rawObject({ resultType: 'input_required', ...members })
-  return { answer: { kind: 'result', result }, spoken: 'modern', process }
+  return { answer: { kind: 'result', result }, era: 'modern', process }
 }
 
 const resultOf = (value: JsonObject): Answer => ({ kind: 'result', result: rawObject(value) })
@@ -58,14 +58,14 @@ describe('what needs input', () => {
       expect(needsInput(callOf(method), outcome)).toBe(true)
     }
     expect(needsInput(callOf('completion/complete'), outcome)).toBe(false)
-    expect(needsInput(callOf('tools/call'), { ...outcome, spoken: 'legacy' })).toBe(false)
+    expect(needsInput(callOf('tools/call'), { ...outcome, era: 'legacy' })).toBe(false)
     expect(needsInput(callOf('tools/call'), { ...outcome, answer: resultOf({ resultType: 'complete' }) })).toBe(false)
     expect(needsInput(callOf('tools/call'), { ...outcome, answer: errorAnswer(-32603, 'no') })).toBe(false)
   })
 })
 
 describe('the questions to a client', () => {
-  const ask = (speaker: Speaker, inputRequests: JsonObject): ReturnType<typeof questionsTo> =>
+  const ask = (speaker: ClientDescription, inputRequests: JsonObject): ReturnType<typeof questionsTo> =>
     questionsTo(speaker, asking({ inputRequests }), () => 'an id')
   const elicit = (params: JsonObject): JsonObject => ({ who: { method: 'elicitation/create', params } })
 
@@ -165,7 +165,7 @@ const object = fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 1 })) as fc.A
 const answers = fc.array(fc.record({ at: fc.nat(40), error: fc.boolean(), value: object }), { maxLength: 30 })
 
 interface Model {
-  flow: Flow
+  flow: Continuation
   /** Every id that was ever given. */
   ids: string[]
 }
@@ -174,7 +174,7 @@ function nextRound(
   model: Model,
   one: { questions: Record<string, string>; state?: string | undefined; process?: number | undefined },
 ): void {
-  const asked = new Map<string, Question>(
+  const asked = new Map<string, InputRequestContent>(
     Object.entries(one.questions).map(([name, method]) => [name, { method, params: undefined }]),
   )
   const outcome = asking(one.state === undefined ? {} : { requestState: one.state }, one.process)
@@ -264,7 +264,7 @@ describe('a flow', () => {
 
   test('goes on when a person refuses or fails to answer, and cannot when a model does', () => {
     const begun = beginFlow('f', callOf('tools/call'))
-    const of = (method: string): Flow =>
+    const of = (method: string): Continuation =>
       askedAgain(begun, asking({}), new Map([['k', { method, params: undefined }]])).flow
     const failed = errorAnswer(-1, 'no')
     const cancelled = answered(of('elicitation/create'), 'ask-f.1.1', failed)

@@ -4,22 +4,22 @@
  * How a question and its answer are worded is question-shapes.ts. [2026-07-28 multi round-trip requests]
  */
 import { Refusal } from '../../base/refusal.ts'
-import type { Call, Outcome, Speaker } from '../call.ts'
+import type { Call, Outcome, ClientDescription } from '../call.ts'
 import { acrossEras } from '../capabilities.ts'
 import { mayTakeRounds } from '../input-required.ts'
 import { editMembers, type JsonObject, parseObject, rawObject, type RawObject } from '../json-text.ts'
 import { type Answer, errorAnswer, type RpcId } from '../jsonrpc.ts'
-import { inputResponseOf, type Question, questionFor, questionsIn, undeclared } from './input-requests.ts'
+import { inputResponseOf, type InputRequestContent, questionFor, questionsIn, undeclared } from './input-requests.ts'
 
 /** A question that is with the client. */
-export interface Asked {
+export interface OpenInputRequest {
   /** What the server calls it. */
   readonly key: string
   readonly method: string
 }
 
 /** A call between its rounds. Plain JSON, so that it can be stored and taken up elsewhere. */
-export interface Flow {
+export interface Continuation {
   /** Told apart from all others of its session; part of the ids of its questions. */
   readonly id: string
   /** The client's id of the request, as it was written. */
@@ -36,7 +36,7 @@ export interface Flow {
   /** The process that asked, on the instance that began the flow. */
   readonly process?: number
   /** The questions of this round, by the id under which the client is asked. */
-  readonly questions: Readonly<Record<string, Asked>>
+  readonly questions: Readonly<Record<string, OpenInputRequest>>
   /** What was answered, by the same id, as JSON text. */
   readonly answers: Readonly<Record<string, string>>
 }
@@ -47,7 +47,7 @@ const maxQuestions = 64
 const maxAnswers = 8 * 1024 * 1024
 
 /** Whether a call ended with questions, or with the wish to be called again. */
-export function needsInput(call: Call, { spoken, answer }: Outcome): boolean {
+export function needsInput(call: Call, { era: spoken, answer }: Outcome): boolean {
   return (
     spoken === 'modern' &&
     answer.kind === 'result' &&
@@ -63,14 +63,14 @@ export function needsInput(call: Call, { spoken, answer }: Outcome): boolean {
  * @returns the answer that ends the call, if it asks for what the client did not declare
  */
 export function questionsTo(
-  speaker: Speaker,
+  speaker: ClientDescription,
   { answer }: Outcome,
   visitId: () => string,
-): ReadonlyMap<string, Question> | Answer {
-  const asked = new Map<string, Question>()
+): ReadonlyMap<string, InputRequestContent> | Answer {
+  const asked = new Map<string, InputRequestContent>()
   if (answer.kind === 'error') return asked
   const announced = acrossEras(speaker, true).value
-  const known: Speaker = { ...speaker, capabilities: announced }
+  const known: ClientDescription = { ...speaker, capabilities: announced }
   const questions = questionsIn(answer.result)
   if (questions.size > maxQuestions) {
     throw new Refusal('upstream_invalid', { message: `The server asked more than ${maxQuestions} things at once.` })
@@ -101,11 +101,11 @@ function lacks(requiredCapabilities: JsonObject): Answer {
 export function endUnanswered(call: Call, refusal: Refusal): Outcome {
   if (call.method !== 'tools/call') throw refusal
   const result = rawObject({ content: [{ type: 'text', text: refusal.message }], isError: true })
-  return { answer: { kind: 'result', result }, spoken: call.speaker.era, process: undefined }
+  return { answer: { kind: 'result', result }, era: call.client.era, process: undefined }
 }
 
 /** A call whose client was asked nothing yet. */
-export function beginFlow(id: string, call: Call): Flow {
+export function beginFlow(id: string, call: Call): Continuation {
   const { id: request, method, params } = call
   return {
     id,
@@ -121,14 +121,14 @@ export function beginFlow(id: string, call: Call): Flow {
 
 /** The server has asked: the next round, and the questions under the ids that the client is to see. */
 export function askedAgain(
-  flow: Flow,
+  flow: Continuation,
   outcome: Outcome,
-  questions: ReadonlyMap<string, Question>,
-): { readonly flow: Flow; readonly asked: ReadonlyMap<string, Question> } {
+  questions: ReadonlyMap<string, InputRequestContent>,
+): { readonly flow: Continuation; readonly asked: ReadonlyMap<string, InputRequestContent> } {
   const { requestState: _, process: __, ...rest } = flow
   const round = questions.size === 0 ? flow.round : flow.round + 1
-  const asked = new Map<string, Question>()
-  const open: Record<string, Asked> = {}
+  const asked = new Map<string, InputRequestContent>()
+  const open: Record<string, OpenInputRequest> = {}
   for (const [key, question] of questions) {
     // No id is used twice: a late answer to an earlier round then answers nothing.
     const id = `ask-${flow.id}.${round}.${asked.size + 1}`
@@ -136,7 +136,7 @@ export function askedAgain(
     open[id] = { key, method: question.method }
   }
   const said = outcome.answer.kind === 'result' ? outcome.answer.result.value['requestState'] : undefined
-  const next: Flow = {
+  const next: Continuation = {
     ...rest,
     round,
     step: asked.size === 0 ? 'calling' : 'asking',
@@ -149,7 +149,7 @@ export function askedAgain(
 }
 
 /** Whether an answer is still wanted under that id. */
-export function isOpen(flow: Flow, id: string): boolean {
+export function isOpen(flow: Continuation, id: string): boolean {
   return flow.step === 'asking' && Object.hasOwn(flow.questions, id) && !Object.hasOwn(flow.answers, id)
 }
 
@@ -157,7 +157,7 @@ export function isOpen(flow: Flow, id: string): boolean {
  * The flow with an answer of the client: the same one if nothing is open under that id.
  * @returns undefined if the server cannot be told such an answer, or so much in one round: the call is over
  */
-export function answered(flow: Flow, id: string, answer: Answer): Flow | undefined {
+export function answered(flow: Continuation, id: string, answer: Answer): Continuation | undefined {
   const asked = isOpen(flow, id) ? flow.questions[id] : undefined
   if (!asked) return flow
   const response = inputResponseOf({ method: asked.method, params: undefined }, answer)
@@ -168,17 +168,17 @@ export function answered(flow: Flow, id: string, answer: Answer): Flow | undefin
 }
 
 /** Whether the server can be called again. */
-export function isComplete(flow: Flow): boolean {
+export function isComplete(flow: Continuation): boolean {
   return Object.keys(flow.questions).every((id) => Object.hasOwn(flow.answers, id))
 }
 
 /** The server is called again. */
-export function calledAgain(flow: Flow): Flow {
+export function calledAgain(flow: Continuation): Continuation {
   return flow.step === 'calling' ? flow : { ...flow, step: 'calling' }
 }
 
 /** The params to call the server with again: the client's own, the answers of this round, and the server's state. */
-export function paramsAgain(flow: Flow): RawObject {
+export function paramsAgain(flow: Continuation): RawObject {
   const responses = Object.entries(flow.answers).map(([id, text]) => {
     return `${JSON.stringify(flow.questions[id]?.key ?? id)}:${text}`
   })

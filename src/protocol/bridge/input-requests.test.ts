@@ -6,7 +6,7 @@ import {
 } from '@modelcontextprotocol/sdk/types.js'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { Speaker } from '../call.ts'
+import type { ClientDescription } from '../call.ts'
 import { emptyObject, type JsonObject, parseObject, type RawObject, rawObject } from '../json-text.ts'
 import { errorAnswer } from '../jsonrpc.ts'
 import {
@@ -14,8 +14,8 @@ import {
   inputRequestOf,
   inputRequestsOf,
   inputResponseOf,
-  isQuestion,
-  type Question,
+  isInputRequestMethod,
+  type InputRequestContent,
   questionFor,
   questionsIn,
   unanswered,
@@ -28,7 +28,7 @@ const everything: JsonObject = {
   sampling: { tools: {}, context: {} },
   roots: { listChanged: true },
 }
-const client = (version: string, capabilities: JsonObject = everything): Speaker => ({
+const client = (version: string, capabilities: JsonObject = everything): ClientDescription => ({
   era: 'legacy',
   version,
   capabilities,
@@ -40,7 +40,7 @@ const raw = (text: string): RawObject => {
   assert(object)
   return object
 }
-const question = (method: string, params?: JsonObject): Question => ({
+const question = (method: string, params?: JsonObject): InputRequestContent => ({
   method,
   params: params && rawObject(params),
 })
@@ -91,12 +91,12 @@ const anyQuestion = fc.record({
       .map((params) => rawObject(params as JsonObject)),
     { nil: undefined },
   ),
-}) as fc.Arbitrary<Question>
+}) as fc.Arbitrary<InputRequestContent>
 
 test('only what both eras know is a question', () => {
   for (const method of ['elicitation/create', 'sampling/createMessage', 'roots/list'])
-    expect(isQuestion(method)).toBe(true)
-  for (const method of ['ping', 'tasks/get', 'tools/call', 'toString']) expect(isQuestion(method)).toBe(false)
+    expect(isInputRequestMethod(method)).toBe(true)
+  for (const method of ['ping', 'tasks/get', 'tools/call', 'toString']) expect(isInputRequestMethod(method)).toBe(false)
 })
 
 test.each([

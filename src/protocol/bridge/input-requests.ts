@@ -5,7 +5,7 @@
  * [2025-11-25 elicitation, sampling, roots; 2026-07-28 multi round-trip requests]
  */
 import { Refusal } from '../../base/refusal.ts'
-import type { Speaker } from '../call.ts'
+import type { ClientDescription } from '../call.ts'
 import { objectElements, replaceMember } from '../json-edit.ts'
 import {
   eachMember,
@@ -24,7 +24,7 @@ import { hasStructuredContent, hasVisits } from '../revisions.ts'
 import { relatedTask } from '../task-only-tools.ts'
 
 /** What a server wants to know of its client, in whichever era. */
-export interface Question {
+export interface InputRequestContent {
   readonly method: string
   readonly params: RawObject | undefined
 }
@@ -34,7 +34,7 @@ const sampling = 'sampling/createMessage'
 const roots = 'roots/list'
 
 /** Whether a method is a question that exists in both eras. Others (ping, tasks) can only be answered by mcplex. */
-export function isQuestion(method: string): boolean {
+export function isInputRequestMethod(method: string): boolean {
   return method === elicitation || method === sampling || method === roots
 }
 
@@ -42,7 +42,7 @@ export function isQuestion(method: string): boolean {
  * What a client would have to declare to be asked this, in the form of `requiredCapabilities` [-32021]; undefined if
  * it declared it. Only for methods of `isQuestion`.
  */
-export function undeclared(question: Question, capabilities: JsonObject): JsonObject | undefined {
+export function undeclared(question: InputRequestContent, capabilities: JsonObject): JsonObject | undefined {
   const { method, params } = question
   if (method === elicitation) {
     const mode = params?.value['mode'] === 'url' ? 'url' : 'form'
@@ -70,7 +70,7 @@ function declaresElicitation(declared: JsonValue | undefined, mode: 'form' | 'ur
  * The question of a session-based server as an entry of `inputRequests`. What only a request of its own has is
  * dropped: the id by which the completion of a visit would be told, the wish to run as a task, a progress token.
  */
-export function inputRequestOf(question: Question): RawObject {
+export function inputRequestOf(question: InputRequestContent): RawObject {
   const { method } = question
   let { params } = question
   if (params && ('elicitationId' in params.value || 'task' in params.value)) {
@@ -99,7 +99,7 @@ export function inputRequestsOf(entries: ReadonlyMap<string, RawObject>): RawObj
  * @param text of the entry, as JSON
  * @returns undefined if it is no answer to such a question: the client is to be asked again, or told `-32602`
  */
-export function answerOfInput(question: Question, text: string): Answer | undefined {
+export function answerOfInput(question: InputRequestContent, text: string): Answer | undefined {
   const result = parseObject(text)
   if (!result || !isAnswerTo(question.method, result.value)) return undefined
   const { content } = result.value
@@ -132,8 +132,8 @@ export function unanswered(method: string): Answer {
  * The questions in the `input_required` result of a stateless server, by key; none if it only wants to be called
  * again. Throws `upstream_invalid` for what are no questions.
  */
-export function questionsIn(result: RawObject): Map<string, Question> {
-  const questions = new Map<string, Question>()
+export function questionsIn(result: RawObject): Map<string, InputRequestContent> {
+  const questions = new Map<string, InputRequestContent>()
   const requests = result.value['inputRequests']
   if (requests === undefined) return questions
   const all = memberText(result.text, 'inputRequests')
@@ -141,7 +141,7 @@ export function questionsIn(result: RawObject): Map<string, Question> {
   eachMember(all, 0, (key, start, end) => {
     const entry = requests[key]
     const params = isObject(entry) ? entry['params'] : undefined
-    if (!isObject(entry) || typeof entry['method'] !== 'string' || !isQuestion(entry['method'])) throw notAsked()
+    if (!isObject(entry) || typeof entry['method'] !== 'string' || !isInputRequestMethod(entry['method'])) throw notAsked()
     if (params !== undefined && !isObject(params)) throw notAsked()
     const text = params && memberText(all.slice(start, end), 'params')
     questions.set(key, {
@@ -161,7 +161,7 @@ function notAsked(): Refusal {
  * @param elicitationId for a visit of a page, which in these revisions has an id; ours, and unguessable
  * @returns undefined if this client cannot be asked that: by its revision, or for what it declared
  */
-export function questionFor(speaker: Speaker, question: Question, elicitationId: string): Question | undefined {
+export function questionFor(speaker: ClientDescription, question: InputRequestContent, elicitationId: string): InputRequestContent | undefined {
   const { method, params } = question
   const { version, capabilities } = speaker
   if (undeclared(question, capabilities) !== undefined) return undefined
@@ -178,7 +178,7 @@ export function questionFor(speaker: Speaker, question: Question, elicitationId:
   return hasStructuredContent(version) ? asked(method, formFor(params)) : undefined
 }
 
-function asked(method: string, params: RawObject | undefined): Question | undefined {
+function asked(method: string, params: RawObject | undefined): InputRequestContent | undefined {
   return params && { method, params }
 }
 
@@ -187,7 +187,7 @@ function asked(method: string, params: RawObject | undefined): Question | undefi
  * form or visit a page counts as cancelled.
  * @returns undefined if the answer cannot be said there (an error to sampling or roots): the call cannot go on
  */
-export function inputResponseOf(question: Question, answer: Answer): RawObject | undefined {
+export function inputResponseOf(question: InputRequestContent, answer: Answer): RawObject | undefined {
   if (answer.kind === 'error') return question.method === elicitation ? rawObject({ action: 'cancel' }) : undefined
   const { result } = answer
   // Some clients of these revisions write null where there is nothing.

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import type { Backplane } from '../../backplane/backplane.ts'
 import { Refusal } from '../../base/refusal.ts'
-import type { Promises } from './fixture.ts'
+import type { ContractTest } from './fixture.ts'
 import { contractWindow } from './limits.ts'
 
 const bounds = { events: 10, bytes: 1000, ttlMs: 1000 }
@@ -24,7 +24,7 @@ const methods: Readonly<Record<string, (backplane: Backplane) => Promise<unknown
   'mailboxes.send': ({ mailboxes }) => mailboxes.send('instance', {}),
 }
 
-export function closingContract(promises: Promises): void {
+export function closingContract(promises: ContractTest): void {
   for (const [name, call] of Object.entries(methods)) {
     promises(`refuses ${name} as store_unavailable`, async ({ a }) => {
       await call(a)

@@ -2,7 +2,7 @@
 import type { Backplane } from '../../backplane/backplane.ts'
 
 /** Two instances on one store, and the passing of time. */
-export interface Scene {
+export interface ContractFixture {
   readonly a: Backplane
   readonly b: Backplane
   readonly tickMs: number
@@ -11,4 +11,4 @@ export interface Scene {
 }
 
 /** States one promise: a sentence, and the scene that shows it. */
-export type Promises = (sentence: string, show: (scene: Scene) => Promise<void>) => void
+export type ContractTest = (sentence: string, show: (scene: ContractFixture) => Promise<void>) => void

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict'
 import type { Position } from '../../backplane/backplane.ts'
 import { wide } from './journals.ts'
-import type { Promises } from './fixture.ts'
+import type { ContractTest } from './fixture.ts'
 import { until } from './until.ts'
 
-export function journalOwnersContract(promises: Promises): void {
+export function journalOwnersContract(promises: ContractTest): void {
   promises(
     'the journals of one owner are bounded together: what has ended goes first, then the oldest events',
     async ({ a, b, tickMs }) => {

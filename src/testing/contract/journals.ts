@@ -1,7 +1,7 @@
 /** What `Journals` promises. Its bounds and its order under any sequence of steps are a property test of the memory version. */
 import assert from 'node:assert/strict'
 import type { Backplane, JournalBounds, Position, StoredEvent } from '../../backplane/backplane.ts'
-import type { Promises } from './fixture.ts'
+import type { ContractTest } from './fixture.ts'
 import { until } from './until.ts'
 
 interface Rest {
@@ -34,7 +34,7 @@ export function wide(tickMs: number): JournalBounds {
   return { events: 1000, bytes: 1_000_000, ttlMs: 100 * tickMs }
 }
 
-export function journalsContract(promises: Promises): void {
+export function journalsContract(promises: ContractTest): void {
   promises('events are read by another instance, in order, at offsets from 1 on', async ({ a, b, tickMs }) => {
     const text = 'gr\u00fc\u00df\n\u{1f600}'
     await a.journals.append('stream', ['one', ''], wide(tickMs))

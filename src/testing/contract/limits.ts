@@ -1,7 +1,7 @@
 /** What `Limits` promises; what an algorithm decides is tested where the algorithm is. */
 import assert from 'node:assert/strict'
 import type { Algorithm } from '../../backplane/backplane.ts'
-import type { Promises } from './fixture.ts'
+import type { ContractTest } from './fixture.ts'
 
 /**
  * Allows `limit` from the first cost on until `windowMs` later. Made to show what a store does with an algorithm: a
@@ -21,7 +21,7 @@ export function contractWindow(limit: number, windowMs: number): Algorithm {
   }
 }
 
-export function limitsContract(promises: Promises): void {
+export function limitsContract(promises: ContractTest): void {
   promises(
     'of many who take at once on several instances, as many as the limit are allowed',
     async ({ a, b, tickMs }) => {

@@ -1,7 +1,7 @@
 /** What `Mailboxes` promises. */
 import assert from 'node:assert/strict'
-import type { Backplane, JsonObject } from '../../backplane/backplane.ts'
-import type { Promises } from './fixture.ts'
+import type { Backplane, StoredObject } from '../../backplane/backplane.ts'
+import type { ContractTest } from './fixture.ts'
 import { until } from './until.ts'
 
 /** Receives at an instance what carries an `n`; returns when the first message has come through. */
@@ -15,7 +15,7 @@ async function open(to: Backplane, from: Backplane, instance: string, take: (n: 
   return stop
 }
 
-export function mailboxesContract(promises: Promises): void {
+export function mailboxesContract(promises: ContractTest): void {
   promises('messages of one sender come once each and in order', async ({ a, b }) => {
     const taken: unknown[] = []
     await open(b, a, 'b', (n) => taken.push(n))
@@ -97,7 +97,7 @@ export function mailboxesContract(promises: Promises): void {
   })
 
   promises('what came out of a mailbox cannot be changed by who sent it', async ({ a, b }) => {
-    const taken: JsonObject[] = []
+    const taken: StoredObject[] = []
     await open(b, a, 'b', (n) => taken.push({ n }))
     const n = { kept: true }
     await a.mailboxes.send('b', { n })

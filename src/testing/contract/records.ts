@@ -1,8 +1,8 @@
 /** What `Records` promises. */
 import assert from 'node:assert/strict'
-import type { Promises } from './fixture.ts'
+import type { ContractTest } from './fixture.ts'
 
-export function recordsContract(promises: Promises): void {
+export function recordsContract(promises: ContractTest): void {
   promises('a record that one instance creates is read by another', async ({ a, b, tickMs }) => {
     const value = { text: 'gr\u00fc\u00df \u{1f600}', nested: { list: [1, null, true, ''] } }
     assert.equal(await a.records.create('key', value, 10 * tickMs), true)

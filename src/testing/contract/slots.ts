@@ -1,8 +1,8 @@
 /** What `Slots` promises. */
 import assert from 'node:assert/strict'
-import type { Promises } from './fixture.ts'
+import type { ContractTest } from './fixture.ts'
 
-export function slotsContract(promises: Promises): void {
+export function slotsContract(promises: ContractTest): void {
   promises('of many who claim at once, as many as the limit get a slot', async ({ a, b, tickMs }) => {
     const tries = Array.from({ length: 20 }, (_, n) => (n % 2 ? a : b).slots.claim('name', `h${n}`, 3, 10 * tickMs))
     assert.equal((await Promise.all(tries)).filter(Boolean).length, 3)

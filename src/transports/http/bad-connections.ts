@@ -6,9 +6,9 @@ import type { Socket } from 'node:net'
 import type { Clock } from '../../base/clock.ts'
 import { Refusal, type RefusalCode } from '../../base/refusal.ts'
 import { refusalText } from '../../protocol/error-response.ts'
-import type { Edge } from './exchange-runner.ts'
+import type { ExchangeRunner } from './exchange-runner.ts'
 
-export interface Manners {
+export interface LingerOptions {
   readonly lingerMs: number
   readonly clock: Clock
 }
@@ -38,10 +38,10 @@ export function whyBroken(code: string | undefined): RefusalCode | undefined {
  * an earlier request, it is only closed: what we wrote would be read as that answer. [R06]
  */
 export function refuseConnection(
-  edge: Edge,
+  edge: ExchangeRunner,
   socket: Socket,
   code: RefusalCode | undefined,
-  { clock, lingerMs }: Manners,
+  { clock, lingerMs }: LingerOptions,
   quiet = false,
 ): void {
   const connection = edge.connectionOf(socket)

@@ -1,22 +1,22 @@
 import { expect, test } from 'vitest'
-import { Gathered } from './body-chunks.ts'
+import { BodyChunks } from './body-chunks.ts'
 
 const text = '{"a":"é€😀"}'.repeat(400)
 
 test.each([1, 2, 3, 7, 100, 1024, 5000, 1_000_000])('bytes in pieces of %i are the text that they were', (length) => {
   const bytes = Buffer.from(text)
-  const gathered = new Gathered()
+  const gathered = new BodyChunks()
   for (let at = 0; at < bytes.length; at += length) gathered.add(bytes.subarray(at, at + length))
   expect(gathered.size).toBe(bytes.length)
   expect(gathered.text()).toBe(text)
 })
 
 test('no bytes are an empty text', () => {
-  expect(new Gathered().text()).toBe('')
+  expect(new BodyChunks().text()).toBe('')
 })
 
 test('what is not UTF-8 is refused, and pieces are not changed by what comes after them', () => {
-  const gathered = new Gathered()
+  const gathered = new BodyChunks()
   const piece = Buffer.from([0x22, 0xc3])
   gathered.add(piece.subarray(0, 1))
   gathered.add(piece.subarray(1))
@@ -26,7 +26,7 @@ test('what is not UTF-8 is refused, and pieces are not changed by what comes aft
 })
 
 test('what is kept is told before it is, and grows by as much as was told', () => {
-  const gathered = new Gathered(5000)
+  const gathered = new BodyChunks(5000)
   const pieces = [1500, 100, 1000, 2400]
   const growths = pieces.map((length) => {
     const growth = gathered.growth(length)
@@ -39,7 +39,7 @@ test('what is kept is told before it is, and grows by as much as was told', () =
 
 test('a small piece of a large buffer does not keep the buffer, unless it is all there is', () => {
   const large = Buffer.alloc(65_536, 'x')
-  const gathered = new Gathered()
+  const gathered = new BodyChunks()
   gathered.add(large.subarray(0, 3))
   large.fill('y')
   expect(gathered.text()).toBe('xxx')

@@ -9,7 +9,7 @@ import { Refusal } from '../../base/refusal.ts'
 const leastRoom = 1024
 const byteOrderMark = 0xfeff
 
-export class Gathered {
+export class BodyChunks {
   /** How many there are. */
   size = 0
   #kept: Uint8Array | undefined

@@ -7,7 +7,7 @@ import type { Cancel } from '../../base/cancel.ts'
 import { notKept } from '../../base/memory-budget.ts'
 import { Refusal } from '../../base/refusal.ts'
 import type { Holder, Transfer } from '../../base/transfers.ts'
-import { Gathered } from './body-chunks.ts'
+import { BodyChunks } from './body-chunks.ts'
 import { smallBytes } from './body-memory.ts'
 
 export class IncomingBody {
@@ -21,7 +21,7 @@ export class IncomingBody {
   readonly #endsWithStream: boolean
   readonly #maxBytes: number
   readonly #holder: Pick<Holder, 'transfer'>
-  readonly #bytes: Gathered
+  readonly #bytes: BodyChunks
   #stopClosed: () => void = () => {}
   #transfer: Transfer | undefined
   #resolve: (text: string) => void = () => {}
@@ -43,7 +43,7 @@ export class IncomingBody {
     this.#declared = declared
     this.#endsWithStream = endsWithStream
     this.#maxBytes = maxBytes
-    this.#bytes = new Gathered(Number.isNaN(declared) ? maxBytes : declared)
+    this.#bytes = new BodyChunks(Number.isNaN(declared) ? maxBytes : declared)
     this.#holder = holder
     this.text = new Promise((resolve, reject) => {
       this.#resolve = resolve

@@ -14,7 +14,7 @@ import { browserPage } from './browser-page.ts'
 import { checkAccept, hostRules, isAllowedOrigin } from './guard.ts'
 import type { HttpSettings } from './options.ts'
 import { createRefusalLog, type RefusalLog, shown } from './refusal-log.ts'
-import { answerOptions, isVerbose, route, type Target } from './routes.ts'
+import { answerOptions, isVerbose, route, type RequestTarget } from './routes.ts'
 
 /** What is served: the gateway, as far as HTTP knows it. */
 export interface Served {
@@ -25,7 +25,7 @@ export interface Served {
 /** A gateway that tells a handler what it was told of HTTP. */
 export interface Mountable extends Served {
   readonly edge: {
-    readonly http: DoorSettings & Pick<HttpSettings, 'maxBodyBytes'>
+    readonly http: EntrySettings & Pick<HttpSettings, 'maxBodyBytes'>
     readonly slowReaderMs: number
     readonly clock: Clock
     readonly log: Log
@@ -33,16 +33,16 @@ export interface Mountable extends Served {
   }
 }
 
-export type DoorSettings = Pick<HttpSettings, 'host' | 'allowHosts' | 'allowOrigins'> &
+export type EntrySettings = Pick<HttpSettings, 'host' | 'allowHosts' | 'allowOrigins'> &
   Partial<Pick<HttpSettings, 'sse'>>
 
 /** A request at the door. */
-export interface Visitor extends Inbound {
+export interface IncomingRequest extends Inbound {
   /** The origin of the page that asks, once it was let in. */
   origin: string | undefined
 }
 
-export interface Door {
+export interface Entry {
   /** Where refusals are told that never reach the gateway. */
   readonly refusals: RefusalLog
   /**
@@ -51,8 +51,8 @@ export interface Door {
    * @throws Refusal, or rejects with one, that `refusalOf` understands
    */
   answer(
-    visitor: Visitor,
-    target: Target,
+    visitor: IncomingRequest,
+    target: RequestTarget,
     host: string | undefined,
     localAddress: string | undefined,
   ): Promise<Outbound> | Outbound
@@ -60,7 +60,7 @@ export interface Door {
   refusalOf(error: unknown): Refusal
 }
 
-export function createDoor(gateway: Served, settings: DoorSettings, log: Log, clock: Clock): Door {
+export function createEntry(gateway: Served, settings: EntrySettings, log: Log, clock: Clock): Entry {
   const hosts = hostRules(settings)
   const refusals = createRefusalLog(log, clock)
 

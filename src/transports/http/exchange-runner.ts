@@ -9,19 +9,19 @@ import type { Log } from '../../base/log.ts'
 import type { MemoryBudget } from '../../base/memory-budget.ts'
 import { shareFor, Transfers } from '../../base/transfers.ts'
 import type { Outbound } from '../../protocol/inbound.ts'
-import { answerable, refusalOutbound, refusalText } from '../../protocol/error-response.ts'
-import { createDoor, type DoorSettings, type Served } from './entry.ts'
+import { answerable, errorResponse, refusalText } from '../../protocol/error-response.ts'
+import { createEntry, type EntrySettings, type Served } from './entry.ts'
 import type { Exchange } from './exchange.ts'
 import { slowClient } from './body-memory.ts'
-import { Connection, maxPipelined, MessageExchange } from './h1-exchange.ts'
+import { H1Connection, maxPipelined, H1Exchange } from './h1-exchange.ts'
 import type { HttpSettings } from './options.ts'
 import type { RefusalLog } from './refusal-log.ts'
-import { respond, type Pace } from './respond.ts'
-import { readTarget, type Target } from './routes.ts'
+import { respond, type WriteLimits } from './respond.ts'
+import { readTarget, type RequestTarget } from './routes.ts'
 
-export type EdgeSettings = DoorSettings & Pick<HttpSettings, 'maxBodyBytes'>
+export type ExchangeRunnerSettings = EntrySettings & Pick<HttpSettings, 'maxBodyBytes'>
 
-export interface Edge {
+export interface ExchangeRunner {
   /** Where refusals are told that never reach the gateway. */
   readonly refusals: RefusalLog
   /** What is kept because the other end takes its time. */
@@ -29,30 +29,30 @@ export interface Edge {
   /** A name for a connection, which no other has. */
   name(): string
   /** The connection of a socket, which is watched from here on. */
-  connectionOf(socket: Socket): Connection
+  connectionOf(socket: Socket): H1Connection
   /**
    * Answers one request.
    * @param awaitsContinue whether the client waits for permission to send the body
    * @param target what it asks for, if that is not what its request line says: behind a mount
    */
-  serve(request: IncomingMessage, response: ServerResponse, awaitsContinue: boolean, target?: Target): void
+  serve(request: IncomingMessage, response: ServerResponse, awaitsContinue: boolean, target?: RequestTarget): void
   /** Answers an exchange, whatever version of HTTP brought it. */
-  answer(exchange: Exchange, target: Target): void
+  answer(exchange: Exchange, target: RequestTarget): void
   /** From now on a connection ends with its last answer in flight, or at once if there is none. */
   drain(): void
 }
 
-export function createEdge(
+export function createExchangeRunner(
   gateway: Served,
-  settings: EdgeSettings,
+  settings: ExchangeRunnerSettings,
   log: Log,
-  limits: Pick<Pace, 'clock' | 'slowReaderMs' | 'lingerMs'> & { readonly memory: MemoryBudget },
-): Edge {
-  const connections = new Set<Connection>()
-  const bySocket = new WeakMap<Socket, Connection>()
+  limits: Pick<WriteLimits, 'clock' | 'slowReaderMs' | 'lingerMs'> & { readonly memory: MemoryBudget },
+): ExchangeRunner {
+  const connections = new Set<H1Connection>()
+  const bySocket = new WeakMap<Socket, H1Connection>()
   const { clock, slowReaderMs, lingerMs } = limits
-  let pace: Pace = { clock, slowReaderMs, lingerMs, draining: false }
-  const door = createDoor(gateway, settings, log, clock)
+  let pace: WriteLimits = { clock, slowReaderMs, lingerMs, draining: false }
+  const door = createEntry(gateway, settings, log, clock)
   const { refusals } = door
   const transfers = new Transfers(limits.memory, clock, shareFor(limits.memory, settings.maxBodyBytes), () =>
     refusals.refused('overloaded', { cause: slowClient }),
@@ -61,10 +61,10 @@ export function createEdge(
 
   const name = (): string => `c${++count}`
 
-  function connectionOf(socket: Socket): Connection {
+  function connectionOf(socket: Socket): H1Connection {
     const known = bySocket.get(socket)
     if (known) return known
-    const connection = new Connection(name(), socket, transfers)
+    const connection = new H1Connection(name(), socket, transfers)
     bySocket.set(socket, connection)
     connections.add(connection)
     socket.once('close', () => {
@@ -74,14 +74,14 @@ export function createEdge(
     return connection
   }
 
-  async function run(exchange: Exchange, target: Target): Promise<void> {
+  async function run(exchange: Exchange, target: RequestTarget): Promise<void> {
     let outbound: Outbound
     try {
       outbound = await ask(exchange, target)
     } catch (error) {
       const refusal = door.refusalOf(error)
       if (refusal.code === 'bad_header' || refusal.code === 'headers_too_large') exchange.distrust()
-      outbound = exchange.method === 'POST' ? refusalText(refusal) : refusalOutbound(refusal)
+      outbound = exchange.method === 'POST' ? refusalText(refusal) : errorResponse(refusal)
     }
     exchange.bodyServed()
     try {
@@ -94,14 +94,14 @@ export function createEdge(
   }
 
   /** A fault in giving the answer itself ends this exchange, and no other. */
-  function begin(exchange: Exchange, target: Target): void {
+  function begin(exchange: Exchange, target: RequestTarget): void {
     run(exchange, target).catch((error: unknown) => {
       answerable(error, log)
       exchange.cut()
     })
   }
 
-  function ask(exchange: Exchange, target: Target): Promise<Outbound> | Outbound {
+  function ask(exchange: Exchange, target: RequestTarget): Promise<Outbound> | Outbound {
     exchange.check()
     return door.answer(exchange, target, exchange.host, exchange.localAddress)
   }
@@ -120,7 +120,7 @@ export function createEdge(
         return
       }
       const { maxBodyBytes } = settings
-      const exchange = new MessageExchange(connection, request, response, target.path, maxBodyBytes, awaitsContinue)
+      const exchange = new H1Exchange(connection, request, response, target.path, maxBodyBytes, awaitsContinue)
       const before = connection.enter(exchange)
       if (before === 0) begin(exchange, target)
       else if (before <= maxPipelined) connection.serveLater(() => begin(exchange, target))

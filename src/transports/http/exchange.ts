@@ -5,9 +5,9 @@
  */
 import type { Clock } from '../../base/clock.ts'
 import type { Transfer } from '../../base/transfers.ts'
-import type { Visitor } from './entry.ts'
+import type { IncomingRequest } from './entry.ts'
 
-export interface Exchange extends Visitor {
+export interface Exchange extends IncomingRequest {
   /** The host that the request names. */
   readonly host: string | undefined
   /** The address that the connection came in at; undefined on a Unix socket. */

@@ -3,13 +3,13 @@ import { Cancel } from '../../base/cancel.ts'
 import { notKept } from '../../base/memory-budget.ts'
 import { Refusal } from '../../base/refusal.ts'
 import type { Holder, Transfer } from '../../base/transfers.ts'
-import type { Visitor } from './entry.ts'
-import { Gathered } from './body-chunks.ts'
+import type { IncomingRequest } from './entry.ts'
+import { BodyChunks } from './body-chunks.ts'
 import { checkAccept, checkContent, declaredLength } from './guard.ts'
 import { keepBody, noText, smallBytes } from './body-memory.ts'
-import type { Target } from './routes.ts'
+import type { RequestTarget } from './routes.ts'
 
-export class Visit implements Visitor {
+export class FetchRequest implements IncomingRequest {
   readonly request: Request
   readonly method: string
   readonly path: string
@@ -24,7 +24,7 @@ export class Visit implements Visitor {
   #text: Promise<string> | undefined
   #keptBytes = 0
 
-  constructor(request: Request, { path, query }: Target, connection: string, maxBodyBytes: number, holder: Holder) {
+  constructor(request: Request, { path, query }: RequestTarget, connection: string, maxBodyBytes: number, holder: Holder) {
     this.request = request
     this.method = request.method
     this.path = path
@@ -87,7 +87,7 @@ async function readStream(
   holder: Holder,
 ): Promise<string> {
   const reader = body.getReader()
-  const bytes = new Gathered(maxBytes)
+  const bytes = new BodyChunks(maxBytes)
   let transfer: Transfer | undefined
   let leave: (refusal: Refusal) => void = () => {}
   // One promise for each piece: one that outlived them all would keep something for each.

@@ -8,18 +8,18 @@ import { bytesOf, notKept } from '../../base/memory-budget.ts'
 import type { Transfer } from '../../base/transfers.ts'
 import type { Outbound } from '../../protocol/inbound.ts'
 import { answerable, refusalText } from '../../protocol/error-response.ts'
-import { pieceLength, piecesOf } from './text-chunks.ts'
+import { pieceLength, textChunks } from './text-chunks.ts'
 import { corsHeaders } from './routes.ts'
-import { tooSlow, type Visit } from './fetch-request.ts'
+import { tooSlow, type FetchRequest } from './fetch-request.ts'
 
-export interface WebPace {
+export interface FetchWriteLimits {
   readonly clock: Clock
   /** How long a reader may take for what was written last, in milliseconds. */
   readonly slowReaderMs: number
   readonly log: Log
 }
 
-export function responseOf(visit: Visit, { status, headers, body }: Outbound, pace: WebPace): Response {
+export function responseOf(visit: FetchRequest, { status, headers, body }: Outbound, pace: FetchWriteLimits): Response {
   const all = visit.origin === undefined ? headers : { ...corsHeaders(visit.origin), ...headers }
   if (typeof body !== 'string') return new Response(streamOf(visit, body, pace), { status, headers: all })
   if (body.length > pieceLength && visit.method !== 'HEAD')
@@ -31,10 +31,10 @@ export function responseOf(visit: Visit, { status, headers, body }: Outbound, pa
 
 /** An answer that is kept until its reader has taken it, as far as there is room for it. */
 function longResponse(
-  visit: Visit,
+  visit: FetchRequest,
   body: string,
   { status, headers }: { status: number; headers: Readonly<Record<string, string>> },
-  pace: WebPace,
+  pace: FetchWriteLimits,
 ): Response {
   const sending = visit.transfer()
   const kept = sending.take(bytesOf(body))
@@ -43,14 +43,14 @@ function longResponse(
     return responseOf(visit, refusalText(notKept(kept)), pace)
   }
   const length = { 'Content-Length': String(Buffer.byteLength(body)) }
-  return new Response(streamOf(visit, later(piecesOf(body)), pace, sending), {
+  return new Response(streamOf(visit, later(textChunks(body)), pace, sending), {
     status,
     headers: { ...headers, ...length },
   })
 }
 
 /** Counts a piece that is kept until the reader comes for the next; cuts the reader if there is no room for it. */
-function largePiece(visit: Visit, text: string): Transfer | undefined {
+function largePiece(visit: FetchRequest, text: string): Transfer | undefined {
   if (text.length <= pieceLength) return undefined
   const large = visit.transfer()
   if (large.take(bytesOf(text)) === 'kept') return large
@@ -64,9 +64,9 @@ async function* later(pieces: Iterable<string>): AsyncGenerator<string> {
 }
 
 function streamOf(
-  visit: Visit,
+  visit: FetchRequest,
   body: AsyncIterable<string>,
-  pace: WebPace,
+  pace: FetchWriteLimits,
   sending?: Transfer,
 ): ReadableStream<Uint8Array> {
   const { closed } = visit

@@ -6,14 +6,14 @@
  */
 import { holderOf, Transfers } from '../../base/transfers.ts'
 import type { Outbound } from '../../protocol/inbound.ts'
-import { refusalOutbound, refusalText } from '../../protocol/error-response.ts'
-import { createDoor, type Mountable } from './entry.ts'
+import { errorResponse, refusalText } from '../../protocol/error-response.ts'
+import { createEntry, type Mountable } from './entry.ts'
 import { checkHeaders } from './guard.ts'
 import { slowClient } from './body-memory.ts'
 import { type HandlerOptions, mountAt, mounted } from './mount.ts'
-import { readTarget, type Target } from './routes.ts'
+import { readTarget, type RequestTarget } from './routes.ts'
 import { responseOf } from './fetch-response.ts'
-import { Visit } from './fetch-request.ts'
+import { FetchRequest } from './fetch-request.ts'
 
 export type { HandlerOptions, Mountable }
 
@@ -38,7 +38,7 @@ export function fetchHandler<Rest extends readonly unknown[] = readonly unknown[
   const { clock, log, memory } = gateway.edge
   const http = { ...gateway.edge.http, ...settings }
   const mount = mountAt(path)
-  const door = createDoor(gateway, http, log, clock)
+  const door = createEntry(gateway, http, log, clock)
   const transfers = new Transfers(memory, clock, Infinity, () =>
     door.refusals.refused('overloaded', { cause: slowClient }),
   )
@@ -46,20 +46,20 @@ export function fetchHandler<Rest extends readonly unknown[] = readonly unknown[
   const holder = holderOf(transfers, memory.account())
   let count = 0
 
-  async function answer(visit: Visit, target: Target): Promise<Outbound> {
+  async function answer(visit: FetchRequest, target: RequestTarget): Promise<Outbound> {
     try {
       checkHeaders([...visit.request.headers].flat())
       return await door.answer(visit, target, visit.headers['host'], undefined)
     } catch (error) {
       const refusal = door.refusalOf(error)
-      return visit.method === 'POST' ? refusalText(refusal) : refusalOutbound(refusal)
+      return visit.method === 'POST' ? refusalText(refusal) : errorResponse(refusal)
     }
   }
 
   return async (request, ...rest) => {
     const name = clientOf === undefined ? `f${++count}` : clientOf(request, ...rest)
     const target = mounted(mount, readTarget(request.url))
-    const visit = new Visit(request, target, name, http.maxBodyBytes, holder)
+    const visit = new FetchRequest(request, target, name, http.maxBodyBytes, holder)
     const outbound = await answer(visit, target)
     visit.bodyServed()
     return responseOf(visit, outbound, gateway.edge)

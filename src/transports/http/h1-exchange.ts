@@ -13,7 +13,7 @@ import type { Exchange } from './exchange.ts'
 import { checkAccept, checkContent, checkFraming, checkHeaders, declaredLength } from './guard.ts'
 import { readTarget } from './routes.ts'
 import { keepBody, noText } from './body-memory.ts'
-import { takenBody } from './preread-body.ts'
+import { prereadBody } from './preread-body.ts'
 
 /** A body of this size that nobody wants is cheaper to read to its end than a new connection. */
 const cheapToDropBytes = 65_536
@@ -21,11 +21,11 @@ const cheapToDropBytes = 65_536
 /** Requests that may wait on a connection for the one before them. A client that pipelines more is cut. */
 export const maxPipelined = 32
 
-export class Connection implements Holder {
+export class H1Connection implements Holder {
   readonly name: string
   readonly socket: Socket
   /** The first is being served, the others wait for it; several only if the client pipelines. */
-  readonly inFlight: MessageExchange[] = []
+  readonly inFlight: H1Exchange[] = []
   /** Set when what was sent cannot be trusted to mean what it seems; what still arrives means nothing. */
   refused = false
   readonly #transfers: Transfers
@@ -54,7 +54,7 @@ export class Connection implements Holder {
    * effects are not processed in parallel]
    * @returns how many are before it
    */
-  enter(exchange: MessageExchange): number {
+  enter(exchange: H1Exchange): number {
     return this.inFlight.push(exchange) - 1
   }
 
@@ -76,7 +76,7 @@ export class Connection implements Holder {
   }
 
   /** Forgets an exchange that was answered, and serves the next. */
-  settle(exchange: MessageExchange): void {
+  settle(exchange: H1Exchange): void {
     const at = this.inFlight.indexOf(exchange)
     if (at < 0) return
     this.inFlight.splice(at, 1)
@@ -85,10 +85,10 @@ export class Connection implements Holder {
   }
 }
 
-export class MessageExchange implements Exchange {
+export class H1Exchange implements Exchange {
   readonly request: IncomingMessage
   readonly response: ServerResponse
-  readonly of: Connection
+  readonly of: H1Connection
   readonly method: string
   readonly path: string
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
@@ -100,7 +100,7 @@ export class MessageExchange implements Exchange {
   #keptBytes = 0
 
   constructor(
-    of: Connection,
+    of: H1Connection,
     request: IncomingMessage,
     response: ServerResponse,
     path: string,
@@ -202,7 +202,7 @@ export class MessageExchange implements Exchange {
   #textOf(length: number): Promise<string> | string {
     const { request, of } = this
     // Only behind a framework, which may have read it on the way.
-    if (request.readableDidRead) return takenBody(request, this.#maxBodyBytes)
+    if (request.readableDidRead) return prereadBody(request, this.#maxBodyBytes)
     return new IncomingBody(request, length, Number.isNaN(length), this.#maxBodyBytes, this.closed, of).text
   }
 

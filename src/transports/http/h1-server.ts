@@ -5,19 +5,19 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { createServer as createSecureServer, type Server as SecureServer } from 'node:https'
 import type { Socket } from 'node:net'
-import { refuseConnection, whyBroken, type Manners } from './bad-connections.ts'
+import { refuseConnection, whyBroken, type LingerOptions } from './bad-connections.ts'
 import type { Certificate } from './certificate.ts'
-import type { Edge } from './exchange-runner.ts'
-import type { Front } from './protocol-detect.ts'
+import type { ExchangeRunner } from './exchange-runner.ts'
+import type { ProtocolDetect } from './protocol-detect.ts'
 
-export interface MessageLimits extends Manners {
+export interface H1Limits extends LingerOptions {
   readonly headersMs: number
   readonly requestMs: number
   readonly checkEveryMs: number
   readonly keepAliveMs: number
 }
 
-export interface MessageServer {
+export interface H1Server {
   readonly server: Server | SecureServer
   /** Serves a connection whose client speaks HTTP/1.1. */
   take(socket: Socket): void
@@ -31,12 +31,12 @@ const maxHeaderBytes = 16_384
 const maxRequestsPerSocket = 100_000
 
 /** @param front takes every connection, and gives back to `take` what is HTTP/1.1 */
-export function createMessageServer(
-  edge: Edge,
-  limits: MessageLimits,
+export function createH1Server(
+  edge: ExchangeRunner,
+  limits: H1Limits,
   certificate: Certificate | undefined,
-  front: () => Front,
-): MessageServer {
+  front: () => ProtocolDetect,
+): H1Server {
   const options = {
     maxHeaderSize: maxHeaderBytes,
     headersTimeout: limits.headersMs,

@@ -10,12 +10,12 @@ import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import type { MemoryAccount } from '../../base/memory-budget.ts'
 import type { Transfer } from '../../base/transfers.ts'
-import { Allowance } from '../../base/token-bucket.ts'
-import type { Edge } from './exchange-runner.ts'
-import { StreamExchange, type StreamOwner } from './h2-exchange.ts'
-import { type Target, readTarget } from './routes.ts'
+import { TokenBucket } from '../../base/token-bucket.ts'
+import type { ExchangeRunner } from './exchange-runner.ts'
+import { H2Exchange, type H2Connection } from './h2-exchange.ts'
+import { type RequestTarget, readTarget } from './routes.ts'
 
-export interface StreamLimits {
+export interface H2Limits {
   readonly headersMs: number
   readonly requestMs: number
   readonly checkEveryMs: number
@@ -24,12 +24,12 @@ export interface StreamLimits {
   readonly clock: Clock
 }
 
-export interface StreamSettings {
+export interface H2Settings {
   readonly maxStreams: number
   readonly maxBodyBytes: number
 }
 
-export interface Streams {
+export interface H2Connections {
   /** Serves a connection whose client speaks HTTP/2. */
   take(socket: Socket): void
   /** Tells every client that no further stream is served; connections end with their last one. */
@@ -59,12 +59,12 @@ const resets = { burst: 500, perSecond: 30 }
 /** Pings and changes of settings, each of which has to be answered. [CVE-2019-9512, CVE-2019-9515] */
 const nuisances = { burst: 1_000, perSecond: 50 }
 
-export function createStreams(
-  edge: Pick<Edge, 'name' | 'answer' | 'transfers'>,
-  settings: StreamSettings,
-  limits: StreamLimits,
+export function createH2Connections(
+  edge: Pick<ExchangeRunner, 'name' | 'answer' | 'transfers'>,
+  settings: H2Settings,
+  limits: H2Limits,
   log: Log,
-): Streams {
+): H2Connections {
   const { clock } = limits
   const connections = new Set<StreamConnection>()
   let isDraining = false
@@ -105,21 +105,21 @@ export function createStreams(
   }
 }
 
-class StreamConnection implements StreamOwner {
+class StreamConnection implements H2Connection {
   readonly name: string
   readonly localAddress: string | undefined
   readonly maxBodyBytes: number
   /** Streams that were begun. */
   served = 0
   readonly #session: ServerHttp2Session
-  readonly #edge: Pick<Edge, 'answer' | 'transfers'>
-  readonly #limits: StreamLimits
-  readonly #streams = new Map<ServerHttp2Stream, StreamExchange>()
+  readonly #edge: Pick<ExchangeRunner, 'answer' | 'transfers'>
+  readonly #limits: H2Limits
+  readonly #streams = new Map<ServerHttp2Stream, H2Exchange>()
   /** Listeners that all streams share: there may be thousands, most of which wait. */
   readonly #onAborted: (this: ServerHttp2Stream) => void
   readonly #onClose: (this: ServerHttp2Stream) => void
-  readonly #resets: Allowance
-  readonly #nuisances: Allowance
+  readonly #resets: TokenBucket
+  readonly #nuisances: TokenBucket
   /** Since when no stream is open. */
   #idleSinceMs: number
   /** Since when it owes us a sign of life. */
@@ -129,9 +129,9 @@ class StreamConnection implements StreamOwner {
   constructor(
     session: ServerHttp2Session,
     socket: Socket,
-    edge: Pick<Edge, 'name' | 'answer' | 'transfers'>,
+    edge: Pick<ExchangeRunner, 'name' | 'answer' | 'transfers'>,
     maxBodyBytes: number,
-    limits: StreamLimits,
+    limits: H2Limits,
   ) {
     const { clock } = limits
     this.name = edge.name()
@@ -140,8 +140,8 @@ class StreamConnection implements StreamOwner {
     this.#session = session
     this.#edge = edge
     this.#limits = limits
-    this.#resets = new Allowance(clock, resets.burst, resets.perSecond)
-    this.#nuisances = new Allowance(clock, nuisances.burst, nuisances.perSecond)
+    this.#resets = new TokenBucket(clock, resets.burst, resets.perSecond)
+    this.#nuisances = new TokenBucket(clock, nuisances.burst, nuisances.perSecond)
     this.#idleSinceMs = clock.now()
     session.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags, ...rest: unknown[]) =>
       this.#begin(stream, headers, rest[0]),
@@ -188,7 +188,7 @@ class StreamConnection implements StreamOwner {
     const target = targetOf(headers)
     // Names and values in turn, of which the types of node do not know.
     const rawHeaders: readonly string[] = Array.isArray(raw) ? raw : []
-    const exchange = new StreamExchange(this, stream, headers, rawHeaders, target.path)
+    const exchange = new H2Exchange(this, stream, headers, rawHeaders, target.path)
     this.#streams.set(stream, exchange)
     stream.on('aborted', this.#onAborted)
     stream.on('close', this.#onClose)
@@ -255,7 +255,7 @@ class StreamConnection implements StreamOwner {
 function ignore(): void {}
 
 /** A path that begins with a slash is one; anything else is nothing that is served. [RFC 9113, 8.3.1] */
-function targetOf(headers: IncomingHttpHeaders): Target {
+function targetOf(headers: IncomingHttpHeaders): RequestTarget {
   const path = headers[':path'] ?? ''
   return path.startsWith('/') ? readTarget(path) : { path, query: '' }
 }

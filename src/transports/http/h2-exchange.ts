@@ -16,7 +16,7 @@ import { readTarget } from './routes.ts'
 const ofTheConnection = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade'])
 
 /** What a stream knows of the connection that it shares. */
-export interface StreamOwner extends Holder {
+export interface H2Connection extends Holder {
   readonly name: string
   readonly localAddress: string | undefined
   readonly maxBodyBytes: number
@@ -25,7 +25,7 @@ export interface StreamOwner extends Holder {
   suspect(): void
 }
 
-export class StreamExchange implements Exchange {
+export class H2Exchange implements Exchange {
   readonly method: string
   readonly path: string
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
@@ -37,7 +37,7 @@ export class StreamExchange implements Exchange {
   /** Its connection watches for answers that nobody takes. */
   readonly isFlushed = true
   readonly isBehindAnother = false
-  readonly #of: StreamOwner
+  readonly #of: H2Connection
   readonly #stream: ServerHttp2Stream
   readonly #given: IncomingHttpHeaders
   #raw: readonly string[]
@@ -51,7 +51,7 @@ export class StreamExchange implements Exchange {
   #endedMs: number | undefined
 
   constructor(
-    of: StreamOwner,
+    of: H2Connection,
     stream: ServerHttp2Stream,
     headers: IncomingHttpHeaders,
     raw: readonly string[],

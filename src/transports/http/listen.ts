@@ -9,14 +9,14 @@ import { createMemoryBudget, type MemoryBudget } from '../../base/memory-budget.
 import { refuseConnection } from './bad-connections.ts'
 import { certificateFiles, readCertificate, watchCertificate } from './certificate.ts'
 import type { Served } from './entry.ts'
-import { createEdge } from './exchange-runner.ts'
-import { createFront, type Front } from './protocol-detect.ts'
-import { createMessageServer } from './h1-server.ts'
-import { listening } from './until-listening.ts'
+import { createExchangeRunner } from './exchange-runner.ts'
+import { createProtocolDetect, type ProtocolDetect } from './protocol-detect.ts'
+import { createH1Server } from './h1-server.ts'
+import { untilListening } from './until-listening.ts'
 import type { HttpSettings } from './options.ts'
 import { lingerMs as usualLingerMs } from './respond.ts'
 import { listenAtSocketFile, type SocketFile } from './socket-file.ts'
-import { createStreams } from './h2-connections.ts'
+import { createH2Connections } from './h2-connections.ts'
 
 export { CertificateError } from './certificate.ts'
 export type { Mountable, Served } from './entry.ts'
@@ -25,7 +25,7 @@ export { nodeHandler } from './node-handler.ts'
 export { fastifyPlugin, type FastifyPluginOptions, type FastifyScope } from './fastify.ts'
 
 /** The limits of time, in milliseconds; other values than these are for tests. */
-export interface Limits {
+export interface ConnectionLimits {
   readonly headersMs: number
   readonly requestMs: number
   /** How often the two above are checked. */
@@ -37,12 +37,12 @@ export interface Limits {
 }
 
 /** What a listener is handed besides its settings. */
-export interface ListenNeeds extends Limits {
+export interface ListenNeeds extends ConnectionLimits {
   /** Where it counts what it keeps; without a limit if nothing is said. */
   readonly memory: MemoryBudget
 }
 
-const limits: Limits = {
+const limits: ConnectionLimits = {
   headersMs: 10_000,
   requestMs: 30_000,
   checkEveryMs: 2_000,
@@ -61,7 +61,7 @@ const backlog = 2_048
 export type ListenSettings = Pick<HttpSettings, 'host' | 'port' | 'allowHosts' | 'allowOrigins' | 'maxBodyBytes'> &
   Partial<Pick<HttpSettings, 'socket' | 'socketMode' | 'tlsCert' | 'tlsKey' | 'maxStreams'>>
 
-export interface Listener {
+export interface HttpListener {
   /** The address, or the path of the Unix socket. */
   readonly address: string
   /** 0 at a Unix socket. */
@@ -89,16 +89,16 @@ export async function listen(
   settings: ListenSettings,
   log: Log,
   tuning: Partial<ListenNeeds> = {},
-): Promise<Listener> {
+): Promise<HttpListener> {
   const tuned = { ...limits, ...tuning, memory: tuning.memory ?? createMemoryBudget(Infinity) }
   const { clock } = tuned
   const { socket: path, maxBodyBytes, maxStreams = 2_000 } = settings
   const files = certificateFiles(settings)
   const certificate = files && (await readCertificate(files))
-  const edge = createEdge(gateway, settings, log, tuned)
-  const streams = createStreams(edge, { maxStreams, maxBodyBytes }, tuned, log)
-  const messages = createMessageServer(edge, tuned, certificate, () => front)
-  const front: Front = createFront(
+  const edge = createExchangeRunner(gateway, settings, log, tuned)
+  const streams = createH2Connections(edge, { maxStreams, maxBodyBytes }, tuned, log)
+  const messages = createH1Server(edge, tuned, certificate, () => front)
+  const front: ProtocolDetect = createProtocolDetect(
     {
       messages: (socket) => messages.take(socket),
       streams: (socket) => streams.take(socket),
@@ -152,7 +152,7 @@ async function open(
 ): Promise<SocketFile | undefined> {
   if (socket !== undefined) return listenAtSocketFile(server, socket, Number.parseInt(socketMode, 8), backlog, clock)
   const address = host.replace(/^\[(.*)\]$/, '$1')
-  await listening(server, () => server.listen({ host: address, port, backlog }))
+  await untilListening(server, () => server.listen({ host: address, port, backlog }))
   return undefined
 }
 
@@ -160,7 +160,7 @@ function placeOf(
   server: Server,
   path: string | undefined,
   isSecure: boolean,
-): Pick<Listener, 'address' | 'port' | 'url' | 'socket'> {
+): Pick<HttpListener, 'address' | 'port' | 'url' | 'socket'> {
   const scheme = isSecure ? 'https' : 'http'
   // A client at a Unix socket has to name some host; this one is always let in.
   if (path !== undefined) return { address: path, port: 0, url: `${scheme}://localhost`, socket: path }

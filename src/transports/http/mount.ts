@@ -3,7 +3,7 @@
  * path that the standalone server would have seen, so that everything behind knows one set of paths only.
  */
 import type { HttpSettings } from './options.ts'
-import { endpointPath, type Target } from './routes.ts'
+import { endpointPath, type RequestTarget } from './routes.ts'
 
 /** What one handler does otherwise than its gateway says. */
 export interface HandlerOptions extends Partial<Pick<HttpSettings, 'allowHosts' | 'allowOrigins' | 'maxBodyBytes'>> {
@@ -42,7 +42,7 @@ export function beside(path: string, name: string): string {
 }
 
 /** A target, seen through a mount. */
-export function mounted(mount: Mount, target: Target): Target {
+export function mounted(mount: Mount, target: RequestTarget): RequestTarget {
   const path = mount(target.path)
   return path === target.path ? target : { ...target, path }
 }

@@ -4,10 +4,10 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Mountable } from './entry.ts'
-import { createEdge } from './exchange-runner.ts'
+import { createExchangeRunner } from './exchange-runner.ts'
 import { type HandlerOptions, mountAt, mounted, type Mount } from './mount.ts'
 import { lingerMs } from './respond.ts'
-import { isServed, readTarget, type Target } from './routes.ts'
+import { isServed, readTarget, type RequestTarget } from './routes.ts'
 
 /** What `node:http` calls for each request. */
 export type RequestListener = (request: IncomingMessage, response: ServerResponse) => void
@@ -24,12 +24,12 @@ export function nodeHandler(gateway: Mountable, options: HandlerOptions = {}): R
 /** A request listener that finds itself by a mount of any kind. */
 export function listenerAt(mount: Mount, gateway: Mountable, settings: Omit<HandlerOptions, 'path'>): RequestListener {
   const { http, slowReaderMs, clock, log, memory } = gateway.edge
-  const edge = createEdge(gateway, { ...http, ...settings }, log, { clock, slowReaderMs, lingerMs, memory })
+  const edge = createExchangeRunner(gateway, { ...http, ...settings }, log, { clock, slowReaderMs, lingerMs, memory })
   return (request, response) => edge.serve(request, response, false, targetOf(request, mount))
 }
 
 /** What is asked for: by what a framework left of the path, or by the whole of it, as Express tells it. */
-function targetOf(request: IncomingMessage, mount: Mount): Target {
+function targetOf(request: IncomingMessage, mount: Mount): RequestTarget {
   const target = readTarget(request.url ?? '')
   const left = mounted(mount, target)
   if (isServed(left.path) || !('baseUrl' in request) || typeof request.baseUrl !== 'string') return left

@@ -10,7 +10,7 @@ import { textOf } from './body-chunks.ts'
  * The text of the body, from `request.rawBody` or `request.body`.
  * @throws Refusal `request_too_large`, `parse_error`; an Error that says what to do if the body is nowhere
  */
-export function takenBody(request: object, maxBytes: number): string {
+export function prereadBody(request: object, maxBytes: number): string {
   const text = read('rawBody' in request ? request.rawBody : undefined) ?? left(request)
   if (text === undefined)
     throw new Error(

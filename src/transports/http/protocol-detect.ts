@@ -10,14 +10,14 @@ import type { Clock } from '../../base/clock.ts'
 const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1')
 
 /** Where connections go on. */
-export interface Ways {
+export interface ProtocolHandlers {
   messages(socket: Socket): void
   streams(socket: Socket): void
   /** A client that has said nothing in time, or not enough to tell. */
   silent(socket: Socket): void
 }
 
-export interface Front {
+export interface ProtocolDetect {
   /** A connection in cleartext. */
   take(socket: Socket): void
   /** A connection whose handshake is about to begin. */
@@ -31,7 +31,7 @@ export interface Front {
   close(): void
 }
 
-export function createFront(ways: Ways, limits: { headersMs: number; checkEveryMs: number; clock: Clock }): Front {
+export function createProtocolDetect(ways: ProtocolHandlers, limits: { headersMs: number; checkEveryMs: number; clock: Clock }): ProtocolDetect {
   const { clock, headersMs } = limits
   /** Those of which is not known yet what they speak, with when they came. */
   const waiting = new Map<Socket, { readonly sinceMs: number; readonly stop: () => void }>()

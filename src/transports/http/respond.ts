@@ -9,11 +9,11 @@ import type { Transfer } from '../../base/transfers.ts'
 import type { Outbound } from '../../protocol/inbound.ts'
 import { refusalText } from '../../protocol/error-response.ts'
 import type { Exchange } from './exchange.ts'
-import { pieceLength, piecesOf } from './text-chunks.ts'
+import { pieceLength, textChunks } from './text-chunks.ts'
 import { corsHeaders } from './routes.ts'
 import { smallBytes } from './body-memory.ts'
 
-export interface Pace {
+export interface WriteLimits {
   readonly clock: Clock
   /** How long a reader may take for what was written last, in milliseconds. */
   readonly slowReaderMs: number
@@ -27,7 +27,7 @@ export interface Pace {
 export const lingerMs = 1_000
 
 /** Resolves when the answer was handed over or nobody wants it any more. Rejects with what the pieces threw. */
-export async function respond(exchange: Exchange, outbound: Outbound, pace: Pace): Promise<void> {
+export async function respond(exchange: Exchange, outbound: Outbound, pace: WriteLimits): Promise<void> {
   const { body } = outbound
   if (typeof body !== 'string') return pump(exchange, outbound, body, pace)
   if (exchange.closed.cancelled) return
@@ -46,7 +46,7 @@ async function respondAtLength(
   outbound: Outbound,
   body: string,
   bytes: number,
-  pace: Pace,
+  pace: WriteLimits,
 ): Promise<void> {
   const sending = exchange.transfer()
   try {
@@ -69,12 +69,12 @@ function head(exchange: Exchange, outbound: Outbound, bytes: number | undefined,
   return lines
 }
 
-function isLast(exchange: Exchange, pace: Pace): boolean {
+function isLast(exchange: Exchange, pace: WriteLimits): boolean {
   return pace.draining && exchange.isAlone
 }
 
 /** Answers a client that has not finished sending, and drops what it sends until it stops or the time is up. [R03] */
-function linger(exchange: Exchange, outbound: Outbound, body: string, bytes: number, pace: Pace): void {
+function linger(exchange: Exchange, outbound: Outbound, body: string, bytes: number, pace: WriteLimits): void {
   exchange.begin(outbound.status, head(exchange, outbound, bytes, true))
   // Everything but the end: node would close the connection with it, and input not yet read makes that a reset.
   if (bytes > 0) exchange.write(body)
@@ -87,7 +87,7 @@ function linger(exchange: Exchange, outbound: Outbound, body: string, bytes: num
   exchange.drop(end)
 }
 
-async function pump(exchange: Exchange, outbound: Outbound, body: AsyncIterable<string>, pace: Pace): Promise<void> {
+async function pump(exchange: Exchange, outbound: Outbound, body: AsyncIterable<string>, pace: WriteLimits): Promise<void> {
   const { closed } = exchange
   const pieces = body[Symbol.asyncIterator]()
   // Started even if the client is gone: a generator that is returned before it starts never reaches its `finally`.
@@ -112,19 +112,19 @@ async function pump(exchange: Exchange, outbound: Outbound, body: AsyncIterable<
   }
 }
 
-function openStream(exchange: Exchange, outbound: Outbound, pace: Pace): void {
+function openStream(exchange: Exchange, outbound: Outbound, pace: WriteLimits): void {
   const last = isLast(exchange, pace) || exchange.leavesTooMuch
   exchange.begin(outbound.status, head(exchange, outbound, undefined, last))
   exchange.flush()
 }
 
 /** Writes a text as the reader takes it; false if it is gone, or was cut for being too slow. */
-function write(exchange: Exchange, text: string, pace: Pace): Promise<boolean> | boolean {
+function write(exchange: Exchange, text: string, pace: WriteLimits): Promise<boolean> | boolean {
   return (text.length <= pieceLength && exchange.write(text)) || writeSlowly(exchange, text, pace)
 }
 
 /** The same for one that is long, or that was written already to a reader that is behind. */
-async function writeSlowly(exchange: Exchange, text: string, pace: Pace): Promise<boolean> {
+async function writeSlowly(exchange: Exchange, text: string, pace: WriteLimits): Promise<boolean> {
   const sending = exchange.transfer()
   try {
     if (text.length <= pieceLength) {
@@ -139,8 +139,8 @@ async function writeSlowly(exchange: Exchange, text: string, pace: Pace): Promis
   }
 }
 
-async function writeAll(exchange: Exchange, text: string, sending: Transfer, pace: Pace): Promise<boolean> {
-  for (const piece of piecesOf(text)) {
+async function writeAll(exchange: Exchange, text: string, sending: Transfer, pace: WriteLimits): Promise<boolean> {
+  for (const piece of textChunks(text)) {
     if (!exchange.write(piece) && !(await drained(exchange, pace))) return false
     sending.moved(piece.length)
   }
@@ -148,7 +148,7 @@ async function writeAll(exchange: Exchange, text: string, sending: Transfer, pac
 }
 
 /** Waits until the reader has taken what was written; false if it is gone or was cut for being too slow. [R40] */
-function drained(exchange: Exchange, pace: Pace): Promise<boolean> {
+function drained(exchange: Exchange, pace: WriteLimits): Promise<boolean> {
   const { closed } = exchange
   if (closed.cancelled) return Promise.resolve(false)
   return new Promise((resolve) => {
@@ -166,7 +166,7 @@ function drained(exchange: Exchange, pace: Pace): Promise<boolean> {
 }
 
 /** Watches an answer that was written to its end. */
-function watchEnd(exchange: Exchange, bytes: number, pace: Pace): void {
+function watchEnd(exchange: Exchange, bytes: number, pace: WriteLimits): void {
   const stop = watch(exchange, pace)
   if (bytes <= smallBytes) return
   const sending = exchange.transfer()
@@ -178,7 +178,7 @@ function watchEnd(exchange: Exchange, bytes: number, pace: Pace): void {
 }
 
 /** Cuts the exchange if its answer has not moved in time. Returns how to stop watching. */
-function watch(exchange: Exchange, pace: Pace): () => void {
+function watch(exchange: Exchange, pace: WriteLimits): () => void {
   const check = (): void => {
     if (exchange.isOver) return
     if (exchange.isBehindAnother) timer = pace.clock.after(pace.slowReaderMs, check)

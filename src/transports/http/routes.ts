@@ -8,7 +8,7 @@ import { messagesPath, streamPath } from '../../protocol/http-sse.ts'
 import type { Outbound } from '../../protocol/inbound.ts'
 
 /** A request target taken apart. `authority` is there when the target is a whole URL. [RFC 9112, 3.2] */
-export interface Target {
+export interface RequestTarget {
   readonly path: string
   readonly query: string
   readonly authority?: string
@@ -76,7 +76,7 @@ function probeAt(path: string): Probe | undefined {
 }
 
 /** Takes a request target apart. A leading `//` is a path like any other, not a host. */
-export function readTarget(url: string): Target {
+export function readTarget(url: string): RequestTarget {
   if (url.charCodeAt(0) === 0x2f) return split(url)
   const absolute = /^https?:\/\/([^/?#]*)(.*)$/i.exec(url)
   if (!absolute) return { path: url, query: '' }
@@ -84,7 +84,7 @@ export function readTarget(url: string): Target {
   return { ...split(rest.startsWith('/') ? rest : `/${rest}`), authority }
 }
 
-function split(url: string): Target {
+function split(url: string): RequestTarget {
   const at = url.indexOf('?')
   return at < 0 ? { path: url, query: '' } : { path: url.slice(0, at), query: url.slice(at + 1) }
 }

@@ -16,7 +16,7 @@ import { connect } from 'node:net'
 import { basename, dirname, join } from 'node:path'
 import { isMainThread } from 'node:worker_threads'
 import { type Clock, pause } from '../../base/clock.ts'
-import { listening } from './until-listening.ts'
+import { untilListening } from './until-listening.ts'
 
 /** An error as node's own, by its code. */
 class SocketFileError extends Error {
@@ -60,7 +60,7 @@ export async function listenAtSocketFile(
   // Node would call a directory that is not there a lack of rights.
   await lstat(folder)
   await checkPath(path)
-  await listening(server, () => listenWithMode(server, ownPath, mode, backlog))
+  await untilListening(server, () => listenWithMode(server, ownPath, mode, backlog))
   try {
     await awaitClaim(folder, name, own, clock)
     await checkPath(path)

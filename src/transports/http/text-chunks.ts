@@ -4,7 +4,7 @@
 export const pieceLength = 65_536
 
 /** The pieces of a text. No character is split. */
-export function* piecesOf(text: string): Generator<string> {
+export function* textChunks(text: string): Generator<string> {
   for (let at = 0; at < text.length;) {
     let end = Math.min(at + pieceLength, text.length)
     if (end < text.length && isHighSurrogate(text.charCodeAt(end - 1))) end--

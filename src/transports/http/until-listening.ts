@@ -5,7 +5,7 @@ import type { Server } from 'node:http'
  * @param start calls `server.listen`
  * @returns resolves once it listens; rejects with node's error if it cannot
  */
-export function listening(server: Server, start: () => void): Promise<void> {
+export function untilListening(server: Server, start: () => void): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
     server.once('listening', () => {

@@ -5,8 +5,8 @@ import { silentLog } from '../../base/log.ts'
 import { createMemoryBudget } from '../../base/memory-budget.ts'
 import { Refusal } from '../../base/refusal.ts'
 import type { Inbound, Outbound } from '../../protocol/inbound.ts'
-import { createFace } from './stdio-server.ts'
-import { createLineMemory } from '../../client/pipe-memory.ts'
+import { createStdioServer } from './stdio-server.ts'
+import { createPipeMemory } from '../../client/pipe-memory.ts'
 
 /** What may become of one attempt of an exchange. */
 const fates = [
@@ -30,7 +30,7 @@ const meta = {
   'io.modelcontextprotocol/protocolVersion': '2026-07-28',
   'io.modelcontextprotocol/clientCapabilities': {},
 }
-const unbounded = createLineMemory(createMemoryBudget(Infinity), Infinity)
+const unbounded = createPipeMemory(createMemoryBudget(Infinity), Infinity)
 const stream = { 'content-type': 'text/event-stream' }
 
 /** Answers each attempt by the next fate; when they are used up, all goes well. */
@@ -111,7 +111,7 @@ test('whatever becomes of the server, each request is answered once, and none th
         const { handle, runs } = server(told)
         const said: Array<{ id?: unknown; method?: string; error?: { data?: { reason?: string } } }> = []
         const say = async (text: string): Promise<void> => void said.push(JSON.parse(text) as object)
-        const face = createFace({
+        const face = createStdioServer({
           handle,
           write: say,
           writeOwn: say,
@@ -177,7 +177,7 @@ test('whatever a line holds, it harms no other: the next one is served', async (
     fc.asyncProperty(fc.array(message, { maxLength: 10 }), async (lines) => {
       const said: string[] = []
       const say = async (text: string): Promise<void> => void said.push(text)
-      const face = createFace({
+      const face = createStdioServer({
         handle: server([]).handle,
         write: say,
         writeOwn: say,

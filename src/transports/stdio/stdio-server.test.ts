@@ -4,8 +4,8 @@ import { silentLog } from '../../base/log.ts'
 import { createMemoryBudget } from '../../base/memory-budget.ts'
 import { Refusal, type RefusalCode } from '../../base/refusal.ts'
 import type { Inbound, Outbound } from '../../protocol/inbound.ts'
-import { createFace, type Face } from './stdio-server.ts'
-import { createLineMemory } from '../../client/pipe-memory.ts'
+import { createStdioServer, type StdioServer } from './stdio-server.ts'
+import { createPipeMemory } from '../../client/pipe-memory.ts'
 
 /** What the other side was sent. */
 interface Sent {
@@ -19,7 +19,7 @@ interface Sent {
 type Answering = (sent: Sent, inbound: Inbound) => Promise<Outbound> | Outbound
 
 interface Scene {
-  readonly face: Face
+  readonly face: StdioServer
   readonly clock: ManualClock
   readonly sent: Sent[]
   readonly said: Array<Record<string, unknown>>
@@ -77,7 +77,7 @@ function play(answering: Answering, waitMs = 30_000): Scene {
   const sent: Sent[] = []
   const said: Array<Record<string, unknown>> = []
   const say = async (text: string): Promise<void> => void said.push(JSON.parse(text) as Record<string, unknown>)
-  const face = createFace({
+  const face = createStdioServer({
     async handle(inbound) {
       const text = await inbound.body()
       const { method } = text === '' ? inbound : (JSON.parse(text) as { method?: string })
@@ -87,7 +87,7 @@ function play(answering: Answering, waitMs = 30_000): Scene {
     },
     write: say,
     writeOwn: say,
-    memory: createLineMemory(createMemoryBudget(Infinity), Infinity),
+    memory: createPipeMemory(createMemoryBudget(Infinity), Infinity),
     clock,
     log: silentLog,
     waitMs,

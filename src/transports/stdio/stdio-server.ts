@@ -8,7 +8,7 @@
 import { Cancel } from '../../base/cancel.ts'
 import { keep } from '../../base/memory-budget.ts'
 import { Refusal } from '../../base/refusal.ts'
-import { standsAlone } from '../../protocol/classify.ts'
+import { isModernMessage } from '../../protocol/classify.ts'
 import { elementTexts, exceedsLimits, memberText } from '../../protocol/json-text.ts'
 import { jsonWeight } from '../../protocol/json-weight.ts'
 import {
@@ -23,16 +23,16 @@ import {
 } from '../../protocol/jsonrpc.ts'
 import { mayBatch } from '../../protocol/legacy-server.ts'
 import { checkMessage, checkMeta, hasProperMeta } from '../../protocol/incoming.ts'
-import { answerable, refusalAnswer } from '../../protocol/error-response.ts'
-import { type Desk, type Errand, errandOf, type FaceNeeds, type Owed } from '../../client/client-context.ts'
-import { listenTo } from '../../client/get-stream.ts'
-import { answerAll, isHarmless, runAlone, runInSession, runOpening, sendInSession } from '../../client/requests.ts'
-import type { Hearing } from '../../client/deliver.ts'
-import { listen } from '../../client/listen-stream.ts'
-import { createMirrors } from '../../client/param-headers.ts'
-import { ClientSession, type Standing } from '../../client/session.ts'
+import { answerable, errorAnswerOf } from '../../protocol/error-response.ts'
+import { type ClientContext, type SentMessage, sentMessage, type ClientNeeds, type ExpectedResponse } from '../../client/client-context.ts'
+import { openGetStream } from '../../client/get-stream.ts'
+import { answerAll, isIdempotent, runAlone, runInSession, runOpening, sendInSession } from '../../client/requests.ts'
+import type { DeliveryContext } from '../../client/deliver.ts'
+import { openListenStream } from '../../client/listen-stream.ts'
+import { createParamHeaders } from '../../client/param-headers.ts'
+import { ClientSession, type OpenSession } from '../../client/session.ts'
 
-export interface Face {
+export interface StdioServer {
   /** Takes one line of the client. */
   line(text: string): void
   /** A line that is not UTF-8: run as it reads, it would be another message. */
@@ -57,27 +57,27 @@ const listening = 'subscriptions/listen'
 /** A cancelled call that is still there after this time has not heard of it. */
 const overtakenMs = 1000
 
-export function createFace(needs: FaceNeeds): Face {
+export function createStdioServer(needs: ClientNeeds): StdioServer {
   return new LineFace(needs)
 }
 
-class LineFace implements Face {
-  readonly #hearing: Hearing
-  readonly #desk: Desk
+class LineFace implements StdioServer {
+  readonly #hearing: DeliveryContext
+  readonly #desk: ClientContext
   readonly #session: ClientSession
-  readonly #errands = new Set<Errand>()
+  readonly #errands = new Set<SentMessage>()
   /** Calls that are carried now, and those in line behind them. */
   #calls = 0
   readonly #line: Array<() => void> = []
   /** The session that is listened to. */
-  #heard: Standing | undefined
+  #heard: OpenSession | undefined
   /** Told when nothing is owed any more. */
   readonly #waiting: Array<() => void> = []
 
-  constructor(needs: FaceNeeds) {
+  constructor(needs: ClientNeeds) {
     this.#desk = { ...needs, leaving: new Cancel() }
     this.#session = new ClientSession(this.#desk, (standing) => this.#listenTo(standing))
-    this.#hearing = { desk: this.#desk, session: this.#session, mirrors: createMirrors(this.#desk.memory.sent) }
+    this.#hearing = { desk: this.#desk, session: this.#session, mirrors: createParamHeaders(this.#desk.memory.sent) }
   }
 
   line(text: string): void {
@@ -122,11 +122,11 @@ class LineFace implements Face {
 
   #request(text: string, request: RequestMessage): void {
     checkMeta(request)
-    const owed: Owed = { request, key: idKey(request.id), isAnswered: false, isCancelled: false }
-    const errand = errandOf(text, [owed])
-    if (request.method === listening && standsAlone(request, undefined)) {
-      this.#run(errand, () => listen(errand, owed, this.#hearing))
-    } else if (standsAlone(request, undefined)) {
+    const owed: ExpectedResponse = { request, key: idKey(request.id), isAnswered: false, isCancelled: false }
+    const errand = sentMessage(text, [owed])
+    if (request.method === listening && isModernMessage(request, undefined)) {
+      this.#run(errand, () => openListenStream(errand, owed, this.#hearing))
+    } else if (isModernMessage(request, undefined)) {
       this.#run(errand, () => this.#inTurn(errand, () => runAlone(errand, owed, this.#hearing)))
     } else if (request.method === 'initialize' && !this.#session.isThere) {
       this.#run(errand, () => runOpening(errand, request, this.#hearing))
@@ -151,7 +151,7 @@ class LineFace implements Face {
       isAnswered: false,
       isCancelled: false,
     }))
-    const errand = errandOf(text, owed)
+    const errand = sentMessage(text, owed)
     this.#run(errand, () => this.#inTurn(errand, () => this.#inSession(errand)))
   }
 
@@ -162,9 +162,9 @@ class LineFace implements Face {
       const id = message.params && memberText(message.params.text, 'requestId')
       const errand = id === undefined ? undefined : this.#cancel(idKey(id))
       if (errand) this.#tellCancelled(text, errand)
-    } else if (this.#session.isThere && !standsAlone(message, undefined)) {
+    } else if (this.#session.isThere && !isModernMessage(message, undefined)) {
       const isHandshake = message.method === 'notifications/initialized'
-      const errand = errandOf(text, [], isHandshake)
+      const errand = sentMessage(text, [], isHandshake)
       this.#run(errand, () => {
         const done = isHandshake ? this.#session.completing() : undefined
         return this.#inSession(errand).finally(done)
@@ -173,13 +173,13 @@ class LineFace implements Face {
   }
 
   /** Says it again if it was of no use: over HTTP a message may overtake the one that it is about. */
-  #tellCancelled(text: string, cancelled: Errand): void {
-    const errand = errandOf(text, [])
+  #tellCancelled(text: string, cancelled: SentMessage): void {
+    const errand = sentMessage(text, [])
     this.#run(errand, () => this.#inSession(errand))
     if (this.#desk.waitMs === 0) return
     this.#desk.clock.after(overtakenMs, () => {
       if (!this.#errands.has(cancelled) || this.#desk.leaving.cancelled) return
-      const again = errandOf(text, [])
+      const again = sentMessage(text, [])
       try {
         this.#run(again, () => this.#inSession(again))
       } catch {
@@ -189,13 +189,13 @@ class LineFace implements Face {
   }
 
   /** Cancels the youngest request under an id. Returns its errand if the server has to be told as well. */
-  #cancel(key: string): Errand | undefined {
+  #cancel(key: string): SentMessage | undefined {
     for (const errand of [...this.#errands].toReversed()) {
       const owed = errand.owed.find((one) => one.key === key && !one.isAnswered)
       if (!owed) continue
       owed.isCancelled = true
       // Closing is cancelling where a request stands for itself, and what was not sent needs no word.
-      const isClosing = standsAlone(owed.request, undefined) || (!errand.isSent && errand.owed.length === 1)
+      const isClosing = isModernMessage(owed.request, undefined) || (!errand.isSent && errand.owed.length === 1)
       if (isClosing) errand.closed.cancel('cancelled by the client')
       return isClosing ? undefined : errand
     }
@@ -205,24 +205,24 @@ class LineFace implements Face {
   /** An answer of the client, if the server of this session has asked for it. */
   #answer(text: string, message: ResponseMessage): void {
     if (message.id === undefined || !this.#session.answered(message.id)) return
-    const errand = errandOf(text, [])
+    const errand = sentMessage(text, [])
     this.#run(errand, () => this.#inSession(errand))
   }
 
-  async #inSession(errand: Errand): Promise<void> {
+  async #inSession(errand: SentMessage): Promise<void> {
     const run = errand.owed.length > 0 ? runInSession : runWithoutAnswer
     await run(errand, this.#hearing)
     const { standing } = this.#session
     if (standing) this.#listenTo(standing)
   }
 
-  #listenTo(standing: Standing): void {
+  #listenTo(standing: OpenSession): void {
     if (this.#heard === standing || this.#desk.leaving.cancelled) return
     this.#heard = standing
-    void listenTo(standing, this.#hearing)
+    void openGetStream(standing, this.#hearing)
   }
 
-  #run(errand: Errand, run: () => Promise<void>): void {
+  #run(errand: SentMessage, run: () => Promise<void>): void {
     if (this.#errands.size >= maxErrands)
       throw new Refusal('too_many_calls', { message: 'Too much is on its way at once.' })
     const { sent } = this.#desk.memory
@@ -241,8 +241,8 @@ class LineFace implements Face {
   /**
    * Runs a call when there is room for it. What is no call goes ahead: a ping, above all, must not wait for them.
    */
-  async #inTurn(errand: Errand, run: () => Promise<void>): Promise<void> {
-    if (isHarmless(errand)) return run()
+  async #inTurn(errand: SentMessage, run: () => Promise<void>): Promise<void> {
+    if (isIdempotent(errand)) return run()
     if (this.#calls < this.#desk.maxCalls) this.#calls++
     else await new Promise<void>((resolve) => this.#line.push(resolve))
     try {
@@ -261,12 +261,12 @@ class LineFace implements Face {
 
   #refuse(error: unknown, id: RpcId | undefined): void {
     const refusal = answerable(error, this.#desk.log)
-    void this.#desk.writeOwn(responseText(id, refusalAnswer(refusal)))
+    void this.#desk.writeOwn(responseText(id, errorAnswerOf(refusal)))
   }
 }
 
 /** A notification, or an answer: nobody waits for more than that it was sent. */
-async function runWithoutAnswer(errand: Errand, hearing: Hearing): Promise<void> {
+async function runWithoutAnswer(errand: SentMessage, hearing: DeliveryContext): Promise<void> {
   const { clock, waitMs } = hearing.desk
   await sendInSession(errand, clock.now() + waitMs, hearing)
 }

@@ -6,8 +6,8 @@
  */
 import type { Clock } from '../../base/clock.ts'
 import type { ClientKey, EraName } from '../../protocol/call.ts'
-import type { Exchange } from './pending-call.ts'
-import type { Exchanges } from './pending-calls.ts'
+import type { PendingCall } from './pending-call.ts'
+import type { PendingCalls } from './pending-calls.ts'
 
 /**
  * Whom a process works for: one session alone (`own`), clients of one principal (`single`), or clients of several
@@ -98,9 +98,9 @@ export class Attributor {
   /** Whom the process works for; another one when a process that has worked for no client is handed over. */
   rule: Attribution
   readonly #needs: AttributorNeeds
-  readonly #exchanges: Exchanges
+  readonly #exchanges: PendingCalls
 
-  constructor(needs: AttributorNeeds, exchanges: Exchanges) {
+  constructor(needs: AttributorNeeds, exchanges: PendingCalls) {
     this.served = new ServedClients(needs.callTotalMs)
     this.rule = needs.attribution
     this.#needs = needs
@@ -128,7 +128,7 @@ export class Attributor {
   }
 
   /** @param era the one that the server is spoken with in */
-  find(what: Situation['what'], era: EraName): Exchange | 'unit' | undefined {
+  find(what: Situation['what'], era: EraName): PendingCall | 'unit' | undefined {
     const call = this.#exchanges.youngest()
     const hasOneClient = this.#needs.hasOneClient || this.served.isOne
     const isStateless = era === 'modern'

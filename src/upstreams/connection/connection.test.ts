@@ -13,10 +13,10 @@ import { asRefusal } from '../../base/refusal.ts'
 import { type Holder, holderOf, Transfers } from '../../base/transfers.ts'
 import type { Call, Update } from '../../protocol/call.ts'
 import { isObject, type JsonObject, memberText, parseObject } from '../../protocol/json-text.ts'
-import { legacyDialect } from '../../protocol/legacy-client.ts'
+import { legacyUpstreamCodec } from '../../protocol/legacy-client.ts'
 import type { Attribution } from './attribution.ts'
-import { Connection } from './connection.ts'
-import type { Exchange } from './pending-call.ts'
+import { UpstreamConnection } from './connection.ts'
+import type { PendingCall } from './pending-call.ts'
 import type { Child, ChildListener } from '../stdio/child.ts'
 
 /** What all clients call their requests and their progress by: the same. */
@@ -60,13 +60,13 @@ function inMemory(memory: MemoryBudget): Holder {
 }
 
 interface Scene extends ReturnType<typeof createProcess> {
-  readonly connection: Connection
+  readonly connection: UpstreamConnection
   /** What was said outside of calls, and was taken. */
   readonly heard: Update[]
   readonly unattributed: string[]
   readonly dropped: string[]
   readonly clock: ReturnType<typeof manualClock>
-  begin(nonce: string): Exchange
+  begin(nonce: string): PendingCall
 }
 
 const announced = { sampling: {}, roots: {}, elicitation: {} }
@@ -77,9 +77,9 @@ function createScene(attribution: Attribution): Scene {
   const clock = manualClock(0)
   const [heard, unattributed, dropped]: [Update[], string[], string[]] = [[], [], []]
   events.on('dropped', ({ what }) => void dropped.push(what))
-  const connection = new Connection({
+  const connection = new UpstreamConnection({
     child: process.child,
-    dialect: legacyDialect,
+    dialect: legacyUpstreamCodec,
     announced,
     attribution,
     hasOneClient: false,
@@ -110,10 +110,10 @@ function callOf(nonce: string): Call {
     id: clientId,
     method: 'tools/call',
     params: parseObject(`{"name":"echo","arguments":{"nonce":"${nonce}"},"_meta":{"progressToken":${clientToken}}}`),
-    speaker: { era: 'legacy', version: '2025-11-25', capabilities: announced, info: undefined },
+    client: { era: 'legacy', version: '2025-11-25', capabilities: announced, info: undefined },
     principal: { tenant: '', subject: '' },
     session: nonce,
-    client: nonce,
+    fairnessKey: nonce,
     clientKey: nonce,
     progressToken: clientToken,
     logLevel: undefined,
@@ -123,7 +123,7 @@ function callOf(nonce: string): Call {
 }
 
 /** All that an exchange has for its call by now. */
-function drain(exchange: Exchange): { texts: string[]; end: string | undefined } {
+function drain(exchange: PendingCall): { texts: string[]; end: string | undefined } {
   const texts: string[] = []
   for (let update = exchange.take(); update; update = exchange.take()) texts.push(update.params?.text ?? '')
   try {
@@ -165,7 +165,7 @@ const steps: fc.Arbitrary<readonly Step[]> = fc.array(
 
 interface Life {
   readonly nonce: string
-  readonly exchange: Exchange
+  readonly exchange: PendingCall
   /** Its id and its token on the wire. */
   readonly id: number
   /** What it should get. */
@@ -295,7 +295,7 @@ describe('what names no call', () => {
 
   test('may be of other work than calls, for whoever that is, as long as it lasts', () => {
     const scene = createScene('single')
-    const isAsked = (exchange: Exchange): boolean => {
+    const isAsked = (exchange: PendingCall): boolean => {
       scene.say({ ...question, id: `q${scene.sent.length}` })
       return exchange.take()?.kind === 'ask'
     }

@@ -7,26 +7,26 @@ import { Refusal } from '../../base/refusal.ts'
 import type { DroppedThing, EventSink } from '../../base/events.ts'
 import type { Holder } from '../../base/transfers.ts'
 import type { Call, ClientKey, Notification, Update } from '../../protocol/call.ts'
-import type { Dialect } from '../../protocol/upstream-codec.ts'
+import type { UpstreamCodec } from '../../protocol/upstream-codec.ts'
 import { emptyObject, type JsonObject, memberText, type RawObject, rawObject } from '../../protocol/json-text.ts'
 import { type Answer, type Message, notificationText, requestText, responseText } from '../../protocol/jsonrpc.ts'
 import { wantsLog } from '../../protocol/log-level.ts'
 import type { BadMessage } from '../../protocol/server-message.ts'
-import { Answers } from './response-routing.ts'
+import { ResponseRouting } from './response-routing.ts'
 import { Attributor, type AttributorNeeds } from './attribution.ts'
-import { Errands } from './internal-requests.ts'
-import { Exchange } from './pending-call.ts'
-import { Exchanges } from './pending-calls.ts'
-import { Flow } from './flow-control.ts'
-import { Incoming } from './incoming-lines.ts'
-import { Liveness } from './responsiveness.ts'
-import { Outgoing } from './outgoing-lines.ts'
-import { createQuestions, type Questions } from './server-requests.ts'
+import { InternalRequests } from './internal-requests.ts'
+import { PendingCall } from './pending-call.ts'
+import { PendingCalls } from './pending-calls.ts'
+import { FlowControl } from './flow-control.ts'
+import { IncomingLines } from './incoming-lines.ts'
+import { Responsiveness } from './responsiveness.ts'
+import { OutgoingLines } from './outgoing-lines.ts'
+import { createServerRequests, type ServerRequests } from './server-requests.ts'
 import type { Child, ChildExit } from '../stdio/child.ts'
 
 export interface ConnectionNeeds extends AttributorNeeds {
   readonly child: Child
-  readonly dialect: Dialect
+  readonly dialect: UpstreamCodec
   readonly announced: JsonObject
   readonly events: EventSink
   readonly callIdleMs: number
@@ -44,49 +44,49 @@ export interface ConnectionNeeds extends AttributorNeeds {
   readonly waiting: Holder
 }
 
-export class Connection {
+export class UpstreamConnection {
   /** Set anew when a process asked in one era turns out to speak the other. */
-  dialect: Dialect
+  dialect: UpstreamCodec
   /** When it last stopped to be of use to a call, in milliseconds of the clock. */
   idleSinceMs: number
-  readonly liveness: Liveness
+  readonly liveness: Responsiveness
   readonly attributor: Attributor
   /** Whose next call it waits for, and nobody else's. */
   keptFor: ClientKey | undefined
   readonly #needs: ConnectionNeeds
-  readonly #exchanges = new Exchanges()
-  readonly #errands: Errands
-  readonly #answers: Answers
-  readonly #questions: Questions
-  readonly #flow: Flow
-  readonly #outgoing: Outgoing
+  readonly #exchanges = new PendingCalls()
+  readonly #errands: InternalRequests
+  readonly #answers: ResponseRouting
+  readonly #questions: ServerRequests
+  readonly #flow: FlowControl
+  readonly #outgoing: OutgoingLines
   #reserved = 0
   #closed = false
 
   constructor(needs: ConnectionNeeds) {
     this.#needs = needs
-    this.#errands = new Errands(needs.clock)
-    this.#flow = new Flow(needs.child)
-    this.#outgoing = new Outgoing(needs.child, {
+    this.#errands = new InternalRequests(needs.clock)
+    this.#flow = new FlowControl(needs.child)
+    this.#outgoing = new OutgoingLines(needs.child, {
       clock: needs.clock,
       idleMs: needs.callIdleMs,
       hold: (isHeld) => this.#flow.stop(isHeld),
       stuck: () => needs.stuck(),
     })
     this.attributor = new Attributor(needs, this.#exchanges)
-    this.#answers = new Answers({
+    this.#answers = new ResponseRouting({
       exchanges: this.#exchanges,
       errands: this.#errands,
       clock: needs.clock,
-      speaker: () => ({ spoken: this.dialect.era, process: this.pid }),
+      speaker: () => ({ era: this.dialect.era, process: this.pid }),
       mayMeanOther: () => this.attributor.mayMeanOther,
       invalid: (words) => needs.invalid(words),
       drop: (what) => this.#drop(what),
     })
     this.dialect = needs.dialect
     this.idleSinceMs = needs.clock.now()
-    this.liveness = new Liveness(this.idleSinceMs)
-    this.#questions = createQuestions({
+    this.liveness = new Responsiveness(this.idleSinceMs)
+    this.#questions = createServerRequests({
       send: (line) => this.#outgoing.answer(line),
       now: () => needs.clock.now(),
       announced: needs.announced,
@@ -97,7 +97,7 @@ export class Connection {
       },
       memory: () => needs.child.questionMemory,
     })
-    const incoming = new Incoming({
+    const incoming = new IncomingLines({
       memory: () => needs.child.memory,
       message: (message, bytes) => this.#message(message, bytes),
       noMessage: (text) => this.#answers.unreadable(text),
@@ -156,13 +156,13 @@ export class Connection {
   }
 
   /** Sends a call; `isAlone` if no other one will begin before its end. Throws `overloaded` if the process takes nothing. */
-  begin(call: Call, isAlone: boolean = this.attributor.rule === 'own'): Exchange {
+  begin(call: Call, isAlone: boolean = this.attributor.rule === 'own'): PendingCall {
     if (this.#closed) throw new Refusal('upstream_closed')
     this.#outgoing.checkRoom(call.params)
     const now = this.#needs.clock.now()
     if (this.#exchanges.size === 0) this.liveness.busy(now)
     const { callIdleMs, callTotalMs, waiting } = this.#needs
-    const exchange = this.#exchanges.add((id) => new Exchange(call, id, now + callIdleMs, now + callTotalMs, waiting))
+    const exchange = this.#exchanges.add((id) => new PendingCall(call, id, now + callIdleMs, now + callTotalMs, waiting))
     if (!exchange) throw new Refusal('overloaded')
     exchange.mayHold = isAlone
     this.attributor.served.begin(call.clientKey, now)
@@ -172,7 +172,7 @@ export class Connection {
   }
 
   /** The call is over for its client. With a reason it was not over for the process, which is told. */
-  finish(exchange: Exchange, reason: string | undefined): void {
+  finish(exchange: PendingCall, reason: string | undefined): void {
     if (!this.#exchanges.remove(exchange)) return
     this.#flow.release(exchange)
     exchange.abandon()
@@ -281,12 +281,12 @@ export class Connection {
 
   #log(update: Notification): void {
     const target = this.attributor.find('log', this.dialect.era)
-    if (target instanceof Exchange) {
+    if (target instanceof PendingCall) {
       if (wantsLog(target.call, update.params)) this.#offer(target, update)
     } else if (target === undefined || !this.#needs.unsolicited(update)) this.#drop('log')
   }
 
-  #offer(exchange: Exchange, update: Update): void {
+  #offer(exchange: PendingCall, update: Update): void {
     exchange.idleAtMs = this.#needs.clock.now() + this.#needs.callIdleMs
     if (!exchange.offer(update)) exchange.fail(new Refusal('result_too_large'))
     else if (exchange.isFull && exchange.mayHold) this.#flow.hold(exchange)

@@ -8,50 +8,50 @@ import type { Log } from '../../base/log.ts'
 import { Refusal } from '../../base/refusal.ts'
 import type { Holder } from '../../base/transfers.ts'
 import { version } from '../../base/version.ts'
-import type { Seat, Update } from '../../protocol/call.ts'
-import type { Dialect } from '../../protocol/upstream-codec.ts'
+import type { Caller, Update } from '../../protocol/call.ts'
+import type { UpstreamCodec } from '../../protocol/upstream-codec.ts'
 import { isObject, type JsonObject, type RawObject, rawObject } from '../../protocol/json-text.ts'
 import type { Attribution } from './attribution.ts'
-import { Connection } from './connection.ts'
-import { discover, initialize } from './handshake.ts'
+import { UpstreamConnection } from './connection.ts'
+import { discover, sendInitialize } from './handshake.ts'
 import type { Mode, UpstreamSettings } from '../options.ts'
 import { type StartFailure, startFailure } from './start-failure.ts'
 import type { Child, ChildExit } from '../stdio/child.ts'
-import type { Unit } from '../pooling/isolation-group.ts'
+import type { IsolationGroup } from '../pooling/isolation-group.ts'
 
-export interface Face {
-  readonly dialect: Dialect
+export interface ServerEra {
+  readonly codec: UpstreamCodec
   /** Who shares its processes: clients with sessions. */
   readonly mode: Mode
   /** The same for clients without. */
   readonly statelessMode: Mode
   /** What the server said of itself at the start. */
-  readonly hello: RawObject
+  readonly serverDescription: RawObject
 }
 
 /** Who shares the process that a seat is served by. */
-export function modeOf(face: Face, seat: Seat): Mode {
-  return seat.speaker.era === 'modern' ? face.statelessMode : face.mode
+export function modeOf(face: ServerEra, seat: Caller): Mode {
+  return seat.client.era === 'modern' ? face.statelessMode : face.mode
 }
 
-export interface Opened {
-  readonly connection: Connection
+export interface OpenedConnection {
+  readonly connection: UpstreamConnection
   /** What this process says of itself; undefined where it need not be asked. */
   readonly hello: RawObject | undefined
 }
 
 /** Where a process reports what happens to it. */
-export interface ProcessEvents {
-  readonly dialect: Dialect
-  unsolicited(connection: Connection, update: Update): boolean
-  ended(connection: Connection, exit: ChildExit): void
+export interface ConnectionEvents {
+  readonly dialect: UpstreamCodec
+  unsolicited(connection: UpstreamConnection, update: Update): boolean
+  ended(connection: UpstreamConnection, exit: ChildExit): void
   unattributed(method: string): void
   /** It asks and asks, and does not read the answers. */
-  stuck(connection: Connection): void
+  stuck(connection: UpstreamConnection): void
 }
 
-export interface OpenNeeds extends ProcessEvents {
-  readonly seat: Seat
+export interface OpenNeeds extends ConnectionEvents {
+  readonly seat: Caller
   readonly announced: JsonObject
   readonly attribution: Attribution
   /** Whether the process must say hello even where the era does not need it. */
@@ -59,20 +59,20 @@ export interface OpenNeeds extends ProcessEvents {
   /** Told how it failed, unless we ended it ourselves. */
   failed(failure: StartFailure): void
   /** Told of the connection before a word is said on it. */
-  connected(connection: Connection): void
+  connected(connection: UpstreamConnection): void
 }
 
-export interface Opener {
+export interface Connector {
   /** Connects to a child without a word. */
-  connect(child: Child, needs: Omit<OpenNeeds, 'greet' | 'seat' | 'failed' | 'connected'>): Connection
+  connect(child: Child, needs: Omit<OpenNeeds, 'greet' | 'seat' | 'failed' | 'connected'>): UpstreamConnection
   /** Speaks first words with a child. Throws a `Refusal` when it cannot be done; the child is then gone. */
-  open(child: Child, needs: OpenNeeds): Promise<Opened>
+  open(child: Child, needs: OpenNeeds): Promise<OpenedConnection>
 }
 
 /** What we call ourselves where no client speaks. */
 export const ownInfo: JsonObject = { name: 'mcplex', version }
 
-export function createOpener(common: {
+export function createConnector(common: {
   readonly settings: UpstreamSettings
   /** Whether all calls are of one client. */
   readonly hasOneClient: boolean
@@ -81,11 +81,11 @@ export function createOpener(common: {
   readonly log: Log
   /** Counts what calls have got and nobody came for. */
   readonly waiting: Holder
-}): Opener {
+}): Connector {
   const { settings, clock, events } = common
 
-  const connect: Opener['connect'] = (child, needs) => {
-    const connection: Connection = new Connection({
+  const connect: Connector['connect'] = (child, needs) => {
+    const connection: UpstreamConnection = new UpstreamConnection({
       child,
       dialect: needs.dialect,
       announced: needs.announced,
@@ -118,13 +118,13 @@ export function createOpener(common: {
         },
       })
       needs.connected(connection)
-      const { speaker } = needs.seat
+      const { client: speaker } = needs.seat
       const announced = rawObject(needs.announced)
       try {
         if (needs.dialect.era === 'legacy') {
           return {
             connection,
-            hello: await initialize(connection, speaker, announced, ownInfo, settings.startTimeoutMs),
+            hello: await sendInitialize(connection, speaker, announced, ownInfo, settings.startTimeoutMs),
           }
         }
         return {
@@ -152,7 +152,7 @@ export function createOpener(common: {
 }
 
 /** Says again to a new process what the unit's session had said to the one before it. */
-export async function replay(unit: Unit, connection: Connection, timeoutMs: number): Promise<void> {
+export async function restoreState(unit: IsolationGroup, connection: UpstreamConnection, timeoutMs: number): Promise<void> {
   if (unit.dialect.era !== 'legacy' || unit.logLevel === undefined) return
   await connection.request('logging/setLevel', rawObject({ level: unit.logLevel }), timeoutMs).catch(() => undefined)
 }

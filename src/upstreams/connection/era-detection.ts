@@ -10,14 +10,14 @@
 import { type Clock, pause } from '../../base/clock.ts'
 import { asRefusal } from '../../base/refusal.ts'
 import { type RawObject, rawObject } from '../../protocol/json-text.ts'
-import type { EraName, Speaker } from '../../protocol/call.ts'
-import type { Connection } from './connection.ts'
+import type { EraName, ClientDescription } from '../../protocol/call.ts'
+import type { UpstreamConnection } from './connection.ts'
 import { ownInfo } from './connector.ts'
-import { discover, initialize } from './handshake.ts'
-import { legacyDialect } from '../../protocol/legacy-client.ts'
+import { discover, sendInitialize } from './handshake.ts'
+import { legacyUpstreamCodec } from '../../protocol/legacy-client.ts'
 
 export interface Found {
-  readonly connection: Connection
+  readonly connection: UpstreamConnection
   readonly hello: RawObject
 }
 
@@ -30,14 +30,14 @@ export interface Eras {
   readonly words: string | undefined
 }
 
-export interface ProbeNeeds {
+export interface EraDetectionNeeds {
   /** Starts a process and connects to it without a word. */
-  readonly connect: (era: EraName) => Connection
+  readonly connect: (era: EraName) => UpstreamConnection
   /** Whether there is room for another process. */
   readonly hasRoom: () => boolean
   readonly clock: Clock
   readonly startTimeoutMs: number
-  readonly speakerOf: (era: EraName) => Speaker
+  readonly speakerOf: (era: EraName) => ClientDescription
   /** Told at once what a server says of itself in the stateless era. */
   readonly discovered: (hello: RawObject) => void
   /** Whether a server that ignores `initialize` is given up for that era early: a wrong guess costs only its one client. */
@@ -52,7 +52,7 @@ const secondMs = 5000
 const ignoredMs = { ask: 500, wait: 1000 }
 
 /** Both undefined: the server could not be spoken with. Where there is room for one process, that of the first is closed. */
-export async function probe(needs: ProbeNeeds): Promise<Eras> {
+export async function detectEras(needs: EraDetectionNeeds): Promise<Eras> {
   const nothing = rawObject({})
   const endMs = needs.clock.now() + needs.startTimeoutMs
   // One time-out for all attempts on a process that stays: silence to the first is not waited for again.
@@ -63,9 +63,9 @@ export async function probe(needs: ProbeNeeds): Promise<Eras> {
     if (!asRefusal(error)) words = error instanceof Error ? error.message : String(error)
     else if (asRefusal(error)?.code === 'upstream_timeout') words = undefined
   }
-  const greet = (connection: Connection, timeoutMs: number): Promise<RawObject | undefined> =>
-    initialize(connection, needs.speakerOf('legacy'), nothing, ownInfo, timeoutMs).catch(noHello)
-  const greetSecond = (second: Connection): Promise<RawObject | undefined> => {
+  const greet = (connection: UpstreamConnection, timeoutMs: number): Promise<RawObject | undefined> =>
+    sendInitialize(connection, needs.speakerOf('legacy'), nothing, ownInfo, timeoutMs).catch(noHello)
+  const greetSecond = (second: UpstreamConnection): Promise<RawObject | undefined> => {
     const greeted = greet(second, secondMs)
     return needs.isHasty ? Promise.race([greeted, ignored(second, needs)]) : greeted
   }
@@ -105,7 +105,7 @@ export async function probe(needs: ProbeNeeds): Promise<Eras> {
   if (verdict?.era === 'modern')
     return { modern: { connection: first, hello: verdict.hello }, legacy: undefined, words }
   if (verdict) {
-    first.dialect = legacyDialect
+    first.dialect = legacyUpstreamCodec
     return { modern: undefined, legacy: { connection: first, hello: verdict.hello }, words }
   }
 
@@ -124,7 +124,7 @@ export async function probe(needs: ProbeNeeds): Promise<Eras> {
  * Resolves when a process has answered what came after `initialize`, and not that. Stays pending otherwise: silence has
  * a deadline of its own.
  */
-async function ignored(second: Connection, { clock, speakerOf }: ProbeNeeds): Promise<undefined> {
+async function ignored(second: UpstreamConnection, { clock, speakerOf }: EraDetectionNeeds): Promise<undefined> {
   await pause(clock, ignoredMs.ask)
   const isAnswered = await discover(second, speakerOf('modern'), rawObject({}), secondMs).then(
     () => true,

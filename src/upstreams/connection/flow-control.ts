@@ -3,12 +3,12 @@
  * and the process waits. Only for a process that works for nobody else. [R40] The same for one that does not read what
  * it asked for.
  */
-import type { Exchange } from './pending-call.ts'
+import type { PendingCall } from './pending-call.ts'
 import type { Child } from '../stdio/child.ts'
 
-export class Flow {
+export class FlowControl {
   readonly #child: Pick<Child, 'hold'>
-  readonly #full = new Set<Exchange>()
+  readonly #full = new Set<PendingCall>()
   #isStopped = false
 
   constructor(child: Pick<Child, 'hold'>) {
@@ -27,14 +27,14 @@ export class Flow {
   }
 
   /** Holds the process back until all of what waits for the exchange was taken. */
-  hold(exchange: Exchange): void {
+  hold(exchange: PendingCall): void {
     this.#full.add(exchange)
     exchange.onEmpty = () => this.release(exchange)
     this.#child.hold(true)
   }
 
   /** Nobody waits for more of this exchange, or all of it was taken. */
-  release(exchange: Exchange): void {
+  release(exchange: PendingCall): void {
     exchange.onEmpty = undefined
     if (this.#full.delete(exchange) && !this.isHeld) this.#child.hold(false)
   }

@@ -2,21 +2,21 @@
  * The first words with a server: the handshake of each era, and whether what comes back is one. Which era to try is
  * probe.ts. [2026-07-28 versioning, clients of several eras; 2025-11-25 lifecycle]
  */
-import { printableLine } from '../../base/terminal-safe.ts'
+import { terminalSafeLine } from '../../base/terminal-safe.ts'
 import { asRefusal } from '../../base/refusal.ts'
-import type { Speaker } from '../../protocol/call.ts'
+import type { ClientDescription } from '../../protocol/call.ts'
 import { isObject, type JsonObject, type RawObject } from '../../protocol/json-text.ts'
 import { type Answer, withMeta } from '../../protocol/jsonrpc.ts'
 import { initializeParams } from '../../protocol/legacy-client.ts'
 import { envelope } from '../../protocol/modern-client.ts'
 import { legacyVersions, modernVersion, newestLegacy } from '../../protocol/revisions.ts'
-import type { Connection } from './connection.ts'
+import type { UpstreamConnection } from './connection.ts'
 
 const maxSaidChars = 500
 
 /** Words of the server for the operator's log. They may repeat what its client said of itself. */
 function said(text: string): string {
-  return printableLine(text.slice(0, maxSaidChars), maxSaidChars)
+  return terminalSafeLine(text.slice(0, maxSaidChars), maxSaidChars)
 }
 
 /** For the operator's log: what the server said instead of an answer. */
@@ -26,7 +26,7 @@ function refusedBy(method: string, error: JsonObject): Error {
 }
 
 /** Throws what was wrong with an answer that was none, instead of the refusal that a client would get. */
-async function ask(connection: Connection, method: string, params: RawObject, timeoutMs: number): Promise<Answer> {
+async function ask(connection: UpstreamConnection, method: string, params: RawObject, timeoutMs: number): Promise<Answer> {
   try {
     return await connection.request(method, params, timeoutMs)
   } catch (error) {
@@ -39,9 +39,9 @@ async function ask(connection: Connection, method: string, params: RawObject, ti
  * Says hello in the session-based era; the result is what the server says of itself. A server that refuses the revision
  * is offered others, as long as the time allows: those that it names, or else the older ones and then the newer.
  */
-export async function initialize(
-  connection: Connection,
-  speaker: Speaker,
+export async function sendInitialize(
+  connection: UpstreamConnection,
+  speaker: ClientDescription,
   announced: RawObject,
   own: JsonObject,
   timeoutMs: number,
@@ -85,8 +85,8 @@ function otherVersions(version: string, { message, data }: JsonObject): readonly
 
 /** Asks a stateless server for what it says of itself. */
 export async function discover(
-  connection: Connection,
-  speaker: Speaker,
+  connection: UpstreamConnection,
+  speaker: ClientDescription,
   announced: RawObject,
   timeoutMs: number,
 ): Promise<RawObject> {

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
 import { createMemoryBudget, type MemoryBudget } from '../../base/memory-budget.ts'
-import { Incoming } from './incoming-lines.ts'
+import { IncomingLines } from './incoming-lines.ts'
 
 interface Scene {
   readonly memory: MemoryBudget
-  readonly incoming: Incoming
+  readonly incoming: IncomingLines
   /** Messages by kind, with the bytes that were counted while each was looked at. */
   readonly seen: ReadonlyArray<readonly [string, number]>
   readonly lost: ReadonlyArray<readonly [number | undefined, string]>
@@ -18,7 +18,7 @@ function scene(limitBytes: number, shareBytes = Infinity): Scene {
   const seen: Array<readonly [string, number]> = []
   const lost: Array<readonly [number | undefined, string]> = []
   const refused: string[] = []
-  const incoming = new Incoming({
+  const incoming = new IncomingLines({
     memory: () => account,
     message: (message, bytes) => void seen.push([message.kind, Math.max(bytes, memory.heldBytes)]),
     noMessage: () => void seen.push(['none', 0]),

@@ -5,7 +5,7 @@
  */
 import type { LostLine } from '../../base/lines.ts'
 import type { Kept, MemoryAccount } from '../../base/memory-budget.ts'
-import { printable } from '../../base/terminal-safe.ts'
+import { terminalSafe } from '../../base/terminal-safe.ts'
 import { Refusal } from '../../base/refusal.ts'
 import { elementTexts } from '../../protocol/json-text.ts'
 import { jsonWeight } from '../../protocol/json-weight.ts'
@@ -17,7 +17,7 @@ import { type BadMessage, readServerMessage } from '../../protocol/server-messag
 const largeChars = 64 * 1024
 const edgeChars = 256
 
-export interface IncomingNeeds {
+export interface IncomingLinesNeeds {
   /** Counts a long line while it is read. */
   readonly memory: () => MemoryAccount
   /** @param bytes what it takes, if that is much */
@@ -34,19 +34,19 @@ export interface IncomingNeeds {
 const keptWords = 4096
 const keptOfLine = 2048
 
-export class Incoming {
-  readonly #needs: IncomingNeeds
+export class IncomingLines {
+  readonly #needs: IncomingLinesNeeds
   #words = ''
   /** Whether the process has answered: it has started, and what it says besides is noise. */
   #hasAnswered = false
 
-  constructor(needs: IncomingNeeds) {
+  constructor(needs: IncomingLinesNeeds) {
     this.#needs = needs
   }
 
   /** The last of what it said that is no message, until its first answer: for the operator, fit to be shown. */
   get words(): string {
-    return printable(this.#words).trim()
+    return terminalSafe(this.#words).trim()
   }
 
   line(text: string): void {

@@ -3,16 +3,16 @@ import type { Clock } from '../../base/clock.ts'
 import { Refusal } from '../../base/refusal.ts'
 import type { Answer } from '../../protocol/jsonrpc.ts'
 
-interface Errand {
+interface InternalRequest {
   /** Undefined if it lasts until the process ends it. */
   readonly method: string | undefined
   answer(answer: Answer): void
   fail(error: Error): void
 }
 
-export class Errands {
+export class InternalRequests {
   readonly #clock: Clock
-  readonly #open = new Map<number, Errand>()
+  readonly #open = new Map<number, InternalRequest>()
 
   constructor(clock: Clock) {
     this.#clock = clock

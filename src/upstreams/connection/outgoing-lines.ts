@@ -3,15 +3,15 @@ import { Refusal } from '../../base/refusal.ts'
 import { onOneLine, type RawObject } from '../../protocol/json-text.ts'
 import { errorAnswer, responseText, type RpcId } from '../../protocol/jsonrpc.ts'
 import type { Child } from '../stdio/child.ts'
-import { type UnreadNeeds, UnreadAnswers } from './unread-responses.ts'
+import { type UnreadNeeds, UnreadResponses } from './unread-responses.ts'
 
-export class Outgoing {
+export class OutgoingLines {
   readonly #child: Child
-  readonly #answers: UnreadAnswers
+  readonly #answers: UnreadResponses
 
   constructor(child: Child, needs: Omit<UnreadNeeds, 'backlog'>) {
     this.#child = child
-    this.#answers = new UnreadAnswers({ ...needs, backlog: () => child.backlog })
+    this.#answers = new UnreadResponses({ ...needs, backlog: () => child.backlog })
   }
 
   /** Throws `overloaded` if the process does not read, and too much waits for it already. */

@@ -1,27 +1,27 @@
 /** What mcplex itself asks of a process, outside of any client's call, and who speaks then. */
 import { asRefusal } from '../../base/refusal.ts'
-import type { Seat, Speaker } from '../../protocol/call.ts'
+import type { Caller, ClientDescription } from '../../protocol/call.ts'
 import { type JsonObject, rawObject } from '../../protocol/json-text.ts'
 import { type Answer, withMeta } from '../../protocol/jsonrpc.ts'
 import { envelope } from '../../protocol/modern-client.ts'
 import { modernVersion, newestLegacy } from '../../protocol/revisions.ts'
-import type { Connection } from './connection.ts'
-import { type Face, ownInfo } from './connector.ts'
+import type { UpstreamConnection } from './connection.ts'
+import { type ServerEra, ownInfo } from './connector.ts'
 
 const listTimeoutMs = 30_000
 
 /** Who speaks when no client does. */
-export function ownSpeaker(face: Face, announced: JsonObject): Speaker {
-  const { era } = face.dialect
+export function ownDescription(face: ServerEra, announced: JsonObject): ClientDescription {
+  const { era } = face.codec
   return { era, version: era === 'legacy' ? newestLegacy : modernVersion, capabilities: announced, info: ownInfo }
 }
 
 /** One page of a list, asked of a process outside of any client's call. */
 export function listPage(
-  connection: Connection,
+  connection: UpstreamConnection,
   method: string,
   cursor: string | undefined,
-  speaker: Speaker,
+  speaker: ClientDescription,
   announced: JsonObject,
 ): Promise<Answer> {
   const params = cursor === undefined ? undefined : rawObject({ cursor })
@@ -30,7 +30,7 @@ export function listPage(
 }
 
 /** Asks a process for a sign of life. */
-export async function answers(connection: Connection, speaker: Speaker, timeoutMs: number): Promise<boolean> {
+export async function answersPing(connection: UpstreamConnection, speaker: ClientDescription, timeoutMs: number): Promise<boolean> {
   const legacy = connection.dialect.era === 'legacy'
   const asked = legacy ? undefined : withMeta(undefined, envelope(speaker, rawObject({})))
   try {
@@ -43,6 +43,6 @@ export async function answers(connection: Connection, speaker: Speaker, timeoutM
 }
 
 /** A seat for the gateway itself, where a face needs one. */
-export function ownSeat(face: Face): Seat {
-  return { principal: { tenant: '', subject: '' }, speaker: ownSpeaker(face, {}), session: undefined }
+export function ownCaller(face: ServerEra): Caller {
+  return { principal: { tenant: '', subject: '' }, client: ownDescription(face, {}), session: undefined }
 }

@@ -7,29 +7,29 @@ import { holderOf, Transfers } from '../../base/transfers.ts'
 import type { Call, Outcome, Update } from '../../protocol/call.ts'
 import { rawObject } from '../../protocol/json-text.ts'
 import { errorAnswer } from '../../protocol/jsonrpc.ts'
-import { Exchange } from './pending-call.ts'
+import { PendingCall } from './pending-call.ts'
 
 const call: Call = {
   id: '1',
   method: 'tools/call',
   params: undefined,
-  speaker: { era: 'legacy', version: '', capabilities: {}, info: undefined },
+  client: { era: 'legacy', version: '', capabilities: {}, info: undefined },
   principal: { tenant: '', subject: '' },
   session: undefined,
-  client: 'c',
+  fairnessKey: 'c',
   clientKey: 'c',
   progressToken: undefined,
   logLevel: undefined,
   process: undefined,
   cancel: new Cancel(),
 }
-const outcome: Outcome = { answer: { kind: 'result', result: rawObject({}) }, spoken: 'legacy', process: undefined }
+const outcome: Outcome = { answer: { kind: 'result', result: rawObject({}) }, era: 'legacy', process: undefined }
 
-function scene(limitBytes = 1_000_000): { clock: ManualClock; memory: MemoryBudget; exchange: Exchange } {
+function scene(limitBytes = 1_000_000): { clock: ManualClock; memory: MemoryBudget; exchange: PendingCall } {
   const clock = manualClock()
   const memory = createMemoryBudget(limitBytes)
   const holder = holderOf(new Transfers(memory, clock, Infinity, () => {}), memory.account())
-  return { clock, memory, exchange: new Exchange(call, 1, 0, 0, holder) }
+  return { clock, memory, exchange: new PendingCall(call, 1, 0, 0, holder) }
 }
 
 const note = (chars: number): Update => ({

@@ -2,7 +2,7 @@
  * One call in flight on an upstream connection: what has come back and was not taken yet, and its deadlines.
  * The connection fills it, the call's reply empties it. Bounded: a server that floods ends its own call.
  */
-import { ownText } from '../../base/detached-text.ts'
+import { detachedText } from '../../base/detached-text.ts'
 import { Refusal } from '../../base/refusal.ts'
 import type { Holder, Transfer } from '../../base/transfers.ts'
 import type { Call, Outcome, Update } from '../../protocol/call.ts'
@@ -20,7 +20,7 @@ const fullChars = 256 * 1024
 const fewUpdates = 16
 const fewChars = 16 * 1024
 
-export class Exchange {
+export class PendingCall {
   readonly call: Call
   /** Our id on the wire, and our progress token. */
   readonly id: number
@@ -193,5 +193,5 @@ function weightOf({ params }: Update): number {
 /** The text of an update may be a part of the chunk that it came in: what waits must not keep all of that. */
 function ownUpdate(update: Update): Update {
   const { params } = update
-  return params === undefined ? update : { ...update, params: { ...params, text: ownText(params.text) } }
+  return params === undefined ? update : { ...update, params: { ...params, text: detachedText(params.text) } }
 }

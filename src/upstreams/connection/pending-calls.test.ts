@@ -7,17 +7,17 @@ import { createMemoryBudget } from '../../base/memory-budget.ts'
 import { Refusal } from '../../base/refusal.ts'
 import { holderOf, Transfers } from '../../base/transfers.ts'
 import type { Call } from '../../protocol/call.ts'
-import { Exchange } from './pending-call.ts'
-import { Exchanges } from './pending-calls.ts'
+import { PendingCall } from './pending-call.ts'
+import { PendingCalls } from './pending-calls.ts'
 
 const call: Call = {
   id: '1',
   method: 'tools/call',
   params: undefined,
-  speaker: { era: 'legacy', version: '2025-11-25', capabilities: {}, info: undefined },
+  client: { era: 'legacy', version: '2025-11-25', capabilities: {}, info: undefined },
   principal: { tenant: '', subject: '' },
   session: undefined,
-  client: 'c',
+  fairnessKey: 'c',
   clientKey: 'c',
   progressToken: undefined,
   logLevel: undefined,
@@ -47,10 +47,10 @@ const steps: fc.Arbitrary<readonly Step[]> = fc.array(
 test('an id finds its exchange as long as it is there, and after that nobody, however places are used again', () => {
   fc.assert(
     fc.property(steps, (sequence) => {
-      const exchanges = new Exchanges()
+      const exchanges = new PendingCalls()
       const given = new Set<number>()
-      const ever: Exchange[] = []
-      let live: Exchange[] = []
+      const ever: PendingCall[] = []
+      let live: PendingCall[] = []
       const note = (id: number): number => {
         assert(Number.isSafeInteger(id) && !given.has(id), 'an id is exact, and given once')
         given.add(id)
@@ -58,7 +58,7 @@ test('an id finds its exchange as long as it is there, and after that nobody, ho
       }
       for (const step of sequence) {
         if (step.do === 'add') {
-          const exchange = exchanges.add((id) => new Exchange(call, note(id), 0, 0, waiting))
+          const exchange = exchanges.add((id) => new PendingCall(call, note(id), 0, 0, waiting))
           assert(exchange)
           ever.push(exchange)
           live.push(exchange)
@@ -92,10 +92,10 @@ test('an id finds its exchange as long as it is there, and after that nobody, ho
 })
 
 test('there is a bound, and a place that was given back can be had again', () => {
-  const exchanges = new Exchanges()
-  const all: Exchange[] = []
+  const exchanges = new PendingCalls()
+  const all: PendingCall[] = []
   for (;;) {
-    const exchange = exchanges.add((id) => new Exchange(call, id, 0, 0, waiting))
+    const exchange = exchanges.add((id) => new PendingCall(call, id, 0, 0, waiting))
     if (!exchange) break
     all.push(exchange)
   }
@@ -103,7 +103,7 @@ test('there is a bound, and a place that was given back can be had again', () =>
   const [first] = all
   assert(first)
   exchanges.remove(first)
-  const again = exchanges.add((id) => new Exchange(call, id, 0, 0, waiting))
+  const again = exchanges.add((id) => new PendingCall(call, id, 0, 0, waiting))
   expect(again?.id).not.toBe(first.id)
   expect(exchanges.get(first.id)).toBeUndefined()
 })

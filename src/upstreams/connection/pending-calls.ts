@@ -4,15 +4,15 @@
  * left behind for the collector as a `Map` would that gains and loses an entry with each call.
  */
 import { Refusal } from '../../base/refusal.ts'
-import type { Exchange } from './pending-call.ts'
+import type { PendingCall } from './pending-call.ts'
 
 /** Places at most, and the distance of sequence numbers on the wire: ids stay exact for 10^11 calls. */
 const span = 65_536
 /** The place that no exchange has: for requests that are not calls. */
 const noPlace = span - 1
 
-export class Exchanges {
-  readonly #places: Array<Exchange | undefined> = []
+export class PendingCalls {
+  readonly #places: Array<PendingCall | undefined> = []
   readonly #free: number[] = []
   #sequence = 0
   #size = 0
@@ -32,7 +32,7 @@ export class Exchanges {
   }
 
   /** Adds what `make` makes for a new id; undefined if there is no place left. */
-  add(make: (id: number) => Exchange): Exchange | undefined {
+  add(make: (id: number) => PendingCall): PendingCall | undefined {
     const place = this.#free.pop() ?? this.#places.length
     if (place >= noPlace) return undefined
     const exchange = make(++this.#sequence * span + place)
@@ -41,13 +41,13 @@ export class Exchanges {
     return exchange
   }
 
-  get(id: number): Exchange | undefined {
+  get(id: number): PendingCall | undefined {
     const exchange = this.#places[id % span]
     return exchange?.id === id ? exchange : undefined
   }
 
   /** Takes it out; false if it is not there. */
-  remove(exchange: Exchange): boolean {
+  remove(exchange: PendingCall): boolean {
     if (this.get(exchange.id) !== exchange) return false
     const place = exchange.id % span
     this.#places[place] = undefined
@@ -56,7 +56,7 @@ export class Exchanges {
     return true
   }
 
-  *all(): Generator<Exchange> {
+  *all(): Generator<PendingCall> {
     for (const exchange of this.#places) if (exchange) yield exchange
   }
 
@@ -84,8 +84,8 @@ export class Exchanges {
   }
 
   /** The one that was added last of those that have not ended: an ended one takes nothing any more. */
-  youngest(): Exchange | undefined {
-    let youngest: Exchange | undefined
+  youngest(): PendingCall | undefined {
+    let youngest: PendingCall | undefined
     for (const exchange of this.all()) {
       if (!exchange.ended && (!youngest || exchange.id > youngest.id)) youngest = exchange
     }

@@ -4,19 +4,19 @@
  * has worked for no other client. An answer that is none ends its request at once, and the operator is told what was wrong.
  */
 import type { Clock, Timer } from '../../base/clock.ts'
-import { printableLine } from '../../base/terminal-safe.ts'
+import { terminalSafeLine } from '../../base/terminal-safe.ts'
 import { Refusal } from '../../base/refusal.ts'
 import type { Outcome } from '../../protocol/call.ts'
 import type { Answer, ResponseMessage } from '../../protocol/jsonrpc.ts'
 import { idAtEdges } from '../../protocol/lost-answer.ts'
 import { type BadMessage, numberOf } from '../../protocol/server-message.ts'
-import type { Errands } from './internal-requests.ts'
-import type { Exchange } from './pending-call.ts'
-import type { Exchanges } from './pending-calls.ts'
+import type { InternalRequests } from './internal-requests.ts'
+import type { PendingCall } from './pending-call.ts'
+import type { PendingCalls } from './pending-calls.ts'
 
-export interface AnswersNeeds {
-  readonly exchanges: Exchanges
-  readonly errands: Errands
+export interface ResponseRoutingNeeds {
+  readonly exchanges: PendingCalls
+  readonly errands: InternalRequests
   readonly clock: Clock
   /** Who has answered a call, as its outcome tells it. */
   readonly speaker: () => Omit<Outcome, 'answer'>
@@ -33,7 +33,7 @@ interface Pending {
   readonly method: string
   readonly id: number
   /** The call, if it is one. */
-  readonly call: Exchange | undefined
+  readonly call: PendingCall | undefined
 }
 
 const maxQuoteChars = 300
@@ -43,14 +43,14 @@ const doubtMs = 2000
 /** More words about one process are not told: it will not become better. */
 const maxTold = 10
 
-export class Answers {
-  readonly #needs: AnswersNeeds
+export class ResponseRouting {
+  readonly #needs: ResponseRoutingNeeds
   /** Requests with this id or a greater one were sent after the last notification; undefined once one of them was answered. */
   #notifiedBefore: number | undefined
   #doubt: { readonly pending: Pending; readonly answer: Answer; readonly timer: Timer } | undefined
   #told = 0
 
-  constructor(needs: AnswersNeeds) {
+  constructor(needs: ResponseRoutingNeeds) {
     this.#needs = needs
   }
 
@@ -114,7 +114,7 @@ export class Answers {
   }
 
   #refuse(pending: Pending, fault: string, quote: string): void {
-    const said = printableLine(quote.slice(0, maxQuoteChars), maxQuoteChars)
+    const said = terminalSafeLine(quote.slice(0, maxQuoteChars), maxQuoteChars)
     const words = `the answer to ${pending.method} is not valid (${fault}): ${said}`
     if (this.#told++ < maxTold) this.#needs.invalid(words)
     this.#fail(pending, new Refusal('upstream_invalid', { cause: new Error(words) }))

@@ -2,7 +2,7 @@
  * Whether one process still responds, by what came from it. Silence alone proves nothing: a tool that computes without
  * a pause answers no ping. So a process that does not respond is given no new call, and nothing else follows from it.
  */
-export class Liveness {
+export class Responsiveness {
   /** When something last came from the process, in milliseconds of the clock. */
   heardAtMs: number
   /** Called when the process is heard again after it was marked. */

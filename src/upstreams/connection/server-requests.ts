@@ -5,10 +5,10 @@
  */
 import { Cancel } from '../../base/cancel.ts'
 import type { MemoryAccount } from '../../base/memory-budget.ts'
-import { type Ask, metaOf } from '../../protocol/call.ts'
+import { type InputRequest, metaOf } from '../../protocol/call.ts'
 import { isObject, type JsonObject, memberText } from '../../protocol/json-text.ts'
 import { errorAnswer, idKey, type RequestMessage, responseText } from '../../protocol/jsonrpc.ts'
-import type { Exchange } from './pending-call.ts'
+import type { PendingCall } from './pending-call.ts'
 
 const maxOpen = 64
 
@@ -23,7 +23,7 @@ const neededFor: Readonly<Record<string, string>> = {
   'tasks/cancel': 'tasks',
 }
 
-export interface Questions {
+export interface ServerRequests {
   /**
    * Takes a question of the server: puts it to whom it belongs, or answers it with an error.
    * @param bytes what it takes, if that is much
@@ -39,15 +39,15 @@ export interface Questions {
   readonly any: boolean
 }
 
-export interface QuestionNeeds {
+export interface ServerRequestsNeeds {
   send(line: string): void
   /** Milliseconds of the clock. */
   now(): number
   /** What the server was told that its client can do. */
   announced: JsonObject
   /** The call that the question belongs to, `unit` if it goes to the unit's listener, or nobody. */
-  attribute(): Exchange | 'unit' | undefined
-  toUnit(ask: Ask): boolean
+  attribute(): PendingCall | 'unit' | undefined
+  toUnit(ask: InputRequest): boolean
   /** A server asked, and it cannot be told whom. @param isOffered whether it was told that its client can be asked this */
   unattributed(method: string, isOffered: boolean): void
   /** Counts questions that are large. */
@@ -55,16 +55,16 @@ export interface QuestionNeeds {
 }
 
 interface Open {
-  readonly ask: Ask
+  readonly ask: InputRequest
   /** The call that it belongs to; undefined if it went to the unit. */
-  readonly exchange: Exchange | undefined
+  readonly exchange: PendingCall | undefined
   /** What is counted for it. */
   readonly bytes: number
   /** Called when it is no longer open. */
   readonly over: Array<() => void>
 }
 
-export function createQuestions(needs: QuestionNeeds): Questions {
+export function createServerRequests(needs: ServerRequestsNeeds): ServerRequests {
   const open = new Map<string, Open>()
   let any = false
 
@@ -97,7 +97,7 @@ export function createQuestions(needs: QuestionNeeds): Questions {
       if (open.size >= maxOpen || open.has(key)) return refuse(-32603, 'Too many questions to the client')
       if (needs.memory().take(bytes) !== 'kept') return refuse(-32603, 'Too much is asked of the client at once')
       const exchange = target === 'unit' ? undefined : target
-      const ask: Ask = {
+      const ask: InputRequest = {
         kind: 'ask',
         method: message.method,
         params: message.params,
@@ -129,7 +129,7 @@ export function createQuestions(needs: QuestionNeeds): Questions {
 }
 
 /** How a server that asked for progress of its question hears that an answer may still come: its deadline moves on. */
-function patience({ params }: RequestMessage, needs: QuestionNeeds): Pick<Ask, 'stillAsking'> {
+function patience({ params }: RequestMessage, needs: ServerRequestsNeeds): Pick<InputRequest, 'stillAsking'> {
   const meta = metaOf(params)
   const token = params && meta?.['progressToken'] !== undefined ? memberText(params.text, '_meta') : undefined
   const progressToken = token === undefined ? undefined : memberText(token, 'progressToken')

@@ -1,18 +1,18 @@
 import { expect, test } from 'vitest'
 import { manualClock } from '../../base/clock.ts'
-import { UnreadAnswers } from './unread-responses.ts'
+import { UnreadResponses } from './unread-responses.ts'
 
 function scene(): {
   clock: ReturnType<typeof manualClock>
   happened: string[]
-  answers: UnreadAnswers
+  answers: UnreadResponses
   ask(times: number): void
   read(): void
 } {
   const clock = manualClock()
   const happened: string[] = []
   let backlog = 0
-  const answers = new UnreadAnswers({
+  const answers = new UnreadResponses({
     clock,
     idleMs: 60_000,
     backlog: () => backlog,

@@ -22,7 +22,7 @@ export interface UnreadNeeds {
   readonly stuck: () => void
 }
 
-export class UnreadAnswers {
+export class UnreadResponses {
   readonly #needs: UnreadNeeds
   #bytes = 0
   #timer: Timer | undefined

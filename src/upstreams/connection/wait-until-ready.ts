@@ -4,7 +4,7 @@
  * process is lent when the ping and all that came before its answer are answered.
  */
 import { type Clock, pause } from '../../base/clock.ts'
-import type { Connection } from './connection.ts'
+import type { UpstreamConnection } from './connection.ts'
 
 /** A server that does not answer, or a client that takes its time, keeps calls waiting no longer. */
 const longestMs = 2000
@@ -12,7 +12,7 @@ const longestMs = 2000
 const digestMs = 100
 
 /** Waits until the process has asked what it asks at its start, and has its answers; 2 s at most. Never rejects. */
-export async function settled(connection: Connection, clock: Clock): Promise<void> {
+export async function waitUntilReady(connection: UpstreamConnection, clock: Clock): Promise<void> {
   await new Promise<void>((resolve) => {
     const timer = clock.after(longestMs, resolve)
     void answered(connection, clock).then(() => {
@@ -22,7 +22,7 @@ export async function settled(connection: Connection, clock: Clock): Promise<voi
   })
 }
 
-async function answered(connection: Connection, clock: Clock): Promise<void> {
+async function answered(connection: UpstreamConnection, clock: Clock): Promise<void> {
   const isAlive = await connection.request('ping', undefined, longestMs).then(
     () => true,
     () => false,

@@ -3,7 +3,7 @@ import { Cancel } from '../../base/cancel.ts'
 import { createMemoryBudget, type MemoryBudget } from '../../base/memory-budget.ts'
 import type { Call, Outcome, Reply } from '../../protocol/call.ts'
 import { rawObject } from '../../protocol/json-text.ts'
-import { countCalls } from './call-memory.ts'
+import { countCallMemory } from './call-memory.ts'
 
 const mebibyte = 1024 ** 2
 
@@ -12,10 +12,10 @@ function callOf(client: string, chars: number): Call {
     id: '1',
     method: 'tools/call',
     params: rawObject({ text: 'x'.repeat(chars) }),
-    speaker: { era: 'legacy', version: '', capabilities: {}, info: undefined },
+    client: { era: 'legacy', version: '', capabilities: {}, info: undefined },
     principal: { tenant: '', subject: '' },
     session: client,
-    client,
+    fairnessKey: client,
     clientKey: client,
     progressToken: undefined,
     logLevel: undefined,
@@ -24,7 +24,7 @@ function callOf(client: string, chars: number): Call {
   }
 }
 
-const outcome: Outcome = { answer: { kind: 'result', result: rawObject({}) }, spoken: 'legacy', process: undefined }
+const outcome: Outcome = { answer: { kind: 'result', result: rawObject({}) }, era: 'legacy', process: undefined }
 
 /** A call says something, then ends. */
 async function* run(): Reply {
@@ -35,7 +35,7 @@ async function* run(): Reply {
 /** Calls by client and size; each has begun, and goes on when it is asked for more. */
 function scene(limitBytes: number): { memory: MemoryBudget; begin(client: string, chars: number): Promise<Reply> } {
   const memory = createMemoryBudget(limitBytes)
-  const calls = countCalls(memory, run)
+  const calls = countCallMemory(memory, run)
   return {
     memory,
     async begin(client, chars) {

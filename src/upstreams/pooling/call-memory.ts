@@ -15,20 +15,20 @@ const smallChars = 1024
  * Counts the calls that are run. Those that are too much for their client's share, or for the budget, throw
  * `memory_share_exceeded` or `overloaded`.
  */
-export function countCalls(memory: MemoryBudget, run: (call: Call) => Reply): (call: Call) => Reply {
+export function countCallMemory(memory: MemoryBudget, run: (call: Call) => Reply): (call: Call) => Reply {
   const shareBytes = shareFor(memory, 0)
   const accounts = new Map<string, MemoryAccount>()
 
   async function* counted(call: Call, params: RawObject): Reply {
-    const account = accounts.get(call.client) ?? memory.account(shareBytes)
+    const account = accounts.get(call.fairnessKey) ?? memory.account(shareBytes)
     const bytes = jsonWeight(params.text)
     keep(account, bytes)
-    accounts.set(call.client, account)
+    accounts.set(call.fairnessKey, account)
     try {
       return yield* run(call)
     } finally {
       account.release(bytes)
-      if (account.heldBytes === 0) accounts.delete(call.client)
+      if (account.heldBytes === 0) accounts.delete(call.fairnessKey)
     }
   }
 

@@ -6,80 +6,80 @@
 import { Cancel } from '../../base/cancel.ts'
 import type { Clock } from '../../base/clock.ts'
 import { Refusal } from '../../base/refusal.ts'
-import type { Seat } from '../../protocol/call.ts'
+import type { Caller } from '../../protocol/call.ts'
 import { editObject, isObject, type RawObject } from '../../protocol/json-text.ts'
-import type { Connection } from '../connection/connection.ts'
-import type { Face } from '../connection/connector.ts'
-import type { Keepers, Learnt } from './catalog-workers.ts'
+import type { UpstreamConnection } from '../connection/connection.ts'
+import type { ServerEra } from '../connection/connector.ts'
+import type { CatalogWorkers, Learnt } from './catalog-workers.ts'
 import { listPage } from '../connection/own-requests.ts'
 import type { Pool } from './pool.ts'
-import { Profiles } from './profile-keys.ts'
+import { ProfileKeys } from './profile-keys.ts'
 import { announcedIn, eraIn, isPlain, isUsual, profileSource, unitKeyIn, unitSource } from './catalog-keys.ts'
-import type { Unit } from './isolation-group.ts'
-import type { Units } from './isolation-groups.ts'
-import { type Learning, NoRoom } from '../upstream.ts'
-import type { Voices } from './notification-router.ts'
+import type { IsolationGroup } from './isolation-group.ts'
+import type { IsolationGroups } from './isolation-groups.ts'
+import { type CatalogSource, NoRoom } from '../upstream.ts'
+import type { NotificationRouter } from './notification-router.ts'
 
-export interface LearningNeeds {
-  readonly units: Units
-  readonly keepers: Keepers
-  readonly voices: Voices
+export interface CatalogSourceNeeds {
+  readonly units: IsolationGroups
+  readonly keepers: CatalogWorkers
+  readonly voices: NotificationRouter
   readonly clock: Clock
   readonly pool: Pick<Pool, 'wait' | 'released'>
 }
 
-export function createLearning(needs: LearningNeeds): Learning {
+export function createCatalogSource(needs: CatalogSourceNeeds): CatalogSource {
   const { units, keepers, pool } = needs
-  const profiles = new Profiles(needs.clock)
+  const profiles = new ProfileKeys(needs.clock)
 
   /** The face that a source is of: the only client may have come to be served by another one since it was named. */
-  const faceFor = (seat: Seat, source: string): Face => {
+  const faceFor = (seat: Caller, source: string): ServerEra => {
     const era = eraIn(source)
     return (era && units.faces.get(era)) ?? units.faceOf(seat)
   }
 
   /** A process of the unit that can be asked, as soon as there is one. */
-  const processOf = async (unit: Unit, seat: Seat): Promise<Connection> => {
+  const processOf = async (unit: IsolationGroup, seat: Caller): Promise<UpstreamConnection> => {
     const there = unit.exclusive ? undefined : oneOf(unit)
     if (there) return there
     // It waits in line as a call of that client does.
     const client = seat.session ?? seat.principal.subject
-    const connection = await pool.wait(unit, { client, clientKey: seat.session ?? '', cancel: new Cancel() })
+    const connection = await pool.wait(unit, { fairnessKey: client, clientKey: seat.session ?? '', cancel: new Cancel() })
     connection.unreserve()
     pool.released()
     return connection
   }
 
-  const learnt = (seat: Seat, source: string): Learnt => {
+  const learnt = (seat: Caller, source: string): Learnt => {
     const face = faceFor(seat, source)
     // The stateless era needs no process for each profile: the request says whom the list is for.
-    if (face.dialect.era === 'modern') return { source: profileSource('modern'), face, announced: {} }
+    if (face.codec.era === 'modern') return { source: profileSource('modern'), face, announced: {} }
     return { source, face, announced: announcedIn(source) }
   }
 
   return {
-    eraOf: (seat, source) => (source === undefined ? units.faceOf(seat) : faceFor(seat, source)).dialect.era,
+    eraOf: (seat, source) => (source === undefined ? units.faceOf(seat) : faceFor(seat, source)).codec.era,
     sourceOf(seat, list) {
       const face = units.faceOf(seat)
       const unit = units.find(units.keyOf(seat))
       if (unit && list !== undefined && unit.changed.has(list)) return unitSource(unit.key)
-      const source = profileSource(face.dialect.era, profiles.keyOf(units.announcedTo(face, seat)))
-      keepers.touch(face.dialect.era === 'modern' ? profileSource('modern') : source)
+      const source = profileSource(face.codec.era, profiles.keyOf(units.announcedTo(face, seat)))
+      keepers.touch(face.codec.era === 'modern' ? profileSource('modern') : source)
       return source
     },
     isUsual,
     isPlain,
-    plainHello: (seat) => units.faceOf(seat).hello,
+    plainHello: (seat) => units.faceOf(seat).serverDescription,
     async hello(seat, source, mayWait) {
       const face = faceFor(seat, source)
-      if (face.dialect.era === 'modern') return face.hello
-      if (face.mode === 'shared') return withoutTasks(face.hello)
+      if (face.codec.era === 'modern') return face.serverDescription
+      if (face.mode === 'shared') return withoutTasks(face.serverDescription)
       const what = learnt(seat, source)
       const keeper = await (mayWait ? keepers.get(what) : keepers.at(what))
       if (!keeper) throw new NoRoom()
       return face.mode === 'session' ? keeper.hello : withoutTasks(keeper.hello)
     },
-    async list(seat: Seat, source, method, cursor) {
+    async list(seat: Caller, source, method, cursor) {
       const face = faceFor(seat, source)
       const key = unitKeyIn(source)
       const unit = face.mode === 'shared' ? units.of(seat) : key === undefined ? undefined : units.find(key)
@@ -87,8 +87,8 @@ export function createLearning(needs: LearningNeeds): Learning {
         const connection = unit.changed.get(method) ?? (await processOf(unit, seat))
         // What is asked must not be taken for idle.
         connection.reserve()
-        const over = face.dialect.era === 'legacy' ? connection.workFor(seat.session) : undefined
-        return await listPage(connection, method, cursor, seat.speaker, unit.announced).finally(() => {
+        const over = face.codec.era === 'legacy' ? connection.workFor(seat.session) : undefined
+        return await listPage(connection, method, cursor, seat.client, unit.announced).finally(() => {
           connection.unreserve()
           over?.()
           // What it says late of this list could be taken for the next call's.
@@ -111,7 +111,7 @@ export function createLearning(needs: LearningNeeds): Learning {
 }
 
 /** A process of the unit, one that responds if there is any. */
-function oneOf({ connections }: Unit): Connection | undefined {
+function oneOf({ connections }: IsolationGroup): UpstreamConnection | undefined {
   for (const connection of connections) if (connection.liveness.responds) return connection
   return connections.values().next().value
 }

@@ -3,17 +3,17 @@ import { expect, test } from 'vitest'
 import { manualClock } from '../../base/clock.ts'
 import { asRefusal, Refusal } from '../../base/refusal.ts'
 import { rawObject } from '../../protocol/json-text.ts'
-import { legacyDialect } from '../../protocol/legacy-client.ts'
-import type { Connection } from '../connection/connection.ts'
-import type { Face } from '../connection/connector.ts'
-import { createKeepers, type Keepers, type Learnt } from './catalog-workers.ts'
+import { legacyUpstreamCodec } from '../../protocol/legacy-client.ts'
+import type { UpstreamConnection } from '../connection/connection.ts'
+import type { ServerEra } from '../connection/connector.ts'
+import { createCatalogWorkers, type CatalogWorkers, type Learnt } from './catalog-workers.ts'
 
 const hello = rawObject({})
-const face: Face = { dialect: legacyDialect, mode: 'session', statelessMode: 'session', hello }
+const face: ServerEra = { codec: legacyUpstreamCodec, mode: 'session', statelessMode: 'session', serverDescription: hello }
 const what = (source: string): Learnt => ({ source, face, announced: {} })
 
 interface Scene {
-  readonly keepers: Keepers
+  readonly keepers: CatalogWorkers
   /** The sources whose process runs. */
   running(): string[]
   /** How many further processes the pool has room for. */
@@ -40,7 +40,7 @@ function createScene(bound: number, room: number): Scene {
   const running = new Set<string>()
   let openings: Array<() => void> = []
   const scene: Scene = {
-    keepers: createKeepers({
+    keepers: createCatalogWorkers({
       clock,
       bound,
       waitMs: 10_000,
@@ -58,7 +58,7 @@ function createScene(bound: number, room: number): Scene {
           // Answers nothing.
           request: () => new Promise((_, reject) => cancel.onCancel(() => reject(new Refusal('upstream_closed')))),
           close: () => Promise.resolve(),
-          dialect: legacyDialect,
+          dialect: legacyUpstreamCodec,
         }
         cancel.onCancel(() => {
           connection.closed = true
@@ -67,7 +67,7 @@ function createScene(bound: number, room: number): Scene {
         })
         if (scene.isSlow) await new Promise<void>((resolve) => openings.push(resolve))
         if (cancel.cancelled) throw new Refusal('upstream_closed')
-        return { connection: connection as unknown as Connection, hello, owner: { unit: undefined, source } }
+        return { connection: connection as unknown as UpstreamConnection, hello, owner: { unit: undefined, source } }
       },
     }),
     running: () => [...running].sort(),
@@ -177,7 +177,7 @@ test('a list is not waited for, but a profile that had its turn makes room for t
 test('nobody asks one for five minutes: it ends; the first stays', async () => {
   const { keepers, running, pass } = createScene(4, 4)
   const owner = { unit: undefined, source: 'first' }
-  const first = { connection: { closed: false } as unknown as Connection, hello, owner }
+  const first = { connection: { closed: false } as unknown as UpstreamConnection, hello, owner }
   keepers.add(what('first'), first)
   await keepers.get(what('a'))
   await pass(4 * 60_000)

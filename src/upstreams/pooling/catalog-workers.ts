@@ -11,11 +11,11 @@ import { Cancel } from '../../base/cancel.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { JsonObject, RawObject } from '../../protocol/json-text.ts'
 import type { Answer } from '../../protocol/jsonrpc.ts'
-import type { Connection } from '../connection/connection.ts'
-import type { Face } from '../connection/connector.ts'
-import { listPage, ownSpeaker } from '../connection/own-requests.ts'
-import type { Place } from './worker-slots.ts'
-import type { Owner } from './isolation-group.ts'
+import type { UpstreamConnection } from '../connection/connection.ts'
+import type { ServerEra } from '../connection/connector.ts'
+import { listPage, ownDescription } from '../connection/own-requests.ts'
+import type { WorkerSlot } from './worker-slots.ts'
+import type { WorkerOwner } from './isolation-group.ts'
 import { NoRoom } from '../upstream.ts'
 
 /** Keepers that stay when nobody asks them; the first, of clients without capabilities, always does. */
@@ -24,26 +24,26 @@ const idleMs = 5 * 60_000
 const turnMs = 30_000
 const lookEveryMs = 250
 
-export interface Keeper {
-  readonly connection: Connection
+export interface CatalogWorker {
+  readonly connection: UpstreamConnection
   readonly hello: RawObject
   /** To be set when it is handed over. */
-  readonly owner: Owner
+  readonly owner: WorkerOwner
 }
 
 /** What is learnt, and how: from a process that is told of these capabilities. */
 export interface Learnt {
   readonly source: string
-  readonly face: Face
+  readonly face: ServerEra
   readonly announced: JsonObject
 }
 
-export interface Keepers {
-  add(what: Learnt, keeper: Keeper): void
+export interface CatalogWorkers {
+  add(what: Learnt, keeper: CatalogWorker): void
   /** The keeper of a source: the one that is there, or a new one if there is room at once; else undefined. */
-  at(what: Learnt): Promise<Keeper> | undefined
+  at(what: Learnt): Promise<CatalogWorker> | undefined
   /** The same, as soon as there is room. Throws `NoRoom` if that takes too long, or what its start throws. */
-  get(what: Learnt): Promise<Keeper>
+  get(what: Learnt): Promise<CatalogWorker>
   /**
    * A page of a list. Throws `NoRoom` if there is none for a process that could be asked.
    * @param shown the capabilities of those whom the list is for
@@ -54,22 +54,22 @@ export interface Keepers {
   /** Ends one for a call that waits: one that is at nothing, if there is one. False if there is none at all. */
   giveWay(): boolean
   /** Gives one up, alive, if any is of use; undefined if none is. */
-  handOver(isOfUse: (what: Learnt) => boolean): Keeper | undefined
-  live(): Iterable<Connection>
+  handOver(isOfUse: (what: Learnt) => boolean): CatalogWorker | undefined
+  live(): Iterable<UpstreamConnection>
   /** A place may be free. */
   freed(): void
   sweep(): void
   close(): Promise<void>
 }
 
-export interface KeepersNeeds {
+export interface CatalogWorkersNeeds {
   readonly clock: Clock
   /** Keepers at most. */
   readonly bound: number
   /** How long is waited for room, in milliseconds. */
   readonly waitMs: number
   /** A place; undefined if all are taken, or wanted for calls. */
-  readonly place: () => Place | undefined
+  readonly place: () => WorkerSlot | undefined
   /** Ends an idle process of a client, if that may be. */
   readonly endIdle: () => void
   /** Whether it makes no sense to end another process: one is about to end, or its place would be a call's. */
@@ -79,31 +79,31 @@ export interface KeepersNeeds {
   /** Waits until it may be. Throws `upstream_unavailable`. */
   readonly untilAllowed: (source: string) => Promise<void>
   /** Starts a process in the place. Throws a `Refusal`. */
-  readonly open: (what: Opening) => Promise<Keeper>
+  readonly open: (what: Opening) => Promise<CatalogWorker>
 }
 
 export interface Opening extends Learnt {
-  readonly place: Place
+  readonly place: WorkerSlot
   /** Fires if the process is to end. */
   readonly cancel: Cancel
 }
 
 interface Entry {
   readonly what: Learnt
-  readonly opening: Promise<Keeper>
+  readonly opening: Promise<CatalogWorker>
   readonly cancel: Cancel
   readonly startedMs: number
-  keeper: Keeper | undefined
+  keeper: CatalogWorker | undefined
   usedMs: number
   /** Requests that it is asked at the moment. */
   asked: number
 }
 
-export function createKeepers(needs: KeepersNeeds): Keepers {
+export function createCatalogWorkers(needs: CatalogWorkersNeeds): CatalogWorkers {
   const { clock } = needs
   const entries = new Map<string, Entry>()
   /** Those that wait for room, by source. */
-  const waiting = new Map<string, Promise<Keeper>>()
+  const waiting = new Map<string, Promise<CatalogWorker>>()
   let news: Array<() => void> = []
   let first: string | undefined
   let closed = false
@@ -137,7 +137,7 @@ export function createKeepers(needs: KeepersNeeds): Keepers {
     return found
   }
 
-  const open = (what: Learnt, place: Place): Entry => {
+  const open = (what: Learnt, place: WorkerSlot): Entry => {
     const { source } = what
     const cancel = new Cancel()
     const now = clock.now()
@@ -170,7 +170,7 @@ export function createKeepers(needs: KeepersNeeds): Keepers {
     else needs.endIdle()
   }
 
-  const wait = async (what: Learnt): Promise<Keeper> => {
+  const wait = async (what: Learnt): Promise<CatalogWorker> => {
     const untilMs = clock.now() + needs.waitMs
     for (;;) {
       if (!alive(what.source)) await needs.untilAllowed(what.source)
@@ -225,7 +225,7 @@ export function createKeepers(needs: KeepersNeeds): Keepers {
       entry.asked++
       try {
         const { connection } = await entry.opening
-        return await listPage(connection, method, cursor, ownSpeaker(what.face, shown), shown)
+        return await listPage(connection, method, cursor, ownDescription(what.face, shown), shown)
       } catch (error) {
         throw entry.cancel.cancelled ? new NoRoom(error) : error
       } finally {

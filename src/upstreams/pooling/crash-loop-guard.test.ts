@@ -3,21 +3,21 @@ import { manualClock } from '../../base/clock.ts'
 import { silentLog } from '../../base/log.ts'
 import { asRefusal } from '../../base/refusal.ts'
 import { rawObject } from '../../protocol/json-text.ts'
-import { legacyDialect } from '../../protocol/legacy-client.ts'
-import { type Blame, createBlame } from './crash-loop-guard.ts'
-import type { Face } from '../connection/connector.ts'
-import { createOnlyOne } from './single-instance.ts'
-import { Restarts } from './restart-backoff.ts'
+import { legacyUpstreamCodec } from '../../protocol/legacy-client.ts'
+import { type CrashLoopGuard, createCrashLoopGuard } from './crash-loop-guard.ts'
+import type { ServerEra } from '../connection/connector.ts'
+import { createSingleInstance } from './single-instance.ts'
+import { RestartBackoff } from './restart-backoff.ts'
 import type { StartFailure } from '../connection/start-failure.ts'
 
-const face: Face = { dialect: legacyDialect, mode: 'session', statelessMode: 'session', hello: rawObject({}) }
+const face: ServerEra = { codec: legacyUpstreamCodec, mode: 'session', statelessMode: 'session', serverDescription: rawObject({}) }
 
 const ended: StartFailure = { fault: 'ended', detail: 'it ended' }
 const refusal: StartFailure = { fault: 'refused', detail: 'it refused' }
 const missing: StartFailure = { fault: 'not_run', detail: 'it is not there' }
 
 interface Scene {
-  readonly blame: Blame
+  readonly blame: CrashLoopGuard
   /** How often the program was started to see whether it starts. */
   readonly proofs: () => number
   /** Whether somebody of whom no failure is known would have to wait. */
@@ -28,9 +28,9 @@ interface Scene {
 function createScene(starts: () => boolean): Scene {
   const clock = manualClock()
   let proofs = 0
-  const blame: Blame = createBlame({
+  const blame: CrashLoopGuard = createCrashLoopGuard({
     clock,
-    onlyOne: createOnlyOne({ clock, log: silentLog, changed() {} }),
+    onlyOne: createSingleInstance({ clock, log: silentLog, changed() {} }),
     isOneRunning: () => false,
     areSeveralRunning: () => false,
     prove() {
@@ -45,7 +45,7 @@ function createScene(starts: () => boolean): Scene {
     proofs: () => proofs,
     async othersWait() {
       let isAllowed = false
-      const waiting = blame.untilAllowed(new Restarts()).then(
+      const waiting = blame.untilAllowed(new RestartBackoff()).then(
         () => (isAllowed = true),
         (error: unknown) => expect(asRefusal(error)?.code).toBe('upstream_unavailable'),
       )
@@ -64,7 +64,7 @@ const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resol
 
 test('who ends the server by its words waits, and nobody else, as long as the program starts for us', async () => {
   const { blame, proofs, othersWait } = createScene(() => true)
-  const own = new Restarts()
+  const own = new RestartBackoff()
   for (let times = 0; times < 6; times++) {
     blame.startFailed(own, ended, false, face)
     await settled()
@@ -77,16 +77,16 @@ test('who ends the server by its words waits, and nobody else, as long as the pr
 test('a program that fails for us as well is started for nobody for a while, until it has started once', async () => {
   let isThere = false
   const { blame, proofs, othersWait, pass } = createScene(() => isThere)
-  blame.startFailed(new Restarts(), ended, false, face)
+  blame.startFailed(new RestartBackoff(), ended, false, face)
   await settled()
   expect(await othersWait()).toBe(true)
-  for (let units = 0; units < 5; units++) blame.startFailed(new Restarts(), ended, false, face)
+  for (let units = 0; units < 5; units++) blame.startFailed(new RestartBackoff(), ended, false, face)
   expect(proofs(), 'it is known by now').toBe(1)
-  await expect(blame.untilAllowed(new Restarts())).rejects.toThrow()
+  await expect(blame.untilAllowed(new RestartBackoff())).rejects.toThrow()
   isThere = true
   pass(120_000)
   blame.started()
-  blame.startFailed(new Restarts(), ended, false, face)
+  blame.startFailed(new RestartBackoff(), ended, false, face)
   await settled()
   expect(proofs()).toBe(2)
   expect(await othersWait()).toBe(false)
@@ -94,10 +94,10 @@ test('a program that fails for us as well is started for nobody for a while, unt
 
 test('a program that is not there is nobody else’s fault, and a refusal that of who was refused', async () => {
   const scene = createScene(() => true)
-  scene.blame.startFailed(new Restarts(), refusal, false, face)
+  scene.blame.startFailed(new RestartBackoff(), refusal, false, face)
   expect([scene.proofs(), await scene.othersWait()]).toEqual([0, false])
   const other = createScene(() => true)
-  other.blame.startFailed(new Restarts(), missing, false, face)
+  other.blame.startFailed(new RestartBackoff(), missing, false, face)
   expect([other.proofs(), await other.othersWait()]).toEqual([0, true])
 })
 

@@ -10,25 +10,25 @@
  */
 import { type Clock, pause } from '../../base/clock.ts'
 import { Refusal } from '../../base/refusal.ts'
-import type { Face } from '../connection/connector.ts'
-import type { OnlyOne } from './single-instance.ts'
-import { Restarts } from './restart-backoff.ts'
+import type { ServerEra } from '../connection/connector.ts'
+import type { SingleInstance } from './single-instance.ts'
+import { RestartBackoff } from './restart-backoff.ts'
 import type { StartFailure } from '../connection/start-failure.ts'
 
-export interface Blame {
+export interface CrashLoopGuard {
   /** Waits until a process may be started for them. Throws `upstream_unavailable` if that is not soon. */
-  untilAllowed(own: Restarts): Promise<void>
+  untilAllowed(own: RestartBackoff): Promise<void>
   /** Whether a process may be started for them without a wait. */
-  mayStart(own: Restarts): boolean
+  mayStart(own: RestartBackoff): boolean
   /** The failures of those who learn from a source. */
-  ofSource(source: string): Restarts
+  ofSource(source: string): RestartBackoff
   /**
    * @param own the failures of those whom it was for, if it was for anybody
    * @param ourWords whether nothing of a client was said to the process
    */
-  startFailed(own: Restarts | undefined, failure: StartFailure, ourWords: boolean, face: Face): void
+  startFailed(own: RestartBackoff | undefined, failure: StartFailure, ourWords: boolean, face: ServerEra): void
   /** Starts the program with words of our own, to see whether it starts, unless that was seen a moment ago. */
-  check(face: Face): void
+  check(face: ServerEra): void
   /** Resolves when no process is being started to see whether the program starts. Never rejects. */
   checked(): Promise<void>
   /** A process has answered its first words. */
@@ -36,7 +36,7 @@ export interface Blame {
   /** Why nobody gets a process, for operators; undefined as long as the program starts. */
   readonly fault: string | undefined
   /** Tries the program again if nobody gets a process and the pause is over; called now and then. */
-  retry(face: Face): void
+  retry(face: ServerEra): void
 }
 
 /** A program that has just started for us is not looked at again for so long. */
@@ -44,32 +44,32 @@ const provenMs = 10_000
 /** There are not many more profiles than these at any time: see profiles.ts. */
 const maxSources = 512
 
-export function createBlame(needs: {
+export function createCrashLoopGuard(needs: {
   readonly clock: Clock
   /** Starts the program with words of our own, and ends it again. A failure is told to `startFailed`. */
-  readonly prove: (face: Face) => Promise<void>
-  readonly onlyOne: OnlyOne
+  readonly prove: (face: ServerEra) => Promise<void>
+  readonly onlyOne: SingleInstance
   /** Whether a process of the server runs that has answered its first words. */
   readonly isOneRunning: () => boolean
   /** Whether there are several of them at the moment. */
   readonly areSeveralRunning: () => boolean
-}): Blame {
+}): CrashLoopGuard {
   const { clock, onlyOne } = needs
-  const everybody = new Restarts()
-  const sources = new Map<string, Restarts>()
+  const everybody = new RestartBackoff()
+  const sources = new Map<string, RestartBackoff>()
   let proving: Promise<void> | undefined
   let fault: string | undefined
   let provenUntilMs = 0
   let provenBesideUntilMs = 0
 
-  const allowed = async (limit: Restarts): Promise<void> => {
+  const allowed = async (limit: RestartBackoff): Promise<void> => {
     const now = clock.now()
     const wait = limit.pauseMs(now)
     if (limit.isOpen(now)) throw new Refusal('upstream_unavailable', { retryAfterMs: wait })
     if (wait > 0) await pause(clock, wait)
   }
 
-  const prove = (face: Face): void => {
+  const prove = (face: ServerEra): void => {
     if (proving || everybody.pauseMs(clock.now()) > 0) return
     const isBeside = needs.isOneRunning()
     const proven = (): void => {
@@ -105,7 +105,7 @@ export function createBlame(needs: {
       if (!known) {
         if (sources.size >= maxSources)
           for (const [key, restarts] of sources) if (restarts.pauseMs(clock.now()) === 0) sources.delete(key)
-        sources.set(source, (known = new Restarts()))
+        sources.set(source, (known = new RestartBackoff()))
       }
       return known
     },

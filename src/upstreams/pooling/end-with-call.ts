@@ -1,17 +1,17 @@
 /** When a process ends with its call, since no call of another client may meet it. Why: docs/decisions/0019. */
 import type { Call, Outcome } from '../../protocol/call.ts'
 import { demandsVisit } from '../../protocol/bridge/input-requests.ts'
-import type { Connection } from '../connection/connection.ts'
-import type { Unit } from './isolation-group.ts'
+import type { UpstreamConnection } from '../connection/connection.ts'
+import type { IsolationGroup } from './isolation-group.ts'
 
 /**
  * Ends the process if it has to end with this call, and has no other; or keeps it for the client if what the call has
  * begun there goes on with the client's next one.
  * @param outcome undefined for a call that was cancelled, or of which that is not known
  */
-export function endWithCall(unit: Unit, connection: Connection, call: Call, outcome: Outcome | undefined): void {
+export function endWithCall(unit: IsolationGroup, connection: UpstreamConnection, call: Call, outcome: Outcome | undefined): void {
   const hasToEnd = unit.endsAfter === 'every call' || (unit.endsAfter !== undefined && !outcome)
   if (!hasToEnd || connection.callsInFlight > 0 || connection.closed) return
-  if (outcome && demandsVisit(outcome.answer, call.speaker.capabilities)) connection.keptFor = call.clientKey
+  if (outcome && demandsVisit(outcome.answer, call.client.capabilities)) connection.keptFor = call.clientKey
   else void connection.close()
 }

@@ -1,30 +1,30 @@
 /** The log level of a unit's processes, which all of them are told before the next call on one of them begins. */
 import type { Call } from '../../protocol/call.ts'
 import { logLevels } from '../../protocol/revisions.ts'
-import type { Connection } from '../connection/connection.ts'
-import { replay } from '../connection/connector.ts'
-import type { Unit } from './isolation-group.ts'
+import type { UpstreamConnection } from '../connection/connection.ts'
+import { restoreState } from '../connection/connector.ts'
+import type { IsolationGroup } from './isolation-group.ts'
 
 const replayMs = 5000
 
 /** Whether a call asks for another level than the processes of its unit have. */
-export function hasOtherLevel(unit: Unit, call: Call): boolean {
+export function hasOtherLevel(unit: IsolationGroup, call: Call): boolean {
   return levelFor(unit, call) !== unit.logLevel
 }
 
 /** Tells the processes of a unit the level that a call asks for. Never rejects. */
-export async function setLogLevel(unit: Unit, call: Call, connection: Connection): Promise<void> {
+export async function setLogLevel(unit: IsolationGroup, call: Call, connection: UpstreamConnection): Promise<void> {
   unit.logLevel = levelFor(unit, call)
   // Meanwhile the process is this call's: another one might be the one that it has room for.
   connection.reserve()
   // The others hear of it before their next call, whenever they come to read it.
-  for (const other of unit.connections) if (other !== connection) void replay(unit, other, replayMs)
-  await replay(unit, connection, replayMs)
+  for (const other of unit.connections) if (other !== connection) void restoreState(unit, other, replayMs)
+  await restoreState(unit, connection, replayMs)
   connection.unreserve()
 }
 
 /** The log level that a unit's processes are to have: its session's, or what the most curious of its callers asked for. */
-function levelFor({ attribution, logLevel }: Unit, call: Call): string | undefined {
+function levelFor({ attribution, logLevel }: IsolationGroup, call: Call): string | undefined {
   if (attribution === 'own') return call.session === undefined ? (call.logLevel ?? logLevel) : call.logLevel
   if (attribution === 'none' || call.logLevel === undefined) return logLevel
   if (logLevel === undefined) return call.logLevel

@@ -6,14 +6,14 @@ import { rawObject } from '../../protocol/json-text.ts'
 import { initializeParams } from '../../protocol/legacy-client.ts'
 import { ownInfo } from '../connection/connector.ts'
 import type { Learnt } from './catalog-workers.ts'
-import { ownSpeaker } from '../connection/own-requests.ts'
-import type { Unit } from './isolation-group.ts'
+import { ownDescription } from '../connection/own-requests.ts'
+import type { IsolationGroup } from './isolation-group.ts'
 
 /** Whether a process that was started to learn this has been greeted as one of the unit is. */
-export function isGreetedFor({ seat, announced, dialect }: Unit, learnt: Learnt): boolean {
-  if (dialect.era !== learnt.face.dialect.era) return false
+export function isGreetedFor({ seat, announced, dialect }: IsolationGroup, learnt: Learnt): boolean {
+  if (dialect.era !== learnt.face.codec.era) return false
   // A stateless request says itself which client it is of.
   if (dialect.era === 'modern') return true
-  const own = initializeParams(ownSpeaker(learnt.face, learnt.announced), rawObject(learnt.announced), ownInfo)
-  return own.text === initializeParams(seat.speaker, rawObject(announced), ownInfo).text
+  const own = initializeParams(ownDescription(learnt.face, learnt.announced), rawObject(learnt.announced), ownInfo)
+  return own.text === initializeParams(seat.client, rawObject(announced), ownInfo).text
 }

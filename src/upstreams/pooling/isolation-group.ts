@@ -3,18 +3,18 @@
  * and what must be said again to a process that takes another's place. Units of different keys share nothing.
  */
 import { Refusal } from '../../base/refusal.ts'
-import type { EraName, Filter, Seat, Update } from '../../protocol/call.ts'
-import type { Dialect } from '../../protocol/upstream-codec.ts'
+import type { EraName, Filter, Caller, Update } from '../../protocol/call.ts'
+import type { UpstreamCodec } from '../../protocol/upstream-codec.ts'
 import { mayBeAsked } from '../../protocol/capabilities.ts'
 import type { JsonObject } from '../../protocol/json-text.ts'
 import type { Attribution } from '../connection/attribution.ts'
-import type { Connection } from '../connection/connection.ts'
+import type { UpstreamConnection } from '../connection/connection.ts'
 import type { Mode } from '../options.ts'
-import { Restarts } from './restart-backoff.ts'
+import { RestartBackoff } from './restart-backoff.ts'
 import { WaitingCalls } from './waiting-calls.ts'
 
 /** Somebody who hears what the processes of a unit say outside of calls. */
-export interface Listener {
+export interface Subscriber {
   /** Whether it is the stream of a session: it can be asked, and told all that is said for its session alone. */
   readonly isSession: boolean
   filter: Filter
@@ -24,19 +24,19 @@ export interface Listener {
 }
 
 /** Whom a process works for; one that was opened to learn can become one that serves. */
-export interface Owner {
-  unit: Unit | undefined
+export interface WorkerOwner {
+  unit: IsolationGroup | undefined
   /** The source that it is asked for as a keeper. */
   source: string | undefined
 }
 
-export interface Unit {
+export interface IsolationGroup {
   readonly key: string
-  readonly dialect: Dialect
-  readonly seat: Seat
+  readonly dialect: UpstreamCodec
+  readonly seat: Caller
   readonly announced: JsonObject
-  readonly connections: Set<Connection>
-  readonly restarts: Restarts
+  readonly connections: Set<UpstreamConnection>
+  readonly restarts: RestartBackoff
   /** Who messages belong to that name no call. */
   readonly attribution: Attribution
   /** Whether a process serves one call at a time: so that its questions have one addressee, or by its mode. */
@@ -58,12 +58,12 @@ export interface Unit {
   /** A process with state was lost: the next one has to be told, and its clients too. */
   lost: boolean
   /** Lists that the unit's clients are shown as a process of the unit has them, since it has announced a change, or no other could be asked; and which process it is. */
-  readonly changed: Map<string, Connection>
+  readonly changed: Map<string, UpstreamConnection>
   ended: boolean
 }
 
 /** The key of the unit that a seat belongs to. Nothing of one tenant is ever in another's unit, `shared` excepted. */
-export function unitKey(seat: Seat, era: EraName, mode: Mode, profile: () => string): string {
+export function isolationGroupKey(seat: Caller, era: EraName, mode: Mode, profile: () => string): string {
   const { tenant, subject } = seat.principal
   if (mode === 'shared') return sharedKey(era)
   if (mode === 'tenant') return `${era}/tenant/${JSON.stringify(tenant)}`
@@ -79,15 +79,15 @@ function sharedKey(era: EraName): string {
 }
 
 /** @param own whether all callers are one client: a session, or whatever the only client says */
-export function createUnit(
+export function createIsolationGroup(
   key: string,
-  dialect: Dialect,
+  dialect: UpstreamCodec,
   mode: Mode,
-  seat: Seat,
+  seat: Caller,
   own: boolean,
   announced: JsonObject,
   bounds: { readonly pool: number; readonly cores: number; readonly hasOneClient: boolean },
-): Unit {
+): IsolationGroup {
   const common = isCommon(mode)
   // A question names no call, and may come late: where it could be of any client, a process that asks has one call in all.
   const isForOneCall = mode === 'call' || (mode === 'session' && !own)
@@ -100,7 +100,7 @@ export function createUnit(
     seat,
     announced,
     connections: new Set(),
-    restarts: new Restarts(),
+    restarts: new RestartBackoff(),
     attribution: own ? 'own' : common ? 'none' : 'single',
     exclusive: single,
     endsAfter: endsAfterAny ? 'every call' : mode === 'call' ? 'a cancelled call' : undefined,
@@ -122,7 +122,7 @@ export function mayAsk(mode: Mode): boolean {
 }
 
 /** Whether all callers share the unit. */
-export function isShared(unit: Unit): boolean {
+export function isShared(unit: IsolationGroup): boolean {
   return unit.key === sharedKey(unit.dialect.era)
 }
 
@@ -132,7 +132,7 @@ export function isCommon(mode: Mode): boolean {
 }
 
 /** The process of a unit with this pid. Throws `upstream_closed` if it has ended. */
-export function processOf(unit: Unit, pid: number | undefined): Connection {
+export function processOf(unit: IsolationGroup, pid: number | undefined): UpstreamConnection {
   for (const connection of unit.connections) if (connection.pid === pid) return connection
   throw new Refusal('upstream_closed')
 }

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
 import type { Mode, Stateless } from '../options.ts'
-import { sharingOf, statelessMode } from './isolation-modes.ts'
+import { isolationModesOf, statelessMode } from './isolation-modes.ts'
 
 const both = ['modern', 'legacy'] as const
 const sharing = (mode: Mode | undefined, stateless: Stateless, eras: readonly ('modern' | 'legacy')[] = both) =>
-  sharingOf({ mode, stateless }, eras, false)
+  isolationModesOf({ mode, stateless }, eras, false)
 
 test.each([
   [['legacy'], 'session'],
@@ -34,7 +34,7 @@ test.each([
 })
 
 test('one client alone is refused nothing, and finds its process by its session or itself', () => {
-  const alone = sharingOf({ mode: undefined, stateless: 'refuse' }, both, true)
+  const alone = isolationModesOf({ mode: undefined, stateless: 'refuse' }, both, true)
   expect(alone).toEqual({ sessions: 'session', stateless: 'session' })
   expect(statelessMode(alone)).toBe('session')
 })

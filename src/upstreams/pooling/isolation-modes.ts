@@ -6,7 +6,7 @@ import type { EraName } from '../../protocol/call.ts'
 import type { Mode, Stateless, UpstreamSettings } from '../options.ts'
 
 /** What the clients of each era get. */
-export interface Sharing {
+export interface IsolationModes {
   /** Who shares a process among clients with sessions. */
   readonly sessions: Mode
   /** Who shares a process among clients without, or that they are refused. */
@@ -18,11 +18,11 @@ export interface Sharing {
  * besides. One client alone meets no other, so it is refused nothing, and both of its eras reach one process.
  * @param eras those that the server speaks
  */
-export function sharingOf(
+export function isolationModesOf(
   { mode, stateless }: Pick<UpstreamSettings, 'mode' | 'stateless'>,
   eras: readonly EraName[],
   hasOneClient: boolean,
-): Sharing {
+): IsolationModes {
   const sessions = mode ?? (eras.includes('legacy') ? 'session' : 'shared')
   return { sessions, stateless: sessions !== 'session' || hasOneClient ? sessions : stateless }
 }
@@ -31,6 +31,6 @@ export function sharingOf(
  * The mode by which clients without a session find their processes. In `session` mode they get the next narrower
  * thing that is known of them, their principal.
  */
-export function statelessMode({ sessions, stateless }: Sharing): Mode {
+export function statelessMode({ sessions, stateless }: IsolationModes): Mode {
   return stateless === 'call' || stateless === 'shared' ? stateless : sessions
 }

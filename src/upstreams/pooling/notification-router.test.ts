@@ -4,27 +4,27 @@ import { manualClock } from '../../base/clock.ts'
 import { createEvents } from '../../base/events.ts'
 import { createMemoryBudget } from '../../base/memory-budget.ts'
 import { holderOf, Transfers } from '../../base/transfers.ts'
-import type { Filter, Seat } from '../../protocol/call.ts'
-import { legacyDialect } from '../../protocol/legacy-client.ts'
-import { Connection } from '../connection/connection.ts'
+import type { Filter, Caller } from '../../protocol/call.ts'
+import { legacyUpstreamCodec } from '../../protocol/legacy-client.ts'
+import { UpstreamConnection } from '../connection/connection.ts'
 import type { ChildListener } from '../stdio/child.ts'
-import { createUnit, type Unit } from './isolation-group.ts'
+import { createIsolationGroup, type IsolationGroup } from './isolation-group.ts'
 import type { Hearing } from '../upstream.ts'
-import { createVoices, type Voices } from './notification-router.ts'
+import { createNotificationRouter, type NotificationRouter } from './notification-router.ts'
 
-const seat: Seat = {
+const seat: Caller = {
   principal: { tenant: 'default', subject: 'anonymous' },
-  speaker: { era: 'legacy', version: '2025-11-25', capabilities: {}, info: undefined },
+  client: { era: 'legacy', version: '2025-11-25', capabilities: {}, info: undefined },
   session: undefined,
 }
 
 /** A unit with a process in memory that agrees to everything but to what `refuses`; `told` is what it was asked for. */
-function createScene(refuses: (uri: string) => boolean = () => false): { unit: Unit; voices: Voices; told: string[] } {
+function createScene(refuses: (uri: string) => boolean = () => false): { unit: IsolationGroup; voices: NotificationRouter; told: string[] } {
   const clock = manualClock()
   const memory = createMemoryBudget(Infinity)
   const told: string[] = []
   let listener: ChildListener | undefined
-  const connection = new Connection({
+  const connection = new UpstreamConnection({
     child: {
       pid: 1,
       backlog: 0,
@@ -44,7 +44,7 @@ function createScene(refuses: (uri: string) => boolean = () => false): { unit: U
       close: () => Promise.resolve(),
       kill() {},
     },
-    dialect: legacyDialect,
+    dialect: legacyUpstreamCodec,
     announced: {},
     attribution: 'none',
     hasOneClient: false,
@@ -59,9 +59,9 @@ function createScene(refuses: (uri: string) => boolean = () => false): { unit: U
     invalid() {},
     waiting: holderOf(new Transfers(memory, clock, Infinity, () => {}), memory.account()),
   })
-  const unit = createUnit('unit', legacyDialect, 'shared', seat, false, {}, { pool: 1, cores: 1, hasOneClient: false })
+  const unit = createIsolationGroup('unit', legacyUpstreamCodec, 'shared', seat, false, {}, { pool: 1, cores: 1, hasOneClient: false })
   unit.connections.add(connection)
-  return { unit, voices: createVoices(clock, () => unit), told }
+  return { unit, voices: createNotificationRouter(clock, () => unit), told }
 }
 
 const filterOf = (resourceUris: ReadonlySet<string>): Filter => ({

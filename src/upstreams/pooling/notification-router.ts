@@ -7,12 +7,12 @@ import type { ClientKey, Filter, Update } from '../../protocol/call.ts'
 import { isObject } from '../../protocol/json-text.ts'
 import { withMeta } from '../../protocol/jsonrpc.ts'
 import { metaKeys } from '../../protocol/revisions.ts'
-import type { Connection } from '../connection/connection.ts'
+import type { UpstreamConnection } from '../connection/connection.ts'
 import { unitSource } from './catalog-keys.ts'
 import { createSubscriptions, isWanted, type Subscriptions } from './subscriptions.ts'
-import type { Listener, Owner, Unit } from './isolation-group.ts'
+import type { Subscriber, WorkerOwner, IsolationGroup } from './isolation-group.ts'
 import type { Hearing, Listening } from '../upstream.ts'
-import { Wants } from './subscription-counts.ts'
+import { SubscriptionCounts } from './subscription-counts.ts'
 
 /**
  * Told when what a source lists may have changed.
@@ -20,12 +20,12 @@ import { Wants } from './subscription-counts.ts'
  */
 export type Stale = (source: string, list: string, isOfUse: boolean) => void
 
-export interface Voices {
+export interface NotificationRouter {
   /** A process has said something; false if nobody could take it. */
-  said(owner: Owner, connection: Connection, update: Update): boolean
+  route(owner: WorkerOwner, connection: UpstreamConnection, update: Update): boolean
   /** Tells the listeners of a unit. */
-  deliver(unit: Unit, update: Update): boolean
-  subscriptionsOf(unit: Unit): Subscriptions
+  deliver(unit: IsolationGroup, update: Update): boolean
+  subscriptionsOf(unit: IsolationGroup): Subscriptions
   /**
    * @param key the key of the unit
    * @param client the session whose stream listens; undefined for a client without, which cannot be told from others
@@ -36,23 +36,23 @@ export interface Voices {
   /** All that a source lists may be different from now on: no process is there that would tell. */
   unwatched(source: string): void
   /** The same for the lists of a unit's own process. */
-  unwatchedOf(unit: Unit, connection: Connection): void
+  unwatchedOf(unit: IsolationGroup, connection: UpstreamConnection): void
   onStale(stale: Stale): void
 }
 
 /** Who hears a unit, and what they want together. */
 interface Audience {
-  readonly listeners: Set<Listener>
-  readonly wants: Wants
+  readonly listeners: Set<Subscriber>
+  readonly wants: SubscriptionCounts
 }
 
-export function createVoices(clock: Clock, findUnit: (key: string) => Unit | undefined): Voices {
+export function createNotificationRouter(clock: Clock, findUnit: (key: string) => IsolationGroup | undefined): NotificationRouter {
   const audiences = new Map<string, Audience>()
-  const nobody = new Wants()
-  const subscriptions = new WeakMap<Unit, Subscriptions>()
+  const nobody = new SubscriptionCounts()
+  const subscriptions = new WeakMap<IsolationGroup, Subscriptions>()
   const staleListeners: Stale[] = []
 
-  const subscriptionsOf = (unit: Unit): Subscriptions => {
+  const subscriptionsOf = (unit: IsolationGroup): Subscriptions => {
     let known = subscriptions.get(unit)
     if (!known) {
       known = createSubscriptions(unit, () => audiences.get(unit.key)?.wants ?? nobody, clock)
@@ -61,7 +61,7 @@ export function createVoices(clock: Clock, findUnit: (key: string) => Unit | und
     return known
   }
 
-  const deliver = (unit: Unit, update: Update): boolean => {
+  const deliver = (unit: IsolationGroup, update: Update): boolean => {
     const own = unit.attribution === 'own'
     let taken = false
     for (const listener of audiences.get(unit.key)?.listeners ?? []) {
@@ -85,7 +85,7 @@ export function createVoices(clock: Clock, findUnit: (key: string) => Unit | und
   return {
     deliver,
     subscriptionsOf,
-    said(owner, connection, update) {
+    route(owner, connection, update) {
       const { unit } = owner
       if (update.kind === 'notification') {
         for (const list of changedLists(update.method)) {
@@ -99,8 +99,8 @@ export function createVoices(clock: Clock, findUnit: (key: string) => Unit | und
       return unit !== undefined && deliver(unit, update)
     },
     async listen(key, client, filter, { take, isRead }) {
-      const listener: Listener = { isSession: client !== undefined, filter, take, isRead }
-      const audience = audiences.get(key) ?? { listeners: new Set(), wants: new Wants() }
+      const listener: Subscriber = { isSession: client !== undefined, filter, take, isRead }
+      const audience = audiences.get(key) ?? { listeners: new Set(), wants: new SubscriptionCounts() }
       audiences.set(key, audience)
       const { listeners, wants } = audience
       listeners.add(listener)

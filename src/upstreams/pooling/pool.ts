@@ -7,20 +7,20 @@ import type { Clock } from '../../base/clock.ts'
 import { FairQueue } from '../../base/fair-queue.ts'
 import { Refusal } from '../../base/refusal.ts'
 import type { Call, ClientKey } from '../../protocol/call.ts'
-import type { Connection } from '../connection/connection.ts'
+import type { UpstreamConnection } from '../connection/connection.ts'
 import type { UpstreamSettings } from '../options.ts'
-import type { Place, Places } from './worker-slots.ts'
-import type { Unit } from './isolation-group.ts'
+import type { WorkerSlot, WorkerSlots } from './worker-slots.ts'
+import type { IsolationGroup } from './isolation-group.ts'
 import { NoRoom } from '../upstream.ts'
 
 export interface Pool {
   /** A process for the call at once, if one has room. */
-  take(unit: Unit, call: Call): Connection | undefined
+  take(unit: IsolationGroup, call: Call): UpstreamConnection | undefined
   /**
    * A process for the call, as soon as there is one; a place on it is reserved.
    * Throws `overloaded` (line full, or waited too long), `upstream_unavailable`, `cancelled`.
    */
-  wait(unit: Unit, call: Pick<Call, 'client' | 'clientKey' | 'cancel'>): Promise<Connection>
+  wait(unit: IsolationGroup, call: Pick<Call, 'fairnessKey' | 'clientKey' | 'cancel'>): Promise<UpstreamConnection>
   /** A call is over: whoever waits may have its place. */
   released(): void
   /** Whether there are calls that wait for a process which there is no place for. */
@@ -40,17 +40,17 @@ export interface PoolNeeds {
   readonly queue: number
   readonly queueWaitMs: number
   readonly clock: Clock
-  readonly units: () => Iterable<Unit>
-  readonly places: Places
+  readonly units: () => Iterable<IsolationGroup>
+  readonly places: WorkerSlots
   /** A place for one more process: one that was started ahead, or a free one. */
-  readonly place: () => Place | undefined
+  readonly place: () => WorkerSlot | undefined
   /**
    * Starts a process for the unit in the place and adds it to the unit. Throws a `Refusal`; `NoRoom` if the process
    * cannot run beside the one that runs.
    */
-  readonly start: (unit: Unit, place: Place) => Promise<Connection>
+  readonly start: (unit: IsolationGroup, place: WorkerSlot) => Promise<UpstreamConnection>
   /** A process that learns and can serve the unit is the unit's from now on; undefined if there is none. */
-  readonly handOver: (unit: Unit) => Promise<Connection> | undefined
+  readonly handOver: (unit: IsolationGroup) => Promise<UpstreamConnection> | undefined
   /** Whether only one process of the server can run. */
   readonly isOnlyOne: () => boolean
   /** Ends a process that no client works with; false if there is none. */
@@ -60,11 +60,11 @@ export interface PoolNeeds {
 }
 
 interface Waiter {
-  readonly unit: Unit
+  readonly unit: IsolationGroup
   readonly client: string
   readonly clientKey: ClientKey
   deadlineMs: number
-  give(connection: Connection): void
+  give(connection: UpstreamConnection): void
   refuse(refusal: Refusal): void
 }
 
@@ -77,11 +77,11 @@ export function createPool(needs: PoolNeeds): Pool {
   let starting = 0
   let closed = false
   /** Units whose calls wait for a process that there is no place for, as found when the line was last looked at. */
-  const short = new Set<Unit>()
+  const short = new Set<IsolationGroup>()
   /** Whether there was no place for the one before in the same look at the line. */
   let isFull = false
 
-  const hasPlace = (connection: Connection, unit: Unit, client: ClientKey): boolean => {
+  const hasPlace = (connection: UpstreamConnection, unit: IsolationGroup, client: ClientKey): boolean => {
     if (connection.closed || !connection.liveness.responds) return false
     if (connection.keptFor !== undefined && connection.keptFor !== client) return false
     if (unit.exclusive) return connection.callsInFlight === 0
@@ -89,8 +89,8 @@ export function createPool(needs: PoolNeeds): Pool {
   }
 
   /** The process of a unit that has the fewest calls, or the one kept for the client or asked for, if it has a place. */
-  const leastBusy = (unit: Unit, client: ClientKey, process?: number): Connection | undefined => {
-    let best: Connection | undefined
+  const leastBusy = (unit: IsolationGroup, client: ClientKey, process?: number): UpstreamConnection | undefined => {
+    let best: UpstreamConnection | undefined
     for (const connection of unit.connections) {
       if (!hasPlace(connection, unit, client)) continue
       if (connection.keptFor !== undefined) return connection
@@ -101,10 +101,10 @@ export function createPool(needs: PoolNeeds): Pool {
   }
 
   /** A process of the stateless era keeps nothing for its clients. */
-  const keptMs = (unit: Unit): number => (unit.dialect.era === 'modern' ? 0 : settings.evictIdleMs)
+  const keptMs = (unit: IsolationGroup): number => (unit.dialect.era === 'modern' ? 0 : settings.evictIdleMs)
 
   const endIdle = (): boolean => {
-    let oldest: { connection: Connection; unit: Unit } | undefined
+    let oldest: { connection: UpstreamConnection; unit: IsolationGroup } | undefined
     const now = clock.now()
     for (const unit of needs.units()) {
       for (const connection of unit.connections) {
@@ -121,7 +121,7 @@ export function createPool(needs: PoolNeeds): Pool {
   }
 
   /** How many processes of the unit are of use to those who wait. */
-  const ofUse = (unit: Unit): number => {
+  const ofUse = (unit: IsolationGroup): number => {
     const perProcess = unit.exclusive ? 1 : settings.callsPerProcess
     const wanted = Math.ceil(unit.waiting / perProcess) - unit.starting
     const room = unit.exclusive ? wanted : unit.maxProcesses - unit.connections.size - unit.starting
@@ -141,7 +141,7 @@ export function createPool(needs: PoolNeeds): Pool {
     return Math.max(0, lacking)
   }
 
-  const grow = (unit: Unit): void => {
+  const grow = (unit: IsolationGroup): void => {
     if (closed || starting >= startsAtOnce) return
     if (unit.connections.size + unit.starting >= unit.maxProcesses) {
       // One call at a time for each process: then it is the pool that is full.
@@ -209,7 +209,7 @@ export function createPool(needs: PoolNeeds): Pool {
         }
         const waiter: Waiter = {
           unit,
-          client: call.client,
+          client: call.fairnessKey,
           clientKey: call.clientKey,
           deadlineMs: clock.now() + needs.queueWaitMs,
           give(connection) {
@@ -218,12 +218,12 @@ export function createPool(needs: PoolNeeds): Pool {
             resolve(connection)
           },
           refuse(refusal) {
-            queue.remove(call.client, waiter)
+            queue.remove(call.fairnessKey, waiter)
             over()
             reject(refusal)
           },
         }
-        if (!queue.add(call.client, waiter)) return reject(new Refusal('overloaded'))
+        if (!queue.add(call.fairnessKey, waiter)) return reject(new Refusal('overloaded'))
         waiters.add(waiter)
         unit.waiting++
         const stopListening = call.cancel.onCancel(() => waiter.refuse(new Refusal('cancelled')))
@@ -276,7 +276,7 @@ const otherClient =
   'Only one process of the MCP server can run, and it works for another client. The call was not sent to it. Try again later; the operator can let clients share the process with --mode shared, if they may share its state.'
 
 /** Why no process was to be had in time. */
-function noProcess(connections: ReadonlySet<Connection>, isOnlyOne: boolean): Refusal {
+function noProcess(connections: ReadonlySet<UpstreamConnection>, isOnlyOne: boolean): Refusal {
   const isSilent = connections.size > 0 && [...connections].every(({ liveness }) => !liveness.responds)
   if (isOnlyOne && connections.size === 0) return new Refusal('upstream_unavailable', { message: otherClient })
   if (!isSilent) return new Refusal('overloaded')

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { manualClock } from '../../base/clock.ts'
 import { profileOf } from '../../protocol/capabilities.ts'
 import type { JsonObject, RawObject } from '../../protocol/json-text.ts'
-import { noProfile, Profiles } from './profile-keys.ts'
+import { noProfile, ProfileKeys } from './profile-keys.ts'
 
 const odd = (index: number): RawObject => profileOf({ roots: {}, extensions: { [`com.example/${index}`]: {} } })
 
@@ -30,7 +30,7 @@ const everyProfile = (): JsonObject[] =>
   )
 
 test('without extensions there are so many profiles and no more, and each is always told apart', () => {
-  const profiles = new Profiles(manualClock())
+  const profiles = new ProfileKeys(manualClock())
   for (let index = 0; index < 100; index++) profiles.keyOf(odd(index))
   const without = everyProfile()
   const keys = new Set(without.map((capabilities) => profiles.keyOf(profileOf(capabilities))))
@@ -43,7 +43,7 @@ test('without extensions there are so many profiles and no more, and each is alw
 })
 
 test('of profiles with extensions few are told apart, and the others are known by what is left without', () => {
-  const profiles = new Profiles(manualClock())
+  const profiles = new ProfileKeys(manualClock())
   const keys = Array.from({ length: 100 }, (_, index) => profiles.keyOf(odd(index)))
   expect(new Set(keys).size).toBe(17)
   expect(keys.at(-1)).toBe('{"roots":{}}')
@@ -52,7 +52,7 @@ test('of profiles with extensions few are told apart, and the others are known b
 
 test('profiles that nobody has any more give their place to others', () => {
   const clock = manualClock()
-  const profiles = new Profiles(clock)
+  const profiles = new ProfileKeys(clock)
   for (let index = 0; index < 100; index++) profiles.keyOf(odd(index))
   clock.advance(59_000)
   expect(profiles.keyOf(odd(1))).toBe(odd(1).text)
@@ -63,11 +63,11 @@ test('profiles that nobody has any more give their place to others', () => {
 })
 
 test('a client that declares nothing, or no extension in particular, is known as such', () => {
-  expect(new Profiles(manualClock()).keyOf(profileOf({}))).toBe(noProfile)
-  expect(new Profiles(manualClock()).keyOf(profileOf({ extensions: {} }))).toBe(noProfile)
+  expect(new ProfileKeys(manualClock()).keyOf(profileOf({}))).toBe(noProfile)
+  expect(new ProfileKeys(manualClock()).keyOf(profileOf({ extensions: {} }))).toBe(noProfile)
 })
 
 test('a profile that says very much is known by what is left without its extensions', () => {
   const long = profileOf({ roots: {}, extensions: { 'com.example/long': { text: 'x'.repeat(5000) } } })
-  expect(new Profiles(manualClock()).keyOf(long)).toBe('{"roots":{}}')
+  expect(new ProfileKeys(manualClock()).keyOf(long)).toBe('{"roots":{}}')
 })

@@ -15,7 +15,7 @@ const maxChars = 4096
 /** The profile of a client that declares nothing. */
 export const noProfile = '{}'
 
-export class Profiles {
+export class ProfileKeys {
   readonly #clock: Clock
   /** When somebody was last known by a profile with extensions. */
   readonly #usedMs = new Map<string, number>()

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { Restarts } from './restart-backoff.ts'
+import { RestartBackoff } from './restart-backoff.ts'
 
 const minute = 60_000
 /** Moments of failures, in order. */
@@ -9,8 +9,8 @@ const failures = fc.array(fc.nat(20_000), { minLength: 1, maxLength: 12 }).map((
   return gaps.map((gap) => (at += gap))
 })
 
-const restartsAfter = (moments: readonly number[]): Restarts => {
-  const restarts = new Restarts()
+const restartsAfter = (moments: readonly number[]): RestartBackoff => {
+  const restarts = new RestartBackoff()
   for (const at of moments) restarts.failed(at)
   return restarts
 }
@@ -18,8 +18,8 @@ const restartsAfter = (moments: readonly number[]): Restarts => {
 test('what never failed may start at once', () => {
   fc.assert(
     fc.property(fc.nat(), (now) => {
-      expect(new Restarts().pauseMs(now)).toBe(0)
-      expect(new Restarts().isOpen(now)).toBe(false)
+      expect(new RestartBackoff().pauseMs(now)).toBe(0)
+      expect(new RestartBackoff().isOpen(now)).toBe(false)
     }),
   )
 })
@@ -38,7 +38,7 @@ test('after each failure there is a pause, which is never longer than 30 s and e
 })
 
 test('the pause doubles with each failure in a row', () => {
-  const restarts = new Restarts()
+  const restarts = new RestartBackoff()
   const pauses = Array.from({ length: 4 }, (_, at) => {
     restarts.failed(at)
     return restarts.pauseMs(at)

@@ -13,7 +13,7 @@ const openNotRunMs = 5000
 const firstPauseMs = 500
 const longestPauseMs = 30_000
 
-export class Restarts {
+export class RestartBackoff {
   #failures: number[] = []
   #openMs = openMs
 

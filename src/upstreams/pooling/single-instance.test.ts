@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
 import { manualClock } from '../../base/clock.ts'
 import { silentLog } from '../../base/log.ts'
-import { createOnlyOne, type OnlyOne } from './single-instance.ts'
+import { createSingleInstance, type SingleInstance } from './single-instance.ts'
 
 interface Scene {
-  readonly onlyOne: OnlyOne
+  readonly onlyOne: SingleInstance
   readonly warnings: string[]
   /** What was told of changes, in order. */
   readonly changes: boolean[]
@@ -17,7 +17,7 @@ function createScene(): Scene {
   const changes: boolean[] = []
   const log = { ...silentLog, warn: (_fields: object, text: string) => void warnings.push(text) }
   return {
-    onlyOne: createOnlyOne({ clock, log, changed: (isKnown) => void changes.push(isKnown) }),
+    onlyOne: createSingleInstance({ clock, log, changed: (isKnown) => void changes.push(isKnown) }),
     warnings,
     changes,
     pass: (ms) => clock.advance(ms),

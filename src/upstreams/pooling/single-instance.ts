@@ -14,7 +14,7 @@ const severalMs = 10 * 60_000
 const firstTryMs = 5000
 const longestTryMs = 10 * 60_000
 
-export interface OnlyOne {
+export interface SingleInstance {
   /** Whether only one process of the server can run, as far as is known. */
   readonly isKnown: boolean
   /** Whether it is worth to find out: it is not known, and nothing has proved the contrary lately. */
@@ -31,7 +31,7 @@ export interface OnlyOne {
   isTryDue(): boolean
 }
 
-export interface OnlyOneNeeds {
+export interface SingleInstanceNeeds {
   readonly clock: Clock
   readonly log: Log
   /** Told when it becomes known, and when it is known no longer. */
@@ -40,7 +40,7 @@ export interface OnlyOneNeeds {
 
 const wayOut = '--mode shared lets clients share it, if they may share its state'
 
-export function createOnlyOne(needs: OnlyOneNeeds): OnlyOne {
+export function createSingleInstance(needs: SingleInstanceNeeds): SingleInstance {
   const { clock, log } = needs
   let how: string | undefined
   let severalUntilMs = Number.NEGATIVE_INFINITY

@@ -6,7 +6,7 @@
  * program that ends when it is not spoken to is started ahead ever more rarely.
  */
 import type { Clock } from '../../base/clock.ts'
-import type { Place, Places, Purpose } from './worker-slots.ts'
+import type { WorkerSlot, WorkerSlots, Purpose } from './worker-slots.ts'
 import type { Child, ChildExit } from '../stdio/child.ts'
 
 const firstPauseMs = 500
@@ -16,7 +16,7 @@ const steadyMs = 60_000
 
 export interface Spares {
   /** The place of a live spare, for something else from now on; undefined if there is none. */
-  take(purpose: Purpose): Place | undefined
+  take(purpose: Purpose): WorkerSlot | undefined
   /** Starts what is missing, as far as there is room and the program starts at all. */
   fill(): void
   /** Ends those that are there. */
@@ -27,9 +27,9 @@ export interface Spares {
 export interface SparesNeeds {
   readonly wanted: number
   readonly clock: Clock
-  readonly places: Pick<Places, 'move'>
+  readonly places: Pick<WorkerSlots, 'move'>
   /** A place for one more; undefined if there is none to spare. */
-  readonly place: () => Place | undefined
+  readonly place: () => WorkerSlot | undefined
   /** Whether the program could be started when it last was. */
   readonly mayStart: () => boolean
   /** A spare could not be started, or ended by itself. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { ClientKey, Filter } from '../../protocol/call.ts'
-import { Wants } from './subscription-counts.ts'
+import { SubscriptionCounts } from './subscription-counts.ts'
 
 const filterOf = (uris: readonly string[]): Filter => ({
   toolsListChanged: true,
@@ -18,7 +18,7 @@ test('is the union of all filters whoever comes and goes, and is marked anew exa
   )
   fc.assert(
     fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
-      const wants = new Wants()
+      const wants = new SubscriptionCounts()
       const filters: Filter[] = []
       for (const one of steps) {
         const [before, mark] = [[...wants.uris()].sort(), wants.mark]
@@ -38,7 +38,7 @@ test('is the union of all filters whoever comes and goes, and is marked anew exa
 
 test('knows whose they are as long as all are of one client that is known', () => {
   const clientAfter = (...clients: ReadonlyArray<ClientKey | undefined>): ClientKey | undefined => {
-    const wants = new Wants()
+    const wants = new SubscriptionCounts()
     wants.add(filterOf([]), 'one that wants no resource')
     for (const client of clients) wants.add(filterOf(['a']), client)
     return wants.client

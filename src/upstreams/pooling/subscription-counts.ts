@@ -6,7 +6,7 @@ import type { ClientKey, Filter } from '../../protocol/call.ts'
 
 const nothing: object = Object.freeze({})
 
-export class Wants {
+export class SubscriptionCounts {
   /** How many listeners want to hear of a resource, by URI. Most sessions never do. */
   #counts: Map<string, number> | undefined
   #mark = nothing

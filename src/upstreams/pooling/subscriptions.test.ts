@@ -4,19 +4,19 @@ import { manualClock } from '../../base/clock.ts'
 import { createEvents } from '../../base/events.ts'
 import { createMemoryBudget } from '../../base/memory-budget.ts'
 import { holderOf, Transfers } from '../../base/transfers.ts'
-import { createModernDialect } from '../../protocol/modern-client.ts'
-import { Connection } from '../connection/connection.ts'
+import { createModernUpstreamCodec } from '../../protocol/modern-client.ts'
+import { UpstreamConnection } from '../connection/connection.ts'
 import { createSubscriptions } from './subscriptions.ts'
-import { createUnit } from './isolation-group.ts'
-import { Wants } from './subscription-counts.ts'
+import { createIsolationGroup } from './isolation-group.ts'
+import { SubscriptionCounts } from './subscription-counts.ts'
 
 test('a listen that cannot be sent is sent later', async () => {
   const clock = manualClock()
   const memory = createMemoryBudget(Infinity)
   const sent: string[] = []
   let isDeaf = true
-  const dialect = createModernDialect()
-  const connection = new Connection({
+  const dialect = createModernUpstreamCodec()
+  const connection = new UpstreamConnection({
     child: {
       pid: 1,
       backlog: 0,
@@ -48,11 +48,11 @@ test('a listen that cannot be sent is sent later', async () => {
   })
   const seat = {
     principal: { tenant: '', subject: '' },
-    speaker: { era: 'modern', version: '2026-07-28', capabilities: {}, info: undefined },
+    client: { era: 'modern', version: '2026-07-28', capabilities: {}, info: undefined },
     session: undefined,
   } as const
-  const unit = createUnit('unit', dialect, 'shared', seat, false, {}, { pool: 1, cores: 1, hasOneClient: false })
-  const subscriptions = createSubscriptions(unit, () => new Wants(), clock)
+  const unit = createIsolationGroup('unit', dialect, 'shared', seat, false, {}, { pool: 1, cores: 1, hasOneClient: false })
+  const subscriptions = createSubscriptions(unit, () => new SubscriptionCounts(), clock)
   await subscriptions.sync(connection)
   expect(sent).toEqual([])
   isDeaf = false

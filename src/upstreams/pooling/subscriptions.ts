@@ -9,9 +9,9 @@ import { isObject, type RawObject, rawObject } from '../../protocol/json-text.ts
 import { withMeta } from '../../protocol/jsonrpc.ts'
 import { envelope } from '../../protocol/modern-client.ts'
 import { metaKeys } from '../../protocol/revisions.ts'
-import type { Connection } from '../connection/connection.ts'
-import type { Unit } from './isolation-group.ts'
-import type { Wants } from './subscription-counts.ts'
+import type { UpstreamConnection } from '../connection/connection.ts'
+import type { IsolationGroup } from './isolation-group.ts'
+import type { SubscriptionCounts } from './subscription-counts.ts'
 
 const timeoutMs = 10_000
 const relistenMs = 1000
@@ -31,17 +31,17 @@ interface Told {
 
 export interface Subscriptions {
   /** A call of the client itself subscribes to a resource on this process: it need not be said again. */
-  noteSubscribe(connection: Connection, uri: unknown): void
+  noteSubscribe(connection: UpstreamConnection, uri: unknown): void
   /** Tells a process what the listeners want now; resolves when it has confirmed. Never rejects. */
-  sync(connection: Connection): Promise<void>
+  sync(connection: UpstreamConnection): Promise<void>
   /** Takes a notification of a listen stream: true if it was its acknowledgement, so that nobody else needs it. */
-  acknowledge(connection: Connection, method: string, params: RawObject | undefined): boolean
+  acknowledge(connection: UpstreamConnection, method: string, params: RawObject | undefined): boolean
 }
 
 /** @param wants what is wanted at the moment; what it gives may change at any time */
-export function createSubscriptions(unit: Unit, wants: () => Wants, clock: Clock): Subscriptions {
-  const told = new WeakMap<Connection, Told>()
-  const toldTo = (connection: Connection): Told => {
+export function createSubscriptions(unit: IsolationGroup, wants: () => SubscriptionCounts, clock: Clock): Subscriptions {
+  const told = new WeakMap<UpstreamConnection, Told>()
+  const toldTo = (connection: UpstreamConnection): Told => {
     let entry = told.get(connection)
     if (!entry) {
       entry = { mark: undefined, uris: new Set(), listen: undefined, turn: Promise.resolve() }
@@ -51,7 +51,7 @@ export function createSubscriptions(unit: Unit, wants: () => Wants, clock: Clock
   }
 
   /** False if the process refused something: it is asked again with the next change. */
-  const syncUris = async (connection: Connection, entry: Told, wanted: Wants): Promise<boolean> => {
+  const syncUris = async (connection: UpstreamConnection, entry: Told, wanted: SubscriptionCounts): Promise<boolean> => {
     let isAccepted = true
     for (const uri of wanted.uris()) {
       if (entry.uris.has(uri)) continue
@@ -71,7 +71,7 @@ export function createSubscriptions(unit: Unit, wants: () => Wants, clock: Clock
     return isAccepted
   }
 
-  const syncListen = async (connection: Connection, entry: Told, wanted: Wants): Promise<boolean> => {
+  const syncListen = async (connection: UpstreamConnection, entry: Told, wanted: SubscriptionCounts): Promise<boolean> => {
     const uris = [...wanted.uris()].sort()
     const key = JSON.stringify(uris)
     if (entry.listen?.key === key) return true
@@ -80,7 +80,7 @@ export function createSubscriptions(unit: Unit, wants: () => Wants, clock: Clock
     if (uris.length > 0) connection.workFor(wanted.client)
     const notifications = uris.length === 0 ? changes : { ...changes, resourceSubscriptions: uris }
     const opening = new Promise<void>((resolve) => {
-      const params = withMeta(rawObject({ notifications }), envelope(unit.seat.speaker, rawObject(unit.announced)))
+      const params = withMeta(rawObject({ notifications }), envelope(unit.seat.client, rawObject(unit.announced)))
       const listen = connection.open('subscriptions/listen', params, () => {
         // The one that took its place may be there already.
         if (entry.listen?.id === listen.id) entry.listen = entry.mark = undefined

@@ -5,13 +5,13 @@
  */
 import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
-import type { Connection } from '../connection/connection.ts'
-import { answers } from '../connection/own-requests.ts'
-import type { Unit } from './isolation-group.ts'
+import type { UpstreamConnection } from '../connection/connection.ts'
+import { answersPing } from '../connection/own-requests.ts'
+import type { IsolationGroup } from './isolation-group.ts'
 
 const pingMs = 5000
 
-export interface WatchNeeds {
+export interface UnresponsiveWorkersNeeds {
   readonly clock: Clock
   readonly log: Log
   /** Silence with calls in flight after which a ping is sent, in milliseconds. */
@@ -20,16 +20,16 @@ export interface WatchNeeds {
   readonly recovered: () => void
 }
 
-export interface Watch {
+export interface UnresponsiveWorkers {
   /** Ends the calls of a process whose time is up, and asks the process where that is due. Called now and then. */
-  sweep(connection: Connection, unit: Unit): void
+  sweep(connection: UpstreamConnection, unit: IsolationGroup): void
 }
 
-export function createWatch(needs: WatchNeeds): Watch {
+export function createUnresponsiveWorkers(needs: UnresponsiveWorkersNeeds): UnresponsiveWorkers {
   const { clock, log } = needs
-  const asking = new WeakSet<Connection>()
+  const asking = new WeakSet<UpstreamConnection>()
 
-  const mark = (connection: Connection): void => {
+  const mark = (connection: UpstreamConnection): void => {
     const { pid: upstream_pid, liveness } = connection
     log.warn({ upstream_pid, calls: connection.callsInFlight }, 'upstream process does not respond')
     liveness.onRecovered = () => {
@@ -38,18 +38,18 @@ export function createWatch(needs: WatchNeeds): Watch {
     }
   }
 
-  const replace = (connection: Connection, unit: Unit): void => {
+  const replace = (connection: UpstreamConnection, unit: IsolationGroup): void => {
     log.warn({ upstream_pid: connection.pid }, 'upstream process does not react and is ended')
     unit.lost = true
     unit.restarts.failed(clock.now())
     connection.kill()
   }
 
-  const ask = async (connection: Connection, unit: Unit): Promise<void> => {
+  const ask = async (connection: UpstreamConnection, unit: IsolationGroup): Promise<void> => {
     asking.add(connection)
     const sinceMs = clock.now()
     connection.liveness.asked(sinceMs)
-    const isAnswered = await answers(connection, unit.seat.speaker, Math.min(pingMs, needs.pingAfterMs))
+    const isAnswered = await answersPing(connection, unit.seat.client, Math.min(pingMs, needs.pingAfterMs))
     asking.delete(connection)
     if (isAnswered || connection.closed || connection.isExcused) return
     if (connection.liveness.unanswered(sinceMs)) mark(connection)

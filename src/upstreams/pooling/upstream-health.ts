@@ -4,12 +4,12 @@
  */
 import { type Clock, pause } from '../../base/clock.ts'
 import type { HealthCheck } from '../../protocol/health.ts'
-import type { Connection } from '../connection/connection.ts'
-import type { Keepers } from './catalog-workers.ts'
-import { answers, ownSpeaker } from '../connection/own-requests.ts'
+import type { UpstreamConnection } from '../connection/connection.ts'
+import type { CatalogWorkers } from './catalog-workers.ts'
+import { answersPing, ownDescription } from '../connection/own-requests.ts'
 import { profileSource } from './catalog-keys.ts'
-import { isShared, type Unit } from './isolation-group.ts'
-import type { Units } from './isolation-groups.ts'
+import { isShared, type IsolationGroup } from './isolation-group.ts'
+import type { IsolationGroups } from './isolation-groups.ts'
 import { NoRoom } from '../upstream.ts'
 
 /** Having heard from a process this recently proves that the server answers. */
@@ -22,8 +22,8 @@ const silent: HealthCheck = { ok: false, detail: 'the server does not answer' }
 
 export interface UpstreamHealthNeeds {
   readonly clock: Clock
-  readonly units: Units
-  readonly keepers: Keepers
+  readonly units: IsolationGroups
+  readonly keepers: CatalogWorkers
   /** Why no process can be started, if it is so. */
   readonly fault: () => string | undefined
   /** That only one process can run, in words, if it is so. */
@@ -37,8 +37,8 @@ export function createUpstreamHealth(needs: UpstreamHealthNeeds): () => Promise<
   /** When a check has failed, if none has been good since. */
   let failedMs: number | undefined
 
-  const all = (): Array<{ readonly connection: Connection; readonly unit?: Unit }> => {
-    const found: Array<{ readonly connection: Connection; readonly unit?: Unit }> = []
+  const all = (): Array<{ readonly connection: UpstreamConnection; readonly unit?: IsolationGroup }> => {
+    const found: Array<{ readonly connection: UpstreamConnection; readonly unit?: IsolationGroup }> = []
     for (const connection of keepers.live()) found.push({ connection })
     for (const unit of units.all())
       for (const connection of unit.connections) if (!connection.closed) found.push({ connection, unit })
@@ -48,12 +48,12 @@ export function createUpstreamHealth(needs: UpstreamHealthNeeds): () => Promise<
   const ask = async (): Promise<HealthCheck> => {
     const face = units.faces.values().next().value
     if (!face) return silent
-    const speaker = ownSpeaker(face, {})
+    const speaker = ownDescription(face, {})
     const running = all()
     // A process of one client may work without answering a ping; one for everybody that does not answer serves nobody.
     const free = running.filter(({ connection, unit }) => connection.callsInFlight === 0 || (unit && isShared(unit)))
     if (free.length > 0) {
-      const asked = free.slice(0, maxAsked).map(({ connection }) => answers(connection, speaker, checkMs))
+      const asked = free.slice(0, maxAsked).map(({ connection }) => answersPing(connection, speaker, checkMs))
       return (await anyTrue(asked)) ? { ok: true } : silent
     }
     if (running.length > 0) {
@@ -62,11 +62,11 @@ export function createUpstreamHealth(needs: UpstreamHealthNeeds): () => Promise<
       return isGood ? { ok: true } : silent
     }
     try {
-      const opening = keepers.at({ source: profileSource(face.dialect.era), face, announced: {} })
+      const opening = keepers.at({ source: profileSource(face.codec.era), face, announced: {} })
       const keeper = await Promise.race([opening, pause(clock, checkMs)])
       // There is none yet, or all places are of processes that start or end.
       if (!keeper) return failedMs === undefined ? { ok: true } : silent
-      return (await answers(keeper.connection, speaker, checkMs)) ? { ok: true } : silent
+      return (await answersPing(keeper.connection, speaker, checkMs)) ? { ok: true } : silent
     } catch (error) {
       // One that runs by now keeps it from being started.
       if (error instanceof NoRoom) return failedMs === undefined ? { ok: true } : silent
@@ -95,7 +95,7 @@ export function createUpstreamHealth(needs: UpstreamHealthNeeds): () => Promise<
 }
 
 /** How many processes do not respond, in words; undefined if all do. */
-function silence(connections: readonly Connection[]): string | undefined {
+function silence(connections: readonly UpstreamConnection[]): string | undefined {
   const count = connections.filter(({ liveness }) => !liveness.responds).length
   if (count === 0) return undefined
   return `${count === 1 ? 'one process does' : `${count} processes do`} not respond; no new calls go there`

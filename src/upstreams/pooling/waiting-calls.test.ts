@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
 import { Cancel } from '../../base/cancel.ts'
-import type { Ask } from '../../protocol/call.ts'
+import type { InputRequest } from '../../protocol/call.ts'
 import type { Answer } from '../../protocol/jsonrpc.ts'
 import { WaitingCalls } from './waiting-calls.ts'
 
 /** A question, and what it was answered. */
-function question(): { ask: Ask; answers: Answer[] } {
+function question(): { ask: InputRequest; answers: Answer[] } {
   const answers: Answer[] = []
   const answer = (one: Answer): void => void answers.push(one)
   return { ask: { kind: 'ask', method: 'roots/list', params: undefined, answer, withdrawn: new Cancel() }, answers }

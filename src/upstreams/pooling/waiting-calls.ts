@@ -3,15 +3,15 @@
  * but it is asked for the sake of these, so it may go to the client with one of them where the client reads no other
  * stream. [2025-11-25 transports, sending messages: requests on the stream of a POST relate to its request]
  */
-import type { Ask } from '../../protocol/call.ts'
+import type { InputRequest } from '../../protocol/call.ts'
 import { errorAnswer } from '../../protocol/jsonrpc.ts'
 
 export class WaitingCalls {
   /** In the order in which they came. */
-  readonly #calls = new Set<(ask: Ask) => void>()
+  readonly #calls = new Set<(ask: InputRequest) => void>()
 
   /** Puts a question to the client with the call that has waited longest; false if none waits. */
-  take(ask: Ask): boolean {
+  take(ask: InputRequest): boolean {
     for (const give of this.#calls) {
       give(ask)
       return true
@@ -24,12 +24,12 @@ export class WaitingCalls {
    * once, so few wait here.
    * @param leave told of what came when the call had ended already, and no one will use
    */
-  async *until<Needed>(needed: Promise<Needed>, leave: (needed: Needed) => void): AsyncGenerator<Ask, Needed, void> {
-    const asks: Ask[] = []
+  async *until<Needed>(needed: Promise<Needed>, leave: (needed: Needed) => void): AsyncGenerator<InputRequest, Needed, void> {
+    const asks: InputRequest[] = []
     let isSettled = false
     let isTaken = false
     let wake: (() => void) | undefined
-    const give = (ask: Ask): void => {
+    const give = (ask: InputRequest): void => {
       asks.push(ask)
       wake?.()
     }

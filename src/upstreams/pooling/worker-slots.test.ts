@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { createMemoryBudget } from '../../base/memory-budget.ts'
-import { createPlaces, type Place } from './worker-slots.ts'
+import { createWorkerSlots, type WorkerSlot } from './worker-slots.ts'
 import type { Child } from '../stdio/child.ts'
 
 interface FakeChild extends Child {
@@ -31,10 +31,10 @@ test('whatever is taken, started, given back and ended, no more processes run th
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 8 }), steps, fc.infiniteStream(fc.nat(1000)), (bound, what, choices) => {
       const running = new Set<FakeChild>()
-      const held: Place[] = []
+      const held: WorkerSlot[] = []
       let pids = 0
       let fails = false
-      const places = createPlaces(
+      const places = createWorkerSlots(
         () => bound,
         () => {
           const child = fakeChild(fails ? undefined : ++pids)
@@ -43,7 +43,7 @@ test('whatever is taken, started, given back and ended, no more processes run th
         },
       )
       const pick = <Thing>(from: readonly Thing[]): Thing | undefined => from[choices.next().value % (from.length || 1)]
-      const drop = (place: Place | undefined): Place | undefined => {
+      const drop = (place: WorkerSlot | undefined): WorkerSlot | undefined => {
         if (place) held.splice(held.indexOf(place), 1)
         return place
       }
@@ -69,7 +69,7 @@ test('whatever is taken, started, given back and ended, no more processes run th
 })
 
 test('a process is counted as what it is for', () => {
-  const places = createPlaces(
+  const places = createWorkerSlots(
     () => 3,
     (purpose) => fakeChild(purpose === 'spare' ? 1 : 2),
   )

@@ -11,16 +11,16 @@ import type { Child } from '../stdio/child.ts'
 export type Purpose = 'serve' | 'spare' | 'catalogue' | 'check'
 
 /** A place that was taken. */
-export interface Place {
+export interface WorkerSlot {
   /** Starts the program in it, or hands out the process that is in it; to be called once. */
   start(): Child
   /** Gives it back if nothing was started in it. */
   release(): void
 }
 
-export interface Places {
+export interface WorkerSlots {
   /** Undefined if all are taken. @param most another bound, for this one alone */
-  take(purpose: Purpose, most?: number): Place | undefined
+  take(purpose: Purpose, most?: number): WorkerSlot | undefined
   /** A process is for something else from now on. */
   move(pid: number | undefined, purpose: Purpose): void
   readonly taken: number
@@ -36,7 +36,7 @@ interface Taken {
 }
 
 /** @param bound how many there are, at the moment */
-export function createPlaces(bound: () => number, startChild: (purpose: Purpose) => Child): Places {
+export function createWorkerSlots(bound: () => number, startChild: (purpose: Purpose) => Child): WorkerSlots {
   const places = new Set<Taken>()
 
   /** Those that are taken. A process says that it is over, and tells nobody: so each look forgets those. */

@@ -8,53 +8,53 @@ import type { Log } from '../../base/log.ts'
 import { Refusal } from '../../base/refusal.ts'
 import type { EraName } from '../../protocol/call.ts'
 import { mayBeAsked } from '../../protocol/capabilities.ts'
-import type { Dialect } from '../../protocol/upstream-codec.ts'
-import { type Blame, createBlame } from './crash-loop-guard.ts'
-import type { Connection } from '../connection/connection.ts'
-import { changesAfterRestart, type Face, type Opener, type ProcessEvents, replay } from '../connection/connector.ts'
-import type { Keeper, Opening } from './catalog-workers.ts'
-import type { OnlyOne } from './single-instance.ts'
-import { ownSeat, ownSpeaker } from '../connection/own-requests.ts'
-import type { Place } from './worker-slots.ts'
-import type { Restarts } from './restart-backoff.ts'
-import { settled } from '../connection/wait-until-ready.ts'
+import type { UpstreamCodec } from '../../protocol/upstream-codec.ts'
+import { type CrashLoopGuard, createCrashLoopGuard } from './crash-loop-guard.ts'
+import type { UpstreamConnection } from '../connection/connection.ts'
+import { changesAfterRestart, type ServerEra, type Connector, type ConnectionEvents, restoreState } from '../connection/connector.ts'
+import type { CatalogWorker, Opening } from './catalog-workers.ts'
+import type { SingleInstance } from './single-instance.ts'
+import { ownCaller, ownDescription } from '../connection/own-requests.ts'
+import type { WorkerSlot } from './worker-slots.ts'
+import type { RestartBackoff } from './restart-backoff.ts'
+import { waitUntilReady } from '../connection/wait-until-ready.ts'
 import type { Spares } from './spares.ts'
 import { type StartFault, startFailure } from '../connection/start-failure.ts'
 import type { ChildExit } from '../stdio/child.ts'
-import type { Owner, Unit } from './isolation-group.ts'
+import type { WorkerOwner, IsolationGroup } from './isolation-group.ts'
 import { NoRoom } from '../upstream.ts'
-import type { Voices } from './notification-router.ts'
+import type { NotificationRouter } from './notification-router.ts'
 
-export interface Processes {
+export interface Workers {
   /** Starts a process for a unit in the place and adds it. Throws a `Refusal`; `NoRoom` if only one can run, and does. */
-  start(unit: Unit, face: Face, place: Place): Promise<Connection>
+  start(unit: IsolationGroup, face: ServerEra, place: WorkerSlot): Promise<UpstreamConnection>
   /** Makes a process that was started to learn one of the unit. Throws a `Refusal` if it has ended meanwhile. */
-  handOver(unit: Unit, face: Face, keeper: Keeper): Promise<Connection>
+  handOver(unit: IsolationGroup, face: ServerEra, keeper: CatalogWorker): Promise<UpstreamConnection>
   /** Starts a process that belongs to no client. Throws as `start` does. */
-  startKeeper(what: Opening): Promise<Keeper>
-  eventsOf(dialect: Dialect, owner: Owner): ProcessEvents
+  startKeeper(what: Opening): Promise<CatalogWorker>
+  eventsOf(dialect: UpstreamCodec, owner: WorkerOwner): ConnectionEvents
   /** A process started ahead could not be started, or ended by itself. */
-  spareFailed(exit: ChildExit, face: Face): void
+  spareFailed(exit: ChildExit, face: ServerEra): void
   /** Looks whether several processes run side by side by now; called now and then. */
   look(): void
   /** The processes that are being started, for a unit or for anybody. */
-  starting(unit?: Unit): Connection[]
+  starting(unit?: IsolationGroup): UpstreamConnection[]
   /** Who has to wait when processes cannot be started. */
-  readonly blame: Blame
+  readonly blame: CrashLoopGuard
 }
 
-export interface ProcessNeeds {
-  readonly opener: Opener
-  readonly voices: Voices
+export interface WorkersNeeds {
+  readonly opener: Connector
+  readonly voices: NotificationRouter
   readonly spares: () => Spares | undefined
   /** A place for a process that is to show whether the program starts; undefined if there is none. */
-  readonly placeToCheck: () => Place | undefined
-  readonly onlyOne: OnlyOne
+  readonly placeToCheck: () => WorkerSlot | undefined
+  readonly onlyOne: SingleInstance
   /** All processes that serve or teach. */
-  readonly running: () => readonly Connection[]
+  readonly running: () => readonly UpstreamConnection[]
   /** Whether one that ran before is about to end. */
   readonly isOneEnding: () => boolean
-  readonly faces: ReadonlyMap<EraName, Face>
+  readonly faces: ReadonlyMap<EraName, ServerEra>
   readonly clock: Clock
   readonly log: Log
   readonly events: EventSink
@@ -76,12 +76,12 @@ const watchedMs = 1000
 /** How long a start that has failed waits to be explained: a program that hangs would hold its caller up as long again. */
 const explainMs = 10_000
 
-export function createProcesses(needs: ProcessNeeds): Processes {
+export function createWorkers(needs: WorkersNeeds): Workers {
   const { opener, voices, clock, log, onlyOne } = needs
-  const bornMs = new WeakMap<Connection, number>()
+  const bornMs = new WeakMap<UpstreamConnection, number>()
   const isOneRunning = (): boolean => needs.running().length > 0 || needs.isOneEnding()
-  const opening = new Map<Connection, { readonly unit: Unit | undefined; isGreeted: boolean }>()
-  const blame = createBlame({
+  const opening = new Map<UpstreamConnection, { readonly unit: IsolationGroup | undefined; isGreeted: boolean }>()
+  const blame = createCrashLoopGuard({
     clock,
     onlyOne,
     isOneRunning,
@@ -90,13 +90,13 @@ export function createProcesses(needs: ProcessNeeds): Processes {
   })
 
   const begun =
-    (unit: Unit | undefined) =>
-    (connection: Connection): void => {
+    (unit: IsolationGroup | undefined) =>
+    (connection: UpstreamConnection): void => {
       bornMs.set(connection, clock.now())
       opening.set(connection, { unit, isGreeted: false })
     }
 
-  const ended = (owner: Owner, connection: Connection, expected: boolean): void => {
+  const ended = (owner: WorkerOwner, connection: UpstreamConnection, expected: boolean): void => {
     const { unit, source } = owner
     const isGreeted = opening.get(connection)?.isGreeted !== false
     opening.delete(connection)
@@ -119,9 +119,9 @@ export function createProcesses(needs: ProcessNeeds): Processes {
     needs.freed()
   }
 
-  const eventsOf = (dialect: Dialect, owner: Owner): ProcessEvents => ({
+  const eventsOf = (dialect: UpstreamCodec, owner: WorkerOwner): ConnectionEvents => ({
     dialect,
-    unsolicited: (connection, update) => voices.said(owner, connection, update),
+    unsolicited: (connection, update) => voices.route(owner, connection, update),
     ended: (connection, exit) => ended(owner, connection, exit.expected),
     stuck: (connection) => stuck(owner, connection),
     unattributed(method) {
@@ -136,7 +136,7 @@ export function createProcesses(needs: ProcessNeeds): Processes {
     },
   })
 
-  const stuck = ({ unit, source }: Owner, connection: Connection): void => {
+  const stuck = ({ unit, source }: WorkerOwner, connection: UpstreamConnection): void => {
     log.warn(
       { upstream_pid: connection.pid, reason: 'answers_unread' },
       'upstream process asks without reading the answers and is ended',
@@ -149,15 +149,15 @@ export function createProcesses(needs: ProcessNeeds): Processes {
   }
 
   /** Opens a process that no client has said a word to, and that nobody else will. */
-  const prove = async (face: Face): Promise<void> => {
+  const prove = async (face: ServerEra): Promise<void> => {
     const place = needs.quiet() ? undefined : needs.placeToCheck()
     // Nothing is proven then.
     if (!place) throw new NoRoom()
-    const events = eventsOf(face.dialect, { unit: undefined, source: undefined })
+    const events = eventsOf(face.codec, { unit: undefined, source: undefined })
     let exit: ChildExit | undefined
     const { connection } = await opener.open(place.start(), {
       ...events,
-      seat: ownSeat(face),
+      seat: ownCaller(face),
       announced: {},
       attribution: 'none',
       greet: true,
@@ -181,7 +181,7 @@ export function createProcesses(needs: ProcessNeeds): Processes {
   }
 
   /** What a start has failed with, once it is known whether that is since another process runs. */
-  const explained = async (own: Restarts, fault: StartFault | undefined, error: unknown): Promise<unknown> => {
+  const explained = async (own: RestartBackoff, fault: StartFault | undefined, error: unknown): Promise<unknown> => {
     if (fault !== 'ended' || !isOneRunning()) return error
     await Promise.race([blame.checked(), pause(clock, explainMs)])
     if (!onlyOne.isKnown) return error
@@ -190,10 +190,10 @@ export function createProcesses(needs: ProcessNeeds): Processes {
   }
 
   /** Tells a process of a unit what the one before it knew, and puts it to use. */
-  const put = async (unit: Unit, face: Face, connection: Connection): Promise<Connection> => {
-    await replay(unit, connection, pingMs)
-    if (face.dialect.era === 'legacy' && unit.attribution === 'own' && mayBeAsked(unit.announced))
-      await settled(connection, clock)
+  const put = async (unit: IsolationGroup, face: ServerEra, connection: UpstreamConnection): Promise<UpstreamConnection> => {
+    await restoreState(unit, connection, pingMs)
+    if (face.codec.era === 'legacy' && unit.attribution === 'own' && mayBeAsked(unit.announced))
+      await waitUntilReady(connection, clock)
     opening.delete(connection)
     unit.connections.add(connection)
     const told = voices.subscriptionsOf(unit).sync(connection)
@@ -211,7 +211,7 @@ export function createProcesses(needs: ProcessNeeds): Processes {
         { upstream_pid: connection.pid, reason },
         'a process was replaced; what the one before it remembered is lost',
       )
-      for (const update of changesAfterRestart(face.hello)) voices.deliver(unit, update)
+      for (const update of changesAfterRestart(face.serverDescription)) voices.deliver(unit, update)
     }
     needs.spares()?.fill()
     return connection
@@ -236,7 +236,7 @@ export function createProcesses(needs: ProcessNeeds): Processes {
       }
       let fault: StartFault | undefined
       const opened = opener.open(place.start(), {
-        ...eventsOf(face.dialect, { unit, source: undefined }),
+        ...eventsOf(face.codec, { unit, source: undefined }),
         seat: unit.seat,
         announced: unit.announced,
         attribution: unit.attribution,
@@ -254,7 +254,7 @@ export function createProcesses(needs: ProcessNeeds): Processes {
       })
       const open = opening.get(connection)
       if (open) open.isGreeted = true
-      if (face.dialect.era === 'legacy') blame.started()
+      if (face.codec.era === 'legacy') blame.started()
       return put(unit, face, connection)
     },
     async handOver(unit, face, { connection, owner }) {
@@ -267,16 +267,16 @@ export function createProcesses(needs: ProcessNeeds): Processes {
     look() {
       if (!onlyOne.isKnown && !onlyOne.isOpen) return
       const untilMs = clock.now() - steadyMs
-      const isSteady = (one: Connection): boolean => (bornMs.get(one) ?? 0) <= untilMs
+      const isSteady = (one: UpstreamConnection): boolean => (bornMs.get(one) ?? 0) <= untilMs
       if (needs.running().filter(isSteady).length > 1) onlyOne.ranBeside()
     },
     async startKeeper({ source, face, announced, place, cancel }) {
       const restarts = blame.ofSource(source)
-      const owner: Owner = { unit: undefined, source }
+      const owner: WorkerOwner = { unit: undefined, source }
       let fault: StartFault | undefined
       const started = opener.open(place.start(), {
-        ...eventsOf(face.dialect, owner),
-        seat: { ...ownSeat(face), speaker: ownSpeaker(face, announced) },
+        ...eventsOf(face.codec, owner),
+        seat: { ...ownCaller(face), client: ownDescription(face, announced) },
         announced,
         attribution: 'none',
         greet: true,
@@ -294,7 +294,7 @@ export function createProcesses(needs: ProcessNeeds): Processes {
       })
       opening.delete(connection)
       blame.started()
-      return { connection, hello: hello ?? face.hello, owner }
+      return { connection, hello: hello ?? face.serverDescription, owner }
     },
   }
 }

@@ -7,7 +7,7 @@
 import { stayAwake, type Timer } from '../../base/clock.ts'
 import type { Child, ChildCommand, ChildSettings, StartedChild } from './child.ts'
 import { createContainment } from './containment.ts'
-import { FailedChild, startChild } from './spawn.ts'
+import { FailedChild, spawnChild } from './spawn.ts'
 
 export interface Children {
   /** Starts a child; one that cannot be started tells that as its exit. @param purpose as `processStarted` tells it */
@@ -35,7 +35,7 @@ export function createChildren(needs: ChildrenNeeds): Children {
   return {
     start(command, purpose) {
       if (closing) return new FailedChild(Promise.resolve('ECANCELED'), needs.memory)
-      const child = startChild(command, { ...needs, containment, purpose })
+      const child = spawnChild(command, { ...needs, containment, purpose })
       if (child.pid === undefined) return child
       living.add(child)
       awake ??= stayAwake()

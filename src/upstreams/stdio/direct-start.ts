@@ -12,16 +12,16 @@ import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import type { Kept, MemoryAccount } from '../../base/memory-budget.ts'
 import type { Child, ChildCommand, ChildExit, ChildListener } from './child.ts'
-import { isLauncher, launchedBy, scriptOf } from './npx-command.ts'
+import { isNpxCommand, launchedBy, scriptOf } from './npx-command.ts'
 
-export interface Starter {
+export interface DirectStart {
   /** @param purpose what the process is for, as `processStarted` tells it */
   start(purpose: string): Child
   /** Tells of a process that was started as given and has answered: what it runs can be started directly. */
   answered(pid: number | undefined): Promise<void>
 }
 
-export interface StarterNeeds {
+export interface DirectStartNeeds {
   readonly command: ChildCommand
   readonly startChild: (command: ChildCommand, purpose: string) => Child
   readonly clock: Clock
@@ -34,7 +34,7 @@ export interface StarterNeeds {
 const maxFailures = 3
 const windowMs = 10 * 60_000
 
-export function createStarter(needs: StarterNeeds): Starter {
+export function createDirectStart(needs: DirectStartNeeds): DirectStart {
   const { command: given, clock, log } = needs
   let direct: ChildCommand | undefined
   let failures: number[] = []
@@ -72,7 +72,7 @@ export function createStarter(needs: StarterNeeds): Starter {
       })
     },
     async answered(pid) {
-      if (pid === undefined || !isLauncher(given.command, given.args)) return
+      if (pid === undefined || !isNpxCommand(given.command, given.args)) return
       const found = await launchedBy(pid)
       if (!found || !isThere(found)) return
       direct = found

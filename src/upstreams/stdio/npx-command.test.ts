@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type GroupMember, isLauncher, nulEnded, scriptOf, serverAmong } from './npx-command.ts'
+import { type GroupMember, isNpxCommand, nulEnded, scriptOf, serverAmong } from './npx-command.ts'
 
 describe('a launcher', () => {
   test.each([
@@ -8,7 +8,7 @@ describe('a launcher', () => {
     ['npx.cmd', ['x']],
     ['npm', ['exec', 'x']],
     ['npm', ['x', '--', 'y']],
-  ])('is %s %j', (command, args) => expect(isLauncher(command, args)).toBe(true))
+  ])('is %s %j', (command, args) => expect(isNpxCommand(command, args)).toBe(true))
 
   test.each([
     ['node', ['npx']],
@@ -18,7 +18,7 @@ describe('a launcher', () => {
     ['npx', ['-c', 'a && b']],
     ['npx', ['-p', 'x', '--call', 'a']],
     ['npx', ['--call=a']],
-  ])('is not %s %j', (command, args) => expect(isLauncher(command, args)).toBe(false))
+  ])('is not %s %j', (command, args) => expect(isNpxCommand(command, args)).toBe(false))
 })
 
 const node = '/usr/bin/node'

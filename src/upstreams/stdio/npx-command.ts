@@ -27,7 +27,7 @@ const shells: ReadonlySet<string> = new Set(['sh', 'ash', 'dash', 'bash', 'zsh',
  * Whether the command looks a package up, starts its program and stays around as its parent. One that is told to run
  * a line of shell is none: that line may do more than to start one program.
  */
-export function isLauncher(command: string, args: readonly string[]): boolean {
+export function isNpxCommand(command: string, args: readonly string[]): boolean {
   const name = basename(command)
   const execs = npxNames.has(name) || (npmNames.has(name) && (args[0] === 'exec' || args[0] === 'x'))
   return execs && !args.some((arg) => arg === '-c' || arg === '--call' || arg.startsWith('--call='))

@@ -7,7 +7,7 @@ import { shareFor } from '../../base/transfers.ts'
 import type { ChildExit, ChildListener, ChildSettings, StartedChild } from './child.ts'
 import { ChildInput } from './child-input.ts'
 import type { WorkerContainment } from './containment.ts'
-import { Ladder } from './termination.ts'
+import { Termination } from './termination.ts'
 import { Stderr } from './stderr.ts'
 
 /** From the end of input to SIGTERM. */
@@ -34,7 +34,7 @@ export class RunningChild implements StartedChild {
   readonly questionMemory: MemoryAccount
   readonly #pipes: Pipes
   readonly #settings: RunningNeeds
-  readonly #ladder: Ladder
+  readonly #ladder: Termination
   readonly #input: ChildInput
   readonly #reader: LineReader
   readonly #stderr: Stderr
@@ -66,7 +66,7 @@ export class RunningChild implements StartedChild {
     this.#reader = new LineReader(needs.maxLineBytes, sink, this.memory)
     let onGone = (): void => {}
     this.gone = new Promise((resolve) => (onGone = resolve))
-    this.#ladder = new Ladder({ pgid: pid, containment, clock, log, onGone })
+    this.#ladder = new Termination({ pgid: pid, containment, clock, log, onGone })
 
     started.on('exit', (code, signal) => this.#leaderExited(code, signal))
     started.on('close', () => this.#finish())

@@ -6,7 +6,7 @@ import { hasGroups } from './process-group.ts'
 import { RunningChild } from './running-child.ts'
 
 /** Starts a child. Never throws: a program that cannot be started is told as an exit with an error. */
-export function startChild(command: ChildCommand, settings: ChildSettings): StartedChild {
+export function spawnChild(command: ChildCommand, settings: ChildSettings): StartedChild {
   const containment = settings.containment.open()
   let started: ChildProcess
   try {

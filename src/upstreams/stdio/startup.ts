@@ -1,21 +1,21 @@
 /** The start of a stdio upstream: which eras it speaks, each with the process that proved it, and who shares what. */
 import type { Clock } from '../../base/clock.ts'
 import { maskCommand } from '../../base/mask-command.ts'
-import type { Dialect } from '../../protocol/upstream-codec.ts'
-import { legacyDialect } from '../../protocol/legacy-client.ts'
-import { createModernDialect } from '../../protocol/modern-client.ts'
+import type { UpstreamCodec } from '../../protocol/upstream-codec.ts'
+import { legacyUpstreamCodec } from '../../protocol/legacy-client.ts'
+import { createModernUpstreamCodec } from '../../protocol/modern-client.ts'
 import { modernVersion, newestLegacy } from '../../protocol/revisions.ts'
 import type { EraName } from '../../protocol/call.ts'
 import type { RawObject } from '../../protocol/json-text.ts'
-import type { Connection } from '../connection/connection.ts'
-import { type Face, type Opener, ownInfo, type ProcessEvents } from '../connection/connector.ts'
+import type { UpstreamConnection } from '../connection/connection.ts'
+import { type ServerEra, type Connector, ownInfo, type ConnectionEvents } from '../connection/connector.ts'
 import type { UpstreamSettings } from '../options.ts'
-import { type Found, probe } from '../connection/era-detection.ts'
-import { type Sharing, sharingOf, statelessMode } from '../pooling/isolation-modes.ts'
+import { type Found, detectEras } from '../connection/era-detection.ts'
+import { type IsolationModes, isolationModesOf, statelessMode } from '../pooling/isolation-modes.ts'
 import { profileSource } from '../pooling/catalog-keys.ts'
-import type { Places } from '../pooling/worker-slots.ts'
+import type { WorkerSlots } from '../pooling/worker-slots.ts'
 import type { ChildExit } from './child.ts'
-import type { Owner } from '../pooling/isolation-group.ts'
+import type { WorkerOwner } from '../pooling/isolation-group.ts'
 import { UpstreamStartError } from '../upstream.ts'
 
 export interface StartNeeds {
@@ -25,40 +25,40 @@ export interface StartNeeds {
   /** Told at once what a server says of itself in the stateless era. */
   readonly discovered: (hello: RawObject) => void
   readonly clock: Clock
-  readonly opener: Opener
-  readonly places: Places
-  readonly eventsOf: (dialect: Dialect, owner: Owner) => ProcessEvents
+  readonly opener: Connector
+  readonly places: WorkerSlots
+  readonly eventsOf: (dialect: UpstreamCodec, owner: WorkerOwner) => ConnectionEvents
 }
 
 export interface Started {
   /** All that the server speaks, stateless first. */
   readonly eras: readonly EraName[]
-  readonly sharing: Sharing
+  readonly sharing: IsolationModes
   /** The eras that are used, in the same order. */
-  readonly faces: readonly StartedFace[]
+  readonly faces: readonly StartedEra[]
   /** Whether one process could only be started when another had ended: then the server is used in one era alone. */
   readonly isOnlyOne: boolean
 }
 
-export interface StartedFace {
-  readonly face: Face
-  readonly connection: Connection
+export interface StartedEra {
+  readonly face: ServerEra
+  readonly connection: UpstreamConnection
   /** To be set when the process is put to use. */
-  readonly owner: Owner
+  readonly owner: WorkerOwner
 }
 
 /** How long the end of a server that did not start is waited for. */
 const lastWordsMs = 3000
 
 /** Finds out what the server speaks. Throws `UpstreamStartError`. */
-export async function startFaces(needs: StartNeeds): Promise<Started> {
+export async function startServer(needs: StartNeeds): Promise<Started> {
   const { settings } = needs
-  const modernDialect = createModernDialect()
-  const owners = new Map<Connection, Owner>()
+  const modernDialect = createModernUpstreamCodec()
+  const owners = new Map<UpstreamConnection, WorkerOwner>()
   let exit: ChildExit | undefined
   const lateMs = needs.clock.now() + settings.startTimeoutMs
 
-  const found = await probe({
+  const found = await detectEras({
     clock: needs.clock,
     startTimeoutMs: settings.startTimeoutMs,
     speakerOf: (era) => ({
@@ -73,8 +73,8 @@ export async function startFaces(needs: StartNeeds): Promise<Started> {
     connect(era) {
       const place = needs.places.take('catalogue')
       if (!place) throw startError(settings, exit, false, undefined)
-      const dialect = era === 'legacy' ? legacyDialect : modernDialect
-      const owner: Owner = { unit: undefined, source: profileSource(dialect.era) }
+      const dialect = era === 'legacy' ? legacyUpstreamCodec : modernDialect
+      const owner: WorkerOwner = { unit: undefined, source: profileSource(dialect.era) }
       const events = needs.eventsOf(dialect, owner)
       const connection = needs.opener.connect(place.start(), {
         ...events,
@@ -103,21 +103,26 @@ export async function startFaces(needs: StartNeeds): Promise<Started> {
     })
     throw startError(settings, exit, late, found.words)
   }
-  const sharing = sharingOf(settings, eras, needs.hasOneClient)
-  const faces: StartedFace[] = []
-  const add = (dialect: Dialect, { connection, hello }: Found): void => {
+  const sharing = isolationModesOf(settings, eras, needs.hasOneClient)
+  const faces: StartedEra[] = []
+  const add = (dialect: UpstreamCodec, { connection, hello }: Found): void => {
     const owner = owners.get(connection)
     if (!owner) return
     // It may have been connected in the other era.
     owner.source = profileSource(dialect.era)
-    const face = { dialect, mode: sharing.sessions, statelessMode: statelessMode(sharing), hello }
+    const face = {
+      codec: dialect,
+      mode: sharing.sessions,
+      statelessMode: statelessMode(sharing),
+      serverDescription: hello,
+    }
     faces.push({ face, connection, owner })
   }
   const { isOnlyOne = false } = found
   if (found.modern && found.legacy && (isOnlyOne || sharing.stateless === 'refuse'))
     void found.modern.connection.close()
   else if (found.modern) add(modernDialect, found.modern)
-  if (found.legacy) add(legacyDialect, found.legacy)
+  if (found.legacy) add(legacyUpstreamCodec, found.legacy)
   return { eras, sharing, faces, isOnlyOne }
 }
 

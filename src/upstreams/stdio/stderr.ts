@@ -8,7 +8,7 @@
 import type { Clock, Timer } from '../../base/clock.ts'
 import type { EventSink } from '../../base/events.ts'
 import type { Log } from '../../base/log.ts'
-import { printable } from '../../base/terminal-safe.ts'
+import { terminalSafe } from '../../base/terminal-safe.ts'
 
 const linesPerWindow = 50
 const windowMs = 1000
@@ -72,7 +72,7 @@ export class Stderr {
 
   /** The last 4 KiB, fit to be shown in a terminal. */
   tail(): string {
-    return printable(this.#tail.toString('utf8')).trim()
+    return terminalSafe(this.#tail.toString('utf8')).trim()
   }
 
   #keep(chunk: Buffer): void {
@@ -91,7 +91,7 @@ export class Stderr {
   }
 
   #log(): void {
-    const line = printable(this.#begun.toString('utf8')).trimEnd()
+    const line = terminalSafe(this.#begun.toString('utf8')).trimEnd()
     this.#begun = Buffer.alloc(0)
     this.#left -= 1
     if (line.length === 0) return

@@ -11,31 +11,31 @@ import type { MemoryBudget } from '../../base/memory-budget.ts'
 import { Refusal } from '../../base/refusal.ts'
 import { holderOf, Transfers } from '../../base/transfers.ts'
 import { type Call, forget, type Outcome, type Reply } from '../../protocol/call.ts'
-import type { Connection } from '../connection/connection.ts'
+import type { UpstreamConnection } from '../connection/connection.ts'
 import { endWithCall } from '../pooling/end-with-call.ts'
-import { createOpener } from '../connection/connector.ts'
-import { countCalls } from '../pooling/call-memory.ts'
-import { createKeepers } from '../pooling/catalog-workers.ts'
-import { ownSeat } from '../connection/own-requests.ts'
+import { createConnector } from '../connection/connector.ts'
+import { countCallMemory } from '../pooling/call-memory.ts'
+import { createCatalogWorkers } from '../pooling/catalog-workers.ts'
+import { ownCaller } from '../connection/own-requests.ts'
 import { isGreetedFor } from '../pooling/hand-over.ts'
-import { createLearning } from '../pooling/catalog-source.ts'
-import { answerHere } from '../pooling/local-outcomes.ts'
-import { createOnlyOne } from '../pooling/single-instance.ts'
+import { createCatalogSource } from '../pooling/catalog-source.ts'
+import { answerWithoutWorker } from '../pooling/local-outcomes.ts'
+import { createSingleInstance } from '../pooling/single-instance.ts'
 import type { UpstreamSettings } from '../options.ts'
-import { createPlaces, type Place, type Purpose } from '../pooling/worker-slots.ts'
+import { createWorkerSlots, type WorkerSlot, type Purpose } from '../pooling/worker-slots.ts'
 import { createPool } from '../pooling/pool.ts'
-import { createProcesses } from '../pooling/workers.ts'
+import { createWorkers } from '../pooling/workers.ts'
 import { createSpares, type Spares } from '../pooling/spares.ts'
-import { startFaces } from './startup.ts'
+import { startServer } from './startup.ts'
 import { profileSource } from '../pooling/catalog-keys.ts'
-import type { Starter } from './direct-start.ts'
-import { isCommon, processOf, type Unit } from '../pooling/isolation-group.ts'
+import type { DirectStart } from './direct-start.ts'
+import { isCommon, processOf, type IsolationGroup } from '../pooling/isolation-group.ts'
 import { hasOtherLevel, setLogLevel } from '../pooling/group-log-level.ts'
-import { createUnits } from '../pooling/isolation-groups.ts'
+import { createIsolationGroups } from '../pooling/isolation-groups.ts'
 import type { Upstream, UpstreamFacts } from '../upstream.ts'
 import { createUpstreamHealth } from '../pooling/upstream-health.ts'
-import { createVoices } from '../pooling/notification-router.ts'
-import { createWatch } from '../pooling/unresponsive-workers.ts'
+import { createNotificationRouter } from '../pooling/notification-router.ts'
+import { createUnresponsiveWorkers } from '../pooling/unresponsive-workers.ts'
 
 const sweepMs = 500
 /** Processes that learn, at most; they have a third of the pool if that is less. */
@@ -53,33 +53,33 @@ export interface StdioUpstreamNeeds {
   /** What calls and processes keep counts there. */
   readonly memory: MemoryBudget
   /** Starts the server's program. */
-  readonly starter: Starter
+  readonly starter: DirectStart
   /** Ends up to so many calls that hold a process and only wait for their clients, if they may be ended. */
   readonly makeRoom: (wanted: number) => void
 }
 
 export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
   const { settings, clock, log, events, starter, memory } = needs
-  const onlyOne = createOnlyOne({
+  const onlyOne = createSingleInstance({
     clock,
     log,
     changed: (isKnown) => (isKnown ? spares?.clear() : freed()),
   })
-  const places = createPlaces(
+  const places = createWorkerSlots(
     () => (onlyOne.isKnown ? 1 : settings.pool),
     (purpose) => starter.start(purpose),
   )
-  const units = createUnits(settings.pool, needs.hasOneClient)
-  const voices = createVoices(clock, (key) => units.find(key))
+  const units = createIsolationGroups(settings.pool, needs.hasOneClient)
+  const voices = createNotificationRouter(clock, (key) => units.find(key))
   const transfers = new Transfers(memory, clock, Infinity, () => {})
   const waiting = holderOf(transfers, memory.account())
-  const opener = createOpener({ settings, hasOneClient: needs.hasOneClient, clock, events, log, waiting })
+  const opener = createConnector({ settings, hasOneClient: needs.hasOneClient, clock, events, log, waiting })
   let stuck = 0
   let spares: Spares | undefined
   let closed = false
 
   const freed = (): void => void (closed || [pool, keepers].forEach((one) => one.freed()))
-  const processes = createProcesses({
+  const processes = createWorkers({
     opener,
     voices,
     spares: () => spares,
@@ -114,11 +114,11 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
     makeRoom: needs.makeRoom,
   })
   const { pingAfterMs } = settings
-  const watch = createWatch({ clock, log, pingAfterMs, recovered: () => closed || pool.freed() })
+  const watch = createUnresponsiveWorkers({ clock, log, pingAfterMs, recovered: () => closed || pool.freed() })
   /** Calls go first, and what was started ahead is theirs if it can be. */
-  const placeFor = (purpose: Purpose): Place | undefined =>
+  const placeFor = (purpose: Purpose): WorkerSlot | undefined =>
     pool.isShort ? undefined : (places.take(purpose) ?? spares?.take(purpose))
-  const keepers = createKeepers({
+  const keepers = createCatalogWorkers({
     clock,
     bound: Math.max(1, Math.min(maxKeepers, Math.floor(settings.pool / 3))),
     waitMs: needs.queueWaitMs,
@@ -129,17 +129,17 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
     untilAllowed: (source) => processes.blame.untilAllowed(processes.blame.ofSource(source)),
     open: (what) => processes.startKeeper(what),
   })
-  const learning = createLearning({ units, keepers, voices, clock, pool })
+  const learning = createCatalogSource({ units, keepers, voices, clock, pool })
 
   /** A process was given to a call that is over. */
-  const leave = (connection: Connection): void => {
+  const leave = (connection: UpstreamConnection): void => {
     connection.unreserve()
     pool.released()
   }
 
   async function* run(call: Call): Reply {
     const unit = units.of(call)
-    const local = answerHere(unit, call)
+    const local = answerWithoutWorker(unit, call)
     if (local) return local
     let connection = call.hold?.lease ? processOf(unit, call.process) : pool.take(unit, call)
     let queueMs = 0
@@ -180,7 +180,7 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
   }
 
   /** Keeps a process from others until it is released. */
-  const holdOf = (unit: Unit, connection: Connection, call: Call): Lease => {
+  const holdOf = (unit: IsolationGroup, connection: UpstreamConnection, call: Call): Lease => {
     connection.reserve()
     const over = connection.workFor(call.clientKey)
     return createLease(() => {
@@ -211,35 +211,35 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
 
   /** Processes on their way out: the end of the upstream waits for them. */
   const ending = new Set<Promise<void>>()
-  const end = (connection: Connection): void => {
+  const end = (connection: UpstreamConnection): void => {
     const ended = connection.close().finally(() => ending.delete(ended))
     ending.add(ended)
   }
-  const serving = (): Connection[] => [...units.all()].flatMap((unit) => [...unit.connections])
+  const serving = (): UpstreamConnection[] => [...units.all()].flatMap((unit) => [...unit.connections])
 
   return {
-    call: countCalls(memory, run),
+    call: countCallMemory(memory, run),
     learning,
     async start(discovered): Promise<UpstreamFacts> {
       const { hasOneClient } = needs
       const { eventsOf } = processes
       const of = { settings, hasOneClient, discovered, clock, opener, places, eventsOf }
-      const { eras, sharing, faces, isOnlyOne } = await startFaces(of)
+      const { eras, sharing, faces, isOnlyOne } = await startServer(of)
       for (const { face, owner, connection } of faces) {
-        units.faces.set(face.dialect.era, face)
+        units.faces.set(face.codec.era, face)
         if (connection.closed) continue
-        const source = profileSource(face.dialect.era)
+        const source = profileSource(face.codec.era)
         if (face.mode !== 'shared')
-          keepers.add({ source, face, announced: {} }, { connection, hello: face.hello, owner })
+          keepers.add({ source, face, announced: {} }, { connection, hello: face.serverDescription, owner })
         else {
-          owner.unit = units.of(ownSeat(face))
+          owner.unit = units.of(ownCaller(face))
           owner.unit.connections.add(connection)
           places.move(connection.pid, 'serve')
           void voices.subscriptionsOf(owner.unit).sync(connection)
         }
       }
       await starter.answered(faces[0]?.connection.pid)
-      const spared = faces.find(({ face }) => face.dialect.era === 'legacy' && !isCommon(face.mode))?.face
+      const spared = faces.find(({ face }) => face.codec.era === 'legacy' && !isCommon(face.mode))?.face
       spares = createSpares({
         wanted: spared ? settings.spares : 0,
         clock,
@@ -250,7 +250,7 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
       })
       if (isOnlyOne) onlyOne.found('it ended by itself before it answered')
       spares.fill()
-      const served = faces.map(({ face }) => ({ era: face.dialect.era, mode: face.mode, hello: face.hello }))
+      const served = faces.map(({ face }) => ({ era: face.codec.era, mode: face.mode, serverDescription: face.serverDescription }))
       return { eras, sharing, faces: served }
     },
     listen: (seat, filter, hearing) => voices.listen(units.keyOf(seat), seat.session, filter, hearing),

@@ -19,7 +19,7 @@ const enoughLooks = 3
 const firstLookMs = 10
 const lastLookMs = 160
 
-export interface LadderNeeds {
+export interface TerminationNeeds {
   /** The id of the process group: that of its leader. */
   readonly pgid: number
   readonly containment: WorkerContainment
@@ -32,8 +32,8 @@ export interface LadderNeeds {
 /** `polite`: SIGTERM is still to come. */
 type State = 'running' | 'polite' | 'terminated' | 'killed' | 'gone'
 
-export class Ladder {
-  readonly #needs: LadderNeeds
+export class Termination {
+  readonly #needs: TerminationNeeds
   /** The next step. */
   #step: Timer | undefined
   #state: State = 'running'
@@ -46,7 +46,7 @@ export class Ladder {
   /** Groups that strays lead, while they have members: what changed its environment may be among those. */
   readonly #strayGroups = new Set<number>()
 
-  constructor(needs: LadderNeeds) {
+  constructor(needs: TerminationNeeds) {
     this.#needs = needs
   }
 

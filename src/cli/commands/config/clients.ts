@@ -14,7 +14,7 @@ interface Place {
 }
 
 /** What to connect to, and the name of the variable that holds the key, if there is to be one. */
-export interface Target {
+export interface ClientTarget {
   readonly url: string
   /** What starts mcplex, for a client that can only start commands. */
   readonly program: string
@@ -23,7 +23,7 @@ export interface Target {
 }
 
 /** An entry as it stands in the file. */
-export type Entry = Readonly<Record<string, unknown>>
+export type ClientEntry = Readonly<Record<string, unknown>>
 
 export interface Client {
   readonly title: string
@@ -34,9 +34,9 @@ export interface Client {
   /** How the file refers to a variable of the environment; undefined if it cannot. */
   readonly reference: ((variable: string) => string) | undefined
   /** @param headers the member `headers`, or nothing */
-  readonly entry: (target: Target, headers: Entry) => Entry
+  readonly entry: (target: ClientTarget, headers: ClientEntry) => ClientEntry
   /** What a person has to do besides. */
-  readonly hints: (target: Target, name: string, scope: Scope) => readonly string[]
+  readonly hints: (target: ClientTarget, name: string, scope: Scope) => readonly string[]
 }
 
 export const clients: Readonly<Record<ClientName, Client>> = {
@@ -102,7 +102,7 @@ export const clients: Readonly<Record<ClientName, Client>> = {
 }
 
 /** The entry of a client. The key itself is never part of it. */
-export function entryFor({ reference, entry }: Client, target: Target): Entry {
+export function entryFor({ reference, entry }: Client, target: ClientTarget): ClientEntry {
   const { keyVariable } = target
   if (keyVariable === undefined || reference === undefined) return entry(target, {})
   return entry(target, { headers: { Authorization: `Bearer ${reference(keyVariable)}` } })

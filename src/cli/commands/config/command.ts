@@ -1,11 +1,11 @@
 /** The words of `config`: a client, what to connect it to, and whether to write. */
 import { Argument, type Command, Option } from 'commander'
 import { clientNames, clients, isClientName, type ClientName, type Scope } from './clients.ts'
-import { addTalkOptions, type Talk, talkOf } from '../output-options.ts'
-import { type Verb, wrongUsage } from '../command.ts'
+import { addOutputOptions, type OutputOptions, outputOptionsOf } from '../output-options.ts'
+import { type Subcommand, wrongUsage } from '../command.ts'
 
 /** What `config` was asked for. */
-export interface ConfigRequest extends Talk {
+export interface ConfigRequest extends OutputOptions {
   readonly verb: 'config'
   readonly client: ClientName
   readonly url: string
@@ -29,7 +29,7 @@ Examples:
 stdout has the snippet alone; where it belongs is said on stderr. Exit codes: 0 printed, written or as it should be
 already, 1 the file cannot be changed, 2 wrong usage, 78 the file is not valid JSON.`
 
-export const configVerb: Verb<ConfigRequest> = {
+export const configVerb: Subcommand<ConfigRequest> = {
   name: 'config',
   declare(command: Command, asked) {
     command
@@ -53,7 +53,7 @@ export const configVerb: Verb<ConfigRequest> = {
     ]
     for (const option of entry) command.addOption(option.helpGroup('The entry:'))
     for (const option of where) command.addOption(option.helpGroup('The file:'))
-    addTalkOptions(command, 'One JSON object on stdout: the snippet, the file, and what was done.')
+    addOutputOptions(command, 'One JSON object on stdout: the snippet, the file, and what was done.')
     command.action((client: string) => asked(requestOf(command, client)))
   },
 }
@@ -63,7 +63,7 @@ function requestOf(command: Command, client: string): ConfigRequest {
   if (!isClientName(client)) throw wrongUsage(`${client} is no client`, ['try', clientNames.join(', ')])
   return {
     verb: 'config',
-    ...talkOf(command),
+    ...outputOptionsOf(command),
     client,
     url: urlOf(String(url)),
     name: nameOf(String(name)),

@@ -11,7 +11,7 @@ import {
   parseTree,
   printParseErrorCode,
 } from 'jsonc-parser'
-import type { Entry } from './clients.ts'
+import type { ClientEntry } from './clients.ts'
 import { append, replace } from './splice.ts'
 
 export type Edited =
@@ -24,7 +24,7 @@ export type Edited =
  * Puts an entry into a file.
  * @param text the file; nothing, or nothing but space, is an empty file
  */
-export function putEntry(text: string, section: string, name: string, entry: Entry): Edited {
+export function putEntry(text: string, section: string, name: string, entry: ClientEntry): Edited {
   // The parser takes a byte order mark for a fault; editors of Windows write it.
   const mark = text.startsWith('\uFEFF') ? '\uFEFF' : ''
   const body = text.slice(mark.length)
@@ -48,7 +48,7 @@ export function putEntry(text: string, section: string, name: string, entry: Ent
 }
 
 /** A file with nothing but the entry. */
-export function snippet(section: string, name: string, entry: Entry): string {
+export function snippet(section: string, name: string, entry: ClientEntry): string {
   return JSON.stringify({ [section]: { [name]: entry } }, undefined, 2)
 }
 

@@ -3,11 +3,11 @@ import { type Command, Option } from 'commander'
 import { maskWord } from '../../../base/mask-command.ts'
 import { readDuration } from '../../../config/quantity.ts'
 import { showWords } from '../../shell-words.ts'
-import { addTalkOptions, type Talk, talkOf } from '../output-options.ts'
-import { type Verb, wrongUsage } from '../command.ts'
+import { addOutputOptions, type OutputOptions, outputOptionsOf } from '../output-options.ts'
+import { type Subcommand, wrongUsage } from '../command.ts'
 
 /** What `connect` was asked for. */
-export interface ConnectRequest extends Talk {
+export interface ConnectRequest extends OutputOptions {
   readonly verb: 'connect'
   readonly url: URL
   /** How long a message waits for a server that is away, in milliseconds. */
@@ -30,7 +30,7 @@ The key is read from MCPLEX_API_KEY and sent as a bearer token; the log is set b
 Exit codes: 0 the client closed its end, 130 stopped by Ctrl-C, 1 failed, 2 wrong usage, 77 the key was refused, 78 there
 is no MCP endpoint at the URL.`
 
-export const connectVerb: Verb<ConnectRequest> = {
+export const connectVerb: Subcommand<ConnectRequest> = {
   name: 'connect',
   declare(command: Command, asked) {
     command
@@ -52,10 +52,10 @@ export const connectVerb: Verb<ConnectRequest> = {
         ).helpGroup('Limits:'),
       )
       .addHelpText('after', examples)
-    addTalkOptions(command)
+    addOutputOptions(command)
     command.action((text: string) => {
       const { wait, memory } = command.opts<{ wait: string; memory: string | undefined }>()
-      asked({ verb: 'connect', ...talkOf(command), url: urlOf(text), waitMs: waitOf(wait), memory })
+      asked({ verb: 'connect', ...outputOptionsOf(command), url: urlOf(text), waitMs: waitOf(wait), memory })
     })
   },
 }

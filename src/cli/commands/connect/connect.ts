@@ -5,19 +5,19 @@
 import { pause, stayAwake, systemClock as clock } from '../../../base/clock.ts'
 import { createMemoryBudget } from '../../../base/memory-budget.ts'
 import { loadBridge } from '../../../config/load.ts'
-import type { Machine } from '../../../config/environment.ts'
-import { createCarrier } from '../../../client/http-transport.ts'
+import type { Environment } from '../../../config/environment.ts'
+import { createHttpTransport } from '../../../client/http-transport.ts'
 import { isLoopback } from '../../../transports/http/options.ts'
 import type { Denied } from '../../../client/client-context.ts'
-import { createFace, type Face } from '../../../transports/stdio/stdio-server.ts'
-import { createLineMemory } from '../../../client/pipe-memory.ts'
+import { createStdioServer, type StdioServer } from '../../../transports/stdio/stdio-server.ts'
+import { createPipeMemory } from '../../../client/pipe-memory.ts'
 import { createLineWriter, type LineWriter, readLines } from '../../../transports/stdio/pipes.ts'
 import { CommandFailed } from '../../failures.ts'
 import type { Outputs } from '../../outputs.ts'
 import { exitCode, listenForSignals, type Stop } from '../../shutdown-signals.ts'
 import { clientStopsReading } from '../../unread-output.ts'
 import type { ConnectRequest } from './command.ts'
-import { firstBug, openWatch, tellPeople } from '../../run-context.ts'
+import { firstBug, openRunContext, tellPeople } from '../../run-context.ts'
 
 /** Requests that were taken get this long to be answered when the client has no more. */
 const drainMs = 30_000
@@ -38,12 +38,12 @@ const maxAnswerBytes = 64 * 1024 ** 2
  */
 export async function connect(
   { url, waitMs, memory, ...talk }: ConnectRequest,
-  machine: Machine,
+  machine: Environment,
   { stderr }: Outputs,
 ): Promise<number> {
   const key = keyIn(machine)
   const settings = loadBridge(new Map(memory === undefined ? [] : [['memory', [memory]]]), machine)
-  const { log } = openWatch(talk, settings.log, machine, stderr)
+  const { log } = openRunContext(talk, settings.log, machine, stderr)
   tellPeople(stderr)
   const stop = listenForSignals({ clock, log, env: machine.env })
   const awake = stayAwake()
@@ -52,13 +52,13 @@ export async function connect(
     log.warn({ host: url.host }, 'the key goes over the network in cleartext: use https')
   let deny: (denied: Denied) => void = () => {}
   const denied = new Promise<Denied>((resolve) => (deny = resolve))
-  const kept = createLineMemory(createMemoryBudget(settings.memoryBytes), maxAnswerBytes)
+  const kept = createPipeMemory(createMemoryBudget(settings.memoryBytes), maxAnswerBytes)
   const writer = createLineWriter(process.stdout, kept.answers, () => {
     void face.close()
     stop.ask('end')
   })
-  const face: Face = createFace({
-    handle: createCarrier({ url, key, maxBytes: maxAnswerBytes, memory: kept.answers, log }),
+  const face: StdioServer = createStdioServer({
+    handle: createHttpTransport({ url, key, maxBytes: maxAnswerBytes, memory: kept.answers, log }),
     write: (text) => writer.write(text),
     writeOwn: (text) => writer.writeOwn(text),
     memory: kept,
@@ -88,7 +88,7 @@ export async function connect(
 }
 
 /** Lets what is in flight finish, unless somebody asks a second time. */
-async function end(face: Face, writer: LineWriter, stop: Stop): Promise<number> {
+async function end(face: StdioServer, writer: LineWriter, stop: Stop): Promise<number> {
   const reason = await stop.asked
   const drained = async (): Promise<number> => {
     // At the end of stdin there was time to finish already.
@@ -103,7 +103,7 @@ async function end(face: Face, writer: LineWriter, stop: Stop): Promise<number> 
   return Promise.race([drained(), stop.again.then((again) => exitCode(again, true))])
 }
 
-function keyIn({ env }: Machine): string | undefined {
+function keyIn({ env }: Environment): string | undefined {
   const key = env['MCPLEX_API_KEY']
   if (key === undefined || key === '') return undefined
   // Its text stays out of the message: it is a secret.

@@ -1,6 +1,6 @@
 /** What the command says when requests are served: for people as a picture, for programs as one JSON object. Pure. */
 import type pc from 'picocolors'
-import { printableLine } from '../../../base/terminal-safe.ts'
+import { terminalSafeLine } from '../../../base/terminal-safe.ts'
 import type { Settings } from '../../../config/settings.ts'
 import { writeDuration, writeSize } from '../../../config/quantity.ts'
 import type { GatewayFacts } from '../../../gateway/gateway.ts'
@@ -69,7 +69,7 @@ const statelessClients: Readonly<Record<string, readonly string[]>> = {
 export function banner(ready: Ready, keys: boolean, colors: Colors, columns: number): string {
   const { bold, cyan, dim, green, yellow } = colors
   const { server, settings, url } = ready
-  const name = printableLine(server.name, maxName)
+  const name = terminalSafeLine(server.name, maxName)
   const { sessions, stateless } = ready.sharing
   // Shared without being told to: the server speaks nothing but the stateless revision.
   const isStateless = sessions === 'shared' && settings.upstream.mode === undefined

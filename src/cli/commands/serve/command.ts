@@ -8,11 +8,11 @@ import { schema, titles } from '../../../config/schema.ts'
 import type { CommandFailed } from '../../failures.ts'
 import { showWords } from '../../shell-words.ts'
 import { splitCommand } from '../../split-command.ts'
-import { addTalkOptions, type Talk, talkOf } from '../output-options.ts'
-import { type Verb, wrongUsage } from '../command.ts'
+import { addOutputOptions, type OutputOptions, outputOptionsOf } from '../output-options.ts'
+import { type Subcommand, wrongUsage } from '../command.ts'
 
 /** What `serve` was asked for. */
-export interface ServeRequest extends Talk {
+export interface ServeRequest extends OutputOptions {
   readonly verb: 'serve'
   /** The values of each flag of an option, by its name without dashes. */
   readonly flags: ReadonlyMap<string, readonly string[]>
@@ -34,7 +34,7 @@ Each option can also be set through the variable that stands beside it; docs/con
 flag, and the reasons of the defaults. Exit codes: 0 stopped, 130 stopped by Ctrl-C, 1 failed, 2 wrong usage, 69 the server could not be started,
 78 bad configuration.`
 
-export const serveVerb: Verb<ServeRequest> = {
+export const serveVerb: Subcommand<ServeRequest> = {
   name: 'serve',
   declare(command, asked) {
     command
@@ -47,7 +47,7 @@ export const serveVerb: Verb<ServeRequest> = {
     command.action((words: string[]) => {
       asked({
         verb: 'serve',
-        ...talkOf(command),
+        ...outputOptionsOf(command),
         flags: flagsOf(command),
         command: commandOf(words, command.opts()['stdio']),
       })
@@ -69,7 +69,7 @@ function addOptions(serve: Command): void {
         ).helpGroup(`${title}:`),
       )
   }
-  addTalkOptions(serve, 'One JSON object on stdout once requests are served; no banner.')
+  addOutputOptions(serve, 'One JSON object on stdout once requests are served; no banner.')
 }
 
 function asCommanderOption(row: Row, flag: string, ownEnv: string | undefined): Option {

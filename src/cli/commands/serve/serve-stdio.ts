@@ -7,15 +7,15 @@ import type { Log } from '../../../base/log.ts'
 import { version } from '../../../base/version.ts'
 import type { Loaded } from '../../../config/load.ts'
 import type { Settings } from '../../../config/settings.ts'
-import { createGateway, type Gateway } from '../../../gateway/gateway.ts'
-import { createFace, type Face } from '../../../transports/stdio/stdio-server.ts'
-import { createLineMemory } from '../../../client/pipe-memory.ts'
+import { composeGateway, type Gateway } from '../../../gateway/gateway.ts'
+import { createStdioServer, type StdioServer } from '../../../transports/stdio/stdio-server.ts'
+import { createPipeMemory } from '../../../client/pipe-memory.ts'
 import { createLineWriter, type LineWriter, readLines } from '../../../transports/stdio/pipes.ts'
 import { serverIn } from './banner.ts'
 import { logEvents } from '../../log-events.ts'
-import { endGateway } from '../../close-gateway.ts'
+import { closeGateway } from '../../close-gateway.ts'
 import type { Output } from '../../output.ts'
-import { startFailure } from './start-failure.ts'
+import { startFailureToShow } from './start-failure.ts'
 import { exitCode, type Stop } from '../../shutdown-signals.ts'
 import { clientStopsReading } from '../../unread-output.ts'
 import type { ServeRequest } from './command.ts'
@@ -56,20 +56,20 @@ export async function serveStdio({ request, loaded, log, stderr, stop, clock, en
   }
   tellPeople(stderr)
   const settings = forOneClient(loaded)
-  const gateway = createGateway({ settings, log, clock, hasOneClient: true })
+  const gateway = composeGateway({ settings, log, clock, hasOneClient: true })
   const quiet = logEvents(gateway.events, log, clock)
   const bug = firstBug(log)
   log.info({ command: settings.upstream.command }, 'starting the server')
   const starting = gateway.start()
   // Its failure is told below, and to the client by what it waits for.
   starting.catch(() => {})
-  const memory = createLineMemory(gateway.edge.memory, settings.upstream.maxLineBytes)
+  const memory = createPipeMemory(gateway.edge.memory, settings.upstream.maxLineBytes)
   const writer = createLineWriter(process.stdout, memory.answers, () => {
     // Nobody reads: what is in flight is for nobody.
     void face.close()
     stop.ask('end')
   })
-  const face: Face = createFace({
+  const face: StdioServer = createStdioServer({
     handle: (inbound) => gateway.handle(inbound),
     write: (text) => writer.write(text),
     writeOwn: (text) => writer.writeOwn(text),
@@ -100,8 +100,8 @@ export async function serveStdio({ request, loaded, log, stderr, stop, clock, en
   } catch (error) {
     // Who waits for an answer gets one, whatever has happened.
     await Promise.race([face.settled().then(() => writer.flush()), pause(clock, answersMs)])
-    await endGateway(gateway, clock, 'briefly')
-    const failed = startFailure(error, settings, env)
+    await closeGateway(gateway, clock, 'briefly')
+    const failed = startFailureToShow(error, settings, env)
     if (!failed) log.error({ err: error }, 'an unexpected error ends mcplex')
     throw failed ?? error
   } finally {
@@ -129,7 +129,7 @@ function forOneClient({ settings, quote }: Loaded): Settings {
 
 interface Stage extends Pick<StdioScene, 'log' | 'stop' | 'clock'> {
   readonly gateway: Gateway
-  readonly face: Face
+  readonly face: StdioServer
   readonly writer: LineWriter
 }
 
@@ -146,13 +146,13 @@ async function end({ gateway, face, writer, log, stop, clock }: Stage): Promise<
     await Promise.race(reason === 'end' ? [...drained, pause(clock, partingMs)] : drained)
     await Promise.race([face.settled().then(() => writer.flush()), pause(clock, partingMs)])
     await Promise.race([face.close(), pause(clock, partingMs)])
-    await endGateway(gateway, clock, 'politely')
+    await closeGateway(gateway, clock, 'politely')
     log.info({ reason }, 'stopped')
     return exitCode(reason, false)
   }
   const cut = async (): Promise<number> => {
     const again = await stop.again
-    await endGateway(gateway, clock, 'by_force')
+    await closeGateway(gateway, clock, 'by_force')
     return exitCode(again, true)
   }
   return Promise.race([finish(), cut()])

@@ -7,12 +7,12 @@ import { pause, systemClock as clock } from '../../../base/clock.ts'
 import type { Log } from '../../../base/log.ts'
 import { version } from '../../../base/version.ts'
 import { load } from '../../../config/load.ts'
-import type { Machine } from '../../../config/environment.ts'
-import { createGateway, type Gateway, type GatewayFacts } from '../../../gateway/gateway.ts'
-import { listen, type Listener } from '../../../transports/http/listen.ts'
+import type { Environment } from '../../../config/environment.ts'
+import { composeGateway, type Gateway, type GatewayFacts } from '../../../gateway/gateway.ts'
+import { listen, type HttpListener } from '../../../transports/http/listen.ts'
 import { banner, keyHelp, readyEvent, type Ready, serverIn } from './banner.ts'
 import { certificateFailure } from './certificate-failure.ts'
-import { endGateway } from '../../close-gateway.ts'
+import { closeGateway } from '../../close-gateway.ts'
 import { CommandFailed } from '../../failures.ts'
 import { listenForKeys } from './keys.ts'
 import { logEvents } from '../../log-events.ts'
@@ -22,12 +22,12 @@ import { openSocket } from './open-socket.ts'
 import { pasteableName } from '../../own-command.ts'
 import { serveStdio } from './serve-stdio.ts'
 import type { Outputs } from '../../outputs.ts'
-import { startFailure } from './start-failure.ts'
+import { startFailureToShow } from './start-failure.ts'
 import { exitCode, listenForSignals, type Stop } from '../../shutdown-signals.ts'
 import { isInteractive } from '../../terminal.ts'
 import { lineWith } from '../../typed-line.ts'
 import type { ServeRequest } from './command.ts'
-import { firstBug, openWatch } from '../../run-context.ts'
+import { firstBug, openRunContext } from '../../run-context.ts'
 
 /** Answers that are being written when all calls have ended get this long to be taken. */
 const partingMs = 1500
@@ -49,26 +49,26 @@ export interface Invocation {
  */
 export async function serve(
   request: ServeRequest,
-  machine: Machine,
+  machine: Environment,
   outputs: Outputs,
   { typed, starting }: Invocation,
 ): Promise<number> {
   const loaded = load(request, machine)
   const { settings, quote } = loaded
   const { stderr } = outputs
-  const { log, isPretty, isColored } = openWatch(request, loaded.log, machine, stderr)
+  const { log, isPretty, isColored } = openRunContext(request, loaded.log, machine, stderr)
   const stop = listenForSignals({ clock, log, env: machine.env })
   if (loaded.clients.transport === 'stdio') {
     starting?.()
     return serveStdio({ request, loaded, log, stderr, stop, clock, env: machine.env })
   }
-  const gateway = createGateway({ settings, log, clock })
+  const gateway = composeGateway({ settings, log, clock })
   const quiet = logEvents(gateway.events, log, clock)
-  let listener: Listener | undefined
+  let listener: HttpListener | undefined
   try {
     const bug = firstBug(log)
     const { http } = settings
-    const listenAt = (port: number): Promise<Listener> =>
+    const listenAt = (port: number): Promise<HttpListener> =>
       listen(gateway, { ...http, port }, log, {
         slowReaderMs: settings.sessions.slowReaderMs,
         memory: gateway.edge.memory,
@@ -107,9 +107,9 @@ export async function serve(
   } catch (error) {
     starting?.()
     listener?.cut()
-    await endGateway(gateway, clock, 'briefly')
+    await closeGateway(gateway, clock, 'briefly')
     const failed =
-      error instanceof CommandFailed ? error : (startFailure(error, settings, machine.env) ?? certificateFailure(error))
+      error instanceof CommandFailed ? error : (startFailureToShow(error, settings, machine.env) ?? certificateFailure(error))
     if (!failed) log.error({ err: error }, 'an unexpected error ends mcplex')
     throw failed ?? error
   } finally {
@@ -117,7 +117,7 @@ export async function serve(
   }
 }
 
-function asReady(facts: GatewayFacts, listener: Listener, settings: Ready['settings'], command: string): Ready {
+function asReady(facts: GatewayFacts, listener: HttpListener, settings: Ready['settings'], command: string): Ready {
   return {
     version,
     command,
@@ -172,7 +172,7 @@ function announce(ready: Ready, { request, outputs, isPretty, isColored, log, st
 
 interface Ending {
   readonly gateway: Gateway
-  readonly listener: Listener
+  readonly listener: HttpListener
   readonly stop: Stop
   readonly log: Log
   /** Shows a person how long the drain may take. */
@@ -192,7 +192,7 @@ async function end({ gateway, listener, stop, log, countdown }: Ending): Promise
     done?.()
     await Promise.race([listener.close(), pause(clock, partingMs)])
     listener.cut()
-    await endGateway(gateway, clock, 'politely')
+    await closeGateway(gateway, clock, 'politely')
     log.info({ reason }, 'stopped')
     return exitCode(reason, false)
   }
@@ -200,7 +200,7 @@ async function end({ gateway, listener, stop, log, countdown }: Ending): Promise
     const again = await stop.again
     done?.()
     listener.cut()
-    await endGateway(gateway, clock, 'by_force')
+    await closeGateway(gateway, clock, 'by_force')
     return exitCode(again, true)
   }
   return Promise.race([drained(), cut()])

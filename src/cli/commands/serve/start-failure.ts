@@ -1,8 +1,8 @@
 /** Why the MCP server did not start, in words for whoever typed its command: what was run, what it said, what to try. */
-import { printable } from '../../../base/terminal-safe.ts'
+import { terminalSafe } from '../../../base/terminal-safe.ts'
 import type { Settings } from '../../../config/settings.ts'
 import { UpstreamStartError } from '../../../gateway/gateway.ts'
-import { heldBack } from '../../../config/withheld-variables.ts'
+import { withheldVariables } from '../../../config/withheld-variables.ts'
 import { CommandFailed } from '../../failures.ts'
 import { quoteWords } from '../../shell-words.ts'
 
@@ -14,13 +14,13 @@ type Environment = Readonly<Record<string, string | undefined>>
 const mostNames = 12
 
 /** The failure that an error of `gateway.start()` is; undefined if it is none that is known. */
-export function startFailure(error: unknown, settings: Settings, env: Environment): CommandFailed | undefined {
+export function startFailureToShow(error: unknown, settings: Settings, env: Environment): CommandFailed | undefined {
   if (!(error instanceof UpstreamStartError)) return undefined
   const notes: Note[] = [['command', error.command]]
   if (error.exit !== undefined) notes.push(['ended', error.exit])
-  if (error.stderr.trim() !== '') notes.push(['stderr', printable(error.stderr)])
-  if (error.stdout.trim() !== '') notes.push(['stdout', printable(error.stdout)])
-  notes.push(...remedies(error, settings), ...heldBackNotes(heldBack(env, settings.upstream.env)))
+  if (error.stderr.trim() !== '') notes.push(['stderr', terminalSafe(error.stderr)])
+  if (error.stdout.trim() !== '') notes.push(['stdout', terminalSafe(error.stdout)])
+  notes.push(...remedies(error, settings), ...heldBackNotes(withheldVariables(env, settings.upstream.env)))
   return new CommandFailed([{ code: 'MCPX_UPSTREAM_START', message: error.message, notes }])
 }
 
