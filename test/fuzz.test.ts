@@ -158,7 +158,7 @@ describe('100,000 damaged messages', () => {
         close: () => Promise.resolve(),
         kill() {},
       },
-      dialect: legacyUpstreamCodec,
+      codec: legacyUpstreamCodec,
       announced: { sampling: {}, roots: {}, elicitation: {}, tasks: {} },
       attribution: 'own',
       hasOneClient: false,
@@ -191,8 +191,8 @@ describe('100,000 damaged messages', () => {
       })
     let ended = 0
     for (let i = 0; i < 100_000; i++) {
-      const exchange = begin()
-      const { id } = exchange
+      const pending = begin()
+      const { id } = pending
       const text = mutated(
         [
           rpc({ id, result: { content: [{ type: 'text', text: 'x' }], _meta: { a: 1 } } }),
@@ -208,8 +208,8 @@ describe('100,000 damaged messages', () => {
         random,
       ).replaceAll(/[\r\n]/g, ' ')
       timed(slowest, text, () => listener?.line(text))
-      if (exchange.ended) ended++
-      connection.finish(exchange, undefined)
+      if (pending.ended) ended++
+      connection.finish(pending, undefined)
     }
     expect(ended).toBeGreaterThan(1000)
     expect(connection.callsInFlight).toBe(0)

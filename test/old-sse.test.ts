@@ -386,7 +386,7 @@ describe('the end of a stream', () => {
   })
 
   test('comes for a client that left its stream open, fell silent, and keeps others out', async () => {
-    const one = await start({ gates: { maxConnections: 1, queueWaitMs: 20_000 }, sessions: { giveWayMs: 200 } })
+    const one = await start({ gates: { maxConnections: 1, queueWaitMs: 20_000 }, sessions: { evictIdleMs: 200 } })
     const silent = await openStreamClient(one.url)
     const newcomer = openStreamClient(one.url)
     await silent.message('a question for a sign of life', ({ method }) => method === 'ping')

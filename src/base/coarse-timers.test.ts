@@ -26,7 +26,7 @@ describe('what is to happen after a while', () => {
     fc.assert(
       fc.property(steps, (sequence) => {
         const clock = manualClock(0)
-        const pulse = new CoarseTimers(clock)
+        const timers = new CoarseTimers(clock)
         const made: Array<{
           dueMs: number
           firedMs: number | undefined
@@ -40,7 +40,7 @@ describe('what is to happen after a while', () => {
             stoppedMs: undefined,
             stop: () => {},
           }
-          one.stop = pulse.after(ms, () => {
+          one.stop = timers.after(ms, () => {
             expect(one.firedMs).toBeUndefined()
             one.firedMs = clock.now()
             if (again && ms > 0) make(ms, false)
@@ -63,16 +63,16 @@ describe('what is to happen after a while', () => {
             assert(firedMs !== undefined && firedMs >= dueMs && firedMs <= dueMs + tickMs)
           }
         }
-        pulse.close()
+        timers.close()
       }),
     )
   })
 
   test('to a crowd happens in portions, to each of them once, in the order in which they came', () => {
     const clock = manualClock(0)
-    const pulse = new CoarseTimers(clock)
+    const timers = new CoarseTimers(clock)
     const fired: number[] = []
-    for (let i = 0; i < 1700; i++) pulse.after(1000, () => fired.push(i))
+    for (let i = 0; i < 1700; i++) timers.after(1000, () => fired.push(i))
     const portions: number[] = []
     for (let i = 0; i < 20; i++) {
       clock.advance(tickMs)
@@ -84,11 +84,11 @@ describe('what is to happen after a while', () => {
 
   test('does not happen once the pulse is closed', () => {
     const clock = manualClock(0)
-    const pulse = new CoarseTimers(clock)
+    const timers = new CoarseTimers(clock)
     let count = 0
-    const stop = pulse.after(100, () => count++)
-    pulse.close()
-    pulse.after(100, () => count++)
+    const stop = timers.after(100, () => count++)
+    timers.close()
+    timers.after(100, () => count++)
     clock.advance(1000)
     stop()
     expect(count).toBe(0)

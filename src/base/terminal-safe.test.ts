@@ -17,7 +17,9 @@ test('nothing is left that steers a terminal, and plain words stay as they are',
   const words = fc.stringMatching(/^[a-zäß ]*$/)
   fc.assert(
     fc.property(fc.array(fc.tuple(words, escapes)), fc.string({ unit: 'binary' }), (pieces, noise) => {
-      expect(terminalSafe(pieces.flat().join('')).replaceAll(/[^a-zäß ]/g, '')).toBe(terminalSafe(pieces.flat().join('')))
+      expect(terminalSafe(pieces.flat().join('')).replaceAll(/[^a-zäß ]/g, '')).toBe(
+        terminalSafe(pieces.flat().join('')),
+      )
       expect(terminalSafe(noise)).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e]/)
     }),
   )

@@ -5,40 +5,40 @@ import { CoarseTimers } from './coarse-timers.ts'
 
 const quietMs = 1000
 
-function bellOn(clock = manualClock()): { bell: Wakeup; pass: (ms: number) => void } {
-  return { bell: new Wakeup(new CoarseTimers(clock), quietMs), pass: (ms) => clock.advance(ms) }
+function wakeupOn(clock = manualClock()): { wakeup: Wakeup; pass: (ms: number) => void } {
+  return { wakeup: new Wakeup(new CoarseTimers(clock), quietMs), pass: (ms) => clock.advance(ms) }
 }
 
 test('a ring wakes who waits, and one that came before is not lost', async () => {
-  const { bell } = bellOn()
-  const waiting = bell.next()
-  bell.notify()
+  const { wakeup } = wakeupOn()
+  const waiting = wakeup.next()
+  wakeup.notify()
   expect(await waiting).toBe('rung')
-  bell.notify()
-  bell.notify()
-  expect(await bell.next()).toBe('rung')
+  wakeup.notify()
+  wakeup.notify()
+  expect(await wakeup.next()).toBe('rung')
 })
 
 test('without a ring it is quiet after its time, and again after that', async () => {
-  const { bell, pass } = bellOn()
+  const { wakeup, pass } = wakeupOn()
   for (let time = 0; time < 2; time++) {
-    const waiting = bell.next()
+    const waiting = wakeup.next()
     pass(quietMs + 100)
     expect(await waiting).toBe('quiet')
   }
 })
 
 test('a ring is told once: to who waited, or never once it was cleared', async () => {
-  const { bell, pass } = bellOn()
-  const first = bell.next()
-  bell.notify()
+  const { wakeup, pass } = wakeupOn()
+  const first = wakeup.next()
+  wakeup.notify()
   await first
-  const second = bell.next()
+  const second = wakeup.next()
   pass(quietMs + 100)
   expect(await second).toBe('quiet')
-  bell.notify()
-  bell.clear()
-  const third = bell.next()
+  wakeup.notify()
+  wakeup.clear()
+  const third = wakeup.next()
   pass(quietMs + 100)
   expect(await third).toBe('quiet')
 })

@@ -5,14 +5,14 @@
 import type { CoarseTimers } from './coarse-timers.ts'
 
 export class Wakeup {
-  readonly #pulse: CoarseTimers
+  readonly #timers: CoarseTimers
   readonly #quietMs: number
   #isRung = false
   #wake: (() => void) | undefined
 
   /** @param quietMs how long without a ring is quiet */
-  constructor(pulse: CoarseTimers, quietMs: number) {
-    this.#pulse = pulse
+  constructor(timers: CoarseTimers, quietMs: number) {
+    this.#timers = timers
     this.#quietMs = quietMs
   }
 
@@ -33,7 +33,7 @@ export class Wakeup {
       return Promise.resolve('rung')
     }
     return new Promise((resolve) => {
-      const stop = this.#pulse.after(this.#quietMs, () => {
+      const stop = this.#timers.after(this.#quietMs, () => {
         this.#wake = undefined
         resolve('quiet')
       })

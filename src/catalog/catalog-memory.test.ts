@@ -8,7 +8,7 @@ import { rawObject } from '../protocol/json-text.ts'
 import type { CatalogSource } from '../upstreams/upstream.ts'
 import { type Catalog, createCatalog } from './catalog.ts'
 
-const hello = rawObject({ capabilities: { tools: { listChanged: true } } })
+const serverDescription = rawObject({ capabilities: { tools: { listChanged: true } } })
 
 interface Opened {
   readonly catalog: Catalog
@@ -25,7 +25,7 @@ interface Opened {
 function open(limitBytes: number, listBytes: number, isSame = false): Opened {
   const asked: string[] = []
   let stale: Opened['stale'] = () => {}
-  const learning: CatalogSource = {
+  const catalogSource: CatalogSource = {
     sourceOf(of) {
       const profile = of.client.capabilities['profile']
       return typeof profile === 'string' ? profile : 'plain'
@@ -33,11 +33,11 @@ function open(limitBytes: number, listBytes: number, isSame = false): Opened {
     eraOf: () => 'legacy',
     isUsual: (source) => !source.startsWith('odd'),
     isPlain: (source) => source === 'plain',
-    plainHello: () => hello,
+    plainDescription: () => serverDescription,
     own: () => Promise.reject(new Error('not asked for')),
-    async hello(_, source) {
+    async serverDescription(_, source) {
       asked.push(`hello ${source}`)
-      return hello
+      return serverDescription
     },
     async list(_, source) {
       asked.push(`list ${source}`)
@@ -49,22 +49,22 @@ function open(limitBytes: number, listBytes: number, isSame = false): Opened {
     onStale: (told) => (stale = told),
   }
   const budget = createMemoryBudget(limitBytes)
-  const catalog = createCatalog({ learning, memory: budget, clock: manualClock(), log: silentLog })
+  const catalog = createCatalog({ catalogSource, memory: budget, clock: manualClock(), log: silentLog })
   return { catalog, budget, asked, stale: (...what) => stale(...what) }
 }
 
-function seat(profile?: string): Caller {
+function caller(profile?: string): Caller {
   const capabilities = profile === undefined ? {} : { profile }
-  const speaker = { era: 'legacy' as const, version: '2025-11-25', capabilities, info: undefined }
-  return { principal: { tenant: 't', subject: 's' }, client: speaker, session: undefined }
+  const client = { era: 'legacy' as const, version: '2025-11-25', capabilities, info: undefined }
+  return { principal: { tenant: 't', subject: 's' }, client: client, session: undefined }
 }
 
 test('what a server lists counts, and nothing is left of a list that is stale', async () => {
   const { catalog, budget, stale } = open(1_000_000, 50_000)
-  await catalog.serverDescription(seat())
+  await catalog.serverDescription(caller())
   const before = budget.heldBytes
   expect(before).toBeGreaterThan(0)
-  await catalog.page(seat(), 'tools/list', undefined)
+  await catalog.page(caller(), 'tools/list', undefined)
   expect(budget.heldBytes - before).toBeGreaterThan(50_000)
   stale('plain', 'tools/list', false)
   expect(budget.heldBytes).toBe(before)
@@ -73,39 +73,39 @@ test('what a server lists counts, and nothing is left of a list that is stale', 
 test('the lists of other profiles give way, the oldest first, and those of most clients stay', async () => {
   const { catalog, budget, asked } = open(1_000_000, 80_000)
   const profiles = [undefined, 'a', 'b', 'c', 'd']
-  for (const profile of profiles) await catalog.page(seat(profile), 'tools/list', undefined)
+  for (const profile of profiles) await catalog.page(caller(profile), 'tools/list', undefined)
   expect(budget.heldBytes).toBeLessThanOrEqual(250_000)
   expect(budget.heldBytes).toBeGreaterThan(2 * 80_000)
   asked.length = 0
-  await catalog.page(seat(), 'tools/list', undefined)
-  await catalog.page(seat('d'), 'tools/list', undefined)
+  await catalog.page(caller(), 'tools/list', undefined)
+  await catalog.page(caller('d'), 'tools/list', undefined)
   expect(asked).toEqual([])
-  await catalog.page(seat('a'), 'tools/list', undefined)
+  await catalog.page(caller('a'), 'tools/list', undefined)
   expect(asked).toEqual(['hello a', 'list a'])
 })
 
 test('a list that is larger than all that may be kept is refused, time and again, and takes no memory', async () => {
   const { catalog, budget } = open(1_000_000, 300_000)
   for (let time = 0; time < 3; time++) {
-    await expect(catalog.page(seat(), 'tools/list', undefined)).rejects.toMatchObject({ code: 'overloaded' })
+    await expect(catalog.page(caller(), 'tools/list', undefined)).rejects.toMatchObject({ code: 'overloaded' })
   }
   expect(budget.heldBytes).toBeLessThan(2000)
 })
 
 test('however many unusual clients there are, usual ones keep what they have', async () => {
   const { catalog, budget, asked } = open(1_000_000, 70_000)
-  await catalog.page(seat('a'), 'tools/list', undefined)
-  for (let index = 0; index < 30; index++) await catalog.page(seat(`odd ${index}`), 'tools/list', undefined)
+  await catalog.page(caller('a'), 'tools/list', undefined)
+  for (let index = 0; index < 30; index++) await catalog.page(caller(`odd ${index}`), 'tools/list', undefined)
   expect(budget.heldBytes).toBeLessThanOrEqual(250_000)
   asked.length = 0
-  await catalog.page(seat('a'), 'tools/list', undefined)
+  await catalog.page(caller('a'), 'tools/list', undefined)
   expect(asked).toEqual([])
 })
 
 test('lists of the same content count once, until the last of them is forgotten', async () => {
   const { catalog, budget, stale } = open(1_000_000, 50_000, true)
   const profiles = [undefined, 'a', 'b', 'c', 'd', 'e', 'f']
-  for (const profile of profiles) await catalog.page(seat(profile), 'tools/list', undefined)
+  for (const profile of profiles) await catalog.page(caller(profile), 'tools/list', undefined)
   expect(budget.heldBytes).toBeLessThan(2 * 55_000)
   for (const profile of profiles.slice(1)) stale(profile ?? '', 'tools/list', false)
   expect(budget.heldBytes).toBeGreaterThan(50_000)
@@ -116,7 +116,7 @@ test('lists of the same content count once, until the last of them is forgotten'
 test('a list that changes again and again counts once, also one that only fits once', async () => {
   const { catalog, budget, asked, stale } = open(1_000_000, 150_000)
   for (let time = 1; time <= 5; time++) {
-    await catalog.page(seat(), 'tools/list', undefined)
+    await catalog.page(caller(), 'tools/list', undefined)
     expect(asked.filter((one) => one === 'list plain')).toHaveLength(time)
     expect(budget.heldBytes).toBeGreaterThan(150_000)
     expect(budget.heldBytes).toBeLessThan(200_000)

@@ -9,10 +9,10 @@ import { rawObject } from '../protocol/json-text.ts'
 import { type CatalogSource, NoRoom } from '../upstreams/upstream.ts'
 import { type Catalog, createCatalog } from './catalog.ts'
 
-const hello = rawObject({ capabilities: { tools: { listChanged: true }, resources: {} } })
+const serverDescription = rawObject({ capabilities: { tools: { listChanged: true }, resources: {} } })
 
 /** A client that is known by the profile of that name; those that begin with `odd` are not usual. */
-const seatOf = (profile: string): Caller => ({
+const callerOf = (profile: string): Caller => ({
   principal: { tenant: '', subject: '' },
   client: { era: 'legacy', version: '2025-11-25', capabilities: { profile }, info: undefined },
   session: profile,
@@ -40,7 +40,7 @@ function createScene(): Scene {
   const asked: string[] = []
   const first = async (profile: string, method: string): Promise<unknown> => {
     try {
-      const page = await scene.catalog.page(seatOf(profile), method, undefined)
+      const page = await scene.catalog.page(callerOf(profile), method, undefined)
       if ('error' in page) return 'error'
       const items = page.result.value[method === 'tools/list' ? 'tools' : 'resources']
       return (items as ReadonlyArray<{ readonly name: string }>)[0]?.name
@@ -48,13 +48,13 @@ function createScene(): Scene {
       return error instanceof Refusal ? error.code : error
     }
   }
-  const learning: CatalogSource = {
+  const catalogSource: CatalogSource = {
     sourceOf: ({ session }) => session ?? '',
     isUsual: (source) => !source.startsWith('odd') && !source.startsWith('own'),
     isPlain: (source) => source === 'plain',
     eraOf: () => 'legacy',
-    hello: () => Promise.resolve(hello),
-    plainHello: () => hello,
+    serverDescription: () => Promise.resolve(serverDescription),
+    plainDescription: () => serverDescription,
     async list(_, source, method) {
       await Promise.resolve()
       if (!scene.hasRoom && !source.startsWith('own')) throw new NoRoom()
@@ -63,7 +63,7 @@ function createScene(): Scene {
       scene.whileAsked()
       return { kind: 'result', result: rawObject(method === 'tools/list' ? { tools: items } : { resources: items }) }
     },
-    own: (seat) => Promise.resolve(`own ${seat.session}`),
+    own: (caller) => Promise.resolve(`own ${caller.session}`),
     onStale: (stale) => (scene.stale = stale),
   }
   const scene: Scene = {
@@ -78,7 +78,7 @@ function createScene(): Scene {
     pass: (ms) => clock.advance(ms),
   }
   const memory = createMemoryBudget(2 ** 30)
-  return Object.assign(scene, { catalog: createCatalog({ learning, memory, clock, log: silentLog }) })
+  return Object.assign(scene, { catalog: createCatalog({ catalogSource, memory, clock, log: silentLog }) })
 }
 
 test('what usual clients are shown is kept, however many others there are', async () => {
@@ -156,11 +156,11 @@ test('lists of the same content are kept once', async () => {
   const scene = createScene()
   for (const profile of ['a', 'b', 'c']) scene.listed.set(profile, profile === 'c' ? 'other' : 'same')
   const pages = await Promise.all(
-    ['a', 'b', 'c'].map((profile) => scene.catalog.page(seatOf(profile), 'tools/list', undefined)),
+    ['a', 'b', 'c'].map((profile) => scene.catalog.page(callerOf(profile), 'tools/list', undefined)),
   )
   await scene.tool('a')
   const texts = await Promise.all(
-    ['a', 'b', 'c'].map((profile) => scene.catalog.page(seatOf(profile), 'tools/list', undefined)),
+    ['a', 'b', 'c'].map((profile) => scene.catalog.page(callerOf(profile), 'tools/list', undefined)),
   )
   expect(pages).toHaveLength(3)
   expect(texts[0] === texts[1]).toBe(true)

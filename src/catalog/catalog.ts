@@ -29,40 +29,40 @@ const lists: Readonly<Record<string, string>> = {
 
 export interface Catalog {
   /** What the server says of itself to such a client. Throws a `Refusal` when it has to be asked and cannot be in time. */
-  serverDescription(seat: Caller): Promise<RawObject>
+  serverDescription(caller: Caller): Promise<RawObject>
   /** The same as far as it is known without asking: else what it says to a client that declares nothing. */
-  helloAtHand(seat: Caller): RawObject
+  descriptionAtHand(caller: Caller): RawObject
   isList(method: string): boolean
   /** A page of a list. Throws `invalid_params` for a cursor that is not ours; the server's own error is an answer. */
-  page(seat: Caller, method: string, cursor: unknown): Promise<Page | NoPage>
+  page(caller: Caller, method: string, cursor: unknown): Promise<Page | NoPage>
   /** Whether any tool mirrors arguments into headers: the common answer is no, at no cost. */
   readonly mirrorsHeaders: boolean
   /** Whether the server runs any tool as a task alone. */
   readonly hasTaskOnly: boolean
   /** Whether it is this one, for a client that knows no such tasks. */
-  isTaskOnly(seat: Caller, tool: string): Promise<boolean>
+  isTaskOnly(caller: Caller, tool: string): Promise<boolean>
   /** The arguments of a tool that are mirrored. */
-  mirrored(seat: Caller, tool: string): Promise<readonly HeaderParam[]>
+  mirrored(caller: Caller, tool: string): Promise<readonly HeaderParam[]>
   /**
    * Whether the server lists such a name, of a tool or a prompt, to whichever client. What the list says is learnt for
    * the next time if nobody has asked for it yet.
    */
-  isListed(seat: Caller, list: 'tools/list' | 'prompts/list', name: string): boolean
+  isListed(caller: Caller, list: 'tools/list' | 'prompts/list', name: string): boolean
 }
 
 /** The server's own answer instead of a list. */
 export interface NoPage {
   readonly error: Answer
-  readonly spoken: EraName
+  readonly era: EraName
 }
 
 export function createCatalog(needs: {
-  readonly learning: CatalogSource
+  readonly catalogSource: CatalogSource
   readonly memory: MemoryBudget
   readonly clock: Clock
   readonly log: Log
 }): Catalog {
-  const { learning, clock } = needs
+  const { catalogSource, clock } = needs
   const sources = createKeptSources(needs)
   /** The lists that were learnt for the names in them: once, since what a client makes up is never in them. */
   const learntForNames = new Set<string>()
@@ -71,45 +71,45 @@ export function createCatalog(needs: {
   let mirrorsHeaders = false
   let hasTaskOnly = false
 
-  learning.onStale((key, method, isOfUse) => {
+  catalogSource.onStale((key, method, isOfUse) => {
     const kept = sources.find(key)?.lists.get(method)
     for (let one = kept; one; one = one.next) one.isCurrent = false
     if (kept && !isOfUse) sources.forget(key, method, kept)
   })
 
-  const hello = async (seat: Caller, mayWait: boolean): Promise<RawObject> => {
-    const key = learning.sourceOf(seat, undefined)
+  const descriptionFor = async (caller: Caller, mayWait: boolean): Promise<RawObject> => {
+    const key = catalogSource.sourceOf(caller, undefined)
     const source = sources.at(key)
-    if (source.hello) return source.hello
-    const ask = (): Promise<RawObject> => learning.hello(seat, key, mayWait)
+    if (source.serverDescription) return source.serverDescription
+    const ask = (): Promise<RawObject> => catalogSource.serverDescription(caller, key, mayWait)
     const found = await (mayWait ? (source.asking ??= ask().finally(() => (source.asking = undefined))) : ask())
-    sources.keepHello(key, source, found)
+    sources.keepDescription(key, source, found)
     return found
   }
 
-  const helloAtHand = (seat: Caller): RawObject =>
-    sources.find(learning.sourceOf(seat, undefined))?.hello ?? learning.plainHello(seat)
+  const descriptionAtHand = (caller: Caller): RawObject =>
+    sources.find(catalogSource.sourceOf(caller, undefined))?.serverDescription ?? catalogSource.plainDescription(caller)
 
   /** Whether such a client can be told that the list changed. */
-  const isAnnounced = async (seat: Caller, method: string): Promise<boolean> => {
+  const isAnnounced = async (caller: Caller, method: string): Promise<boolean> => {
     try {
-      return announcesChanges(await hello(seat, false), method)
+      return announcesChanges(await descriptionFor(caller, false), method)
     } catch (error) {
       if (!(error instanceof NoRoom)) throw error
-      return announcesChanges(helloAtHand(seat), method)
+      return announcesChanges(descriptionAtHand(caller), method)
     }
   }
 
-  const learn = (seat: Caller, key: string, method: string, announces: boolean): KeptList => {
+  const learn = (caller: Caller, key: string, method: string, announces: boolean): KeptList => {
     const freshUntil = (ttlMs: number | undefined): number => {
       // A server that announces changes needs no second guess; one that does not is believed for as long as it says.
       if (announces) return Number.POSITIVE_INFINITY
       if (ttlMs !== undefined) return clock.now() + ttlMs
       return lists[method] === 'resources' ? clock.now() + unannouncedMs : Number.POSITIVE_INFINITY
     }
-    const ask = (cursor: string | undefined): Promise<Answer> => learning.list(seat, key, method, cursor)
+    const ask = (cursor: string | undefined): Promise<Answer> => catalogSource.list(caller, key, method, cursor)
     const list = sources.begin(key, async (take) => {
-      const pages = await learnPages(ask, learning.eraOf(seat, key), freshUntil, take)
+      const pages = await learnPages(ask, catalogSource.eraOf(caller, key), freshUntil, take)
       mirrorsHeaders ||= pages.mirrored.size > 0
       hasTaskOnly ||= pages.taskOnly.size > 0
       if (pages.fault && !toldFaults.has(`${method} ${pages.fault}`)) {
@@ -124,10 +124,10 @@ export function createCatalog(needs: {
   }
 
   /** A list that was not learnt yet. Not kept if it cannot be learnt. */
-  const learnFirst = async (seat: Caller, key: string, method: string, announces: boolean): Promise<Pages> => {
+  const learnFirst = async (caller: Caller, key: string, method: string, announces: boolean): Promise<Pages> => {
     const known = sources.at(key).lists.get(method)
     if (known) return known.learning
-    const list = learn(seat, key, method, announces)
+    const list = learn(caller, key, method, announces)
     sources.keep(key, method, list)
     try {
       const pages = await list.learning
@@ -144,19 +144,25 @@ export function createCatalog(needs: {
   }
 
   /** A list that may be different by now; as it was, where it cannot be asked for again. */
-  const learnAgain = async (seat: Caller, key: string, kept: KeptList, method: string, pages: Pages): Promise<Pages> => {
+  const learnAgain = async (
+    caller: Caller,
+    key: string,
+    kept: KeptList,
+    method: string,
+    pages: Pages,
+  ): Promise<Pages> => {
     try {
-      const announces = await isAnnounced(seat, method)
-      return await (kept.next ?? replacing(seat, key, kept, method, announces)).learning
+      const announces = await isAnnounced(caller, method)
+      return await (kept.next ?? replacing(caller, key, kept, method, announces)).learning
     } catch {
       return pages
     }
   }
 
   /** Begins to learn what takes the place of a list. */
-  const replacing = (seat: Caller, key: string, kept: KeptList, method: string, announces: boolean): KeptList => {
+  const replacing = (caller: Caller, key: string, kept: KeptList, method: string, announces: boolean): KeptList => {
     const countAgain = sources.uncount(key, method, kept)
-    const newer = (kept.next = learn(seat, key, method, announces))
+    const newer = (kept.next = learn(caller, key, method, announces))
     newer.learning.then(
       (pages) => {
         kept.next = undefined
@@ -177,36 +183,36 @@ export function createCatalog(needs: {
     return newer
   }
 
-  const pagesOf = async (seat: Caller, method: string): Promise<Pages> => {
-    const key = learning.sourceOf(seat, method)
+  const pagesOf = async (caller: Caller, method: string): Promise<Pages> => {
+    const key = catalogSource.sourceOf(caller, method)
     const kept = sources.find(key)?.lists.get(method)
     if (kept?.pages) {
       const isFresh = kept.isCurrent && kept.pages.freshUntilMs > clock.now()
-      return isFresh ? kept.pages : learnAgain(seat, key, kept, method, kept.pages)
+      return isFresh ? kept.pages : learnAgain(caller, key, kept, method, kept.pages)
     }
-    const announces = await isAnnounced(seat, method)
+    const announces = await isAnnounced(caller, method)
     try {
-      return await learnFirst(seat, key, method, announces)
+      return await learnFirst(caller, key, method, announces)
     } catch (error) {
       if (!(error instanceof NoRoom)) throw error
-      return learnFirst(seat, await learning.own(seat, method), method, announces)
+      return learnFirst(caller, await catalogSource.own(caller, method), method, announces)
     }
   }
 
   return {
-    async serverDescription(seat) {
+    async serverDescription(caller) {
       try {
-        return await hello(seat, true)
+        return await descriptionFor(caller, true)
       } catch (error) {
         if (!(error instanceof NoRoom)) throw error
-        return helloAtHand(seat)
+        return descriptionAtHand(caller)
       }
     },
-    helloAtHand,
+    descriptionAtHand,
     isList: (method) => Object.hasOwn(lists, method),
-    async page(seat, method, cursor) {
-      const pages = await pagesOf(seat, method)
-      return pages.error ? { error: pages.error, spoken: pages.spoken } : pageAt(pages, cursor)
+    async page(caller, method, cursor) {
+      const pages = await pagesOf(caller, method)
+      return pages.error ? { error: pages.error, era: pages.era } : pageAt(pages, cursor)
     },
     get mirrorsHeaders() {
       return mirrorsHeaders
@@ -214,12 +220,12 @@ export function createCatalog(needs: {
     get hasTaskOnly() {
       return hasTaskOnly
     },
-    async isTaskOnly(seat, tool) {
-      if (learning.eraOf(seat) === seat.client.era) return false
-      const { taskOnly } = await pagesOf(seat, 'tools/list')
+    async isTaskOnly(caller, tool) {
+      if (catalogSource.eraOf(caller) === caller.client.era) return false
+      const { taskOnly } = await pagesOf(caller, 'tools/list')
       return taskOnly.has(tool)
     },
-    isListed(seat, list, name) {
+    isListed(caller, list, name) {
       let isLearnt = false
       for (const { names } of sources.all()) {
         const known = names.get(list)
@@ -228,24 +234,24 @@ export function createCatalog(needs: {
       }
       if (!isLearnt && !learntForNames.has(list)) {
         learntForNames.add(list)
-        pagesOf(seat, list).catch(() => undefined)
+        pagesOf(caller, list).catch(() => undefined)
       }
       return false
     },
-    async mirrored(seat, tool) {
-      return (await pagesOf(seat, 'tools/list')).mirrored.get(tool) ?? []
+    async mirrored(caller, tool) {
+      return (await pagesOf(caller, 'tools/list')).mirrored.get(tool) ?? []
     },
   }
 }
 
 /** Whether clients of the server can be told that such a list changed. */
-export function announcesChanges(hello: RawObject, method: string): boolean {
-  const capability = capabilitiesIn(hello)[lists[method] ?? '']
+export function announcesChanges(serverDescription: RawObject, method: string): boolean {
+  const capability = capabilitiesIn(serverDescription)[lists[method] ?? '']
   return isObject(capability) && capability['listChanged'] === true
 }
 
 /** The capabilities in what a server said of itself, in either era. */
-export function capabilitiesIn(hello: RawObject): JsonObject {
-  const capabilities = hello.value['capabilities']
+export function capabilitiesIn(serverDescription: RawObject): JsonObject {
+  const capabilities = serverDescription.value['capabilities']
   return isObject(capabilities) ? capabilities : {}
 }

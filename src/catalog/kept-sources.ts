@@ -25,7 +25,7 @@ export interface KeptSource {
   readonly lists: Map<string, KeptList>
   /** The names of each list as it was last learnt, also while it is learnt anew. */
   readonly names: Map<string, ReadonlySet<string>>
-  hello: RawObject | undefined
+  serverDescription: RawObject | undefined
   /** Those who wait for it. */
   asking: Promise<RawObject> | undefined
 }
@@ -67,15 +67,15 @@ export interface KeptSources {
    * there is no memory for it any more, it is forgotten.
    */
   uncount(key: string, method: string, list: KeptList): () => void
-  keepHello(key: string, source: KeptSource, hello: RawObject): void
+  keepDescription(key: string, source: KeptSource, serverDescription: RawObject): void
   keepNames(key: string, method: string, names: ReadonlySet<string>): void
 }
 
 export function createKeptSources(needs: {
-  readonly learning: Pick<CatalogSource, 'isUsual' | 'isPlain'>
+  readonly catalogSource: Pick<CatalogSource, 'isUsual' | 'isPlain'>
   readonly memory: MemoryBudget
 }): KeptSources {
-  const { learning } = needs
+  const { catalogSource } = needs
   const sources = new Map<string, KeptSource>()
   const account = needs.memory.account(needs.memory.limitBytes * memoryPart, 'lasting')
 
@@ -93,7 +93,7 @@ export function createKeptSources(needs: {
   const forgetOldest = (but: string, mayBeUsual: boolean): boolean => {
     for (const isUsual of mayBeUsual ? [false, true] : [false]) {
       for (const [key, source] of sources) {
-        if (key === but || source.isUsual !== isUsual || learning.isPlain(key)) continue
+        if (key === but || source.isUsual !== isUsual || catalogSource.isPlain(key)) continue
         forgetSource(key, source)
         return true
       }
@@ -105,7 +105,7 @@ export function createKeptSources(needs: {
   const take = (memory: Portion, bytes: number, key: string): boolean => {
     // What was forgotten meanwhile is not kept by who still has it.
     if (memory.isClosed) return true
-    while (memory.take(bytes) !== 'kept') if (!forgetOldest(key, learning.isUsual(key))) return false
+    while (memory.take(bytes) !== 'kept') if (!forgetOldest(key, catalogSource.isUsual(key))) return false
     return true
   }
 
@@ -113,12 +113,12 @@ export function createKeptSources(needs: {
   const at = (key: string): KeptSource => {
     let source = sources.get(key)
     if (!source) {
-      const isUsual = learning.isUsual(key)
+      const isUsual = catalogSource.isUsual(key)
       let others = 0
       if (!isUsual) for (const known of sources.values()) if (!known.isUsual) others++
       if (others >= maxOthers) forgetOldest(key, false)
       const memory = new Portion(account)
-      source = { isUsual, memory, lists: new Map(), names: new Map(), hello: undefined, asking: undefined }
+      source = { isUsual, memory, lists: new Map(), names: new Map(), serverDescription: undefined, asking: undefined }
       sources.set(key, source)
     }
     return source
@@ -127,11 +127,17 @@ export function createKeptSources(needs: {
   /** A list of the same content that is kept for another source: most servers list the same to all. */
   const twin = (key: string, method: string, list: KeptList): KeptList | undefined => {
     const own = find(key)
-    if (!own?.hello || !list.pages) return undefined
+    if (!own?.serverDescription || !list.pages) return undefined
     for (const source of sources.values()) {
       const other = source.lists.get(method)
       // One that is about to be replaced is not counted. And how a page is worded depends on the description as well.
-      if (source === own || !other?.pages || other.next || source.hello?.text !== own.hello.text) continue
+      if (
+        source === own ||
+        !other?.pages ||
+        other.next ||
+        source.serverDescription?.text !== own.serverDescription.text
+      )
+        continue
       if (isSame(other.pages, list.pages)) return other
     }
     return undefined
@@ -187,9 +193,10 @@ export function createKeptSources(needs: {
         } else if (!take(list.held.memory, bytes, key)) forget(key, method, list)
       }
     },
-    keepHello(key, source, hello) {
+    keepDescription(key, source, serverDescription) {
       // Asked for again by the next client, if there is no memory for it.
-      if (!source.hello && take(source.memory, heldBytesOf(hello), key)) source.hello = hello
+      if (!source.serverDescription && take(source.memory, heldBytesOf(serverDescription), key))
+        source.serverDescription = serverDescription
     },
     keepNames(key, method, names) {
       const source = find(key)

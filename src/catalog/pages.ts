@@ -22,7 +22,7 @@ const maxNameChars = 128
 /** One page as the server gave it but for the cursor, and its text as clients of each revision are answered. */
 export interface Page {
   readonly result: RawObject
-  readonly spoken: EraName
+  readonly era: EraName
   /** Serialised answers by revision of the client, kept since a list is asked for far more often than it changes. */
   readonly worded: Worded
 }
@@ -37,7 +37,7 @@ export interface Pages {
   /** The server's own error instead of a list: not kept. */
   readonly error: Answer | undefined
   /** The era in which the server was asked. */
-  readonly spoken: EraName
+  readonly era: EraName
   readonly pages: readonly Page[]
   /** The same for lists of the same content. */
   readonly generation: string
@@ -64,7 +64,7 @@ export type CursorFault = 'cursor_repeats' | 'cursor_is_no_text'
  */
 export async function learnPages(
   ask: (cursor: string | undefined) => Promise<Answer>,
-  spoken: EraName,
+  era: EraName,
   freshUntil: (ttlMs: number | undefined) => number,
   take: (bytes: number) => boolean,
 ): Promise<Pages> {
@@ -77,7 +77,7 @@ export async function learnPages(
   const followed = new Set<string>()
   do {
     const answer = await ask(cursor)
-    if (answer.kind === 'error') return { ...none, spoken, error: answer }
+    if (answer.kind === 'error') return { ...none, era, error: answer }
     const { value, text } = answer.result
     if (!take(pageBytes + heldBytesOf(answer.result))) {
       if (results.length === 0) {
@@ -102,11 +102,11 @@ export async function learnPages(
   const pages = results.map((given, at): Page => {
     const nextCursor = at + 1 < results.length ? cursorOf(generation, at + 1) : undefined
     const result = given.value['nextCursor'] === undefined ? given : editObject(given, { nextCursor })
-    return { result, spoken, worded: createWorded(take) }
+    return { result, era, worded: createWorded(take) }
   })
   return {
     error: undefined,
-    spoken,
+    era,
     pages,
     generation,
     freshUntilMs: freshUntil(ttlMs),
@@ -144,7 +144,7 @@ const none = {
 
 /** Whether two lists say the same, to clients of the same revisions. */
 export function isSame(one: Pages, other: Pages): boolean {
-  return one.generation === other.generation && one.spoken === other.spoken
+  return one.generation === other.generation && one.era === other.era
 }
 
 /** The page that a client's cursor names. Throws `invalid_params`. */

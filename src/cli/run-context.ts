@@ -14,10 +14,15 @@ export interface RunContext {
 }
 
 /** Opens the log as it was asked for. What node warns of becomes a line of it. */
-export function openRunContext(talk: OutputOptions, settings: LogSettings, machine: Environment, stderr: Output): RunContext {
+export function openRunContext(
+  outputOptions: OutputOptions,
+  settings: LogSettings,
+  machine: Environment,
+  stderr: Output,
+): RunContext {
   const isPretty = settings.format === 'pretty' || (settings.format === 'auto' && stderr.isTTY)
-  const isColored = wantsColor(machine.env, stderr, talk.isColorOff)
-  const log = openLog(levelOf(talk, settings.level), isPretty, isColored, stderr)
+  const isColored = wantsColor(machine.env, stderr, outputOptions.isColorOff)
+  const log = openLog(levelOf(outputOptions, settings.level), isPretty, isColored, stderr)
   process.removeAllListeners('warning')
   process.on('warning', (warning) => log.warn({ err: warning }, 'node warns'))
   process.on('SIGUSR1', () => log.info({}, 'SIGUSR1 ignored: the inspector opens with node --inspect only'))
@@ -49,7 +54,7 @@ export function firstBug(log: Log): Promise<never> {
   return bug
 }
 
-function levelOf(talk: OutputOptions, level: LogSettings['level']): LogSettings['level'] {
-  if (talk.isQuiet) return 'error'
-  return talk.isVerbose ? 'debug' : level
+function levelOf(outputOptions: OutputOptions, level: LogSettings['level']): LogSettings['level'] {
+  if (outputOptions.isQuiet) return 'error'
+  return outputOptions.isVerbose ? 'debug' : level
 }

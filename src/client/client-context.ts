@@ -64,7 +64,7 @@ export interface ExpectedResponse {
 export interface SentMessage {
   readonly text: string
   /** The requests in it: one, or those of a batch. */
-  readonly owed: readonly ExpectedResponse[]
+  readonly expected: readonly ExpectedResponse[]
   /** Fires when nobody waits for it any more. */
   readonly closed: Cancel
   /** Whether it completes the handshake: whatever else belongs to the session follows it. */
@@ -77,11 +77,19 @@ export interface SentMessage {
   retryMs: number | undefined
 }
 
-export function sentMessage(text: string, owed: readonly ExpectedResponse[], isHandshake = false): SentMessage {
-  return { text, owed, closed: new Cancel(), isHandshake, isSent: false, lastEventId: undefined, retryMs: undefined }
+export function sentMessage(text: string, expected: readonly ExpectedResponse[], isHandshake = false): SentMessage {
+  return {
+    text,
+    expected,
+    closed: new Cancel(),
+    isHandshake,
+    isSent: false,
+    lastEventId: undefined,
+    retryMs: undefined,
+  }
 }
 
 /** Whether somebody still waits for an answer that has not come. */
-export function isSessionOpen(errand: SentMessage): boolean {
-  return !errand.closed.cancelled && errand.owed.some((one) => !one.isAnswered && !one.isCancelled)
+export function isSessionOpen(sent: SentMessage): boolean {
+  return !sent.closed.cancelled && sent.expected.some((one) => !one.isAnswered && !one.isCancelled)
 }

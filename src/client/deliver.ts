@@ -6,13 +6,13 @@ import type { ParamHeaders } from './param-headers.ts'
 import type { ClientSession } from './session.ts'
 
 export interface DeliveryContext {
-  readonly desk: ClientContext
+  readonly context: ClientContext
   readonly session: ClientSession
-  readonly mirrors: ParamHeaders
+  readonly paramHeaders: ParamHeaders
 }
 
 /** What an errand does with the answer to a request of its own; false keeps it from the client. */
-export type OnAnswer = (owed: ExpectedResponse, response: ResponseMessage) => boolean
+export type OnAnswer = (expected: ExpectedResponse, response: ResponseMessage) => boolean
 
 /**
  * Passes on what came for an errand, or outside of any.
@@ -21,22 +21,22 @@ export type OnAnswer = (owed: ExpectedResponse, response: ResponseMessage) => bo
  */
 export async function deliver(
   text: string,
-  errand: SentMessage | undefined,
-  hearing: DeliveryContext,
+  sent: SentMessage | undefined,
+  delivery: DeliveryContext,
   onAnswer: OnAnswer = always,
 ): Promise<void> {
   const value = parsed(text)
-  const open = errand?.owed.filter((one) => !one.isAnswered)
+  const open = sent?.expected.filter((one) => !one.isAnswered)
   const isBatch = Array.isArray(value)
   const passed = isBatch
-    ? elementTexts(text).flatMap((element) => pass(element, JSON.parse(element), errand, hearing, onAnswer))
-    : pass(text, value, errand, hearing, onAnswer)
+    ? elementTexts(text).flatMap((element) => pass(element, JSON.parse(element), sent, delivery, onAnswer))
+    : pass(text, value, sent, delivery, onAnswer)
   // A client that has cancelled wants to hear no more; where closing is cancelling, nothing may follow.
-  if (passed.length === 0 || errand?.closed.cancelled === true) return
+  if (passed.length === 0 || sent?.closed.cancelled === true) return
   const line = isBatch ? `[${passed.join(',')}]` : passed.join('')
   // Line breaks stand only between the parts of a message: within strings JSON does not have them.
   try {
-    await hearing.desk.write(line.replaceAll(/[\r\n]+/g, ' '))
+    await delivery.context.write(line.replaceAll(/[\r\n]+/g, ' '))
   } catch (error) {
     // The client has not got it: it is owed an answer still.
     for (const one of open ?? []) one.isAnswered = false
@@ -48,26 +48,26 @@ export async function deliver(
 function pass(
   text: string,
   value: unknown,
-  errand: SentMessage | undefined,
-  hearing: DeliveryContext,
+  sent: SentMessage | undefined,
+  delivery: DeliveryContext,
   onAnswer: OnAnswer,
 ): readonly string[] {
   const message = readMessage(text, value)
   if (message.kind === 'malformed') {
-    hearing.desk.log.warn({}, 'the server sent something that is no message')
+    delivery.context.log.warn({}, 'the server sent something that is no message')
     return []
   }
   // An error that names no request can only mean the one that was sent.
-  const only = errand?.owed.length === 1 ? errand.owed[0]?.request : undefined
+  const only = sent?.expected.length === 1 ? sent.expected[0]?.request : undefined
   if (message.kind === 'response' && message.id === undefined && only) {
-    return note({ ...message, id: only.id }, errand, hearing, onAnswer) ? [responseText(only.id, message.answer)] : []
+    return note({ ...message, id: only.id }, sent, delivery, onAnswer) ? [responseText(only.id, message.answer)] : []
   }
-  return note(message, errand, hearing, onAnswer) ? [text] : []
+  return note(message, sent, delivery, onAnswer) ? [text] : []
 }
 
 /** Whether the client shall hear it. */
-function note(message: Message, errand: SentMessage | undefined, hearing: DeliveryContext, onAnswer: OnAnswer): boolean {
-  const { session, mirrors, desk } = hearing
+function note(message: Message, sent: SentMessage | undefined, delivery: DeliveryContext, onAnswer: OnAnswer): boolean {
+  const { session, paramHeaders, context } = delivery
   switch (message.kind) {
     case 'request':
       session.asked(message.id)
@@ -79,16 +79,16 @@ function note(message: Message, errand: SentMessage | undefined, hearing: Delive
     }
     default: {
       const key = message.id === undefined ? undefined : idKey(message.id)
-      const owed = errand?.owed.find((one) => one.key === key && !one.isAnswered)
-      if (!owed) {
-        desk.log.debug({}, 'the server answered what nobody asked')
+      const expected = sent?.expected.find((one) => one.key === key && !one.isAnswered)
+      if (!expected) {
+        context.log.debug({}, 'the server answered what nobody asked')
         return false
       }
-      if (!onAnswer(owed, message)) return false
-      owed.isAnswered = true
+      if (!onAnswer(expected, message)) return false
+      expected.isAnswered = true
       if (message.answer.kind === 'result') {
-        if (owed.request.method === 'tools/list') mirrors.learn(message.answer.result)
-        else session.agreed(owed)
+        if (expected.request.method === 'tools/list') paramHeaders.learn(message.answer.result)
+        else session.agreed(expected)
       }
       return true
     }

@@ -18,35 +18,42 @@ import { takeAnswer } from './response-reader.ts'
 const acknowledged = 'notifications/subscriptions/acknowledged'
 
 /** Listens until the client has enough. Throws a `Refusal` for what the server does not grant. */
-export async function openListenStream(errand: SentMessage, owed: ExpectedResponse, hearing: DeliveryContext): Promise<void> {
-  const { desk } = hearing
-  const isLasting = desk.waitMs > 0
+export async function openListenStream(
+  sent: SentMessage,
+  expected: ExpectedResponse,
+  delivery: DeliveryContext,
+): Promise<void> {
+  const { context } = delivery
+  const isLasting = context.waitMs > 0
   let isHeard = false
   const take = async (text: string): Promise<void> => {
     const granted = grantedIn(text)
     if (granted === undefined)
-      return deliver(text, errand, hearing, (_, { answer }) => !isLasting || answer.kind === 'error')
-    if (!isHeard) await deliver(text, errand, hearing)
-    else for (const change of changes(granted, owed)) await desk.writeOwn(change)
+      return deliver(text, sent, delivery, (_, { answer }) => !isLasting || answer.kind === 'error')
+    if (!isHeard) await deliver(text, sent, delivery)
+    else for (const change of changes(granted, expected)) await context.writeOwn(change)
     isHeard = true
   }
-  for (let failures = 1; isSessionOpen(errand); failures++) {
-    const startedMs = desk.clock.now()
+  for (let failures = 1; isSessionOpen(sent); failures++) {
+    const startedMs = context.clock.now()
     try {
-      const deadlineMs = isHeard ? Infinity : startedMs + desk.waitMs
-      const headers = standaloneHeaders(owed.request, [])
-      const { text, closed } = errand
-      const onSent = (isSent: boolean): void => void (errand.isSent = isSent)
-      const outbound = await send({ method: 'POST', headers, text, closed, isHarmless: true, deadlineMs, onSent }, desk)
-      await takeAnswer(outbound, errand, take, desk)
+      const deadlineMs = isHeard ? Infinity : startedMs + context.waitMs
+      const headers = standaloneHeaders(expected.request, [])
+      const { text, closed } = sent
+      const onSent = (isSent: boolean): void => void (sent.isSent = isSent)
+      const outbound = await send(
+        { method: 'POST', headers, text, closed, isHarmless: true, deadlineMs, onSent },
+        context,
+      )
+      await takeAnswer(outbound, sent, take, context)
     } catch (error) {
       const lost = asRefusal(error)
       if (!isHeard || lost === undefined || !isLasting) throw error
     }
-    if (!isSessionOpen(errand) || desk.leaving.cancelled || !isLasting) return
+    if (!isSessionOpen(sent) || context.leaving.cancelled || !isLasting) return
     // What lasted a while was well: the next wait is a short one again.
-    if (desk.clock.now() - startedMs > 10_000) failures = 1
-    await pauseUnless([errand.closed, desk.leaving], desk.clock, backOffMs(failures))
+    if (context.clock.now() - startedMs > 10_000) failures = 1
+    await pauseUnless([sent.closed, context.leaving], context.clock, backOffMs(failures))
   }
 }
 

@@ -36,116 +36,135 @@ const harmless = new Set([
 const maxLosses = 3
 
 /** Answers what an errand has left open when it failed. */
-export async function answerAll(errand: SentMessage, error: unknown, hearing: DeliveryContext): Promise<void> {
-  const { desk } = hearing
-  const refusal = answerable(error, desk.log)
-  for (const one of errand.owed) {
-    if (one.isAnswered || one.isCancelled || errand.closed.cancelled) continue
+export async function answerAll(sent: SentMessage, error: unknown, delivery: DeliveryContext): Promise<void> {
+  const { context } = delivery
+  const refusal = answerable(error, context.log)
+  for (const one of sent.expected) {
+    if (one.isAnswered || one.isCancelled || sent.closed.cancelled) continue
     one.isAnswered = true
-    await desk.writeOwn(responseText(one.request.id, errorAnswerOf(refusal)))
+    await context.writeOwn(responseText(one.request.id, errorAnswerOf(refusal)))
   }
 }
 
-export function isIdempotent(errand: SentMessage): boolean {
-  return errand.owed.every((one) => harmless.has(one.request.method))
+export function isIdempotent(sent: SentMessage): boolean {
+  return sent.expected.every((one) => harmless.has(one.request.method))
 }
 
 /** Opens the session of the client. Throws a `Refusal`. */
-export async function runOpening(errand: SentMessage, hello: RequestMessage, hearing: DeliveryContext): Promise<void> {
-  const { desk, session } = hearing
+export async function runOpening(
+  sent: SentMessage,
+  serverDescription: RequestMessage,
+  delivery: DeliveryContext,
+): Promise<void> {
+  const { context, session } = delivery
   const done = session.beginOpening()
   try {
-    const deadlineMs = desk.clock.now() + desk.waitMs
-    const outbound = await send(parcelOf(errand, {}, deadlineMs, true), desk)
-    await take(outbound, errand, hearing, (_, { answer }) => {
-      if (answer.kind === 'result') session.opened(hello.params, headerOf(outbound, 'mcp-session-id'), answer.result)
+    const deadlineMs = context.clock.now() + context.waitMs
+    const outbound = await send(outgoingRequestOf(sent, {}, deadlineMs, true), context)
+    await take(outbound, sent, delivery, (_, { answer }) => {
+      if (answer.kind === 'result')
+        session.opened(serverDescription.params, headerOf(outbound, 'mcp-session-id'), answer.result)
       return true
     })
-    if (isSessionOpen(errand)) throw new Refusal('connection_lost')
+    if (isSessionOpen(sent)) throw new Refusal('connection_lost')
   } finally {
     done()
   }
 }
 
 /** Runs what belongs to the session: one request, or a batch. Throws a `Refusal`. */
-export async function runInSession(errand: SentMessage, hearing: DeliveryContext): Promise<void> {
-  const { desk } = hearing
-  const deadlineMs = desk.clock.now() + desk.waitMs
+export async function runInSession(sent: SentMessage, delivery: DeliveryContext): Promise<void> {
+  const { context } = delivery
+  const deadlineMs = context.clock.now() + context.waitMs
   for (let failures = 1; ; failures++) {
-    const { standing, outbound } = await sendInSession(errand, deadlineMs, hearing)
-    await take(outbound, errand, hearing)
-    if (isSessionOpen(errand)) await resume(errand, standing, hearing)
-    if (!isSessionOpen(errand)) return
-    await beforeAnother(errand, failures, deadlineMs, desk)
+    const { session, outbound } = await sendInSession(sent, deadlineMs, delivery)
+    await take(outbound, sent, delivery)
+    if (isSessionOpen(sent)) await resume(sent, session, delivery)
+    if (!isSessionOpen(sent)) return
+    await beforeAnother(sent, failures, deadlineMs, context)
   }
 }
 
 /** Sends a message of the session, and sends it again to a session that takes the place of a forgotten one. */
 export async function sendInSession(
-  errand: SentMessage,
+  sent: SentMessage,
   deadlineMs: number,
-  hearing: DeliveryContext,
-): Promise<{ standing: OpenSession; outbound: Outbound }> {
-  const { desk, session } = hearing
+  delivery: DeliveryContext,
+): Promise<{ session: OpenSession; outbound: Outbound }> {
+  const { context, session } = delivery
   for (let losses = 0; ; losses++) {
-    const standing = await session.current(errand.isHandshake)
-    const outbound = await send(parcelOf(errand, standing.headers, deadlineMs, isIdempotent(errand)), desk)
-    if (!isForgotten(outbound) || standing.id === undefined || losses >= maxLosses) return { standing, outbound }
-    errand.isSent = false
-    session.lost(standing)
+    const openSession = await session.current(sent.isHandshake)
+    const outbound = await send(outgoingRequestOf(sent, openSession.headers, deadlineMs, isIdempotent(sent)), context)
+    if (!isForgotten(outbound) || openSession.id === undefined || losses >= maxLosses)
+      return { session: openSession, outbound }
+    sent.isSent = false
+    session.lost(openSession)
   }
 }
 
 /** Runs a request that stands for itself. Throws a `Refusal`. */
-export async function runAlone(errand: SentMessage, owed: ExpectedResponse, hearing: DeliveryContext): Promise<void> {
-  const { desk, mirrors } = hearing
-  const deadlineMs = desk.clock.now() + desk.waitMs
+export async function runAlone(
+  sent: SentMessage,
+  expected: ExpectedResponse,
+  delivery: DeliveryContext,
+): Promise<void> {
+  const { context, paramHeaders } = delivery
+  const deadlineMs = context.clock.now() + context.waitMs
   let isMirrored = false
   for (let failures = 1; ; failures++) {
     let isRefused = false
-    const headers = standaloneHeaders(owed.request, mirrors.of(owed.request))
-    const outbound = await send(parcelOf(errand, headers, deadlineMs, isIdempotent(errand)), desk)
-    await take(outbound, errand, hearing, (_, { answer }) => {
+    const headers = standaloneHeaders(expected.request, paramHeaders.of(expected.request))
+    const outbound = await send(outgoingRequestOf(sent, headers, deadlineMs, isIdempotent(sent)), context)
+    await take(outbound, sent, delivery, (_, { answer }) => {
       // [2026-07-28 transports, custom headers] the server wants arguments mirrored that we have not heard of
       isRefused = !isMirrored && answer.kind === 'error' && answer.error.value['code'] === headerMismatch
       return !isRefused
     })
-    if (!isSessionOpen(errand)) return
+    if (!isSessionOpen(sent)) return
     if (isRefused) {
       isMirrored = true
-      await learnTool(owed.request, errand, hearing)
-    } else await beforeAnother(errand, failures, deadlineMs, desk)
+      await learnTool(expected.request, sent, delivery)
+    } else await beforeAnother(sent, failures, deadlineMs, context)
   }
 }
 
 /** Waits before an errand whose answer was lost is run again. Throws `connection_lost` if that could do harm, or it is too late. */
-async function beforeAnother(errand: SentMessage, failures: number, deadlineMs: number, desk: ClientContext): Promise<void> {
+async function beforeAnother(
+  sent: SentMessage,
+  failures: number,
+  deadlineMs: number,
+  context: ClientContext,
+): Promise<void> {
   const waitMs = backOffMs(failures)
-  if (!isIdempotent(errand) || desk.leaving.cancelled || desk.clock.now() + waitMs > deadlineMs)
+  if (!isIdempotent(sent) || context.leaving.cancelled || context.clock.now() + waitMs > deadlineMs)
     throw new Refusal('connection_lost')
-  await pauseUnless([errand.closed, desk.leaving], desk.clock, waitMs)
+  await pauseUnless([sent.closed, context.leaving], context.clock, waitMs)
 }
 
 const headerMismatch = -32020
 const maxPages = 100
 
 /** Asks for the lists of tools, as the client of the call would. */
-async function learnTool(call: RequestMessage, errand: SentMessage, { desk, mirrors }: DeliveryContext): Promise<void> {
+async function learnTool(
+  call: RequestMessage,
+  sent: SentMessage,
+  { context, paramHeaders }: DeliveryContext,
+): Promise<void> {
   const meta = call.params && editObject(call.params, onlyMeta(call))
   let cursor: string | undefined
   for (let page = 0; page < maxPages && meta; page++) {
     const params = cursor === undefined ? meta : editObject(meta, { cursor })
     const list: RequestMessage = { kind: 'request', id: '"mcplex-tools"', method: 'tools/list', params }
     const text = requestText(list.id, list.method, list.params)
-    const { closed } = errand
-    const deadlineMs = desk.clock.now() + desk.waitMs
+    const { closed } = sent
+    const deadlineMs = context.clock.now() + context.waitMs
     const headers = standaloneHeaders(list, [])
-    const outbound = await send({ method: 'POST', headers, text, closed, isHarmless: true, deadlineMs }, desk)
-    const answer = await answerTo(list.id, outbound, desk)
+    const outbound = await send({ method: 'POST', headers, text, closed, isHarmless: true, deadlineMs }, context)
+    const answer = await answerTo(list.id, outbound, context)
     if (answer?.kind !== 'result') return
-    mirrors.learn(answer.result)
+    paramHeaders.learn(answer.result)
     const next = answer.result.value['nextCursor']
-    if (typeof next !== 'string' || next === cursor || mirrors.of(call).length > 0) return
+    if (typeof next !== 'string' || next === cursor || paramHeaders.of(call).length > 0) return
     cursor = next
   }
 }
@@ -156,40 +175,40 @@ function onlyMeta(call: RequestMessage): Record<string, undefined> {
 }
 
 /** Follows the stream of an errand after a cut, for as long as the session and the server's memory of it last. */
-async function resume(errand: SentMessage, standing: OpenSession, hearing: DeliveryContext): Promise<void> {
-  const { desk, session } = hearing
+async function resume(sent: SentMessage, openSession: OpenSession, delivery: DeliveryContext): Promise<void> {
+  const { context, session } = delivery
   let isFirst = true
-  for (let failures = 0; isSessionOpen(errand) && errand.lastEventId !== undefined; failures++) {
-    const waitMs = Math.max(isFirst ? 0 : backOffMs(failures), errand.retryMs ?? 0)
+  for (let failures = 0; isSessionOpen(sent) && sent.lastEventId !== undefined; failures++) {
+    const waitMs = Math.max(isFirst ? 0 : backOffMs(failures), sent.retryMs ?? 0)
     isFirst = false
-    await pauseUnless([errand.closed, standing.over, desk.leaving], desk.clock, waitMs)
-    if (standing.over.cancelled) throw new Refusal('connection_lost')
-    const headers = { ...standing.headers, 'last-event-id': errand.lastEventId }
-    const { closed } = errand
-    const parcel = {
+    await pauseUnless([sent.closed, openSession.over, context.leaving], context.clock, waitMs)
+    if (openSession.over.cancelled) throw new Refusal('connection_lost')
+    const headers = { ...openSession.headers, 'last-event-id': sent.lastEventId }
+    const { closed } = sent
+    const outgoing = {
       method: 'GET',
       headers,
       closed,
       isHarmless: true,
-      deadlineMs: desk.clock.now() + desk.waitMs,
+      deadlineMs: context.clock.now() + context.waitMs,
     } as const
-    const outbound = await send(parcel, desk).catch((error: unknown) => {
+    const outbound = await send(outgoing, context).catch((error: unknown) => {
       // It was sent before, whatever has become of this attempt.
-      throw errand.closed.cancelled ? error : new Refusal('connection_lost')
+      throw sent.closed.cancelled ? error : new Refusal('connection_lost')
     })
-    if (outbound.status === 404 && standing.id !== undefined) session.lost(standing)
+    if (outbound.status === 404 && openSession.id !== undefined) session.lost(openSession)
     if (outbound.status !== 200 || !isStream(outbound)) throw new Refusal('connection_lost')
-    const count = await takeStream(outbound, errand, (text) => deliver(text, errand, hearing), desk)
+    const count = await takeStream(outbound, sent, (text) => deliver(text, sent, delivery), context)
     if (count > 0) failures = 0
   }
 }
 
-function take(outbound: Outbound, errand: SentMessage, hearing: DeliveryContext, onAnswer?: OnAnswer): Promise<void> {
-  return takeAnswer(outbound, errand, (text) => deliver(text, errand, hearing, onAnswer), hearing.desk)
+function take(outbound: Outbound, sent: SentMessage, delivery: DeliveryContext, onAnswer?: OnAnswer): Promise<void> {
+  return takeAnswer(outbound, sent, (text) => deliver(text, sent, delivery, onAnswer), delivery.context)
 }
 
-function parcelOf(
-  errand: SentMessage,
+function outgoingRequestOf(
+  sent: SentMessage,
   headers: Readonly<Record<string, string>>,
   deadlineMs: number,
   isHarmlessTwice: boolean,
@@ -197,10 +216,10 @@ function parcelOf(
   return {
     method: 'POST',
     headers,
-    text: errand.text,
-    closed: errand.closed,
+    text: sent.text,
+    closed: sent.closed,
     isHarmless: isHarmlessTwice,
     deadlineMs,
-    onSent: (isSent) => void (errand.isSent = isSent),
+    onSent: (isSent) => void (sent.isSent = isSent),
   }
 }

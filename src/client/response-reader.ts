@@ -57,7 +57,7 @@ export async function takeStream(
   outbound: Outbound,
   cursor: Cursor,
   hear: (text: string) => Promise<void>,
-  desk: ClientContext,
+  context: ClientContext,
 ): Promise<number> {
   const { body } = outbound
   let count = 0
@@ -65,7 +65,7 @@ export async function takeStream(
   try {
     const pieces = typeof body === 'string' ? once(body) : body
     const onRetry = (ms: number): void => void (cursor.retryMs = Math.min(ms, longestRetryMs))
-    for await (const event of eventsOf(pieces, desk.maxMessageChars, desk.memory.answers, onRetry)) {
+    for await (const event of eventsOf(pieces, context.maxMessageChars, context.memory.answers, onRetry)) {
       count++
       if (event.data !== '') await hear(event.data)
       if (event.id !== undefined && event.id !== '') cursor.lastEventId = carriable(event.id)
@@ -79,22 +79,22 @@ export async function takeStream(
 /** The same for whatever answered a POST. Throws `endpoint_refused` for an answer that holds no message. */
 export async function takeAnswer(
   outbound: Outbound,
-  errand: SentMessage,
+  sent: SentMessage,
   hear: (text: string) => Promise<void>,
-  desk: ClientContext,
+  context: ClientContext,
 ): Promise<void> {
   const { status, body } = outbound
-  const first = errand.owed[0]
+  const first = sent.expected[0]
   const method = first?.request.method ?? ''
   if (isStream(outbound) && status < 300) {
-    await takeStream(outbound, errand, hear, desk)
+    await takeStream(outbound, sent, hear, context)
     return
   }
-  const text = typeof body === 'string' ? body : await whole(body, desk.memory.answers)
+  const text = typeof body === 'string' ? body : await whole(body, context.memory.answers)
   if (text.trim() === '' && status < 300) return
   if (status < 300) return hear(text)
   const message = read(text)
-  if (isDenial(status, method, message)) desk.onDenied({ status, method })
+  if (isDenial(status, method, message)) context.onDenied({ status, method })
   if (message?.kind !== 'response') throw refused(status)
   // An error that names no request can only mean this one.
   await hear(message.id === undefined && first ? responseText(first.request.id, message.answer) : text)

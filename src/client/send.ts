@@ -24,31 +24,34 @@ export interface OutgoingRequest {
 }
 
 /** Throws `endpoint_unreachable`, `connection_lost` or `cancelled`. */
-export async function send(parcel: OutgoingRequest, desk: ClientContext): Promise<Outbound> {
+export async function send(outgoing: OutgoingRequest, context: ClientContext): Promise<Outbound> {
   for (let failures = 1; ; failures++) {
-    if (parcel.closed.cancelled) throw new Refusal('cancelled')
-    parcel.onSent?.(true)
-    const tried = await attempt(parcel, desk)
-    if ('outbound' in tried && !isNotNow(tried.outbound, parcel.isHarmless)) return tried.outbound
-    parcel.onSent?.(false)
+    if (outgoing.closed.cancelled) throw new Refusal('cancelled')
+    outgoing.onSent?.(true)
+    const tried = await attempt(outgoing, context)
+    if ('outbound' in tried && !isNotNow(tried.outbound, outgoing.isHarmless)) return tried.outbound
+    outgoing.onSent?.(false)
     const askedMs = 'outbound' in tried ? retryAfterMs(tried.outbound) : 0
     const waitMs = Math.max(backOffMs(failures), askedMs)
-    if (desk.leaving.cancelled || desk.clock.now() + waitMs > parcel.deadlineMs) {
+    if (context.leaving.cancelled || context.clock.now() + waitMs > outgoing.deadlineMs) {
       if ('outbound' in tried) return tried.outbound
       throw tried.error
     }
-    await pauseUnless([parcel.closed, desk.leaving], desk.clock, waitMs)
+    await pauseUnless([outgoing.closed, context.leaving], context.clock, waitMs)
   }
 }
 
 /** Throws where another attempt could do harm, or would not help. */
-async function attempt(parcel: OutgoingRequest, desk: ClientContext): Promise<{ outbound: Outbound } | { error: Refusal }> {
+async function attempt(
+  outgoing: OutgoingRequest,
+  context: ClientContext,
+): Promise<{ outbound: Outbound } | { error: Refusal }> {
   try {
-    return { outbound: await desk.handle(inboundOf(parcel)) }
+    return { outbound: await context.handle(inboundOf(outgoing)) }
   } catch (error) {
     const refusal = asRefusal(error)
     const isUnsent = refusal?.code === 'endpoint_unreachable'
-    if (refusal && (isUnsent || (refusal.code === 'connection_lost' && parcel.isHarmless))) return { error: refusal }
+    if (refusal && (isUnsent || (refusal.code === 'connection_lost' && outgoing.isHarmless))) return { error: refusal }
     throw error
   }
 }

@@ -41,9 +41,9 @@ const calmMs = 10_000
 const kinds = ['tools', 'prompts', 'resources']
 
 export class ClientSession {
-  readonly #desk: ClientContext
-  readonly #onRenewed: (standing: OpenSession) => void
-  #standing: OpenSession | undefined
+  readonly #context: ClientContext
+  readonly #onRenewed: (session: OpenSession) => void
+  #session: OpenSession | undefined
   /** Set while it is opened or renewed. Never rejects. */
   #opening: Promise<void> | undefined
   /** Set while the end of the handshake is on its way: there are servers that take nothing before it. */
@@ -53,7 +53,7 @@ export class ClientSession {
   #renewedMs = -Infinity
   /** The one that was lost last. */
   #last: OpenSession | undefined
-  #hello: RawObject | undefined
+  #serverDescription: RawObject | undefined
   #isReady = false
   #logLevel: string | undefined
   readonly #uris = new Set<string>()
@@ -62,26 +62,26 @@ export class ClientSession {
   /** Questions of the server that the client has not answered. */
   readonly #questions = new Map<string, RpcId>()
 
-  constructor(desk: ClientContext, onRenewed: (standing: OpenSession) => void) {
-    this.#desk = desk
+  constructor(context: ClientContext, onRenewed: (session: OpenSession) => void) {
+    this.#context = context
     this.#onRenewed = onRenewed
-    desk.leaving.onCancel(() => this.#standing?.over.cancel('the client is done'))
+    context.leaving.onCancel(() => this.#session?.over.cancel('the client is done'))
   }
 
-  get standing(): OpenSession | undefined {
-    return this.#standing
+  get session(): OpenSession | undefined {
+    return this.#session
   }
 
   /** Whether there is one, or will be in a moment. */
   get isThere(): boolean {
-    return this.#standing !== undefined || this.#opening !== undefined
+    return this.#session !== undefined || this.#opening !== undefined
   }
 
   /** What to send under. Throws `session_required` if it was not opened, or `endpoint_unreachable`. */
   async current(isHandshake = false): Promise<OpenSession> {
     await this.#inTime(this.#opening)
     if (!isHandshake) await this.#inTime(this.#completing)
-    if (this.#standing) return this.#standing
+    if (this.#session) return this.#session
     throw new Refusal('session_required', { message: 'There is no session yet: send initialize first.' })
   }
 
@@ -97,11 +97,11 @@ export class ClientSession {
   }
 
   /** The server has opened it. */
-  opened(hello: RawObject | undefined, id: string | undefined, result: RawObject): void {
+  opened(serverDescription: RawObject | undefined, id: string | undefined, result: RawObject): void {
     const { protocolVersion, capabilities } = result.value
     const version = typeof protocolVersion === 'string' ? protocolVersion : ''
-    this.#hello = hello
-    this.#standing = { id, version, headers: sessionHeaders(id, version), over: new Cancel() }
+    this.#serverDescription = serverDescription
+    this.#session = { id, version, headers: sessionHeaders(id, version), over: new Cancel() }
     this.#changing = kinds.filter((kind) => {
       const capability = isObject(capabilities) ? capabilities[kind] : undefined
       return isObject(capability) && capability['listChanged'] === true
@@ -123,23 +123,24 @@ export class ClientSession {
     if (typeof uri !== 'string') return
     if (request.method === 'resources/subscribe') this.#keepUri(uri)
     if (request.method === 'resources/unsubscribe' && this.#uris.delete(uri))
-      this.#desk.memory.sent.release(bytesOf(uri))
+      this.#context.memory.sent.release(bytesOf(uri))
   }
 
   #keepUri(uri: string): void {
     if (this.#uris.has(uri)) return
-    if (this.#uris.size < maxUris && this.#desk.memory.sent.take(bytesOf(uri)) === 'kept') this.#uris.add(uri)
-    else this.#desk.log.warn({}, 'too many subscriptions: this one is not made again if the server forgets the session')
+    if (this.#uris.size < maxUris && this.#context.memory.sent.take(bytesOf(uri)) === 'kept') this.#uris.add(uri)
+    else
+      this.#context.log.warn({}, 'too many subscriptions: this one is not made again if the server forgets the session')
   }
 
   #forgetQuestions(): void {
-    for (const key of this.#questions.keys()) this.#desk.memory.answers.release(questionBytes(key))
+    for (const key of this.#questions.keys()) this.#context.memory.answers.release(questionBytes(key))
     this.#questions.clear()
   }
 
   /** The server asks the client something. */
   asked(id: RpcId): void {
-    const { answers } = this.#desk.memory
+    const { answers } = this.#context.memory
     const key = idKey(id)
     if (this.#questions.has(key)) return
     // The oldest are not wanted any more: a server that asks so much does not wait for them.
@@ -154,39 +155,39 @@ export class ClientSession {
   answered(id: RpcId): boolean {
     const key = idKey(id)
     const isAsked = this.#questions.delete(key)
-    if (isAsked) this.#desk.memory.answers.release(questionBytes(key))
+    if (isAsked) this.#context.memory.answers.release(questionBytes(key))
     return isAsked
   }
 
   /** The server no longer knows it: begins to open another like it. */
-  lost(standing: OpenSession): void {
-    if (this.#standing !== standing) return
-    this.#standing = undefined
-    this.#last = standing
-    standing.over.cancel('the server does not know the session any more')
+  lost(session: OpenSession): void {
+    if (this.#session !== session) return
+    this.#session = undefined
+    this.#last = session
+    session.over.cancel('the server does not know the session any more')
     const done = this.beginOpening()
-    this.#desk.log.info({}, 'the server has forgotten the session; opening it again')
+    this.#context.log.info({}, 'the server has forgotten the session; opening it again')
     void this.#renew()
-      .catch((error: unknown) => this.#desk.log.error({ err: error }, 'the session could not be opened again'))
+      .catch((error: unknown) => this.#context.log.error({ err: error }, 'the session could not be opened again'))
       .finally(done)
   }
 
   /** Ends it, as far as the server can be reached. */
   async end(): Promise<void> {
-    const { clock, handle } = this.#desk
-    const standing = this.#standing
-    this.#standing = undefined
-    if (standing?.id === undefined) return
+    const { clock, handle } = this.#context
+    const session = this.#session
+    this.#session = undefined
+    if (session?.id === undefined) return
     const closed = new Cancel()
     const timer = clock.after(1000, () => closed.cancel('out of time'))
-    const { headers } = standing
+    const { headers } = session
     await handle({ method: 'DELETE', path: '/mcp', headers, connection: 'stdio', body: noBody, closed }).catch(() => {})
     timer.stop()
   }
 
   async #inTime(what: Promise<void> | undefined): Promise<void> {
     if (!what) return
-    const { clock, waitMs, leaving } = this.#desk
+    const { clock, waitMs, leaving } = this.#context
     const over = new Cancel()
     void what.then(() => over.cancel('over'))
     await pauseUnless([over, leaving], clock, waitMs || openingMs)
@@ -194,7 +195,7 @@ export class ClientSession {
   }
 
   async #renew(): Promise<void> {
-    const { leaving, clock, log } = this.#desk
+    const { leaving, clock, log } = this.#context
     for (const id of this.#questions.values()) await this.#tell('cancelled', { requestId: JSON.parse(id) as string })
     this.#forgetQuestions()
     // A server that forgets each session at once is not asked for the next one at once.
@@ -202,11 +203,11 @@ export class ClientSession {
     if (this.#losses > 0) await pauseUnless([leaving], clock, backOffMs(this.#losses))
     this.#renewedMs = clock.now()
     for (let failures = 1; !leaving.cancelled; failures++) {
-      const standing = await this.#open()
-      if (standing) {
-        await this.#restore(standing)
+      const session = await this.#open()
+      if (session) {
+        await this.#restore(session)
         log.info({}, 'the session is open again')
-        this.#onRenewed(standing)
+        this.#onRenewed(session)
         return
       }
       await pauseUnless([leaving], clock, backOffMs(failures))
@@ -215,20 +216,23 @@ export class ClientSession {
 
   async #open(): Promise<OpenSession | undefined> {
     const id = ownId()
-    const text = requestText(id, 'initialize', this.#hello)
+    const text = requestText(id, 'initialize', this.#serverDescription)
     const answered = await this.#ask(id, text, {})
     if (answered?.answer.kind !== 'result') return undefined
     const { version } = this.#last ?? {}
-    this.opened(this.#hello, answered.session, answered.answer.result)
-    if (this.#standing?.version !== version) {
-      this.#desk.log.warn({ version: this.#standing?.version }, 'the server now speaks another version than its client')
+    this.opened(this.#serverDescription, answered.session, answered.answer.result)
+    if (this.#session?.version !== version) {
+      this.#context.log.warn(
+        { version: this.#session?.version },
+        'the server now speaks another version than its client',
+      )
     }
-    return this.#standing
+    return this.#session
   }
 
   /** Tells the new session what the old one knew, and the client what may be new to it. */
-  async #restore(standing: OpenSession): Promise<void> {
-    const { headers } = standing
+  async #restore(session: OpenSession): Promise<void> {
+    const { headers } = session
     if (this.#isReady) await this.#post(notificationText('notifications/initialized', undefined), headers)
     if (this.#logLevel !== undefined) await this.#request('logging/setLevel', { level: this.#logLevel }, headers)
     for (const uri of this.#uris) await this.#request('resources/subscribe', { uri }, headers)
@@ -237,7 +241,7 @@ export class ClientSession {
   }
 
   #tell(what: string, params?: Readonly<Record<string, string>>): Promise<void> {
-    return this.#desk.writeOwn(notificationText(`notifications/${what}`, params && rawObject(params)))
+    return this.#context.writeOwn(notificationText(`notifications/${what}`, params && rawObject(params)))
   }
 
   async #request(
@@ -248,12 +252,12 @@ export class ClientSession {
     const id = ownId()
     const answered = await this.#ask(id, requestText(id, method, rawObject(params)), headers)
     if (answered?.answer.kind !== 'result')
-      this.#desk.log.warn({ method }, 'the new session refused what the old one had')
+      this.#context.log.warn({ method }, 'the new session refused what the old one had')
   }
 
   async #post(text: string, headers: OpenSession['headers']): Promise<void> {
-    const { leaving: closed } = this.#desk
-    await send({ method: 'POST', headers, text, closed, isHarmless: true, deadlineMs: Infinity }, this.#desk)
+    const { leaving: closed } = this.#context
+    await send({ method: 'POST', headers, text, closed, isHarmless: true, deadlineMs: Infinity }, this.#context)
   }
 
   async #ask(
@@ -261,14 +265,14 @@ export class ClientSession {
     text: string,
     headers: OpenSession['headers'],
   ): Promise<{ answer: Answer; session: string | undefined } | undefined> {
-    const { leaving: closed } = this.#desk
+    const { leaving: closed } = this.#context
     const outbound = await send(
       { method: 'POST', headers, text, closed, isHarmless: true, deadlineMs: Infinity },
-      this.#desk,
+      this.#context,
     )
     if (outbound.status === 401 || outbound.status === 403)
-      this.#desk.onDenied({ status: outbound.status, method: 'initialize' })
-    const answer = await answerTo(id, outbound, this.#desk)
+      this.#context.onDenied({ status: outbound.status, method: 'initialize' })
+    const answer = await answerTo(id, outbound, this.#context)
     return answer && { answer, session: headerOf(outbound, 'mcp-session-id') }
   }
 }

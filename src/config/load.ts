@@ -67,7 +67,12 @@ export function loadBridge(flags: Typed['flags'], machine: Environment): BridgeS
 }
 
 /** What was said of the options in `rows`; what cannot be accepted becomes a problem. */
-function read(rows: readonly Placed[], typed: Typed, machine: Environment, problems: Problem[]): Map<string, ProvidedValue> {
+function read(
+  rows: readonly Placed[],
+  typed: Typed,
+  machine: Environment,
+  problems: Problem[],
+): Map<string, ProvidedValue> {
   const said = new Map<string, ProvidedValue>()
   for (const row of rows) {
     const source = find(row, typed, machine)

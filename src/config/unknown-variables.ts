@@ -22,7 +22,10 @@ const serviceUrl = /^(tcp|udp|sctp):\/\//
  * A problem for each variable that begins with `MCPLEX_`, is set and is not known.
  * @param handedOver names that are meant for the server behind us, whatever they are
  */
-export function unknownVariables(env: Readonly<Record<string, string | undefined>>, handedOver: readonly string[]): Problem[] {
+export function unknownVariables(
+  env: Readonly<Record<string, string | undefined>>,
+  handedOver: readonly string[],
+): Problem[] {
   const own = schema.flatMap((row) => row.ownEnv ?? [])
   const known = new Set([...own, ...others, ...given, ...handedOver])
   return Object.entries(env)

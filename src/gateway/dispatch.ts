@@ -20,38 +20,44 @@ import { answerOverStream } from './legacy/http-sse.ts'
 import { endSession, initialize, openStream, receive, receiveBatch, sessionOf } from './legacy/requests.ts'
 
 /** Answers one exchange on the MCP endpoint. Never rejects. */
-export async function dispatch(inbound: Inbound, house: GatewayServices): Promise<Outbound> {
+export async function dispatch(inbound: Inbound, services: GatewayServices): Promise<Outbound> {
   const naming: RequestIdHolder = { id: undefined, isBodyRead: false }
   try {
-    const principal = house.authenticate(inbound)
+    const principal = services.authenticate(inbound)
     if (inbound.path === messagesPath || inbound.path === streamPath)
-      return await answerOverStream(inbound, principal, naming, house)
-    if (inbound.method === 'POST') return inAcceptedForm(inbound, await post(inbound, principal, naming, house))
+      return await answerOverStream(inbound, principal, naming, services)
+    if (inbound.method === 'POST') return inAcceptedForm(inbound, await post(inbound, principal, naming, services))
     if (isStateless(header(inbound, 'mcp-protocol-version'))) {
       throw new Refusal('method_not_allowed', { headers: { Allow: 'POST' } })
     }
-    if (inbound.method === 'GET') return await openStream(await sessionOf(inbound, principal, house), inbound, house)
-    if (inbound.method === 'DELETE') return await endSession(await sessionOf(inbound, principal, house), house)
+    if (inbound.method === 'GET')
+      return await openStream(await sessionOf(inbound, principal, services), inbound, services)
+    if (inbound.method === 'DELETE') return await endSession(await sessionOf(inbound, principal, services), services)
     throw new Refusal('method_not_allowed')
   } catch (error) {
-    const refusal = answerable(error, house.log)
-    house.events.emit('refused', { code: refusal.code, tenant: undefined })
+    const refusal = answerable(error, services.log)
+    services.events.emit('refused', { code: refusal.code, tenant: undefined })
     const isUnread = inbound.method === 'POST' && !naming.isBodyRead
     return isUnread ? refusalText(refusal) : errorResponse(refusal, naming.id)
   }
 }
 
-async function post(inbound: Inbound, principal: Principal, naming: RequestIdHolder, house: GatewayServices): Promise<Outbound> {
+async function post(
+  inbound: Inbound,
+  principal: Principal,
+  naming: RequestIdHolder,
+  services: GatewayServices,
+): Promise<Outbound> {
   const text = await inbound.body()
   naming.isBodyRead = true
   const value = parseIncoming(text)
-  if (Array.isArray(value)) return batch(text, inbound, principal, house)
+  if (Array.isArray(value)) return batch(text, inbound, principal, services)
   const message = readIncoming(text, value, naming)
   if (isModernMessage(message, header(inbound, 'mcp-protocol-version')))
-    return answerOne(message, inbound, principal, house)
+    return answerOne(message, inbound, principal, services)
   if (message.kind === 'request' && message.method === 'initialize')
-    return initialize(message, inbound, principal, house)
-  return receive(await sessionOf(inbound, principal, house, clientAnswersPing(message)), message, inbound, house)
+    return initialize(message, inbound, principal, services)
+  return receive(await sessionOf(inbound, principal, services, clientAnswersPing(message)), message, inbound, services)
 }
 
 /** The answer as the client takes it: a client that takes only event streams gets a JSON answer as a stream of one message. */
@@ -62,10 +68,15 @@ function inAcceptedForm(inbound: Inbound, outbound: Outbound): Outbound {
 }
 
 /** [2025-03-26 batching] several messages in one body, for the one revision that has them */
-async function batch(text: string, inbound: Inbound, principal: Principal, house: GatewayServices): Promise<Outbound> {
+async function batch(
+  text: string,
+  inbound: Inbound,
+  principal: Principal,
+  services: GatewayServices,
+): Promise<Outbound> {
   if (isStateless(header(inbound, 'mcp-protocol-version'))) throw new Refusal('invalid_request')
   if (header(inbound, 'mcp-session-id') === undefined) throw new Refusal('invalid_request')
-  const seat = await sessionOf(inbound, principal, house)
-  if (!mayBatch(seat.session.speaker.version)) throw new Refusal('invalid_request')
-  return receiveBatch(seat, readBatch(text), inbound, house)
+  const liveSession = await sessionOf(inbound, principal, services)
+  if (!mayBatch(liveSession.session.client.version)) throw new Refusal('invalid_request')
+  return receiveBatch(liveSession, readBatch(text), inbound, services)
 }

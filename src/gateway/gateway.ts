@@ -96,8 +96,8 @@ export function composeGateway(needs: GatewayParts): Gateway {
   const memory = createMemoryBudget(settings.gates.memoryBytes)
   const backplane = needs.backplane ?? createMemoryBackplane({ clock, memory })
   const events = createEvents()
-  const pulse = new CoarseTimers(clock)
-  const suspended = createSuspendedCalls({ pulse, clock, ...settings.sessions })
+  const timers = new CoarseTimers(clock)
+  const suspended = createSuspendedCalls({ timers, clock, ...settings.sessions })
   const { command, args, env, cwd, maxLineBytes, startTimeoutMs } = settings.upstream
   const children = createChildren({ clock, log, events, memory, maxLineBytes, path: env['PATH'] })
   const upstream = createStdioUpstream({
@@ -110,7 +110,7 @@ export function composeGateway(needs: GatewayParts): Gateway {
     events,
     memory,
     makeRoom: (wanted) => suspended.evictIdle(wanted),
-    starter: createDirectStart({
+    directStart: createDirectStart({
       command: { command, args, env, cwd },
       startChild: children.start,
       clock,
@@ -124,26 +124,27 @@ export function composeGateway(needs: GatewayParts): Gateway {
     settings: settings.sessions,
     clock,
     events,
-    ask: (seat) => tell(seat, pingText()),
+    ask: (liveSession) => tell(liveSession, pingText()),
   })
   const streams = createStreams({
     journals: backplane.journals,
     settings: settings.sessions,
     memory,
-    pulse,
+    timers,
     clock,
     tellExpired: expiredText,
   })
-  const streamSessions = createSseSessions({ sessions, memory, settings: settings.sessions, pulse, clock })
-  const tell = (seat: LiveSession, text: string): void => {
-    if (!streamSessions.tell(seat, text)) streams.tell(seat, text).catch(() => undefined)
+  const streamSessions = createSseSessions({ sessions, memory, settings: settings.sessions, timers, clock })
+  const tell = (liveSession: LiveSession, text: string): void => {
+    if (!streamSessions.tell(liveSession, text)) streams.tell(liveSession, text).catch(() => undefined)
   }
-  const isRead = (seat: LiveSession): boolean => streamSessions.has(seat) || streams.isListening(seat)
+  const isRead = (liveSession: LiveSession): boolean =>
+    streamSessions.has(liveSession) || streams.isListening(liveSession)
   const inflight = createDrain(clock)
   const admission = createAdmission(settings.gates, clock, (wanted) =>
-    sessions.evictIdle(wanted - streamSessions.giveWay(wanted)),
+    sessions.evictIdle(wanted - streamSessions.evictIdle(wanted)),
   )
-  const asks = createPendingInput(pulse, settings.sessions.answerTimeoutMs)
+  const pendingInput = createPendingInput(timers, settings.sessions.answerTimeoutMs)
   const starting = createStartWait({
     authenticate: authenticateNobody,
     queue: settings.gates.queue,
@@ -156,35 +157,35 @@ export function composeGateway(needs: GatewayParts): Gateway {
   let clientsWithoutSession = 0
   const nextClientKey = (): string => `${clientKeys}${++clientsWithoutSession}`
   const startedMs = clock.now()
-  let house: GatewayServices | undefined
+  let services: GatewayServices | undefined
   let started: Promise<GatewayFacts> | undefined
   let closing: Promise<void> | undefined
 
-  const build = ({ faces, sharing }: UpstreamFacts): GatewayServices => ({
+  const build = ({ serverEras, sharing }: UpstreamFacts): GatewayServices => ({
     gates: settings.gates,
     sessionSettings: settings.sessions,
     clock,
     log,
     events,
-    pulse,
+    timers,
     authenticate: authenticateNobody,
     admission,
     sessions,
     streams,
     streamSessions,
     offersStreams: settings.http.sse,
-    catalog: createCatalog({ learning: upstream.learning, memory, clock, log }),
+    catalog: createCatalog({ catalogSource: upstream.catalogSource, memory, clock, log }),
     upstream,
     refusesStateless: sharing.stateless === 'refuse',
-    asks,
-    listeners: createSessionNotifications({ upstream, tell, isRead, asks }),
+    pendingInput,
+    listeners: createSessionNotifications({ upstream, tell, isRead, pendingInput }),
     inflight,
     rounds: createContinuations({ upstream, records: backplane.records, clock, ...settings.sessions }),
     seal: createRequestStateCodec(clock, settings.sessions.answerTimeoutMs),
     suspended,
     clientMemory: createClientMemory(memory),
     nextClientKey,
-    extensions: faces.some((face) => isObject(capabilitiesIn(face.serverDescription)['extensions'])),
+    extensions: serverEras.some((serverEra) => isObject(capabilitiesIn(serverEra.serverDescription)['extensions'])),
   })
 
   const state = (): GatewayState => ({
@@ -211,14 +212,14 @@ export function composeGateway(needs: GatewayParts): Gateway {
   const begin = async (): Promise<GatewayFacts> => {
     if (closing) throw closed()
     try {
-      const found = await upstream.start((hello) => {
+      const found = await upstream.start((serverDescription) => {
         // Several clients may be refused the stateless era, if the server speaks the other one besides.
-        if (hasOneClient) starting.discovered(hello)
+        if (hasOneClient) starting.discovered(serverDescription)
       })
       if (closing) throw closed()
-      house = build(found)
+      services = build(found)
       starting.end(undefined)
-      return await facts(found, house.catalog, clock.now() - startedMs)
+      return await facts(found, services.catalog, clock.now() - startedMs)
     } catch (error) {
       if (closing) throw closed()
       starting.end(new Refusal('upstream_unavailable'))
@@ -236,7 +237,7 @@ export function composeGateway(needs: GatewayParts): Gateway {
       await sessions.close()
       // The children as well: some may be known to no other part, because the start is still at work.
       await Promise.all([upstream.close(), children.close(false)])
-      pulse.close()
+      timers.close()
       await backplane.close()
     })()
     return closing
@@ -247,15 +248,15 @@ export function composeGateway(needs: GatewayParts): Gateway {
     edge: { http: settings.http, slowReaderMs: settings.sessions.slowReaderMs, clock, log, memory },
     start: () => (started ??= begin()),
     handle(inbound) {
-      if (house) return dispatch(inbound, house)
+      if (services) return dispatch(inbound, services)
       return starting.answer(inbound, (waited) =>
-        house ? dispatch(waited, house) : Promise.resolve(errorResponse(new Refusal('starting'))),
+        services ? dispatch(waited, services) : Promise.resolve(errorResponse(new Refusal('starting'))),
       )
     },
     get callsInFlight() {
       return inflight.count
     },
-    health: () => healthReport(state(), house ? () => upstream.check() : undefined, clock),
+    health: () => healthReport(state(), services ? () => upstream.check() : undefined, clock),
     async drain() {
       starting.end(new Refusal('draining'))
       const drained = inflight.drain(settings.http.drainMs)

@@ -25,17 +25,17 @@ export interface GatewayFacts {
 }
 
 export async function facts(
-  { eras, sharing, faces }: UpstreamFacts,
+  { eras, sharing, serverEras }: UpstreamFacts,
   catalog: Catalog,
   startMs: number,
 ): Promise<GatewayFacts> {
   let tools = 0
-  for (const face of faces) tools = Math.max(tools, await countTools(face, catalog))
-  const info = faces[0] && serverInfoOf(faces[0].serverDescription)
+  for (const serverEra of serverEras) tools = Math.max(tools, await countTools(serverEra, catalog))
+  const info = serverEras[0] && serverInfoOf(serverEras[0].serverDescription)
   const { name, version: serverVersion } = info ?? {}
   return {
     eras,
-    modes: Object.fromEntries(faces.map((face) => [face.era, face.mode])),
+    modes: Object.fromEntries(serverEras.map((face) => [face.era, face.mode])),
     sharing,
     serverName: typeof name === 'string' ? name : undefined,
     serverVersion: typeof serverVersion === 'string' ? serverVersion : undefined,
@@ -45,15 +45,15 @@ export async function facts(
 }
 
 /** Learns the first list as well, so that the first client finds it. */
-async function countTools(face: ServerEraInfo, catalog: Catalog): Promise<number> {
-  if (!isObject(capabilitiesIn(face.serverDescription)['tools'])) return 0
-  const seat: Caller = {
+async function countTools(serverEra: ServerEraInfo, catalog: Catalog): Promise<number> {
+  if (!isObject(capabilitiesIn(serverEra.serverDescription)['tools'])) return 0
+  const caller: Caller = {
     principal: { tenant: '', subject: '' },
-    client: { era: face.era, version: '', capabilities: {}, info: undefined },
+    client: { era: serverEra.era, version: '', capabilities: {}, info: undefined },
     session: undefined,
   }
   try {
-    const page = await catalog.page(seat, 'tools/list', undefined)
+    const page = await catalog.page(caller, 'tools/list', undefined)
     const tools = 'error' in page ? undefined : page.result.value['tools']
     return Array.isArray(tools) ? tools.length : 0
   } catch {

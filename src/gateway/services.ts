@@ -27,7 +27,7 @@ export interface GatewayServices {
   readonly clock: Clock
   readonly log: Log
   readonly events: EventSink
-  readonly pulse: CoarseTimers
+  readonly timers: CoarseTimers
   readonly authenticate: Authenticate
   readonly admission: Admission
   readonly sessions: Sessions
@@ -39,7 +39,7 @@ export interface GatewayServices {
   readonly upstream: Upstream
   /** Whether clients without sessions are told to open one, since they would meet in the processes of others. */
   readonly refusesStateless: boolean
-  readonly asks: PendingInput
+  readonly pendingInput: PendingInput
   readonly listeners: SessionNotifications
   readonly inflight: Drain
   readonly rounds: Continuations

@@ -19,7 +19,7 @@ export interface StartWait {
   /** Waits for the start, then has `serve` answer the exchange. Never rejects. */
   answer(inbound: Inbound, serve: (inbound: Inbound) => Promise<Outbound>): Promise<Outbound>
   /** `server/discover` is answered by what the server has said of itself, from now on. */
-  discovered(hello: RawObject): void
+  discovered(serverDescription: RawObject): void
   /** The start has succeeded, failed, or will not end: tells all that wait. */
   end(refusal: Refusal | undefined): void
   readonly waiting: number
@@ -43,7 +43,7 @@ export function createStartWait(needs: {
   const waiters = new Set<(refusal: Refusal | undefined) => void>()
   /** Those of them that wait for what the server says of itself. */
   const discovering = new Set<(refusal: undefined) => void>()
-  let hello: RawObject | undefined
+  let serverDescription: RawObject | undefined
 
   /**
    * Resolves when the server has started. Throws the refusal that ended the wait.
@@ -75,7 +75,7 @@ export function createStartWait(needs: {
     const message = inbound.method === 'POST' ? await messageOf(inbound, naming) : undefined
     const question = message?.kind === 'request' && message.method === 'server/discover' ? message : undefined
     const isWellWorded = question !== undefined && isWellWordedDiscover(question, inbound)
-    if (question && isWellWorded && hello) return discovery(question.id, hello)
+    if (question && isWellWorded && serverDescription) return discovery(question.id, serverDescription)
     try {
       if (inbound.closed.cancelled) throw new Refusal('cancelled')
       if (waiters.size >= needs.queue) throw new Refusal('starting')
@@ -84,7 +84,7 @@ export function createStartWait(needs: {
     } catch (error) {
       throw question ? notServed(question, header(inbound, 'mcp-protocol-version'), stillStarting) : error
     }
-    return question && isWellWorded && hello ? discovery(question.id, hello) : undefined
+    return question && isWellWorded && serverDescription ? discovery(question.id, serverDescription) : undefined
   }
 
   return {
@@ -101,7 +101,7 @@ export function createStartWait(needs: {
       return serve(inbound)
     },
     discovered(said) {
-      hello = said
+      serverDescription = said
       for (const settle of [...discovering]) settle(undefined)
     },
     end(refusal) {

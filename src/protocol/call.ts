@@ -106,8 +106,8 @@ export interface InputRequest {
   readonly params: RawObject | undefined
   /** The id under which the client is asked, if it must be this one. Visible characters, no quotes. */
   readonly id?: string
-  /** @param lapsed whether the client said nothing in time, or is gone: the answer is then our own */
-  answer(answer: Answer, lapsed?: boolean): void
+  /** @param expired whether the client said nothing in time, or is gone: the answer is then our own */
+  answer(answer: Answer, expired?: boolean): void
   /** Tells a server that wants to know that an answer may still come; now and then while one is waited for. */
   stillAsking?(): void
   /** Fires when the server no longer wants an answer. */

@@ -116,8 +116,8 @@ test('a stateless server is never told of what a client with a session did not d
 })
 
 test('a session-based server is told of a stateless client what that declared, and no tasks', () => {
-  const speaker = { era: 'modern', version: '2026-07-28', capabilities: declaredAll, info: undefined } as const
-  expect(acrossEras(speaker, true).text).toBe(
+  const client = { era: 'modern', version: '2026-07-28', capabilities: declaredAll, info: undefined } as const
+  expect(acrossEras(client, true).text).toBe(
     '{"elicitation":{"form":{},"url":{}},"roots":{},"sampling":{"context":{},"tools":{}},"extensions":{"io.modelcontextprotocol/ui":{"a":1}}}',
   )
 })

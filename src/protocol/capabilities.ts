@@ -57,9 +57,9 @@ export function usualProfile(profile: RawObject): RawObject {
  * roots have no place in the other; tasks as an extension are a conversation that the other era cannot hold.
  * @param mayAsk whether questions of the server reach this client
  */
-export function acrossEras(speaker: ClientDescription, mayAsk: boolean): RawObject {
-  const { elicitation, roots, sampling, extensions } = speaker.capabilities
-  const { version } = speaker
+export function acrossEras(client: ClientDescription, mayAsk: boolean): RawObject {
+  const { elicitation, roots, sampling, extensions } = client.capabilities
+  const { version } = client
   const known: Record<string, JsonObject> = {}
   if (mayAsk && isObject(elicitation) && hasStructuredContent(version)) {
     known['elicitation'] = hasVisits(version) ? elicitation : {}
@@ -78,12 +78,12 @@ function withoutTasks(extensions: JsonValue | undefined): JsonObject | undefined
 }
 
 /** What a stateless server can do, as a client with a session is told: extensions only if the client has any itself. */
-export function offeredToSession(capabilities: JsonObject, speaker: ClientDescription): JsonObject {
+export function offeredToSession(capabilities: JsonObject, client: ClientDescription): JsonObject {
   const { extensions, completions, ...rest } = capabilities
-  const passed = isObject(speaker.capabilities['extensions']) ? withoutTasks(extensions) : undefined
+  const passed = isObject(client.capabilities['extensions']) ? withoutTasks(extensions) : undefined
   return {
     ...rest,
-    ...(completions !== undefined && hasAudio(speaker.version) && { completions }),
+    ...(completions !== undefined && hasAudio(client.version) && { completions }),
     ...(passed && { extensions: passed }),
   }
 }

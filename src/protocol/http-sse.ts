@@ -33,7 +33,10 @@ export function sessionIdIn(query: string | undefined): string | undefined {
  * @param version of its version header
  * @param before what it said of itself in the session that it had before, if that is known
  */
-export function reconnectedClient(version: string | undefined, before: ClientDescription | undefined): ClientDescription {
+export function reconnectedClient(
+  version: string | undefined,
+  before: ClientDescription | undefined,
+): ClientDescription {
   return {
     era: 'legacy',
     version: version ?? before?.version ?? firstVersion,

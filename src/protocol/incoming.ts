@@ -60,7 +60,9 @@ export function hasProperMeta(message: Message): boolean {
 export function readBatch(text: string): Message[] {
   const texts = elementTexts(text)
   if (texts.length === 0 || texts.length > maxBatch) throw new Refusal('invalid_request')
-  const messages = texts.map((element) => readIncoming(element, JSON.parse(element), { id: undefined, isBodyRead: true }))
+  const messages = texts.map((element) =>
+    readIncoming(element, JSON.parse(element), { id: undefined, isBodyRead: true }),
+  )
   if (messages.some((message) => message.kind === 'request' && message.method === 'initialize'))
     throw new Refusal('invalid_request')
   return messages

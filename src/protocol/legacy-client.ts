@@ -22,9 +22,9 @@ export const legacyUpstreamCodec: UpstreamCodec = {
     }
     return call.params && fromRequest(call, call.params, token)
   },
-  announced(speaker, mayAsk) {
-    if (speaker.era === 'modern') return acrossEras(speaker, mayAsk)
-    return mayAsk ? profileOf(speaker.capabilities) : withoutQuestions(speaker.capabilities)
+  announced(client, mayAsk) {
+    if (client.era === 'modern') return acrossEras(client, mayAsk)
+    return mayAsk ? profileOf(client.capabilities) : withoutQuestions(client.capabilities)
   },
 }
 
@@ -44,7 +44,7 @@ function fromRequest(call: Call, params: RawObject, token: number | undefined): 
 }
 
 /** The params of `initialize`: the client's own words where it speaks for itself alone. */
-export function initializeParams(speaker: ClientDescription, announced: RawObject, own: JsonObject): RawObject {
-  const version = speaker.era === 'legacy' ? speaker.version : newestLegacy
-  return rawObject({ protocolVersion: version, capabilities: announced.value, clientInfo: speaker.info ?? own })
+export function initializeParams(client: ClientDescription, announced: RawObject, own: JsonObject): RawObject {
+  const version = client.era === 'legacy' ? client.version : newestLegacy
+  return rawObject({ protocolVersion: version, capabilities: announced.value, clientInfo: client.info ?? own })
 }

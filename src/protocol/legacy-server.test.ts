@@ -5,14 +5,14 @@ import { type JsonObject, parseObject, rawObject } from './json-text.ts'
 import { errorAnswer } from './jsonrpc.ts'
 import { initializeResult, encodeLegacyAnswer } from './legacy-server.ts'
 
-const gave = (text: string, spoken: Outcome['era'] = 'modern'): Outcome => {
+const gave = (text: string, era: Outcome['era'] = 'modern'): Outcome => {
   const result = parseObject(text)
   assert(result)
-  return { answer: { kind: 'result', result }, era: spoken, process: undefined }
+  return { answer: { kind: 'result', result }, era: era, process: undefined }
 }
-const failed = (code: number, data?: JsonObject, spoken: Outcome['era'] = 'modern'): Outcome => ({
+const failed = (code: number, data?: JsonObject, era: Outcome['era'] = 'modern'): Outcome => ({
   answer: errorAnswer(code, 'its words', data),
-  era: spoken,
+  era: era,
   process: undefined,
 })
 const textOf = (outcome: Outcome, method: string, version: string): string => {
@@ -99,29 +99,32 @@ describe('an answer of a stateless server', () => {
 })
 
 describe('the handshake with a client', () => {
-  const speaker = (version: string, capabilities: JsonObject = {}): ClientDescription => ({
+  const client = (version: string, capabilities: JsonObject = {}): ClientDescription => ({
     era: 'legacy',
     version,
     capabilities,
     info: undefined,
   })
-  const resultOf = (hello: JsonObject, who: ClientDescription): JsonObject => {
-    const answer = initializeResult(rawObject(hello), who)
+  const resultOf = (serverDescription: JsonObject, who: ClientDescription): JsonObject => {
+    const answer = initializeResult(rawObject(serverDescription), who)
     assert(answer.kind === 'result')
     return answer.result.value
   }
 
   test('says of a session-based server what it said, in the version of the client', () => {
-    const hello = {
+    const serverDescription = {
       protocolVersion: '2025-11-25',
       capabilities: { tools: {}, completions: {} },
       serverInfo: { name: 's', version: '1' },
     }
-    expect(resultOf(hello, speaker('2024-11-05'))).toEqual({ ...hello, protocolVersion: '2024-11-05' })
+    expect(resultOf(serverDescription, client('2024-11-05'))).toEqual({
+      ...serverDescription,
+      protocolVersion: '2024-11-05',
+    })
   })
 
   test('says of a stateless server what these revisions know', () => {
-    const hello = {
+    const serverDescription = {
       resultType: 'complete',
       supportedVersions: ['2026-07-28'],
       capabilities: { tools: {}, completions: {}, extensions: { a: {} } },
@@ -130,12 +133,14 @@ describe('the handshake with a client', () => {
       cacheScope: 'public',
       _meta: { 'io.modelcontextprotocol/serverInfo': { name: 's', title: 'S' } },
     }
-    expect(resultOf(hello, speaker('2024-11-05'))).toEqual({
+    expect(resultOf(serverDescription, client('2024-11-05'))).toEqual({
       protocolVersion: '2024-11-05',
       capabilities: { tools: {} },
       instructions: 'use it',
       serverInfo: { name: 's', title: 'S', version: 'unknown' },
     })
-    expect(resultOf(hello, speaker('2025-11-25', { extensions: {} }))['capabilities']).toEqual(hello.capabilities)
+    expect(resultOf(serverDescription, client('2025-11-25', { extensions: {} }))['capabilities']).toEqual(
+      serverDescription.capabilities,
+    )
   })
 })

@@ -19,7 +19,7 @@ import {
 } from './revisions.ts'
 
 /** What a client says of itself is kept as long as its session lives. */
-const maxHelloChars = 64 * 1024
+const maxDescriptionChars = 64 * 1024
 
 /** Who speaks, from the params of `initialize`. Throws `invalid_params`. [lifecycle, initialization] */
 export function readInitialize(params: RawObject | undefined): ClientDescription {
@@ -33,8 +33,8 @@ export function readInitialize(params: RawObject | undefined): ClientDescription
   if (typeof info['name'] !== 'string' || typeof info['version'] !== 'string') {
     throw new Refusal('invalid_params', { message: 'clientInfo needs name and version.' })
   }
-  if (params && params.text.length > maxHelloChars) {
-    throw new Refusal('invalid_params', { message: `initialize takes at most ${maxHelloChars} characters.` })
+  if (params && params.text.length > maxDescriptionChars) {
+    throw new Refusal('invalid_params', { message: `initialize takes at most ${maxDescriptionChars} characters.` })
   }
   return {
     era: 'legacy',
@@ -69,16 +69,17 @@ export function mayBatch(version: string): boolean {
 }
 
 /** The result of `initialize`: what the server said of itself, in the version that was agreed on with this client. */
-export function initializeResult(hello: RawObject, speaker: ClientDescription): Answer {
-  const said = { protocolVersion: speaker.version }
-  if (hello.value['protocolVersion'] !== undefined) return { kind: 'result', result: editObject(hello, said) }
+export function initializeResult(serverDescription: RawObject, client: ClientDescription): Answer {
+  const said = { protocolVersion: client.version }
+  if (serverDescription.value['protocolVersion'] !== undefined)
+    return { kind: 'result', result: editObject(serverDescription, said) }
   // A stateless server says who it is in `_meta`, and more than these revisions know.
-  const { capabilities, instructions } = hello.value
-  const meta = hello.value['_meta']
+  const { capabilities, instructions } = serverDescription.value
+  const meta = serverDescription.value['_meta']
   const info = isObject(meta) ? meta[metaKeys.serverInfo] : undefined
   const result: Record<string, JsonValue> = {
     ...said,
-    capabilities: isObject(capabilities) ? offeredToSession(capabilities, speaker) : {},
+    capabilities: isObject(capabilities) ? offeredToSession(capabilities, client) : {},
     serverInfo: { name: 'unknown', version: 'unknown', ...(isObject(info) && info) },
   }
   if (instructions !== undefined) result['instructions'] = instructions
@@ -94,8 +95,8 @@ const statelessMembers = ['resultType', 'ttlMs', 'cacheScope']
  * session knows. Throws `not_bridged` for a question, and `upstream_invalid` for an answer that was not asked for.
  */
 export function encodeLegacyAnswer(outcome: Outcome, method: string, version: string): Answer {
-  const { answer, era: spoken } = outcome
-  if (spoken === 'legacy') {
+  const { answer, era: era } = outcome
+  if (era === 'legacy') {
     if (hasStructuredContent(version) || answer.kind === 'error') return answer
     return { kind: 'result', result: knownContent(method, answer.result, version) }
   }

@@ -6,7 +6,7 @@ import { type JsonObject, rawObject } from './json-text.ts'
 import { createModernUpstreamCodec } from './modern-client.ts'
 
 const prefix = 'io.modelcontextprotocol/'
-const speaker: ClientDescription = {
+const client: ClientDescription = {
   era: 'legacy',
   version: '2025-11-25',
   capabilities: { elicitation: {}, roots: { listChanged: true }, tasks: {} },
@@ -23,7 +23,7 @@ function callOf(params: JsonObject | undefined, more: Partial<Call> = {}): Call 
     id: '1',
     method: 'tools/call',
     params: params && rawObject(params),
-    client: speaker,
+    client: client,
     principal: { tenant: '', subject: '' },
     session: 's',
     fairnessKey: 's',
@@ -37,8 +37,8 @@ function callOf(params: JsonObject | undefined, more: Partial<Call> = {}): Call 
 }
 
 test('each call of a session says who speaks, and what else it asks for', () => {
-  const dialect = createModernUpstreamCodec()
-  const said = (call: Call, token?: number): unknown => JSON.parse(dialect.params(call, token)?.text ?? 'null')
+  const codec = createModernUpstreamCodec()
+  const said = (call: Call, token?: number): unknown => JSON.parse(codec.params(call, token)?.text ?? 'null')
   for (const params of [undefined, {}, { name: 'echo' }]) {
     expect(said(callOf(params))).toEqual({ ...params, _meta: introduced })
   }
@@ -49,30 +49,30 @@ test('each call of a session says who speaks, and what else it asks for', () => 
 })
 
 test('what a client writes into its own metadata stays, but for what mcplex says there', () => {
-  const dialect = createModernUpstreamCodec()
+  const codec = createModernUpstreamCodec()
   const forged = { [`${prefix}clientCapabilities`]: { sampling: {} }, [`${prefix}logLevel`]: 'debug', progressToken: 1 }
-  const params = dialect.params(callOf({ name: 'echo', _meta: { ...forged, traceparent: 't' } }), undefined)
+  const params = codec.params(callOf({ name: 'echo', _meta: { ...forged, traceparent: 't' } }), undefined)
   expect(JSON.parse(params?.text ?? '')).toEqual({ name: 'echo', _meta: { ...introduced, traceparent: 't' } })
-  expect(JSON.parse(dialect.params(callOf({ _meta: 7 }), undefined)?.text ?? '')).toEqual({ _meta: introduced })
+  expect(JSON.parse(codec.params(callOf({ _meta: 7 }), undefined)?.text ?? '')).toEqual({ _meta: introduced })
 })
 
 test('a client with a session cannot make up answers of another round', () => {
-  const dialect = createModernUpstreamCodec()
+  const codec = createModernUpstreamCodec()
   const params = { name: 'ask', inputResponses: { a: {} }, requestState: 'forged' }
-  expect(JSON.parse(dialect.params(callOf(params), undefined)?.text ?? '')).toEqual({ name: 'ask', _meta: introduced })
-  expect(JSON.parse(dialect.params(callOf(params, { round: 1 }), undefined)?.text ?? '')).toEqual({
+  expect(JSON.parse(codec.params(callOf(params), undefined)?.text ?? '')).toEqual({ name: 'ask', _meta: introduced })
+  expect(JSON.parse(codec.params(callOf(params, { round: 1 }), undefined)?.text ?? '')).toEqual({
     ...params,
     _meta: introduced,
   })
 })
 
 test('the params say the same as their text, whatever the client sends', () => {
-  const dialect = createModernUpstreamCodec()
+  const codec = createModernUpstreamCodec()
   const member = fc.oneof(fc.string(), fc.constantFrom('_meta', 'name', 'requestState'))
   fc.assert(
     fc.property(fc.dictionary(member, fc.jsonValue({ maxDepth: 2 })), fc.boolean(), (params, wantsLog) => {
       const call = callOf(params, wantsLog ? { logLevel: 'info' } : {})
-      const said = dialect.params(call, undefined)
+      const said = codec.params(call, undefined)
       expect(JSON.parse(said?.text ?? '')).toEqual(JSON.parse(JSON.stringify(said?.value)))
     }),
   )

@@ -9,9 +9,9 @@ import { metaKeys, modernVersion } from './revisions.ts'
 /** Remembers how each session is introduced: it is the same in all its calls, and takes longer to say than the rest. */
 export function createModernUpstreamCodec(): UpstreamCodec {
   const introductions = new WeakMap<ClientDescription, RawObject>()
-  const introductionOf = (speaker: ClientDescription): RawObject => {
-    let said = introductions.get(speaker)
-    if (!said) introductions.set(speaker, (said = introduction(speaker)))
+  const introductionOf = (client: ClientDescription): RawObject => {
+    let said = introductions.get(client)
+    if (!said) introductions.set(client, (said = introduction(client)))
     return said
   }
 
@@ -24,26 +24,26 @@ export function createModernUpstreamCodec(): UpstreamCodec {
       }
       return introduced(call, token, introductionOf(call.client))
     },
-    announced(speaker, mayAsk) {
-      if (speaker.era === 'legacy') return acrossEras(speaker, mayAsk)
-      return mayAsk ? profileOf(speaker.capabilities) : withoutQuestions(speaker.capabilities)
+    announced(client, mayAsk) {
+      if (client.era === 'legacy') return acrossEras(client, mayAsk)
+      return mayAsk ? profileOf(client.capabilities) : withoutQuestions(client.capabilities)
     },
   }
 }
 
 /** The `_meta` with which a request of this speaker begins. [2026-07-28 basic, _meta] */
-export function envelope(speaker: ClientDescription, announced: RawObject): Record<string, JsonValue | undefined> {
+export function envelope(client: ClientDescription, announced: RawObject): Record<string, JsonValue | undefined> {
   const meta: Record<string, JsonValue | undefined> = {
     [metaKeys.version]: modernVersion,
     [metaKeys.capabilities]: announced.value,
   }
-  if (speaker.info) meta[metaKeys.clientInfo] = speaker.info
+  if (client.info) meta[metaKeys.clientInfo] = client.info
   return meta
 }
 
 /** The envelope of a client with a session. It can be asked: see rounds.ts. */
-function introduction(speaker: ClientDescription): RawObject {
-  const text = JSON.stringify(envelope(speaker, acrossEras(speaker, true)))
+function introduction(client: ClientDescription): RawObject {
+  const text = JSON.stringify(envelope(client, acrossEras(client, true)))
   return parseObject(text) ?? emptyObject
 }
 

@@ -7,10 +7,10 @@ import { errorAnswer } from './jsonrpc.ts'
 import { discoverResult, encodeModernAnswer } from './modern-server.ts'
 
 const info = { name: 's', version: '1' }
-const gave = (text: string, spoken: Outcome['era'] = 'legacy'): Outcome => {
+const gave = (text: string, era: Outcome['era'] = 'legacy'): Outcome => {
   const result = parseObject(text)
   assert(result)
-  return { answer: { kind: 'result', result }, era: spoken, process: undefined }
+  return { answer: { kind: 'result', result }, era: era, process: undefined }
 }
 const textOf = (method: string, outcome: Outcome, ttlMs?: number): string => {
   const answer = encodeModernAnswer(method, outcome, info, ttlMs)
@@ -18,10 +18,10 @@ const textOf = (method: string, outcome: Outcome, ttlMs?: number): string => {
   expect(JSON.parse(answer.result.text)).toEqual(answer.result.value)
   return answer.result.text
 }
-const codeOf = (code: number, spoken: Outcome['era']): unknown => {
+const codeOf = (code: number, era: Outcome['era']): unknown => {
   const answer = encodeModernAnswer(
     'tools/call',
-    { answer: errorAnswer(code, 'm', { uri: 'u' }), era: spoken, process: undefined },
+    { answer: errorAnswer(code, 'm', { uri: 'u' }), era: era, process: undefined },
     info,
   )
   assert(answer.kind === 'error')
@@ -74,13 +74,13 @@ describe('the error of a session-based server', () => {
 })
 
 test('a session-based server is discovered by what it said of itself, without its tasks', () => {
-  const hello: JsonObject = {
+  const serverDescription: JsonObject = {
     protocolVersion: '2025-11-25',
     capabilities: { tools: {}, tasks: {}, extensions: { 'x/y': {} } },
     serverInfo: info,
     instructions: 'use it',
   }
-  expect(discoverResult(rawObject(hello), info).value).toEqual({
+  expect(discoverResult(rawObject(serverDescription), info).value).toEqual({
     resultType: 'complete',
     supportedVersions: ['2026-07-28'],
     capabilities: { tools: {}, extensions: { 'x/y': {} } },
@@ -92,11 +92,11 @@ test('a session-based server is discovered by what it said of itself, without it
 })
 
 test('a stateless server is discovered by its own words', () => {
-  const hello = parseObject(
+  const serverDescription = parseObject(
     '{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{"extensions":{"io.modelcontextprotocol/tasks":{"n":1.0}}},"ttlMs":7,"cacheScope":"public"}',
   )
-  assert(hello)
-  const { value, text } = discoverResult(hello, undefined)
-  expect(value).toEqual(hello.value)
+  assert(serverDescription)
+  const { value, text } = discoverResult(serverDescription, undefined)
+  expect(value).toEqual(serverDescription.value)
   expect(text).toContain('{"n":1.0}')
 })

@@ -14,7 +14,7 @@ import { legacyVersions, logLevels, metaKeys, modernVersion, modernVersions } fr
 
 /** What a request says of itself. */
 export interface Envelope {
-  readonly speaker: ClientDescription
+  readonly client: ClientDescription
   readonly progressToken: string | undefined
   readonly logLevel: string | undefined
 }
@@ -77,7 +77,7 @@ export function readEnvelope(message: RequestMessage, headers: MirrorHeaders, ha
     throw new Refusal('invalid_params', { message: 'This log level is not known.' })
   }
   return {
-    speaker: {
+    client: {
       era: 'modern',
       version: modernVersion,
       capabilities,
@@ -138,9 +138,9 @@ export function encodeModernAnswer(
   serverInfo: JsonValue | undefined,
   ttlMs: number = 0,
 ): Answer {
-  const { answer, era: spoken } = outcome
-  if (answer.kind === 'error') return spoken === 'modern' ? answer : wordError(answer)
-  const result = spoken === 'legacy' ? resultForRequest(method, answer.result) : answer.result
+  const { answer, era: era } = outcome
+  if (answer.kind === 'error') return era === 'modern' ? answer : wordError(answer)
+  const result = era === 'legacy' ? resultForRequest(method, answer.result) : answer.result
   const { resultType = 'complete', ttlMs: theirs, cacheScope, _meta: meta } = result.value
   const added: Record<string, JsonValue> = {}
   if (result.value['resultType'] === undefined) added['resultType'] = resultType
@@ -175,8 +175,8 @@ export function statusOf(answer: Answer): number {
 }
 
 /** The result of `server/discover`, from what a server said of itself in either era. */
-export function discoverResult(hello: RawObject, serverInfo: JsonValue | undefined): RawObject {
-  const { capabilities, protocolVersion, ttlMs, cacheScope } = hello.value
+export function discoverResult(serverDescription: RawObject, serverInfo: JsonValue | undefined): RawObject {
+  const { capabilities, protocolVersion, ttlMs, cacheScope } = serverDescription.value
   const edits: Record<string, JsonValue | undefined> = {
     resultType: 'complete',
     supportedVersions: [...modernVersions],
@@ -187,6 +187,6 @@ export function discoverResult(hello: RawObject, serverInfo: JsonValue | undefin
   }
   if (!isObject(capabilities)) edits['capabilities'] = {}
   else if (protocolVersion !== undefined) edits['capabilities'] = offeredToRequest(capabilities)
-  const result = editObject(hello, edits)
+  const result = editObject(serverDescription, edits)
   return serverInfo === undefined ? result : withMeta(result, { [metaKeys.serverInfo]: serverInfo })
 }

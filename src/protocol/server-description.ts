@@ -2,10 +2,10 @@
 import { isObject, type JsonObject, type RawObject } from './json-text.ts'
 import { metaKeys } from './revisions.ts'
 
-export function serverInfoOf(hello: RawObject): JsonObject | undefined {
-  const plain = hello.value['serverInfo']
+export function serverInfoOf(serverDescription: RawObject): JsonObject | undefined {
+  const plain = serverDescription.value['serverInfo']
   if (isObject(plain)) return plain
-  const meta = hello.value['_meta']
+  const meta = serverDescription.value['_meta']
   const info = isObject(meta) ? meta[metaKeys.serverInfo] : undefined
   return isObject(info) ? info : undefined
 }

@@ -10,5 +10,5 @@ export interface UpstreamCodec {
    */
   params(call: Call, token: number | undefined): RawObject | undefined
   /** What the upstream is told of a client's capabilities. */
-  announced(speaker: ClientDescription, mayAsk: boolean): RawObject
+  announced(client: ClientDescription, mayAsk: boolean): RawObject
 }

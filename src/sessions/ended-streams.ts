@@ -19,21 +19,21 @@ interface Ended {
 
 export interface EndedStreams {
   /** Notes a stream that has ended, and forgets others if there are too many. */
-  keep(seat: LiveSession, ended: Ended): Promise<void>
+  keep(liveSession: LiveSession, ended: Ended): Promise<void>
 }
 
 export function createEndedStreams(journals: Journals, bytesPerStream: number): EndedStreams {
-  const bySeat = new WeakMap<LiveSession, Ended[]>()
+  const bySession = new WeakMap<LiveSession, Ended[]>()
   return {
-    async keep(seat, ended) {
-      const kept = bySeat.get(seat) ?? []
-      bySeat.set(seat, kept)
+    async keep(liveSession, ended) {
+      const kept = bySession.get(liveSession) ?? []
+      bySession.set(liveSession, kept)
       kept.push(ended)
-      seat.memory.add(nameBytes)
+      liveSession.memory.add(nameBytes)
       let bytes = kept.reduce((sum, stream) => sum + stream.bytes, 0)
       while (kept.length > 1 && (bytes > maxFull * bytesPerStream || kept.length > maxStreams)) {
         const oldest = kept.shift()
-        seat.memory.release(nameBytes)
+        liveSession.memory.release(nameBytes)
         bytes -= oldest?.bytes ?? 0
         if (oldest) await journals.drop(oldest.journal)
       }

@@ -25,7 +25,7 @@ function open(closed = new Cancel(), share = Infinity): Opened {
     bounds,
     memory: budget.account(share),
     keepAliveMs: 1000,
-    pulse: new CoarseTimers(clock),
+    timers: new CoarseTimers(clock),
     closed,
     onOver: () => overs.push(1),
   })

@@ -58,11 +58,11 @@ export function createLiveStream(needs: {
   /** Counts what waits for the reader; closed when the stream is over. */
   readonly memory: MemoryAccount
   readonly keepAliveMs: number
-  readonly pulse: CoarseTimers
+  readonly timers: CoarseTimers
   readonly closed: Cancel
   readonly onOver: () => void
 }): LiveStream {
-  const { bounds, closed, memory, pulse } = needs
+  const { bounds, closed, memory, timers } = needs
   let ready: string[] = [needs.greeting]
   let chars = 0
   let bytes = 0
@@ -70,7 +70,7 @@ export function createLiveStream(needs: {
   let isLossy = false
   let isEnding = false
   let isOver = false
-  const news = new Wakeup(pulse, needs.keepAliveMs)
+  const news = new Wakeup(timers, needs.keepAliveMs)
 
   const isWithin = ({ chars: most, events }: LiveBounds['near']): boolean => chars < most && ready.length < events
 

@@ -2,9 +2,9 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { absence, newLiveness, shouldAsk, streamClosed, streamOpened } from './liveness.ts'
 
-const giveWayMs = 60_000
+const evictIdleMs = 60_000
 const idleTimeoutMs = 1_800_000
-const limits = { giveWayMs, idleTimeoutMs }
+const limits = { evictIdleMs: evictIdleMs, idleTimeoutMs }
 
 describe('a client is taken to be gone', () => {
   test('five seconds after it left its stream, unless it was heard of since', () => {
@@ -22,8 +22,8 @@ describe('a client is taken to be gone', () => {
     streamOpened(client)
     streamClosed(client, 1000, false)
     for (const one of [client, newLiveness(0)]) {
-      expect(absence(one, giveWayMs - 1, limits)).toBe('here')
-      expect(absence(one, giveWayMs, limits)).toBe('gone')
+      expect(absence(one, evictIdleMs - 1, limits)).toBe('here')
+      expect(absence(one, evictIdleMs, limits)).toBe('gone')
     }
   })
 
@@ -32,7 +32,7 @@ describe('a client is taken to be gone', () => {
     fc.assert(
       fc.property(times, ({ seen, now, streams }) => {
         const client = { ...newLiveness(seen), openStreams: streams }
-        expect(absence(client, seen + now, limits)).toBe(now >= giveWayMs ? 'ask' : 'here')
+        expect(absence(client, seen + now, limits)).toBe(now >= evictIdleMs ? 'ask' : 'here')
       }),
     )
   })

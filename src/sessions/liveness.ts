@@ -29,14 +29,14 @@ export function newLiveness(nowMs: number): Liveness {
   return { seenMs: nowMs, aliveMs: undefined, openStreams: 0, leftMs: undefined, askedMs: undefined }
 }
 
-export function streamOpened(presence: Liveness): void {
-  presence.openStreams++
+export function streamOpened(liveness: Liveness): void {
+  liveness.openStreams++
 }
 
 /** @param cut whether the client left before the stream had ended */
-export function streamClosed(presence: Liveness, nowMs: number, cut: boolean): void {
-  presence.openStreams--
-  if (cut && presence.openStreams === 0) presence.leftMs = nowMs
+export function streamClosed(liveness: Liveness, nowMs: number, cut: boolean): void {
+  liveness.openStreams--
+  if (cut && liveness.openStreams === 0) liveness.leftMs = nowMs
 }
 
 /**
@@ -46,18 +46,18 @@ export function streamClosed(presence: Liveness, nowMs: number, cut: boolean): v
  * @param giveWayMs how long a client may be silent at capacity
  */
 export function absence(
-  presence: Liveness,
+  liveness: Liveness,
   nowMs: number,
-  { giveWayMs, idleTimeoutMs }: { readonly giveWayMs: number; readonly idleTimeoutMs: number },
+  { evictIdleMs, idleTimeoutMs }: { readonly evictIdleMs: number; readonly idleTimeoutMs: number },
 ): 'gone' | 'ask' | 'here' {
-  const { seenMs, openStreams, leftMs, askedMs } = presence
+  const { seenMs, openStreams, leftMs, askedMs } = liveness
   if (nowMs - seenMs >= idleTimeoutMs) return 'gone'
   if (openStreams === 0) {
     if (leftMs !== undefined && leftMs >= seenMs && nowMs - leftMs >= returnMs) return 'gone'
-    return nowMs - seenMs >= giveWayMs ? 'gone' : 'here'
+    return nowMs - seenMs >= evictIdleMs ? 'gone' : 'here'
   }
-  const heardMs = lastHeardMs(presence)
-  if (nowMs - heardMs < giveWayMs) return 'here'
+  const heardMs = lastHeardMs(liveness)
+  if (nowMs - heardMs < evictIdleMs) return 'here'
   if (askedMs === undefined || askedMs < heardMs) return 'ask'
   return nowMs - askedMs >= answerMs ? 'gone' : 'here'
 }
@@ -71,9 +71,9 @@ export function lastHeardMs({ seenMs, aliveMs }: Liveness): number {
 const askBeforeMs = 30_000
 
 /** Whether a client should be sent a ping now, or its session will end for being idle. */
-export function shouldAsk(presence: Liveness, nowMs: number, idleTimeoutMs: number): boolean {
-  const { openStreams, askedMs } = presence
-  const heardMs = lastHeardMs(presence)
+export function shouldAsk(liveness: Liveness, nowMs: number, idleTimeoutMs: number): boolean {
+  const { openStreams, askedMs } = liveness
+  const heardMs = lastHeardMs(liveness)
   const isAsked = askedMs !== undefined && askedMs >= heardMs
   return openStreams > 0 && !isAsked && nowMs - heardMs >= idleTimeoutMs - Math.min(askBeforeMs, idleTimeoutMs / 4)
 }

@@ -11,7 +11,7 @@ export interface SessionSettings {
   /** A session that does not complete its handshake ends after this time, in milliseconds. */
   readonly handshakeTimeoutMs: number
   /** In a full house, a session whose client said nothing for this time gives way to a newcomer, in milliseconds. */
-  readonly giveWayMs: number
+  readonly evictIdleMs: number
   /** How long a question of a server waits for the answer of its client, in milliseconds. */
   readonly answerTimeoutMs: number
   /** Events kept of one stream for a client that resumes. */
@@ -67,7 +67,7 @@ export const sessionOptions: OptionTable<SessionSettings> = {
     max: day,
     why: 'The second message of the handshake follows the first within a round trip; 30 s forgives the worst network.',
   },
-  giveWayMs: {
+  evictIdleMs: {
     kind: 'duration',
     about:
       'When all places are taken, a session without calls whose client said nothing for this time gives way to a newcomer; one with an open stream is pinged first. One whose stream was cut does so after 5 s. A call that waits for the answers of its client gives its process to others after this time, when all are taken.',

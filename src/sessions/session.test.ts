@@ -66,11 +66,11 @@ test('a session is found by its tenant, subject and id, and by no others', () =>
 test('a session comes back from its record as it was, also past a store that keeps JSON', () => {
   const json = fc
     .dictionary(fc.string(), fc.jsonValue())
-    .map((value) => JSON.parse(JSON.stringify(value)) as Session['speaker']['capabilities'])
+    .map((value) => JSON.parse(JSON.stringify(value)) as Session['client']['capabilities'])
   const session: fc.Arbitrary<Session> = fc.record({
     id,
     principal,
-    speaker: fc.record({
+    client: fc.record({
       era: fc.constant('legacy' as const),
       version: fc.constantFrom('2025-03-26', '2025-11-25'),
       capabilities: json,

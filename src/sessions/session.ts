@@ -8,7 +8,7 @@ import type { Principal, ClientDescription } from '../protocol/call.ts'
 export interface Session {
   readonly id: string
   readonly principal: Principal
-  readonly speaker: ClientDescription
+  readonly client: ClientDescription
   readonly createdAtMs: number
   /** Whether the client has completed the handshake. */
   readonly ready: boolean
@@ -24,12 +24,12 @@ export function sessionKey(principal: Principal, id: string): string {
 }
 
 export function toRecord(session: Session): JsonObject {
-  const { speaker } = session
+  const { client } = session
   return {
     createdAtMs: session.createdAtMs,
-    version: speaker.version,
-    capabilities: speaker.capabilities,
-    ...(speaker.info && { info: speaker.info }),
+    version: client.version,
+    capabilities: client.capabilities,
+    ...(client.info && { info: client.info }),
     ready: session.ready,
     ...(session.logLevel !== undefined && { logLevel: session.logLevel }),
     // Said even when there are none (any more): what a record holds beyond this is kept as it is.
@@ -48,7 +48,7 @@ export function fromRecord(
   return {
     id,
     principal,
-    speaker: { era: 'legacy', version, capabilities, info: isObject(info) ? info : undefined },
+    client: { era: 'legacy', version, capabilities, info: isObject(info) ? info : undefined },
     createdAtMs,
     ready: record['ready'] === true,
     logLevel: typeof logLevel === 'string' ? logLevel : undefined,

@@ -8,13 +8,13 @@ import type { ClientDescription } from '../protocol/call.ts'
 import { createSessions, type LiveSession } from './sessions.ts'
 
 const principal = { tenant: 't', subject: 's' }
-const speaker: ClientDescription = { era: 'legacy', version: '2025-11-25', capabilities: {}, info: undefined }
+const client: ClientDescription = { era: 'legacy', version: '2025-11-25', capabilities: {}, info: undefined }
 const settings = {
   idleTimeoutMs: 1_800_000,
   idleTimeoutIsFinal: false,
   maxSessionMs: 14_400_000,
   handshakeTimeoutMs: 30_000,
-  giveWayMs: 60_000,
+  evictIdleMs: 60_000,
   answerTimeoutMs: 600_000,
   eventsPerStream: 100,
   bytesPerStream: 100_000,
@@ -37,7 +37,7 @@ test('whoever begins handshakes and never ends them gives way before clients tha
   const open = (): Promise<LiveSession> =>
     sessions.open(
       principal,
-      speaker,
+      client,
       createLease(() => undefined),
     )
   const silent = await open()

@@ -22,7 +22,7 @@ import { endDue, fromRecord, type Session, sessionKey, toRecord } from './sessio
 export interface LiveSession {
   readonly key: string
   session: Session
-  readonly presence: Liveness
+  readonly liveness: Liveness
   /** Calls in flight, oldest first; several may have the same id. Few, so an array: see base/coarse-timers.ts. */
   readonly calls: Array<{ readonly id: string; readonly cancel: Cancel }>
   callsTotal: number
@@ -40,7 +40,7 @@ export interface Sessions {
    * Opens a session; `place` is released when it ends. Throws `memory_share_exceeded` if its client says too much of
    * itself, `overloaded` if there is no memory for it and none to be had from sessions whose clients are gone.
    */
-  open(principal: Principal, speaker: ClientDescription, place: Lease): Promise<LiveSession>
+  open(principal: Principal, client: ClientDescription, place: Lease): Promise<LiveSession>
   /**
    * The session, if it lives and belongs to this principal.
    * @param isAnswer whether its client only answers a ping: a sign of life that gives no precedence over others
@@ -50,8 +50,8 @@ export interface Sessions {
    * Changes the record. Throws `session_unknown` if the session is gone, `memory_share_exceeded` or `overloaded` if it
    * may not become so large.
    */
-  change(seat: LiveSession, change: Partial<Pick<Session, 'ready' | 'logLevel' | 'uris'>>): Promise<void>
-  end(seat: LiveSession, reason: SessionEnd): Promise<void>
+  change(liveSession: LiveSession, change: Partial<Pick<Session, 'ready' | 'logLevel' | 'uris'>>): Promise<void>
+  end(liveSession: LiveSession, reason: SessionEnd): Promise<void>
   /**
    * Ends up to `wanted` sessions whose clients are most likely gone: those first that never completed their handshake,
    * then the one that was heard of longest ago.
@@ -81,34 +81,34 @@ export function createSessions(needs: {
   readonly clock: Clock
   readonly events: EventSink
   /** Sends a ping on the event stream of a session. */
-  readonly ask: (seat: LiveSession) => void
+  readonly ask: (liveSession: LiveSession) => void
 }): Sessions {
   const { settings, clock, events } = needs
   const { records } = needs.backplane
-  const seats = new Map<string, LiveSession>()
+  const liveSessions = new Map<string, LiveSession>()
   /** Sessions that have ended and that the store may still know. */
   const ending = new Set<string>()
   const ttlMs = settings.idleTimeoutMs + graceMs
 
-  const due = (seat: LiveSession, nowMs: number): SessionEnd | undefined =>
+  const due = (liveSession: LiveSession, nowMs: number): SessionEnd | undefined =>
     endDue(
       {
         nowMs,
-        createdAtMs: seat.session.createdAtMs,
-        seenMs: settings.idleTimeoutIsFinal ? seat.presence.seenMs : lastHeardMs(seat.presence),
-        ready: seat.session.ready,
-        busy: seat.calls.length > 0,
+        createdAtMs: liveSession.session.createdAtMs,
+        seenMs: settings.idleTimeoutIsFinal ? liveSession.liveness.seenMs : lastHeardMs(liveSession.liveness),
+        ready: liveSession.session.ready,
+        busy: liveSession.calls.length > 0,
       },
       settings,
     )
 
-  const createSeat = (key: string, session: Session): LiveSession => {
+  const createLiveSession = (key: string, session: Session): LiveSession => {
     const memory = needs.memory.account(needs.memory.lastingShareBytes, 'lasting')
-    keep(memory, sessionBytes + bytesOfValue(session.speaker) + bytesOfUris(session.uris))
-    const seat: LiveSession = {
+    keep(memory, sessionBytes + bytesOfValue(session.client) + bytesOfUris(session.uris))
+    const liveSession: LiveSession = {
       key,
       session,
-      presence: newLiveness(clock.now()),
+      liveness: newLiveness(clock.now()),
       calls: [],
       callsTotal: 0,
       streams: 0,
@@ -116,155 +116,162 @@ export function createSessions(needs: {
       memory,
       onEnd: [],
     }
-    seats.set(key, seat)
-    return seat
+    liveSessions.set(key, liveSession)
+    return liveSession
   }
 
-  const end = async (seat: LiveSession, reason: SessionEnd): Promise<void> => {
-    if (seat.ended) return
-    seat.ended = true
-    seats.delete(seat.key)
-    ending.add(seat.key)
-    for (const { cancel } of [...seat.calls]) cancel.cancel('the session ended')
-    for (const release of seat.onEnd.splice(0)) release()
-    seat.memory.close()
-    const { session } = seat
+  const end = async (liveSession: LiveSession, reason: SessionEnd): Promise<void> => {
+    if (liveSession.ended) return
+    liveSession.ended = true
+    liveSessions.delete(liveSession.key)
+    ending.add(liveSession.key)
+    for (const { cancel } of [...liveSession.calls]) cancel.cancel('the session ended')
+    for (const release of liveSession.onEnd.splice(0)) release()
+    liveSession.memory.close()
+    const { session } = liveSession
     events.emit('sessionEnded', {
       session: session.id,
       tenant: session.principal.tenant,
       reason,
       ageMs: clock.now() - session.createdAtMs,
-      calls: seat.callsTotal,
+      calls: liveSession.callsTotal,
     })
-    await records.remove(seat.key).finally(() => ending.delete(seat.key))
+    await records.remove(liveSession.key).finally(() => ending.delete(liveSession.key))
   }
 
-  const giveWay = (wanted: number): void => {
+  const evictIdle = (wanted: number): void => {
     const now = clock.now()
     const gone: LiveSession[] = []
-    for (const seat of seats.values()) {
-      if (seat.calls.length > 0) continue
-      const { presence, session } = seat
-      const state = session.ready ? absence(presence, now, settings) : absenceInHandshake(presence, now)
-      if (state === 'gone') gone.push(seat)
+    for (const liveSession of liveSessions.values()) {
+      if (liveSession.calls.length > 0) continue
+      const { liveness, session } = liveSession
+      const state = session.ready ? absence(liveness, now, settings) : absenceInHandshake(liveness, now)
+      if (state === 'gone') gone.push(liveSession)
       else if (state === 'ask') {
-        seat.presence.askedMs = now
-        needs.ask(seat)
+        liveSession.liveness.askedMs = now
+        needs.ask(liveSession)
       }
     }
     const order = (a: LiveSession, b: LiveSession): number =>
-      Number(a.session.ready) - Number(b.session.ready) || a.presence.seenMs - b.presence.seenMs
+      Number(a.session.ready) - Number(b.session.ready) || a.liveness.seenMs - b.liveness.seenMs
     gone.sort(order)
-    for (const seat of gone.slice(0, wanted)) end(seat, 'gave_way').catch(() => undefined)
+    for (const live of gone.slice(0, wanted)) end(live, 'gave_way').catch(() => undefined)
   }
 
   const shortest = Math.min(settings.idleTimeoutMs, settings.maxSessionMs, settings.handshakeTimeoutMs)
   const sweeper = clock.every(Math.max(50, Math.min(2000, shortest / 4)), () => {
     const now = clock.now()
-    for (const seat of seats.values()) {
-      const reason = due(seat, now)
+    for (const liveSession of liveSessions.values()) {
+      const reason = due(liveSession, now)
       if (reason) {
-        end(seat, reason).catch(() => undefined)
+        end(liveSession, reason).catch(() => undefined)
         continue
       }
-      if (!settings.idleTimeoutIsFinal && shouldAsk(seat.presence, now, settings.idleTimeoutMs)) {
-        seat.presence.askedMs = now
-        needs.ask(seat)
+      if (!settings.idleTimeoutIsFinal && shouldAsk(liveSession.liveness, now, settings.idleTimeoutMs)) {
+        liveSession.liveness.askedMs = now
+        needs.ask(liveSession)
       }
-      if (seat.calls.length > 0) {
+      if (liveSession.calls.length > 0) {
         // A call that takes longer than the idle time is a sign of life to whoever looks into the store.
-        seat.presence.seenMs = now
-        records.read(seat.key, ttlMs).catch(() => undefined)
+        liveSession.liveness.seenMs = now
+        records.read(liveSession.key, ttlMs).catch(() => undefined)
       }
     }
   })
 
   return {
-    async open(principal, speaker, place) {
+    async open(principal, clientDescription, place) {
       const session: Session = {
         id: unguessableId(),
         principal,
-        speaker,
+        client: clientDescription,
         createdAtMs: clock.now(),
         ready: false,
         logLevel: undefined,
         uris: [],
       }
       const key = sessionKey(principal, session.id)
-      let seat: LiveSession
+      let liveSession: LiveSession
       try {
-        seat = createSeat(key, session)
+        liveSession = createLiveSession(key, session)
       } catch (error) {
         if (asRefusal(error)?.code !== 'overloaded') throw error
-        giveWay(makeWayFor)
-        seat = createSeat(key, session)
+        evictIdle(makeWayFor)
+        liveSession = createLiveSession(key, session)
       }
-      seat.onEnd.push(() => place.release())
+      liveSession.onEnd.push(() => place.release())
       try {
         await records.create(key, toRecord(session), ttlMs)
       } catch (error) {
-        seats.delete(key)
-        seat.memory.close()
+        liveSessions.delete(key)
+        liveSession.memory.close()
         place.release()
         throw error
       }
-      const client = speaker.info?.['name']
+      const client = clientDescription.info?.['name']
       events.emit('sessionOpened', {
         session: session.id,
         tenant: principal.tenant,
-        version: speaker.version,
+        version: clientDescription.version,
         client: typeof client === 'string' ? client.slice(0, maxClientChars) : undefined,
       })
-      return seat
+      return liveSession
     },
     async find(principal, id, isAnswer = false) {
       const key = sessionKey(principal, id)
       // What ends here while the store is asked must not come back by what the store still says.
       if (ending.has(key)) return undefined
-      const before = seats.get(key)
+      const before = liveSessions.get(key)
       const record = await records.read(key, ttlMs)
       if (before?.ended === true) return undefined
-      let seat = seats.get(key)
+      let liveSession = liveSessions.get(key)
       if (!record) {
-        if (seat) await end(seat, 'idle')
+        if (liveSession) await end(liveSession, 'idle')
         return undefined
       }
-      if (!seat) {
+      if (!liveSession) {
         const session = fromRecord(principal, id, record.value)
         if (!session) return undefined
-        seat = createSeat(key, session)
+        liveSession = createLiveSession(key, session)
       }
       const now = clock.now()
-      const reason = due(seat, now)
+      const reason = due(liveSession, now)
       if (reason) {
-        await end(seat, reason)
+        await end(liveSession, reason)
         return undefined
       }
-      if (isAnswer) seat.presence.aliveMs = now
-      else seat.presence.seenMs = now
-      return seat
+      if (isAnswer) liveSession.liveness.aliveMs = now
+      else liveSession.liveness.seenMs = now
+      return liveSession
     },
-    async change(seat, change) {
-      const more = change.uris ? bytesOfUris(change.uris) - bytesOfUris(seat.session.uris) : 0
-      if (more > 0) keep(seat.memory, more)
-      else seat.memory.release(-more)
-      seat.session = { ...seat.session, ...change }
+    async change(liveSession, change) {
+      const more = change.uris ? bytesOfUris(change.uris) - bytesOfUris(liveSession.session.uris) : 0
+      if (more > 0) keep(liveSession.memory, more)
+      else liveSession.memory.release(-more)
+      liveSession.session = { ...liveSession.session, ...change }
       for (let attempt = 0; attempt < 3; attempt++) {
-        const stored = await records.read(seat.key)
+        const stored = await records.read(liveSession.key)
         if (!stored) throw new Refusal('session_unknown')
-        if (await records.replace(seat.key, { ...stored.value, ...toRecord(seat.session) }, stored.version, ttlMs))
+        if (
+          await records.replace(
+            liveSession.key,
+            { ...stored.value, ...toRecord(liveSession.session) },
+            stored.version,
+            ttlMs,
+          )
+        )
           return
       }
       throw new Refusal('store_unavailable')
     },
     end,
-    evictIdle: giveWay,
+    evictIdle: evictIdle,
     get count() {
-      return seats.size
+      return liveSessions.size
     },
     async close() {
       sweeper.stop()
-      await Promise.all([...seats.values()].map((seat) => end(seat, 'drain')))
+      await Promise.all([...liveSessions.values()].map((liveSession) => end(liveSession, 'drain')))
     },
   }
 }
@@ -279,17 +286,17 @@ function bytesOfUris(uris: readonly string[]): number {
 }
 
 /** Notes a call as in flight, so that it can be cancelled by its id; returns how to forget it. */
-export function trackCall(seat: LiveSession, id: string, cancel: Cancel): () => void {
+export function trackCall(liveSession: LiveSession, id: string, cancel: Cancel): () => void {
   const call = { id, cancel }
-  seat.calls.push(call)
-  seat.callsTotal++
+  liveSession.calls.push(call)
+  liveSession.callsTotal++
   return () => {
-    const at = seat.calls.indexOf(call)
-    if (at >= 0) seat.calls.splice(at, 1)
+    const at = liveSession.calls.indexOf(call)
+    if (at >= 0) liveSession.calls.splice(at, 1)
   }
 }
 
 /** The youngest call under an id: older ones were there before the client used the id again. */
-export function callById(seat: LiveSession, id: string): Cancel | undefined {
-  return seat.calls.findLast((call) => call.id === id)?.cancel
+export function callById(liveSession: LiveSession, id: string): Cancel | undefined {
+  return liveSession.calls.findLast((call) => call.id === id)?.cancel
 }

@@ -32,7 +32,7 @@ export interface Reading {
   readonly prime: Position | undefined
   /** Told how far the stream has been sent; undefined if its events were lost and it goes on with what there is. */
   readonly sent: ((position: Position | undefined) => void) | undefined
-  readonly presence: Liveness
+  readonly liveness: Liveness
   readonly closed: Cancel
 }
 
@@ -49,7 +49,7 @@ export interface StreamReaders {
    */
   caughtUp(journal: string, cancel: Cancel): Promise<void>
   /** Ends the readers of a session without a further word. */
-  leave(presence: Liveness): void
+  leave(liveness: Liveness): void
   /** Asks all readers to come back later. */
   release(retryMs: number): void
   readonly count: number
@@ -68,7 +68,7 @@ interface Reader {
   lagEvents: number
   leaving: { readonly retryMs: number | undefined } | undefined
   /** Rings when there is something to look at. */
-  readonly bell: Wakeup
+  readonly wakeup: Wakeup
   /** Told when it has caught up, or is gone. */
   readonly onProgress: Array<() => void>
 }
@@ -78,11 +78,11 @@ export function createStreamReaders(needs: {
   readonly settings: SessionSettings
   /** What is kept of all streams of a session, in bytes. */
   readonly sessionBytes: number
-  readonly pulse: CoarseTimers
+  readonly timers: CoarseTimers
   readonly clock: Clock
   readonly tellExpired: TellExpired
 }): StreamReaders {
-  const { journals, settings, pulse } = needs
+  const { journals, settings, timers } = needs
   /** By journal, the newest last: it has the turn. The others wait for its end. */
   const readers = new Map<string, Reader[]>()
   const bySession = new WeakMap<Liveness, Reader[]>()
@@ -97,7 +97,7 @@ export function createStreamReaders(needs: {
     reader.leaving ??= { retryMs }
     // It may never come for the rest: what waits for it looks anew whether there is something to wait for.
     for (const goOn of reader.onProgress.splice(0)) goOn()
-    reader.bell.notify()
+    reader.wakeup.notify()
   }
 
   const newest = (journal: string): Reader | undefined => readers.get(journal)?.at(-1)
@@ -118,12 +118,12 @@ export function createStreamReaders(needs: {
     try {
       if (reading.prime) yield ssePriming(eventId(stream, reading.prime), comeBackMs)
       while (!closed.cancelled) {
-        reader.bell.clear()
+        reader.wakeup.clear()
         if (newest(journal) !== reader) {
           if (reader.leaving) return
           hasTurn = false
           if (isQuiet) yield sseComment
-          isQuiet = (await reader.bell.next()) === 'quiet'
+          isQuiet = (await reader.wakeup.next()) === 'quiet'
           continue
         }
         if (!hasTurn) {
@@ -180,7 +180,7 @@ export function createStreamReaders(needs: {
           return
         }
         if (isQuiet) yield sseComment
-        isQuiet = (await reader.bell.next()) === 'quiet'
+        isQuiet = (await reader.wakeup.next()) === 'quiet'
       }
     } finally {
       gone()
@@ -192,27 +192,27 @@ export function createStreamReaders(needs: {
     const left = (readers.get(journal) ?? []).filter((other) => other !== reader)
     if (left.length > 0) readers.set(journal, left)
     else readers.delete(journal)
-    left.at(-1)?.bell.notify()
+    left.at(-1)?.wakeup.notify()
   }
 
   return {
     has: (journal) => readers.has(journal),
     read(reading) {
-      const { journal, presence, closed } = reading
-      const bell = new Wakeup(pulse, settings.keepAliveMs)
-      const reader: Reader = { lagChars: 0, lagEvents: 0, leaving: undefined, bell, onProgress: [] }
+      const { journal, liveness, closed } = reading
+      const wakeup = new Wakeup(timers, settings.keepAliveMs)
+      const reader: Reader = { lagChars: 0, lagEvents: 0, leaving: undefined, wakeup, onProgress: [] }
       const others = readers.get(journal) ?? []
       const most = reading.takesTurns ? maxListenStreams - 1 : 0
       for (const ended of others.splice(0, Math.max(0, others.length - most))) leave(ended, undefined)
       readers.set(journal, [...others, reader])
-      const ofSession = bySession.get(presence) ?? []
-      bySession.set(presence, ofSession)
+      const ofSession = bySession.get(liveness) ?? []
+      bySession.set(liveness, ofSession)
       ofSession.push(reader)
-      streamOpened(presence)
+      streamOpened(liveness)
       let isOpen = true
-      const stopTail = journals.tail(journal, () => bell.notify())
+      const stopTail = journals.tail(journal, () => wakeup.notify())
       const gone = (): void => {
-        if (isOpen) streamClosed(presence, needs.clock.now(), closed.cancelled)
+        if (isOpen) streamClosed(liveness, needs.clock.now(), closed.cancelled)
         isOpen = false
         stopTail()
         stopClosed()
@@ -220,7 +220,7 @@ export function createStreamReaders(needs: {
         const at = ofSession.indexOf(reader)
         if (at >= 0) ofSession.splice(at, 1)
         for (const goOn of reader.onProgress.splice(0)) goOn()
-        bell.notify()
+        wakeup.notify()
       }
       let stopClosed: () => void = () => {}
       stopClosed = closed.onCancel(gone)
@@ -244,8 +244,8 @@ export function createStreamReaders(needs: {
         stop?.()
       }
     },
-    leave(presence) {
-      for (const reader of [...(bySession.get(presence) ?? [])]) leave(reader, undefined)
+    leave(liveness) {
+      for (const reader of [...(bySession.get(liveness) ?? [])]) leave(reader, undefined)
     },
     release(retryMs) {
       for (const reader of [...readers.values()].flat()) leave(reader, retryMs)

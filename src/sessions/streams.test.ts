@@ -16,7 +16,7 @@ const settings: SessionSettings = {
   idleTimeoutMs: 60_000,
   maxSessionMs: 600_000,
   handshakeTimeoutMs: 30_000,
-  giveWayMs: 60_000,
+  evictIdleMs: 60_000,
   answerTimeoutMs: 600_000,
   eventsPerStream: 100,
   bytesPerStream: 100_000,
@@ -25,13 +25,13 @@ const settings: SessionSettings = {
   slowReaderMs: 30_000,
 }
 const ada: Principal = { tenant: 'acme', subject: 'ada' }
-const speaker: ClientDescription = { era: 'legacy', version: '2025-11-25', capabilities: {}, info: undefined }
+const client: ClientDescription = { era: 'legacy', version: '2025-11-25', capabilities: {}, info: undefined }
 
 interface Scene {
   readonly memory: MemoryBudget
   readonly sessions: Sessions
   readonly streams: Streams
-  readonly seat: LiveSession
+  readonly liveSession: LiveSession
 }
 
 async function scene(): Promise<Scene> {
@@ -40,61 +40,61 @@ async function scene(): Promise<Scene> {
   const backplane = createMemoryBackplane({ clock, memory })
   const sessions = createSessions({ backplane, memory, settings, clock, events: createEvents(), ask: () => undefined })
   const { journals } = backplane
-  const pulse = new CoarseTimers(clock)
-  const streams = createStreams({ journals, settings, memory, pulse, clock, tellExpired: () => 'expired' })
-  const seat = await sessions.open(
+  const timers = new CoarseTimers(clock)
+  const streams = createStreams({ journals, settings, memory, timers, clock, tellExpired: () => 'expired' })
+  const liveSession = await sessions.open(
     ada,
-    speaker,
+    client,
     createLease(() => {}),
   )
-  seat.onEnd.push(() => streams.forget(seat))
-  return { memory, sessions, streams, seat }
+  liveSession.onEnd.push(() => streams.forget(liveSession))
+  return { memory, sessions, streams, liveSession }
 }
 
 test('a call of a session that has ended opens no stream, and keeps nothing', async () => {
-  const { memory, sessions, streams, seat } = await scene()
-  await sessions.end(seat, 'client')
-  await expect(streams.openCall(seat, '1', true)).rejects.toMatchObject({ code: 'session_unknown' })
+  const { memory, sessions, streams, liveSession } = await scene()
+  await sessions.end(liveSession, 'client')
+  await expect(streams.openCall(liveSession, '1', true)).rejects.toMatchObject({ code: 'session_unknown' })
   expect([memory.heldBytes, streams.open]).toEqual([0, 0])
 })
 
 test('a stream that is resumed gets all that it lost, also if others take their turn in between', async () => {
-  const { streams, seat } = await scene()
+  const { streams, liveSession } = await scene()
   const listen = async (): Promise<{ next(): Promise<string>; leave: Cancel }> => {
     const leave = new Cancel()
-    const pieces = (await streams.listen(seat, true, leave))[Symbol.asyncIterator]()
+    const pieces = (await streams.listen(liveSession, true, leave))[Symbol.asyncIterator]()
     return { next: async () => String((await pieces.next()).value), leave }
   }
   const first = await listen()
   const seen = /^id: ?(.+)$/m.exec(await first.next())?.[1] ?? ''
-  await streams.tell(seat, '"one"')
+  await streams.tell(liveSession, '"one"')
   expect(await first.next()).toContain('"one"')
   const second = await listen()
   await second.next()
-  await streams.tell(seat, '"two"')
+  await streams.tell(liveSession, '"two"')
   expect(await second.next()).toContain('"two"')
   second.leave.cancel('gone')
-  await streams.tell(seat, '"three"')
+  await streams.tell(liveSession, '"three"')
   expect(await first.next()).toContain('"three"')
   first.leave.cancel('gone')
 
-  const resumed = (await streams.resume(seat, seen, new Cancel()))[Symbol.asyncIterator]()
+  const resumed = (await streams.resume(liveSession, seen, new Cancel()))[Symbol.asyncIterator]()
   expect((await resumed.next()).value).toContain('"one"')
   const third = await listen()
   await third.next()
   const rest = resumed.next()
-  await streams.tell(seat, '"four"')
+  await streams.tell(liveSession, '"four"')
   expect(await third.next()).toContain('"four"')
   third.leave.cancel('gone')
   expect((await rest).value).toContain('"three"')
-  await streams.tell(seat, '"five"')
+  await streams.tell(liveSession, '"five"')
   expect((await resumed.next()).value).toContain('"five"')
 })
 
 test('what waits for a reader that takes nothing goes on when the session ends', async () => {
-  const { memory, sessions, streams, seat } = await scene()
+  const { memory, sessions, streams, liveSession } = await scene()
   const cancel = new Cancel()
-  const call = await streams.openCall(seat, '1', false)
+  const call = await streams.openCall(liveSession, '1', false)
   const pieces = call.read(new Cancel())[Symbol.asyncIterator]()
   await call.append('"first"', cancel)
   expect((await pieces.next()).value).toContain('"first"')
@@ -104,7 +104,7 @@ test('what waits for a reader that takes nothing goes on when the session ends',
   const waiting = call.append('"second"', cancel).then(() => (isThrough = true))
   await turn()
   expect(isThrough).toBe(false)
-  await sessions.end(seat, 'client')
+  await sessions.end(liveSession, 'client')
   await turn()
   expect(isThrough).toBe(true)
   await waiting
@@ -112,9 +112,9 @@ test('what waits for a reader that takes nothing goes on when the session ends',
 })
 
 test('what waits for the older of two readers goes on with the newer one', async () => {
-  const { streams, seat } = await scene()
+  const { streams, liveSession } = await scene()
   const cancel = new Cancel()
-  const call = await streams.openCall(seat, '1', false)
+  const call = await streams.openCall(liveSession, '1', false)
   const older = call.read(new Cancel())[Symbol.asyncIterator]()
   await call.append('"first"', cancel)
   await older.next()

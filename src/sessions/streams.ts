@@ -26,17 +26,17 @@ export interface Streams {
    * Opens the stream of one POST: what is appended to it can be read until some time after its end.
    * Throws `session_unknown` if the session has ended.
    */
-  openCall(seat: LiveSession, id: RpcId | undefined, prime: boolean): Promise<CallStream>
+  openCall(liveSession: LiveSession, id: RpcId | undefined, prime: boolean): Promise<CallStream>
   /** Opens a stream that belongs to no call. What belongs to no call goes to the newest of a session's streams. */
-  listen(seat: LiveSession, prime: boolean, closed: Cancel): Promise<AsyncIterable<string>>
+  listen(liveSession: LiveSession, prime: boolean, closed: Cancel): Promise<AsyncIterable<string>>
   /** Goes on after an event. Throws `unknown_event` for an id that is none of ours. */
-  resume(seat: LiveSession, lastEventId: string, closed: Cancel): Promise<AsyncIterable<string>>
+  resume(liveSession: LiveSession, lastEventId: string, closed: Cancel): Promise<AsyncIterable<string>>
   /** Stores an event that belongs to no call, for the open stream or the next one. */
-  tell(seat: LiveSession, text: string): Promise<void>
+  tell(liveSession: LiveSession, text: string): Promise<void>
   /** Whether a stream that belongs to no call is open. */
-  isListening(seat: LiveSession): boolean
+  isListening(liveSession: LiveSession): boolean
   /** The session is over: its readers are let go, and all that was kept of its streams is forgotten at once. */
-  forget(seat: LiveSession): void
+  forget(liveSession: LiveSession): void
   /** Asks all readers to come back later: sends them `retry:` and ends their sockets. The streams live on. */
   release(retryMs: number): void
   readonly open: number
@@ -63,7 +63,7 @@ export function createStreams(needs: {
   readonly journals: Journals
   readonly settings: SessionSettings
   readonly memory: MemoryBudget
-  readonly pulse: CoarseTimers
+  readonly timers: CoarseTimers
   readonly clock: Clock
   readonly tellExpired: TellExpired
 }): Streams {
@@ -85,32 +85,32 @@ export function createStreams(needs: {
     owner: { name: key, bytes: sessionBytes },
   })
 
-  const journalOf = (seat: LiveSession, stream: string): string => `${seat.key}/${stream}`
+  const journalOf = (liveSession: LiveSession, stream: string): string => `${liveSession.key}/${stream}`
 
-  const turnsOf = (seat: LiveSession): GetStreamSpans => {
-    const turns = listened.get(seat) ?? new GetStreamSpans()
-    listened.set(seat, turns)
+  const turnsOf = (liveSession: LiveSession): GetStreamSpans => {
+    const turns = listened.get(liveSession) ?? new GetStreamSpans()
+    listened.set(liveSession, turns)
     return turns
   }
 
-  const waitingOf = (seat: LiveSession): MemoryAccount => {
-    const account = waiting.get(seat) ?? memory.account(sessionBytes)
-    waiting.set(seat, account)
+  const waitingOf = (liveSession: LiveSession): MemoryAccount => {
+    const account = waiting.get(liveSession) ?? memory.account(sessionBytes)
+    waiting.set(liveSession, account)
     return account
   }
 
   /** Reads what belongs to no call, on a stream of that name. */
   const readListen = (
-    seat: LiveSession,
+    liveSession: LiveSession,
     stream: string,
     seen: Position | undefined,
     prime: Position | undefined,
     closed: Cancel,
   ): AsyncIterable<string> => {
-    const turns = turnsOf(seat)
+    const turns = turnsOf(liveSession)
     let last = seen
     return readers.read({
-      journal: journalOf(seat, listenStream),
+      journal: journalOf(liveSession, listenStream),
       stream,
       begin() {
         const begin = turns.begin(stream, last)
@@ -120,22 +120,22 @@ export function createStreams(needs: {
       takesTurns: true,
       prime,
       sent: (position) => turns.note(stream, position),
-      presence: seat.presence,
+      liveness: liveSession.liveness,
       closed,
     })
   }
 
   return {
-    async openCall(seat, id, prime) {
-      const stream = callStream(instance, seat.streams++, id)
-      const journal = journalOf(seat, stream)
-      const bounds = boundsOf(seat, perStream)
+    async openCall(liveSession, id, prime) {
+      const stream = callStream(instance, liveSession.streams++, id)
+      const journal = journalOf(liveSession, stream)
+      const bounds = boundsOf(liveSession, perStream)
       const start = await journals.append(journal, [], bounds)
-      if (seat.ended) {
-        await journals.dropAll(seat.key)
+      if (liveSession.ended) {
+        await journals.dropAll(liveSession.key)
         throw new Refusal('session_unknown')
       }
-      const { presence } = seat
+      const { liveness } = liveSession
       let sum = 0
       let newest = 0
       return {
@@ -143,13 +143,13 @@ export function createStreams(needs: {
           const held = bytesOf(text)
           if (held > sessionBytes) throw tooLarge()
           if (readers.isBehind(journal, cancel)) {
-            const account = waitingOf(seat)
+            const account = waitingOf(liveSession)
             // A small one may be the word that a large one was refused.
             if (held <= smallBytes) account.add(held)
             else keep(account, held)
             await readers.caughtUp(journal, cancel).finally(() => account.release(held))
           }
-          if (seat.ended) return
+          if (liveSession.ended) return
           newest = held
           sum += held
           readers.note(journal, text.length)
@@ -157,9 +157,9 @@ export function createStreams(needs: {
           await journals.append(journal, [detachedText(text)], bounds)
         },
         async end() {
-          if (seat.ended) return
+          if (liveSession.ended) return
           await journals.end(journal, settings.retentionMs)
-          await finished.keep(seat, { journal, bytes: Math.max(newest, Math.min(sum, bounds.bytes)) })
+          await finished.keep(liveSession, { journal, bytes: Math.max(newest, Math.min(sum, bounds.bytes)) })
         },
         read: (closed) =>
           readers.read({
@@ -169,31 +169,31 @@ export function createStreams(needs: {
             takesTurns: false,
             prime: prime ? start : undefined,
             sent: undefined,
-            presence,
+            liveness,
             closed,
           }),
       }
     },
-    async listen(seat, prime, closed) {
-      const journal = journalOf(seat, listenStream)
-      const { sent } = turnsOf(seat)
+    async listen(liveSession, prime, closed) {
+      const journal = journalOf(liveSession, listenStream)
+      const { sent } = turnsOf(liveSession)
       const isNew = prime && sent === undefined
-      const empty = isNew ? await journals.append(journal, [], boundsOf(seat, unread)) : undefined
-      if (seat.ended) {
-        await journals.dropAll(seat.key)
+      const empty = isNew ? await journals.append(journal, [], boundsOf(liveSession, unread)) : undefined
+      if (liveSession.ended) {
+        await journals.dropAll(liveSession.key)
         throw new Refusal('session_unknown')
       }
       // Before whatever was stored while nobody listened, or a cut right after the priming event would lose it.
       const begin = sent ?? (empty && { epoch: empty.epoch, offset: 0 })
-      return readListen(seat, listenStreamName(), undefined, prime ? begin : undefined, closed)
+      return readListen(liveSession, listenStreamName(), undefined, prime ? begin : undefined, closed)
     },
-    async resume(seat, lastEventId, closed) {
+    async resume(liveSession, lastEventId, closed) {
       const id = parseEventId(lastEventId)
       if (!id) throw new Refusal('unknown_event')
       const { stream, position } = id
-      if (isListenStream(stream)) return readListen(seat, stream, position, undefined, closed)
-      const { presence } = seat
-      const journal = journalOf(seat, stream)
+      if (isListenStream(stream)) return readListen(liveSession, stream, position, undefined, closed)
+      const { liveness } = liveSession
+      const journal = journalOf(liveSession, stream)
       return readers.read({
         journal,
         stream,
@@ -201,21 +201,21 @@ export function createStreams(needs: {
         takesTurns: false,
         prime: undefined,
         sent: undefined,
-        presence,
+        liveness,
         closed,
       })
     },
-    async tell(seat, text) {
-      if (seat.ended) return
-      const journal = journalOf(seat, listenStream)
+    async tell(liveSession, text) {
+      if (liveSession.ended) return
+      const journal = journalOf(liveSession, listenStream)
       // What is too large for the session is told as a loss, like what was dropped.
       const event = bytesOf(text) > sessionBytes ? needs.tellExpired(undefined) : detachedText(text)
-      await journals.append(journal, [event], boundsOf(seat, readers.has(journal) ? perStream : unread))
+      await journals.append(journal, [event], boundsOf(liveSession, readers.has(journal) ? perStream : unread))
     },
-    isListening: (seat) => readers.has(journalOf(seat, listenStream)),
-    forget(seat) {
-      readers.leave(seat.presence)
-      journals.dropAll(seat.key).catch(() => undefined)
+    isListening: (liveSession) => readers.has(journalOf(liveSession, listenStream)),
+    forget(liveSession) {
+      readers.leave(liveSession.liveness)
+      journals.dropAll(liveSession.key).catch(() => undefined)
     },
     release: (retryMs) => readers.release(retryMs),
     get open() {

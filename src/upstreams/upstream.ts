@@ -23,7 +23,7 @@ export interface UpstreamFacts {
   readonly eras: readonly EraName[]
   readonly sharing: IsolationModes
   /** The eras that clients are served in, in the same order. */
-  readonly faces: readonly ServerEraInfo[]
+  readonly serverEras: readonly ServerEraInfo[]
 }
 
 /** A listener that was registered. */
@@ -45,17 +45,17 @@ export interface Upstream {
    * Finds out which eras the server speaks. Throws `UpstreamStartError`.
    * @param discovered told what a server says of itself in the stateless era, before it is known what else it speaks
    */
-  start(discovered: (hello: RawObject) => void): Promise<UpstreamFacts>
+  start(discovered: (serverDescription: RawObject) => void): Promise<UpstreamFacts>
   /** Sends the call to a process of the caller's unit. Throws a `Refusal` if there is none to be had. */
   call(call: Call): Reply
   /** Hears of what the processes of the seat's unit say outside of calls. Starts no process. */
-  listen(seat: Caller, filter: Filter, hearing: Hearing): Promise<Listening>
+  listen(caller: Caller, filter: Filter, hearing: Hearing): Promise<Listening>
   /** Passes a notification of a client on to its own process, if it has one. Throws `overloaded` if that takes nothing. */
-  tell(seat: Caller, method: string, params: RawObject | undefined): void
+  tell(caller: Caller, method: string, params: RawObject | undefined): void
   /** Ends what a session held. */
-  endSession(seat: Caller): void
+  endSession(caller: Caller): void
   /** Handshake and lists: asked of processes that belong to no client. */
-  readonly learning: CatalogSource
+  readonly catalogSource: CatalogSource
   /** Whether calls can be served, by asking the server; cheap when it answered a moment ago. */
   check(): Promise<HealthCheck>
   /** Figures for people, by name. */
@@ -66,9 +66,9 @@ export interface Upstream {
 /** What the catalogue learns from. A source is a set of processes that list the same; its key names it. */
 export interface CatalogSource {
   /** The key of the source that a seat's handshake and lists come from. */
-  sourceOf(seat: Caller, list: string | undefined): string
+  sourceOf(caller: Caller, list: string | undefined): string
   /** The era in which the server is asked for what a source says; without one, for what a seat calls. */
-  eraOf(seat: Caller, source?: string): EraName
+  eraOf(caller: Caller, source?: string): EraName
   /** Whether a source is one of a closed set, of clients without extensions. */
   isUsual(source: string): boolean
   /** Whether a source is that of clients that declare nothing, as most do. */
@@ -77,16 +77,16 @@ export interface CatalogSource {
    * What the server says of itself to such a client. Throws `NoRoom` if there is none for a process that could be
    * asked: at once, or after the longest wait in line.
    */
-  hello(seat: Caller, source: string, mayWait: boolean): Promise<RawObject>
+  serverDescription(caller: Caller, source: string, mayWait: boolean): Promise<RawObject>
   /** What the server said of itself at the start, to a client that declares nothing. */
-  plainHello(seat: Caller): RawObject
+  plainDescription(caller: Caller): RawObject
   /** One page of a list. Throws `NoRoom` if there is none for a process that could be asked for that source. */
-  list(seat: Caller, source: string, method: string, cursor: string | undefined): Promise<Answer>
+  list(caller: Caller, source: string, method: string, cursor: string | undefined): Promise<Answer>
   /**
    * Has a process of the seat's own unit tell what is on a list, as soon as there is one.
    * @returns the source that the list is of from now on, while that process lives
    */
-  own(seat: Caller, list: string): Promise<string>
+  own(caller: Caller, list: string): Promise<string>
   /**
    * Calls `stale` whenever one of a source's lists may have changed; `isOfUse` tells whether the list as it was is
    * still better than none.

@@ -149,7 +149,7 @@ test('a request that asked for no log lines gets none, whatever the one before i
 })
 
 test('of calls that wait for their clients, the one that waits longest gives way when others find no process', async () => {
-  const { url, counts } = await start({ upstream: { pool: 2 }, sessions: { giveWayMs: 300 } })
+  const { url, counts } = await start({ upstream: { pool: 2 }, sessions: { evictIdleMs: 300 } })
   const steps = [{ ask: 'a' }, { until: 'a' }]
   const longest = await run(url, steps)
   const other = await run(url, steps)
@@ -161,7 +161,7 @@ test('of calls that wait for their clients, the one that waits longest gives way
 })
 
 test('a call that waits for its client does not give way at once', async () => {
-  const settings = { upstream: { pool: 1 }, sessions: { giveWayMs: 60_000 }, gates: { queueWaitMs: 1500 } }
+  const settings = { upstream: { pool: 1 }, sessions: { evictIdleMs: 60_000 }, gates: { queueWaitMs: 1500 } }
   const { url } = await start(settings)
   const steps = [{ ask: 'a' }, { until: 'a' }]
   const first = await run(url, steps)

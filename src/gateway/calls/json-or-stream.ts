@@ -13,21 +13,21 @@ export type First =
   | {
       readonly kind: 'streaming'
       readonly next: Promise<IteratorResult<Update, Outcome>>
-      readonly ask?: InputRequest | undefined
+      readonly inputRequest?: InputRequest | undefined
     }
 
 /** An answer that takes longer than this is streamed, so that the connection shows life and can be resumed. */
 const patienceMs = 2000
 
 /** @param next the first step of a reply */
-export function firstUpdate(next: Promise<IteratorResult<Update, Outcome>>, pulse: CoarseTimers): Promise<First> {
+export function firstUpdate(next: Promise<IteratorResult<Update, Outcome>>, timers: CoarseTimers): Promise<First> {
   return new Promise((resolve) => {
-    const stop = pulse.after(patienceMs, () => resolve({ kind: 'streaming', next }))
+    const stop = timers.after(patienceMs, () => resolve({ kind: 'streaming', next }))
     next.then(
       (step) => {
         stop()
         if (step.done === true) resolve({ kind: 'outcome', outcome: step.value })
-        else resolve({ kind: 'streaming', next, ask: step.value.kind === 'ask' ? step.value : undefined })
+        else resolve({ kind: 'streaming', next, inputRequest: step.value.kind === 'ask' ? step.value : undefined })
       },
       (error: unknown) => {
         stop()
@@ -56,9 +56,9 @@ export async function outcomeOnly(reply: Reply): Promise<First> {
 }
 
 /** The next step, or word that nothing has come for `ms` milliseconds. */
-export function nextOrIdle<Step>(next: Promise<Step>, ms: number, pulse: CoarseTimers): Promise<Step | 'quiet'> {
+export function nextOrIdle<Step>(next: Promise<Step>, ms: number, timers: CoarseTimers): Promise<Step | 'quiet'> {
   return new Promise((resolve, reject) => {
-    const stop = pulse.after(ms, () => resolve('quiet'))
+    const stop = timers.after(ms, () => resolve('quiet'))
     next.then(
       (step) => {
         stop()

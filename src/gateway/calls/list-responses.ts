@@ -17,18 +17,22 @@ export interface ListAnswer {
 const announcedMs = 60_000
 
 /** Throws `invalid_params` for a cursor that is not ours. */
-export async function answerList(seat: Caller, request: RequestMessage, house: GatewayServices): Promise<ListAnswer> {
+export async function answerList(
+  caller: Caller,
+  request: RequestMessage,
+  services: GatewayServices,
+): Promise<ListAnswer> {
   const { id, method } = request
-  const { version } = seat.client
-  const page = await house.catalog.page(seat, method, request.params?.value['cursor'])
+  const { version } = caller.client
+  const page = await services.catalog.page(caller, method, request.params?.value['cursor'])
   if ('error' in page) {
-    const answer = worded(seat, method, { answer: page.error, era: page.spoken, process: undefined }, house)
+    const answer = worded(caller, method, { answer: page.error, era: page.era, process: undefined }, services)
     return { text: responseText(id, answer), status: statusOf(answer) }
   }
   let text = page.worded.get(version)
   if (text === undefined) {
     const given: Answer = { kind: 'result', result: page.result }
-    const answer = worded(seat, method, { answer: given, era: page.spoken, process: undefined }, house)
+    const answer = worded(caller, method, { answer: given, era: page.era, process: undefined }, services)
     text = answer.kind === 'result' ? answer.result.text : '{}'
     page.worded.keep(version, text)
   }
@@ -36,8 +40,13 @@ export async function answerList(seat: Caller, request: RequestMessage, house: G
 }
 
 /** In the words of the client's revision; of those there are few, so what is kept of a page is bounded. */
-function worded(seat: Caller, method: string, outcome: Outcome, house: GatewayServices): Answer {
-  if (seat.session !== undefined) return wordForSessions(outcome, method, seat.client.version)
-  const hello = house.catalog.helloAtHand(seat)
-  return wordForRequests(method, outcome, serverInfoOf(hello), announcesChanges(hello, method) ? announcedMs : 0)
+function worded(caller: Caller, method: string, outcome: Outcome, services: GatewayServices): Answer {
+  if (caller.session !== undefined) return wordForSessions(outcome, method, caller.client.version)
+  const serverDescription = services.catalog.descriptionAtHand(caller)
+  return wordForRequests(
+    method,
+    outcome,
+    serverInfoOf(serverDescription),
+    announcesChanges(serverDescription, method) ? announcedMs : 0,
+  )
 }

@@ -12,31 +12,33 @@ import { callAsTask, isTaskOnlyCall } from './task-only-tools.ts'
 export const callBytes: number = 8 * 1024
 
 /** Runs a call. Throws a `Refusal` where mcplex itself says no; the upstream's errors are outcomes. */
-export async function* runCall(call: Call, house: GatewayServices): Reply {
-  const startedMs = house.clock.now()
+export async function* runCall(call: Call, services: GatewayServices): Reply {
+  const startedMs = services.clock.now()
   let outcome: Outcome | undefined
   let code = 'cancelled'
   try {
     const { session } = call
-    const isTask = session === undefined && house.catalog.hasTaskOnly && (await isTaskOnlyCall(call, house))
-    const first = yield* isTask ? callAsTask(call, house) : house.upstream.call(call)
+    const isTask = session === undefined && services.catalog.hasTaskOnly && (await isTaskOnlyCall(call, services))
+    const first = yield* isTask ? callAsTask(call, services) : services.upstream.call(call)
     outcome =
-      session !== undefined && needsInput(call, first) ? yield* house.rounds.continueCall({ ...call, session }, first) : first
+      session !== undefined && needsInput(call, first)
+        ? yield* services.rounds.continueCall({ ...call, session }, first)
+        : first
     return outcome
   } catch (error) {
     const cut = call.cancel.reason === overdue ? cutOff() : error
     code = asRefusal(cut)?.code ?? 'internal'
     throw cut
   } finally {
-    house.events.emit('callEnded', {
+    services.events.emit('callEnded', {
       method: knownMethod(call.method),
-      tool: toolOf(call, house),
+      tool: toolOf(call, services),
       tenant: call.principal.tenant,
       session: call.session,
       era: eraInWords[call.client.era],
       upstreamEra: outcome && eraInWords[outcome.era],
       status: outcome ? statusOf(outcome) : code,
-      durationMs: house.clock.now() - startedMs,
+      durationMs: services.clock.now() - startedMs,
       queueMs: outcome && (outcome.queueMs ?? 0),
     })
   }

@@ -15,19 +15,19 @@ import type { GatewayServices } from '../services.ts'
 const maxMs = 60 * 60_000
 
 /** Whether the server refuses to run the tool of this call but as a task. */
-export async function isTaskOnlyCall(call: Call, house: GatewayServices): Promise<boolean> {
+export async function isTaskOnlyCall(call: Call, services: GatewayServices): Promise<boolean> {
   const tool = call.method === 'tools/call' ? call.params?.value['name'] : undefined
-  return typeof tool === 'string' && house.catalog.isTaskOnly(call, tool)
+  return typeof tool === 'string' && services.catalog.isTaskOnly(call, tool)
 }
 
-export async function* callAsTask(call: Call, house: GatewayServices): Reply {
+export async function* callAsTask(call: Call, services: GatewayServices): Reply {
   // The process alone knows its task, and whoever it asks in the course of it is the client of this call.
   const hold: Hold = { lease: undefined }
   const release = (): void => hold.lease?.release()
   let begun: Outcome | undefined
   let task: Task | undefined
   try {
-    begun = yield* house.upstream.call({ ...call, params: asTask(call.params), round: 0, hold })
+    begun = yield* services.upstream.call({ ...call, params: asTask(call.params), round: 0, hold })
     task = taskBegun(begun.answer)
     if (!task) return begun
   } finally {
@@ -38,27 +38,27 @@ export async function* callAsTask(call: Call, house: GatewayServices): Reply {
     return { ...call, method, params, progressToken: undefined, process, round: 0, hold, cancel }
   }
   const params = aboutTask(task)
-  const endMs = house.clock.now() + maxMs
+  const endMs = services.clock.now() + maxMs
   let isOver = false
   try {
     for (let steps = 1; task.status === 'working'; steps++) {
       if (call.progressToken !== undefined) yield progressOf(call.progressToken, steps, task)
-      await pauseUnless([call.cancel], house.clock, task.pollMs)
+      await pauseUnless([call.cancel], services.clock, task.pollMs)
       if (call.cancel.cancelled) throw new Refusal('cancelled')
-      if (house.clock.now() >= endMs) throw new Refusal('upstream_timeout')
-      const seen = yield* house.upstream.call(about('tasks/get', params, call.cancel))
+      if (services.clock.now() >= endMs) throw new Refusal('upstream_timeout')
+      const seen = yield* services.upstream.call(about('tasks/get', params, call.cancel))
       const next = taskSeen(seen.answer)
       isOver = next === undefined
       if (!next) return seen
       task = next
     }
     // It waits until the task has ended, and brings what the server wants to know before that.
-    const outcome = yield* house.upstream.call(about('tasks/result', params, call.cancel))
+    const outcome = yield* services.upstream.call(about('tasks/result', params, call.cancel))
     isOver = true
     return { ...outcome, answer: resultOfTask(outcome.answer) }
   } finally {
     if (isOver) release()
-    else void runOut(house.upstream.call(about('tasks/cancel', params, new Cancel()))).then(release)
+    else void runOut(services.upstream.call(about('tasks/cancel', params, new Cancel()))).then(release)
   }
 }
 

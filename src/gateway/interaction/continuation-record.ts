@@ -12,9 +12,9 @@ export interface ContinuationRecord {
   /** What its server asks with: counted with the flow as long as that is the last that it said. */
   asks(outcome: Outcome): void
   /** Counts what the flow keeps. Throws `memory_share_exceeded` or `overloaded` if that is too much. */
-  count(flow: Continuation): void
+  count(continuation: Continuation): void
   /** Counts it, and resolves when it is stored. Throws `store_unavailable`, and what `count` throws. */
-  write(flow: Continuation): Promise<void>
+  write(continuation: Continuation): Promise<void>
   /** The flow is over. What cannot be removed is forgotten by its time. */
   remove(): void
 }
@@ -34,11 +34,11 @@ export function createContinuationRecord(
   let last: Promise<unknown> = Promise.resolve()
   let isBegun = false
 
-  const write = async (flow: Continuation): Promise<void> => {
+  const write = async (continuation: Continuation): Promise<void> => {
     const stored = isBegun ? await records.read(key) : undefined
     isBegun = true
-    if (stored) await records.replace(key, { ...flow }, stored.version, ttlMs)
-    else await records.create(key, { ...flow }, ttlMs)
+    if (stored) await records.replace(key, { ...continuation }, stored.version, ttlMs)
+    else await records.create(key, { ...continuation }, ttlMs)
   }
   const afterLast = <Value>(step: () => Promise<Value>): Promise<Value> => {
     const next = last.then(step)
@@ -46,8 +46,8 @@ export function createContinuationRecord(
     return next
   }
 
-  const count = (flow: Continuation): void => {
-    const bytes = bytesOfValue(flow) + askedBytes
+  const count = (continuation: Continuation): void => {
+    const bytes = bytesOfValue(continuation) + askedBytes
     if (!memory) return
     if (bytes > counted) keep(memory, bytes - counted)
     else memory.release(counted - bytes)
@@ -59,9 +59,9 @@ export function createContinuationRecord(
       askedBytes = heldBytesOf(answer.kind === 'result' ? answer.result : answer.error)
     },
     count,
-    async write(flow) {
-      count(flow)
-      await afterLast(() => write(flow))
+    async write(continuation) {
+      count(continuation)
+      await afterLast(() => write(continuation))
     },
     remove() {
       void afterLast(async () => isBegun && records.remove(key)).catch(() => undefined)

@@ -62,31 +62,31 @@ export function createContinuations(needs: {
       const id = `${instance}${(++count).toString(36)}`
       const key = `${sessionKey(call.principal, call.session)}/flow/${id}`
       const record = createContinuationRecord(records, key, recordMs, call.memory)
-      let flow = beginFlow(id, call)
+      let continuation = beginFlow(id, call)
       let outcome = first
       let repeats = 0
       try {
         for (;;) {
           const questions = questionsTo(call.client, outcome, unguessableId)
           if ('kind' in questions) return { answer: questions, era: call.client.era, process: undefined }
-          const next = askedAgain(flow, outcome, questions)
-          flow = next.flow
+          const next = askedAgain(continuation, outcome, questions)
+          continuation = next.continuation
           if (next.asked.size === 0) await rest(++repeats, call, clock)
           else {
             repeats = 0
-            if (flow.round > maxRounds) throw new Refusal('too_many_rounds')
+            if (continuation.round > maxRounds) throw new Refusal('too_many_rounds')
             record.asks(outcome)
-            await record.write(flow)
-            flow = calledAgain(yield* ask(flow, next.asked, call, record))
+            await record.write(continuation)
+            continuation = calledAgain(yield* ask(continuation, next.asked, call, record))
             // Before the call: whoever finds the record must know that the server was called, perhaps.
-            await record.write(flow)
+            await record.write(continuation)
           }
           if (call.cancel.cancelled) throw new Refusal('cancelled')
           outcome = yield* upstream.call({
             ...call,
-            params: paramsAgain(flow),
-            process: flow.process,
-            round: flow.round,
+            params: paramsAgain(continuation),
+            process: continuation.process,
+            round: continuation.round,
           })
           if (!needsInput(call, outcome)) return outcome
         }
@@ -108,26 +108,26 @@ async function* ask(
   call: Call,
   record: ContinuationRecord,
 ): AsyncGenerator<InputRequest, Continuation, void> {
-  let flow = asking
+  let continuation = asking
   let failure: Refusal | undefined
   let wake: (() => void) | undefined
   const fail = (refusal: Refusal): void => {
     failure ??= refusal
     wake?.()
   }
-  const take = (id: string, answer: Answer, lapsed = false): void => {
-    if (failure || !isOpen(flow, id)) return
+  const take = (id: string, answer: Answer, expired = false): void => {
+    if (failure || !isOpen(continuation, id)) return
     const method = questions.get(id)?.method ?? ''
-    const next = lapsed ? undefined : answered(flow, id, answer)
-    if (!next) return fail(unanswered(method, answer, lapsed))
-    flow = next
+    const next = expired ? undefined : answered(continuation, id, answer)
+    if (!next) return fail(unanswered(method, answer, expired))
+    continuation = next
     try {
-      record.count(flow)
+      record.count(continuation)
     } catch (error) {
       return fail(asRefusal(error) ?? new Refusal('internal'))
     }
-    if (isComplete(flow)) wake?.()
-    else record.write(flow).catch(() => undefined)
+    if (isComplete(continuation)) wake?.()
+    else record.write(continuation).catch(() => undefined)
   }
   const stopListening = call.cancel.onCancel(() => fail(new Refusal('cancelled')))
   const withdrawn = new Map<string, Cancel>()
@@ -136,22 +136,30 @@ async function* ask(
       if (failure) break
       const cancel = new Cancel()
       withdrawn.set(id, cancel)
-      yield { kind: 'ask', id, method, params, withdrawn: cancel, answer: (answer, lapsed) => take(id, answer, lapsed) }
+      yield {
+        kind: 'ask',
+        id,
+        method,
+        params,
+        withdrawn: cancel,
+        answer: (answer, expired) => take(id, answer, expired),
+      }
     }
-    while (!failure && !isComplete(flow)) await new Promise<void>((resolve) => (wake = resolve))
+    while (!failure && !isComplete(continuation)) await new Promise<void>((resolve) => (wake = resolve))
     if (failure) throw failure
-    return flow
+    return continuation
   } finally {
     stopListening()
-    for (const [id, cancel] of withdrawn) if (isOpen(flow, id)) cancel.cancel('the call is over')
+    for (const [id, cancel] of withdrawn) if (isOpen(continuation, id)) cancel.cancel('the call is over')
   }
 }
 
 /** The longest text of a client's error that is repeated. */
 const maxErrorChars = 500
 
-function unanswered(method: string, answer: Answer, lapsed: boolean): Refusal {
-  if (lapsed) return new Refusal('unanswered', { message: `The client did not answer the server's ${method} in time.` })
+function unanswered(method: string, answer: Answer, expired: boolean): Refusal {
+  if (expired)
+    return new Refusal('unanswered', { message: `The client did not answer the server's ${method} in time.` })
   if (answer.kind === 'result') {
     return new Refusal('unanswered', { message: 'The answers of the client are too large to be passed on.' })
   }

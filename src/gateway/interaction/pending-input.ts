@@ -14,73 +14,73 @@ export interface PendingInput {
    * Puts a question to a session: the text of the request to send. `withdraw` is told if no answer is wanted any more.
    * Undefined if there is no memory for it: the server is told.
    */
-  put(seat: LiveSession, ask: InputRequest, withdraw: (id: string) => void): string | undefined
+  put(liveSession: LiveSession, inputRequest: InputRequest, withdraw: (id: string) => void): string | undefined
   /** An answer of a client; false if nothing was asked under that id. */
-  answer(seat: LiveSession, id: string, answer: Answer): boolean
+  answer(liveSession: LiveSession, id: string, answer: Answer): boolean
 }
 
 /** What a question takes besides what it says, in bytes. */
 const askBytes = 512
 
 interface Open {
-  readonly ask: InputRequest
+  readonly inputRequest: InputRequest
   /** Stops its deadline, and gives back its memory. */
   readonly stop: () => void
 }
 
 /** @param answerWithinMs people need time, but nobody waits for ever */
-export function createPendingInput(pulse: CoarseTimers, answerWithinMs: number): PendingInput {
+export function createPendingInput(timers: CoarseTimers, answerWithinMs: number): PendingInput {
   const open = new WeakMap<LiveSession, Map<string, Open>>()
   const epoch = shortId()
   let count = 0
 
   return {
-    put(seat, ask, withdraw) {
-      const id = JSON.stringify(ask.id ?? `ask-${epoch}-${++count}`)
-      const bytes = askBytes + heldBytesOf(ask.params)
-      if (seat.memory.take(bytes) !== 'kept') {
-        ask.answer(errorAnswer(-32603, 'The client has too much to answer already'), true)
+    put(liveSession, inputRequest, withdraw) {
+      const id = JSON.stringify(inputRequest.id ?? `ask-${epoch}-${++count}`)
+      const bytes = askBytes + heldBytesOf(inputRequest.params)
+      if (liveSession.memory.take(bytes) !== 'kept') {
+        inputRequest.answer(errorAnswer(-32603, 'The client has too much to answer already'), true)
         return undefined
       }
-      let asks = open.get(seat)
+      let asks = open.get(liveSession)
       if (!asks) {
         const created = new Map<string, Open>()
         asks = created
-        open.set(seat, created)
-        seat.onEnd.push(() => {
+        open.set(liveSession, created)
+        liveSession.onEnd.push(() => {
           for (const left of created.values()) {
             left.stop()
-            left.ask.answer(errorAnswer(-32603, 'The client is gone'), true)
+            left.inputRequest.answer(errorAnswer(-32603, 'The client is gone'), true)
           }
           created.clear()
         })
       }
       const mine = asks
-      const stopWaiting = pulse.after(answerWithinMs, () => {
+      const stopWaiting = timers.after(answerWithinMs, () => {
         if (!mine.delete(id)) return
-        seat.memory.release(bytes)
+        liveSession.memory.release(bytes)
         withdraw(id)
-        ask.answer(errorAnswer(-32603, 'The client did not answer'), true)
+        inputRequest.answer(errorAnswer(-32603, 'The client did not answer'), true)
       })
       const stop = (): void => {
         stopWaiting()
-        seat.memory.release(bytes)
+        liveSession.memory.release(bytes)
       }
-      mine.set(id, { ask, stop })
-      ask.withdrawn.onCancel(() => {
+      mine.set(id, { inputRequest, stop })
+      inputRequest.withdrawn.onCancel(() => {
         if (!mine.delete(id)) return
         stop()
         withdraw(id)
       })
-      return requestText(id, ask.method, ask.params)
+      return requestText(id, inputRequest.method, inputRequest.params)
     },
-    answer(seat, id, answer) {
-      const asks = open.get(seat)
+    answer(liveSession, id, answer) {
+      const asks = open.get(liveSession)
       const found = asks?.get(idKey(id))
       if (!found) return false
       asks?.delete(idKey(id))
       found.stop()
-      found.ask.answer(answer)
+      found.inputRequest.answer(answer)
       return true
     },
   }

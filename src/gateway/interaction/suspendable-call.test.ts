@@ -33,7 +33,7 @@ function reply(): { readonly reply: Reply; readonly say: (step: Step) => void; r
   }
 }
 
-function courseOf(of: Reply): SuspendableCall {
+function suspendableOf(of: Reply): SuspendableCall {
   const call = { cancel: new Cancel() } as unknown as Call
   const memory = createMemoryBudget(1_000_000).account()
   return { call, reply: of, next: undefined, questions: undefined, memory, over: () => undefined }
@@ -44,8 +44,8 @@ function ask(answers: Answer[]): InputRequest {
   return { kind: 'ask', method, params: undefined, answer: (one) => answers.push(one), withdrawn: new Cancel() }
 }
 
-function note(course: SuspendableCall, asked: InputRequest): Questions {
-  const questions = noteAsk(course, asked)
+function note(suspendable: SuspendableCall, inputRequest: InputRequest): Questions {
+  const questions = noteAsk(suspendable, inputRequest)
   if (!questions) throw new Error('there was no memory for a question')
   return questions
 }
@@ -56,13 +56,13 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 test('a client that comes by again and again in vain leaves nothing at the step that it waits for', async () => {
   const clock = manualClock(0)
   const { reply: of, waiting } = reply()
-  const course = courseOf(of)
-  const questions = note(course, ask([]))
+  const suspendable = suspendableOf(of)
+  const questions = note(suspendable, ask([]))
   for (let n = 0; n < 100; n++) {
-    const looking = lookAhead(course, 10, clock)
+    const looking = lookAhead(suspendable, 10, clock)
     clock.advance(10)
     expect(await looking).toBeUndefined()
-    listenOn(course, questions)()
+    listenOn(suspendable, questions)()
   }
   expect(waiting()).toBe(1)
 })
@@ -70,35 +70,35 @@ test('a client that comes by again and again in vain leaves nothing at the step 
 test('what is heard between two requests comes with the next one, in order, and the end is still to come', async () => {
   const clock = manualClock(0)
   const { reply: of, say } = reply()
-  const course = courseOf(of)
-  const questions = note(course, ask([]))
-  const stop = listenOn(course, questions)
+  const suspendable = suspendableOf(of)
+  const questions = note(suspendable, ask([]))
+  const stop = listenOn(suspendable, questions)
   say({ done: false, value: log })
   await turn()
   say({ done: true, value: {} as Outcome })
   await turn()
   stop()
   expect(questions.held).toEqual([log])
-  expect((await lookAhead(course, 10, clock))?.done).toBe(true)
+  expect((await lookAhead(suspendable, 10, clock))?.done).toBe(true)
 })
 
 test('whoever abandons a call leaves no question without an answer', async () => {
   const { reply: of, say } = reply()
-  const course = courseOf(of)
+  const suspendable = suspendableOf(of)
   const answers: Answer[] = []
-  const stop = listenOn(course, note(course, ask(answers)))
+  const stop = listenOn(suspendable, note(suspendable, ask(answers)))
   say({ done: false, value: ask(answers) })
   await turn()
   stop()
-  abandon(course, 'nobody waits for it')
+  abandon(suspendable, 'nobody waits for it')
   await turn()
   expect(answers.map(({ kind }) => kind)).toEqual(['result', 'result'])
 })
 
 /** A course whose call may keep so many bytes, and what they are counted in. */
-function bounded(of: Reply, bytes: number): { readonly course: SuspendableCall; readonly memory: MemoryAccount } {
+function bounded(of: Reply, bytes: number): { readonly suspendable: SuspendableCall; readonly memory: MemoryAccount } {
   const memory = createMemoryBudget(1_000_000).account(bytes)
-  return { course: { ...courseOf(of), memory }, memory }
+  return { suspendable: { ...suspendableOf(of), memory }, memory }
 }
 
 const asked = (answers: Answer[], chars: number): InputRequest => ({
@@ -113,12 +113,12 @@ const result = (chars: number): Outcome => ({
 
 test('what a call says while its client is away counts, and is given back as it is taken', async () => {
   const { reply: of, say } = reply()
-  const { course, memory } = bounded(of, 100_000)
+  const { suspendable, memory } = bounded(of, 100_000)
   const answers: Answer[] = []
-  const questions = note(course, asked(answers, 5000))
+  const questions = note(suspendable, asked(answers, 5000))
   const withQuestion = memory.heldBytes
   expect(withQuestion).toBeGreaterThan(10_000)
-  const stop = listenOn(course, questions)
+  const stop = listenOn(suspendable, questions)
   say({ done: false, value: { ...log, params: rawObject({ data: 'y'.repeat(3000) }) } as Update })
   await turn()
   expect(memory.heldBytes).toBeGreaterThan(withQuestion + 6000)
@@ -126,8 +126,8 @@ test('what a call says while its client is away counts, and is given back as it 
   await turn()
   expect(memory.heldBytes).toBeGreaterThan(withQuestion + 14_000)
   stop()
-  await nextStep(course)
-  expect(await nextStep(course)).toMatchObject({ done: true })
+  await nextStep(suspendable)
+  expect(await nextStep(suspendable)).toMatchObject({ done: true })
   expect(memory.heldBytes).toBe(withQuestion)
   for (const one of questions.open.values()) one.answer({ kind: 'result', result: rawObject({}) })
   expect([memory.heldBytes, answers.length]).toEqual([0, 1])
@@ -135,17 +135,17 @@ test('what a call says while its client is away counts, and is given back as it 
 
 test('a question that there is no memory for is answered to the server, and a result is refused to the client', async () => {
   const { reply: of, say } = reply()
-  const { course, memory } = bounded(of, 20_000)
+  const { suspendable, memory } = bounded(of, 20_000)
   const answers: Answer[] = []
-  expect(noteAsk(course, asked(answers, 50_000))).toBeUndefined()
-  const questions = note(course, ask(answers))
-  const stop = listenOn(course, questions)
+  expect(noteAsk(suspendable, asked(answers, 50_000))).toBeUndefined()
+  const questions = note(suspendable, ask(answers))
+  const stop = listenOn(suspendable, questions)
   say({ done: false, value: asked(answers, 50_000) })
   await turn()
   expect(answers.map(({ kind }) => kind)).toEqual(['error', 'error'])
   say({ done: true, value: result(50_000) })
   await turn()
   stop()
-  await expect(nextStep(course)).rejects.toMatchObject({ code: 'result_too_large' })
+  await expect(nextStep(suspendable)).rejects.toMatchObject({ code: 'result_too_large' })
   expect(memory.heldBytes).toBeLessThan(2000)
 })

@@ -48,38 +48,38 @@ export interface Questions {
 const maxHeld = { updates: 100, chars: 1024 * 1024 }
 
 /** The next thing that the call says to whichever request is with it. What was held back comes first. */
-export function nextStep(course: SuspendableCall): Promise<Step> {
-  const held = course.questions?.held.shift()
+export function nextStep(suspendable: SuspendableCall): Promise<Step> {
+  const held = suspendable.questions?.held.shift()
   if (held) {
-    course.memory.release(heldBytesOf(held.params))
+    suspendable.memory.release(heldBytesOf(held.params))
     return Promise.resolve({ done: false, value: held })
   }
-  const next = course.next?.step ?? course.reply.next()
-  takeNext(course)
+  const next = suspendable.next?.step ?? suspendable.reply.next()
+  takeNext(suspendable)
   return next
 }
 
 /** The next step has been taken. */
-export function takeNext(course: SuspendableCall): void {
-  course.next?.memory?.close()
-  course.next = undefined
+export function takeNext(suspendable: SuspendableCall): void {
+  suspendable.next?.memory?.close()
+  suspendable.next = undefined
 }
 
 /** The next step, left where it is until it is taken. */
-function coming(course: SuspendableCall): Coming {
-  if (course.next) return course.next
-  const next: Coming = { step: course.reply.next(), isThere: false, tell: undefined, memory: undefined }
+function coming(suspendable: SuspendableCall): Coming {
+  if (suspendable.next) return suspendable.next
+  const next: Coming = { step: suspendable.reply.next(), isThere: false, tell: undefined, memory: undefined }
   const there = (): void => {
     next.isThere = true
     next.tell?.()
   }
   next.step.then(there, there)
-  return (course.next = next)
+  return (suspendable.next = next)
 }
 
 /** What the call says next if it says it in time; it still is the next step then. Throws how the call failed. */
-export async function lookAhead(course: SuspendableCall, ms: number, clock: Clock): Promise<Step | undefined> {
-  const next = coming(course)
+export async function lookAhead(suspendable: SuspendableCall, ms: number, clock: Clock): Promise<Step | undefined> {
+  const next = coming(suspendable)
   if (!next.isThere) {
     await new Promise<void>((resolve) => {
       const timer = clock.after(ms, resolve)
@@ -116,21 +116,21 @@ export function holdBack({ memory }: SuspendableCall, { held }: Questions, updat
  * Hears what the call says while no request is with it, so that its end is noticed and its process is free again. A
  * question waits for the next request. Returns how to stop.
  */
-export function listenOn(course: SuspendableCall, questions: Questions): () => void {
+export function listenOn(suspendable: SuspendableCall, questions: Questions): () => void {
   let isOver = false
   const take = (step: Step): void => {
-    if (isOver || letWait(course, step)) return
-    takeNext(course)
+    if (isOver || letWait(suspendable, step)) return
+    takeNext(suspendable)
     if (step.done === true)
-      course.next = failed(new Refusal('result_too_large', { message: 'No memory for the result.' }))
+      suspendable.next = failed(new Refusal('result_too_large', { message: 'No memory for the result.' }))
     else {
       if (step.value.kind === 'ask') step.value.answer(errorAnswer(-32603, tooMuch), true)
-      else holdBack(course, questions, step.value)
+      else holdBack(suspendable, questions, step.value)
       listen()
     }
   }
   const listen = (): void => {
-    const next = coming(course)
+    const next = coming(suspendable)
     // Whoever comes back learns how it failed.
     const hear = (): void => void next.step.then(take, () => undefined)
     if (next.isThere) hear()
@@ -143,13 +143,13 @@ export function listenOn(course: SuspendableCall, questions: Questions): () => v
 }
 
 /** Whether the next step may stay where it is until its client comes back: its end, or a question. */
-function letWait(course: SuspendableCall, step: Step): boolean {
+function letWait(suspendable: SuspendableCall, step: Step): boolean {
   if (step.done !== true && step.value.kind !== 'ask') return false
-  const memory = new Portion(course.memory)
+  const memory = new Portion(suspendable.memory)
   const answer = step.done === true ? step.value.answer : undefined
   const said = step.done === true ? (answer?.kind === 'result' ? answer.result : answer?.error) : step.value.params
-  if (memory.take(heldBytesOf(said)) !== 'kept' || !course.next) return false
-  course.next.memory = memory
+  if (memory.take(heldBytesOf(said)) !== 'kept' || !suspendable.next) return false
+  suspendable.next.memory = memory
   return true
 }
 
@@ -169,23 +169,23 @@ const askBytes = 512
  * Adds a question to those that the client is to be asked.
  * @returns undefined if there is no memory for it; the server is told
  */
-export function noteAsk(course: SuspendableCall, ask: InputRequest): Questions | undefined {
-  const memory = new Portion(course.memory)
-  if (memory.take(askBytes + heldBytesOf(ask.params)) !== 'kept') {
-    ask.answer(errorAnswer(-32603, tooMuch), true)
+export function noteAsk(suspendable: SuspendableCall, inputRequest: InputRequest): Questions | undefined {
+  const memory = new Portion(suspendable.memory)
+  if (memory.take(askBytes + heldBytesOf(inputRequest.params)) !== 'kept') {
+    inputRequest.answer(errorAnswer(-32603, tooMuch), true)
     return undefined
   }
-  const questions = (course.questions ??= { open: new Map(), asked: 0, held: [] })
-  const key = `${ask.method.slice(0, ask.method.indexOf('/'))}-${++questions.asked}`
+  const questions = (suspendable.questions ??= { open: new Map(), asked: 0, held: [] })
+  const key = `${inputRequest.method.slice(0, inputRequest.method.indexOf('/'))}-${++questions.asked}`
   const counted: InputRequest = {
-    ...ask,
-    answer(answer, lapsed) {
+    ...inputRequest,
+    answer(answer, expired) {
       memory.close()
-      ask.answer(answer, lapsed)
+      inputRequest.answer(answer, expired)
     },
   }
   questions.open.set(key, counted)
-  ask.withdrawn.onCancel(() => {
+  inputRequest.withdrawn.onCancel(() => {
     memory.close()
     questions.open.delete(key)
   })
@@ -194,26 +194,26 @@ export function noteAsk(course: SuspendableCall, ask: InputRequest): Questions |
 
 /** The open questions, as `inputRequests`. */
 export function inputRequestsFor({ open }: Questions): RawObject {
-  return inputRequestsOf(new Map([...open].map(([key, ask]) => [key, inputRequestOf(ask)])))
+  return inputRequestsOf(new Map([...open].map(([key, inputRequest]) => [key, inputRequestOf(inputRequest)])))
 }
 
 /** Nobody will answer what is still asked: the server is told. */
 export function dropQuestions({ questions }: SuspendableCall): void {
-  for (const ask of questions?.open.values() ?? []) ask.answer(unanswered(ask.method))
+  for (const inputRequest of questions?.open.values() ?? []) inputRequest.answer(unanswered(inputRequest.method))
   questions?.open.clear()
 }
 
 /** Ends a call that nobody waits for any more, wherever it is. */
-export function abandon(course: SuspendableCall, reason: string): void {
-  dropQuestions(course)
+export function abandon(suspendable: SuspendableCall, reason: string): void {
+  dropQuestions(suspendable)
   // One that nobody has looked at yet.
-  void course.next?.step.then(
+  void suspendable.next?.step.then(
     ({ done, value }) => done !== true && value.kind === 'ask' && value.answer(unanswered(value.method)),
     () => undefined,
   )
   // In this order: a return() alone would wait behind the step that is pending.
-  course.call.cancel.cancel(reason)
-  course.reply.return(undefined as never).catch(() => undefined)
-  course.memory.close()
-  course.over()
+  suspendable.call.cancel.cancel(reason)
+  suspendable.reply.return(undefined as never).catch(() => undefined)
+  suspendable.memory.close()
+  suspendable.over()
 }

@@ -16,14 +16,14 @@ import { abandon, type SuspendableCall, listenOn, type Questions } from './suspe
 
 export interface SuspendedCalls {
   /** Puts a call aside; returns what names the round of its questions, which are open for as long as the settings say. */
-  suspend(course: SuspendableCall, questions: Questions): { readonly call: string; readonly round: number }
+  suspend(suspendable: SuspendableCall, questions: Questions): { readonly call: string; readonly round: number }
   /**
    * The call that waits for the answers of a round. Those that are there are passed on; the other questions stay open.
    * Throws `interaction_lost`, `interaction_answered`, or `invalid_params` for what is no answer.
    */
   resume(call: string, round: number, params: RawObject | undefined): SuspendableCall
   /** The call is over: what is still said to it is too late. */
-  end(course: SuspendableCall): void
+  end(suspendable: SuspendableCall): void
   /** Others find no process: ends up to so many calls whose clients have been silent for long, the longest first. */
   evictIdle(wanted: number): void
   readonly count: number
@@ -33,7 +33,7 @@ export interface SuspendedCalls {
 const beatMs = 15_000
 
 interface Entry {
-  readonly course: SuspendableCall
+  readonly suspendable: SuspendableCall
   readonly questions: Questions
   round: number
   /** When its client was last heard of. */
@@ -44,38 +44,38 @@ interface Entry {
 
 /** @param needs.giveWayMs how long a client may be silent where others find no process */
 export function createSuspendedCalls(needs: {
-  readonly pulse: CoarseTimers
+  readonly timers: CoarseTimers
   readonly clock: Clock
-  readonly giveWayMs: number
+  readonly evictIdleMs: number
   /** How long a client may take to answer. */
   readonly answerTimeoutMs: number
 }): SuspendedCalls {
-  const { pulse, clock } = needs
+  const { timers, clock } = needs
   const entries = new Map<string, Entry>()
   const ids = new WeakMap<SuspendableCall, string>()
 
-  const idOf = (course: SuspendableCall): string => {
-    const id = ids.get(course) ?? shortId()
-    ids.set(course, id)
+  const idOf = (suspendable: SuspendableCall): string => {
+    const id = ids.get(suspendable) ?? shortId()
+    ids.set(suspendable, id)
     return id
   }
 
-  const lapse = (id: string, { course, resume }: Entry): void => {
+  const expire = (id: string, { suspendable, resume }: Entry): void => {
     entries.delete(id)
     resume?.()
-    abandon(course, 'the client did not come back')
+    abandon(suspendable, 'the client did not come back')
   }
 
   /** Starts the clocks of a wait; returns how to stop them. */
   const wait = (id: string, entry: Entry): (() => void) => {
     const beat = (): void => {
-      for (const ask of entry.questions.open.values()) ask.stillAsking?.()
-      stopBeat = pulse.after(beatMs, beat)
+      for (const inputRequest of entry.questions.open.values()) inputRequest.stillAsking?.()
+      stopBeat = timers.after(beatMs, beat)
     }
-    let stopBeat = pulse.after(beatMs, beat)
-    const stopPatience = pulse.after(needs.answerTimeoutMs, () => lapse(id, entry))
-    const stopCancel = entry.course.call.cancel.onCancel(() => lapse(id, entry))
-    const stopListening = listenOn(entry.course, entry.questions)
+    let stopBeat = timers.after(beatMs, beat)
+    const stopPatience = timers.after(needs.answerTimeoutMs, () => expire(id, entry))
+    const stopCancel = entry.suspendable.call.cancel.onCancel(() => expire(id, entry))
+    const stopListening = listenOn(entry.suspendable, entry.questions)
     return () => {
       entry.resume = undefined
       stopListening()
@@ -86,14 +86,14 @@ export function createSuspendedCalls(needs: {
   }
 
   return {
-    suspend(course, questions) {
-      const id = idOf(course)
-      const entry = entries.get(id) ?? { course, questions, round: 0, seenMs: 0, resume: undefined }
+    suspend(suspendable, questions) {
+      const id = idOf(suspendable)
+      const entry = entries.get(id) ?? { suspendable, questions, round: 0, seenMs: 0, resume: undefined }
       entries.set(id, entry)
       entry.round++
       entry.seenMs = clock.now()
       // A shutdown does not wait for people; but as long as it lasts, they are served.
-      course.over()
+      suspendable.over()
       entry.resume = wait(id, entry)
       return { call: id, round: entry.round }
     },
@@ -103,27 +103,31 @@ export function createSuspendedCalls(needs: {
       if (!entry.resume || entry.round !== round) throw new Refusal('interaction_answered')
       const { open } = entry.questions
       const given = inputResponses(params)
-      const answers = [...open].map(([key, ask]) => ({ key, ask, answer: answerTo(ask, key, given) }))
+      const answers = [...open].map(([key, inputRequest]) => ({
+        key,
+        ask: inputRequest,
+        answer: answerTo(inputRequest, key, given),
+      }))
       entry.resume()
-      for (const { key, ask, answer } of answers) {
+      for (const { key, ask: inputRequest, answer } of answers) {
         if (!answer) continue
         open.delete(key)
-        ask.answer(answer)
+        inputRequest.answer(answer)
       }
-      return entry.course
+      return entry.suspendable
     },
-    end(course) {
-      const id = ids.get(course)
+    end(suspendable) {
+      const id = ids.get(suspendable)
       if (id !== undefined) entries.delete(id)
     },
     evictIdle(wanted) {
-      const silentSinceMs = clock.now() - needs.giveWayMs
+      const silentSinceMs = clock.now() - needs.evictIdleMs
       // One that has nothing left to ask holds no process for long.
       const waiting = [...entries].filter(
         ([, { questions, resume, seenMs }]) => resume && questions.open.size > 0 && seenMs <= silentSinceMs,
       )
       waiting.sort(([, a], [, b]) => a.seenMs - b.seenMs)
-      for (const [id, entry] of waiting.slice(0, wanted)) lapse(id, entry)
+      for (const [id, entry] of waiting.slice(0, wanted)) expire(id, entry)
     },
     get count() {
       return entries.size
@@ -132,10 +136,11 @@ export function createSuspendedCalls(needs: {
 }
 
 /** What the client answers to a question; undefined if it says nothing to it. */
-function answerTo(ask: InputRequest, key: string, given: ReadonlyMap<string, string>): Answer | undefined {
+function answerTo(inputRequest: InputRequest, key: string, given: ReadonlyMap<string, string>): Answer | undefined {
   const text = given.get(key)
   if (text === undefined) return undefined
-  const answer = answerOfInput(ask, text)
-  if (!answer) throw new Refusal('invalid_params', { message: `inputResponses.${key} is no answer to ${ask.method}.` })
+  const answer = answerOfInput(inputRequest, text)
+  if (!answer)
+    throw new Refusal('invalid_params', { message: `inputResponses.${key} is no answer to ${inputRequest.method}.` })
   return answer
 }

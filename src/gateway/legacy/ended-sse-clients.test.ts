@@ -5,7 +5,12 @@ import { CoarseTimers } from '../../base/coarse-timers.ts'
 import type { ClientDescription } from '../../protocol/call.ts'
 import { createEndedSseClients } from './ended-sse-clients.ts'
 
-const client = (name: string): ClientDescription => ({ era: 'legacy', version: '2025-06-18', capabilities: {}, info: { name } })
+const client = (name: string): ClientDescription => ({
+  era: 'legacy',
+  version: '2025-06-18',
+  capabilities: {},
+  info: { name },
+})
 
 test('a client is remembered once, and for an hour', () => {
   const clock = manualClock()

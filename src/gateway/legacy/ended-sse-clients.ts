@@ -27,7 +27,11 @@ interface Remembered {
 }
 
 /** @param rememberMs how long a client may take to come back */
-export function createEndedSseClients(pulse: CoarseTimers, rememberMs: number, memory: MemoryAccount): EndedSseClients {
+export function createEndedSseClients(
+  timers: CoarseTimers,
+  rememberMs: number,
+  memory: MemoryAccount,
+): EndedSseClients {
   const clients = new Map<string, Remembered>()
   const remove = (key: string): ClientDescription | undefined => {
     const known = clients.get(key)
@@ -46,7 +50,7 @@ export function createEndedSseClients(pulse: CoarseTimers, rememberMs: number, m
       if (clients.size >= maxRemembered && oldest !== undefined) remove(oldest)
       // Without memory to spare, those that are there come before those that may come back.
       if (memory.take(bytes) !== 'kept') return
-      clients.set(key, { client, bytes, stop: pulse.after(rememberMs, () => void remove(key)) })
+      clients.set(key, { client, bytes, stop: timers.after(rememberMs, () => void remove(key)) })
     },
     take: remove,
   }

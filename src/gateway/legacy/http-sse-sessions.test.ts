@@ -16,7 +16,7 @@ const settings: SessionSettings = {
   idleTimeoutMs: 60_000,
   maxSessionMs: 600_000,
   handshakeTimeoutMs: 30_000,
-  giveWayMs: 60_000,
+  evictIdleMs: 60_000,
   answerTimeoutMs: 600_000,
   eventsPerStream: 100,
   bytesPerStream: 100_000,
@@ -25,7 +25,7 @@ const settings: SessionSettings = {
   slowReaderMs: 30_000,
 }
 const ada: Principal = { tenant: 'acme', subject: 'ada' }
-const speaker: ClientDescription = { era: 'legacy', version: '2024-11-05', capabilities: {}, info: undefined }
+const client: ClientDescription = { era: 'legacy', version: '2024-11-05', capabilities: {}, info: undefined }
 
 interface Entered {
   readonly id: string
@@ -60,7 +60,7 @@ function rooms(): Rooms {
     events,
     ask: () => undefined,
   })
-  const streams = createSseSessions({ sessions, memory, settings, pulse: new CoarseTimers(clock), clock })
+  const streams = createSseSessions({ sessions, memory, settings, timers: new CoarseTimers(clock), clock })
   let held = 0
   const place = (): Lease => {
     held++
@@ -104,11 +104,11 @@ test('the end of the stream ends the session, and the end of the session ends th
   const closed = new Cancel()
   const [left, ended] = [await enter(closed), await enter()]
   for (const { holder } of [left, ended]) {
-    streams.bind(holder, await sessions.open(ada, speaker, holder.place))
+    streams.bind(holder, await sessions.open(ada, client, holder.place))
   }
   closed.cancel('gone')
-  const { seat } = ended.holder
-  if (seat) await sessions.end(seat, 'idle')
+  const { liveSession } = ended.holder
+  if (liveSession) await sessions.end(liveSession, 'idle')
   expect(streams.find(ada, ended.id), 'nobody speaks in a session that is over').toBeUndefined()
   expect((await ended.pieces.next()).done).toBe(true)
   expect(ends).toEqual(['client', 'idle'])
@@ -120,13 +120,13 @@ test('a session that is opened for a client that has just left ends at once', as
   const closed = new Cancel()
   const { holder } = await enter(closed)
   closed.cancel('gone')
-  streams.bind(holder, await sessions.open(ada, speaker, holder.place))
+  streams.bind(holder, await sessions.open(ada, client, holder.place))
   expect([ends, sessions.count, held()]).toEqual([['client'], 0, 0])
 })
 
 test('a client is known again however often it loses its stream before it says a word', async () => {
   const { sessions, streams, enter } = rooms()
-  const told: ClientDescription = { ...speaker, capabilities: { sampling: {} }, info: { name: 'ada' } }
+  const told: ClientDescription = { ...client, capabilities: { sampling: {} }, info: { name: 'ada' } }
   const lost = new Cancel()
   const first = await enter(lost)
   streams.bind(first.holder, await sessions.open(ada, told, first.holder.place))
@@ -155,15 +155,15 @@ test('a client that opens no session in time is let go', async () => {
 test('in a full house those give way who have said nothing for a while, the first of them first', async () => {
   const { sessions, streams, clock, enter, held } = rooms()
   const greeted = await enter()
-  streams.bind(greeted.holder, await sessions.open(ada, speaker, greeted.holder.place))
+  streams.bind(greeted.holder, await sessions.open(ada, client, greeted.holder.place))
   const silent = [await enter(), await enter()]
   clock.advance(4000)
   const fresh = await enter()
-  expect(streams.giveWay(4)).toBe(0)
+  expect(streams.evictIdle(4)).toBe(0)
   clock.advance(1500)
-  expect(streams.giveWay(1)).toBe(1)
+  expect(streams.evictIdle(1)).toBe(1)
   expect((await silent[0]?.pieces.next())?.done).toBe(true)
-  expect(streams.giveWay(4)).toBe(1)
+  expect(streams.evictIdle(4)).toBe(1)
   expect((await silent[1]?.pieces.next())?.done).toBe(true)
   expect(streams.find(ada, fresh.id)).toBe(fresh.holder)
   expect([streams.count, held()]).toEqual([2, 2])

@@ -29,7 +29,7 @@ export interface SseSession {
   /** Its place as a client: the session's, once there is one. */
   readonly place: Lease
   /** The session, once its client has said who it is. */
-  seat: LiveSession | undefined
+  liveSession: LiveSession | undefined
   /** Resolves when the session that its client is about to open is there, or could not be opened. */
   opening: Promise<void> | undefined
   /** Whether it was cut for the memory that it held. */
@@ -47,13 +47,13 @@ export interface SseSessions {
   /** The stream that goes by an id, if it is this principal's. */
   find(principal: Principal, id: string): SseSession | undefined
   /** Gives a stream its session. Ends the session if the stream is over already. */
-  bind(holder: SseSession, seat: LiveSession): void
+  bind(holder: SseSession, liveSession: LiveSession): void
   /** Says something on the stream of a session; false if it has none of this kind. */
-  tell(seat: LiveSession, text: string): boolean
+  tell(liveSession: LiveSession, text: string): boolean
   /** Whether a session has a stream of this kind. */
-  has(seat: LiveSession): boolean
+  has(liveSession: LiveSession): boolean
   /** Ends up to so many streams whose clients have opened no session, and says how many. For a full house. */
-  giveWay(wanted: number): number
+  evictIdle(wanted: number): number
   /** Ends all streams, as soon as what was said on them has been taken. */
   release(): void
   readonly count: number
@@ -69,14 +69,14 @@ export function createSseSessions(needs: {
   readonly sessions: Pick<Sessions, 'end'>
   readonly memory: MemoryBudget
   readonly settings: SessionSettings
-  readonly pulse: CoarseTimers
+  readonly timers: CoarseTimers
   readonly clock: Clock
 }): SseSessions {
-  const { sessions, memory, settings, pulse, clock } = needs
+  const { sessions, memory, settings, timers, clock } = needs
   const byKey = new Map<string, SseSession>()
-  const bySeat = new WeakMap<LiveSession, SseSession>()
+  const bySession = new WeakMap<LiveSession, SseSession>()
   const ended = createEndedSseClients(
-    pulse,
+    timers,
     2 * settings.idleTimeoutMs,
     memory.account(memory.lastingShareBytes, 'lasting'),
   )
@@ -102,9 +102,9 @@ export function createSseSessions(needs: {
   })
 
   /** @param isCut whether the client has left, and not we */
-  const end = (seat: LiveSession, isCut: boolean, gaveWay: boolean): void => {
-    streamClosed(seat.presence, clock.now(), isCut)
-    sessions.end(seat, isCut ? 'client' : gaveWay ? 'gave_way' : 'drain').catch(() => undefined)
+  const end = (liveSession: LiveSession, isCut: boolean, gaveWay: boolean): void => {
+    streamClosed(liveSession.liveness, clock.now(), isCut)
+    sessions.end(liveSession, isCut ? 'client' : gaveWay ? 'gave_way' : 'drain').catch(() => undefined)
   }
 
   /** A client may be back before the end of its last connection is noticed. */
@@ -112,7 +112,7 @@ export function createSseSessions(needs: {
     const holder = byName.get(key)
     // Its client is known by its next stream from here on.
     byName.delete(key)
-    return holder?.seat?.session.speaker ?? holder?.before ?? ended.take(key)
+    return holder?.liveSession?.session.client ?? holder?.before ?? ended.take(key)
   }
 
   return {
@@ -126,11 +126,11 @@ export function createSseSessions(needs: {
         byKey.delete(key)
         place.release()
         const isLast = byName.delete(sessionKey(principal, name))
-        const { seat, before } = holder
+        const { liveSession, before } = holder
         // One that has come back may lose its stream again before it has said a word.
-        const client = seat?.session.speaker ?? before
+        const client = liveSession?.session.client ?? before
         if (isLast && client) ended.add(sessionKey(principal, name), client)
-        if (seat) end(seat, closed.cancelled, holder.gaveWay)
+        if (liveSession) end(liveSession, closed.cancelled, holder.gaveWay)
       }
       const greeting = endpointEvent(id, name)
       const stream = createLiveStream({
@@ -139,7 +139,7 @@ export function createSseSessions(needs: {
         bounds,
         memory: memory.account(memory.shareBytes),
         keepAliveMs,
-        pulse,
+        timers,
         closed,
         onOver,
       })
@@ -148,15 +148,15 @@ export function createSseSessions(needs: {
         stream,
         openedMs: clock.now(),
         place,
-        seat: undefined,
+        liveSession: undefined,
         opening: undefined,
         gaveWay: false,
         before: after === undefined ? undefined : clientBefore(sessionKey(principal, after)),
       }
       // A client that reconnected has done its handshake, and may have nothing to ask for a while.
       const patienceMs = after === undefined ? settings.handshakeTimeoutMs : settings.idleTimeoutMs
-      const stopWaiting = pulse.after(patienceMs, () => {
-        if (!holder.seat) stream.end()
+      const stopWaiting = timers.after(patienceMs, () => {
+        if (!holder.liveSession) stream.end()
       })
       byKey.set(key, holder)
       byName.set(sessionKey(principal, name), holder)
@@ -164,27 +164,27 @@ export function createSseSessions(needs: {
     },
     find(principal, id) {
       const holder = byKey.get(sessionKey(principal, id))
-      return holder?.seat?.ended === true ? undefined : holder
+      return holder?.liveSession?.ended === true ? undefined : holder
     },
-    bind(holder, seat) {
-      holder.seat = seat
-      bySeat.set(seat, holder)
-      streamOpened(seat.presence)
-      seat.onEnd.push(() => holder.stream.end())
-      if (holder.stream.isOver) end(seat, true, false)
+    bind(holder, liveSession) {
+      holder.liveSession = liveSession
+      bySession.set(liveSession, holder)
+      streamOpened(liveSession.liveness)
+      liveSession.onEnd.push(() => holder.stream.end())
+      if (holder.stream.isOver) end(liveSession, true, false)
     },
-    tell(seat, text) {
-      const stream = bySeat.get(seat)?.stream
+    tell(liveSession, text) {
+      const stream = bySession.get(liveSession)?.stream
       stream?.tell(text)
       return stream !== undefined
     },
-    has: (seat) => bySeat.has(seat),
-    giveWay(wanted) {
+    has: (liveSession) => bySession.has(liveSession),
+    evictIdle(wanted) {
       let gone = 0
       const latest = clock.now() - silentMs
-      for (const { stream, place, openedMs, seat, opening } of byKey.values()) {
+      for (const { stream, place, openedMs, liveSession, opening } of byKey.values()) {
         if (gone >= wanted || openedMs > latest) break
-        if (seat || opening || stream.isOver) continue
+        if (liveSession || opening || stream.isOver) continue
         gone++
         stream.end()
         place.release()

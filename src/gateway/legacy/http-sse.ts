@@ -32,19 +32,19 @@ export async function answerOverStream(
   inbound: Inbound,
   principal: Principal,
   naming: RequestIdHolder,
-  house: GatewayServices,
+  services: GatewayServices,
 ): Promise<Outbound> {
-  if (!house.offersStreams) throw new Refusal('not_found')
+  if (!services.offersStreams) throw new Refusal('not_found')
   const allowed = inbound.path === streamPath ? 'GET' : 'POST'
   if (inbound.method !== allowed) throw new Refusal('method_not_allowed', { headers: { Allow: allowed } })
-  return allowed === 'GET' ? openStream(inbound, principal, house) : take(inbound, principal, naming, house)
+  return allowed === 'GET' ? openStream(inbound, principal, services) : take(inbound, principal, naming, services)
 }
 
-async function openStream(inbound: Inbound, principal: Principal, house: GatewayServices): Promise<Outbound> {
-  if (house.inflight.draining) throw new Refusal('draining')
-  const place = house.admission.take() ?? (await house.admission.wait(inbound.connection, inbound.closed))
+async function openStream(inbound: Inbound, principal: Principal, services: GatewayServices): Promise<Outbound> {
+  if (services.inflight.draining) throw new Refusal('draining')
+  const place = services.admission.take() ?? (await services.admission.wait(inbound.connection, inbound.closed))
   try {
-    const body = house.streamSessions.open(principal, place, inbound.closed, header(inbound, 'last-event-id'))
+    const body = services.streamSessions.open(principal, place, inbound.closed, header(inbound, 'last-event-id'))
     return { status: 200, headers: sseHeaders, body }
   } catch (error) {
     place.release()
@@ -52,12 +52,17 @@ async function openStream(inbound: Inbound, principal: Principal, house: Gateway
   }
 }
 
-async function take(inbound: Inbound, principal: Principal, naming: RequestIdHolder, house: GatewayServices): Promise<Outbound> {
+async function take(
+  inbound: Inbound,
+  principal: Principal,
+  naming: RequestIdHolder,
+  services: GatewayServices,
+): Promise<Outbound> {
   const id = sessionIdIn(inbound.query)
   if (id === undefined) {
     throw new Refusal('session_required', { message: 'The parameter sessionId is missing from the address.' })
   }
-  const holder = house.streamSessions.find(principal, id)
+  const holder = services.streamSessions.find(principal, id)
   if (!holder) throw new Refusal('session_unknown')
   const version = header(inbound, 'mcp-protocol-version')
   if (!isStateless(version)) checkVersionHeader(version)
@@ -65,13 +70,15 @@ async function take(inbound: Inbound, principal: Principal, naming: RequestIdHol
   naming.isBodyRead = true
   const value = parseIncoming(text)
   const messages = Array.isArray(value) ? batchOf(holder, text) : [readIncoming(text, value, naming)]
-  const { seat } = holder
-  if (!seat && messages.some((message) => needsSession(message, version))) await openForClient(holder, version, house)
+  const { liveSession } = holder
+  if (!liveSession && messages.some((message) => needsSession(message, version)))
+    await openForClient(holder, version, services)
   // Counts as a sign of life, and finds out whether the session's time is over.
   const isAnswer = messages.every(clientAnswersPing)
-  if (seat && !(await house.sessions.find(principal, seat.session.id, isAnswer))) throw new Refusal('session_unknown')
+  if (liveSession && !(await services.sessions.find(principal, liveSession.session.id, isAnswer)))
+    throw new Refusal('session_unknown')
   if (holder.stream.isOver) throw new Refusal('session_unknown')
-  for (const message of messages) await act(holder, message, version, house)
+  for (const message of messages) await act(holder, message, version, services)
   return accepted
 }
 
@@ -80,10 +87,14 @@ async function take(inbound: Inbound, principal: Principal, naming: RequestIdHol
  * if its session still were there. What the client can do is known if its last session ended here; else it is taken to
  * be able to do nothing that it would be asked for. Does nothing if the handshake is under way.
  */
-async function openForClient(holder: SseSession, version: string | undefined, house: GatewayServices): Promise<void> {
+async function openForClient(
+  holder: SseSession,
+  version: string | undefined,
+  services: GatewayServices,
+): Promise<void> {
   if (holder.opening) return holder.opening
-  if (house.inflight.draining) throw new Refusal('draining')
-  await open(holder, '0', reconnectedClient(isStateless(version) ? undefined : version, holder.before), house)
+  if (services.inflight.draining) throw new Refusal('draining')
+  await open(holder, '0', reconnectedClient(isStateless(version) ? undefined : version, holder.before), services)
 }
 
 function needsSession(message: Message, version: string | undefined): boolean {
@@ -92,41 +103,46 @@ function needsSession(message: Message, version: string | undefined): boolean {
 }
 
 /** [2025-03-26 batching] the schema of 2024-11-05 has no batches, but a client may have agreed on the revision that has */
-function batchOf({ seat }: SseSession, text: string): Message[] {
-  if (!seat || !mayBatch(seat.session.speaker.version)) throw new Refusal('invalid_request')
+function batchOf({ liveSession }: SseSession, text: string): Message[] {
+  if (!liveSession || !mayBatch(liveSession.session.client.version)) throw new Refusal('invalid_request')
   return readBatch(text)
 }
 
 /** Does what a message says. Throws a `Refusal` where the stream is no way to tell. */
-async function act(holder: SseSession, message: Message, version: string | undefined, house: GatewayServices): Promise<void> {
+async function act(
+  holder: SseSession,
+  message: Message,
+  version: string | undefined,
+  services: GatewayServices,
+): Promise<void> {
   if (message.kind !== 'request') {
     if (isModernMessage(message, version)) throw notServed(message, version, sessionsOnly)
-    if (holder.seat) await handleClientMessage(holder.seat, message, house)
+    if (holder.liveSession) await handleClientMessage(holder.liveSession, message, services)
     return
   }
   try {
     if (isModernMessage(message, version)) throw notServed(message, version, sessionsOnly)
-    if (message.method === 'initialize') greet(holder, message, house)
-    else if (holder.seat) await call(holder, holder.seat, message, house)
+    if (message.method === 'initialize') greet(holder, message, services)
+    else if (holder.liveSession) await call(holder, holder.liveSession, message, services)
     else if (message.method === 'ping')
       answer(holder, responseText(message.id, { kind: 'result', result: emptyObject }))
     else throw new Refusal('invalid_request', { message: 'A session begins with initialize.' })
   } catch (error) {
-    const refusal = answerable(error, house.log)
+    const refusal = answerable(error, services.log)
     answer(holder, responseText(message.id, errorAnswerOf(refusal)))
-    house.events.emit('refused', { code: refusal.code, tenant: holder.principal.tenant })
+    services.events.emit('refused', { code: refusal.code, tenant: holder.principal.tenant })
   }
 }
 
 /** Opens the session of a stream. The rest of the handshake is that of any session. */
-function greet(holder: SseSession, request: RequestMessage, house: GatewayServices): void {
-  if (holder.seat || holder.opening) throw new Refusal('already_initialized')
-  if (house.inflight.draining) throw new Refusal('draining')
+function greet(holder: SseSession, request: RequestMessage, services: GatewayServices): void {
+  if (holder.liveSession || holder.opening) throw new Refusal('already_initialized')
+  if (services.inflight.draining) throw new Refusal('draining')
   const { stream } = holder
-  open(holder, request.id, readInitialize(request.params), house)
+  open(holder, request.id, readInitialize(request.params), services)
     .then((body) => stream.tell(body))
     .catch((error: unknown) => {
-      const refusal = answerable(error, house.log)
+      const refusal = answerable(error, services.log)
       stream.tell(responseText(request.id, errorAnswerOf(refusal)))
       // Then its place was given back.
       if (refusal.code === 'store_unavailable') stream.end()
@@ -134,9 +150,16 @@ function greet(holder: SseSession, request: RequestMessage, house: GatewayServic
 }
 
 /** Opens the session of a stream; returns the text to answer `initialize` with. */
-async function open(holder: SseSession, id: RpcId, speaker: ClientDescription, house: GatewayServices): Promise<string> {
-  const opened = openSession(id, speaker, holder.principal, holder.place, house)
-  const opening = opened.then(({ seat }) => house.streamSessions.bind(holder, seat)).catch(() => undefined)
+async function open(
+  holder: SseSession,
+  id: RpcId,
+  client: ClientDescription,
+  services: GatewayServices,
+): Promise<string> {
+  const opened = openSession(id, client, holder.principal, holder.place, services)
+  const opening = opened
+    .then(({ liveSession }) => services.streamSessions.bind(holder, liveSession))
+    .catch(() => undefined)
   holder.opening = opening
   try {
     const { body } = await opened
@@ -148,18 +171,23 @@ async function open(holder: SseSession, id: RpcId, speaker: ClientDescription, h
 }
 
 /** Begins a call; its answer, and all that comes before it, goes over the stream. */
-async function call(holder: SseSession, seat: LiveSession, request: RequestMessage, house: GatewayServices): Promise<void> {
-  if (!seat.session.ready) await house.sessions.change(seat, { ready: true })
-  if (isLocal(request, house)) {
+async function call(
+  holder: SseSession,
+  liveSession: LiveSession,
+  request: RequestMessage,
+  services: GatewayServices,
+): Promise<void> {
+  if (!liveSession.session.ready) await services.sessions.change(liveSession, { ready: true })
+  if (isLocal(request, services)) {
     // Counted like calls, or answers could pile up for a reader that does not read.
-    if (seat.calls.length >= house.gates.callsPerSession) throw new Refusal('too_many_calls')
+    if (liveSession.calls.length >= services.gates.callsPerSession) throw new Refusal('too_many_calls')
   } else {
-    checkRoom(seat, 1, house)
-    if (!house.listeners.has(seat)) await house.listeners.attach(seat)
-    checkRoom(seat, 1, house)
+    checkRoom(liveSession, 1, services)
+    if (!services.listeners.has(liveSession)) await services.listeners.attach(liveSession)
+    checkRoom(liveSession, 1, services)
   }
-  const one = begin(seat, request, replyInBatch, house)
-  void pump(seat, one, { kind: 'streaming', next: one.reply.next() }, holder.stream, house)
+  const one = begin(liveSession, request, replyInBatch, services)
+  void pump(liveSession, one, { kind: 'streaming', next: one.reply.next() }, holder.stream, services)
 }
 
 /** An answer that is at hand. Throws `too_many_calls` if the reader is too far behind for one more. */

@@ -6,27 +6,31 @@ import { type RequestMessage, responseText } from '../../protocol/jsonrpc.ts'
 import { logLevels } from '../../protocol/revisions.ts'
 import type { LiveSession } from '../../sessions/sessions.ts'
 import type { GatewayServices } from '../services.ts'
-import { seatOf } from './notifications.ts'
+import { callerOf } from './notifications.ts'
 import { answerList } from '../calls/list-responses.ts'
 
 /** Requests that are answered without a process. */
 const localMethods = new Set(['ping', 'logging/setLevel', 'resources/unsubscribe'])
 
-export function isLocal(request: RequestMessage, house: GatewayServices): boolean {
-  return localMethods.has(request.method) || house.catalog.isList(request.method)
+export function isLocal(request: RequestMessage, services: GatewayServices): boolean {
+  return localMethods.has(request.method) || services.catalog.isList(request.method)
 }
 
 /** The text of the answer to a request that needs no process. Throws a `Refusal`. */
-export async function answerLocally(seat: LiveSession, request: RequestMessage, house: GatewayServices): Promise<string> {
-  if (house.catalog.isList(request.method)) return (await answerList(seatOf(seat), request, house)).text
+export async function answerLocally(
+  liveSession: LiveSession,
+  request: RequestMessage,
+  services: GatewayServices,
+): Promise<string> {
+  if (services.catalog.isList(request.method)) return (await answerList(callerOf(liveSession), request, services)).text
   switch (request.method) {
     case 'logging/setLevel':
-      await setLevel(seat, request.params?.value['level'], house)
+      await setLevel(liveSession, request.params?.value['level'], services)
       break
     case 'resources/unsubscribe': {
       const uri = uriOf(request.params)
-      await house.sessions.change(seat, { uris: seat.session.uris.filter((known) => known !== uri) })
-      await house.listeners.refilter(seat)
+      await services.sessions.change(liveSession, { uris: liveSession.session.uris.filter((known) => known !== uri) })
+      await services.listeners.refilter(liveSession)
       break
     }
     default: // ping [basic, ping]
@@ -35,11 +39,11 @@ export async function answerLocally(seat: LiveSession, request: RequestMessage, 
 }
 
 /** The level is kept with the session; its process is told with the next call. */
-async function setLevel(seat: LiveSession, level: unknown, house: GatewayServices): Promise<void> {
+async function setLevel(liveSession: LiveSession, level: unknown, services: GatewayServices): Promise<void> {
   if (typeof level !== 'string' || !logLevels.includes(level)) throw new Refusal('invalid_params')
-  const capabilities = capabilitiesIn(await house.catalog.serverDescription(seatOf(seat)))
+  const capabilities = capabilitiesIn(await services.catalog.serverDescription(callerOf(liveSession)))
   if (!isObject(capabilities['logging'])) throw new Refusal('method_not_found')
-  await house.sessions.change(seat, { logLevel: level })
+  await services.sessions.change(liveSession, { logLevel: level })
 }
 
 /** The address of a resource. Throws `invalid_params`. */

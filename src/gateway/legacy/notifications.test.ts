@@ -15,7 +15,7 @@ const settings = {
   idleTimeoutMs: 60_000,
   maxSessionMs: 600_000,
   handshakeTimeoutMs: 30_000,
-  giveWayMs: 60_000,
+  evictIdleMs: 60_000,
   answerTimeoutMs: 600_000,
   eventsPerStream: 100,
   bytesPerStream: 100_000,
@@ -26,7 +26,7 @@ const settings = {
 
 interface Scene {
   readonly listeners: SessionNotifications
-  readonly seat: LiveSession
+  readonly liveSession: LiveSession
   /** How many listen at the server. */
   listening(): number
   end(): Promise<void>
@@ -42,32 +42,37 @@ async function scene(): Promise<Scene> {
     listening++
     return { stop: () => void listening--, refilter: () => Promise.resolve() }
   }
-  const asks = createPendingInput(new CoarseTimers(clock), settings.answerTimeoutMs)
-  const seat = await sessions.open(
+  const pendingInput = createPendingInput(new CoarseTimers(clock), settings.answerTimeoutMs)
+  const liveSession = await sessions.open(
     { tenant: 'acme', subject: 'ada' },
     { era: 'legacy', version: '2025-11-25', capabilities: {}, info: undefined },
     createLease(() => {}),
   )
   return {
-    listeners: createSessionNotifications({ upstream: { listen }, tell: () => undefined, isRead: () => true, asks }),
-    seat,
+    listeners: createSessionNotifications({
+      upstream: { listen },
+      tell: () => undefined,
+      isRead: () => true,
+      pendingInput,
+    }),
+    liveSession,
     listening: () => listening,
-    end: () => sessions.end(seat, 'client'),
+    end: () => sessions.end(liveSession, 'client'),
   }
 }
 
 test('a session listens once, until it ends', async () => {
-  const { listeners, seat, listening, end } = await scene()
-  await Promise.all([listeners.attach(seat), listeners.attach(seat)])
+  const { listeners, liveSession, listening, end } = await scene()
+  await Promise.all([listeners.attach(liveSession), listeners.attach(liveSession)])
   expect(listening()).toBe(1)
   await end()
   expect(listening()).toBe(0)
 })
 
 test('a session that has ended while its message waited does not begin to listen', async () => {
-  const { listeners, seat, listening, end } = await scene()
+  const { listeners, liveSession, listening, end } = await scene()
   await end()
-  await expect(listeners.attach(seat)).rejects.toMatchObject({ code: 'session_unknown' })
-  await expect(listeners.refilter(seat)).rejects.toMatchObject({ code: 'session_unknown' })
+  await expect(listeners.attach(liveSession)).rejects.toMatchObject({ code: 'session_unknown' })
+  await expect(listeners.refilter(liveSession)).rejects.toMatchObject({ code: 'session_unknown' })
   expect(listening()).toBe(0)
 })

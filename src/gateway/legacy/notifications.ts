@@ -12,46 +12,46 @@ import type { PendingInput } from '../interaction/pending-input.ts'
 
 export interface SessionNotifications {
   /** Whether the session has an ear already. */
-  has(seat: LiveSession): boolean
+  has(liveSession: LiveSession): boolean
   /** Attaches the session's ear if it has none. Throws `session_unknown` if the session has ended meanwhile. */
-  attach(seat: LiveSession): Promise<void>
+  attach(liveSession: LiveSession): Promise<void>
   /** The session's subscriptions have changed; resolves when the server knows. Throws what `attach` throws. */
-  refilter(seat: LiveSession): Promise<void>
+  refilter(liveSession: LiveSession): Promise<void>
 }
 
 export function createSessionNotifications(needs: {
   readonly upstream: Pick<Upstream, 'listen'>
   /** Says something to a session outside of its calls. */
-  readonly tell: (seat: LiveSession, text: string) => void
+  readonly tell: (liveSession: LiveSession, text: string) => void
   /** Whether the client of a session reads that at this moment. */
-  readonly isRead: (seat: LiveSession) => boolean
-  readonly asks: PendingInput
+  readonly isRead: (liveSession: LiveSession) => boolean
+  readonly pendingInput: PendingInput
 }): SessionNotifications {
-  const { upstream, tell, asks } = needs
+  const { upstream, tell, pendingInput } = needs
   const ears = new WeakMap<LiveSession, Promise<Listening>>()
 
-  const hear = (seat: LiveSession, update: Update): void => {
+  const hear = (liveSession: LiveSession, update: Update): void => {
     const text =
       update.kind === 'notification'
         ? notificationText(update.method, update.params)
-        : asks.put(seat, update, (id) => {
-            tell(seat, notificationText('notifications/cancelled', rawObject({ requestId: JSON.parse(id) })))
+        : pendingInput.put(liveSession, update, (id) => {
+            tell(liveSession, notificationText('notifications/cancelled', rawObject({ requestId: JSON.parse(id) })))
           })
-    if (text !== undefined) tell(seat, text)
+    if (text !== undefined) tell(liveSession, text)
   }
 
-  const attach = async (seat: LiveSession): Promise<Listening> => {
+  const attach = async (liveSession: LiveSession): Promise<Listening> => {
     // What ends with a session has ended already: nothing would stop it.
-    if (seat.ended) throw new Refusal('session_unknown')
-    let ear = ears.get(seat)
+    if (liveSession.ended) throw new Refusal('session_unknown')
+    let ear = ears.get(liveSession)
     if (!ear) {
-      ear = upstream.listen(seatOf(seat), filterOf(seat), {
-        take: (update) => hear(seat, update),
-        isRead: () => needs.isRead(seat),
+      ear = upstream.listen(callerOf(liveSession), filterOf(liveSession), {
+        take: (update) => hear(liveSession, update),
+        isRead: () => needs.isRead(liveSession),
       })
-      ears.set(seat, ear)
+      ears.set(liveSession, ear)
       const attached = ear
-      seat.onEnd.push(
+      liveSession.onEnd.push(
         () =>
           void attached.then(
             (listening) => listening.stop(),
@@ -63,28 +63,32 @@ export function createSessionNotifications(needs: {
   }
 
   return {
-    has: (seat) => ears.has(seat),
-    async attach(seat) {
-      await attach(seat)
+    has: (liveSession) => ears.has(liveSession),
+    async attach(liveSession) {
+      await attach(liveSession)
     },
-    async refilter(seat) {
-      const listening = await attach(seat)
-      await listening.refilter(filterOf(seat))
+    async refilter(liveSession) {
+      const listening = await attach(liveSession)
+      await listening.refilter(filterOf(liveSession))
     },
   }
 }
 
 /** A session hears of all list changes, and of the resources that it subscribed to. */
-function filterOf(seat: LiveSession): Filter {
+function filterOf(liveSession: LiveSession): Filter {
   return {
     toolsListChanged: true,
     promptsListChanged: true,
     resourcesListChanged: true,
-    resourceUris: new Set(seat.session.uris),
+    resourceUris: new Set(liveSession.session.uris),
   }
 }
 
 /** Where a session belongs. */
-export function seatOf(seat: LiveSession): Caller {
-  return { principal: seat.session.principal, client: seat.session.speaker, session: seat.session.id }
+export function callerOf(liveSession: LiveSession): Caller {
+  return {
+    principal: liveSession.session.principal,
+    client: liveSession.session.client,
+    session: liveSession.session.id,
+  }
 }

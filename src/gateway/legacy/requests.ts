@@ -40,7 +40,7 @@ import { bytesOfUri, callById, trackCall, type LiveSession } from '../../session
 import { abandonRequest, respondToBatch, type RunningRequest, respondToOne } from './responses.ts'
 import type { GatewayServices } from '../services.ts'
 import { answerLocally, isLocal, uriOf } from './local-requests.ts'
-import { seatOf } from './notifications.ts'
+import { callerOf } from './notifications.ts'
 import { callBytes, runCall } from '../calls/run-call.ts'
 
 /** Each is said again to every new process. */
@@ -52,15 +52,15 @@ const accepted: Outbound = { status: 202, headers: {}, body: '' }
 export async function sessionOf(
   inbound: Inbound,
   principal: Principal,
-  house: GatewayServices,
+  services: GatewayServices,
   isAnswer = false,
 ): Promise<LiveSession> {
   checkVersionHeader(header(inbound, 'mcp-protocol-version'))
   const id = header(inbound, 'mcp-session-id')
   if (id === undefined) throw new Refusal('session_required')
-  const seat = await house.sessions.find(principal, id, isAnswer)
-  if (!seat) throw new Refusal('session_unknown')
-  return seat
+  const liveSession = await services.sessions.find(principal, id, isAnswer)
+  if (!liveSession) throw new Refusal('session_unknown')
+  return liveSession
 }
 
 /** Opens a session. Throws `overloaded` when there is no place for another client in time. */
@@ -68,17 +68,17 @@ export async function initialize(
   message: RequestMessage,
   inbound: Inbound,
   principal: Principal,
-  house: GatewayServices,
+  services: GatewayServices,
 ): Promise<Outbound> {
   // Clients that lost their session send its id along; it opens nothing, so a session that is over is no obstacle.
   const id = header(inbound, 'mcp-session-id')
-  if (id !== undefined && (await house.sessions.find(principal, id))) throw new Refusal('already_initialized')
-  if (house.inflight.draining) throw new Refusal('draining')
-  const speaker = readInitialize(message.params)
-  const place = house.admission.take() ?? (await house.admission.wait(inbound.connection, inbound.closed))
+  if (id !== undefined && (await services.sessions.find(principal, id))) throw new Refusal('already_initialized')
+  if (services.inflight.draining) throw new Refusal('draining')
+  const client = readInitialize(message.params)
+  const place = services.admission.take() ?? (await services.admission.wait(inbound.connection, inbound.closed))
   try {
-    const { seat, body } = await openSession(message.id, speaker, principal, place, house)
-    return { status: 200, headers: { ...jsonHeaders, 'Mcp-Session-Id': seat.session.id }, body }
+    const { liveSession, body } = await openSession(message.id, client, principal, place, services)
+    return { status: 200, headers: { ...jsonHeaders, 'Mcp-Session-Id': liveSession.session.id }, body }
   } catch (error) {
     place.release()
     throw error
@@ -88,66 +88,86 @@ export async function initialize(
 /** A session for whoever speaks, and the text to answer `initialize` with. */
 export async function openSession(
   id: RpcId,
-  speaker: ClientDescription,
+  client: ClientDescription,
   principal: Principal,
   place: Lease,
-  house: GatewayServices,
-): Promise<{ readonly seat: LiveSession; readonly body: string }> {
-  const hello = await house.catalog.serverDescription({ principal, client: speaker, session: '' })
-  const seat = await house.sessions.open(principal, speaker, place)
-  seat.onEnd.push(() => {
-    house.upstream.endSession(seatOf(seat))
-    house.streams.forget(seat)
+  services: GatewayServices,
+): Promise<{ readonly liveSession: LiveSession; readonly body: string }> {
+  const serverDescription = await services.catalog.serverDescription({ principal, client: client, session: '' })
+  const liveSession = await services.sessions.open(principal, client, place)
+  liveSession.onEnd.push(() => {
+    services.upstream.endSession(callerOf(liveSession))
+    services.streams.forget(liveSession)
   })
-  return { seat, body: responseText(id, initializeResult(hello, speaker)) }
+  return { liveSession, body: responseText(id, initializeResult(serverDescription, client)) }
 }
 
 /** One message of a session. Throws `too_many_calls` or `draining`. */
-export function receive(seat: LiveSession, message: Message, inbound: Inbound, house: GatewayServices): Promise<Outbound> {
+export function receive(
+  liveSession: LiveSession,
+  message: Message,
+  inbound: Inbound,
+  services: GatewayServices,
+): Promise<Outbound> {
   // The common case first, without a step that could wait: a session that has called before calls again.
-  if (message.kind === 'request' && seat.session.ready && house.listeners.has(seat) && !isLocal(message, house)) {
-    return forward(seat, message, inbound, house)
+  if (
+    message.kind === 'request' &&
+    liveSession.session.ready &&
+    services.listeners.has(liveSession) &&
+    !isLocal(message, services)
+  ) {
+    return forward(liveSession, message, inbound, services)
   }
-  return receiveOther(seat, message, inbound, house)
+  return receiveOther(liveSession, message, inbound, services)
 }
 
-async function receiveOther(seat: LiveSession, message: Message, inbound: Inbound, house: GatewayServices): Promise<Outbound> {
+async function receiveOther(
+  liveSession: LiveSession,
+  message: Message,
+  inbound: Inbound,
+  services: GatewayServices,
+): Promise<Outbound> {
   if (message.kind !== 'request') {
-    await handleClientMessage(seat, message, house)
+    await handleClientMessage(liveSession, message, services)
     return accepted
   }
-  if (!seat.session.ready) await house.sessions.change(seat, { ready: true })
-  if (isLocal(message, house)) {
-    return { status: 200, headers: jsonHeaders, body: await answerLocally(seat, message, house) }
+  if (!liveSession.session.ready) await services.sessions.change(liveSession, { ready: true })
+  if (isLocal(message, services)) {
+    return { status: 200, headers: jsonHeaders, body: await answerLocally(liveSession, message, services) }
   }
-  await house.listeners.attach(seat)
-  return forward(seat, message, inbound, house)
+  await services.listeners.attach(liveSession)
+  return forward(liveSession, message, inbound, services)
 }
 
-function forward(seat: LiveSession, request: RequestMessage, inbound: Inbound, house: GatewayServices): Promise<Outbound> {
-  checkRoom(seat, 1, house)
-  return respondToOne(seat, begin(seat, request, replyTo, house), inbound, house)
+function forward(
+  liveSession: LiveSession,
+  request: RequestMessage,
+  inbound: Inbound,
+  services: GatewayServices,
+): Promise<Outbound> {
+  checkRoom(liveSession, 1, services)
+  return respondToOne(liveSession, begin(liveSession, request, replyTo, services), inbound, services)
 }
 
 /** Several messages of a session in one body. */
 export async function receiveBatch(
-  seat: LiveSession,
+  liveSession: LiveSession,
   messages: readonly Message[],
   inbound: Inbound,
-  house: GatewayServices,
+  services: GatewayServices,
 ): Promise<Outbound> {
   const requests: RequestMessage[] = []
   for (const message of messages) {
     if (message.kind === 'request') requests.push(message)
-    else await handleClientMessage(seat, message, house)
+    else await handleClientMessage(liveSession, message, services)
   }
   if (requests.length === 0) return accepted
-  if (!seat.session.ready) await house.sessions.change(seat, { ready: true })
-  checkRoom(seat, requests.length, house)
-  await house.listeners.attach(seat)
+  if (!liveSession.session.ready) await services.sessions.change(liveSession, { ready: true })
+  checkRoom(liveSession, requests.length, services)
+  await services.listeners.attach(liveSession)
   const carried: RunningRequest[] = []
   try {
-    for (const request of requests) carried.push(begin(seat, request, replyInBatch, house))
+    for (const request of requests) carried.push(begin(liveSession, request, replyInBatch, services))
   } catch (error) {
     for (const one of carried) {
       one.cancel.cancel('its batch was refused')
@@ -155,66 +175,76 @@ export async function receiveBatch(
     }
     throw error
   }
-  return respondToBatch(seat, carried, inbound, house)
+  return respondToBatch(liveSession, carried, inbound, services)
 }
 
 /** Throws `too_many_calls`, or `draining`, if the session cannot have so many calls more. */
-export function checkRoom(seat: LiveSession, calls: number, house: GatewayServices): void {
-  if (seat.ended) throw new Refusal('session_unknown')
-  if (seat.calls.length + calls > house.gates.callsPerSession) throw new Refusal('too_many_calls')
-  if (house.inflight.draining) throw new Refusal('draining')
+export function checkRoom(liveSession: LiveSession, calls: number, services: GatewayServices): void {
+  if (liveSession.ended) throw new Refusal('session_unknown')
+  if (liveSession.calls.length + calls > services.gates.callsPerSession) throw new Refusal('too_many_calls')
+  if (services.inflight.draining) throw new Refusal('draining')
 }
 
 /** What a call is begun with. */
 type Held = Pick<Call, 'cancel' | 'memory'>
 
-type Answering = (seat: LiveSession, request: RequestMessage, held: Held, house: GatewayServices) => Reply
+type Answering = (liveSession: LiveSession, request: RequestMessage, held: Held, services: GatewayServices) => Reply
 
 /** Begins a request. Throws a `Refusal` for one that needs not be begun, or whose params may not be kept so long. */
-export function begin(seat: LiveSession, request: RequestMessage, answering: Answering, house: GatewayServices): RunningRequest {
+export function begin(
+  liveSession: LiveSession,
+  request: RequestMessage,
+  answering: Answering,
+  services: GatewayServices,
+): RunningRequest {
   const cancel = new Cancel()
-  const memory = new Portion(seat.memory)
+  const memory = new Portion(liveSession.memory)
   keep(memory, callBytes + heldBytesOf(request.params))
   let reply: Reply
   try {
-    reply = answering(seat, request, { cancel, memory }, house)
+    reply = answering(liveSession, request, { cancel, memory }, services)
   } catch (error) {
     memory.close()
     throw error
   }
-  const forget = trackCall(seat, idKey(request.id), cancel)
-  const leave = house.inflight.enter(cancel)
+  const forget = trackCall(liveSession, idKey(request.id), cancel)
+  const leave = services.inflight.enter(cancel)
   const over = (): void => {
-    seat.presence.seenMs = house.clock.now()
+    liveSession.liveness.seenMs = services.clock.now()
     memory.close()
     forget()
     leave()
   }
-  const { version } = seat.session.speaker
+  const { version } = liveSession.session.client
   return { id: request.id, method: request.method, version, reply, cancel, memory, over }
 }
 
 /** The reply to any request of a session, those included that need no process. */
-export async function* replyInBatch(seat: LiveSession, request: RequestMessage, held: Held, house: GatewayServices): Reply {
-  if (isLocal(request, house)) return outcomeIn(await answerLocally(seat, request, house))
-  return yield* replyTo(seat, request, held, house)
+export async function* replyInBatch(
+  liveSession: LiveSession,
+  request: RequestMessage,
+  held: Held,
+  services: GatewayServices,
+): Reply {
+  if (isLocal(request, services)) return outcomeIn(await answerLocally(liveSession, request, services))
+  return yield* replyTo(liveSession, request, held, services)
 }
 
 /** Not a generator itself: each one that a reply passes through costs every call. */
-function replyTo(seat: LiveSession, request: RequestMessage, held: Held, house: GatewayServices): Reply {
+function replyTo(liveSession: LiveSession, request: RequestMessage, held: Held, services: GatewayServices): Reply {
   checkMethod(request.method)
   checkParams(request.method, request.params)
-  const call = callOf(seat, request, held)
-  return request.method === 'resources/subscribe' ? subscribe(seat, call, house) : runCall(call, house)
+  const call = callOf(liveSession, request, held)
+  return request.method === 'resources/subscribe' ? subscribe(liveSession, call, services) : runCall(call, services)
 }
 
-function callOf(seat: LiveSession, request: RequestMessage, held: Held): Call {
-  const { session } = seat
+function callOf(liveSession: LiveSession, request: RequestMessage, held: Held): Call {
+  const { session } = liveSession
   return {
     id: request.id,
     method: request.method,
     params: request.params,
-    client: session.speaker,
+    client: session.client,
     principal: session.principal,
     session: session.id,
     fairnessKey: session.id,
@@ -226,62 +256,67 @@ function callOf(seat: LiveSession, request: RequestMessage, held: Held): Call {
   }
 }
 
-async function* subscribe(seat: LiveSession, call: Call, house: GatewayServices): Reply {
-  if (seat.session.uris.length >= maxUris) {
+async function* subscribe(liveSession: LiveSession, call: Call, services: GatewayServices): Reply {
+  if (liveSession.session.uris.length >= maxUris) {
     throw new Refusal('invalid_params', { message: `A session may subscribe to at most ${maxUris} resources.` })
   }
   const uri = uriOf(call.params)
   // Before the server knows of it, which would not forget it again.
   if (call.memory) keep(call.memory, bytesOfUri(uri))
-  const outcome: Outcome = yield* runCall(call, house)
+  const outcome: Outcome = yield* runCall(call, services)
   call.memory?.release(bytesOfUri(uri))
   if (outcome.answer.kind === 'result') {
-    if (!seat.session.uris.includes(uri)) await house.sessions.change(seat, { uris: [...seat.session.uris, uri] })
-    await house.listeners.refilter(seat)
+    if (!liveSession.session.uris.includes(uri))
+      await services.sessions.change(liveSession, { uris: [...liveSession.session.uris, uri] })
+    await services.listeners.refilter(liveSession)
   }
   return outcome
 }
 
 /** A notification or an answer of the client. Whatever it says, the reply is 202: nobody waits for more. */
 export async function handleClientMessage(
-  seat: LiveSession,
+  liveSession: LiveSession,
   message: NotificationMessage | ResponseMessage,
-  house: GatewayServices,
+  services: GatewayServices,
 ): Promise<void> {
   if (message.kind === 'response') {
-    if (message.id !== undefined) house.asks.answer(seat, message.id, message.answer)
+    if (message.id !== undefined) services.pendingInput.answer(liveSession, message.id, message.answer)
     return
   }
   switch (message.method) {
     case 'notifications/initialized':
-      if (!seat.session.ready) await house.sessions.change(seat, { ready: true })
+      if (!liveSession.session.ready) await services.sessions.change(liveSession, { ready: true })
       return
     case 'notifications/cancelled': {
       const id = message.params && memberText(message.params.text, 'requestId')
-      if (id !== undefined) callById(seat, idKey(id))?.cancel('cancelled by the client')
+      if (id !== undefined) callById(liveSession, idKey(id))?.cancel('cancelled by the client')
       return
     }
     default:
-      house.upstream.tell(seatOf(seat), message.method, message.params)
+      services.upstream.tell(callerOf(liveSession), message.method, message.params)
   }
 }
 
 /** The event stream of a session: a new one, or one that goes on after the last event that the client saw. */
-export async function openStream(seat: LiveSession, inbound: Inbound, house: GatewayServices): Promise<Outbound> {
+export async function openStream(
+  liveSession: LiveSession,
+  inbound: Inbound,
+  services: GatewayServices,
+): Promise<Outbound> {
   const last = header(inbound, 'last-event-id') ?? ''
   // Whoever comes back for what was in flight gets it.
-  if (house.inflight.draining && last === '') throw new Refusal('draining')
-  const { version } = seat.session.speaker
-  if (last === '') await house.listeners.attach(seat)
+  if (services.inflight.draining && last === '') throw new Refusal('draining')
+  const { version } = liveSession.session.client
+  if (last === '') await services.listeners.attach(liveSession)
   const body =
     last === ''
-      ? await house.streams.listen(seat, hasPrimingEvent(version), inbound.closed)
-      : await house.streams.resume(seat, last, inbound.closed)
+      ? await services.streams.listen(liveSession, hasPrimingEvent(version), inbound.closed)
+      : await services.streams.resume(liveSession, last, inbound.closed)
   return { status: 200, headers: sseHeaders, body }
 }
 
 /** The client has no more use for its session. */
-export async function endSession(seat: LiveSession, house: GatewayServices): Promise<Outbound> {
-  await house.sessions.end(seat, 'client')
+export async function endSession(liveSession: LiveSession, services: GatewayServices): Promise<Outbound> {
+  await services.sessions.end(liveSession, 'client')
   return { status: 200, headers: {}, body: '' }
 }

@@ -43,29 +43,36 @@ export interface RunningRequest {
 }
 
 /** Answers one request. Not an async function: on the way of every call each of them costs. */
-export function respondToOne(seat: LiveSession, one: RunningRequest, inbound: Inbound, house: GatewayServices): Promise<Outbound> {
-  return firstOr(one.reply, inbound, house).then((first) =>
-    first.kind === 'streaming' ? stream(seat, [one], [first], inbound, house) : single(one, first, house),
+export function respondToOne(
+  liveSession: LiveSession,
+  one: RunningRequest,
+  inbound: Inbound,
+  services: GatewayServices,
+): Promise<Outbound> {
+  return firstOr(one.reply, inbound, services).then((first) =>
+    first.kind === 'streaming' ? stream(liveSession, [one], [first], inbound, services) : single(one, first, services),
   )
 }
 
 /** What a reply begins with, or its end where the client takes no stream. */
-function firstOr(reply: Reply, inbound: Inbound, house: GatewayServices): Promise<First> {
-  return acceptedForms(header(inbound, 'accept')) === 'json' ? outcomeOnly(reply) : firstUpdate(reply.next(), house.pulse)
+function firstOr(reply: Reply, inbound: Inbound, services: GatewayServices): Promise<First> {
+  return acceptedForms(header(inbound, 'accept')) === 'json'
+    ? outcomeOnly(reply)
+    : firstUpdate(reply.next(), services.timers)
 }
 
 /** Answers the requests of a batch: all in one array, or all on one stream. */
 export async function respondToBatch(
-  seat: LiveSession,
+  liveSession: LiveSession,
   carried: readonly RunningRequest[],
   inbound: Inbound,
-  house: GatewayServices,
+  services: GatewayServices,
 ): Promise<Outbound> {
-  const firsts = await Promise.all(carried.map(async (one) => kept(one, await firstOr(one.reply, inbound, house))))
-  if (firsts.some((first) => first.kind === 'streaming')) return stream(seat, carried, firsts, inbound, house)
+  const firsts = await Promise.all(carried.map(async (one) => kept(one, await firstOr(one.reply, inbound, services))))
+  if (firsts.some((first) => first.kind === 'streaming')) return stream(liveSession, carried, firsts, inbound, services)
   const answers: string[] = []
   carried.forEach((one, at) => {
-    const text = answerText(one, firsts[at], house)
+    const text = answerText(one, firsts[at], services)
     if (text !== undefined) answers.push(text)
     one.over()
   })
@@ -82,51 +89,51 @@ function kept(one: RunningRequest, first: First): First {
   return { kind: 'failed', error: new Refusal('result_too_large', { message }) }
 }
 
-function single(one: RunningRequest, first: First, house: GatewayServices): Outbound {
+function single(one: RunningRequest, first: First, services: GatewayServices): Outbound {
   one.over()
   if (first.kind === 'failed') {
-    const refusal = answerable(first.error, house.log)
+    const refusal = answerable(first.error, services.log)
     if (refusal.code !== 'cancelled') return errorResponse(refusal, one.id)
   }
-  const text = answerText(one, first, house)
+  const text = answerText(one, first, services)
   // [utilities, cancellation] no response is sent to a request that was cancelled: the stream ends without one
   if (text === undefined) return { status: 200, headers: sseHeaders, body: '' }
   return { status: 200, headers: jsonHeaders, body: text }
 }
 
 /** Undefined for a call that the client cancelled. */
-function answerText(one: RunningRequest, first: First | undefined, house: GatewayServices): string | undefined {
+function answerText(one: RunningRequest, first: First | undefined, services: GatewayServices): string | undefined {
   if (first?.kind === 'outcome')
     return responseText(
       one.id,
-      worded(() => encodeLegacyAnswer(first.outcome, one.method, one.version), house),
+      worded(() => encodeLegacyAnswer(first.outcome, one.method, one.version), services),
     )
-  const refusal = answerable(first?.kind === 'failed' ? first.error : new Refusal('internal'), house.log)
+  const refusal = answerable(first?.kind === 'failed' ? first.error : new Refusal('internal'), services.log)
   return refusal.code === 'cancelled' ? undefined : responseText(one.id, errorAnswerOf(refusal))
 }
 
-function worded(word: () => Answer, house: GatewayServices): Answer {
+function worded(word: () => Answer, services: GatewayServices): Answer {
   try {
     return word()
   } catch (error) {
-    return errorAnswerOf(answerable(error, house.log))
+    return errorAnswerOf(answerable(error, services.log))
   }
 }
 
 async function stream(
-  seat: LiveSession,
+  liveSession: LiveSession,
   carried: readonly RunningRequest[],
   firsts: readonly First[],
   inbound: Inbound,
-  house: GatewayServices,
+  services: GatewayServices,
 ): Promise<Outbound> {
-  const prime = hasPrimingEvent(seat.session.speaker.version)
-  const events = await house.streams.openCall(seat, carried[0]?.id, prime).catch((error: unknown) => {
+  const prime = hasPrimingEvent(liveSession.session.client.version)
+  const events = await services.streams.openCall(liveSession, carried[0]?.id, prime).catch((error: unknown) => {
     carried.forEach(abandonRequest)
     throw error
   })
   endAfter(
-    carried.map((one, at) => pump(seat, one, firsts[at], events, house)),
+    carried.map((one, at) => pump(liveSession, one, firsts[at], events, services)),
     events,
   )
   return { status: 200, headers: sseHeaders, body: events.read(inbound.closed) }
@@ -145,11 +152,11 @@ export function abandonRequest(one: RunningRequest): void {
 
 /** Moves a reply into its stream to the end. Never rejects. */
 export async function pump(
-  seat: LiveSession,
+  liveSession: LiveSession,
   one: RunningRequest,
   first: First | undefined,
   events: Pick<CallStream, 'append'>,
-  house: GatewayServices,
+  services: GatewayServices,
 ): Promise<void> {
   const store = (text: string): Promise<void> => events.append(text, one.cancel)
   const withdrawals: Promise<void>[] = []
@@ -169,15 +176,15 @@ export async function pump(
   const said = async (next: Promise<Step>): Promise<Said> => {
     const { done, value } = await next
     if (done === true) {
-      const answer = worded(() => encodeLegacyAnswer(value, one.method, one.version), house)
+      const answer = worded(() => encodeLegacyAnswer(value, one.method, one.version), services)
       return { text: responseText(one.id, answer), isLast: true }
     }
-    if (value.kind === 'ask') return { text: house.asks.put(seat, value, withdraw), isLast: false }
+    if (value.kind === 'ask') return { text: services.pendingInput.put(liveSession, value, withdraw), isLast: false }
     return { text: isNews(value) ? notificationText(value.method, value.params) : undefined, isLast: false }
   }
   try {
     if (first?.kind !== 'streaming') {
-      const text = answerText(one, first, house)
+      const text = answerText(one, first, services)
       if (text !== undefined) await store(text)
       return
     }
@@ -196,7 +203,7 @@ export async function pump(
       next = one.reply.next()
     }
   } catch (error) {
-    const refusal = answerable(error, house.log)
+    const refusal = answerable(error, services.log)
     await Promise.all(withdrawals)
     if (refusal.code !== 'cancelled') await store(responseText(one.id, errorAnswerOf(refusal))).catch(() => undefined)
   } finally {

@@ -24,20 +24,20 @@ export function beginOrResume(
   envelope: Envelope,
   inbound: Inbound,
   principal: Principal,
-  house: GatewayServices,
-): { readonly course: SuspendableCall; readonly memory: MemoryAccount | undefined } {
+  services: GatewayServices,
+): { readonly suspendable: SuspendableCall; readonly memory: MemoryAccount | undefined } {
   checkParams(request.method, request.params)
-  const opened = openState(request, principal, house)
-  const memory = house.clientMemory.account(inbound.connection)
+  const opened = openState(request, principal, services)
+  const memory = services.clientMemory.account(inbound.connection)
   try {
     if (opened?.kind === 'suspended') {
       // Before its answers are taken: a client that has too much with us may come again.
       keep(memory, heldBytesOf(request.params))
-      const course = house.suspended.resume(opened.call, opened.round, request.params)
-      course.over = house.inflight.enter(course.call.cancel)
-      return { course, memory }
+      const suspendable = services.suspended.resume(opened.call, opened.round, request.params)
+      suspendable.over = services.inflight.enter(suspendable.call.cancel)
+      return { suspendable, memory }
     }
-    return { course: begun(request, opened, envelope, memory, inbound, principal, house), memory: undefined }
+    return { suspendable: begun(request, opened, envelope, memory, inbound, principal, services), memory: undefined }
   } catch (error) {
     memory.close()
     throw error
@@ -51,10 +51,10 @@ function begun(
   memory: MemoryAccount,
   inbound: Inbound,
   principal: Principal,
-  house: GatewayServices,
+  services: GatewayServices,
 ): SuspendableCall {
   // Whoever comes back for what was begun is still served.
-  if (house.inflight.draining) throw new Refusal('draining')
+  if (services.inflight.draining) throw new Refusal('draining')
   const again = opened?.kind === 'again' ? { requestState: undefined, inputResponses: undefined } : undefined
   const edits = opened?.kind === 'server' ? { requestState: opened.state } : again
   const cancel = new Cancel()
@@ -63,25 +63,25 @@ function begun(
     id: request.id,
     method: request.method,
     params: request.params && edits ? editObject(request.params, edits) : request.params,
-    client: envelope.speaker,
+    client: envelope.client,
     principal,
     session: undefined,
     fairnessKey: inbound.connection,
-    clientKey: opened?.kind === 'again' ? opened.client : house.nextClientKey(),
+    clientKey: opened?.kind === 'again' ? opened.client : services.nextClientKey(),
     progressToken: envelope.progressToken,
     logLevel: envelope.logLevel,
     process: opened?.kind === 'server' ? opened.process : undefined,
     memory,
     cancel,
   }
-  const over = house.inflight.enter(cancel)
-  return { call, reply: runCall(call, house), next: undefined, questions: undefined, memory, over }
+  const over = services.inflight.enter(cancel)
+  return { call, reply: runCall(call, services), next: undefined, questions: undefined, memory, over }
 }
 
 /** What the request brings back from an earlier round. Throws `invalid_params`. */
-function openState(request: RequestMessage, principal: Principal, house: GatewayServices): OpenedState | undefined {
+function openState(request: RequestMessage, principal: Principal, services: GatewayServices): OpenedState | undefined {
   const state = request.params?.value['requestState']
   if (!request.params || state === undefined || !mayTakeRounds(request.method)) return undefined
   if (typeof state !== 'string') throw new Refusal('invalid_params', { message: 'The requestState must be a string.' })
-  return house.seal.open(state, principal, request.method, request.params.value)
+  return services.seal.open(state, principal, request.method, request.params.value)
 }

@@ -49,7 +49,7 @@ const maxBreathMs = 200
 export interface AttachedRequest {
   readonly request: RequestMessage
   readonly envelope: Envelope
-  readonly course: SuspendableCall
+  readonly suspendable: SuspendableCall
   /** Counts a request that goes on with a call; one that begins it counts with the call. */
   readonly memory: MemoryAccount | undefined
   /** The request is answered: its place is free, and its client may close. The call may go on without it. */
@@ -65,50 +65,54 @@ export async function answerCallRequest(
   place: Lease,
   inbound: Inbound,
   principal: Principal,
-  house: GatewayServices,
+  services: GatewayServices,
 ): Promise<Outbound> {
-  let turn: AttachedRequest | undefined
+  let attached: AttachedRequest | undefined
   let streaming = false
   try {
-    const { course, memory } = beginOrResume(request, envelope, inbound, principal, house)
+    const { suspendable, memory } = beginOrResume(request, envelope, inbound, principal, services)
     // Closing the connection is cancelling. [2026-07-28 transports, cancellation]
-    const unbind = inbound.closed.onCancel(() => course.call.cancel.cancel('the client closed the connection'))
+    const unbind = inbound.closed.onCancel(() => suspendable.call.cancel.cancel('the client closed the connection'))
     const leave = (): void => {
       unbind()
       place.release()
     }
-    turn = { request, envelope, course, memory, leave, isFinished: false }
-    if (course.questions && course.questions.open.size > 0) {
-      const asked = await askOn(turn, course.questions, house)
+    attached = { request, envelope, suspendable, memory, leave, isFinished: false }
+    if (suspendable.questions && suspendable.questions.open.size > 0) {
+      const asked = await askOn(attached, suspendable.questions, services)
       if (asked) return json(request, asked)
     }
     if (acceptedForms(header(inbound, 'accept')) === 'json')
-      return json(request, await answerWithoutStream(turn, house))
-    const first = await firstUpdate(nextStep(course), house.pulse)
+      return json(request, await answerWithoutStream(attached, services))
+    const first = await firstUpdate(nextStep(suspendable), services.timers)
     if (first.kind === 'failed') throw first.error
-    if (first.kind === 'outcome') return json(request, finish(turn, first.outcome, house))
-    if (first.ask) {
-      const asked = await ask(turn, first.ask, house)
+    if (first.kind === 'outcome') return json(request, finish(attached, first.outcome, services))
+    if (first.inputRequest) {
+      const asked = await ask(attached, first.inputRequest, services)
       if (asked) return json(request, asked)
     }
     streaming = true
-    return { status: 200, headers: sseHeaders, body: stream(turn, first.ask ? undefined : first.next, house) }
+    return {
+      status: 200,
+      headers: sseHeaders,
+      body: stream(attached, first.inputRequest ? undefined : first.next, services),
+    }
   } catch (error) {
-    if (turn) end(turn.course, house)
+    if (attached) end(attached.suspendable, services)
     throw error
   } finally {
     if (!streaming) {
-      if (turn) giveBack(turn)
+      if (attached) giveBack(attached)
       place.release()
     }
   }
 }
 
 /** Nothing holds the request any more: gives back what was kept for it, and for its call if that is over. */
-function giveBack(turn: AttachedRequest): void {
-  turn.leave()
-  turn.memory?.close()
-  if (turn.isFinished) turn.course.memory.close()
+function giveBack(attached: AttachedRequest): void {
+  attached.leave()
+  attached.memory?.close()
+  if (attached.isFinished) attached.suspendable.memory.close()
 }
 
 function json({ id }: RequestMessage, answer: Answer): Outbound {
@@ -116,11 +120,11 @@ function json({ id }: RequestMessage, answer: Answer): Outbound {
 }
 
 /** The answer for a client that takes no stream: what the server says before it is dropped. */
-async function answerWithoutStream(turn: AttachedRequest, house: GatewayServices): Promise<Answer> {
+async function answerWithoutStream(attached: AttachedRequest, services: GatewayServices): Promise<Answer> {
   for (;;) {
-    const step = await nextStep(turn.course)
-    if (step.done === true) return finish(turn, step.value, house)
-    const asked = step.value.kind === 'ask' ? await ask(turn, step.value, house) : undefined
+    const step = await nextStep(attached.suspendable)
+    if (step.done === true) return finish(attached, step.value, services)
+    const asked = step.value.kind === 'ask' ? await ask(attached, step.value, services) : undefined
     if (asked) return asked
   }
 }
@@ -129,14 +133,18 @@ async function answerWithoutStream(turn: AttachedRequest, house: GatewayServices
  * Pulled by the client's connection, so that a slow reader slows its own call; ends with it.
  * @param first the step that was waited for already
  */
-async function* stream(turn: AttachedRequest, first: Promise<Step> | undefined, house: GatewayServices): AsyncGenerator<string> {
-  const { request, course } = turn
+async function* stream(
+  attached: AttachedRequest,
+  first: Promise<Step> | undefined,
+  services: GatewayServices,
+): AsyncGenerator<string> {
+  const { request, suspendable } = attached
   let next = first
   let isParting = false
   try {
     for (;;) {
-      next ??= nextStep(course)
-      const step = await nextOrIdle(next, house.sessionSettings.keepAliveMs, house.pulse)
+      next ??= nextStep(suspendable)
+      const step = await nextOrIdle(next, services.sessionSettings.keepAliveMs, services.timers)
       if (step === 'quiet') {
         yield sseComment
         continue
@@ -144,92 +152,100 @@ async function* stream(turn: AttachedRequest, first: Promise<Step> | undefined, 
       next = undefined
       const answer =
         step.done === true
-          ? finish(turn, step.value, house)
+          ? finish(attached, step.value, services)
           : step.value.kind === 'ask'
-            ? await ask(turn, step.value, house)
+            ? await ask(attached, step.value, services)
             : undefined
       if (answer) {
         // Whoever has the answer may close: that cancels nothing.
         isParting = true
-        turn.leave()
+        attached.leave()
         yield sseMessage(responseText(request.id, answer))
         return
       }
-      const text = step.done === true ? undefined : textOf(turn, step.value)
+      const text = step.done === true ? undefined : textOf(attached, step.value)
       if (text !== undefined) yield sseMessage(text)
     }
   } catch (error) {
-    const refusal = answerable(error, house.log)
+    const refusal = answerable(error, services.log)
     if (refusal.code !== 'cancelled') yield sseMessage(responseText(request.id, errorAnswerOf(refusal)))
   } finally {
-    if (!isParting) end(course, house)
-    giveBack(turn)
+    if (!isParting) end(suspendable, services)
+    giveBack(attached)
   }
 }
 
-function textOf({ course, envelope }: AttachedRequest, update: Update): string | undefined {
+function textOf({ suspendable, envelope }: AttachedRequest, update: Update): string | undefined {
   if (update.kind === 'ask') return undefined
   // The server was told the level of the request that the call began with.
   const { logLevel } = envelope
-  if (update.method === 'notifications/message' && !wantsLog({ ...course.call, logLevel }, update.params))
+  if (update.method === 'notifications/message' && !wantsLog({ ...suspendable.call, logLevel }, update.params))
     return undefined
-  const params = progressFor(update, course.call.progressToken, envelope.progressToken)
+  const params = progressFor(update, suspendable.call.progressToken, envelope.progressToken)
   return params === 'unwanted' ? undefined : notificationText(update.method, params)
 }
 
 /** The call is over, one way or another. */
-function end(course: SuspendableCall, house: GatewayServices): void {
-  house.suspended.end(course)
-  abandon(course, 'the client closed the stream')
+function end(suspendable: SuspendableCall, services: GatewayServices): void {
+  services.suspended.end(suspendable)
+  abandon(suspendable, 'the client closed the stream')
 }
 
 /** How the call ended, in the words of this request. */
-function finish(turn: AttachedRequest, outcome: Outcome, house: GatewayServices): Answer {
-  const { request, course } = turn
-  turn.isFinished = true
-  house.suspended.end(course)
-  dropQuestions(course)
-  course.over()
-  return answerOf(request, course.call, outcome, house)
+function finish(attached: AttachedRequest, outcome: Outcome, services: GatewayServices): Answer {
+  const { request, suspendable } = attached
+  attached.isFinished = true
+  services.suspended.end(suspendable)
+  dropQuestions(suspendable)
+  suspendable.over()
+  return answerOf(request, suspendable.call, outcome, services)
 }
 
 /**
  * Puts a question to the client, and all that the server asks in the same breath.
  * @returns the answer of this request; undefined if there is nothing to ask (any more)
  */
-async function ask(turn: AttachedRequest, asked: InputRequest, house: GatewayServices): Promise<Answer | undefined> {
-  const questions = note(turn, asked)
-  return questions && askOn(turn, questions, house)
+async function ask(
+  attached: AttachedRequest,
+  inputRequest: InputRequest,
+  services: GatewayServices,
+): Promise<Answer | undefined> {
+  const questions = note(attached, inputRequest)
+  return questions && askOn(attached, questions, services)
 }
 
-async function askOn(turn: AttachedRequest, questions: Questions, house: GatewayServices): Promise<Answer | undefined> {
-  const { request, course } = turn
-  const { clock } = house
+async function askOn(
+  attached: AttachedRequest,
+  questions: Questions,
+  services: GatewayServices,
+): Promise<Answer | undefined> {
+  const { request, suspendable } = attached
+  const { clock } = services
   // Only another question makes it longer, and not for ever: some servers never stop talking.
   const latestMs = clock.now() + maxBreathMs
   let endMs = clock.now() + breathMs
   for (let leftMs = breathMs; leftMs > 0; leftMs = Math.min(endMs, latestMs) - clock.now()) {
-    const step = await lookAhead(course, leftMs, clock)
+    const step = await lookAhead(suspendable, leftMs, clock)
     if (step === undefined) break
-    if (step.done === true && questions.held.length === 0) return finish(turn, step.value, house)
+    if (step.done === true && questions.held.length === 0) return finish(attached, step.value, services)
     // What was said before the end comes before it.
     if (step.done === true) return undefined
-    takeNext(course)
-    if (step.value.kind !== 'ask') holdBack(course, questions, step.value)
-    else if (note(turn, step.value)) endMs = clock.now() + breathMs
+    takeNext(suspendable)
+    if (step.value.kind !== 'ask') holdBack(suspendable, questions, step.value)
+    else if (note(attached, step.value)) endMs = clock.now() + breathMs
   }
   if (questions.open.size === 0) return undefined
-  const waits: OpenedState = { kind: 'suspended', ...house.suspended.suspend(course, questions) }
-  return questionsOf(request, course.call, inputRequestsFor(questions), waits, house)
+  const waits: OpenedState = { kind: 'suspended', ...services.suspended.suspend(suspendable, questions) }
+  return questionsOf(request, suspendable.call, inputRequestsFor(questions), waits, services)
 }
 
 /** Notes a question, if this client may be asked, and in answer to this request; if not, the server is told. */
-function note({ request, envelope, course }: AttachedRequest, asked: InputRequest): Questions | undefined {
-  const isDeclared = undeclared(asked, envelope.speaker.capabilities) === undefined
-  if (isDeclared && mayTakeRounds(request.method)) return noteAsk(course, asked)
+function note({ request, envelope, suspendable }: AttachedRequest, inputRequest: InputRequest): Questions | undefined {
+  const isDeclared = undeclared(inputRequest, envelope.client.capabilities) === undefined
+  if (isDeclared && mayTakeRounds(request.method)) return noteAsk(suspendable, inputRequest)
   const reason = isDeclared
     ? 'The client cannot be asked in the course of this request'
     : 'The client did not declare that it can be asked this'
-  asked.answer(errorAnswer(-32602, reason))
+  inputRequest.answer(errorAnswer(-32602, reason))
   return undefined
 }

@@ -5,9 +5,9 @@ import { responseText, type RpcId } from '../../protocol/jsonrpc.ts'
 import { discoverResult, type MirrorHeaders } from '../../protocol/modern-server.ts'
 import { serverInfoOf } from '../../protocol/server-description.ts'
 
-/** @param hello what the server said of itself, in either era */
-export function discovery(id: RpcId, hello: RawObject): Outbound {
-  const result = discoverResult(hello, serverInfoOf(hello))
+/** @param serverDescription what the server said of itself, in either era */
+export function discovery(id: RpcId, serverDescription: RawObject): Outbound {
+  const result = discoverResult(serverDescription, serverInfoOf(serverDescription))
   return { status: 200, headers: jsonHeaders, body: responseText(id, { kind: 'result', result }) }
 }
 

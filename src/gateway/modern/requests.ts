@@ -22,21 +22,21 @@ export async function answerOne(
   message: Message,
   inbound: Inbound,
   principal: Principal,
-  house: GatewayServices,
+  services: GatewayServices,
 ): Promise<Outbound> {
   // [2026-07-28 basic] clients send no responses; notifications are accepted and mean nothing over HTTP
   if (message.kind === 'response') throw new Refusal('invalid_request')
   if (message.kind === 'notification') {
-    house.events.emit('dropped', { what: 'client_notification', count: 1 })
+    services.events.emit('dropped', { what: 'client_notification', count: 1 })
     return empty
   }
   try {
     // First of all: a client that cannot be served here is not told how to word its request.
-    if (house.refusesStateless) throw notServed(message, header(inbound, 'mcp-protocol-version'))
-    return await request(message, inbound, principal, house)
+    if (services.refusesStateless) throw notServed(message, header(inbound, 'mcp-protocol-version'))
+    return await request(message, inbound, principal, services)
   } catch (error) {
-    const refusal = answerable(error, house.log)
-    if (refusal.code !== 'cancelled') house.events.emit('refused', { code: refusal.code, tenant: principal.tenant })
+    const refusal = answerable(error, services.log)
+    if (refusal.code !== 'cancelled') services.events.emit('refused', { code: refusal.code, tenant: principal.tenant })
     return refused(refusal, message)
   }
 }
@@ -54,38 +54,43 @@ async function request(
   message: RequestMessage,
   inbound: Inbound,
   principal: Principal,
-  house: GatewayServices,
+  services: GatewayServices,
 ): Promise<Outbound> {
-  const envelope = readEnvelope(message, mirrorsIn(inbound), house.extensions)
-  const seat: Caller = { principal, client: envelope.speaker, session: undefined }
+  const envelope = readEnvelope(message, mirrorsIn(inbound), services.extensions)
+  const caller: Caller = { principal, client: envelope.client, session: undefined }
   // What was begun may go on: that is seen when its state is opened.
   const goesOn = message.params?.value['requestState'] !== undefined
-  if (house.inflight.draining && !goesOn) throw new Refusal('draining')
-  if (house.catalog.isList(message.method)) return list(seat, message, house)
-  if (message.method === 'server/discover') return discovered(seat, message, house)
-  if (message.method === 'tools/call' && house.catalog.mirrorsHeaders)
-    await checkMirrored(seat, message, inbound, house)
+  if (services.inflight.draining && !goesOn) throw new Refusal('draining')
+  if (services.catalog.isList(message.method)) return list(caller, message, services)
+  if (message.method === 'server/discover') return discovered(caller, message, services)
+  if (message.method === 'tools/call' && services.catalog.mirrorsHeaders)
+    await checkMirrored(caller, message, inbound, services)
 
-  const place = house.admission.take() ?? (await house.admission.wait(inbound.connection, inbound.closed))
-  if (message.method === 'subscriptions/listen') return openSubscription(seat, message, place, inbound, house)
-  return answerCallRequest(message, envelope, place, inbound, principal, house)
+  const place = services.admission.take() ?? (await services.admission.wait(inbound.connection, inbound.closed))
+  if (message.method === 'subscriptions/listen') return openSubscription(caller, message, place, inbound, services)
+  return answerCallRequest(message, envelope, place, inbound, principal, services)
 }
 
-async function list(seat: Caller, message: RequestMessage, house: GatewayServices): Promise<Outbound> {
-  const { text, status } = await answerList(seat, message, house)
+async function list(caller: Caller, message: RequestMessage, services: GatewayServices): Promise<Outbound> {
+  const { text, status } = await answerList(caller, message, services)
   return { status, headers: jsonHeaders, body: text }
 }
 
-async function discovered(seat: Caller, message: RequestMessage, house: GatewayServices): Promise<Outbound> {
-  return discovery(message.id, await house.catalog.serverDescription(seat))
+async function discovered(caller: Caller, message: RequestMessage, services: GatewayServices): Promise<Outbound> {
+  return discovery(message.id, await services.catalog.serverDescription(caller))
 }
 
 /** [2026-07-28 transports, custom headers] what is mirrored must say the same as the body */
-async function checkMirrored(seat: Caller, message: RequestMessage, inbound: Inbound, house: GatewayServices): Promise<void> {
+async function checkMirrored(
+  caller: Caller,
+  message: RequestMessage,
+  inbound: Inbound,
+  services: GatewayServices,
+): Promise<void> {
   const params = message.params?.value ?? {}
   const tool = params['name']
   if (typeof tool !== 'string') return
-  for (const param of await house.catalog.mirrored(seat, tool)) {
+  for (const param of await services.catalog.mirrored(caller, tool)) {
     if (!headerMatches(param, params['arguments'], header(inbound, param.header))) {
       throw new Refusal('header_mismatch', { message: 'A Mcp-Param header does not match the arguments.' })
     }

@@ -12,25 +12,25 @@ import type { OpenedState } from '../interaction/request-state.ts'
 import { serverInfoOf } from '../../protocol/server-description.ts'
 
 /** The answer to a request of a call. No promise: this is on the way of every call. */
-export function answerOf(request: RequestMessage, call: Call, outcome: Outcome, house: GatewayServices): Answer {
-  if (outcome.era !== call.client.era) return translated(request, call, outcome, house)
+export function answerOf(request: RequestMessage, call: Call, outcome: Outcome, services: GatewayServices): Answer {
+  if (outcome.era !== call.client.era) return translated(request, call, outcome, services)
   const answer = encodeModernAnswer(call.method, outcome, undefined)
   const state = answer.kind === 'result' ? stateOf(answer.result.value) : undefined
   if (answer.kind === 'error' || state === undefined) return answer
-  const sealed = seal({ kind: 'server', state, process: outcome.process }, request, call, house)
+  const sealed = seal({ kind: 'server', state, process: outcome.process }, request, call, services)
   return { kind: 'result', result: editObject(answer.result, { requestState: sealed }) }
 }
 
-function translated(request: RequestMessage, call: Call, outcome: Outcome, house: GatewayServices): Answer {
+function translated(request: RequestMessage, call: Call, outcome: Outcome, services: GatewayServices): Answer {
   const { answer } = outcome
   const visits = answer.kind === 'error' && mayTakeRounds(call.method) ? visitsIn(answer.error) : undefined
   if (visits) {
     const requiredCapabilities = undeclaredVisit(call.client.capabilities)
     return requiredCapabilities
       ? errorAnswerOf(new Refusal('missing_capability', { data: { requiredCapabilities } }))
-      : questionsOf(request, call, visits, { kind: 'again', client: call.clientKey }, house)
+      : questionsOf(request, call, visits, { kind: 'again', client: call.clientKey }, services)
   }
-  return encodeModernAnswer(call.method, outcome, serverInfo(call, house))
+  return encodeModernAnswer(call.method, outcome, serverInfo(call, services))
 }
 
 /** Questions as the answer to a request; `waits` is what leads the next request back to its call. */
@@ -39,18 +39,18 @@ export function questionsOf(
   call: Call,
   inputRequests: RawObject,
   waits: OpenedState,
-  house: GatewayServices,
+  services: GatewayServices,
 ): Answer {
-  const result = inputRequired(inputRequests, seal(waits, request, call, house))
+  const result = inputRequired(inputRequests, seal(waits, request, call, services))
   const outcome: Outcome = { answer: { kind: 'result', result }, era: call.client.era, process: undefined }
-  return encodeModernAnswer(call.method, outcome, serverInfo(call, house))
+  return encodeModernAnswer(call.method, outcome, serverInfo(call, services))
 }
 
 /** For display only: no answer waits for the server to be asked for it. */
-function serverInfo(call: Call, house: GatewayServices): JsonObject | undefined {
-  return serverInfoOf(house.catalog.helloAtHand(call))
+function serverInfo(call: Call, services: GatewayServices): JsonObject | undefined {
+  return serverInfoOf(services.catalog.descriptionAtHand(call))
 }
 
-function seal(what: OpenedState, request: RequestMessage, call: Call, house: GatewayServices): string {
-  return house.seal.close(what, call.principal, call.method, request.params?.value ?? {})
+function seal(what: OpenedState, request: RequestMessage, call: Call, services: GatewayServices): string {
+  return services.seal.close(what, call.principal, call.method, request.params?.value ?? {})
 }

@@ -23,29 +23,29 @@ const acknowledged = 'notifications/subscriptions/acknowledged'
 
 /** Opens the stream; `place` is held as long as it is open. Throws `invalid_params`. */
 export async function openSubscription(
-  seat: Caller,
+  caller: Caller,
   message: RequestMessage,
   place: Lease,
   inbound: Inbound,
-  house: GatewayServices,
+  services: GatewayServices,
 ): Promise<Outbound> {
   // Alone: the stream must not keep the params.
   const { id } = message
-  const memory = house.clientMemory.account(inbound.connection)
+  const memory = services.clientMemory.account(inbound.connection)
   try {
     if (acceptedForms(header(inbound, 'accept')) === 'json') throw new Refusal('not_acceptable')
-    const capabilities = capabilitiesIn(await house.catalog.serverDescription(seat))
+    const capabilities = capabilitiesIn(await services.catalog.serverDescription(caller))
     const filter = honoured(readFilter(message.params), capabilities)
     keep(memory, heldBytesOfFilter(filter))
     const changes = createPendingChanges(memory)
-    const news = new Wakeup(house.pulse, house.sessionSettings.keepAliveMs)
+    const news = new Wakeup(services.timers, services.sessionSettings.keepAliveMs)
     const take = (update: Update): void => {
       if (update.kind === 'ask') return
       changes.add(update)
       news.notify()
     }
-    const listening = await house.upstream.listen(seat, filter, { take, isRead: () => true })
-    const stopDrain = house.inflight.onDrain(() => news.notify())
+    const listening = await services.upstream.listen(caller, filter, { take, isRead: () => true })
+    const stopDrain = services.inflight.onDrain(() => news.notify())
     const gone = (): void => {
       listening.stop()
       stopDrain()
@@ -66,7 +66,7 @@ export async function openSubscription(
         yield sseMessage(
           notificationText(acknowledged, stamped(rawObject({ notifications: filterParams(filter) }), id)),
         )
-        while (!inbound.closed.cancelled && !house.inflight.draining && !changes.areLost) {
+        while (!inbound.closed.cancelled && !services.inflight.draining && !changes.areLost) {
           const text = nextText()
           if (text !== undefined) yield text
           else if ((await news.next()) === 'quiet') yield sseComment

@@ -26,7 +26,7 @@ function callOf(method: string, params?: string): Call {
     id: '7',
     method,
     params: params === undefined ? undefined : parseObject(params),
-    client: speakerOf('2025-11-25', {}),
+    client: clientDescriptionOf('2025-11-25', {}),
     principal: { tenant: '', subject: '' },
     session: 's',
     fairnessKey: 's',
@@ -38,7 +38,7 @@ function callOf(method: string, params?: string): Call {
   }
 }
 
-function speakerOf(version: string, capabilities: JsonObject): ClientDescription {
+function clientDescriptionOf(version: string, capabilities: JsonObject): ClientDescription {
   return { era: 'legacy', version, capabilities, info: undefined }
 }
 
@@ -65,15 +65,15 @@ describe('what needs input', () => {
 })
 
 describe('the questions to a client', () => {
-  const ask = (speaker: ClientDescription, inputRequests: JsonObject): ReturnType<typeof questionsTo> =>
-    questionsTo(speaker, asking({ inputRequests }), () => 'an id')
+  const ask = (client: ClientDescription, inputRequests: JsonObject): ReturnType<typeof questionsTo> =>
+    questionsTo(client, asking({ inputRequests }), () => 'an id')
   const elicit = (params: JsonObject): JsonObject => ({ who: { method: 'elicitation/create', params } })
 
   test('are worded for its revision', () => {
-    const newest = ask(speakerOf('2025-11-25', { elicitation: { form: {}, url: {} } }), elicit(page))
+    const newest = ask(clientDescriptionOf('2025-11-25', { elicitation: { form: {}, url: {} } }), elicit(page))
     assert(!('kind' in newest))
     expect(newest.get('who')?.params?.value).toEqual({ ...page, elicitationId: 'an id' })
-    const older = ask(speakerOf('2025-06-18', { elicitation: {} }), elicit(form))
+    const older = ask(clientDescriptionOf('2025-06-18', { elicitation: {} }), elicit(form))
     assert(!('kind' in older))
     expect(older.get('who')?.params?.value).toEqual({ message: 'Who?', requestedSchema: form.requestedSchema })
   })
@@ -107,7 +107,7 @@ describe('the questions to a client', () => {
   ])(
     'are none to a client that declared %s: the call ends and says what it lacks',
     (_, version, declared, asked, lacks) => {
-      const answer = ask(speakerOf(version, declared), asked)
+      const answer = ask(clientDescriptionOf(version, declared), asked)
       assert('kind' in answer && answer.kind === 'error')
       expect(answer.error.value).toMatchObject({
         code: -32602,
@@ -118,7 +118,7 @@ describe('the questions to a client', () => {
 
   test('one that the client cannot be asked is enough to ask it nothing', () => {
     const both = { a: { method: 'roots/list' }, b: { method: 'sampling/createMessage', params: {} } }
-    expect('kind' in ask(speakerOf('2025-11-25', { roots: {} }), both)).toBe(true)
+    expect('kind' in ask(clientDescriptionOf('2025-11-25', { roots: {} }), both)).toBe(true)
   })
 
   test.each([
@@ -126,23 +126,23 @@ describe('the questions to a client', () => {
     ['questions that are none', { inputRequests: { a: { method: 'ping' } } }],
     ['a state that is no text', { requestState: 7 }],
   ])('are a fault of the server if it sends %s', (_, members) => {
-    const code = refusalOf(() => questionsTo(speakerOf('2025-11-25', {}), asking(members), () => ''))
+    const code = refusalOf(() => questionsTo(clientDescriptionOf('2025-11-25', {}), asking(members), () => ''))
     expect(code).toBe('upstream_invalid')
   })
 
   test('are 64 at most', () => {
     const many = (count: number): JsonObject =>
       Object.fromEntries(Array.from({ length: count }, (_, at) => [`k${at}`, { method: 'roots/list' }]))
-    const speaker = speakerOf('2025-11-25', { roots: {} })
-    expect(ask(speaker, many(64))).toHaveProperty('size', 64)
-    expect(refusalOf(() => ask(speaker, many(65)))).toBe('upstream_invalid')
+    const client = clientDescriptionOf('2025-11-25', { roots: {} })
+    expect(ask(client, many(64))).toHaveProperty('size', 64)
+    expect(refusalOf(() => ask(client, many(65)))).toBe('upstream_invalid')
   })
 
   test('that a revision has no words for end the call', () => {
     const tags = { type: 'array', items: { type: 'string', enum: ['a', 'b'] } }
     const schema = { type: 'object', properties: { tags }, required: ['tags'] }
     const asked = elicit({ ...form, requestedSchema: schema })
-    expect(refusalOf(() => ask(speakerOf('2025-06-18', { elicitation: {} }), asked))).toBe('not_bridged')
+    expect(refusalOf(() => ask(clientDescriptionOf('2025-06-18', { elicitation: {} }), asked))).toBe('not_bridged')
   })
 })
 
@@ -165,7 +165,7 @@ const object = fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 1 })) as fc.A
 const answers = fc.array(fc.record({ at: fc.nat(40), error: fc.boolean(), value: object }), { maxLength: 30 })
 
 interface Model {
-  flow: Continuation
+  continuation: Continuation
   /** Every id that was ever given. */
   ids: string[]
 }
@@ -178,8 +178,8 @@ function nextRound(
     Object.entries(one.questions).map(([name, method]) => [name, { method, params: undefined }]),
   )
   const outcome = asking(one.state === undefined ? {} : { requestState: one.state }, one.process)
-  const next = askedAgain(model.flow, outcome, asked)
-  model.flow = next.flow
+  const next = askedAgain(model.continuation, outcome, asked)
+  model.continuation = next.continuation
   model.ids.push(...next.asked.keys())
 }
 
@@ -187,17 +187,18 @@ describe('a flow', () => {
   test('is plain data: what is read back from its text is the same, at every step', () => {
     fc.assert(
       fc.property(fc.array(round, { maxLength: 4 }), answers, (rounds, given) => {
-        const model: Model = { flow: beginFlow('f', callOf('tools/call', '{"name":"t"}')), ids: [] }
-        const same = (): void => expect(JSON.parse(JSON.stringify(model.flow))).toEqual(model.flow)
+        const model: Model = { continuation: beginFlow('f', callOf('tools/call', '{"name":"t"}')), ids: [] }
+        const same = (): void => expect(JSON.parse(JSON.stringify(model.continuation))).toEqual(model.continuation)
         same()
         for (const one of rounds) {
           nextRound(model, one)
           same()
           for (const { at, value } of given) {
-            model.flow = answered(model.flow, model.ids[at] ?? '', resultOf(value)) ?? model.flow
+            model.continuation =
+              answered(model.continuation, model.ids[at] ?? '', resultOf(value)) ?? model.continuation
             same()
           }
-          model.flow = calledAgain(model.flow)
+          model.continuation = calledAgain(model.continuation)
           same()
         }
       }),
@@ -207,11 +208,11 @@ describe('a flow', () => {
   test('asks under ids that name it and are never used twice', () => {
     fc.assert(
       fc.property(fc.array(round, { maxLength: 6 }), (rounds) => {
-        const model: Model = { flow: beginFlow('f1', callOf('tools/call')), ids: [] }
+        const model: Model = { continuation: beginFlow('f1', callOf('tools/call')), ids: [] }
         for (const one of rounds) nextRound(model, one)
         expect(new Set(model.ids).size).toBe(model.ids.length)
         for (const id of model.ids) expect(/^ask-(\w+)\.\d+\.\d+$/.exec(id)?.[1]).toBe('f1')
-        expect(model.flow.round).toBe(rounds.filter((one) => Object.keys(one.questions).length > 0).length)
+        expect(model.continuation.round).toBe(rounds.filter((one) => Object.keys(one.questions).length > 0).length)
       }),
     )
   })
@@ -219,23 +220,23 @@ describe('a flow', () => {
   test('takes the first answer to each open question, and nothing else', () => {
     fc.assert(
       fc.property(fc.array(round, { minLength: 1, maxLength: 3 }), answers, (rounds, given) => {
-        const model: Model = { flow: beginFlow('f', callOf('tools/call')), ids: [] }
+        const model: Model = { continuation: beginFlow('f', callOf('tools/call')), ids: [] }
         for (const one of rounds) nextRound(model, one)
         const first = new Map<string, string>()
         for (const { at, value } of given) {
           const id = model.ids[at] ?? `ask-f.9.${at}`
-          const wasOpen = isOpen(model.flow, id)
-          const next = answered(model.flow, id, resultOf(value))
+          const wasOpen = isOpen(model.continuation, id)
+          const next = answered(model.continuation, id, resultOf(value))
           assert(next)
           if (wasOpen) first.set(id, JSON.stringify(value))
-          expect(next === model.flow).toBe(!wasOpen)
-          model.flow = next
-          expect(isOpen(model.flow, id)).toBe(false)
+          expect(next === model.continuation).toBe(!wasOpen)
+          model.continuation = next
+          expect(isOpen(model.continuation, id)).toBe(false)
         }
-        const wanted = Object.keys(model.flow.questions)
-        expect(Object.keys(model.flow.answers).every((id) => wanted.includes(id))).toBe(true)
-        expect(isComplete(model.flow)).toBe(wanted.every((id) => first.has(id)))
-        expect(wanted.some((id) => isOpen(calledAgain(model.flow), id))).toBe(false)
+        const wanted = Object.keys(model.continuation.questions)
+        expect(Object.keys(model.continuation.answers).every((id) => wanted.includes(id))).toBe(true)
+        expect(isComplete(model.continuation)).toBe(wanted.every((id) => first.has(id)))
+        expect(wanted.some((id) => isOpen(calledAgain(model.continuation), id))).toBe(false)
       }),
     )
   })
@@ -244,12 +245,13 @@ describe('a flow', () => {
     fc.assert(
       fc.property(fc.array(round, { minLength: 1, maxLength: 3 }), object, (rounds, value) => {
         const params = '{"name":"t","arguments":{"n":12345678901234567890},"requestState":"forged","_meta":{"a":1}}'
-        const model: Model = { flow: beginFlow('f', callOf('tools/call', params)), ids: [] }
+        const model: Model = { continuation: beginFlow('f', callOf('tools/call', params)), ids: [] }
         for (const one of rounds) nextRound(model, one)
-        for (const id of model.ids) model.flow = answered(model.flow, id, resultOf(value)) ?? model.flow
+        for (const id of model.ids)
+          model.continuation = answered(model.continuation, id, resultOf(value)) ?? model.continuation
         const last = rounds.at(-1)
         assert(last)
-        const again = paramsAgain(calledAgain(model.flow))
+        const again = paramsAgain(calledAgain(model.continuation))
         expect(JSON.parse(again.text)).toEqual(again.value)
         expect(again.text).toContain('12345678901234567890')
         expect(again.value['requestState']).toBe(last.state)
@@ -257,7 +259,7 @@ describe('a flow', () => {
         const given = again.value['inputResponses'] as JsonObject | undefined
         expect(Object.keys(given ?? {}).sort()).toEqual([...keys].sort())
         for (const name of keys) expect(Object.hasOwn(given ?? {}, name)).toBe(true)
-        expect(model.flow.process).toBe(last.process)
+        expect(model.continuation.process).toBe(last.process)
       }),
     )
   })
@@ -265,7 +267,7 @@ describe('a flow', () => {
   test('goes on when a person refuses or fails to answer, and cannot when a model does', () => {
     const begun = beginFlow('f', callOf('tools/call'))
     const of = (method: string): Continuation =>
-      askedAgain(begun, asking({}), new Map([['k', { method, params: undefined }]])).flow
+      askedAgain(begun, asking({}), new Map([['k', { method, params: undefined }]])).continuation
     const failed = errorAnswer(-1, 'no')
     const cancelled = answered(of('elicitation/create'), 'ask-f.1.1', failed)
     expect(cancelled && paramsAgain(cancelled).value['inputResponses']).toEqual({ k: { action: 'cancel' } })
@@ -276,10 +278,10 @@ describe('a flow', () => {
   test('takes no more than fits into one line to the server', () => {
     const begun = beginFlow('f', callOf('tools/call'))
     const both = new Map(['a', 'b'].map((name) => [name, { method: 'roots/list', params: undefined }] as const))
-    const { flow } = askedAgain(begun, asking({}), both)
+    const { continuation } = askedAgain(begun, asking({}), both)
     const large = resultOf({ roots: ['x'.repeat(5 * 1024 * 1024)] })
-    const first = answered(flow, 'ask-f.1.1', large)
-    assert(first && first !== flow)
+    const first = answered(continuation, 'ask-f.1.1', large)
+    assert(first && first !== continuation)
     expect(answered(first, 'ask-f.1.2', large)).toBeUndefined()
     expect(answered(first, 'ask-f.1.2', resultOf({ roots: [] }))).toBeDefined()
   })

@@ -47,9 +47,9 @@ const maxQuestions = 64
 const maxAnswers = 8 * 1024 * 1024
 
 /** Whether a call ended with questions, or with the wish to be called again. */
-export function needsInput(call: Call, { era: spoken, answer }: Outcome): boolean {
+export function needsInput(call: Call, { era: era, answer }: Outcome): boolean {
   return (
-    spoken === 'modern' &&
+    era === 'modern' &&
     answer.kind === 'result' &&
     answer.result.value['resultType'] === 'input_required' &&
     mayTakeRounds(call.method)
@@ -63,14 +63,14 @@ export function needsInput(call: Call, { era: spoken, answer }: Outcome): boolea
  * @returns the answer that ends the call, if it asks for what the client did not declare
  */
 export function questionsTo(
-  speaker: ClientDescription,
+  client: ClientDescription,
   { answer }: Outcome,
   visitId: () => string,
 ): ReadonlyMap<string, InputRequestContent> | Answer {
   const asked = new Map<string, InputRequestContent>()
   if (answer.kind === 'error') return asked
-  const announced = acrossEras(speaker, true).value
-  const known: ClientDescription = { ...speaker, capabilities: announced }
+  const announced = acrossEras(client, true).value
+  const known: ClientDescription = { ...client, capabilities: announced }
   const questions = questionsIn(answer.result)
   if (questions.size > maxQuestions) {
     throw new Refusal('upstream_invalid', { message: `The server asked more than ${maxQuestions} things at once.` })
@@ -121,17 +121,17 @@ export function beginFlow(id: string, call: Call): Continuation {
 
 /** The server has asked: the next round, and the questions under the ids that the client is to see. */
 export function askedAgain(
-  flow: Continuation,
+  continuation: Continuation,
   outcome: Outcome,
   questions: ReadonlyMap<string, InputRequestContent>,
-): { readonly flow: Continuation; readonly asked: ReadonlyMap<string, InputRequestContent> } {
-  const { requestState: _, process: __, ...rest } = flow
-  const round = questions.size === 0 ? flow.round : flow.round + 1
+): { readonly continuation: Continuation; readonly asked: ReadonlyMap<string, InputRequestContent> } {
+  const { requestState: _, process: __, ...rest } = continuation
+  const round = questions.size === 0 ? continuation.round : continuation.round + 1
   const asked = new Map<string, InputRequestContent>()
   const open: Record<string, OpenInputRequest> = {}
   for (const [key, question] of questions) {
     // No id is used twice: a late answer to an earlier round then answers nothing.
-    const id = `ask-${flow.id}.${round}.${asked.size + 1}`
+    const id = `ask-${continuation.id}.${round}.${asked.size + 1}`
     asked.set(id, question)
     open[id] = { key, method: question.method }
   }
@@ -145,45 +145,49 @@ export function askedAgain(
     questions: open,
     answers: {},
   }
-  return { flow: next, asked }
+  return { continuation: next, asked }
 }
 
 /** Whether an answer is still wanted under that id. */
-export function isOpen(flow: Continuation, id: string): boolean {
-  return flow.step === 'asking' && Object.hasOwn(flow.questions, id) && !Object.hasOwn(flow.answers, id)
+export function isOpen(continuation: Continuation, id: string): boolean {
+  return (
+    continuation.step === 'asking' &&
+    Object.hasOwn(continuation.questions, id) &&
+    !Object.hasOwn(continuation.answers, id)
+  )
 }
 
 /**
  * The flow with an answer of the client: the same one if nothing is open under that id.
  * @returns undefined if the server cannot be told such an answer, or so much in one round: the call is over
  */
-export function answered(flow: Continuation, id: string, answer: Answer): Continuation | undefined {
-  const asked = isOpen(flow, id) ? flow.questions[id] : undefined
-  if (!asked) return flow
+export function answered(continuation: Continuation, id: string, answer: Answer): Continuation | undefined {
+  const asked = isOpen(continuation, id) ? continuation.questions[id] : undefined
+  if (!asked) return continuation
   const response = inputResponseOf({ method: asked.method, params: undefined }, answer)
   if (!response) return undefined
   let chars = response.text.length
-  for (const text of Object.values(flow.answers)) chars += text.length
-  return chars > maxAnswers ? undefined : { ...flow, answers: { ...flow.answers, [id]: response.text } }
+  for (const text of Object.values(continuation.answers)) chars += text.length
+  return chars > maxAnswers ? undefined : { ...continuation, answers: { ...continuation.answers, [id]: response.text } }
 }
 
 /** Whether the server can be called again. */
-export function isComplete(flow: Continuation): boolean {
-  return Object.keys(flow.questions).every((id) => Object.hasOwn(flow.answers, id))
+export function isComplete(continuation: Continuation): boolean {
+  return Object.keys(continuation.questions).every((id) => Object.hasOwn(continuation.answers, id))
 }
 
 /** The server is called again. */
-export function calledAgain(flow: Continuation): Continuation {
-  return flow.step === 'calling' ? flow : { ...flow, step: 'calling' }
+export function calledAgain(continuation: Continuation): Continuation {
+  return continuation.step === 'calling' ? continuation : { ...continuation, step: 'calling' }
 }
 
 /** The params to call the server with again: the client's own, the answers of this round, and the server's state. */
-export function paramsAgain(flow: Continuation): RawObject {
-  const responses = Object.entries(flow.answers).map(([id, text]) => {
-    return `${JSON.stringify(flow.questions[id]?.key ?? id)}:${text}`
+export function paramsAgain(continuation: Continuation): RawObject {
+  const responses = Object.entries(continuation.answers).map(([id, text]) => {
+    return `${JSON.stringify(continuation.questions[id]?.key ?? id)}:${text}`
   })
-  const state = flow.requestState === undefined ? null : JSON.stringify(flow.requestState)
-  const text = editMembers(flow.params, {
+  const state = continuation.requestState === undefined ? null : JSON.stringify(continuation.requestState)
+  const text = editMembers(continuation.params, {
     inputResponses: responses.length === 0 ? null : `{${responses.join(',')}}`,
     requestState: state,
     task: null,

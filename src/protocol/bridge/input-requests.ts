@@ -141,7 +141,8 @@ export function questionsIn(result: RawObject): Map<string, InputRequestContent>
   eachMember(all, 0, (key, start, end) => {
     const entry = requests[key]
     const params = isObject(entry) ? entry['params'] : undefined
-    if (!isObject(entry) || typeof entry['method'] !== 'string' || !isInputRequestMethod(entry['method'])) throw notAsked()
+    if (!isObject(entry) || typeof entry['method'] !== 'string' || !isInputRequestMethod(entry['method']))
+      throw notAsked()
     if (params !== undefined && !isObject(params)) throw notAsked()
     const text = params && memberText(all.slice(start, end), 'params')
     questions.set(key, {
@@ -161,9 +162,13 @@ function notAsked(): Refusal {
  * @param elicitationId for a visit of a page, which in these revisions has an id; ours, and unguessable
  * @returns undefined if this client cannot be asked that: by its revision, or for what it declared
  */
-export function questionFor(speaker: ClientDescription, question: InputRequestContent, elicitationId: string): InputRequestContent | undefined {
+export function questionFor(
+  client: ClientDescription,
+  question: InputRequestContent,
+  elicitationId: string,
+): InputRequestContent | undefined {
   const { method, params } = question
-  const { version, capabilities } = speaker
+  const { version, capabilities } = client
   if (undeclared(question, capabilities) !== undefined) return undefined
   if (method === roots || params === undefined) return question
   if (method === sampling) {

@@ -42,8 +42,8 @@ const schemas = fc.letrec<{ schema: JsonObject }>((tie) => ({
 })).schema
 const whole = fc
   .tuple(schemas, leaf, fc.option(fc.constant('https://json-schema.org/draft/2020-12/schema'), { nil: undefined }))
-  .map(([schema, shared, dialect]): JsonObject => ({
-    ...(dialect !== undefined && { $schema: dialect }),
+  .map(([schema, shared, schemaVersion]): JsonObject => ({
+    ...(schemaVersion !== undefined && { $schema: schemaVersion }),
     ...schema,
     $defs: { a: { type: 'object', properties: { a: { type: 'string' } } }, 'b/c': isRef(shared) ? {} : shared },
   }))

@@ -31,9 +31,9 @@ export function objectRoot(schema: RawObject): RawObject {
   if (schema.value['type'] === 'object') return schema
   const kind = kindOf(schema.value, schema.value, 0)
   if (kind === 'object') return parsed(editMembers(schema.text, { type: '"object"' }))
-  const dialect = memberText(schema.text, '$schema')
-  const head = `${dialect === undefined ? '' : `"$schema":${dialect},`}"type":"object"`
-  const inner = dialect === undefined ? schema.text : editMembers(schema.text, { $schema: null })
+  const schemaVersion = memberText(schema.text, '$schema')
+  const head = `${schemaVersion === undefined ? '' : `"$schema":${schemaVersion},`}"type":"object"`
+  const inner = schemaVersion === undefined ? schema.text : editMembers(schema.text, { $schema: null })
   if (kind === 'other') {
     const moved = movedTo(`#/properties/${wrapper}`, inner, 0)
     return parsed(`{${head},"properties":{"${wrapper}":${moved}},"required":["${wrapper}"]}`)

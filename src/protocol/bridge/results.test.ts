@@ -101,8 +101,12 @@ function serverOf(results: Told): Transport {
     send(message) {
       if (!('id' in message) || !('method' in message)) return Promise.resolve()
       const protocolVersion = '2025-11-25'
-      const hello = { protocolVersion, capabilities: { tools: {} }, serverInfo: { name: 's', version: '1' } }
-      const result = message.method === 'initialize' ? hello : (results[message.method]?.value ?? {})
+      const serverDescription = {
+        protocolVersion,
+        capabilities: { tools: {} },
+        serverInfo: { name: 's', version: '1' },
+      }
+      const result = message.method === 'initialize' ? serverDescription : (results[message.method]?.value ?? {})
       transport.onmessage?.({ jsonrpc: '2.0', id: message.id, result })
       return Promise.resolve()
     },

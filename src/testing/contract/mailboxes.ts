@@ -11,7 +11,10 @@ async function open(to: Backplane, from: Backplane, instance: string, take: (n: 
     if (message['hello'] === instance) reached = true
     else take(message['n'])
   })
-  await until('a first message', async () => (await from.mailboxes.send(instance, { hello: instance })) && reached)
+  await until(
+    'a first message',
+    async () => (await from.mailboxes.send(instance, { serverDescription: instance })) && reached,
+  )
   return stop
 }
 

@@ -5,10 +5,10 @@ const text = '{"a":"é€😀"}'.repeat(400)
 
 test.each([1, 2, 3, 7, 100, 1024, 5000, 1_000_000])('bytes in pieces of %i are the text that they were', (length) => {
   const bytes = Buffer.from(text)
-  const gathered = new BodyChunks()
-  for (let at = 0; at < bytes.length; at += length) gathered.add(bytes.subarray(at, at + length))
-  expect(gathered.size).toBe(bytes.length)
-  expect(gathered.text()).toBe(text)
+  const chunks = new BodyChunks()
+  for (let at = 0; at < bytes.length; at += length) chunks.add(bytes.subarray(at, at + length))
+  expect(chunks.size).toBe(bytes.length)
+  expect(chunks.text()).toBe(text)
 })
 
 test('no bytes are an empty text', () => {
@@ -16,31 +16,31 @@ test('no bytes are an empty text', () => {
 })
 
 test('what is not UTF-8 is refused, and pieces are not changed by what comes after them', () => {
-  const gathered = new BodyChunks()
+  const chunks = new BodyChunks()
   const piece = Buffer.from([0x22, 0xc3])
-  gathered.add(piece.subarray(0, 1))
-  gathered.add(piece.subarray(1))
-  gathered.add(Buffer.from([0x22]))
-  expect(() => gathered.text()).toThrow('UTF-8')
+  chunks.add(piece.subarray(0, 1))
+  chunks.add(piece.subarray(1))
+  chunks.add(Buffer.from([0x22]))
+  expect(() => chunks.text()).toThrow('UTF-8')
   expect([...piece]).toEqual([0x22, 0xc3])
 })
 
 test('what is kept is told before it is, and grows by as much as was told', () => {
-  const gathered = new BodyChunks(5000)
+  const chunks = new BodyChunks(5000)
   const pieces = [1500, 100, 1000, 2400]
   const growths = pieces.map((length) => {
-    const growth = gathered.growth(length)
-    gathered.add(Buffer.alloc(length, 'x'))
+    const growth = chunks.growth(length)
+    chunks.add(Buffer.alloc(length, 'x'))
     return growth
   })
   expect(growths).toEqual([1500, 1500, 0, 2000])
-  expect(gathered.text()).toBe('x'.repeat(5000))
+  expect(chunks.text()).toBe('x'.repeat(5000))
 })
 
 test('a small piece of a large buffer does not keep the buffer, unless it is all there is', () => {
   const large = Buffer.alloc(65_536, 'x')
-  const gathered = new BodyChunks()
-  gathered.add(large.subarray(0, 3))
+  const chunks = new BodyChunks()
+  chunks.add(large.subarray(0, 3))
   large.fill('y')
-  expect(gathered.text()).toBe('xxx')
+  expect(chunks.text()).toBe('xxx')
 })

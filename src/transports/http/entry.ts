@@ -51,7 +51,7 @@ export interface Entry {
    * @throws Refusal, or rejects with one, that `refusalOf` understands
    */
   answer(
-    visitor: IncomingRequest,
+    incoming: IncomingRequest,
     target: RequestTarget,
     host: string | undefined,
     localAddress: string | undefined,
@@ -76,28 +76,28 @@ export function createEntry(gateway: Served, settings: EntrySettings, log: Log, 
 
   return {
     refusals,
-    answer(visitor, target, host, localAddress) {
-      const { method, headers } = visitor
+    answer(incoming, target, host, localAddress) {
+      const { method, headers } = incoming
       hosts.check(host, localAddress)
       // The target's own host counts more than the header. [RFC 9112, 3.2.2]
       if (target.authority !== undefined) hosts.check(target.authority, localAddress)
-      const origin = header(visitor, 'origin')
+      const origin = header(incoming, 'origin')
       if (origin !== undefined) {
         if (!isAllowedOrigin(origin, settings.allowOrigins)) throw new Refusal('forbidden_origin', { cause: origin })
-        visitor.origin = origin
+        incoming.origin = origin
       }
-      const page = browserPage(visitor, target.path, settings.sse !== false)
+      const page = browserPage(incoming, target.path, settings.sse !== false)
       if (page) return page
       const where = route(method, target.path)
       if (where.kind === 'mcp') {
         // Without a session there is no stream to open, and the gateway says so whatever the client accepts.
         if (method === 'GET' && (headers['mcp-session-id'] !== undefined || target.path === streamPath))
-          checkAccept(method, header(visitor, 'accept'))
-        return gateway.handle(visitor)
+          checkAccept(method, header(incoming, 'accept'))
+        return gateway.handle(incoming)
       }
       if (where.kind === 'probe') return probe(where.probe, target.query)
       const isPreflight = origin !== undefined && headers['access-control-request-method'] !== undefined
-      return answerOptions(where.allow, isPreflight, header(visitor, 'access-control-request-headers'))
+      return answerOptions(where.allow, isPreflight, header(incoming, 'access-control-request-headers'))
     },
     refusalOf(error) {
       const refusal = answerable(error, log)

@@ -51,9 +51,9 @@ export function createExchangeRunner(
   const connections = new Set<H1Connection>()
   const bySocket = new WeakMap<Socket, H1Connection>()
   const { clock, slowReaderMs, lingerMs } = limits
-  let pace: WriteLimits = { clock, slowReaderMs, lingerMs, draining: false }
-  const door = createEntry(gateway, settings, log, clock)
-  const { refusals } = door
+  let writeLimits: WriteLimits = { clock, slowReaderMs, lingerMs, draining: false }
+  const entry = createEntry(gateway, settings, log, clock)
+  const { refusals } = entry
   const transfers = new Transfers(limits.memory, clock, shareFor(limits.memory, settings.maxBodyBytes), () =>
     refusals.refused('overloaded', { cause: slowClient }),
   )
@@ -79,18 +79,18 @@ export function createExchangeRunner(
     try {
       outbound = await ask(exchange, target)
     } catch (error) {
-      const refusal = door.refusalOf(error)
+      const refusal = entry.refusalOf(error)
       if (refusal.code === 'bad_header' || refusal.code === 'headers_too_large') exchange.distrust()
       outbound = exchange.method === 'POST' ? refusalText(refusal) : errorResponse(refusal)
     }
     exchange.bodyServed()
     try {
-      await respond(exchange, outbound, pace)
+      await respond(exchange, outbound, writeLimits)
     } catch (error) {
       answerable(error, log)
       exchange.breakOff(clock, slowReaderMs)
     }
-    exchange.settle(pace.draining)
+    exchange.settle(writeLimits.draining)
   }
 
   /** A fault in giving the answer itself ends this exchange, and no other. */
@@ -103,7 +103,7 @@ export function createExchangeRunner(
 
   function ask(exchange: Exchange, target: RequestTarget): Promise<Outbound> | Outbound {
     exchange.check()
-    return door.answer(exchange, target, exchange.host, exchange.localAddress)
+    return entry.answer(exchange, target, exchange.host, exchange.localAddress)
   }
 
   return {
@@ -130,7 +130,7 @@ export function createExchangeRunner(
       }
     },
     drain() {
-      pace = { ...pace, draining: true }
+      writeLimits = { ...writeLimits, draining: true }
       for (const connection of connections) if (connection.inFlight.length === 0) connection.socket.destroySoon()
     },
   }

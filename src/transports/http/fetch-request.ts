@@ -24,7 +24,13 @@ export class FetchRequest implements IncomingRequest {
   #text: Promise<string> | undefined
   #keptBytes = 0
 
-  constructor(request: Request, { path, query }: RequestTarget, connection: string, maxBodyBytes: number, holder: Holder) {
+  constructor(
+    request: Request,
+    { path, query }: RequestTarget,
+    connection: string,
+    maxBodyBytes: number,
+    holder: Holder,
+  ) {
     this.request = request
     this.method = request.method
     this.path = path

@@ -19,43 +19,47 @@ export interface FetchWriteLimits {
   readonly log: Log
 }
 
-export function responseOf(visit: FetchRequest, { status, headers, body }: Outbound, pace: FetchWriteLimits): Response {
-  const all = visit.origin === undefined ? headers : { ...corsHeaders(visit.origin), ...headers }
-  if (typeof body !== 'string') return new Response(streamOf(visit, body, pace), { status, headers: all })
-  if (body.length > pieceLength && visit.method !== 'HEAD')
-    return longResponse(visit, body, { status, headers: all }, pace)
-  visit.settle()
+export function responseOf(
+  fetchRequest: FetchRequest,
+  { status, headers, body }: Outbound,
+  writeLimits: FetchWriteLimits,
+): Response {
+  const all = fetchRequest.origin === undefined ? headers : { ...corsHeaders(fetchRequest.origin), ...headers }
+  if (typeof body !== 'string') return new Response(streamOf(fetchRequest, body, writeLimits), { status, headers: all })
+  if (body.length > pieceLength && fetchRequest.method !== 'HEAD')
+    return longResponse(fetchRequest, body, { status, headers: all }, writeLimits)
+  fetchRequest.settle()
   // Some statuses may not even have an empty body.
-  return new Response(body === '' || visit.method === 'HEAD' ? null : body, { status, headers: all })
+  return new Response(body === '' || fetchRequest.method === 'HEAD' ? null : body, { status, headers: all })
 }
 
 /** An answer that is kept until its reader has taken it, as far as there is room for it. */
 function longResponse(
-  visit: FetchRequest,
+  fetchRequest: FetchRequest,
   body: string,
   { status, headers }: { status: number; headers: Readonly<Record<string, string>> },
-  pace: FetchWriteLimits,
+  writeLimits: FetchWriteLimits,
 ): Response {
-  const sending = visit.transfer()
+  const sending = fetchRequest.transfer()
   const kept = sending.take(bytesOf(body))
   if (kept !== 'kept') {
     sending.end()
-    return responseOf(visit, refusalText(notKept(kept)), pace)
+    return responseOf(fetchRequest, refusalText(notKept(kept)), writeLimits)
   }
   const length = { 'Content-Length': String(Buffer.byteLength(body)) }
-  return new Response(streamOf(visit, later(textChunks(body)), pace, sending), {
+  return new Response(streamOf(fetchRequest, later(textChunks(body)), writeLimits, sending), {
     status,
     headers: { ...headers, ...length },
   })
 }
 
 /** Counts a piece that is kept until the reader comes for the next; cuts the reader if there is no room for it. */
-function largePiece(visit: FetchRequest, text: string): Transfer | undefined {
+function largePiece(fetchRequest: FetchRequest, text: string): Transfer | undefined {
   if (text.length <= pieceLength) return undefined
-  const large = visit.transfer()
+  const large = fetchRequest.transfer()
   if (large.take(bytesOf(text)) === 'kept') return large
   large.end()
-  visit.closed.cancel(tooSlow)
+  fetchRequest.closed.cancel(tooSlow)
   return undefined
 }
 
@@ -64,12 +68,12 @@ async function* later(pieces: Iterable<string>): AsyncGenerator<string> {
 }
 
 function streamOf(
-  visit: FetchRequest,
+  fetchRequest: FetchRequest,
   body: AsyncIterable<string>,
-  pace: FetchWriteLimits,
+  writeLimits: FetchWriteLimits,
   sending?: Transfer,
 ): ReadableStream<Uint8Array> {
-  const { closed } = visit
+  const { closed } = fetchRequest
   let large: Transfer | undefined
   const pieces = body[Symbol.asyncIterator]()
   const encoder = new TextEncoder()
@@ -77,12 +81,12 @@ function streamOf(
     watch.stop()
     sending?.end()
     large?.end()
-    visit.settle()
+    fetchRequest.settle()
     void Promise.resolve(pieces.return?.()).catch(() => {})
   }
   const isSlow = (): void => closed.cancel(tooSlow)
   let isCancelled = false
-  let watch = pace.clock.after(pace.slowReaderMs, isSlow)
+  let watch = writeLimits.clock.after(writeLimits.slowReaderMs, isSlow)
   // Started even if the client is gone: a generator that is returned before it starts never reaches its `finally`.
   let first: Promise<IteratorResult<string>> | undefined = pieces.next()
   first.catch(() => {})
@@ -109,14 +113,14 @@ function streamOf(
             return
           }
           sending?.moved(piece.value.length)
-          large = largePiece(visit, piece.value)
+          large = largePiece(fetchRequest, piece.value)
           if (closed.cancelled) return
           controller.enqueue(encoder.encode(piece.value))
-          watch = pace.clock.after(pace.slowReaderMs, isSlow)
+          watch = writeLimits.clock.after(writeLimits.slowReaderMs, isSlow)
         } catch (error) {
           if (closed.cancelled) return
           // The answer has begun: cutting it off is the only way left to say that it is not whole.
-          answerable(error, pace.log)
+          answerable(error, writeLimits.log)
           end()
           controller.error(new Error('The answer could not be finished.'))
         }

@@ -38,30 +38,30 @@ export function fetchHandler<Rest extends readonly unknown[] = readonly unknown[
   const { clock, log, memory } = gateway.edge
   const http = { ...gateway.edge.http, ...settings }
   const mount = mountAt(path)
-  const door = createEntry(gateway, http, log, clock)
+  const entry = createEntry(gateway, http, log, clock)
   const transfers = new Transfers(memory, clock, Infinity, () =>
-    door.refusals.refused('overloaded', { cause: slowClient }),
+    entry.refusals.refused('overloaded', { cause: slowClient }),
   )
   // There is no telling which requests share a connection.
   const holder = holderOf(transfers, memory.account())
   let count = 0
 
-  async function answer(visit: FetchRequest, target: RequestTarget): Promise<Outbound> {
+  async function answer(fetchRequest: FetchRequest, target: RequestTarget): Promise<Outbound> {
     try {
-      checkHeaders([...visit.request.headers].flat())
-      return await door.answer(visit, target, visit.headers['host'], undefined)
+      checkHeaders([...fetchRequest.request.headers].flat())
+      return await entry.answer(fetchRequest, target, fetchRequest.headers['host'], undefined)
     } catch (error) {
-      const refusal = door.refusalOf(error)
-      return visit.method === 'POST' ? refusalText(refusal) : errorResponse(refusal)
+      const refusal = entry.refusalOf(error)
+      return fetchRequest.method === 'POST' ? refusalText(refusal) : errorResponse(refusal)
     }
   }
 
   return async (request, ...rest) => {
     const name = clientOf === undefined ? `f${++count}` : clientOf(request, ...rest)
     const target = mounted(mount, readTarget(request.url))
-    const visit = new FetchRequest(request, target, name, http.maxBodyBytes, holder)
-    const outbound = await answer(visit, target)
-    visit.bodyServed()
-    return responseOf(visit, outbound, gateway.edge)
+    const fetchRequest = new FetchRequest(request, target, name, http.maxBodyBytes, holder)
+    const outbound = await answer(fetchRequest, target)
+    fetchRequest.bodyServed()
+    return responseOf(fetchRequest, outbound, gateway.edge)
   }
 }

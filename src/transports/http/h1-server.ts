@@ -30,12 +30,12 @@ const maxHeaderBytes = 16_384
 /** Makes clients reconnect now and then, so that they spread over new instances; too rare to cost anything. */
 const maxRequestsPerSocket = 100_000
 
-/** @param front takes every connection, and gives back to `take` what is HTTP/1.1 */
+/** @param protocolDetect takes every connection, and gives back to `take` what is HTTP/1.1 */
 export function createH1Server(
   edge: ExchangeRunner,
   limits: H1Limits,
   certificate: Certificate | undefined,
-  front: () => ProtocolDetect,
+  protocolDetect: () => ProtocolDetect,
 ): H1Server {
   const options = {
     maxHeaderSize: maxHeaderBytes,
@@ -67,10 +67,10 @@ export function createH1Server(
   const own = server.listeners(arrival)
   server.removeAllListeners(arrival)
   server.on(arrival, (socket) => {
-    if (secure) front().takeSecure(socket)
-    else front().take(socket)
+    if (secure) protocolDetect().takeSecure(socket)
+    else protocolDetect().take(socket)
   })
-  if (secure) secure.prependListener('connection', (socket: Socket) => front().await(socket))
+  if (secure) secure.prependListener('connection', (socket: Socket) => protocolDetect().await(socket))
   server.on('request', (request, response) => edge.serve(request, response, false))
   server.on('checkContinue', (request, response) => edge.serve(request, response, true))
   server.on('connect', (_request: IncomingMessage, socket: Socket) =>

@@ -97,8 +97,8 @@ export async function listen(
   const certificate = files && (await readCertificate(files))
   const edge = createExchangeRunner(gateway, settings, log, tuned)
   const streams = createH2Connections(edge, { maxStreams, maxBodyBytes }, tuned, log)
-  const messages = createH1Server(edge, tuned, certificate, () => front)
-  const front: ProtocolDetect = createProtocolDetect(
+  const messages = createH1Server(edge, tuned, certificate, () => protocolDetect)
+  const protocolDetect: ProtocolDetect = createProtocolDetect(
     {
       messages: (socket) => messages.take(socket),
       streams: (socket) => streams.take(socket),
@@ -107,7 +107,7 @@ export async function listen(
     tuned,
   )
   const { server } = messages
-  const release: Array<() => void> = [streams.close, front.close, () => edge.transfers.close()]
+  const release: Array<() => void> = [streams.close, protocolDetect.close, () => edge.transfers.close()]
   if (files) release.push(watchCertificate(files, messages.renew, clock, log))
   const end = (): void => {
     for (const stop of release.splice(0)) stop()
@@ -130,14 +130,14 @@ export async function listen(
           end()
           resolve()
         })
-        front.drain()
+        protocolDetect.drain()
         edge.drain()
         streams.drain()
       }),
     cut() {
       file?.remove()
       server.close()
-      front.cut()
+      protocolDetect.cut()
       streams.cut()
       server.closeAllConnections()
     },

@@ -31,7 +31,10 @@ export interface ProtocolDetect {
   close(): void
 }
 
-export function createProtocolDetect(ways: ProtocolHandlers, limits: { headersMs: number; checkEveryMs: number; clock: Clock }): ProtocolDetect {
+export function createProtocolDetect(
+  ways: ProtocolHandlers,
+  limits: { headersMs: number; checkEveryMs: number; clock: Clock },
+): ProtocolDetect {
   const { clock, headersMs } = limits
   /** Those of which is not known yet what they speak, with when they came. */
   const waiting = new Map<Socket, { readonly sinceMs: number; readonly stop: () => void }>()

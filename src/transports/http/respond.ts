@@ -27,17 +27,18 @@ export interface WriteLimits {
 export const lingerMs = 1_000
 
 /** Resolves when the answer was handed over or nobody wants it any more. Rejects with what the pieces threw. */
-export async function respond(exchange: Exchange, outbound: Outbound, pace: WriteLimits): Promise<void> {
+export async function respond(exchange: Exchange, outbound: Outbound, writeLimits: WriteLimits): Promise<void> {
   const { body } = outbound
-  if (typeof body !== 'string') return pump(exchange, outbound, body, pace)
+  if (typeof body !== 'string') return pump(exchange, outbound, body, writeLimits)
   if (exchange.closed.cancelled) return
   const bytes = Buffer.byteLength(body)
-  if (exchange.leavesTooMuch) return linger(exchange, outbound, body, bytes, pace)
-  if (bytes > pieceLength && exchange.method !== 'HEAD') return respondAtLength(exchange, outbound, body, bytes, pace)
-  exchange.begin(outbound.status, head(exchange, outbound, bytes, isLast(exchange, pace)))
+  if (exchange.leavesTooMuch) return linger(exchange, outbound, body, bytes, writeLimits)
+  if (bytes > pieceLength && exchange.method !== 'HEAD')
+    return respondAtLength(exchange, outbound, body, bytes, writeLimits)
+  exchange.begin(outbound.status, head(exchange, outbound, bytes, isLast(exchange, writeLimits)))
   exchange.end(body)
   // Not flushed at once: the reader is slow, or an earlier answer is still on its way.
-  if (!exchange.isFlushed) watchEnd(exchange, bytes, pace)
+  if (!exchange.isFlushed) watchEnd(exchange, bytes, writeLimits)
 }
 
 /** The text is kept until its reader has taken it: there may be no room for it. */
@@ -46,14 +47,14 @@ async function respondAtLength(
   outbound: Outbound,
   body: string,
   bytes: number,
-  pace: WriteLimits,
+  writeLimits: WriteLimits,
 ): Promise<void> {
   const sending = exchange.transfer()
   try {
     const kept = sending.take(bytesOf(body))
-    if (kept !== 'kept') return await respond(exchange, refusalText(notKept(kept)), pace)
-    exchange.begin(outbound.status, head(exchange, outbound, bytes, isLast(exchange, pace)))
-    if (await writeAll(exchange, body, sending, pace)) exchange.end()
+    if (kept !== 'kept') return await respond(exchange, refusalText(notKept(kept)), writeLimits)
+    exchange.begin(outbound.status, head(exchange, outbound, bytes, isLast(exchange, writeLimits)))
+    if (await writeAll(exchange, body, sending, writeLimits)) exchange.end()
   } finally {
     sending.end()
   }
@@ -69,12 +70,12 @@ function head(exchange: Exchange, outbound: Outbound, bytes: number | undefined,
   return lines
 }
 
-function isLast(exchange: Exchange, pace: WriteLimits): boolean {
-  return pace.draining && exchange.isAlone
+function isLast(exchange: Exchange, writeLimits: WriteLimits): boolean {
+  return writeLimits.draining && exchange.isAlone
 }
 
 /** Answers a client that has not finished sending, and drops what it sends until it stops or the time is up. [R03] */
-function linger(exchange: Exchange, outbound: Outbound, body: string, bytes: number, pace: WriteLimits): void {
+function linger(exchange: Exchange, outbound: Outbound, body: string, bytes: number, writeLimits: WriteLimits): void {
   exchange.begin(outbound.status, head(exchange, outbound, bytes, true))
   // Everything but the end: node would close the connection with it, and input not yet read makes that a reset.
   if (bytes > 0) exchange.write(body)
@@ -83,11 +84,16 @@ function linger(exchange: Exchange, outbound: Outbound, body: string, bytes: num
     timer.stop()
     exchange.end()
   }
-  const timer = pace.clock.after(pace.lingerMs, end)
+  const timer = writeLimits.clock.after(writeLimits.lingerMs, end)
   exchange.drop(end)
 }
 
-async function pump(exchange: Exchange, outbound: Outbound, body: AsyncIterable<string>, pace: WriteLimits): Promise<void> {
+async function pump(
+  exchange: Exchange,
+  outbound: Outbound,
+  body: AsyncIterable<string>,
+  writeLimits: WriteLimits,
+): Promise<void> {
   const { closed } = exchange
   const pieces = body[Symbol.asyncIterator]()
   // Started even if the client is gone: a generator that is returned before it starts never reaches its `finally`.
@@ -95,11 +101,11 @@ async function pump(exchange: Exchange, outbound: Outbound, body: AsyncIterable<
   // Returned at once and not after the pending piece: that may never come.
   const stopListening = closed.onCancel(() => void Promise.resolve(pieces.return?.()).catch(() => {}))
   try {
-    if (!closed.cancelled) openStream(exchange, outbound, pace)
+    if (!closed.cancelled) openStream(exchange, outbound, writeLimits)
     for (;;) {
       let piece: IteratorResult<string> | undefined = await next
       if (piece.done === true) break
-      const written = closed.cancelled ? false : write(exchange, piece.value, pace)
+      const written = closed.cancelled ? false : write(exchange, piece.value, writeLimits)
       // Not kept beside what is being written, nor until the next one comes.
       piece = undefined
       if (!(await written)) return
@@ -112,26 +118,26 @@ async function pump(exchange: Exchange, outbound: Outbound, body: AsyncIterable<
   }
 }
 
-function openStream(exchange: Exchange, outbound: Outbound, pace: WriteLimits): void {
-  const last = isLast(exchange, pace) || exchange.leavesTooMuch
+function openStream(exchange: Exchange, outbound: Outbound, writeLimits: WriteLimits): void {
+  const last = isLast(exchange, writeLimits) || exchange.leavesTooMuch
   exchange.begin(outbound.status, head(exchange, outbound, undefined, last))
   exchange.flush()
 }
 
 /** Writes a text as the reader takes it; false if it is gone, or was cut for being too slow. */
-function write(exchange: Exchange, text: string, pace: WriteLimits): Promise<boolean> | boolean {
-  return (text.length <= pieceLength && exchange.write(text)) || writeSlowly(exchange, text, pace)
+function write(exchange: Exchange, text: string, writeLimits: WriteLimits): Promise<boolean> | boolean {
+  return (text.length <= pieceLength && exchange.write(text)) || writeSlowly(exchange, text, writeLimits)
 }
 
 /** The same for one that is long, or that was written already to a reader that is behind. */
-async function writeSlowly(exchange: Exchange, text: string, pace: WriteLimits): Promise<boolean> {
+async function writeSlowly(exchange: Exchange, text: string, writeLimits: WriteLimits): Promise<boolean> {
   const sending = exchange.transfer()
   try {
     if (text.length <= pieceLength) {
       sending.add(exchange.unsentBytes)
-      return await drained(exchange, pace)
+      return await drained(exchange, writeLimits)
     }
-    if (sending.take(bytesOf(text)) === 'kept') return await writeAll(exchange, text, sending, pace)
+    if (sending.take(bytesOf(text)) === 'kept') return await writeAll(exchange, text, sending, writeLimits)
     exchange.cut()
     return false
   } finally {
@@ -139,20 +145,25 @@ async function writeSlowly(exchange: Exchange, text: string, pace: WriteLimits):
   }
 }
 
-async function writeAll(exchange: Exchange, text: string, sending: Transfer, pace: WriteLimits): Promise<boolean> {
+async function writeAll(
+  exchange: Exchange,
+  text: string,
+  sending: Transfer,
+  writeLimits: WriteLimits,
+): Promise<boolean> {
   for (const piece of textChunks(text)) {
-    if (!exchange.write(piece) && !(await drained(exchange, pace))) return false
+    if (!exchange.write(piece) && !(await drained(exchange, writeLimits))) return false
     sending.moved(piece.length)
   }
   return true
 }
 
 /** Waits until the reader has taken what was written; false if it is gone or was cut for being too slow. [R40] */
-function drained(exchange: Exchange, pace: WriteLimits): Promise<boolean> {
+function drained(exchange: Exchange, writeLimits: WriteLimits): Promise<boolean> {
   const { closed } = exchange
   if (closed.cancelled) return Promise.resolve(false)
   return new Promise((resolve) => {
-    const stopWatching = watch(exchange, pace)
+    const stopWatching = watch(exchange, writeLimits)
     const settle = (isDrained: boolean): void => {
       stopWatching()
       stopListening()
@@ -166,8 +177,8 @@ function drained(exchange: Exchange, pace: WriteLimits): Promise<boolean> {
 }
 
 /** Watches an answer that was written to its end. */
-function watchEnd(exchange: Exchange, bytes: number, pace: WriteLimits): void {
-  const stop = watch(exchange, pace)
+function watchEnd(exchange: Exchange, bytes: number, writeLimits: WriteLimits): void {
+  const stop = watch(exchange, writeLimits)
   if (bytes <= smallBytes) return
   const sending = exchange.transfer()
   sending.add(bytes)
@@ -178,13 +189,13 @@ function watchEnd(exchange: Exchange, bytes: number, pace: WriteLimits): void {
 }
 
 /** Cuts the exchange if its answer has not moved in time. Returns how to stop watching. */
-function watch(exchange: Exchange, pace: WriteLimits): () => void {
+function watch(exchange: Exchange, writeLimits: WriteLimits): () => void {
   const check = (): void => {
     if (exchange.isOver) return
-    if (exchange.isBehindAnother) timer = pace.clock.after(pace.slowReaderMs, check)
+    if (exchange.isBehindAnother) timer = writeLimits.clock.after(writeLimits.slowReaderMs, check)
     else exchange.cut()
   }
-  let timer = pace.clock.after(pace.slowReaderMs, check)
+  let timer = writeLimits.clock.after(writeLimits.slowReaderMs, check)
   const stop = (): void => timer.stop()
   return stop
 }

@@ -111,7 +111,7 @@ test('whatever becomes of the server, each request is answered once, and none th
         const { handle, runs } = server(told)
         const said: Array<{ id?: unknown; method?: string; error?: { data?: { reason?: string } } }> = []
         const say = async (text: string): Promise<void> => void said.push(JSON.parse(text) as object)
-        const face = createStdioServer({
+        const stdioServer = createStdioServer({
           handle,
           write: say,
           writeOwn: say,
@@ -123,14 +123,14 @@ test('whatever becomes of the server, each request is answered once, and none th
           maxMessageChars: 100_000,
           onDenied: () => {},
         })
-        const send = (message: object): void => face.line(JSON.stringify({ jsonrpc: '2.0', ...message }))
+        const send = (message: object): void => stdioServer.line(JSON.stringify({ jsonrpc: '2.0', ...message }))
         send({ id: 'hello', method: 'initialize', params: {} })
         send({ method: 'notifications/initialized' })
         requests.forEach(({ isAlone, method }, id) =>
           send({ id, method, params: { name: 'x', uri: 'x', ...(isAlone ? { _meta: meta } : {}) } }),
         )
         let isSettled = false
-        void face.settled().then(() => (isSettled = true))
+        void stdioServer.settled().then(() => (isSettled = true))
         for (let turn = 0; turn < 2000 && !isSettled; turn++) {
           await new Promise((resolve) => setImmediate(resolve))
           clock.advance(100)
@@ -146,7 +146,7 @@ test('whatever becomes of the server, each request is answered once, and none th
         // Whoever is told that nothing was sent can rely on it.
         const unsent = answers.filter(({ error }) => error?.data?.reason === 'endpoint_unreachable')
         expect(unsent.filter(({ id }) => timesOf(id) > 0)).toEqual([])
-        await face.close()
+        await stdioServer.close()
       },
     ),
     { numRuns: 150 },
@@ -177,7 +177,7 @@ test('whatever a line holds, it harms no other: the next one is served', async (
     fc.asyncProperty(fc.array(message, { maxLength: 10 }), async (lines) => {
       const said: string[] = []
       const say = async (text: string): Promise<void> => void said.push(text)
-      const face = createStdioServer({
+      const stdioServer = createStdioServer({
         handle: server([]).handle,
         write: say,
         writeOwn: say,
@@ -189,14 +189,14 @@ test('whatever a line holds, it harms no other: the next one is served', async (
         maxMessageChars: 100_000,
         onDenied: () => {},
       })
-      for (const line of lines) face.line(line)
-      face.line(
+      for (const line of lines) stdioServer.line(line)
+      stdioServer.line(
         JSON.stringify({ jsonrpc: '2.0', id: 'last', method: 'tools/call', params: { name: 'x', _meta: meta } }),
       )
       for (let turn = 0; turn < 30; turn++) await new Promise((resolve) => setImmediate(resolve))
       expect(said).toContain('{"jsonrpc":"2.0","id":"last","result":{}}')
       for (const line of said) expect(() => JSON.parse(line) as unknown).not.toThrow()
-      await face.close()
+      await stdioServer.close()
     }),
     { numRuns: 300 },
   )

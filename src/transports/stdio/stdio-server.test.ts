@@ -19,7 +19,7 @@ interface Sent {
 type Answering = (sent: Sent, inbound: Inbound) => Promise<Outbound> | Outbound
 
 interface Scene {
-  readonly face: StdioServer
+  readonly stdioServer: StdioServer
   readonly clock: ManualClock
   readonly sent: Sent[]
   readonly said: Array<Record<string, unknown>>
@@ -77,7 +77,7 @@ function play(answering: Answering, waitMs = 30_000): Scene {
   const sent: Sent[] = []
   const said: Array<Record<string, unknown>> = []
   const say = async (text: string): Promise<void> => void said.push(JSON.parse(text) as Record<string, unknown>)
-  const face = createStdioServer({
+  const stdioServer = createStdioServer({
     async handle(inbound) {
       const text = await inbound.body()
       const { method } = text === '' ? inbound : (JSON.parse(text) as { method?: string })
@@ -99,12 +99,12 @@ function play(answering: Answering, waitMs = 30_000): Scene {
     for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve))
   }
   return {
-    face,
+    stdioServer,
     clock,
     sent,
     said,
     whats: () => sent.map(({ what }) => what),
-    send: (message) => face.line(JSON.stringify({ jsonrpc: '2.0', ...message })),
+    send: (message) => stdioServer.line(JSON.stringify({ jsonrpc: '2.0', ...message })),
     async pass(ms = 0) {
       await idle()
       for (let left = ms; left > 0; left -= 50) {
@@ -414,7 +414,7 @@ test('the answers of a batch are one line, without what is none of them', async 
   })
   scene.send({ id: 0, method: 'initialize', params: {} })
   await scene.pass()
-  scene.face.line(JSON.stringify([1, 2].map((id) => ({ jsonrpc: '2.0', id, method: 'ping' }))))
+  scene.stdioServer.line(JSON.stringify([1, 2].map((id) => ({ jsonrpc: '2.0', id, method: 'ping' }))))
   await scene.pass()
   expect(scene.said.slice(1)).toEqual([[1, 2].map((id) => ({ jsonrpc: '2.0', id, result: {} }))])
 })

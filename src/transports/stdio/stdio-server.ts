@@ -24,7 +24,13 @@ import {
 import { mayBatch } from '../../protocol/legacy-server.ts'
 import { checkMessage, checkMeta, hasProperMeta } from '../../protocol/incoming.ts'
 import { answerable, errorAnswerOf } from '../../protocol/error-response.ts'
-import { type ClientContext, type SentMessage, sentMessage, type ClientNeeds, type ExpectedResponse } from '../../client/client-context.ts'
+import {
+  type ClientContext,
+  type SentMessage,
+  sentMessage,
+  type ClientNeeds,
+  type ExpectedResponse,
+} from '../../client/client-context.ts'
 import { openGetStream } from '../../client/get-stream.ts'
 import { answerAll, isIdempotent, runAlone, runInSession, runOpening, sendInSession } from '../../client/requests.ts'
 import type { DeliveryContext } from '../../client/deliver.ts'
@@ -50,7 +56,7 @@ const maxDepth = 128
 const maxMembers = 100_000
 
 /** What may be on its way or in line at once: a client that sends without end is told. What they say is counted. */
-const maxErrands = 1024
+const maxMessages = 1024
 
 const listening = 'subscriptions/listen'
 
@@ -62,10 +68,10 @@ export function createStdioServer(needs: ClientNeeds): StdioServer {
 }
 
 class LineFace implements StdioServer {
-  readonly #hearing: DeliveryContext
+  readonly #delivery: DeliveryContext
   readonly #desk: ClientContext
   readonly #session: ClientSession
-  readonly #errands = new Set<SentMessage>()
+  readonly #sentMessages = new Set<SentMessage>()
   /** Calls that are carried now, and those in line behind them. */
   #calls = 0
   readonly #line: Array<() => void> = []
@@ -77,7 +83,11 @@ class LineFace implements StdioServer {
   constructor(needs: ClientNeeds) {
     this.#desk = { ...needs, leaving: new Cancel() }
     this.#session = new ClientSession(this.#desk, (standing) => this.#listenTo(standing))
-    this.#hearing = { desk: this.#desk, session: this.#session, mirrors: createParamHeaders(this.#desk.memory.sent) }
+    this.#delivery = {
+      context: this.#desk,
+      session: this.#session,
+      paramHeaders: createParamHeaders(this.#desk.memory.sent),
+    }
   }
 
   line(text: string): void {
@@ -110,7 +120,7 @@ class LineFace implements StdioServer {
 
   async close(): Promise<void> {
     this.#desk.leaving.cancel('the client is done')
-    for (const errand of this.#errands) errand.closed.cancel('the client is done')
+    for (const sent of this.#sentMessages) sent.closed.cancel('the client is done')
     await this.#session.end()
   }
 
@@ -123,22 +133,22 @@ class LineFace implements StdioServer {
   #request(text: string, request: RequestMessage): void {
     checkMeta(request)
     const owed: ExpectedResponse = { request, key: idKey(request.id), isAnswered: false, isCancelled: false }
-    const errand = sentMessage(text, [owed])
+    const sent = sentMessage(text, [owed])
     if (request.method === listening && isModernMessage(request, undefined)) {
-      this.#run(errand, () => openListenStream(errand, owed, this.#hearing))
+      this.#run(sent, () => openListenStream(sent, owed, this.#delivery))
     } else if (isModernMessage(request, undefined)) {
-      this.#run(errand, () => this.#inTurn(errand, () => runAlone(errand, owed, this.#hearing)))
+      this.#run(sent, () => this.#inTurn(sent, () => runAlone(sent, owed, this.#delivery)))
     } else if (request.method === 'initialize' && !this.#session.isThere) {
-      this.#run(errand, () => runOpening(errand, request, this.#hearing))
+      this.#run(sent, () => runOpening(sent, request, this.#delivery))
     } else if (request.method === 'ping' && !this.#session.isThere) {
       // [lifecycle] allowed before the handshake, and there is nobody yet to be asked
       void this.#desk.writeOwn(`{"jsonrpc":"2.0","id":${request.id},"result":{}}`)
-    } else this.#run(errand, () => this.#inTurn(errand, () => this.#inSession(errand)))
+    } else this.#run(sent, () => this.#inTurn(sent, () => this.#inSession(sent)))
   }
 
   /** [2025-03-26 batching] several messages in one line, for the one revision that has them */
   #batch(text: string): void {
-    const { standing } = this.#session
+    const { session: standing } = this.#session
     if (!standing || !mayBatch(standing.version)) throw new Refusal('invalid_request')
     const messages = elementTexts(text).map((element) => checkMessage(readMessage(element, JSON.parse(element))))
     messages.forEach(checkMeta)
@@ -151,8 +161,8 @@ class LineFace implements StdioServer {
       isAnswered: false,
       isCancelled: false,
     }))
-    const errand = sentMessage(text, owed)
-    this.#run(errand, () => this.#inTurn(errand, () => this.#inSession(errand)))
+    const sent = sentMessage(text, owed)
+    this.#run(sent, () => this.#inTurn(sent, () => this.#inSession(sent)))
   }
 
   #notify(text: string, message: NotificationMessage): void {
@@ -160,8 +170,8 @@ class LineFace implements StdioServer {
     if (!hasProperMeta(message)) return
     if (message.method === 'notifications/cancelled') {
       const id = message.params && memberText(message.params.text, 'requestId')
-      const errand = id === undefined ? undefined : this.#cancel(idKey(id))
-      if (errand) this.#tellCancelled(text, errand)
+      const sent = id === undefined ? undefined : this.#cancel(idKey(id))
+      if (sent) this.#tellCancelled(text, sent)
     } else if (this.#session.isThere && !isModernMessage(message, undefined)) {
       const isHandshake = message.method === 'notifications/initialized'
       const errand = sentMessage(text, [], isHandshake)
@@ -174,11 +184,11 @@ class LineFace implements StdioServer {
 
   /** Says it again if it was of no use: over HTTP a message may overtake the one that it is about. */
   #tellCancelled(text: string, cancelled: SentMessage): void {
-    const errand = sentMessage(text, [])
-    this.#run(errand, () => this.#inSession(errand))
+    const sent = sentMessage(text, [])
+    this.#run(sent, () => this.#inSession(sent))
     if (this.#desk.waitMs === 0) return
     this.#desk.clock.after(overtakenMs, () => {
-      if (!this.#errands.has(cancelled) || this.#desk.leaving.cancelled) return
+      if (!this.#sentMessages.has(cancelled) || this.#desk.leaving.cancelled) return
       const again = sentMessage(text, [])
       try {
         this.#run(again, () => this.#inSession(again))
@@ -190,14 +200,14 @@ class LineFace implements StdioServer {
 
   /** Cancels the youngest request under an id. Returns its errand if the server has to be told as well. */
   #cancel(key: string): SentMessage | undefined {
-    for (const errand of [...this.#errands].toReversed()) {
-      const owed = errand.owed.find((one) => one.key === key && !one.isAnswered)
+    for (const sent of [...this.#sentMessages].toReversed()) {
+      const owed = sent.expected.find((one) => one.key === key && !one.isAnswered)
       if (!owed) continue
       owed.isCancelled = true
       // Closing is cancelling where a request stands for itself, and what was not sent needs no word.
-      const isClosing = isModernMessage(owed.request, undefined) || (!errand.isSent && errand.owed.length === 1)
-      if (isClosing) errand.closed.cancel('cancelled by the client')
-      return isClosing ? undefined : errand
+      const isClosing = isModernMessage(owed.request, undefined) || (!sent.isSent && sent.expected.length === 1)
+      if (isClosing) sent.closed.cancel('cancelled by the client')
+      return isClosing ? undefined : sent
     }
     return undefined
   }
@@ -205,34 +215,34 @@ class LineFace implements StdioServer {
   /** An answer of the client, if the server of this session has asked for it. */
   #answer(text: string, message: ResponseMessage): void {
     if (message.id === undefined || !this.#session.answered(message.id)) return
-    const errand = sentMessage(text, [])
-    this.#run(errand, () => this.#inSession(errand))
+    const sent = sentMessage(text, [])
+    this.#run(sent, () => this.#inSession(sent))
   }
 
-  async #inSession(errand: SentMessage): Promise<void> {
-    const run = errand.owed.length > 0 ? runInSession : runWithoutAnswer
-    await run(errand, this.#hearing)
-    const { standing } = this.#session
+  async #inSession(sent: SentMessage): Promise<void> {
+    const run = sent.expected.length > 0 ? runInSession : runWithoutAnswer
+    await run(sent, this.#delivery)
+    const { session: standing } = this.#session
     if (standing) this.#listenTo(standing)
   }
 
   #listenTo(standing: OpenSession): void {
     if (this.#heard === standing || this.#desk.leaving.cancelled) return
     this.#heard = standing
-    void openGetStream(standing, this.#hearing)
+    void openGetStream(standing, this.#delivery)
   }
 
-  #run(errand: SentMessage, run: () => Promise<void>): void {
-    if (this.#errands.size >= maxErrands)
+  #run(sentMessage: SentMessage, run: () => Promise<void>): void {
+    if (this.#sentMessages.size >= maxMessages)
       throw new Refusal('too_many_calls', { message: 'Too much is on its way at once.' })
     const { sent } = this.#desk.memory
-    const bytes = jsonWeight(errand.text)
+    const bytes = jsonWeight(sentMessage.text)
     keep(sent, bytes)
-    this.#errands.add(errand)
+    this.#sentMessages.add(sentMessage)
     void run()
-      .catch((error: unknown) => answerAll(errand, error, this.#hearing))
+      .catch((error: unknown) => answerAll(sentMessage, error, this.#delivery))
       .finally(() => {
-        this.#errands.delete(errand)
+        this.#sentMessages.delete(sentMessage)
         sent.release(bytes)
         this.#tellSettled()
       })
@@ -241,8 +251,8 @@ class LineFace implements StdioServer {
   /**
    * Runs a call when there is room for it. What is no call goes ahead: a ping, above all, must not wait for them.
    */
-  async #inTurn(errand: SentMessage, run: () => Promise<void>): Promise<void> {
-    if (isIdempotent(errand)) return run()
+  async #inTurn(sent: SentMessage, run: () => Promise<void>): Promise<void> {
+    if (isIdempotent(sent)) return run()
     if (this.#calls < this.#desk.maxCalls) this.#calls++
     else await new Promise<void>((resolve) => this.#line.push(resolve))
     try {
@@ -255,7 +265,7 @@ class LineFace implements StdioServer {
   }
 
   #tellSettled(): void {
-    for (const { owed } of this.#errands) if (owed[0]?.request.method !== listening) return
+    for (const { expected: owed } of this.#sentMessages) if (owed[0]?.request.method !== listening) return
     for (const resolve of this.#waiting.splice(0)) resolve()
   }
 
@@ -266,9 +276,9 @@ class LineFace implements StdioServer {
 }
 
 /** A notification, or an answer: nobody waits for more than that it was sent. */
-async function runWithoutAnswer(errand: SentMessage, hearing: DeliveryContext): Promise<void> {
-  const { clock, waitMs } = hearing.desk
-  await sendInSession(errand, clock.now() + waitMs, hearing)
+async function runWithoutAnswer(sent: SentMessage, delivery: DeliveryContext): Promise<void> {
+  const { clock, waitMs } = delivery.context
+  await sendInSession(sent, clock.now() + waitMs, delivery)
 }
 
 /** The id of the request in a text, if it is one. */

@@ -17,7 +17,7 @@ const situations: readonly Situation[] = rules.flatMap((rule) =>
 describe('what names no call', () => {
   test('is always of the session that has the process for itself: of its youngest call, or else of its stream', () => {
     for (const one of situations.filter(({ rule }) => rule === 'own')) {
-      expect(addressee(one)).toBe(one.hasCall ? 'call' : 'unit')
+      expect(addressee(one)).toBe(one.hasCall ? 'call' : 'group')
     }
   })
 

@@ -31,8 +31,8 @@ export interface Situation {
  * The decision: `call` is the youngest call in flight, all calls being of one client then; `unit` is the listener of
  * the session that owns the process; undefined is no client.
  */
-export function addressee({ rule, what, isStateless, hasCall, hasOneClient }: Situation): 'call' | 'unit' | undefined {
-  if (rule === 'own') return hasCall ? 'call' : 'unit'
+export function addressee({ rule, what, isStateless, hasCall, hasOneClient }: Situation): 'call' | 'group' | undefined {
+  if (rule === 'own') return hasCall ? 'call' : 'group'
   // Over the border between principals nothing goes but what a call has wanted in so many words.
   if (rule === 'none' && !(what === 'log' && isStateless)) return undefined
   return hasCall && hasOneClient ? 'call' : undefined
@@ -98,13 +98,13 @@ export class Attributor {
   /** Whom the process works for; another one when a process that has worked for no client is handed over. */
   rule: Attribution
   readonly #needs: AttributorNeeds
-  readonly #exchanges: PendingCalls
+  readonly #pendingCalls: PendingCalls
 
-  constructor(needs: AttributorNeeds, exchanges: PendingCalls) {
+  constructor(needs: AttributorNeeds, pendingCalls: PendingCalls) {
     this.served = new ServedClients(needs.callTotalMs)
     this.rule = needs.attribution
     this.#needs = needs
-    this.#exchanges = exchanges
+    this.#pendingCalls = pendingCalls
   }
 
   /** Work begins of which the process may speak without naming it; returns how to say that it has ended, once. */
@@ -128,8 +128,8 @@ export class Attributor {
   }
 
   /** @param era the one that the server is spoken with in */
-  find(what: Situation['what'], era: EraName): PendingCall | 'unit' | undefined {
-    const call = this.#exchanges.youngest()
+  find(what: Situation['what'], era: EraName): PendingCall | 'group' | undefined {
+    const call = this.#pendingCalls.youngest()
     const hasOneClient = this.#needs.hasOneClient || this.served.isOne
     const isStateless = era === 'modern'
     const to = addressee({ rule: this.rule, what, isStateless, hasCall: call !== undefined, hasOneClient })

@@ -79,7 +79,7 @@ function createScene(attribution: Attribution): Scene {
   events.on('dropped', ({ what }) => void dropped.push(what))
   const connection = new UpstreamConnection({
     child: process.child,
-    dialect: legacyUpstreamCodec,
+    codec: legacyUpstreamCodec,
     announced,
     attribution,
     hasOneClient: false,
@@ -123,11 +123,11 @@ function callOf(nonce: string): Call {
 }
 
 /** All that an exchange has for its call by now. */
-function drain(exchange: PendingCall): { texts: string[]; end: string | undefined } {
+function drain(pending: PendingCall): { texts: string[]; end: string | undefined } {
   const texts: string[] = []
-  for (let update = exchange.take(); update; update = exchange.take()) texts.push(update.params?.text ?? '')
+  for (let update = pending.take(); update; update = pending.take()) texts.push(update.params?.text ?? '')
   try {
-    const outcome = exchange.outcome()
+    const outcome = pending.outcome()
     const answer = outcome?.answer
     return { texts, end: answer && (answer.kind === 'result' ? answer.result.text : answer.error.text) }
   } catch (error) {
@@ -165,7 +165,7 @@ const steps: fc.Arbitrary<readonly Step[]> = fc.array(
 
 interface Life {
   readonly nonce: string
-  readonly exchange: PendingCall
+  readonly pending: PendingCall
   /** Its id and its token on the wire. */
   readonly id: number
   /** What it should get. */
@@ -184,13 +184,13 @@ test('each call gets its own updates and its own first answer, and nobody anythi
         const life = 'at' in step ? lives[step.at] : undefined
         if (step.do === 'begin') {
           const nonce = `nonce-${lives.length}`
-          const exchange = scene.begin(nonce)
+          const pending = scene.begin(nonce)
           const request = scene.sent.at(-1)
           assert(request?.id !== undefined && isObject(request.params) && isObject(request.params['_meta']))
           assert.deepEqual(request.params['arguments'], { nonce }, 'the process gets what the client said')
           assert.equal(request.params['_meta']['progressToken'], request.id)
           assert(!lives.some(({ id }) => id === request.id), 'an id on the wire is used once')
-          lives.push({ nonce, exchange, id: request.id, texts: [], end: undefined, isOver: false })
+          lives.push({ nonce, pending, id: request.id, texts: [], end: undefined, isOver: false })
         } else if (step.do === 'foreign') {
           if (lives.some(({ id }) => id === step.id)) continue
           scene.say({ id: step.id, result: { nonce: 'foreign' } })
@@ -215,16 +215,16 @@ test('each call gets its own updates and its own first answer, and nobody anythi
             life.texts.push(JSON.stringify({ ...said, progressToken: 'token' }))
         } else if (!life.isOver) {
           life.isOver = true
-          assert.deepEqual(drain(life.exchange), { texts: life.texts, end: life.end }, life.nonce)
+          assert.deepEqual(drain(life.pending), { texts: life.texts, end: life.end }, life.nonce)
           const before = scene.sent.length
-          scene.connection.finish(life.exchange, step.do === 'cancel' ? 'enough' : undefined)
+          scene.connection.finish(life.pending, step.do === 'cancel' ? 'enough' : undefined)
           const told = scene.sent.slice(before).map(({ method, params }) => [method, params?.['requestId']])
           assert.deepEqual(told, step.do === 'cancel' ? [['notifications/cancelled', life.id]] : [])
         }
         assert.equal(scene.connection.callsInFlight, lives.filter(({ isOver }) => !isOver).length)
       }
-      for (const { exchange, texts, end, nonce, isOver } of lives) {
-        assert.deepEqual(drain(exchange), { texts: isOver ? [] : texts, end }, nonce)
+      for (const { pending: pendingCall, texts, end, nonce, isOver } of lives) {
+        assert.deepEqual(drain(pendingCall), { texts: isOver ? [] : texts, end }, nonce)
       }
       assert.deepEqual(scene.heard, [], 'nothing of a call is told outside of it')
     }),
@@ -295,9 +295,9 @@ describe('what names no call', () => {
 
   test('may be of other work than calls, for whoever that is, as long as it lasts', () => {
     const scene = createScene('single')
-    const isAsked = (exchange: PendingCall): boolean => {
+    const isAsked = (pending: PendingCall): boolean => {
       scene.say({ ...question, id: `q${scene.sent.length}` })
-      return exchange.take()?.kind === 'ask'
+      return pending.take()?.kind === 'ask'
     }
     const over = scene.connection.workFor('a')
     scene.clock.advance(60_000)
@@ -326,20 +326,20 @@ describe('what names no call', () => {
     const scene = createScene('own')
     const one = scene.begin('a')
     scene.say({ id: 65_536, method: 'roots/list' })
-    const ask = one.take()
-    assert(ask?.kind === 'ask')
+    const inputRequest = one.take()
+    assert(inputRequest?.kind === 'ask')
     const before = scene.sent.length
-    ask.answer({ kind: 'result', result: { value: { roots: [] }, text: '{"roots":[]}' } })
-    ask.answer({ kind: 'result', result: { value: {}, text: '{}' } })
+    inputRequest.answer({ kind: 'result', result: { value: { roots: [] }, text: '{"roots":[]}' } })
+    inputRequest.answer({ kind: 'result', result: { value: {}, text: '{}' } })
     expect(scene.sent.slice(before)).toEqual([{ jsonrpc: '2.0', id: 65_536, result: { roots: [] } }])
   })
 })
 
 test('a question that nobody has taken when its call ends is answered all the same', () => {
   const scene = createScene('own')
-  const exchange = scene.begin('a')
+  const pending = scene.begin('a')
   scene.say({ id: 'q', method: 'roots/list' })
-  scene.connection.finish(exchange, 'enough')
+  scene.connection.finish(pending, 'enough')
   expect(scene.sent.find(({ id }) => id === ('q' as unknown))).toMatchObject({ error: { code: -32603 } })
 })
 
@@ -348,13 +348,13 @@ describe('a token', () => {
     const scene = createScene('own')
     const call = callOf('a')
     const token = '12345678901234567890'
-    const exchange = scene.connection.begin({ ...call, progressToken: token })
+    const pending = scene.connection.begin({ ...call, progressToken: token })
     scene
       .listener()
       .line(
-        `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":${exchange.id},"progress":1.50,"total":9007199254740993}}`,
+        `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":${pending.id},"progress":1.50,"total":9007199254740993}}`,
       )
-    const text = exchange.take()?.params?.text ?? ''
+    const text = pending.take()?.params?.text ?? ''
     expect(memberText(text, 'progressToken')).toBe(token)
     expect([memberText(text, 'progress'), memberText(text, 'total')]).toEqual(['1.50', '9007199254740993'])
   })
@@ -362,15 +362,15 @@ describe('a token', () => {
   test('that no client gave is none: progress of a call that did not ask for it is dropped', () => {
     const scene = createScene('own')
     const { _meta, ...params } = callOf('a').params?.value ?? {}
-    const exchange = scene.connection.begin({
+    const pending = scene.connection.begin({
       ...callOf('a'),
       params: parseObject(JSON.stringify(params)),
       progressToken: undefined,
     })
     expect(_meta).toBeDefined()
     expect(scene.sent.at(-1)?.params).not.toHaveProperty('_meta')
-    scene.say({ method: 'notifications/progress', params: { progressToken: exchange.id, progress: 1 } })
-    expect(exchange.take()).toBeUndefined()
+    scene.say({ method: 'notifications/progress', params: { progressToken: pending.id, progress: 1 } })
+    expect(pending.take()).toBeUndefined()
     expect(scene.dropped).toEqual(['progress'])
   })
 })

@@ -26,7 +26,7 @@ import type { Child, ChildExit } from '../stdio/child.ts'
 
 export interface ConnectionNeeds extends AttributorNeeds {
   readonly child: Child
-  readonly dialect: UpstreamCodec
+  readonly codec: UpstreamCodec
   readonly announced: JsonObject
   readonly events: EventSink
   readonly callIdleMs: number
@@ -46,7 +46,7 @@ export interface ConnectionNeeds extends AttributorNeeds {
 
 export class UpstreamConnection {
   /** Set anew when a process asked in one era turns out to speak the other. */
-  dialect: UpstreamCodec
+  codec: UpstreamCodec
   /** When it last stopped to be of use to a call, in milliseconds of the clock. */
   idleSinceMs: number
   readonly liveness: Responsiveness
@@ -54,44 +54,44 @@ export class UpstreamConnection {
   /** Whose next call it waits for, and nobody else's. */
   keptFor: ClientKey | undefined
   readonly #needs: ConnectionNeeds
-  readonly #exchanges = new PendingCalls()
-  readonly #errands: InternalRequests
+  readonly #pendingCalls = new PendingCalls()
+  readonly #internalRequests: InternalRequests
   readonly #answers: ResponseRouting
   readonly #questions: ServerRequests
-  readonly #flow: FlowControl
+  readonly #flowControl: FlowControl
   readonly #outgoing: OutgoingLines
   #reserved = 0
   #closed = false
 
   constructor(needs: ConnectionNeeds) {
     this.#needs = needs
-    this.#errands = new InternalRequests(needs.clock)
-    this.#flow = new FlowControl(needs.child)
+    this.#internalRequests = new InternalRequests(needs.clock)
+    this.#flowControl = new FlowControl(needs.child)
     this.#outgoing = new OutgoingLines(needs.child, {
       clock: needs.clock,
       idleMs: needs.callIdleMs,
-      hold: (isHeld) => this.#flow.stop(isHeld),
+      hold: (isHeld) => this.#flowControl.stop(isHeld),
       stuck: () => needs.stuck(),
     })
-    this.attributor = new Attributor(needs, this.#exchanges)
+    this.attributor = new Attributor(needs, this.#pendingCalls)
     this.#answers = new ResponseRouting({
-      exchanges: this.#exchanges,
-      errands: this.#errands,
+      pendingCalls: this.#pendingCalls,
+      internalRequests: this.#internalRequests,
       clock: needs.clock,
-      speaker: () => ({ era: this.dialect.era, process: this.pid }),
+      client: () => ({ era: this.codec.era, process: this.pid }),
       mayMeanOther: () => this.attributor.mayMeanOther,
       invalid: (words) => needs.invalid(words),
       drop: (what) => this.#drop(what),
     })
-    this.dialect = needs.dialect
+    this.codec = needs.codec
     this.idleSinceMs = needs.clock.now()
     this.liveness = new Responsiveness(this.idleSinceMs)
     this.#questions = createServerRequests({
       send: (line) => this.#outgoing.answer(line),
       now: () => needs.clock.now(),
       announced: needs.announced,
-      attribute: () => this.attributor.find('question', this.dialect.era),
-      toUnit: (ask) => needs.unsolicited(ask),
+      attribute: () => this.attributor.find('question', this.codec.era),
+      toUnit: (inputRequest) => needs.unsolicited(inputRequest),
       unattributed: (method, isOffered) => {
         if (this.attributor.couldBeOfSeveral(isOffered)) needs.unattributed(method)
       },
@@ -123,7 +123,7 @@ export class UpstreamConnection {
     return this.#needs.clock.now()
   }
   get callsInFlight(): number {
-    return this.#exchanges.size + this.#reserved
+    return this.#pendingCalls.size + this.#reserved
   }
   /** Whether the server has asked its client anything in this conversation. */
   get hasAsked(): boolean {
@@ -131,7 +131,7 @@ export class UpstreamConnection {
   }
   /** Whether the process may well be silent: it is held back, or waits for an answer of a client. */
   get isExcused(): boolean {
-    return this.#flow.isHeld || this.#exchanges.haveAsks
+    return this.#flowControl.isHeld || this.#pendingCalls.haveAsks
   }
   /** Resolves when all that the server asks its client now was answered or withdrawn, or the process has ended. */
   questionsAnswered(): Promise<void> {
@@ -160,34 +160,36 @@ export class UpstreamConnection {
     if (this.#closed) throw new Refusal('upstream_closed')
     this.#outgoing.checkRoom(call.params)
     const now = this.#needs.clock.now()
-    if (this.#exchanges.size === 0) this.liveness.busy(now)
+    if (this.#pendingCalls.size === 0) this.liveness.busy(now)
     const { callIdleMs, callTotalMs, waiting } = this.#needs
-    const exchange = this.#exchanges.add((id) => new PendingCall(call, id, now + callIdleMs, now + callTotalMs, waiting))
-    if (!exchange) throw new Refusal('overloaded')
-    exchange.mayHold = isAlone
+    const pending = this.#pendingCalls.add(
+      (id) => new PendingCall(call, id, now + callIdleMs, now + callTotalMs, waiting),
+    )
+    if (!pending) throw new Refusal('overloaded')
+    pending.mayHold = isAlone
     this.attributor.served.begin(call.clientKey, now)
-    const params = this.dialect.params(call, call.progressToken === undefined ? undefined : exchange.id)
-    this.#outgoing.send(requestText(String(exchange.id), call.method, params))
-    return exchange
+    const params = this.codec.params(call, call.progressToken === undefined ? undefined : pending.id)
+    this.#outgoing.send(requestText(String(pending.id), call.method, params))
+    return pending
   }
 
   /** The call is over for its client. With a reason it was not over for the process, which is told. */
-  finish(exchange: PendingCall, reason: string | undefined): void {
-    if (!this.#exchanges.remove(exchange)) return
-    this.#flow.release(exchange)
-    exchange.abandon()
+  finish(pending: PendingCall, reason: string | undefined): void {
+    if (!this.#pendingCalls.remove(pending)) return
+    this.#flowControl.release(pending)
+    pending.abandon()
     this.idleSinceMs = this.#needs.clock.now()
     this.attributor.served.end(this.idleSinceMs)
     if (reason === undefined || this.#closed) return
-    this.tell('notifications/cancelled', rawObject({ requestId: exchange.id, reason }))
+    this.tell('notifications/cancelled', rawObject({ requestId: pending.id, reason }))
   }
 
   /** A request of our own. Rejects if the process ends or does not answer in time. */
   async request(method: string, params: RawObject | undefined, timeoutMs: number): Promise<Answer> {
     if (this.#closed) throw new Refusal('upstream_closed')
     this.#outgoing.checkRoom(params)
-    const id = this.#exchanges.nextId()
-    const answer = this.#errands.wait(id, method, timeoutMs)
+    const id = this.#pendingCalls.nextId()
+    const answer = this.#internalRequests.wait(id, method, timeoutMs)
     this.#outgoing.send(requestText(String(id), method, params))
     return answer
   }
@@ -198,11 +200,11 @@ export class UpstreamConnection {
    */
   open(method: string, params: RawObject, ended: () => void): { id: number; stop(): void } {
     this.#outgoing.checkRoom(params)
-    const id = this.#exchanges.nextId()
-    this.#errands.keepOpen(id, ended)
+    const id = this.#pendingCalls.nextId()
+    this.#internalRequests.keepOpen(id, ended)
     this.#outgoing.send(requestText(String(id), method, params))
     const stop = (): void => {
-      if (this.#errands.forget(id)) this.tell('notifications/cancelled', rawObject({ requestId: id }))
+      if (this.#internalRequests.forget(id)) this.tell('notifications/cancelled', rawObject({ requestId: id }))
     }
     return { id, stop }
   }
@@ -220,7 +222,7 @@ export class UpstreamConnection {
 
   /** Ends the calls whose deadline has passed. @returns whether there were any that the process is to blame for */
   expire(nowMs: number): boolean {
-    return this.#exchanges.expire(nowMs, this.#flow.isHeld)
+    return this.#pendingCalls.expire(nowMs, this.#flowControl.isHeld)
   }
 
   /** Ends the process in an orderly way. Calls in flight fail. */
@@ -246,8 +248,8 @@ export class UpstreamConnection {
 
   #fail(refusal: Refusal): void {
     this.#answers.close()
-    for (const exchange of this.#exchanges.all()) exchange.fail(refusal)
-    this.#errands.failAll(refusal)
+    for (const pending of this.#pendingCalls.all()) pending.fail(refusal)
+    this.#internalRequests.failAll(refusal)
   }
 
   #message(message: Message | BadMessage, bytes: number): void {
@@ -271,25 +273,25 @@ export class UpstreamConnection {
   }
 
   #progress(params: RawObject | undefined): void {
-    const exchange = this.#exchanges.get(Number(params?.value['progressToken']))
+    const pending = this.#pendingCalls.get(Number(params?.value['progressToken']))
     // What does not rise is not passed on, but whatever tells it is at work.
-    if (exchange) exchange.idleAtMs = this.nowMs + this.#needs.callIdleMs
-    const own = params && exchange?.ownProgress(params)
-    if (exchange && own) this.#offer(exchange, { kind: 'notification', method: 'notifications/progress', params: own })
+    if (pending) pending.idleAtMs = this.nowMs + this.#needs.callIdleMs
+    const own = params && pending?.ownProgress(params)
+    if (pending && own) this.#offer(pending, { kind: 'notification', method: 'notifications/progress', params: own })
     else this.#drop('progress')
   }
 
   #log(update: Notification): void {
-    const target = this.attributor.find('log', this.dialect.era)
+    const target = this.attributor.find('log', this.codec.era)
     if (target instanceof PendingCall) {
       if (wantsLog(target.call, update.params)) this.#offer(target, update)
     } else if (target === undefined || !this.#needs.unsolicited(update)) this.#drop('log')
   }
 
-  #offer(exchange: PendingCall, update: Update): void {
-    exchange.idleAtMs = this.#needs.clock.now() + this.#needs.callIdleMs
-    if (!exchange.offer(update)) exchange.fail(new Refusal('result_too_large'))
-    else if (exchange.isFull && exchange.mayHold) this.#flow.hold(exchange)
+  #offer(pending: PendingCall, update: Update): void {
+    pending.idleAtMs = this.#needs.clock.now() + this.#needs.callIdleMs
+    if (!pending.offer(update)) pending.fail(new Refusal('result_too_large'))
+    else if (pending.isFull && pending.mayHold) this.#flowControl.hold(pending)
   }
 
   #drop(what: DroppedThing): void {

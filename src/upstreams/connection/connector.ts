@@ -30,19 +30,19 @@ export interface ServerEra {
 }
 
 /** Who shares the process that a seat is served by. */
-export function modeOf(face: ServerEra, seat: Caller): Mode {
-  return seat.client.era === 'modern' ? face.statelessMode : face.mode
+export function modeOf(serverEra: ServerEra, caller: Caller): Mode {
+  return caller.client.era === 'modern' ? serverEra.statelessMode : serverEra.mode
 }
 
 export interface OpenedConnection {
   readonly connection: UpstreamConnection
   /** What this process says of itself; undefined where it need not be asked. */
-  readonly hello: RawObject | undefined
+  readonly serverDescription: RawObject | undefined
 }
 
 /** Where a process reports what happens to it. */
 export interface ConnectionEvents {
-  readonly dialect: UpstreamCodec
+  readonly codec: UpstreamCodec
   unsolicited(connection: UpstreamConnection, update: Update): boolean
   ended(connection: UpstreamConnection, exit: ChildExit): void
   unattributed(method: string): void
@@ -51,7 +51,7 @@ export interface ConnectionEvents {
 }
 
 export interface OpenNeeds extends ConnectionEvents {
-  readonly seat: Caller
+  readonly caller: Caller
   readonly announced: JsonObject
   readonly attribution: Attribution
   /** Whether the process must say hello even where the era does not need it. */
@@ -64,7 +64,7 @@ export interface OpenNeeds extends ConnectionEvents {
 
 export interface Connector {
   /** Connects to a child without a word. */
-  connect(child: Child, needs: Omit<OpenNeeds, 'greet' | 'seat' | 'failed' | 'connected'>): UpstreamConnection
+  connect(child: Child, needs: Omit<OpenNeeds, 'greet' | 'caller' | 'failed' | 'connected'>): UpstreamConnection
   /** Speaks first words with a child. Throws a `Refusal` when it cannot be done; the child is then gone. */
   open(child: Child, needs: OpenNeeds): Promise<OpenedConnection>
 }
@@ -87,7 +87,7 @@ export function createConnector(common: {
   const connect: Connector['connect'] = (child, needs) => {
     const connection: UpstreamConnection = new UpstreamConnection({
       child,
-      dialect: needs.dialect,
+      codec: needs.codec,
       announced: needs.announced,
       attribution: needs.attribution,
       hasOneClient: common.hasOneClient,
@@ -118,18 +118,20 @@ export function createConnector(common: {
         },
       })
       needs.connected(connection)
-      const { client: speaker } = needs.seat
+      const { client: client } = needs.caller
       const announced = rawObject(needs.announced)
       try {
-        if (needs.dialect.era === 'legacy') {
+        if (needs.codec.era === 'legacy') {
           return {
             connection,
-            hello: await sendInitialize(connection, speaker, announced, ownInfo, settings.startTimeoutMs),
+            serverDescription: await sendInitialize(connection, client, announced, ownInfo, settings.startTimeoutMs),
           }
         }
         return {
           connection,
-          hello: needs.greet ? await discover(connection, speaker, announced, settings.startTimeoutMs) : undefined,
+          serverDescription: needs.greet
+            ? await discover(connection, client, announced, settings.startTimeoutMs)
+            : undefined,
         }
       } catch (cause) {
         // Ended by ourselves before it was through: nobody has failed.
@@ -152,14 +154,18 @@ export function createConnector(common: {
 }
 
 /** Says again to a new process what the unit's session had said to the one before it. */
-export async function restoreState(unit: IsolationGroup, connection: UpstreamConnection, timeoutMs: number): Promise<void> {
-  if (unit.dialect.era !== 'legacy' || unit.logLevel === undefined) return
-  await connection.request('logging/setLevel', rawObject({ level: unit.logLevel }), timeoutMs).catch(() => undefined)
+export async function restoreState(
+  group: IsolationGroup,
+  connection: UpstreamConnection,
+  timeoutMs: number,
+): Promise<void> {
+  if (group.codec.era !== 'legacy' || group.logLevel === undefined) return
+  await connection.request('logging/setLevel', rawObject({ level: group.logLevel }), timeoutMs).catch(() => undefined)
 }
 
 /** The changes that clients of a restarted process are told of: everything it lists may be different now. */
-export function changesAfterRestart(hello: RawObject): Update[] {
-  const capabilities = hello.value['capabilities']
+export function changesAfterRestart(serverDescription: RawObject): Update[] {
+  const capabilities = serverDescription.value['capabilities']
   return ['tools', 'prompts', 'resources']
     .filter((kind) => isObject(capabilities) && isObject(capabilities[kind]))
     .map((kind) => ({ kind: 'notification', method: `notifications/${kind}/list_changed`, params: undefined }))

@@ -18,7 +18,7 @@ import { legacyUpstreamCodec } from '../../protocol/legacy-client.ts'
 
 export interface Found {
   readonly connection: UpstreamConnection
-  readonly hello: RawObject
+  readonly serverDescription: RawObject
 }
 
 export interface Eras {
@@ -37,9 +37,9 @@ export interface EraDetectionNeeds {
   readonly hasRoom: () => boolean
   readonly clock: Clock
   readonly startTimeoutMs: number
-  readonly speakerOf: (era: EraName) => ClientDescription
+  readonly clientDescriptionOf: (era: EraName) => ClientDescription
   /** Told at once what a server says of itself in the stateless era. */
-  readonly discovered: (hello: RawObject) => void
+  readonly discovered: (serverDescription: RawObject) => void
   /** Whether a server that ignores `initialize` is given up for that era early: a wrong guess costs only its one client. */
   readonly isHasty: boolean
 }
@@ -64,15 +64,17 @@ export async function detectEras(needs: EraDetectionNeeds): Promise<Eras> {
     else if (asRefusal(error)?.code === 'upstream_timeout') words = undefined
   }
   const greet = (connection: UpstreamConnection, timeoutMs: number): Promise<RawObject | undefined> =>
-    sendInitialize(connection, needs.speakerOf('legacy'), nothing, ownInfo, timeoutMs).catch(noHello)
+    sendInitialize(connection, needs.clientDescriptionOf('legacy'), nothing, ownInfo, timeoutMs).catch(noHello)
   const greetSecond = (second: UpstreamConnection): Promise<RawObject | undefined> => {
     const greeted = greet(second, secondMs)
     return needs.isHasty ? Promise.race([greeted, ignored(second, needs)]) : greeted
   }
   const first = needs.connect('modern')
-  const asked = discover(first, needs.speakerOf('modern'), nothing, needs.startTimeoutMs).catch(() => undefined)
+  const asked = discover(first, needs.clientDescriptionOf('modern'), nothing, needs.startTimeoutMs).catch(
+    () => undefined,
+  )
   const early = await Promise.race([
-    asked.then((hello) => hello ?? 'no'),
+    asked.then((serverDescription) => serverDescription ?? 'no'),
     pause(needs.clock, silenceMs).then(() => 'silent' as const),
   ])
 
@@ -81,32 +83,37 @@ export async function detectEras(needs: EraDetectionNeeds): Promise<Eras> {
     if (!needs.hasRoom()) await first.close()
     const second = needs.connect('legacy')
     const legacy = await greetSecond(second)
-    const modern = { connection: first, hello: early }
-    if (legacy) return { modern, legacy: { connection: second, hello: legacy }, words }
+    const modern = { connection: first, serverDescription: early }
+    if (legacy) return { modern, legacy: { connection: second, serverDescription: legacy }, words }
     const hasLeft = second.closed
     await second.close()
     // One that ends by itself may have minded the word, or that another process runs.
     if (!hasLeft || first.closed) return { modern, legacy: undefined, words }
     await first.close()
     const alone = needs.connect('legacy')
-    const hello = await greetSecond(alone)
-    if (hello) return { modern, legacy: { connection: alone, hello }, isOnlyOne: true, words }
+    const serverDescription = await greetSecond(alone)
+    if (serverDescription) return { modern, legacy: { connection: alone, serverDescription }, isOnlyOne: true, words }
     await alone.close()
     const again = needs.connect('modern')
-    const found = await discover(again, needs.speakerOf('modern'), nothing, needs.startTimeoutMs).catch(() => undefined)
+    const found = await discover(again, needs.clientDescriptionOf('modern'), nothing, needs.startTimeoutMs).catch(
+      () => undefined,
+    )
     if (!found) await again.close()
-    return { modern: found ? { connection: again, hello: found } : modern, legacy: undefined, words }
+    return { modern: found ? { connection: again, serverDescription: found } : modern, legacy: undefined, words }
   }
 
   // A slow start looks like silence: whichever question is answered well first decides.
-  const late = early === 'silent' ? asked.then((hello) => hello && verdictOf('modern', hello)) : undefined
-  const greeted = first.closed ? undefined : greet(first, leftMs()).then((hello) => hello && verdictOf('legacy', hello))
+  const late =
+    early === 'silent' ? asked.then((description) => description && verdictOf('modern', description)) : undefined
+  const greeted = first.closed
+    ? undefined
+    : greet(first, leftMs()).then((description) => description && verdictOf('legacy', description))
   const verdict = await firstDefined([late, greeted])
   if (verdict?.era === 'modern')
-    return { modern: { connection: first, hello: verdict.hello }, legacy: undefined, words }
+    return { modern: { connection: first, serverDescription: verdict.serverDescription }, legacy: undefined, words }
   if (verdict) {
-    first.dialect = legacyUpstreamCodec
-    return { modern: undefined, legacy: { connection: first, hello: verdict.hello }, words }
+    first.codec = legacyUpstreamCodec
+    return { modern: undefined, legacy: { connection: first, serverDescription: verdict.serverDescription }, words }
   }
 
   // One that ended by itself may have started slowly, and the next one needs as long again.
@@ -117,16 +124,19 @@ export async function detectEras(needs: EraDetectionNeeds): Promise<Eras> {
   const fresh = needs.connect('legacy')
   const legacy = await greet(fresh, hasLeft ? needs.startTimeoutMs : leftMs())
   if (!legacy) await fresh.close()
-  return { modern: undefined, legacy: legacy && { connection: fresh, hello: legacy }, words }
+  return { modern: undefined, legacy: legacy && { connection: fresh, serverDescription: legacy }, words }
 }
 
 /**
  * Resolves when a process has answered what came after `initialize`, and not that. Stays pending otherwise: silence has
  * a deadline of its own.
  */
-async function ignored(second: UpstreamConnection, { clock, speakerOf }: EraDetectionNeeds): Promise<undefined> {
+async function ignored(
+  second: UpstreamConnection,
+  { clock, clientDescriptionOf }: EraDetectionNeeds,
+): Promise<undefined> {
   await pause(clock, ignoredMs.ask)
-  const isAnswered = await discover(second, speakerOf('modern'), rawObject({}), secondMs).then(
+  const isAnswered = await discover(second, clientDescriptionOf('modern'), rawObject({}), secondMs).then(
     () => true,
     // A refusal is our own: nothing has come.
     (error: unknown) => asRefusal(error) === undefined,
@@ -137,11 +147,11 @@ async function ignored(second: UpstreamConnection, { clock, speakerOf }: EraDete
 
 interface Verdict {
   readonly era: EraName
-  readonly hello: RawObject
+  readonly serverDescription: RawObject
 }
 
-function verdictOf(era: EraName, hello: RawObject): Verdict {
-  return { era, hello }
+function verdictOf(era: EraName, serverDescription: RawObject): Verdict {
+  return { era, serverDescription }
 }
 
 /** The first value that is not undefined, or undefined once all of them are. */

@@ -27,15 +27,15 @@ export class FlowControl {
   }
 
   /** Holds the process back until all of what waits for the exchange was taken. */
-  hold(exchange: PendingCall): void {
-    this.#full.add(exchange)
-    exchange.onEmpty = () => this.release(exchange)
+  hold(pending: PendingCall): void {
+    this.#full.add(pending)
+    pending.onEmpty = () => this.release(pending)
     this.#child.hold(true)
   }
 
   /** Nobody waits for more of this exchange, or all of it was taken. */
-  release(exchange: PendingCall): void {
-    exchange.onEmpty = undefined
-    if (this.#full.delete(exchange) && !this.isHeld) this.#child.hold(false)
+  release(pending: PendingCall): void {
+    pending.onEmpty = undefined
+    if (this.#full.delete(pending) && !this.isHeld) this.#child.hold(false)
   }
 }

@@ -26,7 +26,12 @@ function refusedBy(method: string, error: JsonObject): Error {
 }
 
 /** Throws what was wrong with an answer that was none, instead of the refusal that a client would get. */
-async function ask(connection: UpstreamConnection, method: string, params: RawObject, timeoutMs: number): Promise<Answer> {
+async function ask(
+  connection: UpstreamConnection,
+  method: string,
+  params: RawObject,
+  timeoutMs: number,
+): Promise<Answer> {
   try {
     return await connection.request(method, params, timeoutMs)
   } catch (error) {
@@ -41,18 +46,18 @@ async function ask(connection: UpstreamConnection, method: string, params: RawOb
  */
 export async function sendInitialize(
   connection: UpstreamConnection,
-  speaker: ClientDescription,
+  client: ClientDescription,
   announced: RawObject,
   own: JsonObject,
   timeoutMs: number,
 ): Promise<RawObject> {
   const endMs = connection.nowMs + timeoutMs
-  let offers: readonly string[] = [speaker.era === 'legacy' ? speaker.version : newestLegacy]
+  let offers: readonly string[] = [client.era === 'legacy' ? client.version : newestLegacy]
   const tried = new Set<string>()
   let refused: Error | undefined
   for (let [version] = offers; version !== undefined; [version] = offers) {
     tried.add(version)
-    const params = initializeParams({ ...speaker, era: 'legacy', version }, announced, own)
+    const params = initializeParams({ ...client, era: 'legacy', version }, announced, own)
     const answer = await ask(connection, 'initialize', params, Math.max(0, endMs - connection.nowMs)).catch(
       (error: unknown) => {
         // What it said says more than that it said nothing to the next offer.
@@ -86,11 +91,11 @@ function otherVersions(version: string, { message, data }: JsonObject): readonly
 /** Asks a stateless server for what it says of itself. */
 export async function discover(
   connection: UpstreamConnection,
-  speaker: ClientDescription,
+  client: ClientDescription,
   announced: RawObject,
   timeoutMs: number,
 ): Promise<RawObject> {
-  const params = withMeta(undefined, envelope(speaker, announced))
+  const params = withMeta(undefined, envelope(client, announced))
   const answer = await ask(connection, 'server/discover', params, timeoutMs)
   if (answer.kind === 'error') throw refusedBy('server/discover', answer.error.value)
   if (!offersOurs(answer.result)) throw new Error('the server speaks no revision that is known here')

@@ -73,9 +73,9 @@ export class InternalRequests {
 
   /** Takes an answer; false if nobody waits for it. */
   answer(id: number, answer: Answer): boolean {
-    const errand = this.#open.get(id)
-    errand?.answer(answer)
-    return errand !== undefined
+    const internalRequest = this.#open.get(id)
+    internalRequest?.answer(answer)
+    return internalRequest !== undefined
   }
 
   /** Ends a request without its answer, if somebody waits for it. */
@@ -84,6 +84,6 @@ export class InternalRequests {
   }
 
   failAll(error: Error): void {
-    for (const errand of [...this.#open.values()]) errand.fail(error)
+    for (const internalRequest of [...this.#open.values()]) internalRequest.fail(error)
   }
 }

@@ -11,8 +11,8 @@ import { type ServerEra, ownInfo } from './connector.ts'
 const listTimeoutMs = 30_000
 
 /** Who speaks when no client does. */
-export function ownDescription(face: ServerEra, announced: JsonObject): ClientDescription {
-  const { era } = face.codec
+export function ownDescription(serverEra: ServerEra, announced: JsonObject): ClientDescription {
+  const { era } = serverEra.codec
   return { era, version: era === 'legacy' ? newestLegacy : modernVersion, capabilities: announced, info: ownInfo }
 }
 
@@ -21,18 +21,22 @@ export function listPage(
   connection: UpstreamConnection,
   method: string,
   cursor: string | undefined,
-  speaker: ClientDescription,
+  client: ClientDescription,
   announced: JsonObject,
 ): Promise<Answer> {
   const params = cursor === undefined ? undefined : rawObject({ cursor })
-  const asked = connection.dialect.era === 'legacy' ? params : withMeta(params, envelope(speaker, rawObject(announced)))
+  const asked = connection.codec.era === 'legacy' ? params : withMeta(params, envelope(client, rawObject(announced)))
   return connection.request(method, asked, listTimeoutMs)
 }
 
 /** Asks a process for a sign of life. */
-export async function answersPing(connection: UpstreamConnection, speaker: ClientDescription, timeoutMs: number): Promise<boolean> {
-  const legacy = connection.dialect.era === 'legacy'
-  const asked = legacy ? undefined : withMeta(undefined, envelope(speaker, rawObject({})))
+export async function answersPing(
+  connection: UpstreamConnection,
+  client: ClientDescription,
+  timeoutMs: number,
+): Promise<boolean> {
+  const legacy = connection.codec.era === 'legacy'
+  const asked = legacy ? undefined : withMeta(undefined, envelope(client, rawObject({})))
   try {
     await connection.request(legacy ? 'ping' : 'server/discover', asked, timeoutMs)
     return true
@@ -43,6 +47,6 @@ export async function answersPing(connection: UpstreamConnection, speaker: Clien
 }
 
 /** A seat for the gateway itself, where a face needs one. */
-export function ownCaller(face: ServerEra): Caller {
-  return { principal: { tenant: '', subject: '' }, client: ownDescription(face, {}), session: undefined }
+export function ownCaller(serverEra: ServerEra): Caller {
+  return { principal: { tenant: '', subject: '' }, client: ownDescription(serverEra, {}), session: undefined }
 }

@@ -25,11 +25,11 @@ const call: Call = {
 }
 const outcome: Outcome = { answer: { kind: 'result', result: rawObject({}) }, era: 'legacy', process: undefined }
 
-function scene(limitBytes = 1_000_000): { clock: ManualClock; memory: MemoryBudget; exchange: PendingCall } {
+function scene(limitBytes = 1_000_000): { clock: ManualClock; memory: MemoryBudget; pending: PendingCall } {
   const clock = manualClock()
   const memory = createMemoryBudget(limitBytes)
   const holder = holderOf(new Transfers(memory, clock, Infinity, () => {}), memory.account())
-  return { clock, memory, exchange: new PendingCall(call, 1, 0, 0, holder) }
+  return { clock, memory, pending: new PendingCall(call, 1, 0, 0, holder) }
 }
 
 const note = (chars: number): Update => ({
@@ -39,40 +39,40 @@ const note = (chars: number): Update => ({
 })
 
 test('what is taken at once, or in a moment, is not counted', () => {
-  const { memory, exchange } = scene()
-  for (let i = 0; i < 10; i++) exchange.offer(note(100))
+  const { memory, pending } = scene()
+  for (let i = 0; i < 10; i++) pending.offer(note(100))
   expect(memory.heldBytes).toBe(0)
 })
 
 test('what waits is counted until it is taken', () => {
-  const { memory, exchange } = scene()
-  for (let i = 0; i < 3; i++) exchange.offer(note(20_000))
+  const { memory, pending } = scene()
+  for (let i = 0; i < 3; i++) pending.offer(note(20_000))
   expect(memory.heldBytes).toBeGreaterThan(80_000)
-  for (let i = 0; i < 3; i++) expect(exchange.take()).toBeDefined()
+  for (let i = 0; i < 3; i++) expect(pending.take()).toBeDefined()
   expect(memory.heldBytes).toBe(0)
-  exchange.settle(outcome, 50_000)
+  pending.settle(outcome, 50_000)
   expect(memory.heldBytes).toBe(50_000)
-  exchange.abandon()
+  pending.abandon()
   expect(memory.heldBytes).toBe(0)
 })
 
 test('who does not come for it loses it when others need the memory: the call fails, questions are answered', () => {
-  const { clock, memory, exchange } = scene(200_000)
+  const { clock, memory, pending } = scene(200_000)
   const answers: unknown[] = []
-  exchange.offer(note(20_000))
-  exchange.offer({
+  pending.offer(note(20_000))
+  pending.offer({
     kind: 'ask',
     method: 'roots/list',
     params: undefined,
     answer: (answer) => void answers.push(answer),
     withdrawn: new Cancel(),
   })
-  exchange.settle(outcome, 150_000)
+  pending.settle(outcome, 150_000)
   clock.advance(999)
   expect(memory.account().take(190_000)).toBe('budget')
   clock.advance(101)
   expect(memory.account().take(190_000)).toBe('kept')
-  expect(exchange.take()).toBeUndefined()
-  expect(() => exchange.outcome()).toThrow(expect.objectContaining({ code: 'overloaded' }))
+  expect(pending.take()).toBeUndefined()
+  expect(() => pending.outcome()).toThrow(expect.objectContaining({ code: 'overloaded' }))
   expect(answers).toEqual([errorAnswer(-32603, 'The call is over')])
 })

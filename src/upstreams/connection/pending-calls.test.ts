@@ -47,7 +47,7 @@ const steps: fc.Arbitrary<readonly Step[]> = fc.array(
 test('an id finds its exchange as long as it is there, and after that nobody, however places are used again', () => {
   fc.assert(
     fc.property(steps, (sequence) => {
-      const exchanges = new PendingCalls()
+      const pendingCalls = new PendingCalls()
       const given = new Set<number>()
       const ever: PendingCall[] = []
       let live: PendingCall[] = []
@@ -58,52 +58,52 @@ test('an id finds its exchange as long as it is there, and after that nobody, ho
       }
       for (const step of sequence) {
         if (step.do === 'add') {
-          const exchange = exchanges.add((id) => new PendingCall(call, note(id), 0, 0, waiting))
-          assert(exchange)
-          ever.push(exchange)
-          live.push(exchange)
-        } else if (step.do === 'nextId') assert.equal(exchanges.get(note(exchanges.nextId())), undefined)
+          const pending = pendingCalls.add((id) => new PendingCall(call, note(id), 0, 0, waiting))
+          assert(pending)
+          ever.push(pending)
+          live.push(pending)
+        } else if (step.do === 'nextId') assert.equal(pendingCalls.get(note(pendingCalls.nextId())), undefined)
         else if (step.do === 'get')
           assert.equal(
-            exchanges.get(step.id),
+            pendingCalls.get(step.id),
             live.find(({ id }) => id === step.id),
           )
         else {
-          const exchange = ever[step.at]
-          if (step.do === 'end') exchange?.fail(new Refusal('cancelled'))
-          else if (exchange) {
-            assert.equal(exchanges.remove(exchange), live.includes(exchange))
-            live = live.filter((one) => one !== exchange)
+          const pendingCall = ever[step.at]
+          if (step.do === 'end') pendingCall?.fail(new Refusal('cancelled'))
+          else if (pendingCall) {
+            assert.equal(pendingCalls.remove(pendingCall), live.includes(pendingCall))
+            live = live.filter((one) => one !== pendingCall)
           }
         }
-        assert.equal(exchanges.size, live.length)
-        assert.deepEqual(new Set(exchanges.all()), new Set(live))
+        assert.equal(pendingCalls.size, live.length)
+        assert.deepEqual(new Set(pendingCalls.all()), new Set(live))
         assert.equal(
-          exchanges.youngest(),
+          pendingCalls.youngest(),
           live.findLast(({ ended }) => !ended),
         )
         for (const exchange of ever)
-          assert.equal(exchanges.get(exchange.id), live.includes(exchange) ? exchange : undefined)
+          assert.equal(pendingCalls.get(exchange.id), live.includes(exchange) ? exchange : undefined)
       }
-      assert.equal(exchanges.get(Number.NaN), undefined)
+      assert.equal(pendingCalls.get(Number.NaN), undefined)
     }),
     { numRuns: 300 },
   )
 })
 
 test('there is a bound, and a place that was given back can be had again', () => {
-  const exchanges = new PendingCalls()
+  const pendingCalls = new PendingCalls()
   const all: PendingCall[] = []
   for (;;) {
-    const exchange = exchanges.add((id) => new PendingCall(call, id, 0, 0, waiting))
-    if (!exchange) break
-    all.push(exchange)
+    const pending = pendingCalls.add((id) => new PendingCall(call, id, 0, 0, waiting))
+    if (!pending) break
+    all.push(pending)
   }
   expect(all).toHaveLength(65_535)
   const [first] = all
   assert(first)
-  exchanges.remove(first)
-  const again = exchanges.add((id) => new PendingCall(call, id, 0, 0, waiting))
+  pendingCalls.remove(first)
+  const again = pendingCalls.add((id) => new PendingCall(call, id, 0, 0, waiting))
   expect(again?.id).not.toBe(first.id)
-  expect(exchanges.get(first.id)).toBeUndefined()
+  expect(pendingCalls.get(first.id)).toBeUndefined()
 })

@@ -35,21 +35,21 @@ export class PendingCalls {
   add(make: (id: number) => PendingCall): PendingCall | undefined {
     const place = this.#free.pop() ?? this.#places.length
     if (place >= noPlace) return undefined
-    const exchange = make(++this.#sequence * span + place)
-    this.#places[place] = exchange
+    const pending = make(++this.#sequence * span + place)
+    this.#places[place] = pending
     this.#size++
-    return exchange
+    return pending
   }
 
   get(id: number): PendingCall | undefined {
-    const exchange = this.#places[id % span]
-    return exchange?.id === id ? exchange : undefined
+    const pending = this.#places[id % span]
+    return pending?.id === id ? pending : undefined
   }
 
   /** Takes it out; false if it is not there. */
-  remove(exchange: PendingCall): boolean {
-    if (this.get(exchange.id) !== exchange) return false
-    const place = exchange.id % span
+  remove(pending: PendingCall): boolean {
+    if (this.get(pending.id) !== pending) return false
+    const place = pending.id % span
     this.#places[place] = undefined
     this.#free.push(place)
     this.#size--
@@ -57,12 +57,12 @@ export class PendingCalls {
   }
 
   *all(): Generator<PendingCall> {
-    for (const exchange of this.#places) if (exchange) yield exchange
+    for (const pending of this.#places) if (pending) yield pending
   }
 
   /** Whether a call waits for an answer of its client. */
   get haveAsks(): boolean {
-    for (const exchange of this.all()) if (exchange.openAsks > 0) return true
+    for (const pending of this.all()) if (pending.openAsks > 0) return true
     return false
   }
 
@@ -73,12 +73,12 @@ export class PendingCalls {
    */
   expire(nowMs: number, isHeld: boolean): boolean {
     let expired = false
-    for (const exchange of this.all()) {
-      if (exchange.openAsks > 0) continue
-      const idle = !isHeld && nowMs >= exchange.idleAtMs
-      if (!idle && nowMs < exchange.endAtMs) continue
+    for (const pending of this.all()) {
+      if (pending.openAsks > 0) continue
+      const idle = !isHeld && nowMs >= pending.idleAtMs
+      if (!idle && nowMs < pending.endAtMs) continue
       expired = !isHeld
-      exchange.fail(new Refusal('upstream_timeout'))
+      pending.fail(new Refusal('upstream_timeout'))
     }
     return expired
   }
@@ -86,8 +86,8 @@ export class PendingCalls {
   /** The one that was added last of those that have not ended: an ended one takes nothing any more. */
   youngest(): PendingCall | undefined {
     let youngest: PendingCall | undefined
-    for (const exchange of this.all()) {
-      if (!exchange.ended && (!youngest || exchange.id > youngest.id)) youngest = exchange
+    for (const pending of this.all()) {
+      if (!pending.ended && (!youngest || pending.id > youngest.id)) youngest = pending
     }
     return youngest
   }

@@ -15,11 +15,11 @@ import type { PendingCall } from './pending-call.ts'
 import type { PendingCalls } from './pending-calls.ts'
 
 export interface ResponseRoutingNeeds {
-  readonly exchanges: PendingCalls
-  readonly errands: InternalRequests
+  readonly pendingCalls: PendingCalls
+  readonly internalRequests: InternalRequests
   readonly clock: Clock
   /** Who has answered a call, as its outcome tells it. */
-  readonly speaker: () => Omit<Outcome, 'answer'>
+  readonly client: () => Omit<Outcome, 'answer'>
   /** Whether what names no request may be for another client than those whose calls are in flight. */
   readonly mayMeanOther: () => boolean
   /** Told of an answer that could not be taken, in words for the operator. */
@@ -56,7 +56,7 @@ export class ResponseRouting {
 
   /** A notification was sent: some servers answer it, with an error that names no request. */
   notified(): void {
-    this.#notifiedBefore = this.#needs.exchanges.nextFrom
+    this.#notifiedBefore = this.#needs.pendingCalls.nextFrom
   }
 
   /** @param bytes what the answer takes, if that is much */
@@ -64,9 +64,9 @@ export class ResponseRouting {
     if (message.id === undefined) return this.#unnamed(message.answer)
     const id = numberOf(message.id)
     if (this.#notifiedBefore !== undefined && id >= this.#notifiedBefore) this.#notifiedBefore = undefined
-    const exchange = this.#needs.exchanges.get(id)
-    if (exchange) return exchange.settle({ answer: message.answer, ...this.#needs.speaker() }, bytes)
-    if (!this.#needs.errands.answer(id, message.answer)) this.#needs.drop('response')
+    const pending = this.#needs.pendingCalls.get(id)
+    if (pending) return pending.settle({ answer: message.answer, ...this.#needs.client() }, bytes)
+    if (!this.#needs.internalRequests.answer(id, message.answer)) this.#needs.drop('response')
   }
 
   /** An answer that is none still ends the request that it is of. */
@@ -99,16 +99,16 @@ export class ResponseRouting {
   }
 
   #named(id: number): Pending | undefined {
-    const call = this.#needs.exchanges.get(id)
-    const method = call?.call.method ?? this.#needs.errands.methodOf(id)
+    const call = this.#needs.pendingCalls.get(id)
+    const method = call?.call.method ?? this.#needs.internalRequests.methodOf(id)
     return method === undefined ? undefined : { id, method, call }
   }
 
   /** The only request in flight: an answer that names none can be of no other, unless of one that is over and another client's. */
   #only(): Pending | undefined {
     if (this.#needs.mayMeanOther()) return undefined
-    const found = [...this.#needs.errands.waiting()]
-    for (const exchange of this.#needs.exchanges.all()) if (!exchange.ended) found.push(exchange.id)
+    const found = [...this.#needs.internalRequests.waiting()]
+    for (const pending of this.#needs.pendingCalls.all()) if (!pending.ended) found.push(pending.id)
     const [id] = found
     return id === undefined || found.length > 1 ? undefined : this.#named(id)
   }
@@ -122,12 +122,12 @@ export class ResponseRouting {
 
   #fail({ id, call }: Pending, refusal: Refusal): void {
     if (call) call.fail(refusal)
-    else this.#needs.errands.fail(id, refusal)
+    else this.#needs.internalRequests.fail(id, refusal)
   }
 
   #settle({ id, call }: Pending, answer: Answer): void {
-    if (call) call.settle({ answer, ...this.#needs.speaker() })
-    else this.#needs.errands.answer(id, answer)
+    if (call) call.settle({ answer, ...this.#needs.client() })
+    else this.#needs.internalRequests.answer(id, answer)
   }
 
   /** An error that names no request. After a notification it may be about that: then a better answer is waited for. */

@@ -46,8 +46,8 @@ export interface ServerRequestsNeeds {
   /** What the server was told that its client can do. */
   announced: JsonObject
   /** The call that the question belongs to, `unit` if it goes to the unit's listener, or nobody. */
-  attribute(): PendingCall | 'unit' | undefined
-  toUnit(ask: InputRequest): boolean
+  attribute(): PendingCall | 'group' | undefined
+  toUnit(inputRequest: InputRequest): boolean
   /** A server asked, and it cannot be told whom. @param isOffered whether it was told that its client can be asked this */
   unattributed(method: string, isOffered: boolean): void
   /** Counts questions that are large. */
@@ -55,9 +55,9 @@ export interface ServerRequestsNeeds {
 }
 
 interface Open {
-  readonly ask: InputRequest
+  readonly inputRequest: InputRequest
   /** The call that it belongs to; undefined if it went to the unit. */
-  readonly exchange: PendingCall | undefined
+  readonly pending: PendingCall | undefined
   /** What is counted for it. */
   readonly bytes: number
   /** Called when it is no longer open. */
@@ -72,7 +72,7 @@ export function createServerRequests(needs: ServerRequestsNeeds): ServerRequests
   const close = (key: string): Open | undefined => {
     const entry = open.get(key)
     if (entry && open.delete(key)) {
-      entry.exchange?.answered(needs.now())
+      entry.pending?.answered(needs.now())
       needs.memory().release(entry.bytes)
       for (const over of entry.over) over()
     }
@@ -96,8 +96,8 @@ export function createServerRequests(needs: ServerRequestsNeeds): ServerRequests
       }
       if (open.size >= maxOpen || open.has(key)) return refuse(-32603, 'Too many questions to the client')
       if (needs.memory().take(bytes) !== 'kept') return refuse(-32603, 'Too much is asked of the client at once')
-      const exchange = target === 'unit' ? undefined : target
-      const ask: InputRequest = {
+      const pending = target === 'group' ? undefined : target
+      const inputRequest: InputRequest = {
         kind: 'ask',
         method: message.method,
         params: message.params,
@@ -107,20 +107,20 @@ export function createServerRequests(needs: ServerRequestsNeeds): ServerRequests
         ...patience(message, needs),
         withdrawn: new Cancel(),
       }
-      open.set(key, { ask, exchange, bytes, over: [] })
-      exchange?.asked(needs.now())
-      const taken = exchange ? exchange.offer(ask) : needs.toUnit(ask)
-      if (!taken) ask.answer(errorAnswer(-32603, 'The client cannot be asked at the moment'))
+      open.set(key, { inputRequest, pending, bytes, over: [] })
+      pending?.asked(needs.now())
+      const taken = pending ? pending.offer(inputRequest) : needs.toUnit(inputRequest)
+      if (!taken) inputRequest.answer(errorAnswer(-32603, 'The client cannot be asked at the moment'))
     },
     async answered() {
       await Promise.all([...open.values()].map(({ over }) => new Promise<void>((resolve) => over.push(resolve))))
     },
     withdraw(requestId) {
-      close(idKey(requestId))?.ask.withdrawn.cancel('withdrawn by the server')
+      close(idKey(requestId))?.inputRequest.withdrawn.cancel('withdrawn by the server')
     },
     drop() {
-      for (const { ask, over } of open.values()) {
-        ask.withdrawn.cancel('the server is gone')
+      for (const { inputRequest, over } of open.values()) {
+        inputRequest.withdrawn.cancel('the server is gone')
         for (const end of over) end()
       }
       open.clear()

@@ -21,92 +21,98 @@ import { type CatalogSource, NoRoom } from '../upstream.ts'
 import type { NotificationRouter } from './notification-router.ts'
 
 export interface CatalogSourceNeeds {
-  readonly units: IsolationGroups
-  readonly keepers: CatalogWorkers
-  readonly voices: NotificationRouter
+  readonly groups: IsolationGroups
+  readonly catalogWorkers: CatalogWorkers
+  readonly notifications: NotificationRouter
   readonly clock: Clock
   readonly pool: Pick<Pool, 'wait' | 'released'>
 }
 
 export function createCatalogSource(needs: CatalogSourceNeeds): CatalogSource {
-  const { units, keepers, pool } = needs
+  const { groups, catalogWorkers, pool } = needs
   const profiles = new ProfileKeys(needs.clock)
 
   /** The face that a source is of: the only client may have come to be served by another one since it was named. */
-  const faceFor = (seat: Caller, source: string): ServerEra => {
+  const faceFor = (caller: Caller, source: string): ServerEra => {
     const era = eraIn(source)
-    return (era && units.faces.get(era)) ?? units.faceOf(seat)
+    return (era && groups.serverEras.get(era)) ?? groups.serverEraOf(caller)
   }
 
   /** A process of the unit that can be asked, as soon as there is one. */
-  const processOf = async (unit: IsolationGroup, seat: Caller): Promise<UpstreamConnection> => {
-    const there = unit.exclusive ? undefined : oneOf(unit)
+  const processOf = async (group: IsolationGroup, caller: Caller): Promise<UpstreamConnection> => {
+    const there = group.exclusive ? undefined : oneOf(group)
     if (there) return there
     // It waits in line as a call of that client does.
-    const client = seat.session ?? seat.principal.subject
-    const connection = await pool.wait(unit, { fairnessKey: client, clientKey: seat.session ?? '', cancel: new Cancel() })
+    const client = caller.session ?? caller.principal.subject
+    const connection = await pool.wait(group, {
+      fairnessKey: client,
+      clientKey: caller.session ?? '',
+      cancel: new Cancel(),
+    })
     connection.unreserve()
     pool.released()
     return connection
   }
 
-  const learnt = (seat: Caller, source: string): Learnt => {
-    const face = faceFor(seat, source)
+  const learnt = (caller: Caller, source: string): Learnt => {
+    const serverEra = faceFor(caller, source)
     // The stateless era needs no process for each profile: the request says whom the list is for.
-    if (face.codec.era === 'modern') return { source: profileSource('modern'), face, announced: {} }
-    return { source, face, announced: announcedIn(source) }
+    if (serverEra.codec.era === 'modern') return { source: profileSource('modern'), serverEra, announced: {} }
+    return { source, serverEra, announced: announcedIn(source) }
   }
 
   return {
-    eraOf: (seat, source) => (source === undefined ? units.faceOf(seat) : faceFor(seat, source)).codec.era,
-    sourceOf(seat, list) {
-      const face = units.faceOf(seat)
-      const unit = units.find(units.keyOf(seat))
-      if (unit && list !== undefined && unit.changed.has(list)) return unitSource(unit.key)
-      const source = profileSource(face.codec.era, profiles.keyOf(units.announcedTo(face, seat)))
-      keepers.touch(face.codec.era === 'modern' ? profileSource('modern') : source)
+    eraOf: (caller, source) => (source === undefined ? groups.serverEraOf(caller) : faceFor(caller, source)).codec.era,
+    sourceOf(caller, list) {
+      const serverEra = groups.serverEraOf(caller)
+      const group = groups.find(groups.keyOf(caller))
+      if (group && list !== undefined && group.changed.has(list)) return unitSource(group.key)
+      const source = profileSource(serverEra.codec.era, profiles.keyOf(groups.announcedTo(serverEra, caller)))
+      catalogWorkers.touch(serverEra.codec.era === 'modern' ? profileSource('modern') : source)
       return source
     },
     isUsual,
     isPlain,
-    plainHello: (seat) => units.faceOf(seat).serverDescription,
-    async hello(seat, source, mayWait) {
-      const face = faceFor(seat, source)
-      if (face.codec.era === 'modern') return face.serverDescription
-      if (face.mode === 'shared') return withoutTasks(face.serverDescription)
-      const what = learnt(seat, source)
-      const keeper = await (mayWait ? keepers.get(what) : keepers.at(what))
-      if (!keeper) throw new NoRoom()
-      return face.mode === 'session' ? keeper.hello : withoutTasks(keeper.hello)
+    plainDescription: (caller) => groups.serverEraOf(caller).serverDescription,
+    async serverDescription(caller, source, mayWait) {
+      const serverEra = faceFor(caller, source)
+      if (serverEra.codec.era === 'modern') return serverEra.serverDescription
+      if (serverEra.mode === 'shared') return withoutTasks(serverEra.serverDescription)
+      const what = learnt(caller, source)
+      const catalogWorker = await (mayWait ? catalogWorkers.get(what) : catalogWorkers.at(what))
+      if (!catalogWorker) throw new NoRoom()
+      return serverEra.mode === 'session'
+        ? catalogWorker.serverDescription
+        : withoutTasks(catalogWorker.serverDescription)
     },
-    async list(seat: Caller, source, method, cursor) {
-      const face = faceFor(seat, source)
+    async list(caller: Caller, source, method, cursor) {
+      const serverEra = faceFor(caller, source)
       const key = unitKeyIn(source)
-      const unit = face.mode === 'shared' ? units.of(seat) : key === undefined ? undefined : units.find(key)
-      if (unit) {
-        const connection = unit.changed.get(method) ?? (await processOf(unit, seat))
+      const group = serverEra.mode === 'shared' ? groups.of(caller) : key === undefined ? undefined : groups.find(key)
+      if (group) {
+        const connection = group.changed.get(method) ?? (await processOf(group, caller))
         // What is asked must not be taken for idle.
         connection.reserve()
-        const over = face.codec.era === 'legacy' ? connection.workFor(seat.session) : undefined
-        return await listPage(connection, method, cursor, seat.client, unit.announced).finally(() => {
+        const over = serverEra.codec.era === 'legacy' ? connection.workFor(caller.session) : undefined
+        return await listPage(connection, method, cursor, caller.client, group.announced).finally(() => {
           connection.unreserve()
           over?.()
           // What it says late of this list could be taken for the next call's.
-          if (unit.endsAfter === 'every call' && connection.callsInFlight === 0) void connection.close()
+          if (group.endsAfter === 'every call' && connection.callsInFlight === 0) void connection.close()
           pool.released()
         })
       }
       // It has ended since the source was named, and what it had to say with it.
       if (key !== undefined) throw new Refusal('upstream_closed')
-      return keepers.list(learnt(seat, source), announcedIn(source), method, cursor)
+      return catalogWorkers.list(learnt(caller, source), announcedIn(source), method, cursor)
     },
-    async own(seat, list) {
-      const unit = units.of(seat)
-      const connection = await processOf(unit, seat)
-      unit.changed.set(list, connection)
-      return unitSource(unit.key)
+    async own(caller, list) {
+      const group = groups.of(caller)
+      const connection = await processOf(group, caller)
+      group.changed.set(list, connection)
+      return unitSource(group.key)
     },
-    onStale: (stale) => needs.voices.onStale(stale),
+    onStale: (stale) => needs.notifications.onStale(stale),
   }
 }
 
@@ -117,9 +123,9 @@ function oneOf({ connections }: IsolationGroup): UpstreamConnection | undefined 
 }
 
 /** Tasks of one connection are listed to all who share it, so they are offered to nobody there. */
-function withoutTasks(hello: RawObject): RawObject {
-  const capabilities = hello.value['capabilities']
-  if (!isObject(capabilities) || !('tasks' in capabilities)) return hello
+function withoutTasks(serverDescription: RawObject): RawObject {
+  const capabilities = serverDescription.value['capabilities']
+  if (!isObject(capabilities) || !('tasks' in capabilities)) return serverDescription
   const { tasks: _, ...rest } = capabilities
-  return editObject(hello, { capabilities: rest })
+  return editObject(serverDescription, { capabilities: rest })
 }

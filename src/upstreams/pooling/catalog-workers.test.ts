@@ -8,12 +8,17 @@ import type { UpstreamConnection } from '../connection/connection.ts'
 import type { ServerEra } from '../connection/connector.ts'
 import { createCatalogWorkers, type CatalogWorkers, type Learnt } from './catalog-workers.ts'
 
-const hello = rawObject({})
-const face: ServerEra = { codec: legacyUpstreamCodec, mode: 'session', statelessMode: 'session', serverDescription: hello }
-const what = (source: string): Learnt => ({ source, face, announced: {} })
+const serverDescription = rawObject({})
+const serverEra: ServerEra = {
+  codec: legacyUpstreamCodec,
+  mode: 'session',
+  statelessMode: 'session',
+  serverDescription: serverDescription,
+}
+const what = (source: string): Learnt => ({ source, serverEra, announced: {} })
 
 interface Scene {
-  readonly keepers: CatalogWorkers
+  readonly catalogWorkers: CatalogWorkers
   /** The sources whose process runs. */
   running(): string[]
   /** How many further processes the pool has room for. */
@@ -40,11 +45,11 @@ function createScene(bound: number, room: number): Scene {
   const running = new Set<string>()
   let openings: Array<() => void> = []
   const scene: Scene = {
-    keepers: createCatalogWorkers({
+    catalogWorkers: createCatalogWorkers({
       clock,
       bound,
       waitMs: 10_000,
-      place: () => (scene.room-- > 0 ? { start: () => undefined as never, release() {} } : void scene.room++),
+      slot: () => (scene.room-- > 0 ? { start: () => undefined as never, release() {} } : void scene.room++),
       endIdle() {
         if (scene.idle-- > 0) scene.room++
       },
@@ -58,7 +63,7 @@ function createScene(bound: number, room: number): Scene {
           // Answers nothing.
           request: () => new Promise((_, reject) => cancel.onCancel(() => reject(new Refusal('upstream_closed')))),
           close: () => Promise.resolve(),
-          dialect: legacyUpstreamCodec,
+          codec: legacyUpstreamCodec,
         }
         cancel.onCancel(() => {
           connection.closed = true
@@ -67,7 +72,11 @@ function createScene(bound: number, room: number): Scene {
         })
         if (scene.isSlow) await new Promise<void>((resolve) => openings.push(resolve))
         if (cancel.cancelled) throw new Refusal('upstream_closed')
-        return { connection: connection as unknown as UpstreamConnection, hello, owner: { unit: undefined, source } }
+        return {
+          connection: connection as unknown as UpstreamConnection,
+          serverDescription,
+          owner: { group: undefined, source },
+        }
       },
     }),
     running: () => [...running].sort(),
@@ -83,7 +92,7 @@ function createScene(bound: number, room: number): Scene {
     async pass(ms) {
       for (let passed = 0; passed < ms; passed += 250) {
         clock.advance(250)
-        scene.keepers.sweep()
+        scene.catalogWorkers.sweep()
         await settled()
       }
     },
@@ -92,44 +101,44 @@ function createScene(bound: number, room: number): Scene {
 }
 
 test('the one that was not used for longest gives way to a call, one that is at something only if there is no other', async () => {
-  const { keepers, running, pass } = createScene(3, 3)
+  const { catalogWorkers, running, pass } = createScene(3, 3)
   for (const source of ['a', 'b', 'c']) {
-    await keepers.get(what(source))
+    await catalogWorkers.get(what(source))
     await pass(250)
   }
-  keepers.touch('a')
+  catalogWorkers.touch('a')
   await pass(250)
-  const code = codeOf(keepers.list(what('b'), {}, 'tools/list', undefined))
-  expect(keepers.giveWay()).toBe(true)
+  const code = codeOf(catalogWorkers.list(what('b'), {}, 'tools/list', undefined))
+  expect(catalogWorkers.evictIdle()).toBe(true)
   expect(running()).toEqual(['a', 'b'])
-  expect(keepers.giveWay()).toBe(true)
+  expect(catalogWorkers.evictIdle()).toBe(true)
   expect(running()).toEqual(['b'])
-  expect(keepers.giveWay()).toBe(true)
+  expect(catalogWorkers.evictIdle()).toBe(true)
   await settled()
   expect([running(), code()], 'and who waits for it knows that there is no room').toEqual([[], 'overloaded'])
-  expect(keepers.giveWay()).toBe(false)
+  expect(catalogWorkers.evictIdle()).toBe(false)
 })
 
 test('one that is only coming up gives way as well, and its handshake waits for room', async () => {
   const scene = createScene(1, 1)
   scene.isSlow = true
-  const waits = scene.keepers.get(what('a'))
-  expect(scene.keepers.giveWay()).toBe(true)
+  const waits = scene.catalogWorkers.get(what('a'))
+  expect(scene.catalogWorkers.evictIdle()).toBe(true)
   scene.room = 0
   await scene.open()
   await scene.pass(1000)
   expect(scene.running()).toEqual([])
   scene.room = 1
-  scene.keepers.freed()
+  scene.catalogWorkers.freed()
   await settled()
   await scene.open()
-  expect((await waits).hello).toBe(hello)
+  expect((await waits).serverDescription).toBe(serverDescription)
 })
 
 test('they never have more than their part of the pool; a new profile takes the place of another', async () => {
-  const { keepers, running, pass } = createScene(2, 10)
+  const { catalogWorkers, running, pass } = createScene(2, 10)
   for (const source of ['a', 'b', 'c', 'd']) {
-    const waits = keepers.get(what(source))
+    const waits = catalogWorkers.get(what(source))
     await pass(500)
     await waits
     expect(running().length).toBeLessThanOrEqual(2)
@@ -139,13 +148,13 @@ test('they never have more than their part of the pool; a new profile takes the 
 
 test('a handshake waits for room, takes it from an idle process, and is refused if there is none in time', async () => {
   const scene = createScene(2, 0)
-  const code = codeOf(scene.keepers.get(what('a')))
+  const code = codeOf(scene.catalogWorkers.get(what('a')))
   await scene.pass(9500)
   expect(code()).toBeUndefined()
   await scene.pass(1000)
   expect(code()).toBe('overloaded')
   scene.idle = 1
-  const waits = scene.keepers.get(what('a'))
+  const waits = scene.catalogWorkers.get(what('a'))
   await scene.pass(500)
   await waits
   expect(scene.running()).toEqual(['a'])
@@ -154,35 +163,35 @@ test('a handshake waits for room, takes it from an idle process, and is refused 
 test('those who wait for the same profile wait for one process', async () => {
   const scene = createScene(8, 8)
   scene.isSlow = true
-  const all = Array.from({ length: 50 }, () => scene.keepers.get(what('a')))
+  const all = Array.from({ length: 50 }, () => scene.catalogWorkers.get(what('a')))
   await scene.open()
   expect(new Set(await Promise.all(all)).size).toBe(1)
   expect(scene.room).toBe(7)
 })
 
 test('a list is not waited for, but a profile that had its turn makes room for the next who asks', async () => {
-  const { keepers, running, pass } = createScene(1, 10)
-  await keepers.get(what('a'))
-  const first = codeOf(keepers.list(what('b'), {}, 'tools/list', undefined))
+  const { catalogWorkers, running, pass } = createScene(1, 10)
+  await catalogWorkers.get(what('a'))
+  const first = codeOf(catalogWorkers.list(what('b'), {}, 'tools/list', undefined))
   await settled()
   expect([first(), running()]).toEqual(['overloaded', ['a']])
   await pass(30_000)
-  const second = codeOf(keepers.list(what('b'), {}, 'tools/list', undefined))
+  const second = codeOf(catalogWorkers.list(what('b'), {}, 'tools/list', undefined))
   await settled()
   expect([second(), running()]).toEqual(['overloaded', []])
-  void codeOf(keepers.list(what('b'), {}, 'tools/list', undefined))
+  void codeOf(catalogWorkers.list(what('b'), {}, 'tools/list', undefined))
   expect(running()).toEqual(['b'])
 })
 
 test('nobody asks one for five minutes: it ends; the first stays', async () => {
-  const { keepers, running, pass } = createScene(4, 4)
-  const owner = { unit: undefined, source: 'first' }
-  const first = { connection: { closed: false } as unknown as UpstreamConnection, hello, owner }
-  keepers.add(what('first'), first)
-  await keepers.get(what('a'))
+  const { catalogWorkers, running, pass } = createScene(4, 4)
+  const owner = { group: undefined, source: 'first' }
+  const first = { connection: { closed: false } as unknown as UpstreamConnection, serverDescription, owner }
+  catalogWorkers.add(what('first'), first)
+  await catalogWorkers.get(what('a'))
   await pass(4 * 60_000)
   expect(running()).toEqual(['a'])
   await pass(61_000)
   expect(running()).toEqual([])
-  expect(await keepers.at(what('first'))).toBe(first)
+  expect(await catalogWorkers.at(what('first'))).toBe(first)
 })

@@ -26,7 +26,7 @@ const lookEveryMs = 250
 
 export interface CatalogWorker {
   readonly connection: UpstreamConnection
-  readonly hello: RawObject
+  readonly serverDescription: RawObject
   /** To be set when it is handed over. */
   readonly owner: WorkerOwner
 }
@@ -34,12 +34,12 @@ export interface CatalogWorker {
 /** What is learnt, and how: from a process that is told of these capabilities. */
 export interface Learnt {
   readonly source: string
-  readonly face: ServerEra
+  readonly serverEra: ServerEra
   readonly announced: JsonObject
 }
 
 export interface CatalogWorkers {
-  add(what: Learnt, keeper: CatalogWorker): void
+  add(what: Learnt, catalogWorker: CatalogWorker): void
   /** The keeper of a source: the one that is there, or a new one if there is room at once; else undefined. */
   at(what: Learnt): Promise<CatalogWorker> | undefined
   /** The same, as soon as there is room. Throws `NoRoom` if that takes too long, or what its start throws. */
@@ -52,7 +52,7 @@ export interface CatalogWorkers {
   /** Somebody is shown what this source says: its keeper stays, to hear of changes. */
   touch(source: string): void
   /** Ends one for a call that waits: one that is at nothing, if there is one. False if there is none at all. */
-  giveWay(): boolean
+  evictIdle(): boolean
   /** Gives one up, alive, if any is of use; undefined if none is. */
   handOver(isOfUse: (what: Learnt) => boolean): CatalogWorker | undefined
   live(): Iterable<UpstreamConnection>
@@ -69,7 +69,7 @@ export interface CatalogWorkersNeeds {
   /** How long is waited for room, in milliseconds. */
   readonly waitMs: number
   /** A place; undefined if all are taken, or wanted for calls. */
-  readonly place: () => WorkerSlot | undefined
+  readonly slot: () => WorkerSlot | undefined
   /** Ends an idle process of a client, if that may be. */
   readonly endIdle: () => void
   /** Whether it makes no sense to end another process: one is about to end, or its place would be a call's. */
@@ -83,7 +83,7 @@ export interface CatalogWorkersNeeds {
 }
 
 export interface Opening extends Learnt {
-  readonly place: WorkerSlot
+  readonly slot: WorkerSlot
   /** Fires if the process is to end. */
   readonly cancel: Cancel
 }
@@ -93,7 +93,7 @@ interface Entry {
   readonly opening: Promise<CatalogWorker>
   readonly cancel: Cancel
   readonly startedMs: number
-  keeper: CatalogWorker | undefined
+  catalogWorker: CatalogWorker | undefined
   usedMs: number
   /** Requests that it is asked at the moment. */
   asked: number
@@ -115,7 +115,7 @@ export function createCatalogWorkers(needs: CatalogWorkersNeeds): CatalogWorkers
   }
   const alive = (source: string): Entry | undefined => {
     const entry = entries.get(source)
-    return entry?.keeper?.connection.closed ? undefined : entry
+    return entry?.catalogWorker?.connection.closed ? undefined : entry
   }
   const end = (source: string, entry: Entry): void => {
     entries.delete(source)
@@ -131,21 +131,21 @@ export function createCatalogWorkers(needs: CatalogWorkersNeeds): CatalogWorkers
   const oldest = (mayWork: boolean): [string, Entry] | undefined => {
     let found: [string, Entry] | undefined
     for (const [source, entry] of entries) {
-      if (!alive(source) || (!mayWork && (!entry.keeper || entry.asked > 0))) continue
+      if (!alive(source) || (!mayWork && (!entry.catalogWorker || entry.asked > 0))) continue
       if (!found || entry.usedMs < found[1].usedMs) found = [source, entry]
     }
     return found
   }
 
-  const open = (what: Learnt, place: WorkerSlot): Entry => {
+  const open = (what: Learnt, slot: WorkerSlot): Entry => {
     const { source } = what
     const cancel = new Cancel()
     const now = clock.now()
-    const opening = needs.open({ ...what, place, cancel })
-    const entry: Entry = { what, opening, cancel, startedMs: now, keeper: undefined, usedMs: now, asked: 0 }
+    const opening = needs.open({ ...what, slot, cancel })
+    const entry: Entry = { what, opening, cancel, startedMs: now, catalogWorker: undefined, usedMs: now, asked: 0 }
     entries.set(source, entry)
     opening.then(
-      (keeper) => (entry.keeper = keeper),
+      (catalogWorker) => (entry.catalogWorker = catalogWorker),
       () => entries.get(source) === entry && entries.delete(source),
     )
     return entry
@@ -158,8 +158,8 @@ export function createCatalogWorkers(needs: CatalogWorkersNeeds): CatalogWorkers
       return known
     }
     if (closed || !needs.mayStart(what.source)) return undefined
-    const place = count() < needs.bound ? needs.place() : undefined
-    return place && open(what, place)
+    const slot = count() < needs.bound ? needs.slot() : undefined
+    return slot && open(what, slot)
   }
 
   /** Ends another one, or an idle process of a client, so that there will be room. */
@@ -193,19 +193,19 @@ export function createCatalogWorkers(needs: CatalogWorkersNeeds): CatalogWorkers
   }
 
   return {
-    add(what, keeper) {
+    add(what, catalogWorker) {
       const { source } = what
       first ??= source
       const now = clock.now()
       const cancel = new Cancel()
-      cancel.onCancel(() => void keeper.connection.close())
-      const opening = Promise.resolve(keeper)
-      entries.set(source, { what, opening, cancel, startedMs: now, keeper, usedMs: now, asked: 0 })
+      cancel.onCancel(() => void catalogWorker.connection.close())
+      const opening = Promise.resolve(catalogWorker)
+      entries.set(source, { what, opening, cancel, startedMs: now, catalogWorker, usedMs: now, asked: 0 })
     },
     at: (what) => find(what)?.opening,
     async get(what) {
-      const keeper = find(what)?.keeper
-      if (keeper) return keeper
+      const catalogWorker = find(what)?.catalogWorker
+      if (catalogWorker) return catalogWorker
       const { source } = what
       let waits = waiting.get(source)
       if (!waits) {
@@ -225,7 +225,7 @@ export function createCatalogWorkers(needs: CatalogWorkersNeeds): CatalogWorkers
       entry.asked++
       try {
         const { connection } = await entry.opening
-        return await listPage(connection, method, cursor, ownDescription(what.face, shown), shown)
+        return await listPage(connection, method, cursor, ownDescription(what.serverEra, shown), shown)
       } catch (error) {
         throw entry.cancel.cancelled ? new NoRoom(error) : error
       } finally {
@@ -236,28 +236,29 @@ export function createCatalogWorkers(needs: CatalogWorkersNeeds): CatalogWorkers
       const known = entries.get(source)
       if (known) known.usedMs = clock.now()
     },
-    giveWay() {
+    evictIdle() {
       const other = oldest(false) ?? oldest(true)
       if (other) end(...other)
       return other !== undefined
     },
     handOver(isOfUse) {
-      for (const [source, { what, keeper }] of entries) {
-        if (!keeper || !alive(source) || !isOfUse(what)) continue
+      for (const [source, { what, catalogWorker }] of entries) {
+        if (!catalogWorker || !alive(source) || !isOfUse(what)) continue
         entries.delete(source)
-        return keeper
+        return catalogWorker
       }
       return undefined
     },
     *live() {
-      for (const { keeper } of entries.values()) if (keeper && !keeper.connection.closed) yield keeper.connection
+      for (const { catalogWorker } of entries.values())
+        if (catalogWorker && !catalogWorker.connection.closed) yield catalogWorker.connection
     },
     freed,
     sweep() {
       const now = clock.now()
       for (const [source, entry] of entries) {
         if (!alive(source)) entries.delete(source)
-        else if (entry.keeper && source !== first && now - entry.usedMs >= idleMs) end(source, entry)
+        else if (entry.catalogWorker && source !== first && now - entry.usedMs >= idleMs) end(source, entry)
       }
     },
     async close() {

@@ -10,14 +10,19 @@ import { createSingleInstance } from './single-instance.ts'
 import { RestartBackoff } from './restart-backoff.ts'
 import type { StartFailure } from '../connection/start-failure.ts'
 
-const face: ServerEra = { codec: legacyUpstreamCodec, mode: 'session', statelessMode: 'session', serverDescription: rawObject({}) }
+const serverEra: ServerEra = {
+  codec: legacyUpstreamCodec,
+  mode: 'session',
+  statelessMode: 'session',
+  serverDescription: rawObject({}),
+}
 
 const ended: StartFailure = { fault: 'ended', detail: 'it ended' }
 const refusal: StartFailure = { fault: 'refused', detail: 'it refused' }
 const missing: StartFailure = { fault: 'not_run', detail: 'it is not there' }
 
 interface Scene {
-  readonly blame: CrashLoopGuard
+  readonly crashLoopGuard: CrashLoopGuard
   /** How often the program was started to see whether it starts. */
   readonly proofs: () => number
   /** Whether somebody of whom no failure is known would have to wait. */
@@ -28,7 +33,7 @@ interface Scene {
 function createScene(starts: () => boolean): Scene {
   const clock = manualClock()
   let proofs = 0
-  const blame: CrashLoopGuard = createCrashLoopGuard({
+  const crashLoopGuard: CrashLoopGuard = createCrashLoopGuard({
     clock,
     onlyOne: createSingleInstance({ clock, log: silentLog, changed() {} }),
     isOneRunning: () => false,
@@ -36,16 +41,16 @@ function createScene(starts: () => boolean): Scene {
     prove() {
       proofs++
       if (starts()) return Promise.resolve()
-      blame.startFailed(undefined, ended, true, face)
+      crashLoopGuard.startFailed(undefined, ended, true, serverEra)
       return Promise.reject(new Error('it does not start'))
     },
   })
   return {
-    blame,
+    crashLoopGuard,
     proofs: () => proofs,
     async othersWait() {
       let isAllowed = false
-      const waiting = blame.untilAllowed(new RestartBackoff()).then(
+      const waiting = crashLoopGuard.untilAllowed(new RestartBackoff()).then(
         () => (isAllowed = true),
         (error: unknown) => expect(asRefusal(error)?.code).toBe('upstream_unavailable'),
       )
@@ -63,10 +68,10 @@ function createScene(starts: () => boolean): Scene {
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 test('who ends the server by its words waits, and nobody else, as long as the program starts for us', async () => {
-  const { blame, proofs, othersWait } = createScene(() => true)
+  const { crashLoopGuard, proofs, othersWait } = createScene(() => true)
   const own = new RestartBackoff()
   for (let times = 0; times < 6; times++) {
-    blame.startFailed(own, ended, false, face)
+    crashLoopGuard.startFailed(own, ended, false, serverEra)
     await settled()
   }
   expect(own.isOpen(1_000_000)).toBe(true)
@@ -76,17 +81,17 @@ test('who ends the server by its words waits, and nobody else, as long as the pr
 
 test('a program that fails for us as well is started for nobody for a while, until it has started once', async () => {
   let isThere = false
-  const { blame, proofs, othersWait, pass } = createScene(() => isThere)
-  blame.startFailed(new RestartBackoff(), ended, false, face)
+  const { crashLoopGuard, proofs, othersWait, pass } = createScene(() => isThere)
+  crashLoopGuard.startFailed(new RestartBackoff(), ended, false, serverEra)
   await settled()
   expect(await othersWait()).toBe(true)
-  for (let units = 0; units < 5; units++) blame.startFailed(new RestartBackoff(), ended, false, face)
+  for (let units = 0; units < 5; units++) crashLoopGuard.startFailed(new RestartBackoff(), ended, false, serverEra)
   expect(proofs(), 'it is known by now').toBe(1)
-  await expect(blame.untilAllowed(new RestartBackoff())).rejects.toThrow()
+  await expect(crashLoopGuard.untilAllowed(new RestartBackoff())).rejects.toThrow()
   isThere = true
   pass(120_000)
-  blame.started()
-  blame.startFailed(new RestartBackoff(), ended, false, face)
+  crashLoopGuard.started()
+  crashLoopGuard.startFailed(new RestartBackoff(), ended, false, serverEra)
   await settled()
   expect(proofs()).toBe(2)
   expect(await othersWait()).toBe(false)
@@ -94,21 +99,21 @@ test('a program that fails for us as well is started for nobody for a while, unt
 
 test('a program that is not there is nobody else’s fault, and a refusal that of who was refused', async () => {
   const scene = createScene(() => true)
-  scene.blame.startFailed(new RestartBackoff(), refusal, false, face)
+  scene.crashLoopGuard.startFailed(new RestartBackoff(), refusal, false, serverEra)
   expect([scene.proofs(), await scene.othersWait()]).toEqual([0, false])
   const other = createScene(() => true)
-  other.blame.startFailed(new RestartBackoff(), missing, false, face)
+  other.crashLoopGuard.startFailed(new RestartBackoff(), missing, false, serverEra)
   expect([other.proofs(), await other.othersWait()]).toEqual([0, true])
 })
 
 test('however many profiles fail, only those that have to wait are remembered', () => {
-  const { blame, pass } = createScene(() => true)
-  const first = blame.ofSource('first')
-  for (let at = 0; at < 511; at++) blame.ofSource(`${at}`)
+  const { crashLoopGuard, pass } = createScene(() => true)
+  const first = crashLoopGuard.ofSource('first')
+  for (let at = 0; at < 511; at++) crashLoopGuard.ofSource(`${at}`)
   first.failed(1_000_000)
-  blame.ofSource('one more')
-  expect(blame.ofSource('first')).toBe(first)
+  crashLoopGuard.ofSource('one more')
+  expect(crashLoopGuard.ofSource('first')).toBe(first)
   pass(120_000)
-  for (let at = 0; at < 512; at++) blame.ofSource(`later ${at}`)
-  expect(blame.ofSource('first')).not.toBe(first)
+  for (let at = 0; at < 512; at++) crashLoopGuard.ofSource(`later ${at}`)
+  expect(crashLoopGuard.ofSource('first')).not.toBe(first)
 })

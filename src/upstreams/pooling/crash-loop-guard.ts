@@ -26,9 +26,9 @@ export interface CrashLoopGuard {
    * @param own the failures of those whom it was for, if it was for anybody
    * @param ourWords whether nothing of a client was said to the process
    */
-  startFailed(own: RestartBackoff | undefined, failure: StartFailure, ourWords: boolean, face: ServerEra): void
+  startFailed(own: RestartBackoff | undefined, failure: StartFailure, ourWords: boolean, serverEra: ServerEra): void
   /** Starts the program with words of our own, to see whether it starts, unless that was seen a moment ago. */
-  check(face: ServerEra): void
+  check(serverEra: ServerEra): void
   /** Resolves when no process is being started to see whether the program starts. Never rejects. */
   checked(): Promise<void>
   /** A process has answered its first words. */
@@ -36,7 +36,7 @@ export interface CrashLoopGuard {
   /** Why nobody gets a process, for operators; undefined as long as the program starts. */
   readonly fault: string | undefined
   /** Tries the program again if nobody gets a process and the pause is over; called now and then. */
-  retry(face: ServerEra): void
+  retry(serverEra: ServerEra): void
 }
 
 /** A program that has just started for us is not looked at again for so long. */
@@ -47,7 +47,7 @@ const maxSources = 512
 export function createCrashLoopGuard(needs: {
   readonly clock: Clock
   /** Starts the program with words of our own, and ends it again. A failure is told to `startFailed`. */
-  readonly prove: (face: ServerEra) => Promise<void>
+  readonly prove: (serverEra: ServerEra) => Promise<void>
   readonly onlyOne: SingleInstance
   /** Whether a process of the server runs that has answered its first words. */
   readonly isOneRunning: () => boolean
@@ -69,7 +69,7 @@ export function createCrashLoopGuard(needs: {
     if (wait > 0) await pause(clock, wait)
   }
 
-  const prove = (face: ServerEra): void => {
+  const prove = (serverEra: ServerEra): void => {
     if (proving || everybody.pauseMs(clock.now()) > 0) return
     const isBeside = needs.isOneRunning()
     const proven = (): void => {
@@ -77,7 +77,7 @@ export function createCrashLoopGuard(needs: {
       if (isBeside) provenBesideUntilMs = provenUntilMs
     }
     proving = needs
-      .prove(face)
+      .prove(serverEra)
       .then(proven, () => {
         // It has been counted.
       })
@@ -109,7 +109,7 @@ export function createCrashLoopGuard(needs: {
       }
       return known
     },
-    startFailed(own, failure, ourWords, face) {
+    startFailed(own, failure, ourWords, serverEra) {
       const now = clock.now()
       const hasRun = failure.fault !== 'not_run'
       own?.failed(now, hasRun)
@@ -119,10 +119,10 @@ export function createCrashLoopGuard(needs: {
         fault = failure.detail
         everybody.failed(now, hasRun)
         if (!needs.isOneRunning()) onlyOne.failedAlone()
-      } else if (!isProven()) prove(face)
+      } else if (!isProven()) prove(serverEra)
     },
-    check(face) {
-      if (!isProven()) prove(face)
+    check(serverEra) {
+      if (!isProven()) prove(serverEra)
     },
     checked: async () => proving,
     started() {
@@ -131,8 +131,8 @@ export function createCrashLoopGuard(needs: {
     get fault() {
       return fault
     },
-    retry(face) {
-      if (fault !== undefined) prove(face)
+    retry(serverEra) {
+      if (fault !== undefined) prove(serverEra)
     },
   }
 }

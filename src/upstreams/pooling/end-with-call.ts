@@ -9,8 +9,13 @@ import type { IsolationGroup } from './isolation-group.ts'
  * begun there goes on with the client's next one.
  * @param outcome undefined for a call that was cancelled, or of which that is not known
  */
-export function endWithCall(unit: IsolationGroup, connection: UpstreamConnection, call: Call, outcome: Outcome | undefined): void {
-  const hasToEnd = unit.endsAfter === 'every call' || (unit.endsAfter !== undefined && !outcome)
+export function endWithCall(
+  group: IsolationGroup,
+  connection: UpstreamConnection,
+  call: Call,
+  outcome: Outcome | undefined,
+): void {
+  const hasToEnd = group.endsAfter === 'every call' || (group.endsAfter !== undefined && !outcome)
   if (!hasToEnd || connection.callsInFlight > 0 || connection.closed) return
   if (outcome && demandsVisit(outcome.answer, call.client.capabilities)) connection.keptFor = call.clientKey
   else void connection.close()

@@ -8,18 +8,18 @@ import type { IsolationGroup } from './isolation-group.ts'
 const replayMs = 5000
 
 /** Whether a call asks for another level than the processes of its unit have. */
-export function hasOtherLevel(unit: IsolationGroup, call: Call): boolean {
-  return levelFor(unit, call) !== unit.logLevel
+export function hasOtherLevel(group: IsolationGroup, call: Call): boolean {
+  return levelFor(group, call) !== group.logLevel
 }
 
 /** Tells the processes of a unit the level that a call asks for. Never rejects. */
-export async function setLogLevel(unit: IsolationGroup, call: Call, connection: UpstreamConnection): Promise<void> {
-  unit.logLevel = levelFor(unit, call)
+export async function setLogLevel(group: IsolationGroup, call: Call, connection: UpstreamConnection): Promise<void> {
+  group.logLevel = levelFor(group, call)
   // Meanwhile the process is this call's: another one might be the one that it has room for.
   connection.reserve()
   // The others hear of it before their next call, whenever they come to read it.
-  for (const other of unit.connections) if (other !== connection) void restoreState(unit, other, replayMs)
-  await restoreState(unit, connection, replayMs)
+  for (const other of group.connections) if (other !== connection) void restoreState(group, other, replayMs)
+  await restoreState(group, connection, replayMs)
   connection.unreserve()
 }
 

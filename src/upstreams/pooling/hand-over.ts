@@ -10,10 +10,10 @@ import { ownDescription } from '../connection/own-requests.ts'
 import type { IsolationGroup } from './isolation-group.ts'
 
 /** Whether a process that was started to learn this has been greeted as one of the unit is. */
-export function isGreetedFor({ seat, announced, dialect }: IsolationGroup, learnt: Learnt): boolean {
-  if (dialect.era !== learnt.face.codec.era) return false
+export function isGreetedFor({ caller, announced, codec }: IsolationGroup, learnt: Learnt): boolean {
+  if (codec.era !== learnt.serverEra.codec.era) return false
   // A stateless request says itself which client it is of.
-  if (dialect.era === 'modern') return true
-  const own = initializeParams(ownDescription(learnt.face, learnt.announced), rawObject(learnt.announced), ownInfo)
-  return own.text === initializeParams(seat.client, rawObject(announced), ownInfo).text
+  if (codec.era === 'modern') return true
+  const own = initializeParams(ownDescription(learnt.serverEra, learnt.announced), rawObject(learnt.announced), ownInfo)
+  return own.text === initializeParams(caller.client, rawObject(announced), ownInfo).text
 }

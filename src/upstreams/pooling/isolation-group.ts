@@ -25,15 +25,15 @@ export interface Subscriber {
 
 /** Whom a process works for; one that was opened to learn can become one that serves. */
 export interface WorkerOwner {
-  unit: IsolationGroup | undefined
+  group: IsolationGroup | undefined
   /** The source that it is asked for as a keeper. */
   source: string | undefined
 }
 
 export interface IsolationGroup {
   readonly key: string
-  readonly dialect: UpstreamCodec
-  readonly seat: Caller
+  readonly codec: UpstreamCodec
+  readonly caller: Caller
   readonly announced: JsonObject
   readonly connections: Set<UpstreamConnection>
   readonly restarts: RestartBackoff
@@ -63,12 +63,12 @@ export interface IsolationGroup {
 }
 
 /** The key of the unit that a seat belongs to. Nothing of one tenant is ever in another's unit, `shared` excepted. */
-export function isolationGroupKey(seat: Caller, era: EraName, mode: Mode, profile: () => string): string {
-  const { tenant, subject } = seat.principal
+export function isolationGroupKey(caller: Caller, era: EraName, mode: Mode, profile: () => string): string {
+  const { tenant, subject } = caller.principal
   if (mode === 'shared') return sharedKey(era)
   if (mode === 'tenant') return `${era}/tenant/${JSON.stringify(tenant)}`
-  if (mode === 'session' && seat.session !== undefined) {
-    return `${era}/session/${JSON.stringify([tenant, subject, seat.session])}`
+  if (mode === 'session' && caller.session !== undefined) {
+    return `${era}/session/${JSON.stringify([tenant, subject, caller.session])}`
   }
   // A client without a session gets the next narrower thing that is known of it.
   return `${era}/${mode === 'session' ? 'principal' : mode}/${JSON.stringify([tenant, subject])}/${profile()}`
@@ -81,9 +81,9 @@ function sharedKey(era: EraName): string {
 /** @param own whether all callers are one client: a session, or whatever the only client says */
 export function createIsolationGroup(
   key: string,
-  dialect: UpstreamCodec,
+  codec: UpstreamCodec,
   mode: Mode,
-  seat: Caller,
+  caller: Caller,
   own: boolean,
   announced: JsonObject,
   bounds: { readonly pool: number; readonly cores: number; readonly hasOneClient: boolean },
@@ -91,13 +91,13 @@ export function createIsolationGroup(
   const common = isCommon(mode)
   // A question names no call, and may come late: where it could be of any client, a process that asks has one call in all.
   const isForOneCall = mode === 'call' || (mode === 'session' && !own)
-  const asked = dialect.era === 'legacy' && isForOneCall && mayBeAsked(announced)
+  const asked = codec.era === 'legacy' && isForOneCall && mayBeAsked(announced)
   const endsAfterAny = asked && !bounds.hasOneClient
   const single = mode === 'call' || asked
   return {
     key,
-    dialect,
-    seat,
+    codec,
+    caller,
     announced,
     connections: new Set(),
     restarts: new RestartBackoff(),
@@ -122,8 +122,8 @@ export function mayAsk(mode: Mode): boolean {
 }
 
 /** Whether all callers share the unit. */
-export function isShared(unit: IsolationGroup): boolean {
-  return unit.key === sharedKey(unit.dialect.era)
+export function isShared(group: IsolationGroup): boolean {
+  return group.key === sharedKey(group.codec.era)
 }
 
 /** Whether a unit of this mode has callers of different principals. */
@@ -132,7 +132,7 @@ export function isCommon(mode: Mode): boolean {
 }
 
 /** The process of a unit with this pid. Throws `upstream_closed` if it has ended. */
-export function processOf(unit: IsolationGroup, pid: number | undefined): UpstreamConnection {
-  for (const connection of unit.connections) if (connection.pid === pid) return connection
+export function processOf(group: IsolationGroup, pid: number | undefined): UpstreamConnection {
+  for (const connection of group.connections) if (connection.pid === pid) return connection
   throw new Refusal('upstream_closed')
 }

@@ -8,17 +8,17 @@ import { ownCaller } from '../connection/own-requests.ts'
 import { createIsolationGroup, isCommon, mayAsk, type IsolationGroup, isolationGroupKey } from './isolation-group.ts'
 
 export interface IsolationGroups {
-  readonly faces: Map<EraName, ServerEra>
+  readonly serverEras: Map<EraName, ServerEra>
   /** The face that a seat is served by: of its own era if the server has it. The only client keeps to one. Throws `upstream_unavailable`. */
-  faceOf(seat: Caller): ServerEra
+  serverEraOf(caller: Caller): ServerEra
   /** What the processes of a seat's unit are told of its clients. */
-  announcedTo(face: ServerEra, seat: Caller): RawObject
-  keyOf(seat: Caller): string
+  announcedTo(serverEra: ServerEra, caller: Caller): RawObject
+  keyOf(caller: Caller): string
   /** The seat's unit; made if there is none. */
-  of(seat: Caller): IsolationGroup
+  of(caller: Caller): IsolationGroup
   find(key: string): IsolationGroup | undefined
   all(): IterableIterator<IsolationGroup>
-  remove(unit: IsolationGroup): void
+  remove(group: IsolationGroup): void
   clear(): void
 }
 
@@ -27,53 +27,57 @@ const onlyClient = 'client'
 
 /** @param hasOneClient whether all callers are one client, whose requests of either era belong together */
 export function createIsolationGroups(pool: number, hasOneClient: boolean): IsolationGroups {
-  const faces = new Map<EraName, ServerEra>()
-  const units = new Map<string, IsolationGroup>()
+  const serverEras = new Map<EraName, ServerEra>()
+  const groups = new Map<string, IsolationGroup>()
   const cores = cpus().length
 
-  const faceOf = (seat: Caller): ServerEra => {
+  const serverEraOf = (caller: Caller): ServerEra => {
     // Its first call has decided which era of the server the only client is served by.
-    const settled = hasOneClient ? units.get(onlyClient)?.dialect.era : undefined
-    const face = faces.get(settled ?? seat.client.era) ?? faces.values().next().value
-    if (!face) throw new Refusal('upstream_unavailable')
-    return face
+    const settled = hasOneClient ? groups.get(onlyClient)?.codec.era : undefined
+    const serverEra = serverEras.get(settled ?? caller.client.era) ?? serverEras.values().next().value
+    if (!serverEra) throw new Refusal('upstream_unavailable')
+    return serverEra
   }
-  const announcedTo = (face: ServerEra, seat: Caller): RawObject =>
-    face.codec.announced(seat.client, mayAsk(modeOf(face, seat)))
-  const keyAt = (face: ServerEra, seat: Caller): string => {
-    const mode = modeOf(face, seat)
+  const announcedTo = (serverEra: ServerEra, caller: Caller): RawObject =>
+    serverEra.codec.announced(caller.client, mayAsk(modeOf(serverEra, caller)))
+  const keyAt = (serverEra: ServerEra, caller: Caller): string => {
+    const mode = modeOf(serverEra, caller)
     if (hasOneClient && mode === 'session') return onlyClient
     // All of them, but no session.
-    if (mode === 'shared' && face.mode !== mode) return `${face.codec.era}/stateless`
-    return isolationGroupKey(seat, face.codec.era, mode, () => announcedTo(face, seat).text)
+    if (mode === 'shared' && serverEra.mode !== mode) return `${serverEra.codec.era}/stateless`
+    return isolationGroupKey(caller, serverEra.codec.era, mode, () => announcedTo(serverEra, caller).text)
   }
 
   return {
-    faces,
-    faceOf,
+    serverEras,
+    serverEraOf,
     announcedTo,
-    keyOf: (seat) => keyAt(faceOf(seat), seat),
-    of(seat) {
-      const face = faceOf(seat)
-      const key = keyAt(face, seat)
-      const known = units.get(key)
+    keyOf: (caller) => keyAt(serverEraOf(caller), caller),
+    of(caller) {
+      const serverEra = serverEraOf(caller)
+      const key = keyAt(serverEra, caller)
+      const known = groups.get(key)
       if (known) return known
-      const mode = modeOf(face, seat)
+      const mode = modeOf(serverEra, caller)
       const common = isCommon(mode)
-      const { principal, client: speaker, session } = common ? { ...ownCaller(face), principal: seat.principal } : seat
-      const of: Caller = { principal, client: speaker, session: common ? undefined : session }
+      const {
+        principal,
+        client: client,
+        session,
+      } = common ? { ...ownCaller(serverEra), principal: caller.principal } : caller
+      const of: Caller = { principal, client: client, session: common ? undefined : session }
       const own = mode === 'session' && (hasOneClient || session !== undefined)
-      const unit = createIsolationGroup(key, face.codec, mode, of, own, announcedTo(face, of).value, {
+      const group = createIsolationGroup(key, serverEra.codec, mode, of, own, announcedTo(serverEra, of).value, {
         pool,
         cores,
         hasOneClient,
       })
-      units.set(key, unit)
-      return unit
+      groups.set(key, group)
+      return group
     },
-    find: (key) => units.get(key),
-    all: () => units.values(),
-    remove: (unit) => void units.delete(unit.key),
-    clear: () => units.clear(),
+    find: (key) => groups.get(key),
+    all: () => groups.values(),
+    remove: (group) => void groups.delete(group.key),
+    clear: () => groups.clear(),
   }
 }

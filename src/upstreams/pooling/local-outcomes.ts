@@ -8,13 +8,13 @@ import type { IsolationGroup } from './isolation-group.ts'
 const sessionMethods = new Set(['resources/subscribe', 'logging/setLevel'])
 
 /** An outcome that needs no process. Throws `method_not_found` for what sharing does not allow. */
-export function answerWithoutWorker(unit: IsolationGroup, call: Call): Outcome | undefined {
-  if (unit.dialect.era === 'modern') {
+export function answerWithoutWorker(group: IsolationGroup, call: Call): Outcome | undefined {
+  if (group.codec.era === 'modern') {
     if (!sessionMethods.has(call.method)) return undefined
     return { answer: { kind: 'result', result: emptyObject }, era: 'legacy', process: undefined }
   }
   // Tasks of one connection can be seen by all who share it. What mcplex itself asks is about tasks that it began.
-  const isOwn = (unit.attribution === 'own' && call.session !== undefined) || call.round !== undefined
+  const isOwn = (group.attribution === 'own' && call.session !== undefined) || call.round !== undefined
   if (!isOwn && call.method.startsWith('tasks/')) throw new Refusal('method_not_found')
   return undefined
 }

@@ -12,14 +12,18 @@ import { createIsolationGroup, type IsolationGroup } from './isolation-group.ts'
 import type { Hearing } from '../upstream.ts'
 import { createNotificationRouter, type NotificationRouter } from './notification-router.ts'
 
-const seat: Caller = {
+const caller: Caller = {
   principal: { tenant: 'default', subject: 'anonymous' },
   client: { era: 'legacy', version: '2025-11-25', capabilities: {}, info: undefined },
   session: undefined,
 }
 
 /** A unit with a process in memory that agrees to everything but to what `refuses`; `told` is what it was asked for. */
-function createScene(refuses: (uri: string) => boolean = () => false): { unit: IsolationGroup; voices: NotificationRouter; told: string[] } {
+function createScene(refuses: (uri: string) => boolean = () => false): {
+  group: IsolationGroup
+  notifications: NotificationRouter
+  told: string[]
+} {
   const clock = manualClock()
   const memory = createMemoryBudget(Infinity)
   const told: string[] = []
@@ -44,7 +48,7 @@ function createScene(refuses: (uri: string) => boolean = () => false): { unit: I
       close: () => Promise.resolve(),
       kill() {},
     },
-    dialect: legacyUpstreamCodec,
+    codec: legacyUpstreamCodec,
     announced: {},
     attribution: 'none',
     hasOneClient: false,
@@ -59,9 +63,17 @@ function createScene(refuses: (uri: string) => boolean = () => false): { unit: I
     invalid() {},
     waiting: holderOf(new Transfers(memory, clock, Infinity, () => {}), memory.account()),
   })
-  const unit = createIsolationGroup('unit', legacyUpstreamCodec, 'shared', seat, false, {}, { pool: 1, cores: 1, hasOneClient: false })
-  unit.connections.add(connection)
-  return { unit, voices: createNotificationRouter(clock, () => unit), told }
+  const group = createIsolationGroup(
+    'group',
+    legacyUpstreamCodec,
+    'shared',
+    caller,
+    false,
+    {},
+    { pool: 1, cores: 1, hasOneClient: false },
+  )
+  group.connections.add(connection)
+  return { group, notifications: createNotificationRouter(clock, () => group), told }
 }
 
 const filterOf = (resourceUris: ReadonlySet<string>): Filter => ({
@@ -74,9 +86,9 @@ const filterOf = (resourceUris: ReadonlySet<string>): Filter => ({
 const deaf: Hearing = { take() {}, isRead: () => false }
 
 test('a process is told once of what several want, and that nobody wants it when the last has gone', async () => {
-  const { unit, voices, told } = createScene()
-  const one = await voices.listen(unit.key, undefined, filterOf(new Set(['a', 'b'])), deaf)
-  const two = await voices.listen(unit.key, undefined, filterOf(new Set(['b', 'c'])), deaf)
+  const { group, notifications, told } = createScene()
+  const one = await notifications.listen(group.key, undefined, filterOf(new Set(['a', 'b'])), deaf)
+  const two = await notifications.listen(group.key, undefined, filterOf(new Set(['b', 'c'])), deaf)
   await two.refilter(filterOf(new Set(['b'])))
   one.stop()
   one.stop()
@@ -86,10 +98,10 @@ test('a process is told once of what several want, and that nobody wants it when
 
 test('what a process refused is asked for again when somebody else comes', async () => {
   let isRefusing = true
-  const { unit, voices, told } = createScene(() => isRefusing)
-  await voices.listen(unit.key, undefined, filterOf(new Set(['a'])), deaf)
+  const { group, notifications, told } = createScene(() => isRefusing)
+  await notifications.listen(group.key, undefined, filterOf(new Set(['a'])), deaf)
   isRefusing = false
-  for (let others = 0; others < 3; others++) await voices.listen(unit.key, undefined, filterOf(new Set()), deaf)
+  for (let others = 0; others < 3; others++) await notifications.listen(group.key, undefined, filterOf(new Set()), deaf)
   expect(told).toEqual(['subscribe a', 'subscribe a'])
 })
 
@@ -101,10 +113,11 @@ test('the next listener costs the earlier ones nothing', async () => {
       return super[Symbol.iterator]()
     }
   }
-  const { unit, voices, told } = createScene()
-  await voices.listen(unit.key, undefined, filterOf(new Watched(['a'])), deaf)
+  const { group, notifications, told } = createScene()
+  await notifications.listen(group.key, undefined, filterOf(new Watched(['a'])), deaf)
   const first = looks
-  for (let others = 0; others < 100; others++) await voices.listen(unit.key, undefined, filterOf(new Set(['a'])), deaf)
+  for (let others = 0; others < 100; others++)
+    await notifications.listen(group.key, undefined, filterOf(new Set(['a'])), deaf)
   expect(looks).toBe(first)
   expect(told).toEqual(['subscribe a'])
 })

@@ -24,8 +24,8 @@ export interface NotificationRouter {
   /** A process has said something; false if nobody could take it. */
   route(owner: WorkerOwner, connection: UpstreamConnection, update: Update): boolean
   /** Tells the listeners of a unit. */
-  deliver(unit: IsolationGroup, update: Update): boolean
-  subscriptionsOf(unit: IsolationGroup): Subscriptions
+  deliver(group: IsolationGroup, update: Update): boolean
+  subscriptionsOf(group: IsolationGroup): Subscriptions
   /**
    * @param key the key of the unit
    * @param client the session whose stream listens; undefined for a client without, which cannot be told from others
@@ -36,40 +36,43 @@ export interface NotificationRouter {
   /** All that a source lists may be different from now on: no process is there that would tell. */
   unwatched(source: string): void
   /** The same for the lists of a unit's own process. */
-  unwatchedOf(unit: IsolationGroup, connection: UpstreamConnection): void
+  unwatchedOf(group: IsolationGroup, connection: UpstreamConnection): void
   onStale(stale: Stale): void
 }
 
 /** Who hears a unit, and what they want together. */
 interface Audience {
   readonly listeners: Set<Subscriber>
-  readonly wants: SubscriptionCounts
+  readonly subscriptionCounts: SubscriptionCounts
 }
 
-export function createNotificationRouter(clock: Clock, findUnit: (key: string) => IsolationGroup | undefined): NotificationRouter {
+export function createNotificationRouter(
+  clock: Clock,
+  findUnit: (key: string) => IsolationGroup | undefined,
+): NotificationRouter {
   const audiences = new Map<string, Audience>()
   const nobody = new SubscriptionCounts()
   const subscriptions = new WeakMap<IsolationGroup, Subscriptions>()
   const staleListeners: Stale[] = []
 
-  const subscriptionsOf = (unit: IsolationGroup): Subscriptions => {
-    let known = subscriptions.get(unit)
+  const subscriptionsOf = (group: IsolationGroup): Subscriptions => {
+    let known = subscriptions.get(group)
     if (!known) {
-      known = createSubscriptions(unit, () => audiences.get(unit.key)?.wants ?? nobody, clock)
-      subscriptions.set(unit, known)
+      known = createSubscriptions(group, () => audiences.get(group.key)?.subscriptionCounts ?? nobody, clock)
+      subscriptions.set(group, known)
     }
     return known
   }
 
-  const deliver = (unit: IsolationGroup, update: Update): boolean => {
-    const own = unit.attribution === 'own'
+  const deliver = (group: IsolationGroup, update: Update): boolean => {
+    const own = group.attribution === 'own'
     let taken = false
-    for (const listener of audiences.get(unit.key)?.listeners ?? []) {
+    for (const listener of audiences.get(group.key)?.listeners ?? []) {
       if (update.kind === 'ask') {
         if (!own) return false
         if (!listener.isSession) continue
         // What is asked at the start of a process is asked for those calls: a client without a stream reads theirs.
-        if (!listener.isRead() && unit.waitingCalls.take(update)) return true
+        if (!listener.isRead() && group.waitingCalls.take(update)) return true
         listener.take(update)
         return true
       }
@@ -86,41 +89,42 @@ export function createNotificationRouter(clock: Clock, findUnit: (key: string) =
     deliver,
     subscriptionsOf,
     route(owner, connection, update) {
-      const { unit } = owner
+      const { group } = owner
       if (update.kind === 'notification') {
         for (const list of changedLists(update.method)) {
           // A process that ends with its call has lists for no other.
-          if (unit?.endsAfter === 'every call') continue
-          unit?.changed.set(list, connection)
-          for (const stale of staleListeners) stale(unit ? unitSource(unit.key) : (owner.source ?? ''), list, !unit)
+          if (group?.endsAfter === 'every call') continue
+          group?.changed.set(list, connection)
+          for (const stale of staleListeners) stale(group ? unitSource(group.key) : (owner.source ?? ''), list, !group)
         }
-        if (!unit || subscriptionsOf(unit).acknowledge(connection, update.method, update.params)) return true
+        if (!group || subscriptionsOf(group).acknowledge(connection, update.method, update.params)) return true
       }
-      return unit !== undefined && deliver(unit, update)
+      return group !== undefined && deliver(group, update)
     },
     async listen(key, client, filter, { take, isRead }) {
       const listener: Subscriber = { isSession: client !== undefined, filter, take, isRead }
-      const audience = audiences.get(key) ?? { listeners: new Set(), wants: new SubscriptionCounts() }
+      const audience = audiences.get(key) ?? { listeners: new Set(), subscriptionCounts: new SubscriptionCounts() }
       audiences.set(key, audience)
-      const { listeners, wants } = audience
+      const { listeners, subscriptionCounts } = audience
       listeners.add(listener)
-      wants.add(filter, client)
+      subscriptionCounts.add(filter, client)
       const sync = async (): Promise<void> => {
-        const unit = findUnit(key)
-        if (unit) await Promise.all([...unit.connections].map((connection) => subscriptionsOf(unit).sync(connection)))
+        const group = findUnit(key)
+        if (group)
+          await Promise.all([...group.connections].map((connection) => subscriptionsOf(group).sync(connection)))
       }
       await sync()
       return {
         refilter(changed) {
           // In this order: what is wanted before and after is never not wanted.
-          if (listeners.has(listener)) wants.add(changed, client)
-          if (listeners.has(listener)) wants.remove(listener.filter)
+          if (listeners.has(listener)) subscriptionCounts.add(changed, client)
+          if (listeners.has(listener)) subscriptionCounts.remove(listener.filter)
           listener.filter = changed
           return sync()
         },
         stop() {
           if (!listeners.delete(listener)) return
-          wants.remove(listener.filter)
+          subscriptionCounts.remove(listener.filter)
           if (listeners.size === 0 && audiences.get(key) === audience) audiences.delete(key)
           void sync()
         },
@@ -131,11 +135,11 @@ export function createNotificationRouter(clock: Clock, findUnit: (key: string) =
     unwatched(source) {
       for (const list of allLists) for (const stale of staleListeners) stale(source, list, true)
     },
-    unwatchedOf(unit, connection) {
-      for (const [list, teller] of unit.changed) {
+    unwatchedOf(group, connection) {
+      for (const [list, teller] of group.changed) {
         if (teller !== connection) continue
-        unit.changed.delete(list)
-        for (const stale of staleListeners) stale(unitSource(unit.key), list, false)
+        group.changed.delete(list)
+        for (const stale of staleListeners) stale(unitSource(group.key), list, false)
       }
     },
     onStale: (stale) => void staleListeners.push(stale),

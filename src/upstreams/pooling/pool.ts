@@ -15,12 +15,12 @@ import { NoRoom } from '../upstream.ts'
 
 export interface Pool {
   /** A process for the call at once, if one has room. */
-  take(unit: IsolationGroup, call: Call): UpstreamConnection | undefined
+  take(group: IsolationGroup, call: Call): UpstreamConnection | undefined
   /**
    * A process for the call, as soon as there is one; a place on it is reserved.
    * Throws `overloaded` (line full, or waited too long), `upstream_unavailable`, `cancelled`.
    */
-  wait(unit: IsolationGroup, call: Pick<Call, 'fairnessKey' | 'clientKey' | 'cancel'>): Promise<UpstreamConnection>
+  wait(group: IsolationGroup, call: Pick<Call, 'fairnessKey' | 'clientKey' | 'cancel'>): Promise<UpstreamConnection>
   /** A call is over: whoever waits may have its place. */
   released(): void
   /** Whether there are calls that wait for a process which there is no place for. */
@@ -40,27 +40,27 @@ export interface PoolNeeds {
   readonly queue: number
   readonly queueWaitMs: number
   readonly clock: Clock
-  readonly units: () => Iterable<IsolationGroup>
-  readonly places: WorkerSlots
+  readonly groups: () => Iterable<IsolationGroup>
+  readonly slots: WorkerSlots
   /** A place for one more process: one that was started ahead, or a free one. */
-  readonly place: () => WorkerSlot | undefined
+  readonly slot: () => WorkerSlot | undefined
   /**
    * Starts a process for the unit in the place and adds it to the unit. Throws a `Refusal`; `NoRoom` if the process
    * cannot run beside the one that runs.
    */
-  readonly start: (unit: IsolationGroup, place: WorkerSlot) => Promise<UpstreamConnection>
+  readonly start: (group: IsolationGroup, slot: WorkerSlot) => Promise<UpstreamConnection>
   /** A process that learns and can serve the unit is the unit's from now on; undefined if there is none. */
-  readonly handOver: (unit: IsolationGroup) => Promise<UpstreamConnection> | undefined
+  readonly handOver: (group: IsolationGroup) => Promise<UpstreamConnection> | undefined
   /** Whether only one process of the server can run. */
   readonly isOnlyOne: () => boolean
   /** Ends a process that no client works with; false if there is none. */
-  readonly giveWay: () => boolean
+  readonly evictIdle: () => boolean
   /** Asks for so many processes of calls that only wait for their clients; now and then while there is no room. */
   readonly makeRoom: (wanted: number) => void
 }
 
 interface Waiter {
-  readonly unit: IsolationGroup
+  readonly group: IsolationGroup
   readonly client: string
   readonly clientKey: ClientKey
   deadlineMs: number
@@ -69,7 +69,7 @@ interface Waiter {
 }
 
 export function createPool(needs: PoolNeeds): Pool {
-  const { settings, clock, places } = needs
+  const { settings, clock, slots } = needs
   const queue = new FairQueue<Waiter>(needs.queue)
   const waiters = new Set<Waiter>()
   // More starts at once than this only make each of them slower.
@@ -81,18 +81,18 @@ export function createPool(needs: PoolNeeds): Pool {
   /** Whether there was no place for the one before in the same look at the line. */
   let isFull = false
 
-  const hasPlace = (connection: UpstreamConnection, unit: IsolationGroup, client: ClientKey): boolean => {
+  const hasPlace = (connection: UpstreamConnection, group: IsolationGroup, client: ClientKey): boolean => {
     if (connection.closed || !connection.liveness.responds) return false
     if (connection.keptFor !== undefined && connection.keptFor !== client) return false
-    if (unit.exclusive) return connection.callsInFlight === 0
+    if (group.exclusive) return connection.callsInFlight === 0
     return connection.callsInFlight < settings.callsPerProcess
   }
 
   /** The process of a unit that has the fewest calls, or the one kept for the client or asked for, if it has a place. */
-  const leastBusy = (unit: IsolationGroup, client: ClientKey, process?: number): UpstreamConnection | undefined => {
+  const leastBusy = (group: IsolationGroup, client: ClientKey, process?: number): UpstreamConnection | undefined => {
     let best: UpstreamConnection | undefined
-    for (const connection of unit.connections) {
-      if (!hasPlace(connection, unit, client)) continue
+    for (const connection of group.connections) {
+      if (!hasPlace(connection, group, client)) continue
       if (connection.keptFor !== undefined) return connection
       if (process !== undefined && connection.pid === process) return connection
       if (!best || connection.callsInFlight < best.callsInFlight) best = connection
@@ -101,30 +101,30 @@ export function createPool(needs: PoolNeeds): Pool {
   }
 
   /** A process of the stateless era keeps nothing for its clients. */
-  const keptMs = (unit: IsolationGroup): number => (unit.dialect.era === 'modern' ? 0 : settings.evictIdleMs)
+  const keptMs = (group: IsolationGroup): number => (group.codec.era === 'modern' ? 0 : settings.evictIdleMs)
 
   const endIdle = (): boolean => {
-    let oldest: { connection: UpstreamConnection; unit: IsolationGroup } | undefined
+    let oldest: { connection: UpstreamConnection; group: IsolationGroup } | undefined
     const now = clock.now()
-    for (const unit of needs.units()) {
-      for (const connection of unit.connections) {
+    for (const group of needs.groups()) {
+      for (const connection of group.connections) {
         // Those who wait would have taken it, unless it is kept for another client.
-        if (unit.waiting > 0 && connection.keptFor === undefined) continue
-        if (connection.callsInFlight > 0 || connection.closed || now - connection.idleSinceMs < keptMs(unit)) continue
-        if (!oldest || connection.idleSinceMs < oldest.connection.idleSinceMs) oldest = { connection, unit }
+        if (group.waiting > 0 && connection.keptFor === undefined) continue
+        if (connection.callsInFlight > 0 || connection.closed || now - connection.idleSinceMs < keptMs(group)) continue
+        if (!oldest || connection.idleSinceMs < oldest.connection.idleSinceMs) oldest = { connection, group }
       }
     }
     if (!oldest) return false
-    oldest.unit.lost = true
+    oldest.group.lost = true
     void oldest.connection.close()
     return true
   }
 
   /** How many processes of the unit are of use to those who wait. */
-  const ofUse = (unit: IsolationGroup): number => {
-    const perProcess = unit.exclusive ? 1 : settings.callsPerProcess
-    const wanted = Math.ceil(unit.waiting / perProcess) - unit.starting
-    const room = unit.exclusive ? wanted : unit.maxProcesses - unit.connections.size - unit.starting
+  const ofUse = (group: IsolationGroup): number => {
+    const perProcess = group.exclusive ? 1 : settings.callsPerProcess
+    const wanted = Math.ceil(group.waiting / perProcess) - group.starting
+    const room = group.exclusive ? wanted : group.maxProcesses - group.connections.size - group.starting
     return Math.max(0, Math.min(room, wanted))
   }
 
@@ -135,52 +135,53 @@ export function createPool(needs: PoolNeeds): Pool {
    */
   const makeWay = (): number => {
     let lacking = 0
-    for (const unit of short) lacking += ofUse(unit)
-    if (lacking > 0) lacking -= places.ending
-    while (lacking > 0 && (needs.giveWay() || endIdle())) lacking--
+    for (const group of short) lacking += ofUse(group)
+    if (lacking > 0) lacking -= slots.ending
+    while (lacking > 0 && (needs.evictIdle() || endIdle())) lacking--
     return Math.max(0, lacking)
   }
 
-  const grow = (unit: IsolationGroup): void => {
+  const grow = (group: IsolationGroup): void => {
     if (closed || starting >= startsAtOnce) return
-    if (unit.connections.size + unit.starting >= unit.maxProcesses) {
+    if (group.connections.size + group.starting >= group.maxProcesses) {
       // One call at a time for each process: then it is the pool that is full.
-      if (unit.exclusive) short.add(unit)
+      if (group.exclusive) short.add(group)
       return
     }
-    const perProcess = unit.exclusive ? 1 : settings.callsPerProcess
-    if (unit.starting * perProcess >= unit.waiting) return
+    const perProcess = group.exclusive ? 1 : settings.callsPerProcess
+    if (group.starting * perProcess >= group.waiting) return
     // A pause is waited for in the line, where it keeps no place from others; the sweep looks again.
     const now = clock.now()
-    if (unit.restarts.pauseMs(now) > 0 && (unit.connections.size > 0 || !unit.restarts.isOpen(now))) return
-    const handed = needs.handOver(unit)
-    const place = handed || isFull ? undefined : needs.place()
-    isFull = !handed && !place
-    const coming = handed ?? (place && needs.start(unit, place))
-    if (!coming) return void short.add(unit)
-    unit.starting++
+    if (group.restarts.pauseMs(now) > 0 && (group.connections.size > 0 || !group.restarts.isOpen(now))) return
+    const handed = needs.handOver(group)
+    const slot = handed || isFull ? undefined : needs.slot()
+    isFull = !handed && !slot
+    const coming = handed ?? (slot && needs.start(group, slot))
+    if (!coming) return void short.add(group)
+    group.starting++
     starting++
     void coming.then(
       () => {
-        unit.starting--
+        group.starting--
         starting--
         serveAll()
       },
       (error: unknown) => {
-        unit.starting--
+        group.starting--
         starting--
         if (error instanceof NoRoom) return void serveAll()
         const refusal = error instanceof Refusal ? error : new Refusal('upstream_unavailable', { cause: error })
         // Others wait for the sweep: a start that fails at once would be tried again at once, for ever.
-        if (unit.connections.size === 0) for (const waiter of waiters) if (waiter.unit === unit) waiter.refuse(refusal)
+        if (group.connections.size === 0)
+          for (const waiter of waiters) if (waiter.group === group) waiter.refuse(refusal)
       },
     )
   }
 
   const serve = (waiter: Waiter): boolean => {
-    const connection = leastBusy(waiter.unit, waiter.clientKey)
+    const connection = leastBusy(waiter.group, waiter.clientKey)
     if (!connection) {
-      grow(waiter.unit)
+      grow(waiter.group)
       return false
     }
     waiter.give(connection)
@@ -194,21 +195,21 @@ export function createPool(needs: PoolNeeds): Pool {
   }
 
   return {
-    take(unit, call) {
+    take(group, call) {
       // Whoever waits already goes first, or a busy client would pass it by again and again.
-      return unit.waiting > 0 || call.cancel.cancelled ? undefined : leastBusy(unit, call.clientKey, call.process)
+      return group.waiting > 0 || call.cancel.cancelled ? undefined : leastBusy(group, call.clientKey, call.process)
     },
-    wait(unit, call) {
+    wait(group, call) {
       return new Promise((resolve, reject) => {
         if (closed) return reject(new Refusal('draining'))
         if (call.cancel.cancelled) return reject(new Refusal('cancelled'))
         const over = (): void => {
           waiters.delete(waiter)
-          unit.waiting--
+          group.waiting--
           stopListening()
         }
         const waiter: Waiter = {
-          unit,
+          group,
           client: call.fairnessKey,
           clientKey: call.clientKey,
           deadlineMs: clock.now() + needs.queueWaitMs,
@@ -225,7 +226,7 @@ export function createPool(needs: PoolNeeds): Pool {
         }
         if (!queue.add(call.fairnessKey, waiter)) return reject(new Refusal('overloaded'))
         waiters.add(waiter)
-        unit.waiting++
+        group.waiting++
         const stopListening = call.cancel.onCancel(() => waiter.refuse(new Refusal('cancelled')))
         serveAll()
       })
@@ -244,20 +245,20 @@ export function createPool(needs: PoolNeeds): Pool {
       if (lacking > 0) needs.makeRoom(lacking)
       const now = clock.now()
       for (const waiter of waiters) {
-        const { starting: begun, connections, restarts } = waiter.unit
+        const { starting: begun, connections, restarts } = waiter.group
         // A process that is being started for it is worth waiting for: its start has a deadline of its own.
         // So is its turn to be started, as long as there is room for it: others are started first, which takes a while.
-        const isNext = starting >= startsAtOnce && places.free > 0
+        const isNext = starting >= startsAtOnce && slots.free > 0
         const isComing = begun > 0 || isNext || (connections.size === 0 && restarts.pauseMs(now) > 0)
         if (now >= waiter.deadlineMs && !isComing) waiter.refuse(noProcess(connections, needs.isOnlyOne()))
       }
-      for (const unit of needs.units()) {
-        const keep = unit.maxProcesses > 1 && unit.attribution === 'none' ? 1 : 0
-        let left = unit.connections.size
-        for (const connection of unit.connections) {
+      for (const group of needs.groups()) {
+        const keep = group.maxProcesses > 1 && group.attribution === 'none' ? 1 : 0
+        let left = group.connections.size
+        for (const connection of group.connections) {
           const idle = connection.callsInFlight === 0 && now - connection.idleSinceMs >= settings.processIdleMs
           if (!idle || left-- <= keep) continue
-          unit.lost = true
+          group.lost = true
           void connection.close()
         }
       }

@@ -44,8 +44,8 @@ function createScene(room = 10): Scene {
   const spares = createSpares({
     wanted: 2,
     clock,
-    places: { move() {} },
-    place() {
+    slots: { move() {} },
+    slot() {
       if (started.filter(({ over }) => !over).length >= room) return undefined
       return {
         start() {

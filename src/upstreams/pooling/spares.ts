@@ -27,9 +27,9 @@ export interface Spares {
 export interface SparesNeeds {
   readonly wanted: number
   readonly clock: Clock
-  readonly places: Pick<WorkerSlots, 'move'>
+  readonly slots: Pick<WorkerSlots, 'move'>
   /** A place for one more; undefined if there is none to spare. */
-  readonly place: () => WorkerSlot | undefined
+  readonly slot: () => WorkerSlot | undefined
   /** Whether the program could be started when it last was. */
   readonly mayStart: () => boolean
   /** A spare could not be started, or ended by itself. */
@@ -62,12 +62,12 @@ export function createSpares(needs: SparesNeeds): Spares {
       const spare = spares.shift()
       if (!spare) return undefined
       const { child } = spare
-      needs.places.move(child.pid, purpose)
+      needs.slots.move(child.pid, purpose)
       return {
         start: () => child,
         release() {
           if (closed || spares.length >= needs.wanted) return void child.close()
-          needs.places.move(child.pid, 'spare')
+          needs.slots.move(child.pid, 'spare')
           spares.push(spare)
         },
       }
@@ -78,7 +78,7 @@ export function createSpares(needs: SparesNeeds): Spares {
       for (let missing = needs.wanted - spares.length; missing > 0; missing--) {
         const startedMs = clock.now()
         if (closed || startedMs < notBeforeMs || !needs.mayStart()) return
-        const child = needs.place()?.start()
+        const child = needs.slot()?.start()
         if (!child) return
         if (child.exited) return lost(child, startedMs)
         spares.push({ child, startedMs })

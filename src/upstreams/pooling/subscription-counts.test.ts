@@ -18,19 +18,19 @@ test('is the union of all filters whoever comes and goes, and is marked anew exa
   )
   fc.assert(
     fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
-      const wants = new SubscriptionCounts()
+      const subscriptionCounts = new SubscriptionCounts()
       const filters: Filter[] = []
       for (const one of steps) {
-        const [before, mark] = [[...wants.uris()].sort(), wants.mark]
+        const [before, mark] = [[...subscriptionCounts.uris()].sort(), subscriptionCounts.mark]
         if (one.do === 'add') {
           const filter = filterOf(one.uris)
           filters.push(filter)
-          wants.add(filter, undefined)
-        } else for (const filter of filters.splice(one.at, 1)) wants.remove(filter)
+          subscriptionCounts.add(filter, undefined)
+        } else for (const filter of filters.splice(one.at, 1)) subscriptionCounts.remove(filter)
         const union = [...new Set(filters.flatMap(({ resourceUris }) => [...resourceUris]))].sort()
-        expect([...wants.uris()].sort()).toEqual(union)
-        expect(union.every((uri) => wants.has(uri))).toBe(true)
-        expect(wants.mark === mark).toBe(before.join() === union.join())
+        expect([...subscriptionCounts.uris()].sort()).toEqual(union)
+        expect(union.every((uri) => subscriptionCounts.has(uri))).toBe(true)
+        expect(subscriptionCounts.mark === mark).toBe(before.join() === union.join())
       }
     }),
   )
@@ -38,10 +38,10 @@ test('is the union of all filters whoever comes and goes, and is marked anew exa
 
 test('knows whose they are as long as all are of one client that is known', () => {
   const clientAfter = (...clients: ReadonlyArray<ClientKey | undefined>): ClientKey | undefined => {
-    const wants = new SubscriptionCounts()
-    wants.add(filterOf([]), 'one that wants no resource')
-    for (const client of clients) wants.add(filterOf(['a']), client)
-    return wants.client
+    const subscriptionCounts = new SubscriptionCounts()
+    subscriptionCounts.add(filterOf([]), 'one that wants no resource')
+    for (const client of clients) subscriptionCounts.add(filterOf(['a']), client)
+    return subscriptionCounts.client
   }
   expect(clientAfter('one', 'one')).toBe('one')
   expect(clientAfter()).toBeUndefined()

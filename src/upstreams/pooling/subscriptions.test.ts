@@ -15,7 +15,7 @@ test('a listen that cannot be sent is sent later', async () => {
   const memory = createMemoryBudget(Infinity)
   const sent: string[] = []
   let isDeaf = true
-  const dialect = createModernUpstreamCodec()
+  const codec = createModernUpstreamCodec()
   const connection = new UpstreamConnection({
     child: {
       pid: 1,
@@ -31,7 +31,7 @@ test('a listen that cannot be sent is sent later', async () => {
       close: () => Promise.resolve(),
       kill() {},
     },
-    dialect,
+    codec,
     announced: {},
     attribution: 'none',
     hasOneClient: false,
@@ -46,13 +46,21 @@ test('a listen that cannot be sent is sent later', async () => {
     invalid() {},
     waiting: holderOf(new Transfers(memory, clock, Infinity, () => {}), memory.account()),
   })
-  const seat = {
+  const caller = {
     principal: { tenant: '', subject: '' },
     client: { era: 'modern', version: '2026-07-28', capabilities: {}, info: undefined },
     session: undefined,
   } as const
-  const unit = createIsolationGroup('unit', dialect, 'shared', seat, false, {}, { pool: 1, cores: 1, hasOneClient: false })
-  const subscriptions = createSubscriptions(unit, () => new SubscriptionCounts(), clock)
+  const group = createIsolationGroup(
+    'group',
+    codec,
+    'shared',
+    caller,
+    false,
+    {},
+    { pool: 1, cores: 1, hasOneClient: false },
+  )
+  const subscriptions = createSubscriptions(group, () => new SubscriptionCounts(), clock)
   await subscriptions.sync(connection)
   expect(sent).toEqual([])
   isDeaf = false

@@ -38,8 +38,12 @@ export interface Subscriptions {
   acknowledge(connection: UpstreamConnection, method: string, params: RawObject | undefined): boolean
 }
 
-/** @param wants what is wanted at the moment; what it gives may change at any time */
-export function createSubscriptions(unit: IsolationGroup, wants: () => SubscriptionCounts, clock: Clock): Subscriptions {
+/** @param subscriptionCounts what is wanted at the moment; what it gives may change at any time */
+export function createSubscriptions(
+  group: IsolationGroup,
+  subscriptionCounts: () => SubscriptionCounts,
+  clock: Clock,
+): Subscriptions {
   const told = new WeakMap<UpstreamConnection, Told>()
   const toldTo = (connection: UpstreamConnection): Told => {
     let entry = told.get(connection)
@@ -51,7 +55,11 @@ export function createSubscriptions(unit: IsolationGroup, wants: () => Subscript
   }
 
   /** False if the process refused something: it is asked again with the next change. */
-  const syncUris = async (connection: UpstreamConnection, entry: Told, wanted: SubscriptionCounts): Promise<boolean> => {
+  const syncUris = async (
+    connection: UpstreamConnection,
+    entry: Told,
+    wanted: SubscriptionCounts,
+  ): Promise<boolean> => {
     let isAccepted = true
     for (const uri of wanted.uris()) {
       if (entry.uris.has(uri)) continue
@@ -71,7 +79,11 @@ export function createSubscriptions(unit: IsolationGroup, wants: () => Subscript
     return isAccepted
   }
 
-  const syncListen = async (connection: UpstreamConnection, entry: Told, wanted: SubscriptionCounts): Promise<boolean> => {
+  const syncListen = async (
+    connection: UpstreamConnection,
+    entry: Told,
+    wanted: SubscriptionCounts,
+  ): Promise<boolean> => {
     const uris = [...wanted.uris()].sort()
     const key = JSON.stringify(uris)
     if (entry.listen?.key === key) return true
@@ -80,7 +92,7 @@ export function createSubscriptions(unit: IsolationGroup, wants: () => Subscript
     if (uris.length > 0) connection.workFor(wanted.client)
     const notifications = uris.length === 0 ? changes : { ...changes, resourceSubscriptions: uris }
     const opening = new Promise<void>((resolve) => {
-      const params = withMeta(rawObject({ notifications }), envelope(unit.seat.client, rawObject(unit.announced)))
+      const params = withMeta(rawObject({ notifications }), envelope(group.caller.client, rawObject(group.announced)))
       const listen = connection.open('subscriptions/listen', params, () => {
         // The one that took its place may be there already.
         if (entry.listen?.id === listen.id) entry.listen = entry.mark = undefined
@@ -112,14 +124,14 @@ export function createSubscriptions(unit: IsolationGroup, wants: () => Subscript
     },
     sync(connection) {
       const entry = toldTo(connection)
-      if (entry.mark === wants().mark) return entry.turn
+      if (entry.mark === subscriptionCounts().mark) return entry.turn
       entry.turn = entry.turn.then(async () => {
-        const wanted = wants()
+        const wanted = subscriptionCounts()
         const { mark } = wanted
         if (connection.closed || entry.mark === mark) return
         // Set before the first wait: whatever comes in between takes it away again.
         entry.mark = mark
-        const isLegacy = unit.dialect.era === 'legacy'
+        const isLegacy = group.codec.era === 'legacy'
         const telling = isLegacy ? syncUris(connection, entry, wanted) : syncListen(connection, entry, wanted)
         // Who is gone or does not answer has a successor that is told everything.
         if (!(await telling.catch(() => false))) entry.mark = undefined

@@ -22,7 +22,7 @@ export interface UnresponsiveWorkersNeeds {
 
 export interface UnresponsiveWorkers {
   /** Ends the calls of a process whose time is up, and asks the process where that is due. Called now and then. */
-  sweep(connection: UpstreamConnection, unit: IsolationGroup): void
+  sweep(connection: UpstreamConnection, group: IsolationGroup): void
 }
 
 export function createUnresponsiveWorkers(needs: UnresponsiveWorkersNeeds): UnresponsiveWorkers {
@@ -38,32 +38,32 @@ export function createUnresponsiveWorkers(needs: UnresponsiveWorkersNeeds): Unre
     }
   }
 
-  const replace = (connection: UpstreamConnection, unit: IsolationGroup): void => {
+  const replace = (connection: UpstreamConnection, group: IsolationGroup): void => {
     log.warn({ upstream_pid: connection.pid }, 'upstream process does not react and is ended')
-    unit.lost = true
-    unit.restarts.failed(clock.now())
+    group.lost = true
+    group.restarts.failed(clock.now())
     connection.kill()
   }
 
-  const ask = async (connection: UpstreamConnection, unit: IsolationGroup): Promise<void> => {
+  const ask = async (connection: UpstreamConnection, group: IsolationGroup): Promise<void> => {
     asking.add(connection)
     const sinceMs = clock.now()
     connection.liveness.asked(sinceMs)
-    const isAnswered = await answersPing(connection, unit.seat.client, Math.min(pingMs, needs.pingAfterMs))
+    const isAnswered = await answersPing(connection, group.caller.client, Math.min(pingMs, needs.pingAfterMs))
     asking.delete(connection)
     if (isAnswered || connection.closed || connection.isExcused) return
     if (connection.liveness.unanswered(sinceMs)) mark(connection)
-    if (!connection.liveness.responds && connection.callsInFlight === 0) replace(connection, unit)
+    if (!connection.liveness.responds && connection.callsInFlight === 0) replace(connection, group)
   }
 
   return {
-    sweep(connection, unit) {
+    sweep(connection, group) {
       const now = clock.now()
       const isBlamed = connection.expire(now)
       if (asking.has(connection) || connection.closed) return
       const { liveness, callsInFlight } = connection
       const isSilent = callsInFlight > 0 && !connection.isExcused && liveness.isPingDue(now, needs.pingAfterMs)
-      if (isBlamed || isSilent || (callsInFlight === 0 && !liveness.responds)) void ask(connection, unit)
+      if (isBlamed || isSilent || (callsInFlight === 0 && !liveness.responds)) void ask(connection, group)
     },
   }
 }

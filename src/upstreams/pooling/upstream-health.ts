@@ -22,8 +22,8 @@ const silent: HealthCheck = { ok: false, detail: 'the server does not answer' }
 
 export interface UpstreamHealthNeeds {
   readonly clock: Clock
-  readonly units: IsolationGroups
-  readonly keepers: CatalogWorkers
+  readonly groups: IsolationGroups
+  readonly catalogWorkers: CatalogWorkers
   /** Why no process can be started, if it is so. */
   readonly fault: () => string | undefined
   /** That only one process can run, in words, if it is so. */
@@ -32,28 +32,28 @@ export interface UpstreamHealthNeeds {
 
 /** @returns the check; many who ask at once get the same answer */
 export function createUpstreamHealth(needs: UpstreamHealthNeeds): () => Promise<HealthCheck> {
-  const { clock, units, keepers } = needs
+  const { clock, groups, catalogWorkers } = needs
   let asking: Promise<HealthCheck> | undefined
   /** When a check has failed, if none has been good since. */
   let failedMs: number | undefined
 
-  const all = (): Array<{ readonly connection: UpstreamConnection; readonly unit?: IsolationGroup }> => {
-    const found: Array<{ readonly connection: UpstreamConnection; readonly unit?: IsolationGroup }> = []
-    for (const connection of keepers.live()) found.push({ connection })
-    for (const unit of units.all())
-      for (const connection of unit.connections) if (!connection.closed) found.push({ connection, unit })
+  const all = (): Array<{ readonly connection: UpstreamConnection; readonly group?: IsolationGroup }> => {
+    const found: Array<{ readonly connection: UpstreamConnection; readonly group?: IsolationGroup }> = []
+    for (const connection of catalogWorkers.live()) found.push({ connection })
+    for (const group of groups.all())
+      for (const connection of group.connections) if (!connection.closed) found.push({ connection, group })
     return found
   }
 
   const ask = async (): Promise<HealthCheck> => {
-    const face = units.faces.values().next().value
-    if (!face) return silent
-    const speaker = ownDescription(face, {})
+    const serverEra = groups.serverEras.values().next().value
+    if (!serverEra) return silent
+    const client = ownDescription(serverEra, {})
     const running = all()
     // A process of one client may work without answering a ping; one for everybody that does not answer serves nobody.
-    const free = running.filter(({ connection, unit }) => connection.callsInFlight === 0 || (unit && isShared(unit)))
+    const free = running.filter(({ connection, group }) => connection.callsInFlight === 0 || (group && isShared(group)))
     if (free.length > 0) {
-      const asked = free.slice(0, maxAsked).map(({ connection }) => answersPing(connection, speaker, checkMs))
+      const asked = free.slice(0, maxAsked).map(({ connection }) => answersPing(connection, client, checkMs))
       return (await anyTrue(asked)) ? { ok: true } : silent
     }
     if (running.length > 0) {
@@ -62,11 +62,11 @@ export function createUpstreamHealth(needs: UpstreamHealthNeeds): () => Promise<
       return isGood ? { ok: true } : silent
     }
     try {
-      const opening = keepers.at({ source: profileSource(face.codec.era), face, announced: {} })
-      const keeper = await Promise.race([opening, pause(clock, checkMs)])
+      const opening = catalogWorkers.at({ source: profileSource(serverEra.codec.era), serverEra, announced: {} })
+      const catalogWorker = await Promise.race([opening, pause(clock, checkMs)])
       // There is none yet, or all places are of processes that start or end.
-      if (!keeper) return failedMs === undefined ? { ok: true } : silent
-      return (await answersPing(keeper.connection, speaker, checkMs)) ? { ok: true } : silent
+      if (!catalogWorker) return failedMs === undefined ? { ok: true } : silent
+      return (await answersPing(catalogWorker.connection, client, checkMs)) ? { ok: true } : silent
     } catch (error) {
       // One that runs by now keeps it from being started.
       if (error instanceof NoRoom) return failedMs === undefined ? { ok: true } : silent
@@ -79,8 +79,8 @@ export function createUpstreamHealth(needs: UpstreamHealthNeeds): () => Promise<
     const fault = needs.fault()
     const running = all()
     // One that all share serves those who come later as well.
-    const areShared = [...units.faces.values()].every(({ mode }) => mode === 'shared')
-    const isServing = areShared && running.some(({ unit }) => unit && isShared(unit))
+    const areShared = [...groups.serverEras.values()].every(({ mode }) => mode === 'shared')
+    const isServing = areShared && running.some(({ group }) => group && isShared(group))
     if (fault !== undefined && !isServing) return { ok: false, detail: fault }
     const now = clock.now()
     let found: HealthCheck = { ok: true }

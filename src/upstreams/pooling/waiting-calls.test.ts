@@ -5,10 +5,13 @@ import type { Answer } from '../../protocol/jsonrpc.ts'
 import { WaitingCalls } from './waiting-calls.ts'
 
 /** A question, and what it was answered. */
-function question(): { ask: InputRequest; answers: Answer[] } {
+function question(): { inputRequest: InputRequest; answers: Answer[] } {
   const answers: Answer[] = []
   const answer = (one: Answer): void => void answers.push(one)
-  return { ask: { kind: 'ask', method: 'roots/list', params: undefined, answer, withdrawn: new Cancel() }, answers }
+  return {
+    inputRequest: { kind: 'ask', method: 'roots/list', params: undefined, answer, withdrawn: new Cancel() },
+    answers,
+  }
 }
 
 /** What a call needs, to be given by hand. */
@@ -20,23 +23,23 @@ function need(): { needed: Promise<string>; give: (value: string) => void; refus
 
 test('a question goes to the call that has waited longest, and to none once it has what it needs', async () => {
   const calls = new WaitingCalls()
-  expect(calls.take(question().ask)).toBe(false)
+  expect(calls.take(question().inputRequest)).toBe(false)
   const [first, second] = [need(), need()]
   const left: string[] = []
   const [one, other] = [first, second].map(({ needed }) => calls.until(needed, (value) => left.push(value)))
   const [asked, waits] = [one?.next(), other?.next()]
-  const { ask } = question()
-  expect(calls.take(ask)).toBe(true)
-  expect(await asked).toEqual({ done: false, value: ask })
+  const { inputRequest } = question()
+  expect(calls.take(inputRequest)).toBe(true)
+  expect(await asked).toEqual({ done: false, value: inputRequest })
   const end = one?.next()
   first.give('a process')
   expect(await end).toEqual({ done: true, value: 'a process' })
-  expect(calls.take(ask)).toBe(true)
-  expect(await waits).toEqual({ done: false, value: ask })
+  expect(calls.take(inputRequest)).toBe(true)
+  expect(await waits).toEqual({ done: false, value: inputRequest })
   const refused = other?.next()
   second.refuse(new Error('none to be had'))
   await expect(refused).rejects.toThrow('none to be had')
-  expect(calls.take(ask)).toBe(false)
+  expect(calls.take(inputRequest)).toBe(false)
   expect(left).toEqual([])
 })
 
@@ -47,12 +50,12 @@ test('a call that ends while its client is asked leaves what it waited for, and 
   const call = calls.until(needed, (value) => left.push(value))
   const asked = call.next()
   const [seen, unseen] = [question(), question()]
-  calls.take(seen.ask)
-  calls.take(unseen.ask)
+  calls.take(seen.inputRequest)
+  calls.take(unseen.inputRequest)
   await asked
   await call.return(undefined as never)
   expect([seen.answers, unseen.answers.map(({ kind }) => kind)]).toEqual([[], ['error']])
-  expect(calls.take(question().ask)).toBe(false)
+  expect(calls.take(question().inputRequest)).toBe(false)
   give('a process')
   await needed
   expect(left).toEqual(['a process'])

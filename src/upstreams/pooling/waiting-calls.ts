@@ -8,12 +8,12 @@ import { errorAnswer } from '../../protocol/jsonrpc.ts'
 
 export class WaitingCalls {
   /** In the order in which they came. */
-  readonly #calls = new Set<(ask: InputRequest) => void>()
+  readonly #calls = new Set<(inputRequest: InputRequest) => void>()
 
   /** Puts a question to the client with the call that has waited longest; false if none waits. */
-  take(ask: InputRequest): boolean {
+  take(inputRequest: InputRequest): boolean {
     for (const give of this.#calls) {
-      give(ask)
+      give(inputRequest)
       return true
     }
     return false
@@ -24,13 +24,16 @@ export class WaitingCalls {
    * once, so few wait here.
    * @param leave told of what came when the call had ended already, and no one will use
    */
-  async *until<Needed>(needed: Promise<Needed>, leave: (needed: Needed) => void): AsyncGenerator<InputRequest, Needed, void> {
+  async *until<Needed>(
+    needed: Promise<Needed>,
+    leave: (needed: Needed) => void,
+  ): AsyncGenerator<InputRequest, Needed, void> {
     const asks: InputRequest[] = []
     let isSettled = false
     let isTaken = false
     let wake: (() => void) | undefined
-    const give = (ask: InputRequest): void => {
-      asks.push(ask)
+    const give = (inputRequest: InputRequest): void => {
+      asks.push(inputRequest)
       wake?.()
     }
     const settled = (): void => {
@@ -41,15 +44,15 @@ export class WaitingCalls {
     this.#calls.add(give)
     try {
       while (!isSettled) {
-        const ask = asks.shift()
-        if (ask) yield ask
+        const inputRequest = asks.shift()
+        if (inputRequest) yield inputRequest
         else await new Promise<void>((resolve) => (wake = resolve))
       }
       isTaken = true
       return await needed
     } finally {
       this.#calls.delete(give)
-      for (const ask of asks) ask.answer(errorAnswer(-32603, 'The call is over'))
+      for (const request of asks) request.answer(errorAnswer(-32603, 'The call is over'))
       if (!isTaken) needed.then(leave, () => undefined)
     }
   }

@@ -34,7 +34,7 @@ test('whatever is taken, started, given back and ended, no more processes run th
       const held: WorkerSlot[] = []
       let pids = 0
       let fails = false
-      const places = createWorkerSlots(
+      const slots = createWorkerSlots(
         () => bound,
         () => {
           const child = fakeChild(fails ? undefined : ++pids)
@@ -43,16 +43,16 @@ test('whatever is taken, started, given back and ended, no more processes run th
         },
       )
       const pick = <Thing>(from: readonly Thing[]): Thing | undefined => from[choices.next().value % (from.length || 1)]
-      const drop = (place: WorkerSlot | undefined): WorkerSlot | undefined => {
-        if (place) held.splice(held.indexOf(place), 1)
-        return place
+      const drop = (slot: WorkerSlot | undefined): WorkerSlot | undefined => {
+        if (slot) held.splice(held.indexOf(slot), 1)
+        return slot
       }
       for (const step of what) {
         fails = step === 'fail'
         const child = pick([...running])
         if (step === 'take') {
-          const place = places.take('serve')
-          if (place) held.push(place)
+          const slot = slots.take('serve')
+          if (slot) held.push(slot)
         } else if (step === 'start' || step === 'fail') drop(pick(held))?.start()
         else if (step === 'release') drop(pick(held))?.release()
         else if (child && step === 'end') child.ending = true
@@ -60,25 +60,25 @@ test('whatever is taken, started, given back and ended, no more processes run th
           child.exited = true
           running.delete(child)
         }
-        expect(places.taken).toBe(running.size + held.length)
-        expect(places.free).toBe(bound - places.taken)
-        expect(places.ending).toBe([...running].filter(({ ending }) => ending).length)
+        expect(slots.taken).toBe(running.size + held.length)
+        expect(slots.free).toBe(bound - slots.taken)
+        expect(slots.ending).toBe([...running].filter(({ ending }) => ending).length)
       }
     }),
   )
 })
 
 test('a process is counted as what it is for', () => {
-  const places = createWorkerSlots(
+  const slots = createWorkerSlots(
     () => 3,
     (purpose) => fakeChild(purpose === 'spare' ? 1 : 2),
   )
-  places.take('spare')?.start()
-  const place = places.take('catalogue')
-  place?.start()
-  place?.release()
-  expect([places.of('spare'), places.of('catalogue'), places.of('serve')]).toEqual([1, 1, 0])
-  places.move(1, 'serve')
-  places.move(undefined, 'check')
-  expect([places.of('spare'), places.of('catalogue'), places.of('serve')]).toEqual([0, 1, 1])
+  slots.take('spare')?.start()
+  const slot = slots.take('catalogue')
+  slot?.start()
+  slot?.release()
+  expect([slots.of('spare'), slots.of('catalogue'), slots.of('serve')]).toEqual([1, 1, 0])
+  slots.move(1, 'serve')
+  slots.move(undefined, 'check')
+  expect([slots.of('spare'), slots.of('catalogue'), slots.of('serve')]).toEqual([0, 1, 1])
 })

@@ -34,7 +34,7 @@ export class RunningChild implements StartedChild {
   readonly questionMemory: MemoryAccount
   readonly #pipes: Pipes
   readonly #settings: RunningNeeds
-  readonly #ladder: Termination
+  readonly #termination: Termination
   readonly #input: ChildInput
   readonly #reader: LineReader
   readonly #stderr: Stderr
@@ -66,7 +66,7 @@ export class RunningChild implements StartedChild {
     this.#reader = new LineReader(needs.maxLineBytes, sink, this.memory)
     let onGone = (): void => {}
     this.gone = new Promise((resolve) => (onGone = resolve))
-    this.#ladder = new Termination({ pgid: pid, containment, clock, log, onGone })
+    this.#termination = new Termination({ pgid: pid, containment, clock, log, onGone })
 
     started.on('exit', (code, signal) => this.#leaderExited(code, signal))
     started.on('close', () => this.#finish())
@@ -116,13 +116,13 @@ export class RunningChild implements StartedChild {
     if (!this.exited) this.#expected = true
     this.#input.flush()
     this.#pipes.stdin.end()
-    this.#ladder.begin(termAfterMs)
+    this.#termination.begin(termAfterMs)
     return this.gone
   }
 
   kill(): void {
     if (!this.exited) this.#expected = true
-    this.#ladder.kill()
+    this.#termination.kill()
   }
 
   /** A line that we fail to understand, by a fault of ours, ends this process and no other. */
@@ -131,7 +131,7 @@ export class RunningChild implements StartedChild {
       this.#listener?.line(line)
     } catch (error) {
       this.#settings.log.error({ upstream_pid: this.pid, err: error }, 'a line of the server met a fault; it is ended')
-      this.#ladder.kill()
+      this.#termination.kill()
     }
   }
 
@@ -168,7 +168,7 @@ export class RunningChild implements StartedChild {
     this.#settings.clock.after(pipesGraceMs, () => {
       if (this.exited) return
       this.#pipes.stdin.destroy()
-      this.#ladder.begin(0)
+      this.#termination.begin(0)
     })
   }
 
@@ -177,7 +177,7 @@ export class RunningChild implements StartedChild {
     this.#exited = { code, signal, expected }
     this.#input.drop()
     this.hold(false)
-    this.#ladder.leaderExited()
+    this.#termination.leaderExited()
     this.#settings.events.emit('processEnded', { pid: this.pid, code, signal, expected })
     // After a turn of the loop that was late for this timer, what is in the pipes is still to be read.
     this.#settings.clock.after(pipesGraceMs, () => setImmediate(() => this.#finish()))

@@ -23,11 +23,11 @@ export interface StartNeeds {
   /** Whether all calls are of one client. */
   readonly hasOneClient: boolean
   /** Told at once what a server says of itself in the stateless era. */
-  readonly discovered: (hello: RawObject) => void
+  readonly discovered: (serverDescription: RawObject) => void
   readonly clock: Clock
   readonly opener: Connector
-  readonly places: WorkerSlots
-  readonly eventsOf: (dialect: UpstreamCodec, owner: WorkerOwner) => ConnectionEvents
+  readonly slots: WorkerSlots
+  readonly eventsOf: (codec: UpstreamCodec, owner: WorkerOwner) => ConnectionEvents
 }
 
 export interface Started {
@@ -41,7 +41,7 @@ export interface Started {
 }
 
 export interface StartedEra {
-  readonly face: ServerEra
+  readonly serverEra: ServerEra
   readonly connection: UpstreamConnection
   /** To be set when the process is put to use. */
   readonly owner: WorkerOwner
@@ -53,7 +53,7 @@ const lastWordsMs = 3000
 /** Finds out what the server speaks. Throws `UpstreamStartError`. */
 export async function startServer(needs: StartNeeds): Promise<Started> {
   const { settings } = needs
-  const modernDialect = createModernUpstreamCodec()
+  const modernCodec = createModernUpstreamCodec()
   const owners = new Map<UpstreamConnection, WorkerOwner>()
   let exit: ChildExit | undefined
   const lateMs = needs.clock.now() + settings.startTimeoutMs
@@ -61,7 +61,7 @@ export async function startServer(needs: StartNeeds): Promise<Started> {
   const found = await detectEras({
     clock: needs.clock,
     startTimeoutMs: settings.startTimeoutMs,
-    speakerOf: (era) => ({
+    clientDescriptionOf: (era) => ({
       era,
       version: era === 'legacy' ? newestLegacy : modernVersion,
       capabilities: {},
@@ -69,14 +69,14 @@ export async function startServer(needs: StartNeeds): Promise<Started> {
     }),
     discovered: needs.discovered,
     isHasty: needs.hasOneClient,
-    hasRoom: () => needs.places.free > 0,
+    hasRoom: () => needs.slots.free > 0,
     connect(era) {
-      const place = needs.places.take('catalogue')
-      if (!place) throw startError(settings, exit, false, undefined)
-      const dialect = era === 'legacy' ? legacyUpstreamCodec : modernDialect
-      const owner: WorkerOwner = { unit: undefined, source: profileSource(dialect.era) }
-      const events = needs.eventsOf(dialect, owner)
-      const connection = needs.opener.connect(place.start(), {
+      const slot = needs.slots.take('catalogue')
+      if (!slot) throw startError(settings, exit, false, undefined)
+      const codec = era === 'legacy' ? legacyUpstreamCodec : modernCodec
+      const owner: WorkerOwner = { group: undefined, source: profileSource(codec.era) }
+      const events = needs.eventsOf(codec, owner)
+      const connection = needs.opener.connect(slot.start(), {
         ...events,
         announced: {},
         attribution: 'none',
@@ -105,23 +105,23 @@ export async function startServer(needs: StartNeeds): Promise<Started> {
   }
   const sharing = isolationModesOf(settings, eras, needs.hasOneClient)
   const faces: StartedEra[] = []
-  const add = (dialect: UpstreamCodec, { connection, hello }: Found): void => {
+  const add = (codec: UpstreamCodec, { connection, serverDescription }: Found): void => {
     const owner = owners.get(connection)
     if (!owner) return
     // It may have been connected in the other era.
-    owner.source = profileSource(dialect.era)
+    owner.source = profileSource(codec.era)
     const face = {
-      codec: dialect,
+      codec: codec,
       mode: sharing.sessions,
       statelessMode: statelessMode(sharing),
-      serverDescription: hello,
+      serverDescription: serverDescription,
     }
-    faces.push({ face, connection, owner })
+    faces.push({ serverEra: face, connection, owner })
   }
   const { isOnlyOne = false } = found
   if (found.modern && found.legacy && (isOnlyOne || sharing.stateless === 'refuse'))
     void found.modern.connection.close()
-  else if (found.modern) add(modernDialect, found.modern)
+  else if (found.modern) add(modernCodec, found.modern)
   if (found.legacy) add(legacyUpstreamCodec, found.legacy)
   return { eras, sharing, faces, isOnlyOne }
 }

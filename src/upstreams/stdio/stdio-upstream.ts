@@ -39,7 +39,7 @@ import { createUnresponsiveWorkers } from '../pooling/unresponsive-workers.ts'
 
 const sweepMs = 500
 /** Processes that learn, at most; they have a third of the pool if that is less. */
-const maxKeepers = 16
+const maxCatalogWorkers = 16
 
 export interface StdioUpstreamNeeds {
   readonly settings: UpstreamSettings
@@ -53,24 +53,24 @@ export interface StdioUpstreamNeeds {
   /** What calls and processes keep counts there. */
   readonly memory: MemoryBudget
   /** Starts the server's program. */
-  readonly starter: DirectStart
+  readonly directStart: DirectStart
   /** Ends up to so many calls that hold a process and only wait for their clients, if they may be ended. */
   readonly makeRoom: (wanted: number) => void
 }
 
 export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
-  const { settings, clock, log, events, starter, memory } = needs
+  const { settings, clock, log, events, directStart, memory } = needs
   const onlyOne = createSingleInstance({
     clock,
     log,
     changed: (isKnown) => (isKnown ? spares?.clear() : freed()),
   })
-  const places = createWorkerSlots(
+  const slots = createWorkerSlots(
     () => (onlyOne.isKnown ? 1 : settings.pool),
-    (purpose) => starter.start(purpose),
+    (purpose) => directStart.start(purpose),
   )
-  const units = createIsolationGroups(settings.pool, needs.hasOneClient)
-  const voices = createNotificationRouter(clock, (key) => units.find(key))
+  const groups = createIsolationGroups(settings.pool, needs.hasOneClient)
+  const notifications = createNotificationRouter(clock, (key) => groups.find(key))
   const transfers = new Transfers(memory, clock, Infinity, () => {})
   const waiting = holderOf(transfers, memory.account())
   const opener = createConnector({ settings, hasOneClient: needs.hasOneClient, clock, events, log, waiting })
@@ -78,20 +78,20 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
   let spares: Spares | undefined
   let closed = false
 
-  const freed = (): void => void (closed || [pool, keepers].forEach((one) => one.freed()))
+  const freed = (): void => void (closed || [pool, catalogWorkers].forEach((one) => one.freed()))
   const processes = createWorkers({
     opener,
-    voices,
+    notifications,
     spares: () => spares,
-    placeToCheck: () => (onlyOne.isTryDue() ? places.take('check', settings.pool) : placeFor('check')),
+    placeToCheck: () => (onlyOne.isTryDue() ? slots.take('check', settings.pool) : placeFor('check')),
     onlyOne,
-    running: () => [...keepers.live(), ...serving()],
-    isOneEnding: () => places.ending > 0,
-    faces: units.faces,
+    running: () => [...catalogWorkers.live(), ...serving()],
+    isOneEnding: () => slots.ending > 0,
+    serverEras: groups.serverEras,
     clock,
     log,
     events,
-    quiet: () => closed || units.faces.size === 0,
+    quiet: () => closed || groups.serverEras.size === 0,
     onStuck: () => void stuck++,
     freed,
   })
@@ -100,36 +100,36 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
     queue: needs.queue,
     queueWaitMs: needs.queueWaitMs,
     clock,
-    units: () => units.all(),
-    places,
-    place: () => spares?.take('serve') ?? places.take('serve'),
-    start: (unit, place) => processes.start(unit, units.faceOf(unit.seat), place),
-    handOver(unit) {
-      const keeper = keepers.handOver((what) => isGreetedFor(unit, what))
-      if (keeper) places.move(keeper.connection.pid, 'serve')
-      return keeper && processes.handOver(unit, units.faceOf(unit.seat), keeper)
+    groups: () => groups.all(),
+    slots,
+    slot: () => spares?.take('serve') ?? slots.take('serve'),
+    start: (group, slot) => processes.start(group, groups.serverEraOf(group.caller), slot),
+    handOver(group) {
+      const catalogWorker = catalogWorkers.handOver((what) => isGreetedFor(group, what))
+      if (catalogWorker) slots.move(catalogWorker.connection.pid, 'serve')
+      return catalogWorker && processes.handOver(group, groups.serverEraOf(group.caller), catalogWorker)
     },
     isOnlyOne: () => onlyOne.isKnown,
-    giveWay: () => keepers.giveWay(),
+    evictIdle: () => catalogWorkers.evictIdle(),
     makeRoom: needs.makeRoom,
   })
   const { pingAfterMs } = settings
   const watch = createUnresponsiveWorkers({ clock, log, pingAfterMs, recovered: () => closed || pool.freed() })
   /** Calls go first, and what was started ahead is theirs if it can be. */
   const placeFor = (purpose: Purpose): WorkerSlot | undefined =>
-    pool.isShort ? undefined : (places.take(purpose) ?? spares?.take(purpose))
-  const keepers = createCatalogWorkers({
+    pool.isShort ? undefined : (slots.take(purpose) ?? spares?.take(purpose))
+  const catalogWorkers = createCatalogWorkers({
     clock,
-    bound: Math.max(1, Math.min(maxKeepers, Math.floor(settings.pool / 3))),
+    bound: Math.max(1, Math.min(maxCatalogWorkers, Math.floor(settings.pool / 3))),
     waitMs: needs.queueWaitMs,
-    place: () => placeFor('catalogue'),
+    slot: () => placeFor('catalogue'),
     endIdle: () => void pool.endIdle(),
-    isInVain: () => pool.isShort || places.ending > 0,
-    mayStart: (source) => processes.blame.mayStart(processes.blame.ofSource(source)),
-    untilAllowed: (source) => processes.blame.untilAllowed(processes.blame.ofSource(source)),
-    open: (what) => processes.startKeeper(what),
+    isInVain: () => pool.isShort || slots.ending > 0,
+    mayStart: (source) => processes.crashLoopGuard.mayStart(processes.crashLoopGuard.ofSource(source)),
+    untilAllowed: (source) => processes.crashLoopGuard.untilAllowed(processes.crashLoopGuard.ofSource(source)),
+    open: (what) => processes.startCatalogWorker(what),
   })
-  const learning = createCatalogSource({ units, keepers, voices, clock, pool })
+  const catalogSource = createCatalogSource({ groups, catalogWorkers, notifications, clock, pool })
 
   /** A process was given to a call that is over. */
   const leave = (connection: UpstreamConnection): void => {
@@ -138,75 +138,75 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
   }
 
   async function* run(call: Call): Reply {
-    const unit = units.of(call)
-    const local = answerWithoutWorker(unit, call)
+    const group = groups.of(call)
+    const local = answerWithoutWorker(group, call)
     if (local) return local
-    let connection = call.hold?.lease ? processOf(unit, call.process) : pool.take(unit, call)
+    let connection = call.hold?.lease ? processOf(group, call.process) : pool.take(group, call)
     let queueMs = 0
     if (!connection) {
       const sinceMs = clock.now()
-      const given = pool.wait(unit, call)
-      const canBeAsked = unit.attribution === 'own' && call.session !== undefined
-      connection = canBeAsked ? yield* unit.waitingCalls.until(given, leave) : await given
+      const given = pool.wait(group, call)
+      const canBeAsked = group.attribution === 'own' && call.session !== undefined
+      connection = canBeAsked ? yield* group.waitingCalls.until(given, leave) : await given
       connection.unreserve()
       queueMs = clock.now() - sinceMs
     }
-    if (hasOtherLevel(unit, call)) await setLogLevel(unit, call, connection)
+    if (hasOtherLevel(group, call)) await setLogLevel(group, call, connection)
     if (call.cancel.cancelled) throw new Refusal('cancelled')
-    const exchange = connection.begin(call, unit.exclusive || unit.attribution === 'own')
-    if (call.hold) call.hold.lease ??= holdOf(unit, connection, call)
+    const pending = connection.begin(call, group.exclusive || group.attribution === 'own')
+    if (call.hold) call.hold.lease ??= holdOf(group, connection, call)
     if (call.method === 'resources/subscribe') {
       // It lasts: what the process says of it later is this client's as well.
       connection.workFor(call.clientKey)
-      voices.subscriptionsOf(unit).noteSubscribe(connection, call.params?.value['uri'])
+      notifications.subscriptionsOf(group).noteSubscribe(connection, call.params?.value['uri'])
     }
-    const stopListening = call.cancel.onCancel(() => exchange.fail(new Refusal('cancelled')))
+    const stopListening = call.cancel.onCancel(() => pending.fail(new Refusal('cancelled')))
     let outcome: Outcome | undefined
     try {
       for (;;) {
-        const update = exchange.take()
+        const update = pending.take()
         if (update) {
           yield update
           forget(update)
-        } else if ((outcome = exchange.outcome())) return queueMs > 0 ? { ...outcome, queueMs } : outcome
-        else await exchange.changed()
+        } else if ((outcome = pending.outcome())) return queueMs > 0 ? { ...outcome, queueMs } : outcome
+        else await pending.changed()
       }
     } finally {
       stopListening()
-      connection.finish(exchange, outcome ? undefined : (call.cancel.reason ?? 'ended by the gateway'))
-      endWithCall(unit, connection, call, outcome)
+      connection.finish(pending, outcome ? undefined : (call.cancel.reason ?? 'ended by the gateway'))
+      endWithCall(group, connection, call, outcome)
       pool.released()
     }
   }
 
   /** Keeps a process from others until it is released. */
-  const holdOf = (unit: IsolationGroup, connection: UpstreamConnection, call: Call): Lease => {
+  const holdOf = (group: IsolationGroup, connection: UpstreamConnection, call: Call): Lease => {
     connection.reserve()
     const over = connection.workFor(call.clientKey)
     return createLease(() => {
       connection.unreserve()
       over()
-      endWithCall(unit, connection, call, undefined)
+      endWithCall(group, connection, call, undefined)
       pool.released()
     })
   }
 
   const sweeper = clock.every(sweepMs, () => {
     const now = clock.now()
-    for (const unit of units.all()) {
-      for (const connection of unit.connections) {
-        watch.sweep(connection, unit)
+    for (const group of groups.all()) {
+      for (const connection of group.connections) {
+        watch.sweep(connection, group)
       }
-      const empty = unit.connections.size === 0 && unit.starting === 0 && unit.waiting === 0
-      if (empty && unit.restarts.pauseMs(now) === 0 && !voices.hasListeners(unit.key)) units.remove(unit)
+      const empty = group.connections.size === 0 && group.starting === 0 && group.waiting === 0
+      if (empty && group.restarts.pauseMs(now) === 0 && !notifications.hasListeners(group.key)) groups.remove(group)
     }
     pool.sweep()
-    keepers.sweep()
+    catalogWorkers.sweep()
     spares?.fill()
-    const face = units.faces.values().next().value
-    if (face) processes.blame.retry(face)
+    const serverEra = groups.serverEras.values().next().value
+    if (serverEra) processes.crashLoopGuard.retry(serverEra)
     processes.look()
-    if (face && pool.isShort && onlyOne.isTryDue()) processes.blame.check(face)
+    if (serverEra && pool.isShort && onlyOne.isTryDue()) processes.crashLoopGuard.check(serverEra)
   })
 
   /** Processes on their way out: the end of the upstream waits for them. */
@@ -215,74 +215,83 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
     const ended = connection.close().finally(() => ending.delete(ended))
     ending.add(ended)
   }
-  const serving = (): UpstreamConnection[] => [...units.all()].flatMap((unit) => [...unit.connections])
+  const serving = (): UpstreamConnection[] => [...groups.all()].flatMap((group) => [...group.connections])
 
   return {
     call: countCallMemory(memory, run),
-    learning,
+    catalogSource,
     async start(discovered): Promise<UpstreamFacts> {
       const { hasOneClient } = needs
       const { eventsOf } = processes
-      const of = { settings, hasOneClient, discovered, clock, opener, places, eventsOf }
+      const of = { settings, hasOneClient, discovered, clock, opener, slots, eventsOf }
       const { eras, sharing, faces, isOnlyOne } = await startServer(of)
-      for (const { face, owner, connection } of faces) {
-        units.faces.set(face.codec.era, face)
+      for (const { serverEra, owner, connection } of faces) {
+        groups.serverEras.set(serverEra.codec.era, serverEra)
         if (connection.closed) continue
-        const source = profileSource(face.codec.era)
-        if (face.mode !== 'shared')
-          keepers.add({ source, face, announced: {} }, { connection, hello: face.serverDescription, owner })
+        const source = profileSource(serverEra.codec.era)
+        if (serverEra.mode !== 'shared')
+          catalogWorkers.add(
+            { source, serverEra, announced: {} },
+            { connection, serverDescription: serverEra.serverDescription, owner },
+          )
         else {
-          owner.unit = units.of(ownCaller(face))
-          owner.unit.connections.add(connection)
-          places.move(connection.pid, 'serve')
-          void voices.subscriptionsOf(owner.unit).sync(connection)
+          owner.group = groups.of(ownCaller(serverEra))
+          owner.group.connections.add(connection)
+          slots.move(connection.pid, 'serve')
+          void notifications.subscriptionsOf(owner.group).sync(connection)
         }
       }
-      await starter.answered(faces[0]?.connection.pid)
-      const spared = faces.find(({ face }) => face.codec.era === 'legacy' && !isCommon(face.mode))?.face
+      await directStart.answered(faces[0]?.connection.pid)
+      const spared = faces.find(
+        ({ serverEra: { codec, mode } }) => codec.era === 'legacy' && !isCommon(mode),
+      )?.serverEra
       spares = createSpares({
         wanted: spared ? settings.spares : 0,
         clock,
-        places,
-        place: () => (pool.isShort ? undefined : places.take('spare')),
-        mayStart: () => processes.blame.fault === undefined && !onlyOne.isKnown,
+        slots,
+        slot: () => (pool.isShort ? undefined : slots.take('spare')),
+        mayStart: () => processes.crashLoopGuard.fault === undefined && !onlyOne.isKnown,
         failed: (exit) => spared && processes.spareFailed(exit, spared),
       })
       if (isOnlyOne) onlyOne.found('it ended by itself before it answered')
       spares.fill()
-      const served = faces.map(({ face }) => ({ era: face.codec.era, mode: face.mode, serverDescription: face.serverDescription }))
-      return { eras, sharing, faces: served }
+      const served = faces.map(({ serverEra: { codec, mode, serverDescription } }) => ({
+        era: codec.era,
+        mode,
+        serverDescription,
+      }))
+      return { eras, sharing, serverEras: served }
     },
-    listen: (seat, filter, hearing) => voices.listen(units.keyOf(seat), seat.session, filter, hearing),
-    tell(seat, method, params) {
-      const unit = units.find(units.keyOf(seat))
-      if (unit?.attribution === 'own') for (const connection of unit.connections) connection.pass(method, params)
-      if (unit?.attribution !== 'own' || unit.connections.size === 0)
+    listen: (caller, filter, hearing) => notifications.listen(groups.keyOf(caller), caller.session, filter, hearing),
+    tell(caller, method, params) {
+      const group = groups.find(groups.keyOf(caller))
+      if (group?.attribution === 'own') for (const connection of group.connections) connection.pass(method, params)
+      if (group?.attribution !== 'own' || group.connections.size === 0)
         events.emit('dropped', { what: 'client_notification', count: 1 })
     },
-    endSession(seat) {
+    endSession(caller) {
       // What its only client has said without a session lives on; its process ends like one that is idle.
       if (needs.hasOneClient) return
-      const unit = units.find(units.keyOf(seat))
-      if (unit?.attribution !== 'own') return
-      unit.ended = true
-      units.remove(unit)
-      voices.forget(unit.key)
-      for (const connection of [...unit.connections, ...processes.starting(unit)]) end(connection)
+      const group = groups.find(groups.keyOf(caller))
+      if (group?.attribution !== 'own') return
+      group.ended = true
+      groups.remove(group)
+      notifications.forget(group.key)
+      for (const connection of [...group.connections, ...processes.starting(group)]) end(connection)
     },
     counts: () => ({
-      processes: places.taken,
-      servingProcesses: places.of('serve'),
-      learningProcesses: places.of('catalogue') + places.of('check'),
-      spareProcesses: places.of('spare'),
+      processes: slots.taken,
+      servingProcesses: slots.of('serve'),
+      learningProcesses: slots.of('catalogue') + slots.of('check'),
+      spareProcesses: slots.of('spare'),
       waitingCalls: pool.waiting,
       stuckProcesses: stuck,
     }),
     check: createUpstreamHealth({
       clock,
-      units,
-      keepers,
-      fault: () => processes.blame.fault,
+      groups,
+      catalogWorkers,
+      fault: () => processes.crashLoopGuard.fault,
       onlyOne: () => onlyOne.detail,
     }),
     async close() {
@@ -291,10 +300,10 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
       transfers.close()
       pool.close()
       const all = [...serving(), ...processes.starting()]
-      for (const unit of units.all()) unit.ended = true
-      units.clear()
+      for (const group of groups.all()) group.ended = true
+      groups.clear()
       for (const connection of all) end(connection)
-      await Promise.all([...ending, keepers.close(), spares?.close()])
+      await Promise.all([...ending, catalogWorkers.close(), spares?.close()])
     },
   }
 }

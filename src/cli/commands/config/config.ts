@@ -22,7 +22,11 @@ interface Done {
  * @returns the exit code
  * @throws CommandFailed if the file cannot be found, understood or changed; it is as it was then
  */
-export async function config(request: ConfigRequest, machine: Environment, { stdout, stderr }: Outputs): Promise<number> {
+export async function config(
+  request: ConfigRequest,
+  machine: Environment,
+  { stdout, stderr }: Outputs,
+): Promise<number> {
   const chosen = clients[request.client]
   const { section, files } = chosen
   const [scope, place] = files.find(([known]) => known === request.scope) ?? files[0] ?? ['user', undefined]
@@ -81,7 +85,13 @@ function failed(code: FailureCode, message: string, note: readonly [string, stri
 }
 
 /** What a person should know: a line about what was done, then what else there is to do. */
-function explain(request: ConfigRequest, target: ClientTarget, scope: Scope, file: string | undefined, done: Done): string[] {
+function explain(
+  request: ConfigRequest,
+  target: ClientTarget,
+  scope: Scope,
+  file: string | undefined,
+  done: Done,
+): string[] {
   const { client, name, keyVariable } = request
   const { title, reference, hints } = clients[client]
   const key = reference && keyVariable

@@ -54,10 +54,10 @@ export async function connect(
   const denied = new Promise<Denied>((resolve) => (deny = resolve))
   const kept = createPipeMemory(createMemoryBudget(settings.memoryBytes), maxAnswerBytes)
   const writer = createLineWriter(process.stdout, kept.answers, () => {
-    void face.close()
+    void stdioServer.close()
     stop.ask('end')
   })
-  const face: StdioServer = createStdioServer({
+  const stdioServer: StdioServer = createStdioServer({
     handle: createHttpTransport({ url, key, maxBytes: maxAnswerBytes, memory: kept.answers, log }),
     write: (text) => writer.write(text),
     writeOwn: (text) => writer.writeOwn(text),
@@ -70,30 +70,30 @@ export async function connect(
     onDenied: deny,
   })
   readLines(process.stdin, writer, maxLineBytes, {
-    line: (text) => face.line(text),
-    garbled: (text) => face.garbled(text),
-    dropped: () => face.dropped(),
-    ended: () => void Promise.race([face.settled(), pause(clock, drainMs)]).then(() => stop.ask('end')),
+    line: (text) => stdioServer.line(text),
+    garbled: (text) => stdioServer.garbled(text),
+    dropped: () => stdioServer.dropped(),
+    ended: () => void Promise.race([stdioServer.settled(), pause(clock, drainMs)]).then(() => stop.ask('end')),
   })
   log.info({ endpoint: `${url.origin}${url.pathname}` }, 'bridging stdin and stdout to the endpoint')
   try {
     const found = await Promise.race([stop.asked, denied, bug])
-    if (typeof found === 'string') return await Promise.race([end(face, writer, stop), bug])
-    await Promise.race([face.settled().then(() => writer.flush()), pause(clock, partingMs)])
+    if (typeof found === 'string') return await Promise.race([end(stdioServer, writer, stop), bug])
+    await Promise.race([stdioServer.settled().then(() => writer.flush()), pause(clock, partingMs)])
     throw denial(found, url, key !== undefined)
   } finally {
-    await Promise.race([face.close(), pause(clock, partingMs)])
+    await Promise.race([stdioServer.close(), pause(clock, partingMs)])
     awake.stop()
   }
 }
 
 /** Lets what is in flight finish, unless somebody asks a second time. */
-async function end(face: StdioServer, writer: LineWriter, stop: Stop): Promise<number> {
+async function end(stdioServer: StdioServer, writer: LineWriter, stop: Stop): Promise<number> {
   const reason = await stop.asked
   const drained = async (): Promise<number> => {
     // At the end of stdin there was time to finish already.
     await Promise.race([
-      face.settled(),
+      stdioServer.settled(),
       pause(clock, reason === 'end' ? partingMs : drainMs),
       clientStopsReading(writer, clock),
     ])

@@ -66,10 +66,10 @@ export async function serveStdio({ request, loaded, log, stderr, stop, clock, en
   const memory = createPipeMemory(gateway.edge.memory, settings.upstream.maxLineBytes)
   const writer = createLineWriter(process.stdout, memory.answers, () => {
     // Nobody reads: what is in flight is for nobody.
-    void face.close()
+    void stdioServer.close()
     stop.ask('end')
   })
-  const face: StdioServer = createStdioServer({
+  const stdioServer: StdioServer = createStdioServer({
     handle: (inbound) => gateway.handle(inbound),
     write: (text) => writer.write(text),
     writeOwn: (text) => writer.writeOwn(text),
@@ -82,11 +82,11 @@ export async function serveStdio({ request, loaded, log, stderr, stop, clock, en
     onDenied: () => {},
   })
   readLines(process.stdin, writer, settings.http.maxBodyBytes, {
-    line: (text) => face.line(text),
-    garbled: (text) => face.garbled(text),
-    dropped: () => face.dropped(),
+    line: (text) => stdioServer.line(text),
+    garbled: (text) => stdioServer.garbled(text),
+    dropped: () => stdioServer.dropped(),
     ended: () => {
-      void Promise.race([face.settled(), pause(clock, settings.http.drainMs)]).then(() => stop.ask('end'))
+      void Promise.race([stdioServer.settled(), pause(clock, settings.http.drainMs)]).then(() => stop.ask('end'))
     },
   })
   try {
@@ -96,10 +96,10 @@ export async function serveStdio({ request, loaded, log, stderr, stop, clock, en
       log.info({ version, transport: 'stdio', server }, 'ready')
     }
     await Promise.race([stop.asked, bug])
-    return await Promise.race([end({ gateway, face, writer, log, stop, clock }), bug])
+    return await Promise.race([end({ gateway, stdioServer, writer, log, stop, clock }), bug])
   } catch (error) {
     // Who waits for an answer gets one, whatever has happened.
-    await Promise.race([face.settled().then(() => writer.flush()), pause(clock, answersMs)])
+    await Promise.race([stdioServer.settled().then(() => writer.flush()), pause(clock, answersMs)])
     await closeGateway(gateway, clock, 'briefly')
     const failed = startFailureToShow(error, settings, env)
     if (!failed) log.error({ err: error }, 'an unexpected error ends mcplex')
@@ -129,12 +129,12 @@ function forOneClient({ settings, quote }: Loaded): Settings {
 
 interface Stage extends Pick<StdioScene, 'log' | 'stop' | 'clock'> {
   readonly gateway: Gateway
-  readonly face: StdioServer
+  readonly stdioServer: StdioServer
   readonly writer: LineWriter
 }
 
 /** Lets what is in flight finish, unless somebody asks a second time: then everything ends at once. */
-async function end({ gateway, face, writer, log, stop, clock }: Stage): Promise<number> {
+async function end({ gateway, stdioServer, writer, log, stop, clock }: Stage): Promise<number> {
   const reason = await stop.asked
   // Holds even if nothing is left that keeps the process alive before the end below is reached.
   process.exitCode = exitCode(reason, false)
@@ -144,8 +144,8 @@ async function end({ gateway, face, writer, log, stop, clock }: Stage): Promise<
     // While the server still starts, this tells the client that waits for it.
     const drained = [gateway.drain(), clientStopsReading(writer, clock)]
     await Promise.race(reason === 'end' ? [...drained, pause(clock, partingMs)] : drained)
-    await Promise.race([face.settled().then(() => writer.flush()), pause(clock, partingMs)])
-    await Promise.race([face.close(), pause(clock, partingMs)])
+    await Promise.race([stdioServer.settled().then(() => writer.flush()), pause(clock, partingMs)])
+    await Promise.race([stdioServer.close(), pause(clock, partingMs)])
     await closeGateway(gateway, clock, 'politely')
     log.info({ reason }, 'stopped')
     return exitCode(reason, false)

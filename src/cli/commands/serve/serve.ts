@@ -109,7 +109,9 @@ export async function serve(
     listener?.cut()
     await closeGateway(gateway, clock, 'briefly')
     const failed =
-      error instanceof CommandFailed ? error : (startFailureToShow(error, settings, machine.env) ?? certificateFailure(error))
+      error instanceof CommandFailed
+        ? error
+        : (startFailureToShow(error, settings, machine.env) ?? certificateFailure(error))
     if (!failed) log.error({ err: error }, 'an unexpected error ends mcplex')
     throw failed ?? error
   } finally {
