@@ -1,6 +1,6 @@
 /**
  * `npm run check`: every check that needs no running mcplex, all of them even if one fails.
- * `npm run check -- lint house` runs those named.
+ * `npm run check -- lint architecture` runs those named.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { join } from 'node:path'
@@ -13,7 +13,7 @@ const checks = {
   types: ['tsc', '-p', 'tsconfig.json'],
   unused: ['knip', '--no-progress', '--treat-config-hints-as-errors'],
   format: ['prettier', '--check', '--log-level', 'warn', '.'],
-  house: ['node', 'scripts/check-house.mjs'],
+  architecture: ['node', 'scripts/check-architecture.mjs'],
   docs: ['node', 'scripts/print-docs.mjs', '--check'],
   package: ['publint', 'run', '--strict'],
 }

@@ -1,11 +1,11 @@
 /**
- * Applies the rules of the house (rules.mjs) to the text of `src/`.
+ * Applies the rules of the architecture (rules.mjs) to the text of `src/`.
  * Promises: looks at syntax, not at text, so comments never offend; reports every offence with its line and what to
  * do instead. Leaves cycles and types to the linter, dead files and exports to knip.
  */
 import { parseSync, visitorKeys } from 'oxc-parser'
 import { posix } from 'node:path'
-import * as house from './rules.mjs'
+import * as architecture from './rules.mjs'
 
 /** Whether `path` lies in one of `places`. */
 export function within(path, places) {
@@ -16,16 +16,55 @@ export function within(path, places) {
 }
 
 /** All offences in one file. `path` is below `src/`. */
-export function offences(path, text, rules = house) {
+export function offences(path, text, rules = architecture) {
   const { program, errors } = parseSync(path, text)
   if (errors[0]) return [{ path, line: 1, rule: 'syntax', message: errors[0].message }]
-  const file = { path, room: path.split('/')[0].replace(/\.ts$/, ''), isTest: path.endsWith('.test.ts'), rules }
+  const file = { path, module: moduleOf(path, rules), isTest: path.endsWith('.test.ts'), rules }
   const found = [...imports(file, program), ...state(file, program), ...words(file, program), ...size(file, text)]
   return found.map(({ at, ...offence }) => ({ path, line: text.slice(0, at).split('\n').length, ...offence }))
 }
 
+/** The module that a file belongs to: the longest path of one that holds it, or the first folder, which is then unknown. */
+function moduleOf(path, rules) {
+  const names = Object.keys(rules.modules).filter((name) => within(path, [name]))
+  return names.sort((a, b) => b.length - a.length)[0] ?? path.split('/')[0].replace(/\.ts$/, '')
+}
+
+/**
+ * Names that two files export, each with a meaning of its own: a reader has to look which one is meant.
+ * @param texts the text of each file by its path below `src/`
+ */
+export function homonyms(texts) {
+  const homes = new Map()
+  for (const [path, text] of texts) {
+    if (path.endsWith('.test.ts')) continue
+    for (const node of parseSync(path, text).program.body) {
+      if (node.type !== 'ExportNamedDeclaration' || !node.declaration) continue
+      const { declaration } = node
+      const names = declaration.declarations?.map(({ id }) => id.name) ?? [declaration.id?.name]
+      const line = text.slice(0, node.start).split('\n').length
+      for (const name of new Set(names)) {
+        if (name === undefined) continue
+        const found = homes.get(name) ?? []
+        if (!found.some((home) => home.path === path)) found.push({ path, line })
+        homes.set(name, found)
+      }
+    }
+  }
+  return [...homes].flatMap(([name, found]) =>
+    found.length < 2
+      ? []
+      : found.map(({ path, line }) => ({
+          path,
+          line,
+          rule: 'homonym',
+          message: `${name} is exported by ${found.map((home) => home.path).join(' and ')}: give each its own name.`,
+        })),
+  )
+}
+
 /** Entries of the list of long files that are not needed (any more). */
-export function staleLongFiles(texts, rules = house) {
+export function staleLongFiles(texts, rules = architecture) {
   return Object.keys(rules.longFiles)
     .filter((path) => lines(texts.get(path) ?? '') <= rules.lineLimit)
     .map((path) => ({
@@ -49,25 +88,27 @@ function* imports(file, program) {
 
 /** Why `file` may not import `specifier`; undefined if it may. */
 function forbidden(file, specifier, isType) {
-  const { path, room, isTest, rules } = file
+  const { path, module, isTest, rules } = file
   if (specifier.startsWith('.')) {
     const target = posix.join(posix.dirname(path), specifier)
-    const row = rules.rooms[room]
-    if (!row) return `The room ${room} is not in the table of scripts/house/rules.mjs.`
-    const may = [room, ...row.may, ...(isType ? (row.types ?? []) : []), ...(isTest ? rules.testsMayAlso : [])]
-    return within(target, may) ? undefined : row.instead
+    const row = rules.modules[module]
+    if (!row) return `The module ${module} is not in the table of scripts/architecture/rules.mjs.`
+    const own = moduleOf(target, rules) === module
+    const may = [...row.may, ...(isType ? (row.types ?? []) : []), ...(isTest ? rules.testsMayAlso : [])]
+    return own || within(target, may) ? undefined : row.instead
   }
   if (specifier.startsWith('node:')) {
     const rule = rules.builtins[specifier]
     if (isTest) return undefined
     if (rule) return within(path, rule.in) ? undefined : rule.instead
-    const impure = room === 'protocol' && !rules.pureBuiltins.includes(specifier)
-    return impure ? rules.rooms.protocol.instead : undefined
+    const impure = module === 'protocol' && !rules.pureBuiltins.includes(specifier)
+    return impure ? rules.modules.protocol.instead : undefined
   }
   if (isTest) return undefined
   const name = specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/')
   const rule = rules.packages[name]
-  if (!rule) return 'A runtime package needs a reason, a line in package.json and one in scripts/house/rules.mjs.'
+  if (!rule)
+    return 'A runtime package needs a reason, a line in package.json and one in scripts/architecture/rules.mjs.'
   return within(path, rule.in) ? undefined : rule.instead
 }
 
@@ -92,32 +133,37 @@ function* state({ isTest, rules }, program) {
 }
 
 function* words({ path, isTest, rules }, program) {
-  const era = rules.eraWords
-  const eraMatters = !within(path, era.in) && !(isTest && era.tests)
-  const specifiers = new Set()
+  const eraMatters = !within(path, rules.eras.in) && !(isTest && rules.eras.tests)
+  yield* unclear(path.replace(/^.*\//, '').split('.')[0], 0, rules)
   for (const node of walk(program)) {
-    if (node.source) specifiers.add(node.source)
     const name = globalName(node)
     const rule = name === undefined || !Object.hasOwn(rules.globals, name) ? undefined : rules.globals[name]
     if (rule && !within(path, rule.in) && !(isTest && rule.tests))
       yield { at: node.start, rule: name, message: rule.instead }
-    const word = eraMatters && !specifiers.has(node) ? wordOf(node) : undefined
-    if (word !== undefined && era.pattern.test(word))
-      yield { at: node.start, rule: 'era word', message: `${word}: ${era.instead}` }
+    const era = eraMatters ? comparedEra(node, rules.eras.pattern) : undefined
+    if (era !== undefined) yield { at: node.start, rule: 'era', message: `${era}: ${rules.eras.instead}` }
+    if (node.type === 'Identifier') yield* unclear(node.name, node.start, rules)
   }
 }
 
-/** A name, or a string that is a token rather than prose. */
-function wordOf(node) {
-  const text =
-    node.type === 'Identifier'
-      ? node.name
-      : node.type === 'Literal' && typeof node.value === 'string'
-        ? node.value
-        : node.type === 'TemplateElement'
-          ? node.value.cooked
-          : undefined
-  return text === undefined || /\s/.test(text) ? undefined : text
+/** A name of which a part is an unclear word. */
+function* unclear(name, at, { unclearWords }) {
+  for (const word of name.split(/[^A-Za-z]|(?<=[a-z])(?=[A-Z])/)) {
+    const instead = Object.hasOwn(unclearWords, word.toLowerCase()) ? unclearWords[word.toLowerCase()] : undefined
+    if (instead !== undefined) yield { at, rule: 'unclear word', message: `${name}: say ${instead}.` }
+  }
+}
+
+/** The name of the era or revision that a value is compared with. */
+function comparedEra(node, pattern) {
+  const sides =
+    node.type === 'BinaryExpression' && /^[!=]==?$/.test(node.operator)
+      ? [node.left, node.right]
+      : node.type === 'SwitchCase'
+        ? [node.test]
+        : []
+  const found = sides.find((side) => side?.type === 'Literal' && pattern.test(String(side.value)))
+  return found?.value
 }
 
 /** The global a node speaks of, as the table of globals names it. */
@@ -137,7 +183,7 @@ function* size({ path, rules }, text) {
   const count = lines(text)
   if (path.endsWith('.test.ts') || count <= rules.lineLimit) return
   const excused = Object.hasOwn(rules.longFiles, path) && count <= rules.lineCeiling
-  const way = count > rules.lineCeiling ? 'split it' : 'split it, or give the reason in scripts/house/rules.mjs'
+  const way = count > rules.lineCeiling ? 'split it' : 'split it, or give the reason in scripts/architecture/rules.mjs'
   if (!excused) yield { at: 0, rule: 'long file', message: `has ${count} lines, more than ${rules.lineLimit}: ${way}.` }
 }
 

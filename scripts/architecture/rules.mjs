@@ -1,0 +1,205 @@
+/**
+ * The import rules of the architecture as data: which module may use which, and what may appear where. `check.mjs`
+ * applies them. Each rule says what to do instead. Why a script of our own: docs/decisions/0002-import-directions.md.
+ *
+ * Places are paths below `src/`: a module (`base`, `upstreams/pooling`), a file (`config/load.ts`) or `*` for one name
+ * (`<any>/options.ts`). Tests (`x.test.ts`) are excused where `tests` says so.
+ */
+
+/** What every module may use of another one: the ports. */
+const ports = ['base', 'protocol', 'backplane/backplane.ts']
+
+const siblings =
+  'These modules never import each other: take what you need as an argument, declare its interface here, and let gateway/gateway.ts hand it in.'
+const behindTheGateway =
+  'A transport knows no module behind the gateway: ask the gateway for it, or have the caller hand it in.'
+const ofUpstreams =
+  'Pooling and connections know no kind of server: let the kind (upstreams/stdio) hand in what is special to it.'
+const ofGateway = 'The parts of the gateway take what they use as arguments; gateway/gateway.ts composes them.'
+const gatewayParts = [...ports, 'upstreams/upstream.ts', 'sessions', 'catalog']
+
+/**
+ * The modules; a file belongs to the one with the longest path that holds it. A module may import itself and the places
+ * named; `types` are places of which it may import types alone.
+ */
+export const modules = {
+  base: { may: [], instead: 'base imports nothing of ours: what needs a module belongs to that module.' },
+  protocol: {
+    may: ['base'],
+    instead: 'protocol is values in, values out: let the caller fetch the value and pass it.',
+  },
+  backplane: {
+    may: ['base'],
+    instead: 'A backplane keeps bytes and numbers; give meaning to them in the module that uses it.',
+  },
+  identity: { may: ports, instead: siblings },
+  gates: { may: ports, instead: siblings },
+  sessions: { may: ports, instead: siblings },
+  client: { may: ports, instead: siblings },
+  upstreams: {
+    may: [...ports, 'upstreams/stdio/environment.ts'],
+    types: ['upstreams/pooling/isolation-modes.ts'],
+    instead: 'The port of upstreams knows none of its parts.',
+  },
+  'upstreams/connection': {
+    may: [...ports],
+    types: ['upstreams/options.ts', 'upstreams/pooling/isolation-group.ts', 'upstreams/stdio/child.ts'],
+    instead: ofUpstreams,
+  },
+  'upstreams/pooling': {
+    may: [...ports, 'upstreams/upstream.ts', 'upstreams/connection'],
+    types: ['upstreams/options.ts', 'upstreams/stdio'],
+    instead: ofUpstreams,
+  },
+  'upstreams/stdio': {
+    may: [...ports, 'upstreams/upstream.ts', 'upstreams/connection', 'upstreams/pooling'],
+    types: ['upstreams/options.ts'],
+    instead: siblings,
+  },
+  catalog: { may: [...ports, 'upstreams/upstream.ts'], instead: siblings },
+  config: {
+    may: ['base', '*/options.ts', 'transports/http/options.ts'],
+    instead: "config composes the modules' options.ts and knows nothing else of them: move the option there.",
+  },
+  gateway: {
+    may: ['base', 'protocol', 'backplane', 'identity', 'gates', 'sessions', 'upstreams', 'catalog', 'gateway'],
+    types: ['config'],
+    instead: 'The gateway gets its settings as a value: import the type from config, or let cli/ load it.',
+  },
+  'gateway/calls': { may: [...gatewayParts, 'gateway/drain.ts'], types: ['gateway'], instead: ofGateway },
+  'gateway/interaction': { may: gatewayParts, types: ['gateway'], instead: ofGateway },
+  'gateway/legacy': {
+    may: [...gatewayParts, 'gateway/calls', 'gateway/interaction'],
+    types: ['gateway'],
+    instead: ofGateway,
+  },
+  'gateway/modern': {
+    may: [...gatewayParts, 'gateway/calls', 'gateway/interaction'],
+    types: ['gateway'],
+    instead: ofGateway,
+  },
+  'transports/http': { may: ['gateway', 'protocol', 'base'], instead: behindTheGateway },
+  'transports/stdio': { may: ['client', 'protocol', 'base'], instead: behindTheGateway },
+  admin: { may: ['gateway', 'protocol', 'base'], instead: behindTheGateway },
+  index: {
+    may: ['gateway', 'config', 'base', 'backplane/memory.ts'],
+    types: ['protocol', 'backplane/backplane.ts'],
+    instead: 'The embedding API is what the gateway offers: export it from there.',
+  },
+  testing: {
+    may: [...ports, 'index', 'backplane/memory.ts', 'upstreams/upstream.ts'],
+    instead: 'Embedders run these suites: reach the implementation through the `make` that is handed in.',
+  },
+  cli: {
+    may: ['config', 'transports', 'client', 'admin', 'gateway', 'base'],
+    instead: 'The command has no feature of its own: put it into the gateway and call that.',
+  },
+}
+
+/** A test may use what its module may, the suites, and the real memory backplane instead of a mock. */
+export const testsMayAlso = ['testing', 'backplane/memory.ts']
+
+/** Runtime packages, and the only places that may import them. A package that is not listed may not be imported. */
+export const packages = {
+  commander: { in: ['cli'], instead: 'Only the command parses arguments.' },
+  'eventsource-parser': { in: ['client'], instead: 'Only what reads the streams of others parses events.' },
+  'jsonc-parser': { in: ['cli'], instead: 'Only `mcplex config` edits files that people wrote.' },
+  picocolors: { in: ['cli'], instead: 'Only the command has a terminal.' },
+  pino: { in: ['cli'], instead: 'Take the Log of base/log.ts as an argument.' },
+  'pino-pretty': { in: ['cli'], instead: 'Take the Log of base/log.ts as an argument.' },
+}
+
+const http = 'Speak Inbound and Outbound (protocol/inbound.ts); transports/http adapts them.'
+
+/** Node's modules with a home. The others may be imported anywhere but in protocol/. */
+export const builtins = {
+  'node:http': { in: ['transports/http'], instead: http },
+  'node:http2': { in: ['transports/http'], instead: http },
+  'node:https': { in: ['transports/http'], instead: http },
+  'node:child_process': {
+    in: ['upstreams/stdio', 'cli/process-table.ts'],
+    instead: 'Start servers through upstreams/stdio/spawn.ts; look for processes in cli/process-table.ts.',
+  },
+  'node:timers': { in: ['base/clock.ts'], instead: 'Take a Clock (base/clock.ts) as an argument.' },
+  'node:timers/promises': { in: ['base/clock.ts'], instead: 'Take a Clock (base/clock.ts) as an argument.' },
+  'node:process': { in: [], instead: 'Use the global `process`, so that the rules for it see you.' },
+}
+
+/** What protocol/ may have of Node: pure functions. */
+export const pureBuiltins = ['node:buffer', 'node:crypto', 'node:util', 'node:string_decoder']
+
+/** Globals with a home: `object.member`, or a bare name. */
+export const globals = {
+  'process.env': {
+    in: ['config/load.ts'],
+    tests: true,
+    instead: 'config/load.ts reads the environment once; take the value as a setting.',
+  },
+  console: {
+    in: ['cli'],
+    tests: false,
+    instead: 'Take a Log (base/log.ts) as an argument; only cli/ talks to people.',
+  },
+  'Date.now': {
+    in: ['base/clock.ts'],
+    tests: true,
+    instead: 'Take a Clock (base/clock.ts) and call now(): the clock of the machine may be set at any moment.',
+  },
+  'performance.now': { in: ['base/clock.ts'], tests: true, instead: 'Take a Clock (base/clock.ts) and call now().' },
+  'process.hrtime': { in: ['base/clock.ts'], tests: true, instead: 'Take a Clock (base/clock.ts) and call now().' },
+  'new Date()': {
+    in: ['base/clock.ts'],
+    tests: true,
+    instead: 'Write new Date(wallMs()), with wallMs of base/clock.ts: it is for people, and no deadline.',
+  },
+  setTimeout: { in: ['base/clock.ts'], tests: true, instead: 'Take a Clock and call after().' },
+  setInterval: { in: ['base/clock.ts'], tests: true, instead: 'Take a Clock and call every().' },
+  'AbortSignal.timeout': { in: ['base/clock.ts'], tests: true, instead: 'Take a Clock and call after().' },
+}
+
+/**
+ * Eras are decided at the edges and worded in protocol/: nothing else compares a value with the name of an era or with a
+ * revision. Naming one is allowed everywhere.
+ */
+export const eras = {
+  pattern: /^(?:legacy|modern|20\d\d-\d\d-\d\d)$/,
+  in: ['protocol', 'sessions', 'upstreams', 'catalog'],
+  tests: true,
+  instead:
+    'Ask the value (call.session, an UpstreamCodec of protocol/) instead of comparing it with the name of its era.',
+}
+
+/** Names of files and in code that mean nothing to a reader who does not know this project, and what to say instead. */
+export const unclearWords = {
+  bell: 'wakeup',
+  blame: 'crash loop guard',
+  course: 'suspendable call',
+  desk: 'client context',
+  dialect: 'codec',
+  errand: 'internal request, sent message',
+  errands: 'internal requests',
+  house: 'services, architecture',
+  keeper: 'catalog worker',
+  keepers: 'catalog workers',
+  ladder: 'termination',
+  parcel: 'outgoing request',
+  pulse: 'coarse timers',
+  seat: 'caller, live session',
+  seats: 'callers, live sessions',
+  speaker: 'client description',
+  starter: 'direct start',
+  strangers: 'unknown variables',
+  theatre: 'fake server',
+  tongue: 'wire format',
+  voices: 'notification router',
+}
+
+/** State at module level is shared by all gateways of a process; constants and filled tables are not state. */
+export const moduleState = { tests: true, instead: 'Create it inside a factory, so that two gateways share nothing.' }
+
+export const starExports = { instead: 'Write out what is exported: `export { a, b } from`.' }
+
+/** Files of more than 300 lines, each with its reason; above 400 there is none. A line without need is an error too. */
+export const longFiles = {}
+export const lineLimit = 300
+export const lineCeiling = 400
