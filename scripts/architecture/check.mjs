@@ -142,7 +142,7 @@ function* words({ path, isTest, rules }, program) {
       yield { at: node.start, rule: name, message: rule.instead }
     const era = eraMatters ? comparedEra(node, rules.eras.pattern) : undefined
     if (era !== undefined) yield { at: node.start, rule: 'era', message: `${era}: ${rules.eras.instead}` }
-    if (node.type === 'Identifier') yield* unclear(node.name, node.start, rules)
+    if (node.type === 'Identifier' || node.type === 'PrivateIdentifier') yield* unclear(node.name, node.start, rules)
   }
 }
 

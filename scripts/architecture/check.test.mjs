@@ -119,6 +119,7 @@ describe('words', () => {
   test('a name with an unclear word in it is refused, in code and as the name of a file', () => {
     expect(broken('gates/x.ts', 'const bellOn = 1')).toEqual(['1 unclear word'])
     expect(broken('gates/x.ts', 'f(mySeat)')).toEqual(['1 unclear word'])
+    expect(broken('gates/x.ts', 'class A { #desk = 1 }')).toEqual(['1 unclear word'])
     expect(broken('gates/client-desk.ts', 'f()')).toEqual(['1 unclear word'])
     expect(broken('gates/x.ts', `// the bell\nf('desk', labelled, seated)`)).toEqual(allowed)
   })

@@ -56,7 +56,7 @@ function open(limitBytes: number, listBytes: number, isSame = false): Opened {
 function caller(profile?: string): Caller {
   const capabilities = profile === undefined ? {} : { profile }
   const client = { era: 'legacy' as const, version: '2025-11-25', capabilities, info: undefined }
-  return { principal: { tenant: 't', subject: 's' }, client: client, session: undefined }
+  return { principal: { tenant: 't', subject: 's' }, client, session: undefined }
 }
 
 test('what a server lists counts, and nothing is left of a list that is stale', async () => {

@@ -17,7 +17,8 @@ import type { GatewayServices } from './services.ts'
 import { clientAnswersPing } from './legacy/notices.ts'
 import { answerOne } from './modern/requests.ts'
 import { answerOverStream } from './legacy/http-sse.ts'
-import { endSession, initialize, openStream, receive, receiveBatch, sessionOf } from './legacy/requests.ts'
+import { initialize } from './legacy/open-session.ts'
+import { endSession, openStream, receive, receiveBatch, sessionOf } from './legacy/requests.ts'
 
 /** Answers one exchange on the MCP endpoint. Never rejects. */
 export async function dispatch(inbound: Inbound, services: GatewayServices): Promise<Outbound> {

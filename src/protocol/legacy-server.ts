@@ -95,7 +95,7 @@ const statelessMembers = ['resultType', 'ttlMs', 'cacheScope']
  * session knows. Throws `not_bridged` for a question, and `upstream_invalid` for an answer that was not asked for.
  */
 export function encodeLegacyAnswer(outcome: Outcome, method: string, version: string): Answer {
-  const { answer, era: era } = outcome
+  const { answer, era } = outcome
   if (era === 'legacy') {
     if (hasStructuredContent(version) || answer.kind === 'error') return answer
     return { kind: 'result', result: knownContent(method, answer.result, version) }

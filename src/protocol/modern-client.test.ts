@@ -23,7 +23,7 @@ function callOf(params: JsonObject | undefined, more: Partial<Call> = {}): Call 
     id: '1',
     method: 'tools/call',
     params: params && rawObject(params),
-    client: client,
+    client,
     principal: { tenant: '', subject: '' },
     session: 's',
     fairnessKey: 's',

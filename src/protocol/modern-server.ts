@@ -138,7 +138,7 @@ export function encodeModernAnswer(
   serverInfo: JsonValue | undefined,
   ttlMs: number = 0,
 ): Answer {
-  const { answer, era: era } = outcome
+  const { answer, era } = outcome
   if (answer.kind === 'error') return era === 'modern' ? answer : wordError(answer)
   const result = era === 'legacy' ? resultForRequest(method, answer.result) : answer.result
   const { resultType = 'complete', ttlMs: theirs, cacheScope, _meta: meta } = result.value

@@ -284,19 +284,3 @@ export function bytesOfUri(uri: string): number {
 function bytesOfUris(uris: readonly string[]): number {
   return uris.reduce((sum, uri) => sum + bytesOfUri(uri), 0)
 }
-
-/** Notes a call as in flight, so that it can be cancelled by its id; returns how to forget it. */
-export function trackCall(liveSession: LiveSession, id: string, cancel: Cancel): () => void {
-  const call = { id, cancel }
-  liveSession.calls.push(call)
-  liveSession.callsTotal++
-  return () => {
-    const at = liveSession.calls.indexOf(call)
-    if (at >= 0) liveSession.calls.splice(at, 1)
-  }
-}
-
-/** The youngest call under an id: older ones were there before the client used the id again. */
-export function callById(liveSession: LiveSession, id: string): Cancel | undefined {
-  return liveSession.calls.findLast((call) => call.id === id)?.cancel
-}

@@ -17,10 +17,9 @@ const server = serve({ fetch: fetchHandler(gateway), port: 0, hostname: '127.0.0
   process.stdout.write(`${JSON.stringify({ event: 'ready', endpoint: `http://127.0.0.1:${port}/mcp` })}\n`)
 })
 
-process.once('SIGTERM', async () => {
+process.once('SIGTERM', () => {
   if ('closeAllConnections' in server) server.closeAllConnections()
-  await gateway.close()
-  process.exit(0)
+  void gateway.close().then(() => process.exit(0))
 })
 
 /** @param {string[]} words */

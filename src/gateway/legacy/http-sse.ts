@@ -21,7 +21,8 @@ import { pump } from './responses.ts'
 import type { GatewayServices } from '../services.ts'
 import { clientAnswersPing } from './notices.ts'
 import { isLocal } from './local-requests.ts'
-import { begin, checkRoom, handleClientMessage, openSession, replyInBatch } from './requests.ts'
+import { openSession } from './open-session.ts'
+import { begin, checkRoom, handleClientMessage, replyInBatch } from './requests.ts'
 import type { SseSession } from './http-sse-sessions.ts'
 
 /** Early clients take an answer without this word for a message. */

@@ -3,17 +3,9 @@
  * streams are sessions/streams.ts, the calls go to serve.ts. [2025-11-25 lifecycle; transports]
  */
 import { Cancel } from '../../base/cancel.ts'
-import type { Lease } from '../../base/lease.ts'
 import { keep, Portion } from '../../base/memory-budget.ts'
 import { Refusal } from '../../base/refusal.ts'
-import {
-  type Call,
-  type Outcome,
-  type Principal,
-  progressTokenOf,
-  type Reply,
-  type ClientDescription,
-} from '../../protocol/call.ts'
+import { type Call, type Outcome, type Principal, progressTokenOf, type Reply } from '../../protocol/call.ts'
 import { header, type Inbound, jsonHeaders, type Outbound } from '../../protocol/inbound.ts'
 import { memberText } from '../../protocol/json-text.ts'
 import {
@@ -22,21 +14,14 @@ import {
   type NotificationMessage,
   type ResponseMessage,
   type RequestMessage,
-  type RpcId,
-  responseText,
 } from '../../protocol/jsonrpc.ts'
-import {
-  checkMethod,
-  checkVersionHeader,
-  initializeResult,
-  outcomeIn,
-  readInitialize,
-} from '../../protocol/legacy-server.ts'
+import { checkMethod, checkVersionHeader, outcomeIn } from '../../protocol/legacy-server.ts'
 import { heldBytesOf } from '../../protocol/held-bytes.ts'
 import { checkParams } from '../../protocol/params.ts'
 import { hasPrimingEvent } from '../../protocol/revisions.ts'
 import { sseHeaders } from '../../protocol/sse.ts'
-import { bytesOfUri, callById, trackCall, type LiveSession } from '../../sessions/sessions.ts'
+import { callById, trackCall } from '../../sessions/session-calls.ts'
+import { bytesOfUri, type LiveSession } from '../../sessions/sessions.ts'
 import { abandonRequest, respondToBatch, type RunningRequest, respondToOne } from './responses.ts'
 import type { GatewayServices } from '../services.ts'
 import { answerLocally, isLocal, uriOf } from './local-requests.ts'
@@ -61,45 +46,6 @@ export async function sessionOf(
   const liveSession = await services.sessions.find(principal, id, isAnswer)
   if (!liveSession) throw new Refusal('session_unknown')
   return liveSession
-}
-
-/** Opens a session. Throws `overloaded` when there is no place for another client in time. */
-export async function initialize(
-  message: RequestMessage,
-  inbound: Inbound,
-  principal: Principal,
-  services: GatewayServices,
-): Promise<Outbound> {
-  // Clients that lost their session send its id along; it opens nothing, so a session that is over is no obstacle.
-  const id = header(inbound, 'mcp-session-id')
-  if (id !== undefined && (await services.sessions.find(principal, id))) throw new Refusal('already_initialized')
-  if (services.inflight.draining) throw new Refusal('draining')
-  const client = readInitialize(message.params)
-  const place = services.admission.take() ?? (await services.admission.wait(inbound.connection, inbound.closed))
-  try {
-    const { liveSession, body } = await openSession(message.id, client, principal, place, services)
-    return { status: 200, headers: { ...jsonHeaders, 'Mcp-Session-Id': liveSession.session.id }, body }
-  } catch (error) {
-    place.release()
-    throw error
-  }
-}
-
-/** A session for whoever speaks, and the text to answer `initialize` with. */
-export async function openSession(
-  id: RpcId,
-  client: ClientDescription,
-  principal: Principal,
-  place: Lease,
-  services: GatewayServices,
-): Promise<{ readonly liveSession: LiveSession; readonly body: string }> {
-  const serverDescription = await services.catalog.serverDescription({ principal, client: client, session: '' })
-  const liveSession = await services.sessions.open(principal, client, place)
-  liveSession.onEnd.push(() => {
-    services.upstream.endSession(callerOf(liveSession))
-    services.streams.forget(liveSession)
-  })
-  return { liveSession, body: responseText(id, initializeResult(serverDescription, client)) }
 }
 
 /** One message of a session. Throws `too_many_calls` or `draining`. */

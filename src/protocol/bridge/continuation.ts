@@ -47,7 +47,7 @@ const maxQuestions = 64
 const maxAnswers = 8 * 1024 * 1024
 
 /** Whether a call ended with questions, or with the wish to be called again. */
-export function needsInput(call: Call, { era: era, answer }: Outcome): boolean {
+export function needsInput(call: Call, { era, answer }: Outcome): boolean {
   return (
     era === 'modern' &&
     answer.kind === 'result' &&

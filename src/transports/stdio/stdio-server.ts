@@ -1,6 +1,6 @@
 /**
- * A face for one client that speaks lines: each line becomes an exchange as a client over HTTP would have it, and
- * what comes back becomes lines. Both eras, decided message by message. What a line may cost is bounded; a line that
+ * Serves one client that speaks lines: each line becomes a request as a client over HTTP would send it, and each
+ * response becomes lines. Both eras, decided message by message. What a line may cost is bounded; a line that
  * is no message is answered as that and harms no other. [stdio transport, all revisions]
  *
  * What answers the exchanges is handed in: the gateway itself, or one that is far away.
@@ -9,7 +9,7 @@ import { Cancel } from '../../base/cancel.ts'
 import { keep } from '../../base/memory-budget.ts'
 import { Refusal } from '../../base/refusal.ts'
 import { isModernMessage } from '../../protocol/classify.ts'
-import { elementTexts, exceedsLimits, memberText } from '../../protocol/json-text.ts'
+import { elementTexts, memberText } from '../../protocol/json-text.ts'
 import { jsonWeight } from '../../protocol/json-weight.ts'
 import {
   idKey,
@@ -31,6 +31,7 @@ import {
   type ClientNeeds,
   type ExpectedResponse,
 } from '../../client/client-context.ts'
+import { idIn, parse } from './parse-line.ts'
 import { openGetStream } from '../../client/get-stream.ts'
 import { answerAll, isIdempotent, runAlone, runInSession, runOpening, sendInSession } from '../../client/requests.ts'
 import type { DeliveryContext } from '../../client/deliver.ts'
@@ -51,10 +52,6 @@ export interface StdioServer {
   close(): Promise<void>
 }
 
-/** [R04] deeper or larger JSON is refused before it is parsed */
-const maxDepth = 128
-const maxMembers = 100_000
-
 /** What may be on its way or in line at once: a client that sends without end is told. What they say is counted. */
 const maxMessages = 1024
 
@@ -64,12 +61,12 @@ const listening = 'subscriptions/listen'
 const overtakenMs = 1000
 
 export function createStdioServer(needs: ClientNeeds): StdioServer {
-  return new LineFace(needs)
+  return new LineServer(needs)
 }
 
-class LineFace implements StdioServer {
+class LineServer implements StdioServer {
   readonly #delivery: DeliveryContext
-  readonly #desk: ClientContext
+  readonly #context: ClientContext
   readonly #session: ClientSession
   readonly #sentMessages = new Set<SentMessage>()
   /** Calls that are carried now, and those in line behind them. */
@@ -81,12 +78,12 @@ class LineFace implements StdioServer {
   readonly #waiting: Array<() => void> = []
 
   constructor(needs: ClientNeeds) {
-    this.#desk = { ...needs, leaving: new Cancel() }
-    this.#session = new ClientSession(this.#desk, (standing) => this.#listenTo(standing))
+    this.#context = { ...needs, leaving: new Cancel() }
+    this.#session = new ClientSession(this.#context, (standing) => this.#listenTo(standing))
     this.#delivery = {
-      context: this.#desk,
+      context: this.#context,
       session: this.#session,
-      paramHeaders: createParamHeaders(this.#desk.memory.sent),
+      paramHeaders: createParamHeaders(this.#context.memory.sent),
     }
   }
 
@@ -119,7 +116,7 @@ class LineFace implements StdioServer {
   }
 
   async close(): Promise<void> {
-    this.#desk.leaving.cancel('the client is done')
+    this.#context.leaving.cancel('the client is done')
     for (const sent of this.#sentMessages) sent.closed.cancel('the client is done')
     await this.#session.end()
   }
@@ -142,7 +139,7 @@ class LineFace implements StdioServer {
       this.#run(sent, () => runOpening(sent, request, this.#delivery))
     } else if (request.method === 'ping' && !this.#session.isThere) {
       // [lifecycle] allowed before the handshake, and there is nobody yet to be asked
-      void this.#desk.writeOwn(`{"jsonrpc":"2.0","id":${request.id},"result":{}}`)
+      void this.#context.writeOwn(`{"jsonrpc":"2.0","id":${request.id},"result":{}}`)
     } else this.#run(sent, () => this.#inTurn(sent, () => this.#inSession(sent)))
   }
 
@@ -174,10 +171,10 @@ class LineFace implements StdioServer {
       if (sent) this.#tellCancelled(text, sent)
     } else if (this.#session.isThere && !isModernMessage(message, undefined)) {
       const isHandshake = message.method === 'notifications/initialized'
-      const errand = sentMessage(text, [], isHandshake)
-      this.#run(errand, () => {
+      const handshake = sentMessage(text, [], isHandshake)
+      this.#run(handshake, () => {
         const done = isHandshake ? this.#session.completing() : undefined
-        return this.#inSession(errand).finally(done)
+        return this.#inSession(handshake).finally(done)
       })
     }
   }
@@ -186,9 +183,9 @@ class LineFace implements StdioServer {
   #tellCancelled(text: string, cancelled: SentMessage): void {
     const sent = sentMessage(text, [])
     this.#run(sent, () => this.#inSession(sent))
-    if (this.#desk.waitMs === 0) return
-    this.#desk.clock.after(overtakenMs, () => {
-      if (!this.#sentMessages.has(cancelled) || this.#desk.leaving.cancelled) return
+    if (this.#context.waitMs === 0) return
+    this.#context.clock.after(overtakenMs, () => {
+      if (!this.#sentMessages.has(cancelled) || this.#context.leaving.cancelled) return
       const again = sentMessage(text, [])
       try {
         this.#run(again, () => this.#inSession(again))
@@ -227,23 +224,23 @@ class LineFace implements StdioServer {
   }
 
   #listenTo(standing: OpenSession): void {
-    if (this.#heard === standing || this.#desk.leaving.cancelled) return
+    if (this.#heard === standing || this.#context.leaving.cancelled) return
     this.#heard = standing
     void openGetStream(standing, this.#delivery)
   }
 
-  #run(sentMessage: SentMessage, run: () => Promise<void>): void {
+  #run(sent: SentMessage, run: () => Promise<void>): void {
     if (this.#sentMessages.size >= maxMessages)
       throw new Refusal('too_many_calls', { message: 'Too much is on its way at once.' })
-    const { sent } = this.#desk.memory
-    const bytes = jsonWeight(sentMessage.text)
-    keep(sent, bytes)
-    this.#sentMessages.add(sentMessage)
+    const memory = this.#context.memory.sent
+    const bytes = jsonWeight(sent.text)
+    keep(memory, bytes)
+    this.#sentMessages.add(sent)
     void run()
-      .catch((error: unknown) => answerAll(sentMessage, error, this.#delivery))
+      .catch((error: unknown) => answerAll(sent, error, this.#delivery))
       .finally(() => {
-        this.#sentMessages.delete(sentMessage)
-        sent.release(bytes)
+        this.#sentMessages.delete(sent)
+        memory.release(bytes)
         this.#tellSettled()
       })
   }
@@ -253,7 +250,7 @@ class LineFace implements StdioServer {
    */
   async #inTurn(sent: SentMessage, run: () => Promise<void>): Promise<void> {
     if (isIdempotent(sent)) return run()
-    if (this.#calls < this.#desk.maxCalls) this.#calls++
+    if (this.#calls < this.#context.maxCalls) this.#calls++
     else await new Promise<void>((resolve) => this.#line.push(resolve))
     try {
       await run()
@@ -265,13 +262,13 @@ class LineFace implements StdioServer {
   }
 
   #tellSettled(): void {
-    for (const { expected: owed } of this.#sentMessages) if (owed[0]?.request.method !== listening) return
+    for (const { expected } of this.#sentMessages) if (expected[0]?.request.method !== listening) return
     for (const resolve of this.#waiting.splice(0)) resolve()
   }
 
   #refuse(error: unknown, id: RpcId | undefined): void {
-    const refusal = answerable(error, this.#desk.log)
-    void this.#desk.writeOwn(responseText(id, errorAnswerOf(refusal)))
+    const refusal = answerable(error, this.#context.log)
+    void this.#context.writeOwn(responseText(id, errorAnswerOf(refusal)))
   }
 }
 
@@ -279,24 +276,4 @@ class LineFace implements StdioServer {
 async function runWithoutAnswer(sent: SentMessage, delivery: DeliveryContext): Promise<void> {
   const { clock, waitMs } = delivery.context
   await sendInSession(sent, clock.now() + waitMs, delivery)
-}
-
-/** The id of the request in a text, if it is one. */
-function idIn(text: string): RpcId | undefined {
-  try {
-    const message = readMessage(text, parse(text))
-    return message.kind === 'request' ? message.id : undefined
-  } catch {
-    return undefined
-  }
-}
-
-function parse(text: string): unknown {
-  const message = 'The line is not valid JSON.'
-  if (exceedsLimits(text, maxDepth, maxMembers)) throw new Refusal('parse_error', { message })
-  try {
-    return JSON.parse(text)
-  } catch (cause) {
-    throw new Refusal('parse_error', { message, cause })
-  }
 }

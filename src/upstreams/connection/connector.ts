@@ -118,7 +118,7 @@ export function createConnector(common: {
         },
       })
       needs.connected(connection)
-      const { client: client } = needs.caller
+      const { client } = needs.caller
       const announced = rawObject(needs.announced)
       try {
         if (needs.codec.era === 'legacy') {

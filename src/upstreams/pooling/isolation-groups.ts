@@ -60,12 +60,8 @@ export function createIsolationGroups(pool: number, hasOneClient: boolean): Isol
       if (known) return known
       const mode = modeOf(serverEra, caller)
       const common = isCommon(mode)
-      const {
-        principal,
-        client: client,
-        session,
-      } = common ? { ...ownCaller(serverEra), principal: caller.principal } : caller
-      const of: Caller = { principal, client: client, session: common ? undefined : session }
+      const { principal, client, session } = common ? { ...ownCaller(serverEra), principal: caller.principal } : caller
+      const of: Caller = { principal, client, session: common ? undefined : session }
       const own = mode === 'session' && (hasOneClient || session !== undefined)
       const group = createIsolationGroup(key, serverEra.codec, mode, of, own, announcedTo(serverEra, of).value, {
         pool,

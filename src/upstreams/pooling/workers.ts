@@ -1,7 +1,4 @@
-/**
- * Processes of units, and keepers: started when they may be, told what their predecessors knew, and their deaths
- * counted against the next start.
- */
+/** Workers of isolation groups, and catalog workers: started, told what those before them knew; their deaths counted. */
 import { type Clock, pause } from '../../base/clock.ts'
 import type { EventSink } from '../../base/events.ts'
 import type { Log } from '../../base/log.ts'
@@ -28,6 +25,7 @@ import type { Spares } from './spares.ts'
 import { type StartFault, startFailure } from '../connection/start-failure.ts'
 import type { ChildExit } from '../stdio/child.ts'
 import type { WorkerOwner, IsolationGroup } from './isolation-group.ts'
+import { explainStart } from './explain-start.ts'
 import { NoRoom } from '../upstream.ts'
 import type { NotificationRouter } from './notification-router.ts'
 
@@ -79,9 +77,6 @@ const youngMs = 5000
 const steadyMs = 2000
 /** How long one is watched that is started to show whether it can run beside another. */
 const watchedMs = 1000
-/** How long a start that has failed waits to be explained: a program that hangs would hold its caller up as long again. */
-const explainMs = 10_000
-
 export function createWorkers(needs: WorkersNeeds): Workers {
   const { opener, notifications, clock, log, onlyOne } = needs
   const bornMs = new WeakMap<UpstreamConnection, number>()
@@ -102,6 +97,9 @@ export function createWorkers(needs: WorkersNeeds): Workers {
       opening.set(connection, { group, isGreeted: false })
     }
 
+  const restartsOf = ({ group, source }: WorkerOwner): RestartBackoff | undefined =>
+    group?.restarts ?? (source === undefined ? undefined : crashLoopGuard.ofSource(source))
+
   const ended = (owner: WorkerOwner, connection: UpstreamConnection, expected: boolean): void => {
     const { group, source } = owner
     const isGreeted = opening.get(connection)?.isGreeted !== false
@@ -115,8 +113,7 @@ export function createWorkers(needs: WorkersNeeds): Workers {
     if (!expected && !needs.quiet()) {
       if (group) group.lost = true
       // One that ends before it has said hello could not be started: whoever opens it counts that.
-      const own = group?.restarts ?? (source === undefined ? undefined : crashLoopGuard.ofSource(source))
-      if (isGreeted) own?.failed(clock.now())
+      if (isGreeted) restartsOf(owner)?.failed(clock.now())
       log.warn({ upstream_pid: connection.pid }, 'upstream process ended unexpectedly')
       const serverEra = needs.serverEras.get(connection.codec.era)
       const isYoung = clock.now() - (bornMs.get(connection) ?? 0) < youngMs
@@ -129,7 +126,16 @@ export function createWorkers(needs: WorkersNeeds): Workers {
     codec,
     unsolicited: (connection, update) => notifications.route(owner, connection, update),
     ended: (connection, exit) => ended(owner, connection, exit.expected),
-    stuck: (connection) => stuck(owner, connection),
+    stuck(connection) {
+      log.warn(
+        { upstream_pid: connection.pid, reason: 'answers_unread' },
+        'upstream process asks without reading the answers and is ended',
+      )
+      needs.onStuck()
+      if (owner.group) owner.group.lost = true
+      restartsOf(owner)?.failed(clock.now())
+      connection.kill()
+    },
     unattributed(method) {
       needs.events.emit('askUnattributed', { method })
       const { group } = owner
@@ -141,18 +147,6 @@ export function createWorkers(needs: WorkersNeeds): Workers {
       )
     },
   })
-
-  const stuck = ({ group, source }: WorkerOwner, connection: UpstreamConnection): void => {
-    log.warn(
-      { upstream_pid: connection.pid, reason: 'answers_unread' },
-      'upstream process asks without reading the answers and is ended',
-    )
-    needs.onStuck()
-    if (group) group.lost = true
-    const own = group?.restarts ?? (source === undefined ? undefined : crashLoopGuard.ofSource(source))
-    own?.failed(clock.now())
-    connection.kill()
-  }
 
   /** Opens a process that no client has said a word to, and that nobody else will. */
   const prove = async (serverEra: ServerEra): Promise<void> => {
@@ -186,14 +180,8 @@ export function createWorkers(needs: WorkersNeeds): Workers {
     await connection.close()
   }
 
-  /** What a start has failed with, once it is known whether that is since another process runs. */
-  const explained = async (own: RestartBackoff, fault: StartFault | undefined, error: unknown): Promise<unknown> => {
-    if (fault !== 'ended' || !isOneRunning()) return error
-    await Promise.race([crashLoopGuard.checked(), pause(clock, explainMs)])
-    if (!onlyOne.isKnown) return error
-    own.forgive()
-    return new NoRoom(error)
-  }
+  const explained = (own: RestartBackoff, fault: StartFault | undefined, error: unknown): Promise<unknown> =>
+    explainStart(own, fault, error, { clock, onlyOne, isOneRunning, checked: () => crashLoopGuard.checked() })
 
   /** Tells a process of a unit what the one before it knew, and puts it to use. */
   const put = async (
@@ -270,7 +258,7 @@ export function createWorkers(needs: WorkersNeeds): Workers {
     async handOver(group, serverEra, { connection, owner }) {
       opening.set(connection, { group, isGreeted: true })
       if (owner.source !== undefined) notifications.unwatched(owner.source)
-      Object.assign(owner, { unit: group, source: undefined })
+      Object.assign(owner, { group, source: undefined })
       connection.attributor.rule = group.attribution
       return put(group, serverEra, connection)
     },

@@ -5,13 +5,13 @@
  */
 import type { Clock } from '../../base/clock.ts'
 import type { EventSink } from '../../base/events.ts'
-import { createLease, type Lease } from '../../base/lease.ts'
 import type { Log } from '../../base/log.ts'
 import type { MemoryBudget } from '../../base/memory-budget.ts'
 import { Refusal } from '../../base/refusal.ts'
 import { holderOf, Transfers } from '../../base/transfers.ts'
 import { type Call, forget, type Outcome, type Reply } from '../../protocol/call.ts'
 import type { UpstreamConnection } from '../connection/connection.ts'
+import { holdWorker } from '../pooling/hold-worker.ts'
 import { endWithCall } from '../pooling/end-with-call.ts'
 import { createConnector } from '../connection/connector.ts'
 import { countCallMemory } from '../pooling/call-memory.ts'
@@ -29,7 +29,7 @@ import { createSpares, type Spares } from '../pooling/spares.ts'
 import { startServer } from './startup.ts'
 import { profileSource } from '../pooling/catalog-keys.ts'
 import type { DirectStart } from './direct-start.ts'
-import { isCommon, processOf, type IsolationGroup } from '../pooling/isolation-group.ts'
+import { isCommon, processOf } from '../pooling/isolation-group.ts'
 import { hasOtherLevel, setLogLevel } from '../pooling/group-log-level.ts'
 import { createIsolationGroups } from '../pooling/isolation-groups.ts'
 import type { Upstream, UpstreamFacts } from '../upstream.ts'
@@ -154,7 +154,7 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
     if (hasOtherLevel(group, call)) await setLogLevel(group, call, connection)
     if (call.cancel.cancelled) throw new Refusal('cancelled')
     const pending = connection.begin(call, group.exclusive || group.attribution === 'own')
-    if (call.hold) call.hold.lease ??= holdOf(group, connection, call)
+    if (call.hold) call.hold.lease ??= holdWorker(group, connection, call, () => pool.released())
     if (call.method === 'resources/subscribe') {
       // It lasts: what the process says of it later is this client's as well.
       connection.workFor(call.clientKey)
@@ -177,18 +177,6 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
       endWithCall(group, connection, call, outcome)
       pool.released()
     }
-  }
-
-  /** Keeps a process from others until it is released. */
-  const holdOf = (group: IsolationGroup, connection: UpstreamConnection, call: Call): Lease => {
-    connection.reserve()
-    const over = connection.workFor(call.clientKey)
-    return createLease(() => {
-      connection.unreserve()
-      over()
-      endWithCall(group, connection, call, undefined)
-      pool.released()
-    })
   }
 
   const sweeper = clock.every(sweepMs, () => {
