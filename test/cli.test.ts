@@ -145,7 +145,7 @@ describe('serve', () => {
   })
 
   test('logs what is refused on sight, once and with the host or origin, so that a proxy can be set right', async () => {
-    const running = serve([], { MCPLEX_HTTP__MAX_BODY: '1024' })
+    const running = serve([], { MCPLEX_LIMITS__MAX_BODY: '1024' })
     const { port } = await running.ready()
     const path = `http://127.0.0.1:${String(port)}/mcp`
     const json = { 'Content-Type': 'application/json', Accept: 'application/json, text/event-stream' }
@@ -239,7 +239,7 @@ describe('the end', () => {
     running.child.kill('SIGUSR2')
     expect(await running.exit()).toBe(1)
     expect(running.log().at(-2)).toMatchObject({ level: 'error', err: { message: 'planted' } })
-    expect(fatal(running)).toMatchObject({ code: 'MCPX_INTERNAL', exit: 1 })
+    expect(fatal(running)).toMatchObject({ code: 'internal', exit: 1 })
     await until('the processes are gone', () => !processes.some(runs))
   })
 
@@ -276,21 +276,15 @@ describe('a configuration that is wrong ends with 78 and names', () => {
   const server = ['--', 'node', 'never-started.mjs']
 
   test.each([
-    [
-      'a flag',
-      ['--idle-timeout', '10 minuets'],
-      {},
-      'MCPX_CONFIG_DURATION',
-      '--idle-timeout 10 minuets is not a duration',
-    ],
+    ['a flag', ['--idle-timeout', '10 minuets'], {}, 'config_duration', '--idle-timeout 10 minuets is not a duration'],
     [
       'a variable',
       [],
       { MCP_MAX_CONNECTIONS: 'many' },
-      'MCPX_CONFIG_NUMBER',
+      'config_number',
       'MCP_MAX_CONNECTIONS=many is not a whole number',
     ],
-    ['an address of the network', ['--host', '0.0.0.0'], {}, 'MCPX_CONFIG_EXPOSED', '--insecure'],
+    ['an address of the network', ['--host', '0.0.0.0'], {}, 'config_exposed', '--insecure'],
   ])('%s', async (_what, options, env, code, text) => {
     const running = mcplex(['serve', ...options, ...server], env)
     expect(await running.exit()).toBe(78)
@@ -305,7 +299,7 @@ describe('a configuration that is wrong ends with 78 and names', () => {
     expect(JSON.parse(running.stdout())).toMatchObject({
       event: 'failed',
       exit: 78,
-      errors: [{ code: 'MCPX_CONFIG_NUMBER' }, { code: 'MCPX_CONFIG_NUMBER' }],
+      errors: [{ code: 'config_number' }, { code: 'config_number' }],
     })
   })
 })
@@ -316,8 +310,8 @@ describe('what ends the command', () => {
     expect(await running.exit()).toBe(78)
     expect(running.stderr().trimEnd().split('\n')).toHaveLength(2)
     expect(running.log()).toMatchObject([
-      { level: 'fatal', code: 'MCPX_CONFIG_CHOICE', exit: 78, try: ['--mode session'] },
-      { level: 'fatal', code: 'MCPX_CONFIG_NUMBER', exit: 78 },
+      { level: 'fatal', code: 'config_choice', exit: 78, try: ['--mode session'] },
+      { level: 'fatal', code: 'config_number', exit: 78 },
     ])
     expect(Date.parse(String(running.log()[0]?.['time']))).toBeGreaterThan(0)
     expect(running.log()[0]?.['msg']).toBe('--mode sesion is not one of the choices; did you mean session?')
@@ -330,7 +324,7 @@ describe('what ends the command', () => {
   ])('is text where that is %s', async (_why, args, env: Record<string, string>) => {
     const running = mcplex(args, env)
     expect(await running.exit()).toBe(2)
-    expect(running.stderr()).toMatch(/^error MCPX_USAGE {3}.*\n( +\w+ +\S.*\n)+$/)
+    expect(running.stderr()).toMatch(/^error usage {3}.*\n( +\w+ +\S.*\n)+$/)
   })
 
   test('names a command that can be pasted, and starts this copy', async () => {
@@ -352,7 +346,7 @@ describe('a start that fails says what to do', () => {
     const running = mcplex(['serve', '--', ...fixture('echo-legacy.mjs')], { PORT: port })
     expect(await running.exit()).toBe(1)
     expect(fatal(running)).toMatchObject({
-      code: 'MCPX_PORT_IN_USE',
+      code: 'port_in_use',
       msg: `port ${port} of 127.0.0.1 is in use (PORT=${port})`,
       try: expect.arrayContaining([
         expect.stringContaining(`main.js serve --port ${Number(port) + 1} -- ${fixture('echo-legacy.mjs').join(' ')}`),
@@ -364,7 +358,7 @@ describe('a start that fails says what to do', () => {
   test('a command that does not exist ends with 69', async () => {
     const running = serve([], {}, ['no-such-command-of-mcplex'])
     expect(await running.exit()).toBe(69)
-    expect(fatal(running)).toMatchObject({ code: 'MCPX_UPSTREAM_START' })
+    expect(fatal(running)).toMatchObject({ code: 'upstream_start' })
     expect(running.stderr()).toContain('command -v no-such-command-of-mcplex')
   })
 
@@ -441,7 +435,7 @@ describe('a start that fails says what to do', () => {
 test('wrong usage ends with 2, and says what may have been meant', async () => {
   const running = mcplex(['serve', '--prot', '1', '--', 'x'])
   expect(await running.exit()).toBe(2)
-  expect(fatal(running)).toMatchObject({ code: 'MCPX_USAGE', exit: 2 })
+  expect(fatal(running)).toMatchObject({ code: 'usage', exit: 2 })
   expect(running.stderr()).toContain('did you mean --port?')
 })
 

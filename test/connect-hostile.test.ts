@@ -79,7 +79,7 @@ test('a server that forgets every session at once is told to the client, and not
   const initialized = piped.initialize()
   await initialized
   const answer = await piped.request('tools/call', { name: 'x' })
-  expect(answer.error?.data).toMatchObject({ reason: 'endpoint_refused', status: 404 })
+  expect(answer.error?.data).toMatchObject({ reason: 'endpoint_invalid_response', status: 404 })
   expect(seen.filter((one) => one === 'initialize').length).toBeLessThan(12)
 })
 

@@ -152,7 +152,7 @@ describe('the key', () => {
   test('goes into the header of every request, and is seen nowhere else', async () => {
     const { url, seen } = await endpoint((_request, response) => response.writeHead(500).end('no'))
     const piped = connect(url, ['-v'], { MCPLEX_API_KEY: key })
-    expect(reasonOf(await piped.request('server/discover', { _meta: standalone() }))).toBe('endpoint_refused')
+    expect(reasonOf(await piped.request('server/discover', { _meta: standalone() }))).toBe('endpoint_invalid_response')
     expect(seen.map(({ headers }) => headers.authorization)).toEqual([`Bearer ${key}`])
     expect(readFileSync(`/proc/${piped.pid}/cmdline`, 'utf8')).not.toContain(key)
     expect(piped.stderr() + piped.lines.join('\n')).not.toContain(key)
@@ -173,9 +173,9 @@ describe('the key', () => {
     const { url } = await endpoint((_request, response) => response.writeHead(status).end())
     const piped = connect(url, [], env)
     const answer = await piped.request('initialize', { protocolVersion: '2025-11-25' })
-    expect(answer.error?.data).toMatchObject({ reason: 'endpoint_refused', status })
+    expect(answer.error?.data).toMatchObject({ reason: 'endpoint_invalid_response', status })
     expect(await piped.exited).toBe(77)
-    expect(piped.stderr()).toContain('MCPX_CONNECT_DENIED')
+    expect(piped.stderr()).toContain('connect_denied')
     expect(piped.stderr()).toContain(remedy)
     expect(piped.stderr()).not.toContain(key)
   })
@@ -185,9 +185,11 @@ describe('a URL', () => {
   test.each([404, 405, 301])('without an MCP endpoint (%i) is told, and ends with 78', async (status) => {
     const { url } = await endpoint((_request, response) => response.writeHead(status, { Location: '/there' }).end())
     const piped = connect(url)
-    expect(reasonOf(await piped.request('initialize', { protocolVersion: '2025-11-25' }))).toBe('endpoint_refused')
+    expect(reasonOf(await piped.request('initialize', { protocolVersion: '2025-11-25' }))).toBe(
+      'endpoint_invalid_response',
+    )
     expect(await piped.exited).toBe(78)
-    expect(piped.stderr()).toContain('MCPX_CONNECT_ENDPOINT')
+    expect(piped.stderr()).toContain('connect_endpoint')
   })
 
   test('of a server without sessions is none to give up at: its client may try another way', async () => {
@@ -307,6 +309,6 @@ describe('an endpoint that redirects', () => {
       clientInfo: { name: 'c', version: '1' },
     })
     const refused = await piped.told('the refusal', ({ error }) => error !== undefined)
-    expect(reasonOf(refused)).toBe('endpoint_refused')
+    expect(reasonOf(refused)).toBe('endpoint_invalid_response')
   })
 })

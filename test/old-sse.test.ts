@@ -187,11 +187,14 @@ describe('what is POSTed', () => {
     const at = (address: string): ReturnType<typeof send> =>
       send(new URL(address, url).href, { method: 'POST', body, headers: { 'Content-Type': 'application/json' } })
     expect(await refused(await at('messages'))).toEqual([400, 'session_required'])
-    expect(await refused(await at('messages?sessionId='))).toEqual([404, 'session_unknown'])
-    expect(await refused(await at(`messages?sessionId=${'x'.repeat(43)}`))).toEqual([404, 'session_unknown'])
+    expect(await refused(await at('messages?sessionId='))).toEqual([404, 'session_not_found'])
+    expect(await refused(await at(`messages?sessionId=${'x'.repeat(43)}`))).toEqual([404, 'session_not_found'])
     const id = new URL(client.address).searchParams.get('sessionId') ?? ''
     const header = { 'Mcp-Session-Id': id, 'Content-Type': 'application/json' }
-    expect(await refused(await send(url, { method: 'POST', body, headers: header }))).toEqual([404, 'session_unknown'])
+    expect(await refused(await send(url, { method: 'POST', body, headers: header }))).toEqual([
+      404,
+      'session_not_found',
+    ])
     client.stream.cut()
     await eventually('it is gone', async () => (await client.post({ id: 1, method: 'ping' })).status === 404)
   })

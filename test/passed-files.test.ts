@@ -80,7 +80,7 @@ test('as a file of mcplex itself: a certificate and its key', async () => {
 test('one that can only be written to, or is larger than memory should hold, is refused with the way out', async () => {
   const written = bash(`${main} serve --port 0 --log-format pretty -- ${server} >(cat)`)
   expect(await written.exited).toBe(2)
-  expect(written.output()).toMatch(/MCPX_USAGE {3}\/dev\/fd\/\d+ cannot be read/)
+  expect(written.output()).toMatch(/usage {3}\/dev\/fd\/\d+ cannot be read/)
   const large = bash(`${main} serve --port 0 --log-format pretty -- ${server} <(head -c 100000000 /dev/zero)`)
   expect(await large.exited).toBe(2)
   expect(large.output()).toContain('more than 67108864 bytes')

@@ -163,7 +163,7 @@ describe('lines that are no messages', () => {
     ['a request before the handshake', '{"jsonrpc":"2.0","id":10,"method":"tools/list"}', -32600, 10],
     ['a line that is too long', `{"jsonrpc":"2.0","id":11,"method":"${'x'.repeat(3000)}"}`, -32600, null],
   ])('%s is answered as that, and the next message is served', async (_name, line, code, id) => {
-    const piped = open([echoLegacy], [], { MCPLEX_HTTP__MAX_BODY: line.length < 5000 ? '2048' : '1mb' })
+    const piped = open([echoLegacy], [], { MCPLEX_LIMITS__MAX_BODY: line.length < 5000 ? '2048' : '1mb' })
     piped.write(line)
     piped.write('')
     expect(await piped.told('the refusal', ({ error }) => error !== undefined)).toMatchObject({ id, error: { code } })
@@ -272,7 +272,7 @@ describe('the end', () => {
   })
 
   test('of stdin waits for what hangs as long as a drain, and no longer', async () => {
-    const piped = open([echoLegacy], [], { MCPLEX_HTTP__DRAIN: '300ms' })
+    const piped = open([echoLegacy], [], { MCPLEX_LIMITS__DRAIN: '300ms' })
     await piped.initialize()
     piped.begin('tools/call', { name: 'hang' })
     await piped.call('echo', { text: 'x' })
@@ -363,7 +363,7 @@ describe('the end', () => {
     const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'x', version: '1' } }
     expect(reasonOf(await piped.request('initialize', params))).toBe('upstream_unavailable')
     expect(await piped.exited).toBe(69)
-    expect(piped.stderr()).toContain('MCPX_UPSTREAM_START')
+    expect(piped.stderr()).toContain('upstream_start')
     expect(piped.stderr()).toContain('refusing to start, as told')
   })
 })
@@ -386,7 +386,7 @@ test('no port is opened, whatever the environment says of HTTP', async () => {
 test('--json is refused, as stdout is taken', async () => {
   const piped = startPiped(['serve', '--transport', 'stdio', '--json', '--', 'node', 'x'])
   expect(await piped.exited).toBe(2)
-  expect(piped.stderr()).toContain('MCPX_USAGE')
+  expect(piped.stderr()).toContain('usage')
 })
 
 function memoryOf(pid: number): number {

@@ -18,7 +18,7 @@ export interface Events {
   /** Something of an upstream was dropped because it could not be attributed or understood, or of a client that had no addressee. */
   dropped: { what: DroppedThing; count: number }
   /** A shared server asked its client a question that nobody can be found for. */
-  askUnattributed: { method: string }
+  unattributedServerRequest: { method: string }
 }
 
 export interface CallEnded {
@@ -37,7 +37,7 @@ export interface CallEnded {
   queueMs: number | undefined
 }
 
-export type SessionEnd = 'client' | 'idle' | 'max_age' | 'no_handshake' | 'gave_way' | 'drain' | 'operator'
+export type SessionEnd = 'client' | 'idle' | 'max_age' | 'no_handshake' | 'evicted' | 'drain' | 'operator'
 export type DroppedThing =
   'stdout_line' | 'stderr_line' | 'response' | 'progress' | 'log' | 'notification' | 'client_notification'
 

@@ -17,7 +17,9 @@ interface Row {
    */
   readonly flag?: string
   readonly short?: string
-  /** A well-known environment name; every option also has one of its own (`MCPLEX_<ROOM>__<KEY>`). */
+  /** Its place in a file of settings, as `limits.queue.max`; `<module>.<key>` if none is given. Its variable is named after it. */
+  readonly path?: string
+  /** A well-known environment name; every option also has one of its own (`MCPLEX_LIMITS__QUEUE__MAX`). */
   readonly env?: string
 }
 

@@ -7,7 +7,7 @@ import { requestRefusals, type RequestRefusalCode } from './request-refusals.ts'
 
 export type RefusalCode =
   | RequestRefusalCode
-  | 'unknown_event'
+  | 'unknown_event_id'
   | 'events_expired'
   | 'too_many_calls'
   | 'memory_share_exceeded'
@@ -20,20 +20,20 @@ export type RefusalCode =
   | 'upstream_timeout'
   | 'upstream_invalid'
   | 'result_too_large'
-  | 'not_bridged'
-  | 'unanswered'
+  | 'not_supported_by_client_revision'
+  | 'input_not_provided'
   | 'too_many_rounds'
   | 'endpoint_unreachable'
-  | 'endpoint_refused'
+  | 'endpoint_invalid_response'
   | 'connection_lost'
-  | 'interaction_lost'
-  | 'interaction_answered'
+  | 'suspended_call_gone'
+  | 'input_already_provided'
   | 'cancelled'
   | 'internal'
 
 export const refusals: Readonly<Record<RefusalCode, RefusalRow>> = {
   ...requestRefusals,
-  unknown_event: row(
+  unknown_event_id: row(
     -32602,
     400,
     'changed',
@@ -124,14 +124,14 @@ export const refusals: Readonly<Record<RefusalCode, RefusalRow>> = {
     'The result is too large to be forwarded.',
     'Ask for less: results are limited to 16 MiB.',
   ),
-  not_bridged: row(
+  not_supported_by_client_revision: row(
     -32603,
     200,
     'never',
     'The server asks its client questions in a way that this protocol revision of the client does not have.',
     'Use a client of the same protocol era as the server.',
   ),
-  unanswered: row(
+  input_not_provided: row(
     -32603,
     200,
     'later',
@@ -152,7 +152,7 @@ export const refusals: Readonly<Record<RefusalCode, RefusalRow>> = {
     'The server at the URL cannot be reached. The request was not sent.',
     'Start mcplex at that URL, or correct the URL; `mcplex connect` tries again by itself with the next request.',
   ),
-  endpoint_refused: row(
+  endpoint_invalid_response: row(
     -32603,
     200,
     'changed',
@@ -166,14 +166,14 @@ export const refusals: Readonly<Record<RefusalCode, RefusalRow>> = {
     'The connection was lost before the answer came.',
     'The call may or may not have run; check before calling again.',
   ),
-  interaction_lost: row(
+  suspended_call_gone: row(
     -32603,
     200,
     'changed',
     'The call that these answers are for does not wait for them (any more).',
     'Make the call again without requestState and inputResponses. It may have run in part.',
   ),
-  interaction_answered: row(
+  input_already_provided: row(
     -32602,
     200,
     'never',

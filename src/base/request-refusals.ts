@@ -17,14 +17,14 @@ export type RequestRefusalCode =
   | 'method_not_found'
   | 'invalid_params'
   | 'invalid_meta'
-  | 'envelope_missing'
+  | 'request_metadata_missing'
   | 'header_mismatch'
   | 'missing_capability'
   | 'unsupported_version'
   | 'stateless_refused'
   | 'discover_refused'
   | 'session_required'
-  | 'session_unknown'
+  | 'session_not_found'
   | 'already_initialized'
 
 export const requestRefusals: Readonly<Record<RequestRefusalCode, RefusalRow>> = {
@@ -133,7 +133,7 @@ export const requestRefusals: Readonly<Record<RequestRefusalCode, RefusalRow>> =
     'The metadata of the message is not an object.',
     'Send params._meta as an object, or leave it out.',
   ),
-  envelope_missing: row(
+  request_metadata_missing: row(
     -32602,
     400,
     'changed',
@@ -182,7 +182,7 @@ export const requestRefusals: Readonly<Record<RequestRefusalCode, RefusalRow>> =
     'The Mcp-Session-Id header is missing.',
     'Send the session id of the answer to initialize with every later request; over HTTP+SSE, POST to the address that the first event names.',
   ),
-  session_unknown: row(
+  session_not_found: row(
     -32001,
     404,
     'changed',

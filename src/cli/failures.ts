@@ -6,16 +6,16 @@ import type { ConfigCode } from '../config/problem.ts'
 
 export type FailureCode =
   | ConfigCode
-  | 'MCPX_USAGE'
-  | 'MCPX_PORT_IN_USE'
-  | 'MCPX_LISTEN'
-  | 'MCPX_UPSTREAM_START'
-  | 'MCPX_CONNECT_DENIED'
-  | 'MCPX_CONNECT_ENDPOINT'
-  | 'MCPX_CLIENT_FILE'
-  | 'MCPX_CLIENT_ENTRY'
-  | 'MCPX_CLIENT_WRITE'
-  | 'MCPX_INTERNAL'
+  | 'usage'
+  | 'port_in_use'
+  | 'listen_failed'
+  | 'upstream_start'
+  | 'connect_denied'
+  | 'connect_endpoint'
+  | 'client_file'
+  | 'client_entry'
+  | 'client_write'
+  | 'internal'
 
 interface Row {
   readonly exit: number
@@ -26,102 +26,98 @@ interface Row {
 }
 
 export const failures: Readonly<Record<FailureCode, Row>> = {
-  MCPX_USAGE: row(
+  usage: row(
     2,
     'The command line cannot be understood.',
     'Compare it with `mcplex help`, or with `--help` of the verb.',
   ),
-  MCPX_CONFIG_NUMBER: row(
+  config_number: row(
     78,
     'A value is not a whole number within the limits of its option.',
     'Use a number within the limits that the message names.',
   ),
-  MCPX_CONFIG_DURATION: row(
+  config_duration: row(
     78,
     'A value is not a duration within the limits of its option.',
     'Use a number and a unit: 500ms, 30s, 10m, 2h.',
   ),
-  MCPX_CONFIG_SIZE: row(
+  config_size: row(
     78,
     'A value is not a size within the limits of its option.',
     'Use a number and a unit: 64kb, 10mb, 1gb.',
   ),
-  MCPX_CONFIG_CHOICE: row(
+  config_choice: row(
     78,
     'A value is not one of the choices of its option.',
     'Use one of the choices that the message names.',
   ),
-  MCPX_CONFIG_VALUE: row(
+  config_value: row(
     78,
     'A value does not have the form that its option needs.',
     'Use the form that the message shows.',
   ),
-  MCPX_CONFIG_UNKNOWN_KEY: row(
+  config_unknown_key: row(
     78,
     'A setting or a variable that begins with MCPLEX_ is not known.',
     'Correct its name: docs/configuration.md lists all of them.',
   ),
-  MCPX_CONFIG_VARIABLE: row(
+  config_variable: row(
     78,
     'A variable for the server is misnamed or not set.',
     'Set it in the environment of mcplex and hand it over with --env NAME.',
   ),
-  MCPX_CONFIG_COMMAND: row(
-    78,
-    'The command to serve is missing or not usable.',
-    'Write it behind --, with its arguments.',
-  ),
-  MCPX_CONFIG_EXPOSED: row(
+  config_command: row(78, 'The command to serve is missing or not usable.', 'Write it behind --, with its arguments.'),
+  config_exposed: row(
     78,
     'An address other than loopback would be opened although nobody is authenticated.',
     'Listen on 127.0.0.1 behind a reverse proxy that authenticates, or say --insecure.',
   ),
-  MCPX_CONFIG_TLS: row(
+  config_tls: row(
     78,
     'The certificate or the key of TLS is missing, not readable, not PEM, or they do not belong together.',
     'Give both --tls-cert and --tls-key: files in PEM that this user may read, the key without a passphrase.',
   ),
-  MCPX_PORT_IN_USE: row(
+  port_in_use: row(
     1,
     'Another program listens on the port.',
     'End it, or choose another port with --port (0 takes any free one).',
   ),
-  MCPX_LISTEN: row(
+  listen_failed: row(
     1,
     'The address or port cannot be opened.',
     'Use an address of this machine, and a port above 1023 unless mcplex has the right to lower ones.',
   ),
-  MCPX_UPSTREAM_START: row(
+  upstream_start: row(
     69,
     'The MCP server could not be started, ended at once, or did not answer its handshake.',
     'Run the command by itself and read what it says; its last lines on stderr and stdout are part of the message.',
   ),
-  MCPX_CONNECT_DENIED: row(
+  connect_denied: row(
     77,
     'The endpoint does not let this client in (HTTP 401 or 403).',
     'Set a key that it accepts in MCPLEX_API_KEY, in the environment of `mcplex connect`.',
   ),
-  MCPX_CONNECT_ENDPOINT: row(
+  connect_endpoint: row(
     78,
     'There is no MCP endpoint at the URL.',
     'Use the URL that `mcplex serve` prints as Endpoint; it ends in /mcp.',
   ),
-  MCPX_CLIENT_FILE: row(
+  client_file: row(
     78,
     'The configuration file of a client is not valid JSON, or not of the form that the client reads.',
     'Mend it at the line and column that the message names; nothing was changed.',
   ),
-  MCPX_CLIENT_ENTRY: row(
+  client_entry: row(
     1,
     'The configuration file of a client has another server of the same name.',
     'Choose another name with --name, or replace it with --force.',
   ),
-  MCPX_CLIENT_WRITE: row(
+  client_write: row(
     1,
     'The configuration file of a client cannot be found, read or written.',
     'See what the message says of the path, or name another file with --file.',
   ),
-  MCPX_INTERNAL: row(
+  internal: row(
     1,
     'A bug of mcplex ended the command; the server processes were ended with it.',
     'Report it with the log line.',

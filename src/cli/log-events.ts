@@ -31,7 +31,7 @@ export function logEvents(events: EventSource, log: Log, clock: Clock): () => vo
       }),
     ),
     events.on('callEnded', (event) =>
-      bounded.info(event.status === 'ok' ? 'call' : 'call not ok', {
+      bounded.info(event.status === 'ok' ? 'call' : 'call failed', {
         method: event.method,
         tool: event.tool,
         tenant: event.tenant,

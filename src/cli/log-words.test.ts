@@ -27,7 +27,7 @@ test.each([
   [{ method: 'resources/read', tool: undefined }, 'call resources/read ok 24 ms (queue 14)  session ca54fee0'],
   [{ tenant: 'acme' }, 'call echo ok 24 ms (queue 14)  session ca54fee0  tenant acme'],
   [
-    { msg: 'call not ok', status: 'upstream_timeout', dur_ms: 60_000, queue_ms: undefined, upstream_era: undefined },
+    { msg: 'call failed', status: 'upstream_timeout', dur_ms: 60_000, queue_ms: undefined, upstream_era: undefined },
     'call echo upstream_timeout 60,000 ms  session ca54fee0',
   ],
   [{ tool: 'a\nb   c' }, 'call a b c ok 24 ms (queue 14)  session ca54fee0'],

@@ -21,7 +21,7 @@ export function inWords(record: LogRecord): LogRecord {
 const wordings: ReadonlyMap<string, (record: LogRecord) => string> = new Map(
   Object.entries<(record: LogRecord) => string>({
     call: callInWords,
-    'call not ok': callInWords,
+    'call failed': callInWords,
     'session begins': (record) =>
       joined(
         `session ${text(record, 'session')} begins`,
@@ -48,7 +48,7 @@ const reasons: Readonly<Record<SessionEnd, string>> = {
   idle: 'it was idle',
   max_age: 'it was too old',
   no_handshake: 'its handshake was never finished',
-  gave_way: 'its client was absent, and others waited',
+  evicted: 'its client was absent, and others waited',
   drain: 'mcplex stops',
   operator: 'an operator ended it',
 }

@@ -43,7 +43,7 @@ export function namedDescriptors(words: readonly string[]): ReadonlySet<number> 
  * The words, with a copy in the place of each file that was passed; the descriptors are closed. All other words stay as
  * they are.
  * @param passed what `namedDescriptors` said of the words
- * @throws CommandFailed with MCPX_USAGE if one cannot be read
+ * @throws CommandFailed with usage if one cannot be read
  */
 export async function copyPassedFiles(words: readonly string[], passed: ReadonlySet<number>): Promise<string[]> {
   const copies = new Map<number, string>()
@@ -102,7 +102,7 @@ async function read(descriptor: number): Promise<Buffer> {
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
     const message = `/dev/fd/${descriptor} cannot be read: ${why}`
-    throw new CommandFailed([{ code: 'MCPX_USAGE', message, notes: [['try', 'a file in its place']] }])
+    throw new CommandFailed([{ code: 'usage', message, notes: [['try', 'a file in its place']] }])
   } finally {
     reader.destroy()
   }

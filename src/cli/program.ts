@@ -31,7 +31,7 @@ Examples:
 /**
  * Reads the command line.
  * @returns what shall be done; undefined if help or the version was all that was wanted, and was printed
- * @throws CommandFailed with MCPX_USAGE
+ * @throws CommandFailed with usage
  */
 export function readCommandLine(argv: readonly string[], needs: ProgramNeeds): Request | undefined {
   let request: Request | undefined

@@ -73,7 +73,7 @@ function asFailed(error: unknown): CommandFailed {
   if (error instanceof ConfigError) return new CommandFailed(error.problems)
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
   const failure: Failure = {
-    code: 'MCPX_INTERNAL',
+    code: 'internal',
     message: 'an error that nobody expected ended mcplex; the server processes were ended with it',
     notes: [['stack', stack]],
   }

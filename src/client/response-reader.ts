@@ -76,7 +76,7 @@ export async function takeStream(
   return count
 }
 
-/** The same for whatever answered a POST. Throws `endpoint_refused` for an answer that holds no message. */
+/** The same for whatever answered a POST. Throws `endpoint_invalid_response` for an answer that holds no message. */
 export async function takeAnswer(
   outbound: Outbound,
   sent: SentMessage,
@@ -111,7 +111,7 @@ function isDenial(status: number, method: string, message: ReturnType<typeof rea
 
 function refused(status: number): Refusal {
   const message = `The server at the URL answered with HTTP status ${status}, and not as an MCP server does.`
-  return new Refusal('endpoint_refused', { message, data: { status } })
+  return new Refusal('endpoint_invalid_response', { message, data: { status } })
 }
 
 function read(text: string): ReturnType<typeof readMessage> | undefined {

@@ -52,17 +52,17 @@ describe('settings of a program', () => {
   })
 
   test.each([
-    [{}, 'MCPX_CONFIG_COMMAND', 'upstream.command'],
-    [{ upstream: { command: ' ' } }, 'MCPX_CONFIG_COMMAND', 'upstream.command'],
-    [{ upstream: { command: 7 } }, 'MCPX_CONFIG_COMMAND', 'upstream.command'],
-    [{ upstream: { command: 'x', args: 'y' } }, 'MCPX_CONFIG_VALUE', 'upstream.args'],
-    [{ upstream: { command: 'x', env: { A: 1 } } }, 'MCPX_CONFIG_VARIABLE', 'upstream.env'],
-    [{ upstream: { command: 'x', pool: 1.5 } }, 'MCPX_CONFIG_NUMBER', 'upstream.pool'],
-    [{ upstream: { command: 'x' }, http: { port: '80' } }, 'MCPX_CONFIG_NUMBER', 'http.port'],
-    [{ upstream: { command: 'x' }, http: { host: '0.0.0.0' } }, 'MCPX_CONFIG_EXPOSED', 'http.host'],
-    [{ upstream: { command: 'x' }, http: { hots: 'x' } }, 'MCPX_CONFIG_UNKNOWN_KEY', 'http.hots'],
-    [{ upstream: { command: 'x' }, gate: {} }, 'MCPX_CONFIG_UNKNOWN_KEY', 'gate'],
-    [{ upstream: { command: 'x' }, log: { level: 'info' } }, 'MCPX_CONFIG_UNKNOWN_KEY', 'log'],
+    [{}, 'config_command', 'upstream.command'],
+    [{ upstream: { command: ' ' } }, 'config_command', 'upstream.command'],
+    [{ upstream: { command: 7 } }, 'config_command', 'upstream.command'],
+    [{ upstream: { command: 'x', args: 'y' } }, 'config_value', 'upstream.args'],
+    [{ upstream: { command: 'x', env: { A: 1 } } }, 'config_variable', 'upstream.env'],
+    [{ upstream: { command: 'x', pool: 1.5 } }, 'config_number', 'upstream.pool'],
+    [{ upstream: { command: 'x' }, http: { port: '80' } }, 'config_number', 'http.port'],
+    [{ upstream: { command: 'x' }, http: { host: '0.0.0.0' } }, 'config_exposed', 'http.host'],
+    [{ upstream: { command: 'x' }, http: { hots: 'x' } }, 'config_unknown_key', 'http.hots'],
+    [{ upstream: { command: 'x' }, gate: {} }, 'config_unknown_key', 'gate'],
+    [{ upstream: { command: 'x' }, log: { level: 'info' } }, 'config_unknown_key', 'log'],
   ])('%j are refused', (partial, code, where) => {
     expect(problemsOf(partial)).toContainEqual(expect.objectContaining({ code, where }))
   })

@@ -130,7 +130,7 @@ export function unknownKey(
   meant: string | undefined = didYouMean(where, known),
 ): Problem {
   return {
-    code: 'MCPX_CONFIG_UNKNOWN_KEY',
+    code: 'config_unknown_key',
     where,
     message: `${where} is not known here${meant === undefined ? '' : `; did you mean ${meant}?`}`,
     notes: meant === undefined && known.length < 12 ? [['known', known.join(', ')]] : [],
@@ -150,11 +150,11 @@ function checkGiven(
   value: unknown,
 ): { code: Problem['code']; fault: string; accepted: string } | undefined {
   if (path === 'upstream.args' && !(Array.isArray(value) && value.every(isText)))
-    return { code: 'MCPX_CONFIG_VALUE', fault: 'is not a list of texts', accepted: 'a list of texts' }
+    return { code: 'config_value', fault: 'is not a list of texts', accepted: 'a list of texts' }
   if (path === 'upstream.env' && !isTexts(value))
-    return { code: 'MCPX_CONFIG_VARIABLE', fault: 'holds something that is not a text', accepted: 'names with texts' }
+    return { code: 'config_variable', fault: 'holds something that is not a text', accepted: 'names with texts' }
   if (path === 'upstream.command' && !isText(value))
-    return { code: 'MCPX_CONFIG_COMMAND', fault: 'is not a text', accepted: 'the name or path of a program' }
+    return { code: 'config_command', fault: 'is not a text', accepted: 'the name or path of a program' }
   return undefined
 }
 
@@ -172,7 +172,7 @@ function together(values: Values, said: Provided): Problem[] {
   const command = values.get('upstream.command')
   if (typeof command !== 'string' || command.trim() === '')
     problems.push({
-      code: 'MCPX_CONFIG_COMMAND',
+      code: 'config_command',
       where: said.get('upstream.command')?.where ?? 'upstream.command',
       message: 'there is no command: the MCP server to serve must be said',
       notes: [],
@@ -187,7 +187,7 @@ function together(values: Values, said: Provided): Problem[] {
     values.get('clients.transport') === 'http'
   )
     problems.push({
-      code: 'MCPX_CONFIG_EXPOSED',
+      code: 'config_exposed',
       where: host.where,
       message: `${host.quote} would open this server to the network, and nobody is authenticated`,
       notes: [
@@ -201,7 +201,7 @@ function together(values: Values, said: Provided): Problem[] {
     const [there, missing] = tlsKey === undefined ? ['http.tlsCert', '--tls-key'] : ['http.tlsKey', '--tls-cert']
     const lone = said.get(there)
     problems.push({
-      code: 'MCPX_CONFIG_TLS',
+      code: 'config_tls',
       where: lone?.where ?? there,
       message: `${lone?.quote ?? there} does nothing without ${missing}`,
       notes: [['try', `${missing} FILE (${there === 'http.tlsKey' ? 'http.tlsCert' : 'http.tlsKey'} in a program)`]],

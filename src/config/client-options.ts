@@ -8,6 +8,7 @@ export interface ClientSettings {
 
 export const clientOptions: OptionTable<ClientSettings> = {
   transport: {
+    path: 'listen.transport',
     kind: 'choice',
     flag: 'transport',
     env: 'MCP_TRANSPORT',

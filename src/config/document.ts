@@ -11,7 +11,7 @@ export function configurationDocument(): string {
     '<!-- Printed from the code by `npm run docs`. Change the `options.ts` of the room instead. -->',
     '',
     'There is no file to write: flags and environment variables are all. Flags win over the environment, the environment',
-    'wins over defaults. Every option has a variable of its own, `MCPLEX_<ROOM>__<KEY>`; the well-known names in the',
+    'wins over defaults. Every option has a variable of its own, `MCPLEX_<PATH>`; the well-known names in the',
     'table work as well, and the own name wins if both are set. A program says the same in `createGateway`, under the',
     'name in the last column; it hands in a log of its own.',
     '',

@@ -54,7 +54,7 @@ describe('precedence', () => {
   })
 
   test("of two variables of one option, mcplex's own wins", () => {
-    const env = { MCP_IDLE_TIMEOUT: '1m', MCPLEX_SESSIONS__IDLE_TIMEOUT: '2m' }
+    const env = { MCP_IDLE_TIMEOUT: '1m', MCPLEX_LIMITS__IDLE_TIMEOUT: '2m' }
     expect(loadWith({}, env).settings.sessions.idleTimeoutMs).toBe(120_000)
   })
 
@@ -75,10 +75,10 @@ describe('precedence', () => {
     ['MCP_CONNECTION_TIMEOUT', '10m', 'sessions', 'maxSessionMs', 600_000],
     ['HOST', 'localhost', 'http', 'host', 'localhost'],
     ['LOG_LEVEL', 'WARN', 'log', 'level', 'warn'],
-    ['MCPLEX_HTTP__MAX_BODY', '1mb', 'http', 'maxBodyBytes', 1_048_576],
-    ['MCPLEX_HTTP__ALLOW_HOSTS', 'a.example, b.example', 'http', 'allowHosts', ['a.example', 'b.example']],
-    ['MCPLEX_HTTP__INSECURE', 'yes', 'http', 'insecure', true],
-    ['MCPLEX_GATES__CALLS_PER_SESSION', '3', 'gates', 'callsPerSession', 3],
+    ['MCPLEX_LIMITS__MAX_BODY', '1mb', 'http', 'maxBodyBytes', 1_048_576],
+    ['MCPLEX_LISTEN__ALLOW_HOSTS', 'a.example, b.example', 'http', 'allowHosts', ['a.example', 'b.example']],
+    ['MCPLEX_LISTEN__INSECURE', 'yes', 'http', 'insecure', true],
+    ['MCPLEX_LIMITS__CALLS_PER_SESSION', '3', 'gates', 'callsPerSession', 3],
   ])('%s=%s sets %s.%s', (name, text, room, key, value) => {
     const { settings, log } = loadWith({}, { [name]: text })
     expect({ ...settings, log }).toHaveProperty([room, key], value)
@@ -108,8 +108,8 @@ describe('the idle timeout', () => {
     expect(idle({ 'idle-timeout': ['30m'] })).toEqual([1_800_000, false])
     expect(idle({ 'idle-timeout': ['30m!'] })).toEqual([1_800_000, true])
     expect(idle({}, { MCP_IDLE_TIMEOUT: '600000!' })).toEqual([600_000, true])
-    expect(problemsWith({ 'idle-timeout': ['soon!'] }, path)).toMatchObject([{ code: 'MCPX_CONFIG_DURATION' }])
-    expect(problemsWith({ port: ['8080!'] }, path)).toMatchObject([{ code: 'MCPX_CONFIG_NUMBER' }])
+    expect(problemsWith({ 'idle-timeout': ['soon!'] }, path)).toMatchObject([{ code: 'config_duration' }])
+    expect(problemsWith({ port: ['8080!'] }, path)).toMatchObject([{ code: 'config_number' }])
   })
 })
 
@@ -125,8 +125,8 @@ describe('the memory budget', () => {
 
   test('is what was said, as a flag or in the environment', () => {
     expect(loadWith({ memory: ['64mb'] }, path).settings.gates.memoryBytes).toBe(64 * 1024 ** 2)
-    expect(loadWith({}, { ...path, MCPLEX_GATES__MEMORY: '1gb' }).settings.gates.memoryBytes).toBe(gibibyte)
-    expect(problemsWith({ memory: ['1mb'] }, path)).toMatchObject([{ code: 'MCPX_CONFIG_SIZE' }])
+    expect(loadWith({}, { ...path, MCPLEX_LIMITS__MEMORY: '1gb' }).settings.gates.memoryBytes).toBe(gibibyte)
+    expect(problemsWith({ memory: ['1mb'] }, path)).toMatchObject([{ code: 'config_size' }])
   })
 })
 
@@ -144,18 +144,14 @@ describe('a verb that serves nothing', () => {
 
 describe('a bad value is told with its place, the value and what is accepted', () => {
   test.each([
-    [{ 'idle-timeout': ['10 minuets'] }, 'MCPX_CONFIG_DURATION', '--idle-timeout 10 minuets is not a duration'],
-    [{ 'max-connections': ['0'] }, 'MCPX_CONFIG_NUMBER', '--max-connections 0 is out of range'],
-    [{ port: ['70000'] }, 'MCPX_CONFIG_NUMBER', '--port 70000 is out of range'],
-    [{ mode: ['shard'] }, 'MCPX_CONFIG_CHOICE', '--mode shard is not one of the choices'],
-    [{ host: ['http://x'] }, 'MCPX_CONFIG_VALUE', '--host http://x is not accepted here'],
-    [
-      { 'allow-origin': ['https://a.example/'] },
-      'MCPX_CONFIG_VALUE',
-      '--allow-origin https://a.example/ is not accepted',
-    ],
-    [{ env: ['1A=secret'] }, 'MCPX_CONFIG_VARIABLE', '--env 1A does not begin with the name'],
-    [{ env: ['MISSING'] }, 'MCPX_CONFIG_VARIABLE', '--env MISSING hands over a variable that is not set here'],
+    [{ 'idle-timeout': ['10 minuets'] }, 'config_duration', '--idle-timeout 10 minuets is not a duration'],
+    [{ 'max-connections': ['0'] }, 'config_number', '--max-connections 0 is out of range'],
+    [{ port: ['70000'] }, 'config_number', '--port 70000 is out of range'],
+    [{ mode: ['shard'] }, 'config_choice', '--mode shard is not one of the choices'],
+    [{ host: ['http://x'] }, 'config_value', '--host http://x is not accepted here'],
+    [{ 'allow-origin': ['https://a.example/'] }, 'config_value', '--allow-origin https://a.example/ is not accepted'],
+    [{ env: ['1A=secret'] }, 'config_variable', '--env 1A does not begin with the name'],
+    [{ env: ['MISSING'] }, 'config_variable', '--env MISSING hands over a variable that is not set here'],
   ])('%j', (flags, code, message) => {
     const [problem, ...rest] = problemsWith(flags)
     expect(problem).toMatchObject({ code, message: expect.stringContaining(message) })
@@ -174,13 +170,13 @@ describe('a bad value is told with its place, the value and what is accepted', (
   })
 
   test.each([
-    ['MCPLEX_GATES__QUEUE_WIAT', 'MCPLEX_GATES__QUEUE_WAIT'],
-    ['MCPLEX_PORT', 'MCPLEX_HTTP__PORT'],
+    ['MCPLEX_LIMITS__QUEUE__MAX_WIAT', 'MCPLEX_LIMITS__QUEUE__MAX_WAIT'],
+    ['MCPLEX_PORT', 'MCPLEX_LISTEN__PORT'],
     ['MCPLEX_LOG_LEVEL', 'MCPLEX_LOG__LEVEL'],
     ['MCPLEX_API_KEYS', 'MCPLEX_API_KEY'],
   ])('%s is told, with the one that was meant', (name, meant) => {
     expect(problemsWith({}, { [name]: '5' })).toMatchObject([
-      { code: 'MCPX_CONFIG_UNKNOWN_KEY', message: `${name} is not known here; did you mean ${meant}?` },
+      { code: 'config_unknown_key', message: `${name} is not known here; did you mean ${meant}?` },
     ])
   })
 
@@ -223,7 +219,7 @@ describe('the environment of the server', () => {
 describe('an address other than loopback', () => {
   test.each(['0.0.0.0', '::', '192.168.1.5', 'example.com'])('%s is refused, with the two ways out', (host) => {
     const [problem] = problemsWith({ host: [host] })
-    expect(problem).toMatchObject({ code: 'MCPX_CONFIG_EXPOSED', where: '--host' })
+    expect(problem).toMatchObject({ code: 'config_exposed', where: '--host' })
     expect(problem?.notes.map(([label]) => label)).toEqual(['why', 'try', 'or'])
   })
 
@@ -251,12 +247,12 @@ describe('TLS', () => {
   ])('with %j alone is refused, and what is missing is named', (flags, where, missing) => {
     const [problem, ...others] = problemsWith(flags)
     expect(others).toEqual([])
-    expect(problem).toMatchObject({ code: 'MCPX_CONFIG_TLS', where })
+    expect(problem).toMatchObject({ code: 'config_tls', where })
     expect(problem?.message).toContain(`does nothing without ${missing}`)
   })
 
   test('needs both files, from wherever they are said', () => {
-    const { http } = loadWith({ 'tls-cert': ['cert.pem'] }, { MCPLEX_HTTP__TLS_KEY: 'key.pem' }).settings
+    const { http } = loadWith({ 'tls-cert': ['cert.pem'] }, { MCPLEX_LISTEN__TLS_KEY: 'key.pem' }).settings
     expect(http).toMatchObject({ tlsCert: 'cert.pem', tlsKey: 'key.pem' })
   })
 })

@@ -133,14 +133,14 @@ function variables(texts: readonly string[], machine: Environment, problems: Pro
     const value = rest.length > 0 ? rest.join('=') : machine.env[name]
     if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
       problems.push({
-        code: 'MCPX_CONFIG_VARIABLE',
+        code: 'config_variable',
         where: '--env',
         message: `--env ${name} does not begin with the name of a variable`,
         notes: [['accepted', 'NAME=VALUE, or NAME to hand over our own: letters, digits and _, not a digit first']],
       })
     else if (value === undefined)
       problems.push({
-        code: 'MCPX_CONFIG_VARIABLE',
+        code: 'config_variable',
         where: '--env',
         message: `--env ${name} hands over a variable that is not set here`,
         notes: [['try', `${name}=... mcplex serve --env ${name} ...`]],

@@ -4,16 +4,16 @@
  */
 
 export type ConfigCode =
-  | 'MCPX_CONFIG_NUMBER'
-  | 'MCPX_CONFIG_DURATION'
-  | 'MCPX_CONFIG_SIZE'
-  | 'MCPX_CONFIG_CHOICE'
-  | 'MCPX_CONFIG_VALUE'
-  | 'MCPX_CONFIG_UNKNOWN_KEY'
-  | 'MCPX_CONFIG_VARIABLE'
-  | 'MCPX_CONFIG_COMMAND'
-  | 'MCPX_CONFIG_EXPOSED'
-  | 'MCPX_CONFIG_TLS'
+  | 'config_number'
+  | 'config_duration'
+  | 'config_size'
+  | 'config_choice'
+  | 'config_value'
+  | 'config_unknown_key'
+  | 'config_variable'
+  | 'config_command'
+  | 'config_exposed'
+  | 'config_tls'
 
 export interface Problem {
   readonly code: ConfigCode

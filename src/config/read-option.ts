@@ -27,7 +27,7 @@ export function readOption(option: Option, texts: readonly string[]): ReadValue 
     case 'switch':
       if (/^(1|true|yes|on)$/i.test(text)) return { value: true }
       if (/^(0|false|no|off)$/i.test(text)) return { value: false }
-      return { code: 'MCPX_CONFIG_CHOICE', fault: 'is neither yes nor no', accepted: 'true or false' }
+      return { code: 'config_choice', fault: 'is neither yes nor no', accepted: 'true or false' }
     case 'choice':
       return checked(option, text.toLowerCase())
     case 'list':
@@ -49,19 +49,19 @@ export function checkOption(option: Option, value: unknown): Fault | undefined {
       return undefined
     }
     case 'switch':
-      return typeof value === 'boolean' ? undefined : fault('MCPX_CONFIG_CHOICE', 'is neither true nor false', option)
+      return typeof value === 'boolean' ? undefined : fault('config_choice', 'is neither true nor false', option)
     case 'choice': {
       const known = option.choices.some((choice) => choice === value)
-      return known ? undefined : fault('MCPX_CONFIG_CHOICE', 'is not one of the choices', option)
+      return known ? undefined : fault('config_choice', 'is not one of the choices', option)
     }
     case 'text':
       return typeof value === 'string' && option.shape.test(value)
         ? undefined
-        : fault('MCPX_CONFIG_VALUE', 'is not accepted here', option)
+        : fault('config_value', 'is not accepted here', option)
     case 'list':
       return Array.isArray(value) && value.every((item) => typeof item === 'string' && option.shape.test(item))
         ? undefined
-        : fault('MCPX_CONFIG_VALUE', 'is not accepted here', option)
+        : fault('config_value', 'is not accepted here', option)
     case 'given':
       return undefined
   }
@@ -102,13 +102,13 @@ const readNumber: Readonly<Record<NumberOption['kind'], (text: string) => number
 }
 
 const names: Readonly<Record<NumberOption['kind'], { code: ConfigCode; name: string; accepted: string }>> = {
-  count: { code: 'MCPX_CONFIG_NUMBER', name: 'a whole number', accepted: 'a whole number' },
+  count: { code: 'config_number', name: 'a whole number', accepted: 'a whole number' },
   duration: {
-    code: 'MCPX_CONFIG_DURATION',
+    code: 'config_duration',
     name: 'a duration',
     accepted: 'a number and a unit (500ms, 30s, 10m, 2h) or milliseconds',
   },
-  bytes: { code: 'MCPX_CONFIG_SIZE', name: 'a size', accepted: 'a number and a unit (64kb, 10mb, 1gb) or bytes' },
+  bytes: { code: 'config_size', name: 'a size', accepted: 'a number and a unit (64kb, 10mb, 1gb) or bytes' },
 }
 
 function checked(option: Option, value: unknown): ReadValue {

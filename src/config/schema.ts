@@ -16,6 +16,8 @@ export interface Placed {
   readonly room: string
   readonly key: string
   readonly option: Option
+  /** Its place in a file of settings: `limits.queue.max`. */
+  readonly path: string
   /** Its own environment name; undefined if one variable cannot hold it. */
   readonly ownEnv: string | undefined
 }
@@ -49,19 +51,15 @@ export const titles: { readonly [Room in keyof Everything]: string } = {
 export const commandRooms: readonly string[] = ['clients', 'log']
 
 export const schema: readonly Placed[] = Object.entries(tables).flatMap(([room, table]) =>
-  Object.entries<Option>(table).map(([key, option]) => ({
-    room,
-    key,
-    option,
-    ownEnv: option.kind === 'given' ? undefined : ownEnvName(room, key),
-  })),
+  Object.entries<Option>(table).map(([key, option]) => {
+    // The unit is written with the value.
+    const path = option.path ?? `${room}.${key.replace(/(Ms|Bytes)$/, '')}`
+    return { room, key, option, path, ownEnv: option.kind === 'given' ? undefined : ownEnvName(path) }
+  }),
 )
 
-/** `sessions`, `idleTimeoutMs` -> `MCPLEX_SESSIONS__IDLE_TIMEOUT`: the unit is written with the value. */
-function ownEnvName(room: string, key: string): string {
-  const words = key
-    .replace(/(Ms|Bytes)$/, '')
-    .replaceAll(/([a-z])([A-Z])/g, '$1_$2')
-    .toUpperCase()
-  return `MCPLEX_${room.toUpperCase()}__${words}`
+/** `limits.queue.maxWait` -> `MCPLEX_LIMITS__QUEUE__MAX_WAIT`. */
+function ownEnvName(path: string): string {
+  const words = path.replaceAll(/([a-z])([A-Z])/g, '$1_$2').replaceAll('.', '__')
+  return `MCPLEX_${words.toUpperCase()}`
 }

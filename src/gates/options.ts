@@ -29,6 +29,7 @@ export function autoMemory(memoryBytes: number, heapLimitBytes: number): number 
 
 export const gateOptions: OptionTable<GateSettings> = {
   maxConnections: {
+    path: 'limits.maxConnections',
     kind: 'count',
     flag: 'max-connections',
     env: 'MCP_MAX_CONNECTIONS',
@@ -40,6 +41,7 @@ export const gateOptions: OptionTable<GateSettings> = {
     why: 'A session costs no process until it calls and a few kilobytes while idle; 1,000 clients fit any machine that can run a few servers.',
   },
   queue: {
+    path: 'limits.queue.max',
     kind: 'count',
     flag: 'queue',
     about: 'How many may wait in one line, for a place as a client or for a process. The next one is refused at once.',
@@ -49,6 +51,7 @@ export const gateOptions: OptionTable<GateSettings> = {
     why: 'Half of the clients may burst at once; a longer line only turns refusals into time-outs.',
   },
   queueWaitMs: {
+    path: 'limits.queue.maxWait',
     kind: 'duration',
     flag: 'queue-wait',
     about: 'Longest wait in a line, then the refusal `overloaded` with Retry-After.',
@@ -58,6 +61,7 @@ export const gateOptions: OptionTable<GateSettings> = {
     why: 'Clients give a request about 60 s; a wait of 10 s leaves the call itself the greater part.',
   },
   callsPerSession: {
+    path: 'limits.callsPerSession',
     kind: 'count',
     about: 'Calls in flight of one session. The next one is refused with `too_many_calls`.',
     default: 64,
@@ -66,6 +70,7 @@ export const gateOptions: OptionTable<GateSettings> = {
     why: 'Agents run a handful of calls in parallel; 64 leaves room and keeps one client from filling a process.',
   },
   memoryBytes: {
+    path: 'limits.memory',
     kind: 'bytes',
     flag: 'memory',
     word: 'auto',

@@ -67,7 +67,7 @@ describe('an answer of a stateless server', () => {
         return (error as { code: string }).code
       }
     }
-    expect(refusalOf('input_required')).toBe('not_bridged')
+    expect(refusalOf('input_required')).toBe('not_supported_by_client_revision')
     expect(refusalOf('task')).toBe('upstream_invalid')
     expect(refusalOf('later')).toBe('upstream_invalid')
   })

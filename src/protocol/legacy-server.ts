@@ -92,7 +92,7 @@ const statelessMembers = ['resultType', 'ttlMs', 'cacheScope']
 /**
  * The answer in the shapes of the client's revision. What a server with sessions said goes through as it came, but for
  * what would keep an older client from reading it at all; what a stateless one said loses what no client with a
- * session knows. Throws `not_bridged` for a question, and `upstream_invalid` for an answer that was not asked for.
+ * session knows. Throws `not_supported_by_client_revision` for a question, and `upstream_invalid` for an answer that was not asked for.
  */
 export function encodeLegacyAnswer(outcome: Outcome, method: string, version: string): Answer {
   const { answer, era } = outcome
@@ -102,7 +102,7 @@ export function encodeLegacyAnswer(outcome: Outcome, method: string, version: st
   }
   if (answer.kind === 'error') return wordError(answer, method)
   const type = answer.result.value['resultType']
-  if (type === 'input_required') throw new Refusal('not_bridged')
+  if (type === 'input_required') throw new Refusal('not_supported_by_client_revision')
   if (type !== undefined && type !== 'complete') throw new Refusal('upstream_invalid')
   return { kind: 'result', result: resultForSession(method, withoutHints(answer.result), version) }
 }

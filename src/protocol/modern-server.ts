@@ -53,16 +53,16 @@ const removedMethods = new Set([
 
 /**
  * Reads and checks a request: metadata, version header, version, method and name headers, method.
- * Throws `envelope_missing`, `header_mismatch`, `unsupported_version`, `invalid_params` or `method_not_found`.
+ * Throws `request_metadata_missing`, `header_mismatch`, `unsupported_version`, `invalid_params` or `method_not_found`.
  */
 export function readEnvelope(message: RequestMessage, headers: MirrorHeaders, hasExtensions: boolean): Envelope {
   const meta = metaOf(message.params)
   const version = meta?.[metaKeys.version]
   const capabilities = meta?.[metaKeys.capabilities]
   if (meta === undefined || typeof version !== 'string' || !isObject(capabilities))
-    throw new Refusal('envelope_missing')
+    throw new Refusal('request_metadata_missing')
   const info = meta[metaKeys.clientInfo]
-  if (info !== undefined && !isObject(info)) throw new Refusal('envelope_missing')
+  if (info !== undefined && !isObject(info)) throw new Refusal('request_metadata_missing')
   if (headers.version?.trim() !== version)
     throw new Refusal('header_mismatch', { message: 'MCP-Protocol-Version does not match the body.' })
   if (!modernVersions.includes(version)) {

@@ -49,7 +49,7 @@ describe('a request that stands for itself', () => {
 
   test.each([
     ['tools/list', 'a\r\nb', 'unsupported_version'],
-    ['tools/list', 7, 'envelope_missing'],
+    ['tools/list', 7, 'request_metadata_missing'],
     ['a\nb', '2026-07-28', 'method_not_found'],
     ['é', '2026-07-28', 'method_not_found'],
   ])('%j of version %j is refused before it could break a header', (method, version, code) => {

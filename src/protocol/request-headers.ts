@@ -17,11 +17,11 @@ export function sessionHeaders(id: string | undefined, version: string): Record<
 /**
  * The headers of a request that stands for itself.
  * @param params what of the tool's arguments is mirrored, if the message is a call of one
- * @throws Refusal `envelope_missing`; `unsupported_version` or `method_not_found` for words that no header can carry
+ * @throws Refusal `request_metadata_missing`; `unsupported_version` or `method_not_found` for words that no header can carry
  */
 export function standaloneHeaders(message: RequestMessage, params: readonly HeaderParam[]): Record<string, string> {
   const version = metaOf(message.params)?.[metaKeys.version]
-  if (typeof version !== 'string') throw new Refusal('envelope_missing')
+  if (typeof version !== 'string') throw new Refusal('request_metadata_missing')
   if (!isWord(version)) {
     throw new Refusal('unsupported_version', { data: { supported: [...modernVersions], requested: version } })
   }

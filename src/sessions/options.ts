@@ -30,6 +30,7 @@ const day = 24 * 3_600_000
 
 export const sessionOptions: OptionTable<SessionSettings> = {
   idleTimeoutMs: {
+    path: 'limits.idleTimeout',
     kind: 'duration',
     flag: 'idle-timeout',
     env: 'MCP_IDLE_TIMEOUT',
@@ -42,6 +43,7 @@ export const sessionOptions: OptionTable<SessionSettings> = {
     why: 'People pause between two questions for minutes, seldom for half an hour; an ended session is begun anew by its client.',
   },
   idleTimeoutIsFinal: {
+    path: 'limits.idleTimeoutIsFinal',
     kind: 'switch',
     about:
       'Ends idle sessions even if their clients answer a `ping`: what an exclamation mark behind `--idle-timeout` says.',
@@ -49,6 +51,7 @@ export const sessionOptions: OptionTable<SessionSettings> = {
     why: 'Most clients never begin anew after their session has ended, so one that is there keeps it.',
   },
   maxSessionMs: {
+    path: 'limits.maxSessionAge',
     kind: 'duration',
     flag: 'max-session',
     env: 'MCP_CONNECTION_TIMEOUT',
@@ -77,6 +80,7 @@ export const sessionOptions: OptionTable<SessionSettings> = {
     why: 'Who spoke within the last minute will likely speak again. Without newcomers nobody gives way before the idle timeout.',
   },
   answerTimeoutMs: {
+    path: 'sessions.inputTimeout',
     kind: 'duration',
     about: 'How long a question of a server (elicitation, sampling, roots) waits for the answer of its client.',
     default: 10 * 60_000,

@@ -47,7 +47,7 @@ export interface Sessions {
    */
   find(principal: Principal, id: string, isAnswer?: boolean): Promise<LiveSession | undefined>
   /**
-   * Changes the record. Throws `session_unknown` if the session is gone, `memory_share_exceeded` or `overloaded` if it
+   * Changes the record. Throws `session_not_found` if the session is gone, `memory_share_exceeded` or `overloaded` if it
    * may not become so large.
    */
   change(liveSession: LiveSession, change: Partial<Pick<Session, 'ready' | 'logLevel' | 'uris'>>): Promise<void>
@@ -155,7 +155,7 @@ export function createSessions(needs: {
     const order = (a: LiveSession, b: LiveSession): number =>
       Number(a.session.ready) - Number(b.session.ready) || a.liveness.seenMs - b.liveness.seenMs
     gone.sort(order)
-    for (const live of gone.slice(0, wanted)) end(live, 'gave_way').catch(() => undefined)
+    for (const live of gone.slice(0, wanted)) end(live, 'evicted').catch(() => undefined)
   }
 
   const shortest = Math.min(settings.idleTimeoutMs, settings.maxSessionMs, settings.handshakeTimeoutMs)
@@ -251,7 +251,7 @@ export function createSessions(needs: {
       liveSession.session = { ...liveSession.session, ...change }
       for (let attempt = 0; attempt < 3; attempt++) {
         const stored = await records.read(liveSession.key)
-        if (!stored) throw new Refusal('session_unknown')
+        if (!stored) throw new Refusal('session_not_found')
         if (
           await records.replace(
             liveSession.key,

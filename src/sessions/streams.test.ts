@@ -54,7 +54,7 @@ async function scene(): Promise<Scene> {
 test('a call of a session that has ended opens no stream, and keeps nothing', async () => {
   const { memory, sessions, streams, liveSession } = await scene()
   await sessions.end(liveSession, 'client')
-  await expect(streams.openCall(liveSession, '1', true)).rejects.toMatchObject({ code: 'session_unknown' })
+  await expect(streams.openCall(liveSession, '1', true)).rejects.toMatchObject({ code: 'session_not_found' })
   expect([memory.heldBytes, streams.open]).toEqual([0, 0])
 })
 

@@ -24,12 +24,12 @@ import type { LiveSession } from './sessions.ts'
 export interface Streams {
   /**
    * Opens the stream of one POST: what is appended to it can be read until some time after its end.
-   * Throws `session_unknown` if the session has ended.
+   * Throws `session_not_found` if the session has ended.
    */
   openCall(liveSession: LiveSession, id: RpcId | undefined, prime: boolean): Promise<CallStream>
   /** Opens a stream that belongs to no call. What belongs to no call goes to the newest of a session's streams. */
   listen(liveSession: LiveSession, prime: boolean, closed: Cancel): Promise<AsyncIterable<string>>
-  /** Goes on after an event. Throws `unknown_event` for an id that is none of ours. */
+  /** Goes on after an event. Throws `unknown_event_id` for an id that is none of ours. */
   resume(liveSession: LiveSession, lastEventId: string, closed: Cancel): Promise<AsyncIterable<string>>
   /** Stores an event that belongs to no call, for the open stream or the next one. */
   tell(liveSession: LiveSession, text: string): Promise<void>
@@ -133,7 +133,7 @@ export function createStreams(needs: {
       const start = await journals.append(journal, [], bounds)
       if (liveSession.ended) {
         await journals.dropAll(liveSession.key)
-        throw new Refusal('session_unknown')
+        throw new Refusal('session_not_found')
       }
       const { liveness } = liveSession
       let sum = 0
@@ -181,7 +181,7 @@ export function createStreams(needs: {
       const empty = isNew ? await journals.append(journal, [], boundsOf(liveSession, unread)) : undefined
       if (liveSession.ended) {
         await journals.dropAll(liveSession.key)
-        throw new Refusal('session_unknown')
+        throw new Refusal('session_not_found')
       }
       // Before whatever was stored while nobody listened, or a cut right after the priming event would lose it.
       const begin = sent ?? (empty && { epoch: empty.epoch, offset: 0 })
@@ -189,7 +189,7 @@ export function createStreams(needs: {
     },
     async resume(liveSession, lastEventId, closed) {
       const id = parseEventId(lastEventId)
-      if (!id) throw new Refusal('unknown_event')
+      if (!id) throw new Refusal('unknown_event_id')
       const { stream, position } = id
       if (isListenStream(stream)) return readListen(liveSession, stream, position, undefined, closed)
       const { liveness } = liveSession

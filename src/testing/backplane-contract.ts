@@ -37,7 +37,7 @@ export interface BackplaneContract {
 
 export function backplaneContract(contract: BackplaneContract): void {
   const { describe, it, make, tickMs } = contract
-  const promises: ContractTest = (sentence, show) =>
+  const contractTest: ContractTest = (sentence, show) =>
     void it(sentence, async () => {
       const store = await make()
       try {
@@ -47,11 +47,11 @@ export function backplaneContract(contract: BackplaneContract): void {
         await store.close()
       }
     })
-  describe('records', () => recordsContract(promises))
-  describe('slots', () => slotsContract(promises))
-  describe('limits', () => limitsContract(promises))
-  describe('journals', () => journalsContract(promises))
-  describe('journals of an owner', () => journalOwnersContract(promises))
-  describe('mailboxes', () => mailboxesContract(promises))
-  describe('a closed backplane', () => closingContract(promises))
+  describe('records', () => recordsContract(contractTest))
+  describe('slots', () => slotsContract(contractTest))
+  describe('limits', () => limitsContract(contractTest))
+  describe('journals', () => journalsContract(contractTest))
+  describe('journals of an owner', () => journalOwnersContract(contractTest))
+  describe('mailboxes', () => mailboxesContract(contractTest))
+  describe('a closed backplane', () => closingContract(contractTest))
 }

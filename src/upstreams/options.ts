@@ -103,6 +103,7 @@ export const upstreamOptions: OptionTable<UpstreamSettings> = {
     why: 'Nothing in a stateless request says which client it is of, so clients would meet in one process. Clients that speak both eras fall back to sessions, and get a process each, as they do when they start the server themselves.',
   },
   pool: {
+    path: 'limits.poolSize',
     kind: 'count',
     flag: 'pool',
     env: 'MCP_CONNECTION_POOL_SIZE',
@@ -114,6 +115,7 @@ export const upstreamOptions: OptionTable<UpstreamSettings> = {
     why: 'A server on the official SDK takes 47 to 49 MiB of its own at rest; 64 MiB leaves room for work, and a quarter of the memory is left to everything else. Heavier servers (a browser) need a number.',
   },
   callsPerProcess: {
+    path: 'upstream.pool.concurrency',
     kind: 'count',
     about: 'Calls in flight on one shared process before another is started or calls wait.',
     default: 1024,
@@ -122,6 +124,7 @@ export const upstreamOptions: OptionTable<UpstreamSettings> = {
     why: 'Many calls on one pipe cost five to fifteen times less than one call each on many pipes, so a process is filled first.',
   },
   spares: {
+    path: 'upstream.pool.spares',
     kind: 'count',
     about: 'Processes started ahead, so that a first call does not wait for a cold start.',
     default: 2,
@@ -163,6 +166,7 @@ export const upstreamOptions: OptionTable<UpstreamSettings> = {
     why: 'A tool that computes without a pause answers no ping, so nothing is ended; new calls need not wait behind it.',
   },
   processIdleMs: {
+    path: 'upstream.pool.idle',
     kind: 'duration',
     about: 'A process without calls for this time is ended.',
     default: { derived: 'the idle timeout of sessions' },
@@ -171,6 +175,7 @@ export const upstreamOptions: OptionTable<UpstreamSettings> = {
     why: 'The state that a server keeps for a session then lives as long as an idle session does.',
   },
   evictIdleMs: {
+    path: 'upstream.pool.evictIdle',
     kind: 'duration',
     about:
       'When the pool is full, a process of somebody else may be ended for a waiting call once it was idle for this long.',

@@ -79,7 +79,7 @@ test('a call that a proxy answers with 503 may have run, and is not made again',
     else response.writeHead(202).end()
   })
   await piped.initialize()
-  expect(reasonOf(await piped.call('pay'))).toBe('endpoint_refused')
+  expect(reasonOf(await piped.call('pay'))).toBe('endpoint_invalid_response')
   expect(seen.filter((what) => what === 'tools/call')).toHaveLength(1)
   expect((await piped.request('tools/list')).result).toEqual({ tools: [] })
 })

@@ -76,7 +76,7 @@ test('a call after the end of its session starts nothing', async () => {
   await eventually('as before', async () => (await one.counts())['processes'] === before)
   const late = await session.call('pid')
   await late.whole()
-  expect([late.status, reasonOf(messagesOf(late)[0] ?? {})]).toEqual([404, 'session_unknown'])
+  expect([late.status, reasonOf(messagesOf(late)[0] ?? {})]).toEqual([404, 'session_not_found'])
 })
 
 test('names of the prototype change nothing, wherever they stand', async () => {

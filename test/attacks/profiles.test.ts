@@ -17,7 +17,7 @@ function start(
   return mcplexForTest({
     options: ['--log-level', 'warn', ...options],
     server: [hostile, '--by-capabilities', ...flags],
-    env: { MCPLEX_UPSTREAM__EVICT_IDLE: '50ms', ...env },
+    env: { MCPLEX_UPSTREAM__POOL__EVICT_IDLE: '50ms', ...env },
   })
 }
 

@@ -167,7 +167,7 @@ test('of two commands at one socket a single one serves, and the other says why 
   expect(events.map(({ event }) => event).toSorted()).toEqual(['failed', 'ready'])
   const loser = both[events.findIndex(({ event }) => event === 'failed')]
   expect(await loser?.exit()).toBe(1)
-  expect(loser?.stderr()).toContain('MCPX_LISTEN')
+  expect(loser?.stderr()).toContain('listen_failed')
   const winner = both[events.findIndex(({ event }) => event === 'ready')]
   winner?.child.kill('SIGTERM')
   expect(await winner?.exit()).toBe(0)

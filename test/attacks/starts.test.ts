@@ -21,7 +21,7 @@ test('a further process that never comes up does not stop those that run', async
   const folder = await temporaryFolder()
   const mcplex = await mcplexForTest({
     options: ['--mode', 'call', '--log-level', 'error', '--queue-wait', '1s'],
-    env: { MCPLEX_UPSTREAM__SPARES: '0' },
+    env: { MCPLEX_UPSTREAM__POOL__SPARES: '0' },
     // One process that is asked for lists, and one that serves.
     server: [hostile, `--starts=${join(folder, 'starts')}`, '--no-start-after=2'],
   })
@@ -39,7 +39,7 @@ test('what a call has brought is not lost because nobody can be asked for the na
   const folder = await temporaryFolder()
   const mcplex = await mcplexForTest({
     options: ['--log-level', 'error', '--stateless', 'principal'],
-    env: { MCPLEX_UPSTREAM__SPARES: '0' },
+    env: { MCPLEX_UPSTREAM__POOL__SPARES: '0' },
     // One process that is asked by mcplex itself, one that serves, and none for what clients of this kind are shown.
     server: [hostile, `--starts=${join(folder, 'starts')}`, '--no-start-after=2'],
   })
@@ -52,7 +52,7 @@ test('a program that does not start any more is not tried for every session', as
   const starts = join(folder, 'starts')
   const mcplex = await mcplexForTest({
     options: ['--log-level', 'error'],
-    env: { MCPLEX_UPSTREAM__SPARES: '0' },
+    env: { MCPLEX_UPSTREAM__POOL__SPARES: '0' },
     server: [hostile, `--starts=${starts}`, '--no-start-after=2'],
   })
   const sessions = await Promise.all(Array.from({ length: 40 }, () => openSession(mcplex.url)))
@@ -65,7 +65,7 @@ test('a program that does not start any more is not tried for every session', as
 test('one that waits for a place takes it from one other, not from all', async () => {
   const mcplex = await mcplexForTest({
     options: ['--pool', '4', '--log-level', 'error'],
-    env: { MCPLEX_UPSTREAM__EVICT_IDLE: '1ms', MCPLEX_UPSTREAM__SPARES: '0' },
+    env: { MCPLEX_UPSTREAM__POOL__EVICT_IDLE: '1ms', MCPLEX_UPSTREAM__POOL__SPARES: '0' },
     // Takes two seconds to end: until then its place is not free.
     server: [echoLegacy, '--ignore-eof'],
   })

@@ -157,7 +157,7 @@ test('of calls that wait for their clients, the one that waits longest gives way
   expect((await counts())['suspendedCalls']).toBe(1)
   expect(toldBy(await run(url, steps, answersTo(other))).answers).toEqual({ a: accepted })
   const { response } = await run(url, steps, answersTo(longest))
-  expect(response.error?.data).toMatchObject({ reason: 'interaction_lost' })
+  expect(response.error?.data).toMatchObject({ reason: 'suspended_call_gone' })
 })
 
 test('a call that waits for its client does not give way at once', async () => {

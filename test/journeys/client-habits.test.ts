@@ -127,7 +127,7 @@ test('a client that never names the revision it agreed on (Gemini CLI) gets that
 })
 
 test('a client that tries each endpoint with a session of its own first (mcp-remote) takes no place for it', async () => {
-  const env = { MCPLEX_SESSIONS__GIVE_WAY: '200ms' }
+  const env = { MCPLEX_SESSIONS__EVICT_IDLE: '200ms' }
   const mcplex = await mcplexForTest({ options: ['--max-connections', '2', '--queue-wait', '20s'], env })
   // It names the method in a header before any revision is agreed on.
   const early = { 'Mcp-Method': 'initialize' }
@@ -163,7 +163,7 @@ async function left({ origin, pid }: Mcplex): Promise<Left> {
 }
 
 test('500 sessions that nobody ends (as most clients do) end by themselves, and leave nothing', async () => {
-  const env = { MCPLEX_UPSTREAM__PROCESS_IDLE: '1s', MCPLEX_UPSTREAM__SPARES: '0' }
+  const env = { MCPLEX_UPSTREAM__POOL__IDLE: '1s', MCPLEX_UPSTREAM__POOL__SPARES: '0' }
   const mcplex = await mcplexForTest({ options: ['--idle-timeout', '1s', '--pool', '12'], env })
   const calls = async (): Promise<void> => {
     const session = await openSession(mcplex.url, { client: 'left behind', capabilities: { roots: {} } })

@@ -87,7 +87,7 @@ describe('SIGTERM', () => {
   })
 
   test('a call that takes longer than the drain is told so', async () => {
-    const mcplex = await start({ env: { MCPLEX_HTTP__DRAIN: '500ms' } })
+    const mcplex = await start({ env: { MCPLEX_LIMITS__DRAIN: '500ms' } })
     const session = await openSession(mcplex.url)
     const streamed = session.nextId()
     const stream = await session.call('slow', { ms: 60_000, steps: 600 }, { id: streamed, progressToken: 1 })
@@ -102,7 +102,7 @@ describe('SIGTERM', () => {
   })
 
   test('a call without a session that takes longer than the drain is told so', async () => {
-    const mcplex = await start({ server: [echoModern], env: { MCPLEX_HTTP__DRAIN: '500ms' } })
+    const mcplex = await start({ server: [echoModern], env: { MCPLEX_LIMITS__DRAIN: '500ms' } })
     const options = { id: 'stream', meta: { progressToken: 1 } }
     const stream = await callTool(mcplex.url, 'slow', { ms: 60_000, steps: 600 }, options)
     const silent = toolResponse(mcplex.url, 'slow', { ms: 60_000 })

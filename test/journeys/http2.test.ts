@@ -220,7 +220,7 @@ describe('the command', () => {
   ])('ends with 78 and the way out when %s', async (_name, options, text) => {
     const running = runCommand(['serve', '--port', '0', ...options(), '--', ...fixture('echo-legacy.mjs')])
     expect(await running.exit()).toBe(78)
-    expect(running.stderr()).toContain('"code":"MCPX_CONFIG_TLS"')
+    expect(running.stderr()).toContain('"code":"config_tls"')
     expect(running.stderr()).toContain(text)
     expect(running.log().at(-1)).toMatchObject({ try: [expect.any(String)] })
   })

@@ -52,11 +52,11 @@ describe('when all places are taken', () => {
     const newcomers = await Promise.all([1, 2, 3].map(() => openSession(mcplex.url)))
     for (const session of newcomers) expect(await session.text('echo', { text: 'in' })).toBe('in')
     for (const session of vanished) expect((await session.post({ id: 1, method: 'ping' })).status).toBe(404)
-    expect(mcplex.log.filter((line) => line['reason'] === 'gave_way')).toHaveLength(3)
+    expect(mcplex.log.filter((line) => line['reason'] === 'evicted')).toHaveLength(3)
   })
 
   test('the one that has been silent longest gives way, but none with an open stream that answers', async () => {
-    const mcplex = await full({ MCPLEX_SESSIONS__GIVE_WAY: '300ms' })
+    const mcplex = await full({ MCPLEX_SESSIONS__EVICT_IDLE: '300ms' })
     const silent = await openSession(mcplex.url)
     const listening = await openSession(mcplex.url)
     const stream = await listening.listen()
@@ -70,7 +70,7 @@ describe('when all places are taken', () => {
   })
 
   test('an open stream at which nobody answers a ping gives way', async () => {
-    const env = { MCPLEX_SESSIONS__GIVE_WAY: '300ms' }
+    const env = { MCPLEX_SESSIONS__EVICT_IDLE: '300ms' }
     const mcplex = await mcplexForTest({ options: ['--max-connections', '1', '--queue-wait', '20s'], env })
     const deaf = await openSession(mcplex.url)
     const stream = await deaf.listen()
@@ -81,7 +81,7 @@ describe('when all places are taken', () => {
   })
 
   test('nobody gives way for nothing: without newcomers a client that lost its stream may come back', async () => {
-    const mcplex = await full({ MCPLEX_SESSIONS__GIVE_WAY: '100ms' })
+    const mcplex = await full({ MCPLEX_SESSIONS__EVICT_IDLE: '100ms' })
     const session = await openSession(mcplex.url)
     const stream = await session.listen()
     stream.cut()
@@ -147,7 +147,7 @@ describe('a session', () => {
     })
     const next = await openSession(mcplex.url)
     expect(await next.text('echo', { text: 'in' })).toBe('in')
-    expect(hasEnded(mcplex, 'gave_way')).toBe(true)
+    expect(hasEnded(mcplex, 'evicted')).toBe(true)
     expect(await working.text('echo', { text: 'still' })).toBe('still')
   })
 
@@ -249,7 +249,7 @@ test('two thousand handshakes that nobody finishes cost no process and are forgo
 })
 
 test('a process that nobody calls for long ends; its session lives, and its next call gets another', async () => {
-  const mcplex = await mcplexForTest({ env: { MCPLEX_UPSTREAM__PROCESS_IDLE: '500ms' } })
+  const mcplex = await mcplexForTest({ env: { MCPLEX_UPSTREAM__POOL__IDLE: '500ms' } })
   const session = await openSession(mcplex.url)
   const before = await session.whoami()
   await gone([before.pid])

@@ -23,7 +23,7 @@ describe('what cannot be resumed', () => {
       const answered = await session.listen(lastEventId)
       await answered.whole()
       expect(answered.status).toBe(400)
-      expect(messagesOf(answered)[0]?.error).toMatchObject({ code: -32602, data: { reason: 'unknown_event' } })
+      expect(messagesOf(answered)[0]?.error).toMatchObject({ code: -32602, data: { reason: 'unknown_event_id' } })
       expect(await session.text('echo', { text: 'alive' })).toBe('alive')
     },
   )

@@ -124,7 +124,7 @@ describe('a pool of two processes, one for each session', () => {
   })
 
   test('a process that was idle for long gives way, and its session is served by another one later', async () => {
-    const mcplex = await start(['--pool', '1'], { env: { MCPLEX_UPSTREAM__EVICT_IDLE: '100ms' } })
+    const mcplex = await start(['--pool', '1'], { env: { MCPLEX_UPSTREAM__POOL__EVICT_IDLE: '100ms' } })
     const [one, two] = [await openSession(mcplex.url), await openSession(mcplex.url)]
     const first = await one.whoami()
     const second = await two.whoami()

@@ -156,7 +156,7 @@ describe('in front of a stateless server', () => {
     const id = session.nextId()
     const call = await session.post({ id, method: 'prompts/get', params })
     await session.post({ id: (await questionOn(call)).id, error: { code: -7, message: 'none' } })
-    expect(reasonOf(await responseTo(call, id))).toBe('unanswered')
+    expect(reasonOf(await responseTo(call, id))).toBe('input_not_provided')
   })
 
   test('the first of two answers at once counts, and nobody answers for another session', async () => {

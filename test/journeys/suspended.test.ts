@@ -171,21 +171,21 @@ describe('a question in mid-call', () => {
       expect(texts).toHaveLength(1)
       const reasons = both.flatMap(({ response }) => response.error?.data?.['reason'] ?? [])
       expect(reasons).toHaveLength(1)
-      expect(['interaction_answered', 'interaction_lost']).toContain(reasons[0])
+      expect(['input_already_provided', 'suspended_call_gone']).toContain(reasons[0])
     })
 
     test('comes once more after the end is refused: nothing runs again', async () => {
       const first = await round(url, 'ask')
       await round(url, 'ask', answers(first, accept('Ada')))
       const { response } = await round(url, 'ask', answers(first, accept('Ada')))
-      expect(response.error?.data).toMatchObject({ reason: 'interaction_lost' })
+      expect(response.error?.data).toMatchObject({ reason: 'suspended_call_gone' })
     })
 
     test('is of an earlier round is refused, and the round that is open stays open', async () => {
       const first = await round(url, 'twice')
       const second = await round(url, 'twice', answers(first, accept('Ada')))
       const late = await round(url, 'twice', answers(first, accept('Eve')))
-      expect(late.response.error?.data).toMatchObject({ reason: 'interaction_answered' })
+      expect(late.response.error?.data).toMatchObject({ reason: 'input_already_provided' })
       expect((await round(url, 'twice', answers(second, accept('Bob')))).text).toBe('Ada Bob')
     })
 
@@ -282,7 +282,7 @@ describe('a person', () => {
     await pass(10.5)
     expect((await figures())['suspendedCalls']).toBe(0)
     const { response } = await round(url, 'ask', answers(first, accept('Ada')))
-    expect(response.error?.data).toMatchObject({ reason: 'interaction_lost' })
+    expect(response.error?.data).toMatchObject({ reason: 'suspended_call_gone' })
   })
 })
 

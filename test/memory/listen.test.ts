@@ -49,7 +49,7 @@ test(
   'calls that wait for answers of their clients count, and beyond the half they are refused',
   { timeout: 90_000 },
   async () => {
-    const env = { MCPLEX_SESSIONS__ANSWER_TIMEOUT: '3s' }
+    const env = { MCPLEX_SESSIONS__INPUT_TIMEOUT: '3s' }
     const target = await startTarget(16, { options: ['--mode', 'call', '--pool', '60'], env })
     const ends = new Set<string>()
     const options = { capabilities: { elicitation: {} } }

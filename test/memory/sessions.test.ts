@@ -58,7 +58,7 @@ test('sessions whose clients say much of themselves get half of the budget, and 
 })
 
 test('sessions whose clients are gone give way when there is no memory for a new one', async () => {
-  const target = await startTarget(16, { env: { MCPLEX_SESSIONS__GIVE_WAY: '100ms' } })
+  const target = await startTarget(16, { env: { MCPLEX_SESSIONS__EVICT_IDLE: '100ms' } })
   const info = { list: Array.from({ length: 5000 }, () => ({})) }
   const ready = { jsonrpc: '2.0', method: 'notifications/initialized' }
   for (let count = 0; count < 60; count++) {

@@ -14,5 +14,5 @@ export function wrongUsage(
   message: string,
   ...notes: ReadonlyArray<readonly [label: string, text: string]>
 ): CommandFailed {
-  return new CommandFailed([{ code: 'MCPX_USAGE', message, notes }])
+  return new CommandFailed([{ code: 'usage', message, notes }])
 }

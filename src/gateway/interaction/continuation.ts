@@ -32,7 +32,7 @@ import { createContinuationRecord, type ContinuationRecord } from './continuatio
 export interface Continuations {
   /**
    * The rest of a call that ended with questions: the questions and what comes between them, then how it ends.
-   * Throws `upstream_invalid`, `not_bridged`, `unanswered`, `too_many_rounds`, `cancelled`, `store_unavailable` and
+   * Throws `upstream_invalid`, `not_supported_by_client_revision`, `input_not_provided`, `too_many_rounds`, `cancelled`, `store_unavailable` and
    * whatever a call of the upstream throws.
    */
   continueCall(call: Call & { readonly session: string }, outcome: Outcome): Reply
@@ -92,7 +92,7 @@ export function createContinuations(needs: {
         }
       } catch (error) {
         const refusal = asRefusal(error)
-        if (refusal?.code !== 'unanswered') throw error
+        if (refusal?.code !== 'input_not_provided') throw error
         return endUnanswered(call, refusal)
       } finally {
         record.remove()
@@ -159,13 +159,15 @@ const maxErrorChars = 500
 
 function unanswered(method: string, answer: Answer, expired: boolean): Refusal {
   if (expired)
-    return new Refusal('unanswered', { message: `The client did not answer the server's ${method} in time.` })
+    return new Refusal('input_not_provided', { message: `The client did not answer the server's ${method} in time.` })
   if (answer.kind === 'result') {
-    return new Refusal('unanswered', { message: 'The answers of the client are too large to be passed on.' })
+    return new Refusal('input_not_provided', { message: 'The answers of the client are too large to be passed on.' })
   }
   const { code, message } = answer.error.value
   const said = `${Number(code)} ${typeof message === 'string' ? message.slice(0, maxErrorChars) : ''}`
-  return new Refusal('unanswered', { message: `The client answered the server's ${method} with an error: ${said}` })
+  return new Refusal('input_not_provided', {
+    message: `The client answered the server's ${method} with an error: ${said}`,
+  })
 }
 
 /** Waits before the next try. Throws `too_many_rounds` after the last, `cancelled` when the call is. */

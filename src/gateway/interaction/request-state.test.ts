@@ -145,7 +145,7 @@ describe('a sealed state', () => {
     time.advance(waitMs - 1)
     expect(here.open(sealed, nobody, 'tools/call', {})).toEqual(waits)
     time.advance(1)
-    const lost = expect.objectContaining({ code: 'interaction_lost' })
+    const lost = expect.objectContaining({ code: 'suspended_call_gone' })
     expect(() => here.open(sealed, nobody, 'tools/call', {})).toThrow(lost)
     // What is not ours, or is for somebody else, learns nothing from it.
     expect(() => here.open(sealed, nobody, 'prompts/get', {})).toThrow(refused)

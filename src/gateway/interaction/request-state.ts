@@ -24,7 +24,7 @@ export interface RequestStateCodec {
   close(what: OpenedState, principal: Principal, method: string, params: JsonObject): string
   /**
    * Throws `invalid_params` for a state that is not ours, has expired or belongs to another request, and
-   * `interaction_lost` for a call that has waited here for too long.
+   * `suspended_call_gone` for a call that has waited here for too long.
    */
   open(sealed: string, principal: Principal, method: string, params: JsonObject): OpenedState
 }
@@ -86,7 +86,7 @@ export function createRequestStateCodec(clock: Clock, waitMs: number): RequestSt
     open(sealed, principal, method, params) {
       const found = read(decipher(sealed, binding(principal, method, params)))
       const isOver = found !== undefined && found.untilMs <= clock.now()
-      if (isOver && found.opened.kind === 'suspended') throw new Refusal('interaction_lost')
+      if (isOver && found.opened.kind === 'suspended') throw new Refusal('suspended_call_gone')
       // Told apart from other reasons, a forgery would learn from it.
       if (!found || isOver)
         throw new Refusal('invalid_params', { message: 'The requestState is not valid for this request (any more).' })

@@ -19,7 +19,7 @@ export interface SuspendedCalls {
   suspend(suspendable: SuspendableCall, questions: Questions): { readonly call: string; readonly round: number }
   /**
    * The call that waits for the answers of a round. Those that are there are passed on; the other questions stay open.
-   * Throws `interaction_lost`, `interaction_answered`, or `invalid_params` for what is no answer.
+   * Throws `suspended_call_gone`, `input_already_provided`, or `invalid_params` for what is no answer.
    */
   resume(call: string, round: number, params: RawObject | undefined): SuspendableCall
   /** The call is over: what is still said to it is too late. */
@@ -99,8 +99,8 @@ export function createSuspendedCalls(needs: {
     },
     resume(call, round, params) {
       const entry = entries.get(call)
-      if (!entry) throw new Refusal('interaction_lost')
-      if (!entry.resume || entry.round !== round) throw new Refusal('interaction_answered')
+      if (!entry) throw new Refusal('suspended_call_gone')
+      if (!entry.resume || entry.round !== round) throw new Refusal('input_already_provided')
       const { open } = entry.questions
       const given = inputResponses(params)
       const answers = [...open].map(([key, inputRequest]) => ({

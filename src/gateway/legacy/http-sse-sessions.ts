@@ -104,7 +104,7 @@ export function createSseSessions(needs: {
   /** @param isCut whether the client has left, and not we */
   const end = (liveSession: LiveSession, isCut: boolean, gaveWay: boolean): void => {
     streamClosed(liveSession.liveness, clock.now(), isCut)
-    sessions.end(liveSession, isCut ? 'client' : gaveWay ? 'gave_way' : 'drain').catch(() => undefined)
+    sessions.end(liveSession, isCut ? 'client' : gaveWay ? 'evicted' : 'drain').catch(() => undefined)
   }
 
   /** A client may be back before the end of its last connection is noticed. */

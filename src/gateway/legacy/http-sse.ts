@@ -64,7 +64,7 @@ async function take(
     throw new Refusal('session_required', { message: 'The parameter sessionId is missing from the address.' })
   }
   const holder = services.streamSessions.find(principal, id)
-  if (!holder) throw new Refusal('session_unknown')
+  if (!holder) throw new Refusal('session_not_found')
   const version = header(inbound, 'mcp-protocol-version')
   if (!isStateless(version)) checkVersionHeader(version)
   const text = await inbound.body()
@@ -77,8 +77,8 @@ async function take(
   // Counts as a sign of life, and finds out whether the session's time is over.
   const isAnswer = messages.every(clientAnswersPing)
   if (liveSession && !(await services.sessions.find(principal, liveSession.session.id, isAnswer)))
-    throw new Refusal('session_unknown')
-  if (holder.stream.isOver) throw new Refusal('session_unknown')
+    throw new Refusal('session_not_found')
+  if (holder.stream.isOver) throw new Refusal('session_not_found')
   for (const message of messages) await act(holder, message, version, services)
   return accepted
 }

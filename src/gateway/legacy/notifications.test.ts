@@ -72,7 +72,7 @@ test('a session listens once, until it ends', async () => {
 test('a session that has ended while its message waited does not begin to listen', async () => {
   const { listeners, liveSession, listening, end } = await scene()
   await end()
-  await expect(listeners.attach(liveSession)).rejects.toMatchObject({ code: 'session_unknown' })
-  await expect(listeners.refilter(liveSession)).rejects.toMatchObject({ code: 'session_unknown' })
+  await expect(listeners.attach(liveSession)).rejects.toMatchObject({ code: 'session_not_found' })
+  await expect(listeners.refilter(liveSession)).rejects.toMatchObject({ code: 'session_not_found' })
   expect(listening()).toBe(0)
 })

@@ -13,7 +13,7 @@ import type { PendingInput } from '../interaction/pending-input.ts'
 export interface SessionNotifications {
   /** Whether the session has an ear already. */
   has(liveSession: LiveSession): boolean
-  /** Attaches the session's ear if it has none. Throws `session_unknown` if the session has ended meanwhile. */
+  /** Attaches the session's ear if it has none. Throws `session_not_found` if the session has ended meanwhile. */
   attach(liveSession: LiveSession): Promise<void>
   /** The session's subscriptions have changed; resolves when the server knows. Throws what `attach` throws. */
   refilter(liveSession: LiveSession): Promise<void>
@@ -42,7 +42,7 @@ export function createSessionNotifications(needs: {
 
   const attach = async (liveSession: LiveSession): Promise<Listening> => {
     // What ends with a session has ended already: nothing would stop it.
-    if (liveSession.ended) throw new Refusal('session_unknown')
+    if (liveSession.ended) throw new Refusal('session_not_found')
     let ear = ears.get(liveSession)
     if (!ear) {
       ear = upstream.listen(callerOf(liveSession), filterOf(liveSession), {

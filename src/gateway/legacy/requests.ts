@@ -33,7 +33,7 @@ const maxUris = 1000
 
 const accepted: Outbound = { status: 202, headers: {}, body: '' }
 
-/** The session that a request names. Throws `session_required` or `session_unknown`. */
+/** The session that a request names. Throws `session_required` or `session_not_found`. */
 export async function sessionOf(
   inbound: Inbound,
   principal: Principal,
@@ -44,7 +44,7 @@ export async function sessionOf(
   const id = header(inbound, 'mcp-session-id')
   if (id === undefined) throw new Refusal('session_required')
   const liveSession = await services.sessions.find(principal, id, isAnswer)
-  if (!liveSession) throw new Refusal('session_unknown')
+  if (!liveSession) throw new Refusal('session_not_found')
   return liveSession
 }
 
@@ -126,7 +126,7 @@ export async function receiveBatch(
 
 /** Throws `too_many_calls`, or `draining`, if the session cannot have so many calls more. */
 export function checkRoom(liveSession: LiveSession, calls: number, services: GatewayServices): void {
-  if (liveSession.ended) throw new Refusal('session_unknown')
+  if (liveSession.ended) throw new Refusal('session_not_found')
   if (liveSession.calls.length + calls > services.gates.callsPerSession) throw new Refusal('too_many_calls')
   if (services.inflight.draining) throw new Refusal('draining')
 }

@@ -142,7 +142,9 @@ describe('the questions to a client', () => {
     const tags = { type: 'array', items: { type: 'string', enum: ['a', 'b'] } }
     const schema = { type: 'object', properties: { tags }, required: ['tags'] }
     const asked = elicit({ ...form, requestedSchema: schema })
-    expect(refusalOf(() => ask(clientDescriptionOf('2025-06-18', { elicitation: {} }), asked))).toBe('not_bridged')
+    expect(refusalOf(() => ask(clientDescriptionOf('2025-06-18', { elicitation: {} }), asked))).toBe(
+      'not_supported_by_client_revision',
+    )
   })
 })
 
@@ -292,7 +294,7 @@ describe('a flow', () => {
 })
 
 test('a tool says to the model that nobody answered; other requests are refused', () => {
-  const refusal = new Refusal('unanswered', { message: 'Nobody answered.' })
+  const refusal = new Refusal('input_not_provided', { message: 'Nobody answered.' })
   const { answer } = endUnanswered(callOf('tools/call'), refusal)
   assert(answer.kind === 'result')
   expect(answer.result.value).toEqual({ content: [{ type: 'text', text: 'Nobody answered.' }], isError: true })

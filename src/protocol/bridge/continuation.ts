@@ -58,7 +58,7 @@ export function needsInput(call: Call, { era, answer }: Outcome): boolean {
 
 /**
  * What this client is to be asked, in the words of its revision; no questions if the server wants only to be called
- * again. Throws `upstream_invalid` for what asks nothing, `not_bridged` for what this revision has no words for.
+ * again. Throws `upstream_invalid` for what asks nothing, `not_supported_by_client_revision` for what this revision has no words for.
  * @param visitId gives the id of a page to visit, which in these revisions has one
  * @returns the answer that ends the call, if it asks for what the client did not declare
  */
@@ -79,7 +79,7 @@ export function questionsTo(
     const lacking = undeclared(question, announced)
     if (lacking) return lacks(lacking)
     const fitting = questionFor(known, question, visitId())
-    if (!fitting) throw new Refusal('not_bridged')
+    if (!fitting) throw new Refusal('not_supported_by_client_revision')
     asked.set(key, fitting)
   }
   if (asked.size === 0 && typeof answer.result.value['requestState'] !== 'string') {

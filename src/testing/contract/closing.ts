@@ -1,4 +1,4 @@
-/** What a closed backplane promises. */
+/** What a closed backplane contractTest. */
 import assert from 'node:assert/strict'
 import type { Backplane } from '../../backplane/backplane.ts'
 import { Refusal } from '../../base/refusal.ts'
@@ -24,16 +24,16 @@ const methods: Readonly<Record<string, (backplane: Backplane) => Promise<unknown
   'mailboxes.send': ({ mailboxes }) => mailboxes.send('instance', {}),
 }
 
-export function closingContract(promises: ContractTest): void {
+export function closingContract(contractTest: ContractTest): void {
   for (const [name, call] of Object.entries(methods)) {
-    promises(`refuses ${name} as store_unavailable`, async ({ a }) => {
+    contractTest(`refuses ${name} as store_unavailable`, async ({ a }) => {
       await call(a)
       await a.close()
       await assert.rejects(call(a), (error) => error instanceof Refusal && error.code === 'store_unavailable')
     })
   }
 
-  promises('can be closed, stopped and listened to again without harm', async ({ a }) => {
+  contractTest('can be closed, stopped and listened to again without harm', async ({ a }) => {
     const stopTail = a.journals.tail('stream', () => {})
     const stopReceiving = a.mailboxes.receive('instance', () => {})
     await a.close()

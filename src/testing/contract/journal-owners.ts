@@ -1,12 +1,12 @@
-/** What `Journals` promises of journals that belong to one owner. */
+/** What `Journals` contractTest of journals that belong to one owner. */
 import assert from 'node:assert/strict'
 import type { Position } from '../../backplane/backplane.ts'
 import { wide } from './journals.ts'
 import type { ContractTest } from './fixture.ts'
 import { until } from './until.ts'
 
-export function journalOwnersContract(promises: ContractTest): void {
-  promises(
+export function journalOwnersContract(contractTest: ContractTest): void {
+  contractTest(
     'the journals of one owner are bounded together: what has ended goes first, then the oldest events',
     async ({ a, b, tickMs }) => {
       const owner = { name: 'owner', bytes: 110_000 }
@@ -37,7 +37,7 @@ export function journalOwnersContract(promises: ContractTest): void {
     },
   )
 
-  promises('an owner is forgotten with all of its journals, ended or not, and with no other', async (scene) => {
+  contractTest('an owner is forgotten with all of its journals, ended or not, and with no other', async (scene) => {
     const { a, b, tickMs } = scene
     const bounds = { ...wide(tickMs), owner: { name: 'owner', bytes: 100_000 } }
     const first = await a.journals.append('stream', ['one'], bounds)
@@ -57,7 +57,7 @@ export function journalOwnersContract(promises: ContractTest): void {
     assert.notEqual(second.epoch, first.epoch)
   })
 
-  promises('whoever tails a stream is woken when its owner is forgotten', async ({ a, b, tickMs }) => {
+  contractTest('whoever tails a stream is woken when its owner is forgotten', async ({ a, b, tickMs }) => {
     const bounds = { ...wide(tickMs), owner: { name: 'owner', bytes: 100_000 } }
     await a.journals.append('stream', ['one'], bounds)
     let wakes = 0

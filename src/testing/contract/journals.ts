@@ -1,4 +1,4 @@
-/** What `Journals` promises. Its bounds and its order under any sequence of steps are a property test of the memory version. */
+/** What `Journals` contractTest. Its bounds and its order under any sequence of steps are a property test of the memory version. */
 import assert from 'node:assert/strict'
 import type { Backplane, JournalBounds, Position, StoredEvent } from '../../backplane/backplane.ts'
 import type { ContractTest } from './fixture.ts'
@@ -34,8 +34,8 @@ export function wide(tickMs: number): JournalBounds {
   return { events: 1000, bytes: 1_000_000, ttlMs: 100 * tickMs }
 }
 
-export function journalsContract(promises: ContractTest): void {
-  promises('events are read by another instance, in order, at offsets from 1 on', async ({ a, b, tickMs }) => {
+export function journalsContract(contractTest: ContractTest): void {
+  contractTest('events are read by another instance, in order, at offsets from 1 on', async ({ a, b, tickMs }) => {
     const text = 'gr\u00fc\u00df\n\u{1f600}'
     await a.journals.append('stream', ['one', ''], wide(tickMs))
     const last = await b.journals.append('stream', [text], wide(tickMs))
@@ -44,7 +44,7 @@ export function journalsContract(promises: ContractTest): void {
     assert.deepEqual(await readAll(a, undefined), { events: stored(1, 'one', '', text), ended: false, missed: 0 })
   })
 
-  promises('a reader with a position gets what comes after it', async ({ a, b, tickMs }) => {
+  contractTest('a reader with a position gets what comes after it', async ({ a, b, tickMs }) => {
     const { epoch } = await a.journals.append('stream', ['one', 'two', 'three'], wide(tickMs))
     for (const [offset, data] of [
       [0, ['one', 'two', 'three']],
@@ -56,7 +56,7 @@ export function journalsContract(promises: ContractTest): void {
     }
   })
 
-  promises(
+  contractTest(
     'the events of many who append at once are all there, each append in one piece',
     async ({ a, b, tickMs }) => {
       const appends = Array.from({ length: 20 }, (_, n) =>
@@ -73,16 +73,19 @@ export function journalsContract(promises: ContractTest): void {
     },
   )
 
-  promises('an append without events begins a journal and gives the place to start from', async ({ a, b, tickMs }) => {
-    const start = await a.journals.append('stream', [], wide(tickMs))
-    assert.equal(start.offset, 0)
-    assert.deepEqual(await readAll(b, start), { events: [], ended: false, missed: 0 })
-    const next = await b.journals.append('stream', ['one'], wide(tickMs))
-    assert.deepEqual(next, { epoch: start.epoch, offset: 1 })
-    assert.deepEqual(await b.journals.append('stream', [], wide(tickMs)), next)
-  })
+  contractTest(
+    'an append without events begins a journal and gives the place to start from',
+    async ({ a, b, tickMs }) => {
+      const start = await a.journals.append('stream', [], wide(tickMs))
+      assert.equal(start.offset, 0)
+      assert.deepEqual(await readAll(b, start), { events: [], ended: false, missed: 0 })
+      const next = await b.journals.append('stream', ['one'], wide(tickMs))
+      assert.deepEqual(next, { epoch: start.epoch, offset: 1 })
+      assert.deepEqual(await b.journals.append('stream', [], wide(tickMs)), next)
+    },
+  )
 
-  promises(
+  contractTest(
     'beyond the bound of events the oldest are dropped, and a reader that needs them is told',
     async ({ a, b, tickMs }) => {
       const bounds = { ...wide(tickMs), events: 3 }
@@ -96,7 +99,7 @@ export function journalsContract(promises: ContractTest): void {
     },
   )
 
-  promises('beyond the bound of bytes the oldest are dropped', async ({ a, b, tickMs }) => {
+  contractTest('beyond the bound of bytes the oldest are dropped', async ({ a, b, tickMs }) => {
     const bounds = { ...wide(tickMs), bytes: 100 }
     const thirty = 'x'.repeat(30)
     await a.journals.append('stream', [thirty, thirty, thirty, 'y'.repeat(41)], bounds)
@@ -104,32 +107,35 @@ export function journalsContract(promises: ContractTest): void {
     assert.deepEqual(rest, { events: stored(3, thirty, 'y'.repeat(41)), ended: false, missed: 2 })
   })
 
-  promises('the newest event is kept even if it alone is beyond the bounds', async ({ a, b, tickMs }) => {
+  contractTest('the newest event is kept even if it alone is beyond the bounds', async ({ a, b, tickMs }) => {
     const big = 'x'.repeat(500)
     await a.journals.append('stream', ['one', big], { ...wide(tickMs), bytes: 100 })
     assert.deepEqual(await readAll(b, undefined), { events: stored(2, big), ended: false, missed: 1 })
   })
 
-  promises('a position that was never reached is not continued', async ({ a, b, tickMs }) => {
+  contractTest('a position that was never reached is not continued', async ({ a, b, tickMs }) => {
     const { epoch } = await a.journals.append('stream', ['one'], wide(tickMs))
     for (const offset of [2, 1e15, -1, 0.5, NaN]) assert.equal(await readAll(b, { epoch, offset }), 'expired')
     assert.equal(await readAll(b, { epoch: 'another', offset: 1 }), 'expired')
     assert.equal(await readAll(b, { epoch: '', offset: 0 }), 'expired')
   })
 
-  promises('a journal that was dropped and begun anew has another epoch and starts at 1', async ({ a, b, tickMs }) => {
-    const first = await a.journals.append('stream', ['one'], wide(tickMs))
-    await b.journals.drop('stream')
-    assert.equal(await readAll(a, first), 'unknown')
-    assert.equal(await readAll(a, undefined), 'unknown')
-    const second = await a.journals.append('stream', ['new'], wide(tickMs))
-    assert.equal(second.offset, 1)
-    assert.notEqual(second.epoch, first.epoch)
-    assert.equal(await readAll(b, first), 'expired')
-    assert.deepEqual(await readAll(b, undefined), { events: stored(1, 'new'), ended: false, missed: 0 })
-  })
+  contractTest(
+    'a journal that was dropped and begun anew has another epoch and starts at 1',
+    async ({ a, b, tickMs }) => {
+      const first = await a.journals.append('stream', ['one'], wide(tickMs))
+      await b.journals.drop('stream')
+      assert.equal(await readAll(a, first), 'unknown')
+      assert.equal(await readAll(a, undefined), 'unknown')
+      const second = await a.journals.append('stream', ['new'], wide(tickMs))
+      assert.equal(second.offset, 1)
+      assert.notEqual(second.epoch, first.epoch)
+      assert.equal(await readAll(b, first), 'expired')
+      assert.deepEqual(await readAll(b, undefined), { events: stored(1, 'new'), ended: false, missed: 0 })
+    },
+  )
 
-  promises(
+  contractTest(
     'a journal is gone some time after its last append, and returns under another epoch',
     async ({ a, b, tickMs, pass }) => {
       const bounds = { ...wide(tickMs), ttlMs: 2 * tickMs }
@@ -146,7 +152,7 @@ export function journalsContract(promises: ContractTest): void {
     },
   )
 
-  promises(
+  contractTest(
     'after the end nothing is added, and what was there is kept for its retention',
     async ({ a, b, tickMs, pass }) => {
       const last = await a.journals.append('stream', ['one'], { ...wide(tickMs), ttlMs: tickMs })
@@ -161,7 +167,7 @@ export function journalsContract(promises: ContractTest): void {
     },
   )
 
-  promises('the end of a stream without events is found by who comes later', async ({ a, b, tickMs, pass }) => {
+  contractTest('the end of a stream without events is found by who comes later', async ({ a, b, tickMs, pass }) => {
     await a.journals.end('stream', 2 * tickMs)
     await pass(1)
     assert.deepEqual(await readAll(b, undefined), { events: [], ended: true, missed: 0 })
@@ -169,7 +175,7 @@ export function journalsContract(promises: ContractTest): void {
     assert.equal(await readAll(b, undefined), 'unknown')
   })
 
-  promises('streams share nothing', async ({ a, b, tickMs }) => {
+  contractTest('streams share nothing', async ({ a, b, tickMs }) => {
     await a.journals.append('other', ['theirs'], wide(tickMs))
     assert.equal(await readAll(b, undefined), 'unknown')
     await a.journals.append('stream', ['ours'], wide(tickMs))
@@ -177,7 +183,7 @@ export function journalsContract(promises: ContractTest): void {
     assert.deepEqual(await readAll(b, undefined), { events: stored(1, 'ours'), ended: false, missed: 0 })
   })
 
-  promises(
+  contractTest(
     'whoever tails a stream is woken by appends, the end and a drop of any instance',
     async ({ a, b, tickMs }) => {
       let wakes = 0
@@ -199,7 +205,7 @@ export function journalsContract(promises: ContractTest): void {
     },
   )
 
-  promises('a wake finds the event that woke it', async ({ a, b, tickMs }) => {
+  contractTest('a wake finds the event that woke it', async ({ a, b, tickMs }) => {
     const found: Array<Promise<unknown>> = []
     b.journals.tail('stream', () => void found.push(b.journals.read('stream', undefined)))
     await until('a wake', async () => {
@@ -209,7 +215,7 @@ export function journalsContract(promises: ContractTest): void {
     assert.notEqual(await found[0], 'unknown')
   })
 
-  promises('a tail that was stopped is not woken, and one that throws harms nobody', async ({ a, b, tickMs }) => {
+  contractTest('a tail that was stopped is not woken, and one that throws harms nobody', async ({ a, b, tickMs }) => {
     let stopped = 0
     let wakes = 0
     b.journals.tail('stream', () => {
@@ -226,7 +232,7 @@ export function journalsContract(promises: ContractTest): void {
     assert.equal(stopped, 0)
   })
 
-  promises('a tail that is stopped by the wake of another is not woken any more', async ({ a, b, tickMs }) => {
+  contractTest('a tail that is stopped by the wake of another is not woken any more', async ({ a, b, tickMs }) => {
     const wakes: string[] = []
     b.journals.tail('stream', () => {
       wakes.push('first')

@@ -1,4 +1,4 @@
-/** What `Limits` promises; what an algorithm decides is tested where the algorithm is. */
+/** What `Limits` contractTest; what an algorithm decides is tested where the algorithm is. */
 import assert from 'node:assert/strict'
 import type { Algorithm } from '../../backplane/backplane.ts'
 import type { ContractTest } from './fixture.ts'
@@ -21,8 +21,8 @@ export function contractWindow(limit: number, windowMs: number): Algorithm {
   }
 }
 
-export function limitsContract(promises: ContractTest): void {
-  promises(
+export function limitsContract(contractTest: ContractTest): void {
+  contractTest(
     'of many who take at once on several instances, as many as the limit are allowed',
     async ({ a, b, tickMs }) => {
       const five = contractWindow(5, 100 * tickMs)
@@ -34,7 +34,7 @@ export function limitsContract(promises: ContractTest): void {
     },
   )
 
-  promises('the state goes on with the time of the store', async ({ a, b, tickMs, pass }) => {
+  contractTest('the state goes on with the time of the store', async ({ a, b, tickMs, pass }) => {
     const one = contractWindow(1, 4 * tickMs)
     await a.limits.take('key', one, 1)
     await pass(2)
@@ -43,7 +43,7 @@ export function limitsContract(promises: ContractTest): void {
     assert.ok(refused.retryAfterMs > 0 && refused.retryAfterMs <= 2 * tickMs)
   })
 
-  promises('the state is forgotten after its time to live', async ({ a, b, tickMs, pass }) => {
+  contractTest('the state is forgotten after its time to live', async ({ a, b, tickMs, pass }) => {
     const one = contractWindow(1, 2 * tickMs)
     assert.equal((await a.limits.take('key', one, 1)).allowed, true)
     assert.equal((await b.limits.take('key', one, 1)).allowed, false)
@@ -51,7 +51,7 @@ export function limitsContract(promises: ContractTest): void {
     assert.equal((await b.limits.take('key', one, 1)).allowed, true)
   })
 
-  promises('cost is handed to the algorithm, and keys share nothing', async ({ a, tickMs }) => {
+  contractTest('cost is handed to the algorithm, and keys share nothing', async ({ a, tickMs }) => {
     const five = contractWindow(5, 100 * tickMs)
     assert.equal((await a.limits.take('one', five, 4)).remaining, 1)
     assert.equal((await a.limits.take('one', five, 2)).allowed, false)

@@ -1,4 +1,4 @@
-/** What `Mailboxes` promises. */
+/** What `Mailboxes` contractTest. */
 import assert from 'node:assert/strict'
 import type { Backplane, StoredObject } from '../../backplane/backplane.ts'
 import type { ContractTest } from './fixture.ts'
@@ -8,18 +8,15 @@ import { until } from './until.ts'
 async function open(to: Backplane, from: Backplane, instance: string, take: (n: unknown) => void): Promise<() => void> {
   let reached = false
   const stop = to.mailboxes.receive(instance, (message) => {
-    if (message['hello'] === instance) reached = true
+    if (message['first'] === instance) reached = true
     else take(message['n'])
   })
-  await until(
-    'a first message',
-    async () => (await from.mailboxes.send(instance, { serverDescription: instance })) && reached,
-  )
+  await until('a first message', async () => (await from.mailboxes.send(instance, { first: instance })) && reached)
   return stop
 }
 
-export function mailboxesContract(promises: ContractTest): void {
-  promises('messages of one sender come once each and in order', async ({ a, b }) => {
+export function mailboxesContract(contractTest: ContractTest): void {
+  contractTest('messages of one sender come once each and in order', async ({ a, b }) => {
     const taken: unknown[] = []
     await open(b, a, 'b', (n) => taken.push(n))
     const sent = Array.from({ length: 50 }, (_, n) => n)
@@ -28,7 +25,7 @@ export function mailboxesContract(promises: ContractTest): void {
     assert.deepEqual(taken, sent)
   })
 
-  promises('a message comes as it was sent, and only to whom it was sent', async ({ a, b }) => {
+  contractTest('a message comes as it was sent, and only to whom it was sent', async ({ a, b }) => {
     const atA: unknown[] = []
     const atB: unknown[] = []
     await open(a, b, 'a', (n) => atA.push(n))
@@ -39,7 +36,7 @@ export function mailboxesContract(promises: ContractTest): void {
     assert.deepEqual([atA, atB], [[], [n]])
   })
 
-  promises('a send to where nobody receives is told', async ({ a, b }) => {
+  contractTest('a send to where nobody receives is told', async ({ a, b }) => {
     assert.equal(await a.mailboxes.send('nobody', {}), false)
     const taken: unknown[] = []
     const stop = await open(b, a, 'b', (n) => taken.push(n))
@@ -49,7 +46,7 @@ export function mailboxesContract(promises: ContractTest): void {
     assert.deepEqual(taken, [])
   })
 
-  promises('a later receiver takes over, and the stop of the earlier one does not end it', async ({ a, b }) => {
+  contractTest('a later receiver takes over, and the stop of the earlier one does not end it', async ({ a, b }) => {
     const earlier: unknown[] = []
     const later: unknown[] = []
     const stop = await open(b, a, 'b', (n) => earlier.push(n))
@@ -60,7 +57,7 @@ export function mailboxesContract(promises: ContractTest): void {
     assert.deepEqual([earlier, later], [[], [1]])
   })
 
-  promises('a receiver that throws gets the next message all the same', async ({ a, b }) => {
+  contractTest('a receiver that throws gets the next message all the same', async ({ a, b }) => {
     const taken: unknown[] = []
     await open(b, a, 'b', (n) => {
       taken.push(n)
@@ -70,7 +67,7 @@ export function mailboxesContract(promises: ContractTest): void {
     await until('both messages', () => taken.length === 2)
   })
 
-  promises('what is sent while a message is taken comes after it', async ({ a, b }) => {
+  contractTest('what is sent while a message is taken comes after it', async ({ a, b }) => {
     const steps: string[] = []
     const answered: Array<Promise<boolean>> = []
     await open(b, a, 'b', (n) => {
@@ -84,7 +81,7 @@ export function mailboxesContract(promises: ContractTest): void {
     assert.deepEqual(await Promise.all(answered), [true])
   })
 
-  promises('a receiver that stops in the middle of a message gets no further one', async ({ a, b }) => {
+  contractTest('a receiver that stops in the middle of a message gets no further one', async ({ a, b }) => {
     const taken: unknown[] = []
     const answered: Array<Promise<boolean>> = []
     const stop = await open(b, a, 'b', (n) => {
@@ -99,7 +96,7 @@ export function mailboxesContract(promises: ContractTest): void {
     assert.deepEqual(taken, [1])
   })
 
-  promises('what came out of a mailbox cannot be changed by who sent it', async ({ a, b }) => {
+  contractTest('what came out of a mailbox cannot be changed by who sent it', async ({ a, b }) => {
     const taken: StoredObject[] = []
     await open(b, a, 'b', (n) => taken.push({ n }))
     const n = { kept: true }

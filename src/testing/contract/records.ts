@@ -1,23 +1,23 @@
-/** What `Records` promises. */
+/** What `Records` contractTest. */
 import assert from 'node:assert/strict'
 import type { ContractTest } from './fixture.ts'
 
-export function recordsContract(promises: ContractTest): void {
-  promises('a record that one instance creates is read by another', async ({ a, b, tickMs }) => {
+export function recordsContract(contractTest: ContractTest): void {
+  contractTest('a record that one instance creates is read by another', async ({ a, b, tickMs }) => {
     const value = { text: 'gr\u00fc\u00df \u{1f600}', nested: { list: [1, null, true, ''] } }
     assert.equal(await a.records.create('key', value, 10 * tickMs), true)
     assert.deepEqual((await b.records.read('key'))?.value, value)
     assert.equal(await b.records.read('other'), undefined)
   })
 
-  promises('of many who create a record at once, one succeeds and its value stands', async ({ a, b, tickMs }) => {
+  contractTest('of many who create a record at once, one succeeds and its value stands', async ({ a, b, tickMs }) => {
     const tries = Array.from({ length: 20 }, (_, n) => (n % 2 ? a : b).records.create('key', { n }, 10 * tickMs))
     const made = await Promise.all(tries)
     assert.equal(made.filter(Boolean).length, 1)
     assert.deepEqual((await a.records.read('key'))?.value, { n: made.indexOf(true) })
   })
 
-  promises('a record is replaced only by who knows its present version', async ({ a, b, tickMs }) => {
+  contractTest('a record is replaced only by who knows its present version', async ({ a, b, tickMs }) => {
     await a.records.create('key', { n: 1 }, 10 * tickMs)
     const first = await a.records.read('key')
     assert.ok(first)
@@ -31,7 +31,7 @@ export function recordsContract(promises: ContractTest): void {
     assert.deepEqual(await b.records.read('key'), second)
   })
 
-  promises('a record that was removed does not come back by a late replace', async ({ a, b, tickMs }) => {
+  contractTest('a record that was removed does not come back by a late replace', async ({ a, b, tickMs }) => {
     await a.records.create('key', {}, 10 * tickMs)
     const version = (await a.records.read('key'))?.version ?? 0
     assert.equal(await b.records.remove('key'), true)
@@ -40,7 +40,7 @@ export function recordsContract(promises: ContractTest): void {
     assert.equal(await a.records.read('key'), undefined)
   })
 
-  promises('a version of a former life of the key does not match the new one', async ({ a, b, tickMs }) => {
+  contractTest('a version of a former life of the key does not match the new one', async ({ a, b, tickMs }) => {
     await a.records.create('key', {}, 10 * tickMs)
     const version = (await a.records.read('key'))?.version ?? 0
     await b.records.remove('key')
@@ -49,7 +49,7 @@ export function recordsContract(promises: ContractTest): void {
     assert.deepEqual((await a.records.read('key'))?.value, { second: true })
   })
 
-  promises('a record is gone for every method after its time to live', async ({ a, b, tickMs, pass }) => {
+  contractTest('a record is gone for every method after its time to live', async ({ a, b, tickMs, pass }) => {
     await a.records.create('key', { n: 1 }, 2 * tickMs)
     const version = (await a.records.read('key'))?.version ?? 0
     await pass(1)
@@ -61,7 +61,7 @@ export function recordsContract(promises: ContractTest): void {
     assert.equal(await b.records.create('key', { n: 3 }, 2 * tickMs), true)
   })
 
-  promises(
+  contractTest(
     'a read gives a new time to live only if it asks for it, and no new version',
     async ({ a, b, tickMs, pass }) => {
       await a.records.create('read', {}, 2 * tickMs)
@@ -78,14 +78,14 @@ export function recordsContract(promises: ContractTest): void {
     },
   )
 
-  promises('an extension counts from now, also where that is sooner', async ({ a, tickMs, pass }) => {
+  contractTest('an extension counts from now, also where that is sooner', async ({ a, tickMs, pass }) => {
     await a.records.create('key', {}, 10 * tickMs)
     await a.records.read('key', tickMs)
     await pass(1)
     assert.equal(await a.records.read('key'), undefined)
   })
 
-  promises('a replace gives the record its own time to live', async ({ a, tickMs, pass }) => {
+  contractTest('a replace gives the record its own time to live', async ({ a, tickMs, pass }) => {
     await a.records.create('key', {}, 2 * tickMs)
     const version = (await a.records.read('key'))?.version ?? 0
     await a.records.replace('key', {}, version, 4 * tickMs)
@@ -95,7 +95,7 @@ export function recordsContract(promises: ContractTest): void {
     assert.equal(await a.records.read('key'), undefined)
   })
 
-  promises('what came out of a record cannot change it', async ({ a, b, tickMs }) => {
+  contractTest('what came out of a record cannot change it', async ({ a, b, tickMs }) => {
     const nested: Record<string, unknown> = { kept: true }
     await a.records.create('key', { nested }, 10 * tickMs)
     const out = (await a.records.read('key'))?.value['nested']
@@ -106,7 +106,7 @@ export function recordsContract(promises: ContractTest): void {
     assert.deepEqual((await b.records.read('key'))?.value, { nested: { kept: true } })
   })
 
-  promises('keys are opaque: each is another, whatever it looks like', async ({ a, b, tickMs }) => {
+  contractTest('keys are opaque: each is another, whatever it looks like', async ({ a, b, tickMs }) => {
     const keys = [
       '__proto__',
       'constructor',

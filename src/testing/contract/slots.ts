@@ -1,37 +1,37 @@
-/** What `Slots` promises. */
+/** What `Slots` contractTest. */
 import assert from 'node:assert/strict'
 import type { ContractTest } from './fixture.ts'
 
-export function slotsContract(promises: ContractTest): void {
-  promises('of many who claim at once, as many as the limit get a slot', async ({ a, b, tickMs }) => {
+export function slotsContract(contractTest: ContractTest): void {
+  contractTest('of many who claim at once, as many as the limit get a slot', async ({ a, b, tickMs }) => {
     const tries = Array.from({ length: 20 }, (_, n) => (n % 2 ? a : b).slots.claim('name', `h${n}`, 3, 10 * tickMs))
     assert.equal((await Promise.all(tries)).filter(Boolean).length, 3)
   })
 
-  promises('a limit of 0 admits nobody', async ({ a, tickMs }) => {
+  contractTest('a limit of 0 admits nobody', async ({ a, tickMs }) => {
     assert.equal(await a.slots.claim('name', 'h', 0, 10 * tickMs), false)
   })
 
-  promises('names do not share their slots', async ({ a, b, tickMs }) => {
+  contractTest('names do not share their slots', async ({ a, b, tickMs }) => {
     assert.equal(await a.slots.claim('one', 'h1', 1, 10 * tickMs), true)
     assert.equal(await b.slots.claim('two', 'h2', 1, 10 * tickMs), true)
   })
 
-  promises('a holder that claims again keeps its one slot, also under a lower limit', async ({ a, b, tickMs }) => {
+  contractTest('a holder that claims again keeps its one slot, also under a lower limit', async ({ a, b, tickMs }) => {
     for (const holder of ['h1', 'h2', 'h1']) assert.equal(await a.slots.claim('name', holder, 2, 10 * tickMs), true)
     assert.equal(await b.slots.claim('name', 'h1', 1, 10 * tickMs), true)
     assert.equal(await b.slots.claim('name', 'h3', 2, 10 * tickMs), false)
     assert.equal(await b.slots.claim('name', 'h3', 3, 10 * tickMs), true)
   })
 
-  promises('a released slot is free at once', async ({ a, b, tickMs }) => {
+  contractTest('a released slot is free at once', async ({ a, b, tickMs }) => {
     await a.slots.claim('name', 'h1', 1, 10 * tickMs)
     assert.equal(await b.slots.claim('name', 'h2', 1, 10 * tickMs), false)
     await a.slots.release('name', 'h1')
     assert.equal(await b.slots.claim('name', 'h2', 1, 10 * tickMs), true)
   })
 
-  promises('a release by who holds nothing, or once more, frees no slot of another', async ({ a, b, tickMs }) => {
+  contractTest('a release by who holds nothing, or once more, frees no slot of another', async ({ a, b, tickMs }) => {
     await a.slots.claim('name', 'h1', 1, 10 * tickMs)
     await a.slots.release('name', 'h1')
     await b.slots.claim('name', 'h2', 1, 10 * tickMs)
@@ -40,7 +40,7 @@ export function slotsContract(promises: ContractTest): void {
     assert.equal(await a.slots.claim('name', 'h3', 1, 10 * tickMs), false)
   })
 
-  promises('the slot of a silent holder returns by itself', async ({ a, b, tickMs, pass }) => {
+  contractTest('the slot of a silent holder returns by itself', async ({ a, b, tickMs, pass }) => {
     await a.slots.claim('name', 'silent', 1, 2 * tickMs)
     await pass(1)
     assert.equal(await b.slots.claim('name', 'next', 1, 2 * tickMs), false)
@@ -48,7 +48,7 @@ export function slotsContract(promises: ContractTest): void {
     assert.equal(await b.slots.claim('name', 'next', 1, 2 * tickMs), true)
   })
 
-  promises('a slot that is renewed, or claimed again, stays', async ({ a, b, tickMs, pass }) => {
+  contractTest('a slot that is renewed, or claimed again, stays', async ({ a, b, tickMs, pass }) => {
     await a.slots.claim('name', 'h1', 2, 2 * tickMs)
     await a.slots.claim('name', 'h2', 2, 2 * tickMs)
     for (let n = 0; n < 3; n++) {
@@ -59,18 +59,21 @@ export function slotsContract(promises: ContractTest): void {
     assert.equal(await b.slots.claim('name', 'h3', 2, 2 * tickMs), false)
   })
 
-  promises('a lapsed slot cannot be renewed, whether or not somebody else has it', async ({ a, b, tickMs, pass }) => {
-    await a.slots.claim('free', 'h1', 1, tickMs)
-    await a.slots.claim('taken', 'h1', 1, tickMs)
-    await pass(1)
-    await b.slots.claim('taken', 'h2', 1, 10 * tickMs)
-    assert.equal(await a.slots.renew('free', 'h1', 10 * tickMs), false)
-    assert.equal(await a.slots.renew('taken', 'h1', 10 * tickMs), false)
-    assert.equal(await a.slots.renew('never', 'h1', 10 * tickMs), false)
-    assert.equal(await b.slots.claim('free', 'h2', 1, 10 * tickMs), true)
-  })
+  contractTest(
+    'a lapsed slot cannot be renewed, whether or not somebody else has it',
+    async ({ a, b, tickMs, pass }) => {
+      await a.slots.claim('free', 'h1', 1, tickMs)
+      await a.slots.claim('taken', 'h1', 1, tickMs)
+      await pass(1)
+      await b.slots.claim('taken', 'h2', 1, 10 * tickMs)
+      assert.equal(await a.slots.renew('free', 'h1', 10 * tickMs), false)
+      assert.equal(await a.slots.renew('taken', 'h1', 10 * tickMs), false)
+      assert.equal(await a.slots.renew('never', 'h1', 10 * tickMs), false)
+      assert.equal(await b.slots.claim('free', 'h2', 1, 10 * tickMs), true)
+    },
+  )
 
-  promises('a holder that lapsed and claims again is counted like a new one', async ({ a, b, tickMs, pass }) => {
+  contractTest('a holder that lapsed and claims again is counted like a new one', async ({ a, b, tickMs, pass }) => {
     for (const limit of [1, 3]) {
       const name = `limit ${limit}`
       await a.slots.claim(name, 'h1', limit, tickMs)

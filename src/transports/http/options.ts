@@ -53,6 +53,7 @@ const maxSocketPath = 103
 
 export const httpOptions: OptionTable<HttpSettings> = {
   host: {
+    path: 'listen.host',
     kind: 'text',
     flag: 'host',
     env: 'HOST',
@@ -65,6 +66,7 @@ export const httpOptions: OptionTable<HttpSettings> = {
     why: 'Nobody but this machine can reach it, so it needs no key.',
   },
   port: {
+    path: 'listen.port',
     kind: 'count',
     flag: 'port',
     short: 'p',
@@ -76,6 +78,7 @@ export const httpOptions: OptionTable<HttpSettings> = {
     why: 'The customary port of a local HTTP service, and none of the ports that MCP tools already use.',
   },
   socket: {
+    path: 'listen.socket',
     kind: 'text',
     flag: 'socket',
     about:
@@ -88,6 +91,7 @@ export const httpOptions: OptionTable<HttpSettings> = {
     why: 'For a reverse proxy or a client on the same machine: the file system says who may connect, and no port is taken.',
   },
   socketMode: {
+    path: 'listen.socketMode',
     kind: 'text',
     flag: 'socket-mode',
     about: 'Who may connect to the Unix socket, as the mode of its file.',
@@ -96,6 +100,7 @@ export const httpOptions: OptionTable<HttpSettings> = {
     why: 'Whoever can connect can run the tools of the server: nobody but you, unless you say so (660 for a group).',
   },
   tlsCert: {
+    path: 'listen.tlsCert',
     kind: 'text',
     flag: 'tls-cert',
     about:
@@ -105,6 +110,7 @@ export const httpOptions: OptionTable<HttpSettings> = {
     why: 'On loopback nobody listens in, and a reverse proxy brings its own certificate.',
   },
   tlsKey: {
+    path: 'listen.tlsKey',
     kind: 'text',
     flag: 'tls-key',
     about: 'The file of the private key in PEM, without a passphrase.',
@@ -113,6 +119,7 @@ export const httpOptions: OptionTable<HttpSettings> = {
     why: 'A key is a secret: it is a file that only you may read, and never a flag or a variable.',
   },
   allowHosts: {
+    path: 'listen.allowHosts',
     kind: 'list',
     flag: 'allow-host',
     about: 'A further host name under which requests are accepted, as behind a reverse proxy. Repeatable.',
@@ -124,6 +131,7 @@ export const httpOptions: OptionTable<HttpSettings> = {
     why: 'A page that rebinds its name to this machine is kept out as long as its name is not listed.',
   },
   allowOrigins: {
+    path: 'listen.allowOrigins',
     kind: 'list',
     flag: 'allow-origin',
     about: 'A further origin whose web pages may send requests. Repeatable.',
@@ -135,6 +143,7 @@ export const httpOptions: OptionTable<HttpSettings> = {
     why: 'Programs send no Origin header; only web pages need this, and those are named one by one.',
   },
   maxBodyBytes: {
+    path: 'limits.maxBody',
     kind: 'bytes',
     about: 'Largest request body. A larger one is refused with `request_too_large` before it is read.',
     default: 4 * 1024 ** 2,
@@ -143,6 +152,7 @@ export const httpOptions: OptionTable<HttpSettings> = {
     why: 'The limit of the official SDK, far above the arguments that a model writes.',
   },
   maxStreams: {
+    path: 'limits.maxStreams',
     kind: 'count',
     about: 'Calls and event streams at once on one HTTP/2 connection; a client holds further ones back by itself.',
     default: 2_000,
@@ -151,6 +161,7 @@ export const httpOptions: OptionTable<HttpSettings> = {
     why: 'A thousand event streams with calls beside them, at some 10 KiB each; more clients open more connections.',
   },
   sse: {
+    path: 'listen.sse',
     kind: 'switch',
     flag: 'no-sse',
     about:
@@ -159,6 +170,7 @@ export const httpOptions: OptionTable<HttpSettings> = {
     why: 'Clients that know no other transport find it where they look for it. Others never notice.',
   },
   insecure: {
+    path: 'listen.insecure',
     kind: 'switch',
     flag: 'insecure',
     about: 'Opens an address other than loopback although nobody is authenticated.',
@@ -166,6 +178,7 @@ export const httpOptions: OptionTable<HttpSettings> = {
     why: 'Whoever reaches the port can run the tools of the server with your rights: that must be a decision.',
   },
   drainMs: {
+    path: 'limits.drain',
     kind: 'duration',
     about: 'How long calls in flight may take when the server shuts down.',
     default: 30_000,

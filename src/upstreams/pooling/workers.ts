@@ -137,7 +137,7 @@ export function createWorkers(needs: WorkersNeeds): Workers {
       connection.kill()
     },
     unattributed(method) {
-      needs.events.emit('askUnattributed', { method })
+      needs.events.emit('unattributedServerRequest', { method })
       const { group } = owner
       if (!group || group.isWarnedOf || group.attribution === 'own') return
       group.isWarnedOf = true

@@ -55,12 +55,12 @@ async function write(request: ConfigRequest, file: string, section: string, entr
     const edited = putEntry(before ?? '', section, name, { ...entry })
     if (edited.kind === 'unchanged') return { state: 'unchanged' }
     if (edited.kind === 'broken')
-      throw failed('MCPX_CLIENT_FILE', `${file}:${edited.line}:${edited.column}   ${edited.why}`, [
+      throw failed('client_file', `${file}:${edited.line}:${edited.column}   ${edited.why}`, [
         'note',
         'nothing was changed',
       ])
     if (edited.isReplaced && !isForce)
-      throw failed('MCPX_CLIENT_ENTRY', `${file} has another server named "${name}"`, [
+      throw failed('client_entry', `${file} has another server named "${name}"`, [
         'try',
         `--force to replace it, or --name for another name; without --write the new entry is only printed`,
       ])
@@ -71,13 +71,13 @@ async function write(request: ConfigRequest, file: string, section: string, entr
     const isOurs =
       error instanceof ChangedMeanwhile || error instanceof NoTextFile || (error instanceof Error && 'code' in error)
     if (!isOurs) throw error
-    throw failed('MCPX_CLIENT_WRITE', error.message, ['note', 'the file is as it was'])
+    throw failed('client_write', error.message, ['note', 'the file is as it was'])
   }
 }
 
 function needed(file: string | undefined): string {
   if (file !== undefined) return file
-  throw failed('MCPX_CLIENT_WRITE', 'the environment does not say where your home folder is', ['try', '--file PATH'])
+  throw failed('client_write', 'the environment does not say where your home folder is', ['try', '--file PATH'])
 }
 
 function failed(code: FailureCode, message: string, note: readonly [string, string]): CommandFailed {

@@ -108,7 +108,7 @@ function keyIn({ env }: Environment): string | undefined {
   if (key === undefined || key === '') return undefined
   // Its text stays out of the message: it is a secret.
   if (!/^[\x21-\x7e]+$/.test(key))
-    throw failed('MCPX_CONFIG_VALUE', 'MCPLEX_API_KEY holds blanks, or characters that no header can carry', [
+    throw failed('config_value', 'MCPLEX_API_KEY holds blanks, or characters that no header can carry', [
       ['accepted', 'letters, digits and punctuation of ASCII, without blanks'],
     ])
   return key
@@ -117,21 +117,21 @@ function keyIn({ env }: Environment): string | undefined {
 function denial({ status, method }: Denied, url: URL, hasKey: boolean): CommandFailed {
   const endpoint = `${url.origin}${url.pathname}`
   if (status === 401)
-    return failed('MCPX_CONNECT_DENIED', `${endpoint} wants to know who asks (HTTP ${status})`, [
+    return failed('connect_denied', `${endpoint} wants to know who asks (HTTP ${status})`, [
       ['try', hasKey ? 'another key: the one in MCPLEX_API_KEY is not accepted' : 'a key in MCPLEX_API_KEY'],
     ])
   if (status === 403)
-    return failed('MCPX_CONNECT_DENIED', `${endpoint} does not let this client in (HTTP ${status})`, [
+    return failed('connect_denied', `${endpoint} does not let this client in (HTTP ${status})`, [
       ['try', hasKey ? 'a key with more rights in MCPLEX_API_KEY' : 'a key in MCPLEX_API_KEY'],
       ['or', `--allow-host ${url.host} at mcplex serve, if it says forbidden_host`],
     ])
-  return failed('MCPX_CONNECT_ENDPOINT', `${endpoint} is no MCP endpoint (HTTP ${status} to ${method})`, [
+  return failed('connect_endpoint', `${endpoint} is no MCP endpoint (HTTP ${status} to ${method})`, [
     ['try', url.pathname === '/mcp' ? 'the URL that mcplex serve prints as Endpoint' : `${url.origin}/mcp`],
   ])
 }
 
 function failed(
-  code: 'MCPX_CONFIG_VALUE' | 'MCPX_CONNECT_DENIED' | 'MCPX_CONNECT_ENDPOINT',
+  code: 'config_value' | 'connect_denied' | 'connect_endpoint',
   message: string,
   notes: ReadonlyArray<readonly [string, string]>,
 ): CommandFailed {

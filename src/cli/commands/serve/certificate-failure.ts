@@ -7,6 +7,6 @@ export function certificateFailure(error: unknown): CommandFailed | undefined {
   if (!(error instanceof CertificateError)) return undefined
   const flag = error.setting === 'tlsCert' ? '--tls-cert' : '--tls-key'
   return new CommandFailed([
-    { code: 'MCPX_CONFIG_TLS', message: `${flag}: ${error.message}`, notes: [['try', error.remedy]] },
+    { code: 'config_tls', message: `${flag}: ${error.message}`, notes: [['try', error.remedy]] },
   ])
 }

@@ -32,7 +32,7 @@ test('where a person is watching, the next free port is taken', async () => {
 
 test('elsewhere a taken port is a failure that says what to do', async () => {
   const failure = await failureOf(openPort({ ...wanted, mayChoose: false, quote: 'PORT=8080' }, without(8080)))
-  expect(failure).toMatchObject({ code: 'MCPX_PORT_IN_USE', message: 'port 8080 of 127.0.0.1 is in use (PORT=8080)' })
+  expect(failure).toMatchObject({ code: 'port_in_use', message: 'port 8080 of 127.0.0.1 is in use (PORT=8080)' })
   expect(failure?.notes[0]?.[1]).toBe('mcplex serve --port 8081 -- x')
 })
 
@@ -42,19 +42,19 @@ test('the search for a free port ends', async () => {
     tried++
     throw Object.assign(new Error('taken'), { code: 'EADDRINUSE' })
   }
-  expect(await failureOf(openPort(wanted, none))).toMatchObject({ code: 'MCPX_PORT_IN_USE' })
+  expect(await failureOf(openPort(wanted, none))).toMatchObject({ code: 'port_in_use' })
   expect(tried).toBe(21)
 })
 
 test('the search for a free port stays below the last one', async () => {
   const failure = await failureOf(openPort({ ...wanted, port: 65_535 }, without(65_535)))
-  expect(failure).toMatchObject({ code: 'MCPX_PORT_IN_USE' })
+  expect(failure).toMatchObject({ code: 'port_in_use' })
   expect(failure?.notes[0]?.[1]).toContain('--port 65534')
 })
 
 test.each(['EACCES', 'EADDRNOTAVAIL', 'ENOTFOUND'])('%s is a failure with a way out', async (code) => {
   const failure = await failureOf(openPort(wanted, () => Promise.reject(Object.assign(new Error('no'), { code }))))
-  expect(failure?.code).toBe('MCPX_LISTEN')
+  expect(failure?.code).toBe('listen_failed')
   expect(failure?.notes.length).toBeGreaterThan(0)
 })
 

@@ -19,7 +19,7 @@ export interface Wanted {
 
 /**
  * @param open listens on a port; rejects with node's error
- * @throws CommandFailed with MCPX_PORT_IN_USE or MCPX_LISTEN
+ * @throws CommandFailed with port_in_use or listen_failed
  */
 export async function openPort<Listener>(wanted: Wanted, open: (port: number) => Promise<Listener>): Promise<Listener> {
   const last = wanted.mayChoose && wanted.port > 0 ? Math.min(wanted.port + tries, 65_535) : wanted.port
@@ -39,7 +39,7 @@ function failure(code: string, { host, port, quote, mayChoose, lineWith }: Wante
   switch (code) {
     case 'EADDRINUSE':
       return {
-        code: 'MCPX_PORT_IN_USE',
+        code: 'port_in_use',
         message: `port ${port} of ${host} is in use${mayChoose ? `, and so are the ${tries} after it` : ''}${said}`,
         notes: [
           ['try', lineWith(port < 65_535 ? port + 1 : port - 1)],
@@ -49,19 +49,19 @@ function failure(code: string, { host, port, quote, mayChoose, lineWith }: Wante
       }
     case 'EACCES':
       return {
-        code: 'MCPX_LISTEN',
+        code: 'listen_failed',
         message: `port ${port} may not be opened by this user${said}`,
         notes: [['try', lineWith(8080)]],
       }
     case 'EADDRNOTAVAIL':
       return {
-        code: 'MCPX_LISTEN',
+        code: 'listen_failed',
         message: `${host} is not an address of this machine`,
         notes: [['try', '--host 127.0.0.1, or --host 0.0.0.0 for all addresses']],
       }
     default:
       return {
-        code: 'MCPX_LISTEN',
+        code: 'listen_failed',
         message: `${host} port ${port} cannot be opened: ${code}`,
         notes: [['try', '--host 127.0.0.1']],
       }

@@ -6,7 +6,7 @@ import { codeOf } from './open-port.ts'
 /**
  * @param quote where the path was said
  * @param open listens there; rejects with node's error
- * @throws CommandFailed with MCPX_LISTEN
+ * @throws CommandFailed with listen_failed
  */
 export async function openSocket<Listener>(
   path: string,
@@ -23,7 +23,7 @@ export async function openSocket<Listener>(
 }
 
 function failure(code: string, path: string, said: string): Failure {
-  const as = (message: string, ...notes: Failure['notes']): Failure => ({ code: 'MCPX_LISTEN', message, notes })
+  const as = (message: string, ...notes: Failure['notes']): Failure => ({ code: 'listen_failed', message, notes })
   switch (code) {
     case 'EADDRINUSE':
       return as(

@@ -21,7 +21,7 @@ export function startFailureToShow(error: unknown, settings: Settings, env: Envi
   if (error.stderr.trim() !== '') notes.push(['stderr', terminalSafe(error.stderr)])
   if (error.stdout.trim() !== '') notes.push(['stdout', terminalSafe(error.stdout)])
   notes.push(...remedies(error, settings), ...heldBackNotes(withheldVariables(env, settings.upstream.env)))
-  return new CommandFailed([{ code: 'MCPX_UPSTREAM_START', message: error.message, notes }])
+  return new CommandFailed([{ code: 'upstream_start', message: error.message, notes }])
 }
 
 /** Servers often need what is set here, as a proxy, and say so in words of their own. */
