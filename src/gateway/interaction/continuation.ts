@@ -158,16 +158,13 @@ async function* ask(
 const maxErrorChars = 500
 
 function unanswered(method: string, answer: Answer, expired: boolean): Refusal {
-  if (expired)
-    return new Refusal('input_not_provided', { message: `The client did not answer the server's ${method} in time.` })
-  if (answer.kind === 'result') {
-    return new Refusal('input_not_provided', { message: 'The answers of the client are too large to be passed on.' })
-  }
+  const refused = (message: string): Refusal => new Refusal('input_not_provided', { message })
+  if (answer.kind === 'result') return refused('The answers of the client are too large to be passed on.')
   const { code, message } = answer.error.value
-  const said = `${Number(code)} ${typeof message === 'string' ? message.slice(0, maxErrorChars) : ''}`
-  return new Refusal('input_not_provided', {
-    message: `The client answered the server's ${method} with an error: ${said}`,
-  })
+  const said = typeof message === 'string' ? message.slice(0, maxErrorChars) : ''
+  // The answer is our own, and says why there is none of the client.
+  if (expired) return refused(`The server's ${method} has no answer: ${said}.`)
+  return refused(`The client answered the server's ${method} with an error: ${Number(code)} ${said}`)
 }
 
 /** Waits before the next try. Throws `too_many_rounds` after the last, `cancelled` when the call is. */

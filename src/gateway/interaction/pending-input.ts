@@ -60,7 +60,7 @@ export function createPendingInput(timers: CoarseTimers, answerWithinMs: number)
         if (!mine.delete(id)) return
         liveSession.memory.release(bytes)
         withdraw(id)
-        inputRequest.answer(errorAnswer(-32603, 'The client did not answer'), true)
+        inputRequest.answer(errorAnswer(-32603, 'The client did not answer in time'), true)
       })
       const stop = (): void => {
         stopWaiting()
