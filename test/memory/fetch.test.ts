@@ -49,3 +49,24 @@ test('bodies of calls that take their time', { timeout }, async () => {
     for (const session of sessions) await session.end()
   })
 })
+
+test('answers that are not read', { timeout }, async () => {
+  const target = await startTarget(32, { host })
+  await expectBounded(target, async (scale) => {
+    const sessions = await Promise.all(Array.from({ length: 20 * scale }, () => openSession(target.url)))
+    const clients = await Promise.all(
+      Array.from({ length: 50 * scale }, async (_, at) => {
+        const session = sessions[at % sessions.length]
+        const client = await rawClient(portOf(target))
+        client.socket.pause()
+        const params = { name: 'big', arguments: { bytes: 3 * mebibyte } }
+        const body = JSON.stringify({ jsonrpc: '2.0', id: at + 100, method: 'tools/call', params })
+        client.write(requestBytes('POST /mcp', { ...session?.headers, ...json }, body))
+        return client
+      }),
+    )
+    await new Promise((resolve) => setTimeout(resolve, 4000 * scale))
+    for (const client of clients) client.destroy()
+    for (const session of sessions) await session.end()
+  })
+})

@@ -2,7 +2,7 @@
  * An answer as a web `Response`. Promises that nothing but the first piece is pulled before the reader asks for it, that
  * a reader who stops reading is cut, and that a stream of pieces is always started and always ended.
  */
-import type { Clock } from '../../base/clock.ts'
+import type { Clock, Timer } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import { bytesOf, notKept } from '../../base/memory-budget.ts'
 import type { Transfer } from '../../base/transfers.ts'
@@ -53,16 +53,6 @@ function longResponse(
   })
 }
 
-/** Counts a piece that is kept until the reader comes for the next; cuts the reader if there is no room for it. */
-function largePiece(fetchRequest: FetchRequest, text: string): Transfer | undefined {
-  if (text.length <= pieceLength) return undefined
-  const large = fetchRequest.transfer()
-  if (large.take(bytesOf(text)) === 'kept') return large
-  large.end()
-  fetchRequest.closed.cancel(tooSlow)
-  return undefined
-}
-
 async function* later(pieces: Iterable<string>): AsyncGenerator<string> {
   yield* pieces
 }
@@ -74,60 +64,84 @@ function streamOf(
   sending?: Transfer,
 ): ReadableStream<Uint8Array> {
   const { closed } = fetchRequest
-  let large: Transfer | undefined
   const pieces = body[Symbol.asyncIterator]()
   const encoder = new TextEncoder()
-  const end = (): void => {
-    watch.stop()
-    sending?.end()
+  let isOver = false
+  /** Counts a large piece until the reader comes for the next. */
+  let large: Transfer | undefined
+  let watch: Timer | undefined
+  const release = (): void => {
+    watch?.stop()
     large?.end()
+    large = undefined
+  }
+  // Every way out gets here. Whatever is counted or watched after it is given back where that happens.
+  const finish = (): void => {
+    if (isOver) return
+    isOver = true
+    release()
+    sending?.end()
     fetchRequest.settle()
     void Promise.resolve(pieces.return?.()).catch(() => {})
   }
-  const isSlow = (): void => closed.cancel(tooSlow)
-  let isCancelled = false
-  let watch = writeLimits.clock.after(writeLimits.slowReaderMs, isSlow)
+  /** Whether the answer is over; a client that is gone ends it, even if its end has not been told here. */
+  const isEnded = (): boolean => {
+    if (closed.cancelled) finish()
+    return isOver
+  }
+  const waitForReader = (): void => {
+    watch = writeLimits.clock.after(writeLimits.slowReaderMs, () => closed.cancel(tooSlow))
+  }
+  /** Hands a piece to the reader; cuts the reader if there is no room for it. */
+  const passOn = (controller: ReadableStreamDefaultController<Uint8Array>, text: string): void => {
+    sending?.moved(text.length)
+    if (text.length > pieceLength) {
+      // Known to `finish` before it takes anything: making room may end this very answer.
+      large = fetchRequest.transfer()
+      if (large.take(bytesOf(text)) !== 'kept') closed.cancel(tooSlow)
+    }
+    if (isEnded()) return release()
+    controller.enqueue(encoder.encode(text))
+    waitForReader()
+  }
+  waitForReader()
   // Started even if the client is gone: a generator that is returned before it starts never reaches its `finally`.
   let first: Promise<IteratorResult<string>> | undefined = pieces.next()
   first.catch(() => {})
+  let isCancelled = false
   return new ReadableStream<Uint8Array>(
     {
       start(controller) {
         closed.onCancel(() => {
-          end()
+          if (isOver) return
+          finish()
           // Nobody misses the rest if the client is gone, and an error would be a line in somebody's log.
           if (closed.reason === tooSlow) controller.error(new Error('The answer was cut: its reader stopped reading.'))
           else if (!isCancelled) controller.close()
         })
       },
       async pull(controller) {
-        watch.stop()
-        large?.end()
+        release()
         try {
           const piece = await (first ?? pieces.next())
           first = undefined
-          if (closed.cancelled) return
-          if (piece.done === true) {
-            end()
-            controller.close()
-            return
-          }
-          sending?.moved(piece.value.length)
-          large = largePiece(fetchRequest, piece.value)
-          if (closed.cancelled) return
-          controller.enqueue(encoder.encode(piece.value))
-          watch = writeLimits.clock.after(writeLimits.slowReaderMs, isSlow)
+          if (isEnded()) return
+          if (piece.done !== true) return passOn(controller, piece.value)
+          finish()
+          controller.close()
         } catch (error) {
-          if (closed.cancelled) return
+          if (isEnded()) return release()
           // The answer has begun: cutting it off is the only way left to say that it is not whole.
           answerable(error, writeLimits.log)
-          end()
+          finish()
           controller.error(new Error('The answer could not be finished.'))
         }
       },
       cancel() {
         isCancelled = true
         closed.cancel('client gone')
+        // Whatever else was told of it, and in whatever state: nobody reads this any more.
+        finish()
       },
     },
     { highWaterMark: 0 },
