@@ -23,7 +23,8 @@ export class Cancel {
     this.#reason = reason
     const listeners = this.#listeners
     this.#listeners = undefined
-    if (listeners) for (const listener of listeners) listener()
+    // Each is taken out before it is called: one that stops listening meanwhile must not make another be passed over.
+    for (let next = listeners?.shift(); next; next = listeners?.shift()) next()
   }
 
   /** Calls `listener` when the signal fires, at once if it has. Returns how to stop listening. */
