@@ -1,28 +1,6 @@
 /**
- * The neutral model, and the glossary of the project.
- *
- * - call: one request of a client on its way to an upstream. It carries who speaks and what they can do.
- * - reply: what comes back: updates while it works, then exactly one outcome.
- * - update: a notification, or an ask (a question of the server to the client, answered later).
- * - principal: the authenticated caller, always within a tenant.
- * - session: what a session-based client is remembered by; the stateless revision has none.
- * - stream: an event stream of a session; journal: its stored events; position: a place in it.
- * - question: what a server wants to know of a client in the course of a call (sampling, elicitation, roots). Within the
- *   core it is an ask; a client without sessions gets several of them as the result of its request.
- * - round: one set of questions and their answers; flow: what must be known of a call of a session between two rounds.
- * - course: a call of a client without sessions, over all its rounds; turn: one request of its, while it is with the call.
- * - lease: something held that is given back once; slot: a lease in the backplane.
- * - upstream: an MCP server behind mcplex; downstream: the side of the clients.
- * - seat: who somebody is, and in which era they are served; the seat of a session also holds what runs for it here.
- * - unit: what shares upstream connections (a session, a principal, a tenant, everybody).
- * - face: a server as spoken with in one era (in stdio/: mcplex as one client at two pipes sees it); hello: what it
- *   says of itself there.
- * - errand: a request of our own on a connection; in stdio/, what is sent in one POST, until all of it is answered.
- * - profile: the capabilities of a client, as far as a server is told of them; it may list other things to other profiles.
- * - source: the processes that hello and lists are learnt from for one profile; keeper: such a process, of no client.
- * - place: room for one more client, or for one more call on a process.
- * - exchange: an HTTP request and its answer; on an upstream connection, a call and what comes back.
- * - refusal: a no of mcplex itself, with a public code.
+ * The neutral model: a call, and the updates and the outcome that come back of it, whatever era each side speaks.
+ * The words are defined in the glossary of ARCHITECTURE.md.
  */
 import type { Cancel } from '../base/cancel.ts'
 import type { Lease } from '../base/lease.ts'
