@@ -145,6 +145,7 @@ describe('100,000 damaged messages', () => {
     const memory = createMemoryBudget(Infinity)
     const connection = new UpstreamConnection({
       child: {
+        worker: 1,
         pid: 1,
         backlog: 0,
         memory: memory.account(),

@@ -15,7 +15,7 @@ import { openSession } from './support/session.ts'
 import { toolResponse } from './support/stateless.ts'
 
 const root = join(import.meta.dirname, '..')
-const isDirect = 'further processes of the server run its program without the package runner'
+const isDirect = 'further workers run the program of the server without the package runner'
 const isLaunched = 'the server is started as given again, by its package runner'
 
 interface Started {

@@ -146,11 +146,11 @@ describe('start', () => {
 
   test('start and end are told as events, and an end that was asked for as expected', async () => {
     const asked = nursery.start('cat', [])
-    const { pid } = asked.child
+    const { worker, pid } = asked.child
     await asked.child.close()
     expect(asked.events).toEqual([
-      { name: 'processStarted', event: { pid, purpose: 'test' } },
-      { name: 'processEnded', event: { pid, code: 0, signal: null, expected: true } },
+      { name: 'processStarted', event: { worker, pid, purpose: 'test' } },
+      { name: 'processEnded', event: { worker, code: 0, signal: null, expected: true } },
     ])
     const crashed = nursery.sh('kill -9 $$')
     expect(await crashed.exit()).toMatchObject({ signal: 'SIGKILL', expected: false })

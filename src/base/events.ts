@@ -12,9 +12,12 @@ export interface Events {
   callEnded: CallEnded
   /** Somebody was refused before there was a call. */
   refused: { code: string; tenant: string | undefined }
-  /** A child process was started, or ended; `expected` tells ends that were asked for from crashes. */
-  processStarted: { pid: number; purpose: string }
-  processEnded: { pid: number; code: number | null; signal: string | null; expected: boolean }
+  /**
+   * The process of a worker was started, or ended; `expected` tells ends that were asked for from crashes. `worker`
+   * counts up from 1 in each gateway.
+   */
+  processStarted: { worker: number; pid: number; purpose: string }
+  processEnded: { worker: number; code: number | null; signal: string | null; expected: boolean }
   /** Something of an upstream was dropped because it could not be attributed or understood, or of a client that had no addressee. */
   dropped: { what: DroppedThing; count: number }
   /** A shared server asked its client a question that nobody can be found for. */

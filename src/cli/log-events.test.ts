@@ -60,7 +60,7 @@ test('lines for people hold nothing that could steer their terminal', async () =
   })
   const log = createLog('debug', prettyLines(false, terminal))
   const evil = '\u001b[2J\u009b31mred\u001b]0;title\u0007\u202e'
-  log.debug({ line: evil, upstream_pid: 1 }, 'upstream stderr')
+  log.debug({ line: evil, worker: 1 }, 'worker stderr')
   log.error({ err: new Error(evil) }, 'failed')
   expect(written.join('')).toContain('red')
   expect(written.join('')).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/)

@@ -45,12 +45,11 @@ export function logEvents(events: EventSource, log: Log, clock: Clock): () => vo
     ),
     events.on('refused', (event) => bounded.info('refused', { code: event.code, tenant: event.tenant })),
     events.on('processStarted', (event) =>
-      log.debug({ upstream_pid: event.pid, purpose: event.purpose }, 'process started'),
+      log.debug({ worker: event.worker, pid: event.pid, purpose: event.purpose }, 'worker started'),
     ),
     events.on('processEnded', (event) => {
       // An end that nobody asked for is a warning, and the room that saw it writes it.
-      if (event.expected)
-        log.debug({ upstream_pid: event.pid, exit: event.code, signal: event.signal }, 'process ended')
+      if (event.expected) log.debug({ worker: event.worker, exit: event.code, signal: event.signal }, 'worker ended')
     }),
     events.on('dropped', (event) => bounded.info('dropped', { what: event.what, count: event.count })),
   ]

@@ -57,7 +57,7 @@ test.each([
 
 test('what is told in words keeps its level and time, and no field; what is not keeps all', () => {
   expect(Object.keys(inWords({ ...at, ...call }))).toEqual(['level', 'time', 'msg'])
-  const other = { ...at, msg: 'upstream process ended unexpectedly', upstream_pid: 7 }
+  const other = { ...at, msg: 'worker ended unexpectedly', worker: 7 }
   expect(inWords(other)).toBe(other)
   const odd = { ...at, msg: 'toString' }
   expect(inWords(odd)).toBe(odd)

@@ -1,4 +1,5 @@
 /** What one client does must not be felt by another. */
+import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
@@ -113,16 +114,16 @@ test('a gateway that is closed while a process starts leaves none behind', async
 
 test('a session that ends while its process starts takes the process with it', async () => {
   const { url, gateway } = await startForTest([hostile, '--slow-start=60000'], { upstream: { spares: 0 } })
-  const pids: number[] = []
+  const workers: number[] = []
   const ended: number[] = []
-  gateway.events.on('processStarted', ({ pid }) => void pids.push(pid))
-  gateway.events.on('processEnded', ({ pid }) => void ended.push(pid))
+  gateway.events.on('processStarted', ({ worker }) => void workers.push(worker))
+  gateway.events.on('processEnded', ({ worker }) => void ended.push(worker))
   const session = await openSession(url)
   const call = session.call('pid')
-  await eventually('a process', () => pids.length > 0)
+  await eventually('a worker', () => workers.length > 0)
   await session.end()
   await call
-  await eventually('its end', () => pids.every((pid) => ended.includes(pid)))
+  await eventually('its end', () => workers.every((worker) => ended.includes(worker)))
 })
 
 test('a second answer to one call goes nowhere', async () => {
@@ -133,22 +134,25 @@ test('a second answer to one call goes nowhere', async () => {
   expect(reasonOf(await toolResponse(url, 'nope'))).toBeUndefined()
 })
 
-test('lists whose keeper has died are learnt anew, since nobody would hear of their changes', async () => {
+test('lists are fetched again when the catalog worker that listed them has died', async () => {
   const { url, gateway } = await startForTest([hostile], { upstream: { spares: 0 } })
-  const keepers: number[] = []
+  const catalogWorkers: Array<{ worker: number; pid: number }> = []
   const ended: number[] = []
-  gateway.events.on('processStarted', ({ pid, purpose }) => void (purpose === 'catalogue' && keepers.push(pid)))
-  gateway.events.on('processEnded', ({ pid }) => void ended.push(pid))
+  gateway.events.on('processStarted', ({ worker, pid, purpose }) => {
+    if (purpose === 'catalogue') catalogWorkers.push({ worker, pid })
+  })
+  gateway.events.on('processEnded', ({ worker }) => void ended.push(worker))
   const session = await openSession(url, { capabilities: { roots: {} } })
   await session.request('tools/list')
-  const [keeper = 0] = keepers
-  expect(keepers).toEqual([keeper])
+  const [first] = catalogWorkers
+  assert(first)
+  expect(catalogWorkers).toEqual([first])
   await session.request('tools/list')
-  expect(keepers, 'asked once').toEqual([keeper])
-  process.kill(keeper, 'SIGKILL')
-  await eventually('its end', () => ended.includes(keeper))
+  expect(catalogWorkers, 'asked once').toEqual([first])
+  process.kill(first.pid, 'SIGKILL')
+  await eventually('its end', () => ended.includes(first.worker))
   await eventually('another one', async () => {
     const { result } = await session.request('tools/list')
-    return Array.isArray(result?.['tools']) && keepers.length === 2
+    return Array.isArray(result?.['tools']) && catalogWorkers.length === 2
   })
 })

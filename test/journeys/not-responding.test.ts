@@ -6,7 +6,7 @@ import { type Mcplex, mcplexForTest } from '../support/mcplex.ts'
 import { reasonOf, textOf } from '../support/rpc.ts'
 import { openSession } from '../support/session.ts'
 
-const silent = 'upstream process does not respond'
+const silent = 'worker does not respond'
 
 const said = (mcplex: Mcplex, msg: string): boolean => mcplex.log.some((line) => line['msg'] === msg)
 
@@ -27,7 +27,7 @@ test('a silent process is marked, gets no new call, loses none, and goes on when
   expect(textOf(await long)).toBe('done after 500 ms')
   expect((await late).nonce, 'nothing was ended').toBe(nonce)
   await eventually('the end of the mark', async () => !(await health(mcplex)).includes('does not respond'))
-  expect(said(mcplex, 'upstream process responds again')).toBe(true)
+  expect(said(mcplex, 'worker responds again')).toBe(true)
 })
 
 test('a call that waits for such a process in vain is told why', async () => {

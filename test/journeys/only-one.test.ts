@@ -50,7 +50,7 @@ const saysSo = (mcplex: Mcplex): readonly LogLine[] =>
   mcplex.log.filter(({ msg }) => String(msg).startsWith('only one process of the server can run'))
 
 const startsOf = (mcplex: Mcplex): readonly LogLine[] =>
-  mcplex.log.filter(({ msg }) => msg === 'upstream process could not be started')
+  mcplex.log.filter(({ msg }) => msg === 'worker could not be started')
 
 describe.each([
   ['with a pool of one', ['--pool', '1']],

@@ -42,9 +42,7 @@ test('a server that asks without reading is ended, and the operator is told', { 
   const [session] = await openSessions(target, 1)
   await session?.text('ask', { method: 'ping', idChars: 20 })
   await eventually('the end of it', async () => (await counts(target))['stuckProcesses'] === 1)
-  expect(target.log).toContainEqual(
-    expect.objectContaining({ reason: 'answers_unread', upstream_pid: expect.any(Number) }),
-  )
+  expect(target.log).toContainEqual(expect.objectContaining({ reason: 'answers_unread', worker: expect.any(Number) }))
   await eventually('another process', async () => (await session?.text('echo', { text: 'again' })) === 'again')
 })
 

@@ -34,6 +34,7 @@ function createProcess(): { child: Child; sent: Sent[]; say(value: JsonObject): 
   const sent: Sent[] = []
   let listener: ChildListener | undefined
   const child: Child = {
+    worker: 1,
     pid: 1,
     backlog: 0,
     memory: createMemoryBudget(Infinity).account(),

@@ -32,7 +32,6 @@ export interface ConnectionNeeds extends AttributorNeeds {
   readonly callIdleMs: number
   /** What the process says outside of calls; false if nobody could take it. */
   unsolicited(update: Update): boolean
-  /** The process ended. */
   ended(exit: ChildExit): void
   /** The server asked a question that nobody can be found for. */
   unattributed(method: string): void
@@ -60,11 +59,13 @@ export class UpstreamConnection {
   readonly #questions: ServerRequests
   readonly #flowControl: FlowControl
   readonly #outgoing: OutgoingLines
+  readonly #drop: (what: DroppedThing) => void
   #reserved = 0
   #closed = false
 
   constructor(needs: ConnectionNeeds) {
     this.#needs = needs
+    this.#drop = (what) => needs.events.emit('dropped', { what, count: 1 })
     this.#internalRequests = new InternalRequests(needs.clock)
     this.#flowControl = new FlowControl(needs.child)
     this.#outgoing = new OutgoingLines(needs.child, {
@@ -81,7 +82,7 @@ export class UpstreamConnection {
       client: () => ({ era: this.codec.era, process: this.pid }),
       mayMeanOther: () => this.attributor.mayMeanOther,
       invalid: (words) => needs.invalid(words),
-      drop: (what) => this.#drop(what),
+      drop: this.#drop,
     })
     this.codec = needs.codec
     this.idleSinceMs = needs.clock.now()
@@ -115,6 +116,9 @@ export class UpstreamConnection {
     })
   }
 
+  get worker(): number | undefined {
+    return this.#needs.child.worker
+  }
   get pid(): number | undefined {
     return this.#needs.child.pid
   }
@@ -292,9 +296,5 @@ export class UpstreamConnection {
     pending.idleAtMs = this.#needs.clock.now() + this.#needs.callIdleMs
     if (!pending.offer(update)) pending.fail(new Refusal('result_too_large'))
     else if (pending.isFull && pending.mayHold) this.#flowControl.hold(pending)
-  }
-
-  #drop(what: DroppedThing): void {
-    this.#needs.events.emit('dropped', { what, count: 1 })
   }
 }

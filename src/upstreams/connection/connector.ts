@@ -100,7 +100,7 @@ export function createConnector(common: {
       unattributed: (method) => needs.unattributed(method),
       stuck: () => needs.stuck(connection),
       invalid: (words) =>
-        common.log.warn({ upstream_pid: child.pid, 'err.message': words }, 'upstream process gave an invalid answer'),
+        common.log.warn({ worker: child.worker, 'err.message': words }, 'worker gave an invalid answer'),
       waiting: common.waiting,
     })
     return connection
@@ -139,12 +139,13 @@ export function createConnector(common: {
         needs.failed(startFailure(exit, cause))
         common.log.warn(
           {
+            worker: child.worker,
             'err.message': String(cause),
             exit: exit?.code ?? exit?.error ?? null,
             stderr: exit?.stderr,
             stdout: exit?.stdout,
           },
-          'upstream process could not be started',
+          'worker could not be started',
         )
         void connection.close()
         throw new Refusal('upstream_unavailable', { cause })

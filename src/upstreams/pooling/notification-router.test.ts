@@ -30,6 +30,7 @@ function createScene(refuses: (uri: string) => boolean = () => false): {
   let listener: ChildListener | undefined
   const connection = new UpstreamConnection({
     child: {
+      worker: 1,
       pid: 1,
       backlog: 0,
       memory: memory.account(),

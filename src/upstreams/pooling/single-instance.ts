@@ -81,7 +81,7 @@ export function createSingleInstance(needs: SingleInstanceNeeds): SingleInstance
     ranBeside() {
       severalUntilMs = clock.now() + severalMs
       if (how === undefined) return
-      log.info({}, 'several processes of the server can run again')
+      log.info({}, 'several workers of the server can run again')
       forget()
     },
     failedAlone() {

@@ -10,6 +10,7 @@ const exit: ChildExit = { code: null, signal: null, expected: false, stderr: '',
 function fakeChild(): Child & { over: boolean } {
   return {
     over: false,
+    worker: undefined,
     pid: undefined,
     backlog: 0,
     memory: createMemoryBudget(0).account(),

@@ -18,6 +18,7 @@ test('a listen that cannot be sent is sent later', async () => {
   const codec = createModernUpstreamCodec()
   const connection = new UpstreamConnection({
     child: {
+      worker: 1,
       pid: 1,
       backlog: 0,
       memory: memory.account(),

@@ -30,16 +30,16 @@ export function createUnresponsiveWorkers(needs: UnresponsiveWorkersNeeds): Unre
   const asking = new WeakSet<UpstreamConnection>()
 
   const mark = (connection: UpstreamConnection): void => {
-    const { pid: upstream_pid, liveness } = connection
-    log.warn({ upstream_pid, calls: connection.callsInFlight }, 'upstream process does not respond')
+    const { worker, liveness } = connection
+    log.warn({ worker, calls: connection.callsInFlight }, 'worker does not respond')
     liveness.onRecovered = () => {
-      log.info({ upstream_pid }, 'upstream process responds again')
+      log.info({ worker }, 'worker responds again')
       needs.recovered()
     }
   }
 
   const replace = (connection: UpstreamConnection, group: IsolationGroup): void => {
-    log.warn({ upstream_pid: connection.pid }, 'upstream process does not react and is ended')
+    log.warn({ worker: connection.worker }, 'worker does not react and is ended')
     group.lost = true
     group.restarts.failed(clock.now())
     connection.kill()

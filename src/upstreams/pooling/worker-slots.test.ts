@@ -11,6 +11,7 @@ interface FakeChild extends Child {
 
 function fakeChild(pid: number | undefined): FakeChild {
   return {
+    worker: pid,
     pid,
     backlog: 0,
     exited: pid === undefined,

@@ -114,7 +114,7 @@ export function createWorkers(needs: WorkersNeeds): Workers {
       if (group) group.lost = true
       // One that ends before it has said hello could not be started: whoever opens it counts that.
       if (isGreeted) restartsOf(owner)?.failed(clock.now())
-      log.warn({ upstream_pid: connection.pid }, 'upstream process ended unexpectedly')
+      log.warn({ worker: connection.worker }, 'worker ended unexpectedly')
       const serverEra = needs.serverEras.get(connection.codec.era)
       const isYoung = clock.now() - (bornMs.get(connection) ?? 0) < youngMs
       if (serverEra && isGreeted && isYoung && onlyOne.isOpen && isOneRunning()) crashLoopGuard.check(serverEra)
@@ -128,8 +128,8 @@ export function createWorkers(needs: WorkersNeeds): Workers {
     ended: (connection, exit) => ended(owner, connection, exit.expected),
     stuck(connection) {
       log.warn(
-        { upstream_pid: connection.pid, reason: 'answers_unread' },
-        'upstream process asks without reading the answers and is ended',
+        { worker: connection.worker, reason: 'answers_unread' },
+        'worker asks without reading the answers and is ended',
       )
       needs.onStuck()
       if (owner.group) owner.group.lost = true
@@ -143,7 +143,7 @@ export function createWorkers(needs: WorkersNeeds): Workers {
       group.isWarnedOf = true
       log.warn(
         { method },
-        'shared server asked a question that could be of several clients, and was refused; use --mode session',
+        'shared worker sent an input request that could be for any of several clients; it was refused; use --mode session',
       )
     },
   })
@@ -205,10 +205,7 @@ export function createWorkers(needs: WorkersNeeds): Workers {
     if (group.lost) {
       group.lost = false
       const reason = 'upstream_restarted'
-      log.info(
-        { upstream_pid: connection.pid, reason },
-        'a process was replaced; what the one before it remembered is lost',
-      )
+      log.info({ worker: connection.worker, reason }, 'worker is replaced; what the one before it remembered is lost')
       for (const update of changesAfterRestart(serverEra.serverDescription)) notifications.deliver(group, update)
     }
     needs.spares()?.fill()
@@ -220,7 +217,7 @@ export function createWorkers(needs: WorkersNeeds): Workers {
     eventsOf,
     spareFailed(exit, serverEra) {
       if (needs.quiet()) return
-      log.warn({ exit: exit.code ?? exit.error ?? exit.signal }, 'upstream process started ahead has ended')
+      log.warn({ exit: exit.code ?? exit.error ?? exit.signal }, 'spare worker has ended')
       crashLoopGuard.startFailed(undefined, startFailure(exit), false, serverEra)
     },
     starting: (of) => [...opening].filter(([, { group }]) => of === undefined || of === group).map(([one]) => one),

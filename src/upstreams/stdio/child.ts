@@ -48,6 +48,8 @@ export interface ChildListener {
 }
 
 export interface Child {
+  /** The number of the worker in its gateway, from 1 up; undefined when the program could not be started. */
+  readonly worker: number | undefined
   /** Undefined when the program could not be started. */
   readonly pid: number | undefined
   /** Queues one line, given without its newline. All lines of one turn of the event loop go out in one write. */

@@ -24,6 +24,8 @@ export interface Containment {
 }
 
 export interface WorkerContainment {
+  /** The number of the worker in this gateway, from 1 up: the one in its mark and in the log. */
+  readonly worker: number
   /** Belongs into the environment of its process. */
   readonly variable: Readonly<Record<string, string>>
   /** It was started and leads a process group; `hasEnded` says whether that leader was collected. */
@@ -83,6 +85,7 @@ export function createContainment(needs: ContainmentNeeds): Containment {
       let leader = 0
       let group: ControlGroup | undefined
       return {
+        worker,
         variable: marks.variableOf(worker),
         started(pid, hasEnded) {
           leader = pid

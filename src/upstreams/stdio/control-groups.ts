@@ -53,7 +53,7 @@ export function createControlGroups(gateway: string, clock: Clock, log: Log): Co
       // One that has ended already is none that could not be moved.
       if (!isTold && !(error instanceof Error && 'code' in error && error.code === 'ESRCH')) {
         isTold = true
-        log.debug({ err: error }, 'a server could not be moved into a control group of its own')
+        log.debug({ err: error }, 'a worker could not be moved into a control group of its own')
       }
       return false
     }

@@ -78,7 +78,7 @@ export function createDirectStart(needs: DirectStartNeeds): DirectStart {
       direct = found
       log.debug(
         { command: basename(found.command) },
-        'further processes of the server run its program without the package runner',
+        'further workers run the program of the server without the package runner',
       )
     },
   }
@@ -122,6 +122,9 @@ class DirectChild implements Child {
     this.#child = needs.child
   }
 
+  get worker(): number | undefined {
+    return this.#child.worker
+  }
   get pid(): number | undefined {
     return this.#child.pid
   }

@@ -28,6 +28,7 @@ export interface RunningNeeds extends Omit<ChildSettings, 'containment'> {
 }
 
 export class RunningChild implements StartedChild {
+  readonly worker: number
   readonly pid: number
   readonly gone: Promise<void>
   readonly memory: MemoryAccount
@@ -48,6 +49,8 @@ export class RunningChild implements StartedChild {
   constructor(started: ChildProcess & { readonly pid: number }, pipes: Pipes, needs: RunningNeeds) {
     const { pid } = started
     const { clock, log, events, containment } = needs
+    const { worker } = containment
+    this.worker = worker
     this.pid = pid
     this.#pipes = pipes
     this.#settings = needs
@@ -55,7 +58,7 @@ export class RunningChild implements StartedChild {
     this.memory = needs.memory.account(shareBytes)
     this.questionMemory = needs.memory.account(shareBytes, 'lasting')
     this.#input = new ChildInput(pipes.stdin, this.memory, () => this.#listener?.drained?.())
-    this.#stderr = new Stderr({ clock, log, events, pid })
+    this.#stderr = new Stderr({ clock, log, events, worker })
     const sink: LineSink = {
       line: (text) => this.#hear(text),
       dropped: (line) => {
@@ -71,14 +74,14 @@ export class RunningChild implements StartedChild {
     started.on('exit', (code, signal) => this.#leaderExited(code, signal))
     started.on('close', () => this.#finish())
     // Signals are sent to the group, not through this object, so there is nothing else that could fail here.
-    started.on('error', (error) => log.warn({ upstream_pid: pid, err: error }, 'upstream process error'))
+    started.on('error', (error) => log.warn({ worker, err: error }, 'worker error'))
     pipes.stdout.on('data', (chunk: Buffer) => this.#read(chunk))
     pipes.stderr.on('data', (chunk: Buffer) => this.#stderr.push(chunk))
     pipes.stdout.on('end', () => this.#brokenOff())
     pipes.stdin.on('error', () => this.#brokenOff())
     pipes.stdout.on('error', () => this.#brokenOff())
     pipes.stderr.on('error', () => {})
-    events.emit('processStarted', { pid, purpose: needs.purpose })
+    events.emit('processStarted', { worker, pid, purpose: needs.purpose })
   }
 
   get exited(): boolean {
@@ -130,7 +133,7 @@ export class RunningChild implements StartedChild {
     try {
       this.#listener?.line(line)
     } catch (error) {
-      this.#settings.log.error({ upstream_pid: this.pid, err: error }, 'a line of the server met a fault; it is ended')
+      this.#settings.log.error({ worker: this.worker, err: error }, 'a line of a worker met a fault; it is ended')
       this.#termination.kill()
     }
   }
@@ -178,7 +181,7 @@ export class RunningChild implements StartedChild {
     this.#input.drop()
     this.hold(false)
     this.#termination.leaderExited()
-    this.#settings.events.emit('processEnded', { pid: this.pid, code, signal, expected })
+    this.#settings.events.emit('processEnded', { worker: this.worker, code, signal, expected })
     // After a turn of the loop that was late for this timer, what is in the pipes is still to be read.
     this.#settings.clock.after(pipesGraceMs, () => setImmediate(() => this.#finish()))
   }

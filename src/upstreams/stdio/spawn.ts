@@ -39,6 +39,7 @@ export function spawnChild(command: ChildCommand, settings: ChildSettings): Star
 
 /** A child that never was: all it does is say why. */
 export class FailedChild implements StartedChild {
+  readonly worker = undefined
   readonly pid = undefined
   readonly gone: Promise<void> = Promise.resolve()
   readonly backlog = 0

@@ -15,12 +15,12 @@ describe('stderr of a child', () => {
     dropped = []
     const log: Log = {
       ...silentLog,
-      debug: (fields: LogFields, message) => void (message === 'upstream stderr' && logged.push(fields['line'])),
+      debug: (fields: LogFields, message) => void (message === 'worker stderr' && logged.push(fields['line'])),
     }
     const events = {
       emit: (_name: string, event: object) => void ('count' in event && dropped.push(Number(event.count))),
     }
-    stderr = new Stderr({ clock, log, events, pid: 7 })
+    stderr = new Stderr({ clock, log, events, worker: 7 })
   })
 
   const say = (text: string): void => stderr.push(Buffer.from(text))

@@ -21,7 +21,7 @@ export interface StderrSettings {
   readonly clock: Clock
   readonly log: Log
   readonly events: EventSink
-  readonly pid: number
+  readonly worker: number
 }
 
 export class Stderr {
@@ -95,7 +95,7 @@ export class Stderr {
     this.#begun = Buffer.alloc(0)
     this.#left -= 1
     if (line.length === 0) return
-    this.#settings.log.debug({ upstream_pid: this.#settings.pid, line }, 'upstream stderr')
+    this.#settings.log.debug({ worker: this.#settings.worker, line }, 'worker stderr')
   }
 
   /** Counts the lines from `start` on without making strings of them: a flood may cost no more than reading it. */
@@ -119,6 +119,6 @@ export class Stderr {
     if (count === 0) return
     this.#dropped = 0
     this.#settings.events.emit('dropped', { what: 'stderr_line', count })
-    this.#settings.log.debug({ upstream_pid: this.#settings.pid, count }, 'upstream stderr lines dropped')
+    this.#settings.log.debug({ worker: this.#settings.worker, count }, 'worker stderr lines dropped')
   }
 }

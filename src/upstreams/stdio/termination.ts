@@ -115,7 +115,7 @@ export class Termination {
   /** Tells those that left the group what the group was told, and what was forked meanwhile at the next look. */
   async #signalStrays(): Promise<Strays> {
     const wasKilled = this.#state === 'killed'
-    const { containment, log, pgid } = this.#needs
+    const { containment, log } = this.#needs
     const strays = await containment.strays()
     if (wasKilled) {
       this.#looksSinceKill++
@@ -127,7 +127,10 @@ export class Termination {
       if (this.#state === 'killed') signalProcess(stray, 'SIGKILL')
       else if (this.#state === 'terminated' && !this.#told.has(key)) {
         this.#told.add(key)
-        log.debug({ upstream_pid: pgid, pid: stray.pid }, 'a process that left the process group of a server is ended')
+        log.debug(
+          { worker: containment.worker, pid: stray.pid },
+          'a process that left the process group of a worker is ended',
+        )
         signalProcess(stray, 'SIGTERM')
         signalProcess(stray, 'SIGCONT')
       }
@@ -144,17 +147,17 @@ export class Termination {
   }
 
   #giveUp(): void {
-    const { clock, log, pgid } = this.#needs
+    const { clock, log, containment } = this.#needs
     if (this.#groupGone && this.#looksSinceKill < enoughLooks && this.#respites < maxRespites) {
       this.#respites++
       this.#step = clock.after(giveUpAfterMs, () => this.#giveUp())
       return
     }
     const hint = this.#leaderExited
-      ? 'zombies stay when nobody collects them: run under an init'
+      ? 'zombies stay when their parent does not collect them: run under an init'
       : 'the kernel holds it'
-    const what = this.#groupGone ? 'processes that left their process group' : 'a process group'
-    log.warn({ upstream_pid: pgid, hint }, `${what} did not end`)
+    const what = this.#groupGone ? 'processes that left the process group of a worker' : 'the process group of a worker'
+    log.warn({ worker: containment.worker, hint }, `${what} did not end`)
     this.#gone()
   }
 
