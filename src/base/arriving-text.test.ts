@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { ArrivingText } from './arriving-text.ts'
 import { createMemoryBudget } from './memory-budget.ts'
 
-test('a text is counted as it is held: wide as soon as one character is outside of Latin-1, also what came before', () => {
+test('one character outside of Latin-1 makes the whole text count two bytes a character, earlier pieces included', () => {
   const account = createMemoryBudget(1000).account()
   const text = new ArrivingText(account)
   text.add('x'.repeat(100))
@@ -15,7 +15,7 @@ test('a text is counted as it is held: wide as soon as one character is outside 
   expect(account.heldBytes).toBe(0)
 })
 
-test('a piece for which there is no room is refused and not counted', () => {
+test('a piece without room is refused and not counted', () => {
   const account = createMemoryBudget(1000).account(100)
   const text = new ArrivingText(account)
   text.add('x'.repeat(80))
@@ -23,7 +23,7 @@ test('a piece for which there is no room is refused and not counted', () => {
   expect(account.heldBytes).toBe(80)
 })
 
-test('what is handed on is given back, and what follows it stays', () => {
+test('handing on a part gives back its memory and keeps that of the rest', () => {
   const account = createMemoryBudget(1000).account()
   const text = new ArrivingText(account)
   text.add('x'.repeat(100))

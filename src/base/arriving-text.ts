@@ -1,4 +1,4 @@
-/** Counts a text that arrives in pieces, as it is held, until it is handed on. */
+/** Counts the memory of a text that arrives in pieces, until the text is handed on. */
 import { bytesOf, keep, type MemoryAccount, Portion } from './memory-budget.ts'
 
 export class ArrivingText {
@@ -13,7 +13,7 @@ export class ArrivingText {
   /** Counts a piece before it is kept. Throws `memory_share_exceeded` or `overloaded` if there is no room for it. */
   add(piece: string): void {
     let bytes = bytesOf(piece)
-    // One character outside of Latin-1 makes the whole text wide, also what came before.
+    // One character outside of Latin-1 makes the whole text wide, including the pieces before it.
     if (this.#isWide) bytes = piece.length * 2
     else if (bytes > piece.length) bytes += this.#chars
     keep(this.#held, bytes)
@@ -21,21 +21,21 @@ export class ArrivingText {
     this.#chars += piece.length
   }
 
-  /** A part of it is handed on. */
+  /** Gives back the memory of a part that was handed on. */
   release(part: string): void {
     const bytes = this.#isWide ? part.length * 2 : part.length
     this.#held.release(bytes)
     this.#chars = Math.max(0, this.#chars - part.length)
   }
 
-  /** Only the last so many characters are kept. */
+  /** Gives back the memory of everything but the last `chars` characters. */
   keepLast(chars: number): void {
     this.#chars = Math.min(chars, this.#chars)
     this.#held.release(this.#held.heldBytes - Math.min(this.#held.heldBytes, this.#chars * (this.#isWide ? 2 : 1)))
     this.#isWide &&= this.#chars > 0
   }
 
-  /** All of it is handed on, or given up. */
+  /** The whole text was handed on or dropped: gives back the rest. */
   end(): void {
     this.#held.close()
   }

@@ -1,13 +1,13 @@
-/** Waiting for a server that is away: how long between two attempts. */
+/** Back-off: how long to wait between two attempts to reach a server that is unavailable. */
 
 const firstMs = 100
 const longestMs = 10_000
 
 /**
- * How long to wait before the next attempt, in milliseconds: longer each time, and never the same for all that lost
- * the same server together.
+ * Milliseconds to wait before the next attempt. The wait grows with each failure and is random within its upper half, so
+ * that clients that lost the same server together do not all return at the same moment.
  * @param failures how many attempts have failed
- * @param chance from 0 to 1
+ * @param chance a random number from 0 to 1
  */
 export function backOffMs(failures: number, chance: number = Math.random()): number {
   const most = Math.min(longestMs, firstMs * 2 ** Math.min(failures, 16))

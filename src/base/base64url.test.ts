@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { fromBase64url } from './base64url.ts'
 
-test('what was encoded is decoded', () => {
+test('any bytes survive encoding and decoding', () => {
   fc.assert(
     fc.property(fc.uint8Array(), (bytes) => {
       expect(fromBase64url(Buffer.from(bytes).toString('base64url'))).toEqual(Buffer.from(bytes))
@@ -10,7 +10,7 @@ test('what was encoded is decoded', () => {
   )
 })
 
-test('no two texts mean the same bytes', () => {
+test('no two different texts decode to the same bytes', () => {
   const text = fc.string({
     unit: fc.constantFrom('A', 'Q', 'R', 'g', '-', '_', '+', '/', '=', ' ', '\n', 'é'),
     maxLength: 6,

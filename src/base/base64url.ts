@@ -1,6 +1,7 @@
 /**
- * Base64url as we write it ourselves, read strictly. Node's own decoder skips what does not belong there, takes padding
- * and the other alphabet, and drops bits that are left over: many texts would then mean the same bytes. [RFC 4648, 3.5 and 5]
+ * Base64url, decoded strictly: only the exact text that our encoder writes is accepted. Node's own decoder skips foreign
+ * characters, accepts padding and the other alphabet, and drops spare bits: many texts would then mean the same bytes.
+ * [RFC 4648, 3.5 and 5]
  */
 
 /** The bytes of a text in the one form that encodes them; undefined for any other text. */

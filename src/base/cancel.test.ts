@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { Cancel } from './cancel.ts'
 
-test('a listener that stops listening while it is told does not make another be passed over', () => {
+test('a listener that removes itself while the signal fires does not cause another one to be skipped', () => {
   const cancel = new Cancel()
   const told: string[] = []
   const stopFirst = cancel.onCancel(() => {

@@ -1,14 +1,14 @@
 /**
  * Cancellation of a call: a signal without the price of an `EventTarget`.
  *
- * One is made for every call, so it costs one small object and no listener list until somebody listens
- * (docs/decisions/0006 has the measurement against `AbortSignal`). It fires once; who comes late is told at once.
+ * One is made for every call, so it costs one small object, and a list of listeners only once there is a listener
+ * (docs/decisions/0006 has the measurement against `AbortSignal`). It fires once; a listener added later is called at once.
  */
 export class Cancel {
   #listeners: Array<() => void> | undefined
   #reason: string | undefined
 
-  /** Why it was cancelled; undefined while it was not. */
+  /** Why the call was cancelled; undefined as long as it was not. */
   get reason(): string | undefined {
     return this.#reason
   }
@@ -23,11 +23,11 @@ export class Cancel {
     this.#reason = reason
     const listeners = this.#listeners
     this.#listeners = undefined
-    // Each is taken out before it is called: one that stops listening meanwhile must not make another be passed over.
+    // Each listener is removed before it is called, so that no listener is skipped when one removes another meanwhile.
     for (let next = listeners?.shift(); next; next = listeners?.shift()) next()
   }
 
-  /** Calls `listener` when the signal fires, at once if it has. Returns how to stop listening. */
+  /** Calls `listener` when the signal fires, or at once if it already has. Returns a function that removes the listener. */
   onCancel(listener: () => void): () => void {
     if (this.#reason !== undefined) {
       listener()

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { Cancel } from './cancel.ts'
 import { manualClock, pauseUnless } from './clock.ts'
 
-/** Counts who listens to it. */
+/** Counts its listeners. */
 class Watched extends Cancel {
   listening = 0
 
@@ -16,7 +16,7 @@ class Watched extends Cancel {
   }
 }
 
-test('a pause lasts its time, or until something ends it, and leaves nobody listening', async () => {
+test('a pause lasts its time or until a signal ends it, and leaves no listener behind', async () => {
   const clock = manualClock()
   const [first, second] = [new Watched(), new Watched()]
   const seen: string[] = []
@@ -40,7 +40,7 @@ test('a pause lasts its time, or until something ends it, and leaves nobody list
   expect(first.listening).toBe(0)
 })
 
-test('a pause that is over before it begins listens to nobody who comes after', async () => {
+test('a pause whose first signal has already fired adds no listener to the others', async () => {
   const [over, later] = [new Cancel(), new Watched()]
   over.cancel('over')
   await pauseUnless([over, later], manualClock(), 100)

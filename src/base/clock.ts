@@ -1,18 +1,18 @@
 /**
- * Time as a thing that is handed in. The only place that reads a clock or sets a timer, so that every time-out, lifetime
- * and back-off can be tested with a clock that is moved by hand.
+ * Time as a dependency. Only this file reads a clock or sets a timer, so that every time-out, lifetime and back-off can be
+ * tested with a clock that the test moves by hand.
  */
 import type { Cancel } from './cancel.ts'
 
-/** A timer that was set; stopping it twice is harmless. */
+/** A timer that was set. Stopping it twice is harmless. */
 export interface Timer {
   stop(): void
 }
 
 export interface Clock {
   /**
-   * Milliseconds that only ever rise, whatever is done to the clock of the machine: for durations and deadlines, and no
-   * date. They begin with those of the epoch when the process does, so that 0 is long ago.
+   * Milliseconds of a monotonic clock: they never go back, even if the clock of the machine is set. For durations and
+   * deadlines, not for dates. They start at the epoch time at which the process started, so 0 is always long ago.
    */
   now(): number
   /** Runs `task` once after `ms` milliseconds. Does not keep the process alive. */
@@ -22,7 +22,7 @@ export interface Clock {
 }
 
 export const systemClock: Clock = {
-  // Whole ones: nothing here needs more, and a log that shows them stays readable.
+  // Whole milliseconds: nothing here needs fractions, and they keep a log readable.
   now: () => Math.floor(performance.timeOrigin + performance.now()),
   after(ms, task) {
     const handle = setTimeout(task, ms)
@@ -36,12 +36,12 @@ export const systemClock: Clock = {
   },
 }
 
-/** Milliseconds since the epoch by the clock of the machine, which may be set: to compare with what others wrote down. */
+/** Milliseconds since the epoch by the clock of the machine, which may be set: to compare with times from other programs. */
 export function wallMs(): number {
   return Date.now()
 }
 
-/** Keeps the process alive until it is stopped: for one that waits for nothing but timers. */
+/** Keeps the process alive until it is stopped: for a process that waits for timers alone. */
 export function stayAwake(): Timer {
   const handle = setInterval(() => {}, 3_600_000)
   return { stop: () => clearInterval(handle) }
@@ -49,7 +49,7 @@ export function stayAwake(): Timer {
 
 /** A clock for tests: time stands still until `advance` moves it. */
 export interface ManualClock extends Clock {
-  /** Moves time forward by `ms`, running what falls due in order. */
+  /** Moves time forward by `ms` and runs the tasks that become due, in order. */
   advance(ms: number): void
 }
 
@@ -85,7 +85,7 @@ export function pause(clock: Clock, ms: number): Promise<void> {
   return new Promise((resolve) => void clock.after(ms, resolve))
 }
 
-/** The same, but over as soon as one of `ends` fires, or has fired. */
+/** Like `pause`, but resolves as soon as one of `ends` fires or has already fired. */
 export function pauseUnless(ends: readonly Cancel[], clock: Clock, ms: number): Promise<void> {
   return new Promise((resolve) => {
     const stops: Array<() => void> = []
@@ -97,7 +97,7 @@ export function pauseUnless(ends: readonly Cancel[], clock: Clock, ms: number): 
     const timer = clock.after(ms, end)
     for (const cancel of ends) {
       stops.push(cancel.onCancel(end))
-      // Over already: nobody is left to take back further listeners.
+      // `end` has already run: nothing would remove further listeners.
       if (cancel.cancelled) return
     }
   })

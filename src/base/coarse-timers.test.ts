@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { manualClock } from './clock.ts'
 import { CoarseTimers } from './coarse-timers.ts'
 
-/** Between when something is due and when it fires. */
+/** The longest time between when a timer is due and when it fires. */
 const tickMs = 100
 
 type Step =
@@ -21,8 +21,8 @@ const steps: fc.Arbitrary<readonly Step[]> = fc.array(
   { maxLength: 60 },
 )
 
-describe('what is to happen after a while', () => {
-  test('happens once, not before its time and at most a tick late, unless it was stopped', () => {
+describe('a coarse timer', () => {
+  test('fires once, not early and at most a tick late, unless it was stopped', () => {
     fc.assert(
       fc.property(steps, (sequence) => {
         const clock = manualClock(0)
@@ -68,7 +68,7 @@ describe('what is to happen after a while', () => {
     )
   })
 
-  test('to a crowd happens in portions, to each of them once, in the order in which they came', () => {
+  test('of many due at once fires in portions, each timer once, in the order in which they were added', () => {
     const clock = manualClock(0)
     const timers = new CoarseTimers(clock)
     const fired: number[] = []
@@ -82,7 +82,7 @@ describe('what is to happen after a while', () => {
     expect(fired).toEqual(Array.from({ length: 1700 }, (_, i) => i))
   })
 
-  test('does not happen once the pulse is closed', () => {
+  test('does not fire after close', () => {
     const clock = manualClock(0)
     const timers = new CoarseTimers(clock)
     let count = 0

@@ -1,14 +1,15 @@
 /**
- * Many coarse timers on one: for what happens seldom, to many, and need not be on the dot (keep-alive comments,
- * patience with slow answers). A timer of its own for each of ten thousand idle streams would cost more than they do.
+ * Many timers on one interval, for things that happen seldom, to many objects, and not at an exact time: keep-alive
+ * comments, deadlines of slow answers. One Node timer for each of ten thousand idle streams would cost more than the
+ * streams do.
  *
- * Entries of one duration fall due in the order in which they were made, so each duration has a list and a tick looks
- * at its head only. Linked by hand: a `Set` that gains and loses an entry with each call leaves a trail of old tables
- * that keep dead calls alive until the next full collection.
+ * Entries of one duration become due in the order in which they were added, so each duration has its own list and a tick
+ * looks only at the head of each. The lists are linked by hand: a `Set` that gains and loses an entry with each call
+ * leaves old hash tables behind, which keep finished calls in memory until the next full garbage collection.
  */
 import type { Clock, Timer } from './clock.ts'
 
-/** Fired in one tick at most; the rest come with the next, so that a crowd opened at once is not served at once. */
+/** At most so many entries fire in one tick; the rest wait for the next, so that streams opened together do not all fire together. */
 const maxAtOnce = 500
 const tickMs = 100
 
@@ -21,7 +22,7 @@ interface Entry {
 
 export class CoarseTimers {
   readonly #clock: Clock
-  /** The end and the beginning of each list, by duration. Durations come from settings: there are few. */
+  /** The list of each duration: a ring whose anchor entry is both its beginning and its end. Durations come from settings, so there are few. */
   readonly #lists = new Map<number, Entry>()
   readonly #timer: Timer
 
@@ -30,12 +31,12 @@ export class CoarseTimers {
     this.#timer = clock.every(tickMs, () => this.#tick())
   }
 
-  /** Calls `fire` once, about `ms` milliseconds from now. Returns how to stop it. */
+  /** Calls `fire` once, about `ms` milliseconds from now. Returns a function that stops it. */
   after(ms: number, fire: () => void): () => void {
-    const ring = this.#ring(ms)
-    const entry: Entry = { dueMs: this.#clock.now() + ms, fire, before: ring.before, after: ring }
-    if (ring.before) ring.before.after = entry
-    ring.before = entry
+    const list = this.#listOf(ms)
+    const entry: Entry = { dueMs: this.#clock.now() + ms, fire, before: list.before, after: list }
+    if (list.before) list.before.after = entry
+    list.before = entry
     return () => unlink(entry)
   }
 
@@ -44,21 +45,21 @@ export class CoarseTimers {
     this.#lists.clear()
   }
 
-  #ring(ms: number): Entry {
-    let ring = this.#lists.get(ms)
-    if (!ring) {
-      ring = { dueMs: 0, fire: undefined, before: undefined, after: undefined }
-      ring.before = ring.after = ring
-      this.#lists.set(ms, ring)
+  #listOf(ms: number): Entry {
+    let list = this.#lists.get(ms)
+    if (!list) {
+      list = { dueMs: 0, fire: undefined, before: undefined, after: undefined }
+      list.before = list.after = list
+      this.#lists.set(ms, list)
     }
-    return ring
+    return list
   }
 
   #tick(): void {
     const now = this.#clock.now()
     let fired = 0
-    for (const ring of this.#lists.values()) {
-      for (let entry = ring.after; entry && entry !== ring && entry.dueMs <= now; entry = ring.after) {
+    for (const list of this.#lists.values()) {
+      for (let entry = list.after; entry && entry !== list && entry.dueMs <= now; entry = list.after) {
         const { fire } = entry
         unlink(entry)
         fire?.()

@@ -1,6 +1,6 @@
 /**
- * Every observable fact by name and shape. Rooms say what happened; metrics, logs and feeds listen. Nobody who
- * emits knows who listens, and a listener that throws harms nobody.
+ * Every observable event by name and shape. Modules emit events; metrics, logs and feeds listen. An emitter does not know
+ * its listeners, and an error thrown by a listener is ignored.
  */
 
 export interface Events {
@@ -10,17 +10,17 @@ export interface Events {
   sessionEnded: { session: string; tenant: string; reason: SessionEnd; ageMs: number; calls: number }
   /** A call ended. `status` is `ok`, `tool_error`, `error`, `cancelled` or a refusal code. */
   callEnded: CallEnded
-  /** Somebody was refused before there was a call. */
+  /** A request was refused before there was a call. */
   refused: { code: string; tenant: string | undefined }
   /**
-   * The process of a worker was started, or ended; `expected` tells ends that were asked for from crashes. `worker`
+   * The process of a worker was started, or ended; `expected` is true if mcplex ended it, false for a crash. `worker`
    * counts up from 1 in each gateway.
    */
   processStarted: { worker: number; pid: number; purpose: string }
   processEnded: { worker: number; code: number | null; signal: string | null; expected: boolean }
-  /** Something of an upstream was dropped because it could not be attributed or understood, or of a client that had no addressee. */
+  /** Output of an upstream was dropped because it could not be attributed or understood, or a client's notification that fits no upstream. */
   dropped: { what: DroppedThing; count: number }
-  /** A shared server asked its client a question that nobody can be found for. */
+  /** A shared server sent an input request that cannot be attributed to one of its clients. */
   unattributedServerRequest: { method: string }
 }
 
@@ -36,7 +36,7 @@ export interface CallEnded {
   upstreamEra: string | undefined
   status: string
   durationMs: number
-  /** How much of that went by until there was a process for it; undefined if it never got an answer of one. */
+  /** How much of `durationMs` the call waited for a worker; undefined if no worker answered it. */
   queueMs: number | undefined
 }
 
@@ -51,7 +51,7 @@ export interface EventSink {
 }
 
 export interface EventSource {
-  /** Calls `listener` for each event of that name; returns how to stop. */
+  /** Calls `listener` for each event of that name. Returns a function that removes the listener. */
   on<Name extends EventName>(name: Name, listener: (event: Events[Name]) => void): () => void
 }
 
@@ -61,10 +61,10 @@ export function createEvents(): EventSink & EventSource {
     emit(name, event) {
       for (const listener of listeners.get(name) ?? []) {
         try {
-          // The list under a name holds only listeners of that name's event: `on` is the one way in.
+          // Only `on` adds listeners, so the list of a name holds listeners of that event alone.
           ;(listener as (event: Events[typeof name]) => void)(event)
         } catch {
-          // A listener's failure is its own.
+          // A failing listener must not affect the emitter or other listeners.
         }
       }
     },

@@ -33,7 +33,7 @@ const steps: fc.Arbitrary<readonly Step[]> = fc.array(
   { maxLength: 80 },
 )
 
-/** The line as it ought to be: the clients in the order of their turns, each with its entries. */
+/** A simple model of the queue: the clients in the order in which they are served next, each with its entries. */
 class Model {
   lines: Array<{ client: string; entries: Entry[] }> = []
 
@@ -62,8 +62,8 @@ class Model {
   }
 }
 
-describe('a waiting line', () => {
-  test('takes one entry of each client in turn, whatever comes, goes and is refused in between', () => {
+describe('a fair queue', () => {
+  test('takes one entry of each client in turn, whatever is added, removed and refused in between', () => {
     fc.assert(
       fc.property(steps, fc.integer({ min: 1, max: 12 }), (sequence, bound) => {
         const queue = new FairQueue<Entry>(bound)
@@ -80,7 +80,7 @@ describe('a waiting line', () => {
             const isTaken = queue.offer((entry) => {
               if (step.refused.has(entry.client)) return false
               taken = entry
-              // Who is served may leave the line by itself.
+              // The entry that is offered may remove itself.
               if (step.removes) queue.remove(entry.client, entry)
               return true
             })
@@ -102,7 +102,7 @@ describe('a waiting line', () => {
     )
   })
 
-  test('lets nobody wait for more than one entry of each other client for each of its own', () => {
+  test('makes an entry wait for at most one entry of each other client per entry of its own client', () => {
     fc.assert(
       fc.property(
         fc.array(fc.tuple(client, fc.nat(20)), { maxLength: 6 }),
@@ -129,7 +129,7 @@ describe('a waiting line', () => {
     )
   })
 
-  test('stays whole whatever is added and removed by whoever is offered an entry', () => {
+  test('stays consistent when `take` adds and removes entries', () => {
     const changes = fc.array(fc.record({ do: fc.constantFrom('add', 'remove', 'drain'), client, at: fc.nat(10) }), {
       maxLength: 6,
     })
@@ -152,7 +152,7 @@ describe('a waiting line', () => {
           let offered = 0
           let taken: Entry | undefined
           const isTaken = queue.offer((entry) => {
-            assert.ok(waiting.has(entry), 'who has left is offered no more')
+            assert.ok(waiting.has(entry), 'an entry that has left is not offered any more')
             for (const change of step.changes[offered % Math.max(1, step.changes.length)] ?? []) {
               if (change.do === 'add') add(change.client)
               else if (change.do === 'drain') {

@@ -1,6 +1,6 @@
 /**
- * A bounded waiting line that is fair between those who wait: one entry of each client in turn, so that a client
- * with a hundred entries does not delay a client with one. Deadlines are kept by whoever owns the entries.
+ * A bounded queue that is fair between clients: it serves one entry of each client in turn, so that a client with a
+ * hundred entries does not delay a client with one. The owner of an entry keeps its deadline.
  *
  * Round robin over clients is deficit round robin (Shreedhar and Varghese, 1995) with entries of equal cost.
  */
@@ -17,7 +17,7 @@ export class FairQueue<Entry> {
     return this.#size
   }
 
-  /** Adds an entry at the end of its client's line; false if the queue is full. */
+  /** Adds an entry at the end of its client's line. Returns false if the queue is full. */
   add(client: string, entry: Entry): boolean {
     if (this.#size >= this.#bound) return false
     const line = this.#lines.get(client)
@@ -27,7 +27,7 @@ export class FairQueue<Entry> {
     return true
   }
 
-  /** Takes one entry out wherever it stands; false if it is not there. */
+  /** Removes one entry, wherever it stands. Returns false if it is not in the queue. */
   remove(client: string, entry: Entry): boolean {
     const line = this.#lines.get(client)
     const at = line?.indexOf(entry) ?? -1
@@ -39,18 +39,18 @@ export class FairQueue<Entry> {
   }
 
   /**
-   * Offers the first entry of each client in turn until one is taken; that client goes to the end of the round.
-   * @param take may add and remove entries, the one that it is offered too, but offer none itself
-   * @returns whether one was taken
+   * Offers the first entry of each client in turn until one is taken; the client of that entry then goes to the end.
+   * @param take returns whether it takes the entry; it may add and remove entries, even this one, but must not call `offer`
+   * @returns whether an entry was taken
    */
   offer(take: (entry: Entry) => boolean): boolean {
-    // Who comes in meanwhile is for the next offer, or one that never ends could be made of this.
+    // Clients added during this pass wait for the next one; otherwise the loop could run forever.
     let clients = this.#lines.size
     for (const [client, line] of this.#lines) {
       if (clients-- === 0) return false
       const entry = line[0]
       if (entry === undefined || !take(entry)) continue
-      // Whoever took it may have changed the line, or made a new one of it: look again before cutting.
+      // `take` may have changed or replaced this line: look it up again before removing the entry.
       const left = this.#lines.get(client)
       if (left?.[0] === entry) {
         left.shift()
@@ -63,7 +63,7 @@ export class FairQueue<Entry> {
     return false
   }
 
-  /** Takes everything out. */
+  /** Removes all entries and returns them. */
   drain(): Entry[] {
     const all = [...this.#lines.values()].flat()
     this.#lines.clear()

@@ -1,6 +1,6 @@
-/** A lease: something held that is given back exactly once, however often its holder says so. */
+/** A lease: something held that is given back exactly once, however often it is released. */
 export interface Lease {
-  /** Gives it back. Harmless when called again. */
+  /** Gives it back. Calling it again does nothing. */
   release(): void
 }
 

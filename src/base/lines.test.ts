@@ -34,7 +34,7 @@ const anySizes = fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 1, maxLe
 const ending = fc.constantFrom('\n', '\r\n')
 
 describe('lines of a pipe', () => {
-  test('any lines cut into any chunks come out the same, blank ones left out', () => {
+  test('lines are the same however the bytes are cut into chunks, without blank lines', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(text, ending)), anySizes, (lines, sizes) => {
         const bytes = Buffer.from(lines.map(([line, end]) => line + end).join(''))
@@ -44,7 +44,7 @@ describe('lines of a pipe', () => {
     )
   })
 
-  test('lines that are not UTF-8 are told apart from those that are, however the bytes are cut', () => {
+  test('lines that are not valid UTF-8 are reported as garbled, however the bytes are cut', () => {
     const line = fc.constantFrom('plain', 'é', '\ufffd', 'bad \xff', '\xc3', '')
     fc.assert(
       fc.property(fc.array(line), anySizes, (lines, sizes) => {
@@ -63,7 +63,7 @@ describe('lines of a pipe', () => {
     )
   })
 
-  test('what is dropped for its length does not depend on the chunks', () => {
+  test('which lines are dropped for their length does not depend on the chunks', () => {
     fc.assert(
       fc.property(
         fc.array(text),
@@ -83,11 +83,11 @@ describe('lines of a pipe', () => {
     )
   })
 
-  test('a line of exactly the limit passes, and one more byte is too many', () => {
+  test('a line of exactly the limit passes, one byte more is dropped', () => {
     expect(read([Buffer.from('1234\n12345\n1234\n')], 4)).toEqual({ lines: ['1234', '1234'], dropped: [5] })
   })
 
-  test('a line that is too long costs no memory', () => {
+  test('a line that is too long keeps no memory', () => {
     const reader = new LineReader(1024, { line: () => {}, dropped: () => {} })
     const chunk = Buffer.alloc(64 * 1024, 'x')
     reader.push(chunk)
@@ -96,16 +96,16 @@ describe('lines of a pipe', () => {
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(1024 * 1024)
   })
 
-  test('a carriage return within a line, or alone on one, is no end of a line', () => {
+  test('a carriage return within a line, or alone on one, does not end a line', () => {
     expect(read([Buffer.from('a\rb\n\r\nc\r\n')])).toEqual({ lines: ['a\rb', 'c'], dropped: [] })
   })
 
-  test('bytes that are no UTF-8 harm only their own line', () => {
+  test('bytes that are not UTF-8 affect only their own line', () => {
     expect(read([Buffer.from([0xff, 0x0a, 0x61, 0x0a])]).lines).toEqual(['\ufffd', 'a'])
   })
 })
 
-describe('a line that is lost', () => {
+describe('a dropped line', () => {
   const lostOf = (chunks: readonly string[], limitBytes = 1 << 20): { lines: string[]; lost: LostLine[] } => {
     const lines: string[] = []
     const lost: LostLine[] = []
@@ -116,7 +116,7 @@ describe('a line that is lost', () => {
     return { lines, lost }
   }
 
-  test('is told with its beginning and its end, however it was cut', () => {
+  test('is reported with its first and last bytes, however it was cut', () => {
     const line = `{"id":7,${'x'.repeat(2000)},"id":8}`
     const wanted = { bytes: line.length, head: line.slice(0, 256), tail: line.slice(-256), why: 'too_long' }
     fc.assert(
@@ -128,17 +128,17 @@ describe('a line that is lost', () => {
     expect(lostOf([`${line}\n{"b":2}\n`])).toEqual({ lines: ['{"b":2}'], lost: [wanted] })
   })
 
-  test('says whether it was too long or had no end', () => {
+  test('is reported as too long or as without an end', () => {
     expect(lostOf(['abc']).lost).toEqual([{ bytes: 3, head: 'abc', tail: 'abc', why: 'unended' }])
     expect(lostOf(['x'.repeat(2000)]).lost[0]?.why).toBe('too_long')
   })
 })
 
-describe('what is kept of a begun line', () => {
+describe('the memory of a begun line', () => {
   const mebibyte = 1024 ** 2
   const piece = Buffer.alloc(64 * 1024, 'x')
 
-  test('is counted until the line is whole, or lost', () => {
+  test('is counted until the line is complete or dropped', () => {
     const memory = createMemoryBudget(8 * mebibyte)
     const lengths: number[] = []
     const sink = { line: (one: string) => void lengths.push(one.length), dropped() {} }
@@ -152,7 +152,7 @@ describe('what is kept of a begun line', () => {
     expect(memory.heldBytes).toBe(0)
   })
 
-  test('beyond a quarter of a MiB there must be room for it', () => {
+  test('is refused without room in the budget only beyond 256 KiB', () => {
     const memory = createMemoryBudget(mebibyte)
     memory.account().add(mebibyte)
     const lost: LostLine[] = []

@@ -1,33 +1,32 @@
 /**
- * Cuts the bytes of a pipe into lines: newline-delimited UTF-8, a carriage return before the newline tolerated, blank
- * lines skipped. This is the hot path of a busy server, so a run of whole lines is decoded in one go and the string is
- * cut; a character is never split, because only whole lines are decoded. A byte order mark before a line is skipped, since
- * some writers begin with one and no line of JSON does.
+ * Cuts the bytes of a pipe into lines: UTF-8 ended by newlines; a carriage return before the newline is tolerated, blank
+ * lines are skipped. This is the hot path of a busy server, so a run of whole lines is decoded at once and the string is
+ * cut; no character is split, because only whole lines are decoded. A byte order mark before a line is skipped: some
+ * programs write one at the start, and no line of JSON begins with it.
  *
- * Promises: the same lines, however the bytes were cut into chunks; memory bounded by `maxLineBytes`. What a line
- * means is left to others. A line may share the memory of its chunk (at most 64 KiB from a pipe): who keeps a line
- * for long keeps a copy of it, or what was parsed from it.
+ * Promises: the same lines, however the bytes were cut into chunks; memory bounded by `maxLineBytes`. A line may share the
+ * memory of its chunk (at most 64 KiB from a pipe): to keep a line for long, keep a copy of it or the parsed value.
  */
 import { isUtf8 } from 'node:buffer'
 import type { Kept, MemoryAccount } from './memory-budget.ts'
 
-/** What is known of a line that was dropped. */
+/** What is reported of a line that was dropped. */
 export interface LostLine {
   /** Its length. */
   readonly bytes: number
-  /** Its first and last 256 bytes, one character each: enough to tell what it answered. */
+  /** Its first and last 256 bytes, one character for each byte: enough to find the request that it answers. */
   readonly head: string
   readonly tail: string
-  /** `too_long`, or whose limit it would have overstepped; `unended` if the bytes were over before its end. */
+  /** `too_long`; `share` or `budget` if that memory limit left no room; `unended` if the bytes ended before the line did. */
   readonly why: 'too_long' | 'unended' | Exclude<Kept, 'kept'>
 }
 
 export interface LineSink {
   /** One line, without its newline. Must not throw. */
   line(text: string): void
-  /** A line longer than the limit, or one without an end, was dropped. */
+  /** A line was dropped; `why` says for what reason. */
   dropped(line: LostLine): void
-  /** One line that is not UTF-8, with marks in the place of what is not; without this it is a line like any other. */
+  /** A line that is not valid UTF-8, with U+FFFD for each invalid sequence. Without this method such lines go to `line`. */
   garbled?(text: string): void
 }
 
@@ -35,11 +34,11 @@ const newline = 10
 const carriageReturn = 13
 const byteOrderMark = 0xfeff
 const nothing = Buffer.alloc(0)
-/** What stands in the place of bytes that are no character. */
-const mark = '\ufffd'
-/** A buffer for begun lines is kept for the next one up to this size, and is not counted. */
+/** Decoding puts this in the place of bytes that are not UTF-8. */
+const replacement = '\ufffd'
+/** Up to this size the buffer of a begun line is reused for the next one, and its memory is not counted. */
 const keepBytes = 8 * 1024
-/** A line up to this size is never refused, however short memory is. */
+/** A line up to this size is never dropped for want of memory. */
 const assuredBytes = 256 * 1024
 const edgeBytes = 256
 
@@ -49,14 +48,14 @@ export class LineReader {
   /** The begun line is the first `#held` bytes of this. */
   #begun: Buffer = nothing
   #held = 0
-  /** A begun line that is dropped already; none of it is kept but its edges. */
+  /** A begun line that is dropped already; only its first and last bytes are kept. */
   #lost: { bytes: number; readonly head: string; tail: string; readonly why: LostLine['why'] } | undefined
   readonly #memory: MemoryAccount | undefined
   #counted = 0
 
   /**
    * @param maxLineBytes counts the bytes of a line without its newline
-   * @param memory counts what is kept of a line that has begun; a line for which there is no room is dropped
+   * @param memory counts the bytes kept of a begun line; a line for which it has no room is dropped
    */
   constructor(maxLineBytes: number, sink: LineSink, memory?: MemoryAccount) {
     this.#maxLineBytes = maxLineBytes
@@ -64,7 +63,7 @@ export class LineReader {
     this.#memory = memory
   }
 
-  /** Takes the next bytes. They are not kept: the caller may reuse them. */
+  /** Takes the next bytes. The chunk is not kept: the caller may reuse it. */
   push(chunk: Buffer): void {
     let start = 0
     if (this.#held > 0 || this.#lost) {
@@ -86,17 +85,17 @@ export class LineReader {
     if (start < chunk.length) this.#hold(chunk, start, chunk.length)
   }
 
-  /** The bytes are over: a begun line is dropped. */
+  /** No more bytes follow: a begun line is dropped. */
   end(): void {
     if (this.#held > 0) this.#lose(nothing, 0, 0, 'unended')
-    this.#tellLost()
+    this.#reportLost()
     this.#release()
   }
 
-  /** Takes a run of whole lines. */
+  /** Decodes a run of whole lines. */
   #decode(bytes: Buffer, from: number, to: number): void {
     const run = bytes.toString('utf8', from, to)
-    const isGarbled = this.#sink.garbled && run.includes(mark) && !isUtf8(bytes.subarray(from, to))
+    const isGarbled = this.#sink.garbled && run.includes(replacement) && !isUtf8(bytes.subarray(from, to))
     if (!isGarbled) return this.#cut(run)
     for (let start = from; start <= to;) {
       const found = bytes.indexOf(newline, start)
@@ -123,13 +122,13 @@ export class LineReader {
     if (stop > from) this.#sink.line(run.slice(from, stop))
   }
 
-  /** The way for a run that is longer than a line may be: each line is measured before it is decoded. */
+  /** For a run longer than `maxLineBytes`: measures each line before it is decoded. */
   #measureAndCut(chunk: Buffer, from: number, last: number): void {
     for (let start = from; start <= last;) {
       const end = chunk.indexOf(newline, start)
       if (end - start > this.#maxLineBytes) {
         this.#lose(chunk, start, end, 'too_long')
-        this.#tellLost()
+        this.#reportLost()
       } else this.#decode(chunk, start, end)
       start = end + 1
     }
@@ -148,7 +147,7 @@ export class LineReader {
   }
 
   #grow(total: number): Kept {
-    // Doubling keeps the cost of a line that comes byte by byte linear.
+    // Doubling keeps the cost linear for a line that arrives byte by byte.
     const size = Math.min(Math.max(total, this.#begun.length * 2, 512), this.#maxLineBytes)
     if (size > keepBytes) {
       const kept = this.#count(size - this.#counted, size <= assuredBytes)
@@ -167,7 +166,7 @@ export class LineReader {
     return kept
   }
 
-  /** Keeps no more of the line than its edges. */
+  /** Drops the line, except for its first and last bytes. */
   #lose(chunk: Buffer, from: number, to: number, why: LostLine['why']): void {
     const begun = this.#begun.subarray(0, this.#held)
     const tail = latin(chunk, Math.max(from, to - edgeBytes), to)
@@ -183,14 +182,14 @@ export class LineReader {
   }
 
   #finish(): void {
-    if (this.#lost) return this.#tellLost()
+    if (this.#lost) return this.#reportLost()
     const [bytes, length] = [this.#begun, this.#held]
     if (bytes.length > keepBytes) this.#release()
     this.#held = 0
     this.#decode(bytes, 0, length)
   }
 
-  #tellLost(): void {
+  #reportLost(): void {
     const lost = this.#lost
     this.#lost = undefined
     if (lost) this.#sink.dropped(lost)

@@ -1,14 +1,14 @@
-/** The log as the rooms see it. Pino fits it; so does a test that collects lines. */
+/** The log as modules use it. Pino implements it; so does a test that collects lines. */
 
 export type LogFields = Readonly<Record<string, unknown>>
 
-/** Levels by severity. Messages are short and constant; what varies goes into the fields. */
+/** Messages are short and constant; values that vary go into the fields. */
 export interface Log {
   debug(fields: LogFields, message: string): void
   info(fields: LogFields, message: string): void
   warn(fields: LogFields, message: string): void
   error(fields: LogFields, message: string): void
-  /** How many lines could not be written so far, if the log counts them: a figure in `/health`. */
+  /** How many lines could not be written so far, if the log counts them; shown in `/health`. */
   readonly lost?: number
 }
 

@@ -52,7 +52,7 @@ test.each([
   expect(maskCommand(words)).toEqual(words)
 })
 
-test('a secret is never shown where its name says that it is one', () => {
+test('the value of a name that means a secret is never shown', () => {
   const secret = 'S3CR3T'
   const place = fc.constantFrom<(secret: string) => string[]>(
     (text) => ['--token', text],
@@ -72,7 +72,7 @@ test('a secret is never shown where its name says that it is one', () => {
   )
 })
 
-test('long words take no long time', () => {
+test('masking long words stays fast', () => {
   const startedMs = performance.now()
   for (const part of ['a:', '://', '"a":"', '-', '?a=', 'sk-', 'eyJa.', ' ', 'Bearer '])
     maskCommand(['srv', part.repeat(20_000)])

@@ -1,31 +1,31 @@
 /**
- * A command line without its secrets, for failures and logs: the values of options, variables, headers and query
- * parameters whose names say so, what a URL has before its host, and words of the form that well-known keys have. In
- * doubt a word is masked: what is shown too little of can be looked up where it was typed.
+ * A command line without its secrets, for error messages and logs. Masked are values of options, variables, headers and
+ * query parameters with a name of a secret (`--token`, `API_KEY`), user and password in a URL, and words that have the
+ * form of well-known keys. In doubt a word is masked: the operator can look up the original where it was typed.
  */
 
 const masked = '***'
 
-/** Ends of the words of a name that promise a secret value. */
+/** If a word of a name ends like this, the value is a secret. */
 const secretWord =
   /(?:token|secret|passw(?:or)?d|pwd|passphrase|apikey|authkey|accesskey|credentials?|bearer|cookie|jwt|dsn|signature)$/
-/** Words that promise it only if they stand alone. */
+/** These mean a secret only as a whole word of a name. */
 const secretAlone = new Set(['key', 'pass', 'auth', 'authorization', 'pat', 'sig', 'pw', 'creds', 'otp', 'pin'])
-/** Last words of a name that say that the value is something about the secret. */
+/** With one of these as its last word, a name means something about the secret, not the secret itself. */
 const about = new Set(['file', 'path', 'dir', 'name', 'type', 'length', 'ttl', 'limit', 'count', 'mode'])
-/** A file that holds the secret, as `--tls-key` has it. */
+/** The value is a file that holds the secret, as in `--tls-key server.pem`. */
 const aFile = /\.(?:pem|key|crt|cer|p12|pfx|json|txt)$/
-/** Headers that are worth seeing and hold no secret. */
+/** Headers that hold no secret and help to find a mistake. */
 const openHeader = /^(?:accept|accept-language|content-type|host|origin|user-agent)$/i
 
-/** Keys that can be told by their form: of OpenAI and its like, GitHub, GitLab, Slack, AWS, Google, npm; tokens of JWT. */
+/** Keys with a known form: OpenAI and similar, GitHub, GitLab, Slack, AWS, Google, npm, JWT. */
 const knownKey =
   /\b(?:[spr]k[-_][\w-]{16,}|gh[a-z]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|xox[a-z]-[\w-]{10,}|A[KS]IA[0-9A-Z]{16}|AIza[\w-]{30,}|npm_\w{30,}|eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?)/g
 
 /**
  * Masks the secrets of a command line.
  * @param words the program and its arguments
- * @returns as many words, each with `***` where a secret was
+ * @returns the same number of words, each with `***` in the place of a secret
  */
 export function maskCommand(words: readonly string[]): string[] {
   return maskWords(words.map(maskInside))
@@ -36,7 +36,7 @@ export function maskWord(word: string): string {
   return maskInside(word)
 }
 
-/** What the word before it says of a word. */
+/** Masks each word that is a secret because of the word before it. */
 function maskWords(words: readonly string[]): string[] {
   return words.map((word, at) => {
     const before = words[at - 1]
@@ -47,13 +47,13 @@ function maskWords(words: readonly string[]): string[] {
   })
 }
 
-/** Whether the word that follows is a secret: `--token`, `-api-key`, `X-Api-Key:` in a longer command. */
+/** Whether the next word is a secret: after `--token`, `-api-key`, or `X-Api-Key:` in a longer command. */
 function asksForSecret(word: string): boolean {
   const name = /^(?:--?([A-Za-z][\w.-]*)|["']?([A-Za-z][\w-]*):)$/.exec(word)
   return name !== null && isSecretName(name[1] ?? name[2] ?? '')
 }
 
-/** What a word shows by itself. */
+/** Masks the secrets that a word shows by itself. */
 function maskInside(word: string): string {
   const text = maskNamed(maskText(word))
   // A whole command in one word, as for `sh -c`.
@@ -65,7 +65,7 @@ function maskInside(word: string): string {
   return text
 }
 
-/** `NAME=value`, `--name=value`, `Name:value`, `--env=NAME=value`. */
+/** Masks the value of `NAME=value`, `--name=value`, `Name:value` and `--env=NAME=value`. */
 function maskNamed(word: string, isInner = false): string {
   const named = /^(["']?[-/]{0,2}([A-Za-z_][\w.-]*)(?:=|:(?!\/\/)\s*))(.+)$/s.exec(word)
   if (!named) return word
@@ -80,7 +80,7 @@ function maskHeader(text: string): string {
   return head === '' || openHeader.test(name) ? text : head + masked
 }
 
-/** What is a secret wherever it stands. */
+/** Masks secrets that can be recognized anywhere in a text. */
 function maskText(text: string): string {
   return text
     .replaceAll(
@@ -98,7 +98,7 @@ function maskText(text: string): string {
     .replaceAll(knownKey, masked)
 }
 
-/** `--api-key`, `apiKey`, `GITHUB_TOKEN`, `X-Api-Key`; not `--key-file`, `--max-tokens` or `--no-auth`. */
+/** True for `--api-key`, `apiKey`, `GITHUB_TOKEN`, `X-Api-Key`; false for `--key-file`, `--max-tokens`, `--no-auth`. */
 function isSecretName(name: string): boolean {
   const words = name
     .replaceAll(/([a-z0-9])([A-Z])/g, '$1-$2')

@@ -20,7 +20,7 @@ describe('a memory budget', () => {
     expect(budget.heldBytes).toBe(30)
   })
 
-  test('what lasts gets half of the limit, so that what passes always finds room', () => {
+  test('lasting accounts get at most half of the limit, so that passing ones always have room', () => {
     const budget = createMemoryBudget(1_000_000)
     const one = budget.account(undefined, 'lasting')
     const other = budget.account(undefined, 'lasting')
@@ -33,7 +33,7 @@ describe('a memory budget', () => {
     expect(budget.heldBytes).toBe(1_000_000)
   })
 
-  test('small things that last find room beyond that, up to three quarters', () => {
+  test('small lasting amounts have room beyond that, up to three quarters of the limit', () => {
     const budget = createMemoryBudget(1_000_000)
     const account = budget.account(undefined, 'lasting')
     expect(account.take(500_000)).toBe('kept')
@@ -41,7 +41,7 @@ describe('a memory budget', () => {
     expect(taken).toEqual([...Array<string>(25).fill('kept'), ...Array<string>(5).fill('budget')])
   })
 
-  test('a portion counts in its account, within its share, and gives back what is its own', () => {
+  test('a portion counts in its account, within the share, and gives back only its own bytes', () => {
     const budget = createMemoryBudget(100)
     const account = budget.account(50)
     account.take(10)
@@ -59,7 +59,7 @@ describe('a memory budget', () => {
     expect([portion.heldBytes, account.heldBytes, budget.heldBytes]).toEqual([0, 10, 10])
   })
 
-  test('the share of one is an eighth, of what lasts a sixteenth, and more where that is little', () => {
+  test('a share is an eighth of the limit, a lasting share a sixteenth, and more where the limit is small', () => {
     const shares = [16, 64, 128, 1024].map((mebibytes) => {
       const { shareBytes, lastingShareBytes } = createMemoryBudget(mebibytes * 1024 ** 2)
       return [shareBytes / 1024 ** 2, lastingShareBytes / 1024 ** 2]
@@ -93,7 +93,7 @@ describe('a memory budget', () => {
     expect(account.take(101)).toBe('budget')
   })
 
-  test('what cannot be refused is counted beyond the limit, after others were freed', () => {
+  test('bytes that cannot be refused are counted beyond the limit, after others were freed', () => {
     const budget = createMemoryBudget(100)
     const kept = budget.account()
     kept.take(80)
@@ -115,7 +115,7 @@ describe('a memory budget', () => {
     expect(budget.heldBytes).toBe(0)
   })
 
-  test('more is never released than is held', () => {
+  test('no more is released than is held', () => {
     const budget = createMemoryBudget(100)
     const account = budget.account()
     account.take(10)
@@ -123,7 +123,7 @@ describe('a memory budget', () => {
     expect([account.heldBytes, budget.heldBytes]).toEqual([0, 0])
   })
 
-  test('a relief that was taken back is not asked any more, and one that takes memory itself ends', () => {
+  test('a removed relief is not called any more, and a relief that takes memory itself does not recurse', () => {
     const budget = createMemoryBudget(10)
     const account = budget.account()
     account.take(10)
@@ -139,7 +139,7 @@ describe('a memory budget', () => {
   })
 })
 
-test('what may not be kept is refused by whose limit it is', () => {
+test('the refusal says whether the share or the budget is used up', () => {
   const budget = createMemoryBudget(100)
   const account = budget.account(30)
   keep(account, 30)
@@ -150,13 +150,13 @@ test('what may not be kept is refused by whose limit it is', () => {
   expect(budget.heldBytes).toBe(100)
 })
 
-test('text is counted as it is held: two bytes a character as soon as one is outside of Latin-1', () => {
+test('a text counts two bytes a character as soon as one character is outside of Latin-1', () => {
   expect(bytesOf('')).toBe(0)
   expect(bytesOf('abcé\u0000')).toBe(5)
   expect(bytesOf('abc→')).toBe(8)
 })
 
-test('a value is counted with its members, of which a short text can have many', () => {
+test('a value is counted with its members, of which a short JSON text can have many', () => {
   expect(bytesOfValue('abc')).toBe(27)
   expect([bytesOfValue(1), bytesOfValue(null), bytesOfValue(undefined), bytesOfValue(true)]).toEqual([0, 0, 0, 0])
   expect(bytesOfValue({ key: ['a', 1] })).toBe(64 + 64 + 6 + 32 + 8 + 25 + 8)

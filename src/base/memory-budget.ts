@@ -1,61 +1,62 @@
 /**
  * One budget for all bytes that this process keeps on behalf of clients and servers: events, bodies, backlogs, queued
- * messages, suspended calls, filters. Each holder counts what it keeps in an account; the sum of all accounts stays
- * within the limit, because keeping more first frees what is cheapest to lose, and is refused when nothing is left to free.
+ * messages, suspended calls, filters. Each holder counts its bytes in an account. The sum of all accounts stays within the
+ * limit: when the budget is used up, the data that is cheapest to lose is freed first, and if that is not enough, the new
+ * data is refused.
  */
 import { Refusal } from './refusal.ts'
 
-/** What is freed when the budget is used up, cheapest loss first. */
+/** What is freed when the budget is used up, the cheapest loss first. */
 export const reliefOrder = ['ended_events', 'resumable_events', 'slow_readers'] as const
 
 export type Relief = (typeof reliefOrder)[number]
 
-/** `share`: the account's own share is used up. `budget`: the whole budget is, and nothing more could be freed. */
+/** `share`: the account has used up its share. `budget`: the whole budget is used up, and nothing more could be freed. */
 export type Kept = 'kept' | 'share' | 'budget'
 
-/** How long what an account counts is kept: until it has passed on, or for as long as a client or a server likes. */
+/** How long bytes of an account are kept: `passing` until they are sent on, `lasting` as long as a client or a server likes. */
 export type Stay = 'passing' | 'lasting'
 
 export interface MemoryBudget {
   readonly limitBytes: number
-  /** What one session, connection or worker may hold, in bytes: an eighth of the limit. */
+  /** The share of one session, connection or worker, in bytes: an eighth of the limit, or more where the limit is small. */
   readonly shareBytes: number
-  /** What of that may be lasting: a sixteenth of the limit. */
+  /** How much of its share may be lasting, in bytes: a sixteenth of the limit, or more where the limit is small. */
   readonly lastingShareBytes: number
   /** The sum of all accounts, in bytes. */
   readonly heldBytes: number
   /**
-   * Opens an account for one holder: a session, a connection, a worker. All that is `lasting` (sessions, subscriptions,
-   * lists, calls) gets at most half of the limit, and a little more for small things, so that there is always room for
-   * what passes, and for the next small call.
+   * Opens an account for one holder: a session, a connection, a worker. All `lasting` accounts together (sessions,
+   * subscriptions, lists, calls) get at most half of the limit, and up to three quarters for small amounts, so that there
+   * is always room for messages in transit and for the next small call.
    */
   account(shareBytes?: number, stay?: Stay): MemoryAccount
   /**
-   * Registers a way to free memory. `free` is asked for a number of bytes and releases at least as many if it can, from
-   * the accounts that hold them, before it returns; what is only released later does not help the caller of `take`.
-   * @returns how to take it back
+   * Registers a way to free memory. `free` gets a number of bytes and releases at least as many, if it can, from the
+   * accounts that hold them, before it returns: bytes released later do not help the waiting `take`.
+   * @returns a function that removes it
    */
   onPressure(relief: Relief, free: (bytes: number) => void): () => void
 }
 
 export interface MemoryAccount {
   readonly heldBytes: number
-  /** Counts bytes that are about to be kept. Unless the answer is `kept`, nothing is counted and nothing may be kept. */
+  /** Counts bytes that are about to be kept. Unless it returns `kept`, nothing was counted and the caller must not keep them. */
   take(bytes: number): Kept
-  /** Counts bytes that cannot be refused any more, beyond share and limit if need be; frees others for them. */
+  /** Counts bytes that can no longer be refused, even beyond share and limit; frees other bytes for them. */
   add(bytes: number): void
-  /** Gives bytes back. Never more than are held. */
+  /** Gives bytes back, never more than are held. */
   release(bytes: number): void
-  /** Gives back everything. What is taken afterwards is refused, what is added is not counted. */
+  /** Gives back everything. Afterwards `take` refuses and `add` does nothing. */
   close(): void
 }
 
-/** The least shares, in bytes, where so much is not more than a part of the limit: the largest messages of usual settings fit. */
+/** A share is at least `bytes`, but at most this part of the limit: enough for the largest messages of usual settings. */
 const leastShare = { bytes: 32 * 1024 ** 2, part: 1 / 2 }
 const leastLastingShare = { bytes: 16 * 1024 ** 2, part: 1 / 4 }
-/** What is small, in bytes: a session as most are, a call as most are. */
+/** Up to this size an amount is small, in bytes: most sessions and most calls are. */
 const smallBytes = 16 * 1024
-/** How much of the limit may be taken by what lasts. */
+/** The part of the limit that all lasting accounts may take: up to `most`, small amounts up to `withSmall`. */
 const lastingPart = { most: 1 / 2, withSmall: 3 / 4 }
 
 export function createMemoryBudget(limitBytes: number): MemoryBudget {
@@ -64,10 +65,10 @@ export function createMemoryBudget(limitBytes: number): MemoryBudget {
   let lastingBytes = 0
   let isFreeing = false
 
-  /** Makes room for so many bytes, if what may be freed allows it. */
+  /** Whether there is room for so many bytes, after freeing others if necessary. */
   const hasRoom = (bytes: number): boolean => {
     if (heldBytes + bytes <= limitBytes) return true
-    // A relief that keeps something itself frees nothing for it.
+    // Called from within `free`: freeing must not start itself again.
     if (isFreeing) return false
     isFreeing = true
     try {
@@ -105,7 +106,7 @@ export function createMemoryBudget(limitBytes: number): MemoryBudget {
         },
         take(bytes) {
           if (closed || own + bytes > shareBytes) return 'share'
-          // What the budget could never hold must not cost anybody what is kept.
+          // Checked before anything is freed: an amount that can never fit must not evict other data.
           const part = !isLasting ? 1 : bytes > smallBytes ? lastingPart.most : lastingPart.withSmall
           if ((isLasting ? lastingBytes : 0) + bytes > limitBytes * part || !hasRoom(bytes)) return 'budget'
           count(bytes)
@@ -137,7 +138,7 @@ function share(limitBytes: number, part: number, least: { readonly bytes: number
   return Math.floor(Math.max(limitBytes * part, Math.min(limitBytes * least.part, least.bytes)))
 }
 
-/** A part of an account that is given back as a whole: what one call holds of what its client may. */
+/** A part of an account that is given back as a whole: the bytes that one call holds of its client's share. */
 export class Portion implements MemoryAccount {
   readonly #of: MemoryAccount
   readonly #onClose: (() => void) | undefined
@@ -184,31 +185,31 @@ export class Portion implements MemoryAccount {
   }
 }
 
-/** Takes bytes for a client. Throws `memory_share_exceeded` if its share is used up, `overloaded` if the budget is. */
+/** Takes bytes from a client's account. Throws `memory_share_exceeded` if its share is used up, `overloaded` if the budget is. */
 export function keep(account: MemoryAccount, bytes: number): void {
   const kept = account.take(bytes)
   if (kept !== 'kept') throw notKept(kept)
 }
 
-/** The refusal for bytes that may not be kept, by whose limit it is. */
+/** The refusal for bytes that may not be kept: `memory_share_exceeded` for the share, `overloaded` for the budget. */
 export function notKept(limit: Exclude<Kept, 'kept'>): Refusal {
   return limit === 'share'
     ? new Refusal('memory_share_exceeded')
-    : new Refusal('overloaded', { message: 'The server has no memory to spare at the moment.' })
+    : new Refusal('overloaded', { message: 'The server has no free memory at the moment.' })
 }
 
-/** Bytes that a string takes in memory: one a character within Latin-1, two as soon as one character is outside. */
+/** Bytes that a string takes in memory: one for each character, or two if any character is outside of Latin-1. */
 export function bytesOf(text: string): number {
   return /[^\u0000-\u00ff]/.test(text) ? text.length * 2 : text.length
 }
 
-/** Up to this length it costs more to look how wide the characters are than to count them as wide. */
+/** Up to this length it is cheaper to count two bytes for each character than to check for characters outside of Latin-1. */
 const shortChars = 32
 
-/** What V8 takes for each, as measured on what `JSON.parse` makes of 100,000 of them, keys and shapes included. */
+/** Bytes that V8 takes for each of these, measured on `JSON.parse` of 100,000 of them, keys and shapes included. */
 const sizes = { object: 64, member: 64, array: 32, element: 8, text: 24 }
 
-/** Bytes that a value out of `JSON.parse` takes in memory, about: many tiny members count, which the text hardly shows. */
+/** About how many bytes a value from `JSON.parse` takes in memory. Many tiny members take far more than their text. */
 export function bytesOfValue(value: unknown): number {
   if (typeof value === 'string') return sizes.text + bytesOf(value)
   if (typeof value !== 'object' || value === null) return 0
@@ -218,7 +219,7 @@ export function bytesOfValue(value: unknown): number {
     return sizes.array + bytes
   }
   const members = value as Readonly<Record<string, unknown>>
-  // By `Object.keys`: pairs would be made anew for every call.
+  // `Object.keys`, because `Object.entries` would make a new array for each member.
   for (const key of Object.keys(members)) {
     bytes += sizes.member + (key.length > shortChars ? bytesOf(key) : 2 * key.length) + bytesOfValue(members[key])
   }

@@ -1,9 +1,9 @@
 /**
- * An option as a row of data: what it means, what it may be, what it is if nobody says, and why.
+ * An option as a row of data: what it does, which values it accepts, its default, and the reason for the default.
  *
- * Each room keeps a table of such rows in its `options.ts`, one row for each member of its settings: the compiler
- * sees to it that none is missing and that a default has the type of its setting. Everything else is read off the
- * tables by `config/`: flags, environment names, checks, error texts, help and `docs/configuration.md`.
+ * Each module keeps a table of such rows in its `options.ts`, one row for each member of its settings: the compiler checks
+ * that none is missing and that each default has the type of its setting. `config/` derives everything else from the
+ * tables: flags, environment names, checks, error texts, help and `docs/configuration.md`.
  */
 
 interface Row {
@@ -12,18 +12,18 @@ interface Row {
   /** Why the default is what it is. */
   readonly why: string
   /**
-   * Its flag on the command line, without dashes; an option without one is set through the environment. A switch that
-   * is on unless somebody says otherwise has a flag that begins with `no-`.
+   * Its flag on the command line, without dashes; an option without a flag is set through the environment. The flag of a
+   * switch that is on by default begins with `no-`.
    */
   readonly flag?: string
   readonly short?: string
-  /** Its place in a file of settings, as `limits.queue.max`; `<module>.<key>` if none is given. Its variable is named after it. */
+  /** Its path, such as `limits.queue.max`; `<module>.<key>` if not given. Its own environment variable is named after the path. */
   readonly path?: string
-  /** A well-known environment name; every option also has one of its own (`MCPLEX_LIMITS__QUEUE__MAX`). */
+  /** A well-known environment variable that works too, beside the option's own (`MCPLEX_LIMITS__QUEUE__MAX`). */
   readonly env?: string
 }
 
-/** A default that is worked out when the settings are put together; `text` says how, for people. */
+/** A default that is computed when the settings are assembled; `derived` says how, for the documentation. */
 export interface Derived {
   readonly derived: string
 }
@@ -36,7 +36,7 @@ export interface NumberOption extends Row {
   readonly max: number
   /** A word that stands for the derived default. */
   readonly word?: string
-  /** The switch of the same table that an exclamation mark behind the value sets. */
+  /** The key of a switch in the same table; an exclamation mark after the value turns it on. */
   readonly marked?: string
 }
 
@@ -51,9 +51,9 @@ export interface ChoiceOption<Choice extends string> extends Row {
   readonly default: Choice | Derived
 }
 
-/** What a text must look like. */
+/** Which texts an option accepts. */
 export interface Shape {
-  /** For people, with an example. */
+  /** A description for people, with an example. */
   readonly accepted: string
   test(text: string): boolean
 }
@@ -71,7 +71,7 @@ export interface ListOption extends Row {
   readonly shape: Shape
 }
 
-/** Something that only the command line or a program can give, never one environment variable. */
+/** A value that only the command line or a program can give, never an environment variable. */
 export interface GivenOption extends Row {
   readonly kind: 'given'
   readonly default: Derived
@@ -95,5 +95,5 @@ type OptionFor<Value> = [Value] extends [number]
             : ChoiceOption<Extract<Value, string>>
           : GivenOption
 
-/** One row for each member of a room's settings. */
+/** One row for each member of a module's settings. */
 export type OptionTable<Settings> = { readonly [Key in keyof Settings]-?: OptionFor<Settings[Key]> }

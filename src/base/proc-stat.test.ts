@@ -4,7 +4,7 @@ import { isRunning, parseStat, statOf } from './proc-stat.ts'
 const stat = (name: string, state: string): string =>
   `42 (${name}) ${state} 7 40 40 0 -1 4194304 ${Array.from({ length: 12 }, (_, at) => at).join(' ')} 123456 1 2 3`
 
-test('a name that looks like fields does not shift them', () => {
+test('a process name that looks like fields does not shift the fields', () => {
   for (const name of ['sh', 'a) R 1 1 (', 'two words', ')))']) {
     expect(parseStat(stat(name, 'S'))).toEqual({
       pid: 42,
@@ -18,13 +18,13 @@ test('a name that looks like fields does not shift them', () => {
   }
 })
 
-test('one that waits to be collected has ended, and a text of another kind is none', () => {
+test('a zombie has ended, and a text that is not a stat line is no process', () => {
   expect(parseStat(stat('sh', 'Z'))?.hasEnded).toBe(true)
   expect(parseStat('')).toBeUndefined()
   expect(parseStat('42 (sh) S 1 2')).toBeUndefined()
 })
 
-test('a process is the same only with the time at which it started', () => {
+test('a process with the same id but another start time is another process', () => {
   const own = statOf(process.pid)
   if (!own) throw new Error('there is no /proc')
   expect(own.parent).toBe(process.ppid)

@@ -1,10 +1,10 @@
-/** What the system says of a process, from `/proc`: so on Linux only. [proc(5)] */
+/** Information about a process from `/proc`, so on Linux only. [proc(5)] */
 import { readFileSync } from 'node:fs'
 
-/** A process that was seen; whether it is still there has to be asked. Its id alone may be given away again. */
+/** A process that was seen before and may have ended since. Its id alone does not identify it: the system reuses ids. */
 export interface KnownProcess {
   readonly pid: number
-  /** When it started, in ticks since the machine did: a later process with the same id started at another time. */
+  /** When it started, in ticks since boot: a later process with the same id has another start time. */
   readonly startedAt: string
   /** The id of its process group. */
   readonly group: number
@@ -13,15 +13,15 @@ export interface KnownProcess {
 export interface ProcessStat extends KnownProcess {
   readonly parent: number
   readonly session: number
-  /** The group in the foreground of its terminal; -1 without a terminal. */
+  /** The process group in the foreground of its terminal; -1 without a terminal. */
   readonly foreground: number
-  /** Whether it has ended and only waits to be collected by its parent. */
+  /** Whether it has ended and its parent has not collected it yet. */
   readonly hasEnded: boolean
 }
 
-/** What `/proc/<pid>/stat` says; undefined for a text that is not of that kind. */
+/** Parses the text of `/proc/<pid>/stat`; undefined for any other text. */
 export function parseStat(text: string): ProcessStat | undefined {
-  // The name, in brackets, may hold anything.
+  // The name stands in brackets and may itself contain blanks and brackets.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
   const [state, parent, group, session, , foreground] = fields
   const startedAt = fields[19]
@@ -37,7 +37,7 @@ export function parseStat(text: string): ProcessStat | undefined {
   }
 }
 
-/** The process of this id, or ourselves; undefined if there is none, or no `/proc`. */
+/** The process of this id, or this process; undefined if there is none, or no `/proc`. */
 export function statOf(pid: number | 'self'): ProcessStat | undefined {
   try {
     return parseStat(readFileSync(`/proc/${pid}/stat`, 'utf8'))

@@ -1,27 +1,27 @@
 /**
- * A refusal: the only error that crosses rooms on purpose. What each code means is the table of refusals.ts; the
- * HTTP status of a row is a hint, an era has the last word on how a refusal is worded on its wire.
+ * A refusal: the only error that passes from one module to another on purpose. The table in refusals.ts says what each code
+ * means. The HTTP status of a row is a default: the codec of an era decides how a refusal is encoded.
  */
 import type { RefusalRow } from './refusal-row.ts'
 import { type RefusalCode, refusals } from './refusals.ts'
 
 export type { RefusalCode }
 
-/** What a refusal can carry beyond its row. All of it may be shown to the client. */
+/** What a refusal can carry beyond its row. All of it but `cause` may be shown to the client. */
 export interface RefusalDetails {
-  /** Replaces the row's message where a closer one helps. Never holds internals. */
+  /** Replaces the row's message with a more exact one. Never contains internals. */
   readonly message?: string
-  /** Further members of `error.data`. */
+  /** More members of `error.data`. */
   readonly data?: Readonly<Record<string, unknown>>
   /** When to try again, in milliseconds; rows of 429 and 503 have one second by default. */
   readonly retryAfterMs?: number
-  /** Further HTTP headers of the answer. */
+  /** More HTTP headers of the response. */
   readonly headers?: Readonly<Record<string, string>>
-  /** The error behind it: for the log, never for the client. */
+  /** The error that caused it: for the log, never for the client. */
   readonly cause?: unknown
 }
 
-/** A refusal on its way to whoever asked. Match on `code`, not on the class. */
+/** A refusal as a thrown error. Match on `code`, not on the class. */
 export class Refusal extends Error {
   readonly code: RefusalCode
   readonly details: RefusalDetails
@@ -43,7 +43,7 @@ export class Refusal extends Error {
   }
 }
 
-/** The refusal that an unknown error is: itself if it is one, else nothing. */
+/** The error as a refusal if it is one, else undefined. */
 export function asRefusal(error: unknown): Refusal | undefined {
   return error instanceof Refusal ? error : undefined
 }

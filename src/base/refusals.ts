@@ -1,6 +1,6 @@
 /**
- * Every reason for which mcplex itself says no, as one table. Codes are public and never reused: a code is what a
- * client finds in `error.data.reason`, what a log line carries and what `docs/errors.md` is printed from.
+ * Every reason for which mcplex itself refuses a request, as one table. Codes are public and never reused: clients find
+ * them in `error.data.reason`, log lines carry them, and `docs/errors.md` is printed from this table.
  */
 import { row, type RefusalRow } from './refusal-row.ts'
 import { requestRefusals, type RequestRefusalCode } from './request-refusals.ts'
@@ -52,20 +52,20 @@ export const refusals: Readonly<Record<RefusalCode, RefusalRow>> = {
     429,
     'later',
     'This session has too many calls in flight.',
-    'Wait for answers before sending more; the limit is 64 calls in flight a session.',
+    'Wait for answers before sending more: a session may have 64 calls in flight, unless the operator has changed the limit.',
   ),
   memory_share_exceeded: row(
     -32603,
     429,
     'changed',
-    'This client has more kept in memory than one client may.',
-    'Have fewer subscriptions, calls and messages that wait at a time, and smaller ones; read what was sent. The share of one client follows from --memory, which the operator can raise.',
+    'This client has used up its share of memory.',
+    'Have fewer and smaller subscriptions, calls and waiting messages at a time, and read what was sent. The share of one client is a part of --memory, which the operator can raise.',
   ),
   overloaded: row(
     -32603,
     503,
     'later',
-    'The server is at its limit, and the wait for a place was too long.',
+    'The server is at capacity, and the wait for admission was too long.',
     'Try again after Retry-After seconds; the operator can raise --max-connections, --pool, --queue or --memory.',
   ),
   draining: row(
@@ -80,7 +80,7 @@ export const refusals: Readonly<Record<RefusalCode, RefusalRow>> = {
     503,
     'later',
     'The server is still starting.',
-    'Try again after Retry-After seconds. Requests wait for the start, but no more at once than --queue says.',
+    'Try again after Retry-After seconds. While the server starts, at most as many requests wait as --queue allows.',
   ),
   store_unavailable: row(
     -32603,
@@ -128,22 +128,22 @@ export const refusals: Readonly<Record<RefusalCode, RefusalRow>> = {
     -32603,
     200,
     'never',
-    'The server asks its client questions in a way that this protocol revision of the client does not have.',
+    'The server sent an input request of a kind that the protocol revision of this client does not have.',
     'Use a client of the same protocol era as the server.',
   ),
   input_not_provided: row(
     -32603,
     200,
     'later',
-    'The server asked its client something and got no answer.',
-    'Answer the questions of a server in time (ten minutes, unless the operator says otherwise); the call may have run in part.',
+    'The client did not answer an input request of the server.',
+    'Answer input requests in time (ten minutes, unless the operator has changed it); the call may have run in part.',
   ),
   too_many_rounds: row(
     -32603,
     200,
     'never',
-    'The server went on asking its client within one call.',
-    'Report it to the author of the server: a call can ask its client 16 times.',
+    'The server asked for input in too many rounds of one call.',
+    'Report it to the author of the server: one call can have 16 rounds of input requests.',
   ),
   endpoint_unreachable: row(
     -32603,
@@ -156,7 +156,7 @@ export const refusals: Readonly<Record<RefusalCode, RefusalRow>> = {
     -32603,
     200,
     'changed',
-    'The server at the URL did not answer as an MCP server does.',
+    'The server at the URL did not send a valid MCP response.',
     'Look at the HTTP status in error.data.status: the URL must name an MCP endpoint, and the key must be right.',
   ),
   connection_lost: row(
@@ -170,15 +170,15 @@ export const refusals: Readonly<Record<RefusalCode, RefusalRow>> = {
     -32603,
     200,
     'changed',
-    'The call that these answers are for does not wait for them (any more).',
+    'No suspended call waits for these input responses (any more).',
     'Make the call again without requestState and inputResponses. It may have run in part.',
   ),
   input_already_provided: row(
     -32602,
     200,
     'never',
-    'These questions were answered already.',
-    'Send the answers of a round once; the request that brought them gets the result.',
+    'These input requests were answered already.',
+    'Send the input responses of a round once; the request that carried them gets the result.',
   ),
   cancelled: row(-32603, 200, 'never', 'The call was cancelled.', 'The client asked for it, or its session ended.'),
   internal: row(
@@ -186,6 +186,6 @@ export const refusals: Readonly<Record<RefusalCode, RefusalRow>> = {
     500,
     'later',
     'An internal error happened.',
-    'Give the operator the id in error.data.id: the log has the details.',
+    'Give the id in error.data.id to the operator: the log has the details.',
   ),
 }

@@ -1,4 +1,4 @@
-/** The part of the table of refusals that is about what a client has sent: its words, and the session that it names. */
+/** The part of the table of refusals about the client's request itself: its content, and the session that it names. */
 import { row, type RefusalRow } from './refusal-row.ts'
 
 export type RequestRefusalCode =
@@ -96,28 +96,28 @@ export const requestRefusals: Readonly<Record<RequestRefusalCode, RefusalRow>> =
     404,
     'changed',
     'There is nothing at this path. Unless it is mounted elsewhere, the MCP endpoint is /mcp.',
-    'Use /mcp; HTTP+SSE is on /sse and /messages, unless it is switched off. Handlers are where their program mounts them.',
+    'Use /mcp; HTTP+SSE is at /sse and /messages, unless it is switched off. A program that embeds mcplex chooses its own paths.',
   ),
   forbidden_origin: row(
     -32600,
     403,
     'changed',
     'Requests from this origin are not allowed.',
-    'Name the origin with --allow-origin if a web page shall use this server.',
+    'Allow the origin with --allow-origin if a web page of it should use this server.',
   ),
   forbidden_host: row(
     -32600,
     403,
     'changed',
     'This server is not known under that host name.',
-    'Use the address it listens on, or name the host with --allow-host.',
+    'Use the address it listens on, or allow the host name with --allow-host.',
   ),
   method_not_found: row(
     -32601,
     200,
     'never',
     'The method is not known here.',
-    'Ask only for what the server announces in its capabilities.',
+    'Call only methods that belong to the capabilities the server announces.',
   ),
   invalid_params: row(
     -32602,
@@ -166,28 +166,28 @@ export const requestRefusals: Readonly<Record<RequestRefusalCode, RefusalRow>> =
     400,
     'changed',
     'Requests without a session are not served here: connect with initialize. The operator can allow them with --stateless.',
-    'Open a session with initialize, in one of the versions in error.data.supported: the server may keep state of its client, and nothing in a stateless request says whose it is. The operator says with --stateless what such clients may share.',
+    'Open a session with initialize, in one of the versions in error.data.supported: the server may keep state for each client, and a stateless request does not say which client sent it. With --stateless the operator decides what such clients share.',
   ),
   discover_refused: row(
     -32601,
     200,
     'changed',
     'The stateless revision is not offered here: connect with initialize. The operator can offer it with --stateless.',
-    'Open a session with initialize, as clients of both eras do by themselves. The operator says with --stateless what clients without a session may share.',
+    'Open a session with initialize, as clients of both eras do by themselves. With --stateless the operator decides what clients without a session share.',
   ),
   session_required: row(
     -32600,
     400,
     'changed',
     'The Mcp-Session-Id header is missing.',
-    'Send the session id of the answer to initialize with every later request; over HTTP+SSE, POST to the address that the first event names.',
+    'Send the session id from the response to initialize with every later request; over HTTP+SSE, POST to the address in the first event.',
   ),
   session_not_found: row(
     -32001,
     404,
     'changed',
     'Session not found.',
-    'The session has ended or never was: start over with initialize.',
+    'The session has ended or never existed: open a new one with initialize.',
   ),
   already_initialized: row(
     -32600,

@@ -13,7 +13,7 @@ const escapes = fc.constantFrom(
   '\u2066',
 )
 
-test('nothing is left that steers a terminal, and plain words stay as they are', () => {
+test('nothing is left that controls a terminal, and plain words stay as they are', () => {
   const words = fc.stringMatching(/^[a-zäß ]*$/)
   fc.assert(
     fc.property(fc.array(fc.tuple(words, escapes)), fc.string({ unit: 'binary' }), (pieces, noise) => {
@@ -26,7 +26,7 @@ test('nothing is left that steers a terminal, and plain words stay as they are',
   expect(terminalSafe('a\tb\n\u001b[31mc')).toBe('a\tb\nc')
 })
 
-test('a line is one line, and no longer than it may be', () => {
+test('a text becomes one line of at most the given length', () => {
   expect(terminalSafeLine('\u001b[1m a\n  b\t', 10)).toBe('a b')
   expect(terminalSafeLine('x'.repeat(50), 10)).toBe(`${'x'.repeat(9)}…`)
 })

@@ -5,12 +5,12 @@ import { TokenBucket } from './token-bucket.ts'
 const taken = (allowance: TokenBucket, times: number): number =>
   Array.from({ length: times }, () => allowance.take()).filter(Boolean).length
 
-test('a burst passes, and one more does not', () => {
+test('a burst passes, one more does not', () => {
   const allowance = new TokenBucket(manualClock(), 10, 5)
   expect(taken(allowance, 12)).toBe(10)
 })
 
-test('what was taken comes back with time, up to the burst', () => {
+test('tokens return with time, up to the burst', () => {
   const clock = manualClock()
   const allowance = new TokenBucket(clock, 10, 5)
   taken(allowance, 10)
@@ -20,7 +20,7 @@ test('what was taken comes back with time, up to the burst', () => {
   expect(taken(allowance, 20)).toBe(10)
 })
 
-test('who stays within the rate is never stopped', () => {
+test('events within the rate are never refused', () => {
   const clock = manualClock()
   const allowance = new TokenBucket(clock, 2, 5)
   for (let i = 0; i < 100; i++) {

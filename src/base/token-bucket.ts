@@ -1,4 +1,4 @@
-/** How often something may happen: a burst, and so many a second beyond it (a token bucket). Pure but for the clock. */
+/** A token bucket: allows a burst, then so many events a second. Pure except for the clock. */
 import type { Clock } from './clock.ts'
 
 export class TokenBucket {
@@ -16,10 +16,10 @@ export class TokenBucket {
     this.#atMs = clock.now()
   }
 
-  /** Takes one; false if it is one too many. */
+  /** Takes one token. Returns false if none is left. */
   take(): boolean {
     const now = this.#clock.now()
-    // A clock that was set back gives nothing and takes nothing.
+    // If the clock went back, the bucket neither gains nor loses tokens.
     const earned = (Math.max(0, now - this.#atMs) * this.#perSecond) / 1000
     this.#left = Math.min(this.#burst, this.#left + earned)
     this.#atMs = now

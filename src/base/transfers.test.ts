@@ -30,7 +30,7 @@ function scene(limitBytes: number): Scene {
 }
 
 describe('when memory is short', () => {
-  test('the largest of those that do not move give way, and no more of them than needed', () => {
+  test('the largest transfers without progress are cut, and no more of them than needed', () => {
     const { clock, memory, cut, begin } = scene(100_000)
     begin('small', 10_000)
     begin('large', 50_000)
@@ -51,7 +51,7 @@ describe('when memory is short', () => {
     expect(memory.heldBytes).toBe(0)
   })
 
-  test('one that has begun a moment ago, or moves on, is not cut', () => {
+  test('a transfer that has just begun or makes progress is not cut', () => {
     const { clock, memory, cut, begin } = scene(100_000)
     const busy = begin('busy', 60_000)
     for (let second = 0; second < 10; second++) {
@@ -63,7 +63,7 @@ describe('when memory is short', () => {
     expect(cut).toEqual([])
   })
 
-  test('what went fast at first is slow once it has stopped, or goes on in drops', () => {
+  test('a transfer that was fast at first is slow once it stops or only trickles', () => {
     const { clock, memory, cut, begin } = scene(100_000)
     const stopped = begin('stopped', 60_000)
     stopped.moved(10_000_000)
@@ -77,7 +77,7 @@ describe('when memory is short', () => {
     expect(cut).toEqual(['stopped', 'dropping'])
   })
 
-  test('who finds none does not look through all of them again at once', () => {
+  test('after a search that found no slow transfer, the next one waits a moment', () => {
     const { clock, memory, begin, cut } = scene(1000)
     begin('new', 1000)
     clock.advance(999)
@@ -90,7 +90,7 @@ describe('when memory is short', () => {
   })
 })
 
-test('what is over counts nothing, whatever is said to it afterwards', () => {
+test('a transfer that has ended counts nothing, whatever is called on it afterwards', () => {
   const { memory, begin } = scene(1000)
   const transfers = [begin('a', 100), begin('b', 200), begin('c', 300)]
   for (const transfer of transfers) {
@@ -102,7 +102,7 @@ test('what is over counts nothing, whatever is said to it afterwards', () => {
   expect(memory.heldBytes).toBe(0)
 })
 
-test('a connection may keep the usual share, or what the largest messages need, but not more than half of all', () => {
+test('the share of a connection is the usual one or room for the largest messages, at most half of the budget', () => {
   const share = (limit: number, largest: number): number =>
     shareFor(createMemoryBudget(limit * mebibyte), largest * mebibyte) / mebibyte
   expect([share(1024, 4), share(128, 4), share(128, 16), share(32, 16)]).toEqual([128, 32, 48, 16])

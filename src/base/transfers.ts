@@ -1,23 +1,23 @@
 /**
- * What is kept because the other end takes its time: bodies that have not ended, answers that were not taken. Each is
- * counted in the account of its connection. When memory is short, those that hardly move are cut, the largest first;
- * one that moves on is never cut for the sake of others.
+ * Data kept in memory because the other end is slow: request bodies that have not ended, responses that were not read. Each
+ * is counted in the account of its connection. When memory is short, slow transfers are cut, the largest first; a transfer
+ * that makes progress is never cut.
  */
 import type { Clock } from './clock.ts'
 import type { Kept, MemoryAccount, MemoryBudget } from './memory-budget.ts'
 
-/** Slow is what has not moved for so long, or moves less than so much: looked at over the last seconds. */
+/** A transfer is slow if it made no progress for `slowAfterMs`, or moved fewer bytes a millisecond within the last `windowMs`. */
 const slowAfterMs = 1000
 const slowBytesPerMs = 64
 const windowMs = 4000
-/** How long it is not looked again for slow ones after none was found: each look goes through all of them. */
+/** After too few slow transfers were found, the next search waits this long: each search goes through all transfers. */
 const restMs = 100
 
 const mebibyte = 1024 ** 2
 
 /**
- * The share of one connection or worker that passes messages on: the usual one, or room for some of the largest messages
- * where that is more, as far as half of the budget goes. In bytes.
+ * The share of one connection or worker that passes messages on, in bytes: the usual share, or room for three of the
+ * largest messages if that is more, but at most half of the budget.
  */
 export function shareFor(memory: Pick<MemoryBudget, 'limitBytes' | 'shareBytes'>, largestBytes: number): number {
   return Math.max(memory.shareBytes, Math.min(memory.limitBytes / 2, Math.max(32 * mebibyte, 3 * largestBytes)))
@@ -25,14 +25,14 @@ export function shareFor(memory: Pick<MemoryBudget, 'limitBytes' | 'shareBytes'>
 
 /** A body that is being received, or an answer that is being sent. */
 export class Transfer {
-  /** Where it stands among all; -1 when it is over. */
+  /** Its index among all transfers; -1 when it has ended. */
   at: number
   readonly #of: Transfers
   readonly #account: MemoryAccount
   readonly #cut: () => void
   #held = 0
   #movedMs: number
-  /** What has moved since when. */
+  /** The window in which progress is measured: since when, and how many bytes moved. */
   #sinceMs: number
   #moved = 0
 
@@ -49,11 +49,11 @@ export class Transfer {
     return this.#held
   }
 
-  /** Counts bytes before they are kept. Unless the answer is `kept`, they may not be. */
+  /** Counts bytes before they are kept. Unless it returns `kept`, the caller must not keep them. */
   take(bytes: number): Kept {
     const kept = this.at < 0 ? 'budget' : this.#account.take(bytes)
     if (kept !== 'kept') return kept
-    // To make room for it, this one may have been cut itself.
+    // Freeing memory for these bytes may have cut this very transfer.
     if (this.at < 0) {
       this.#account.release(bytes)
       return 'budget'
@@ -70,7 +70,7 @@ export class Transfer {
     else this.#held += bytes
   }
 
-  /** So many bytes have come, or were taken. */
+  /** Notes progress: so many bytes were received or sent. */
   moved(bytes: number): void {
     const now = this.#of.now()
     this.#movedMs = now
@@ -87,7 +87,7 @@ export class Transfer {
     return nowMs - this.#movedMs >= slowAfterMs || this.#moved < ageMs * slowBytesPerMs
   }
 
-  /** It is through, or given up. Harmless when called again. */
+  /** The transfer is complete or given up. Calling it again does nothing. */
   end(): void {
     if (this.at < 0) return
     this.#of.forget(this)
@@ -95,21 +95,21 @@ export class Transfer {
     this.#held = 0
   }
 
-  /** Gives up what it holds for others. */
+  /** Cuts the transfer and frees its memory. */
   evict(): void {
     this.end()
     this.#cut()
   }
 }
 
-/** Who keeps what passes: a connection, or what stands for one. */
+/** A holder of transfers: a connection, or the equivalent of one. */
 export interface Holder {
   readonly memory: MemoryAccount
-  /** Counts what is kept because the other end is slow; `cut` ends that without a further word. */
+  /** Begins a transfer; `cut` ends it silently when memory is short. */
   transfer(cut: () => void): Transfer
 }
 
-/** A holder of its own account. */
+/** A holder that counts in the given account. */
 export function holderOf(transfers: Transfers, memory: MemoryAccount): Holder {
   return { memory, transfer: (cut) => transfers.begin(memory, cut) }
 }
@@ -118,7 +118,7 @@ export class Transfers {
   readonly #memory: MemoryBudget
   readonly #clock: Clock
   readonly #shareBytes: number
-  /** Told of each one that was cut. */
+  /** Called for each transfer that was cut. */
   readonly #onCut: () => void
   readonly #all: Transfer[] = []
   readonly #stop: () => void
@@ -141,7 +141,7 @@ export class Transfers {
     return this.#memory.account(this.#shareBytes)
   }
 
-  /** @param cut ends it without a further word; what it held is given back already */
+  /** @param cut ends the transfer silently; its memory has already been given back */
   begin(account: MemoryAccount, cut: () => void): Transfer {
     const transfer = new Transfer(this, this.#all.length, account, this.#clock.now(), cut)
     this.#all.push(transfer)
@@ -157,7 +157,7 @@ export class Transfers {
     transfer.at = -1
   }
 
-  /** None of them gives way any more. */
+  /** From now on no transfer is cut. */
   close(): void {
     this.#stop()
   }

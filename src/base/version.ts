@@ -1,2 +1,2 @@
-/** The version of this package, as health reports and handshakes name it. Checked against package.json by a test. */
+/** The version of this package, shown in health reports and handshakes. A test compares it with package.json. */
 export const version = '0.1.0'

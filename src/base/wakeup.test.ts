@@ -9,17 +9,17 @@ function wakeupOn(clock = manualClock()): { wakeup: Wakeup; pass: (ms: number) =
   return { wakeup: new Wakeup(new CoarseTimers(clock), quietMs), pass: (ms) => clock.advance(ms) }
 }
 
-test('a ring wakes who waits, and one that came before is not lost', async () => {
+test('a notification wakes the waiter, and one without a waiter is kept', async () => {
   const { wakeup } = wakeupOn()
   const waiting = wakeup.next()
   wakeup.notify()
-  expect(await waiting).toBe('rung')
+  expect(await waiting).toBe('notified')
   wakeup.notify()
   wakeup.notify()
-  expect(await wakeup.next()).toBe('rung')
+  expect(await wakeup.next()).toBe('notified')
 })
 
-test('without a ring it is quiet after its time, and again after that', async () => {
+test('without a notification the wait ends as quiet after its time, and so does the next', async () => {
   const { wakeup, pass } = wakeupOn()
   for (let time = 0; time < 2; time++) {
     const waiting = wakeup.next()
@@ -28,7 +28,7 @@ test('without a ring it is quiet after its time, and again after that', async ()
   }
 })
 
-test('a ring is told once: to who waited, or never once it was cleared', async () => {
+test('a notification wakes one wait only, and none once it was cleared', async () => {
   const { wakeup, pass } = wakeupOn()
   const first = wakeup.next()
   wakeup.notify()

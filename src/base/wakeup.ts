@@ -1,36 +1,36 @@
 /**
- * Waits for somebody else to have news, or for there to be none for a while: what keeps an event stream alive and
- * sends it on. A ring that nobody waits for is kept for whoever waits next.
+ * Waits for a notification, or for a time without one: an event stream sends its events on a notification, and a
+ * keep-alive comment after a quiet time. A notification without a waiter is kept for the next waiter.
  */
 import type { CoarseTimers } from './coarse-timers.ts'
 
 export class Wakeup {
   readonly #timers: CoarseTimers
   readonly #quietMs: number
-  #isRung = false
+  #isNotified = false
   #wake: (() => void) | undefined
 
-  /** @param quietMs how long without a ring is quiet */
+  /** @param quietMs how long `next` waits for a notification before it resolves with `quiet` */
   constructor(timers: CoarseTimers, quietMs: number) {
     this.#timers = timers
     this.#quietMs = quietMs
   }
 
   notify(): void {
-    this.#isRung = true
+    this.#isNotified = true
     this.#wake?.()
   }
 
-  /** Forgets earlier rings: what they told of is looked at from here on. */
+  /** Forgets earlier notifications: call it before looking at what they announced. */
   clear(): void {
-    this.#isRung = false
+    this.#isNotified = false
   }
 
-  /** Resolves at the next ring, or with `quiet`. One waiter at a time. */
-  next(): Promise<'rung' | 'quiet'> {
-    if (this.#isRung) {
-      this.#isRung = false
-      return Promise.resolve('rung')
+  /** Resolves with `notified` at the next notification, or with `quiet` after a quiet time. One waiter at a time. */
+  next(): Promise<'notified' | 'quiet'> {
+    if (this.#isNotified) {
+      this.#isNotified = false
+      return Promise.resolve('notified')
     }
     return new Promise((resolve) => {
       const stop = this.#timers.after(this.#quietMs, () => {
@@ -39,9 +39,9 @@ export class Wakeup {
       })
       this.#wake = () => {
         this.#wake = undefined
-        this.#isRung = false
+        this.#isNotified = false
         stop()
-        resolve('rung')
+        resolve('notified')
       }
     })
   }
