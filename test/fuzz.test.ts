@@ -1,5 +1,5 @@
 /**
- * R66 in a small form: messages damaged at random, the same ones in each run, into everything that reads what others
+ * Messages damaged at random, the same ones in each run, into everything that reads what others
  * wrote. Nothing throws but a refusal, nothing goes uncaught, and a proper call works afterwards. How long the slowest
  * took is noted, not judged: this machine may be busy.
  */

@@ -1,5 +1,5 @@
 /**
- * R01, R02, R08, R09: hundreds of malformed requests against the built command. None is answered with 5xx, none
+ * Hundreds of malformed requests against the built command. None is answered with 5xx, none
  * hangs, none gets to see what is inside, and after every ten a proper call is answered as ever.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'

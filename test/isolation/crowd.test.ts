@@ -1,5 +1,5 @@
 /**
- * R28 to R30, R45: a hundred clients of both eras at once, with equal ids and equal progress tokens, some calls
+ * A hundred clients of both eras at once, with equal ids and equal progress tokens, some calls
  * cancelled at random. Nobody is sent anything of anybody else, and everybody gets what is theirs.
  */
 import { afterEach, describe, expect, test } from 'vitest'

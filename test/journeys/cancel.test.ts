@@ -21,7 +21,6 @@ describe.each(['session', 'shared'])('clients with sessions, processes by %s', (
     await eventually(`${count} calls in flight`, async () => (await counts(mcplex))['calls'] === count)
   }
 
-  // R42
   test('a cancelled call is cancelled at the server, and no response is sent', async () => {
     const session = await openSession(mcplex.url)
     const before = await cancelled(session)
@@ -61,7 +60,6 @@ describe.each(['session', 'shared'])('clients with sessions, processes by %s', (
     expect(await cancelled(session)).toBe(before)
   })
 
-  // R30
   test('nobody cancels the call of another session, nor one that is not there', async () => {
     const [one, other] = [await openSession(mcplex.url), await openSession(mcplex.url)]
     const call = one.response('slow', { ms: 600 }, { id: 'guessed', progressToken: 'guessed' })
@@ -74,7 +72,6 @@ describe.each(['session', 'shared'])('clients with sessions, processes by %s', (
     expect(textOf(await call)).toBe('done after 600 ms')
   })
 
-  // R29
   test('calls in flight under one id each get their own answer, whatever order they end in', async () => {
     const sessions = await Promise.all(Array.from({ length: 4 }, () => openSession(mcplex.url)))
     const times = [500, 100, 300, 200, 400]
@@ -139,7 +136,6 @@ describe('clients without sessions', () => {
   afterAll(() => mcplex.end())
   const cancelled = async (): Promise<number> => countIn(textOf(await toolResponse(mcplex.url, 'cancelled')))
 
-  // R42
   test('closing the connection cancels the call at the server, before and after its stream has begun', async () => {
     const gone = new AbortController()
     const call = callTool(mcplex.url, 'slow', { ms: 60_000 }, { signal: gone.signal }).catch(() => 'gone')

@@ -14,7 +14,6 @@ beforeAll(async () => {
 })
 afterAll(() => mcplex.end())
 
-// R50
 test('ends its own calls with a typed error, after what came before it, and no other session notices', async () => {
   const [hit, bystander] = [await openSession(mcplex.url), await openSession(mcplex.url)]
   const before = await bystander.whoami()

@@ -33,7 +33,6 @@ const allGone = async (pids: readonly number[]): Promise<void> => {
 const grandchildOf = async (session: Session): Promise<number> => Number(await session.text('spawn-grandchild'))
 
 describe('SIGTERM', () => {
-  // R62
   test('lets twenty calls in flight finish, refuses what is new, and ends with code 0', async () => {
     const mcplex = await start()
     const sessions = await Promise.all(Array.from({ length: 5 }, () => openSession(mcplex.url)))
@@ -208,7 +207,6 @@ test('SIGINT drains like SIGTERM and ends with code 130', async () => {
   expect(await mcplex.exited).toEqual({ code: 130, signal: null })
 })
 
-// R49
 describe.each(['SIGTERM', 'SIGKILL'] as const)('%s of mcplex', (signal) => {
   test('ends every server, its own children too, and those that do not want to end', async () => {
     const stubborn = [echoLegacy, '--ignore-sigterm', '--ignore-eof']

@@ -15,7 +15,6 @@ afterAll(() => mcplex.end())
 
 const cancelled = (text: string): number => (JSON.parse(text) as { count: number }).count
 
-// R43
 test('a call without an answer or progress ends, and its server is told to cancel it', async () => {
   const session = await openSession(mcplex.url)
   const { nonce } = await session.whoami()

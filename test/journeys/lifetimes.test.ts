@@ -92,7 +92,6 @@ describe('when all places are taken', () => {
 })
 
 describe('a session', () => {
-  // R33
   test('that is idle for too long ends, with its process and its stream', async () => {
     const mcplex = await mcplexForTest({ options: ['--idle-timeout', '700ms'] })
     const session = await openSession(mcplex.url)
@@ -178,7 +177,6 @@ describe('a session', () => {
     expect((await counts(mcplex))['calls']).toBe(0)
   })
 
-  // R35, R48
   test('that its client ends is gone at once, with everything in it, however stubborn', async () => {
     const mcplex = await mcplexForTest({ server: [echoLegacy, '--ignore-sigterm', '--ignore-eof'] })
     const [session, other] = [await openSession(mcplex.url), await openSession(mcplex.url)]

@@ -28,7 +28,6 @@ describe('what cannot be resumed', () => {
     },
   )
 
-  // R38
   test('an event id of another session shows nothing of it', async () => {
     const [mine, other] = [await openSession(mcplex.url), await openSession(mcplex.url)]
     const answered = await other.call('notify', { count: 5, bytes: 20 }, { progressToken: 'secret-token' })
@@ -59,7 +58,6 @@ describe('history that is gone', () => {
   })
   afterAll(() => small.end())
 
-  // R39
   test('is told as the end of the call when its events were dropped', async () => {
     const session = await openSession(small.url)
     const id = session.nextId()

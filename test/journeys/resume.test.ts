@@ -72,7 +72,6 @@ async function trial(seed: number): Promise<number> {
 }
 
 describe('the stream of a call', () => {
-  // R36
   test('40 trials of random cuts: every event comes exactly once, in order, and the result once', async () => {
     const seeds = Array.from({ length: 40 }, (_, at) => at + 1)
     let resumes = 0
@@ -96,7 +95,6 @@ describe('the stream of a call', () => {
     expect(messagesOf(again)).toHaveLength(5)
   })
 
-  // R38
   test('a resume after the result ends at once, without an event', async () => {
     const session = await openSession(mcplex.url)
     const answered = await session.call('notify', { count: 5 }, { progressToken: 1 })

@@ -51,7 +51,6 @@ async function endAll(stuck: readonly Answered[]): Promise<void> {
   await Promise.all(stuck.map(({ over }) => over))
 }
 
-// R40
 test('ten readers that never read 20 MiB of notifications cost little, harm nobody, and lose nothing', async () => {
   const mcplex = await start()
   const sessions = await Promise.all(Array.from({ length: readers }, () => openSession(mcplex.url)))

@@ -117,7 +117,6 @@ describe('a call in several rounds', () => {
     expect((await go('tools/call', { ...swapped, requestState })).error, 'in any order of members').toBeUndefined()
   })
 
-  // R69
   test('a state that was changed, or belongs to another request, is refused', async () => {
     const state = await begin()
     const flipped = `${state.slice(0, 20)}${state[20] === 'A' ? 'B' : 'A'}${state.slice(21)}`
@@ -170,7 +169,6 @@ describe('a request', () => {
     }
   })
 
-  // R17
   test.each([
     ['another method', { 'Mcp-Method': 'tools/list' }],
     ['no method', { 'Mcp-Method': undefined }],
@@ -235,7 +233,6 @@ describe('a request', () => {
     },
   )
 
-  // R18
   test('knows no sessions: their headers are ignored, and GET and DELETE do not exist', async () => {
     const headers = { 'Mcp-Session-Id': 'made-up', 'Last-Event-ID': 'l.x.1' }
     const answered = await callTool(mcplex.url, 'echo', { text: 'x' }, { id: 1, headers })

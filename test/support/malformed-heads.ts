@@ -41,7 +41,7 @@ export function wrongHeaders(tongue: Tongue): Case[] {
     '[object Object]',
   ]
   for (const id of ids) {
-    // Clients of the stateless revision may send what they like there: it is ignored. [R18]
+    // Clients of the stateless revision may send what they like there: it is ignored.
     add(`Mcp-Session-Id ${id.slice(0, 30)}`, { 'Mcp-Session-Id': id }, tongue.era === 'modern')
   }
   add('an unread Last-Event-ID', { 'Last-Event-ID': 'x'.repeat(5_000) }, true)

@@ -157,7 +157,7 @@ function keysTwice(tongue: Tongue): Case[] {
 
 const prototypeNames = ['__proto__', 'constructor', 'prototype', 'toString', 'hasOwnProperty', '__defineGetter__']
 
-/** [R09] names that every object has mean nothing as names of ours. */
+/** Names that every object has (`constructor`) are no names of ours: they are unknown. */
 function prototypeKeys(tongue: Tongue): Case[] {
   const cases: Case[] = []
   for (const name of prototypeNames) {
