@@ -15,6 +15,7 @@ const checks = {
   format: ['prettier', '--check', '--log-level', 'warn', '.'],
   architecture: ['node', 'scripts/check-architecture.mjs'],
   docs: ['node', 'scripts/print-docs.mjs', '--check'],
+  documents: ['node', 'scripts/check-documents.mjs'],
   package: ['publint', 'run', '--strict'],
 }
 
@@ -25,7 +26,7 @@ if (unknown.length > 0) {
   process.exit(2)
 }
 
-// `docs` and `package` read the build. When it fails, `types` says why.
+// `docs`, `documents` and `package` read the build. When it fails, `types` says why.
 spawnSync(process.execPath, [join(root, 'scripts', 'build.mjs'), '--if-stale'], { stdio: 'ignore' })
 
 const waiting = named.length > 0 ? named : Object.keys(checks)

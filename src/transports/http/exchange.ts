@@ -1,7 +1,7 @@
 /**
  * One request and the way back to its client, whatever version of HTTP brought it. The core sees the `Inbound` of it;
- * the edge and `respond` see the rest. There are two: messages on a connection of their own (`message-exchange.ts`)
- * and streams of a connection that they share (`stream-exchange.ts`).
+ * the edge and `respond` see the rest. There are two: messages on a connection of their own (`h1-exchange.ts`)
+ * and streams of a connection that they share (`h2-exchange.ts`).
  */
 import type { Clock } from '../../base/clock.ts'
 import type { Transfer } from '../../base/transfers.ts'

@@ -1,0 +1,35 @@
+/**
+ * Checks that what documents and comments say of the repository is so, and ends with 1 if not: the paths and links
+ * that they name are there, also in the package, and no mark stands in them that a reader cannot look up.
+ */
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import { wrongLinks, deadPackedLinks } from './documents/links.mjs'
+import { privateMarks } from './documents/marks.mjs'
+import { deadPathsOfDocument, deadPathsOfSource } from './documents/paths.mjs'
+import { readTree } from './documents/tree.mjs'
+
+const root = join(import.meta.dirname, '..')
+const tree = readTree(root)
+const documents = tree.paths.filter((path) => path.endsWith('.md'))
+const sources = tree.paths.filter((path) => path.startsWith('src/') && path.endsWith('.ts'))
+const texts = tree.paths.filter((path) => /\.(md|ts|mjs)$/.test(path) && !/^(src|scripts\/documents)\//.test(path))
+
+const found = [
+  ...documents.flatMap((path) => wrongLinks(path, tree.read(path), tree)),
+  ...documents.flatMap((path) => deadPathsOfDocument(path, tree.read(path), tree)),
+  ...sources.flatMap((path) => deadPathsOfSource(path, tree.read(path), tree)),
+  ...texts.flatMap((path) => privateMarks(path, tree.read(path))),
+  ...deadPackedLinks(packed(), tree),
+]
+for (const { path, line, message } of found) console.log(`${path}:${line} ${message}`)
+console.log(`documents: ${documents.length} documents, ${sources.length} modules, ${found.length} offences`)
+process.exitCode = found.length === 0 ? 0 : 1
+
+/** The paths of the files that `npm pack` would put into the package. */
+function packed() {
+  const args = ['pack', '--dry-run', '--json', '--ignore-scripts']
+  const { stdout, error } = spawnSync('npm', args, { cwd: root, encoding: 'utf8', maxBuffer: 64 * 1024 ** 2 })
+  if (error) throw error
+  return JSON.parse(stdout)[0].files.map(({ path }) => path)
+}

@@ -1,0 +1,103 @@
+import { describe, expect, test } from 'vitest'
+import { deadPackedLinks, wrongLinks } from './links.mjs'
+import { privateMarks } from './marks.mjs'
+import { deadPathsOfDocument, deadPathsOfSource } from './paths.mjs'
+import { createTree } from './tree.mjs'
+
+const texts = {
+  'README.md': '# Start\n\n## What it is, and why\n',
+  'docs/guide.md': '# Guide\n',
+  'docs/decisions/0001-one.md': '# One\n',
+  'examples/a.mjs': '',
+  'src/gates/admission.ts': '',
+  'src/gates/options.ts': '',
+}
+const tree = createTree(Object.keys(texts), (path) => texts[path])
+const lines = (found) => found.map(({ line, message }) => `${line} ${message.split(':')[0]}`)
+const none = []
+
+describe('links of a document', () => {
+  test.each([
+    'guide.md',
+    '../README.md#what-it-is-and-why',
+    '#guide',
+    'decisions/',
+    'https://a.example/b',
+    'mailto:a@b',
+  ])('%s leads somewhere', (href) => {
+    expect(
+      wrongLinks('docs/guide.md', `# Guide\n\n[a](${href})\n`, {
+        ...tree,
+        read: () => '# Guide\n## What it is, and why',
+      }),
+    ).toEqual(none)
+  })
+
+  test.each(['gone.md', '../guide.md', 'guide.md#gone', '#gone'])(
+    '%s leads nowhere, and is told with its line',
+    (href) => {
+      expect(lines(wrongLinks('docs/guide.md', `# Guide\n\n[a](${href})\n`, tree))).toEqual([`3 ${href}`])
+    },
+  )
+
+  test('a link whose text names another file is wrong', () => {
+    const text = '[`admission.ts`](src/gates/admission.ts) and [`gate.ts`](src/gates/admission.ts)'
+    expect(lines(wrongLinks('README.md', text, tree))).toEqual(['1 src/gates/admission.ts'])
+  })
+
+  test('code is no link', () => {
+    expect(wrongLinks('README.md', '`[a](b)`\n\n```md\n[a](b)\n```\n', tree)).toEqual(none)
+  })
+})
+
+test('a packed document may link only to what is packed', () => {
+  const packed = ['README.md', 'docs/guide.md']
+  const read = () => '[a](docs/guide.md) [b](docs) [c](examples)'
+  expect(lines(deadPackedLinks(['README.md', 'docs/guide.md'], { ...tree, read })).slice(0, 1)).toEqual(['1 examples'])
+  expect(deadPackedLinks([...packed, 'examples/a.mjs'], { ...tree, read: () => '[c](../examples/a.mjs)' })).toEqual(
+    none,
+  )
+})
+
+describe('paths in a document', () => {
+  test.each([
+    'gates/admission.ts',
+    'src/gates/',
+    'gates/admission',
+    'gates/{admission,options}.ts',
+    '<any>/options.ts',
+  ])('`%s` is there', (name) => {
+    expect(deadPathsOfDocument('README.md', `\`${name}\``, tree)).toEqual(none)
+  })
+
+  test.each(['tools/call', '/health', '@scope/package', 'dist/gates/admission.js', 'node_modules/a.mjs', 'a b.ts'])(
+    '`%s` is no path of a source, or one that is there',
+    (name) => {
+      expect(deadPathsOfDocument('README.md', `\`${name}\``, tree)).toEqual(none)
+    },
+  )
+
+  test.each(['gates/gone.ts', 'src/gone/', 'gone.ts', 'gates/{admission,gone}.ts', 'docs/gone.md', 'dist/gone.js'])(
+    '`%s` is told with its line',
+    (name) => {
+      expect(lines(deadPathsOfDocument('README.md', `\n\`${name}\``, tree))).toEqual([`2 ${name}`])
+    },
+  )
+})
+
+test('comments of a module name what is there, with and without backticks, and its texts name documents that are there', () => {
+  const text = [
+    '// gates/admission.ts, `options.ts`, docs/decisions/0001 and docs/guide.md are there',
+    '// gates/gone.ts, `gone.ts` and docs/decisions/0002 are not',
+    "import { a } from '../gone/b.ts'",
+    "const help = 'see docs/gone.md'",
+  ].join('\n')
+  expect(lines(deadPathsOfSource('src/gates/x.ts', text, tree)).toSorted()).toEqual(
+    ['2 docs/decisions/0002-*.md', '2 gates/gone.ts', '2 gone.ts', '4 docs/gone.md'].toSorted(),
+  )
+})
+
+test('marks that no reader can look up are told, tags of the specification are not', () => {
+  const text = '[2025-11-25 transports, sessions 3]\n// [R06] why\n// M12\ndocs/field.md 1\nprotocol.md 7\n'
+  expect(lines(privateMarks('src/x.ts', text))).toEqual(['2 R06', '3 M12', '5 protocol.md'])
+})
