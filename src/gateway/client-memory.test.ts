@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { createMemoryBudget } from '../base/memory-budget.ts'
 import { createClientMemory } from './client-memory.ts'
 
-test('what is kept for one connection shares its share, and nothing is left of a connection that holds nothing', () => {
+test('accounts of one connection count against one share, and a connection with no account left is forgotten', () => {
   const budget = createMemoryBudget(400_000)
   const clients = createClientMemory(budget)
   const [one, two, other] = [clients.account('a'), clients.account('a'), clients.account('b')]
@@ -14,7 +14,7 @@ test('what is kept for one connection shares its share, and nothing is left of a
   ])
   one.close()
   one.close()
-  expect(two.take(60_000), 'the other one still counts').toBe('kept')
+  expect(two.take(60_000), 'the second account of the connection still counts').toBe('kept')
   two.close()
   expect(budget.heldBytes).toBe(60_000)
   expect(clients.account('a').take(100_000)).toBe('kept')

@@ -1,8 +1,10 @@
-/** What is kept for clients without sessions, counted by their connections: each has its share of what lasts. */
+/**
+ * Memory kept for clients without sessions, counted per connection: each connection has one share of lasting memory.
+ */
 import { type MemoryAccount, type MemoryBudget, Portion } from '../base/memory-budget.ts'
 
 export interface ClientMemory {
-  /** An account within that of a connection, to be closed with what it counts, which may be after the connection. */
+  /** An account within that of the connection. Close it with what it counts, which may outlive the connection. */
   account(connection: string): MemoryAccount
 }
 
@@ -20,10 +22,10 @@ export function createClientMemory(memory: MemoryBudget): ClientMemory {
         shared = { account: memory.account(memory.lastingShareBytes, 'lasting'), portions: 0 }
         byConnection.set(connection, shared)
       }
-      const mine = shared
-      mine.portions++
-      return new Portion(mine.account, () => {
-        if (--mine.portions === 0) byConnection.delete(connection)
+      const joined = shared
+      joined.portions++
+      return new Portion(joined.account, () => {
+        if (--joined.portions === 0) byConnection.delete(connection)
       })
     },
   }

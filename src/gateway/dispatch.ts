@@ -1,6 +1,6 @@
 /**
- * An HTTP exchange becomes what its client wants: who asks, what is said, in which era, and on to whoever serves that.
- * Cheap checks before dear ones; no body is read before its sender is known.
+ * Dispatches an HTTP exchange: authenticates the caller, parses the message, decides its era, and passes it to the
+ * handlers of that era. Cheap checks come before costly ones; no body is read before its sender is authenticated.
  */
 import { Refusal } from '../base/refusal.ts'
 import type { Principal } from '../protocol/call.ts'
@@ -22,12 +22,12 @@ import { endSession, openStream, receive, receiveBatch, sessionOf } from './lega
 
 /** Answers one exchange on the MCP endpoint. Never rejects. */
 export async function dispatch(inbound: Inbound, services: GatewayServices): Promise<Outbound> {
-  const naming: RequestIdHolder = { id: undefined, isBodyRead: false }
+  const idHolder: RequestIdHolder = { id: undefined, isBodyRead: false }
   try {
     const principal = services.authenticate(inbound)
     if (inbound.path === messagesPath || inbound.path === streamPath)
-      return await answerOverStream(inbound, principal, naming, services)
-    if (inbound.method === 'POST') return inAcceptedForm(inbound, await post(inbound, principal, naming, services))
+      return await answerOverStream(inbound, principal, idHolder, services)
+    if (inbound.method === 'POST') return inAcceptedForm(inbound, await post(inbound, principal, idHolder, services))
     if (isStateless(header(inbound, 'mcp-protocol-version'))) {
       throw new Refusal('method_not_allowed', { headers: { Allow: 'POST' } })
     }
@@ -38,22 +38,22 @@ export async function dispatch(inbound: Inbound, services: GatewayServices): Pro
   } catch (error) {
     const refusal = answerable(error, services.log)
     services.events.emit('refused', { code: refusal.code, tenant: undefined })
-    const isUnread = inbound.method === 'POST' && !naming.isBodyRead
-    return isUnread ? refusalText(refusal) : errorResponse(refusal, naming.id)
+    const isUnread = inbound.method === 'POST' && !idHolder.isBodyRead
+    return isUnread ? refusalText(refusal) : errorResponse(refusal, idHolder.id)
   }
 }
 
 async function post(
   inbound: Inbound,
   principal: Principal,
-  naming: RequestIdHolder,
+  idHolder: RequestIdHolder,
   services: GatewayServices,
 ): Promise<Outbound> {
   const text = await inbound.body()
-  naming.isBodyRead = true
+  idHolder.isBodyRead = true
   const value = parseIncoming(text)
   if (Array.isArray(value)) return batch(text, inbound, principal, services)
-  const message = readIncoming(text, value, naming)
+  const message = readIncoming(text, value, idHolder)
   if (isModernMessage(message, header(inbound, 'mcp-protocol-version')))
     return answerOne(message, inbound, principal, services)
   if (message.kind === 'request' && message.method === 'initialize')
@@ -61,7 +61,10 @@ async function post(
   return receive(await sessionOf(inbound, principal, services, clientAnswersPing(message)), message, inbound, services)
 }
 
-/** The answer as the client takes it: a client that takes only event streams gets a JSON answer as a stream of one message. */
+/**
+ * The answer in a form that the client accepts: if that is only event streams, a JSON answer becomes a stream of one
+ * message.
+ */
 function inAcceptedForm(inbound: Inbound, outbound: Outbound): Outbound {
   const isJson = outbound.status === 200 && typeof outbound.body === 'string' && outbound.body !== ''
   if (!isJson || acceptedForms(header(inbound, 'accept')) !== 'stream') return outbound

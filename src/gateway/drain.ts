@@ -1,61 +1,63 @@
-/** What is being worked on: so that a shutdown can wait for it, and refuse what comes later. */
+/** Counts the calls in flight, so that a shutdown can wait for them and refuse new ones. */
 import type { Cancel } from '../base/cancel.ts'
 import type { Clock } from '../base/clock.ts'
 
-/** Why calls are cancelled that take longer than a shutdown waits. */
+/** The cancel reason of calls that take longer than a shutdown waits. */
 export const overdue = 'the server is shutting down'
 
-/** After that they have this long to say so. */
-const partingMs = 1000
+/** How long cancelled calls may take to answer with their error. */
+const cancelledMs = 1000
 
 export interface Drain {
-  /** Counts a call that should finish before the end; returns how to say that it has. */
+  /** Counts a call. Call the returned function when it has finished; calling it again does nothing. */
   enter(cancel: Cancel): () => void
   readonly draining: boolean
-  /** No more new work from here on; resolves when what is there has finished. After `ms` milliseconds it is cancelled. */
+  /**
+   * Begins to drain; resolves when the calls in flight have finished. Those left after `ms` milliseconds are cancelled.
+   */
   drain(ms: number): Promise<void>
-  /** Called once when draining begins. Returns how to be no longer called. */
+  /** Calls the listener once, when draining begins. The returned function removes it. */
   onDrain(listener: () => void): () => void
   readonly count: number
 }
 
 export function createDrain(clock: Clock): Drain {
   const listeners = new Set<() => void>()
-  // An array and no Set: entries come and go with each call (docs/decisions/0013). Whoever leaves is replaced by the last.
-  const inside: Array<{ readonly cancel: Cancel; at: number }> = []
+  // An array, not a Set: entries come and go with each call (docs/decisions/0013). The last entry fills a gap.
+  const entries: Array<{ readonly cancel: Cancel; at: number }> = []
   let draining = false
-  /** Whoever waits for the end of all. */
+  /** Called when the last call has finished. */
   const waiting: Array<() => void> = []
 
   return {
     enter(cancel) {
-      const entry = { cancel, at: inside.length }
-      inside.push(entry)
+      const entry = { cancel, at: entries.length }
+      entries.push(entry)
       return () => {
-        if (inside[entry.at] !== entry) return
-        const last = inside.pop()
+        if (entries[entry.at] !== entry) return
+        const last = entries.pop()
         if (last && last !== entry) {
           last.at = entry.at
-          inside[last.at] = last
+          entries[last.at] = last
         }
-        if (inside.length === 0) for (const goOn of waiting.splice(0)) goOn()
+        if (entries.length === 0) for (const resolve of waiting.splice(0)) resolve()
       }
     },
     get draining() {
       return draining
     },
     get count() {
-      return inside.length
+      return entries.length
     },
     drain(ms) {
       draining = true
       for (const listener of [...listeners]) listener()
       listeners.clear()
-      if (inside.length === 0) return Promise.resolve()
+      if (entries.length === 0) return Promise.resolve()
       return new Promise((resolve) => {
         let timer = clock.after(ms, () => {
-          timer = clock.after(partingMs, resolve)
-          for (const { cancel } of [...inside]) cancel.cancel(overdue)
+          timer = clock.after(cancelledMs, resolve)
+          for (const { cancel } of [...entries]) cancel.cancel(overdue)
         })
         waiting.push(() => {
           timer.stop()

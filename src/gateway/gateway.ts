@@ -1,6 +1,6 @@
 /**
- * The gateway: builds the rooms, hands each its slice of the settings, and is the only one that knows them all.
- * The command and every embedder use this and nothing behind it.
+ * Composes the gateway: builds its modules and gives each the settings that it needs. No other file knows all modules.
+ * The command and embedders use this file and nothing behind it.
  */
 import { maskCommand } from '../base/mask-command.ts'
 import type { Backplane } from '../backplane/backplane.ts'
@@ -45,37 +45,41 @@ export { UpstreamStartError } from '../upstreams/upstream.ts'
 
 export interface Gateway {
   /**
-   * Starts the upstream and learns what it is. A second call gives what the first one does.
-   * Throws `UpstreamStartError`, also if it is closed meanwhile or was before; a start that fails closes the gateway.
+   * Starts the upstream and detects what it offers. A second call returns the promise of the first.
+   * Throws `UpstreamStartError`, also if the gateway is closed before or meanwhile; a start that fails closes the
+   * gateway.
    */
   start(): Promise<GatewayFacts>
   /** Answers one exchange on the MCP endpoint. Never rejects. */
   handle(inbound: Inbound): Promise<Outbound>
-  /** How it is, asking the server if it has not been heard of a moment ago. */
+  /** Reports the health. Pings the server unless it has just shown a sign of life. */
   health(): Promise<HealthReport>
-  /** Refuses new work, lets calls in flight finish for as long as the settings say, asks streams to come back later. */
+  /**
+   * Refuses new work, waits for calls in flight as long as the settings say, then ends streams and tells clients when
+   * to reconnect.
+   */
   drain(): Promise<void>
   /**
-   * Ends everything: sessions and streams at once, each process step by step: its input is closed, SIGTERM 2 s later,
-   * SIGKILL 3 s after that. Resolves when no process is left. With `force`, SIGKILL at once, also in the midst of an
-   * end that has begun.
+   * Ends sessions and streams at once, and each process in steps: its input is closed, SIGTERM follows 2 s later,
+   * SIGKILL 3 s after that. Resolves when no process is left. With `force`, SIGKILL is sent at once, also while an
+   * earlier close is under way.
    */
   close(how?: { readonly force?: boolean }): Promise<void>
   /** How many calls are in flight. */
   readonly callsInFlight: number
   readonly events: EventSource
-  /** What a handler in front of it keeps to: read by `nodeHandler` and `fetchHandler`. */
+  /** Settings and services for HTTP handlers: read by `nodeHandler` and `fetchHandler`. */
   readonly edge: GatewayEdge
 }
 
-/** What HTTP is told of the settings of a gateway. */
+/** What an HTTP handler needs of its gateway. */
 export interface GatewayEdge {
   readonly http: Settings['http']
-  /** How long a reader may take for what was written last, in milliseconds. */
+  /** How long a reader may take for the last write, in milliseconds. */
   readonly slowReaderMs: number
   readonly clock: Clock
   readonly log: Log
-  /** Where a handler counts the bytes that it keeps. */
+  /** Counts the bytes that a handler keeps. */
   readonly memory: MemoryBudget
 }
 
@@ -84,12 +88,12 @@ export interface GatewayParts {
   readonly log?: Log
   readonly clock?: Clock
   readonly backplane?: Backplane
-  /** Whether all that is asked comes from one client, so that what it says in either era belongs together. */
+  /** Whether all requests come from one client, so that its requests of both eras may share state. */
   readonly hasOneClient?: boolean
 }
 
-/** A client whose stream is ended by a drain comes back after this time. */
-const comeBackMs = 1000
+/** Clients whose streams are ended by a drain are told to reconnect after this time. */
+const reconnectMs = 1000
 
 export function composeGateway(needs: GatewayParts): Gateway {
   const { settings, log = silentLog, clock = systemClock, hasOneClient = false } = needs
@@ -134,25 +138,24 @@ export function composeGateway(needs: GatewayParts): Gateway {
     clock,
     tellExpired: expiredText,
   })
-  const streamSessions = createSseSessions({ sessions, memory, settings: settings.sessions, timers, clock })
+  const sseSessions = createSseSessions({ sessions, memory, settings: settings.sessions, timers, clock })
   const tell = (liveSession: LiveSession, text: string): void => {
-    if (!streamSessions.tell(liveSession, text)) streams.tell(liveSession, text).catch(() => undefined)
+    if (!sseSessions.tell(liveSession, text)) streams.tell(liveSession, text).catch(() => undefined)
   }
-  const isRead = (liveSession: LiveSession): boolean =>
-    streamSessions.has(liveSession) || streams.isListening(liveSession)
-  const inflight = createDrain(clock)
+  const isRead = (liveSession: LiveSession): boolean => sseSessions.has(liveSession) || streams.isListening(liveSession)
+  const drain = createDrain(clock)
   const admission = createAdmission(settings.gates, clock, (wanted) =>
-    sessions.evictIdle(wanted - streamSessions.evictIdle(wanted)),
+    sessions.evictIdle(wanted - sseSessions.evictIdle(wanted)),
   )
   const pendingInput = createPendingInput(timers, settings.sessions.answerTimeoutMs)
-  const starting = createStartWait({
+  const startWait = createStartWait({
     authenticate: authenticateNobody,
     queue: settings.gates.queue,
     startTimeoutMs,
     clock,
     log,
   })
-  // No session has such an id, and no call of another instance.
+  // Unique among session ids and among the calls of all instances.
   const clientKeys = `call/${shortId()}/`
   let clientsWithoutSession = 0
   const nextClientKey = (): string => `${clientKeys}${++clientsWithoutSession}`
@@ -172,16 +175,16 @@ export function composeGateway(needs: GatewayParts): Gateway {
     admission,
     sessions,
     streams,
-    streamSessions,
-    offersStreams: settings.http.sse,
+    sseSessions,
+    offersHttpSse: settings.http.sse,
     catalog: createCatalog({ catalogSource: upstream.catalogSource, memory, clock, log }),
     upstream,
     refusesStateless: sharing.stateless === 'refuse',
     pendingInput,
-    listeners: createSessionNotifications({ upstream, tell, isRead, pendingInput }),
-    inflight,
-    rounds: createContinuations({ upstream, records: backplane.records, clock, ...settings.sessions }),
-    seal: createRequestStateCodec(clock, settings.sessions.answerTimeoutMs),
+    sessionNotifications: createSessionNotifications({ upstream, tell, isRead, pendingInput }),
+    drain,
+    continuations: createContinuations({ upstream, records: backplane.records, clock, ...settings.sessions }),
+    requestState: createRequestStateCodec(clock, settings.sessions.answerTimeoutMs),
     suspended,
     clientMemory: createClientMemory(memory),
     nextClientKey,
@@ -189,15 +192,15 @@ export function composeGateway(needs: GatewayParts): Gateway {
   })
 
   const state = (): GatewayState => ({
-    draining: inflight.draining,
+    draining: drain.draining,
     uptimeMs: clock.now() - startedMs,
     memory: { heldBytes: memory.heldBytes, limitBytes: memory.limitBytes },
     counts: {
       sessions: sessions.count,
-      streams: streams.open + streamSessions.count,
-      calls: inflight.count,
+      streams: streams.open + sseSessions.count,
+      calls: drain.count,
       clients: admission.held,
-      waitingClients: admission.waiting + starting.waiting,
+      waitingClients: admission.waiting + startWait.waiting,
       suspendedCalls: suspended.count,
       ...upstream.counts(),
       ...(log.lost !== undefined && { lostLogLines: log.lost }),
@@ -213,16 +216,16 @@ export function composeGateway(needs: GatewayParts): Gateway {
     if (closing) throw closed()
     try {
       const found = await upstream.start((serverDescription) => {
-        // Several clients may be refused the stateless era, if the server speaks the other one besides.
-        if (hasOneClient) starting.discovered(serverDescription)
+        // With several clients, the stateless era may be refused if the server speaks the session-based era too.
+        if (hasOneClient) startWait.discovered(serverDescription)
       })
       if (closing) throw closed()
       services = build(found)
-      starting.end(undefined)
+      startWait.end(undefined)
       return await facts(found, services.catalog, clock.now() - startedMs)
     } catch (error) {
       if (closing) throw closed()
-      starting.end(new Refusal('upstream_unavailable'))
+      startWait.end(new Refusal('upstream_unavailable'))
       void close(false)
       throw error
     }
@@ -231,11 +234,11 @@ export function composeGateway(needs: GatewayParts): Gateway {
   const close = (isForced: boolean): Promise<void> => {
     if (isForced) void children.close(true)
     closing ??= (async () => {
-      starting.end(new Refusal('draining'))
-      inflight.drain(0).catch(() => undefined)
-      streamSessions.release()
+      startWait.end(new Refusal('draining'))
+      drain.drain(0).catch(() => undefined)
+      sseSessions.release()
       await sessions.close()
-      // The children as well: some may be known to no other part, because the start is still at work.
+      // The children as well: while the start is under way, no other part knows them all.
       await Promise.all([upstream.close(), children.close(false)])
       timers.close()
       await backplane.close()
@@ -249,21 +252,21 @@ export function composeGateway(needs: GatewayParts): Gateway {
     start: () => (started ??= begin()),
     handle(inbound) {
       if (services) return dispatch(inbound, services)
-      return starting.answer(inbound, (waited) =>
+      return startWait.answer(inbound, (waited) =>
         services ? dispatch(waited, services) : Promise.resolve(errorResponse(new Refusal('starting'))),
       )
     },
     get callsInFlight() {
-      return inflight.count
+      return drain.count
     },
     health: () => healthReport(state(), services ? () => upstream.check() : undefined, clock),
     async drain() {
-      starting.end(new Refusal('draining'))
-      const drained = inflight.drain(settings.http.drainMs)
+      startWait.end(new Refusal('draining'))
+      const drained = drain.drain(settings.http.drainMs)
       admission.close()
       await drained
-      streams.release(comeBackMs)
-      streamSessions.release()
+      streams.release(reconnectMs)
+      sseSessions.release()
     },
     close: (how) => close(how?.force === true),
   }

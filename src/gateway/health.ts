@@ -1,4 +1,4 @@
-/** What a gateway can say of itself: at its start, and of its health. */
+/** The facts that a gateway reports at its start, and its health report. */
 import type { Clock } from '../base/clock.ts'
 import { version } from '../base/version.ts'
 import { capabilitiesIn, type Catalog } from '../catalog/catalog.ts'
@@ -10,16 +10,16 @@ import type { IsolationModes } from '../upstreams/pooling/isolation-modes.ts'
 import type { ServerEraInfo, UpstreamFacts } from '../upstreams/upstream.ts'
 import { serverInfoOf } from '../protocol/server-description.ts'
 
-/** What was found out about the server at the start. */
+/** What is known about the server after the start. */
 export interface GatewayFacts {
   readonly eras: readonly EraName[]
-  /** By era of the server, as far as it is used: who shares processes. */
+  /** How clients share processes, by each era of the server that is used. */
   readonly modes: Readonly<Partial<Record<EraName, Mode>>>
-  /** Who of the clients share processes; those without sessions may be refused. */
+  /** How clients share processes, by kind of client; clients without sessions may be refused. */
   readonly sharing: IsolationModes
   readonly serverName: string | undefined
   readonly serverVersion: string | undefined
-  /** How many tools it lists to a client without capabilities. */
+  /** How many tools the server lists to a client without capabilities. */
   readonly tools: number
   readonly startMs: number
 }
@@ -35,7 +35,7 @@ export async function facts(
   const { name, version: serverVersion } = info ?? {}
   return {
     eras,
-    modes: Object.fromEntries(serverEras.map((face) => [face.era, face.mode])),
+    modes: Object.fromEntries(serverEras.map(({ era, mode }) => [era, mode])),
     sharing,
     serverName: typeof name === 'string' ? name : undefined,
     serverVersion: typeof serverVersion === 'string' ? serverVersion : undefined,
@@ -44,7 +44,7 @@ export async function facts(
   }
 }
 
-/** Learns the first list as well, so that the first client finds it. */
+/** Counts the tools. As a side effect, the catalogue has the list before the first client asks for it. */
 async function countTools(serverEra: ServerEraInfo, catalog: Catalog): Promise<number> {
   if (!isObject(capabilitiesIn(serverEra.serverDescription)['tools'])) return 0
   const caller: Caller = {
@@ -68,7 +68,7 @@ export interface GatewayState {
   readonly counts: Readonly<Record<string, number>>
 }
 
-/** @param check asks the server for a sign of life; undefined while there is none */
+/** @param check pings the server; undefined until it has started */
 export async function healthReport(
   state: GatewayState,
   check: (() => Promise<HealthCheck>) | undefined,

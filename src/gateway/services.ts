@@ -1,4 +1,4 @@
-/** The rooms that serving needs, as one value that is handed down. Built by gateway.ts, which alone knows them all. */
+/** The modules and settings that serving needs, as one value. Built by gateway.ts. */
 import type { Clock } from '../base/clock.ts'
 import type { EventSink } from '../base/events.ts'
 import type { Log } from '../base/log.ts'
@@ -32,22 +32,22 @@ export interface GatewayServices {
   readonly admission: Admission
   readonly sessions: Sessions
   readonly streams: Streams
-  readonly streamSessions: SseSessions
+  readonly sseSessions: SseSessions
   /** Whether clients of the transport HTTP+SSE are served. */
-  readonly offersStreams: boolean
+  readonly offersHttpSse: boolean
   readonly catalog: Catalog
   readonly upstream: Upstream
-  /** Whether clients without sessions are told to open one, since they would meet in the processes of others. */
+  /** Whether clients without sessions are told to open one, because they would share workers with other clients. */
   readonly refusesStateless: boolean
   readonly pendingInput: PendingInput
-  readonly listeners: SessionNotifications
-  readonly inflight: Drain
-  readonly rounds: Continuations
-  readonly seal: RequestStateCodec
+  readonly sessionNotifications: SessionNotifications
+  readonly drain: Drain
+  readonly continuations: Continuations
+  readonly requestState: RequestStateCodec
   readonly suspended: SuspendedCalls
   readonly clientMemory: ClientMemory
-  /** A client that is not known by anything but the call that it makes. */
+  /** A key for a client without a session, which is known only by its call. */
   readonly nextClientKey: () => ClientKey
-  /** Whether the server announces extensions, whose methods are then forwarded. */
+  /** Whether the server announces extensions: their methods are then forwarded. */
   readonly extensions: boolean
 }

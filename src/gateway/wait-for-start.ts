@@ -1,6 +1,7 @@
 /**
- * Requests that come while the server starts. Few clients try again after a refusal, and none reads `Retry-After`, so
- * they wait until the start succeeds or fails: as many as may wait for a place, and no longer than a start may take.
+ * Holds requests that come while the server starts. Few clients try again after a refusal, and none reads
+ * `Retry-After`, so requests wait until the start succeeds or fails: at most as many as the admission queue holds, and
+ * no longer than a start may take.
  */
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
@@ -18,22 +19,22 @@ import { discovery, mirrorsIn } from './modern/discovery.ts'
 export interface StartWait {
   /** Waits for the start, then has `serve` answer the exchange. Never rejects. */
   answer(inbound: Inbound, serve: (inbound: Inbound) => Promise<Outbound>): Promise<Outbound>
-  /** `server/discover` is answered by what the server has said of itself, from now on. */
+  /** From now on, `server/discover` is answered with this description. */
   discovered(serverDescription: RawObject): void
-  /** The start has succeeded, failed, or will not end: tells all that wait. */
+  /** Ends the wait of all requests: the start has succeeded, or failed with a refusal. */
   end(refusal: Refusal | undefined): void
   readonly waiting: number
 }
 
 /**
- * A client of both eras gives its first question 5 s and takes any refusal of the service as final, so it is answered
- * before: as by a session-based server, since `initialize` may then wait for the start.
+ * A client of both eras waits 5 s for `server/discover` and takes a refusal of service as final. So it is answered
+ * earlier, as a session-based server would: `initialize`, its next request, may then wait for the start.
  */
 const discoverMs = 4000
 
 export function createStartWait(needs: {
   readonly authenticate: Authenticate
-  /** How many may wait at once. */
+  /** How many requests may wait at once. */
   readonly queue: number
   readonly startTimeoutMs: number
   readonly clock: Clock
@@ -41,13 +42,13 @@ export function createStartWait(needs: {
 }): StartWait {
   const { clock } = needs
   const waiters = new Set<(refusal: Refusal | undefined) => void>()
-  /** Those of them that wait for what the server says of itself. */
+  /** Those of them that wait only for the server description. */
   const discovering = new Set<(refusal: undefined) => void>()
   let serverDescription: RawObject | undefined
 
   /**
    * Resolves when the server has started. Throws the refusal that ended the wait.
-   * @param isDiscover whether what the server says of itself is enough
+   * @param isDiscover whether the server description is enough
    */
   const started = (inbound: Inbound, ms: number, isDiscover: boolean): Promise<void> =>
     new Promise((resolve, reject) => {
@@ -66,42 +67,42 @@ export function createStartWait(needs: {
       stop = inbound.closed.onCancel(() => settle(new Refusal('cancelled')))
     })
 
-  /** Waits for the start; the answer to a request that is answered without it. Throws a `Refusal`. */
-  const wait = async (inbound: Inbound, naming: RequestIdHolder): Promise<Outbound | undefined> => {
+  /** Waits for the start. Returns the answer to a request that is answered without it. Throws a `Refusal`. */
+  const wait = async (inbound: Inbound, idHolder: RequestIdHolder): Promise<Outbound | undefined> => {
     needs.authenticate(inbound)
-    // Some clients look whether there is a stream before they say a word: that needs no server.
+    // Some clients try to open a stream before any request: they get their answer without the server.
     const isOfSession = inbound.method !== 'POST' && inbound.path !== streamPath
     if (isOfSession && header(inbound, 'mcp-session-id') === undefined) throw new Refusal('session_required')
-    const message = inbound.method === 'POST' ? await messageOf(inbound, naming) : undefined
-    const question = message?.kind === 'request' && message.method === 'server/discover' ? message : undefined
-    const isWellWorded = question !== undefined && isWellWordedDiscover(question, inbound)
-    if (question && isWellWorded && serverDescription) return discovery(question.id, serverDescription)
+    const message = inbound.method === 'POST' ? await messageOf(inbound, idHolder) : undefined
+    const discover = message?.kind === 'request' && message.method === 'server/discover' ? message : undefined
+    const isValid = discover !== undefined && isValidDiscover(discover, inbound)
+    if (discover && isValid && serverDescription) return discovery(discover.id, serverDescription)
     try {
       if (inbound.closed.cancelled) throw new Refusal('cancelled')
       if (waiters.size >= needs.queue) throw new Refusal('starting')
-      const ms = question ? Math.min(discoverMs, needs.startTimeoutMs) : needs.startTimeoutMs
-      await started(inbound, ms, isWellWorded)
+      const ms = discover ? Math.min(discoverMs, needs.startTimeoutMs) : needs.startTimeoutMs
+      await started(inbound, ms, isValid)
     } catch (error) {
-      throw question ? notServed(question, header(inbound, 'mcp-protocol-version'), stillStarting) : error
+      throw discover ? notServed(discover, header(inbound, 'mcp-protocol-version'), stillStarting) : error
     }
-    return question && isWellWorded && serverDescription ? discovery(question.id, serverDescription) : undefined
+    return discover && isValid && serverDescription ? discovery(discover.id, serverDescription) : undefined
   }
 
   return {
     async answer(inbound, serve) {
-      const naming: RequestIdHolder = { id: undefined, isBodyRead: false }
+      const idHolder: RequestIdHolder = { id: undefined, isBodyRead: false }
       try {
-        const answered = await wait(inbound, naming)
+        const answered = await wait(inbound, idHolder)
         if (answered) return answered
       } catch (error) {
         const refusal = answerable(error, needs.log)
-        const isUnread = inbound.method === 'POST' && !naming.isBodyRead
-        return isUnread ? refusalText(refusal) : errorResponse(refusal, naming.id)
+        const isUnread = inbound.method === 'POST' && !idHolder.isBodyRead
+        return isUnread ? refusalText(refusal) : errorResponse(refusal, idHolder.id)
       }
       return serve(inbound)
     },
-    discovered(said) {
-      serverDescription = said
+    discovered(description) {
+      serverDescription = description
       for (const settle of [...discovering]) settle(undefined)
     },
     end(refusal) {
@@ -115,8 +116,8 @@ export function createStartWait(needs: {
 
 const stillStarting = 'The server is still starting, and it is not known yet whether it is stateless: send initialize.'
 
-/** Whether a `server/discover` is right in every way; what is wrong with it is said after the start. */
-function isWellWordedDiscover(message: RequestMessage, inbound: Inbound): boolean {
+/** Whether a `server/discover` is valid; an invalid one waits for the start and is refused then. */
+function isValidDiscover(message: RequestMessage, inbound: Inbound): boolean {
   try {
     readEnvelope(message, mirrorsIn(inbound), false)
     return true
@@ -125,10 +126,10 @@ function isWellWordedDiscover(message: RequestMessage, inbound: Inbound): boolea
   }
 }
 
-/** The message of a body; undefined for a batch. */
-async function messageOf(inbound: Inbound, naming: RequestIdHolder): Promise<Message | undefined> {
+/** Parses the body of a request; undefined for a batch. */
+async function messageOf(inbound: Inbound, idHolder: RequestIdHolder): Promise<Message | undefined> {
   const text = await inbound.body()
-  naming.isBodyRead = true
+  idHolder.isBodyRead = true
   const value = parseIncoming(text)
-  return Array.isArray(value) ? undefined : readIncoming(text, value, naming)
+  return Array.isArray(value) ? undefined : readIncoming(text, value, idHolder)
 }

@@ -1,6 +1,6 @@
 /**
- * The first thing that a reply has to say, or that it takes its time: what decides whether a client is answered by
- * one JSON body or by a stream.
+ * Decides whether a client is answered by one JSON body or by a stream: by a body if the outcome is the first update of
+ * the reply and comes soon, else by a stream.
  */
 import type { CoarseTimers } from '../../base/coarse-timers.ts'
 import type { InputRequest, Outcome, Reply, Update } from '../../protocol/call.ts'
@@ -9,7 +9,7 @@ import { errorAnswer } from '../../protocol/jsonrpc.ts'
 export type First =
   | { readonly kind: 'outcome'; readonly outcome: Outcome }
   | { readonly kind: 'failed'; readonly error: unknown }
-  /** The reply goes on: `next` is its first step, done or not; `ask` if that is a question. */
+  /** The reply goes on. `next` is its first step, which may still be pending; `inputRequest` is set if it is one. */
   | {
       readonly kind: 'streaming'
       readonly next: Promise<IteratorResult<Update, Outcome>>
@@ -17,12 +17,12 @@ export type First =
     }
 
 /** An answer that takes longer than this is streamed, so that the connection shows life and can be resumed. */
-const patienceMs = 2000
+const jsonWaitMs = 2000
 
 /** @param next the first step of a reply */
 export function firstUpdate(next: Promise<IteratorResult<Update, Outcome>>, timers: CoarseTimers): Promise<First> {
   return new Promise((resolve) => {
-    const stop = timers.after(patienceMs, () => resolve({ kind: 'streaming', next }))
+    const stop = timers.after(jsonWaitMs, () => resolve({ kind: 'streaming', next }))
     next.then(
       (step) => {
         stop()
@@ -38,8 +38,8 @@ export function firstUpdate(next: Promise<IteratorResult<Update, Outcome>>, time
 }
 
 /**
- * The end of a reply, for a client that takes no stream: notifications before it are dropped, and the server is told
- * that the client cannot be asked.
+ * The outcome of a reply, for a client that accepts no stream: notifications are dropped, and input requests are
+ * answered with an error.
  */
 export async function outcomeOnly(reply: Reply): Promise<First> {
   try {
@@ -55,10 +55,10 @@ export async function outcomeOnly(reply: Reply): Promise<First> {
   }
 }
 
-/** The next step, or word that nothing has come for `ms` milliseconds. */
-export function nextOrIdle<Step>(next: Promise<Step>, ms: number, timers: CoarseTimers): Promise<Step | 'quiet'> {
+/** The next step, or 'idle' if it has not come after `ms` milliseconds. */
+export function nextOrIdle<Step>(next: Promise<Step>, ms: number, timers: CoarseTimers): Promise<Step | 'idle'> {
   return new Promise((resolve, reject) => {
-    const stop = timers.after(ms, () => resolve('quiet'))
+    const stop = timers.after(ms, () => resolve('idle'))
     next.then(
       (step) => {
         stop()

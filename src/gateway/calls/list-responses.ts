@@ -1,8 +1,10 @@
-/** Lists, from the catalogue: the text of the answer is kept with the page, so that a list costs its bytes and no more. */
+/**
+ * Answers list requests from the catalogue. The encoded text is kept with the page, so that each list is encoded once.
+ */
 import type { Outcome, Caller } from '../../protocol/call.ts'
 import { type Answer, type RequestMessage, responseText } from '../../protocol/jsonrpc.ts'
-import { encodeLegacyAnswer as wordForSessions } from '../../protocol/legacy-server.ts'
-import { statusOf, encodeModernAnswer as wordForRequests } from '../../protocol/modern-server.ts'
+import { encodeLegacyAnswer } from '../../protocol/legacy-server.ts'
+import { statusOf, encodeModernAnswer } from '../../protocol/modern-server.ts'
 import { announcesChanges } from '../../catalog/catalog.ts'
 import type { GatewayServices } from '../services.ts'
 import { serverInfoOf } from '../../protocol/server-description.ts'
@@ -13,10 +15,10 @@ export interface ListAnswer {
   readonly status: number
 }
 
-/** How long a client may keep a list whose changes it can be told of, if the server itself says nothing. */
+/** How long a client may cache a list if the server announces its changes and states no time of its own. */
 const announcedMs = 60_000
 
-/** Throws `invalid_params` for a cursor that is not ours. */
+/** Throws `invalid_params` for a cursor that mcplex did not issue. */
 export async function answerList(
   caller: Caller,
   request: RequestMessage,
@@ -26,24 +28,24 @@ export async function answerList(
   const { version } = caller.client
   const page = await services.catalog.page(caller, method, request.params?.value['cursor'])
   if ('error' in page) {
-    const answer = worded(caller, method, { answer: page.error, era: page.era, process: undefined }, services)
+    const answer = encoded(caller, method, { answer: page.error, era: page.era, process: undefined }, services)
     return { text: responseText(id, answer), status: statusOf(answer) }
   }
   let text = page.worded.get(version)
   if (text === undefined) {
     const given: Answer = { kind: 'result', result: page.result }
-    const answer = worded(caller, method, { answer: given, era: page.era, process: undefined }, services)
+    const answer = encoded(caller, method, { answer: given, era: page.era, process: undefined }, services)
     text = answer.kind === 'result' ? answer.result.text : '{}'
     page.worded.keep(version, text)
   }
   return { text: `{"jsonrpc":"2.0","id":${id},"result":${text}}`, status: 200 }
 }
 
-/** In the words of the client's revision; of those there are few, so what is kept of a page is bounded. */
-function worded(caller: Caller, method: string, outcome: Outcome, services: GatewayServices): Answer {
-  if (caller.session !== undefined) return wordForSessions(outcome, method, caller.client.version)
+/** Encodes an outcome for the client's revision. There are few revisions, so the texts kept with a page are bounded. */
+function encoded(caller: Caller, method: string, outcome: Outcome, services: GatewayServices): Answer {
+  if (caller.session !== undefined) return encodeLegacyAnswer(outcome, method, caller.client.version)
   const serverDescription = services.catalog.descriptionAtHand(caller)
-  return wordForRequests(
+  return encodeModernAnswer(
     method,
     outcome,
     serverInfoOf(serverDescription),

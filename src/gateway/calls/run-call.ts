@@ -1,4 +1,4 @@
-/** The life of a call between its gates and its end: everything that observes calls hangs here. */
+/** Runs a call from its admission to its end, and reports it: all that observes calls belongs here. */
 import { asRefusal, Refusal } from '../../base/refusal.ts'
 import type { Call, Outcome, Reply } from '../../protocol/call.ts'
 import { knownMethod, unknownName } from '../../protocol/methods.ts'
@@ -8,10 +8,10 @@ import type { GatewayServices } from '../services.ts'
 import { overdue } from '../drain.ts'
 import { callAsTask, isTaskOnlyCall } from './task-only-tools.ts'
 
-/** What a call takes while it runs, besides its params: as measured (bench/README.md), rounded. In bytes. */
+/** Memory of a running call besides its params, in bytes: as measured (bench/README.md), rounded. */
 export const callBytes: number = 8 * 1024
 
-/** Runs a call. Throws a `Refusal` where mcplex itself says no; the upstream's errors are outcomes. */
+/** Runs a call. Throws a `Refusal` for errors that mcplex itself raises; errors of the upstream are outcomes. */
 export async function* runCall(call: Call, services: GatewayServices): Reply {
   const startedMs = services.clock.now()
   let outcome: Outcome | undefined
@@ -22,7 +22,7 @@ export async function* runCall(call: Call, services: GatewayServices): Reply {
     const first = yield* isTask ? callAsTask(call, services) : services.upstream.call(call)
     outcome =
       session !== undefined && needsInput(call, first)
-        ? yield* services.rounds.continueCall({ ...call, session }, first)
+        ? yield* services.continuations.continueCall({ ...call, session }, first)
         : first
     return outcome
   } catch (error) {
@@ -44,10 +44,10 @@ export async function* runCall(call: Call, services: GatewayServices): Reply {
   }
 }
 
-/** What has names of its own, by method. A URI is none: it may say what it is about. */
+/** The list that names the target of a method. Resources are left out: a URI may hold private data. */
 const listOf = { 'tools/call': 'tools/list', 'prompts/get': 'prompts/list' } as const
 
-/** The name of what is called, of the methods that have one: as the server lists it, since a client may call for anything. */
+/** The tool or prompt of a call, for events. Only names that the server lists: a client may send any name. */
 function toolOf(call: Call, { catalog }: GatewayServices): string | undefined {
   const { method, params } = call
   if (method !== 'tools/call' && method !== 'prompts/get') return undefined
@@ -55,7 +55,9 @@ function toolOf(call: Call, { catalog }: GatewayServices): string | undefined {
   return typeof name === 'string' && catalog.isListed(call, listOf[method], name) ? name : unknownName
 }
 
-/** A call that the shutdown could not wait for; whoever sends it again must know that it may have run. */
+/**
+ * The refusal of a call that outlasted the shutdown: tells the client that it may have run, before it is sent again.
+ */
 function cutOff(): Refusal {
   const message = 'The server is shutting down. The call was cancelled; it may have run in part.'
   return new Refusal('draining', { message, data: { executed: 'unknown' } })

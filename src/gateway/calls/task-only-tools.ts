@@ -1,7 +1,7 @@
 /**
- * The course of a call that its server runs only as a task, for a client that knows no such tasks: the request is held
- * open, the server is asked how far it is, and its result is the answer. How all of it is worded is protocol/task-only-tools.ts.
- * Why the task itself is not handed on: docs/decisions/0020. [2025-11-25 tasks]
+ * Runs a call that its server accepts only as a task, for a client without such tasks: holds the request open, polls
+ * the task, and answers with its result. The messages are in protocol/task-only-tools.ts; docs/decisions/0020 says why
+ * the client does not get the task itself. [2025-11-25 tasks]
  */
 import { Cancel } from '../../base/cancel.ts'
 import { pauseUnless } from '../../base/clock.ts'
@@ -11,17 +11,17 @@ import { rawObject, type RawObject } from '../../protocol/json-text.ts'
 import { aboutTask, asTask, resultOfTask, type Task, taskBegun, taskSeen } from '../../protocol/task-only-tools.ts'
 import type { GatewayServices } from '../services.ts'
 
-/** A task is given up after this time: nobody holds a request open for longer. */
+/** A task is given up after this time: no client holds a request open for longer. */
 const maxMs = 60 * 60_000
 
-/** Whether the server refuses to run the tool of this call but as a task. */
+/** Whether the server runs the tool of this call only as a task. */
 export async function isTaskOnlyCall(call: Call, services: GatewayServices): Promise<boolean> {
   const tool = call.method === 'tools/call' ? call.params?.value['name'] : undefined
   return typeof tool === 'string' && services.catalog.isTaskOnly(call, tool)
 }
 
 export async function* callAsTask(call: Call, services: GatewayServices): Reply {
-  // The process alone knows its task, and whoever it asks in the course of it is the client of this call.
+  // Only the worker that began the task knows it, and all input requests of the task belong to the client of this call.
   const hold: Hold = { lease: undefined }
   const release = (): void => hold.lease?.release()
   let begun: Outcome | undefined
@@ -52,28 +52,28 @@ export async function* callAsTask(call: Call, services: GatewayServices): Reply 
       if (!next) return seen
       task = next
     }
-    // It waits until the task has ended, and brings what the server wants to know before that.
+    // The server answers tasks/result when the task has ended; until then its input requests arrive with it.
     const outcome = yield* services.upstream.call(about('tasks/result', params, call.cancel))
     isOver = true
     return { ...outcome, answer: resultOfTask(outcome.answer) }
   } finally {
     if (isOver) release()
-    else void runOut(services.upstream.call(about('tasks/cancel', params, new Cancel()))).then(release)
+    else void drainReply(services.upstream.call(about('tasks/cancel', params, new Cancel()))).then(release)
   }
 }
 
-/** What the server is at, as progress: how far that is nobody knows. */
+/** The state of the task as progress. The server does not say how far it is, so each poll counts as one step. */
 function progressOf(token: string, progress: number, { message }: Task): Notification {
   const progressToken = JSON.parse(token) as string | number
   const params = rawObject({ progressToken, progress, ...(message !== undefined && { message }) })
   return { kind: 'notification', method: 'notifications/progress', params }
 }
 
-/** Takes a reply that nobody waits for to its end. */
-async function runOut(reply: Reply): Promise<void> {
+/** Reads a reply to its end and drops what it says. */
+async function drainReply(reply: Reply): Promise<void> {
   try {
     while ((await reply.next()).done !== true);
   } catch {
-    // The server is gone, and the task with it.
+    // The server has ended, and the task with it.
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The record of a flow in the store: what another instance would need to go on with it. Writes of one flow follow
- * each other, so that the last one stands; docs/storage.md has the key.
+ * The stored record of a continuation: what another instance needs to continue the call. Writes of one record run one
+ * after the other, so that the last one wins; docs/storage.md has the key.
  */
 import type { Records } from '../../backplane/backplane.ts'
 import { bytesOfValue, keep, type MemoryAccount } from '../../base/memory-budget.ts'
@@ -9,19 +9,19 @@ import { heldBytesOf } from '../../protocol/held-bytes.ts'
 import type { Continuation } from '../../protocol/bridge/continuation.ts'
 
 export interface ContinuationRecord {
-  /** What its server asks with: counted with the flow as long as that is the last that it said. */
-  asks(outcome: Outcome): void
-  /** Counts what the flow keeps. Throws `memory_share_exceeded` or `overloaded` if that is too much. */
+  /** Notes the outcome that holds the server's input requests: its bytes count with the record until the next round. */
+  noteAsked(outcome: Outcome): void
+  /** Counts what the continuation keeps. Throws `memory_share_exceeded` or `overloaded` if that is too much. */
   count(continuation: Continuation): void
-  /** Counts it, and resolves when it is stored. Throws `store_unavailable`, and what `count` throws. */
+  /** Counts the continuation, and resolves when it is stored. Throws `store_unavailable`, and what `count` throws. */
   write(continuation: Continuation): Promise<void>
-  /** The flow is over. What cannot be removed is forgotten by its time. */
+  /** Removes the record. If that fails, it expires by its time to live. */
   remove(): void
 }
 
 /**
- * @param ttlMs how long the store keeps it after each write
- * @param memory where its bytes are counted, which is closed with the call
+ * @param ttlMs how long the store keeps the record after each write, in milliseconds
+ * @param memory counts its bytes; closed with the call
  */
 export function createContinuationRecord(
   records: Records,
@@ -55,7 +55,7 @@ export function createContinuationRecord(
   }
 
   return {
-    asks({ answer }) {
+    noteAsked({ answer }) {
       askedBytes = heldBytesOf(answer.kind === 'result' ? answer.result : answer.error)
     },
     count,

@@ -25,8 +25,8 @@ const call: Call & { readonly session: string } = {
 const result = rawObject({ resultType: 'input_required', inputRequests: { a: { method: 'roots/list', params: {} } } })
 const asking: Outcome = { answer: { kind: 'result', result }, era: 'modern', process: undefined }
 
-/** The text that a call ends with whose question is answered with an error. */
-async function toldAfter(message: string, lapsed: boolean): Promise<string> {
+/** The text of the result of a call whose input request is answered with an error. */
+async function resultAfter(message: string, expired: boolean): Promise<string> {
   const clock = manualClock()
   const continuations = createContinuations({
     upstream: { call: () => assert.fail('called again without an answer') },
@@ -37,18 +37,18 @@ async function toldAfter(message: string, lapsed: boolean): Promise<string> {
   const reply = continuations.continueCall(call, asking)
   const asked = await reply.next()
   assert(asked.done !== true && asked.value.kind === 'ask')
-  asked.value.answer(errorAnswer(-32603, message), lapsed)
+  asked.value.answer(errorAnswer(-32603, message), expired)
   const ended = await reply.next()
   assert(ended.done === true && ended.value.answer.kind === 'result')
   return ended.value.answer.result.text
 }
 
-test('a call whose question has no answer says the reason: our own, or what the client said', async () => {
-  const refused = await toldAfter('The client has too much to answer already', true)
+test('a call whose input request has no answer ends with the reason: that of mcplex, or the error of the client', async () => {
+  const refused = await resultAfter('The client has too much to answer already', true)
   expect(refused).toContain("The server's roots/list has no answer: The client has too much to answer already.")
   expect(refused).not.toContain('in time')
-  expect(await toldAfter('The client did not answer in time', true)).toContain('The client did not answer in time.')
-  expect(await toldAfter('No roots', false)).toContain(
+  expect(await resultAfter('The client did not answer in time', true)).toContain('The client did not answer in time.')
+  expect(await resultAfter('No roots', false)).toContain(
     "answered the server's roots/list with an error: -32603 No roots",
   )
 })

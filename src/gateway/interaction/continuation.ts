@@ -1,7 +1,7 @@
 /**
- * Goes on with a call whose server asks by ending it, for a client with a session: its questions become requests on
- * the stream of the call, and once all are answered the server is called again, as often as it asks. What must be
- * known for that is a plain record (protocol/bridge/continuation.ts); calls that ask nothing have none.
+ * Continues a call of a client with a session when a stateless server ends it with input requests: they are sent to
+ * the client on the stream of the call, and once all are answered the server is called again, as often as it asks. The
+ * state in between is a plain record (protocol/bridge/continuation.ts); calls without input requests have none.
  * [2026-07-28 multi round-trip requests; 2025-11-25 client features]
  */
 import type { Records } from '../../backplane/backplane.ts'
@@ -31,16 +31,17 @@ import { createContinuationRecord, type ContinuationRecord } from './continuatio
 
 export interface Continuations {
   /**
-   * The rest of a call that ended with questions: the questions and what comes between them, then how it ends.
-   * Throws `upstream_invalid`, `not_supported_by_client_revision`, `input_not_provided`, `too_many_rounds`, `cancelled`, `store_unavailable` and
-   * whatever a call of the upstream throws.
+   * The rest of a call that ended with input requests: these requests, further updates, then the outcome.
+   * Throws `upstream_invalid`, `not_supported_by_client_revision`, `too_many_rounds`, `cancelled`, `store_unavailable`
+   * what a call of the upstream throws, and `input_not_provided` unless the call is of a tool, which then ends with an
+   * error result.
    */
   continueCall(call: Call & { readonly session: string }, outcome: Outcome): Reply
 }
 
-/** More in one call is a server that turns in circles. */
+/** A server that asks in more rounds of one call is taken to loop. */
 const maxRounds = 16
-/** A server that wants to be called again without a question gets this many tries in a row, over some two minutes. */
+/** How often in a row a server may ask to be called again without an input request: some two minutes in all. */
 const maxRepeats = 32
 const repeatMs = { first: 100, most: 5000 }
 
@@ -48,11 +49,11 @@ export function createContinuations(needs: {
   readonly upstream: Pick<Upstream, 'call'>
   readonly records: Records
   readonly clock: Clock
-  /** How long a client may take to answer. */
+  /** How long a client may take to answer, in milliseconds. */
   readonly answerTimeoutMs: number
 }): Continuations {
   const { upstream, records, clock } = needs
-  // A flow is stored for as long as people have to answer, and a little longer.
+  // A record is stored for as long as people have to answer, and a little longer.
   const recordMs = needs.answerTimeoutMs + 60_000
   const instance = shortId()
   let count = 0
@@ -71,14 +72,14 @@ export function createContinuations(needs: {
           if ('kind' in questions) return { answer: questions, era: call.client.era, process: undefined }
           const next = askedAgain(continuation, outcome, questions)
           continuation = next.continuation
-          if (next.asked.size === 0) await rest(++repeats, call, clock)
+          if (next.asked.size === 0) await pauseBeforeRepeat(++repeats, call, clock)
           else {
             repeats = 0
             if (continuation.round > maxRounds) throw new Refusal('too_many_rounds')
-            record.asks(outcome)
+            record.noteAsked(outcome)
             await record.write(continuation)
             continuation = calledAgain(yield* ask(continuation, next.asked, call, record))
-            // Before the call: whoever finds the record must know that the server was called, perhaps.
+            // Stored before the call: an instance that finds the record must know that the server may have been called.
             await record.write(continuation)
           }
           if (call.cancel.cancelled) throw new Refusal('cancelled')
@@ -101,7 +102,10 @@ export function createContinuations(needs: {
   }
 }
 
-/** Puts the questions to the client, all at once, and waits for the last answer. What is still open then is withdrawn. */
+/**
+ * Sends the input requests to the client, all at once, and waits until all are answered or one fails. Those still open
+ * then are withdrawn.
+ */
 async function* ask(
   asking: Continuation,
   questions: ReadonlyMap<string, InputRequestContent>,
@@ -154,7 +158,7 @@ async function* ask(
   }
 }
 
-/** The longest text of a client's error that is repeated. */
+/** The longest error text of a client that is passed on. */
 const maxErrorChars = 500
 
 function unanswered(method: string, answer: Answer, expired: boolean): Refusal {
@@ -162,13 +166,15 @@ function unanswered(method: string, answer: Answer, expired: boolean): Refusal {
   if (answer.kind === 'result') return refused('The answers of the client are too large to be passed on.')
   const { code, message } = answer.error.value
   const said = typeof message === 'string' ? message.slice(0, maxErrorChars) : ''
-  // The answer is our own, and says why there is none of the client.
+  // mcplex made this answer: it says why the client gave none.
   if (expired) return refused(`The server's ${method} has no answer: ${said}.`)
   return refused(`The client answered the server's ${method} with an error: ${Number(code)} ${said}`)
 }
 
-/** Waits before the next try. Throws `too_many_rounds` after the last, `cancelled` when the call is. */
-async function rest(tries: number, { cancel }: Call, clock: Clock): Promise<void> {
+/**
+ * Waits before the server is called again, or until the call is cancelled. Throws `too_many_rounds` after the last try.
+ */
+async function pauseBeforeRepeat(tries: number, { cancel }: Call, clock: Clock): Promise<void> {
   if (tries > maxRepeats) throw new Refusal('too_many_rounds')
   const ms = Math.min(repeatMs.most, repeatMs.first * 2 ** (tries - 1))
   let stop: (() => void) | undefined

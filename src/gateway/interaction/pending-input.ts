@@ -1,6 +1,6 @@
 /**
- * Questions of servers that are with a client: each under an id of ours, answered at most once, and only by the
- * session that was asked. A question that nobody answers ends by its deadline.
+ * Input requests that were sent to clients with sessions: each has an id that mcplex gave it, and is answered at most
+ * once, only by the session that was asked. One that stays unanswered ends at its deadline.
  */
 import type { CoarseTimers } from '../../base/coarse-timers.ts'
 import { shortId } from '../../base/ids.ts'
@@ -11,26 +11,26 @@ import type { LiveSession } from '../../sessions/sessions.ts'
 
 export interface PendingInput {
   /**
-   * Puts a question to a session: the text of the request to send. `withdraw` is told if no answer is wanted any more.
-   * Undefined if there is no memory for it: the server is told.
+   * Registers an input request for a session. `withdraw` is called if no answer is wanted any more.
+   * @returns the request to send; undefined if there is no memory for it: the server then gets an error
    */
   put(liveSession: LiveSession, inputRequest: InputRequest, withdraw: (id: string) => void): string | undefined
-  /** An answer of a client; false if nothing was asked under that id. */
+  /** Passes on an answer of the client; false if no request with that id is pending. */
   answer(liveSession: LiveSession, id: string, answer: Answer): boolean
 }
 
-/** What a question takes besides what it says, in bytes. */
+/** Memory of an input request besides its params, in bytes. */
 const askBytes = 512
 
-interface Open {
+interface Pending {
   readonly inputRequest: InputRequest
-  /** Stops its deadline, and gives back its memory. */
+  /** Stops its deadline and releases its memory. */
   readonly stop: () => void
 }
 
-/** @param answerWithinMs people need time, but nobody waits for ever */
+/** @param answerWithinMs how long a client may take to answer, in milliseconds */
 export function createPendingInput(timers: CoarseTimers, answerWithinMs: number): PendingInput {
-  const open = new WeakMap<LiveSession, Map<string, Open>>()
+  const bySession = new WeakMap<LiveSession, Map<string, Pending>>()
   const epoch = shortId()
   let count = 0
 
@@ -42,11 +42,11 @@ export function createPendingInput(timers: CoarseTimers, answerWithinMs: number)
         inputRequest.answer(errorAnswer(-32603, 'The client has too much to answer already'), true)
         return undefined
       }
-      let asks = open.get(liveSession)
-      if (!asks) {
-        const created = new Map<string, Open>()
-        asks = created
-        open.set(liveSession, created)
+      let pending = bySession.get(liveSession)
+      if (!pending) {
+        const created = new Map<string, Pending>()
+        pending = created
+        bySession.set(liveSession, created)
         liveSession.onEnd.push(() => {
           for (const left of created.values()) {
             left.stop()
@@ -55,9 +55,9 @@ export function createPendingInput(timers: CoarseTimers, answerWithinMs: number)
           created.clear()
         })
       }
-      const mine = asks
+      const requests = pending
       const stopWaiting = timers.after(answerWithinMs, () => {
-        if (!mine.delete(id)) return
+        if (!requests.delete(id)) return
         liveSession.memory.release(bytes)
         withdraw(id)
         inputRequest.answer(errorAnswer(-32603, 'The client did not answer in time'), true)
@@ -66,19 +66,19 @@ export function createPendingInput(timers: CoarseTimers, answerWithinMs: number)
         stopWaiting()
         liveSession.memory.release(bytes)
       }
-      mine.set(id, { inputRequest, stop })
+      requests.set(id, { inputRequest, stop })
       inputRequest.withdrawn.onCancel(() => {
-        if (!mine.delete(id)) return
+        if (!requests.delete(id)) return
         stop()
         withdraw(id)
       })
       return requestText(id, inputRequest.method, inputRequest.params)
     },
     answer(liveSession, id, answer) {
-      const asks = open.get(liveSession)
-      const found = asks?.get(idKey(id))
+      const requests = bySession.get(liveSession)
+      const found = requests?.get(idKey(id))
       if (!found) return false
-      asks?.delete(idKey(id))
+      requests?.delete(idKey(id))
       found.stop()
       found.inputRequest.answer(answer)
       return true

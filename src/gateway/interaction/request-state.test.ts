@@ -6,12 +6,12 @@ import { createRequestStateCodec, type OpenedState } from './request-state.ts'
 
 const minute = 60_000
 const refused = expect.objectContaining({ code: 'invalid_params' })
-const nobody = { tenant: '', subject: '' }
+const anonymous = { tenant: '', subject: '' }
 
 const name = fc.oneof(fc.string(), fc.constantFrom('a', 'b', ''))
 interface Request {
   readonly what: OpenedState
-  readonly principal: typeof nobody
+  readonly principal: typeof anonymous
   readonly method: string
   readonly params: JsonObject
 }
@@ -32,11 +32,11 @@ const request: fc.Arbitrary<Request> = fc.record({
 
 const clock = manualClock(0)
 const waitMs = 10 * minute
-const seal = createRequestStateCodec(clock, waitMs)
-const close = ({ what, principal, method, params }: Request): string => seal.close(what, principal, method, params)
+const codec = createRequestStateCodec(clock, waitMs)
+const close = ({ what, principal, method, params }: Request): string => codec.close(what, principal, method, params)
 const server = (state: string): OpenedState => ({ kind: 'server', state, process: 7 })
 const open = (sealed: string, { principal, method, params }: Request): OpenedState =>
-  seal.open(sealed, principal, method, params)
+  codec.open(sealed, principal, method, params)
 
 describe('a sealed state', () => {
   test('opens for the request that it was sealed for, in the next round of it', () => {
@@ -68,7 +68,7 @@ describe('a sealed state', () => {
     )
     const call: Request = {
       what: server('s'),
-      principal: nobody,
+      principal: anonymous,
       method: 'tools/call',
       params: { arguments: { a: [1, 2] } },
     }
@@ -91,7 +91,7 @@ describe('a sealed state', () => {
     )
   })
 
-  test('that somebody made up does not open', () => {
+  test('that mcplex did not seal does not open', () => {
     fc.assert(
       fc.property(
         fc.oneof(
@@ -106,16 +106,16 @@ describe('a sealed state', () => {
     )
     expect(() =>
       createRequestStateCodec(clock, waitMs).open(
-        close({ what: server(''), principal: nobody, method: 'm', params: {} }),
-        nobody,
+        close({ what: server(''), principal: anonymous, method: 'm', params: {} }),
+        anonymous,
         'm',
         {},
       ),
     ).toThrow(refused)
   })
 
-  test('shows nothing of what it holds, and is another one each time', () => {
-    const secret = { what: server('plain secret'), principal: nobody, method: 'tools/call', params: {} }
+  test('does not show its content, and differs each time it is sealed', () => {
+    const secret = { what: server('plain secret'), principal: anonymous, method: 'tools/call', params: {} }
     const [one, other] = [close(secret), close(secret)]
     expect(one).not.toBe(other)
     expect(Buffer.from(one, 'base64url').toString('latin1')).not.toContain('plain secret')
@@ -124,11 +124,11 @@ describe('a sealed state', () => {
   test('opens for a day, also after the key was replaced', () => {
     const time = manualClock(0)
     const here = createRequestStateCodec(time, waitMs)
-    const opens = (sealed: string): OpenedState => here.open(sealed, nobody, 'tools/call', {})
+    const opens = (sealed: string): OpenedState => here.open(sealed, anonymous, 'tools/call', {})
     time.advance(1439 * minute)
-    const late = here.close(server('late'), nobody, 'tools/call', {})
+    const late = here.close(server('late'), anonymous, 'tools/call', {})
     time.advance(minute)
-    const later = here.close(server('later'), nobody, 'tools/call', {})
+    const later = here.close(server('later'), anonymous, 'tools/call', {})
     expect(opens(later)).toEqual(server('later'))
     time.advance(1439 * minute - 1)
     expect(opens(late)).toEqual(server('late'))
@@ -137,24 +137,24 @@ describe('a sealed state', () => {
     expect(opens(later)).toEqual(server('later'))
   })
 
-  test('of a call that waits here is good for as long as the call waits, and then says that it is gone', () => {
+  test('of a suspended call opens for as long as the call is suspended, and then reports that the call is gone', () => {
     const time = manualClock(0)
     const here = createRequestStateCodec(time, waitMs)
-    const waits: OpenedState = { kind: 'suspended', call: 'c', round: 1 }
-    const sealed = here.close(waits, nobody, 'tools/call', {})
+    const state: OpenedState = { kind: 'suspended', call: 'c', round: 1 }
+    const sealed = here.close(state, anonymous, 'tools/call', {})
     time.advance(waitMs - 1)
-    expect(here.open(sealed, nobody, 'tools/call', {})).toEqual(waits)
+    expect(here.open(sealed, anonymous, 'tools/call', {})).toEqual(state)
     time.advance(1)
     const lost = expect.objectContaining({ code: 'suspended_call_gone' })
-    expect(() => here.open(sealed, nobody, 'tools/call', {})).toThrow(lost)
-    // What is not ours, or is for somebody else, learns nothing from it.
-    expect(() => here.open(sealed, nobody, 'prompts/get', {})).toThrow(refused)
-    expect(() => here.open(sealed, { ...nobody, tenant: 'other' }, 'tools/call', {})).toThrow(refused)
-    expect(() => here.open(`${sealed.slice(0, -4)}AAAA`, nobody, 'tools/call', {})).toThrow(refused)
+    expect(() => here.open(sealed, anonymous, 'tools/call', {})).toThrow(lost)
+    // A forged state, or one for another request, is refused without that information.
+    expect(() => here.open(sealed, anonymous, 'prompts/get', {})).toThrow(refused)
+    expect(() => here.open(sealed, { ...anonymous, tenant: 'other' }, 'tools/call', {})).toThrow(refused)
+    expect(() => here.open(`${sealed.slice(0, -4)}AAAA`, anonymous, 'tools/call', {})).toThrow(refused)
   })
 
-  test('opens in the one form in which it was given, and with nothing before, after or within it', () => {
-    const sealed = close({ what: server('s'), principal: nobody, method: 'tools/call', params: {} })
+  test('opens only in the exact form in which it was given, with no characters before, after or within it', () => {
+    const sealed = close({ what: server('s'), principal: anonymous, method: 'tools/call', params: {} })
     const middle = sealed.length >> 1
     const junk = ['=', '==', ' ', '\n', '\0', '!', '.', 'é', '%3D']
     const changed = junk.flatMap((one) => [
@@ -168,8 +168,8 @@ describe('a sealed state', () => {
     )
     expect(same.length, 'a lenient decoder would take them').toBeGreaterThan(10)
     for (const one of changed.filter((text) => text !== sealed)) {
-      expect(() => seal.open(one, nobody, 'tools/call', {}), one).toThrow(refused)
+      expect(() => codec.open(one, anonymous, 'tools/call', {}), one).toThrow(refused)
     }
-    expect(seal.open(sealed, nobody, 'tools/call', {})).toEqual(server('s'))
+    expect(codec.open(sealed, anonymous, 'tools/call', {})).toEqual(server('s'))
   })
 })

@@ -1,7 +1,7 @@
 /**
- * What goes through a client and comes back, sealed: the state of a server, or our own note of where a call waits.
- * It opens only for the same tenant and subject, for the same request, until it expires. What a client changed does
- * not open at all. Keys are replaced as time goes by; the one before still opens what it closed.
+ * Encrypts what goes through a client and comes back: the state of a server, or a note of where a call is suspended.
+ * It opens only for the same tenant and subject, for the same request, until it expires, and only unchanged. Keys are
+ * replaced over time; the previous one still opens what it encrypted.
  * [2026-07-28 multi round-trip requests, requestState]
  */
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto'
@@ -11,37 +11,37 @@ import { Refusal } from '../../base/refusal.ts'
 import type { ClientKey, Principal } from '../../protocol/call.ts'
 import { isObject, type JsonObject, type JsonValue } from '../../protocol/json-text.ts'
 
-/** What a sealed state says when it is opened. */
+/** The content of a sealed state. */
 export type OpenedState =
-  /** The server's own state, and the process that the interaction began with. */
+  /** The server's own state, and the worker that the interaction began with. */
   | { readonly kind: 'server'; readonly state: string; readonly process: number | undefined }
-  /** The call waits here for the answers of this round. */
+  /** The call is suspended on this instance until the answers of this round come. */
   | { readonly kind: 'suspended'; readonly call: string; readonly round: number }
-  /** Nothing waits: the call is to be made once more, by the same client. */
+  /** No call is suspended: the same client has to make the call once more. */
   | { readonly kind: 'again'; readonly client: ClientKey }
 
 export interface RequestStateCodec {
   close(what: OpenedState, principal: Principal, method: string, params: JsonObject): string
   /**
-   * Throws `invalid_params` for a state that is not ours, has expired or belongs to another request, and
-   * `suspended_call_gone` for a call that has waited here for too long.
+   * Throws `invalid_params` for a state that mcplex did not seal, that has expired or belongs to another request, and
+   * `suspended_call_gone` for a call that was suspended for too long.
    */
   open(sealed: string, principal: Principal, method: string, params: JsonObject): OpenedState
 }
 
-/** What a server said of itself: until when it is good is for the server to judge. */
+/** How long a state opens: a day, since a server's state has no expiry that mcplex could read. */
 const lifeMs = 24 * 3_600_000
 const ivBytes = 12
 const tagBytes = 16
 
 interface Key {
-  /** The first byte of what it closed. */
+  /** The first byte of each state that it sealed. */
   readonly number: number
   readonly bytes: Buffer
   readonly sinceMs: number
 }
 
-/** @param waitMs how long a call waits here for its client, in milliseconds */
+/** @param waitMs how long a call stays suspended, in milliseconds */
 export function createRequestStateCodec(clock: Clock, waitMs: number): RequestStateCodec {
   const create = (number: number): Key => ({ number, bytes: randomBytes(32), sinceMs: clock.now() })
   let current = create(0)
@@ -57,7 +57,7 @@ export function createRequestStateCodec(clock: Clock, waitMs: number): RequestSt
   const keyThatClosed = (number: number | undefined): Key | undefined =>
     [current, previous].find((key) => key?.number === number)
 
-  /** What was sealed, as text; undefined if we did not seal it, or for something else. */
+  /** The sealed text; undefined if this instance did not seal it, or sealed it for another request. */
   const decipher = (sealed: string, bound: Buffer): string | undefined => {
     const bytes = fromBase64url(sealed)
     const key = keyThatClosed(bytes?.[0])
@@ -87,7 +87,7 @@ export function createRequestStateCodec(clock: Clock, waitMs: number): RequestSt
       const found = read(decipher(sealed, binding(principal, method, params)))
       const isOver = found !== undefined && found.untilMs <= clock.now()
       if (isOver && found.opened.kind === 'suspended') throw new Refusal('suspended_call_gone')
-      // Told apart from other reasons, a forgery would learn from it.
+      // One message for all reasons: a forger must not learn which check failed.
       if (!found || isOver)
         throw new Refusal('invalid_params', { message: 'The requestState is not valid for this request (any more).' })
       return found.opened
@@ -109,20 +109,20 @@ function openedOf({ kind, state, process, call, round, client }: JsonObject): Op
   return { kind, state, process: typeof process === 'number' ? process : undefined }
 }
 
-/** What a state is bound to: who asks, and what for. */
+/** A digest of what a state is bound to: the principal, the method and the params. */
 function binding(principal: Principal, method: string, params: JsonObject): Buffer {
   const { _meta: _, inputResponses: __, requestState: ___, ...rest } = params
-  const said = JSON.stringify([principal.tenant, principal.subject, method, inOrder(rest)])
-  return createHash('sha256').update(said).digest()
+  const bound = JSON.stringify([principal.tenant, principal.subject, method, sorted(rest)])
+  return createHash('sha256').update(bound).digest()
 }
 
-/** The value with all members in one order, since clients may write them in any. */
-function inOrder(value: JsonValue | undefined): JsonValue {
-  if (Array.isArray(value)) return value.map(inOrder)
+/** The value with all members sorted, since clients may write them in any order. */
+function sorted(value: JsonValue | undefined): JsonValue {
+  if (Array.isArray(value)) return value.map(sorted)
   if (!isObject(value)) return (value as JsonValue | undefined) ?? null
   return Object.fromEntries(
     Object.keys(value)
       .sort()
-      .map((key) => [key, inOrder(value[key])]),
+      .map((key) => [key, sorted(value[key])]),
   )
 }

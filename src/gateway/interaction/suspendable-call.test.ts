@@ -8,35 +8,35 @@ import type { InputRequest, Call, Outcome, Reply, Update } from '../../protocol/
 import {
   abandon,
   type SuspendableCall,
-  listenOn,
+  readWhileSuspended,
   lookAhead,
   nextStep,
-  noteAsk,
+  addQuestion,
   type Questions,
   type Step,
 } from './suspendable-call.ts'
 
-/** A reply whose steps are handed in, and that counts who waits for them. */
-function reply(): { readonly reply: Reply; readonly say: (step: Step) => void; readonly waiting: () => number } {
+/** A reply whose steps are given by `emit`; `waiting` counts the listeners on them. */
+function reply(): { readonly reply: Reply; readonly emit: (step: Step) => void; readonly waiting: () => number } {
   const waited: Array<{ readonly mock: { readonly calls: readonly unknown[] } }> = []
-  const said: Array<(step: Step) => void> = []
+  const resolves: Array<(step: Step) => void> = []
   const next = (): Promise<Step> => {
-    const step = new Promise<Step>((resolve) => said.push(resolve))
+    const step = new Promise<Step>((resolve) => resolves.push(resolve))
     waited.push(vi.spyOn(step, 'then'))
     return step
   }
   const generator = { next, return: () => Promise.resolve() } as unknown as Reply
   return {
     reply: generator,
-    say: (step) => said.shift()?.(step),
+    emit: (step) => resolves.shift()?.(step),
     waiting: () => waited.reduce((sum, { mock }) => sum + mock.calls.length, 0),
   }
 }
 
-function suspendableOf(of: Reply): SuspendableCall {
+function suspendableOf(steps: Reply): SuspendableCall {
   const call = { cancel: new Cancel() } as unknown as Call
   const memory = createMemoryBudget(1_000_000).account()
-  return { call, reply: of, next: undefined, questions: undefined, memory, over: () => undefined }
+  return { call, reply: steps, next: undefined, questions: undefined, memory, over: () => undefined }
 }
 
 function ask(answers: Answer[]): InputRequest {
@@ -44,61 +44,64 @@ function ask(answers: Answer[]): InputRequest {
   return { kind: 'ask', method, params: undefined, answer: (one) => answers.push(one), withdrawn: new Cancel() }
 }
 
-function note(suspendable: SuspendableCall, inputRequest: InputRequest): Questions {
-  const questions = noteAsk(suspendable, inputRequest)
+function add(suspendable: SuspendableCall, inputRequest: InputRequest): Questions {
+  const questions = addQuestion(suspendable, inputRequest)
   if (!questions) throw new Error('there was no memory for a question')
   return questions
 }
 
 const log: Update = { kind: 'notification', method: 'notifications/message', params: undefined }
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+const nextTick = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
-test('a client that comes by again and again in vain leaves nothing at the step that it waits for', async () => {
+test('a client that looks for the same step again and again adds no listeners to it', async () => {
   const clock = manualClock(0)
-  const { reply: of, waiting } = reply()
-  const suspendable = suspendableOf(of)
-  const questions = note(suspendable, ask([]))
+  const { reply: steps, waiting } = reply()
+  const suspendable = suspendableOf(steps)
+  const questions = add(suspendable, ask([]))
   for (let n = 0; n < 100; n++) {
     const looking = lookAhead(suspendable, 10, clock)
     clock.advance(10)
     expect(await looking).toBeUndefined()
-    listenOn(suspendable, questions)()
+    readWhileSuspended(suspendable, questions)()
   }
   expect(waiting()).toBe(1)
 })
 
-test('what is heard between two requests comes with the next one, in order, and the end is still to come', async () => {
+test('updates that come between two requests go to the next request in order, and the outcome follows', async () => {
   const clock = manualClock(0)
-  const { reply: of, say } = reply()
-  const suspendable = suspendableOf(of)
-  const questions = note(suspendable, ask([]))
-  const stop = listenOn(suspendable, questions)
-  say({ done: false, value: log })
-  await turn()
-  say({ done: true, value: {} as Outcome })
-  await turn()
+  const { reply: steps, emit } = reply()
+  const suspendable = suspendableOf(steps)
+  const questions = add(suspendable, ask([]))
+  const stop = readWhileSuspended(suspendable, questions)
+  emit({ done: false, value: log })
+  await nextTick()
+  emit({ done: true, value: {} as Outcome })
+  await nextTick()
   stop()
   expect(questions.held).toEqual([log])
   expect((await lookAhead(suspendable, 10, clock))?.done).toBe(true)
 })
 
-test('whoever abandons a call leaves no question without an answer', async () => {
-  const { reply: of, say } = reply()
-  const suspendable = suspendableOf(of)
+test('abandoning a call answers all its input requests', async () => {
+  const { reply: steps, emit } = reply()
+  const suspendable = suspendableOf(steps)
   const answers: Answer[] = []
-  const stop = listenOn(suspendable, note(suspendable, ask(answers)))
-  say({ done: false, value: ask(answers) })
-  await turn()
+  const stop = readWhileSuspended(suspendable, add(suspendable, ask(answers)))
+  emit({ done: false, value: ask(answers) })
+  await nextTick()
   stop()
-  abandon(suspendable, 'nobody waits for it')
-  await turn()
+  abandon(suspendable, 'no client waits for it')
+  await nextTick()
   expect(answers.map(({ kind }) => kind)).toEqual(['result', 'result'])
 })
 
-/** A course whose call may keep so many bytes, and what they are counted in. */
-function bounded(of: Reply, bytes: number): { readonly suspendable: SuspendableCall; readonly memory: MemoryAccount } {
+/** A call that may keep `bytes` bytes, and the account that counts them. */
+function bounded(
+  steps: Reply,
+  bytes: number,
+): { readonly suspendable: SuspendableCall; readonly memory: MemoryAccount } {
   const memory = createMemoryBudget(1_000_000).account(bytes)
-  return { suspendable: { ...suspendableOf(of), memory }, memory }
+  return { suspendable: { ...suspendableOf(steps), memory }, memory }
 }
 
 const asked = (answers: Answer[], chars: number): InputRequest => ({
@@ -111,19 +114,19 @@ const result = (chars: number): Outcome => ({
   process: undefined,
 })
 
-test('what a call says while its client is away counts, and is given back as it is taken', async () => {
-  const { reply: of, say } = reply()
-  const { suspendable, memory } = bounded(of, 100_000)
+test('updates of a suspended call count as memory, which is released as they are taken', async () => {
+  const { reply: steps, emit } = reply()
+  const { suspendable, memory } = bounded(steps, 100_000)
   const answers: Answer[] = []
-  const questions = note(suspendable, asked(answers, 5000))
+  const questions = add(suspendable, asked(answers, 5000))
   const withQuestion = memory.heldBytes
   expect(withQuestion).toBeGreaterThan(10_000)
-  const stop = listenOn(suspendable, questions)
-  say({ done: false, value: { ...log, params: rawObject({ data: 'y'.repeat(3000) }) } as Update })
-  await turn()
+  const stop = readWhileSuspended(suspendable, questions)
+  emit({ done: false, value: { ...log, params: rawObject({ data: 'y'.repeat(3000) }) } as Update })
+  await nextTick()
   expect(memory.heldBytes).toBeGreaterThan(withQuestion + 6000)
-  say({ done: true, value: result(4000) })
-  await turn()
+  emit({ done: true, value: result(4000) })
+  await nextTick()
   expect(memory.heldBytes).toBeGreaterThan(withQuestion + 14_000)
   stop()
   await nextStep(suspendable)
@@ -133,18 +136,18 @@ test('what a call says while its client is away counts, and is given back as it 
   expect([memory.heldBytes, answers.length]).toEqual([0, 1])
 })
 
-test('a question that there is no memory for is answered to the server, and a result is refused to the client', async () => {
-  const { reply: of, say } = reply()
-  const { suspendable, memory } = bounded(of, 20_000)
+test('without memory, an input request is answered with an error to the server, and a result with one to the client', async () => {
+  const { reply: steps, emit } = reply()
+  const { suspendable, memory } = bounded(steps, 20_000)
   const answers: Answer[] = []
-  expect(noteAsk(suspendable, asked(answers, 50_000))).toBeUndefined()
-  const questions = note(suspendable, ask(answers))
-  const stop = listenOn(suspendable, questions)
-  say({ done: false, value: asked(answers, 50_000) })
-  await turn()
+  expect(addQuestion(suspendable, asked(answers, 50_000))).toBeUndefined()
+  const questions = add(suspendable, ask(answers))
+  const stop = readWhileSuspended(suspendable, questions)
+  emit({ done: false, value: asked(answers, 50_000) })
+  await nextTick()
   expect(answers.map(({ kind }) => kind)).toEqual(['error', 'error'])
-  say({ done: true, value: result(50_000) })
-  await turn()
+  emit({ done: true, value: result(50_000) })
+  await nextTick()
   stop()
   await expect(nextStep(suspendable)).rejects.toMatchObject({ code: 'result_too_large' })
   expect(memory.heldBytes).toBeLessThan(2000)

@@ -1,6 +1,7 @@
 /**
- * The course of a call of a client without a session: one request of its, or several one after the other when the
- * server asks in mid-call. Requests come and go (turn.ts); between two of them the call waits (suspended.ts).
+ * A call of a client without a session. It may take several requests of the client, one after the other, when the
+ * server asks for input in mid-call: each request attaches to the call (modern/call-request.ts), and between two of
+ * them the call is suspended (suspended-calls.ts).
  */
 import type { Clock } from '../../base/clock.ts'
 import { type MemoryAccount, Portion } from '../../base/memory-budget.ts'
@@ -16,38 +17,41 @@ export type Step = IteratorResult<Update, Outcome>
 export interface SuspendableCall {
   readonly call: Call
   readonly reply: Reply
-  /** The step that was asked for and that nobody has taken. */
-  next: Coming | undefined
-  /** Undefined as long as the server has asked nothing. */
+  /** The step that was requested from the reply and is not taken yet. */
+  next: PendingStep | undefined
+  /** Undefined until the server sends its first input request. */
   questions: Questions | undefined
-  /** Counts what the call keeps, wherever it is; closed at its end. */
+  /** Counts what the call keeps, attached or suspended; closed at its end. */
   readonly memory: MemoryAccount
-  /** Says that the call is no longer worked on: it is over, or waits for its client. */
+  /** Called when the call is no longer in flight: it has ended, or is suspended. */
   over: () => void
 }
 
-/** A step on its way, with one to be told when it is there: however often a client comes by in vain, it stays one. */
-interface Coming {
+/**
+ * A step that is still pending. It has one listener, replaced by each request that waits, so that listeners cannot pile
+ * up.
+ */
+interface PendingStep {
   readonly step: Promise<Step>
-  isThere: boolean
-  tell: (() => void) | undefined
-  /** Counts what it says, once it is known that it waits for a client. */
+  isSettled: boolean
+  onSettled: (() => void) | undefined
+  /** Counts the content of the step while it waits for a client. */
   memory: Portion | undefined
 }
 
 export interface Questions {
-  /** Those that wait for an answer, by the key that the client knows them by. */
+  /** Input requests without an answer, by the key under which the client sees them. */
   readonly open: Map<string, InputRequest>
-  /** How many there were: numbers the keys. */
+  /** How many there were so far: numbers the keys. */
   asked: number
-  /** What the server said meanwhile: for the next request. */
+  /** Notifications that came while the call was suspended, for the next request. */
   readonly held: Update[]
 }
 
-/** What is held back at most, in updates and in characters: what is older is forgotten. */
+/** The most that is held back, in updates and in characters: older updates are dropped. */
 const maxHeld = { updates: 100, chars: 1024 * 1024 }
 
-/** The next thing that the call says to whichever request is with it. What was held back comes first. */
+/** The next step for the attached request. Updates that were held back come first. */
 export function nextStep(suspendable: SuspendableCall): Promise<Step> {
   const held = suspendable.questions?.held.shift()
   if (held) {
@@ -59,40 +63,47 @@ export function nextStep(suspendable: SuspendableCall): Promise<Step> {
   return next
 }
 
-/** The next step has been taken. */
+/** Marks the next step as taken. */
 export function takeNext(suspendable: SuspendableCall): void {
   suspendable.next?.memory?.close()
   suspendable.next = undefined
 }
 
-/** The next step, left where it is until it is taken. */
-function coming(suspendable: SuspendableCall): Coming {
+/** The next step, which stays pending until it is taken. */
+function pendingStep(suspendable: SuspendableCall): PendingStep {
   if (suspendable.next) return suspendable.next
-  const next: Coming = { step: suspendable.reply.next(), isThere: false, tell: undefined, memory: undefined }
-  const there = (): void => {
-    next.isThere = true
-    next.tell?.()
+  const next: PendingStep = {
+    step: suspendable.reply.next(),
+    isSettled: false,
+    onSettled: undefined,
+    memory: undefined,
   }
-  next.step.then(there, there)
+  const settle = (): void => {
+    next.isSettled = true
+    next.onSettled?.()
+  }
+  next.step.then(settle, settle)
   return (suspendable.next = next)
 }
 
-/** What the call says next if it says it in time; it still is the next step then. Throws how the call failed. */
+/**
+ * The next step, if it comes within `ms` milliseconds; it stays the next step. Throws the error of a call that failed.
+ */
 export async function lookAhead(suspendable: SuspendableCall, ms: number, clock: Clock): Promise<Step | undefined> {
-  const next = coming(suspendable)
-  if (!next.isThere) {
+  const next = pendingStep(suspendable)
+  if (!next.isSettled) {
     await new Promise<void>((resolve) => {
       const timer = clock.after(ms, resolve)
-      next.tell = () => {
+      next.onSettled = () => {
         timer.stop()
         resolve()
       }
     })
   }
-  return next.isThere ? next.step : undefined
+  return next.isSettled ? next.step : undefined
 }
 
-/** Keeps what the call says for the next request of its client; instead of what is older, where there is no room. */
+/** Keeps an update for the next request of the client. Where there is no memory, it replaces older ones. */
 export function holdBack({ memory }: SuspendableCall, { held }: Questions, update: Update): void {
   const bytes = heldBytesOf(update.params)
   const forgetOldest = (): void => memory.release(heldBytesOf(held.shift()?.params))
@@ -102,7 +113,7 @@ export function holdBack({ memory }: SuspendableCall, { held }: Questions, updat
     kept = memory.take(bytes)
   }
   if (kept !== 'kept') return
-  // A copy: the reply forgets what it has passed on.
+  // A copy: the reply clears an update once it has passed it on.
   held.push({ ...update })
   let chars = 0
   for (const { params } of held) chars += params?.text.length ?? 0
@@ -113,63 +124,66 @@ export function holdBack({ memory }: SuspendableCall, { held }: Questions, updat
 }
 
 /**
- * Hears what the call says while no request is with it, so that its end is noticed and its process is free again. A
- * question waits for the next request. Returns how to stop.
+ * Reads the updates of a suspended call, so that its end is noticed and its worker becomes free. The outcome or an
+ * input request stays pending for the next request of the client. The returned function stops it.
  */
-export function listenOn(suspendable: SuspendableCall, questions: Questions): () => void {
+export function readWhileSuspended(suspendable: SuspendableCall, questions: Questions): () => void {
   let isOver = false
   const take = (step: Step): void => {
-    if (isOver || letWait(suspendable, step)) return
+    if (isOver || keepPending(suspendable, step)) return
     takeNext(suspendable)
     if (step.done === true)
       suspendable.next = failed(new Refusal('result_too_large', { message: 'No memory for the result.' }))
     else {
       if (step.value.kind === 'ask') step.value.answer(errorAnswer(-32603, tooMuch), true)
       else holdBack(suspendable, questions, step.value)
-      listen()
+      readNext()
     }
   }
-  const listen = (): void => {
-    const next = coming(suspendable)
-    // Whoever comes back learns how it failed.
-    const hear = (): void => void next.step.then(take, () => undefined)
-    if (next.isThere) hear()
-    else next.tell = hear
+  const readNext = (): void => {
+    const next = pendingStep(suspendable)
+    // A failure stays pending: the next request of the client gets it.
+    const onSettled = (): void => void next.step.then(take, () => undefined)
+    if (next.isSettled) onSettled()
+    else next.onSettled = onSettled
   }
-  listen()
+  readNext()
   return () => {
     isOver = true
   }
 }
 
-/** Whether the next step may stay where it is until its client comes back: its end, or a question. */
-function letWait(suspendable: SuspendableCall, step: Step): boolean {
+/**
+ * Leaves an outcome or an input request pending until the next request of the client.
+ * @returns false for a notification, and where there is no memory for it
+ */
+function keepPending(suspendable: SuspendableCall, step: Step): boolean {
   if (step.done !== true && step.value.kind !== 'ask') return false
   const memory = new Portion(suspendable.memory)
   const answer = step.done === true ? step.value.answer : undefined
-  const said = step.done === true ? (answer?.kind === 'result' ? answer.result : answer?.error) : step.value.params
-  if (memory.take(heldBytesOf(said)) !== 'kept' || !suspendable.next) return false
+  const content = step.done === true ? (answer?.kind === 'result' ? answer.result : answer?.error) : step.value.params
+  if (memory.take(heldBytesOf(content)) !== 'kept' || !suspendable.next) return false
   suspendable.next.memory = memory
   return true
 }
 
-/** A next step that is there, and has failed. */
-function failed(refusal: Refusal): Coming {
+/** A pending step that has failed. */
+function failed(refusal: Refusal): PendingStep {
   const step = Promise.reject<Step>(refusal)
   step.catch(() => undefined)
-  return { step, isThere: true, tell: undefined, memory: undefined }
+  return { step, isSettled: true, onSettled: undefined, memory: undefined }
 }
 
-/** What a server is told that asks more than may wait for its client. */
+/** The error for input requests that exceed what may be kept for the client. */
 const tooMuch = 'The client has too much to answer already'
-/** What a question takes besides what it says, in bytes. */
+/** Memory of an input request besides its params, in bytes. */
 const askBytes = 512
 
 /**
- * Adds a question to those that the client is to be asked.
- * @returns undefined if there is no memory for it; the server is told
+ * Adds an input request to those for the client.
+ * @returns undefined if there is no memory for it: the server then gets an error
  */
-export function noteAsk(suspendable: SuspendableCall, inputRequest: InputRequest): Questions | undefined {
+export function addQuestion(suspendable: SuspendableCall, inputRequest: InputRequest): Questions | undefined {
   const memory = new Portion(suspendable.memory)
   if (memory.take(askBytes + heldBytesOf(inputRequest.params)) !== 'kept') {
     inputRequest.answer(errorAnswer(-32603, tooMuch), true)
@@ -192,26 +206,26 @@ export function noteAsk(suspendable: SuspendableCall, inputRequest: InputRequest
   return questions
 }
 
-/** The open questions, as `inputRequests`. */
+/** The unanswered input requests, as the member `inputRequests` of a result. */
 export function inputRequestsFor({ open }: Questions): RawObject {
   return inputRequestsOf(new Map([...open].map(([key, inputRequest]) => [key, inputRequestOf(inputRequest)])))
 }
 
-/** Nobody will answer what is still asked: the server is told. */
+/** Answers all open input requests with an error. */
 export function dropQuestions({ questions }: SuspendableCall): void {
   for (const inputRequest of questions?.open.values() ?? []) inputRequest.answer(unanswered(inputRequest.method))
   questions?.open.clear()
 }
 
-/** Ends a call that nobody waits for any more, wherever it is. */
+/** Ends a call that no request will take up again, attached or suspended. */
 export function abandon(suspendable: SuspendableCall, reason: string): void {
   dropQuestions(suspendable)
-  // One that nobody has looked at yet.
+  // An input request that is still pending was not added to the questions.
   void suspendable.next?.step.then(
     ({ done, value }) => done !== true && value.kind === 'ask' && value.answer(unanswered(value.method)),
     () => undefined,
   )
-  // In this order: a return() alone would wait behind the step that is pending.
+  // Cancel first: return() alone would wait behind the pending step.
   suspendable.call.cancel.cancel(reason)
   suspendable.reply.return(undefined as never).catch(() => undefined)
   suspendable.memory.close()

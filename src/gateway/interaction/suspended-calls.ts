@@ -1,7 +1,7 @@
 /**
- * Calls that wait for their clients: a server asked in mid-call, and its client, which has no session, answers with
- * another request. Until then the call stays where it is, on its process. Each round of questions can be answered
- * once; whoever takes too long finds the call ended. [2026-07-28 multi round-trip requests]
+ * Suspended calls: a server asked for input in mid-call, and its client, which has no session, answers with another
+ * request. Until then the call stays on its worker. Each round of input requests can be answered once; a call whose
+ * client takes too long is ended. [2026-07-28 multi round-trip requests]
  */
 import type { Clock } from '../../base/clock.ts'
 import { shortId } from '../../base/ids.ts'
@@ -12,42 +12,44 @@ import { inputResponses } from '../../protocol/input-required.ts'
 import type { RawObject } from '../../protocol/json-text.ts'
 import type { Answer } from '../../protocol/jsonrpc.ts'
 import { answerOfInput } from '../../protocol/bridge/input-requests.ts'
-import { abandon, type SuspendableCall, listenOn, type Questions } from './suspendable-call.ts'
+import { abandon, type Questions, readWhileSuspended, type SuspendableCall } from './suspendable-call.ts'
 
 export interface SuspendedCalls {
-  /** Puts a call aside; returns what names the round of its questions, which are open for as long as the settings say. */
+  /**
+   * Suspends a call for as long as the settings allow. Returns the names of the call and of the round of its questions.
+   */
   suspend(suspendable: SuspendableCall, questions: Questions): { readonly call: string; readonly round: number }
   /**
-   * The call that waits for the answers of a round. Those that are there are passed on; the other questions stay open.
-   * Throws `suspended_call_gone`, `input_already_provided`, or `invalid_params` for what is no answer.
+   * Resumes the call that waits for the answers of a round. Answers in the params are passed on; other questions stay
+   * open. Throws `suspended_call_gone`, `input_already_provided`, or `invalid_params` for a malformed answer.
    */
   resume(call: string, round: number, params: RawObject | undefined): SuspendableCall
-  /** The call is over: what is still said to it is too late. */
+  /** The call has ended: later answers are refused. */
   end(suspendable: SuspendableCall): void
-  /** Others find no process: ends up to so many calls whose clients have been silent for long, the longest first. */
+  /** At capacity: ends up to `wanted` calls whose clients have been silent for long, the longest first. */
   evictIdle(wanted: number): void
   readonly count: number
 }
 
-/** How often a server that wants to know is told that an answer may still come. */
+/** How often a server that asked for it is told that an answer may still come. */
 const beatMs = 15_000
 
 interface Entry {
   readonly suspendable: SuspendableCall
   readonly questions: Questions
   round: number
-  /** When its client was last heard of. */
+  /** When the last request of its client came. */
   seenMs: number
-  /** How to stop the clocks of the wait; undefined while a request of the client is with the call. */
+  /** Stops the timers of the suspension; undefined while a request is attached to the call. */
   resume: (() => void) | undefined
 }
 
-/** @param needs.giveWayMs how long a client may be silent where others find no process */
+/** @param needs.evictIdleMs how long a client may be silent, at capacity, before its call may be ended */
 export function createSuspendedCalls(needs: {
   readonly timers: CoarseTimers
   readonly clock: Clock
   readonly evictIdleMs: number
-  /** How long a client may take to answer. */
+  /** How long a client may take to answer, in milliseconds. */
   readonly answerTimeoutMs: number
 }): SuspendedCalls {
   const { timers, clock } = needs
@@ -66,21 +68,21 @@ export function createSuspendedCalls(needs: {
     abandon(suspendable, 'the client did not come back')
   }
 
-  /** Starts the clocks of a wait; returns how to stop them. */
+  /** Starts the timers of a suspension; the returned function stops them. */
   const wait = (id: string, entry: Entry): (() => void) => {
     const beat = (): void => {
       for (const inputRequest of entry.questions.open.values()) inputRequest.stillAsking?.()
       stopBeat = timers.after(beatMs, beat)
     }
     let stopBeat = timers.after(beatMs, beat)
-    const stopPatience = timers.after(needs.answerTimeoutMs, () => expire(id, entry))
+    const stopTimeout = timers.after(needs.answerTimeoutMs, () => expire(id, entry))
     const stopCancel = entry.suspendable.call.cancel.onCancel(() => expire(id, entry))
-    const stopListening = listenOn(entry.suspendable, entry.questions)
+    const stopReading = readWhileSuspended(entry.suspendable, entry.questions)
     return () => {
       entry.resume = undefined
-      stopListening()
+      stopReading()
       stopBeat()
-      stopPatience()
+      stopTimeout()
       stopCancel()
     }
   }
@@ -92,7 +94,7 @@ export function createSuspendedCalls(needs: {
       entries.set(id, entry)
       entry.round++
       entry.seenMs = clock.now()
-      // A shutdown does not wait for people; but as long as it lasts, they are served.
+      // A suspended call does not hold up a shutdown, but it can be resumed while the shutdown waits for other calls.
       suspendable.over()
       entry.resume = wait(id, entry)
       return { call: id, round: entry.round }
@@ -105,11 +107,11 @@ export function createSuspendedCalls(needs: {
       const given = inputResponses(params)
       const answers = [...open].map(([key, inputRequest]) => ({
         key,
-        ask: inputRequest,
+        inputRequest,
         answer: answerTo(inputRequest, key, given),
       }))
       entry.resume()
-      for (const { key, ask: inputRequest, answer } of answers) {
+      for (const { key, inputRequest, answer } of answers) {
         if (!answer) continue
         open.delete(key)
         inputRequest.answer(answer)
@@ -122,7 +124,7 @@ export function createSuspendedCalls(needs: {
     },
     evictIdle(wanted) {
       const silentSinceMs = clock.now() - needs.evictIdleMs
-      // One that has nothing left to ask holds no process for long.
+      // A call without open questions soon leaves its worker anyway.
       const waiting = [...entries].filter(
         ([, { questions, resume, seenMs }]) => resume && questions.open.size > 0 && seenMs <= silentSinceMs,
       )
@@ -135,7 +137,7 @@ export function createSuspendedCalls(needs: {
   }
 }
 
-/** What the client answers to a question; undefined if it says nothing to it. */
+/** The client's answer to an input request; undefined if it gives none. */
 function answerTo(inputRequest: InputRequest, key: string, given: ReadonlyMap<string, string>): Answer | undefined {
   const text = given.get(key)
   if (text === undefined) return undefined

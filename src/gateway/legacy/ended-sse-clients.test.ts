@@ -25,7 +25,7 @@ test('a client is remembered once, and for an hour', () => {
   expect(budget.heldBytes).toBe(0)
 })
 
-test('the last thousand are remembered, and none that said a lot of itself', () => {
+test('the last thousand clients are remembered, without those whose descriptions are large', () => {
   const budget = createMemoryBudget(10_000_000)
   const ended = createEndedSseClients(new CoarseTimers(manualClock()), 60 * 60_000, budget.account())
   for (let i = 0; i < 1001; i++) ended.add(`${i}`, client(`${i}`))
@@ -35,7 +35,7 @@ test('the last thousand are remembered, and none that said a lot of itself', () 
   expect(ended.take('large')).toBeUndefined()
 })
 
-test('what is remembered counts, tiny members too, and is not remembered where there is no memory for it', () => {
+test('remembered clients count as memory, tiny members included, and are dropped where there is none', () => {
   const budget = createMemoryBudget(100_000)
   const ended = createEndedSseClients(new CoarseTimers(manualClock()), 60 * 60_000, budget.account(20_000))
   const info = { name: 'a', list: Array.from({ length: 100 }, () => ({})) }

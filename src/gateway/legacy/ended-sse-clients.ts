@@ -1,28 +1,28 @@
 /**
- * What the clients of ended HTTP+SSE streams said of themselves in their handshakes, for a while: a client that
- * reconnects by itself goes on without another one. Looked up by the key of the stream, which holds its principal.
+ * Keeps the client descriptions of ended HTTP+SSE streams for a while, because a client that reconnects by itself sends
+ * no second handshake. Looked up by the key of the stream, which includes its principal.
  */
 import { bytesOf, bytesOfValue, type MemoryAccount } from '../../base/memory-budget.ts'
 import type { CoarseTimers } from '../../base/coarse-timers.ts'
 import type { ClientDescription } from '../../protocol/call.ts'
 
-/** How many are remembered. */
+/** How many clients are remembered. */
 const maxRemembered = 1000
-/** A client that said more of itself is not remembered, in bytes as it is held. */
+/** A larger description is not remembered, in bytes as it is held. */
 const maxDescription = 16 * 1024
-/** What one takes besides what it said, in bytes. */
+/** Memory of an entry besides its key and description, in bytes. */
 const clientBytes = 512
 
 export interface EndedSseClients {
   add(key: string, client: ClientDescription): void
-  /** What the client of a stream said, if it is known; it is forgotten then. */
+  /** Removes and returns the description of the client of a stream, if it is known. */
   take(key: string): ClientDescription | undefined
 }
 
 interface Remembered {
   readonly client: ClientDescription
   readonly bytes: number
-  /** Stops its time. */
+  /** Stops the timer that removes it. */
   readonly stop: () => void
 }
 
@@ -48,7 +48,7 @@ export function createEndedSseClients(
       remove(key)
       const oldest = clients.keys().next().value
       if (clients.size >= maxRemembered && oldest !== undefined) remove(oldest)
-      // Without memory to spare, those that are there come before those that may come back.
+      // When memory is short, connected clients come before those that may reconnect.
       if (memory.take(bytes) !== 'kept') return
       clients.set(key, { client, bytes, stop: timers.after(rememberMs, () => void remove(key)) })
     },

@@ -27,26 +27,26 @@ const settings: SessionSettings = {
 const ada: Principal = { tenant: 'acme', subject: 'ada' }
 const client: ClientDescription = { era: 'legacy', version: '2024-11-05', capabilities: {}, info: undefined }
 
-interface Entered {
+interface OpenStream {
   readonly id: string
-  /** What it is called in the client's next `Last-Event-ID`. */
+  /** The name of the stream in the client's next `Last-Event-ID`. */
   readonly name: string
-  readonly holder: SseSession
+  readonly sseSession: SseSession
   readonly pieces: AsyncIterator<string>
 }
 
-interface Rooms {
+interface Fixture {
   readonly clock: ReturnType<typeof manualClock>
   readonly sessions: Sessions
   readonly streams: SseSessions
   readonly ends: string[]
   /** Opens a stream and reads its address. */
-  enter(closed?: Cancel, after?: string): Promise<Entered>
-  /** How many places were taken and not given back. */
+  open(closed?: Cancel, after?: string): Promise<OpenStream>
+  /** How many leases were taken and not released. */
   held(): number
 }
 
-function rooms(): Rooms {
+function fixture(): Fixture {
   const clock = manualClock()
   const events = createEvents()
   const ends: string[] = []
@@ -62,7 +62,7 @@ function rooms(): Rooms {
   })
   const streams = createSseSessions({ sessions, memory, settings, timers: new CoarseTimers(clock), clock })
   let held = 0
-  const place = (): Lease => {
+  const lease = (): Lease => {
     held++
     return createLease(() => held--)
   }
@@ -72,22 +72,22 @@ function rooms(): Rooms {
     streams,
     ends,
     held: () => held,
-    async enter(closed = new Cancel(), after) {
-      const pieces = streams.open(ada, place(), closed, after)[Symbol.asyncIterator]()
+    async open(closed = new Cancel(), after) {
+      const pieces = streams.open(ada, lease(), closed, after)[Symbol.asyncIterator]()
       const { value } = await pieces.next()
       const id = /sessionId=(.+)/.exec(String(value))?.[1] ?? ''
       const name = /^id: ?(.+)$/m.exec(String(value))?.[1] ?? ''
-      const holder = streams.find(ada, id)
-      if (!holder) throw new Error('a stream that was opened is not found')
-      return { id, name, holder, pieces }
+      const sseSession = streams.find(ada, id)
+      if (!sseSession) throw new Error('a stream that was opened is not found')
+      return { id, name, sseSession, pieces }
     },
   }
 }
 
-test('a stream is found by its own principal only, and not when it is over', async () => {
-  const { streams, enter, held } = rooms()
+test('a stream is found only by its own principal, and not after its end', async () => {
+  const { streams, open, held } = fixture()
   const closed = new Cancel()
-  const { id } = await enter(closed)
+  const { id } = await open(closed)
   const others = [
     { tenant: 'acme', subject: 'bob' },
     { tenant: 'other', subject: 'ada' },
@@ -100,49 +100,53 @@ test('a stream is found by its own principal only, and not when it is over', asy
 })
 
 test('the end of the stream ends the session, and the end of the session ends the stream', async () => {
-  const { sessions, streams, enter, ends, held } = rooms()
+  const { sessions, streams, open, ends, held } = fixture()
   const closed = new Cancel()
-  const [left, ended] = [await enter(closed), await enter()]
-  for (const { holder } of [left, ended]) {
-    streams.bind(holder, await sessions.open(ada, client, holder.place))
+  const [left, ended] = [await open(closed), await open()]
+  for (const { sseSession } of [left, ended]) {
+    streams.bind(sseSession, await sessions.open(ada, client, sseSession.lease))
   }
   closed.cancel('gone')
-  const { liveSession } = ended.holder
+  const { liveSession } = ended.sseSession
   if (liveSession) await sessions.end(liveSession, 'idle')
-  expect(streams.find(ada, ended.id), 'nobody speaks in a session that is over').toBeUndefined()
+  expect(streams.find(ada, ended.id), 'a session that has ended has no stream').toBeUndefined()
   expect((await ended.pieces.next()).done).toBe(true)
   expect(ends).toEqual(['client', 'idle'])
   expect([sessions.count, streams.count, held()]).toEqual([0, 0, 0])
 })
 
-test('a session that is opened for a client that has just left ends at once', async () => {
-  const { sessions, streams, enter, ends, held } = rooms()
+test('a session that is opened for a client that has just disconnected ends at once', async () => {
+  const { sessions, streams, open, ends, held } = fixture()
   const closed = new Cancel()
-  const { holder } = await enter(closed)
+  const { sseSession } = await open(closed)
   closed.cancel('gone')
-  streams.bind(holder, await sessions.open(ada, client, holder.place))
+  streams.bind(sseSession, await sessions.open(ada, client, sseSession.lease))
   expect([ends, sessions.count, held()]).toEqual([['client'], 0, 0])
 })
 
-test('a client is known again however often it loses its stream before it says a word', async () => {
-  const { sessions, streams, enter } = rooms()
-  const told: ClientDescription = { ...client, capabilities: { sampling: {} }, info: { name: 'ada' } }
+test('a client is recognised however often it loses its stream before it opens a session', async () => {
+  const { sessions, streams, open } = fixture()
+  const description: ClientDescription = { ...client, capabilities: { sampling: {} }, info: { name: 'ada' } }
   const lost = new Cancel()
-  const first = await enter(lost)
-  streams.bind(first.holder, await sessions.open(ada, told, first.holder.place))
+  const first = await open(lost)
+  streams.bind(first.sseSession, await sessions.open(ada, description, first.sseSession.lease))
   lost.cancel('gone')
   const lostAgain = new Cancel()
-  const second = await enter(lostAgain, first.name)
+  const second = await open(lostAgain, first.name)
   lostAgain.cancel('gone')
-  const third = await enter(new Cancel(), second.name)
-  // Its last connection has not been noticed to be gone.
-  const fourth = await enter(new Cancel(), third.name)
-  expect([second, third, fourth].map(({ holder }) => holder.before)).toEqual([told, told, told])
+  const third = await open(new Cancel(), second.name)
+  // The end of its last connection was not noticed yet.
+  const fourth = await open(new Cancel(), third.name)
+  expect([second, third, fourth].map(({ sseSession }) => sseSession.before)).toEqual([
+    description,
+    description,
+    description,
+  ])
 })
 
-test('a client that opens no session in time is let go', async () => {
-  const { streams, clock, enter, held } = rooms()
-  const { pieces } = await enter()
+test('the stream of a client that opens no session in time is ended', async () => {
+  const { streams, clock, open, held } = fixture()
+  const { pieces } = await open()
   const rest = pieces.next()
   clock.advance(settings.handshakeTimeoutMs - 1000)
   expect(streams.count).toBe(1)
@@ -152,19 +156,19 @@ test('a client that opens no session in time is let go', async () => {
   expect([streams.count, held()]).toEqual([0, 0])
 })
 
-test('in a full house those give way who have said nothing for a while, the first of them first', async () => {
-  const { sessions, streams, clock, enter, held } = rooms()
-  const greeted = await enter()
-  streams.bind(greeted.holder, await sessions.open(ada, client, greeted.holder.place))
-  const silent = [await enter(), await enter()]
+test('at capacity, streams that have been without a session for a while are ended, the oldest first', async () => {
+  const { sessions, streams, clock, open, held } = fixture()
+  const withSession = await open()
+  streams.bind(withSession.sseSession, await sessions.open(ada, client, withSession.sseSession.lease))
+  const silent = [await open(), await open()]
   clock.advance(4000)
-  const fresh = await enter()
+  const fresh = await open()
   expect(streams.evictIdle(4)).toBe(0)
   clock.advance(1500)
   expect(streams.evictIdle(1)).toBe(1)
   expect((await silent[0]?.pieces.next())?.done).toBe(true)
   expect(streams.evictIdle(4)).toBe(1)
   expect((await silent[1]?.pieces.next())?.done).toBe(true)
-  expect(streams.find(ada, fresh.id)).toBe(fresh.holder)
+  expect(streams.find(ada, fresh.id)).toBe(fresh.sseSession)
   expect([streams.count, held()]).toEqual([2, 2])
 })

@@ -1,7 +1,7 @@
 /**
- * Sessions that live as long as one event stream, as the transport HTTP+SSE has them: who holds a stream, and the
- * session that its client has opened on it. A stream holds a place from its beginning; when the stream ends, so does
- * the session, and the other way round. What is said on it is the business of stream-messages.ts.
+ * Sessions of the transport HTTP+SSE, which live as long as one event stream. A stream holds an admission lease from
+ * its beginning, and its client opens a session on it; when the stream ends, so does the session, and the other way
+ * round. The messages are handled in http-sse.ts.
  * [2024-11-05 transports, HTTP with SSE]
  */
 import type { Cancel } from '../../base/cancel.ts'
@@ -21,48 +21,48 @@ import type { Sessions, LiveSession } from '../../sessions/sessions.ts'
 import { createEndedSseClients } from './ended-sse-clients.ts'
 import { expiredText } from './notices.ts'
 
-/** A stream, and the session on it. */
+/** An event stream and its session. */
 export interface SseSession {
   readonly principal: Principal
   readonly stream: LiveStream
   readonly openedMs: number
-  /** Its place as a client: the session's, once there is one. */
-  readonly place: Lease
-  /** The session, once its client has said who it is. */
+  /** The admission lease of the client; it passes to the session once there is one. */
+  readonly lease: Lease
+  /** The session, once the client has sent initialize. */
   liveSession: LiveSession | undefined
-  /** Resolves when the session that its client is about to open is there, or could not be opened. */
+  /** Set while the session is being opened; resolves when it is open or could not be opened. */
   opening: Promise<void> | undefined
-  /** Whether it was cut for the memory that it held. */
-  gaveWay: boolean
-  /** What the client said of itself in the session that ended with its last stream, if that is known. */
+  /** Whether it was cut to free the memory that it held. */
+  isEvicted: boolean
+  /** The description of the client in its last session, if it reconnected and the description is known. */
   readonly before: ClientDescription | undefined
 }
 
 export interface SseSessions {
   /**
-   * A new stream, to be read once; `place` is given back at its end. Throws `cancelled` if the client is gone.
-   * @param after the name of the stream that the client had before, as it says
+   * Opens a stream, to be read once; `lease` is released at its end. Throws `cancelled` if the client has disconnected.
+   * @param after the name of the client's previous stream, as the client states it
    */
-  open(principal: Principal, place: Lease, closed: Cancel, after: string | undefined): AsyncIterable<string>
-  /** The stream that goes by an id, if it is this principal's. */
+  open(principal: Principal, lease: Lease, closed: Cancel, after: string | undefined): AsyncIterable<string>
+  /** The stream with an id, if it belongs to this principal. */
   find(principal: Principal, id: string): SseSession | undefined
-  /** Gives a stream its session. Ends the session if the stream is over already. */
-  bind(holder: SseSession, liveSession: LiveSession): void
-  /** Says something on the stream of a session; false if it has none of this kind. */
+  /** Binds a session to its stream. Ends the session if the stream has ended already. */
+  bind(sseSession: SseSession, liveSession: LiveSession): void
+  /** Writes a message to the stream of a session; false if it has no HTTP+SSE stream. */
   tell(liveSession: LiveSession, text: string): boolean
-  /** Whether a session has a stream of this kind. */
+  /** Whether a session has an HTTP+SSE stream. */
   has(liveSession: LiveSession): boolean
-  /** Ends up to so many streams whose clients have opened no session, and says how many. For a full house. */
+  /** At capacity: ends up to `wanted` streams whose clients have opened no session; returns how many it ended. */
   evictIdle(wanted: number): number
-  /** Ends all streams, as soon as what was said on them has been taken. */
+  /** Ends all streams, each once its reader has taken what was written. */
   release(): void
   readonly count: number
 }
 
-/** In a full house, a client that has not said a word after this time gives way, in milliseconds. */
+/** At capacity, a stream without a session may be ended after this time. */
 const silentMs = 5000
 
-/** How far a reader may be behind before calls wait for it, in characters. */
+/** How much may be unread before calls wait for the reader, in characters. */
 const maxLagChars = 256 * 1024
 
 export function createSseSessions(needs: {
@@ -75,7 +75,7 @@ export function createSseSessions(needs: {
   const { sessions, memory, settings, timers, clock } = needs
   const byKey = new Map<string, SseSession>()
   const bySession = new WeakMap<LiveSession, SseSession>()
-  const ended = createEndedSseClients(
+  const endedClients = createEndedSseClients(
     timers,
     2 * settings.idleTimeoutMs,
     memory.account(memory.lastingShareBytes, 'lasting'),
@@ -88,35 +88,35 @@ export function createSseSessions(needs: {
   }
   const loss = expiredText(undefined)
 
-  // Those that keep most for readers that do not read: a stream that is cut cannot be resumed, its session ends.
+  // Cuts the streams with the most unread bytes. Such a stream cannot be resumed, so its session ends.
   memory.onPressure('slow_readers', (bytes) => {
-    const holders = [...byKey.values()].filter(({ stream }) => stream.heldBytes > 0)
-    holders.sort((a, b) => b.stream.heldBytes - a.stream.heldBytes)
+    const unread = [...byKey.values()].filter(({ stream }) => stream.heldBytes > 0)
+    unread.sort((a, b) => b.stream.heldBytes - a.stream.heldBytes)
     let freed = 0
-    for (const holder of holders) {
+    for (const sseSession of unread) {
       if (freed >= bytes) break
-      freed += holder.stream.heldBytes
-      holder.gaveWay = true
-      holder.stream.cut()
+      freed += sseSession.stream.heldBytes
+      sseSession.isEvicted = true
+      sseSession.stream.cut()
     }
   })
 
-  /** @param isCut whether the client has left, and not we */
-  const end = (liveSession: LiveSession, isCut: boolean, gaveWay: boolean): void => {
+  /** @param isCut whether the client has disconnected */
+  const end = (liveSession: LiveSession, isCut: boolean, isEvicted: boolean): void => {
     streamClosed(liveSession.liveness, clock.now(), isCut)
-    sessions.end(liveSession, isCut ? 'client' : gaveWay ? 'evicted' : 'drain').catch(() => undefined)
+    sessions.end(liveSession, isCut ? 'client' : isEvicted ? 'evicted' : 'drain').catch(() => undefined)
   }
 
-  /** A client may be back before the end of its last connection is noticed. */
+  /** The description of a client that reconnects, perhaps before the end of its last connection is noticed. */
   const clientBefore = (key: string): ClientDescription | undefined => {
-    const holder = byName.get(key)
-    // Its client is known by its next stream from here on.
+    const sseSession = byName.get(key)
+    // From here on its next stream holds the description.
     byName.delete(key)
-    return holder?.liveSession?.session.client ?? holder?.before ?? ended.take(key)
+    return sseSession?.liveSession?.session.client ?? sseSession?.before ?? endedClients.take(key)
   }
 
   return {
-    open(principal, place, closed, after) {
+    open(principal, lease, closed, after) {
       if (closed.cancelled) throw new Refusal('cancelled')
       const id = unguessableId()
       const name = shortId()
@@ -124,17 +124,16 @@ export function createSseSessions(needs: {
       const onOver = (): void => {
         stopWaiting()
         byKey.delete(key)
-        place.release()
+        lease.release()
         const isLast = byName.delete(sessionKey(principal, name))
-        const { liveSession, before } = holder
-        // One that has come back may lose its stream again before it has said a word.
+        const { liveSession, before } = sseSession
+        // A client that reconnected may lose its stream again before it has opened a session.
         const client = liveSession?.session.client ?? before
-        if (isLast && client) ended.add(sessionKey(principal, name), client)
-        if (liveSession) end(liveSession, closed.cancelled, holder.gaveWay)
+        if (isLast && client) endedClients.add(sessionKey(principal, name), client)
+        if (liveSession) end(liveSession, closed.cancelled, sseSession.isEvicted)
       }
-      const greeting = endpointEvent(id, name)
       const stream = createLiveStream({
-        greeting,
+        greeting: endpointEvent(id, name),
         loss,
         bounds,
         memory: memory.account(memory.shareBytes),
@@ -143,35 +142,35 @@ export function createSseSessions(needs: {
         closed,
         onOver,
       })
-      const holder: SseSession = {
+      const sseSession: SseSession = {
         principal,
         stream,
         openedMs: clock.now(),
-        place,
+        lease,
         liveSession: undefined,
         opening: undefined,
-        gaveWay: false,
+        isEvicted: false,
         before: after === undefined ? undefined : clientBefore(sessionKey(principal, after)),
       }
-      // A client that reconnected has done its handshake, and may have nothing to ask for a while.
-      const patienceMs = after === undefined ? settings.handshakeTimeoutMs : settings.idleTimeoutMs
-      const stopWaiting = timers.after(patienceMs, () => {
-        if (!holder.liveSession) stream.end()
+      // A client that reconnected has done its handshake, and may send nothing for a while.
+      const waitMs = after === undefined ? settings.handshakeTimeoutMs : settings.idleTimeoutMs
+      const stopWaiting = timers.after(waitMs, () => {
+        if (!sseSession.liveSession) stream.end()
       })
-      byKey.set(key, holder)
-      byName.set(sessionKey(principal, name), holder)
+      byKey.set(key, sseSession)
+      byName.set(sessionKey(principal, name), sseSession)
       return stream.read()
     },
     find(principal, id) {
-      const holder = byKey.get(sessionKey(principal, id))
-      return holder?.liveSession?.ended === true ? undefined : holder
+      const sseSession = byKey.get(sessionKey(principal, id))
+      return sseSession?.liveSession?.ended === true ? undefined : sseSession
     },
-    bind(holder, liveSession) {
-      holder.liveSession = liveSession
-      bySession.set(liveSession, holder)
+    bind(sseSession, liveSession) {
+      sseSession.liveSession = liveSession
+      bySession.set(liveSession, sseSession)
       streamOpened(liveSession.liveness)
-      liveSession.onEnd.push(() => holder.stream.end())
-      if (holder.stream.isOver) end(liveSession, true, false)
+      liveSession.onEnd.push(() => sseSession.stream.end())
+      if (sseSession.stream.isOver) end(liveSession, true, false)
     },
     tell(liveSession, text) {
       const stream = bySession.get(liveSession)?.stream
@@ -180,16 +179,16 @@ export function createSseSessions(needs: {
     },
     has: (liveSession) => bySession.has(liveSession),
     evictIdle(wanted) {
-      let gone = 0
+      let ended = 0
       const latest = clock.now() - silentMs
-      for (const { stream, place, openedMs, liveSession, opening } of byKey.values()) {
-        if (gone >= wanted || openedMs > latest) break
+      for (const { stream, lease, openedMs, liveSession, opening } of byKey.values()) {
+        if (ended >= wanted || openedMs > latest) break
         if (liveSession || opening || stream.isOver) continue
-        gone++
+        ended++
         stream.end()
-        place.release()
+        lease.release()
       }
-      return gone
+      return ended
     },
     release() {
       for (const { stream } of byKey.values()) stream.end()

@@ -1,7 +1,7 @@
 /**
- * The transport HTTP+SSE: what a client POSTs is taken with 202, and everything that there is to say to it goes over
- * its one stream. Refused by the POST itself is only what is no message, or what has no stream to be answered on.
- * What the messages mean is sessionful.ts. [2024-11-05 transports, HTTP with SSE]
+ * The transport HTTP+SSE: a POST is answered with 202, and all messages to the client go over its one stream. Only an
+ * invalid message, or one without a stream to answer on, is refused by the POST itself. Messages are handled as in any
+ * session (requests.ts). [2024-11-05 transports, HTTP with SSE]
  */
 import { Refusal } from '../../base/refusal.ts'
 import type { Principal, ClientDescription } from '../../protocol/call.ts'
@@ -25,30 +25,30 @@ import { openSession } from './open-session.ts'
 import { begin, checkRoom, handleClientMessage, replyInBatch } from './requests.ts'
 import type { SseSession } from './http-sse-sessions.ts'
 
-/** Early clients take an answer without this word for a message. */
+/** Early clients parse any other body of a 202 as a message. */
 const accepted: Outbound = { status: 202, headers: { 'Content-Type': 'text/plain' }, body: 'Accepted' }
 
 /** Answers an exchange on one of the two paths of this transport. Throws a `Refusal`. */
 export async function answerOverStream(
   inbound: Inbound,
   principal: Principal,
-  naming: RequestIdHolder,
+  idHolder: RequestIdHolder,
   services: GatewayServices,
 ): Promise<Outbound> {
-  if (!services.offersStreams) throw new Refusal('not_found')
+  if (!services.offersHttpSse) throw new Refusal('not_found')
   const allowed = inbound.path === streamPath ? 'GET' : 'POST'
   if (inbound.method !== allowed) throw new Refusal('method_not_allowed', { headers: { Allow: allowed } })
-  return allowed === 'GET' ? openStream(inbound, principal, services) : take(inbound, principal, naming, services)
+  return allowed === 'GET' ? openStream(inbound, principal, services) : take(inbound, principal, idHolder, services)
 }
 
 async function openStream(inbound: Inbound, principal: Principal, services: GatewayServices): Promise<Outbound> {
-  if (services.inflight.draining) throw new Refusal('draining')
-  const place = services.admission.take() ?? (await services.admission.wait(inbound.connection, inbound.closed))
+  if (services.drain.draining) throw new Refusal('draining')
+  const lease = services.admission.take() ?? (await services.admission.wait(inbound.connection, inbound.closed))
   try {
-    const body = services.streamSessions.open(principal, place, inbound.closed, header(inbound, 'last-event-id'))
+    const body = services.sseSessions.open(principal, lease, inbound.closed, header(inbound, 'last-event-id'))
     return { status: 200, headers: sseHeaders, body }
   } catch (error) {
-    place.release()
+    lease.release()
     throw error
   }
 }
@@ -56,46 +56,51 @@ async function openStream(inbound: Inbound, principal: Principal, services: Gate
 async function take(
   inbound: Inbound,
   principal: Principal,
-  naming: RequestIdHolder,
+  idHolder: RequestIdHolder,
   services: GatewayServices,
 ): Promise<Outbound> {
   const id = sessionIdIn(inbound.query)
   if (id === undefined) {
     throw new Refusal('session_required', { message: 'The parameter sessionId is missing from the address.' })
   }
-  const holder = services.streamSessions.find(principal, id)
-  if (!holder) throw new Refusal('session_not_found')
+  const sseSession = services.sseSessions.find(principal, id)
+  if (!sseSession) throw new Refusal('session_not_found')
   const version = header(inbound, 'mcp-protocol-version')
   if (!isStateless(version)) checkVersionHeader(version)
   const text = await inbound.body()
-  naming.isBodyRead = true
+  idHolder.isBodyRead = true
   const value = parseIncoming(text)
-  const messages = Array.isArray(value) ? batchOf(holder, text) : [readIncoming(text, value, naming)]
-  const { liveSession } = holder
+  const messages = Array.isArray(value) ? batchOf(sseSession, text) : [readIncoming(text, value, idHolder)]
+  const { liveSession } = sseSession
   if (!liveSession && messages.some((message) => needsSession(message, version)))
-    await openForClient(holder, version, services)
-  // Counts as a sign of life, and finds out whether the session's time is over.
+    await openForClient(sseSession, version, services)
+  // Counts as a sign of life, and checks whether the session has expired.
   const isAnswer = messages.every(clientAnswersPing)
   if (liveSession && !(await services.sessions.find(principal, liveSession.session.id, isAnswer)))
     throw new Refusal('session_not_found')
-  if (holder.stream.isOver) throw new Refusal('session_not_found')
-  for (const message of messages) await act(holder, message, version, services)
+  if (sseSession.stream.isOver) throw new Refusal('session_not_found')
+  for (const message of messages) await handle(sseSession, message, version, services)
   return accepted
 }
 
 /**
- * Makes the handshake for a client that reconnected by itself: its event source took the new address, and it goes on as
- * if its session still were there. What the client can do is known if its last session ended here; else it is taken to
- * be able to do nothing that it would be asked for. Does nothing if the handshake is under way.
+ * Opens a session for a client that reconnected by itself: its event source took the new address, and it continues as
+ * if its session still existed. Its capabilities are known if its last session ended on this instance; else it is
+ * assumed to have none. If the session is being opened already, waits for that.
  */
 async function openForClient(
-  holder: SseSession,
+  sseSession: SseSession,
   version: string | undefined,
   services: GatewayServices,
 ): Promise<void> {
-  if (holder.opening) return holder.opening
-  if (services.inflight.draining) throw new Refusal('draining')
-  await open(holder, '0', reconnectedClient(isStateless(version) ? undefined : version, holder.before), services)
+  if (sseSession.opening) return sseSession.opening
+  if (services.drain.draining) throw new Refusal('draining')
+  await open(
+    sseSession,
+    '0',
+    reconnectedClient(isStateless(version) ? undefined : version, sseSession.before),
+    services,
+  )
 }
 
 function needsSession(message: Message, version: string | undefined): boolean {
@@ -103,95 +108,97 @@ function needsSession(message: Message, version: string | undefined): boolean {
   return !isModernMessage(message, version)
 }
 
-/** [2025-03-26 batching] the schema of 2024-11-05 has no batches, but a client may have agreed on the revision that has */
+/**
+ * [2025-03-26 batching] the schema of 2024-11-05 has no batches, but a client may have agreed on the revision that has
+ */
 function batchOf({ liveSession }: SseSession, text: string): Message[] {
   if (!liveSession || !mayBatch(liveSession.session.client.version)) throw new Refusal('invalid_request')
   return readBatch(text)
 }
 
-/** Does what a message says. Throws a `Refusal` where the stream is no way to tell. */
-async function act(
-  holder: SseSession,
+/** Handles a message. Throws a `Refusal` that cannot be reported on the stream. */
+async function handle(
+  sseSession: SseSession,
   message: Message,
   version: string | undefined,
   services: GatewayServices,
 ): Promise<void> {
   if (message.kind !== 'request') {
     if (isModernMessage(message, version)) throw notServed(message, version, sessionsOnly)
-    if (holder.liveSession) await handleClientMessage(holder.liveSession, message, services)
+    if (sseSession.liveSession) await handleClientMessage(sseSession.liveSession, message, services)
     return
   }
   try {
     if (isModernMessage(message, version)) throw notServed(message, version, sessionsOnly)
-    if (message.method === 'initialize') greet(holder, message, services)
-    else if (holder.liveSession) await call(holder, holder.liveSession, message, services)
+    if (message.method === 'initialize') handshake(sseSession, message, services)
+    else if (sseSession.liveSession) await call(sseSession, sseSession.liveSession, message, services)
     else if (message.method === 'ping')
-      answer(holder, responseText(message.id, { kind: 'result', result: emptyObject }))
+      answer(sseSession, responseText(message.id, { kind: 'result', result: emptyObject }))
     else throw new Refusal('invalid_request', { message: 'A session begins with initialize.' })
   } catch (error) {
     const refusal = answerable(error, services.log)
-    answer(holder, responseText(message.id, errorAnswerOf(refusal)))
-    services.events.emit('refused', { code: refusal.code, tenant: holder.principal.tenant })
+    answer(sseSession, responseText(message.id, errorAnswerOf(refusal)))
+    services.events.emit('refused', { code: refusal.code, tenant: sseSession.principal.tenant })
   }
 }
 
-/** Opens the session of a stream. The rest of the handshake is that of any session. */
-function greet(holder: SseSession, request: RequestMessage, services: GatewayServices): void {
-  if (holder.liveSession || holder.opening) throw new Refusal('already_initialized')
-  if (services.inflight.draining) throw new Refusal('draining')
-  const { stream } = holder
-  open(holder, request.id, readInitialize(request.params), services)
+/** Answers `initialize` on a stream: opens its session. */
+function handshake(sseSession: SseSession, request: RequestMessage, services: GatewayServices): void {
+  if (sseSession.liveSession || sseSession.opening) throw new Refusal('already_initialized')
+  if (services.drain.draining) throw new Refusal('draining')
+  const { stream } = sseSession
+  open(sseSession, request.id, readInitialize(request.params), services)
     .then((body) => stream.tell(body))
     .catch((error: unknown) => {
       const refusal = answerable(error, services.log)
       stream.tell(responseText(request.id, errorAnswerOf(refusal)))
-      // Then its place was given back.
+      // The failed attempt has released the lease, so the stream must not stay open.
       if (refusal.code === 'store_unavailable') stream.end()
     })
 }
 
 /** Opens the session of a stream; returns the text to answer `initialize` with. */
 async function open(
-  holder: SseSession,
+  sseSession: SseSession,
   id: RpcId,
   client: ClientDescription,
   services: GatewayServices,
 ): Promise<string> {
-  const opened = openSession(id, client, holder.principal, holder.place, services)
+  const opened = openSession(id, client, sseSession.principal, sseSession.lease, services)
   const opening = opened
-    .then(({ liveSession }) => services.streamSessions.bind(holder, liveSession))
+    .then(({ liveSession }) => services.sseSessions.bind(sseSession, liveSession))
     .catch(() => undefined)
-  holder.opening = opening
+  sseSession.opening = opening
   try {
     const { body } = await opened
     await opening
     return body
   } finally {
-    holder.opening = undefined
+    sseSession.opening = undefined
   }
 }
 
-/** Begins a call; its answer, and all that comes before it, goes over the stream. */
+/** Begins a call; its updates and its answer go over the stream. */
 async function call(
-  holder: SseSession,
+  sseSession: SseSession,
   liveSession: LiveSession,
   request: RequestMessage,
   services: GatewayServices,
 ): Promise<void> {
   if (!liveSession.session.ready) await services.sessions.change(liveSession, { ready: true })
   if (isLocal(request, services)) {
-    // Counted like calls, or answers could pile up for a reader that does not read.
+    // Counted like calls, or answers could pile up for a client that does not read.
     if (liveSession.calls.length >= services.gates.callsPerSession) throw new Refusal('too_many_calls')
   } else {
     checkRoom(liveSession, 1, services)
-    if (!services.listeners.has(liveSession)) await services.listeners.attach(liveSession)
+    if (!services.sessionNotifications.has(liveSession)) await services.sessionNotifications.attach(liveSession)
     checkRoom(liveSession, 1, services)
   }
   const one = begin(liveSession, request, replyInBatch, services)
-  void pump(liveSession, one, { kind: 'streaming', next: one.reply.next() }, holder.stream, services)
+  void pump(liveSession, one, { kind: 'streaming', next: one.reply.next() }, sseSession.stream, services)
 }
 
-/** An answer that is at hand. Throws `too_many_calls` if the reader is too far behind for one more. */
+/** Writes an answer to the stream. Throws `too_many_calls` if the client has too much unread. */
 function answer({ stream }: SseSession, text: string): void {
   if (!stream.hasRoom) throw new Refusal('too_many_calls', { message: 'The event stream has to be read first.' })
   stream.tell(text)

@@ -1,4 +1,4 @@
-/** Requests of sessions that are answered here, without a process of the server: what is kept with the session, and lists. */
+/** Requests of sessions that need no worker: lists, and requests about state that is kept with the session. */
 import { Refusal } from '../../base/refusal.ts'
 import { capabilitiesIn } from '../../catalog/catalog.ts'
 import { emptyObject, isObject, type RawObject } from '../../protocol/json-text.ts'
@@ -9,14 +9,14 @@ import type { GatewayServices } from '../services.ts'
 import { callerOf } from './notifications.ts'
 import { answerList } from '../calls/list-responses.ts'
 
-/** Requests that are answered without a process. */
+/** Requests that are answered without a worker; lists are too. */
 const localMethods = new Set(['ping', 'logging/setLevel', 'resources/unsubscribe'])
 
 export function isLocal(request: RequestMessage, services: GatewayServices): boolean {
   return localMethods.has(request.method) || services.catalog.isList(request.method)
 }
 
-/** The text of the answer to a request that needs no process. Throws a `Refusal`. */
+/** The text of the answer to a request that needs no worker. Throws a `Refusal`. */
 export async function answerLocally(
   liveSession: LiveSession,
   request: RequestMessage,
@@ -30,7 +30,7 @@ export async function answerLocally(
     case 'resources/unsubscribe': {
       const uri = uriOf(request.params)
       await services.sessions.change(liveSession, { uris: liveSession.session.uris.filter((known) => known !== uri) })
-      await services.listeners.refilter(liveSession)
+      await services.sessionNotifications.refilter(liveSession)
       break
     }
     default: // ping [basic, ping]
@@ -38,7 +38,7 @@ export async function answerLocally(
   return responseText(request.id, { kind: 'result', result: emptyObject })
 }
 
-/** The level is kept with the session; its process is told with the next call. */
+/** Stores the level in the session; the worker is told with the next call. */
 async function setLevel(liveSession: LiveSession, level: unknown, services: GatewayServices): Promise<void> {
   if (typeof level !== 'string' || !logLevels.includes(level)) throw new Refusal('invalid_params')
   const capabilities = capabilitiesIn(await services.catalog.serverDescription(callerOf(liveSession)))
@@ -46,7 +46,7 @@ async function setLevel(liveSession: LiveSession, level: unknown, services: Gate
   await services.sessions.change(liveSession, { logLevel: level })
 }
 
-/** The address of a resource. Throws `invalid_params`. */
+/** The URI of a resource. Throws `invalid_params`. */
 export function uriOf(params: RawObject | undefined): string {
   const uri = params?.value['uri']
   if (typeof uri !== 'string') throw new Refusal('invalid_params', { message: 'The parameter uri must be a string.' })

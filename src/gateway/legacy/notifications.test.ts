@@ -24,15 +24,15 @@ const settings = {
   slowReaderMs: 30_000,
 }
 
-interface Scene {
-  readonly listeners: SessionNotifications
+interface Fixture {
+  readonly notifications: SessionNotifications
   readonly liveSession: LiveSession
-  /** How many listen at the server. */
+  /** How many subscriptions the upstream has. */
   listening(): number
   end(): Promise<void>
 }
 
-async function scene(): Promise<Scene> {
+async function fixture(): Promise<Fixture> {
   const clock = manualClock()
   const memory = createMemoryBudget(10_000_000)
   const backplane = createMemoryBackplane({ clock, memory })
@@ -49,7 +49,7 @@ async function scene(): Promise<Scene> {
     createLease(() => {}),
   )
   return {
-    listeners: createSessionNotifications({
+    notifications: createSessionNotifications({
       upstream: { listen },
       tell: () => undefined,
       isRead: () => true,
@@ -61,18 +61,18 @@ async function scene(): Promise<Scene> {
   }
 }
 
-test('a session listens once, until it ends', async () => {
-  const { listeners, liveSession, listening, end } = await scene()
-  await Promise.all([listeners.attach(liveSession), listeners.attach(liveSession)])
+test('a session is subscribed once, until it ends', async () => {
+  const { notifications, liveSession, listening, end } = await fixture()
+  await Promise.all([notifications.attach(liveSession), notifications.attach(liveSession)])
   expect(listening()).toBe(1)
   await end()
   expect(listening()).toBe(0)
 })
 
-test('a session that has ended while its message waited does not begin to listen', async () => {
-  const { listeners, liveSession, listening, end } = await scene()
+test('a session that ended while its message waited is not subscribed', async () => {
+  const { notifications, liveSession, listening, end } = await fixture()
   await end()
-  await expect(listeners.attach(liveSession)).rejects.toMatchObject({ code: 'session_not_found' })
-  await expect(listeners.refilter(liveSession)).rejects.toMatchObject({ code: 'session_not_found' })
+  await expect(notifications.attach(liveSession)).rejects.toMatchObject({ code: 'session_not_found' })
+  await expect(notifications.refilter(liveSession)).rejects.toMatchObject({ code: 'session_not_found' })
   expect(listening()).toBe(0)
 })

@@ -1,6 +1,6 @@
 /**
- * The ear of each session: hears what the processes of its unit say outside of calls and stores it for the session's
- * stream. Attached when a session first does something, so that one that never does costs nothing.
+ * Subscribes each session to what the workers of its isolation group send outside of calls, and passes that to the
+ * session's stream. A session is attached at its first request, so that an unused one costs nothing.
  */
 import { Refusal } from '../../base/refusal.ts'
 import type { Filter, Caller, Update } from '../../protocol/call.ts'
@@ -11,26 +11,26 @@ import type { Listening, Upstream } from '../../upstreams/upstream.ts'
 import type { PendingInput } from '../interaction/pending-input.ts'
 
 export interface SessionNotifications {
-  /** Whether the session has an ear already. */
+  /** Whether the session is attached. */
   has(liveSession: LiveSession): boolean
-  /** Attaches the session's ear if it has none. Throws `session_not_found` if the session has ended meanwhile. */
+  /** Attaches the session if it is not attached yet. Throws `session_not_found` if the session has ended meanwhile. */
   attach(liveSession: LiveSession): Promise<void>
-  /** The session's subscriptions have changed; resolves when the server knows. Throws what `attach` throws. */
+  /** Applies changed subscriptions of the session; resolves when the server knows. Throws what `attach` throws. */
   refilter(liveSession: LiveSession): Promise<void>
 }
 
 export function createSessionNotifications(needs: {
   readonly upstream: Pick<Upstream, 'listen'>
-  /** Says something to a session outside of its calls. */
+  /** Sends a message to a session outside of its calls. */
   readonly tell: (liveSession: LiveSession, text: string) => void
-  /** Whether the client of a session reads that at this moment. */
+  /** Whether the client of a session reads such messages at this moment. */
   readonly isRead: (liveSession: LiveSession) => boolean
   readonly pendingInput: PendingInput
 }): SessionNotifications {
   const { upstream, tell, pendingInput } = needs
-  const ears = new WeakMap<LiveSession, Promise<Listening>>()
+  const subscriptions = new WeakMap<LiveSession, Promise<Listening>>()
 
-  const hear = (liveSession: LiveSession, update: Update): void => {
+  const forward = (liveSession: LiveSession, update: Update): void => {
     const text =
       update.kind === 'notification'
         ? notificationText(update.method, update.params)
@@ -41,16 +41,16 @@ export function createSessionNotifications(needs: {
   }
 
   const attach = async (liveSession: LiveSession): Promise<Listening> => {
-    // What ends with a session has ended already: nothing would stop it.
+    // Its onEnd has run already, so nothing would stop a new subscription.
     if (liveSession.ended) throw new Refusal('session_not_found')
-    let ear = ears.get(liveSession)
-    if (!ear) {
-      ear = upstream.listen(callerOf(liveSession), filterOf(liveSession), {
-        take: (update) => hear(liveSession, update),
+    let subscription = subscriptions.get(liveSession)
+    if (!subscription) {
+      subscription = upstream.listen(callerOf(liveSession), filterOf(liveSession), {
+        take: (update) => forward(liveSession, update),
         isRead: () => needs.isRead(liveSession),
       })
-      ears.set(liveSession, ear)
-      const attached = ear
+      subscriptions.set(liveSession, subscription)
+      const attached = subscription
       liveSession.onEnd.push(
         () =>
           void attached.then(
@@ -59,11 +59,11 @@ export function createSessionNotifications(needs: {
           ),
       )
     }
-    return ear
+    return subscription
   }
 
   return {
-    has: (liveSession) => ears.has(liveSession),
+    has: (liveSession) => subscriptions.has(liveSession),
     async attach(liveSession) {
       await attach(liveSession)
     },
@@ -74,7 +74,7 @@ export function createSessionNotifications(needs: {
   }
 }
 
-/** A session hears of all list changes, and of the resources that it subscribed to. */
+/** A session is told of all list changes, and of the resources that it subscribed to. */
 function filterOf(liveSession: LiveSession): Filter {
   return {
     toolsListChanged: true,
@@ -84,7 +84,7 @@ function filterOf(liveSession: LiveSession): Filter {
   }
 }
 
-/** Where a session belongs. */
+/** The caller that a session is for the upstream and the catalogue. */
 export function callerOf(liveSession: LiveSession): Caller {
   return {
     principal: liveSession.session.principal,

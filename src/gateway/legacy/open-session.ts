@@ -9,38 +9,44 @@ import type { LiveSession } from '../../sessions/sessions.ts'
 import type { GatewayServices } from '../services.ts'
 import { callerOf } from './notifications.ts'
 
-/** Opens a session. Throws `overloaded` when there is no place for another client in time. */
+/**
+ * Answers `initialize` over streamable HTTP. Throws `overloaded` if no admission lease for another client becomes free
+ * in time, `already_initialized`, `draining`.
+ */
 export async function initialize(
   message: RequestMessage,
   inbound: Inbound,
   principal: Principal,
   services: GatewayServices,
 ): Promise<Outbound> {
-  // Clients that lost their session send its id along; it opens nothing, so a session that is over is no obstacle.
+  // Clients that lost their session may still send its id: only the id of a session that exists is an error.
   const id = header(inbound, 'mcp-session-id')
   if (id !== undefined && (await services.sessions.find(principal, id))) throw new Refusal('already_initialized')
-  if (services.inflight.draining) throw new Refusal('draining')
+  if (services.drain.draining) throw new Refusal('draining')
   const client = readInitialize(message.params)
-  const place = services.admission.take() ?? (await services.admission.wait(inbound.connection, inbound.closed))
+  const lease = services.admission.take() ?? (await services.admission.wait(inbound.connection, inbound.closed))
   try {
-    const { liveSession, body } = await openSession(message.id, client, principal, place, services)
+    const { liveSession, body } = await openSession(message.id, client, principal, lease, services)
     return { status: 200, headers: { ...jsonHeaders, 'Mcp-Session-Id': liveSession.session.id }, body }
   } catch (error) {
-    place.release()
+    lease.release()
     throw error
   }
 }
 
-/** A session for whoever speaks, and the text to answer `initialize` with. */
+/**
+ * Opens a session for a client, and returns it with the text to answer `initialize` with. `lease` passes to the
+ * session.
+ */
 export async function openSession(
   id: RpcId,
   client: ClientDescription,
   principal: Principal,
-  place: Lease,
+  lease: Lease,
   services: GatewayServices,
 ): Promise<{ readonly liveSession: LiveSession; readonly body: string }> {
-  const serverDescription = await services.catalog.serverDescription({ principal, client: client, session: '' })
-  const liveSession = await services.sessions.open(principal, client, place)
+  const serverDescription = await services.catalog.serverDescription({ principal, client, session: '' })
+  const liveSession = await services.sessions.open(principal, client, lease)
   liveSession.onEnd.push(() => {
     services.upstream.endSession(callerOf(liveSession))
     services.streams.forget(liveSession)

@@ -1,6 +1,6 @@
 /**
- * Clients with sessions: what each message of theirs means here. The wording is protocol/legacy-server.ts, the
- * streams are sessions/streams.ts, the calls go to serve.ts. [2025-11-25 lifecycle; transports]
+ * Handles the messages of clients with sessions. The encoding is in protocol/legacy-server.ts, the streams are in
+ * sessions/streams.ts, the calls run in calls/run-call.ts. [2025-11-25 lifecycle; transports]
  */
 import { Cancel } from '../../base/cancel.ts'
 import { keep, Portion } from '../../base/memory-budget.ts'
@@ -28,12 +28,12 @@ import { answerLocally, isLocal, uriOf } from './local-requests.ts'
 import { callerOf } from './notifications.ts'
 import { callBytes, runCall } from '../calls/run-call.ts'
 
-/** Each is said again to every new process. */
+/** Bounded because every new worker is told of each subscription. */
 const maxUris = 1000
 
 const accepted: Outbound = { status: 202, headers: {}, body: '' }
 
-/** The session that a request names. Throws `session_required` or `session_not_found`. */
+/** Finds the session that a request names. Throws `session_required` or `session_not_found`. */
 export async function sessionOf(
   inbound: Inbound,
   principal: Principal,
@@ -48,18 +48,18 @@ export async function sessionOf(
   return liveSession
 }
 
-/** One message of a session. Throws `too_many_calls` or `draining`. */
+/** Handles one message of a session. Throws `too_many_calls` or `draining`. */
 export function receive(
   liveSession: LiveSession,
   message: Message,
   inbound: Inbound,
   services: GatewayServices,
 ): Promise<Outbound> {
-  // The common case first, without a step that could wait: a session that has called before calls again.
+  // The common case first, without an await: a further call of a session that has called before.
   if (
     message.kind === 'request' &&
     liveSession.session.ready &&
-    services.listeners.has(liveSession) &&
+    services.sessionNotifications.has(liveSession) &&
     !isLocal(message, services)
   ) {
     return forward(liveSession, message, inbound, services)
@@ -81,7 +81,7 @@ async function receiveOther(
   if (isLocal(message, services)) {
     return { status: 200, headers: jsonHeaders, body: await answerLocally(liveSession, message, services) }
   }
-  await services.listeners.attach(liveSession)
+  await services.sessionNotifications.attach(liveSession)
   return forward(liveSession, message, inbound, services)
 }
 
@@ -95,7 +95,7 @@ function forward(
   return respondToOne(liveSession, begin(liveSession, request, replyTo, services), inbound, services)
 }
 
-/** Several messages of a session in one body. */
+/** Handles several messages of a session in one body. */
 export async function receiveBatch(
   liveSession: LiveSession,
   messages: readonly Message[],
@@ -110,37 +110,37 @@ export async function receiveBatch(
   if (requests.length === 0) return accepted
   if (!liveSession.session.ready) await services.sessions.change(liveSession, { ready: true })
   checkRoom(liveSession, requests.length, services)
-  await services.listeners.attach(liveSession)
-  const carried: RunningRequest[] = []
+  await services.sessionNotifications.attach(liveSession)
+  const running: RunningRequest[] = []
   try {
-    for (const request of requests) carried.push(begin(liveSession, request, replyInBatch, services))
+    for (const request of requests) running.push(begin(liveSession, request, replyInBatch, services))
   } catch (error) {
-    for (const one of carried) {
+    for (const one of running) {
       one.cancel.cancel('its batch was refused')
       abandonRequest(one)
     }
     throw error
   }
-  return respondToBatch(liveSession, carried, inbound, services)
+  return respondToBatch(liveSession, running, inbound, services)
 }
 
-/** Throws `too_many_calls`, or `draining`, if the session cannot have so many calls more. */
+/** Throws `session_not_found`, `too_many_calls` or `draining` if the session cannot begin `calls` more calls. */
 export function checkRoom(liveSession: LiveSession, calls: number, services: GatewayServices): void {
   if (liveSession.ended) throw new Refusal('session_not_found')
   if (liveSession.calls.length + calls > services.gates.callsPerSession) throw new Refusal('too_many_calls')
-  if (services.inflight.draining) throw new Refusal('draining')
+  if (services.drain.draining) throw new Refusal('draining')
 }
 
-/** What a call is begun with. */
+/** What a new call is given. */
 type Held = Pick<Call, 'cancel' | 'memory'>
 
-type Answering = (liveSession: LiveSession, request: RequestMessage, held: Held, services: GatewayServices) => Reply
+type CreateReply = (liveSession: LiveSession, request: RequestMessage, held: Held, services: GatewayServices) => Reply
 
-/** Begins a request. Throws a `Refusal` for one that needs not be begun, or whose params may not be kept so long. */
+/** Begins a request. Throws a `Refusal` for an invalid one, or if there is no memory to keep its params. */
 export function begin(
   liveSession: LiveSession,
   request: RequestMessage,
-  answering: Answering,
+  createReply: CreateReply,
   services: GatewayServices,
 ): RunningRequest {
   const cancel = new Cancel()
@@ -148,13 +148,13 @@ export function begin(
   keep(memory, callBytes + heldBytesOf(request.params))
   let reply: Reply
   try {
-    reply = answering(liveSession, request, { cancel, memory }, services)
+    reply = createReply(liveSession, request, { cancel, memory }, services)
   } catch (error) {
     memory.close()
     throw error
   }
   const forget = trackCall(liveSession, idKey(request.id), cancel)
-  const leave = services.inflight.enter(cancel)
+  const leave = services.drain.enter(cancel)
   const over = (): void => {
     liveSession.liveness.seenMs = services.clock.now()
     memory.close()
@@ -165,7 +165,7 @@ export function begin(
   return { id: request.id, method: request.method, version, reply, cancel, memory, over }
 }
 
-/** The reply to any request of a session, those included that need no process. */
+/** The reply to any request of a session, also to those that need no worker. */
 export async function* replyInBatch(
   liveSession: LiveSession,
   request: RequestMessage,
@@ -176,7 +176,7 @@ export async function* replyInBatch(
   return yield* replyTo(liveSession, request, held, services)
 }
 
-/** Not a generator itself: each one that a reply passes through costs every call. */
+/** Not a generator itself: each generator that a reply passes through costs time in every call. */
 function replyTo(liveSession: LiveSession, request: RequestMessage, held: Held, services: GatewayServices): Reply {
   checkMethod(request.method)
   checkParams(request.method, request.params)
@@ -207,19 +207,19 @@ async function* subscribe(liveSession: LiveSession, call: Call, services: Gatewa
     throw new Refusal('invalid_params', { message: `A session may subscribe to at most ${maxUris} resources.` })
   }
   const uri = uriOf(call.params)
-  // Before the server knows of it, which would not forget it again.
+  // Checked before the call: the server could not be made to forget the subscription.
   if (call.memory) keep(call.memory, bytesOfUri(uri))
   const outcome: Outcome = yield* runCall(call, services)
   call.memory?.release(bytesOfUri(uri))
   if (outcome.answer.kind === 'result') {
     if (!liveSession.session.uris.includes(uri))
       await services.sessions.change(liveSession, { uris: [...liveSession.session.uris, uri] })
-    await services.listeners.refilter(liveSession)
+    await services.sessionNotifications.refilter(liveSession)
   }
   return outcome
 }
 
-/** A notification or an answer of the client. Whatever it says, the reply is 202: nobody waits for more. */
+/** Handles a notification or an answer of the client. Its POST is answered with 202 in any case. */
 export async function handleClientMessage(
   liveSession: LiveSession,
   message: NotificationMessage | ResponseMessage,
@@ -243,17 +243,17 @@ export async function handleClientMessage(
   }
 }
 
-/** The event stream of a session: a new one, or one that goes on after the last event that the client saw. */
+/** Opens the event stream of a session: a new one, or one that resumes after the last event that the client saw. */
 export async function openStream(
   liveSession: LiveSession,
   inbound: Inbound,
   services: GatewayServices,
 ): Promise<Outbound> {
   const last = header(inbound, 'last-event-id') ?? ''
-  // Whoever comes back for what was in flight gets it.
-  if (services.inflight.draining && last === '') throw new Refusal('draining')
+  // A client that resumes a stream still gets the rest of it during a drain.
+  if (services.drain.draining && last === '') throw new Refusal('draining')
   const { version } = liveSession.session.client
-  if (last === '') await services.listeners.attach(liveSession)
+  if (last === '') await services.sessionNotifications.attach(liveSession)
   const body =
     last === ''
       ? await services.streams.listen(liveSession, hasPrimingEvent(version), inbound.closed)
@@ -261,7 +261,7 @@ export async function openStream(
   return { status: 200, headers: sseHeaders, body }
 }
 
-/** The client has no more use for its session. */
+/** Ends a session at the request of its client. */
 export async function endSession(liveSession: LiveSession, services: GatewayServices): Promise<Outbound> {
   await services.sessions.end(liveSession, 'client')
   return { status: 200, headers: {}, body: '' }

@@ -1,6 +1,6 @@
 /**
- * Answers the requests of one POST of a session: by JSON if all outcomes come before anything else, else by a stream
- * that outlives the socket. The calls go on whether or not anybody reads. [2025-11-25 transports, sending messages]
+ * Answers the requests of one POST of a session: by JSON if all outcomes come before any other update, else by a stream
+ * that outlives the socket. The calls run on even if no client reads. [2025-11-25 transports, sending messages]
  */
 import type { Cancel } from '../../base/cancel.ts'
 import type { MemoryAccount } from '../../base/memory-budget.ts'
@@ -22,13 +22,13 @@ import { type First, firstUpdate, outcomeOnly } from '../calls/json-or-stream.ts
 
 type Step = IteratorResult<Update, Outcome>
 
-/** The message that a step is for the client, if it is one. */
-interface Said {
+/** A step as the message for the client; some steps have none. */
+interface EncodedStep {
   readonly text: string | undefined
   readonly isLast: boolean
 }
 
-/** A request on its way: its answer is at hand, or a reply will bring it. */
+/** A request that has begun and is not answered yet. */
 export interface RunningRequest {
   readonly id: RpcId
   readonly method: string
@@ -38,11 +38,11 @@ export interface RunningRequest {
   readonly cancel: Cancel
   /** Counts what the call keeps; closed when it is over. */
   readonly memory: MemoryAccount
-  /** Run when the call is over. */
+  /** Called when the call is over. */
   readonly over: () => void
 }
 
-/** Answers one request. Not an async function: on the way of every call each of them costs. */
+/** Answers one request. Not an async function: every call passes here, and each one costs time. */
 export function respondToOne(
   liveSession: LiveSession,
   one: RunningRequest,
@@ -54,7 +54,7 @@ export function respondToOne(
   )
 }
 
-/** What a reply begins with, or its end where the client takes no stream. */
+/** The first update of a reply, or its outcome if the client accepts no stream. */
 function firstOr(reply: Reply, inbound: Inbound, services: GatewayServices): Promise<First> {
   return acceptedForms(header(inbound, 'accept')) === 'json'
     ? outcomeOnly(reply)
@@ -64,14 +64,14 @@ function firstOr(reply: Reply, inbound: Inbound, services: GatewayServices): Pro
 /** Answers the requests of a batch: all in one array, or all on one stream. */
 export async function respondToBatch(
   liveSession: LiveSession,
-  carried: readonly RunningRequest[],
+  running: readonly RunningRequest[],
   inbound: Inbound,
   services: GatewayServices,
 ): Promise<Outbound> {
-  const firsts = await Promise.all(carried.map(async (one) => kept(one, await firstOr(one.reply, inbound, services))))
-  if (firsts.some((first) => first.kind === 'streaming')) return stream(liveSession, carried, firsts, inbound, services)
+  const firsts = await Promise.all(running.map(async (one) => kept(one, await firstOr(one.reply, inbound, services))))
+  if (firsts.some((first) => first.kind === 'streaming')) return stream(liveSession, running, firsts, inbound, services)
   const answers: string[] = []
-  carried.forEach((one, at) => {
+  running.forEach((one, at) => {
     const text = answerText(one, firsts[at], services)
     if (text !== undefined) answers.push(text)
     one.over()
@@ -79,7 +79,7 @@ export async function respondToBatch(
   return { status: 200, headers: jsonHeaders, body: `[${answers.join(',')}]` }
 }
 
-/** An outcome that has to wait for those of its batch; a refusal, if that is more than may wait. */
+/** Counts an outcome that waits for the others of its batch; returns an error instead if there is no memory for it. */
 function kept(one: RunningRequest, first: First): First {
   if (first.kind !== 'outcome') return first
   const { answer } = first.outcome
@@ -101,20 +101,21 @@ function single(one: RunningRequest, first: First, services: GatewayServices): O
   return { status: 200, headers: jsonHeaders, body: text }
 }
 
-/** Undefined for a call that the client cancelled. */
+/** The text of an answer; undefined for a call that the client cancelled. */
 function answerText(one: RunningRequest, first: First | undefined, services: GatewayServices): string | undefined {
   if (first?.kind === 'outcome')
     return responseText(
       one.id,
-      worded(() => encodeLegacyAnswer(first.outcome, one.method, one.version), services),
+      encoded(() => encodeLegacyAnswer(first.outcome, one.method, one.version), services),
     )
   const refusal = answerable(first?.kind === 'failed' ? first.error : new Refusal('internal'), services.log)
   return refusal.code === 'cancelled' ? undefined : responseText(one.id, errorAnswerOf(refusal))
 }
 
-function worded(word: () => Answer, services: GatewayServices): Answer {
+/** The answer that `encode` returns, or the error that it throws as an answer. */
+function encoded(encode: () => Answer, services: GatewayServices): Answer {
   try {
-    return word()
+    return encode()
   } catch (error) {
     return errorAnswerOf(answerable(error, services.log))
   }
@@ -122,35 +123,35 @@ function worded(word: () => Answer, services: GatewayServices): Answer {
 
 async function stream(
   liveSession: LiveSession,
-  carried: readonly RunningRequest[],
+  running: readonly RunningRequest[],
   firsts: readonly First[],
   inbound: Inbound,
   services: GatewayServices,
 ): Promise<Outbound> {
   const prime = hasPrimingEvent(liveSession.session.client.version)
-  const events = await services.streams.openCall(liveSession, carried[0]?.id, prime).catch((error: unknown) => {
-    carried.forEach(abandonRequest)
+  const events = await services.streams.openCall(liveSession, running[0]?.id, prime).catch((error: unknown) => {
+    running.forEach(abandonRequest)
     throw error
   })
   endAfter(
-    carried.map((one, at) => pump(liveSession, one, firsts[at], events, services)),
+    running.map((one, at) => pump(liveSession, one, firsts[at], events, services)),
     events,
   )
   return { status: 200, headers: sseHeaders, body: events.read(inbound.closed) }
 }
 
-/** A function of its own: what waits for the pumps must not keep what they began with. */
+/** A function of its own: a closure in `stream` would keep the first updates in memory until the calls end. */
 function endAfter(pumps: readonly Promise<void>[], events: CallStream): void {
   void Promise.allSettled(pumps).then(() => events.end().catch(() => undefined))
 }
 
-/** Nobody will take what this call still says. */
+/** Ends a request whose further updates no client will get. */
 export function abandonRequest(one: RunningRequest): void {
   one.reply.return(undefined as never).catch(() => undefined)
   one.over()
 }
 
-/** Moves a reply into its stream to the end. Never rejects. */
+/** Writes a reply to its stream until the reply ends. Never rejects. */
 export async function pump(
   liveSession: LiveSession,
   one: RunningRequest,
@@ -165,22 +166,22 @@ export async function pump(
     withdrawals.push(store(notificationText('notifications/cancelled', withdrawn)).catch(() => undefined))
   }
   let progress = Number.NEGATIVE_INFINITY
-  /** [utilities, progress] it rises over the whole call, also where the server began anew with another round */
-  const isNews = ({ method, params }: Notification): boolean => {
+  /** [utilities, progress] progress must rise over the whole call, though the server counts anew in each round */
+  const isToBeSent = ({ method, params }: Notification): boolean => {
     const value = method === 'notifications/progress' ? params?.value['progress'] : undefined
     if (typeof value !== 'number') return true
     const rises = value > progress
     if (rises) progress = value
     return rises
   }
-  const said = async (next: Promise<Step>): Promise<Said> => {
+  const encodeStep = async (next: Promise<Step>): Promise<EncodedStep> => {
     const { done, value } = await next
     if (done === true) {
-      const answer = worded(() => encodeLegacyAnswer(value, one.method, one.version), services)
+      const answer = encoded(() => encodeLegacyAnswer(value, one.method, one.version), services)
       return { text: responseText(one.id, answer), isLast: true }
     }
     if (value.kind === 'ask') return { text: services.pendingInput.put(liveSession, value, withdraw), isLast: false }
-    return { text: isNews(value) ? notificationText(value.method, value.params) : undefined, isLast: false }
+    return { text: isToBeSent(value) ? notificationText(value.method, value.params) : undefined, isLast: false }
   }
   try {
     if (first?.kind !== 'streaming') {
@@ -191,9 +192,9 @@ export async function pump(
     let next: Promise<Step> | undefined = first.next
     first = undefined
     for (;;) {
-      let step: Said | undefined = await said(next)
+      let step: EncodedStep | undefined = await encodeStep(next)
       const { isLast } = step
-      // Nothing but the text waits for its reader, and nothing waits for the next step with it.
+      // Only the text stays in memory while it waits for its reader, and nothing while the next step is awaited.
       next = undefined
       if (isLast) await Promise.all(withdrawals)
       const stored: Promise<void> | undefined = step.text === undefined ? undefined : store(step.text)

@@ -1,6 +1,6 @@
 /**
- * The call that a request of a client without a session is about: a new one, or one that waits for the answers that it
- * brings. What either keeps is counted before it begins. [2026-07-28 multi round-trip requests]
+ * Finds the call of a request of a client without a session: begins a new one, or resumes the suspended call whose
+ * answers the request brings. Memory is counted before either begins. [2026-07-28 multi round-trip requests]
  */
 import { Cancel } from '../../base/cancel.ts'
 import { keep, type MemoryAccount } from '../../base/memory-budget.ts'
@@ -18,7 +18,10 @@ import type { GatewayServices } from '../services.ts'
 import type { OpenedState } from '../interaction/request-state.ts'
 import { callBytes, runCall } from '../calls/run-call.ts'
 
-/** The call that a request is about, a new one or the one that waits for it; what counts the latter request. */
+/**
+ * Begins a new call, or resumes a suspended one. `memory` counts the request that resumes; a request that begins a call
+ * is counted with the call. Throws a `Refusal`.
+ */
 export function beginOrResume(
   request: RequestMessage,
   envelope: Envelope,
@@ -31,20 +34,23 @@ export function beginOrResume(
   const memory = services.clientMemory.account(inbound.connection)
   try {
     if (opened?.kind === 'suspended') {
-      // Before its answers are taken: a client that has too much with us may come again.
+      // Before its answers are taken, so that a client refused for memory can send them again.
       keep(memory, heldBytesOf(request.params))
       const suspendable = services.suspended.resume(opened.call, opened.round, request.params)
-      suspendable.over = services.inflight.enter(suspendable.call.cancel)
+      suspendable.over = services.drain.enter(suspendable.call.cancel)
       return { suspendable, memory }
     }
-    return { suspendable: begun(request, opened, envelope, memory, inbound, principal, services), memory: undefined }
+    return {
+      suspendable: beginCall(request, opened, envelope, memory, inbound, principal, services),
+      memory: undefined,
+    }
   } catch (error) {
     memory.close()
     throw error
   }
 }
 
-function begun(
+function beginCall(
   request: RequestMessage,
   opened: OpenedState | undefined,
   envelope: Envelope,
@@ -53,8 +59,8 @@ function begun(
   principal: Principal,
   services: GatewayServices,
 ): SuspendableCall {
-  // Whoever comes back for what was begun is still served.
-  if (services.inflight.draining) throw new Refusal('draining')
+  // Only new calls are refused: a suspended call is still resumed during a drain.
+  if (services.drain.draining) throw new Refusal('draining')
   const again = opened?.kind === 'again' ? { requestState: undefined, inputResponses: undefined } : undefined
   const edits = opened?.kind === 'server' ? { requestState: opened.state } : again
   const cancel = new Cancel()
@@ -74,14 +80,14 @@ function begun(
     memory,
     cancel,
   }
-  const over = services.inflight.enter(cancel)
+  const over = services.drain.enter(cancel)
   return { call, reply: runCall(call, services), next: undefined, questions: undefined, memory, over }
 }
 
-/** What the request brings back from an earlier round. Throws `invalid_params`. */
+/** The opened state from an earlier round, if the request has one. Throws `invalid_params` or `suspended_call_gone`. */
 function openState(request: RequestMessage, principal: Principal, services: GatewayServices): OpenedState | undefined {
   const state = request.params?.value['requestState']
   if (!request.params || state === undefined || !mayTakeRounds(request.method)) return undefined
   if (typeof state !== 'string') throw new Refusal('invalid_params', { message: 'The requestState must be a string.' })
-  return services.seal.open(state, principal, request.method, request.params.value)
+  return services.requestState.open(state, principal, request.method, request.params.value)
 }

@@ -1,7 +1,8 @@
 /**
- * One request of a client without a session, and the call that it begins or takes up again. Its answer is one JSON
- * body, or a stream that ends with its connection. If the server asks in mid-call, the questions are the answer, and
- * the call waits for the request that brings the answers. [2026-07-28 basic; transports; multi round-trip requests]
+ * Answers a request of a client without a session that begins or resumes a call. The answer is one JSON body, or a
+ * stream that ends with its connection. If the server asks for input in mid-call, the answer holds the input requests,
+ * and the call is suspended until a request brings the answers. [2026-07-28 basic; transports; multi round-trip
+ * requests]
  */
 import type { Lease } from '../../base/lease.ts'
 import type { MemoryAccount } from '../../base/memory-budget.ts'
@@ -31,7 +32,7 @@ import {
   inputRequestsFor,
   lookAhead,
   nextStep,
-  noteAsk,
+  addQuestion,
   type Questions,
   type Step,
   takeNext,
@@ -41,28 +42,28 @@ import { firstUpdate, nextOrIdle } from '../calls/json-or-stream.ts'
 import { beginOrResume } from './begin-or-resume.ts'
 import type { OpenedState } from '../interaction/request-state.ts'
 
-/** Questions that a server asks in one breath are put to the client together. */
-const breathMs = 30
-const maxBreathMs = 200
+/** Input requests that follow each other within this time go to the client together. */
+const gatherMs = 30
+const maxGatherMs = 200
 
-/** A request that is with a call. */
+/** A request that is attached to a call. */
 export interface AttachedRequest {
   readonly request: RequestMessage
   readonly envelope: Envelope
   readonly suspendable: SuspendableCall
-  /** Counts a request that goes on with a call; one that begins it counts with the call. */
+  /** Counts a request that resumed the call; a request that began it is counted with the call. */
   readonly memory: MemoryAccount | undefined
-  /** The request is answered: its place is free, and its client may close. The call may go on without it. */
-  readonly leave: () => void
+  /** Detaches the answered request: releases its lease, and closing its connection cancels nothing any more. */
+  readonly detach: () => void
   /** Whether the call has ended with this request. */
   isFinished: boolean
 }
 
-/** Answers a request. `place` is held as long as that takes. Throws a `Refusal`. */
+/** Answers a request. `lease` is held as long as that takes. Throws a `Refusal`. */
 export async function answerCallRequest(
   request: RequestMessage,
   envelope: Envelope,
-  place: Lease,
+  lease: Lease,
   inbound: Inbound,
   principal: Principal,
   services: GatewayServices,
@@ -71,15 +72,15 @@ export async function answerCallRequest(
   let streaming = false
   try {
     const { suspendable, memory } = beginOrResume(request, envelope, inbound, principal, services)
-    // Closing the connection is cancelling. [2026-07-28 transports, cancellation]
+    // Closing the connection cancels the call. [2026-07-28 transports, cancellation]
     const unbind = inbound.closed.onCancel(() => suspendable.call.cancel.cancel('the client closed the connection'))
-    const leave = (): void => {
+    const detach = (): void => {
       unbind()
-      place.release()
+      lease.release()
     }
-    attached = { request, envelope, suspendable, memory, leave, isFinished: false }
+    attached = { request, envelope, suspendable, memory, detach, isFinished: false }
     if (suspendable.questions && suspendable.questions.open.size > 0) {
-      const asked = await askOn(attached, suspendable.questions, services)
+      const asked = await gatherQuestions(attached, suspendable.questions, services)
       if (asked) return json(request, asked)
     }
     if (acceptedForms(header(inbound, 'accept')) === 'json')
@@ -102,15 +103,15 @@ export async function answerCallRequest(
     throw error
   } finally {
     if (!streaming) {
-      if (attached) giveBack(attached)
-      place.release()
+      if (attached) release(attached)
+      lease.release()
     }
   }
 }
 
-/** Nothing holds the request any more: gives back what was kept for it, and for its call if that is over. */
-function giveBack(attached: AttachedRequest): void {
-  attached.leave()
+/** Detaches the request and releases its memory, and that of its call if the call has ended. */
+function release(attached: AttachedRequest): void {
+  attached.detach()
   attached.memory?.close()
   if (attached.isFinished) attached.suspendable.memory.close()
 }
@@ -119,7 +120,7 @@ function json({ id }: RequestMessage, answer: Answer): Outbound {
   return { status: statusOf(answer), headers: jsonHeaders, body: responseText(id, answer) }
 }
 
-/** The answer for a client that takes no stream: what the server says before it is dropped. */
+/** The answer for a client that accepts no stream: notifications are dropped. */
 async function answerWithoutStream(attached: AttachedRequest, services: GatewayServices): Promise<Answer> {
   for (;;) {
     const step = await nextStep(attached.suspendable)
@@ -130,8 +131,9 @@ async function answerWithoutStream(attached: AttachedRequest, services: GatewayS
 }
 
 /**
- * Pulled by the client's connection, so that a slow reader slows its own call; ends with it.
- * @param first the step that was waited for already
+ * The body of a stream. The client's connection pulls it, so that a slow reader slows its own call; it ends with the
+ * connection.
+ * @param first the first step, if it was requested already
  */
 async function* stream(
   attached: AttachedRequest,
@@ -140,12 +142,12 @@ async function* stream(
 ): AsyncGenerator<string> {
   const { request, suspendable } = attached
   let next = first
-  let isParting = false
+  let isAnswered = false
   try {
     for (;;) {
       next ??= nextStep(suspendable)
       const step = await nextOrIdle(next, services.sessionSettings.keepAliveMs, services.timers)
-      if (step === 'quiet') {
+      if (step === 'idle') {
         yield sseComment
         continue
       }
@@ -157,9 +159,9 @@ async function* stream(
             ? await ask(attached, step.value, services)
             : undefined
       if (answer) {
-        // Whoever has the answer may close: that cancels nothing.
-        isParting = true
-        attached.leave()
+        // Detached first: a client may close its connection as soon as it has the answer, and that cancels nothing.
+        isAnswered = true
+        attached.detach()
         yield sseMessage(responseText(request.id, answer))
         return
       }
@@ -170,14 +172,14 @@ async function* stream(
     const refusal = answerable(error, services.log)
     if (refusal.code !== 'cancelled') yield sseMessage(responseText(request.id, errorAnswerOf(refusal)))
   } finally {
-    if (!isParting) end(suspendable, services)
-    giveBack(attached)
+    if (!isAnswered) end(suspendable, services)
+    release(attached)
   }
 }
 
 function textOf({ suspendable, envelope }: AttachedRequest, update: Update): string | undefined {
   if (update.kind === 'ask') return undefined
-  // The server was told the level of the request that the call began with.
+  // The server knows only the log level of the request that began the call.
   const { logLevel } = envelope
   if (update.method === 'notifications/message' && !wantsLog({ ...suspendable.call, logLevel }, update.params))
     return undefined
@@ -185,13 +187,13 @@ function textOf({ suspendable, envelope }: AttachedRequest, update: Update): str
   return params === 'unwanted' ? undefined : notificationText(update.method, params)
 }
 
-/** The call is over, one way or another. */
+/** Ends a call whose client closed its connection, or that failed. */
 function end(suspendable: SuspendableCall, services: GatewayServices): void {
   services.suspended.end(suspendable)
   abandon(suspendable, 'the client closed the stream')
 }
 
-/** How the call ended, in the words of this request. */
+/** Finishes the call; returns its outcome as the answer to this request. */
 function finish(attached: AttachedRequest, outcome: Outcome, services: GatewayServices): Answer {
   const { request, suspendable } = attached
   attached.isFinished = true
@@ -202,47 +204,51 @@ function finish(attached: AttachedRequest, outcome: Outcome, services: GatewaySe
 }
 
 /**
- * Puts a question to the client, and all that the server asks in the same breath.
- * @returns the answer of this request; undefined if there is nothing to ask (any more)
+ * Gathers an input request and those that follow at once, and suspends the call.
+ * @returns the answer to this request: the questions, or the outcome if the call ends meanwhile; undefined if there is
+ * nothing to ask (any more)
  */
 async function ask(
   attached: AttachedRequest,
   inputRequest: InputRequest,
   services: GatewayServices,
 ): Promise<Answer | undefined> {
-  const questions = note(attached, inputRequest)
-  return questions && askOn(attached, questions, services)
+  const questions = noteQuestion(attached, inputRequest)
+  return questions && gatherQuestions(attached, questions, services)
 }
 
-async function askOn(
+async function gatherQuestions(
   attached: AttachedRequest,
   questions: Questions,
   services: GatewayServices,
 ): Promise<Answer | undefined> {
   const { request, suspendable } = attached
   const { clock } = services
-  // Only another question makes it longer, and not for ever: some servers never stop talking.
-  const latestMs = clock.now() + maxBreathMs
-  let endMs = clock.now() + breathMs
-  for (let leftMs = breathMs; leftMs > 0; leftMs = Math.min(endMs, latestMs) - clock.now()) {
+  // Only another input request extends the time, up to a limit, because some servers send without a pause.
+  const latestMs = clock.now() + maxGatherMs
+  let endMs = clock.now() + gatherMs
+  for (let leftMs = gatherMs; leftMs > 0; leftMs = Math.min(endMs, latestMs) - clock.now()) {
     const step = await lookAhead(suspendable, leftMs, clock)
     if (step === undefined) break
     if (step.done === true && questions.held.length === 0) return finish(attached, step.value, services)
-    // What was said before the end comes before it.
+    // Updates that came before the outcome are sent before it.
     if (step.done === true) return undefined
     takeNext(suspendable)
     if (step.value.kind !== 'ask') holdBack(suspendable, questions, step.value)
-    else if (note(attached, step.value)) endMs = clock.now() + breathMs
+    else if (noteQuestion(attached, step.value)) endMs = clock.now() + gatherMs
   }
   if (questions.open.size === 0) return undefined
   const waits: OpenedState = { kind: 'suspended', ...services.suspended.suspend(suspendable, questions) }
   return questionsOf(request, suspendable.call, inputRequestsFor(questions), waits, services)
 }
 
-/** Notes a question, if this client may be asked, and in answer to this request; if not, the server is told. */
-function note({ request, envelope, suspendable }: AttachedRequest, inputRequest: InputRequest): Questions | undefined {
+/** Adds an input request if the client can be asked with this request; if not, the server gets an error. */
+function noteQuestion(
+  { request, envelope, suspendable }: AttachedRequest,
+  inputRequest: InputRequest,
+): Questions | undefined {
   const isDeclared = undeclared(inputRequest, envelope.client.capabilities) === undefined
-  if (isDeclared && mayTakeRounds(request.method)) return noteAsk(suspendable, inputRequest)
+  if (isDeclared && mayTakeRounds(request.method)) return addQuestion(suspendable, inputRequest)
   const reason = isDeclared
     ? 'The client cannot be asked in the course of this request'
     : 'The client did not declare that it can be asked this'

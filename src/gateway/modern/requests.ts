@@ -1,6 +1,7 @@
 /**
- * Clients without sessions: each request stands for itself, and its answer lives as long as its connection.
- * The checks and the wording are protocol/modern-server.ts. [2026-07-28 basic; transports; multi round-trip requests]
+ * Handles the requests of clients without sessions: each is independent of others, and its answer lives as long as its
+ * connection. The checks and the encoding are in protocol/modern-server.ts. [2026-07-28 basic; transports; multi
+ * round-trip requests]
  */
 import { Refusal } from '../../base/refusal.ts'
 import type { Principal, Caller } from '../../protocol/call.ts'
@@ -17,21 +18,21 @@ import { answerCallRequest } from './call-request.ts'
 
 const empty: Outbound = { status: 202, headers: {}, body: '' }
 
-/** One message of a client without a session. Throws a `Refusal` for what is no request. */
+/** Answers one message of a client without a session. Throws `invalid_request` for a response. */
 export async function answerOne(
   message: Message,
   inbound: Inbound,
   principal: Principal,
   services: GatewayServices,
 ): Promise<Outbound> {
-  // [2026-07-28 basic] clients send no responses; notifications are accepted and mean nothing over HTTP
+  // [2026-07-28 basic] clients send no responses; notifications are accepted and ignored over HTTP
   if (message.kind === 'response') throw new Refusal('invalid_request')
   if (message.kind === 'notification') {
     services.events.emit('dropped', { what: 'client_notification', count: 1 })
     return empty
   }
   try {
-    // First of all: a client that cannot be served here is not told how to word its request.
+    // Checked first: a client that cannot be served in this era needs no advice on how to write its request.
     if (services.refusesStateless) throw notServed(message, header(inbound, 'mcp-protocol-version'))
     return await request(message, inbound, principal, services)
   } catch (error) {
@@ -41,11 +42,11 @@ export async function answerOne(
   }
 }
 
-/** A refusal in this era's words: a method that is not there is a page that is not there. */
+/** A refusal as this era encodes it: an unknown method has HTTP status 404. */
 function refused(refusal: Refusal, message: RequestMessage): Outbound {
   if (refusal.code === 'cancelled') return empty
   const outbound = errorResponse(refusal, message.id)
-  // This one says that the whole era is not there: 404 would say that it is. [2026-07-28 versioning]
+  // It tells the client that this era is not served at all; 404 would tell it the opposite. [2026-07-28 versioning]
   if (refusal.code === 'discover_refused') return outbound
   return outbound.status === 200 ? { ...outbound, status: statusOf(errorAnswerOf(refusal)) } : outbound
 }
@@ -58,17 +59,17 @@ async function request(
 ): Promise<Outbound> {
   const envelope = readEnvelope(message, mirrorsIn(inbound), services.extensions)
   const caller: Caller = { principal, client: envelope.client, session: undefined }
-  // What was begun may go on: that is seen when its state is opened.
-  const goesOn = message.params?.value['requestState'] !== undefined
-  if (services.inflight.draining && !goesOn) throw new Refusal('draining')
+  // During a drain, begun calls may be resumed: beginOrResume decides that when it opens the state.
+  const mayResume = message.params?.value['requestState'] !== undefined
+  if (services.drain.draining && !mayResume) throw new Refusal('draining')
   if (services.catalog.isList(message.method)) return list(caller, message, services)
   if (message.method === 'server/discover') return discovered(caller, message, services)
   if (message.method === 'tools/call' && services.catalog.mirrorsHeaders)
     await checkMirrored(caller, message, inbound, services)
 
-  const place = services.admission.take() ?? (await services.admission.wait(inbound.connection, inbound.closed))
-  if (message.method === 'subscriptions/listen') return openSubscription(caller, message, place, inbound, services)
-  return answerCallRequest(message, envelope, place, inbound, principal, services)
+  const lease = services.admission.take() ?? (await services.admission.wait(inbound.connection, inbound.closed))
+  if (message.method === 'subscriptions/listen') return openSubscription(caller, message, lease, inbound, services)
+  return answerCallRequest(message, envelope, lease, inbound, principal, services)
 }
 
 async function list(caller: Caller, message: RequestMessage, services: GatewayServices): Promise<Outbound> {
@@ -80,7 +81,7 @@ async function discovered(caller: Caller, message: RequestMessage, services: Gat
   return discovery(message.id, await services.catalog.serverDescription(caller))
 }
 
-/** [2026-07-28 transports, custom headers] what is mirrored must say the same as the body */
+/** [2026-07-28 transports, custom headers] mirrored headers must match the body */
 async function checkMirrored(
   caller: Caller,
   message: RequestMessage,

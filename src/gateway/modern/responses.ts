@@ -1,4 +1,6 @@
-/** The answers of calls of clients without sessions, in their words, with what has to come back to us sealed. */
+/**
+ * Encodes the answers to calls of clients without sessions, and seals the state that their next request brings back.
+ */
 import { Refusal } from '../../base/refusal.ts'
 import type { Call, Outcome } from '../../protocol/call.ts'
 import { inputRequired, mayTakeRounds, stateOf } from '../../protocol/input-required.ts'
@@ -11,7 +13,7 @@ import type { GatewayServices } from '../services.ts'
 import type { OpenedState } from '../interaction/request-state.ts'
 import { serverInfoOf } from '../../protocol/server-description.ts'
 
-/** The answer to a request of a call. No promise: this is on the way of every call. */
+/** Encodes an outcome as the answer to a request. Not async, because every call passes here. */
 export function answerOf(request: RequestMessage, call: Call, outcome: Outcome, services: GatewayServices): Answer {
   if (outcome.era !== call.client.era) return translated(request, call, outcome, services)
   const answer = encodeModernAnswer(call.method, outcome, undefined)
@@ -33,24 +35,24 @@ function translated(request: RequestMessage, call: Call, outcome: Outcome, servi
   return encodeModernAnswer(call.method, outcome, serverInfo(call, services))
 }
 
-/** Questions as the answer to a request; `waits` is what leads the next request back to its call. */
+/** Encodes input requests as the answer to a request; `state` leads the next request back to the call. */
 export function questionsOf(
   request: RequestMessage,
   call: Call,
   inputRequests: RawObject,
-  waits: OpenedState,
+  state: OpenedState,
   services: GatewayServices,
 ): Answer {
-  const result = inputRequired(inputRequests, seal(waits, request, call, services))
+  const result = inputRequired(inputRequests, seal(state, request, call, services))
   const outcome: Outcome = { answer: { kind: 'result', result }, era: call.client.era, process: undefined }
   return encodeModernAnswer(call.method, outcome, serverInfo(call, services))
 }
 
-/** For display only: no answer waits for the server to be asked for it. */
+/** Only for display, so it is left out if it is not known yet: no answer waits for it. */
 function serverInfo(call: Call, services: GatewayServices): JsonObject | undefined {
   return serverInfoOf(services.catalog.descriptionAtHand(call))
 }
 
 function seal(what: OpenedState, request: RequestMessage, call: Call, services: GatewayServices): string {
-  return services.seal.close(what, call.principal, call.method, request.params?.value ?? {})
+  return services.requestState.close(what, call.principal, call.method, request.params?.value ?? {})
 }

@@ -1,91 +1,92 @@
 /**
- * The listening stream of a client without a session: an acknowledgement, then the changes that were asked for, each
- * stamped with the id of the request. Changes that nobody has read yet are told once. [2026-07-28 subscriptions]
+ * The stream of `subscriptions/listen`, for a client without a session: an acknowledgement, then the changes that the
+ * client asked for, each marked with the id of the request. Unread changes of the same thing are sent once. [2026-07-28
+ * subscriptions]
  */
 import { Wakeup } from '../../base/wakeup.ts'
-import { bytesOf, keep } from '../../base/memory-budget.ts'
+import { bytesOf, keep, type MemoryAccount } from '../../base/memory-budget.ts'
 import type { Lease } from '../../base/lease.ts'
 import { Refusal } from '../../base/refusal.ts'
 import { capabilitiesIn } from '../../catalog/catalog.ts'
-import type { Filter, Caller, Update } from '../../protocol/call.ts'
+import type { Caller, Filter, Notification, Update } from '../../protocol/call.ts'
 import { acceptedForms } from '../../protocol/accept.ts'
+import { heldBytesOf } from '../../protocol/held-bytes.ts'
 import { header, type Inbound, type Outbound } from '../../protocol/inbound.ts'
 import { objectMember, replaceMember } from '../../protocol/json-edit.ts'
 import { emptyObject, isObject, type JsonObject, type RawObject, rawObject } from '../../protocol/json-text.ts'
 import { notificationText, type RequestMessage, responseText, type RpcId } from '../../protocol/jsonrpc.ts'
 import { metaKeys } from '../../protocol/revisions.ts'
 import { sseComment, sseHeaders, sseMessage } from '../../protocol/sse.ts'
-import { createPendingChanges } from './pending-changes.ts'
 import type { GatewayServices } from '../services.ts'
 
 const maxUris = 1000
 const acknowledged = 'notifications/subscriptions/acknowledged'
 
-/** Opens the stream; `place` is held as long as it is open. Throws `invalid_params`. */
+/** Opens the stream; `lease` is held as long as it is open. Throws a `Refusal`: `invalid_params`, `not_acceptable`. */
 export async function openSubscription(
   caller: Caller,
   message: RequestMessage,
-  place: Lease,
+  lease: Lease,
   inbound: Inbound,
   services: GatewayServices,
 ): Promise<Outbound> {
-  // Alone: the stream must not keep the params.
+  // Only the id: the stream must not keep the params in memory.
   const { id } = message
   const memory = services.clientMemory.account(inbound.connection)
   try {
     if (acceptedForms(header(inbound, 'accept')) === 'json') throw new Refusal('not_acceptable')
     const capabilities = capabilitiesIn(await services.catalog.serverDescription(caller))
-    const filter = honoured(readFilter(message.params), capabilities)
+    const filter = supported(readFilter(message.params), capabilities)
     keep(memory, heldBytesOfFilter(filter))
     const changes = createPendingChanges(memory)
-    const news = new Wakeup(services.timers, services.sessionSettings.keepAliveMs)
+    const wakeup = new Wakeup(services.timers, services.sessionSettings.keepAliveMs)
     const take = (update: Update): void => {
       if (update.kind === 'ask') return
       changes.add(update)
-      news.notify()
+      wakeup.notify()
     }
     const listening = await services.upstream.listen(caller, filter, { take, isRead: () => true })
-    const stopDrain = services.inflight.onDrain(() => news.notify())
-    const gone = (): void => {
+    const stopDrain = services.drain.onDrain(() => wakeup.notify())
+    const end = (): void => {
       listening.stop()
       stopDrain()
       memory.close()
-      place.release()
-      news.notify()
+      lease.release()
+      wakeup.notify()
     }
-    inbound.closed.onCancel(gone)
+    inbound.closed.onCancel(end)
 
-    /** A function of its own: while a reader takes its time with the text, the change must not be kept beside it. */
+    /** A function of its own: while the text waits for a slow reader, the change must not stay in memory beside it. */
     const nextText = (): string | undefined => {
       const change = changes.take()
-      return change && sseMessage(notificationText(change.method, stamped(change.params, id)))
+      return change && sseMessage(notificationText(change.method, withSubscription(change.params, id)))
     }
 
     const body = async function* (): AsyncGenerator<string> {
       try {
         yield sseMessage(
-          notificationText(acknowledged, stamped(rawObject({ notifications: filterParams(filter) }), id)),
+          notificationText(acknowledged, withSubscription(rawObject({ notifications: filterParams(filter) }), id)),
         )
-        while (!inbound.closed.cancelled && !services.inflight.draining && !changes.areLost) {
+        while (!inbound.closed.cancelled && !services.drain.draining && !changes.areLost) {
           const text = nextText()
           if (text !== undefined) yield text
-          else if ((await news.next()) === 'quiet') yield sseComment
+          else if ((await wakeup.next()) === 'quiet') yield sseComment
         }
-        const result = stamped(rawObject({ resultType: 'complete' }), id)
+        const result = withSubscription(rawObject({ resultType: 'complete' }), id)
         if (!inbound.closed.cancelled) yield sseMessage(responseText(id, { kind: 'result', result }))
       } finally {
-        gone()
+        end()
       }
     }
     return { status: 200, headers: sseHeaders, body: body() }
   } catch (error) {
     memory.close()
-    place.release()
+    lease.release()
     throw error
   }
 }
 
-/** What a stream takes that listens, and each address that it listens to, besides its characters. In bytes. */
+/** Memory of a stream, and of each URI of its filter besides the characters, in bytes. */
 const listenBytes = 4 * 1024
 const uriBytes = 256
 
@@ -95,12 +96,53 @@ function heldBytesOfFilter({ resourceUris }: Filter): number {
   return bytes
 }
 
-/** Names the request to the letter: a number that is not exact here may be for its client. */
-function stamped(params: RawObject | undefined, id: RpcId): RawObject {
+/** Marks params with the id of the request, as the client wrote it: JavaScript may not hold a large number exactly. */
+function withSubscription(params: RawObject | undefined, id: RpcId): RawObject {
   const value = JSON.parse(id) as string | number // readMessage has let only these through
   const own = params ?? emptyObject
   const meta = replaceMember(objectMember(own, '_meta') ?? emptyObject, metaKeys.subscription, value, id)
   return replaceMember(own, '_meta', meta.value, meta.text)
+}
+
+/**
+ * Changes that are not sent yet, at most one for each thing that changed, so that the memory for a slow reader is
+ * bounded.
+ */
+interface PendingChanges {
+  /** Adds a change; it replaces an earlier one of the same thing. */
+  add(change: Notification): void
+  /** Removes and returns the oldest change. */
+  take(): Notification | undefined
+  /** Whether a change was dropped for lack of memory: the stream must then end, or the client would miss it. */
+  readonly areLost: boolean
+}
+
+/** Memory of a change besides its params, in bytes. */
+const changeBytes = 256
+
+function createPendingChanges(memory: MemoryAccount): PendingChanges {
+  const changes = new Map<string, Notification>()
+  let areLost = false
+  const remove = (key: string, change: Notification | undefined): void => {
+    if (change && changes.delete(key)) memory.release(changeBytes + heldBytesOf(change.params))
+  }
+  return {
+    add(change) {
+      const uri = change.params?.value['uri']
+      const key = `${change.method} ${typeof uri === 'string' ? uri : ''}`
+      remove(key, changes.get(key))
+      if (memory.take(changeBytes + heldBytesOf(change.params)) === 'kept') changes.set(key, change)
+      else areLost = true
+    },
+    take() {
+      const [key, change] = changes.entries().next().value ?? []
+      if (key !== undefined) remove(key, change)
+      return change
+    },
+    get areLost() {
+      return areLost
+    },
+  }
 }
 
 function readFilter(params: RawObject | undefined): Filter {
@@ -119,8 +161,8 @@ function readFilter(params: RawObject | undefined): Filter {
   }
 }
 
-/** What of the filter this server can tell at all. */
-function honoured(filter: Filter, capabilities: JsonObject): Filter {
+/** The part of the filter that this server supports. */
+function supported(filter: Filter, capabilities: JsonObject): Filter {
   const can = (kind: string, what: string): boolean => {
     const capability = capabilities[kind]
     return isObject(capability) && capability[what] === true
