@@ -52,7 +52,7 @@ export const refusals: Readonly<Record<RefusalCode, RefusalRow>> = {
     429,
     'later',
     'This session has too many calls in flight.',
-    'Wait for answers before sending more: a session may have 64 calls in flight, unless the operator has changed the limit.',
+    'Wait for answers before sending more; the operator can raise the limit, MCPLEX_LIMITS__CALLS_PER_SESSION (64 by default).',
   ),
   memory_share_exceeded: row(
     -32603,
@@ -122,7 +122,7 @@ export const refusals: Readonly<Record<RefusalCode, RefusalRow>> = {
     200,
     'changed',
     'The result is too large to be forwarded.',
-    'Ask for less: results are limited to 16 MiB.',
+    'Ask for less; the operator can raise the limit of a result, MCPLEX_UPSTREAM__MAX_LINE (16 MiB by default), or --memory.',
   ),
   not_supported_by_client_revision: row(
     -32603,
@@ -136,7 +136,7 @@ export const refusals: Readonly<Record<RefusalCode, RefusalRow>> = {
     200,
     'later',
     'The client did not answer an input request of the server.',
-    'Answer input requests in time (ten minutes, unless the operator has changed it); the call may have run in part.',
+    'Answer input requests in time (MCPLEX_SESSIONS__INPUT_TIMEOUT, ten minutes by default); the call may have run in part.',
   ),
   too_many_rounds: row(
     -32603,

@@ -54,7 +54,7 @@ export const requestRefusals: Readonly<Record<RequestRefusalCode, RefusalRow>> =
     413,
     'changed',
     'The request body is too large.',
-    'Keep bodies below 4 MiB, or pass a reference to the data instead.',
+    'Send less, or a reference to the data instead; the operator can raise the limit, MCPLEX_LIMITS__MAX_BODY (4 MiB by default).',
   ),
   headers_too_large: row(
     -32600,
