@@ -1,10 +1,11 @@
-// What it costs to note a call as in flight and to forget it: a `Map` by id, and the `Slots` of src/upstreams/slots.ts.
+// What it costs to note a call as in flight and to forget it: a `Map` by id, and `PendingCalls`
+// of src/upstreams/connection/pending-calls.ts.
 // `npm run build && node --trace-gc bench/micro/inflight.mjs` also shows the collections. 50 calls are in flight at any
 // moment, each holds objects of its own, and every answer ends the oldest. Medians of nine turns, taken alternately.
 // docs/decisions/0013-lists-instead-of-sets.md quotes it.
 
 import { PerformanceObserver } from 'node:perf_hooks'
-import { Slots } from '../../dist/upstreams/slots.js'
+import { PendingCalls } from '../../dist/upstreams/connection/pending-calls.js'
 
 const inFlight = 50
 const perTurn = 200_000
@@ -34,9 +35,9 @@ const ways = {
     }
     return { begin, end: (call) => calls.get(call.id) === call && calls.delete(call.id) }
   },
-  Slots: () => {
-    const slots = new Slots()
-    return { begin: () => slots.add(makeCall), end: (call) => slots.remove(call) }
+  PendingCalls: () => {
+    const pending = new PendingCalls()
+    return { begin: () => pending.add(makeCall), end: (call) => pending.remove(call) }
   },
 }
 
@@ -76,6 +77,6 @@ for (const { name, costs } of lives) {
   const cpu = median(costs.map((cost) => cost.cpu))
   const gc = median(costs.map((cost) => cost.gc))
   console.log(
-    `${name.padEnd(6)} ${cpu.toFixed(0).padStart(6)} ns of CPU a call, collector ${gc.toFixed(0).padStart(5)} ns`,
+    `${name.padEnd(12)} ${cpu.toFixed(0).padStart(6)} ns of CPU a call, collector ${gc.toFixed(0).padStart(5)} ns`,
   )
 }
