@@ -1,6 +1,6 @@
 // What it costs to find the processes that carry a mark of ours: `createMarkScan` of src/upstreams/stdio/, among so many
 // processes; then a thousand questions at once, as a thousand servers that end ask. `npm run build && node
-// bench/micro/marks.mjs [processes]`. docs/decisions/0031-marks.md quotes it.
+// bench/micro/marks.mjs [processes]`. docs/decisions/0031-worker-marks.md quotes it.
 
 import { spawn } from 'node:child_process'
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
