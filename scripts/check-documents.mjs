@@ -1,13 +1,17 @@
 /**
  * Checks that what documents and comments say of the repository is so, and ends with 1 if not: the paths and links
- * that they name are there, also in the package, and no mark stands in them that a reader cannot look up.
+ * that they name are there, also in the package, the numbers that they quote are those of the code, and no mark
+ * stands in them that a reader cannot look up. Needs the build, as it reads the options from `dist`.
  */
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
-import { wrongLinks, deadPackedLinks } from './documents/links.mjs'
+import { wrongNumbers } from './documents/check-numbers.mjs'
+import { deadPackedLinks, wrongLinks } from './documents/links.mjs'
 import { privateMarks } from './documents/marks.mjs'
+import { quotedNumbers } from './documents/numbers.mjs'
 import { deadPathsOfDocument, deadPathsOfSource } from './documents/paths.mjs'
 import { readTree } from './documents/tree.mjs'
+import { schema } from '../dist/config/schema.js'
 
 const root = join(import.meta.dirname, '..')
 const tree = readTree(root)
@@ -20,6 +24,7 @@ const found = [
   ...documents.flatMap((path) => deadPathsOfDocument(path, tree.read(path), tree)),
   ...sources.flatMap((path) => deadPathsOfSource(path, tree.read(path), tree)),
   ...texts.flatMap((path) => privateMarks(path, tree.read(path))),
+  ...wrongNumbers(quotedNumbers, tree, schema),
   ...deadPackedLinks(packed(), tree),
 ]
 for (const { path, line, message } of found) console.log(`${path}:${line} ${message}`)

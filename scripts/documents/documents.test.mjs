@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { wrongNumbers } from './check-numbers.mjs'
 import { deadPackedLinks, wrongLinks } from './links.mjs'
 import { privateMarks } from './marks.mjs'
 import { deadPathsOfDocument, deadPathsOfSource } from './paths.mjs'
@@ -100,4 +101,36 @@ test('comments of a module name what is there, with and without backticks, and i
 test('marks that no reader can look up are told, tags of the specification are not', () => {
   const text = '[2025-11-25 transports, sessions 3]\n// [R06] why\n// M12\ndocs/field.md 1\nprotocol.md 7\n'
   expect(lines(privateMarks('src/x.ts', text))).toEqual(['2 R06', '3 M12', '5 protocol.md'])
+})
+
+describe('numbers in a document', () => {
+  const source = {
+    'src/a.ts': 'const waitMs = 30_000\nexport const most: number = 16 * 1024\nconst roomBytes = 4 * 1024 ** 2\n',
+  }
+  const options = [{ ownEnv: 'MCPLEX_WAIT', option: { kind: 'duration', default: 600_000 } }]
+  const read = (text) => ({ has: (path) => path in source, read: (path) => source[path] ?? text })
+  const check = (text, phrase, ...values) =>
+    lines(wrongNumbers([{ document: 'a.md', phrase, values }], read(text), options))
+
+  test.each(['waits 30 s', 'waits  30s', 'waits 30 seconds'])('%s is the constant of 30_000 ms', (text) => {
+    expect(check(text, 'waits {}', 'a.ts waitMs')).toEqual(none)
+  })
+
+  test('options, sizes, counts and several values are found in any usual spelling', () => {
+    expect(check('ten minutes at most', '{} at most', 'MCPLEX_WAIT')).toEqual(none)
+    expect(check('| 16,384, of 4 MiB | why | `--x` |', '| {}, of {} | … `--x`', 'a.ts most', 'a.ts roomBytes')).toEqual(
+      none,
+    )
+  })
+
+  test.each(['waits 3 s', 'waits 130 s', 'waits 30 ms'])('%s is another number', (text) => {
+    expect(check(text, 'waits {}', 'a.ts waitMs')).toHaveLength(1)
+  })
+
+  test('another number is told with its line, a value that is not there with the table', () => {
+    expect(
+      wrongNumbers([{ document: 'a.md', phrase: 'waits {}', values: ['a.ts waitMs'] }], read('\nwaits 20 s'), options),
+    ).toEqual([{ path: 'a.md', line: 2, message: expect.stringContaining('does not say "waits 30 s" (a.ts waitMs)') }])
+    expect(check('waits 20 s', 'waits {}', 'a.ts gone')).toEqual(['1 a.ts gone'])
+  })
 })

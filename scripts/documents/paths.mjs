@@ -66,10 +66,16 @@ function isPath(name, tree) {
 function isThere(path, name, tree) {
   return expanded(name).every((one) => {
     const source = one.replace(/^dist(?=\/)/, 'src').replace(/(?<=^src\/.*)(\.d\.ts|\.js)$/, '.ts')
-    const bases = ['', 'src', posix.dirname(path)]
+    const bases = ['', 'src', ...foldersOf(path)]
     if (!source.includes('/')) bases.push('**')
     return bases.some((base) => matches(base, source, tree))
   })
+}
+
+/** The folders that hold `path`, the nearest first: a module names its own files without its folder. */
+function foldersOf(path) {
+  const folder = posix.dirname(path)
+  return folder === '.' ? [] : [folder, ...foldersOf(folder)]
 }
 
 function matches(base, name, tree) {
