@@ -29,7 +29,7 @@ describe('settings of a program', () => {
     })
   })
 
-  test('keep what was said, and add variables to the few that every program needs', () => {
+  test('keep the given values, and add variables to the few that every process needs', () => {
     const settings = fill({
       upstream: { command: 'node', env: { A: '1' }, pool: 2, mode: 'shared' },
       sessions: { idleTimeoutMs: 5000 },
@@ -42,7 +42,7 @@ describe('settings of a program', () => {
     })
   })
 
-  test('are frozen to the ground, and leave what was handed in as it was', () => {
+  test('are frozen at every level, and do not freeze the objects of the caller', () => {
     const args = ['a']
     const settings = fill({ upstream: { command: 'node', args } })
     expect(Object.isFrozen(settings) && Object.isFrozen(settings.gates)).toBe(true)
@@ -69,7 +69,7 @@ describe('settings of a program', () => {
 })
 
 describe('the table of options', () => {
-  test('gives each option a description, a reason and a default that it accepts itself', () => {
+  test('gives each option a description, a reason and a default that the option accepts', () => {
     for (const { option } of schema) {
       expect(option.about).toMatch(/\.$/)
       expect(option.why).toMatch(/[.]$/)
@@ -78,10 +78,11 @@ describe('the table of options', () => {
     }
   })
 
-  test('is printed whole into the document', () => {
+  test('is printed completely into the document', () => {
     const text = configurationDocument()
     for (const row of schema) {
-      expect(text).toContain(`### \`${row.room}.${row.key}\``)
+      expect(text).toContain(`### \`${row.module}.${row.key}\``)
+      expect(text).toContain(`| \`${row.path}\` |`)
       expect(text).toContain(row.option.why)
     }
   })

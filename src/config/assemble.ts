@@ -1,5 +1,5 @@
 /**
- * Puts settings together: values that somebody said, defaults for the rest, and the checks that need more than one
+ * Assembles settings: the values that were provided, defaults for the rest, and the checks that involve more than one
  * option. The result is complete and frozen.
  */
 import type { Option } from '../base/option.ts'
@@ -10,34 +10,34 @@ import { checkOption } from './read-option.ts'
 import type { Environment } from './environment.ts'
 import { didYouMean } from './did-you-mean.ts'
 import { ConfigError, type Problem } from './problem.ts'
-import { commandRooms, type Everything, type Placed, schema } from './schema.ts'
+import { commandModules, type AllSettings, type Placed, schema } from './schema.ts'
 import type { PartialSettings, Settings } from './settings.ts'
 
-/** A value with the place where it was said, as errors name it: `--pool 8`, `HOST=0.0.0.0`, `upstream.pool`. */
+/** A value with its place, as errors name it: `--pool 8`, `HOST=0.0.0.0`, `upstream.pool`. */
 export interface ProvidedValue {
   readonly value: unknown
   readonly where: string
   readonly quote: string
 }
 
-/** What was said, by `room.key`. */
+/** The provided values by `module.key`. */
 export type Provided = ReadonlyMap<string, ProvidedValue>
 
-/** The value of each option by `room.key`, not yet known to be what its row says. */
+/** The value of each option by `module.key`, not checked against its row yet. */
 type Values = Map<string, unknown>
 
 /**
- * Settings out of what was said.
- * @throws ConfigError with `problems` and all that is found here
+ * Settings from the provided values.
+ * @throws ConfigError with `problems` and all problems found here
  */
-export function assemble(said: Provided, problems: readonly Problem[], machine: Environment): Everything {
+export function assemble(provided: Provided, problems: readonly Problem[], machine: Environment): AllSettings {
   const values: Values = new Map()
-  for (const { room, key, option } of schema) {
-    const path = `${room}.${key}`
-    values.set(path, said.get(path)?.value ?? plainDefault(option))
+  for (const { module, key, option } of schema) {
+    const path = `${module}.${key}`
+    values.set(path, provided.get(path)?.value ?? plainDefault(option))
   }
   derive(values, machine)
-  const found = [...problems, ...together(values, said)]
+  const found = [...problems, ...checkCombinations(values, provided)]
   if (found.length > 0) throw new ConfigError(found)
   return freeze({
     http: sliceOf('http', values),
@@ -49,7 +49,7 @@ export function assemble(said: Provided, problems: readonly Problem[], machine: 
   })
 }
 
-/** Defaults that need more than their own row. */
+/** Fills in the defaults that depend on the machine or on other options. */
 function derive(values: Values, machine: Environment): void {
   const fallBack = (path: string, value: unknown): void => void values.set(path, values.get(path) ?? value)
   const env = values.get('upstream.env')
@@ -60,55 +60,56 @@ function derive(values: Values, machine: Environment): void {
   fallBack('upstream.processIdleMs', values.get('sessions.idleTimeoutMs'))
 }
 
-function sliceOf<Room extends keyof Everything>(room: Room, values: Values): Everything[Room] {
-  const members = rowsOf(room).map(({ key }) => [key, values.get(`${room}.${key}`)])
-  // A copy, as freezing must not reach the objects of whoever called.
+function sliceOf<Module extends keyof AllSettings>(module: Module, values: Values): AllSettings[Module] {
+  const members = rowsOf(module).map(({ key }) => [key, values.get(`${module}.${key}`)])
+  // A copy: freezing must not reach the objects of the caller.
   const found: object = structuredClone(Object.fromEntries(members))
-  if (!isSlice(room, found)) throw new Error(`the settings of ${room} are not what its table says`)
+  if (!isSlice(module, found)) throw new Error(`the settings of ${module} do not match its table`)
   return found
 }
 
 /**
- * Whether each value is one that its row accepts. That makes the whole a slice: tables have a row for each member, of
- * the kind that belongs to the type of the member (base/option.ts). A default of many rows may be to have no value.
+ * Whether each value is accepted by its row. Then the object has the type of the module's settings, because a table has a
+ * row for each member, of the kind that fits the member's type (base/option.ts). A value may be missing if the row's
+ * default is derived.
  */
-function isSlice<Room extends keyof Everything>(room: Room, found: object): found is Everything[Room] {
+function isSlice<Module extends keyof AllSettings>(module: Module, found: object): found is AllSettings[Module] {
   const values = new Map<string, unknown>(Object.entries(found))
-  return rowsOf(room).every(({ key, option }) => {
+  return rowsOf(module).every(({ key, option }) => {
     const value = values.get(key)
     if (value === undefined) return isDerived(option)
-    return (checkOption(option, value) ?? checkGiven(`${room}.${key}`, value)) === undefined
+    return (checkOption(option, value) ?? checkGiven(`${module}.${key}`, value)) === undefined
   })
 }
 
-function rowsOf(room: string): readonly Placed[] {
-  return schema.filter((row) => row.room === room)
+function rowsOf(module: string): readonly Placed[] {
+  return schema.filter((row) => row.module === module)
 }
 
 /**
- * Settings of a program: its own words checked, defaults for the rest.
- * @throws ConfigError naming each member that is unknown or not accepted
+ * Settings for a program that embeds mcplex: its values are checked, the rest are defaults.
+ * @throws ConfigError that names each member that is unknown or not accepted
  */
 export function fillSettings(partial: PartialSettings, machine: Environment): Settings {
-  const said = new Map<string, ProvidedValue>()
+  const provided = new Map<string, ProvidedValue>()
   const problems: Problem[] = []
-  for (const [room, slice] of Object.entries<object | undefined>({ ...partial })) {
-    const known = commandRooms.includes(room) ? [] : rowsOf(room)
-    if (known.length === 0) problems.push(unknownKey(room, ['gates', 'sessions', 'upstream', 'http']))
+  for (const [module, slice] of Object.entries<object | undefined>({ ...partial })) {
+    const known = commandModules.includes(module) ? [] : rowsOf(module)
+    if (known.length === 0) problems.push(unknownKey(module, ['gates', 'sessions', 'upstream', 'http']))
     else
       for (const [key, value] of Object.entries(slice ?? {})) {
-        const path = `${room}.${key}`
+        const path = `${module}.${key}`
         const option = known.find((row) => row.key === key)?.option
         if (!option)
           problems.push(
             unknownKey(
               path,
-              known.map((row) => `${room}.${row.key}`),
+              known.map((row) => `${module}.${row.key}`),
             ),
           )
         else if (value !== undefined) {
           const fault = checkOption(option, value) ?? checkGiven(path, value)
-          said.set(path, { value, where: path, quote: `${path} ${JSON.stringify(value)}` })
+          provided.set(path, { value, where: path, quote: `${path} ${JSON.stringify(value)}` })
           if (fault)
             problems.push({
               code: fault.code,
@@ -119,11 +120,11 @@ export function fillSettings(partial: PartialSettings, machine: Environment): Se
         }
       }
   }
-  const { log: _log, clients: _clients, ...settings } = assemble(said, problems, machine)
+  const { log: _log, clients: _clients, ...settings } = assemble(provided, problems, machine)
   return Object.freeze(settings)
 }
 
-/** The problem of a name that nothing answers to. */
+/** The problem of a name that is no option. */
 export function unknownKey(
   where: string,
   known: readonly string[],
@@ -166,18 +167,18 @@ function isTexts(value: unknown): value is Record<string, string> {
   return typeof value === 'object' && value !== null && Object.values(value).every(isText)
 }
 
-/** What is wrong with options that are right one by one. */
-function together(values: Values, said: Provided): Problem[] {
+/** Problems of options that are each valid alone but not in combination. */
+function checkCombinations(values: Values, provided: Provided): Problem[] {
   const problems: Problem[] = []
   const command = values.get('upstream.command')
   if (typeof command !== 'string' || command.trim() === '')
     problems.push({
       code: 'config_command',
-      where: said.get('upstream.command')?.where ?? 'upstream.command',
-      message: 'there is no command: the MCP server to serve must be said',
+      where: provided.get('upstream.command')?.where ?? 'upstream.command',
+      message: 'there is no command: name the MCP server to serve',
       notes: [],
     })
-  const host = said.get('http.host')
+  const host = provided.get('http.host')
   if (
     host &&
     typeof host.value === 'string' &&
@@ -189,17 +190,17 @@ function together(values: Values, said: Provided): Problem[] {
     problems.push({
       code: 'config_exposed',
       where: host.where,
-      message: `${host.quote} would open this server to the network, and nobody is authenticated`,
+      message: `${host.quote} would open this server to the network without authentication`,
       notes: [
-        ['why', 'whoever reaches the port could run the tools of the server with your rights'],
+        ['why', 'anyone who can reach the port could run the tools of the server with your rights'],
         ['try', 'host 127.0.0.1 (the default) with a reverse proxy in front that authenticates'],
-        ['or', '--insecure (http.insecure in a program), if the network itself keeps strangers out'],
+        ['or', '--insecure (http.insecure in a program), if only trusted clients can reach this network'],
       ],
     })
   const [tlsCert, tlsKey] = [values.get('http.tlsCert'), values.get('http.tlsKey')]
   if ((tlsCert === undefined) !== (tlsKey === undefined)) {
     const [there, missing] = tlsKey === undefined ? ['http.tlsCert', '--tls-key'] : ['http.tlsKey', '--tls-cert']
-    const lone = said.get(there)
+    const lone = provided.get(there)
     problems.push({
       code: 'config_tls',
       where: lone?.where ?? there,

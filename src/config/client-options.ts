@@ -1,8 +1,8 @@
-/** How clients reach the command: a program decides that by what it does with the gateway. */
+/** How clients reach mcplex. Only the command has this setting: a program decides it by how it uses the gateway. */
 import type { OptionTable } from '../base/option.ts'
 
 export interface ClientSettings {
-  /** HTTP for many clients, or our own stdin and stdout for the one that has started us. */
+  /** HTTP for many clients, or stdin and stdout of this process for the client that started it. */
   readonly transport: 'http' | 'stdio'
 }
 
@@ -13,9 +13,9 @@ export const clientOptions: OptionTable<ClientSettings> = {
     flag: 'transport',
     env: 'MCP_TRANSPORT',
     about:
-      'How clients reach it: http for many, or stdio for the one that starts mcplex and speaks to it through pipes; no port is opened then.',
+      'How clients reach it: http for many clients, or stdio for one client that starts mcplex itself and talks to it through pipes. With stdio no port is opened.',
     choices: ['http', 'stdio'],
     default: 'http',
-    why: 'Many clients at once is what mcplex is for; a client that can only start a command needs stdio.',
+    why: 'mcplex is made for many clients at once; a client that can only start a command needs stdio.',
   },
 }

@@ -1,6 +1,6 @@
-/** Finds what somebody may have meant by a misspelt name. */
+/** Suggests the name that was probably meant by a misspelt one. */
 
-/** The candidate with the fewest edits to `name`, if it is near enough to be a slip. */
+/** The candidate with the fewest edits from `name`, if there are few enough for a typing mistake. */
 export function didYouMean(name: string, candidates: readonly string[]): string | undefined {
   let best: string | undefined
   let least = Math.max(2, Math.floor(name.length / 3)) + 1

@@ -1,44 +1,49 @@
-/** `docs/configuration.md`, printed from the tables of options so that it cannot say anything else than the code. */
+/** `docs/configuration.md`, printed from the tables of options so that it always agrees with the code. */
 import type { Option } from '../base/option.ts'
 import { accepted, writeValue } from './read-option.ts'
-import { commandRooms, type Placed, schema, titles } from './schema.ts'
+import { commandModules, type Placed, schema, titles } from './schema.ts'
 
 /** The document as Markdown. */
 export function configurationDocument(): string {
   return [
     '# Configuration',
     '',
-    '<!-- Printed from the code by `npm run docs`. Change the `options.ts` of the room instead. -->',
+    '<!-- Printed from the code by `npm run docs`. Change the `options.ts` of the module instead. -->',
     '',
-    'There is no file to write: flags and environment variables are all. Flags win over the environment, the environment',
-    'wins over defaults. Every option has a variable of its own, `MCPLEX_<PATH>`; the well-known names in the',
-    'table work as well, and the own name wins if both are set. A program says the same in `createGateway`, under the',
-    'name in the last column; it hands in a log of its own.',
+    'Options are set by flags and environment variables; there is no configuration file. Flags win over the environment,',
+    'the environment wins over defaults.',
+    '',
+    'Every option has a path, such as `limits.queue.max`, and its own environment variable is named after the path: `MCPLEX_`,',
+    'then the path in capitals, with `__` for each dot and `_` between the words of a name. So `MCPLEX_LIMITS__QUEUE__MAX`',
+    'sets `limits.queue.max`, and `MCPLEX_LIMITS__QUEUE__MAX_WAIT` sets `limits.queue.maxWait`. Some options also have a',
+    'well-known variable, such as `PORT`; if both are set, the `MCPLEX_` variable wins. Options without a variable in the',
+    'table can only be given on the command line or by a program.',
+    '',
+    'A program passes the same settings to `createGateway`, under the names in the last column. It passes its own log.',
     '',
     'Times are a number and a unit (`300ms`, `5s`, `30m`, `2h`, `1d`) or bare milliseconds. Sizes are a number and a unit',
-    '(`64kb`, `10mb`, `1gb`, each 1,024 of the one before) or bare bytes. A variable that is set to nothing counts as not',
-    'set. A value that is not accepted, or a `MCPLEX_` variable that is not known, ends the command with exit code 78 and a',
-    'message that names it.',
+    '(`64kb`, `10mb`, `1gb`, each 1,024 of the one before) or bare bytes. An empty variable counts as not set. A value that is',
+    'not accepted, or an unknown `MCPLEX_` variable, ends the command with exit code 78 and a message that names it.',
     '',
-    '| Flag | Environment | Default | In a program |',
-    '| --- | --- | --- | --- |',
+    '| Path | Flag | Environment | Default | In a program |',
+    '| --- | --- | --- | --- | --- |',
     ...schema.map(overview),
     '',
-    ...Object.entries(titles).flatMap(([room, title]) => [
+    ...Object.entries(titles).flatMap(([module, title]) => [
       `## ${title}`,
       '',
-      ...schema.filter((row) => row.room === room).flatMap(section),
+      ...schema.filter((row) => row.module === module).flatMap(section),
     ]),
-    '## Talk of the command',
+    '## Output of the command',
     '',
-    '`--json` prints one JSON object on stdout once requests are served (or when the start failed) and nothing else',
-    'there; `--quiet` leaves out the banner and logs errors only; `--verbose` logs at `debug`. Colours are used',
-    'on a terminal, unless `--no-color` or `NO_COLOR` is given or `TERM` is `dumb`; `FORCE_COLOR` turns them on elsewhere.',
+    '`--json` prints one JSON object on stdout, when requests are served or when the start has failed, and nothing else on',
+    'stdout. `--quiet` omits the banner and logs errors only; `--verbose` logs at `debug`. Colours are used on a terminal,',
+    'unless `--no-color` or `NO_COLOR` is set or `TERM` is `dumb`; `FORCE_COLOR` turns them on elsewhere.',
     '',
   ].join('\n')
 }
 
-/** A default as people read it. */
+/** A default as the documentation shows it. */
 export function defaultText(option: Option): string {
   const value = option.default
   if (typeof value === 'object' && 'derived' in value) return value.derived
@@ -53,7 +58,8 @@ export function shortDefault(option: Option): string {
 function overview(row: Placed): string {
   const flag = row.option.flag === undefined ? '' : `\`--${row.option.flag}\``
   const env = row.option.env ?? row.ownEnv
-  return `| ${flag} | ${env === undefined ? '' : `\`${env}\``} | ${defaultText(row.option)} | ${commandRooms.includes(row.room) ? '' : `\`${path(row)}\``} |`
+  const name = commandModules.includes(row.module) ? '' : `\`${programName(row)}\``
+  return `| \`${row.path}\` | ${flag} | ${env === undefined ? '' : `\`${env}\``} | ${defaultText(row.option)} | ${name} |`
 }
 
 function section(row: Placed): string[] {
@@ -61,14 +67,16 @@ function section(row: Placed): string[] {
   const env = [option.env, row.ownEnv].flatMap((name) => (name === undefined ? [] : [`\`${name}\``]))
   const flags = option.flag === undefined ? [] : [option.short && `\`-${option.short}\``, `\`--${option.flag}\``]
   const lines = [
+    `- path: \`${row.path}\``,
     flags.length > 0 ? `- flag: ${flags.filter(Boolean).join(', ')}` : '',
     env.length > 0 ? `- environment: ${env.join(', ')}` : '',
     accepted(option) === '' ? '' : `- accepts: ${accepted(option)}`,
     `- default: ${defaultText(option)}. ${option.why}`,
   ]
-  return [`### \`${path(row)}\``, '', option.about, '', ...lines.filter((line) => line !== ''), '']
+  return [`### \`${programName(row)}\``, '', option.about, '', ...lines.filter((line) => line !== ''), '']
 }
 
-function path(row: Placed): string {
-  return `${row.room}.${row.key}`
+/** The name of an option in the settings of a program. */
+function programName(row: Placed): string {
+  return `${row.module}.${row.key}`
 }

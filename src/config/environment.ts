@@ -1,9 +1,9 @@
-/** What configuration takes from the machine. Handed in, for tests; `load.ts` reads the real one. */
+/** What configuration reads from the machine. Passed in, so that tests can replace it; `thisMachine` in load.ts reads the real one. */
 
 export interface Environment {
-  /** Our environment. */
+  /** The environment variables of this process. */
   readonly env: Readonly<Record<string, string | undefined>>
-  /** Bytes of memory that we may use, the limit of our container included. */
+  /** Bytes of memory that this process may use: of the machine, or the limit of its container. */
   readonly memoryBytes: number
   /** Bytes to which the heap of this process may grow. */
   readonly heapLimitBytes: number

@@ -27,12 +27,12 @@ function problemsWith(flags: Record<string, readonly string[]>, env: Record<stri
 }
 
 describe('precedence', () => {
-  test('without a word, every option has its documented default', () => {
+  test('an option that is not provided has its documented default', () => {
     const { settings, log, clients } = loadWith({}, path)
     const all: Record<string, object> = { ...settings, log, clients }
-    for (const { room, key, option } of schema) {
+    for (const { module, key, option } of schema) {
       if (typeof option.default === 'object' && 'derived' in option.default) continue
-      expect(all[room]).toHaveProperty(key, option.default)
+      expect(all[module]).toHaveProperty(key, option.default)
     }
     expect(settings.upstream).toMatchObject({
       command: 'node',
@@ -58,11 +58,11 @@ describe('precedence', () => {
     expect(loadWith({}, env).settings.sessions.idleTimeoutMs).toBe(120_000)
   })
 
-  test('a variable set to nothing counts as not set', () => {
+  test('an empty variable counts as not set', () => {
     expect(loadWith({}, { PORT: '', LOG_LEVEL: '' }).settings.http.port).toBe(8080)
   })
 
-  test('each option that text can express has a variable of its own', () => {
+  test('each option that text can express has its own variable', () => {
     const names = schema.flatMap((row) => row.ownEnv ?? [])
     expect(new Set(names).size).toBe(names.length)
     expect(names.length).toBe(schema.filter((row) => row.option.kind !== 'given').length)
@@ -79,9 +79,9 @@ describe('precedence', () => {
     ['MCPLEX_LISTEN__ALLOW_HOSTS', 'a.example, b.example', 'http', 'allowHosts', ['a.example', 'b.example']],
     ['MCPLEX_LISTEN__INSECURE', 'yes', 'http', 'insecure', true],
     ['MCPLEX_LIMITS__CALLS_PER_SESSION', '3', 'gates', 'callsPerSession', 3],
-  ])('%s=%s sets %s.%s', (name, text, room, key, value) => {
+  ])('%s=%s sets %s.%s', (name, text, module, key, value) => {
     const { settings, log } = loadWith({}, { [name]: text })
-    expect({ ...settings, log }).toHaveProperty([room, key], value)
+    expect({ ...settings, log }).toHaveProperty([module, key], value)
   })
 })
 
@@ -94,13 +94,13 @@ describe('the pool', () => {
     expect(loadWith({ pool: ['auto'] }, {}, memoryBytes).settings.upstream.pool).toBe(pool)
   })
 
-  test('auto said as a flag wins over a number in the environment', () => {
+  test('the flag auto wins over a number in the environment', () => {
     expect(loadWith({ pool: ['auto'] }, { MCP_CONNECTION_POOL_SIZE: '3' }, gibibyte).settings.upstream.pool).toBe(12)
   })
 })
 
 describe('the idle timeout', () => {
-  test('ends sessions regardless with an exclamation mark', () => {
+  test('with an exclamation mark is final, even if the client answers pings', () => {
     const idle = (flags: Record<string, string[]>, env = {}): unknown => {
       const { idleTimeoutMs, idleTimeoutIsFinal } = loadWith(flags, { ...path, ...env }).settings.sessions
       return [idleTimeoutMs, idleTimeoutIsFinal]
@@ -123,18 +123,18 @@ describe('the memory budget', () => {
     expect(loadWith({ memory: ['auto'] }, path, memoryBytes).settings.gates.memoryBytes).toBe(budget)
   })
 
-  test('is what was said, as a flag or in the environment', () => {
+  test('can be set by a flag or in the environment', () => {
     expect(loadWith({ memory: ['64mb'] }, path).settings.gates.memoryBytes).toBe(64 * 1024 ** 2)
     expect(loadWith({}, { ...path, MCPLEX_LIMITS__MEMORY: '1gb' }).settings.gates.memoryBytes).toBe(gibibyte)
     expect(problemsWith({ memory: ['1mb'] }, path)).toMatchObject([{ code: 'config_size' }])
   })
 })
 
-describe('a verb that serves nothing', () => {
+describe('a verb that serves no requests', () => {
   const machine = { env: {}, memoryBytes: 4 * gibibyte, heapLimitBytes: 2 * gibibyte }
   const memory = (...said: string[]): number => loadBridge(new Map([['memory', said]]), machine).memoryBytes
 
-  test('has a memory budget by the same default and with the same limits', () => {
+  test('has a memory budget with the same default and the same limits', () => {
     expect(loadBridge(new Map(), machine).memoryBytes).toBe(gibibyte / 2)
     expect(memory('auto')).toBe(gibibyte / 2)
     expect(memory('64mb')).toBe(64 * 1024 ** 2)
@@ -142,7 +142,7 @@ describe('a verb that serves nothing', () => {
   })
 })
 
-describe('a bad value is told with its place, the value and what is accepted', () => {
+describe('a bad value is reported with its place, the value and what is accepted', () => {
   test.each([
     [{ 'idle-timeout': ['10 minuets'] }, 'config_duration', '--idle-timeout 10 minuets is not a duration'],
     [{ 'max-connections': ['0'] }, 'config_number', '--max-connections 0 is out of range'],
@@ -151,7 +151,7 @@ describe('a bad value is told with its place, the value and what is accepted', (
     [{ host: ['http://x'] }, 'config_value', '--host http://x is not accepted here'],
     [{ 'allow-origin': ['https://a.example/'] }, 'config_value', '--allow-origin https://a.example/ is not accepted'],
     [{ env: ['1A=secret'] }, 'config_variable', '--env 1A does not begin with the name'],
-    [{ env: ['MISSING'] }, 'config_variable', '--env MISSING hands over a variable that is not set here'],
+    [{ env: ['MISSING'] }, 'config_variable', '--env MISSING passes on a variable that is not set'],
   ])('%j', (flags, code, message) => {
     const [problem, ...rest] = problemsWith(flags)
     expect(problem).toMatchObject({ code, message: expect.stringContaining(message) })
@@ -159,13 +159,13 @@ describe('a bad value is told with its place, the value and what is accepted', (
     expect(problem?.notes.length).toBeGreaterThan(0)
   })
 
-  test('a variable is named as a variable', () => {
+  test('a bad variable is named as a variable', () => {
     const [problem] = problemsWith({}, { MCP_CONNECTION_POOL_SIZE: 'many' })
     expect(problem?.message).toBe('MCP_CONNECTION_POOL_SIZE=many is not a whole number')
     expect(problem?.notes).toEqual([['accepted', 'a whole number, 1 to 10000, or auto']])
   })
 
-  test('all problems are told at once', () => {
+  test('all problems are reported at once', () => {
     expect(problemsWith({ port: ['x'], queue: ['-1'] }, { MCP_IDLE_TIMEOUT: 'soon' })).toHaveLength(3)
   })
 
@@ -180,11 +180,11 @@ describe('a bad value is told with its place, the value and what is accepted', (
     ])
   })
 
-  test('a variable that begins like ours and is like none of ours is told all the same', () => {
+  test('an unknown MCPLEX_ variable without a similar name is reported too', () => {
     expect(problemsWith({}, { MCPLEX_FOO: '1' })).toMatchObject([{ message: 'MCPLEX_FOO is not known here' }])
   })
 
-  test('what others set for reasons of their own is no problem', () => {
+  test('MCPLEX_ variables set by Kubernetes, by mcplex itself or for the server are no problem', () => {
     const links = {
       MCPLEX_SERVICE_HOST: '10.0.0.1',
       MCPLEX_SERVICE_PORT: '80',
@@ -200,7 +200,7 @@ describe('a bad value is told with its place, the value and what is accepted', (
 })
 
 describe('the environment of the server', () => {
-  test('holds no secret of ours unless it was named', () => {
+  test('contains no secret of this process unless it was named', () => {
     const env = { PATH: '/bin', GITHUB_TOKEN: 'ours', AWS_SECRET_ACCESS_KEY: 'ours' }
     expect(loadWith({}, env).settings.upstream.env).toEqual({ PATH: '/bin' })
     expect(loadWith({ env: ['GITHUB_TOKEN', 'A=b=c', 'EMPTY='] }, env).settings.upstream.env).toEqual({
@@ -223,15 +223,15 @@ describe('an address other than loopback', () => {
     expect(problem?.notes.map(([label]) => label)).toEqual(['why', 'try', 'or'])
   })
 
-  test('is refused from the environment too, naming the variable', () => {
+  test('is refused in the environment too, naming the variable', () => {
     expect(problemsWith({}, { HOST: '0.0.0.0' })[0]?.message).toContain('HOST=0.0.0.0')
   })
 
-  test('is not meant where a Unix socket is listened at', () => {
+  test('does not matter if mcplex listens on a Unix socket', () => {
     expect(problemsWith({ host: ['0.0.0.0'], socket: ['/run/mcp.sock'] })).toEqual([])
   })
 
-  test('is opened when --insecure is said', () => {
+  test('is accepted with --insecure', () => {
     expect(loadWith({ host: ['0.0.0.0'], insecure: ['true'] }).settings.http.host).toBe('0.0.0.0')
   })
 
@@ -251,7 +251,7 @@ describe('TLS', () => {
     expect(problem?.message).toContain(`does nothing without ${missing}`)
   })
 
-  test('needs both files, from wherever they are said', () => {
+  test('needs both files, whether by flag or in the environment', () => {
     const { http } = loadWith({ 'tls-cert': ['cert.pem'] }, { MCPLEX_LISTEN__TLS_KEY: 'key.pem' }).settings
     expect(http).toMatchObject({ tlsCert: 'cert.pem', tlsKey: 'key.pem' })
   })

@@ -15,7 +15,7 @@ import { type Placed, schema } from './schema.ts'
 import type { Settings } from './settings.ts'
 import { unknownVariables } from './unknown-variables.ts'
 
-/** What was typed: the values of each flag by its name without dashes, and the command with its arguments. */
+/** The command line: the values of each flag by its name without dashes, and the command of the server with its arguments. */
 export interface Typed {
   readonly flags: ReadonlyMap<string, readonly string[]>
   readonly command: readonly string[]
@@ -25,64 +25,64 @@ export interface Loaded {
   readonly settings: Settings
   readonly log: LogSettings
   readonly clients: ClientSettings
-  /** Where the value of `room.key` was said, as `--port 80` or `PORT=80`; undefined for a default. */
+  /** How the value of `module.key` was provided, such as `--port 80` or `PORT=80`; undefined for a default. */
   quote(path: string): string | undefined
 }
 
 /** @throws ConfigError with all problems */
 export function load(typed: Typed, machine: Environment): Loaded {
   const problems: Problem[] = []
-  const said = read(schema, typed, machine, problems)
+  const provided = read(schema, typed, machine, problems)
   const [command, ...args] = typed.command
-  if (command !== undefined) said.set('upstream.command', { value: command, where: 'command', quote: command })
-  said.set('upstream.args', { value: args, where: 'command', quote: args.join(' ') })
+  if (command !== undefined) provided.set('upstream.command', { value: command, where: 'command', quote: command })
+  provided.set('upstream.args', { value: args, where: 'command', quote: args.join(' ') })
   const env = variables(typed.flags.get('env') ?? [], machine, problems)
-  said.set('upstream.env', { value: env, where: '--env', quote: '--env' })
+  provided.set('upstream.env', { value: env, where: '--env', quote: '--env' })
   problems.push(...unknownVariables(machine.env, Object.keys(env)))
 
-  const { log, clients, ...settings } = assemble(said, problems, machine)
-  return { settings: Object.freeze(settings), log, clients, quote: (path) => said.get(path)?.quote }
+  const { log, clients, ...settings } = assemble(provided, problems, machine)
+  return { settings: Object.freeze(settings), log, clients, quote: (path) => provided.get(path)?.quote }
 }
 
-/** What a verb needs that serves nothing itself. */
+/** The settings of a verb that serves no requests itself, such as `connect`. */
 export interface BridgeSettings {
   readonly log: LogSettings
-  /** Bytes that are kept in memory on behalf of the client and the server. */
+  /** The memory budget: bytes that may be kept on behalf of the client and the server. */
   readonly memoryBytes: number
 }
 
 /**
- * The settings of the log and of memory alone, for verbs that serve nothing.
+ * The settings of the log and of memory alone, for verbs that serve no requests.
  * @param flags the values of each flag by its name without dashes
  * @throws ConfigError
  */
 export function loadBridge(flags: Typed['flags'], machine: Environment): BridgeSettings {
   const problems: Problem[] = []
-  const rows = schema.filter(({ room, key }) => room === 'log' || (room === 'gates' && key === 'memoryBytes'))
-  const said = read(rows, { flags, command: [] }, machine, problems)
-  // Nothing is served, but settings are whole only with a command.
-  said.set('upstream.command', { value: 'none', where: '', quote: '' })
-  const { log, gates } = assemble(said, problems, machine)
+  const rows = schema.filter(({ module, key }) => module === 'log' || (module === 'gates' && key === 'memoryBytes'))
+  const provided = read(rows, { flags, command: [] }, machine, problems)
+  // `assemble` requires a command, even though nothing is started here.
+  provided.set('upstream.command', { value: 'none', where: '', quote: '' })
+  const { log, gates } = assemble(provided, problems, machine)
   return { log, memoryBytes: gates.memoryBytes }
 }
 
-/** What was said of the options in `rows`; what cannot be accepted becomes a problem. */
+/** The provided values of the options in `rows`. A value that is not accepted is added to `problems`. */
 function read(
   rows: readonly Placed[],
   typed: Typed,
   machine: Environment,
   problems: Problem[],
 ): Map<string, ProvidedValue> {
-  const said = new Map<string, ProvidedValue>()
+  const provided = new Map<string, ProvidedValue>()
   for (const row of rows) {
     const source = find(row, typed, machine)
     if (!source) continue
     const marked = 'marked' in row.option ? row.option.marked : undefined
     const isMarked = marked !== undefined && source.texts.at(-1)?.endsWith('!') === true
     const texts = isMarked ? source.texts.map((text) => text.replace(/!$/, '')) : source.texts
-    if (isMarked) said.set(`${row.room}.${marked}`, { value: true, ...source })
+    if (isMarked) provided.set(`${row.module}.${marked}`, { value: true, ...source })
     const reading = readOption(row.option, texts)
-    if (!('fault' in reading)) said.set(`${row.room}.${row.key}`, { value: reading.value, ...source })
+    if (!('fault' in reading)) provided.set(`${row.module}.${row.key}`, { value: reading.value, ...source })
     else {
       const meant = suggestValue(row.option, source.texts.at(-1) ?? '')
       const blank = source.where.startsWith('--') ? ' ' : '='
@@ -97,7 +97,7 @@ function read(
       })
     }
   }
-  return said
+  return provided
 }
 
 interface Source {
@@ -117,7 +117,7 @@ function find({ option, ownEnv }: Placed, typed: Typed, machine: Environment): S
     }
   for (const name of [ownEnv, option.env]) {
     const text = name === undefined ? undefined : machine.env[name]
-    // A variable set to nothing is how shells and compose files say "not set".
+    // Shells and compose files write an empty variable for one that is not set.
     if (name === undefined || text === undefined || text === '') continue
     const texts = option.kind === 'list' ? text.split(',').map((item) => item.trim()) : [text]
     return { where: name, quote: `${name}=${text}`, texts }
@@ -125,7 +125,7 @@ function find({ option, ownEnv }: Placed, typed: Typed, machine: Environment): S
   return undefined
 }
 
-/** The variables of `--env NAME=VALUE` and `--env NAME`. Values are secrets: no problem quotes one. */
+/** The variables of `--env NAME=VALUE` and `--env NAME`. Values may be secrets: no problem quotes one. */
 function variables(texts: readonly string[], machine: Environment, problems: Problem[]): Record<string, string> {
   const named: Record<string, string> = {}
   for (const text of texts) {
@@ -136,13 +136,15 @@ function variables(texts: readonly string[], machine: Environment, problems: Pro
         code: 'config_variable',
         where: '--env',
         message: `--env ${name} does not begin with the name of a variable`,
-        notes: [['accepted', 'NAME=VALUE, or NAME to hand over our own: letters, digits and _, not a digit first']],
+        notes: [
+          ['accepted', 'NAME=VALUE, or NAME to pass on its current value: letters, digits and _, no digit first'],
+        ],
       })
     else if (value === undefined)
       problems.push({
         code: 'config_variable',
         where: '--env',
-        message: `--env ${name} hands over a variable that is not set here`,
+        message: `--env ${name} passes on a variable that is not set`,
         notes: [['try', `${name}=... mcplex serve --env ${name} ...`]],
       })
     else named[name] = value
@@ -150,10 +152,10 @@ function variables(texts: readonly string[], machine: Environment, problems: Pro
   return named
 }
 
-/** The machine that we run on. */
+/** The machine that this process runs on. */
 export function thisMachine(): Environment {
   const total = totalmem()
-  // Zero, or a number beyond all memory, where no limit is set.
+  // Zero, or more than all memory, if no limit is set.
   const limit = process.constrainedMemory()
   return {
     env: process.env,

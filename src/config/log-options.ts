@@ -1,4 +1,4 @@
-/** The settings of the log: only the command has them, a program hands in its own log. */
+/** The settings of the log. Only the command has them: a program passes its own log. */
 import type { OptionTable } from '../base/option.ts'
 
 export interface LogSettings {
@@ -16,12 +16,12 @@ export const logOptions: OptionTable<LogSettings> = {
     about: 'The least severe level that is logged. Logs go to stderr.',
     choices: ['trace', 'debug', 'info', 'warn', 'error', 'silent'],
     default: 'info',
-    why: 'One line for each session and call (at most 100 of a kind a second) says what goes on and costs little.',
+    why: 'One line for each session and call (at most 100 of a kind a second) shows what happens and costs little.',
   },
   format: {
     kind: 'choice',
     flag: 'log-format',
-    about: 'How it is logged: for people (pretty), for programs (json), or whichever fits (auto).',
+    about: 'The format of the log: for people (pretty), for programs (json), or chosen by where it is written (auto).',
     choices: ['auto', 'pretty', 'json'],
     default: 'auto',
     why: 'Pretty on a terminal, one JSON object a line elsewhere.',

@@ -1,6 +1,6 @@
 /**
- * What is wrong with a configuration: every problem found, each with a public code, where the value came from, and
- * what would be accepted there. Never holds the value of a variable that is handed to a server.
+ * Problems of a configuration, each with a public code, the place of the value, and what would be accepted there. They
+ * never contain the value of a variable that is passed to a server.
  */
 
 export type ConfigCode =
@@ -17,15 +17,15 @@ export type ConfigCode =
 
 export interface Problem {
   readonly code: ConfigCode
-  /** Where the value was said: `--pool`, `MCP_CONNECTION_POOL_SIZE` or `upstream.pool`. */
+  /** The place of the value: `--pool`, `MCP_CONNECTION_POOL_SIZE` or `upstream.pool`. */
   readonly where: string
   /** What happened, naming the place and the value. */
   readonly message: string
-  /** Further lines: a label and a text. */
+  /** More lines, each a label and a text. */
   readonly notes: ReadonlyArray<readonly [label: string, text: string]>
 }
 
-/** Thrown with all problems at once, so that nobody has to find them one by one. */
+/** Thrown with all problems at once, so that they can be fixed in one go. */
 export class ConfigError extends Error {
   readonly problems: readonly Problem[]
 

@@ -34,7 +34,7 @@ describe('durations', () => {
     expect(readDuration(text)).toBeUndefined()
   })
 
-  test('what is written is read as the same', () => {
+  test('a written value is read back as the same', () => {
     fc.assert(fc.property(fc.nat({ max: 2 ** 40 }), (ms) => readDuration(writeDuration(ms)) === ms))
   })
 })
@@ -50,16 +50,16 @@ describe('sizes', () => {
     expect(readSize(text)).toBe(bytes)
   })
 
-  test('a time is no size', () => {
+  test('a duration is not a size', () => {
     expect(readSize('10s')).toBeUndefined()
   })
 
-  test('what is written is read as the same', () => {
+  test('a written value is read back as the same', () => {
     fc.assert(fc.property(fc.nat({ max: 2 ** 40 }), (bytes) => readSize(writeSize(bytes)) === bytes))
   })
 })
 
-test('no text makes reading throw or gives anything but a whole number', () => {
+test('for any text the readers return a whole number or undefined, and never throw', () => {
   fc.assert(
     fc.property(fc.string(), (text) => {
       for (const read of [readCount, readDuration, readSize]) {

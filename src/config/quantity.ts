@@ -1,6 +1,6 @@
 /**
  * Quantities as people write them: `30m`, `1.5s`, `64kb`, and bare numbers, which are milliseconds, bytes or a count.
- * Reading answers undefined for what is not a quantity; the limits of an option are somebody else's.
+ * The readers return undefined for any other text; read-option.ts checks the limits of an option.
  */
 
 const times: ReadonlyArray<readonly [unit: string, ms: number]> = [

@@ -1,12 +1,12 @@
 /**
- * What an option accepts: reads it from text (flags, environment), checks it as a value (programs), and says what
- * would have been right. Pure; knows one option at a time.
+ * Reads a value of an option from text (flags, environment), checks a value that a program gave, and describes what the
+ * option accepts. Pure; each function looks at one option alone.
  */
 import type { NumberOption, Option } from '../base/option.ts'
 import type { ConfigCode } from './problem.ts'
 import { readCount, readDuration, readSize, writeDuration, writeSize } from './quantity.ts'
 
-/** What is wrong with a value: `fault` completes a sentence that begins with the value. */
+/** Why a value is not accepted: `fault` completes a sentence that begins with the value. */
 export interface Fault {
   readonly code: ConfigCode
   readonly fault: string
@@ -15,7 +15,7 @@ export interface Fault {
 
 export type ReadValue = { readonly value: unknown } | Fault
 
-/** Reads an option from text; a list takes all of `texts`, everything else the last. `undefined` asks for the default. */
+/** Reads an option from text: a list takes all of `texts`, any other option the last one. The value `undefined` means the default. */
 export function readOption(option: Option, texts: readonly string[]): ReadValue {
   const text = texts.at(-1) ?? ''
   switch (option.kind) {
@@ -37,7 +37,7 @@ export function readOption(option: Option, texts: readonly string[]): ReadValue 
   }
 }
 
-/** What is wrong with a value that a program gave; undefined if nothing is. */
+/** Why a value from a program is not accepted; undefined if it is. */
 export function checkOption(option: Option, value: unknown): Fault | undefined {
   switch (option.kind) {
     case 'count':
@@ -67,7 +67,7 @@ export function checkOption(option: Option, value: unknown): Fault | undefined {
   }
 }
 
-/** What an option accepts, for people. */
+/** Describes for people what an option accepts. */
 export function accepted(option: Option): string {
   switch (option.kind) {
     case 'count':

@@ -1,6 +1,6 @@
 /**
- * The whole configuration as one list of rows, composed of the rooms' tables: the single source of flags, environment
- * names, checks, defaults and documentation.
+ * The whole configuration as one list of rows, composed of the tables of all modules: the single source of flags,
+ * environment names, checks, defaults and documentation.
  */
 import type { Option, OptionTable } from '../base/option.ts'
 import { gateOptions } from '../gates/options.ts'
@@ -11,24 +11,24 @@ import { clientOptions, type ClientSettings } from './client-options.ts'
 import { type LogSettings, logOptions } from './log-options.ts'
 import type { Settings } from './settings.ts'
 
-/** An option with its place: `room.key` in the settings of a program. */
+/** An option with its names: `module.key` in the settings of a program, its path, and its environment variable. */
 export interface Placed {
-  readonly room: string
+  readonly module: string
   readonly key: string
   readonly option: Option
-  /** Its place in a file of settings: `limits.queue.max`. */
+  /** Its path: `limits.queue.max`. */
   readonly path: string
-  /** Its own environment name; undefined if one variable cannot hold it. */
+  /** Its own environment variable; undefined if no variable can hold its value. */
   readonly ownEnv: string | undefined
 }
 
 /** All that can be configured: the settings of a gateway, and what only the command has. */
-export interface Everything extends Settings {
+export interface AllSettings extends Settings {
   readonly clients: ClientSettings
   readonly log: LogSettings
 }
 
-const tables: { readonly [Room in keyof Everything]: OptionTable<Everything[Room]> } = {
+const tables: { readonly [Module in keyof AllSettings]: OptionTable<AllSettings[Module]> } = {
   clients: clientOptions,
   http: httpOptions,
   upstream: upstreamOptions,
@@ -37,8 +37,8 @@ const tables: { readonly [Room in keyof Everything]: OptionTable<Everything[Room
   log: logOptions,
 }
 
-/** What the options of a room are about, as a heading. */
-export const titles: { readonly [Room in keyof Everything]: string } = {
+/** A heading for the options of each module. */
+export const titles: { readonly [Module in keyof AllSettings]: string } = {
   clients: 'How clients reach it',
   http: 'Where it listens, and to whom',
   upstream: 'The server behind it',
@@ -47,14 +47,14 @@ export const titles: { readonly [Room in keyof Everything]: string } = {
   log: 'The log',
 }
 
-/** Rooms that a program says nothing about: it hands in a log of its own, and clients come as it likes. */
-export const commandRooms: readonly string[] = ['clients', 'log']
+/** Modules whose options only the command has: a program passes its own log and decides itself how clients reach it. */
+export const commandModules: readonly string[] = ['clients', 'log']
 
-export const schema: readonly Placed[] = Object.entries(tables).flatMap(([room, table]) =>
+export const schema: readonly Placed[] = Object.entries(tables).flatMap(([module, table]) =>
   Object.entries<Option>(table).map(([key, option]) => {
-    // The unit is written with the value.
-    const path = option.path ?? `${room}.${key.replace(/(Ms|Bytes)$/, '')}`
-    return { room, key, option, path, ownEnv: option.kind === 'given' ? undefined : ownEnvName(path) }
+    // Without the unit in the name: in text the unit stands with the value.
+    const path = option.path ?? `${module}.${key.replace(/(Ms|Bytes)$/, '')}`
+    return { module, key, option, path, ownEnv: option.kind === 'given' ? undefined : ownEnvName(path) }
   }),
 )
 

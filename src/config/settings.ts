@@ -1,10 +1,10 @@
-/** The settings of a gateway, one slice for each room that has any; and as much of them as somebody likes to say. */
+/** The settings of a gateway, one object for each module that has some, and the partial settings that a program gives. */
 import type { GateSettings } from '../gates/options.ts'
 import type { HttpSettings } from '../transports/http/options.ts'
 import type { SessionSettings } from '../sessions/options.ts'
 import type { UpstreamSettings } from '../upstreams/options.ts'
 
-/** Complete, checked and frozen: what `fillSettings` and `loadSettings` give. */
+/** Complete, checked and frozen settings, as `fillSettings` and `load` return them. */
 export interface Settings {
   readonly gates: GateSettings
   readonly sessions: SessionSettings
@@ -13,8 +13,8 @@ export interface Settings {
 }
 
 /**
- * What a program has to say: the command. Everything left out is as `docs/configuration.md` says. `upstream.env` comes
- * on top of the few variables that every program needs, such as PATH.
+ * What a program gives: only the command is required. Anything left out has the default of `docs/configuration.md`.
+ * `upstream.env` is added to the few variables that every process needs, such as PATH.
  */
 export interface PartialSettings {
   readonly gates?: Partial<GateSettings>

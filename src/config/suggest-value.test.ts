@@ -33,7 +33,7 @@ test.each([
   ['mode', ''],
   ['idle-timeout', 'soon'],
   ['idle-timeout', '10 parsecs'],
-  // A unit in other words, and out of range all the same.
+  // A unit written another way, but still out of range.
   ['idle-timeout', '900000 days'],
   ['max-connections', '-1'],
   ['max-connections', 'many'],

@@ -1,9 +1,9 @@
-/** What may have been meant by a value that an option does not accept: a slip, or a unit in other words. Pure. */
+/** Suggests a value for one that an option does not accept: after a typing mistake, or with a unit written another way. Pure. */
 import type { Option } from '../base/option.ts'
 import { readOption } from './read-option.ts'
 import { didYouMean } from './did-you-mean.ts'
 
-/** The beginnings of units as people write them, longest first, and ours. */
+/** How units that people write begin, longest first, and the unit that we accept. */
 const times = [
   ['mil', 'ms'],
   ['ms', 'ms'],
@@ -19,7 +19,7 @@ const sizes = [
   ['b', 'b'],
 ] as const
 
-/** A text that the option accepts and that is near to `text`; undefined if there is none. */
+/** A text that the option accepts and that is similar to `text`; undefined if there is none. */
 export function suggestValue(option: Option, text: string): string | undefined {
   const guess = guessed(option, text.trim().toLowerCase())
   return guess !== undefined && 'value' in readOption(option, [guess]) ? guess : undefined
@@ -42,7 +42,7 @@ function guessed(option: Option, text: string): string | undefined {
   }
 }
 
-/** `warning` for `warn`, `err` for `error`. */
+/** True for `warning` and `warn`, and for `err` and `error`. */
 function isBeginning(choice: string, text: string): boolean {
   return text.length > 2 && (text.startsWith(choice) || choice.startsWith(text))
 }
@@ -53,7 +53,7 @@ function inUnits(text: string, units: ReadonlyArray<readonly [beginning: string,
   return unit === undefined ? undefined : `${digits}${unit}`
 }
 
-/** `1,000`, `1_000` and `1k`. */
+/** The digits of `1,000`, `1_000` or `1k`. */
 function plainNumber(text: string): string | undefined {
   const [, digits = '', k] = /^([0-9][0-9,_]*)(k)?$/.exec(text) ?? []
   const bare = digits.replaceAll(/[,_]/g, '')

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { withheldVariables } from './withheld-variables.ts'
 
-test('names what is set and was not handed over, proxies and certificates first', () => {
+test('names variables that are set but not passed on, proxies and certificates first', () => {
   const env = {
     GITHUB_TOKEN: 'a',
     https_proxy: 'b',
@@ -22,6 +22,6 @@ test('names what is set and was not handed over, proxies and certificates first'
   ])
 })
 
-test('names nothing where nothing is missing', () => {
+test('names nothing if nothing is withheld', () => {
   expect(withheldVariables({ PATH: '/bin' }, {})).toEqual([])
 })

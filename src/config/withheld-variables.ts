@@ -1,6 +1,6 @@
-/** Variables that are set here and did not reach the server: what a server that fails may miss. */
+/** Variables that are set here and are not passed to the server: a server that fails may need one of them. */
 
-/** What programs need to reach others through a proxy, with certificates of a company, or on another machine. */
+/** Variables that programs need to connect through a proxy, with company certificates, or to another machine. */
 const wanted = new Set([
   'ALL_PROXY',
   'DOCKER_HOST',
@@ -13,16 +13,16 @@ const wanted = new Set([
   'SSL_CERT_FILE',
 ])
 
-/** Names of what a server is often configured with. */
+/** Names of variables that often configure a server. */
 const configured =
   /_(?:API_?KEY|ACCESS_KEY|SECRET_KEY|KEY|TOKEN|SECRET|PASSWORD|DSN)$|^(?:DATABASE|REDIS|MONGODB)_UR[IL]$/
 
-/** What is ours, or of the package manager that runs us. */
+/** Variables of mcplex itself, or of the package manager that runs it. */
 const ours = /^(?:MCPLEX_|MCP_|npm_|pnpm_|yarn_)/i
 
 /**
- * The names alone, never a value; what matters to most programs comes first.
- * @param env our environment
+ * The names of withheld variables, never a value; those that matter to most programs come first.
+ * @param env the environment of this process
  * @param given the environment of the server
  */
 export function withheldVariables(

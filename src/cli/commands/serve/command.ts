@@ -56,12 +56,12 @@ export const serveVerb: Subcommand<ServeRequest> = {
 }
 
 function addOptions(serve: Command): void {
-  for (const [room, title] of Object.entries(titles)) {
-    for (const { option, ownEnv } of schema.filter((row) => row.room === room)) {
+  for (const [module, title] of Object.entries(titles)) {
+    for (const { option, ownEnv } of schema.filter((row) => row.module === module)) {
       if (option.flag !== undefined)
         serve.addOption(asCommanderOption(option, option.flag, ownEnv).helpGroup(`${title}:`))
     }
-    if (room === 'upstream')
+    if (module === 'upstream')
       serve.addOption(
         new Option(
           '--stdio <command>',
