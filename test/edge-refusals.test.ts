@@ -1,19 +1,19 @@
 /** What is refused on sight, over real sockets: smuggled requests, foreign hosts and origins, heads without end. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { ask, rawClient, requestBytes, until } from './support/raw-http.ts'
-import { openTheatre, type Theatre } from './support/stage.ts'
+import { openFakeServer, type FakeServer } from './support/fake-gateway.ts'
 
-let theatre: Theatre
+let fakeServer: FakeServer
 beforeAll(async () => {
-  theatre = await openTheatre({ lingerMs: 200 })
+  fakeServer = await openFakeServer({ lingerMs: 200 })
 })
 afterEach(async () => {
-  expect((await ask(theatre.port, good)).status, 'the edge still serves').toBe(200)
-  theatre.stage.seen.length = 0
+  expect((await ask(fakeServer.port, good)).status, 'the edge still serves').toBe(200)
+  fakeServer.gateway.seen.length = 0
 })
 afterAll(async () => {
-  theatre.listener.cut()
-  await theatre.listener.close()
+  fakeServer.listener.cut()
+  await fakeServer.listener.close()
 })
 
 const json = { 'Content-Type': 'application/json' }
@@ -68,25 +68,25 @@ describe('bytes that two parsers would read differently are 400 and the end of t
     ['TLS', Buffer.from('1603010200010001fc0303', 'hex')],
     ['noise', Buffer.from(Array.from({ length: 512 }, (_, i) => (i * 7919) % 256))],
   ])('%s', async (_name, bytes) => {
-    const client = await rawClient(theatre.port, bytes)
+    const client = await rawClient(fakeServer.port, bytes)
     // What follows would be a request of its own if the front were read another way.
     client.write(requestBytes('POST /mcp', { ...json, 'X-Act': 'whoami' }, '{"smuggled":true}'))
     const responses = await client.closed()
     expect(responses.map((response) => response.status)).toEqual([400])
     expect(client.received()).not.toContain('smuggled')
-    expect(theatre.stage.seen.filter((inbound) => inbound.headers['x-act'] === 'whoami')).toHaveLength(0)
+    expect(fakeServer.gateway.seen.filter((inbound) => inbound.headers['x-act'] === 'whoami')).toHaveLength(0)
   })
 
   test('rubbish after a request that is still being answered ends the connection without a second answer', async () => {
-    const client = await rawClient(theatre.port, requestBytes('POST /mcp', { ...json, 'X-Act': 'hang' }, '{}'))
+    const client = await rawClient(fakeServer.port, requestBytes('POST /mcp', { ...json, 'X-Act': 'hang' }, '{}'))
     await until(
-      () => theatre.stage.happened.includes('hanging'),
+      () => fakeServer.gateway.happened.includes('hanging'),
       () => 'the call',
     )
     client.write('rubbish\r\n\r\n')
     expect(await client.closed()).toEqual([])
     await until(
-      () => theatre.stage.happened.some((what) => what.startsWith('closed')),
+      () => fakeServer.gateway.happened.some((what) => what.startsWith('closed')),
       () => 'its cancellation',
     )
   })
@@ -106,11 +106,11 @@ describe('heads', () => {
   ])('two %s headers are refused', async (name) => {
     const value = name === 'Host' ? 'localhost' : name === 'Origin' ? 'http://localhost' : 'x'
     const response = await ask(
-      theatre.port,
+      fakeServer.port,
       lines('POST /mcp HTTP/1.1', 'Host: localhost', `${name}: ${value}`, `${name.toLowerCase()}: ${value}`),
     )
     expect(response.status).toBe(400)
-    expect(theatre.stage.seen).toHaveLength(0)
+    expect(fakeServer.gateway.seen).toHaveLength(0)
   })
 
   test.each<[string, string]>([
@@ -125,15 +125,15 @@ describe('heads', () => {
       lines('GET /health HTTP/1.1', 'Host: localhost', ...Array.from({ length: 200 }, (_, i) => `X-${i}: x`)),
     ],
   ])('%s is 431', async (_name, bytes) => {
-    const response = await ask(theatre.port, bytes)
+    const response = await ask(fakeServer.port, bytes)
     expect(response.status).toBe(431)
     expect(response.body).toContain('headers_too_large')
-    expect(theatre.stage.seen).toHaveLength(0)
+    expect(fakeServer.gateway.seen).toHaveLength(0)
   })
 
   test('200 headers pass', async () => {
     const many = Array.from({ length: 199 }, (_, i) => `X-${i}: x`)
-    expect((await ask(theatre.port, lines('GET /health HTTP/1.1', 'Host: localhost', ...many))).status).toBe(200)
+    expect((await ask(fakeServer.port, lines('GET /health HTTP/1.1', 'Host: localhost', ...many))).status).toBe(200)
   })
 })
 
@@ -153,7 +153,7 @@ describe.each(everywhere)('%s', (line) => {
     'under the host %s is 403',
     async (host) => {
       const client = await rawClient(
-        theatre.port,
+        fakeServer.port,
         requestBytes(line, { Host: host, Connection: 'close', Origin: 'https://app.example.com' }),
       )
       await client.closed()
@@ -164,7 +164,7 @@ describe.each(everywhere)('%s', (line) => {
   )
 
   test('under a host that is none is 400', async () => {
-    const client = await rawClient(theatre.port, requestBytes(line, { Host: 'evil@127.0.0.1', Connection: 'close' }))
+    const client = await rawClient(fakeServer.port, requestBytes(line, { Host: 'evil@127.0.0.1', Connection: 'close' }))
     await client.closed()
     expect(client.received()).toMatch(/^HTTP\/1\.1 400 /)
   })
@@ -172,7 +172,7 @@ describe.each(everywhere)('%s', (line) => {
   test('with a whole URL of a foreign host is 403, whatever the Host header says', async () => {
     const [method, path] = line.split(' ')
     const client = await rawClient(
-      theatre.port,
+      fakeServer.port,
       requestBytes(`${method} http://evil.example${path}`, { Connection: 'close' }),
     )
     await client.closed()
@@ -191,13 +191,13 @@ describe.each(everywhere)('%s', (line) => {
     'https://app.example.com/',
   ])('from the origin %s is 403 and shows the page nothing', async (origin) => {
     const client = await rawClient(
-      theatre.port,
+      fakeServer.port,
       requestBytes(line, { Origin: origin, Connection: 'close', 'Access-Control-Request-Method': 'POST' }),
     )
     await client.closed()
     expect(client.received()).toMatch(/^HTTP\/1\.1 403 /)
     expect(client.received().toLowerCase()).not.toContain('access-control')
-    expect(theatre.stage.seen).toHaveLength(0)
+    expect(fakeServer.gateway.seen).toHaveLength(0)
   })
 })
 
@@ -212,7 +212,7 @@ describe('pages of an allowed origin', () => {
         { 'Content-Type': 'text/plain' },
       ]) {
         const client = await rawClient(
-          theatre.port,
+          fakeServer.port,
           requestBytes('POST /mcp', { ...json, ...headers, Origin: origin }, '{}'),
         )
         await until(() => client.received().includes('\r\n\r\n'), client.received)
@@ -228,7 +228,7 @@ describe('pages of an allowed origin', () => {
 
   test('may ask before they send', async () => {
     const response = await ask(
-      theatre.port,
+      fakeServer.port,
       requestBytes('OPTIONS /mcp', {
         Origin: 'https://app.example.com',
         'Access-Control-Request-Method': 'POST',
@@ -240,6 +240,6 @@ describe('pages of an allowed origin', () => {
     expect(response.headers.get('access-control-allow-methods')).toContain('DELETE')
     expect(response.headers.get('access-control-allow-headers')).toContain('mcp-param-region')
     expect(response.headers.has('access-control-allow-credentials')).toBe(false)
-    expect(theatre.stage.seen).toHaveLength(0)
+    expect(fakeServer.gateway.seen).toHaveLength(0)
   })
 })

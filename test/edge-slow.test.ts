@@ -3,36 +3,36 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { createMemoryBudget } from '../src/base/memory-budget.ts'
 import type { ListenNeeds } from '../src/transports/http/listen.ts'
 import { ask, rawClient, requestBytes, until, type RawClient } from './support/raw-http.ts'
-import { openTheatre, secret, type Theatre } from './support/stage.ts'
+import { openFakeServer, secret, type FakeServer } from './support/fake-gateway.ts'
 
 const json = { 'Content-Type': 'application/json' }
 const post = (act: string, body = '{"a":1}', headers: Record<string, string> = {}): string =>
   requestBytes('POST /mcp', { ...json, 'X-Act': act, ...headers }, body)
 
-let theatre: Theatre
+let fakeServer: FakeServer
 const clients: RawClient[] = []
 
 async function openWith(tuning: Partial<ListenNeeds>): Promise<void> {
-  theatre = await openTheatre({ lingerMs: 100, ...tuning })
+  fakeServer = await openFakeServer({ lingerMs: 100, ...tuning })
 }
 
 async function open(bytes: string): Promise<RawClient> {
-  const client = await rawClient(theatre.port, bytes)
+  const client = await rawClient(fakeServer.port, bytes)
   clients.push(client)
   return client
 }
 
 const happened = (what: string): Promise<void> =>
   until(
-    () => theatre.stage.happened.includes(what),
-    () => `${what}; ${theatre.stage.happened.join(', ')}`,
+    () => fakeServer.gateway.happened.includes(what),
+    () => `${what}; ${fakeServer.gateway.happened.join(', ')}`,
   )
 
 afterEach(async () => {
-  expect((await ask(theatre.port, post('echo'))).status, 'the edge still serves').toBe(200)
+  expect((await ask(fakeServer.port, post('echo'))).status, 'the edge still serves').toBe(200)
   for (const client of clients.splice(0)) client.destroy()
-  theatre.listener.cut()
-  await theatre.listener.close()
+  fakeServer.listener.cut()
+  await fakeServer.listener.close()
 })
 
 describe('a client that is slow to send', () => {
@@ -49,7 +49,7 @@ describe('a client that is slow to send', () => {
     expect(timeout?.status).toBe(408)
     expect(timeout?.body).toContain('request_timeout')
     await silent.closed()
-    expect(theatre.stage.seen).toHaveLength(0)
+    expect(fakeServer.gateway.seen).toHaveLength(0)
   })
 
   test('its body is told 408 and closed, and the gateway hears that it is gone', async () => {
@@ -59,13 +59,13 @@ describe('a client that is slow to send', () => {
     const [timeout] = await slow.closed()
     clearInterval(dribble)
     expect(timeout?.status).toBe(408)
-    expect(theatre.stage.seen[0]?.closed.cancelled).toBe(true)
+    expect(fakeServer.gateway.seen[0]?.closed.cancelled).toBe(true)
   })
 
   test('keeps nobody else from being served: 300 of them, then none', async () => {
     await openWith(quick)
     const half = await Promise.all(Array.from({ length: 300 }, () => open('POST /mcp HTTP/1.1\r\nHost: loc')))
-    const answers = await Promise.all(Array.from({ length: 50 }, () => ask(theatre.port, post('echo'))))
+    const answers = await Promise.all(Array.from({ length: 50 }, () => ask(fakeServer.port, post('echo'))))
     expect(answers.map((answer) => answer.status)).toEqual(answers.map(() => 200))
     for (const client of half) expect((await client.closed())[0]?.status).toBe(408)
   })
@@ -78,9 +78,9 @@ describe('a client that is slow to read', () => {
     client.socket.pause()
     client.write(post('flood'))
     await happened('returned')
-    expect(theatre.stage.happened).toEqual(['closed: client gone', 'returned'])
+    expect(fakeServer.gateway.happened).toEqual(['closed: client gone', 'returned'])
     // What the kernel of the test machine buffers is not ours; the rest of the 20 MiB was never made.
-    expect(theatre.stage.pulled).toBeLessThan(16 * 1024 * 1024)
+    expect(fakeServer.gateway.pulled).toBeLessThan(16 * 1024 * 1024)
   })
 
   test('a large answer is cut', async () => {
@@ -89,7 +89,7 @@ describe('a client that is slow to read', () => {
     client.socket.pause()
     client.write(post('large'))
     await until(
-      () => theatre.stage.seen[0]?.closed.cancelled === true,
+      () => fakeServer.gateway.seen[0]?.closed.cancelled === true,
       () => 'the end of the exchange',
     )
     client.socket.resume()
@@ -107,7 +107,7 @@ describe('a client that is slow to read', () => {
       () => client.socket.destroyed,
       () => 'the end of the connection',
     )
-    expect(theatre.stage.seen.length).toBeLessThan(300)
+    expect(fakeServer.gateway.seen.length).toBeLessThan(300)
   })
 
   test('but reads on is served to the end', async () => {
@@ -117,12 +117,12 @@ describe('a client that is slow to read', () => {
     const [response] = await client.responses(1)
     clearInterval(slow)
     expect(response?.body.length).toBe(320 * 65_536)
-    expect(theatre.stage.happened).toContain('flood is through')
+    expect(fakeServer.gateway.happened).toContain('flood is through')
   })
 
   test('a large answer arrives unharmed', async () => {
     await openWith({})
-    const response = await ask(theatre.port, post('large'))
+    const response = await ask(fakeServer.port, post('large'))
     expect(response.headers.get('content-length')).toBe(String(16 * 1024 * 1024 + 2))
     expect(response.body.length).toBe(8 * 1024 * 1024 + 2)
     expect(response.body.replaceAll('é', '')).toBe('""')
@@ -134,11 +134,11 @@ describe('a client that goes away', () => {
     await openWith({})
     const client = await open(post('steps'))
     await until(() => client.received().includes('\r\n\r\n'), client.received)
-    theatre.stage.step()
+    fakeServer.gateway.step()
     await until(() => client.received().includes('data: 1'), client.received)
     client.destroy()
     await happened('returned')
-    expect(theatre.stage.happened).toEqual(['closed: client gone', 'returned'])
+    expect(fakeServer.gateway.happened).toEqual(['closed: client gone', 'returned'])
   })
 
   test('before the first answer is told to the gateway', async () => {
@@ -161,15 +161,15 @@ describe('a client that goes away', () => {
     await openWith({})
     const client = await open(post('echo', '{', { 'Content-Length': '1000' }))
     await until(
-      () => theatre.stage.seen.length === 1,
+      () => fakeServer.gateway.seen.length === 1,
       () => 'the request',
     )
     client.destroy()
     await until(
-      () => theatre.stage.seen[0]?.closed.cancelled === true,
+      () => fakeServer.gateway.seen[0]?.closed.cancelled === true,
       () => 'its end',
     )
-    expect(theatre.logged).toEqual([])
+    expect(fakeServer.logged).toEqual([])
   })
 
   test('takes a stream with it that listens to nothing', async () => {
@@ -187,7 +187,7 @@ describe('a client that goes away', () => {
     client.destroy()
     const other = await open(post('echo'))
     await other.responses(1)
-    expect(theatre.stage.seen.map((inbound) => inbound.closed.cancelled)).toEqual([false, false])
+    expect(fakeServer.gateway.seen.map((inbound) => inbound.closed.cancelled)).toEqual([false, false])
   })
 })
 
@@ -198,12 +198,12 @@ describe('a stream', () => {
     await until(() => client.received().includes('\r\n\r\n'), client.received)
     expect(client.received()).toMatch(/^HTTP\/1\.1 200 OK\r\n[^]*text\/event-stream/)
     for (let i = 1; i <= 3; i++) {
-      theatre.stage.step()
+      fakeServer.gateway.step()
       await until(() => Buffer.from(client.received(), 'latin1').toString().includes(`data: ${i} ✓`), client.received)
     }
     const [response] = await client.responses(1)
     expect(response?.body).toBe('data: 1 ✓\n\ndata: 2 ✓\n\ndata: 3 ✓\n\n')
-    expect(theatre.stage.happened).toEqual(['returned'])
+    expect(fakeServer.gateway.happened).toEqual(['returned'])
   })
 
   test('that breaks is cut off, logged, and harms no other', async () => {
@@ -214,8 +214,8 @@ describe('a stream', () => {
     expect(await client.closed()).toEqual([])
     expect(client.received()).toContain('data: 1')
     expect(client.received()).not.toContain('secret')
-    expect(theatre.logged).toEqual([expect.objectContaining({ err: expect.objectContaining({ message: secret }) })])
-    theatre.stage.step()
+    expect(fakeServer.logged).toEqual([expect.objectContaining({ err: expect.objectContaining({ message: secret }) })])
+    fakeServer.gateway.step()
     await until(() => other.received().includes('data: 1'), other.received)
   })
 })
@@ -225,7 +225,7 @@ describe('when memory is short', () => {
 
   test('a long answer is refused if there is no room for it', async () => {
     await openWith({ memory: createMemoryBudget(4 * mebibyte) })
-    const refused = await ask(theatre.port, post('large'))
+    const refused = await ask(fakeServer.port, post('large'))
     // More than the share of one connection in such a budget.
     expect(refused.status).toBe(429)
     expect(refused.body).toContain('memory_share_exceeded')
@@ -250,9 +250,9 @@ describe('when memory is short', () => {
       () => Date.now() - before > 1200,
       () => 'a second',
     )
-    const others = await Promise.all([ask(theatre.port, post('large')), ask(theatre.port, post('large'))])
+    const others = await Promise.all([ask(fakeServer.port, post('large')), ask(fakeServer.port, post('large'))])
     expect(others.map(({ status }) => status)).toEqual([200, 200])
-    const third = await Promise.all([1, 2, 3].map(() => ask(theatre.port, post('large'))))
+    const third = await Promise.all([1, 2, 3].map(() => ask(fakeServer.port, post('large'))))
     expect(third.map(({ status }) => status)).toContain(200)
     idle.socket.resume()
     await idle.closed()
@@ -276,7 +276,7 @@ describe('when memory is short', () => {
       () => Date.now() - before > 1200,
       () => 'a second',
     )
-    expect((await ask(theatre.port, post('echo', `"${'x'.repeat(400_000)}"`))).status).toBe(200)
+    expect((await ask(fakeServer.port, post('echo', `"${'x'.repeat(400_000)}"`))).status).toBe(200)
     const told = await Promise.race(slow.map((client) => client.responses(1)))
     expect([told[0]?.status, told[0]?.body.includes('overloaded')]).toEqual([503, true])
   })

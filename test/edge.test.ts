@@ -5,34 +5,41 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { nodeHandler } from '../src/transports/http/listen.ts'
 import { refusalIn } from './support/rpc.ts'
 import { ask, rawClient, requestBytes, until, type RawClient, type RawResponse } from './support/raw-http.ts'
-import { createStage, httpSettings, openTheatre, secret, wellReport, type Theatre } from './support/stage.ts'
+import {
+  createFakeGateway,
+  httpSettings,
+  openFakeServer,
+  secret,
+  wellReport,
+  type FakeServer,
+} from './support/fake-gateway.ts'
 
 const json = { 'Content-Type': 'application/json' }
 const post = (headers: Record<string, string | undefined> = {}, body = '{"a":1}'): string =>
   requestBytes('POST /mcp', { ...json, ...headers }, body)
 
-let theatre: Theatre
+let fakeServer: FakeServer
 const clients: RawClient[] = []
 
 async function open(bytes: string | Buffer = ''): Promise<RawClient> {
-  const client = await rawClient(theatre.port, bytes)
+  const client = await rawClient(fakeServer.port, bytes)
   clients.push(client)
   return client
 }
 
 const get = (target: string, headers: Record<string, string> = {}): Promise<RawResponse> =>
-  ask(theatre.port, requestBytes(`GET ${target}`, headers))
+  ask(fakeServer.port, requestBytes(`GET ${target}`, headers))
 
 const reasonOf = (response: RawResponse | undefined): unknown => refusalIn(response?.body ?? '')
 
 beforeEach(async () => {
-  theatre = await openTheatre({ lingerMs: 300 })
+  fakeServer = await openFakeServer({ lingerMs: 300 })
 })
 
 afterEach(async () => {
   for (const client of clients.splice(0)) client.destroy()
-  theatre.listener.cut()
-  await theatre.listener.close()
+  fakeServer.listener.cut()
+  await fakeServer.listener.close()
 })
 
 describe('an exchange', () => {
@@ -73,8 +80,8 @@ describe('an exchange', () => {
         () => client.received().includes(shown),
         () => shown,
       )
-      expect(theatre.stage.seen).toHaveLength(1)
-      theatre.stage.step()
+      expect(fakeServer.gateway.seen).toHaveLength(1)
+      fakeServer.gateway.step()
     }
     expect((await client.responses(3)).map(({ status }) => status)).toEqual([200, 200, 200])
   })
@@ -82,20 +89,22 @@ describe('an exchange', () => {
   test('a client that sends far ahead of the answers is cut', async () => {
     const client = await open(post({ 'X-Act': 'steps' }) + post().repeat(40))
     await client.closed()
-    expect(theatre.stage.seen.length).toBeLessThan(2)
-    expect(theatre.logged).toContainEqual({ code: 'overloaded', cause: 'too many requests in a pipeline' })
+    expect(fakeServer.gateway.seen.length).toBeLessThan(2)
+    expect(fakeServer.logged).toContainEqual({ code: 'overloaded', cause: 'too many requests in a pipeline' })
   })
 
   test('a fault is an answer without internals, and the log has the rest under the same id', async () => {
-    const response = await ask(theatre.port, post({ 'X-Act': 'fault' }))
+    const response = await ask(fakeServer.port, post({ 'X-Act': 'fault' }))
     expect(response.status).toBe(500)
     expect(response.body).not.toContain('secret')
     const id = /^id: (\w+)$/m.exec(response.body)?.[1]
-    expect(theatre.logged).toEqual([expect.objectContaining({ id, err: expect.objectContaining({ message: secret }) })])
+    expect(fakeServer.logged).toEqual([
+      expect.objectContaining({ id, err: expect.objectContaining({ message: secret }) }),
+    ])
   })
 
   test('a refusal has the status of its row and Retry-After', async () => {
-    const response = await ask(theatre.port, post({ 'X-Act': 'refuse', 'X-Code': 'overloaded' }))
+    const response = await ask(fakeServer.port, post({ 'X-Act': 'refuse', 'X-Code': 'overloaded' }))
     expect(response.status).toBe(503)
     expect(response.headers.get('retry-after')).toBe('1')
     expect(reasonOf(response)).toBe('overloaded')
@@ -103,12 +112,12 @@ describe('an exchange', () => {
 
   test('an Upgrade that nobody offered is a normal request', async () => {
     const upgrade = { Connection: 'Upgrade, HTTP2-Settings', Upgrade: 'h2c', 'HTTP2-Settings': 'AAMAAABk' }
-    expect(await ask(theatre.port, post(upgrade))).toMatchObject({ status: 200, body: '{"a":1}' })
+    expect(await ask(fakeServer.port, post(upgrade))).toMatchObject({ status: 200, body: '{"a":1}' })
   })
 
   test('a request handler mounted in another server does the same', async () => {
-    const stage = createStage()
-    const server = createServer(nodeHandler(stage, { allowHosts: ['mcp.example.com'] }))
+    const gateway = createFakeGateway()
+    const server = createServer(nodeHandler(gateway, { allowHosts: ['mcp.example.com'] }))
     await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
     const { port } = server.address() as AddressInfo
     expect(await ask(port, post())).toMatchObject({ status: 200, body: '{"a":1}' })
@@ -151,7 +160,7 @@ describe('a body', () => {
     const [response] = await client.responses(1)
     expect(response?.status).toBe(200)
     expect(response?.body).not.toContain('stolen')
-    expect(theatre.stage.seen.at(-1)?.headers['x-act']).toBe('headers')
+    expect(fakeServer.gateway.seen.at(-1)?.headers['x-act']).toBe('headers')
   })
 
   test.each([
@@ -161,7 +170,7 @@ describe('a body', () => {
     ['a surrogate', [0x22, 0xed, 0xa0, 0x80, 0x22]],
   ])('that is not UTF-8 is refused: %s', async (_name, bytes) => {
     const head = post({ 'Content-Length': String(bytes.length) }, ' ').slice(0, -1)
-    const response = await ask(theatre.port, Buffer.concat([Buffer.from(head), Buffer.from(bytes)]))
+    const response = await ask(fakeServer.port, Buffer.concat([Buffer.from(head), Buffer.from(bytes)]))
     expect(response.status).toBe(400)
     expect(reasonOf(response)).toBe('parse_error')
   })
@@ -193,8 +202,8 @@ describe('a body', () => {
 
   test('of exactly the limit passes, one byte more does not', async () => {
     const text = `"${'x'.repeat(1024 * 1024 - 2)}"`
-    expect((await ask(theatre.port, post({}, text))).status).toBe(200)
-    expect((await ask(theatre.port, post({}, `${text} `))).status).toBe(413)
+    expect((await ask(fakeServer.port, post({}, text))).status).toBe(200)
+    expect((await ask(fakeServer.port, post({}, `${text} `))).status).toBe(413)
   })
 
   test('is permitted to a client that asks first, unless it would be refused', async () => {
@@ -226,14 +235,14 @@ describe('a body', () => {
     [200, { Accept: 'application/json' }],
     [200, { Accept: '*/*' }],
   ])('is looked at in the order size, type, Accept: %i', async (status, headers) => {
-    expect((await ask(theatre.port, post(headers))).status).toBe(status)
+    expect((await ask(fakeServer.port, post(headers))).status).toBe(status)
   })
 })
 
 describe('paths', () => {
   test('a GET in a session for what is no event stream is refused before the gateway sees it', async () => {
     expect((await get('/mcp', { Accept: 'text/html', 'Mcp-Session-Id': 'x' })).status).toBe(406)
-    expect(theatre.stage.seen).toHaveLength(0)
+    expect(fakeServer.gateway.seen).toHaveLength(0)
     expect((await get('/mcp', { Accept: 'text/plain', 'X-Act': 'unread' })).status).toBe(401)
   })
 
@@ -248,22 +257,22 @@ describe('paths', () => {
     ['GET /../health', 404],
     ['OPTIONS *', 404],
   ])('%s is answered with %i', async (line, status) => {
-    const response = await ask(theatre.port, requestBytes(line))
+    const response = await ask(fakeServer.port, requestBytes(line))
     expect(response.status).toBe(status)
     expect(response.headers.has('allow')).toBe(status === 405)
-    expect(theatre.stage.seen).toHaveLength(0)
+    expect(fakeServer.gateway.seen).toHaveLength(0)
   })
 
   test('a query and a whole URL of ours name the same endpoint', async () => {
-    expect((await ask(theatre.port, requestBytes('POST /mcp?x=/health', json, '{}'))).status).toBe(200)
-    expect((await ask(theatre.port, requestBytes('POST http://localhost:1/mcp', json, '{}'))).status).toBe(200)
-    expect(theatre.stage.seen.map((inbound) => inbound.path)).toEqual(['/mcp', '/mcp'])
+    expect((await ask(fakeServer.port, requestBytes('POST /mcp?x=/health', json, '{}'))).status).toBe(200)
+    expect((await ask(fakeServer.port, requestBytes('POST http://localhost:1/mcp', json, '{}'))).status).toBe(200)
+    expect(fakeServer.gateway.seen.map((inbound) => inbound.path)).toEqual(['/mcp', '/mcp'])
   })
 
   test('health is told to people and to orchestrators', async () => {
     expect(JSON.parse((await get('/health')).body)).toEqual(wellReport)
     expect(await get('/livez')).toMatchObject({ status: 200, body: 'ok\n' })
-    theatre.stage.health = () =>
+    fakeServer.gateway.health = () =>
       Promise.resolve({
         ...wellReport,
         status: 'down',
@@ -282,7 +291,7 @@ describe('paths', () => {
   })
 
   test('a health report that fails is a failed report', async () => {
-    theatre.stage.health = () => Promise.reject(new Error(secret))
+    fakeServer.gateway.health = () => Promise.reject(new Error(secret))
     const response = await get('/health')
     expect(response.status).toBe(503)
     expect(response.body).not.toContain('secret')
@@ -293,7 +302,7 @@ describe('a listener', () => {
   test('a port in use is an error for whoever listens', async () => {
     const { listen } = await import('../src/transports/http/listen.ts')
     const { silentLog } = await import('../src/base/log.ts')
-    const taken = listen(createStage(), { ...httpSettings, port: theatre.port }, silentLog)
+    const taken = listen(createFakeGateway(), { ...httpSettings, port: fakeServer.port }, silentLog)
     await expect(taken).rejects.toMatchObject({ code: 'EADDRINUSE' })
   })
 
@@ -305,14 +314,14 @@ describe('a listener', () => {
     await until(() => streaming.received().includes('\r\n\r\n'), streaming.received)
     const slow = await open(post({ 'Content-Length': '7' }, '{"a"'))
     await until(
-      () => theatre.stage.seen.length === 3,
+      () => fakeServer.gateway.seen.length === 3,
       () => 'three requests seen',
     )
 
     let isClosed = false
-    const closing = theatre.listener.close().then(() => (isClosed = true))
+    const closing = fakeServer.listener.close().then(() => (isClosed = true))
     await Promise.all([idle.closed(), half.closed()])
-    await expect(rawClient(theatre.port)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+    await expect(rawClient(fakeServer.port)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
     expect(isClosed).toBe(false)
 
     slow.write(':1}')
@@ -320,7 +329,7 @@ describe('a listener', () => {
     expect(late).toMatchObject({ status: 200, body: '{"a":1}' })
     expect(late?.headers.get('connection')).toBe('close')
     for (let i = 1; i <= 3; i++) {
-      theatre.stage.step()
+      fakeServer.gateway.step()
       await until(() => streaming.received().includes(`data: ${i}`), streaming.received)
     }
     expect((await streaming.closed())[0]?.body).toBe('data: 1 ✓\n\ndata: 2 ✓\n\ndata: 3 ✓\n\n')

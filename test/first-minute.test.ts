@@ -6,7 +6,7 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { descendantsOf, namesOf, runs, until } from './children/processes.ts'
-import { connectOld, type Person, type Place, sdks } from './servers/person.ts'
+import { connectOld, type TestClient, type Place, sdks } from './servers/test-client.ts'
 import { eventually } from './support/eventually.ts'
 import { openTerminal, type Terminal } from './support/terminal.ts'
 
@@ -24,22 +24,22 @@ interface Served {
 }
 
 /** A client that has called, and one of each kind that people connect first. */
-async function connected(endpoint: string): Promise<readonly Person[]> {
+async function connected(endpoint: string): Promise<readonly TestClient[]> {
   const places: readonly Place[] = [
     { url: endpoint },
     { url: endpoint, bySse: true },
     { args: [main, 'connect', endpoint], env: {} },
   ]
   const [, second] = sdks
-  const people = await Promise.all(
+  const testClients = await Promise.all(
     places.map((place, at) => (at === 1 && second ? second.connect(place) : connectOld(place))),
   )
-  for (const { client } of people) onTestFinished(() => client.close())
-  for (const [at, person] of people.entries()) {
-    const { content } = (await person.call('echo', { message: `client ${at}` })) as { content: unknown }
+  for (const { client } of testClients) onTestFinished(() => client.close())
+  for (const [at, testClient] of testClients.entries()) {
+    const { content } = (await testClient.call('echo', { message: `client ${at}` })) as { content: unknown }
     expect(content).toMatchObject([{ text: `Echo: client ${at}` }])
   }
-  return people
+  return testClients
 }
 
 async function serve(): Promise<Served> {

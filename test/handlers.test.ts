@@ -3,14 +3,14 @@ import { afterEach, describe, expect, test } from 'vitest'
 import type { LogFields } from '../src/base/log.ts'
 import { type Mounted, mountKinds } from './support/mounts.ts'
 import { ask, rawClient, requestBytes, until, type RawClient, type RawResponse } from './support/raw-http.ts'
-import { createStage, secret, type Stage, wellReport } from './support/stage.ts'
+import { createFakeGateway, secret, type FakeGateway, wellReport } from './support/fake-gateway.ts'
 
 const json = { 'Content-Type': 'application/json' }
 const page = 'https://app.example.com'
 
 describe.each(mountKinds)('$name', ({ endpoint, open }) => {
   const folder = endpoint.slice(0, endpoint.lastIndexOf('/'))
-  let stage: Stage
+  let gateway: FakeGateway
   let mounted: Mounted
   let logged: LogFields[]
   const clients: RawClient[] = []
@@ -18,8 +18,8 @@ describe.each(mountKinds)('$name', ({ endpoint, open }) => {
   async function mount(slowReaderMs = 30_000): Promise<void> {
     logged = []
     const keep = (fields: LogFields): void => void logged.push(fields)
-    stage = createStage({ slowReaderMs, log: { debug: keep, info: keep, warn: keep, error: keep } })
-    mounted = await open(stage)
+    gateway = createFakeGateway({ slowReaderMs, log: { debug: keep, info: keep, warn: keep, error: keep } })
+    mounted = await open(gateway)
   }
   async function client(bytes: string): Promise<RawClient> {
     const opened = await rawClient(mounted.port, bytes)
@@ -34,8 +34,8 @@ describe.each(mountKinds)('$name', ({ endpoint, open }) => {
     ask(mounted.port, requestBytes(`GET ${path}`, headers))
   const happened = (what: string): Promise<void> =>
     until(
-      () => stage.happened.includes(what),
-      () => `${what}; ${stage.happened.join(', ')}`,
+      () => gateway.happened.includes(what),
+      () => `${what}; ${gateway.happened.join(', ')}`,
     )
 
   afterEach(async () => {
@@ -52,7 +52,7 @@ describe.each(mountKinds)('$name', ({ endpoint, open }) => {
     expect(shown.headers.get('content-type')).toBe('text/html; charset=utf-8')
     expect(shown.headers.get('content-security-policy')).toContain("default-src 'none'")
     expect(shown.body).toContain('An MCP endpoint')
-    expect(stage.seen).toEqual([])
+    expect(gateway.seen).toEqual([])
   })
 
   test('hands over method, headers and body, and gives back the answer', async () => {
@@ -63,7 +63,7 @@ describe.each(mountKinds)('$name', ({ endpoint, open }) => {
     })
     expect(await send({ 'X-Act': 'empty' })).toMatchObject({ status: 202, body: '' })
     expect((await send({ 'X-Act': 'unread' })).headers.get('www-authenticate')).toBe('Bearer')
-    expect(stage.seen.map((inbound) => [inbound.method, inbound.path])).toEqual(
+    expect(gateway.seen.map((inbound) => [inbound.method, inbound.path])).toEqual(
       Array.from({ length: 4 }, () => ['POST', '/mcp']),
     )
   })
@@ -120,7 +120,7 @@ describe.each(mountKinds)('$name', ({ endpoint, open }) => {
     await mount()
     expect(JSON.parse((await get(`${folder}/health`)).body)).toEqual(wellReport)
     expect(await get(`${folder}/livez`)).toMatchObject({ status: 200, body: 'ok\n' })
-    stage.health = () => Promise.reject(new Error(secret))
+    gateway.health = () => Promise.reject(new Error(secret))
     const failed = await get(`${folder}/readyz`)
     expect(failed.status).toBe(503)
     expect(failed.body).not.toContain('secret')
@@ -135,7 +135,7 @@ describe.each(mountKinds)('$name', ({ endpoint, open }) => {
     expect(refused.status).toBe(405)
     expect(refused.headers.get('allow')).toBe('GET, POST, DELETE, OPTIONS')
     for (const path of [`${endpoint}//`, `${folder}/nothing`, '/nothing']) expect((await get(path)).status).toBe(404)
-    expect(stage.seen).toHaveLength(0)
+    expect(gateway.seen).toHaveLength(0)
   })
 
   test('answers a fault without internals, and logs what is behind it', async () => {
@@ -152,11 +152,11 @@ describe.each(mountKinds)('$name', ({ endpoint, open }) => {
     await until(() => reader.received().includes('\r\n\r\n'), reader.received)
     expect(reader.received()).toMatch(/^HTTP\/1\.1 200 OK\r\n[^]*text\/event-stream/)
     for (let i = 1; i <= 3; i++) {
-      stage.step()
+      gateway.step()
       await until(() => Buffer.from(reader.received(), 'latin1').toString().includes(`data: ${i} ✓`), reader.received)
     }
     expect((await reader.responses(1))[0]?.body).toBe('data: 1 ✓\n\ndata: 2 ✓\n\ndata: 3 ✓\n\n')
-    expect(stage.happened).toEqual(['returned'])
+    expect(gateway.happened).toEqual(['returned'])
   })
 
   test('cuts off a stream that breaks, without internals', async () => {
@@ -171,11 +171,11 @@ describe.each(mountKinds)('$name', ({ endpoint, open }) => {
     await mount()
     const reader = await client(post({ 'X-Act': 'steps' }))
     await until(() => reader.received().includes('\r\n\r\n'), reader.received)
-    stage.step()
+    gateway.step()
     await until(() => reader.received().includes('data: 1'), reader.received)
     reader.destroy()
     await happened('returned')
-    expect(stage.happened).toEqual(['closed: client gone', 'returned'])
+    expect(gateway.happened).toEqual(['closed: client gone', 'returned'])
   })
 
   test('hears that a client went away before its answer', async () => {
@@ -199,12 +199,12 @@ describe.each(mountKinds)('$name', ({ endpoint, open }) => {
     await mount()
     const sender = await client(post({ 'Content-Length': '1000' }, '{'))
     await until(
-      () => stage.seen.length === 1,
+      () => gateway.seen.length === 1,
       () => 'the request',
     )
     sender.destroy()
     await until(
-      () => stage.seen[0]?.closed.cancelled === true,
+      () => gateway.seen[0]?.closed.cancelled === true,
       () => 'its end',
     )
     expect(logged).toEqual([])
@@ -216,7 +216,7 @@ describe.each(mountKinds)('$name', ({ endpoint, open }) => {
     await done.responses(1)
     done.destroy()
     await send()
-    expect(stage.seen.map((inbound) => inbound.closed.cancelled)).toEqual([false, false])
+    expect(gateway.seen.map((inbound) => inbound.closed.cancelled)).toEqual([false, false])
   })
 
   test('makes a stream no further than it is read, and cuts a reader who stops', async () => {
@@ -225,8 +225,8 @@ describe.each(mountKinds)('$name', ({ endpoint, open }) => {
     reader.socket.pause()
     reader.write(post({ 'X-Act': 'flood' }))
     await happened('returned')
-    expect(stage.happened).toEqual([expect.stringMatching(/^closed: /), 'returned'])
-    expect(stage.pulled).toBeLessThan(16 * 1024 * 1024)
+    expect(gateway.happened).toEqual([expect.stringMatching(/^closed: /), 'returned'])
+    expect(gateway.pulled).toBeLessThan(16 * 1024 * 1024)
   })
 
   test('serves a reader who is slow but reads on to the end', async () => {
@@ -236,6 +236,6 @@ describe.each(mountKinds)('$name', ({ endpoint, open }) => {
     const [response] = await reader.responses(1)
     clearInterval(slow)
     expect(response?.body.length).toBe(320 * 65_536)
-    expect(stage.happened).toContain('flood is through')
+    expect(gateway.happened).toContain('flood is through')
   })
 })

@@ -6,32 +6,32 @@ import { eventually } from './support/eventually.ts'
 import { codes, type H2Answer, type H2Client, openH2 } from './support/h2.ts'
 import { field, frame, goawayIn, opening, request, room } from './support/h2-frames.ts'
 import { rawClient } from './support/raw-http.ts'
-import { openTheatre, type Theatre } from './support/stage.ts'
+import { openFakeServer, type FakeServer } from './support/fake-gateway.ts'
 
-let theatre: Theatre
+let fakeServer: FakeServer
 const clients: H2Client[] = []
 const cancel = codes.NGHTTP2_CANCEL
 
 async function openWith(tuning: Partial<ListenNeeds> = {}, settings: Partial<ListenSettings> = {}): Promise<void> {
-  theatre = await openTheatre({ lingerMs: 100, checkEveryMs: 50, ...tuning }, settings)
+  fakeServer = await openFakeServer({ lingerMs: 100, checkEveryMs: 50, ...tuning }, settings)
 }
 
 async function open(): Promise<H2Client> {
-  const client = await openH2(`http://127.0.0.1:${theatre.port}`)
+  const client = await openH2(`http://127.0.0.1:${fakeServer.port}`)
   clients.push(client)
   return client
 }
 
 const act = (client: H2Client, name: string, asked = {}): H2Answer => client.post('{"a":1}', { 'x-act': name }, asked)
 const happened = (what: string): Promise<unknown> =>
-  eventually(`${what}; ${theatre.stage.happened.join(', ')}`, () => theatre.stage.happened.includes(what))
+  eventually(`${what}; ${fakeServer.gateway.happened.join(', ')}`, () => fakeServer.gateway.happened.includes(what))
 
 afterEach(async () => {
   const client = await open()
   expect((await act(client, 'echo').end()).status, 'the edge still serves').toBe(200)
   for (const each of clients.splice(0)) each.destroy()
-  theatre.listener.cut()
-  await theatre.listener.close()
+  fakeServer.listener.cut()
+  await fakeServer.listener.close()
 })
 
 describe('a stream that its client ends', () => {
@@ -41,9 +41,9 @@ describe('a stream that its client ends', () => {
     const [one, two] = [await act(client, 'steps').head(), await act(client, 'steps').head()]
     one.stream.close(cancel)
     await happened('returned')
-    expect(theatre.stage.happened).toEqual(['closed: client gone', 'returned'])
-    expect(theatre.stage.seen.map(({ closed }) => closed.cancelled)).toEqual([true, false])
-    theatre.stage.step()
+    expect(fakeServer.gateway.happened).toEqual(['closed: client gone', 'returned'])
+    expect(fakeServer.gateway.seen.map(({ closed }) => closed.cancelled)).toEqual([true, false])
+    fakeServer.gateway.step()
     await two.has('data: 1')
   })
 
@@ -60,10 +60,10 @@ describe('a stream that its client ends', () => {
     await openWith()
     const client = await open()
     const answer = client.post('{', { 'content-length': '1000' }, { open: true })
-    await eventually('the request', () => theatre.stage.seen.length === 1)
+    await eventually('the request', () => fakeServer.gateway.seen.length === 1)
     answer.stream.close(cancel)
-    await eventually('its end', () => theatre.stage.seen[0]?.closed.cancelled === true)
-    expect(theatre.logged).toEqual([])
+    await eventually('its end', () => fakeServer.gateway.seen[0]?.closed.cancelled === true)
+    expect(fakeServer.logged).toEqual([])
   })
 
   test('after its answer was complete is no news', async () => {
@@ -72,7 +72,7 @@ describe('a stream that its client ends', () => {
     await act(client, 'echo').end()
     client.destroy()
     await act(await open(), 'echo').end()
-    expect(theatre.stage.seen.map(({ closed }) => closed.cancelled)).toEqual([false, false])
+    expect(fakeServer.gateway.seen.map(({ closed }) => closed.cancelled)).toEqual([false, false])
   })
 
   test('with its connection is told for each of them', async () => {
@@ -80,8 +80,11 @@ describe('a stream that its client ends', () => {
     const client = await open()
     await Promise.all(Array.from({ length: 20 }, () => act(client, 'steps').head()))
     client.destroy()
-    await eventually('all of them', () => theatre.stage.happened.filter((what) => what === 'returned').length === 20)
-    expect(theatre.stage.seen.every(({ closed }) => closed.reason === 'client gone')).toBe(true)
+    await eventually(
+      'all of them',
+      () => fakeServer.gateway.happened.filter((what) => what === 'returned').length === 20,
+    )
+    expect(fakeServer.gateway.seen.every(({ closed }) => closed.reason === 'client gone')).toBe(true)
   })
 })
 
@@ -92,11 +95,11 @@ describe('a client that is slow', () => {
     const other = await act(client, 'steps').head()
     const flood = act(client, 'flood', { unread: true })
     await happened('returned')
-    expect(theatre.stage.happened).toEqual(['closed: client too slow', 'returned'])
-    expect(theatre.stage.pulled).toBeLessThan(1024 * 1024)
+    expect(fakeServer.gateway.happened).toEqual(['closed: client too slow', 'returned'])
+    expect(fakeServer.gateway.pulled).toBeLessThan(1024 * 1024)
     flood.stream.resume()
     expect((await flood.end()).code).toBe(codes.NGHTTP2_ENHANCE_YOUR_CALM)
-    theatre.stage.step()
+    fakeServer.gateway.step()
     await other.has('data: 1')
     expect(client.isClosed).toBe(false)
   })
@@ -129,7 +132,7 @@ describe('a client that is slow', () => {
     const head = (name: string): Record<string, string> => ({ ':method': 'POST', ':path': '/mcp', 'x-act': name })
     // No window of HTTP/2 holds the server back: only the connection below does.
     const client = await rawClient(
-      theatre.port,
+      fakeServer.port,
       Buffer.concat([
         opening({ 4: most }),
         room(0, most - 65_535),
@@ -138,8 +141,11 @@ describe('a client that is slow', () => {
       ]),
     )
     client.socket.pause()
-    await eventually('the end of both', () => theatre.stage.happened.filter((what) => what === 'returned').length === 2)
-    expect(theatre.stage.pulled).toBeLessThan(16 * 1024 * 1024)
+    await eventually(
+      'the end of both',
+      () => fakeServer.gateway.happened.filter((what) => what === 'returned').length === 2,
+    )
+    expect(fakeServer.gateway.pulled).toBeLessThan(16 * 1024 * 1024)
     client.socket.resume()
     await client.closed()
   })
@@ -153,7 +159,7 @@ describe('a client that is slow', () => {
     await slow.end()
     clearInterval(dribble)
     expect(slow).toMatchObject({ status: 408, code: codes.NGHTTP2_NO_ERROR })
-    theatre.stage.step()
+    fakeServer.gateway.step()
     await other.has('data: 1')
   })
 
@@ -166,13 +172,13 @@ describe('a client that is slow', () => {
     await act(idle, 'echo').end()
     await idle.closed()
     expect(idle.goaway).toBe(codes.NGHTTP2_NO_ERROR)
-    const mute = await rawClient(theatre.port)
+    const mute = await rawClient(fakeServer.port)
     expect((await mute.closed()).map(({ status }) => status)).toEqual([408])
     const listening = await open()
     const stream = await act(listening, 'steps').head()
     await idle.closed()
     await new Promise((resolve) => setTimeout(resolve, 600))
-    theatre.stage.step()
+    fakeServer.gateway.step()
     await stream.has('data: 1')
   })
 })
@@ -187,8 +193,8 @@ describe('a hostile client', () => {
     }
     await client.closed()
     expect(client.goaway).toBe(codes.NGHTTP2_ENHANCE_YOUR_CALM)
-    expect(theatre.stage.seen.length).toBeLessThan(2_000)
-    await eventually('the end of all', () => theatre.stage.seen.every(({ closed }) => closed.cancelled))
+    expect(fakeServer.gateway.seen.length).toBeLessThan(2_000)
+    await eventually('the end of all', () => fakeServer.gateway.seen.every(({ closed }) => closed.cancelled))
   })
 
   test.each([
@@ -196,7 +202,7 @@ describe('a hostile client', () => {
     ['settings', frame('settings', 0, 0, Buffer.alloc(0))],
   ])('that floods us with %s is told to be calm, and its connection is ended', async (_name, one) => {
     await openWith()
-    const client = await rawClient(theatre.port, opening())
+    const client = await rawClient(fakeServer.port, opening())
     const many = Buffer.concat(Array.from({ length: 100 }, () => one))
     for (let i = 0; i < 100 && !client.isClosed(); i++) {
       client.write(many)
@@ -209,7 +215,7 @@ describe('a hostile client', () => {
   test('that sends a head without end loses its connection', async () => {
     await openWith()
     const head = frame('headers', 0, 1, field(':method', 'POST'))
-    const client = await rawClient(theatre.port, Buffer.concat([opening(), head]))
+    const client = await rawClient(fakeServer.port, Buffer.concat([opening(), head]))
     const more = frame('continuation', 0, 1, field('x-more', 'y'.repeat(256)))
     let sent = 0
     while (!client.isClosed() && sent < 2_000) {
@@ -219,17 +225,17 @@ describe('a hostile client', () => {
     }
     await client.closed()
     expect(sent).toBeLessThan(2_000)
-    expect(theatre.stage.seen).toHaveLength(0)
+    expect(fakeServer.gateway.seen).toHaveLength(0)
   })
 
   test('that stops in the middle of a head is sent away in time', async () => {
     await openWith({ headersMs: 200 })
     const client = await rawClient(
-      theatre.port,
+      fakeServer.port,
       Buffer.concat([opening(), frame('headers', 0, 1, field(':method', 'POST'))]),
     )
     await client.closed()
-    expect(theatre.stage.seen).toHaveLength(0)
+    expect(fakeServer.gateway.seen).toHaveLength(0)
   })
 
   test('that sends many bodies at once and ends none is told so, and keeps nobody else from being served', async () => {
@@ -254,13 +260,13 @@ describe('a hostile client', () => {
     const client = await open()
     await eventually('the settings', () => client.session.remoteSettings.maxConcurrentStreams === 10)
     const answers = Array.from({ length: 15 }, () => act(client, 'steps'))
-    await eventually('ten of them', () => theatre.stage.seen.length === 10)
+    await eventually('ten of them', () => fakeServer.gateway.seen.length === 10)
     for (let i = 0; i < 3; i++) {
       await eventually('somebody waiting', () => answers.some(({ status }) => status === 200))
-      theatre.stage.step()
+      fakeServer.gateway.step()
       await new Promise((resolve) => setImmediate(resolve))
     }
-    await eventually('the rest of them', () => theatre.stage.seen.length === 15)
+    await eventually('the rest of them', () => fakeServer.gateway.seen.length === 15)
   })
 })
 
@@ -301,9 +307,9 @@ describe('a drain', () => {
     const [client, idle] = [await open(), await open()]
     await act(idle, 'echo').end()
     const [steps, body] = [await act(client, 'steps').head(), client.post('{"a"', {}, { open: true })]
-    await eventually('both requests', () => theatre.stage.seen.length === 3)
+    await eventually('both requests', () => fakeServer.gateway.seen.length === 3)
     let isClosed = false
-    const closing = theatre.listener.close().then(() => (isClosed = true))
+    const closing = fakeServer.listener.close().then(() => (isClosed = true))
     await idle.closed()
     await eventually('the word of it', () => client.goaway !== undefined)
     expect([idle.goaway, client.goaway]).toEqual([codes.NGHTTP2_NO_ERROR, codes.NGHTTP2_NO_ERROR])
@@ -311,7 +317,7 @@ describe('a drain', () => {
     body.stream.end(':1}')
     expect(await body.end()).toMatchObject({ status: 200, text: '{"a":1}' })
     for (let i = 1; i <= 3; i++) {
-      theatre.stage.step()
+      fakeServer.gateway.step()
       await steps.has(`data: ${i}`)
     }
     expect((await steps.end()).code).toBe(codes.NGHTTP2_NO_ERROR)

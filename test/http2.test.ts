@@ -3,13 +3,13 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { codes, type H2Answer, type H2Client, openH2 } from './support/h2.ts'
 import { ask, rawClient, requestBytes, until } from './support/raw-http.ts'
 import { refusalIn } from './support/rpc.ts'
-import { openTheatre, secret, type Theatre } from './support/stage.ts'
+import { openFakeServer, secret, type FakeServer } from './support/fake-gateway.ts'
 
-let theatre: Theatre
+let fakeServer: FakeServer
 const clients: H2Client[] = []
 
 async function open(): Promise<H2Client> {
-  const client = await openH2(`http://127.0.0.1:${theatre.port}`)
+  const client = await openH2(`http://127.0.0.1:${fakeServer.port}`)
   clients.push(client)
   return client
 }
@@ -17,26 +17,26 @@ async function open(): Promise<H2Client> {
 const reasonOf = (answer: H2Answer): unknown => refusalIn(answer.text)
 
 beforeEach(async () => {
-  theatre = await openTheatre({ lingerMs: 300 })
+  fakeServer = await openFakeServer({ lingerMs: 300 })
 })
 
 afterEach(async () => {
   for (const client of clients.splice(0)) client.destroy()
-  theatre.listener.cut()
-  await theatre.listener.close()
+  fakeServer.listener.cut()
+  await fakeServer.listener.close()
 })
 
 describe('a connection', () => {
   test('in HTTP/2 and one in HTTP/1.1 are served on one port at once', async () => {
     const client = await open()
     const http1 = requestBytes('POST /mcp', { 'Content-Type': 'application/json' }, '{"a":1}')
-    const [two, one] = await Promise.all([client.post('{"a":2}').end(), ask(theatre.port, http1)])
+    const [two, one] = await Promise.all([client.post('{"a":2}').end(), ask(fakeServer.port, http1)])
     expect(two).toMatchObject({ status: 200, text: '{"a":2}', code: codes.NGHTTP2_NO_ERROR })
     expect(one).toMatchObject({ status: 200, body: '{"a":1}' })
   })
 
   test('is told apart however its first bytes are cut', async () => {
-    const client = await rawClient(theatre.port)
+    const client = await rawClient(fakeServer.port)
     // The preface, and an empty SETTINGS frame.
     const bytes = Buffer.concat([
       Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
@@ -51,14 +51,14 @@ describe('a connection', () => {
     client.destroy()
 
     const post = requestBytes('POST /mcp', { 'Content-Type': 'application/json' }, '{"a":1}')
-    const slow = await rawClient(theatre.port)
+    const slow = await rawClient(fakeServer.port)
     for (const char of post) await new Promise((resolve) => slow.socket.write(char, resolve))
     expect((await slow.responses(1))[0]).toMatchObject({ status: 200, body: '{"a":1}' })
     slow.destroy()
   })
 
   test('that begins like HTTP/2 and is not is 400 in HTTP/1.1', async () => {
-    const client = await rawClient(theatre.port, 'PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n')
+    const client = await rawClient(fakeServer.port, 'PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n')
     expect((await client.closed()).map(({ status }) => status)).toEqual([400])
   })
 
@@ -115,11 +115,11 @@ describe('an exchange', () => {
     const answer = await client.post('{}', { 'x-act': 'steps' }).head()
     expect(answer.headers).toMatchObject({ ':status': 200, 'content-type': 'text/event-stream' })
     for (let i = 1; i <= 3; i++) {
-      theatre.stage.step()
+      fakeServer.gateway.step()
       await answer.has(`data: ${i} ✓`)
     }
     expect((await answer.end()).code).toBe(codes.NGHTTP2_NO_ERROR)
-    expect(theatre.stage.happened).toEqual(['returned'])
+    expect(fakeServer.gateway.happened).toEqual(['returned'])
   })
 
   test('that breaks is reset, logged, and harms no other of its connection', async () => {
@@ -127,8 +127,8 @@ describe('an exchange', () => {
     const other = await client.post('{}', { 'x-act': 'steps' }).head()
     const answer = await client.post('{}', { 'x-act': 'broken' }).end()
     expect(answer.code).toBe(codes.NGHTTP2_INTERNAL_ERROR)
-    expect(theatre.logged).toEqual([expect.objectContaining({ err: expect.objectContaining({ message: secret }) })])
-    theatre.stage.step()
+    expect(fakeServer.logged).toEqual([expect.objectContaining({ err: expect.objectContaining({ message: secret }) })])
+    fakeServer.gateway.step()
     await other.has('data: 1')
   })
 
@@ -161,7 +161,7 @@ describe('an exchange', () => {
 
     const unread = client.post('x', { 'x-act': 'unread' }, { open: true })
     expect(await unread.end()).toMatchObject({ status: 401, code: codes.NGHTTP2_NO_ERROR })
-    theatre.stage.step()
+    fakeServer.gateway.step()
     await other.has('data: 1')
     expect(await client.post('{"a":1}').end()).toMatchObject({ status: 200 })
   })
@@ -184,7 +184,7 @@ describe('what is refused on HTTP/1.1 is refused here', () => {
     const client = await open()
     const answer = await client.post('{}', headers).end()
     expect(answer.status).toBe(status)
-    expect(theatre.stage.seen.filter(({ headers: seen }) => seen['x-act'] !== undefined)).toHaveLength(0)
+    expect(fakeServer.gateway.seen.filter(({ headers: seen }) => seen['x-act'] !== undefined)).toHaveLength(0)
     expect(await client.post('{"a":1}').end(), 'the connection goes on').toMatchObject({ status: 200 })
   })
 
@@ -223,7 +223,7 @@ describe('what is refused on HTTP/1.1 is refused here', () => {
   ])('%s is no request at all', async (_name, headers) => {
     const client = await open()
     expect((await client.post('{}', headers).end()).code).toBe(codes.NGHTTP2_PROTOCOL_ERROR)
-    expect(theatre.stage.seen).toHaveLength(0)
+    expect(fakeServer.gateway.seen).toHaveLength(0)
     expect(await client.post('{"a":1}').end()).toMatchObject({ status: 200 })
   })
 

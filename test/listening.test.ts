@@ -9,7 +9,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { silentLog } from '../src/base/log.ts'
 import { listen, type HttpListener, type ListenSettings } from '../src/transports/http/listen.ts'
 import { openH2 } from './support/h2.ts'
-import { createStage, httpSettings } from './support/stage.ts'
+import { createFakeGateway, httpSettings } from './support/fake-gateway.ts'
 
 let folder: string
 const ends: Array<() => unknown> = []
@@ -24,7 +24,7 @@ afterEach(async () => {
 })
 
 async function open(settings: Partial<ListenSettings>): Promise<HttpListener> {
-  const listener = await listen(createStage(), { ...httpSettings, ...settings }, silentLog)
+  const listener = await listen(createFakeGateway(), { ...httpSettings, ...settings }, silentLog)
   ends.push(() => listener.close())
   ends.push(() => listener.cut())
   return listener

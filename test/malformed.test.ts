@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { malformedRequests } from './support/malformed.ts'
 import { echoLegacy, echoModern, startMcplex, type Mcplex } from './support/mcplex.ts'
 import { ask, requestBytes, type RawResponse } from './support/raw-http.ts'
-import { echoCall, legacyTongue, modernTongue, type Case, type Tongue } from './support/tongue.ts'
+import { echoCall, legacyWireFormat, modernWireFormat, type Case, type WireFormat } from './support/wire-format.ts'
 
 const internals =
   /node_modules|node:internal|\bat .+:\d+:\d+|\.[cm]?[jt]s\b|file:\/\/\/(?!etc)|SyntaxError|TypeError|RangeError|ZodError|Unexpected token|JSON at position|ENOENT|ECONN|EPIPE|polluted|dist\/|\/src\//
@@ -19,32 +19,32 @@ function isRefused(response: RawResponse): boolean {
   return answer.error !== undefined || answer.result?.isError === true
 }
 
-async function legacySession(port: number): Promise<Tongue> {
+async function legacySession(port: number): Promise<WireFormat> {
   const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'malformed', version: '0' } }
   const headers = { 'Content-Type': 'application/json', Accept: 'application/json, text/event-stream' }
   const body = JSON.stringify({ jsonrpc: '2.0', id: 0, method: 'initialize', params })
   const response = await ask(port, requestBytes('POST /mcp', headers, body))
-  return legacyTongue(response.headers.get('mcp-session-id') ?? '')
+  return legacyWireFormat(response.headers.get('mcp-session-id') ?? '')
 }
 
 describe.each([
-  { era: 'legacy', server: echoLegacy, tongueAt: legacySession },
-  { era: 'modern', server: echoModern, tongueAt: () => Promise.resolve(modernTongue) },
-])('the $era era', ({ server, tongueAt }) => {
+  { era: 'legacy', server: echoLegacy, wireFormatAt: legacySession },
+  { era: 'modern', server: echoModern, wireFormatAt: () => Promise.resolve(modernWireFormat) },
+])('the $era era', ({ server, wireFormatAt }) => {
   let mcplex: Mcplex
   let port: number
-  let tongue: Tongue
+  let format: WireFormat
   beforeAll(async () => {
     mcplex = await startMcplex({ server: [server] })
     port = Number(new URL(mcplex.url).port)
-    tongue = await tongueAt(port)
+    format = await wireFormatAt(port)
   })
   afterAll(async () => {
     expect((await mcplex.end()).code).toBe(0)
   })
 
   async function probe(text: string): Promise<void> {
-    const response = await ask(port, echoCall(tongue, text))
+    const response = await ask(port, echoCall(format, text))
     expect(response.status, response.body).toBe(200)
     expect(response.body).toContain(text)
   }
@@ -62,7 +62,7 @@ describe.each([
   }
 
   test('answers every malformed request with a refusal, and goes on', { timeout: 120_000 }, async () => {
-    const cases = malformedRequests(tongue)
+    const cases = malformedRequests(format)
     expect(cases.length).toBeGreaterThan(300)
     expect(new Set(cases.map((one) => one.name)).size).toBe(cases.length)
     const faults: string[] = []

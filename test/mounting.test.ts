@@ -12,7 +12,7 @@ import { fastifyPlugin, nodeHandler } from '../src/transports/http/listen.ts'
 import { startInProcess } from './support/in-process.ts'
 import { express, type ExpressApp, type Mounted, serveOn } from './support/mounts.ts'
 import { ask, requestBytes, type RawResponse } from './support/raw-http.ts'
-import { createStage } from './support/stage.ts'
+import { createFakeGateway } from './support/fake-gateway.ts'
 
 const json = { 'Content-Type': 'application/json' }
 const open: Mounted[] = []
@@ -37,7 +37,7 @@ describe('Express', () => {
     ['a path with a parameter', '/tenants/:tenant/mcp', { path: '*' }, '/tenants/7/mcp?x=y'],
   ])('may mount the handler on %s', async (_name, mount, options, path) => {
     const app = express()
-    app.use(mount, nodeHandler(createStage(), options))
+    app.use(mount, nodeHandler(createFakeGateway(), options))
     const send = await serve(app)
     expect(await send(path)).toMatchObject({ status: 200, body: '{"a":1}' })
     expect((await send(`/elsewhere${path}`)).status).toBe(404)
@@ -49,7 +49,7 @@ describe('Express', () => {
       request.url = request.url === '/mcp' ? '/closed' : '/mcp'
       next()
     })
-    app.use('/', nodeHandler(createStage()))
+    app.use('/', nodeHandler(createFakeGateway()))
     const send = await serve(app)
     expect((await send('/mcp')).status).toBe(404)
     expect((await send('/old')).status).toBe(200)
@@ -62,7 +62,7 @@ describe('Express', () => {
   ])('may have %s the body before', async (_name, parser, body) => {
     const app = express()
     app.use(parser)
-    app.use('/mcp', nodeHandler(createStage()))
+    app.use('/mcp', nodeHandler(createFakeGateway()))
     const send = await serve(app)
     expect(await send('/mcp', body)).toMatchObject({ status: 200, body })
   })
@@ -70,7 +70,7 @@ describe('Express', () => {
   test('has its own limit lowered by ours, however the body was read', async () => {
     const app = express()
     app.use(express.raw({ type: '*/*', limit: '10mb' }))
-    app.use('/mcp', nodeHandler(createStage(), { maxBodyBytes: 1024 }))
+    app.use('/mcp', nodeHandler(createFakeGateway(), { maxBodyBytes: 1024 }))
     const send = await serve(app)
     expect((await send('/mcp', `"${'x'.repeat(1022)}"`)).status).toBe(200)
     expect((await send('/mcp', `"${'x'.repeat(1023)}"`)).status).toBe(413)
@@ -81,7 +81,7 @@ describe('Express', () => {
     const log = { debug() {}, info() {}, warn() {}, error: (fields: LogFields) => void logged.push(fields) }
     const app = express()
     app.use((request: Readable, _response: unknown, next: () => void) => void request.on('end', next).resume())
-    app.use('/mcp', nodeHandler(createStage({ log })))
+    app.use('/mcp', nodeHandler(createFakeGateway({ log })))
     const send = await serve(app)
     expect((await send('/mcp')).status).toBe(500)
     expect(String(logged[0]?.['err'])).toContain('mount mcplex before body parsers')
@@ -96,8 +96,8 @@ describe('Fastify', () => {
     })
     app.post('/own', (request) => ({ parsed: request.body }))
     app.get('/own/health', () => 'mine')
-    await app.register(fastifyPlugin(createStage(), { path: '/own/:tenant/mcp' }))
-    await app.register(fastifyPlugin(createStage(), { probes: false }), { prefix: '/own' })
+    await app.register(fastifyPlugin(createFakeGateway(), { path: '/own/:tenant/mcp' }))
+    await app.register(fastifyPlugin(createFakeGateway(), { probes: false }), { prefix: '/own' })
     const { port } = new URL(await app.listen({ port: 0, host: '127.0.0.1' }))
     open.push({ port: Number(port), close: () => app.close() })
     const send = (line: string, key = 'Bearer right'): Promise<RawResponse> =>
@@ -117,7 +117,7 @@ describe('fetch', () => {
     new Request(at, { method: 'POST', body: '{"a":1}', headers: json, ...init })
 
   test('takes requests made by hand, which say neither host nor length', async () => {
-    const mcp = fetchHandler(createStage())
+    const mcp = fetchHandler(createFakeGateway())
     expect(await (await mcp(post())).text()).toBe('{"a":1}')
     expect((await mcp(post({ body: '', headers: {} }))).status).toBe(200)
     expect((await mcp(post({ headers: { 'Content-Type': 'text/plain' } }))).status).toBe(415)
@@ -126,7 +126,7 @@ describe('fetch', () => {
   })
 
   test('takes no header that came twice for one value, unless that value is a list', async () => {
-    const mcp = fetchHandler(createStage())
+    const mcp = fetchHandler(createFakeGateway())
     const twice = (name: string, value: string): Request =>
       post({ headers: [['Content-Type', 'application/json'], [name, value], [name, value]] }) // prettier-ignore
     expect((await mcp(twice('Host', 'localhost'))).status).toBe(400)
@@ -137,54 +137,54 @@ describe('fetch', () => {
 
   test('works behind a mount of Hono, whatever else that hands over', async () => {
     const app = new Hono()
-    app.mount('/api', fetchHandler(createStage()))
+    app.mount('/api', fetchHandler(createFakeGateway()))
     expect(await (await app.request('http://localhost/api/mcp', post())).text()).toBe('{"a":1}')
     expect((await app.request('http://localhost/api/livez')).status).toBe(200)
   })
 
   test('names clients as it is told to, or each request by itself', async () => {
-    const stage = createStage()
+    const gateway = createFakeGateway()
     const clientOf = (_request: Request, { remote }: { remote: string }): string => remote
-    const named = fetchHandler(stage, { clientOf })
+    const named = fetchHandler(gateway, { clientOf })
     const whoami = { ...json, 'X-Act': 'whoami' }
     expect(await (await named(post({ headers: whoami }), { remote: '192.0.2.7' })).text()).toBe('192.0.2.7')
-    const unnamed = fetchHandler(stage)
+    const unnamed = fetchHandler(gateway)
     const names = [await unnamed(post({ headers: whoami })), await unnamed(post({ headers: whoami }))]
     expect(new Set(await Promise.all(names.map((response) => response.text()))).size).toBe(2)
   })
 
   test('pulls no piece before it is read, and ends the stream when the response is cancelled', async () => {
-    const stage = createStage()
-    const response = await fetchHandler(stage)(post({ headers: { ...json, 'X-Act': 'flood' } }))
+    const gateway = createFakeGateway()
+    const response = await fetchHandler(gateway)(post({ headers: { ...json, 'X-Act': 'flood' } }))
     const reader = response.body?.getReader()
     expect((await reader?.read())?.value?.length).toBe(65_536)
-    expect(stage.pulled).toBe(65_536)
+    expect(gateway.pulled).toBe(65_536)
     await reader?.cancel()
-    await expect.poll(() => stage.happened).toEqual(['closed: client gone', 'returned'])
+    await expect.poll(() => gateway.happened).toEqual(['closed: client gone', 'returned'])
   })
 
   test('ends a stream that nobody reads, after the time that readers have', async () => {
     const clock = manualClock()
-    const stage = createStage({ clock, slowReaderMs: 30_000 })
-    const response = await fetchHandler(stage)(post({ headers: { ...json, 'X-Act': 'flood' } }))
-    expect(stage.pulled).toBe(65_536)
+    const gateway = createFakeGateway({ clock, slowReaderMs: 30_000 })
+    const response = await fetchHandler(gateway)(post({ headers: { ...json, 'X-Act': 'flood' } }))
+    expect(gateway.pulled).toBe(65_536)
     clock.advance(29_999)
-    expect(stage.happened).toEqual([])
+    expect(gateway.happened).toEqual([])
     clock.advance(1)
-    await expect.poll(() => stage.happened).toEqual(['closed: reader too slow', 'returned'])
+    await expect.poll(() => gateway.happened).toEqual(['closed: reader too slow', 'returned'])
     await expect(response.text()).rejects.toThrow('stopped reading')
   })
 
   test('hears of a client that is gone by the signal of the request, even before it came', async () => {
-    const stage = createStage()
-    const mcp = fetchHandler(stage)
+    const gateway = createFakeGateway()
+    const mcp = fetchHandler(gateway)
     const gone = new AbortController()
     const hanging = mcp(post({ signal: gone.signal, headers: { ...json, 'X-Act': 'hang' } }))
     gone.abort()
     await hanging
-    expect(stage.happened).toEqual(['hanging', 'closed: client gone'])
+    expect(gateway.happened).toEqual(['hanging', 'closed: client gone'])
     await mcp(post({ signal: AbortSignal.abort(), headers: { ...json, 'X-Act': 'hang' } }))
-    expect(stage.happened).toHaveLength(4)
+    expect(gateway.happened).toHaveLength(4)
   })
 
   test('says in the log that somebody else read the body', async () => {
@@ -192,7 +192,7 @@ describe('fetch', () => {
     const log = { debug() {}, info() {}, warn() {}, error: (fields: LogFields) => void logged.push(fields) }
     const request = post()
     await request.text()
-    expect((await fetchHandler(createStage({ log }))(request)).status).toBe(500)
+    expect((await fetchHandler(createFakeGateway({ log }))(request)).status).toBe(500)
     expect(String(logged[0]?.['err'])).toContain('read the body')
   })
 })

@@ -8,7 +8,7 @@ import { eventually } from './support/eventually.ts'
 import { openH2 } from './support/h2.ts'
 import { type InProcess, startInProcess } from './support/in-process.ts'
 import { echoLegacy } from './support/mcplex.ts'
-import { httpSettings } from './support/stage.ts'
+import { httpSettings } from './support/fake-gateway.ts'
 
 let one: InProcess
 let listener: HttpListener | undefined

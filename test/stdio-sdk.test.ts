@@ -20,7 +20,7 @@ const capabilities = { sampling: {}, elicitation: { form: {} } }
 const sampled = { role: 'assistant', model: 'nobody', content: { type: 'text', text: 'forty-two' } } as const
 const elicited = { action: 'accept', content: { username: 'ada', email: 'ada@example.com' } } as const
 
-interface Person {
+interface TestClient {
   /** What it was told outside of answers. */
   readonly told: string[]
   readonly pid: number | null
@@ -40,7 +40,7 @@ const stdioOf = ({ args, env = {} }: Started, run = process.execPath) => {
 const textOf = (result: object): string =>
   (result as { content: ReadonlyArray<{ text?: string }> }).content.map(({ text }) => text ?? '').join('\n')
 
-async function connectOld(started: Started): Promise<Person> {
+async function connectOld(started: Started): Promise<TestClient> {
   const client = new OldClient(info, { capabilities })
   const told: string[] = []
   client.setRequestHandler(CreateMessageRequestSchema, () => sampled)
@@ -56,7 +56,7 @@ async function connectOld(started: Started): Promise<Person> {
   }
 }
 
-async function connectNew(started: Started, mode: 'legacy' | 'auto' | { pin: string }): Promise<Person> {
+async function connectNew(started: Started, mode: 'legacy' | 'auto' | { pin: string }): Promise<TestClient> {
   const client = new NewClient(info, { capabilities, versionNegotiation: { mode } })
   const told: string[] = []
   client.setRequestHandler('sampling/createMessage', () => sampled)
@@ -101,16 +101,16 @@ describe.each(servers)('in front of a server that is %s', (era) => {
   test.each(all)(
     '$client calls, samples, fills forms and leaves no process behind: $way',
     async ({ connect, args }) => {
-      const person = await connect({ args: args() })
-      onTestFinished(() => person.close())
-      const texts = Array.from({ length: 5 }, () => person.text('test_simple_text'))
+      const testClient = await connect({ args: args() })
+      onTestFinished(() => testClient.close())
+      const texts = Array.from({ length: 5 }, () => testClient.text('test_simple_text'))
       expect(new Set(await Promise.all(texts))).toEqual(new Set(['This is a simple text response for testing.']))
-      expect(await person.text('test_sampling', { prompt: 'What?' })).toContain('forty-two')
-      expect(await person.text('test_elicitation', { message: 'Who?' })).toContain('ada')
+      expect(await testClient.text('test_sampling', { prompt: 'What?' })).toContain('forty-two')
+      expect(await testClient.text('test_elicitation', { message: 'Who?' })).toContain('ada')
 
-      const pid = person.pid ?? 0
+      const pid = testClient.pid ?? 0
       expect(runs(pid)).toBe(true)
-      await person.close()
+      await testClient.close()
       await until('the command is gone', () => !runs(pid))
     },
   )

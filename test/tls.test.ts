@@ -14,7 +14,7 @@ import { selfSigned } from './fixtures/tls/self-signed.mjs'
 import { eventually } from './support/eventually.ts'
 import { codes, openH2 } from './support/h2.ts'
 import { requestBytes } from './support/raw-http.ts'
-import { createStage, httpSettings, openTheatre } from './support/stage.ts'
+import { createFakeGateway, httpSettings, openFakeServer } from './support/fake-gateway.ts'
 
 let folder: string
 const ends: Array<() => unknown> = []
@@ -34,11 +34,11 @@ afterEach(async () => {
 
 const files = (): { tlsCert: string; tlsKey: string } => ({ tlsCert: at('cert.pem'), tlsKey: at('key.pem') })
 
-async function openSecure(tuning = {}): Promise<Awaited<ReturnType<typeof openTheatre>>> {
-  const theatre = await openTheatre(tuning, files())
-  ends.push(() => theatre.listener.close())
-  ends.push(() => theatre.listener.cut())
-  return theatre
+async function openSecure(tuning = {}): Promise<Awaited<ReturnType<typeof openFakeServer>>> {
+  const fakeServer = await openFakeServer(tuning, files())
+  ends.push(() => fakeServer.listener.close())
+  ends.push(() => fakeServer.listener.cut())
+  return fakeServer
 }
 
 /** A handshake that offers these protocols. */
@@ -121,20 +121,20 @@ describe('over TLS', () => {
   })
 
   test('a drain finishes what is under way in either version', async () => {
-    const { listener, stage, port } = await openSecure()
+    const { listener, gateway, port } = await openSecure()
     const client = await openH2(listener.url, { ca: own.cert })
     const two = await client.post('{}', { 'x-act': 'steps' }).head()
     const one = await shake(port, ['http/1.1'])
     let text = ''
     one.setEncoding('utf8').on('data', (chunk: string) => (text += chunk))
     one.write(requestBytes('POST /mcp', { 'Content-Type': 'application/json', 'X-Act': 'steps' }, '{}'))
-    await eventually('both', () => stage.seen.length === 2)
+    await eventually('both', () => gateway.seen.length === 2)
     let isClosed = false
     const closing = listener.close().then(() => (isClosed = true))
     await eventually('the word of it', () => client.goaway === codes.NGHTTP2_NO_ERROR)
     expect(isClosed).toBe(false)
     for (let i = 1; i <= 3; i++) {
-      stage.step()
+      gateway.step()
       await two.has(`data: ${i}`)
       await eventually(`step ${i}`, () => text.includes(`data: ${i}`))
     }
@@ -186,7 +186,7 @@ describe('a certificate that cannot be used is an error with the way out', () =>
     ],
   ])('%s', async (_name, setting, settings) => {
     const log = { debug() {}, info() {}, warn() {}, error() {} }
-    const error: unknown = await listen(createStage(), { ...httpSettings, ...settings() }, log).then(
+    const error: unknown = await listen(createFakeGateway(), { ...httpSettings, ...settings() }, log).then(
       () => undefined,
       (reason: unknown) => reason,
     )

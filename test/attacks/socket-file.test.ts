@@ -9,7 +9,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { silentLog } from '../../src/base/log.ts'
 import { listen, type HttpListener } from '../../src/transports/http/listen.ts'
 import { eventually, inTime } from '../support/eventually.ts'
-import { createStage, httpSettings } from '../support/stage.ts'
+import { createFakeGateway, httpSettings } from '../support/fake-gateway.ts'
 import { fixture, runCommand } from '../support/typed-command.ts'
 
 function folder(): string {
@@ -18,7 +18,8 @@ function folder(): string {
   return path
 }
 
-const open = (socket: string): Promise<HttpListener> => listen(createStage(), { ...httpSettings, socket }, silentLog)
+const open = (socket: string): Promise<HttpListener> =>
+  listen(createFakeGateway(), { ...httpSettings, socket }, silentLog)
 
 async function end(listener: HttpListener): Promise<void> {
   listener.cut()

@@ -4,12 +4,12 @@ import { expect, onTestFinished, test } from 'vitest'
 import { nodeHandler } from '../../src/transports/http/listen.ts'
 import { express, serveOn } from '../support/mounts.ts'
 import { rawClient, requestBytes } from '../support/raw-http.ts'
-import { createStage } from '../support/stage.ts'
+import { createFakeGateway } from '../support/fake-gateway.ts'
 
 async function post(parser: unknown, body: Buffer): Promise<{ status: number; body: string }> {
   const app = express()
   app.use(parser)
-  app.use('/mcp', nodeHandler(createStage()))
+  app.use('/mcp', nodeHandler(createFakeGateway()))
   const server = await serveOn(createServer(app))
   const client = await rawClient(server.port)
   onTestFinished(async () => {

@@ -8,16 +8,16 @@ import { afterAll, expect, test } from 'vitest'
 import { type Cell, compatibilityDocument } from './document.ts'
 import { features } from './features/all.ts'
 import type { Lane } from './features/feature.ts'
-import { lanesOf, openHouses } from './lanes.ts'
+import { lanesOf, createInstances } from './lanes.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 const results = join(root, 'out', 'compatibility')
 const found: Cell[] = []
-const houses = openHouses()
-const lanes = lanesOf(houses)
+const instances = createInstances()
+const lanes = lanesOf(instances)
 
 afterAll(async () => {
-  for (const { code, log } of await houses.end()) expect([code, log]).toEqual([0, []])
+  for (const { code, log } of await instances.end()) expect([code, log]).toEqual([0, []])
 })
 
 /** What comes of every feature where clients are turned away, and what they are told. */
@@ -32,13 +32,13 @@ const noWays = {
 /** What came of each feature. */
 async function tryAll(lane: Lane): Promise<Map<string, string>> {
   const given = new Map<string, string>()
-  const person = await lane.arrive()
+  const testClient = await lane.arrive()
   try {
     for (const { name, check } of features) {
-      given.set(name, await check(person, lane).catch((error: unknown) => `FAILED: ${String(error)}`))
+      given.set(name, await check(testClient, lane).catch((error: unknown) => `FAILED: ${String(error)}`))
     }
   } finally {
-    await person.close()
+    await testClient.close()
   }
   return given
 }
@@ -49,7 +49,7 @@ async function tryNone(
   { verdict: noWay, told }: (typeof noWays)['server' | 'transport'],
 ): Promise<Map<string, string>> {
   const refusal = await lane.arrive().then(
-    async (person) => person.close().then(() => 'arrived'),
+    async (testClient) => testClient.close().then(() => 'arrived'),
     (error: unknown) => String(error),
   )
   const verdict = told.test(refusal) ? noWay : `FAILED: ${refusal}`

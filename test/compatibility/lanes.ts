@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { type Mcplex, startMcplex } from '../support/mcplex.ts'
 import { capabilitiesOf } from './answers.ts'
 import { isShared, type Lane } from './features/feature.ts'
-import { meet, type Person } from './person.ts'
+import { meet, type TestClient } from './test-client.ts'
 import type { JsonMap } from '../support/rpc.ts'
 import { http1, http2 } from './wires/exchange.ts'
 import { stdio } from './wires/stdio.ts'
@@ -39,7 +39,7 @@ interface Transport {
   /** Whether the mcplex that is reached over it serves several clients. */
   readonly isShared: boolean
   readonly hasSessionsOnly?: boolean
-  open(houses: Houses, column: Column, hear: Hear): Wire | Promise<Wire>
+  open(instances: Instances, column: Column, hear: Hear): Wire | Promise<Wire>
 }
 
 /** What one mcplex serves at once: a port, with HTTP/1.1, HTTP/2 and HTTP+SSE on it; or a Unix socket. */
@@ -49,28 +49,28 @@ const transports: readonly Transport[] = [
   {
     name: 'HTTP/1.1',
     isShared: true,
-    open: async (houses, column, hear) => streamable(http1(await houses.of(column, 'port')), '/mcp', hear),
+    open: async (instances, column, hear) => streamable(http1(await instances.of(column, 'port')), '/mcp', hear),
   },
   {
     name: 'HTTP/2',
     isShared: true,
-    open: async (houses, column, hear) => streamable(http2(await houses.of(column, 'port')), '/mcp', hear),
+    open: async (instances, column, hear) => streamable(http2(await instances.of(column, 'port')), '/mcp', hear),
   },
   {
     name: 'Unix socket',
     isShared: true,
-    open: async (houses, column, hear) => streamable(http1(await houses.of(column, 'socket')), '/mcp', hear),
+    open: async (instances, column, hear) => streamable(http1(await instances.of(column, 'socket')), '/mcp', hear),
   },
   {
     name: 'HTTP+SSE',
     isShared: true,
     hasSessionsOnly: true,
-    open: async (houses, column, hear) => twoEndpoints(http1(await houses.of(column, 'port')), '/sse', hear),
+    open: async (instances, column, hear) => twoEndpoints(http1(await instances.of(column, 'port')), '/sse', hear),
   },
   {
     name: 'stdio',
     isShared: false,
-    open: (houses, column, hear) =>
+    open: (instances, column, hear) =>
       stdio(
         [
           main,
@@ -82,7 +82,7 @@ const transports: readonly Transport[] = [
           ...column.options,
           '--',
           process.execPath,
-          ...houses.behind(column),
+          ...instances.behind(column),
         ],
         hear,
       ),
@@ -90,8 +90,8 @@ const transports: readonly Transport[] = [
   {
     name: 'stdio through `mcplex connect`',
     isShared: true,
-    open: async (houses, column, hear) => {
-      const { origin } = await houses.of(column, 'port')
+    open: async (instances, column, hear) => {
+      const { origin } = await instances.of(column, 'port')
       return stdio([main, 'connect', `${origin}/mcp`], hear)
     },
   },
@@ -101,31 +101,31 @@ const main = join(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js')
 const program = join(import.meta.dirname, 'server', 'server.mjs')
 
 /** Where a mcplex is found. */
-interface House {
+interface Instance {
   readonly origin: string
   readonly socketPath?: string
 }
 
 /** The running mcplexes, one for each server and front, begun when first needed. */
-export interface Houses {
-  of(column: Column, front: Front): Promise<House>
+export interface Instances {
+  of(column: Column, front: Front): Promise<Instance>
   /** The server and its flags. */
   behind(column: Column): readonly string[]
   /** Does something before a mcplex where nobody else has done anything, and nobody does meanwhile. */
-  alone<Value>(work: (quiet: Houses) => Promise<Value>): Promise<Value>
+  alone<Value>(work: (quiet: Instances) => Promise<Value>): Promise<Value>
   /** Ends them, and gives how each ended and what it complained of. */
   end(): Promise<ReadonlyArray<{ readonly code: number | null; readonly log: readonly unknown[] }>>
 }
 
-export function openHouses(): Houses {
+export function createInstances(): Instances {
   const folder = mkdtempSync(join(tmpdir(), 'mcplex-compatibility-'))
-  const started = new Map<string, Promise<House & { readonly mcplex: Mcplex }>>()
+  const started = new Map<string, Promise<Instance & { readonly mcplex: Mcplex }>>()
   const ends: Array<{ readonly code: number | null; readonly log: readonly unknown[] }> = []
 
   const notes = mkdtempSync(join(folder, 'notes-'))
   const behind = ({ speaks }: Column): readonly string[] => [program, `--speaks=${speaks}`, `--notes=${notes}`]
 
-  const start = async (column: Column, front: Front): Promise<House & { readonly mcplex: Mcplex }> => {
+  const start = async (column: Column, front: Front): Promise<Instance & { readonly mcplex: Mcplex }> => {
     const socketPath = join(folder, `${column.speaks}-${column.options.length}.sock`)
     const options = front === 'socket' ? ['--socket', socketPath] : []
     const mcplex = await startMcplex({
@@ -138,7 +138,7 @@ export function openHouses(): Houses {
   return {
     behind,
     async alone(work) {
-      const quiet = openHouses()
+      const quiet = createInstances()
       try {
         return await work(quiet)
       } finally {
@@ -147,13 +147,13 @@ export function openHouses(): Houses {
     },
     of(column, front) {
       const key = `${column.server} ${front}`
-      const house = started.get(key) ?? start(column, front)
-      started.set(key, house)
-      return house
+      const instance = started.get(key) ?? start(column, front)
+      started.set(key, instance)
+      return instance
     },
     async end() {
-      const ended = [...started.values()].map(async (house) => {
-        const { end, log } = (await house).mcplex
+      const ended = [...started.values()].map(async (instance) => {
+        const { end, log } = (await instance).mcplex
         return { code: (await end()).code, log }
       })
       const all = [...(await Promise.all(ended)), ...ends]
@@ -166,17 +166,17 @@ export function openHouses(): Houses {
 export const transportNames: readonly string[] = transports.map(({ name }) => name)
 
 /** Every lane: who, before which server, over what. */
-export function lanesOf(houses: Houses): readonly Lane[] {
-  return transports.flatMap((transport) => columns.map((column) => laneOf(column, transport, houses)))
+export function lanesOf(instances: Instances): readonly Lane[] {
+  return transports.flatMap((transport) => columns.map((column) => laneOf(column, transport, instances)))
 }
 
-function laneOf(column: Column, transport: Transport, houses: Houses): Lane {
+function laneOf(column: Column, transport: Transport, instances: Instances): Lane {
   const { client, server, speaks } = column
   const own = client === stateless ? 'new' : 'old'
   const spoken = speaks === 'dual' ? own : speaks
   // One client alone is refused nothing; of several, those without a session would meet in one process.
   const wouldMeet = client === stateless && transport.isShared && speaks !== 'new' && column.options.length === 0
-  const arriveAt = (at: Houses, capabilities: JsonMap): Promise<Person> =>
+  const arriveAt = (at: Instances, capabilities: JsonMap): Promise<TestClient> =>
     meet({ version: client, capabilities, open: (hear) => transport.open(at, column, hear) })
   return {
     client,
@@ -184,10 +184,10 @@ function laneOf(column: Column, transport: Transport, houses: Houses): Lane {
     transport: transport.name,
     spoken,
     closed: transport.hasSessionsOnly === true && client === stateless ? 'transport' : wouldMeet ? 'server' : undefined,
-    arrive: (capabilities = capabilitiesOf(client)) => arriveAt(houses, capabilities),
-    async alone(person, work) {
-      if (!transport.isShared || !isShared({ spoken, client })) return work(person)
-      await houses.alone(async (quiet) => {
+    arrive: (capabilities = capabilitiesOf(client)) => arriveAt(instances, capabilities),
+    async alone(testClient, work) {
+      if (!transport.isShared || !isShared({ spoken, client })) return work(testClient)
+      await instances.alone(async (quiet) => {
         const other = await arriveAt(quiet, capabilitiesOf(client))
         try {
           await work(other)

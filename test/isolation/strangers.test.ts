@@ -82,7 +82,7 @@ describe('calls of one session under one id', () => {
 
 describe('a stranger', () => {
   /** A session with a call in flight under id 1, whose progress goes by the token 1, and another session. */
-  async function scene(mode: string): Promise<{ victim: Session; stranger: Session; running: Promise<RpcMessage> }> {
+  async function setUp(mode: string): Promise<{ victim: Session; stranger: Session; running: Promise<RpcMessage> }> {
     const url = await start([echoLegacy], '--mode', mode)
     const [victim, stranger] = [await openSession(url), await openSession(url)]
     await Promise.all([victim.whoami(), stranger.whoami()])
@@ -91,7 +91,7 @@ describe('a stranger', () => {
   }
 
   test.each(['session', 'shared'])('cannot cancel a call of another session by its id, in mode %s', async (mode) => {
-    const { stranger, running } = await scene(mode)
+    const { stranger, running } = await setUp(mode)
     // Its own, the number the process knows the call by, and what might be one.
     const guesses = [1, '1', 0, 65_536, 131_072, 196_608]
     for (const requestId of guesses) {
@@ -101,7 +101,7 @@ describe('a stranger', () => {
   })
 
   test.each(['session', 'shared'])('cannot make up progress or answers, in mode %s', async (mode) => {
-    const { stranger, running } = await scene(mode)
+    const { stranger, running } = await setUp(mode)
     for (const id of [1, 65_536, 131_072]) {
       await stranger.post({ id, result: { content: [{ type: 'text', text: 'forged' }] } })
       await stranger.notify('notifications/progress', { progressToken: id, progress: 99 })

@@ -1,7 +1,7 @@
 /** A script as one client plays it, and what two such runs have to have in common. */
 import { mkdtemp } from 'node:fs/promises'
 import { join } from 'node:path'
-import { canTake, type Place, play, type Scene, type Script, type Sdk, type Step } from './person.ts'
+import { canTake, type Place, play, type Fixture, type Script, type Sdk, type Step } from './test-client.ts'
 import { openWay, type Route } from './routes.ts'
 import { steady } from './same.ts'
 
@@ -26,18 +26,18 @@ export async function playBy(
   script: Script,
   sdk: Sdk,
   takes: (step: Step) => boolean,
-  open: (scene: Scene) => Promise<Opened>,
+  open: (fixture: Fixture) => Promise<Opened>,
 ): Promise<Given> {
   const directory = await mkdtemp(join(folder, 'run-'))
-  const scene = await script.prepare(directory)
-  const opened = await open(scene)
+  const fixture = await script.prepare(directory)
+  const opened = await open(fixture)
   try {
-    const person = await sdk.connect(opened.place, scene.roots)
-    const steps = scene.steps.filter(takes)
+    const testClient = await sdk.connect(opened.place, fixture.roots)
+    const steps = fixture.steps.filter(takes)
     try {
-      return { answers: await play(person, steps), directory }
+      return { answers: await play(testClient, steps), directory }
     } finally {
-      await person.close()
+      await testClient.close()
     }
   } finally {
     await opened.end?.()
@@ -51,9 +51,9 @@ export const stepsOf =
     canTake(sdk, step)
 
 /** An mcplex for one run alone. */
-export async function ownWay(route: Route, scene: Scene): Promise<Opened> {
-  const way = await openWay(route, scene)
-  return { place: route.place(scene, way), end: () => way.end() }
+export async function ownWay(route: Route, fixture: Fixture): Promise<Opened> {
+  const way = await openWay(route, fixture)
+  return { place: route.place(fixture, way), end: () => way.end() }
 }
 
 /**

@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { answersOf, failedIn, type Given, ownWay, playBy, stepsOf } from './compare.ts'
-import { type Script, sdks } from './person.ts'
+import { type Script, sdks } from './test-client.ts'
 import { type Route, routes } from './routes.ts'
 import { packages } from './scripts/packages.ts'
 
@@ -32,8 +32,8 @@ const ways = routes.filter(({ name }) => name === 'HTTP/1.1' || name === 'stdio'
 
 function plays(script: Script, route?: Route): Promise<Given> {
   if (!sdk) throw new Error('there is no such client')
-  return playBy(folder, script, sdk, stepsOf(sdk), (scene) =>
-    route ? ownWay(route, scene) : Promise.resolve({ place: scene }),
+  return playBy(folder, script, sdk, stepsOf(sdk), (fixture) =>
+    route ? ownWay(route, fixture) : Promise.resolve({ place: fixture }),
   )
 }
 

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { http1, http2 } from '../compatibility/wires/exchange.ts'
 import { startMcplex } from '../support/mcplex.ts'
 import { fetchBy } from './fetch-by.ts'
-import type { Command, Place } from './person.ts'
+import type { Command, Place } from './test-client.ts'
 
 export interface Route {
   readonly name: string

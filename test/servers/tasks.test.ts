@@ -3,7 +3,7 @@ import { Client as OldClient } from '@modelcontextprotocol/sdk/client/index.js'
 import { CallToolResultSchema } from '@modelcontextprotocol/sdk/types.js'
 import { expect, onTestFinished, test } from 'vitest'
 import { startMcplex } from '../support/mcplex.ts'
-import { type AnyClient, connectOld, program } from './person.ts'
+import { type AnyClient, connectOld, program } from './test-client.ts'
 
 const args = [program('server-everything'), 'stdio']
 
@@ -27,13 +27,13 @@ test('a task with a question in it comes to the same end', { timeout: 60_000 }, 
   const mcplex = await startMcplex({ server: args, options: ['--log-level', 'warn'] })
   onTestFinished(async () => void (await mcplex.end()))
   const places = [{ args, env: {} }, { url: mcplex.url }]
-  const people = await Promise.all(places.map((place) => connectOld(place)))
-  const [direct, through] = await Promise.all(people.map(({ client }) => research(client)))
+  const testClients = await Promise.all(places.map((place) => connectOld(place)))
+  const [direct, through] = await Promise.all(testClients.map(({ client }) => research(client)))
   expect(through).toEqual(direct)
   expect(direct).toMatchObject({ stages: ['working', 'input_required'] })
   expect(JSON.stringify(direct)).toContain('Research Report: time (technical)')
-  for (const { asked } of people) {
+  for (const { asked } of testClients) {
     expect(asked.filter(({ method }) => method === 'elicitation/create')).toHaveLength(1)
   }
-  await Promise.all(people.map((person) => person.close()))
+  await Promise.all(testClients.map((testClient) => testClient.close()))
 })

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { answersOf, failedIn, type Given, ownWay, playBy, stepsOf } from './compare.ts'
-import { comparedWith, type Place, type Scene, type Script, type Sdk, sdks } from './person.ts'
+import { comparedWith, type Place, type Fixture, type Script, type Sdk, sdks } from './test-client.ts'
 import { openWay, type Route, routes, type Way } from './routes.ts'
 import { everything } from './scripts/everything.ts'
 import { filesystem } from './scripts/filesystem.ts'
@@ -37,17 +37,17 @@ function directly(script: Script, sdk: Sdk): Promise<Given> {
 
 /** Clients with sessions of one server may meet at one mcplex; whoever has no session shares a process there, too. */
 const through = (script: Script, sdk: Sdk, route: Route): Promise<Given> =>
-  playBy(folder, script, sdk, stepsOf(sdk), (scene) =>
-    script.keepsThings || sdk.isStateless ? ownWay(route, scene) : sharedWay(script, route, scene),
+  playBy(folder, script, sdk, stepsOf(sdk), (fixture) =>
+    script.keepsThings || sdk.isStateless ? ownWay(route, fixture) : sharedWay(script, route, fixture),
   )
 
 const shared = new Map<string, Promise<Way>>()
 
-async function sharedWay(script: Script, route: Route, scene: Scene): Promise<{ place: Place }> {
+async function sharedWay(script: Script, route: Route, fixture: Fixture): Promise<{ place: Place }> {
   const key = `${script.server} ${route.front ?? ''}`
-  const way = shared.get(key) ?? openWay(route, scene)
+  const way = shared.get(key) ?? openWay(route, fixture)
   if (route.front) shared.set(key, way)
-  return { place: route.place(scene, await way) }
+  return { place: route.place(fixture, await way) }
 }
 
 describe.each([everything, memory, filesystem, thinking])('$server', (script) => {

@@ -1,12 +1,12 @@
 /** Requests with proper bodies and wrong headers, methods and paths. */
 import { requestBytes } from './raw-http.ts'
-import { call, post, type Case, type Tongue } from './tongue.ts'
+import { call, post, type Case, type WireFormat } from './wire-format.ts'
 
-export function wrongHeaders(tongue: Tongue): Case[] {
-  const whole = tongue.request('tools/call', call)
+export function wrongHeaders(format: WireFormat): Case[] {
+  const whole = format.request('tools/call', call)
   const cases: Case[] = []
   const add = (name: string, headers: Record<string, string | undefined>, mayPass = false): void =>
-    void cases.push({ name, bytes: post(tongue, whole, headers), mayPass })
+    void cases.push({ name, bytes: post(format, whole, headers), mayPass })
   const types = [
     'text/plain',
     'text/plain; application/json',
@@ -42,10 +42,10 @@ export function wrongHeaders(tongue: Tongue): Case[] {
   ]
   for (const id of ids) {
     // Clients of the stateless revision may send what they like there: it is ignored.
-    add(`Mcp-Session-Id ${id.slice(0, 30)}`, { 'Mcp-Session-Id': id }, tongue.era === 'modern')
+    add(`Mcp-Session-Id ${id.slice(0, 30)}`, { 'Mcp-Session-Id': id }, format.era === 'modern')
   }
   add('an unread Last-Event-ID', { 'Last-Event-ID': 'x'.repeat(5_000) }, true)
-  if (tongue.era === 'modern') {
+  if (format.era === 'modern') {
     for (const value of [undefined, '', 'tools/list', 'TOOLS/CALL', '=?base64?!!!?=', '=?base64?dG9vbHMvbGlzdA==?=']) {
       add(`Mcp-Method ${value}`, { 'Mcp-Method': value })
     }
@@ -72,7 +72,7 @@ export function wrongHeaders(tongue: Tongue): Case[] {
       'epoch.stream.1',
       '99999999999999999999',
     ]) {
-      const headers = { ...tongue.headers(), Accept: 'text/event-stream', 'Last-Event-ID': id }
+      const headers = { ...format.headers(), Accept: 'text/event-stream', 'Last-Event-ID': id }
       cases.push({
         name: `resuming after ${id.slice(0, 30)}`,
         bytes: requestBytes('GET /mcp', headers),
@@ -80,10 +80,10 @@ export function wrongHeaders(tongue: Tongue): Case[] {
     }
   }
   for (const method of ['PUT', 'PATCH', 'TRACE', 'PROPFIND', 'CONNECT']) {
-    cases.push({ name: method, bytes: requestBytes(`${method} /mcp`, tongue.headers()) })
+    cases.push({ name: method, bytes: requestBytes(`${method} /mcp`, format.headers()) })
   }
   for (const verb of ['GET', 'DELETE']) {
-    const headers = { ...tongue.headers(), 'Mcp-Session-Id': 'unknown', Accept: 'text/event-stream' }
+    const headers = { ...format.headers(), 'Mcp-Session-Id': 'unknown', Accept: 'text/event-stream' }
     cases.push({ name: `${verb} without a session`, bytes: requestBytes(`${verb} /mcp`, headers) })
   }
   for (const path of [
@@ -96,7 +96,7 @@ export function wrongHeaders(tongue: Tongue): Case[] {
     '/messages',
     '/mcp/x',
   ]) {
-    cases.push({ name: `POST ${path}`, bytes: requestBytes(`POST ${path}`, tongue.headers(), whole) })
+    cases.push({ name: `POST ${path}`, bytes: requestBytes(`POST ${path}`, format.headers(), whole) })
   }
   return cases
 }

@@ -4,25 +4,25 @@
  */
 import { wrongHeaders } from './malformed-heads.ts'
 import { requestBytes } from './raw-http.ts'
-import { call, post, type Case, type Tongue } from './tongue.ts'
+import { call, post, type Case, type WireFormat } from './wire-format.ts'
 
-export function malformedRequests(tongue: Tongue): Case[] {
+export function malformedRequests(format: WireFormat): Case[] {
   return [
-    ...notJson(tongue),
-    ...notRpc(tongue),
-    ...keysTwice(tongue),
-    ...prototypeKeys(tongue),
-    ...wrongParams(tongue),
-    ...wrongHeaders(tongue),
-    ...batches(tongue),
+    ...notJson(format),
+    ...notRpc(format),
+    ...keysTwice(format),
+    ...prototypeKeys(format),
+    ...wrongParams(format),
+    ...wrongHeaders(format),
+    ...batches(format),
   ]
 }
 
-function notJson(tongue: Tongue): Case[] {
-  const whole = tongue.request('tools/call', call)
+function notJson(format: WireFormat): Case[] {
+  const whole = format.request('tools/call', call)
   const cases: Case[] = []
   const add = (name: string, body: string | Buffer, mayPass = false): void =>
-    void cases.push({ name: `not JSON: ${name}`, bytes: post(tongue, body), mayPass })
+    void cases.push({ name: `not JSON: ${name}`, bytes: post(format, body), mayPass })
   for (let i = 1; i <= 30; i++) add(`cut after ${i}/31`, whole.slice(0, Math.floor((whole.length * i) / 31)))
   for (const [name, text] of Object.entries({
     nothing: '',
@@ -60,11 +60,11 @@ function notJson(tongue: Tongue): Case[] {
   }
   for (const depth of [129, 1_000, 100_000, 1_500_000]) {
     add(`${depth} brackets`, '['.repeat(depth))
-    add(`${depth} arrays`, nested(tongue, '['.repeat(depth) + ']'.repeat(depth)))
-    if (depth < 500_000) add(`${depth} objects`, nested(tongue, `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`))
+    add(`${depth} arrays`, nested(format, '['.repeat(depth) + ']'.repeat(depth)))
+    if (depth < 500_000) add(`${depth} objects`, nested(format, `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`))
   }
-  add('100,001 elements', nested(tongue, `[${'1,'.repeat(100_000)}1]`))
-  add('100,001 members', nested(tongue, `{${Array.from({ length: 100_001 }, (_, i) => `"k${i}":1`).join()}}`))
+  add('100,001 elements', nested(format, `[${'1,'.repeat(100_000)}1]`))
+  add('100,001 members', nested(format, `{${Array.from({ length: 100_001 }, (_, i) => `"k${i}":1`).join()}}`))
   for (const [name, bad] of Object.entries({
     'a lone byte': [0xff],
     'a cut character': [0xe2, 0x9c],
@@ -85,17 +85,17 @@ function notJson(tongue: Tongue): Case[] {
   return cases
 }
 
-function nested(tongue: Tongue, value: string): string {
-  return tongue.request('tools/call', { name: 'echo', arguments: { text: 'x', deep: '@' } }).replace('"@"', () => value)
+function nested(format: WireFormat, value: string): string {
+  return format.request('tools/call', { name: 'echo', arguments: { text: 'x', deep: '@' } }).replace('"@"', () => value)
 }
 
 const oddities: readonly unknown[] = [null, true, 0, -1, 1.5, 1e308, '', 'x', [], [1], {}, { a: 1 }]
 
-function notRpc(tongue: Tongue): Case[] {
+function notRpc(format: WireFormat): Case[] {
   const cases: Case[] = []
   const add = (name: string, text: string, mayPass = false): void =>
-    void cases.push({ name: `not JSON-RPC: ${name}`, bytes: post(tongue, text), mayPass })
-  const whole = JSON.parse(tongue.request('tools/call', call)) as Record<string, unknown>
+    void cases.push({ name: `not JSON-RPC: ${name}`, bytes: post(format, text), mayPass })
+  const whole = JSON.parse(format.request('tools/call', call)) as Record<string, unknown>
   for (const value of [null, true, 0, 'x', '{"jsonrpc":"2.0"}', {}]) add(JSON.stringify(value), JSON.stringify(value))
   for (const key of ['jsonrpc', 'method']) {
     for (const odd of [undefined, ...oddities]) {
@@ -129,7 +129,7 @@ function notRpc(tongue: Tongue): Case[] {
   add(
     'an answer nobody waits for',
     JSON.stringify({ jsonrpc: '2.0', id: 'never', result: {} }),
-    tongue.era === 'legacy',
+    format.era === 'legacy',
   )
   add('a notification nobody knows', JSON.stringify({ jsonrpc: '2.0', method: 'notifications/none' }), true)
   add('a method in another case', JSON.stringify({ ...whole, method: 'Tools/Call' }))
@@ -138,9 +138,9 @@ function notRpc(tongue: Tongue): Case[] {
   return cases
 }
 
-function keysTwice(tongue: Tongue): Case[] {
-  const whole = tongue.request('tools/call', call)
-  const twice = (name: string, text: string): Case => ({ name: `a key twice: ${name}`, bytes: post(tongue, text) })
+function keysTwice(format: WireFormat): Case[] {
+  const whole = format.request('tools/call', call)
+  const twice = (name: string, text: string): Case => ({ name: `a key twice: ${name}`, bytes: post(format, text) })
   return [
     twice('jsonrpc', whole.replace('{', '{"jsonrpc":"1.0",')),
     twice('id', whole.replace('"id":1', '"id":1,"id":2')),
@@ -158,13 +158,13 @@ function keysTwice(tongue: Tongue): Case[] {
 const prototypeNames = ['__proto__', 'constructor', 'prototype', 'toString', 'hasOwnProperty', '__defineGetter__']
 
 /** Names that every object has (`constructor`) are no names of ours: they are unknown. */
-function prototypeKeys(tongue: Tongue): Case[] {
+function prototypeKeys(format: WireFormat): Case[] {
   const cases: Case[] = []
   for (const name of prototypeNames) {
     const add = (where: string, bytes: string | Buffer, mayPass = false): void =>
       void cases.push({ name: `${name} as ${where}`, bytes, mayPass })
     const ask = (method: string, params?: object, named = ''): string =>
-      requestBytes('POST /mcp', tongue.headers(method, named), tongue.request(method, params))
+      requestBytes('POST /mcp', format.headers(method, named), format.request(method, params))
     add('a method', ask(name))
     add('the end of a method', ask(`tools/${name}`))
     add('a tool', ask('tools/call', { name, arguments: {} }, name))
@@ -172,13 +172,13 @@ function prototypeKeys(tongue: Tongue): Case[] {
     add('a resource', ask('resources/read', { uri: name }, name))
     add('a level', ask('logging/setLevel', { level: name }))
     add('a progress token', ask('tools/call', { ...call, _meta: { progressToken: name } }, 'echo'), true)
-    const arg = tongue.request('tools/call', { name: 'echo', arguments: { text: 'x' } })
-    add('an argument', post(tongue, arg.replace('"text"', `"${name}":{"polluted":true},"text"`)), true)
-    add('a member', post(tongue, arg.replace('{', `{"${name}":{"polluted":true},`)), true)
-    add('a header', post(tongue, arg, { [`Mcp-Param-${name}`]: 'x' }), true)
-    add('a header by itself', post(tongue, arg, { [name]: 'x' }), true)
-    if (tongue.era === 'legacy') add('a session', post(tongue, arg, { 'Mcp-Session-Id': name }))
-    else add('a version', post(tongue, arg, { 'MCP-Protocol-Version': name }))
+    const arg = format.request('tools/call', { name: 'echo', arguments: { text: 'x' } })
+    add('an argument', post(format, arg.replace('"text"', `"${name}":{"polluted":true},"text"`)), true)
+    add('a member', post(format, arg.replace('{', `{"${name}":{"polluted":true},`)), true)
+    add('a header', post(format, arg, { [`Mcp-Param-${name}`]: 'x' }), true)
+    add('a header by itself', post(format, arg, { [name]: 'x' }), true)
+    if (format.era === 'legacy') add('a session', post(format, arg, { 'Mcp-Session-Id': name }))
+    else add('a version', post(format, arg, { 'MCP-Protocol-Version': name }))
   }
   return cases
 }
@@ -216,27 +216,27 @@ const methods: Readonly<Record<string, readonly object[]>> = {
   'server/none': [{}, { a: 1 }],
 }
 
-function wrongParams(tongue: Tongue): Case[] {
+function wrongParams(format: WireFormat): Case[] {
   const cases: Case[] = []
   for (const [method, wrong] of Object.entries(methods)) {
     for (const params of wrong) {
       const name = 'name' in params ? params.name : 'uri' in params ? params.uri : ''
       const mirrored = typeof name === 'string' && /^[!-~]{1,100}$/.test(name) ? name : ''
-      const bytes = requestBytes('POST /mcp', tongue.headers(method, mirrored), tongue.request(method, params))
+      const bytes = requestBytes('POST /mcp', format.headers(method, mirrored), format.request(method, params))
       cases.push({ name: `${method} with ${JSON.stringify(params).slice(0, 60)}`, bytes })
     }
   }
   for (const cursor of [1, [], {}, 'x', '../../etc', 'x'.repeat(100_000)]) {
     for (const method of ['tools/list', 'prompts/list', 'resources/list']) {
-      const bytes = requestBytes('POST /mcp', tongue.headers(method, ''), tongue.request(method, { cursor }))
+      const bytes = requestBytes('POST /mcp', format.headers(method, ''), format.request(method, { cursor }))
       cases.push({ name: `${method} from ${JSON.stringify(cursor).slice(0, 30)}`, bytes })
     }
   }
   return cases
 }
 
-function batches(tongue: Tongue): Case[] {
-  const one = JSON.parse(tongue.request('tools/call', call)) as object
+function batches(format: WireFormat): Case[] {
+  const one = JSON.parse(format.request('tools/call', call)) as object
   const note = { jsonrpc: '2.0', method: 'notifications/none' }
   const all: Readonly<Record<string, readonly unknown[]>> = {
     'of nothing': [],
@@ -253,6 +253,6 @@ function batches(tongue: Tongue): Case[] {
   }
   return Object.entries(all).map(([name, batch]) => ({
     name: `a batch ${name}`,
-    bytes: post(tongue, JSON.stringify(batch)),
+    bytes: post(format, JSON.stringify(batch)),
   }))
 }

@@ -6,7 +6,7 @@ import { fastify } from 'fastify'
 import { Hono } from 'hono'
 import { fetchHandler } from '../../src/transports/http/fetch.ts'
 import { fastifyPlugin, listen, type Mountable, nodeHandler } from '../../src/transports/http/listen.ts'
-import { httpSettings } from './stage.ts'
+import { httpSettings } from './fake-gateway.ts'
 
 export interface Mounted {
   readonly port: number

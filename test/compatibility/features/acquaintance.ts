@@ -1,7 +1,7 @@
 /** What both sides learn of each other before anything is called. */
 import type { JsonMap } from '../../support/rpc.ts'
 import { capabilitiesOf } from '../answers.ts'
-import { type Person, resultOf } from '../person.ts'
+import { type TestClient, resultOf } from '../test-client.ts'
 import { always, call, type Feature, holds, isStateless, notInRevision, refusalIn, same, textIn } from './feature.ts'
 
 const section = 'Getting to know each other'
@@ -19,8 +19,8 @@ const questionsIn = (capabilities: JsonMap): JsonMap =>
   Object.fromEntries(['elicitation', 'roots', 'sampling'].map((kind) => [kind, capabilities[kind] !== undefined]))
 
 /** What the server has been told of the client. */
-async function toldOf(person: Person): Promise<JsonMap> {
-  const { client } = JSON.parse(textIn(await call(person, 'about'))) as About
+async function toldOf(testClient: TestClient): Promise<JsonMap> {
+  const { client } = JSON.parse(textIn(await call(testClient, 'about'))) as About
   return questionsIn(client['capabilities'] as JsonMap)
 }
 
@@ -44,13 +44,13 @@ export const acquaintance: readonly Feature[] = [
   {
     section,
     name: 'Agreement on a version',
-    async check(person, { client }) {
-      if (!person.isStateless) {
-        same(person.hello['protocolVersion'], client)
+    async check(testClient, { client }) {
+      if (!testClient.isStateless) {
+        same(testClient.hello['protocolVersion'], client)
         return 'works'
       }
-      same(person.hello['supportedVersions'], [client])
-      const { error } = await call(person, 'text', {}, { meta: { [versionKey]: unknownVersion } })
+      same(testClient.hello['supportedVersions'], [client])
+      const { error } = await call(testClient, 'text', {}, { meta: { [versionKey]: unknownVersion } })
       same([error?.code, error?.data?.['supported'], error?.data?.['requested']], [-32022, [client], unknownVersion])
       return 'works'
     },
@@ -59,8 +59,8 @@ export const acquaintance: readonly Feature[] = [
   {
     section,
     name: 'The server learns what its client can do',
-    async check(person, lane) {
-      same(await toldOf(person), questionsIn(capabilitiesOf(lane.client)))
+    async check(testClient, lane) {
+      same(await toldOf(testClient), questionsIn(capabilitiesOf(lane.client)))
       return 'works'
     },
     expected: always('works'),
@@ -91,9 +91,9 @@ export const acquaintance: readonly Feature[] = [
   {
     section,
     name: 'Ping',
-    async check(person) {
-      const answer = await person.request('ping')
-      if (person.isStateless) {
+    async check(testClient) {
+      const answer = await testClient.request('ping')
+      if (testClient.isStateless) {
         same(answer.error?.code, -32601)
         return `refused: ${notInRevision}`
       }

@@ -1,6 +1,6 @@
 /** Calls, and every shape that their results can have. */
 import type { JsonMap } from '../../support/rpc.ts'
-import { resultOf } from '../person.ts'
+import { resultOf } from '../test-client.ts'
 import {
   always,
   call,
@@ -23,8 +23,8 @@ const unsaid = '-: a server of its era cannot say it'
 const content = (name: string, tool: string, type: string, since: string, words: RegExp): Feature => ({
   section,
   name,
-  async check(person) {
-    const [first] = contentOf(await call(person, tool))
+  async check(testClient) {
+    const [first] = contentOf(await call(testClient, tool))
     if (first?.type === type) return 'works'
     holds('text in its place', first?.type === 'text' && words.test(first.text ?? ''), first)
     return asText
@@ -36,10 +36,10 @@ const content = (name: string, tool: string, type: string, since: string, words:
 const rootless = (name: string, tool: string, value: unknown): Feature => ({
   section,
   name,
-  async check(person) {
-    const listed = await toolNamed(person, tool)
+  async check(testClient) {
+    const listed = await toolNamed(testClient, tool)
     if (!listed) return unsaid
-    const result = resultOf(await call(person, tool))
+    const result = resultOf(await call(testClient, tool))
     const { type } = (listed['outputSchema'] ?? {}) as { type?: string }
     const found = result['structuredContent']
     const [text] = result['content'] as readonly JsonMap[]
@@ -64,8 +64,8 @@ export const calls: readonly Feature[] = [
   {
     section,
     name: 'Text',
-    async check(person) {
-      same(textIn(await call(person, 'text')), 'plain ✓ text')
+    async check(testClient) {
+      same(textIn(await call(testClient, 'text')), 'plain ✓ text')
       return 'works'
     },
     expected: always('works'),
@@ -77,8 +77,8 @@ export const calls: readonly Feature[] = [
   {
     section,
     name: 'Structured content',
-    async check(person) {
-      const result = resultOf(await call(person, 'object'))
+    async check(testClient) {
+      const result = resultOf(await call(testClient, 'object'))
       if (result['structuredContent'] === undefined) {
         same(textIn({ result }), '{"sum":3}')
         return asText
@@ -93,8 +93,8 @@ export const calls: readonly Feature[] = [
   {
     section,
     name: 'A tool that fails',
-    async check(person) {
-      const result = resultOf(await call(person, 'fails'))
+    async check(testClient) {
+      const result = resultOf(await call(testClient, 'fails'))
       same([result['isError'], (result['content'] as readonly JsonMap[])[0]?.['text']], [true, 'failed, as told'])
       return 'works'
     },
@@ -103,8 +103,8 @@ export const calls: readonly Feature[] = [
   {
     section,
     name: 'An error of the server, with its own code and data',
-    async check(person) {
-      const { error } = await call(person, 'refuses')
+    async check(testClient) {
+      const { error } = await call(testClient, 'refuses')
       same(error, { code: 4711, message: 'refused, as told', data: { hint: 'none' } })
       return 'works'
     },
@@ -113,8 +113,8 @@ export const calls: readonly Feature[] = [
   {
     section,
     name: 'A tool that is not there is refused',
-    async check(person) {
-      same((await call(person, 'no-such-tool')).error?.code, -32602)
+    async check(testClient) {
+      same((await call(testClient, 'no-such-tool')).error?.code, -32602)
       return 'works: by `-32602`'
     },
     expected: always('works: by `-32602`'),
@@ -122,11 +122,11 @@ export const calls: readonly Feature[] = [
   {
     section,
     name: 'Unknown members and numbers of any size',
-    async check(person) {
-      const since = person.heard.length
-      const { result } = await call(person, 'exact')
+    async check(testClient) {
+      const since = testClient.heard.length
+      const { result } = await call(testClient, 'exact')
       same((result?.['_meta'] as JsonMap | undefined)?.['com.example/kept'], { a: [1, null] })
-      const { text } = await person.told('the answer', since, (message) => message.result !== undefined)
+      const { text } = await testClient.told('the answer', since, (message) => message.result !== undefined)
       holds('the number as it was', text.includes('12345678901234567890'), text)
       return 'works'
     },
@@ -135,9 +135,9 @@ export const calls: readonly Feature[] = [
   {
     section,
     name: 'Trace context',
-    async check(person) {
+    async check(testClient) {
       const trace = { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', tracestate: 'a=b' }
-      const { meta } = JSON.parse(textIn(await call(person, 'about', {}, { meta: trace }))) as { meta: JsonMap }
+      const { meta } = JSON.parse(textIn(await call(testClient, 'about', {}, { meta: trace }))) as { meta: JsonMap }
       same([meta['traceparent'], meta['tracestate']], [trace.traceparent, trace.tracestate])
       return 'works'
     },
@@ -146,21 +146,21 @@ export const calls: readonly Feature[] = [
   {
     section,
     name: 'Word of the result’s type',
-    async check(person) {
-      const { resultType } = resultOf(await call(person, 'text'))
-      same(resultType, person.isStateless ? 'complete' : undefined)
-      return person.isStateless ? 'works' : '-: left out'
+    async check(testClient) {
+      const { resultType } = resultOf(await call(testClient, 'text'))
+      same(resultType, testClient.isStateless ? 'complete' : undefined)
+      return testClient.isStateless ? 'works' : '-: left out'
     },
     expected: (lane) => (isStateless(lane) ? 'works' : '-: left out'),
   },
   {
     section,
     name: 'Headers that mirror the body',
-    async check(person, lane) {
+    async check(testClient, lane) {
       const args = { region: 'north' }
       const headers = { 'Mcp-Param-Region': 'north' }
-      same(textIn(await call(person, 'region', args, { headers })), 'region north')
-      const wrong = await call(person, 'region', args, { headers: { 'Mcp-Param-Region': 'south' } })
+      same(textIn(await call(testClient, 'region', args, { headers })), 'region north')
+      const wrong = await call(testClient, 'region', args, { headers: { 'Mcp-Param-Region': 'south' } })
       if (isStateless(lane) && isHttp(lane)) {
         same(wrong.error?.code, -32020)
         return 'works'
@@ -173,9 +173,9 @@ export const calls: readonly Feature[] = [
   {
     section,
     name: 'What a call leaves behind is there for the next',
-    async check(person, lane) {
+    async check(testClient, lane) {
       let found = ''
-      await lane.alone(person, async (one) => {
+      await lane.alone(testClient, async (one) => {
         await call(one, 'remember', { key: lane.client, value: lane.transport })
         found = textIn(await call(one, 'recall', { key: lane.client }))
       })

@@ -1,6 +1,6 @@
 /** What is not of the core: extensions, and work that outlives its call. */
 import type { JsonMap } from '../../support/rpc.ts'
-import { type Person, resultOf } from '../person.ts'
+import { type TestClient, resultOf } from '../test-client.ts'
 import { always, call, type Feature, holds, isStateless, notInRevision, same, textIn, toolNamed } from './feature.ts'
 
 const section = 'Extensions and tasks'
@@ -11,12 +11,13 @@ const awaited = 'works: run as a task, and its result waited for'
 const silent = '-: the client declares none, and is told of none'
 const done = 'the job is done'
 
-const extensionsOf = ({ hello }: Person): JsonMap => ((hello['capabilities'] as JsonMap)['extensions'] ?? {}) as JsonMap
+const extensionsOf = ({ hello }: TestClient): JsonMap =>
+  ((hello['capabilities'] as JsonMap)['extensions'] ?? {}) as JsonMap
 
 /** The state of a task once it is over. */
-async function settled(person: Person, taskId: unknown): Promise<JsonMap> {
+async function settled(testClient: TestClient, taskId: unknown): Promise<JsonMap> {
   for (;;) {
-    const task = resultOf(await person.request('tasks/get', { taskId }))
+    const task = resultOf(await testClient.request('tasks/get', { taskId }))
     if (task['status'] !== 'working') return task
   }
 }
@@ -25,8 +26,8 @@ export const extensions: readonly Feature[] = [
   {
     section,
     name: 'A method of an extension',
-    async check(person) {
-      const answer = await person.request('com.example/hello', { name: 'Ada' })
+    async check(testClient) {
+      const answer = await testClient.request('com.example/hello', { name: 'Ada' })
       same(answer.result?.['greeting'], 'Hello, Ada.')
       return 'works'
     },
@@ -35,8 +36,8 @@ export const extensions: readonly Feature[] = [
   {
     section,
     name: 'Extensions that the server declares',
-    async check(person) {
-      const { 'com.example/hello': hello } = extensionsOf(person)
+    async check(testClient) {
+      const { 'com.example/hello': hello } = extensionsOf(testClient)
       if (hello === undefined) return silent
       same(hello, {})
       return 'works'
@@ -46,8 +47,8 @@ export const extensions: readonly Feature[] = [
   {
     section,
     name: 'A method that nobody knows is refused',
-    async check(person) {
-      same((await person.request('com.example/unknown')).error?.code, -32601)
+    async check(testClient) {
+      same((await testClient.request('com.example/unknown')).error?.code, -32601)
       return 'works: by `-32601`'
     },
     expected: always('works: by `-32601`'),
@@ -55,11 +56,11 @@ export const extensions: readonly Feature[] = [
   {
     section,
     name: 'A tool that may be a task, called by who wants an answer',
-    async check(person) {
-      if (person.isStateless && extensionsOf(person)[extension] !== undefined) {
+    async check(testClient) {
+      if (testClient.isStateless && extensionsOf(testClient)[extension] !== undefined) {
         const bare = { 'io.modelcontextprotocol/clientCapabilities': {} }
-        same(textIn(await call(person, 'job', {}, { meta: bare })), done)
-      } else same(textIn(await call(person, 'job')), done)
+        same(textIn(await call(testClient, 'job', {}, { meta: bare })), done)
+      } else same(textIn(await call(testClient, 'job')), done)
       return 'works'
     },
     expected: always('works'),
@@ -67,20 +68,20 @@ export const extensions: readonly Feature[] = [
   {
     section,
     name: 'The tasks extension',
-    async check(person, lane) {
+    async check(testClient, lane) {
       if (!isStateless(lane)) {
-        const { error } = await person.request('tasks/update', { taskId: 'none', inputResponses: {} })
+        const { error } = await testClient.request('tasks/update', { taskId: 'none', inputResponses: {} })
         holds('an error', error !== undefined, error)
         return `-: ${notInRevision}`
       }
-      if (extensionsOf(person)[extension] === undefined) return notOffered
-      const task = resultOf(await call(person, 'job'))
+      if (extensionsOf(testClient)[extension] === undefined) return notOffered
+      const task = resultOf(await call(testClient, 'job'))
       same([task['resultType'], task['status']], ['task', 'working'])
-      const { status, result } = await settled(person, task['taskId'])
+      const { status, result } = await settled(testClient, task['taskId'])
       same([status, textIn({ result: result as JsonMap })], ['completed', done])
-      const other = resultOf(await call(person, 'job'))
-      resultOf(await person.request('tasks/cancel', { taskId: other['taskId'] }))
-      same((await settled(person, other['taskId']))['status'], 'cancelled')
+      const other = resultOf(await call(testClient, 'job'))
+      resultOf(await testClient.request('tasks/cancel', { taskId: other['taskId'] }))
+      same((await settled(testClient, other['taskId']))['status'], 'cancelled')
       return 'works'
     },
     expected: (lane) => {
@@ -91,22 +92,22 @@ export const extensions: readonly Feature[] = [
   {
     section,
     name: 'The tasks of 2025-11-25',
-    async check(person, { client }) {
-      const { tasks } = person.hello['capabilities'] as JsonMap
+    async check(testClient, { client }) {
+      const { tasks } = testClient.hello['capabilities'] as JsonMap
       if (tasks === undefined) {
-        const entry = await toolNamed(person, 'job-only')
+        const entry = await toolNamed(testClient, 'job-only')
         same(entry?.['execution'], undefined)
         if (entry === undefined) return notOffered
-        same(textIn(await call(person, 'job-only')), done)
+        same(textIn(await call(testClient, 'job-only')), done)
         return awaited
       }
       const params = { name: 'job-only', arguments: {}, task: { ttl: 60_000 } }
-      const { task } = resultOf(await person.request('tools/call', params))
+      const { task } = resultOf(await testClient.request('tools/call', params))
       const { taskId } = task as JsonMap
-      same((await settled(person, taskId))['status'], 'completed')
-      same(textIn({ result: resultOf(await person.request('tasks/result', { taskId })) }), done)
-      const other = resultOf(await person.request('tools/call', params))['task'] as JsonMap
-      same(resultOf(await person.request('tasks/cancel', { taskId: other['taskId'] }))['status'], 'cancelled')
+      same((await settled(testClient, taskId))['status'], 'completed')
+      same(textIn({ result: resultOf(await testClient.request('tasks/result', { taskId })) }), done)
+      const other = resultOf(await testClient.request('tools/call', params))['task'] as JsonMap
+      same(resultOf(await testClient.request('tasks/cancel', { taskId: other['taskId'] }))['status'], 'cancelled')
       return client < '2025-11-25' ? unchanged : 'works'
     },
     expected: (lane) => {

@@ -4,7 +4,7 @@
  */
 import type { JsonMap, RpcMessage } from '../../support/rpc.ts'
 import { eventually } from '../../support/eventually.ts'
-import type { Person, RequestOptions } from '../person.ts'
+import type { TestClient, RequestOptions } from '../test-client.ts'
 
 /** Who meets whom, and over what. */
 export interface Lane {
@@ -16,9 +16,9 @@ export interface Lane {
   /** What turns clients of this revision away as they come, if anything does. */
   readonly closed: 'transport' | 'server' | undefined
   /** Another client of the lane, which declares no more than this. Its end is the caller's. */
-  arrive(capabilities?: JsonMap): Promise<Person>
+  arrive(capabilities?: JsonMap): Promise<TestClient>
   /** Does something with a process that works for nobody else: as another client, if this one shares its own. */
-  alone(person: Person, work: (person: Person) => Promise<void>): Promise<void>
+  alone(testClient: TestClient, work: (testClient: TestClient) => Promise<void>): Promise<void>
 }
 
 export type Verdict = 'works' | `${'works' | 'refused' | '-'}: ${string}`
@@ -27,7 +27,7 @@ export interface Feature {
   readonly section: string
   readonly name: string
   /** Tries it and says what came of it. Throws for what may never come of it. */
-  readonly check: (person: Person, lane: Lane) => Promise<Verdict>
+  readonly check: (testClient: TestClient, lane: Lane) => Promise<Verdict>
   /** What must come of it. */
   readonly expected: (lane: Lane) => Verdict
 }
@@ -57,11 +57,11 @@ function sorted(value: unknown): unknown {
 }
 
 export const call = (
-  person: Person,
+  testClient: TestClient,
   name: string,
   args: JsonMap = {},
   options: RequestOptions = {},
-): Promise<RpcMessage> => person.request('tools/call', { name, arguments: args }, options)
+): Promise<RpcMessage> => testClient.request('tools/call', { name, arguments: args }, options)
 
 interface Content {
   readonly type: string
@@ -89,12 +89,12 @@ export function refusalIn({ result, error }: RpcMessage): string | undefined {
 }
 
 /** Every entry of a list, page by page; from the start again when the list has changed in between. */
-export async function listAll(person: Person, method: string, key: string): Promise<JsonMap[]> {
+export async function listAll(testClient: TestClient, method: string, key: string): Promise<JsonMap[]> {
   return eventually(`the whole of ${method}`, async () => {
     const all: JsonMap[] = []
     let cursor: unknown
     do {
-      const message = await person.request(method, cursor === undefined ? {} : { cursor })
+      const message = await testClient.request(method, cursor === undefined ? {} : { cursor })
       if (message.error && cursor !== undefined) return undefined
       if (!message.result) throw new Error(`refused: ${JSON.stringify(message)}`)
       all.push(...(message.result[key] as JsonMap[]))
@@ -104,12 +104,12 @@ export async function listAll(person: Person, method: string, key: string): Prom
   })
 }
 
-const tools = new WeakMap<Person, Promise<JsonMap[]>>()
+const tools = new WeakMap<TestClient, Promise<JsonMap[]>>()
 
 /** The entry of a tool in the list, which is read once for all who ask; undefined if there is none. */
-export async function toolNamed(person: Person, name: string): Promise<JsonMap | undefined> {
-  const all = tools.get(person) ?? listAll(person, 'tools/list', 'tools')
-  tools.set(person, all)
+export async function toolNamed(testClient: TestClient, name: string): Promise<JsonMap | undefined> {
+  const all = tools.get(testClient) ?? listAll(testClient, 'tools/list', 'tools')
+  tools.set(testClient, all)
   return (await all).find((entry) => entry['name'] === name)
 }
 

@@ -1,6 +1,6 @@
 /** What a server lists, and what changes in it. */
 import type { JsonMap } from '../../support/rpc.ts'
-import { resultOf } from '../person.ts'
+import { resultOf } from '../test-client.ts'
 import { always, call, endsWithCall, type Feature, holds, isStateless, listAll, same, toolNamed } from './feature.ts'
 
 const section = 'Lists'
@@ -15,8 +15,8 @@ const lists = [
 const listing = lists.map(({ method, key, by, has }): Feature => ({
   section,
   name: `\`${method}\`, page by page`,
-  async check(person) {
-    const names = (await listAll(person, method, key)).map((entry) => String(entry[by]))
+  async check(testClient) {
+    const names = (await listAll(testClient, method, key)).map((entry) => String(entry[by]))
     holds(
       'every entry',
       has.every((name) => names.includes(name)),
@@ -31,17 +31,17 @@ const listing = lists.map(({ method, key, by, has }): Feature => ({
 const changes = (['tools', 'prompts', 'resources'] as const).map((kind): Feature => ({
   section,
   name: `Word that ${kind} changed`,
-  async check(person, lane) {
-    await person.watch()
+  async check(testClient, lane) {
+    await testClient.watch()
     const name = `added-${lane.client}-${lane.server}-${lane.transport}`.replaceAll(/\W/g, '-')
-    const since = person.heard.length
-    await call(person, 'change', { kind, name })
-    await person.told(
+    const since = testClient.heard.length
+    await call(testClient, 'change', { kind, name })
+    await testClient.told(
       `word that ${kind} changed`,
       since,
       ({ method }) => method === `notifications/${kind}/list_changed`,
     )
-    const names = (await listAll(person, `${kind}/list`, kind)).map((entry) => entry['name'])
+    const names = (await listAll(testClient, `${kind}/list`, kind)).map((entry) => entry['name'])
     if (endsWithCall(lane)) {
       holds('what it changed to be gone', !names.includes(name), names)
       return 'works: what a call changes ends with its process'
@@ -57,8 +57,8 @@ export const listFeatures: readonly Feature[] = [
   {
     section,
     name: 'A cursor that nobody gave out is refused',
-    async check(person) {
-      same((await person.request('tools/list', { cursor: 'nobody/4' })).error?.code, -32602)
+    async check(testClient) {
+      same((await testClient.request('tools/list', { cursor: 'nobody/4' })).error?.code, -32602)
       return 'works: by `-32602`'
     },
     expected: always('works: by `-32602`'),
@@ -66,27 +66,27 @@ export const listFeatures: readonly Feature[] = [
   {
     section,
     name: 'Cache hints',
-    async check(person) {
-      const results = [resultOf(await person.request('tools/list')), resultOf(await readText(person))]
+    async check(testClient) {
+      const results = [resultOf(await testClient.request('tools/list')), resultOf(await readText(testClient))]
       for (const { ttlMs, cacheScope } of results) {
-        if (!person.isStateless) same([ttlMs, cacheScope], [undefined, undefined])
+        if (!testClient.isStateless) same([ttlMs, cacheScope], [undefined, undefined])
         else {
           holds('a time', Number.isInteger(ttlMs) && Number(ttlMs) >= 0, ttlMs)
           holds('a scope', ['public', 'private'].includes(String(cacheScope)), cacheScope)
         }
       }
-      return person.isStateless ? 'works' : '-: left out'
+      return testClient.isStateless ? 'works' : '-: left out'
     },
     expected: (lane) => (isStateless(lane) ? 'works' : '-: left out'),
   },
   {
     section,
     name: '`_meta` of entries (MCP Apps)',
-    async check(person) {
-      const view = await toolNamed(person, 'view')
+    async check(testClient) {
+      const view = await toolNamed(testClient, 'view')
       same((view?.['_meta'] as JsonMap | undefined)?.['ui'], { resourceUri: 'ui://feature/view' })
       const uri = 'ui://feature/view'
-      const { contents } = resultOf(await person.request('resources/read', { uri }))
+      const { contents } = resultOf(await testClient.request('resources/read', { uri }))
       same((contents as JsonMap[])[0]?.['mimeType'], 'text/html;profile=mcp-app')
       return 'works'
     },
@@ -95,6 +95,6 @@ export const listFeatures: readonly Feature[] = [
   ...changes,
 ]
 
-const readText = (person: {
+const readText = (testClient: {
   request(method: string, params: JsonMap): ReturnType<typeof call>
-}): ReturnType<typeof call> => person.request('resources/read', { uri: 'feature://texts/0' })
+}): ReturnType<typeof call> => testClient.request('resources/read', { uri: 'feature://texts/0' })

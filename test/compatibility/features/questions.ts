@@ -1,7 +1,7 @@
 /** What a server asks its client in the middle of a request. */
 import type { JsonMap, RpcMessage } from '../../support/rpc.ts'
 import { roots } from '../answers.ts'
-import { resultOf } from '../person.ts'
+import { resultOf } from '../test-client.ts'
 import {
   call,
   type Feature,
@@ -36,10 +36,10 @@ const question = (row: {
 }): Feature => ({
   section,
   name: row.name,
-  async check(person) {
-    const before = person.asked.length
-    const answer = await call(person, 'ask', { what: row.what })
-    const asked = person.asked.slice(before).map(({ method }) => method)
+  async check(testClient) {
+    const before = testClient.asked.length
+    const answer = await call(testClient, 'ask', { what: row.what })
+    const asked = testClient.asked.slice(before).map(({ method }) => method)
     const refusal = refusalIn(answer)
     if (refusal !== undefined) {
       holds('a refusal that says why', /capab|cannot|not offer|not support|not declare/i.test(refusal), refusal)
@@ -112,8 +112,8 @@ const plain = [
 ]
 
 /** Some tools only a session-based server has: whoever does not see them cannot call them. */
-const seen = async (person: Parameters<Feature['check']>[0], name: string): Promise<boolean> =>
-  (await toolNamed(person, name)) !== undefined
+const seen = async (testClient: Parameters<Feature['check']>[0], name: string): Promise<boolean> =>
+  (await toolNamed(testClient, name)) !== undefined
 
 /** Whether a call was refused because the client cannot be asked; throws if it was refused without saying so. */
 function isRefused(answer: RpcMessage): boolean {
@@ -130,8 +130,8 @@ export const questions: readonly Feature[] = [
   {
     section,
     name: 'A question of a prompt',
-    async check(person) {
-      const answer = await person.request('prompts/get', { name: 'asks' })
+    async check(testClient) {
+      const answer = await testClient.request('prompts/get', { name: 'asks' })
       const refusal = refusalIn(answer)
       if (refusal !== undefined) {
         holds('a refusal that says why', /capab|cannot|not offer|not support|not declare/i.test(refusal), refusal)
@@ -147,10 +147,10 @@ export const questions: readonly Feature[] = [
   {
     section,
     name: 'A page to open, demanded by an error (`-32042`)',
-    async check(person, lane) {
-      if (!(await seen(person, 'sign-in'))) return notInEra
+    async check(testClient, lane) {
+      if (!(await seen(testClient, 'sign-in'))) return notInEra
       const key = nameOf(lane)
-      const first = await call(person, 'sign-in', { key })
+      const first = await call(testClient, 'sign-in', { key })
       if (isRefused(first)) return `refused: ${notInRevision}`
       if (first.error) {
         same(
@@ -160,11 +160,11 @@ export const questions: readonly Feature[] = [
           ],
           [-32042, key],
         )
-        same(textIn(await call(person, 'sign-in', { key })), `signed in for ${key}`)
+        same(textIn(await call(testClient, 'sign-in', { key })), `signed in for ${key}`)
         return 'works'
       }
       same(textIn(first), `signed in for ${key}`)
-      holds('the page', String(person.asked.at(-1)?.params['url']).includes('sign-in'), person.asked.at(-1))
+      holds('the page', String(testClient.asked.at(-1)?.params['url']).includes('sign-in'), testClient.asked.at(-1))
       return 'works: as a question'
     },
     expected: (lane) => {
@@ -176,22 +176,22 @@ export const questions: readonly Feature[] = [
   {
     section,
     name: 'Word that a page was dealt with',
-    async check(person) {
-      if (!(await seen(person, 'open-page'))) return notInEra
-      const since = person.heard.length
-      const answer = await call(person, 'open-page')
+    async check(testClient) {
+      if (!(await seen(testClient, 'open-page'))) return notInEra
+      const since = testClient.heard.length
+      const answer = await call(testClient, 'open-page')
       if (isRefused(answer)) return `refused: ${notInRevision}`
       same(JSON.parse(textIn(answer)), { action: 'accept' })
       const isWord = ({ method }: { method?: string }): boolean => method === 'notifications/elicitation/complete'
-      if (person.isStateless) {
+      if (testClient.isStateless) {
         same(
-          person.heard.slice(since).some(({ message }) => isWord(message)),
+          testClient.heard.slice(since).some(({ message }) => isWord(message)),
           false,
         )
         return '-: learnt by asking again'
       }
-      const { message } = await person.told('word of it', since, isWord)
-      same(message.params?.['elicitationId'], person.asked.at(-1)?.params['elicitationId'])
+      const { message } = await testClient.told('word of it', since, isWord)
+      same(message.params?.['elicitationId'], testClient.asked.at(-1)?.params['elicitationId'])
       return 'works'
     },
     expected: (lane) => {
@@ -203,15 +203,15 @@ export const questions: readonly Feature[] = [
   {
     section,
     name: 'A question that its server takes back',
-    async check(person) {
-      if (!(await seen(person, 'take-back'))) return notInEra
-      const since = person.heard.length
-      const answer = await call(person, 'take-back')
+    async check(testClient) {
+      if (!(await seen(testClient, 'take-back'))) return notInEra
+      const since = testClient.heard.length
+      const answer = await call(testClient, 'take-back')
       if (isRefused(answer)) return `refused: ${notInRevision}`
       same(textIn(answer), 'took the question back')
-      const { id } = person.asked.at(-1) ?? {}
-      if (person.isStateless) return 'works'
-      await person.told(
+      const { id } = testClient.asked.at(-1) ?? {}
+      if (testClient.isStateless) return 'works'
+      await testClient.told(
         'word of it',
         since,
         ({ method, params }) => method === 'notifications/cancelled' && params?.['requestId'] === id,
@@ -226,17 +226,17 @@ export const questions: readonly Feature[] = [
   {
     section,
     name: 'Word of the client that its roots changed',
-    async check(person, lane) {
+    async check(testClient, lane) {
       const count = async (): Promise<number> =>
-        (JSON.parse(textIn(await call(person, 'about'))) as { rootsChanged?: number }).rootsChanged ?? -1
+        (JSON.parse(textIn(await call(testClient, 'about'))) as { rootsChanged?: number }).rootsChanged ?? -1
       const before = await count()
-      await person.notify('notifications/roots/list_changed', {})
+      await testClient.notify('notifications/roots/list_changed', {})
       if (isStateless(lane)) {
         same(await count(), before)
         return `-: ${notInRevision}`
       }
       if (lane.spoken === 'new') {
-        same([before, textIn(await call(person, 'text'))], [-1, 'plain ✓ text'])
+        same([before, textIn(await call(testClient, 'text'))], [-1, 'plain ✓ text'])
         return '-: the server asks anew with each call'
       }
       await until('the server to know', async () => (await count()) === before + 1)

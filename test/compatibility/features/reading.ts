@@ -1,21 +1,21 @@
 /** Prompts, resources, completion, and word of their changes. */
 import type { JsonMap } from '../../support/rpc.ts'
-import { type Person, resultOf } from '../person.ts'
+import { type TestClient, resultOf } from '../test-client.ts'
 import { always, call, type Feature, holds, nameOf, isStateless, same, textIn, until } from './feature.ts'
 
 const section = 'Prompts and resources'
 const updated = 'notifications/resources/updated'
 
-async function read(person: Person, uri: string): Promise<JsonMap | undefined> {
-  const { contents } = resultOf(await person.request('resources/read', { uri }))
+async function read(testClient: TestClient, uri: string): Promise<JsonMap | undefined> {
+  const { contents } = resultOf(await testClient.request('resources/read', { uri }))
   return (contents as JsonMap[])[0]
 }
 
 const completing = (name: string, params: JsonMap, values: readonly string[]): Feature => ({
   section,
   name,
-  async check(person) {
-    const { completion } = resultOf(await person.request('completion/complete', params))
+  async check(testClient) {
+    const { completion } = resultOf(await testClient.request('completion/complete', params))
     same((completion as JsonMap)['values'], values)
     return 'works'
   },
@@ -28,8 +28,10 @@ export const reading: readonly Feature[] = [
   {
     section,
     name: 'A prompt with arguments',
-    async check(person) {
-      const { messages } = resultOf(await person.request('prompts/get', { name: 'greet', arguments: { name: 'Ada' } }))
+    async check(testClient) {
+      const { messages } = resultOf(
+        await testClient.request('prompts/get', { name: 'greet', arguments: { name: 'Ada' } }),
+      )
       same(messages, [{ role: 'user', content: { type: 'text', text: 'Greet Ada.' } }])
       return 'works'
     },
@@ -38,8 +40,8 @@ export const reading: readonly Feature[] = [
   {
     section,
     name: 'A prompt with a picture and a resource in it',
-    async check(person) {
-      const { messages } = resultOf(await person.request('prompts/get', { name: 'picture' }))
+    async check(testClient) {
+      const { messages } = resultOf(await testClient.request('prompts/get', { name: 'picture' }))
       same(
         (messages as readonly { content: { type: string } }[]).map(({ content }) => content.type),
         ['image', 'resource'],
@@ -51,9 +53,9 @@ export const reading: readonly Feature[] = [
   {
     section,
     name: 'A resource of text, and one of bytes',
-    async check(person) {
-      same((await read(person, 'feature://texts/2'))?.['text'], 'the text of feature://texts/2')
-      same((await read(person, 'feature://picture'))?.['mimeType'], 'image/png')
+    async check(testClient) {
+      same((await read(testClient, 'feature://texts/2'))?.['text'], 'the text of feature://texts/2')
+      same((await read(testClient, 'feature://picture'))?.['mimeType'], 'image/png')
       return 'works'
     },
     expected: always('works'),
@@ -61,8 +63,8 @@ export const reading: readonly Feature[] = [
   {
     section,
     name: 'A resource of a template',
-    async check(person) {
-      same((await read(person, 'feature://kind-3/7'))?.['text'], 'kind-3: 7')
+    async check(testClient) {
+      same((await read(testClient, 'feature://kind-3/7'))?.['text'], 'kind-3: 7')
       return 'works'
     },
     expected: always('works'),
@@ -70,8 +72,8 @@ export const reading: readonly Feature[] = [
   {
     section,
     name: 'A resource that is not there is refused',
-    async check(person) {
-      const { error } = await person.request('resources/read', { uri: 'feature://nowhere' })
+    async check(testClient) {
+      const { error } = await testClient.request('resources/read', { uri: 'feature://nowhere' })
       same(error?.data?.['uri'], 'feature://nowhere')
       return `works: by \`${error?.code ?? 0}\``
     },
@@ -94,19 +96,19 @@ export const reading: readonly Feature[] = [
   {
     section,
     name: 'Word that a resource changed, and no more of it',
-    async check(person, lane) {
+    async check(testClient, lane) {
       const uri = `feature://watched/${nameOf(lane)}`
-      const unfollow = await person.follow(uri)
-      const since = person.heard.length
+      const unfollow = await testClient.follow(uri)
+      const since = testClient.heard.length
       // A server may be listened to twice for a moment, while one listener takes the place of another.
-      holds('somebody is told', /^told [12]$/.test(textIn(await call(person, 'update', { uri }))), uri)
-      await person.told(
+      holds('somebody is told', /^told [12]$/.test(textIn(await call(testClient, 'update', { uri }))), uri)
+      await testClient.told(
         'word of the update',
         since,
         ({ method, params }) => method === updated && params?.['uri'] === uri,
       )
       await unfollow()
-      await until('the server to know', async () => textIn(await call(person, 'update', { uri })) === 'told 0')
+      await until('the server to know', async () => textIn(await call(testClient, 'update', { uri })) === 'told 0')
       return 'works'
     },
     expected: always('works'),

@@ -1,6 +1,6 @@
 /** What happens while a call runs: word of it, its end by the client, the loss of the connection. */
 import type { JsonMap, RpcMessage } from '../../support/rpc.ts'
-import { type Person, resultOf } from '../person.ts'
+import { type TestClient, resultOf } from '../test-client.ts'
 import {
   always,
   call,
@@ -29,10 +29,10 @@ const isProgress =
 const following = (kind: string, token: string | number): Feature => ({
   section,
   name: `Progress, by a token that is ${kind}`,
-  async check(person) {
-    const since = person.heard.length
-    same(textIn(await call(person, 'steps', {}, { meta: { progressToken: token } })), 'three steps')
-    const told = person.heard
+  async check(testClient) {
+    const since = testClient.heard.length
+    same(textIn(await call(testClient, 'steps', {}, { meta: { progressToken: token } })), 'three steps')
+    const told = testClient.heard
       .slice(since)
       .flatMap(({ message }) => (isProgress(token)(message) ? [message.params] : []))
     same(
@@ -46,33 +46,34 @@ const following = (kind: string, token: string | number): Feature => ({
 
 /** A call that runs until it is told to end, once it runs. */
 async function waiting(
-  person: Person,
+  testClient: TestClient,
   lane: Lane,
   why: string,
-): Promise<{ key: string; running: ReturnType<Person['start']> }> {
+): Promise<{ key: string; running: ReturnType<TestClient['start']> }> {
   const key = `${why}-${nameOf(lane)}`
-  const since = person.heard.length
+  const since = testClient.heard.length
   const meta = { progressToken: key }
-  const running = person.start('tools/call', { name: 'wait', arguments: { key } }, { meta })
+  const running = testClient.start('tools/call', { name: 'wait', arguments: { key } }, { meta })
   running.response.catch(() => {})
-  await person.told('the call to run', since, isProgress(key))
+  await testClient.told('the call to run', since, isProgress(key))
   return { key, running }
 }
 
-const stateOf = async (person: Person, key: string): Promise<string> => textIn(await call(person, 'waiting', { key }))
+const stateOf = async (testClient: TestClient, key: string): Promise<string> =>
+  textIn(await call(testClient, 'waiting', { key }))
 
-const cancelled = (person: Person, key: string): Promise<void> =>
-  until('the server to know', async () => (await stateOf(person, key)) === 'cancelled')
+const cancelled = (testClient: TestClient, key: string): Promise<void> =>
+  until('the server to know', async () => (await stateOf(testClient, key)) === 'cancelled')
 
 /** Whether a process works for one client after the other. */
 const meetsOthers = (lane: Lane): boolean => isShared(lane) && !endsWithCall(lane)
 
 /** The levels of the log lines that a call was told. */
-async function levels(person: Person): Promise<string> {
-  const since = person.heard.length
-  same(textIn(await call(person, 'logs')), 'three lines')
+async function levels(testClient: TestClient): Promise<string> {
+  const since = testClient.heard.length
+  same(textIn(await call(testClient, 'logs')), 'three lines')
   const isLine = ({ method }: RpcMessage): boolean => method === logged
-  return person.heard
+  return testClient.heard
     .slice(since)
     .flatMap(({ message }) => (isLine(message) ? [message.params?.['level']] : []))
     .join()
@@ -84,14 +85,14 @@ export const running: readonly Feature[] = [
   {
     section,
     name: 'Log lines, as severe as was asked for',
-    async check(person, lane) {
+    async check(testClient, lane) {
       // Over one pipe a log line names no call: it is told if there is but one that it can be of.
       for (const [level, wanted] of [
         ['error', 'error'],
         ['debug', 'debug,info,error'],
       ] as const) {
         // Without a session each call is a client of its own.
-        await lane.alone(person, async (one) => {
+        await lane.alone(testClient, async (one) => {
           const answer = await one.setLevel(level)
           if (answer) same(resultOf(answer), {})
           same(await levels(one), wanted)
@@ -104,11 +105,11 @@ export const running: readonly Feature[] = [
   {
     section,
     name: 'Cancellation',
-    async check(person, lane) {
-      const { key, running: one } = await waiting(person, lane, 'cancel')
+    async check(testClient, lane) {
+      const { key, running: one } = await waiting(testClient, lane, 'cancel')
       await one.cancel()
-      await cancelled(person, key)
-      same(textIn(await call(person, 'text')), 'plain ✓ text')
+      await cancelled(testClient, key)
+      same(textIn(await call(testClient, 'text')), 'plain ✓ text')
       return 'works'
     },
     expected: always('works'),
@@ -116,25 +117,25 @@ export const running: readonly Feature[] = [
   {
     section,
     name: 'The connection of a call is lost',
-    async check(person, lane) {
+    async check(testClient, lane) {
       if (!isHttp(lane)) {
-        const { key, running: one } = await waiting(person, lane, 'lose')
+        const { key, running: one } = await waiting(testClient, lane, 'lose')
         const { cut } = await one.sent
-        await call(person, 'release', { key })
+        await call(testClient, 'release', { key })
         await one.response
         holds('one connection for all', cut === undefined, key)
         return '-: all share one connection'
       }
-      const { key, running: one } = await waiting(person, lane, 'lose')
+      const { key, running: one } = await waiting(testClient, lane, 'lose')
       const sent = await one.sent
       sent.cut?.()
       if (isStateless(lane)) {
-        await cancelled(person, key)
+        await cancelled(testClient, key)
         return 'works: it is cancelled'
       }
-      same(await stateOf(person, key), 'running')
-      await call(person, 'release', { key })
-      await person.wire.resume?.(sent.lastEventId() ?? '')
+      same(await stateOf(testClient, key), 'running')
+      await call(testClient, 'release', { key })
+      await testClient.wire.resume?.(sent.lastEventId() ?? '')
       same(textIn(await one.response), `waited for ${key}`)
       return 'works: it goes on, and its answer can be had'
     },
@@ -146,28 +147,28 @@ export const running: readonly Feature[] = [
   {
     section,
     name: 'Several messages in one',
-    async check(person, lane) {
+    async check(testClient, lane) {
       const one = (id: string, method: string, params: JsonMap = {}): JsonMap => ({
         jsonrpc: '2.0',
         id,
         method,
         params,
       })
-      const since = person.heard.length
-      const { status } = await person.wire.send([
+      const since = testClient.heard.length
+      const { status } = await testClient.wire.send([
         one('b1', 'ping'),
         one('b2', 'tools/call', { name: 'text', arguments: {} }),
       ])
       const isOf = ({ id, error }: RpcMessage): boolean =>
         id === 'b2' || (error !== undefined && (id === 'batch' || (id ?? null) === null))
-      const { message } = await person.told('an answer', since, isOf)
+      const { message } = await testClient.told('an answer', since, isOf)
       if (message.error) {
         same(message.error.code, -32600)
         if (isHttp(lane)) same(status, 400)
         return 'refused: not in this revision'
       }
       same(textIn(message), 'plain ✓ text')
-      await person.told('the other answer', since, ({ id, result }) => id === 'b1' && result !== undefined)
+      await testClient.told('the other answer', since, ({ id, result }) => id === 'b1' && result !== undefined)
       return 'works'
     },
     expected: ({ client }) => (client === '2025-03-26' ? 'works' : 'refused: not in this revision'),

@@ -1,6 +1,6 @@
 /** The reference server that has everything: questions, progress, logs and updates included. */
 import { eventually } from '../../support/eventually.ts'
-import { calls, type Person, program, type Script, type Step } from '../person.ts'
+import { calls, type TestClient, program, type Script, type Step } from '../test-client.ts'
 
 const uri = 'demo://resource/dynamic/text/7'
 const followed = 'demo://resource/dynamic/text/8'
@@ -24,9 +24,9 @@ const complete = (name: string, argument: string, value: string, others?: Record
       ...(others && { context: { arguments: others } }),
     }),
 ]
-const questions = ({ asked }: Person): unknown => asked.filter(({ method }) => method !== 'roots/list')
+const questions = ({ asked }: TestClient): unknown => asked.filter(({ method }) => method !== 'roots/list')
 
-const rootsUpdated = ({ notes }: Person, times: number): Promise<boolean> =>
+const rootsUpdated = ({ notes }: TestClient, times: number): Promise<boolean> =>
   eventually('the server to know the roots', () => {
     const told = notes.filter(({ params }) => String(params?.['data']).startsWith('Roots updated'))
     return told.length >= times
@@ -71,10 +71,10 @@ const steps: readonly Step[] = [
   complete('demo://resource/dynamic/text/{resourceId}', 'resourceId', '12'),
   [
     'follows a long call',
-    async (person) => {
+    async (testClient) => {
       const told: Array<{ progress?: number }> = []
       const long = { duration: 0.4, steps: 4 }
-      const result = await person.call('trigger-long-running-operation', long, (one) => told.push(one))
+      const result = await testClient.call('trigger-long-running-operation', long, (one) => told.push(one))
       // The SDKs may forget the last ones: they forget whom to tell once the answer is there. And without a session they
       // tell of questions as if they were progress.
       return { result, first: told.find((one) => !JSON.stringify(one).includes('Fulfilling input')) }
@@ -82,81 +82,84 @@ const steps: readonly Step[] = [
   ],
   [
     'is asked to sample',
-    async (person) => [
-      await person.call('trigger-sampling-request', { prompt: 'What?', maxTokens: 9 }),
-      questions(person),
+    async (testClient) => [
+      await testClient.call('trigger-sampling-request', { prompt: 'What?', maxTokens: 9 }),
+      questions(testClient),
     ],
     'questions',
   ],
   [
     'is asked to fill a form',
-    async (person) => [await person.call('trigger-elicitation-request'), questions(person)],
+    async (testClient) => [await testClient.call('trigger-elicitation-request'), questions(testClient)],
     'questions',
   ],
   [
     'is asked for its roots',
-    async (person) => {
-      await rootsUpdated(person, 1)
-      return [await person.call('get-roots-list'), person.asked.filter(({ method }) => method === 'roots/list')]
+    async (testClient) => {
+      await rootsUpdated(testClient, 1)
+      return [await testClient.call('get-roots-list'), testClient.asked.filter(({ method }) => method === 'roots/list')]
     },
     'session',
   ],
   [
     'says that its roots changed, and is asked again',
-    async (person) => {
-      await person.client.sendRootsListChanged()
-      await rootsUpdated(person, 2)
-      return person.asked.filter(({ method }) => method === 'roots/list').length
+    async (testClient) => {
+      await testClient.client.sendRootsListChanged()
+      await rootsUpdated(testClient, 2)
+      return testClient.asked.filter(({ method }) => method === 'roots/list').length
     },
     'session',
   ],
   [
     'follows a resource, and is told of its updates',
-    async (person) => {
-      const unfollow = await person.follow(followed)
-      const started = await person.call('toggle-subscriber-updates')
-      const update = await person.told('notifications/resources/updated', ({ params }) => params?.['uri'] === followed)
+    async (testClient) => {
+      const unfollow = await testClient.follow(followed)
+      const started = await testClient.call('toggle-subscriber-updates')
+      const update = await testClient.told(
+        'notifications/resources/updated',
+        ({ params }) => params?.['uri'] === followed,
+      )
       await unfollow()
-      return { started, update, stopped: await person.call('toggle-subscriber-updates') }
+      return { started, update, stopped: await testClient.call('toggle-subscriber-updates') }
     },
     'memory',
   ],
   [
     'sets a level, and is told only what is severe enough',
-    async (person) => {
-      await person.client.setLoggingLevel('alert')
-      const before = person.notes.length
-      await person.client.subscribeResource({ uri: `${uri}0` })
-      await person.call('echo', { message: 'after the log line that was too mild' })
-      const told = person.notes.slice(before).filter(({ method }) => method === 'notifications/message')
-      await person.client.setLoggingLevel('debug')
+    async (testClient) => {
+      await testClient.client.setLoggingLevel('alert')
+      const before = testClient.notes.length
+      await testClient.client.subscribeResource({ uri: `${uri}0` })
+      await testClient.call('echo', { message: 'after the log line that was too mild' })
+      const told = testClient.notes.slice(before).filter(({ method }) => method === 'notifications/message')
+      await testClient.client.setLoggingLevel('debug')
       return told
     },
     'session',
   ],
   [
     'subscribes, and is told of logs and of updates',
-    async (person) => {
-      await person.client.subscribeResource({ uri })
-      const log = await person.told('notifications/message', ({ params }) =>
+    async (testClient) => {
+      await testClient.client.subscribeResource({ uri })
+      const log = await testClient.told('notifications/message', ({ params }) =>
         String(params?.['data']).endsWith(`${uri} `),
       )
-      const started = await person.call('toggle-subscriber-updates')
-      const update = await person.told('notifications/resources/updated', ({ params }) => params?.['uri'] === uri)
-      return { log, started, update, stopped: await person.call('toggle-subscriber-updates') }
+      const started = await testClient.call('toggle-subscriber-updates')
+      const update = await testClient.told('notifications/resources/updated', ({ params }) => params?.['uri'] === uri)
+      return { log, started, update, stopped: await testClient.call('toggle-subscriber-updates') }
     },
     'session',
   ],
   [
     'unsubscribes, and is told of no more updates',
-    async (person) => {
-      await person.client.unsubscribeResource({ uri })
-      await person.client.unsubscribeResource({ uri: `${uri}0` })
-      const before = person.notes.length
-      await person.call('toggle-subscriber-updates')
-      await person.call('toggle-subscriber-updates')
-      await person.call('echo', { message: 'whatever was to be said has been' })
-      return person.notes.slice(before).filter(({ method }) => method === 'notifications/resources/updated')
+    async (testClient) => {
+      await testClient.client.unsubscribeResource({ uri })
+      await testClient.client.unsubscribeResource({ uri: `${uri}0` })
+      const before = testClient.notes.length
+      await testClient.call('toggle-subscriber-updates')
+      await testClient.call('toggle-subscriber-updates')
+      await testClient.call('echo', { message: 'whatever was to be said has been' })
+      return testClient.notes.slice(before).filter(({ method }) => method === 'notifications/resources/updated')
     },
     'session',
   ],

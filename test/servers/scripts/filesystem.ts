@@ -3,7 +3,7 @@ import { mkdir, realpath, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { eventually } from '../../support/eventually.ts'
-import { program, type Script, type Step } from '../person.ts'
+import { program, type Script, type Step } from '../test-client.ts'
 
 /** Steps in a directory of the run, which each run calls by another name. */
 const stepsIn = (at: (...path: string[]) => string): readonly Step[] => [
@@ -11,29 +11,38 @@ const stepsIn = (at: (...path: string[]) => string): readonly Step[] => [
   ['lists tools', ({ client }) => client.listTools()],
   [
     'is asked for its roots, which are then what is allowed',
-    async (person) => {
-      const allowed = async (): Promise<unknown> => person.call('list_allowed_directories')
+    async (testClient) => {
+      const allowed = async (): Promise<unknown> => testClient.call('list_allowed_directories')
       await eventually('the roots to be known', async () => JSON.stringify(await allowed()).includes(at()))
-      return [await allowed(), person.asked.map(({ method }) => method)]
+      return [await allowed(), testClient.asked.map(({ method }) => method)]
     },
     'session',
   ],
-  ['writes a file', (person) => person.call('write_file', { path: at('a.txt'), content: 'one\ntwo\nthrée 😀\n' })],
-  ['reads it', (person) => person.call('read_text_file', { path: at('a.txt') })],
-  ['reads its end', (person) => person.call('read_text_file', { path: at('a.txt'), tail: 1 })],
-  ['reads several', (person) => person.call('read_multiple_files', { paths: [at('a.txt'), at('none.txt')] })],
-  ['edits it', (person) => person.call('edit_file', { path: at('a.txt'), edits: [{ oldText: 'two', newText: '2' }] })],
-  ['makes a directory', (person) => person.call('create_directory', { path: at('sub', 'deep') })],
-  ['moves a file', (person) => person.call('move_file', { source: at('a.txt'), destination: at('sub', 'b.txt') })],
-  ['lists', (person) => person.call('list_directory_with_sizes', { path: at() })],
-  ['shows the tree', (person) => person.call('directory_tree', { path: at() })],
-  ['searches', (person) => person.call('search_files', { path: at(), pattern: '**/*.txt' })],
-  ['reads a picture', (person) => person.call('read_media_file', { path: at('dot.png') })],
-  ['tells of a file', (person) => person.call('get_file_info', { path: at('sub', 'b.txt') })],
-  ['reads a large file', (person) => person.call('read_text_file', { path: at('large.txt') })],
-  ['is refused what is outside', (person) => person.call('read_text_file', { path: '/etc/hostname' })],
-  ['is refused what is not there', (person) => person.call('read_text_file', { path: at('none.txt') })],
-  ['is refused what makes no sense', (person) => person.call('read_text_file', { path: 7 })],
+  [
+    'writes a file',
+    (testClient) => testClient.call('write_file', { path: at('a.txt'), content: 'one\ntwo\nthrée 😀\n' }),
+  ],
+  ['reads it', (testClient) => testClient.call('read_text_file', { path: at('a.txt') })],
+  ['reads its end', (testClient) => testClient.call('read_text_file', { path: at('a.txt'), tail: 1 })],
+  ['reads several', (testClient) => testClient.call('read_multiple_files', { paths: [at('a.txt'), at('none.txt')] })],
+  [
+    'edits it',
+    (testClient) => testClient.call('edit_file', { path: at('a.txt'), edits: [{ oldText: 'two', newText: '2' }] }),
+  ],
+  ['makes a directory', (testClient) => testClient.call('create_directory', { path: at('sub', 'deep') })],
+  [
+    'moves a file',
+    (testClient) => testClient.call('move_file', { source: at('a.txt'), destination: at('sub', 'b.txt') }),
+  ],
+  ['lists', (testClient) => testClient.call('list_directory_with_sizes', { path: at() })],
+  ['shows the tree', (testClient) => testClient.call('directory_tree', { path: at() })],
+  ['searches', (testClient) => testClient.call('search_files', { path: at(), pattern: '**/*.txt' })],
+  ['reads a picture', (testClient) => testClient.call('read_media_file', { path: at('dot.png') })],
+  ['tells of a file', (testClient) => testClient.call('get_file_info', { path: at('sub', 'b.txt') })],
+  ['reads a large file', (testClient) => testClient.call('read_text_file', { path: at('large.txt') })],
+  ['is refused what is outside', (testClient) => testClient.call('read_text_file', { path: '/etc/hostname' })],
+  ['is refused what is not there', (testClient) => testClient.call('read_text_file', { path: at('none.txt') })],
+  ['is refused what makes no sense', (testClient) => testClient.call('read_text_file', { path: 7 })],
 ]
 
 const png = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='

@@ -1,9 +1,9 @@
 /** The reference server that keeps a knowledge graph in a file. */
 import { join } from 'node:path'
-import { calls, program, type Script, type Step } from '../person.ts'
+import { calls, program, type Script, type Step } from '../test-client.ts'
 
 const graph = 'memory://knowledge-graph'
-const entity = (name: string): object => ({ name, entityType: 'person', observations: [`${name} is here`] })
+const entity = (name: string): object => ({ name, entityType: 'testClient', observations: [`${name} is here`] })
 const updated = 'notifications/resources/updated'
 
 const steps: readonly Step[] = [
@@ -21,21 +21,21 @@ const steps: readonly Step[] = [
   ['reads the graph', ({ client }) => client.readResource({ uri: graph })],
   [
     'subscribes to the graph, and is told when it changes',
-    async (person) => {
-      const unfollow = await person.follow(graph)
-      await person.call('create_entities', { entities: [entity('Barbara')] })
-      const update = await person.told(updated)
+    async (testClient) => {
+      const unfollow = await testClient.follow(graph)
+      await testClient.call('create_entities', { entities: [entity('Barbara')] })
+      const update = await testClient.told(updated)
       await unfollow()
       return update
     },
   ],
   [
     'does not follow it any more, and is told no more',
-    async (person) => {
-      const before = person.notes.length
-      await person.call('delete_entities', { entityNames: ['Barbara'] })
-      await person.call('read_graph')
-      return person.notes.slice(before).filter(({ method }) => method === updated)
+    async (testClient) => {
+      const before = testClient.notes.length
+      await testClient.call('delete_entities', { entityNames: ['Barbara'] })
+      await testClient.call('read_graph')
+      return testClient.notes.slice(before).filter(({ method }) => method === updated)
     },
   ],
   calls('delete_relations', { relations: [{ from: 'Ada', to: 'Grace', relationType: 'precedes' }] }),

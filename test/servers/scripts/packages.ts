@@ -3,7 +3,7 @@
  * network. Most of what they do needs both, so the calls are those that they answer by themselves, mistakes included.
  */
 import { serverCommand } from '../../../field/servers.mjs'
-import { calls, type Script, type Step } from '../person.ts'
+import { calls, type Script, type Step } from '../test-client.ts'
 
 /** What is asked of every server. */
 const plain: readonly Step[] = [

@@ -1,5 +1,5 @@
 /** The reference server that counts thoughts: what a call gives depends on those before it. */
-import { calls, program, type Script, type Step } from '../person.ts'
+import { calls, program, type Script, type Step } from '../test-client.ts'
 
 const thinks = (thoughtNumber: number, more: Readonly<Record<string, unknown>> = {}): Step =>
   calls(

@@ -17,7 +17,7 @@ import {
 import type { HealthReport } from '../../src/protocol/health.ts'
 import { header, type Inbound, type Outbound } from '../../src/protocol/inbound.ts'
 
-export interface Stage extends Mountable {
+export interface FakeGateway extends Mountable {
   /** Requests that got as far as the gateway. */
   readonly seen: Inbound[]
   /** What happened, in order. */
@@ -36,7 +36,7 @@ export const secret = 'secret at /srv/app/node_modules/thing/index.js:12'
 const json = { 'Content-Type': 'application/json' }
 const sse = { 'Content-Type': 'text/event-stream' }
 
-export function createStage(edge: Partial<Mountable['edge']> = {}): Stage {
+export function createFakeGateway(edge: Partial<Mountable['edge']> = {}): FakeGateway {
   const waiting: Array<() => void> = []
   const gone = (inbound: Inbound): Promise<void> =>
     new Promise((resolve) => void inbound.closed.onCancel(() => resolve()))
@@ -61,16 +61,16 @@ export function createStage(edge: Partial<Mountable['edge']> = {}): Stage {
       throw new Refusal((header(inbound, 'x-code') ?? 'overloaded') as RefusalCode)
     },
     async hang(inbound) {
-      stage.happened.push('hanging')
+      gateway.happened.push('hanging')
       await gone(inbound)
-      stage.happened.push(`closed: ${inbound.closed.reason}`)
+      gateway.happened.push(`closed: ${inbound.closed.reason}`)
       throw new Refusal('cancelled')
     },
     large: () => ({ status: 200, headers: json, body: `"${'é'.repeat(8 * 1024 * 1024)}"` }),
     flood: (inbound) => ({ status: 200, headers: sse, body: flood(inbound) }),
     steps: (inbound) => ({ status: 200, headers: sse, body: steps(inbound) }),
     async late(inbound) {
-      stage.happened.push('waiting')
+      gateway.happened.push('waiting')
       await gone(inbound)
       return { status: 200, headers: sse, body: steps(inbound) }
     },
@@ -79,20 +79,20 @@ export function createStage(edge: Partial<Mountable['edge']> = {}): Stage {
   }
   /** Twenty MiB in pieces of 64 KiB. */
   async function* flood(inbound: Inbound): AsyncGenerator<string> {
-    inbound.closed.onCancel(() => stage.happened.push(`closed: ${inbound.closed.reason}`))
+    inbound.closed.onCancel(() => gateway.happened.push(`closed: ${inbound.closed.reason}`))
     try {
       for (let i = 0; i < 320; i++) {
-        stage.pulled += 65_536
+        gateway.pulled += 65_536
         yield 'x'.repeat(65_536)
       }
-      stage.happened.push('flood is through')
+      gateway.happened.push('flood is through')
     } finally {
-      stage.happened.push('returned')
+      gateway.happened.push('returned')
     }
   }
   /** Three pieces, each after a `step`. */
   async function* steps(inbound: Inbound): AsyncGenerator<string> {
-    inbound.closed.onCancel(() => stage.happened.push(`closed: ${inbound.closed.reason}`))
+    inbound.closed.onCancel(() => gateway.happened.push(`closed: ${inbound.closed.reason}`))
     try {
       for (let i = 1; i <= 3; i++) {
         const stepped = new Promise<void>((resolve) => void waiting.push(resolve))
@@ -100,7 +100,7 @@ export function createStage(edge: Partial<Mountable['edge']> = {}): Stage {
         yield `data: ${i} ✓\n\n`
       }
     } finally {
-      stage.happened.push('returned')
+      gateway.happened.push('returned')
     }
   }
   /** An iterator that does not listen to cancellation and never comes up with a piece: only `return` ends it. */
@@ -113,7 +113,7 @@ export function createStage(edge: Partial<Mountable['edge']> = {}): Stage {
       [Symbol.asyncIterator]: () => ({
         next: () => ended,
         return: () => {
-          stage.happened.push('returned')
+          gateway.happened.push('returned')
           end()
           return ended
         },
@@ -125,7 +125,7 @@ export function createStage(edge: Partial<Mountable['edge']> = {}): Stage {
     await Promise.resolve()
     throw new Error(secret)
   }
-  const stage: Stage = {
+  const gateway: FakeGateway = {
     edge: {
       http: httpSettings,
       slowReaderMs: 30_000,
@@ -138,7 +138,7 @@ export function createStage(edge: Partial<Mountable['edge']> = {}): Stage {
     happened: [],
     pulled: 0,
     async handle(inbound) {
-      stage.seen.push(inbound)
+      gateway.seen.push(inbound)
       const act = acts[header(inbound, 'x-act') ?? 'echo']
       if (!act) throw new Error('no such act')
       return act(inbound)
@@ -148,7 +148,7 @@ export function createStage(edge: Partial<Mountable['edge']> = {}): Stage {
       for (const go of waiting.splice(0)) go()
     },
   }
-  return stage
+  return gateway
 }
 
 export const httpSettings: HttpSettings = {
@@ -167,22 +167,22 @@ export const httpSettings: HttpSettings = {
   drainMs: 1_000,
 }
 
-export interface Theatre {
-  readonly stage: Stage
+export interface FakeServer {
+  readonly gateway: FakeGateway
   readonly listener: HttpListener
   readonly port: number
   readonly logged: LogFields[]
 }
 
-/** A stage behind a listener on a free port. */
-export async function openTheatre(
+/** A fake gateway behind a listener on a free port. */
+export async function openFakeServer(
   tuning: Partial<ListenNeeds> = {},
   settings: Partial<ListenSettings> = {},
-): Promise<Theatre> {
-  const stage = createStage()
+): Promise<FakeServer> {
+  const gateway = createFakeGateway()
   const logged: LogFields[] = []
   const keep = (fields: LogFields): void => void logged.push(fields)
   const log: Log = { debug: () => {}, info: keep, warn: keep, error: keep }
-  const listener = await listen(stage, { ...httpSettings, ...settings }, log, { clock: systemClock, ...tuning })
-  return { stage, listener, port: listener.port, logged }
+  const listener = await listen(gateway, { ...httpSettings, ...settings }, log, { clock: systemClock, ...tuning })
+  return { gateway, listener, port: listener.port, logged }
 }

@@ -34,7 +34,7 @@ export interface Running {
   cancel(): Promise<void>
 }
 
-export interface Person {
+export interface TestClient {
   readonly isStateless: boolean
   /** What the server said of itself: the result of `initialize`, or of `server/discover`. */
   readonly hello: JsonMap
@@ -66,7 +66,7 @@ const info = { name: 'compatibility', version: '1.0.0' }
 const stateless = '2026-07-28'
 const lastCall = new Set(['take-back'])
 
-export async function meet({ version, capabilities, open }: Opening): Promise<Person> {
+export async function meet({ version, capabilities, open }: Opening): Promise<TestClient> {
   const isStateless = version === stateless
   const heard: Heard[] = []
   const asked: Question[] = []
@@ -120,7 +120,7 @@ export async function meet({ version, capabilities, open }: Opening): Promise<Pe
   const notify = (method: string, params?: JsonMap): Promise<Sent> =>
     wire.send({ jsonrpc: '2.0', method, ...(params && { params }) })
 
-  const request: Person['request'] = async (method, params = {}, options = {}) => {
+  const request: TestClient['request'] = async (method, params = {}, options = {}) => {
     leavesUnanswered = lastCall.has(String(params['name']))
     for (let again: JsonMap = {}; ;) {
       const { result, ...rest } = await start(method, { ...params, ...again }, options).response
@@ -138,7 +138,7 @@ export async function meet({ version, capabilities, open }: Opening): Promise<Pe
     }
   }
 
-  const told: Person['told'] = (what, since, passes) =>
+  const told: TestClient['told'] = (what, since, passes) =>
     eventually(`${what}; heard ${JSON.stringify(heard.slice(since)).slice(0, 1500)}`, () =>
       heard.slice(since).find(({ message }) => passes(message)),
     )

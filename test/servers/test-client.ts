@@ -28,7 +28,7 @@ export interface Note {
   readonly params?: Readonly<Record<string, unknown>> | undefined
 }
 
-export interface Person {
+export interface TestClient {
   readonly client: AnyClient
   /** What it was told outside of answers, in order. */
   readonly notes: readonly Note[]
@@ -69,7 +69,7 @@ export interface Sdk {
   readonly isStateless: boolean
   /** Whether it can be asked. Without a session, whoever can be asked meets a fresh process in each call. */
   readonly canBeAsked: boolean
-  connect(place: Place, roots?: readonly string[]): Promise<Person>
+  connect(place: Place, roots?: readonly string[]): Promise<TestClient>
 }
 
 /** The program of a server of npm, found as Node finds it. */
@@ -88,9 +88,9 @@ const capabilities = { sampling: {}, elicitation: { form: {} }, roots: { listCha
 const sampled = { role: 'assistant', model: 'nobody', content: { type: 'text', text: 'forty-two' } } as const
 const elicited = { action: 'accept', content: { name: 'Ada', interpretation: 'technical', check: true } } as const
 
-type Own = Pick<Person, 'client' | 'notes' | 'asked' | 'call' | 'follow' | 'close'>
+type Own = Pick<TestClient, 'client' | 'notes' | 'asked' | 'call' | 'follow' | 'close'>
 
-function personOf(own: Own): Person {
+function testClientOf(own: Own): TestClient {
   const { notes } = own
   return {
     ...own,
@@ -101,7 +101,7 @@ function personOf(own: Own): Person {
   }
 }
 
-export async function connectOld(place: Place, uris: readonly string[] = []): Promise<Person> {
+export async function connectOld(place: Place, uris: readonly string[] = []): Promise<TestClient> {
   const [notes, asked]: [Note[], Note[]] = [[], []]
   const client = new OldClient(info, { capabilities })
   client.setRequestHandler(ElicitRequestSchema, ({ method, params }) => {
@@ -120,7 +120,7 @@ export async function connectOld(place: Place, uris: readonly string[] = []): Pr
   const http = 'url' in place && place.bySse !== true ? new OldHttp(new URL(place.url), fetchOf(place)) : undefined
   const other = 'url' in place ? new OldSse(new URL('sse', place.url)) : new OldStdio(stdioOf(place))
   await client.connect(http ?? other)
-  return personOf({
+  return testClientOf({
     client,
     notes,
     asked,
@@ -142,7 +142,11 @@ interface Kind {
   readonly canBeAsked: boolean
 }
 
-async function connectNew(place: Place, uris: readonly string[], { isStateless, canBeAsked }: Kind): Promise<Person> {
+async function connectNew(
+  place: Place,
+  uris: readonly string[],
+  { isStateless, canBeAsked }: Kind,
+): Promise<TestClient> {
   const [notes, asked]: [Note[], Note[]] = [[], []]
   const client = new NewClient(info, {
     capabilities: canBeAsked ? capabilities : {},
@@ -153,7 +157,7 @@ async function connectNew(place: Place, uris: readonly string[], { isStateless, 
   const http = 'url' in place && place.bySse !== true ? new NewHttp(new URL(place.url), fetchOf(place)) : undefined
   const other = 'url' in place ? new NewSse(new URL('sse', place.url)) : new NewStdio(stdioOf(place))
   await client.connect(http ?? other)
-  return personOf({
+  return testClientOf({
     client,
     notes,
     asked,
@@ -229,7 +233,7 @@ function stdioOf({ args, env }: Command): {
  */
 export type Step = readonly [
   name: string,
-  take: (person: Person) => Promise<unknown>,
+  take: (testClient: TestClient) => Promise<unknown>,
   needs?: 'session' | 'questions' | 'memory' | undefined,
 ]
 
@@ -241,13 +245,13 @@ export interface Script {
   /** Whether the server asks its clients anything. */
   readonly asks: boolean
   /** Makes what a run needs in a folder of its own. */
-  prepare(folder: string): Promise<Scene>
+  prepare(folder: string): Promise<Fixture>
   /** Steps that end with an error, as they should. */
   readonly failing: readonly string[]
 }
 
 /** A server, what a client of it has, and what it asks. */
-export interface Scene extends Command {
+export interface Fixture extends Command {
   readonly roots: readonly string[]
   readonly steps: readonly Step[]
 }
@@ -255,15 +259,15 @@ export interface Scene extends Command {
 /** A step that calls a tool. */
 export const calls = (name: string, params: Readonly<Record<string, unknown>> = {}, needs?: Step[2]): Step => [
   `calls ${name} with ${JSON.stringify(params)}`,
-  (person) => person.call(name, params),
+  (testClient) => testClient.call(name, params),
   needs,
 ]
 
 /** What a person was given in each step: a value, or the error that it was told. */
-export async function play(person: Person, steps: readonly Step[]): Promise<Map<string, unknown>> {
+export async function play(testClient: TestClient, steps: readonly Step[]): Promise<Map<string, unknown>> {
   const given = new Map<string, unknown>()
   for (const [name, take] of steps) {
-    given.set(given.has(name) ? `${name}, again` : name, await take(person).catch(errorOf))
+    given.set(given.has(name) ? `${name}, again` : name, await take(testClient).catch(errorOf))
   }
   return given
 }

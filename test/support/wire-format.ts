@@ -9,7 +9,7 @@ export interface Case {
 }
 
 /** How a client of one era says things. */
-export interface Tongue {
+export interface WireFormat {
   readonly era: 'legacy' | 'modern'
   /** The headers of a proper POST; those that mirror the body are made for the method and name given. */
   headers(method?: string, name?: string): Record<string, string>
@@ -21,7 +21,7 @@ const metaPrefix = 'io.modelcontextprotocol/'
 const meta = { [`${metaPrefix}protocolVersion`]: '2026-07-28', [`${metaPrefix}clientCapabilities`]: {} }
 const common = { 'Content-Type': 'application/json', Accept: 'application/json, text/event-stream' }
 
-export function legacyTongue(session: string): Tongue {
+export function legacyWireFormat(session: string): WireFormat {
   return {
     era: 'legacy',
     headers: () => ({ ...common, 'Mcp-Session-Id': session, 'MCP-Protocol-Version': '2025-11-25' }),
@@ -29,7 +29,7 @@ export function legacyTongue(session: string): Tongue {
   }
 }
 
-export const modernTongue: Tongue = {
+export const modernWireFormat: WireFormat = {
   era: 'modern',
   headers: (method = 'tools/call', name = 'echo') => ({
     ...common,
@@ -41,9 +41,9 @@ export const modernTongue: Tongue = {
     JSON.stringify({ jsonrpc: '2.0', id, method, params: { _meta: meta, ...params } }),
 }
 
-export function echoCall(tongue: Tongue, text: string): string {
-  const body = tongue.request('tools/call', { name: 'echo', arguments: { text } })
-  return requestBytes('POST /mcp', tongue.headers(), body)
+export function echoCall(format: WireFormat, text: string): string {
+  const body = format.request('tools/call', { name: 'echo', arguments: { text } })
+  return requestBytes('POST /mcp', format.headers(), body)
 }
 
 /** The parameters of a proper call. */
@@ -51,11 +51,11 @@ export const call: { name: string; arguments: { text: string } } = { name: 'echo
 
 /** A POST with that body, and headers changed or (undefined) left out. */
 export function post(
-  tongue: Tongue,
+  format: WireFormat,
   body: string | Buffer,
   headers: Record<string, string | undefined> = {},
 ): string | Buffer {
-  const all = { ...tongue.headers(), ...headers }
+  const all = { ...format.headers(), ...headers }
   if (typeof body === 'string') return requestBytes('POST /mcp', all, body)
   const head = requestBytes('POST /mcp', { ...all, 'Content-Length': String(body.length) })
   return Buffer.concat([Buffer.from(head), body])
