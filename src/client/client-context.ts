@@ -1,6 +1,6 @@
 /**
- * What the parts of a face share: its needs, and the words for what is on its way. A face serves one client over lines
- * and speaks Inbound and Outbound with whatever answers them.
+ * The context that the modules of client/ share, and the types of messages on their way. They serve one client, and
+ * send each of its messages as an exchange (`Inbound`, `Outbound`) to a gateway or to a remote endpoint.
  */
 import { Cancel } from '../base/cancel.ts'
 import type { Clock } from '../base/clock.ts'
@@ -12,45 +12,45 @@ import type { PipeMemory } from './pipe-memory.ts'
 export interface ClientNeeds {
   /**
    * Answers one exchange. May reject with the refusal `endpoint_unreachable` if nothing of it was sent, and with
-   * `connection_lost` if nobody knows what came of it; the pieces of a body may throw the latter.
+   * `connection_lost` if it may have arrived; reading a body may throw the latter.
    */
   readonly handle: (inbound: Inbound) => Promise<Outbound>
   /**
-   * Writes one line to the client; resolves when it may take another, or never will. Rejects with
-   * `memory_share_exceeded` or `overloaded` if the line would have to wait and there is no room to keep it.
+   * Writes one line to the client; resolves when it can take another, or has closed its input. Rejects with
+   * `memory_share_exceeded` or `overloaded` if the line would have to wait and there is no memory to keep it.
    */
   readonly write: (text: string) => Promise<void>
-  /** The same for a short line of our own, which is always kept. */
+  /** The same for a short line that mcplex itself writes, which is always kept. */
   readonly writeOwn: (text: string) => Promise<void>
   readonly memory: PipeMemory
   readonly clock: Clock
   readonly log: Log
   /**
-   * How long a message waits for a server that is away, in milliseconds. 0 where the server is as close as a function
-   * call: then nothing is sent anew, and nothing is waited for.
+   * How long a message waits for a server that cannot be reached, in milliseconds. 0 for a gateway in this process:
+   * then nothing is retried and nothing waits.
    */
   readonly waitMs: number
-  /** Calls that are carried at once; more wait in line for one of them to end. */
+  /** How many calls run at once; further ones wait for one of them to end. */
   readonly maxCalls: number
   /** Longest message, in characters. */
   readonly maxMessageChars: number
-  /** Told of an answer that says that it is of no use to go on. */
+  /** Called for an answer that means that further attempts are useless. */
   readonly onDenied: (denied: Denied) => void
 }
 
 export interface Denied {
   /** The HTTP status. */
   readonly status: number
-  /** Of the request that was answered so. */
+  /** The MCP method of the request, or `GET` for an event stream. */
   readonly method: string
 }
 
 export interface ClientContext extends ClientNeeds {
-  /** Fires when the client is done: nothing is waited for any more. */
+  /** Fires when the client is done: all waits end. */
   readonly leaving: Cancel
 }
 
-/** One request of the client whose answer is owed. */
+/** A request of the client that needs an answer. */
 export interface ExpectedResponse {
   readonly request: RequestMessage
   /** `request.id` as a key. */
@@ -60,20 +60,20 @@ export interface ExpectedResponse {
   isCancelled: boolean
 }
 
-/** What is sent in one POST, and what is known of it. */
+/** A message of the client that is sent in one POST, and its state. */
 export interface SentMessage {
   readonly text: string
-  /** The requests in it: one, or those of a batch. */
+  /** The requests in it: one, those of a batch, or none. */
   readonly expected: readonly ExpectedResponse[]
-  /** Fires when nobody waits for it any more. */
+  /** Fires when its answer is not wanted any more. */
   readonly closed: Cancel
-  /** Whether it completes the handshake: whatever else belongs to the session follows it. */
+  /** Whether it completes the handshake: other messages of the session wait for it. */
   readonly isHandshake: boolean
   /** Whether it may have reached the server. */
   isSent: boolean
-  /** The last event of its stream that the client was told: the stream can be resumed after it. */
+  /** The id of the last event of its stream that was passed on: the stream can be resumed after it. */
   lastEventId: string | undefined
-  /** How long the server wants us to wait before we resume, in milliseconds. */
+  /** How long the server asks to wait before a resume, in milliseconds. */
   retryMs: number | undefined
 }
 
@@ -89,7 +89,7 @@ export function sentMessage(text: string, expected: readonly ExpectedResponse[],
   }
 }
 
-/** Whether somebody still waits for an answer that has not come. */
-export function isSessionOpen(sent: SentMessage): boolean {
+/** Whether the client still waits for an answer. */
+export function isAwaited(sent: SentMessage): boolean {
   return !sent.closed.cancelled && sent.expected.some((one) => !one.isAnswered && !one.isCancelled)
 }

@@ -1,4 +1,4 @@
-/** What the server says, on its way to the client: each message as one line, and noted for what it means on the way. */
+/** Passes messages of the server on to the client, each as one line, and updates the state that they change. */
 import { elementTexts, memberText } from '../protocol/json-text.ts'
 import { idKey, type Message, readMessage, responseText, type ResponseMessage } from '../protocol/jsonrpc.ts'
 import type { ClientContext, SentMessage, ExpectedResponse } from './client-context.ts'
@@ -11,13 +11,14 @@ export interface DeliveryContext {
   readonly paramHeaders: ParamHeaders
 }
 
-/** What an errand does with the answer to a request of its own; false keeps it from the client. */
+/** Called with the answer to a sent request; false keeps the answer from the client. */
 export type OnAnswer = (expected: ExpectedResponse, response: ResponseMessage) => boolean
 
 /**
- * Passes on what came for an errand, or outside of any.
- * @param text one message, or those of a batch
- * @throws Refusal `memory_share_exceeded` or `overloaded` if it cannot be kept until the client reads
+ * Passes messages on to the client.
+ * @param text one message, or an array of them
+ * @param sent the message that they answer; undefined outside of any
+ * @throws Refusal `memory_share_exceeded` or `overloaded` if they cannot be kept until the client reads
  */
 export async function deliver(
   text: string,
@@ -31,20 +32,20 @@ export async function deliver(
   const passed = isBatch
     ? elementTexts(text).flatMap((element) => pass(element, JSON.parse(element), sent, delivery, onAnswer))
     : pass(text, value, sent, delivery, onAnswer)
-  // A client that has cancelled wants to hear no more; where closing is cancelling, nothing may follow.
+  // After a cancellation the client gets no more messages: where closing cancels, none may follow.
   if (passed.length === 0 || sent?.closed.cancelled === true) return
   const line = isBatch ? `[${passed.join(',')}]` : passed.join('')
-  // Line breaks stand only between the parts of a message: within strings JSON does not have them.
+  // JSON has raw line breaks only between tokens, never within strings.
   try {
     await delivery.context.write(line.replaceAll(/[\r\n]+/g, ' '))
   } catch (error) {
-    // The client has not got it: it is owed an answer still.
+    // The client did not get the line, so the requests are still unanswered.
     for (const one of open ?? []) one.isAnswered = false
     throw error
   }
 }
 
-/** The text of one message as the client shall read it; none if it shall not. */
+/** The text of one message for the client; empty if the client must not get it. */
 function pass(
   text: string,
   value: unknown,
@@ -57,16 +58,21 @@ function pass(
     delivery.context.log.warn({}, 'the server sent something that is no message')
     return []
   }
-  // An error that names no request can only mean the one that was sent.
+  // An error without an id can only answer the one request that was sent.
   const only = sent?.expected.length === 1 ? sent.expected[0]?.request : undefined
   if (message.kind === 'response' && message.id === undefined && only) {
-    return note({ ...message, id: only.id }, sent, delivery, onAnswer) ? [responseText(only.id, message.answer)] : []
+    return track({ ...message, id: only.id }, sent, delivery, onAnswer) ? [responseText(only.id, message.answer)] : []
   }
-  return note(message, sent, delivery, onAnswer) ? [text] : []
+  return track(message, sent, delivery, onAnswer) ? [text] : []
 }
 
-/** Whether the client shall hear it. */
-function note(message: Message, sent: SentMessage | undefined, delivery: DeliveryContext, onAnswer: OnAnswer): boolean {
+/** Updates the session for a message; returns whether the client gets the message. */
+function track(
+  message: Message,
+  sent: SentMessage | undefined,
+  delivery: DeliveryContext,
+  onAnswer: OnAnswer,
+): boolean {
   const { session, paramHeaders, context } = delivery
   switch (message.kind) {
     case 'request':
@@ -81,7 +87,7 @@ function note(message: Message, sent: SentMessage | undefined, delivery: Deliver
       const key = message.id === undefined ? undefined : idKey(message.id)
       const expected = sent?.expected.find((one) => one.key === key && !one.isAnswered)
       if (!expected) {
-        context.log.debug({}, 'the server answered what nobody asked')
+        context.log.debug({}, 'the server answered a request that was not sent')
         return false
       }
       if (!onAnswer(expected, message)) return false

@@ -1,6 +1,6 @@
 /**
- * The stream of a session on which the server says what no request has asked for. Kept open as long as the session
- * stands: after a cut it goes on where it was. [2025-11-25 transports, listening; resumability]
+ * The GET stream of a session, on which the server sends messages outside of calls. It is kept open as long as the
+ * session: after a cut it resumes after the last event. [2025-11-25 transports, listening; resumability]
  */
 import { pauseUnless } from '../base/clock.ts'
 import { deliver, type DeliveryContext } from './deliver.ts'
@@ -9,39 +9,39 @@ import { send } from './send.ts'
 import type { OpenSession } from './session.ts'
 import { type Cursor, isStream, takeStream } from './response-reader.ts'
 
-/** A server that ends its stream without a word on when to come back is not asked again at once. */
-const quietMs = 1000
+/** The pause before a reconnect if the server names none. */
+const reconnectMs = 1000
 
-/** Listens until the session is over, or the server turns out to have no such stream. Never rejects. */
+/** Listens until the session is over, or the server turns out to offer no GET stream. Never rejects. */
 export async function openGetStream(openSession: OpenSession, delivery: DeliveryContext): Promise<void> {
   const { context, session } = delivery
   const { over } = openSession
   const cursor: Cursor = { lastEventId: undefined, retryMs: undefined }
   let isOffered = false
   for (let failures = 0; !over.cancelled;) {
-    const heard = await listenOnce(openSession, cursor, isOffered, delivery).catch((error: unknown) => {
+    const result = await listenOnce(openSession, cursor, isOffered, delivery).catch((error: unknown) => {
       if (!over.cancelled) context.log.debug({ err: error }, 'the event stream failed')
-      return 'nothing'
+      return 'failed'
     })
-    if (over.cancelled || heard === 'never') return
-    if (heard === 'forgotten') {
+    if (over.cancelled || result === 'not_offered') return
+    if (result === 'session_gone') {
       session.lost(openSession)
       return
     }
-    if (heard === 'something') isOffered = true
-    failures = heard === 'something' ? 0 : failures + 1
-    await pauseUnless([over], context.clock, Math.max(backOffMs(failures), cursor.retryMs ?? quietMs))
+    if (result === 'received') isOffered = true
+    failures = result === 'received' ? 0 : failures + 1
+    await pauseUnless([over], context.clock, Math.max(backOffMs(failures), cursor.retryMs ?? reconnectMs))
   }
 }
 
-type Heard = 'something' | 'nothing' | 'never' | 'forgotten'
+type ListenResult = 'received' | 'failed' | 'not_offered' | 'session_gone'
 
 async function listenOnce(
   session: OpenSession,
   cursor: Cursor,
   isOffered: boolean,
   delivery: DeliveryContext,
-): Promise<Heard> {
+): Promise<ListenResult> {
   const { context } = delivery
   const { lastEventId } = cursor
   const outbound = await send(
@@ -49,7 +49,7 @@ async function listenOnce(
       method: 'GET',
       headers: { ...session.headers, ...(lastEventId !== undefined && { 'last-event-id': lastEventId }) },
       closed: session.over,
-      isHarmless: true,
+      isRepeatable: true,
       deadlineMs: Infinity,
     },
     context,
@@ -57,13 +57,13 @@ async function listenOnce(
   const { status } = outbound
   if (status === 200 && isStream(outbound)) {
     const count = await takeStream(outbound, cursor, (text) => deliver(text, undefined, delivery), context)
-    return count > 0 ? 'something' : 'nothing'
+    return count > 0 ? 'received' : 'failed'
   }
-  if (status === 404 && isOffered && session.id !== undefined) return 'forgotten'
+  if (status === 404 && isOffered && session.id !== undefined) return 'session_gone'
   if (status === 401 || status === 403) context.onDenied({ status, method: 'GET' })
-  // [2025-11-25 transports] a server may have no stream of its own to offer; some say so as if nothing were there
-  if (status === 405 || status === 404) return 'never'
-  // A place to resume from that is not known (any more): what came since is lost, and what comes shall not be.
+  // [2025-11-25 transports] a server that offers no GET stream answers 405; some answer 404
+  if (status === 405 || status === 404) return 'not_offered'
+  // The server does not know the event to resume after: what came since is lost, and the stream starts anew.
   if (status === 400) cursor.lastEventId = undefined
-  return 'nothing'
+  return 'failed'
 }

@@ -1,6 +1,6 @@
 /**
- * Carries exchanges to an MCP endpoint over HTTP. Says of a failure whether anything may have reached the server, which
- * is all that anybody needs to know to decide on another attempt. The key goes into a header and nowhere else.
+ * Carries exchanges to an MCP endpoint over HTTP. A failure tells whether anything may have reached the server, which
+ * decides whether another attempt is safe. The key goes into a header and nowhere else.
  */
 import { ArrivingText } from '../base/arriving-text.ts'
 import type { MemoryAccount } from '../base/memory-budget.ts'
@@ -17,7 +17,7 @@ export interface HttpTransportNeeds {
   readonly key: string | undefined
   /** The largest answer that is not a stream, in bytes. */
   readonly maxBytes: number
-  /** Counts what has come of answers that are not streams, until they are handed over. */
+  /** Counts the received parts of answers that are not streams, until they are complete. */
   readonly memory: MemoryAccount
   readonly log: Log
 }
@@ -26,16 +26,16 @@ const redirects = new Set([301, 302, 307, 308])
 const maxRedirects = 5
 
 /**
- * Rejects with `endpoint_unreachable`, `connection_lost`, `cancelled`, or for an answer that is not taken
- * `result_too_large`, `memory_share_exceeded` or `overloaded`.
+ * Sends one exchange. Rejects with `endpoint_unreachable`, `connection_lost` or `cancelled`; for an answer that cannot
+ * be taken, with `result_too_large`, `memory_share_exceeded` or `overloaded`.
  */
 export type HttpTransport = (inbound: Inbound) => Promise<Outbound>
 
 export function createHttpTransport({ url, key, maxBytes, memory, log }: HttpTransportNeeds): HttpTransport {
-  let isAway = false
-  const noteAway = (cause: string): void => {
-    if (!isAway) log.warn({ cause }, 'the server cannot be reached; trying on for a while')
-    isAway = true
+  let isUnreachable = false
+  const noteUnreachable = (cause: string): void => {
+    if (!isUnreachable) log.warn({ cause }, 'the server cannot be reached; trying again for a while')
+    isUnreachable = true
   }
 
   let endpoint = url
@@ -60,25 +60,25 @@ export function createHttpTransport({ url, key, maxBytes, memory, log }: HttpTra
         endpoint = moved
         response = await fetch(endpoint, { method, headers, ...body, redirect: 'manual', signal: abort.signal })
       }
-      if (isAway) log.info({}, 'the server is reached again')
-      isAway = false
+      if (isUnreachable) log.info({}, 'the server is reached again')
+      isUnreachable = false
       return await outboundOf(response, closed, stop, { maxBytes, memory })
     } catch (error) {
       stop()
-      // What is left of an answer that is not taken would come, and be kept, all the same.
+      // Without this, the rest of a refused answer would still be received and kept.
       abort.abort()
       if (error instanceof Refusal) throw error
       if (closed.cancelled) throw new Refusal('cancelled')
       if (!isUnsent(error)) throw new Refusal('connection_lost', { cause: error })
-      noteAway(causeOf(error))
+      noteUnreachable(causeOf(error))
       throw new Refusal('endpoint_unreachable', { cause: error })
     }
   }
 }
 
 /**
- * Where a redirect leads, if it stays on the origin: another one must not be sent the key, nor what the client says.
- * The method stays the same, as an endpoint takes messages in no other way.
+ * The target of a redirect, if it stays on the same origin: another origin must get neither the key nor the messages.
+ * The method stays the same, because an endpoint accepts messages only by POST.
  */
 function movedTo(response: Response, from: URL): URL | undefined {
   const location = redirects.has(response.status) ? response.headers.get('location') : null
@@ -95,7 +95,7 @@ async function outboundOf(
 ): Promise<Outbound> {
   const { status } = response
   const headers = Object.fromEntries(response.headers)
-  // An error is no stream, whatever it says: nobody would read it, or read all of it.
+  // An error is never read as a stream, whatever its content type: its body must be read to the end.
   const isStream = status < 300 && headers['content-type']?.toLowerCase().startsWith('text/event-stream') === true
   if (isStream && response.body) {
     return { status, headers, body: pieces(response.body, closed, stop) }
@@ -118,7 +118,7 @@ async function outboundOf(
   return { status, headers, body: text + decoder.decode() }
 }
 
-/** Pulled by whoever writes them on, so that a slow client slows the server. */
+/** The pieces of a stream. The consumer pulls them, so that a slow client slows the server. */
 async function* pieces(body: AsyncIterable<Uint8Array>, closed: Cancel, stop: () => void): AsyncGenerator<string> {
   const decoder = new TextDecoder()
   try {

@@ -1,20 +1,22 @@
-/** What of the arguments of tools is mirrored into headers, as far as the client has been told of the tools. */
+/**
+ * The arguments of tools that calls must mirror into headers, as learnt from the tool lists that the client was sent.
+ */
 import { type HeaderParam, headerParams } from '../protocol/headers.ts'
 import { bytesOf, bytesOfValue, type MemoryAccount } from '../base/memory-budget.ts'
 import { isObject, type RawObject } from '../protocol/json-text.ts'
 import type { RequestMessage } from '../protocol/jsonrpc.ts'
 
 export interface ParamHeaders {
-  /** Keeps what a list of tools says. */
+  /** Keeps the mirrored arguments of the tools in a `tools/list` result. */
   learn(list: RawObject): void
-  /** What a call has to mirror. */
+  /** The arguments that a call must mirror. */
   of(request: RequestMessage): readonly HeaderParam[]
 }
 
-/** More tools that mirror something are a mistake of somebody. */
+/** The most tools with mirrored arguments that are kept; no real server has more. */
 const maxTools = 10_000
 
-/** @param memory counts what is kept of tools that mirror something */
+/** @param memory counts what is kept */
 export function createParamHeaders(memory: MemoryAccount): ParamHeaders {
   const byTool = new Map<string, readonly HeaderParam[]>()
   return {

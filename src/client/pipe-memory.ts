@@ -1,14 +1,14 @@
 /**
- * What a client at our pipes may have kept, in the memory budget of the process: what it has sent and what is said to
- * it have shares of their own, so that a client that does not read can still be told so.
+ * The memory accounts of a client on standard input and output. Its messages and the answers to it have separate
+ * shares, so that a client that does not read its answers can still be sent an error.
  */
 import type { MemoryAccount, MemoryBudget } from '../base/memory-budget.ts'
 import { shareFor } from '../base/transfers.ts'
 
 export interface PipeMemory {
-  /** Counts what the client has sent: requests until they are answered, and what its session has to be told again. */
+  /** Counts requests until they are answered, and the session state that a new session has to be sent again. */
   readonly sent: MemoryAccount
-  /** Counts what is on its way to the client: answers that arrive in parts, lines that wait until it reads. */
+  /** Counts messages to the client: answers that arrive in parts, lines that wait until it reads. */
   readonly answers: MemoryAccount
 }
 

@@ -1,6 +1,6 @@
 /**
- * The way of a request from its sending to its end: sent once, followed through cut streams as far as the server lets
- * us, and answered in any case. What may have run is told as that, and never run again by us.
+ * Runs requests of the client: sends each one, resumes its stream after a cut as far as the server allows, and always
+ * answers it. A request that may have run is not sent again unless it is idempotent: the client gets `connection_lost`.
  */
 import { pauseUnless } from '../base/clock.ts'
 import { Refusal } from '../base/refusal.ts'
@@ -9,7 +9,7 @@ import { editObject } from '../protocol/json-text.ts'
 import { requestText, type RequestMessage, responseText } from '../protocol/jsonrpc.ts'
 import { answerable, errorAnswerOf } from '../protocol/error-response.ts'
 import { standaloneHeaders } from '../protocol/request-headers.ts'
-import { type ClientContext, type SentMessage, isSessionOpen, type ExpectedResponse } from './client-context.ts'
+import { type ClientContext, type SentMessage, isAwaited, type ExpectedResponse } from './client-context.ts'
 import { deliver, type DeliveryContext, type OnAnswer } from './deliver.ts'
 import { answerTo } from './own-request.ts'
 import { backOffMs } from '../base/backoff.ts'
@@ -17,8 +17,8 @@ import { send } from './send.ts'
 import type { OpenSession } from './session.ts'
 import { headerOf, isForgotten, isStream, takeAnswer, takeStream } from './response-reader.ts'
 
-/** Requests that do no harm when they are run twice. */
-const harmless = new Set([
+/** Methods that may run twice without harm. */
+const idempotent = new Set([
   'initialize',
   'ping',
   'server/discover',
@@ -32,10 +32,10 @@ const harmless = new Set([
   'resources/unsubscribe',
 ])
 
-/** How often a session may be lost under one message before it is told so. */
+/** How often the session of one message may be lost before the message fails. */
 const maxLosses = 3
 
-/** Answers what an errand has left open when it failed. */
+/** Answers all open requests of a message that failed, with an error. */
 export async function answerAll(sent: SentMessage, error: unknown, delivery: DeliveryContext): Promise<void> {
   const { context } = delivery
   const refusal = answerable(error, context.log)
@@ -46,14 +46,15 @@ export async function answerAll(sent: SentMessage, error: unknown, delivery: Del
   }
 }
 
+/** Whether all requests of a message may run twice without harm. */
 export function isIdempotent(sent: SentMessage): boolean {
-  return sent.expected.every((one) => harmless.has(one.request.method))
+  return sent.expected.every((one) => idempotent.has(one.request.method))
 }
 
-/** Opens the session of the client. Throws a `Refusal`. */
+/** Opens the session of the client by its `initialize` request. Throws a `Refusal`. */
 export async function runOpening(
   sent: SentMessage,
-  serverDescription: RequestMessage,
+  initialize: RequestMessage,
   delivery: DeliveryContext,
 ): Promise<void> {
   const { context, session } = delivery
@@ -63,29 +64,29 @@ export async function runOpening(
     const outbound = await send(outgoingRequestOf(sent, {}, deadlineMs, true), context)
     await take(outbound, sent, delivery, (_, { answer }) => {
       if (answer.kind === 'result')
-        session.opened(serverDescription.params, headerOf(outbound, 'mcp-session-id'), answer.result)
+        session.opened(initialize.params, headerOf(outbound, 'mcp-session-id'), answer.result)
       return true
     })
-    if (isSessionOpen(sent)) throw new Refusal('connection_lost')
+    if (isAwaited(sent)) throw new Refusal('connection_lost')
   } finally {
     done()
   }
 }
 
-/** Runs what belongs to the session: one request, or a batch. Throws a `Refusal`. */
+/** Runs a request of the session, or a batch. Throws a `Refusal`. */
 export async function runInSession(sent: SentMessage, delivery: DeliveryContext): Promise<void> {
   const { context } = delivery
   const deadlineMs = context.clock.now() + context.waitMs
   for (let failures = 1; ; failures++) {
     const { session, outbound } = await sendInSession(sent, deadlineMs, delivery)
     await take(outbound, sent, delivery)
-    if (isSessionOpen(sent)) await resume(sent, session, delivery)
-    if (!isSessionOpen(sent)) return
-    await beforeAnother(sent, failures, deadlineMs, context)
+    if (isAwaited(sent)) await resume(sent, session, delivery)
+    if (!isAwaited(sent)) return
+    await pauseBeforeRetry(sent, failures, deadlineMs, context)
   }
 }
 
-/** Sends a message of the session, and sends it again to a session that takes the place of a forgotten one. */
+/** Sends a message of the session. If the server has forgotten the session, sends it again in the renewed one. */
 export async function sendInSession(
   sent: SentMessage,
   deadlineMs: number,
@@ -102,7 +103,7 @@ export async function sendInSession(
   }
 }
 
-/** Runs a request that stands for itself. Throws a `Refusal`. */
+/** Runs a request without a session. Throws a `Refusal`. */
 export async function runAlone(
   sent: SentMessage,
   expected: ExpectedResponse,
@@ -116,20 +117,23 @@ export async function runAlone(
     const headers = standaloneHeaders(expected.request, paramHeaders.of(expected.request))
     const outbound = await send(outgoingRequestOf(sent, headers, deadlineMs, isIdempotent(sent)), context)
     await take(outbound, sent, delivery, (_, { answer }) => {
-      // [2026-07-28 transports, custom headers] the server wants arguments mirrored that we have not heard of
+      // [2026-07-28 transports, custom headers] the server wants arguments mirrored that are not known here
       isRefused = !isMirrored && answer.kind === 'error' && answer.error.value['code'] === headerMismatch
       return !isRefused
     })
-    if (!isSessionOpen(sent)) return
+    if (!isAwaited(sent)) return
     if (isRefused) {
       isMirrored = true
       await learnTool(expected.request, sent, delivery)
-    } else await beforeAnother(sent, failures, deadlineMs, context)
+    } else await pauseBeforeRetry(sent, failures, deadlineMs, context)
   }
 }
 
-/** Waits before an errand whose answer was lost is run again. Throws `connection_lost` if that could do harm, or it is too late. */
-async function beforeAnother(
+/**
+ * Waits before a message whose answer was lost is sent again. Throws `connection_lost` if that could do harm, or it is
+ * too late.
+ */
+async function pauseBeforeRetry(
   sent: SentMessage,
   failures: number,
   deadlineMs: number,
@@ -144,7 +148,7 @@ async function beforeAnother(
 const headerMismatch = -32020
 const maxPages = 100
 
-/** Asks for the lists of tools, as the client of the call would. */
+/** Lists the tools as the client of the call would, to learn the mirrored arguments of the tool. */
 async function learnTool(
   call: RequestMessage,
   sent: SentMessage,
@@ -159,7 +163,7 @@ async function learnTool(
     const { closed } = sent
     const deadlineMs = context.clock.now() + context.waitMs
     const headers = standaloneHeaders(list, [])
-    const outbound = await send({ method: 'POST', headers, text, closed, isHarmless: true, deadlineMs }, context)
+    const outbound = await send({ method: 'POST', headers, text, closed, isRepeatable: true, deadlineMs }, context)
     const answer = await answerTo(list.id, outbound, context)
     if (answer?.kind !== 'result') return
     paramHeaders.learn(answer.result)
@@ -174,11 +178,11 @@ function onlyMeta(call: RequestMessage): Record<string, undefined> {
   return Object.fromEntries(members.map((key) => [key, undefined]))
 }
 
-/** Follows the stream of an errand after a cut, for as long as the session and the server's memory of it last. */
+/** Resumes the stream of a message after cuts, as long as the session lasts and the server keeps the events. */
 async function resume(sent: SentMessage, openSession: OpenSession, delivery: DeliveryContext): Promise<void> {
   const { context, session } = delivery
   let isFirst = true
-  for (let failures = 0; isSessionOpen(sent) && sent.lastEventId !== undefined; failures++) {
+  for (let failures = 0; isAwaited(sent) && sent.lastEventId !== undefined; failures++) {
     const waitMs = Math.max(isFirst ? 0 : backOffMs(failures), sent.retryMs ?? 0)
     isFirst = false
     await pauseUnless([sent.closed, openSession.over, context.leaving], context.clock, waitMs)
@@ -189,11 +193,11 @@ async function resume(sent: SentMessage, openSession: OpenSession, delivery: Del
       method: 'GET',
       headers,
       closed,
-      isHarmless: true,
+      isRepeatable: true,
       deadlineMs: context.clock.now() + context.waitMs,
     } as const
     const outbound = await send(outgoing, context).catch((error: unknown) => {
-      // It was sent before, whatever has become of this attempt.
+      // The message itself was sent before, so the failure of this attempt does not make it unsent.
       throw sent.closed.cancelled ? error : new Refusal('connection_lost')
     })
     if (outbound.status === 404 && openSession.id !== undefined) session.lost(openSession)
@@ -211,14 +215,14 @@ function outgoingRequestOf(
   sent: SentMessage,
   headers: Readonly<Record<string, string>>,
   deadlineMs: number,
-  isHarmlessTwice: boolean,
+  isRepeatable: boolean,
 ): Parameters<typeof send>[0] {
   return {
     method: 'POST',
     headers,
     text: sent.text,
     closed: sent.closed,
-    isHarmless: isHarmlessTwice,
+    isRepeatable,
     deadlineMs,
     onSent: (isSent) => void (sent.isSent = isSent),
   }

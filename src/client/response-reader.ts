@@ -1,13 +1,13 @@
-/** Takes an answer apart into the messages that it carries: one JSON body, or the events of a stream. */
+/** Reads the messages of an HTTP response: one JSON body, or the events of a stream. */
+import { createParser } from 'eventsource-parser'
 import { ArrivingText } from '../base/arriving-text.ts'
 import type { MemoryAccount } from '../base/memory-budget.ts'
 import { asRefusal, Refusal } from '../base/refusal.ts'
 import type { Outbound } from '../protocol/inbound.ts'
 import { readMessage, responseText } from '../protocol/jsonrpc.ts'
 import type { ClientContext, SentMessage } from './client-context.ts'
-import { eventsOf } from './stream-events.ts'
 
-/** A header of an answer, however its name is written. */
+/** A header of a response, in any case of its name. */
 export function headerOf({ headers }: Outbound, name: string): string | undefined {
   for (const key of Object.keys(headers)) if (key.toLowerCase() === name) return headers[key]
   return undefined
@@ -17,13 +17,13 @@ export function isStream(outbound: Outbound): boolean {
   return headerOf(outbound, 'content-type')?.toLowerCase().startsWith('text/event-stream') === true
 }
 
-/** A server that wants us to wait longer does not mean it. */
+/** The longest time to wait that a server may ask for. */
 const longestRetryMs = 3_600_000
 
 /**
- * Whether a message of a session was refused because the server does not know that session (any more): by 404, as it
- * should be, or by a 400 that names no request and speaks of sessions, as servers on the official SDK answer after a
- * restart. Nothing was run in either case. [2025-11-25 transports, session management]
+ * Whether a message was refused because the server does not know the session (any more): by 404, as the specification
+ * says, or by a 400 without a request id whose text speaks of sessions, as servers on the official SDK answer after a
+ * restart. In neither case has the server run the message. [2025-11-25 transports, session management]
  */
 export function isForgotten({ status, body }: Outbound): boolean {
   if (status === 404) return true
@@ -33,30 +33,30 @@ export function isForgotten({ status, body }: Outbound): boolean {
   return code === -32000 && typeof words === 'string' && /session|not initialized/i.test(words)
 }
 
-/** Longer ones no server takes back. */
+/** Servers do not accept longer ids in a header. */
 const maxIdChars = 4096
 
 /**
- * The id of an event as a header carries it: in UTF-8, as event sources of browsers do. Undefined for one that none
- * can: to come back with it would fail each time.
+ * The id of an event as a header value, in UTF-8 as browsers send it. Undefined for an id that no header can carry: a
+ * resume with it would fail each time.
  */
-function carriable(id: string): string | undefined {
+function asHeaderValue(id: string): string | undefined {
   const text = Buffer.from(id).toString('latin1')
   return text.length <= maxIdChars && /^[\t\x20-\x7e\x80-\xff]*$/.test(text) ? text : undefined
 }
 
-/** What of an errand a stream changes. */
+/** The state of a message that its stream changes. */
 export type Cursor = Pick<SentMessage, 'lastEventId' | 'retryMs'>
 
 /**
- * Hands over each message, one after the other. Returns when the answer is over; a stream that was cut is over too.
+ * Reads a stream and passes each message to `onMessage`, one after the other, until the stream ends or is cut.
  * @returns how many events have come
  * @throws Refusal `result_too_large`, `memory_share_exceeded`, `overloaded`
  */
 export async function takeStream(
   outbound: Outbound,
   cursor: Cursor,
-  hear: (text: string) => Promise<void>,
+  onMessage: (text: string) => Promise<void>,
   context: ClientContext,
 ): Promise<number> {
   const { body } = outbound
@@ -67,8 +67,8 @@ export async function takeStream(
     const onRetry = (ms: number): void => void (cursor.retryMs = Math.min(ms, longestRetryMs))
     for await (const event of eventsOf(pieces, context.maxMessageChars, context.memory.answers, onRetry)) {
       count++
-      if (event.data !== '') await hear(event.data)
-      if (event.id !== undefined && event.id !== '') cursor.lastEventId = carriable(event.id)
+      if (event.data !== '') await onMessage(event.data)
+      if (event.id !== undefined && event.id !== '') cursor.lastEventId = asHeaderValue(event.id)
     }
   } catch (error) {
     if (asRefusal(error)?.code !== 'connection_lost') throw error
@@ -76,34 +76,36 @@ export async function takeStream(
   return count
 }
 
-/** The same for whatever answered a POST. Throws `endpoint_invalid_response` for an answer that holds no message. */
+/**
+ * Does the same for any response to a POST. Throws `endpoint_invalid_response` for a response that holds no message.
+ */
 export async function takeAnswer(
   outbound: Outbound,
   sent: SentMessage,
-  hear: (text: string) => Promise<void>,
+  onMessage: (text: string) => Promise<void>,
   context: ClientContext,
 ): Promise<void> {
   const { status, body } = outbound
   const first = sent.expected[0]
   const method = first?.request.method ?? ''
   if (isStream(outbound) && status < 300) {
-    await takeStream(outbound, sent, hear, context)
+    await takeStream(outbound, sent, onMessage, context)
     return
   }
   const text = typeof body === 'string' ? body : await whole(body, context.memory.answers)
   if (text.trim() === '' && status < 300) return
-  if (status < 300) return hear(text)
+  if (status < 300) return onMessage(text)
   const message = read(text)
   if (isDenial(status, method, message)) context.onDenied({ status, method })
   if (message?.kind !== 'response') throw refused(status)
-  // An error that names no request can only mean this one.
-  await hear(message.id === undefined && first ? responseText(first.request.id, message.answer) : text)
+  // An error without an id can only answer the first request.
+  await onMessage(message.id === undefined && first ? responseText(first.request.id, message.answer) : text)
 }
 
-/** Whether an answer says that this client, or this URL, is wrong altogether. */
+/** Whether a response means that the client is not authorized, or that the URL is no MCP endpoint. */
 function isDenial(status: number, method: string, message: ReturnType<typeof read>): boolean {
   if (status === 401 || status === 403) return true
-  // A server without sessions has no such method; its clients may try another way.
+  // A server without sessions lacks the method; the client may try the stateless era.
   if (message?.kind === 'response' && message.answer.kind === 'error' && message.answer.error.value['code'] === -32601)
     return false
   return method === 'initialize' && (status === 404 || status === 405 || (status >= 300 && status < 400))
@@ -124,6 +126,61 @@ function read(text: string): ReturnType<typeof readMessage> | undefined {
 
 async function* once(text: string): AsyncGenerator<string> {
   yield text
+}
+
+interface StreamEvent {
+  readonly id: string | undefined
+  /** Empty for an event that only names a position to resume from. */
+  readonly data: string
+}
+
+/**
+ * The events of a stream, each parsed when it is pulled.
+ * @param maxChars an event longer than this ends the stream
+ * @param memory counts received events until they are taken
+ * @param onRetry called with the time that the server asks to wait before a reconnect, in milliseconds
+ * @throws Refusal `result_too_large`, `memory_share_exceeded`, `overloaded`, and what the pieces throw
+ */
+async function* eventsOf(
+  pieces: AsyncIterable<string>,
+  maxChars: number,
+  memory: MemoryAccount,
+  onRetry: (ms: number) => void,
+): AsyncGenerator<StreamEvent> {
+  let found: StreamEvent[] = []
+  let isTooLarge = false
+  const parser = createParser({
+    maxBufferSize: maxChars,
+    onEvent: ({ id, data }) => void found.push({ id, data }),
+    onRetry,
+    onError: ({ type }) => {
+      if (type === 'max-buffer-size-exceeded') isTooLarge = true
+    },
+  })
+  const arriving = new ArrivingText(memory)
+  try {
+    for await (const piece of pieces) {
+      arriving.add(piece)
+      parser.feed(piece)
+      const events = found
+      found = []
+      for (const event of events) {
+        // From here on the consumer counts the event.
+        arriving.release(event.data)
+        yield event
+      }
+      if (isTooLarge) throw new Refusal('result_too_large')
+      if (events.length > 0) arriving.keepLast(piece.length - endOfEvents(piece))
+    }
+  } finally {
+    arriving.end()
+  }
+}
+
+/** Where the last complete event of a piece ends; 0 if that is not known. */
+function endOfEvents(piece: string): number {
+  const blank = piece.lastIndexOf('\n\n')
+  return blank < 0 ? 0 : blank + 2
 }
 
 async function whole(pieces: AsyncIterable<string>, memory: MemoryAccount): Promise<string> {

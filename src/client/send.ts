@@ -1,6 +1,6 @@
 /**
- * One exchange on its way out, tried anew for as long as it is certain that nothing has come of it. What may have run
- * is never sent twice, but for messages that do no harm the second time.
+ * Sends one exchange, with retries while it is certain that the server has not run it. A message that may have run is
+ * sent again only if it may run twice without harm.
  */
 import type { Cancel } from '../base/cancel.ts'
 import { pauseUnless } from '../base/clock.ts'
@@ -16,20 +16,20 @@ export interface OutgoingRequest {
   readonly text?: string
   readonly closed: Cancel
   /** Whether it may be sent again although it may have arrived. */
-  readonly isHarmless: boolean
-  /** Until when it is worth trying, by the clock. */
+  readonly isRepeatable: boolean
+  /** When retries end, by the clock. */
   readonly deadlineMs: number
-  /** Told before each attempt, and again after one of which nothing has arrived. */
+  /** Called with true before each attempt, and with false after one of which nothing has arrived. */
   readonly onSent?: (isSent: boolean) => void
 }
 
-/** Throws `endpoint_unreachable`, `connection_lost` or `cancelled`. */
+/** Sends an exchange. Throws `endpoint_unreachable`, `connection_lost` or `cancelled`. */
 export async function send(outgoing: OutgoingRequest, context: ClientContext): Promise<Outbound> {
   for (let failures = 1; ; failures++) {
     if (outgoing.closed.cancelled) throw new Refusal('cancelled')
     outgoing.onSent?.(true)
     const tried = await attempt(outgoing, context)
-    if ('outbound' in tried && !isNotNow(tried.outbound, outgoing.isHarmless)) return tried.outbound
+    if ('outbound' in tried && !isRetryLater(tried.outbound, outgoing.isRepeatable)) return tried.outbound
     outgoing.onSent?.(false)
     const askedMs = 'outbound' in tried ? retryAfterMs(tried.outbound) : 0
     const waitMs = Math.max(backOffMs(failures), askedMs)
@@ -41,7 +41,9 @@ export async function send(outgoing: OutgoingRequest, context: ClientContext): P
   }
 }
 
-/** Throws where another attempt could do harm, or would not help. */
+/**
+ * One attempt. Returns an error after which another attempt is safe; throws one after which it is not, or is useless.
+ */
 async function attempt(
   outgoing: OutgoingRequest,
   context: ClientContext,
@@ -51,7 +53,8 @@ async function attempt(
   } catch (error) {
     const refusal = asRefusal(error)
     const isUnsent = refusal?.code === 'endpoint_unreachable'
-    if (refusal && (isUnsent || (refusal.code === 'connection_lost' && outgoing.isHarmless))) return { error: refusal }
+    if (refusal && (isUnsent || (refusal.code === 'connection_lost' && outgoing.isRepeatable)))
+      return { error: refusal }
     throw error
   }
 }
@@ -70,17 +73,17 @@ function inboundOf({ method, headers, text, closed }: OutgoingRequest): Inbound 
   }
 }
 
-/** Whether the server says that it is about to go, or has yet to come, and that it has done nothing. */
-function isNotNow({ status, body }: Outbound, isHarmless: boolean): boolean {
+/** Whether the server says that it is starting or shutting down, and has not run the message. */
+function isRetryLater({ status, body }: Outbound, isRepeatable: boolean): boolean {
   if (status !== 503) return false
   const data = typeof body === 'string' ? errorData(body) : undefined
-  // There are proxies that say so of a server that they lost in mid-answer.
-  if (data === undefined) return isHarmless
+  // Some proxies answer 503 when they lose the server in mid-answer.
+  if (data === undefined) return isRepeatable
   if (data['reason'] === 'starting') return true
   return data['reason'] === 'draining' && data['executed'] === undefined
 }
 
-/** Undefined if the body is no JSON-RPC error: then something in between has answered. */
+/** The data of a JSON-RPC error; undefined if the body is none: then a proxy has answered. */
 function errorData(body: string): JsonObject | undefined {
   try {
     const value: unknown = JSON.parse(body)

@@ -1,7 +1,7 @@
 /**
- * The session of a client that cannot keep one itself: what the server has to be told of it, and told again after a
- * restart that it did not survive. Messages wait while it is opened or renewed; the client hears that what it knows
- * may have changed. [2025-11-25 transports, session management]
+ * Keeps the session of a client on standard input and output, and renews it when the server forgets it, for example
+ * after a restart: the new session gets the state of the old one, and the client is told what may have changed.
+ * Messages wait while the session is opened or renewed. [2025-11-25 transports, session management]
  */
 import { Cancel } from '../base/cancel.ts'
 import { pauseUnless } from '../base/clock.ts'
@@ -17,26 +17,26 @@ import { backOffMs } from '../base/backoff.ts'
 import { send } from './send.ts'
 import { headerOf } from './response-reader.ts'
 
-/** A session as it stands with the server. A renewed one is another. */
+/** An open session with the server. A renewed session is a new object. */
 export interface OpenSession {
   readonly id: string | undefined
   readonly version: string
-  /** What goes with each message. */
+  /** Headers of each message. */
   readonly headers: Readonly<Record<string, string>>
-  /** Fires when the server no longer knows it, or the client is done. */
+  /** Fires when the server no longer knows the session, or the client is done. */
   readonly over: Cancel
 }
 
-/** Each is said again to every new session. */
+/** Bounded because each subscription is made again in every new session. */
 const maxUris = 1000
-/** How long messages wait for an opening where the server itself cannot be away. */
+/** How long messages wait for an opening if `waitMs` is 0. */
 const openingMs = 60_000
 
-/** A server that asks more at once does not mean it. */
+/** How many requests of the server may be unanswered at once. */
 const maxQuestions = 1024
 
-/** A session that lasts so long is well. */
-const calmMs = 10_000
+/** A session that lasts this long resets the back-off of renewals. */
+const stableMs = 10_000
 
 const kinds = ['tools', 'prompts', 'resources']
 
@@ -44,22 +44,23 @@ export class ClientSession {
   readonly #context: ClientContext
   readonly #onRenewed: (session: OpenSession) => void
   #session: OpenSession | undefined
-  /** Set while it is opened or renewed. Never rejects. */
+  /** Set while the session is opened or renewed. Never rejects. */
   #opening: Promise<void> | undefined
-  /** Set while the end of the handshake is on its way: there are servers that take nothing before it. */
+  /** Set while `notifications/initialized` is on its way: some servers accept nothing before it. */
   #completing: Promise<void> | undefined
-  /** How often it was lost without a calm in between, and when it was opened again last. */
+  /** How often the session was lost soon after a renewal, and when it was last renewed. */
   #losses = 0
   #renewedMs = -Infinity
-  /** The one that was lost last. */
-  #last: OpenSession | undefined
-  #serverDescription: RawObject | undefined
+  /** The session that was lost last. */
+  #lastLost: OpenSession | undefined
+  /** The params of the client's `initialize`, to open a new session with. */
+  #initializeParams: RawObject | undefined
   #isReady = false
   #logLevel: string | undefined
   readonly #uris = new Set<string>()
-  /** Lists of which the server says when they change. */
+  /** Kinds of lists whose changes the server announces. */
   #changing: readonly string[] = []
-  /** Questions of the server that the client has not answered. */
+  /** Ids of the server's requests that the client has not answered. */
   readonly #questions = new Map<string, RpcId>()
 
   constructor(context: ClientContext, onRenewed: (session: OpenSession) => void) {
@@ -72,12 +73,15 @@ export class ClientSession {
     return this.#session
   }
 
-  /** Whether there is one, or will be in a moment. */
-  get isThere(): boolean {
+  /** Whether a session is open or being opened. */
+  get isOpenOrOpening(): boolean {
     return this.#session !== undefined || this.#opening !== undefined
   }
 
-  /** What to send under. Throws `session_required` if it was not opened, or `endpoint_unreachable`. */
+  /**
+   * The open session, once it is opened or renewed. Throws `session_required` if none was opened, or
+   * `endpoint_unreachable`.
+   */
   async current(isHandshake = false): Promise<OpenSession> {
     await this.#inTime(this.#opening)
     if (!isHandshake) await this.#inTime(this.#completing)
@@ -85,7 +89,7 @@ export class ClientSession {
     throw new Refusal('session_required', { message: 'There is no session yet: send initialize first.' })
   }
 
-  /** The client has begun to open it: messages wait until the returned function is called. */
+  /** Begins an opening: messages wait until the returned function is called. */
   beginOpening(): () => void {
     let done = (): void => {}
     const opening = new Promise<void>((resolve) => (done = resolve))
@@ -96,11 +100,11 @@ export class ClientSession {
     }
   }
 
-  /** The server has opened it. */
-  opened(serverDescription: RawObject | undefined, id: string | undefined, result: RawObject): void {
+  /** Keeps a session that the server has opened. */
+  opened(initializeParams: RawObject | undefined, id: string | undefined, result: RawObject): void {
     const { protocolVersion, capabilities } = result.value
     const version = typeof protocolVersion === 'string' ? protocolVersion : ''
-    this.#serverDescription = serverDescription
+    this.#initializeParams = initializeParams
     this.#session = { id, version, headers: sessionHeaders(id, version), over: new Cancel() }
     this.#changing = kinds.filter((kind) => {
       const capability = isObject(capabilities) ? capabilities[kind] : undefined
@@ -108,7 +112,7 @@ export class ClientSession {
     })
   }
 
-  /** The client has said that the handshake is complete: what follows waits until the returned function is called. */
+  /** The client has sent `notifications/initialized`: further messages wait until the returned function is called. */
   completing(): () => void {
     this.#isReady = true
     let done = (): void => {}
@@ -116,7 +120,7 @@ export class ClientSession {
     return done
   }
 
-  /** Keeps what a request has changed in the session, once the server has agreed to it. */
+  /** Keeps what a successful request has changed in the session. */
   agreed({ request }: ExpectedResponse): void {
     const { level, uri } = request.params?.value ?? {}
     if (request.method === 'logging/setLevel' && typeof level === 'string') this.#logLevel = level
@@ -138,12 +142,12 @@ export class ClientSession {
     this.#questions.clear()
   }
 
-  /** The server asks the client something. */
+  /** Notes a request of the server to the client. */
   asked(id: RpcId): void {
     const { answers } = this.#context.memory
     const key = idKey(id)
     if (this.#questions.has(key)) return
-    // The oldest are not wanted any more: a server that asks so much does not wait for them.
+    // All are forgotten: a server with so many open requests does not wait for the oldest ones.
     if (this.#questions.size >= maxQuestions || answers.take(questionBytes(key)) !== 'kept') {
       this.#forgetQuestions()
       answers.add(questionBytes(key))
@@ -151,7 +155,7 @@ export class ClientSession {
     this.#questions.set(key, id)
   }
 
-  /** The client answers, or the server no longer wants to know. False for what was never asked in this session. */
+  /** The client answers, or the server cancels its request. False for an id that is not open in this session. */
   answered(id: RpcId): boolean {
     const key = idKey(id)
     const isAsked = this.#questions.delete(key)
@@ -159,11 +163,11 @@ export class ClientSession {
     return isAsked
   }
 
-  /** The server no longer knows it: begins to open another like it. */
+  /** The server no longer knows the session: begins to renew it. */
   lost(session: OpenSession): void {
     if (this.#session !== session) return
     this.#session = undefined
-    this.#last = session
+    this.#lastLost = session
     session.over.cancel('the server does not know the session any more')
     const done = this.beginOpening()
     this.#context.log.info({}, 'the server has forgotten the session; opening it again')
@@ -172,7 +176,7 @@ export class ClientSession {
       .finally(done)
   }
 
-  /** Ends it, as far as the server can be reached. */
+  /** Ends the session; does not wait longer than a second for the server. */
   async end(): Promise<void> {
     const { clock, handle } = this.#context
     const session = this.#session
@@ -185,6 +189,7 @@ export class ClientSession {
     timer.stop()
   }
 
+  /** Waits for a promise. Throws `endpoint_unreachable` if that takes too long. */
   async #inTime(what: Promise<void> | undefined): Promise<void> {
     if (!what) return
     const { clock, waitMs, leaving } = this.#context
@@ -198,8 +203,8 @@ export class ClientSession {
     const { leaving, clock, log } = this.#context
     for (const id of this.#questions.values()) await this.#tell('cancelled', { requestId: JSON.parse(id) as string })
     this.#forgetQuestions()
-    // A server that forgets each session at once is not asked for the next one at once.
-    this.#losses = clock.now() - this.#renewedMs < calmMs ? this.#losses + 1 : 0
+    // Back off if the server forgets each session soon.
+    this.#losses = clock.now() - this.#renewedMs < stableMs ? this.#losses + 1 : 0
     if (this.#losses > 0) await pauseUnless([leaving], clock, backOffMs(this.#losses))
     this.#renewedMs = clock.now()
     for (let failures = 1; !leaving.cancelled; failures++) {
@@ -216,11 +221,11 @@ export class ClientSession {
 
   async #open(): Promise<OpenSession | undefined> {
     const id = ownId()
-    const text = requestText(id, 'initialize', this.#serverDescription)
+    const text = requestText(id, 'initialize', this.#initializeParams)
     const answered = await this.#ask(id, text, {})
     if (answered?.answer.kind !== 'result') return undefined
-    const { version } = this.#last ?? {}
-    this.opened(this.#serverDescription, answered.session, answered.answer.result)
+    const { version } = this.#lastLost ?? {}
+    this.opened(this.#initializeParams, answered.session, answered.answer.result)
     if (this.#session?.version !== version) {
       this.#context.log.warn(
         { version: this.#session?.version },
@@ -230,7 +235,7 @@ export class ClientSession {
     return this.#session
   }
 
-  /** Tells the new session what the old one knew, and the client what may be new to it. */
+  /** Gives the new session the state of the old one, and tells the client what may have changed. */
   async #restore(session: OpenSession): Promise<void> {
     const { headers } = session
     if (this.#isReady) await this.#post(notificationText('notifications/initialized', undefined), headers)
@@ -257,7 +262,7 @@ export class ClientSession {
 
   async #post(text: string, headers: OpenSession['headers']): Promise<void> {
     const { leaving: closed } = this.#context
-    await send({ method: 'POST', headers, text, closed, isHarmless: true, deadlineMs: Infinity }, this.#context)
+    await send({ method: 'POST', headers, text, closed, isRepeatable: true, deadlineMs: Infinity }, this.#context)
   }
 
   async #ask(
@@ -267,7 +272,7 @@ export class ClientSession {
   ): Promise<{ answer: Answer; session: string | undefined } | undefined> {
     const { leaving: closed } = this.#context
     const outbound = await send(
-      { method: 'POST', headers, text, closed, isHarmless: true, deadlineMs: Infinity },
+      { method: 'POST', headers, text, closed, isRepeatable: true, deadlineMs: Infinity },
       this.#context,
     )
     if (outbound.status === 401 || outbound.status === 403)
@@ -277,14 +282,14 @@ export class ClientSession {
   }
 }
 
-/** An id is kept as it was sent and as a key. */
+/** Memory of an open request: its id is kept as sent and as a key. */
 function questionBytes(key: string): number {
   return 2 * bytesOf(key)
 }
 
 const noBody = (): Promise<string> => Promise.resolve('')
 
-/** An id that no client has. */
+/** An id for a request of mcplex itself, which no client uses. */
 function ownId(): RpcId {
   return JSON.stringify(`mcplex-${shortId()}`)
 }

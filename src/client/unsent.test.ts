@@ -8,7 +8,7 @@ test.each([
   ['ECONNREFUSED', 'connect'],
   ['EHOSTUNREACH', 'connect'],
   ['ENOTFOUND', 'getaddrinfo'],
-  // Of several addresses that were tried.
+  // Several addresses were tried.
   ['ECONNREFUSED', undefined],
   ['EPROTO', 'write'],
   ['UND_ERR_CONNECT_TIMEOUT', undefined],
@@ -22,7 +22,7 @@ test.each([
   ['ECONNRESET', 'read'],
   ['UND_ERR_SOCKET', undefined],
   ['UND_ERR_HEADERS_TIMEOUT', undefined],
-  // What becomes of a connection whose peer has vanished from the network.
+  // The peer of an open connection has vanished from the network.
   ['EHOSTUNREACH', 'read'],
   ['ENETUNREACH', 'read'],
   ['ENETDOWN', 'read'],

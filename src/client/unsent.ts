@@ -1,6 +1,6 @@
-/** What the failures of fetch say of a request: whether any of it can have reached the server. Pure. */
+/** Decides from a failure of fetch whether any part of the request can have reached the server. Pure. */
 
-/** What node and its fetch call a failure before anything was sent. */
+/** The codes that node and its fetch have for failures before anything was sent. */
 const unsent = new Set([
   'ECONNREFUSED',
   'ENOTFOUND',
@@ -11,22 +11,22 @@ const unsent = new Set([
   'EADDRNOTAVAIL',
   'EPROTO',
   'UND_ERR_CONNECT_TIMEOUT',
-  // Ports of other protocols, which fetch does not talk to.
+  // fetch refuses to use the ports of some other protocols.
   'bad port',
 ])
-/** A certificate that is not trusted ends a connection before anything is said. */
+/** An untrusted certificate ends a connection before the request is sent. */
 const isOfCertificate = /CERT|SIGNATURE|SELF_SIGNED|ERR_TLS|ERR_SSL/
 
 /** @param error what fetch threw */
 export function isUnsent(error: unknown): boolean {
   const cause = causeBehind(error)
-  // A network that goes away under a request that was sent has the same codes, for another step.
+  // A network failure after the request was sent has the same codes, but the system call is a read.
   if (cause instanceof Error && 'syscall' in cause && cause.syscall === 'read') return false
   const name = causeOf(error)
   return unsent.has(name) || isOfCertificate.test(name)
 }
 
-/** The code of the failure behind what fetch throws, or its words if it has none. */
+/** The code of the cause of an error that fetch threw, or its message if it has no code. */
 export function causeOf(error: unknown): string {
   const cause = causeBehind(error)
   if (!(cause instanceof Error)) return String(cause)

@@ -8,8 +8,8 @@ import type { Inbound, Outbound } from '../../protocol/inbound.ts'
 import { createStdioServer } from './stdio-server.ts'
 import { createPipeMemory } from '../../client/pipe-memory.ts'
 
-/** What may become of one attempt of an exchange. */
-const fates = [
+/** How an attempt of an exchange may end. */
+const outcomes = [
   'answered',
   'streamed',
   'cut after the answer',
@@ -17,14 +17,14 @@ const fates = [
   'cut at once',
   'lost',
   'not sent',
-  'not now',
-  'forgotten',
+  'unavailable',
+  'session forgotten',
   'accepted',
 ] as const
-type Fate = (typeof fates)[number]
+type Outcome = (typeof outcomes)[number]
 
-/** Fates after which the request has not been run. */
-const unrun: readonly Fate[] = ['not sent', 'not now', 'forgotten']
+/** Outcomes after which the server has not run the request. */
+const notRun: readonly Outcome[] = ['not sent', 'unavailable', 'session forgotten']
 
 const meta = {
   'io.modelcontextprotocol/protocolVersion': '2026-07-28',
@@ -33,13 +33,13 @@ const meta = {
 const unbounded = createPipeMemory(createMemoryBudget(Infinity), Infinity)
 const stream = { 'content-type': 'text/event-stream' }
 
-/** Answers each attempt by the next fate; when they are used up, all goes well. */
-function server(told: readonly Fate[]): {
+/** Ends each attempt with the next outcome; when they are used up, answers all requests. */
+function server(planned: readonly Outcome[]): {
   handle: (inbound: Inbound) => Promise<Outbound>
   runs: Map<unknown, number>
 } {
   const runs = new Map<unknown, number>()
-  const left = [...told]
+  const left = [...planned]
   let sessions = 0
   const events = (id: unknown): string =>
     `id: ${String(id)}.1\ndata: {"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":{}}\n\n`
@@ -66,16 +66,16 @@ function server(told: readonly Fate[]): {
       if (method === 'initialize')
         return json({ protocolVersion: '2025-06-18', capabilities: {} }, { 'mcp-session-id': `s${++sessions}` })
       if (id === undefined) return { status: 202, headers: {}, body: '' }
-      const fate = left.shift() ?? 'answered'
-      if (!unrun.includes(fate)) runs.set(id, (runs.get(id) ?? 0) + 1)
-      switch (fate) {
+      const outcome = left.shift() ?? 'answered'
+      if (!notRun.includes(outcome)) runs.set(id, (runs.get(id) ?? 0) + 1)
+      switch (outcome) {
         case 'lost':
           throw new Refusal('connection_lost')
         case 'not sent':
           throw new Refusal('endpoint_unreachable')
-        case 'not now':
+        case 'unavailable':
           return { status: 503, headers: {}, body: 'no' }
-        case 'forgotten':
+        case 'session forgotten':
           return inbound.headers['mcp-session-id'] === undefined
             ? { status: 503, headers: {}, body: 'no' }
             : { status: 404, headers: {}, body: '' }
@@ -101,20 +101,20 @@ const request = fc.record({
   method: fc.constantFrom('tools/call', 'tools/call', 'resources/read', 'tools/list', 'ping'),
 })
 
-test('whatever becomes of the server, each request is answered once, and none that matters is run twice', async () => {
+test('whatever happens to the server, each request is answered once, and no call or read is run twice', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(request, { minLength: 1, maxLength: 6 }),
-      fc.array(fc.constantFrom(...fates), { maxLength: 12 }),
-      async (requests, told) => {
+      fc.array(fc.constantFrom(...outcomes), { maxLength: 12 }),
+      async (requests, planned) => {
         const clock = manualClock()
-        const { handle, runs } = server(told)
-        const said: Array<{ id?: unknown; method?: string; error?: { data?: { reason?: string } } }> = []
-        const say = async (text: string): Promise<void> => void said.push(JSON.parse(text) as object)
+        const { handle, runs } = server(planned)
+        const received: Array<{ id?: unknown; method?: string; error?: { data?: { reason?: string } } }> = []
+        const write = async (text: string): Promise<void> => void received.push(JSON.parse(text) as object)
         const stdioServer = createStdioServer({
           handle,
-          write: say,
-          writeOwn: say,
+          write,
+          writeOwn: write,
           memory: unbounded,
           clock,
           log: silentLog,
@@ -124,26 +124,26 @@ test('whatever becomes of the server, each request is answered once, and none th
           onDenied: () => {},
         })
         const send = (message: object): void => stdioServer.line(JSON.stringify({ jsonrpc: '2.0', ...message }))
-        send({ id: 'hello', method: 'initialize', params: {} })
+        send({ id: 'opening', method: 'initialize', params: {} })
         send({ method: 'notifications/initialized' })
         requests.forEach(({ isAlone, method }, id) =>
           send({ id, method, params: { name: 'x', uri: 'x', ...(isAlone ? { _meta: meta } : {}) } }),
         )
         let isSettled = false
         void stdioServer.settled().then(() => (isSettled = true))
-        for (let turn = 0; turn < 2000 && !isSettled; turn++) {
+        for (let round = 0; round < 2000 && !isSettled; round++) {
           await new Promise((resolve) => setImmediate(resolve))
           clock.advance(100)
         }
         expect(isSettled).toBe(true)
-        const answers = said.filter(({ id, method }) => typeof id === 'number' && method === undefined)
+        const answers = received.filter(({ id, method }) => typeof id === 'number' && method === undefined)
         expect(answers.map(({ id }) => id).toSorted((a, b) => Number(a) - Number(b))).toEqual(
           requests.map((_, id) => id),
         )
         const timesOf = (id: unknown): number => runs.get(id) ?? 0
-        const weighty = requests.flatMap(({ method }, id) => (/call|read/.test(method) ? [id] : []))
-        expect(weighty.filter((id) => timesOf(id) > 1)).toEqual([])
-        // Whoever is told that nothing was sent can rely on it.
+        const calls = requests.flatMap(({ method }, id) => (/call|read/.test(method) ? [id] : []))
+        expect(calls.filter((id) => timesOf(id) > 1)).toEqual([])
+        // A client that is told that nothing was sent can rely on it.
         const unsent = answers.filter(({ error }) => error?.data?.reason === 'endpoint_unreachable')
         expect(unsent.filter(({ id }) => timesOf(id) > 0)).toEqual([])
         await stdioServer.close()
@@ -153,7 +153,7 @@ test('whatever becomes of the server, each request is answered once, and none th
   )
 })
 
-test('whatever a line holds, it harms no other: the next one is served', async () => {
+test('whatever a line holds, the next line is served', async () => {
   const message = fc.oneof(
     fc.string({ maxLength: 40 }),
     fc.json(),
@@ -175,12 +175,12 @@ test('whatever a line holds, it harms no other: the next one is served', async (
   )
   await fc.assert(
     fc.asyncProperty(fc.array(message, { maxLength: 10 }), async (lines) => {
-      const said: string[] = []
-      const say = async (text: string): Promise<void> => void said.push(text)
+      const received: string[] = []
+      const write = async (text: string): Promise<void> => void received.push(text)
       const stdioServer = createStdioServer({
         handle: server([]).handle,
-        write: say,
-        writeOwn: say,
+        write,
+        writeOwn: write,
         memory: unbounded,
         clock: manualClock(),
         log: silentLog,
@@ -193,9 +193,9 @@ test('whatever a line holds, it harms no other: the next one is served', async (
       stdioServer.line(
         JSON.stringify({ jsonrpc: '2.0', id: 'last', method: 'tools/call', params: { name: 'x', _meta: meta } }),
       )
-      for (let turn = 0; turn < 30; turn++) await new Promise((resolve) => setImmediate(resolve))
-      expect(said).toContain('{"jsonrpc":"2.0","id":"last","result":{}}')
-      for (const line of said) expect(() => JSON.parse(line) as unknown).not.toThrow()
+      for (let round = 0; round < 30; round++) await new Promise((resolve) => setImmediate(resolve))
+      expect(received).toContain('{"jsonrpc":"2.0","id":"last","result":{}}')
+      for (const line of received) expect(() => JSON.parse(line) as unknown).not.toThrow()
       await stdioServer.close()
     }),
     { numRuns: 300 },

@@ -1,4 +1,4 @@
-/** A line of a client as JSON. */
+/** Parses a line of a client as JSON, within limits. */
 import { Refusal } from '../../base/refusal.ts'
 import { exceedsLimits } from '../../protocol/json-text.ts'
 import { readMessage, type RpcId } from '../../protocol/jsonrpc.ts'
@@ -7,7 +7,7 @@ import { readMessage, type RpcId } from '../../protocol/jsonrpc.ts'
 const maxDepth = 128
 const maxMembers = 100_000
 
-/** The id of the request in a text, if it is one. */
+/** The id of a request; undefined for any other text. */
 export function idIn(text: string): RpcId | undefined {
   try {
     const message = readMessage(text, parse(text))
@@ -17,7 +17,7 @@ export function idIn(text: string): RpcId | undefined {
   }
 }
 
-/** Throws `parse_error`. */
+/** Parses a line. Throws `parse_error`. */
 export function parse(text: string): unknown {
   const message = 'The line is not valid JSON.'
   if (exceedsLimits(text, maxDepth, maxMembers)) throw new Refusal('parse_error', { message })

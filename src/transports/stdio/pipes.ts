@@ -1,6 +1,6 @@
 /**
- * The two pipes of a client: lines in, lines out. A client that does not read is waited for, and while it is, nothing
- * more is read from it. Lines that wait for it count in its memory.
+ * Reads lines from a client and writes lines to it. While the client does not read, no more lines are read from it, and
+ * the lines that wait for it are counted.
  */
 import type { Readable, Writable } from 'node:stream'
 import { LineReader } from '../../base/lines.ts'
@@ -8,24 +8,24 @@ import { bytesOf, keep, type MemoryAccount } from '../../base/memory-budget.ts'
 
 export interface LineWriter {
   /**
-   * Writes a line; resolves when it was handed over, or when nobody reads any more.
-   * @throws Refusal `memory_share_exceeded` or `overloaded`: it would have to wait, and there is no room to keep it
+   * Writes a line; resolves when it is passed to the stream, or when the stream has ended.
+   * @throws Refusal `memory_share_exceeded` or `overloaded` if it would have to wait and there is no memory to keep it
    */
   write(text: string): Promise<void>
-  /** The same for a short line of our own, which is always kept. */
+  /** The same for a short line that mcplex itself writes, which is always kept. */
   writeOwn(text: string): Promise<void>
-  /** Resolves when the reader has caught up; undefined while it has. */
+  /** Set while the reader is behind; resolves when it has caught up. */
   readonly blocked: Promise<void> | undefined
-  /** Resolves when all that was written is out of our hands. */
+  /** Resolves when all lines are written. */
   flush(): Promise<void>
 }
 
-/** A shorter line is not counted: how many of them wait is bounded by the number of requests. */
+/** A shorter line is not counted: the number of requests bounds how many of them wait. */
 const smallChars = 1024
 
 /**
  * @param memory counts the lines that wait for the client
- * @param onGone told once when nobody reads any more
+ * @param onGone called once, when the stream has ended or failed
  */
 export function createLineWriter(output: Writable, memory: MemoryAccount, onGone: () => void): LineWriter {
   let blocked: Promise<void> | undefined
@@ -41,7 +41,7 @@ export function createLineWriter(output: Writable, memory: MemoryAccount, onGone
   output.on('close', gone)
   output.on('drain', () => free())
 
-  /** @param counted bytes that are given back when the line is out of our hands */
+  /** @param counted bytes to release when the line is written */
   const put = async (text: string, counted = 0): Promise<void> => {
     while (blocked && !isGone) await blocked
     if (isGone) return memory.release(counted)
@@ -76,27 +76,27 @@ export function createLineWriter(output: Writable, memory: MemoryAccount, onGone
   }
 }
 
-export interface LineTaker {
+export interface LineHandler {
   line(text: string): void
-  /** One line that is not UTF-8, with marks in the place of what is not. */
+  /** A line that is not UTF-8, with replacement characters. */
   garbled(text: string): void
-  /** A line was too long to be taken. */
+  /** A line was too long and was dropped. */
   dropped(): void
-  /** There will be no more. */
+  /** The input has ended. */
   ended(): void
 }
 
 /**
- * Begins to read; returns how to stop. The one line that has begun is not counted: refused, its sender could not be told
- * which request that was.
+ * Begins to read; the returned function stops it. The memory of an incomplete line is not counted: a refusal could not
+ * name the request in it.
  */
-export function readLines(input: Readable, writer: LineWriter, maxLineBytes: number, taker: LineTaker): () => void {
+export function readLines(input: Readable, writer: LineWriter, maxLineBytes: number, handler: LineHandler): () => void {
   let isOver = false
   const reader = new LineReader(maxLineBytes, {
-    line: (text) => taker.line(text),
-    garbled: (text) => taker.garbled(text),
-    // What is left without its end when the input ends was never said.
-    dropped: () => isOver || taker.dropped(),
+    line: (text) => handler.line(text),
+    garbled: (text) => handler.garbled(text),
+    // An incomplete line at the end of the input is ignored.
+    dropped: () => isOver || handler.dropped(),
   })
   const onData = (chunk: Buffer): void => {
     reader.push(chunk)
@@ -109,7 +109,7 @@ export function readLines(input: Readable, writer: LineWriter, maxLineBytes: num
     if (isOver) return
     isOver = true
     reader.end()
-    taker.ended()
+    handler.ended()
   }
   input.on('data', onData)
   input.once('end', onEnd)

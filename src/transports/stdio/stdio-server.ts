@@ -1,9 +1,9 @@
 /**
- * Serves one client that speaks lines: each line becomes a request as a client over HTTP would send it, and each
- * response becomes lines. Both eras, decided message by message. What a line may cost is bounded; a line that
- * is no message is answered as that and harms no other. [stdio transport, all revisions]
+ * Serves one client over lines: each line becomes an HTTP exchange as a client over HTTP would send it, and each
+ * response becomes lines. Clients of both eras are served; each message decides its era. The cost of a line is bounded;
+ * an invalid line is answered with an error and affects no other. [stdio transport, all revisions]
  *
- * What answers the exchanges is handed in: the gateway itself, or one that is far away.
+ * The exchanges are answered by the gateway in this process, or by a remote endpoint.
  */
 import { Cancel } from '../../base/cancel.ts'
 import { keep } from '../../base/memory-budget.ts'
@@ -40,25 +40,25 @@ import { createParamHeaders } from '../../client/param-headers.ts'
 import { ClientSession, type OpenSession } from '../../client/session.ts'
 
 export interface StdioServer {
-  /** Takes one line of the client. */
+  /** Handles one line of the client. */
   line(text: string): void
-  /** A line that is not UTF-8: run as it reads, it would be another message. */
+  /** Refuses a line that is not UTF-8: with replacement characters it would be a different message. */
   garbled(text: string): void
-  /** A line was too long to be taken. */
+  /** Refuses a line that was too long and was dropped. */
   dropped(): void
-  /** Resolves when every request that was taken is answered, but for those that only listen. */
+  /** Resolves when all requests are answered, except `subscriptions/listen`. */
   settled(): Promise<void>
-  /** Waits for nothing any more, ends the streams and the session. */
+  /** Ends all waits, the streams and the session. */
   close(): Promise<void>
 }
 
-/** What may be on its way or in line at once: a client that sends without end is told. What they say is counted. */
+/** How many messages may be unfinished at once; further ones are refused. Their texts are counted as memory. */
 const maxMessages = 1024
 
-const listening = 'subscriptions/listen'
+const listenMethod = 'subscriptions/listen'
 
-/** A cancelled call that is still there after this time has not heard of it. */
-const overtakenMs = 1000
+/** If a cancelled call still runs after this time, its cancellation is sent again. */
+const cancelAgainMs = 1000
 
 export function createStdioServer(needs: ClientNeeds): StdioServer {
   return new LineServer(needs)
@@ -69,17 +69,17 @@ class LineServer implements StdioServer {
   readonly #context: ClientContext
   readonly #session: ClientSession
   readonly #sentMessages = new Set<SentMessage>()
-  /** Calls that are carried now, and those in line behind them. */
-  #calls = 0
-  readonly #line: Array<() => void> = []
-  /** The session that is listened to. */
-  #heard: OpenSession | undefined
-  /** Told when nothing is owed any more. */
-  readonly #waiting: Array<() => void> = []
+  /** How many calls run, and those that wait for one of them to end. */
+  #runningCalls = 0
+  readonly #waitingCalls: Array<() => void> = []
+  /** The session whose GET stream is open. */
+  #listenedSession: OpenSession | undefined
+  /** Called when all requests are answered. */
+  readonly #onSettled: Array<() => void> = []
 
   constructor(needs: ClientNeeds) {
     this.#context = { ...needs, leaving: new Cancel() }
-    this.#session = new ClientSession(this.#context, (standing) => this.#listenTo(standing))
+    this.#session = new ClientSession(this.#context, (session) => this.#listenTo(session))
     this.#delivery = {
       context: this.#context,
       session: this.#session,
@@ -110,7 +110,7 @@ class LineServer implements StdioServer {
 
   settled(): Promise<void> {
     return new Promise((resolve) => {
-      this.#waiting.push(resolve)
+      this.#onSettled.push(resolve)
       this.#tellSettled()
     })
   }
@@ -129,47 +129,47 @@ class LineServer implements StdioServer {
 
   #request(text: string, request: RequestMessage): void {
     checkMeta(request)
-    const owed: ExpectedResponse = { request, key: idKey(request.id), isAnswered: false, isCancelled: false }
-    const sent = sentMessage(text, [owed])
-    if (request.method === listening && isModernMessage(request, undefined)) {
-      this.#run(sent, () => openListenStream(sent, owed, this.#delivery))
+    const expected: ExpectedResponse = { request, key: idKey(request.id), isAnswered: false, isCancelled: false }
+    const sent = sentMessage(text, [expected])
+    if (request.method === listenMethod && isModernMessage(request, undefined)) {
+      this.#run(sent, () => openListenStream(sent, expected, this.#delivery))
     } else if (isModernMessage(request, undefined)) {
-      this.#run(sent, () => this.#inTurn(sent, () => runAlone(sent, owed, this.#delivery)))
-    } else if (request.method === 'initialize' && !this.#session.isThere) {
+      this.#run(sent, () => this.#whenAllowed(sent, () => runAlone(sent, expected, this.#delivery)))
+    } else if (request.method === 'initialize' && !this.#session.isOpenOrOpening) {
       this.#run(sent, () => runOpening(sent, request, this.#delivery))
-    } else if (request.method === 'ping' && !this.#session.isThere) {
-      // [lifecycle] allowed before the handshake, and there is nobody yet to be asked
+    } else if (request.method === 'ping' && !this.#session.isOpenOrOpening) {
+      // [lifecycle] a ping is allowed before the handshake, when there is no session to send it in
       void this.#context.writeOwn(`{"jsonrpc":"2.0","id":${request.id},"result":{}}`)
-    } else this.#run(sent, () => this.#inTurn(sent, () => this.#inSession(sent)))
+    } else this.#run(sent, () => this.#whenAllowed(sent, () => this.#inSession(sent)))
   }
 
   /** [2025-03-26 batching] several messages in one line, for the one revision that has them */
   #batch(text: string): void {
-    const { session: standing } = this.#session
-    if (!standing || !mayBatch(standing.version)) throw new Refusal('invalid_request')
+    const { session } = this.#session
+    if (!session || !mayBatch(session.version)) throw new Refusal('invalid_request')
     const messages = elementTexts(text).map((element) => checkMessage(readMessage(element, JSON.parse(element))))
     messages.forEach(checkMeta)
     const requests = messages.filter((message) => message.kind === 'request')
     if (messages.length === 0 || requests.some(({ method }) => method === 'initialize'))
       throw new Refusal('invalid_request')
-    const owed = requests.map((request) => ({
+    const expected = requests.map((request) => ({
       request,
       key: idKey(request.id),
       isAnswered: false,
       isCancelled: false,
     }))
-    const sent = sentMessage(text, owed)
-    this.#run(sent, () => this.#inTurn(sent, () => this.#inSession(sent)))
+    const sent = sentMessage(text, expected)
+    this.#run(sent, () => this.#whenAllowed(sent, () => this.#inSession(sent)))
   }
 
   #notify(text: string, message: NotificationMessage): void {
-    // [JSON-RPC 2.0, 4.1] a notification is not answered, whatever is wrong with it
+    // [JSON-RPC 2.0, 4.1] a notification is never answered, not even an invalid one
     if (!hasProperMeta(message)) return
     if (message.method === 'notifications/cancelled') {
       const id = message.params && memberText(message.params.text, 'requestId')
       const sent = id === undefined ? undefined : this.#cancel(idKey(id))
       if (sent) this.#tellCancelled(text, sent)
-    } else if (this.#session.isThere && !isModernMessage(message, undefined)) {
+    } else if (this.#session.isOpenOrOpening && !isModernMessage(message, undefined)) {
       const isHandshake = message.method === 'notifications/initialized'
       const handshake = sentMessage(text, [], isHandshake)
       this.#run(handshake, () => {
@@ -179,37 +179,40 @@ class LineServer implements StdioServer {
     }
   }
 
-  /** Says it again if it was of no use: over HTTP a message may overtake the one that it is about. */
+  /**
+   * Sends a cancellation, and sends it again if the call still runs after a while: over HTTP, a cancellation may
+   * overtake the request that it names.
+   */
   #tellCancelled(text: string, cancelled: SentMessage): void {
     const sent = sentMessage(text, [])
     this.#run(sent, () => this.#inSession(sent))
     if (this.#context.waitMs === 0) return
-    this.#context.clock.after(overtakenMs, () => {
+    this.#context.clock.after(cancelAgainMs, () => {
       if (!this.#sentMessages.has(cancelled) || this.#context.leaving.cancelled) return
       const again = sentMessage(text, [])
       try {
         this.#run(again, () => this.#inSession(again))
       } catch {
-        // There is no room for it: it was said once, and the client has not asked for the second time.
+        // No memory for it. It was sent once; the second time is a service that the client did not ask for.
       }
     })
   }
 
-  /** Cancels the youngest request under an id. Returns its errand if the server has to be told as well. */
+  /** Cancels the latest request with an id. Returns its message if the server must be told by a notification. */
   #cancel(key: string): SentMessage | undefined {
     for (const sent of [...this.#sentMessages].toReversed()) {
-      const owed = sent.expected.find((one) => one.key === key && !one.isAnswered)
-      if (!owed) continue
-      owed.isCancelled = true
-      // Closing is cancelling where a request stands for itself, and what was not sent needs no word.
-      const isClosing = isModernMessage(owed.request, undefined) || (!sent.isSent && sent.expected.length === 1)
+      const expected = sent.expected.find((one) => one.key === key && !one.isAnswered)
+      if (!expected) continue
+      expected.isCancelled = true
+      // Without a session, closing the exchange cancels the request. A message that was not sent is just dropped.
+      const isClosing = isModernMessage(expected.request, undefined) || (!sent.isSent && sent.expected.length === 1)
       if (isClosing) sent.closed.cancel('cancelled by the client')
       return isClosing ? undefined : sent
     }
     return undefined
   }
 
-  /** An answer of the client, if the server of this session has asked for it. */
+  /** Passes on an answer of the client to a request that the server sent in this session. */
   #answer(text: string, message: ResponseMessage): void {
     if (message.id === undefined || !this.#session.answered(message.id)) return
     const sent = sentMessage(text, [])
@@ -219,19 +222,19 @@ class LineServer implements StdioServer {
   async #inSession(sent: SentMessage): Promise<void> {
     const run = sent.expected.length > 0 ? runInSession : runWithoutAnswer
     await run(sent, this.#delivery)
-    const { session: standing } = this.#session
-    if (standing) this.#listenTo(standing)
+    const { session } = this.#session
+    if (session) this.#listenTo(session)
   }
 
-  #listenTo(standing: OpenSession): void {
-    if (this.#heard === standing || this.#context.leaving.cancelled) return
-    this.#heard = standing
-    void openGetStream(standing, this.#delivery)
+  #listenTo(session: OpenSession): void {
+    if (this.#listenedSession === session || this.#context.leaving.cancelled) return
+    this.#listenedSession = session
+    void openGetStream(session, this.#delivery)
   }
 
   #run(sent: SentMessage, run: () => Promise<void>): void {
     if (this.#sentMessages.size >= maxMessages)
-      throw new Refusal('too_many_calls', { message: 'Too much is on its way at once.' })
+      throw new Refusal('too_many_calls', { message: 'Too many messages are unfinished.' })
     const memory = this.#context.memory.sent
     const bytes = jsonWeight(sent.text)
     keep(memory, bytes)
@@ -246,24 +249,25 @@ class LineServer implements StdioServer {
   }
 
   /**
-   * Runs a call when there is room for it. What is no call goes ahead: a ping, above all, must not wait for them.
+   * Runs a call when fewer than `maxCalls` run. Idempotent requests run at once: above all, a ping must not wait for
+   * calls.
    */
-  async #inTurn(sent: SentMessage, run: () => Promise<void>): Promise<void> {
+  async #whenAllowed(sent: SentMessage, run: () => Promise<void>): Promise<void> {
     if (isIdempotent(sent)) return run()
-    if (this.#calls < this.#context.maxCalls) this.#calls++
-    else await new Promise<void>((resolve) => this.#line.push(resolve))
+    if (this.#runningCalls < this.#context.maxCalls) this.#runningCalls++
+    else await new Promise<void>((resolve) => this.#waitingCalls.push(resolve))
     try {
       await run()
     } finally {
-      const next = this.#line.shift()
+      const next = this.#waitingCalls.shift()
       if (next) next()
-      else this.#calls--
+      else this.#runningCalls--
     }
   }
 
   #tellSettled(): void {
-    for (const { expected } of this.#sentMessages) if (expected[0]?.request.method !== listening) return
-    for (const resolve of this.#waiting.splice(0)) resolve()
+    for (const { expected } of this.#sentMessages) if (expected[0]?.request.method !== listenMethod) return
+    for (const resolve of this.#onSettled.splice(0)) resolve()
   }
 
   #refuse(error: unknown, id: RpcId | undefined): void {
@@ -272,7 +276,7 @@ class LineServer implements StdioServer {
   }
 }
 
-/** A notification, or an answer: nobody waits for more than that it was sent. */
+/** Sends a notification or an answer, which gets no response of its own. */
 async function runWithoutAnswer(sent: SentMessage, delivery: DeliveryContext): Promise<void> {
   const { clock, waitMs } = delivery.context
   await sendInSession(sent, clock.now() + waitMs, delivery)
