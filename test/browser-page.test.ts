@@ -10,7 +10,7 @@ const browser = 'text/html,application/xhtml+xml,application/xml;q=0.9,image/avi
 const navigation = { headers: { Accept: browser, 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'document' } }
 
 describe('a browser', () => {
-  test('sees what each address is and how to connect, without a script, and with nothing of the server', async () => {
+  test('shows what each address is and how to connect, without a script, and without data of the server', async () => {
     const mcplex = await mcplexForTest()
     for (const [path, status, words] of [
       ['/mcp', 200, 'claude mcp add --transport http NAME ADDRESS'],
@@ -61,7 +61,7 @@ describe('a browser', () => {
     expect((await fetch(`${mcplex.origin}/sse`, navigation)).status).toBe(404)
   })
 
-  test('is let in by its Host like anybody else', async () => {
+  test('is checked by its Host like any other request', async () => {
     const mcplex = await mcplexForTest()
     const { status, text } = await send(mcplex.url, { headers: { Host: 'evil.example', Accept: browser } })
     expect(status).toBe(403)

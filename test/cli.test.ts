@@ -231,7 +231,7 @@ describe('the end', () => {
     await until('the processes are gone', () => !processes.some(runs))
   })
 
-  test('an error that nobody expected is logged, ends it with 1, and leaves no process', async () => {
+  test('an unexpected error is logged, ends mcplex with 1, and leaves no process', async () => {
     const bug = `data:text/javascript,process.on('SIGUSR2',()=>{throw(new(Error)('planted'))})`
     const running = serve([], { NODE_OPTIONS: `--import ${bug}` })
     await running.ready()
@@ -266,7 +266,7 @@ describe('the end', () => {
   })
 })
 
-test('a start that takes its time is spoken of, so that nobody takes it for a hang', async () => {
+test('a slow start is reported, so that it is not taken for a hang', async () => {
   const running = serve([], {}, [process.execPath, '-e', 'setTimeout(() => {}, 60_000)'])
   await until('word of the start', () => running.log().some(({ msg }) => String(msg).includes('has not answered yet')))
   expect(running.stdout()).toBe('')
@@ -337,7 +337,7 @@ describe('what ends the command', () => {
   })
 })
 
-describe('a start that fails says what to do', () => {
+describe('a failed start says what to do', () => {
   test('a port in use ends with 1', async () => {
     const taken = createServer()
     await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve))
@@ -371,7 +371,7 @@ describe('a start that fails says what to do', () => {
     expect(running.stderr()).toContain('--env NAME')
   })
 
-  test('what it says on stdout counts as much, and secrets in its command line are shown to nobody', async () => {
+  test('its output on stdout is shown as well, and secrets in its command line are not', async () => {
     const script = 'console.log("[fatal] port 3000 is in use"); process.stdout.write("bye"); process.exitCode = 3'
     const secrets = ['--token', 'S3CR3T', '--url=https://me:S3CR3T@example.com/?api_key=S3CR3T', '-H', 'X-Acme: S3CR3T']
     const running = serve(['--log-level', 'debug'], {}, [process.execPath, '-e', script, '--', ...secrets])
@@ -385,7 +385,7 @@ describe('a start that fails says what to do', () => {
     expect(running.stderr() + running.stdout()).not.toContain('S3CR3T')
   })
 
-  test('what a silent server has written is shown when its time is up', async () => {
+  test('the output of a silent server is shown when its start times out', async () => {
     const env = { MCPLEX_UPSTREAM__START_TIMEOUT: '1s' }
     const script = 'console.log("{\\"level\\":50,\\"msg\\":\\"listening on 3000\\"}"); process.stdin.resume()'
     const running = serve([], env, [process.execPath, '-e', script])
@@ -412,7 +412,7 @@ describe('a start that fails says what to do', () => {
     expect(running.stderr() + running.stdout()).not.toContain('V4LUE')
   })
 
-  test('a command that says back what it hears ends with 69, and is not given more time', async () => {
+  test('a command that echoes its input ends with 69, without waiting for the start time-out', async () => {
     const running = serve([], {}, ['cat'])
     expect(await running.exit()).toBe(69)
     expect(running.stderr()).toContain('not as an MCP server does')
@@ -432,7 +432,7 @@ describe('a start that fails says what to do', () => {
   })
 })
 
-test('wrong usage ends with 2, and says what may have been meant', async () => {
+test('wrong usage ends with 2, and suggests what was meant', async () => {
   const running = mcplex(['serve', '--prot', '1', '--', 'x'])
   expect(await running.exit()).toBe(2)
   expect(fatal(running)).toMatchObject({ code: 'usage', exit: 2 })

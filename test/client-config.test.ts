@@ -119,7 +119,7 @@ describe('without --write', () => {
   })
 })
 
-test('what is written for a client that starts commands starts this very copy, wherever the client is and whatever its PATH', async () => {
+test('the written entry of a client that starts commands starts this very copy, from any folder and with any PATH', async () => {
   // Called through a link, as npm makes one.
   symlinkSync(main, inHome('mcplex'))
   const link = runCommand(['config', 'claude-desktop', '--write'], { HOME: home }, inHome('mcplex'))
@@ -195,7 +195,7 @@ describe('with --write', () => {
     expect(readdirSync(inHome('.cursor'))).toEqual(['mcp.json'])
   })
 
-  test('a link to what is not there yet is followed', async () => {
+  test('a link to a file that does not exist yet is followed', async () => {
     mkdirSync(inHome('.cursor'))
     symlinkSync('../dotfiles/cursor.json', inHome(...cursorFile))
     expect((await config('cursor', '--write')).exit).toBe(0)
@@ -210,7 +210,7 @@ describe('with --write', () => {
     expect(readdirSync(inHome('.cursor'))).toEqual(['mcp.json'])
   })
 
-  test('what cannot be written is told with the path, and leaves nothing behind', async () => {
+  test('a file that cannot be written is reported with its path, and no partial file is left', async () => {
     mkdirSync(inHome(...cursorFile), { recursive: true })
     const { exit, err } = await config('cursor', '--write')
     expect(exit).toBe(1)

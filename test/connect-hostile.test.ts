@@ -56,7 +56,7 @@ test('a server that cuts each stream and wants its client back at once is not st
   expect(seen.filter((one) => one === 'tools/call')).toHaveLength(1)
 })
 
-test('a server that has no stream of its own, and says so as if nothing were there, is served without it', async () => {
+test('a server that answers 404 to GET is used without a GET stream', async () => {
   const { piped, seen } = await hostile((asked) => {
     const { id, method, verb, response } = asked
     if (method === 'initialize') opened(asked)

@@ -203,7 +203,7 @@ describe('a server that is away', () => {
     expect(piped.stderr()).toContain('reached again')
   })
 
-  test('for too long is told to whoever waits, and is reached by the next request when it is back', async () => {
+  test('the end of the wait is answered to every waiting request, and the next request reaches the server when it is back', async () => {
     const mcplex = await restartable([echoLegacy])
     await mcplex.stop('SIGTERM')
     const piped = connect(mcplex.port, ['--wait', '300ms'])

@@ -169,7 +169,7 @@ describe.each(everywhere)('%s', (line) => {
     expect(client.received()).toMatch(/^HTTP\/1\.1 400 /)
   })
 
-  test('with a whole URL of a foreign host is 403, whatever the Host header says', async () => {
+  test('a request line with a URL of a foreign host is 403, whatever the Host header says', async () => {
     const [method, path] = line.split(' ')
     const client = await rawClient(
       fakeServer.port,

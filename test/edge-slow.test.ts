@@ -62,7 +62,7 @@ describe('a client that is slow to send', () => {
     expect(fakeServer.gateway.seen[0]?.closed.cancelled).toBe(true)
   })
 
-  test('keeps nobody else from being served: 300 of them, then none', async () => {
+  test('300 of them keep no other client from being served, and are closed', async () => {
     await openWith(quick)
     const half = await Promise.all(Array.from({ length: 300 }, () => open('POST /mcp HTTP/1.1\r\nHost: loc')))
     const answers = await Promise.all(Array.from({ length: 50 }, () => ask(fakeServer.port, post('echo'))))
@@ -130,7 +130,7 @@ describe('a client that is slow to read', () => {
 })
 
 describe('a client that goes away', () => {
-  test('is told to the gateway first, then its stream is returned', async () => {
+  test('a disconnect is reported to the gateway first, then the stream is returned', async () => {
     await openWith({})
     const client = await open(post('steps'))
     await until(() => client.received().includes('\r\n\r\n'), client.received)
@@ -141,7 +141,7 @@ describe('a client that goes away', () => {
     expect(fakeServer.gateway.happened).toEqual(['closed: client gone', 'returned'])
   })
 
-  test('before the first answer is told to the gateway', async () => {
+  test('a disconnect before the first response is reported to the gateway', async () => {
     await openWith({})
     const client = await open(post('hang'))
     await happened('hanging')
@@ -157,7 +157,7 @@ describe('a client that goes away', () => {
     await happened('returned')
   })
 
-  test('in the middle of its body is told to the gateway', async () => {
+  test('a disconnect in the middle of a body is reported to the gateway', async () => {
     await openWith({})
     const client = await open(post('echo', '{', { 'Content-Length': '1000' }))
     await until(

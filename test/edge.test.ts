@@ -110,7 +110,7 @@ describe('an exchange', () => {
     expect(reasonOf(response)).toBe('overloaded')
   })
 
-  test('an Upgrade that nobody offered is a normal request', async () => {
+  test('an Upgrade header that mcplex does not offer leaves a normal request', async () => {
     const upgrade = { Connection: 'Upgrade, HTTP2-Settings', Upgrade: 'h2c', 'HTTP2-Settings': 'AAMAAABk' }
     expect(await ask(fakeServer.port, post(upgrade))).toMatchObject({ status: 200, body: '{"a":1}' })
   })
@@ -240,7 +240,7 @@ describe('a body', () => {
 })
 
 describe('paths', () => {
-  test('a GET in a session for what is no event stream is refused before the gateway sees it', async () => {
+  test('a GET in a session that accepts no event stream is refused before the gateway sees it', async () => {
     expect((await get('/mcp', { Accept: 'text/html', 'Mcp-Session-Id': 'x' })).status).toBe(406)
     expect(fakeServer.gateway.seen).toHaveLength(0)
     expect((await get('/mcp', { Accept: 'text/plain', 'X-Act': 'unread' })).status).toBe(401)
@@ -299,7 +299,7 @@ describe('paths', () => {
 })
 
 describe('a listener', () => {
-  test('a port in use is an error for whoever listens', async () => {
+  test('a port in use rejects the call of listen', async () => {
     const { listen } = await import('../src/transports/http/listen.ts')
     const { silentLog } = await import('../src/base/log.ts')
     const taken = listen(createFakeGateway(), { ...httpSettings, port: fakeServer.port }, silentLog)

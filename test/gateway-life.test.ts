@@ -72,7 +72,7 @@ test.each([20, 40, 60, 80])('close() %d ms after start(), while the server is as
   await nothingLeft()
 })
 
-test('close() before start(): nothing is ever started, and start() says why', async () => {
+test('close() before start(): no process is ever started, and start() rejects with the reason', async () => {
   const { gateway, started } = watched([echoLegacy])
   await gateway.close()
   expect((await failure(gateway.start())).message).toBe(closedMeanwhile)
@@ -102,7 +102,7 @@ test('a start that fails leaves no process, though nobody closes the gateway', a
   await nothingLeft()
 })
 
-test('close() with force ends at once what a polite end would wait for, also when that has begun', async () => {
+test('close() with force ends all processes at once, also when a polite end has begun', async () => {
   const server = [echoLegacy, '--ignore-sigterm', '--ignore-eof']
   const { gateway, started, nothingLeft } = watched(server)
   await gateway.start()

@@ -219,7 +219,7 @@ describe.each(mountKinds)('$name', ({ endpoint, open }) => {
     expect(gateway.seen.map((inbound) => inbound.closed.cancelled)).toEqual([false, false])
   })
 
-  test('makes a stream no further than it is read, and cuts a reader who stops', async () => {
+  test('produces a stream no further than it is read, and cuts a reader that stops', async () => {
     await mount(400)
     const reader = await client('')
     reader.socket.pause()
@@ -229,7 +229,7 @@ describe.each(mountKinds)('$name', ({ endpoint, open }) => {
     expect(gateway.pulled).toBeLessThan(16 * 1024 * 1024)
   })
 
-  test('serves a reader who is slow but reads on to the end', async () => {
+  test('serves a slow reader to the end', async () => {
     await mount(2_000)
     const reader = await client(post({ 'X-Act': 'flood' }))
     const slow = setInterval(() => (reader.socket.isPaused() ? reader.socket.resume() : reader.socket.pause()), 10)

@@ -47,7 +47,7 @@ describe('a stream that its client ends', () => {
     await two.has('data: 1')
   })
 
-  test('before there is an answer is told to the gateway', async () => {
+  test('a reset before the response is reported to the gateway', async () => {
     await openWith()
     const client = await open()
     const answer = act(client, 'hang')
@@ -56,7 +56,7 @@ describe('a stream that its client ends', () => {
     await happened('closed: client gone')
   })
 
-  test('in the middle of its body is told to the gateway, and is no news', async () => {
+  test('a reset in the middle of a body is reported to the gateway, and not logged', async () => {
     await openWith()
     const client = await open()
     const answer = client.post('{', { 'content-length': '1000' }, { open: true })
@@ -270,7 +270,7 @@ describe('a hostile client', () => {
   })
 })
 
-describe('fair turns', () => {
+describe('streams of one connection are served fairly', () => {
   test('a huge answer does not delay small ones of the same connection', async () => {
     await openWith()
     const client = await open()

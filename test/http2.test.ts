@@ -167,7 +167,7 @@ describe('an exchange', () => {
   })
 })
 
-describe('what is refused on HTTP/1.1 is refused here', () => {
+describe('requests that are refused on HTTP/1.1 are refused on HTTP/2', () => {
   test.each<[string, number, Record<string, string | string[] | undefined>]>([
     ['a foreign host', 403, { ':authority': 'evil.example' }],
     ['a host that is none', 400, { ':authority': 'user@127.0.0.1' }],
@@ -204,7 +204,7 @@ describe('what is refused on HTTP/1.1 is refused here', () => {
     expect(origin.headers['access-control-allow-origin']).toBe('https://app.example.com')
   })
 
-  test('more headers than anybody needs', async () => {
+  test('more headers than the limit', async () => {
     const client = await open()
     const many = (count: number): Record<string, string> =>
       Object.fromEntries(Array.from({ length: count }, (_, i) => [`x-${i}`, 'y']))

@@ -150,7 +150,7 @@ test('a program that is not there any more is started through npx again', async 
   expect(lines.map(({ msg }) => msg)).toEqual([isDirect, isLaunched])
 })
 
-test('a program that ends before its first word once is replaced, and is started directly all the same later on', async () => {
+test('a program that ends before its first output once is replaced, and is still started directly later on', async () => {
   const { cwd, inner, outer } = nested()
   const { url, lines, leaders } = await start({ ...tiny, cwd, spares: 0 })
   const program = readFileSync(inner, 'utf8').split('\n').slice(1).join('\n')
@@ -169,7 +169,7 @@ test('a program that ends before its first word once is replaced, and is started
   expect(lines.map(({ msg }) => msg)).toEqual([isDirect])
 })
 
-test('a program that ends at words that end it in any way is not to blame for it', async () => {
+test('a program that ends at a message of its client, however it is started, is still started directly', async () => {
   const { cwd, inner } = nested()
   const { url, lines } = await start({ ...tiny, cwd, spares: 0 })
   const exits = `process.stdin.on('data', (chunk) => String(chunk).includes('"evil"') && process.exit(1))`
@@ -183,7 +183,7 @@ test('a program that ends at words that end it in any way is not to blame for it
   expect(lines.map(({ msg }) => msg)).not.toContain(isLaunched)
 })
 
-test('a program that ends before its first word is started through npx again, and its client notices nothing', async () => {
+test('a program that ends before its first output is started through npx again, and its client notices nothing', async () => {
   const { cwd, inner, outer } = nested()
   const { url, lines, leaders } = await start({ ...tiny, cwd, spares: 1 })
   const before = await (await openSession(url)).whoami()
@@ -200,7 +200,7 @@ test('a program that ends before its first word is started through npx again, an
   expect(lines.map(({ msg }) => msg)).toEqual([isDirect, isLaunched])
 })
 
-test('a program that ends upon a call that it may have run is not told it again; the next call goes through npx', async () => {
+test('a call is not sent twice to a program that ended upon it; the next call goes through npx', async () => {
   const { cwd, inner, outer } = nested(echoModern)
   const { url, lines } = await start({ ...tiny, cwd, mode: 'shared' })
   spoil(inner, `process.stdin.once('data', () => process.exit(1))`)

@@ -91,7 +91,7 @@ describe('a Unix socket', () => {
     expect(await post({ socketPath: at() })).toBe(200)
   })
 
-  test('where somebody listens is not touched', async () => {
+  test('a socket on which a process listens is not touched', async () => {
     const other = createServer((socket) => socket.destroy())
     await new Promise<void>((resolve) => void other.listen(at(), resolve))
     ends.push(() => other.close())

@@ -163,7 +163,7 @@ describe('fetch', () => {
     await expect.poll(() => gateway.happened).toEqual(['closed: client gone', 'returned'])
   })
 
-  test('ends a stream that nobody reads, after the time that readers have', async () => {
+  test('ends a stream that is not read within the time that readers have', async () => {
     const clock = manualClock()
     const gateway = createFakeGateway({ clock, slowReaderMs: 30_000 })
     const response = await fetchHandler(gateway)(post({ headers: { ...json, 'X-Act': 'flood' } }))
@@ -187,7 +187,7 @@ describe('fetch', () => {
     expect(gateway.happened).toHaveLength(4)
   })
 
-  test('says in the log that somebody else read the body', async () => {
+  test('logs that other code has read the body', async () => {
     const logged: LogFields[] = []
     const log = { debug() {}, info() {}, warn() {}, error: (fields: LogFields) => void logged.push(fields) }
     const request = post()

@@ -174,7 +174,7 @@ describe('the handshake', () => {
   })
 })
 
-describe('what is POSTed', () => {
+describe('messages that are posted to a stream', () => {
   const refused = async (posted: Awaited<ReturnType<typeof send>>): Promise<[number, unknown]> => {
     await posted.whole()
     return [posted.status, refusalIn(posted.text)]
@@ -327,7 +327,7 @@ describe('calls', () => {
   })
 })
 
-describe('what the server says by itself', () => {
+describe('requests and notifications of the server', () => {
   test('questions come on the stream, and are answered by POSTs', async () => {
     const { url } = await start()
     const client = await openStreamClient(url, { capabilities: { elicitation: {}, sampling: {}, roots: {} } })
@@ -343,7 +343,7 @@ describe('what the server says by itself', () => {
     }
   })
 
-  test('updates, logs and changes come to who wants them', async () => {
+  test('updates, logs and changes go to the clients that asked for them', async () => {
     const { url } = await start()
     const client = await openStreamClient(url)
     expect((await client.request('resources/subscribe', { uri: 'echo://calls' })).result).toEqual({})
@@ -399,7 +399,7 @@ describe('the end of a stream', () => {
 })
 
 describe('when all places are taken', () => {
-  test('a stream on which nobody has said a word gives way', async () => {
+  test('a stream without a message of its client is evicted', async () => {
     const one = await start({ gates: { maxConnections: 2, queueWaitMs: 20_000 } })
     const [greeted, silent] = [await openStreamClient(one.url), await openStream(one.url)]
     expect(await (await openStreamClient(one.url)).text('echo', { text: 'in' })).toBe('in')
@@ -438,7 +438,7 @@ describe('when all places are taken', () => {
   })
 })
 
-test('nobody is served by it where it is switched off', async () => {
+test('HTTP+SSE is not served where it is switched off', async () => {
   const { url } = await start({ http: { sse: false } })
   expect((await getStream(url)).status).toBe(404)
   const posted = await send(new URL('messages?sessionId=x', url).href, {

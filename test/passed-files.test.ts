@@ -86,7 +86,7 @@ test('one that can only be written to, or is larger than memory should hold, is 
   expect(large.output()).toContain('more than 67108864 bytes')
 })
 
-test('a number that was not handed over is a word like any other, also if it is open for purposes of Node', async () => {
+test('a file descriptor that was not passed on is an ordinary argument, even if Node itself has it open', async () => {
   for (const descriptor of [3, 5, 7, 9, 11, 13, 15, 17, 63]) {
     const word = `/dev/fd/${descriptor}`
     const typed = bash(`${main} serve --port 0 --json -- sh -c 'echo "$1" > ${folder}/word; exec ${server}' sh ${word}`)

@@ -19,7 +19,7 @@ describe('lines', () => {
     expect(cat.dropped).toEqual([])
   })
 
-  test('all lines of one turn of the event loop go out in one write', async () => {
+  test('all lines of one tick of the event loop go out in one write', async () => {
     const cat = nursery.start('cat', [])
     cat.child.send('ready')
     await cat.seen(1)
@@ -61,7 +61,7 @@ describe('lines', () => {
     expect(child.lines).toEqual(['one', 'two'])
   })
 
-  test('a child that nobody listens to waits, and loses nothing', async () => {
+  test('a child whose output is not read waits, and loses no line', async () => {
     const child = nursery.start('seq', ['1', '300000'], { silent: true })
     let before = 0
     let same = 0
@@ -78,7 +78,7 @@ describe('lines', () => {
     expect(child.lines.at(-1)).toBe('300000')
   })
 
-  test('a listener that replaces another gets what comes then, and the exit is told to late ones too', async () => {
+  test('a listener that replaces another gets the later events, and also an exit that happened before', async () => {
     const cat = nursery.start('cat', [])
     cat.child.send('one')
     await cat.seen(1)
@@ -111,7 +111,7 @@ describe('lines', () => {
 })
 
 describe('start', () => {
-  test('a program that is not there is told as an exit, not thrown', async () => {
+  test('a program that does not exist is reported as an exit, not thrown', async () => {
     const child = nursery.start('no-such-program-anywhere', [])
     expect(await child.exit()).toEqual({ code: null, signal: null, expected: false, stderr: '', error: 'ENOENT' })
     expect([child.child.pid, child.child.exited, child.events]).toEqual([undefined, true, []])
@@ -121,12 +121,12 @@ describe('start', () => {
     expect(child.exits).toHaveLength(1)
   })
 
-  test('a command that no system would take is told the same way', async () => {
+  test('a command that no system accepts is reported in the same way', async () => {
     const child = nursery.start('cat', ['\0'])
     expect(await child.exit()).toMatchObject({ code: null, error: 'ERR_INVALID_ARG_VALUE' })
   })
 
-  test('a working directory that is not there is told the same way', async () => {
+  test('a working directory that does not exist is reported in the same way', async () => {
     const settings = {
       clock: manualClock(),
       log: silentLog,
@@ -157,7 +157,7 @@ describe('start', () => {
     expect(crashed.events[1]).toMatchObject({ event: { signal: 'SIGKILL', expected: false } })
   })
 
-  test('why it did not start is what it said on stderr', async () => {
+  test('the reason of a failed start is the output on stderr', async () => {
     const child = nursery.sh('echo "missing token" >&2; exit 1')
     expect(await child.exit()).toMatchObject({ code: 1, stderr: 'missing token' })
   })
@@ -191,7 +191,7 @@ describe('broken pipes', () => {
     expect(await child.exit()).toMatchObject({ signal: 'SIGTERM', expected: false })
   })
 
-  test('what a child does not read is told as backlog, until it is gone', async () => {
+  test('input that a child does not read counts as backlog until the child has ended', async () => {
     const child = nursery.sh('echo ready; exec sleep 60')
     await child.seen(1)
     child.child.send('x'.repeat(999))
@@ -204,7 +204,7 @@ describe('broken pipes', () => {
     expect(child.child.backlog).toBe(0)
   })
 
-  test('the exit is told soon though somebody who left the group holds the pipes', async () => {
+  test('the exit is reported soon although a process that left the group holds the pipes', async () => {
     const child = nursery.sh('setsid sh -c "echo \\$\\$; exec sleep 60" & sleep 0.2; exit 5')
     const [holder] = await child.seen(1)
     expect(await child.exit()).toMatchObject({ code: 5, expected: false })

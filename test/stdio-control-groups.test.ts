@@ -62,7 +62,7 @@ test('after the end of all, and of kill -9, no control group is left', async () 
   expect(runs(stray)).toBe(!isThere)
 })
 
-test('what forks faster than it is looked for ends all at once', async () => {
+test('processes that fork faster than they are scanned all end', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'mcplex-hopping-'))
   const [program, steps, stop] = ['hop', 'steps', 'stop'].map((name) => join(folder, name)) as [string, string, string]
   // Each generation starts the next one in a session of its own, and is gone.

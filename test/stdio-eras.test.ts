@@ -40,7 +40,7 @@ describe.each(['old', 'dual', 'new'] as const)('in front of a server that is %s'
     expect(await recall(piped)).toBe('without one')
   })
 
-  test('a session that begins late finds what was left before it', async () => {
+  test('a session that begins late reaches the process of the earlier requests', async () => {
     const piped = features(speaks)
     await remember(piped, 'without one', own)
     await piped.initialize({ capabilities })

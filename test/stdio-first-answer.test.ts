@@ -37,7 +37,7 @@ test('server/discover is answered while it is not known yet whether the server t
   expect(textOf(await piped.call('echo', { text: 'by a session' }))).toBe('by a session')
 })
 
-test('server/discover that is worded wrongly is refused as ever, and initialize that follows is answered', async () => {
+test('a malformed server/discover is refused, and an initialize that follows is answered', async () => {
   const piped = open('--ignore-initialize')
   const refused = await piped.request('server/discover', {
     _meta: standalone({ 'io.modelcontextprotocol/logLevel': 7 }),

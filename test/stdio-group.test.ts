@@ -63,7 +63,7 @@ describe('the end of a child', () => {
     await until('the family is gone', () => !family.some(runs))
   })
 
-  test('when the leader ends by itself, that is told soon, and who is left of the group is ended', async () => {
+  test('when the leader of a group ends by itself, that is reported soon, and the rest of the group is ended', async () => {
     const child = nursery.sh(orphaning)
     const [grandchild] = (await child.seen(1)).map(Number)
     expect(await child.exit()).toMatchObject({ code: 6, expected: false })
@@ -107,7 +107,7 @@ describe('the end of the process that started the child', () => {
     await until('all are gone', () => !family.some(runs))
   })
 
-  test('an exit without a word to the children ends them too', async () => {
+  test('an exit without a shutdown ends the children too', async () => {
     const { pid, family } = await startParent(stubborn, { then: 'exit' })
     await until('all are gone', () => ![pid, ...family].some(runs))
   })
@@ -131,7 +131,7 @@ describe('the end of the process that started the child', () => {
 })
 
 describe('the reaper', () => {
-  test('ends what is still watched when it is closed', async () => {
+  test('ends the processes that are still watched when it is closed', async () => {
     const containment = createContainment({ clock: systemClock, log: silentLog })
     const child = nursery.sh(stubborn, { containment })
     const family = (await child.seen(3)).slice(0, 2).map(Number)
@@ -140,7 +140,7 @@ describe('the reaper', () => {
     expect(await child.exit()).toMatchObject({ signal: 'SIGKILL', expected: false })
   })
 
-  test('leaves alone what was forgotten', async () => {
+  test('leaves a process group alone that it was told to forget', async () => {
     const reaper = createReaper({ clock: systemClock, log: silentLog, gateway: 'of-this-test' })
     const kept = nursery.sh(stubborn)
     const [forgotten = 0] = (await kept.seen(3)).map(Number)

@@ -41,7 +41,7 @@ test('marked processes are found by worker, whatever else is in their environmen
   expect(found.get(2)?.map(({ pid }) => pid)).toEqual([third])
 })
 
-test('a thousand questions at once cost two looks, and each is answered with what is there after it', async () => {
+test('a thousand requests at once cost two scans, and each is answered by a scan that began after it', async () => {
   const marks = createMarks()
   const scan = createMarkScan({ marks, ...common })
   const before = scan.next()

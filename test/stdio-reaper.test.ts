@@ -31,7 +31,7 @@ describe('the reaper', () => {
     expect(descendantsOf(parent.pid)).not.toContain(reaper)
   })
 
-  test('survives what ends mcplex with all its descendants, and ends what those have left', async () => {
+  test('survives a kill of mcplex with all its descendants, and ends the processes that remain', async () => {
     const orphan = `(setsid sh -c 'trap "" TERM; echo $$; echo ready; while :; do sleep 60; done' &); sleep 60`
     const parent = await startParent(orphan)
     const [stray = 0] = parent.family
@@ -41,7 +41,7 @@ describe('the reaper', () => {
     await until('the stray is gone', () => !runs(stray))
   })
 
-  test('does not mind what a terminal, a supervisor or a person sends', async () => {
+  test('ignores the signals that a terminal, a supervisor or a person sends', async () => {
     const parent = await startParent(family)
     const reaper = oneReaperOf(parent.family[0] ?? 0)
     for (const signal of ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGTSTP', 'SIGTTIN', 'SIGTTOU'] as const) {
@@ -91,7 +91,7 @@ describe('the reaper', () => {
     expect(told).toEqual(['the reaper of child processes ended'])
   })
 
-  test('is gone with mcplex if both are killed; then servers see their input close, and end if they want to', async () => {
+  test('ends with mcplex if both are killed; servers then see their input close', async () => {
     const parent = await startParent(`echo $$; echo ready; cat > /dev/null`)
     const reaper = oneReaperOf(parent.family[0] ?? 0)
     process.kill(parent.pid, 'SIGSTOP')

@@ -36,7 +36,7 @@ test.each([
   await until('the parent is gone', () => !runs(parent.pid))
 })
 
-test('a file that may not be run, and one that is none, are told as starts that failed', async () => {
+test('a file that may not be run, and one that does not exist, are failed starts', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'mcplex-scarce-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
   const file = join(folder, 'program')

@@ -60,7 +60,7 @@ describe.each([
     expect(runs(stray)).toBe(false)
   })
 
-  test('is ended after kill -9 of what has started its server', async () => {
+  test('is ended after kill -9 of the mcplex that started its server', async () => {
     const { pid, family } = await startParent(`${start(`echo ready; ${stubborn}`)} exec sleep 60`)
     const [stray = 0] = family
     expect(runs(stray)).toBe(true)
@@ -96,7 +96,7 @@ test('one that ends by itself within the time of the polite end gets no signal',
   expect(read()).toBe('bye\n')
 })
 
-test('a stopped server and a stopped stray hear of SIGTERM', async () => {
+test('a stopped server and a stopped stray process get SIGTERM', async () => {
   const { file, read } = notes()
   const says = (code: number): string => `trap "echo ${code} >> ${file}; exit ${code}" TERM; ${waits}`
   const child = nursery.sh(`${detached(says(6))} ${says(7)}`)
@@ -110,7 +110,7 @@ test('a stopped server and a stopped stray hear of SIGTERM', async () => {
   expect(read().split('\n').toSorted()).toEqual(['', '6', '7'])
 })
 
-test('what a stray starts when it is to end is found, too', async () => {
+test('a process that a stray process starts while it is ended is found, too', async () => {
   // Each of its successors is in a session of its own and does the same, three times over.
   const nest = `spawn() { n=$1; trap "setsid sh -c \\"\\$me\\" sh $((n-1)) & exit" TERM; [ $n -gt 0 ] || trap "" TERM; while :; do sleep 0.05; done; }`
   const child = nursery.sh(`export me='${nest}; spawn $1'; setsid sh -c "$me" sh 3 & echo $!; ${reads}`)

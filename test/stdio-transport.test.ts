@@ -171,7 +171,7 @@ describe('lines that are no messages', () => {
     expect(textOf(await piped.call('echo', { text: 'well' }))).toBe('well')
   })
 
-  test('what nobody waits for is taken without a word: answers to nothing, notifications before the handshake', async () => {
+  test('answers to no request, and notifications before the handshake, are accepted without an answer', async () => {
     const piped = open([echoLegacy])
     piped.send({ id: 'nothing', result: {} })
     piped.send({ method: 'notifications/initialized' })
@@ -182,7 +182,7 @@ describe('lines that are no messages', () => {
     expect(piped.stderr()).not.toContain('session begins')
   })
 
-  test('the log tells of the server in the same words as over HTTP', async () => {
+  test('the log has the same lines about the server as over HTTP', async () => {
     const piped = open([echoLegacy])
     await eventually('it is ready', () => piped.stderr().includes('"ready"'))
     const line =

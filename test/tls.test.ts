@@ -65,7 +65,7 @@ function get(port: number): Promise<{ status: number | undefined; version: strin
 }
 
 describe('over TLS', () => {
-  test('both versions of HTTP are served on one port, and the address says so', async () => {
+  test('both versions of HTTP are served on one port', async () => {
     const { listener, port } = await openSecure()
     expect(listener.url).toBe(`https://127.0.0.1:${port}`)
     const client = await openH2(listener.url, { ca: own.cert })
@@ -96,7 +96,7 @@ describe('over TLS', () => {
     await expect(shake(port, ['spdy/3'])).rejects.toMatchObject({ code: 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL' })
   })
 
-  test('what is no TLS is closed, and harms nobody', async () => {
+  test('a connection that is not TLS is closed, and harms no other', async () => {
     const { port } = await openSecure()
     const socket = connectSocket(port, '127.0.0.1')
     ends.push(() => socket.destroy())
@@ -120,7 +120,7 @@ describe('over TLS', () => {
     await eventually('the end', () => isClosed)
   })
 
-  test('a drain finishes what is under way in either version', async () => {
+  test('a drain finishes the requests in flight of either version of HTTP', async () => {
     const { listener, gateway, port } = await openSecure()
     const client = await openH2(listener.url, { ca: own.cert })
     const two = await client.post('{}', { 'x-act': 'steps' }).head()

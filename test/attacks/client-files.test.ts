@@ -54,7 +54,7 @@ test('a link is followed from where it is, even by way of a linked folder', asyn
   expect(readdirSync(at('kept'))).toEqual(['deep', 'servers.json'])
 })
 
-test('of several who write at once each is in the file, or is told that it is not', { timeout: 60_000 }, async () => {
+test('of several writers at once each is in the file, or is told that it is not', { timeout: 60_000 }, async () => {
   const file = at('mcp.json')
   writeFileSync(file, '{}\n')
   const names = ['a', 'b', 'c', 'd', 'e', 'f']
@@ -64,7 +64,7 @@ test('of several who write at once each is in the file, or is told that it is no
   expect(readdirSync(folder).filter((name) => name.endsWith('.tmp'))).toEqual([])
 })
 
-test('what a writer left behind that was killed keeps others out for a moment only', async () => {
+test('the lock of a killed writer keeps others out for a moment only', async () => {
   const left = at('mcp.json.mcplex.tmp')
   writeFileSync(at('mcp.json'), '{}\n')
   writeFileSync(left, '{')

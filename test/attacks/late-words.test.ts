@@ -224,7 +224,7 @@ describe('a client that is alone with its process', () => {
     expect((await told(asking, 'q')).answer).toEqual(accepted)
   })
 
-  test('by a session of its own is asked late, too: nobody else can be meant', async () => {
+  test('a session with its own process is asked late, too: no other client can be meant', async () => {
     const { url } = await start()
     const session = await openSession(url, { capabilities })
     await session.text('later', { as: 'question', secret })

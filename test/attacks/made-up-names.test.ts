@@ -33,7 +33,7 @@ test('a name that the server does not list is not logged, be it of a tool, a pro
   expect(JSON.stringify(mcplex.log)).not.toContain('SECRET')
 })
 
-test('a list that nobody has asked for is learnt, and its names are logged from then on', async () => {
+test('a list that no client has requested is fetched, and its names are logged from then on', async () => {
   const mcplex = await mcplexForTest({ server: [echoLegacy] })
   const session = await openSession(mcplex.url)
   const prompt = (): Promise<unknown> => session.request('prompts/get', { name: 'greet', arguments: { name: 'Ada' } })

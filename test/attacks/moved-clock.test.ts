@@ -73,7 +73,7 @@ test('a call that waits for a process is refused in time although the clock was 
   await busy
 })
 
-test('a connection that says nothing is closed in time although the clock was set back', async () => {
+test('a silent connection is closed in time although the clock was set back', async () => {
   const { mcplex, move } = await withClock([])
   const silent = await rawClient(Number(new URL(mcplex.url).port))
   // Connections are taken in the order in which they come.

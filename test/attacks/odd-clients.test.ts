@@ -40,7 +40,7 @@ test('odd profiles of some clients take neither processes without end nor the vi
   expect((await one.counts())['processes']).toBeLessThanOrEqual(16)
 })
 
-test('a client that is gone before it could wait for a place is no fault of ours', async () => {
+test('a client that leaves before it waits for a place is not logged as a fault', async () => {
   const errors: unknown[] = []
   const log = { debug() {}, info() {}, warn() {}, error: (fields: object) => void errors.push(fields) }
   const settings = { gates: { maxConnections: 1, queueWaitMs: 200 }, upstream: { stateless: 'principal' } } as const

@@ -103,7 +103,7 @@ test('processes that learn are bounded, and all processes together by the pool',
   expect(most()).toBeLessThanOrEqual(6)
 })
 
-test('with a pool of one, a client lists, calls, lists and calls, clients take turns, and health tells the truth', async () => {
+test('with a pool of one, clients list and call by turns, and health stays true', async () => {
   const mcplex = await start(['--pool', '1'])
   const most = watch(mcplex)
   const health: number[] = []
@@ -130,7 +130,7 @@ test('with a pool of one, a client lists, calls, lists and calls, clients take t
   expect(await counts(mcplex)).toMatchObject({ processes: 1, servingProcesses: 1, learningProcesses: 0 })
 })
 
-test('what was not learnt before all places were taken comes from the own process', async () => {
+test('lists that were not fetched before the pool was full come from the process of the session', async () => {
   const mcplex = await start(['--pool', '1'])
   const session = await openSession(mcplex.url, { capabilities: { elicitation: {} } })
   const pid = Number(await session.text('pid'))
@@ -140,7 +140,7 @@ test('what was not learnt before all places were taken comes from the own proces
   expect((await shown(other)).pid, 'which no other client is shown').not.toBe(pid)
 })
 
-test('while all are at work, handshakes and lists are answered from what is kept, and health by what was last heard', async () => {
+test('while all processes are busy, handshakes and lists come from the catalog, and health from the last answer', async () => {
   const mcplex = await start(['--pool', '2', '--queue-wait', '500ms'])
   const known = { elicitation: {} }
   expect((await shown(await openSession(mcplex.url, { capabilities: known }))).can).toEqual(['elicitation'])
@@ -163,7 +163,7 @@ test('while all are at work, handshakes and lists are answered from what is kept
   expect(await Promise.all(work)).toEqual(['blocked', 'blocked'])
 })
 
-test('a process that learns gives way to a call, whatever it is at, and who waited for it is told by another', async () => {
+test('a catalog worker is evicted for a call, and another worker answers the requests that waited for it', async () => {
   const mcplex = await start(['--pool', '1', '--queue-wait', '15s'], ['--slow-own-list=8000'])
   const [one, two] = [await openSession(mcplex.url), await openSession(mcplex.url, { capabilities: { roots: {} } })]
   const list = shown(two)

@@ -102,7 +102,7 @@ const hosts = [
   'test/attacks/host-upgrades.mjs',
 ]
 
-test.each(hosts)('a server of somebody else: %s', async (host) => {
+test.each(hosts)('a server of another user: %s', async (host) => {
   const child = spawn(process.execPath, [join(root, host), ...fixture('echo-legacy.mjs')], {
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], PORT: '0' },
     stdio: ['ignore', 'pipe', 'pipe'],

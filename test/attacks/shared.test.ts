@@ -36,7 +36,7 @@ test('clients whose name ends the server wait by themselves, and others start as
   expect(performance.now() - startedMs, 'nobody else is held back by what they did').toBeLessThan(5000)
 })
 
-test('clients whose capabilities end the server keep nobody else from a handshake', async () => {
+test('clients whose capabilities end the server keep no other client from a handshake', async () => {
   const { url } = await startForTest([hostile, '--end-at-evil'], { upstream: { spares: 0 } })
   for (let index = 0; index < 6; index++) {
     const answered = await initialize(url, { capabilities: { extensions: { 'com.example/evil': { index } } } })
@@ -92,7 +92,7 @@ test('a question that comes with an answer is answered, too', async () => {
   expect(await session.text('answered', { question: 'q0' })).toContain('roots')
 })
 
-test('metadata that nobody can serialise harms nobody', async () => {
+test('metadata that cannot be serialised harms no other call', async () => {
   const { url } = await startForTest([hostile])
   const session = await openSession(url)
   const depth = 200_000

@@ -158,7 +158,7 @@ test('a path that is longer than the system takes is refused, and not cut off', 
   expect(readdirSync(at)).toEqual([])
 })
 
-test('of two commands at one socket a single one serves, and the other says why it does not', async () => {
+test('of two commands at one socket one serves, and the other says why it does not', async () => {
   const socket = join(folder(), 's')
   await leaveDead(socket)
   const args = ['serve', '--json', '--socket', socket, '--', ...fixture('echo-legacy.mjs')]

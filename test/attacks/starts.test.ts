@@ -35,7 +35,7 @@ test('a further process that never comes up does not stop those that run', async
   expect(await session.text('pid')).toMatch(/^\d+$/)
 })
 
-test('what a call has brought is not lost because nobody can be asked for the name of the server', async () => {
+test('a call gets its result although the name of the server is not known', async () => {
   const folder = await temporaryFolder()
   const mcplex = await mcplexForTest({
     options: ['--log-level', 'error', '--stateless', 'principal'],

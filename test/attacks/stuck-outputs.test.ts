@@ -251,7 +251,7 @@ test('a pipe that is read again has all lines up to a bound, then how many are m
   expect(await inTime('the end', running.ended, endsWithinMs)).toBe(0)
 })
 
-describe('what cannot be told ends as it should all the same', () => {
+describe('mcplex ends as it should although its log cannot be written', () => {
   const places = ['/dev/full', 'a pipe that nobody reads']
   const logAt = (place: string): string => {
     if (place.startsWith('/')) return `2>${place}`

@@ -70,7 +70,7 @@ test('what a server says after a question that it took back comes in order', asy
   expect(progressIn(only)).toEqual([1, 2])
 })
 
-test('a server that talks while its client thinks gets the answer: of what it said the last is told', async () => {
+test('a server that sends messages while its client answers gets the answer; the client gets the last of the messages', async () => {
   const { url } = await start()
   const steps = [{ ask: 'a' }, { log: 'x'.repeat(10_000), every: 1, until: 'a' }, { log: 'last' }]
   const wantsLogs = { meta: { 'io.modelcontextprotocol/logLevel': 'info' } }
@@ -103,7 +103,7 @@ test('a server that asks and does not wait for an answer may ask again in the ne
   expect(toldBy(await run(url, steps, answersTo(first))).answers).toEqual({ a: accepted })
 })
 
-test('a server is told that nobody can be asked in a request that takes no rounds', async () => {
+test('a server is refused an input request within a request that cannot be sent anew', async () => {
   const { url, counts } = await start()
   const params = { ref: { type: 'ref/prompt', name: 'p' }, argument: { name: 'a', value: 'b' } }
   const answered = await ask(url, 'completion/complete', params, { capabilities, id: 'c' })

@@ -86,7 +86,7 @@ test.each([
   expect(performance.now() - stopped).toBeLessThan(10_000)
 })
 
-test('when no more files can be opened, those who have a process go on, the others are told, and it passes', async () => {
+test('when no more files can be opened, sessions with a process go on, others get an error, and later all are served', async () => {
   const mcplex = await mcplexForTest({ files: 120, options: ['--log-level', 'warn', '--pool', '100'] })
   const sessions: Session[] = []
   const reasons: unknown[] = []
@@ -121,7 +121,7 @@ test('a program that ends when it is not spoken to is started ahead ever more ra
   expect(await session.text('pid')).toMatch(/^\d+$/)
 })
 
-test('an idle program that is gone is found out by nobody’s call', async () => {
+test('the end of an idle program is noticed before the next call', async () => {
   const { path, put } = await wrapper()
   const mcplex = await mcplexForTest({ program: path, options: ['--log-level', 'error'] })
   await rm(path)

@@ -119,7 +119,7 @@ describe.each([{ server: 'echo-legacy' }, { server: 'echo-modern' }])('in front 
     })
     afterAll(() => Promise.all([client, ...(endsWithCall ? [keeping] : [])].map((one) => one.close())))
 
-    test('is told who serves, and what there is', async () => {
+    test('gets the server description and the lists', async () => {
       expect(client.getServerVersion()).toMatchObject({ name: server })
       expect(client.getInstructions()).toBe('Call echo.')
       expect(client.getServerCapabilities()).toMatchObject({
@@ -228,7 +228,7 @@ describe.each([{ server: 'everything-legacy' }, { server: 'everything-modern' },
   },
 )
 
-describe('in front of a stateless server that asks whoever calls', () => {
+describe('in front of a stateless server that asks its callers', () => {
   const front = inFrontOf([fileURLToPath(new URL('asks-anyway.mjs', import.meta.url))])
 
   test.each(clients.filter(({ era }) => era === 'legacy'))(

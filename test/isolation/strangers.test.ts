@@ -215,7 +215,7 @@ describe('the state of an interaction', () => {
   })
 })
 
-describe('what is said outside of calls', () => {
+describe('messages of the server outside of calls', () => {
   const uri = 'echo://calls'
   const updated = 'notifications/resources/updated'
 

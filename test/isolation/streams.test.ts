@@ -49,7 +49,7 @@ test.each([
   },
 )
 
-test('a stream cannot be spoken on by who does not know its address, and knows no other session', async () => {
+test('another session can neither answer an input request, nor cancel a call, nor read state', async () => {
   one = await startInProcess([echoLegacy])
   const [mine, other] = [await openStreamClient(one.url), await openStreamClient(one.url)]
   const asked = await openStreamClient(one.url, { capabilities: { elicitation: {} } })

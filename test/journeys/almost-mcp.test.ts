@@ -55,7 +55,7 @@ describe('an answer to initialize', () => {
   })
 })
 
-test('a list that is none is refused at once, and the operator sees what it was', async () => {
+test('a list that is no array is refused at once, and the log shows it', async () => {
   const { log, lines } = told()
   const { url } = await startForTest([file, '--as=text-result', '--only=tools/list'], {}, { log })
   const session = await openSession(url)

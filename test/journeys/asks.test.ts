@@ -50,7 +50,7 @@ describe('a process for each session', () => {
     expect(await session.text('echo', { text: 'alive' })).toBe('alive')
   })
 
-  test('nobody answers the question of another session', async () => {
+  test('a session cannot answer the input request of another session', async () => {
     const [asked, other] = [
       await openSession(mcplex.url, { capabilities }),
       await openSession(mcplex.url, { capabilities }),

@@ -60,7 +60,7 @@ describe.each(['session', 'shared'])('clients with sessions, processes by %s', (
     expect(await cancelled(session)).toBe(before)
   })
 
-  test('nobody cancels the call of another session, nor one that is not there', async () => {
+  test('a session cannot cancel the call of another session, nor one that does not exist', async () => {
     const [one, other] = [await openSession(mcplex.url), await openSession(mcplex.url)]
     const call = one.response('slow', { ms: 600 }, { id: 'guessed', progressToken: 'guessed' })
     await inFlight(1)
@@ -92,7 +92,7 @@ describe.each(['session', 'shared'])('clients with sessions, processes by %s', (
     expect(answers).toEqual(sessions.flatMap(() => times.map((ms) => [`done after ${ms} ms`, own])))
   })
 
-  test("the end of a session cancels its calls, and nobody else's", async () => {
+  test('the end of a session cancels its own calls, and no others', async () => {
     const [one, other] = [await openSession(mcplex.url), await openSession(mcplex.url)]
     const before = await cancelled(other)
     const [ended, kept] = [one.call('slow', { ms: 60_000 }), other.response('slow', { ms: 500 })]

@@ -35,7 +35,7 @@ function sessionIn({ status, headers, text }: Answered): string {
   return id
 }
 
-describe('a client that asks who authorizes before it says a word (Codex)', () => {
+describe('a client that looks for the authorization server before its first message (Codex)', () => {
   /** Where it looks for an authorization server. */
   const wellKnown = [
     '/.well-known/oauth-protected-resource/mcp',
@@ -162,7 +162,7 @@ async function left({ origin, pid }: Mcplex): Promise<Left> {
   return { children: descendantsOf(pid).length, heldBytes: report.memory.heldBytes, counts: report.counts }
 }
 
-test('500 sessions that nobody ends (as most clients do) end by themselves, and leave nothing', async () => {
+test('500 sessions whose clients send no DELETE end by themselves, and leave nothing', async () => {
   const env = { MCPLEX_UPSTREAM__POOL__IDLE: '1s', MCPLEX_UPSTREAM__POOL__SPARES: '0' }
   const mcplex = await mcplexForTest({ options: ['--idle-timeout', '1s', '--pool', '12'], env })
   const calls = async (): Promise<void> => {

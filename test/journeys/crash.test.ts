@@ -66,7 +66,7 @@ test('a call that waits for the successor is not run twice', async () => {
   expect((await session.whoami()).calls).toBe(6)
 })
 
-test('again and again, it is no longer started for a while: calls are refused at once, and told when to come', async () => {
+test('a server that crashes again and again is not started for a while: calls are refused at once with Retry-After', async () => {
   const [hit, bystander] = [await openSession(mcplex.url), await openSession(mcplex.url)]
   const tookMs: number[] = []
   let reason: unknown = 'upstream_closed'

@@ -60,7 +60,7 @@ test.each(['SIGTERM', 'SIGINT', 'SIGKILL'] as const)(
   },
 )
 
-test('SIGTERM: mcplex is there until the last process is gone, however stubborn', async () => {
+test('SIGTERM: mcplex exits only after the last process, even one that ignores signals', async () => {
   const mcplex = await mcplexForTest({ server: stubborn })
   const { pid, stray } = await family(mcplex)
   const gateway = gatewayOf(pid)
@@ -69,7 +69,7 @@ test('SIGTERM: mcplex is there until the last process is gone, however stubborn'
   expect([pid, stray, ...markedBy(gateway)].filter(runs)).toEqual([])
 })
 
-test('a second SIGINT: everything is gone at once, by SIGKILL, when mcplex is', async () => {
+test('a second SIGINT ends every process by SIGKILL before mcplex exits', async () => {
   const mcplex = await mcplexForTest({ server: stubborn })
   const { pid, stray } = await family(mcplex)
   const gateway = gatewayOf(pid)
@@ -86,7 +86,7 @@ test('a second SIGINT: everything is gone at once, by SIGKILL, when mcplex is', 
   expect([pid, stray, ...markedBy(gateway)].filter(runs)).toEqual([])
 })
 
-test('at two pipes, mcplex is there until the last process is gone, too', async () => {
+test('at stdin and stdout, too, mcplex exits only after the last process', async () => {
   const client = serveStdio(stubborn)
   onTestFinished(() => client.end())
   await client.initialize()

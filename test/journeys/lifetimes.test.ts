@@ -69,7 +69,7 @@ describe('when all places are taken', () => {
     stream.cut()
   })
 
-  test('an open stream at which nobody answers a ping gives way', async () => {
+  test('a session whose open stream answers no ping is evicted', async () => {
     const env = { MCPLEX_SESSIONS__EVICT_IDLE: '300ms' }
     const mcplex = await mcplexForTest({ options: ['--max-connections', '1', '--queue-wait', '20s'], env })
     const deaf = await openSession(mcplex.url)
@@ -80,7 +80,7 @@ describe('when all places are taken', () => {
     expect(messagesOf(stream).map(({ method }) => method)).toContain('ping')
   })
 
-  test('nobody gives way for nothing: without newcomers a client that lost its stream may come back', async () => {
+  test('no session is evicted without need: a client that lost its stream may come back', async () => {
     const mcplex = await full({ MCPLEX_SESSIONS__EVICT_IDLE: '100ms' })
     const session = await openSession(mcplex.url)
     const stream = await session.listen()
@@ -227,7 +227,7 @@ test('two dozen clients that vanish in the middle of things leave nothing behind
   expect(await counts(mcplex)).toMatchObject({ streams: 0, calls: 0, clients: 0, waitingClients: 0, waitingCalls: 0 })
 })
 
-test('two thousand handshakes that nobody finishes cost no process and are forgotten', async () => {
+test('two thousand unfinished handshakes cost no process and are forgotten', async () => {
   const env = { MCPLEX_SESSIONS__HANDSHAKE_TIMEOUT: '2s' }
   const options = ['--max-connections', '5000', '--log-level', 'warn']
   const mcplex = await mcplexForTest({ options, env })
@@ -246,7 +246,7 @@ test('two thousand handshakes that nobody finishes cost no process and are forgo
   await eventually('all are forgotten', async () => (await counts(mcplex))['sessions'] === 0)
 })
 
-test('a process that nobody calls for long ends; its session lives, and its next call gets another', async () => {
+test('a process without calls for long ends; its session lives, and its next call gets another one', async () => {
   const mcplex = await mcplexForTest({ env: { MCPLEX_UPSTREAM__POOL__IDLE: '500ms' } })
   const session = await openSession(mcplex.url)
   const before = await session.whoami()

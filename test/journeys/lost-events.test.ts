@@ -50,7 +50,7 @@ describe('what cannot be resumed', () => {
   })
 })
 
-describe('history that is gone', () => {
+describe('the loss of events', () => {
   let small: Mcplex
   beforeAll(async () => {
     const env = { MCPLEX_SESSIONS__EVENTS_PER_STREAM: '10', MCPLEX_SESSIONS__RETENTION: '300ms' }

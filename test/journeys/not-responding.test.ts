@@ -30,7 +30,7 @@ test('a silent process is marked, gets no new call, loses none, and goes on when
   expect(said(mcplex, 'worker responds again')).toBe(true)
 })
 
-test('a call that waits for such a process in vain is told why', async () => {
+test('a call that gets no such process is refused with the reason', async () => {
   const mcplex = await mcplexForTest({ options: ['--queue-wait', '2s'], env: { MCPLEX_UPSTREAM__PING_AFTER: '500ms' } })
   const session = await openSession(mcplex.url)
   const { pid } = await session.whoami()

@@ -99,7 +99,7 @@ describe.each([
   })
 })
 
-test('the process that was started to learn serves the first who can be truthfully served by it', async () => {
+test('the process that was started for the catalog serves the first session whose client description fits', async () => {
   const mcplex = await start(['--mode', 'session'], await locked(echoModern))
   const [pid] = mcplex.servers()
   const session = await openSession(mcplex.url)
@@ -153,7 +153,7 @@ test.each([
   expect((await Promise.all(calls)).map(textOf)).toEqual(['0', '1', '2'])
 })
 
-test('a process that finds the lock only after its first words is recognised as well', async () => {
+test('a process that finds the lock only after its first message is recognised as well', async () => {
   const mcplex = await start([], await locked(echoLegacy, 300))
   await eventually('it to be recognised', () => saysSo(mcplex).length > 0)
   const session = await openSession(mcplex.url)
@@ -180,7 +180,7 @@ test('when the lock is gone, more processes run again', async () => {
   expect((await health(mcplex)).checks.upstream).not.toHaveProperty('detail')
 })
 
-test('a server that cannot run at all any more is told as such', async () => {
+test('a server that cannot be started any more is reported as not available', async () => {
   const of = await locked(echoLegacy)
   const mcplex = await start(['--queue-wait', '2s'], of)
   const session = await openSession(mcplex.url)

@@ -74,7 +74,7 @@ describe('a pool of two processes, one for each session', () => {
     expect((await two.whoami()).calls).toBe(1)
   })
 
-  test('starts take turns, and waiting for one is no wait for room: it may take longer than a wait in line', async () => {
+  test('starts run a few at a time, and the wait for a start may be longer than the wait in line', async () => {
     const server = [echoLegacy, '--start-delay=400']
     const mcplex = await start(['--pool', '40', '--queue-wait', '300ms'], { server })
     const sessions = await Promise.all(Array.from({ length: 20 }, () => openSession(mcplex.url)))

@@ -141,7 +141,7 @@ test('a call that asks nothing is never stored', async () => {
   expect(store.written).toEqual([])
 })
 
-test('a question that nobody answers ends the call by its time, and all that is open is withdrawn', async () => {
+test('an input request without an answer ends its call in time, and all open input requests are cancelled', async () => {
   const clock = manualClock(Date.now())
   const store = watched(clock)
   const session = await start(store, clock)

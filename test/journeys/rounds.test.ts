@@ -56,7 +56,7 @@ describe('in front of a stateless server', () => {
     },
   )
 
-  test('a call that asks nothing is answered by JSON, and the server knows what it could ask for', async () => {
+  test('a call without input requests is answered by JSON, and the server knows what it could ask for', async () => {
     const session = await open()
     const running = await follow(session, [])
     expect(running.call.headers['content-type']).toBe('application/json')
@@ -96,7 +96,7 @@ describe('in front of a stateless server', () => {
     expect(new Set(asked.map(({ id }) => id)).size).toBe(3)
   })
 
-  test('a server that only wants to be called again is, and nobody is asked', async () => {
+  test('a server that wants only the call repeated gets it, and no client is asked', async () => {
     const session = await open()
     const running = await follow(session, [{ again: true }, { again: true }])
     expect((await toldBy(running)).answers).toEqual([])
@@ -159,7 +159,7 @@ describe('in front of a stateless server', () => {
     expect(reasonOf(await responseTo(call, id))).toBe('input_not_provided')
   })
 
-  test('the first of two answers at once counts, and nobody answers for another session', async () => {
+  test('the first of two answers at once counts, and no session answers for another one', async () => {
     const [session, stranger] = [await open(), await open()]
     const running = await follow(session, [{ ask: { a: who } }])
     const { id } = await questionOn(running.call)
@@ -312,7 +312,7 @@ describe('in front of a stateless server', () => {
     expect(new Set(tokens)).toEqual(new Set(['mine']))
   })
 
-  test('a kind of result that nobody announced is a fault of the server', async () => {
+  test('a result of an unknown type is an error of the server', async () => {
     const session = await open()
     for (const type of ['task', 'odd']) {
       const running = await follow(session, [{ type }])

@@ -104,7 +104,7 @@ describe('a stateless server', () => {
     expect(note.result?.['messages']).toMatchObject([{ role: 'user', content: { type: 'text' } }])
   })
 
-  test('is introduced by what the revision and the client have', async () => {
+  test('gets an answer to initialize that fits its revision and capabilities', async () => {
     const hello = async (version: string, capabilities: JsonMap): Promise<JsonMap | undefined> => {
       const params = { protocolVersion: version, capabilities, clientInfo: { name: 'c', version: '1' } }
       const session = await openSession(mcplex.url)
@@ -126,7 +126,7 @@ describe('a stateless server', () => {
     })
   })
 
-  test('fails in words that clients with sessions know', async () => {
+  test('an error uses a code that session-based clients know', async () => {
     const session = await openSession(mcplex.url)
     const missing = await session.request('resources/read', { uri: 'file:///none' })
     expect(missing.error).toMatchObject({ code: -32002, data: { uri: 'file:///none' } })

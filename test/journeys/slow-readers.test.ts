@@ -51,7 +51,7 @@ async function endAll(stuck: readonly Answered[]): Promise<void> {
   await Promise.all(stuck.map(({ over }) => over))
 }
 
-test('ten readers that never read 20 MiB of notifications cost little, harm nobody, and lose nothing', async () => {
+test('ten readers that never read 20 MiB of notifications cost little, slow no other session, and lose nothing', async () => {
   const mcplex = await start()
   const sessions = await Promise.all(Array.from({ length: readers }, () => openSession(mcplex.url)))
   const bystander = await openSession(mcplex.url)
@@ -73,7 +73,7 @@ test('ten readers that never read 20 MiB of notifications cost little, harm nobo
   await endAll(stuck)
 })
 
-test('a hundred thousand small notifications that nobody reads cost little, and all of them come at last', async () => {
+test('a hundred thousand small notifications that wait for a reader cost little memory, and all arrive', async () => {
   const mcplex = await start()
   const [session, bystander] = [await openSession(mcplex.url), await openSession(mcplex.url)]
   for (const one of [session, bystander]) await one.whoami()
@@ -102,7 +102,7 @@ test('ten readers that never read a result of 8 MB cost the results and not much
   for (const answered of stuck) expect(textOf(await responseTo(answered, 'big'))).toHaveLength(8_000_000)
 })
 
-test('who takes nothing for too long is cut off, and comes back for the rest', async () => {
+test('a reader that takes nothing for too long is cut off, and resumes for the rest', async () => {
   const mcplex = await start({ env: { MCPLEX_SESSIONS__SLOW_READER: '1s', MCPLEX_SESSIONS__BYTES_PER_STREAM: '64mb' } })
   const session = await openSession(mcplex.url)
   const asked = { id: 'flood', progressToken: 1, unread: true }
@@ -117,7 +117,7 @@ test('who takes nothing for too long is cut off, and comes back for the rest', a
   expect(numbers).toEqual([...Array.from({ length: 320 }, (_, at) => at + 1), undefined])
 })
 
-test('who comes back for more than is kept is told so', async () => {
+test('a client that resumes from an event that was dropped is told so', async () => {
   const mcplex = await start({ env: { MCPLEX_SESSIONS__SLOW_READER: '1s' } })
   const session = await openSession(mcplex.url)
   const asked = { id: 'flood', progressToken: 1, unread: true }
@@ -210,7 +210,7 @@ test('HTTP+SSE: a client that asks and asks and never reads is told to read firs
   await endAll([client.stream])
 })
 
-test('HTTP+SSE: who takes nothing for too long is cut off, which ends the session', async () => {
+test('HTTP+SSE: a client that reads nothing for too long is cut off, which ends the session', async () => {
   const mcplex = await start({ env: { MCPLEX_SESSIONS__SLOW_READER: '1s' } })
   const client = await openStreamClient(mcplex.url)
   await flood(client, 320, 65_536)

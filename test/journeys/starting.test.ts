@@ -92,7 +92,7 @@ test('discovery is answered in time for a client that gives it five seconds, and
   expect((await waits).status).toBe(200)
 })
 
-test('no more wait than may stand in line, and a client that leaves makes room', async () => {
+test('no more clients wait than the queue holds, and a client that leaves makes room', async () => {
   const { url, gateway } = await startLate(late(echoLegacy, 3000), { gates: { queue: 2 } })
   const leaving = new AbortController()
   const left = initialize(url, {}, { headers: headers(), signal: leaving.signal }).catch(() => 'left')
@@ -157,7 +157,7 @@ async function waitsAt(socketPath: string): Promise<boolean> {
   return /"waitingClients": 1/.test(await textIn(response))
 }
 
-test('what needs no server is answered at once', async () => {
+test('requests that need no server are answered at once', async () => {
   const { url } = await startLate(late(echoLegacy, 20_000))
   const stream = await send(url, { headers: { Accept: 'text/event-stream' } })
   expect([stream.status, refusalIn(await stream.whole())]).toEqual([400, 'session_required'])

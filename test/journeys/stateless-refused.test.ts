@@ -80,7 +80,7 @@ describe.each(['old', 'dual'] as const)('in front of a server that is %s', (spea
     expect([call.status, reasonOf(await responseTo(call, 1))]).toEqual([400, 'stateless_refused'])
   })
 
-  test('a request without metadata is one, too, if its header says so; others belong to sessions as ever', async () => {
+  test('a request without _meta is stateless if its header says so; others belong to sessions', async () => {
     const post = async (headers: Record<string, string>): Promise<[number, RpcMessage | undefined]> => {
       const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list' })
       const answered = await send(mcplex.url, { method: 'POST', headers: { ...json, ...headers }, body })
@@ -237,7 +237,7 @@ describe.each(['old', 'dual'] as const)('what the operator says, in front of a s
   })
 })
 
-test('call, as the operator’s word: no process sees two calls of such clients at once', async () => {
+test('--stateless call: no process sees two calls of stateless clients at once', async () => {
   const mcplex = await mcplexForTest({ server: [echoLegacy], options: ['--stateless', 'call'] })
   const slow = toolResponse(mcplex.url, 'slow', { ms: 1500 })
   await eventually('it is in flight', async () => (await counts(mcplex))['calls'] === 1)

@@ -80,7 +80,7 @@ describe('a question in mid-call', () => {
     expect(last.response.result?.['resultType']).toBe('complete')
   })
 
-  test('comes together with others that are asked in the same breath', async () => {
+  test('input requests that come close together go to the client in one round', async () => {
     const first = await round(url, 'two')
     expect(first.keys).toHaveLength(2)
     expect((await round(url, 'two', answers(first, accept('Ada'), accept('Bob')))).text).toBe('Ada Bob')
@@ -267,7 +267,7 @@ describe('a person', () => {
     }
   }
 
-  test('may take five minutes to answer, and the server hears that somebody is there', async () => {
+  test('may take five minutes to answer, and the server gets signs of life meanwhile', async () => {
     const { url } = await start()
     const first = await round(url, 'ask')
     await pass(5)
@@ -275,7 +275,7 @@ describe('a person', () => {
     expect(last.text).toMatch(/^decline after [0-9]+ signs of life$/)
   })
 
-  test('who does not answer for more than ten finds the call ended', async () => {
+  test('a client that does not answer for more than ten minutes finds the call ended', async () => {
     const { url, counts: figures } = await start()
     const first = await round(url, 'ask')
     expect((await figures())['suspendedCalls']).toBe(1)
@@ -324,7 +324,7 @@ describe('many', () => {
     await eventually('nothing waits', async () => (await counts(mcplex as Mcplex))['suspendedCalls'] === 0)
   })
 
-  test('a shutdown does not wait for people, and leaves no process', async () => {
+  test('a shutdown does not wait for suspended calls, and leaves no process', async () => {
     mcplex = await startMcplex({
       program: 'sh',
       server: [asks],

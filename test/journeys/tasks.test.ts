@@ -54,7 +54,7 @@ describe('a client without a session', () => {
     expect(textOf(await responseTo(again, 'again'))).toBe('answered {"action":"accept","content":{"a":"b"}}')
   })
 
-  test('has a process to itself for each task, and nobody is told of the task of another call', async () => {
+  test('has a process to itself for each task, and no client hears of the task of another call', async () => {
     const options = { capabilities: { elicitation: {} } }
     const all = await Promise.all(
       Array.from({ length: 6 }, (_, at) => toolResponse(mcplex.url, 'long', { steps: 20 + at }, options)),

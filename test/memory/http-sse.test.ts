@@ -5,7 +5,7 @@ import { openStreamClient } from '../support/stream-client.ts'
 import { expectBounded } from './attack.ts'
 import { startTarget } from './target.ts'
 
-test('streams that nobody reads stay within the budget: those that keep most are cut', async () => {
+test('streams that are not read stay within the budget: those that hold most are cut', async () => {
   const target = await startTarget(16, {
     options: ['--mode', 'shared', '--idle-timeout', '2s'],
     env: { MCPLEX_SESSIONS__SLOW_READER: '5m' },

@@ -36,7 +36,7 @@ function tally(answers: readonly Answered[]): Record<number, number> {
   return counts
 }
 
-test('a client that says too much of itself in a short text of many members is refused by its share', async () => {
+test('a client description that is short but has many members is refused by its memory share', async () => {
   const target = await start(4)
   const dense = await greet(target, { list: Array.from({ length: 20_000 }, () => ({})) })
   expect([dense.status, refusalIn(dense.text)]).toEqual([429, 'memory_share_exceeded'])

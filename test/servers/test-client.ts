@@ -46,7 +46,7 @@ export interface TestClient {
   close(): Promise<void>
 }
 
-/** Where a person finds a server. */
+/** How a client reaches a server. */
 export type Place = Served | Command
 
 interface Served {
@@ -84,7 +84,7 @@ export function program(name: string): string {
 const info = { name: 'servers', version: '1' }
 const capabilities = { sampling: {}, elicitation: { form: {} }, roots: { listChanged: true } }
 
-/** Answers of the person; the same to the same question. */
+/** Answers of the test client; the same to the same question. */
 const sampled = { role: 'assistant', model: 'nobody', content: { type: 'text', text: 'forty-two' } } as const
 const elicited = { action: 'accept', content: { name: 'Ada', interpretation: 'technical', check: true } } as const
 
@@ -263,7 +263,7 @@ export const calls = (name: string, params: Readonly<Record<string, unknown>> = 
   needs,
 ]
 
-/** What a person was given in each step: a value, or the error that it was told. */
+/** What a client was given in each step: a value, or the error that it was told. */
 export async function play(testClient: TestClient, steps: readonly Step[]): Promise<Map<string, unknown>> {
   const given = new Map<string, unknown>()
   for (const [name, take] of steps) {
