@@ -26,7 +26,7 @@ describe('the backplane in memory', () => {
     assert.deepEqual(await Promise.all([first, second, held, full]), [true, false, true, false])
   })
 
-  it('hands out one frozen record to everybody, without a copy', async () => {
+  it('returns the same frozen record to every reader, without a copy', async () => {
     const { records } = createMemoryBackplane({ clock: manualClock() })
     const value = { nested: { list: [{}] } }
     await records.create('key', value, 1000)
@@ -36,7 +36,7 @@ describe('the backplane in memory', () => {
     assert.ok([value, value.nested, value.nested.list, value.nested.list[0]].every(Object.isFrozen))
   })
 
-  it('needs one timer for everything, and none after it was closed', async () => {
+  it('needs a single timer, and none after it was closed', async () => {
     const { clock, timers } = countingClock()
     const { records, slots, journals, close } = createMemoryBackplane({ clock })
     for (let n = 0; n < 100; n++) {
@@ -56,7 +56,7 @@ describe('the backplane in memory', () => {
     journals: ({ journals }, n) => journals.append(`stream ${n}`, ['event'], bounds),
   }
 
-  it.each(Object.keys(fills))('gives back by itself the memory of %s that nobody asks for any more', (kind) => {
+  it.each(Object.keys(fills))('frees by itself the memory of expired %s', (kind) => {
     const clock = manualClock()
     const backplane = createMemoryBackplane({ clock })
     const { held, left } = heldAndLeft(
@@ -64,7 +64,7 @@ describe('the backplane in memory', () => {
       () => clock.advance(sweepEveryMs),
     )
     assert.ok(left < held / 2, `${left} of ${held} bytes left`)
-    // Still in use here, so that it is not its own end that gave the memory back.
+    // The backplane is still in use here, so its memory was not freed with the backplane itself.
     assert.ok(backplane.records)
   })
 
@@ -81,7 +81,7 @@ describe('the backplane in memory', () => {
     assert.ok(backplane.records)
   })
 
-  it('forgets the state of a limit at once when the algorithm says so', async () => {
+  it('forgets the state of a limit at once when the time to live of a step is 0', async () => {
     const { limits } = createMemoryBackplane({ clock: manualClock() })
     const everyOther: Algorithm = {
       name: 'every-other',
@@ -93,7 +93,7 @@ describe('the backplane in memory', () => {
     }
   })
 
-  it('forgets dropped events at once, not only when their places are given back', async () => {
+  it('frees dropped events at once, not only when the arrays are cut', async () => {
     const { journals } = createMemoryBackplane({ clock: manualClock() })
     const append = (): Promise<unknown> =>
       journals.append('stream', [Buffer.alloc(100_000, 'x').toString('latin1')], {
@@ -108,7 +108,7 @@ describe('the backplane in memory', () => {
     await journals.drop('stream')
   })
 
-  it('gives back the places of dropped events', async () => {
+  it('cuts the arrays after events were dropped', async () => {
     const { journals } = createMemoryBackplane({ clock: manualClock() })
     const batch = Array.from({ length: 1000 }, () => 'x')
     const before = heapBytes()
@@ -117,7 +117,7 @@ describe('the backplane in memory', () => {
     await journals.drop('stream')
   })
 
-  it('costs nothing for a stream that was only asked for, and little for one that is tailed', async () => {
+  it('costs nothing for a stream that was only read, and little for one that is tailed', async () => {
     const { journals } = createMemoryBackplane({ clock: manualClock() })
     const before = heapBytes()
     for (let n = 0; n < 50_000; n++) await journals.read(`stream ${n}`, undefined)
@@ -130,7 +130,7 @@ describe('the backplane in memory', () => {
     assert.ok(tailed - asked < 10_000 * 600, `${tailed - asked} bytes`)
   })
 
-  it('takes less than 300 bytes for an idle record, its value apart', async () => {
+  it('takes less than 300 bytes for an idle record besides its value', async () => {
     const { records } = createMemoryBackplane({ clock: manualClock() })
     const value = {}
     const before = heapBytes()
@@ -149,7 +149,7 @@ const remembering: Algorithm = {
   step: (_, nowMs) => ({ state: [nowMs], decision, ttlMs: 1000 }),
 }
 
-/** Bytes held by 20,000 of something, and left of them after `forget`. */
+/** Bytes held by 20,000 entries of a kind, and bytes left after `forget`. */
 function heldAndLeft(fill: (n: number) => unknown, forget: () => void): { held: number; left: number } {
   const before = heapBytes()
   for (let n = 0; n < 20_000; n++) fill(n)
@@ -158,7 +158,7 @@ function heldAndLeft(fill: (n: number) => unknown, forget: () => void): { held: 
   return { held, left: heapBytes() - before }
 }
 
-/** A manual clock that tells how many timers are set. */
+/** A manual clock that counts the timers that are set. */
 function countingClock(): { clock: Clock; timers: () => number } {
   const clock = manualClock()
   let timers = 0
@@ -184,9 +184,9 @@ function countingClock(): { clock: Clock; timers: () => number } {
 setFlagsFromString('--expose-gc')
 const collect: () => void = runInNewContext('gc')
 
-/** What is on the heap after everything unreachable was collected. */
+/** The size of the heap after a full garbage collection. */
 function heapBytes(): number {
-  // The second one takes what the first one only made unreachable.
+  // A second collection frees what only the first one made unreachable.
   collect()
   collect()
   return process.memoryUsage().heapUsed

@@ -1,9 +1,9 @@
 /**
- * The backplane in memory: for a single instance, for tests, and the reference meaning of the five ports.
+ * The backplane in memory: for a single instance and for tests, and the reference implementation of the five ports.
  *
- * Every method has done its work when it returns; its promise is resolved already. Expiry is exact (each method
- * looks at the clock), and one timer for everything sweeps what nobody asks for any more. Nothing is copied:
- * records and messages are frozen and handed out as they are. It ends with the process.
+ * Every method has done its work when it returns, so its promise is already resolved. Expiry is exact, because each method
+ * looks at the clock; a single timer frees entries that are not read any more. Nothing is copied: records and messages are
+ * frozen and returned as they are. The data ends with the process.
  */
 import type { Clock } from '../base/clock.ts'
 import { createMemoryBudget, type MemoryBudget } from '../base/memory-budget.ts'
@@ -15,7 +15,7 @@ import { createRecords } from './memory/records.ts'
 import { createSlots } from './memory/slots.ts'
 import { createStore } from './memory/store.ts'
 
-/** @param options.memory where it counts the events that it keeps; without it, it keeps all that the bounds of journals allow */
+/** @param options.memory counts the events that are kept; without it only the bounds of each journal apply */
 export function createMemoryBackplane(options: { readonly clock: Clock; readonly memory?: MemoryBudget }): Backplane {
   const { clock, memory = createMemoryBudget(Infinity) } = options
   const store = createStore(clock)

@@ -1,11 +1,11 @@
-/** One journal in memory: its strings in one array, without a copy and without an object for each. */
+/** One journal in memory: its events as strings in one array, without a copy and without an object for each. */
 import type { JournalBounds, JournalPage, Position, StoredEvent } from '../backplane.ts'
 
-/** What an event takes besides its text, and a journal besides its events, in bytes: measured, rounded up. */
+/** The cost of an event besides its text, and of a journal besides its events, in bytes: measured, rounded up. */
 export const eventBytes = 64
 export const journalBytes = 512
 
-/** The journals that go together, and what they hold. */
+/** The journals of one owner, and the bytes that they hold together. */
 export interface Owner {
   readonly name: string
   readonly journals: Set<Journal>
@@ -18,15 +18,15 @@ export class Journal {
   readonly owner: Owner | undefined
   #untilMs: number
   #endedAs = 0
-  /** What is kept starts at `#head`; the places before it are empty until the arrays are cut. */
+  /** The kept events start at `#head`; the elements before it are empty until the arrays are cut. */
   #data: string[] = []
   #sizes: number[] = []
-  /** When each was stored, as numbers that rise over all journals. */
+  /** The sequence number of each event, counted over all journals. */
   #order: number[] = []
   #head = 0
   #bytes = 0
   #dropped = 0
-  /** The last event that a reader has taken. */
+  /** The offset of the last event that a reader has read. */
   #read = 0
 
   constructor(stream: string, epoch: string, owner: Owner | undefined, untilMs: number) {
@@ -40,22 +40,22 @@ export class Journal {
     return { epoch: this.epoch, offset: this.#dropped + this.#kept }
   }
 
-  /** The how manieth it was to end; 0 as long as it has not. */
+  /** Its number in the order in which journals have ended; 0 if it has not ended. */
   get endedAs(): number {
     return this.#endedAs
   }
 
-  /** In memory, with everything. */
+  /** The bytes that it takes in memory, including its own cost. */
   get heldBytes(): number {
     return journalBytes + this.#bytes + this.#kept * eventBytes
   }
 
-  /** When its oldest event was stored; Infinity if it has none. */
+  /** The sequence number of its oldest event; Infinity if it has none. */
   get oldest(): number {
     return this.#order[this.#head] ?? Infinity
   }
 
-  /** Whether its oldest event was taken by a reader. */
+  /** Whether a reader has read its oldest event. */
   get isOldestRead(): boolean {
     return this.#dropped < this.#read
   }
@@ -65,8 +65,8 @@ export class Journal {
   }
 
   /**
-   * Drops what the bounds of an append do not allow beside the events of those sizes that are to be added.
-   * @returns how many of these are to be left out themselves: never the last
+   * Drops the oldest events so that an append of events of these sizes stays within its bounds.
+   * @returns how many of the new events must be left out, from the first on: never the last one
    */
   makeRoom(sizes: readonly number[], bounds: JournalBounds, nowMs: number): number {
     this.#untilMs = nowMs + bounds.ttlMs
@@ -82,13 +82,13 @@ export class Journal {
     return left
   }
 
-  /** @param order its place among the events of all journals */
+  /** @param order the sequence number of the event */
   push(event: string, size: number, order: number): void {
     this.#data.push(event)
     this.#sizes.push(size)
     this.#order.push(order)
     this.#bytes += size
-    // Cutting at the half moves each event once at most on average.
+    // Cut only when more than half is empty: each event is then moved at most once on average.
     if (this.#head > this.#kept) {
       this.#data = this.#data.slice(this.#head)
       this.#sizes = this.#sizes.slice(this.#head)
@@ -113,7 +113,7 @@ export class Journal {
     return { epoch: this.epoch, events, ended: this.#endedAs > 0, missed: after ? 0 : this.#dropped }
   }
 
-  /** Forgets its oldest event. There must be one. */
+  /** Drops the oldest event. There must be one. */
   dropOldest(): void {
     this.#bytes -= this.#sizes[this.#head] ?? 0
     this.#data[this.#head] = ''
@@ -125,7 +125,7 @@ export class Journal {
     return this.#data.length - this.#head
   }
 
-  /** Whether a reader that has seen all up to `offset` can go on without a gap. */
+  /** Whether a reader that has seen all events up to `offset` can continue without a gap. */
   #reaches(offset: number): boolean {
     return Number.isInteger(offset) && offset >= this.#dropped && offset <= this.#dropped + this.#kept
   }

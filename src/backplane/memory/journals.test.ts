@@ -37,7 +37,7 @@ const steps: fc.Arbitrary<readonly Step[]> = fc.array(
   { maxLength: 60 },
 )
 
-/** One life of the journal as it ought to be: all events ever, how many are dropped, and when it ends to be. */
+/** A model of one incarnation of the journal: all its events, how many were dropped, and when it expires. */
 interface Life {
   readonly log: string[]
   dropped: number
@@ -60,7 +60,7 @@ function lastOf(page: JournalPage, before: Position | undefined): Position {
 }
 
 describe('journals in memory, under any sequence of steps', () => {
-  it('show a reader that resumes each event once and in order, or tell it what is lost', async () => {
+  it('give a resuming reader each event once and in order, or report that events are lost', async () => {
     await fc.assert(
       fc.asyncProperty(steps, async (sequence) => {
         const clock = manualClock()
@@ -95,7 +95,7 @@ describe('journals in memory, under any sequence of steps', () => {
             }
             assert.equal(position.offset, present.log.length)
             const known = lives.get(position.epoch)
-            // An epoch names one life only; the end of an empty stream begins one that no append has named yet.
+            // An epoch belongs to one incarnation; ending an empty stream begins one whose epoch no append has returned yet.
             assert.ok(known === undefined ? ![...lives.values()].includes(present) : known === present)
             lives.set(position.epoch, present)
           }
@@ -110,7 +110,7 @@ describe('journals in memory, under any sequence of steps', () => {
             }
             assert.ok(life)
             if (page === 'expired') {
-              // Never told without need: another life, or the next event really is gone.
+              // 'expired' is never returned without reason: it is another incarnation, or the next event is gone.
               assert.ok(before)
               assert.ok(lives.get(before.epoch) !== life || before.offset < life.dropped)
               positions[step.reader] = undefined
@@ -135,7 +135,7 @@ describe('journals in memory, under any sequence of steps', () => {
     )
   })
 
-  it('keep no more than the bounds, but for the newest event', async () => {
+  it('keep no more than the bounds, except for the newest event', async () => {
     const batch = fc.array(fc.nat(50), { maxLength: 20 })
     const limits = fc.record({ events: fc.integer({ min: 1, max: 10 }), bytes: fc.integer({ min: 1, max: 200 }) })
     await fc.assert(

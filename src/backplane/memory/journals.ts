@@ -1,8 +1,8 @@
 /**
- * Journals in memory, with the bounds of each, of all of one owner, and of all together: the memory budget. When that
- * is used up, events are forgotten in the order of `reliefOrder`, and whoever wants to read them is told.
+ * Journals in memory, bounded each by itself, per owner, and all together by the memory budget. When the budget is used
+ * up, events are dropped in the order of `reliefOrder`, and readers of dropped events learn that they are gone.
  *
- * A stream that has no journal costs nothing, one that is only tailed costs the entry of its tail.
+ * A stream without a journal costs nothing; one that is only tailed costs the entry of its tail.
  */
 import { shortId } from '../../base/ids.ts'
 import { bytesOf, type MemoryBudget } from '../../base/memory-budget.ts'
@@ -10,31 +10,32 @@ import type { JournalBounds, JournalOwner, Journals } from '../backplane.ts'
 import { eventBytes, Journal, journalBytes, type Owner } from './journal.ts'
 import type { Store } from './store.ts'
 
-/** A bound that is reached is made room at for so many times what is wanted, as a part of the bound: looking costs. */
+/** When a bound is reached, at least this part of it is freed at once, because each search for old events is costly. */
 const roomPart = 1 / 32
-/** Events are dropped by their age in so many steps, from the age of the oldest on. */
+/** The oldest events of all journals are dropped in steps of this part of the age range. */
 const ageSteps = 16
 
-/** One who tails; `wake` is taken away by its stop. */
+/** A tail of a journal; `wake` is undefined once it was stopped. */
 interface Tail {
   wake: (() => void) | undefined
 }
 
-// The methods are async and await nothing: their work is done when they return, and what they throw is a rejection.
+// The methods are async and await nothing: their work is done when they return, and an error becomes a rejection.
 export function createJournals(store: Store, memory: MemoryBudget): Journals {
   const journals = new Map<string, Journal>()
-  /** Those that have ended, in that order. */
+  /** The ended journals, in the order of their ends. */
   const ended = new Set<Journal>()
   const owners = new Map<string, Owner>()
-  // The lists are replaced, never changed: a wake may stop tails and add some.
+  // The lists are replaced, never changed: a `wake` may stop and add tails.
   const tails = new Map<string, readonly Tail[]>()
   const account = memory.account()
-  const life = shortId()
+  /** Makes the epochs of this store different from those of any other. */
+  const storeId = shortId()
   let begun = 0
   let stored = 0
   let ends = 0
 
-  /** Counts that a journal holds more, or less. */
+  /** Counts that a journal holds more bytes, or fewer if negative. */
   const count = ({ owner }: Journal, bytes: number): void => {
     if (bytes > 0) account.add(bytes)
     else account.release(-bytes)
@@ -66,14 +67,14 @@ export function createJournals(store: Store, memory: MemoryBudget): Journals {
 
   const begin = (stream: string, owner: JournalOwner | undefined, untilMs: number): Journal => {
     const mine = owner && ownerOf(owner)
-    const journal = new Journal(stream, `${life}${(++begun).toString(36)}`, mine, untilMs)
+    const journal = new Journal(stream, `${storeId}${(++begun).toString(36)}`, mine, untilMs)
     mine?.journals.add(journal)
     count(journal, journal.heldBytes)
     journals.set(stream, journal)
     return journal
   }
 
-  /** Forgets ended journals that no reader is at, in the order given, until so many bytes are free. */
+  /** Forgets ended journals without a reader, in the given order, until so many bytes are free. */
   const dropEnded = (from: Iterable<Journal>, bytes: number): number => {
     let freed = 0
     for (const journal of from) {
@@ -83,14 +84,14 @@ export function createJournals(store: Store, memory: MemoryBudget): Journals {
     return freed
   }
 
-  /** Forgets the oldest events that may go, whichever journal they are in, until so many bytes are free. */
+  /** Drops the oldest events of all journals, if their journal may lose them, until so many bytes are free. */
   const dropOldest = (
     from: { values(): Iterable<Journal> },
     bytes: number,
     mayGo: (journal: Journal) => boolean,
   ): number => {
     let freed = 0
-    // The common case while others hold it all, and nobody can afford to look through what is empty.
+    // All journals are empty: do not search through them. This is common when other accounts use up the budget.
     if (account.heldBytes === journals.size * journalBytes) return freed
     while (freed < bytes) {
       let oldest = Infinity
@@ -135,7 +136,7 @@ export function createJournals(store: Store, memory: MemoryBudget): Journals {
     more += journal.heldBytes
     for (let at = left; at < sizes.length; at++) more += eventBytes + (sizes[at] ?? 0)
     if (journal.owner && bounds.owner) makeRoomAt(journal.owner, more, bounds.owner.bytes)
-    // Before they are there: what makes room for them must not be they.
+    // Counted before they are added: making room must not drop the new events themselves.
     count(journal, more)
     for (let at = left; at < sizes.length; at++) journal.push(events[at] ?? '', sizes[at] ?? 0, ++stored)
   }
@@ -145,7 +146,7 @@ export function createJournals(store: Store, memory: MemoryBudget): Journals {
       try {
         tail.wake?.()
       } catch {
-        // A reader's failure is its own.
+        // A failing reader must not affect the writer or other readers.
       }
     }
   }

@@ -1,8 +1,8 @@
-/** Limits in memory: the state of each key, moved on by the algorithm itself. */
+/** Rate limits in memory: the state of each key, updated by the algorithm's own `step`. */
 import type { Limits, LimitState } from '../backplane.ts'
 import type { Store } from './store.ts'
 
-// `take` is async and awaits nothing: its work is done when it returns, and what it throws is a rejection.
+// `take` is async and awaits nothing: its work is done when it returns, and an error becomes a rejection.
 export function createLimits(store: Store): Limits {
   const states = new Map<string, { readonly state: LimitState; readonly untilMs: number }>()
   store.onSweep((nowMs) => {

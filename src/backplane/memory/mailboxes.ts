@@ -1,10 +1,10 @@
-/** Mailboxes in memory: a message is taken before its send returns, unless the receiver is in the middle of another. */
+/** Mailboxes in memory: a message is delivered before its send returns, unless the receiver is processing another. */
 import type { StoredObject, Mailboxes } from '../backplane.ts'
 import { seal, type Store } from './store.ts'
 
 interface Box {
   readonly take: (message: StoredObject) => void
-  /** What was sent while the receiver takes; undefined while it does not. */
+  /** Messages sent while the receiver processes another; undefined while it does not. */
   waiting: StoredObject[] | undefined
 }
 
@@ -16,7 +16,7 @@ export function createMailboxes(store: Store): Mailboxes {
       try {
         box.take(message)
       } catch {
-        // A receiver's failure is its own.
+        // A failing receiver must not affect the sender.
       }
     }
     box.waiting = undefined

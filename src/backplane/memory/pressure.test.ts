@@ -28,7 +28,7 @@ async function kept(journals: Journals, stream: string): Promise<number> {
 }
 
 describe('journals and the memory budget', () => {
-  it('count what they hold, tiny events and wide characters too, and nothing once they are gone', async () => {
+  it('count all bytes they hold, even for tiny events and wide characters, and none once they are gone', async () => {
     const { journals, memory, clock, close } = open(1_000_000)
     await journals.append('empty', [], wide)
     const empty = memory.heldBytes
@@ -48,7 +48,7 @@ describe('journals and the memory budget', () => {
     assert.equal(memory.heldBytes, 0)
   })
 
-  it('give way in this order: what has ended, what was read or has no reader, what a reader waits for', async () => {
+  it('drop ended journals first, then events that were read or have no reader, then those a reader waits for', async () => {
     const { journals, memory } = open(40_000)
     const fill = (stream: string): Promise<Position> => journals.append(stream, Array<string>(8).fill(kilobyte), wide)
     const start = await journals.append('read', [], wide)
@@ -77,7 +77,7 @@ describe('journals and the memory budget', () => {
     assert.ok(memory.heldBytes <= 40_000)
   })
 
-  it('keep a new event whatever there is, and take no more than that beyond the limit', async () => {
+  it('always keep a new event, and exceed the limit by no more than that event', async () => {
     const { journals, memory } = open(10_000)
     memory.account().add(10_000)
     for (let n = 1; n <= 20; n++) {
@@ -89,7 +89,7 @@ describe('journals and the memory budget', () => {
     }
   })
 
-  it('forget no more than is needed: a small part of the limit at a time', async () => {
+  it('drop no more than needed: a small part of the limit at a time', async () => {
     const { journals, memory } = open(200_000)
     for (let n = 0; n < 150; n++) await journals.append(`stream ${n % 10}`, [kilobyte], wide)
     memory.account().add(200_000 - memory.heldBytes + 1)
@@ -99,7 +99,7 @@ describe('journals and the memory budget', () => {
     assert.ok(Math.min(...left) >= 13, 'the oldest of all, not all of one')
   })
 
-  it('count exactly what is there, whatever happens', async () => {
+  it('count exactly the bytes they hold, under any sequence of steps', async () => {
     const stream = fc.constantFrom('a', 'b', 'c')
     const step = fc.oneof(
       {

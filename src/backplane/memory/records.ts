@@ -1,4 +1,4 @@
-/** Records in memory: one map entry and one small object each, handed out without a copy. */
+/** Records in memory: one map entry and one small object each, returned without a copy. */
 import type { StoredObject, Records, Versioned } from '../backplane.ts'
 import { seal, type Store } from './store.ts'
 
@@ -22,10 +22,10 @@ class Held implements Versioned {
   }
 }
 
-// The methods are async and await nothing: their work is done when they return, and what they throw is a rejection.
+// The methods are async and await nothing: their work is done when they return, and an error becomes a rejection.
 export function createRecords(store: Store): Records {
   const held = new Map<string, Held>()
-  // One count for all keys: a key that is made anew must not repeat a version of its former life.
+  // One counter for all keys: a key that is created again must not repeat an earlier version.
   let versions = 0
   const find = (key: string, nowMs: number): Held | undefined => {
     const record = held.get(key)

@@ -1,10 +1,10 @@
-/** Slots in memory: until when each holder of a name has its slot. */
+/** Slots in memory: for each holder of a name, the time until which it has its slot. */
 import type { Slots } from '../backplane.ts'
 import type { Store } from './store.ts'
 
 type Holders = Map<string, number>
 
-// The methods are async and await nothing: their work is done when they return, and what they throw is a rejection.
+// The methods are async and await nothing: their work is done when they return, and an error becomes a rejection.
 export function createSlots(store: Store): Slots {
   const names = new Map<string, Holders>()
   const lapse = (holders: Holders, nowMs: number): void => {
@@ -22,7 +22,7 @@ export function createSlots(store: Store): Slots {
       const nowMs = store.now()
       const holders = names.get(name) ?? new Map<string, number>()
       if (!holds(holders, holder, nowMs)) {
-        // Lapsed slots are looked for only where they would matter.
+        // Expired slots are removed only when the limit is reached.
         if (holders.size >= limit) lapse(holders, nowMs)
         if (holders.size >= limit) return false
       }

@@ -1,4 +1,4 @@
-/** What the five ports in memory have in common: the clock, and whether the backplane is open. */
+/** What the five ports in memory share: the clock, and whether the backplane is open. */
 import type { Clock } from '../../base/clock.ts'
 import { Refusal } from '../../base/refusal.ts'
 import type { StoredObject } from '../backplane.ts'
@@ -6,11 +6,11 @@ import type { StoredObject } from '../backplane.ts'
 export interface Store {
   /** Now, in milliseconds. Throws the refusal `store_unavailable` once the backplane is closed. */
   now(): number
-  /** Runs `forget` with the present time now and then, and with Infinity at the close. */
+  /** Runs `forget` regularly with the current time, and with Infinity when the backplane closes. */
   onSweep(forget: (nowMs: number) => void): void
 }
 
-/** How long something may stay in memory after its time is over. Long: a sweep walks over everything that is held. */
+/** How long an expired entry may stay in memory. Long, because a sweep walks over all entries. */
 export const sweepEveryMs = 10_000
 
 export function createStore(clock: Clock): Store & { close(): void } {
@@ -35,8 +35,8 @@ export function createStore(clock: Clock): Store & { close(): void } {
 }
 
 /**
- * Freezes data that is given away, so that two holders cannot meet in it. What is frozen is taken to be frozen all
- * the way down: data made from data that came out of here costs only what is new in it.
+ * Freezes data, so that no holder can change it for another. A frozen object is taken to be frozen at every level, so data
+ * that reuses parts read from the store costs only its new parts.
  */
 export function seal(value: StoredObject): StoredObject {
   sealValue(value)
