@@ -36,7 +36,7 @@ interface Waiting {
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
-test('places and the line for them stay within their bounds, and everybody who waits gets one end', async () => {
+test('places and the queue stay within their bounds, and every wait ends exactly once', async () => {
   await fc.assert(
     fc.asyncProperty(steps, async (sequence) => {
       const clock = manualClock(0)
@@ -75,7 +75,7 @@ test('places and the line for them stay within their bounds, and everybody who w
         assert(admission.held <= settings.maxConnections && admission.waiting <= settings.queue)
         const pending = waiting.filter(({ lease, refused }) => lease === undefined && refused === undefined)
         assert.equal(admission.waiting, pending.length)
-        // Nobody waits while there is a place, nor beyond the deadline, nor after being cancelled.
+        // No client waits while a place is free, beyond the deadline, or after being cancelled.
         if (pending.length > 0) assert.equal(admission.held, settings.maxConnections)
         for (const { untilMs, cancel } of pending) assert(untilMs > clock.now() && !cancel.cancelled)
         for (const { refused } of waiting)
@@ -86,14 +86,14 @@ test('places and the line for them stay within their bounds, and everybody who w
   )
 })
 
-describe('a client that is gone', () => {
+describe('a client that disconnects', () => {
   const full = async (): Promise<ReturnType<typeof createAdmission>> => {
     const admission = createAdmission({ ...settings, maxConnections: 1 }, manualClock(0))
     await admission.wait('a', new Cancel())
     return admission
   }
 
-  test('while it waits is refused at once, and leaves its place in the line', async () => {
+  test('while it waits is refused at once and leaves the queue', async () => {
     const admission = await full()
     const cancel = new Cancel()
     const waits = admission.wait('b', cancel)
@@ -103,7 +103,7 @@ describe('a client that is gone', () => {
     expect(admission.waiting).toBe(0)
   })
 
-  test('before it waits is refused the same way, and nothing of it is left behind', async () => {
+  test('before it waits is refused in the same way and never enters the queue', async () => {
     const admission = await full()
     const cancel = new Cancel()
     cancel.cancel('gone')
@@ -112,7 +112,7 @@ describe('a client that is gone', () => {
   })
 })
 
-test('places go round between clients, so that a crowd of one delays the others by one turn', async () => {
+test('free places go to the clients in turn, so many waits of one client delay the others by one place', async () => {
   const admission = createAdmission({ ...settings, maxConnections: 1, queue: 100 }, manualClock(0))
   let held = await admission.wait('first', new Cancel())
   const order: string[] = []
@@ -131,7 +131,7 @@ test('places go round between clients, so that a crowd of one delays the others 
   expect(order).toHaveLength(12)
 })
 
-test('once it is closed nobody waits any more: all are refused, those in the line too', async () => {
+test('after close all waiting clients are refused, and so is every later wait', async () => {
   const admission = createAdmission({ ...settings, maxConnections: 1 }, manualClock(0))
   const held = await admission.wait('first', new Cancel())
   const waiting = admission.wait('second', new Cancel())

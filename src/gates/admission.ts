@@ -1,8 +1,8 @@
 /**
- * How many clients at once. Who finds no place waits in a bounded line, fair between clients, and is refused only
- * when the line is full or the wait was too long.
+ * Admission: limits how many clients are served at once. At capacity, clients wait in a bounded queue that is fair between
+ * them, and are refused only when the queue is full or the wait was too long.
  *
- * A session holds a place for its life, a client without a session for each exchange.
+ * A session holds a place for its whole life, a client without a session for each exchange.
  */
 import type { Cancel } from '../base/cancel.ts'
 import type { Clock, Timer } from '../base/clock.ts'
@@ -12,11 +12,11 @@ import { Refusal } from '../base/refusal.ts'
 import type { GateSettings } from './options.ts'
 
 export interface Admission {
-  /** A place at once, or undefined if there is none. */
+  /** A free place, or undefined if there is none. */
   take(): Lease | undefined
-  /** A place as soon as there is one. Throws `overloaded`, `cancelled` or `draining`. */
+  /** A place as soon as one is free. Rejects with `overloaded`, `cancelled` or `draining`. */
   wait(client: string, cancel: Cancel): Promise<Lease>
-  /** Refuses all who wait, now and later: nobody is let in while the house empties. */
+  /** Refuses all waiting clients, and every later wait, while the gateway drains. */
   close(): void
   readonly held: number
   readonly waiting: number
@@ -27,17 +27,17 @@ interface Waiter {
   refuse(refusal: Refusal): void
 }
 
-/** How often places are looked for while somebody waits, in milliseconds. */
-const lookMs = 250
+/** How often idle sessions are evicted while clients wait, in milliseconds. */
+const evictEveryMs = 250
 
-/** @param makeRoom frees up to so many places that nobody uses any more, if there are any; called while somebody waits */
+/** @param evict frees up to `wanted` places of clients that are gone; called while clients wait */
 export function createAdmission(
   settings: Pick<GateSettings, 'maxConnections' | 'queue' | 'queueWaitMs'>,
   clock: Clock,
-  makeRoom: (wanted: number) => void = () => {},
+  evict: (wanted: number) => void = () => {},
 ): Admission {
   const queue = new FairQueue<Waiter>(settings.queue)
-  let looking: Timer | undefined
+  let evicting: Timer | undefined
   let held = 0
   let closed = false
 
@@ -51,12 +51,12 @@ export function createAdmission(
       })
     })
   }
-  const look = (): void => {
-    if (queue.size > 0) makeRoom(queue.size)
-    if (queue.size > 0) looking ??= clock.every(lookMs, look)
+  const evictWhileWaiting = (): void => {
+    if (queue.size > 0) evict(queue.size)
+    if (queue.size > 0) evicting ??= clock.every(evictEveryMs, evictWhileWaiting)
     else {
-      looking?.stop()
-      looking = undefined
+      evicting?.stop()
+      evicting = undefined
     }
   }
   const take = (): Lease | undefined => (held < settings.maxConnections && queue.size === 0 ? lease() : undefined)
@@ -87,12 +87,12 @@ export function createAdmission(
           timer.stop()
           stopListening()
         }
-        if (!looking) look()
+        if (!evicting) evictWhileWaiting()
       })
     },
     close() {
       closed = true
-      looking?.stop()
+      evicting?.stop()
       for (const waiter of queue.drain()) waiter.refuse(new Refusal('draining'))
     },
     get held() {

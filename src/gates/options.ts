@@ -1,16 +1,16 @@
-/** The settings of the gates: how much at once. */
+/** The settings of admission: how much is served at once. */
 import type { OptionTable } from '../base/option.ts'
 
 export interface GateSettings {
   /** Clients at once: sessions, and exchanges in flight of clients without a session. */
   readonly maxConnections: number
-  /** How many may wait in one line (for a place as a client, or for a process). */
+  /** How many may wait in one queue (for admission, or for a process). */
   readonly queue: number
-  /** Longest wait in a line, in milliseconds. */
+  /** Longest wait in a queue, in milliseconds. */
   readonly queueWaitMs: number
   /** Calls in flight of one session. */
   readonly callsPerSession: number
-  /** Bytes that are kept in memory on behalf of clients and servers, all together. */
+  /** The memory budget: bytes that may be kept on behalf of all clients and servers together. */
   readonly memoryBytes: number
 }
 
@@ -18,9 +18,9 @@ const mebibyte = 1024 ** 2
 const leastMemory = 4 * mebibyte
 
 /**
- * How much is kept in memory if nobody says: a quarter of what there is, in whole mebibytes.
- * @param memoryBytes what this process may use, the limit of its container included
- * @param heapLimitBytes what V8 lets its heap grow to
+ * The default memory budget in bytes: a quarter of the available memory, in whole mebibytes.
+ * @param memoryBytes memory that this process may use: of the machine, or the limit of its container
+ * @param heapLimitBytes the size to which V8 lets the heap grow
  */
 export function autoMemory(memoryBytes: number, heapLimitBytes: number): number {
   const quarter = Math.min(memoryBytes, heapLimitBytes) / 4
@@ -34,7 +34,7 @@ export const gateOptions: OptionTable<GateSettings> = {
     flag: 'max-connections',
     env: 'MCP_MAX_CONNECTIONS',
     about:
-      'Clients at once: sessions, and exchanges in flight of clients without a session. Further ones wait in line.',
+      'Clients at once: sessions, and exchanges in flight of clients without a session. Further clients wait in a queue.',
     default: 1000,
     min: 1,
     max: 1_000_000,
@@ -44,21 +44,21 @@ export const gateOptions: OptionTable<GateSettings> = {
     path: 'limits.queue.max',
     kind: 'count',
     flag: 'queue',
-    about: 'How many may wait in one line, for a place as a client or for a process. The next one is refused at once.',
+    about: 'How many may wait in one queue, for admission or for a process. The next one is refused at once.',
     default: 500,
     min: 0,
     max: 1_000_000,
-    why: 'Half of the clients may burst at once; a longer line only turns refusals into time-outs.',
+    why: 'Half of the clients may come at the same moment; a longer queue only turns refusals into time-outs.',
   },
   queueWaitMs: {
     path: 'limits.queue.maxWait',
     kind: 'duration',
     flag: 'queue-wait',
-    about: 'Longest wait in a line, then the refusal `overloaded` with Retry-After.',
+    about: 'Longest wait in a queue; after it comes the refusal `overloaded` with Retry-After.',
     default: 10_000,
     min: 0,
     max: 600_000,
-    why: 'Clients give a request about 60 s; a wait of 10 s leaves the call itself the greater part.',
+    why: 'Clients give a request about 60 s; a wait of 10 s leaves most of that for the call itself.',
   },
   callsPerSession: {
     path: 'limits.callsPerSession',
@@ -67,7 +67,7 @@ export const gateOptions: OptionTable<GateSettings> = {
     default: 64,
     min: 1,
     max: 100_000,
-    why: 'Agents run a handful of calls in parallel; 64 leaves room and keeps one client from filling a process.',
+    why: 'Agents run a few calls in parallel; 64 leaves room and keeps one client from filling a process.',
   },
   memoryBytes: {
     path: 'limits.memory',
@@ -75,12 +75,12 @@ export const gateOptions: OptionTable<GateSettings> = {
     flag: 'memory',
     word: 'auto',
     about:
-      'How much is kept in memory on behalf of all clients and servers together: events, bodies, calls that wait, subscriptions, lists. Beyond it events that can be resumed are forgotten, slow readers are cut, and new work is refused with `overloaded`.',
+      'How much is kept in memory on behalf of all clients and servers together: events, bodies, waiting calls, subscriptions, lists. Beyond it, events kept for clients that resume are dropped, slow readers are cut, and new work is refused with `overloaded`.',
     default: {
       derived: 'auto: a quarter of the memory of the machine, its container or the heap of Node, whichever is least',
     },
     min: leastMemory,
     max: 1024 ** 4,
-    why: 'What is kept costs up to twice its size for a moment while it is read and written; the rest is for Node, code and connections. Where it should be more, raise the heap as well (`NODE_OPTIONS=--max-old-space-size=…`).',
+    why: 'Data costs up to twice its size for a moment while it is read and written; the rest is for Node, code and connections. To keep more, raise the heap limit as well (`NODE_OPTIONS=--max-old-space-size=…`).',
   },
 }

@@ -128,7 +128,7 @@ export function composeGateway(needs: GatewayParts): Gateway {
     settings: settings.sessions,
     clock,
     events,
-    ask: (liveSession) => tell(liveSession, pingText()),
+    ping: (liveSession) => tell(liveSession, pingText()),
   })
   const streams = createStreams({
     journals: backplane.journals,

@@ -18,7 +18,7 @@ const stream = fc.oneof(
 )
 
 describe('an event id', () => {
-  test('says the stream and the position that it was made of', () => {
+  test('is read back as the stream and the position it was made of', () => {
     fc.assert(
       fc.property(stream, position, (name, at) => {
         expect(parseEventId(eventId(name, at))).toEqual({ stream: name, position: at })
@@ -34,7 +34,7 @@ describe('an event id', () => {
     )
   })
 
-  test('of different events is different', () => {
+  test('differs for different events', () => {
     fc.assert(
       fc.property(stream, position, stream, position, (one, at, other, elsewhere) => {
         const isSame = one === other && at.epoch === elsewhere.epoch && at.offset === elsewhere.offset
@@ -43,7 +43,7 @@ describe('an event id', () => {
     )
   })
 
-  test('that is read is the one that was written: nothing else names the same event', () => {
+  test('has one form only: no other text names the same event', () => {
     const odd = fc.oneof(
       fc.string(),
       fc.string({ unit: fc.constantFrom(...'l0az~.-_9 \n'.split('')), maxLength: 30 }),
@@ -72,7 +72,7 @@ test.each(['l.e.00', 'l.e.01', 'l.e.-1', 'l.e.1e1', 'l.e.0x1', 'l.e.', 'l..1', '
 )
 
 describe('the stream of a call', () => {
-  test('carries the id of its request to the letter, if that is short', () => {
+  test('contains the id of its request unchanged, if the id is short', () => {
     fc.assert(
       fc.property(fc.nat(), requestId, (number, id) => {
         expect(requestOf(callStream(instance, number, id))).toBe(id.length <= 64 ? id : undefined)
@@ -81,7 +81,7 @@ describe('the stream of a call', () => {
     expect(requestOf(callStream(instance, 1, JSON.stringify('x'.repeat(63))))).toBeUndefined()
   })
 
-  test('is another one for each number, and never the one without a call', () => {
+  test('differs for each number, and from every stream without a call', () => {
     fc.assert(
       fc.property(fc.nat(), fc.nat(), requestId, (one, other, id) => {
         expect(callStream(instance, one, id) === callStream(instance, other, id)).toBe(one === other)
@@ -91,7 +91,7 @@ describe('the stream of a call', () => {
     expect(requestOf(listenStream)).toBeUndefined()
   })
 
-  test('is another one on each instance, however its numbers go on', () => {
+  test('differs between instances, whatever their numbers', () => {
     fc.assert(
       fc.property(fc.nat(), fc.nat(), requestId, (one, other, id) => {
         expect(callStream('aaaaaa', one, id)).not.toBe(callStream('aaaaab', other, id))
@@ -99,7 +99,7 @@ describe('the stream of a call', () => {
     )
   })
 
-  test('carries it in one form: a name that only looks like it carries nothing', () => {
+  test('contains no id if the encoding is not the exact one', () => {
     const name = callStream(instance, 1, '17')
     expect(name).toMatch(/~MTc$/)
     for (const one of [`${name}=`, `${name} `, name.replace('MTc', 'MTd'), name.replace('MTc', 'M-Tc')]) {
@@ -107,7 +107,7 @@ describe('the stream of a call', () => {
     }
   })
 
-  test('that a client made up carries nothing but an id, in one line', () => {
+  test('with a forged name yields at most an id on one line', () => {
     const forged = fc.oneof(
       fc.json(),
       fc.constantFrom('1\n', '\n"a"', ' 1', '1\r\n\r\ndata: x', '"a"\n\n'),

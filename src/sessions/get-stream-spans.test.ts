@@ -4,7 +4,7 @@ import { type Begin, GetStreamSpans } from './get-stream-spans.ts'
 
 const at = (offset: number, epoch = 'e'): { epoch: string; offset: number } => ({ epoch, offset })
 
-/** The offsets that a stream gets which begins so, of events 1 to `last`. */
+/** The offsets that a stream with this beginning gets, of events 1 to `last`. */
 function offsets({ owed, from }: Begin, last: number): number[] {
   const all: number[] = []
   for (const span of owed) for (let i = span.from.offset + 1; i <= span.to; i++) all.push(i)
@@ -12,54 +12,54 @@ function offsets({ owed, from }: Begin, last: number): number[] {
   return all
 }
 
-describe('a stream', () => {
-  test('that is new goes on after everything that was sent', () => {
-    const turns = new GetStreamSpans()
-    expect(turns.begin('a', undefined)).toEqual({ owed: [], from: undefined })
-    turns.note('a', at(3))
-    expect(turns.begin('b', undefined)).toEqual({ owed: [], from: at(3) })
+describe('a GET stream', () => {
+  test('that is new begins after all events that were sent', () => {
+    const spans = new GetStreamSpans()
+    expect(spans.begin('a', undefined)).toEqual({ owed: [], from: undefined })
+    spans.note('a', at(3))
+    expect(spans.begin('b', undefined)).toEqual({ owed: [], from: at(3) })
   })
 
-  test('that is resumed gets what it was sent and lost, and nothing of another', () => {
-    const turns = new GetStreamSpans()
-    turns.note('a', at(3))
-    turns.note('b', at(5))
-    turns.note('a', at(6))
-    turns.note('c', at(9))
-    expect(offsets(turns.begin('a', at(1)), 10)).toEqual([2, 3, 6, 10])
-    expect(offsets(turns.begin('b', at(5)), 10)).toEqual([10])
-    expect(offsets(turns.begin('c', at(7)), 10)).toEqual([8, 9, 10])
+  test('that is resumed gets the events it lost, and none that were sent on another stream', () => {
+    const spans = new GetStreamSpans()
+    spans.note('a', at(3))
+    spans.note('b', at(5))
+    spans.note('a', at(6))
+    spans.note('c', at(9))
+    expect(offsets(spans.begin('a', at(1)), 10)).toEqual([2, 3, 6, 10])
+    expect(offsets(spans.begin('b', at(5)), 10)).toEqual([10])
+    expect(offsets(spans.begin('c', at(7)), 10)).toEqual([8, 9, 10])
   })
 
-  test('of another life of the journal is left to the journal', () => {
-    const turns = new GetStreamSpans()
-    turns.note('a', at(3))
-    expect(turns.begin('a', at(1, 'older'))).toEqual({ owed: [], from: at(1, 'older') })
-    expect(turns.begin('a', at(99))).toEqual({ owed: [], from: at(99) })
-    turns.note('a', undefined)
-    expect(turns.begin('a', undefined)).toEqual({ owed: [], from: undefined })
-    turns.note('a', at(2, 'newer'))
-    expect(offsets(turns.begin('a', at(0, 'newer')), 2)).toEqual([1, 2])
+  test('with a position of another epoch leaves the decision to the journal', () => {
+    const spans = new GetStreamSpans()
+    spans.note('a', at(3))
+    expect(spans.begin('a', at(1, 'older'))).toEqual({ owed: [], from: at(1, 'older') })
+    expect(spans.begin('a', at(99))).toEqual({ owed: [], from: at(99) })
+    spans.note('a', undefined)
+    expect(spans.begin('a', undefined)).toEqual({ owed: [], from: undefined })
+    spans.note('a', at(2, 'newer'))
+    expect(offsets(spans.begin('a', at(0, 'newer')), 2)).toEqual([1, 2])
   })
 })
 
-test('every event is sent to one stream, whichever streams take turns, and each resumes exactly its own', () => {
+test('every event is sent on one stream, and each stream resumes exactly its own events', () => {
   const steps = fc.array(fc.record({ stream: fc.constantFrom('a', 'b', 'c'), count: fc.integer({ min: 1, max: 5 }) }), {
     maxLength: 40,
   })
   fc.assert(
     fc.property(steps, fc.nat(40), (taken, seen) => {
-      const turns = new GetStreamSpans()
+      const spans = new GetStreamSpans()
       const mine: number[] = []
       let last = 0
       for (const { stream, count } of taken) {
         for (let i = 1; i <= count; i++) if (stream === 'a' && last + i > seen) mine.push(last + i)
         last += count
-        turns.note(stream, at(last))
+        spans.note(stream, at(last))
       }
-      // What a client has seen was sent.
+      // A client can only have seen events that were sent.
       fc.pre(last > 0 && seen <= last)
-      expect(offsets(turns.begin('a', at(seen)), last)).toEqual(mine)
+      expect(offsets(spans.begin('a', at(seen)), last)).toEqual(mine)
     }),
   )
 })

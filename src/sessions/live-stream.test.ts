@@ -20,7 +20,7 @@ function open(closed = new Cancel(), share = Infinity): Opened {
   const clock = manualClock()
   const overs: number[] = []
   const stream = createLiveStream({
-    greeting: 'event: endpoint\ndata: here\n\n',
+    firstEvent: 'event: endpoint\ndata: here\n\n',
     loss: '"lost"',
     bounds,
     memory: budget.account(share),
@@ -42,7 +42,7 @@ async function all(stream: LiveStream): Promise<string[]> {
   return data(pieces.join(''))
 }
 
-test('what is said goes out in order, after the greeting, and what was said before the end is not lost', async () => {
+test('messages are sent in order after the first event, and none from before the end is lost', async () => {
   const { stream, overs } = open()
   const read = all(stream)
   stream.tell('1')
@@ -54,7 +54,7 @@ test('what is said goes out in order, after the greeting, and what was said befo
   expect([stream.isOver, overs]).toEqual([true, [1]])
 })
 
-test('calls wait in line for a reader that is behind, and go on in their order when it has caught up', async () => {
+test('calls wait for a reader that is behind, and continue in order when it has caught up', async () => {
   const { stream } = open()
   const done: number[] = []
   const reader = stream.read()[Symbol.asyncIterator]()
@@ -87,14 +87,14 @@ test('a call that is cancelled does not wait', async () => {
   expect((await all(stream)).at(-1)).toBe('"last"')
 })
 
-test('what cannot wait is dropped beyond the bound, and told to have been, once', async () => {
+test('messages that cannot wait are dropped beyond the bound, and the loss is reported once', async () => {
   const { stream } = open()
   for (let at = 0; at < 50; at++) stream.tell(`${at}`)
   stream.end()
   expect(await all(stream)).toEqual(['here', '0', '1', '2', '3', '4', '5', '6', '"lost"'])
 })
 
-test('what is kept for a reader that never reads is bounded, whatever is said', async () => {
+test('the memory for a reader that never reads is bounded, whatever is sent', async () => {
   const said = fc.array(fc.record({ waits: fc.boolean(), length: fc.integer({ min: 2, max: 300 }) }), { maxLength: 60 })
   await fc.assert(
     fc.asyncProperty(said, async (messages) => {
@@ -105,14 +105,14 @@ test('what is kept for a reader that never reads is bounded, whatever is said', 
         else stream.tell(text)
       }
       const piece = String((await stream.read()[Symbol.asyncIterator]().next()).value)
-      // One message may begin below the bound and end above it.
+      // The last message may begin below the bound and end above it.
       expect(piece.length).toBeLessThan(bounds.far.chars + 400)
       expect(data(piece).length).toBeLessThanOrEqual(bounds.far.events)
     }),
   )
 })
 
-test('silence is broken by comments, and only silence', async () => {
+test('comments are sent in silence, and only then', async () => {
   const { stream, clock } = open()
   const reader = stream.read()[Symbol.asyncIterator]()
   expect(data(String((await reader.next()).value))).toEqual(['here'])
@@ -127,7 +127,7 @@ test('silence is broken by comments, and only silence', async () => {
   expect((await quiet).value).toBe(': \n\n')
 })
 
-test('a reader that leaves ends everything: nobody waits for it any more', async () => {
+test('when the reader disconnects, the stream ends and no call waits any more', async () => {
   const closed = new Cancel()
   const { stream, overs } = open(closed)
   for (let at = 0; at < 5; at++) stream.tell(`${at}`)
@@ -140,7 +140,7 @@ test('a reader that leaves ends everything: nobody waits for it any more', async
   expect(await all(stream)).toEqual([])
 })
 
-test('what waits for the reader counts until it is taken, in line or not, and nothing is left at the end', async () => {
+test('waiting messages count as memory until they are taken, queued or not, and none is counted after the end', async () => {
   const { stream, budget } = open()
   const reader = stream.read()[Symbol.asyncIterator]()
   await reader.next()
@@ -157,7 +157,7 @@ test('what waits for the reader counts until it is taken, in line or not, and no
   expect([budget.heldBytes, stream.isOver]).toEqual([0, true])
 })
 
-test('a large message beyond the share is refused, and the small one that says so is sent', async () => {
+test('a large message beyond the share is refused, and the small error about it is sent', async () => {
   const { stream, overs } = open(new Cancel(), 50_000)
   const read = all(stream)
   await expect(stream.append('x'.repeat(60_000), new Cancel())).rejects.toMatchObject({ code: 'memory_share_exceeded' })

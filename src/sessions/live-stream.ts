@@ -1,7 +1,7 @@
 /**
- * An event stream without a journal: what is said on it goes out once, in order, to the one reader that it was opened
- * for, and is forgotten. Promises that what waits for a slow reader is bounded: calls wait in line until it has caught
- * up, and what cannot wait is dropped beyond the bound, and told to have been.
+ * An event stream without a journal: each message is sent once, in order, to the one reader that the stream was opened for,
+ * and then forgotten. Promises that the messages waiting for a slow reader are bounded: calls wait in a queue until the
+ * reader has caught up; messages that cannot wait are dropped beyond the bound, and the reader is told that some were.
  */
 import { Wakeup } from '../base/wakeup.ts'
 import type { Cancel } from '../base/cancel.ts'
@@ -11,48 +11,48 @@ import { sseComment, sseMessage } from '../protocol/sse.ts'
 
 export interface LiveStream {
   /**
-   * Sends the message of a call in its turn. Waits while the reader is far behind, unless the call is cancelled.
-   * Throws `memory_share_exceeded` or `overloaded` if it may not be kept for so long.
+   * Sends a message of a call, in order. Waits while the reader is behind, unless the call is cancelled.
+   * Throws `memory_share_exceeded` or `overloaded` if there is no memory to keep the message until then.
    */
   append(text: string, cancel: Cancel): Promise<void>
-  /** Sends a message that nobody can wait with. */
+  /** Sends a message without waiting; drops it if the reader is too far behind. */
   tell(text: string): void
-  /** Whether the reader is near enough for an answer that nobody would wait with. */
+  /** Whether `append` would send a message without waiting. */
   readonly hasRoom: boolean
   /** Ends the stream once the reader has taken what was sent. */
   end(): void
-  /** Ends the stream at once: what its reader has not taken is lost. */
+  /** Ends the stream at once: messages that the reader has not taken are lost. */
   cut(): void
-  /** What waits for the reader, in bytes. */
+  /** The bytes that wait for the reader. */
   readonly heldBytes: number
   readonly isOver: boolean
-  /** What to write, as it comes. To be read once. */
+  /** The text to write, as it comes. To be read once. */
   read(): AsyncIterable<string>
 }
 
-/** How far the reader may be behind before who feeds the stream waits, and before what cannot wait is dropped. */
+/** How far the reader may be behind: up to `near` calls need not wait, up to `far` other messages are not dropped. */
 export interface LiveBounds {
   readonly near: { readonly chars: number; readonly events: number }
   readonly far: { readonly chars: number; readonly events: number }
 }
 
-/** What a message takes besides its text, in bytes. */
+/** The cost of a message besides its text, in bytes. */
 const messageBytes = 128
-/** What is sent even where memory is short, in bytes: bounded by the number of calls. */
+/** A message of a call up to this size is never refused for want of memory, in bytes: their sum is bounded by the number of calls. */
 const smallBytes = 16 * 1024
 
 interface Waiting {
   readonly text: string
-  readonly goOn: () => void
+  readonly resume: () => void
 }
 
 /**
- * @param needs.greeting written before everything else
- * @param needs.loss the message that tells of messages that were dropped
+ * @param needs.firstEvent written before everything else
+ * @param needs.loss the message that reports dropped messages
  * @param needs.onOver called once when the stream has ended or its reader is gone
  */
 export function createLiveStream(needs: {
-  readonly greeting: string
+  readonly firstEvent: string
   readonly loss: string
   readonly bounds: LiveBounds
   /** Counts what waits for the reader; closed when the stream is over. */
@@ -63,10 +63,10 @@ export function createLiveStream(needs: {
   readonly onOver: () => void
 }): LiveStream {
   const { bounds, closed, memory, timers } = needs
-  let ready: string[] = [needs.greeting]
+  let ready: string[] = [needs.firstEvent]
   let chars = 0
   let bytes = 0
-  let line: Waiting[] = []
+  let queue: Waiting[] = []
   let isLossy = false
   let isEnding = false
   let isOver = false
@@ -74,7 +74,7 @@ export function createLiveStream(needs: {
 
   const isWithin = ({ chars: most, events }: LiveBounds['near']): boolean => chars < most && ready.length < events
 
-  /** What was counted already. */
+  /** Adds a message whose memory is already counted. */
   const push = (text: string): void => {
     const event = sseMessage(text)
     ready.push(event)
@@ -88,7 +88,7 @@ export function createLiveStream(needs: {
     push(text)
   }
 
-  /** All that is ready. Whoever is next in line follows, as far as there is room. */
+  /** Takes all ready messages, then lets queued calls continue as far as there is room. */
   const take = (): string => {
     const text = ready.join('')
     ready = []
@@ -97,10 +97,10 @@ export function createLiveStream(needs: {
     bytes = 0
     if (isLossy) addAndPush(needs.loss)
     isLossy = false
-    while (line.length > 0 && isWithin(bounds.near)) {
-      const next = line.shift()
+    while (queue.length > 0 && isWithin(bounds.near)) {
+      const next = queue.shift()
       if (next) push(next.text)
-      next?.goOn()
+      next?.resume()
     }
     return text
   }
@@ -110,8 +110,8 @@ export function createLiveStream(needs: {
     isOver = true
     stopClosed()
     ready = []
-    for (const { goOn } of line) goOn()
-    line = []
+    for (const { resume } of queue) resume()
+    queue = []
     memory.close()
     news.notify()
     needs.onOver()
@@ -139,21 +139,21 @@ export function createLiveStream(needs: {
       if (isOver) return
       if (cancel.cancelled) return addAndPush(text)
       const size = messageBytes + bytesOf(text)
-      // A small one may be the word that a large one was refused.
+      // A small message may be the error that reports the refusal of a large one.
       if (size <= smallBytes) memory.add(size)
       else keep(memory, size)
-      if (line.length === 0 && isWithin(bounds.near)) return push(text)
+      if (queue.length === 0 && isWithin(bounds.near)) return push(text)
       await new Promise<void>((resolve) => {
         const waiting: Waiting = {
           text,
-          goOn() {
+          resume() {
             stop()
             resolve()
           },
         }
-        line.push(waiting)
+        queue.push(waiting)
         const stop = cancel.onCancel(() => {
-          line = line.filter((other) => other !== waiting)
+          queue = queue.filter((other) => other !== waiting)
           push(text)
           resolve()
         })
@@ -165,7 +165,7 @@ export function createLiveStream(needs: {
       else isLossy = true
     },
     get hasRoom() {
-      return line.length === 0 && isWithin(bounds.near)
+      return queue.length === 0 && isWithin(bounds.near)
     },
     end() {
       isEnding = true

@@ -10,9 +10,9 @@ export interface SessionSettings {
   readonly maxSessionMs: number
   /** A session that does not complete its handshake ends after this time, in milliseconds. */
   readonly handshakeTimeoutMs: number
-  /** In a full house, a session whose client said nothing for this time gives way to a newcomer, in milliseconds. */
+  /** At capacity, a session whose client sent nothing for this time can be evicted, in milliseconds. */
   readonly evictIdleMs: number
-  /** How long a question of a server waits for the answer of its client, in milliseconds. */
+  /** How long an input request of a server waits for the client's answer, in milliseconds. */
   readonly answerTimeoutMs: number
   /** Events kept of one stream for a client that resumes. */
   readonly eventsPerStream: number
@@ -35,20 +35,20 @@ export const sessionOptions: OptionTable<SessionSettings> = {
     flag: 'idle-timeout',
     env: 'MCP_IDLE_TIMEOUT',
     about:
-      'A session without a message from its client and without a call in flight ends after this time. A client that holds an event stream open is sent a `ping` before, and its answer keeps the session; `30m!` ends it regardless.',
+      'A session without a message from its client and without a call in flight ends after this time. A client that holds an event stream open gets a `ping` before, and its answer keeps the session; `30m!` ends it all the same.',
     default: 30 * 60_000,
     marked: 'idleTimeoutIsFinal',
     min: 1,
     max: 24 * day,
-    why: 'People pause between two questions for minutes, seldom for half an hour; an ended session is begun anew by its client.',
+    why: 'People pause between two questions for minutes, seldom for half an hour; after that the client opens a new session.',
   },
   idleTimeoutIsFinal: {
     path: 'limits.idleTimeoutIsFinal',
     kind: 'switch',
     about:
-      'Ends idle sessions even if their clients answer a `ping`: what an exclamation mark behind `--idle-timeout` says.',
+      'Ends idle sessions even if their clients answer a `ping`. An exclamation mark after the value of `--idle-timeout` sets it.',
     default: false,
-    why: 'Most clients never begin anew after their session has ended, so one that is there keeps it.',
+    why: 'Most clients do not open a new session after theirs has ended, so a live client keeps its session.',
   },
   maxSessionMs: {
     path: 'limits.maxSessionAge',
@@ -56,11 +56,11 @@ export const sessionOptions: OptionTable<SessionSettings> = {
     flag: 'max-session',
     env: 'MCP_CONNECTION_TIMEOUT',
     about:
-      'The longest life of a session, busy or not: its calls in flight are cancelled, its streams end, and its client gets 404. Many clients have to be restarted then, so set it longer than anybody works in one go.',
+      'The longest life of a session, busy or not: then its calls in flight are cancelled, its streams end, and its client gets 404. Many clients have to be restarted after that, so set it longer than people work without a break.',
     default: 4 * 3_600_000,
     min: 1,
     max: 24 * day,
-    why: 'Half a working day: long enough for one task, short enough that nothing forgotten lives until tomorrow.',
+    why: 'Half a working day: long enough for one task, short enough that a forgotten session ends the same day.',
   },
   handshakeTimeoutMs: {
     kind: 'duration',
@@ -68,41 +68,41 @@ export const sessionOptions: OptionTable<SessionSettings> = {
     default: 30_000,
     min: 1,
     max: day,
-    why: 'The second message of the handshake follows the first within a round trip; 30 s forgives the worst network.',
+    why: 'The second message of the handshake follows the first within a round trip; 30 s is enough for the slowest network.',
   },
   evictIdleMs: {
     kind: 'duration',
     about:
-      'When all places are taken, a session without calls whose client said nothing for this time gives way to a newcomer; one with an open stream is pinged first. One whose stream was cut does so after 5 s. A call that waits for the answers of its client gives its process to others after this time, when all are taken.',
+      'At capacity, a session without calls whose client sent nothing for this time is evicted for a new client. A client with an open stream is pinged first; one whose stream was cut is evicted after 5 s. When all processes are busy, a call that has waited this long for its client’s input gives up its process.',
     default: 60_000,
     min: 0,
     max: day,
-    why: 'Who spoke within the last minute will likely speak again. Without newcomers nobody gives way before the idle timeout.',
+    why: 'A client that was active within the last minute will likely be active again. Below capacity no session ends before the idle timeout.',
   },
   answerTimeoutMs: {
     path: 'sessions.inputTimeout',
     kind: 'duration',
-    about: 'How long a question of a server (elicitation, sampling, roots) waits for the answer of its client.',
+    about: 'How long an input request of a server (elicitation, sampling, roots) waits for the answer of its client.',
     default: 10 * 60_000,
     min: 1,
     max: day,
-    why: 'A person reads, thinks and looks something up; who takes longer has gone home, and the call holds a process meanwhile.',
+    why: 'A person needs time to read, think and look something up; after ten minutes nobody is likely to answer, and the call holds a process meanwhile.',
   },
   eventsPerStream: {
     kind: 'count',
-    about: 'Events kept of one stream for a client that resumes. Older ones are told as `events_expired`.',
+    about: 'Events kept of one stream for a client that resumes. Older ones are reported as `events_expired`.',
     default: 1000,
     min: 1,
     max: 1_000_000,
-    why: 'More than a chatty call sends during a minute without network.',
+    why: 'More than a busy call sends during a minute without network.',
   },
   bytesPerStream: {
     kind: 'bytes',
-    about: 'Bytes kept of one stream for a client that resumes, the size of its events.',
+    about: 'Bytes of events kept of one stream for a client that resumes.',
     default: 4 * 1024 ** 2,
     min: 1024,
     max: 1024 ** 3,
-    why: 'Bounds what one client can make us remember; results are rarely above 1 MiB.',
+    why: 'Bounds the memory of one stream; results are rarely larger than 1 MiB.',
   },
   retentionMs: {
     kind: 'duration',
@@ -110,7 +110,7 @@ export const sessionOptions: OptionTable<SessionSettings> = {
     default: 5 * 60_000,
     min: 0,
     max: day,
-    why: 'A laptop that was closed for a moment comes back within minutes; memory is freed after that.',
+    why: 'A laptop that was closed for a moment reconnects within minutes; after that the memory is freed.',
   },
   keepAliveMs: {
     kind: 'duration',
@@ -126,6 +126,6 @@ export const sessionOptions: OptionTable<SessionSettings> = {
     default: 30_000,
     min: 100,
     max: 3_600_000,
-    why: 'A live connection takes something within seconds; what holds longer only holds memory.',
+    why: 'A live connection takes something within seconds; a slower one only holds memory.',
   },
 }

@@ -1,8 +1,8 @@
-/** The calls of a session that are in flight here. */
+/** The calls of a session that are in flight on this instance. */
 import type { Cancel } from '../base/cancel.ts'
 import type { LiveSession } from './sessions.ts'
 
-/** Notes a call as in flight, so that it can be cancelled by its id; returns how to forget it. */
+/** Adds a call to those in flight, so that it can be cancelled by its id. Returns a function that removes it. */
 export function trackCall(liveSession: LiveSession, id: string, cancel: Cancel): () => void {
   const call = { id, cancel }
   liveSession.calls.push(call)
@@ -13,7 +13,7 @@ export function trackCall(liveSession: LiveSession, id: string, cancel: Cancel):
   }
 }
 
-/** The youngest call under an id: older ones were there before the client used the id again. */
+/** The newest call with an id: a client may reuse the id of an older one. */
 export function callById(liveSession: LiveSession, id: string): Cancel | undefined {
   return liveSession.calls.findLast((call) => call.id === id)?.cancel
 }

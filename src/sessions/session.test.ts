@@ -8,14 +8,14 @@ const limits = fc.record({
   maxSessionMs: fc.integer({ min: 1, max: 500_000 }),
   handshakeTimeoutMs: fc.integer({ min: 1, max: 500_000 }),
 })
-/** Created, then seen, then now. */
+/** Three times in order: created, last seen, now. */
 const times = fc.tuple(fc.tuple(ms, ms, ms), fc.boolean(), fc.boolean()).map(([moments, ready, busy]) => {
   const [createdAtMs = 0, seenMs = 0, nowMs = 0] = [...moments].sort((a, b) => a - b)
   return { createdAtMs, seenMs, nowMs, ready, busy }
 })
 
 describe('the end of a session', () => {
-  test('is due exactly when one of its times is up', () => {
+  test('is due exactly when one of its time limits is reached', () => {
     fc.assert(
       fc.property(times, limits, (at, bound) => {
         const age = at.nowMs - at.createdAtMs
@@ -39,7 +39,7 @@ describe('the end of a session', () => {
     )
   })
 
-  test('is put off by a call in flight, but not beyond the longest life', () => {
+  test('is delayed by a call in flight, but not beyond the longest life', () => {
     fc.assert(
       fc.property(times, limits, (at, bound) => {
         const due = endDue({ ...at, busy: true }, bound)
@@ -53,7 +53,7 @@ const name = fc.oneof(fc.string(), fc.constantFrom('a/b', 'a', 'b', '', '%2F', '
 const principal = fc.record({ tenant: name, subject: name })
 const id = fc.string({ unit: fc.constantFrom(...'azAZ09-_'.split('')), minLength: 43, maxLength: 43 })
 
-test('a session is found by its tenant, subject and id, and by no others', () => {
+test('the key of a session differs for any other tenant, subject or id', () => {
   fc.assert(
     fc.property(principal, id, principal, id, (one, its, other, theirs) => {
       const isSame = one.tenant === other.tenant && one.subject === other.subject && its === theirs
@@ -63,7 +63,7 @@ test('a session is found by its tenant, subject and id, and by no others', () =>
   )
 })
 
-test('a session comes back from its record as it was, also past a store that keeps JSON', () => {
+test('a session is restored from its record unchanged, even from a store that keeps JSON', () => {
   const json = fc
     .dictionary(fc.string(), fc.jsonValue())
     .map((value) => JSON.parse(JSON.stringify(value)) as Session['client']['capabilities'])
@@ -89,7 +89,7 @@ test('a session comes back from its record as it was, also past a store that kee
   )
 })
 
-test('a record that is none of ours makes no session, and never a throw', () => {
+test('any other record gives no session, and never throws', () => {
   const record = fc.record(
     {
       createdAtMs: fc.jsonValue(),

@@ -1,6 +1,6 @@
 /**
- * A session as plain data, and what may become of it: pure. What an instance holds for it besides (calls in flight,
- * its stream) is in sessions.ts.
+ * A session as plain data, and the rules for it. Pure. What an instance holds for a session besides (calls in flight,
+ * streams) is in sessions.ts.
  */
 import { isObject, type JsonObject } from '../protocol/json-text.ts'
 import type { Principal, ClientDescription } from '../protocol/call.ts'
@@ -18,7 +18,7 @@ export interface Session {
   readonly uris: readonly string[]
 }
 
-/** The record of a session: everything is looked up by tenant, subject and id, so a foreign id names nothing. */
+/** The key of a session's record. It contains tenant, subject and id, so the id of another principal's session finds nothing. */
 export function sessionKey(principal: Principal, id: string): string {
   return `session/${encodeURIComponent(principal.tenant)}/${encodeURIComponent(principal.subject)}/${id}`
 }
@@ -32,12 +32,12 @@ export function toRecord(session: Session): JsonObject {
     ...(client.info && { info: client.info }),
     ready: session.ready,
     ...(session.logLevel !== undefined && { logLevel: session.logLevel }),
-    // Said even when there are none (any more): what a record holds beyond this is kept as it is.
+    // Written even if empty: an update keeps members of the stored record that are not in the new one.
     uris: session.uris,
   }
 }
 
-/** Undefined if the record is not one that we understand. */
+/** The session of a record; undefined if the record does not have the shape of `toRecord`. */
 export function fromRecord(
   principal: Principal,
   id: string,
@@ -56,7 +56,7 @@ export function fromRecord(
   }
 }
 
-/** The end that is due for a session, if any. */
+/** The reason why a session must end now; undefined if it must not. */
 export function endDue(
   times: {
     readonly nowMs: number

@@ -23,7 +23,7 @@ const settings = {
   slowReaderMs: 30_000,
 }
 
-test('whoever begins handshakes and never ends them gives way before clients that are only silent', async () => {
+test('sessions without a completed handshake are evicted before those of clients that are only silent', async () => {
   const clock = manualClock(0)
   const backplane = createMemoryBackplane({ clock })
   const sessions = createSessions({
@@ -32,7 +32,7 @@ test('whoever begins handshakes and never ends them gives way before clients tha
     settings,
     clock,
     events: createEvents(),
-    ask: () => undefined,
+    ping: () => undefined,
   })
   const open = (): Promise<LiveSession> =>
     sessions.open(

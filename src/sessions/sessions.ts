@@ -1,9 +1,9 @@
 /**
- * Sessions: made, found, changed and ended, always by tenant, subject and id.
+ * Opens, finds, changes and ends sessions, always by tenant, subject and id.
  *
- * The record is in the backplane. Beside it this instance holds a seat for each session that it serves: calls in
- * flight, the open stream, what is to be released at the end. Seats are swept, so that idle, overaged and never
- * completed sessions end by themselves.
+ * The record of a session is in the backplane. Besides, this instance holds a `LiveSession` for each session that it
+ * serves: calls in flight, the open stream, what to release at the end. A sweep ends live sessions that are idle, too old,
+ * or did not complete their handshake.
  */
 import type { Backplane } from '../backplane/backplane.ts'
 import type { Cancel } from '../base/cancel.ts'
@@ -15,7 +15,7 @@ import { bytesOf, bytesOfValue, keep, type MemoryAccount, type MemoryBudget } fr
 import { asRefusal, Refusal } from '../base/refusal.ts'
 import type { Principal, ClientDescription } from '../protocol/call.ts'
 import type { SessionSettings } from './options.ts'
-import { absence, absenceInHandshake, lastHeardMs, newLiveness, type Liveness, shouldAsk } from './liveness.ts'
+import { livenessOf, livenessInHandshake, lastHeardMs, newLiveness, type Liveness, shouldPing } from './liveness.ts'
 import { endDue, fromRecord, type Session, sessionKey, toRecord } from './session.ts'
 
 /** What this instance holds for a session. */
@@ -29,7 +29,7 @@ export interface LiveSession {
   /** Streams opened so far: numbers them. */
   streams: number
   ended: boolean
-  /** Counts what lasts as long as the session: itself, its subscriptions, its calls, what its client is asked. */
+  /** Counts the memory that the session holds: its record, subscriptions, calls and input requests. */
   readonly memory: MemoryAccount
   /** Run once at the end, in order. */
   readonly onEnd: Array<() => void>
@@ -37,42 +37,41 @@ export interface LiveSession {
 
 export interface Sessions {
   /**
-   * Opens a session; `place` is released when it ends. Throws `memory_share_exceeded` if its client says too much of
-   * itself, `overloaded` if there is no memory for it and none to be had from sessions whose clients are gone.
+   * Opens a session; `place` is released when it ends. Throws `memory_share_exceeded` if the client's description is too
+   * large, `overloaded` if there is no memory for the session, even after evicting sessions of dead clients.
    */
   open(principal: Principal, client: ClientDescription, place: Lease): Promise<LiveSession>
   /**
-   * The session, if it lives and belongs to this principal.
-   * @param isAnswer whether its client only answers a ping: a sign of life that gives no precedence over others
+   * The session, if it exists and belongs to this principal.
+   * @param isAnswer whether the message only answers a ping: the client is alive, but does not count as active
    */
   find(principal: Principal, id: string, isAnswer?: boolean): Promise<LiveSession | undefined>
   /**
-   * Changes the record. Throws `session_not_found` if the session is gone, `memory_share_exceeded` or `overloaded` if it
-   * may not become so large.
+   * Changes the record. Throws `session_not_found` if the session has ended, `memory_share_exceeded` or `overloaded` if
+   * there is no memory for the change.
    */
   change(liveSession: LiveSession, change: Partial<Pick<Session, 'ready' | 'logLevel' | 'uris'>>): Promise<void>
   end(liveSession: LiveSession, reason: SessionEnd): Promise<void>
   /**
-   * Ends up to `wanted` sessions whose clients are most likely gone: those first that never completed their handshake,
-   * then the one that was heard of longest ago.
-   * Those that hold a stream and have said nothing for long are asked for a sign of life; see presence.ts.
+   * Ends up to `wanted` sessions whose clients are most likely dead: first those that did not complete their handshake,
+   * then those that have been silent longest. Silent clients that hold a stream are pinged first; see liveness.ts.
    */
   evictIdle(wanted: number): void
   readonly count: number
   close(): Promise<void>
 }
 
-/** The store forgets a session this long after its time, should nobody have ended it. */
+/** The store forgets a session this long after its idle timeout, in case no instance has ended it. */
 const graceMs = 60_000
-/** A client's name may be as long as a handshake; as much of it is told of. */
+/** A client's name may be as long as a handshake; only its beginning is reported. */
 const maxClientChars = 128
 
-/** What a session takes with its record and its stream besides what it says, in bytes: measured, rounded up. */
+/** The cost of a session with its record and stream, besides the client's description, in bytes: measured, rounded up. */
 const sessionBytes = 8 * 1024
-/** What the address of a resource takes besides its characters, in the session, its filter and those of its process. */
+/** The cost of a subscribed URI besides its characters, in the session, its filter and those of its worker, in bytes. */
 const uriBytes = 256
-/** How many sessions give way at once for the memory of another. */
-const makeWayFor = 8
+/** At most so many sessions are evicted to get memory for a new one. */
+const evictForMemory = 8
 
 export function createSessions(needs: {
   readonly backplane: Pick<Backplane, 'records'>
@@ -81,12 +80,12 @@ export function createSessions(needs: {
   readonly clock: Clock
   readonly events: EventSink
   /** Sends a ping on the event stream of a session. */
-  readonly ask: (liveSession: LiveSession) => void
+  readonly ping: (liveSession: LiveSession) => void
 }): Sessions {
   const { settings, clock, events } = needs
   const { records } = needs.backplane
   const liveSessions = new Map<string, LiveSession>()
-  /** Sessions that have ended and that the store may still know. */
+  /** Keys of sessions that have ended and whose records may still be in the store. */
   const ending = new Set<string>()
   const ttlMs = settings.idleTimeoutMs + graceMs
 
@@ -141,21 +140,21 @@ export function createSessions(needs: {
 
   const evictIdle = (wanted: number): void => {
     const now = clock.now()
-    const gone: LiveSession[] = []
+    const dead: LiveSession[] = []
     for (const liveSession of liveSessions.values()) {
       if (liveSession.calls.length > 0) continue
       const { liveness, session } = liveSession
-      const state = session.ready ? absence(liveness, now, settings) : absenceInHandshake(liveness, now)
-      if (state === 'gone') gone.push(liveSession)
-      else if (state === 'ask') {
-        liveSession.liveness.askedMs = now
-        needs.ask(liveSession)
+      const state = session.ready ? livenessOf(liveness, now, settings) : livenessInHandshake(liveness, now)
+      if (state === 'dead') dead.push(liveSession)
+      else if (state === 'ping') {
+        liveSession.liveness.pingedMs = now
+        needs.ping(liveSession)
       }
     }
     const order = (a: LiveSession, b: LiveSession): number =>
       Number(a.session.ready) - Number(b.session.ready) || a.liveness.seenMs - b.liveness.seenMs
-    gone.sort(order)
-    for (const live of gone.slice(0, wanted)) end(live, 'evicted').catch(() => undefined)
+    dead.sort(order)
+    for (const live of dead.slice(0, wanted)) end(live, 'evicted').catch(() => undefined)
   }
 
   const shortest = Math.min(settings.idleTimeoutMs, settings.maxSessionMs, settings.handshakeTimeoutMs)
@@ -167,12 +166,12 @@ export function createSessions(needs: {
         end(liveSession, reason).catch(() => undefined)
         continue
       }
-      if (!settings.idleTimeoutIsFinal && shouldAsk(liveSession.liveness, now, settings.idleTimeoutMs)) {
-        liveSession.liveness.askedMs = now
-        needs.ask(liveSession)
+      if (!settings.idleTimeoutIsFinal && shouldPing(liveSession.liveness, now, settings.idleTimeoutMs)) {
+        liveSession.liveness.pingedMs = now
+        needs.ping(liveSession)
       }
       if (liveSession.calls.length > 0) {
-        // A call that takes longer than the idle time is a sign of life to whoever looks into the store.
+        // Renew the record during a call that takes longer than the idle time, or the store would forget the session.
         liveSession.liveness.seenMs = now
         records.read(liveSession.key, ttlMs).catch(() => undefined)
       }
@@ -196,7 +195,7 @@ export function createSessions(needs: {
         liveSession = createLiveSession(key, session)
       } catch (error) {
         if (asRefusal(error)?.code !== 'overloaded') throw error
-        evictIdle(makeWayFor)
+        evictIdle(evictForMemory)
         liveSession = createLiveSession(key, session)
       }
       liveSession.onEnd.push(() => place.release())
@@ -219,7 +218,7 @@ export function createSessions(needs: {
     },
     async find(principal, id, isAnswer = false) {
       const key = sessionKey(principal, id)
-      // What ends here while the store is asked must not come back by what the store still says.
+      // A session that has ended here must not be restored from a record that the store has not removed yet.
       if (ending.has(key)) return undefined
       const before = liveSessions.get(key)
       const record = await records.read(key, ttlMs)
@@ -265,7 +264,7 @@ export function createSessions(needs: {
       throw new Refusal('store_unavailable')
     },
     end,
-    evictIdle: evictIdle,
+    evictIdle,
     get count() {
       return liveSessions.size
     },
@@ -276,7 +275,7 @@ export function createSessions(needs: {
   }
 }
 
-/** What a subscription takes as long as its session has it, in bytes. */
+/** The memory of a subscription as long as its session has it, in bytes. */
 export function bytesOfUri(uri: string): number {
   return uriBytes + bytesOf(uri)
 }

@@ -1,9 +1,9 @@
 /**
- * Who reads the streams of sessions at the moment: at most one reader for each journal, sent what is stored as it
- * comes, from where its client left off.
+ * The readers of session streams: each journal has at most one active reader, which is sent stored events as they come,
+ * from where its client left off.
  *
- * A reader holds back whoever fills its stream, within bounds; one that takes nothing is cut off by its socket.
- * What is stored, and under which names, is streams.ts.
+ * A slow reader makes the writers of its stream wait, within bounds; a reader that takes nothing is cut off by its socket.
+ * streams.ts decides what is stored and under which names.
  */
 import type { JournalPage, Journals, Position } from '../backplane/backplane.ts'
 import { Wakeup } from '../base/wakeup.ts'
@@ -17,20 +17,20 @@ import type { Begin } from './get-stream-spans.ts'
 import type { SessionSettings } from './options.ts'
 import { type Liveness, streamClosed, streamOpened } from './liveness.ts'
 
-/** What a reader is told when the events it asks for are gone: the text of a message. */
+/** The text of the message for a reader whose requested events are no longer kept. */
 export type TellExpired = (request: RpcId | undefined) => string
 
-export interface Reading {
+export interface ReadRequest {
   readonly journal: string
   /** The name of the stream in the ids of its events. */
   readonly stream: string
-  /** Where to go on: asked at its first turn, and whenever it gets its turn again. */
+  /** Where to continue: called each time the reader becomes the active one. */
   readonly begin: () => Begin
-  /** Whether other readers of the journal stay open, and take turns; else they end for this one. */
-  readonly takesTurns: boolean
-  /** The position that an event without data names first. */
+  /** Whether other readers of the journal stay open and wait; otherwise this reader ends them. */
+  readonly sharesJournal: boolean
+  /** If given, the stream begins with a priming event (one without data) for this position. */
   readonly prime: Position | undefined
-  /** Told how far the stream has been sent; undefined if its events were lost and it goes on with what there is. */
+  /** Called with the position up to which events were sent; with undefined if events were lost and it continues with those that are kept. */
   readonly sent: ((position: Position | undefined) => void) | undefined
   readonly liveness: Liveness
   readonly closed: Cancel
@@ -38,98 +38,98 @@ export interface Reading {
 
 export interface StreamReaders {
   has(journal: string): boolean
-  /** The text of a stream from a position on. The reader is there at once, not only when somebody pulls. */
-  read(reading: Reading): AsyncIterable<string>
-  /** Something is about to be stored that a reader has to take. */
+  /** The text of a stream from a position on. The reader counts as open at once, not only from the first pull on. */
+  read(reading: ReadRequest): AsyncIterable<string>
+  /** Notes that an event is about to be stored that a reader has to take. */
   note(journal: string, chars: number): void
   /** Whether `caughtUp` would have to wait. */
   isBehind(journal: string, cancel: Cancel): boolean
   /**
-   * Waits until the reader has caught up or is gone, or the call is cancelled: its cancellation must not wait as well.
+   * Waits until the reader has caught up or is gone, or until the call is cancelled: a cancelled call must not wait.
    */
   caughtUp(journal: string, cancel: Cancel): Promise<void>
-  /** Ends the readers of a session without a further word. */
+  /** Ends the readers of a session silently. */
   leave(liveness: Liveness): void
-  /** Asks all readers to come back later. */
+  /** Ends all readers and asks them to reconnect after `retryMs`. */
   release(retryMs: number): void
   readonly count: number
 }
 
-/** How long a client that loses its stream waits before it comes back. */
-const comeBackMs = 1000
-/** Event streams without a call that a session may hold; the next one ends the oldest. */
+/** How long a client that loses its stream should wait before it reconnects. */
+const reconnectMs = 1000
+/** GET streams that a session may hold; one more ends the oldest. */
 const maxListenStreams = 4
-/** How far a reader may be behind before what feeds it waits, in characters. */
+/** How far a reader may be behind before writers wait, in characters. */
 const maxLagChars = 256 * 1024
 
 interface Reader {
-  /** Appended since it last took all there was. */
+  /** How much was appended since it last took all events. */
   lagChars: number
   lagEvents: number
   leaving: { readonly retryMs: number | undefined } | undefined
-  /** Rings when there is something to look at. */
+  /** Notified when the reader has something to do. */
   readonly wakeup: Wakeup
-  /** Told when it has caught up, or is gone. */
+  /** Called when the reader has caught up or is gone. */
   readonly onProgress: Array<() => void>
 }
 
 export function createStreamReaders(needs: {
   readonly journals: Journals
   readonly settings: SessionSettings
-  /** What is kept of all streams of a session, in bytes. */
+  /** How many bytes are kept of all streams of a session. */
   readonly sessionBytes: number
   readonly timers: CoarseTimers
   readonly clock: Clock
   readonly tellExpired: TellExpired
 }): StreamReaders {
   const { journals, settings, timers } = needs
-  /** By journal, the newest last: it has the turn. The others wait for its end. */
+  /** By journal, the newest last: it is the active one, the others wait until it ends. */
   const readers = new Map<string, Reader[]>()
   const bySession = new WeakMap<Liveness, Reader[]>()
-  // A reader that is there loses nothing: what feeds it waits before the journal drops what it has not read.
+  // Writers wait before the journal would drop unread events, so an open reader loses nothing.
   const maxLag = {
     chars: Math.min(maxLagChars, settings.bytesPerStream / 2, needs.sessionBytes / 16),
     events: settings.eventsPerStream / 2,
   }
 
-  const leave = (reader: Reader | undefined, retryMs: number | undefined): void => {
+  const endReader = (reader: Reader | undefined, retryMs: number | undefined): void => {
     if (!reader) return
     reader.leaving ??= { retryMs }
-    // It may never come for the rest: what waits for it looks anew whether there is something to wait for.
-    for (const goOn of reader.onProgress.splice(0)) goOn()
+    // The reader may never take the rest: the waiting writers check again whether they still have to wait.
+    for (const resume of reader.onProgress.splice(0)) resume()
     reader.wakeup.notify()
   }
 
   const newest = (journal: string): Reader | undefined => readers.get(journal)?.at(-1)
 
-  /** The reader that what is to be stored has to wait for. */
+  /** The reader for which a writer has to wait, if any. */
   const slow = (journal: string, cancel: Cancel): Reader | undefined => {
     const reader = cancel.cancelled ? undefined : newest(journal)
-    // One that ends without a further word is sent nothing more; one that is asked to come back gets the rest before.
+    // A reader that ends silently is sent nothing more; one that is asked to reconnect gets the rest first.
     if (reader?.leaving && reader.leaving.retryMs === undefined) return undefined
     return reader && (reader.lagChars >= maxLag.chars || reader.lagEvents >= maxLag.events) ? reader : undefined
   }
 
-  async function* pull(reading: Reading, reader: Reader, gone: () => void): AsyncGenerator<string> {
+  async function* pull(reading: ReadRequest, reader: Reader, gone: () => void): AsyncGenerator<string> {
     const { journal, stream, closed } = reading
     let position: Position | undefined
     let owed: Begin['owed'] | undefined
-    let [hasTurn, isQuiet, isTold] = [false, false, false]
+    let [isActive, isQuiet, isLossReported] = [false, false, false]
     try {
-      if (reading.prime) yield ssePriming(eventId(stream, reading.prime), comeBackMs)
+      if (reading.prime) yield ssePriming(eventId(stream, reading.prime), reconnectMs)
       while (!closed.cancelled) {
         reader.wakeup.clear()
         if (newest(journal) !== reader) {
           if (reader.leaving) return
-          hasTurn = false
+          isActive = false
           if (isQuiet) yield sseComment
           isQuiet = (await reader.wakeup.next()) === 'quiet'
           continue
         }
-        if (!hasTurn) {
+        if (!isActive) {
           const begin = reading.begin()
-          hasTurn = true
-          // What it is owed stays its own, whoever has the turn in between.
+          isActive = true
+          // The missed spans stay its own, even if other readers were active in between.
           owed ??= begin.owed
           position = begin.from
         }
@@ -141,9 +141,9 @@ export function createStreamReaders(needs: {
         if (newest(journal) !== reader) continue
         if (span && typeof page === 'object') {
           owed = later
-          const owing = textOf(stream, page, span.to)
+          const text = textOf(stream, page, span.to)
           page = undefined
-          if (owing !== '') yield owing
+          if (text !== '') yield text
           continue
         }
         const isLost = page === 'expired' || (page === 'unknown' && position !== undefined)
@@ -152,21 +152,21 @@ export function createStreamReaders(needs: {
           if (!isListenStream(stream)) return
           position = undefined
           owed = []
-          isTold = true
+          isLossReported = true
           reading.sent?.(undefined)
           continue
         }
         if (typeof page === 'object') {
-          if (page.missed > 0 && !isTold) yield sseMessage(needs.tellExpired(requestOf(stream)))
+          if (page.missed > 0 && !isLossReported) yield sseMessage(needs.tellExpired(requestOf(stream)))
           const { epoch, ended } = page
           const last = page.events.at(-1)?.offset
           if (last !== undefined) {
             position = { epoch, offset: last }
             reader.lagChars = reader.lagEvents = 0
-            for (const goOn of reader.onProgress.splice(0)) goOn()
+            for (const resume of reader.onProgress.splice(0)) resume()
             reading.sent?.(position)
             let text: string | undefined = textOf(stream, page)
-            // The journal may forget its events while the reader takes its time, and long before there is another one.
+            // Drop references to the events: the reader may be slow, and the journal may forget them meanwhile.
             page = undefined
             yield text
             text = undefined
@@ -187,8 +187,8 @@ export function createStreamReaders(needs: {
     }
   }
 
-  /** A reader is gone: the newest of those that are left has the turn. */
-  const pass = (journal: string, reader: Reader): void => {
+  /** A reader is gone: the newest of the others becomes the active one. */
+  const handOver = (journal: string, reader: Reader): void => {
     const left = (readers.get(journal) ?? []).filter((other) => other !== reader)
     if (left.length > 0) readers.set(journal, left)
     else readers.delete(journal)
@@ -202,8 +202,8 @@ export function createStreamReaders(needs: {
       const wakeup = new Wakeup(timers, settings.keepAliveMs)
       const reader: Reader = { lagChars: 0, lagEvents: 0, leaving: undefined, wakeup, onProgress: [] }
       const others = readers.get(journal) ?? []
-      const most = reading.takesTurns ? maxListenStreams - 1 : 0
-      for (const ended of others.splice(0, Math.max(0, others.length - most))) leave(ended, undefined)
+      const most = reading.sharesJournal ? maxListenStreams - 1 : 0
+      for (const ended of others.splice(0, Math.max(0, others.length - most))) endReader(ended, undefined)
       readers.set(journal, [...others, reader])
       const ofSession = bySession.get(liveness) ?? []
       bySession.set(liveness, ofSession)
@@ -216,10 +216,10 @@ export function createStreamReaders(needs: {
         isOpen = false
         stopTail()
         stopClosed()
-        pass(journal, reader)
+        handOver(journal, reader)
         const at = ofSession.indexOf(reader)
         if (at >= 0) ofSession.splice(at, 1)
-        for (const goOn of reader.onProgress.splice(0)) goOn()
+        for (const resume of reader.onProgress.splice(0)) resume()
         wakeup.notify()
       }
       let stopClosed: () => void = () => {}
@@ -245,10 +245,10 @@ export function createStreamReaders(needs: {
       }
     },
     leave(liveness) {
-      for (const reader of [...(bySession.get(liveness) ?? [])]) leave(reader, undefined)
+      for (const reader of [...(bySession.get(liveness) ?? [])]) endReader(reader, undefined)
     },
     release(retryMs) {
-      for (const reader of [...readers.values()].flat()) leave(reader, retryMs)
+      for (const reader of [...readers.values()].flat()) endReader(reader, retryMs)
     },
     get count() {
       let count = 0

@@ -38,7 +38,7 @@ async function scene(): Promise<Scene> {
   const clock = manualClock()
   const memory = createMemoryBudget(10_000_000)
   const backplane = createMemoryBackplane({ clock, memory })
-  const sessions = createSessions({ backplane, memory, settings, clock, events: createEvents(), ask: () => undefined })
+  const sessions = createSessions({ backplane, memory, settings, clock, events: createEvents(), ping: () => undefined })
   const { journals } = backplane
   const timers = new CoarseTimers(clock)
   const streams = createStreams({ journals, settings, memory, timers, clock, tellExpired: () => 'expired' })
@@ -51,14 +51,14 @@ async function scene(): Promise<Scene> {
   return { memory, sessions, streams, liveSession }
 }
 
-test('a call of a session that has ended opens no stream, and keeps nothing', async () => {
+test('a call of a session that has ended opens no stream and stores nothing', async () => {
   const { memory, sessions, streams, liveSession } = await scene()
   await sessions.end(liveSession, 'client')
   await expect(streams.openCall(liveSession, '1', true)).rejects.toMatchObject({ code: 'session_not_found' })
   expect([memory.heldBytes, streams.open]).toEqual([0, 0])
 })
 
-test('a stream that is resumed gets all that it lost, also if others take their turn in between', async () => {
+test('a resumed GET stream gets all events it lost, even if another stream was active in between', async () => {
   const { streams, liveSession } = await scene()
   const listen = async (): Promise<{ next(): Promise<string>; leave: Cancel }> => {
     const leave = new Cancel()
@@ -91,14 +91,14 @@ test('a stream that is resumed gets all that it lost, also if others take their 
   expect((await resumed.next()).value).toContain('"five"')
 })
 
-test('what waits for a reader that takes nothing goes on when the session ends', async () => {
+test('a writer that waits for a stuck reader continues when the session ends', async () => {
   const { memory, sessions, streams, liveSession } = await scene()
   const cancel = new Cancel()
   const call = await streams.openCall(liveSession, '1', false)
   const pieces = call.read(new Cancel())[Symbol.asyncIterator]()
   await call.append('"first"', cancel)
   expect((await pieces.next()).value).toContain('"first"')
-  // As much as a reader may be behind; it comes for none of it.
+  // As much as a reader may be behind; the reader takes none of it.
   await call.append(`"${'x'.repeat(60_000)}"`, cancel)
   let isThrough = false
   const waiting = call.append('"second"', cancel).then(() => (isThrough = true))
@@ -111,7 +111,7 @@ test('what waits for a reader that takes nothing goes on when the session ends',
   expect(memory.heldBytes).toBe(0)
 })
 
-test('what waits for the older of two readers goes on with the newer one', async () => {
+test('a writer that waits for the older of two readers continues with the newer one', async () => {
   const { streams, liveSession } = await scene()
   const cancel = new Cancel()
   const call = await streams.openCall(liveSession, '1', false)

@@ -1,10 +1,10 @@
 /**
  * Event streams of sessions: what is stored for each, and from where it is read.
  *
- * A call outlives its socket here: its reply is carried into a journal, and the socket only tails that. Events are
- * stored before they are sent, in the order in which they are sent, so a client that comes back with the last id it
- * saw gets each later one exactly once. What is no longer there is told, never skipped. Who reads at the moment is
- * readers.ts. [2025-11-25 transports]
+ * A call outlives its connection: its reply is written into a journal, and the connection only tails that. Events are
+ * stored before they are sent, in the order in which they are sent, so a client that resumes with the last id it saw gets
+ * each later event exactly once. Events that are no longer kept are reported, never skipped silently. The open readers are
+ * in stream-readers.ts. [2025-11-25 transports]
  */
 import type { JournalBounds, Journals, Position } from '../backplane/backplane.ts'
 import type { Cancel } from '../base/cancel.ts'
@@ -15,7 +15,6 @@ import type { CoarseTimers } from '../base/coarse-timers.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { RpcId } from '../protocol/jsonrpc.ts'
 import { callStream, isListenStream, listenStream, listenStreamName, parseEventId, shortName } from './event-id.ts'
-import { createEndedStreams } from './ended-streams.ts'
 import { GetStreamSpans } from './get-stream-spans.ts'
 import type { SessionSettings } from './options.ts'
 import { createStreamReaders, type TellExpired } from './stream-readers.ts'
@@ -23,40 +22,40 @@ import type { LiveSession } from './sessions.ts'
 
 export interface Streams {
   /**
-   * Opens the stream of one POST: what is appended to it can be read until some time after its end.
+   * Opens the stream of one POST; its events can be read until some time after its end.
    * Throws `session_not_found` if the session has ended.
    */
   openCall(liveSession: LiveSession, id: RpcId | undefined, prime: boolean): Promise<CallStream>
-  /** Opens a stream that belongs to no call. What belongs to no call goes to the newest of a session's streams. */
+  /** Opens a GET stream. Events that belong to no call are sent on the newest GET stream of a session. */
   listen(liveSession: LiveSession, prime: boolean, closed: Cancel): Promise<AsyncIterable<string>>
-  /** Goes on after an event. Throws `unknown_event_id` for an id that is none of ours. */
+  /** Resumes a stream after an event. Throws `unknown_event_id` for an id that mcplex cannot have written. */
   resume(liveSession: LiveSession, lastEventId: string, closed: Cancel): Promise<AsyncIterable<string>>
-  /** Stores an event that belongs to no call, for the open stream or the next one. */
+  /** Stores an event that belongs to no call, for the open GET stream or the next one. */
   tell(liveSession: LiveSession, text: string): Promise<void>
-  /** Whether a stream that belongs to no call is open. */
+  /** Whether a GET stream is open. */
   isListening(liveSession: LiveSession): boolean
-  /** The session is over: its readers are let go, and all that was kept of its streams is forgotten at once. */
+  /** The session has ended: ends its readers and forgets all events of its streams at once. */
   forget(liveSession: LiveSession): void
-  /** Asks all readers to come back later: sends them `retry:` and ends their sockets. The streams live on. */
+  /** Asks all readers to reconnect later: sends them `retry:` and ends their connections. The streams stay. */
   release(retryMs: number): void
   readonly open: number
 }
 
 export interface CallStream {
   /**
-   * Stores an event. Waits while a reader is far behind, but not for ever.
-   * Throws `result_too_large` if it is more than may be kept for one session; if it would have to wait,
-   * `memory_share_exceeded` or `overloaded` if there is no memory for that.
+   * Stores an event. Waits while the reader is far behind, but not forever.
+   * Throws `result_too_large` if the event is larger than all that is kept for one session; `memory_share_exceeded` or
+   * `overloaded` if it has to wait and there is no memory for that.
    */
   append(text: string, cancel: Cancel): Promise<void>
   end(): Promise<void>
-  /** The text to send as it comes. */
+  /** The text to send, as it comes. */
   read(closed: Cancel): AsyncIterable<string>
 }
 
-/** Events that are kept for a stream that nobody has open. */
+/** Events that belong to no call are kept up to these bounds while no GET stream is open. */
 const unread = { events: 256, bytes: 1024 * 1024 }
-/** What waits for its reader even where memory is short, in bytes: bounded by the number of calls. */
+/** An event up to this size may wait even if memory is short, in bytes: their sum is bounded by the number of calls. */
 const smallBytes = 16 * 1024
 
 export function createStreams(needs: {
@@ -68,14 +67,14 @@ export function createStreams(needs: {
   readonly tellExpired: TellExpired
 }): Streams {
   const { journals, settings, memory } = needs
-  /** What is kept for one session, finished streams and all: more than any single stream may hold. */
+  /** How many bytes are kept for one session, ended streams included: at least as many as for a single stream. */
   const sessionBytes = Math.max(memory.shareBytes, settings.bytesPerStream)
   const readers = createStreamReaders({ ...needs, sessionBytes })
   /** Counts the events that wait for slow readers before they are stored, by session. */
   const waiting = new WeakMap<LiveSession, MemoryAccount>()
-  /** What of the events without a call was sent, by session. */
-  const listened = new WeakMap<LiveSession, GetStreamSpans>()
-  const finished = createEndedStreams(journals, settings.bytesPerStream)
+  /** Which events were sent on which GET stream, by session. */
+  const sentSpans = new WeakMap<LiveSession, GetStreamSpans>()
+  const keepEnded = createEndedStreams(journals, settings.bytesPerStream)
   const instance = shortName()
   const ttlMs = settings.maxSessionMs
   const perStream = { events: settings.eventsPerStream, bytes: settings.bytesPerStream }
@@ -87,10 +86,10 @@ export function createStreams(needs: {
 
   const journalOf = (liveSession: LiveSession, stream: string): string => `${liveSession.key}/${stream}`
 
-  const turnsOf = (liveSession: LiveSession): GetStreamSpans => {
-    const turns = listened.get(liveSession) ?? new GetStreamSpans()
-    listened.set(liveSession, turns)
-    return turns
+  const spansOf = (liveSession: LiveSession): GetStreamSpans => {
+    const spans = sentSpans.get(liveSession) ?? new GetStreamSpans()
+    sentSpans.set(liveSession, spans)
+    return spans
   }
 
   const waitingOf = (liveSession: LiveSession): MemoryAccount => {
@@ -99,7 +98,7 @@ export function createStreams(needs: {
     return account
   }
 
-  /** Reads what belongs to no call, on a stream of that name. */
+  /** Reads the events that belong to no call, on a GET stream of that name. */
   const readListen = (
     liveSession: LiveSession,
     stream: string,
@@ -107,19 +106,19 @@ export function createStreams(needs: {
     prime: Position | undefined,
     closed: Cancel,
   ): AsyncIterable<string> => {
-    const turns = turnsOf(liveSession)
+    const spans = spansOf(liveSession)
     let last = seen
     return readers.read({
       journal: journalOf(liveSession, listenStream),
       stream,
       begin() {
-        const begin = turns.begin(stream, last)
+        const begin = spans.begin(stream, last)
         last = undefined
         return begin
       },
-      takesTurns: true,
+      sharesJournal: true,
       prime,
-      sent: (position) => turns.note(stream, position),
+      sent: (position) => spans.note(stream, position),
       liveness: liveSession.liveness,
       closed,
     })
@@ -144,7 +143,7 @@ export function createStreams(needs: {
           if (held > sessionBytes) throw tooLarge()
           if (readers.isBehind(journal, cancel)) {
             const account = waitingOf(liveSession)
-            // A small one may be the word that a large one was refused.
+            // A small event may be the error that reports the refusal of a large one.
             if (held <= smallBytes) account.add(held)
             else keep(account, held)
             await readers.caughtUp(journal, cancel).finally(() => account.release(held))
@@ -153,20 +152,20 @@ export function createStreams(needs: {
           newest = held
           sum += held
           readers.note(journal, text.length)
-          // The text may be a part of a larger one.
+          // A copy: the text may be a slice that keeps a larger text in memory.
           await journals.append(journal, [detachedText(text)], bounds)
         },
         async end() {
           if (liveSession.ended) return
           await journals.end(journal, settings.retentionMs)
-          await finished.keep(liveSession, { journal, bytes: Math.max(newest, Math.min(sum, bounds.bytes)) })
+          await keepEnded(liveSession, { journal, bytes: Math.max(newest, Math.min(sum, bounds.bytes)) })
         },
         read: (closed) =>
           readers.read({
             journal,
             stream,
             begin: () => ({ owed: [], from: start }),
-            takesTurns: false,
+            sharesJournal: false,
             prime: prime ? start : undefined,
             sent: undefined,
             liveness,
@@ -176,14 +175,14 @@ export function createStreams(needs: {
     },
     async listen(liveSession, prime, closed) {
       const journal = journalOf(liveSession, listenStream)
-      const { sent } = turnsOf(liveSession)
+      const { sent } = spansOf(liveSession)
       const isNew = prime && sent === undefined
       const empty = isNew ? await journals.append(journal, [], boundsOf(liveSession, unread)) : undefined
       if (liveSession.ended) {
         await journals.dropAll(liveSession.key)
         throw new Refusal('session_not_found')
       }
-      // Before whatever was stored while nobody listened, or a cut right after the priming event would lose it.
+      // The position before the events stored while no stream was open: a stream cut right after the priming event resumes there.
       const begin = sent ?? (empty && { epoch: empty.epoch, offset: 0 })
       return readListen(liveSession, listenStreamName(), undefined, prime ? begin : undefined, closed)
     },
@@ -198,7 +197,7 @@ export function createStreams(needs: {
         journal,
         stream,
         begin: () => ({ owed: [], from: position }),
-        takesTurns: false,
+        sharesJournal: false,
         prime: undefined,
         sent: undefined,
         liveness,
@@ -208,7 +207,7 @@ export function createStreams(needs: {
     async tell(liveSession, text) {
       if (liveSession.ended) return
       const journal = journalOf(liveSession, listenStream)
-      // What is too large for the session is told as a loss, like what was dropped.
+      // An event too large for the session is reported as lost, like a dropped one.
       const event = bytesOf(text) > sessionBytes ? needs.tellExpired(undefined) : detachedText(text)
       await journals.append(journal, [event], boundsOf(liveSession, readers.has(journal) ? perStream : unread))
     },
@@ -225,5 +224,41 @@ export function createStreams(needs: {
 }
 
 function tooLarge(): Refusal {
-  return new Refusal('result_too_large', { message: 'The result is larger than what may be kept for one session.' })
+  return new Refusal('result_too_large', { message: 'The result is larger than all that is kept for one session.' })
+}
+
+/** For each session, ended streams are kept that hold together at most as much as so many full streams, and at most so many streams. */
+const maxEndedFull = 2
+const maxEndedStreams = 256
+/** The cost of the name of an ended stream, in bytes; the name may outlive its events. */
+const nameBytes = 256
+
+interface EndedStream {
+  readonly journal: string
+  /** The most bytes that it still holds. */
+  readonly bytes: number
+}
+
+/**
+ * Keeps ended streams for clients that resume them, bounded for each session. The oldest are forgotten first.
+ * @returns adds a stream that has ended, and forgets others if there are too many
+ */
+function createEndedStreams(
+  journals: Journals,
+  bytesPerStream: number,
+): (liveSession: LiveSession, ended: EndedStream) => Promise<void> {
+  const bySession = new WeakMap<LiveSession, EndedStream[]>()
+  return async (liveSession, ended) => {
+    const kept = bySession.get(liveSession) ?? []
+    bySession.set(liveSession, kept)
+    kept.push(ended)
+    liveSession.memory.add(nameBytes)
+    let bytes = kept.reduce((sum, stream) => sum + stream.bytes, 0)
+    while (kept.length > 1 && (bytes > maxEndedFull * bytesPerStream || kept.length > maxEndedStreams)) {
+      const oldest = kept.shift()
+      liveSession.memory.release(nameBytes)
+      bytes -= oldest?.bytes ?? 0
+      if (oldest) await journals.drop(oldest.journal)
+    }
+  }
 }

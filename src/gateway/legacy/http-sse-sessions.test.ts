@@ -58,7 +58,7 @@ function fixture(): Fixture {
     settings,
     clock,
     events,
-    ask: () => undefined,
+    ping: () => undefined,
   })
   const streams = createSseSessions({ sessions, memory, settings, timers: new CoarseTimers(clock), clock })
   let held = 0

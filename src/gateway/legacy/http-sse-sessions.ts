@@ -133,7 +133,7 @@ export function createSseSessions(needs: {
         if (liveSession) end(liveSession, closed.cancelled, sseSession.isEvicted)
       }
       const stream = createLiveStream({
-        greeting: endpointEvent(id, name),
+        firstEvent: endpointEvent(id, name),
         loss,
         bounds,
         memory: memory.account(memory.shareBytes),

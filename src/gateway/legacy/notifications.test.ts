@@ -36,7 +36,7 @@ async function fixture(): Promise<Fixture> {
   const clock = manualClock()
   const memory = createMemoryBudget(10_000_000)
   const backplane = createMemoryBackplane({ clock, memory })
-  const sessions = createSessions({ backplane, memory, settings, clock, events: createEvents(), ask: () => undefined })
+  const sessions = createSessions({ backplane, memory, settings, clock, events: createEvents(), ping: () => undefined })
   let listening = 0
   const listen: Upstream['listen'] = async () => {
     listening++
