@@ -149,7 +149,7 @@ describe('100,000 damaged messages', () => {
         pid: 1,
         backlog: 0,
         memory: memory.account(),
-        questionMemory: memory.account(),
+        inputRequestMemory: memory.account(),
         roomFor: () => 'kept',
         exited: false,
         ending: false,

@@ -50,7 +50,7 @@ test('a thousand requests at once cost two scans, and each is answered by a scan
   const answers = await Promise.all(Array.from({ length: 1000 }, () => scan.next()))
   expect(new Set(answers.map(({ marked }) => marked.get(7)?.[0]?.pid))).toEqual(new Set([pid]))
   await before
-  expect(scan.looks).toBeLessThanOrEqual(2)
+  expect(scan.scans).toBeLessThanOrEqual(2)
 })
 
 test('the event loop does not wait for a look through hundreds of processes', async () => {

@@ -140,17 +140,17 @@ test('the same after kill -9 of what has started the server', async () => {
 })
 
 describe('many servers that end at once', () => {
-  test('cost a few looks at the processes of the machine, and the event loop waits for none', async () => {
+  test('cost a few scans at the processes of the machine, and the event loop waits for none', async () => {
     const many = Array.from({ length: 60 }, () => nursery.sh(detached(sleeps) + reads))
     const strays: number[] = []
     for (const child of many) strays.push(await strayOf(child))
-    const before = nursery.containment.looks
+    const before = nursery.containment.scans
     const delay = monitorEventLoopDelay({ resolution: 1 })
     delay.enable()
     await Promise.all(many.map((child) => child.child.close()))
     delay.disable()
     expect(strays.filter(runs)).toEqual([])
-    expect(nursery.containment.looks - before).toBeLessThan(30)
+    expect(nursery.containment.scans - before).toBeLessThan(30)
     expect(delay.max / 1e6, 'five times what is promised').toBeLessThan(250)
   })
 })

@@ -1,28 +1,28 @@
-/** The settings of an upstream: what to start, who shares it, and how long things may take. */
+/** The settings of an upstream: the command, which clients share its workers, and time limits. */
 import type { OptionTable } from '../base/option.ts'
 
-/** Who shares upstream processes: a session, a principal, a tenant, everybody, or nobody even for two calls at once. */
+/** Which clients share a worker: those of one session, principal or tenant, all, or none (`call`: one call per worker). */
 export type Mode = 'session' | 'principal' | 'tenant' | 'shared' | 'call'
 
-/** What clients without a session get where each session has a process of its own. */
+/** What clients without a session get where each session has a worker of its own. */
 export type Stateless = 'refuse' | 'principal' | 'call' | 'shared'
 
 export interface UpstreamSettings {
   /** The program to start; found through PATH, run without a shell. */
   readonly command: string
   readonly args: readonly string[]
-  /** The whole environment of the child; nothing else is inherited. */
+  /** The complete environment of the child; nothing else is inherited. */
   readonly env: Readonly<Record<string, string>>
   readonly cwd: string | undefined
   /** Undefined: `session` for servers of the session-based era, `shared` for stateless ones. */
   readonly mode: Mode | undefined
-  /** In force where the mode is `session`. */
+  /** Applies where the mode is `session`. */
   readonly stateless: Stateless
-  /** Processes at most. */
+  /** The most workers. */
   readonly pool: number
-  /** Calls in flight on one shared process before another is started or calls wait. */
+  /** Calls in flight on one shared worker before another is started or calls wait. */
   readonly callsPerProcess: number
-  /** Processes started ahead, so that a first call does not wait for a cold start. */
+  /** Workers started in advance, so that a first call does not wait for a cold start. */
   readonly spares: number
   /** Longest time from start to the answer of the handshake, in milliseconds. */
   readonly startTimeoutMs: number
@@ -30,27 +30,27 @@ export interface UpstreamSettings {
   readonly callIdleMs: number
   /** A call without an answer for this time is ended, in milliseconds, progress or not. */
   readonly callTotalMs: number
-  /** A process that is silent for this time with calls in flight is sent a ping, in milliseconds. */
+  /** A worker that is silent for this time with calls in flight gets a ping, in milliseconds. */
   readonly pingAfterMs: number
-  /** A process without calls for this time is ended, in milliseconds. */
+  /** A worker without calls for this time is ended, in milliseconds. */
   readonly processIdleMs: number
-  /** When the pool is full, a process of another unit may be ended for a waiting call once idle for this long, in milliseconds. */
+  /** When the pool is full, a worker of another group may be ended for a waiting call once idle for this long, in milliseconds. */
   readonly evictIdleMs: number
-  /** Longest line taken from a child, in bytes: the limit of a result. */
+  /** The longest line accepted from a child, in bytes: the limit of a result. */
   readonly maxLineBytes: number
 }
 
-/** What config may know of this room besides its settings: how the environment of a child is put together. */
+/** For `config`, which shows how the environment of a child is made. */
 export { childEnvironment } from './stdio/environment.ts'
 
 const mebibyte = 1024 ** 2
 
-/** What one process may be expected to need: MCP servers on the official SDK take 47 to 49 MiB of their own at rest. */
+/** The memory to expect for one process: MCP servers on the official SDK take 47 to 49 MiB of their own at rest. */
 const processBytes = 64 * mebibyte
 
 /**
  * How many processes a machine can hold: three quarters of its memory at 64 MiB each, at least 4 and at most 256.
- * @param memoryBytes what this process may use, the limit of its container included
+ * @param memoryBytes the memory that this process may use, within the limit of its container
  */
 export function autoPool(memoryBytes: number): number {
   return Math.min(256, Math.max(4, Math.floor((0.75 * memoryBytes) / processBytes)))
@@ -60,8 +60,8 @@ export const upstreamOptions: OptionTable<UpstreamSettings> = {
   command: {
     kind: 'given',
     about: 'The program to start, found through PATH and run without a shell: what follows `--`.',
-    default: { derived: 'none: it must be said' },
-    why: 'Only you know which server to serve.',
+    default: { derived: 'none: it is required' },
+    why: 'There is no server to serve otherwise.',
   },
   args: {
     kind: 'given',
@@ -74,7 +74,7 @@ export const upstreamOptions: OptionTable<UpstreamSettings> = {
     flag: 'env',
     about: 'A variable for the server: NAME=VALUE, or NAME to hand over our own (use that for secrets). Repeatable.',
     default: { derived: 'PATH, HOME, USER, LOGNAME, SHELL, TERM, LANG, LC_*, TZ and TMPDIR of ours' },
-    why: 'Our environment may hold secrets that are none of the business of a server.',
+    why: 'Our environment may hold secrets that the server must not see.',
   },
   cwd: {
     kind: 'text',
@@ -88,7 +88,7 @@ export const upstreamOptions: OptionTable<UpstreamSettings> = {
     kind: 'choice',
     flag: 'mode',
     about:
-      'Who shares a process: one session, one principal, one tenant, everybody (shared), or nobody even for two calls at once (call).',
+      'Which clients share a process: those of one session, principal or tenant, all (shared), or none: one call at a time on each process (call).',
     choices: ['session', 'principal', 'tenant', 'shared', 'call'],
     default: { derived: 'session for servers of the session-based revisions, shared for stateless servers' },
     why: 'Servers of the session-based revisions may keep state of their one client; stateless servers have declared that they do not.',
@@ -146,7 +146,7 @@ export const upstreamOptions: OptionTable<UpstreamSettings> = {
     default: 10 * 60_000,
     min: 1,
     max: 24 * 3_600_000,
-    why: 'Clients in the field wait ten minutes to an hour, and many servers work for minutes without a word. Who waits less cancels by itself.',
+    why: 'Clients in the field wait ten minutes to an hour, and many servers work for minutes without progress. A client that waits less cancels the call itself.',
   },
   callTotalMs: {
     kind: 'duration',
@@ -178,11 +178,11 @@ export const upstreamOptions: OptionTable<UpstreamSettings> = {
     path: 'upstream.pool.evictIdle',
     kind: 'duration',
     about:
-      'When the pool is full, a process of somebody else may be ended for a waiting call once it was idle for this long.',
+      'When the pool is full, a process of another client may be ended for a waiting call once it was idle for this long.',
     default: 60_000,
     min: 0,
     max: 24 * 3_600_000,
-    why: 'Who called within the last minute will likely call again and needs the state; who did not gives way.',
+    why: 'A client that called within the last minute will likely call again and needs the state of its process.',
   },
   maxLineBytes: {
     kind: 'bytes',

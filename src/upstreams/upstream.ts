@@ -1,6 +1,4 @@
-/**
- * An upstream: an MCP server behind mcplex, as the rest of the house sees it. One file per kind implements this.
- */
+/** An upstream: an MCP server behind mcplex, as the gateway sees it. Each kind of server implements this interface. */
 import type { HealthCheck } from '../protocol/health.ts'
 import type { Call, EraName, Filter, Reply, Caller, Update } from '../protocol/call.ts'
 import { Refusal } from '../base/refusal.ts'
@@ -9,92 +7,91 @@ import type { Answer } from '../protocol/jsonrpc.ts'
 import type { Mode } from './options.ts'
 import type { IsolationModes } from './pooling/isolation-modes.ts'
 
-/** One era in which the server can be spoken with. A server of both eras has two faces, each with its own processes. */
+/** One era of the server. A server of both eras has two, each with its own workers. */
 export interface ServerEraInfo {
   readonly era: EraName
   readonly mode: Mode
-  /** InitializeResult or DiscoverResult, as learnt at the start. */
+  /** The InitializeResult or DiscoverResult from the start. */
   readonly serverDescription: RawObject
 }
 
-/** What was found out about the server at the start. */
+/** What the start has found out about the server. */
 export interface UpstreamFacts {
-  /** All eras that the server speaks, best first. */
+  /** All eras of the server, best first. */
   readonly eras: readonly EraName[]
   readonly sharing: IsolationModes
-  /** The eras that clients are served in, in the same order. */
+  /** The eras in use, in the same order. */
   readonly serverEras: readonly ServerEraInfo[]
 }
 
-/** A listener that was registered. */
+/** A registered subscriber. */
 export interface Listening {
-  /** Changes what is listened for; resolves when the server knows of it. */
+  /** Changes the filter; resolves when the server has confirmed. */
   refilter(filter: Filter): Promise<void>
   stop(): void
 }
 
-/** How a listener takes what it hears. */
+/** How a subscriber takes updates. */
 export interface Hearing {
   take(update: Update): void
-  /** Whether its client reads that at this moment: if not, a question may go to it with a call that waits. */
+  /** Whether its client reads the stream at the moment: if not, a waiting call may carry an input request to it. */
   isRead(): boolean
 }
 
 export interface Upstream {
   /**
    * Finds out which eras the server speaks. Throws `UpstreamStartError`.
-   * @param discovered told what a server says of itself in the stateless era, before it is known what else it speaks
+   * @param discovered called with the DiscoverResult before it is known whether the server speaks the other era, too
    */
   start(discovered: (serverDescription: RawObject) => void): Promise<UpstreamFacts>
-  /** Sends the call to a process of the caller's unit. Throws a `Refusal` if there is none to be had. */
+  /** Runs a call on a worker of the caller's group. Throws a `Refusal` if no worker is available. */
   call(call: Call): Reply
-  /** Hears of what the processes of the seat's unit say outside of calls. Starts no process. */
+  /** Subscribes to what the workers of the caller's group send outside of calls. Starts no worker. */
   listen(caller: Caller, filter: Filter, hearing: Hearing): Promise<Listening>
-  /** Passes a notification of a client on to its own process, if it has one. Throws `overloaded` if that takes nothing. */
+  /** Forwards a notification of a client to its own worker, if it has one. Throws `overloaded` if that does not read. */
   tell(caller: Caller, method: string, params: RawObject | undefined): void
-  /** Ends what a session held. */
+  /** Ends the workers of a session. */
   endSession(caller: Caller): void
-  /** Handshake and lists: asked of processes that belong to no client. */
+  /** Server descriptions and lists. */
   readonly catalogSource: CatalogSource
-  /** Whether calls can be served, by asking the server; cheap when it answered a moment ago. */
+  /** Whether calls can be served, by pinging the server; cheap if it has sent anything a moment ago. */
   check(): Promise<HealthCheck>
-  /** Figures for people, by name. */
+  /** Figures for operators, by name. */
   counts(): Readonly<Record<string, number>>
   close(): Promise<void>
 }
 
-/** What the catalogue learns from. A source is a set of processes that list the same; its key names it. */
+/** Where the catalogue gets its content. A source is a set of workers that list the same; its key names it. */
 export interface CatalogSource {
-  /** The key of the source that a seat's handshake and lists come from. */
+  /** The key of the source for a caller's server description (`list` undefined) or one of its lists. */
   sourceOf(caller: Caller, list: string | undefined): string
-  /** The era in which the server is asked for what a source says; without one, for what a seat calls. */
+  /** The era in which a source is asked; without a source, the era in which the caller's calls run. */
   eraOf(caller: Caller, source?: string): EraName
-  /** Whether a source is one of a closed set, of clients without extensions. */
+  /** Whether a source is for clients without extensions, of which there is a closed set. */
   isUsual(source: string): boolean
-  /** Whether a source is that of clients that declare nothing, as most do. */
+  /** Whether a source is for clients that declare no capabilities, as most do. */
   isPlain(source: string): boolean
   /**
-   * What the server says of itself to such a client. Throws `NoRoom` if there is none for a process that could be
-   * asked: at once, or after the longest wait in line.
+   * The server description for clients of a source. Throws `NoRoom` if there is no slot for a worker to ask: at once,
+   * or after the longest wait if `mayWait`.
    */
   serverDescription(caller: Caller, source: string, mayWait: boolean): Promise<RawObject>
-  /** What the server said of itself at the start, to a client that declares nothing. */
+  /** The server description from the start, for a client that declares nothing. */
   plainDescription(caller: Caller): RawObject
-  /** One page of a list. Throws `NoRoom` if there is none for a process that could be asked for that source. */
+  /** One page of a list. Throws `NoRoom` if there is no slot for a worker to ask. */
   list(caller: Caller, source: string, method: string, cursor: string | undefined): Promise<Answer>
   /**
-   * Has a process of the seat's own unit tell what is on a list, as soon as there is one.
-   * @returns the source that the list is of from now on, while that process lives
+   * Has a list come from a worker of the caller's own group, as soon as there is one.
+   * @returns the key of the source of the list, as long as that worker lives
    */
   own(caller: Caller, list: string): Promise<string>
   /**
-   * Calls `stale` whenever one of a source's lists may have changed; `isOfUse` tells whether the list as it was is
-   * still better than none.
+   * Calls `stale` when a list of a source may have changed; `isOfUse` tells whether the old list is better than none.
    */
   onStale(stale: (source: string, list: string, isOfUse: boolean) => void): void
 }
 
-/** There is no room for a process that could be asked, and none that is there can be. */
+/** There is no worker to ask, and no slot to start one. */
 export class NoRoom extends Refusal {
   constructor(cause?: unknown) {
     super('overloaded', { cause })
@@ -102,15 +99,15 @@ export class NoRoom extends Refusal {
   }
 }
 
-/** The server could not be started or does not speak MCP. For the operator: nothing of it reaches a client. */
+/** The server could not be started or does not speak MCP. Its details are for the operator and never sent to clients. */
 export class UpstreamStartError extends Error {
   /** The command line; secrets in it are masked. */
   readonly command: string
   readonly exit: string | undefined
-  /** Whether its time was up: it may need more of it. */
+  /** Whether the start time-out has passed: the server may need more time. */
   readonly late: boolean
   readonly stderr: string
-  /** What it said on stdout that is no message. */
+  /** Lines on stdout that are no messages. */
   readonly stdout: string
 
   constructor(

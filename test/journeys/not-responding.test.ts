@@ -19,7 +19,7 @@ test('a silent process is marked, gets no new call, loses none, and goes on when
   const long = session.response('slow', { ms: 500 })
   process.kill(pid, 'SIGSTOP')
   await eventually('the mark', () => said(mcplex, silent))
-  expect(await health(mcplex)).toContain('one process does not respond')
+  expect(await health(mcplex)).toContain('one worker does not respond')
   const late = session.whoami()
   const other = await openSession(mcplex.url)
   expect(await other.text('echo', { text: 'another session' })).toBe('another session')

@@ -5,7 +5,7 @@ import { addressee, type Attribution, ServedClients, type Situation } from './at
 
 const rules: readonly Attribution[] = ['own', 'single', 'none']
 const situations: readonly Situation[] = rules.flatMap((rule) =>
-  (['question', 'log'] as const).flatMap((what) =>
+  (['input-request', 'log'] as const).flatMap((what) =>
     [true, false].flatMap((isStateless) =>
       [true, false].flatMap((hasCall) =>
         [true, false].map((hasOneClient) => ({ rule, what, isStateless, hasCall, hasOneClient })),

@@ -1,70 +1,67 @@
 /**
- * Whom a message of a server belongs to that names no call: a log line, a question. A server may speak late, of a call
- * that is over, so that a call is alone on its process proves nothing: what counts is which clients the process has
- * worked for. Never guessed: what cannot be told for certain belongs to no client.
- * Why, and what it costs: docs/decisions/0019.
+ * Which client gets a message of a server that names no call: a log message or an input request. A server may send it
+ * late, for a call that is over, so the only call in flight need not be the one it means: what counts is which clients
+ * the worker has worked for. Nothing is guessed: a message that cannot be attributed for certain goes to no client.
+ * Reasons and costs: docs/decisions/0019.
  */
 import type { Clock } from '../../base/clock.ts'
 import type { ClientKey, EraName } from '../../protocol/call.ts'
 import type { PendingCall } from './pending-call.ts'
 import type { PendingCalls } from './pending-calls.ts'
 
-/**
- * Whom a process works for: one session alone (`own`), clients of one principal (`single`), or clients of several
- * principals (`none`).
- */
+/** Which clients a worker serves: one session (`own`), clients of one principal (`single`), or of several (`none`). */
 export type Attribution = 'own' | 'single' | 'none'
 
-/** All that the decision looks at. */
+/** Everything that the decision depends on. */
 export interface Situation {
   readonly rule: Attribution
-  readonly what: 'question' | 'log'
-  /** Whether the server is of the stateless era: it asks nothing, and logs only for calls that wanted it. */
+  readonly what: 'input-request' | 'log'
+  /** Whether the server is stateless: it sends no requests, and logs only for calls that asked for logs. */
   readonly isStateless: boolean
   /** Whether a call is in flight. */
   readonly hasCall: boolean
-  /** Whether all the work that the process may still speak of is of one client. */
+  /** Whether all work that the worker may still refer to was for one client. */
   readonly hasOneClient: boolean
 }
 
 /**
- * The decision: `call` is the youngest call in flight, all calls being of one client then; `unit` is the listener of
- * the session that owns the process; undefined is no client.
+ * The decision: `call` is the youngest call in flight (all calls are of one client then), `group` the subscriber of the
+ * session that owns the worker, undefined no client.
  */
 export function addressee({ rule, what, isStateless, hasCall, hasOneClient }: Situation): 'call' | 'group' | undefined {
   if (rule === 'own') return hasCall ? 'call' : 'group'
-  // Over the border between principals nothing goes but what a call has wanted in so many words.
+  // Across principals, only log messages pass, for calls that have asked for them.
   if (rule === 'none' && !(what === 'log' && isStateless)) return undefined
   return hasCall && hasOneClient ? 'call' : undefined
 }
 
-/** Which clients a process has worked for, as far as it may still speak of that work. */
+/** Which clients a worker has worked for, as long as it may still refer to that work. */
 export class ServedClients {
   readonly #forgetMs: number
   #client: ClientKey | undefined
   #hasOthers = false
-  /** Pieces of work that have begun and not ended. */
+  /** Pieces of work in progress. */
   #open = 0
   #quietSinceMs = Number.NEGATIVE_INFINITY
 
-  /** @param forgetMs how long a process without any work may still speak of what it did: as long as a call may last */
+  /** @param forgetMs how long an idle worker may still refer to earlier work: as long as a call may last */
   constructor(forgetMs: number) {
     this.#forgetMs = forgetMs
   }
 
-  /** Whether it was one client, and no other one. */
+  /** Whether it was exactly one client. */
   get isOne(): boolean {
     return this.#client !== undefined && !this.#hasOthers
   }
 
-  /** Whether they were several, or may have been. */
+  /** Whether there were several clients, or may have been. */
   get areSeveral(): boolean {
     return this.#hasOthers
   }
 
   /**
-   * Work begins. What never ends is never forgotten.
-   * @param client whom it is for; undefined if that cannot be told
+   * Work begins. Work that never ends is never forgotten.
+   * @param client undefined if it cannot be told
    */
   begin(client: ClientKey | undefined, nowMs: number): void {
     if (this.#open === 0 && nowMs - this.#quietSinceMs >= this.#forgetMs) {
@@ -85,17 +82,17 @@ export class ServedClients {
 
 export interface AttributorNeeds {
   readonly attribution: Attribution
-  /** Whether all calls are of one client, whatever they say. */
+  /** Whether all calls are of one client, whatever their keys. */
   readonly hasOneClient: boolean
   /** How long a call can last, in milliseconds. */
   readonly callTotalMs: number
   readonly clock: Clock
 }
 
-/** Applies the decision to the calls of one process. */
+/** Applies the decision to the calls of one worker. */
 export class Attributor {
   readonly served: ServedClients
-  /** Whom the process works for; another one when a process that has worked for no client is handed over. */
+  /** Which clients the worker serves; changes when an unused worker is handed over to a group. */
   rule: Attribution
   readonly #needs: AttributorNeeds
   readonly #pendingCalls: PendingCalls
@@ -107,27 +104,28 @@ export class Attributor {
     this.#pendingCalls = pendingCalls
   }
 
-  /** Work begins of which the process may speak without naming it; returns how to say that it has ended, once. */
+  /** Work begins that later messages may refer to without naming it. Call the returned function once when it ends. */
   workFor(client: ClientKey | undefined): () => void {
     const { clock } = this.#needs
     this.served.begin(client, clock.now())
     return () => this.served.end(clock.now())
   }
 
-  /** Whether an answer that names no request may be one to another client than those whose calls are in flight. */
+  /** Whether a response without an id may belong to a client that has no call in flight. */
   get mayMeanOther(): boolean {
     return this.rule !== 'own' && !this.#needs.hasOneClient && this.served.areSeveral
   }
 
   /**
-   * Whether a question that is nobody's is so because clients share the process: not if it merely comes after its call.
-   * @param isOffered whether the server was told that its clients can be asked; where principals share, it never is
+   * Whether an input request cannot be attributed because clients share the worker, and not because it came after its
+   * call.
+   * @param isOffered whether the capability was announced to the server; it never is where principals share a worker
    */
   couldBeOfSeveral(isOffered: boolean): boolean {
     return this.rule === 'none' || (this.rule === 'single' && isOffered && this.mayMeanOther)
   }
 
-  /** @param era the one that the server is spoken with in */
+  /** @param era the era of the connection */
   find(what: Situation['what'], era: EraName): PendingCall | 'group' | undefined {
     const call = this.#pendingCalls.youngest()
     const hasOneClient = this.#needs.hasOneClient || this.served.isOne

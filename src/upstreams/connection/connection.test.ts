@@ -38,7 +38,7 @@ function createProcess(): { child: Child; sent: Sent[]; say(value: JsonObject): 
     pid: 1,
     backlog: 0,
     memory: createMemoryBudget(Infinity).account(),
-    questionMemory: createMemoryBudget(Infinity).account(),
+    inputRequestMemory: createMemoryBudget(Infinity).account(),
     roomFor: () => 'kept',
     exited: false,
     ending: false,

@@ -1,7 +1,7 @@
 /**
- * A conversation with one upstream process. Ids and progress tokens on it are ours alone, so that calls of any
- * number of clients can share it without ever meeting; what comes back goes to the call that it names.
- * What names no call (logs, questions, changes) goes where attribution.ts says.
+ * The JSON-RPC connection with one worker. Ids and progress tokens on it are our own, so that calls of any number of
+ * clients can share it; a response goes to the call that it names. attribution.ts decides where messages go that name no
+ * call (log messages, input requests, changes).
  */
 import { Refusal } from '../../base/refusal.ts'
 import type { DroppedThing, EventSink } from '../../base/events.ts'
@@ -30,33 +30,33 @@ export interface ConnectionNeeds extends AttributorNeeds {
   readonly announced: JsonObject
   readonly events: EventSink
   readonly callIdleMs: number
-  /** What the process says outside of calls; false if nobody could take it. */
+  /** A message outside of calls; false if there was no recipient. */
   unsolicited(update: Update): boolean
   ended(exit: ChildExit): void
-  /** The server asked a question that nobody can be found for. */
+  /** An input request could not be attributed to a client. */
   unattributed(method: string): void
-  /** The server asks and asks, and does not read the answers. */
+  /** The server keeps sending requests and does not read the responses. */
   stuck(): void
-  /** Told of an answer that could not be taken, in words for the operator. */
+  /** A response was invalid. @param words for the operator */
   invalid(words: string): void
-  /** Counts what calls have got and nobody came for. */
+  /** Counts updates and results that callers have not taken yet. */
   readonly waiting: Holder
 }
 
 export class UpstreamConnection {
-  /** Set anew when a process asked in one era turns out to speak the other. */
+  /** Replaced if a worker that was addressed in one era turns out to speak the other. */
   codec: UpstreamCodec
-  /** When it last stopped to be of use to a call, in milliseconds of the clock. */
+  /** When its last call ended, in milliseconds of the clock. */
   idleSinceMs: number
   readonly liveness: Responsiveness
   readonly attributor: Attributor
-  /** Whose next call it waits for, and nobody else's. */
+  /** The client that it is kept for: it takes no call of another one. */
   keptFor: ClientKey | undefined
   readonly #needs: ConnectionNeeds
   readonly #pendingCalls = new PendingCalls()
   readonly #internalRequests: InternalRequests
   readonly #answers: ResponseRouting
-  readonly #questions: ServerRequests
+  readonly #serverRequests: ServerRequests
   readonly #flowControl: FlowControl
   readonly #outgoing: OutgoingLines
   readonly #drop: (what: DroppedThing) => void
@@ -87,16 +87,16 @@ export class UpstreamConnection {
     this.codec = needs.codec
     this.idleSinceMs = needs.clock.now()
     this.liveness = new Responsiveness(this.idleSinceMs)
-    this.#questions = createServerRequests({
+    this.#serverRequests = createServerRequests({
       send: (line) => this.#outgoing.answer(line),
       now: () => needs.clock.now(),
       announced: needs.announced,
-      attribute: () => this.attributor.find('question', this.codec.era),
-      toUnit: (inputRequest) => needs.unsolicited(inputRequest),
+      attribute: () => this.attributor.find('input-request', this.codec.era),
+      toGroup: (inputRequest) => needs.unsolicited(inputRequest),
       unattributed: (method, isOffered) => {
         if (this.attributor.couldBeOfSeveral(isOffered)) needs.unattributed(method)
       },
-      memory: () => needs.child.questionMemory,
+      memory: () => needs.child.inputRequestMemory,
     })
     const incoming = new IncomingLines({
       memory: () => needs.child.memory,
@@ -122,30 +122,30 @@ export class UpstreamConnection {
   get pid(): number | undefined {
     return this.#needs.child.pid
   }
-  /** In milliseconds of the clock that deadlines on it are of. */
+  /** Milliseconds of the clock that its deadlines use. */
   get nowMs(): number {
     return this.#needs.clock.now()
   }
   get callsInFlight(): number {
     return this.#pendingCalls.size + this.#reserved
   }
-  /** Whether the server has asked its client anything in this conversation. */
-  get hasAsked(): boolean {
-    return this.#questions.any
+  /** Whether the server has sent any input request on this connection. */
+  get hasInputRequests(): boolean {
+    return this.#serverRequests.any
   }
-  /** Whether the process may well be silent: it is held back, or waits for an answer of a client. */
+  /** Whether silence of the worker is expected: it is held back, or waits for a client to answer. */
   get isExcused(): boolean {
-    return this.#flowControl.isHeld || this.#pendingCalls.haveAsks
+    return this.#flowControl.isHeld || this.#pendingCalls.haveInputRequests
   }
-  /** Resolves when all that the server asks its client now was answered or withdrawn, or the process has ended. */
-  questionsAnswered(): Promise<void> {
-    return this.#questions.answered()
+  /** Resolves when all open input requests are answered or withdrawn, or the worker has ended. */
+  inputRequestsAnswered(): Promise<void> {
+    return this.#serverRequests.answered()
   }
   get closed(): boolean {
     return this.#closed || this.#needs.child.exited
   }
 
-  /** Holds a place for a call that begins in a moment: `begin` follows `unreserve` at once. */
+  /** Reserves capacity for a call about to begin: `begin` must follow `unreserve` at once. */
   reserve(): void {
     this.#reserved++
   }
@@ -154,12 +154,12 @@ export class UpstreamConnection {
     this.idleSinceMs = this.#needs.clock.now()
   }
 
-  /** Work other than a call begins, for a client or (undefined) for one that cannot be told; returns how to end it, once. */
+  /** Work other than a call begins; `client` is undefined if unknown. Call the returned function once when it ends. */
   workFor(client: ClientKey | undefined): () => void {
     return this.attributor.workFor(client)
   }
 
-  /** Sends a call; `isAlone` if no other one will begin before its end. Throws `overloaded` if the process takes nothing. */
+  /** Sends a call; `isAlone` if no other call begins before its end. Throws `overloaded` if the worker does not read. */
   begin(call: Call, isAlone: boolean = this.attributor.rule === 'own'): PendingCall {
     if (this.#closed) throw new Refusal('upstream_closed')
     this.#outgoing.checkRoom(call.params)
@@ -177,7 +177,7 @@ export class UpstreamConnection {
     return pending
   }
 
-  /** The call is over for its client. With a reason it was not over for the process, which is told. */
+  /** The call is over for its client. With a reason, the call is cancelled at the worker. */
   finish(pending: PendingCall, reason: string | undefined): void {
     if (!this.#pendingCalls.remove(pending)) return
     this.#flowControl.release(pending)
@@ -188,7 +188,7 @@ export class UpstreamConnection {
     this.tell('notifications/cancelled', rawObject({ requestId: pending.id, reason }))
   }
 
-  /** A request of our own. Rejects if the process ends or does not answer in time. */
+  /** Sends a request of our own. Rejects if the worker ends or does not answer in time. */
   async request(method: string, params: RawObject | undefined, timeoutMs: number): Promise<Answer> {
     if (this.#closed) throw new Refusal('upstream_closed')
     this.#outgoing.checkRoom(params)
@@ -199,8 +199,8 @@ export class UpstreamConnection {
   }
 
   /**
-   * A request whose answer comes when the process wants to end it (a listen); returns its id, and how to end it.
-   * `ended` is called once if the process ends it. Throws `overloaded` if the process takes nothing.
+   * Sends a request that stays open until the worker ends it (`subscriptions/listen`). `ended` is called once if the
+   * worker ends it; `stop` ends it from here. Throws `overloaded` if the worker does not read.
    */
   open(method: string, params: RawObject, ended: () => void): { id: number; stop(): void } {
     this.#outgoing.checkRoom(params)
@@ -218,25 +218,25 @@ export class UpstreamConnection {
     this.#outgoing.send(notificationText(method, params))
   }
 
-  /** Passes a notification of a client on. Throws `overloaded` if the process takes nothing. */
+  /** Forwards a notification of a client. Throws `overloaded` if the worker does not read. */
   pass(method: string, params: RawObject | undefined): void {
     this.#outgoing.checkRoom(params)
     this.tell(method, params)
   }
 
-  /** Ends the calls whose deadline has passed. @returns whether there were any that the process is to blame for */
+  /** Ends calls past their deadline. @returns whether any timed out while the worker was not held back */
   expire(nowMs: number): boolean {
     return this.#pendingCalls.expire(nowMs, this.#flowControl.isHeld)
   }
 
-  /** Ends the process in an orderly way. Calls in flight fail. */
+  /** Ends the worker in an orderly way. Calls in flight fail. */
   close(): Promise<void> {
     this.#closed = true
     this.#fail(new Refusal('upstream_closed'))
     return this.#needs.child.close()
   }
 
-  /** Ends a process that no longer reacts. */
+  /** Kills a worker that no longer reacts. */
   kill(): void {
     this.#closed = true
     this.#needs.child.kill()
@@ -245,7 +245,7 @@ export class UpstreamConnection {
   #exit(exit: ChildExit): void {
     this.#closed = true
     this.#outgoing.close()
-    this.#questions.drop()
+    this.#serverRequests.drop()
     this.#fail(new Refusal('upstream_closed'))
     this.#needs.ended(exit)
   }
@@ -262,7 +262,7 @@ export class UpstreamConnection {
     else if (message.kind === 'malformed') this.#answers.malformed(message)
     else if (message.method === 'ping')
       this.#outgoing.answer(responseText(message.id, { kind: 'result', result: emptyObject }))
-    else this.#questions.put(message, bytes)
+    else this.#serverRequests.handle(message, bytes)
   }
 
   #notification(method: string, params: RawObject | undefined): void {
@@ -270,7 +270,7 @@ export class UpstreamConnection {
     if (method === 'notifications/message') return this.#log({ kind: 'notification', method, params })
     if (method === 'notifications/cancelled') {
       const id = params && memberText(params.text, 'requestId')
-      if (id !== undefined) this.#questions.withdraw(id)
+      if (id !== undefined) this.#serverRequests.withdraw(id)
       return
     }
     if (!this.#needs.unsolicited({ kind: 'notification', method, params })) this.#drop('notification')
@@ -278,7 +278,7 @@ export class UpstreamConnection {
 
   #progress(params: RawObject | undefined): void {
     const pending = this.#pendingCalls.get(Number(params?.value['progressToken']))
-    // What does not rise is not passed on, but whatever tells it is at work.
+    // Progress that does not rise is not forwarded, but still shows that the worker is busy.
     if (pending) pending.idleAtMs = this.nowMs + this.#needs.callIdleMs
     const own = params && pending?.ownProgress(params)
     if (pending && own) this.#offer(pending, { kind: 'notification', method: 'notifications/progress', params: own })

@@ -1,7 +1,4 @@
-/**
- * A face: the server as it is spoken with in one era. It knows how a process of that era is opened, told what its
- * predecessor knew, and watched.
- */
+/** Opens connections to workers in one era of the server, and restores the state of a worker that is replaced. */
 import type { Clock } from '../../base/clock.ts'
 import type { EventSink } from '../../base/events.ts'
 import type { Log } from '../../base/log.ts'
@@ -21,32 +18,32 @@ import type { IsolationGroup } from '../pooling/isolation-group.ts'
 
 export interface ServerEra {
   readonly codec: UpstreamCodec
-  /** Who shares its processes: clients with sessions. */
+  /** Which clients with sessions share a worker. */
   readonly mode: Mode
-  /** The same for clients without. */
+  /** Which clients without sessions share a worker. */
   readonly statelessMode: Mode
-  /** What the server said of itself at the start. */
+  /** The server description from the start. */
   readonly serverDescription: RawObject
 }
 
-/** Who shares the process that a seat is served by. */
+/** Which callers share a worker with this one. */
 export function modeOf(serverEra: ServerEra, caller: Caller): Mode {
   return caller.client.era === 'modern' ? serverEra.statelessMode : serverEra.mode
 }
 
 export interface OpenedConnection {
   readonly connection: UpstreamConnection
-  /** What this process says of itself; undefined where it need not be asked. */
+  /** The server description by this worker; undefined if it was not asked for. */
   readonly serverDescription: RawObject | undefined
 }
 
-/** Where a process reports what happens to it. */
+/** What happens on a connection. */
 export interface ConnectionEvents {
   readonly codec: UpstreamCodec
   unsolicited(connection: UpstreamConnection, update: Update): boolean
   ended(connection: UpstreamConnection, exit: ChildExit): void
   unattributed(method: string): void
-  /** It asks and asks, and does not read the answers. */
+  /** The worker keeps sending requests and does not read the responses. */
   stuck(connection: UpstreamConnection): void
 }
 
@@ -54,22 +51,22 @@ export interface OpenNeeds extends ConnectionEvents {
   readonly caller: Caller
   readonly announced: JsonObject
   readonly attribution: Attribution
-  /** Whether the process must say hello even where the era does not need it. */
-  readonly greet: boolean
-  /** Told how it failed, unless we ended it ourselves. */
+  /** Whether a stateless server must answer `server/discover` first, although its era needs no handshake. */
+  readonly mustDiscover: boolean
+  /** The start failed, and not because we ended the worker. */
   failed(failure: StartFailure): void
-  /** Told of the connection before a word is said on it. */
+  /** Called with the connection before anything is sent. */
   connected(connection: UpstreamConnection): void
 }
 
 export interface Connector {
-  /** Connects to a child without a word. */
-  connect(child: Child, needs: Omit<OpenNeeds, 'greet' | 'caller' | 'failed' | 'connected'>): UpstreamConnection
-  /** Speaks first words with a child. Throws a `Refusal` when it cannot be done; the child is then gone. */
+  /** Connects to a child without sending anything. */
+  connect(child: Child, needs: Omit<OpenNeeds, 'mustDiscover' | 'caller' | 'failed' | 'connected'>): UpstreamConnection
+  /** Connects and does the handshake. Throws a `Refusal` if that fails; the child is then ended. */
   open(child: Child, needs: OpenNeeds): Promise<OpenedConnection>
 }
 
-/** What we call ourselves where no client speaks. */
+/** The client info that we send in requests of our own. */
 export const ownInfo: JsonObject = { name: 'mcplex', version }
 
 export function createConnector(common: {
@@ -79,7 +76,7 @@ export function createConnector(common: {
   readonly clock: Clock
   readonly events: EventSink
   readonly log: Log
-  /** Counts what calls have got and nobody came for. */
+  /** Counts updates and results that callers have not taken yet. */
   readonly waiting: Holder
 }): Connector {
   const { settings, clock, events } = common
@@ -129,12 +126,12 @@ export function createConnector(common: {
         }
         return {
           connection,
-          serverDescription: needs.greet
+          serverDescription: needs.mustDiscover
             ? await discover(connection, client, announced, settings.startTimeoutMs)
             : undefined,
         }
       } catch (cause) {
-        // Ended by ourselves before it was through: nobody has failed.
+        // We ended the worker before its handshake was done: this is no failure of the server.
         if (connection.closed && !exit) throw new Refusal('upstream_closed', { cause })
         needs.failed(startFailure(exit, cause))
         common.log.warn(
@@ -154,7 +151,7 @@ export function createConnector(common: {
   }
 }
 
-/** Says again to a new process what the unit's session had said to the one before it. */
+/** Sends a new worker the log level that the session of its group had set at the previous one. */
 export async function restoreState(
   group: IsolationGroup,
   connection: UpstreamConnection,
@@ -164,7 +161,7 @@ export async function restoreState(
   await connection.request('logging/setLevel', rawObject({ level: group.logLevel }), timeoutMs).catch(() => undefined)
 }
 
-/** The changes that clients of a restarted process are told of: everything it lists may be different now. */
+/** The notifications for clients whose worker was replaced: all its lists may be different now. */
 export function changesAfterRestart(serverDescription: RawObject): Update[] {
   const capabilities = serverDescription.value['capabilities']
   return ['tools', 'prompts', 'resources']

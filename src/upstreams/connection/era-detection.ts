@@ -1,10 +1,10 @@
 /**
- * Finds out which eras a stdio server speaks, with as few processes as its manners allow.
+ * Finds out which eras a stdio server speaks, with as few processes as possible.
  *
- * The stateless question comes first: a server that answers it is asked for the older handshake in a second process,
- * since the first word may decide the era of a process. A server that refuses the question or is silent is offered
- * the older handshake in the same process, and once more in a fresh one if it took offence. Waiting in a row, not
- * side by side: two first runs of `npx` at once disturb each other.
+ * `server/discover` comes first. If the server answers it, `initialize` is tried in a second process, since the first
+ * request may decide the era of a process. If the server refuses it or is silent, `initialize` is tried in the same
+ * process, and once more in a new one if that fails. The attempts are made one after the other: two first runs of `npx`
+ * at once disturb each other.
  * [2026-07-28 versioning: any error or silence means a session-based server; no single code does]
  */
 import { type Clock, pause } from '../../base/clock.ts'
@@ -24,50 +24,50 @@ export interface Found {
 export interface Eras {
   readonly modern: Found | undefined
   readonly legacy: Found | undefined
-  /** Whether the second process could be started only when the first had ended; that of the stateless era is closed then. */
+  /** Whether the second process could only be started after the end of the first; the stateless one is closed then. */
   readonly isOnlyOne?: boolean
-  /** What it answered to `initialize` that is no hello, in words for the operator. */
+  /** The invalid answer to `initialize`, in words for the operator. */
   readonly words: string | undefined
 }
 
 export interface EraDetectionNeeds {
-  /** Starts a process and connects to it without a word. */
+  /** Starts a process and connects to it without sending anything. */
   readonly connect: (era: EraName) => UpstreamConnection
-  /** Whether there is room for another process. */
+  /** Whether another process may be started. */
   readonly hasRoom: () => boolean
   readonly clock: Clock
   readonly startTimeoutMs: number
   readonly clientDescriptionOf: (era: EraName) => ClientDescription
-  /** Told at once what a server says of itself in the stateless era. */
+  /** Called at once with the answer to `server/discover`. */
   readonly discovered: (serverDescription: RawObject) => void
-  /** Whether a server that ignores `initialize` is given up for that era early: a wrong guess costs only its one client. */
-  readonly isHasty: boolean
+  /** Whether to stop early if `initialize` is ignored: with one client, a wrong guess affects only that client. */
+  readonly stopsEarly: boolean
 }
 
-/** How long silence lasts before the older handshake is offered to the same process. */
+/** How long to wait for an answer to `server/discover` before `initialize` is sent to the same process. */
 const silenceMs = 3000
-/** How long a stateless server may take to accept or refuse the older handshake in a second process. */
+/** How long a stateless server may take to accept or refuse `initialize` in a second process. */
 const secondMs = 5000
-/** Then it is asked the stateless question as well; and so long after its answer to that, it has ignored the handshake. */
+/** After `ask`, `server/discover` is sent as well; if `initialize` is unanswered `wait` after its answer, it was ignored. */
 const ignoredMs = { ask: 500, wait: 1000 }
 
-/** Both undefined: the server could not be spoken with. Where there is room for one process, that of the first is closed. */
+/** Both eras are undefined if no handshake succeeded. With room for one process only, the first one is closed. */
 export async function detectEras(needs: EraDetectionNeeds): Promise<Eras> {
   const nothing = rawObject({})
   const endMs = needs.clock.now() + needs.startTimeoutMs
-  // One time-out for all attempts on a process that stays: silence to the first is not waited for again.
+  // All attempts on one process share one time-out.
   const leftMs = (): number => Math.max(0, endMs - needs.clock.now())
   let words: string | undefined
-  const noHello = (error: unknown): undefined => {
-    // A refusal is our own: it says that time was up, or that the process has ended.
+  const keepWords = (error: unknown): undefined => {
+    // A refusal comes from us: the time-out has passed, or the process has ended.
     if (!asRefusal(error)) words = error instanceof Error ? error.message : String(error)
     else if (asRefusal(error)?.code === 'upstream_timeout') words = undefined
   }
-  const greet = (connection: UpstreamConnection, timeoutMs: number): Promise<RawObject | undefined> =>
-    sendInitialize(connection, needs.clientDescriptionOf('legacy'), nothing, ownInfo, timeoutMs).catch(noHello)
-  const greetSecond = (second: UpstreamConnection): Promise<RawObject | undefined> => {
-    const greeted = greet(second, secondMs)
-    return needs.isHasty ? Promise.race([greeted, ignored(second, needs)]) : greeted
+  const initialize = (connection: UpstreamConnection, timeoutMs: number): Promise<RawObject | undefined> =>
+    sendInitialize(connection, needs.clientDescriptionOf('legacy'), nothing, ownInfo, timeoutMs).catch(keepWords)
+  const initializeSecond = (second: UpstreamConnection): Promise<RawObject | undefined> => {
+    const initialized = initialize(second, secondMs)
+    return needs.stopsEarly ? Promise.race([initialized, ignored(second, needs)]) : initialized
   }
   const first = needs.connect('modern')
   const asked = discover(first, needs.clientDescriptionOf('modern'), nothing, needs.startTimeoutMs).catch(
@@ -82,16 +82,16 @@ export async function detectEras(needs: EraDetectionNeeds): Promise<Eras> {
     needs.discovered(early)
     if (!needs.hasRoom()) await first.close()
     const second = needs.connect('legacy')
-    const legacy = await greetSecond(second)
+    const legacy = await initializeSecond(second)
     const modern = { connection: first, serverDescription: early }
     if (legacy) return { modern, legacy: { connection: second, serverDescription: legacy }, words }
-    const hasLeft = second.closed
+    const endedByItself = second.closed
     await second.close()
-    // One that ends by itself may have minded the word, or that another process runs.
-    if (!hasLeft || first.closed) return { modern, legacy: undefined, words }
+    // If it ended by itself, it may have rejected `initialize`, or the fact that another process runs.
+    if (!endedByItself || first.closed) return { modern, legacy: undefined, words }
     await first.close()
     const alone = needs.connect('legacy')
-    const serverDescription = await greetSecond(alone)
+    const serverDescription = await initializeSecond(alone)
     if (serverDescription) return { modern, legacy: { connection: alone, serverDescription }, isOnlyOne: true, words }
     await alone.close()
     const again = needs.connect('modern')
@@ -102,13 +102,13 @@ export async function detectEras(needs: EraDetectionNeeds): Promise<Eras> {
     return { modern: found ? { connection: again, serverDescription: found } : modern, legacy: undefined, words }
   }
 
-  // A slow start looks like silence: whichever question is answered well first decides.
+  // A slow start looks like silence: the first request with a valid answer decides.
   const late =
     early === 'silent' ? asked.then((description) => description && verdictOf('modern', description)) : undefined
-  const greeted = first.closed
+  const initialized = first.closed
     ? undefined
-    : greet(first, leftMs()).then((description) => description && verdictOf('legacy', description))
-  const verdict = await firstDefined([late, greeted])
+    : initialize(first, leftMs()).then((description) => description && verdictOf('legacy', description))
+  const verdict = await firstDefined([late, initialized])
   if (verdict?.era === 'modern')
     return { modern: { connection: first, serverDescription: verdict.serverDescription }, legacy: undefined, words }
   if (verdict) {
@@ -116,20 +116,20 @@ export async function detectEras(needs: EraDetectionNeeds): Promise<Eras> {
     return { modern: undefined, legacy: { connection: first, serverDescription: verdict.serverDescription }, words }
   }
 
-  // One that ended by itself may have started slowly, and the next one needs as long again.
-  const hasLeft = first.closed
+  // If it ended by itself, it may have started slowly, and the next process needs as long again.
+  const endedByItself = first.closed
   const ended = first.close()
-  if (!hasLeft && leftMs() === 0) return { modern: undefined, legacy: undefined, words }
+  if (!endedByItself && leftMs() === 0) return { modern: undefined, legacy: undefined, words }
   if (!needs.hasRoom()) await ended
   const fresh = needs.connect('legacy')
-  const legacy = await greet(fresh, hasLeft ? needs.startTimeoutMs : leftMs())
+  const legacy = await initialize(fresh, endedByItself ? needs.startTimeoutMs : leftMs())
   if (!legacy) await fresh.close()
   return { modern: undefined, legacy: legacy && { connection: fresh, serverDescription: legacy }, words }
 }
 
 /**
- * Resolves when a process has answered what came after `initialize`, and not that. Stays pending otherwise: silence has
- * a deadline of its own.
+ * Resolves when a process has ignored `initialize`: it has answered the request sent after that, and `initialize` is
+ * still unanswered. Stays pending otherwise; silence has a deadline of its own.
  */
 async function ignored(
   second: UpstreamConnection,
@@ -138,7 +138,7 @@ async function ignored(
   await pause(clock, ignoredMs.ask)
   const isAnswered = await discover(second, clientDescriptionOf('modern'), rawObject({}), secondMs).then(
     () => true,
-    // A refusal is our own: nothing has come.
+    // A refusal comes from us: there was no answer.
     (error: unknown) => asRefusal(error) === undefined,
   )
   if (!isAnswered) return new Promise(() => {})

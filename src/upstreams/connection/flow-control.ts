@@ -1,7 +1,7 @@
 /**
- * Holds a process back while a client does not take what the process said to it: what is not read stays in the pipe,
- * and the process waits. Only for a process that works for nobody else. [R40] The same for one that does not read what
- * it asked for.
+ * Back-pressure: while a client does not take the updates of its call, the output of the worker stays in the pipe and
+ * the worker waits. Only for a worker that serves no other client, which would have to wait, too. The same holds a
+ * worker back that does not read the responses to its own requests.
  */
 import type { PendingCall } from './pending-call.ts'
 import type { Child } from '../stdio/child.ts'
@@ -15,25 +15,25 @@ export class FlowControl {
     this.#child = child
   }
 
-  /** Whether the process is held back: then its silence means nothing. */
+  /** Whether the worker is held back: its silence then means nothing. */
   get isHeld(): boolean {
     return this.#isStopped || this.#full.size > 0
   }
 
-  /** Holds the process back whomever it works for, or no longer. */
+  /** Holds the worker back (or no longer), whatever its calls. */
   stop(isStopped: boolean): void {
     this.#isStopped = isStopped
     this.#child.hold(this.isHeld)
   }
 
-  /** Holds the process back until all of what waits for the exchange was taken. */
+  /** Holds the worker back until all waiting updates of the call were taken. */
   hold(pending: PendingCall): void {
     this.#full.add(pending)
     pending.onEmpty = () => this.release(pending)
     this.#child.hold(true)
   }
 
-  /** Nobody waits for more of this exchange, or all of it was taken. */
+  /** The call has ended, or all its waiting updates were taken. */
   release(pending: PendingCall): void {
     pending.onEmpty = undefined
     if (this.#full.delete(pending) && !this.isHeld) this.#child.hold(false)

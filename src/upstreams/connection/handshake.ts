@@ -1,6 +1,6 @@
 /**
- * The first words with a server: the handshake of each era, and whether what comes back is one. Which era to try is
- * probe.ts. [2026-07-28 versioning, clients of several eras; 2025-11-25 lifecycle]
+ * The handshake of each era, and whether an answer to it is valid. era-detection.ts decides which era to try.
+ * [2026-07-28 versioning, clients of several eras; 2025-11-25 lifecycle]
  */
 import { terminalSafeLine } from '../../base/terminal-safe.ts'
 import { asRefusal } from '../../base/refusal.ts'
@@ -14,18 +14,18 @@ import type { UpstreamConnection } from './connection.ts'
 
 const maxSaidChars = 500
 
-/** Words of the server for the operator's log. They may repeat what its client said of itself. */
+/** Text of the server for the operator's log. It may repeat text of the client. */
 function said(text: string): string {
   return terminalSafeLine(text.slice(0, maxSaidChars), maxSaidChars)
 }
 
-/** For the operator's log: what the server said instead of an answer. */
+/** The error that a server answered with, for the operator's log. */
 function refusedBy(method: string, error: JsonObject): Error {
   const code = JSON.stringify(error['code'])
   return new Error(`the server answered ${method} with error ${code}: ${said(JSON.stringify(error['message']))}`)
 }
 
-/** Throws what was wrong with an answer that was none, instead of the refusal that a client would get. */
+/** Sends a request. For an invalid answer, throws what is wrong with it instead of the refusal for clients. */
 async function ask(
   connection: UpstreamConnection,
   method: string,
@@ -41,8 +41,9 @@ async function ask(
 }
 
 /**
- * Says hello in the session-based era; the result is what the server says of itself. A server that refuses the revision
- * is offered others, as long as the time allows: those that it names, or else the older ones and then the newer.
+ * Does the handshake of the session-based era; returns the InitializeResult. If the server refuses the revision, others
+ * are offered as time allows: those that it names, or else older ones and then newer ones. Throws the first error of the
+ * server, or the refusal for a time-out or an ended worker.
  */
 export async function sendInitialize(
   connection: UpstreamConnection,
@@ -60,7 +61,7 @@ export async function sendInitialize(
     const params = initializeParams({ ...client, era: 'legacy', version }, announced, own)
     const answer = await ask(connection, 'initialize', params, Math.max(0, endMs - connection.nowMs)).catch(
       (error: unknown) => {
-        // What it said says more than that it said nothing to the next offer.
+        // The first error says more than silence to a later offer.
         throw refused ?? error
       },
     )
@@ -76,19 +77,19 @@ export async function sendInitialize(
   throw refused ?? new Error('no revision could be offered')
 }
 
-/** The revisions to offer to a server that has answered with an error, best first; none if the error is about something else. */
+/** The revisions to offer after an error, best first; none if the error is not about the revision. */
 function otherVersions(version: string, { message, data }: JsonObject): readonly string[] {
   const supported = isObject(data) ? data['supported'] : undefined
   const named = legacyVersions.filter((known) => Array.isArray(supported) && supported.includes(known))
   if (named.length > 0) return named
   const isOfVersion = /version|protocol/i.test(JSON.stringify([message, data]))
   if (!isOfVersion) return []
-  // Older ones first: a client of an old revision may be before a server that only knows newer ones.
+  // Older ones first, but also newer ones: the client may be older than all revisions of the server.
   const isOlder = (known: string): boolean => known < version
   return [...legacyVersions.filter(isOlder), ...legacyVersions.filter((known) => !isOlder(known))]
 }
 
-/** Asks a stateless server for what it says of itself. */
+/** Asks a stateless server for its DiscoverResult. Throws if the answer is an error or names no revision of ours. */
 export async function discover(
   connection: UpstreamConnection,
   client: ClientDescription,
@@ -102,7 +103,7 @@ export async function discover(
   return answer.result
 }
 
-/** Whether the answer to `server/discover` offers a revision that we speak. */
+/** Whether a DiscoverResult offers a revision that we speak. */
 function offersOurs(result: RawObject): boolean {
   const versions = result.value['supportedVersions']
   return Array.isArray(versions) && versions.includes(modernVersion)

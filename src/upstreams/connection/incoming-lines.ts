@@ -1,7 +1,7 @@
 /**
- * What a process says, line by line, as messages. A long line is weighed before it is read, for a value of many members
- * takes more than its text; one for which there is no room must still end the call that it answers, and be answered if
- * it is a request.
+ * Reads the lines of a worker as messages. The memory for the value of a long line is estimated before it is parsed,
+ * since a value with many members takes more than its text. A line for which there is no memory still ends the call that
+ * it answers, and is answered if it is a request.
  */
 import type { LostLine } from '../../base/lines.ts'
 import type { Kept, MemoryAccount } from '../../base/memory-budget.ts'
@@ -13,38 +13,38 @@ import type { Message } from '../../protocol/jsonrpc.ts'
 import { idAtEdges, isAnswerAtEdges, requestIdAtEdges } from '../../protocol/lost-answer.ts'
 import { type BadMessage, readServerMessage } from '../../protocol/server-message.ts'
 
-/** A longer line is weighed. In characters. */
+/** For longer lines memory is estimated and counted. In characters. */
 const largeChars = 64 * 1024
 const edgeChars = 256
 
 export interface IncomingLinesNeeds {
   /** Counts a long line while it is read. */
   readonly memory: () => MemoryAccount
-  /** @param bytes what it takes, if that is much */
+  /** @param bytes the memory that a large message takes; 0 for small ones */
   readonly message: (message: Message | BadMessage, bytes: number) => void
   /** A line that is no JSON. */
   readonly noMessage: (text: string) => void
-  /** The answer to a request of that id was too much; without an id it cannot be told which. */
+  /** The response with this id was too large; undefined if the id could not be read. */
   readonly lostAnswer: (id: number | undefined, refusal: Refusal) => void
-  /** A request of the server was too much: it must be answered, or the server waits for ever. @param id as it was written */
+  /** A request of the server was too large: it must be answered, or the server waits for ever. @param id as JSON */
   readonly lostRequest: (id: string) => void
 }
 
-/** What is kept of lines that are no messages, and of one such line. In characters. */
+/** How much is kept of all lines that are no messages, and of one such line. In characters. */
 const keptWords = 4096
 const keptOfLine = 2048
 
 export class IncomingLines {
   readonly #needs: IncomingLinesNeeds
   #words = ''
-  /** Whether the process has answered: it has started, and what it says besides is noise. */
+  /** Whether the worker has answered a request: it has started, and lines that are no messages no longer matter. */
   #hasAnswered = false
 
   constructor(needs: IncomingLinesNeeds) {
     this.#needs = needs
   }
 
-  /** The last of what it said that is no message, until its first answer: for the operator, fit to be shown. */
+  /** The last lines before the first response that are no messages: for the operator, safe to show in a terminal. */
   get words(): string {
     return terminalSafe(this.#words).trim()
   }

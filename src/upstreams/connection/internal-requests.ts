@@ -1,10 +1,10 @@
-/** Requests of our own on a connection (handshakes, lists, pings, listens), and who waits for their answers. */
+/** Requests of our own on a connection (handshakes, lists, pings, listens) that wait for responses. */
 import type { Clock } from '../../base/clock.ts'
 import { Refusal } from '../../base/refusal.ts'
 import type { Answer } from '../../protocol/jsonrpc.ts'
 
 interface InternalRequest {
-  /** Undefined if it lasts until the process ends it. */
+  /** Undefined for a request that stays open until the worker ends it. */
   readonly method: string | undefined
   answer(answer: Answer): void
   fail(error: Error): void
@@ -18,7 +18,7 @@ export class InternalRequests {
     this.#clock = clock
   }
 
-  /** The answer to a request. Rejects with `upstream_timeout` or with what `failAll` was told. */
+  /** The answer to a request. Rejects with `upstream_timeout`, or with the error given to `fail` or `failAll`. */
   wait(id: number, method: string, timeoutMs: number): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const timer = this.#clock.after(timeoutMs, () => {
@@ -43,7 +43,7 @@ export class InternalRequests {
     })
   }
 
-  /** Waits without a deadline for a request that lasts: `ended` is called if the process ends it. */
+  /** Registers a request without a deadline: `ended` is called if the worker ends it. */
   keepOpen(id: number, ended: () => void): void {
     const forget = (): void => void this.#open.delete(id)
     this.#open.set(id, {
@@ -56,12 +56,12 @@ export class InternalRequests {
     })
   }
 
-  /** Forgets a request; false if it was over. */
+  /** Removes a request; false if it was over already. */
   forget(id: number): boolean {
     return this.#open.delete(id)
   }
 
-  /** What a request asks for, if it waits for an answer. */
+  /** The method of a request that waits for an answer. */
   methodOf(id: number): string | undefined {
     return this.#open.get(id)?.method
   }
@@ -71,14 +71,14 @@ export class InternalRequests {
     for (const [id, { method }] of this.#open) if (method !== undefined) yield id
   }
 
-  /** Takes an answer; false if nobody waits for it. */
+  /** Settles a request; false if there is none with this id. */
   answer(id: number, answer: Answer): boolean {
     const internalRequest = this.#open.get(id)
     internalRequest?.answer(answer)
     return internalRequest !== undefined
   }
 
-  /** Ends a request without its answer, if somebody waits for it. */
+  /** Rejects a request, if there is one with this id. */
   fail(id: number, error: Error): void {
     this.#open.get(id)?.fail(error)
   }

@@ -1,4 +1,4 @@
-/** The way of lines to a process: asked for room where they may be refused, and held against those that ask without reading. */
+/** Lines to a worker: refuses calls if too much waits already, and counts unread responses to requests of the server. */
 import { Refusal } from '../../base/refusal.ts'
 import { onOneLine, type RawObject } from '../../protocol/json-text.ts'
 import { errorAnswer, responseText, type RpcId } from '../../protocol/jsonrpc.ts'
@@ -14,7 +14,7 @@ export class OutgoingLines {
     this.#answers = new UnreadResponses({ ...needs, backlog: () => child.backlog })
   }
 
-  /** Throws `overloaded` if the process does not read, and too much waits for it already. */
+  /** Throws `overloaded` if the worker does not read and too much waits already. */
   checkRoom(params: RawObject | undefined): void {
     if (this.#child.roomFor(params?.text.length ?? 0) === 'kept') return
     throw new Refusal('overloaded', { message: 'The MCP server behind this gateway takes nothing at the moment.' })
@@ -24,23 +24,23 @@ export class OutgoingLines {
     if (!this.#child.exited) this.#child.send(onOneLine(line))
   }
 
-  /** Sends what the server has asked for: it may ask without reading. */
+  /** Sends a response to a request of the server, which may not read it. */
   answer(line: string): void {
     this.send(line)
     this.#answers.sent(line.length)
   }
 
-  /** Tells the server that a request of its own is not served. */
+  /** Answers a request of the server with an internal error (-32603). */
   refuse(id: RpcId, why: string): void {
     this.answer(responseText(id, errorAnswer(-32603, why)))
   }
 
-  /** The process has read everything. */
+  /** The worker has read everything. */
   drained(): void {
     this.#answers.drained()
   }
 
-  /** The process is gone. */
+  /** The worker has ended. */
   close(): void {
     this.#answers.close()
   }

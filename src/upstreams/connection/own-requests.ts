@@ -1,4 +1,4 @@
-/** What mcplex itself asks of a process, outside of any client's call, and who speaks then. */
+/** Requests that mcplex itself sends to a worker, outside of calls, and the client description that it uses for them. */
 import { asRefusal } from '../../base/refusal.ts'
 import type { Caller, ClientDescription } from '../../protocol/call.ts'
 import { type JsonObject, rawObject } from '../../protocol/json-text.ts'
@@ -10,13 +10,13 @@ import { type ServerEra, ownInfo } from './connector.ts'
 
 const listTimeoutMs = 30_000
 
-/** Who speaks when no client does. */
+/** The client description of mcplex itself. */
 export function ownDescription(serverEra: ServerEra, announced: JsonObject): ClientDescription {
   const { era } = serverEra.codec
   return { era, version: era === 'legacy' ? newestLegacy : modernVersion, capabilities: announced, info: ownInfo }
 }
 
-/** One page of a list, asked of a process outside of any client's call. */
+/** Requests one page of a list outside of calls. Rejects as `UpstreamConnection.request` does. */
 export function listPage(
   connection: UpstreamConnection,
   method: string,
@@ -29,7 +29,7 @@ export function listPage(
   return connection.request(method, asked, listTimeoutMs)
 }
 
-/** Asks a process for a sign of life. */
+/** Pings a worker. Never rejects. */
 export async function answersPing(
   connection: UpstreamConnection,
   client: ClientDescription,
@@ -41,12 +41,12 @@ export async function answersPing(
     await connection.request(legacy ? 'ping' : 'server/discover', asked, timeoutMs)
     return true
   } catch (error) {
-    // An answer that is not valid is a sign of life all the same.
+    // An invalid answer shows that the worker is alive, too.
     return asRefusal(error)?.code === 'upstream_invalid'
   }
 }
 
-/** A seat for the gateway itself, where a face needs one. */
+/** The gateway itself as a caller. */
 export function ownCaller(serverEra: ServerEra): Caller {
   return { principal: { tenant: '', subject: '' }, client: ownDescription(serverEra, {}), session: undefined }
 }

@@ -1,6 +1,6 @@
 /**
- * One call in flight on an upstream connection: what has come back and was not taken yet, and its deadlines.
- * The connection fills it, the call's reply empties it. Bounded: a server that floods ends its own call.
+ * One call in flight on a connection: updates and outcome that were not taken yet, and its deadlines. The connection
+ * adds updates, the reply of the call takes them. Bounded: a server that floods a call ends it.
  */
 import { detachedText } from '../../base/detached-text.ts'
 import { Refusal } from '../../base/refusal.ts'
@@ -10,13 +10,13 @@ import { editMembers, type RawObject } from '../../protocol/json-text.ts'
 import { jsonWeight } from '../../protocol/json-weight.ts'
 import { errorAnswer } from '../../protocol/jsonrpc.ts'
 
-/** What may wait to be taken. */
+/** How many updates may wait, and their characters; more end the call. */
 const maxUpdates = 1000
 const maxChars = 1024 * 1024
-/** Where the process is held back, if it can be: low enough for what it has written by then to find room. */
+/** From here on the worker is held back, if it can be: low enough for what it has already written to find room. */
 const fullUpdates = 250
 const fullChars = 256 * 1024
-/** What is not counted: a breath of a server that goes on to be heard. */
+/** Up to here waiting updates are not counted as memory: they are usually taken at once. */
 const fewUpdates = 16
 const fewChars = 16 * 1024
 
@@ -24,29 +24,29 @@ export class PendingCall {
   readonly call: Call
   /** Our id on the wire, and our progress token. */
   readonly id: number
-  /** When the call ends for want of progress; moved on by whatever comes back. */
+  /** When the call ends for lack of progress; each update moves it. */
   idleAtMs: number
-  /** When the call ends at the latest; the time that people take to answer does not count. */
+  /** When the call ends at the latest; moved by the time that clients take to answer input requests. */
   endAtMs: number
-  /** Questions to the client that wait for an answer: people are slow, so the deadlines rest. */
-  openAsks = 0
-  /** Whether the process may be held back while nobody takes what it says: it works for nobody else. */
+  /** Input requests that wait for the client: meanwhile the deadlines do not apply. */
+  openInputRequests = 0
+  /** Whether the worker may be held back while updates are not taken: it has no other call. */
   mayHold = false
   #askedAtMs = 0
   /** The last progress value, to keep it rising as the specification demands. */
   #progress: number = Number.NEGATIVE_INFINITY
-  /** Called when all that waited was taken, while the process is held back. */
+  /** Called when all waiting updates were taken, while the worker is held back. */
   onEmpty: (() => void) | undefined
   #updates: Update[] = []
   #chars = 0
   readonly #holder: Pick<Holder, 'transfer'>
-  /** What waits because nobody came for it. */
+  /** The memory of waiting updates and of a large outcome. */
   #waiting: Transfer | undefined
   #outcome: Outcome | undefined
   #failure: Refusal | undefined
   #wake: (() => void) | undefined
 
-  /** @param holder counts what waits to be taken */
+  /** @param holder counts the memory of what waits */
   constructor(call: Call, id: number, idleAtMs: number, endAtMs: number, holder: Pick<Holder, 'transfer'>) {
     this.#holder = holder
     this.call = call
@@ -59,28 +59,28 @@ export class PendingCall {
     return this.#outcome !== undefined || this.#failure !== undefined
   }
 
-  /** Whether so much waits that the process should say no more for now. */
+  /** Whether so much waits that the worker should be held back. */
   get isFull(): boolean {
     return this.#updates.length >= fullUpdates || this.#chars >= fullChars
   }
 
-  /** A question to the client begins to wait for its answer. */
+  /** An input request begins to wait for the client. */
   asked(nowMs: number): void {
-    if (this.openAsks++ === 0) this.#askedAtMs = nowMs
+    if (this.openInputRequests++ === 0) this.#askedAtMs = nowMs
   }
 
-  /** A question was answered, or is no longer asked. */
+  /** An input request was answered or withdrawn. */
   answered(nowMs: number): void {
-    if (--this.openAsks > 0) return
+    if (--this.openInputRequests > 0) return
     this.endAtMs += nowMs - this.#askedAtMs
     this.idleAtMs += nowMs - this.#askedAtMs
   }
 
-  /** Adds an update; false if there is too much that nobody took. */
+  /** Adds an update; false if too much waits already. */
   offer(update: Update): boolean {
     if (this.ended) return true
     if (this.#updates.length >= maxUpdates || this.#chars >= maxChars) return false
-    // Nobody came for the one before: this one may wait for long.
+    // The reply does not wait for updates now, so this one may stay long.
     const kept = this.#wake ? update : ownUpdate(update)
     if (this.#updates.length >= fewUpdates || this.#chars >= fewChars) this.#wait(weightOf(kept))
     this.#updates.push(kept)
@@ -102,7 +102,7 @@ export class PendingCall {
     return { value, text: editMembers(params.text, { progressToken: token }) }
   }
 
-  /** @param bytes what it takes, if that is much */
+  /** @param bytes the memory that a large outcome takes; 0 for small ones */
   settle(outcome: Outcome, bytes = 0): void {
     if (this.ended) return
     this.#outcome = outcome
@@ -115,7 +115,7 @@ export class PendingCall {
     this.#waiting.add(bytes)
   }
 
-  /** Others need the memory more than who does not come for it. */
+  /** The memory is needed elsewhere: drops what was not taken and ends the call. */
   #giveUp(): void {
     this.#dropUpdates()
     this.#outcome = undefined
@@ -124,7 +124,7 @@ export class PendingCall {
     this.#notify()
   }
 
-  /** Ends the call by a refusal: what came before it is still delivered. */
+  /** Ends the call by a refusal; updates before it are still delivered. */
   fail(refusal: Refusal): void {
     if (this.ended) return
     this.#failure = refusal
@@ -137,7 +137,7 @@ export class PendingCall {
     wake?.()
   }
 
-  /** The next update that nobody took. */
+  /** Takes the next waiting update. */
   take(): Update | undefined {
     const update = this.#updates.shift()
     if (update) {
@@ -156,7 +156,7 @@ export class PendingCall {
     this.#waiting = undefined
   }
 
-  /** Nobody takes any more: questions among what is left get an answer all the same. */
+  /** Nothing is taken any more: waiting input requests are answered with an error. */
   abandon(): void {
     this.#dropUpdates()
     this.#endWaiting()
@@ -185,12 +185,12 @@ function lengthOf({ params }: Update): number {
   return params?.text.length ?? 0
 }
 
-/** What it takes while it waits. */
+/** The memory of a waiting update, in bytes. */
 function weightOf({ params }: Update): number {
   return params === undefined ? 0 : jsonWeight(params.text)
 }
 
-/** The text of an update may be a part of the chunk that it came in: what waits must not keep all of that. */
+/** Copies the text of an update, which may be a slice of a larger chunk: what waits must not keep that chunk. */
 function ownUpdate(update: Update): Update {
   const { params } = update
   return params === undefined ? update : { ...update, params: { ...params, text: detachedText(params.text) } }

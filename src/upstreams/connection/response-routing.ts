@@ -1,7 +1,7 @@
 /**
- * The way of a server's answers to the requests that they answer: calls, and requests of our own. An answer that names
- * its request goes there. What names none goes to the only request in flight, if there is exactly one and the process
- * has worked for no other client. An answer that is none ends its request at once, and the operator is told what was wrong.
+ * Routes responses of a server to the requests in flight: calls, and requests of our own. A response with an id goes to
+ * the request of that id. One without goes to the only request in flight, if there is exactly one and the worker has
+ * worked for no other client. An invalid response ends its request at once, and the operator is told what is wrong.
  */
 import type { Clock, Timer } from '../../base/clock.ts'
 import { terminalSafeLine } from '../../base/terminal-safe.ts'
@@ -18,34 +18,34 @@ export interface ResponseRoutingNeeds {
   readonly pendingCalls: PendingCalls
   readonly internalRequests: InternalRequests
   readonly clock: Clock
-  /** Who has answered a call, as its outcome tells it. */
+  /** The era and the process of the worker, for the outcome of a call. */
   readonly client: () => Omit<Outcome, 'answer'>
-  /** Whether what names no request may be for another client than those whose calls are in flight. */
+  /** Whether a response without an id may belong to a client that has no call in flight. */
   readonly mayMeanOther: () => boolean
-  /** Told of an answer that could not be taken, in words for the operator. */
+  /** A response was invalid. @param words for the operator */
   readonly invalid: (words: string) => void
-  /** Something was said that answers nothing. */
+  /** A line that answers no request was dropped. */
   readonly drop: (what: 'stdout_line' | 'response') => void
 }
 
-/** What is in flight and can be ended. */
+/** A request in flight. */
 interface Pending {
   readonly method: string
   readonly id: number
-  /** The call, if it is one. */
+  /** Undefined for a request of our own. */
   readonly call: PendingCall | undefined
 }
 
 const maxQuoteChars = 300
 const edgeChars = 256
-/** How long an error that could answer a notification as well waits for another answer to the request. */
+/** An error without an id may answer a notification: how long to wait for another response to the request. */
 const doubtMs = 2000
-/** More words about one process are not told: it will not become better. */
+/** Invalid responses of one worker that are reported; further ones add nothing. */
 const maxTold = 10
 
 export class ResponseRouting {
   readonly #needs: ResponseRoutingNeeds
-  /** Requests with this id or a greater one were sent after the last notification; undefined once one of them was answered. */
+  /** Requests from this id on were sent after the last notification; undefined once one of them was answered. */
   #notifiedBefore: number | undefined
   #doubt: { readonly pending: Pending; readonly answer: Answer; readonly timer: Timer } | undefined
   #told = 0
@@ -54,12 +54,12 @@ export class ResponseRouting {
     this.#needs = needs
   }
 
-  /** A notification was sent: some servers answer it, with an error that names no request. */
+  /** A notification was sent: some servers answer it with an error without an id. */
   notified(): void {
     this.#notifiedBefore = this.#needs.pendingCalls.nextFrom
   }
 
-  /** @param bytes what the answer takes, if that is much */
+  /** @param bytes the memory that a large response takes; 0 for small ones */
   take(message: ResponseMessage, bytes: number): void {
     if (message.id === undefined) return this.#unnamed(message.answer)
     const id = numberOf(message.id)
@@ -69,7 +69,7 @@ export class ResponseRouting {
     if (!this.#needs.internalRequests.answer(id, message.answer)) this.#needs.drop('response')
   }
 
-  /** An answer that is none still ends the request that it is of. */
+  /** An invalid response still ends its request. */
   malformed(message: BadMessage): void {
     const { id, fault, quote } = message
     const pending = id === undefined ? (message.isAnswer ? this.#only() : undefined) : this.#named(numberOf(id))
@@ -77,7 +77,7 @@ export class ResponseRouting {
     else this.#needs.drop('stdout_line')
   }
 
-  /** A line that is no JSON: the answer to a request if it has the id of one where answers have it. */
+  /** A line that is not JSON: it ends the request whose id stands where a response has it. */
   unreadable(text: string): void {
     const id = idAtEdges(text.slice(0, edgeChars), text.slice(-edgeChars))
     const pending = id === undefined ? undefined : this.#named(id)
@@ -85,14 +85,14 @@ export class ResponseRouting {
     else this.#needs.drop('stdout_line')
   }
 
-  /** The answer to a request was too much. @param id undefined if it was an answer, but it cannot be told to what */
+  /** A response was too large. @param id undefined if its id could not be read */
   lost(id: number | undefined, refusal: Refusal): void {
     const pending = id === undefined ? this.#only() : this.#named(id)
     if (pending) this.#fail(pending, refusal)
     else this.#needs.drop('response')
   }
 
-  /** Nothing is answered any more. */
+  /** The connection is over. */
   close(): void {
     this.#doubt?.timer.stop()
     this.#doubt = undefined
@@ -104,7 +104,7 @@ export class ResponseRouting {
     return method === undefined ? undefined : { id, method, call }
   }
 
-  /** The only request in flight: an answer that names none can be of no other, unless of one that is over and another client's. */
+  /** The only request in flight, if a response without an id must belong to it. */
   #only(): Pending | undefined {
     if (this.#needs.mayMeanOther()) return undefined
     const found = [...this.#needs.internalRequests.waiting()]
@@ -130,13 +130,13 @@ export class ResponseRouting {
     else this.#needs.internalRequests.answer(id, answer)
   }
 
-  /** An error that names no request. After a notification it may be about that: then a better answer is waited for. */
+  /** An error without an id. After a notification it may answer that: then another response is awaited for a while. */
   #unnamed(answer: Answer): void {
     const doubt = this.#doubt
     const pending = this.#only()
     if (!pending) return this.#needs.drop('response')
     if (this.#notifiedBefore === undefined || doubt) {
-      // One of two was about the notification.
+      // Of two such errors, one answers the notification.
       this.close()
       return this.#settle(pending, answer)
     }
@@ -144,8 +144,9 @@ export class ResponseRouting {
     const timer = this.#needs.clock.after(doubtMs, () => {
       this.#doubt = undefined
       this.#notifiedBefore = undefined
-      const isHeardOf = pending.call !== undefined && (pending.call.idleAtMs !== idleAtMs || pending.call.openAsks > 0)
-      if (!isHeardOf && this.#named(pending.id)) this.#settle(pending, answer)
+      const hasProgressed =
+        pending.call !== undefined && (pending.call.idleAtMs !== idleAtMs || pending.call.openInputRequests > 0)
+      if (!hasProgressed && this.#named(pending.id)) this.#settle(pending, answer)
     })
     this.#doubt = { pending, answer, timer }
   }

@@ -1,11 +1,11 @@
 /**
- * Whether one process still responds, by what came from it. Silence alone proves nothing: a tool that computes without
- * a pause answers no ping. So a process that does not respond is given no new call, and nothing else follows from it.
+ * Whether a worker responds. Silence alone does not show that it hangs: a tool that computes without a pause answers no
+ * ping. So a worker that does not respond gets no new call, and nothing else follows.
  */
 export class Responsiveness {
-  /** When something last came from the process, in milliseconds of the clock. */
+  /** When the worker last sent a line, in milliseconds of the clock. */
   heardAtMs: number
-  /** Called when the process is heard again after it was marked. */
+  /** Called when the worker sends a line after it did not respond. */
   onRecovered: (() => void) | undefined
   #busySinceMs: number
   #askedAtMs: number
@@ -15,12 +15,12 @@ export class Responsiveness {
     this.heardAtMs = this.#busySinceMs = this.#askedAtMs = nowMs
   }
 
-  /** False from an unanswered ping until the process says anything. */
+  /** False from an unanswered ping until the worker sends any line. */
   get responds(): boolean {
     return this.#responds
   }
 
-  /** A line has come. */
+  /** The worker has sent a line. */
   heard(nowMs: number): void {
     this.heardAtMs = nowMs
     if (this.#responds) return
@@ -28,12 +28,12 @@ export class Responsiveness {
     this.onRecovered?.()
   }
 
-  /** A call begins while no other one is in flight: silence before it means nothing. */
+  /** A call begins while no other is in flight: silence before it does not count. */
   busy(nowMs: number): void {
     this.#busySinceMs = nowMs
   }
 
-  /** Whether a ping is due: nothing was heard, and no ping sent, for so long with calls in flight. */
+  /** Whether a ping is due: for `afterMs` with calls in flight, the worker sent nothing and got no ping. */
   isPingDue(nowMs: number, afterMs: number): boolean {
     return nowMs - Math.max(this.heardAtMs, this.#busySinceMs, this.#askedAtMs) >= afterMs
   }
@@ -43,7 +43,7 @@ export class Responsiveness {
     this.#askedAtMs = nowMs
   }
 
-  /** A ping that was sent then has no answer. @returns whether the process was thought to respond until now */
+  /** A ping sent at `sinceMs` was not answered. @returns whether the worker has just stopped responding */
   unanswered(sinceMs: number): boolean {
     if (this.heardAtMs >= sinceMs || !this.#responds) return false
     this.#responds = false

@@ -1,6 +1,6 @@
 /**
- * Questions of a session-based server to its client: which are open, whom they may be put to, and that each gets
- * exactly one answer. Nothing is ever guessed: a question that cannot be attributed is refused.
+ * Input requests of a session-based server: which are open, which client gets each, and that each is answered exactly
+ * once. Nothing is guessed: an input request that cannot be attributed to a client is refused.
  * [2025-11-25 client features; sampling, elicitation, roots]
  */
 import { Cancel } from '../../base/cancel.ts'
@@ -12,7 +12,7 @@ import type { PendingCall } from './pending-call.ts'
 
 const maxOpen = 64
 
-/** The capability that a client must have declared to be asked. */
+/** The client capability that each method needs. */
 const neededFor: Readonly<Record<string, string>> = {
   'sampling/createMessage': 'sampling',
   'roots/list': 'roots',
@@ -25,17 +25,17 @@ const neededFor: Readonly<Record<string, string>> = {
 
 export interface ServerRequests {
   /**
-   * Takes a question of the server: puts it to whom it belongs, or answers it with an error.
-   * @param bytes what it takes, if that is much
+   * Takes an input request of the server: forwards it to its client, or answers it with an error.
+   * @param bytes the memory that a large one takes; 0 for small ones
    */
-  put(message: RequestMessage, bytes: number): void
-  /** The server no longer wants an answer. */
+  handle(message: RequestMessage, bytes: number): void
+  /** The server has cancelled the request. */
   withdraw(requestId: string): void
-  /** The connection is over: nobody waits for answers any more. */
+  /** The connection is over: no more answers are wanted. */
   drop(): void
-  /** Resolves when all that is asked now was answered or withdrawn, or the connection is over. */
+  /** Resolves when all requests that are open now are answered or withdrawn, or the connection is over. */
   answered(): Promise<void>
-  /** Whether the server has ever asked anything. */
+  /** Whether there has ever been one. */
   readonly any: boolean
 }
 
@@ -43,24 +43,24 @@ export interface ServerRequestsNeeds {
   send(line: string): void
   /** Milliseconds of the clock. */
   now(): number
-  /** What the server was told that its client can do. */
+  /** The client capabilities that were announced to the server. */
   announced: JsonObject
-  /** The call that the question belongs to, `unit` if it goes to the unit's listener, or nobody. */
+  /** The call that the input request belongs to, `group` for the subscriber of the session, undefined for no client. */
   attribute(): PendingCall | 'group' | undefined
-  toUnit(inputRequest: InputRequest): boolean
-  /** A server asked, and it cannot be told whom. @param isOffered whether it was told that its client can be asked this */
+  toGroup(inputRequest: InputRequest): boolean
+  /** An input request could not be attributed. @param isOffered whether the capability was announced to the server */
   unattributed(method: string, isOffered: boolean): void
-  /** Counts questions that are large. */
+  /** Counts large input requests. */
   memory(): MemoryAccount
 }
 
 interface Open {
   readonly inputRequest: InputRequest
-  /** The call that it belongs to; undefined if it went to the unit. */
+  /** The call that it belongs to; undefined if it went to the subscriber of the session. */
   readonly pending: PendingCall | undefined
-  /** What is counted for it. */
+  /** The memory counted for it. */
   readonly bytes: number
-  /** Called when it is no longer open. */
+  /** Called when it closes. */
   readonly over: Array<() => void>
 }
 
@@ -68,7 +68,7 @@ export function createServerRequests(needs: ServerRequestsNeeds): ServerRequests
   const open = new Map<string, Open>()
   let any = false
 
-  /** Forgets a question that is open; false if it is not (any more). */
+  /** Closes an open request; undefined if it is not open. */
   const close = (key: string): Open | undefined => {
     const entry = open.get(key)
     if (entry && open.delete(key)) {
@@ -83,7 +83,7 @@ export function createServerRequests(needs: ServerRequestsNeeds): ServerRequests
     get any() {
       return any
     },
-    put(message, bytes) {
+    handle(message, bytes) {
       any = true
       const refuse = (code: number, text: string): void => needs.send(responseText(message.id, errorAnswer(code, text)))
       const capability = Object.hasOwn(neededFor, message.method) ? neededFor[message.method] : undefined
@@ -104,12 +104,12 @@ export function createServerRequests(needs: ServerRequestsNeeds): ServerRequests
         answer(answer) {
           if (close(key)) needs.send(responseText(message.id, answer))
         },
-        ...patience(message, needs),
+        ...progressFor(message, needs),
         withdrawn: new Cancel(),
       }
       open.set(key, { inputRequest, pending, bytes, over: [] })
       pending?.asked(needs.now())
-      const taken = pending ? pending.offer(inputRequest) : needs.toUnit(inputRequest)
+      const taken = pending ? pending.offer(inputRequest) : needs.toGroup(inputRequest)
       if (!taken) inputRequest.answer(errorAnswer(-32603, 'The client cannot be asked at the moment'))
     },
     async answered() {
@@ -128,8 +128,8 @@ export function createServerRequests(needs: ServerRequestsNeeds): ServerRequests
   }
 }
 
-/** How a server that asked for progress of its question hears that an answer may still come: its deadline moves on. */
-function patience({ params }: RequestMessage, needs: ServerRequestsNeeds): Pick<InputRequest, 'stillAsking'> {
+/** For a server that asked for progress of its request: sends progress, so that its own time-out is extended. */
+function progressFor({ params }: RequestMessage, needs: ServerRequestsNeeds): Pick<InputRequest, 'stillAsking'> {
   const meta = metaOf(params)
   const token = params && meta?.['progressToken'] !== undefined ? memberText(params.text, '_meta') : undefined
   const progressToken = token === undefined ? undefined : memberText(token, 'progressToken')

@@ -1,19 +1,19 @@
-/** Why a process could not be started: what follows from it, and the words for operators, which hold no secret. */
+/** Why a worker could not be started: the kind of failure, and words for operators that hold no secret. */
 import { asRefusal } from '../../base/refusal.ts'
 import type { ChildExit } from '../stdio/child.ts'
 
-/** How a start failed: there is no such program; it ended; it was silent; it answered that it does not want to. */
+/** How a start failed: the program cannot be run, ended, did not answer, or refused the handshake. */
 export type StartFault = 'not_run' | 'ended' | 'no_answer' | 'refused'
 
 export interface StartFailure {
   readonly fault: StartFault
-  /** For everybody who may read the health report: neither the command nor a word of the server. */
+  /** Shown in the health report: holds neither the command nor text of the server. */
   readonly detail: string
 }
 
 /**
  * @param exit how the process ended, if it did
- * @param cause what was thrown when it was spoken to; undefined if it never was
+ * @param cause what the handshake threw; undefined if there was none
  */
 export function startFailure(exit: ChildExit | undefined, cause?: unknown): StartFailure {
   if (exit?.error !== undefined) return { fault: 'not_run', detail: `the program cannot be run (${exit.error})` }

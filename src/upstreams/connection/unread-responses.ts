@@ -1,24 +1,24 @@
 /**
- * Answers to what a server asks of its own accord, such as pings and questions. Nothing keeps it from asking, so one
- * that does not read what it gets is not listened to until it does, and is given up if that lasts.
+ * Responses to requests of a server, such as pings and input requests. A server can send requests without end, so if it
+ * does not read the responses, we stop reading its output until it does, and give it up after a while.
  */
 import type { Clock, Timer } from '../../base/clock.ts'
 
-/** Answers that may wait for it. In bytes: thousands of small ones. */
+/** Unread responses that may wait, in bytes: thousands of small ones. */
 const mostBytes = 256 * 1024
-/** Less than this in its pipe is no sign that it does not read. */
+/** A backlog up to this does not show that the server does not read. In bytes. */
 const freeBytes = 64 * 1024
 const longestMs = 30_000
 
 export interface UnreadNeeds {
   readonly clock: Clock
-  /** How long a server may be silent, in milliseconds; half a minute at most is waited for it to read. */
+  /** How long to wait for the server to read, in milliseconds; half a minute at most. */
   readonly idleMs: number
-  /** What waits for the server to read it, in bytes. */
+  /** Bytes that the server has not read. */
   readonly backlog: () => number
-  /** Stops or goes on to listen to the server. */
+  /** Stops or resumes reading the output of the server. */
   readonly hold: (isHeld: boolean) => void
-  /** The server has not read in that time although it had asked. */
+  /** The server has not read its responses in that time. */
   readonly stuck: () => void
 }
 
@@ -31,7 +31,7 @@ export class UnreadResponses {
     this.#needs = needs
   }
 
-  /** An answer was sent. */
+  /** A response was sent. */
   sent(bytes: number): void {
     this.#bytes = this.#needs.backlog() > freeBytes ? this.#bytes + bytes : 0
     if (this.#bytes < mostBytes || this.#timer) return
@@ -47,7 +47,7 @@ export class UnreadResponses {
     this.#needs.hold(false)
   }
 
-  /** The server is gone. */
+  /** The worker has ended. */
   close(): void {
     this.#timer?.stop()
     this.#timer = undefined

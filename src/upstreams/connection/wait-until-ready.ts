@@ -1,17 +1,17 @@
 /**
- * The first moments of a process whose client can be asked. Servers ask for roots and the like as soon as they hear
- * `notifications/initialized`; a call that is sent at once would overtake the answers. So a ping is sent, and the
- * process is lent when the ping and all that came before its answer are answered.
+ * Waits for the input requests that servers send at their start. Many ask for roots and the like as soon as they get
+ * `notifications/initialized`; a call sent at once would overtake the answers. So a ping is sent, and the worker is used
+ * once the ping and all input requests that came before its answer are answered.
  */
 import { type Clock, pause } from '../../base/clock.ts'
 import type { UpstreamConnection } from './connection.ts'
 
-/** A server that does not answer, or a client that takes its time, keeps calls waiting no longer. */
+/** The longest that calls wait for a server that does not answer or a slow client. */
 const longestMs = 2000
-/** Servers look at what they were answered, at files above all, before they go by it; no message says when. */
+/** Servers need time to apply the answers (they check files, above all), and no message says when they are done. */
 const digestMs = 100
 
-/** Waits until the process has asked what it asks at its start, and has its answers; 2 s at most. Never rejects. */
+/** Waits until the input requests of the start are answered; 2 s at most. Never rejects. */
 export async function waitUntilReady(connection: UpstreamConnection, clock: Clock): Promise<void> {
   await new Promise<void>((resolve) => {
     const timer = clock.after(longestMs, resolve)
@@ -27,7 +27,7 @@ async function answered(connection: UpstreamConnection, clock: Clock): Promise<v
     () => true,
     () => false,
   )
-  if (!isAlive || !connection.hasAsked) return
-  await connection.questionsAnswered()
+  if (!isAlive || !connection.hasInputRequests) return
+  await connection.inputRequestsAnswered()
   await pause(clock, digestMs)
 }

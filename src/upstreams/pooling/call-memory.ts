@@ -1,6 +1,6 @@
 /**
- * What calls keep until they are over: their parameters, as text and as value, for as long as a call waits for a process
- * or runs on it. Counted for each client up to a share; small ones cost nothing.
+ * Counts the memory of call parameters (text and value) from the moment a call waits for a worker until it ends. Each
+ * client may use up to a share; small parameters are not counted.
  */
 import { keep, type MemoryAccount, type MemoryBudget } from '../../base/memory-budget.ts'
 import { shareFor } from '../../base/transfers.ts'
@@ -8,13 +8,10 @@ import type { Call, Reply } from '../../protocol/call.ts'
 import type { RawObject } from '../../protocol/json-text.ts'
 import { jsonWeight } from '../../protocol/json-weight.ts'
 
-/** Parameters up to this size are not counted: what there can be of them is bounded by the number of calls. */
+/** Parameters up to this size are not counted: the number of calls bounds them. In characters. */
 const smallChars = 1024
 
-/**
- * Counts the calls that are run. Those that are too much for their client's share, or for the budget, throw
- * `memory_share_exceeded` or `overloaded`.
- */
+/** Wraps `run`: calls beyond the share of their client or the budget throw `memory_share_exceeded` or `overloaded`. */
 export function countCallMemory(memory: MemoryBudget, run: (call: Call) => Reply): (call: Call) => Reply {
   const shareBytes = shareFor(memory, 0)
   const accounts = new Map<string, MemoryAccount>()
@@ -32,7 +29,7 @@ export function countCallMemory(memory: MemoryBudget, run: (call: Call) => Reply
     }
   }
 
-  // Most calls are small, and pass through no further generator.
+  // Most calls are small and need no further generator.
   return (call) => {
     const { params } = call
     return params === undefined || params.text.length <= smallChars ? run(call) : counted(call, params)

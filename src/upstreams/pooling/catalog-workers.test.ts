@@ -6,7 +6,7 @@ import { rawObject } from '../../protocol/json-text.ts'
 import { legacyUpstreamCodec } from '../../protocol/legacy-client.ts'
 import type { UpstreamConnection } from '../connection/connection.ts'
 import type { ServerEra } from '../connection/connector.ts'
-import { createCatalogWorkers, type CatalogWorkers, type Learnt } from './catalog-workers.ts'
+import { createCatalogWorkers, type CatalogWorkers, type CatalogWorkerSpec } from './catalog-workers.ts'
 
 const serverDescription = rawObject({})
 const serverEra: ServerEra = {
@@ -15,7 +15,7 @@ const serverEra: ServerEra = {
   statelessMode: 'session',
   serverDescription: serverDescription,
 }
-const what = (source: string): Learnt => ({ source, serverEra, announced: {} })
+const what = (source: string): CatalogWorkerSpec => ({ source, serverEra, announced: {} })
 
 interface Scene {
   readonly catalogWorkers: CatalogWorkers

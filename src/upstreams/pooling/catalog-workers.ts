@@ -1,11 +1,11 @@
 /**
- * Processes that belong to no client: what the server says of itself and what it lists is learnt from them, one for
- * each capability profile, since a server may announce other things to other clients. They also answer whether the
- * server is alive. Where all clients share one unit, its own processes are asked instead.
+ * Catalog workers belong to no client: they are asked for server descriptions and lists, one worker for each capability
+ * profile, since a server may announce different things to different clients. They also show whether the server is
+ * alive. Where all clients share one group, its own workers are asked instead.
  *
- * Each takes a place of the pool, and gives it up for any call that waits, whatever it is at. They never have more than
- * a part of the pool, so that a client with a new profile for each session does not slow down the calls of others. One
- * that clients can be truthfully served by becomes theirs, instead of being ended for another.
+ * Each takes a slot of the pool and gives it up for any waiting call, even while it is asked. They never use more than a
+ * part of the pool, so that a client with a new profile for each session does not slow down other clients. A catalog
+ * worker with the same handshake as a group needs is handed over to that group instead of being ended.
  */
 import { Cancel } from '../../base/cancel.ts'
 import type { Clock } from '../../base/clock.ts'
@@ -18,45 +18,45 @@ import type { WorkerSlot } from './worker-slots.ts'
 import type { WorkerOwner } from './isolation-group.ts'
 import { NoRoom } from '../upstream.ts'
 
-/** Keepers that stay when nobody asks them; the first, of clients without capabilities, always does. */
+/** Catalog workers that are unused for this long are ended, except the first, for clients without capabilities. */
 const idleMs = 5 * 60_000
-/** One stays at least so long before that of another profile takes its turn. */
-const turnMs = 30_000
+/** A catalog worker keeps its slot at least this long before a worker of another profile gets it. */
+const leastMs = 30_000
 const lookEveryMs = 250
 
 export interface CatalogWorker {
   readonly connection: UpstreamConnection
   readonly serverDescription: RawObject
-  /** To be set when it is handed over. */
+  /** Changed when the worker is handed over. */
   readonly owner: WorkerOwner
 }
 
-/** What is learnt, and how: from a process that is told of these capabilities. */
-export interface Learnt {
+/** A catalog worker by its source, and the capabilities that are announced to it. */
+export interface CatalogWorkerSpec {
   readonly source: string
   readonly serverEra: ServerEra
   readonly announced: JsonObject
 }
 
 export interface CatalogWorkers {
-  add(what: Learnt, catalogWorker: CatalogWorker): void
-  /** The keeper of a source: the one that is there, or a new one if there is room at once; else undefined. */
-  at(what: Learnt): Promise<CatalogWorker> | undefined
-  /** The same, as soon as there is room. Throws `NoRoom` if that takes too long, or what its start throws. */
-  get(what: Learnt): Promise<CatalogWorker>
+  add(what: CatalogWorkerSpec, catalogWorker: CatalogWorker): void
+  /** The catalog worker of a source: an existing one, or a new one if there is a free slot; else undefined. */
+  at(what: CatalogWorkerSpec): Promise<CatalogWorker> | undefined
+  /** The same, as soon as there is a slot. Throws `NoRoom` if that takes too long, or what its start throws. */
+  get(what: CatalogWorkerSpec): Promise<CatalogWorker>
   /**
-   * A page of a list. Throws `NoRoom` if there is none for a process that could be asked.
-   * @param shown the capabilities of those whom the list is for
+   * A page of a list. Throws `NoRoom` if there is no worker to ask and no slot for one.
+   * @param shown the capabilities of the clients that the list is for
    */
-  list(what: Learnt, shown: JsonObject, method: string, cursor: string | undefined): Promise<Answer>
-  /** Somebody is shown what this source says: its keeper stays, to hear of changes. */
+  list(what: CatalogWorkerSpec, shown: JsonObject, method: string, cursor: string | undefined): Promise<Answer>
+  /** A client is shown this source: its catalog worker stays, to announce changes. */
   touch(source: string): void
-  /** Ends one for a call that waits: one that is at nothing, if there is one. False if there is none at all. */
+  /** Ends one for a waiting call, preferably one that is not asked at the moment. False if there is none. */
   evictIdle(): boolean
-  /** Gives one up, alive, if any is of use; undefined if none is. */
-  handOver(isOfUse: (what: Learnt) => boolean): CatalogWorker | undefined
+  /** Removes and returns a live one that is of use to a group; undefined if none is. */
+  handOver(isOfUse: (what: CatalogWorkerSpec) => boolean): CatalogWorker | undefined
   live(): Iterable<UpstreamConnection>
-  /** A place may be free. */
+  /** A slot may have become free. */
   freed(): void
   sweep(): void
   close(): Promise<void>
@@ -64,54 +64,54 @@ export interface CatalogWorkers {
 
 export interface CatalogWorkersNeeds {
   readonly clock: Clock
-  /** Keepers at most. */
+  /** The most catalog workers. */
   readonly bound: number
-  /** How long is waited for room, in milliseconds. */
+  /** How long to wait for a slot, in milliseconds. */
   readonly waitMs: number
-  /** A place; undefined if all are taken, or wanted for calls. */
+  /** A slot; undefined if all are taken, or needed for calls. */
   readonly slot: () => WorkerSlot | undefined
-  /** Ends an idle process of a client, if that may be. */
+  /** Ends an idle worker of a client, if there is one that may be ended. */
   readonly endIdle: () => void
-  /** Whether it makes no sense to end another process: one is about to end, or its place would be a call's. */
+  /** Whether ending another worker is of no use: one is about to end, or a call would get the slot. */
   readonly isInVain: () => boolean
-  /** Whether a process for the source may be started without a pause. */
+  /** Whether a worker for the source may be started now, without a back-off pause. */
   readonly mayStart: (source: string) => boolean
-  /** Waits until it may be. Throws `upstream_unavailable`. */
+  /** Waits until it may be started. Throws `upstream_unavailable`. */
   readonly untilAllowed: (source: string) => Promise<void>
-  /** Starts a process in the place. Throws a `Refusal`. */
-  readonly open: (what: Opening) => Promise<CatalogWorker>
+  /** Starts a worker in the slot. Throws a `Refusal`. */
+  readonly open: (what: CatalogWorkerStart) => Promise<CatalogWorker>
 }
 
-export interface Opening extends Learnt {
+export interface CatalogWorkerStart extends CatalogWorkerSpec {
   readonly slot: WorkerSlot
-  /** Fires if the process is to end. */
+  /** Fires when the worker is to be ended. */
   readonly cancel: Cancel
 }
 
 interface Entry {
-  readonly what: Learnt
+  readonly what: CatalogWorkerSpec
   readonly opening: Promise<CatalogWorker>
   readonly cancel: Cancel
   readonly startedMs: number
   catalogWorker: CatalogWorker | undefined
   usedMs: number
-  /** Requests that it is asked at the moment. */
+  /** Requests in flight to it. */
   asked: number
 }
 
 export function createCatalogWorkers(needs: CatalogWorkersNeeds): CatalogWorkers {
   const { clock } = needs
   const entries = new Map<string, Entry>()
-  /** Those that wait for room, by source. */
+  /** Waits for a slot, by source. */
   const waiting = new Map<string, Promise<CatalogWorker>>()
-  let news: Array<() => void> = []
+  let wakeups: Array<() => void> = []
   let first: string | undefined
   let closed = false
 
   const freed = (): void => {
-    const told = news
-    news = []
-    for (const tell of told) tell()
+    const waking = wakeups
+    wakeups = []
+    for (const wake of waking) wake()
   }
   const alive = (source: string): Entry | undefined => {
     const entry = entries.get(source)
@@ -119,15 +119,15 @@ export function createCatalogWorkers(needs: CatalogWorkersNeeds): CatalogWorkers
   }
   const end = (source: string, entry: Entry): void => {
     entries.delete(source)
-    entry.cancel.cancel('its place is needed')
+    entry.cancel.cancel('its slot is needed')
   }
   const count = (): number => {
-    let alives = 0
-    for (const source of entries.keys()) if (alive(source)) alives++
-    return alives
+    let found = 0
+    for (const source of entries.keys()) if (alive(source)) found++
+    return found
   }
 
-  /** The one that was not used for longest: of those that are at nothing, or of all of them. */
+  /** The least recently used one: of all, or of those that are not asked at the moment. */
   const oldest = (mayWork: boolean): [string, Entry] | undefined => {
     let found: [string, Entry] | undefined
     for (const [source, entry] of entries) {
@@ -137,7 +137,7 @@ export function createCatalogWorkers(needs: CatalogWorkersNeeds): CatalogWorkers
     return found
   }
 
-  const open = (what: Learnt, slot: WorkerSlot): Entry => {
+  const open = (what: CatalogWorkerSpec, slot: WorkerSlot): Entry => {
     const { source } = what
     const cancel = new Cancel()
     const now = clock.now()
@@ -151,7 +151,7 @@ export function createCatalogWorkers(needs: CatalogWorkersNeeds): CatalogWorkers
     return entry
   }
 
-  const find = (what: Learnt): Entry | undefined => {
+  const find = (what: CatalogWorkerSpec): Entry | undefined => {
     const known = alive(what.source)
     if (known) {
       known.usedMs = clock.now()
@@ -162,15 +162,15 @@ export function createCatalogWorkers(needs: CatalogWorkersNeeds): CatalogWorkers
     return slot && open(what, slot)
   }
 
-  /** Ends another one, or an idle process of a client, so that there will be room. */
-  const makeRoom = (): void => {
+  /** Ends another catalog worker or an idle worker of a client, so that a slot becomes free. */
+  const freeSlot = (): void => {
     if (needs.isInVain()) return
     const other = oldest(false)
     if (other) end(...other)
     else needs.endIdle()
   }
 
-  const wait = async (what: Learnt): Promise<CatalogWorker> => {
+  const wait = async (what: CatalogWorkerSpec): Promise<CatalogWorker> => {
     const untilMs = clock.now() + needs.waitMs
     for (;;) {
       if (!alive(what.source)) await needs.untilAllowed(what.source)
@@ -181,10 +181,10 @@ export function createCatalogWorkers(needs: CatalogWorkersNeeds): CatalogWorkers
         if (!entry?.cancel.cancelled && !(error instanceof NoRoom)) throw error
       }
       if (closed || clock.now() >= untilMs) throw new NoRoom()
-      if (!entry) makeRoom()
+      if (!entry) freeSlot()
       await new Promise<void>((resolve) => {
         const timer = clock.after(lookEveryMs, resolve)
-        news.push(() => {
+        wakeups.push(() => {
           timer.stop()
           resolve()
         })
@@ -217,9 +217,9 @@ export function createCatalogWorkers(needs: CatalogWorkersNeeds): CatalogWorkers
     async list(what, shown, method, cursor) {
       const entry = find(what)
       if (!entry) {
-        // Others had their turn: there will be room for the next who asks.
+        // Ends a worker that has had its slot for long enough, so that the next request finds one.
         const other = needs.isInVain() || !needs.mayStart(what.source) ? undefined : oldest(false)
-        if (other && clock.now() - other[1].startedMs >= turnMs) end(...other)
+        if (other && clock.now() - other[1].startedMs >= leastMs) end(...other)
         throw new NoRoom()
       }
       entry.asked++

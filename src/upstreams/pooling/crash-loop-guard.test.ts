@@ -38,7 +38,7 @@ function createScene(starts: () => boolean): Scene {
     onlyOne: createSingleInstance({ clock, log: silentLog, changed() {} }),
     isOneRunning: () => false,
     areSeveralRunning: () => false,
-    prove() {
+    testStart() {
       proofs++
       if (starts()) return Promise.resolve()
       crashLoopGuard.startFailed(undefined, ended, true, serverEra)

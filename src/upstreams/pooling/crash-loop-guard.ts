@@ -1,12 +1,12 @@
 /**
- * Who has to wait when a process cannot be started: those for whom it was, or everybody.
+ * Which callers have to wait when a worker cannot be started: only those it was for, or all.
  *
- * A server may end upon the words of one client, such as its name or a capability. Then that client's unit or profile
- * waits before it is tried again, and nobody else does. A program that starts for nobody must not be tried again for
- * each of them: so it is started once with words of our own, and if that fails as well, all wait; from then on for
- * every failure, until it has started for somebody. Meanwhile it is tried again with words of our own after each
- * pause, so that it comes back without a call. One that ends while another process runs, whoever it was for, is no
- * reason for anybody to wait if one with our own words does as well: then only one can run (only-one.ts).
+ * A server may end because of what one client sends in its handshake, such as its name or a capability. Then only the
+ * group or profile of that client waits before the next attempt. A program that cannot start at all must not be tried
+ * again for each client: it is started once with a neutral handshake of our own, and if that fails too, all callers
+ * wait, from then on for every failure, until a worker has started. Meanwhile a test start after each pause finds out
+ * when the program works again, without a call. If a worker ends while another one runs, and a test start does so, too,
+ * no caller has to wait: then only one worker can run (single-instance.ts).
  */
 import { type Clock, pause } from '../../base/clock.ts'
 import { Refusal } from '../../base/refusal.ts'
@@ -16,51 +16,51 @@ import { RestartBackoff } from './restart-backoff.ts'
 import type { StartFailure } from '../connection/start-failure.ts'
 
 export interface CrashLoopGuard {
-  /** Waits until a process may be started for them. Throws `upstream_unavailable` if that is not soon. */
+  /** Waits until a worker may be started. Throws `upstream_unavailable` if the back-off is open. @param own their back-off */
   untilAllowed(own: RestartBackoff): Promise<void>
-  /** Whether a process may be started for them without a wait. */
+  /** Whether a worker may be started without a wait. @param own their back-off */
   mayStart(own: RestartBackoff): boolean
-  /** The failures of those who learn from a source. */
+  /** The back-off of the catalog workers of a source. */
   ofSource(source: string): RestartBackoff
   /**
-   * @param own the failures of those whom it was for, if it was for anybody
-   * @param ourWords whether nothing of a client was said to the process
+   * @param own the back-off of the group or source that the worker was for, if any
+   * @param isNeutral whether the handshake held nothing of a client
    */
-  startFailed(own: RestartBackoff | undefined, failure: StartFailure, ourWords: boolean, serverEra: ServerEra): void
-  /** Starts the program with words of our own, to see whether it starts, unless that was seen a moment ago. */
+  startFailed(own: RestartBackoff | undefined, failure: StartFailure, isNeutral: boolean, serverEra: ServerEra): void
+  /** Makes a test start, unless one has succeeded a moment ago. */
   check(serverEra: ServerEra): void
-  /** Resolves when no process is being started to see whether the program starts. Never rejects. */
+  /** Resolves when no test start is in progress. Never rejects. */
   checked(): Promise<void>
-  /** A process has answered its first words. */
+  /** A worker has answered its handshake. */
   started(): void
-  /** Why nobody gets a process, for operators; undefined as long as the program starts. */
+  /** Why no worker can be started, for operators; undefined as long as the program starts. */
   readonly fault: string | undefined
-  /** Tries the program again if nobody gets a process and the pause is over; called now and then. */
+  /** Makes a test start if no worker can be started and the pause is over; called now and then. */
   retry(serverEra: ServerEra): void
 }
 
-/** A program that has just started for us is not looked at again for so long. */
-const provenMs = 10_000
-/** There are not many more profiles than these at any time: see profiles.ts. */
+/** How long a successful test start counts. */
+const passedMs = 10_000
+/** There are not many more profiles than these at any time: see profile-keys.ts. */
 const maxSources = 512
 
 export function createCrashLoopGuard(needs: {
   readonly clock: Clock
-  /** Starts the program with words of our own, and ends it again. A failure is told to `startFailed`. */
-  readonly prove: (serverEra: ServerEra) => Promise<void>
+  /** Starts a worker with a neutral handshake and ends it. Rejects if it fails, as `startFailed` was told. */
+  readonly testStart: (serverEra: ServerEra) => Promise<void>
   readonly onlyOne: SingleInstance
-  /** Whether a process of the server runs that has answered its first words. */
+  /** Whether a worker runs that has answered its handshake. */
   readonly isOneRunning: () => boolean
-  /** Whether there are several of them at the moment. */
+  /** Whether several such workers run. */
   readonly areSeveralRunning: () => boolean
 }): CrashLoopGuard {
   const { clock, onlyOne } = needs
-  const everybody = new RestartBackoff()
+  const forAll = new RestartBackoff()
   const sources = new Map<string, RestartBackoff>()
-  let proving: Promise<void> | undefined
+  let testing: Promise<void> | undefined
   let fault: string | undefined
-  let provenUntilMs = 0
-  let provenBesideUntilMs = 0
+  let passedUntilMs = 0
+  let passedBesideUntilMs = 0
 
   const allowed = async (limit: RestartBackoff): Promise<void> => {
     const now = clock.now()
@@ -69,37 +69,37 @@ export function createCrashLoopGuard(needs: {
     if (wait > 0) await pause(clock, wait)
   }
 
-  const prove = (serverEra: ServerEra): void => {
-    if (proving || everybody.pauseMs(clock.now()) > 0) return
+  const test = (serverEra: ServerEra): void => {
+    if (testing || forAll.pauseMs(clock.now()) > 0) return
     const isBeside = needs.isOneRunning()
-    const proven = (): void => {
-      provenUntilMs = clock.now() + provenMs
-      if (isBeside) provenBesideUntilMs = provenUntilMs
+    const passed = (): void => {
+      passedUntilMs = clock.now() + passedMs
+      if (isBeside) passedBesideUntilMs = passedUntilMs
     }
-    proving = needs
-      .prove(serverEra)
-      .then(proven, () => {
-        // It has been counted.
+    testing = needs
+      .testStart(serverEra)
+      .then(passed, () => {
+        // `startFailed` has counted it.
       })
-      .finally(() => (proving = undefined))
+      .finally(() => (testing = undefined))
   }
-  /** That it starts while no other process runs does not show that it does beside one. */
-  const isProven = (): boolean =>
-    clock.now() < (onlyOne.isOpen && needs.isOneRunning() ? provenBesideUntilMs : provenUntilMs)
-  /** Whether it is explained by the other process that runs; so is what a process with a client's words says of it. */
-  const isExplained = (failure: StartFailure, ourWords: boolean): boolean => {
-    // One that is silent may only be slow.
+  /** A test start without another running worker does not show that two can run at once. */
+  const hasPassed = (): boolean =>
+    clock.now() < (onlyOne.isOpen && needs.isOneRunning() ? passedBesideUntilMs : passedUntilMs)
+  /** Whether the failure is explained by the other worker that runs. Only a neutral handshake can establish that. */
+  const isExplained = (failure: StartFailure, isNeutral: boolean): boolean => {
+    // A silent worker may only be slow.
     if (failure.fault !== 'ended' || !needs.isOneRunning() || needs.areSeveralRunning()) return false
-    if (ourWords) onlyOne.found(failure.detail)
+    if (isNeutral) onlyOne.found(failure.detail)
     return onlyOne.isKnown
   }
 
   return {
     async untilAllowed(own) {
       await allowed(own)
-      await allowed(everybody)
+      await allowed(forAll)
     },
-    mayStart: (own) => own.pauseMs(clock.now()) === 0 && everybody.pauseMs(clock.now()) === 0,
+    mayStart: (own) => own.pauseMs(clock.now()) === 0 && forAll.pauseMs(clock.now()) === 0,
     ofSource(source) {
       let known = sources.get(source)
       if (!known) {
@@ -109,22 +109,22 @@ export function createCrashLoopGuard(needs: {
       }
       return known
     },
-    startFailed(own, failure, ourWords, serverEra) {
+    startFailed(own, failure, isNeutral, serverEra) {
       const now = clock.now()
       const hasRun = failure.fault !== 'not_run'
       own?.failed(now, hasRun)
-      if (failure.fault === 'refused' && !ourWords) return
-      if (isExplained(failure, ourWords)) fault = undefined
-      else if (fault !== undefined || !hasRun || ourWords) {
+      if (failure.fault === 'refused' && !isNeutral) return
+      if (isExplained(failure, isNeutral)) fault = undefined
+      else if (fault !== undefined || !hasRun || isNeutral) {
         fault = failure.detail
-        everybody.failed(now, hasRun)
+        forAll.failed(now, hasRun)
         if (!needs.isOneRunning()) onlyOne.failedAlone()
-      } else if (!isProven()) prove(serverEra)
+      } else if (!hasPassed()) test(serverEra)
     },
     check(serverEra) {
-      if (!isProven()) prove(serverEra)
+      if (!hasPassed()) test(serverEra)
     },
-    checked: async () => proving,
+    checked: async () => testing,
     started() {
       fault = undefined
     },
@@ -132,7 +132,7 @@ export function createCrashLoopGuard(needs: {
       return fault
     },
     retry(serverEra) {
-      if (fault !== undefined) prove(serverEra)
+      if (fault !== undefined) test(serverEra)
     },
   }
 }

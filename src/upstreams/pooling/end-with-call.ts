@@ -1,13 +1,13 @@
-/** When a process ends with its call, since no call of another client may meet it. Why: docs/decisions/0019. */
+/** Ends a worker with its call where no call of another client may use it. Reasons: docs/decisions/0019. */
 import type { Call, Outcome } from '../../protocol/call.ts'
 import { demandsVisit } from '../../protocol/bridge/input-requests.ts'
 import type { UpstreamConnection } from '../connection/connection.ts'
 import type { IsolationGroup } from './isolation-group.ts'
 
 /**
- * Ends the process if it has to end with this call, and has no other; or keeps it for the client if what the call has
- * begun there goes on with the client's next one.
- * @param outcome undefined for a call that was cancelled, or of which that is not known
+ * Ends the worker if it has to end with this call and has no other one; or keeps it for the client if the client's next
+ * call continues there (URL elicitation).
+ * @param outcome undefined for a call that was cancelled, or if that is not known
  */
 export function endWithCall(
   group: IsolationGroup,

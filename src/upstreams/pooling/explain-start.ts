@@ -1,14 +1,14 @@
-/** Why a start has failed: on its own account, or because another process of the server runs. */
+/** Finds out whether a start has failed because another worker of the server runs. */
 import { type Clock, pause } from '../../base/clock.ts'
 import type { StartFault } from '../connection/start-failure.ts'
 import type { RestartBackoff } from './restart-backoff.ts'
 import type { SingleInstance } from './single-instance.ts'
 import { NoRoom } from '../upstream.ts'
 
-/** How long a start that has failed waits to be explained: a program that hangs would hold its caller up as long again. */
+/** How long the caller of a failed start waits for the explanation: a test start of a program that hangs takes longer. */
 const explainMs = 10_000
 
-/** What a start has failed with, once it is known whether that is since another process runs. */
+/** The error of a failed start: `NoRoom` if only one worker can run and another one does, else `error`. */
 export async function explainStart(
   own: RestartBackoff,
   fault: StartFault | undefined,
@@ -17,7 +17,7 @@ export async function explainStart(
     readonly clock: Clock
     readonly onlyOne: SingleInstance
     readonly isOneRunning: () => boolean
-    /** Resolves when it has been tried whether a process can run beside the one that runs. */
+    /** Resolves when a test start has shown whether a worker can run beside the one that runs. */
     readonly checked: () => Promise<unknown>
   },
 ): Promise<unknown> {

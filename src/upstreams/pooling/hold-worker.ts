@@ -1,11 +1,11 @@
-/** Keeps a worker for the calls that belong together: a task and what is asked about it. */
+/** Reserves a worker for calls that belong together: a task and the requests about it. */
 import { createLease, type Lease } from '../../base/lease.ts'
 import type { Call } from '../../protocol/call.ts'
 import type { UpstreamConnection } from '../connection/connection.ts'
 import { endWithCall } from './end-with-call.ts'
 import type { IsolationGroup } from './isolation-group.ts'
 
-/** Keeps a worker from others until the lease is released. */
+/** Reserves a worker until the lease is released. */
 export function holdWorker(
   group: IsolationGroup,
   connection: UpstreamConnection,

@@ -1,6 +1,6 @@
 /**
- * A unit of isolation: the processes that a set of callers shares (one session, one principal, one tenant, or all),
- * and what must be said again to a process that takes another's place. Units of different keys share nothing.
+ * An isolation group: the workers that a set of callers shares (one session, one principal, one tenant, or all), and the
+ * state that a replaced worker needs again. Groups with different keys share nothing.
  */
 import { Refusal } from '../../base/refusal.ts'
 import type { EraName, Filter, Caller, Update } from '../../protocol/call.ts'
@@ -13,20 +13,20 @@ import type { Mode } from '../options.ts'
 import { RestartBackoff } from './restart-backoff.ts'
 import { WaitingCalls } from './waiting-calls.ts'
 
-/** Somebody who hears what the processes of a unit say outside of calls. */
+/** A recipient of what the workers of a group send outside of calls. */
 export interface Subscriber {
-  /** Whether it is the stream of a session: it can be asked, and told all that is said for its session alone. */
+  /** Whether it is the stream of a session: it gets input requests, and everything sent for its session alone. */
   readonly isSession: boolean
   filter: Filter
   take(update: Update): void
-  /** Whether its client reads what is said to it outside of calls, at this moment. */
+  /** Whether its client reads its stream at the moment. */
   isRead(): boolean
 }
 
-/** Whom a process works for; one that was opened to learn can become one that serves. */
+/** What a worker is for: a group, or a catalogue source. A catalog worker can be handed over to a group. */
 export interface WorkerOwner {
   group: IsolationGroup | undefined
-  /** The source that it is asked for as a keeper. */
+  /** The source that it is asked for as a catalog worker. */
   source: string | undefined
 }
 
@@ -37,32 +37,32 @@ export interface IsolationGroup {
   readonly announced: JsonObject
   readonly connections: Set<UpstreamConnection>
   readonly restarts: RestartBackoff
-  /** Who messages belong to that name no call. */
+  /** How messages that name no call are attributed. */
   readonly attribution: Attribution
-  /** Whether a process serves one call at a time: so that its questions have one addressee, or by its mode. */
+  /** Whether a worker has one call at a time: by the mode, or so that its input requests belong to one client. */
   readonly exclusive: boolean
-  /** When a process ends with its call: so that what the server asks late can be of no other call, and nothing of one that was cancelled stays. */
+  /** When a worker ends with its call: so that a late input request can belong to no other call, and no cancelled call goes on. */
   readonly endsAfter: 'every call' | 'a cancelled call' | undefined
-  /** Processes at most. */
+  /** The most workers. */
   readonly maxProcesses: number
-  /** Processes being started. */
+  /** Workers being started. */
   starting: number
-  /** Calls waiting for a process. */
+  /** Calls that wait for a worker. */
   waiting: number
-  /** Those of them with which the client of the unit can be asked. */
+  /** The waiting calls that can carry input requests to the client of the group. */
   readonly waitingCalls: WaitingCalls
-  /** The log level that the unit's session asked for, to be said again to a new process. */
+  /** The log level of the group, which a new worker is sent. */
   logLevel: string | undefined
-  /** Whether the operator was told that the server asks what could be of several clients. */
+  /** Whether an input request that could be for several clients was logged already. */
   isWarnedOf: boolean
-  /** A process with state was lost: the next one has to be told, and its clients too. */
+  /** Whether a worker with state was lost: the next one gets its state, and the clients are notified. */
   lost: boolean
-  /** Lists that the unit's clients are shown as a process of the unit has them, since it has announced a change, or no other could be asked; and which process it is. */
+  /** Lists that come from a worker of the group, and from which: it has announced a change, or no catalog worker could be asked. */
   readonly changed: Map<string, UpstreamConnection>
   ended: boolean
 }
 
-/** The key of the unit that a seat belongs to. Nothing of one tenant is ever in another's unit, `shared` excepted. */
+/** The key of the group of a caller. Callers of different tenants never share a group, except in mode `shared`. */
 export function isolationGroupKey(caller: Caller, era: EraName, mode: Mode, profile: () => string): string {
   const { tenant, subject } = caller.principal
   if (mode === 'shared') return sharedKey(era)
@@ -70,7 +70,7 @@ export function isolationGroupKey(caller: Caller, era: EraName, mode: Mode, prof
   if (mode === 'session' && caller.session !== undefined) {
     return `${era}/session/${JSON.stringify([tenant, subject, caller.session])}`
   }
-  // A client without a session gets the next narrower thing that is known of it.
+  // A client without a session is grouped by the narrowest thing known: its principal.
   return `${era}/${mode === 'session' ? 'principal' : mode}/${JSON.stringify([tenant, subject])}/${profile()}`
 }
 
@@ -78,7 +78,7 @@ function sharedKey(era: EraName): string {
   return `${era}/shared`
 }
 
-/** @param own whether all callers are one client: a session, or whatever the only client says */
+/** @param own whether all callers are one client: one session, or the only client of the gateway */
 export function createIsolationGroup(
   key: string,
   codec: UpstreamCodec,
@@ -89,7 +89,7 @@ export function createIsolationGroup(
   bounds: { readonly pool: number; readonly cores: number; readonly hasOneClient: boolean },
 ): IsolationGroup {
   const common = isCommon(mode)
-  // A question names no call, and may come late: where it could be of any client, a process that asks has one call in all.
+  // An input request names no call and may come late: where it could be for any client, a worker gets one call in all.
   const isForOneCall = mode === 'call' || (mode === 'session' && !own)
   const asked = codec.era === 'legacy' && isForOneCall && mayBeAsked(announced)
   const endsAfterAny = asked && !bounds.hasOneClient
@@ -116,22 +116,22 @@ export function createIsolationGroup(
   }
 }
 
-/** Whether clients of this mode may be asked questions: only where a question can be attributed to one of them. */
+/** Whether clients of this mode can get input requests: only where these can be attributed to one client. */
 export function mayAsk(mode: Mode): boolean {
   return !isCommon(mode)
 }
 
-/** Whether all callers share the unit. */
+/** Whether all callers share the group. */
 export function isShared(group: IsolationGroup): boolean {
   return group.key === sharedKey(group.codec.era)
 }
 
-/** Whether a unit of this mode has callers of different principals. */
+/** Whether groups of this mode have callers of different principals. */
 export function isCommon(mode: Mode): boolean {
   return mode === 'shared' || mode === 'tenant'
 }
 
-/** The process of a unit with this pid. Throws `upstream_closed` if it has ended. */
+/** The worker of a group with this pid. Throws `upstream_closed` if it has ended. */
 export function processOf(group: IsolationGroup, pid: number | undefined): UpstreamConnection {
   for (const connection of group.connections) if (connection.pid === pid) return connection
   throw new Refusal('upstream_closed')

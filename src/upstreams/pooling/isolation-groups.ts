@@ -1,4 +1,4 @@
-/** All units of an upstream, and which one a seat belongs to. */
+/** The isolation groups of an upstream, and which one a caller belongs to. */
 import { cpus } from 'node:os'
 import { Refusal } from '../../base/refusal.ts'
 import type { EraName, Caller } from '../../protocol/call.ts'
@@ -9,12 +9,12 @@ import { createIsolationGroup, isCommon, mayAsk, type IsolationGroup, isolationG
 
 export interface IsolationGroups {
   readonly serverEras: Map<EraName, ServerEra>
-  /** The face that a seat is served by: of its own era if the server has it. The only client keeps to one. Throws `upstream_unavailable`. */
+  /** The server era for a caller: its own if the server has it. The only client keeps its first one. Throws `upstream_unavailable`. */
   serverEraOf(caller: Caller): ServerEra
-  /** What the processes of a seat's unit are told of its clients. */
+  /** The client capabilities announced to the workers of the caller's group. */
   announcedTo(serverEra: ServerEra, caller: Caller): RawObject
   keyOf(caller: Caller): string
-  /** The seat's unit; made if there is none. */
+  /** The group of the caller; created if there is none. */
   of(caller: Caller): IsolationGroup
   find(key: string): IsolationGroup | undefined
   all(): IterableIterator<IsolationGroup>
@@ -22,7 +22,7 @@ export interface IsolationGroups {
   clear(): void
 }
 
-/** The key of the unit of the only client. */
+/** The key of the group of the only client. */
 const onlyClient = 'client'
 
 /** @param hasOneClient whether all callers are one client, whose requests of either era belong together */
@@ -32,7 +32,7 @@ export function createIsolationGroups(pool: number, hasOneClient: boolean): Isol
   const cores = cpus().length
 
   const serverEraOf = (caller: Caller): ServerEra => {
-    // Its first call has decided which era of the server the only client is served by.
+    // The first call of the only client has decided its server era.
     const settled = hasOneClient ? groups.get(onlyClient)?.codec.era : undefined
     const serverEra = serverEras.get(settled ?? caller.client.era) ?? serverEras.values().next().value
     if (!serverEra) throw new Refusal('upstream_unavailable')
@@ -43,7 +43,7 @@ export function createIsolationGroups(pool: number, hasOneClient: boolean): Isol
   const keyAt = (serverEra: ServerEra, caller: Caller): string => {
     const mode = modeOf(serverEra, caller)
     if (hasOneClient && mode === 'session') return onlyClient
-    // All of them, but no session.
+    // Only the clients without sessions share this group.
     if (mode === 'shared' && serverEra.mode !== mode) return `${serverEra.codec.era}/stateless`
     return isolationGroupKey(caller, serverEra.codec.era, mode, () => announcedTo(serverEra, caller).text)
   }

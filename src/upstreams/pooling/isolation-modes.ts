@@ -1,21 +1,21 @@
 /**
- * Who shares processes: clients with sessions by the mode, clients without by `stateless` where each session has a
- * process of its own. Pure.
+ * Which clients share workers: clients with sessions by `mode`, and clients without by `stateless` where each session
+ * has a worker of its own. Pure.
  */
 import type { EraName } from '../../protocol/call.ts'
 import type { Mode, Stateless, UpstreamSettings } from '../options.ts'
 
-/** What the clients of each era get. */
+/** The modes for the clients of each era. */
 export interface IsolationModes {
-  /** Who shares a process among clients with sessions. */
+  /** For clients with sessions. */
   readonly sessions: Mode
-  /** Who shares a process among clients without, or that they are refused. */
+  /** For clients without sessions, who may also be refused. */
   readonly stateless: Mode | Stateless
 }
 
 /**
- * A server that speaks sessions at all may keep state of its one client, also when it speaks the stateless revision
- * besides. One client alone meets no other, so it is refused nothing, and both of its eras reach one process.
+ * A server that knows sessions may keep state of its one client, even if it also speaks the stateless revision. A single
+ * client has no other client to be isolated from: it is not refused, and both of its eras use one worker.
  * @param eras those that the server speaks
  */
 export function isolationModesOf(
@@ -28,8 +28,7 @@ export function isolationModesOf(
 }
 
 /**
- * The mode by which clients without a session find their processes. In `session` mode they get the next narrower
- * thing that is known of them, their principal.
+ * The mode for clients without sessions, for `isolationGroupKey`: in mode `session` that groups them by principal.
  */
 export function statelessMode({ sessions, stateless }: IsolationModes): Mode {
   return stateless === 'call' || stateless === 'shared' ? stateless : sessions

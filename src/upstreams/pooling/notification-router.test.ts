@@ -34,7 +34,7 @@ function createScene(refuses: (uri: string) => boolean = () => false): {
       pid: 1,
       backlog: 0,
       memory: memory.account(),
-      questionMemory: memory.account(),
+      inputRequestMemory: memory.account(),
       roomFor: () => 'kept',
       exited: false,
       ending: false,

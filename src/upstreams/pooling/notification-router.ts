@@ -1,6 +1,6 @@
 /**
- * What processes say outside of calls, and who hears it: the listeners of the unit that a process belongs to, each
- * what it asked for, and nobody else.
+ * Routes what workers send outside of calls to the subscribers of their isolation group, each by its filter, and to no
+ * other client.
  */
 import type { Clock } from '../../base/clock.ts'
 import type { ClientKey, Filter, Update } from '../../protocol/call.ts'
@@ -8,39 +8,39 @@ import { isObject } from '../../protocol/json-text.ts'
 import { withMeta } from '../../protocol/jsonrpc.ts'
 import { metaKeys } from '../../protocol/revisions.ts'
 import type { UpstreamConnection } from '../connection/connection.ts'
-import { unitSource } from './catalog-keys.ts'
+import { groupSource } from './catalog-keys.ts'
 import { createSubscriptions, isWanted, type Subscriptions } from './subscriptions.ts'
 import type { Subscriber, WorkerOwner, IsolationGroup } from './isolation-group.ts'
 import type { Hearing, Listening } from '../upstream.ts'
 import { SubscriptionCounts } from './subscription-counts.ts'
 
 /**
- * Told when what a source lists may have changed.
- * @param isOfUse whether the list as it was is better than none
+ * Called when a list of a source may have changed.
+ * @param isOfUse whether the old list is better than none
  */
 export type Stale = (source: string, list: string, isOfUse: boolean) => void
 
 export interface NotificationRouter {
-  /** A process has said something; false if nobody could take it. */
+  /** Routes a message of a worker; false if there was no recipient. */
   route(owner: WorkerOwner, connection: UpstreamConnection, update: Update): boolean
-  /** Tells the listeners of a unit. */
+  /** Delivers an update to the subscribers of a group; false if there was no recipient. */
   deliver(group: IsolationGroup, update: Update): boolean
   subscriptionsOf(group: IsolationGroup): Subscriptions
   /**
-   * @param key the key of the unit
-   * @param client the session whose stream listens; undefined for a client without, which cannot be told from others
+   * @param key the key of the group
+   * @param client the session of the stream; undefined for a client without sessions, which cannot be identified
    */
   listen(key: string, client: ClientKey | undefined, filter: Filter, hearing: Hearing): Promise<Listening>
   hasListeners(key: string): boolean
   forget(key: string): void
-  /** All that a source lists may be different from now on: no process is there that would tell. */
+  /** All lists of a source may change unnoticed from now on: no worker is left to announce it. */
   unwatched(source: string): void
-  /** The same for the lists of a unit's own process. */
+  /** The same for the lists that come from this worker of a group. */
   unwatchedOf(group: IsolationGroup, connection: UpstreamConnection): void
   onStale(stale: Stale): void
 }
 
-/** Who hears a unit, and what they want together. */
+/** The subscribers of a group, and the union of their filters. */
 interface Audience {
   readonly listeners: Set<Subscriber>
   readonly subscriptionCounts: SubscriptionCounts
@@ -48,17 +48,17 @@ interface Audience {
 
 export function createNotificationRouter(
   clock: Clock,
-  findUnit: (key: string) => IsolationGroup | undefined,
+  findGroup: (key: string) => IsolationGroup | undefined,
 ): NotificationRouter {
   const audiences = new Map<string, Audience>()
-  const nobody = new SubscriptionCounts()
+  const none = new SubscriptionCounts()
   const subscriptions = new WeakMap<IsolationGroup, Subscriptions>()
   const staleListeners: Stale[] = []
 
   const subscriptionsOf = (group: IsolationGroup): Subscriptions => {
     let known = subscriptions.get(group)
     if (!known) {
-      known = createSubscriptions(group, () => audiences.get(group.key)?.subscriptionCounts ?? nobody, clock)
+      known = createSubscriptions(group, () => audiences.get(group.key)?.subscriptionCounts ?? none, clock)
       subscriptions.set(group, known)
     }
     return known
@@ -71,12 +71,12 @@ export function createNotificationRouter(
       if (update.kind === 'ask') {
         if (!own) return false
         if (!listener.isSession) continue
-        // What is asked at the start of a process is asked for those calls: a client without a stream reads theirs.
+        // An input request at the start of a worker belongs to the waiting calls: without a stream, the client reads those.
         if (!listener.isRead() && group.waitingCalls.take(update)) return true
         listener.take(update)
         return true
       }
-      // All that a session's own process says is the session's, but for changes that it did not ask for.
+      // Everything that the own worker of a session sends is for the session, except changes that it did not subscribe to.
       const isOwn = own && listener.isSession && !isChange(update.method)
       if (!isOwn && !isWanted(listener.filter, update.method, update.params)) continue
       listener.take(withoutSubscription(update))
@@ -92,10 +92,10 @@ export function createNotificationRouter(
       const { group } = owner
       if (update.kind === 'notification') {
         for (const list of changedLists(update.method)) {
-          // A process that ends with its call has lists for no other.
+          // Lists of a worker that ends with its call are of no use to other calls.
           if (group?.endsAfter === 'every call') continue
           group?.changed.set(list, connection)
-          for (const stale of staleListeners) stale(group ? unitSource(group.key) : (owner.source ?? ''), list, !group)
+          for (const stale of staleListeners) stale(group ? groupSource(group.key) : (owner.source ?? ''), list, !group)
         }
         if (!group || subscriptionsOf(group).acknowledge(connection, update.method, update.params)) return true
       }
@@ -109,14 +109,14 @@ export function createNotificationRouter(
       listeners.add(listener)
       subscriptionCounts.add(filter, client)
       const sync = async (): Promise<void> => {
-        const group = findUnit(key)
+        const group = findGroup(key)
         if (group)
           await Promise.all([...group.connections].map((connection) => subscriptionsOf(group).sync(connection)))
       }
       await sync()
       return {
         refilter(changed) {
-          // In this order: what is wanted before and after is never not wanted.
+          // Add before remove: a URI in both filters must stay subscribed.
           if (listeners.has(listener)) subscriptionCounts.add(changed, client)
           if (listeners.has(listener)) subscriptionCounts.remove(listener.filter)
           listener.filter = changed
@@ -136,10 +136,10 @@ export function createNotificationRouter(
       for (const list of allLists) for (const stale of staleListeners) stale(source, list, true)
     },
     unwatchedOf(group, connection) {
-      for (const [list, teller] of group.changed) {
-        if (teller !== connection) continue
+      for (const [list, announcedBy] of group.changed) {
+        if (announcedBy !== connection) continue
         group.changed.delete(list)
-        for (const stale of staleListeners) stale(unitSource(group.key), list, false)
+        for (const stale of staleListeners) stale(groupSource(group.key), list, false)
       }
     },
     onStale: (stale) => void staleListeners.push(stale),
@@ -148,7 +148,7 @@ export function createNotificationRouter(
 
 const allLists = ['tools/list', 'prompts/list', 'resources/list', 'resources/templates/list']
 
-/** The lists that a change notification makes stale. */
+/** The lists that a notification makes stale. */
 function changedLists(method: string): readonly string[] {
   switch (method) {
     case 'notifications/tools/list_changed':
@@ -166,7 +166,7 @@ function isChange(method: string): boolean {
   return method.endsWith('/list_changed') || method === 'notifications/resources/updated'
 }
 
-/** A listener is told without the id of our own subscription. */
+/** Removes the id of our own subscription. */
 function withoutSubscription(update: Update & { kind: 'notification' }): Update {
   const meta = update.params?.value['_meta']
   if (!isObject(meta) || !(metaKeys.subscription in meta)) return update

@@ -1,6 +1,6 @@
 /**
- * Who gets which process, and when: a bound on all processes, one waiting line that is fair between clients, and the
- * return of what nobody uses. Starting a process is handed in; the pool only decides.
+ * Assigns workers to calls: one waiting line that is fair between clients, starts of workers within the limit, and the
+ * end of idle ones. The pool only decides; the caller passes in how a worker is started.
  */
 import { cpus } from 'node:os'
 import type { Clock } from '../../base/clock.ts'
@@ -14,22 +14,22 @@ import type { IsolationGroup } from './isolation-group.ts'
 import { NoRoom } from '../upstream.ts'
 
 export interface Pool {
-  /** A process for the call at once, if one has room. */
+  /** A worker for the call at once, if one has capacity. */
   take(group: IsolationGroup, call: Call): UpstreamConnection | undefined
   /**
-   * A process for the call, as soon as there is one; a place on it is reserved.
-   * Throws `overloaded` (line full, or waited too long), `upstream_unavailable`, `cancelled`.
+   * A worker for the call as soon as there is one, reserved for it.
+   * Throws `overloaded` (the line is full, or the wait was too long), `upstream_unavailable`, `cancelled`.
    */
   wait(group: IsolationGroup, call: Pick<Call, 'fairnessKey' | 'clientKey' | 'cancel'>): Promise<UpstreamConnection>
-  /** A call is over: whoever waits may have its place. */
+  /** A call is over: a waiting call may take its place. */
   released(): void
-  /** Whether there are calls that wait for a process which there is no place for. */
+  /** Whether calls wait for a worker that cannot be started for lack of a slot. */
   readonly isShort: boolean
-  /** Ends the process that has been idle longest, if that is long enough; false if there is none. */
+  /** Ends the worker that has been idle longest, if that is long enough; false if there is none. */
   endIdle(): boolean
-  /** A process has ended, or a place has become free. */
+  /** A worker has ended, or a slot has become free. */
   freed(): void
-  /** Ends what has been idle too long; called now and then. */
+  /** Ends workers that were idle too long and refuses calls that waited too long; called now and then. */
   sweep(): void
   readonly waiting: number
   close(): void
@@ -42,20 +42,20 @@ export interface PoolNeeds {
   readonly clock: Clock
   readonly groups: () => Iterable<IsolationGroup>
   readonly slots: WorkerSlots
-  /** A place for one more process: one that was started ahead, or a free one. */
+  /** A slot for one more worker: that of a spare, or a free one. */
   readonly slot: () => WorkerSlot | undefined
   /**
-   * Starts a process for the unit in the place and adds it to the unit. Throws a `Refusal`; `NoRoom` if the process
+   * Starts a worker of the group in the slot and adds it to the group. Throws a `Refusal`; `NoRoom` if the worker
    * cannot run beside the one that runs.
    */
   readonly start: (group: IsolationGroup, slot: WorkerSlot) => Promise<UpstreamConnection>
-  /** A process that learns and can serve the unit is the unit's from now on; undefined if there is none. */
+  /** Makes a catalog worker with the right handshake a worker of the group; undefined if there is none. */
   readonly handOver: (group: IsolationGroup) => Promise<UpstreamConnection> | undefined
-  /** Whether only one process of the server can run. */
+  /** Whether only one worker of the server can run. */
   readonly isOnlyOne: () => boolean
-  /** Ends a process that no client works with; false if there is none. */
+  /** Ends a catalog worker; false if there is none. */
   readonly evictIdle: () => boolean
-  /** Asks for so many processes of calls that only wait for their clients; now and then while there is no room. */
+  /** Asks for workers of calls that only wait for their clients; called now and then while slots are lacking. */
   readonly makeRoom: (wanted: number) => void
 }
 
@@ -76,23 +76,23 @@ export function createPool(needs: PoolNeeds): Pool {
   const startsAtOnce = Math.max(2, cpus().length * 2)
   let starting = 0
   let closed = false
-  /** Units whose calls wait for a process that there is no place for, as found when the line was last looked at. */
+  /** Groups with waiting calls for which there was no slot, as of the last pass over the line. */
   const short = new Set<IsolationGroup>()
-  /** Whether there was no place for the one before in the same look at the line. */
+  /** Whether a group found no slot in the current pass over the line. */
   let isFull = false
 
-  const hasPlace = (connection: UpstreamConnection, group: IsolationGroup, client: ClientKey): boolean => {
+  const hasCapacity = (connection: UpstreamConnection, group: IsolationGroup, client: ClientKey): boolean => {
     if (connection.closed || !connection.liveness.responds) return false
     if (connection.keptFor !== undefined && connection.keptFor !== client) return false
     if (group.exclusive) return connection.callsInFlight === 0
     return connection.callsInFlight < settings.callsPerProcess
   }
 
-  /** The process of a unit that has the fewest calls, or the one kept for the client or asked for, if it has a place. */
+  /** The worker that is kept for the client or named by the call if it has capacity, else the one with the fewest calls. */
   const leastBusy = (group: IsolationGroup, client: ClientKey, process?: number): UpstreamConnection | undefined => {
     let best: UpstreamConnection | undefined
     for (const connection of group.connections) {
-      if (!hasPlace(connection, group, client)) continue
+      if (!hasCapacity(connection, group, client)) continue
       if (connection.keptFor !== undefined) return connection
       if (process !== undefined && connection.pid === process) return connection
       if (!best || connection.callsInFlight < best.callsInFlight) best = connection
@@ -100,7 +100,7 @@ export function createPool(needs: PoolNeeds): Pool {
     return best
   }
 
-  /** A process of the stateless era keeps nothing for its clients. */
+  /** How long an idle worker is kept, in milliseconds. A stateless one keeps no state for its clients. */
   const keptMs = (group: IsolationGroup): number => (group.codec.era === 'modern' ? 0 : settings.evictIdleMs)
 
   const endIdle = (): boolean => {
@@ -108,7 +108,7 @@ export function createPool(needs: PoolNeeds): Pool {
     const now = clock.now()
     for (const group of needs.groups()) {
       for (const connection of group.connections) {
-        // Those who wait would have taken it, unless it is kept for another client.
+        // Waiting calls of its group would have taken it, unless it is kept for another client.
         if (group.waiting > 0 && connection.keptFor === undefined) continue
         if (connection.callsInFlight > 0 || connection.closed || now - connection.idleSinceMs < keptMs(group)) continue
         if (!oldest || connection.idleSinceMs < oldest.connection.idleSinceMs) oldest = { connection, group }
@@ -120,7 +120,7 @@ export function createPool(needs: PoolNeeds): Pool {
     return true
   }
 
-  /** How many processes of the unit are of use to those who wait. */
+  /** How many more workers the waiting calls of a group can use. */
   const ofUse = (group: IsolationGroup): number => {
     const perProcess = group.exclusive ? 1 : settings.callsPerProcess
     const wanted = Math.ceil(group.waiting / perProcess) - group.starting
@@ -129,11 +129,11 @@ export function createPool(needs: PoolNeeds): Pool {
   }
 
   /**
-   * Ends as many processes as calls wait for places, if they may be ended: those of no client first. Each that is about
-   * to end makes room already: the state of another must not be lost for nothing.
-   * @returns how many places are lacking still
+   * Ends as many workers as slots are lacking, as far as they may be ended, catalog workers first. Workers that are
+   * being ended count, so that no further state is lost needlessly.
+   * @returns how many slots are still lacking
    */
-  const makeWay = (): number => {
+  const evictForWaiting = (): number => {
     let lacking = 0
     for (const group of short) lacking += ofUse(group)
     if (lacking > 0) lacking -= slots.ending
@@ -144,23 +144,23 @@ export function createPool(needs: PoolNeeds): Pool {
   const grow = (group: IsolationGroup): void => {
     if (closed || starting >= startsAtOnce) return
     if (group.connections.size + group.starting >= group.maxProcesses) {
-      // One call at a time for each process: then it is the pool that is full.
+      // With one call per worker, the maximum of a group is that of the pool.
       if (group.exclusive) short.add(group)
       return
     }
     const perProcess = group.exclusive ? 1 : settings.callsPerProcess
     if (group.starting * perProcess >= group.waiting) return
-    // A pause is waited for in the line, where it keeps no place from others; the sweep looks again.
+    // Calls wait for the end of a back-off pause in the line, without taking a slot; the sweep tries again.
     const now = clock.now()
     if (group.restarts.pauseMs(now) > 0 && (group.connections.size > 0 || !group.restarts.isOpen(now))) return
     const handed = needs.handOver(group)
     const slot = handed || isFull ? undefined : needs.slot()
     isFull = !handed && !slot
-    const coming = handed ?? (slot && needs.start(group, slot))
-    if (!coming) return void short.add(group)
+    const start = handed ?? (slot && needs.start(group, slot))
+    if (!start) return void short.add(group)
     group.starting++
     starting++
-    void coming.then(
+    void start.then(
       () => {
         group.starting--
         starting--
@@ -171,7 +171,7 @@ export function createPool(needs: PoolNeeds): Pool {
         starting--
         if (error instanceof NoRoom) return void serveAll()
         const refusal = error instanceof Refusal ? error : new Refusal('upstream_unavailable', { cause: error })
-        // Others wait for the sweep: a start that fails at once would be tried again at once, for ever.
+        // No retry here: a start that fails at once would be repeated without a pause. The sweep tries again.
         if (group.connections.size === 0)
           for (const waiter of waiters) if (waiter.group === group) waiter.refuse(refusal)
       },
@@ -191,12 +191,12 @@ export function createPool(needs: PoolNeeds): Pool {
     short.clear()
     isFull = false
     while (queue.size > 0 && queue.offer(serve));
-    return makeWay()
+    return evictForWaiting()
   }
 
   return {
     take(group, call) {
-      // Whoever waits already goes first, or a busy client would pass it by again and again.
+      // Waiting calls go first, or a busy client would overtake them again and again.
       return group.waiting > 0 || call.cancel.cancelled ? undefined : leastBusy(group, call.clientKey, call.process)
     },
     wait(group, call) {
@@ -246,11 +246,11 @@ export function createPool(needs: PoolNeeds): Pool {
       const now = clock.now()
       for (const waiter of waiters) {
         const { starting: begun, connections, restarts } = waiter.group
-        // A process that is being started for it is worth waiting for: its start has a deadline of its own.
-        // So is its turn to be started, as long as there is room for it: others are started first, which takes a while.
+        // A call waits on while a worker is started for it, which has a deadline of its own, and while there is a slot
+        // but too many workers are being started at once.
         const isNext = starting >= startsAtOnce && slots.free > 0
-        const isComing = begun > 0 || isNext || (connections.size === 0 && restarts.pauseMs(now) > 0)
-        if (now >= waiter.deadlineMs && !isComing) waiter.refuse(noProcess(connections, needs.isOnlyOne()))
+        const isExpected = begun > 0 || isNext || (connections.size === 0 && restarts.pauseMs(now) > 0)
+        if (now >= waiter.deadlineMs && !isExpected) waiter.refuse(waitedTooLong(connections, needs.isOnlyOne()))
       }
       for (const group of needs.groups()) {
         const keep = group.maxProcesses > 1 && group.attribution === 'none' ? 1 : 0
@@ -276,8 +276,8 @@ export function createPool(needs: PoolNeeds): Pool {
 const otherClient =
   'Only one process of the MCP server can run, and it works for another client. The call was not sent to it. Try again later; the operator can let clients share the process with --mode shared, if they may share its state.'
 
-/** Why no process was to be had in time. */
-function noProcess(connections: ReadonlySet<UpstreamConnection>, isOnlyOne: boolean): Refusal {
+/** The refusal of a call that waited too long. */
+function waitedTooLong(connections: ReadonlySet<UpstreamConnection>, isOnlyOne: boolean): Refusal {
   const isSilent = connections.size > 0 && [...connections].every(({ liveness }) => !liveness.responds)
   if (isOnlyOne && connections.size === 0) return new Refusal('upstream_unavailable', { message: otherClient })
   if (!isSilent) return new Refusal('overloaded')

@@ -1,7 +1,7 @@
 /**
- * Which profiles of clients are told apart. Those without extensions are a closed set and always are, so that no odd
- * client takes a usual one's place. With extensions there could be any number: a few at a time, and only as long as
- * somebody has them; more are known by what is left without.
+ * Which capability profiles are kept apart. Profiles without extensions are a closed set and always kept apart, so that
+ * no unusual client displaces a usual one. There is no limit to profiles with extensions, so only a few are kept apart
+ * at a time, as long as clients use them; further clients are treated as if they had declared no extensions.
  */
 import type { Clock } from '../../base/clock.ts'
 import { usualProfile } from '../../protocol/capabilities.ts'
@@ -9,7 +9,7 @@ import { isObject, type RawObject } from '../../protocol/json-text.ts'
 
 const maxWithExtensions = 16
 const forgetMs = 60_000
-/** Longer ones are kept for nobody: extensions may say anything. */
+/** Longer profiles are never kept: extensions may hold anything. In characters. */
 const maxChars = 4096
 
 /** The profile of a client that declares nothing. */
@@ -17,14 +17,14 @@ export const noProfile = '{}'
 
 export class ProfileKeys {
   readonly #clock: Clock
-  /** When somebody was last known by a profile with extensions. */
+  /** When each profile with extensions was last used. */
   readonly #usedMs = new Map<string, number>()
 
   constructor(clock: Clock) {
     this.#clock = clock
   }
 
-  /** What a client is known by: its own profile, or that without extensions. */
+  /** The profile that a client is treated by: its own, or that without extensions. */
   keyOf(announced: RawObject): string {
     const { extensions } = announced.value
     const hasAny = isObject(extensions) && Object.keys(extensions).length > 0

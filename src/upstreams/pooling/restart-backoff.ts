@@ -1,14 +1,13 @@
 /**
- * When a process may be started again after it failed: with growing pauses, and not at all for a while once it
- * failed too often. Pure: times go in, decisions come out.
+ * When a worker may be started again after a failure: with growing pauses, and not at all for a while after too many
+ * failures. Pure: times in, decisions out.
  *
- * Not a circuit breaker of a library: those count executions of a function, this counts deaths of a process between
- * calls as well.
+ * No library for circuit breakers: those count calls of a function, this also counts crashes between calls.
  */
 const windowMs = 60_000
 const openAfter = 5
 const openMs = 30_000
-/** To try again what could not even be run costs next to nothing, and it may be there again at any time. */
+/** For a program that cannot be run at all: an attempt costs next to nothing, and it may be installed at any time. */
 const openNotRunMs = 5000
 const firstPauseMs = 500
 const longestPauseMs = 30_000
@@ -18,15 +17,15 @@ export class RestartBackoff {
   #openMs = openMs
 
   /**
-   * A process died or could not be started at `nowMs`.
-   * @param hasRun false if there was none, since the program could not be run
+   * A worker crashed or could not be started at `nowMs`.
+   * @param hasRun false if the program could not be run at all
    */
   failed(nowMs: number, hasRun: boolean = true): void {
     this.#failures = [...this.#failures.filter((at) => at > nowMs - windowMs), nowMs]
     this.#openMs = hasRun ? openMs : openNotRunMs
   }
 
-  /** The last failure was none of its own. */
+  /** Takes the last failure back: it had another cause. */
   forgive(): void {
     this.#failures.pop()
   }

@@ -1,44 +1,43 @@
 /**
- * Whether only one process of the server can run, since it locks a database, a port or a browser: a process that ends
- * at its start while another one runs shows it. From then on the bound on processes is 1, whatever `--pool` says.
+ * Detects servers of which only one worker can run, because they lock a database, a port or a browser. The sign is a
+ * worker that ends at its start while another one runs. From then on the limit is one worker, whatever `--pool` says.
  *
- * Promises: two processes that run side by side prove the contrary, for a while; what was found is tried again, ever
- * more rarely, so that a failure that has passed does not keep the pool small for ever; and a start that fails while
- * no other process runs is never explained by this.
+ * Promises: two workers that run at once disprove it for a while; it is tested again, more and more rarely, so that a
+ * temporary failure does not limit the pool for ever; a start that fails while no other worker runs does not count.
  */
 import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 
-/** Processes that ran side by side prove for so long that they can. */
+/** How long two workers that ran at once show that they can. */
 const severalMs = 10 * 60_000
 const firstTryMs = 5000
 const longestTryMs = 10 * 60_000
 
 export interface SingleInstance {
-  /** Whether only one process of the server can run, as far as is known. */
+  /** Whether only one worker of the server can run, as far as is known. */
   readonly isKnown: boolean
-  /** Whether it is worth to find out: it is not known, and nothing has proved the contrary lately. */
+  /** Whether it is unknown: neither found, nor disproved lately. */
   readonly isOpen: boolean
-  /** The same for operators, with the way out; undefined if it is not known to be so. */
+  /** Words for operators, with the remedy; undefined if it is not known to be so. */
   readonly detail: string | undefined
-  /** A process has ended at its start, as `how` says, while another one ran. */
+  /** A worker has ended at its start while another one ran. @param how the end, for operators */
   found(how: string): void
-  /** Two processes run side by side. */
+  /** Two workers run at once. */
   ranBeside(): void
-  /** A process could not be started while none ran: something else is wrong. */
+  /** A worker could not be started while none ran: the cause is another one. */
   failedAlone(): void
-  /** Whether it is time to start a second process, to see whether that can run by now. */
+  /** Whether to start a second worker now, to see whether it can run. */
   isTryDue(): boolean
 }
 
 export interface SingleInstanceNeeds {
   readonly clock: Clock
   readonly log: Log
-  /** Told when it becomes known, and when it is known no longer. */
+  /** Called when it becomes known, and when it is no longer so. */
   readonly changed: (isKnown: boolean) => void
 }
 
-const wayOut = '--mode shared lets clients share it, if they may share its state'
+const remedy = '--mode shared lets clients share it, if they may share its state'
 
 export function createSingleInstance(needs: SingleInstanceNeeds): SingleInstance {
   const { clock, log } = needs
@@ -62,19 +61,19 @@ export function createSingleInstance(needs: SingleInstanceNeeds): SingleInstance
     },
     get detail() {
       if (how === undefined) return undefined
-      return `only one process of the server can run (a second one: ${how}); clients take turns; ${wayOut}`
+      return `only one process of the server can run (a second one: ${how}); clients take turns; ${remedy}`
     },
-    found(said) {
+    found(words) {
       const now = clock.now()
       if (how === undefined && now < severalUntilMs) return
       tryAtMs = now + Math.min(longestTryMs, firstTryMs * 2 ** tries)
       tries = Math.min(tries + 1, 30)
       const isNew = how === undefined
-      how = said
+      how = words
       if (!isNew) return
       log.warn(
-        { 'err.message': said },
-        `only one process of the server can run: others end at their start, so clients take turns; ${wayOut}`,
+        { 'err.message': words },
+        `only one process of the server can run: others end at their start, so clients take turns; ${remedy}`,
       )
       needs.changed(true)
     },

@@ -14,7 +14,7 @@ function fakeChild(): Child & { over: boolean } {
     pid: undefined,
     backlog: 0,
     memory: createMemoryBudget(0).account(),
-    questionMemory: createMemoryBudget(0).account(),
+    inputRequestMemory: createMemoryBudget(0).account(),
     roomFor: () => 'kept',
     ending: false,
     get exited() {

@@ -1,9 +1,9 @@
 /**
- * Processes started ahead, so that the first call of a session does not wait for a cold start. A spare has not been
- * spoken to: it is given its client's own handshake when it is taken.
+ * Spares are workers started in advance, so that the first call of a session does not wait for a cold start. A spare has
+ * been sent nothing: it gets the handshake of its client when it is taken.
  *
- * Promises: no more starts are tried at once than spares are missing, and none as long as starts fail for everybody; a
- * program that ends when it is not spoken to is started ahead ever more rarely.
+ * Promises: no more starts at once than spares are missing, and none while the program cannot be started; if spares end
+ * by themselves, they are started more and more rarely.
  */
 import type { Clock } from '../../base/clock.ts'
 import type { WorkerSlot, WorkerSlots, Purpose } from './worker-slots.ts'
@@ -11,15 +11,15 @@ import type { Child, ChildExit } from '../stdio/child.ts'
 
 const firstPauseMs = 500
 const longestPauseMs = 10 * 60_000
-/** One that lived for so long says nothing against the next one. */
+/** The end of a spare that lived this long does not count as a failure of the one before. */
 const steadyMs = 60_000
 
 export interface Spares {
-  /** The place of a live spare, for something else from now on; undefined if there is none. */
+  /** The slot of a live spare, with a new purpose; undefined if there is none. */
   take(purpose: Purpose): WorkerSlot | undefined
-  /** Starts what is missing, as far as there is room and the program starts at all. */
+  /** Starts missing spares, as far as there are slots and the program can be started. */
   fill(): void
-  /** Ends those that are there. */
+  /** Ends all spares. */
   clear(): void
   close(): Promise<void>
 }
@@ -28,9 +28,9 @@ export interface SparesNeeds {
   readonly wanted: number
   readonly clock: Clock
   readonly slots: Pick<WorkerSlots, 'move'>
-  /** A place for one more; undefined if there is none to spare. */
+  /** A slot for one more; undefined if there is none to spare. */
   readonly slot: () => WorkerSlot | undefined
-  /** Whether the program could be started when it last was. */
+  /** Whether the program can be started, as far as is known. */
   readonly mayStart: () => boolean
   /** A spare could not be started, or ended by itself. */
   readonly failed: (exit: ChildExit) => void
@@ -74,7 +74,7 @@ export function createSpares(needs: SparesNeeds): Spares {
     },
     fill() {
       sweep()
-      // Counted before the first start: one that fails leaves as many missing as before.
+      // The number is fixed before the first start: a failed start must not be repeated in this loop.
       for (let missing = needs.wanted - spares.length; missing > 0; missing--) {
         const startedMs = clock.now()
         if (closed || startedMs < notBeforeMs || !needs.mayStart()) return

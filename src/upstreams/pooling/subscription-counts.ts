@@ -1,24 +1,24 @@
 /**
- * What the listeners of a unit want together, kept up as they come and go: the ten-thousandth listener must not cost
- * more than the first. Changes of lists are always wanted, since the catalogue wants them.
+ * The union of the filters of a group's subscribers, updated as they come and go, so that the ten-thousandth subscriber
+ * costs no more than the first. Changes of lists are always wanted, since the catalogue needs them.
  */
 import type { ClientKey, Filter } from '../../protocol/call.ts'
 
 const nothing: object = Object.freeze({})
 
 export class SubscriptionCounts {
-  /** How many listeners want to hear of a resource, by URI. Most sessions never do. */
+  /** The number of subscribers of each resource, by URI. Undefined until there is one, as in most sessions. */
   #counts: Map<string, number> | undefined
   #mark = nothing
   #client: ClientKey | undefined
   #isOfOne = true
 
-  /** Another one after each change of what is wanted. */
+  /** A new object after each change of the union. */
   get mark(): object {
     return this.#mark
   }
 
-  /** The client of all resources that were ever wanted here; undefined if it cannot be told, or if there were several. */
+  /** The client of all subscriptions so far; undefined if unknown, or if there were several. */
   get client(): ClientKey | undefined {
     return this.#isOfOne ? this.#client : undefined
   }
@@ -31,7 +31,7 @@ export class SubscriptionCounts {
     return this.#counts?.keys() ?? []
   }
 
-  /** @param client who wants it; undefined if that cannot be told */
+  /** @param client undefined if it cannot be told */
   add({ resourceUris }: Filter, client: ClientKey | undefined): void {
     if (resourceUris.size > 0) {
       this.#client ??= client

@@ -22,7 +22,7 @@ test('a listen that cannot be sent is sent later', async () => {
       pid: 1,
       backlog: 0,
       memory: memory.account(),
-      questionMemory: memory.account(),
+      inputRequestMemory: memory.account(),
       roomFor: () => (isDeaf ? 'share' : 'kept'),
       exited: false,
       ending: false,

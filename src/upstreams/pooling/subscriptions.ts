@@ -1,7 +1,7 @@
 /**
- * Keeps the processes of a unit told of what its listeners want to hear: the union of their filters, as
- * `resources/subscribe` in the session-based era and as one `subscriptions/listen` in the stateless one.
- * What is already said is not said again; a new process is told everything.
+ * Keeps the workers of a group subscribed to the union of its subscribers' filters: by `resources/subscribe` in the
+ * session-based era and by one `subscriptions/listen` in the stateless one. Only changes are sent; a new worker gets all
+ * subscriptions.
  */
 import type { Clock } from '../../base/clock.ts'
 import type { Filter } from '../../protocol/call.ts'
@@ -15,56 +15,56 @@ import type { SubscriptionCounts } from './subscription-counts.ts'
 
 const timeoutMs = 10_000
 const relistenMs = 1000
-/** The catalogue wants to know of every change, whoever else does. */
+/** The catalogue always needs all changes of lists. */
 const changes = { toolsListChanged: true, promptsListChanged: true, resourcesListChanged: true }
 
-/** What one process has been told. */
-interface Told {
-  /** The mark of what was wanted when it was told all of it; undefined if something is left to be told. */
+/** The subscriptions at one worker. */
+interface SentState {
+  /** The mark of the union that was last sent completely; undefined if something is still to be sent. */
   mark: object | undefined
   uris: Set<string>
-  /** The open listen of the stateless era: what it asks for, as a key, and how to end it. */
+  /** The open listen request of the stateless era; `key` is what it asks for. */
   listen: { key: string; id: number; stop(): void; acknowledged: () => void } | undefined
-  /** Serialises changes: each begins when the one before it is through. */
-  turn: Promise<void>
+  /** Serialises changes: each begins when the one before it is done. */
+  lastChange: Promise<void>
 }
 
 export interface Subscriptions {
-  /** A call of the client itself subscribes to a resource on this process: it need not be said again. */
+  /** A call of the client subscribes to a resource at this worker: `sync` need not do it again. */
   noteSubscribe(connection: UpstreamConnection, uri: unknown): void
-  /** Tells a process what the listeners want now; resolves when it has confirmed. Never rejects. */
+  /** Sends a worker the current union; resolves when it has confirmed. Never rejects. */
   sync(connection: UpstreamConnection): Promise<void>
-  /** Takes a notification of a listen stream: true if it was its acknowledgement, so that nobody else needs it. */
+  /** Handles the acknowledgement of a listen request; false for any other notification. */
   acknowledge(connection: UpstreamConnection, method: string, params: RawObject | undefined): boolean
 }
 
-/** @param subscriptionCounts what is wanted at the moment; what it gives may change at any time */
+/** @param subscriptionCounts the current union, which changes over time */
 export function createSubscriptions(
   group: IsolationGroup,
   subscriptionCounts: () => SubscriptionCounts,
   clock: Clock,
 ): Subscriptions {
-  const told = new WeakMap<UpstreamConnection, Told>()
-  const toldTo = (connection: UpstreamConnection): Told => {
-    let entry = told.get(connection)
+  const states = new WeakMap<UpstreamConnection, SentState>()
+  const stateOf = (connection: UpstreamConnection): SentState => {
+    let entry = states.get(connection)
     if (!entry) {
-      entry = { mark: undefined, uris: new Set(), listen: undefined, turn: Promise.resolve() }
-      told.set(connection, entry)
+      entry = { mark: undefined, uris: new Set(), listen: undefined, lastChange: Promise.resolve() }
+      states.set(connection, entry)
     }
     return entry
   }
 
-  /** False if the process refused something: it is asked again with the next change. */
+  /** False if the worker refused a subscription: the next change tries it again. */
   const syncUris = async (
     connection: UpstreamConnection,
-    entry: Told,
+    entry: SentState,
     wanted: SubscriptionCounts,
   ): Promise<boolean> => {
     let isAccepted = true
     for (const uri of wanted.uris()) {
       if (entry.uris.has(uri)) continue
       entry.uris.add(uri)
-      // It lasts, and what the process says of it names no call either.
+      // A subscription lasts, and later messages about it name no call.
       connection.workFor(wanted.client)
       const answer = await connection.request('resources/subscribe', rawObject({ uri }), timeoutMs)
       if (answer.kind === 'result') continue
@@ -81,7 +81,7 @@ export function createSubscriptions(
 
   const syncListen = async (
     connection: UpstreamConnection,
-    entry: Told,
+    entry: SentState,
     wanted: SubscriptionCounts,
   ): Promise<boolean> => {
     const uris = [...wanted.uris()].sort()
@@ -94,18 +94,18 @@ export function createSubscriptions(
     const opening = new Promise<void>((resolve) => {
       const params = withMeta(rawObject({ notifications }), envelope(group.caller.client, rawObject(group.announced)))
       const listen = connection.open('subscriptions/listen', params, () => {
-        // The one that took its place may be there already.
+        // Another listen request may have replaced this one already.
         if (entry.listen?.id === listen.id) entry.listen = entry.mark = undefined
         resolve()
-        // A server may end a subscription for reasons of its own; what clients asked for is asked for again.
+        // A server may end a subscription at any time; the clients still want it.
         clock.after(relistenMs, () => void subscriptions.sync(connection))
       })
       entry.listen = { key, ...listen, acknowledged: resolve }
-      // A server that never acknowledges must not hold up its clients.
+      // A server that never acknowledges must not delay its clients.
       clock.after(timeoutMs, resolve)
     })
     await opening.catch((error: unknown) => {
-      // A process that takes nothing at the moment keeps the one that it has, and is asked again.
+      // A worker that does not read keeps its current listen request; it is tried again later.
       entry.listen ??= before
       clock.after(relistenMs, () => void subscriptions.sync(connection))
       throw error
@@ -117,31 +117,31 @@ export function createSubscriptions(
   const subscriptions: Subscriptions = {
     noteSubscribe(connection, uri) {
       if (typeof uri !== 'string') return
-      const entry = toldTo(connection)
+      const entry = stateOf(connection)
       entry.uris.add(uri)
-      // Nobody may want it in the end.
+      // If no subscriber wants it in the end, `sync` must unsubscribe.
       entry.mark = undefined
     },
     sync(connection) {
-      const entry = toldTo(connection)
-      if (entry.mark === subscriptionCounts().mark) return entry.turn
-      entry.turn = entry.turn.then(async () => {
+      const entry = stateOf(connection)
+      if (entry.mark === subscriptionCounts().mark) return entry.lastChange
+      entry.lastChange = entry.lastChange.then(async () => {
         const wanted = subscriptionCounts()
         const { mark } = wanted
         if (connection.closed || entry.mark === mark) return
-        // Set before the first wait: whatever comes in between takes it away again.
+        // Set before the first `await`: a change in between resets it.
         entry.mark = mark
         const isLegacy = group.codec.era === 'legacy'
         const telling = isLegacy ? syncUris(connection, entry, wanted) : syncListen(connection, entry, wanted)
-        // Who is gone or does not answer has a successor that is told everything.
+        // Failures are ignored: a replacement worker gets all subscriptions again.
         if (!(await telling.catch(() => false))) entry.mark = undefined
       })
-      return entry.turn
+      return entry.lastChange
     },
     acknowledge(connection, method, params) {
       if (method !== 'notifications/subscriptions/acknowledged') return false
       const meta = params?.value['_meta']
-      const entry = toldTo(connection)
+      const entry = stateOf(connection)
       if (isObject(meta) && meta[metaKeys.subscription] === entry.listen?.id) entry.listen?.acknowledged()
       return true
     },
@@ -149,7 +149,7 @@ export function createSubscriptions(
   return subscriptions
 }
 
-/** Whether a notification is one that this filter asked for. */
+/** Whether a filter asks for a notification. */
 export function isWanted(filter: Filter, method: string, params: RawObject | undefined): boolean {
   switch (method) {
     case 'notifications/tools/list_changed':

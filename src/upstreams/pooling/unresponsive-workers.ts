@@ -1,7 +1,7 @@
 /**
- * Watches processes with calls in flight. One that is silent for long is sent a ping; without an answer it is marked
- * and gets no new call until it says something. Calls on it go on to their own deadlines. Only when the last of them
- * is over, and another ping is in vain, is the process replaced.
+ * Watches workers with calls in flight. A worker that is silent for long gets a ping; if it does not answer, it gets no
+ * new call until it sends something. Its calls go on until their own deadlines. Only when the last of them is over and
+ * another ping is not answered, the worker is replaced.
  */
 import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
@@ -14,20 +14,20 @@ const pingMs = 5000
 export interface UnresponsiveWorkersNeeds {
   readonly clock: Clock
   readonly log: Log
-  /** Silence with calls in flight after which a ping is sent, in milliseconds. */
+  /** A ping is sent after this much silence with calls in flight, in milliseconds. */
   readonly pingAfterMs: number
-  /** A process responds again: calls that wait may have it. */
+  /** A worker responds again: waiting calls may use it. */
   readonly recovered: () => void
 }
 
 export interface UnresponsiveWorkers {
-  /** Ends the calls of a process whose time is up, and asks the process where that is due. Called now and then. */
+  /** Ends calls past their deadline, and pings the worker where that is due. Called now and then. */
   sweep(connection: UpstreamConnection, group: IsolationGroup): void
 }
 
 export function createUnresponsiveWorkers(needs: UnresponsiveWorkersNeeds): UnresponsiveWorkers {
   const { clock, log } = needs
-  const asking = new WeakSet<UpstreamConnection>()
+  const pinging = new WeakSet<UpstreamConnection>()
 
   const mark = (connection: UpstreamConnection): void => {
     const { worker, liveness } = connection
@@ -45,12 +45,12 @@ export function createUnresponsiveWorkers(needs: UnresponsiveWorkersNeeds): Unre
     connection.kill()
   }
 
-  const ask = async (connection: UpstreamConnection, group: IsolationGroup): Promise<void> => {
-    asking.add(connection)
+  const ping = async (connection: UpstreamConnection, group: IsolationGroup): Promise<void> => {
+    pinging.add(connection)
     const sinceMs = clock.now()
     connection.liveness.asked(sinceMs)
     const isAnswered = await answersPing(connection, group.caller.client, Math.min(pingMs, needs.pingAfterMs))
-    asking.delete(connection)
+    pinging.delete(connection)
     if (isAnswered || connection.closed || connection.isExcused) return
     if (connection.liveness.unanswered(sinceMs)) mark(connection)
     if (!connection.liveness.responds && connection.callsInFlight === 0) replace(connection, group)
@@ -59,11 +59,11 @@ export function createUnresponsiveWorkers(needs: UnresponsiveWorkersNeeds): Unre
   return {
     sweep(connection, group) {
       const now = clock.now()
-      const isBlamed = connection.expire(now)
-      if (asking.has(connection) || connection.closed) return
+      const hasTimedOut = connection.expire(now)
+      if (pinging.has(connection) || connection.closed) return
       const { liveness, callsInFlight } = connection
       const isSilent = callsInFlight > 0 && !connection.isExcused && liveness.isPingDue(now, needs.pingAfterMs)
-      if (isBlamed || isSilent || (callsInFlight === 0 && !liveness.responds)) void ask(connection, group)
+      if (hasTimedOut || isSilent || (callsInFlight === 0 && !liveness.responds)) void ping(connection, group)
     },
   }
 }

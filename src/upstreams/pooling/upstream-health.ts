@@ -1,6 +1,6 @@
 /**
- * Whether calls can be served: what the last starts have shown, and whether the server really answers. It is asked only
- * if it was not heard of a moment ago, and one process that hangs says nothing of the others.
+ * Whether calls can be served: by the results of the last starts, and by whether the server answers a ping. The server
+ * is pinged only if no worker sent anything a moment ago; one worker that hangs says nothing about the others.
  */
 import { type Clock, pause } from '../../base/clock.ts'
 import type { HealthCheck } from '../../protocol/health.ts'
@@ -12,10 +12,10 @@ import { isShared, type IsolationGroup } from './isolation-group.ts'
 import type { IsolationGroups } from './isolation-groups.ts'
 import { NoRoom } from '../upstream.ts'
 
-/** Having heard from a process this recently proves that the server answers. */
+/** A line from any worker this recently shows that the server answers. */
 const freshMs = 1000
 const checkMs = 2000
-/** How many processes are asked at once. */
+/** The most workers pinged at once. */
 const maxAsked = 3
 
 const silent: HealthCheck = { ok: false, detail: 'the server does not answer' }
@@ -24,17 +24,17 @@ export interface UpstreamHealthNeeds {
   readonly clock: Clock
   readonly groups: IsolationGroups
   readonly catalogWorkers: CatalogWorkers
-  /** Why no process can be started, if it is so. */
+  /** Why no worker can be started; undefined if one can. */
   readonly fault: () => string | undefined
-  /** That only one process can run, in words, if it is so. */
+  /** Words for operators if only one worker can run; else undefined. */
   readonly onlyOne: () => string | undefined
 }
 
-/** @returns the check; many who ask at once get the same answer */
+/** @returns the check; concurrent calls get the same answer */
 export function createUpstreamHealth(needs: UpstreamHealthNeeds): () => Promise<HealthCheck> {
   const { clock, groups, catalogWorkers } = needs
   let asking: Promise<HealthCheck> | undefined
-  /** When a check has failed, if none has been good since. */
+  /** When a check failed, if none has succeeded since. */
   let failedMs: number | undefined
 
   const all = (): Array<{ readonly connection: UpstreamConnection; readonly group?: IsolationGroup }> => {
@@ -50,7 +50,7 @@ export function createUpstreamHealth(needs: UpstreamHealthNeeds): () => Promise<
     if (!serverEra) return silent
     const client = ownDescription(serverEra, {})
     const running = all()
-    // A process of one client may work without answering a ping; one for everybody that does not answer serves nobody.
+    // A worker of one client may be busy and answer no ping; a shared one that answers no ping serves no client.
     const free = running.filter(({ connection, group }) => connection.callsInFlight === 0 || (group && isShared(group)))
     if (free.length > 0) {
       const asked = free.slice(0, maxAsked).map(({ connection }) => answersPing(connection, client, checkMs))
@@ -64,11 +64,11 @@ export function createUpstreamHealth(needs: UpstreamHealthNeeds): () => Promise<
     try {
       const opening = catalogWorkers.at({ source: profileSource(serverEra.codec.era), serverEra, announced: {} })
       const catalogWorker = await Promise.race([opening, pause(clock, checkMs)])
-      // There is none yet, or all places are of processes that start or end.
+      // It is not ready yet, or all slots are taken by workers that start or end.
       if (!catalogWorker) return failedMs === undefined ? { ok: true } : silent
       return (await answersPing(catalogWorker.connection, client, checkMs)) ? { ok: true } : silent
     } catch (error) {
-      // One that runs by now keeps it from being started.
+      // Another worker has taken the slot meanwhile.
       if (error instanceof NoRoom) return failedMs === undefined ? { ok: true } : silent
       const detail = needs.fault()
       return detail === undefined ? silent : { ok: false, detail }
@@ -78,7 +78,7 @@ export function createUpstreamHealth(needs: UpstreamHealthNeeds): () => Promise<
   return async () => {
     const fault = needs.fault()
     const running = all()
-    // One that all share serves those who come later as well.
+    // A worker that all clients share also serves later clients.
     const areShared = [...groups.serverEras.values()].every(({ mode }) => mode === 'shared')
     const isServing = areShared && running.some(({ group }) => group && isShared(group))
     if (fault !== undefined && !isServing) return { ok: false, detail: fault }
@@ -94,14 +94,14 @@ export function createUpstreamHealth(needs: UpstreamHealthNeeds): () => Promise<
   }
 }
 
-/** How many processes do not respond, in words; undefined if all do. */
+/** How many workers do not respond, in words; undefined if all do. */
 function silence(connections: readonly UpstreamConnection[]): string | undefined {
   const count = connections.filter(({ liveness }) => !liveness.responds).length
   if (count === 0) return undefined
-  return `${count === 1 ? 'one process does' : `${count} processes do`} not respond; no new calls go there`
+  return `${count === 1 ? 'one worker does' : `${count} workers do`} not respond; no new calls go there`
 }
 
-/** Whether any of the promises brings true; as soon as one does. */
+/** Resolves with true as soon as one promise does; with false if none does. */
 function anyTrue(promises: ReadonlyArray<Promise<boolean>>): Promise<boolean> {
   return new Promise((resolve) => {
     const all = promises.map((promise) => promise.then((value) => value && resolve(true)))

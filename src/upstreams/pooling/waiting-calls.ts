@@ -1,16 +1,16 @@
 /**
- * Calls that wait for the process of their session. What that process asks at its start belongs to no call on the wire,
- * but it is asked for the sake of these, so it may go to the client with one of them where the client reads no other
- * stream. [2025-11-25 transports, sending messages: requests on the stream of a POST relate to its request]
+ * Calls that wait for the worker of their session. Input requests that the worker sends at its start belong to no call on
+ * the wire, but the worker is started for these calls, so one of them may carry the input requests if the client reads
+ * no other stream. [2025-11-25 transports, sending messages: requests on the stream of a POST relate to its request]
  */
 import type { InputRequest } from '../../protocol/call.ts'
 import { errorAnswer } from '../../protocol/jsonrpc.ts'
 
 export class WaitingCalls {
-  /** In the order in which they came. */
+  /** In the order of arrival. */
   readonly #calls = new Set<(inputRequest: InputRequest) => void>()
 
-  /** Puts a question to the client with the call that has waited longest; false if none waits. */
+  /** Sends an input request to the client with the call that has waited longest; false if no call waits. */
   take(inputRequest: InputRequest): boolean {
     for (const give of this.#calls) {
       give(inputRequest)
@@ -20,20 +20,20 @@ export class WaitingCalls {
   }
 
   /**
-   * Waits for what a call needs, and yields what its client is asked meanwhile. A process has few questions open at
-   * once, so few wait here.
-   * @param leave told of what came when the call had ended already, and no one will use
+   * Waits for what a call needs, and yields the input requests of its client meanwhile. A worker has a bounded number
+   * of open input requests, so the list is short.
+   * @param leave called with what was needed if the call has ended before it came
    */
   async *until<Needed>(
     needed: Promise<Needed>,
     leave: (needed: Needed) => void,
   ): AsyncGenerator<InputRequest, Needed, void> {
-    const asks: InputRequest[] = []
+    const inputRequests: InputRequest[] = []
     let isSettled = false
     let isTaken = false
     let wake: (() => void) | undefined
     const give = (inputRequest: InputRequest): void => {
-      asks.push(inputRequest)
+      inputRequests.push(inputRequest)
       wake?.()
     }
     const settled = (): void => {
@@ -44,7 +44,7 @@ export class WaitingCalls {
     this.#calls.add(give)
     try {
       while (!isSettled) {
-        const inputRequest = asks.shift()
+        const inputRequest = inputRequests.shift()
         if (inputRequest) yield inputRequest
         else await new Promise<void>((resolve) => (wake = resolve))
       }
@@ -52,7 +52,7 @@ export class WaitingCalls {
       return await needed
     } finally {
       this.#calls.delete(give)
-      for (const request of asks) request.answer(errorAnswer(-32603, 'The call is over'))
+      for (const request of inputRequests) request.answer(errorAnswer(-32603, 'The call is over'))
       if (!isTaken) needed.then(leave, () => undefined)
     }
   }

@@ -17,7 +17,7 @@ function fakeChild(pid: number | undefined): FakeChild {
     exited: pid === undefined,
     ending: false,
     memory: createMemoryBudget(0).account(),
-    questionMemory: createMemoryBudget(0).account(),
+    inputRequestMemory: createMemoryBudget(0).account(),
     roomFor: () => 'kept',
     send() {},
     hold() {},

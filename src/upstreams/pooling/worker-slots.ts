@@ -1,67 +1,67 @@
 /**
- * The bound on processes of the server (`--pool`): each takes a place from before its start to its end, whatever it is
- * for. Nothing starts a process but through here, so the bound holds for all of them together.
+ * The limit on workers (`--pool`): each takes a slot from before its start to its end, whatever its purpose. Workers are
+ * started only through a slot, so the limit holds for all of them together.
  */
 import type { Child } from '../stdio/child.ts'
 
 /**
- * What a process is for: the calls of clients, those of the future, what the server announces, or whether it starts.
- * Told to those who listen for `processStarted`.
+ * What a worker is for: `serve` calls of clients, be a `spare` for later clients, be a `catalogue` worker, or `check`
+ * whether the program starts. Part of the event `processStarted`.
  */
 export type Purpose = 'serve' | 'spare' | 'catalogue' | 'check'
 
-/** A place that was taken. */
+/** A slot that was taken. */
 export interface WorkerSlot {
-  /** Starts the program in it, or hands out the process that is in it; to be called once. */
+  /** Starts the program, or returns the process that the slot holds already. To be called once. */
   start(): Child
-  /** Gives it back if nothing was started in it. */
+  /** Frees the slot if nothing was started in it. */
   release(): void
 }
 
 export interface WorkerSlots {
-  /** Undefined if all are taken. @param most another bound, for this one alone */
+  /** Takes a slot; undefined if all are taken. @param most another limit for this call alone */
   take(purpose: Purpose, most?: number): WorkerSlot | undefined
-  /** A process is for something else from now on. */
+  /** Changes the purpose of a worker. */
   move(pid: number | undefined, purpose: Purpose): void
   readonly taken: number
   readonly free: number
-  /** Processes that were told to end, and still run. */
+  /** Workers that are being ended and still run. */
   readonly ending: number
   of(purpose: Purpose): number
 }
 
-interface Taken {
+interface TakenSlot {
   purpose: Purpose
   child: Child | undefined
 }
 
-/** @param bound how many there are, at the moment */
+/** @param bound the current number of slots */
 export function createWorkerSlots(bound: () => number, startChild: (purpose: Purpose) => Child): WorkerSlots {
-  const places = new Set<Taken>()
+  const slots = new Set<TakenSlot>()
 
-  /** Those that are taken. A process says that it is over, and tells nobody: so each look forgets those. */
-  const all = (): Set<Taken> => {
-    for (const place of places) if (place.child?.exited) places.delete(place)
-    return places
+  /** The slots that are taken. There is no event for the end of a process here, so each call removes ended ones. */
+  const all = (): Set<TakenSlot> => {
+    for (const slot of slots) if (slot.child?.exited) slots.delete(slot)
+    return slots
   }
-  const count = (counts: (place: Taken) => boolean): number => {
+  const count = (counts: (slot: TakenSlot) => boolean): number => {
     let found = 0
-    for (const place of all()) if (counts(place)) found++
+    for (const slot of all()) if (counts(slot)) found++
     return found
   }
 
   return {
     take(purpose, most = bound()) {
-      if (places.size >= most && all().size >= most) return undefined
-      const place: Taken = { purpose, child: undefined }
-      places.add(place)
+      if (slots.size >= most && all().size >= most) return undefined
+      const slot: TakenSlot = { purpose, child: undefined }
+      slots.add(slot)
       return {
-        start: () => (place.child = startChild(place.purpose)),
-        release: () => void (place.child ?? places.delete(place)),
+        start: () => (slot.child = startChild(slot.purpose)),
+        release: () => void (slot.child ?? slots.delete(slot)),
       }
     },
     move(pid, purpose) {
-      for (const place of places) if (pid !== undefined && place.child?.pid === pid) place.purpose = purpose
+      for (const slot of slots) if (pid !== undefined && slot.child?.pid === pid) slot.purpose = purpose
     },
     get taken() {
       return all().size
@@ -72,6 +72,6 @@ export function createWorkerSlots(bound: () => number, startChild: (purpose: Pur
     get ending() {
       return count(({ child }) => child?.ending === true)
     },
-    of: (purpose) => count((place) => place.purpose === purpose),
+    of: (purpose) => count((slot) => slot.purpose === purpose),
   }
 }

@@ -1,4 +1,4 @@
-/** Workers of isolation groups, and catalog workers: started, told what those before them knew; their deaths counted. */
+/** Starts workers of isolation groups and catalog workers, restores their state, and counts their failures. */
 import { type Clock, pause } from '../../base/clock.ts'
 import type { EventSink } from '../../base/events.ts'
 import type { Log } from '../../base/log.ts'
@@ -15,7 +15,7 @@ import {
   type ConnectionEvents,
   restoreState,
 } from '../connection/connector.ts'
-import type { CatalogWorker, Opening } from './catalog-workers.ts'
+import type { CatalogWorker, CatalogWorkerStart } from './catalog-workers.ts'
 import type { SingleInstance } from './single-instance.ts'
 import { ownCaller, ownDescription } from '../connection/own-requests.ts'
 import type { WorkerSlot } from './worker-slots.ts'
@@ -30,71 +30,70 @@ import { NoRoom } from '../upstream.ts'
 import type { NotificationRouter } from './notification-router.ts'
 
 export interface Workers {
-  /** Starts a process for a unit in the place and adds it. Throws a `Refusal`; `NoRoom` if only one can run, and does. */
+  /** Starts a worker of a group in the slot. Throws a `Refusal`; `NoRoom` if only one worker can run and another does. */
   start(group: IsolationGroup, serverEra: ServerEra, slot: WorkerSlot): Promise<UpstreamConnection>
-  /** Makes a process that was started to learn one of the unit. Throws a `Refusal` if it has ended meanwhile. */
+  /** Makes a catalog worker a worker of the group. Throws a `Refusal` if it has ended meanwhile. */
   handOver(group: IsolationGroup, serverEra: ServerEra, catalogWorker: CatalogWorker): Promise<UpstreamConnection>
-  /** Starts a process that belongs to no client. Throws as `start` does. */
-  startCatalogWorker(what: Opening): Promise<CatalogWorker>
+  /** Starts a catalog worker. Throws as `start` does. */
+  startCatalogWorker(what: CatalogWorkerStart): Promise<CatalogWorker>
   eventsOf(codec: UpstreamCodec, owner: WorkerOwner): ConnectionEvents
-  /** A process started ahead could not be started, or ended by itself. */
+  /** A spare could not be started, or ended by itself. */
   spareFailed(exit: ChildExit, serverEra: ServerEra): void
-  /** Looks whether several processes run side by side by now; called now and then. */
-  look(): void
-  /** The processes that are being started, for a unit or for anybody. */
+  /** Checks whether several workers run at once; called now and then. */
+  checkSeveral(): void
+  /** The workers being started, for a group or for all. */
   starting(group?: IsolationGroup): UpstreamConnection[]
-  /** Who has to wait when processes cannot be started. */
   readonly crashLoopGuard: CrashLoopGuard
 }
 
 export interface WorkersNeeds {
-  readonly opener: Connector
+  readonly connector: Connector
   readonly notifications: NotificationRouter
   readonly spares: () => Spares | undefined
-  /** A place for a process that is to show whether the program starts; undefined if there is none. */
-  readonly placeToCheck: () => WorkerSlot | undefined
+  /** A slot for a test start; undefined if there is none. */
+  readonly slotForTest: () => WorkerSlot | undefined
   readonly onlyOne: SingleInstance
-  /** All processes that serve or teach. */
+  /** All workers of groups and catalog workers. */
   readonly running: () => readonly UpstreamConnection[]
-  /** Whether one that ran before is about to end. */
+  /** Whether a worker is being ended and still runs. */
   readonly isOneEnding: () => boolean
   readonly serverEras: ReadonlyMap<EraName, ServerEra>
   readonly clock: Clock
   readonly log: Log
   readonly events: EventSink
-  /** Whether deaths are to be expected: before the start is through, and after the end. */
+  /** Whether ends of workers are expected: before the start is done, and after the end. */
   readonly quiet: () => boolean
-  /** A process was ended because it asked without reading the answers. */
+  /** A worker was ended because it sent requests without reading the responses. */
   readonly onStuck: () => void
-  /** A place for a process has become free. */
+  /** A slot may have become free. */
   readonly freed: () => void
 }
 
 const pingMs = 5000
-/** A process that ends within this time of its start may have found that it cannot run beside another. */
+/** A worker that ends within this time of its start may be one that cannot run beside another. */
 const youngMs = 5000
-/** Two that were started so long ago do run side by side. */
+/** Two workers that have run for this long can run at once. */
 const steadyMs = 2000
-/** How long one is watched that is started to show whether it can run beside another. */
+/** How long a test start beside another worker is watched. */
 const watchedMs = 1000
 export function createWorkers(needs: WorkersNeeds): Workers {
-  const { opener, notifications, clock, log, onlyOne } = needs
-  const bornMs = new WeakMap<UpstreamConnection, number>()
+  const { connector, notifications, clock, log, onlyOne } = needs
+  const startedMs = new WeakMap<UpstreamConnection, number>()
   const isOneRunning = (): boolean => needs.running().length > 0 || needs.isOneEnding()
-  const opening = new Map<UpstreamConnection, { readonly group: IsolationGroup | undefined; isGreeted: boolean }>()
+  const opening = new Map<UpstreamConnection, { readonly group: IsolationGroup | undefined; hasHandshake: boolean }>()
   const crashLoopGuard = createCrashLoopGuard({
     clock,
     onlyOne,
     isOneRunning,
     areSeveralRunning: () => needs.running().length > 1,
-    prove: (serverEra) => prove(serverEra),
+    testStart: (serverEra) => testStart(serverEra),
   })
 
-  const begun =
+  const noteOpening =
     (group: IsolationGroup | undefined) =>
     (connection: UpstreamConnection): void => {
-      bornMs.set(connection, clock.now())
-      opening.set(connection, { group, isGreeted: false })
+      startedMs.set(connection, clock.now())
+      opening.set(connection, { group, hasHandshake: false })
     }
 
   const restartsOf = ({ group, source }: WorkerOwner): RestartBackoff | undefined =>
@@ -102,9 +101,9 @@ export function createWorkers(needs: WorkersNeeds): Workers {
 
   const ended = (owner: WorkerOwner, connection: UpstreamConnection, expected: boolean): void => {
     const { group, source } = owner
-    const isGreeted = opening.get(connection)?.isGreeted !== false
+    const hasHandshake = opening.get(connection)?.hasHandshake !== false
     opening.delete(connection)
-    // Nobody is left who would hear that its lists change.
+    // Changes of its lists would not be noticed any more.
     if (!group && source !== undefined) notifications.unwatched(source)
     if (group) {
       group.connections.delete(connection)
@@ -112,12 +111,12 @@ export function createWorkers(needs: WorkersNeeds): Workers {
     }
     if (!expected && !needs.quiet()) {
       if (group) group.lost = true
-      // One that ends before it has said hello could not be started: whoever opens it counts that.
-      if (isGreeted) restartsOf(owner)?.failed(clock.now())
+      // An end before the handshake is a failed start, which is counted where the worker is opened.
+      if (hasHandshake) restartsOf(owner)?.failed(clock.now())
       log.warn({ worker: connection.worker }, 'worker ended unexpectedly')
       const serverEra = needs.serverEras.get(connection.codec.era)
-      const isYoung = clock.now() - (bornMs.get(connection) ?? 0) < youngMs
-      if (serverEra && isGreeted && isYoung && onlyOne.isOpen && isOneRunning()) crashLoopGuard.check(serverEra)
+      const isYoung = clock.now() - (startedMs.get(connection) ?? 0) < youngMs
+      if (serverEra && hasHandshake && isYoung && onlyOne.isOpen && isOneRunning()) crashLoopGuard.check(serverEra)
     }
     needs.freed()
   }
@@ -148,21 +147,20 @@ export function createWorkers(needs: WorkersNeeds): Workers {
     },
   })
 
-  /** Opens a process that no client has said a word to, and that nobody else will. */
-  const prove = async (serverEra: ServerEra): Promise<void> => {
-    const slot = needs.quiet() ? undefined : needs.placeToCheck()
-    // Nothing is proven then.
+  /** A test start: opens a worker with a neutral handshake, which no client uses, and ends it. */
+  const testStart = async (serverEra: ServerEra): Promise<void> => {
+    const slot = needs.quiet() ? undefined : needs.slotForTest()
     if (!slot) throw new NoRoom()
     const events = eventsOf(serverEra.codec, { group: undefined, source: undefined })
     let exit: ChildExit | undefined
-    const { connection } = await opener.open(slot.start(), {
+    const { connection } = await connector.open(slot.start(), {
       ...events,
       caller: ownCaller(serverEra),
       announced: {},
       attribution: 'none',
-      greet: true,
+      mustDiscover: true,
       failed: (failure) => crashLoopGuard.startFailed(undefined, failure, true, serverEra),
-      connected: begun(undefined),
+      connected: noteOpening(undefined),
       ended(one, how) {
         exit = how
         events.ended(one, how)
@@ -183,8 +181,8 @@ export function createWorkers(needs: WorkersNeeds): Workers {
   const explained = (own: RestartBackoff, fault: StartFault | undefined, error: unknown): Promise<unknown> =>
     explainStart(own, fault, error, { clock, onlyOne, isOneRunning, checked: () => crashLoopGuard.checked() })
 
-  /** Tells a process of a unit what the one before it knew, and puts it to use. */
-  const put = async (
+  /** Restores the state of a group at a new worker and adds the worker to the group. */
+  const activate = async (
     group: IsolationGroup,
     serverEra: ServerEra,
     connection: UpstreamConnection,
@@ -195,7 +193,7 @@ export function createWorkers(needs: WorkersNeeds): Workers {
     opening.delete(connection)
     group.connections.add(connection)
     const told = notifications.subscriptionsOf(group).sync(connection)
-    // A process for one call does not keep it waiting for what others subscribed to.
+    // A worker for one call need not wait until subscriptions of others are confirmed.
     if (group.endsAfter !== 'every call') await told
     if (group.ended || connection.closed) {
       group.connections.delete(connection)
@@ -230,57 +228,57 @@ export function createWorkers(needs: WorkersNeeds): Workers {
         throw error
       }
       let fault: StartFault | undefined
-      const opened = opener.open(slot.start(), {
+      const opened = connector.open(slot.start(), {
         ...eventsOf(serverEra.codec, { group, source: undefined }),
         caller: group.caller,
         announced: group.announced,
         attribution: group.attribution,
-        // Its call must not be what finds out that it cannot run beside another.
-        greet: onlyOne.isOpen && isOneRunning(),
-        // Where callers have a unit in common it is opened with words of our own.
+        // The handshake, and not a call, should find out that it cannot run beside another.
+        mustDiscover: onlyOne.isOpen && isOneRunning(),
+        // In groups of several principals the handshake is neutral.
         failed(failure) {
           fault = failure.fault
           crashLoopGuard.startFailed(group.restarts, failure, group.attribution === 'none', serverEra)
         },
-        connected: begun(group),
+        connected: noteOpening(group),
       })
       const { connection } = await opened.catch(async (error: unknown) => {
         throw await explained(group.restarts, fault, error)
       })
       const open = opening.get(connection)
-      if (open) open.isGreeted = true
+      if (open) open.hasHandshake = true
       if (serverEra.codec.era === 'legacy') crashLoopGuard.started()
-      return put(group, serverEra, connection)
+      return activate(group, serverEra, connection)
     },
     async handOver(group, serverEra, { connection, owner }) {
-      opening.set(connection, { group, isGreeted: true })
+      opening.set(connection, { group, hasHandshake: true })
       if (owner.source !== undefined) notifications.unwatched(owner.source)
       Object.assign(owner, { group, source: undefined })
       connection.attributor.rule = group.attribution
-      return put(group, serverEra, connection)
+      return activate(group, serverEra, connection)
     },
-    look() {
+    checkSeveral() {
       if (!onlyOne.isKnown && !onlyOne.isOpen) return
       const untilMs = clock.now() - steadyMs
-      const isSteady = (one: UpstreamConnection): boolean => (bornMs.get(one) ?? 0) <= untilMs
+      const isSteady = (one: UpstreamConnection): boolean => (startedMs.get(one) ?? 0) <= untilMs
       if (needs.running().filter(isSteady).length > 1) onlyOne.ranBeside()
     },
     async startCatalogWorker({ source, serverEra, announced, slot, cancel }) {
       const restarts = crashLoopGuard.ofSource(source)
       const owner: WorkerOwner = { group: undefined, source }
       let fault: StartFault | undefined
-      const started = opener.open(slot.start(), {
+      const started = connector.open(slot.start(), {
         ...eventsOf(serverEra.codec, owner),
         caller: { ...ownCaller(serverEra), client: ownDescription(serverEra, announced) },
         announced,
         attribution: 'none',
-        greet: true,
+        mustDiscover: true,
         failed(failure) {
           fault = failure.fault
           crashLoopGuard.startFailed(restarts, failure, Object.keys(announced).length === 0, serverEra)
         },
         connected(connection) {
-          begun(undefined)(connection)
+          noteOpening(undefined)(connection)
           cancel.onCancel(() => void connection.close())
         },
       })

@@ -1,11 +1,11 @@
 /**
- * The way in of a child: lines in a queue, written together once a turn of the event loop. Promises that what waits for a
- * child that does not read is counted; one that reads costs nothing here.
+ * The stdin of a child. Lines queue up and are written together once per iteration of the event loop. What waits for a
+ * child that does not read is counted in the memory budget; a child that reads costs nothing here.
  */
 import type { Writable } from 'node:stream'
 import type { Kept, MemoryAccount } from '../../base/memory-budget.ts'
 
-/** So much may wait without being counted: about what a pipe takes at once. In bytes. */
+/** This much may wait uncounted: about what a pipe takes at once. In bytes. */
 const freeBytes = 64 * 1024
 
 export class ChildInput {
@@ -15,7 +15,7 @@ export class ChildInput {
   #queuedLength = 0
   #counted = 0
 
-  /** @param onDrained called whenever all that was written has been taken, if it was not at once */
+  /** @param onDrained called when the pipe has taken everything after it had not at once */
   constructor(pipe: Writable, memory: MemoryAccount, onDrained: () => void) {
     this.#pipe = pipe
     this.#memory = memory
@@ -25,12 +25,12 @@ export class ChildInput {
     })
   }
 
-  /** What is queued and was not taken by the pipe, in bytes. */
+  /** Bytes that are queued or that the pipe has not taken. */
   get backlog(): number {
     return this.#queuedLength + (this.#pipe.destroyed ? 0 : this.#pipe.writableLength)
   }
 
-  /** Whether a line of so many bytes may wait as well. */
+  /** Whether a line of `bytes` bytes may wait as well. */
   roomFor(bytes: number): Kept {
     if (this.backlog + bytes <= freeBytes) return 'kept'
     const kept = this.#memory.take(bytes)
@@ -38,7 +38,7 @@ export class ChildInput {
     return kept
   }
 
-  /** Queues a line, given without its newline. Whoever may refuse it asks for room first. */
+  /** Queues a line, given without its newline. A caller that can refuse the line calls `roomFor` first. */
   send(line: string): void {
     if (!this.#pipe.writable) return
     if (this.#queued.length === 0) setImmediate(() => this.flush())
@@ -56,7 +56,7 @@ export class ChildInput {
     if (this.#counted > 0 || this.#pipe.writableLength > freeBytes) this.#count()
   }
 
-  /** Forgets what is queued: nobody will read it. */
+  /** Discards the queue: the child will not read it. */
   drop(): void {
     this.#queued = []
     this.#queuedLength = 0

@@ -1,11 +1,11 @@
 /**
  * A child process as lines in and lines out, in a process group of its own.
  *
- * Promises: lines arrive whole and in order, and the exit after the last of them; no failure of the child or of its
- * pipes is an unhandled error; when the child's leader ends, or is asked to, the whole group ends, and what left the
- * group (containment.ts); nothing reaches the child but its command, its environment, its mark and three pipes. What
- * the lines mean, when to start again, and how much may be queued are left to others. start-child.ts starts one,
- * running-child.ts keeps the promises.
+ * Promises: lines arrive whole and in order, and the exit after the last line; no failure of the child or of its pipes
+ * is an unhandled error; when the leader of the group ends or is asked to end, the whole group ends, and so do processes
+ * that left the group (containment.ts); the child gets only its command, its environment, its mark and three pipes.
+ * Other files decide what the lines mean, when to restart, and how much may be queued. spawn.ts starts a child,
+ * running-child.ts implements one.
  */
 import type { Clock } from '../../base/clock.ts'
 import type { EventSink } from '../../base/events.ts'
@@ -28,22 +28,22 @@ export interface ChildExit {
   readonly signal: string | null
   /** Whether the end was asked for, by `close` or `kill`. */
   readonly expected: boolean
-  /** The last 4 KiB of stderr: for the operator, never for a client. */
+  /** The last 4 KiB of stderr: shown to the operator, never to a client. */
   readonly stderr: string
-  /** What it said on stdout before its first answer that is no message: at most 4 KiB, for the operator as well. */
+  /** Lines on stdout before the first response that are no messages: at most 4 KiB, for the operator as well. */
   readonly stdout?: string
   /** Why the program could not be started, such as `ENOENT` (also for a working directory that is not there). */
   readonly error?: string
 }
 
-/** Must not throw. */
+/** Its methods must not throw. */
 export interface ChildListener {
   line(text: string): void
   /** The last call. */
   exit(exit: ChildExit): void
-  /** A line over the limit, or one without an end, was dropped. It has been counted as an event already. */
+  /** A line that was too long, or had no end, was dropped. The `dropped` event has been emitted already. */
   dropped(line: LostLine): void
-  /** All that was sent has been taken, after it was not for a while. */
+  /** The pipe has taken everything after it had been full. */
   drained?(): void
 }
 
@@ -52,32 +52,32 @@ export interface Child {
   readonly worker: number | undefined
   /** Undefined when the program could not be started. */
   readonly pid: number | undefined
-  /** Queues one line, given without its newline. All lines of one turn of the event loop go out in one write. */
+  /** Queues one line, given without its newline. The lines of one event-loop iteration go out in one write. */
   send(line: string): void
-  /** What is queued and was not taken by the pipe, in bytes. Nothing bounds it here: the sender asks for room. */
+  /** Bytes that are queued or that the pipe has not taken. Not bounded here: senders call `roomFor`. */
   readonly backlog: number
-  /** Whether a line of so many bytes may wait. Always, while the child reads. */
+  /** Whether a line of `bytes` bytes may wait. Always, while the child reads. */
   roomFor(bytes: number): Kept
-  /** Counts what is kept of what it says, until it has been passed on. */
+  /** Counts output of the child that is kept until it has been passed on. */
   readonly memory: MemoryAccount
-  /** Counts what it asks, which is kept for as long as clients take to answer. */
-  readonly questionMemory: MemoryAccount
-  /** Attaches the listener, or replaces it. What came before is told soon, never within this call. */
+  /** Counts input requests of the server, which are kept until clients have answered. */
+  readonly inputRequestMemory: MemoryAccount
+  /** Attaches or replaces the listener. Earlier output is delivered soon, never within this call. */
   listen(listener: ChildListener): void
-  /** Leaves output in the pipe, so that the child waits, or takes it again. */
+  /** Stops reading the output, so that the child waits at a full pipe, or resumes reading. */
   hold(isHeld: boolean): void
-  /** Ends input, SIGTERM 2 s later, SIGKILL 3 s later; resolves when nothing of it is left. Idempotent. */
+  /** Ends stdin, SIGTERM 2 s later, SIGKILL 3 s after that; resolves when no process is left. Idempotent. */
   close(): Promise<void>
-  /** SIGKILL to all of it at once. */
+  /** SIGKILL to all its processes at once. */
   kill(): void
   readonly exited: boolean
-  /** Whether its end was asked for. */
+  /** Whether `close` or `kill` was called. */
   readonly ending: boolean
 }
 
-/** A child as it comes from the start, before anything is wrapped around it. */
+/** A child as `spawnChild` returns it. */
 export interface StartedChild extends Child {
-  /** Resolves when no process of it is left, however that came about. */
+  /** Resolves when none of its processes is left, for whatever reason. */
   readonly gone: Promise<void>
 }
 
@@ -86,10 +86,10 @@ export interface ChildSettings {
   readonly log: Log
   readonly events: EventSink
   readonly containment: Containment
-  /** What is kept on its way in and out counts there, up to a share. */
+  /** Counts input and output that is kept, up to a share. */
   readonly memory: MemoryBudget
-  /** A longer line from the child is dropped. In bytes. */
+  /** Longer lines from the child are dropped. In bytes. */
   readonly maxLineBytes: number
-  /** What the process is for, as `processStarted` tells it. */
+  /** The `purpose` in the event `processStarted`. */
   readonly purpose: string
 }

@@ -1,8 +1,8 @@
 /**
  * The children of one gateway: every process of its server is started here, and ended here at the latest.
  *
- * Promises: after `close` none is started any more; it resolves when none is left, those included that no other part
- * knows of, because they were being started. While one is left our process stays awake.
+ * Promises: after `close` no child is started; `close` resolves when no child is left, including children that were
+ * still being started. As long as a child is left, our own process does not exit.
  */
 import { stayAwake, type Timer } from '../../base/clock.ts'
 import type { Child, ChildCommand, ChildSettings, StartedChild } from './child.ts'
@@ -10,14 +10,14 @@ import { createContainment } from './containment.ts'
 import { FailedChild, spawnChild } from './spawn.ts'
 
 export interface Children {
-  /** Starts a child; one that cannot be started tells that as its exit. @param purpose as `processStarted` tells it */
+  /** Starts a child; a failed start is reported as its exit. @param purpose for the event `processStarted` */
   start(command: ChildCommand, purpose: string): Child
-  /** Ends all of them: politely, step by step, or by SIGKILL at once. The second may follow the first. */
+  /** Ends all children: step by step, or by SIGKILL at once if `isForced`. A forced call may follow a first one. */
   close(isForced: boolean): Promise<void>
 }
 
 export type ChildrenNeeds = Pick<ChildSettings, 'clock' | 'log' | 'events' | 'memory' | 'maxLineBytes'> & {
-  /** Where the reaper looks for programs besides the usual places. */
+  /** Further directories (as PATH) where the reaper looks for programs. */
   readonly path: string | undefined
 }
 

@@ -1,9 +1,9 @@
 /**
- * What makes sure that nothing of a worker is left when it is to be gone: the mark that all its processes inherit, a
- * control group where we may make one, and the reaper for the case that we are killed. One for each gateway.
+ * Makes sure that no process of a worker survives it: by the mark that all its processes inherit, by a control group
+ * where we may make one, and by the reaper in case we are killed. One for each gateway.
  *
- * A process group is ended as one, but a process leaves it by beginning one of its own, as browsers do. Those are the
- * strays: processes of the worker outside of its group.
+ * A process group is ended as one, but a process leaves it by starting a group of its own, as browsers do. Processes of
+ * a worker outside its group are called strays.
  */
 import { accessSync, constants } from 'node:fs'
 import type { Clock } from '../../base/clock.ts'
@@ -15,43 +15,43 @@ import { createReaper } from './reaper.ts'
 import { createMarks } from './worker-mark.ts'
 
 export interface Containment {
-  /** For a worker that is about to be started: whatever becomes of us from now on, its processes will be ended. */
+  /** For a worker that is about to be started: from now on its processes will be ended even if we are killed. */
   open(): WorkerContainment
-  /** Ends what is left, in the background. No worker may be started any more. */
+  /** Cleans up in the background. No worker may be started after this. */
   close(): Promise<void>
-  /** How often the processes of the machine were looked through. */
-  readonly looks: number
+  /** How often all processes of the machine were scanned. */
+  readonly scans: number
 }
 
 export interface WorkerContainment {
   /** The number of the worker in this gateway, from 1 up: the one in its mark and in the log. */
   readonly worker: number
-  /** Belongs into the environment of its process. */
+  /** To be added to the environment of its process. */
   readonly variable: Readonly<Record<string, string>>
-  /** It was started and leads a process group; `hasEnded` says whether that leader was collected. */
+  /** The worker was started and `leader` leads its process group; `hasEnded` says whether the leader was collected. */
   started(leader: number, hasEnded: () => boolean): void
-  /** Its process group is gone. To be called at once, before the id of the group can be another's. */
+  /** Its process group is gone. Must be called at once, before the id of the group can be reused. */
   groupGone(): void
-  /** The processes outside of its group that are there after this call. Never rejects. */
+  /** The processes outside its group, by a scan that begins after this call. Never rejects. */
   strays(): Promise<Strays>
-  /** Ends all strays that can be ended at once, and what they start meanwhile. */
+  /** Kills the members of the control group at once, and processes that they start meanwhile. */
   killStrays(): void
-  /** Nothing is left of it. */
+  /** No process of the worker is left. */
   release(): void
 }
 
 export interface Strays {
   readonly known: readonly KnownProcess[]
-  /** Whether there are none; false as well if some were there and were gone before they could be told from others. */
+  /** Whether there are none; also false if some were seen but had ended before they could be identified. */
   readonly isEmpty: boolean
 }
 
 export interface ContainmentNeeds {
   readonly clock: Clock
   readonly log: Log
-  /** Where the reaper looks for programs besides the usual places. */
+  /** Further directories (as PATH) where the reaper looks for programs. */
   readonly path?: string | undefined
-  /** False for tests that look at what the mark does alone. */
+  /** False in tests of the mark alone. */
   readonly mayUseControlGroups?: boolean
 }
 
@@ -77,7 +77,7 @@ export function createContainment(needs: ContainmentNeeds): Containment {
 
   return {
     open() {
-      // Before the first worker: it must be there, should we be killed while that one starts.
+      // Before the first worker: the reaper must exist in case we are killed while the worker starts.
       reaper ??= begin()
       const { watch, forget } = reaper
       reaper.begin()
@@ -115,13 +115,13 @@ export function createContainment(needs: ContainmentNeeds): Containment {
       await groups?.close()
       reaper?.close()
     },
-    get looks() {
-      return scan.looks
+    get scans() {
+      return scan.scans
     },
   }
 }
 
-/** Whether the environment of a process can be read here. */
+/** Whether this system lets us read the environment of a process. */
 function hasEnvironments(): boolean {
   try {
     accessSync('/proc/self/environ', constants.R_OK)

@@ -1,10 +1,10 @@
 /**
  * A control group (cgroup v2) for each worker, where the system lets us make them: as root, in a container that may
- * write its own, in a user's session of systemd, or in a unit with `Delegate=yes`. No process leaves one by itself,
- * whatever it clears or forks, and the kernel ends all of it at once.
+ * write its own, in a user's session of systemd, or in a systemd unit with `Delegate=yes`. A process cannot leave its
+ * control group by clearing its environment or forking, and the kernel kills all members at once.
  *
- * Not covered: what a worker started before it was moved, a few milliseconds after its start. The mark covers that.
- * Anything that does not work here is no error: then the mark is all there is.
+ * Not covered: processes that a worker starts before it is moved, in its first milliseconds. The mark covers those.
+ * A failure here is no error: the mark then works alone.
  */
 import { existsSync, mkdirSync, readFileSync, rmdirSync } from 'node:fs'
 import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises'
@@ -13,24 +13,24 @@ import type { Log } from '../../base/log.ts'
 import { type KnownProcess, statOf } from '../../base/proc-stat.ts'
 
 export interface ControlGroups {
-  /** The folder of ours that holds those of the workers. */
+  /** Our folder, which holds the folders of the workers. */
   readonly folder: string
-  /** A control group for the worker that this process leads; nothing is moved once it has ended. */
+  /** A control group for the worker led by this process; the process is not moved once it has ended. */
   add(worker: number, leader: number, hasEnded: () => boolean): ControlGroup
-  /** Removes what is empty. */
+  /** Removes our folder if it is empty. */
   close(): Promise<void>
 }
 
 export interface ControlGroup {
-  /** Members that can be signalled; not empty where all of them have others in their place by now. */
+  /** `known`: members that can be signalled. `isEmpty` is false also if all members have been replaced by others meanwhile. */
   members(): Promise<{ readonly known: readonly KnownProcess[]; readonly isEmpty: boolean }>
-  /** Ends all members at once, and what they start meanwhile. */
+  /** Kills all members at once, and processes that they start meanwhile. */
   kill(): Promise<void>
   /** Removes it once it is empty. */
   release(): Promise<void>
 }
 
-/** A control group may be busy for a moment with the last of its processes. */
+/** A control group may stay busy for a moment after its last process: attempts to remove it, and the pause between them. */
 const removals = 20
 const removeAgainMs = 10
 
@@ -39,7 +39,7 @@ export function createControlGroups(gateway: string, clock: Clock, log: Log): Co
   const folder = makeFolder(gateway)
   if (folder === undefined) return undefined
   let isTold = false
-  /** Each move may wait for the whole machine for some milliseconds: one after the other, on one thread. */
+  /** A move may block for some milliseconds on a lock of the kernel: one after the other, so that one thread suffices. */
   let moves: Promise<void> = Promise.resolve()
 
   const move = async (path: string, leader: number, hasEnded: () => boolean): Promise<boolean> => {
@@ -50,7 +50,7 @@ export function createControlGroups(gateway: string, clock: Clock, log: Log): Co
       await writeFile(`${path}/cgroup.procs`, `${leader}`)
       return true
     } catch (error) {
-      // One that has ended already is none that could not be moved.
+      // A process that has ended already (ESRCH) is no failure.
       if (!isTold && !(error instanceof Error && 'code' in error && error.code === 'ESRCH')) {
         isTold = true
         log.debug({ err: error }, 'a worker could not be moved into a control group of its own')
@@ -70,7 +70,7 @@ export function createControlGroups(gateway: string, clock: Clock, log: Log): Co
           if (!(await moved)) return { known: [], isEmpty: true }
           const before = await membersOf(path)
           const seen = before.flatMap((pid) => statOf(pid) ?? [])
-          // Read once more: only then was it this process, and not another one with its id, that is a member.
+          // Read the members again: this shows that the id was not reused between the two reads.
           const after = new Set(await membersOf(path))
           const known = seen.filter(({ pid, hasEnded: isOver }) => !isOver && after.has(pid))
           return { known, isEmpty: after.size === 0 }
@@ -91,7 +91,7 @@ export function createControlGroups(gateway: string, clock: Clock, log: Log): Co
   }
 }
 
-/** Makes a folder next to our own place in the tree; undefined if that is not to be. */
+/** Makes a folder below our own control group; undefined if that is not possible. */
 function makeFolder(gateway: string): string | undefined {
   const own = ownFolder()
   if (own === undefined) return undefined
@@ -101,7 +101,7 @@ function makeFolder(gateway: string): string | undefined {
   } catch {
     return undefined
   }
-  // Older than Linux 5.14: nothing that ends all members at once.
+  // Linux before 5.14 cannot kill all members at once.
   if (existsSync(`${folder}/cgroup.kill`)) return folder
   rmdirSync(folder)
   return undefined

@@ -1,10 +1,10 @@
 /**
- * Starts the server's program: as it was given, or, where that is a launcher such as `npx`, directly once it is known
- * what the launcher runs.
+ * Starts the server's program: as given, or, where that is a launcher such as `npx`, directly once it is known what the
+ * launcher runs.
  *
- * Promises: a program that cannot be started directly any more is started as it was given from then on; whoever
- * waits for the first answer of a process gets it all the same. No call is said to two processes. What ends a process
- * in whichever way it was started is no reason to give the direct start up, and one that dies once is none either.
+ * Promises: a program that can no longer be started directly is started as given from then on, and the first response
+ * still arrives. No call is sent to two processes. Direct starts go on after a single failure, and after failures that
+ * a start as given has, too.
  */
 import { existsSync } from 'node:fs'
 import { basename } from 'node:path'
@@ -15,9 +15,9 @@ import type { Child, ChildCommand, ChildExit, ChildListener } from './child.ts'
 import { isNpxCommand, launchedBy, scriptOf } from './npx-command.ts'
 
 export interface DirectStart {
-  /** @param purpose what the process is for, as `processStarted` tells it */
+  /** @param purpose for the event `processStarted` */
   start(purpose: string): Child
-  /** Tells of a process that was started as given and has answered: what it runs can be started directly. */
+  /** A process that was started as given has answered: what it runs can be started directly from now on. */
   answered(pid: number | undefined): Promise<void>
 }
 
@@ -26,11 +26,11 @@ export interface DirectStartNeeds {
   readonly startChild: (command: ChildCommand, purpose: string) => Child
   readonly clock: Clock
   readonly log: Log
-  /** How long a process may take to its first answer. */
+  /** How long a process may take to its first response, in milliseconds. */
   readonly startTimeoutMs: number
 }
 
-/** So many direct starts may fail within this time; then it is given up. */
+/** Direct starts are given up after this many failures within `windowMs`. */
 const maxFailures = 3
 const windowMs = 10 * 60_000
 
@@ -38,7 +38,7 @@ export function createDirectStart(needs: DirectStartNeeds): DirectStart {
   const { command: given, clock, log } = needs
   let direct: ChildCommand | undefined
   let failures: number[] = []
-  let isLaunchedNext = false
+  let isNextAsGiven = false
 
   const fallBack = (): void => {
     if (!direct) return
@@ -54,19 +54,19 @@ export function createDirectStart(needs: DirectStartNeeds): DirectStart {
   return {
     start(purpose) {
       if (direct && !isThere(direct)) fallBack()
-      if (!direct || isLaunchedNext) {
-        isLaunchedNext = false
+      if (!direct || isNextAsGiven) {
+        isNextAsGiven = false
         return needs.startChild(given, purpose)
       }
       return new DirectChild({
         child: needs.startChild(direct, purpose),
         replaced: failed,
         lost() {
-          // Nobody has tried the launcher in its place: the next process does.
-          isLaunchedNext = true
+          // The launcher was not tried in its place: the next process is started with it.
+          isNextAsGiven = true
           failed()
         },
-        another: () => needs.startChild(given, purpose),
+        startReplacement: () => needs.startChild(given, purpose),
         isLate: (sinceMs) => clock.now() - sinceMs >= needs.startTimeoutMs / 2,
         now: () => clock.now(),
       })
@@ -84,7 +84,7 @@ export function createDirectStart(needs: DirectStartNeeds): DirectStart {
   }
 }
 
-/** Whether the program and its script are where they were: a launcher's cache can be emptied at any time. */
+/** Whether the program and its script still exist: the cache of a launcher can be emptied at any time. */
 function isThere({ command, args }: ChildCommand): boolean {
   const script = scriptOf(command, ['node', ...args])
   return existsSync(command) && script !== undefined && existsSync(script)
@@ -92,30 +92,30 @@ function isThere({ command, args }: ChildCommand): boolean {
 
 interface DirectNeeds {
   readonly child: Child
-  /** The process ended or was silent, and the one that took over has answered. */
+  /** The process ended or was silent, and its replacement has answered. */
   readonly replaced: () => void
-  /** The process ended or was silent, and none can take over. */
+  /** The process ended or was silent, and cannot be replaced. */
   readonly lost: () => void
-  /** Starts the process that takes over. */
-  readonly another: () => Child
-  /** Whether who was spoken to at that time should have answered. */
+  /** Starts the replacement. */
+  readonly startReplacement: () => Child
+  /** Whether a process that was first written to at that time should have answered by now. */
   readonly isLate: (sinceMs: number) => boolean
   readonly now: () => number
 }
 
-/** A process started directly. If it ends before its first word, another is started as given, and told the same. */
+/** A process started directly. If it ends before its first line, a replacement is started as given and sent the same. */
 class DirectChild implements Child {
   readonly #needs: DirectNeeds
   #child: Child
   #listener: ChildListener | undefined
-  /** What it was told before its first word. */
-  #told: string[] = []
-  #isGreetedOnly = true
-  #spokenToMs: number | undefined
-  /** Nothing is to be made good any more: it spoke, was replaced, or is to end. */
+  /** The lines that were sent before its first line. */
+  #sentLines: string[] = []
+  #hasOnlyHandshake = true
+  #firstSentMs: number | undefined
+  /** No replacement is possible any more: it has spoken, was replaced, or is to end. */
   #settled = false
-  /** It was replaced, and the one that took over has said nothing yet: it may end by the same words. */
-  #isUnproven = false
+  /** It was replaced, and the replacement has said nothing yet: the same lines may end it, too. */
+  #isReplacementSilent = false
 
   constructor(needs: DirectNeeds) {
     this.#needs = needs
@@ -134,8 +134,8 @@ class DirectChild implements Child {
   get memory(): MemoryAccount {
     return this.#child.memory
   }
-  get questionMemory(): MemoryAccount {
-    return this.#child.questionMemory
+  get inputRequestMemory(): MemoryAccount {
+    return this.#child.inputRequestMemory
   }
   get exited(): boolean {
     return this.#child.exited && !this.#canBeReplaced
@@ -146,15 +146,15 @@ class DirectChild implements Child {
   }
 
   get #canBeReplaced(): boolean {
-    return !this.#settled && this.#isGreetedOnly
+    return !this.#settled && this.#hasOnlyHandshake
   }
 
   send(line: string): void {
     if (!this.#settled) {
-      this.#isGreetedOnly &&= isHandshake(line)
-      // What may not be said twice need not be kept.
-      if (this.#isGreetedOnly) this.#told.push(line)
-      this.#spokenToMs ??= this.#needs.now()
+      this.#hasOnlyHandshake &&= isHandshake(line)
+      // Lines that may not be sent twice need not be kept.
+      if (this.#hasOnlyHandshake) this.#sentLines.push(line)
+      this.#firstSentMs ??= this.#needs.now()
     }
     this.#child.send(line)
   }
@@ -173,7 +173,7 @@ class DirectChild implements Child {
   }
 
   close(): Promise<void> {
-    if (!this.#settled && this.#spokenToMs !== undefined && this.#needs.isLate(this.#spokenToMs)) this.#needs.lost()
+    if (!this.#settled && this.#firstSentMs !== undefined && this.#needs.isLate(this.#firstSentMs)) this.#needs.lost()
     this.#settle()
     return this.#child.close()
   }
@@ -185,15 +185,15 @@ class DirectChild implements Child {
 
   #settle(): void {
     this.#settled = true
-    this.#told = []
+    this.#sentLines = []
   }
 
   #listenTo(child: Child): void {
     child.listen({
       line: (text) => {
         if (!this.#settled) this.#settle()
-        if (this.#isUnproven) this.#needs.replaced()
-        this.#isUnproven = false
+        if (this.#isReplacementSilent) this.#needs.replaced()
+        this.#isReplacementSilent = false
         this.#listener?.line(text)
       },
       dropped: (line) => {
@@ -206,7 +206,7 @@ class DirectChild implements Child {
   }
 
   #exited(exit: ChildExit): void {
-    const again = this.#told
+    const lines = this.#sentLines
     const isReplaced = this.#canBeReplaced
     if (!this.#settled && !isReplaced) this.#needs.lost()
     this.#settle()
@@ -214,14 +214,14 @@ class DirectChild implements Child {
       this.#listener?.exit(exit)
       return
     }
-    this.#child = this.#needs.another()
-    this.#isUnproven = true
+    this.#child = this.#needs.startReplacement()
+    this.#isReplacementSilent = true
     this.#listenTo(this.#child)
-    for (const line of again) this.#child.send(line)
+    for (const line of lines) this.#child.send(line)
   }
 }
 
-/** Lines of our own. A greeting may be said twice; anything else may have had an effect before the process ended. */
+/** Whether a line of ours is a handshake. A handshake may be sent twice; anything else may have had an effect already. */
 function isHandshake(line: string): boolean {
   return /^\{"jsonrpc":"2\.0","id":\d+,"method":"(?:initialize|server\/discover)"/.test(line)
 }

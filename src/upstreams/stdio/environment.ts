@@ -1,6 +1,6 @@
 /**
  * The environment of a child: a short list of names that programs cannot do without, and what the operator configured.
- * Nothing else of ours reaches a child, because our environment may hold secrets that are none of its business.
+ * Nothing else is passed on, because our environment may hold secrets that the server must not see.
  */
 
 const posixNames: ReadonlySet<string> = new Set([
@@ -39,7 +39,7 @@ const windowsNames: ReadonlySet<string> = new Set([
   'WINDIR',
 ])
 
-/** What a child gets of `source` (our own environment), with `extra` (configured) on top. */
+/** The environment of a child: the listed names of `source` (our own environment), overridden by `extra` (configured). */
 export function childEnvironment(
   source: Readonly<Record<string, string | undefined>>,
   extra: Readonly<Record<string, string>>,

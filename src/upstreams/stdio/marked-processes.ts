@@ -1,9 +1,9 @@
 /**
- * Looks through all processes of the machine for those that carry a mark of ours.
+ * Scans all processes of the machine for those that carry a mark of ours.
  *
- * Promises: one look serves all that is asked before it begins, so that a thousand workers that end at once cost a few
- * looks, and looks take at most a quarter of the time; files are read outside of the event loop; a process whose file
- * cannot be read, or blocks, delays a look by two seconds at most and spoils none; no look fails.
+ * Promises: one scan serves all requests made before it begins, so that a thousand workers that end at once cost a few
+ * scans; scans take at most a quarter of the time; files are read off the event loop; a file that blocks or cannot be
+ * read delays a scan by two seconds at most and never makes it fail.
  */
 import { closeSync, open, read, readdir } from 'node:fs'
 import { promisify } from 'node:util'
@@ -12,39 +12,39 @@ import type { Log } from '../../base/log.ts'
 import { type KnownProcess, statOf } from '../../base/proc-stat.ts'
 import type { Marks } from './worker-mark.ts'
 
-/** What was found, by the number of the worker. */
+/** The result of a scan, by the number of the worker. */
 export interface MarkedProcesses {
   readonly marked: ReadonlyMap<number, readonly KnownProcess[]>
-  /** Workers of which one was seen that was gone a moment later: it may have started another. */
+  /** Workers with a process that was seen and had ended a moment later: it may have started another. */
   readonly vanished: ReadonlySet<number>
 }
 
 export interface MarkScan {
-  /** The marked processes that are there after this call. */
+  /** The marked processes, by a scan that begins after this call. */
   next(): Promise<MarkedProcesses>
-  /** How many looks there were. */
-  readonly looks: number
+  /** The number of scans so far. */
+  readonly scans: number
 }
 
 export interface MarkScanNeeds {
   readonly marks: Marks
   readonly clock: Clock
   readonly log: Log
-  /** Where the processes are; for tests. */
+  /** The folder of the processes; other than /proc in tests. */
   readonly folder?: string
 }
 
-/** A pause after each look, at least; and so many times as long as the look took. */
+/** The pause after a scan: at least `pauseMs`, and `pauseShare` times as long as the scan took. */
 const pauseMs = 20
 const pauseShare = 3
-/** A clock that was set back must not make a pause last. */
+/** Bounds a pause in case the clock was set back. */
 const maxPauseMs = 500
-/** So many files are read at once: of the four threads that Node has for files, one is always left to others. */
+/** Files read at once: Node has four threads for files, of which one stays free for other work. */
 const maxReaders = 3
-/** A file that takes longer is passed over, by later looks as well until it was read. */
+/** A file that takes longer is skipped, by later scans as well until it was read. */
 const blockedMs = 1000
 const chunkBytes = 64 * 1024
-/** A larger environment is not read to its end. */
+/** Larger environments are not read to their end. */
 const maxBytes = 8 * 1024 * 1024
 
 const openFile = promisify(open)
@@ -56,18 +56,18 @@ interface Found {
   readonly vanished: Set<number>
 }
 
-/** One that reads file after file. */
+/** Reads one file after the other. */
 interface Reader {
-  /** The process whose file it reads; undefined once it is through. */
+  /** The process whose file is being read; undefined at the end. */
   at: string | undefined
-  /** How many it has read. */
+  /** Files read so far. */
   count: number
 }
 
 export function createMarkScan({ marks, clock, log, folder = '/proc' }: MarkScanNeeds): MarkScan {
-  /** Processes whose file is still being read by a reader that was given up. */
+  /** Processes whose file is still being read by an abandoned reader. */
   const blocked = new Set<string>()
-  let looks = 0
+  let scans = 0
   let current: Promise<unknown> = Promise.resolve()
   let upcoming: Promise<MarkedProcesses> | undefined
   let pauseUntilMs = 0
@@ -76,19 +76,19 @@ export function createMarkScan({ marks, clock, log, folder = '/proc' }: MarkScan
     await current
     const waitMs = Math.min(pauseUntilMs - clock.now(), maxPauseMs)
     if (waitMs > 0) await pause(clock, waitMs)
-    // A call from now on needs another look: this one may have passed what the caller asks for.
+    // A call from now on needs another scan: this one may have passed the process already.
     upcoming = undefined
-    looks++
+    scans++
     const startedMs = clock.now()
-    const looking = look()
-    current = looking
-    const found = await looking
+    const scanning = scan()
+    current = scanning
+    const found = await scanning
     const now = clock.now()
     pauseUntilMs = now + Math.max(pauseMs, pauseShare * (now - startedMs))
     return found
   }
 
-  const look = async (): Promise<MarkedProcesses> => {
+  const scan = async (): Promise<MarkedProcesses> => {
     const found: Found = { marked: new Map(), vanished: new Set() }
     const names = (await list(folder).catch(() => [])).filter((name) => /^\d+$/.test(name) && !blocked.has(name))
     while (names.length > 0 && blocked.size < maxReaders) {
@@ -110,7 +110,7 @@ export function createMarkScan({ marks, clock, log, folder = '/proc' }: MarkScan
       reader.count++
       const worker = await workerOf(name, buffer)
       const known = worker === undefined ? undefined : statOf(Number(name))
-      // Read once more: only then was it this process, and not another one with its id, that had the mark.
+      // Read the mark again: this shows that the id was not reused between the two reads.
       const isMarked = known && !known.hasEnded && (await workerOf(name, buffer)) === worker
       if (blocked.delete(name)) return
       if (worker === undefined) continue
@@ -120,7 +120,7 @@ export function createMarkScan({ marks, clock, log, folder = '/proc' }: MarkScan
     reader.at = undefined
   }
 
-  /** Until all readers are through, or none has come any further for a while. */
+  /** Resolves when all readers are done, or no reader has made progress for a while. */
   const untilStuck = async (all: Promise<unknown>, readers: readonly Reader[]): Promise<void> => {
     let before = -1
     let stop = (): void => {}
@@ -142,7 +142,7 @@ export function createMarkScan({ marks, clock, log, folder = '/proc' }: MarkScan
       file = await openFile(`${folder}/${name}/environ`, 'r')
       let text = buffer
       let length = (await readChunk(file, text, 0, text.length, null)).bytesRead
-      // Few are larger than that; each chunk is read only once.
+      // Most fit into the first chunk; no byte is read twice.
       while (length === text.length && length < maxBytes) {
         text = Buffer.concat([text], 2 * length)
         length += (await readChunk(file, text, length, length, null)).bytesRead
@@ -158,8 +158,8 @@ export function createMarkScan({ marks, clock, log, folder = '/proc' }: MarkScan
 
   return {
     next: () => (upcoming ??= begin()),
-    get looks() {
-      return looks
+    get scans() {
+      return scans
     },
   }
 }

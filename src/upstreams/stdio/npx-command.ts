@@ -1,9 +1,9 @@
 /**
- * What a launcher such as `npx` started: the command that runs the server without it, read from a server that runs.
+ * Finds the command that a launcher such as `npx` runs, by looking at a server that it has started.
  *
- * Promises: a command only if there is no doubt that it starts the same program with the same arguments, environment
- * and working directory; undefined in all other cases, and wherever there is no /proc. When to use it, and what
- * happens when it does not work any more, is left to others.
+ * Promises: returns a command only if it certainly starts the same program with the same arguments, environment and
+ * working directory; undefined in all other cases, and where there is no /proc. direct-start.ts decides when to use it,
+ * and handles its failure.
  */
 import { readdir, readFile, readlink } from 'node:fs/promises'
 import { basename, isAbsolute } from 'node:path'
@@ -24,8 +24,8 @@ const npmNames: ReadonlySet<string> = new Set(['npm', 'npm.cmd'])
 const shells: ReadonlySet<string> = new Set(['sh', 'ash', 'dash', 'bash', 'zsh', 'ksh', 'busybox'])
 
 /**
- * Whether the command looks a package up, starts its program and stays around as its parent. One that is told to run
- * a line of shell is none: that line may do more than to start one program.
+ * Whether the command looks a package up, starts its program and stays as its parent. False if it is told to run a line
+ * of shell, which may do more than start one program.
  */
 export function isNpxCommand(command: string, args: readonly string[]): boolean {
   const name = basename(command)
@@ -34,8 +34,8 @@ export function isNpxCommand(command: string, args: readonly string[]): boolean 
 }
 
 /**
- * The server among the processes of its launcher's group: the first below the leader that is neither npm nor the
- * shell that npm starts it with. What a server starts itself does not matter. Undefined if there is any doubt.
+ * The server among the processes of its launcher's group: the first below the leader that is neither npm nor the shell
+ * of npm. Processes that the server starts do not matter. Undefined if there is any doubt.
  */
 export function serverAmong(leader: number, members: readonly GroupMember[]): GroupMember | undefined {
   let at = members.find(({ pid }) => pid === leader)
@@ -54,8 +54,8 @@ function isBetween({ exe, argv }: GroupMember): boolean {
 }
 
 /**
- * The script that Node runs, or undefined if this is not Node with a script. A server that gave itself a title has
- * lost its arguments; other programs may look at the name they were called by, which is not handed on.
+ * The script that Node runs; undefined if this is not Node with a script. Not for other programs: they may depend on
+ * their name (argv[0]), which a direct start does not keep. A server that sets its title overwrites its arguments.
  */
 export function scriptOf(exe: string, argv: readonly string[]): string | undefined {
   if (basename(exe) !== 'node' || basename(argv[0] ?? '') !== 'node') return undefined
@@ -63,14 +63,14 @@ export function scriptOf(exe: string, argv: readonly string[]): string | undefin
   return script !== undefined && isAbsolute(script) ? script : undefined
 }
 
-/** Values that each end with a NUL, as /proc gives them. Throws for what is not UTF-8. */
+/** Splits values that each end with a NUL, as in /proc. Throws for text that is not UTF-8. */
 export function nulEnded(bytes: Uint8Array): string[] {
   const values = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes).split('\0')
   if (values.at(-1) === '') values.pop()
   return values
 }
 
-/** The command of the server whose launcher leads this process group, to be called when the server has answered. */
+/** The command of the server whose launcher leads this process group. To be called when the server has answered. */
 export async function launchedBy(leader: number): Promise<ChildCommand | undefined> {
   try {
     const members = await membersOf(leader)
@@ -81,7 +81,7 @@ export async function launchedBy(leader: number): Promise<ChildCommand | undefin
       readlink(`/proc/${server.pid}/cwd`),
       readlink(`/proc/${server.parent}/cwd`),
     ])
-    // The server has changed its directory since: where it began is not known.
+    // The server has changed its directory: the original one is not known.
     if (cwd !== parentsCwd) return undefined
     const env: Record<string, string> = {}
     for (const pair of nulEnded(environment)) {
@@ -101,7 +101,7 @@ async function membersOf(group: number): Promise<GroupMember[]> {
   return found.filter((member) => member !== undefined)
 }
 
-/** Throws if the process is of the group and cannot be read. */
+/** Throws if the process belongs to the group and cannot be read. */
 async function memberOf(group: number, pid: number): Promise<GroupMember | undefined> {
   const state = parseStat(await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ''))
   if (!state || state.group !== group || state.hasEnded) return undefined

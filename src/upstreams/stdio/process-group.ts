@@ -1,42 +1,41 @@
 /**
- * Process groups: signals to all processes of one, and whether any is left; and signals to single processes that have
- * left theirs. The id of a group is the process id of the one that began it, its leader.
+ * Process groups: signals to all processes of a group, whether any is left, and signals to single processes that have
+ * left theirs. The id of a group is the process id of its leader, which began it.
  *
- * A kernel does not give an id away while a group has members, so signalling a group that was there a moment ago hits
- * nobody else; who holds an id forgets it once the group is gone. Windows has no groups: only the leader is signalled.
+ * The kernel does not reuse an id while the group has members, so a signal to a group that existed a moment ago cannot
+ * hit another one. Callers forget an id once its group is gone. Windows has no groups: only the leader is signalled.
  */
-
 import { isRunning, type KnownProcess } from '../../base/proc-stat.ts'
 
 const grouped = process.platform !== 'win32'
 
-/** Sends `signal` to every process of the group. A group that is gone, or not ours, is no error. */
+/** Sends `signal` to every process of the group. No error if the group is gone or not ours. */
 export function signalGroup(pgid: number, signal: 'SIGTERM' | 'SIGCONT' | 'SIGKILL'): void {
   send(pgid, signal)
 }
 
-/** Whether a process of the group is left. One that was not yet collected by its parent counts. */
+/** Whether a process of the group is left. Processes that their parent has not collected yet count. */
 export function groupExists(pgid: number): boolean {
   return send(pgid, 0)
 }
 
-/** Whether children can be started in a group of their own here. */
+/** Whether this system can start children in a group of their own. */
 export function hasGroups(): boolean {
   return grouped
 }
 
 /**
- * Sends `signal` to exactly this process, if it still runs and is ours to signal.
+ * Sends `signal` to exactly this process, if it still runs and we may signal it.
  *
- * Between the look and the signal lie microseconds, in which its id would have to become free and be given away again.
- * Only a file descriptor of the process closes that gap, which Node cannot open.
+ * Between the check and the signal its id could in theory be freed and reused, within microseconds. Only a pidfd closes
+ * that gap, which Node cannot open.
  */
 export function signalProcess(known: KnownProcess, signal: NodeJS.Signals): void {
   if (!isRunning(known)) return
   try {
     process.kill(known.pid, signal)
   } catch {
-    // It ended, or has another user now.
+    // It has ended, or runs as another user now.
   }
 }
 

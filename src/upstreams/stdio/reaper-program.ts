@@ -1,18 +1,18 @@
 /**
  * The program of the reaper, for any POSIX shell.
  *
- * Neither its text nor its arguments hold our name: it must not be found, and ended, by what looks for mcplex by name.
- * For the same reason it leaves our family tree at once: whoever ends all our descendants does not meet it.
+ * Neither its text nor its arguments hold our name, so that a program that ends mcplex by name does not find it. For the
+ * same reason it detaches from our process tree at once: a program that ends all our descendants does not reach it.
  *
- * It reads from descriptor 3, whose other end only we hold: `+id` lists a process group, `-id` takes it off; each line
- * is answered with a dot. What is listed already comes as arguments, so that it is known from the first moment. The end
- * of input is our end. Then come SIGTERM, and SIGKILL two seconds later, for every group listed, every process that
- * carries a mark of ours (`NAME=ID.`), and every member of our control groups (`FOLDER`), looked for again until none
- * is found. A group that one of those leads is listed from then on.
+ * It reads from descriptor 3, whose other end only we hold: `+id` adds a process group to its list, `-id` removes it;
+ * each line is answered with a dot. Groups known at its start are its arguments. The end of input means that we have
+ * ended. It then sends SIGTERM, and SIGKILL two seconds later, to every listed group, every process that carries a mark
+ * of ours (`NAME=ID.`), and every member of our control groups (`FOLDER`), and repeats the search until it finds none.
+ * A group led by one of those processes is added to the list.
  *
- * Looking once a second keeps an id from being signalled long after its process was gone. A process that is found by
- * its mark is signalled within milliseconds: its id cannot be given away again as fast. Without `grep` the shell reads
- * by itself, slowly; without `sleep` the second signal follows at once: better too early than never.
+ * Checking the list once a second keeps it from signalling an id long after its process has ended. A process found by
+ * its mark is signalled within milliseconds, before its id can be reused. Without `grep` the shell itself reads the
+ * files, slowly; without `sleep` SIGKILL follows at once, which is better than never.
  */
 export const reaperProgram = `
 trap '' HUP INT QUIT TERM PIPE TSTP TTIN TTOU

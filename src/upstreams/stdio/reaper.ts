@@ -1,13 +1,14 @@
 /**
- * The reaper: a tiny shell process that ends our children when we cannot, because we were killed or crashed.
+ * The reaper: a small shell process that ends our children when we cannot, because we were killed or crashed.
  *
- * It is told the ids of process groups through a socket whose other end only we hold. That ends with us, however we
- * end; then it ends every group still listed, and every process that carries a mark of ours (reaper-program.ts). It
- * lives in a session of its own and has no parent that is known to us, so that what is sent to our terminal's group,
- * to our descendants or to whatever is called mcplex does not reach it. Should it die all the same, or stop to answer,
- * another is started and told every group. It costs about 1 MB and is started before the first child.
+ * We send it the ids of process groups through a socket whose other end only we hold. The socket closes when we end, for
+ * whatever reason; the reaper then ends every listed group and every process that carries a mark of ours
+ * (reaper-program.ts). It runs in a session of its own and outside our process tree, so that signals to the group of our
+ * terminal, to our descendants or to processes named mcplex do not reach it. If it dies or does not answer, another one
+ * is started with all groups. It takes about 1 MB and is started before the first child.
  *
- * Not covered: an end of both at once, and Windows, which has no shell to do this. Children still see their input close.
+ * Not covered: we and the reaper being killed at once, and Windows, which has no such shell. Children still see their
+ * stdin close.
  */
 import { spawn } from 'node:child_process'
 import { Socket } from 'node:net'
@@ -18,11 +19,11 @@ import { reaperProgram } from './reaper-program.ts'
 import { markName } from './worker-mark.ts'
 
 export interface Reaper {
-  /** Starts it unless it runs: to be called before a process is started. */
+  /** Starts the reaper unless it runs. To be called before a process is started. */
   begin(): void
-  /** Ends the group should we die. */
+  /** Has the reaper end the group if we die. */
   watch(pgid: number): void
-  /** The group is gone. To be called at once, before its id can be another's. */
+  /** The group is gone. Must be called at once, before its id can be reused. */
   forget(pgid: number): void
   /** Ends the reaper, and with it every group still watched and every process still marked. */
   close(): void
@@ -33,20 +34,20 @@ export interface ReaperSettings {
   readonly log: Log
   /** The first part of our marks. */
   readonly gateway: string
-  /** The folder of our control groups, if we have any. */
+  /** The folder of our control groups, if there is one. */
   readonly controlGroups?: string | undefined
-  /** Where the shell finds `grep` and `sleep`, besides the usual places. */
+  /** Further directories (as PATH) where the shell looks for `grep` and `sleep`. */
   readonly path?: string | undefined
 }
 
-/** A reaper that died younger than this is not replaced at once. */
+/** A reaper that died sooner after its start than this is not replaced at once. */
 const restartAfterMs = 1000
-/** One that leaves what it was told unanswered for so long was stopped, and is replaced. */
+/** A reaper that does not answer for this long was stopped by a signal, and is replaced. */
 const answerMs = 10_000
 
 const usualPath = '/usr/local/bin:/usr/bin:/bin'
 
-/** Throws nothing; where no reaper can be started, that is logged and children are ended by us alone. */
+/** Never throws; if no reaper can be started, that is logged, and only we ourselves end children. */
 export function createReaper(settings: ReaperSettings): Reaper {
   if (!hasGroups()) return { begin() {}, watch() {}, forget() {}, close() {} }
   const { clock, log, gateway, controlGroups = '', path } = settings
@@ -113,9 +114,9 @@ export function createReaper(settings: ReaperSettings): Reaper {
 }
 
 interface Shell {
-  /** One line; each is answered. */
+  /** Sends one line, which the shell answers with a dot. */
   tell(line: string): void
-  /** The end of what it is told: it does its work now. */
+  /** Closes its input: it now ends what is listed. */
   end(): void
 }
 
@@ -125,22 +126,22 @@ interface ShellNeeds {
   readonly clock: Clock
 }
 
-/** Starts the program. `lost` is told once, later, that it is gone, or was ended because it did not answer. */
+/** Starts the program. `lost` is called once, later, when it has ended, or was killed because it did not answer. */
 function startShell({ env, groups, clock }: ShellNeeds, lost: (error?: Error) => void): Shell {
   const started = spawn('/bin/sh', ['-c', reaperProgram, 'reaper', ...Array.from(groups, String)], {
     cwd: '/',
     detached: true,
     env,
-    // Not its stdin: Node closes that when the process that was started has ended, and this one ends at once.
+    // Not its stdin: Node closes that when the started process ends, which is at once, as it forks.
     stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
   })
-  // With too many files open there is none.
+  // There is no pipe if too many files are open.
   const pipe = started.stdio?.[3]
   let failure: Error | undefined
   let unanswered = 0
   let watch: Timer | undefined
 
-  /** Never by closing the pipe: it would take that for our end, should it ever go on. */
+  /** Never by closing the pipe: if it were resumed, it would take that for our end. */
   const replace = (): void => {
     failure = new Error('it did not answer')
     if (started.pid !== undefined) signalGroup(started.pid, 'SIGKILL')
@@ -153,7 +154,7 @@ function startShell({ env, groups, clock }: ShellNeeds, lost: (error?: Error) =>
   if (!(pipe instanceof Socket)) return { tell() {}, end() {} }
 
   pipe.unref()
-  // The end of the pipe tells all there is to know about a broken one.
+  // The event `close` follows every error.
   pipe.on('error', () => {})
   pipe.on('data', (dots: Buffer) => {
     unanswered -= dots.length

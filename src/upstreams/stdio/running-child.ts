@@ -1,4 +1,4 @@
-/** A child that was started: its three pipes, its listener, and its end. What it promises is said in child.ts. */
+/** A child that was started: its three pipes, its listener, and its end. child.ts has its promises. */
 import type { ChildProcess } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
 import { LineReader, type LineSink } from '../../base/lines.ts'
@@ -12,9 +12,9 @@ import { Stderr } from './stderr.ts'
 
 /** From the end of input to SIGTERM. */
 const termAfterMs = 2000
-/** How long pipes may stay open after the exit of the leader: somebody else may hold them. */
+/** How long pipes may stay open after the exit of the leader: another process may hold them. */
 const pipesGraceMs = 250
-/** Output that nobody listens to yet is read up to here; then the child's pipe fills, and it waits. */
+/** Without a listener, output is read up to here; then the pipe fills and the child waits. */
 const maxEarlyBytes = 64 * 1024
 
 export interface Pipes {
@@ -32,7 +32,7 @@ export class RunningChild implements StartedChild {
   readonly pid: number
   readonly gone: Promise<void>
   readonly memory: MemoryAccount
-  readonly questionMemory: MemoryAccount
+  readonly inputRequestMemory: MemoryAccount
   readonly #pipes: Pipes
   readonly #settings: RunningNeeds
   readonly #termination: Termination
@@ -56,11 +56,11 @@ export class RunningChild implements StartedChild {
     this.#settings = needs
     const shareBytes = shareFor(needs.memory, needs.maxLineBytes)
     this.memory = needs.memory.account(shareBytes)
-    this.questionMemory = needs.memory.account(shareBytes, 'lasting')
+    this.inputRequestMemory = needs.memory.account(shareBytes, 'lasting')
     this.#input = new ChildInput(pipes.stdin, this.memory, () => this.#listener?.drained?.())
     this.#stderr = new Stderr({ clock, log, events, worker })
     const sink: LineSink = {
-      line: (text) => this.#hear(text),
+      line: (text) => this.#deliver(text),
       dropped: (line) => {
         events.emit('dropped', { what: 'stdout_line', count: 1 })
         this.#listener?.dropped(line)
@@ -73,13 +73,13 @@ export class RunningChild implements StartedChild {
 
     started.on('exit', (code, signal) => this.#leaderExited(code, signal))
     started.on('close', () => this.#finish())
-    // Signals are sent to the group, not through this object, so there is nothing else that could fail here.
+    // We send signals to the group and not through this object, so no failure of ours ends up here.
     started.on('error', (error) => log.warn({ worker, err: error }, 'worker error'))
     pipes.stdout.on('data', (chunk: Buffer) => this.#read(chunk))
     pipes.stderr.on('data', (chunk: Buffer) => this.#stderr.push(chunk))
-    pipes.stdout.on('end', () => this.#brokenOff())
-    pipes.stdin.on('error', () => this.#brokenOff())
-    pipes.stdout.on('error', () => this.#brokenOff())
+    pipes.stdout.on('end', () => this.#pipeClosed())
+    pipes.stdin.on('error', () => this.#pipeClosed())
+    pipes.stdout.on('error', () => this.#pipeClosed())
     pipes.stderr.on('error', () => {})
     events.emit('processStarted', { worker, pid, purpose: needs.purpose })
   }
@@ -107,7 +107,7 @@ export class RunningChild implements StartedChild {
   listen(listener: ChildListener): void {
     this.#listener = listener
     queueMicrotask(() => {
-      if (this.#listener === listener) this.#tell()
+      if (this.#listener === listener) this.#flushToListener()
     })
   }
 
@@ -128,8 +128,8 @@ export class RunningChild implements StartedChild {
     this.#termination.kill()
   }
 
-  /** A line that we fail to understand, by a fault of ours, ends this process and no other. */
-  #hear(line: string): void {
+  /** If a bug of ours makes handling a line throw, only this process is ended. */
+  #deliver(line: string): void {
     try {
       this.#listener?.line(line)
     } catch (error) {
@@ -146,8 +146,8 @@ export class RunningChild implements StartedChild {
     if (this.#earlyBytes >= maxEarlyBytes) this.#pipes.stdout.pause()
   }
 
-  /** Tells the listener what it has not been told: early output, and the exit. */
-  #tell(): void {
+  /** Delivers to the listener what it has not got yet: early output, and the exit. */
+  #flushToListener(): void {
     const listener = this.#listener
     if (!listener) return
     const early = this.#early
@@ -161,12 +161,12 @@ export class RunningChild implements StartedChild {
     }
     this.#reader.end()
     this.memory.close()
-    this.questionMemory.close()
+    this.inputRequestMemory.close()
     listener.exit(this.#exit)
   }
 
-  /** A pipe is closed. A child that lives on without it can do nothing for us. */
-  #brokenOff(): void {
+  /** A pipe was closed. Without it the child is of no use, so it is ended. */
+  #pipeClosed(): void {
     if (this.exited) return
     this.#settings.clock.after(pipesGraceMs, () => {
       if (this.exited) return
@@ -182,17 +182,17 @@ export class RunningChild implements StartedChild {
     this.hold(false)
     this.#termination.leaderExited()
     this.#settings.events.emit('processEnded', { worker: this.worker, code, signal, expected })
-    // After a turn of the loop that was late for this timer, what is in the pipes is still to be read.
+    // If the event loop was blocked past this timer, the pipes still hold output: `setImmediate` lets it be read first.
     this.#settings.clock.after(pipesGraceMs, () => setImmediate(() => this.#finish()))
   }
 
-  /** The leader exited, and its pipes were read to their end or had their time. */
+  /** The leader has exited, and its pipes were read to their end or their time is up. */
   #finish(): void {
     if (!this.#exited || this.#exit) return
     this.#pipes.stdout.destroy()
     this.#pipes.stderr.destroy()
     this.#stderr.end()
     this.#exit = { ...this.#exited, stderr: this.#stderr.tail() }
-    this.#tell()
+    this.#flushToListener()
   }
 }

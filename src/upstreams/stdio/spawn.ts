@@ -5,7 +5,7 @@ import type { ChildCommand, ChildListener, ChildSettings, StartedChild } from '.
 import { hasGroups } from './process-group.ts'
 import { RunningChild } from './running-child.ts'
 
-/** Starts a child. Never throws: a program that cannot be started is told as an exit with an error. */
+/** Starts a child. Never throws: a program that cannot be started is reported as an exit with an error. */
 export function spawnChild(command: ChildCommand, settings: ChildSettings): StartedChild {
   const containment = settings.containment.open()
   let started: ChildProcess
@@ -13,7 +13,7 @@ export function spawnChild(command: ChildCommand, settings: ChildSettings): Star
     started = spawn(command.command, command.args, {
       cwd: command.cwd,
       detached: hasGroups(),
-      // The mark last: what was started through a launcher once has the mark of that one in its environment.
+      // The mark comes last: the environment found through a launcher holds the mark of that earlier worker.
       env: { ...command.env, ...containment.variable },
       stdio: ['pipe', 'pipe', 'pipe'],
       windowsHide: true,
@@ -22,7 +22,7 @@ export function spawnChild(command: ChildCommand, settings: ChildSettings): Star
     return new FailedChild(Promise.resolve(errorCode(error)), settings.memory)
   }
   const { pid, stdin, stdout, stderr } = started
-  // A program that was not found has pipes all the same; with too many files open there are none.
+  // A program that was not found has pipes nevertheless; there are none if too many files are open.
   if (pid === undefined || !stdin || !stdout || !stderr) {
     const failure = new Promise<string>((resolve) => started.on('error', (error) => resolve(errorCode(error))))
     for (const pipe of [stdin, stdout, stderr]) pipe?.on('error', () => {}).destroy()
@@ -37,7 +37,7 @@ export function spawnChild(command: ChildCommand, settings: ChildSettings): Star
   return child
 }
 
-/** A child that never was: all it does is say why. */
+/** A child that could not be started: it only reports its exit. */
 export class FailedChild implements StartedChild {
   readonly worker = undefined
   readonly pid = undefined
@@ -45,14 +45,14 @@ export class FailedChild implements StartedChild {
   readonly backlog = 0
   readonly exited = true
   readonly memory: MemoryAccount
-  readonly questionMemory: MemoryAccount
+  readonly inputRequestMemory: MemoryAccount
   readonly ending = false
   readonly #error: Promise<string>
   #listener: ChildListener | undefined
 
   constructor(error: Promise<string>, memory: MemoryBudget) {
     this.#error = error
-    this.memory = this.questionMemory = memory.account(0)
+    this.memory = this.inputRequestMemory = memory.account(0)
   }
 
   send(): void {}

@@ -1,4 +1,4 @@
-/** The start of a stdio upstream: which eras it speaks, each with the process that proved it, and who shares what. */
+/** The start of a stdio upstream: which eras it speaks, a worker for each, and the isolation modes. */
 import type { Clock } from '../../base/clock.ts'
 import { maskCommand } from '../../base/mask-command.ts'
 import type { UpstreamCodec } from '../../protocol/upstream-codec.ts'
@@ -22,35 +22,35 @@ export interface StartNeeds {
   readonly settings: UpstreamSettings
   /** Whether all calls are of one client. */
   readonly hasOneClient: boolean
-  /** Told at once what a server says of itself in the stateless era. */
+  /** Called at once with the answer to `server/discover`. */
   readonly discovered: (serverDescription: RawObject) => void
   readonly clock: Clock
-  readonly opener: Connector
+  readonly connector: Connector
   readonly slots: WorkerSlots
   readonly eventsOf: (codec: UpstreamCodec, owner: WorkerOwner) => ConnectionEvents
 }
 
 export interface Started {
-  /** All that the server speaks, stateless first. */
+  /** All eras of the server, stateless first. */
   readonly eras: readonly EraName[]
   readonly sharing: IsolationModes
-  /** The eras that are used, in the same order. */
-  readonly faces: readonly StartedEra[]
-  /** Whether one process could only be started when another had ended: then the server is used in one era alone. */
+  /** The eras in use, in the same order. */
+  readonly used: readonly StartedEra[]
+  /** Whether one process could only be started after the end of another: the server is then used in one era only. */
   readonly isOnlyOne: boolean
 }
 
 export interface StartedEra {
   readonly serverEra: ServerEra
   readonly connection: UpstreamConnection
-  /** To be set when the process is put to use. */
+  /** To be set when the worker is used. */
   readonly owner: WorkerOwner
 }
 
-/** How long the end of a server that did not start is waited for. */
-const lastWordsMs = 3000
+/** How long to wait for the end of a server that did not start, whose stderr is part of the error. */
+const endMs = 3000
 
-/** Finds out what the server speaks. Throws `UpstreamStartError`. */
+/** Finds out which eras the server speaks. Throws `UpstreamStartError`. */
 export async function startServer(needs: StartNeeds): Promise<Started> {
   const { settings } = needs
   const modernCodec = createModernUpstreamCodec()
@@ -68,7 +68,7 @@ export async function startServer(needs: StartNeeds): Promise<Started> {
       info: ownInfo,
     }),
     discovered: needs.discovered,
-    isHasty: needs.hasOneClient,
+    stopsEarly: needs.hasOneClient,
     hasRoom: () => needs.slots.free > 0,
     connect(era) {
       const slot = needs.slots.take('catalogue')
@@ -76,7 +76,7 @@ export async function startServer(needs: StartNeeds): Promise<Started> {
       const codec = era === 'legacy' ? legacyUpstreamCodec : modernCodec
       const owner: WorkerOwner = { group: undefined, source: profileSource(codec.era) }
       const events = needs.eventsOf(codec, owner)
-      const connection = needs.opener.connect(slot.start(), {
+      const connection = needs.connector.connect(slot.start(), {
         ...events,
         announced: {},
         attribution: 'none',
@@ -93,9 +93,9 @@ export async function startServer(needs: StartNeeds): Promise<Started> {
   const eras = (['modern', 'legacy'] as const).filter((era) => found[era] !== undefined)
   if (eras.length === 0) {
     const late = needs.clock.now() >= lateMs
-    // Its words come with its end, which it has been asked for.
+    // What it said on stderr comes with its exit.
     await new Promise<void>((resolve) => {
-      const timer = needs.clock.after(lastWordsMs, resolve)
+      const timer = needs.clock.after(endMs, resolve)
       void Promise.all([...owners.keys()].map((connection) => connection.close())).then(() => {
         timer.stop()
         resolve()
@@ -104,29 +104,29 @@ export async function startServer(needs: StartNeeds): Promise<Started> {
     throw startError(settings, exit, late, found.words)
   }
   const sharing = isolationModesOf(settings, eras, needs.hasOneClient)
-  const faces: StartedEra[] = []
+  const used: StartedEra[] = []
   const add = (codec: UpstreamCodec, { connection, serverDescription }: Found): void => {
     const owner = owners.get(connection)
     if (!owner) return
-    // It may have been connected in the other era.
+    // The connection may have been opened in the other era.
     owner.source = profileSource(codec.era)
-    const face = {
-      codec: codec,
+    const serverEra = {
+      codec,
       mode: sharing.sessions,
       statelessMode: statelessMode(sharing),
-      serverDescription: serverDescription,
+      serverDescription,
     }
-    faces.push({ serverEra: face, connection, owner })
+    used.push({ serverEra, connection, owner })
   }
   const { isOnlyOne = false } = found
   if (found.modern && found.legacy && (isOnlyOne || sharing.stateless === 'refuse'))
     void found.modern.connection.close()
   else if (found.modern) add(modernCodec, found.modern)
   if (found.legacy) add(legacyUpstreamCodec, found.legacy)
-  return { eras, sharing, faces, isOnlyOne }
+  return { eras, sharing, used, isOnlyOne }
 }
 
-/** @param words what the server said to `initialize` that is no hello */
+/** @param words the invalid answer of the server to `initialize` */
 function startError(
   settings: UpstreamSettings,
   exit: ChildExit | undefined,

@@ -1,9 +1,8 @@
 /**
- * What a child says on stderr: passed on to the log line by line, and its end kept for the operator who asks why the
- * child did not start.
+ * The stderr of a child: logged line by line, with the last 4 KiB kept to show the operator why a child did not start.
  *
- * Bounded whatever comes: so many lines a second, so many characters a line, 4 KiB kept. The rest is counted and told
- * once a second. None of it ever reaches a client.
+ * Lines per second, bytes per line and the bytes kept are bounded. Dropped lines are counted and reported once a second.
+ * Clients never see any of it.
  */
 import type { Clock, Timer } from '../../base/clock.ts'
 import type { EventSink } from '../../base/events.ts'
@@ -12,7 +11,7 @@ import { terminalSafe } from '../../base/terminal-safe.ts'
 
 const linesPerWindow = 50
 const windowMs = 1000
-/** A longer line is logged up to here. */
+/** Longer lines are cut here in the log. */
 const maxLineBytes = 2048
 const tailBytes = 4096
 const newline = 10
@@ -27,9 +26,9 @@ export interface StderrSettings {
 export class Stderr {
   readonly #settings: StderrSettings
   #tail: Buffer = Buffer.alloc(0)
-  /** The begin of a line whose end has not come. */
-  #begun: Buffer = Buffer.alloc(0)
-  /** Whether the rest of the line at hand is not wanted: it is being dropped, or was logged cut short. */
+  /** The beginning of a line whose end has not come yet. */
+  #partial: Buffer = Buffer.alloc(0)
+  /** Whether the rest of the current line is skipped: the line is dropped, or its beginning was logged already. */
   #skipping = false
   #windowEndsAt = 0
   #left = linesPerWindow
@@ -51,12 +50,12 @@ export class Stderr {
       const end = chunk.indexOf(newline, start)
       const stop = end < 0 ? chunk.length : end
       if (!this.#skipping) {
-        const room = maxLineBytes - this.#begun.length
-        this.#begun = Buffer.concat([this.#begun, chunk.subarray(start, Math.min(stop, start + room))])
+        const room = maxLineBytes - this.#partial.length
+        this.#partial = Buffer.concat([this.#partial, chunk.subarray(start, Math.min(stop, start + room))])
         if (end >= 0 || stop - start >= room) this.#log()
       }
       if (end < 0) {
-        this.#skipping ||= this.#begun.length === 0
+        this.#skipping ||= this.#partial.length === 0
         return
       }
       this.#skipping = false
@@ -64,19 +63,19 @@ export class Stderr {
     }
   }
 
-  /** No more will come: what was begun is logged, what was dropped is told. */
+  /** The end of stderr: logs an unfinished line and reports what was dropped. */
   end(): void {
-    if (this.#begun.length > 0) this.#log()
-    this.#tell()
+    if (this.#partial.length > 0) this.#log()
+    this.#reportDropped()
   }
 
-  /** The last 4 KiB, fit to be shown in a terminal. */
+  /** The last 4 KiB, safe to show in a terminal. */
   tail(): string {
     return terminalSafe(this.#tail.toString('utf8')).trim()
   }
 
   #keep(chunk: Buffer): void {
-    // Copies: a part of a chunk would keep the whole chunk in memory.
+    // A copy: a view of a chunk would keep the whole chunk in memory.
     if (chunk.length >= tailBytes) this.#tail = Buffer.from(chunk.subarray(-tailBytes))
     else this.#tail = Buffer.concat([this.#tail.subarray(-(tailBytes - chunk.length)), chunk])
   }
@@ -91,28 +90,28 @@ export class Stderr {
   }
 
   #log(): void {
-    const line = terminalSafe(this.#begun.toString('utf8')).trimEnd()
-    this.#begun = Buffer.alloc(0)
+    const line = terminalSafe(this.#partial.toString('utf8')).trimEnd()
+    this.#partial = Buffer.alloc(0)
     this.#left -= 1
     if (line.length === 0) return
     this.#settings.log.debug({ worker: this.#settings.worker, line }, 'worker stderr')
   }
 
-  /** Counts the lines from `start` on without making strings of them: a flood may cost no more than reading it. */
+  /** Counts the lines from `start` on without making strings, so that a flood costs little more than reading it. */
   #drop(chunk: Buffer, start: number): void {
     let lines = 0
     for (let at = start; at < chunk.length; at += 1) if (chunk[at] === newline) lines += 1
     const endsOpen = chunk[chunk.length - 1] !== newline
     if (endsOpen) lines += 1
-    // The line that was being skipped when this chunk began was counted, or logged, before.
+    // The line that was being skipped when this chunk began has been counted or logged already.
     if (this.#skipping) lines -= 1
-    this.#begun = Buffer.alloc(0)
+    this.#partial = Buffer.alloc(0)
     this.#skipping = endsOpen
     this.#dropped += lines
-    this.#report ??= this.#settings.clock.after(windowMs, () => this.#tell())
+    this.#report ??= this.#settings.clock.after(windowMs, () => this.#reportDropped())
   }
 
-  #tell(): void {
+  #reportDropped(): void {
     this.#report?.stop()
     this.#report = undefined
     const count = this.#dropped

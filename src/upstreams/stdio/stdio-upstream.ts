@@ -1,7 +1,7 @@
 /**
- * A stdio command as an upstream for any number of clients: finds the unit of each caller, gets it a process, and
- * runs the call on it. What it is made of: `units` tells callers apart, `pool` decides who waits, `processes` starts
- * and replaces, `voices` carries what is said outside of calls, `keepers` and `learning` know what is announced.
+ * A stdio command as an upstream for any number of clients: finds the isolation group of each caller, gets it a worker
+ * and runs the call there. Its parts: `groups` keeps callers apart, `pool` assigns workers to calls, `workers` starts and
+ * replaces them, `notifications` routes messages outside of calls, `catalogWorkers` answer for lists.
  */
 import type { Clock } from '../../base/clock.ts'
 import type { EventSink } from '../../base/events.ts'
@@ -17,7 +17,7 @@ import { createConnector } from '../connection/connector.ts'
 import { countCallMemory } from '../pooling/call-memory.ts'
 import { createCatalogWorkers } from '../pooling/catalog-workers.ts'
 import { ownCaller } from '../connection/own-requests.ts'
-import { isGreetedFor } from '../pooling/hand-over.ts'
+import { hasSameHandshake } from '../pooling/hand-over.ts'
 import { createCatalogSource } from '../pooling/catalog-source.ts'
 import { answerWithoutWorker } from '../pooling/local-outcomes.ts'
 import { createSingleInstance } from '../pooling/single-instance.ts'
@@ -38,7 +38,7 @@ import { createNotificationRouter } from '../pooling/notification-router.ts'
 import { createUnresponsiveWorkers } from '../pooling/unresponsive-workers.ts'
 
 const sweepMs = 500
-/** Processes that learn, at most; they have a third of the pool if that is less. */
+/** The most catalog workers; a third of the pool if that is less. */
 const maxCatalogWorkers = 16
 
 export interface StdioUpstreamNeeds {
@@ -50,11 +50,11 @@ export interface StdioUpstreamNeeds {
   readonly clock: Clock
   readonly log: Log
   readonly events: EventSink
-  /** What calls and processes keep counts there. */
+  /** Counts what calls and workers keep. */
   readonly memory: MemoryBudget
   /** Starts the server's program. */
   readonly directStart: DirectStart
-  /** Ends up to so many calls that hold a process and only wait for their clients, if they may be ended. */
+  /** Ends up to `wanted` calls that hold a worker and only wait for their clients, if they may be ended. */
   readonly makeRoom: (wanted: number) => void
 }
 
@@ -73,17 +73,17 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
   const notifications = createNotificationRouter(clock, (key) => groups.find(key))
   const transfers = new Transfers(memory, clock, Infinity, () => {})
   const waiting = holderOf(transfers, memory.account())
-  const opener = createConnector({ settings, hasOneClient: needs.hasOneClient, clock, events, log, waiting })
+  const connector = createConnector({ settings, hasOneClient: needs.hasOneClient, clock, events, log, waiting })
   let stuck = 0
   let spares: Spares | undefined
   let closed = false
 
   const freed = (): void => void (closed || [pool, catalogWorkers].forEach((one) => one.freed()))
-  const processes = createWorkers({
-    opener,
+  const workers = createWorkers({
+    connector,
     notifications,
     spares: () => spares,
-    placeToCheck: () => (onlyOne.isTryDue() ? slots.take('check', settings.pool) : placeFor('check')),
+    slotForTest: () => (onlyOne.isTryDue() ? slots.take('check', settings.pool) : slotFor('check')),
     onlyOne,
     running: () => [...catalogWorkers.live(), ...serving()],
     isOneEnding: () => slots.ending > 0,
@@ -103,11 +103,11 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
     groups: () => groups.all(),
     slots,
     slot: () => spares?.take('serve') ?? slots.take('serve'),
-    start: (group, slot) => processes.start(group, groups.serverEraOf(group.caller), slot),
+    start: (group, slot) => workers.start(group, groups.serverEraOf(group.caller), slot),
     handOver(group) {
-      const catalogWorker = catalogWorkers.handOver((what) => isGreetedFor(group, what))
+      const catalogWorker = catalogWorkers.handOver((what) => hasSameHandshake(group, what))
       if (catalogWorker) slots.move(catalogWorker.connection.pid, 'serve')
-      return catalogWorker && processes.handOver(group, groups.serverEraOf(group.caller), catalogWorker)
+      return catalogWorker && workers.handOver(group, groups.serverEraOf(group.caller), catalogWorker)
     },
     isOnlyOne: () => onlyOne.isKnown,
     evictIdle: () => catalogWorkers.evictIdle(),
@@ -115,23 +115,23 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
   })
   const { pingAfterMs } = settings
   const watch = createUnresponsiveWorkers({ clock, log, pingAfterMs, recovered: () => closed || pool.freed() })
-  /** Calls go first, and what was started ahead is theirs if it can be. */
-  const placeFor = (purpose: Purpose): WorkerSlot | undefined =>
+  /** Waiting calls go first, so there is no slot while the pool is short of them. */
+  const slotFor = (purpose: Purpose): WorkerSlot | undefined =>
     pool.isShort ? undefined : (slots.take(purpose) ?? spares?.take(purpose))
   const catalogWorkers = createCatalogWorkers({
     clock,
     bound: Math.max(1, Math.min(maxCatalogWorkers, Math.floor(settings.pool / 3))),
     waitMs: needs.queueWaitMs,
-    slot: () => placeFor('catalogue'),
+    slot: () => slotFor('catalogue'),
     endIdle: () => void pool.endIdle(),
     isInVain: () => pool.isShort || slots.ending > 0,
-    mayStart: (source) => processes.crashLoopGuard.mayStart(processes.crashLoopGuard.ofSource(source)),
-    untilAllowed: (source) => processes.crashLoopGuard.untilAllowed(processes.crashLoopGuard.ofSource(source)),
-    open: (what) => processes.startCatalogWorker(what),
+    mayStart: (source) => workers.crashLoopGuard.mayStart(workers.crashLoopGuard.ofSource(source)),
+    untilAllowed: (source) => workers.crashLoopGuard.untilAllowed(workers.crashLoopGuard.ofSource(source)),
+    open: (what) => workers.startCatalogWorker(what),
   })
   const catalogSource = createCatalogSource({ groups, catalogWorkers, notifications, clock, pool })
 
-  /** A process was given to a call that is over. */
+  /** A worker was assigned to a call that is over. */
   const leave = (connection: UpstreamConnection): void => {
     connection.unreserve()
     pool.released()
@@ -156,7 +156,7 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
     const pending = connection.begin(call, group.exclusive || group.attribution === 'own')
     if (call.hold) call.hold.lease ??= holdWorker(group, connection, call, () => pool.released())
     if (call.method === 'resources/subscribe') {
-      // It lasts: what the process says of it later is this client's as well.
+      // A subscription lasts: later messages about it are for this client, too.
       connection.workFor(call.clientKey)
       notifications.subscriptionsOf(group).noteSubscribe(connection, call.params?.value['uri'])
     }
@@ -192,12 +192,12 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
     catalogWorkers.sweep()
     spares?.fill()
     const serverEra = groups.serverEras.values().next().value
-    if (serverEra) processes.crashLoopGuard.retry(serverEra)
-    processes.look()
-    if (serverEra && pool.isShort && onlyOne.isTryDue()) processes.crashLoopGuard.check(serverEra)
+    if (serverEra) workers.crashLoopGuard.retry(serverEra)
+    workers.checkSeveral()
+    if (serverEra && pool.isShort && onlyOne.isTryDue()) workers.crashLoopGuard.check(serverEra)
   })
 
-  /** Processes on their way out: the end of the upstream waits for them. */
+  /** Workers that are ending: `close` waits for them. */
   const ending = new Set<Promise<void>>()
   const end = (connection: UpstreamConnection): void => {
     const ended = connection.close().finally(() => ending.delete(ended))
@@ -210,10 +210,10 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
     catalogSource,
     async start(discovered): Promise<UpstreamFacts> {
       const { hasOneClient } = needs
-      const { eventsOf } = processes
-      const of = { settings, hasOneClient, discovered, clock, opener, slots, eventsOf }
-      const { eras, sharing, faces, isOnlyOne } = await startServer(of)
-      for (const { serverEra, owner, connection } of faces) {
+      const { eventsOf } = workers
+      const of = { settings, hasOneClient, discovered, clock, connector, slots, eventsOf }
+      const { eras, sharing, used, isOnlyOne } = await startServer(of)
+      for (const { serverEra, owner, connection } of used) {
         groups.serverEras.set(serverEra.codec.era, serverEra)
         if (connection.closed) continue
         const source = profileSource(serverEra.codec.era)
@@ -229,21 +229,19 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
           void notifications.subscriptionsOf(owner.group).sync(connection)
         }
       }
-      await directStart.answered(faces[0]?.connection.pid)
-      const spared = faces.find(
-        ({ serverEra: { codec, mode } }) => codec.era === 'legacy' && !isCommon(mode),
-      )?.serverEra
+      await directStart.answered(used[0]?.connection.pid)
+      const spared = used.find(({ serverEra: { codec, mode } }) => codec.era === 'legacy' && !isCommon(mode))?.serverEra
       spares = createSpares({
         wanted: spared ? settings.spares : 0,
         clock,
         slots,
         slot: () => (pool.isShort ? undefined : slots.take('spare')),
-        mayStart: () => processes.crashLoopGuard.fault === undefined && !onlyOne.isKnown,
-        failed: (exit) => spared && processes.spareFailed(exit, spared),
+        mayStart: () => workers.crashLoopGuard.fault === undefined && !onlyOne.isKnown,
+        failed: (exit) => spared && workers.spareFailed(exit, spared),
       })
       if (isOnlyOne) onlyOne.found('it ended by itself before it answered')
       spares.fill()
-      const served = faces.map(({ serverEra: { codec, mode, serverDescription } }) => ({
+      const served = used.map(({ serverEra: { codec, mode, serverDescription } }) => ({
         era: codec.era,
         mode,
         serverDescription,
@@ -258,14 +256,14 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
         events.emit('dropped', { what: 'client_notification', count: 1 })
     },
     endSession(caller) {
-      // What its only client has said without a session lives on; its process ends like one that is idle.
+      // The only client may have state of requests without a session; its worker ends when it is idle.
       if (needs.hasOneClient) return
       const group = groups.find(groups.keyOf(caller))
       if (group?.attribution !== 'own') return
       group.ended = true
       groups.remove(group)
       notifications.forget(group.key)
-      for (const connection of [...group.connections, ...processes.starting(group)]) end(connection)
+      for (const connection of [...group.connections, ...workers.starting(group)]) end(connection)
     },
     counts: () => ({
       processes: slots.taken,
@@ -279,7 +277,7 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
       clock,
       groups,
       catalogWorkers,
-      fault: () => processes.crashLoopGuard.fault,
+      fault: () => workers.crashLoopGuard.fault,
       onlyOne: () => onlyOne.detail,
     }),
     async close() {
@@ -287,7 +285,7 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
       sweeper.stop()
       transfers.close()
       pool.close()
-      const all = [...serving(), ...processes.starting()]
+      const all = [...serving(), ...workers.starting()]
       for (const group of groups.all()) group.ended = true
       groups.clear()
       for (const connection of all) end(connection)

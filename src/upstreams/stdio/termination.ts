@@ -1,7 +1,7 @@
 /**
- * The end of a worker's processes, step by step: SIGTERM after a while, SIGKILL 3 s later, until none is left; first of
- * its process group, then of what left that group. Closing the child's input, the gentlest step, is the caller's, and
- * so is telling when the leader exited.
+ * Ends the processes of a worker step by step: SIGTERM after a while, SIGKILL 3 s later, until none is left; first its
+ * process group, then the processes that left the group. The caller does the gentlest step, closing stdin, and reports
+ * when the leader has exited.
  */
 import { type Clock, pause, type Timer } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
@@ -11,16 +11,16 @@ import { groupExists, signalGroup, signalProcess } from './process-group.ts'
 
 /** From SIGTERM to SIGKILL. */
 const killAfterMs = 3000
-/** From SIGKILL to giving up: only zombies that nobody collects, or a hung kernel, outlast it. */
+/** From SIGKILL to giving up: only zombies that no parent collects, or a hung kernel, outlast it. */
 const giveUpAfterMs = 2000
-/** On a busy machine a look may take its time: so often the end is put off until there were enough of them. */
-const maxRespites = 2
-const enoughLooks = 3
-const firstLookMs = 10
-const lastLookMs = 160
+/** On a busy machine scans are slow: giving up is postponed this often until there were enough of them. */
+const maxPostponements = 2
+const enoughScans = 3
+const firstScanMs = 10
+const longestScanMs = 160
 
 export interface TerminationNeeds {
-  /** The id of the process group: that of its leader. */
+  /** The id of the process group, which is the pid of its leader. */
   readonly pgid: number
   readonly containment: WorkerContainment
   readonly clock: Clock
@@ -29,7 +29,7 @@ export interface TerminationNeeds {
   readonly onGone: () => void
 }
 
-/** `polite`: SIGTERM is still to come. */
+/** `polite`: SIGTERM has not been sent yet. */
 type State = 'running' | 'polite' | 'terminated' | 'killed' | 'gone'
 
 export class Termination {
@@ -39,18 +39,18 @@ export class Termination {
   #state: State = 'running'
   #leaderExited = false
   #groupGone = false
-  #looksSinceKill = 0
-  #respites = 0
-  /** Strays that got SIGTERM: a second one would be taken for impatience. */
-  readonly #told = new Set<string>()
-  /** Groups that strays lead, while they have members: what changed its environment may be among those. */
+  #scansSinceKill = 0
+  #postponements = 0
+  /** Strays that got SIGTERM: many programs take a second one for a demand to end at once. */
+  readonly #terminated = new Set<string>()
+  /** Groups led by strays, while they have members: these may include processes without the mark. */
   readonly #strayGroups = new Set<number>()
 
   constructor(needs: TerminationNeeds) {
     this.#needs = needs
   }
 
-  /** Begins the end: SIGTERM in `termAfterMs` milliseconds. Changes nothing when it has begun. */
+  /** Starts the termination: SIGTERM in `termAfterMs` milliseconds. Does nothing if it has started already. */
   begin(termAfterMs: number): void {
     if (this.#state !== 'running') return
     this.#state = 'polite'
@@ -69,7 +69,7 @@ export class Termination {
     this.#step = this.#needs.clock.after(giveUpAfterMs, () => this.#giveUp())
   }
 
-  /** The leader was collected: from now on the group may be gone. What is left of it is ended, too. */
+  /** The leader has exited: from now on the group may be gone. Remaining members are ended, too. */
   leaderExited(): void {
     this.#leaderExited = true
     void this.#untilGone()
@@ -82,51 +82,51 @@ export class Termination {
     this.#step = this.#needs.clock.after(killAfterMs, () => this.kill())
   }
 
-  /** The id of a group that is gone may be another's. */
+  /** Does nothing once the group is gone: its id may have been reused. */
   #signalGroup(signal: 'SIGTERM' | 'SIGKILL'): void {
     if (this.#groupGone) return
     signalGroup(this.#needs.pgid, signal)
-    // One that is stopped hears of SIGTERM only when it goes on.
+    // A stopped process handles SIGTERM only when it continues.
     if (signal === 'SIGTERM') signalGroup(this.#needs.pgid, 'SIGCONT')
   }
 
   async #untilGone(): Promise<void> {
     const { pgid, containment, clock } = this.#needs
-    for (let ms = firstLookMs; groupExists(pgid); ms = Math.min(ms * 2, lastLookMs)) {
+    for (let ms = firstScanMs; groupExists(pgid); ms = Math.min(ms * 2, longestScanMs)) {
       this.begin(0)
       await pause(clock, ms)
       if (this.#isGone) return
     }
     this.#groupGone = true
     containment.groupGone()
-    for (let ms = firstLookMs; !this.#isGone; ms = Math.min(ms * 2, lastLookMs)) {
+    for (let ms = firstScanMs; !this.#isGone; ms = Math.min(ms * 2, longestScanMs)) {
       const { known, isEmpty } = await this.#signalStrays()
       if (isEmpty) {
         this.#gone()
         return
       }
       this.begin(0)
-      // While all of them are there, looking for others can wait.
+      // As long as all of them run, the next scan can wait.
       do await pause(clock, ms)
       while (!this.#isGone && known.length > 0 && known.every(isRunning))
     }
   }
 
-  /** Tells those that left the group what the group was told, and what was forked meanwhile at the next look. */
+  /** Sends the strays the signal that the group got. Processes forked meanwhile are found by the next scan. */
   async #signalStrays(): Promise<Strays> {
     const wasKilled = this.#state === 'killed'
     const { containment, log } = this.#needs
     const strays = await containment.strays()
     if (wasKilled) {
-      this.#looksSinceKill++
+      this.#scansSinceKill++
       containment.killStrays()
     }
     for (const stray of strays.known) {
       if (stray.pid === stray.group) this.#strayGroups.add(stray.group)
       const key = `${stray.pid} ${stray.startedAt}`
       if (this.#state === 'killed') signalProcess(stray, 'SIGKILL')
-      else if (this.#state === 'terminated' && !this.#told.has(key)) {
-        this.#told.add(key)
+      else if (this.#state === 'terminated' && !this.#terminated.has(key)) {
+        this.#terminated.add(key)
         log.debug(
           { worker: containment.worker, pid: stray.pid },
           'a process that left the process group of a worker is ended',
@@ -148,8 +148,8 @@ export class Termination {
 
   #giveUp(): void {
     const { clock, log, containment } = this.#needs
-    if (this.#groupGone && this.#looksSinceKill < enoughLooks && this.#respites < maxRespites) {
-      this.#respites++
+    if (this.#groupGone && this.#scansSinceKill < enoughScans && this.#postponements < maxPostponements) {
+      this.#postponements++
       this.#step = clock.after(giveUpAfterMs, () => this.#giveUp())
       return
     }

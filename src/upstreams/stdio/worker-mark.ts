@@ -1,9 +1,9 @@
 /**
- * The mark of a worker: a variable in the environment of its process. What that process starts inherits it, so that it
- * is found wherever it went: into a session of its own, or to another parent.
+ * The mark of a worker: a variable in the environment of its process. Its descendants inherit the mark, so that they are
+ * found even in a session of their own or under another parent.
  *
- * The value is `<gateway>.<worker>`: 128 random bits for the gateway, a number for the worker. Nothing else on the
- * machine has it by chance. A program that clears the environment of what it starts clears the mark with it.
+ * The value is `<gateway>.<worker>`: 128 random bits for the gateway, a number for the worker. No other process can have
+ * it by chance. A program that clears the environment of its children clears the mark, too.
  */
 import { randomBytes } from 'node:crypto'
 
@@ -14,7 +14,7 @@ export interface Marks {
   readonly gateway: string
   /** The variable for a worker. */
   variableOf(worker: number): Readonly<Record<string, string>>
-  /** The worker whose mark is in this text, as `/proc/<pid>/environ` gives it; undefined if there is none. */
+  /** The worker whose mark is in this content of `/proc/<pid>/environ`; undefined if there is none. */
   workerIn(environment: Buffer): number | undefined
 }
 
