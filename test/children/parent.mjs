@@ -10,10 +10,10 @@ const load = (path) => import(pathToFileURL(join(built, path)).href)
 const { systemClock: clock } = await load('base/clock.js')
 const { silentLog: log } = await load('base/log.js')
 const { createChildren } = await load('upstreams/stdio/children.js')
-const { closeLeakedDescriptors } = await load('cli/descriptors.js')
+const { closeLeakedFds } = await load('cli/leaked-fds.js')
 const { createMemoryBudget } = await load('base/memory-budget.js')
 
-closeLeakedDescriptors()
+closeLeakedFds()
 const events = { emit() {} }
 const children = createChildren({
   clock,
