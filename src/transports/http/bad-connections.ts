@@ -1,6 +1,4 @@
-/**
- * Connections on which there is no request to answer: what arrived is no HTTP/1.1, or not in time. [R06, R11]
- */
+/** Refuses connections without a valid request: the input is not HTTP/1.1, or did not arrive in time. */
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Clock } from '../../base/clock.ts'
@@ -13,9 +11,9 @@ export interface LingerOptions {
   readonly clock: Clock
 }
 
-/** What is wrong with a connection that the parser or the clock gave up; undefined if nobody listens there. */
+/** Why a connection failed in the parser or by a timeout; undefined if the client can read no answer. */
 export function whyBroken(code: string | undefined): RefusalCode | undefined {
-  // What comes before a request in TLS is told in TLS, by node.
+  // Node reports failures of the TLS handshake to the client itself, in TLS.
   if (code?.startsWith('ERR_SSL_') === true || code?.startsWith('ERR_TLS_') === true) return undefined
   switch (code) {
     case 'ECONNRESET':
@@ -34,25 +32,26 @@ export function whyBroken(code: string | undefined): RefusalCode | undefined {
 }
 
 /**
- * Answers what never became a request, and closes. If an answer may be under way on that connection, or is owed for
- * an earlier request, it is only closed: what we wrote would be read as that answer. [R06]
+ * Answers input that never became a request, and closes the connection. If an answer to an earlier request is under way
+ * or still to come, the connection is only closed: the client would take the refusal for that answer.
+ * @param quiet whether to leave the refusal out of the log
  */
 export function refuseConnection(
-  edge: ExchangeRunner,
+  runner: ExchangeRunner,
   socket: Socket,
   code: RefusalCode | undefined,
   { clock, lingerMs }: LingerOptions,
   quiet = false,
 ): void {
-  const connection = edge.connectionOf(socket)
+  const connection = runner.connectionOf(socket)
   if (connection.refused) return
   connection.refused = true
-  if (code !== undefined && !quiet) edge.refusals.refused(code)
+  if (code !== undefined && !quiet) runner.refusals.refused(code)
   const [current, ...others] = connection.inFlight
-  const isOwed =
+  const isAnswerDue =
     current !== undefined && (others.length > 0 || current.request.complete || current.response.headersSent)
   connection.cancel('connection refused')
-  if (code === undefined || isOwed || !socket.writable) {
+  if (code === undefined || isAnswerDue || !socket.writable) {
     socket.destroy()
     return
   }
@@ -62,7 +61,7 @@ export function refuseConnection(
   let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nConnection: close\r\n`
   for (const name of Object.keys(headers)) head += `${name}: ${headers[name] ?? ''}\r\n`
   socket.end(`${head}Content-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`)
-  // What still arrives is read and dropped meanwhile: closing on unread input would reset the answer away.
+  // Input is read and dropped meanwhile: closing with unread input would reset the connection and lose the answer.
   socket.resume()
   clock.after(lingerMs, () => socket.destroy())
 }

@@ -3,7 +3,7 @@ import { BodyChunks } from './body-chunks.ts'
 
 const text = '{"a":"é€😀"}'.repeat(400)
 
-test.each([1, 2, 3, 7, 100, 1024, 5000, 1_000_000])('bytes in pieces of %i are the text that they were', (length) => {
+test.each([1, 2, 3, 7, 100, 1024, 5000, 1_000_000])('a text in pieces of %i bytes is decoded unchanged', (length) => {
   const bytes = Buffer.from(text)
   const chunks = new BodyChunks()
   for (let at = 0; at < bytes.length; at += length) chunks.add(bytes.subarray(at, at + length))
@@ -11,11 +11,11 @@ test.each([1, 2, 3, 7, 100, 1024, 5000, 1_000_000])('bytes in pieces of %i are t
   expect(chunks.text()).toBe(text)
 })
 
-test('no bytes are an empty text', () => {
+test('a body without bytes is an empty text', () => {
   expect(new BodyChunks().text()).toBe('')
 })
 
-test('what is not UTF-8 is refused, and pieces are not changed by what comes after them', () => {
+test('bytes that are not UTF-8 are refused, and added pieces are not modified', () => {
   const chunks = new BodyChunks()
   const piece = Buffer.from([0x22, 0xc3])
   chunks.add(piece.subarray(0, 1))
@@ -25,7 +25,7 @@ test('what is not UTF-8 is refused, and pieces are not changed by what comes aft
   expect([...piece]).toEqual([0x22, 0xc3])
 })
 
-test('what is kept is told before it is, and grows by as much as was told', () => {
+test('growth tells beforehand by how many bytes the memory grows', () => {
   const chunks = new BodyChunks(5000)
   const pieces = [1500, 100, 1000, 2400]
   const growths = pieces.map((length) => {
@@ -37,7 +37,7 @@ test('what is kept is told before it is, and grows by as much as was told', () =
   expect(chunks.text()).toBe('x'.repeat(5000))
 })
 
-test('a small piece of a large buffer does not keep the buffer, unless it is all there is', () => {
+test('a small piece of a large buffer does not keep the buffer in memory', () => {
   const large = Buffer.alloc(65_536, 'x')
   const chunks = new BodyChunks()
   chunks.add(large.subarray(0, 3))

@@ -1,57 +1,56 @@
 /**
- * The bytes of a body as they arrive. Promises that what is kept for them is in proportion to how many they are, however
- * small the pieces: a piece of one byte costs a hundred times that as an object of its own. What arrives in one piece
- * is not copied where that is known.
+ * Collects the bytes of a body. Promises memory in proportion to the number of bytes, however small the pieces: a piece
+ * of one byte kept as its own object costs a hundred times as much. A body known to arrive in one piece is not copied.
  */
 import { isUtf8 } from 'node:buffer'
 import { Refusal } from '../../base/refusal.ts'
 
-const leastRoom = 1024
+const minCapacity = 1024
 const byteOrderMark = 0xfeff
 
 export class BodyChunks {
-  /** How many there are. */
+  /** How many bytes were added. */
   size = 0
   #kept: Uint8Array | undefined
-  /** Whether what is kept is room of our own, for more than there is. */
-  #isOurs = false
-  readonly #most: number
+  /** Whether the buffer was allocated here and may have free capacity; else it is the first piece. */
+  #isOwnBuffer = false
+  readonly #maxBytes: number
 
-  /** @param most how many there can be */
-  constructor(most: number = Infinity) {
-    this.#most = most
+  /** @param maxBytes the most bytes that there can be */
+  constructor(maxBytes: number = Infinity) {
+    this.#maxBytes = maxBytes
   }
 
-  /** @param isWhole whether it is all that will come: then it need not be kept for long */
+  /** @param isWhole whether the piece completes the body: then it is kept only for a moment and needs no copy */
   add(piece: Uint8Array, isWhole = false): void {
     const size = this.size + piece.byteLength
     if (this.#kept === undefined) this.#kept = isWhole ? piece : ownPiece(piece)
     else {
-      if (!this.#isOurs || size > this.#kept.byteLength) this.#grow(this.#roomFor(size))
+      if (!this.#isOwnBuffer || size > this.#kept.byteLength) this.#grow(this.#capacityFor(size))
       this.#kept.set(piece, this.size)
     }
     this.size = size
   }
 
-  /** How many bytes more are kept once a piece of that length is added. */
+  /** By how many bytes the memory grows when a piece of this length is added. */
   growth(length: number): number {
     const size = this.size + length
     const kept = this.#kept?.byteLength ?? 0
     if (kept === 0) return length
-    return this.#isOurs && size <= kept ? 0 : this.#roomFor(size) - kept
+    return this.#isOwnBuffer && size <= kept ? 0 : this.#capacityFor(size) - kept
   }
 
-  #roomFor(size: number): number {
-    return Math.max(size, Math.min(this.size * 2, this.#most), leastRoom)
+  #capacityFor(size: number): number {
+    return Math.max(size, Math.min(this.size * 2, this.#maxBytes), minCapacity)
   }
 
-  /** Forgets them. */
+  /** Releases the bytes. */
   drop(): void {
     this.#kept = undefined
   }
 
   /**
-   * The text that they are; forgets them.
+   * Decodes the bytes as text, and releases them.
    * @throws Refusal `parse_error` if they are not UTF-8
    */
   text(): string {
@@ -61,20 +60,20 @@ export class BodyChunks {
   }
 
   #grow(bytes: number): void {
-    const room = Buffer.allocUnsafeSlow(bytes)
-    if (this.#kept) room.set(this.#kept.subarray(0, this.size))
-    this.#kept = room
-    this.#isOurs = true
+    const buffer = Buffer.allocUnsafeSlow(bytes)
+    if (this.#kept) buffer.set(this.#kept.subarray(0, this.size))
+    this.#kept = buffer
+    this.#isOwnBuffer = true
   }
 }
 
-/** A small piece of something larger would keep all of it. */
+/** Copies a small piece of a larger buffer, which would else stay in memory as a whole. */
 function ownPiece(piece: Uint8Array): Uint8Array {
   return piece.byteLength * 2 < piece.buffer.byteLength ? Buffer.from(piece) : piece
 }
 
 /**
- * The text of bytes, without the byte order mark that some writers begin with. [RFC 8259, 8.1]
+ * Decodes bytes as text, without a leading byte order mark, which some clients send. [RFC 8259, 8.1]
  * @throws Refusal `parse_error` if they are not UTF-8
  */
 export function textOf(bytes: Uint8Array): string {

@@ -1,20 +1,20 @@
-/** What a body takes from when it has been read until its request is answered: as text, and as the value it says. */
+/** Counts the memory of a body that was read, as text and as parsed value, until its request is answered. */
 import { keep } from '../../base/memory-budget.ts'
 import type { Holder } from '../../base/transfers.ts'
 import { jsonWeight } from '../../protocol/json-weight.ts'
 
-/** What is not larger is not counted: how many there can be is bounded by the number of requests. In bytes. */
+/** A body up to this size is not counted: the number of requests bounds how many there are. In bytes. */
 export const smallBytes = 1024
 
-/** In the place of a body that has been served. */
+/** Replaces the text of a body whose request has its answer. */
 export const noText: Promise<string> = Promise.resolve('')
 
-/** Why a client was cut, for the log. */
+/** The cause of a refusal of `overloaded`, for the log. */
 export const slowClient = 'a client that is slow to read or to send'
 
 /**
- * Counts a body. A small one costs nothing.
- * @returns how many bytes are to be given back to the account
+ * Counts a body in an account; a small one counts 0.
+ * @returns how many bytes to release to the account later
  * @throws Refusal `memory_share_exceeded`, `overloaded`
  */
 export function keepBody(text: string, of: Pick<Holder, 'memory'>): number {

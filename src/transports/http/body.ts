@@ -1,6 +1,6 @@
 /**
- * Reads a request body within its limit, as text. Nothing is read before somebody asks for it, and a body that turns
- * out too large is refused at once, not when it has ended. What is kept of one that has not ended is counted.
+ * Reads a request body as text, up to a limit. Reading begins only when the body is asked for, and a body that exceeds
+ * the limit is refused at once, not at its end. The memory of an incomplete body is counted.
  */
 import type { Readable } from 'node:stream'
 import type { Cancel } from '../../base/cancel.ts'
@@ -12,8 +12,9 @@ import { smallBytes } from './body-memory.ts'
 
 export class IncomingBody {
   /**
-   * Rejects with a Refusal: `request_too_large`, `parse_error` if it is not UTF-8, `cancelled` if the client went away,
-   * `memory_share_exceeded` or `overloaded` if it may not be kept. What still arrives after that is dropped by whoever answers.
+   * Rejects with a Refusal: `request_too_large`, `parse_error` if it is not UTF-8, `cancelled` if the client
+   * disconnected, `memory_share_exceeded` or `overloaded` if there is no memory for it. `respond` then drops the rest
+   * of the input.
    */
   readonly text: Promise<string>
   readonly #request: Readable
@@ -28,8 +29,8 @@ export class IncomingBody {
   #reject: (error: unknown) => void = () => {}
 
   /**
-   * @param declared its length in bytes if the head says so, else NaN
-   * @param endsWithStream whether only the end of the stream tells that it is whole, however long it was said to be
+   * @param declared its length in bytes from `Content-Length`, else NaN
+   * @param endsWithStream whether the body is complete only at the end of the stream, whatever its declared length
    */
   constructor(
     request: Readable,
@@ -54,15 +55,15 @@ export class IncomingBody {
     this.#stopClosed = closed.onCancel(() => this.refuse(new Refusal('cancelled')))
   }
 
-  /** Gives it up, if it has not ended. */
+  /** Stops reading; the text rejects with the refusal unless it is complete. */
   refuse(refusal: Refusal): void {
     this.#bytes.drop()
-    this.#leave()
+    this.#release()
     this.#reject(refusal)
   }
 
-  /** Nothing keeps it, and with it the text, that lives as long as the answer. */
-  #leave(): void {
+  /** Removes all listeners: one that lives as long as the answer would keep the text in memory. */
+  #release(): void {
     this.#request.off('data', this.#take)
     this.#request.off('end', this.#finish)
     this.#stopClosed()
@@ -74,7 +75,7 @@ export class IncomingBody {
     const size = bytes.size + chunk.length
     if (size > this.#maxBytes) return this.refuse(new Refusal('request_too_large'))
     const isWhole = size === this.#declared
-    // One that comes in one piece is over in a moment.
+    // A body in one piece is complete at once and needs no count.
     if (size > smallBytes && !(isWhole && bytes.size === 0)) {
       this.#transfer ??= this.#holder.transfer(() => this.refuse(notKept('budget')))
       const kept = this.#transfer.take(bytes.growth(chunk.length))
@@ -82,12 +83,12 @@ export class IncomingBody {
       this.#transfer.moved(chunk.length)
     }
     bytes.add(chunk, isWhole)
-    // Elsewhere the parser delivers no byte beyond the declared length, so there is no need to wait for the end.
+    // On HTTP/1.1 the parser delivers no byte beyond the declared length, so there is no need to wait for the end.
     if (isWhole && !this.#endsWithStream) this.#finish()
   }
 
   readonly #finish = (): void => {
-    this.#leave()
+    this.#release()
     try {
       this.#resolve(this.#bytes.text())
     } catch (error) {

@@ -1,6 +1,6 @@
 /**
- * What a person sees who opens an address of ours in a browser: what it is, and how a client is connected. It holds
- * nothing of this server or of the request, runs no script, and takes nothing from elsewhere.
+ * The page for a person who opens the endpoint in a browser: it says what the address is and how to connect a client.
+ * It holds no data of this server or of the request, runs no script, and loads nothing.
  */
 import { createHash } from 'node:crypto'
 import { isBrowser } from '../../protocol/accept.ts'
@@ -10,9 +10,10 @@ import { endpointPath, isEndpoint, probePaths } from './routes.ts'
 
 /**
  * The page for a browser's request.
- * @param path where it was found to be, behind any mount
+ * @param path the path of the request, seen through the mount
  * @param hasStream whether HTTP+SSE is served
- * @returns undefined if this is no browser that opens an address, or it asks for a probe, which is for people as it is
+ * @returns undefined if the request is not a browser navigation, or is for a probe, whose answer people can read as it
+ * is
  */
 export function browserPage(
   inbound: Pick<Inbound, 'method' | 'headers'>,

@@ -1,6 +1,6 @@
 /**
- * The certificate and the key of TLS: read from files, checked before anybody connects, and read again when the files
- * have changed, as they do every few weeks. A change that is not usable is told and changes nothing.
+ * The certificate and the key for TLS: read from files, checked before the first connection, and read again when the
+ * files change, as they do at each renewal. An unusable change is logged, and the previous pair stays in use.
  */
 import { constants } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
@@ -9,29 +9,29 @@ import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import type { HttpSettings } from './options.ts'
 
-/** How often the files are looked at. */
-const lookEveryMs = 60_000
+/** How often the files are checked for changes. */
+const checkEveryMs = 60_000
 
-/** Far above the longest chain. */
+/** Far above the size of the longest chain. */
 const maxBytes = 1024 ** 2
 
-/** In PEM. */
+/** A certificate chain and its key, in PEM. */
 export interface Certificate {
   readonly cert: Buffer
   readonly key: Buffer
 }
 
-/** Where the two are. */
+/** The paths of the two files. */
 export interface CertificateFiles {
   readonly cert: string
   readonly key: string
 }
 
-/** TLS cannot be offered as the settings say. Holds nothing of what is in the files. */
+/** TLS cannot be offered with these settings. The error never holds content of the files. */
 export class CertificateError extends Error {
-  /** The setting that is to be set right. */
+  /** The setting to correct. */
   readonly setting: 'tlsCert' | 'tlsKey'
-  /** What the reader can do about it. */
+  /** What the setting must name. */
   readonly remedy: string
 
   constructor(setting: 'tlsCert' | 'tlsKey', message: string, remedy: string) {
@@ -68,8 +68,8 @@ export async function readCertificate(files: CertificateFiles): Promise<Certific
 }
 
 /**
- * Looks for changes of the files, and hands on a pair that is usable.
- * @returns how to stop
+ * Watches the files for changes, and calls `use` with each usable new pair.
+ * @returns a function that stops it
  */
 export function watchCertificate(
   files: CertificateFiles,
@@ -78,8 +78,8 @@ export function watchCertificate(
   log: Log,
 ): () => void {
   let known = stamp(files)
-  let isLooking = false
-  async function look(): Promise<void> {
+  let isChecking = false
+  async function checkFiles(): Promise<void> {
     const [before, now] = [await known, await stamp(files)]
     if (now === before) return
     known = Promise.resolve(now)
@@ -90,15 +90,15 @@ export function watchCertificate(
       log.warn({ err: error }, 'certificate changed and is not usable: the one before stays in use')
     }
   }
-  const timer = clock.every(lookEveryMs, () => {
-    if (isLooking) return
-    isLooking = true
-    void look().finally(() => (isLooking = false))
+  const timer = clock.every(checkEveryMs, () => {
+    if (isChecking) return
+    isChecking = true
+    void checkFiles().finally(() => (isChecking = false))
   })
   return () => timer.stop()
 }
 
-/** Changes whenever one of the files does; a link that is turned elsewhere counts as well. */
+/** A text that changes whenever one of the files does, also when a link gets another target. */
 async function stamp({ cert, key }: CertificateFiles): Promise<string> {
   const one = async (path: string): Promise<string> => {
     try {
@@ -122,8 +122,9 @@ async function read(setting: 'tlsCert' | 'tlsKey', path: string): Promise<Buffer
 }
 
 /**
- * A pipe would be waited for, perhaps for ever, and a device may never end; a thread that waits holds up our own end.
- * @throws an error with node's code, `EINVAL` for what is no file
+ * Reads a regular file. Others are refused: a read of a pipe may block for ever, a device may never end, and a blocked
+ * thread delays the exit of the process.
+ * @throws an error with node's code; `EINVAL` for a pipe or a device, `EISDIR`, `EFBIG`
  */
 async function readRegular(path: string): Promise<Buffer> {
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
@@ -143,7 +144,7 @@ function remedyOf(code: string, path: string): string {
   return code === 'EINVAL' ? 'the path of a file, not of a pipe or a device' : 'a file that can be read'
 }
 
-/** Has OpenSSL look at it, which says what is wrong in words of its own. */
+/** Has OpenSSL check the pair; its message becomes part of the error. */
 function check(files: CertificateFiles, { cert, key }: { cert: Buffer; key?: Buffer }): void {
   try {
     createSecureContext(key === undefined ? { cert } : { cert, key })
@@ -170,7 +171,7 @@ function check(files: CertificateFiles, { cert, key }: { cert: Buffer; key?: Buf
   }
 }
 
-/** The system's or OpenSSL's word for an error. */
+/** The error code of the system or of OpenSSL. */
 function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : 'unknown'
 }

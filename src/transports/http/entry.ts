@@ -1,6 +1,6 @@
 /**
- * What every HTTP edge does alike, whoever reads the bytes: lets a request in by its Host and Origin, finds what it
- * asks for, and hands it to the gateway. Framing and bodies are the edges' own.
+ * The steps that all HTTP transports share: checks Host and Origin of a request, finds its route, and passes it to the
+ * gateway. Framing and bodies are read by each transport itself.
  */
 import type { Log, LogFields } from '../../base/log.ts'
 import type { MemoryBudget } from '../../base/memory-budget.ts'
@@ -16,13 +16,13 @@ import type { HttpSettings } from './options.ts'
 import { createRefusalLog, type RefusalLog, shown } from './refusal-log.ts'
 import { answerOptions, isVerbose, route, type RequestTarget } from './routes.ts'
 
-/** What is served: the gateway, as far as HTTP knows it. */
+/** The gateway, as far as HTTP needs it. */
 export interface Served {
   handle(inbound: Inbound): Promise<Outbound>
   health(): Promise<HealthReport>
 }
 
-/** A gateway that tells a handler what it was told of HTTP. */
+/** A gateway with the settings and services for an HTTP handler. */
 export interface Mountable extends Served {
   readonly edge: {
     readonly http: EntrySettings & Pick<HttpSettings, 'maxBodyBytes'>
@@ -36,18 +36,19 @@ export interface Mountable extends Served {
 export type EntrySettings = Pick<HttpSettings, 'host' | 'allowHosts' | 'allowOrigins'> &
   Partial<Pick<HttpSettings, 'sse'>>
 
-/** A request at the door. */
+/** A request before and after its checks. */
 export interface IncomingRequest extends Inbound {
-  /** The origin of the page that asks, once it was let in. */
+  /** The origin of the page that sent it, set once the origin is allowed. */
   origin: string | undefined
 }
 
 export interface Entry {
-  /** Where refusals are told that never reach the gateway. */
+  /** Logs refusals of requests that never reach the gateway. */
   readonly refusals: RefusalLog
   /**
+   * Answers a request.
    * @param host the Host header
-   * @param localAddress the address the connection came in at, where it is known
+   * @param localAddress the local address of the connection, if it is known
    * @throws Refusal, or rejects with one, that `refusalOf` understands
    */
   answer(
@@ -56,7 +57,7 @@ export interface Entry {
     host: string | undefined,
     localAddress: string | undefined,
   ): Promise<Outbound> | Outbound
-  /** Whatever was thrown, as a refusal to answer with; what is worth a line is logged. */
+  /** Turns a thrown value into a refusal to answer with, and logs it unless the client just disconnected. */
   refusalOf(error: unknown): Refusal
 }
 
@@ -79,7 +80,7 @@ export function createEntry(gateway: Served, settings: EntrySettings, log: Log, 
     answer(incoming, target, host, localAddress) {
       const { method, headers } = incoming
       hosts.check(host, localAddress)
-      // The target's own host counts more than the header. [RFC 9112, 3.2.2]
+      // A host in the request target overrides the header. [RFC 9112, 3.2.2]
       if (target.authority !== undefined) hosts.check(target.authority, localAddress)
       const origin = header(incoming, 'origin')
       if (origin !== undefined) {
@@ -90,7 +91,7 @@ export function createEntry(gateway: Served, settings: EntrySettings, log: Log, 
       if (page) return page
       const where = route(method, target.path)
       if (where.kind === 'mcp') {
-        // Without a session there is no stream to open, and the gateway says so whatever the client accepts.
+        // Without a session the gateway refuses a GET with a better reason than a wrong Accept.
         if (method === 'GET' && (headers['mcp-session-id'] !== undefined || target.path === streamPath))
           checkAccept(method, header(incoming, 'accept'))
         return gateway.handle(incoming)
@@ -101,17 +102,18 @@ export function createEntry(gateway: Served, settings: EntrySettings, log: Log, 
     },
     refusalOf(error) {
       const refusal = answerable(error, log)
-      // A client that went away is no news, and a fault of our own was logged with what is behind it.
-      if (refusal.code !== 'internal' && refusal.code !== 'cancelled') refusals.refused(refusal.code, offender(refusal))
+      // A disconnect is not logged, and an internal error was logged with its cause.
+      if (refusal.code !== 'internal' && refusal.code !== 'cancelled')
+        refusals.refused(refusal.code, refusedName(refusal))
       return refusal
     },
   }
 }
 
-/** The host or origin that was refused: what an operator has to allow, or to set right in a proxy. */
-function offender({ code, cause }: Refusal): LogFields {
+/** The refused host or origin, which an operator may have to allow or to correct in a proxy. */
+function refusedName({ code, cause }: Refusal): LogFields {
   if (typeof cause !== 'string') return {}
-  // Before an @ there may be a password.
+  // The part before an @ may hold a password.
   const named = shown(cause.slice(cause.lastIndexOf('@') + 1))
   return code === 'forbidden_origin' ? { origin: named } : { host: named }
 }

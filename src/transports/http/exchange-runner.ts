@@ -1,7 +1,7 @@
 /**
- * The way of one exchange: framing, door, answer. Whatever is thrown on it ends this exchange and no other, and
- * becomes an answer without internals. [R02, R46] Keeps the connections of `node:http`; those of HTTP/2 are kept by
- * `streams.ts`.
+ * Runs exchanges: checks the framing, passes the request to the entry, writes the answer. An error ends its own
+ * exchange and no other, and becomes an answer without internals. Keeps the connections of `node:http`;
+ * h2-connections.ts keeps those of HTTP/2.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
@@ -22,23 +22,23 @@ import { readTarget, type RequestTarget } from './routes.ts'
 export type ExchangeRunnerSettings = EntrySettings & Pick<HttpSettings, 'maxBodyBytes'>
 
 export interface ExchangeRunner {
-  /** Where refusals are told that never reach the gateway. */
+  /** Logs refusals of requests that never reach the gateway. */
   readonly refusals: RefusalLog
-  /** What is kept because the other end takes its time. */
+  /** Counts the memory that slow clients hold. */
   readonly transfers: Transfers
-  /** A name for a connection, which no other has. */
+  /** A unique name for a connection. */
   name(): string
-  /** The connection of a socket, which is watched from here on. */
+  /** The connection of a socket; a new one is kept until the socket closes. */
   connectionOf(socket: Socket): H1Connection
   /**
    * Answers one request.
-   * @param awaitsContinue whether the client waits for permission to send the body
-   * @param target what it asks for, if that is not what its request line says: behind a mount
+   * @param awaitsContinue whether the client waits for `100 Continue` before it sends the body
+   * @param target the target seen through a mount; by default that of the request line
    */
   serve(request: IncomingMessage, response: ServerResponse, awaitsContinue: boolean, target?: RequestTarget): void
-  /** Answers an exchange, whatever version of HTTP brought it. */
+  /** Answers an exchange of any version of HTTP. */
   answer(exchange: Exchange, target: RequestTarget): void
-  /** From now on a connection ends with its last answer in flight, or at once if there is none. */
+  /** From now on, each connection ends with its last answer in flight, or at once if there is none. */
   drain(): void
 }
 
@@ -93,7 +93,7 @@ export function createExchangeRunner(
     exchange.settle(writeLimits.draining)
   }
 
-  /** A fault in giving the answer itself ends this exchange, and no other. */
+  /** Runs an exchange; an error in writing its answer ends this exchange and no other. */
   function begin(exchange: Exchange, target: RequestTarget): void {
     run(exchange, target).catch((error: unknown) => {
       answerable(error, log)
@@ -115,7 +115,7 @@ export function createExchangeRunner(
     serve(request, response, awaitsContinue, target = readTarget(request.url ?? '')) {
       const connection = connectionOf(request.socket)
       if (connection.refused) {
-        // Where the last request ended is in doubt, and so is whether this is one. [R06]
+        // The end of the last request is in doubt, so this input may not be a request at all.
         request.socket.pause()
         return
       }

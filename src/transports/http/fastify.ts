@@ -1,6 +1,6 @@
 /**
- * mcplex as a Fastify plugin. All that Fastify needs beyond a request listener: to leave bodies alone, and to be told
- * that the answer is written by somebody else. Hooks of the program run before, as for any other route.
+ * mcplex as a Fastify plugin. Beyond a request listener, Fastify must be told not to parse bodies and not to write the
+ * answer. Hooks of the program run before, as for any other route.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { messagesPath, streamPath } from '../../protocol/http-sse.ts'
@@ -9,7 +9,7 @@ import { beside, type HandlerOptions } from './mount.ts'
 import { listenerAt } from './node-handler.ts'
 import { endpointPath, isServed, probePaths } from './routes.ts'
 
-/** As much of a Fastify instance as is used here. */
+/** The part of a Fastify instance that is used here. */
 export interface FastifyScope {
   readonly prefix: string
   removeAllContentTypeParsers(): unknown
@@ -30,18 +30,18 @@ interface FastifyReply {
 }
 
 export interface FastifyPluginOptions extends HandlerOptions {
-  /** Whether `/health`, `/livez` and `/readyz` are served beside the endpoint; true if nothing is said. */
+  /** Whether `/health`, `/livez` and `/readyz` are served beside the endpoint; true by default. */
   readonly probes?: boolean
 }
 
-/** `app.register(fastifyPlugin(gateway))`, with a `prefix` if that is wanted: `options.path` comes after it. */
+/** Used as `app.register(fastifyPlugin(gateway))`, optionally with a `prefix`: `options.path` is relative to it. */
 export function fastifyPlugin(
   gateway: Mountable,
   options: FastifyPluginOptions = {},
 ): (scope: FastifyScope, options: unknown, done: () => void) => void {
   const { path = '/mcp', probes = true, ...settings } = options
   return (scope, _options, done) => {
-    const answer = listenerAt(ofRouted, gateway, settings)
+    const answer = listenerAt(fromRouted, gateway, settings)
     scope.removeAllContentTypeParsers()
     scope.addContentTypeParser('*', (_request, _payload, ready) => ready(null))
     const others = probes ? [...streamPaths, ...probePaths] : streamPaths
@@ -54,11 +54,14 @@ export function fastifyPlugin(
   }
 }
 
-/** The transport HTTP+SSE, which answers as the gateway is told to. */
+/** The paths of HTTP+SSE. They are always mounted; the gateway refuses them if its settings say so. */
 const streamPaths: readonly string[] = [streamPath, messagesPath]
 
-/** Fastify has chosen, by paths that may have parameters: what lies beside the endpoint is told by its name. */
-function ofRouted(shown: string): string {
+/**
+ * The mcplex path for a request that Fastify has routed. Its paths may have parameters, so only the last segment tells
+ * a probe or HTTP+SSE from the endpoint.
+ */
+function fromRouted(shown: string): string {
   const name = shown.slice(shown.lastIndexOf('/'))
   return isServed(name) ? name : endpointPath
 }

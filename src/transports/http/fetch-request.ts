@@ -1,4 +1,4 @@
-/** A web `Request` as the core sees it. Its body is read when somebody asks, within its limit, as text. */
+/** A web `Request` as an `Inbound`. Its body is read as text only when it is asked for, up to a limit. */
 import { Cancel } from '../../base/cancel.ts'
 import { notKept } from '../../base/memory-budget.ts'
 import { Refusal } from '../../base/refusal.ts'
@@ -20,7 +20,7 @@ export class FetchRequest implements IncomingRequest {
   origin: string | undefined
   readonly #maxBodyBytes: number
   readonly #holder: Holder
-  readonly #gone = (): void => this.closed.cancel('client gone')
+  readonly #onAbort = (): void => this.closed.cancel('client gone')
   #text: Promise<string> | undefined
   #keptBytes = 0
 
@@ -40,29 +40,31 @@ export class FetchRequest implements IncomingRequest {
     this.#holder = holder
     this.headers = Object.fromEntries(request.headers)
     const { signal } = request
-    if (signal.aborted) this.#gone()
-    else signal.addEventListener('abort', this.#gone)
+    if (signal.aborted) this.#onAbort()
+    else signal.addEventListener('abort', this.#onAbort)
   }
 
-  /** The answer is complete: whatever becomes of the client is no news any more. */
+  /** The answer is complete: a disconnect of the client does not matter any more. */
   settle(): void {
-    this.request.signal.removeEventListener('abort', this.#gone)
+    this.request.signal.removeEventListener('abort', this.#onAbort)
   }
 
-  /** There is an answer: the body is forgotten, and what was counted of it is given back. */
+  /** Called when there is an answer: releases the body and its memory. */
   bodyServed(): void {
     this.#holder.memory.release(this.#keptBytes)
     this.#keptBytes = 0
-    // The answer may be a stream without an end.
+    // The answer may be an endless stream, during which the text must not stay in memory.
     if (this.#text) this.#text = noText
   }
 
-  /** Counts what is kept of the answer until its reader takes it. */
+  /** Counts the memory of the answer until its reader takes it. */
   transfer(): Transfer {
     return this.#holder.transfer(() => this.closed.cancel(tooSlow))
   }
 
-  /** @throws Refusal see `Inbound`, and those of a wrong type or Accept: they come after authentication. */
+  /**
+   * @throws Refusal as `Inbound` says, and for a wrong Content-Type or Accept: these are checked after authentication
+   */
   body(): Promise<string> {
     return (this.#text ??= this.#read())
   }
@@ -77,13 +79,13 @@ export class FetchRequest implements IncomingRequest {
     if (request.body === null || headers['content-length'] === '0') return ''
     const text = await readStream(request.body, this.#maxBodyBytes, this.closed, this.#holder)
     this.#keptBytes = keepBody(text, this.#holder)
-    // Whoever makes a Request by hand need not say how long it is.
+    // A Request made by a program need not state its length.
     if (length === undefined && text !== '') check()
     return text
   }
 }
 
-/** Why an answer is cut whose reader takes nothing. */
+/** The reason to cut an answer whose reader takes nothing. */
 export const tooSlow = 'reader too slow'
 
 async function readStream(
@@ -95,14 +97,14 @@ async function readStream(
   const reader = body.getReader()
   const bytes = new BodyChunks(maxBytes)
   let transfer: Transfer | undefined
-  let leave: (refusal: Refusal) => void = () => {}
-  // One promise for each piece: one that outlived them all would keep something for each.
+  let fail: (refusal: Refusal) => void = () => {}
+  // A new promise per piece: racing one long-lived promise leaks a reaction per piece.
   const next = (): ReturnType<typeof reader.read> =>
     new Promise((resolve, reject) => {
-      leave = reject
+      fail = reject
       reader.read().then(resolve, reject)
     })
-  const stop = closed.onCancel(() => leave(new Refusal('cancelled')))
+  const stop = closed.onCancel(() => fail(new Refusal('cancelled')))
   try {
     for (;;) {
       if (closed.cancelled) throw new Refusal('cancelled')
@@ -111,7 +113,7 @@ async function readStream(
       const { byteLength } = read.value
       if (bytes.size + byteLength > maxBytes) throw new Refusal('request_too_large')
       if (bytes.size + byteLength > smallBytes) {
-        transfer ??= holder.transfer(() => leave(notKept('budget')))
+        transfer ??= holder.transfer(() => fail(notKept('budget')))
         const kept = transfer.take(bytes.growth(byteLength))
         if (kept !== 'kept') throw notKept(kept)
         transfer.moved(byteLength)
@@ -119,12 +121,12 @@ async function readStream(
       bytes.add(read.value)
     }
   } catch (error) {
-    // The runtime reports a client that went away as a fault of the body.
+    // The runtime reports a disconnect of the client as an error of the body.
     throw closed.cancelled ? new Refusal('cancelled') : error
   } finally {
     stop()
     transfer?.end()
-    // Not cancelled: that would cut the connection under the answer.
+    // Released, not cancelled: a cancel would cut the connection of the answer.
     reader.releaseLock()
   }
   return bytes.text()

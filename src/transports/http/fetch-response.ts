@@ -1,6 +1,6 @@
 /**
- * An answer as a web `Response`. Promises that nothing but the first piece is pulled before the reader asks for it, that
- * a reader who stops reading is cut, and that a stream of pieces is always started and always ended.
+ * Writes an answer as a web `Response`. Promises that only the first piece is pulled before the reader asks for it,
+ * that a reader that stops reading is cut, and that a stream of pieces is always started and always ended.
  */
 import type { Clock, Timer } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
@@ -14,7 +14,7 @@ import { tooSlow, type FetchRequest } from './fetch-request.ts'
 
 export interface FetchWriteLimits {
   readonly clock: Clock
-  /** How long a reader may take for what was written last, in milliseconds. */
+  /** How long a reader may take for the last write, in milliseconds. */
   readonly slowReaderMs: number
   readonly log: Log
 }
@@ -29,11 +29,11 @@ export function responseOf(
   if (body.length > pieceLength && fetchRequest.method !== 'HEAD')
     return longResponse(fetchRequest, body, { status, headers: all }, writeLimits)
   fetchRequest.settle()
-  // Some statuses may not even have an empty body.
+  // Some statuses allow no body at all, not even an empty one.
   return new Response(body === '' || fetchRequest.method === 'HEAD' ? null : body, { status, headers: all })
 }
 
-/** An answer that is kept until its reader has taken it, as far as there is room for it. */
+/** A long answer, whose memory is counted until its reader has taken it; a refusal if there is no memory for it. */
 function longResponse(
   fetchRequest: FetchRequest,
   body: string,
@@ -47,13 +47,13 @@ function longResponse(
     return responseOf(fetchRequest, refusalText(notKept(kept)), writeLimits)
   }
   const length = { 'Content-Length': String(Buffer.byteLength(body)) }
-  return new Response(streamOf(fetchRequest, later(textChunks(body)), writeLimits, sending), {
+  return new Response(streamOf(fetchRequest, asAsync(textChunks(body)), writeLimits, sending), {
     status,
     headers: { ...headers, ...length },
   })
 }
 
-async function* later(pieces: Iterable<string>): AsyncGenerator<string> {
+async function* asAsync(pieces: Iterable<string>): AsyncGenerator<string> {
   yield* pieces
 }
 
@@ -67,7 +67,7 @@ function streamOf(
   const pieces = body[Symbol.asyncIterator]()
   const encoder = new TextEncoder()
   let isOver = false
-  /** Counts a large piece until the reader comes for the next. */
+  /** Counts a large piece until the reader asks for the next one. */
   let large: Transfer | undefined
   let watch: Timer | undefined
   const release = (): void => {
@@ -75,7 +75,7 @@ function streamOf(
     large?.end()
     large = undefined
   }
-  // Every way out gets here. Whatever is counted or watched after it is given back where that happens.
+  // Every end of the stream comes here. Code that counts or watches after it must release that itself.
   const finish = (): void => {
     if (isOver) return
     isOver = true
@@ -84,7 +84,7 @@ function streamOf(
     fetchRequest.settle()
     void Promise.resolve(pieces.return?.()).catch(() => {})
   }
-  /** Whether the answer is over; a client that is gone ends it, even if its end has not been told here. */
+  /** Whether the answer is over. Also ends it if the client has disconnected and `finish` has not run yet. */
   const isEnded = (): boolean => {
     if (closed.cancelled) finish()
     return isOver
@@ -92,11 +92,11 @@ function streamOf(
   const waitForReader = (): void => {
     watch = writeLimits.clock.after(writeLimits.slowReaderMs, () => closed.cancel(tooSlow))
   }
-  /** Hands a piece to the reader; cuts the reader if there is no room for it. */
+  /** Passes a piece to the reader; cuts the reader if there is no memory for it. */
   const passOn = (controller: ReadableStreamDefaultController<Uint8Array>, text: string): void => {
     sending?.moved(text.length)
     if (text.length > pieceLength) {
-      // Known to `finish` before it takes anything: making room may end this very answer.
+      // Assigned before it takes memory: freeing memory may end this answer, and `finish` must then release it.
       large = fetchRequest.transfer()
       if (large.take(bytesOf(text)) !== 'kept') closed.cancel(tooSlow)
     }
@@ -105,7 +105,7 @@ function streamOf(
     waitForReader()
   }
   waitForReader()
-  // Started even if the client is gone: a generator that is returned before it starts never reaches its `finally`.
+  // Started even if the client has disconnected: a generator returned before it starts never runs its `finally`.
   let first: Promise<IteratorResult<string>> | undefined = pieces.next()
   first.catch(() => {})
   let isCancelled = false
@@ -115,7 +115,7 @@ function streamOf(
         closed.onCancel(() => {
           if (isOver) return
           finish()
-          // Nobody misses the rest if the client is gone, and an error would be a line in somebody's log.
+          // After a disconnect the stream just closes: an error would only appear in the log of the server.
           if (closed.reason === tooSlow) controller.error(new Error('The answer was cut: its reader stopped reading.'))
           else if (!isCancelled) controller.close()
         })
@@ -131,7 +131,7 @@ function streamOf(
           controller.close()
         } catch (error) {
           if (isEnded()) return release()
-          // The answer has begun: cutting it off is the only way left to say that it is not whole.
+          // The answer has begun: cutting it off is the only way left to show that it is incomplete.
           answerable(error, writeLimits.log)
           finish()
           controller.error(new Error('The answer could not be finished.'))
@@ -140,7 +140,7 @@ function streamOf(
       cancel() {
         isCancelled = true
         closed.cancel('client gone')
-        // Whatever else was told of it, and in whatever state: nobody reads this any more.
+        // In any state, nothing reads this stream any more.
         finish()
       },
     },

@@ -1,8 +1,8 @@
 /**
- * mcplex as `fetch`: a web `Request` in, a `Response` out, for Hono, Next.js and whatever else speaks those two.
- * Promises what the handler for `node:http` promises, as far as a `Request` shows it: the same checks in the same
- * order, bounded bodies, and streams that go as fast as they are read. Headers sent twice arrive as one value, joined
- * by a comma, which none of those that matter can be: such requests are refused by their value.
+ * mcplex as a fetch handler, from a web `Request` to a `Response`, for Hono, Next.js and other servers of this
+ * interface. Promises what the handler for `node:http` promises, as far as a `Request` allows: the same checks in the
+ * same order, bounded bodies, and streams as fast as they are read. A header sent twice arrives as one value joined by
+ * a comma; no header that must be single may hold a comma, so such a request is refused for that value.
  */
 import { holderOf, Transfers } from '../../base/transfers.ts'
 import type { Outbound } from '../../protocol/inbound.ts'
@@ -19,16 +19,17 @@ export type { HandlerOptions, Mountable }
 
 export interface FetchOptions<Rest extends readonly unknown[] = readonly unknown[]> extends HandlerOptions {
   /**
-   * Names the client of a request, as by its address: while clients wait for room, each name gets its turn. Without
-   * it, whoever sends more requests gets more turns. `rest` is what the server hands over besides the request.
+   * Names the client of a request, for example by its address: clients that wait for admission are served in turn, by
+   * name. Without it, a client with more requests is served more often. `rest` holds the other arguments of the
+   * handler.
    */
   readonly clientOf?: (request: Request, ...rest: Rest) => string
 }
 
 /**
- * A function that answers every request it gets, and rejects only with what `clientOf` throws. That a client went away
- * it learns from `request.signal`, and from the response being cancelled.
- * @throws TypeError if `options.path` is no path
+ * Creates a handler that answers every request, and rejects only with what `clientOf` throws. It notices a disconnect
+ * of the client by `request.signal`, or when the response is cancelled.
+ * @throws TypeError if `options.path` is not a path
  */
 export function fetchHandler<Rest extends readonly unknown[] = readonly unknown[]>(
   gateway: Mountable,
@@ -42,7 +43,7 @@ export function fetchHandler<Rest extends readonly unknown[] = readonly unknown[
   const transfers = new Transfers(memory, clock, Infinity, () =>
     entry.refusals.refused('overloaded', { cause: slowClient }),
   )
-  // There is no telling which requests share a connection.
+  // All requests share one account, because a Request does not show its connection.
   const holder = holderOf(transfers, memory.account())
   let count = 0
 

@@ -54,14 +54,14 @@ describe('headers', () => {
   })
 })
 
-test('a request without a host is of HTTP/1.0 or none', () => {
+test('only a request of HTTP/1.0 may come without a host', () => {
   expect(outcome(() => checkFraming('1.1', 'localhost', undefined))).toBe(passed)
   expect(outcome(() => checkFraming('1.0', undefined, undefined))).toBe(passed)
   expect(outcome(() => checkFraming('1.1', undefined, undefined))).toBe('bad_header')
   expect(outcome(() => checkFraming('0.9', 'localhost', undefined))).toBe('bad_header')
 })
 
-test('chunked is the one transfer coding', () => {
+test('chunked is the only transfer coding that is accepted', () => {
   expect(outcome(() => checkFraming('1.1', 'localhost', 'Chunked'))).toBe(passed)
   for (const coding of ['gzip, chunked', 'identity', '', 'chunked, chunked']) {
     expect(
@@ -86,7 +86,7 @@ describe('hosts', () => {
     'mcp.example.com',
     'MCP.example.com:443',
     'other.example.com:8443',
-  ])('%s is ours', (host) => {
+  ])('%s is allowed', (host) => {
     expect(hostOutcome(host)).toBe(passed)
     expect(hostOutcome(host), 'remembered').toBe(passed)
   })
@@ -129,22 +129,22 @@ describe('hosts', () => {
     'local host',
     'localhost\u0000',
     'a'.repeat(300),
-  ])('%j is no host at all', (host) => {
+  ])('%j is not a host', (host) => {
     expect(hostOutcome(host)).toBe('bad_header')
   })
 
-  test('a request without a host is no browser and passes', () => {
+  test('a request without a host is not from a browser and passes', () => {
     expect(hostOutcome(undefined)).toBe(passed)
   })
 
-  test('the address that was configured is ours', () => {
+  test('the configured address is allowed', () => {
     const rules = hostRules({ host: 'fd00::7', allowHosts: [] })
     expect(hostOutcome('[fd00::7]:8080', rules)).toBe(passed)
     expect(hostOutcome('[fd00::8]:8080', rules)).toBe('forbidden_host')
   })
 
   test.each(['0.0.0.0', '::'])(
-    'listening on %s, the address a connection came in at is ours, and no name is',
+    'listening on %s, the local address of a connection is allowed, and no name is',
     (host) => {
       const rules = hostRules({ host, allowHosts: [] })
       expect(hostOutcome('10.1.2.3:8080', rules, '10.1.2.3')).toBe(passed)
@@ -218,7 +218,7 @@ describe('origins', () => {
     expect(isAllowedOrigin(origin, [])).toBe(false)
   })
 
-  test('an origin that was allowed counts to the letter', () => {
+  test('a listed origin is compared exactly', () => {
     const allowed = ['https://app.example.com', 'null']
     expect(isAllowedOrigin('https://app.example.com', allowed)).toBe(true)
     expect(isAllowedOrigin('null', allowed)).toBe(true)
@@ -249,7 +249,7 @@ describe('bodies', () => {
     }
   })
 
-  test('codings that nobody undoes are refused', () => {
+  test('compressed bodies are refused', () => {
     for (const coding of ['gzip', 'br', 'deflate', 'gzip, identity']) {
       expect(
         outcome(() => checkContent('application/json', coding)),
@@ -308,18 +308,18 @@ describe('answers', () => {
     'application/json, */*;q=0.1',
     'application/json',
     'text/event-stream',
-  ])('a client that sends Accept %s takes an answer to a POST', (accept) => {
+  ])('a client that sends Accept %s is allowed to POST', (accept) => {
     expect(outcome(() => checkAccept('POST', accept))).toBe(passed)
   })
 
   test.each(['', 'text/html', 'application/jsonx, text/event-streams', '*/*;q=0'])(
-    'a client that sends Accept %j takes none',
+    'a POST with Accept %j is refused',
     (accept) => {
       expect(outcome(() => checkAccept('POST', accept))).toBe('not_acceptable')
     },
   )
 
-  test('a GET is a stream and needs no JSON', () => {
+  test('a GET must accept an event stream and need not accept JSON', () => {
     expect(outcome(() => checkAccept('GET', 'text/event-stream'))).toBe(passed)
     expect(outcome(() => checkAccept('POST', 'application/json', '/messages'))).toBe(passed)
     expect(outcome(() => checkAccept('GET', undefined))).toBe(passed)
@@ -327,7 +327,7 @@ describe('answers', () => {
   })
 })
 
-test('no header makes the guard slow', () => {
+test('no header value makes the checks slow', () => {
   const hostile = [
     `application/json;${' '.repeat(16_000)}x`,
     `application/json${'; '.repeat(8_000)}x`,

@@ -1,9 +1,9 @@
 /**
- * What is refused on sight, from the head of a request alone: foreign hosts and origins, headers that mean two
- * things, bodies of a wrong size or type, answers the client could not read. Pure decisions; nothing is read here.
+ * Checks that need only the headers of a request: foreign hosts and origins, ambiguous headers, bodies of a wrong size
+ * or type, answers that the client could not read. Pure decisions; nothing is read here.
  *
- * Order of the checks [2026-07-28 transports; protocol.md 3.6]: headers, Host, Origin; then, when the body is asked
- * for and so after authentication: size, content type, Accept.
+ * Order of the checks [2026-07-28 transports]: headers, Host, Origin; then, when the body is asked for and so after
+ * authentication: size, content type, Accept.
  */
 import { Refusal } from '../../base/refusal.ts'
 import { acceptedForms } from '../../protocol/accept.ts'
@@ -12,7 +12,7 @@ import { type HttpSettings, plainAddress } from './options.ts'
 
 const maxHeaders = 200
 
-/** The headers by which requests are told apart or let in: two of them are two requests in one. [R07] */
+/** Headers that may come once: with two of them, two programs on the way could read two different requests. */
 const single = new Set([
   'host',
   'expect',
@@ -29,7 +29,7 @@ const single = new Set([
   'mcp-protocol-version',
 ])
 
-/** Whether a header name of that length can be one of `single`: most headers are told by their length alone. */
+/** Whether a name of a length can be in `single`: a cheap test that excludes most headers. */
 const singleLengths: readonly boolean[] = Array.from({ length: 21 }, (_, length) =>
   [...single].some((name) => name.length === length),
 )
@@ -50,7 +50,7 @@ export function checkHeaders(raw: readonly string[]): void {
 }
 
 /**
- * What makes it doubtful where a request ends or whom it is for, although node lets it pass. [R06]
+ * Refuses requests that node accepts although their end or their host is in doubt (request smuggling).
  * @throws Refusal `bad_header`
  */
 export function checkFraming(
@@ -59,26 +59,26 @@ export function checkFraming(
   transferEncoding: string | undefined,
 ): void {
   if (httpVersion === '0.9' || (host === undefined && httpVersion !== '1.0')) throw new Refusal('bad_header')
-  // A coding before `chunked` would be one that nobody here undoes.
+  // A coding before `chunked` would not be decoded here.
   if (transferEncoding !== undefined && transferEncoding.toLowerCase() !== 'chunked') throw new Refusal('bad_header')
 }
 
-/** Names under which this machine calls itself, whatever else is allowed. */
+/** Names of this machine itself, which are always allowed. */
 const loopbackHosts: readonly string[] = ['localhost', '127.0.0.1', '[::1]']
 
 const hostForm = /^(\[[0-9a-f:.]{2,45}\]|[a-z0-9_](?:[a-z0-9_.-]{0,253}))(:[0-9]{1,5})?$/i
 
 export interface HostRules {
   /**
-   * Lets a request in by the host it names. A request without one (HTTP/1.0 probes of load balancers) is no
-   * browser's and passes. The refusals have the host as their cause.
-   * @param localAddress the address the connection came in at: naming it as an IP address is never a rebinding
-   * @throws Refusal `bad_header` (400) if it is no host at all, `forbidden_host` (403) if it is not ours
+   * Checks the host that a request names. A request without a host (HTTP/1.0 probes of load balancers) is not from a
+   * browser and passes. A refusal has the host as its cause.
+   * @param localAddress the local address of the connection: as an IP address in `Host`, it is never DNS rebinding
+   * @throws Refusal `bad_header` (400) if it is not a host, `forbidden_host` (403) if it is not allowed
    */
   check(host: string | undefined, localAddress: string | undefined): void
 }
 
-/** The rules for `Host`, against DNS rebinding. [R15; 2025-11-25 transports, security warning] */
+/** The rules for `Host`, against DNS rebinding. [2025-11-25 transports, security warning] */
 export function hostRules(settings: Pick<HttpSettings, 'host' | 'allowHosts'>): HostRules {
   const known = new Set(loopbackHosts)
   const isEverywhere = isWildcard(settings.host)
@@ -95,7 +95,7 @@ export function hostRules(settings: Pick<HttpSettings, 'host' | 'allowHosts'>): 
         if (passed.size < 64) passed.add(host)
         return
       }
-      // Not remembered: another connection may come in at another address.
+      // Not remembered: another connection may have another local address.
       if (isEverywhere && localAddress !== undefined && name === asHost(unmapped(localAddress))) return
       throw new Refusal('forbidden_host', { cause: host })
     },
@@ -106,7 +106,7 @@ function isWildcard(host: string): boolean {
   return host === '' || host === '0.0.0.0' || plainAddress(host) === '::'
 }
 
-/** A host as it stands in a `Host` header: lower case, IPv6 in brackets and without the zone, which is ours alone. */
+/** A host as in a `Host` header: lower case, IPv6 in brackets and without the zone, which is local to this machine. */
 function asHost(host: string): string {
   const lower = host.toLowerCase()
   const isAddress = !lower.startsWith('[') && lower.indexOf(':') !== lower.lastIndexOf(':')
@@ -121,20 +121,20 @@ function unmapped(address: string): string {
 const loopbackOrigin = /^(https?):\/\/(?:localhost|127\.0\.0\.1|\[::1\])(?::([1-9][0-9]{0,4}))?$/
 
 /**
- * Whether pages of this origin may send requests: loopback pages in the exact form that browsers write, and those
- * that were allowed, to the letter. [R14; 2025-11-25 transports, security warning]
+ * Whether pages of an origin may send requests: loopback origins in the exact form that browsers write, and origins
+ * that are listed exactly so. [2025-11-25 transports, security warning]
  */
 export function isAllowedOrigin(origin: string, allowOrigins: readonly string[]): boolean {
   const form = loopbackOrigin.exec(origin)
   if (!form) return allowOrigins.includes(origin)
   const [, scheme, port] = form
   if (port === undefined) return true
-  // A browser leaves the scheme's own port out.
+  // A browser leaves out the default port of the scheme.
   return port !== (scheme === 'http' ? '80' : '443') && Number(port) <= 65_535
 }
 
 /**
- * The declared length of a body: undefined without a body, NaN if only its end will tell (chunked).
+ * The declared length of a body in bytes: undefined without a body, NaN if it is chunked.
  * @throws Refusal `request_too_large`
  */
 export function declaredLength(
@@ -144,7 +144,7 @@ export function declaredLength(
 ): number | undefined {
   if (transferEncoding !== undefined) return Number.NaN
   if (contentLength === undefined || contentLength === '0') return undefined
-  // Node sees to it where it reads the head itself; a framework may hand over anything.
+  // Node checks the form where it parses the headers itself; a framework may pass on any text.
   const length = /^\d+$/.test(contentLength) ? Number(contentLength) : Number.NaN
   if (!(length <= maxBytes)) throw new Refusal('request_too_large')
   return length
@@ -158,14 +158,14 @@ const jsonType = new RegExp(
 const charset = /;[ \t]*charset=(?:"([^"]*)"|([^;\s]*))/gi
 
 /**
- * The body must be plain JSON in UTF-8. The type is parsed, not searched: a page can send `text/plain` without asking
- * first, and a compressed body can be a bomb. [R05, R10]
+ * The body must be plain JSON in UTF-8. The type is parsed, not searched, because a page can send `text/plain` without
+ * a preflight. Compressed bodies are refused because a small one can expand without bound.
  * @throws Refusal `unsupported_media_type`
  */
 export function checkContent(contentType: string | undefined, contentEncoding: string | undefined): void {
   if (contentEncoding !== undefined && contentEncoding.toLowerCase() !== 'identity') refuseContent()
   if (contentType === 'application/json') return
-  // 256 characters are more than any client needs, and keep the pattern's work small.
+  // More than 256 characters are never needed, and the limit bounds the work of the pattern.
   const form = contentType === undefined || contentType.length > 256 ? null : jsonType.exec(contentType)
   if (!form) return refuseContent()
   for (const match of (form[1] ?? '').matchAll(charset)) {
@@ -178,9 +178,10 @@ function refuseContent(): never {
 }
 
 /**
- * A POST is answered with JSON or an event stream, as it turns out; a client that takes only one of the two gets that
- * one. A GET is answered with an event stream. What is POSTed beside a stream is answered there, so nothing needs to be
- * taken. [2025-11-25 transports, sending messages 2; 2026-07-28; 2024-11-05 transports]
+ * Checks that the client accepts a form of answer. A POST is answered with JSON or an event stream; a client that
+ * accepts only one of them gets that one. A GET is answered with an event stream. A POST to the messages path of
+ * HTTP+SSE is answered on the stream, so its Accept does not matter. [2025-11-25 transports, sending messages 2;
+ * 2026-07-28; 2024-11-05 transports]
  * @throws Refusal `not_acceptable`
  */
 export function checkAccept(method: string, accept: string | undefined, path?: string): void {

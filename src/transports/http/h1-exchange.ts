@@ -1,6 +1,6 @@
 /**
- * An exchange on `node:http`, and the connection it came in on. The connection does for all of its exchanges what
- * would cost a listener each: it tells those in flight when the client is gone.
+ * An exchange on `node:http`, and its connection. The connection tells all its exchanges in flight when the client
+ * disconnects, which would else cost a listener each.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
@@ -15,18 +15,18 @@ import { readTarget } from './routes.ts'
 import { keepBody, noText } from './body-memory.ts'
 import { prereadBody } from './preread-body.ts'
 
-/** A body of this size that nobody wants is cheaper to read to its end than a new connection. */
+/** Reading an unwanted body up to this size is cheaper than a new connection. */
 const cheapToDropBytes = 65_536
 
-/** Requests that may wait on a connection for the one before them. A client that pipelines more is cut. */
+/** How many requests may wait on a connection for the one before them. A client that pipelines more is cut. */
 export const maxPipelined = 32
 
 export class H1Connection implements Holder {
   readonly name: string
   readonly socket: Socket
-  /** The first is being served, the others wait for it; several only if the client pipelines. */
+  /** The first is being answered, the others wait; there are several only if the client pipelines. */
   readonly inFlight: H1Exchange[] = []
-  /** Set when what was sent cannot be trusted to mean what it seems; what still arrives means nothing. */
+  /** Set when the end of a request is in doubt: further input is not read as requests. */
   refused = false
   readonly #transfers: Transfers
   readonly #waiting: Array<() => void> = []
@@ -38,49 +38,49 @@ export class H1Connection implements Holder {
     this.#transfers = transfers
   }
 
-  /** Counts what is kept for it: most connections never keep anything. */
+  /** Counts the memory of the connection; opened on first use, because most connections need none. */
   get memory(): MemoryAccount {
     return (this.#memory ??= this.#transfers.account())
   }
 
-  /** Counts what is kept because its client is slow. */
+  /** Counts the memory that is held because its client is slow. */
   transfer(cut: () => void): Transfer {
     return this.#transfers.begin(this.memory, cut)
   }
 
   /**
-   * Takes an exchange in, to be served when those before it are answered. Served side by side, answers would be kept
-   * for as long as the first one takes, which may be a stream without an end. [RFC 9112, 9.3.2: requests with side
-   * effects are not processed in parallel]
-   * @returns how many are before it
+   * Adds an exchange, to be run when those before it are answered. If they ran in parallel, answers would be kept until
+   * the first one ends, which may be an endless stream. [RFC 9112, 9.3.2: requests with side effects are not processed
+   * in parallel]
+   * @returns how many exchanges are before it
    */
   enter(exchange: H1Exchange): number {
     return this.inFlight.push(exchange) - 1
   }
 
-  /** Serves an exchange in its turn. */
+  /** Runs an exchange once those before it are answered. */
   serveLater(serve: () => void): void {
     this.#waiting.push(serve)
   }
 
-  /** Tells every exchange in flight that nobody waits for it any more. */
+  /** Cancels all exchanges in flight. */
   cancel(reason: string): void {
     this.#waiting.length = 0
     for (const exchange of this.inFlight.splice(0)) exchange.closed.cancel(reason)
   }
 
-  /** Its socket is closed. */
+  /** Called when its socket has closed. */
   close(): void {
     this.cancel('client gone')
     this.#memory?.close()
   }
 
-  /** Forgets an exchange that was answered, and serves the next. */
+  /** Removes an answered exchange, and runs the next. */
   settle(exchange: H1Exchange): void {
     const at = this.inFlight.indexOf(exchange)
     if (at < 0) return
     this.inFlight.splice(at, 1)
-    // Behind a request whose end is in doubt nothing is what it seems.
+    // If the end of a request is in doubt, what follows it may not be a request.
     if (!this.refused) this.#waiting.shift()?.()
   }
 }
@@ -88,7 +88,7 @@ export class H1Connection implements Holder {
 export class H1Exchange implements Exchange {
   readonly request: IncomingMessage
   readonly response: ServerResponse
-  readonly of: H1Connection
+  readonly owner: H1Connection
   readonly method: string
   readonly path: string
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
@@ -100,14 +100,14 @@ export class H1Exchange implements Exchange {
   #keptBytes = 0
 
   constructor(
-    of: H1Connection,
+    owner: H1Connection,
     request: IncomingMessage,
     response: ServerResponse,
     path: string,
     maxBodyBytes: number,
     awaitsContinue: boolean,
   ) {
-    this.of = of
+    this.owner = owner
     this.request = request
     this.response = response
     this.method = request.method ?? ''
@@ -122,7 +122,7 @@ export class H1Exchange implements Exchange {
   }
 
   get connection(): string {
-    return this.of.name
+    return this.owner.name
   }
 
   get host(): string | undefined {
@@ -133,15 +133,17 @@ export class H1Exchange implements Exchange {
     return this.request.socket.localAddress
   }
 
-  /** Node ends a connection with the first answer that says so, even if others are owed on it. */
+  /**
+   * Node ends a connection after the first answer with `Connection: close`, even if other answers are still to come.
+   */
   get isAlone(): boolean {
-    return this.of.inFlight.length === 1
+    return this.owner.inFlight.length === 1
   }
 
-  /** A client that waits for permission to send will not send what was refused. */
+  /** A client that waits for `100 Continue` will not send a refused body. */
   get leavesTooMuch(): boolean {
     const { request } = this
-    if (this.of.refused || this.#awaitsContinue) return true
+    if (this.owner.refused || this.#awaitsContinue) return true
     if (request.complete) return false
     if (request.headers['transfer-encoding'] !== undefined) return true
     return !(Number(request.headers['content-length'] ?? 0) <= cheapToDropBytes)
@@ -175,10 +177,12 @@ export class H1Exchange implements Exchange {
   }
 
   distrust(): void {
-    this.of.refused = true
+    this.owner.refused = true
   }
 
-  /** @throws Refusal see `Inbound`, and those of a wrong type or Accept: they come after authentication. */
+  /**
+   * @throws Refusal as `Inbound` says, and for a wrong Content-Type or Accept: these are checked after authentication
+   */
   body(): Promise<string> {
     return (this.#text ??= this.#read())
   }
@@ -195,26 +199,26 @@ export class H1Exchange implements Exchange {
       this.response.writeContinue()
     }
     const text = await this.#textOf(length)
-    this.#keptBytes = keepBody(text, this.of)
+    this.#keptBytes = keepBody(text, this.owner)
     return text
   }
 
   #textOf(length: number): Promise<string> | string {
-    const { request, of } = this
-    // Only behind a framework, which may have read it on the way.
+    const { request, owner } = this
+    // Behind a framework, a body parser may have read the body already.
     if (request.readableDidRead) return prereadBody(request, this.#maxBodyBytes)
-    return new IncomingBody(request, length, Number.isNaN(length), this.#maxBodyBytes, this.closed, of).text
+    return new IncomingBody(request, length, Number.isNaN(length), this.#maxBodyBytes, this.closed, owner).text
   }
 
   bodyServed(): void {
-    if (this.#keptBytes > 0) this.of.memory.release(this.#keptBytes)
+    if (this.#keptBytes > 0) this.owner.memory.release(this.#keptBytes)
     this.#keptBytes = 0
-    // The answer may be a stream without an end.
+    // The answer may be an endless stream, during which the text must not stay in memory.
     if (this.#text) this.#text = noText
   }
 
   transfer(): Transfer {
-    return this.of.transfer(() => this.cut())
+    return this.owner.transfer(() => this.cut())
   }
 
   begin(status: number, lines: string[]): void {
@@ -241,8 +245,8 @@ export class H1Exchange implements Exchange {
 
   drop(listener: () => void): void {
     const { request } = this
-    // What follows a request that cannot be trusted has no end that anybody could name.
-    if (!this.of.refused) request.once('end', listener)
+    // If the end of the request is in doubt, it cannot be waited for.
+    if (!this.owner.refused) request.once('end', listener)
     request.resume()
   }
 
@@ -250,22 +254,22 @@ export class H1Exchange implements Exchange {
     this.request.socket.destroy()
   }
 
-  breakOff(clock: Clock, patienceMs: number): void {
+  breakOff(clock: Clock, lingerMs: number): void {
     const { socket } = this.request
     socket.destroySoon()
-    clock.after(patienceMs, () => socket.destroy())
+    clock.after(lingerMs, () => socket.destroy())
   }
 
   settle(isDraining: boolean): void {
-    this.of.settle(this)
-    if (isDraining) this.#part()
+    this.owner.settle(this)
+    if (isDraining) this.#endConnection()
   }
 
-  /** Ends a connection that was promised to go on before the drain began, once its last answer is out. */
-  #part(): void {
-    const { of, response } = this
-    if (of.inFlight.length > 0) return
-    if (this.isOver) of.socket.destroySoon()
-    else response.once('finish', () => of.socket.destroySoon())
+  /** Ends the connection once its last answer is sent, for answers that began before the drain as keep-alive. */
+  #endConnection(): void {
+    const { owner, response } = this
+    if (owner.inFlight.length > 0) return
+    if (this.isOver) owner.socket.destroySoon()
+    else response.once('finish', () => owner.socket.destroySoon())
   }
 }

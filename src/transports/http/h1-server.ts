@@ -1,6 +1,6 @@
 /**
- * HTTP/1.1 with limits of time and size, over TLS if there is a certificate: the server that listens. Which connections
- * it serves itself is said by whoever takes them at the front. [R11, R13]
+ * The listening server: HTTP/1.1 with limits of time and size, over TLS if there is a certificate. Protocol detection
+ * takes each new connection, and gives those of HTTP/1.1 back to it.
  */
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { createServer as createSecureServer, type Server as SecureServer } from 'node:https'
@@ -21,7 +21,7 @@ export interface H1Server {
   readonly server: Server | SecureServer
   /** Serves a connection whose client speaks HTTP/1.1. */
   take(socket: Socket): void
-  /** From the next handshake on. */
+  /** Uses another certificate from the next handshake on. */
   renew(certificate: Certificate): void
 }
 
@@ -30,9 +30,9 @@ const maxHeaderBytes = 16_384
 /** Makes clients reconnect now and then, so that they spread over new instances; too rare to cost anything. */
 const maxRequestsPerSocket = 100_000
 
-/** @param protocolDetect takes every connection, and gives back to `take` what is HTTP/1.1 */
+/** @param protocolDetect takes every connection, and passes those of HTTP/1.1 to `take` */
 export function createH1Server(
-  edge: ExchangeRunner,
+  runner: ExchangeRunner,
   limits: H1Limits,
   certificate: Certificate | undefined,
   protocolDetect: () => ProtocolDetect,
@@ -43,10 +43,10 @@ export function createH1Server(
     requestTimeout: limits.requestMs,
     connectionsCheckingInterval: limits.checkEveryMs,
     keepAliveTimeout: limits.keepAliveMs,
-    // The guard does, and stops reading what follows.
+    // The guard requires it instead, and then distrusts further input.
     requireHostHeader: false,
     noDelay: true,
-    // Finds clients that vanished without a word even when nothing is sent to them.
+    // TCP keep-alive finds vanished clients even when nothing is sent to them.
     keepAlive: true,
     keepAliveInitialDelay: 60_000,
   }
@@ -62,29 +62,29 @@ export function createH1Server(
   server.maxRequestsPerSocket = maxRequestsPerSocket
   // Node would drop the headers above its limit silently; the guard refuses the request instead.
   server.maxHeadersCount = 0
-  // Node's own way of taking a connection, to be gone when the client turns out to speak HTTP/1.1.
+  // Node's own listeners for new connections: called once the client turns out to speak HTTP/1.1.
   const arrival = secure ? 'secureConnection' : 'connection'
-  const own = server.listeners(arrival)
+  const nodeListeners = server.listeners(arrival)
   server.removeAllListeners(arrival)
   server.on(arrival, (socket) => {
     if (secure) protocolDetect().takeSecure(socket)
     else protocolDetect().take(socket)
   })
   if (secure) secure.prependListener('connection', (socket: Socket) => protocolDetect().await(socket))
-  server.on('request', (request, response) => edge.serve(request, response, false))
-  server.on('checkContinue', (request, response) => edge.serve(request, response, true))
+  server.on('request', (request, response) => runner.serve(request, response, false))
+  server.on('checkContinue', (request, response) => runner.serve(request, response, true))
   server.on('connect', (_request: IncomingMessage, socket: Socket) =>
-    refuseConnection(edge, socket, 'method_not_allowed', limits),
+    refuseConnection(runner, socket, 'method_not_allowed', limits),
   )
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-    // A client that went away in the middle of its request is answered, for it may listen still, but is no news.
-    refuseConnection(edge, socket, whyBroken(error.code), limits, error.code === 'HPE_INVALID_EOF_STATE')
+    // A client that ended its input in mid-request may still read the answer, but the refusal is not logged.
+    refuseConnection(runner, socket, whyBroken(error.code), limits, error.code === 'HPE_INVALID_EOF_STATE')
   })
   return {
     server,
     take(socket) {
-      edge.connectionOf(socket)
-      for (const listener of own) listener.call(server, socket)
+      runner.connectionOf(socket)
+      for (const listener of nodeListeners) listener.call(server, socket)
     },
     renew: (fresh) => secure?.setSecureContext({ ...fresh }),
   }

@@ -1,7 +1,7 @@
 /**
- * HTTP/2: many exchanges on one connection. nghttp2 (in node) keeps the protocol and gives the streams of a connection
- * turns; what is here keeps a connection from costing more than it is worth: streams at once, resets, pings, settings,
- * idle and stalled connections. A connection that oversteps is told ENHANCE_YOUR_CALM and ended. [RFC 9113, 10.5]
+ * HTTP/2: many exchanges on one connection. nghttp2 (in node) implements the protocol and schedules the streams of a
+ * connection; this file bounds what a connection may cost: concurrent streams, resets, pings, settings, idle and
+ * stalled connections. A connection that exceeds a bound is ended with ENHANCE_YOUR_CALM. [RFC 9113, 10.5]
  */
 import { constants, performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 import type { IncomingHttpHeaders } from 'node:http2'
@@ -32,60 +32,60 @@ export interface H2Settings {
 export interface H2Connections {
   /** Serves a connection whose client speaks HTTP/2. */
   take(socket: Socket): void
-  /** Tells every client that no further stream is served; connections end with their last one. */
+  /** Tells every client that no further stream is accepted; each connection ends with its last stream. */
   drain(): void
   /** Cuts all connections. */
   cut(): void
-  /** Stops looking after connections; to be called when all have ended. */
+  /** Stops the periodic checks; to be called when all connections have ended. */
   close(): void
 }
 
-/** Names are few, values may be long: the guard refuses what is beyond, and this ends what is beyond all reason. */
+/** The guard refuses requests with too many headers; a stream beyond these bounds is ended before that. */
 const maxHeaderPairs = 256
 const maxHeaderBytes = 16_384
 
 /** Makes clients reconnect now and then, so that they spread over new instances; too rare to cost anything. */
 const maxRequests = 100_000
 
-/** What node may hold for one connection before it takes no further stream, in its unit of a million bytes. */
+/** How much memory node may use for one connection before it accepts no further stream, in units of a million bytes. */
 const maxMemory = 64
 
 /**
- * Streams that a client ended before it got an answer: a crowd of calls may be cancelled at once, but not for ever.
- * Node 20 ends connections beyond 1,000 and 33 a second by itself, whatever was reset. [CVE-2023-44487]
+ * How many streams a client may reset before their answers begin: many calls may be cancelled at once, but not on and
+ * on. Node 20 itself ends connections beyond 1,000 resets of any kind and 33 a second. [CVE-2023-44487]
  */
 const resets = { burst: 500, perSecond: 30 }
 
-/** Pings and changes of settings, each of which has to be answered. [CVE-2019-9512, CVE-2019-9515] */
-const nuisances = { burst: 1_000, perSecond: 50 }
+/** Pings and changes of settings, each of which must be acknowledged. [CVE-2019-9512, CVE-2019-9515] */
+const controlFrames = { burst: 1_000, perSecond: 50 }
 
 export function createH2Connections(
-  edge: Pick<ExchangeRunner, 'name' | 'answer' | 'transfers'>,
+  runner: Pick<ExchangeRunner, 'name' | 'answer' | 'transfers'>,
   settings: H2Settings,
   limits: H2Limits,
   log: Log,
 ): H2Connections {
   const { clock } = limits
-  const connections = new Set<StreamConnection>()
+  const connections = new Set<H2ServerConnection>()
   let isDraining = false
-  const lookout = clock.every(limits.checkEveryMs, () => {
-    for (const connection of connections) connection.look()
+  const checks = clock.every(limits.checkEveryMs, () => {
+    for (const connection of connections) connection.checkTimeouts()
   })
   const options = {
     maxHeaderListPairs: maxHeaderPairs,
     maxSessionMemory: maxMemory,
     maxSessionInvalidFrames: 100,
-    // Unknown to Node 20, which keeps to its own numbers.
+    // Node 20 does not know these two options and uses its own numbers.
     streamResetBurst: Math.max(1_000, 2 * settings.maxStreams),
     streamResetRate: 100,
     settings: { maxConcurrentStreams: settings.maxStreams, maxHeaderListSize: maxHeaderBytes },
   }
   return {
     take(socket) {
-      // Node's HTTP/1.1 server leaves its half open when a client has sent all; here the end of one is the end of both.
+      // Node's HTTP/1.1 server allows half-open connections; here the client's end ends the connection.
       socket.allowHalfOpen = false
       const session = performServerHandshake(socket, options)
-      const connection = new StreamConnection(session, socket, edge, settings.maxBodyBytes, limits)
+      const connection = new H2ServerConnection(session, socket, runner, settings.maxBodyBytes, limits)
       connections.add(connection)
       session.once('close', () => {
         connections.delete(connection)
@@ -101,66 +101,66 @@ export function createH2Connections(
     cut() {
       for (const connection of connections) connection.cut()
     },
-    close: () => lookout.stop(),
+    close: () => checks.stop(),
   }
 }
 
-class StreamConnection implements H2Connection {
+class H2ServerConnection implements H2Connection {
   readonly name: string
   readonly localAddress: string | undefined
   readonly maxBodyBytes: number
-  /** Streams that were begun. */
+  /** How many streams have begun. */
   served = 0
   readonly #session: ServerHttp2Session
-  readonly #edge: Pick<ExchangeRunner, 'answer' | 'transfers'>
+  readonly #runner: Pick<ExchangeRunner, 'answer' | 'transfers'>
   readonly #limits: H2Limits
   readonly #streams = new Map<ServerHttp2Stream, H2Exchange>()
-  /** Listeners that all streams share: there may be thousands, most of which wait. */
+  /** Listeners that all streams share, since there may be thousands of streams. */
   readonly #onAborted: (this: ServerHttp2Stream) => void
   readonly #onClose: (this: ServerHttp2Stream) => void
   readonly #resets: TokenBucket
-  readonly #nuisances: TokenBucket
+  readonly #controlFrames: TokenBucket
   /** Since when no stream is open. */
   #idleSinceMs: number
-  /** Since when it owes us a sign of life. */
-  #suspectSinceMs: number | undefined
+  /** Since when a ping to the client is unanswered. */
+  #pingedSinceMs: number | undefined
   #memory: MemoryAccount | undefined
 
   constructor(
     session: ServerHttp2Session,
     socket: Socket,
-    edge: Pick<ExchangeRunner, 'name' | 'answer' | 'transfers'>,
+    runner: Pick<ExchangeRunner, 'name' | 'answer' | 'transfers'>,
     maxBodyBytes: number,
     limits: H2Limits,
   ) {
     const { clock } = limits
-    this.name = edge.name()
+    this.name = runner.name()
     this.localAddress = socket.localAddress
     this.maxBodyBytes = maxBodyBytes
     this.#session = session
-    this.#edge = edge
+    this.#runner = runner
     this.#limits = limits
     this.#resets = new TokenBucket(clock, resets.burst, resets.perSecond)
-    this.#nuisances = new TokenBucket(clock, nuisances.burst, nuisances.perSecond)
+    this.#controlFrames = new TokenBucket(clock, controlFrames.burst, controlFrames.perSecond)
     this.#idleSinceMs = clock.now()
     session.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags, ...rest: unknown[]) =>
       this.#begin(stream, headers, rest[0]),
     )
-    // What went wrong is told to the peer; its streams are told one by one.
+    // Node reports the error to the peer, and ends each stream with an event of its own.
     session.on('error', ignore)
     const abort = (stream: ServerHttp2Stream): void => this.#abort(stream)
-    const leave = (stream: ServerHttp2Stream): void => this.#leave(stream)
+    const remove = (stream: ServerHttp2Stream): void => this.#remove(stream)
     this.#onAborted = function onAborted() {
       abort(this)
     }
     this.#onClose = function onClose() {
-      leave(this)
+      remove(this)
     }
-    const nuisance = (): void => {
-      if (!this.#nuisances.take()) this.#calm()
+    const countControlFrame = (): void => {
+      if (!this.#controlFrames.take()) this.#closeAbusive()
     }
-    session.on('ping', nuisance)
-    session.on('remoteSettings', nuisance)
+    session.on('ping', countControlFrame)
+    session.on('remoteSettings', countControlFrame)
   }
 
   now(): number {
@@ -168,31 +168,31 @@ class StreamConnection implements H2Connection {
   }
 
   get memory(): MemoryAccount {
-    return (this.#memory ??= this.#edge.transfers.account())
+    return (this.#memory ??= this.#runner.transfers.account())
   }
 
   transfer(cut: () => void): Transfer {
-    return this.#edge.transfers.begin(this.memory, cut)
+    return this.#runner.transfers.begin(this.memory, cut)
   }
 
-  /** It has ended. */
+  /** Called when the connection has ended. */
   close(): void {
     this.#memory?.close()
   }
 
   #begin(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, raw: unknown): void {
     this.served++
-    // Errors of a stream are ends of it, which are told below.
+    // An error of a stream also ends it, which the listeners below handle.
     stream.on('error', ignore)
     if (stream.aborted || stream.destroyed) return this.#countReset()
     const target = targetOf(headers)
-    // Names and values in turn, of which the types of node do not know.
+    // Names and values, alternating; the types of node leave this argument out.
     const rawHeaders: readonly string[] = Array.isArray(raw) ? raw : []
     const exchange = new H2Exchange(this, stream, headers, rawHeaders, target.path)
     this.#streams.set(stream, exchange)
     stream.on('aborted', this.#onAborted)
     stream.on('close', this.#onClose)
-    this.#edge.answer(exchange, target)
+    this.#runner.answer(exchange, target)
     if (this.served === maxRequests) this.end()
   }
 
@@ -202,47 +202,48 @@ class StreamConnection implements H2Connection {
     this.#streams.get(stream)?.abandon()
   }
 
-  #leave(stream: ServerHttp2Stream): void {
-    this.#streams.get(stream)?.leave()
+  #remove(stream: ServerHttp2Stream): void {
+    this.#streams.get(stream)?.onClosed()
     this.#streams.delete(stream)
     if (this.#streams.size === 0) this.#idleSinceMs = this.now()
   }
 
   #countReset(): void {
-    if (!this.#session.destroyed && !this.#resets.take()) this.#calm()
+    if (!this.#session.destroyed && !this.#resets.take()) this.#closeAbusive()
   }
 
-  #calm(): void {
-    this.#session.destroy(new Error('too much of it'), constants.NGHTTP2_ENHANCE_YOUR_CALM)
+  #closeAbusive(): void {
+    this.#session.destroy(new Error('too many resets or control frames'), constants.NGHTTP2_ENHANCE_YOUR_CALM)
   }
 
-  /** Asks for a sign of life: a connection that takes nothing at all is no better than a closed one. */
-  suspect(): void {
+  /** Pings the client: a connection that does not answer for a while has stalled and is cut. */
+  checkAlive(): void {
     const session = this.#session
-    if (this.#suspectSinceMs !== undefined || session.destroyed) return
-    this.#suspectSinceMs = this.now()
-    const isAsked = session.ping((error) => {
-      if (error === null) this.#suspectSinceMs = undefined
+    if (this.#pingedSinceMs !== undefined || session.destroyed) return
+    this.#pingedSinceMs = this.now()
+    const isPinged = session.ping((error) => {
+      if (error === null) this.#pingedSinceMs = undefined
     })
-    if (!isAsked) session.destroy()
+    if (!isPinged) session.destroy()
   }
 
-  look(): void {
+  /** Cuts streams that take too long, and the connection if it is stalled or idle. */
+  checkTimeouts(): void {
     const { headersMs, requestMs, keepAliveMs, slowReaderMs } = this.#limits
     const now = this.now()
-    if (this.#suspectSinceMs !== undefined && now - this.#suspectSinceMs > slowReaderMs) return this.cut()
-    for (const exchange of this.#streams.values()) exchange.look(requestMs, slowReaderMs)
+    if (this.#pingedSinceMs !== undefined && now - this.#pingedSinceMs > slowReaderMs) return this.cut()
+    for (const exchange of this.#streams.values()) exchange.checkTimeouts(requestMs, slowReaderMs)
     if (this.#streams.size === 0) {
-      // As on HTTP/1.1: the first request has to come soon, and the pause between two is longer.
+      // As on HTTP/1.1: the first request must come soon, the pause between two may be longer.
       const idleMs = this.served === 0 ? headersMs : keepAliveMs
       if (now - this.#idleSinceMs <= idleMs) return
-      // One that was told and is still there has left a head unfinished.
+      // A connection that was told to end and is still open has sent incomplete headers.
       if (this.#session.closed) this.cut()
       else this.end()
     }
   }
 
-  /** Takes no further stream, and ends with the last of those that are open. [RFC 9113, 6.8] */
+  /** Accepts no further stream, and ends with the last open one. [RFC 9113, 6.8] */
   end(): void {
     this.#session.close()
   }
@@ -254,7 +255,9 @@ class StreamConnection implements H2Connection {
 
 function ignore(): void {}
 
-/** A path that begins with a slash is one; anything else is nothing that is served. [RFC 9113, 8.3.1] */
+/**
+ * The target of a request. A path without a leading slash is kept as it is, and no route matches it. [RFC 9113, 8.3.1]
+ */
 function targetOf(headers: IncomingHttpHeaders): RequestTarget {
   const path = headers[':path'] ?? ''
   return path.startsWith('/') ? readTarget(path) : { path, query: '' }

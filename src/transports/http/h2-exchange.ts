@@ -1,6 +1,6 @@
 /**
- * An exchange on a stream of an HTTP/2 connection. A stream that ends is a client that is gone for this exchange, and
- * for no other of its connection. [RFC 9113]
+ * An exchange on a stream of an HTTP/2 connection. The end of a stream cancels this exchange and no other of the
+ * connection. [RFC 9113]
  */
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2'
 import { Cancel } from '../../base/cancel.ts'
@@ -12,17 +12,17 @@ import { checkAccept, checkContent, checkHeaders, declaredLength } from './guard
 import { keepBody, noText, smallBytes } from './body-memory.ts'
 import { readTarget } from './routes.ts'
 
-/** What belongs to the connection and is said of HTTP/1.1 only. [RFC 9113, 8.2.2] */
-const ofTheConnection = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade'])
+/** Headers about the connection, which only HTTP/1.1 has. [RFC 9113, 8.2.2] */
+const connectionHeaders = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade'])
 
-/** What a stream knows of the connection that it shares. */
+/** The connection, as its exchanges see it. */
 export interface H2Connection extends Holder {
   readonly name: string
   readonly localAddress: string | undefined
   readonly maxBodyBytes: number
   now(): number
-  /** Told when a reader was cut for taking nothing: the whole connection may have stalled. */
-  suspect(): void
+  /** Called when an answer was cut because its reader takes nothing: the whole connection may have stalled. */
+  checkAlive(): void
 }
 
 export class H2Exchange implements Exchange {
@@ -32,12 +32,12 @@ export class H2Exchange implements Exchange {
   readonly closed: Cancel = new Cancel()
   origin: string | undefined
   readonly isAlone = false
-  /** What still comes of a request is stopped by itself, and harms no other. */
+  /** A stream can be ended alone, without its connection. */
   readonly leavesTooMuch = false
-  /** Its connection watches for answers that nobody takes. */
+  /** The connection itself watches for readers that take nothing. */
   readonly isFlushed = true
   readonly isBehindAnother = false
-  readonly #of: H2Connection
+  readonly #owner: H2Connection
   readonly #stream: ServerHttp2Stream
   readonly #given: IncomingHttpHeaders
   #raw: readonly string[]
@@ -46,18 +46,18 @@ export class H2Exchange implements Exchange {
   #body: IncomingBody | undefined
   #bodyBeganMs = 0
   #keptBytes = 0
-  /** What was written to the end of the stream and was not taken. */
+  /** Counts the end of the answer while the reader has not taken it. */
   #sending: Transfer | undefined
   #endedMs: number | undefined
 
   constructor(
-    of: H2Connection,
+    owner: H2Connection,
     stream: ServerHttp2Stream,
     headers: IncomingHttpHeaders,
     raw: readonly string[],
     path: string,
   ) {
-    this.#of = of
+    this.#owner = owner
     this.#stream = stream
     this.#given = headers
     this.#raw = raw
@@ -71,16 +71,16 @@ export class H2Exchange implements Exchange {
   }
 
   get connection(): string {
-    return this.#of.name
+    return this.#owner.name
   }
 
-  /** `:authority` is the host; a header beside it must say the same, or two readers would read two hosts. */
+  /** The host is `:authority`. A Host header beside it must be equal, or two programs could read two hosts. */
   get host(): string | undefined {
     return this.#given[':authority'] ?? this.#given.host
   }
 
   get localAddress(): string | undefined {
-    return this.#of.localAddress
+    return this.#owner.localAddress
   }
 
   get unsentBytes(): number {
@@ -94,57 +94,59 @@ export class H2Exchange implements Exchange {
   check(): void {
     const { ':authority': authority, host } = this.#given
     checkHeaders(this.#raw)
-    // A stream may stand for days.
+    // A stream may last for days, so the raw headers are released.
     this.#raw = []
     if (authority === undefined && host === undefined) throw new Refusal('bad_header')
     if (authority !== undefined && host !== undefined && authority !== host) throw new Refusal('bad_header')
     if (this.method === 'CONNECT') throw new Refusal('method_not_allowed')
   }
 
-  /** Where a stream ends is never in doubt. */
+  /** Does nothing: the end of a stream is never in doubt. */
   distrust(): void {}
 
-  /** @throws Refusal see `Inbound`, and those of a wrong type or Accept: they come after authentication. */
+  /**
+   * @throws Refusal as `Inbound` says, and for a wrong Content-Type or Accept: these are checked after authentication
+   */
   body(): Promise<string> {
     return (this.#text ??= this.#read())
   }
 
   async #read(): Promise<string> {
     const given = this.#given
-    const { maxBodyBytes } = this.#of
+    const { maxBodyBytes } = this.#owner
     const hasBody = !this.#stream.endAfterHeaders
     const length = declaredLength(given['content-length'], undefined, maxBodyBytes)
     if (hasBody) checkContent(given['content-type'], given['content-encoding'])
     checkAccept(this.method, given.accept, this.path)
-    // A length beside an end of the stream that denies it never gets here. [RFC 9113, 8.1.1]
+    // nghttp2 refuses a stream whose length contradicts its end. [RFC 9113, 8.1.1]
     if (!hasBody) return ''
     if (length !== undefined && given.expect?.toLowerCase() === '100-continue') {
       this.#stream.additionalHeaders({ [constants.HTTP2_HEADER_STATUS]: constants.HTTP_STATUS_CONTINUE })
     }
-    this.#bodyBeganMs = this.#of.now()
-    // Its end is waited for, however long it was said to be: only there it is known to be whole.
-    this.#body = new IncomingBody(this.#stream, length ?? Number.NaN, true, maxBodyBytes, this.closed, this.#of)
+    this.#bodyBeganMs = this.#owner.now()
+    // Read to the end of the stream, whatever the declared length: only then it is known to be complete.
+    this.#body = new IncomingBody(this.#stream, length ?? Number.NaN, true, maxBodyBytes, this.closed, this.#owner)
     const text = await this.#body.text.finally(() => (this.#body = undefined))
-    this.#keptBytes = keepBody(text, this.#of)
+    this.#keptBytes = keepBody(text, this.#owner)
     return text
   }
 
   bodyServed(): void {
-    if (this.#keptBytes > 0) this.#of.memory.release(this.#keptBytes)
+    if (this.#keptBytes > 0) this.#owner.memory.release(this.#keptBytes)
     this.#keptBytes = 0
-    // The answer may be a stream without an end.
+    // The answer may be an endless stream, during which the text must not stay in memory.
     if (this.#text) this.#text = noText
   }
 
   transfer(): Transfer {
-    return this.#of.transfer(() => this.cut())
+    return this.#owner.transfer(() => this.cut())
   }
 
   begin(status: number, lines: string[]): void {
     const head: Record<string, string | number> = { ':status': status }
     for (let i = 0; i < lines.length; i += 2) {
       const name = (lines[i] ?? '').toLowerCase()
-      if (!ofTheConnection.has(name)) head[name] = lines[i + 1] ?? ''
+      if (!connectionHeaders.has(name)) head[name] = lines[i + 1] ?? ''
     }
     this.#head = head
   }
@@ -161,7 +163,7 @@ export class H2Exchange implements Exchange {
   end(text = ''): void {
     const isBare = text === '' || this.method === 'HEAD'
     if (!this.#sendHead(isBare)) return
-    this.#endedMs = this.#of.now()
+    this.#endedMs = this.#owner.now()
     const stream = this.#stream
     if (isBare) stream.end()
     else {
@@ -169,17 +171,17 @@ export class H2Exchange implements Exchange {
       if (text.length > smallBytes && !this.#keepSending(text.length)) return this.cut()
     }
     if (stream.readableEnded || stream.endAfterHeaders) return
-    // The rest of the request is wanted no more: that is no fault. [RFC 9113, 8.1]
+    // Ends the rest of the request without an error. [RFC 9113, 8.1]
     stream.once('finish', () => stream.close(constants.NGHTTP2_NO_ERROR))
   }
 
-  /** Counts the end of the answer until the stream is closed; false if it may not be kept. */
+  /** Counts the end of the answer until the stream closes; false if there is no memory for it. */
   #keepSending(bytes: number): boolean {
     this.#sending = this.transfer()
     return this.#sending.take(bytes) === 'kept'
   }
 
-  /** Sends the head, if it was not yet; false if there is nobody to send it to. */
+  /** Sends the headers, if they are not sent yet; false if the stream has closed. */
   #sendHead(isAll: boolean): boolean {
     const stream = this.#stream
     if (stream.destroyed || stream.closed) return false
@@ -208,7 +210,7 @@ export class H2Exchange implements Exchange {
   cut(): void {
     this.closed.cancel('client too slow')
     this.#stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM)
-    this.#of.suspect()
+    this.#owner.checkAlive()
   }
 
   breakOff(): void {
@@ -217,21 +219,21 @@ export class H2Exchange implements Exchange {
 
   settle(): void {}
 
-  /** What its connection calls when the client has ended the stream before the answer was complete. */
+  /** Called by the connection when the client has ended the stream before the answer was complete. */
   abandon(): void {
     this.closed.cancel('client gone')
-    // Whatever nobody reads would keep the stream.
+    // Unread input would keep the stream in memory.
     this.#stream.resume()
   }
 
-  /** What its connection calls when the stream is no more. */
-  leave(): void {
+  /** Called by the connection when the stream has closed. */
+  onClosed(): void {
     this.#sending?.end()
   }
 
-  /** What its connection calls now and then: cuts what takes too long. */
-  look(requestMs: number, slowReaderMs: number): void {
-    const now = this.#of.now()
+  /** Called by the connection now and then: refuses a body, and cuts an answer, that takes too long. */
+  checkTimeouts(requestMs: number, slowReaderMs: number): void {
+    const now = this.#owner.now()
     if (this.#body !== undefined && now - this.#bodyBeganMs > requestMs)
       this.#body.refuse(new Refusal('request_timeout'))
     if (this.#endedMs !== undefined && now - this.#endedMs > slowReaderMs && !this.#stream.destroyed) {

@@ -1,6 +1,6 @@
 /**
  * mcplex on a server of its own: one port, or one Unix socket, for HTTP/1.1 and HTTP/2, in cleartext or over TLS, with
- * limits of time. [R11, R13]
+ * time limits.
  */
 import type { Server } from 'node:http'
 import { systemClock, type Clock } from '../../base/clock.ts'
@@ -24,11 +24,11 @@ export type { HandlerOptions } from './mount.ts'
 export { nodeHandler } from './node-handler.ts'
 export { fastifyPlugin, type FastifyPluginOptions, type FastifyScope } from './fastify.ts'
 
-/** The limits of time, in milliseconds; other values than these are for tests. */
+/** Time limits, in milliseconds; only tests use other values than the defaults below. */
 export interface ConnectionLimits {
   readonly headersMs: number
   readonly requestMs: number
-  /** How often the two above are checked. */
+  /** How often the two limits above are checked. */
   readonly checkEveryMs: number
   readonly keepAliveMs: number
   readonly slowReaderMs: number
@@ -36,9 +36,9 @@ export interface ConnectionLimits {
   readonly clock: Clock
 }
 
-/** What a listener is handed besides its settings. */
+/** What a listener needs besides its settings. */
 export interface ListenNeeds extends ConnectionLimits {
-  /** Where it counts what it keeps; without a limit if nothing is said. */
+  /** Counts the memory of connections; without a limit by default. */
   readonly memory: MemoryBudget
 }
 
@@ -46,8 +46,8 @@ const limits: ConnectionLimits = {
   headersMs: 10_000,
   requestMs: 30_000,
   checkEveryMs: 2_000,
-  // Longer than balancers keep idle connections (nginx and AWS: 60 s), so that it is they who close them: a
-  // connection closed under a request that is on its way is a 502 for somebody.
+  // Longer than load balancers keep idle connections (nginx and AWS: 60 s), so that the balancer closes them first: if
+  // mcplex closed a connection on which a request is on its way, a client would get a 502.
   keepAliveMs: 75_000,
   slowReaderMs: 30_000,
   lingerMs: usualLingerMs,
@@ -57,22 +57,22 @@ const limits: ConnectionLimits = {
 /** Bursts of new connections wait here; the kernel may allow less. */
 const backlog = 2_048
 
-/** What `listen` has to know; what is left out is as `docs/configuration.md` says. */
+/** The settings of `listen`; defaults are in `docs/configuration.md`. */
 export type ListenSettings = Pick<HttpSettings, 'host' | 'port' | 'allowHosts' | 'allowOrigins' | 'maxBodyBytes'> &
   Partial<Pick<HttpSettings, 'socket' | 'socketMode' | 'tlsCert' | 'tlsKey' | 'maxStreams'>>
 
 export interface HttpListener {
-  /** The address, or the path of the Unix socket. */
+  /** The IP address, or the path of the Unix socket. */
   readonly address: string
   /** 0 at a Unix socket. */
   readonly port: number
-  /** Where clients reach it; loopback if it listens on all addresses, or what to say at the Unix socket. */
+  /** The URL for clients on this machine: loopback if it listens on all addresses, `localhost` at a Unix socket. */
   readonly url: string
   /** The path of the Unix socket, if it is one. */
   readonly socket: string | undefined
   /**
-   * Stops accepting, ends the connections that are idle, then the others as they become idle.
-   * @returns when all have ended; never cuts an answer off
+   * Stops accepting, ends idle connections, then each other one as it becomes idle. Never cuts an answer off. Resolves
+   * when all have ended.
    */
   close(): Promise<void>
   /** Stops accepting, and cuts all connections. */
@@ -82,7 +82,7 @@ export interface HttpListener {
 /**
  * Listens as the settings say.
  * @returns rejects with node's error (`EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL`, `ENOTFOUND`; at a Unix socket also
- * `ENOENT` without its directory, and `EEXIST` if a file is there that is no socket), or with a CertificateError
+ * `ENOENT` without its directory, and `EEXIST` if another file is at the path), or with a CertificateError
  */
 export async function listen(
   gateway: Served,
@@ -95,20 +95,20 @@ export async function listen(
   const { socket: path, maxBodyBytes, maxStreams = 2_000 } = settings
   const files = certificateFiles(settings)
   const certificate = files && (await readCertificate(files))
-  const edge = createExchangeRunner(gateway, settings, log, tuned)
-  const streams = createH2Connections(edge, { maxStreams, maxBodyBytes }, tuned, log)
-  const messages = createH1Server(edge, tuned, certificate, () => protocolDetect)
+  const runner = createExchangeRunner(gateway, settings, log, tuned)
+  const h2Connections = createH2Connections(runner, { maxStreams, maxBodyBytes }, tuned, log)
+  const h1Server = createH1Server(runner, tuned, certificate, () => protocolDetect)
   const protocolDetect: ProtocolDetect = createProtocolDetect(
     {
-      messages: (socket) => messages.take(socket),
-      streams: (socket) => streams.take(socket),
-      silent: (socket) => refuseConnection(edge, socket, 'request_timeout', tuned),
+      http1: (socket) => h1Server.take(socket),
+      http2: (socket) => h2Connections.take(socket),
+      silent: (socket) => refuseConnection(runner, socket, 'request_timeout', tuned),
     },
     tuned,
   )
-  const { server } = messages
-  const release: Array<() => void> = [streams.close, protocolDetect.close, () => edge.transfers.close()]
-  if (files) release.push(watchCertificate(files, messages.renew, clock, log))
+  const { server } = h1Server
+  const release: Array<() => void> = [h2Connections.close, protocolDetect.close, () => runner.transfers.close()]
+  if (files) release.push(watchCertificate(files, h1Server.renew, clock, log))
   const end = (): void => {
     for (const stop of release.splice(0)) stop()
   }
@@ -121,30 +121,30 @@ export async function listen(
   }
   server.on('error', (error) => log.error({ err: error }, 'http server failed'))
   return {
-    ...placeOf(server, path, files !== undefined),
+    ...addressOf(server, path, files !== undefined),
     close: () =>
       new Promise((resolve) => {
-        // While we still listen, and are not taken for dead: the next file at that path is somebody else's.
+        // Removed while the server still listens: afterwards another server may have put its own file at the path.
         file?.remove()
         server.close(() => {
           end()
           resolve()
         })
         protocolDetect.drain()
-        edge.drain()
-        streams.drain()
+        runner.drain()
+        h2Connections.drain()
       }),
     cut() {
       file?.remove()
       server.close()
       protocolDetect.cut()
-      streams.cut()
+      h2Connections.cut()
       server.closeAllConnections()
     },
   }
 }
 
-/** @returns the file, if it is a Unix socket */
+/** Makes the server listen. @returns the socket file, if it is a Unix socket */
 async function open(
   server: Server,
   { socket, socketMode = '600', host, port }: ListenSettings,
@@ -156,13 +156,14 @@ async function open(
   return undefined
 }
 
-function placeOf(
+/** The address of a server that listens. */
+function addressOf(
   server: Server,
   path: string | undefined,
   isSecure: boolean,
 ): Pick<HttpListener, 'address' | 'port' | 'url' | 'socket'> {
   const scheme = isSecure ? 'https' : 'http'
-  // A client at a Unix socket has to name some host; this one is always let in.
+  // A client at a Unix socket must name some host; localhost is always allowed.
   if (path !== undefined) return { address: path, port: 0, url: `${scheme}://localhost`, socket: path }
   const found = server.address()
   if (found === null || typeof found === 'string') throw new Error('the server has no address')

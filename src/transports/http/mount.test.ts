@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { mountAt } from './mount.ts'
 
 describe('a mount', () => {
-  test('at the usual path shows every path as it is', () => {
+  test('at the default path maps every path to itself', () => {
     for (const path of ['/mcp', '/health', '/elsewhere', '/', '']) expect(mountAt('/mcp')(path)).toBe(path)
   })
 
@@ -14,8 +14,8 @@ describe('a mount', () => {
     ['/', '/livez', '/livez'],
     ['/tools', '/health', '/health'],
     ['/tools', '/tools', '/mcp'],
-  ])('at %s takes %s for %s', (at, shown, ours) => {
-    expect(mountAt(at)(shown)).toBe(ours)
+  ])('at %s maps %s to %s', (at, shown, standalone) => {
+    expect(mountAt(at)(shown)).toBe(standalone)
   })
 
   test.each([
@@ -26,11 +26,11 @@ describe('a mount', () => {
     ['/api/tools', '/api/mcp'],
     ['/tools', '/mcp'],
     ['/', '/mcp'],
-  ])('at %s has nothing of ours at %s', (at, shown) => {
+  ])('at %s serves nothing at %s', (at, shown) => {
     expect(['', '/', '/mcp/']).toContain(mountAt(at)(shown))
   })
 
-  test('that is left to the framework takes every path for the endpoint', () => {
+  test('that leaves routing to the framework maps every path to the endpoint', () => {
     for (const path of ['/', '/tenants/7/mcp', '/health', '']) expect(mountAt('*')(path)).toBe('/mcp')
   })
 

@@ -1,26 +1,26 @@
 /**
- * Where a handler finds itself in a server of somebody else. Pure: the path that the framework shows becomes the
- * path that the standalone server would have seen, so that everything behind knows one set of paths only.
+ * Maps the paths of a server that mcplex is mounted in to the paths of the standalone server, so that all other code
+ * knows one set of paths. Pure.
  */
 import type { HttpSettings } from './options.ts'
 import { endpointPath, type RequestTarget } from './routes.ts'
 
-/** What one handler does otherwise than its gateway says. */
+/** Options of one handler, which override the settings of its gateway. */
 export interface HandlerOptions extends Partial<Pick<HttpSettings, 'allowHosts' | 'allowOrigins' | 'maxBodyBytes'>> {
   /**
-   * The path of the endpoint, `/mcp` if nothing is said: as clients write it, or what a framework leaves of it behind
-   * a mount. `*`: the framework has chosen, and each request is for the endpoint.
+   * The path of the endpoint, `/mcp` by default: as clients write it, or the rest of it that a framework passes on
+   * below a mount. `*`: the framework routes, and each request is for the endpoint.
    */
   readonly path?: string
 }
 
-/** From a path as the framework shows it to a path of ours; one that is not ours comes out as `not_found` takes it. */
+/** Maps a path of the framework to a standalone path; other paths become one that no route matches. */
 export type Mount = (path: string) => string
 
 /**
- * @param path the endpoint's path, as `/api/mcp`; whatever else is served lies beside it, as `/api/health`. A lone `*`
- * says that the framework has chosen: each request that comes is for the endpoint.
- * @throws TypeError if it is neither `*` nor begins with a slash
+ * @param path the path of the endpoint, such as `/api/mcp`; other paths are served beside it, such as `/api/health`.
+ * `*` means that the framework routes: each request is for the endpoint.
+ * @throws TypeError if it is neither `*` nor a path that begins with a slash
  */
 export function mountAt(path: string): Mount {
   if (path === '*') return () => endpointPath
@@ -31,17 +31,17 @@ export function mountAt(path: string): Mount {
   return (shown) => {
     if (shown === path || shown === `${path}/`) return endpointPath
     const rest = shown.startsWith(`${folder}/`) ? shown.slice(folder.length) : ''
-    // The endpoint's own name is not served twice.
+    // The endpoint is not served under its standalone name as well.
     return rest === endpointPath || rest === `${endpointPath}/` ? '' : rest
   }
 }
 
-/** The path of what lies beside an endpoint: `/api/health` beside `/api/mcp`. */
+/** The path of a name beside an endpoint: `/api/health` beside `/api/mcp`. */
 export function beside(path: string, name: string): string {
   return path.slice(0, path.lastIndexOf('/')) + name
 }
 
-/** A target, seen through a mount. */
+/** A request target with its path mapped by a mount. */
 export function mounted(mount: Mount, target: RequestTarget): RequestTarget {
   const path = mount(target.path)
   return path === target.path ? target : { ...target, path }

@@ -1,4 +1,4 @@
-/** The settings of the HTTP edge. */
+/** The settings of the HTTP transport. */
 import type { OptionTable } from '../../base/option.ts'
 
 export interface HttpSettings {
@@ -8,7 +8,7 @@ export interface HttpSettings {
   readonly port: number
   /** The Unix socket to listen at instead. */
   readonly socket: string | undefined
-  /** Who may connect to it, in octal digits. */
+  /** The mode of its file, in octal digits. */
   readonly socketMode: string
   /** The file of the certificate chain, in PEM; with it and the key everything is served over TLS. */
   readonly tlsCert: string | undefined
@@ -16,7 +16,7 @@ export interface HttpSettings {
   readonly tlsKey: string | undefined
   /** Host names besides loopback and `host` under which requests are accepted. */
   readonly allowHosts: readonly string[]
-  /** Origins besides loopback ones whose pages may send requests; compared to the letter. */
+  /** Origins besides loopback ones whose pages may send requests; compared exactly. */
   readonly allowOrigins: readonly string[]
   /** Largest request body, in bytes. */
   readonly maxBodyBytes: number
@@ -36,19 +36,19 @@ export function isLoopback(host: string): boolean {
   return bare === 'localhost' || bare === '::1' || /^127(\.\d{1,3}){3}$/.test(bare)
 }
 
-/** An address or name as everybody writes it: lower case, IPv6 in its shortest form and without brackets. */
+/** An address or name in its usual form: lower case, IPv6 in its shortest form and without brackets. */
 export function plainAddress(host: string): string {
   const bare = host.toLowerCase().replace(/^\[(.*)\]$/, '$1')
   if (!bare.includes(':')) return bare
   const [address = '', zone] = bare.split('%')
-  // What is no address is left as it is: whoever opens it will say so.
+  // An invalid address is left as it is: opening it fails later.
   const short = URL.canParse(`http://[${address}]/`) ? new URL(`http://[${address}]/`).hostname.slice(1, -1) : address
   return zone === undefined ? short : `${short}%${zone}`
 }
 
 const file = { accepted: 'the path of a file', test: (text: string) => text !== '' && !text.includes('\0') }
 
-/** What the kernels take: 108 bytes on Linux, 104 elsewhere, with an end. */
+/** The kernels accept 108 bytes on Linux and 104 elsewhere, with a final zero byte. */
 const maxSocketPath = 103
 
 export const httpOptions: OptionTable<HttpSettings> = {
@@ -57,13 +57,13 @@ export const httpOptions: OptionTable<HttpSettings> = {
     kind: 'text',
     flag: 'host',
     env: 'HOST',
-    about: 'The address to listen on. Another one than loopback needs --insecure, as nobody is authenticated.',
+    about: 'The address to listen on. Any other than loopback needs --insecure, because clients are not authenticated.',
     default: '127.0.0.1',
     shape: {
       accepted: 'an address or a host name without scheme and port: 127.0.0.1, ::1, localhost',
       test: (text) => /^[a-z0-9_.-]+$/i.test(text) || /^\[?[0-9a-f:.]*:[0-9a-f:.]*(%\w+)?\]?$/i.test(text),
     },
-    why: 'Nobody but this machine can reach it, so it needs no key.',
+    why: 'Only this machine can reach it, so it needs no key.',
   },
   port: {
     path: 'listen.port',
@@ -82,22 +82,22 @@ export const httpOptions: OptionTable<HttpSettings> = {
     kind: 'text',
     flag: 'socket',
     about:
-      'The path of a Unix socket to listen at, instead of an address and a port. One that a server left behind is replaced, one that is in use is not.',
+      'The path of a Unix socket to listen at, instead of an address and a port. A stale socket file is replaced, one in use is not.',
     default: { derived: 'none' },
     shape: {
       accepted: `a path of at most ${maxSocketPath} bytes in a directory that is there: /run/mcplex/mcp.sock`,
       test: (text) => text !== '' && !text.includes('\0') && Buffer.byteLength(text) <= maxSocketPath,
     },
-    why: 'For a reverse proxy or a client on the same machine: the file system says who may connect, and no port is taken.',
+    why: 'For a reverse proxy or a client on the same machine: the mode of the file decides which users may connect, and no port is taken.',
   },
   socketMode: {
     path: 'listen.socketMode',
     kind: 'text',
     flag: 'socket-mode',
-    about: 'Who may connect to the Unix socket, as the mode of its file.',
+    about: 'The mode of the file of the Unix socket, which decides which users may connect.',
     default: '600',
     shape: { accepted: 'three octal digits: 600, 660, 666', test: (text) => /^0?[0-7]{3}$/.test(text) },
-    why: 'Whoever can connect can run the tools of the server: nobody but you, unless you say so (660 for a group).',
+    why: 'Any user that can connect can run the tools of the server, so by default only you can (660 allows a group).',
   },
   tlsCert: {
     path: 'listen.tlsCert',
@@ -107,7 +107,7 @@ export const httpOptions: OptionTable<HttpSettings> = {
       'The file of the certificate chain in PEM. With it and --tls-key everything is served over TLS; both files are read again when they change.',
     default: { derived: 'none' },
     shape: file,
-    why: 'On loopback nobody listens in, and a reverse proxy brings its own certificate.',
+    why: 'Loopback traffic needs no encryption, and a reverse proxy has its own certificate.',
   },
   tlsKey: {
     path: 'listen.tlsKey',
@@ -128,7 +128,7 @@ export const httpOptions: OptionTable<HttpSettings> = {
       accepted: 'a host name without scheme, with a port if only that one is meant: mcp.example.com',
       test: (text) => /^([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:\d{1,5})?$/i.test(text),
     },
-    why: 'A page that rebinds its name to this machine is kept out as long as its name is not listed.',
+    why: 'Protects against DNS rebinding: a page whose name is rebound to this machine is refused unless its name is listed.',
   },
   allowOrigins: {
     path: 'listen.allowOrigins',
@@ -154,7 +154,7 @@ export const httpOptions: OptionTable<HttpSettings> = {
   maxStreams: {
     path: 'limits.maxStreams',
     kind: 'count',
-    about: 'Calls and event streams at once on one HTTP/2 connection; a client holds further ones back by itself.',
+    about: 'Concurrent calls and event streams on one HTTP/2 connection; clients hold back further ones themselves.',
     default: 2_000,
     min: 1,
     max: 100_000,
@@ -167,15 +167,15 @@ export const httpOptions: OptionTable<HttpSettings> = {
     about:
       'Clients of HTTP+SSE, the transport of revision 2024-11-05, are served on /sse and /messages; with --no-sse they are not.',
     default: true,
-    why: 'Clients that know no other transport find it where they look for it. Others never notice.',
+    why: 'Clients that know no other transport find it at the usual paths. It does not affect other clients.',
   },
   insecure: {
     path: 'listen.insecure',
     kind: 'switch',
     flag: 'insecure',
-    about: 'Opens an address other than loopback although nobody is authenticated.',
+    about: 'Opens an address other than loopback although clients are not authenticated.',
     default: false,
-    why: 'Whoever reaches the port can run the tools of the server with your rights: that must be a decision.',
+    why: 'Any program that reaches the port can run the tools of the server with your rights: that must be a decision.',
   },
   drainMs: {
     path: 'limits.drain',

@@ -1,7 +1,7 @@
 /**
- * Which version of HTTP a connection speaks. Over TLS the handshake has settled it (ALPN). In cleartext the first
- * bytes tell: a client that speaks HTTP/2 by prior knowledge begins with a preface that no HTTP/1.1 request begins
- * with. [RFC 9113, 3.3 and 3.4] Looks at no byte beyond that, and puts back what it has seen.
+ * Detects the version of HTTP of a connection. Over TLS the handshake decides it (ALPN). In cleartext the first bytes
+ * do: a client that uses HTTP/2 by prior knowledge begins with a preface that no HTTP/1.1 request begins with. [RFC
+ * 9113, 3.3 and 3.4] Puts back the bytes that it has read.
  */
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
@@ -9,49 +9,49 @@ import type { Clock } from '../../base/clock.ts'
 
 const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1')
 
-/** Where connections go on. */
+/** What to do with a connection once its version is known. */
 export interface ProtocolHandlers {
-  messages(socket: Socket): void
-  streams(socket: Socket): void
-  /** A client that has said nothing in time, or not enough to tell. */
+  http1(socket: Socket): void
+  http2(socket: Socket): void
+  /** A client that has sent nothing in time, or too little to decide. */
   silent(socket: Socket): void
 }
 
 export interface ProtocolDetect {
-  /** A connection in cleartext. */
+  /** Takes a connection in cleartext. */
   take(socket: Socket): void
-  /** A connection whose handshake is about to begin. */
+  /** Notes a connection whose TLS handshake is about to begin. */
   await(socket: Socket): void
-  /** A connection whose handshake is done. */
+  /** Takes a connection whose TLS handshake is done. */
   takeSecure(socket: TLSSocket): void
-  /** From now on a connection that has said nothing yet is ended: nothing is owed to it. */
+  /** Ends connections that have sent nothing yet: no answer is due on them. */
   drain(): void
-  /** Cuts those that have said nothing yet, and all that were secured. */
+  /** Cuts connections that have sent nothing yet, and all TLS connections. */
   cut(): void
   close(): void
 }
 
 export function createProtocolDetect(
-  ways: ProtocolHandlers,
+  handlers: ProtocolHandlers,
   limits: { headersMs: number; checkEveryMs: number; clock: Clock },
 ): ProtocolDetect {
   const { clock, headersMs } = limits
-  /** Those of which is not known yet what they speak, with when they came. */
+  /** Connections of unknown version, in the order in which they came. */
   const waiting = new Map<Socket, { readonly sinceMs: number; readonly stop: () => void }>()
-  /** Those below TLS, secured or not. */
-  const below = new Set<Socket>()
+  /** The sockets below TLS, before and after their handshakes. */
+  const tlsSockets = new Set<Socket>()
   let isDraining = false
-  const lookout = clock.every(limits.checkEveryMs, () => {
+  const checks = clock.every(limits.checkEveryMs, () => {
     const oldest = clock.now() - headersMs
     for (const [socket, { sinceMs, stop }] of waiting) {
-      // They came one after the other.
+      // The map is in order of time.
       if (sinceMs > oldest) break
       stop()
-      ways.silent(socket)
+      handlers.silent(socket)
     }
   })
 
-  function leaveAll(): void {
+  function endWaiting(): void {
     for (const [socket, { stop }] of waiting) {
       stop()
       socket.destroy()
@@ -60,7 +60,7 @@ export function createProtocolDetect(
 
   return {
     take(socket) {
-      bear(socket)
+      ignoreErrors(socket)
       let seen: Buffer | undefined
       const stop = (): void => {
         waiting.delete(socket)
@@ -81,9 +81,9 @@ export function createProtocolDetect(
         stop()
         socket.pause()
         socket.unshift(seen)
-        if (isPreface) ways.streams(socket)
+        if (isPreface) handlers.http2(socket)
         else {
-          ways.messages(socket)
+          handlers.http1(socket)
           socket.resume()
         }
       }
@@ -94,34 +94,34 @@ export function createProtocolDetect(
       waiting.set(socket, { sinceMs: clock.now(), stop })
     },
     await(socket) {
-      bear(socket)
-      below.add(socket)
-      socket.once('close', () => below.delete(socket))
+      ignoreErrors(socket)
+      tlsSockets.add(socket)
+      socket.once('close', () => tlsSockets.delete(socket))
     },
     takeSecure(socket) {
-      bear(socket)
+      ignoreErrors(socket)
       if (isDraining) socket.destroy()
-      else if (socket.alpnProtocol === 'h2') ways.streams(socket)
-      else ways.messages(socket)
+      else if (socket.alpnProtocol === 'h2') handlers.http2(socket)
+      else handlers.http1(socket)
     },
     drain() {
       isDraining = true
-      leaveAll()
+      endWaiting()
     },
     cut() {
-      leaveAll()
-      for (const socket of below) socket.destroy()
+      endWaiting()
+      for (const socket of tlsSockets) socket.destroy()
     },
-    close: () => lookout.stop(),
+    close: () => checks.stop(),
   }
 }
 
 /**
- * Gives a connection its error listener, for all of its life: node takes its own ones back from connections that it
- * hands over bare (a CONNECT, an upgrade, what is no HTTP), and an error without a listener ends the process. That a
- * connection has failed is heard of by its `close`.
+ * Adds an error listener for the whole life of a connection: node removes its own from connections that it passes on (a
+ * CONNECT, an upgrade, input that is not HTTP), and an error without a listener ends the process. The failure itself is
+ * noticed by the `close` event.
  */
-function bear(socket: Socket): void {
+function ignoreErrors(socket: Socket): void {
   socket.on('error', ignore)
 }
 

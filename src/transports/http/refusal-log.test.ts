@@ -9,7 +9,7 @@ describe('refusals in the log', () => {
   const log = { ...silentLog, info: (fields: LogFields, message: string) => void lines.push([message, fields]) }
   const refusals = createRefusalLog(log, clock)
 
-  test('are at most one line a second for each code, and the number of the rest is told', () => {
+  test('are at most one line a second for each code, and the number of skipped lines is logged', () => {
     for (let count = 0; count < 5; count++) refusals.refused('forbidden_host', { host: `${count}.example` })
     refusals.refused('bad_header')
     expect(lines.splice(0)).toEqual([
@@ -19,7 +19,7 @@ describe('refusals in the log', () => {
     clock.advance(1000)
     expect(lines.splice(0)).toEqual([['lines skipped', { what: 'refused', code: 'forbidden_host', skipped: 4 }]])
     refusals.refused('forbidden_host')
-    expect(lines, 'the line that told the number was the one of its second').toEqual([])
+    expect(lines, 'the line with the number is the one line of its second').toEqual([])
     clock.advance(1000)
     expect(lines.splice(0)).toEqual([['lines skipped', { what: 'refused', code: 'forbidden_host', skipped: 1 }]])
     clock.advance(1000)
@@ -27,7 +27,7 @@ describe('refusals in the log', () => {
     expect(lines.splice(0)).toEqual([['refused', { code: 'forbidden_host', host: 'b.example' }]])
   })
 
-  test('show what a stranger sent cut, and without control characters', () => {
+  test('show client input shortened and without control characters', () => {
     expect(shown('a\tb\u009b31m\u007f')).toBe('a\\x09b\\x9b31m\\x7f')
     expect(shown('x'.repeat(5000))).toBe('x'.repeat(100))
   })

@@ -1,22 +1,22 @@
 /**
- * What the edge refused, in the log: an operator behind a proxy that is set up wrong sees why nobody gets in. At most
- * one line a second for each code, as anybody can cause them; those left out are counted. What the gateway refuses is
- * its own to tell.
+ * Logs refusals of the HTTP transport, so that an operator sees why requests fail, for example behind a misconfigured
+ * proxy. At most one line a second for each code, because any client can cause them; skipped lines are counted. The
+ * gateway reports its own refusals.
  */
 import type { Clock } from '../../base/clock.ts'
 import type { Log, LogFields } from '../../base/log.ts'
 import type { RefusalCode } from '../../base/refusal.ts'
 
 const spanMs = 1000
-const maxShown = 100
+const maxShownChars = 100
 
 export interface RefusalLog {
-  /** Logs a refusal, or counts it; `fields` may hold nothing secret, and nothing longer than `shown` leaves. */
+  /** Logs a refusal, or counts it; `fields` must hold no secrets, and client input only as `shown` returns it. */
   refused(code: RefusalCode, fields?: LogFields): void
 }
 
 export function createRefusalLog(log: Log, clock: Clock): RefusalLog {
-  /** How many were left out, for each code that was logged within the last second. */
+  /** How many lines were skipped, for each code that was logged within the last second. */
   const skipped = new Map<RefusalCode, number>()
 
   function begin(code: RefusalCode): void {
@@ -43,9 +43,9 @@ export function createRefusalLog(log: Log, clock: Clock): RefusalLog {
   }
 }
 
-/** What a stranger sent, for the log: its first 100 characters, control characters written as `\xNN`. */
+/** Client input for the log: its first 100 characters, with control characters written as `\xNN`. */
 export function shown(text: string): string {
   return text
-    .slice(0, maxShown)
+    .slice(0, maxShownChars)
     .replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`)
 }

@@ -1,7 +1,7 @@
 /**
- * Writes an answer: a text at once, or its pieces as they come. Promises that what is buffered for one reader is
- * bounded, that a reader who does not read is cut, that a client gets to read a refusal it was sent while it was
- * still sending, and that a stream of pieces is always started and always ended.
+ * Writes an answer: a text at once, or pieces as they come. Promises that the buffer for one reader is bounded, that a
+ * reader that stops reading is cut, that a client can read a refusal even if it was still sending its request, and that
+ * a stream of pieces is always started and always ended.
  */
 import type { Clock } from '../../base/clock.ts'
 import { bytesOf, notKept } from '../../base/memory-budget.ts'
@@ -15,18 +15,20 @@ import { smallBytes } from './body-memory.ts'
 
 export interface WriteLimits {
   readonly clock: Clock
-  /** How long a reader may take for what was written last, in milliseconds. */
+  /** How long a reader may take for the last write, in milliseconds. */
   readonly slowReaderMs: number
-  /** How long input is dropped after a refusal, in milliseconds, so that the client reads the answer and no reset. */
+  /**
+   * How long input is dropped after a refusal, in milliseconds, so that the client can read the answer before a reset.
+   */
   readonly lingerMs: number
-  /** Whether connections are to end with the last answer in flight on them. */
+  /** Whether each connection ends with its last answer in flight. */
   readonly draining: boolean
 }
 
-/** `Pace.lingerMs`, but in tests. */
+/** The value of `WriteLimits.lingerMs`, except in tests. */
 export const lingerMs = 1_000
 
-/** Resolves when the answer was handed over or nobody wants it any more. Rejects with what the pieces threw. */
+/** Writes an answer. Resolves when it is written or the client has disconnected. Rejects with what the pieces throw. */
 export async function respond(exchange: Exchange, outbound: Outbound, writeLimits: WriteLimits): Promise<void> {
   const { body } = outbound
   if (typeof body !== 'string') return pump(exchange, outbound, body, writeLimits)
@@ -37,11 +39,13 @@ export async function respond(exchange: Exchange, outbound: Outbound, writeLimit
     return respondAtLength(exchange, outbound, body, bytes, writeLimits)
   exchange.begin(outbound.status, head(exchange, outbound, bytes, isLast(exchange, writeLimits)))
   exchange.end(body)
-  // Not flushed at once: the reader is slow, or an earlier answer is still on its way.
+  // Not sent at once: the reader is slow, or an earlier answer is still being sent.
   if (!exchange.isFlushed) watchEnd(exchange, bytes, writeLimits)
 }
 
-/** The text is kept until its reader has taken it: there may be no room for it. */
+/**
+ * Writes a long text, whose memory is counted until its reader has taken it; a refusal if there is no memory for it.
+ */
 async function respondAtLength(
   exchange: Exchange,
   outbound: Outbound,
@@ -74,10 +78,10 @@ function isLast(exchange: Exchange, writeLimits: WriteLimits): boolean {
   return writeLimits.draining && exchange.isAlone
 }
 
-/** Answers a client that has not finished sending, and drops what it sends until it stops or the time is up. [R03] */
+/** Answers a client that has not finished sending, and drops its input until it stops or the time is up. */
 function linger(exchange: Exchange, outbound: Outbound, body: string, bytes: number, writeLimits: WriteLimits): void {
   exchange.begin(outbound.status, head(exchange, outbound, bytes, true))
-  // Everything but the end: node would close the connection with it, and input not yet read makes that a reset.
+  // Everything but the end: with the end node closes the connection, and unread input turns that into a reset.
   if (bytes > 0) exchange.write(body)
   else exchange.flush()
   const end = (): void => {
@@ -96,9 +100,9 @@ async function pump(
 ): Promise<void> {
   const { closed } = exchange
   const pieces = body[Symbol.asyncIterator]()
-  // Started even if the client is gone: a generator that is returned before it starts never reaches its `finally`.
+  // Started even if the client has disconnected: a generator returned before it starts never runs its `finally`.
   let next = pieces.next()
-  // Returned at once and not after the pending piece: that may never come.
+  // Returned at once, not after the pending piece, which may never come.
   const stopListening = closed.onCancel(() => void Promise.resolve(pieces.return?.()).catch(() => {}))
   try {
     if (!closed.cancelled) openStream(exchange, outbound, writeLimits)
@@ -106,7 +110,7 @@ async function pump(
       let piece: IteratorResult<string> | undefined = await next
       if (piece.done === true) break
       const written = closed.cancelled ? false : write(exchange, piece.value, writeLimits)
-      // Not kept beside what is being written, nor until the next one comes.
+      // Released: it must not stay in memory during the write, nor until the next piece comes.
       piece = undefined
       if (!(await written)) return
       next = pieces.next()
@@ -124,12 +128,14 @@ function openStream(exchange: Exchange, outbound: Outbound, writeLimits: WriteLi
   exchange.flush()
 }
 
-/** Writes a text as the reader takes it; false if it is gone, or was cut for being too slow. */
+/**
+ * Writes a text as fast as the reader takes it; false if the client has disconnected, or was cut for being too slow.
+ */
 function write(exchange: Exchange, text: string, writeLimits: WriteLimits): Promise<boolean> | boolean {
   return (text.length <= pieceLength && exchange.write(text)) || writeSlowly(exchange, text, writeLimits)
 }
 
-/** The same for one that is long, or that was written already to a reader that is behind. */
+/** The same for a long text, or for one that is written already and not taken. */
 async function writeSlowly(exchange: Exchange, text: string, writeLimits: WriteLimits): Promise<boolean> {
   const sending = exchange.transfer()
   try {
@@ -158,7 +164,7 @@ async function writeAll(
   return true
 }
 
-/** Waits until the reader has taken what was written; false if it is gone or was cut for being too slow. [R40] */
+/** Waits until the reader has caught up; false if the client has disconnected, or was cut for being too slow. */
 function drained(exchange: Exchange, writeLimits: WriteLimits): Promise<boolean> {
   const { closed } = exchange
   if (closed.cancelled) return Promise.resolve(false)
@@ -176,7 +182,7 @@ function drained(exchange: Exchange, writeLimits: WriteLimits): Promise<boolean>
   })
 }
 
-/** Watches an answer that was written to its end. */
+/** Watches the reader of an answer that is written to its end. */
 function watchEnd(exchange: Exchange, bytes: number, writeLimits: WriteLimits): void {
   const stop = watch(exchange, writeLimits)
   if (bytes <= smallBytes) return
@@ -188,7 +194,7 @@ function watchEnd(exchange: Exchange, bytes: number, writeLimits: WriteLimits): 
   })
 }
 
-/** Cuts the exchange if its answer has not moved in time. Returns how to stop watching. */
+/** Cuts the exchange if its reader takes too long. The returned function stops watching. */
 function watch(exchange: Exchange, writeLimits: WriteLimits): () => void {
   const check = (): void => {
     if (exchange.isOver) return

@@ -24,13 +24,13 @@ describe('paths', () => {
   })
 
   test.each(['PUT', 'PATCH', 'HEAD', 'TRACE', 'PROPFIND', 'QUERY', 'get', ''])(
-    'the endpoint refuses %j and says what it takes',
+    'the endpoint refuses %j and names the methods that it takes',
     (method) => {
       expect(refusal(method, '/mcp')).toEqual({ code: 'method_not_allowed', allow: 'GET, POST, DELETE, OPTIONS' })
     },
   )
 
-  test('the two paths of HTTP+SSE take one method each, and a client that POSTs to its stream is told so', () => {
+  test('the two paths of HTTP+SSE take one method each, and a POST to the stream path is refused with 405', () => {
     expect(route('GET', '/sse')).toEqual({ kind: 'mcp' })
     expect(route('POST', '/messages')).toEqual({ kind: 'mcp' })
     expect(refusal('POST', '/sse')).toEqual({ code: 'method_not_allowed', allow: 'GET, OPTIONS' })
@@ -39,7 +39,7 @@ describe('paths', () => {
     expect(route('OPTIONS', '/messages')).toEqual({ kind: 'options', allow: 'POST, OPTIONS' })
   })
 
-  test('probes refuse POST and say what they take', () => {
+  test('probes refuse POST and name the methods that they take', () => {
     expect(refusal('POST', '/health')).toEqual({ code: 'method_not_allowed', allow: 'GET, HEAD, OPTIONS' })
   })
 
@@ -56,7 +56,7 @@ describe('paths', () => {
     '/healthz',
     '/__proto__',
     '/constructor',
-  ])('nothing is at %j', (path) => {
+  ])('%j has no route', (path) => {
     expect(refusal('POST', path).code).toBe('not_found')
     expect(refusal('TRACE', path).code).toBe('not_found')
   })
@@ -79,7 +79,7 @@ describe('request targets', () => {
     expect(readTarget(url)).toEqual(target)
   })
 
-  test('verbose is asked for by its name', () => {
+  test('only the parameter verbose asks for the long form', () => {
     for (const query of ['verbose', 'verbose=', 'verbose=1', 'a=b&verbose', 'verbose&a']) {
       expect(isVerbose(query), query).toBe(true)
     }
@@ -90,7 +90,7 @@ describe('request targets', () => {
 })
 
 describe('OPTIONS', () => {
-  test('a preflight learns every header of the protocol, and the parameter headers it asks for', () => {
+  test('the answer to a preflight lists every header of the protocol, and the parameter headers that it asks for', () => {
     const wanted = 'content-type, mcp-param-Region, x-evil, Mcp-Param-b c, mcp-param-'
     const { status, headers } = answerOptions('GET, POST', true, wanted)
     expect(status).toBe(204)
@@ -101,7 +101,7 @@ describe('OPTIONS', () => {
     expect(headers['Vary']).toContain('Origin')
   })
 
-  test('a plain OPTIONS learns the methods', () => {
+  test('the answer to a plain OPTIONS lists the methods', () => {
     expect(answerOptions('GET, POST', false, undefined)).toEqual({
       status: 204,
       headers: { Allow: 'GET, POST' },

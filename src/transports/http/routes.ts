@@ -1,13 +1,13 @@
 /**
- * The paths that are served, and what a browser asks before it sends a request. Pure: a request line in, a route
- * out. Paths are compared to the letter; a path that is not in the table is 404, and no path is ever normalised.
+ * The routes, and the answers to CORS preflights. Pure: maps a method and a path to a route. Paths are compared exactly
+ * and never normalised; a path that is not listed is 404.
  */
 import type { Probe } from '../../protocol/health.ts'
 import { Refusal } from '../../base/refusal.ts'
 import { messagesPath, streamPath } from '../../protocol/http-sse.ts'
 import type { Outbound } from '../../protocol/inbound.ts'
 
-/** A request target taken apart. `authority` is there when the target is a whole URL. [RFC 9112, 3.2] */
+/** The parts of a request target. `authority` is set if the target is an absolute URL. [RFC 9112, 3.2] */
 export interface RequestTarget {
   readonly path: string
   readonly query: string
@@ -19,13 +19,13 @@ export type Route =
   | { readonly kind: 'probe'; readonly probe: Probe }
   | { readonly kind: 'options'; readonly allow: string }
 
-/** Where MCP is spoken. */
+/** The path of the MCP endpoint. */
 export const endpointPath = '/mcp'
 
-/** Written so by some people and clients; a redirect would cost those that do not follow one. */
+/** Some people and clients write it so, and not every client follows a redirect. */
 const endpointWithSlash = `${endpointPath}/`
 
-/** Where it is asked how we are. */
+/** The paths of the health probes. */
 export const probePaths: readonly string[] = ['/health', '/livez', '/readyz']
 
 const mcpRoute: Route = { kind: 'mcp' }
@@ -53,17 +53,17 @@ export function route(method: string, path: string): Route {
   throw new Refusal('method_not_allowed', { headers: { Allow: probeAllow } })
 }
 
-/** Whether a path is that of the endpoint. */
+/** Whether a path is the endpoint. */
 export function isEndpoint(path: string): boolean {
   return path === endpointPath || path === endpointWithSlash
 }
 
-/** Whether anything is at a path. */
+/** Whether a path has a route. */
 export function isServed(path: string): boolean {
   return isEndpoint(path) || onlyMethodAt(path) !== undefined || probeAt(path) !== undefined
 }
 
-/** The one method of a path of the transport HTTP+SSE. Clients that POST to its stream first expect to be refused. */
+/** The one method of a path of HTTP+SSE. Some clients first POST to the stream path and expect a refusal. */
 function onlyMethodAt(path: string): 'GET' | 'POST' | undefined {
   if (path === streamPath) return 'GET'
   return path === messagesPath ? 'POST' : undefined
@@ -75,7 +75,7 @@ function probeAt(path: string): Probe | undefined {
   return path === '/readyz' ? 'readyz' : undefined
 }
 
-/** Takes a request target apart. A leading `//` is a path like any other, not a host. */
+/** Parses a request target. A leading `//` is a path like any other, not a host. */
 export function readTarget(url: string): RequestTarget {
   if (url.charCodeAt(0) === 0x2f) return split(url)
   const absolute = /^https?:\/\/([^/?#]*)(.*)$/i.exec(url)
@@ -94,7 +94,9 @@ export function isVerbose(query: string): boolean {
   return query !== '' && /(?:^|&)verbose(?:=(?!0|false)|&|$)/.test(query)
 }
 
-/** The headers a page may send. `Mcp-Param-*` cannot be listed, so those asked for are named. [protocol.md 7] */
+/**
+ * The headers that a page may send. CORS has no pattern for `Mcp-Param-*`, so the requested ones are listed by name.
+ */
 const corsRequestHeaders = [
   'Authorization',
   'Content-Type',
@@ -108,7 +110,7 @@ const corsRequestHeaders = [
 const headerParam = /^mcp-param-[!#$%&'*+.^_`|~0-9a-z-]{1,128}$/i
 const maxHeaderParams = 64
 
-/** What pages of an allowed origin get to see, on every answer. */
+/** The CORS headers of each answer to a page of an allowed origin. */
 export function corsHeaders(origin: string): Readonly<Record<string, string>> {
   return {
     'Access-Control-Allow-Origin': origin,
@@ -118,7 +120,7 @@ export function corsHeaders(origin: string): Readonly<Record<string, string>> {
 }
 
 /**
- * The answer to OPTIONS, which is a preflight if it names a method to come.
+ * The answer to OPTIONS, a CORS preflight or a plain one.
  * @param wanted the `Access-Control-Request-Headers`
  */
 export function answerOptions(allow: string, isPreflight: boolean, wanted: string | undefined): Outbound {

@@ -1,12 +1,12 @@
 /**
- * A Unix socket as the place to listen at. Promises that of many servers that start at one path a single one gets it,
- * that the file of a server that died is replaced, and that no other's file is removed, neither at the start nor at
- * the end. Who may connect is said by the mode of the file.
+ * Listens at a Unix socket. Promises that exactly one of many servers that start at a path gets it, that the stale file
+ * of a dead server is replaced, and that no file of another server is removed, neither at the start nor at the end. The
+ * mode of the file decides which users may connect.
  *
- * A server listens beside the path first, under a name that no other has, so that others can find it and see that it
- * lives. The path is taken by renaming that file, once nobody lives at the path and nobody has a better claim. The
- * lock is thus the listening socket itself, which dies with its process and is seen across containers that share the
- * directory (docs/decisions/0027-one-server-at-a-socket.md).
+ * A server first listens beside the path, under a unique name, where other servers can find it and check that it is
+ * alive. It takes the path by renaming that file, once no server is alive at the path and no other has a better claim.
+ * So the lock is the listening socket itself, which ends with its process and is visible to all containers that share
+ * the directory (docs/decisions/0027-one-server-at-a-socket.md).
  */
 import { randomBytes } from 'node:crypto'
 import { lstatSync, unlinkSync } from 'node:fs'
@@ -18,7 +18,7 @@ import { isMainThread } from 'node:worker_threads'
 import { type Clock, pause } from '../../base/clock.ts'
 import { untilListening } from './until-listening.ts'
 
-/** An error as node's own, by its code. */
+/** An error with a code like those of node. */
 class SocketFileError extends Error {
   readonly code: string
 
@@ -29,22 +29,22 @@ class SocketFileError extends Error {
 }
 
 export interface SocketFile {
-  /** Removes the file, if it is still ours: to be called while the server still listens. */
+  /** Removes the file, if it is still that of this server. Call it while the server still listens. */
   remove(): void
 }
 
-/** What the system takes as the address of a Unix socket, in bytes. Node cuts off what is beyond. */
+/** The longest address of a Unix socket, in bytes. Node would silently truncate a longer one. */
 const maxAddressBytes = process.platform === 'linux' ? 107 : 103
 
-/** Another server that starts is waited for no longer than this, and looked at so often. */
+/** How long to wait for another server that is starting, and how often to check it. */
 const startingMs = 5_000
-const lookEveryMs = 20
+const checkEveryMs = 20
 
 /**
- * Listens at a path, alone.
- * @param mode of the file from its first moment on
- * @throws an error with node's code: `EADDRINUSE` if a server listens or starts there, `EEXIST` if something else is
- * there, `ENOENT` without its directory, `ENAMETOOLONG`
+ * Listens at a path as its only server.
+ * @param mode the mode of the file from its creation on
+ * @throws an error with node's code: `EADDRINUSE` if another server listens or starts there, `EEXIST` if another file
+ * is there, `ENOENT` without its directory, `ENAMETOOLONG`
  */
 export async function listenAtSocketFile(
   server: Server,
@@ -57,7 +57,7 @@ export async function listenAtSocketFile(
   const own = `.${name}.${randomBytes(4).toString('hex')}`
   const ownPath = join(folder, own)
   if (Buffer.byteLength(ownPath) > maxAddressBytes) throw new SocketFileError('ENAMETOOLONG', path)
-  // Node would call a directory that is not there a lack of rights.
+  // Checked first, because node reports a missing directory as EACCES.
   await lstat(folder)
   await checkPath(path)
   await untilListening(server, () => listenWithMode(server, ownPath, mode, backlog))
@@ -67,17 +67,17 @@ export async function listenAtSocketFile(
     await rename(ownPath, path)
     return fileAt(path)
   } catch (error) {
-    // Removes the file, too.
+    // Closing the server also removes its file.
     await new Promise((resolve) => void server.close(resolve))
     const isLost = error instanceof Error && 'code' in error && error.code === 'ENOENT'
-    // Ours was seen in the moment before it listened, and taken for a dead one.
+    // Another server saw our file in the moment before it listened, and removed it as stale.
     throw isLost ? new SocketFileError('EADDRINUSE', path) : error
   }
 }
 
 /**
- * Resolves once no other that starts here has a better claim. The first name in order has it; of two that start at
- * once at least one sees the other, and the one with the worse claim gives up unless it has not seen it.
+ * Resolves once no other starting server has a better claim, which is the first name in order. Of two that start at
+ * once, at least one sees the other; the one with the worse claim gives up if it sees the other.
  */
 async function awaitClaim(folder: string, name: string, own: string, clock: Clock): Promise<void> {
   const deadlineMs = clock.now() + startingMs
@@ -85,29 +85,29 @@ async function awaitClaim(folder: string, name: string, own: string, clock: Cloc
     const others = (await readdir(folder)).filter((other) => other !== own && isStarting(other, name))
     let isDecided = true
     for (const other of others) {
-      if (!(await livesBeside(join(folder, other)))) continue
+      if (!(await isAlive(join(folder, other)))) continue
       isDecided = false
       if (other < own || clock.now() > deadlineMs) throw new SocketFileError('EADDRINUSE', join(folder, name))
     }
-    // Whoever has not seen us has become the server at the path by now, or has gone.
+    // A server that has not seen this one has taken the path by now, or has ended.
     if (isDecided) return
-    await pause(clock, lookEveryMs)
+    await pause(clock, checkEveryMs)
   }
 }
 
-/** Whether a file is that of a server that starts to listen at the name. */
+/** Whether a file is that of a server that is starting at the name. */
 function isStarting(file: string, name: string): boolean {
   return file.startsWith(`.${name}.`) && /^[0-9a-f]{8}$/.test(file.slice(name.length + 2))
 }
 
-/** Whether a server that starts is there. The file of one that died is removed: no other will ever have its name. */
-async function livesBeside(path: string): Promise<boolean> {
+/** Whether a starting server is alive. A stale file is removed; that is safe because its name is unique. */
+async function isAlive(path: string): Promise<boolean> {
   const state = await stateOf(path).catch(() => 'alive')
   if (state === 'dead') await unlink(path).catch(() => {})
   return state === 'alive'
 }
 
-/** @throws unless nothing is at the path, or what a dead server has left there */
+/** @throws unless the path is free, or holds the stale file of a dead server */
 async function checkPath(path: string): Promise<void> {
   const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined
@@ -118,7 +118,7 @@ async function checkPath(path: string): Promise<void> {
   if ((await stateOf(path)) === 'alive') throw new SocketFileError('EADDRINUSE', path)
 }
 
-/** @returns rejects if it cannot be told, as for a socket that this user may not use */
+/** Tries to connect. Rejects if the state cannot be determined, for example for lack of permission. */
 function stateOf(path: string): Promise<'alive' | 'dead' | 'gone'> {
   return new Promise((resolve, reject) => {
     const socket = connect(path)
@@ -129,7 +129,7 @@ function stateOf(path: string): Promise<'alive' | 'dead' | 'gone'> {
     socket.once('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'ECONNREFUSED') resolve('dead')
       else if (error.code === 'ENOENT') resolve('gone')
-      // Its line is full: somebody has to be there for that.
+      // Its backlog is full, so a server is alive there.
       else if (error.code === 'EAGAIN') resolve('alive')
       else reject(error)
     })
@@ -137,7 +137,7 @@ function stateOf(path: string): Promise<'alive' | 'dead' | 'gone'> {
 }
 
 function listenWithMode(server: Server, path: string, mode: number, backlog: number): void {
-  // A worker may not set it; there the directory has to keep strangers out until the mode is set.
+  // A worker thread cannot set the umask: there, only the permissions of the directory protect the file.
   const before = isMainThread ? process.umask(0o777 & ~mode) : undefined
   try {
     server.listen({ path, backlog })
@@ -154,7 +154,7 @@ function fileAt(path: string): SocketFile {
         const now = lstatSync(path)
         if (now.dev === dev && now.ino === ino) unlinkSync(path)
       } catch {
-        // It is gone already.
+        // The file does not exist any more.
       }
     },
   }

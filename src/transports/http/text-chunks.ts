@@ -1,9 +1,9 @@
-/** A long text in pieces, so that no more of it is on its way at a time than its reader takes. Pure. */
+/** Splits a long text into pieces, so that only as much of it is buffered as its reader takes. Pure. */
 
-/** A text up to this length goes out in one piece; a longer one in pieces of it. In characters. */
+/** The length of a piece, in characters. A shorter text is sent as a whole. */
 export const pieceLength = 65_536
 
-/** The pieces of a text. No character is split. */
+/** The pieces of a text. No surrogate pair is split. */
 export function* textChunks(text: string): Generator<string> {
   for (let at = 0; at < text.length;) {
     let end = Math.min(at + pieceLength, text.length)

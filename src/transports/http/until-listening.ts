@@ -1,4 +1,4 @@
-/** The moment from which a server takes connections. */
+/** Waits until a server listens. */
 import type { Server } from 'node:http'
 
 /**
