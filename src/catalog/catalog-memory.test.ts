@@ -1,4 +1,4 @@
-/** What is kept of what a server announces is counted in the memory budget, and gives way within it. */
+/** Tests that the catalogue counts its entries in the memory budget and forgets some to stay within it. */
 import { expect, test } from 'vitest'
 import { manualClock } from '../base/clock.ts'
 import { silentLog } from '../base/log.ts'
@@ -13,14 +13,14 @@ const serverDescription = rawObject({ capabilities: { tools: { listChanged: true
 interface Opened {
   readonly catalog: Catalog
   readonly budget: MemoryBudget
-  /** What was asked of the server. */
+  /** The requests that the server got. */
   readonly asked: string[]
   readonly stale: Parameters<CatalogSource['onStale']>[0]
 }
 
 /**
- * A catalogue of a server whose lists are of so many bytes, in a budget of which it may take a quarter.
- * @param isSame whether all clients are shown the same
+ * A catalogue of a server with lists of so many bytes, in a budget of which it may take a quarter.
+ * @param isSame whether the server lists the same to all clients
  */
 function open(limitBytes: number, listBytes: number, isSame = false): Opened {
   const asked: string[] = []
@@ -59,7 +59,7 @@ function caller(profile?: string): Caller {
   return { principal: { tenant: 't', subject: 's' }, client, session: undefined }
 }
 
-test('what a server lists counts, and nothing is left of a list that is stale', async () => {
+test('lists count in the budget, and a stale list is freed', async () => {
   const { catalog, budget, stale } = open(1_000_000, 50_000)
   await catalog.serverDescription(caller())
   const before = budget.heldBytes
@@ -70,7 +70,7 @@ test('what a server lists counts, and nothing is left of a list that is stale', 
   expect(budget.heldBytes).toBe(before)
 })
 
-test('the lists of other profiles give way, the oldest first, and those of most clients stay', async () => {
+test('lists of unusual profiles are forgotten, the oldest first, and those of usual clients stay', async () => {
   const { catalog, budget, asked } = open(1_000_000, 80_000)
   const profiles = [undefined, 'a', 'b', 'c', 'd']
   for (const profile of profiles) await catalog.page(caller(profile), 'tools/list', undefined)
@@ -84,7 +84,7 @@ test('the lists of other profiles give way, the oldest first, and those of most 
   expect(asked).toEqual(['hello a', 'list a'])
 })
 
-test('a list that is larger than all that may be kept is refused, time and again, and takes no memory', async () => {
+test('a list larger than the catalogue may be is refused each time and takes no memory', async () => {
   const { catalog, budget } = open(1_000_000, 300_000)
   for (let time = 0; time < 3; time++) {
     await expect(catalog.page(caller(), 'tools/list', undefined)).rejects.toMatchObject({ code: 'overloaded' })
@@ -92,7 +92,7 @@ test('a list that is larger than all that may be kept is refused, time and again
   expect(budget.heldBytes).toBeLessThan(2000)
 })
 
-test('however many unusual clients there are, usual ones keep what they have', async () => {
+test('however many unusual clients there are, the lists of usual clients stay', async () => {
   const { catalog, budget, asked } = open(1_000_000, 70_000)
   await catalog.page(caller('a'), 'tools/list', undefined)
   for (let index = 0; index < 30; index++) await catalog.page(caller(`odd ${index}`), 'tools/list', undefined)
@@ -113,7 +113,7 @@ test('lists of the same content count once, until the last of them is forgotten'
   expect(budget.heldBytes).toBeLessThan(10_000)
 })
 
-test('a list that changes again and again counts once, also one that only fits once', async () => {
+test('a list that changes repeatedly counts once, even if there is no room for two', async () => {
   const { catalog, budget, asked, stale } = open(1_000_000, 150_000)
   for (let time = 1; time <= 5; time++) {
     await catalog.page(caller(), 'tools/list', undefined)

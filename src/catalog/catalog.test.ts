@@ -1,4 +1,4 @@
-/** What is kept of what a server announces, in front of a source of it that says no, changes or comes late. */
+/** Tests the catalogue with a source that refuses, changes, or answers late. */
 import { expect, test } from 'vitest'
 import { manualClock } from '../base/clock.ts'
 import { silentLog } from '../base/log.ts'
@@ -11,7 +11,7 @@ import { type Catalog, createCatalog } from './catalog.ts'
 
 const serverDescription = rawObject({ capabilities: { tools: { listChanged: true }, resources: {} } })
 
-/** A client that is known by the profile of that name; those that begin with `odd` are not usual. */
+/** A client with the profile of that name; profiles that begin with `odd` are not usual. */
 const callerOf = (profile: string): Caller => ({
   principal: { tenant: '', subject: '' },
   client: { era: 'legacy', version: '2025-11-25', capabilities: { profile }, info: undefined },
@@ -22,13 +22,13 @@ interface Scene {
   readonly catalog: Catalog
   /** The sources that were asked for a list, in order. */
   readonly asked: string[]
-  /** What each source lists; its own name if nothing is said. */
+  /** What each source lists; its own name by default. */
   readonly listed: Map<string, string>
   stale: Parameters<CatalogSource['onStale']>[0]
   hasRoom: boolean
-  /** Run after the server has answered a list, and before it has arrived. */
+  /** Runs after the server has answered with a list, before the answer arrives. */
   whileAsked(): void
-  /** What a client is shown as its first tool, or the code of the refusal. */
+  /** The first tool that a client gets, or the code of the refusal. */
   tool(profile: string): Promise<unknown>
   resource(profile: string): Promise<unknown>
   pass(ms: number): void
@@ -81,7 +81,7 @@ function createScene(): Scene {
   return Object.assign(scene, { catalog: createCatalog({ catalogSource, memory, clock, log: silentLog }) })
 }
 
-test('what usual clients are shown is kept, however many others there are', async () => {
+test('lists of usual clients are kept, however many others there are', async () => {
   const scene = createScene()
   expect(await scene.tool('usual')).toBe('usual')
   for (let index = 0; index < 2000; index++) await scene.tool(`odd ${index}`)
@@ -96,7 +96,7 @@ test('what usual clients are shown is kept, however many others there are', asyn
   expect(scene.asked.filter((source) => source === 'odd 0')).toHaveLength(2)
 })
 
-test('a list that may have changed is asked for again if there is room, and else is as it was', async () => {
+test('a list that may have changed is fetched again if a worker is free, and otherwise stays as it was', async () => {
   const scene = createScene()
   await scene.tool('usual')
   scene.listed.set('usual', 'new')
@@ -106,10 +106,10 @@ test('a list that may have changed is asked for again if there is room, and else
   scene.hasRoom = true
   expect(await Promise.all([scene.tool('usual'), scene.tool('usual')])).toEqual(['new', 'new'])
   expect(await scene.tool('usual')).toBe('new')
-  expect(scene.asked, 'once by all who come at once').toEqual(['usual', 'usual'])
+  expect(scene.asked, 'one request for all callers at once').toEqual(['usual', 'usual'])
 })
 
-test('so is one that changes without a word', async () => {
+test('a list of a server that does not announce changes is fetched again after a while', async () => {
   const scene = createScene()
   await scene.resource('usual')
   scene.listed.set('usual', 'new')
@@ -121,7 +121,7 @@ test('so is one that changes without a word', async () => {
   expect(await scene.resource('usual')).toBe('new')
 })
 
-test('a change that is told while the list is asked for again is not lost', async () => {
+test('a change that is reported while the list is being fetched again is not lost', async () => {
   const scene = createScene()
   await scene.tool('usual')
   scene.stale('usual', 'tools/list', true)
@@ -134,7 +134,7 @@ test('a change that is told while the list is asked for again is not lost', asyn
   expect(await scene.tool('usual')).toBe('newer')
 })
 
-test('one that was never learnt comes from the own process, for that client alone, until there is room', async () => {
+test('a list that was never learnt comes from the client’s own worker, for that client alone, until a worker is free', async () => {
   const scene = createScene()
   scene.hasRoom = false
   expect(await Promise.all(['a', 'a', 'b'].map((profile) => scene.tool(profile)))).toEqual(['own a', 'own a', 'own b'])
@@ -142,7 +142,7 @@ test('one that was never learnt comes from the own process, for that client alon
   expect(await scene.tool('a')).toBe('a')
 })
 
-test('the list of an own process is not kept for better times', async () => {
+test('a list from a client’s own worker is not kept for other clients', async () => {
   const scene = createScene()
   scene.hasRoom = false
   await scene.tool('a')

@@ -1,9 +1,9 @@
 /**
- * The catalogue: what a server says of itself and what it lists, learnt once per source and kept until the server
- * says that it changed. Handshakes and lists of thousands of sessions are answered from here, without a process.
+ * The catalogue: the description and the lists of a server, learnt once per source and kept until the server reports a
+ * change. Handshakes and lists of thousands of sessions are answered from here, without a worker.
  *
- * What usual clients are shown is never displaced by what others are. Where there is no room for a process that could
- * be asked again, a list is as it was; one that was never learnt comes from the client's own process.
+ * Entries for usual clients are never displaced by entries for others. If there is no free worker to ask again, a list stays
+ * as it was; a list that was never learnt comes from the client's own worker.
  */
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
@@ -16,7 +16,7 @@ import { type CatalogSource, NoRoom } from '../upstreams/upstream.ts'
 import { createKeptSources, type KeptList } from './kept-sources.ts'
 import { learnPages, type Page, pageAt, type Pages } from './pages.ts'
 
-/** A list that changes without notice is asked for again after this time. */
+/** Resource lists of a server that does not announce changes are fetched again after this time, in milliseconds. */
 const unannouncedMs = 5000
 
 /** The lists of the protocol, and the capability under which a server announces each. */
@@ -28,24 +28,24 @@ const lists: Readonly<Record<string, string>> = {
 }
 
 export interface Catalog {
-  /** What the server says of itself to such a client. Throws a `Refusal` when it has to be asked and cannot be in time. */
+  /** The server's description for such a client. Rejects with a `Refusal` if the server has to be asked and does not answer in time. */
   serverDescription(caller: Caller): Promise<RawObject>
-  /** The same as far as it is known without asking: else what it says to a client that declares nothing. */
+  /** The description if it is known without asking, else the one for a client that declares no capabilities. */
   descriptionAtHand(caller: Caller): RawObject
   isList(method: string): boolean
-  /** A page of a list. Throws `invalid_params` for a cursor that is not ours; the server's own error is an answer. */
+  /** A page of a list, or the server's own error. Throws `invalid_params` for a cursor that mcplex did not issue. */
   page(caller: Caller, method: string, cursor: unknown): Promise<Page | NoPage>
-  /** Whether any tool mirrors arguments into headers: the common answer is no, at no cost. */
+  /** Whether any tool mirrors arguments into headers. Usually none does, and this costs nothing to find out. */
   readonly mirrorsHeaders: boolean
-  /** Whether the server runs any tool as a task alone. */
+  /** Whether the server has any tool that it runs only as a task. */
   readonly hasTaskOnly: boolean
-  /** Whether it is this one, for a client that knows no such tasks. */
+  /** Whether the server runs this tool only as a task and the client's era has no such tasks. */
   isTaskOnly(caller: Caller, tool: string): Promise<boolean>
-  /** The arguments of a tool that are mirrored. */
+  /** The arguments of a tool that are mirrored into headers. */
   mirrored(caller: Caller, tool: string): Promise<readonly HeaderParam[]>
   /**
-   * Whether the server lists such a name, of a tool or a prompt, to whichever client. What the list says is learnt for
-   * the next time if nobody has asked for it yet.
+   * Whether the server lists a tool or prompt of that name to any client. If no client has asked for the list yet, it is
+   * fetched for the next time.
    */
   isListed(caller: Caller, list: 'tools/list' | 'prompts/list', name: string): boolean
 }
@@ -64,10 +64,10 @@ export function createCatalog(needs: {
 }): Catalog {
   const { catalogSource, clock } = needs
   const sources = createKeptSources(needs)
-  /** The lists that were learnt for the names in them: once, since what a client makes up is never in them. */
+  /** The lists that `isListed` has fetched: once each, because a name that a client made up is never in them. */
   const learntForNames = new Set<string>()
-  /** Faults of cursors that the log was told of, by list. */
-  const toldFaults = new Set<string>()
+  /** Cursor faults that are already in the log, by list. */
+  const loggedFaults = new Set<string>()
   let mirrorsHeaders = false
   let hasTaskOnly = false
 
@@ -90,7 +90,7 @@ export function createCatalog(needs: {
   const descriptionAtHand = (caller: Caller): RawObject =>
     sources.find(catalogSource.sourceOf(caller, undefined))?.serverDescription ?? catalogSource.plainDescription(caller)
 
-  /** Whether such a client can be told that the list changed. */
+  /** Whether the server announces changes of the list to such a client. */
   const isAnnounced = async (caller: Caller, method: string): Promise<boolean> => {
     try {
       return announcesChanges(await descriptionFor(caller, false), method)
@@ -102,7 +102,7 @@ export function createCatalog(needs: {
 
   const learn = (caller: Caller, key: string, method: string, announces: boolean): KeptList => {
     const freshUntil = (ttlMs: number | undefined): number => {
-      // A server that announces changes needs no second guess; one that does not is believed for as long as it says.
+      // The list of a server that announces changes stays fresh until it does; otherwise the server's `ttlMs` counts.
       if (announces) return Number.POSITIVE_INFINITY
       if (ttlMs !== undefined) return clock.now() + ttlMs
       return lists[method] === 'resources' ? clock.now() + unannouncedMs : Number.POSITIVE_INFINITY
@@ -112,8 +112,8 @@ export function createCatalog(needs: {
       const pages = await learnPages(ask, catalogSource.eraOf(caller, key), freshUntil, take)
       mirrorsHeaders ||= pages.mirrored.size > 0
       hasTaskOnly ||= pages.taskOnly.size > 0
-      if (pages.fault && !toldFaults.has(`${method} ${pages.fault}`)) {
-        toldFaults.add(`${method} ${pages.fault}`)
+      if (pages.fault && !loggedFaults.has(`${method} ${pages.fault}`)) {
+        loggedFaults.add(`${method} ${pages.fault}`)
         needs.log.warn({ method, reason: pages.fault }, 'a list of the server has no proper end and was ended')
       }
       if (pages.cut) needs.log.warn({ method }, 'a list of the server is too long and was cut')
@@ -123,7 +123,7 @@ export function createCatalog(needs: {
     return list
   }
 
-  /** A list that was not learnt yet. Not kept if it cannot be learnt. */
+  /** Learns a list for the first time. It is not kept if that fails. */
   const learnFirst = async (caller: Caller, key: string, method: string, announces: boolean): Promise<Pages> => {
     const known = sources.at(key).lists.get(method)
     if (known) return known.learning
@@ -143,7 +143,7 @@ export function createCatalog(needs: {
     }
   }
 
-  /** A list that may be different by now; as it was, where it cannot be asked for again. */
+  /** Learns a list again that may have changed; returns the old pages if that fails. */
   const learnAgain = async (
     caller: Caller,
     key: string,
@@ -159,17 +159,17 @@ export function createCatalog(needs: {
     }
   }
 
-  /** Begins to learn what takes the place of a list. */
+  /** Begins to learn the replacement of a list. */
   const replacing = (caller: Caller, key: string, kept: KeptList, method: string, announces: boolean): KeptList => {
     const countAgain = sources.uncount(key, method, kept)
     const newer = (kept.next = learn(caller, key, method, announces))
     newer.learning.then(
       (pages) => {
         kept.next = undefined
-        const isMeant = sources.find(key)?.lists.get(method) === kept
-        if (!isMeant || pages.error) sources.drop(newer)
-        if (isMeant && pages.error) sources.forget(key, method, kept)
-        else if (isMeant) {
+        const isStillKept = sources.find(key)?.lists.get(method) === kept
+        if (!isStillKept || pages.error) sources.drop(newer)
+        if (isStillKept && pages.error) sources.forget(key, method, kept)
+        else if (isStillKept) {
           sources.keepNames(key, method, pages.names)
           sources.keep(key, method, newer)
         }
@@ -244,13 +244,13 @@ export function createCatalog(needs: {
   }
 }
 
-/** Whether clients of the server can be told that such a list changed. */
+/** Whether a server with this description announces changes of the list. */
 export function announcesChanges(serverDescription: RawObject, method: string): boolean {
   const capability = capabilitiesIn(serverDescription)[lists[method] ?? '']
   return isObject(capability) && capability['listChanged'] === true
 }
 
-/** The capabilities in what a server said of itself, in either era. */
+/** The capabilities in a server's description, of either era. */
 export function capabilitiesIn(serverDescription: RawObject): JsonObject {
   const capabilities = serverDescription.value['capabilities']
   return isObject(capabilities) ? capabilities : {}

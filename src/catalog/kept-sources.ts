@@ -1,9 +1,9 @@
 /**
- * What is kept of what a server announces, by source: its description, its lists, their names. All of it is counted in
- * the memory budget, lists of the same content once.
+ * The store of the catalogue, by source: the server's description, its lists, their names. All of it is counted in the
+ * memory budget, lists of the same content once.
  *
- * Promises: what usual clients are shown is never forgotten for the sake of others, and what clients are shown that
- * declare nothing never for anybody's.
+ * Promises: entries for usual clients are never forgotten to make room for others; entries for clients that declare no
+ * capabilities are never forgotten to make room for any.
  */
 import { bytesOf, type MemoryBudget, Portion } from '../base/memory-budget.ts'
 import { heldBytesOf } from '../protocol/held-bytes.ts'
@@ -11,60 +11,61 @@ import type { RawObject } from '../protocol/json-text.ts'
 import type { CatalogSource } from '../upstreams/upstream.ts'
 import { isSame, type Pages } from './pages.ts'
 
-/** Sources of unusual clients, and of clients whose own process has told of a change, at most. */
+/** At most so many sources of unusual clients, and of clients whose own worker has reported a change. */
 const maxOthers = 256
-/** How much of the memory budget may be taken by what servers say of themselves and list. */
+/** The part of the memory budget that the catalogue may take. */
 const memoryPart = 1 / 4
-/** What a name in a set takes besides its characters, in bytes. */
+/** The cost of a name in a set besides its characters, in bytes. */
 const nameBytes = 64
 
 export interface KeptSource {
   readonly isUsual: boolean
-  /** Counts what the server says of itself, and the names in its lists. */
+  /** Counts the server's description and the names in its lists. */
   readonly memory: Portion
   readonly lists: Map<string, KeptList>
-  /** The names of each list as it was last learnt, also while it is learnt anew. */
+  /** The names of each list as it was last learnt, even while it is being learnt again. */
   readonly names: Map<string, ReadonlySet<string>>
   serverDescription: RawObject | undefined
-  /** Those who wait for it. */
+  /** The running request for the description, shared by all callers that wait for it. */
   asking: Promise<RawObject> | undefined
 }
 
-/** The memory of pages, by how many lists they are kept for. */
-interface Held {
+/** The memory of pages, and how many lists share it. */
+interface SharedMemory {
   readonly memory: Portion
   lists: number
 }
 
 export interface KeptList {
   readonly learning: Promise<Pages>
-  /** What was learnt, once it was. */
+  /** The pages, once they are learnt. */
   pages: Pages | undefined
-  held: Held
-  /** Whether nothing speaks against it: no change was told since, and one would be. */
+  held: SharedMemory
+  /** False once the server has reported a change of the list. */
   isCurrent: boolean
-  /** What is learnt to take its place. */
+  /** Its replacement, while that is being learnt. */
   next: KeptList | undefined
 }
 
 export interface KeptSources {
+  /** The source, created if there is none yet. */
   at(key: string): KeptSource
   find(key: string): KeptSource | undefined
   all(): Iterable<KeptSource>
   /**
-   * A list that is being learnt, and not kept yet.
-   * @param learn is given what says whether so many bytes may be kept
+   * Begins to learn a list; it is not kept yet.
+   * @param learn gets a function that takes memory and returns whether so many bytes may be kept
    */
   begin(key: string, learn: (take: (bytes: number) => boolean) => Promise<Pages>): KeptList
-  /** Keeps a list in the place of the one that there was, if any. */
+  /** Keeps a list and replaces the previous one, if any. */
   keep(key: string, method: string, list: KeptList): void
-  /** Forgets a list, if it still is the one that is meant. */
+  /** Forgets a list, if it is still the one that is kept. */
   forget(key: string, method: string, list: KeptList): void
-  /** A list that was being learnt comes to nothing. */
+  /** Releases the memory of a list that was learnt but is not kept. */
   drop(list: KeptList): void
   /**
-   * While another one is learnt, a list counts no more: both at once need not fit. Returns how to count it again; if
-   * there is no memory for it any more, it is forgotten.
+   * Stops counting a list while its replacement is learnt: there need not be room for both. Returns a function that counts it
+   * again, or forgets it if there is no memory for it any more.
    */
   uncount(key: string, method: string, list: KeptList): () => void
   keepDescription(key: string, source: KeptSource, serverDescription: RawObject): void
@@ -79,17 +80,17 @@ export function createKeptSources(needs: {
   const sources = new Map<string, KeptSource>()
   const account = needs.memory.account(needs.memory.limitBytes * memoryPart, 'lasting')
 
-  const letGo = (list: KeptList): void => {
+  const release = (list: KeptList): void => {
     if (--list.held.lists === 0) list.held.memory.close()
   }
   const forgetSource = (key: string, source: KeptSource): void => {
     sources.delete(key)
-    for (const list of source.lists.values()) letGo(list)
+    for (const list of source.lists.values()) release(list)
     source.lists.clear()
     source.memory.close()
   }
 
-  /** Forgets the oldest source that gives way to another one: an unusual one, or a usual one to a usual one. */
+  /** Forgets the oldest source to make room: an unusual one, or a usual one if the room is for a usual one. Returns false if there is none. */
   const forgetOldest = (but: string, mayBeUsual: boolean): boolean => {
     for (const isUsual of mayBeUsual ? [false, true] : [false]) {
       for (const [key, source] of sources) {
@@ -101,9 +102,9 @@ export function createKeptSources(needs: {
     return false
   }
 
-  /** Whether so many bytes may be kept for a source, when others have made room. */
+  /** Takes memory for a source, and forgets others if necessary. Returns false if there is no room. */
   const take = (memory: Portion, bytes: number, key: string): boolean => {
-    // What was forgotten meanwhile is not kept by who still has it.
+    // The entry was forgotten meanwhile: its bytes are not kept, so nothing is counted.
     if (memory.isClosed) return true
     while (memory.take(bytes) !== 'kept') if (!forgetOldest(key, catalogSource.isUsual(key))) return false
     return true
@@ -124,13 +125,13 @@ export function createKeptSources(needs: {
     return source
   }
 
-  /** A list of the same content that is kept for another source: most servers list the same to all. */
-  const twin = (key: string, method: string, list: KeptList): KeptList | undefined => {
+  /** A list of the same content that is kept for another source: most servers list the same to all clients. */
+  const sameList = (key: string, method: string, list: KeptList): KeptList | undefined => {
     const own = find(key)
     if (!own?.serverDescription || !list.pages) return undefined
     for (const source of sources.values()) {
       const other = source.lists.get(method)
-      // One that is about to be replaced is not counted. And how a page is worded depends on the description as well.
+      // A list that is about to be replaced is not counted, and the encoded pages also depend on the description.
       if (
         source === own ||
         !other?.pages ||
@@ -147,7 +148,7 @@ export function createKeptSources(needs: {
     const source = find(key)
     if (source?.lists.get(method) !== list) return
     source.lists.delete(method)
-    letGo(list)
+    release(list)
   }
 
   return {
@@ -168,22 +169,22 @@ export function createKeptSources(needs: {
     keep(key, method, list) {
       const { lists } = at(key)
       const before = lists.get(method)
-      const same = twin(key, method, list)
+      const same = sameList(key, method, list)
       if (same?.pages && list.pages) {
-        letGo(list)
+        release(list)
         list.held = same.held
         list.held.lists++
         list.pages = { ...same.pages, freshUntilMs: list.pages.freshUntilMs }
       }
       lists.set(method, list)
-      if (before && before !== list) letGo(before)
+      if (before && before !== list) release(before)
     },
     forget,
-    drop: letGo,
+    drop: release,
     uncount(key, method, list) {
       const bytes = list.held.memory.heldBytes
       const { held } = list
-      letGo(list)
+      release(list)
       list.held = { memory: new Portion(account), lists: 1 }
       return () => {
         if (find(key)?.lists.get(method) !== list) return
@@ -194,7 +195,7 @@ export function createKeptSources(needs: {
       }
     },
     keepDescription(key, source, serverDescription) {
-      // Asked for again by the next client, if there is no memory for it.
+      // If there is no memory for it, the next client asks for it again.
       if (!source.serverDescription && take(source.memory, heldBytesOf(serverDescription), key))
         source.serverDescription = serverDescription
     },

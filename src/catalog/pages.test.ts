@@ -10,7 +10,7 @@ interface Server {
   ask(cursor: string | undefined): Promise<Answer>
 }
 
-/** A server with so many pages, each of which says its number; its cursors are as odd as it likes. */
+/** A server with so many pages, each with its number as content, and with arbitrary cursors. */
 function serverOf(cursors: readonly string[], ttls: ReadonlyArray<number | undefined> = []): Server {
   const asked: Array<string | undefined> = []
   return {
@@ -38,7 +38,7 @@ const learn = (server: Server, take: (bytes: number) => boolean = () => true): P
   )
 const cursors = fc.uniqueArray(fc.string(), { maxLength: 12 })
 
-/** All pages as a client that follows the cursors gets them. */
+/** All pages that a client gets by following the cursors. */
 function follow(pages: Pages): { names: unknown[]; given: string[] } {
   const [names, given]: [unknown[], string[]] = [[], []]
   for (let cursor: unknown = undefined; ;) {
@@ -52,7 +52,7 @@ function follow(pages: Pages): { names: unknown[]; given: string[] } {
 }
 
 describe('a list', () => {
-  test('is learnt whole, and its pages are found by cursors of our own', async () => {
+  test('is fetched completely, and its pages are found by our own cursors', async () => {
     await fc.assert(
       fc.asyncProperty(cursors, async (theirs) => {
         const server = serverOf(theirs)
@@ -94,7 +94,7 @@ describe('a list', () => {
     expect(pages.fault).toBe(fault)
   })
 
-  test('of a server that never comes to an end is cut, and ends for its clients', async () => {
+  test('that never ends is cut, and ends for clients', async () => {
     let count = 0
     const endless: Server = {
       asked: [],
@@ -110,7 +110,7 @@ describe('a list', () => {
     expect(follow(pages).names).toHaveLength(count)
   })
 
-  test('is cut where there is no memory for more of it, and refused where there is none for any', async () => {
+  test('is cut if there is no memory for all pages, and refused if there is none for the first', async () => {
     const server = serverOf(['1', '2', '3'])
     let room = 2
     const pages = await learn(server, () => room-- > 0)
@@ -119,29 +119,29 @@ describe('a list', () => {
     await expect(learn(server, () => false)).rejects.toMatchObject({ code: 'overloaded' })
   })
 
-  test('is counted with all that is kept of it, and its texts are kept only where there is memory', async () => {
+  test('counts all that is kept of it, and encoded texts are kept only if there is memory', async () => {
     let [held, most] = [0, 5000]
     const take = (bytes: number): boolean => {
       if (held + bytes > most) return false
       held += bytes
       return true
     }
-    const { worded } = pageAt(await learn(serverOf([]), take), undefined)
+    const { encoded } = pageAt(await learn(serverOf([]), take), undefined)
     expect(held).toBeGreaterThan(1024)
-    worded.keep('2025-11-25', 'x'.repeat(3000))
-    expect(worded.get('2025-11-25')).toHaveLength(3000)
+    encoded.keep('2025-11-25', 'x'.repeat(3000))
+    expect(encoded.get('2025-11-25')).toHaveLength(3000)
     most = held
-    worded.keep('2026-07-28', 'y')
-    expect(worded.get('2026-07-28')).toBeUndefined()
+    encoded.keep('2026-07-28', 'y')
+    expect(encoded.get('2026-07-28')).toBeUndefined()
   })
 
-  test('that the server refuses is its own error, and no page', async () => {
+  test('that the server refuses is returned as the server’s own error', async () => {
     const error = errorAnswer(-32601, 'no such list')
     const pages = await learn({ asked: [], ask: () => Promise.resolve(error) })
     expect(pages).toMatchObject({ error, pages: [], freshUntilMs: 0 })
   })
 
-  test('is fresh for as long as the shortest of its pages', async () => {
+  test('is fresh as long as the shortest `ttlMs` of its pages', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.option(fc.nat(), { nil: undefined }), { minLength: 1, maxLength: 5 }),
@@ -164,7 +164,7 @@ describe('a list', () => {
 describe('a cursor', () => {
   const refused = expect.objectContaining({ code: 'invalid_params' })
 
-  test('that is not one of this list is refused, whatever it is', async () => {
+  test('that was not issued for this list is refused', async () => {
     const pages = await learn(serverOf(['a', 'b']))
     const { given } = follow(pages)
     const odd = fc.oneof(
@@ -183,7 +183,7 @@ describe('a cursor', () => {
     )
   })
 
-  test('holds as long as the list says the same, and is refused once it does not', async () => {
+  test('stays valid as long as the content of the list does not change', async () => {
     const [before, same, changed] = await Promise.all(
       [['a'], ['a'], ['a', 'b']].map((theirs) => learn(serverOf(theirs))),
     )

@@ -1,6 +1,7 @@
 /**
- * The pages of one list, learnt whole. Cursors that clients see are ours: the content of the list and a page in it, so
- * that no cursor of one process is ever taken to another, and those of clients hold as long as nothing changes. [pagination: cursors are opaque, an invalid one is -32602]
+ * The pages of one list, all fetched at once. Clients get cursors of our own, made of the content of the list and a page
+ * number: so a cursor of one worker is never sent to another, and a client's cursor stays valid as long as the list does not
+ * change. [pagination: cursors are opaque, an invalid one is -32602]
  */
 import { contentId } from '../base/ids.ts'
 import { bytesOf } from '../base/memory-budget.ts'
@@ -11,56 +12,56 @@ import { headerParams, type HeaderParam } from '../protocol/headers.ts'
 import { editObject, isObject, type JsonObject, type JsonValue, type RawObject } from '../protocol/json-text.ts'
 import type { Answer } from '../protocol/jsonrpc.ts'
 import { isTaskOnly } from '../protocol/task-only-tools.ts'
-import { newOnPage } from './repeated-page.ts'
 
-/** More than any honest server has; a list beyond it is cut. */
+/** More pages than any normal server has; a longer list is cut. */
 const maxPages = 100
 const maxChars = 32 * 1024 * 1024
 /** [2025-11-25 tools, names] at most 128 characters */
 const maxNameChars = 128
 
-/** One page as the server gave it but for the cursor, and its text as clients of each revision are answered. */
+/** One page as the server sent it, except for the cursor, and its text encoded for clients of each revision. */
 export interface Page {
   readonly result: RawObject
   readonly era: EraName
-  /** Serialised answers by revision of the client, kept since a list is asked for far more often than it changes. */
-  readonly worded: Worded
+  /** Encoded answers by revision of the client, kept because a list is requested far more often than it changes. */
+  readonly encoded: EncodedTexts
 }
 
-export interface Worded {
+export interface EncodedTexts {
   get(version: string): string | undefined
   /** Keeps a text, if there is memory for it. */
   keep(version: string, text: string): void
 }
 
 export interface Pages {
-  /** The server's own error instead of a list: not kept. */
+  /** The server's error instead of a list; such a list is not kept. */
   readonly error: Answer | undefined
-  /** The era in which the server was asked. */
+  /** The era of the server. */
   readonly era: EraName
   readonly pages: readonly Page[]
-  /** The same for lists of the same content. */
+  /** A hash of the content: equal for lists of the same content. */
   readonly generation: string
-  /** When the list must be asked for again, in milliseconds of the clock. */
+  /** When the list must be fetched again, in milliseconds of the clock. */
   readonly freshUntilMs: number
-  /** The names of the tools or prompts, those left out that are longer than a name can be. */
+  /** The names of the tools or prompts, without those longer than the specification allows. */
   readonly names: ReadonlySet<string>
   /** Headers that mirror arguments, by tool; only for `tools/list`. */
   readonly mirrored: ReadonlyMap<string, readonly HeaderParam[]>
-  /** Tools that the server runs as tasks alone. */
+  /** Tools that the server runs only as tasks. */
   readonly taskOnly: ReadonlySet<string>
-  /** Whether a page was left out for being beyond the bounds, or for want of memory. */
+  /** Whether pages are missing because the list is too long, or because there was no memory. */
   readonly cut: boolean
-  /** Why the list ended before the server said so. */
+  /** Why the list was ended although the server sent a next cursor. */
   readonly fault: CursorFault | undefined
 }
 
-/** A cursor that was followed already, or that is no text. */
+/** The cursor was followed already, or is not a string. */
 export type CursorFault = 'cursor_repeats' | 'cursor_is_no_text'
 
 /**
- * Asks for all pages. `freshUntil` turns a server's `ttlMs` into a time, `take` says whether so many bytes may be kept.
- * Throws `overloaded` if that is not even the first page.
+ * Fetches all pages. Throws `overloaded` if there is no memory even for the first.
+ * @param freshUntil turns the server's `ttlMs` into a time of the clock
+ * @param take takes memory and returns whether so many bytes may be kept
  */
 export async function learnPages(
   ask: (cursor: string | undefined) => Promise<Answer>,
@@ -102,7 +103,7 @@ export async function learnPages(
   const pages = results.map((given, at): Page => {
     const nextCursor = at + 1 < results.length ? cursorOf(generation, at + 1) : undefined
     const result = given.value['nextCursor'] === undefined ? given : editObject(given, { nextCursor })
-    return { result, era, worded: createWorded(take) }
+    return { result, era, encoded: createEncodedTexts(take) }
   })
   return {
     error: undefined,
@@ -118,10 +119,10 @@ export async function learnPages(
   }
 }
 
-/** What a page takes besides what it says, in bytes. */
+/** The cost of a page besides its content, in bytes. */
 const pageBytes = 1024
 
-function createWorded(take: (bytes: number) => boolean): Worded {
+function createEncodedTexts(take: (bytes: number) => boolean): EncodedTexts {
   const texts = new Map<string, string>()
   return {
     get: (version) => texts.get(version),
@@ -129,6 +130,33 @@ function createWorded(take: (bytes: number) => boolean): Worded {
       if (take(bytesOf(text))) texts.set(version, text)
     },
   }
+}
+
+/** The members of a result that are lists. */
+const listKeys = ['tools', 'prompts', 'resources', 'resourceTemplates']
+
+/**
+ * The entries of a page that are new, after its cursor has repeated: a server that ignores cursors sends the same page again.
+ * @returns the page without the entries of earlier pages; undefined if none remains
+ */
+function newOnPage(page: RawObject, before: readonly RawObject[]): RawObject | undefined {
+  const edits: Record<string, JsonValue> = {}
+  let kept = 0
+  for (const key of listKeys) {
+    const entries = listIn(page, key)
+    const seen = new Set<string>()
+    for (const earlier of before) for (const entry of listIn(earlier, key)) seen.add(JSON.stringify(entry))
+    const fresh = entries.filter((entry) => !seen.has(JSON.stringify(entry)))
+    kept += fresh.length
+    if (fresh.length < entries.length) edits[key] = fresh
+  }
+  if (kept === 0) return undefined
+  return Object.keys(edits).length === 0 ? page : editObject(page, edits)
+}
+
+function listIn({ value }: RawObject, key: string): readonly JsonValue[] {
+  const entries = value[key]
+  return Array.isArray(entries) ? entries : []
 }
 
 const none = {
@@ -142,12 +170,12 @@ const none = {
   cut: false,
 }
 
-/** Whether two lists say the same, to clients of the same revisions. */
+/** Whether two lists are the same for all clients: equal content from servers of the same era. */
 export function isSame(one: Pages, other: Pages): boolean {
   return one.generation === other.generation && one.era === other.era
 }
 
-/** The page that a client's cursor names. Throws `invalid_params`. */
+/** The page for a client's cursor. Throws `invalid_params` if the cursor is not valid. */
 export function pageAt(pages: Pages, cursor: unknown): Page {
   const index = typeof cursor === 'string' ? Number(cursor.slice(pages.generation.length + 1)) : 0
   const isOurs = cursor === undefined || (index > 0 && cursor === cursorOf(pages.generation, index))

@@ -31,12 +31,12 @@ export async function answerList(
     const answer = encoded(caller, method, { answer: page.error, era: page.era, process: undefined }, services)
     return { text: responseText(id, answer), status: statusOf(answer) }
   }
-  let text = page.worded.get(version)
+  let text = page.encoded.get(version)
   if (text === undefined) {
     const given: Answer = { kind: 'result', result: page.result }
     const answer = encoded(caller, method, { answer: given, era: page.era, process: undefined }, services)
     text = answer.kind === 'result' ? answer.result.text : '{}'
-    page.worded.keep(version, text)
+    page.encoded.keep(version, text)
   }
   return { text: `{"jsonrpc":"2.0","id":${id},"result":${text}}`, status: 200 }
 }
