@@ -1,5 +1,5 @@
 // The second yardstick: the least that a gateway in front of a stdio server can do in node. It is `bare.mjs` whose
-// `tools/call` goes to one child with an id of its own and comes back with the client's; it checks nothing, isolates nobody,
+// `tools/call` goes to one child with an id of its own and comes back with the client's; it checks nothing, isolates no client,
 // and knows neither cancellation nor time limits. The distance from here to mcplex is what mcplex's promises cost.
 //   node bench/bare-proxy.mjs -- <command> [args]   prints one JSON line when it listens.
 
@@ -22,7 +22,7 @@ function flush() {
 function ask(message, take) {
   const id = nextId++
   waiting.set(id, take)
-  // All requests of one turn of the event loop go to the child in one write.
+  // All requests of one tick of the event loop go to the child in one write.
   if (unsent === '') setImmediate(flush)
   unsent += JSON.stringify({ ...message, id }) + '\n'
 }

@@ -1,5 +1,5 @@
 // The yardstick: what `node:http` costs when nothing but the unavoidable is done. It parses the body,
-// looks the session up in a Map and stringifies a hand-written answer; it checks nothing and isolates nobody.
+// looks the session up in a Map and stringifies a hand-written answer; it checks nothing and isolates no client.
 // Every ratio of the bench is to this server, measured in the same run.
 // With --http2 the same on `node:http2`, for what is measured over HTTP/2.
 //   node bench/bare.mjs [--port 0] [--http2]   prints one JSON line when it listens.

@@ -67,7 +67,7 @@ function profile(title) {
 // Everything below this process is ours: the generators, the servers and their children.
 const calm = createCalm(() => [process.pid, ...descendantsOf(process.pid)], 8, quick ? 60_000 : 600_000)
 
-const house = {
+const context = {
   servers: tracked,
   ask: load.ask,
   calm,
@@ -99,11 +99,11 @@ for (const name of chosen.length === 0 ? names : chosen) {
   const scenario = await import(`./scenarios/${name}.mjs`)
   console.log(`${name}: ${scenario.about}`)
   try {
-    await scenario.default(house)
+    await scenario.default(context)
   } catch (error) {
     failed = true
     console.log(`  ${name} could not run: ${error.message}`)
-    await house.closeAll()
+    await context.closeAll()
   }
   console.log('')
 }

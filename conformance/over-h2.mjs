@@ -22,7 +22,7 @@ function sessionTo(origin) {
   const known = sessions.get(origin)
   if (known && !known.closed && !known.destroyed) return known
   const session = connect(origin)
-  // Whoever waits is told by its stream.
+  // A request in flight is ended by its stream.
   session.on('error', () => {})
   sessions.set(origin, session)
   return session

@@ -36,7 +36,7 @@ const say = (/** @type {string} */ line) => process.stdout.write(`${line}\n`)
 async function runLane(lane, node) {
   const entries = readBaseline(join(baselines, `${lane.expects}.yaml`))
   const folder = join(out, lane.name)
-  // How many requests a connection brought is told at its end, to those who listen closely.
+  // Only the level debug logs how many requests a connection brought, at its end.
   const level = lane.isH2 ? 'debug' : 'warn'
   let streams = 0
   const count = (/** @type {string} */ line) => void (streams += streamsIn(line))

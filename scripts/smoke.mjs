@@ -30,9 +30,9 @@ try {
   if (ready.event !== 'ready') throw new Error(`expected a ready line, got ${JSON.stringify(ready)}`)
 
   const version = '2025-11-25'
-  const who = { protocolVersion: version, capabilities: {}, clientInfo: { name: 'smoke', version: '0' } }
-  const hello = await post(ready.endpoint, {}, { id: 1, method: 'initialize', params: who })
-  const session = { 'mcp-session-id': hello.session, 'mcp-protocol-version': version }
+  const params = { protocolVersion: version, capabilities: {}, clientInfo: { name: 'smoke', version: '0' } }
+  const opened = await post(ready.endpoint, {}, { id: 1, method: 'initialize', params })
+  const session = { 'mcp-session-id': opened.session, 'mcp-protocol-version': version }
   await post(ready.endpoint, session, { method: 'notifications/initialized' })
   const call = { name: 'echo', arguments: { text: 'smoke' } }
   const echo = await post(ready.endpoint, session, { id: 2, method: 'tools/call', params: call })

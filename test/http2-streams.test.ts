@@ -4,7 +4,7 @@ import { createMemoryBudget } from '../src/base/memory-budget.ts'
 import type { ListenNeeds, ListenSettings } from '../src/transports/http/listen.ts'
 import { eventually } from './support/eventually.ts'
 import { codes, type H2Answer, type H2Client, openH2 } from './support/h2.ts'
-import { field, frame, goawayIn, opening, request, room } from './support/h2-frames.ts'
+import { field, frame, goawayIn, opening, request, windowUpdate } from './support/h2-frames.ts'
 import { rawClient } from './support/raw-http.ts'
 import { openFakeServer, type FakeServer } from './support/fake-gateway.ts'
 
@@ -135,7 +135,7 @@ describe('a client that is slow', () => {
       fakeServer.port,
       Buffer.concat([
         opening({ 4: most }),
-        room(0, most - 65_535),
+        windowUpdate(0, most - 65_535),
         request(1, head('flood')),
         request(3, head('steps')),
       ]),

@@ -1,4 +1,4 @@
-// Measures when nobody else is at work. It waits for a quiet moment; a measurement during which other processes took more
+// Measures while the machine has no other work. It waits for a quiet moment; a measurement during which other processes took more
 // than a few percent of the machine all the same is made again, a few times at most, and the calmest one counts.
 // On a machine of its own that costs a tenth of a second each; on a busy one the waiting of a whole run is bounded.
 

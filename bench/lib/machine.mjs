@@ -86,7 +86,7 @@ export function placement() {
   }
 }
 
-/** CPU time in ms that anybody used on any core since boot, time taken by other virtual machines included. */
+/** CPU time in ms that all processes used on all cores since boot, time taken by other virtual machines included. */
 export function busyMs() {
   const fields = read('/proc/stat').split('\n')[0].trim().split(/\s+/).slice(1, 9).map(Number)
   const [idle, waiting] = [fields[3], fields[4]]

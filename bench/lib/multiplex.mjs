@@ -37,9 +37,9 @@ export class Multiplex {
         capabilities: {},
         clientInfo: { name: 'bench', version: '1.0.0' },
       }
-      const hello = await this.#post({}, JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'initialize', params }))
-      const session = hello.headers['mcp-session-id']
-      if (hello.status !== 200 || session === undefined) throw new Error(`initialize was answered ${hello.status}`)
+      const opened = await this.#post({}, JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'initialize', params }))
+      const session = opened.headers['mcp-session-id']
+      if (opened.status !== 200 || session === undefined) throw new Error(`initialize was answered ${opened.status}`)
       const headers = { 'mcp-session-id': session, 'mcp-protocol-version': legacyVersion }
       await this.#post(headers, '{"jsonrpc":"2.0","method":"notifications/initialized"}')
       this.#clients.push({ headers, tag: `${randomBytes(4).toString('hex')}.${this.#clients.length}`, seq: 1 })

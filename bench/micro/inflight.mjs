@@ -59,7 +59,7 @@ async function costOf({ begin, end }) {
     end(open[at])
     open[at].wake()
     open[at] = begin()
-    // A turn of the event loop brings a few answers, not all.
+    // A tick of the event loop brings a few answers, not all.
     if (i % 25 === 0) await settled()
   }
   const { user, system } = process.cpuUsage(before)

@@ -1,4 +1,4 @@
-// Crowds in closed loop: nobody fails, nobody starves, the tail stays short and memory stays flat; and 200 sessions in
+// Crowds in closed loop: no call fails, no client starves, the tail stays short and memory stays flat; and 200 sessions in
 // open loop, which is how a service in use looks. Bare stands beside it: a tail that bare shares is the machine's.
 
 import { faultWords, faultsOf, median } from '../lib/report.mjs'
@@ -49,8 +49,8 @@ async function flatness({ ask, report, quick }, { era, server }, count) {
   report.line('crowd', `${era}: 2000 clients, memory under load, change`, Math.abs(percent), '%', ['<=', 5], words)
 }
 
-export default async function crowd(house) {
-  const { servers, report, quick, profile, closeAll } = house
+export default async function crowd(context) {
+  const { servers, report, quick, profile, closeAll } = context
   let faults = 0
   const count = (words, result) => {
     if (faultsOf(result) > 0) console.log(`  ${words}: ${faultWords(result)}`)
@@ -74,13 +74,13 @@ export default async function crowd(house) {
     }
 
     const open = { load: 'rate', rate: 1_000, ms: quick ? 2_000 : 5_000 }
-    const steady = await interleaved(house, `${era} steady`, targets, 200, open, count)
+    const steady = await interleaved(context, `${era} steady`, targets, 200, open, count)
     say('1,000 calls/s over 200 sessions', steady, 'p50', 0.4, '')
     say('1,000 calls/s over 200 sessions', steady, 'p99', 5, '')
 
     for (const { clients, limit } of tails) {
       const closed = { load: 'closed', ms: quick ? 2_000 : 4_000 }
-      const seen = await interleaved(house, `${era} ${clients}`, targets, clients, closed, count)
+      const seen = await interleaved(context, `${era} ${clients}`, targets, clients, closed, count)
       const middle = (what) => median(seen.mcplex.map((result) => result[what]))
       const words = `; p50 ${middle('p50').toFixed(1)}, max ${middle('max').toFixed(0)} ms, ${middle('perSecond').toFixed(0)} calls/s`
       say(`${clients} clients, closed loop`, seen, 'p99', limit, words)
@@ -95,7 +95,7 @@ export default async function crowd(house) {
         served,
       )
     }
-    await flatness(house, targets[1], count)
+    await flatness(context, targets[1], count)
     await closeAll()
   }
   report.line('crowd', 'foreign, wrong, lost or missing answers', faults, '', ['=', 0])

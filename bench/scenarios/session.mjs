@@ -106,9 +106,9 @@ async function massDrop({ servers, ask, calm, report, quick, rounds, profile, ge
   report.line('session', 'foreign, wrong, lost or missing answers', faults, '', ['=', 0])
 }
 
-export default async function session(house) {
-  await createMany(house)
-  await house.closeAll()
-  await massDrop(house)
-  await house.closeAll()
+export default async function session(context) {
+  await createMany(context)
+  await context.closeAll()
+  await massDrop(context)
+  await context.closeAll()
 }

@@ -167,7 +167,7 @@ describe('files', () => {
   })
 })
 
-test('a place is a room, a folder, a file or one name in every room', () => {
+test('a place is a module, a folder, a file or one name in every module', () => {
   expect(within('gates/options.ts', ['*/options.ts'])).toBe(true)
   expect(within('gates/sub/options.ts', ['*/options.ts'])).toBe(false)
   expect(within('gatesx/a.ts', ['gates'])).toBe(false)

@@ -15,7 +15,7 @@ export function answerTo(method: string, params: JsonMap): JsonMap {
     case 'elicitation/create':
       return elicited(params)
     default:
-      throw new Error(`nobody asks ${method}`)
+      throw new Error(`no server asks ${method}`)
   }
 }
 

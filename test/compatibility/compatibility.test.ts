@@ -32,7 +32,7 @@ const noWays = {
 /** What came of each feature. */
 async function tryAll(lane: Lane): Promise<Map<string, string>> {
   const given = new Map<string, string>()
-  const testClient = await lane.arrive()
+  const testClient = await lane.connect()
   try {
     for (const { name, check } of features) {
       given.set(name, await check(testClient, lane).catch((error: unknown) => `FAILED: ${String(error)}`))
@@ -43,12 +43,12 @@ async function tryAll(lane: Lane): Promise<Map<string, string>> {
   return given
 }
 
-/** What comes of every feature where a client cannot even arrive, and is told why. */
+/** The verdict of every feature where a client cannot even connect, and is told why. */
 async function tryNone(
   lane: Lane,
   { verdict: noWay, told }: (typeof noWays)['server' | 'transport'],
 ): Promise<Map<string, string>> {
-  const refusal = await lane.arrive().then(
+  const refusal = await lane.connect().then(
     async (testClient) => testClient.close().then(() => 'arrived'),
     (error: unknown) => String(error),
   )

@@ -30,7 +30,7 @@ has said \`--stateless principal\`: without the word, clients of 2026-07-28 are 
 a process where each session has its own ([why](decisions/0025-stateless-clients-are-refused.md)).
 
 - **yes**: it works, as far as the letter beside it says.
-- **no**: it cannot be had here, and whoever tries is told so with the reason.
+- **no**: it cannot be had here, and a client that tries is told so with the reason.
 - **–**: there is nothing to be had: the revision of the client or the server has no such thing. That was tried, too.
 `
 

@@ -1,22 +1,22 @@
-/** Who meets whom, and over what: every client with every server over every transport that it can use. */
+/** Every client with every server over every transport that it can use. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Mcplex, startMcplex } from '../support/mcplex.ts'
 import { capabilitiesOf } from './answers.ts'
 import { isShared, type Lane } from './features/feature.ts'
-import { meet, type TestClient } from './test-client.ts'
+import { connectTestClient, type TestClient } from './test-client.ts'
 import type { JsonMap } from '../support/rpc.ts'
 import { http1, http2 } from './wires/exchange.ts'
 import { stdio } from './wires/stdio.ts'
 import { streamable } from './wires/streamable.ts'
 import { twoEndpoints } from './wires/two-endpoints.ts'
-import type { Hear, Wire } from './wires/wire.ts'
+import type { OnMessage, Wire } from './wires/wire.ts'
 
 const clients = ['2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25', '2026-07-28'] as const
 const stateless = '2026-07-28'
 
-/** A client, and the server that it meets behind a mcplex. */
+/** A client, and the server that it reaches through a mcplex. */
 export interface Column {
   readonly client: string
   /** The server by name, with a mark where the operator has said a word. */
@@ -39,7 +39,7 @@ interface Transport {
   /** Whether the mcplex that is reached over it serves several clients. */
   readonly isShared: boolean
   readonly hasSessionsOnly?: boolean
-  open(instances: Instances, column: Column, hear: Hear): Wire | Promise<Wire>
+  open(instances: Instances, column: Column, onMessage: OnMessage): Wire | Promise<Wire>
 }
 
 /** What one mcplex serves at once: a port, with HTTP/1.1, HTTP/2 and HTTP+SSE on it; or a Unix socket. */
@@ -49,28 +49,32 @@ const transports: readonly Transport[] = [
   {
     name: 'HTTP/1.1',
     isShared: true,
-    open: async (instances, column, hear) => streamable(http1(await instances.of(column, 'port')), '/mcp', hear),
+    open: async (instances, column, onMessage) =>
+      streamable(http1(await instances.of(column, 'port')), '/mcp', onMessage),
   },
   {
     name: 'HTTP/2',
     isShared: true,
-    open: async (instances, column, hear) => streamable(http2(await instances.of(column, 'port')), '/mcp', hear),
+    open: async (instances, column, onMessage) =>
+      streamable(http2(await instances.of(column, 'port')), '/mcp', onMessage),
   },
   {
     name: 'Unix socket',
     isShared: true,
-    open: async (instances, column, hear) => streamable(http1(await instances.of(column, 'socket')), '/mcp', hear),
+    open: async (instances, column, onMessage) =>
+      streamable(http1(await instances.of(column, 'socket')), '/mcp', onMessage),
   },
   {
     name: 'HTTP+SSE',
     isShared: true,
     hasSessionsOnly: true,
-    open: async (instances, column, hear) => twoEndpoints(http1(await instances.of(column, 'port')), '/sse', hear),
+    open: async (instances, column, onMessage) =>
+      twoEndpoints(http1(await instances.of(column, 'port')), '/sse', onMessage),
   },
   {
     name: 'stdio',
     isShared: false,
-    open: (instances, column, hear) =>
+    open: (instances, column, onMessage) =>
       stdio(
         [
           main,
@@ -84,15 +88,15 @@ const transports: readonly Transport[] = [
           process.execPath,
           ...instances.behind(column),
         ],
-        hear,
+        onMessage,
       ),
   },
   {
     name: 'stdio through `mcplex connect`',
     isShared: true,
-    open: async (instances, column, hear) => {
+    open: async (instances, column, onMessage) => {
       const { origin } = await instances.of(column, 'port')
-      return stdio([main, 'connect', `${origin}/mcp`], hear)
+      return stdio([main, 'connect', `${origin}/mcp`], onMessage)
     },
   },
 ]
@@ -111,7 +115,7 @@ export interface Instances {
   of(column: Column, front: Front): Promise<Instance>
   /** The server and its flags. */
   behind(column: Column): readonly string[]
-  /** Does something before a mcplex where nobody else has done anything, and nobody does meanwhile. */
+  /** Runs `work` with a mcplex that has served and serves no other client. */
   alone<Value>(work: (quiet: Instances) => Promise<Value>): Promise<Value>
   /** Ends them, and gives how each ended and what it complained of. */
   end(): Promise<ReadonlyArray<{ readonly code: number | null; readonly log: readonly unknown[] }>>
@@ -165,7 +169,7 @@ export function createInstances(): Instances {
 
 export const transportNames: readonly string[] = transports.map(({ name }) => name)
 
-/** Every lane: who, before which server, over what. */
+/** Every lane: a client, a server, and the transport between them. */
 export function lanesOf(instances: Instances): readonly Lane[] {
   return transports.flatMap((transport) => columns.map((column) => laneOf(column, transport, instances)))
 }
@@ -174,21 +178,21 @@ function laneOf(column: Column, transport: Transport, instances: Instances): Lan
   const { client, server, speaks } = column
   const own = client === stateless ? 'new' : 'old'
   const spoken = speaks === 'dual' ? own : speaks
-  // One client alone is refused nothing; of several, those without a session would meet in one process.
+  // One client alone is refused nothing; of several, those without a session would share a process.
   const wouldMeet = client === stateless && transport.isShared && speaks !== 'new' && column.options.length === 0
-  const arriveAt = (at: Instances, capabilities: JsonMap): Promise<TestClient> =>
-    meet({ version: client, capabilities, open: (hear) => transport.open(at, column, hear) })
+  const connectAt = (at: Instances, capabilities: JsonMap): Promise<TestClient> =>
+    connectTestClient({ version: client, capabilities, open: (onMessage) => transport.open(at, column, onMessage) })
   return {
     client,
     server,
     transport: transport.name,
     spoken,
     closed: transport.hasSessionsOnly === true && client === stateless ? 'transport' : wouldMeet ? 'server' : undefined,
-    arrive: (capabilities = capabilitiesOf(client)) => arriveAt(instances, capabilities),
+    connect: (capabilities = capabilitiesOf(client)) => connectAt(instances, capabilities),
     async alone(testClient, work) {
       if (!transport.isShared || !isShared({ spoken, client })) return work(testClient)
       await instances.alone(async (quiet) => {
-        const other = await arriveAt(quiet, capabilitiesOf(client))
+        const other = await connectAt(quiet, capabilitiesOf(client))
         try {
           await work(other)
         } finally {

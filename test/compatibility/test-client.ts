@@ -5,9 +5,9 @@
 import { eventually, inTime } from '../support/eventually.ts'
 import type { JsonMap, RpcMessage } from '../support/rpc.ts'
 import { answerTo } from './answers.ts'
-import type { Hear, Sent, Wire } from './wires/wire.ts'
+import type { OnMessage, Sent, Wire } from './wires/wire.ts'
 
-export interface Heard {
+export interface Received {
   readonly message: RpcMessage
   readonly text: string
 }
@@ -37,8 +37,8 @@ export interface Running {
 export interface TestClient {
   readonly isStateless: boolean
   /** What the server said of itself: the result of `initialize`, or of `server/discover`. */
-  readonly hello: JsonMap
-  readonly heard: readonly Heard[]
+  readonly serverDescription: JsonMap
+  readonly received: readonly Received[]
   readonly asked: readonly Question[]
   readonly wire: Wire
   /** A request, and what is asked on the way to its answer. */
@@ -47,18 +47,18 @@ export interface TestClient {
   notify(method: string, params?: JsonMap): Promise<Sent>
   /** Follows a resource, and gives what ends that. */
   follow(uri: string): Promise<() => Promise<void>>
-  /** Wants to hear when lists change. */
+  /** Asks to be told when lists change. */
   watch(): Promise<void>
   setLevel(level: string): Promise<RpcMessage | undefined>
-  /** The first message that passes, among all that came since a length of `heard`. */
-  told(what: string, since: number, passes: (message: RpcMessage) => boolean): Promise<Heard>
+  /** The first message that passes, among those that came since `received` had that length. */
+  told(what: string, since: number, passes: (message: RpcMessage) => boolean): Promise<Received>
   close(): Promise<void>
 }
 
 export interface Opening {
   readonly version: string
   readonly capabilities: JsonMap
-  open(hear: Hear): Wire | Promise<Wire>
+  open(onMessage: OnMessage): Wire | Promise<Wire>
 }
 
 const prefix = 'io.modelcontextprotocol/'
@@ -66,9 +66,9 @@ const info = { name: 'compatibility', version: '1.0.0' }
 const stateless = '2026-07-28'
 const lastCall = new Set(['take-back'])
 
-export async function meet({ version, capabilities, open }: Opening): Promise<TestClient> {
+export async function connectTestClient({ version, capabilities, open }: Opening): Promise<TestClient> {
   const isStateless = version === stateless
-  const heard: Heard[] = []
+  const received: Received[] = []
   const asked: Question[] = []
   const waiting = new Map<string | number, (message: RpcMessage) => void>()
   let ids = 0
@@ -76,7 +76,7 @@ export async function meet({ version, capabilities, open }: Opening): Promise<Te
   let leavesUnanswered = false
 
   const wire = await open((message, text) => {
-    heard.push({ message, text })
+    received.push({ message, text })
     const { id, method } = message
     if (method === undefined && id !== undefined) waiting.get(id)?.(message)
     else if (method !== undefined && id !== undefined) void answer(message as Asking)
@@ -139,12 +139,12 @@ export async function meet({ version, capabilities, open }: Opening): Promise<Te
   }
 
   const told: TestClient['told'] = (what, since, passes) =>
-    eventually(`${what}; heard ${JSON.stringify(heard.slice(since)).slice(0, 1500)}`, () =>
-      heard.slice(since).find(({ message }) => passes(message)),
+    eventually(`${what}; received ${JSON.stringify(received.slice(since)).slice(0, 1500)}`, () =>
+      received.slice(since).find(({ message }) => passes(message)),
     )
 
   const listen = async (filter: JsonMap): Promise<() => Promise<void>> => {
-    const since = heard.length
+    const since = received.length
     const { id, cancel, response } = start('subscriptions/listen', { notifications: filter })
     response.catch(() => {})
     await told('the acknowledgement', since, ({ method, params }) => {
@@ -154,12 +154,12 @@ export async function meet({ version, capabilities, open }: Opening): Promise<Te
     return cancel
   }
 
-  const hello = await greet().catch(async (error: unknown) => {
+  const serverDescription = await describeServer().catch(async (error: unknown) => {
     await wire.close()
     throw error
   })
 
-  async function greet(): Promise<JsonMap> {
+  async function describeServer(): Promise<JsonMap> {
     if (isStateless) return resultOf(await request('server/discover'))
     const params = { protocolVersion: version, capabilities, clientInfo: info }
     const result = resultOf(await request('initialize', params))
@@ -169,8 +169,8 @@ export async function meet({ version, capabilities, open }: Opening): Promise<Te
 
   return {
     isStateless,
-    hello,
-    heard,
+    serverDescription,
+    received,
     asked,
     wire,
     request,

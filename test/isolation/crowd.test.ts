@@ -1,6 +1,6 @@
 /**
  * A hundred clients of both eras at once, with equal ids and equal progress tokens, some calls
- * cancelled at random. Nobody is sent anything of anybody else, and everybody gets what is theirs.
+ * cancelled at random. No client is sent anything of another one, and each gets its own answers.
  */
 import { afterEach, describe, expect, test } from 'vitest'
 import { echoLegacy, echoModern, type Mcplex, startMcplex } from '../support/mcplex.ts'

@@ -7,7 +7,7 @@ import type { JsonMap } from '../support/rpc.ts'
 import { type Caller, connect, kinds, type Progress } from './clients.ts'
 
 /** A call, and what it must bring. */
-export interface Errand {
+export interface PlannedCall {
   readonly tool: string
   readonly args: JsonMap
   /** Undefined where the text cannot be foretold. */
@@ -18,13 +18,13 @@ export interface Errand {
 
 /** How a server is made to say what names its call. A mark is of a client, and of one of its calls. */
 export interface Script {
-  echo(mark: string): Errand
+  echo(mark: string): PlannedCall
   /** Reports progress. `number` is of this call alone. */
-  report(number: number): Errand
+  report(number: number): PlannedCall
   /** Takes so many milliseconds, in steps; stops when it is cancelled. */
-  linger(number: number, ms: number): Errand
+  linger(number: number, ms: number): PlannedCall
   /** Logs, if the server can be made to. */
-  log?(number: number): Errand
+  log?(number: number): PlannedCall
 }
 
 export const echoScript: Script = {
@@ -44,7 +44,7 @@ export const echoScript: Script = {
 }
 
 const steps = [0, 50, 100].map((progress) => ({ progress, total: 100 }))
-const reporting: Errand = { tool: 'test_tool_with_progress', args: {}, text: undefined, progress: steps }
+const reporting: PlannedCall = { tool: 'test_tool_with_progress', args: {}, text: undefined, progress: steps }
 
 export const everythingScript: Script = {
   echo: (mark) => ({
@@ -90,7 +90,7 @@ export async function wander(member: Member, script: Script, rounds: number, see
     member.numbers.add(number)
     return number
   }
-  const errand = (): Errand => {
+  const planCall = (): PlannedCall => {
     member.calls++
     const dice = random()
     if (dice < 0.5) return script.echo(`m${index}c${member.calls}m`)
@@ -98,7 +98,7 @@ export async function wander(member: Member, script: Script, rounds: number, see
     if (dice < 0.85 && script.log) return script.log(nextNumber())
     return script.linger(nextNumber(), 10 + Math.floor(random() * 30))
   }
-  const run = async ({ tool, args, text, progress }: Errand): Promise<void> => {
+  const run = async ({ tool, args, text, progress }: PlannedCall): Promise<void> => {
     const shown = `${caller.kind} ${index}: ${tool} ${JSON.stringify(args)}`
     try {
       const called = await caller.call(tool, args)
@@ -126,7 +126,7 @@ export async function wander(member: Member, script: Script, rounds: number, see
     }
   }
   for (let round = 0; round < rounds; round++) {
-    const burst = Array.from({ length: 1 + Math.floor(random() * 4) }, errand)
+    const burst = Array.from({ length: 1 + Math.floor(random() * 4) }, planCall)
     if (random() >= 0.25) await Promise.all(burst.map(run))
     else if (caller.kind === 'raw, sessions') await cancelOne()
     else await Promise.all([cancelOne(), ...burst.map(run)])
@@ -146,7 +146,7 @@ function isPart(came: readonly Progress[], due: readonly Progress[], whole: bool
   })
 }
 
-/** What a member was sent that is of somebody else: marks and lengths that are none of its own. */
+/** What a member was sent of another one: marks and lengths that are none of its own. */
 export function foreign({ caller, index, numbers }: Member): string[] {
   const heard = caller.heard()
   const found: string[] = []

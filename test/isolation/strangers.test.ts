@@ -241,7 +241,7 @@ describe('messages of the server outside of calls', () => {
   test.each([
     ['session-based', echoLegacy],
     ['stateless', echoModern],
-  ])('of a shared %s process is told to whoever subscribed, and to nobody else', async (_era, server) => {
+  ])('of a shared %s process is told to the clients that subscribed, and to no other', async (_era, server) => {
     const url = await start([server], '--mode', 'shared')
     const [subscriber, bystander] = [await openSession(url), await openSession(url)]
     const [heard, overheard] = [await subscriber.listen(), await bystander.listen()]
@@ -256,7 +256,7 @@ describe('messages of the server outside of calls', () => {
     const told = messagesOf(listener).filter(({ method }) => method === updated)
     expect(told.map(({ params }) => params?.['uri'])).toEqual(['echo://nonce'])
     expect(told[0]?.params?.['_meta']).toEqual({ 'io.modelcontextprotocol/subscriptionId': 'listening' })
-    // Everybody who has a session is told of changed lists: the next thing that the bystander hears is the first.
+    // Every session is told of changed lists: the next message of the bystander is the first.
     await subscriber.text('touch-list')
     await overheard.event('the change', ({ data }) => data.includes('tools/list_changed'))
     expect(messagesOf(overheard).map(({ method }) => method)).toEqual(['notifications/tools/list_changed'])

@@ -1,4 +1,4 @@
-/** A crowd of clients over HTTP+SSE, all with equal ids and tokens: nobody is sent anything of anybody else. */
+/** A crowd of clients over HTTP+SSE, all with equal ids and tokens: no client is sent anything of another one. */
 import { afterEach, expect, test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
 import { type InProcess, startInProcess } from '../support/in-process.ts'
@@ -55,9 +55,9 @@ test('another session can neither answer an input request, nor cancel a call, no
   const asked = await openStreamClient(one.url, { capabilities: { elicitation: {} } })
   const call = asked.call('ask', { kind: 'elicitation' }, { id: 'same' })
   const question = await asked.message('the question', ({ method }) => method === 'elicitation/create')
-  for (const thief of [mine, other]) {
-    expect((await thief.post({ id: question.id, result: { action: 'forged' } })).status).toBe(202)
-    await thief.notify('notifications/cancelled', { requestId: 'same' })
+  for (const client of [mine, other]) {
+    expect((await client.post({ id: question.id, result: { action: 'forged' } })).status).toBe(202)
+    await client.notify('notifications/cancelled', { requestId: 'same' })
   }
   await asked.post({ id: question.id, result: { action: 'own' } })
   expect((await call).result).toMatchObject({ content: [{ text: '{"action":"own"}' }] })

@@ -46,7 +46,7 @@ const rules: readonly Rule[] = [
         : members,
   },
   {
-    name: 'what each answer and each change says of itself in the stateless revision: who serves, and to which request it belongs',
+    name: 'what each answer and each change says of itself in the stateless revision: the server description, and the request to which it belongs',
     holds: ({ isBridged }) => isBridged,
     object(members) {
       const meta = members['_meta']

@@ -67,7 +67,7 @@ export interface Sdk {
   readonly name: string
   /** Whether its requests stand alone, in the newest revision. */
   readonly isStateless: boolean
-  /** Whether it can be asked. Without a session, whoever can be asked meets a fresh process in each call. */
+  /** Whether it can be asked. Without a session, a client that can be asked gets a fresh process for each call. */
   readonly canBeAsked: boolean
   connect(place: Place, roots?: readonly string[]): Promise<TestClient>
 }
@@ -202,7 +202,7 @@ export const sdks: readonly Sdk[] = [
   newSdk('SDK 2 without a session, which cannot be asked', { isStateless: true, canBeAsked: false }),
 ]
 
-/** Who is told by the server itself what others are compared with: a client in a session that has said the same of itself. */
+/** The client whose answers from the server itself are the measure: in a session, with the same client description. */
 export const comparedWith = (sdk: Sdk): Sdk =>
   sdk.isStateless ? newSdk('SDK 2', { isStateless: false, canBeAsked: sdk.canBeAsked }) : sdk
 

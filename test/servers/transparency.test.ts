@@ -35,7 +35,7 @@ function directly(script: Script, sdk: Sdk): Promise<Given> {
   return given
 }
 
-/** Clients with sessions of one server may meet at one mcplex; whoever has no session shares a process there, too. */
+/** Clients with sessions of one server may meet at one mcplex; clients without a session share a process there, too. */
 const through = (script: Script, sdk: Sdk, route: Route): Promise<Given> =>
   playBy(folder, script, sdk, stepsOf(sdk), (fixture) =>
     script.keepsThings || sdk.isStateless ? ownWay(route, fixture) : sharedWay(script, route, fixture),

@@ -27,8 +27,8 @@ export function opening(settings: Readonly<Record<number, number>> = {}): Buffer
   return Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), frame('settings', 0, 0, Buffer.concat(pairs))])
 }
 
-/** More room for what the server sends, on one stream or (0) on the connection. */
-export function room(stream: number, bytes: number): Buffer {
+/** Lets the server send so many more bytes, on one stream or (0) on the connection. */
+export function windowUpdate(stream: number, bytes: number): Buffer {
   const payload = Buffer.alloc(4)
   payload.writeUInt32BE(bytes, 0)
   return frame('window', 0, stream, payload)

@@ -126,12 +126,8 @@ function notRpc(format: WireFormat): Case[] {
     add(`a result that is ${JSON.stringify(result)}`, JSON.stringify({ jsonrpc: '2.0', id: 1, result }))
   }
   // A response to a question that was never asked is accepted where there are sessions, and changes nothing.
-  add(
-    'an answer nobody waits for',
-    JSON.stringify({ jsonrpc: '2.0', id: 'never', result: {} }),
-    format.era === 'legacy',
-  )
-  add('a notification nobody knows', JSON.stringify({ jsonrpc: '2.0', method: 'notifications/none' }), true)
+  add('an answer to no request', JSON.stringify({ jsonrpc: '2.0', id: 'never', result: {} }), format.era === 'legacy')
+  add('an unknown notification', JSON.stringify({ jsonrpc: '2.0', method: 'notifications/none' }), true)
   add('a method in another case', JSON.stringify({ ...whole, method: 'Tools/Call' }))
   add('a key in another case', JSON.stringify(whole).replace('"method"', '"Method"'))
   add('a key in disguise', JSON.stringify(whole).replace('"params"', '"param\u017f"'))

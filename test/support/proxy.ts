@@ -5,7 +5,7 @@ export interface Wire {
   readonly port: number
   /** Connections that were made so far. */
   readonly made: number
-  /** Breaks what is connected. While `isDown`, whoever connects is sent away. */
+  /** Breaks what is connected. While `isDown`, every connection is refused. */
   cut(isDown?: boolean): void
   /** Lets connections through again. */
   mend(): void

@@ -27,12 +27,12 @@ async function toldOf(testClient: TestClient): Promise<JsonMap> {
 export const acquaintance: readonly Feature[] = [
   {
     section,
-    name: 'Who serves, and what it offers',
-    async check({ hello, isStateless: bare }, { client }) {
-      const meta = hello['_meta'] as JsonMap | undefined
-      same(bare ? meta?.[serverInfoKey] : hello['serverInfo'], { name: 'features', version: '1.0.0' })
-      same(hello['instructions'], 'Call text.')
-      const { tools, resources, prompts, logging, completions } = hello['capabilities'] as JsonMap
+    name: 'The server description',
+    async check({ serverDescription, isStateless: bare }, { client }) {
+      const meta = serverDescription['_meta'] as JsonMap | undefined
+      same(bare ? meta?.[serverInfoKey] : serverDescription['serverInfo'], { name: 'features', version: '1.0.0' })
+      same(serverDescription['instructions'], 'Call text.')
+      const { tools, resources, prompts, logging, completions } = serverDescription['capabilities'] as JsonMap
       same({ tools, prompts }, { tools: { listChanged: true }, prompts: { listChanged: true } })
       same({ resources, logging }, { resources: { listChanged: true, subscribe: true }, logging: {} })
       // The first revision has completion, and no word for it.
@@ -46,10 +46,10 @@ export const acquaintance: readonly Feature[] = [
     name: 'Agreement on a version',
     async check(testClient, { client }) {
       if (!testClient.isStateless) {
-        same(testClient.hello['protocolVersion'], client)
+        same(testClient.serverDescription['protocolVersion'], client)
         return 'works'
       }
-      same(testClient.hello['supportedVersions'], [client])
+      same(testClient.serverDescription['supportedVersions'], [client])
       const { error } = await call(testClient, 'text', {}, { meta: { [versionKey]: unknownVersion } })
       same([error?.code, error?.data?.['supported'], error?.data?.['requested']], [-32022, [client], unknownVersion])
       return 'works'
@@ -69,21 +69,21 @@ export const acquaintance: readonly Feature[] = [
     section,
     name: 'Of a client that declares nothing the server is told nothing, and it is asked nothing',
     async check(_, lane) {
-      const stranger = await lane.arrive({})
+      const other = await lane.connect({})
       try {
         for (const name of lane.spoken === 'old' ? ['ask', 'ask-anyway'] : ['ask']) {
-          const refusal = refusalIn(await call(stranger, name, { what: 'form' }))
+          const refusal = refusalIn(await call(other, name, { what: 'form' }))
           holds(
             'a refusal that says why',
             /capab|cannot|not offer|not support|not declare/i.test(refusal ?? ''),
             refusal,
           )
         }
-        same(stranger.asked, [])
-        same(await toldOf(stranger), questionsIn({}))
+        same(other.asked, [])
+        same(await toldOf(other), questionsIn({}))
         return 'works'
       } finally {
-        await stranger.close()
+        await other.close()
       }
     },
     expected: always('works'),

@@ -123,7 +123,7 @@ export const calls: readonly Feature[] = [
     section,
     name: 'Unknown members and numbers of any size',
     async check(testClient) {
-      const since = testClient.heard.length
+      const since = testClient.received.length
       const { result } = await call(testClient, 'exact')
       same((result?.['_meta'] as JsonMap | undefined)?.['com.example/kept'], { a: [1, null] })
       const { text } = await testClient.told('the answer', since, (message) => message.result !== undefined)

@@ -11,8 +11,8 @@ const awaited = 'works: run as a task, and its result waited for'
 const silent = '-: the client declares none, and is told of none'
 const done = 'the job is done'
 
-const extensionsOf = ({ hello }: TestClient): JsonMap =>
-  ((hello['capabilities'] as JsonMap)['extensions'] ?? {}) as JsonMap
+const extensionsOf = ({ serverDescription }: TestClient): JsonMap =>
+  ((serverDescription['capabilities'] as JsonMap)['extensions'] ?? {}) as JsonMap
 
 /** The state of a task once it is over. */
 async function settled(testClient: TestClient, taskId: unknown): Promise<JsonMap> {
@@ -37,16 +37,16 @@ export const extensions: readonly Feature[] = [
     section,
     name: 'Extensions that the server declares',
     async check(testClient) {
-      const { 'com.example/hello': hello } = extensionsOf(testClient)
-      if (hello === undefined) return silent
-      same(hello, {})
+      const { 'com.example/hello': declared } = extensionsOf(testClient)
+      if (declared === undefined) return silent
+      same(declared, {})
       return 'works'
     },
     expected: ({ client, spoken }) => (spoken === 'new' && client < '2025-11-25' ? silent : 'works'),
   },
   {
     section,
-    name: 'A method that nobody knows is refused',
+    name: 'An unknown method is refused',
     async check(testClient) {
       same((await testClient.request('com.example/unknown')).error?.code, -32601)
       return 'works: by `-32601`'
@@ -55,7 +55,7 @@ export const extensions: readonly Feature[] = [
   },
   {
     section,
-    name: 'A tool that may be a task, called by who wants an answer',
+    name: 'A tool that may run as a task, called for its answer',
     async check(testClient) {
       if (testClient.isStateless && extensionsOf(testClient)[extension] !== undefined) {
         const bare = { 'io.modelcontextprotocol/clientCapabilities': {} }
@@ -93,7 +93,7 @@ export const extensions: readonly Feature[] = [
     section,
     name: 'The tasks of 2025-11-25',
     async check(testClient, { client }) {
-      const { tasks } = testClient.hello['capabilities'] as JsonMap
+      const { tasks } = testClient.serverDescription['capabilities'] as JsonMap
       if (tasks === undefined) {
         const entry = await toolNamed(testClient, 'job-only')
         same(entry?.['execution'], undefined)

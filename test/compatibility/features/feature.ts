@@ -6,18 +6,18 @@ import type { JsonMap, RpcMessage } from '../../support/rpc.ts'
 import { eventually } from '../../support/eventually.ts'
 import type { TestClient, RequestOptions } from '../test-client.ts'
 
-/** Who meets whom, and over what. */
+/** A client, a server, and the transport between them. */
 export interface Lane {
   readonly client: string
   readonly server: string
   readonly transport: string
   /** The era that mcplex speaks with the server on behalf of this client. */
   readonly spoken: 'old' | 'new'
-  /** What turns clients of this revision away as they come, if anything does. */
+  /** What refuses clients of this revision at the connection, if anything does. */
   readonly closed: 'transport' | 'server' | undefined
   /** Another client of the lane, which declares no more than this. Its end is the caller's. */
-  arrive(capabilities?: JsonMap): Promise<TestClient>
-  /** Does something with a process that works for nobody else: as another client, if this one shares its own. */
+  connect(capabilities?: JsonMap): Promise<TestClient>
+  /** Runs `work` with a process that serves no other client: as another client, if this one shares its own. */
   alone(testClient: TestClient, work: (testClient: TestClient) => Promise<void>): Promise<void>
 }
 
@@ -32,7 +32,7 @@ export interface Feature {
   readonly expected: (lane: Lane) => Verdict
 }
 
-/** A row for which everybody gets the same. */
+/** A row that has the same verdict for every client. */
 export const always = (verdict: Verdict) => (): Verdict => verdict
 
 /** Throws unless the two are the same but for the order of members. */
@@ -106,7 +106,7 @@ export async function listAll(testClient: TestClient, method: string, key: strin
 
 const tools = new WeakMap<TestClient, Promise<JsonMap[]>>()
 
-/** The entry of a tool in the list, which is read once for all who ask; undefined if there is none. */
+/** The entry of a tool in the list, which is read once for all callers; undefined if there is none. */
 export async function toolNamed(testClient: TestClient, name: string): Promise<JsonMap | undefined> {
   const all = tools.get(testClient) ?? listAll(testClient, 'tools/list', 'tools')
   tools.set(testClient, all)

@@ -34,7 +34,7 @@ const changes = (['tools', 'prompts', 'resources'] as const).map((kind): Feature
   async check(testClient, lane) {
     await testClient.watch()
     const name = `added-${lane.client}-${lane.server}-${lane.transport}`.replaceAll(/\W/g, '-')
-    const since = testClient.heard.length
+    const since = testClient.received.length
     await call(testClient, 'change', { kind, name })
     await testClient.told(
       `word that ${kind} changed`,
@@ -56,7 +56,7 @@ export const listFeatures: readonly Feature[] = [
   ...listing,
   {
     section,
-    name: 'A cursor that nobody gave out is refused',
+    name: 'A cursor that no list gave is refused',
     async check(testClient) {
       same((await testClient.request('tools/list', { cursor: 'nobody/4' })).error?.code, -32602)
       return 'works: by `-32602`'

@@ -111,7 +111,7 @@ const plain = [
   }),
 ]
 
-/** Some tools only a session-based server has: whoever does not see them cannot call them. */
+/** Some tools only a session-based server has: a client that does not see them cannot call them. */
 const seen = async (testClient: Parameters<Feature['check']>[0], name: string): Promise<boolean> =>
   (await toolNamed(testClient, name)) !== undefined
 
@@ -178,14 +178,14 @@ export const questions: readonly Feature[] = [
     name: 'Word that a page was dealt with',
     async check(testClient) {
       if (!(await seen(testClient, 'open-page'))) return notInEra
-      const since = testClient.heard.length
+      const since = testClient.received.length
       const answer = await call(testClient, 'open-page')
       if (isRefused(answer)) return `refused: ${notInRevision}`
       same(JSON.parse(textIn(answer)), { action: 'accept' })
       const isWord = ({ method }: { method?: string }): boolean => method === 'notifications/elicitation/complete'
       if (testClient.isStateless) {
         same(
-          testClient.heard.slice(since).some(({ message }) => isWord(message)),
+          testClient.received.slice(since).some(({ message }) => isWord(message)),
           false,
         )
         return '-: learnt by asking again'
@@ -205,7 +205,7 @@ export const questions: readonly Feature[] = [
     name: 'A question that its server takes back',
     async check(testClient) {
       if (!(await seen(testClient, 'take-back'))) return notInEra
-      const since = testClient.heard.length
+      const since = testClient.received.length
       const answer = await call(testClient, 'take-back')
       if (isRefused(answer)) return `refused: ${notInRevision}`
       same(textIn(answer), 'took the question back')

@@ -99,9 +99,9 @@ export const reading: readonly Feature[] = [
     async check(testClient, lane) {
       const uri = `feature://watched/${nameOf(lane)}`
       const unfollow = await testClient.follow(uri)
-      const since = testClient.heard.length
+      const since = testClient.received.length
       // A server may be listened to twice for a moment, while one listener takes the place of another.
-      holds('somebody is told', /^told [12]$/.test(textIn(await call(testClient, 'update', { uri }))), uri)
+      holds('a client is told', /^told [12]$/.test(textIn(await call(testClient, 'update', { uri }))), uri)
       await testClient.told(
         'word of the update',
         since,

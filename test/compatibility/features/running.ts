@@ -30,9 +30,9 @@ const following = (kind: string, token: string | number): Feature => ({
   section,
   name: `Progress, by a token that is ${kind}`,
   async check(testClient) {
-    const since = testClient.heard.length
+    const since = testClient.received.length
     same(textIn(await call(testClient, 'steps', {}, { meta: { progressToken: token } })), 'three steps')
-    const told = testClient.heard
+    const told = testClient.received
       .slice(since)
       .flatMap(({ message }) => (isProgress(token)(message) ? [message.params] : []))
     same(
@@ -51,7 +51,7 @@ async function waiting(
   why: string,
 ): Promise<{ key: string; running: ReturnType<TestClient['start']> }> {
   const key = `${why}-${nameOf(lane)}`
-  const since = testClient.heard.length
+  const since = testClient.received.length
   const meta = { progressToken: key }
   const running = testClient.start('tools/call', { name: 'wait', arguments: { key } }, { meta })
   running.response.catch(() => {})
@@ -70,10 +70,10 @@ const meetsOthers = (lane: Lane): boolean => isShared(lane) && !endsWithCall(lan
 
 /** The levels of the log lines that a call was told. */
 async function levels(testClient: TestClient): Promise<string> {
-  const since = testClient.heard.length
+  const since = testClient.received.length
   same(textIn(await call(testClient, 'logs')), 'three lines')
   const isLine = ({ method }: RpcMessage): boolean => method === logged
-  return testClient.heard
+  return testClient.received
     .slice(since)
     .flatMap(({ message }) => (isLine(message) ? [message.params?.['level']] : []))
     .join()
@@ -154,7 +154,7 @@ export const running: readonly Feature[] = [
         method,
         params,
       })
-      const since = testClient.heard.length
+      const since = testClient.received.length
       const { status } = await testClient.wire.send([
         one('b1', 'ping'),
         one('b2', 'tools/call', { name: 'text', arguments: {} }),

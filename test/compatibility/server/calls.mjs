@@ -34,7 +34,7 @@ export function createCalls() {
   }
 }
 
-/** The tool by that name, for who speaks that revision. Throws `Refused`. */
+/** The tool by that name, for a client of that revision. Throws `Refused`. */
 export function toolNamed(
   /** @type {string} */ name,
   /** @type {string} */ version,

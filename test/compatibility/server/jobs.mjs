@@ -1,6 +1,6 @@
 // Work that outlives its call: the tasks of 2025-11-25, and the tasks extension of the stateless revision.
 //
-// Promises: `job` is a task for who asks for one (session-based) or declares the extension (stateless), else a call;
+// Promises: `job` is a task for a client that asks for one (session-based) or declares the extension (stateless), else a call;
 // `job-only` cannot be had in 2025-11-25 without being a task. A job is done as soon as it was looked at once.
 
 import { randomUUID } from 'node:crypto'

@@ -84,7 +84,7 @@ export function complete({ ref, argument, context }) {
 }
 
 /**
- * One page, or undefined for a cursor of somebody else.
+ * One page, or undefined for a cursor that this list did not give.
  * @template T
  * @param {T[]} all
  * @param {unknown} cursor

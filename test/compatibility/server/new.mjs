@@ -1,4 +1,4 @@
-// The stateless face: metadata with every request, questions as results, changes for who listens, tasks as an extension.
+// The stateless era: metadata with every request, questions as results, changes for clients that listen, tasks as an extension.
 //
 // Promises: asks only what the request declared; refuses a request without metadata with the version to use.
 

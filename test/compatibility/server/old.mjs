@@ -197,7 +197,7 @@ export function createOldFace({ send, raw }) {
 
 const missingQuestion = { method: 'elicitation/create', params: {} }
 
-/** A result with a number that no double can hold, and a member that nobody knows. */
+/** A result with a number that no double can hold, and an unknown member. */
 export const exactResult = (/** @type {string | number} */ id, more = '') =>
   `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":{"content":[{"type":"text","text":"exact"}],` +
   `"_meta":{"com.example/big":12345678901234567890,"com.example/kept":{"a":[1,null]}}${more}}}`

@@ -1,7 +1,7 @@
 // The tools that ask nothing: what they are listed as, and what they do. Each is one feature of the protocol.
 //
 // A tool takes its arguments and the call and gives a text or a result; what differs between the eras is behind `Call`.
-// `since` and `until` say by revision who has the tool: what a revision cannot say, it does not list.
+// `since` and `until` are the revisions that have the tool: a revision lists only what it can express.
 
 import { image, prompts, resources, values } from './library.mjs'
 import * as notes from './notes.mjs'

@@ -3,12 +3,12 @@ import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { inTime } from '../../support/eventually.ts'
 import type { RpcMessage } from '../../support/rpc.ts'
-import type { Hear, Wire } from './wire.ts'
+import type { OnMessage, Wire } from './wire.ts'
 
 const keptLogChars = 4_000
 
 /** @param argv what this Node runs */
-export function stdio(argv: readonly string[], hear: Hear, env: Readonly<Record<string, string>> = {}): Wire {
+export function stdio(argv: readonly string[], onMessage: OnMessage, env: Readonly<Record<string, string>> = {}): Wire {
   const child = spawn(process.execPath, argv, {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
@@ -18,8 +18,8 @@ export function stdio(argv: readonly string[], hear: Hear, env: Readonly<Record<
   child.stdin.on('error', () => {})
   createInterface({ input: child.stdout }).on('line', (line) => {
     const value = JSON.parse(line) as RpcMessage | RpcMessage[]
-    if (Array.isArray(value)) for (const message of value) hear(message, JSON.stringify(message))
-    else hear(value, line)
+    if (Array.isArray(value)) for (const message of value) onMessage(message, JSON.stringify(message))
+    else onMessage(value, line)
   })
   const ended = new Promise<number | null>((resolve) => void child.on('close', resolve))
   return {

@@ -2,7 +2,7 @@
 import { createSseReader } from '../../support/sse.ts'
 import type { JsonMap, RpcMessage } from '../../support/rpc.ts'
 import type { Exchange, Head, Requester } from './exchange.ts'
-import { type Hear, type Sent, versionIn, type Wire } from './wire.ts'
+import { type OnMessage, type Sent, versionIn, type Wire } from './wire.ts'
 
 const accepts = { 'Content-Type': 'application/json', Accept: 'application/json, text/event-stream' }
 
@@ -22,18 +22,18 @@ function mirrored(message: JsonMap, version: string): Record<string, string> {
 }
 
 /** Takes text as it comes, and hands on the messages in it. */
-function createEar(
-  hear: Hear,
+function createReceiver(
+  onMessage: OnMessage,
   ofRequest: unknown,
 ): { take(text: string, head: Head): void; lastEventId(): string | undefined } {
   const reader = createSseReader()
   let [seen, json] = [0, '']
   const one = (text: string): void => {
     const value = JSON.parse(text) as RpcMessage | RpcMessage[]
-    if (Array.isArray(value)) for (const message of value) hear(message, JSON.stringify(message))
+    if (Array.isArray(value)) for (const message of value) onMessage(message, JSON.stringify(message))
     // What is refused before its id is read is refused without it.
-    else if (value.error && (value.id ?? null) === null) hear({ ...value, id: ofRequest as string }, text)
-    else hear(value, text)
+    else if (value.error && (value.id ?? null) === null) onMessage({ ...value, id: ofRequest as string }, text)
+    else onMessage(value, text)
   }
   return {
     lastEventId: () => reader.lastEventId,
@@ -59,19 +59,19 @@ function createEar(
   }
 }
 
-export function streamable(requester: Requester, path: string, hear: Hear): Wire {
+export function streamable(requester: Requester, path: string, onMessage: OnMessage): Wire {
   let session: Record<string, string> = {}
   const open: Exchange[] = []
 
   const listen = async (lastEventId?: string): Promise<void> => {
-    const ear = createEar(hear, undefined)
+    const receiver = createReceiver(onMessage, undefined)
     const resumed = lastEventId === undefined ? {} : { 'Last-Event-ID': lastEventId }
     open.push(
       await requester.ask({
         method: 'GET',
         path,
         headers: { Accept: 'text/event-stream', ...session, ...resumed },
-        onText: ear.take,
+        onText: receiver.take,
       }),
     )
   }
@@ -82,13 +82,13 @@ export function streamable(requester: Requester, path: string, hear: Hear): Wire
       const isBatch = Array.isArray(message)
       const single = isBatch ? {} : (message as JsonMap)
       const version = versionIn((isBatch ? message[0] : message) as JsonMap)
-      const ear = createEar(hear, isBatch ? 'batch' : single['id'])
+      const receiver = createReceiver(onMessage, isBatch ? 'batch' : single['id'])
       const exchange = await requester.ask({
         method: 'POST',
         path,
         headers: { ...accepts, ...(version === undefined ? session : mirrored(single, version)), ...headers },
         body: JSON.stringify(message),
-        onText: ear.take,
+        onText: receiver.take,
       })
       open.push(exchange)
       const id = exchange.header('mcp-session-id')
@@ -97,7 +97,7 @@ export function streamable(requester: Requester, path: string, hear: Hear): Wire
         session = { 'Mcp-Session-Id': id }
       }
       if (single['method'] === 'notifications/initialized') await listen()
-      return { status: exchange.status, cut: exchange.cut, lastEventId: ear.lastEventId } satisfies Sent
+      return { status: exchange.status, cut: exchange.cut, lastEventId: receiver.lastEventId } satisfies Sent
     },
     async close() {
       const ended = 'Mcp-Session-Id' in session

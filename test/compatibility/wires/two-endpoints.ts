@@ -3,9 +3,9 @@ import { inTime } from '../../support/eventually.ts'
 import type { RpcMessage } from '../../support/rpc.ts'
 import { createSseReader } from '../../support/sse.ts'
 import type { Requester } from './exchange.ts'
-import type { Hear, Wire } from './wire.ts'
+import type { OnMessage, Wire } from './wire.ts'
 
-export async function twoEndpoints(requester: Requester, path: string, hear: Hear): Promise<Wire> {
+export async function twoEndpoints(requester: Requester, path: string, onMessage: OnMessage): Promise<Wire> {
   const reader = createSseReader()
   let seen = 0
   let posts: (path: string) => void = () => {}
@@ -19,7 +19,7 @@ export async function twoEndpoints(requester: Requester, path: string, hear: Hea
       for (const { event, data } of reader.events.slice(seen)) {
         seen++
         if (event === 'endpoint') posts(data)
-        else if (data !== '') hear(JSON.parse(data) as RpcMessage, data)
+        else if (data !== '') onMessage(JSON.parse(data) as RpcMessage, data)
       }
     },
   })
@@ -40,7 +40,7 @@ export async function twoEndpoints(requester: Requester, path: string, hear: Hea
       if (exchange.status >= 400) {
         const id = Array.isArray(message) ? 'batch' : ((message as { id?: string }).id ?? '')
         const { error = { code: 0, message: said } } = (said.startsWith('{') ? JSON.parse(said) : {}) as RpcMessage
-        hear({ id, error }, said)
+        onMessage({ id, error }, said)
       }
       return { status: exchange.status, cut: undefined, lastEventId: () => undefined }
     },

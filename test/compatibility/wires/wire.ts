@@ -2,7 +2,7 @@
 import type { JsonMap, RpcMessage } from '../../support/rpc.ts'
 
 /** Takes each message that comes, with its text as it came. */
-export type Hear = (message: RpcMessage, text: string) => void
+export type OnMessage = (message: RpcMessage, text: string) => void
 
 export interface Sent {
   /** Of the HTTP answer, where there is one. */

@@ -34,7 +34,7 @@ const rootsUpdated = ({ notes }: TestClient, times: number): Promise<boolean> =>
 
 const steps: readonly Step[] = [
   [
-    'is told who serves',
+    'gets the server description',
     async ({ client }) => [client.getServerVersion(), client.getServerCapabilities(), client.getInstructions()],
   ],
   ['pings', ({ client }) => client.ping(), 'session'],
@@ -53,7 +53,7 @@ const steps: readonly Step[] = [
   calls('get-resource-links', { count: 4 }),
   calls('get-resource-reference', { resourceType: 'Blob', resourceId: 3 }),
   calls('gzip-file-as-resource', { name: 'x.gz', data: 'data:text/plain,hello', outputType: 'resourceLink' }),
-  // Lists are the same for all who share the processes of a server, whatever their calls have made.
+  // Lists are the same for all clients that share the processes of a server, whatever their calls have made.
   ['lists the resource that the call made', ({ client }) => client.listResources(), 'session'],
   read('demo://resource/session/x.gz', 'memory'),
   read(uri),

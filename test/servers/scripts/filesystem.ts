@@ -7,7 +7,7 @@ import { program, type Script, type Step } from '../test-client.ts'
 
 /** Steps in a directory of the run, which each run calls by another name. */
 const stepsIn = (at: (...path: string[]) => string): readonly Step[] => [
-  ['is told who serves', async ({ client }) => [client.getServerVersion(), client.getServerCapabilities()]],
+  ['gets the server description', async ({ client }) => [client.getServerVersion(), client.getServerCapabilities()]],
   ['lists tools', ({ client }) => client.listTools()],
   [
     'is asked for its roots, which are then what is allowed',

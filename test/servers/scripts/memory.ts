@@ -7,7 +7,7 @@ const entity = (name: string): object => ({ name, entityType: 'testClient', obse
 const updated = 'notifications/resources/updated'
 
 const steps: readonly Step[] = [
-  ['is told who serves', async ({ client }) => [client.getServerVersion(), client.getServerCapabilities()]],
+  ['gets the server description', async ({ client }) => [client.getServerVersion(), client.getServerCapabilities()]],
   ['lists tools', ({ client }) => client.listTools()],
   ['lists resources', ({ client }) => client.listResources()],
   calls('create_entities', { entities: [entity('Ada'), entity('Grace')] }),

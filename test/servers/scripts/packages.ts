@@ -8,7 +8,7 @@ import { calls, type Script, type Step } from '../test-client.ts'
 /** What is asked of every server. */
 const plain: readonly Step[] = [
   [
-    'is told who serves',
+    'gets the server description',
     async ({ client }) => [client.getServerVersion(), client.getServerCapabilities(), client.getInstructions()],
   ],
   ['pings', ({ client }) => client.ping()],

@@ -15,7 +15,7 @@ const thinks = (thoughtNumber: number, more: Readonly<Record<string, unknown>> =
   )
 
 const steps: readonly Step[] = [
-  ['is told who serves', async ({ client }) => [client.getServerVersion(), client.getServerCapabilities()]],
+  ['gets the server description', async ({ client }) => [client.getServerVersion(), client.getServerCapabilities()]],
   ['lists tools', ({ client }) => client.listTools()],
   thinks(1),
   thinks(2, { nextThoughtNeeded: 'true' }),
