@@ -4,7 +4,7 @@
 //   node examples/embed-express.mjs node my-server.js        # in front of another one
 //   PORT=9000 node examples/embed-express.mjs
 //
-// docs/embedding.md explains what is not explained here.
+// docs/embedding.md explains the rest.
 
 import express from 'express'
 import { createGateway } from 'mcplex'
@@ -17,8 +17,9 @@ const gateway = createGateway({ upstream: { command, args } })
 const facts = await gateway.start()
 
 const app = express()
-// Serves /api/mcp, /api/health, /api/livez and /api/readyz. What has to be checked before, as who is asking, is
-// middleware before this line; body parsers do not have to come after it, but then bodies are read once, not twice.
+// Serves /api/mcp, /api/health, /api/livez and /api/readyz. Middleware that must run first, such as authentication,
+// goes
+// before this line. Body parsers may come before it too, but after it each body is parsed only once.
 app.use('/api', nodeHandler(gateway))
 app.use(express.json())
 app.get('/', (_request, response) => response.type('text').send(`${facts.serverName} is at /api/mcp\n`))
@@ -27,11 +28,11 @@ const server = app.listen(Number(process.env.PORT ?? 8080), '127.0.0.1', () => {
   console.log(`ready: http://127.0.0.1:${server.address().port}/api/mcp (${facts.serverName}, ${facts.tools} tools)`)
 })
 
-async function end() {
+async function shutdown() {
   await gateway.drain()
   server.close()
   server.closeAllConnections()
   await gateway.close()
 }
-process.once('SIGTERM', () => void end())
-process.once('SIGINT', () => void end())
+process.once('SIGTERM', () => void shutdown())
+process.once('SIGINT', () => void shutdown())

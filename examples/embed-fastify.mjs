@@ -4,7 +4,7 @@
 //   node examples/embed-fastify.mjs node my-server.js        # in front of another one
 //   PORT=9000 node examples/embed-fastify.mjs
 //
-// docs/embedding.md explains what is not explained here.
+// docs/embedding.md explains the rest.
 
 import { fastify } from 'fastify'
 import { createGateway } from 'mcplex'
@@ -22,7 +22,7 @@ const app = fastify({ forceCloseConnections: true })
 await app.register(fastifyPlugin(gateway), { prefix: '/api' })
 app.get('/', () => `${facts.serverName} is at /api/mcp\n`)
 
-// Drains before the sockets are closed; the processes end last.
+// Drain before the sockets close; the processes end last.
 app.addHook('preClose', () => gateway.drain())
 app.addHook('onClose', () => gateway.close())
 process.once('SIGTERM', () => void app.close())

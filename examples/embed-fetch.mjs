@@ -1,5 +1,5 @@
-// mcplex as a function from Request to Response, for whatever serves such functions. Here that is @hono/node-server;
-// elsewhere it is one line too, as in Next.js:
+// mcplex as a function from Request to Response, for any server of such functions: here @hono/node-server. In other
+// frameworks it is one line, too, for example in Next.js:
 //
 //   export { mcp as GET, mcp as POST, mcp as DELETE, mcp as OPTIONS }      // Next.js, app/mcp/route.js
 //
@@ -7,7 +7,7 @@
 //   node examples/embed-fetch.mjs node my-server.js        # in front of another one
 //   PORT=9000 node examples/embed-fetch.mjs
 //
-// docs/embedding.md explains what is not explained here.
+// docs/embedding.md explains the rest.
 
 import { serve } from '@hono/node-server'
 import { createGateway } from 'mcplex'
@@ -31,11 +31,11 @@ const server = serve({ fetch: answer, port: Number(process.env.PORT ?? 8080), ho
   console.log(`ready: http://127.0.0.1:${port}/mcp (${facts.serverName}, ${facts.tools} tools)`)
 })
 
-async function end() {
+async function shutdown() {
   await gateway.drain()
   server.close()
   server.closeAllConnections()
   await gateway.close()
 }
-process.once('SIGTERM', () => void end())
-process.once('SIGINT', () => void end())
+process.once('SIGTERM', () => void shutdown())
+process.once('SIGINT', () => void shutdown())

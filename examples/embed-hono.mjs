@@ -4,7 +4,7 @@
 //   node examples/embed-hono.mjs node my-server.js        # in front of another one
 //   PORT=9000 node examples/embed-hono.mjs
 //
-// docs/embedding.md explains what is not explained here.
+// docs/embedding.md explains the rest.
 
 import { serve } from '@hono/node-server'
 import { getConnInfo } from '@hono/node-server/conninfo'
@@ -18,8 +18,8 @@ const [command = 'npx', ...args] =
 const gateway = createGateway({ upstream: { command, args } })
 const facts = await gateway.start()
 
-// Serves /api/mcp, /api/health, /api/livez and /api/readyz. When clients have to wait for room, each address gets its
-// turn; this line can be left out.
+// Serves /api/mcp, /api/health, /api/livez and /api/readyz. With `clientOf`, clients that wait for admission are served
+// in turn, by address; it can be left out.
 const mcp = fetchHandler(gateway, {
   path: '/api/mcp',
   clientOf: (_request, context) => getConnInfo(context).remote.address ?? '',
@@ -36,11 +36,11 @@ const server = serve(
   },
 )
 
-async function end() {
+async function shutdown() {
   await gateway.drain()
   server.close()
   server.closeAllConnections()
   await gateway.close()
 }
-process.once('SIGTERM', () => void end())
-process.once('SIGINT', () => void end())
+process.once('SIGTERM', () => void shutdown())
+process.once('SIGINT', () => void shutdown())

@@ -1,7 +1,7 @@
 /**
- * The embedding API. A program makes a gateway, starts it, and mounts it on a server: by `mcplex/node` for `node:http`
- * and what is built on it, by `mcplex/fetch` for what takes `fetch(Request)`, or by `gateway.handle` for anything that
- * can make an `Inbound` and write an `Outbound`.
+ * The embedding API. A program creates a gateway, starts it, and mounts it on a server: with `mcplex/node` on
+ * `node:http` and frameworks on top of it, with `mcplex/fetch` on servers that take a fetch handler, or with
+ * `gateway.handle` on anything that can make an `Inbound` and write an `Outbound`.
  */
 import type { Backplane } from './backplane/backplane.ts'
 import type { Clock } from './base/clock.ts'
@@ -11,7 +11,9 @@ import { thisMachine } from './config/load.ts'
 import type { PartialSettings } from './config/settings.ts'
 import { composeGateway as createFilledGateway, type Gateway } from './gateway/gateway.ts'
 
-/** What a program may bring along; without it there is silence, the system's clock, and memory. */
+/**
+ * Services that a program may provide. By default nothing is logged, the clock is the system's, and state is in memory.
+ */
 export interface GatewayNeeds {
   readonly log?: Log
   readonly clock?: Clock
@@ -19,8 +21,8 @@ export interface GatewayNeeds {
 }
 
 /**
- * A gateway in front of one MCP server. Nothing runs before `start`.
- * @throws ConfigError naming every setting that is unknown or not accepted
+ * Creates a gateway in front of one MCP server. Nothing runs before `start`.
+ * @throws ConfigError that names every setting that is unknown or invalid
  */
 export function createGateway(settings: PartialSettings, needs: GatewayNeeds = {}): Gateway {
   return createFilledGateway({ ...needs, settings: fillSettings(settings, thisMachine()) })

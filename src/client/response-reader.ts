@@ -29,8 +29,8 @@ export function isForgotten({ status, body }: Outbound): boolean {
   if (status === 404) return true
   const message = status === 400 && typeof body === 'string' ? read(body) : undefined
   if (message?.kind !== 'response' || message.id !== undefined || message.answer.kind !== 'error') return false
-  const { code, message: words } = message.answer.error.value
-  return code === -32000 && typeof words === 'string' && /session|not initialized/i.test(words)
+  const { code, message: text } = message.answer.error.value
+  return code === -32000 && typeof text === 'string' && /session|not initialized/i.test(text)
 }
 
 /** Servers do not accept longer ids in a header. */

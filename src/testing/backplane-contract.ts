@@ -1,11 +1,11 @@
 /**
- * The contract of the five ports as a test suite. Every implementation runs it, the ones of embedders too:
+ * The contract of the five backplane ports as a test suite. Every implementation runs it, also those of embedders:
  *
  *   backplaneContract({ describe, it, tickMs: 1000, make: () => ... })
  *
- * The runner is handed in, so it runs wherever there are a `describe` and an `it`. It talks to the store as several
- * instances do, and asks nothing that a store across a network could not promise: work that is done on return, say,
- * is tested beside the memory version.
+ * It runs in any test runner that has `describe` and `it`. It uses the store as several instances do, and asks only for
+ * what a store across a network can promise. Stronger promises of the memory version, for example that work is done on
+ * return, are tested beside it.
  */
 import type { Backplane } from '../backplane/backplane.ts'
 import { closingContract } from './contract/closing.ts'
@@ -19,11 +19,11 @@ import { slotsContract } from './contract/slots.ts'
 
 /** An empty store, made for one test. */
 export interface StoreUnderTest {
-  /** A backplane on this store, as one more instance would have it. */
+  /** A new backplane on this store, as for one more instance. */
   connect(): Backplane | Promise<Backplane>
-  /** Lets the store's clock go on by so much, by moving it or by waiting. */
+  /** Advances the store's clock by `ms` milliseconds, by setting it or by waiting. */
   advance(ms: number): void | Promise<void>
-  /** Ends what `connect` began. */
+  /** Closes the store and all its backplanes. */
   close(): void | Promise<void>
 }
 
@@ -31,18 +31,22 @@ export interface BackplaneContract {
   describe(name: string, define: () => void): unknown
   it(name: string, run: () => Promise<void>): unknown
   make(): StoreUnderTest | Promise<StoreUnderTest>
-  /** The unit of all times here, in milliseconds: well above a round trip to the store, short where `advance` waits. */
+  /**
+   * The unit of all times in the tests, in milliseconds: well above a round trip to the store, but short if `advance`
+   * waits.
+   */
   readonly tickMs: number
 }
 
+/** Defines the tests of the contract in the given test runner. */
 export function backplaneContract(contract: BackplaneContract): void {
   const { describe, it, make, tickMs } = contract
-  const contractTest: ContractTest = (sentence, show) =>
+  const contractTest: ContractTest = (sentence, run) =>
     void it(sentence, async () => {
       const store = await make()
       try {
         const pass = async (ticks: number): Promise<void> => store.advance(ticks * tickMs)
-        await show({ a: await store.connect(), b: await store.connect(), tickMs, pass })
+        await run({ a: await store.connect(), b: await store.connect(), tickMs, pass })
       } finally {
         await store.close()
       }

@@ -1,4 +1,4 @@
-/** What embedders test with: `import { ... } from 'mcplex/testing'`. */
+/** Test tools for embedders: `import { ... } from 'mcplex/testing'`. */
 export type {
   Algorithm,
   Backplane,

@@ -165,10 +165,10 @@ function unanswered(method: string, answer: Answer, expired: boolean): Refusal {
   const refused = (message: string): Refusal => new Refusal('input_not_provided', { message })
   if (answer.kind === 'result') return refused('The answers of the client are too large to be passed on.')
   const { code, message } = answer.error.value
-  const said = typeof message === 'string' ? message.slice(0, maxErrorChars) : ''
+  const text = typeof message === 'string' ? message.slice(0, maxErrorChars) : ''
   // mcplex made this answer: it says why the client gave none.
-  if (expired) return refused(`The server's ${method} has no answer: ${said}.`)
-  return refused(`The client answered the server's ${method} with an error: ${Number(code)} ${said}`)
+  if (expired) return refused(`The server's ${method} has no answer: ${text}.`)
+  return refused(`The client answered the server's ${method} with an error: ${Number(code)} ${text}`)
 }
 
 /**

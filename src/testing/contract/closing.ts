@@ -1,4 +1,4 @@
-/** What a closed backplane contractTest. */
+/** What a closed backplane promises. */
 import assert from 'node:assert/strict'
 import type { Backplane } from '../../backplane/backplane.ts'
 import { Refusal } from '../../base/refusal.ts'

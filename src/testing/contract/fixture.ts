@@ -1,7 +1,7 @@
-/** Where a promise of the backplane is shown. */
+/** The fixture of the contract tests. */
 import type { Backplane } from '../../backplane/backplane.ts'
 
-/** Two instances on one store, and the passing of time. */
+/** Two instances on one store, and its clock. */
 export interface ContractFixture {
   readonly a: Backplane
   readonly b: Backplane
@@ -10,5 +10,5 @@ export interface ContractFixture {
   pass(ticks: number): Promise<void>
 }
 
-/** States one promise: a sentence, and the scene that shows it. */
-export type ContractTest = (sentence: string, show: (scene: ContractFixture) => Promise<void>) => void
+/** Defines one test: the promise as a sentence, and the steps that check it. */
+export type ContractTest = (sentence: string, run: (fixture: ContractFixture) => Promise<void>) => void

@@ -1,4 +1,4 @@
-/** What `Journals` contractTest of journals that belong to one owner. */
+/** What `Journals` promises of the journals of one owner. */
 import assert from 'node:assert/strict'
 import type { Position } from '../../backplane/backplane.ts'
 import { wide } from './journals.ts'
@@ -7,7 +7,7 @@ import { until } from './until.ts'
 
 export function journalOwnersContract(contractTest: ContractTest): void {
   contractTest(
-    'the journals of one owner are bounded together: what has ended goes first, then the oldest events',
+    'the journals of one owner share a bound: ended journals are dropped first, then the oldest events',
     async ({ a, b, tickMs }) => {
       const owner = { name: 'owner', bytes: 110_000 }
       const bounds = { ...wide(tickMs), owner }
@@ -37,8 +37,8 @@ export function journalOwnersContract(contractTest: ContractTest): void {
     },
   )
 
-  contractTest('an owner is forgotten with all of its journals, ended or not, and with no other', async (scene) => {
-    const { a, b, tickMs } = scene
+  contractTest('dropAll drops all journals of an owner, ended or not, and no other journals', async (fixture) => {
+    const { a, b, tickMs } = fixture
     const bounds = { ...wide(tickMs), owner: { name: 'owner', bytes: 100_000 } }
     const first = await a.journals.append('stream', ['one'], bounds)
     await b.journals.append('ended', ['two'], bounds)
@@ -46,7 +46,7 @@ export function journalOwnersContract(contractTest: ContractTest): void {
     await b.journals.append('other', ['three'], { ...bounds, owner: { name: 'another', bytes: 100_000 } })
     await a.journals.append('of no owner', ['four'], wide(tickMs))
     await b.journals.dropAll('owner')
-    await b.journals.dropAll('nobody')
+    await b.journals.dropAll('unknown')
     const found = ['stream', 'ended', 'other', 'of no owner'].map((stream) => a.journals.read(stream, undefined))
     assert.deepEqual(
       (await Promise.all(found)).map((page) => typeof page),
@@ -57,7 +57,7 @@ export function journalOwnersContract(contractTest: ContractTest): void {
     assert.notEqual(second.epoch, first.epoch)
   })
 
-  contractTest('whoever tails a stream is woken when its owner is forgotten', async ({ a, b, tickMs }) => {
+  contractTest('the tail of a stream is woken when the journals of its owner are dropped', async ({ a, b, tickMs }) => {
     const bounds = { ...wide(tickMs), owner: { name: 'owner', bytes: 100_000 } }
     await a.journals.append('stream', ['one'], bounds)
     let wakes = 0

@@ -1,4 +1,6 @@
-/** What `Journals` contractTest. Its bounds and its order under any sequence of steps are a property test of the memory version. */
+/**
+ * What `Journals` promises. A property test of the memory version checks bounds and order under any sequence of steps.
+ */
 import assert from 'node:assert/strict'
 import type { Backplane, JournalBounds, Position, StoredEvent } from '../../backplane/backplane.ts'
 import type { ContractTest } from './fixture.ts'
@@ -10,7 +12,7 @@ interface Rest {
   readonly missed: number
 }
 
-/** Reads on until there is nothing more, page after page. */
+/** Reads all pages. */
 async function readAll(from: Backplane, after: Position | undefined): Promise<Rest | 'unknown' | 'expired'> {
   const events: StoredEvent[] = []
   let missed: number | undefined
@@ -29,13 +31,13 @@ function stored(first: number, ...data: string[]): StoredEvent[] {
   return data.map((text, at) => ({ offset: first + at, data: text }))
 }
 
-/** Bounds that nothing here reaches. */
+/** Bounds that no test reaches. */
 export function wide(tickMs: number): JournalBounds {
   return { events: 1000, bytes: 1_000_000, ttlMs: 100 * tickMs }
 }
 
 export function journalsContract(contractTest: ContractTest): void {
-  contractTest('events are read by another instance, in order, at offsets from 1 on', async ({ a, b, tickMs }) => {
+  contractTest('another instance reads the events in order, at offsets from 1 on', async ({ a, b, tickMs }) => {
     const text = 'gr\u00fc\u00df\n\u{1f600}'
     await a.journals.append('stream', ['one', ''], wide(tickMs))
     const last = await b.journals.append('stream', [text], wide(tickMs))
@@ -57,7 +59,7 @@ export function journalsContract(contractTest: ContractTest): void {
   })
 
   contractTest(
-    'the events of many who append at once are all there, each append in one piece',
+    'the events of concurrent appends are all stored, those of each append together',
     async ({ a, b, tickMs }) => {
       const appends = Array.from({ length: 20 }, (_, n) =>
         (n % 2 ? a : b).journals.append('stream', [`${n} first`, `${n} second`], wide(tickMs)),
@@ -74,7 +76,7 @@ export function journalsContract(contractTest: ContractTest): void {
   )
 
   contractTest(
-    'an append without events begins a journal and gives the place to start from',
+    'an append without events begins a journal and returns the position to start from',
     async ({ a, b, tickMs }) => {
       const start = await a.journals.append('stream', [], wide(tickMs))
       assert.equal(start.offset, 0)
@@ -86,7 +88,7 @@ export function journalsContract(contractTest: ContractTest): void {
   )
 
   contractTest(
-    'beyond the bound of events the oldest are dropped, and a reader that needs them is told',
+    'beyond the bound of events the oldest are dropped, and a reader that needs them gets expired',
     async ({ a, b, tickMs }) => {
       const bounds = { ...wide(tickMs), events: 3 }
       const { epoch } = await a.journals.append('stream', ['one', 'two'], bounds)
@@ -113,7 +115,7 @@ export function journalsContract(contractTest: ContractTest): void {
     assert.deepEqual(await readAll(b, undefined), { events: stored(2, big), ended: false, missed: 1 })
   })
 
-  contractTest('a position that was never reached is not continued', async ({ a, b, tickMs }) => {
+  contractTest('a position that was never reached cannot be read from', async ({ a, b, tickMs }) => {
     const { epoch } = await a.journals.append('stream', ['one'], wide(tickMs))
     for (const offset of [2, 1e15, -1, 0.5, NaN]) assert.equal(await readAll(b, { epoch, offset }), 'expired')
     assert.equal(await readAll(b, { epoch: 'another', offset: 1 }), 'expired')
@@ -136,7 +138,7 @@ export function journalsContract(contractTest: ContractTest): void {
   )
 
   contractTest(
-    'a journal is gone some time after its last append, and returns under another epoch',
+    'a journal expires some time after its last append, and begins anew with another epoch',
     async ({ a, b, tickMs, pass }) => {
       const bounds = { ...wide(tickMs), ttlMs: 2 * tickMs }
       const first = await a.journals.append('stream', ['one'], bounds)
@@ -153,7 +155,7 @@ export function journalsContract(contractTest: ContractTest): void {
   )
 
   contractTest(
-    'after the end nothing is added, and what was there is kept for its retention',
+    'after its end a journal takes no events, and keeps those that it has for its retention',
     async ({ a, b, tickMs, pass }) => {
       const last = await a.journals.append('stream', ['one'], { ...wide(tickMs), ttlMs: tickMs })
       await a.journals.end('stream', 3 * tickMs)
@@ -167,7 +169,7 @@ export function journalsContract(contractTest: ContractTest): void {
     },
   )
 
-  contractTest('the end of a stream without events is found by who comes later', async ({ a, b, tickMs, pass }) => {
+  contractTest('a later reader finds the end of a stream without events', async ({ a, b, tickMs, pass }) => {
     await a.journals.end('stream', 2 * tickMs)
     await pass(1)
     assert.deepEqual(await readAll(b, undefined), { events: [], ended: true, missed: 0 })
@@ -184,7 +186,7 @@ export function journalsContract(contractTest: ContractTest): void {
   })
 
   contractTest(
-    'whoever tails a stream is woken by appends, the end and a drop of any instance',
+    'the tail of a stream is woken by appends, by the end and by a drop on any instance',
     async ({ a, b, tickMs }) => {
       let wakes = 0
       b.journals.tail('stream', () => void wakes++)
@@ -192,20 +194,20 @@ export function journalsContract(contractTest: ContractTest): void {
         await a.journals.append('stream', ['one'], wide(tickMs))
         return wakes > 0
       })
-      for (const act of [() => a.journals.end('stream', 10 * tickMs), () => a.journals.drop('stream')]) {
-        // Late wakes of what went before are let through, so that the next one is of this act.
+      for (const step of [() => a.journals.end('stream', 10 * tickMs), () => a.journals.drop('stream')]) {
+        // Waits until late wakes of earlier steps have come, so that the next wake belongs to this step.
         for (let seen = -1; seen !== wakes;) {
           seen = wakes
           await b.journals.read('stream', undefined)
         }
         const before = wakes
-        await act()
+        await step()
         await until('a wake by an end and a drop', () => wakes > before)
       }
     },
   )
 
-  contractTest('a wake finds the event that woke it', async ({ a, b, tickMs }) => {
+  contractTest('a reader that is woken finds the event that woke it', async ({ a, b, tickMs }) => {
     const found: Array<Promise<unknown>> = []
     b.journals.tail('stream', () => void found.push(b.journals.read('stream', undefined)))
     await until('a wake', async () => {
@@ -215,24 +217,27 @@ export function journalsContract(contractTest: ContractTest): void {
     assert.notEqual(await found[0], 'unknown')
   })
 
-  contractTest('a tail that was stopped is not woken, and one that throws harms nobody', async ({ a, b, tickMs }) => {
-    let stopped = 0
-    let wakes = 0
-    b.journals.tail('stream', () => {
-      throw new Error('of the reader')
-    })
-    const stop = b.journals.tail('stream', () => void stopped++)
-    b.journals.tail('stream', () => void wakes++)
-    stop()
-    stop()
-    await until('a wake', async () => {
-      await a.journals.append('stream', ['one'], wide(tickMs))
-      return wakes > 0
-    })
-    assert.equal(stopped, 0)
-  })
+  contractTest(
+    'a stopped tail is not woken, and a tail that throws does not affect others',
+    async ({ a, b, tickMs }) => {
+      let stopped = 0
+      let wakes = 0
+      b.journals.tail('stream', () => {
+        throw new Error('of the reader')
+      })
+      const stop = b.journals.tail('stream', () => void stopped++)
+      b.journals.tail('stream', () => void wakes++)
+      stop()
+      stop()
+      await until('a wake', async () => {
+        await a.journals.append('stream', ['one'], wide(tickMs))
+        return wakes > 0
+      })
+      assert.equal(stopped, 0)
+    },
+  )
 
-  contractTest('a tail that is stopped by the wake of another is not woken any more', async ({ a, b, tickMs }) => {
+  contractTest('a tail that another stops while it is woken is not woken any more', async ({ a, b, tickMs }) => {
     const wakes: string[] = []
     b.journals.tail('stream', () => {
       wakes.push('first')

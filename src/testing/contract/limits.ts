@@ -1,11 +1,11 @@
-/** What `Limits` contractTest; what an algorithm decides is tested where the algorithm is. */
+/** What `Limits` promises. The decisions of each algorithm are tested beside it. */
 import assert from 'node:assert/strict'
 import type { Algorithm } from '../../backplane/backplane.ts'
 import type { ContractTest } from './fixture.ts'
 
 /**
- * Allows `limit` from the first cost on until `windowMs` later. Made to show what a store does with an algorithm: a
- * store with twins needs one for it.
+ * An algorithm that allows a cost of `limit` within `windowMs` of the first cost, to test what a store does with an
+ * algorithm. A store that has its own implementation of each algorithm needs one of this, too.
  */
 export function contractWindow(limit: number, windowMs: number): Algorithm {
   return {
@@ -23,7 +23,7 @@ export function contractWindow(limit: number, windowMs: number): Algorithm {
 
 export function limitsContract(contractTest: ContractTest): void {
   contractTest(
-    'of many who take at once on several instances, as many as the limit are allowed',
+    'of many takes at once on several instances, as many as the limit are allowed',
     async ({ a, b, tickMs }) => {
       const five = contractWindow(5, 100 * tickMs)
       const takes = Array.from({ length: 20 }, (_, n) => (n % 2 ? a : b).limits.take('key', five, 1))
@@ -34,7 +34,7 @@ export function limitsContract(contractTest: ContractTest): void {
     },
   )
 
-  contractTest('the state goes on with the time of the store', async ({ a, b, tickMs, pass }) => {
+  contractTest('the state follows the clock of the store', async ({ a, b, tickMs, pass }) => {
     const one = contractWindow(1, 4 * tickMs)
     await a.limits.take('key', one, 1)
     await pass(2)
@@ -43,7 +43,7 @@ export function limitsContract(contractTest: ContractTest): void {
     assert.ok(refused.retryAfterMs > 0 && refused.retryAfterMs <= 2 * tickMs)
   })
 
-  contractTest('the state is forgotten after its time to live', async ({ a, b, tickMs, pass }) => {
+  contractTest('the state expires after its time to live', async ({ a, b, tickMs, pass }) => {
     const one = contractWindow(1, 2 * tickMs)
     assert.equal((await a.limits.take('key', one, 1)).allowed, true)
     assert.equal((await b.limits.take('key', one, 1)).allowed, false)
@@ -51,7 +51,7 @@ export function limitsContract(contractTest: ContractTest): void {
     assert.equal((await b.limits.take('key', one, 1)).allowed, true)
   })
 
-  contractTest('cost is handed to the algorithm, and keys share nothing', async ({ a, tickMs }) => {
+  contractTest('the algorithm gets the cost, and keys share no state', async ({ a, tickMs }) => {
     const five = contractWindow(5, 100 * tickMs)
     assert.equal((await a.limits.take('one', five, 4)).remaining, 1)
     assert.equal((await a.limits.take('one', five, 2)).allowed, false)

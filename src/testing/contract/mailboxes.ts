@@ -1,10 +1,10 @@
-/** What `Mailboxes` contractTest. */
+/** What `Mailboxes` promises. */
 import assert from 'node:assert/strict'
 import type { Backplane, StoredObject } from '../../backplane/backplane.ts'
 import type { ContractTest } from './fixture.ts'
 import { until } from './until.ts'
 
-/** Receives at an instance what carries an `n`; returns when the first message has come through. */
+/** Receives messages with an `n` at an instance; resolves when a first test message has arrived. */
 async function open(to: Backplane, from: Backplane, instance: string, take: (n: unknown) => void): Promise<() => void> {
   let reached = false
   const stop = to.mailboxes.receive(instance, (message) => {
@@ -25,7 +25,7 @@ export function mailboxesContract(contractTest: ContractTest): void {
     assert.deepEqual(taken, sent)
   })
 
-  contractTest('a message comes as it was sent, and only to whom it was sent', async ({ a, b }) => {
+  contractTest('a message arrives unchanged, and only at its recipient', async ({ a, b }) => {
     const atA: unknown[] = []
     const atB: unknown[] = []
     await open(a, b, 'a', (n) => atA.push(n))
@@ -36,13 +36,13 @@ export function mailboxesContract(contractTest: ContractTest): void {
     assert.deepEqual([atA, atB], [[], [n]])
   })
 
-  contractTest('a send to where nobody receives is told', async ({ a, b }) => {
-    assert.equal(await a.mailboxes.send('nobody', {}), false)
+  contractTest('a send to an instance without a receiver returns false', async ({ a, b }) => {
+    assert.equal(await a.mailboxes.send('absent', {}), false)
     const taken: unknown[] = []
     const stop = await open(b, a, 'b', (n) => taken.push(n))
     stop()
     stop()
-    await until('nobody there', async () => !(await a.mailboxes.send('b', { n: 1 })))
+    await until('no receiver', async () => !(await a.mailboxes.send('b', { n: 1 })))
     assert.deepEqual(taken, [])
   })
 
@@ -57,7 +57,7 @@ export function mailboxesContract(contractTest: ContractTest): void {
     assert.deepEqual([earlier, later], [[], [1]])
   })
 
-  contractTest('a receiver that throws gets the next message all the same', async ({ a, b }) => {
+  contractTest('a receiver that throws still gets the next message', async ({ a, b }) => {
     const taken: unknown[] = []
     await open(b, a, 'b', (n) => {
       taken.push(n)
@@ -67,7 +67,7 @@ export function mailboxesContract(contractTest: ContractTest): void {
     await until('both messages', () => taken.length === 2)
   })
 
-  contractTest('what is sent while a message is taken comes after it', async ({ a, b }) => {
+  contractTest('a message that is sent while another is handled comes after it', async ({ a, b }) => {
     const steps: string[] = []
     const answered: Array<Promise<boolean>> = []
     await open(b, a, 'b', (n) => {
@@ -92,11 +92,11 @@ export function mailboxesContract(contractTest: ContractTest): void {
     await a.mailboxes.send('b', { n: 1 })
     await until('the message', () => answered.length > 0)
     await Promise.all(answered)
-    await until('nobody there', async () => !(await a.mailboxes.send('b', { n: 3 })))
+    await until('no receiver', async () => !(await a.mailboxes.send('b', { n: 3 })))
     assert.deepEqual(taken, [1])
   })
 
-  contractTest('what came out of a mailbox cannot be changed by who sent it', async ({ a, b }) => {
+  contractTest('a received message does not change when its sender modifies the sent object', async ({ a, b }) => {
     const taken: StoredObject[] = []
     await open(b, a, 'b', (n) => taken.push({ n }))
     const n = { kept: true }

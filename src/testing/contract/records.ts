@@ -1,23 +1,26 @@
-/** What `Records` contractTest. */
+/** What `Records` promises. */
 import assert from 'node:assert/strict'
 import type { ContractTest } from './fixture.ts'
 
 export function recordsContract(contractTest: ContractTest): void {
-  contractTest('a record that one instance creates is read by another', async ({ a, b, tickMs }) => {
+  contractTest('another instance reads a record that one instance created', async ({ a, b, tickMs }) => {
     const value = { text: 'gr\u00fc\u00df \u{1f600}', nested: { list: [1, null, true, ''] } }
     assert.equal(await a.records.create('key', value, 10 * tickMs), true)
     assert.deepEqual((await b.records.read('key'))?.value, value)
     assert.equal(await b.records.read('other'), undefined)
   })
 
-  contractTest('of many who create a record at once, one succeeds and its value stands', async ({ a, b, tickMs }) => {
-    const tries = Array.from({ length: 20 }, (_, n) => (n % 2 ? a : b).records.create('key', { n }, 10 * tickMs))
-    const made = await Promise.all(tries)
-    assert.equal(made.filter(Boolean).length, 1)
-    assert.deepEqual((await a.records.read('key'))?.value, { n: made.indexOf(true) })
-  })
+  contractTest(
+    'of many creates of one record at once, one succeeds and its value is stored',
+    async ({ a, b, tickMs }) => {
+      const tries = Array.from({ length: 20 }, (_, n) => (n % 2 ? a : b).records.create('key', { n }, 10 * tickMs))
+      const made = await Promise.all(tries)
+      assert.equal(made.filter(Boolean).length, 1)
+      assert.deepEqual((await a.records.read('key'))?.value, { n: made.indexOf(true) })
+    },
+  )
 
-  contractTest('a record is replaced only by who knows its present version', async ({ a, b, tickMs }) => {
+  contractTest('a record is replaced only under its current version', async ({ a, b, tickMs }) => {
     await a.records.create('key', { n: 1 }, 10 * tickMs)
     const first = await a.records.read('key')
     assert.ok(first)
@@ -31,7 +34,7 @@ export function recordsContract(contractTest: ContractTest): void {
     assert.deepEqual(await b.records.read('key'), second)
   })
 
-  contractTest('a record that was removed does not come back by a late replace', async ({ a, b, tickMs }) => {
+  contractTest('a late replace does not bring back a removed record', async ({ a, b, tickMs }) => {
     await a.records.create('key', {}, 10 * tickMs)
     const version = (await a.records.read('key'))?.version ?? 0
     assert.equal(await b.records.remove('key'), true)
@@ -40,16 +43,19 @@ export function recordsContract(contractTest: ContractTest): void {
     assert.equal(await a.records.read('key'), undefined)
   })
 
-  contractTest('a version of a former life of the key does not match the new one', async ({ a, b, tickMs }) => {
-    await a.records.create('key', {}, 10 * tickMs)
-    const version = (await a.records.read('key'))?.version ?? 0
-    await b.records.remove('key')
-    await b.records.create('key', { second: true }, 10 * tickMs)
-    assert.equal(await a.records.replace('key', { first: true }, version, 10 * tickMs), false)
-    assert.deepEqual((await a.records.read('key'))?.value, { second: true })
-  })
+  contractTest(
+    'a version from before a remove does not match the record created after it',
+    async ({ a, b, tickMs }) => {
+      await a.records.create('key', {}, 10 * tickMs)
+      const version = (await a.records.read('key'))?.version ?? 0
+      await b.records.remove('key')
+      await b.records.create('key', { second: true }, 10 * tickMs)
+      assert.equal(await a.records.replace('key', { first: true }, version, 10 * tickMs), false)
+      assert.deepEqual((await a.records.read('key'))?.value, { second: true })
+    },
+  )
 
-  contractTest('a record is gone for every method after its time to live', async ({ a, b, tickMs, pass }) => {
+  contractTest('after its time to live, no method finds a record', async ({ a, b, tickMs, pass }) => {
     await a.records.create('key', { n: 1 }, 2 * tickMs)
     const version = (await a.records.read('key'))?.version ?? 0
     await pass(1)
@@ -62,7 +68,7 @@ export function recordsContract(contractTest: ContractTest): void {
   })
 
   contractTest(
-    'a read gives a new time to live only if it asks for it, and no new version',
+    'a read extends the time to live only if asked to, and does not change the version',
     async ({ a, b, tickMs, pass }) => {
       await a.records.create('read', {}, 2 * tickMs)
       await a.records.create('extended', {}, 2 * tickMs)
@@ -78,7 +84,7 @@ export function recordsContract(contractTest: ContractTest): void {
     },
   )
 
-  contractTest('an extension counts from now, also where that is sooner', async ({ a, tickMs, pass }) => {
+  contractTest('an extension counts from now, even if the record then expires sooner', async ({ a, tickMs, pass }) => {
     await a.records.create('key', {}, 10 * tickMs)
     await a.records.read('key', tickMs)
     await pass(1)
@@ -95,18 +101,19 @@ export function recordsContract(contractTest: ContractTest): void {
     assert.equal(await a.records.read('key'), undefined)
   })
 
-  contractTest('what came out of a record cannot change it', async ({ a, b, tickMs }) => {
+  contractTest('changing a value that was read or written does not change the record', async ({ a, b, tickMs }) => {
     const nested: Record<string, unknown> = { kept: true }
     await a.records.create('key', { nested }, 10 * tickMs)
     const out = (await a.records.read('key'))?.value['nested']
     for (const held of [nested, out]) {
-      // A store that copies lets it be changed, one that shares must not; the record stands in either.
+      // A store that copies allows this change, one that shares must freeze the value; either way the record is
+      // unchanged.
       if (typeof held === 'object' && held !== null) Reflect.set(held, 'kept', false)
     }
     assert.deepEqual((await b.records.read('key'))?.value, { nested: { kept: true } })
   })
 
-  contractTest('keys are opaque: each is another, whatever it looks like', async ({ a, b, tickMs }) => {
+  contractTest('keys are opaque: similar keys name different records', async ({ a, b, tickMs }) => {
     const keys = [
       '__proto__',
       'constructor',

@@ -1,14 +1,14 @@
-/** What `Slots` contractTest. */
+/** What `Slots` promises. */
 import assert from 'node:assert/strict'
 import type { ContractTest } from './fixture.ts'
 
 export function slotsContract(contractTest: ContractTest): void {
-  contractTest('of many who claim at once, as many as the limit get a slot', async ({ a, b, tickMs }) => {
+  contractTest('of many claims at once, as many as the limit get a slot', async ({ a, b, tickMs }) => {
     const tries = Array.from({ length: 20 }, (_, n) => (n % 2 ? a : b).slots.claim('name', `h${n}`, 3, 10 * tickMs))
     assert.equal((await Promise.all(tries)).filter(Boolean).length, 3)
   })
 
-  contractTest('a limit of 0 admits nobody', async ({ a, tickMs }) => {
+  contractTest('a limit of 0 grants no slot', async ({ a, tickMs }) => {
     assert.equal(await a.slots.claim('name', 'h', 0, 10 * tickMs), false)
   })
 
@@ -31,16 +31,19 @@ export function slotsContract(contractTest: ContractTest): void {
     assert.equal(await b.slots.claim('name', 'h2', 1, 10 * tickMs), true)
   })
 
-  contractTest('a release by who holds nothing, or once more, frees no slot of another', async ({ a, b, tickMs }) => {
-    await a.slots.claim('name', 'h1', 1, 10 * tickMs)
-    await a.slots.release('name', 'h1')
-    await b.slots.claim('name', 'h2', 1, 10 * tickMs)
-    await a.slots.release('name', 'h1')
-    await a.slots.release('unheard', 'h1')
-    assert.equal(await a.slots.claim('name', 'h3', 1, 10 * tickMs), false)
-  })
+  contractTest(
+    'a release by a holder without a slot, or a second release, frees no slot of another holder',
+    async ({ a, b, tickMs }) => {
+      await a.slots.claim('name', 'h1', 1, 10 * tickMs)
+      await a.slots.release('name', 'h1')
+      await b.slots.claim('name', 'h2', 1, 10 * tickMs)
+      await a.slots.release('name', 'h1')
+      await a.slots.release('unknown', 'h1')
+      assert.equal(await a.slots.claim('name', 'h3', 1, 10 * tickMs), false)
+    },
+  )
 
-  contractTest('the slot of a silent holder returns by itself', async ({ a, b, tickMs, pass }) => {
+  contractTest('the slot of a holder that does not renew it expires', async ({ a, b, tickMs, pass }) => {
     await a.slots.claim('name', 'silent', 1, 2 * tickMs)
     await pass(1)
     assert.equal(await b.slots.claim('name', 'next', 1, 2 * tickMs), false)
@@ -48,7 +51,7 @@ export function slotsContract(contractTest: ContractTest): void {
     assert.equal(await b.slots.claim('name', 'next', 1, 2 * tickMs), true)
   })
 
-  contractTest('a slot that is renewed, or claimed again, stays', async ({ a, b, tickMs, pass }) => {
+  contractTest('a slot that is renewed or claimed again does not expire', async ({ a, b, tickMs, pass }) => {
     await a.slots.claim('name', 'h1', 2, 2 * tickMs)
     await a.slots.claim('name', 'h2', 2, 2 * tickMs)
     for (let n = 0; n < 3; n++) {
@@ -60,7 +63,7 @@ export function slotsContract(contractTest: ContractTest): void {
   })
 
   contractTest(
-    'a lapsed slot cannot be renewed, whether or not somebody else has it',
+    'an expired slot cannot be renewed, whether or not another holder has it',
     async ({ a, b, tickMs, pass }) => {
       await a.slots.claim('free', 'h1', 1, tickMs)
       await a.slots.claim('taken', 'h1', 1, tickMs)
@@ -73,13 +76,16 @@ export function slotsContract(contractTest: ContractTest): void {
     },
   )
 
-  contractTest('a holder that lapsed and claims again is counted like a new one', async ({ a, b, tickMs, pass }) => {
-    for (const limit of [1, 3]) {
-      const name = `limit ${limit}`
-      await a.slots.claim(name, 'h1', limit, tickMs)
-      await pass(1)
-      await b.slots.claim(name, 'h2', limit, 10 * tickMs)
-      assert.equal(await a.slots.claim(name, 'h1', 1, 10 * tickMs), false)
-    }
-  })
+  contractTest(
+    'a holder whose slot expired is counted like a new one when it claims again',
+    async ({ a, b, tickMs, pass }) => {
+      for (const limit of [1, 3]) {
+        const name = `limit ${limit}`
+        await a.slots.claim(name, 'h1', limit, tickMs)
+        await pass(1)
+        await b.slots.claim(name, 'h2', limit, 10 * tickMs)
+        assert.equal(await a.slots.claim(name, 'h1', 1, 10 * tickMs), false)
+      }
+    },
+  )
 }

@@ -1,9 +1,9 @@
-/** Waiting for what a store may take a moment to bring, with a deadline. */
+/** Waits, with a deadline, for an effect that a store may delay. */
 import { pause, systemClock } from '../../base/clock.ts'
 
 const deadlineMs = 5000
 
-/** Asks again and again until `condition` holds; throws, naming `what`, if it does not within five seconds. */
+/** Polls `condition` until it holds. Throws an error that names `what` if it does not hold within five seconds. */
 export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
   const endMs = systemClock.now() + deadlineMs
   while (!(await condition())) {

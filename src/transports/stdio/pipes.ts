@@ -25,32 +25,32 @@ const smallChars = 1024
 
 /**
  * @param memory counts the lines that wait for the client
- * @param onGone called once, when the stream has ended or failed
+ * @param onEnded called once, when the stream has ended or failed
  */
-export function createLineWriter(output: Writable, memory: MemoryAccount, onGone: () => void): LineWriter {
+export function createLineWriter(output: Writable, memory: MemoryAccount, onEnded: () => void): LineWriter {
   let blocked: Promise<void> | undefined
-  let isGone = false
-  let free = (): void => {}
-  const gone = (): void => {
-    if (isGone) return
-    isGone = true
-    free()
-    onGone()
+  let isEnded = false
+  let unblock = (): void => {}
+  const end = (): void => {
+    if (isEnded) return
+    isEnded = true
+    unblock()
+    onEnded()
   }
-  output.on('error', gone)
-  output.on('close', gone)
-  output.on('drain', () => free())
+  output.on('error', end)
+  output.on('close', end)
+  output.on('drain', () => unblock())
 
   /** @param counted bytes to release when the line is written */
   const put = async (text: string, counted = 0): Promise<void> => {
-    while (blocked && !isGone) await blocked
-    if (isGone) return memory.release(counted)
+    while (blocked && !isEnded) await blocked
+    if (isEnded) return memory.release(counted)
     const onWritten = counted === 0 ? undefined : () => memory.release(counted)
     if (output.write(`${text}\n`, onWritten)) return
     blocked = new Promise((resolve) => {
-      free = () => {
+      unblock = () => {
         blocked = undefined
-        free = () => {}
+        unblock = () => {}
         resolve()
       }
     })
@@ -72,7 +72,7 @@ export function createLineWriter(output: Writable, memory: MemoryAccount, onGone
       memory.add(bytes)
       return put(text, bytes)
     },
-    flush: () => new Promise((resolve) => (isGone ? resolve() : output.write('', () => resolve()))),
+    flush: () => new Promise((resolve) => (isEnded ? resolve() : output.write('', () => resolve()))),
   }
 }
 
