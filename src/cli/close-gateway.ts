@@ -1,17 +1,17 @@
-/** How long the end of a gateway may take: the command waits until no process of a server is left, but never for ever. */
+/** Ends a gateway in bounded time: the command waits until no process of a server is left, but not for ever. */
 import { type Clock, pause } from '../base/clock.ts'
 import type { Gateway } from '../gateway/gateway.ts'
 
-/** A process that ignores all it is asked gets SIGKILL after 5 s, and up to 2 s until it is given up. */
+/** A process that ignores everything gets SIGKILL after 5 s, and is given up after 2 s more. */
 const politeMs = 8000
-/** Nothing was served yet, and a person waits to hear why. */
+/** After a failed start: nothing was served yet, and the user waits for the error message. */
 const briefMs = 2000
-/** After SIGKILL to everything: what is still there then, the kernel holds. */
+/** After SIGKILL to all processes: whatever is left after this hangs in the kernel. */
 const forcedMs = 2500
 
 /**
- * Ends the gateway with all its processes; resolves when they are gone, or after a time that is bounded in every case.
- * What is left then, the reaper of the gateway ends.
+ * Ends the gateway with all its processes; resolves when they are gone, or after a bounded time. The reaper of the
+ * gateway ends the rest.
  * @param how `politely`, step by step; `briefly`, the same for 2 s and then by force; `by_force`, SIGKILL at once
  */
 export async function closeGateway(

@@ -1,4 +1,4 @@
-/** `docs/errors.md`, printed from the tables of refusals and failures so that it cannot say anything else than the code. */
+/** Prints `docs/errors.md` from the tables of refusals and failures, so that it cannot differ from the code. */
 import type { Retry } from '../base/refusal-row.ts'
 import { refusals } from '../base/refusals.ts'
 import { exits, failures } from './failures.ts'

@@ -1,6 +1,6 @@
 /**
- * Every way in which the command fails, with its public code and its exit code: the source of the error texts of the
- * terminal and of `docs/errors.md`. Codes are never reused.
+ * Every failure of the command, with its public code and its exit code: the source of the error texts in the terminal
+ * and of `docs/errors.md`. Codes are never reused.
  */
 import type { ConfigCode } from '../config/problem.ts'
 
@@ -21,7 +21,7 @@ interface Row {
   readonly exit: number
   /** What happened. */
   readonly meaning: string
-  /** What the reader can do about it. */
+  /** What to do about it. */
   readonly remedy: string
 }
 
@@ -69,7 +69,7 @@ export const failures: Readonly<Record<FailureCode, Row>> = {
   config_command: row(78, 'The command to serve is missing or not usable.', 'Write it behind --, with its arguments.'),
   config_exposed: row(
     78,
-    'An address other than loopback would be opened although nobody is authenticated.',
+    'An address other than loopback would be opened although clients are not authenticated.',
     'Listen on 127.0.0.1 behind a reverse proxy that authenticates, or say --insecure.',
   ),
   config_tls: row(
@@ -105,7 +105,7 @@ export const failures: Readonly<Record<FailureCode, Row>> = {
   client_file: row(
     78,
     'The configuration file of a client is not valid JSON, or not of the form that the client reads.',
-    'Mend it at the line and column that the message names; nothing was changed.',
+    'Correct it at the line and column that the message names; nothing was changed.',
   ),
   client_entry: row(
     1,
@@ -115,7 +115,7 @@ export const failures: Readonly<Record<FailureCode, Row>> = {
   client_write: row(
     1,
     'The configuration file of a client cannot be found, read or written.',
-    'See what the message says of the path, or name another file with --file.',
+    'See what the message says about the path, or name another file with --file.',
   ),
   internal: row(
     1,
@@ -124,7 +124,7 @@ export const failures: Readonly<Record<FailureCode, Row>> = {
   ),
 }
 
-/** Exit codes that are no failure. */
+/** Exit codes without a failure. */
 export const exits: ReadonlyArray<readonly [code: number, meaning: string]> = [
   [
     0,
@@ -134,14 +134,14 @@ export const exits: ReadonlyArray<readonly [code: number, meaning: string]> = [
   [143, 'ended at once by a second signal, the last of which was SIGTERM'],
 ]
 
-/** A failure as it is shown. */
+/** A failure to show. */
 export interface Failure {
   readonly code: FailureCode
   readonly message: string
   readonly notes: ReadonlyArray<readonly [label: string, text: string]>
 }
 
-/** Ends the command with its failures: thrown where they are found, shown and turned into an exit code by `main.ts`. */
+/** Thrown to end the command with failures: `report.ts` shows them, `main.ts` exits with their code. */
 export class CommandFailed extends Error {
   readonly failures: readonly Failure[]
 

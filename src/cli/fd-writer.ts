@@ -1,7 +1,6 @@
 /**
- * The ways to write to a descriptor that somebody has handed us, so that none of them can hold us up. Node's own stream
- * waits on the thread of the program where a terminal stands still, and throws where a disk is full; a write to a pipe
- * on one of its other threads is waited for when the process ends.
+ * Writes to stdout and stderr without ever blocking. Node's own streams block the main thread while a terminal is
+ * stopped, and throw if a disk is full; and a pending write to a pipe on the thread pool delays the exit of the process.
  */
 import { constants, fstatSync, openSync, write as writeFile, writeSync } from 'node:fs'
 import type { Writable } from 'node:stream'
@@ -9,7 +8,7 @@ import { isatty, type WriteStream } from 'node:tty'
 import type { Clock } from '../base/clock.ts'
 import { createOutput, type WriteOutcome, type Output, type Writer } from './output.ts'
 
-/** The output that a descriptor of the process is. */
+/** The output for a descriptor of the process. */
 export function openOutput(descriptor: 1 | 2, clock: Clock): Output {
   const stream = (): WriteStream => (descriptor === 1 ? process.stdout : process.stderr)
   if (!isatty(descriptor)) return createOutput(isStreamed(descriptor) ? toStream(stream()) : toFile(descriptor), clock)
@@ -18,14 +17,14 @@ export function openOutput(descriptor: 1 | 2, clock: Clock): Output {
   })
 }
 
-/** Pipes and sockets, which node writes to without waiting. */
+/** Whether it is a pipe or a socket, to which Node writes without blocking. */
 function isStreamed(descriptor: number): boolean {
   const stat = fstatSync(descriptor)
   return stat.isFIFO() || stat.isSocket()
 }
 
 function toStream(stream: Writable): Writer {
-  // Each write is told of its own error.
+  // Each write gets its error in its callback.
   stream.on('error', () => {})
   return (bytes) =>
     new Promise((resolve) => {
@@ -33,9 +32,9 @@ function toStream(stream: Writable): Writer {
     })
 }
 
-/** A disk may take its time, which is no reason for us to wait. */
+/** Disks can be slow: the write runs on the thread pool. */
 function toFile(descriptor: number): Writer {
-  // A limit for the size of files (`ulimit -f`) is a full disk like another: the signal of it would end us.
+  // A file size limit (`ulimit -f`) is handled like a full disk; its signal would end us.
   process.on('SIGXFSZ', () => {})
   return (bytes) =>
     new Promise((resolve) => {
@@ -44,8 +43,8 @@ function toFile(descriptor: number): Writer {
 }
 
 /**
- * A terminal may stand still (Ctrl-S, a connection that hangs). Opened anew, so that those who share the descriptor with
- * us do not find it changed; undefined where that cannot be.
+ * A terminal may be stopped (Ctrl-S, a hanging connection), so it is written to without blocking. It is opened again,
+ * since `O_NONBLOCK` on our descriptor would affect other processes that share it; undefined if that is not possible.
  */
 function toTerminal(descriptor: number): Writer | undefined {
   const { O_WRONLY, O_NOCTTY, O_NONBLOCK } = constants

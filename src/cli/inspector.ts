@@ -1,6 +1,6 @@
 /**
- * Keeps node's inspector closed. Node opens it upon SIGUSR1, for whoever may connect to loopback and without a key, and
- * what it lets in runs as we do. With a listener of our own the signal is ours. Imported first, as it acts at once:
- * before it does, the signal ends the process or opens what nobody has asked for. `--inspect` opens it as ever.
+ * Keeps Node's inspector closed. Upon SIGUSR1 Node opens it on loopback without authentication, and clients of it run
+ * code as this process. A listener of our own disables that. Imported first, since the signal opens the inspector or
+ * ends the process until then. `--inspect` still opens it.
  */
 process.on('SIGUSR1', () => {})

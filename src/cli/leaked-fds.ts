@@ -1,9 +1,9 @@
 /**
- * Descriptors that leaked into our process from whoever started it, and would leak on into every child.
+ * Closes descriptors that leaked into our process from its parent and would leak into every child.
  *
- * Node marks the low ones at its start so that children do not get them, but stops at the first gap above 15. What is
- * still unmarked after that is nobody's: Node opens everything of its own marked. macOS does not hand such descriptors
- * to children in the first place.
+ * At its start Node sets close-on-exec on the low descriptors, but stops at the first gap above 15. Descriptors still
+ * without that flag are leaked ones: Node sets it on everything that it opens. On macOS children do not inherit such
+ * descriptors in the first place.
  */
 import { closeSync, readFileSync, readdirSync } from 'node:fs'
 
@@ -11,9 +11,9 @@ import { closeSync, readFileSync, readdirSync } from 'node:fs'
 const closeOnExec = 0o2000000
 
 /**
- * Closes them, on Linux; returns how many. For a command that owns its process, at its very start, and never for a
- * library: an addon may hold such a descriptor on purpose.
- * @param passed descriptors that were handed to us on purpose, which stay open
+ * Closes them, on Linux; returns how many. For the command, at its very start, and never for the library: an addon of
+ * the program may hold such a descriptor on purpose.
+ * @param passed descriptors that were passed to us on purpose, which stay open
  */
 export function closeLeakedFds(passed: ReadonlySet<number> = new Set()): number {
   if (process.platform !== 'linux') return 0
@@ -40,7 +40,7 @@ function leaks(name: string): boolean {
     const flags = /^flags:\s+([0-7]+)$/m.exec(readFileSync(`/proc/self/fdinfo/${name}`, 'utf8'))?.[1]
     return flags !== undefined && (Number.parseInt(flags, 8) & closeOnExec) === 0
   } catch {
-    // It was the one that listed them.
+    // It was the descriptor of the listing itself.
     return false
   }
 }

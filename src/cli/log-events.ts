@@ -1,6 +1,6 @@
 /**
- * Writes the events of a gateway into the log: one line when a session begins and ends and one for each call, and at debug
- * one for each process. Beyond a hundred lines of a kind in a second only their number is logged.
+ * Logs the events of a gateway: a line when a session begins and ends and for each call, and at level debug when a
+ * worker starts and ends. Beyond a hundred lines of a kind in a second only their number is logged.
  */
 import type { Clock } from '../base/clock.ts'
 import type { EventSource } from '../base/events.ts'
@@ -8,7 +8,7 @@ import type { Log, LogFields } from '../base/log.ts'
 
 const linesPerSecond = 100
 
-/** Begins to log; returns how to stop. */
+/** Starts logging; the returned function stops it. */
 export function logEvents(events: EventSource, log: Log, clock: Clock): () => void {
   const bounded = createBound(log)
   const tick = clock.every(1000, () => bounded.nextSecond())
@@ -48,7 +48,7 @@ export function logEvents(events: EventSource, log: Log, clock: Clock): () => vo
       log.debug({ worker: event.worker, pid: event.pid, purpose: event.purpose }, 'worker started'),
     ),
     events.on('processEnded', (event) => {
-      // An end that nobody asked for is a warning, and the room that saw it writes it.
+      // An unexpected end is logged as a warning where it is noticed.
       if (event.expected) log.debug({ worker: event.worker, exit: event.code, signal: event.signal }, 'worker ended')
     }),
     events.on('dropped', (event) => bounded.info('dropped', { what: event.what, count: event.count })),

@@ -1,17 +1,17 @@
-/** How the log is written, told from the command line as it was typed: before it is understood, or if it cannot be. */
+/** Finds out the log format from the command line as typed: before it is parsed, or if parsing fails. */
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** Verbs that log. What others say is for the person who typed them, whatever reads it. */
+/** Verbs that log. Other verbs print for the user, even if stderr is no terminal. */
 const logging = new Set(['serve', 'connect'])
 
-/** The words in front of `--`: what follows belongs to the server. */
+/** The words before `--`: those after it belong to the server. */
 export function ownWords(typed: readonly string[]): readonly string[] {
   const dashes = typed.indexOf('--')
   return dashes < 0 ? typed : typed.slice(0, dashes)
 }
 
-/** Whether the log is JSON, as `openWatch` would have it. */
+/** Whether the log is JSON, by the rules of `openRunContext`. */
 export function isJsonLog(typed: readonly string[], env: Environment, isTerminal: boolean): boolean {
   const own = ownWords(typed)
   const flags = own.flatMap((word, at) => {

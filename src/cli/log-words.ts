@@ -1,14 +1,14 @@
 /**
- * The lines of the log that come with every session and call, as words for people: `call echo ok 24 ms (queue 14)
- * session ca54fee0`. All others keep their fields. Pure.
+ * Renders the log lines of sessions and calls as sentences: `call echo ok 24 ms (queue 14)  session ca54fee0`. All other
+ * lines keep their fields. Pure.
  */
 
 import type { SessionEnd } from '../base/events.ts'
 
-/** A line of the log as an object. */
+/** A log line as an object. */
 export type LogRecord = Readonly<Record<string, unknown>>
 
-/** The line with its fields in its message, if it is one that is told in words. */
+/** The line with its fields rendered into the message, if there is a wording for it; else unchanged. */
 export function inWords(record: LogRecord): LogRecord {
   const message = text(record, 'msg')
   const wording = /^stop(?:ping:|ped$)/.test(message) ? withReason : wordings.get(message)
@@ -86,7 +86,7 @@ function callInWords(record: LogRecord): string {
   )
 }
 
-/** As long as there is only one tenant it need not be named. */
+/** The default tenant is not named. */
 function tenantOf(record: LogRecord): string {
   const tenant = text(record, 'tenant')
   return tenant === '' || tenant === 'default' ? '' : `tenant ${tenant}`
@@ -120,7 +120,7 @@ function duration(ms: number): string {
   return `${(ms / 3_600_000).toFixed(1)} h`
 }
 
-/** Parts that are there, two blanks between them. */
+/** The non-empty parts, separated by two blanks. */
 function joined(...parts: readonly string[]): string {
   return joinedBy('  ', ...parts)
 }

@@ -1,6 +1,6 @@
 /**
- * The log of the command: JSON lines, or pretty ones on a terminal, always on stderr. Sees to it that no secret and no
- * whole session id gets through, whoever logs it. A log that cannot be written costs lines and not the service.
+ * The log of the command: JSON lines, or pretty ones on a terminal, always on stderr. Secrets and full session ids are
+ * removed from every line. If the log cannot be written, lines are lost, and the service goes on.
  */
 import { createHash } from 'node:crypto'
 import { pino, stdSerializers, stdTimeFunctions, type DestinationStream } from 'pino'
@@ -11,7 +11,7 @@ import type { LogSettings } from '../config/log-options.ts'
 import { inWords, type LogRecord } from './log-words.ts'
 import type { Output } from './output.ts'
 
-/** Names under which secrets travel, at the top of a log line or one level below. */
+/** Names of fields that may hold secrets, at the top level of a log line or one level below. */
 const secrets = ['authorization', 'cookie', 'token', 'apiKey', 'password', 'secret', 'env', 'arguments', 'requestState']
 
 /**
@@ -29,7 +29,7 @@ export function openLog(level: LogSettings['level'], isPretty: boolean, isColore
   }
 }
 
-/** A line as the log has it. */
+/** A log line as text. */
 function lineOf(isPretty: boolean, isColored: boolean, fields: object, message: string): string {
   let text = ''
   const kept: DestinationStream = { write: (line) => void (text += line) }
@@ -37,7 +37,7 @@ function lineOf(isPretty: boolean, isColored: boolean, fields: object, message: 
   return text
 }
 
-/** Lines for people. What servers and clients say ends up in them, and must not steer the terminal that shows them. */
+/** Pretty lines. They hold text of servers and clients, so control characters are removed for the terminal. */
 export function prettyLines(isColored: boolean, destination: DestinationStream): DestinationStream {
   const show = pretty.prettyFactory({ colorize: isColored, translateTime: 'SYS:HH:MM:ss', singleLine: true })
   const clean = (_: string, value: unknown): unknown => (typeof value === 'string' ? terminalSafe(value) : value)
@@ -65,7 +65,7 @@ export function createLog(level: LogSettings['level'], destination: DestinationS
   }
 }
 
-/** The first eight characters of a session's hash: tells sessions apart and opens none. */
+/** The first eight characters of the hash of a session id: distinguishes sessions and gives access to none. */
 function sessionLabel(session: unknown): unknown {
   return typeof session === 'string' ? createHash('sha256').update(session).digest('hex').slice(0, 8) : session
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The command `mcplex`: reads the command line, runs the verb, shows what failed and ends with its exit code. */
+/** The command `mcplex`: reads the command line, runs the verb, reports failures and sets the exit code. */
 import './inspector.ts'
 import { systemClock as clock } from '../base/clock.ts'
 import { version } from '../base/version.ts'
@@ -17,7 +17,7 @@ import { createStatusLine } from './status-line.ts'
 import { mayAnimate } from './terminal.ts'
 import type { ServeRequest } from './commands/serve/command.ts'
 
-/** What was printed last gets this long to be taken: by a program that reads us, and by the log. */
+/** How long to wait at the end for pending output to be read: on stdout, and on stderr. */
 const printedMs = 1000
 const loggedMs = 250
 
@@ -29,7 +29,7 @@ process.on('exit', () => detachLostTerminals(terminals))
 const stdout = openOutput(1, clock)
 const stderr = createStatusLine(openOutput(2, clock))
 const outputs: Outputs = { stdout, stderr }
-// It is for programs, which have no use for words.
+// Programs read stdout: a line about lost output would only confuse them.
 stdout.tellLost(() => '')
 
 const exit = await run()
@@ -44,7 +44,7 @@ async function run(): Promise<number> {
       err: (text) => stderr.write(text),
     })
     const code = request ? await act(request) : 0
-    // Words that were asked for and did not arrive: that is no success. What served has done more than print.
+    // If requested output could not be printed, the command has failed. `serve` has done more than print.
     return request?.verb === 'serve' ? code : await printed(code)
   } catch (error) {
     return report(error, typed, thisMachine().env, outputs)
@@ -56,7 +56,7 @@ async function printed(code: number): Promise<number> {
   return code === 0 && stdout.lost > 0 ? 1 : code
 }
 
-/** Does what was asked for. A verb is loaded when it is wanted: the others need not cost its start. */
+/** Runs the verb. Its module is loaded only now, so that other verbs do not slow down the start. */
 async function act(request: Request): Promise<number> {
   switch (request.verb) {
     case 'serve': {
@@ -75,7 +75,7 @@ async function act(request: Request): Promise<number> {
   }
 }
 
-/** Says what is being started, to a person at a terminal, before all that serves is loaded. */
+/** Shows on a terminal what is being started, before the modules of `serve` are loaded. */
 function notice({ command, isQuiet }: ServeRequest): Done | undefined {
   const { env } = thisMachine()
   if (isQuiet || !mayAnimate(env, stderr) || isJsonLog(typed, env, true)) return undefined

@@ -1,21 +1,20 @@
 /**
- * What the command prints, on stderr or stdout: held back while it is not taken, up to a bound, and dropped where it
- * cannot be written (a full disk, a reader that is gone or does not read, a terminal that stands still). Promises that
- * nothing waits for it: no request, no signal, and not the end of the process. Once writing works again, one line says
+ * Output of the command to stderr or stdout. Text that is not read yet is buffered up to a limit; text that cannot be
+ * written is dropped (a full disk, a reader that is gone or does not read, a stopped terminal). Promises that nothing
+ * waits for output: no request, no signal, and not the exit of the process. Once writing works again, one line reports
  * how much was lost.
  */
 import { type Clock, pause, stayAwake } from '../base/clock.ts'
 
-/** What became of some bytes: how many were taken, and node's code of the error if there was one. */
+/** The result of a write: how many bytes were written, and Node's error code if it failed. */
 export interface WriteOutcome {
   readonly taken: number
   readonly code?: string | undefined
 }
 
 /**
- * Writes bytes without ever waiting for a reader on the thread that it is called on, nor on one that node waits for at
- * its end. Called again only after its outcome is known, never throws or rejects. `EAGAIN` says that nothing more is
- * taken just now.
+ * Writes bytes without blocking the calling thread, or one that Node waits for at exit. Called again only after its
+ * outcome is known; never throws or rejects. `EAGAIN` means that no more can be written at the moment.
  */
 export type Writer = (bytes: Buffer) => WriteOutcome | Promise<WriteOutcome>
 
@@ -24,35 +23,35 @@ export interface Output {
   readonly isTTY: boolean
   /** The width of the terminal; 0 if it is not known. */
   readonly columns: number
-  /** How many texts were lost so far. */
+  /** The number of texts lost so far. */
   readonly lost: number
-  /** Writes a text after those before it, now or as soon as it can be; or drops it. */
+  /** Writes a text after all earlier ones, now or as soon as possible; or drops it. */
   write(text: string): void
-  /** Says how a loss is told, if not in plain words. */
+  /** Sets the text that reports a loss. */
   tellLost(tell: (lost: number) => string): void
-  /** Resolves when all was written or there is nothing to wait for, after `ms` milliseconds at the latest. */
+  /** Resolves when all is written or writing fails, after `ms` milliseconds at the latest. */
   settled(ms: number): Promise<void>
 }
 
-/** Bytes that are held while they are not taken; beyond that texts are dropped. */
+/** Bytes that are buffered at most; beyond that texts are dropped. */
 const maxHeldBytes = 1024 ** 2
 
-/** So many bytes are handed over at once, unless a single text is longer. */
+/** The most bytes in one write, unless a single text is longer. */
 const batchBytes = 64 * 1024
 
-/** When to try again: after nothing was taken, and after an error. */
+/** When to try again: after a write that took nothing, and after an error. */
 const fullMs = 50
 const brokenMs = 1000
 
 interface Piece {
   readonly bytes: Buffer
-  /** How many texts are lost if it is not written. */
+  /** The number of texts that are lost if it is not written. */
   readonly texts: number
-  /** How many lost texts are told of if it is. */
+  /** The number of lost texts that it reports. */
   readonly told: number
 }
 
-/** What is known of a terminal. */
+/** Properties of a terminal. */
 export interface Terminal {
   columns(): number | undefined
 }
@@ -61,12 +60,12 @@ export function createOutput(writer: Writer, clock: Clock, terminal?: Terminal):
   const queue: Piece[] = []
   let held = 0
   let lost = 0
-  /** Those of them of which no line that is on its way tells. */
+  /** Lost texts that no pending line reports. */
   let untold = 0
   let isWriting = false
   /** Whether the last write has failed. */
   let isBroken = false
-  /** Whether the last text was cut off in its middle. */
+  /** Whether the last text was written only in part. */
   let isCut = false
   let waiters: Array<() => void> = []
   let tell = (count: number): string => `mcplex: ${count} lines of output could not be written\n`
@@ -78,7 +77,7 @@ export function createOutput(writer: Writer, clock: Clock, terminal?: Terminal):
     }
   }
 
-  /** What is to be written next, in one go: the texts that wait, or how many were lost. */
+  /** The next batch to write: waiting texts, or the report of lost ones. */
   function next(): Piece[] | undefined {
     if (queue.length === 0) {
       if (untold === 0) return undefined
@@ -97,7 +96,7 @@ export function createOutput(writer: Writer, clock: Clock, terminal?: Terminal):
     return queue.splice(0, count)
   }
 
-  /** Takes note of an outcome; says how long to wait before the next one, in milliseconds. */
+  /** Handles an outcome; returns how long to wait before the next write, in milliseconds. */
   function note(batch: readonly Piece[], { taken, code }: WriteOutcome): number {
     held -= taken
     let left = taken
@@ -110,7 +109,7 @@ export function createOutput(writer: Writer, clock: Clock, terminal?: Terminal):
     }
     isBroken = code !== undefined && code !== 'EAGAIN'
     if (isBroken) {
-      // What waits behind it would fare no better.
+      // Texts behind it would fail in the same way.
       lose([...rest, ...queue.splice(0)])
       held = 0
       return brokenMs
@@ -124,7 +123,7 @@ export function createOutput(writer: Writer, clock: Clock, terminal?: Terminal):
     for (let batch = next(); batch; batch = next()) {
       const [first] = batch
       const outcome = writer(batch.length === 1 && first ? first.bytes : Buffer.concat(batch.map(({ bytes }) => bytes)))
-      // Not awaited if it is there: what is printed in other ways meanwhile would come before it.
+      // Not awaited if it is known already: other output could be printed in between.
       const waitMs = note(batch, outcome instanceof Promise ? await outcome : outcome)
       if (isBroken) release()
       if (waitMs > 0) await pause(clock, waitMs)
@@ -149,7 +148,7 @@ export function createOutput(writer: Writer, clock: Clock, terminal?: Terminal):
     },
     write(text) {
       const piece = { bytes: Buffer.from(text), texts: 1, told: 0 }
-      // What is lost is told of first: a gap that is not seen would be taken for silence.
+      // A loss is reported before further text, so that no gap goes unnoticed.
       if (untold > 0 || held + piece.bytes.length > maxHeldBytes) return lose([piece])
       held += piece.bytes.length
       queue.push(piece)

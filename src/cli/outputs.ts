@@ -1,4 +1,4 @@
-/** Where the command prints. */
+/** The two outputs of the command. */
 import type { Output } from './output.ts'
 import type { StatusLine } from './status-line.ts'
 

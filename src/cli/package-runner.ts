@@ -1,17 +1,17 @@
 /**
- * The package runner that has started us: `npx`, `npm run` or their like. They stay around as our parent's parent and
- * do not hand on the signals that end them, so their end is ours: otherwise we would live on and hold the port.
+ * The package runner that started us: `npx`, `npm run` or the like. A runner stays as our grandparent and does not
+ * forward the signals that end it, so we stop when it ends: otherwise we would live on and keep the port.
  *
  * The chain is the runner, a shell, ourselves. After `kill -9` of the runner the shell lives on and our parent does not
- * change; after SIGTERM in a container, where the runner is process 1, the shell goes first. So both are watched. What
- * was put into a session of its own (`setsid`, a new terminal) is not followed: that is how one outlives its starter.
+ * change; after SIGTERM in a container, where the runner is process 1, the shell ends first. So both are watched.
+ * Runners in another session (`setsid`, a new terminal) are ignored: programs use that to outlive their parent.
  */
 import type { Clock, Timer } from '../base/clock.ts'
 import type { ProcessEntry, ProcessTable } from './process-table.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** Variables that the runners set for what they start. */
+/** Variables that runners set for the programs that they start. */
 const marks = ['npm_execpath', 'npm_lifecycle_event', 'npm_command', 'npm_config_user_agent']
 
 const runnerNames: ReadonlySet<string> = new Set([
@@ -19,20 +19,20 @@ const runnerNames: ReadonlySet<string> = new Set([
 ])
 const engines: ReadonlySet<string> = new Set(['node', 'nodejs', 'bun'])
 
-/** More ancestors than anybody has; keeps a table that makes no sense from being walked for ever. */
+/** More ancestors than any process has: bounds the walk over an inconsistent table. */
 const maxAncestors = 64
 
-/** How often the runner is looked at, in milliseconds. */
+/** How often the runner is checked, in milliseconds. */
 const lookMs = 500
 
-/** Whether a runner is among those who started us, as the environment says. */
+/** Whether a runner has started us, by the environment. */
 export function isUnderRunner(env: Environment): boolean {
   return marks.some((name) => (env[name] ?? '') !== '')
 }
 
 /**
- * Every runner above a process, in its session, and the process below each that leads to us: when one of them ends, the
- * run is over. Empty if there is none, or if one of the processes between has ended already, as in `mcplex serve &`.
+ * Every runner above a process, in its session, and for each the process below it in the chain: when one of them ends,
+ * we stop. Empty if there is none, or if a process in between has ended already, as in `mcplex serve &`.
  */
 export function runnersAbove(pid: number, table: Pick<ProcessTable, 'find'>): ProcessEntry[] {
   const found: ProcessEntry[] = []
@@ -63,14 +63,14 @@ export function watchEnd(
   return timer
 }
 
-/** `npm exec x` (the title that npm gives itself), or `node /usr/lib/node_modules/npm/bin/npx-cli.js x`. */
+/** True for `npm exec x` (npm sets its title so) and `node /usr/lib/node_modules/npm/bin/npx-cli.js x`. */
 function isRunner(command: string): boolean {
   const [first = '', ...rest] = command.split(' ')
   if (runnerNames.has(nameOf(first))) return true
   return engines.has(nameOf(first)) && runnerNames.has(nameOf(rest.find((word) => !word.startsWith('-')) ?? ''))
 }
 
-/** The last part of a path, without `.js` and its like. */
+/** The last part of a path, without `.js`, `.cjs` or `.mjs`. */
 function nameOf(path: string): string {
   return (path.split('/').at(-1) ?? '').replace(/\.[cm]?js$/, '')
 }

@@ -1,8 +1,8 @@
 /**
- * Files that a shell passes as descriptors: `<(...)` of bash and zsh is the word /dev/fd/63, a pipe that one process can
- * read once. We read it at the start and put a copy in its place that can be read any number of times, by us and by each
- * process of the server. On Linux the copy has no name: it ends with us. Elsewhere it is a file that only this user may
- * read, removed at our end.
+ * Files that a shell passes as descriptors: `<(...)` of bash and zsh becomes the argument /dev/fd/63, a pipe that one
+ * process can read once. We read it at the start and replace it by a copy that can be read any number of times, by us and
+ * by each process of the server. On Linux the copy has no name and disappears with our process. Elsewhere it is a file
+ * that only this user may read, removed at exit.
  */
 import {
   createReadStream,
@@ -21,18 +21,18 @@ import type { Readable } from 'node:stream'
 import { pause, systemClock } from '../base/clock.ts'
 import { CommandFailed } from './failures.ts'
 
-/** A word that is such a file, or a flag with one. */
+/** An argument that is such a file, or a flag with one. */
 const form = /^(--?[a-z][a-z0-9-]*=)?\/(?:dev|proc\/self)\/fd\/([0-9]{1,6})$/i
 
-/** Far above a key or a configuration. */
+/** Far more than a key or a configuration needs. */
 const maxBytes = 64 * 1024 ** 2
 
 /** How long the program behind a pipe may take to write it, in milliseconds: as long as a server may take to start. */
 const longestMs = 60_000
 
 /**
- * The descriptors that words name and that were handed to us: to be asked before anything of our own is opened, so that
- * a word with any other number is none.
+ * The descriptors that arguments name and that were passed to us. To be called before we open anything, so that no
+ * descriptor of our own is taken for one.
  */
 export function namedDescriptors(words: readonly string[]): ReadonlySet<number> {
   const named = words.map((word) => Number(form.exec(word)?.[2] ?? 0))
@@ -40,9 +40,9 @@ export function namedDescriptors(words: readonly string[]): ReadonlySet<number> 
 }
 
 /**
- * The words, with a copy in the place of each file that was passed; the descriptors are closed. All other words stay as
- * they are.
- * @param passed what `namedDescriptors` said of the words
+ * The arguments, with each passed file replaced by the path of its copy; the descriptors are closed. Other arguments do
+ * not change.
+ * @param passed the result of `namedDescriptors` for these arguments
  * @throws CommandFailed with usage if one cannot be read
  */
 export async function copyPassedFiles(words: readonly string[], passed: ReadonlySet<number>): Promise<string[]> {
@@ -55,7 +55,7 @@ export async function copyPassedFiles(words: readonly string[], passed: Readonly
   })
 }
 
-/** Whether it is open, and a thing with an end: no terminal, and nothing that Node waits for its events with. */
+/** Whether it is open and can be read to an end: no terminal, and none of Node's own (epoll and the like). */
 function isReadable(descriptor: number): boolean {
   try {
     const stats = fstatSync(descriptor)
@@ -65,7 +65,7 @@ function isReadable(descriptor: number): boolean {
   }
 }
 
-/** Whether it is one end of a pipe whose other end is ours, too: Node wakes itself by such. Told on Linux only. */
+/** Whether both ends of the pipe are ours: Node wakes itself through such pipes. Only known on Linux. */
 function isOfNode(descriptor: number): boolean {
   try {
     const links = readdirSync('/proc/self/fd').map((name) => [Number(name), linkOf(name)] as const)
@@ -78,7 +78,7 @@ function isOfNode(descriptor: number): boolean {
   }
 }
 
-/** What a descriptor is; nothing for the one that listed them. */
+/** What a descriptor refers to; empty for the descriptor of the listing itself. */
 function linkOf(name: string): string {
   try {
     return readlinkSync(`/proc/self/fd/${name}`)
@@ -89,7 +89,7 @@ function linkOf(name: string): string {
 
 async function read(descriptor: number): Promise<Buffer> {
   const stats = fstatSync(descriptor)
-  // A read of a pipe in a thread could not be taken back, and would hold up our end.
+  // A blocking read of a pipe on the thread pool could not be cancelled, and would delay our exit.
   const isPipe = stats.isFIFO() || stats.isSocket()
   const reader: Readable = isPipe
     ? new Socket({ fd: descriptor, readable: true, writable: false })
@@ -119,7 +119,7 @@ async function collect(reader: Readable): Promise<Buffer> {
   return Buffer.concat(chunks)
 }
 
-/** The path under which the bytes can be read from now on. */
+/** Keeps a copy of the bytes; returns the path to read it by. */
 function keep(bytes: Buffer): string {
   const folder = makeFolder()
   const path = join(folder, 'passed')
@@ -129,13 +129,13 @@ function keep(bytes: Buffer): string {
     process.once('exit', remove)
     return path
   }
-  // Open as long as we are; whoever opens it through /proc begins at its first byte.
+  // It stays open as long as we run; each open through /proc reads from the first byte.
   const kept = openSync(path, 'r')
   remove()
   return `/proc/${process.pid}/fd/${kept}`
 }
 
-/** In memory where there is such a folder: what is passed this way is often a secret. */
+/** A folder in memory if possible: files passed this way are often secrets. */
 function makeFolder(): string {
   try {
     return mkdtempSync('/dev/shm/mcplex-')

@@ -1,6 +1,6 @@
 /**
- * The processes of this machine, as far as we look at them: from /proc, or from `ps` where there is none (macOS). Only
- * the start of a command may ask `ps`, as that starts a process itself; whether a process still runs costs nothing.
+ * The processes of this machine: from /proc, or from `ps` where there is no /proc (macOS). `ps` is only for the start of
+ * a command, as it starts a process itself; checking whether a known process runs is cheap.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
@@ -9,39 +9,39 @@ import { isRunning, statOf } from '../base/proc-stat.ts'
 export interface ProcessEntry {
   readonly pid: number
   readonly parent: number
-  /** When it began, as the system tells it: a later process with the same id began at another time. */
+  /** When it started, as the system formats it: tells a later process with the same id apart. */
   readonly started: string
   /** The session it belongs to (setsid, a terminal); undefined where that is not known. */
   readonly session: number | undefined
-  /** What it calls itself: its words, with a blank between them. */
+  /** Its command line, joined by blanks. */
   readonly command: string
 }
 
 export interface ProcessTable {
-  /** The process with an id; undefined if there is none, or if it may not be seen. */
+  /** The process with an id; undefined if there is none, or if it is hidden from us. */
   find(pid: number): ProcessEntry | undefined
-  /** Whether it runs still. One that only waits to be collected by its parent does not. */
+  /** Whether it still runs. A zombie does not. */
   runs(entry: ProcessEntry): boolean
 }
 
 /** Longest that `ps` may take, in milliseconds. */
 const psMs = 3000
 
-/** More than all command lines of a machine take. */
+/** More than the output of `ps` takes. */
 const maxBuffer = 64 * 1024 ** 2
 
-/** The table of the machine we run on. */
+/** The table of this machine. */
 export function openProcessTable(): ProcessTable {
   return existsSync('/proc/self/stat') ? procTable : psTable()
 }
 
-/** Whether we are in the foreground of our terminal. Where that cannot be told (no /proc), we are taken to be. */
+/** Whether we are in the foreground of our terminal; true where that is unknown (no /proc). */
 export function isForeground(): boolean {
   const stat = statOf('self')
   return stat === undefined || stat.group === stat.foreground
 }
 
-/** Whether a process has SIGHUP ignored, as `nohup` and `trap '' HUP` have it. False where that is not known. */
+/** Whether a process ignores SIGHUP, as under `nohup` and `trap '' HUP`. False where that is unknown. */
 export function ignoresHangup(pid: number): boolean {
   const mask = /^SigIgn:\s*([0-9a-f]+)$/m.exec(readProc(pid, 'status') ?? '')?.[1]
   return mask !== undefined && (BigInt(`0x${mask}`) & 1n) === 1n
@@ -65,7 +65,7 @@ const procTable: ProcessTable = {
   runs: ({ pid, started }) => isRunning({ pid, startedAt: started }),
 }
 
-/** The table as `ps` shows it now. An id that is given away between two looks half a second apart is not expected. */
+/** The table of `ps` as of now. Its `runs` ignores that an id may be reused: not likely within half a second. */
 export function psTable(): ProcessTable {
   const columns = ['-A', '-o', 'pid=,ppid=,lstart=,command=']
   const limits = { timeout: psMs, maxBuffer }
@@ -84,7 +84,7 @@ export function psTable(): ProcessTable {
   }
 }
 
-/** A line of `ps`: the start is five words, as `Thu Nov 26 15:55:02 2026`. */
+/** Parses a line of `ps`: the start time is five words, such as `Thu Nov 26 15:55:02 2026`. */
 function readLine(line: string): Array<[number, ProcessEntry]> {
   const form = /^\s*(\d+)\s+(\d+)\s+(\S+(?:\s+\S+){4})\s+(.*)$/.exec(line)
   if (!form) return []

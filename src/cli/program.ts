@@ -1,6 +1,6 @@
 /**
- * The command line as commander knows it: the verbs, help and usage errors. The words of each verb are a file in
- * `verbs/`; nothing here acts.
+ * Parses the command line with commander: the verbs, help and usage errors. Each verb is declared in
+ * `commands/<verb>/command.ts`. Nothing is run here.
  */
 import { Command, CommanderError } from 'commander'
 import { type ConfigRequest, configVerb } from './commands/config/command.ts'
@@ -9,7 +9,7 @@ import { type ServeRequest, serveVerb } from './commands/serve/command.ts'
 import { usageFailure } from './usage-failure.ts'
 import type { Subcommand } from './commands/command.ts'
 
-/** What was asked for, by verb. */
+/** A parsed command line, by verb. */
 export type Request = ServeRequest | ConnectRequest | ConfigRequest
 
 export interface ProgramNeeds {
@@ -29,8 +29,8 @@ Examples:
   mcplex connect http://127.0.0.1:8080/mcp`
 
 /**
- * Reads the command line.
- * @returns what shall be done; undefined if help or the version was all that was wanted, and was printed
+ * Parses the command line.
+ * @returns the request; undefined if only help or the version was asked for, which was printed
  * @throws CommandFailed with usage
  */
 export function readCommandLine(argv: readonly string[], needs: ProgramNeeds): Request | undefined {
@@ -48,7 +48,7 @@ export function readCommandLine(argv: readonly string[], needs: ProgramNeeds): R
   add(connectVerb)
   add(configVerb)
   try {
-    // Without a verb there is nothing to be verbose about: people who type this want to know the version.
+    // `-v` alone means the version, and not --verbose, for which there is no verb.
     program.parse(argv[0] === '-v' ? ['--version'] : argv, { from: 'user' })
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error

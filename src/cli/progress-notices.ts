@@ -1,23 +1,23 @@
-/** What a person at the terminal is shown while nothing else happens: what is being started, and how long a drain takes. */
+/** Notices on the status line of a terminal: what is being started, and how long a drain takes. */
 import type { Clock } from '../base/clock.ts'
 import { terminalSafeLine } from '../base/terminal-safe.ts'
 import { isForeground } from './process-table.ts'
 import { showWords } from './shell-words.ts'
 import { type StatusLine, usualColumns } from './status-line.ts'
 
-/** How to take a notice away; doing so twice is harmless. */
+/** Removes a notice. Calling it twice does no harm. */
 export type Done = () => void
 
 const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏']
 const frameMs = 100
 
-/** A start that takes longer is explained: a first run of `npx` downloads for a while without a word. */
+/** After this time the notice explains the wait: a first run of `npx` downloads without any output. */
 export const quietStartMs = 5000
 
-/** So much of the command line is shown, however narrow the terminal is. */
+/** Characters of the command line that are shown on the narrowest terminal. */
 const leastCommand = 8
 
-/** Says at once what is started, and from then on for how long. */
+/** Shows at once what is being started, and then for how long. */
 export function noticeStart(command: readonly string[], line: StatusLine, clock: Clock): Done {
   const startedMs = clock.now()
   const words = showWords(command)
@@ -33,7 +33,7 @@ export function noticeStart(command: readonly string[], line: StatusLine, clock:
   })
 }
 
-/** Counts down to the end of a drain. `calls` says how many calls are in flight. */
+/** Counts down to the end of a drain. @param calls the number of calls in flight */
 export function noticeDrain(drainMs: number, calls: () => number, line: StatusLine, clock: Clock): Done {
   const endsAtMs = clock.now() + drainMs
   return animate(line, clock, frameMs, () => {
@@ -46,7 +46,7 @@ export function noticeDrain(drainMs: number, calls: () => number, line: StatusLi
 }
 
 function animate(line: StatusLine, clock: Clock, everyMs: number, text: () => string | undefined): Done {
-  // In the background it would be written into what others show.
+  // In the background it would disturb the output of other programs.
   const draw = (): void => line.show(isForeground() ? text() : undefined)
   draw()
   const timer = clock.every(everyMs, draw)

@@ -1,6 +1,6 @@
 /**
- * Tells of the failures that end the command: as text for people, or as lines of the log where the log is JSON; with
- * `--json` also as one object on stdout.
+ * Reports the failures that end the command: as text, or as log lines where the log is JSON; with `--json` also as one
+ * object on stdout.
  */
 import pc from 'picocolors'
 import { wallMs } from '../base/clock.ts'
@@ -9,13 +9,13 @@ import { CommandFailed, type Failure } from './failures.ts'
 import { isJsonLog, ownWords } from './log-format.ts'
 import type { Outputs } from './outputs.ts'
 import { pasteableName } from './own-command.ts'
-import { showFailure } from './show-failure.ts'
 import { wantsColor } from './terminal.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
+type Colors = ReturnType<typeof pc.createColors>
 
 /**
- * @param typed the command line: it may be what could not be understood, so it is looked at for itself
+ * @param typed the command line as typed: parsing it may be what failed, so its flags are searched directly
  * @returns the exit code
  */
 export function report(
@@ -46,23 +46,23 @@ function logLine(failure: Failure, exit: number): object {
   return { level: 'fatal', time, code: failure.code, exit, ...notesOf(failure), msg: failure.message }
 }
 
-/** The notes by their labels; all ways out are one list. */
+/** The notes by their labels; all remedies are one list, `try`. */
 function notesOf({ notes }: Failure): object {
   const ways = notes.filter(([label]) => label === 'try' || label === 'or').map(([, text]) => text)
   const others = notes.filter(([label]) => label !== 'try' && label !== 'or')
   return { ...Object.fromEntries(others), ...(ways.length > 0 && { try: ways }) }
 }
 
-/** The commands in its notes, which begin with `mcplex`, as they work if they are pasted here. */
+/** Rewrites commands in the notes, which begin with `mcplex`, so that they work when pasted into this shell. */
 function pasteable(failed: CommandFailed, env: Environment): CommandFailed {
   const name = pasteableName(env)
-  const put = (text: string): string =>
+  const rewrite = (text: string): string =>
     text.replace(/^((?:[A-Z_]+=\S* )*)mcplex /, (_, before: string) => `${before}${name} `)
   return new CommandFailed(
     failed.failures.map((failure) => ({
       ...failure,
       notes: failure.notes.map(
-        ([label, text]) => [label, label === 'try' || label === 'or' ? put(text) : text] as const,
+        ([label, text]) => [label, label === 'try' || label === 'or' ? rewrite(text) : text] as const,
       ),
     })),
   )
@@ -74,8 +74,21 @@ function asFailed(error: unknown): CommandFailed {
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
   const failure: Failure = {
     code: 'internal',
-    message: 'an error that nobody expected ended mcplex; the server processes were ended with it',
+    message: 'an unexpected error ended mcplex; the server processes were ended with it',
     notes: [['stack', stack]],
   }
   return new CommandFailed([failure])
+}
+
+/** A failure as text for the terminal: what happened, where, why it matters, what to do. Ends with a line break. */
+function showFailure({ code, message, notes }: Failure, colors: Colors): string {
+  const head = `${colors.red('error')} ${colors.bold(code)}   ${message}\n`
+  return head + notes.map(([label, text]) => `      ${colors.dim(label.padEnd(9))} ${indent(text)}\n`).join('')
+}
+
+function indent(text: string): string {
+  return text
+    .trimEnd()
+    .split('\n')
+    .join(`\n${' '.repeat(16)}`)
 }

@@ -1,4 +1,4 @@
-/** What every verb that runs for long sets up first: its log, and word of errors that nobody caught. */
+/** What long-running verbs set up first: the log, and the handling of uncaught errors. */
 import type { Log } from '../base/log.ts'
 import type { LogSettings } from '../config/log-options.ts'
 import type { Environment } from '../config/environment.ts'
@@ -13,7 +13,7 @@ export interface RunContext {
   readonly isColored: boolean
 }
 
-/** Opens the log as it was asked for. What node warns of becomes a line of it. */
+/** Opens the log. Warnings of Node become log lines. */
 export function openRunContext(
   outputOptions: OutputOptions,
   settings: LogSettings,
@@ -29,27 +29,26 @@ export function openRunContext(
   return { log, isPretty, isColored }
 }
 
-/** Says to somebody who typed the command that it waits for a program, and not for what is typed next. */
+/** Tells a user at a terminal that the command expects a program, and no typing, on stdin. */
 export function tellPeople(stderr: Output): void {
   if (!process.stdin.isTTY) return
   stderr.write('mcplex speaks MCP on stdin and stdout now: a client is meant to start this command. Ctrl-D ends it.\n')
 }
 
-/** Faults that are logged; what comes beyond them is of the same kinds. */
+/** The most rejections that are logged. */
 const maxLogged = 100
 
 /**
- * Rejects with the first error that nothing caught: the code that it passed through was left in its middle, so the
- * command ends. A promise that was rejected and not awaited has left nothing in its middle: it is logged, and what it was
- * for is all that it ends.
+ * Rejects with the first uncaught exception: it may have interrupted code anywhere, so the command ends. An unhandled
+ * rejection has interrupted nothing else: it is logged, and the service goes on.
  */
 export function firstBug(log: Log): Promise<never> {
   let logged = 0
   process.on('unhandledRejection', (reason) => {
-    if (++logged <= maxLogged) log.error({ err: reason }, 'a fault that nothing waited for; the service goes on')
+    if (++logged <= maxLogged) log.error({ err: reason }, 'an unhandled rejection; the service goes on')
   })
   const bug = new Promise<never>((_, reject) => void process.on('uncaughtException', reject))
-  // Whoever races against it may be done already.
+  // The races against it may be over when it rejects.
   bug.catch(() => {})
   return bug
 }

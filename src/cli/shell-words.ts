@@ -1,19 +1,19 @@
-/** Words as a shell would have them, for a person to paste. The other way is `split-command.ts`. */
+/** Quotes words for a shell, for commands to paste. `split-command.ts` is the inverse. */
 import { maskCommand } from '../base/mask-command.ts'
 
 const plain = /^[A-Za-z0-9_@%+=:,./-]+$/
 
-/** The words as one line that a POSIX shell takes apart into the same words. */
+/** One line that a POSIX shell splits into the same words. */
 export function quoteWords(words: readonly string[]): string {
   return words.map(quoteWord).join(' ')
 }
 
-/** The same for a message: secrets in it are masked. */
+/** The same for a message, with secrets masked. */
 export function showWords(words: readonly string[]): string {
   return quoteWords(maskCommand(words))
 }
 
 function quoteWord(word: string): string {
-  // `<` and its like are quoted; a tilde would be somebody's home.
+  // Characters such as `<` are quoted, and so is a tilde, which a shell would expand.
   return plain.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
 }

@@ -1,6 +1,6 @@
 /**
- * Who asked us to stop, and how urgently: signals of the system and of the keyboard, a terminal that was closed, and
- * the end of the package runner that started us, as one thing.
+ * Requests to stop, from all sources: signals of the system and the keyboard, a closed terminal, and the end of the
+ * package runner that started us.
  */
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
@@ -9,13 +9,13 @@ import { detachLostOutputs, terminalsAtStart } from './detached-terminal.ts'
 import { isUnderRunner, runnersAbove, watchEnd } from './package-runner.ts'
 import { openProcessTable } from './process-table.ts'
 
-/** `end`: the client at our pipes has closed them. `runner`: the npx, npm or the like that started us has ended. */
+/** `end`: the client has closed stdin. `runner`: the npx, npm or the like that started us has ended. */
 export type StopReason = 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'key' | 'end' | 'runner'
 
 export interface Stop {
-  /** Resolves when we are asked to stop for the first time. */
+  /** Resolves upon the first request to stop. */
   readonly asked: Promise<StopReason>
-  /** Resolves when we are asked again, by a signal or a key: then everything is to end at once. */
+  /** Resolves upon the second request, by a signal or a key: then everything is to end at once. */
   readonly again: Promise<StopReason>
   ask(reason: StopReason): void
 }
@@ -26,14 +26,14 @@ export interface StopNeeds {
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
-/** A runner in front of us (npx) may pass on a signal that the terminal has sent to both: that is one request, not two. */
+/** A runner above us (npx) may forward a signal that the terminal has sent to both: that is one request. */
 const echoMs = 250
 
-/** A terminal that is closed ends the runner with the same signal that we get: which of the two we see first is chance. */
+/** A closed terminal sends the runner the same signal as us: wait for ours, in case the runner ends first. */
 const hangupMs = 100
 
-/** These happen to us and are nobody's second word: a closed terminal sends SIGHUP twice, and takes the runner along. */
-const once: ReadonlySet<StopReason> = new Set(['SIGHUP', 'runner'])
+/** These never count as a second request: a closed terminal sends SIGHUP twice, and ends the runner, too. */
+const neverSecond: ReadonlySet<StopReason> = new Set(['SIGHUP', 'runner'])
 
 /** Listens for signals, and for the end of the package runner above us, from now on. */
 export function listenForSignals({ clock, log, env }: StopNeeds): Stop {
@@ -46,7 +46,7 @@ export function listenForSignals({ clock, log, env }: StopNeeds): Stop {
     if (first === undefined) {
       first = clock.now()
       resolveAsked(reason)
-    } else if (!once.has(reason) && clock.now() - first >= echoMs) resolveAgain(reason)
+    } else if (!neverSecond.has(reason) && clock.now() - first >= echoMs) resolveAgain(reason)
   }
   process.on('SIGTERM', () => ask('SIGTERM'))
   process.on('SIGINT', () => ask('SIGINT'))
@@ -71,7 +71,7 @@ export function listenForSignals({ clock, log, env }: StopNeeds): Stop {
   return { asked, again, ask }
 }
 
-/** The exit code after a drain (or at once, `isCut`). */
+/** The exit code after a drain, or after an immediate end if `isCut`. */
 export function exitCode(reason: StopReason, isCut: boolean): number {
   if (reason === 'SIGINT') return 130
   return isCut && reason === 'SIGTERM' ? 143 : 0

@@ -1,6 +1,6 @@
 /**
- * What SIGHUP means here. It ends what was started in a terminal that is closed, unless that was not wanted (`nohup`).
- * Without a terminal it is how daemons are told to read their settings again, and must not end one.
+ * What SIGHUP means. It ends a command whose terminal was closed, unless it was started with `nohup`. Without a terminal
+ * it is a common request to daemons to reload their settings, and must not end us.
  */
 import { closeSync, openSync, readFileSync, readlinkSync } from 'node:fs'
 import { basename } from 'node:path'
@@ -11,16 +11,16 @@ export type SighupAction = 'end' | 'nohup' | 'no terminal'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** More ancestors than anybody has. */
+/** More ancestors than any process has. */
 const maxAncestors = 64
 
-/** To be asked at the start: later the terminal may be gone. */
+/** To be called at the start: later the terminal may be gone. */
 export function sighupAction(env: Environment): SighupAction {
   if (!hasControllingTerminal()) return 'no terminal'
   return isNohup(env) ? 'nohup' : 'end'
 }
 
-/** Whether we belong to a terminal, be it on stdin or not. */
+/** Whether we have a controlling terminal, on stdin or not. */
 function hasControllingTerminal(): boolean {
   try {
     closeSync(openSync('/dev/tty', 'r'))
@@ -31,9 +31,9 @@ function hasControllingTerminal(): boolean {
 }
 
 /**
- * Whether we were started so that a hangup would not reach us. Node has the signal back at its default before the first
- * line of ours runs, so this reads the traces: the shell names the command that it started; `nohup` of GNU opens
- * /dev/null for writing as stdin; an ancestor in our session ignores the signal.
+ * Whether we were started so that a hangup would not end us. Node resets the signal to its default before our code runs,
+ * so this looks for other signs: the shell names the started command in `_`; `nohup` of GNU opens /dev/null for writing
+ * as stdin; an ancestor in our session ignores the signal.
  */
 function isNohup(env: Environment): boolean {
   return basename(env['_'] ?? '') === 'nohup' || isStdinUnreadable() || isIgnoredAbove()

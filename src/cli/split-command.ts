@@ -1,6 +1,6 @@
 /**
- * Splits a command line as a shell would, without being one: blanks, single and double quotes, backslash. Nothing is
- * expanded, as no shell will run it.
+ * Splits a command line as a shell would: blanks, single and double quotes, backslash. Nothing is expanded, as no shell
+ * will run it.
  */
 
 /** The words of a command line; undefined if a quote is never closed. */
@@ -26,7 +26,7 @@ export function splitCommand(line: string): readonly string[] | undefined {
   return words
 }
 
-/** A backslash escapes blanks, quotes and itself; before anything else it stands for itself, as in Windows paths. */
+/** A backslash escapes blanks, quotes and itself; before other characters it is literal, as in Windows paths. */
 function escapes(next: string, quote: string | undefined): boolean {
   return next === '"' || next === '\\' || (quote === undefined && (next === "'" || next === ' '))
 }

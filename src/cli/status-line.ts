@@ -1,18 +1,18 @@
 /**
- * A line at the foot of a terminal that is written anew in its place: what goes on while a person waits. What is printed
- * meanwhile stands above it. Texts end with a line break, as all that is printed here does.
+ * A status line at the bottom of a terminal, redrawn in place. Other output appears above it. Texts must end with a line
+ * break, as all output of the command does.
  */
 import type { Output } from './output.ts'
 
 export interface StatusLine extends Output {
-  /** Shows a text, cut to the width of the terminal; undefined takes the line away. */
+  /** Shows a text, cut to the width of the terminal; undefined removes the line. */
   show(text: string | undefined): void
 }
 
-/** To the beginning of the line, which is erased. */
+/** Returns to the beginning of the line and erases it. */
 const erase = '\r\u001b[K'
 
-/** The widest line, where the terminal does not say how wide it is. */
+/** The width to assume if the terminal does not report one. */
 export const usualColumns = 80
 
 export function createStatusLine(output: Output): StatusLine {
@@ -29,7 +29,7 @@ export function createStatusLine(output: Output): StatusLine {
     },
     write: (text) => output.write(shown === '' ? text : `${erase}${text}${shown}`),
     show(text = '') {
-      // A line that fills the terminal would wrap, and only its end be erased.
+      // A line as wide as the terminal would wrap, and only its end would be erased.
       const line = text.slice(0, (output.columns || usualColumns) - 1)
       if (line === shown) return
       output.write(shown === '' ? line : `${erase}${line}`)

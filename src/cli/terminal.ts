@@ -1,4 +1,4 @@
-/** What the terminal allows: colours, and asking for keys. Decided from values, so that it can be told to tests. */
+/** What the terminal allows: colours, and reading keys. Pure, so that tests can pass values. */
 
 interface Stream {
   readonly isTTY?: boolean
@@ -13,12 +13,12 @@ export function wantsColor(env: Environment, stream: Stream, isOff: boolean): bo
   return stream.isTTY === true && env['TERM'] !== 'dumb'
 }
 
-/** Whether a person is there: only then may we choose for them (another port) or ask for keys. */
+/** Whether a user is watching: only then may we choose another port or read keys. */
 export function isInteractive(env: Environment, stream: Stream): boolean {
   return stream.isTTY === true && (env['CI'] ?? '') === ''
 }
 
-/** Whether a line may be written anew in its place. */
+/** Whether a status line may be redrawn in place. */
 export function mayAnimate(env: Environment, stream: Stream): boolean {
   return isInteractive(env, stream) && env['TERM'] !== 'dumb'
 }

@@ -1,4 +1,4 @@
-/** The line that was typed, with one thing changed: for a person to paste. Pure. */
+/** The typed command line with one flag changed, to paste. Pure. */
 import { showWords } from './shell-words.ts'
 
 /** A flag that takes a value, as `--port` and its short form `-p`. */
@@ -8,9 +8,9 @@ export interface ValueFlag {
 }
 
 /**
- * @param typed the words behind `mcplex`, the verb first
- * @param command how many of them at the end are the server's
- * @returns the line with the flag set to `value`, and set nowhere else; it begins with `mcplex`
+ * @param typed the words after `mcplex`, the verb first
+ * @param command the number of words at the end that belong to the server
+ * @returns the line with the flag set to `value`, and to nothing else; it begins with `mcplex`
  */
 export function lineWith(typed: readonly string[], command: number, flag: ValueFlag, value: string): string {
   const end = typed.length - command
@@ -19,7 +19,7 @@ export function lineWith(typed: readonly string[], command: number, flag: ValueF
   return `mcplex ${showWords([verb, `--${flag.long}`, value, ...kept, ...typed.slice(end)])}`
 }
 
-/** `--port`, `--port=1`, `-p` or `-p1`. */
+/** Whether a word is `--port`, `--port=1`, `-p` or `-p1`. */
 function isOf(word: string, { long, short }: ValueFlag): boolean {
   return (
     word === `--${long}` ||
@@ -28,7 +28,7 @@ function isOf(word: string, { long, short }: ValueFlag): boolean {
   )
 }
 
-/** Whether the word before was the flag without its value. */
+/** Whether the word is the value of the flag before it. */
 function takesNext(before: string | undefined, { long, short }: ValueFlag): boolean {
   return before === `--${long}` || (short !== undefined && before === `-${short}`)
 }

@@ -1,7 +1,4 @@
-/**
- * A command line that cannot be understood: what is wrong with it, and the line that was probably meant, whole, so that
- * it can be pasted.
- */
+/** Explains a wrong command line: what is wrong, and the complete line that was probably meant, to paste. */
 import type { Command, CommanderError } from 'commander'
 import { maskWord } from '../base/mask-command.ts'
 import { didYouMean } from '../config/did-you-mean.ts'
@@ -11,12 +8,12 @@ import { wrongUsage } from './commands/command.ts'
 
 const anExample = 'mcplex serve -- npx -y @modelcontextprotocol/server-everything'
 
-/** What a verb cannot do without, as an example. */
+/** An example of the required argument of each verb. */
 const minimal: Readonly<Record<string, string>> = { connect: 'http://127.0.0.1:8080/mcp', config: 'cursor' }
 
 /**
- * @param error what commander says of it
- * @param verbs those that there are
+ * @param error the error of commander
+ * @param verbs all verbs
  */
 export function usageFailure(error: CommanderError, argv: readonly string[], verbs: readonly Command[]): CommandFailed {
   const [first = ''] = argv
@@ -43,7 +40,7 @@ export function usageFailure(error: CommanderError, argv: readonly string[], ver
   )
 }
 
-/** What is wrong in our words, the name that was probably meant, and what would be accepted. */
+/** What is wrong, the name that was probably meant, and the accepted values. */
 interface Fault {
   readonly what: string
   readonly hint: string | undefined
@@ -61,7 +58,7 @@ function faultOf(error: CommanderError): Fault {
   return { what, hint: didYouMean(value, accepted.split(', ')), accepted }
 }
 
-/** Nothing, something else, or an option stands where the verb should be. */
+/** The first word is missing, an option, or not a verb. */
 function withoutVerb(
   message: string,
   argv: readonly string[],
@@ -87,16 +84,16 @@ function withoutVerb(
   return wrongUsage(`${missing}; a server is started by serve`, ['try', meant], ['or', 'mcplex help'])
 }
 
-/** A URL without what stands before an @, which may be a password, and with its other secrets masked. */
+/** A URL without the part before an @, which may be a password, and with other secrets masked. */
 function withoutSecrets(url: string): string {
   return maskWord(url.replace(/\/\/[^/@]*@/, '//'))
 }
 
-/** The same line with the one word put right; undefined if it is not known which. */
+/** The same line with the wrong word corrected; undefined if it is not known which. */
 function betterLine(error: CommanderError, argv: readonly string[], hint: string | undefined): string | undefined {
   const wrong = /(?:unknown option|value|argument) '([^'=]*)/.exec(error.message)?.[1]
   const quoted = argv.indexOf('--stdio')
-  // The words behind --stdio are one text, or stand behind --.
+  // An unknown option after --stdio is one of the server, which needs one quoted text, or `--`.
   if (error.code === 'commander.unknownOption' && wrong !== undefined && quoted >= 0 && argv.indexOf(wrong) > quoted)
     return `mcplex ${showWords([...argv.slice(0, quoted), '--', ...argv.slice(quoted + 1)])}`
   if (wrong === undefined || hint === undefined || hint.startsWith('one of')) return undefined

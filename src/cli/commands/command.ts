@@ -1,15 +1,15 @@
-/** What a verb is to the program: its words. What it does is a file of its own, which main.ts loads when it is asked for. */
+/** How a verb declares its command line. main.ts loads the file that runs a verb only when it is needed. */
 import type { Command } from 'commander'
 import { CommandFailed } from '../failures.ts'
 
-/** A verb that ends in a request of its kind, with which main.ts begins to act. */
+/** A verb of the command line, which is parsed into a request of its type. */
 export interface Subcommand<Request extends { readonly verb: string }> {
   readonly name: Request['verb']
-  /** Says its words to commander. `asked` is told when somebody typed the verb. May throw CommandFailed when it does. */
+  /** Declares its options to commander. `asked` is called if the verb was typed; parsing may throw CommandFailed. */
   declare(command: Command, asked: (request: Request) => void): void
 }
 
-/** Wrong usage, with the ways out. A command among them begins with `mcplex`, which is put as it can be pasted here. */
+/** A usage failure with remedies. Commands among them begin with `mcplex`, which `report.ts` makes pasteable. */
 export function wrongUsage(
   message: string,
   ...notes: ReadonlyArray<readonly [label: string, text: string]>

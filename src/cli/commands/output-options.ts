@@ -1,4 +1,4 @@
-/** How a verb talks: the options that every verb has, and what was chosen of them. */
+/** The output options that every verb has. */
 import { type Command, Option } from 'commander'
 
 export interface OutputOptions {
@@ -8,7 +8,7 @@ export interface OutputOptions {
   readonly isColorOff: boolean
 }
 
-/** Adds the options; `json` says what --json prints with this verb, or is left out where it prints nothing. */
+/** Adds the options. @param json describes what --json prints; without it, the verb has no --json */
 export function addOutputOptions(command: Command, json?: string): void {
   const options = [
     ...(json === undefined ? [] : [new Option('--json', json)]),

@@ -1,6 +1,6 @@
 /**
- * The clients that `mcplex config` knows: where each keeps its MCP servers, in which shape, and how it refers to a
- * variable of the environment. Pure data, and what follows from it.
+ * The clients that `mcplex config` supports: where each keeps its MCP servers, in which shape, and how it refers to an
+ * environment variable. Pure data, and functions on it.
  */
 import { posix, win32 } from 'node:path'
 
@@ -13,29 +13,29 @@ interface Place {
   readonly path: readonly string[]
 }
 
-/** What to connect to, and the name of the variable that holds the key, if there is to be one. */
+/** What to connect to, and the name of the variable that holds the key, if any. */
 export interface ClientTarget {
   readonly url: string
-  /** What starts mcplex, for a client that can only start commands. */
+  /** The program that starts mcplex, for a client that can only start commands. */
   readonly program: string
   readonly args: readonly string[]
   readonly keyVariable: string | undefined
 }
 
-/** An entry as it stands in the file. */
+/** An entry of the file. */
 export type ClientEntry = Readonly<Record<string, unknown>>
 
 export interface Client {
   readonly title: string
   /** The member of the file that holds the servers. */
   readonly section: 'mcpServers' | 'servers'
-  /** The files, by scope; the first is meant when nobody says which. */
+  /** The files, by scope; the first is the default. */
   readonly files: ReadonlyArray<readonly [Scope, Place]>
   /** How the file refers to a variable of the environment; undefined if it cannot. */
   readonly reference: ((variable: string) => string) | undefined
   /** @param headers the member `headers`, or nothing */
   readonly entry: (target: ClientTarget, headers: ClientEntry) => ClientEntry
-  /** What a person has to do besides. */
+  /** What else the user has to do. */
   readonly hints: (target: ClientTarget, name: string, scope: Scope) => readonly string[]
 }
 
@@ -50,7 +50,7 @@ export const clients: Readonly<Record<ClientName, Client>> = {
     reference: (variable) => `\${${variable}}`,
     entry: ({ url }, headers) => ({ type: 'http', url, ...headers }),
     hints: ({ url, keyVariable }, name, scope) => {
-      // In single quotes: the reference is for the client, and not for the shell.
+      // In single quotes, since the client expands the reference, and not the shell.
       const header = keyVariable === undefined ? '' : ` --header 'Authorization: Bearer \${${keyVariable}}'`
       return [`or: claude mcp add --transport http --scope ${scope} ${name} ${url}${header}`]
     },
@@ -59,7 +59,7 @@ export const clients: Readonly<Record<ClientName, Client>> = {
     title: 'Claude Desktop',
     section: 'mcpServers',
     files: [['user', { below: 'settings', path: ['Claude', 'claude_desktop_config.json'] }]],
-    // The file knows servers that are started only; one at a public https URL is added under Settings, Connectors.
+    // The file supports only servers to start; servers at a public https URL are added under Settings, Connectors.
     reference: undefined,
     entry: ({ url, program, args }) => ({ command: program, args: [...args, 'connect', url] }),
     hints: ({ keyVariable, args }) => [
@@ -81,7 +81,7 @@ export const clients: Readonly<Record<ClientName, Client>> = {
   },
   vscode: {
     title: 'VS Code',
-    // With `mcpServers` the file is read and its servers are not there.
+    // VS Code ignores servers under `mcpServers`.
     section: 'servers',
     files: [
       ['project', { below: 'project', path: ['.vscode', 'mcp.json'] }],
@@ -114,7 +114,7 @@ export function isClientName(text: string): text is ClientName {
   return Object.hasOwn(clients, text)
 }
 
-/** Where a file is looked for. */
+/** What the path of a file depends on. */
 export interface Surroundings {
   readonly platform: NodeJS.Platform
   readonly env: Readonly<Record<string, string | undefined>>
@@ -124,23 +124,23 @@ export interface Surroundings {
 /** The path of a client's file; undefined if the environment does not say where its folder is. */
 export function pathOf(place: Place, { platform, env, folder }: Surroundings): string | undefined {
   const { join } = platform === 'win32' ? win32 : posix
-  const home = said(platform === 'win32' ? env['USERPROFILE'] : env['HOME'])
+  const home = nonEmpty(platform === 'win32' ? env['USERPROFILE'] : env['HOME'])
   const inHome = (...path: string[]): string | undefined => home && join(home, ...path)
   const settings = (): string | undefined => {
     if (platform === 'darwin') return inHome('Library', 'Application Support')
-    if (platform === 'win32') return said(env['APPDATA']) ?? inHome('AppData', 'Roaming')
-    return said(env['XDG_CONFIG_HOME']) ?? inHome('.config')
+    if (platform === 'win32') return nonEmpty(env['APPDATA']) ?? inHome('AppData', 'Roaming')
+    return nonEmpty(env['XDG_CONFIG_HOME']) ?? inHome('.config')
   }
   const base = { project: () => folder, home: () => home, settings }[place.below]()
   return base && join(base, ...place.path)
 }
 
-/** A variable that is set to nothing says nothing. */
-function said(text: string | undefined): string | undefined {
+/** An empty variable counts as not set. */
+function nonEmpty(text: string | undefined): string | undefined {
   return text === '' ? undefined : text
 }
 
-/** Where npx keeps what it runs. */
+/** Whether a path is in the cache of npx. */
 function isInCache(path: string): boolean {
   return /[\\/]_npx[\\/]/.test(path)
 }

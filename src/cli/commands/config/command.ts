@@ -1,10 +1,10 @@
-/** The words of `config`: a client, what to connect it to, and whether to write. */
+/** The command line of `config`: a client, what to connect it to, and whether to write. */
 import { Argument, type Command, Option } from 'commander'
 import { clientNames, clients, isClientName, type ClientName, type Scope } from './clients.ts'
 import { addOutputOptions, type OutputOptions, outputOptionsOf } from '../output-options.ts'
 import { type Subcommand, wrongUsage } from '../command.ts'
 
-/** What `config` was asked for. */
+/** A parsed `config` command. */
 export interface ConfigRequest extends OutputOptions {
   readonly verb: 'config'
   readonly client: ClientName
@@ -12,7 +12,7 @@ export interface ConfigRequest extends OutputOptions {
   readonly name: string
   /** The variable that holds the key; never the key. */
   readonly keyVariable: string | undefined
-  /** Undefined: the client's usual one. */
+  /** Undefined for the default of the client. */
   readonly scope: Scope | undefined
   readonly file: string | undefined
   readonly isWrite: boolean
@@ -94,7 +94,7 @@ function nameOf(text: string): string {
 
 function variableOf(text: string): string {
   if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(text)) return text
-  // What was typed may be the key itself.
+  // The text is not shown: it may be the key itself.
   throw wrongUsage('--key-env wants the name of a variable', ['try', '--key-env MCPLEX_API_KEY'])
 }
 

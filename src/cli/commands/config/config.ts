@@ -1,6 +1,6 @@
 /**
- * The verb `config`: prints the entry that makes a client use a running mcplex, or puts it into the client's file.
- * The snippet alone goes to stdout; what a person should know goes to stderr.
+ * The verb `config`: prints the entry that makes a client use a running mcplex, or writes it to the client's file. Only
+ * the snippet goes to stdout; explanations go to stderr.
  */
 import pc from 'picocolors'
 import type { Environment } from '../../../config/environment.ts'
@@ -20,7 +20,7 @@ interface Done {
 
 /**
  * @returns the exit code
- * @throws CommandFailed if the file cannot be found, understood or changed; it is as it was then
+ * @throws CommandFailed if the file cannot be found, parsed or changed; it is then unchanged
  */
 export async function config(
   request: ConfigRequest,
@@ -84,7 +84,7 @@ function failed(code: FailureCode, message: string, note: readonly [string, stri
   return new CommandFailed([{ code, message, notes: [note] }])
 }
 
-/** What a person should know: a line about what was done, then what else there is to do. */
+/** Explanations for the user: a line about what was done, then what else there is to do. */
 function explain(
   request: ConfigRequest,
   target: ClientTarget,

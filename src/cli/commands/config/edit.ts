@@ -1,6 +1,7 @@
 /**
- * One entry in the text of a configuration file of somebody else. Pure: a text in, a text out. Everything that is not
- * the entry stays as it is to the letter, comments included; a text that cannot be understood is not touched.
+ * Edits one entry in the text of a client's configuration file. Pure: text in, text out. Everything else stays exactly as
+ * it is, comments included, and the entry takes the indentation and line ends of the file. A text that cannot be parsed
+ * is not changed.
  */
 import { isDeepStrictEqual } from 'node:util'
 import {
@@ -10,22 +11,22 @@ import {
   type ParseError,
   parseTree,
   printParseErrorCode,
+  stripComments,
 } from 'jsonc-parser'
 import type { ClientEntry } from './clients.ts'
-import { append, replace } from './splice.ts'
 
 export type Edited =
   | { readonly kind: 'unchanged' }
-  /** `text` is the file as it should be; `replaced` tells whether another entry of that name has to go. */
+  /** `text` is the new content; `isReplaced` tells whether it replaces another entry of that name. */
   | { readonly kind: 'changed'; readonly text: string; readonly isReplaced: boolean }
   | { readonly kind: 'broken'; readonly line: number; readonly column: number; readonly why: string }
 
 /**
- * Puts an entry into a file.
- * @param text the file; nothing, or nothing but space, is an empty file
+ * Adds or replaces an entry.
+ * @param text the content of the file; blank text is an empty file
  */
 export function putEntry(text: string, section: string, name: string, entry: ClientEntry): Edited {
-  // The parser takes a byte order mark for a fault; editors of Windows write it.
+  // Editors on Windows write a byte order mark, which the parser does not accept.
   const mark = text.startsWith('\uFEFF') ? '\uFEFF' : ''
   const body = text.slice(mark.length)
   if (body.trim() === '')
@@ -40,19 +41,19 @@ export function putEntry(text: string, section: string, name: string, entry: Cli
   const twice = duplicate(root, section) ?? (servers && duplicate(servers, name))
   if (twice) return broken(body, twice.offset, `${JSON.stringify(getNodeValue(twice))} is there twice`)
   const found = findNodeAtLocation(root, [section, name])
-  // The parser makes objects without a prototype, which count as different ones.
+  // The parser makes objects without a prototype, which never equal others strictly: `structuredClone` makes plain ones.
   if (found && isDeepStrictEqual(structuredClone(getNodeValue(found)), entry)) return { kind: 'unchanged' }
   if (found) return { kind: 'changed', text: mark + replace(body, found, entry), isReplaced: true }
   const after = servers ? append(body, servers, name, entry) : append(body, root, section, { [name]: entry })
   return { kind: 'changed', text: mark + after, isReplaced: false }
 }
 
-/** A file with nothing but the entry. */
+/** The text of a file that holds only the entry. */
 export function snippet(section: string, name: string, entry: ClientEntry): string {
   return JSON.stringify({ [section]: { [name]: entry } }, undefined, 2)
 }
 
-/** The second key of that name: clients would read the last one, and an edit would reach the first. */
+/** The second member of that name: clients read the last one, but an edit would change the first. */
 function duplicate(object: Node, key: string): Node | undefined {
   return object.children?.flatMap(({ children }) => children?.[0] ?? []).filter(({ value }) => value === key)[1]
 }
@@ -67,4 +68,56 @@ function wordsOf({ error }: ParseError): string {
 function broken(text: string, offset: number, why: string): Edited {
   const lines = text.slice(0, offset).split('\n')
   return { kind: 'broken', line: lines.length, column: (lines.at(-1) ?? '').length + 1, why }
+}
+
+/** The layout of a text. */
+interface Layout {
+  readonly unit: string
+  readonly eol: string
+}
+
+/** The text with a member added at the end of an object. */
+function append(text: string, object: Node, key: string, value: unknown): string {
+  const layout = layoutOf(text)
+  const { eol, unit } = layout
+  const outer = indentAt(text, object.offset)
+  const last = object.children?.at(-1)
+  const inner = (last && ownIndent(text, last.offset)) ?? outer + unit
+  const brace = object.offset + object.length - 1
+  // After the last member and its comments.
+  const at = text.slice(0, brace).trimEnd().length
+  const member = `${eol}${inner}${JSON.stringify(key)}: ${write(value, inner, layout)}`
+  const closing = text.slice(at, brace).includes('\n') ? '' : eol + outer
+  const end = last ? last.offset + last.length : at
+  const comma = last && !stripComments(text.slice(end, brace)).includes(',') ? ',' : ''
+  return text.slice(0, end) + comma + text.slice(end, at) + member + closing + text.slice(at)
+}
+
+/** The text with the value of a node replaced. */
+function replace(text: string, node: Node, value: unknown): string {
+  const written = write(value, indentAt(text, node.offset), layoutOf(text))
+  return text.slice(0, node.offset) + written + text.slice(node.offset + node.length)
+}
+
+function write(value: unknown, indent: string, { eol, unit }: Layout): string {
+  return JSON.stringify(value, undefined, unit)
+    .split('\n')
+    .join(eol + indent)
+}
+
+function layoutOf(text: string): Layout {
+  return { unit: /\n([ \t]+)\S/.exec(text)?.[1] ?? '  ', eol: text.includes('\r\n') ? '\r\n' : '\n' }
+}
+
+/** The indentation of the line of an offset. */
+function indentAt(text: string, offset: number): string {
+  const start = text.lastIndexOf('\n', offset - 1) + 1
+  return /^[ \t]*/.exec(text.slice(start, offset))?.[0] ?? ''
+}
+
+/** The same, if only blanks precede the offset in its line; else undefined. */
+function ownIndent(text: string, offset: number): string | undefined {
+  const indent = indentAt(text, offset)
+  const start = offset - indent.length
+  return start > 0 && text[start - 1] === '\n' ? indent : undefined
 }

@@ -1,6 +1,6 @@
 /**
- * Replacing a file of somebody else: all of it or nothing, with its mode kept, links followed, and the former text kept
- * beside it under a name that no earlier backup has.
+ * Replaces a file of another program atomically: its mode is kept, links are followed, and the old text is kept beside
+ * it under a name that no earlier backup has.
  */
 import { isUtf8 } from 'node:buffer'
 import { constants } from 'node:fs'
@@ -20,10 +20,10 @@ import {
 import { dirname, resolve } from 'node:path'
 import { wallMs } from '../../../base/clock.ts'
 
-/** Nobody takes so long to write a file, in milliseconds. */
+/** A temporary file older than this was left by a killed process, in milliseconds. */
 const staleMs = 10_000
 
-/** A file that others changed between our reading and our writing. */
+/** The file was changed by another program between our read and our write. */
 export class ChangedMeanwhile extends Error {
   constructor(path: string) {
     super(`${path} was changed by another program at the same time`)
@@ -31,7 +31,7 @@ export class ChangedMeanwhile extends Error {
   }
 }
 
-/** What is there is no file that a text can be put into. */
+/** The path is no text file. */
 export class NoTextFile extends Error {
   constructor(path: string, why: string) {
     super(`${path} ${why}`)
@@ -45,7 +45,7 @@ export class NoTextFile extends Error {
  */
 export async function readText(path: string): Promise<string | undefined> {
   try {
-    // A pipe or a device would be waited for without end, or replaced.
+    // Reading a pipe or a device could block for ever, and replacing it would be wrong.
     if (!(await stat(path)).isFile()) throw new NoTextFile(path, 'is no file')
     const bytes = await readFile(path)
     if (!isUtf8(bytes)) throw new NoTextFile(path, 'is not text in UTF-8')
@@ -57,10 +57,10 @@ export async function readText(path: string): Promise<string | undefined> {
 }
 
 /**
- * Writes a file, with the folders that lead to it.
- * @param before its text as it was read; undefined if there was no file
- * @returns the path of the backup, if there was something to keep
- * @throws ChangedMeanwhile, or node's error; the file is as it was then
+ * Writes a file, and creates its folders.
+ * @param before its text as read before; undefined if there was no file
+ * @returns the path of the backup; undefined if there was no file
+ * @throws ChangedMeanwhile, or Node's error; the file is then unchanged
  */
 export async function replaceFile(path: string, before: string | undefined, text: string): Promise<string | undefined> {
   const real = await followed(path)
@@ -71,7 +71,7 @@ export async function replaceFile(path: string, before: string | undefined, text
   try {
     try {
       await file.writeFile(text)
-      // What the umask took from it.
+      // `open` has applied the umask to the mode.
       if (before !== undefined) await file.chmod(mode)
       await file.sync()
     } finally {
@@ -87,12 +87,12 @@ export async function replaceFile(path: string, before: string | undefined, text
 }
 
 /**
- * Opens the file that shall replace another. It is there for as long as one of us is at it, so that of several who
- * have read the same text only one replaces it; what one left behind that was killed counts for so long only.
+ * Opens the temporary file that will replace another one. It is also a lock: of several processes that have read the
+ * same text, only one replaces the file. One left by a killed process is removed once it is stale.
  */
 async function openAlone(temporary: string, mode: number, path: string): Promise<FileHandle> {
   const age = await stat(temporary).then(
-    // A clock that was set back makes old files look as if they were yet to come.
+    // If the clock was set back, old files have times in the future.
     ({ mtimeMs }) => Math.abs(wallMs() - mtimeMs),
     () => 0,
   )
@@ -104,7 +104,7 @@ async function openAlone(temporary: string, mode: number, path: string): Promise
   }
 }
 
-/** Copies a file to the first free name of its backups. */
+/** Copies a file to the first free backup name. */
 async function keep(path: string): Promise<string> {
   for (let n = 1; ; n++) {
     const backup = `${path}.bak-${n}`
@@ -117,7 +117,7 @@ async function keep(path: string): Promise<string> {
   }
 }
 
-/** Where a path leads, links followed, even if there is nothing yet. */
+/** The target of a path with all links followed, even if it does not exist yet. */
 async function followed(path: string): Promise<string> {
   try {
     return await realpath(path)
@@ -128,8 +128,7 @@ async function followed(path: string): Promise<string> {
     (found) => found.isSymbolicLink(),
     () => false,
   )
-  // A circle of links is ELOOP before it gets here.
-  // A link is meant from where it is, whichever way led there.
+  // Links in a circle have failed with ELOOP already. The target of a link is relative to the folder of the link.
   return isLink ? followed(resolve(await realpath(dirname(path)), await readlink(path))) : path
 }
 

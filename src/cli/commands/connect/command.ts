@@ -1,4 +1,4 @@
-/** The words of `connect`: the endpoint, and how long to wait for it. */
+/** The command line of `connect`: the endpoint, and how long to wait for it. */
 import { type Command, Option } from 'commander'
 import { maskWord } from '../../../base/mask-command.ts'
 import { readDuration } from '../../../config/quantity.ts'
@@ -6,13 +6,13 @@ import { showWords } from '../../shell-words.ts'
 import { addOutputOptions, type OutputOptions, outputOptionsOf } from '../output-options.ts'
 import { type Subcommand, wrongUsage } from '../command.ts'
 
-/** What `connect` was asked for. */
+/** A parsed `connect` command. */
 export interface ConnectRequest extends OutputOptions {
   readonly verb: 'connect'
   readonly url: URL
-  /** How long a message waits for a server that is away, in milliseconds. */
+  /** How long a message waits for a server that cannot be reached, in milliseconds. */
   readonly waitMs: number
-  /** How much it may keep in memory, as it was typed. */
+  /** The limit for memory, as typed. */
   readonly memory: string | undefined
 }
 
@@ -43,7 +43,7 @@ export const connectVerb: Subcommand<ConnectRequest> = {
           'How long a message waits for a server that cannot be reached, before its sender gets an error.',
         )
           .default('30s')
-          .helpGroup('The way there:'),
+          .helpGroup('Connection:'),
       )
       .addOption(
         new Option(
@@ -72,7 +72,7 @@ function urlOf(text: string): URL {
   return url
 }
 
-/** `localhost:8080/mcp`, a URL but for its beginning. */
+/** Whether a text is a URL without its scheme, such as `localhost:8080/mcp`. */
 function isHost(text: string): boolean {
   return /^[a-z0-9.-]+(:\d+)?\/\S*$/i.test(text) && URL.canParse(`http://${text}`)
 }

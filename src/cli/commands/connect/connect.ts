@@ -1,6 +1,6 @@
 /**
- * The verb `connect`: the face of one client over our stdin and stdout, in front of an endpoint that is somewhere
- * else. stdout carries the protocol and nothing else; the end of stdin is the end.
+ * The verb `connect`: bridges one client on our stdin and stdout to a remote endpoint. stdout carries only the protocol;
+ * the end of stdin ends the command.
  */
 import { pause, stayAwake, systemClock as clock } from '../../../base/clock.ts'
 import { createMemoryBudget } from '../../../base/memory-budget.ts'
@@ -19,31 +19,31 @@ import { clientStopsReading } from '../../unread-output.ts'
 import type { ConnectRequest } from './command.ts'
 import { firstBug, openRunContext, tellPeople } from '../../run-context.ts'
 
-/** Requests that were taken get this long to be answered when the client has no more. */
+/** How long requests in flight may take after the end of stdin. */
 const drainMs = 30_000
-/** What is written last gets this long to be taken. */
+/** How long to wait at the end for the last lines to be read. */
 const partingMs = 1500
 
-/** What a session of mcplex may have in flight at once, if nothing else was said to it. */
+/** The default limit of mcplex for calls in flight in one session. */
 const maxCalls = 64
 
-/** Longest line of a client, and longest message of a server. */
+/** The longest line of a client, and the longest message of a server. */
 const maxLineBytes = 4 * 1024 ** 2
 const maxAnswerBytes = 64 * 1024 ** 2
 
 /**
- * Bridges until the client closes its end, or somebody asks us to stop.
+ * Bridges until the client closes stdin, or a signal stops us.
  * @returns the exit code
- * @throws CommandFailed, ConfigError, or whatever bug ended it
+ * @throws CommandFailed, ConfigError, or the error of a bug
  */
 export async function connect(
-  { url, waitMs, memory, ...talk }: ConnectRequest,
+  { url, waitMs, memory, ...outputOptions }: ConnectRequest,
   machine: Environment,
   { stderr }: Outputs,
 ): Promise<number> {
   const key = keyIn(machine)
   const settings = loadBridge(new Map(memory === undefined ? [] : [['memory', [memory]]]), machine)
-  const { log } = openRunContext(talk, settings.log, machine, stderr)
+  const { log } = openRunContext(outputOptions, settings.log, machine, stderr)
   tellPeople(stderr)
   const stop = listenForSignals({ clock, log, env: machine.env })
   const awake = stayAwake()
@@ -87,11 +87,11 @@ export async function connect(
   }
 }
 
-/** Lets what is in flight finish, unless somebody asks a second time. */
+/** Lets requests in flight finish, unless a second signal comes. */
 async function end(stdioServer: StdioServer, writer: LineWriter, stop: Stop): Promise<number> {
   const reason = await stop.asked
   const drained = async (): Promise<number> => {
-    // At the end of stdin there was time to finish already.
+    // At the end of stdin, requests have had their time already.
     await Promise.race([
       stdioServer.settled(),
       pause(clock, reason === 'end' ? partingMs : drainMs),
@@ -106,7 +106,7 @@ async function end(stdioServer: StdioServer, writer: LineWriter, stop: Stop): Pr
 function keyIn({ env }: Environment): string | undefined {
   const key = env['MCPLEX_API_KEY']
   if (key === undefined || key === '') return undefined
-  // Its text stays out of the message: it is a secret.
+  // The key is not shown: it is a secret.
   if (!/^[\x21-\x7e]+$/.test(key))
     throw failed('config_value', 'MCPLEX_API_KEY holds blanks, or characters that no header can carry', [
       ['accepted', 'letters, digits and punctuation of ASCII, without blanks'],
@@ -117,7 +117,7 @@ function keyIn({ env }: Environment): string | undefined {
 function denial({ status, method }: Denied, url: URL, hasKey: boolean): CommandFailed {
   const endpoint = `${url.origin}${url.pathname}`
   if (status === 401)
-    return failed('connect_denied', `${endpoint} wants to know who asks (HTTP ${status})`, [
+    return failed('connect_denied', `${endpoint} requires authentication (HTTP ${status})`, [
       ['try', hasKey ? 'another key: the one in MCPLEX_API_KEY is not accepted' : 'a key in MCPLEX_API_KEY'],
     ])
   if (status === 403)

@@ -59,5 +59,5 @@ test('where it listens at a Unix socket, people and programs are told of it, and
   expect(event).not.toHaveProperty('port')
   const text = banner({ ...ready, socket, url: 'http://localhost' }, true, pc.createColors(false), 80)
   expect(text).toContain(`curl --unix-socket ${socket} http://localhost/health`)
-  expect(text).not.toMatch(/nobody is authenticated|claude mcp add/)
+  expect(text).not.toMatch(/clients are not authenticated|claude mcp add/)
 })

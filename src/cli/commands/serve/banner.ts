@@ -1,4 +1,4 @@
-/** What the command says when requests are served: for people as a picture, for programs as one JSON object. Pure. */
+/** What the command prints once requests are served: a banner for people, one JSON object for programs. Pure. */
 import type pc from 'picocolors'
 import { terminalSafeLine } from '../../../base/terminal-safe.ts'
 import type { Settings } from '../../../config/settings.ts'
@@ -8,16 +8,16 @@ import { isLoopback } from '../../../transports/http/options.ts'
 
 type Colors = ReturnType<typeof pc.createColors>
 
-/** What there is to say. */
+/** The content of the banner. */
 export interface Ready {
   readonly version: string
-  /** How this copy of mcplex is started here. */
+  /** The beginning of a command line that starts this copy of mcplex. */
   readonly command: string
-  /** Where clients reach it, without a path. */
+  /** The URL for clients, without a path. */
   readonly url: string
   readonly address: string
   readonly port: number
-  /** The Unix socket at which it is reached, if it is one. */
+  /** The Unix socket, if it listens at one. */
   readonly socket: string | undefined
   readonly server: {
     readonly name: string
@@ -26,20 +26,20 @@ export interface Ready {
     readonly tools: number
     readonly startMs: number
   }
-  /** Who shares processes, for each era that the server speaks. */
+  /** The isolation mode of each server era. */
   readonly modes: Readonly<Record<string, string>>
-  /** Who of the clients share processes, with sessions and without. */
+  /** The isolation modes of clients with sessions and without. */
   readonly sharing: { readonly sessions: string; readonly stateless: string }
   readonly settings: Settings
 }
 
-/** What is told of the server, which goes by its command if it has no name. */
+/** The server as shown: by its name, or by its command if it has none. */
 export function serverIn(facts: GatewayFacts, command: string): Ready['server'] {
   const { serverName, serverVersion, eras, tools, startMs } = facts
   return { name: serverName ?? command, version: serverVersion, eras, tools, startMs }
 }
 
-/** A server may call itself anything. */
+/** Longer names of servers are cut. */
 const maxName = 64
 
 const sharing: Readonly<Record<string, string>> = {
@@ -53,7 +53,7 @@ const sharing: Readonly<Record<string, string>> = {
 const sessionsOnly = 'Streamable HTTP, MCP 2025-03-26 … 2025-11-25'
 const bothEras = 'Streamable HTTP, MCP 2025-03-26 … 2026-07-28'
 
-/** What clients without a session get where each session has a process of its own. */
+/** What clients without a session get where each session has a worker of its own. */
 const statelessClients: Readonly<Record<string, readonly string[]>> = {
   refuse: ['clients of 2026-07-28 are told to use a session', '--stateless offers more'],
   principal: ['clients of 2026-07-28 share processes by principal'],
@@ -62,16 +62,16 @@ const statelessClients: Readonly<Record<string, readonly string[]>> = {
 }
 
 /**
- * The picture. Wider than the terminal may be only the lines that are to be copied, and a part that no line would hold.
- * @param keys whether keys are listened to
- * @param columns the width of the terminal; 0 if it is not known, which means any
+ * The banner. Only lines to copy, and single parts that are too long, may be wider than the terminal.
+ * @param keys whether keys are read
+ * @param columns the width of the terminal; 0 if unknown, for no limit
  */
 export function banner(ready: Ready, keys: boolean, colors: Colors, columns: number): string {
   const { bold, cyan, dim, green, yellow } = colors
   const { server, settings, url } = ready
   const name = terminalSafeLine(server.name, maxName)
   const { sessions, stateless } = ready.sharing
-  // Shared without being told to: the server speaks nothing but the stateless revision.
+  // Shared by default: the server speaks only the stateless revision.
   const isStateless = sessions === 'shared' && settings.upstream.mode === undefined
   const shares = isStateless ? 'a stateless server: its processes are shared by all' : (sharing[sessions] ?? sessions)
   const statelessRow = sessions === 'session' ? statelessClients[stateless] : undefined
@@ -111,7 +111,7 @@ export function banner(ready: Ready, keys: boolean, colors: Colors, columns: num
   ].join('\n')
 }
 
-/** How clients are told of it. */
+/** How to connect clients. */
 function howToConnect({ url, socket, command }: Ready, name: string, columns: number): string[] {
   const endpoint = `${url}/mcp`
   if (socket !== undefined) return [`  Try it        curl --unix-socket ${socket} ${url}/health`]
@@ -127,22 +127,22 @@ function howToConnect({ url, socket, command }: Ready, name: string, columns: nu
   ]
 }
 
-/** Who can reach it. */
+/** Which clients can reach it. */
 function openness({ address, port, socket, settings }: Ready, warn: Paint): readonly Part[] {
-  if (socket !== undefined) return [`open to whom the socket lets in (mode ${settings.http.socketMode})`]
+  if (socket !== undefined) return [`open to users whom the socket admits (mode ${settings.http.socketMode})`]
   if (isLoopback(address)) return ['listening on loopback only, no key needed']
   return [
     [`open to the network at ${address} port ${port}`, warn],
-    ['nobody is authenticated', warn],
+    ['clients are not authenticated', warn],
   ]
 }
 
-/** A text of the picture, with its colour. */
+/** A text of the banner, with its colour. */
 type Part = string | readonly [text: string, paint: Paint]
 
 type Paint = (text: string) => string
 
-/** Puts parts side by side after a label, and on a line of their own where they would not fit. */
+/** Places parts side by side after a label; a part that does not fit begins a new line. */
 function wrap(label: string, parts: readonly Part[], between: string, columns: number, indent: number): string {
   let text = label
   let at = indent
@@ -163,7 +163,7 @@ function wrap(label: string, parts: readonly Part[], between: string, columns: n
   return text
 }
 
-/** What the key `h` shows. */
+/** The text for the key `h`. */
 export function keyHelp(ready: Ready, colors: Colors): string {
   return [
     '',
@@ -177,7 +177,7 @@ export function keyHelp(ready: Ready, colors: Colors): string {
   ].join('\n')
 }
 
-/** The object of `--json`, and the fields of the log line where there is no banner. */
+/** The object for `--json`, and the fields of the log line without a banner. */
 export function readyEvent(ready: Ready): Readonly<Record<string, unknown>> {
   const { server, settings, url } = ready
   return {
@@ -201,7 +201,7 @@ export function readyEvent(ready: Ready): Readonly<Record<string, unknown>> {
   }
 }
 
-/** A server's name as clients take it: letters, digits, `_` and `-`, at most 64. */
+/** The name of a server as clients accept it: letters, digits, `_` and `-`, at most 64. */
 function shortName(name: string): string {
   const last = name.split('/').at(-1) ?? ''
   return (

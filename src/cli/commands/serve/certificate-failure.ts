@@ -1,8 +1,8 @@
-/** Why TLS cannot be offered, in words for whoever named the files. */
+/** Explains a problem with the certificate or key of TLS. */
 import { CertificateError } from '../../../transports/http/listen.ts'
 import { CommandFailed } from '../../failures.ts'
 
-/** The failure that an error of `listen` is; undefined if it is none of TLS. */
+/** The failure for an error of `listen`; undefined if it is not about TLS. */
 export function certificateFailure(error: unknown): CommandFailed | undefined {
   if (!(error instanceof CertificateError)) return undefined
   const flag = error.setting === 'tlsCert' ? '--tls-cert' : '--tls-key'

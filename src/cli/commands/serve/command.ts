@@ -1,4 +1,4 @@
-/** The words of `serve`: flags made from the table of options, and the command to serve. Their values are left to `config/`. */
+/** The command line of `serve`: flags made from the option tables, and the command to serve. `config/` reads the values. */
 import { type Command, Option } from 'commander'
 import { maskWord } from '../../../base/mask-command.ts'
 import type { Option as Row } from '../../../base/option.ts'
@@ -11,10 +11,10 @@ import { splitCommand } from '../../split-command.ts'
 import { addOutputOptions, type OutputOptions, outputOptionsOf } from '../output-options.ts'
 import { type Subcommand, wrongUsage } from '../command.ts'
 
-/** What `serve` was asked for. */
+/** A parsed `serve` command. */
 export interface ServeRequest extends OutputOptions {
   readonly verb: 'serve'
-  /** The values of each flag of an option, by its name without dashes. */
+  /** The values of each flag, by its name without dashes. */
   readonly flags: ReadonlyMap<string, readonly string[]>
   readonly command: readonly string[]
 }
@@ -100,7 +100,7 @@ function flagsOf(serve: Command): ReadonlyMap<string, readonly string[]> {
   for (const option of serve.options) {
     const name = option.long?.slice(2) ?? ''
     const value: string[] | string | boolean | undefined = serve.getOptionValue(option.attributeName())
-    // A flag that says no is true as long as nobody says it.
+    // Commander sets a negated flag (`--no-x`) to true unless it is given.
     if (!known.has(name) || value === undefined || (option.negate && value === true)) continue
     flags.set(name, Array.isArray(value) ? value : [String(value)])
   }
@@ -115,29 +115,29 @@ function commandOf(words: readonly string[], line: unknown): readonly string[] {
       'try',
       'mcplex serve -- npx -y @modelcontextprotocol/server-everything',
     ])
-  // What stands before an @ may be a password.
+  // The part before an @ may be a password.
   if (/^https?:\/\//i.test(first)) throw urlToServe(first.replace(/\/\/[^/@]*@/, '//'))
   return command
 }
 
-/** The command that `--stdio` says. */
+/** The command in the value of `--stdio`. */
 function commandIn(line: string, words: readonly string[]): readonly string[] {
   const split = splitCommand(line)
   if (split === undefined || split.length === 0)
     throw wrongUsage(
       `--stdio ${JSON.stringify(maskWord(line))} ${split ? 'is empty' : 'has a quote that is never closed'}`,
-      ['try', 'the command behind --: its words need no second quoting there'],
+      ['try', 'the command after --: its words need no second quoting there'],
     )
   if (words.length === 0) return split
   throw wrongUsage(
-    'the command was said twice: with --stdio and behind --',
+    'the command is given twice: with --stdio and after --',
     ['try', `mcplex serve -- ${showWords(words)}`],
     ['or', `mcplex serve -- ${showWords(split)}`],
     ['or', `mcplex serve -- ${showWords([...split, ...words])}`],
   )
 }
 
-/** A server that is reached at a URL is none that `serve` could start. */
+/** A server at a URL cannot be started by `serve`. */
 function urlToServe(url: string): CommandFailed {
   return wrongUsage(
     `${maskWord(url)} is the URL of a server that runs; serve starts one, and speaks to it through its stdin and stdout`,

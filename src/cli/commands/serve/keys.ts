@@ -1,7 +1,7 @@
 /**
- * Keys of a person at the terminal: `h` for help, `q` to stop, and those that a terminal which hands over single keys
- * no longer turns into signals. Takes the terminal only while we are in its foreground, as reading it from the
- * background would suspend us, and gives it back as it was when we are suspended (Ctrl-Z, SIGTSTP) or end.
+ * Keys at the terminal: `h` for help, `q` to stop, and Ctrl-C, Ctrl-Z and Ctrl-\, which a terminal in raw mode does not
+ * turn into signals. The terminal is in raw mode only while we are in its foreground, as reading from the background
+ * would suspend us, and is restored when we are suspended (Ctrl-Z, SIGTSTP) or exit.
  */
 import type { Clock, Timer } from '../../../base/clock.ts'
 import { isForeground } from '../../process-table.ts'
@@ -13,42 +13,42 @@ export interface Keys {
   readonly interrupt: () => void
 }
 
-/** How often a shell is asked whether it has put us into the foreground again: `fg` tells nothing to one that runs. */
+/** How often to check whether we are in the foreground again: `fg` sends no signal to a process that runs. */
 const lookMs = 500
 
-/** Listens for keys on stdin; returns how to stop, or undefined if there is no terminal to type at. */
+/** Reads keys from stdin; returns a function that stops it, or undefined if stdin is no terminal in the foreground. */
 export function listenForKeys(keys: Keys, clock: Clock): (() => void) | undefined {
   const { stdin } = process
   if (!stdin.isTTY || !isForeground()) return undefined
   let waiting: Timer | undefined
 
-  const take = (): void => {
+  const enterRaw = (): void => {
     stdin.setRawMode(true)
     stdin.resume()
   }
-  const giveBack = (): void => {
-    // From the background it would be the terminal of others that is set.
+  const restore = (): void => {
+    // In the background, other programs use the terminal.
     if (isForeground()) stdin.setRawMode(false)
     stdin.pause()
   }
   const leave = (): void => {
-    giveBack()
-    // libuv sets the terminal of an open handle once more at the very end, which in the background suspends us.
+    restore()
+    // libuv resets the terminal of an open handle at exit, which suspends us if we are in the background.
     if (!isForeground()) stdin.destroy()
   }
   const suspend = (): void => {
-    giveBack()
+    restore()
     process.kill(process.pid, 'SIGSTOP')
   }
   const continued = (): void => {
     waiting?.stop()
     waiting = undefined
-    if (isForeground()) take()
+    if (isForeground()) enterRaw()
     else waiting = clock.after(lookMs, continued)
   }
-  /** What the terminal would have sent to its whole foreground group: a runner in front of us has to hear it as well. */
+  /** Sends a signal to the whole foreground group as the terminal does: a runner above us needs it, too. */
   const asTerminal = (signal: 'SIGTSTP' | 'SIGQUIT'): void => {
-    giveBack()
+    restore()
     process.kill(0, signal)
   }
   const listener = (typed: string): void => {
@@ -63,18 +63,18 @@ export function listenForKeys(keys: Keys, clock: Clock): (() => void) | undefine
 
   stdin.setEncoding('utf8')
   stdin.on('data', listener)
-  // A terminal that goes away under the reader: what that means, SIGHUP says.
+  // If the terminal goes away, SIGHUP follows, which is handled elsewhere.
   stdin.on('error', () => {})
   process.on('SIGTSTP', suspend)
   process.on('SIGCONT', continued)
   process.once('exit', leave)
-  take()
+  enterRaw()
   return () => {
     waiting?.stop()
     process.off('exit', leave)
     process.off('SIGTSTP', suspend)
     process.off('SIGCONT', continued)
     stdin.off('data', listener)
-    giveBack()
+    restore()
   }
 }

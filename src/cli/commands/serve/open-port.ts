@@ -1,19 +1,19 @@
 /**
- * Opens the port that was asked for. Where a person is watching and the port is taken, the next free one is taken and
- * said; a program could not know of it, so there it is a failure that says what to do.
+ * Opens the port of the settings. If it is in use and a user is watching, the next free port is used and shown. A program
+ * would not notice that, so without a terminal it is a failure with remedies.
  */
 import { CommandFailed, type Failure } from '../../failures.ts'
 
-/** How many ports after the taken one are tried. */
+/** How many ports after the one in use are tried. */
 const tries = 20
 
 export interface Wanted {
   readonly host: string
   readonly port: number
-  /** Where the port was said, as `--port 80`; undefined for the default. */
+  /** Where the port was set, such as `--port 80`; undefined for the default. */
   readonly quote: string | undefined
   readonly mayChoose: boolean
-  /** The line that was typed, with another port in it. */
+  /** The typed command line with another port. */
   readonly lineWith: (port: number) => string
 }
 
@@ -43,8 +43,8 @@ function failure(code: string, { host, port, quote, mayChoose, lineWith }: Wante
         message: `port ${port} of ${host} is in use${mayChoose ? `, and so are the ${tries} after it` : ''}${said}`,
         notes: [
           ['try', lineWith(port < 65_535 ? port + 1 : port - 1)],
-          ['or', `lsof -i :${port}, which tells who has it`],
-          ['or', '--port 0, for any free one (--json tells which)'],
+          ['or', `lsof -i :${port}, to see which program uses it`],
+          ['or', '--port 0, for any free one (--json shows which)'],
         ],
       }
     case 'EACCES':
@@ -68,7 +68,7 @@ function failure(code: string, { host, port, quote, mayChoose, lineWith }: Wante
   }
 }
 
-/** The system's error code, if it is a system's error. */
+/** The code of an error of the system; undefined for other errors. */
 export function codeOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }

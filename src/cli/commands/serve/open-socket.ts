@@ -1,11 +1,11 @@
-/** Opens the Unix socket that was asked for, or says why it cannot be, and what to do. */
+/** Opens the Unix socket of the settings, or explains why that fails and what to do. */
 import { basename } from 'node:path'
 import { CommandFailed, type Failure } from '../../failures.ts'
 import { codeOf } from './open-port.ts'
 
 /**
- * @param quote where the path was said
- * @param open listens there; rejects with node's error
+ * @param quote where the path was set, such as `--socket x`
+ * @param open listens there; rejects with Node's error
  * @throws CommandFailed with listen_failed
  */
 export async function openSocket<Listener>(
@@ -29,7 +29,7 @@ function failure(code: string, path: string, said: string): Failure {
       return as(
         `a server listens at the socket ${path} already, or is about to${said}`,
         ['try', 'another path'],
-        ['or', `end the program that has it: ss -xlp | grep ${basename(path)}`],
+        ['or', `end the program that uses it: ss -xlp | grep ${basename(path)}`],
       )
     case 'ENAMETOOLONG':
       return as(`the path of the socket ${path} is longer than the system takes${said}`, [

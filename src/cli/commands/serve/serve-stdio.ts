@@ -1,6 +1,6 @@
 /**
- * `serve --transport stdio`: the gateway for the one client that has started us, on our own stdin and stdout. stdout
- * carries the protocol and nothing else, no port is opened, and the end of stdin is the end.
+ * `serve --transport stdio`: a gateway for the one client that has started us, on our stdin and stdout. stdout carries
+ * only the protocol, no port is opened, and the end of stdin ends the command.
  */
 import { type Clock, pause } from '../../../base/clock.ts'
 import type { Log } from '../../../base/log.ts'
@@ -22,16 +22,16 @@ import type { ServeRequest } from './command.ts'
 import { wrongUsage } from '../command.ts'
 import { firstBug, tellPeople } from '../../run-context.ts'
 
-/** What is written last gets this long to be taken. */
+/** How long to wait at the end for the last lines to be read. */
 const partingMs = 1500
-/** Answers to a client whose server could not be started get this long. */
+/** How long to wait for a client to read the errors of a failed start. */
 const answersMs = 500
-/** One client takes a place for each of its requests that stand for themselves. */
-const placesOfOneClient = 1024
-/** Its session lasts as long as its pipes, if nothing else is said. */
+/** Each stateless request in flight counts as a client for admission, and here all are of one client. */
+const maxRequests = 1024
+/** By default the session lasts as long as the pipes. */
 const longestMs = 24 * 24 * 3_600_000
 
-export interface StdioScene {
+export interface ServeStdioNeeds {
   readonly request: ServeRequest
   readonly loaded: Loaded
   readonly log: Log
@@ -43,11 +43,11 @@ export interface StdioScene {
 }
 
 /**
- * Serves until the client closes its end, or somebody asks us to stop.
+ * Serves until the client closes stdin, or a signal stops us.
  * @returns the exit code
- * @throws CommandFailed, or whatever bug ended it; nothing of ours runs any more then
+ * @throws CommandFailed, or the error of a bug; all workers have ended then
  */
-export async function serveStdio({ request, loaded, log, stderr, stop, clock, env }: StdioScene): Promise<number> {
+export async function serveStdio({ request, loaded, log, stderr, stop, clock, env }: ServeStdioNeeds): Promise<number> {
   if (request.isJson) {
     throw wrongUsage('--json prints to stdout, which carries the protocol with --transport stdio', [
       'try',
@@ -61,11 +61,11 @@ export async function serveStdio({ request, loaded, log, stderr, stop, clock, en
   const bug = firstBug(log)
   log.info({ command: settings.upstream.command }, 'starting the server')
   const starting = gateway.start()
-  // Its failure is told below, and to the client by what it waits for.
+  // A failure is handled below, and requests that wait for the start fail with it.
   starting.catch(() => {})
   const memory = createPipeMemory(gateway.edge.memory, settings.upstream.maxLineBytes)
   const writer = createLineWriter(process.stdout, memory.answers, () => {
-    // Nobody reads: what is in flight is for nobody.
+    // The client has stopped reading, so calls in flight are of no use.
     void stdioServer.close()
     stop.ask('end')
   })
@@ -98,7 +98,7 @@ export async function serveStdio({ request, loaded, log, stderr, stop, clock, en
     await Promise.race([stop.asked, bug])
     return await Promise.race([end({ gateway, stdioServer, writer, log, stop, clock }), bug])
   } catch (error) {
-    // Who waits for an answer gets one, whatever has happened.
+    // Requests in flight are answered even now.
     await Promise.race([stdioServer.settled().then(() => writer.flush()), pause(clock, answersMs)])
     await closeGateway(gateway, clock, 'briefly')
     const failed = startFailureToShow(error, settings, env)
@@ -109,39 +109,39 @@ export async function serveStdio({ request, loaded, log, stderr, stop, clock, en
   }
 }
 
-/** The settings as they make sense for one client: its session ends with its pipes unless a time was said. */
+/** The settings for one client: unless set otherwise, its session ends with its pipes. */
 function forOneClient({ settings, quote }: Loaded): Settings {
   const { sessions, gates, upstream } = settings
   const unsaid = (path: string, ms: number): number => (quote(path) === undefined ? longestMs : ms)
   const idleTimeoutMs = unsaid('sessions.idleTimeoutMs', sessions.idleTimeoutMs)
   return {
     ...settings,
-    gates: { ...gates, maxConnections: Math.max(gates.maxConnections, placesOfOneClient) },
+    gates: { ...gates, maxConnections: Math.max(gates.maxConnections, maxRequests) },
     sessions: { ...sessions, idleTimeoutMs, maxSessionMs: unsaid('sessions.maxSessionMs', sessions.maxSessionMs) },
     upstream: {
       ...upstream,
       processIdleMs: quote('upstream.processIdleMs') === undefined ? idleTimeoutMs : upstream.processIdleMs,
-      // The one that follows the process of the only client would idle for as long as that lives.
+      // A spare would stay unused as long as the worker of the only client lives.
       spares: quote('upstream.spares') === undefined ? 0 : upstream.spares,
     },
   }
 }
 
-interface Stage extends Pick<StdioScene, 'log' | 'stop' | 'clock'> {
+interface EndNeeds extends Pick<ServeStdioNeeds, 'log' | 'stop' | 'clock'> {
   readonly gateway: Gateway
   readonly stdioServer: StdioServer
   readonly writer: LineWriter
 }
 
-/** Lets what is in flight finish, unless somebody asks a second time: then everything ends at once. */
-async function end({ gateway, stdioServer, writer, log, stop, clock }: Stage): Promise<number> {
+/** Lets calls in flight finish; a second signal ends everything at once. */
+async function end({ gateway, stdioServer, writer, log, stop, clock }: EndNeeds): Promise<number> {
   const reason = await stop.asked
-  // Holds even if nothing is left that keeps the process alive before the end below is reached.
+  // In case the process exits before the code below returns, as nothing keeps it alive.
   process.exitCode = exitCode(reason, false)
   log.info({ reason }, 'stopping: calls in flight may finish; a signal ends them')
   const finish = async (): Promise<number> => {
-    // At the end of stdin there was time to finish already: what is left now only listens, or hangs.
-    // While the server still starts, this tells the client that waits for it.
+    // At the end of stdin, calls have had their time already: the rest only listens, or hangs.
+    // While the server still starts, `drain` refuses the requests that wait for it.
     const drained = [gateway.drain(), clientStopsReading(writer, clock)]
     await Promise.race(reason === 'end' ? [...drained, pause(clock, partingMs)] : drained)
     await Promise.race([stdioServer.settled().then(() => writer.flush()), pause(clock, partingMs)])

@@ -1,6 +1,6 @@
 /**
- * The verb `serve`: configuration, gateway, port, and the way to the end. A thin user of the library; it owns what
- * is said on the terminal, signals and exit codes.
+ * The verb `serve`: configuration, gateway, port, and shutdown. It uses the library like any program, and adds output on
+ * the terminal, signals and exit codes.
  */
 import pc from 'picocolors'
 import { pause, systemClock as clock } from '../../../base/clock.ts'
@@ -29,23 +29,23 @@ import { lineWith } from '../../typed-line.ts'
 import type { ServeRequest } from './command.ts'
 import { firstBug, openRunContext } from '../../run-context.ts'
 
-/** Answers that are being written when all calls have ended get this long to be taken. */
+/** How long responses may still be written after all calls have ended. */
 const partingMs = 1500
 
-/** The line of `--json` gets this long to be written before the log says that it was not. */
+/** How long writing the line of `--json` may take before the log reports a failure. */
 const tellingMs = 1000
 
 export interface Invocation {
   /** The command line, from the verb on. */
   readonly typed: readonly string[]
-  /** Takes away the notice of the start, where a person is shown one. */
+  /** Removes the notice of the start, if one is shown. */
   readonly starting: Done | undefined
 }
 
 /**
- * Serves until somebody asks us to stop.
+ * Serves until a signal or a key stops us.
  * @returns the exit code
- * @throws CommandFailed, ConfigError, or whatever bug ended it; nothing of ours runs any more then
+ * @throws CommandFailed, ConfigError, or the error of a bug; all workers have ended then
  */
 export async function serve(
   request: ServeRequest,
@@ -134,7 +134,7 @@ function asReady(facts: GatewayFacts, listener: HttpListener, settings: Ready['s
   }
 }
 
-interface Stage {
+interface AnnounceNeeds {
   readonly request: ServeRequest
   readonly outputs: Outputs
   readonly isPretty: boolean
@@ -144,8 +144,8 @@ interface Stage {
   readonly movedFrom: number
 }
 
-/** Says that requests are served: to a program, to a person, or to the log. */
-function announce(ready: Ready, { request, outputs, isPretty, isColored, log, stop, movedFrom }: Stage): void {
+/** Reports that requests are served: to a program, on the terminal, or in the log. */
+function announce(ready: Ready, { request, outputs, isPretty, isColored, log, stop, movedFrom }: AnnounceNeeds): void {
   const { stdout, stderr } = outputs
   const event = readyEvent(ready)
   if (request.isJson) {
@@ -172,24 +172,24 @@ function announce(ready: Ready, { request, outputs, isPretty, isColored, log, st
   stderr.write(banner(ready, keys !== undefined, colors, stderr.columns))
 }
 
-interface Ending {
+interface EndNeeds {
   readonly gateway: Gateway
   readonly listener: HttpListener
   readonly stop: Stop
   readonly log: Log
-  /** Shows a person how long the drain may take. */
+  /** Shows on the terminal how long the drain may take. */
   readonly countdown: (() => Done) | undefined
 }
 
-/** Drains, unless somebody asks a second time: then everything ends at once. */
-async function end({ gateway, listener, stop, log, countdown }: Ending): Promise<number> {
+/** Drains; a second signal ends everything at once. */
+async function end({ gateway, listener, stop, log, countdown }: EndNeeds): Promise<number> {
   const reason = await stop.asked
-  // Holds even if nothing is left that keeps the process alive before the end below is reached.
+  // In case the process exits before the code below returns, as nothing keeps it alive.
   process.exitCode = exitCode(reason, false)
   log.info({ reason }, 'stopping: calls in flight may finish; a second signal ends them')
   const done = countdown?.()
   const drained = async (): Promise<number> => {
-    // Also while the server still starts: clients wait for it, and are told.
+    // Also while the server still starts: requests that wait for it are refused.
     await gateway.drain()
     done?.()
     await Promise.race([listener.close(), pause(clock, partingMs)])

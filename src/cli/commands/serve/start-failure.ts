@@ -1,4 +1,4 @@
-/** Why the MCP server did not start, in words for whoever typed its command: what was run, what it said, what to try. */
+/** Explains to the user why the MCP server did not start: the command, its output, and what to try. */
 import { terminalSafe } from '../../../base/terminal-safe.ts'
 import type { Settings } from '../../../config/settings.ts'
 import { UpstreamStartError } from '../../../gateway/gateway.ts'
@@ -10,10 +10,10 @@ type Note = readonly [label: string, text: string]
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** So many names are told: they are those that matter most. */
+/** The most names shown; the first ones matter most. */
 const mostNames = 12
 
-/** The failure that an error of `gateway.start()` is; undefined if it is none that is known. */
+/** The failure for an error of `gateway.start()`; undefined for other errors. */
 export function startFailureToShow(error: unknown, settings: Settings, env: Environment): CommandFailed | undefined {
   if (!(error instanceof UpstreamStartError)) return undefined
   const notes: Note[] = [['command', error.command]]
@@ -24,7 +24,7 @@ export function startFailureToShow(error: unknown, settings: Settings, env: Envi
   return new CommandFailed([{ code: 'upstream_start', message: error.message, notes }])
 }
 
-/** Servers often need what is set here, as a proxy, and say so in words of their own. */
+/** Servers often need variables that are set here, such as proxies, but their error messages do not say so. */
 function heldBackNotes(names: readonly string[]): Note[] {
   const [first] = names
   if (first === undefined) return []
