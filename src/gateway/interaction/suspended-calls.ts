@@ -31,7 +31,7 @@ export interface SuspendedCalls {
   readonly count: number
 }
 
-/** How often a server that asked for it is told that an answer may still come. */
+/** How often a server that asked for progress of its input request is told that an answer may still come. */
 const beatMs = 15_000
 
 interface Entry {

@@ -1,6 +1,6 @@
 /**
  * An exchange on `node:http`, and its connection. The connection tells all its exchanges in flight when the client
- * disconnects, which would else cost a listener each.
+ * disconnects, otherwise each exchange needs a listener of its own.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'

@@ -18,7 +18,7 @@ export interface Pool {
   take(group: IsolationGroup, call: Call): UpstreamConnection | undefined
   /**
    * A worker for the call as soon as there is one, reserved for it.
-   * Throws `overloaded` (the line is full, or the wait was too long), `upstream_unavailable`, `cancelled`.
+   * Throws `draining`, `overloaded` (the line is full, or the wait was too long), `upstream_unavailable`, `cancelled`.
    */
   wait(group: IsolationGroup, call: Pick<Call, 'fairnessKey' | 'clientKey' | 'cancel'>): Promise<UpstreamConnection>
   /** A call is over: a waiting call may take its place. */
@@ -61,7 +61,6 @@ export interface PoolNeeds {
 
 interface Waiter {
   readonly group: IsolationGroup
-  readonly client: string
   readonly clientKey: ClientKey
   deadlineMs: number
   give(connection: UpstreamConnection): void
@@ -210,7 +209,6 @@ export function createPool(needs: PoolNeeds): Pool {
         }
         const waiter: Waiter = {
           group,
-          client: call.fairnessKey,
           clientKey: call.clientKey,
           deadlineMs: clock.now() + needs.queueWaitMs,
           give(connection) {
