@@ -13,7 +13,7 @@ const documents = [
   ...['bench', 'conformance', 'field', 'test/fixtures'].flatMap((folder) => listed(join(root, folder))),
 ]
 
-test('no document and no help has people or clients run a name that a stranger could own in the registry', () => {
+test('no document and no help says npx with a package name that others could own in the registry', () => {
   const sources = readdirSync(join(root, 'src', 'cli'), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
     .map((name) => join(root, 'src', 'cli', name))

@@ -223,7 +223,7 @@ describe('a stream', () => {
 describe('when memory is short', () => {
   const mebibyte = 1024 ** 2
 
-  test('a long answer is refused if there is no room for it', async () => {
+  test('a long answer is refused if there is no memory for it', async () => {
     await openWith({ memory: createMemoryBudget(4 * mebibyte) })
     const refused = await ask(fakeServer.port, post('large'))
     // More than the share of one connection in such a budget.

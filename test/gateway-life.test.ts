@@ -90,7 +90,7 @@ test('start() twice starts one server, and gives the same twice', async () => {
   await nothingLeft()
 })
 
-test('a start that fails leaves no process, though nobody closes the gateway', async () => {
+test('a failed start leaves no process, although the gateway is not closed', async () => {
   // It ends neither with its input nor by SIGTERM, and what it starts does not, either.
   const script = `trap '' TERM; setsid sleep 60 & while :; do sleep 60; done`
   const { gateway, started, nothingLeft } = watched(['-c', script], '/bin/sh', 500)

@@ -238,7 +238,7 @@ describe('a hostile client', () => {
     expect(fakeServer.gateway.seen).toHaveLength(0)
   })
 
-  test('that sends many bodies at once and ends none is told so, and keeps nobody else from being served', async () => {
+  test('that sends many bodies at once and ends none is told so, and keeps no other client from being served', async () => {
     await openWith({ memory: createMemoryBudget(256 * 1024 ** 2) })
     const client = await open()
     // 40 bodies of 600 KiB each, in room for up to twice as much, of which 32 MiB may be kept.
@@ -262,7 +262,7 @@ describe('a hostile client', () => {
     const answers = Array.from({ length: 15 }, () => act(client, 'steps'))
     await eventually('ten of them', () => fakeServer.gateway.seen.length === 10)
     for (let i = 0; i < 3; i++) {
-      await eventually('somebody waiting', () => answers.some(({ status }) => status === 200))
+      await eventually('one of the waiting requests to be served', () => answers.some(({ status }) => status === 200))
       fakeServer.gateway.step()
       await new Promise((resolve) => setImmediate(resolve))
     }

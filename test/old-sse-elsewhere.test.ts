@@ -60,7 +60,7 @@ test('over one HTTP/2 connection: many streams, each its own session, ended by i
   expect(await post(streams[0]?.address, echo('still'))).toBe(202)
   await streams[0]?.stream.has('still')
   client.destroy()
-  await eventually('nobody is left', async () => JSON.stringify(await left()) === '[0,0,0]')
+  await eventually('no session to be left', async () => JSON.stringify(await left()) === '[0,0,0]')
 })
 
 test('through fetch: below any path, and a response that is cancelled ends the session', async () => {
@@ -88,6 +88,6 @@ test('through fetch: below any path, and a response that is cancelled ends the s
   expect(await post(echo('fetched'))).toBe(202)
   await has('fetched')
   await reader?.cancel()
-  await eventually('nobody is left', async () => JSON.stringify(await left()) === '[0,0,0]')
+  await eventually('no session to be left', async () => JSON.stringify(await left()) === '[0,0,0]')
   expect(await post(echo('late'))).toBe(404)
 })

@@ -434,7 +434,7 @@ describe('when all places are taken', () => {
     abort.abort()
     expect(await waiting).toBe('left')
     first.stream.cut()
-    await eventually('nobody holds a place', async () => (await one.counts())['clients'] === 0)
+    await eventually('no client to hold a place', async () => (await one.counts())['clients'] === 0)
   })
 })
 

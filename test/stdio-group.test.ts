@@ -1,4 +1,4 @@
-/** Nobody of a child's family outlives it, and no child outlives us. */
+/** No descendant of a child outlives it, and no child outlives us. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { silentLog } from '../src/base/log.ts'
 import { systemClock } from '../src/base/clock.ts'

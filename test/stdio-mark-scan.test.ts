@@ -72,7 +72,7 @@ test('files that block are passed over until they were read, by this look and by
   const folder = mkdtempSync(join(tmpdir(), 'mcplex-proc-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
   symlinkSync(`/proc/${pid}`, join(folder, String(pid)))
-  // The one before and the one after in any order of names; opening a pipe that nobody writes to blocks.
+  // The one before and the one after in any order of names; opening a pipe without a writer blocks.
   const pipes = ['1', String(2 ** 30)].map((name) => {
     mkdirSync(join(folder, name))
     const pipe = join(folder, name, 'environ')

@@ -63,10 +63,10 @@ function operations() {
     ['at the latest {} after the drain', 'cli/close-gateway.ts politeMs'],
     ['{} of headers, {} lines', 'transports/http/h1-server.ts maxHeaderBytes', 'transports/http/guard.ts maxHeaders'],
     ['{} lines of a kind in a second', 'cli/log-events.ts linesPerSecond'],
-    ['up to {}; what cannot be written', 'cli/output.ts maxHeldBytes'],
+    ['Up to {} of lines', 'cli/output.ts maxHeldBytes'],
     ['`server/discover` waits {}', 'gateway/wait-for-start.ts discoverMs'],
     [
-      'tried again by itself, {} to {} apart',
+      'tries the program again, {} to {} apart',
       'upstreams/pooling/restart-backoff.ts firstPauseMs',
       'upstreams/pooling/restart-backoff.ts longestPauseMs',
     ],
@@ -82,9 +82,9 @@ function clients() {
       'transports/stdio/stdio-server.ts maxMessages',
     ],
     ['always {}', 'cli/commands/connect/connect.ts maxCalls'],
-    ['at most {}; what is no message', 'MCPLEX_LIMITS__MAX_BODY'],
+    ['(an array of them for 2025-03-26), at most {};', 'MCPLEX_LIMITS__MAX_BODY'],
     ['({} at most)', 'MCPLEX_LIMITS__DRAIN'],
-    ['waited for {}, and', 'cli/commands/serve/serve-stdio.ts partingMs'],
+    ['mcplex waits {},', 'cli/commands/serve/serve-stdio.ts partingMs'],
   ]
   return rows.map(([phrase, ...values]) => ({ document: 'docs/clients.md', phrase, values }))
 }

@@ -1,6 +1,6 @@
 /**
  * Clients of both eras that call, cut, cancel, end, resume and crash the server in any order: no answer goes astray,
- * nothing is thrown that nobody catches (vitest would fail), and afterwards nothing is left.
+ * no error goes uncaught (vitest would fail), and afterwards nothing is left.
  */
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -45,7 +45,7 @@ test.each(['session', 'principal', 'shared', 'call'] as const)(
     const stray: string[] = []
     const own = async (nonce: string, answered: Awaited<ReturnType<Session['call']>>): Promise<void> => {
       await answered.over
-      // What a session's own process says of one call may reach another call of that session, and nobody else.
+      // What a session's own process says of one call may reach another call of that session, and no other session.
       for (const [other] of answered.text.matchAll(/owner-[\w-]+:/g)) {
         if (!nonce.startsWith(other)) stray.push(`${nonce} ${other}`)
       }

@@ -1,4 +1,4 @@
-/** Clients that do what no client should: they are told so, and cost nobody anything. */
+/** Clients that break the rules: they are told so, and cost no other client anything. */
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
@@ -55,7 +55,7 @@ test('a client that leaves before it waits for a place is not logged as a fault'
     }),
   )
   expect(gone).toHaveLength(20)
-  await eventually('nobody waits', async () => (await one.counts())['waitingClients'] === 0)
+  await eventually('no client to wait', async () => (await one.counts())['waitingClients'] === 0)
   expect(errors).toEqual([])
 })
 

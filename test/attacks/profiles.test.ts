@@ -1,4 +1,4 @@
-/** What clients are shown, when other clients declare odd things and when there is no room: their own, or a wait. */
+/** Each client gets the lists for its own client description, whatever others declare, or waits while the pool is full. */
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { counts } from '../support/counts.ts'

@@ -91,7 +91,7 @@ test('a port with TLS, in the handshake and behind it', { timeout: 90_000 }, asy
   await expectUnharmed(mcplex, before, () => statusOf(request, { port, host: 'localhost', ca: cert }))
 })
 
-/** Programs that put mcplex behind a server of their own, which ends with the first error that nobody has caught. */
+/** Programs that put mcplex behind a server of their own, which ends with the first uncaught error. */
 const hosts = [
   'examples/embed-node-http.mjs',
   'examples/embed-express.mjs',

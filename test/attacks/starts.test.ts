@@ -1,4 +1,4 @@
-/** Servers that stop to start: whoever waits is told, and everybody else goes on. */
+/** Servers that no longer start: waiting calls are refused, and running processes go on. */
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

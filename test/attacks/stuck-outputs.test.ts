@@ -108,7 +108,7 @@ interface Fifo {
   read(): string
 }
 
-/** A pipe that nobody reads before `read` is called. */
+/** A pipe that is not read before `read` is called. */
 function fifo(): Fifo {
   const path = join(folder(), 'fifo')
   execFileSync('mkfifo', [path])
@@ -158,7 +158,7 @@ describe.each(formats)('a log as %s', (format) => {
     await expectServesAndEnds(running, endpoint)
   })
 
-  test('into a pipe that nobody reads', async () => {
+  test('into a pipe that is not read', async () => {
     const pipe = fifo()
     pipe.fill()
     const running = shell(`exec ${serve(format)} 2>${pipe.path}`)
@@ -203,7 +203,7 @@ const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`
 
 test('a log that can be written again says how much was lost, and goes on', async () => {
   const file = join(folder(), 'log')
-  // A limit for the size of files is a disk that is soon full, and has room again as soon as something is removed.
+  // A limit for the size of files is a disk that is soon full, and has space again as soon as something is removed.
   const running = shell(`ulimit -f 4; exec ${serve('json')} 2>>${file}`)
   const endpoint = await endpointOf(running)
   await eventually('a full disk', async () => {

@@ -1,4 +1,4 @@
-/** Bodies that a program in front of us has read: no worse for having been read by somebody else. */
+/** Bodies that a program in front of us has already read: they are served like others. */
 import { createServer } from 'node:http'
 import { expect, onTestFinished, test } from 'vitest'
 import { nodeHandler } from '../../src/transports/http/listen.ts'

@@ -1,4 +1,4 @@
-/** A program that cannot be started any more: it costs nothing, everybody is told, and it comes back by itself. */
+/** A program that cannot be started any more: it costs nothing, every call is refused, and it comes back by itself. */
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -80,7 +80,7 @@ describe('calls of one session under one id', () => {
   )
 })
 
-describe('a stranger', () => {
+describe('another session', () => {
   /** A session with a call in flight under id 1, whose progress goes by the token 1, and another session. */
   async function setUp(mode: string): Promise<{ victim: Session; stranger: Session; running: Promise<RpcMessage> }> {
     const url = await start([echoLegacy], '--mode', mode)

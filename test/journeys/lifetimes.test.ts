@@ -1,4 +1,4 @@
-/** Sessions and processes that nobody uses any more: they end by themselves, and all that they held is free again. */
+/** Unused sessions and processes end by themselves, and all that they held is free again. */
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import { PingRequestSchema } from '@modelcontextprotocol/sdk/types.js'

@@ -1,4 +1,4 @@
-/** A server of which only one process can run, since it locks what it works with: everybody is served by that one. */
+/** A server of which only one process can run, since it locks its data: that one process serves every client. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -188,7 +188,7 @@ test('a server that cannot be started any more is reported as not available', as
   await eventually('it to be recognised', () => saysSo(mcplex).length > 0)
   const lock = String(of.options[1]).replace('ONLY_ONE_LOCK=', '')
   await session.response('crash')
-  // Held by a process of somebody else: this one.
+  // Held by a process of another program: this one.
   await writeFile(lock, String(process.pid))
   expect(reasonOf(await session.response('whoami'))).toBe('upstream_unavailable')
   await eventually('health to say so', async () => (await health(mcplex)).httpStatus === 503)

@@ -1,4 +1,4 @@
-/** More clients and calls than there is room for: they wait in a bounded line, in turn, and are told if it is too long. */
+/** More clients and calls than the limits allow: they wait in a bounded queue, in order, and are refused if it is full. */
 import { describe, expect, test } from 'vitest'
 import { counts } from '../support/counts.ts'
 import { eventually } from '../support/eventually.ts'

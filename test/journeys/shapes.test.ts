@@ -74,7 +74,7 @@ describe('a stateless server', () => {
     await client.close()
   })
 
-  test('lists to each revision what that has, whoever asked before', async () => {
+  test('lists to each revision what that has, whatever revision asked before', async () => {
     const schemas = async (version: string): Promise<unknown[]> => {
       const session = await openSession(mcplex.url, { version })
       const { result } = await session.request('tools/list')

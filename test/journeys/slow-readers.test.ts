@@ -1,4 +1,4 @@
-/** Clients that do not read what they asked for: what they may cost, and that nobody else notices. */
+/** Clients that do not read their answers: what they may cost, and that no other client notices. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -161,7 +161,7 @@ test('a shared server: ten readers that never read cost little, and others are s
     expect(textOf(await toolResponse(mcplex.url, 'echo', { text: `${at}` }))).toBe(`${at}`)
   }
   for (const answered of stuck) answered.read()
-  // The process works for others too and is not held back: a flood that nobody reads ends its own call.
+  // The process works for others too and is not held back: a flood that is not read ends its own call.
   const reasons = await Promise.all(stuck.map(async (answered) => reasonOf(await responseTo(answered, 'flood'))))
   expect(reasons).toEqual(stuck.map(() => 'result_too_large'))
   await endAll(stuck)
@@ -206,7 +206,7 @@ test('HTTP+SSE: a client that asks and asks and never reads is told to read firs
   await eventually('it is told', async () => (await Promise.all(Array.from({ length: 64 }, ask))).includes(429))
   expect((await growth(mcplex, before)) / mebibyte).toBeLessThan(40)
   client.stream.read()
-  await eventually('there is room again', async () => (await ask()) === 202)
+  await eventually('there is memory again', async () => (await ask()) === 202)
   await endAll([client.stream])
 })
 

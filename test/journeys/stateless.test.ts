@@ -140,7 +140,7 @@ describe('a call in several rounds', () => {
 describe('a request', () => {
   test('gets log lines only if it asks for them, and only its own', async () => {
     const linesFor = async (meta: JsonMap): Promise<number> => {
-      // On a process that has worked for nobody else; of another one nothing is known for certain.
+      // On a process that has served no other client; of another one nothing is known for certain.
       const fresh = await startMcplex({ server: [echoModern], options: ['--log-level', 'warn'] })
       try {
         const call = (): ReturnType<typeof callTool> =>

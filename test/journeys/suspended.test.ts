@@ -136,7 +136,7 @@ describe('a question in mid-call', () => {
     const visited = { action: 'accept' }
     expect((await round(url, 'visit', answers(other, visited))).text).toBe('visited')
     expect((await round(url, 'visit', answers(first, visited))).text).toBe('visited')
-    // The process has ended with that call: whoever comes by once more begins anew.
+    // The process has ended with that call: a further request begins anew.
     expect((await round(url, 'visit', answers(first, visited))).keys).toEqual(['visit-1'])
   })
 

@@ -1,4 +1,4 @@
-/** Answers that nobody reads, or that have to wait for another one. */
+/** Answers that are not read, or that have to wait for another one. */
 import { join } from 'node:path'
 import { test } from 'vitest'
 import { eventually } from '../support/eventually.ts'

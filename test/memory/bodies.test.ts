@@ -21,7 +21,7 @@ const portOf = (target: Target): number => Number(new URL(target.origin).port)
 async function expectServed(target: Target): Promise<void> {
   const session = await openSession(target.url)
   const text = 'y'.repeat(100_000)
-  await eventually('a larger call of somebody else', async () => {
+  await eventually('a larger call of another client', async () => {
     const answered = await session.call('echo', { text })
     return (await answered.whole()).includes(text)
   })

@@ -12,7 +12,7 @@ import { nodeFor, residentOf } from './target.ts'
 const mebibyte = 1024 ** 2
 const timeout = 90_000
 const unruly = join(import.meta.dirname, 'unruly-server.mjs')
-/** What a request is told that finds no room. */
+/** The refusal of a request for which there is no memory. */
 const noRoom = ['memory_share_exceeded', 'overloaded']
 
 const options = (memoryMiB: number): readonly string[] => ['--memory', `${memoryMiB}mb`]
