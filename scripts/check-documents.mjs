@@ -17,7 +17,7 @@ const root = join(import.meta.dirname, '..')
 const tree = readTree(root)
 const documents = tree.paths.filter((path) => path.endsWith('.md'))
 const sources = tree.paths.filter((path) => path.startsWith('src/') && path.endsWith('.ts'))
-const texts = tree.paths.filter((path) => /\.(md|ts|mjs)$/.test(path) && !/^(src|scripts\/documents)\//.test(path))
+const texts = tree.paths.filter((path) => /\.(md|ts|mjs)$/.test(path) && !path.startsWith('scripts/documents/'))
 
 const found = [
   ...documents.flatMap((path) => wrongLinks(path, tree.read(path), tree)),

@@ -145,7 +145,7 @@ describe.each(installedProxies)('%s', (name) => {
       }
     })
 
-    test('clients without a password, and members of the other team, reach neither', async () => {
+    test('clients without valid credentials, and members of the other team, reach neither', async () => {
       const { proxy, red, blue } = await open()
       const strange = [
         undefined,

@@ -3,7 +3,7 @@ import { Refusal } from '../base/refusal.ts'
 import { elementTexts, exceedsLimits, isObject } from './json-text.ts'
 import { type Malformed, type Message, readMessage, type RpcId } from './jsonrpc.ts'
 
-/** [R04] deeper or larger JSON is refused before it is parsed */
+/** Deeper or larger JSON is refused before it is parsed, because parsing it could block the process or exhaust its memory. */
 const maxDepth = 128
 const maxMembers = 100_000
 const maxBatch = 100

@@ -84,7 +84,7 @@ interface Found {
   params: string | undefined
   result: string | undefined
   error: string | undefined
-  /** Whether a key stands twice where we act on what we read: other parsers would read something else. [R08] */
+  /** Whether a key occurs twice in the message, its params or their `_meta`: another parser might use the other value. */
   keyTwice: boolean
 }
 
