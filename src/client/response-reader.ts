@@ -77,7 +77,8 @@ export async function takeStream(
 }
 
 /**
- * Does the same for any response to a POST. Throws `endpoint_invalid_response` for a response that holds no message.
+ * Reads a response to a POST, JSON or stream, and passes each message to `onMessage`. Throws what `takeStream` throws,
+ * and `endpoint_invalid_response` for an error response that holds no message.
  */
 export async function takeAnswer(
   outbound: Outbound,

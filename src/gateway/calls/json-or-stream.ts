@@ -19,7 +19,7 @@ export type First =
 /** An answer that takes longer than this is streamed, so that the connection shows life and can be resumed. */
 const jsonWaitMs = 2000
 
-/** @param next the first step of a reply */
+/** Waits for the first step of a reply, up to `jsonWaitMs`. */
 export function firstUpdate(next: Promise<IteratorResult<Update, Outcome>>, timers: CoarseTimers): Promise<First> {
   return new Promise((resolve) => {
     const stop = timers.after(jsonWaitMs, () => resolve({ kind: 'streaming', next }))

@@ -18,7 +18,7 @@ export interface ListAnswer {
 /** How long a client may cache a list if the server announces its changes and states no time of its own. */
 const announcedMs = 60_000
 
-/** Throws `invalid_params` for a cursor that mcplex did not issue. */
+/** Answers a list request. Throws `invalid_params` for a cursor that mcplex did not issue. */
 export async function answerList(
   caller: Caller,
   request: RequestMessage,

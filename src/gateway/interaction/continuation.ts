@@ -32,14 +32,14 @@ import { createContinuationRecord, type ContinuationRecord } from './continuatio
 export interface Continuations {
   /**
    * The rest of a call that ended with input requests: these requests, further updates, then the outcome.
-   * Throws `upstream_invalid`, `not_supported_by_client_revision`, `too_many_rounds`, `cancelled`, `store_unavailable`
-   * what a call of the upstream throws, and `input_not_provided` unless the call is of a tool, which then ends with an
-   * error result.
+   * Throws `upstream_invalid`, `not_supported_by_client_revision`, `too_many_rounds`, `cancelled`, `store_unavailable`,
+   * and what a call of the upstream throws. Throws `input_not_provided`, too, except for a tool call, which ends with
+   * an error result instead.
    */
   continueCall(call: Call & { readonly session: string }, outcome: Outcome): Reply
 }
 
-/** A server that asks in more rounds of one call is taken to loop. */
+/** A server that asks for input in more rounds of one call is assumed to loop. */
 const maxRounds = 16
 /** How often in a row a server may ask to be called again without an input request: some two minutes in all. */
 const maxRepeats = 32

@@ -1,6 +1,6 @@
 /**
- * Input requests that were sent to clients with sessions: each has an id that mcplex gave it, and is answered at most
- * once, only by the session that was asked. One that stays unanswered ends at its deadline.
+ * Input requests that were sent to clients with sessions. Each has a unique id and is answered at most once, only by
+ * the session that was asked. One that stays unanswered ends at its deadline.
  */
 import type { CoarseTimers } from '../../base/coarse-timers.ts'
 import { shortId } from '../../base/ids.ts'
