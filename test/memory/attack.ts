@@ -39,8 +39,9 @@ export async function expectBounded(target: Target, attack: (scale: number) => P
     const servedBefore = calls.served
     await attack(1)
     const grown = target.peakBytes() - rssAtRest
+    // An attack may be shorter than a call on a slow machine: the call that it has met must still be served.
+    await eventually('a call of a bystander since the attack began', () => calls.served > servedBefore)
     expect(calls.failures, 'calls of a bystander').toEqual([])
-    expect(calls.served, 'calls of a bystander during the attack').toBeGreaterThan(servedBefore)
     expect(grown / mebibyte, 'MiB above rest').toBeLessThan((2 * target.budgetBytes) / mebibyte + 64)
 
     await calls.stop()
