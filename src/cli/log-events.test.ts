@@ -24,7 +24,7 @@ const call = {
 }
 
 describe('the log', () => {
-  test('shows a session as eight characters of a hash, whoever logs it', () => {
+  test('shows a session id only as eight characters of its hash', () => {
     const { lines, stream } = collect()
     createLog('info', stream).info({ session }, 'any')
     expect(lines[0]?.['session']).toMatch(/^[0-9a-f]{8}$/)
@@ -43,14 +43,14 @@ describe('the log', () => {
     expect(lines[0]).toMatchObject({ authorization: '[hidden]', msg: 'any', level: 'info' })
   })
 
-  test('keeps a message in one line, whatever it holds', () => {
+  test('keeps every message on one line', () => {
     const written: string[] = []
     createLog('info', { write: (text: string) => void written.push(text) }).info({ line: 'a\nb\u001b[31m' }, 'any')
     expect(written.join('').trimEnd()).not.toMatch(/[\n\u001b]/)
   })
 })
 
-test('lines for people hold nothing that could steer their terminal', async () => {
+test('pretty lines hold no control characters for the terminal', async () => {
   const written: string[] = []
   const terminal = new Writable({
     write(chunk, _encoding, done) {
@@ -90,7 +90,7 @@ describe('events in the log', () => {
     expect(new Set(lines.map((line) => line['session'])).size).toBe(1)
   })
 
-  test('are at most a hundred of a kind a second, and the number of the rest is told', () => {
+  test('are at most a hundred lines of a kind a second, and the number of skipped ones is logged', () => {
     const { lines, stream } = collect()
     const events = createEvents()
     const clock = manualClock()
@@ -105,7 +105,7 @@ describe('events in the log', () => {
     expect(lines.at(-1)).toMatchObject({ msg: 'call' })
   })
 
-  test('are no longer logged once it was stopped', () => {
+  test('are no longer logged after the end', () => {
     const { lines, stream } = collect()
     const events = createEvents()
     logEvents(events, createLog('info', stream), manualClock())()

@@ -55,7 +55,7 @@ test.each([
   expect(words(record)).toBe(expected)
 })
 
-test('what is told in words keeps its level and time, and no field; what is not keeps all', () => {
+test('a line with a wording keeps only its level and time, any other line keeps all fields', () => {
   expect(Object.keys(inWords({ ...at, ...call }))).toEqual(['level', 'time', 'msg'])
   const other = { ...at, msg: 'worker ended unexpectedly', worker: 7 }
   expect(inWords(other)).toBe(other)

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { manualClock } from '../base/clock.ts'
 import { createOutput, type WriteOutcome, type Output } from './output.ts'
 
-/** An output onto a place that takes what `take` says, and what was taken there. */
+/** An output to a writer that behaves as `take` says, and what was written. */
 function place(take: (bytes: Buffer) => WriteOutcome): {
   output: Output
   text: () => string
@@ -22,10 +22,10 @@ function place(take: (bytes: Buffer) => WriteOutcome): {
 const full = { taken: 0, code: 'EAGAIN' }
 const broken = { taken: 0, code: 'ENOSPC' }
 
-/** Lets what waits for a timer go on. */
+/** Advances the clock and lets pending promises settle. */
 const settle = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
 
-test('what is taken at once is written at once', () => {
+test('text is written at once if it can be', () => {
   const { output, text } = place((bytes) => ({ taken: bytes.length }))
   output.write('a\n')
   output.write('b\n')
@@ -33,7 +33,7 @@ test('what is taken at once is written at once', () => {
   expect(output.lost).toBe(0)
 })
 
-test('what is taken byte by byte arrives whole and in order', async () => {
+test('text that is written byte by byte arrives whole and in order', async () => {
   let calls = 0
   const { output, text, clock } = place(() => (calls++ % 2 === 0 ? full : { taken: 1 }))
   for (const word of ['one\n', 'zwö\n', '三\n']) output.write(word)
@@ -45,8 +45,8 @@ test('what is taken byte by byte arrives whole and in order', async () => {
   expect(output.lost).toBe(0)
 })
 
-describe('what cannot be written', () => {
-  test('is counted, and told once writing works again, before what comes then', async () => {
+describe('text that cannot be written', () => {
+  test('is counted, and reported once writing works again, before later text', async () => {
     let isBroken = true
     const { output, text, clock } = place((bytes) => (isBroken ? broken : { taken: bytes.length }))
     for (let i = 0; i < 5; i++) output.write(`line ${i}\n`)
@@ -63,7 +63,7 @@ describe('what cannot be written', () => {
     expect(output.lost).toBe(5)
   })
 
-  test('does not run into what comes after it', async () => {
+  test('is separated from later text by a line break', async () => {
     const outcomes: WriteOutcome[] = [{ taken: 3 }, broken]
     const { output, text, clock } = place((bytes) => outcomes.shift() ?? { taken: bytes.length })
     output.write('cut off\n')
@@ -74,7 +74,7 @@ describe('what cannot be written', () => {
     expect(text()).toBe('cut\nlost 1\nafter\n')
   })
 
-  test('is held back up to a bound, and no further', async () => {
+  test('is buffered up to a limit, and no further', async () => {
     let isFull = true
     const { output, text, clock } = place((bytes) => (isFull ? full : { taken: bytes.length }))
     const kilobyte = `${'x'.repeat(1023)}\n`
@@ -90,8 +90,8 @@ describe('what cannot be written', () => {
   })
 })
 
-describe('the end', () => {
-  test('waits for nothing if all is written, or nothing can be', async () => {
+describe('the end of the output', () => {
+  test('does not wait if all is written, or nothing can be written', async () => {
     const good = place((bytes) => ({ taken: bytes.length }))
     good.output.write('a\n')
     await good.output.settled(1e9)
@@ -101,7 +101,7 @@ describe('the end', () => {
     expect(bad.output.lost).toBe(1)
   })
 
-  test('waits for a reader that is slow, and for one that does not read no longer than it was told', async () => {
+  test('waits for a slow reader, and for one that does not read up to the given time', async () => {
     const { output, clock } = place(() => full)
     output.write('a\n')
     let isOver = false

@@ -3,7 +3,7 @@ import { manualClock } from '../base/clock.ts'
 import { isUnderRunner, runnersAbove, watchEnd } from './package-runner.ts'
 import { openProcessTable, type ProcessEntry, type ProcessTable, psTable } from './process-table.ts'
 
-/** A table of processes that are each other's children, the first of all the oldest; ids count from 10. */
+/** A table of processes, each the child of the one before it; ids count from 10. */
 function line(...commands: ReadonlyArray<string | [command: string, session: number]>): ProcessTable {
   const entries = commands.map((words, at): ProcessEntry => {
     const [command, session] = typeof words === 'string' ? [words, 1] : words
@@ -40,12 +40,12 @@ test('a runner that starts us without a shell is watched alone', () => {
   expect(above(line('npm exec mcplex', own), 2)).toEqual(['npm exec mcplex'])
 })
 
-test('a runner that was started by another one depends on that, too', () => {
+test('a runner above another runner is watched, too', () => {
   const table = line('bash', 'npm start', 'sh -c npx', 'npm exec mcplex', 'sh -c mcplex', own)
   expect(above(table, 6)).toEqual(['sh -c mcplex', 'npm exec mcplex', 'sh -c npx', 'npm start'])
 })
 
-test('what is in a session of its own is not followed: setsid, an editor with a terminal', () => {
+test('runners in another session are ignored: setsid, an editor with a terminal', () => {
   expect(above(line('npm run editor', ['bash', 2], [own, 2]), 3)).toEqual([])
   expect(above(line('npm run daemon', 'sh -c', ['setsid mcplex', 3]), 3)).toEqual([])
 })
@@ -56,13 +56,13 @@ test('a chain that is broken or runs in circles ends the search', () => {
   expect(runnersAbove(5, { find: () => loop })).toEqual([])
 })
 
-test('a runner is looked for only where the environment speaks of one', () => {
+test('a runner is searched for only if the environment has its variables', () => {
   expect(isUnderRunner({ npm_command: 'exec' })).toBe(true)
   expect(isUnderRunner({ npm_config_user_agent: 'pnpm/10.0.0' })).toBe(true)
   expect(isUnderRunner({ PATH: '/bin', npm_command: '' })).toBe(false)
 })
 
-test('the first end is told, once, within half a second; nothing is looked at if there is nothing to watch', () => {
+test('the first end is reported once, within half a second; without a runner there is no timer', () => {
   const clock = manualClock()
   const [a, b] = [10, 11].map((pid): ProcessEntry => ({ pid, parent: 1, started: '1', session: 1, command: '' }))
   if (!a || !b) throw new Error('two entries')
@@ -83,14 +83,14 @@ test('the first end is told, once, within half a second; nothing is looked at if
   expect([ends, looks]).toEqual([1, 0])
 })
 
-test('ps tells of a process what /proc does', () => {
+test('ps and /proc give the same entry for a process', () => {
   const [proc, ps] = [openProcessTable(), psTable()].map((table) => table.find(process.pid))
   expect(ps).toMatchObject({ pid: process.pid, parent: process.ppid })
   expect(ps?.started).toMatch(/^\w{3} \w{3} +\d+ \d\d:\d\d:\d\d \d{4}$/)
   expect(proc?.command.split(' ')[0]).toBe(ps?.command.split(' ')[0])
 })
 
-test('a process that has ended runs no more, nor does another one with its id', () => {
+test('a process that has ended does not run, even if its id is reused', () => {
   const table = openProcessTable()
   const self = table.find(process.pid)
   if (!self) throw new Error('this process is there')

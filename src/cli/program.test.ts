@@ -11,7 +11,7 @@ function read(...argv: string[]): { request: Request | undefined; printed: strin
   return { request, printed }
 }
 
-/** What `serve` was asked for. */
+/** The parsed `serve` request. */
 function serveRequest(...argv: string[]): ServeRequest {
   const { request } = read('serve', ...argv)
   if (request?.verb !== 'serve') throw new Error('serve was not asked for')
@@ -46,12 +46,12 @@ describe('serve', () => {
     expect(serveRequest('--stdio', 'node "a b.js" -x').command).toEqual(['node', 'a b.js', '-x'])
   })
 
-  test('collects what is repeated and leaves values to the configuration', () => {
+  test('collects repeated flags and does not check their values', () => {
     const { flags } = serveRequest('--env', 'A=1', '--env', 'B', '--allow-host', 'x', '--pool', '???', 'node')
     expect(Object.fromEntries(flags)).toEqual({ env: ['A=1', 'B'], 'allow-host': ['x'], pool: ['???'] })
   })
 
-  test('switches something off only if that is said', () => {
+  test('switches something off only with its flag', () => {
     expect(serveRequest('node').flags).toEqual(new Map())
     expect(serveRequest('--no-sse', 'node').flags).toEqual(new Map([['no-sse', ['false']]]))
   })
@@ -86,7 +86,7 @@ describe('serve', () => {
 })
 
 describe('connect', () => {
-  test('takes a URL, how long to wait and how much to keep', () => {
+  test('takes a URL, --wait and --memory', () => {
     expect(
       read('connect', '--wait', '2m', '--memory', '64mb', 'https://mcp.example.com/mcp', '-q').request,
     ).toMatchObject({
@@ -111,7 +111,7 @@ describe('connect', () => {
   })
 })
 
-describe('wrong usage is told with the whole line that may have been meant', () => {
+describe('wrong usage is reported with the complete line that was probably meant', () => {
   test.each([
     [['srve', '--', 'x', 'a b'], "unknown command 'srve': did you mean serve?", "mcplex serve -- x 'a b'"],
     [['frobnicate'], "there is no verb 'frobnicate'", 'mcplex serve -- frobnicate'],

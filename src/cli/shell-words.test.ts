@@ -10,7 +10,7 @@ test('plain words stay as they are, others are quoted', () => {
   )
 })
 
-test('whatever the words are, the line is taken apart into them again', () => {
+test('any words are quoted so that splitting the line gives them back', () => {
   // splitCommand leaves a backslash before most characters alone, as a POSIX shell does within single quotes.
   fc.assert(
     fc.property(fc.array(fc.string(), { maxLength: 5 }), (words) => {

@@ -18,7 +18,7 @@ test.each([`a 'b`, 'a "b'])('%j has a quote that is never closed', (line) => {
   expect(splitCommand(line)).toBeUndefined()
 })
 
-test('words in single quotes come out as they were', () => {
+test('words in single quotes are not changed', () => {
   const word = fc.string().filter((text) => !text.includes("'"))
   fc.assert(
     fc.property(fc.array(word, { maxLength: 5 }), (words) => {

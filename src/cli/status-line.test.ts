@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { Output } from './output.ts'
 import { createStatusLine, type StatusLine } from './status-line.ts'
 
-/** A status line, and what a terminal of that width shows of what was written. */
+/** A status line, and what a terminal of that width shows. */
 function terminal(columns: number): { line: StatusLine; screen: () => string[] } {
   let written = ''
   const output: Output = {
@@ -18,13 +18,13 @@ function terminal(columns: number): { line: StatusLine; screen: () => string[] }
   return { line: createStatusLine(output), screen }
 }
 
-/** What is left of `shown` when `text` is written from its beginning. */
+/** `shown` after `text` was written over its beginning. */
 function over(shown: string, text: string): string {
   const [before = '', after] = text.split('\u001b[K')
   return after === undefined ? text + shown.slice(text.length) : before + after
 }
 
-test('the line is written anew in its place, and leaves nothing behind', () => {
+test('the line is redrawn in place, and nothing of the old text is left', () => {
   const { line, screen } = terminal(40)
   line.show('a long text of the first moment')
   line.show('short')
@@ -33,7 +33,7 @@ test('the line is written anew in its place, and leaves nothing behind', () => {
   expect(screen()).toEqual([''])
 })
 
-test('what is printed meanwhile stands above it', () => {
+test('other output appears above the line', () => {
   const { line, screen } = terminal(40)
   line.write('before\n')
   line.show('starting')

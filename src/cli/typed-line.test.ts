@@ -14,7 +14,7 @@ test.each([
   expect(lineWith(typed, 2, port, '8081')).toBe(line)
 })
 
-test('what belongs to the server stays as it is', () => {
+test('words of the server do not change', () => {
   const typed = ['serve', '--', 'x', '--port', '1', '-p', 'a b']
   expect(lineWith(typed, 5, port, '8081')).toBe("mcplex serve --port 8081 -- x --port 1 -p 'a b'")
 })

@@ -14,20 +14,20 @@ const situations: readonly Situation[] = rules.flatMap((rule) =>
   ),
 )
 
-describe('what names no call', () => {
-  test('is always of the session that has the process for itself: of its youngest call, or else of its stream', () => {
+describe('a message that names no call', () => {
+  test('always goes to the session that owns the worker: to its youngest call, or else to its stream', () => {
     for (const one of situations.filter(({ rule }) => rule === 'own')) {
       expect(addressee(one)).toBe(one.hasCall ? 'call' : 'group')
     }
   })
 
-  test('is of a client of several only if it has a call and the process has worked for no other', () => {
+  test('goes to one of several clients only if it has a call and the worker has worked for no other', () => {
     for (const one of situations.filter(({ rule }) => rule === 'single')) {
       expect(addressee(one)).toBe(one.hasCall && one.hasOneClient ? 'call' : undefined)
     }
   })
 
-  test('is of nobody between principals, but for what a stateless server logs', () => {
+  test('goes to no client where principals share a worker, except log messages of a stateless server', () => {
     for (const one of situations.filter(({ rule }) => rule === 'none')) {
       const mayBe = one.what === 'log' && one.isStateless && one.hasCall && one.hasOneClient
       expect(addressee(one)).toBe(mayBe ? 'call' : undefined)
@@ -35,7 +35,7 @@ describe('what names no call', () => {
   })
 })
 
-describe('the clients that a process has worked for', () => {
+describe('the clients that a worker has worked for', () => {
   const callTotalMs = 1000
   const after = (
     ...calls: ReadonlyArray<readonly [client: ClientKey | undefined, beginMs: number, endMs?: number]>
@@ -54,7 +54,7 @@ describe('the clients that a process has worked for', () => {
     expect(after(['a', 0])).toBe(true)
     expect(after(['a', 0, 50], ['a', 60, 90], ['a', 70], ['a', 80])).toBe(true)
   })
-  test('are several from the first call of another one on, whether or not the others still run', () => {
+  test('are several from the first call of another client on, whether or not other calls still run', () => {
     expect(after(['a', 0, 50], ['b', 10])).toBe(false)
     expect(after(['a', 0, 50], ['b', 60])).toBe(false)
     expect(after(['a', 0, 50], ['b', 60, 70], ['b', 999])).toBe(false)
@@ -63,7 +63,7 @@ describe('the clients that a process has worked for', () => {
   test('are forgotten when there was no call for as long as one may last, and not a moment before', () => {
     expect(after(['a', 0, 50], ['b', 1049])).toBe(false)
     expect(after(['a', 0, 50], ['b', 1050])).toBe(true)
-    // That the other one's call is over for so long is not enough.
+    // It is not enough that the call of the other client ended so long ago.
     expect(after(['a', 0, 50], ['b', 60, 70], ['b', 1060])).toBe(false)
     expect(after(['a', 0, 50], ['b', 40, 5000], ['b', 5500])).toBe(false)
     expect(after(['a', 0, 50], ['b', 40, 5000], ['b', 6000])).toBe(true)
@@ -72,7 +72,7 @@ describe('the clients that a process has worked for', () => {
     expect(after(['a', 0], ['b', 100_000])).toBe(false)
     expect(after(['a', 0], ['a', 100_000])).toBe(true)
   })
-  test('are several if it cannot be told for whom the work is', () => {
+  test('are several if the client of some work is unknown', () => {
     expect(after([undefined, 0, 50], ['a', 60])).toBe(false)
     expect(after(['a', 0, 50], [undefined, 60, 70], ['a', 80])).toBe(false)
     expect(after([undefined, 0, 50], ['a', 1050])).toBe(true)
@@ -81,7 +81,7 @@ describe('the clients that a process has worked for', () => {
     expect(after(['call 1', 0, 50], ['call 2', 60])).toBe(false)
   })
 
-  test('whatever comes: one is certain only if since the last long rest nobody else was worked for', () => {
+  test('are one only if there was no work for another since the last long pause, in any order of work', () => {
     const call = fc.record({ client: fc.constantFrom('a', 'b', undefined), restMs: fc.nat(2000), lastsMs: fc.nat(500) })
     fc.assert(
       fc.property(fc.array(call, { maxLength: 20 }), (calls) => {

@@ -1,6 +1,6 @@
 /**
- * A connection against a process that does what it likes: answers out of order, late, twice, under ids and tokens of
- * others or of nobody. Each call gets what is its own, to the letter, and nothing else.
+ * A connection to an arbitrary worker: it answers out of order, late, twice, and with ids and tokens of other calls or of
+ * none. Each call gets exactly its own messages, unchanged.
  */
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
@@ -19,7 +19,7 @@ import { UpstreamConnection } from './connection.ts'
 import type { PendingCall } from './pending-call.ts'
 import type { Child, ChildListener } from '../stdio/child.ts'
 
-/** What all clients call their requests and their progress by: the same. */
+/** All clients use the same request id and progress token. */
 const clientId = '1'
 const clientToken = '"token"'
 
@@ -29,7 +29,7 @@ interface Sent extends JsonObject {
   readonly params?: JsonObject
 }
 
-/** A process in memory: what it was sent, and a voice that says any line. */
+/** A fake worker: the lines that it was sent, and a function that makes it send any line. */
 function createProcess(): { child: Child; sent: Sent[]; say(value: JsonObject): void; listener(): ChildListener } {
   const sent: Sent[] = []
   let listener: ChildListener | undefined
@@ -55,14 +55,14 @@ function createProcess(): { child: Child; sent: Sent[]; say(value: JsonObject): 
   return { child, sent, listener: told, say: (value) => told().line(JSON.stringify({ jsonrpc: '2.0', ...value })) }
 }
 
-/** Counts what calls have got and nobody came for. */
+/** Counts updates and results that were not taken. */
 function inMemory(memory: MemoryBudget): Holder {
   return holderOf(new Transfers(memory, manualClock(0), Infinity, () => {}), memory.account())
 }
 
 interface Scene extends ReturnType<typeof createProcess> {
   readonly connection: UpstreamConnection
-  /** What was said outside of calls, and was taken. */
+  /** Messages outside of calls that were taken. */
   readonly heard: Update[]
   readonly unattributed: string[]
   readonly dropped: string[]
@@ -123,7 +123,7 @@ function callOf(nonce: string): Call {
   }
 }
 
-/** All that an exchange has for its call by now. */
+/** All updates and the outcome that a pending call has now. */
 function drain(pending: PendingCall): { texts: string[]; end: string | undefined } {
   const texts: string[] = []
   for (let update = pending.take(); update; update = pending.take()) texts.push(update.params?.text ?? '')
@@ -169,13 +169,13 @@ interface Life {
   readonly pending: PendingCall
   /** Its id and its token on the wire. */
   readonly id: number
-  /** What it should get. */
+  /** The expected result. */
   readonly texts: string[]
   end: string | undefined
   isOver: boolean
 }
 
-test('each call gets its own updates and its own first answer, and nobody anything else', () => {
+test('each call gets its own updates and its own first response, and no call gets anything else', () => {
   fc.assert(
     fc.property(steps, fc.constantFrom<Attribution>('own', 'single', 'none'), (sequence, attribution) => {
       const scene = createScene(attribution)
@@ -233,11 +233,11 @@ test('each call gets its own updates and its own first answer, and nobody anythi
   )
 })
 
-describe('what names no call', () => {
+describe('a message that names no call', () => {
   const question = { id: 'q', method: 'sampling/createMessage', params: {} }
   const log = { method: 'notifications/message', params: { level: 'info', data: 'hello' } }
 
-  test('goes to the youngest call of the session that owns the process, or to its stream if there is none', () => {
+  test('goes to the youngest call of the session that owns the worker, or to its stream if there is none', () => {
     const scene = createScene('own')
     scene.say(log)
     expect(scene.heard).toHaveLength(1)
@@ -248,7 +248,7 @@ describe('what names no call', () => {
     expect([other.take()?.kind, other.take()?.kind]).toEqual(['notification', 'ask'])
   })
 
-  test('is not lost on a call that has its answer already', () => {
+  test('does not go to a call that has its response already', () => {
     const scene = createScene('own')
     const [older, answered] = [scene.begin('a'), scene.begin('b')]
     scene.say({ id: answered.id, result: {} })
@@ -261,7 +261,7 @@ describe('what names no call', () => {
     expect(scene.unattributed).toEqual([])
   })
 
-  test('goes to the youngest call of the only client that a shared process has worked for, and else to nobody', () => {
+  test('goes to the youngest call of the only client that a shared worker has worked for, else to no client', () => {
     const scene = createScene('single')
     const [one, other] = [scene.begin('a'), scene.begin('a')]
     scene.say(question)
@@ -274,7 +274,7 @@ describe('what names no call', () => {
     expect(scene.dropped).toEqual(['log'])
   })
 
-  test.each(['answered', 'cancelled'])('may be of a call of another client that was %s long ago', (how) => {
+  test.each(['answered', 'cancelled'])('may belong to a call of another client that was %s long ago', (how) => {
     const scene = createScene('single')
     const over = scene.begin('a')
     if (how === 'answered') scene.say({ id: over.id, result: {} })
@@ -286,7 +286,7 @@ describe('what names no call', () => {
     expect(own.take()).toBeUndefined()
     expect(scene.sent.at(-1)).toMatchObject({ id: 'q', error: { code: -32601 } })
     scene.connection.finish(own, undefined)
-    // Without a call for as long as calls may last, nothing is left of either.
+    // After as long as a call may last without any call, both clients are forgotten.
     scene.clock.advance(5000)
     const third = scene.begin('c')
     scene.say({ ...question, id: 'q2' })
@@ -294,7 +294,7 @@ describe('what names no call', () => {
     expect([third.take()?.kind, third.take()?.kind]).toEqual(['ask', 'notification'])
   })
 
-  test('may be of other work than calls, for whoever that is, as long as it lasts', () => {
+  test('may belong to other work than calls, for any client, as long as that lasts', () => {
     const scene = createScene('single')
     const isAsked = (pending: PendingCall): boolean => {
       scene.say({ ...question, id: `q${scene.sent.length}` })
@@ -314,7 +314,7 @@ describe('what names no call', () => {
     expect(call.take()).toBeUndefined()
   })
 
-  test('a question never goes to anybody where clients share the process', () => {
+  test('an input request never goes to a client where principals share the worker', () => {
     const scene = createScene('none')
     const one = scene.begin('a')
     scene.say(question)
@@ -323,7 +323,7 @@ describe('what names no call', () => {
     expect(scene.sent.at(-1)).toMatchObject({ id: 'q', error: { code: -32601 } })
   })
 
-  test('a question is answered to the process once, under its own id, whatever that looks like', () => {
+  test('an input request is answered once, under its own id of any form', () => {
     const scene = createScene('own')
     const one = scene.begin('a')
     scene.say({ id: 65_536, method: 'roots/list' })
@@ -336,7 +336,7 @@ describe('what names no call', () => {
   })
 })
 
-test('a question that nobody has taken when its call ends is answered all the same', () => {
+test('an input request that was not taken when its call ends is answered nevertheless', () => {
   const scene = createScene('own')
   const pending = scene.begin('a')
   scene.say({ id: 'q', method: 'roots/list' })
@@ -344,8 +344,8 @@ test('a question that nobody has taken when its call ends is answered all the sa
   expect(scene.sent.find(({ id }) => id === ('q' as unknown))).toMatchObject({ error: { code: -32603 } })
 })
 
-describe('a token', () => {
-  test('comes back to the letter, and the rest of the notification too', () => {
+describe('a progress token', () => {
+  test('comes back unchanged, and so does the rest of the notification', () => {
     const scene = createScene('own')
     const call = callOf('a')
     const token = '12345678901234567890'
@@ -360,7 +360,7 @@ describe('a token', () => {
     expect([memberText(text, 'progress'), memberText(text, 'total')]).toEqual(['1.50', '9007199254740993'])
   })
 
-  test('that no client gave is none: progress of a call that did not ask for it is dropped', () => {
+  test('is needed: progress of a call without one is dropped', () => {
     const scene = createScene('own')
     const { _meta, ...params } = callOf('a').params?.value ?? {}
     const pending = scene.connection.begin({
@@ -376,7 +376,7 @@ describe('a token', () => {
   })
 })
 
-test('the end of the process ends every call in flight and every request of ours, once', async () => {
+test('the end of the worker ends every call in flight and every request of ours, once', async () => {
   const scene = createScene('own')
   const [one, other] = [scene.begin('a'), scene.begin('b')]
   const asked = scene.connection.request('ping', undefined, 1000)

@@ -5,10 +5,10 @@ import { IncomingLines } from './incoming-lines.ts'
 interface Scene {
   readonly memory: MemoryBudget
   readonly incoming: IncomingLines
-  /** Messages by kind, with the bytes that were counted while each was looked at. */
+  /** Messages by kind, with the bytes counted while each was handled. */
   readonly seen: ReadonlyArray<readonly [string, number]>
   readonly lost: ReadonlyArray<readonly [number | undefined, string]>
-  /** Requests that could not be taken, by their ids. */
+  /** The ids of requests that were too large. */
   readonly refused: readonly string[]
 }
 
@@ -40,7 +40,7 @@ test('a short line costs nothing', () => {
   ])
 })
 
-test('a long line is counted while it is read, text and value', () => {
+test('the text and value of a long line are counted while it is handled', () => {
   const { memory, incoming, seen } = scene(10_000_000)
   const text = answer(`"${'x'.repeat(100_000)}"`)
   incoming.line(text)
@@ -48,7 +48,7 @@ test('a long line is counted while it is read, text and value', () => {
   expect(memory.heldBytes).toBe(0)
 })
 
-test('a line for which there is no room ends the call that it answers, and is not read', () => {
+test('a line for which there is no memory ends the call that it answers, and is not parsed', () => {
   const dense = answer(`${'[],'.repeat(50_000)}[]`)
   const short = scene(1_000_000)
   short.incoming.line(dense)
@@ -62,7 +62,7 @@ test('a line for which there is no room ends the call that it answers, and is no
   ])
 })
 
-test('a request for which there is no room is answered, and is nobody’s answer', () => {
+test('a request for which there is no memory is answered, and not taken for a response', () => {
   const { incoming, lost, refused } = scene(0)
   const long = 'x'.repeat(100_000)
   incoming.line(`{"method":"elicitation/create","params":{"message":"${long}"},"jsonrpc":"2.0","id":65536}`)
@@ -77,7 +77,7 @@ test('a request for which there is no room is answered, and is nobody’s answer
   expect([refused, lost]).toEqual([['65536', '"a-1"', '3'], []])
 })
 
-test('what was lost and answers nothing harms nobody', () => {
+test('a lost line that answers no request ends no call', () => {
   const { incoming, lost } = scene(0)
   incoming.dropped({ bytes: 1, head: '{"method":"x"', tail: '"}}', why: 'too_long' })
   incoming.dropped({ bytes: 1, head: '{"id":7,', tail: '', why: 'unended' })

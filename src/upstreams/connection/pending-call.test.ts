@@ -1,4 +1,4 @@
-/** What a call gets and nobody comes for: counted, and given up when others need the memory. */
+/** Updates and results that are not taken: counted, and dropped when the memory is needed elsewhere. */
 import { expect, test } from 'vitest'
 import { Cancel } from '../../base/cancel.ts'
 import { type ManualClock, manualClock } from '../../base/clock.ts'
@@ -38,13 +38,13 @@ const note = (chars: number): Update => ({
   params: rawObject({ data: 'x'.repeat(chars) }),
 })
 
-test('what is taken at once, or in a moment, is not counted', () => {
+test('updates that are taken at once or soon are not counted', () => {
   const { memory, pending } = scene()
   for (let i = 0; i < 10; i++) pending.offer(note(100))
   expect(memory.heldBytes).toBe(0)
 })
 
-test('what waits is counted until it is taken', () => {
+test('waiting updates are counted until they are taken', () => {
   const { memory, pending } = scene()
   for (let i = 0; i < 3; i++) pending.offer(note(20_000))
   expect(memory.heldBytes).toBeGreaterThan(80_000)
@@ -56,7 +56,7 @@ test('what waits is counted until it is taken', () => {
   expect(memory.heldBytes).toBe(0)
 })
 
-test('who does not come for it loses it when others need the memory: the call fails, questions are answered', () => {
+test('when the memory is needed, a call whose updates are not taken fails, and input requests are answered', () => {
   const { clock, memory, pending } = scene(200_000)
   const answers: unknown[] = []
   pending.offer(note(20_000))

@@ -44,7 +44,7 @@ const steps: fc.Arbitrary<readonly Step[]> = fc.array(
   { maxLength: 80 },
 )
 
-test('an id finds its exchange as long as it is there, and after that nobody, however places are used again', () => {
+test('an id finds its call while that is in flight, and no call after that, however often indexes are reused', () => {
   fc.assert(
     fc.property(steps, (sequence) => {
       const pendingCalls = new PendingCalls()
@@ -91,7 +91,7 @@ test('an id finds its exchange as long as it is there, and after that nobody, ho
   )
 })
 
-test('there is a bound, and a place that was given back can be had again', () => {
+test('the number of calls is bounded, and a freed index can be used again', () => {
   const pendingCalls = new PendingCalls()
   const all: PendingCall[] = []
   for (;;) {

@@ -36,7 +36,7 @@ function scene(): {
   }
 }
 
-test('a server that reads may ask as much as it likes', () => {
+test('a server that reads may send any number of requests', () => {
   const { happened, ask, read } = scene()
   for (let i = 0; i < 100; i++) {
     ask(50)
@@ -45,7 +45,7 @@ test('a server that reads may ask as much as it likes', () => {
   expect(happened).toEqual([])
 })
 
-test('one that does not read is not listened to until it does', () => {
+test('the output of a server that does not read is held until it does', () => {
   const { clock, happened, ask, read } = scene()
   ask(400)
   expect(happened).toEqual(['held'])
@@ -55,7 +55,7 @@ test('one that does not read is not listened to until it does', () => {
   expect(happened).toEqual(['held', 'heard'])
 })
 
-test('and is given up after half a minute, unless it is gone', () => {
+test('a server that does not read for half a minute is given up, unless it has ended', () => {
   const one = scene()
   one.ask(400)
   one.clock.advance(30_000)

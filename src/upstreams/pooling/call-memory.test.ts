@@ -26,13 +26,13 @@ function callOf(client: string, chars: number): Call {
 
 const outcome: Outcome = { answer: { kind: 'result', result: rawObject({}) }, era: 'legacy', process: undefined }
 
-/** A call says something, then ends. */
+/** A call that sends an update, then ends. */
 async function* run(): Reply {
   yield { kind: 'notification', method: 'notifications/message', params: undefined }
   return outcome
 }
 
-/** Calls by client and size; each has begun, and goes on when it is asked for more. */
+/** Calls by client and size; each has begun, and goes on when its next update is read. */
 function scene(limitBytes: number): { memory: MemoryBudget; begin(client: string, chars: number): Promise<Reply> } {
   const memory = createMemoryBudget(limitBytes)
   const calls = countCallMemory(memory, run)
@@ -53,7 +53,7 @@ test('a small call is not counted', async () => {
   expect(await call.next()).toEqual({ done: true, value: outcome })
 })
 
-test('a call counts as text and as value until it is over, for each client up to a share', async () => {
+test('the parameters of a call count as text and as value until it is over, up to a share for each client', async () => {
   const { memory, begin } = scene(64 * mebibyte)
   const one = await begin('a', 12 * mebibyte)
   expect(memory.heldBytes).toBeGreaterThan(24 * mebibyte)

@@ -1,4 +1,4 @@
-/** Processes that learn, in a pool that others need as well: who gets a place, who gives it up, and who waits. */
+/** Catalog workers in a pool that calls need, too: which gets a slot, which gives it up, and what waits. */
 import { expect, test } from 'vitest'
 import { manualClock } from '../../base/clock.ts'
 import { asRefusal, Refusal } from '../../base/refusal.ts'
@@ -19,21 +19,21 @@ const what = (source: string): CatalogWorkerSpec => ({ source, serverEra, announ
 
 interface Scene {
   readonly catalogWorkers: CatalogWorkers
-  /** The sources whose process runs. */
+  /** The sources with a running worker. */
   running(): string[]
-  /** How many further processes the pool has room for. */
+  /** The number of free slots. */
   room: number
-  /** Whether what is started is there at once; else it comes up when `open` is called. */
+  /** Whether workers are ready at once; else when `open` is called. */
   isSlow: boolean
   open(): Promise<void>
-  /** Processes of clients that may be ended for a new keeper. */
+  /** Idle workers of clients that may be ended for a new catalog worker. */
   idle: number
   pass(ms: number): Promise<void>
 }
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
-/** The code of what a promise is refused with; undefined if it is not refused yet, or not at all. */
+/** The code of the refusal of a promise; undefined if it was not refused (yet). */
 function codeOf(promise: Promise<unknown>): () => string | undefined {
   let code: string | undefined
   promise.catch((error: unknown) => (code = asRefusal(error)?.code))
@@ -60,7 +60,7 @@ function createScene(bound: number, room: number): Scene {
         running.add(source)
         const connection = {
           closed: false,
-          // Answers nothing.
+          // It never answers.
           request: () => new Promise((_, reject) => cancel.onCancel(() => reject(new Refusal('upstream_closed')))),
           close: () => Promise.resolve(),
           codec: legacyUpstreamCodec,
@@ -100,7 +100,7 @@ function createScene(bound: number, room: number): Scene {
   return scene
 }
 
-test('the one that was not used for longest gives way to a call, one that is at something only if there is no other', async () => {
+test('the least recently used catalog worker is ended for a call, a busy one only if there is no other', async () => {
   const { catalogWorkers, running, pass } = createScene(3, 3)
   for (const source of ['a', 'b', 'c']) {
     await catalogWorkers.get(what(source))
@@ -119,7 +119,7 @@ test('the one that was not used for longest gives way to a call, one that is at 
   expect(catalogWorkers.evictIdle()).toBe(false)
 })
 
-test('one that is only coming up gives way as well, and its handshake waits for room', async () => {
+test('a starting catalog worker is ended for a call, too, and its handshake waits for a slot', async () => {
   const scene = createScene(1, 1)
   scene.isSlow = true
   const waits = scene.catalogWorkers.get(what('a'))
@@ -135,7 +135,7 @@ test('one that is only coming up gives way as well, and its handshake waits for 
   expect((await waits).serverDescription).toBe(serverDescription)
 })
 
-test('they never have more than their part of the pool; a new profile takes the place of another', async () => {
+test('catalog workers never have more than their part of the pool; a new profile replaces another', async () => {
   const { catalogWorkers, running, pass } = createScene(2, 10)
   for (const source of ['a', 'b', 'c', 'd']) {
     const waits = catalogWorkers.get(what(source))
@@ -146,7 +146,7 @@ test('they never have more than their part of the pool; a new profile takes the 
   expect(running()).toEqual(['c', 'd'])
 })
 
-test('a handshake waits for room, takes it from an idle process, and is refused if there is none in time', async () => {
+test('a handshake waits for a slot, takes that of an idle worker, and is refused if there is none in time', async () => {
   const scene = createScene(2, 0)
   const code = codeOf(scene.catalogWorkers.get(what('a')))
   await scene.pass(9500)
@@ -160,7 +160,7 @@ test('a handshake waits for room, takes it from an idle process, and is refused 
   expect(scene.running()).toEqual(['a'])
 })
 
-test('those who wait for the same profile wait for one process', async () => {
+test('requests that wait for the same profile wait for one worker', async () => {
   const scene = createScene(8, 8)
   scene.isSlow = true
   const all = Array.from({ length: 50 }, () => scene.catalogWorkers.get(what('a')))
@@ -169,7 +169,7 @@ test('those who wait for the same profile wait for one process', async () => {
   expect(scene.room).toBe(7)
 })
 
-test('a list is not waited for, but a profile that had its turn makes room for the next who asks', async () => {
+test('a list does not wait, but ends a worker that had its slot for long, for the next request', async () => {
   const { catalogWorkers, running, pass } = createScene(1, 10)
   await catalogWorkers.get(what('a'))
   const first = codeOf(catalogWorkers.list(what('b'), {}, 'tools/list', undefined))
@@ -183,7 +183,7 @@ test('a list is not waited for, but a profile that had its turn makes room for t
   expect(running()).toEqual(['b'])
 })
 
-test('nobody asks one for five minutes: it ends; the first stays', async () => {
+test('a catalog worker that is unused for five minutes ends, except the first', async () => {
   const { catalogWorkers, running, pass } = createScene(4, 4)
   const owner = { group: undefined, source: 'first' }
   const first = { connection: { closed: false } as unknown as UpstreamConnection, serverDescription, owner }

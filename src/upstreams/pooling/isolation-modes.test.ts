@@ -14,16 +14,22 @@ test.each([
   expect(sharing(undefined, 'refuse', eras).sessions).toBe(mode)
 })
 
-test.each(['refuse', 'principal', 'call', 'shared'] as const)('in mode session the word is %s', (word) => {
-  expect(sharing('session', word)).toEqual({ sessions: 'session', stateless: word })
-})
+test.each(['refuse', 'principal', 'call', 'shared'] as const)(
+  'in mode session, clients without sessions get %s',
+  (word) => {
+    expect(sharing('session', word)).toEqual({ sessions: 'session', stateless: word })
+  },
+)
 
-test.each(['principal', 'tenant', 'shared', 'call'] as const)('mode %s is for clients of both kinds', (mode) => {
-  for (const word of ['refuse', 'call'] as const) {
-    expect(sharing(mode, word)).toEqual({ sessions: mode, stateless: mode })
-    expect(statelessMode(sharing(mode, word))).toBe(mode)
-  }
-})
+test.each(['principal', 'tenant', 'shared', 'call'] as const)(
+  'mode %s applies to clients with and without sessions',
+  (mode) => {
+    for (const word of ['refuse', 'call'] as const) {
+      expect(sharing(mode, word)).toEqual({ sessions: mode, stateless: mode })
+      expect(statelessMode(sharing(mode, word))).toBe(mode)
+    }
+  },
+)
 
 test.each([
   ['principal', 'session'],
@@ -33,7 +39,7 @@ test.each([
   expect(statelessMode(sharing('session', word))).toBe(mode)
 })
 
-test('one client alone is refused nothing, and finds its process by its session or itself', () => {
+test('a single client is never refused, and has one mode for both eras', () => {
   const alone = isolationModesOf({ mode: undefined, stateless: 'refuse' }, both, true)
   expect(alone).toEqual({ sessions: 'session', stateless: 'session' })
   expect(statelessMode(alone)).toBe('session')

@@ -1,4 +1,4 @@
-/** Listeners that come and go in a unit that many share: what its process is told of them, and what that costs. */
+/** Subscribers that come and go in a shared isolation group: what its worker is sent, and what that costs. */
 import { expect, test } from 'vitest'
 import { manualClock } from '../../base/clock.ts'
 import { createEvents } from '../../base/events.ts'
@@ -18,7 +18,7 @@ const caller: Caller = {
   session: undefined,
 }
 
-/** A unit with a process in memory that agrees to everything but to what `refuses`; `told` is what it was asked for. */
+/** A group with a fake worker that accepts everything but `refuses`; `told` holds the requests that it got. */
 function createScene(refuses: (uri: string) => boolean = () => false): {
   group: IsolationGroup
   notifications: NotificationRouter
@@ -86,7 +86,7 @@ const filterOf = (resourceUris: ReadonlySet<string>): Filter => ({
 
 const deaf: Hearing = { take() {}, isRead: () => false }
 
-test('a process is told once of what several want, and that nobody wants it when the last has gone', async () => {
+test('a worker gets one subscription for several subscribers, which ends with the last of them', async () => {
   const { group, notifications, told } = createScene()
   const one = await notifications.listen(group.key, undefined, filterOf(new Set(['a', 'b'])), deaf)
   const two = await notifications.listen(group.key, undefined, filterOf(new Set(['b', 'c'])), deaf)
@@ -97,7 +97,7 @@ test('a process is told once of what several want, and that nobody wants it when
   expect(told).toEqual(['subscribe a', 'subscribe b', 'subscribe c', 'unsubscribe c', 'unsubscribe a'])
 })
 
-test('what a process refused is asked for again when somebody else comes', async () => {
+test('a refused subscription is tried again when another subscriber comes', async () => {
   let isRefusing = true
   const { group, notifications, told } = createScene(() => isRefusing)
   await notifications.listen(group.key, undefined, filterOf(new Set(['a'])), deaf)
@@ -106,7 +106,7 @@ test('what a process refused is asked for again when somebody else comes', async
   expect(told).toEqual(['subscribe a', 'subscribe a'])
 })
 
-test('the next listener costs the earlier ones nothing', async () => {
+test('another subscriber causes no work for earlier ones', async () => {
   let looks = 0
   class Watched extends Set<string> {
     override [Symbol.iterator](): ReturnType<Set<string>[typeof Symbol.iterator]> {

@@ -6,7 +6,7 @@ import { noProfile, ProfileKeys } from './profile-keys.ts'
 
 const odd = (index: number): RawObject => profileOf({ roots: {}, extensions: { [`com.example/${index}`]: {} } })
 
-/** All that a client can declare of each kind, and odd things besides. */
+/** All values that a client can declare for each capability, and odd ones. */
 const kinds: Readonly<Record<string, readonly unknown[]>> = {
   elicitation: [undefined, {}, { form: {} }, { url: {} }, { form: {}, url: {} }, { other: {} }, 7],
   roots: [undefined, {}, { listChanged: true }, { listChanged: 'odd' }],
@@ -29,7 +29,7 @@ const everyProfile = (): JsonObject[] =>
     [{}],
   )
 
-test('without extensions there are so many profiles and no more, and each is always told apart', () => {
+test('profiles without extensions are a closed set, and always kept apart', () => {
   const profiles = new ProfileKeys(manualClock())
   for (let index = 0; index < 100; index++) profiles.keyOf(odd(index))
   const without = everyProfile()
@@ -42,7 +42,7 @@ test('without extensions there are so many profiles and no more, and each is alw
   }
 })
 
-test('of profiles with extensions few are told apart, and the others are known by what is left without', () => {
+test('few profiles with extensions are kept apart, and the others count as if they had none', () => {
   const profiles = new ProfileKeys(manualClock())
   const keys = Array.from({ length: 100 }, (_, index) => profiles.keyOf(odd(index)))
   expect(new Set(keys).size).toBe(17)
@@ -50,7 +50,7 @@ test('of profiles with extensions few are told apart, and the others are known b
   expect(profiles.keyOf(odd(0)), 'those that were first stay').toBe(odd(0).text)
 })
 
-test('profiles that nobody has any more give their place to others', () => {
+test('profiles that no client uses any more are forgotten, so that others can be kept apart', () => {
   const clock = manualClock()
   const profiles = new ProfileKeys(clock)
   for (let index = 0; index < 100; index++) profiles.keyOf(odd(index))
@@ -62,12 +62,12 @@ test('profiles that nobody has any more give their place to others', () => {
   expect(profiles.keyOf(odd(1)), 'who was there a moment ago still is').toBe(odd(1).text)
 })
 
-test('a client that declares nothing, or no extension in particular, is known as such', () => {
+test('a client that declares nothing, or an empty set of extensions, has the profile without extensions', () => {
   expect(new ProfileKeys(manualClock()).keyOf(profileOf({}))).toBe(noProfile)
   expect(new ProfileKeys(manualClock()).keyOf(profileOf({ extensions: {} }))).toBe(noProfile)
 })
 
-test('a profile that says very much is known by what is left without its extensions', () => {
+test('a very long profile counts as if it had no extensions', () => {
   const long = profileOf({ roots: {}, extensions: { 'com.example/long': { text: 'x'.repeat(5000) } } })
   expect(new ProfileKeys(manualClock()).keyOf(long)).toBe('{"roots":{}}')
 })

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { RestartBackoff } from './restart-backoff.ts'
 
 const minute = 60_000
-/** Moments of failures, in order. */
+/** Times of failures, in order. */
 const failures = fc.array(fc.nat(20_000), { minLength: 1, maxLength: 12 }).map((gaps) => {
   let at = 0
   return gaps.map((gap) => (at += gap))
@@ -15,7 +15,7 @@ const restartsAfter = (moments: readonly number[]): RestartBackoff => {
   return restarts
 }
 
-test('what never failed may start at once', () => {
+test('without a failure there is no pause', () => {
   fc.assert(
     fc.property(fc.nat(), (now) => {
       expect(new RestartBackoff().pauseMs(now)).toBe(0)

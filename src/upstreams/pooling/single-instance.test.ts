@@ -6,7 +6,7 @@ import { createSingleInstance, type SingleInstance } from './single-instance.ts'
 interface Scene {
   readonly onlyOne: SingleInstance
   readonly warnings: string[]
-  /** What was told of changes, in order. */
+  /** The reported changes, in order. */
   readonly changes: boolean[]
   pass(ms: number): void
 }
@@ -24,7 +24,7 @@ function createScene(): Scene {
   }
 }
 
-test('it is said once, with the way out, and tried again ever more rarely, but for ever', () => {
+test('it is logged once, with the remedy, and tested again more and more rarely, without end', () => {
   const { onlyOne, warnings, changes, pass } = createScene()
   expect([onlyOne.isKnown, onlyOne.isOpen, onlyOne.detail, onlyOne.isTryDue()]).toEqual([false, true, undefined, false])
   const pauses: number[] = []
@@ -42,7 +42,7 @@ test('it is said once, with the way out, and tried again ever more rarely, but f
   expect(changes).toEqual([true])
 })
 
-test('two that run side by side end it, and prove the contrary for a while', () => {
+test('two workers that run at once end it, and disprove it for a while', () => {
   const { onlyOne, changes, pass } = createScene()
   onlyOne.found('exit code 1')
   onlyOne.ranBeside()
@@ -55,7 +55,7 @@ test('two that run side by side end it, and prove the contrary for a while', () 
   expect(changes).toEqual([true, false, true])
 })
 
-test('a failure of the only one is another matter, and proves nothing', () => {
+test('a failure of the only worker has another cause, and ends it', () => {
   const { onlyOne } = createScene()
   onlyOne.failedAlone()
   onlyOne.found('exit code 1')

@@ -6,7 +6,7 @@ import type { Child, ChildExit } from '../stdio/child.ts'
 
 const exit: ChildExit = { code: null, signal: null, expected: false, stderr: '', error: 'ENOENT' }
 
-/** A child that runs or is over, as the test has it. */
+/** A child that runs or has ended, as the test sets it. */
 function fakeChild(): Child & { over: boolean } {
   return {
     over: false,
@@ -32,7 +32,7 @@ interface Scene {
   readonly spares: Spares
   readonly started: ReadonlyArray<Child & { over: boolean }>
   readonly told: readonly ChildExit[]
-  /** Whether what is started from here on runs. */
+  /** Whether children started from now on run. */
   runs: boolean
   fill(times: number, everyMs?: number): void
   pass(ms: number): void
@@ -77,13 +77,13 @@ function createScene(room = 10): Scene {
   return scene
 }
 
-test('however many ask for it, a program that cannot be run is tried once, and then after a pause that grows', async () => {
+test('a program that cannot be run is tried once, and then after growing pauses, however often it is wanted', async () => {
   const scene = createScene()
   scene.runs = false
   scene.fill(100)
   expect(scene.started.length).toBe(1)
   scene.fill(60, 1000)
-  // After 0.5, 1, 2, 4, 8, 16 and 32 s, as it is looked at every second.
+  // After 0.5, 1, 2, 4, 8, 16 and 32 s, since `fill` is called every second.
   expect(scene.started.length).toBeLessThanOrEqual(7)
   await Promise.resolve()
   expect(scene.told.length).toBe(scene.started.length)
@@ -93,7 +93,7 @@ test('however many ask for it, a program that cannot be run is tried once, and t
   expect(scene.started.filter(({ over }) => !over).length).toBe(2)
 })
 
-test('those that end by themselves are replaced ever more rarely, one that lived for long at once', () => {
+test('spares that end by themselves are replaced more and more rarely, one that lived long at once', () => {
   const scene = createScene()
   for (let second = 0; second < 600; second++) {
     scene.fill(1, 1000)
@@ -109,7 +109,7 @@ test('those that end by themselves are replaced ever more rarely, one that lived
   expect(scene.started.length).toBe(length + 2)
 })
 
-test('no more are started than there is room for', () => {
+test('no more spares are started than there are free slots', () => {
   const scene = createScene(1)
   scene.fill(10)
   expect(scene.started.length).toBe(1)

@@ -11,7 +11,7 @@ const filterOf = (uris: readonly string[]): Filter => ({
 })
 const uris = fc.uniqueArray(fc.constantFrom('a', 'b', 'c', '__proto__'))
 
-test('is the union of all filters whoever comes and goes, and is marked anew exactly when it changes', () => {
+test('the counts are the union of all filters at any time, with a new mark exactly when it changes', () => {
   const step = fc.oneof(
     fc.record({ do: fc.constant('add' as const), uris }),
     fc.record({ do: fc.constant('remove' as const), at: fc.nat(10) }),
@@ -36,7 +36,7 @@ test('is the union of all filters whoever comes and goes, and is marked anew exa
   )
 })
 
-test('knows whose they are as long as all are of one client that is known', () => {
+test('the client is known as long as all subscriptions are of one known client', () => {
   const clientAfter = (...clients: ReadonlyArray<ClientKey | undefined>): ClientKey | undefined => {
     const subscriptionCounts = new SubscriptionCounts()
     subscriptionCounts.add(filterOf([]), 'one that wants no resource')

@@ -1,4 +1,4 @@
-/** A process that takes nothing at the moment is told what its listeners want as soon as it does. */
+/** Subscriptions at a worker that does not read at the moment. */
 import { expect, test } from 'vitest'
 import { manualClock } from '../../base/clock.ts'
 import { createEvents } from '../../base/events.ts'
@@ -10,7 +10,7 @@ import { createSubscriptions } from './subscriptions.ts'
 import { createIsolationGroup } from './isolation-group.ts'
 import { SubscriptionCounts } from './subscription-counts.ts'
 
-test('a listen that cannot be sent is sent later', async () => {
+test('a listen request that cannot be sent is sent later', async () => {
   const clock = manualClock()
   const memory = createMemoryBudget(Infinity)
   const sent: string[] = []

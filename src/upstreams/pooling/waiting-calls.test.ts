@@ -4,7 +4,7 @@ import type { InputRequest } from '../../protocol/call.ts'
 import type { Answer } from '../../protocol/jsonrpc.ts'
 import { WaitingCalls } from './waiting-calls.ts'
 
-/** A question, and what it was answered. */
+/** An input request, and its answers. */
 function question(): { inputRequest: InputRequest; answers: Answer[] } {
   const answers: Answer[] = []
   const answer = (one: Answer): void => void answers.push(one)
@@ -14,14 +14,14 @@ function question(): { inputRequest: InputRequest; answers: Answer[] } {
   }
 }
 
-/** What a call needs, to be given by hand. */
+/** What a call needs, resolved by the test. */
 function need(): { needed: Promise<string>; give: (value: string) => void; refuse: (error: Error) => void } {
   let [give, refuse]: [(value: string) => void, (error: Error) => void] = [() => {}, () => {}]
   const needed = new Promise<string>((resolve, reject) => ([give, refuse] = [resolve, reject]))
   return { needed, give, refuse }
 }
 
-test('a question goes to the call that has waited longest, and to none once it has what it needs', async () => {
+test('an input request goes to the call that has waited longest, and not to one that waits no more', async () => {
   const calls = new WaitingCalls()
   expect(calls.take(question().inputRequest)).toBe(false)
   const [first, second] = [need(), need()]
@@ -43,7 +43,7 @@ test('a question goes to the call that has waited longest, and to none once it h
   expect(left).toEqual([])
 })
 
-test('a call that ends while its client is asked leaves what it waited for, and answers what nobody will see', async () => {
+test('a call that ends while its client is asked gives back its worker, and answers input requests that were not sent', async () => {
   const calls = new WaitingCalls()
   const left: string[] = []
   const { needed, give } = need()

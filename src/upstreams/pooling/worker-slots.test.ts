@@ -27,7 +27,7 @@ function fakeChild(pid: number | undefined): FakeChild {
   }
 }
 
-test('whatever is taken, started, given back and ended, no more processes run than there are places', () => {
+test('in any order of takes, starts, releases and ends, no more workers run than there are slots', () => {
   const steps = fc.array(fc.constantFrom('take', 'start', 'fail', 'release', 'end', 'exit'), { maxLength: 200 })
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 8 }), steps, fc.infiniteStream(fc.nat(1000)), (bound, what, choices) => {
@@ -69,7 +69,7 @@ test('whatever is taken, started, given back and ended, no more processes run th
   )
 })
 
-test('a process is counted as what it is for', () => {
+test('a worker is counted by its purpose', () => {
   const slots = createWorkerSlots(
     () => 3,
     (purpose) => fakeChild(purpose === 'spare' ? 1 : 2),

@@ -22,7 +22,7 @@ test('a child gets the listed names of our environment and what was configured, 
   })
 })
 
-test('what was configured wins over what is inherited', () => {
+test('configured variables override inherited ones', () => {
   expect(childEnvironment({ PATH: '/bin' }, { PATH: '/opt/bin' }, 'linux')).toEqual({ PATH: '/opt/bin' })
 })
 

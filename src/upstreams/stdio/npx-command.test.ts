@@ -31,7 +31,7 @@ describe('the server', () => {
     expect(serverAmong(1, [server, shell, npx])).toBe(server)
   })
 
-  test('is below npm itself where the shell gave way to it', () => {
+  test('is below npm itself where it has replaced the shell', () => {
     const direct = { ...server, parent: 1 }
     expect(serverAmong(1, [npx, direct])).toBe(direct)
   })

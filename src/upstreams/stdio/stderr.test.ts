@@ -26,7 +26,7 @@ describe('stderr of a child', () => {
   const say = (text: string): void => stderr.push(Buffer.from(text))
   const count = (): number => logged.length + dropped.reduce((sum, each) => sum + each, 0)
 
-  test('lines are logged whole, however they were cut, and the last one without a newline too', () => {
+  test('lines are logged whole however the chunks are cut, also a last one without a newline', () => {
     for (const part of ['on', 'e\ntw', 'o\r\n\nthr', 'ee']) say(part)
     stderr.end()
     expect(logged).toEqual(['one', 'two', 'three'])
@@ -57,7 +57,7 @@ describe('stderr of a child', () => {
     expect(dropped).toEqual([950])
   })
 
-  test('a long line is logged once, cut short, and the line after it is whole', () => {
+  test('a long line is logged once, cut, and the next line is whole', () => {
     for (let turn = 0; turn < 10; turn += 1) say('x'.repeat(1000))
     say('\nnext\n')
     expect(logged).toEqual(['x'.repeat(2048), 'next'])
@@ -71,7 +71,7 @@ describe('stderr of a child', () => {
     expect(stderr.tail()).toBe('y'.repeat(4096))
   })
 
-  test('nothing that steers a terminal passes', () => {
+  test('control characters for a terminal are removed', () => {
     say('\u001b[31mred\u001b[0m \u0007bell\u0000\n')
     expect(logged).toEqual(['red bell'])
     expect(stderr.tail()).toBe('red bell')

@@ -12,7 +12,7 @@ test('a mark is found among other variables, first or last, whatever those hold'
   expect(marks.workerIn(Buffer.from(variable)), 'cut off by a program that gave itself a title').toBe(17)
 })
 
-test('the mark of another gateway, of another number, or half a mark is none of a worker', () => {
+test('the mark of another gateway, with an invalid number, or half a mark is not taken for one', () => {
   const [marks, others] = [createMarks(), createMarks()]
   expect(marks.gateway).not.toBe(others.gateway)
   const text = `MCPLEX_WORKER=${marks.gateway}.`

@@ -44,7 +44,7 @@ describe('the file of a client', () => {
     })
   })
 
-  test('obeys the folders that the environment names, and is unknown without a home', () => {
+  test('follows the folders in the environment, and is unknown without a home folder', () => {
     const { 'claude-desktop': desktop, cursor } = clients
     const moved = { ...linux, env: { HOME: '/home/ada', XDG_CONFIG_HOME: '/etc/ada' } }
     expect(desktop.files.map(([, place]) => pathOf(place, moved))).toEqual([
@@ -75,7 +75,7 @@ describe('the entry of a client', () => {
     expect(clients.vscode.section).toBe('servers')
   })
 
-  test('refers to the key by its variable, in the words of the client', () => {
+  test('refers to the key by its variable, in the syntax of the client', () => {
     const entries = clientNames.map((name) => entryFor(clients[name], { ...target, keyVariable: 'MY_KEY' }))
     expect(entries.map((entry) => entry['headers'])).toEqual([
       { Authorization: 'Bearer ${MY_KEY}' },

@@ -10,7 +10,7 @@ function put(text: string, section = 'mcpServers'): string {
   return edited.text
 }
 
-describe('an entry is put', () => {
+describe('an entry is added', () => {
   test.each([
     ['', '{\n  "mcpServers": {\n    "mcplex": {\n      "type": "http",'],
     [' \n', '{\n  "mcpServers": {\n    "mcplex": {'],
@@ -24,7 +24,7 @@ describe('an entry is put', () => {
     expect(JSON.parse(put(text).replace(/\uFEFF|\/\*.*\*\//, ''))).toEqual({ mcpServers: { mcplex: entry } })
   })
 
-  test('beside others, each of which stays to the letter, comments, order and spaces too', () => {
+  test('beside others, which do not change, nor do comments, order and spaces', () => {
     const before = `{
     // what I use
     "other":   [1,2,   3],
@@ -43,7 +43,7 @@ describe('an entry is put', () => {
     )
   })
 
-  test('behind the comment of the one before it', () => {
+  test('after the comment of the entry before it', () => {
     expect(put('{\n  "mcpServers": {\n    "a": {} // mine, not yours\n  }\n}')).toContain(
       '\n    "a": {}, // mine, not yours\n    "mcplex": {\n',
     )
@@ -53,7 +53,7 @@ describe('an entry is put', () => {
     ['tabs', '{\n\t"mcpServers": {\n\t\t"a": {}\n\t}\n}\n', '\n\t\t"mcplex": {\n\t\t\t"type"'],
     ['four spaces', '{\n    "mcpServers": {}\n}\n', '\n        "mcplex": {\n            "type"'],
     ['line ends of Windows', '{\r\n  "mcpServers": {\r\n  }\r\n}\r\n', '\r\n    "mcplex": {\r\n      "type"'],
-  ])('in the form of the file: %s', (_name, before, part) => {
+  ])('in the layout of the file: %s', (_name, before, part) => {
     expect(put(before)).toContain(part)
   })
 
@@ -64,14 +64,14 @@ describe('an entry is put', () => {
     expect(putEntry(reordered, 'mcpServers', 'mcplex', entry)).toEqual({ kind: 'unchanged' })
   })
 
-  test('in place of another one of its name, which is told', () => {
+  test('in place of another one of its name, which is reported', () => {
     const edited = putEntry('{"mcpServers":{"mcplex":{"url":"http://old"},"z":{}}}', 'mcpServers', 'mcplex', entry)
     expect(edited).toMatchObject({ kind: 'changed', isReplaced: true })
     expect(JSON.parse(edited.kind === 'changed' ? edited.text : '')).toEqual({ mcpServers: { mcplex: entry, z: {} } })
   })
 })
 
-describe('a text is left alone', () => {
+describe('a text is not changed', () => {
   test.each([
     ['{"mcpServers": {', 1, 17, 'close brace expected'],
     ['{\n  "mcpServers": {\n    "a" {}\n  }\n}', 3, 9, 'colon expected'],
@@ -84,14 +84,14 @@ describe('a text is left alone', () => {
     ['{"mcpServers": {"mcplex": 1, "mcplex": 2}}', 1, 30, '"mcplex" is there twice'],
     ['{} {}', 1, 4, 'end of file expected'],
     ['{"a": 1 "b": 2}', 1, 9, 'comma expected'],
-  ])('that is %j, and the place is told', (text, line, column, why) => {
+  ])('that is %j, and the position is reported', (text, line, column, why) => {
     const edited = putEntry(text, 'mcpServers', 'mcplex', entry)
     expect(edited).toMatchObject({ kind: 'broken', line, column })
     expect(edited).toHaveProperty('why', expect.stringContaining(why))
   })
 })
 
-test('whatever is in a file stays in it', () => {
+test('all other content of a file stays in it', () => {
   const servers = fc.dictionary(fc.string(), fc.jsonValue())
   const file = fc.record({ mcpServers: servers, other: fc.jsonValue() }, { requiredKeys: [] })
   fc.assert(

@@ -17,10 +17,10 @@ const ready: Ready = {
   settings: fillSettings({ upstream: { command: 'node' } }, machine),
 }
 const show = (columns: number, colors = pc.createColors(false)): string => banner(ready, true, colors, columns)
-/** The same words, however they are set. */
+/** The words of a text, without its layout. */
 const wordsOf = (text: string): string[] => text.split(/[\s·]+/)
 
-test.each([80, 64])('the picture fits into %i columns, and says all that it says in wide ones', (columns) => {
+test.each([80, 64])('the banner fits into %i columns, with the same content as in wide terminals', (columns) => {
   const lines = show(columns).split('\n')
   const toCopy = lines.filter((line) => /claude mcp add|config cursor --url/.test(line))
   expect(toCopy).toHaveLength(2)
@@ -28,7 +28,7 @@ test.each([80, 64])('the picture fits into %i columns, and says all that it says
   expect(wordsOf(show(columns))).toEqual(wordsOf(show(0)))
 })
 
-test('the endpoint of HTTP+SSE is shown to people and programs, unless it is switched off', () => {
+test('the endpoint of HTTP+SSE is in the banner and the event, unless it is switched off', () => {
   const settings = fillSettings({ upstream: { command: 'node' }, http: { sse: false } }, machine)
   expect(show(80)).toContain(`${ready.url}/sse`)
   expect(readyEvent(ready)['sse']).toBe(`${ready.url}/sse`)
@@ -36,14 +36,14 @@ test('the endpoint of HTTP+SSE is shown to people and programs, unless it is swi
   expect(readyEvent({ ...ready, settings })).not.toHaveProperty('sse')
 })
 
-test('the picture has colours only if they are wanted, and they do not change how it is set', () => {
+test('the banner has colours only if wanted, and they do not change its layout', () => {
   const colored = show(80, pc.createColors(true))
   expect(colored).toContain('\u001b[')
   expect(colored.replaceAll(/\u001b\[[0-9]+m/g, '')).toBe(show(80))
   expect(show(80)).not.toContain('\u001b')
 })
 
-test('the name of the server cannot steer the terminal, nor fill it', () => {
+test('the name of the server is shown without control characters, and cut', () => {
   const linesOf = (name: string): string[] =>
     banner({ ...ready, server: { ...ready.server, name } }, true, pc.createColors(false), 80).split('\n')
   const evil = linesOf('\u001b[2J\u009b31mevil\n\u202ename')
@@ -52,7 +52,7 @@ test('the name of the server cannot steer the terminal, nor fill it', () => {
   expect(Math.max(...linesOf('x'.repeat(500)).map((line) => line.length))).toBeLessThan(200)
 })
 
-test('where it listens at a Unix socket, people and programs are told of it, and of no port', () => {
+test('with a Unix socket, the banner and the event show it and no port', () => {
   const socket = '/run/mcplex/mcp.sock'
   const event = readyEvent({ ...ready, socket, url: 'http://localhost', port: 0 })
   expect(event).toMatchObject({ socket, endpoint: 'http://localhost/mcp' })

@@ -10,7 +10,7 @@ const wanted: Wanted = {
   lineWith: (port) => `mcplex serve --port ${port} -- x`,
 }
 
-/** Opens any port but those that are taken; gives the number back. */
+/** Opens any port but those in use; returns its number. */
 function without(...taken: number[]): (port: number) => Promise<number> {
   return async (port) => {
     if (taken.includes(port)) throw Object.assign(new Error('taken'), { code: 'EADDRINUSE' })
@@ -26,11 +26,11 @@ async function failureOf(opening: Promise<unknown>): Promise<Failure | undefined
   return error instanceof CommandFailed ? error.failures[0] : undefined
 }
 
-test('where a person is watching, the next free port is taken', async () => {
+test('with a user watching, the next free port is used', async () => {
   expect(await openPort(wanted, without(8080, 8081))).toBe(8082)
 })
 
-test('elsewhere a taken port is a failure that says what to do', async () => {
+test('without a user, a port in use is a failure with remedies', async () => {
   const failure = await failureOf(openPort({ ...wanted, mayChoose: false, quote: 'PORT=8080' }, without(8080)))
   expect(failure).toMatchObject({ code: 'port_in_use', message: 'port 8080 of 127.0.0.1 is in use (PORT=8080)' })
   expect(failure?.notes[0]?.[1]).toBe('mcplex serve --port 8081 -- x')
@@ -52,12 +52,12 @@ test('the search for a free port stays below the last one', async () => {
   expect(failure?.notes[0]?.[1]).toContain('--port 65534')
 })
 
-test.each(['EACCES', 'EADDRNOTAVAIL', 'ENOTFOUND'])('%s is a failure with a way out', async (code) => {
+test.each(['EACCES', 'EADDRNOTAVAIL', 'ENOTFOUND'])('%s is a failure with a remedy', async (code) => {
   const failure = await failureOf(openPort(wanted, () => Promise.reject(Object.assign(new Error('no'), { code }))))
   expect(failure?.code).toBe('listen_failed')
   expect(failure?.notes.length).toBeGreaterThan(0)
 })
 
-test('a bug is not taken for a failure of the port', async () => {
+test('an error of a bug is not reported as a failure of the port', async () => {
   await expect(openPort(wanted, () => Promise.reject(new TypeError('bug')))).rejects.toThrow(TypeError)
 })

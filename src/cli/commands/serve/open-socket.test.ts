@@ -17,7 +17,7 @@ test.each(['EADDRINUSE', 'EEXIST', 'ENOENT', 'EACCES', 'ENAMETOOLONG', 'EINVAL']
   },
 )
 
-test('what is no error of the system is not explained away', async () => {
+test('an error of a bug is not reported as a failure of the socket', async () => {
   const bug = new Error('bug')
   await expect(openSocket('/run/mcp.sock', undefined, () => Promise.reject(bug))).rejects.toBe(bug)
 })
