@@ -37,7 +37,7 @@ test.each([
   'application/json, text/event-stream',
   'text/event-stream, text/html',
   'text/html;q=0, application/json',
-  // Java's own list, for a stream as for anything else.
+  // Java's default list, which it sends for event streams too.
   'text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2',
   'application/xhtml+xml',
 ])('%s is what programs send', (accept) => {

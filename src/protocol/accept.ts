@@ -1,11 +1,11 @@
-/** Which forms of an answer a client takes, by its `Accept` header. Pure. [RFC 9110, 12.5.1] */
+/** Which forms of a response a client accepts, by its `Accept` header. Pure. [RFC 9110, 12.5.1] */
 
 /** `json` and `stream`: only that form; `both`: either; `none`: neither. */
 export type AcceptedForms = 'both' | 'json' | 'stream' | 'none'
 
 const usual = 'application/json, text/event-stream'
 
-/** The forms that a client takes. No header at all means everything. */
+/** The forms that a client accepts. Without a header it accepts everything. */
 export function acceptedForms(accept: string | undefined): AcceptedForms {
   if (accept === undefined || accept === usual) return 'both'
   const ranges = mediaRanges(accept)
@@ -18,9 +18,9 @@ export function acceptedForms(accept: string | undefined): AcceptedForms {
 }
 
 /**
- * Whether a person looks at what comes back: a browser that follows a link lists `text/html`. What lists event streams
- * as well is none, and no more is a program whose library sends a list of its own for a stream that it takes by the
- * wildcard: that of Java is `text/html, image/gif, image/jpeg, *; q=.2, *\/*; q=.2`.
+ * Whether a browser sent the request, so that a person reads the response: browsers list `text/html`. A client that also
+ * lists event streams is not a browser, nor is a program whose HTTP library sends a default list with a wildcard: Java's is
+ * `text/html, image/gif, image/jpeg, *; q=.2, *\/*; q=.2`.
  */
 export function isBrowser(accept: string | undefined): boolean {
   if (accept === undefined || !/text\/html/i.test(accept)) return false
@@ -29,7 +29,7 @@ export function isBrowser(accept: string | undefined): boolean {
   return !ranges.includes('*/*') || ranges.includes('application/xhtml+xml')
 }
 
-/** The media ranges of a header, without those that are ruled out (`q=0`). */
+/** The media ranges of a header, without excluded ones (`q=0`). */
 function mediaRanges(accept: string): readonly string[] {
   return accept
     .split(',', 64)

@@ -5,7 +5,7 @@ import { parseObject } from './json-text.ts'
 
 const withToken = (token: string): ReturnType<typeof parseObject> => parseObject(`{"_meta":{"progressToken":${token}}}`)
 
-test('a progress token is a string or an integer, and kept to the letter', () => {
+test('a progress token is a string or an integer, and kept exactly as written', () => {
   const token = fc.oneof(
     fc.maxSafeInteger().map(String),
     fc.string().map((text) => JSON.stringify(text)),
@@ -31,6 +31,6 @@ test.each(['{}', '{"_meta":null}', '{"_meta":[1]}', '{"_meta":{}}', '{"_meta":"p
   },
 )
 
-test('no params ask for no progress', () => {
+test('a request without params has no progress token', () => {
   expect(progressTokenOf(undefined)).toBeUndefined()
 })

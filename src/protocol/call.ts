@@ -1,6 +1,6 @@
 /**
- * The neutral model: a call, and the updates and the outcome that come back of it, whatever era each side speaks.
- * The words are defined in the glossary of ARCHITECTURE.md.
+ * The neutral model: a call, its updates and its outcome, independent of the eras of client and server.
+ * The glossary of ARCHITECTURE.md defines the terms.
  */
 import type { Cancel } from '../base/cancel.ts'
 import type { Lease } from '../base/lease.ts'
@@ -12,20 +12,20 @@ import type { Answer, RpcId } from './jsonrpc.ts'
 /** The two protocol families: sessions (up to 2025-11-25) and stateless requests (from 2026-07-28). */
 export type EraName = 'legacy' | 'modern'
 
-/** Who is calling. `subject` is unique within `tenant`. */
+/** The authenticated identity of a caller. `subject` is unique within `tenant`. */
 export interface Principal {
   readonly tenant: string
   readonly subject: string
 }
 
-/** What a client says of itself: in `initialize` for a session, in `_meta` of each request without one. */
+/** A client's description of itself: from `initialize` for a session, from `_meta` of each stateless request. */
 export interface ClientDescription {
   readonly era: EraName
   /** The revision spoken with this client. */
   readonly version: string
   /** ClientCapabilities, as declared. */
   readonly capabilities: JsonObject
-  /** Implementation; the specification asks for it but does not demand it in every request. */
+  /** `clientInfo`; the specification recommends it but does not require it in every request. */
   readonly info: JsonObject | undefined
 }
 
@@ -38,9 +38,9 @@ export interface Call {
   readonly principal: Principal
   /** The session, in the era that has sessions. */
   readonly session: string | undefined
-  /** What fairness is measured by: the session, or the client's connection where there is no session. */
+  /** Fairness is measured by this key: the session, or the client's connection if there is no session. */
   readonly fairnessKey: string
-  /** Whose it is, as far as that is certain. */
+  /** The client that made the call, as far as that is certain. */
   readonly clientKey: ClientKey
   /** The client's progress token as JSON text, if it wants progress. */
   readonly progressToken: string | undefined
@@ -48,19 +48,19 @@ export interface Call {
   readonly logLevel: string | undefined
   /** The process that an earlier round of the same interaction was answered by, if it matters. */
   readonly process: number | undefined
-  /** Which round it is, if mcplex makes the call again or for itself; else the params are the client's. */
+  /** The number of the round, if mcplex made the call again or by itself; undefined if the params are the client's own. */
   readonly round?: number
-  /** For calls that belong together: all meet the process of the first, and nobody else's call does meanwhile. */
+  /** For calls that belong together: all run on the worker of the first, and no other call does meanwhile. */
   readonly hold?: Hold
-  /** Where it is counted what is kept for the call, and for no longer than it. */
+  /** Counts the memory that is kept for the call, for no longer than the call lasts. */
   readonly memory?: MemoryAccount
   readonly cancel: Cancel
 }
 
 /**
- * A client as far as it is known for certain: equal in two calls only if both are of one client. That is the session;
- * without one each call is a client of its own, unless it brings back what only the client of another was given, since
- * connections and principals may be those of many.
+ * Identifies a client with certainty: equal for two calls only if both are of one client. It is the session; without a
+ * session each call counts as a different client, unless it returns a state that only the client of an earlier call was
+ * given, because many clients may share a connection or a principal.
  */
 export type ClientKey = string
 
@@ -77,16 +77,16 @@ export interface Notification {
   readonly params: RawObject | undefined
 }
 
-/** A question of the server to the client. Whoever takes it must answer it once. */
+/** An input request of the server. Its receiver must answer it exactly once. */
 export interface InputRequest {
   readonly kind: 'ask'
   readonly method: string
   readonly params: RawObject | undefined
-  /** The id under which the client is asked, if it must be this one. Visible characters, no quotes. */
+  /** The id of the request to the client, if it must be this one. Visible characters, no quotes. */
   readonly id?: string
-  /** @param expired whether the client said nothing in time, or is gone: the answer is then our own */
+  /** @param expired true if the client did not answer in time or is gone: the answer is then made by mcplex */
   answer(answer: Answer, expired?: boolean): void
-  /** Tells a server that wants to know that an answer may still come; now and then while one is waited for. */
+  /** Called regularly while the client has not answered: tells a server that supports it that an answer may still come. */
   stillAsking?(): void
   /** Fires when the server no longer wants an answer. */
   readonly withdrawn: Cancel
@@ -95,8 +95,8 @@ export interface InputRequest {
 export type Update = Notification | InputRequest
 
 /**
- * A notification has been passed on: what it says is let go, for the steps of the reply that it came through keep hold
- * of it until the next one comes, which may be long. Who keeps it for itself keeps a copy.
+ * Releases the params of a notification that was passed on: the generators of the reply keep the last update in memory until
+ * the next one comes, which may take long. To keep the params, keep a reference to them before.
  */
 export function forget(update: Update): void {
   const passed: { params: RawObject | undefined } = update
@@ -115,7 +115,7 @@ export interface Outcome {
 
 export type Reply = AsyncGenerator<Update, Outcome, void>
 
-/** What a listener wants to hear of outside of calls. */
+/** Which notifications outside of calls a client has subscribed to. */
 export interface Filter {
   readonly toolsListChanged: boolean
   readonly promptsListChanged: boolean

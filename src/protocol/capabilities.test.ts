@@ -18,7 +18,7 @@ const declared = fc.record(
   { requiredKeys: [] },
 ) as fc.Arbitrary<JsonObject>
 
-test('a profile is the profile of itself, and its text says what its value says', () => {
+test('the profile of a profile is the same, and its text equals its value', () => {
   fc.assert(
     fc.property(declared, (capabilities) => {
       const profile = profileOf(capabilities)
@@ -28,7 +28,7 @@ test('a profile is the profile of itself, and its text says what its value says'
   )
 })
 
-test('a profile depends neither on the order of members nor on what the specification does not define', () => {
+test('a profile depends neither on the order of members nor on members that the specification does not define', () => {
   const defined = ['elicitation', 'roots', 'sampling', 'tasks', 'extensions']
   fc.assert(
     fc.property(
@@ -46,7 +46,7 @@ test('a profile depends neither on the order of members nor on what the specific
   )
 })
 
-test('a profile declares what was declared, and nothing else', () => {
+test('a profile declares exactly the declared capabilities', () => {
   expect(
     profileOf({
       experimental: { x: {} },
@@ -62,7 +62,7 @@ test('a profile declares what was declared, and nothing else', () => {
   )
 })
 
-test('extensions beyond the bound make no further profiles', () => {
+test('extensions beyond the bound create no more profiles', () => {
   const many = (count: number): JsonObject => ({
     extensions: Object.fromEntries(Array.from({ length: count }, (_, i) => [`x/${String(i).padStart(3, '0')}`, {}])),
   })
@@ -70,7 +70,7 @@ test('extensions beyond the bound make no further profiles', () => {
   expect(profileOf(many(3)).text).not.toBe(profileOf(many(4)).text)
 })
 
-test('without questions nothing is left that a server could ask its client by', () => {
+test('without input requests no capability is left that allows one', () => {
   fc.assert(
     fc.property(declared, (capabilities) => {
       const rest = withoutQuestions(capabilities)
@@ -91,7 +91,7 @@ const declaredAll: JsonObject = {
 const across = (version: string, capabilities: JsonObject, mayAsk = true): string =>
   acrossEras({ era: 'legacy', version, capabilities, info: undefined }, mayAsk).text
 
-test('a stateless server is told of a client with a session what its revision has, and no tasks', () => {
+test('a stateless server sees the capabilities of a session’s client that its revision has, and no tasks', () => {
   const extensions = '"extensions":{"io.modelcontextprotocol/ui":{"a":1}}'
   expect(across('2025-11-25', declaredAll)).toBe(
     `{"elicitation":{"form":{},"url":{}},"roots":{},"sampling":{"context":{},"tools":{}},${extensions}}`,
@@ -102,7 +102,7 @@ test('a stateless server is told of a client with a session what its revision ha
   expect(across('2025-11-25', { extensions: { 'io.modelcontextprotocol/tasks': {} } })).toBe('{}')
 })
 
-test('a stateless server is never told of what a client with a session did not declare', () => {
+test('a stateless server never sees a capability that a session’s client did not declare', () => {
   fc.assert(
     fc.property(
       declared,
@@ -115,7 +115,7 @@ test('a stateless server is never told of what a client with a session did not d
   )
 })
 
-test('a session-based server is told of a stateless client what that declared, and no tasks', () => {
+test('a session-based server sees the capabilities that a stateless client declared, and no tasks', () => {
   const client = { era: 'modern', version: '2026-07-28', capabilities: declaredAll, info: undefined } as const
   expect(acrossEras(client, true).text).toBe(
     '{"elicitation":{"form":{},"url":{}},"roots":{},"sampling":{"context":{},"tools":{}},"extensions":{"io.modelcontextprotocol/ui":{"a":1}}}',
@@ -129,7 +129,7 @@ const offered: JsonObject = {
   extensions: { 'io.modelcontextprotocol/tasks': {}, 'io.modelcontextprotocol/ui': {} },
 }
 
-test('a client with a session hears of extensions if it has some, and of completions if its revision does', () => {
+test('a session’s client sees extensions if it declared some, and completions if its revision has them', () => {
   const to = (version: string, capabilities: JsonObject): JsonObject =>
     offeredToSession(offered, { era: 'legacy', version, capabilities, info: undefined })
   const { completions, extensions: _, ...rest } = offered
@@ -139,7 +139,7 @@ test('a client with a session hears of extensions if it has some, and of complet
   expect(to('2025-11-25', { extensions: {} })).toEqual({ ...rest, completions, extensions })
 })
 
-test('a client of the stateless revision hears nothing of tasks of the other era', () => {
+test('a stateless client does not see tasks of the session-based era', () => {
   const { extensions: _, ...rest } = offered
   const extensions = { 'io.modelcontextprotocol/ui': {} }
   expect(offeredToRequest({ ...offered, tasks: { list: {} } })).toEqual({ ...rest, extensions })

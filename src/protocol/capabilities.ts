@@ -1,17 +1,17 @@
 /**
- * Capabilities of clients as a profile (what of them may change what a server announces, in a form that can be a key),
- * and capabilities of either side as the other era is to see them.
+ * Client capabilities as a profile (the part that may change what a server announces, in a form that can be a key), and
+ * the capabilities of either side in the form for the other era.
  */
 import type { ClientDescription } from './call.ts'
 import { isObject, type JsonObject, type JsonValue, type RawObject, rawObject } from './json-text.ts'
 import { hasAudio, hasStructuredContent, hasVisits, tasksExtension } from './revisions.ts'
 
-/** Extensions that are told apart in profiles; more would let clients make profiles without end. */
+/** At most so many extensions are part of a profile; otherwise clients could create any number of profiles. */
 const maxExtensions = 8
 
 /**
- * The capabilities reduced to what the specification defines, in a fixed order: equal text means equal profile, and
- * the number of profiles is bounded however odd the declarations of clients are.
+ * The capabilities reduced to those that the specification defines, in a fixed order: equal text means equal profile, and
+ * the number of profiles is bounded, whatever clients declare.
  */
 export function profileOf(capabilities: JsonObject): RawObject {
   const profile: Record<string, JsonObject> = {}
@@ -36,8 +36,8 @@ export function profileOf(capabilities: JsonObject): RawObject {
 }
 
 /**
- * A profile reduced to what usual clients have: no extensions, and of tasks only which of a server's requests the
- * client runs as such. Of these there are 375 (elicitation 5, roots 3, sampling 5, tasks 5), of which 75 have no tasks.
+ * A profile reduced to what usual clients declare: no extensions, and of tasks only which server requests the client can run
+ * as tasks. There are 375 such profiles (elicitation 5, roots 3, sampling 5, tasks 5), 75 of them without tasks.
  * @param profile as `profileOf` makes it
  */
 export function usualProfile(profile: RawObject): RawObject {
@@ -52,10 +52,10 @@ export function usualProfile(profile: RawObject): RawObject {
 }
 
 /**
- * What a client declared, as a server of the other era is to see it: what both eras have and the client's revision
- * had, so that no server asks for what this client was never meant to understand. The tasks of one era and the news of
- * roots have no place in the other; tasks as an extension are a conversation that the other era cannot hold.
- * @param mayAsk whether questions of the server reach this client
+ * A client's capabilities for a server of the other era: those that both eras have and the client's revision knows, so that
+ * the server never requests input that this client cannot understand. Tasks and notifications about roots are left out,
+ * because the other era does not have them or has them in another form.
+ * @param mayAsk whether input requests of the server reach this client
  */
 export function acrossEras(client: ClientDescription, mayAsk: boolean): RawObject {
   const { elicitation, roots, sampling, extensions } = client.capabilities
@@ -77,7 +77,7 @@ function withoutTasks(extensions: JsonValue | undefined): JsonObject | undefined
   return Object.keys(rest).length > 0 ? rest : undefined
 }
 
-/** What a stateless server can do, as a client with a session is told: extensions only if the client has any itself. */
+/** A stateless server's capabilities for a client with a session: extensions only if the client declared some itself. */
 export function offeredToSession(capabilities: JsonObject, client: ClientDescription): JsonObject {
   const { extensions, completions, ...rest } = capabilities
   const passed = isObject(client.capabilities['extensions']) ? withoutTasks(extensions) : undefined
@@ -88,21 +88,21 @@ export function offeredToSession(capabilities: JsonObject, client: ClientDescrip
   }
 }
 
-/** What a session-based server can do, as a client of the stateless revision is told: tasks are another thing there. */
+/** A session-based server's capabilities for a stateless client, without tasks, which work differently there. */
 export function offeredToRequest(capabilities: JsonObject): JsonObject {
   const { tasks: _, extensions, ...rest } = capabilities
   const passed = withoutTasks(extensions)
   return passed ? { ...rest, extensions: passed } : rest
 }
 
-/** The capabilities without those that let a server ask its client something. */
+/** The capabilities without those that allow input requests. */
 export function withoutQuestions(capabilities: JsonObject): RawObject {
   const rest: Record<string, unknown> = { ...capabilities }
   for (const key of ['elicitation', 'roots', 'sampling', 'tasks']) delete rest[key]
   return profileOf(rest as JsonObject)
 }
 
-/** Whether a server that was told of these capabilities may ask its client something. */
+/** Whether these capabilities allow a server to send input requests. */
 export function mayBeAsked(capabilities: JsonObject): boolean {
   return ['elicitation', 'roots', 'sampling'].some((kind) => isObject(capabilities[kind]))
 }

@@ -22,7 +22,7 @@ function messageOf(value: JsonObject): Message {
 
 const idOrNone = fc.constantFrom<JsonObject>({}, { id: 1 })
 
-test('a message that names a version in its metadata stands alone, whatever the header and the version are', () => {
+test('a message with a version in its metadata is stateless, whatever the version and the header', () => {
   const version = fc.oneof(fc.constantFrom<string | number>(modernVersion, '2025-11-25', 7), fc.string())
   fc.assert(
     fc.property(method, version, header, otherMeta, idOrNone, (name, said, head, meta, id) => {
@@ -32,7 +32,7 @@ test('a message that names a version in its metadata stands alone, whatever the 
   )
 })
 
-test('a message that names none follows the header, and without one belongs to a session', () => {
+test('a message without one follows the header, and without a header is session-based', () => {
   const params = fc.oneof(
     fc.constant<JsonObject>({}),
     otherMeta.map((meta): JsonObject => ({ params: { _meta: meta } })),

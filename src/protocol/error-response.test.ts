@@ -29,14 +29,14 @@ describe.each(codes)('the refusal %s', (code) => {
     })
   })
 
-  test('carries Retry-After exactly where its status asks for it', () => {
+  test('has Retry-After exactly if its status is 429 or 503', () => {
     const { headers } = errorResponse(new Refusal(code))
     expect(headers['Retry-After']).toBe(row.status === 429 || row.status === 503 ? '1' : undefined)
     expect(headers['Allow'] !== undefined).toBe(row.status === 405)
   })
 })
 
-test('the id is echoed to the letter', () => {
+test('the id is echoed exactly as written', () => {
   expect(errorResponse(new Refusal('overloaded'), '"a\\u0041"').body).toContain('"id":"a\\u0041"')
   expect(parsed(new Refusal('overloaded'), '7').id).toBe(7)
 })
@@ -51,13 +51,13 @@ test.each([
   expect(errorResponse(new Refusal('draining', { retryAfterMs })).headers['Retry-After']).toBe(header)
 })
 
-test('a wait that is known is told with the answer of a request too', () => {
+test('the answer to a request has retryAfterMs in its data, if known', () => {
   const refusal = new Refusal('upstream_unavailable', { retryAfterMs: 2500 })
   expect(parsed(refusal).error.data).toEqual({ reason: 'upstream_unavailable', retryAfterMs: 2500 })
   expect(errorResponse(refusal).headers['Retry-After']).toBeUndefined()
 })
 
-test('details replace the message, add data and headers', () => {
+test('details replace the message and add data and headers', () => {
   const refusal = new Refusal('unsupported_version', {
     message: 'Not that one.',
     data: { supported: ['a'] },
@@ -71,7 +71,7 @@ test('details replace the message, add data and headers', () => {
   expect(errorResponse(refusal).headers['X-A']).toBe('b')
 })
 
-test('a refusal in band says the same as one of its own', () => {
+test('a refusal as an answer is equal to one as a whole response', () => {
   const answer = errorAnswerOf(new Refusal('upstream_closed'))
   expect(answer).toMatchObject({
     kind: 'error',
@@ -79,7 +79,7 @@ test('a refusal in band says the same as one of its own', () => {
   })
 })
 
-test('what is behind a fault goes to the log under the id that the client gets, and nowhere else', () => {
+test('an unexpected error goes only to the log, under the id that the client gets', () => {
   const lines: LogFields[] = []
   const log = { ...silentLog, error: (fields: LogFields) => void lines.push(fields) }
   const secret = new Error('secret at /srv/app/node_modules/thing/index.js')
@@ -91,7 +91,7 @@ test('what is behind a fault goes to the log under the id that the client gets, 
   expect(body).toContain(String(lines[0]?.['id']))
 })
 
-test('a refusal stays itself and is not logged as a fault', () => {
+test('a refusal is returned unchanged and not logged as a fault', () => {
   const refusal = new Refusal('not_found', { cause: new Error('secret') })
   const log = { ...silentLog, error: () => expect.unreachable() }
   expect(answerable(refusal, log)).toBe(refusal)

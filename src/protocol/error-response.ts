@@ -1,7 +1,7 @@
 /**
- * Refusals as they are written on the wire: a JSON-RPC error, in a response of its own or as the answer of a request.
- * What an error may say to a client is decided here: the row's message, its reason and what the refusal carries on
- * purpose. Anything else that was thrown is a bug; it is logged under an opaque id, and the client gets only the id.
+ * Refusals on the wire: a JSON-RPC error, as a whole HTTP response or as the answer to a request. A client gets only the
+ * message, the reason and the details of the refusal. Any other error is a bug: it is logged under an opaque id, and the
+ * client gets only that id.
  */
 import { shortId } from '../base/ids.ts'
 import type { Log } from '../base/log.ts'
@@ -10,24 +10,24 @@ import { jsonHeaders, type Outbound } from './inbound.ts'
 import type { JsonObject } from './json-text.ts'
 import { errorAnswer, responseText, type Answer, type RpcId } from './jsonrpc.ts'
 
-/** What the endpoint serves in one era or another; an era that serves less says so in the refusal's headers. */
+/** The HTTP methods of the endpoint in any era; a refusal can override the header if its era serves fewer. */
 const endpointAllows = 'GET, POST, DELETE'
 
-/** The refusal as the answer of a request that was understood. */
+/** The refusal as the answer to a valid request. */
 export function errorAnswerOf(refusal: Refusal): Answer {
-  // Details are data of ours that was made to be sent; they hold nothing that JSON cannot say.
+  // The details were made to be sent, so they are plain JSON data.
   const data = { reason: refusal.code, ...waitOf(refusal), ...refusal.details.data } as JsonObject
   return errorAnswer(refusal.row.rpc, refusal.message, data)
 }
 
-/** An answer within a stream has no header to say it in. */
+/** `retryAfterMs` in the error data, because an answer within a stream has no `Retry-After` header. */
 function waitOf({ retryAfterMs }: Refusal): { retryAfterMs?: number } {
   return retryAfterMs === undefined ? {} : { retryAfterMs }
 }
 
 /**
- * The refusal as a whole HTTP answer, with the status of its row.
- * @param id of the request that is refused, as the client wrote it; without one the error names none
+ * The refusal as a whole HTTP response, with the status of its row.
+ * @param id of the refused request, as the client wrote it; null is sent without one
  */
 export function errorResponse(refusal: Refusal, id?: RpcId): Outbound {
   return {
@@ -39,7 +39,7 @@ export function errorResponse(refusal: Refusal, id?: RpcId): Outbound {
 
 /**
  * The refusal of a POST whose body was not read, so that the id of its request is unknown: plain text, `reason: message`.
- * A JSON-RPC error without an id would leave some clients waiting for an answer to their request for ever.
+ * With a JSON-RPC error without an id, some clients would wait forever for an answer to their request.
  */
 export function refusalText(refusal: Refusal): Outbound {
   const faultId = refusal.details.data?.['id']
@@ -51,8 +51,8 @@ export function refusalText(refusal: Refusal): Outbound {
 }
 
 /**
- * The headers of an answer with the refusal's status. `Retry-After` is in whole seconds and at least 1, because 0
- * asks for a storm. [RFC 9110, 10.2.3 and 15.5.6]
+ * The headers of a response with the refusal's status. `Retry-After` is in whole seconds and at least 1, because with 0 all
+ * clients would retry at once. [RFC 9110, 10.2.3 and 15.5.6]
  */
 function refusalHeaders(refusal: Refusal): Readonly<Record<string, string>> {
   const headers: Record<string, string> = { ...jsonHeaders }
@@ -65,14 +65,14 @@ function refusalHeaders(refusal: Refusal): Readonly<Record<string, string>> {
   return { ...headers, ...refusal.details.headers }
 }
 
-/** The refusal that stands for a bug: logged with what is behind it, answered with an opaque id. */
+/** The refusal for an unexpected error: the error is logged with an opaque id, and the client gets the id. */
 export function internalFault(error: unknown, log: Log): Refusal {
   const id = shortId()
   log.error({ id, err: error }, 'internal fault')
   return new Refusal('internal', { data: { id }, cause: error })
 }
 
-/** The refusal to answer with, whatever was thrown. */
+/** The refusal to answer with for any thrown error. */
 export function answerable(error: unknown, log: Log): Refusal {
   return asRefusal(error) ?? internalFault(error, log)
 }

@@ -3,16 +3,16 @@ import { describe, expect, test } from 'vitest'
 import { decodeHeader, headerMatches, headerParams, nameOf } from './headers.ts'
 import type { JsonObject, JsonValue } from './json-text.ts'
 
-/** As the specification has clients write a value that no header can hold as it is. */
+/** Encodes a value that a header cannot contain, as the specification says. */
 const encode = (text: string): string => `=?base64?${Buffer.from(text).toString('base64')}?=`
-/** Text that UTF-8 can say. */
+/** Text without lone surrogates. */
 const text = fc.string({ unit: 'grapheme' }).map((value) => Buffer.from(value).toString())
 const plain = fc
   .string({ unit: fc.integer({ min: 0x21, max: 0x7e }).map((code) => String.fromCodePoint(code)), minLength: 1 })
   .filter((value) => !value.startsWith('=?base64?'))
 
 describe('the value of a header', () => {
-  test('is the text itself, or what its base64 form says', () => {
+  test('is decoded to the text itself or the text in its base64 form', () => {
     fc.assert(
       fc.property(text, plain, fc.constantFrom('', ' ', '\t'), (any, visible, space) => {
         expect(decodeHeader(space + encode(any) + space)).toBe(any)
@@ -35,7 +35,7 @@ describe('the value of a header', () => {
     expect(decodeHeader(value)).toBeUndefined()
   })
 
-  test('keeps a mark of byte order, which the body would have as well', () => {
+  test('keeps a byte order mark, because the body has it too', () => {
     expect(decodeHeader(encode('\ufeffa'))).toBe('\ufeffa')
   })
 
@@ -48,7 +48,7 @@ describe('the value of a header', () => {
   })
 })
 
-test('the name that a request is mirrored by is a member of its params, for few methods', () => {
+test('Mcp-Name mirrors a member of the params, for a few methods', () => {
   const params = { name: 'n', uri: 'u', taskId: 't' }
   const named = ['tools/call', 'prompts/get', 'resources/read', 'tasks/get', 'tasks/update', 'tasks/cancel']
   expect(named.map((method) => nameOf(method, params))).toEqual(['n', 'n', 'u', 't', 't', 't'])
@@ -75,7 +75,7 @@ describe('mirrored arguments', () => {
     ),
   }))
 
-  test('are found by a way of properties alone, under a header in lower case', () => {
+  test('are found through properties alone, with a header in lower case', () => {
     fc.assert(
       fc.property(schema, (root) => {
         for (const { header, path } of headerParams(root)) {
@@ -88,12 +88,12 @@ describe('mirrored arguments', () => {
     )
   })
 
-  test('are no more than can be reached, and an odd schema has none', () => {
+  test('are found only if reachable, and not in an invalid schema', () => {
     expect(headerParams({ items: { properties: { a: { 'x-mcp-header': 'A' } } } })).toEqual([])
     fc.assert(fc.property(fc.jsonValue(), (value) => void headerParams(value as JsonValue)))
   })
 
-  test('match a header that says the same, and no other', () => {
+  test('match a header with the same value, and no other', () => {
     const param = { header: 'mcp-param-x', path: ['in', 'x'] }
     const value = fc.oneof(text, fc.boolean(), fc.integer(), fc.double({ noNaN: true, noDefaultInfinity: true }))
     fc.assert(
@@ -106,7 +106,7 @@ describe('mirrored arguments', () => {
     )
   })
 
-  test('that are not given have no header, and those that are given have one', () => {
+  test('that are missing have no header, and those that are present must have one', () => {
     const param = { header: 'mcp-param-x', path: ['x'] }
     for (const args of [undefined, null, {}, { x: null }, [], 'x']) {
       expect(headerMatches(param, args, undefined)).toBe(true)
@@ -115,7 +115,7 @@ describe('mirrored arguments', () => {
     for (const x of ['', 0, false, [], {}]) expect(headerMatches(param, { x }, undefined)).toBe(false)
     expect(headerMatches({ ...param, path: ['__proto__', 'x'] }, {}, undefined)).toBe(true)
     expect(headerMatches(param, { x: 0 }, '')).toBe(false)
-    // Only what JSON would read as that number.
+    // Only texts that JSON reads as that number.
     for (const same of ['16', '16.0', '1.6e1', '160e-1']) expect(headerMatches(param, { x: 16 }, same)).toBe(true)
     for (const odd of ['0x10', '+16', '016', '16.', '0b10000', '1_6', '16n']) {
       expect(headerMatches(param, { x: 16 }, odd), odd).toBe(false)

@@ -1,5 +1,5 @@
 /**
- * The headers that mirror the body in the stateless revision, and how their values are written.
+ * The headers that mirror the body in the stateless revision, and the encoding of their values.
  * [2026-07-28 transports, standard request headers; SEP-2243]
  */
 import { isObject, type JsonObject, type JsonValue } from './json-text.ts'
@@ -8,15 +8,15 @@ const sentinelStart = '=?base64?'
 const sentinelEnd = '?='
 
 /**
- * The text a header value stands for: itself, or what its base64 form encodes.
- * @returns undefined if it claims to be base64 of UTF-8 and is not
+ * Decodes a header value: plain text, or base64 in the form `=?base64?...?=`.
+ * @returns undefined if the value has the base64 form but is not base64 of UTF-8
  */
 export function decodeHeader(value: string): string | undefined {
   const trimmed = value.trim()
   if (!trimmed.startsWith(sentinelStart) || !trimmed.endsWith(sentinelEnd)) return trimmed
   const encoded = trimmed.slice(sentinelStart.length, -sentinelEnd.length)
   const bytes = Buffer.from(encoded, 'base64')
-  // Node's decoder takes more than base64, and drops bits that are left over.
+  // Node's decoder accepts more than base64 and drops spare bits: check by encoding again.
   if (bytes.toString('base64') !== encoded) return undefined
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
@@ -25,7 +25,7 @@ export function decodeHeader(value: string): string | undefined {
   }
 }
 
-/** The member of params that `Mcp-Name` mirrors, by method. Task methods belong to the tasks extension. */
+/** The member of params that `Mcp-Name` mirrors, by method. The task methods are those of the tasks extension. */
 const namedBy: Readonly<Record<string, string>> = {
   'tools/call': 'name',
   'prompts/get': 'name',
@@ -35,13 +35,13 @@ const namedBy: Readonly<Record<string, string>> = {
   'tasks/cancel': 'taskId',
 }
 
-/** What `Mcp-Name` must say for a request; undefined where the header is not used. */
+/** The value that `Mcp-Name` must have for a request; undefined if the header is not used. */
 export function nameOf(method: string, params: JsonObject | undefined): JsonValue | undefined {
   const member = Object.hasOwn(namedBy, method) ? namedBy[method] : undefined
   return member === undefined ? undefined : params?.[member]
 }
 
-/** One annotated parameter of a tool: the header that mirrors it, and the way to the value in the arguments. */
+/** One annotated parameter of a tool: the header that mirrors it, and the path to its value in the arguments. */
 export interface HeaderParam {
   readonly header: string
   readonly path: readonly string[]
@@ -52,8 +52,8 @@ const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 const maxDepth = 16
 
 /**
- * The parameters of a tool that clients mirror into `Mcp-Param-*` headers: annotated properties that are reached
- * through `properties` alone. An annotation that is not valid is left out; clients drop such tools themselves.
+ * The parameters of a tool that clients mirror into `Mcp-Param-*` headers: annotated properties that can be reached through
+ * `properties` alone. Invalid annotations are left out; clients drop such tools themselves.
  */
 export function headerParams(inputSchema: JsonValue | undefined): HeaderParam[] {
   const found: HeaderParam[] = []
@@ -74,7 +74,7 @@ export function headerParams(inputSchema: JsonValue | undefined): HeaderParam[] 
   return found
 }
 
-/** Whether a `Mcp-Param-*` header says the same as the argument it mirrors. */
+/** Whether a `Mcp-Param-*` header equals the argument it mirrors. */
 export function headerMatches(param: HeaderParam, args: JsonValue | undefined, header: string | undefined): boolean {
   let value: JsonValue | undefined = args
   for (const key of param.path) value = isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined

@@ -18,7 +18,7 @@ const bad: HealthReport = {
   checks: { ...good.checks, upstream: { ok: false, detail: 'does not answer' } },
 }
 
-test('people get the whole report as JSON, with the status of readiness', () => {
+test('/health is the whole report as JSON, with 503 if the gateway is not ready', () => {
   const ok = renderHealth('health', good, false)
   expect(ok.status).toBe(200)
   expect(JSON.parse(textOf(ok))).toEqual(good)
@@ -41,7 +41,7 @@ test('verbose lists each check with its verdict', () => {
   )
 })
 
-test('no cache keeps a verdict', () => {
+test('no cache may store a health response', () => {
   for (const probe of ['health', 'livez', 'readyz'] as const) {
     expect(renderHealth(probe, good, false).headers['Cache-Control']).toBe('no-store')
   }

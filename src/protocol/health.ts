@@ -1,6 +1,6 @@
 /**
- * The state of a gateway, for people (`/health`) and for orchestrators (`/livez`, `/readyz`). Says what it is told:
- * finding out, and how often, is the gateway's part. A report holds no internals: everybody may read it.
+ * Health responses for people (`/health`) and for orchestrators (`/livez`, `/readyz`). This file only renders a report; the
+ * gateway makes it and decides how often. A report contains no internals, because anyone may read it.
  */
 import { jsonHeaders, type Outbound } from './inbound.ts'
 
@@ -8,7 +8,7 @@ export type HealthStatus = 'ok' | 'degraded' | 'starting' | 'draining' | 'down'
 
 export interface HealthCheck {
   readonly ok: boolean
-  /** What is wrong, or a figure worth seeing. */
+  /** What is wrong, or a useful figure. */
   readonly detail?: string
   /** How long the check took. */
   readonly ms?: number
@@ -23,16 +23,16 @@ export interface HealthReport {
   readonly checks: Readonly<Record<string, HealthCheck>>
   readonly version: string
   readonly uptimeSeconds?: number
-  /** Bytes kept on behalf of clients and servers, and how many they may become. */
+  /** Bytes kept on behalf of clients and servers, and their limit. */
   readonly memory?: { readonly heldBytes: number; readonly limitBytes: number }
   /** Figures for people: sessions, calls, processes. */
   readonly counts?: Readonly<Record<string, number>>
 }
 
-/** Which question was asked: by its path. */
+/** The probe, named after its path. */
 export type Probe = 'health' | 'livez' | 'readyz'
 
-/** What is reported when the report itself cannot be made. */
+/** The report to show if making the real one fails. */
 export const noReport: HealthReport = {
   status: 'down',
   ready: false,
@@ -44,8 +44,8 @@ export const noReport: HealthReport = {
 const noCache = { 'Cache-Control': 'no-store' }
 
 /**
- * The answer to a probe. 503 says "not ready" (`/health`, `/readyz`) or "restart me" (`/livez`).
- * @param verbose lists the checks of a probe that otherwise says one word
+ * The response to a probe. 503 means "not ready" (`/health`, `/readyz`) or "restart this process" (`/livez`).
+ * @param verbose lists all checks for `/livez` and `/readyz`, instead of one word
  */
 export function renderHealth(probe: Probe, report: HealthReport, verbose: boolean): Outbound {
   const good = probe === 'livez' ? report.live : report.ready

@@ -1,11 +1,11 @@
-/** What messages take in memory as long as they are kept. */
+/** How much memory a message takes while it is kept. */
 import { bytesOf, bytesOfValue } from '../base/memory-budget.ts'
 import type { RawObject } from './json-text.ts'
 
-/** What a message takes besides what it says, in bytes. */
+/** The cost of a message besides its content, in bytes. */
 const messageBytes = 256
 
-/** What an object takes that is kept as text and as value, in bytes; undefined takes nothing. */
+/** The memory of an object that is kept as text and as value, in bytes; 0 for undefined. */
 export function heldBytesOf(raw: RawObject | undefined): number {
   return raw ? messageBytes + bytesOf(raw.text) + bytesOfValue(raw.value) : 0
 }

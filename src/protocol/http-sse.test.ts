@@ -12,7 +12,7 @@ test.each([
   expect(sessionIdIn(address.search.slice(1))).toBe('Az09-_')
 })
 
-test('the id is found among other parameters, and missed if it is not there', () => {
+test('the session id is found among other parameters, and is undefined if missing', () => {
   expect(sessionIdIn('key=1&sessionId=a%2Db&x=')).toBe('a-b')
   expect(sessionIdIn('sessionid=a')).toBeUndefined()
   expect(sessionIdIn('sessionId=a&sessionId=b'), 'which of them?').toBeUndefined()

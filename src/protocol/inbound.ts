@@ -1,19 +1,19 @@
-/** An HTTP exchange as plain values, so that the core knows neither `node:http` nor `fetch`. */
+/** An HTTP exchange as plain values, so that the gateway depends on neither `node:http` nor `fetch`. */
 import type { Cancel } from '../base/cancel.ts'
 
 export interface Inbound {
   readonly method: string
   /** The path without the query. */
   readonly path: string
-  /** What follows the question mark, as it came; only the transport HTTP+SSE has something there. */
+  /** The query, without the question mark and not decoded; only the transport HTTP+SSE uses it. */
   readonly query?: string
-  /** Header values by lower-case name; those that matter occur once (transports/http/guard.ts sees to it). */
+  /** Header values by lower-case name; transports/http/guard.ts ensures that the ones used here occur once. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   /** Names the client's connection, for fairness only. */
   readonly connection: string
   /** Reads the body. Throws a `Refusal` if it is too large, too slow or not UTF-8. */
   body(): Promise<string>
-  /** Fires when the client is gone before the answer is complete. */
+  /** Fires when the client disconnects before the response is complete. */
   readonly closed: Cancel
 }
 
@@ -24,10 +24,10 @@ export interface Outbound {
   readonly body: string | AsyncIterable<string>
 }
 
-/** The headers of a body that is one JSON text. */
+/** The headers of a JSON body. */
 export const jsonHeaders: Readonly<Record<string, string>> = { 'Content-Type': 'application/json' }
 
-/** One header as a string; a header that came twice counts as its first value. */
+/** One header as a string; the first value if it came twice. */
 export function header(inbound: Inbound, name: string): string | undefined {
   const value = inbound.headers[name]
   return typeof value === 'string' || value === undefined ? value : value[0]

@@ -1,4 +1,4 @@
-/** What a client POSTed, from its text: one message, or several where they may come together. Pure. */
+/** Reads the body of a POST: one message, or a batch in the revision that has them. Pure. */
 import { Refusal } from '../base/refusal.ts'
 import { elementTexts, exceedsLimits, isObject } from './json-text.ts'
 import { type Malformed, type Message, readMessage, type RpcId } from './jsonrpc.ts'
@@ -8,13 +8,13 @@ const maxDepth = 128
 const maxMembers = 100_000
 const maxBatch = 100
 
-/** Where it is noted what a refusal has to name: the id of the request, once the body was read. */
+/** Holds the request id for a refusal, once the body was read. */
 export interface RequestIdHolder {
   id: RpcId | undefined
   isBodyRead: boolean
 }
 
-/** The value of a body. Throws `parse_error`. */
+/** Parses a body. Throws `parse_error`. */
 export function parseIncoming(text: string): unknown {
   if (exceedsLimits(text, maxDepth, maxMembers)) throw new Refusal('parse_error')
   try {
@@ -24,7 +24,7 @@ export function parseIncoming(text: string): unknown {
   }
 }
 
-/** The message of a body that was parsed. Throws `invalid_request`, `invalid_meta`. */
+/** The message of a parsed body. Throws `invalid_request`, `invalid_meta`. */
 export function readIncoming(text: string, value: unknown, naming: RequestIdHolder): Message {
   const read = readMessage(text, value)
   if (read.kind === 'malformed' || read.kind === 'request') naming.id = read.id
@@ -33,17 +33,17 @@ export function readIncoming(text: string, value: unknown, naming: RequestIdHold
   return message
 }
 
-/** What was read, if it is a message. Throws `invalid_request`. */
+/** Returns the message. Throws `invalid_request` if it is malformed. */
 export function checkMessage(read: Message | Malformed): Message {
-  // [JSON-RPC 2.0, 4.1] a request without an id would be run, and nobody told how it went
+  // A request without an id would run without an answer. [JSON-RPC 2.0, 4.1]
   const isNameless = read.kind === 'notification' && !read.method.startsWith('notifications/')
   if (read.kind === 'malformed' || isNameless) throw new Refusal('invalid_request')
   return read
 }
 
 /**
- * Throws `invalid_meta` for a request or a notification whose `_meta` is no object: what it says of its era, its
- * progress and its trace could be read one way here and another way by a server. [all revisions, basic, _meta]
+ * Throws `invalid_meta` for a request or a notification whose `_meta` is not an object: mcplex and the server might read its
+ * era, progress token and trace differently. [all revisions, basic, _meta]
  */
 export function checkMeta(message: Message): void {
   if (!hasProperMeta(message)) throw new Refusal('invalid_meta')

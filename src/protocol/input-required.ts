@@ -1,7 +1,7 @@
-/** An answer that asks for input instead of giving a result, and what comes back. [2026-07-28 multi round-trip requests] */
+/** Results that request input, and the responses in the next request. [2026-07-28 multi round-trip requests] */
 import { eachMember, type JsonObject, memberText, type RawObject } from './json-text.ts'
 
-/** Methods that may ask the client for input and go on in another request. */
+/** Methods whose results may request input and that continue in another request. */
 const multiRound = new Set(['tools/call', 'prompts/get', 'resources/read'])
 
 export function mayTakeRounds(method: string): boolean {
@@ -9,8 +9,8 @@ export function mayTakeRounds(method: string): boolean {
 }
 
 /**
- * The result that asks: questions by key, and the state that the client is to send back with the answers.
- * @param inputRequests as of `inputRequestsOf`
+ * A result that requests input: input requests by key, and the state that the client must send back with the answers.
+ * @param inputRequests as made by `inputRequestsOf`
  */
 export function inputRequired(inputRequests: RawObject, requestState: string): RawObject {
   return {
@@ -19,13 +19,13 @@ export function inputRequired(inputRequests: RawObject, requestState: string): R
   }
 }
 
-/** Whether a result asks for input, with a state that is to come back. */
+/** The request state of a result that requests input; undefined for any other result. */
 export function stateOf(result: JsonObject): string | undefined {
   const { resultType, requestState } = result
   return resultType === 'input_required' && typeof requestState === 'string' ? requestState : undefined
 }
 
-/** The texts of the answers that a client gives, by key. */
+/** The client's input responses as JSON texts, by key. */
 export function inputResponses(params: RawObject | undefined): ReadonlyMap<string, string> {
   const texts = new Map<string, string>()
   const all = params && memberText(params.text, 'inputResponses')

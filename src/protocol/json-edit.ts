@@ -1,6 +1,6 @@
 /**
- * Changes below the top of a JSON object, by value and by text at once: what is not changed keeps its text to the
- * letter, and an object in which nothing changes is given back as it is.
+ * Edits of nested members of a JSON object, in value and text at once: unchanged parts keep their exact text, and an object
+ * without any change is returned itself.
  */
 import {
   eachMember,
@@ -17,7 +17,7 @@ export function replaceMember(raw: RawObject, key: string, value: JsonValue, tex
   return { value: { ...raw.value, [key]: value }, text: editMembers(raw.text, { [key]: text }) }
 }
 
-/** The object with members that it does not have yet: its own text need not be walked. */
+/** The object with added members. It must not have them yet, so its text need not be walked. */
 export function addMembers(raw: RawObject, members: Readonly<Record<string, JsonValue>>): RawObject {
   const added = JSON.stringify(members).slice(1, -1)
   if (added === '') return raw
@@ -33,7 +33,7 @@ export function objectMember(raw: RawObject, key: string): RawObject | undefined
   return isObject(value) && text !== undefined ? { value, text } : undefined
 }
 
-/** The objects in the member that is an array, as value and text; undefined for elements that are none, or no array. */
+/** The objects in an array member, as value and text, with undefined for other elements; undefined if the member is not an array. */
 export function objectElements(raw: RawObject, key: string): (RawObject | undefined)[] | undefined {
   const values = raw.value[key]
   const text = Array.isArray(values) ? memberText(raw.text, key) : undefined
@@ -43,8 +43,8 @@ export function objectElements(raw: RawObject, key: string): (RawObject | undefi
 }
 
 /**
- * The object with each object in an array of its own changed.
- * @param change gives its argument back for what stays as it is, several for what becomes several
+ * The object with each object in one of its arrays changed.
+ * @param change returns its argument for no change, or several objects to replace one
  */
 export function mapElements(
   raw: RawObject,
@@ -75,8 +75,8 @@ export function mapElements(
 }
 
 /**
- * The text of an object with the texts of some members changed, all in their places.
- * @param change gives the text of a value back, or another one
+ * The text of an object with the values of some members changed, all in their places.
+ * @param change returns the text of a value, or another one to replace it
  */
 export function mapMembers(text: string, change: (key: string, value: string) => string): string {
   const members: string[] = []

@@ -1,9 +1,9 @@
 /**
- * JSON as text: find members, splice members, measure nesting, without building the value anew.
+ * JSON as text: find members, replace members, measure nesting, without building the value again.
  *
  * Messages are parsed once by `JSON.parse` (which proves that the text is valid) and forwarded as the text that
  * arrived: numbers keep their precision, unknown fields stay, and nothing is stringified on the hot path.
- * Every function here relies on valid input; `parseObject` is the way to get it.
+ * Every function here relies on valid input, which `parseObject` ensures.
  */
 
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject
@@ -11,7 +11,7 @@ export interface JsonObject {
   readonly [key: string]: JsonValue | undefined
 }
 
-/** A JSON object both ways: the value to act on, the text to forward. The two say the same. */
+/** A JSON object in both forms: the value to act on, the text to forward. Both mean the same. */
 export interface RawObject {
   readonly value: JsonObject
   readonly text: string
@@ -31,7 +31,7 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** The object that `text` is, or undefined if it is not valid JSON or not an object. */
+/** Parses a text; undefined if it is not valid JSON or not an object. */
 export function parseObject(text: string): RawObject | undefined {
   try {
     const value: unknown = JSON.parse(text)
@@ -41,7 +41,7 @@ export function parseObject(text: string): RawObject | undefined {
   }
 }
 
-/** The raw form of an object that we made ourselves. */
+/** The raw form of an object that mcplex made itself. */
 export function rawObject(value: JsonObject): RawObject {
   return { value, text: JSON.stringify(value) }
 }
@@ -59,8 +59,8 @@ export function eachMember(text: string, at: number, visit: MemberVisitor): numb
 }
 
 /**
- * Like `eachMember`, for who looks into members as well: `visit` is told where a value starts and returns where it
- * ends, so that no part of the text is walked twice.
+ * Like `eachMember`, for callers that also look into the members: `visit` gets the start of a value and returns its end, so
+ * that no part of the text is walked twice.
  */
 export function walkMembers(text: string, at: number, visit: (key: string, start: number) => number): number {
   let i = skipSpace(text, at) + 1
@@ -79,7 +79,7 @@ export function walkMembers(text: string, at: number, visit: (key: string, start
   }
 }
 
-/** The text of the elements of the array that `text` is. */
+/** The texts of the elements of an array. */
 export function elementTexts(text: string): string[] {
   const elements: string[] = []
   let i = skipSpace(text, 0) + 1
@@ -107,8 +107,8 @@ export function memberText(text: string, wanted: string): string | undefined {
 }
 
 /**
- * The object with some members replaced, added or (null) left out. Everything else stays to the letter.
- * @param edits new value as JSON text by key
+ * The text of the object with some members replaced, added or removed. Everything else stays exactly as it is.
+ * @param edits by key, the new value as JSON text, or null to remove the member
  */
 export function editMembers(text: string, edits: Readonly<Record<string, string | null>>): string {
   let out = ''
@@ -136,14 +136,14 @@ export function editObject(raw: RawObject, edits: Readonly<Record<string, JsonVa
   return { value, text: editMembers(raw.text, texts) }
 }
 
-/** The text without line breaks: outside of strings they are white space, inside they cannot occur. */
+/** The text without line breaks: in JSON they occur only as white space, never in a string. */
 export function onOneLine(text: string): string {
   return text.includes('\n') || text.includes('\r') ? text.replace(/[\r\n]+/g, ' ') : text
 }
 
 /**
- * Whether the text nests deeper than `maxDepth` or has more than `maxMembers` members and elements. Needs no valid
- * input, so that it can run before the parser.
+ * Whether the text nests deeper than `maxDepth` or has more than `maxMembers` members and elements. Works on invalid input
+ * too, so that it can run before the parser.
  */
 export function exceedsLimits(text: string, maxDepth: number, maxMembers: number): boolean {
   if (text.length <= maxDepth) return false
@@ -155,7 +155,7 @@ export function exceedsLimits(text: string, maxDepth: number, maxMembers: number
     else if (code === openBrace || code === openBracket) {
       if (++depth > maxDepth) return true
       const next = text.charCodeAt(skipSpace(text, i + 1))
-      // One member more than there are commas, unless there is none.
+      // An object or array has one member more than commas, unless it is empty.
       if (next !== closeBrace && next !== closeBracket) members++
     } else if (code === closeBrace || code === closeBracket) depth--
     else if (code === comma) members++
@@ -178,7 +178,7 @@ function endOfString(text: string, at: number): number {
     if (i < 0) return text.length
     let before = i - 1
     while (text.charCodeAt(before) === backslash) before--
-    if ((i - before) % 2 === 1) return i + 1 // an even number of backslashes: the quote stands for itself
+    if ((i - before) % 2 === 1) return i + 1 // an even number of backslashes: the quote is not escaped
   }
 }
 

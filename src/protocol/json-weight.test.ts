@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { jsonWeight } from './json-weight.ts'
 
-test('a text counts for itself and for its value, as wide as its characters are held', () => {
+test('a text counts for itself and for its value, by the width of its characters', () => {
   expect(jsonWeight('"abcdefgh"')).toBe(20)
   expect(jsonWeight('"abcdefg→"')).toBe(40)
 })
@@ -11,7 +11,7 @@ test('a value of many members counts for more than its text', () => {
   expect(jsonWeight(text)).toBe(2 * text.length + 64 * 2000)
 })
 
-test('a long text is looked at in windows, and counts about as much as all of it', () => {
+test('a long text is sampled in windows, and the estimate is close to that of the whole text', () => {
   const dense = `[${Array(100_000).fill('{}').join(',')}]`
   for (const chance of [0, 0.3, 0.99]) {
     const members = (jsonWeight(dense, chance) - 2 * dense.length) / 64

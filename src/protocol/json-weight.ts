@@ -1,9 +1,9 @@
-/** What a JSON text takes in memory as long as both the text and the value that was parsed from it are kept. Pure. */
+/** Estimates the memory of a JSON text together with the value parsed from it. Pure. */
 import { bytesOf } from '../base/memory-budget.ts'
 
-/** Of each member and element as a value: 8 bytes for numbers in an array, 20 to 80 for objects, lists and new keys. */
+/** The assumed cost of each member and element: in truth 8 bytes for numbers in an array, 20 to 80 for objects, arrays and new keys. */
 const bytesPerMember = 64
-/** A longer text is looked at in so many windows, so that the look costs the same however long it is. */
+/** Of a longer text only so many windows are sampled, so that the cost is the same for any length. */
 const windows = 64
 const windowChars = 256
 
@@ -12,8 +12,8 @@ const openBracket = 0x5b
 const comma = 0x2c
 
 /**
- * An estimate, rather too high than too low: what looks like a member within a string counts as well.
- * @param chance from 0 to 1: where a long text is looked at, which its sender must not know
+ * An estimate that is rather too high than too low: commas and braces within strings count too.
+ * @param chance from 0 to 1: shifts the windows, so that the sender of a text cannot know where it is sampled
  * @returns bytes of text and value together
  */
 export function jsonWeight(text: string, chance: number = Math.random()): number {
@@ -33,7 +33,7 @@ function membersIn(text: string, chance: number): number {
   return Math.ceil((found * text.length) / all)
 }
 
-/** There is one member or element for each comma, and one more in each object or list. */
+/** Counts one member or element for each comma, and one more for each object or array. */
 function countIn(text: string, from: number, to: number): number {
   let found = 0
   for (let i = from; i < to; i++) {

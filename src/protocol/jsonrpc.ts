@@ -1,6 +1,6 @@
 /**
- * JSON-RPC 2.0 as MCP uses it: one strict reader for what comes from clients and from servers, and the few
- * envelopes we write. Reading never throws; what is wrong comes back as a `Malformed`.
+ * JSON-RPC 2.0 as MCP uses it: one strict reader for messages of clients and servers, and the writers of our own messages.
+ * Reading never throws; it returns `Malformed` for a text that is not a message.
  */
 import { detachedText } from '../base/detached-text.ts'
 import {
@@ -16,7 +16,7 @@ import {
   walkMembers,
 } from './json-text.ts'
 
-/** A request id as the sender wrote it: a JSON string or integer. It is echoed to the letter (1 is not "1"). */
+/** A request id as the sender wrote it: the text of a JSON string or integer. It is echoed exactly (1 is not "1"). */
 export type RpcId = string
 
 export interface RequestMessage {
@@ -34,18 +34,18 @@ export interface NotificationMessage {
 
 export interface ResponseMessage {
   readonly kind: 'response'
-  /** Undefined when an error names no request. */
+  /** Undefined for an error without a request id. */
   readonly id: RpcId | undefined
   readonly answer: Answer
 }
 
-/** What a response says: a result or an error, never both. */
+/** The content of a response: a result or an error, never both. */
 export type Answer =
   { readonly kind: 'result'; readonly result: RawObject } | { readonly kind: 'error'; readonly error: RawObject }
 
 export type Message = RequestMessage | NotificationMessage | ResponseMessage
 
-/** Why a text is no message; the id is there if it could be read, so that the error can name it. */
+/** A text that is not a message; with its id if that could be read, so that the error can name it. */
 export interface Malformed {
   readonly kind: 'malformed'
   readonly id?: RpcId
@@ -78,7 +78,7 @@ export function readMessage(text: string, value: unknown): Message | Malformed {
   return { kind: 'response', id: value['id'] === null ? undefined : id, answer }
 }
 
-/** The texts of the members that make a message. */
+/** The texts of the members of a message. */
 interface Found {
   id: string | undefined
   params: string | undefined
@@ -89,8 +89,8 @@ interface Found {
 }
 
 /**
- * One walk over the text: the message, its params and their `_meta` are looked into on the way. A key that stands
- * twice may have a value in the text that is not the one that the parser kept: hence the look at the first character.
+ * Finds the members in one walk over the text, which also checks the params and their `_meta`. If a key occurs twice, the
+ * parser may have kept another value than the one at hand, so the first character is checked before walking into it.
  */
 function findMembers(text: string, value: JsonObject): Found {
   const found: Found = { id: undefined, params: undefined, result: undefined, error: undefined, keyTwice: false }
@@ -121,12 +121,12 @@ function findMembers(text: string, value: JsonObject): Found {
   return found
 }
 
-/** A longer id is refused: it would have to be echoed. */
+/** A longer id is refused, because it would have to be kept and echoed. */
 const maxIdChars = 1024
-/** What it costs more to copy from than to keep, in characters. */
+/** From a shorter message it is cheaper to keep the message than to copy the id, in characters. */
 const longChars = 1024
 
-/** An id may be kept for as long as a stream is open: it must not keep alive a larger message that it is a part of. */
+/** A copy of an id that was cut from a long message: an id may be kept as long as a stream, and must not keep the message in memory. */
 function ownId(id: string | undefined, of: string): string | undefined {
   return id === undefined || of.length < longChars ? id : detachedText(id)
 }
@@ -156,20 +156,20 @@ function isRpcError(value: unknown): value is JsonObject {
   return isObject(value) && Number.isInteger(value['code']) && typeof value['message'] === 'string'
 }
 
-/** An id as a map key: equal for ids that JSON calls equal as far as numbers are exact, different for 1 and "1". */
+/** An id as a map key: equal for ids that are equal as JSON values (integers only while exact), different for 1 and "1". */
 export function idKey(id: RpcId): string {
   if (id.startsWith('"')) return id.includes('\\') ? JSON.stringify(JSON.parse(id)) : id
   const number = Number(id)
   return Number.isSafeInteger(number) ? String(number) : id
 }
 
-/** A JSON-RPC error as we make it ourselves. */
+/** A JSON-RPC error made by mcplex. */
 export function errorAnswer(code: number, message: string, data?: JsonObject): Answer {
   const value = data === undefined ? { code, message } : { code, message, data }
   return { kind: 'error', error: { value, text: JSON.stringify(value) } }
 }
 
-/** The text of a response. An unknown id is written as null. [JSON-RPC 2.0, 5] */
+/** The text of a response; null is written for an unknown id. [JSON-RPC 2.0, 5] */
 export function responseText(id: RpcId | undefined, answer: Answer): string {
   return answer.kind === 'result'
     ? `{"jsonrpc":"2.0","id":${id ?? 'null'},"result":${answer.result.text}}`
@@ -186,7 +186,7 @@ export function notificationText(method: string, params: RawObject | undefined):
   return params === undefined ? `${head}}` : `${head},"params":${params.text}}`
 }
 
-/** The params or result with members of `_meta` changed, and `_meta` left out when nothing remains in it. */
+/** The params or result with members of `_meta` changed; `_meta` is removed if it becomes empty. */
 export function withMeta(
   params: RawObject | undefined,
   edits: Readonly<Record<string, JsonValue | undefined>>,

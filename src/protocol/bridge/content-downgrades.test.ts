@@ -20,7 +20,7 @@ const results = fc.record({
   content: fc.oneof(fc.array(block), block),
   messages: fc.oneof(fc.array(fc.record({ role: fc.constant('user'), content: block })), fc.array(block)),
 }) as fc.Arbitrary<JsonObject>
-/** The types of blocks that an answer has where the protocol has blocks. */
+/** The types of the content blocks of a result. */
 const typesIn = (method: string, { content, messages }: JsonObject): unknown[] => {
   const list = (value: JsonValue | undefined): JsonObject[] =>
     Array.isArray(value) ? [...(value as JsonObject[])] : []
@@ -29,7 +29,7 @@ const typesIn = (method: string, { content, messages }: JsonObject): unknown[] =
 }
 
 describe.each(['tools/call', 'prompts/get'])('the answer to %s', (method) => {
-  test('holds no block that the revision of the client does not have', () => {
+  test('has no block that the client’s revision does not have', () => {
     fc.assert(
       fc.property(results, fc.constantFrom(...versions), (result, version) => {
         const { value, text } = knownContent(method, rawObject(result), version)
@@ -42,7 +42,7 @@ describe.each(['tools/call', 'prompts/get'])('the answer to %s', (method) => {
     )
   })
 
-  test('is the same object for a client that knows all that is in it', () => {
+  test('is the same object for a client that knows all its blocks', () => {
     fc.assert(
       fc.property(results, (result) => {
         const given = rawObject(result)
@@ -55,7 +55,7 @@ describe.each(['tools/call', 'prompts/get'])('the answer to %s', (method) => {
   })
 })
 
-test('a link becomes a text with its name and its address, and what is beside it keeps its text', () => {
+test('a resource link becomes a text with its name and URI, and other blocks stay unchanged', () => {
   const result = raw(
     '{"content":[{"type":"image","n":1.0},{"type":"resource_link","uri":"file:///a","name":"a","title":"A","description":"the a","annotations":{"priority":1}}],"n":1.0}',
   )
@@ -64,7 +64,7 @@ test('a link becomes a text with its name and its address, and what is beside it
   )
 })
 
-test('sound becomes a note that says what is missing, for the oldest clients alone', () => {
+test('audio becomes a text that says what is missing, for clients of the oldest revision only', () => {
   const result = raw('{"messages":[{"role":"user","content":{"type":"audio","data":"AA==","mimeType":"audio/wav"}}]}')
   expect(knownContent('prompts/get', result, '2025-03-26')).toBe(result)
   expect(knownContent('prompts/get', result, '2024-11-05').value['messages']).toEqual([

@@ -1,13 +1,13 @@
 /**
- * Blocks of content for clients of revisions that did not have them yet: their readers take none that they do not
- * know, and refuse the whole answer. Members that they do not know do no harm, so those stay.
+ * Content blocks for clients of older revisions: such a client refuses a whole result because of one block of a type that it
+ * does not know. Unknown members do no harm, so they stay.
  * [2024-11-05 and 2025-03-26 tools, tool result; prompts, messages]
  */
 import { mapElements, objectMember, replaceMember } from '../json-edit.ts'
 import { isObject, type JsonValue, type RawObject, rawObject } from '../json-text.ts'
 import { hasAudio, hasStructuredContent } from '../revisions.ts'
 
-/** The result of a tool or a prompt with blocks that the client knows; the same one if there are no others. */
+/** The result of a tool or a prompt with only blocks that the client knows; the same object if nothing changes. */
 export function knownContent(method: string, result: RawObject, version: string): RawObject {
   if (hasStructuredContent(version)) return result
   const { content, messages } = result.value
@@ -24,7 +24,7 @@ export function knownContent(method: string, result: RawObject, version: string)
   })
 }
 
-/** Whether any of the blocks came with a later revision than 2024-11-05, or than 2025-03-26 for clients of that. */
+/** Whether any block is of a type that the client's revision does not have. */
 function isLater(blocks: JsonValue | undefined, version: string): boolean {
   if (!Array.isArray(blocks)) return false
   return blocks.some((block) => {
@@ -38,7 +38,7 @@ function known(block: RawObject, version: string): RawObject {
   return hasAudio(version) ? block : withoutAudio(block)
 }
 
-/** A link with its address, for whoever reads it. */
+/** A resource link as text, with its name and URI. */
 function linkAsText({ value }: RawObject): RawObject {
   const { title, name, uri, description, annotations } = value
   const label = typeof title === 'string' ? title : name
@@ -46,14 +46,14 @@ function linkAsText({ value }: RawObject): RawObject {
   return rawObject({ type: 'text', text, annotations })
 }
 
-/** Sound as a note that says what is missing; anything else as it is. */
+/** An audio block as a text that says what is missing; any other block unchanged. */
 export function withoutAudio(block: RawObject): RawObject {
   const { type, mimeType, annotations } = block.value
   if (type !== 'audio') return block
   const kind = typeof mimeType === 'string' ? `, ${mimeType}` : ''
   return rawObject({
     type: 'text',
-    text: `[audio${kind}: left out, the client's protocol revision has none]`,
+    text: `[audio${kind}: left out, the client's protocol revision has no audio]`,
     annotations,
   })
 }

@@ -1,7 +1,7 @@
 /**
- * A call of a client with a session whose server asks by ending the call: what must be known to go on with it once
- * the client has answered, as plain data, and what may become of that. Pure; whoever holds the data can go on.
- * How a question and its answer are worded is question-shapes.ts. [2026-07-28 multi round-trip requests]
+ * A call of a session's client to a stateless server, which requests input by ending the call: the state needed to continue
+ * the call once the client has answered, as plain data, and its transitions. Pure; any instance with the data can continue.
+ * input-requests.ts translates input requests and answers. [2026-07-28 multi round-trip requests]
  */
 import { Refusal } from '../../base/refusal.ts'
 import type { Call, Outcome, ClientDescription } from '../call.ts'
@@ -11,42 +11,42 @@ import { editMembers, type JsonObject, parseObject, rawObject, type RawObject } 
 import { type Answer, errorAnswer, type RpcId } from '../jsonrpc.ts'
 import { inputResponseOf, type InputRequestContent, questionFor, questionsIn, undeclared } from './input-requests.ts'
 
-/** A question that is with the client. */
+/** An input request that was sent to the client. */
 export interface OpenInputRequest {
-  /** What the server calls it. */
+  /** The server's key for it. */
   readonly key: string
   readonly method: string
 }
 
-/** A call between its rounds. Plain JSON, so that it can be stored and taken up elsewhere. */
+/** A call between its rounds. Plain JSON, so that it can be stored and continued on another instance. */
 export interface Continuation {
-  /** Told apart from all others of its session; part of the ids of its questions. */
+  /** Unique in its session; part of the ids of its input requests. */
   readonly id: string
-  /** The client's id of the request, as it was written. */
+  /** The client's id of the request, exactly as the client wrote it. */
   readonly request: RpcId
   readonly method: string
-  /** The params of the request, as they were written. */
+  /** The params of the request, exactly as the client wrote them. */
   readonly params: string
-  /** How often the client was asked. */
+  /** How many rounds of input requests the client got. */
   readonly round: number
-  /** `asking`: the client is to answer. `calling`: the server was called again; what it says to that comes once. */
+  /** `asking`: the client has to answer. `calling`: the server was called again and has not answered yet. */
   readonly step: 'asking' | 'calling'
-  /** What the server wants to see again, if anything. */
+  /** The state that the server wants back, if any. */
   readonly requestState?: string
   /** The process that asked, on the instance that began the flow. */
   readonly process?: number
-  /** The questions of this round, by the id under which the client is asked. */
+  /** The input requests of this round, by the id that the client sees. */
   readonly questions: Readonly<Record<string, OpenInputRequest>>
-  /** What was answered, by the same id, as JSON text. */
+  /** The answers so far, by the same id, as JSON text. */
   readonly answers: Readonly<Record<string, string>>
 }
 
-/** What a server may ask at once. */
+/** Input requests in one round, at most. */
 const maxQuestions = 64
-/** What all answers of a round may be together, in characters: they go to the server in one line. */
+/** The size of all answers of a round together, in characters: they are sent to the server in one line. */
 const maxAnswers = 8 * 1024 * 1024
 
-/** Whether a call ended with questions, or with the wish to be called again. */
+/** Whether a call ended with a request for input (perhaps only to be called again). */
 export function needsInput(call: Call, { era, answer }: Outcome): boolean {
   return (
     era === 'modern' &&
@@ -57,15 +57,16 @@ export function needsInput(call: Call, { era, answer }: Outcome): boolean {
 }
 
 /**
- * What this client is to be asked, in the words of its revision; no questions if the server wants only to be called
- * again. Throws `upstream_invalid` for what asks nothing, `not_supported_by_client_revision` for what this revision has no words for.
- * @param visitId gives the id of a page to visit, which in these revisions has one
- * @returns the answer that ends the call, if it asks for what the client did not declare
+ * The input requests for this client, in the form of its revision, by the server's keys; none if the server only wants to be
+ * called again. Throws `upstream_invalid` if the result requests nothing, `not_supported_by_client_revision` if the client's
+ * revision has no such request.
+ * @param elicitationId returns a new id for a URL elicitation, which needs one in these revisions
+ * @returns the answer that ends the call, if the server requests input that the client did not declare
  */
 export function questionsTo(
   client: ClientDescription,
   { answer }: Outcome,
-  visitId: () => string,
+  elicitationId: () => string,
 ): ReadonlyMap<string, InputRequestContent> | Answer {
   const asked = new Map<string, InputRequestContent>()
   if (answer.kind === 'error') return asked
@@ -73,30 +74,32 @@ export function questionsTo(
   const known: ClientDescription = { ...client, capabilities: announced }
   const questions = questionsIn(answer.result)
   if (questions.size > maxQuestions) {
-    throw new Refusal('upstream_invalid', { message: `The server asked more than ${maxQuestions} things at once.` })
+    throw new Refusal('upstream_invalid', {
+      message: `The server sent more than ${maxQuestions} input requests at once.`,
+    })
   }
   for (const [key, question] of questions) {
     const lacking = undeclared(question, announced)
     if (lacking) return lacks(lacking)
-    const fitting = questionFor(known, question, visitId())
+    const fitting = questionFor(known, question, elicitationId())
     if (!fitting) throw new Refusal('not_supported_by_client_revision')
     asked.set(key, fitting)
   }
   if (asked.size === 0 && typeof answer.result.value['requestState'] !== 'string') {
-    throw new Refusal('upstream_invalid', { message: 'The server asked for input, but not for which.' })
+    throw new Refusal('upstream_invalid', { message: 'The server asked for input without an input request.' })
   }
   return asked
 }
 
-/** These revisions have no code for it. [2026-07-28 basic, error codes: -32021] */
+/** The error for undeclared capabilities: session-based revisions have no code of their own for it. [2026-07-28 basic, error codes: -32021] */
 function lacks(requiredCapabilities: JsonObject): Answer {
   const message = 'The server asked for something that this client did not declare at initialize.'
   return errorAnswer(-32602, message, { reason: 'missing_capability', requiredCapabilities })
 }
 
 /**
- * How a call ends whose client did not give what the server asked for. A tool says it to the model; other requests
- * end with the refusal.
+ * Ends a call whose client did not give the requested input. The result of a tool tells the model so; other requests fail
+ * with the refusal.
  */
 export function endUnanswered(call: Call, refusal: Refusal): Outcome {
   if (call.method !== 'tools/call') throw refusal
@@ -104,7 +107,7 @@ export function endUnanswered(call: Call, refusal: Refusal): Outcome {
   return { answer: { kind: 'result', result }, era: call.client.era, process: undefined }
 }
 
-/** A call whose client was asked nothing yet. */
+/** The state of a call before its first round. */
 export function beginFlow(id: string, call: Call): Continuation {
   const { id: request, method, params } = call
   return {
@@ -119,7 +122,7 @@ export function beginFlow(id: string, call: Call): Continuation {
   }
 }
 
-/** The server has asked: the next round, and the questions under the ids that the client is to see. */
+/** The server requested input: returns the next round, and the input requests by the ids that the client sees. */
 export function askedAgain(
   continuation: Continuation,
   outcome: Outcome,
@@ -130,7 +133,7 @@ export function askedAgain(
   const asked = new Map<string, InputRequestContent>()
   const open: Record<string, OpenInputRequest> = {}
   for (const [key, question] of questions) {
-    // No id is used twice: a late answer to an earlier round then answers nothing.
+    // No id is used twice, so a late answer to an earlier round is ignored.
     const id = `ask-${continuation.id}.${round}.${asked.size + 1}`
     asked.set(id, question)
     open[id] = { key, method: question.method }
@@ -148,7 +151,7 @@ export function askedAgain(
   return { continuation: next, asked }
 }
 
-/** Whether an answer is still wanted under that id. */
+/** Whether the input request with that id waits for an answer. */
 export function isOpen(continuation: Continuation, id: string): boolean {
   return (
     continuation.step === 'asking' &&
@@ -158,8 +161,8 @@ export function isOpen(continuation: Continuation, id: string): boolean {
 }
 
 /**
- * The flow with an answer of the client: the same one if nothing is open under that id.
- * @returns undefined if the server cannot be told such an answer, or so much in one round: the call is over
+ * The continuation with an answer of the client; the same object if no input request with that id is open.
+ * @returns undefined if the answer cannot be sent to the server, or the answers of the round are too large: the call ends
  */
 export function answered(continuation: Continuation, id: string, answer: Answer): Continuation | undefined {
   const asked = isOpen(continuation, id) ? continuation.questions[id] : undefined
@@ -171,17 +174,17 @@ export function answered(continuation: Continuation, id: string, answer: Answer)
   return chars > maxAnswers ? undefined : { ...continuation, answers: { ...continuation.answers, [id]: response.text } }
 }
 
-/** Whether the server can be called again. */
+/** Whether all answers are there, so that the server can be called again. */
 export function isComplete(continuation: Continuation): boolean {
   return Object.keys(continuation.questions).every((id) => Object.hasOwn(continuation.answers, id))
 }
 
-/** The server is called again. */
+/** The continuation while the server is called again. */
 export function calledAgain(continuation: Continuation): Continuation {
   return continuation.step === 'calling' ? continuation : { ...continuation, step: 'calling' }
 }
 
-/** The params to call the server with again: the client's own, the answers of this round, and the server's state. */
+/** The params for calling the server again: the client's own, the answers of this round, and the server's state. */
 export function paramsAgain(continuation: Continuation): RawObject {
   const responses = Object.entries(continuation.answers).map(([id, text]) => {
     return `${JSON.stringify(continuation.questions[id]?.key ?? id)}:${text}`

@@ -9,7 +9,7 @@ const formOf = (properties: JsonObject, required: readonly string[] = []): JsonO
   requestedSchema: { type: 'object', properties, required },
 })
 
-test('choices with titles are written as older clients know them', () => {
+test('choices with titles get the form that older clients know', () => {
   const asked = formFor(
     rawObject(
       formOf({
@@ -26,7 +26,7 @@ test('choices with titles are written as older clients know them', () => {
   )
 })
 
-test('a choice of several things is left out if it need not be answered, else nothing is asked', () => {
+test('an optional multiple choice is left out; a required one makes the form impossible', () => {
   const tags = { type: 'array', items: { type: 'string', enum: ['a'] } }
   const name = { type: 'string' }
   expect(formFor(rawObject(formOf({ tags, name }, ['name'])))?.value).toEqual(formOf({ name }, ['name']))
@@ -61,7 +61,7 @@ test('a message of several blocks becomes several messages in their order', () =
   ])
 })
 
-test('sound is noted as missing for clients that know none', () => {
+test('audio becomes a note for clients that do not know audio', () => {
   const params = rawObject({
     messages: [{ role: 'user', content: { type: 'audio', data: '', mimeType: 'audio/wav' } }],
   })
@@ -70,13 +70,13 @@ test('sound is noted as missing for clients that know none', () => {
   expect(messagesFor(params, '2024-11-05')?.text).not.toContain('"type":"audio"')
 })
 
-test('what tools said cannot be told to a client without tools', () => {
+test('messages with tool results cannot be sent to a client without tools', () => {
   for (const type of ['tool_use', 'tool_result'])
     expect(messagesFor(rawObject({ messages: [{ role: 'user', content: { type } }] }), '2025-06-18')).toBeUndefined()
   expect(messagesFor(rawObject({ messages: [], tools: [] }), '2025-06-18')).toBeUndefined()
 })
 
-test('whatever a server wrote, value and text stay the same', () => {
+test('value and text stay equal, whatever the server wrote', () => {
   fc.assert(
     fc.property(fc.jsonValue({ maxDepth: 5 }), fc.dictionary(fc.string(), fc.jsonValue()), (messages, properties) => {
       for (const made of [messagesFor(rawObject({ messages }), '2024-11-05'), formFor(rawObject(formOf(properties)))])

@@ -1,7 +1,7 @@
 /**
- * What a question of a stateless server becomes for a client with a session: tools of sampling give objects; before
- * 2025-11-25 a form has no mode and only the kinds of fields that were known, and a message one block. What cannot be
- * asked at all is undefined, never guessed. [2025-06-18 elicitation; 2024-11-05 to 2025-11-25 sampling]
+ * Input requests of a stateless server for clients with sessions. Tools of sampling return objects. Before 2025-11-25 a form
+ * has no mode and only some kinds of fields, and a message has one block. A request that a revision cannot express becomes
+ * undefined. [2025-06-18 elicitation; 2024-11-05 to 2025-11-25 sampling]
  */
 import { mapElements, objectElements, objectMember, replaceMember } from '../json-edit.ts'
 import { editMembers, editObject, isObject, type JsonObject, type RawObject } from '../json-text.ts'
@@ -10,8 +10,8 @@ import { structuredForSession, toolForSession } from './results.ts'
 import { hasAudio } from '../revisions.ts'
 
 /**
- * The params of a form. Choices with titles are written as they were then; a choice of several things was not
- * known, so it is left out if it need not be answered.
+ * The params of a form for 2025-06-18. Choices with titles get the form of that revision; a multiple choice is left out if it
+ * is optional, because the revision has none. Undefined if a multiple choice is required.
  */
 export function formFor(params: RawObject): RawObject | undefined {
   const plain = 'mode' in params.value ? editObject(params, { mode: undefined }) : params
@@ -35,7 +35,7 @@ export function formFor(params: RawObject): RawObject | undefined {
   return replaceMember(plain, 'requestedSchema', { ...schema.value, properties: changed.value }, text)
 }
 
-/** [2025-06-18 elicitation, EnumSchema]: values and their titles side by side */
+/** A choice with values and titles in two lists. [2025-06-18 elicitation, EnumSchema] */
 function titledChoice(field: RawObject, choices: readonly unknown[]): RawObject {
   const known = choices.filter(
     (choice): choice is JsonObject => isObject(choice) && typeof choice['const'] === 'string',
@@ -47,7 +47,7 @@ function titledChoice(field: RawObject, choices: readonly unknown[]): RawObject 
   })
 }
 
-/** The params of sampling as clients of 2025-11-25 take them: with tools, whose schemas and results are objects. */
+/** The params of sampling for 2025-11-25: with tools, whose schemas and results are objects. */
 export function toolsFor(params: RawObject, version: string): RawObject {
   const fitting = mapElements(params, 'tools', (tool) => toolForSession(tool, version))
   const block = (one: RawObject): RawObject =>
@@ -60,7 +60,7 @@ export function toolsFor(params: RawObject, version: string): RawObject {
   })
 }
 
-/** The params of sampling with one block of content in each message; tools had no place in these revisions. */
+/** The params of sampling with one content block in each message. Undefined if they need tools, which these revisions do not have. */
 export function messagesFor(params: RawObject, version: string): RawObject | undefined {
   if ('tools' in params.value || 'toolChoice' in params.value) return undefined
   let expressible = true

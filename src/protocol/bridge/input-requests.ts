@@ -1,7 +1,7 @@
 /**
- * A question of a server to its client in the shapes of both eras: as a request of its own (sessions), and as an
- * entry of `inputRequests` (stateless). Pure: who is asked, when, and how the answer travels is the business of others.
- * What a question loses for an older client is in question-downgrades.ts.
+ * An input request of a server in the forms of both eras: as a JSON-RPC request (session-based), and as an entry of
+ * `inputRequests` (stateless). Pure: gateway/interaction/ decides which client gets it and how the answer returns.
+ * input-request-downgrades.ts adapts it to older clients.
  * [2025-11-25 elicitation, sampling, roots; 2026-07-28 multi round-trip requests]
  */
 import { Refusal } from '../../base/refusal.ts'
@@ -23,7 +23,7 @@ import { formFor, messagesFor, toolsFor } from './input-request-downgrades.ts'
 import { hasStructuredContent, hasVisits } from '../revisions.ts'
 import { relatedTask } from '../task-only-tools.ts'
 
-/** What a server wants to know of its client, in whichever era. */
+/** The content of an input request, in either era. */
 export interface InputRequestContent {
   readonly method: string
   readonly params: RawObject | undefined
@@ -33,14 +33,14 @@ const elicitation = 'elicitation/create'
 const sampling = 'sampling/createMessage'
 const roots = 'roots/list'
 
-/** Whether a method is a question that exists in both eras. Others (ping, tasks) can only be answered by mcplex. */
+/** Whether a method is an input request that exists in both eras. mcplex answers other requests (ping, tasks) itself. */
 export function isInputRequestMethod(method: string): boolean {
   return method === elicitation || method === sampling || method === roots
 }
 
 /**
- * What a client would have to declare to be asked this, in the form of `requiredCapabilities` [-32021]; undefined if
- * it declared it. Only for methods of `isQuestion`.
+ * The capabilities that an input request needs and the client did not declare, in the form of `requiredCapabilities`
+ * [-32021]; undefined if the client declared them. Only for methods accepted by `isInputRequestMethod`.
  */
 export function undeclared(question: InputRequestContent, capabilities: JsonObject): JsonObject | undefined {
   const { method, params } = question
@@ -55,20 +55,20 @@ export function undeclared(question: InputRequestContent, capabilities: JsonObje
   return isObject(declared) && isObject(declared['tools']) ? undefined : { sampling: { tools: {} } }
 }
 
-/** As `undeclared`, for a page to be visited. */
+/** Like `undeclared`, for a URL elicitation. */
 export function undeclaredVisit(capabilities: JsonObject): JsonObject | undefined {
   return declaresElicitation(capabilities['elicitation'], 'url') ? undefined : { elicitation: { url: {} } }
 }
 
-/** An empty declaration means forms, as it did when there was nothing else. [2025-11-25 elicitation, capabilities] */
+/** An empty declaration means forms, the only mode of older revisions. [2025-11-25 elicitation, capabilities] */
 function declaresElicitation(declared: JsonValue | undefined, mode: 'form' | 'url'): boolean {
   if (!isObject(declared)) return false
   return isObject(declared[mode]) || (mode === 'form' && declared['url'] === undefined)
 }
 
 /**
- * The question of a session-based server as an entry of `inputRequests`. What only a request of its own has is
- * dropped: the id by which the completion of a visit would be told, the wish to run as a task, a progress token.
+ * The input request of a session-based server as an entry of `inputRequests`. Members that only a separate request has are
+ * dropped: the elicitation id, the request to run as a task, the progress token.
  */
 export function inputRequestOf(question: InputRequestContent): RawObject {
   const { method } = question
@@ -95,16 +95,16 @@ export function inputRequestsOf(entries: ReadonlyMap<string, RawObject>): RawObj
 }
 
 /**
- * What a client answered in `inputResponses` as the response that the session-based server waits for.
+ * A client's entry of `inputResponses` as the response that the session-based server waits for.
  * @param text of the entry, as JSON
- * @returns undefined if it is no answer to such a question: the client is to be asked again, or told `-32602`
+ * @returns undefined if it is not an answer to such a request: the client is asked again, or gets `-32602`
  */
 export function answerOfInput(question: InputRequestContent, text: string): Answer | undefined {
   const result = parseObject(text)
   if (!result || !isAnswerTo(question.method, result.value)) return undefined
   const { content } = result.value
   if (question.method !== sampling || !Array.isArray(content) || content.length !== 1) return { kind: 'result', result }
-  // Servers that offered no tools expect one block, as it was before there could be several.
+  // A server that offered no tools expects a single block, as in older revisions.
   if (question.params && 'tools' in question.params.value) return { kind: 'result', result }
   const [block] = objectElements(result, 'content') ?? []
   return block && { kind: 'result', result: replaceMember(result, 'content', block.value, block.text) }
@@ -121,7 +121,7 @@ function isAnswerTo(method: string, value: JsonObject): boolean {
   return typeof value['role'] === 'string' && typeof value['model'] === 'string' && typeof content === 'object'
 }
 
-/** What a session-based server is told when nobody will answer: people may cancel, all else is an error. */
+/** The answer to a session-based server when no client answers: an elicitation is cancelled, any other request fails. */
 export function unanswered(method: string): Answer {
   return method === elicitation
     ? { kind: 'result', result: rawObject({ action: 'cancel' }) }
@@ -129,8 +129,8 @@ export function unanswered(method: string): Answer {
 }
 
 /**
- * The questions in the `input_required` result of a stateless server, by key; none if it only wants to be called
- * again. Throws `upstream_invalid` for what are no questions.
+ * The input requests in the `input_required` result of a stateless server, by key; none if the server only wants to be called
+ * again. Throws `upstream_invalid` if an entry is not a valid input request.
  */
 export function questionsIn(result: RawObject): Map<string, InputRequestContent> {
   const questions = new Map<string, InputRequestContent>()
@@ -158,9 +158,9 @@ function notAsked(): Refusal {
 }
 
 /**
- * The question of a stateless server as a request to a session-based client of its revision.
- * @param elicitationId for a visit of a page, which in these revisions has an id; ours, and unguessable
- * @returns undefined if this client cannot be asked that: by its revision, or for what it declared
+ * The input request of a stateless server as a request to a client with a session, in the form of its revision.
+ * @param elicitationId our unguessable id for a URL elicitation, which needs one in these revisions
+ * @returns undefined if the client's revision does not have such a request, or the client did not declare it
  */
 export function questionFor(
   client: ClientDescription,
@@ -188,21 +188,20 @@ function asked(method: string, params: RawObject | undefined): InputRequestConte
 }
 
 /**
- * What a session-based client answered, as an entry of `inputResponses`. An error of a client that was to fill in a
- * form or visit a page counts as cancelled.
- * @returns undefined if the answer cannot be said there (an error to sampling or roots): the call cannot go on
+ * The answer of a client with a session as an entry of `inputResponses`. An error to an elicitation becomes `cancel`.
+ * @returns undefined for an error to sampling or roots, which has no form there: the call cannot continue
  */
 export function inputResponseOf(question: InputRequestContent, answer: Answer): RawObject | undefined {
   if (answer.kind === 'error') return question.method === elicitation ? rawObject({ action: 'cancel' }) : undefined
   const { result } = answer
-  // Some clients of these revisions write null where there is nothing.
+  // Some clients of these revisions write null for no content.
   const isEmpty = question.method === elicitation && result.value['content'] === null
   return isEmpty ? editObject(result, { content: undefined }) : result
 }
 
 /**
- * The pages that a session-based server wants visited before it can go on (error -32042), as `inputRequests`: after
- * the visit the call is made again. Undefined for any other error. [2025-11-25 elicitation, URL elicitation required]
+ * The URL elicitations that a session-based server requires before it can continue (error -32042), as `inputRequests`; the
+ * call is made again afterwards. Undefined for any other error. [2025-11-25 elicitation, URL elicitation required]
  */
 export function visitsIn(error: RawObject): RawObject | undefined {
   const { code, data } = error.value
@@ -220,7 +219,7 @@ export function visitsIn(error: RawObject): RawObject | undefined {
   return entries.size === 0 ? undefined : inputRequestsOf(entries)
 }
 
-/** Whether a call ended because its client has to visit a page and to call again, and the client can. */
+/** Whether a call ended because the user has to visit a URL before the call is made again, and the client supports that. */
 export function demandsVisit(answer: Answer, capabilities: JsonObject): boolean {
   return answer.kind === 'error' && undeclaredVisit(capabilities) === undefined && visitsIn(answer.error) !== undefined
 }

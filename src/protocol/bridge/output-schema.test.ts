@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest'
 import { isObject, type JsonObject, type JsonValue, parseObject, rawObject } from '../json-text.ts'
 import { objectRoot, plainProperties } from './output-schema.ts'
 
-/** As clients with the official library validate what a tool gave. */
+/** Validates structured content as clients of the official library do. */
 const isValid = (schema: JsonObject, value: unknown): boolean =>
   new AjvJsonSchemaValidator().getValidator(schema)(value).valid
 const wrapped = (value: JsonValue): JsonValue => (isObject(value) ? value : { result: value })
@@ -50,14 +50,14 @@ const whole = fc
 const isRef = (schema: JsonObject): boolean => '$ref' in schema
 const values: fc.Arbitrary<JsonValue> = fc.oneof(
   fc.constantFrom<JsonValue>('b', 1, 3, null, {}, { a: 'x' }, { a: 1 }, [], [[]], ['b'], { $ref: '#' }, { result: 1 }),
-  // The validator calls members by these names when it compares values.
+  // The validator calls members with these names when it compares values.
   (fc.jsonValue({ maxDepth: 2 }) as fc.Arbitrary<JsonValue>).filter(
     (value) => !/"(?:valueOf|toString|constructor|__proto__)":/.test(JSON.stringify(value)),
   ),
 )
 
 describe('a schema with an object at its root', () => {
-  test('takes all that the schema takes, wrapped where it is no object', () => {
+  test('accepts everything the schema accepts, wrapped if it is not an object', () => {
     fc.assert(
       fc.property(whole, values, (schema, value) => {
         fc.pre(isValid(schema, value))
@@ -67,7 +67,7 @@ describe('a schema with an object at its root', () => {
     )
   })
 
-  test('takes no object that the schema does not take, unless it looks wrapped', () => {
+  test('accepts no object that the schema does not accept, unless it looks like a wrapper', () => {
     fc.assert(
       fc.property(whole, values, (schema, value) => {
         fc.pre(isObject(value) && !('result' in value))
@@ -77,7 +77,7 @@ describe('a schema with an object at its root', () => {
     )
   })
 
-  test('judges what is wrapped as the schema does where that allows no object', () => {
+  test('validates wrapped values like the schema, if the schema allows no object', () => {
     const lists = fc.record({ type: fc.constant('array'), items: schemas, $defs: fc.constant({ a: {}, 'b/c': {} }) })
     fc.assert(
       fc.property(lists, values, (schema, value) => {
@@ -86,11 +86,11 @@ describe('a schema with an object at its root', () => {
     )
   })
 
-  test('is one that clients take', () => {
+  test('is accepted by clients', () => {
     fc.assert(fc.property(whole, (schema) => inTool(plainProperties(objectRoot(rawObject(schema))).value)))
   })
 
-  test('is the schema itself where it says so', () => {
+  test('is the schema itself if that already is of type object', () => {
     const schema = parseObject('{"type":"object","properties":{"n":{"maximum":1.0}}}')
     assert(schema)
     expect(objectRoot(schema)).toBe(schema)
@@ -104,7 +104,7 @@ describe('a schema with an object at its root', () => {
     expect(rooted(schema)).toEqual({ ...schema, type: 'object' })
   })
 
-  test('is wrapped where the schema means anything else, with its references moved and its digits kept', () => {
+  test('wraps any other schema, with its references moved and its digits kept', () => {
     const schema = parseObject(
       '{"$schema":"https://json-schema.org/draft/2020-12/schema","type":"array","maxItems":1.0,' +
         '"items":{"anyOf":[{"$ref":"#"},{"$ref":"#/$defs/a"},{"$ref":"#here"},{"$ref":"https://example.com/x"}]},' +
@@ -118,19 +118,19 @@ describe('a schema with an object at its root', () => {
     )
   })
 
-  test('leaves the references of a schema with an address of its own', () => {
+  test('does not change the references of a schema with its own $id', () => {
     const schema = { $id: 'https://example.com/s', type: 'array', items: { $ref: '#/$defs/a' }, $defs: { a: {} } }
     expect(rooted(schema)['properties']).toEqual({ result: schema })
     expect(isValid(rooted(schema), { result: [1] })).toBe(true)
   })
 
-  test('ends for references that go in circles', () => {
+  test('is found even for circular references', () => {
     expect(rooted({ $ref: '#' })['type']).toBe('object')
     expect(rooted({ anyOf: [{ $ref: '#/anyOf/1' }, { $ref: '#/anyOf/0' }] })['type']).toBe('object')
   })
 })
 
-test('schemas of properties that say true or false become objects, in their places', () => {
+test('property schemas that are true or false become objects, in their places', () => {
   const schema = parseObject('{"type":"object","properties":{"a":true,"b":{"maximum":1.0},"c":false}}')
   assert(schema)
   const plain = plainProperties(schema)

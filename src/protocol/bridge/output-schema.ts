@@ -1,9 +1,9 @@
 /**
- * Schemas of tools as clients with sessions take them. Their revisions demand an object at the root of what a tool
- * gives, and objects as the schemas of properties; the stateless revision allows any schema, and any JSON.
+ * Schemas of tools for clients with sessions. Their revisions require an object as structured content, and objects as the
+ * schemas of properties; the stateless revision allows any schema and any JSON.
  *
- * Whether a result is wrapped can be told from the result alone: what is no object is wrapped, what is one is not.
- * The schemas made here allow for exactly that. [2025-11-25 tools, output schema; 2026-07-28 tools, output schema]
+ * Structured content that is not an object is wrapped in one; an object is never wrapped. The schemas made here accept
+ * exactly that. [2025-11-25 tools, output schema; 2026-07-28 tools, output schema]
  */
 import { mapMembers, objectMember, replaceMember } from '../json-edit.ts'
 import {
@@ -17,15 +17,15 @@ import {
   type RawObject,
 } from '../json-text.ts'
 
-/** The member that holds what is no object. */
+/** The member of the wrapper object that holds the value. */
 export const wrapper = 'result'
 
-/** The name of a schema that is needed twice. */
+/** The name in `$defs` of a schema that is needed twice. */
 const shared = 'mcplex-root'
 
 /**
- * A schema with an object at its root that takes all that this one takes, wrapped if it is no object. Where the schema
- * takes objects and others, one that looks wrapped is taken for either.
+ * A schema with an object at its root that accepts everything this one accepts, wrapped if it is not an object. If the schema
+ * accepts both objects and other values, an object that looks like a wrapper is accepted as either.
  */
 export function objectRoot(schema: RawObject): RawObject {
   if (schema.value['type'] === 'object') return schema
@@ -44,7 +44,7 @@ export function objectRoot(schema: RawObject): RawObject {
   return parsed(`{${head},"anyOf":[${ref},${wrapped}],"$defs":{"${shared}":${moved}}}`)
 }
 
-/** The schema with objects as the schemas of its properties, where it says true or false. */
+/** The schema with an object in the place of each property schema that is true or false. */
 export function plainProperties(schema: RawObject): RawObject {
   const properties = objectMember(schema, 'properties')
   if (!properties) return schema
@@ -59,10 +59,10 @@ function parsed(text: string): RawObject {
   return parseObject(text) ?? { value: {}, text: '{}' }
 }
 
-/** What values a schema allows, as far as its surface tells. */
+/** Which values a schema allows, judged by its outermost keywords. */
 type Kind = 'object' | 'other' | 'either'
 
-/** Deeper references than any that a person would write; those that go in circles end here as well. */
+/** Deeper than any schema that a person would write; circular references end here as well. */
 const maxSteps = 16
 
 function kindOf(schema: JsonValue | undefined, root: JsonObject, steps: number): Kind {
@@ -74,7 +74,7 @@ function kindOf(schema: JsonValue | undefined, root: JsonObject, steps: number):
   if (Array.isArray(schema['enum'])) return common(schema['enum'].map((one) => (isObject(one) ? 'object' : 'other')))
   const kinds = (schemas: JsonValue | undefined): Kind[] =>
     Array.isArray(schemas) ? schemas.map((one: JsonValue) => kindOf(one, root, steps + 1)) : []
-  // Each of these must hold, so whichever knows decides.
+  // All of these must hold, so the first definite answer decides.
   const said = [common(kinds(anyOf)), common(kinds(oneOf)), ...kinds(allOf)]
   if (typeof $ref === 'string') said.push(kindOf(targetOf($ref, root), root, steps + 1))
   return said.find((kind) => kind !== 'either') ?? 'either'
@@ -85,7 +85,7 @@ function common(kinds: readonly Kind[]): Kind {
   return first !== undefined && kinds.every((kind) => kind === first) ? first : 'either'
 }
 
-/** [RFC 6901] what a reference within the schema points at */
+/** The part of the schema that a reference points to. [RFC 6901] */
 function targetOf(ref: string, root: JsonObject): JsonValue | undefined {
   if (ref !== '#' && !ref.startsWith('#/')) return undefined
   let target: JsonValue | undefined = root
@@ -96,10 +96,10 @@ function targetOf(ref: string, root: JsonObject): JsonValue | undefined {
   return target
 }
 
-/** Their values are data: what looks like a reference there is none. */
+/** The values of these keywords are data: `$ref` in them is not a reference. */
 const dataKeywords = new Set(['const', 'enum', 'default', 'examples'])
 
-/** Their members are named by the author: what looks like a keyword there is a name. */
+/** The members of these keywords are names chosen by the author, even if one looks like a keyword. */
 const namingKeywords = new Set([
   'properties',
   'patternProperties',
@@ -111,7 +111,7 @@ const namingKeywords = new Set([
 
 const maxDepth = 128
 
-/** The text of a schema with its references to itself as they must be once it stands at `place`. */
+/** The text of a schema with its references to itself changed for its new position `place`. */
 function movedTo(place: string, text: string, depth: number): string {
   if (!text.startsWith('{') || depth > maxDepth || isOwnDocument(text)) return text
   return mapMembers(text, (key, value) => {
@@ -134,7 +134,7 @@ function movedReference(place: string, text: string): string {
   return JSON.stringify(`${place}${reference.slice(1)}`)
 }
 
-/** References within a schema that has an address of its own are relative to that, wherever it stands. */
+/** References within a schema that has its own `$id` are relative to that, so they stay valid anywhere. */
 function isOwnDocument(text: string): boolean {
   const id = memberText(text, '$id')
   return id !== undefined && !id.startsWith('"#')

@@ -15,7 +15,7 @@ const call = (result: JsonObject, version: string): JsonObject =>
   resultForSession('tools/call', rawObject(result), version).value
 const text = { type: 'text', text: 'a' }
 
-describe('what a tool gives, for a client with a session', () => {
+describe('structured content for a client with a session', () => {
   test.each([
     [[1, 2], { result: [1, 2] }],
     ['a', { result: 'a' }],
@@ -31,7 +31,7 @@ describe('what a tool gives, for a client with a session', () => {
       })
   })
 
-  test('is there as text if it is nowhere else', () => {
+  test('is added as text if there is no text content', () => {
     expect(call({ content: [], structuredContent: [1] }, '2025-11-25')['content']).toEqual([
       { type: 'text', text: '[1]' },
     ])
@@ -41,12 +41,12 @@ describe('what a tool gives, for a client with a session', () => {
     )
   })
 
-  test('is left out where it has no place, and its text stays as it was', () => {
+  test('is left out for revisions without it, and existing text content stays unchanged', () => {
     const given = { content: [text], structuredContent: { a: 1 } }
     expect(call(given, '2025-03-26')).toEqual({ content: [text] })
   })
 
-  test('keeps the digits of what is wrapped', () => {
+  test('keeps the digits of a wrapped value', () => {
     const given = raw('{"content":[1],"structuredContent":[12345678901234567890,1.0]}')
     expect(resultForSession('tools/call', given, '2025-11-25').text).toBe(
       '{"content":[1],"structuredContent":{"result":[12345678901234567890,1.0]}}',
@@ -66,7 +66,7 @@ describe('a list of tools', () => {
       '{"name":"b","inputSchema":{"type":"object","properties":{"x":true}},"outputSchema":{"type":"array"}}]}',
   )
 
-  test('has output schemas with an object at the root for clients that know them, and none for others', () => {
+  test('has output schemas with an object at the root for clients that know output schemas, and none for others', () => {
     const seen = resultForSession('tools/list', list, '2025-11-25')
     expect(seen.text).toContain('{"name":"a","inputSchema":{"type":"object","maxProperties":1.0}}')
     const [, tool] = seen.value['tools'] as unknown as JsonObject[]
@@ -75,7 +75,7 @@ describe('a list of tools', () => {
     expect(resultForSession('tools/list', list, '2025-03-26').text).not.toContain('outputSchema')
   })
 
-  test('says nothing of tasks to clients without sessions', () => {
+  test('does not mention tasks to clients without sessions', () => {
     const given = raw('{"tools":[{"name":"a","execution":{"taskSupport":"optional"},"n":1.0},{"name":"b","n":1.0}]}')
     expect(resultForRequest('tools/list', given).text).toBe('{"tools":[{"name":"a","n":1.0},{"name":"b","n":1.0}]}')
     const plain = raw('{"tools":[{"name":"b"}]}')
@@ -83,7 +83,7 @@ describe('a list of tools', () => {
   })
 })
 
-test('a tool that gave no content gave an empty one', () => {
+test('a tool result without content gets an empty list', () => {
   expect(resultForRequest('tools/call', raw('{"structuredContent":{"n":1.0}}')).text).toBe(
     '{"structuredContent":{"n":1.0},"content":[]}',
   )
@@ -93,7 +93,7 @@ test('a tool that gave no content gave an empty one', () => {
 
 type Told = Readonly<Record<string, RawObject>>
 
-/** A server that says hello and these results. */
+/** A server that answers the handshake and returns these results. */
 function serverOf(results: Told): Transport {
   const transport: Transport = {
     start: () => Promise.resolve(),
@@ -114,7 +114,7 @@ function serverOf(results: Told): Transport {
   return transport
 }
 
-/** Clients of both official libraries, which validate what they are told. */
+/** Clients of both official libraries, which validate results. */
 const clients = {
   first: async (results: Told): Promise<Client> => {
     const client = new Client({ name: 'c', version: '1' })
@@ -146,7 +146,7 @@ describe.each(['first', 'second'] as const)('a client of the %s official library
     await client.close()
   })
 
-  test('refuses what does not fit', async () => {
+  test('refuses a result that does not match', async () => {
     const tool = {
       name: 't',
       inputSchema: { type: 'object' },

@@ -1,6 +1,6 @@
 /**
- * Results of a server of one era in the shapes of the other, beyond the members that every result has: tools and what
- * they give. Pure; the caller knows the eras and asks for no more than is needed.
+ * Results of a server of one era in the form of the other, beyond the members that every result has: lists of tools and
+ * results of tools. Pure; the caller knows the eras and calls this only if they differ.
  * [2025-11-25 tools; 2026-07-28 tools]
  */
 import { knownContent } from './content-downgrades.ts'
@@ -9,7 +9,7 @@ import { editObject, isObject, memberText, type RawObject } from '../json-text.t
 import { objectRoot, plainProperties, wrapper } from './output-schema.ts'
 import { hasStructuredContent } from '../revisions.ts'
 
-/** The result of a stateless server for a client with a session, of the client's revision. */
+/** The result of a stateless server for a client with a session, in the form of its revision. */
 export function resultForSession(method: string, result: RawObject, version: string): RawObject {
   if (method === 'tools/list') return mapElements(result, 'tools', (tool) => toolForSession(tool, version))
   const fitting = method === 'tools/call' ? structuredForSession(result, version) : result
@@ -18,10 +18,10 @@ export function resultForSession(method: string, result: RawObject, version: str
 
 /** The result of a session-based server for a client of the stateless revision. */
 export function resultForRequest(method: string, result: RawObject): RawObject {
-  // To a server with sessions the member means nothing, whatever it says there.
+  // A session-based server does not mean the `resultType` of the stateless era.
   const plain = 'resultType' in result.value ? editObject(result, { resultType: undefined }) : result
   if (method === 'tools/list') return mapElements(plain, 'tools', toolForRequest)
-  // Clients with sessions read a missing list as an empty one.
+  // Clients with sessions read missing content as an empty list; stateless clients require the list.
   return method === 'tools/call' && plain.value['content'] === undefined ? editObject(plain, { content: [] }) : plain
 }
 
@@ -29,7 +29,7 @@ function toolForRequest(tool: RawObject): RawObject {
   return 'execution' in tool.value ? editObject(tool, { execution: undefined }) : tool
 }
 
-/** A tool as a client with a session can use it; for sampling as well, whose tools are of the same shape. */
+/** A tool in the form for clients with sessions; also for the tools of sampling, which have the same form. */
 export function toolForSession(tool: RawObject, version: string): RawObject {
   let fitting = tool
   const input = objectMember(tool, 'inputSchema')
@@ -42,7 +42,7 @@ export function toolForSession(tool: RawObject, version: string): RawObject {
   return rooted === output ? fitting : replaceMember(fitting, 'outputSchema', rooted.value, rooted.text)
 }
 
-/** What a tool gives: what is no object is wrapped, and is there as text for clients that know nothing else. */
+/** Structured content for a client with a session: wrapped if it is not an object, and as text for clients that know no other form. */
 export function structuredForSession(result: RawObject, version: string): RawObject {
   if (!('structuredContent' in result.value)) return result
   const isKnown = hasStructuredContent(version)
