@@ -26,14 +26,14 @@ const callOf = (era: ClientDescription['era'], text: string, progressToken?: str
 }
 const trace = '"traceparent":"00-a-b-01","tracestate":"x=1","baggage":"k=v"'
 
-test('a session-based server sees the params of its own era to the letter, but for the token', () => {
+test('a session-based server gets the params of its own era unchanged, except for the token', () => {
   const text = `{"name":"t","task":{"ttl":1},"arguments":{"n":1.0},"_meta":{${trace}}}`
   expect(legacyUpstreamCodec.params(callOf('legacy', text), undefined)?.text).toBe(text)
   const asking = callOf('legacy', `{"name":"t","_meta":{"progressToken":"p",${trace}}}`, '"p"')
   expect(legacyUpstreamCodec.params(asking, 7)?.text).toBe(`{"name":"t","_meta":{${trace},"progressToken":7}}`)
 })
 
-test('a stateless request without anything else leaves no metadata behind, and its token becomes ours', () => {
+test('the required metadata of a stateless request is removed, and its token is replaced by ours', () => {
   const meta = '"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}'
   const bare = callOf('modern', `{"name":"t","_meta":{${meta}}}`)
   expect(legacyUpstreamCodec.params(bare, undefined)?.text).toBe('{"name":"t"}')
@@ -41,12 +41,12 @@ test('a stateless request without anything else leaves no metadata behind, and i
   expect(legacyUpstreamCodec.params(asking, 7)?.text).toBe('{"name":"t","_meta":{"progressToken":7}}')
 })
 
-test('what mcplex itself asks for goes as it is', () => {
+test('the params of a call that mcplex makes itself stay unchanged', () => {
   const params = '{"name":"t","task":{}}'
   expect(legacyUpstreamCodec.params({ ...callOf('modern', params), round: 0 }, undefined)?.text).toBe(params)
 })
 
-test('a session-based server sees of a stateless request what its era has, and the trace it belongs to', () => {
+test('a session-based server gets the members of a stateless request that its era has, and its trace', () => {
   const reserved = ['protocolVersion', 'clientCapabilities', 'clientInfo', 'logLevel']
     .map((key) => `"io.modelcontextprotocol/${key}":{}`)
     .join(',')

@@ -1,4 +1,4 @@
-/** The session-based revisions as spoken with upstreams: handshake params, and calls without per-request metadata. */
+/** The session-based revisions towards upstreams: handshake params, and calls without per-request metadata. */
 import { type Call, metaOf, type ClientDescription } from './call.ts'
 import { acrossEras, profileOf, withoutQuestions } from './capabilities.ts'
 import type { UpstreamCodec } from './upstream-codec.ts'
@@ -9,8 +9,8 @@ import { metaKeys, newestLegacy } from './revisions.ts'
 const requestMetadata = new Set(Object.values(metaKeys))
 
 /**
- * Answers of another round mean nothing here: without a suspended call of ours the call begins anew. And a client that
- * knows no tasks of this era must not start one: it could never fetch the result.
+ * Members removed from stateless requests: input responses mean nothing to this server, because without a suspended call the
+ * call starts again; and a stateless client must not start a task of this era, because it could never fetch the result.
  */
 const foreign = ['inputResponses', 'requestState', 'task']
 
@@ -28,13 +28,13 @@ export const legacyUpstreamCodec: UpstreamCodec = {
   },
 }
 
-/** The params of a stateless request without what only such have. */
+/** The params of a stateless request without the members that only this era has. */
 function fromRequest(call: Call, params: RawObject, token: number | undefined): RawObject {
   const edits: Record<string, undefined> = {}
   if (call.round === undefined) for (const key of foreign) if (key in params.value) edits[key] = undefined
   const meta = metaOf(params)
   const hasMore = meta !== undefined && Object.keys(meta).some((key) => !requestMetadata.has(key))
-  // Mostly there is nothing but what the request must have, and then one walk over the text is enough.
+  // Usually `_meta` has only the required members: then it is removed as a whole, in one walk over the text.
   if (meta !== undefined && !hasMore) edits['_meta'] = undefined
   const plain = Object.keys(edits).length === 0 ? params : editObject(params, edits)
   if (!hasMore) return plain
@@ -43,7 +43,7 @@ function fromRequest(call: Call, params: RawObject, token: number | undefined): 
   return withMeta(plain, kept)
 }
 
-/** The params of `initialize`: the client's own words where it speaks for itself alone. */
+/** The params of `initialize`: with the client's own info, if there is any, else ours. */
 export function initializeParams(client: ClientDescription, announced: RawObject, own: JsonObject): RawObject {
   const version = client.era === 'legacy' ? client.version : newestLegacy
   return rawObject({ protocolVersion: version, capabilities: announced.value, clientInfo: client.info ?? own })

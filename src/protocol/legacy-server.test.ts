@@ -22,20 +22,20 @@ const textOf = (outcome: Outcome, method: string, version: string): string => {
 const link = '{"content":[{"type":"resource_link","uri":"file:///a","name":"a"}],"structuredContent":{"n":1.0}}'
 
 describe('an answer of a session-based server', () => {
-  test('goes through as it came to clients that know all shapes of these revisions', () => {
+  test('is forwarded unchanged to clients of the newest of these revisions', () => {
     for (const version of ['2025-06-18', '2025-11-25']) {
       const outcome = gave(link, 'legacy')
       expect(encodeLegacyAnswer(outcome, 'tools/call', version)).toBe(outcome.answer)
     }
   })
 
-  test('loses only what an older client could not read', () => {
+  test('loses only content that an older client cannot read', () => {
     expect(textOf(gave(link, 'legacy'), 'tools/call', '2025-03-26')).toBe(
       '{"structuredContent":{"n":1.0},"content":[{"type":"text","text":"a\\nfile:///a"}]}',
     )
   })
 
-  test('that is an error goes through as it came', () => {
+  test('that is an error is forwarded unchanged', () => {
     for (const code of [-32002, -32042, -32602]) {
       const outcome = failed(code, { uri: 'u' }, 'legacy')
       expect(encodeLegacyAnswer(outcome, 'resources/read', '2024-11-05')).toBe(outcome.answer)
@@ -44,7 +44,7 @@ describe('an answer of a session-based server', () => {
 })
 
 describe('an answer of a stateless server', () => {
-  test('loses what only its revision has', () => {
+  test('loses the members that only the stateless revision has', () => {
     const outcome = gave(
       '{"resultType":"complete","ttlMs":5,"cacheScope":"public","contents":[1.0],"_meta":{"io.modelcontextprotocol/serverInfo":{},"own":1.0}}',
     )
@@ -53,13 +53,13 @@ describe('an answer of a stateless server', () => {
     expect(textOf(named, 'completion/complete', '2025-11-25')).toBe('{}')
   })
 
-  test('has objects where these revisions demand them, and nothing that an older client does not have', () => {
+  test('has objects where these revisions require them, and no content unknown to an older client', () => {
     const outcome = gave('{"resultType":"complete","content":[],"structuredContent":[1.0]}')
     expect(textOf(outcome, 'tools/call', '2025-11-25')).toContain('"structuredContent":{"result":[1.0]}')
     expect(textOf(gave(link), 'tools/call', '2025-03-26')).toBe('{"content":[{"type":"text","text":"a\\nfile:///a"}]}')
   })
 
-  test('that asks is not for clients with sessions, and one of a kind that nobody asked for is no answer', () => {
+  test('that requests input is not supported, and one of an unknown result type is not valid', () => {
     const refusalOf = (type: string): unknown => {
       try {
         return encodeLegacyAnswer(gave(`{"resultType":"${type}"}`), 'tools/call', '2025-11-25')
@@ -72,7 +72,7 @@ describe('an answer of a stateless server', () => {
     expect(refusalOf('later')).toBe('upstream_invalid')
   })
 
-  test('that says what the client lacks becomes an error that names it', () => {
+  test('about a missing capability becomes an error that names the capability', () => {
     const text = textOf(failed(-32021, { requiredCapabilities: { sampling: {} } }), 'tools/call', '2025-11-25')
     expect(JSON.parse(text)).toMatchObject({
       code: -32602,
@@ -81,12 +81,12 @@ describe('an answer of a stateless server', () => {
     })
   })
 
-  test('that blames our own headers or version is our fault', () => {
+  test('about a wrong header or version becomes an internal error, because mcplex wrote them', () => {
     for (const code of [-32020, -32022])
       expect(JSON.parse(textOf(failed(code), 'tools/call', '2025-11-25'))).toMatchObject({ code: -32603 })
   })
 
-  test('that a resource is not there has the code that these revisions have for it', () => {
+  test('about a missing resource has the code of these revisions', () => {
     const error = (outcome: Outcome, method: string): unknown => JSON.parse(textOf(outcome, method, '2025-11-25'))
     expect(error(failed(-32602, { uri: 'u' }), 'resources/read')).toEqual({
       code: -32002,
@@ -111,7 +111,7 @@ describe('the handshake with a client', () => {
     return answer.result.value
   }
 
-  test('says of a session-based server what it said, in the version of the client', () => {
+  test('returns the description of a session-based server, in the version of the client', () => {
     const serverDescription = {
       protocolVersion: '2025-11-25',
       capabilities: { tools: {}, completions: {} },
@@ -123,7 +123,7 @@ describe('the handshake with a client', () => {
     })
   })
 
-  test('says of a stateless server what these revisions know', () => {
+  test('returns the part of a stateless server’s description that these revisions know', () => {
     const serverDescription = {
       resultType: 'complete',
       supportedVersions: ['2026-07-28'],

@@ -1,6 +1,6 @@
 /**
- * The session-based revisions as spoken with our clients: what their messages mean, and how our answers are worded.
- * The session itself (its store, its streams) is the business of sessions/ and gateway/.
+ * The session-based revisions towards clients: reading their messages and encoding our answers. The session itself (its
+ * record, its streams) is handled by sessions/ and gateway/.
  */
 import { Refusal } from '../base/refusal.ts'
 import type { Outcome, ClientDescription } from './call.ts'
@@ -18,10 +18,10 @@ import {
   negotiate,
 } from './revisions.ts'
 
-/** What a client says of itself is kept as long as its session lives. */
+/** A limit, because the client's description is kept as long as its session. */
 const maxDescriptionChars = 64 * 1024
 
-/** Who speaks, from the params of `initialize`. Throws `invalid_params`. [lifecycle, initialization] */
+/** The client's description from the params of `initialize`. Throws `invalid_params`. [lifecycle, initialization] */
 export function readInitialize(params: RawObject | undefined): ClientDescription {
   const asked = params?.value['protocolVersion']
   const capabilities = params?.value['capabilities']
@@ -29,7 +29,7 @@ export function readInitialize(params: RawObject | undefined): ClientDescription
   if (typeof asked !== 'string' || !isObject(capabilities) || !isObject(info)) {
     throw new Refusal('invalid_params', { message: 'initialize needs protocolVersion, capabilities and clientInfo.' })
   }
-  // Servers refuse such a handshake, and by then it has cost a process.
+  // Servers refuse a handshake without these, but only after a process was started for it.
   if (typeof info['name'] !== 'string' || typeof info['version'] !== 'string') {
     throw new Refusal('invalid_params', { message: 'clientInfo needs name and version.' })
   }
@@ -45,8 +45,8 @@ export function readInitialize(params: RawObject | undefined): ClientDescription
 }
 
 /**
- * Checks the version header of a request within a session.
- * Another supported version than the negotiated one is tolerated. [2025-06-18 transports, protocol version header]
+ * Checks the version header of a request within a session. Throws `invalid_request`. A supported version other than the
+ * negotiated one is tolerated. [2025-06-18 transports, protocol version header]
  */
 export function checkVersionHeader(header: string | undefined): void {
   const version = header ?? headerlessVersion
@@ -55,7 +55,7 @@ export function checkVersionHeader(header: string | undefined): void {
   }
 }
 
-/** Methods that came with the stateless revision: what a process told one session by them, it would tell all that share it. */
+/** Methods of the stateless revision. Not forwarded for a session: the worker would send the notifications to all sessions that share it. */
 const laterMethods = new Set(['server/discover', 'subscriptions/listen'])
 
 /** Throws `method_not_found` for a method that these revisions do not have. */
@@ -68,12 +68,12 @@ export function mayBatch(version: string): boolean {
   return hasBatches(version)
 }
 
-/** The result of `initialize`: what the server said of itself, in the version that was agreed on with this client. */
+/** The result of `initialize`: the server's description, in the version that was negotiated with this client. */
 export function initializeResult(serverDescription: RawObject, client: ClientDescription): Answer {
   const said = { protocolVersion: client.version }
   if (serverDescription.value['protocolVersion'] !== undefined)
     return { kind: 'result', result: editObject(serverDescription, said) }
-  // A stateless server says who it is in `_meta`, and more than these revisions know.
+  // A stateless server has its info in `_meta`, and members that these revisions do not know.
   const { capabilities, instructions } = serverDescription.value
   const meta = serverDescription.value['_meta']
   const info = isObject(meta) ? meta[metaKeys.serverInfo] : undefined
@@ -90,9 +90,9 @@ export function initializeResult(serverDescription: RawObject, client: ClientDes
 const statelessMembers = ['resultType', 'ttlMs', 'cacheScope']
 
 /**
- * The answer in the shapes of the client's revision. What a server with sessions said goes through as it came, but for
- * what would keep an older client from reading it at all; what a stateless one said loses what no client with a
- * session knows. Throws `not_supported_by_client_revision` for a question, and `upstream_invalid` for an answer that was not asked for.
+ * The answer in the form of the client's revision. The answer of a session-based server is forwarded unchanged, except for
+ * content that an older client cannot read at all; the answer of a stateless server loses the members that these revisions do
+ * not have. Throws `not_supported_by_client_revision` for a request for input, `upstream_invalid` for an unknown result type.
  */
 export function encodeLegacyAnswer(outcome: Outcome, method: string, version: string): Answer {
   const { answer, era } = outcome
@@ -112,7 +112,7 @@ function withoutHints(result: RawObject): RawObject {
   for (const member of statelessMembers) if (member in result.value) edits[member] = undefined
   const meta = result.value['_meta']
   const isNamed = isObject(meta) && metaKeys.serverInfo in meta
-  // Mostly the name is all that is there, and then one walk over the text is enough.
+  // Usually the server info is all of `_meta`: then it is removed as a whole, in one walk over the text.
   const isOnlyNamed = isNamed && Object.keys(meta).length === 1
   if (isOnlyNamed) edits['_meta'] = undefined
   const plain = Object.keys(edits).length === 0 ? result : editObject(result, edits)
@@ -127,14 +127,14 @@ function wordError(answer: Answer & { kind: 'error' }, method: string): Answer {
     const message = `The call needs ${what} of its client, which this client did not declare or its revision does not have.`
     return errorAnswer(-32602, message, isObject(data) ? data : undefined)
   }
-  // The headers and the version of that request were ours, so the fault is ours too.
+  // mcplex made the headers and the version of that request, so the client is not at fault.
   if (code === -32020 || code === -32022) return errorAnswer(-32603, 'The server refused the request.')
-  // [2025-11-25 resources, error handling] what is not there had a code of its own; bad params had this one
+  // In these revisions a missing resource has a code of its own. [2025-11-25 resources, error handling]
   const isMissing = code === -32602 && method === 'resources/read' && isObject(data) && typeof data['uri'] === 'string'
   return isMissing ? { kind: 'error', error: editObject(answer.error, { code: -32002 }) } : answer
 }
 
-/** The outcome that the text of a response of ours says. */
+/** The outcome in the text of a response that mcplex wrote. */
 export function outcomeIn(text: string): Outcome {
   const message = readMessage(text, JSON.parse(text))
   const answer = message.kind === 'response' ? message.answer : errorAnswer(-32603, 'An internal error happened.')

@@ -1,11 +1,11 @@
-/** Which log lines of a server a client has asked for. */
+/** Which log messages of a server a client wants. */
 import type { Call } from './call.ts'
 import type { RawObject } from './json-text.ts'
 import { logLevels } from './revisions.ts'
 
 /**
- * Whether a client wants a log line: one without a session only from the level that its request names, one with a
- * session all that its server sends by its level. [2026-07-28 logging; 2025-11-25 logging]
+ * Whether a client wants a log message. A stateless client wants those from the level in its request on; a client with a
+ * session wants all, because the server already filters by the session's level. [2026-07-28 logging; 2025-11-25 logging]
  */
 export function wantsLog(call: Call, params: RawObject | undefined): boolean {
   if (call.logLevel === undefined) return call.session !== undefined

@@ -1,4 +1,4 @@
-/** The methods that the specification defines, of all revisions: what may be told of a client's word without showing it. */
+/** The methods that the specification defines, in any revision: only these are shown in logs and metrics. */
 
 const knownMethods: ReadonlySet<string> = new Set([
   'initialize',
@@ -23,10 +23,10 @@ const knownMethods: ReadonlySet<string> = new Set([
   'tasks/list',
 ])
 
-/** Stands for a name that a client made up, or that nobody has told us. */
+/** Stands for a name that a client made up, or that no server has listed. */
 export const unknownName = 'unknown'
 
-/** The method if there is such a one; else a fixed word, so that a client can write nothing of its own into a log. */
+/** The method if the specification defines it, else `unknown`, so that a client cannot write its own text into a log. */
 export function knownMethod(method: string): string {
   return knownMethods.has(method) ? method : unknownName
 }

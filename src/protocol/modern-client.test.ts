@@ -36,7 +36,7 @@ function callOf(params: JsonObject | undefined, more: Partial<Call> = {}): Call 
   }
 }
 
-test('each call of a session says who speaks, and what else it asks for', () => {
+test('each call of a session carries the client’s description, its token and its log level', () => {
   const codec = createModernUpstreamCodec()
   const said = (call: Call, token?: number): unknown => JSON.parse(codec.params(call, token)?.text ?? 'null')
   for (const params of [undefined, {}, { name: 'echo' }]) {
@@ -48,7 +48,7 @@ test('each call of a session says who speaks, and what else it asks for', () => 
   })
 })
 
-test('what a client writes into its own metadata stays, but for what mcplex says there', () => {
+test('the client’s own metadata stays, except for the members that mcplex sets', () => {
   const codec = createModernUpstreamCodec()
   const forged = { [`${prefix}clientCapabilities`]: { sampling: {} }, [`${prefix}logLevel`]: 'debug', progressToken: 1 }
   const params = codec.params(callOf({ name: 'echo', _meta: { ...forged, traceparent: 't' } }), undefined)
@@ -56,7 +56,7 @@ test('what a client writes into its own metadata stays, but for what mcplex says
   expect(JSON.parse(codec.params(callOf({ _meta: 7 }), undefined)?.text ?? '')).toEqual({ _meta: introduced })
 })
 
-test('a client with a session cannot make up answers of another round', () => {
+test('a client with a session cannot forge input responses', () => {
   const codec = createModernUpstreamCodec()
   const params = { name: 'ask', inputResponses: { a: {} }, requestState: 'forged' }
   expect(JSON.parse(codec.params(callOf(params), undefined)?.text ?? '')).toEqual({ name: 'ask', _meta: introduced })
@@ -66,7 +66,7 @@ test('a client with a session cannot make up answers of another round', () => {
   })
 })
 
-test('the params say the same as their text, whatever the client sends', () => {
+test('value and text of the params stay equal, whatever the client sends', () => {
   const codec = createModernUpstreamCodec()
   const member = fc.oneof(fc.string(), fc.constantFrom('_meta', 'name', 'requestState'))
   fc.assert(

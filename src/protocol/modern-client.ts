@@ -1,4 +1,4 @@
-/** The stateless revision as spoken with upstreams: every request carries who speaks. */
+/** The stateless revision towards upstreams: every request carries the client's description. */
 import type { Call, ClientDescription } from './call.ts'
 import { acrossEras, profileOf, withoutQuestions } from './capabilities.ts'
 import type { UpstreamCodec } from './upstream-codec.ts'
@@ -6,7 +6,7 @@ import { editObject, emptyObject, type JsonObject, type JsonValue, parseObject, 
 import { withMeta } from './jsonrpc.ts'
 import { metaKeys, modernVersion } from './revisions.ts'
 
-/** Remembers how each session is introduced: it is the same in all its calls, and takes longer to say than the rest. */
+/** Creates the codec. It caches the `_meta` of each session, which is the same in all its calls and costly to write. */
 export function createModernUpstreamCodec(): UpstreamCodec {
   const introductions = new WeakMap<ClientDescription, RawObject>()
   const introductionOf = (client: ClientDescription): RawObject => {
@@ -18,7 +18,7 @@ export function createModernUpstreamCodec(): UpstreamCodec {
   return {
     era: 'modern',
     params(call, token) {
-      // The same revision on both sides: its metadata is forwarded as it came, only the token is ours.
+      // The same revision on both sides: the metadata is forwarded unchanged, except for the token, which is ours.
       if (call.client.era === 'modern') {
         return call.progressToken === undefined ? call.params : withMeta(call.params, { progressToken: token })
       }
@@ -31,7 +31,7 @@ export function createModernUpstreamCodec(): UpstreamCodec {
   }
 }
 
-/** The `_meta` with which a request of this speaker begins. [2026-07-28 basic, _meta] */
+/** The `_meta` members that describe a client in each of its requests. [2026-07-28 basic, _meta] */
 export function envelope(client: ClientDescription, announced: RawObject): Record<string, JsonValue | undefined> {
   const meta: Record<string, JsonValue | undefined> = {
     [metaKeys.version]: modernVersion,
@@ -41,13 +41,13 @@ export function envelope(client: ClientDescription, announced: RawObject): Recor
   return meta
 }
 
-/** The envelope of a client with a session. It can be asked: see rounds.ts. */
+/** The `_meta` of a client with a session. It can answer input requests: see bridge/continuation.ts. */
 function introduction(client: ClientDescription): RawObject {
   const text = JSON.stringify(envelope(client, acrossEras(client, true)))
   return parseObject(text) ?? emptyObject
 }
 
-/** The params with the introduction in front of what belongs to this call alone. */
+/** The params with the client's `_meta`, and the members of this call alone. */
 function introduced(call: Call, token: number | undefined, said: RawObject): RawObject {
   const params = call.round === undefined ? firstParams(call) : (call.params ?? emptyObject)
   const { value, text } = params
@@ -55,15 +55,15 @@ function introduced(call: Call, token: number | undefined, said: RawObject): Raw
     const own: JsonObject = { [metaKeys.logLevel]: call.logLevel, progressToken: token }
     return withMeta(params, { ...said.value, ...own })
   }
-  // The usual call: its text need not be walked.
+  // The usual call has no other metadata: its text need not be walked.
   const comma = Object.keys(value).length === 0 ? '' : ','
   return { value: { ...value, _meta: said.value }, text: `${text.slice(0, -1)}${comma}"_meta":${said.text}}` }
 }
 
-/** Mcplex alone begins another round, so answers that come with a call would be made up; and tasks are another thing here. */
+/** Removed from the client's params: mcplex itself makes the calls of later rounds, so input responses in a first call are forged; tasks differ here. */
 const foreign = ['inputResponses', 'requestState', 'task']
 
-/** The client's own params, without what only others may say. */
+/** The client's params of a first call, without the members that a client with a session must not set. */
 function firstParams({ params }: Call): RawObject {
   if (params === undefined) return emptyObject
   if (!foreign.some((key) => key in params.value)) return params

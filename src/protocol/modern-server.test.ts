@@ -31,21 +31,21 @@ const codeOf = (code: number, era: Outcome['era']): unknown => {
 const named = '"_meta":{"io.modelcontextprotocol/serverInfo":{"name":"s","version":"1"}}'
 
 describe('the result of a session-based server', () => {
-  test('gets the members that every result has here, and keeps its digits', () => {
+  test('gets the members that every stateless result has, and keeps its digits', () => {
     expect(textOf('tools/call', gave('{"content":[1.0]}'))).toBe(`{"content":[1.0],"resultType":"complete",${named}}`)
     expect(textOf('resources/read', gave('{"contents":[1.0],"_meta":{"own":1.0}}'))).toBe(
       '{"contents":[1.0],"resultType":"complete","ttlMs":0,"cacheScope":"private","_meta":{"own":1.0,"io.modelcontextprotocol/serverInfo":{"name":"s","version":"1"}}}',
     )
   })
 
-  test('may be kept for as long as the caller says, and by its client alone', () => {
+  test('may be cached as long as the caller says, and by its client alone', () => {
     expect(JSON.parse(textOf('tools/list', gave('{"tools":[]}'), 60_000))).toMatchObject({
       ttlMs: 60_000,
       cacheScope: 'private',
     })
   })
 
-  test('is complete, whatever it says itself', () => {
+  test('is complete, whatever resultType the server set', () => {
     const outcome = gave('{"content":[],"resultType":"input_required","requestState":"s"}')
     expect(JSON.parse(textOf('tools/call', outcome))).toMatchObject({ resultType: 'complete' })
     const list = gave('{"tools":[],"resultType":"input_required"}')
@@ -54,11 +54,11 @@ describe('the result of a session-based server', () => {
 })
 
 describe('the error of a session-based server', () => {
-  test('that something is not there has the code of this revision', () => {
+  test('about a missing resource has the code of this revision', () => {
     expect(codeOf(-32002, 'legacy')).toBe(-32602)
   })
 
-  test('never has a code that is reserved here', () => {
+  test('never has a code that is reserved in this revision', () => {
     fc.assert(
       fc.property(fc.integer({ min: -32099, max: -32000 }), (code) => {
         expect(codeOf(code, 'legacy')).toBe(code === -32002 ? -32602 : -32603)
@@ -73,7 +73,7 @@ describe('the error of a session-based server', () => {
   })
 })
 
-test('a session-based server is discovered by what it said of itself, without its tasks', () => {
+test('server/discover returns the description of a session-based server, without tasks', () => {
   const serverDescription: JsonObject = {
     protocolVersion: '2025-11-25',
     capabilities: { tools: {}, tasks: {}, extensions: { 'x/y': {} } },
@@ -91,7 +91,7 @@ test('a session-based server is discovered by what it said of itself, without it
   })
 })
 
-test('a stateless server is discovered by its own words', () => {
+test('server/discover returns the description of a stateless server unchanged', () => {
   const serverDescription = parseObject(
     '{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{"extensions":{"io.modelcontextprotocol/tasks":{"n":1.0}}},"ttlMs":7,"cacheScope":"public"}',
   )

@@ -1,6 +1,6 @@
 /**
- * The stateless revision as spoken with our clients: the checks of a request in their order, and how answers are
- * worded. [2026-07-28 basic; transports; error codes]
+ * The stateless revision towards clients: the checks of a request in their order, and the encoding of answers.
+ * [2026-07-28 basic; transports; error codes]
  */
 import { Refusal } from '../base/refusal.ts'
 import { metaOf, type Outcome, progressTokenOf, type ClientDescription } from './call.ts'
@@ -12,21 +12,21 @@ import { type Answer, type Message, type RequestMessage, withMeta } from './json
 import { resultForRequest } from './bridge/results.ts'
 import { legacyVersions, logLevels, metaKeys, modernVersion, modernVersions } from './revisions.ts'
 
-/** What a request says of itself. */
+/** The metadata of a request. */
 export interface Envelope {
   readonly client: ClientDescription
   readonly progressToken: string | undefined
   readonly logLevel: string | undefined
 }
 
-/** The headers that mirror the body, as they came. */
+/** The headers that mirror the body, as received. */
 export interface MirrorHeaders {
   readonly version: string | undefined
   readonly method: string | undefined
   readonly name: string | undefined
 }
 
-/** Methods of the core; others exist only as extensions of a server that announces some. */
+/** Methods of the core specification; others are accepted only if the server announces extensions. */
 const coreMethods = new Set([
   'server/discover',
   'tools/list',
@@ -40,7 +40,7 @@ const coreMethods = new Set([
   'subscriptions/listen',
 ])
 
-/** Methods that went with the sessions: never forwarded, whatever a server would make of them. */
+/** Methods that were removed together with sessions: never forwarded, even if the server has extensions. */
 const removedMethods = new Set([
   'initialize',
   'ping',
@@ -100,11 +100,11 @@ function checkMirrors(message: RequestMessage, headers: MirrorHeaders): void {
 }
 
 /**
- * The refusal of a message of this era where only sessions are served. `server/discover` is a method that is not
- * there, as a session-based server would say: clients of both eras fall back to `initialize`.
+ * The refusal of a stateless message if only sessions are served. `server/discover` is refused as an unknown method, like a
+ * session-based server does, so that clients of both eras fall back to `initialize`.
  * [2026-07-28 versioning, era detection by clients]
- * @param versionHeader of a message that names no version itself
- * @param words what to say instead of what the table of refusals says
+ * @param versionHeader the version of a message without a version in its metadata
+ * @param words replaces the message of the table of refusals
  */
 export function notServed(message: Message, versionHeader: string | undefined, words?: string): Refusal {
   const said = words === undefined ? {} : { message: words }
@@ -117,7 +117,7 @@ export function notServed(message: Message, versionHeader: string | undefined, w
   })
 }
 
-/** Lists and reads whose results say how long they may be kept. [2026-07-28 caching] */
+/** Methods whose results say how long they may be cached. [2026-07-28 caching] */
 const cacheable = new Set([
   'server/discover',
   'tools/list',
@@ -128,9 +128,8 @@ const cacheable = new Set([
 ])
 
 /**
- * The answer in the shapes of this revision. What a stateless server said goes through as it came; the answer of a
- * session-based one gets the members that every result has here.
- * @param ttlMs how long the result may be kept, if the server does not say so
+ * The answer in the form of this revision. The result of a session-based server gets the members that every result has here.
+ * @param ttlMs how long the result may be cached, unless the server says so
  */
 export function encodeModernAnswer(
   method: string,
@@ -156,13 +155,13 @@ export function encodeModernAnswer(
 }
 
 /**
- * The error of a session-based server: its codes between -32000 and -32099 have other meanings here, or none, and must
- * not be used. What it says stays. [2026-07-28 error codes]
+ * The error of a session-based server: codes between -32000 and -32099 have another meaning here and are replaced. The message
+ * stays. [2026-07-28 error codes]
  */
 function wordError(answer: Answer & { kind: 'error' }): Answer {
   const code = Number(answer.error.value['code'])
   if (code > -32000 || code < -32099) return answer
-  // What was not found had a code of its own.
+  // -32002 was the code for a missing resource.
   return { kind: 'error', error: editObject(answer.error, { code: code === -32002 ? -32602 : -32603 }) }
 }
 
@@ -174,7 +173,7 @@ export function statusOf(answer: Answer): number {
   return code === -32020 || code === -32021 || code === -32022 ? 400 : 200
 }
 
-/** The result of `server/discover`, from what a server said of itself in either era. */
+/** The result of `server/discover`, from the description of a server of either era. */
 export function discoverResult(serverDescription: RawObject, serverInfo: JsonValue | undefined): RawObject {
   const { capabilities, protocolVersion, ttlMs, cacheScope } = serverDescription.value
   const edits: Record<string, JsonValue | undefined> = {

@@ -1,17 +1,17 @@
 /**
- * The params that the methods of the protocol cannot do without, checked before a call costs anything: a client's
- * slip must not reach a server that does not expect it. What a name or an address means is the server's to say.
+ * Checks the required params of the methods before a call costs anything: a client's mistake must not reach a server that may
+ * not expect it. Only the server knows whether a name or URI exists.
  */
 import { Refusal } from '../base/refusal.ts'
 import { isObject, type RawObject } from './json-text.ts'
 
-/** A longer name or address is refused: servers repeat it in their errors. */
+/** A longer name or URI is refused, because servers repeat it in their errors. */
 const maxNameChars = 8192
 
 const named = new Set(['tools/call', 'prompts/get'])
 const addressed = new Set(['resources/read', 'resources/subscribe', 'resources/unsubscribe'])
 
-/** Throws `invalid_params`. */
+/** Throws `invalid_params` if a required param is missing or of the wrong type. */
 export function checkParams(method: string, params: RawObject | undefined): void {
   const value = params?.value
   if (named.has(method)) checkName('name', value?.['name'])

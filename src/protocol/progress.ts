@@ -1,11 +1,12 @@
-/** Progress on its way to a client whose request is not the one that the call began with. */
+/** Progress notifications for a request that continues a call begun by another request. */
 import type { Notification } from './call.ts'
 import { editMembers, type RawObject } from './json-text.ts'
 
 /**
  * The params of a notification for a request with another progress token.
- * @param began the token that the call began with, as JSON text; `now` that of the request
- * @returns `unwanted` for progress that this request did not ask for
+ * @param began the progress token of the first request, as JSON text
+ * @param now the progress token of the current request
+ * @returns `unwanted` if the current request did not ask for progress
  */
 export function progressFor(
   { method, params }: Notification,

@@ -14,7 +14,7 @@ function request(method: string, params: object = {}, version: unknown = '2026-0
   return message
 }
 
-test('a value of a header says the same when it is read', () => {
+test('an encoded header value is decoded to the same text', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'grapheme' }), (text) => {
       const value = encodeHeader(text)
@@ -24,8 +24,8 @@ test('a value of a header says the same when it is read', () => {
   )
 })
 
-describe('a request that stands for itself', () => {
-  test('says its version, method and name', () => {
+describe('the headers of a stateless request', () => {
+  test('name its version, method and name', () => {
     expect(standaloneHeaders(request('resources/read', { uri: 'test://é' }), [])).toEqual({
       'mcp-protocol-version': '2026-07-28',
       'mcp-method': 'resources/read',
@@ -34,7 +34,7 @@ describe('a request that stands for itself', () => {
     expect(standaloneHeaders(request('tools/list'), [])).not.toHaveProperty('mcp-name')
   })
 
-  test('mirrors the arguments that the tool asks for, and leaves out what is not there', () => {
+  test('mirror the annotated arguments of the tool that are present', () => {
     const marked = (name: string): { 'x-mcp-header': string } => ({ 'x-mcp-header': name })
     const schema = {
       properties: { region: marked('Region'), deep: { properties: { count: marked('Count') } }, absent: marked('No') },
@@ -59,7 +59,7 @@ describe('a request that stands for itself', () => {
   })
 })
 
-test('a message of a session names it and its version, or the version alone where no id was given', () => {
+test('the headers of a session’s message are its id and version, or the version alone without an id', () => {
   expect(sessionHeaders('s', '2025-06-18')).toEqual({ 'mcp-session-id': 's', 'mcp-protocol-version': '2025-06-18' })
   expect(sessionHeaders(undefined, '2025-06-18')).toEqual({ 'mcp-protocol-version': '2025-06-18' })
 })

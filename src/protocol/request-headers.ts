@@ -1,6 +1,6 @@
 /**
- * The headers of a POST, made from the message that it carries: what a client over HTTP has to send along, for one
- * that has no headers of its own. [2025-06-18 transports; 2026-07-28 transports, standard and custom headers]
+ * The headers of a POST, made from its message: for a message from a client without HTTP headers, such as one over stdio.
+ * [2025-06-18 transports; 2026-07-28 transports, standard and custom headers]
  */
 import { Refusal } from '../base/refusal.ts'
 import { metaOf } from './call.ts'
@@ -9,15 +9,15 @@ import { isObject, type JsonValue } from './json-text.ts'
 import type { RequestMessage } from './jsonrpc.ts'
 import { metaKeys, modernVersions } from './revisions.ts'
 
-/** The headers of messages of a session; `id` is undefined for servers that keep none. */
+/** The headers of messages of a session; `id` is undefined for servers that assign no session id. */
 export function sessionHeaders(id: string | undefined, version: string): Record<string, string> {
   return { ...(id !== undefined && { 'mcp-session-id': id }), 'mcp-protocol-version': version }
 }
 
 /**
- * The headers of a request that stands for itself.
- * @param params what of the tool's arguments is mirrored, if the message is a call of one
- * @throws Refusal `request_metadata_missing`; `unsupported_version` or `method_not_found` for words that no header can carry
+ * The headers of a stateless request.
+ * @param params the mirrored arguments of the tool, if the message is a call of one
+ * @throws Refusal `request_metadata_missing`; `unsupported_version` or `method_not_found` for a text that a header cannot contain
  */
 export function standaloneHeaders(message: RequestMessage, params: readonly HeaderParam[]): Record<string, string> {
   const version = metaOf(message.params)?.[metaKeys.version]
@@ -37,7 +37,7 @@ export function standaloneHeaders(message: RequestMessage, params: readonly Head
   return headers
 }
 
-/** A text as a header value: itself where a header can carry it, else the base64 form. */
+/** A text as a header value: unchanged if a header can contain it, else in the base64 form. */
 export function encodeHeader(text: string): string {
   const isPlain = /^[\t\x20-\x7e]*$/.test(text) && text.trim() === text && !text.startsWith('=?base64?')
   return isPlain ? text : `=?base64?${Buffer.from(text).toString('base64')}?=`

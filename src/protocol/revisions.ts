@@ -1,4 +1,4 @@
-/** The revisions of the protocol and what they differ in, as far as the wire is concerned. Strings, compared for equality or order. */
+/** The revisions of the protocol and how they differ on the wire. Revisions are strings, compared for equality or order. */
 import type { EraName } from './call.ts'
 
 /** Session-based revisions, newest first. */
@@ -22,35 +22,35 @@ export function isStateless(version: string | undefined): boolean {
   return version !== undefined && modernVersions.includes(version.trim())
 }
 
-/** The eras as people call them, in documents and logs. */
+/** The names of the eras in documents and logs. */
 export const eraInWords: Readonly<Record<EraName, string>> = { legacy: 'session-based', modern: 'stateless' }
 
-/** The version to answer `initialize` with: the one asked for if we speak it, else our newest. */
+/** The version to answer `initialize` with: the requested one if mcplex supports it, else the newest session-based one. */
 export function negotiate(asked: string): string {
   return isLegacyVersion(asked) ? asked : newestLegacy
 }
 
-/** JSON-RPC batches exist in this revision alone. */
+/** Whether the revision has JSON-RPC batches: only 2025-03-26 does. */
 export function hasBatches(version: string): boolean {
   return version === '2025-03-26'
 }
 
-/** Priming events and polling of streams. Older clients fail on an event without data. [2025-11-25, SEP-1699] */
+/** Whether the revision has priming events and polling of streams. Older clients fail on an event without data. [2025-11-25, SEP-1699] */
 export function hasPrimingEvent(version: string): boolean {
   return version >= '2025-11-25'
 }
 
-/** Sound as content, and `completions` as a capability. */
+/** Whether the revision has audio content and the capability `completions`. */
 export function hasAudio(version: string): boolean {
   return version >= '2025-03-26'
 }
 
-/** Results with structured content, links to resources as content, and elicitation (by forms). */
+/** Whether the revision has structured content, resource links as content, and elicitation by form. */
 export function hasStructuredContent(version: string): boolean {
   return version >= '2025-06-18'
 }
 
-/** Elicitation by URL and forms with more kinds of fields; sampling with tools and with several blocks in a message. */
+/** Whether the revision has elicitation by URL, forms with more kinds of fields, and sampling with tools and several blocks in a message. */
 export function hasVisits(version: string): boolean {
   return version >= '2025-11-25'
 }
@@ -58,7 +58,7 @@ export function hasVisits(version: string): boolean {
 /** Long calls as tasks, in the stateless era. [SEP-2663] */
 export const tasksExtension = 'io.modelcontextprotocol/tasks'
 
-/** Keys of `_meta` with which a stateless request says who speaks. */
+/** The keys of `_meta` in stateless messages that the specification defines. */
 export const metaKeys: Readonly<
   Record<'version' | 'capabilities' | 'clientInfo' | 'logLevel' | 'subscription' | 'serverInfo', string>
 > = {

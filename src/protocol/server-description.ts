@@ -1,4 +1,4 @@
-/** Who the server says it is, wherever its era puts that. For display only: nothing may depend on it. */
+/** The server's info (name and version) from its description of either era. For display only: no behaviour may depend on it. */
 import { isObject, type JsonObject, type RawObject } from './json-text.ts'
 import { metaKeys } from './revisions.ts'
 

@@ -13,7 +13,7 @@ test.each([
   expect(read(text)).toMatchObject(message)
 })
 
-test('numbers in a result that was mended stay as they were written', () => {
+test('numbers in a repaired result stay exactly as written', () => {
   const message = read('{"id":1,"error":null,"result":{"a":1.50,"b":9007199254740993}}')
   expect(JSON.stringify(message)).toContain(String.raw`{\"a\":1.50,\"b\":9007199254740993}`)
 })
@@ -34,6 +34,6 @@ test.each([
   expect(read(text)).toMatchObject({ kind: 'malformed', isAnswer, fault: expect.stringContaining(fault), quote: text })
 })
 
-test('an id in quotes stands for its number, and no other text for any', () => {
+test('an id in quotes is read as its number, and any other text is not a number', () => {
   expect(['65536', '"65536"', '"a"', '""', '" "'].map(numberOf)).toEqual([65536, 65536, NaN, NaN, NaN])
 })

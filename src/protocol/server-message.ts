@@ -1,13 +1,13 @@
 /**
- * Messages of servers, which are read more leniently than those of clients: whatever can only mean one thing is taken,
- * and what cannot be taken comes back with what is wrong with it. Reading never throws.
+ * Reads messages of servers, more leniently than those of clients: a message with a harmless mistake is repaired, and any
+ * other bad message is returned with a description of its fault. Reading never throws.
  */
 import { editObject, eachMember, isObject, type JsonObject, type JsonValue } from './json-text.ts'
 import { type Malformed, type Message, readMessage, type RpcId } from './jsonrpc.ts'
 
-/** A message of a server that cannot be taken. */
+/** A message of a server that cannot be used. */
 export interface BadMessage extends Malformed {
-  /** Whether it is meant as an answer to a request, if perhaps to none that it names. */
+  /** Whether it is meant as an answer to a request, even if it names none. */
   readonly isAnswer: boolean
   /** What is wrong, for the operator. */
   readonly fault: string
@@ -31,13 +31,13 @@ export function readServerMessage(text: string, value: unknown): Message | BadMe
   return { ...strict, isAnswer: isAnswer(value), fault: faultOf(mended.value), quote }
 }
 
-/** The number that an id stands for, which some servers echo as a string; NaN if it stands for none. */
+/** The number in an id, which some servers echo as a string; NaN if it is not a number. */
 export function numberOf(id: RpcId): number {
   const text = id.startsWith('"') ? (JSON.parse(id) as string) : id
   return text.trim() === '' ? Number.NaN : Number(text)
 }
 
-/** Serialisers that write all members of a message write null for those that it does not have. */
+/** The edits that repair a message. Some serialisers write null for members that a message does not have. */
 function mends(value: JsonObject): Record<string, JsonValue | undefined> {
   const edits: Record<string, JsonValue | undefined> = {}
   const has = (key: string): boolean => (value[key] ?? null) !== null
@@ -46,7 +46,7 @@ function mends(value: JsonObject): Record<string, JsonValue | undefined> {
   if (value['result'] === null && (has('error') || has('method'))) edits['result'] = undefined
   const { method, id } = value
   if (id === null && typeof method === 'string' && method.startsWith('notifications/')) edits['id'] = undefined
-  // JSON-RPC 1.0 has no version. What has a method and no version may be a line of a log.
+  // JSON-RPC 1.0 has no version member. A text with a method but no version may be a log line, so it is not repaired.
   if (!has('jsonrpc') && !has('method') && has('id')) edits['jsonrpc'] = '2.0'
   return edits
 }
@@ -61,7 +61,7 @@ function hasKeyTwice(text: string, value: JsonObject): boolean {
   return members !== Object.keys(value).length
 }
 
-/** What is wrong with a message in which all is mended that can be. */
+/** The fault of a message that could not be repaired. */
 function faultOf(value: JsonObject): string {
   const { id, result, error } = value
   if (value['jsonrpc'] !== '2.0') return '"jsonrpc" is not "2.0"'

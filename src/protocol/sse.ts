@@ -1,4 +1,4 @@
-/** Server-sent events as we write them. The data is one line of JSON, so nothing needs to be split. */
+/** Writes server-sent events. The data is one line of JSON, so it never has to be split into lines. */
 
 export const sseHeaders: Readonly<Record<string, string>> = {
   'Content-Type': 'text/event-stream',
@@ -6,14 +6,14 @@ export const sseHeaders: Readonly<Record<string, string>> = {
   'X-Accel-Buffering': 'no',
 }
 
-/** A message, with the id under which it can be resumed if it was stored. */
+/** A message event, with an event id to resume from if the event was stored. */
 export function sseMessage(data: string, id?: string): string {
   return id === undefined ? `event: message\ndata: ${data}\n\n` : `event: message\nid: ${id}\ndata: ${data}\n\n`
 }
 
 /**
- * An event without data that gives the client a place to resume from before anything happened, and says how long to
- * wait before it does, in milliseconds. [2025-11-25, SEP-1699]
+ * A priming event: without data, it gives the client an event id to resume from before the first message, and the time to wait
+ * before it reconnects, in milliseconds. [2025-11-25, SEP-1699]
  */
 export function ssePriming(id: string, retryMs: number): string {
   return `id: ${id}\nretry: ${retryMs}\ndata: \n\n`

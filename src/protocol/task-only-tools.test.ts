@@ -12,19 +12,19 @@ const raw = (text: string): RawObject => {
 }
 const gave = (value: JsonObject): Answer => ({ kind: 'result', result: rawObject(value) })
 
-test('a tool is run as a task alone if it says so', () => {
+test('a tool runs only as a task if its taskSupport is required', () => {
   expect(isTaskOnly({ execution: { taskSupport: 'required' } })).toBe(true)
   for (const execution of ['required', {}, { taskSupport: 'optional' }, null])
     expect(isTaskOnly({ execution })).toBe(false)
   fc.assert(fc.property(fc.jsonValue(), (odd) => !isTaskOnly({ execution: odd })))
 })
 
-test('a call asks for a task in its own words', () => {
+test('a call asks for a task and keeps its other params', () => {
   expect(asTask(raw('{"name":"t","arguments":{"n":1.0}}')).text).toBe('{"name":"t","arguments":{"n":1.0},"task":{}}')
   expect(asTask(undefined).text).toBe('{"task":{}}')
 })
 
-test('a task is read where the server says what it is, and nowhere else', () => {
+test('a task is read from the answers that contain one, and from no other', () => {
   const said = { taskId: 't', status: 'working', statusMessage: 'm', pollInterval: 500 }
   const task = { id: 't', status: 'working', message: 'm', pollMs: 500 }
   expect(taskBegun(gave({ task: said }))).toEqual(task)
@@ -35,7 +35,7 @@ test('a task is read where the server says what it is, and nowhere else', () => 
   }
 })
 
-test('a server is asked neither all the time nor hardly ever, whatever it says', () => {
+test('the poll interval stays within bounds, whatever the server says', () => {
   fc.assert(
     fc.property(fc.jsonValue(), (pollInterval) => {
       const { pollMs } = taskSeen(gave({ taskId: 't', status: 'working', pollInterval })) ?? { pollMs: 0 }
@@ -45,7 +45,7 @@ test('a server is asked neither all the time nor hardly ever, whatever it says',
   )
 })
 
-test('a result loses the word of its task, and nothing else', () => {
+test('a result loses the metadata of its task, and nothing else', () => {
   const of = (result: RawObject): string => {
     const answer = resultOfTask({ kind: 'result', result })
     return answer.kind === 'result' ? answer.result.text : ''

@@ -1,6 +1,6 @@
 /**
- * Tools that a session-based server runs as tasks alone, for a client that knows no tasks of that era: how such a call
- * begins, and what the server says of it. Pure; the course of it is gateway/calls/task-only-tools.ts. [2025-11-25 tasks]
+ * Tools that a session-based server runs only as tasks, for clients that do not know tasks of that era: the messages to start
+ * a task and to read its state. Pure; gateway/calls/task-only-tools.ts runs the task. [2025-11-25 tasks]
  */
 import {
   editObject,
@@ -13,12 +13,12 @@ import {
 } from './json-text.ts'
 import { type Answer, withMeta } from './jsonrpc.ts'
 
-/** A call that the server works on after it has answered. */
+/** A call that the server continues after it has answered the request. */
 export interface Task {
   readonly id: string
-  /** `working`, `input_required`, or one of three that end it. */
+  /** `working`, `input_required`, or one of the three final ones. */
   readonly status: string
-  /** What the server is at, for people. */
+  /** The server's status message, for people. */
   readonly message: string | undefined
   /** How long to wait before asking again, in milliseconds. */
   readonly pollMs: number
@@ -28,7 +28,7 @@ const defaultPollMs = 1000
 const minPollMs = 100
 const maxPollMs = 10_000
 
-/** Whether the server refuses to run this tool in any other way. */
+/** Whether the server runs this tool only as a task. */
 export function isTaskOnly(tool: JsonObject): boolean {
   const { execution } = tool
   return isObject(execution) && execution['taskSupport'] === 'required'
@@ -39,13 +39,13 @@ export function asTask(params: RawObject | undefined): RawObject {
   return editObject(params ?? emptyObject, { task: {} })
 }
 
-/** The task that a call has become; undefined if the server answered in another way. */
+/** The task that a call has started; undefined if the answer is not a task. */
 export function taskBegun(answer: Answer): Task | undefined {
   const task = answer.kind === 'result' ? answer.result.value['task'] : undefined
   return isObject(task) ? readTask(task) : undefined
 }
 
-/** What the server says of a task when it is asked. */
+/** The task in the answer to `tasks/get`. */
 export function taskSeen(answer: Answer): Task | undefined {
   return answer.kind === 'result' ? readTask(answer.result.value) : undefined
 }
@@ -61,17 +61,17 @@ function readTask({ taskId, status, statusMessage, pollInterval }: JsonObject): 
   }
 }
 
-/** The params of whatever is asked about a task. */
+/** The params of any request about a task. */
 export function aboutTask(task: Task): RawObject {
   return rawObject({ taskId: task.id })
 }
 
-/** The result of the tool, without the word of the task that it came from. */
+/** The result of the tool, without the metadata that relates it to the task. */
 export function resultOfTask(answer: Answer): Answer {
   const meta: JsonValue | undefined = answer.kind === 'result' ? answer.result.value['_meta'] : undefined
   if (answer.kind === 'error' || !isObject(meta) || !(relatedTask in meta)) return answer
   return { kind: 'result', result: withMeta(answer.result, { [relatedTask]: undefined }) }
 }
 
-/** The member of `_meta` that ties a message to a task. */
+/** The member of `_meta` that relates a message to a task. */
 export const relatedTask = 'io.modelcontextprotocol/related-task'
