@@ -174,7 +174,7 @@ describe('a bad value is reported with its place, the value and what is accepted
     ['MCPLEX_PORT', 'MCPLEX_LISTEN__PORT'],
     ['MCPLEX_LOG_LEVEL', 'MCPLEX_LOG__LEVEL'],
     ['MCPLEX_API_KEYS', 'MCPLEX_API_KEY'],
-  ])('%s is told, with the one that was meant', (name, meant) => {
+  ])('%s is reported, with the name that was probably meant', (name, meant) => {
     expect(problemsWith({}, { [name]: '5' })).toMatchObject([
       { code: 'config_unknown_key', message: `${name} is not known here; did you mean ${meant}?` },
     ])

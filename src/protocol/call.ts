@@ -46,7 +46,7 @@ export interface Call {
   readonly progressToken: string | undefined
   /** The least severe log level that the client wants during this call. */
   readonly logLevel: string | undefined
-  /** The process that an earlier round of the same interaction was answered by, if it matters. */
+  /** The process that answered an earlier round of the same call, if the call must run there. */
   readonly process: number | undefined
   /** The number of the round, if mcplex made the call again or by itself; undefined if the params are the client's own. */
   readonly round?: number
@@ -64,7 +64,7 @@ export interface Call {
  */
 export type ClientKey = string
 
-/** A process that is held over several calls. Whoever made it releases it. */
+/** A worker that is held over several calls. The creator of the hold releases it. */
 export interface Hold {
   /** Set by the first call. */
   lease: Lease | undefined
@@ -103,11 +103,11 @@ export function forget(update: Update): void {
   if (update.kind === 'notification') passed.params = undefined
 }
 
-/** How a call ended. `spoken` is the era whose shapes the answer has: who writes it in the other era translates it. */
+/** How a call ended. `era` is the era whose form the answer has; the codec of the other era translates it. */
 export interface Outcome {
   readonly answer: Answer
   readonly era: EraName
-  /** The process that answered, for calls that go on in a further round. */
+  /** The process that answered, for calls that continue in another round. */
   readonly process: number | undefined
   /** How long the call waited for a process, if it had to. */
   readonly queueMs?: number
@@ -123,7 +123,7 @@ export interface Filter {
   readonly resourceUris: ReadonlySet<string>
 }
 
-/** Who somebody is and which era they want to be served in: enough to find their unit. */
+/** The caller of a request: its principal, client description and session. Enough to find its isolation group. */
 export interface Caller {
   readonly principal: Principal
   readonly client: ClientDescription

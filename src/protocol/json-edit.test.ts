@@ -11,7 +11,7 @@ const agree = ({ value, text }: RawObject): void => expect(JSON.parse(text)).toE
 const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
 
 describe('an object that is changed', () => {
-  test('by a member says the same by value and by text, and has it once', () => {
+  test('by a member has equal value and text, and the member once', () => {
     fc.assert(
       fc.property(objects, fc.string(), fc.jsonValue() as fc.Arbitrary<JsonValue>, (raw, key, member) => {
         const changed = replaceMember(raw, key, member, JSON.stringify(member))
@@ -21,7 +21,7 @@ describe('an object that is changed', () => {
     )
   })
 
-  test('by members that it did not have keeps its text in front of them', () => {
+  test('by new members keeps its own text in front of them', () => {
     fc.assert(
       fc.property(objects, objects, (raw, more) => {
         const added = Object.fromEntries(Object.entries(more.value).filter(([key]) => !Object.hasOwn(raw.value, key)))
@@ -34,7 +34,7 @@ describe('an object that is changed', () => {
   })
 })
 
-test('a member that is an object is found by value and text, and nothing else is', () => {
+test('a member that is an object is found as value and text, and no other member is', () => {
   fc.assert(
     fc.property(objects, (raw) => {
       for (const key of Object.keys(raw.value)) {
@@ -61,7 +61,7 @@ describe('the objects in an array', () => {
     expect(objectElements(raw, 'none')).toBeUndefined()
   })
 
-  test('become one or several or none, and what is beside them keeps its text', () => {
+  test('become one, several or none, and other members keep their text', () => {
     const second = (change: (element: RawObject) => RawObject | readonly RawObject[]): string =>
       mapElements(raw, 'list', (element) => (element.value['n'] === 2 ? change(element) : element)).text
     const one: RawObject = { value: { x: 1 }, text: '{"x":1.0}' }
@@ -70,7 +70,7 @@ describe('the objects in an array', () => {
     expect(second(() => [])).toBe('{"other":{},"list":[{"n":1.0},7,[]]}')
   })
 
-  test('that all stay leave the whole as it is', () => {
+  test('without any change leave the object itself unchanged', () => {
     fc.assert(
       fc.property(objects, (any) => {
         for (const key of Object.keys(any.value)) expect(mapElements(any, key, (element) => element)).toBe(any)

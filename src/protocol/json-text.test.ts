@@ -14,7 +14,7 @@ import {
   parseObject,
 } from './json-text.ts'
 
-/** JSON as people and other languages write it: white space, escapes where none are needed, numbers of any length. */
+/** JSON as people and other languages write it: with white space, needless escapes, and numbers of any length. */
 const space = fc.constantFrom('', '', '', ' ', '\n', '\r\n\t ')
 const character = fc.oneof(
   fc.constantFrom('\\n', '\\"', '\\\\', '\\/', '\\u0000', '\\u0061', '\\ud83d\\ude00', '\\udead', '\u2028', '\u007f'),
@@ -35,7 +35,7 @@ const scalarText = fc.oneof(
 
 interface Written {
   readonly text: string
-  /** Each member's key and value, to the letter. */
+  /** Each member's key and the exact text of its value. */
   readonly members: ReadonlyArray<readonly [key: string, value: string]>
 }
 
@@ -59,7 +59,7 @@ const { value: valueText, object: objectText } = fc.letrec<{ value: string; arra
 
 const parse = (text: string): JsonValue => JSON.parse(text) as JsonValue
 
-/** The members as a walk over the text sees them: decoded key, and value to the letter. */
+/** The members found by a walk over the text: the decoded key, and the exact text of the value. */
 function walk(text: string, at = 0): { members: Array<[string, string]>; end: number } {
   const members: Array<[string, string]> = []
   const end = eachMember(text, at, (key, start, stop) => members.push([key, text.slice(start, stop)]))
@@ -70,7 +70,7 @@ const decoded = (members: Written['members']): Array<[string, string]> =>
   members.map(([key, value]) => [JSON.parse(key) as string, value])
 
 describe('the members of an object', () => {
-  test('are found in their order, with decoded keys and their values to the letter', () => {
+  test('are found in order, with decoded keys and the exact texts of their values', () => {
     fc.assert(
       fc.property(
         objectText,
@@ -87,7 +87,7 @@ describe('the members of an object', () => {
     )
   })
 
-  test('are the same that JSON.parse finds: of a key that stands twice, the last', () => {
+  test('are the same that JSON.parse finds: for a duplicate key the last one', () => {
     fc.assert(
       fc.property(objectText, ({ text }) => {
         const own = new Map(walk(text).members.map(([key, value]) => [key, parse(value)]))
@@ -104,7 +104,7 @@ describe('the members of an object', () => {
   })
 })
 
-test('the elements of an array are found in their order, to the letter', () => {
+test('the elements of an array are found in order, with their exact texts', () => {
   fc.assert(
     fc.property(fc.array(fc.tuple(space, valueText, space)), space, (items, gap) => {
       const text = `${gap}[${items.map((item) => item.join('')).join(',')}${gap}]`
@@ -120,7 +120,7 @@ describe('an edit', () => {
     { maxKeys: 4 },
   )
 
-  test('changes what it names and leaves everything else to the letter', () => {
+  test('changes the named members and keeps the exact text of all others', () => {
     fc.assert(
       fc.property(objectText, edits, ({ text, members }, changes) => {
         const edited = walk(editMembers(text, changes)).members
@@ -131,10 +131,10 @@ describe('an edit', () => {
     )
   })
 
-  /** As we make values ourselves: nothing that JSON cannot say. */
+  /** Values as mcplex makes them: only those that JSON can represent. */
   const plain = (text: string): JsonValue => parse(JSON.stringify(parse(text)))
 
-  test('of a value and its text leaves the two saying the same', () => {
+  test('of a value and its text keeps the two equal', () => {
     fc.assert(
       fc.property(objectText, edits, ({ text }, changes) => {
         const raw = parseObject(text)
@@ -174,7 +174,7 @@ test('a text is an object exactly if JSON.parse says so', () => {
   )
 })
 
-test('on one line a text has no line break and says the same', () => {
+test('a text on one line has no line break and the same value', () => {
   fc.assert(
     fc.property(valueText, (text) => {
       const line = onOneLine(text)
@@ -194,12 +194,12 @@ describe('limits', () => {
       members: inner.length + inner.reduce((sum, { members }) => sum + members, 0),
     }
   }
-  /** Without keys that stand twice, which a value does not show. */
+  /** Without duplicate keys, which the parsed value does not show. */
   const plainText = fc
     .tuple(fc.jsonValue({ maxDepth: 6 }), fc.constantFrom(undefined, 1, '\t'))
     .map(([value, indent]) => JSON.stringify(value, undefined, indent))
 
-  test('let through what is within them, and nothing that is deeper', () => {
+  test('accept texts within them, and refuse deeper ones', () => {
     fc.assert(
       fc.property(plainText, (text) => {
         const { depth, members } = measure(parse(text))
@@ -209,7 +209,7 @@ describe('limits', () => {
     )
   })
 
-  test('let through nothing that has more members, however they are nested', () => {
+  test('refuse texts with more members, however they are nested', () => {
     fc.assert(
       fc.property(plainText, (text) => {
         const { depth, members } = measure(parse(text))
@@ -219,7 +219,7 @@ describe('limits', () => {
     )
   })
 
-  test('are decided for any text at all', () => {
+  test('work on any text, even if it is not JSON', () => {
     fc.assert(
       fc.property(
         fc.oneof(fc.string(), fc.string({ unit: fc.constantFrom('[', ']', '{', '}', '"', ',', ':', '\\', ' ', '1') })),

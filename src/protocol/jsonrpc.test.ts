@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { isObject, memberText, parseObject } from './json-text.ts'
 import { errorAnswer, idKey, notificationText, readMessage, requestText, responseText, withMeta } from './jsonrpc.ts'
 
-/** Ids as odd as JSON lets them be; integers in any spelling. */
+/** Any ids that JSON allows; integers in any notation. */
 const idText = fc.oneof(
   fc.integer().map(String),
   fc.constantFrom('0', '-0', '1.0', '1e3', '12345678901234567890', '""', '"1"', '"\\u0031"', '"a\\/b"', '"__proto__"'),
@@ -32,7 +32,7 @@ const version = { jsonrpc: '"2.0"' }
 const read = (text: string): ReturnType<typeof readMessage> => readMessage(text, JSON.parse(text))
 
 describe('a message', () => {
-  test('that is a request keeps its id and its params to the letter', () => {
+  test('that is a request keeps the exact text of its id and params', () => {
     const request = fc.tuple(idText, methodText, fc.option(objectText, { nil: undefined })).chain((parts) => {
       const [id, method, params] = parts
       return fc.tuple(
@@ -52,7 +52,7 @@ describe('a message', () => {
     )
   })
 
-  test('that is a response keeps its id and its answer to the letter', () => {
+  test('that is a response keeps the exact text of its id and answer', () => {
     const response = fc.oneof(
       fc.tuple(idText, objectText).map(([id, result]) => ({ id, result })),
       fc.tuple(idText, errorText).map(([id, error]) => ({ id, error })),
@@ -74,7 +74,7 @@ describe('a message', () => {
     )
   })
 
-  test('that we write is read as what was written', () => {
+  test('that mcplex writes is read back the same', () => {
     fc.assert(
       fc.property(idText, methodText, objectText, fc.integer(), (id, method, params, code) => {
         const raw = parseObject(params)
@@ -92,7 +92,7 @@ describe('a message', () => {
     )
   })
 
-  test('with any one member wrong is none, and its id is told if it has a proper one', () => {
+  test('with any invalid member is malformed, and keeps its id if that is valid', () => {
     const proper = fc.constantFrom<Record<string, string>>(
       { ...version, id: '7', method: '"m"', params: '{}' },
       { ...version, method: '"m"' },
@@ -125,7 +125,7 @@ describe('a message', () => {
     )
   })
 
-  test('with a key twice, in it or in its params or their metadata, is none, however the key is spelt', () => {
+  test('with a duplicate key, in it, in its params or their metadata, is malformed, however the key is escaped', () => {
     const twice = fc.constantFrom(
       ['"k"', '"k"'],
       ['"k"', '"\\u006b"'],
@@ -145,7 +145,7 @@ describe('a message', () => {
     )
   })
 
-  test('is never a throw, whatever JSON it is', () => {
+  test('is read without a throw, whatever JSON it is', () => {
     const member = fc.tuple(
       fc
         .constantFrom('jsonrpc', 'id', 'method', 'params', 'result', 'error', '_meta', '__proto__', 'constructor')
@@ -160,7 +160,7 @@ describe('a message', () => {
       fc.property(text, (json) => {
         const message = read(json)
         expect(['request', 'notification', 'response', 'malformed']).toContain(message.kind)
-        // What is read is what stands there.
+        // The message has the values of the text.
         if (message.kind === 'request' || message.kind === 'malformed')
           assert.equal(message.id, message.id && memberText(json, 'id'))
       }),
@@ -169,7 +169,7 @@ describe('a message', () => {
   })
 })
 
-test('ids are one key exactly if JSON calls them equal', () => {
+test('ids have the same key exactly if they are equal as JSON', () => {
   fc.assert(
     fc.property(idText, idText, (one, other) => {
       const safe = [one, other].every((id) => id.startsWith('"') || Number.isSafeInteger(Number(id)))
@@ -181,14 +181,14 @@ test('ids are one key exactly if JSON calls them equal', () => {
   )
 })
 
-test('ids beyond the numbers that are exact are told apart by the letter', () => {
+test('ids beyond the exact integers are distinguished by their text', () => {
   expect(idKey('12345678901234567890')).not.toBe(idKey('12345678901234567891'))
 })
 
 describe('metadata', () => {
   const metaText = fc.oneof(objectText, fc.constant('{"trace":12345678901234567890,"limit":1e400,"keep":1.0}'))
 
-  test('is edited as it says, and everything else in it and beside it stays to the letter', () => {
+  test('is edited, and everything else keeps its exact text', () => {
     fc.assert(
       fc.property(metaText, objectText, fc.option(fc.nat(), { nil: undefined }), (meta, argument, token) => {
         const raw = parseObject(`{ "arguments" : ${argument}, "_meta":${meta}}`)
@@ -207,7 +207,7 @@ describe('metadata', () => {
     )
   })
 
-  test('is made where there is none, and goes when nothing is left in it', () => {
+  test('is created if there is none, and removed if it becomes empty', () => {
     expect(withMeta(undefined, { a: 1 }).text).toBe('{"_meta":{"a":1}}')
     expect(withMeta(parseObject('{"_meta":{"a":1},"b":2}'), { a: undefined })).toEqual({
       value: { b: 2 },

@@ -105,8 +105,8 @@ describe('the handshake with a client', () => {
     capabilities,
     info: undefined,
   })
-  const resultOf = (serverDescription: JsonObject, who: ClientDescription): JsonObject => {
-    const answer = initializeResult(rawObject(serverDescription), who)
+  const resultOf = (serverDescription: JsonObject, description: ClientDescription): JsonObject => {
+    const answer = initializeResult(rawObject(serverDescription), description)
     assert(answer.kind === 'result')
     return answer.result.value
   }

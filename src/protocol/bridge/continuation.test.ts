@@ -52,7 +52,7 @@ const form = { mode: 'form', message: 'Who?', requestedSchema: { type: 'object',
 const page = { mode: 'url', message: 'Sign in', url: 'https://example.com/' }
 
 describe('what needs input', () => {
-  test('is a stateless result of that kind, of a request that may ask', () => {
+  test('is a stateless result of type input_required, of a method that may request input', () => {
     const outcome = asking({ requestState: 'x' })
     for (const method of ['tools/call', 'prompts/get', 'resources/read']) {
       expect(needsInput(callOf(method), outcome)).toBe(true)
@@ -64,12 +64,12 @@ describe('what needs input', () => {
   })
 })
 
-describe('the questions to a client', () => {
+describe('the input requests to a client', () => {
   const ask = (client: ClientDescription, inputRequests: JsonObject): ReturnType<typeof questionsTo> =>
     questionsTo(client, asking({ inputRequests }), () => 'an id')
   const elicit = (params: JsonObject): JsonObject => ({ who: { method: 'elicitation/create', params } })
 
-  test('are worded for its revision', () => {
+  test('have the form of its revision', () => {
     const newest = ask(clientDescriptionOf('2025-11-25', { elicitation: { form: {}, url: {} } }), elicit(page))
     assert(!('kind' in newest))
     expect(newest.get('who')?.params?.value).toEqual({ ...page, elicitationId: 'an id' })
@@ -116,7 +116,7 @@ describe('the questions to a client', () => {
     },
   )
 
-  test('one that the client cannot be asked is enough to ask it nothing', () => {
+  test('are not sent at all if the client did not declare the capability for one of them', () => {
     const both = { a: { method: 'roots/list' }, b: { method: 'sampling/createMessage', params: {} } }
     expect('kind' in ask(clientDescriptionOf('2025-11-25', { roots: {} }), both)).toBe(true)
   })
@@ -138,7 +138,7 @@ describe('the questions to a client', () => {
     expect(refusalOf(() => ask(client, many(65)))).toBe('upstream_invalid')
   })
 
-  test('that a revision has no words for end the call', () => {
+  test('that a revision does not have end the call', () => {
     const tags = { type: 'array', items: { type: 'string', enum: ['a', 'b'] } }
     const schema = { type: 'object', properties: { tags }, required: ['tags'] }
     const asked = elicit({ ...form, requestedSchema: schema })
@@ -163,12 +163,12 @@ const questions = fc.dictionary(key, fc.constantFrom(...methods), { maxKeys: 4, 
 const state = fc.option(fc.string(), { nil: undefined })
 const round = fc.record({ questions, state, process: fc.option(fc.nat(), { nil: undefined }) })
 const object = fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 1 })) as fc.Arbitrary<JsonObject>
-/** What a client sends: to which of the ids that it may know, and what. */
+/** An answer of a client: to which of the ids that it may know, and its content. */
 const answers = fc.array(fc.record({ at: fc.nat(40), error: fc.boolean(), value: object }), { maxLength: 30 })
 
 interface Model {
   continuation: Continuation
-  /** Every id that was ever given. */
+  /** Every id that was ever used. */
   ids: string[]
 }
 
@@ -185,8 +185,8 @@ function nextRound(
   model.ids.push(...next.asked.keys())
 }
 
-describe('a flow', () => {
-  test('is plain data: what is read back from its text is the same, at every step', () => {
+describe('a continuation', () => {
+  test('is plain data: it survives serialisation at every step', () => {
     fc.assert(
       fc.property(fc.array(round, { maxLength: 4 }), answers, (rounds, given) => {
         const model: Model = { continuation: beginFlow('f', callOf('tools/call', '{"name":"t"}')), ids: [] }
@@ -207,7 +207,7 @@ describe('a flow', () => {
     )
   })
 
-  test('asks under ids that name it and are never used twice', () => {
+  test('uses request ids that contain its own id and are never used twice', () => {
     fc.assert(
       fc.property(fc.array(round, { maxLength: 6 }), (rounds) => {
         const model: Model = { continuation: beginFlow('f1', callOf('tools/call')), ids: [] }
@@ -219,7 +219,7 @@ describe('a flow', () => {
     )
   })
 
-  test('takes the first answer to each open question, and nothing else', () => {
+  test('takes the first answer to each open input request, and no other', () => {
     fc.assert(
       fc.property(fc.array(round, { minLength: 1, maxLength: 3 }), answers, (rounds, given) => {
         const model: Model = { continuation: beginFlow('f', callOf('tools/call')), ids: [] }
@@ -266,7 +266,7 @@ describe('a flow', () => {
     )
   })
 
-  test('goes on when a person refuses or fails to answer, and cannot when a model does', () => {
+  test('continues after an error to an elicitation, and ends after an error to sampling', () => {
     const begun = beginFlow('f', callOf('tools/call'))
     const of = (method: string): Continuation =>
       askedAgain(begun, asking({}), new Map([['k', { method, params: undefined }]])).continuation
@@ -277,7 +277,7 @@ describe('a flow', () => {
     expect(answered(of('roots/list'), 'ask-f.1.1', failed)).toBeUndefined()
   })
 
-  test('takes no more than fits into one line to the server', () => {
+  test('ends if the answers do not fit into one line to the server', () => {
     const begun = beginFlow('f', callOf('tools/call'))
     const both = new Map(['a', 'b'].map((name) => [name, { method: 'roots/list', params: undefined }] as const))
     const { continuation } = askedAgain(begun, asking({}), both)
@@ -288,12 +288,12 @@ describe('a flow', () => {
     expect(answered(first, 'ask-f.1.2', resultOf({ roots: [] }))).toBeDefined()
   })
 
-  test('of a request without params is called again with an object', () => {
+  test('of a request without params calls again with an object as params', () => {
     expect(paramsAgain(beginFlow('f', callOf('prompts/get')))).toEqual(emptyObject)
   })
 })
 
-test('a tool says to the model that nobody answered; other requests are refused', () => {
+test('without an answer, a tool call ends with a result for the model; other requests are refused', () => {
   const refusal = new Refusal('input_not_provided', { message: 'Nobody answered.' })
   const { answer } = endUnanswered(callOf('tools/call'), refusal)
   assert(answer.kind === 'result')

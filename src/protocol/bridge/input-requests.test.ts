@@ -93,7 +93,7 @@ const anyQuestion = fc.record({
   ),
 }) as fc.Arbitrary<InputRequestContent>
 
-test('only what both eras know is a question', () => {
+test('only requests that exist in both eras are input requests', () => {
   for (const method of ['elicitation/create', 'sampling/createMessage', 'roots/list'])
     expect(isInputRequestMethod(method)).toBe(true)
   for (const method of ['ping', 'tasks/get', 'tools/call', 'toString']) expect(isInputRequestMethod(method)).toBe(false)
@@ -116,8 +116,8 @@ test.each([
   expect(undeclared(asked, capabilities)).toEqual(missing)
 })
 
-describe('a question of a session-based server', () => {
-  test('becomes an entry of inputRequests, without what only a request of its own has', () => {
+describe('an input request of a session-based server', () => {
+  test('becomes an entry of inputRequests, without the members that only a separate request has', () => {
     const params = raw(
       '{"mode":"url","elicitationId":"e1","url":"https://example.com","message":"m","task":{"ttl":1},"_meta":{"progressToken":1,"x":12345678901234567890}}',
     )
@@ -127,7 +127,7 @@ describe('a question of a session-based server', () => {
     expect(inputRequestOf(roots).text).toBe('{"method":"roots/list"}')
   })
 
-  test('as an entry says by its value what its text says, whatever the server wrote', () => {
+  test('as an entry has equal value and text, whatever the server wrote', () => {
     fc.assert(
       fc.property(fc.dictionary(fc.string(), anyQuestion), (questions) => {
         const entries = new Map(Object.entries(questions).map(([key, asked]) => [key, inputRequestOf(asked)]))
@@ -140,13 +140,13 @@ describe('a question of a session-based server', () => {
     )
   })
 
-  test('gets the answer of the client as a response, to the letter', () => {
+  test('gets the client’s answer as a response, exactly as written', () => {
     const text = '{"action":"accept","content":{"n":1.0}}'
     expect(answerOfInput(form, text)).toEqual({ kind: 'result', result: { value: JSON.parse(text) as object, text } })
     expect(answerOfInput(roots, '{"roots":[]}')?.kind).toBe('result')
   })
 
-  test('gets one block for one block where it offered no tools', () => {
+  test('gets a single block instead of a list of one if it offered no tools', () => {
     const text = '{"role":"assistant","model":"m","content":[{"type":"text","text":"a","n":1.0}]}'
     const answer = answerOfInput(sample, text)
     assert(answer?.kind === 'result')
@@ -166,14 +166,14 @@ describe('a question of a session-based server', () => {
     expect(answerOfInput(asked, text)).toBeUndefined()
   })
 
-  test('that nobody answers is cancelled, or an error where there is nothing to cancel', () => {
+  test('without an answer is cancelled if it is an elicitation, and fails otherwise', () => {
     expect(unanswered('elicitation/create')).toMatchObject({ kind: 'result', result: { value: { action: 'cancel' } } })
     expect(unanswered('roots/list').kind).toBe('error')
   })
 })
 
 describe('an entry of inputRequests', () => {
-  test('is read with the text that the server wrote', () => {
+  test('is read with the exact text of the server', () => {
     const result = raw(
       '{"resultType":"input_required","inputRequests":{"a":{"method":"roots/list"},"b":{"method":"elicitation/create","params":{"n":1.0}}}}',
     )
@@ -193,7 +193,7 @@ describe('an entry of inputRequests', () => {
     },
   )
 
-  test('becomes what the client of the newest revision with sessions takes', () => {
+  test('becomes a request in the form of 2025-11-25', () => {
     const visit = questionFor(client('2025-11-25'), page, 'id-1')
     expect(visit?.params?.value).toEqual({ ...page.params?.value, elicitationId: 'id-1' })
     for (const [asked, schema] of [
@@ -207,7 +207,7 @@ describe('an entry of inputRequests', () => {
     }
   })
 
-  test('keeps its text where the client knows its shape', () => {
+  test('keeps its text if the client knows its form', () => {
     expect(questionFor(client('2025-11-25'), form, '')).toBe(form)
     expect(questionFor(client('2024-11-05'), roots, '')).toBe(roots)
   })
@@ -217,16 +217,16 @@ describe('an entry of inputRequests', () => {
     ['2025-03-26', form],
     ['2024-11-05', form],
     ['2025-06-18', toolSample],
-  ])('is not put to a client of %s whose revision has no such thing', (version, asked) => {
+  ])('is not sent to a client of %s if that revision does not have it', (version, asked) => {
     expect(questionFor(client(version), asked, 'id')).toBeUndefined()
   })
 
-  test('is not put to a client that did not declare it', () => {
+  test('is not sent to a client that did not declare it', () => {
     for (const asked of [form, page, sample, toolSample, roots])
       expect(questionFor(client('2025-11-25', {}), asked, '')).toBeUndefined()
   })
 
-  test('of a model with tools has objects where clients with sessions demand them', () => {
+  test('for sampling with tools has objects where clients with sessions require them', () => {
     const asked = raw(
       '{"maxTokens":5,"tools":[{"name":"t","inputSchema":{"type":"object","minProperties":1.0},"outputSchema":{"type":"array"}}],' +
         '"messages":[{"role":"user","content":{"type":"tool_result","toolUseId":"1","content":[],"structuredContent":[1.0]}},' +
@@ -239,11 +239,11 @@ describe('an entry of inputRequests', () => {
     expect(put?.params?.text).toContain('"structuredContent":{"result":7}')
   })
 
-  test('loses the mode for a client that knows no other', () => {
+  test('loses the mode for a client that knows only forms', () => {
     expect(questionFor(client('2025-06-18'), form, '')?.params?.value).not.toHaveProperty('mode')
   })
 
-  test('says by its value what its text says, for every client', () => {
+  test('has equal value and text, for every client', () => {
     fc.assert(
       fc.property(
         anyQuestion,
@@ -259,7 +259,7 @@ describe('an entry of inputRequests', () => {
 })
 
 describe('the answer of a client with a session', () => {
-  test('goes to the server as it came, without the null of some clients', () => {
+  test('is sent to the server unchanged, except for the null of some clients', () => {
     const result = raw('{"action":"accept","content":{"n":1.0}}')
     expect(inputResponseOf(form, { kind: 'result', result })).toBe(result)
     expect(inputResponseOf(form, { kind: 'result', result: raw('{"action":"decline","content":null}') })?.text).toBe(
@@ -267,7 +267,7 @@ describe('the answer of a client with a session', () => {
     )
   })
 
-  test('that is an error cancels what a person was asked, and ends what a program was asked', () => {
+  test('that is an error cancels an elicitation, and ends the call for other requests', () => {
     const refused = errorAnswer(-1, 'no')
     expect(inputResponseOf(form, refused)?.text).toBe('{"action":"cancel"}')
     expect(inputResponseOf(page, refused)?.text).toBe('{"action":"cancel"}')
@@ -276,7 +276,7 @@ describe('the answer of a client with a session', () => {
   })
 })
 
-describe('pages that a session-based server wants visited', () => {
+describe('URL elicitations that a session-based server requires', () => {
   const needed = (elicitations: unknown): RawObject =>
     rawObject({ code: -32042, message: 'm', data: { elicitations } } as JsonObject)
 
@@ -291,7 +291,7 @@ describe('pages that a session-based server wants visited', () => {
     expect(JSON.parse(visits?.text ?? '')).toEqual(visits?.value)
   })
 
-  test('are read from that error alone, and only if there are some', () => {
+  test('are read only from error -32042, and only if it has any', () => {
     expect(visitsIn(rawObject({ code: -32603, message: 'm' }))).toBeUndefined()
     for (const odd of [[], undefined, [7], [{ mode: 'url' }]]) expect(visitsIn(needed(odd))).toBeUndefined()
   })
