@@ -40,6 +40,24 @@ test('a short line costs nothing', () => {
   ])
 })
 
+test('each long message of an array is counted by itself', () => {
+  const account = createMemoryBudget(10_000_000).account()
+  const counted: number[] = []
+  const incoming = new IncomingLines({
+    memory: () => account,
+    message: (_, bytes) => void counted.push(bytes),
+    noMessage: () => undefined,
+    lostAnswer: () => undefined,
+    lostRequest: () => undefined,
+  })
+  const long = answer(`"${'x'.repeat(100_000)}"`)
+  incoming.line(`[${long},${answer('1')},${long}]`)
+  expect(counted).toHaveLength(3)
+  expect(counted[0]).toBeGreaterThan(100_000)
+  expect(counted.slice(1)).toEqual([0, counted[0]])
+  expect(account.heldBytes).toBe(0)
+})
+
 test('the text and value of a long line are counted while it is handled', () => {
   const { memory, incoming, seen } = scene(10_000_000)
   const text = answer(`"${'x'.repeat(100_000)}"`)

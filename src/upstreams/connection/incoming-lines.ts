@@ -82,7 +82,10 @@ export class IncomingLines {
       else if (read.kind !== 'request' && read.kind !== 'notification') this.#keep(text)
       return message(read, bytes)
     }
-    for (const element of elementTexts(text)) message(readServerMessage(element, JSON.parse(element)), 0)
+    for (const element of elementTexts(text)) {
+      const weight = element.length > largeChars ? jsonWeight(element) : 0
+      message(readServerMessage(element, JSON.parse(element)), weight)
+    }
   }
 
   #keep(text: string): void {
