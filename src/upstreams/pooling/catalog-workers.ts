@@ -104,14 +104,12 @@ export function createCatalogWorkers(needs: CatalogWorkersNeeds): CatalogWorkers
   const entries = new Map<string, Entry>()
   /** Waits for a slot, by source. */
   const waiting = new Map<string, Promise<CatalogWorker>>()
-  let wakeups: Array<() => void> = []
+  const wakeups = new Set<() => void>()
   let first: string | undefined
   let closed = false
 
   const freed = (): void => {
-    const waking = wakeups
-    wakeups = []
-    for (const wake of waking) wake()
+    for (const wake of [...wakeups]) wake()
   }
   const alive = (source: string): Entry | undefined => {
     const entry = entries.get(source)
@@ -183,11 +181,13 @@ export function createCatalogWorkers(needs: CatalogWorkersNeeds): CatalogWorkers
       if (closed || clock.now() >= untilMs) throw new NoRoom()
       if (!entry) freeSlot()
       await new Promise<void>((resolve) => {
-        const timer = clock.after(lookEveryMs, resolve)
-        wakeups.push(() => {
+        const wake = (): void => {
+          wakeups.delete(wake)
           timer.stop()
           resolve()
-        })
+        }
+        const timer = clock.after(lookEveryMs, wake)
+        wakeups.add(wake)
       })
     }
   }

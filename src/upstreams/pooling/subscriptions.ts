@@ -66,10 +66,15 @@ export function createSubscriptions(
       entry.uris.add(uri)
       // A subscription lasts, and later messages about it name no call.
       connection.workFor(wanted.client)
-      const answer = await connection.request('resources/subscribe', rawObject({ uri }), timeoutMs)
-      if (answer.kind === 'result') continue
-      entry.uris.delete(uri)
-      isAccepted = false
+      let isSubscribed = false
+      try {
+        isSubscribed =
+          (await connection.request('resources/subscribe', rawObject({ uri }), timeoutMs)).kind === 'result'
+      } finally {
+        // One that could not be sent is sent again, too.
+        if (!isSubscribed) entry.uris.delete(uri)
+      }
+      isAccepted &&= isSubscribed
     }
     for (const uri of entry.uris) {
       if (wanted.has(uri)) continue
