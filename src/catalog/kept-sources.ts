@@ -59,7 +59,7 @@ export interface KeptSources {
   begin(key: string, learn: (take: (bytes: number) => boolean) => Promise<Pages>): KeptList
   /** Keeps a list and replaces the previous one, if any. */
   keep(key: string, method: string, list: KeptList): void
-  /** Forgets a list, if it is still the one that is kept. */
+  /** Forgets a list, unless a newer one has replaced it. */
   forget(key: string, method: string, list: KeptList): void
   /** Releases the memory of a list that was learnt but is not kept. */
   drop(list: KeptList): void

@@ -86,7 +86,7 @@ export const sessionOptions: OptionTable<SessionSettings> = {
     default: 10 * 60_000,
     min: 1,
     max: day,
-    why: 'A person needs time to read, think and look something up; after ten minutes nobody is likely to answer, and the call holds a process meanwhile.',
+    why: 'A person needs time to read, think and look something up; after ten minutes an answer is unlikely, and the call holds a worker meanwhile.',
   },
   eventsPerStream: {
     kind: 'count',

@@ -294,9 +294,9 @@ describe('a continuation', () => {
 })
 
 test('without an answer, a tool call ends with a result for the model; other requests are refused', () => {
-  const refusal = new Refusal('input_not_provided', { message: 'Nobody answered.' })
+  const refusal = new Refusal('input_not_provided', { message: 'No answer came.' })
   const { answer } = endUnanswered(callOf('tools/call'), refusal)
   assert(answer.kind === 'result')
-  expect(answer.result.value).toEqual({ content: [{ type: 'text', text: 'Nobody answered.' }], isError: true })
+  expect(answer.result.value).toEqual({ content: [{ type: 'text', text: 'No answer came.' }], isError: true })
   expect(() => endUnanswered(callOf('prompts/get'), refusal)).toThrow(refusal)
 })
