@@ -153,11 +153,20 @@ export class Termination {
       this.#step = clock.after(giveUpAfterMs, () => this.#giveUp())
       return
     }
-    const hint = this.#leaderExited
-      ? 'zombies stay when their parent does not collect them: run under an init'
-      : 'the kernel holds it'
-    const what = this.#groupGone ? 'processes that left the process group of a worker' : 'the process group of a worker'
-    log.warn({ worker: containment.worker, hint }, `${what} did not end`)
+    if (this.#groupGone && this.#scansSinceKill === 0)
+      log.warn(
+        { worker: containment.worker },
+        'it is not known whether a worker left processes: the machine is too busy to look',
+      )
+    else {
+      const hint = this.#leaderExited
+        ? 'zombies stay when their parent does not collect them: run under an init'
+        : 'the kernel holds it'
+      const what = this.#groupGone
+        ? 'processes that left the process group of a worker'
+        : 'the process group of a worker'
+      log.warn({ worker: containment.worker, hint }, `${what} did not end`)
+    }
     this.#gone()
   }
 
