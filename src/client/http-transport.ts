@@ -49,8 +49,8 @@ export function createHttpTransport({ url, key, maxBytes, memory, log }: HttpTra
     for (const [name, value] of Object.entries(inbound.headers)) if (typeof value === 'string') headers.set(name, value)
     headers.set('user-agent', `mcplex/${version}`)
     if (key !== undefined) headers.set('authorization', `Bearer ${key}`)
-    const body = method === 'POST' ? { body: await inbound.body() } : {}
     try {
+      const body = method === 'POST' ? { body: await inbound.body() } : {}
       let response = await fetch(endpoint, { method, headers, ...body, redirect: 'manual', signal: abort.signal })
       for (let hops = 0; hops < maxRedirects; hops++) {
         const moved = movedTo(response, endpoint)

@@ -57,7 +57,7 @@ export async function takeStream(
   outbound: Outbound,
   cursor: Cursor,
   onMessage: (text: string) => Promise<void>,
-  context: ClientContext,
+  context: Pick<ClientContext, 'maxMessageChars' | 'memory'>,
 ): Promise<number> {
   const { body } = outbound
   let count = 0
@@ -171,7 +171,9 @@ async function* eventsOf(
         yield event
       }
       if (isTooLarge) throw new Refusal('result_too_large')
-      if (events.length > 0) arriving.keepLast(piece.length - endOfEvents(piece))
+      // Comments end with a blank line as well, and are no events.
+      const end = endOfEvents(piece)
+      if (events.length > 0 || end > 0) arriving.keepLast(piece.length - end)
     }
   } finally {
     arriving.end()
