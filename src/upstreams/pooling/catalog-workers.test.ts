@@ -119,6 +119,15 @@ test('the least recently used catalog worker is ended for a call, a busy one onl
   expect(catalogWorkers.evictIdle()).toBe(false)
 })
 
+test('a catalog worker with a list in flight is not handed over to the client of one session', async () => {
+  const { catalogWorkers } = createScene(2, 2)
+  await catalogWorkers.get(what('a'))
+  void catalogWorkers.list(what('a'), {}, 'tools/list', undefined).catch(() => undefined)
+  expect(catalogWorkers.handOver(() => true)).toBeUndefined()
+  const other = await catalogWorkers.get(what('b'))
+  expect(catalogWorkers.handOver(() => true)).toBe(other)
+})
+
 test('a starting catalog worker is ended for a call, too, and its handshake waits for a slot', async () => {
   const scene = createScene(1, 1)
   scene.isSlow = true

@@ -242,8 +242,9 @@ export function createCatalogWorkers(needs: CatalogWorkersNeeds): CatalogWorkers
       return other !== undefined
     },
     handOver(isOfUse) {
-      for (const [source, { what, catalogWorker }] of entries) {
-        if (!catalogWorker || !alive(source) || !isOfUse(what)) continue
+      for (const [source, { what, catalogWorker, asked }] of entries) {
+        // With a list in flight it works for other clients, too: one of them could then end or stall it.
+        if (!catalogWorker || asked > 0 || !alive(source) || !isOfUse(what)) continue
         entries.delete(source)
         return catalogWorker
       }
