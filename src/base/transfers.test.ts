@@ -5,14 +5,14 @@ import { shareFor, type Transfer, Transfers } from './transfers.ts'
 
 const mebibyte = 1024 ** 2
 
-interface Scene {
+interface Fixture {
   readonly clock: ManualClock
   readonly memory: MemoryBudget
   readonly cut: string[]
   begin(name: string, bytes: number): Transfer
 }
 
-function scene(limitBytes: number): Scene {
+function fixture(limitBytes: number): Fixture {
   const clock = manualClock()
   const memory = createMemoryBudget(limitBytes)
   const cut: string[] = []
@@ -31,7 +31,7 @@ function scene(limitBytes: number): Scene {
 
 describe('when memory is short', () => {
   test('the largest transfers without progress are cut, and no more of them than needed', () => {
-    const { clock, memory, cut, begin } = scene(100_000)
+    const { clock, memory, cut, begin } = fixture(100_000)
     begin('small', 10_000)
     begin('large', 50_000)
     begin('middle', 40_000)
@@ -42,7 +42,7 @@ describe('when memory is short', () => {
   })
 
   test.each(['take', 'add'] as const)('one that is cut to make room for itself keeps nothing: %s', (verb) => {
-    const { clock, memory, cut, begin } = scene(100_000)
+    const { clock, memory, cut, begin } = fixture(100_000)
     const transfer = begin('itself', 60_000)
     clock.advance(1000)
     expect(transfer[verb](50_000)).toBe(verb === 'take' ? 'budget' : undefined)
@@ -52,7 +52,7 @@ describe('when memory is short', () => {
   })
 
   test('a transfer that has just begun or makes progress is not cut', () => {
-    const { clock, memory, cut, begin } = scene(100_000)
+    const { clock, memory, cut, begin } = fixture(100_000)
     const busy = begin('busy', 60_000)
     for (let second = 0; second < 10; second++) {
       clock.advance(999)
@@ -64,7 +64,7 @@ describe('when memory is short', () => {
   })
 
   test('a transfer that was fast at first is slow once it stops or only trickles', () => {
-    const { clock, memory, cut, begin } = scene(100_000)
+    const { clock, memory, cut, begin } = fixture(100_000)
     const stopped = begin('stopped', 60_000)
     stopped.moved(10_000_000)
     const dropping = begin('dropping', 40_000)
@@ -78,7 +78,7 @@ describe('when memory is short', () => {
   })
 
   test('after a search that found no slow transfer, the next one waits a moment', () => {
-    const { clock, memory, begin, cut } = scene(1000)
+    const { clock, memory, begin, cut } = fixture(1000)
     begin('new', 1000)
     clock.advance(999)
     expect(memory.account().take(1)).toBe('budget')
@@ -91,7 +91,7 @@ describe('when memory is short', () => {
 })
 
 test('a transfer that has ended counts nothing, whatever is called on it afterwards', () => {
-  const { memory, begin } = scene(1000)
+  const { memory, begin } = fixture(1000)
   const transfers = [begin('a', 100), begin('b', 200), begin('c', 300)]
   for (const transfer of transfers) {
     transfer.end()

@@ -27,14 +27,14 @@ const settings: SessionSettings = {
 const ada: Principal = { tenant: 'acme', subject: 'ada' }
 const client: ClientDescription = { era: 'legacy', version: '2025-11-25', capabilities: {}, info: undefined }
 
-interface Scene {
+interface Fixture {
   readonly memory: MemoryBudget
   readonly sessions: Sessions
   readonly streams: Streams
   readonly liveSession: LiveSession
 }
 
-async function scene(): Promise<Scene> {
+async function fixture(): Promise<Fixture> {
   const clock = manualClock()
   const memory = createMemoryBudget(10_000_000)
   const backplane = createMemoryBackplane({ clock, memory })
@@ -52,14 +52,14 @@ async function scene(): Promise<Scene> {
 }
 
 test('a call of a session that has ended opens no stream and stores nothing', async () => {
-  const { memory, sessions, streams, liveSession } = await scene()
+  const { memory, sessions, streams, liveSession } = await fixture()
   await sessions.end(liveSession, 'client')
   await expect(streams.openCall(liveSession, '1', true)).rejects.toMatchObject({ code: 'session_not_found' })
   expect([memory.heldBytes, streams.open]).toEqual([0, 0])
 })
 
 test('a resumed GET stream gets all events it lost, even if another stream was active in between', async () => {
-  const { streams, liveSession } = await scene()
+  const { streams, liveSession } = await fixture()
   const listen = async (): Promise<{ next(): Promise<string>; leave: Cancel }> => {
     const leave = new Cancel()
     const pieces = (await streams.listen(liveSession, true, leave))[Symbol.asyncIterator]()
@@ -92,7 +92,7 @@ test('a resumed GET stream gets all events it lost, even if another stream was a
 })
 
 test('a writer that waits for a stuck reader continues when the session ends', async () => {
-  const { memory, sessions, streams, liveSession } = await scene()
+  const { memory, sessions, streams, liveSession } = await fixture()
   const cancel = new Cancel()
   const call = await streams.openCall(liveSession, '1', false)
   const pieces = call.read(new Cancel())[Symbol.asyncIterator]()
@@ -112,7 +112,7 @@ test('a writer that waits for a stuck reader continues when the session ends', a
 })
 
 test('a writer that waits for the older of two readers continues with the newer one', async () => {
-  const { streams, liveSession } = await scene()
+  const { streams, liveSession } = await fixture()
   const cancel = new Cancel()
   const call = await streams.openCall(liveSession, '1', false)
   const older = call.read(new Cancel())[Symbol.asyncIterator]()

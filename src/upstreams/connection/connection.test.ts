@@ -60,7 +60,7 @@ function inMemory(memory: MemoryBudget): Holder {
   return holderOf(new Transfers(memory, manualClock(0), Infinity, () => {}), memory.account())
 }
 
-interface Scene extends ReturnType<typeof createProcess> {
+interface Fixture extends ReturnType<typeof createProcess> {
   readonly connection: UpstreamConnection
   /** Messages outside of calls that were taken. */
   readonly heard: Update[]
@@ -72,7 +72,7 @@ interface Scene extends ReturnType<typeof createProcess> {
 
 const announced = { sampling: {}, roots: {}, elicitation: {} }
 
-function createScene(attribution: Attribution): Scene {
+function createFixture(attribution: Attribution): Fixture {
   const process = createProcess()
   const events = createEvents()
   const clock = manualClock(0)
@@ -178,15 +178,15 @@ interface Life {
 test('each call gets its own updates and its own first response, and no call gets anything else', () => {
   fc.assert(
     fc.property(steps, fc.constantFrom<Attribution>('own', 'single', 'none'), (sequence, attribution) => {
-      const scene = createScene(attribution)
+      const fixture = createFixture(attribution)
       const lives: Life[] = []
       let count = 0
       for (const step of sequence) {
         const life = 'at' in step ? lives[step.at] : undefined
         if (step.do === 'begin') {
           const nonce = `nonce-${lives.length}`
-          const pending = scene.begin(nonce)
-          const request = scene.sent.at(-1)
+          const pending = fixture.begin(nonce)
+          const request = fixture.sent.at(-1)
           assert(request?.id !== undefined && isObject(request.params) && isObject(request.params['_meta']))
           assert.deepEqual(request.params['arguments'], { nonce }, 'the process gets what the client said')
           assert.equal(request.params['_meta']['progressToken'], request.id)
@@ -194,40 +194,40 @@ test('each call gets its own updates and its own first response, and no call get
           lives.push({ nonce, pending, id: request.id, texts: [], end: undefined, isOver: false })
         } else if (step.do === 'foreign') {
           if (lives.some(({ id }) => id === step.id)) continue
-          scene.say({ id: step.id, result: { nonce: 'foreign' } })
-          scene.say({ id: step.id, error: { code: 1, message: 'foreign' } })
-          scene.say({ method: 'notifications/progress', params: { progressToken: step.id, progress: ++count } })
+          fixture.say({ id: step.id, result: { nonce: 'foreign' } })
+          fixture.say({ id: step.id, error: { code: 1, message: 'foreign' } })
+          fixture.say({ method: 'notifications/progress', params: { progressToken: step.id, progress: ++count } })
         } else if (!life) continue
         else if (step.do === 'answer') {
           const result = { nonce: life.nonce, number: ++count }
-          scene.say({ id: life.id, result })
+          fixture.say({ id: life.id, result })
           if (!life.isOver) life.end ??= JSON.stringify(result)
         } else if (step.do === 'fail') {
           const error = { code: -1, message: life.nonce, data: ++count }
-          scene.say({ id: life.id, error })
+          fixture.say({ id: life.id, error })
           if (!life.isOver) life.end ??= JSON.stringify(error)
         } else if (step.do === 'malform') {
-          scene.say({ id: life.id, result: 'nothing proper', nonce: life.nonce })
+          fixture.say({ id: life.id, result: 'nothing proper', nonce: life.nonce })
           if (!life.isOver) life.end ??= 'upstream_invalid'
         } else if (step.do === 'progress') {
           const said = { progress: ++count, message: life.nonce }
-          scene.say({ method: 'notifications/progress', params: { progressToken: life.id, ...said } })
+          fixture.say({ method: 'notifications/progress', params: { progressToken: life.id, ...said } })
           if (!life.isOver && life.end === undefined)
             life.texts.push(JSON.stringify({ ...said, progressToken: 'token' }))
         } else if (!life.isOver) {
           life.isOver = true
           assert.deepEqual(drain(life.pending), { texts: life.texts, end: life.end }, life.nonce)
-          const before = scene.sent.length
-          scene.connection.finish(life.pending, step.do === 'cancel' ? 'enough' : undefined)
-          const told = scene.sent.slice(before).map(({ method, params }) => [method, params?.['requestId']])
+          const before = fixture.sent.length
+          fixture.connection.finish(life.pending, step.do === 'cancel' ? 'enough' : undefined)
+          const told = fixture.sent.slice(before).map(({ method, params }) => [method, params?.['requestId']])
           assert.deepEqual(told, step.do === 'cancel' ? [['notifications/cancelled', life.id]] : [])
         }
-        assert.equal(scene.connection.callsInFlight, lives.filter(({ isOver }) => !isOver).length)
+        assert.equal(fixture.connection.callsInFlight, lives.filter(({ isOver }) => !isOver).length)
       }
       for (const { pending: pendingCall, texts, end, nonce, isOver } of lives) {
         assert.deepEqual(drain(pendingCall), { texts: isOver ? [] : texts, end }, nonce)
       }
-      assert.deepEqual(scene.heard, [], 'nothing of a call is told outside of it')
+      assert.deepEqual(fixture.heard, [], 'nothing of a call is told outside of it')
     }),
     { numRuns: 500 },
   )
@@ -238,76 +238,76 @@ describe('a message that names no call', () => {
   const log = { method: 'notifications/message', params: { level: 'info', data: 'hello' } }
 
   test('goes to the youngest call of the session that owns the worker, or to its stream if there is none', () => {
-    const scene = createScene('own')
-    scene.say(log)
-    expect(scene.heard).toHaveLength(1)
-    const [one, other] = [scene.begin('a'), scene.begin('b')]
-    scene.say(log)
-    scene.say(question)
+    const fixture = createFixture('own')
+    fixture.say(log)
+    expect(fixture.heard).toHaveLength(1)
+    const [one, other] = [fixture.begin('a'), fixture.begin('b')]
+    fixture.say(log)
+    fixture.say(question)
     expect(one.take()).toBeUndefined()
     expect([other.take()?.kind, other.take()?.kind]).toEqual(['notification', 'ask'])
   })
 
   test('does not go to a call that has its response already', () => {
-    const scene = createScene('own')
-    const [older, answered] = [scene.begin('a'), scene.begin('b')]
-    scene.say({ id: answered.id, result: {} })
-    scene.say(log)
+    const fixture = createFixture('own')
+    const [older, answered] = [fixture.begin('a'), fixture.begin('b')]
+    fixture.say({ id: answered.id, result: {} })
+    fixture.say(log)
     expect(older.take()?.method).toBe('notifications/message')
-    scene.say({ id: older.id, result: {} })
-    scene.say(log)
-    scene.say(question)
-    expect(scene.heard.map(({ kind }) => kind)).toEqual(['notification', 'ask'])
-    expect(scene.unattributed).toEqual([])
+    fixture.say({ id: older.id, result: {} })
+    fixture.say(log)
+    fixture.say(question)
+    expect(fixture.heard.map(({ kind }) => kind)).toEqual(['notification', 'ask'])
+    expect(fixture.unattributed).toEqual([])
   })
 
   test('goes to the youngest call of the only client that a shared worker has worked for, else to no client', () => {
-    const scene = createScene('single')
-    const [one, other] = [scene.begin('a'), scene.begin('a')]
-    scene.say(question)
+    const fixture = createFixture('single')
+    const [one, other] = [fixture.begin('a'), fixture.begin('a')]
+    fixture.say(question)
     expect([one.take()?.kind, other.take()?.kind]).toEqual([undefined, 'ask'])
-    scene.begin('b')
-    scene.say({ ...question, id: 'q2' })
-    scene.say(log)
-    expect(scene.unattributed).toEqual(['sampling/createMessage'])
-    expect(scene.sent.at(-1)).toMatchObject({ id: 'q2', error: { code: -32601 } })
-    expect(scene.dropped).toEqual(['log'])
+    fixture.begin('b')
+    fixture.say({ ...question, id: 'q2' })
+    fixture.say(log)
+    expect(fixture.unattributed).toEqual(['sampling/createMessage'])
+    expect(fixture.sent.at(-1)).toMatchObject({ id: 'q2', error: { code: -32601 } })
+    expect(fixture.dropped).toEqual(['log'])
   })
 
   test.each(['answered', 'cancelled'])('may belong to a call of another client that was %s long ago', (how) => {
-    const scene = createScene('single')
-    const over = scene.begin('a')
-    if (how === 'answered') scene.say({ id: over.id, result: {} })
-    scene.connection.finish(over, how === 'answered' ? undefined : 'enough')
-    scene.clock.advance(4000)
-    const own = scene.begin('b')
-    scene.say(question)
-    scene.say(log)
+    const fixture = createFixture('single')
+    const over = fixture.begin('a')
+    if (how === 'answered') fixture.say({ id: over.id, result: {} })
+    fixture.connection.finish(over, how === 'answered' ? undefined : 'enough')
+    fixture.clock.advance(4000)
+    const own = fixture.begin('b')
+    fixture.say(question)
+    fixture.say(log)
     expect(own.take()).toBeUndefined()
-    expect(scene.sent.at(-1)).toMatchObject({ id: 'q', error: { code: -32601 } })
-    scene.connection.finish(own, undefined)
+    expect(fixture.sent.at(-1)).toMatchObject({ id: 'q', error: { code: -32601 } })
+    fixture.connection.finish(own, undefined)
     // After as long as a call may last without any call, both clients are forgotten.
-    scene.clock.advance(5000)
-    const third = scene.begin('c')
-    scene.say({ ...question, id: 'q2' })
-    scene.say(log)
+    fixture.clock.advance(5000)
+    const third = fixture.begin('c')
+    fixture.say({ ...question, id: 'q2' })
+    fixture.say(log)
     expect([third.take()?.kind, third.take()?.kind]).toEqual(['ask', 'notification'])
   })
 
   test('may belong to other work than calls, for any client, as long as that lasts', () => {
-    const scene = createScene('single')
+    const fixture = createFixture('single')
     const isAsked = (pending: PendingCall): boolean => {
-      scene.say({ ...question, id: `q${scene.sent.length}` })
+      fixture.say({ ...question, id: `q${fixture.sent.length}` })
       return pending.take()?.kind === 'ask'
     }
-    const over = scene.connection.workFor('a')
-    scene.clock.advance(60_000)
-    const own = scene.begin('a')
+    const over = fixture.connection.workFor('a')
+    fixture.clock.advance(60_000)
+    const own = fixture.begin('a')
     expect(isAsked(own)).toBe(true)
-    scene.connection.finish(own, undefined)
-    expect(isAsked(scene.begin('b'))).toBe(false)
+    fixture.connection.finish(own, undefined)
+    expect(isAsked(fixture.begin('b'))).toBe(false)
     over()
-    const other = createScene('single')
+    const other = createFixture('single')
     other.connection.workFor(undefined)
     const call = other.begin('a')
     other.say(question)
@@ -315,42 +315,42 @@ describe('a message that names no call', () => {
   })
 
   test('an input request never goes to a client where principals share the worker', () => {
-    const scene = createScene('none')
-    const one = scene.begin('a')
-    scene.say(question)
+    const fixture = createFixture('none')
+    const one = fixture.begin('a')
+    fixture.say(question)
     expect(one.take()).toBeUndefined()
-    expect(scene.unattributed).toEqual(['sampling/createMessage'])
-    expect(scene.sent.at(-1)).toMatchObject({ id: 'q', error: { code: -32601 } })
+    expect(fixture.unattributed).toEqual(['sampling/createMessage'])
+    expect(fixture.sent.at(-1)).toMatchObject({ id: 'q', error: { code: -32601 } })
   })
 
   test('an input request is answered once, under its own id of any form', () => {
-    const scene = createScene('own')
-    const one = scene.begin('a')
-    scene.say({ id: 65_536, method: 'roots/list' })
+    const fixture = createFixture('own')
+    const one = fixture.begin('a')
+    fixture.say({ id: 65_536, method: 'roots/list' })
     const inputRequest = one.take()
     assert(inputRequest?.kind === 'ask')
-    const before = scene.sent.length
+    const before = fixture.sent.length
     inputRequest.answer({ kind: 'result', result: { value: { roots: [] }, text: '{"roots":[]}' } })
     inputRequest.answer({ kind: 'result', result: { value: {}, text: '{}' } })
-    expect(scene.sent.slice(before)).toEqual([{ jsonrpc: '2.0', id: 65_536, result: { roots: [] } }])
+    expect(fixture.sent.slice(before)).toEqual([{ jsonrpc: '2.0', id: 65_536, result: { roots: [] } }])
   })
 })
 
 test('an input request that was not taken when its call ends is answered nevertheless', () => {
-  const scene = createScene('own')
-  const pending = scene.begin('a')
-  scene.say({ id: 'q', method: 'roots/list' })
-  scene.connection.finish(pending, 'enough')
-  expect(scene.sent.find(({ id }) => id === ('q' as unknown))).toMatchObject({ error: { code: -32603 } })
+  const fixture = createFixture('own')
+  const pending = fixture.begin('a')
+  fixture.say({ id: 'q', method: 'roots/list' })
+  fixture.connection.finish(pending, 'enough')
+  expect(fixture.sent.find(({ id }) => id === ('q' as unknown))).toMatchObject({ error: { code: -32603 } })
 })
 
 describe('a progress token', () => {
   test('comes back unchanged, and so does the rest of the notification', () => {
-    const scene = createScene('own')
+    const fixture = createFixture('own')
     const call = callOf('a')
     const token = '12345678901234567890'
-    const pending = scene.connection.begin({ ...call, progressToken: token })
-    scene
+    const pending = fixture.connection.begin({ ...call, progressToken: token })
+    fixture
       .listener()
       .line(
         `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":${pending.id},"progress":1.50,"total":9007199254740993}}`,
@@ -361,29 +361,29 @@ describe('a progress token', () => {
   })
 
   test('is needed: progress of a call without one is dropped', () => {
-    const scene = createScene('own')
+    const fixture = createFixture('own')
     const { _meta, ...params } = callOf('a').params?.value ?? {}
-    const pending = scene.connection.begin({
+    const pending = fixture.connection.begin({
       ...callOf('a'),
       params: parseObject(JSON.stringify(params)),
       progressToken: undefined,
     })
     expect(_meta).toBeDefined()
-    expect(scene.sent.at(-1)?.params).not.toHaveProperty('_meta')
-    scene.say({ method: 'notifications/progress', params: { progressToken: pending.id, progress: 1 } })
+    expect(fixture.sent.at(-1)?.params).not.toHaveProperty('_meta')
+    fixture.say({ method: 'notifications/progress', params: { progressToken: pending.id, progress: 1 } })
     expect(pending.take()).toBeUndefined()
-    expect(scene.dropped).toEqual(['progress'])
+    expect(fixture.dropped).toEqual(['progress'])
   })
 })
 
 test('the end of the worker ends every call in flight and every request of ours, once', async () => {
-  const scene = createScene('own')
-  const [one, other] = [scene.begin('a'), scene.begin('b')]
-  const asked = scene.connection.request('ping', undefined, 1000)
-  scene.say({ id: one.id, result: { done: true } })
-  scene.listener().exit({ code: 1, signal: null, expected: false, stderr: '' })
+  const fixture = createFixture('own')
+  const [one, other] = [fixture.begin('a'), fixture.begin('b')]
+  const asked = fixture.connection.request('ping', undefined, 1000)
+  fixture.say({ id: one.id, result: { done: true } })
+  fixture.listener().exit({ code: 1, signal: null, expected: false, stderr: '' })
   expect(drain(one).end).toBe('{"done":true}')
   expect(drain(other).end).toBe('upstream_closed')
   await expect(asked).rejects.toMatchObject({ code: 'upstream_closed' })
-  expect(() => scene.begin('c')).toThrow(expect.objectContaining({ code: 'upstream_closed' }))
+  expect(() => fixture.begin('c')).toThrow(expect.objectContaining({ code: 'upstream_closed' }))
 })

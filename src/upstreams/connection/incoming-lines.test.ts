@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { createMemoryBudget, type MemoryBudget } from '../../base/memory-budget.ts'
 import { IncomingLines } from './incoming-lines.ts'
 
-interface Scene {
+interface Fixture {
   readonly memory: MemoryBudget
   readonly incoming: IncomingLines
   /** Messages by kind, with the bytes counted while each was handled. */
@@ -12,7 +12,7 @@ interface Scene {
   readonly refused: readonly string[]
 }
 
-function scene(limitBytes: number, shareBytes = Infinity): Scene {
+function fixture(limitBytes: number, shareBytes = Infinity): Fixture {
   const memory = createMemoryBudget(limitBytes)
   const account = memory.account(shareBytes)
   const seen: Array<readonly [string, number]> = []
@@ -31,7 +31,7 @@ function scene(limitBytes: number, shareBytes = Infinity): Scene {
 const answer = (members: string): string => `{"result":{"list":[${members}]},"jsonrpc":"2.0","id":65536}`
 
 test('a short line costs nothing', () => {
-  const { incoming, seen } = scene(0)
+  const { incoming, seen } = fixture(0)
   incoming.line(answer('1,2'))
   incoming.line('no message')
   expect(seen).toEqual([
@@ -59,7 +59,7 @@ test('each long message of an array is counted by itself', () => {
 })
 
 test('the text and value of a long line are counted while it is handled', () => {
-  const { memory, incoming, seen } = scene(10_000_000)
+  const { memory, incoming, seen } = fixture(10_000_000)
   const text = answer(`"${'x'.repeat(100_000)}"`)
   incoming.line(text)
   expect(seen[0]?.[1]).toBeGreaterThanOrEqual(2 * text.length)
@@ -68,10 +68,10 @@ test('the text and value of a long line are counted while it is handled', () => 
 
 test('a line for which there is no memory ends the call that it answers, and is not parsed', () => {
   const dense = answer(`${'[],'.repeat(50_000)}[]`)
-  const short = scene(1_000_000)
+  const short = fixture(1_000_000)
   short.incoming.line(dense)
   expect([short.seen, short.lost]).toEqual([[], [[65536, 'overloaded']]])
-  const narrow = scene(100_000_000, 1_000_000)
+  const narrow = fixture(100_000_000, 1_000_000)
   narrow.incoming.line(dense)
   narrow.incoming.dropped({ bytes: 1, head: '', tail: ',"id":7}', why: 'too_long' })
   expect(narrow.lost).toEqual([
@@ -81,7 +81,7 @@ test('a line for which there is no memory ends the call that it answers, and is 
 })
 
 test('a request for which there is no memory is answered, and not taken for a response', () => {
-  const { incoming, lost, refused } = scene(0)
+  const { incoming, lost, refused } = fixture(0)
   const long = 'x'.repeat(100_000)
   incoming.line(`{"method":"elicitation/create","params":{"message":"${long}"},"jsonrpc":"2.0","id":65536}`)
   incoming.line(`{"jsonrpc":"2.0","id":"a-1","method":"sampling/createMessage","params":{"x":"${long}"}}`)
@@ -96,7 +96,7 @@ test('a request for which there is no memory is answered, and not taken for a re
 })
 
 test('a lost line that answers no request ends no call', () => {
-  const { incoming, lost } = scene(0)
+  const { incoming, lost } = fixture(0)
   incoming.dropped({ bytes: 1, head: '{"method":"x"', tail: '"}}', why: 'too_long' })
   incoming.dropped({ bytes: 1, head: '{"id":7,', tail: '', why: 'unended' })
   expect(lost).toEqual([])

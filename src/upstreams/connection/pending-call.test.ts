@@ -25,7 +25,7 @@ const call: Call = {
 }
 const outcome: Outcome = { answer: { kind: 'result', result: rawObject({}) }, era: 'legacy', process: undefined }
 
-function scene(limitBytes = 1_000_000): { clock: ManualClock; memory: MemoryBudget; pending: PendingCall } {
+function fixture(limitBytes = 1_000_000): { clock: ManualClock; memory: MemoryBudget; pending: PendingCall } {
   const clock = manualClock()
   const memory = createMemoryBudget(limitBytes)
   const holder = holderOf(new Transfers(memory, clock, Infinity, () => {}), memory.account())
@@ -39,13 +39,13 @@ const note = (chars: number): Update => ({
 })
 
 test('updates that are taken at once or soon are not counted', () => {
-  const { memory, pending } = scene()
+  const { memory, pending } = fixture()
   for (let i = 0; i < 10; i++) pending.offer(note(100))
   expect(memory.heldBytes).toBe(0)
 })
 
 test('waiting updates are counted until they are taken', () => {
-  const { memory, pending } = scene()
+  const { memory, pending } = fixture()
   for (let i = 0; i < 3; i++) pending.offer(note(20_000))
   expect(memory.heldBytes).toBeGreaterThan(80_000)
   for (let i = 0; i < 3; i++) expect(pending.take()).toBeDefined()
@@ -57,7 +57,7 @@ test('waiting updates are counted until they are taken', () => {
 })
 
 test('when the memory is needed, a call whose updates are not taken fails, and input requests are answered', () => {
-  const { clock, memory, pending } = scene(200_000)
+  const { clock, memory, pending } = fixture(200_000)
   const answers: unknown[] = []
   pending.offer(note(20_000))
   pending.offer({

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { manualClock } from '../../base/clock.ts'
 import { UnreadResponses } from './unread-responses.ts'
 
-function scene(): {
+function fixture(): {
   clock: ReturnType<typeof manualClock>
   happened: string[]
   answers: UnreadResponses
@@ -37,7 +37,7 @@ function scene(): {
 }
 
 test('a server that reads may send any number of requests', () => {
-  const { happened, ask, read } = scene()
+  const { happened, ask, read } = fixture()
   for (let i = 0; i < 100; i++) {
     ask(50)
     read()
@@ -46,7 +46,7 @@ test('a server that reads may send any number of requests', () => {
 })
 
 test('the output of a server that does not read is held until it does', () => {
-  const { clock, happened, ask, read } = scene()
+  const { clock, happened, ask, read } = fixture()
   ask(400)
   expect(happened).toEqual(['held'])
   clock.advance(29_000)
@@ -56,11 +56,11 @@ test('the output of a server that does not read is held until it does', () => {
 })
 
 test('a server that does not read for half a minute is given up, unless it has ended', () => {
-  const one = scene()
+  const one = fixture()
   one.ask(400)
   one.clock.advance(30_000)
   expect(one.happened).toEqual(['held', 'stuck'])
-  const other = scene()
+  const other = fixture()
   other.ask(400)
   other.answers.close()
   other.clock.advance(30_000)

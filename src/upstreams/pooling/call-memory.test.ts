@@ -33,7 +33,7 @@ async function* run(): Reply {
 }
 
 /** Calls by client and size; each has begun, and goes on when its next update is read. */
-function scene(limitBytes: number): { memory: MemoryBudget; begin(client: string, chars: number): Promise<Reply> } {
+function fixture(limitBytes: number): { memory: MemoryBudget; begin(client: string, chars: number): Promise<Reply> } {
   const memory = createMemoryBudget(limitBytes)
   const calls = countCallMemory(memory, run)
   return {
@@ -47,14 +47,14 @@ function scene(limitBytes: number): { memory: MemoryBudget; begin(client: string
 }
 
 test('a small call is not counted', async () => {
-  const { memory, begin } = scene(mebibyte)
+  const { memory, begin } = fixture(mebibyte)
   const call = await begin('a', 500)
   expect(memory.heldBytes).toBe(0)
   expect(await call.next()).toEqual({ done: true, value: outcome })
 })
 
 test('the parameters of a call count as text and as value until it is over, up to a share for each client', async () => {
-  const { memory, begin } = scene(64 * mebibyte)
+  const { memory, begin } = fixture(64 * mebibyte)
   const one = await begin('a', 12 * mebibyte)
   expect(memory.heldBytes).toBeGreaterThan(24 * mebibyte)
   await expect(begin('a', 6 * mebibyte)).rejects.toMatchObject({ code: 'memory_share_exceeded' })

@@ -17,7 +17,7 @@ const serverEra: ServerEra = {
 }
 const what = (source: string): CatalogWorkerSpec => ({ source, serverEra, announced: {} })
 
-interface Scene {
+interface Fixture {
   readonly catalogWorkers: CatalogWorkers
   /** The sources with a running worker. */
   running(): string[]
@@ -40,18 +40,18 @@ function codeOf(promise: Promise<unknown>): () => string | undefined {
   return () => code
 }
 
-function createScene(bound: number, room: number): Scene {
+function createFixture(bound: number, room: number): Fixture {
   const clock = manualClock()
   const running = new Set<string>()
   let openings: Array<() => void> = []
-  const scene: Scene = {
+  const fixture: Fixture = {
     catalogWorkers: createCatalogWorkers({
       clock,
       bound,
       waitMs: 10_000,
-      slot: () => (scene.room-- > 0 ? { start: () => undefined as never, release() {} } : void scene.room++),
+      slot: () => (fixture.room-- > 0 ? { start: () => undefined as never, release() {} } : void fixture.room++),
       endIdle() {
-        if (scene.idle-- > 0) scene.room++
+        if (fixture.idle-- > 0) fixture.room++
       },
       isInVain: () => false,
       mayStart: () => true,
@@ -68,9 +68,9 @@ function createScene(bound: number, room: number): Scene {
         cancel.onCancel(() => {
           connection.closed = true
           running.delete(source)
-          scene.room++
+          fixture.room++
         })
-        if (scene.isSlow) await new Promise<void>((resolve) => openings.push(resolve))
+        if (fixture.isSlow) await new Promise<void>((resolve) => openings.push(resolve))
         if (cancel.cancelled) throw new Refusal('upstream_closed')
         return {
           connection: connection as unknown as UpstreamConnection,
@@ -92,16 +92,16 @@ function createScene(bound: number, room: number): Scene {
     async pass(ms) {
       for (let passed = 0; passed < ms; passed += 250) {
         clock.advance(250)
-        scene.catalogWorkers.sweep()
+        fixture.catalogWorkers.sweep()
         await settled()
       }
     },
   }
-  return scene
+  return fixture
 }
 
 test('the least recently used catalog worker is ended for a call, a busy one only if there is no other', async () => {
-  const { catalogWorkers, running, pass } = createScene(3, 3)
+  const { catalogWorkers, running, pass } = createFixture(3, 3)
   for (const source of ['a', 'b', 'c']) {
     await catalogWorkers.get(what(source))
     await pass(250)
@@ -120,7 +120,7 @@ test('the least recently used catalog worker is ended for a call, a busy one onl
 })
 
 test('a catalog worker with a list in flight is not handed over to the client of one session', async () => {
-  const { catalogWorkers } = createScene(2, 2)
+  const { catalogWorkers } = createFixture(2, 2)
   await catalogWorkers.get(what('a'))
   void catalogWorkers.list(what('a'), {}, 'tools/list', undefined).catch(() => undefined)
   expect(catalogWorkers.handOver(() => true)).toBeUndefined()
@@ -129,23 +129,23 @@ test('a catalog worker with a list in flight is not handed over to the client of
 })
 
 test('a starting catalog worker is ended for a call, too, and its handshake waits for a slot', async () => {
-  const scene = createScene(1, 1)
-  scene.isSlow = true
-  const waits = scene.catalogWorkers.get(what('a'))
-  expect(scene.catalogWorkers.evictIdle()).toBe(true)
-  scene.room = 0
-  await scene.open()
-  await scene.pass(1000)
-  expect(scene.running()).toEqual([])
-  scene.room = 1
-  scene.catalogWorkers.freed()
+  const fixture = createFixture(1, 1)
+  fixture.isSlow = true
+  const waits = fixture.catalogWorkers.get(what('a'))
+  expect(fixture.catalogWorkers.evictIdle()).toBe(true)
+  fixture.room = 0
+  await fixture.open()
+  await fixture.pass(1000)
+  expect(fixture.running()).toEqual([])
+  fixture.room = 1
+  fixture.catalogWorkers.freed()
   await settled()
-  await scene.open()
+  await fixture.open()
   expect((await waits).serverDescription).toBe(serverDescription)
 })
 
 test('catalog workers never have more than their part of the pool; a new profile replaces another', async () => {
-  const { catalogWorkers, running, pass } = createScene(2, 10)
+  const { catalogWorkers, running, pass } = createFixture(2, 10)
   for (const source of ['a', 'b', 'c', 'd']) {
     const waits = catalogWorkers.get(what(source))
     await pass(500)
@@ -156,30 +156,30 @@ test('catalog workers never have more than their part of the pool; a new profile
 })
 
 test('a handshake waits for a slot, takes that of an idle worker, and is refused if there is none in time', async () => {
-  const scene = createScene(2, 0)
-  const code = codeOf(scene.catalogWorkers.get(what('a')))
-  await scene.pass(9500)
+  const fixture = createFixture(2, 0)
+  const code = codeOf(fixture.catalogWorkers.get(what('a')))
+  await fixture.pass(9500)
   expect(code()).toBeUndefined()
-  await scene.pass(1000)
+  await fixture.pass(1000)
   expect(code()).toBe('overloaded')
-  scene.idle = 1
-  const waits = scene.catalogWorkers.get(what('a'))
-  await scene.pass(500)
+  fixture.idle = 1
+  const waits = fixture.catalogWorkers.get(what('a'))
+  await fixture.pass(500)
   await waits
-  expect(scene.running()).toEqual(['a'])
+  expect(fixture.running()).toEqual(['a'])
 })
 
 test('requests that wait for the same profile wait for one worker', async () => {
-  const scene = createScene(8, 8)
-  scene.isSlow = true
-  const all = Array.from({ length: 50 }, () => scene.catalogWorkers.get(what('a')))
-  await scene.open()
+  const fixture = createFixture(8, 8)
+  fixture.isSlow = true
+  const all = Array.from({ length: 50 }, () => fixture.catalogWorkers.get(what('a')))
+  await fixture.open()
   expect(new Set(await Promise.all(all)).size).toBe(1)
-  expect(scene.room).toBe(7)
+  expect(fixture.room).toBe(7)
 })
 
 test('a list does not wait, but ends a worker that had its slot for long, for the next request', async () => {
-  const { catalogWorkers, running, pass } = createScene(1, 10)
+  const { catalogWorkers, running, pass } = createFixture(1, 10)
   await catalogWorkers.get(what('a'))
   const first = codeOf(catalogWorkers.list(what('b'), {}, 'tools/list', undefined))
   await settled()
@@ -193,7 +193,7 @@ test('a list does not wait, but ends a worker that had its slot for long, for th
 })
 
 test('a catalog worker that is unused for five minutes ends, except the first', async () => {
-  const { catalogWorkers, running, pass } = createScene(4, 4)
+  const { catalogWorkers, running, pass } = createFixture(4, 4)
   const owner = { group: undefined, source: 'first' }
   const first = { connection: { closed: false } as unknown as UpstreamConnection, serverDescription, owner }
   catalogWorkers.add(what('first'), first)

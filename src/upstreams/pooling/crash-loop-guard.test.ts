@@ -21,7 +21,7 @@ const ended: StartFailure = { fault: 'ended', detail: 'it ended' }
 const refusal: StartFailure = { fault: 'refused', detail: 'it refused' }
 const missing: StartFailure = { fault: 'not_run', detail: 'it is not there' }
 
-interface Scene {
+interface Fixture {
   readonly crashLoopGuard: CrashLoopGuard
   /** The number of test starts. */
   readonly testStarts: () => number
@@ -30,7 +30,7 @@ interface Scene {
   pass(ms: number): void
 }
 
-function createScene(starts: () => boolean): Scene {
+function createFixture(starts: () => boolean): Fixture {
   const clock = manualClock()
   let testStarts = 0
   const crashLoopGuard: CrashLoopGuard = createCrashLoopGuard({
@@ -68,7 +68,7 @@ function createScene(starts: () => boolean): Scene {
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 test('while test starts succeed, only the client whose handshake ends the server has to wait', async () => {
-  const { crashLoopGuard, testStarts, othersWait } = createScene(() => true)
+  const { crashLoopGuard, testStarts, othersWait } = createFixture(() => true)
   const own = new RestartBackoff()
   for (let times = 0; times < 6; times++) {
     crashLoopGuard.startFailed(own, ended, false, serverEra)
@@ -81,7 +81,7 @@ test('while test starts succeed, only the client whose handshake ends the server
 
 test('if a test start fails, too, all clients wait until the program has started once', async () => {
   let isThere = false
-  const { crashLoopGuard, testStarts, othersWait, pass } = createScene(() => isThere)
+  const { crashLoopGuard, testStarts, othersWait, pass } = createFixture(() => isThere)
   crashLoopGuard.startFailed(new RestartBackoff(), ended, false, serverEra)
   await settled()
   expect(await othersWait()).toBe(true)
@@ -98,16 +98,16 @@ test('if a test start fails, too, all clients wait until the program has started
 })
 
 test('a missing program makes all clients wait, a refused handshake only the client that was refused', async () => {
-  const scene = createScene(() => true)
-  scene.crashLoopGuard.startFailed(new RestartBackoff(), refusal, false, serverEra)
-  expect([scene.testStarts(), await scene.othersWait()]).toEqual([0, false])
-  const other = createScene(() => true)
+  const fixture = createFixture(() => true)
+  fixture.crashLoopGuard.startFailed(new RestartBackoff(), refusal, false, serverEra)
+  expect([fixture.testStarts(), await fixture.othersWait()]).toEqual([0, false])
+  const other = createFixture(() => true)
   other.crashLoopGuard.startFailed(new RestartBackoff(), missing, false, serverEra)
   expect([other.testStarts(), await other.othersWait()]).toEqual([0, true])
 })
 
 test('of any number of failing profiles, only those that have to wait are remembered', () => {
-  const { crashLoopGuard, pass } = createScene(() => true)
+  const { crashLoopGuard, pass } = createFixture(() => true)
   const first = crashLoopGuard.ofSource('first')
   for (let at = 0; at < 511; at++) crashLoopGuard.ofSource(`${at}`)
   first.failed(1_000_000)

@@ -19,7 +19,7 @@ const caller: Caller = {
 }
 
 /** A group with a fake worker that accepts everything but `refuses`; `told` holds the requests that it got. */
-function createScene(refuses: (uri: string) => boolean = () => false): {
+function createFixture(refuses: (uri: string) => boolean = () => false): {
   group: IsolationGroup
   notifications: NotificationRouter
   told: string[]
@@ -87,7 +87,7 @@ const filterOf = (resourceUris: ReadonlySet<string>): Filter => ({
 const deaf: Hearing = { take() {}, isRead: () => false }
 
 test('a worker gets one subscription for several subscribers, which ends with the last of them', async () => {
-  const { group, notifications, told } = createScene()
+  const { group, notifications, told } = createFixture()
   const one = await notifications.listen(group.key, undefined, filterOf(new Set(['a', 'b'])), deaf)
   const two = await notifications.listen(group.key, undefined, filterOf(new Set(['b', 'c'])), deaf)
   await two.refilter(filterOf(new Set(['b'])))
@@ -99,7 +99,7 @@ test('a worker gets one subscription for several subscribers, which ends with th
 
 test('a refused subscription is tried again when another subscriber comes', async () => {
   let isRefusing = true
-  const { group, notifications, told } = createScene(() => isRefusing)
+  const { group, notifications, told } = createFixture(() => isRefusing)
   await notifications.listen(group.key, undefined, filterOf(new Set(['a'])), deaf)
   isRefusing = false
   for (let others = 0; others < 3; others++) await notifications.listen(group.key, undefined, filterOf(new Set()), deaf)
@@ -114,7 +114,7 @@ test('another subscriber causes no work for earlier ones', async () => {
       return super[Symbol.iterator]()
     }
   }
-  const { group, notifications, told } = createScene()
+  const { group, notifications, told } = createFixture()
   await notifications.listen(group.key, undefined, filterOf(new Watched(['a'])), deaf)
   const first = looks
   for (let others = 0; others < 100; others++)

@@ -3,7 +3,7 @@ import { manualClock } from '../../base/clock.ts'
 import { silentLog } from '../../base/log.ts'
 import { createSingleInstance, type SingleInstance } from './single-instance.ts'
 
-interface Scene {
+interface Fixture {
   readonly onlyOne: SingleInstance
   readonly warnings: string[]
   /** The reported changes, in order. */
@@ -11,7 +11,7 @@ interface Scene {
   pass(ms: number): void
 }
 
-function createScene(): Scene {
+function createFixture(): Fixture {
   const clock = manualClock()
   const warnings: string[] = []
   const changes: boolean[] = []
@@ -25,7 +25,7 @@ function createScene(): Scene {
 }
 
 test('it is logged once, with the remedy, and tested again more and more rarely, without end', () => {
-  const { onlyOne, warnings, changes, pass } = createScene()
+  const { onlyOne, warnings, changes, pass } = createFixture()
   expect([onlyOne.isKnown, onlyOne.isOpen, onlyOne.detail, onlyOne.isTryDue()]).toEqual([false, true, undefined, false])
   const pauses: number[] = []
   for (let tries = 0; tries < 40; tries++) {
@@ -43,7 +43,7 @@ test('it is logged once, with the remedy, and tested again more and more rarely,
 })
 
 test('two workers that run at once end it, and disprove it for a while', () => {
-  const { onlyOne, changes, pass } = createScene()
+  const { onlyOne, changes, pass } = createFixture()
   onlyOne.found('exit code 1')
   onlyOne.ranBeside()
   expect([onlyOne.isKnown, onlyOne.isOpen]).toEqual([false, false])
@@ -56,7 +56,7 @@ test('two workers that run at once end it, and disprove it for a while', () => {
 })
 
 test('a failure of the only worker has another cause, and ends it', () => {
-  const { onlyOne } = createScene()
+  const { onlyOne } = createFixture()
   onlyOne.failedAlone()
   onlyOne.found('exit code 1')
   onlyOne.failedAlone()

@@ -28,7 +28,7 @@ function fakeChild(): Child & { over: boolean } {
   }
 }
 
-interface Scene {
+interface Fixture {
   readonly spares: Spares
   readonly started: ReadonlyArray<Child & { over: boolean }>
   readonly told: readonly ChildExit[]
@@ -38,7 +38,7 @@ interface Scene {
   pass(ms: number): void
 }
 
-function createScene(room = 10): Scene {
+function createFixture(room = 10): Fixture {
   const clock = manualClock()
   const started: Array<Child & { over: boolean }> = []
   const told: ChildExit[] = []
@@ -51,7 +51,7 @@ function createScene(room = 10): Scene {
       return {
         start() {
           const child = fakeChild()
-          child.over = !scene.runs
+          child.over = !fixture.runs
           started.push(child)
           return child
         },
@@ -61,7 +61,7 @@ function createScene(room = 10): Scene {
     mayStart: () => true,
     failed: (how) => void told.push(how),
   })
-  const scene: Scene = {
+  const fixture: Fixture = {
     spares,
     started,
     told,
@@ -74,43 +74,43 @@ function createScene(room = 10): Scene {
     },
     pass: (ms) => clock.advance(ms),
   }
-  return scene
+  return fixture
 }
 
 test('a program that cannot be run is tried once, and then after growing pauses, however often it is wanted', async () => {
-  const scene = createScene()
-  scene.runs = false
-  scene.fill(100)
-  expect(scene.started.length).toBe(1)
-  scene.fill(60, 1000)
+  const fixture = createFixture()
+  fixture.runs = false
+  fixture.fill(100)
+  expect(fixture.started.length).toBe(1)
+  fixture.fill(60, 1000)
   // After 0.5, 1, 2, 4, 8, 16 and 32 s, since `fill` is called every second.
-  expect(scene.started.length).toBeLessThanOrEqual(7)
+  expect(fixture.started.length).toBeLessThanOrEqual(7)
   await Promise.resolve()
-  expect(scene.told.length).toBe(scene.started.length)
-  scene.runs = true
-  scene.pass(64_000)
-  scene.fill(1)
-  expect(scene.started.filter(({ over }) => !over).length).toBe(2)
+  expect(fixture.told.length).toBe(fixture.started.length)
+  fixture.runs = true
+  fixture.pass(64_000)
+  fixture.fill(1)
+  expect(fixture.started.filter(({ over }) => !over).length).toBe(2)
 })
 
 test('spares that end by themselves are replaced more and more rarely, one that lived long at once', () => {
-  const scene = createScene()
+  const fixture = createFixture()
   for (let second = 0; second < 600; second++) {
-    scene.fill(1, 1000)
-    for (const child of scene.started) child.over = true
+    fixture.fill(1, 1000)
+    for (const child of fixture.started) child.over = true
   }
-  expect(scene.started.length).toBeLessThan(30)
-  scene.pass(10 * 60_000)
-  scene.fill(1)
-  scene.pass(60_000)
-  for (const child of scene.started) child.over = true
-  const { length } = scene.started
-  scene.fill(3, 1000)
-  expect(scene.started.length).toBe(length + 2)
+  expect(fixture.started.length).toBeLessThan(30)
+  fixture.pass(10 * 60_000)
+  fixture.fill(1)
+  fixture.pass(60_000)
+  for (const child of fixture.started) child.over = true
+  const { length } = fixture.started
+  fixture.fill(3, 1000)
+  expect(fixture.started.length).toBe(length + 2)
 })
 
 test('no more spares are started than there are free slots', () => {
-  const scene = createScene(1)
-  scene.fill(10)
-  expect(scene.started.length).toBe(1)
+  const fixture = createFixture(1)
+  fixture.fill(10)
+  expect(fixture.started.length).toBe(1)
 })
