@@ -25,7 +25,13 @@ function reply(): { readonly reply: Reply; readonly emit: (step: Step) => void; 
     waited.push(vi.spyOn(step, 'then'))
     return step
   }
-  const generator = { next, return: () => Promise.resolve() } as unknown as Reply
+  const never = (): Promise<Step> => new Promise(() => {})
+  const generator: Reply = {
+    next,
+    return: never,
+    throw: never,
+    [Symbol.asyncIterator]: () => generator,
+  }
   return {
     reply: generator,
     emit: (step) => resolves.shift()?.(step),
@@ -34,7 +40,20 @@ function reply(): { readonly reply: Reply; readonly emit: (step: Step) => void; 
 }
 
 function suspendableOf(steps: Reply): SuspendableCall {
-  const call = { cancel: new Cancel() } as unknown as Call
+  const call: Call = {
+    id: '1',
+    method: 'tools/call',
+    params: undefined,
+    client: { era: 'modern', version: '2026-07-28', capabilities: {}, info: undefined },
+    principal: { tenant: '', subject: '' },
+    session: undefined,
+    process: undefined,
+    fairnessKey: 'a connection',
+    clientKey: 'a client',
+    progressToken: undefined,
+    logLevel: undefined,
+    cancel: new Cancel(),
+  }
   const memory = createMemoryBudget(1_000_000).account()
   return { call, reply: steps, next: undefined, questions: undefined, memory, over: () => undefined }
 }

@@ -69,9 +69,10 @@ describe('a list of tools', () => {
   test('has output schemas with an object at the root for clients that know output schemas, and none for others', () => {
     const seen = resultForSession('tools/list', list, '2025-11-25')
     expect(seen.text).toContain('{"name":"a","inputSchema":{"type":"object","maxProperties":1.0}}')
-    const [, tool] = seen.value['tools'] as unknown as JsonObject[]
-    expect(tool?.['outputSchema']).toMatchObject({ type: 'object', properties: { result: { type: 'array' } } })
-    expect(tool?.['inputSchema']).toEqual({ type: 'object', properties: { x: {} } })
+    expect(seen.value).toMatchObject({
+      tools: [{}, { outputSchema: { type: 'object', properties: { result: { type: 'array' } } } }],
+    })
+    expect(seen.value).toHaveProperty('tools.1.inputSchema', { type: 'object', properties: { x: {} } })
     expect(resultForSession('tools/list', list, '2025-03-26').text).not.toContain('outputSchema')
   })
 
