@@ -5,6 +5,7 @@ import { createEvents } from '../base/events.ts'
 import { createLease } from '../base/lease.ts'
 import { createMemoryBudget } from '../base/memory-budget.ts'
 import type { ClientDescription } from '../protocol/call.ts'
+import { streamOpened } from './liveness.ts'
 import { createSessions, type LiveSession } from './sessions.ts'
 
 const principal = { tenant: 't', subject: 's' }
@@ -57,3 +58,34 @@ test('sessions without a completed handshake are evicted before those of clients
   await sessions.close()
   await backplane.close()
 })
+
+test.each([500, 1000, 6000, 8000, 60_000])(
+  'a client that answers pings a tenth of the idle time later keeps its session (idle time: %i ms)',
+  async (idleTimeoutMs) => {
+    const clock = manualClock(0)
+    const backplane = createMemoryBackplane({ clock })
+    const sessions = createSessions({
+      backplane,
+      memory: createMemoryBudget(1_000_000),
+      settings: { ...settings, idleTimeoutMs },
+      clock,
+      events: createEvents(),
+      ping: ({ session }) =>
+        void clock.after(Math.min(idleTimeoutMs / 10, 5000), () => void sessions.find(principal, session.id, true)),
+    })
+    const session = await sessions.open(
+      principal,
+      client,
+      createLease(() => undefined),
+    )
+    await sessions.change(session, { ready: true })
+    streamOpened(session.liveness)
+    for (let i = 0; i < 600; i++) {
+      clock.advance(idleTimeoutMs / 100)
+      await new Promise(setImmediate)
+    }
+    expect(session.ended).toBe(false)
+    await sessions.close()
+    await backplane.close()
+  },
+)

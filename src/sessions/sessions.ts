@@ -158,7 +158,8 @@ export function createSessions(needs: {
   }
 
   const shortest = Math.min(settings.idleTimeoutMs, settings.maxSessionMs, settings.handshakeTimeoutMs)
-  const sweeper = clock.every(Math.max(50, Math.min(2000, shortest / 4)), () => {
+  // A client is pinged a quarter of the idle time before the end: several sweeps fall into it, so that it can answer.
+  const sweeper = clock.every(Math.max(20, Math.min(2000, shortest / 20)), () => {
     const now = clock.now()
     for (const liveSession of liveSessions.values()) {
       const reason = due(liveSession, now)
