@@ -177,7 +177,7 @@ export function composeGateway(needs: GatewayParts): Gateway {
     streams,
     sseSessions,
     offersHttpSse: settings.http.sse,
-    catalog: createCatalog({ catalogSource: upstream.catalogSource, memory, clock, log }),
+    catalog: createCatalog({ catalogSource: upstream.catalog, memory, clock, log }),
     upstream,
     refusesStateless: sharing.stateless === 'refuse',
     pendingInput,
@@ -259,7 +259,7 @@ export function composeGateway(needs: GatewayParts): Gateway {
     get callsInFlight() {
       return drain.count
     },
-    health: () => healthReport(state(), services ? () => upstream.check() : undefined, clock),
+    health: () => healthReport(state(), services ? () => upstream.health() : undefined, clock),
     async drain() {
       startWait.end(new Refusal('draining'))
       const drained = drain.drain(settings.http.drainMs)

@@ -1,4 +1,9 @@
-/** An upstream: an MCP server behind mcplex, as the gateway sees it. Each kind of server implements this interface. */
+/**
+ * The port of an upstream: an MCP server behind mcplex. Each kind of server implements it.
+ *
+ * Promises: an error is a `Refusal`, whose message may be sent to clients and holds nothing of the inside; or, from
+ * `start`, an `UpstreamStartError`, which is for the operator alone.
+ */
 import type { HealthCheck } from '../protocol/health.ts'
 import type { Call, EraName, Filter, Reply, Caller, Update } from '../protocol/call.ts'
 import { Refusal } from '../base/refusal.ts'
@@ -24,40 +29,61 @@ export interface UpstreamFacts {
   readonly serverEras: readonly ServerEraInfo[]
 }
 
-/** A registered subscriber. */
-export interface Listening {
-  /** Changes the filter; resolves when the server has confirmed. */
+/** A subscription to what a server sends outside of calls. */
+export interface Subscription {
+  /** Changes the filter; resolves when the server has confirmed, or cannot be reached. Never rejects. */
   refilter(filter: Filter): Promise<void>
+  /** Ends the subscription: nothing is delivered any more. A second call does nothing. */
   stop(): void
 }
 
-/** How a subscriber takes updates. */
-export interface Hearing {
-  take(update: Update): void
+/** Gets what a server sends outside of calls. Its methods must not throw. */
+export interface Subscriber {
+  /** Notifications that pass the filter; for a session also input requests, and all that its own worker sends. */
+  deliver(update: Update): void
   /** Whether its client reads the stream at the moment: if not, a waiting call may carry an input request to it. */
   isRead(): boolean
 }
 
 export interface Upstream {
   /**
-   * Finds out which eras the server speaks. Throws `UpstreamStartError`.
+   * Starts the server and finds out which eras it speaks. Called before anything else, once. Throws
+   * `UpstreamStartError`.
    * @param discovered called with the DiscoverResult before it is known whether the server speaks the other era, too
    */
   start(discovered: (serverDescription: RawObject) => void): Promise<UpstreamFacts>
-  /** Runs a call on a worker of the caller's group. Throws a `Refusal` if no worker is available. */
+  /**
+   * Runs a call on a worker of the caller's isolation group. The reply yields updates in the order of the server and
+   * returns exactly one outcome; an error of the server is an outcome. Nothing is sent before the first step is asked
+   * for. When `call.cancel` fires, or the reply is returned early, the server is told that the call is cancelled.
+   * The steps throw a `Refusal`: `cancelled`, `draining` after `close`, `upstream_closed` if the worker ends,
+   * `upstream_unavailable`, `upstream_timeout`, `upstream_invalid`, `result_too_large`, `overloaded`,
+   * `memory_share_exceeded`, `method_not_found`.
+   */
   call(call: Call): Reply
-  /** Subscribes to what the workers of the caller's group send outside of calls. Starts no worker. */
-  listen(caller: Caller, filter: Filter, hearing: Hearing): Promise<Listening>
-  /** Forwards a notification of a client to its own worker, if it has one. Throws `overloaded` if that does not read. */
-  tell(caller: Caller, method: string, params: RawObject | undefined): void
-  /** Ends the workers of a session. */
+  /**
+   * Subscribes to what the workers of the caller's isolation group send outside of calls; resolves when the server has
+   * confirmed, or cannot be reached. Starts no worker; later ones are subscribed when they start.
+   * Throws `upstream_unavailable` before the start.
+   */
+  subscribe(caller: Caller, filter: Filter, subscriber: Subscriber): Promise<Subscription>
+  /**
+   * Forwards a notification of a client to its own worker. Without one it is dropped, and the event `dropped` says so.
+   * Throws `overloaded` if the worker does not read, `upstream_unavailable` before the start.
+   */
+  notify(caller: Caller, method: string, params: RawObject | undefined): void
+  /** Ends the workers of a session, with what they remember of it. */
   endSession(caller: Caller): void
-  /** Server descriptions and lists. */
-  readonly catalogSource: CatalogSource
-  /** Whether calls can be served, by pinging the server; cheap if it has sent anything a moment ago. */
-  check(): Promise<HealthCheck>
+  /** Where the catalogue gets server descriptions and lists. */
+  readonly catalog: CatalogSource
+  /** Whether calls can be served, by pinging the server; cheap if it has sent anything a moment ago. Never rejects. */
+  health(): Promise<HealthCheck>
   /** Figures for operators, by name. */
   counts(): Readonly<Record<string, number>>
+  /**
+   * Ends the upstream: calls that wait are refused with `draining`, calls in flight end with `upstream_closed`.
+   * Resolves when all of its workers have ended.
+   */
   close(): Promise<void>
 }
 

@@ -28,7 +28,7 @@ interface Fixture {
   readonly notifications: SessionNotifications
   readonly liveSession: LiveSession
   /** How many subscriptions the upstream has. */
-  listening(): number
+  subscribed(): number
   end(): Promise<void>
 }
 
@@ -37,10 +37,10 @@ async function fixture(): Promise<Fixture> {
   const memory = createMemoryBudget(10_000_000)
   const backplane = createMemoryBackplane({ clock, memory })
   const sessions = createSessions({ backplane, memory, settings, clock, events: createEvents(), ping: () => undefined })
-  let listening = 0
-  const listen: Upstream['listen'] = async () => {
-    listening++
-    return { stop: () => void listening--, refilter: () => Promise.resolve() }
+  let subscribed = 0
+  const subscribe: Upstream['subscribe'] = async () => {
+    subscribed++
+    return { stop: () => void subscribed--, refilter: () => Promise.resolve() }
   }
   const pendingInput = createPendingInput(new CoarseTimers(clock), settings.answerTimeoutMs)
   const liveSession = await sessions.open(
@@ -50,29 +50,29 @@ async function fixture(): Promise<Fixture> {
   )
   return {
     notifications: createSessionNotifications({
-      upstream: { listen },
+      upstream: { subscribe },
       tell: () => undefined,
       isRead: () => true,
       pendingInput,
     }),
     liveSession,
-    listening: () => listening,
+    subscribed: () => subscribed,
     end: () => sessions.end(liveSession, 'client'),
   }
 }
 
 test('a session is subscribed once, until it ends', async () => {
-  const { notifications, liveSession, listening, end } = await fixture()
+  const { notifications, liveSession, subscribed, end } = await fixture()
   await Promise.all([notifications.attach(liveSession), notifications.attach(liveSession)])
-  expect(listening()).toBe(1)
+  expect(subscribed()).toBe(1)
   await end()
-  expect(listening()).toBe(0)
+  expect(subscribed()).toBe(0)
 })
 
 test('a session that ended while its message waited is not subscribed', async () => {
-  const { notifications, liveSession, listening, end } = await fixture()
+  const { notifications, liveSession, subscribed, end } = await fixture()
   await end()
   await expect(notifications.attach(liveSession)).rejects.toMatchObject({ code: 'session_not_found' })
   await expect(notifications.refilter(liveSession)).rejects.toMatchObject({ code: 'session_not_found' })
-  expect(listening()).toBe(0)
+  expect(subscribed()).toBe(0)
 })

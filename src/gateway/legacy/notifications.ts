@@ -7,7 +7,7 @@ import type { Filter, Caller, Update } from '../../protocol/call.ts'
 import { notificationText } from '../../protocol/jsonrpc.ts'
 import { rawObject } from '../../protocol/json-text.ts'
 import type { LiveSession } from '../../sessions/sessions.ts'
-import type { Listening, Upstream } from '../../upstreams/upstream.ts'
+import type { Subscription, Upstream } from '../../upstreams/upstream.ts'
 import type { PendingInput } from '../interaction/pending-input.ts'
 
 export interface SessionNotifications {
@@ -20,7 +20,7 @@ export interface SessionNotifications {
 }
 
 export function createSessionNotifications(needs: {
-  readonly upstream: Pick<Upstream, 'listen'>
+  readonly upstream: Pick<Upstream, 'subscribe'>
   /** Sends a message to a session outside of its calls. */
   readonly tell: (liveSession: LiveSession, text: string) => void
   /** Whether the client of a session reads such messages at this moment. */
@@ -28,7 +28,7 @@ export function createSessionNotifications(needs: {
   readonly pendingInput: PendingInput
 }): SessionNotifications {
   const { upstream, tell, pendingInput } = needs
-  const subscriptions = new WeakMap<LiveSession, Promise<Listening>>()
+  const subscriptions = new WeakMap<LiveSession, Promise<Subscription>>()
 
   const forward = (liveSession: LiveSession, update: Update): void => {
     const text =
@@ -40,13 +40,13 @@ export function createSessionNotifications(needs: {
     if (text !== undefined) tell(liveSession, text)
   }
 
-  const attach = async (liveSession: LiveSession): Promise<Listening> => {
+  const attach = async (liveSession: LiveSession): Promise<Subscription> => {
     // Its onEnd has run already, so nothing would stop a new subscription.
     if (liveSession.ended) throw new Refusal('session_not_found')
     let subscription = subscriptions.get(liveSession)
     if (!subscription) {
-      subscription = upstream.listen(callerOf(liveSession), filterOf(liveSession), {
-        take: (update) => forward(liveSession, update),
+      subscription = upstream.subscribe(callerOf(liveSession), filterOf(liveSession), {
+        deliver: (update) => forward(liveSession, update),
         isRead: () => needs.isRead(liveSession),
       })
       subscriptions.set(liveSession, subscription)
@@ -54,7 +54,7 @@ export function createSessionNotifications(needs: {
       liveSession.onEnd.push(
         () =>
           void attached.then(
-            (listening) => listening.stop(),
+            (active) => active.stop(),
             () => undefined,
           ),
       )
@@ -68,8 +68,8 @@ export function createSessionNotifications(needs: {
       await attach(liveSession)
     },
     async refilter(liveSession) {
-      const listening = await attach(liveSession)
-      await listening.refilter(filterOf(liveSession))
+      const subscription = await attach(liveSession)
+      await subscription.refilter(filterOf(liveSession))
     },
   }
 }

@@ -239,7 +239,7 @@ export async function handleClientMessage(
       return
     }
     default:
-      services.upstream.tell(callerOf(liveSession), message.method, message.params)
+      services.upstream.notify(callerOf(liveSession), message.method, message.params)
   }
 }
 

@@ -40,15 +40,15 @@ export async function openSubscription(
     keep(memory, heldBytesOfFilter(filter))
     const changes = createPendingChanges(memory)
     const wakeup = new Wakeup(services.timers, services.sessionSettings.keepAliveMs)
-    const take = (update: Update): void => {
+    const deliver = (update: Update): void => {
       if (update.kind === 'ask') return
       changes.add(update)
       wakeup.notify()
     }
-    const listening = await services.upstream.listen(caller, filter, { take, isRead: () => true })
+    const subscription = await services.upstream.subscribe(caller, filter, { deliver, isRead: () => true })
     const stopDrain = services.drain.onDrain(() => wakeup.notify())
     const end = (): void => {
-      listening.stop()
+      subscription.stop()
       stopDrain()
       memory.close()
       lease.release()

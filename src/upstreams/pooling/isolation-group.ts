@@ -3,24 +3,22 @@
  * state that a replaced worker needs again. Groups with different keys share nothing.
  */
 import { Refusal } from '../../base/refusal.ts'
-import type { EraName, Filter, Caller, Update } from '../../protocol/call.ts'
+import type { EraName, Filter, Caller } from '../../protocol/call.ts'
 import type { UpstreamCodec } from '../../protocol/upstream-codec.ts'
 import { mayBeAsked } from '../../protocol/capabilities.ts'
 import type { JsonObject } from '../../protocol/json-text.ts'
 import type { Attribution } from '../connection/attribution.ts'
 import type { UpstreamConnection } from '../connection/connection.ts'
 import type { Mode } from '../options.ts'
+import type { Subscriber } from '../upstream.ts'
 import { RestartBackoff } from './restart-backoff.ts'
 import { WaitingCalls } from './waiting-calls.ts'
 
 /** A recipient of what the workers of a group send outside of calls. */
-export interface Subscriber {
+export interface GroupSubscriber extends Subscriber {
   /** Whether it is the stream of a session: it gets input requests, and everything sent for its session alone. */
   readonly isSession: boolean
   filter: Filter
-  take(update: Update): void
-  /** Whether its client reads its stream at the moment. */
-  isRead(): boolean
 }
 
 /** What a worker is for: a group, or a catalogue source. A catalog worker can be handed over to a group. */

@@ -9,7 +9,7 @@ import { legacyUpstreamCodec } from '../../protocol/legacy-client.ts'
 import { UpstreamConnection } from '../connection/connection.ts'
 import type { ChildListener } from '../stdio/child.ts'
 import { createIsolationGroup, type IsolationGroup } from './isolation-group.ts'
-import type { Hearing } from '../upstream.ts'
+import type { Subscriber } from '../upstream.ts'
 import { createNotificationRouter, type NotificationRouter } from './notification-router.ts'
 
 const caller: Caller = {
@@ -84,12 +84,12 @@ const filterOf = (resourceUris: ReadonlySet<string>): Filter => ({
   resourceUris,
 })
 
-const deaf: Hearing = { take() {}, isRead: () => false }
+const deaf: Subscriber = { deliver() {}, isRead: () => false }
 
 test('a worker gets one subscription for several subscribers, which ends with the last of them', async () => {
   const { group, notifications, told } = createFixture()
-  const one = await notifications.listen(group.key, undefined, filterOf(new Set(['a', 'b'])), deaf)
-  const two = await notifications.listen(group.key, undefined, filterOf(new Set(['b', 'c'])), deaf)
+  const one = await notifications.subscribe(group.key, undefined, filterOf(new Set(['a', 'b'])), deaf)
+  const two = await notifications.subscribe(group.key, undefined, filterOf(new Set(['b', 'c'])), deaf)
   await two.refilter(filterOf(new Set(['b'])))
   one.stop()
   one.stop()
@@ -100,9 +100,10 @@ test('a worker gets one subscription for several subscribers, which ends with th
 test('a refused subscription is tried again when another subscriber comes', async () => {
   let isRefusing = true
   const { group, notifications, told } = createFixture(() => isRefusing)
-  await notifications.listen(group.key, undefined, filterOf(new Set(['a'])), deaf)
+  await notifications.subscribe(group.key, undefined, filterOf(new Set(['a'])), deaf)
   isRefusing = false
-  for (let others = 0; others < 3; others++) await notifications.listen(group.key, undefined, filterOf(new Set()), deaf)
+  for (let others = 0; others < 3; others++)
+    await notifications.subscribe(group.key, undefined, filterOf(new Set()), deaf)
   expect(told).toEqual(['subscribe a', 'subscribe a'])
 })
 
@@ -115,10 +116,10 @@ test('another subscriber causes no work for earlier ones', async () => {
     }
   }
   const { group, notifications, told } = createFixture()
-  await notifications.listen(group.key, undefined, filterOf(new Watched(['a'])), deaf)
+  await notifications.subscribe(group.key, undefined, filterOf(new Watched(['a'])), deaf)
   const first = looks
   for (let others = 0; others < 100; others++)
-    await notifications.listen(group.key, undefined, filterOf(new Set(['a'])), deaf)
+    await notifications.subscribe(group.key, undefined, filterOf(new Set(['a'])), deaf)
   expect(looks).toBe(first)
   expect(told).toEqual(['subscribe a'])
 })

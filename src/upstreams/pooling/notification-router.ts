@@ -10,8 +10,8 @@ import { metaKeys } from '../../protocol/revisions.ts'
 import type { UpstreamConnection } from '../connection/connection.ts'
 import { groupSource } from './catalog-keys.ts'
 import { createSubscriptions, isWanted, type Subscriptions } from './subscriptions.ts'
-import type { Subscriber, WorkerOwner, IsolationGroup } from './isolation-group.ts'
-import type { Hearing, Listening } from '../upstream.ts'
+import type { GroupSubscriber, WorkerOwner, IsolationGroup } from './isolation-group.ts'
+import type { Subscriber, Subscription } from '../upstream.ts'
 import { SubscriptionCounts } from './subscription-counts.ts'
 
 /**
@@ -30,8 +30,8 @@ export interface NotificationRouter {
    * @param key the key of the group
    * @param client the session of the stream; undefined for a client without sessions, which cannot be identified
    */
-  listen(key: string, client: ClientKey | undefined, filter: Filter, hearing: Hearing): Promise<Listening>
-  hasListeners(key: string): boolean
+  subscribe(key: string, client: ClientKey | undefined, filter: Filter, subscriber: Subscriber): Promise<Subscription>
+  hasSubscribers(key: string): boolean
   forget(key: string): void
   /** All lists of a source may change unnoticed from now on: no worker is left to announce it. */
   unwatched(source: string): void
@@ -42,7 +42,7 @@ export interface NotificationRouter {
 
 /** The subscribers of a group, and the union of their filters. */
 interface Audience {
-  readonly listeners: Set<Subscriber>
+  readonly subscribers: Set<GroupSubscriber>
   readonly subscriptionCounts: SubscriptionCounts
 }
 
@@ -67,19 +67,19 @@ export function createNotificationRouter(
   const deliver = (group: IsolationGroup, update: Update): boolean => {
     const own = group.attribution === 'own'
     let taken = false
-    for (const listener of audiences.get(group.key)?.listeners ?? []) {
+    for (const subscriber of audiences.get(group.key)?.subscribers ?? []) {
       if (update.kind === 'ask') {
         if (!own) return false
-        if (!listener.isSession) continue
+        if (!subscriber.isSession) continue
         // An input request at the start of a worker belongs to the waiting calls: without a stream, the client reads those.
-        if (!listener.isRead() && group.waitingCalls.take(update)) return true
-        listener.take(update)
+        if (!subscriber.isRead() && group.waitingCalls.take(update)) return true
+        subscriber.deliver(update)
         return true
       }
       // Everything that the own worker of a session sends is for the session, except changes that it did not subscribe to.
-      const isOwn = own && listener.isSession && !isChange(update.method)
-      if (!isOwn && !isWanted(listener.filter, update.method, update.params)) continue
-      listener.take(withoutSubscription(update))
+      const isOwn = own && subscriber.isSession && !isChange(update.method)
+      if (!isOwn && !isWanted(subscriber.filter, update.method, update.params)) continue
+      subscriber.deliver(withoutSubscription(update))
       taken = true
     }
     return taken || !own
@@ -101,12 +101,12 @@ export function createNotificationRouter(
       }
       return group !== undefined && deliver(group, update)
     },
-    async listen(key, client, filter, { take, isRead }) {
-      const listener: Subscriber = { isSession: client !== undefined, filter, take, isRead }
-      const audience = audiences.get(key) ?? { listeners: new Set(), subscriptionCounts: new SubscriptionCounts() }
+    async subscribe(key, client, filter, { deliver: deliverTo, isRead }) {
+      const subscriber: GroupSubscriber = { isSession: client !== undefined, filter, deliver: deliverTo, isRead }
+      const audience = audiences.get(key) ?? { subscribers: new Set(), subscriptionCounts: new SubscriptionCounts() }
       audiences.set(key, audience)
-      const { listeners, subscriptionCounts } = audience
-      listeners.add(listener)
+      const { subscribers, subscriptionCounts } = audience
+      subscribers.add(subscriber)
       subscriptionCounts.add(filter, client)
       const sync = async (): Promise<void> => {
         const group = findGroup(key)
@@ -117,20 +117,20 @@ export function createNotificationRouter(
       return {
         refilter(changed) {
           // Add before remove: a URI in both filters must stay subscribed.
-          if (listeners.has(listener)) subscriptionCounts.add(changed, client)
-          if (listeners.has(listener)) subscriptionCounts.remove(listener.filter)
-          listener.filter = changed
+          if (subscribers.has(subscriber)) subscriptionCounts.add(changed, client)
+          if (subscribers.has(subscriber)) subscriptionCounts.remove(subscriber.filter)
+          subscriber.filter = changed
           return sync()
         },
         stop() {
-          if (!listeners.delete(listener)) return
-          subscriptionCounts.remove(listener.filter)
-          if (listeners.size === 0 && audiences.get(key) === audience) audiences.delete(key)
+          if (!subscribers.delete(subscriber)) return
+          subscriptionCounts.remove(subscriber.filter)
+          if (subscribers.size === 0 && audiences.get(key) === audience) audiences.delete(key)
           void sync()
         },
       }
     },
-    hasListeners: (key) => audiences.has(key),
+    hasSubscribers: (key) => audiences.has(key),
     forget: (key) => void audiences.delete(key),
     unwatched(source) {
       for (const list of allLists) for (const stale of staleListeners) stale(source, list, true)

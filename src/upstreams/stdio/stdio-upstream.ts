@@ -186,7 +186,7 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
         watch.sweep(connection, group)
       }
       const empty = group.connections.size === 0 && group.starting === 0 && group.waiting === 0
-      if (empty && group.restarts.pauseMs(now) === 0 && !notifications.hasListeners(group.key)) groups.remove(group)
+      if (empty && group.restarts.pauseMs(now) === 0 && !notifications.hasSubscribers(group.key)) groups.remove(group)
     }
     pool.sweep()
     catalogWorkers.sweep()
@@ -207,7 +207,7 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
 
   return {
     call: countCallMemory(memory, run),
-    catalogSource,
+    catalog: catalogSource,
     async start(discovered): Promise<UpstreamFacts> {
       const { hasOneClient } = needs
       const { eventsOf } = workers
@@ -248,8 +248,9 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
       }))
       return { eras, sharing, serverEras: served }
     },
-    listen: (caller, filter, hearing) => notifications.listen(groups.keyOf(caller), caller.session, filter, hearing),
-    tell(caller, method, params) {
+    subscribe: (caller, filter, subscriber) =>
+      notifications.subscribe(groups.keyOf(caller), caller.session, filter, subscriber),
+    notify(caller, method, params) {
       const group = groups.find(groups.keyOf(caller))
       if (group?.attribution === 'own') for (const connection of group.connections) connection.pass(method, params)
       if (group?.attribution !== 'own' || group.connections.size === 0)
@@ -273,7 +274,7 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
       waitingCalls: pool.waiting,
       stuckProcesses: stuck,
     }),
-    check: createUpstreamHealth({
+    health: createUpstreamHealth({
       clock,
       groups,
       catalogWorkers,
