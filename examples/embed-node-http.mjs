@@ -28,7 +28,7 @@ gateway.events.on('callEnded', ({ method, status, durationMs }) => {
   console.log(`${method} ${status} in ${durationMs} ms`)
 })
 
-// 3. Start the MCP server behind it. Throws UpstreamStartError with the command, its exit and its last output.
+// 3. Start the MCP server behind it. Throws CommandStartError with the command, its exit and its last output.
 const facts = await gateway.start()
 
 // 4. Mount it. The handler answers /mcp, /health, /livez, /readyz and the old transport on /sse and /messages, and all

@@ -2,7 +2,7 @@
 import { createServer, type Server } from 'node:http'
 import { afterEach, expect, test } from 'vitest'
 import { nodeHandler } from '../src/transports/http/listen.ts'
-import { ConfigError, createGateway, type Gateway, UpstreamStartError } from '../src/index.ts'
+import { CommandStartError, ConfigError, createGateway, type Gateway, UpstreamStartError } from '../src/index.ts'
 import { fixture } from './support/typed-command.ts'
 
 const gateways: Gateway[] = []
@@ -54,6 +54,7 @@ test('a server that cannot be started is told with its command', async () => {
     (reason: unknown) => reason,
   )
   expect(error).toBeInstanceOf(UpstreamStartError)
+  expect(error).toBeInstanceOf(CommandStartError)
   expect(error).toMatchObject({ command: 'no-such-command-of-mcplex', exit: 'ENOENT' })
 })
 

@@ -2,7 +2,6 @@
  * Composes the gateway: builds its modules and gives each the settings that it needs. No other file knows all modules.
  * The command and embedders use this file and nothing behind it.
  */
-import { maskCommand } from '../base/mask-command.ts'
 import type { Backplane } from '../backplane/backplane.ts'
 import { createMemoryBackplane } from '../backplane/memory.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
@@ -41,6 +40,7 @@ import { createSseSessions } from './legacy/http-sse-sessions.ts'
 import { createSuspendedCalls } from './interaction/suspended-calls.ts'
 
 export type { GatewayFacts }
+export { CommandStartError } from '../upstreams/stdio/command-start-error.ts'
 export { UpstreamStartError } from '../upstreams/upstream.ts'
 
 export interface Gateway {
@@ -207,10 +207,8 @@ export function composeGateway(needs: GatewayParts): Gateway {
     },
   })
 
-  const closed = (): UpstreamStartError => {
-    const message = 'the gateway was closed before its server had started'
-    return new UpstreamStartError(message, { command: maskCommand([command, ...args]).join(' '), stderr: '' })
-  }
+  const closed = (): UpstreamStartError =>
+    new UpstreamStartError('the gateway was closed before its server had started')
 
   const begin = async (): Promise<GatewayFacts> => {
     if (closing) throw closed()

@@ -125,27 +125,17 @@ export class NoRoom extends Refusal {
   }
 }
 
-/** The server could not be started or does not speak MCP. Its details are for the operator and never sent to clients. */
+/**
+ * The server could not be started or does not speak MCP. For the operator: it is never sent to clients. A kind of server
+ * throws an error of its own that extends it, with details such as a command line.
+ */
 export class UpstreamStartError extends Error {
-  /** The command line; secrets in it are masked. */
-  readonly command: string
-  readonly exit: string | undefined
   /** Whether the start time-out has passed: the server may need more time. */
   readonly late: boolean
-  readonly stderr: string
-  /** Lines on stdout that are no messages. */
-  readonly stdout: string
 
-  constructor(
-    message: string,
-    details: { command: string; exit?: string; late?: boolean; stderr: string; stdout?: string },
-  ) {
+  constructor(message: string, { late = false }: { readonly late?: boolean } = {}) {
     super(message)
     this.name = 'UpstreamStartError'
-    this.command = details.command
-    this.exit = details.exit
-    this.late = details.late === true
-    this.stderr = details.stderr
-    this.stdout = details.stdout ?? ''
+    this.late = late
   }
 }

@@ -16,7 +16,7 @@ import { profileSource } from '../pooling/catalog-keys.ts'
 import type { WorkerSlots } from '../pooling/worker-slots.ts'
 import type { ChildExit } from './child.ts'
 import type { WorkerOwner } from '../pooling/isolation-group.ts'
-import { UpstreamStartError } from '../upstream.ts'
+import { CommandStartError } from './command-start-error.ts'
 
 export interface StartNeeds {
   readonly settings: UpstreamSettings
@@ -50,7 +50,7 @@ export interface StartedEra {
 /** How long to wait for the end of a server that did not start, whose stderr is part of the error. */
 const endMs = 3000
 
-/** Finds out which eras the server speaks. Throws `UpstreamStartError`. */
+/** Finds out which eras the server speaks. Throws `CommandStartError`. */
 export async function startServer(needs: StartNeeds): Promise<Started> {
   const { settings } = needs
   const modernCodec = createModernUpstreamCodec()
@@ -132,20 +132,20 @@ function startError(
   exit: ChildExit | undefined,
   late: boolean,
   words: string | undefined,
-): UpstreamStartError {
+): CommandStartError {
   const command = maskCommand([settings.command, ...settings.args]).join(' ')
   const { stderr = '', stdout = '' } = exit ?? {}
   if (exit?.error !== undefined)
-    return new UpstreamStartError('the command could not be started', { command, exit: exit.error, stderr, stdout })
+    return new CommandStartError('the command could not be started', { command, exit: exit.error, stderr, stdout })
   if (exit && !exit.expected) {
     const how = exit.signal === null ? `exit code ${exit.code}` : `signal ${exit.signal}`
     const what = words === undefined ? 'ended before it answered' : `ended: ${words}`
-    return new UpstreamStartError(`the command ${what}`, { command, exit: how, stderr, stdout })
+    return new CommandStartError(`the command ${what}`, { command, exit: how, stderr, stdout })
   }
   const isLate = late && words === undefined
   const what = isLate
     ? `the command did not answer initialize within ${settings.startTimeoutMs / 1000} s`
     : 'the command answered, but not as an MCP server does on its standard output'
   const whole = words === undefined ? what : `${what}: ${words}`
-  return new UpstreamStartError(whole, { command, late: isLate, stderr, stdout })
+  return new CommandStartError(whole, { command, late: isLate, stderr, stdout })
 }

@@ -1,7 +1,7 @@
 /** Explains to the user why the MCP server did not start: the command, its output, and what to try. */
 import { terminalSafe } from '../../../base/terminal-safe.ts'
 import type { Settings } from '../../../config/settings.ts'
-import { UpstreamStartError } from '../../../gateway/gateway.ts'
+import { CommandStartError, UpstreamStartError } from '../../../gateway/gateway.ts'
 import { withheldVariables } from '../../../config/withheld-variables.ts'
 import { CommandFailed } from '../../failures.ts'
 import { quoteWords } from '../../shell-words.ts'
@@ -16,12 +16,16 @@ const mostNames = 12
 /** The failure for an error of `gateway.start()`; undefined for other errors. */
 export function startFailureToShow(error: unknown, settings: Settings, env: Environment): CommandFailed | undefined {
   if (!(error instanceof UpstreamStartError)) return undefined
+  const notes = error instanceof CommandStartError ? notesOf(error, settings, env) : []
+  return new CommandFailed([{ code: 'upstream_start', message: error.message, notes }])
+}
+
+function notesOf(error: CommandStartError, settings: Settings, env: Environment): Note[] {
   const notes: Note[] = [['command', error.command]]
   if (error.exit !== undefined) notes.push(['ended', error.exit])
   if (error.stderr.trim() !== '') notes.push(['stderr', terminalSafe(error.stderr)])
   if (error.stdout.trim() !== '') notes.push(['stdout', terminalSafe(error.stdout)])
-  notes.push(...remedies(error, settings), ...heldBackNotes(withheldVariables(env, settings.upstream.env)))
-  return new CommandFailed([{ code: 'upstream_start', message: error.message, notes }])
+  return [...notes, ...remedies(error, settings), ...heldBackNotes(withheldVariables(env, settings.upstream.env))]
 }
 
 /** Servers often need variables that are set here, such as proxies, but their error messages do not say so. */
@@ -35,7 +39,7 @@ function heldBackNotes(names: readonly string[]): Note[] {
   ]
 }
 
-function remedies({ exit, late }: UpstreamStartError, { upstream }: Settings): Note[] {
+function remedies({ exit, late }: CommandStartError, { upstream }: Settings): Note[] {
   const { command, cwd } = upstream
   switch (exit) {
     case 'ENOENT': {
