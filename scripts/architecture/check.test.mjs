@@ -13,6 +13,7 @@ describe('imports', () => {
     ['gates/x.ts', '../backplane/memory.ts'],
     ['upstreams/stdio/x.ts', '../../catalog/catalog.ts'],
     ['upstreams/pooling/x.ts', '../stdio/spawn.ts'],
+    ['upstreams/router/x.ts', '../stdio/spawn.ts'],
     ['gateway/legacy/x.ts', '../modern/call-request.ts'],
     ['client/x.ts', '../transports/http/respond.ts'],
     ['catalog/x.ts', '../upstreams/pooling/pool.ts'],

@@ -51,6 +51,10 @@ export const modules = {
     types: ['upstreams/options.ts', 'upstreams/stdio'],
     instead: ofUpstreams,
   },
+  'upstreams/router': {
+    may: [...ports, 'upstreams/upstream.ts'],
+    instead: 'The router knows no kind of server: gateway/gateway.ts hands it the upstreams.',
+  },
   'upstreams/stdio': {
     may: [...ports, 'upstreams/upstream.ts', 'upstreams/connection', 'upstreams/pooling'],
     types: ['upstreams/options.ts'],

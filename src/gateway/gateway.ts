@@ -23,6 +23,7 @@ import { createSessions, type LiveSession } from '../sessions/sessions.ts'
 import { createStreams } from '../sessions/streams.ts'
 import { createChildren } from '../upstreams/stdio/children.ts'
 import { createDirectStart } from '../upstreams/stdio/direct-start.ts'
+import { Router } from '../upstreams/router/router.ts'
 import { createStdioUpstream } from '../upstreams/stdio/stdio-upstream.ts'
 import { type UpstreamFacts, UpstreamStartError } from '../upstreams/upstream.ts'
 import { createPendingInput } from './interaction/pending-input.ts'
@@ -104,7 +105,7 @@ export function composeGateway(needs: GatewayParts): Gateway {
   const suspended = createSuspendedCalls({ timers, clock, ...settings.sessions })
   const { command, args, env, cwd, maxLineBytes, startTimeoutMs } = settings.upstream
   const children = createChildren({ clock, log, events, memory, maxLineBytes, path: env['PATH'] })
-  const upstream = createStdioUpstream({
+  const stdioUpstream = createStdioUpstream({
     settings: settings.upstream,
     hasOneClient,
     queue: settings.gates.queue,
@@ -122,6 +123,7 @@ export function composeGateway(needs: GatewayParts): Gateway {
       startTimeoutMs,
     }),
   })
+  const upstream = new Router(stdioUpstream)
   const sessions = createSessions({
     backplane,
     memory,
