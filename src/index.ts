@@ -30,7 +30,7 @@ export function createGateway(settings: PartialSettings, needs: GatewayNeeds = {
 
 export { ConfigError, type ConfigCode, type Problem } from './config/problem.ts'
 export { Refusal, type RefusalCode, type RefusalDetails } from './base/refusal.ts'
-export { CommandStartError, UpstreamStartError, type GatewayEdge, type GatewayFacts } from './gateway/gateway.ts'
+export { CommandStartError, UpstreamStartError, type GatewayFacts, type TransportServices } from './gateway/gateway.ts'
 export type { Backplane, Clock, Gateway, Log, PartialSettings }
 export type { Events, EventName, EventSource } from './base/events.ts'
 export type { Settings } from './config/settings.ts'

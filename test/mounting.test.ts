@@ -202,7 +202,7 @@ test('a handler keeps to the settings of its gateway, and to its own where it ha
   const echo = fileURLToPath(new URL('fixtures/echo-legacy.mjs', import.meta.url))
   const listener = await startInProcess([echo], { http: settings, sessions: { slowReaderMs: 5_000 } })
   const { gateway } = listener
-  expect(gateway.edge).toMatchObject({ http: settings, slowReaderMs: 5_000 })
+  expect(gateway.transportServices).toMatchObject({ http: settings, slowReaderMs: 5_000 })
   const statuses = async (options: Parameters<typeof fetchHandler>[1]): Promise<number[]> => {
     const mcp = fetchHandler(gateway, options)
     const requests = [

@@ -69,18 +69,18 @@ export interface Gateway {
   /** How many calls are in flight. */
   readonly callsInFlight: number
   readonly events: EventSource
-  /** Settings and services for HTTP handlers: read by `nodeHandler` and `fetchHandler`. */
-  readonly edge: GatewayEdge
+  /** For what carries requests here: `nodeHandler`, `fetchHandler` and the transports of the command read it. */
+  readonly transportServices: TransportServices
 }
 
-/** What an HTTP handler needs of its gateway. */
-export interface GatewayEdge {
+/** The settings and services that a transport takes from its gateway. */
+export interface TransportServices {
   readonly http: Settings['http']
   /** How long a reader may take for the last write, in milliseconds. */
   readonly slowReaderMs: number
   readonly clock: Clock
   readonly log: Log
-  /** Counts the bytes that a handler keeps. */
+  /** Counts the bytes that a transport keeps. */
   readonly memory: MemoryBudget
 }
 
@@ -248,7 +248,7 @@ export function composeGateway(needs: GatewayParts): Gateway {
 
   return {
     events,
-    edge: { http: settings.http, slowReaderMs: settings.sessions.slowReaderMs, clock, log, memory },
+    transportServices: { http: settings.http, slowReaderMs: settings.sessions.slowReaderMs, clock, log, memory },
     start: () => (started ??= begin()),
     handle(inbound) {
       if (services) return dispatch(inbound, services)

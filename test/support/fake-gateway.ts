@@ -1,5 +1,5 @@
 /**
- * The smallest thing that can stand behind the HTTP edge: what it does with a request is named by the request's
+ * The smallest thing that can stand behind HTTP: what it does with a request is named by the request's
  * `X-Act` header, and what happened to it can be looked at afterwards.
  */
 import { systemClock } from '../../src/base/clock.ts'
@@ -36,7 +36,7 @@ export const secret = 'secret at /srv/app/node_modules/thing/index.js:12'
 const json = { 'Content-Type': 'application/json' }
 const sse = { 'Content-Type': 'text/event-stream' }
 
-export function createFakeGateway(edge: Partial<Mountable['edge']> = {}): FakeGateway {
+export function createFakeGateway(services: Partial<Mountable['transportServices']> = {}): FakeGateway {
   const waiting: Array<() => void> = []
   const gone = (inbound: Inbound): Promise<void> =>
     new Promise((resolve) => void inbound.closed.onCancel(() => resolve()))
@@ -126,13 +126,13 @@ export function createFakeGateway(edge: Partial<Mountable['edge']> = {}): FakeGa
     throw new Error(secret)
   }
   const gateway: FakeGateway = {
-    edge: {
+    transportServices: {
       http: httpSettings,
       slowReaderMs: 30_000,
       clock: systemClock,
       log: silentLog,
       memory: createMemoryBudget(64 * 1024 ** 2),
-      ...edge,
+      ...services,
     },
     seen: [],
     happened: [],

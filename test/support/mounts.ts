@@ -52,7 +52,7 @@ export const mountKinds: readonly MountKind[] = [
     name: 'a server of its own',
     endpoint: '/mcp',
     async open(gateway) {
-      const { slowReaderMs, log } = gateway.edge
+      const { slowReaderMs, log } = gateway.transportServices
       const listener = await listen(gateway, httpSettings, log, { slowReaderMs, lingerMs: 100 })
       return {
         port: listener.port,

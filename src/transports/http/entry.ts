@@ -22,9 +22,9 @@ export interface Served {
   health(): Promise<HealthReport>
 }
 
-/** A gateway with the settings and services for an HTTP handler. */
+/** A gateway with what an HTTP handler takes from it. */
 export interface Mountable extends Served {
-  readonly edge: {
+  readonly transportServices: {
     readonly http: EntrySettings & Pick<HttpSettings, 'maxBodyBytes'>
     readonly slowReaderMs: number
     readonly clock: Clock

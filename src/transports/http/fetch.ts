@@ -36,8 +36,8 @@ export function fetchHandler<Rest extends readonly unknown[] = readonly unknown[
   options: FetchOptions<Rest> = {},
 ): (request: Request, ...rest: Rest) => Promise<Response> {
   const { path = '/mcp', clientOf, ...settings } = options
-  const { clock, log, memory } = gateway.edge
-  const http = { ...gateway.edge.http, ...settings }
+  const { clock, log, memory } = gateway.transportServices
+  const http = { ...gateway.transportServices.http, ...settings }
   const mount = mountAt(path)
   const entry = createEntry(gateway, http, log, clock)
   const transfers = new Transfers(memory, clock, Infinity, () =>
@@ -63,6 +63,6 @@ export function fetchHandler<Rest extends readonly unknown[] = readonly unknown[
     const fetchRequest = new FetchRequest(request, target, name, http.maxBodyBytes, holder)
     const outbound = await answer(fetchRequest, target)
     fetchRequest.bodyServed()
-    return responseOf(fetchRequest, outbound, gateway.edge)
+    return responseOf(fetchRequest, outbound, gateway.transportServices)
   }
 }

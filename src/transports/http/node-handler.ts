@@ -23,7 +23,7 @@ export function nodeHandler(gateway: Mountable, options: HandlerOptions = {}): R
 
 /** Creates a request listener with any mount. */
 export function listenerAt(mount: Mount, gateway: Mountable, settings: Omit<HandlerOptions, 'path'>): RequestListener {
-  const { http, slowReaderMs, clock, log, memory } = gateway.edge
+  const { http, slowReaderMs, clock, log, memory } = gateway.transportServices
   const runner = createExchangeRunner(gateway, { ...http, ...settings }, log, { clock, slowReaderMs, lingerMs, memory })
   return (request, response) => runner.serve(request, response, false, targetOf(request, mount))
 }

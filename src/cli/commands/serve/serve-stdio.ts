@@ -63,7 +63,7 @@ export async function serveStdio({ request, loaded, log, stderr, stop, clock, en
   const starting = gateway.start()
   // A failure is handled below, and requests that wait for the start fail with it.
   starting.catch(() => {})
-  const memory = createPipeMemory(gateway.edge.memory, settings.upstream.maxLineBytes)
+  const memory = createPipeMemory(gateway.transportServices.memory, settings.upstream.maxLineBytes)
   const writer = createLineWriter(process.stdout, memory.answers, () => {
     // The client has stopped reading, so calls in flight are of no use.
     void stdioServer.close()

@@ -71,7 +71,7 @@ export async function serve(
     const listenAt = (port: number): Promise<HttpListener> =>
       listen(gateway, { ...http, port }, log, {
         slowReaderMs: settings.sessions.slowReaderMs,
-        memory: gateway.edge.memory,
+        memory: gateway.transportServices.memory,
       })
     const mayChoose = isInteractive(machine.env, stderr)
     const dashes = typed.indexOf('--')
