@@ -5,8 +5,7 @@ import type { Outcome, Caller } from '../../protocol/call.ts'
 import { type Answer, type RequestMessage, responseText } from '../../protocol/jsonrpc.ts'
 import { encodeLegacyAnswer } from '../../protocol/legacy-server.ts'
 import { statusOf, encodeModernAnswer } from '../../protocol/modern-server.ts'
-import { announcesChanges } from '../../catalog/catalog.ts'
-import type { GatewayServices } from '../services.ts'
+import { announcesChanges, type Catalog } from '../../catalog/catalog.ts'
 import { serverInfoOf } from '../../protocol/server-description.ts'
 
 /** The whole response, and the HTTP status of the stateless era. */
@@ -22,19 +21,19 @@ const announcedMs = 60_000
 export async function answerList(
   caller: Caller,
   request: RequestMessage,
-  services: GatewayServices,
+  catalog: Pick<Catalog, 'page' | 'descriptionAtHand'>,
 ): Promise<ListAnswer> {
   const { id, method } = request
   const { version } = caller.client
-  const page = await services.catalog.page(caller, method, request.params?.value['cursor'])
+  const page = await catalog.page(caller, method, request.params?.value['cursor'])
   if ('error' in page) {
-    const answer = encoded(caller, method, { answer: page.error, era: page.era, process: undefined }, services)
+    const answer = encoded(caller, method, { answer: page.error, era: page.era, process: undefined }, catalog)
     return { text: responseText(id, answer), status: statusOf(answer) }
   }
   let text = page.encoded.get(version)
   if (text === undefined) {
     const given: Answer = { kind: 'result', result: page.result }
-    const answer = encoded(caller, method, { answer: given, era: page.era, process: undefined }, services)
+    const answer = encoded(caller, method, { answer: given, era: page.era, process: undefined }, catalog)
     text = answer.kind === 'result' ? answer.result.text : '{}'
     page.encoded.keep(version, text)
   }
@@ -42,9 +41,14 @@ export async function answerList(
 }
 
 /** Encodes an outcome for the client's revision. There are few revisions, so the texts kept with a page are bounded. */
-function encoded(caller: Caller, method: string, outcome: Outcome, services: GatewayServices): Answer {
+function encoded(
+  caller: Caller,
+  method: string,
+  outcome: Outcome,
+  catalog: Pick<Catalog, 'descriptionAtHand'>,
+): Answer {
   if (caller.session !== undefined) return encodeLegacyAnswer(outcome, method, caller.client.version)
-  const serverDescription = services.catalog.descriptionAtHand(caller)
+  const serverDescription = catalog.descriptionAtHand(caller)
   return encodeModernAnswer(
     method,
     outcome,

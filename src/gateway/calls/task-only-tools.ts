@@ -4,30 +4,31 @@
  * the client does not get the task itself. [2025-11-25 tasks]
  */
 import { Cancel } from '../../base/cancel.ts'
-import { pauseUnless } from '../../base/clock.ts'
+import { type Clock, pauseUnless } from '../../base/clock.ts'
 import { Refusal } from '../../base/refusal.ts'
 import type { Call, Hold, Notification, Outcome, Reply } from '../../protocol/call.ts'
 import { rawObject, type RawObject } from '../../protocol/json-text.ts'
 import { aboutTask, asTask, resultOfTask, type Task, taskBegun, taskSeen } from '../../protocol/task-only-tools.ts'
-import type { GatewayServices } from '../services.ts'
+import type { Catalog } from '../../catalog/catalog.ts'
+import type { Upstream } from '../../upstreams/upstream.ts'
 
 /** A task is given up after this time: no client holds a request open for longer. */
 const maxMs = 60 * 60_000
 
 /** Whether the server runs the tool of this call only as a task. */
-export async function isTaskOnlyCall(call: Call, services: GatewayServices): Promise<boolean> {
+export async function isTaskOnlyCall(call: Call, catalog: Pick<Catalog, 'isTaskOnly'>): Promise<boolean> {
   const tool = call.method === 'tools/call' ? call.params?.value['name'] : undefined
-  return typeof tool === 'string' && services.catalog.isTaskOnly(call, tool)
+  return typeof tool === 'string' && catalog.isTaskOnly(call, tool)
 }
 
-export async function* callAsTask(call: Call, services: GatewayServices): Reply {
+export async function* callAsTask(call: Call, upstream: Pick<Upstream, 'call'>, clock: Clock): Reply {
   // Only the worker that began the task knows it, and all input requests of the task belong to the client of this call.
   const hold: Hold = { lease: undefined }
   const release = (): void => hold.lease?.release()
   let begun: Outcome | undefined
   let task: Task | undefined
   try {
-    begun = yield* services.upstream.call({ ...call, params: asTask(call.params), round: 0, hold })
+    begun = yield* upstream.call({ ...call, params: asTask(call.params), round: 0, hold })
     task = taskBegun(begun.answer)
     if (!task) return begun
   } finally {
@@ -38,27 +39,27 @@ export async function* callAsTask(call: Call, services: GatewayServices): Reply 
     return { ...call, method, params, progressToken: undefined, process, round: 0, hold, cancel }
   }
   const params = aboutTask(task)
-  const endMs = services.clock.now() + maxMs
+  const endMs = clock.now() + maxMs
   let isOver = false
   try {
     for (let steps = 1; task.status === 'working'; steps++) {
       if (call.progressToken !== undefined) yield progressOf(call.progressToken, steps, task)
-      await pauseUnless([call.cancel], services.clock, task.pollMs)
+      await pauseUnless([call.cancel], clock, task.pollMs)
       if (call.cancel.cancelled) throw new Refusal('cancelled')
-      if (services.clock.now() >= endMs) throw new Refusal('upstream_timeout')
-      const seen = yield* services.upstream.call(about('tasks/get', params, call.cancel))
+      if (clock.now() >= endMs) throw new Refusal('upstream_timeout')
+      const seen = yield* upstream.call(about('tasks/get', params, call.cancel))
       const next = taskSeen(seen.answer)
       isOver = next === undefined
       if (!next) return seen
       task = next
     }
     // The server answers tasks/result when the task has ended; until then its input requests arrive with it.
-    const outcome = yield* services.upstream.call(about('tasks/result', params, call.cancel))
+    const outcome = yield* upstream.call(about('tasks/result', params, call.cancel))
     isOver = true
     return { ...outcome, answer: resultOfTask(outcome.answer) }
   } finally {
     if (isOver) release()
-    else void drainReply(services.upstream.call(about('tasks/cancel', params, new Cancel()))).then(release)
+    else void drainReply(upstream.call(about('tasks/cancel', params, new Cancel()))).then(release)
   }
 }
 

@@ -22,7 +22,8 @@ export async function answerLocally(
   request: RequestMessage,
   services: GatewayServices,
 ): Promise<string> {
-  if (services.catalog.isList(request.method)) return (await answerList(callerOf(liveSession), request, services)).text
+  if (services.catalog.isList(request.method))
+    return (await answerList(callerOf(liveSession), request, services.catalog)).text
   switch (request.method) {
     case 'logging/setLevel':
       await setLevel(liveSession, request.params?.value['level'], services)

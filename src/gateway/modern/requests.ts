@@ -73,7 +73,7 @@ async function request(
 }
 
 async function list(caller: Caller, message: RequestMessage, services: GatewayServices): Promise<Outbound> {
-  const { text, status } = await answerList(caller, message, services)
+  const { text, status } = await answerList(caller, message, services.catalog)
   return { status, headers: jsonHeaders, body: text }
 }
 
