@@ -17,6 +17,11 @@ export class FairQueue<Entry> {
     return this.#size
   }
 
+  /** All entries, client by client in the order in which they are served next. */
+  get entries(): Entry[] {
+    return [...this.#lines.values()].flat()
+  }
+
   /** Adds an entry at the end of its client's line. Returns false if the queue is full. */
   add(client: string, entry: Entry): boolean {
     if (this.#size >= this.#bound) return false
@@ -65,7 +70,7 @@ export class FairQueue<Entry> {
 
   /** Removes all entries and returns them. */
   drain(): Entry[] {
-    const all = [...this.#lines.values()].flat()
+    const all = this.entries
     this.#lines.clear()
     this.#size = 0
     return all

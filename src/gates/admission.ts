@@ -6,9 +6,9 @@
  */
 import type { Cancel } from '../base/cancel.ts'
 import type { Clock, Timer } from '../base/clock.ts'
-import { FairQueue } from '../base/fair-queue.ts'
 import { createLease, type Lease } from '../base/lease.ts'
 import { Refusal } from '../base/refusal.ts'
+import { WaitingLine } from '../base/waiting-line.ts'
 import type { GateSettings } from './options.ts'
 
 export interface Admission {
@@ -22,11 +22,6 @@ export interface Admission {
   readonly waiting: number
 }
 
-interface Waiter {
-  give(lease: Lease): void
-  refuse(refusal: Refusal): void
-}
-
 /** How often idle sessions are evicted while clients wait, in milliseconds. */
 const evictEveryMs = 250
 
@@ -36,7 +31,11 @@ export function createAdmission(
   clock: Clock,
   evict: (wanted: number) => void = () => {},
 ): Admission {
-  const queue = new FairQueue<Waiter>(settings.queue)
+  const line = new WaitingLine<Lease, undefined>({
+    clock,
+    bound: settings.queue,
+    expired: () => new Refusal('overloaded'),
+  })
   let evicting: Timer | undefined
   let held = 0
   let closed = false
@@ -45,21 +44,18 @@ export function createAdmission(
     held++
     return createLease(() => {
       held--
-      queue.offer((waiter) => {
-        waiter.give(lease())
-        return true
-      })
+      line.offer(lease)
     })
   }
   const evictWhileWaiting = (): void => {
-    if (queue.size > 0) evict(queue.size)
-    if (queue.size > 0) evicting ??= clock.every(evictEveryMs, evictWhileWaiting)
+    if (line.size > 0) evict(line.size)
+    if (line.size > 0) evicting ??= clock.every(evictEveryMs, evictWhileWaiting)
     else {
       evicting?.stop()
       evicting = undefined
     }
   }
-  const take = (): Lease | undefined => (held < settings.maxConnections && queue.size === 0 ? lease() : undefined)
+  const take = (): Lease | undefined => (held < settings.maxConnections && line.size === 0 ? lease() : undefined)
 
   return {
     take,
@@ -68,38 +64,21 @@ export function createAdmission(
       if (closed) return Promise.reject(new Refusal('draining'))
       const free = take()
       if (free) return Promise.resolve(free)
-      return new Promise((resolve, reject) => {
-        const waiter: Waiter = {
-          refuse(refusal) {
-            queue.remove(client, waiter)
-            over()
-            reject(refusal)
-          },
-          give(place) {
-            over()
-            resolve(place)
-          },
-        }
-        if (!queue.add(client, waiter)) return reject(new Refusal('overloaded', { retryAfterMs: settings.queueWaitMs }))
-        const timer = clock.after(settings.queueWaitMs, () => waiter.refuse(new Refusal('overloaded')))
-        const stopListening = cancel.onCancel(() => waiter.refuse(new Refusal('cancelled')))
-        const over = (): void => {
-          timer.stop()
-          stopListening()
-        }
-        if (!evicting) evictWhileWaiting()
-      })
+      const place = line.wait(client, undefined, settings.queueWaitMs, cancel)
+      if (!place) return Promise.reject(new Refusal('overloaded', { retryAfterMs: settings.queueWaitMs }))
+      if (!evicting) evictWhileWaiting()
+      return place
     },
     close() {
       closed = true
       evicting?.stop()
-      for (const waiter of queue.drain()) waiter.refuse(new Refusal('draining'))
+      line.drain(new Refusal('draining'))
     },
     get held() {
       return held
     },
     get waiting() {
-      return queue.size
+      return line.size
     },
   }
 }

@@ -6,6 +6,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import { Refusal } from '../base/refusal.ts'
+import { WaitingLine } from '../base/waiting-line.ts'
 import type { Authenticate } from '../identity/authenticate.ts'
 import { streamPath } from '../protocol/http-sse.ts'
 import { header, type Inbound, type Outbound } from '../protocol/inbound.ts'
@@ -40,32 +41,15 @@ export function createStartWait(needs: {
   readonly clock: Clock
   readonly log: Log
 }): StartWait {
-  const { clock } = needs
-  const waiters = new Set<(refusal: Refusal | undefined) => void>()
-  /** Those of them that wait only for the server description. */
-  const discovering = new Set<(refusal: undefined) => void>()
+  const line = new WaitingLine<
+    'started',
+    { /** Whether the server description is enough. */ readonly isDiscover: boolean }
+  >({
+    clock: needs.clock,
+    bound: needs.queue,
+    expired: () => new Refusal('starting'),
+  })
   let serverDescription: RawObject | undefined
-
-  /**
-   * Resolves when the server has started. Throws the refusal that ended the wait.
-   * @param isDiscover whether the server description is enough
-   */
-  const started = (inbound: Inbound, ms: number, isDiscover: boolean): Promise<void> =>
-    new Promise((resolve, reject) => {
-      let stop = (): void => {}
-      const settle = (refusal: Refusal | undefined): void => {
-        waiters.delete(settle)
-        discovering.delete(settle)
-        timer.stop()
-        stop()
-        if (refusal) reject(refusal)
-        else resolve()
-      }
-      const timer = clock.after(ms, () => settle(new Refusal('starting')))
-      waiters.add(settle)
-      if (isDiscover) discovering.add(settle)
-      stop = inbound.closed.onCancel(() => settle(new Refusal('cancelled')))
-    })
 
   /** Waits for the start. Returns the answer to a request that is answered without it. Throws a `Refusal`. */
   const wait = async (inbound: Inbound, idHolder: RequestIdHolder): Promise<Outbound | undefined> => {
@@ -78,10 +62,11 @@ export function createStartWait(needs: {
     const isValid = discover !== undefined && isValidDiscover(discover, inbound)
     if (discover && isValid && serverDescription) return discovery(discover.id, serverDescription)
     try {
-      if (inbound.closed.cancelled) throw new Refusal('cancelled')
-      if (waiters.size >= needs.queue) throw new Refusal('starting')
       const ms = discover ? Math.min(discoverMs, needs.startTimeoutMs) : needs.startTimeoutMs
-      await started(inbound, ms, isValid)
+      // All waits end together, so there is no turn to be fair about: they share one key.
+      const started = line.wait('', { isDiscover: isValid }, ms, inbound.closed)
+      if (!started) throw new Refusal('starting')
+      await started
     } catch (error) {
       throw discover ? notServed(discover, header(inbound, 'mcp-protocol-version'), stillStarting) : error
     }
@@ -103,13 +88,14 @@ export function createStartWait(needs: {
     },
     discovered(description) {
       serverDescription = description
-      for (const settle of [...discovering]) settle(undefined)
+      for (const waiter of line.waiters) if (waiter.about.isDiscover) waiter.give('started')
     },
     end(refusal) {
-      for (const settle of [...waiters]) settle(refusal)
+      if (refusal) return line.drain(refusal)
+      for (const waiter of line.waiters) waiter.give('started')
     },
     get waiting() {
-      return waiters.size
+      return line.size
     },
   }
 }

@@ -1,0 +1,137 @@
+/**
+ * A waiting line: waits for something that becomes available later, for example a free place or a worker. Bounded, and
+ * fair between keys, so that many waits under one key delay the others by one turn. Promises that every wait ends exactly
+ * once: with a result, at its deadline, when it is cancelled, or when its owner refuses it.
+ */
+import type { Cancel } from './cancel.ts'
+import type { Clock, Timer } from './clock.ts'
+import { FairQueue } from './fair-queue.ts'
+import { Refusal } from './refusal.ts'
+
+/** One wait. Once it has ended, `give` and `refuse` do nothing. */
+export interface Waiter<Result, About> {
+  /** What the wait is for, as it was passed to `wait`. */
+  readonly about: About
+  give(result: Result): void
+  refuse(refusal: Refusal): void
+}
+
+export interface WaitingLineNeeds<About> {
+  readonly clock: Clock
+  /** How many may wait at once. */
+  readonly bound: number
+  /** The refusal of a wait whose deadline has passed; undefined to let it wait on, and to be asked again a little later. */
+  readonly expired: (about: About) => Refusal | undefined
+  /** Called once at the end of each wait, before its promise settles. */
+  readonly left?: (about: About) => void
+}
+
+/** When a wait that goes on after its deadline is looked at again, in milliseconds. */
+const againMs = 250
+
+/** `Result` is what a wait gets, never undefined. */
+export class WaitingLine<Result, About> {
+  readonly #needs: WaitingLineNeeds<About>
+  readonly #queue: FairQueue<Wait<Result, About>>
+
+  constructor(needs: WaitingLineNeeds<About>) {
+    this.#needs = needs
+    this.#queue = new FairQueue(needs.bound)
+  }
+
+  get size(): number {
+    return this.#queue.size
+  }
+
+  /** All waits, each with those of its key in the order in which they came. */
+  get waiters(): ReadonlyArray<Waiter<Result, About>> {
+    return this.#queue.entries
+  }
+
+  /**
+   * Waits at the end of the line of `key`, for about `ms` milliseconds. Returns undefined if the line is full.
+   * The promise rejects with `cancelled`, or the refusal by which the wait was ended.
+   */
+  wait(key: string, about: About, ms: number, cancel: Cancel): Promise<Result> | undefined {
+    if (cancel.cancelled) return Promise.reject(new Refusal('cancelled'))
+    const { clock, expired, left } = this.#needs
+    const wait = new Wait<Result, About>(about, () => {
+      this.#queue.remove(key, wait)
+      left?.(about)
+    })
+    if (!this.#queue.add(key, wait)) return undefined
+    wait.begin(clock, ms, expired, cancel)
+    return wait.promise
+  }
+
+  /**
+   * Offers something to the first wait of each key in turn, until one takes it.
+   * @param give returns the result for a wait, or undefined if there is none for it; it may begin and end other waits,
+   *   but must not call `offer`
+   * @returns whether a wait got a result
+   */
+  offer(give: (about: About) => Result | undefined): boolean {
+    return this.#queue.offer((wait) => {
+      const result = give(wait.about)
+      if (result === undefined) return false
+      wait.give(result)
+      return true
+    })
+  }
+
+  /** Refuses all waits. */
+  drain(refusal: Refusal): void {
+    for (const wait of this.#queue.entries) wait.refuse(refusal)
+  }
+}
+
+interface Settle<Result> {
+  readonly resolve: (result: Result) => void
+  readonly reject: (refusal: Refusal) => void
+}
+
+class Wait<Result, About> implements Waiter<Result, About> {
+  readonly about: About
+  readonly promise: Promise<Result>
+  /** Settles the promise; undefined once the wait has ended. */
+  #settle: Settle<Result> | undefined
+  readonly #leave: () => void
+  #timer: Timer | undefined
+  #stopListening: (() => void) | undefined
+
+  /** @param leave called once when the wait ends */
+  constructor(about: About, leave: () => void) {
+    this.about = about
+    this.#leave = leave
+    this.promise = new Promise((resolve, reject) => (this.#settle = { resolve, reject }))
+  }
+
+  begin(clock: Clock, ms: number, expired: (about: About) => Refusal | undefined, cancel: Cancel): void {
+    const isDue = (): void => {
+      const refusal = expired(this.about)
+      if (refusal) this.refuse(refusal)
+      else if (this.#settle) this.#timer = clock.after(againMs, isDue)
+    }
+    this.#timer = clock.after(ms, isDue)
+    this.#stopListening = cancel.onCancel(() => this.refuse(new Refusal('cancelled')))
+  }
+
+  give(result: Result): void {
+    this.#end()?.resolve(result)
+  }
+
+  refuse(refusal: Refusal): void {
+    this.#end()?.reject(refusal)
+  }
+
+  /** Ends the wait. Returns how to settle its promise; undefined if it has ended before. */
+  #end(): Settle<Result> | undefined {
+    const settle = this.#settle
+    if (!settle) return undefined
+    this.#settle = undefined
+    this.#timer?.stop()
+    this.#stopListening?.()
+    this.#leave()
+    return settle
+  }
+}
