@@ -73,13 +73,37 @@ describe('a coarse timer', () => {
     const timers = new CoarseTimers(clock)
     const fired: number[] = []
     for (let i = 0; i < 1700; i++) timers.after(1000, () => fired.push(i))
+    clock.advance(1000 - 1)
     const portions: number[] = []
-    for (let i = 0; i < 20; i++) {
-      clock.advance(tickMs)
+    for (let ms = 0; ms < tickMs; ms++) {
+      clock.advance(1)
       portions.push(fired.length)
     }
     expect(Math.max(...portions.map((count, i) => count - (portions[i - 1] ?? 0)))).toBeLessThanOrEqual(500)
     expect(fired).toEqual(Array.from({ length: 1700 }, (_, i) => i))
+  })
+
+  test.each([1000, 6000, 60_000])('fires in time beside %i others a second, of its duration or another', (rate) => {
+    const clock = manualClock(0)
+    const timers = new CoarseTimers(clock)
+    const late: number[] = []
+    const make = (ms: number): void => {
+      const dueMs = clock.now() + ms
+      timers.after(ms, () => late.push(clock.now() - dueMs))
+    }
+    // The crowd's duration comes first, so its list is looked at before the others.
+    make(tickMs)
+    const rareMs = [250, 1000, 2000]
+    for (let ms = 0; ms < 3000; ms++) {
+      for (let i = 0; i < rate / 1000; i++) make(tickMs)
+      if (ms < 500) for (const rare of rareMs) make(rare)
+      clock.advance(1)
+    }
+    // All but those of the last moments have fired.
+    expect(late.length).toBeGreaterThanOrEqual(1 + 500 * rareMs.length + (3000 - 3 * tickMs) * (rate / 1000))
+    // Those that are due at one tick fire in portions of 500, a millisecond apart.
+    const portionsMs = Math.ceil((rate * tickMs) / 1000 / 500)
+    expect(late.reduce((most, ms) => Math.max(most, ms), 0)).toBeLessThanOrEqual(tickMs + portionsMs)
   })
 
   test('does not fire after close', () => {

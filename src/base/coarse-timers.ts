@@ -9,9 +9,13 @@
  */
 import type { Clock, Timer } from './clock.ts'
 
-/** At most so many entries fire in one tick; the rest wait for the next, so that streams opened together do not all fire together. */
+/**
+ * At most so many entries fire at once; then the event loop does its other work before the rest fires, so that streams
+ * opened together do not hold up everything else.
+ */
 const maxAtOnce = 500
 const tickMs = 100
+const restMs = 1
 
 interface Entry {
   dueMs: number
@@ -24,11 +28,16 @@ export class CoarseTimers {
   readonly #clock: Clock
   /** The list of each duration: a ring whose anchor entry is both its beginning and its end. Durations come from settings, so there are few. */
   readonly #lists = new Map<number, Entry>()
+  /** The same lists in the order in which they have their turns, and the place of the next one in it. */
+  readonly #turns: Entry[] = []
+  #turn = 0
   readonly #timer: Timer
+  /** Set while entries that are due wait for the event loop. */
+  #rest: Timer | undefined
 
   constructor(clock: Clock) {
     this.#clock = clock
-    this.#timer = clock.every(tickMs, () => this.#tick())
+    this.#timer = clock.every(tickMs, () => this.#fireDue())
   }
 
   /** Calls `fire` once, about `ms` milliseconds from now. Returns a function that stops it. */
@@ -42,7 +51,9 @@ export class CoarseTimers {
 
   close(): void {
     this.#timer.stop()
+    this.#rest?.stop()
     this.#lists.clear()
+    this.#turns.length = 0
   }
 
   #listOf(ms: number): Entry {
@@ -51,21 +62,31 @@ export class CoarseTimers {
       list = { dueMs: 0, fire: undefined, before: undefined, after: undefined }
       list.before = list.after = list
       this.#lists.set(ms, list)
+      this.#turns.push(list)
     }
     return list
   }
 
-  #tick(): void {
+  /** Fires due entries, the lists in turn: each pass begins where the one before ended, so that no list starves others. */
+  #fireDue(): void {
+    if (this.#rest) return
     const now = this.#clock.now()
-    let fired = 0
-    for (const list of this.#lists.values()) {
-      for (let entry = list.after; entry && entry !== list && entry.dueMs <= now; entry = list.after) {
+    let left = maxAtOnce
+    for (let looked = 0; looked < this.#turns.length && left > 0; looked++) {
+      const list = this.#turns[this.#turn % this.#turns.length]
+      this.#turn = (this.#turn + 1) % this.#turns.length
+      for (let entry = list?.after; left > 0 && entry && entry !== list && entry.dueMs <= now; entry = list?.after) {
         const { fire } = entry
         unlink(entry)
+        left--
         fire?.()
-        if (++fired >= maxAtOnce) return
       }
     }
+    if (left > 0) return
+    this.#rest = this.#clock.after(restMs, () => {
+      this.#rest = undefined
+      this.#fireDue()
+    })
   }
 }
 
