@@ -2,10 +2,10 @@
 // is never the server's. Takes one order at a time over the IPC channel and answers each with `{ result }` or `{ error }`.
 
 import { performance } from 'node:perf_hooks'
-import { Crowd, spread } from './lib/crowd.mjs'
-import * as dialect from './lib/dialect.mjs'
+import { Crowd, spread } from './lib/clients.mjs'
+import * as dialect from './lib/messages.mjs'
 import { Multiplex } from './lib/multiplex.mjs'
-import { Wire } from './lib/wire.mjs'
+import { Wire } from './lib/http-connection.mjs'
 
 const crowds = new Map()
 let kept = []

@@ -6,7 +6,7 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { createCalm } from './lib/calm.mjs'
+import { createCalm } from './lib/quiet-machine.mjs'
 import { descendantsOf, fileLimit, machineWords, placement } from './lib/machine.mjs'
 import { printProfile } from './lib/profile.mjs'
 import { createReport } from './lib/report.mjs'

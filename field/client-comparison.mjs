@@ -10,9 +10,9 @@ import { differences } from './differences.mjs'
 import { runProgram } from './run-program.mjs'
 import { serverCommand } from './servers.mjs'
 
-/** @import { Seen } from './clients/watch.mjs' */
+/** @import { Seen } from './clients/observe-client.mjs' */
 
-const watcher = join(import.meta.dirname, 'clients', 'watch.mjs')
+const watcher = join(import.meta.dirname, 'clients', 'observe-client.mjs')
 const READY_WITHIN_MS = 20_000
 
 /**

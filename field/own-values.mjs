@@ -8,7 +8,7 @@ import { startGateway } from '../conformance/gateway.mjs'
 import { clientOf } from './clients.mjs'
 import { runProgram } from './run-program.mjs'
 
-const player = join(import.meta.dirname, 'clients', 'play.mjs')
+const player = join(import.meta.dirname, 'clients', 'many-clients.mjs')
 
 /**
  * One kind of client before one server, behind mcplex as it is by default. Each stores a value and reads its own. The

@@ -26,7 +26,7 @@ const ENDED_WITHIN_MS = 15_000
 /**
  * Starts the program.
  * @param {Program} program
- * @returns {Promise<import('./clients/play.mjs').Client>}
+ * @returns {Promise<import('./clients/many-clients.mjs').Client>}
  */
 export async function startProgram({ name, dialect, prefix, command, prepare }) {
   const home = mkdtempSync(join(tmpdir(), 'mcplex-field-'))

@@ -1,4 +1,4 @@
-/** A gateway that is started and closed in any order: no process is left, and `start` says what became of it. */
+/** A gateway that is started and closed in any order: no process is left, and `start` tells the result. */
 import { expect, onTestFinished, test } from 'vitest'
 import { createGateway, type Gateway, UpstreamStartError } from '../src/index.ts'
 import { environmentOf, gatewayOf, markedBy, reapersOf, runs, until } from './children/processes.ts'

@@ -1,11 +1,11 @@
-// A crowd like that of crowd.mjs whose clients all share one HTTP/2 connection: a session and, when wanted, an event
+// Clients like those of clients.mjs that all share one HTTP/2 connection: a session and, when wanted, an event
 // stream for each, and calls beside them. Ids and nonces are as there, and every request is counted once.
 
 import { randomBytes } from 'node:crypto'
 import { connect } from 'node:http2'
 import { createHistogram, performance } from 'node:perf_hooks'
-import { spread } from './crowd.mjs'
-import * as dialect from './dialect.mjs'
+import { spread } from './clients.mjs'
+import * as dialect from './messages.mjs'
 import { legacyVersion } from './tools.mjs'
 
 const patienceMs = 10_000

@@ -2,7 +2,7 @@
 // the lane of the same client in front of a server of its own era, and beside bare node:http. Round by round.
 
 import { faultWords, faultsOf, median } from '../lib/report.mjs'
-import { takeTurns } from '../lib/turns.mjs'
+import { takeTurns } from '../lib/interleave.mjs'
 
 export const about = 'tools/call across the eras'
 

@@ -2,7 +2,7 @@
 // one client; beside bare node:http and npm's mcp-proxy, round by round. Each era goes to a server of its own era.
 
 import { faultWords, faultsOf, median } from '../lib/report.mjs'
-import { takeTurns } from '../lib/turns.mjs'
+import { takeTurns } from '../lib/interleave.mjs'
 
 export const about = 'tools/call through a pooled stdio server'
 

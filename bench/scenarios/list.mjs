@@ -1,7 +1,7 @@
 // tools/list of 20 tools (5.5 KB): from the gateway's catalogue, beside a bare server that stringifies its list each time.
 
 import { faultWords, faultsOf, median } from '../lib/report.mjs'
-import { takeTurns } from '../lib/turns.mjs'
+import { takeTurns } from '../lib/interleave.mjs'
 
 export const about = 'tools/list from the catalogue'
 

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { selfSigned } from '../fixtures/tls/self-signed.mjs'
 import { eventually } from '../support/eventually.ts'
-import { hostile, json, opened, stream } from '../support/hostile.ts'
+import { hostile, json, opened, stream } from '../support/faulty-endpoint.ts'
 import { standalone, startPiped } from '../support/pipes.ts'
 import { reasonOf } from '../support/rpc.ts'
 

@@ -35,7 +35,7 @@ interface Starter {
 
 /** A process that listens at the path from that moment on. */
 function starter(socket: string, moment = 0): Starter {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'at-socket.mjs'), socket, String(moment)], {
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'listen-on-socket.mjs'), socket, String(moment)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   onTestFinished(() => void child.kill('SIGKILL'))

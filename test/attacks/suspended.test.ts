@@ -6,7 +6,7 @@ import { type InProcess, startForTest } from '../support/in-process.ts'
 import { type JsonMap, messagesOf, responseTo, type RpcMessage, textOf } from '../support/rpc.ts'
 import { ask, type StatelessOptions } from '../support/stateless.ts'
 
-const server = join(import.meta.dirname, 'asks-by-script.mjs')
+const server = join(import.meta.dirname, 'scripted-input-requests.mjs')
 const capabilities = { elicitation: { form: {} } }
 function start(settings: Parameters<typeof startForTest>[1] = {}, flags: readonly string[] = []): Promise<InProcess> {
   return startForTest([server, ...flags], { ...settings, upstream: { stateless: 'principal', ...settings.upstream } })

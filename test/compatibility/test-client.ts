@@ -5,7 +5,7 @@
 import { eventually, inTime } from '../support/eventually.ts'
 import type { JsonMap, RpcMessage } from '../support/rpc.ts'
 import { answerTo } from './answers.ts'
-import type { OnMessage, Sent, Wire } from './wires/wire.ts'
+import type { OnMessage, Sent, Wire } from './transports/transport.ts'
 
 export interface Received {
   readonly message: RpcMessage

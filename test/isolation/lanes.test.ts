@@ -229,7 +229,7 @@ describe.each([{ server: 'everything-legacy' }, { server: 'everything-modern' },
 )
 
 describe('in front of a stateless server that asks its callers', () => {
-  const front = inFrontOf([fileURLToPath(new URL('asks-anyway.mjs', import.meta.url))])
+  const front = inFrontOf([fileURLToPath(new URL('undeclared-input-requests.mjs', import.meta.url))])
 
   test.each(clients.filter(({ era }) => era === 'legacy'))(
     '$name is asked again and again, but not for ever',

@@ -5,7 +5,7 @@ import { type InProcess, startInProcess } from '../support/in-process.ts'
 import { echoLegacy, echoModern } from '../support/mcplex.ts'
 import { openStreamClient } from '../support/stream-client.ts'
 import { connect, kinds } from './clients.ts'
-import { echoScript, foreign, gather, type Member, wander } from './crowd.ts'
+import { echoScript, foreign, gather, type Member, wander } from './many-clients.ts'
 import { connectStream, streamKinds } from './stream-clients.ts'
 
 const size = 36

@@ -19,7 +19,7 @@ import {
   roots,
   toldBy,
   who,
-} from '../support/asked.ts'
+} from '../support/scripted-session.ts'
 import { eventually } from '../support/eventually.ts'
 import { type InProcess, startInProcess } from '../support/in-process.ts'
 import { type JsonMap, messagesOf, reasonOf, responseTo, type RpcMessage, textOf } from '../support/rpc.ts'

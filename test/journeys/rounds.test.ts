@@ -20,7 +20,7 @@ import {
   toldBy,
   visit,
   who,
-} from '../support/asked.ts'
+} from '../support/scripted-session.ts'
 import { eventually } from '../support/eventually.ts'
 import { send } from '../support/http.ts'
 import { type Mcplex, startMcplex } from '../support/mcplex.ts'

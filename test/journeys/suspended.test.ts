@@ -14,7 +14,7 @@ import { type Mcplex, startMcplex } from '../support/mcplex.ts'
 import { type JsonMap, messagesOf, responseTo, type RpcMessage, textOf } from '../support/rpc.ts'
 import { ask, type StatelessOptions } from '../support/stateless.ts'
 
-const asks = join(import.meta.dirname, '..', 'fixtures', 'asks.sh')
+const asks = join(import.meta.dirname, '..', 'fixtures', 'input-requests.sh')
 const capabilities = { elicitation: { form: {}, url: {} } }
 let ids = 0
 

@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
-import { type Asked, hostile, json, stream } from '../support/hostile.ts'
+import { type Asked, hostile, json, stream } from '../support/faulty-endpoint.ts'
 import { echoLegacy } from '../support/mcplex.ts'
 import { type Piped, standalone, startPiped } from '../support/pipes.ts'
 import { reasonOf, textOf } from '../support/rpc.ts'
@@ -11,7 +11,7 @@ import { nodeFor, residentOf } from './target.ts'
 
 const mebibyte = 1024 ** 2
 const timeout = 90_000
-const unruly = join(import.meta.dirname, 'unruly-server.mjs')
+const unruly = join(import.meta.dirname, 'greedy-legacy.mjs')
 /** The refusal of a request for which there is no memory. */
 const noRoom = ['memory_share_exceeded', 'overloaded']
 

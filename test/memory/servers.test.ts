@@ -9,7 +9,7 @@ import { startTarget, type Target } from './target.ts'
 
 const mebibyte = 1024 ** 2
 const timeout = 90_000
-const unruly = [join(import.meta.dirname, 'unruly-server.mjs')]
+const unruly = [join(import.meta.dirname, 'greedy-legacy.mjs')]
 const quick = { MCPLEX_SESSIONS__RETENTION: '1s' }
 
 const openSessions = (target: Target, count: number): Promise<Session[]> =>

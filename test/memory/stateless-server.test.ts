@@ -11,7 +11,7 @@ import { startTarget, type Target } from './target.ts'
 
 const mebibyte = 1024 ** 2
 const timeout = 90_000
-const unruly = [join(import.meta.dirname, 'unruly-modern.mjs')]
+const unruly = [join(import.meta.dirname, 'greedy-modern.mjs')]
 
 test.each([
   ['many small ones of long addresses', 10, 4000, 100],

@@ -3,7 +3,7 @@ import { mkdtemp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { canTake, type Place, play, type Fixture, type Script, type Sdk, type Step } from './test-client.ts'
 import { openWay, type Route } from './routes.ts'
-import { steady } from './same.ts'
+import { steady } from './allowed-differences.ts'
 
 /** What a client was given, step by step. */
 export interface Given {

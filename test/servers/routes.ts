@@ -2,9 +2,9 @@
 import { tmpdir } from 'node:os'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { http1, http2 } from '../compatibility/wires/exchange.ts'
+import { http1, http2 } from '../compatibility/transports/http-exchange.ts'
 import { startMcplex } from '../support/mcplex.ts'
-import { fetchBy } from './fetch-by.ts'
+import { fetchBy } from './fetch-over.ts'
 import type { Command, Place } from './test-client.ts'
 
 export interface Route {

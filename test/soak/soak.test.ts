@@ -12,7 +12,7 @@ import { counts } from '../support/counts.ts'
 import { eventually } from '../support/eventually.ts'
 import { echoLegacy } from '../support/mcplex.ts'
 import { randomFrom } from '../support/random.ts'
-import { lives } from './lives.ts'
+import { lives } from './client-behaviour.ts'
 
 const minutes = Number(process.env['SOAK_MINUTES'] ?? 0.4)
 const document = join(import.meta.dirname, '..', '..', 'docs', 'soak.md')

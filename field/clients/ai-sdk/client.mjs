@@ -2,7 +2,7 @@
 
 import { createMCPClient } from '@ai-sdk/mcp'
 
-/** @type {import('../play.mjs').Connect} */
+/** @type {import('../many-clients.mjs').Connect} */
 export async function connect(url) {
   const client = await createMCPClient({ transport: { type: 'http', url } })
   const tools = await client.tools()

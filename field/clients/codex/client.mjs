@@ -16,7 +16,7 @@ const command = fileURLToPath(new URL(packaged, import.meta.url))
 /** Why it cannot run on this machine; undefined if it can. */
 export const missing = existsSync(command) ? undefined : 'there is no build of it for this machine'
 
-/** @type {import('../play.mjs').Connect} */
+/** @type {import('../many-clients.mjs').Connect} */
 export async function connect(url) {
   const program = await startProgram({
     name: 'Codex',

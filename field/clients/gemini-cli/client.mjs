@@ -9,7 +9,7 @@ import { startProgram } from '../../program.mjs'
 
 const main = fileURLToPath(new URL('node_modules/@google/gemini-cli/bundle/gemini.js', import.meta.url))
 
-/** @type {import('../play.mjs').Connect} */
+/** @type {import('../many-clients.mjs').Connect} */
 export const connect = (url) =>
   startProgram({
     name: 'Gemini CLI',

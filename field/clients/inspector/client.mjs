@@ -11,7 +11,7 @@ const file = 'node_modules/@modelcontextprotocol/inspector/clients/launcher/buil
 const main = fileURLToPath(new URL(file, import.meta.url))
 const run = promisify(execFile)
 
-/** @type {import('../play.mjs').Connect} */
+/** @type {import('../many-clients.mjs').Connect} */
 export function connect(url) {
   const home = mkdtempSync(join(tmpdir(), 'mcplex-field-'))
   /** @param {string[]} options */

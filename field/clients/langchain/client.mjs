@@ -2,7 +2,7 @@
 
 import { MultiServerMCPClient } from '@langchain/mcp-adapters'
 
-/** @type {import('../play.mjs').Connect} */
+/** @type {import('../many-clients.mjs').Connect} */
 export async function connect(url) {
   const client = new MultiServerMCPClient({ mcpServers: { field: { transport: 'http', url } } })
   const tools = await client.getTools()

@@ -2,7 +2,7 @@
 
 import { MCPClient } from '@mastra/mcp'
 
-/** @type {import('../play.mjs').Connect} */
+/** @type {import('../many-clients.mjs').Connect} */
 export async function connect(url, number) {
   const client = new MCPClient({ id: `client ${number}`, servers: { field: { url: new URL(url) } } })
   const { field: tools } = await client.listToolsets()

@@ -7,11 +7,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-import { ofSdk } from '../of-sdk.mjs'
+import { ofSdk } from '../sdk-client.mjs'
 
 const main = fileURLToPath(new URL('node_modules/mcp-remote/dist/proxy.js', import.meta.url))
 
-/** @type {import('../play.mjs').Connect} */
+/** @type {import('../many-clients.mjs').Connect} */
 export async function connect(url) {
   const home = mkdtempSync(join(tmpdir(), 'mcplex-field-'))
   const client = new Client({ name: 'field', version: '1.0.0' })

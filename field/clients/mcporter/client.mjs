@@ -2,7 +2,7 @@
 
 import { createRuntime } from 'mcporter'
 
-/** @type {import('../play.mjs').Connect} */
+/** @type {import('../many-clients.mjs').Connect} */
 export async function connect(url) {
   const field = { name: 'field', command: { kind: 'http', url: new URL(url) } }
   const runtime = await createRuntime({ servers: [field], logger: quiet })

@@ -2,7 +2,7 @@
 
 import { MCPServerStreamableHttp } from '@openai/agents'
 
-/** @type {import('../play.mjs').Connect} */
+/** @type {import('../many-clients.mjs').Connect} */
 export async function connect(url) {
   const server = new MCPServerStreamableHttp({ url })
   await server.connect()

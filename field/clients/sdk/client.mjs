@@ -2,9 +2,9 @@
 
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 
-import { ofSdk } from '../of-sdk.mjs'
+import { ofSdk } from '../sdk-client.mjs'
 
-/** @type {import('../play.mjs').Connect} */
+/** @type {import('../many-clients.mjs').Connect} */
 export async function connect(url) {
   const client = new Client({ name: 'field', version: '1.0.0' }, { versionNegotiation: { mode: 'auto' } })
   await client.connect(new StreamableHTTPClientTransport(new URL(url)))

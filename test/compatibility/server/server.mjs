@@ -4,9 +4,9 @@
 // Promises: one behaviour, worded as the era of the message says; what one era cannot say, its tools list does not have.
 // A new request is told by the version in its `_meta`; in `old` such requests are unknown, in `new` all others are refused.
 
-import { openWire } from '../../fixtures/echo/wire.mjs'
-import { createNewFace } from './new.mjs'
-import { createOldFace } from './old.mjs'
+import { openWire } from '../../fixtures/echo/lines.mjs'
+import { createNewFace } from './stateless.mjs'
+import { createOldFace } from './session-based.mjs'
 
 const VERSION_KEY = 'io.modelcontextprotocol/protocolVersion'
 

@@ -3,8 +3,8 @@
 // A tool takes its arguments and the call and gives a text or a result; what differs between the eras is behind `Call`.
 // `since` and `until` are the revisions that have the tool: a revision lists only what it can express.
 
-import { image, prompts, resources, values } from './library.mjs'
-import * as notes from './notes.mjs'
+import { image, prompts, resources, values } from './lists.mjs'
+import * as notes from './shared-files.mjs'
 
 /**
  * @typedef {object} Call
