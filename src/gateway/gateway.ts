@@ -19,8 +19,8 @@ import type { Inbound, Outbound } from '../protocol/inbound.ts'
 import { isObject } from '../protocol/json-text.ts'
 import { errorResponse } from '../protocol/error-response.ts'
 import { Refusal } from '../base/refusal.ts'
-import { createSessions, type LiveSession } from '../sessions/sessions.ts'
-import { createStreams } from '../sessions/streams.ts'
+import { createJournalledStreams } from '../sessions/journalled-streams.ts'
+import { createSessions } from '../sessions/sessions.ts'
 import { createChildren } from '../upstreams/stdio/children.ts'
 import { createDirectStart } from '../upstreams/stdio/direct-start.ts'
 import { Router } from '../upstreams/router/router.ts'
@@ -32,7 +32,7 @@ import { facts, type GatewayFacts, type GatewayState, healthReport } from './hea
 import { dispatch } from './dispatch.ts'
 import type { GatewayServices } from './services.ts'
 import { createDrain } from './drain.ts'
-import { createSessionNotifications } from './legacy/notifications.ts'
+import { callerOf, createSessionNotifications } from './legacy/notifications.ts'
 import { expiredText, pingText } from './legacy/notices.ts'
 import { createContinuations } from './interaction/continuation.ts'
 import { createRequestStateCodec } from './interaction/request-state.ts'
@@ -124,27 +124,25 @@ export function composeGateway(needs: GatewayParts): Gateway {
     }),
   })
   const upstream = new Router(stdioUpstream)
+  const streams = createJournalledStreams({
+    journals: backplane.journals,
+    settings: settings.sessions,
+    memory,
+    timers,
+    clock,
+    expiredText,
+  })
   const sessions = createSessions({
     backplane,
     memory,
     settings: settings.sessions,
     clock,
     events,
-    ping: (liveSession) => tell(liveSession, pingText()),
-  })
-  const streams = createStreams({
-    journals: backplane.journals,
-    settings: settings.sessions,
-    memory,
-    timers,
-    clock,
-    tellExpired: expiredText,
+    createOutput: (liveSession) => streams.createOutput(liveSession),
+    ping: ({ output }) => output.send(pingText()),
+    onEnd: (liveSession) => upstream.endSession(callerOf(liveSession)),
   })
   const sseSessions = createSseSessions({ sessions, memory, settings: settings.sessions, timers, clock })
-  const tell = (liveSession: LiveSession, text: string): void => {
-    if (!sseSessions.tell(liveSession, text)) streams.tell(liveSession, text).catch(() => undefined)
-  }
-  const isRead = (liveSession: LiveSession): boolean => sseSessions.has(liveSession) || streams.isListening(liveSession)
   const drain = createDrain(clock)
   const admission = createAdmission(settings.gates, clock, (wanted) =>
     sessions.evictIdle(wanted - sseSessions.evictIdle(wanted)),
@@ -176,14 +174,13 @@ export function composeGateway(needs: GatewayParts): Gateway {
     authenticate: authenticateNobody,
     admission,
     sessions,
-    streams,
     sseSessions,
     offersHttpSse: settings.http.sse,
     catalog: createCatalog({ catalogSource: upstream.catalog, memory, clock, log }),
     upstream,
     refusesStateless: sharing.stateless === 'refuse',
     pendingInput,
-    sessionNotifications: createSessionNotifications({ upstream, tell, isRead, pendingInput }),
+    sessionNotifications: createSessionNotifications({ upstream, pendingInput }),
     drain,
     continuations: createContinuations({ upstream, records: backplane.records, clock, ...settings.sessions }),
     requestState: createRequestStateCodec(clock, settings.sessions.answerTimeoutMs),

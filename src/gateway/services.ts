@@ -10,7 +10,6 @@ import type { GateSettings } from '../gates/options.ts'
 import type { Authenticate } from '../identity/authenticate.ts'
 import type { SessionSettings } from '../sessions/options.ts'
 import type { Sessions } from '../sessions/sessions.ts'
-import type { Streams } from '../sessions/streams.ts'
 import type { Upstream } from '../upstreams/upstream.ts'
 import type { PendingInput } from './interaction/pending-input.ts'
 import type { ClientMemory } from './client-memory.ts'
@@ -31,7 +30,6 @@ export interface GatewayServices {
   readonly authenticate: Authenticate
   readonly admission: Admission
   readonly sessions: Sessions
-  readonly streams: Streams
   readonly sseSessions: SseSessions
   /** Whether clients of the transport HTTP+SSE are served. */
   readonly offersHttpSse: boolean

@@ -11,9 +11,9 @@ export interface Span {
   readonly to: number
 }
 
-/** Where a stream continues: first the missed spans, then all events after `from`; without `from`, all events that are kept. */
-export interface Begin {
-  readonly owed: readonly Span[]
+/** Where a stream starts or continues: the spans that its client missed are sent again, then all events after `from`; without `from`, all events that are kept. */
+export interface StreamStart {
+  readonly resend: readonly Span[]
   readonly from: Position | undefined
 }
 
@@ -51,14 +51,14 @@ export class GetStreamSpans {
    * Where a stream begins.
    * @param seen the last event of the stream that its client has seen, if it resumes
    */
-  begin(stream: string, seen: Position | undefined): Begin {
+  startOf(stream: string, seen: Position | undefined): StreamStart {
     const sent = this.#sent
-    if (!seen) return { owed: [], from: sent }
+    if (!seen) return { resend: [], from: sent }
     // From another epoch of the journal, or forged: the journal reports it as expired.
-    if (!sent || seen.epoch !== sent.epoch || seen.offset > sent.offset) return { owed: [], from: seen }
-    const owed = this.#ranges
+    if (!sent || seen.epoch !== sent.epoch || seen.offset > sent.offset) return { resend: [], from: seen }
+    const resend = this.#ranges
       .filter((range) => range.stream === stream && range.end > seen.offset)
       .map(({ start, end }) => ({ from: { epoch: sent.epoch, offset: Math.max(start, seen.offset) }, to: end }))
-    return { owed, from: sent }
+    return { resend, from: sent }
   }
 }

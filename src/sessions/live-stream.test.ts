@@ -45,10 +45,10 @@ async function all(stream: LiveStream): Promise<string[]> {
 test('messages are sent in order after the first event, and none from before the end is lost', async () => {
   const { stream, overs } = open()
   const read = all(stream)
-  stream.tell('1')
+  stream.send('1')
   await stream.append('2', new Cancel())
   await turn()
-  stream.tell('3')
+  stream.send('3')
   stream.end()
   expect(await read).toEqual(['here', '1', '2', '3'])
   expect([stream.isOver, overs]).toEqual([true, [1]])
@@ -75,7 +75,7 @@ test('calls wait for a reader that is behind, and continue in order when it has 
 
 test('a call that is cancelled does not wait', async () => {
   const { stream } = open()
-  for (let at = 0; at < 5; at++) stream.tell(`${at}`)
+  for (let at = 0; at < 5; at++) stream.send(`${at}`)
   const cancel = new Cancel()
   let isOver = false
   const appended = stream.append('"last"', cancel).then(() => (isOver = true))
@@ -89,7 +89,7 @@ test('a call that is cancelled does not wait', async () => {
 
 test('messages that cannot wait are dropped beyond the bound, and the loss is reported once', async () => {
   const { stream } = open()
-  for (let at = 0; at < 50; at++) stream.tell(`${at}`)
+  for (let at = 0; at < 50; at++) stream.send(`${at}`)
   stream.end()
   expect(await all(stream)).toEqual(['here', '0', '1', '2', '3', '4', '5', '6', '"lost"'])
 })
@@ -102,7 +102,7 @@ test('the memory for a reader that never reads is bounded, whatever is sent', as
       for (const { waits, length } of messages) {
         const text = 'x'.repeat(length)
         if (waits) void stream.append(text, new Cancel())
-        else stream.tell(text)
+        else stream.send(text)
       }
       const piece = String((await stream.read()[Symbol.asyncIterator]().next()).value)
       // The last message may begin below the bound and end above it.
@@ -119,7 +119,7 @@ test('comments are sent in silence, and only then', async () => {
   const next = reader.next()
   await turn()
   clock.advance(900)
-  stream.tell('1')
+  stream.send('1')
   expect(data(String((await next).value))).toEqual(['1'])
   const quiet = reader.next()
   await turn()
@@ -130,12 +130,12 @@ test('comments are sent in silence, and only then', async () => {
 test('when the reader disconnects, the stream ends and no call waits any more', async () => {
   const closed = new Cancel()
   const { stream, overs } = open(closed)
-  for (let at = 0; at < 5; at++) stream.tell(`${at}`)
+  for (let at = 0; at < 5; at++) stream.send(`${at}`)
   const waiting = stream.append('"waits"', new Cancel())
   closed.cancel('gone')
   await waiting
   await stream.append('"late"', new Cancel())
-  stream.tell('"later"')
+  stream.send('"later"')
   expect([stream.isOver, overs]).toEqual([true, [1]])
   expect(await all(stream)).toEqual([])
 })
@@ -145,7 +145,7 @@ test('waiting messages count as memory until they are taken, queued or not, and 
   const reader = stream.read()[Symbol.asyncIterator]()
   await reader.next()
   const appended = ['a', 'b', 'c'].map((letter) => stream.append(letter.repeat(300), new Cancel()))
-  stream.tell('\u2192'.repeat(100))
+  stream.send('\u2192'.repeat(100))
   await turn()
   expect(budget.heldBytes).toBeGreaterThan(900 + 200)
   while (budget.heldBytes > 0) await reader.next()

@@ -1,5 +1,5 @@
 /**
- * An event stream without a journal: each message is sent once, in order, to the one reader that the stream was opened for,
+ * The output of a session over HTTP+SSE: an event stream without a journal. Each message is sent once, in order, to the one reader that the stream was opened for,
  * and then forgotten. Promises that the messages waiting for a slow reader are bounded: calls wait in a queue until the
  * reader has caught up; messages that cannot wait are dropped beyond the bound, and the reader is told that some were.
  */
@@ -8,15 +8,16 @@ import type { Cancel } from '../base/cancel.ts'
 import { bytesOf, keep, type MemoryAccount } from '../base/memory-budget.ts'
 import type { CoarseTimers } from '../base/coarse-timers.ts'
 import { sseComment, sseMessage } from '../protocol/sse.ts'
+import type { SessionOutput } from './session-output.ts'
 
-export interface LiveStream {
+export interface LiveStream extends SessionOutput {
   /**
    * Sends a message of a call, in order. Waits while the reader is behind, unless the call is cancelled.
    * Throws `memory_share_exceeded` or `overloaded` if there is no memory to keep the message until then.
    */
   append(text: string, cancel: Cancel): Promise<void>
   /** Sends a message without waiting; drops it if the reader is too far behind. */
-  tell(text: string): void
+  send(text: string): void
   /** Whether `append` would send a message without waiting. */
   readonly hasRoom: boolean
   /** Ends the stream once the reader has taken what was sent. */
@@ -135,6 +136,7 @@ export function createLiveStream(needs: {
   stopClosed = closed.onCancel(over)
 
   return {
+    kind: 'live',
     async append(text, cancel) {
       if (isOver) return
       if (cancel.cancelled) return addAndPush(text)
@@ -159,10 +161,13 @@ export function createLiveStream(needs: {
         })
       })
     },
-    tell(text) {
+    send(text) {
       if (isOver) return
       if (isWithin(bounds.far) && memory.take(messageBytes + bytesOf(text)) === 'kept') push(text)
       else isLossy = true
+    },
+    get isRead() {
+      return !isOver
     },
     get hasRoom() {
       return queue.length === 0 && isWithin(bounds.near)

@@ -2,6 +2,7 @@
  * A session as plain data, and the rules for it. Pure. What an instance holds for a session besides (calls in flight,
  * streams) is in sessions.ts.
  */
+import { bytesOf, bytesOfValue } from '../base/memory-budget.ts'
 import { isObject, type JsonObject } from '../protocol/json-text.ts'
 import type { Principal, ClientDescription } from '../protocol/call.ts'
 
@@ -54,6 +55,25 @@ export function fromRecord(
     logLevel: typeof logLevel === 'string' ? logLevel : undefined,
     uris: Array.isArray(uris) ? uris.filter((uri) => typeof uri === 'string') : [],
   }
+}
+
+/** The cost of a session with its record and stream, besides the client's description, in bytes: measured, rounded up. */
+const sessionBytes = 8 * 1024
+/** The cost of a subscribed URI besides its characters, in the session, its filter and those of its worker, in bytes. */
+const uriBytes = 256
+
+/** The memory of a session as long as it lives, in bytes. */
+export function bytesOfSession(session: Session): number {
+  return sessionBytes + bytesOfValue(session.client) + bytesOfUris(session.uris)
+}
+
+/** The memory of a subscription as long as its session has it, in bytes. */
+export function bytesOfUri(uri: string): number {
+  return uriBytes + bytesOf(uri)
+}
+
+export function bytesOfUris(uris: readonly string[]): number {
+  return uris.reduce((sum, uri) => sum + bytesOfUri(uri), 0)
 }
 
 /** The reason why a session must end now; undefined if it must not. */

@@ -2,11 +2,14 @@ import { expect, test } from 'vitest'
 import { createMemoryBackplane } from '../backplane/memory.ts'
 import { manualClock } from '../base/clock.ts'
 import { createEvents } from '../base/events.ts'
+import { CoarseTimers } from '../base/coarse-timers.ts'
 import { createLease } from '../base/lease.ts'
 import { createMemoryBudget } from '../base/memory-budget.ts'
 import type { ClientDescription } from '../protocol/call.ts'
 import { streamOpened } from './liveness.ts'
-import { createSessions, type LiveSession } from './sessions.ts'
+import { createJournalledStreams } from './journalled-streams.ts'
+import type { LiveSession } from './live-session.ts'
+import { createSessions } from './sessions.ts'
 
 const principal = { tenant: 't', subject: 's' }
 const client: ClientDescription = { era: 'legacy', version: '2025-11-25', capabilities: {}, info: undefined }
@@ -27,13 +30,20 @@ const settings = {
 test('sessions without a completed handshake are evicted before those of clients that are only silent', async () => {
   const clock = manualClock(0)
   const backplane = createMemoryBackplane({ clock })
+  const { journals } = backplane
+  const memory = createMemoryBudget(1_000_000)
+  const timers = new CoarseTimers(clock)
+  const expiredText = (): string => 'expired'
+  const { createOutput } = createJournalledStreams({ journals, settings, memory, timers, clock, expiredText })
   const sessions = createSessions({
     backplane,
-    memory: createMemoryBudget(1_000_000),
+    memory,
     settings,
     clock,
     events: createEvents(),
+    createOutput,
     ping: () => undefined,
+    onEnd: () => undefined,
   })
   const open = (): Promise<LiveSession> =>
     sessions.open(
@@ -64,12 +74,19 @@ test.each([500, 1000, 6000, 8000, 60_000])(
   async (idleTimeoutMs) => {
     const clock = manualClock(0)
     const backplane = createMemoryBackplane({ clock })
+    const { journals } = backplane
+    const memory = createMemoryBudget(1_000_000)
+    const timers = new CoarseTimers(clock)
+    const expiredText = (): string => 'expired'
+    const { createOutput } = createJournalledStreams({ journals, settings, memory, timers, clock, expiredText })
     const sessions = createSessions({
       backplane,
-      memory: createMemoryBudget(1_000_000),
+      memory,
       settings: { ...settings, idleTimeoutMs },
       clock,
       events: createEvents(),
+      createOutput,
+      onEnd: () => undefined,
       ping: ({ session }) =>
         void clock.after(Math.min(idleTimeoutMs / 10, 5000), () => void sessions.find(principal, session.id, true)),
     })

@@ -2,45 +2,29 @@
  * Opens, finds, changes and ends sessions, always by tenant, subject and id.
  *
  * The record of a session is in the backplane. Besides, this instance holds a `LiveSession` for each session that it
- * serves: calls in flight, the open stream, what to release at the end. A sweep ends live sessions that are idle, too old,
- * or did not complete their handshake.
+ * serves. A sweep ends live sessions that are idle, too old, or did not complete their handshake.
  */
 import type { Backplane } from '../backplane/backplane.ts'
-import type { Cancel } from '../base/cancel.ts'
 import type { Clock } from '../base/clock.ts'
 import type { EventSink, SessionEnd } from '../base/events.ts'
 import { unguessableId } from '../base/ids.ts'
 import type { Lease } from '../base/lease.ts'
-import { bytesOf, bytesOfValue, keep, type MemoryAccount, type MemoryBudget } from '../base/memory-budget.ts'
+import { keep, type MemoryBudget } from '../base/memory-budget.ts'
 import { asRefusal, Refusal } from '../base/refusal.ts'
 import type { Principal, ClientDescription } from '../protocol/call.ts'
+import { clientName, LiveSession } from './live-session.ts'
+import { livenessOf, livenessInHandshake, lastHeardMs, newLiveness, shouldPing } from './liveness.ts'
 import type { SessionSettings } from './options.ts'
-import { livenessOf, livenessInHandshake, lastHeardMs, newLiveness, type Liveness, shouldPing } from './liveness.ts'
-import { endDue, fromRecord, type Session, sessionKey, toRecord } from './session.ts'
-
-/** What this instance holds for a session. */
-export interface LiveSession {
-  readonly key: string
-  session: Session
-  readonly liveness: Liveness
-  /** Calls in flight, oldest first; several may have the same id. Few, so an array: see base/coarse-timers.ts. */
-  readonly calls: Array<{ readonly id: string; readonly cancel: Cancel }>
-  callsTotal: number
-  /** Streams opened so far: numbers them. */
-  streams: number
-  ended: boolean
-  /** Counts the memory that the session holds: its record, subscriptions, calls and input requests. */
-  readonly memory: MemoryAccount
-  /** Run once at the end, in order. */
-  readonly onEnd: Array<() => void>
-}
+import type { SessionOutput } from './session-output.ts'
+import { bytesOfSession, bytesOfUris, endDue, fromRecord, type Session, sessionKey, toRecord } from './session.ts'
 
 export interface Sessions {
   /**
-   * Opens a session; `place` is released when it ends. Throws `memory_share_exceeded` if the client's description is too
+   * Opens a session; `lease` is released when it ends. Throws `memory_share_exceeded` if the client's description is too
    * large, `overloaded` if there is no memory for the session, even after evicting sessions of dead clients.
+   * @param output how messages get to the client; without it, by streams whose events are journalled
    */
-  open(principal: Principal, client: ClientDescription, place: Lease): Promise<LiveSession>
+  open(principal: Principal, client: ClientDescription, lease: Lease, output?: SessionOutput): Promise<LiveSession>
   /**
    * The session, if it exists and belongs to this principal.
    * @param isAnswer whether the message only answers a ping: the client is alive, but does not count as active
@@ -63,13 +47,6 @@ export interface Sessions {
 
 /** The store forgets a session this long after its idle timeout, in case no instance has ended it. */
 const graceMs = 60_000
-/** A client's name may be as long as a handshake; only its beginning is reported. */
-const maxClientChars = 128
-
-/** The cost of a session with its record and stream, besides the client's description, in bytes: measured, rounded up. */
-const sessionBytes = 8 * 1024
-/** The cost of a subscribed URI besides its characters, in the session, its filter and those of its worker, in bytes. */
-const uriBytes = 256
 /** At most so many sessions are evicted to get memory for a new one. */
 const evictForMemory = 8
 
@@ -79,8 +56,12 @@ export function createSessions(needs: {
   readonly settings: SessionSettings
   readonly clock: Clock
   readonly events: EventSink
-  /** Sends a ping on the event stream of a session. */
+  /** Creates the output of a session whose events are journalled. */
+  readonly createOutput: (liveSession: LiveSession) => SessionOutput
+  /** Sends a ping to the client of a session. */
   readonly ping: (liveSession: LiveSession) => void
+  /** Called when a session has ended on this instance. */
+  readonly onEnd: (liveSession: LiveSession) => void
 }): Sessions {
   const { settings, clock, events } = needs
   const { records } = needs.backplane
@@ -96,53 +77,50 @@ export function createSessions(needs: {
         createdAtMs: liveSession.session.createdAtMs,
         seenMs: settings.idleTimeoutIsFinal ? liveSession.liveness.seenMs : lastHeardMs(liveSession.liveness),
         ready: liveSession.session.ready,
-        busy: liveSession.calls.length > 0,
+        busy: liveSession.calls > 0,
       },
       settings,
     )
 
-  const createLiveSession = (key: string, session: Session): LiveSession => {
+  /** Begins to serve a session here. Throws `memory_share_exceeded` or `overloaded`. */
+  const serve = (
+    key: string,
+    session: Session,
+    version: number,
+    lease: Lease | undefined,
+    output: SessionOutput | undefined,
+  ): LiveSession => {
     const memory = needs.memory.account(needs.memory.lastingShareBytes, 'lasting')
-    keep(memory, sessionBytes + bytesOfValue(session.client) + bytesOfUris(session.uris))
-    const liveSession: LiveSession = {
-      key,
-      session,
-      liveness: newLiveness(clock.now()),
-      calls: [],
-      callsTotal: 0,
-      streams: 0,
-      ended: false,
-      memory,
-      onEnd: [],
-    }
+    keep(memory, bytesOfSession(session))
+    const createOutput = output ? () => output : needs.createOutput
+    const liveness = newLiveness(clock.now())
+    const liveSession = new LiveSession({ key, session, version, liveness, memory, lease, createOutput })
     liveSessions.set(key, liveSession)
     return liveSession
   }
 
   const end = async (liveSession: LiveSession, reason: SessionEnd): Promise<void> => {
     if (liveSession.ended) return
-    liveSession.ended = true
-    liveSessions.delete(liveSession.key)
-    ending.add(liveSession.key)
-    for (const { cancel } of [...liveSession.calls]) cancel.cancel('the session ended')
-    for (const release of liveSession.onEnd.splice(0)) release()
-    liveSession.memory.close()
-    const { session } = liveSession
+    const { key, session, callsTotal } = liveSession
+    liveSessions.delete(key)
+    ending.add(key)
+    liveSession.end()
+    needs.onEnd(liveSession)
     events.emit('sessionEnded', {
       session: session.id,
       tenant: session.principal.tenant,
       reason,
       ageMs: clock.now() - session.createdAtMs,
-      calls: liveSession.callsTotal,
+      calls: callsTotal,
     })
-    await records.remove(liveSession.key).finally(() => ending.delete(liveSession.key))
+    await records.remove(key).finally(() => ending.delete(key))
   }
 
   const evictIdle = (wanted: number): void => {
     const now = clock.now()
     const dead: LiveSession[] = []
     for (const liveSession of liveSessions.values()) {
-      if (liveSession.calls.length > 0) continue
+      if (liveSession.calls > 0) continue
       const { liveness, session } = liveSession
       const state = session.ready ? livenessOf(liveness, now, settings) : livenessInHandshake(liveness, now)
       if (state === 'dead') dead.push(liveSession)
@@ -171,7 +149,7 @@ export function createSessions(needs: {
         liveSession.liveness.pingedMs = now
         needs.ping(liveSession)
       }
-      if (liveSession.calls.length > 0) {
+      if (liveSession.calls > 0) {
         // Renew the record during a call that takes longer than the idle time, or the store would forget the session.
         liveSession.liveness.seenMs = now
         records.read(liveSession.key, ttlMs).catch(() => undefined)
@@ -180,11 +158,11 @@ export function createSessions(needs: {
   })
 
   return {
-    async open(principal, clientDescription, place) {
+    async open(principal, client, lease, output) {
       const session: Session = {
         id: unguessableId(),
         principal,
-        client: clientDescription,
+        client,
         createdAtMs: clock.now(),
         ready: false,
         logLevel: undefined,
@@ -193,27 +171,25 @@ export function createSessions(needs: {
       const key = sessionKey(principal, session.id)
       let liveSession: LiveSession
       try {
-        liveSession = createLiveSession(key, session)
+        liveSession = serve(key, session, 0, lease, output)
       } catch (error) {
         if (asRefusal(error)?.code !== 'overloaded') throw error
         evictIdle(evictForMemory)
-        liveSession = createLiveSession(key, session)
+        liveSession = serve(key, session, 0, lease, output)
       }
-      liveSession.onEnd.push(() => place.release())
       try {
         await records.create(key, toRecord(session), ttlMs)
       } catch (error) {
         liveSessions.delete(key)
         liveSession.memory.close()
-        place.release()
+        lease.release()
         throw error
       }
-      const client = clientDescription.info?.['name']
       events.emit('sessionOpened', {
         session: session.id,
         tenant: principal.tenant,
-        version: clientDescription.version,
-        client: typeof client === 'string' ? client.slice(0, maxClientChars) : undefined,
+        version: client.version,
+        client: clientName(session),
       })
       return liveSession
     },
@@ -232,7 +208,7 @@ export function createSessions(needs: {
       if (!liveSession) {
         const session = fromRecord(principal, id, record.value)
         if (!session) return undefined
-        liveSession = createLiveSession(key, session)
+        liveSession = serve(key, session, record.version, undefined, undefined)
       }
       const now = clock.now()
       const reason = due(liveSession, now)
@@ -246,9 +222,11 @@ export function createSessions(needs: {
     },
     async change(liveSession, change) {
       const more = change.uris ? bytesOfUris(change.uris) - bytesOfUris(liveSession.session.uris) : 0
-      if (more > 0) keep(liveSession.memory, more)
-      else liveSession.memory.release(-more)
-      liveSession.session = { ...liveSession.session, ...change }
+      if (more > 0) {
+        keep(liveSession.memory, more)
+        liveSession.memory.release(more)
+      }
+      liveSession.takeOver({ ...liveSession.session, ...change }, liveSession.version + 1)
       for (let attempt = 0; attempt < 3; attempt++) {
         const stored = await records.read(liveSession.key)
         if (!stored) throw new Refusal('session_not_found')
@@ -274,13 +252,4 @@ export function createSessions(needs: {
       await Promise.all([...liveSessions.values()].map((liveSession) => end(liveSession, 'drain')))
     },
   }
-}
-
-/** The memory of a subscription as long as its session has it, in bytes. */
-export function bytesOfUri(uri: string): number {
-  return uriBytes + bytesOf(uri)
-}
-
-function bytesOfUris(uris: readonly string[]): number {
-  return uris.reduce((sum, uri) => sum + bytesOfUri(uri), 0)
 }

@@ -3,7 +3,7 @@
  * from where its client left off.
  *
  * A slow reader makes the writers of its stream wait, within bounds; a reader that takes nothing is cut off by its socket.
- * streams.ts decides what is stored and under which names.
+ * journalled-output.ts decides what is stored and under which names.
  */
 import type { JournalPage, Journals, Position } from '../backplane/backplane.ts'
 import { Wakeup } from '../base/wakeup.ts'
@@ -13,26 +13,28 @@ import type { CoarseTimers } from '../base/coarse-timers.ts'
 import type { RpcId } from '../protocol/jsonrpc.ts'
 import { sseComment, sseMessage, ssePriming, sseRetry } from '../protocol/sse.ts'
 import { eventId, isListenStream, requestOf } from './event-id.ts'
-import type { Begin } from './get-stream-spans.ts'
+import type { StreamStart } from './get-stream-spans.ts'
 import type { SessionSettings } from './options.ts'
 import { type Liveness, streamClosed, streamOpened } from './liveness.ts'
 
 /** The text of the message for a reader whose requested events are no longer kept. */
-export type TellExpired = (request: RpcId | undefined) => string
+export type ExpiredText = (request: RpcId | undefined) => string
 
 export interface ReadRequest {
   readonly journal: string
   /** The name of the stream in the ids of its events. */
   readonly stream: string
   /** Where to continue: called each time the reader becomes the active one. */
-  readonly begin: () => Begin
+  readonly start: () => StreamStart
   /** Whether other readers of the journal stay open and wait; otherwise this reader ends them. */
   readonly sharesJournal: boolean
   /** If given, the stream begins with a priming event (one without data) for this position. */
-  readonly prime: Position | undefined
+  readonly priming: Position | undefined
   /** Called with the position up to which events were sent; with undefined if events were lost and it continues with those that are kept. */
   readonly sent: ((position: Position | undefined) => void) | undefined
   readonly liveness: Liveness
+  /** The open readers of the session: the reader is one of them as long as it is open. */
+  readonly ofSession: StreamReader[]
   readonly closed: Cancel
 }
 
@@ -49,7 +51,7 @@ export interface StreamReaders {
    */
   caughtUp(journal: string, cancel: Cancel): Promise<void>
   /** Ends the readers of a session silently. */
-  leave(liveness: Liveness): void
+  leave(ofSession: readonly StreamReader[]): void
   /** Ends all readers and asks them to reconnect after `retryMs`. */
   release(retryMs: number): void
   readonly count: number
@@ -62,7 +64,8 @@ const maxListenStreams = 4
 /** How far a reader may be behind before writers wait, in characters. */
 const maxLagChars = 256 * 1024
 
-interface Reader {
+/** An open reader of one stream. */
+export interface StreamReader {
   /** How much was appended since it last took all events. */
   lagChars: number
   lagEvents: number
@@ -80,19 +83,18 @@ export function createStreamReaders(needs: {
   readonly sessionBytes: number
   readonly timers: CoarseTimers
   readonly clock: Clock
-  readonly tellExpired: TellExpired
+  readonly expiredText: ExpiredText
 }): StreamReaders {
   const { journals, settings, timers } = needs
   /** By journal, the newest last: it is the active one, the others wait until it ends. */
-  const readers = new Map<string, Reader[]>()
-  const bySession = new WeakMap<Liveness, Reader[]>()
+  const readers = new Map<string, StreamReader[]>()
   // Writers wait before the journal would drop unread events, so an open reader loses nothing.
   const maxLag = {
     chars: Math.min(maxLagChars, settings.bytesPerStream / 2, needs.sessionBytes / 16),
     events: settings.eventsPerStream / 2,
   }
 
-  const endReader = (reader: Reader | undefined, retryMs: number | undefined): void => {
+  const endReader = (reader: StreamReader | undefined, retryMs: number | undefined): void => {
     if (!reader) return
     reader.leaving ??= { retryMs }
     // The reader may never take the rest: the waiting writers check again whether they still have to wait.
@@ -100,23 +102,23 @@ export function createStreamReaders(needs: {
     reader.wakeup.notify()
   }
 
-  const newest = (journal: string): Reader | undefined => readers.get(journal)?.at(-1)
+  const newest = (journal: string): StreamReader | undefined => readers.get(journal)?.at(-1)
 
   /** The reader for which a writer has to wait, if any. */
-  const slow = (journal: string, cancel: Cancel): Reader | undefined => {
+  const slow = (journal: string, cancel: Cancel): StreamReader | undefined => {
     const reader = cancel.cancelled ? undefined : newest(journal)
     // A reader that ends silently is sent nothing more; one that is asked to reconnect gets the rest first.
     if (reader?.leaving && reader.leaving.retryMs === undefined) return undefined
     return reader && (reader.lagChars >= maxLag.chars || reader.lagEvents >= maxLag.events) ? reader : undefined
   }
 
-  async function* pull(reading: ReadRequest, reader: Reader, gone: () => void): AsyncGenerator<string> {
+  async function* pull(reading: ReadRequest, reader: StreamReader, gone: () => void): AsyncGenerator<string> {
     const { journal, stream, closed } = reading
     let position: Position | undefined
-    let owed: Begin['owed'] | undefined
+    let resend: StreamStart['resend'] | undefined
     let [isActive, isQuiet, isLossReported] = [false, false, false]
     try {
-      if (reading.prime) yield ssePriming(eventId(stream, reading.prime), reconnectMs)
+      if (reading.priming) yield ssePriming(eventId(stream, reading.priming), reconnectMs)
       while (!closed.cancelled) {
         reader.wakeup.clear()
         if (newest(journal) !== reader) {
@@ -127,20 +129,20 @@ export function createStreamReaders(needs: {
           continue
         }
         if (!isActive) {
-          const begin = reading.begin()
+          const start = reading.start()
           isActive = true
           // The missed spans stay its own, even if other readers were active in between.
-          owed ??= begin.owed
-          position = begin.from
+          resend ??= start.resend
+          position = start.from
         }
-        const [span, ...later] = owed ?? []
+        const [span, ...later] = resend ?? []
         let page: Awaited<ReturnType<Journals['read']>> | undefined = await journals.read(
           journal,
           span?.from ?? position,
         )
         if (newest(journal) !== reader) continue
         if (span && typeof page === 'object') {
-          owed = later
+          resend = later
           const text = textOf(stream, page, span.to)
           page = undefined
           if (text !== '') yield text
@@ -148,16 +150,16 @@ export function createStreamReaders(needs: {
         }
         const isLost = page === 'expired' || (page === 'unknown' && position !== undefined)
         if (isLost && !reader.leaving) {
-          yield sseMessage(needs.tellExpired(requestOf(stream)))
+          yield sseMessage(needs.expiredText(requestOf(stream)))
           if (!isListenStream(stream)) return
           position = undefined
-          owed = []
+          resend = []
           isLossReported = true
           reading.sent?.(undefined)
           continue
         }
         if (typeof page === 'object') {
-          if (page.missed > 0 && !isLossReported) yield sseMessage(needs.tellExpired(requestOf(stream)))
+          if (page.missed > 0 && !isLossReported) yield sseMessage(needs.expiredText(requestOf(stream)))
           const { epoch, ended } = page
           const last = page.events.at(-1)?.offset
           if (last !== undefined) {
@@ -188,7 +190,7 @@ export function createStreamReaders(needs: {
   }
 
   /** A reader is gone: the newest of the others becomes the active one. */
-  const handOver = (journal: string, reader: Reader): void => {
+  const handOver = (journal: string, reader: StreamReader): void => {
     const left = (readers.get(journal) ?? []).filter((other) => other !== reader)
     if (left.length > 0) readers.set(journal, left)
     else readers.delete(journal)
@@ -198,15 +200,13 @@ export function createStreamReaders(needs: {
   return {
     has: (journal) => readers.has(journal),
     read(reading) {
-      const { journal, liveness, closed } = reading
+      const { journal, liveness, ofSession, closed } = reading
       const wakeup = new Wakeup(timers, settings.keepAliveMs)
-      const reader: Reader = { lagChars: 0, lagEvents: 0, leaving: undefined, wakeup, onProgress: [] }
+      const reader: StreamReader = { lagChars: 0, lagEvents: 0, leaving: undefined, wakeup, onProgress: [] }
       const others = readers.get(journal) ?? []
       const most = reading.sharesJournal ? maxListenStreams - 1 : 0
       for (const ended of others.splice(0, Math.max(0, others.length - most))) endReader(ended, undefined)
       readers.set(journal, [...others, reader])
-      const ofSession = bySession.get(liveness) ?? []
-      bySession.set(liveness, ofSession)
       ofSession.push(reader)
       streamOpened(liveness)
       let isOpen = true
@@ -244,8 +244,8 @@ export function createStreamReaders(needs: {
         stop?.()
       }
     },
-    leave(liveness) {
-      for (const reader of [...(bySession.get(liveness) ?? [])]) endReader(reader, undefined)
+    leave(ofSession) {
+      for (const reader of [...ofSession]) endReader(reader, undefined)
     },
     release(retryMs) {
       for (const reader of [...readers.values()].flat()) endReader(reader, retryMs)

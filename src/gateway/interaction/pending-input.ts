@@ -7,7 +7,7 @@ import { shortId } from '../../base/ids.ts'
 import type { InputRequest } from '../../protocol/call.ts'
 import { heldBytesOf } from '../../protocol/held-bytes.ts'
 import { type Answer, errorAnswer, idKey, requestText } from '../../protocol/jsonrpc.ts'
-import type { LiveSession } from '../../sessions/sessions.ts'
+import type { LiveSession, SentInputRequest } from '../../sessions/live-session.ts'
 
 export interface PendingInput {
   /**
@@ -22,15 +22,8 @@ export interface PendingInput {
 /** Memory of an input request besides its params, in bytes. */
 const askBytes = 512
 
-interface Pending {
-  readonly inputRequest: InputRequest
-  /** Stops its deadline and releases its memory. */
-  readonly stop: () => void
-}
-
 /** @param answerWithinMs how long a client may take to answer, in milliseconds */
 export function createPendingInput(timers: CoarseTimers, answerWithinMs: number): PendingInput {
-  const bySession = new WeakMap<LiveSession, Map<string, Pending>>()
   const epoch = shortId()
   let count = 0
 
@@ -42,46 +35,37 @@ export function createPendingInput(timers: CoarseTimers, answerWithinMs: number)
         inputRequest.answer(errorAnswer(-32603, 'The client has too much to answer already'), true)
         return undefined
       }
-      let pending = bySession.get(liveSession)
-      if (!pending) {
-        const created = new Map<string, Pending>()
-        pending = created
-        bySession.set(liveSession, created)
-        liveSession.onEnd.push(() => {
-          for (const left of created.values()) {
-            left.stop()
-            left.inputRequest.answer(errorAnswer(-32603, 'The client is gone'), true)
-          }
-          created.clear()
-        })
-      }
-      const requests = pending
-      const stopWaiting = timers.after(answerWithinMs, () => {
-        if (!requests.delete(id)) return
+      const requests = (liveSession.inputRequests ??= new Map<string, SentInputRequest>())
+      /** Whether the request was still pending; stops its deadline and releases its memory. */
+      const remove = (): boolean => {
+        if (!requests.delete(id)) return false
+        stopWaiting()
         liveSession.memory.release(bytes)
+        return true
+      }
+      const stopWaiting = timers.after(answerWithinMs, () => {
+        if (!remove()) return
         withdraw(id)
         inputRequest.answer(errorAnswer(-32603, 'The client did not answer in time'), true)
       })
-      const stop = (): void => {
-        stopWaiting()
-        liveSession.memory.release(bytes)
-      }
-      requests.set(id, { inputRequest, stop })
+      requests.set(id, {
+        method: inputRequest.method,
+        settle(answer) {
+          if (remove()) inputRequest.answer(answer)
+        },
+        abandon() {
+          if (remove()) inputRequest.answer(errorAnswer(-32603, 'The client is gone'), true)
+        },
+      })
       inputRequest.withdrawn.onCancel(() => {
-        if (!requests.delete(id)) return
-        stop()
-        withdraw(id)
+        if (remove()) withdraw(id)
       })
       return requestText(id, inputRequest.method, inputRequest.params)
     },
     answer(liveSession, id, answer) {
-      const requests = bySession.get(liveSession)
-      const found = requests?.get(idKey(id))
-      if (!found) return false
-      requests?.delete(idKey(id))
-      found.stop()
-      found.inputRequest.answer(answer)
-      return true
+      const found = liveSession.inputRequests?.get(idKey(id))
+      found?.settle(answer)
+      return found !== undefined
     },
   }
 }

@@ -8,7 +8,9 @@ import { createMemoryBudget } from '../../base/memory-budget.ts'
 import { CoarseTimers } from '../../base/coarse-timers.ts'
 import type { Principal, ClientDescription } from '../../protocol/call.ts'
 import type { SessionSettings } from '../../sessions/options.ts'
+import { createJournalledStreams } from '../../sessions/journalled-streams.ts'
 import { createSessions, type Sessions } from '../../sessions/sessions.ts'
+import { expiredText } from './notices.ts'
 import { createSseSessions, type SseSession, type SseSessions } from './http-sse-sessions.ts'
 
 const settings: SessionSettings = {
@@ -52,15 +54,21 @@ function fixture(): Fixture {
   const ends: string[] = []
   events.on('sessionEnded', ({ reason }) => ends.push(reason))
   const memory = createMemoryBudget(10_000_000)
+  const backplane = createMemoryBackplane({ clock })
+  const { journals } = backplane
+  const timers = new CoarseTimers(clock)
+  const { createOutput } = createJournalledStreams({ journals, settings, memory, timers, clock, expiredText })
   const sessions = createSessions({
-    backplane: createMemoryBackplane({ clock }),
+    backplane,
     memory,
     settings,
     clock,
     events,
+    createOutput,
     ping: () => undefined,
+    onEnd: () => undefined,
   })
-  const streams = createSseSessions({ sessions, memory, settings, timers: new CoarseTimers(clock), clock })
+  const streams = createSseSessions({ sessions, memory, settings, timers, clock })
   let held = 0
   const lease = (): Lease => {
     held++
@@ -104,7 +112,7 @@ test('the end of the stream ends the session, and the end of the session ends th
   const closed = new Cancel()
   const [left, ended] = [await open(closed), await open()]
   for (const { sseSession } of [left, ended]) {
-    streams.bind(sseSession, await sessions.open(ada, client, sseSession.lease))
+    streams.bind(sseSession, await sessions.open(ada, client, sseSession.lease, sseSession.stream))
   }
   closed.cancel('gone')
   const { liveSession } = ended.sseSession
@@ -120,7 +128,7 @@ test('a session that is opened for a client that has just disconnected ends at o
   const closed = new Cancel()
   const { sseSession } = await open(closed)
   closed.cancel('gone')
-  streams.bind(sseSession, await sessions.open(ada, client, sseSession.lease))
+  streams.bind(sseSession, await sessions.open(ada, client, sseSession.lease, sseSession.stream))
   expect([ends, sessions.count, held()]).toEqual([['client'], 0, 0])
 })
 
@@ -129,7 +137,7 @@ test('a client is recognised however often it loses its stream before it opens a
   const description: ClientDescription = { ...client, capabilities: { sampling: {} }, info: { name: 'ada' } }
   const lost = new Cancel()
   const first = await open(lost)
-  streams.bind(first.sseSession, await sessions.open(ada, description, first.sseSession.lease))
+  streams.bind(first.sseSession, await sessions.open(ada, description, first.sseSession.lease, first.sseSession.stream))
   lost.cancel('gone')
   const lostAgain = new Cancel()
   const second = await open(lostAgain, first.name)
@@ -159,7 +167,10 @@ test('the stream of a client that opens no session in time is ended', async () =
 test('at capacity, streams that have been without a session for a while are ended, the oldest first', async () => {
   const { sessions, streams, clock, open, held } = fixture()
   const withSession = await open()
-  streams.bind(withSession.sseSession, await sessions.open(ada, client, withSession.sseSession.lease))
+  streams.bind(
+    withSession.sseSession,
+    await sessions.open(ada, client, withSession.sseSession.lease, withSession.sseSession.stream),
+  )
   const silent = [await open(), await open()]
   clock.advance(4000)
   const fresh = await open()

@@ -17,7 +17,8 @@ import { createLiveStream, type LiveBounds, type LiveStream } from '../../sessio
 import type { SessionSettings } from '../../sessions/options.ts'
 import { streamClosed, streamOpened } from '../../sessions/liveness.ts'
 import { sessionKey } from '../../sessions/session.ts'
-import type { Sessions, LiveSession } from '../../sessions/sessions.ts'
+import type { LiveSession } from '../../sessions/live-session.ts'
+import type { Sessions } from '../../sessions/sessions.ts'
 import { createEndedSseClients } from './ended-sse-clients.ts'
 import { expiredText } from './notices.ts'
 
@@ -46,12 +47,8 @@ export interface SseSessions {
   open(principal: Principal, lease: Lease, closed: Cancel, after: string | undefined): AsyncIterable<string>
   /** The stream with an id, if it belongs to this principal. */
   find(principal: Principal, id: string): SseSession | undefined
-  /** Binds a session to its stream. Ends the session if the stream has ended already. */
+  /** Binds a session, whose output is the stream, to it. Ends the session if the stream has ended already. */
   bind(sseSession: SseSession, liveSession: LiveSession): void
-  /** Writes a message to the stream of a session; false if it has no HTTP+SSE stream. */
-  tell(liveSession: LiveSession, text: string): boolean
-  /** Whether a session has an HTTP+SSE stream. */
-  has(liveSession: LiveSession): boolean
   /** At capacity: ends up to `wanted` streams whose clients have opened no session; returns how many it ended. */
   evictIdle(wanted: number): number
   /** Ends all streams, each once its reader has taken what was written. */
@@ -74,7 +71,6 @@ export function createSseSessions(needs: {
 }): SseSessions {
   const { sessions, memory, settings, timers, clock } = needs
   const byKey = new Map<string, SseSession>()
-  const bySession = new WeakMap<LiveSession, SseSession>()
   const endedClients = createEndedSseClients(
     timers,
     2 * settings.idleTimeoutMs,
@@ -167,17 +163,9 @@ export function createSseSessions(needs: {
     },
     bind(sseSession, liveSession) {
       sseSession.liveSession = liveSession
-      bySession.set(liveSession, sseSession)
       streamOpened(liveSession.liveness)
-      liveSession.onEnd.push(() => sseSession.stream.end())
       if (sseSession.stream.isOver) end(liveSession, true, false)
     },
-    tell(liveSession, text) {
-      const stream = bySession.get(liveSession)?.stream
-      stream?.tell(text)
-      return stream !== undefined
-    },
-    has: (liveSession) => bySession.has(liveSession),
     evictIdle(wanted) {
       let ended = 0
       const latest = clock.now() - silentMs

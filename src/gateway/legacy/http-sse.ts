@@ -16,7 +16,7 @@ import { type RequestIdHolder, parseIncoming, readBatch, readIncoming } from '..
 import { answerable, errorAnswerOf } from '../../protocol/error-response.ts'
 import { isStateless } from '../../protocol/revisions.ts'
 import { sseHeaders } from '../../protocol/sse.ts'
-import type { LiveSession } from '../../sessions/sessions.ts'
+import type { LiveSession } from '../../sessions/live-session.ts'
 import { pump } from './responses.ts'
 import type { GatewayServices } from '../services.ts'
 import { clientAnswersPing } from './notices.ts'
@@ -148,10 +148,10 @@ function handshake(sseSession: SseSession, request: RequestMessage, services: Ga
   if (services.drain.draining) throw new Refusal('draining')
   const { stream } = sseSession
   open(sseSession, request.id, readInitialize(request.params), services)
-    .then((body) => stream.tell(body))
+    .then((body) => stream.send(body))
     .catch((error: unknown) => {
       const refusal = answerable(error, services.log)
-      stream.tell(responseText(request.id, errorAnswerOf(refusal)))
+      stream.send(responseText(request.id, errorAnswerOf(refusal)))
       // The failed attempt has released the lease, so the stream must not stay open.
       if (refusal.code === 'store_unavailable') stream.end()
     })
@@ -164,7 +164,7 @@ async function open(
   client: ClientDescription,
   services: GatewayServices,
 ): Promise<string> {
-  const opened = openSession(id, client, sseSession.principal, sseSession.lease, services)
+  const opened = openSession(id, client, sseSession.principal, sseSession.lease, services, sseSession.stream)
   const opening = opened
     .then(({ liveSession }) => services.sseSessions.bind(sseSession, liveSession))
     .catch(() => undefined)
@@ -188,10 +188,10 @@ async function call(
   if (!liveSession.session.ready) await services.sessions.change(liveSession, { ready: true })
   if (isLocal(request, services)) {
     // Counted like calls, or answers could pile up for a client that does not read.
-    if (liveSession.calls.length >= services.gates.callsPerSession) throw new Refusal('too_many_calls')
+    if (liveSession.calls >= services.gates.callsPerSession) throw new Refusal('too_many_calls')
   } else {
     checkRoom(liveSession, 1, services)
-    if (!services.sessionNotifications.has(liveSession)) await services.sessionNotifications.attach(liveSession)
+    if (!liveSession.subscription) await services.sessionNotifications.attach(liveSession)
     checkRoom(liveSession, 1, services)
   }
   const one = begin(liveSession, request, replyInBatch, services)
@@ -201,5 +201,5 @@ async function call(
 /** Writes an answer to the stream. Throws `too_many_calls` if the client has too much unread. */
 function answer({ stream }: SseSession, text: string): void {
   if (!stream.hasRoom) throw new Refusal('too_many_calls', { message: 'The event stream has to be read first.' })
-  stream.tell(text)
+  stream.send(text)
 }

@@ -5,9 +5,12 @@ import { createEvents } from '../../base/events.ts'
 import { createLease } from '../../base/lease.ts'
 import { createMemoryBudget } from '../../base/memory-budget.ts'
 import { CoarseTimers } from '../../base/coarse-timers.ts'
-import { createSessions, type LiveSession } from '../../sessions/sessions.ts'
+import { createJournalledStreams } from '../../sessions/journalled-streams.ts'
+import type { LiveSession } from '../../sessions/live-session.ts'
+import { createSessions } from '../../sessions/sessions.ts'
 import type { Upstream } from '../../upstreams/upstream.ts'
 import { createPendingInput } from '../interaction/pending-input.ts'
+import { expiredText } from './notices.ts'
 import { createSessionNotifications, type SessionNotifications } from './notifications.ts'
 
 const settings = {
@@ -36,13 +39,25 @@ async function fixture(): Promise<Fixture> {
   const clock = manualClock()
   const memory = createMemoryBudget(10_000_000)
   const backplane = createMemoryBackplane({ clock, memory })
-  const sessions = createSessions({ backplane, memory, settings, clock, events: createEvents(), ping: () => undefined })
+  const timers = new CoarseTimers(clock)
+  const { journals } = backplane
+  const streams = createJournalledStreams({ journals, settings, memory, timers, clock, expiredText })
+  const sessions = createSessions({
+    backplane,
+    memory,
+    settings,
+    clock,
+    events: createEvents(),
+    createOutput: streams.createOutput,
+    ping: () => undefined,
+    onEnd: () => undefined,
+  })
   let subscribed = 0
   const subscribe: Upstream['subscribe'] = async () => {
     subscribed++
     return { stop: () => void subscribed--, refilter: () => Promise.resolve() }
   }
-  const pendingInput = createPendingInput(new CoarseTimers(clock), settings.answerTimeoutMs)
+  const pendingInput = createPendingInput(timers, settings.answerTimeoutMs)
   const liveSession = await sessions.open(
     { tenant: 'acme', subject: 'ada' },
     { era: 'legacy', version: '2025-11-25', capabilities: {}, info: undefined },
@@ -51,8 +66,6 @@ async function fixture(): Promise<Fixture> {
   return {
     notifications: createSessionNotifications({
       upstream: { subscribe },
-      tell: () => undefined,
-      isRead: () => true,
       pendingInput,
     }),
     liveSession,

@@ -5,9 +5,9 @@ import type { ClientDescription, Principal } from '../../protocol/call.ts'
 import { header, type Inbound, jsonHeaders, type Outbound } from '../../protocol/inbound.ts'
 import { type RequestMessage, responseText, type RpcId } from '../../protocol/jsonrpc.ts'
 import { initializeResult, readInitialize } from '../../protocol/legacy-server.ts'
-import type { LiveSession } from '../../sessions/sessions.ts'
+import type { LiveSession } from '../../sessions/live-session.ts'
+import type { SessionOutput } from '../../sessions/session-output.ts'
 import type { GatewayServices } from '../services.ts'
-import { callerOf } from './notifications.ts'
 
 /**
  * Answers `initialize` over streamable HTTP. Throws `overloaded` if no admission lease for another client becomes free
@@ -37,6 +37,7 @@ export async function initialize(
 /**
  * Opens a session for a client, and returns it with the text to answer `initialize` with. `lease` passes to the
  * session.
+ * @param output the stream of a client of HTTP+SSE
  */
 export async function openSession(
   id: RpcId,
@@ -44,12 +45,9 @@ export async function openSession(
   principal: Principal,
   lease: Lease,
   services: GatewayServices,
+  output?: SessionOutput,
 ): Promise<{ readonly liveSession: LiveSession; readonly body: string }> {
   const serverDescription = await services.catalog.serverDescription({ principal, client, session: '' })
-  const liveSession = await services.sessions.open(principal, client, lease)
-  liveSession.onEnd.push(() => {
-    services.upstream.endSession(callerOf(liveSession))
-    services.streams.forget(liveSession)
-  })
+  const liveSession = await services.sessions.open(principal, client, lease, output)
   return { liveSession, body: responseText(id, initializeResult(serverDescription, client)) }
 }

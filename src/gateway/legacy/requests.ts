@@ -1,6 +1,6 @@
 /**
  * Handles the messages of clients with sessions. The encoding is in protocol/legacy-server.ts, the streams are in
- * sessions/streams.ts, the calls run in calls/run-call.ts. [2025-11-25 lifecycle; transports]
+ * sessions/journalled-output.ts, the calls run in calls/run-call.ts. [2025-11-25 lifecycle; transports]
  */
 import { Cancel } from '../../base/cancel.ts'
 import { keep, Portion } from '../../base/memory-budget.ts'
@@ -20,8 +20,9 @@ import { heldBytesOf } from '../../protocol/held-bytes.ts'
 import { checkParams } from '../../protocol/params.ts'
 import { hasPrimingEvent } from '../../protocol/revisions.ts'
 import { sseHeaders } from '../../protocol/sse.ts'
-import { callById, trackCall } from '../../sessions/session-calls.ts'
-import { bytesOfUri, type LiveSession } from '../../sessions/sessions.ts'
+import { journalledOutput } from '../../sessions/journalled-output.ts'
+import type { LiveSession } from '../../sessions/live-session.ts'
+import { bytesOfUri } from '../../sessions/session.ts'
 import { abandonRequest, respondToBatch, type RunningRequest, respondToOne } from './responses.ts'
 import type { GatewayServices } from '../services.ts'
 import { answerLocally, isLocal, uriOf } from './local-requests.ts'
@@ -44,7 +45,8 @@ export async function sessionOf(
   const id = header(inbound, 'mcp-session-id')
   if (id === undefined) throw new Refusal('session_required')
   const liveSession = await services.sessions.find(principal, id, isAnswer)
-  if (!liveSession) throw new Refusal('session_not_found')
+  // A session over HTTP+SSE has no streams of this transport.
+  if (liveSession?.output.kind !== 'journalled') throw new Refusal('session_not_found')
   return liveSession
 }
 
@@ -59,7 +61,7 @@ export function receive(
   if (
     message.kind === 'request' &&
     liveSession.session.ready &&
-    services.sessionNotifications.has(liveSession) &&
+    liveSession.subscription !== undefined &&
     !isLocal(message, services)
   ) {
     return forward(liveSession, message, inbound, services)
@@ -127,7 +129,7 @@ export async function receiveBatch(
 /** Throws `session_not_found`, `too_many_calls` or `draining` if the session cannot begin `calls` more calls. */
 export function checkRoom(liveSession: LiveSession, calls: number, services: GatewayServices): void {
   if (liveSession.ended) throw new Refusal('session_not_found')
-  if (liveSession.calls.length + calls > services.gates.callsPerSession) throw new Refusal('too_many_calls')
+  if (liveSession.calls + calls > services.gates.callsPerSession) throw new Refusal('too_many_calls')
   if (services.drain.draining) throw new Refusal('draining')
 }
 
@@ -153,12 +155,12 @@ export function begin(
     memory.close()
     throw error
   }
-  const forget = trackCall(liveSession, idKey(request.id), cancel)
+  const call = liveSession.addCall(idKey(request.id), cancel)
   const leave = services.drain.enter(cancel)
   const over = (): void => {
     liveSession.liveness.seenMs = services.clock.now()
     memory.close()
-    forget()
+    liveSession.removeCall(call)
     leave()
   }
   const { version } = liveSession.session.client
@@ -235,7 +237,7 @@ export async function handleClientMessage(
       return
     case 'notifications/cancelled': {
       const id = message.params && memberText(message.params.text, 'requestId')
-      if (id !== undefined) callById(liveSession, idKey(id))?.cancel('cancelled by the client')
+      if (id !== undefined) liveSession.callById(idKey(id))?.cancel.cancel('cancelled by the client')
       return
     }
     default:
@@ -254,10 +256,11 @@ export async function openStream(
   if (services.drain.draining && last === '') throw new Refusal('draining')
   const { version } = liveSession.session.client
   if (last === '') await services.sessionNotifications.attach(liveSession)
+  const output = journalledOutput(liveSession)
   const body =
     last === ''
-      ? await services.streams.listen(liveSession, hasPrimingEvent(version), inbound.closed)
-      : await services.streams.resume(liveSession, last, inbound.closed)
+      ? await output.listen(hasPrimingEvent(version), inbound.closed)
+      : output.resume(last, inbound.closed)
   return { status: 200, headers: sseHeaders, body }
 }
 

@@ -15,8 +15,8 @@ import { encodeLegacyAnswer } from '../../protocol/legacy-server.ts'
 import { answerable, errorAnswerOf, errorResponse } from '../../protocol/error-response.ts'
 import { hasPrimingEvent } from '../../protocol/revisions.ts'
 import { sseHeaders } from '../../protocol/sse.ts'
-import type { LiveSession } from '../../sessions/sessions.ts'
-import type { CallStream } from '../../sessions/streams.ts'
+import { type CallStream, journalledOutput } from '../../sessions/journalled-output.ts'
+import type { LiveSession } from '../../sessions/live-session.ts'
 import type { GatewayServices } from '../services.ts'
 import { type First, firstUpdate, outcomeOnly } from '../calls/json-or-stream.ts'
 
@@ -128,8 +128,9 @@ async function stream(
   inbound: Inbound,
   services: GatewayServices,
 ): Promise<Outbound> {
-  const prime = hasPrimingEvent(liveSession.session.client.version)
-  const events = await services.streams.openCall(liveSession, running[0]?.id, prime).catch((error: unknown) => {
+  const hasPriming = hasPrimingEvent(liveSession.session.client.version)
+  const output = journalledOutput(liveSession)
+  const events = await output.openCall(running[0]?.id, hasPriming).catch((error: unknown) => {
     running.forEach(abandonRequest)
     throw error
   })

@@ -8,8 +8,10 @@ import { createMemoryBudget, type MemoryBudget } from '../base/memory-budget.ts'
 import { CoarseTimers } from '../base/coarse-timers.ts'
 import type { Principal, ClientDescription } from '../protocol/call.ts'
 import type { SessionSettings } from './options.ts'
-import { createSessions, type Sessions, type LiveSession } from './sessions.ts'
-import { createStreams, type Streams } from './streams.ts'
+import { journalledOutput, type JournalledOutput } from './journalled-output.ts'
+import { createJournalledStreams, type JournalledStreams } from './journalled-streams.ts'
+import type { LiveSession } from './live-session.ts'
+import { createSessions, type Sessions } from './sessions.ts'
 
 const settings: SessionSettings = {
   idleTimeoutIsFinal: false,
@@ -30,71 +32,87 @@ const client: ClientDescription = { era: 'legacy', version: '2025-11-25', capabi
 interface Fixture {
   readonly memory: MemoryBudget
   readonly sessions: Sessions
-  readonly streams: Streams
+  readonly streams: JournalledStreams
   readonly liveSession: LiveSession
+  readonly output: JournalledOutput
 }
 
 async function fixture(): Promise<Fixture> {
   const clock = manualClock()
   const memory = createMemoryBudget(10_000_000)
   const backplane = createMemoryBackplane({ clock, memory })
-  const sessions = createSessions({ backplane, memory, settings, clock, events: createEvents(), ping: () => undefined })
   const { journals } = backplane
   const timers = new CoarseTimers(clock)
-  const streams = createStreams({ journals, settings, memory, timers, clock, tellExpired: () => 'expired' })
+  const streams = createJournalledStreams({
+    journals,
+    settings,
+    memory,
+    timers,
+    clock,
+    expiredText: () => 'expired',
+  })
+  const sessions = createSessions({
+    backplane,
+    memory,
+    settings,
+    clock,
+    events: createEvents(),
+    createOutput: streams.createOutput,
+    ping: () => undefined,
+    onEnd: () => undefined,
+  })
   const liveSession = await sessions.open(
     ada,
     client,
     createLease(() => {}),
   )
-  liveSession.onEnd.push(() => streams.forget(liveSession))
-  return { memory, sessions, streams, liveSession }
+  return { memory, sessions, streams, liveSession, output: journalledOutput(liveSession) }
 }
 
 test('a call of a session that has ended opens no stream and stores nothing', async () => {
-  const { memory, sessions, streams, liveSession } = await fixture()
+  const { memory, sessions, streams, liveSession, output } = await fixture()
   await sessions.end(liveSession, 'client')
-  await expect(streams.openCall(liveSession, '1', true)).rejects.toMatchObject({ code: 'session_not_found' })
+  await expect(output.openCall('1', true)).rejects.toMatchObject({ code: 'session_not_found' })
   expect([memory.heldBytes, streams.open]).toEqual([0, 0])
 })
 
 test('a resumed GET stream gets all events it lost, even if another stream was active in between', async () => {
-  const { streams, liveSession } = await fixture()
+  const { output } = await fixture()
   const listen = async (): Promise<{ next(): Promise<string>; leave: Cancel }> => {
     const leave = new Cancel()
-    const pieces = (await streams.listen(liveSession, true, leave))[Symbol.asyncIterator]()
+    const pieces = (await output.listen(true, leave))[Symbol.asyncIterator]()
     return { next: async () => String((await pieces.next()).value), leave }
   }
   const first = await listen()
   const seen = /^id: ?(.+)$/m.exec(await first.next())?.[1] ?? ''
-  await streams.tell(liveSession, '"one"')
+  output.send('"one"')
   expect(await first.next()).toContain('"one"')
   const second = await listen()
   await second.next()
-  await streams.tell(liveSession, '"two"')
+  output.send('"two"')
   expect(await second.next()).toContain('"two"')
   second.leave.cancel('gone')
-  await streams.tell(liveSession, '"three"')
+  output.send('"three"')
   expect(await first.next()).toContain('"three"')
   first.leave.cancel('gone')
 
-  const resumed = (await streams.resume(liveSession, seen, new Cancel()))[Symbol.asyncIterator]()
+  const resumed = output.resume(seen, new Cancel())[Symbol.asyncIterator]()
   expect((await resumed.next()).value).toContain('"one"')
   const third = await listen()
   await third.next()
   const rest = resumed.next()
-  await streams.tell(liveSession, '"four"')
+  output.send('"four"')
   expect(await third.next()).toContain('"four"')
   third.leave.cancel('gone')
   expect((await rest).value).toContain('"three"')
-  await streams.tell(liveSession, '"five"')
+  output.send('"five"')
   expect((await resumed.next()).value).toContain('"five"')
 })
 
 test('a writer that waits for a stuck reader continues when the session ends', async () => {
-  const { memory, sessions, streams, liveSession } = await fixture()
+  const { memory, sessions, liveSession, output } = await fixture()
   const cancel = new Cancel()
-  const call = await streams.openCall(liveSession, '1', false)
+  const call = await output.openCall('1', false)
   const pieces = call.read(new Cancel())[Symbol.asyncIterator]()
   await call.append('"first"', cancel)
   expect((await pieces.next()).value).toContain('"first"')
@@ -112,9 +130,9 @@ test('a writer that waits for a stuck reader continues when the session ends', a
 })
 
 test('a writer that waits for the older of two readers continues with the newer one', async () => {
-  const { streams, liveSession } = await fixture()
+  const { output } = await fixture()
   const cancel = new Cancel()
-  const call = await streams.openCall(liveSession, '1', false)
+  const call = await output.openCall('1', false)
   const older = call.read(new Cancel())[Symbol.asyncIterator]()
   await call.append('"first"', cancel)
   await older.next()
