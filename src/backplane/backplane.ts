@@ -32,6 +32,8 @@ export interface Records {
   create(key: string, value: StoredObject, ttlMs: number): Promise<boolean>
   /** Reads the record; `extendMs` also gives it a new time to live from now, in the same step and without a new version. */
   read(key: string, extendMs?: number): Promise<Versioned | undefined>
+  /** How long the record would live if nothing extended it, in milliseconds; undefined if there is none. Tells when it was last extended. */
+  timeLeft(key: string): Promise<number | undefined>
   /** Writes the record if it still has that version; returns false if not, or if it was removed: this never brings a record back. */
   replace(key: string, value: StoredObject, version: number, ttlMs: number): Promise<boolean>
   /** Removes the record; returns whether there was one. */

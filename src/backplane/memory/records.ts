@@ -17,6 +17,10 @@ class Held implements Versioned {
     return nowMs < this.#untilMs
   }
 
+  timeLeft(nowMs: number): number {
+    return this.#untilMs - nowMs
+  }
+
   extend(untilMs: number): void {
     this.#untilMs = untilMs
   }
@@ -48,6 +52,10 @@ export function createRecords(store: Store): Records {
       const record = find(key, nowMs)
       if (record && extendMs !== undefined) record.extend(nowMs + extendMs)
       return record
+    },
+    async timeLeft(key) {
+      const nowMs = store.now()
+      return find(key, nowMs)?.timeLeft(nowMs)
     },
     async replace(key, value, version, ttlMs) {
       const nowMs = store.now()

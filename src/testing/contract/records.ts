@@ -84,6 +84,27 @@ export function recordsContract(contractTest: ContractTest): void {
     },
   )
 
+  contractTest('the time left of a record counts from its last write or extension', async ({ a, b, tickMs, pass }) => {
+    const between = async (least: number, most: number): Promise<void> => {
+      const left = (await b.records.timeLeft('key')) ?? Number.NaN
+      assert.ok(left > least * tickMs && left <= most * tickMs, `${left} ms are left`)
+    }
+    assert.equal(await a.records.timeLeft('key'), undefined)
+    await a.records.create('key', {}, 10 * tickMs)
+    await between(9, 10)
+    await pass(2)
+    await between(7, 8)
+    await a.records.read('key')
+    await between(7, 8)
+    await a.records.read('key', 20 * tickMs)
+    await between(19, 20)
+    const version = (await a.records.read('key'))?.version ?? 0
+    await a.records.replace('key', {}, version, 5 * tickMs)
+    await between(4, 5)
+    await a.records.remove('key')
+    assert.equal(await b.records.timeLeft('key'), undefined)
+  })
+
   contractTest('an extension counts from now, even if the record then expires sooner', async ({ a, tickMs, pass }) => {
     await a.records.create('key', {}, 10 * tickMs)
     await a.records.read('key', tickMs)
