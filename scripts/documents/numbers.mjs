@@ -29,7 +29,12 @@ export const quotedNumbers = [
     phrase: '`eventsPerStream` ({}) events, `bytesPerStream` ({})',
     values: ['MCPLEX_SESSIONS__EVENTS_PER_STREAM', 'MCPLEX_SESSIONS__BYTES_PER_STREAM'],
   },
-  { document: 'docs/storage.md', phrase: 'at most {} finished', values: ['sessions/journalled-output.ts maxEndedStreams'] },
+  {
+    document: 'docs/storage.md',
+    phrase: 'at most {} finished',
+    values: ['sessions/journalled-output.ts maxEndedStreams'],
+  },
+  { document: 'docs/storage.md', phrase: 'up to {} times', values: ['sessions/session-records.ts maxAttempts'] },
   { document: 'docs/recipes.md', phrase: 'the {} that mcplex gives', values: ['MCPLEX_LIMITS__DRAIN'] },
 ]
 

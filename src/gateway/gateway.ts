@@ -144,8 +144,10 @@ export function composeGateway(needs: GatewayParts): Gateway {
   })
   const sseSessions = createSseSessions({ sessions, memory, settings: settings.sessions, timers, clock })
   const drain = createDrain(clock)
-  const admission = createAdmission(settings.gates, clock, (wanted) =>
-    sessions.evictIdle(wanted - sseSessions.evictIdle(wanted)),
+  const admission = createAdmission(
+    settings.gates,
+    clock,
+    (wanted) => void sessions.evictIdle(wanted - sseSessions.evictIdle(wanted)),
   )
   const pendingInput = createPendingInput(timers, settings.sessions.answerTimeoutMs)
   const startWait = createStartWait({

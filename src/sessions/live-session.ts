@@ -87,6 +87,8 @@ export class LiveSession {
   subscription: Promise<SessionSubscription> | undefined
   /** Input requests that wait for the client's answer, by request id. */
   inputRequests: Map<string, SentInputRequest> | undefined
+  /** The last change of the record that this instance has begun, while it is being made. */
+  updating: Promise<void> | undefined
   /** Calls in flight, oldest first; several may have the same id. Few, so an array: see base/coarse-timers.ts. */
   readonly #calls: CallInFlight[] = []
   readonly #lease: Lease | undefined

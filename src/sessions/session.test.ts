@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { endDue, fromRecord, type Session, sessionKey, toRecord } from './session.ts'
+import { endDue, fromRecord, type Session, sessionKey, toRecord, withStored } from './session.ts'
 
 const ms = fc.nat(1_000_000)
 const limits = fc.record({
@@ -63,28 +63,41 @@ test('the key of a session differs for any other tenant, subject or id', () => {
   )
 })
 
+const anyJson = fc
+  .dictionary(fc.string(), fc.jsonValue())
+  .map((value) => JSON.parse(JSON.stringify(value)) as Session['client']['capabilities'])
+const anySession: fc.Arbitrary<Session> = fc.record({
+  id,
+  principal,
+  client: fc.record({
+    era: fc.constant('legacy' as const),
+    version: fc.constantFrom('2025-03-26', '2025-11-25'),
+    capabilities: anyJson,
+    info: fc.option(anyJson, { nil: undefined }),
+  }),
+  createdAtMs: ms,
+  ready: fc.boolean(),
+  logLevel: fc.option(fc.constantFrom('debug', 'emergency'), { nil: undefined }),
+  uris: fc.array(fc.string()),
+})
+
 test('a session is restored from its record unchanged, even from a store that keeps JSON', () => {
-  const json = fc
-    .dictionary(fc.string(), fc.jsonValue())
-    .map((value) => JSON.parse(JSON.stringify(value)) as Session['client']['capabilities'])
-  const session: fc.Arbitrary<Session> = fc.record({
-    id,
-    principal,
-    client: fc.record({
-      era: fc.constant('legacy' as const),
-      version: fc.constantFrom('2025-03-26', '2025-11-25'),
-      capabilities: json,
-      info: fc.option(json, { nil: undefined }),
-    }),
-    createdAtMs: ms,
-    ready: fc.boolean(),
-    logLevel: fc.option(fc.constantFrom('debug', 'emergency'), { nil: undefined }),
-    uris: fc.array(fc.string()),
-  })
   fc.assert(
-    fc.property(session, (one) => {
+    fc.property(anySession, (one) => {
       const stored = JSON.parse(JSON.stringify(toRecord(one))) as ReturnType<typeof toRecord>
       expect(fromRecord(one.principal, one.id, stored)).toEqual(one)
+    }),
+  )
+})
+
+test('a session takes over what another instance has stored, and stays the same object if that is nothing new', () => {
+  fc.assert(
+    fc.property(anySession, anySession, (one, other) => {
+      const changed = { ...one, ready: other.ready, logLevel: other.logLevel, uris: other.uris }
+      const { client, ...taken } = withStored(one, toRecord(changed))
+      expect({ ...taken, client }).toEqual(changed)
+      expect(client).toBe(one.client)
+      expect(withStored(one, toRecord(one))).toBe(one)
     }),
   )
 })

@@ -44,17 +44,45 @@ export function fromRecord(
   id: string,
   record: { readonly [key: string]: unknown },
 ): Session | undefined {
-  const { createdAtMs, version, capabilities, info, logLevel, uris } = record
+  const { createdAtMs, version, capabilities, info } = record
   if (typeof createdAtMs !== 'number' || typeof version !== 'string' || !isObject(capabilities)) return undefined
   return {
     id,
     principal,
     client: { era: 'legacy', version, capabilities, info: isObject(info) ? info : undefined },
     createdAtMs,
-    ready: record['ready'] === true,
-    logLevel: typeof logLevel === 'string' ? logLevel : undefined,
-    uris: Array.isArray(uris) ? uris.filter((uri) => typeof uri === 'string') : [],
+    ...changingMembers(record),
   }
+}
+
+/**
+ * The session after another look at its record: `ready`, `logLevel` and `uris` as they are stored. Returns the same object if
+ * they have not changed; the other members never change.
+ */
+export function withStored(session: Session, record: { readonly [key: string]: unknown }): Session {
+  const stored = changingMembers(record)
+  const isSame =
+    stored.ready === session.ready &&
+    stored.logLevel === session.logLevel &&
+    stored.uris.length === session.uris.length &&
+    stored.uris.every((uri, at) => uri === session.uris[at])
+  return isSame ? session : { ...session, ...stored }
+}
+
+const noUris: readonly string[] = []
+
+function changingMembers(record: { readonly [key: string]: unknown }): Pick<Session, 'ready' | 'logLevel' | 'uris'> {
+  const { ready, logLevel, uris } = record
+  return {
+    ready: ready === true,
+    logLevel: typeof logLevel === 'string' ? logLevel : undefined,
+    uris: Array.isArray(uris) && uris.length > 0 ? uris.filter((uri) => typeof uri === 'string') : noUris,
+  }
+}
+
+/** The session once its client has completed the handshake. */
+export function completed(session: Session): Session {
+  return session.ready ? session : { ...session, ready: true }
 }
 
 /** The cost of a session with its record and stream, besides the client's description, in bytes: measured, rounded up. */

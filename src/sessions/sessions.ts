@@ -1,8 +1,9 @@
 /**
  * Opens, finds, changes and ends sessions, always by tenant, subject and id.
  *
- * The record of a session is in the backplane. Besides, this instance holds a `LiveSession` for each session that it
- * serves. A sweep ends live sessions that are idle, too old, or did not complete their handshake.
+ * The record of a session is in the backplane and is the truth (session-records.ts). Besides, this instance holds a
+ * `LiveSession` for each session that it serves. A sweep ends live sessions that are idle, too old, or did not complete their
+ * handshake, unless their record shows that another instance has served them meanwhile.
  */
 import type { Backplane } from '../backplane/backplane.ts'
 import type { Clock } from '../base/clock.ts'
@@ -10,13 +11,14 @@ import type { EventSink, SessionEnd } from '../base/events.ts'
 import { unguessableId } from '../base/ids.ts'
 import type { Lease } from '../base/lease.ts'
 import { keep, type MemoryBudget } from '../base/memory-budget.ts'
-import { asRefusal, Refusal } from '../base/refusal.ts'
+import { asRefusal } from '../base/refusal.ts'
 import type { Principal, ClientDescription } from '../protocol/call.ts'
 import { clientName, LiveSession } from './live-session.ts'
 import { livenessOf, livenessInHandshake, lastHeardMs, newLiveness, shouldPing } from './liveness.ts'
 import type { SessionSettings } from './options.ts'
 import type { SessionOutput } from './session-output.ts'
-import { bytesOfSession, bytesOfUris, endDue, fromRecord, type Session, sessionKey, toRecord } from './session.ts'
+import { SessionRecords } from './session-records.ts'
+import { bytesOfSession, endDue, fromRecord, type Session, sessionKey, withStored } from './session.ts'
 
 export interface Sessions {
   /**
@@ -31,16 +33,19 @@ export interface Sessions {
    */
   find(principal: Principal, id: string, isAnswer?: boolean): Promise<LiveSession | undefined>
   /**
-   * Changes the record. Throws `session_not_found` if the session has ended, `memory_share_exceeded` or `overloaded` if
-   * there is no memory for the change.
+   * Changes the record of a session. `change` gets what is stored and returns what to store in its place; it must be pure,
+   * because it runs again if another instance has written meanwhile. Throws what `change` throws, `session_not_found` if the
+   * session has ended, `memory_share_exceeded` or `overloaded` if there is no memory for the change, `store_unavailable` if
+   * other instances are in the way each time.
    */
-  change(liveSession: LiveSession, change: Partial<Pick<Session, 'ready' | 'logLevel' | 'uris'>>): Promise<void>
+  update(liveSession: LiveSession, change: (session: Session) => Session): Promise<void>
   end(liveSession: LiveSession, reason: SessionEnd): Promise<void>
   /**
    * Ends up to `wanted` sessions whose clients are most likely dead: first those that did not complete their handshake,
-   * then those that have been silent longest. Silent clients that hold a stream are pinged first; see liveness.ts.
+   * then those that have been silent longest. Silent clients that hold a stream are pinged first; see liveness.ts. Resolves
+   * when they have ended.
    */
-  evictIdle(wanted: number): void
+  evictIdle(wanted: number): Promise<void>
   readonly count: number
   close(): Promise<void>
 }
@@ -64,23 +69,33 @@ export function createSessions(needs: {
   readonly onEnd: (liveSession: LiveSession) => void
 }): Sessions {
   const { settings, clock, events } = needs
-  const { records } = needs.backplane
+  const records = new SessionRecords(needs.backplane.records, settings.idleTimeoutMs + graceMs)
   const liveSessions = new Map<string, LiveSession>()
   /** Keys of sessions that have ended and whose records may still be in the store. */
   const ending = new Set<string>()
-  const ttlMs = settings.idleTimeoutMs + graceMs
+  /** Sessions whose records are being read before they end. */
+  const checking = new Set<LiveSession>()
+
+  /** When the client last kept its session from ending as idle, as far as this instance knows. */
+  const activeMs = ({ liveness }: LiveSession): number =>
+    settings.idleTimeoutIsFinal ? liveness.seenMs : lastHeardMs(liveness)
 
   const due = (liveSession: LiveSession, nowMs: number): SessionEnd | undefined =>
     endDue(
       {
         nowMs,
         createdAtMs: liveSession.session.createdAtMs,
-        seenMs: settings.idleTimeoutIsFinal ? liveSession.liveness.seenMs : lastHeardMs(liveSession.liveness),
+        seenMs: activeMs(liveSession),
         ready: liveSession.session.ready,
         busy: liveSession.calls > 0,
       },
       settings,
     )
+
+  const livenessAt = ({ session, liveness, calls }: LiveSession, nowMs: number): 'dead' | 'ping' | 'alive' => {
+    if (calls > 0) return 'alive'
+    return session.ready ? livenessOf(liveness, nowMs, settings) : livenessInHandshake(liveness, nowMs)
+  }
 
   /** Begins to serve a session here. Throws `memory_share_exceeded` or `overloaded`. */
   const serve = (
@@ -116,23 +131,40 @@ export function createSessions(needs: {
     await records.remove(key).finally(() => ending.delete(key))
   }
 
-  const evictIdle = (wanted: number): void => {
+  /** Ends a session that has to end by what this instance knows, if it still has to by what all instances know. */
+  const endIfDue = async (
+    liveSession: LiveSession,
+    reasonAt: (liveSession: LiveSession, nowMs: number) => SessionEnd | undefined,
+  ): Promise<void> => {
+    if (checking.has(liveSession)) return
+    checking.add(liveSession)
+    // If the store does not answer, the session ends by what this instance knows.
+    await records.catchUp(liveSession, clock.now()).catch(() => undefined)
+    checking.delete(liveSession)
+    const reason = reasonAt(liveSession, clock.now())
+    if (reason) await end(liveSession, reason)
+  }
+
+  const ping = (liveSession: LiveSession, nowMs: number): void => {
+    liveSession.liveness.pingedMs = nowMs
+    needs.ping(liveSession)
+  }
+
+  const evicted = (liveSession: LiveSession, nowMs: number): SessionEnd | undefined =>
+    livenessAt(liveSession, nowMs) === 'dead' ? 'evicted' : undefined
+
+  const evictIdle = async (wanted: number): Promise<void> => {
     const now = clock.now()
     const dead: LiveSession[] = []
     for (const liveSession of liveSessions.values()) {
-      if (liveSession.calls > 0) continue
-      const { liveness, session } = liveSession
-      const state = session.ready ? livenessOf(liveness, now, settings) : livenessInHandshake(liveness, now)
+      const state = livenessAt(liveSession, now)
       if (state === 'dead') dead.push(liveSession)
-      else if (state === 'ping') {
-        liveSession.liveness.pingedMs = now
-        needs.ping(liveSession)
-      }
+      else if (state === 'ping') ping(liveSession, now)
     }
     const order = (a: LiveSession, b: LiveSession): number =>
       Number(a.session.ready) - Number(b.session.ready) || a.liveness.seenMs - b.liveness.seenMs
     dead.sort(order)
-    for (const live of dead.slice(0, wanted)) end(live, 'evicted').catch(() => undefined)
+    await Promise.allSettled(dead.slice(0, wanted).map((liveSession) => endIfDue(liveSession, evicted)))
   }
 
   const shortest = Math.min(settings.idleTimeoutMs, settings.maxSessionMs, settings.handshakeTimeoutMs)
@@ -140,19 +172,17 @@ export function createSessions(needs: {
   const sweeper = clock.every(Math.max(20, Math.min(2000, shortest / 20)), () => {
     const now = clock.now()
     for (const liveSession of liveSessions.values()) {
-      const reason = due(liveSession, now)
-      if (reason) {
-        end(liveSession, reason).catch(() => undefined)
+      if (due(liveSession, now)) {
+        endIfDue(liveSession, due).catch(() => undefined)
         continue
       }
       if (!settings.idleTimeoutIsFinal && shouldPing(liveSession.liveness, now, settings.idleTimeoutMs)) {
-        liveSession.liveness.pingedMs = now
-        needs.ping(liveSession)
+        ping(liveSession, now)
       }
       if (liveSession.calls > 0) {
         // Renew the record during a call that takes longer than the idle time, or the store would forget the session.
         liveSession.liveness.seenMs = now
-        records.read(liveSession.key, ttlMs).catch(() => undefined)
+        records.read(liveSession.key, true).catch(() => undefined)
       }
     }
   })
@@ -174,11 +204,11 @@ export function createSessions(needs: {
         liveSession = serve(key, session, 0, lease, output)
       } catch (error) {
         if (asRefusal(error)?.code !== 'overloaded') throw error
-        evictIdle(evictForMemory)
+        await evictIdle(evictForMemory)
         liveSession = serve(key, session, 0, lease, output)
       }
       try {
-        await records.create(key, toRecord(session), ttlMs)
+        await records.create(key, session)
       } catch (error) {
         liveSessions.delete(key)
         liveSession.memory.close()
@@ -198,7 +228,9 @@ export function createSessions(needs: {
       // A session that has ended here must not be restored from a record that the store has not removed yet.
       if (ending.has(key)) return undefined
       const before = liveSessions.get(key)
-      const record = await records.read(key, ttlMs)
+      // Before the record is extended, which would hide when another instance has last heard of the client.
+      if (before && clock.now() - activeMs(before) >= settings.idleTimeoutMs) await endIfDue(before, due)
+      const record = await records.read(key, !(isAnswer && settings.idleTimeoutIsFinal))
       if (before?.ended === true) return undefined
       let liveSession = liveSessions.get(key)
       if (!record) {
@@ -209,6 +241,8 @@ export function createSessions(needs: {
         const session = fromRecord(principal, id, record.value)
         if (!session) return undefined
         liveSession = serve(key, session, record.version, undefined, undefined)
+      } else if (record.version > liveSession.version) {
+        liveSession.takeOver(withStored(liveSession.session, record.value), record.version)
       }
       const now = clock.now()
       const reason = due(liveSession, now)
@@ -220,28 +254,7 @@ export function createSessions(needs: {
       else liveSession.liveness.seenMs = now
       return liveSession
     },
-    async change(liveSession, change) {
-      const more = change.uris ? bytesOfUris(change.uris) - bytesOfUris(liveSession.session.uris) : 0
-      if (more > 0) {
-        keep(liveSession.memory, more)
-        liveSession.memory.release(more)
-      }
-      liveSession.takeOver({ ...liveSession.session, ...change }, liveSession.version + 1)
-      for (let attempt = 0; attempt < 3; attempt++) {
-        const stored = await records.read(liveSession.key)
-        if (!stored) throw new Refusal('session_not_found')
-        if (
-          await records.replace(
-            liveSession.key,
-            { ...stored.value, ...toRecord(liveSession.session) },
-            stored.version,
-            ttlMs,
-          )
-        )
-          return
-      }
-      throw new Refusal('store_unavailable')
-    },
+    update: (liveSession, change) => records.update(liveSession, change),
     end,
     evictIdle,
     get count() {

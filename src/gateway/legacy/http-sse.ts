@@ -17,6 +17,7 @@ import { answerable, errorAnswerOf } from '../../protocol/error-response.ts'
 import { isStateless } from '../../protocol/revisions.ts'
 import { sseHeaders } from '../../protocol/sse.ts'
 import type { LiveSession } from '../../sessions/live-session.ts'
+import { completed } from '../../sessions/session.ts'
 import { pump } from './responses.ts'
 import type { GatewayServices } from '../services.ts'
 import { clientAnswersPing } from './notices.ts'
@@ -185,7 +186,7 @@ async function call(
   request: RequestMessage,
   services: GatewayServices,
 ): Promise<void> {
-  if (!liveSession.session.ready) await services.sessions.change(liveSession, { ready: true })
+  if (!liveSession.session.ready) await services.sessions.update(liveSession, completed)
   if (isLocal(request, services)) {
     // Counted like calls, or answers could pile up for a client that does not read.
     if (liveSession.calls >= services.gates.callsPerSession) throw new Refusal('too_many_calls')

@@ -30,7 +30,9 @@ export async function answerLocally(
       break
     case 'resources/unsubscribe': {
       const uri = uriOf(request.params)
-      await services.sessions.change(liveSession, { uris: liveSession.session.uris.filter((known) => known !== uri) })
+      await services.sessions.update(liveSession, (session) =>
+        session.uris.includes(uri) ? { ...session, uris: session.uris.filter((known) => known !== uri) } : session,
+      )
       await services.sessionNotifications.refilter(liveSession)
       break
     }
@@ -44,7 +46,7 @@ async function setLevel(liveSession: LiveSession, level: unknown, services: Gate
   if (typeof level !== 'string' || !logLevels.includes(level)) throw new Refusal('invalid_params')
   const capabilities = capabilitiesIn(await services.catalog.serverDescription(callerOf(liveSession)))
   if (!isObject(capabilities['logging'])) throw new Refusal('method_not_found')
-  await services.sessions.change(liveSession, { logLevel: level })
+  await services.sessions.update(liveSession, (session) => ({ ...session, logLevel: level }))
 }
 
 /** The URI of a resource. Throws `invalid_params`. */

@@ -22,7 +22,7 @@ import { hasPrimingEvent } from '../../protocol/revisions.ts'
 import { sseHeaders } from '../../protocol/sse.ts'
 import { journalledOutput } from '../../sessions/journalled-output.ts'
 import type { LiveSession } from '../../sessions/live-session.ts'
-import { bytesOfUri } from '../../sessions/session.ts'
+import { bytesOfUri, completed } from '../../sessions/session.ts'
 import { abandonRequest, respondToBatch, type RunningRequest, respondToOne } from './responses.ts'
 import type { GatewayServices } from '../services.ts'
 import { answerLocally, isLocal, uriOf } from './local-requests.ts'
@@ -79,7 +79,7 @@ async function receiveOther(
     await handleClientMessage(liveSession, message, services)
     return accepted
   }
-  if (!liveSession.session.ready) await services.sessions.change(liveSession, { ready: true })
+  if (!liveSession.session.ready) await services.sessions.update(liveSession, completed)
   if (isLocal(message, services)) {
     return { status: 200, headers: jsonHeaders, body: await answerLocally(liveSession, message, services) }
   }
@@ -110,7 +110,7 @@ export async function receiveBatch(
     else await handleClientMessage(liveSession, message, services)
   }
   if (requests.length === 0) return accepted
-  if (!liveSession.session.ready) await services.sessions.change(liveSession, { ready: true })
+  if (!liveSession.session.ready) await services.sessions.update(liveSession, completed)
   checkRoom(liveSession, requests.length, services)
   await services.sessionNotifications.attach(liveSession)
   const running: RunningRequest[] = []
@@ -214,8 +214,9 @@ async function* subscribe(liveSession: LiveSession, call: Call, services: Gatewa
   const outcome: Outcome = yield* runCall(call, services)
   call.memory?.release(bytesOfUri(uri))
   if (outcome.answer.kind === 'result') {
-    if (!liveSession.session.uris.includes(uri))
-      await services.sessions.change(liveSession, { uris: [...liveSession.session.uris, uri] })
+    await services.sessions.update(liveSession, (session) =>
+      session.uris.includes(uri) ? session : { ...session, uris: [...session.uris, uri] },
+    )
     await services.sessionNotifications.refilter(liveSession)
   }
   return outcome
@@ -233,7 +234,7 @@ export async function handleClientMessage(
   }
   switch (message.method) {
     case 'notifications/initialized':
-      if (!liveSession.session.ready) await services.sessions.change(liveSession, { ready: true })
+      if (!liveSession.session.ready) await services.sessions.update(liveSession, completed)
       return
     case 'notifications/cancelled': {
       const id = message.params && memberText(message.params.text, 'requestId')
@@ -258,9 +259,7 @@ export async function openStream(
   if (last === '') await services.sessionNotifications.attach(liveSession)
   const output = journalledOutput(liveSession)
   const body =
-    last === ''
-      ? await output.listen(hasPrimingEvent(version), inbound.closed)
-      : output.resume(last, inbound.closed)
+    last === '' ? await output.listen(hasPrimingEvent(version), inbound.closed) : output.resume(last, inbound.closed)
   return { status: 200, headers: sseHeaders, body }
 }
 
