@@ -2,7 +2,7 @@
  * The records of sessions in the backplane. The record is the truth of a session, and is changed by compare-and-set alone, so
  * that several instances can serve one session: none overwrites what another one has stored.
  */
-import type { Records } from '../backplane/backplane.ts'
+import type { Records, Versioned } from '../backplane/backplane.ts'
 import { keep } from '../base/memory-budget.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { LiveSession } from './live-session.ts'
@@ -26,7 +26,7 @@ export class SessionRecords {
   }
 
   /** @param isActive whether the client is active, which extends the life of the record */
-  read(key: string, isActive: boolean): ReturnType<Records['read']> {
+  read(key: string, isActive: boolean): Promise<Versioned | undefined> {
     return this.#records.read(key, isActive ? this.#ttlMs : undefined)
   }
 

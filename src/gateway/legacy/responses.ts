@@ -3,6 +3,8 @@
  * that outlives the socket. The calls run on even if no client reads. [2025-11-25 transports, sending messages]
  */
 import type { Cancel } from '../../base/cancel.ts'
+import type { CoarseTimers } from '../../base/coarse-timers.ts'
+import type { Log } from '../../base/log.ts'
 import type { MemoryAccount } from '../../base/memory-budget.ts'
 import { Refusal } from '../../base/refusal.ts'
 import type { Notification, Outcome, Reply, Update } from '../../protocol/call.ts'
@@ -17,8 +19,15 @@ import { hasPrimingEvent } from '../../protocol/revisions.ts'
 import { sseHeaders } from '../../protocol/sse.ts'
 import { type CallStream, journalledOutput } from '../../sessions/journalled-output.ts'
 import type { LiveSession } from '../../sessions/live-session.ts'
-import type { GatewayServices } from '../services.ts'
 import { type First, firstUpdate, outcomeOnly } from '../calls/json-or-stream.ts'
+import type { PendingInput } from '../interaction/pending-input.ts'
+
+/** What answering takes. */
+export interface ResponseNeeds {
+  readonly log: Log
+  readonly timers: CoarseTimers
+  readonly pendingInput: Pick<PendingInput, 'put'>
+}
 
 type Step = IteratorResult<Update, Outcome>
 
@@ -47,18 +56,18 @@ export function respondToOne(
   liveSession: LiveSession,
   one: RunningRequest,
   inbound: Inbound,
-  services: GatewayServices,
+  needs: ResponseNeeds,
 ): Promise<Outbound> {
-  return firstOr(one.reply, inbound, services).then((first) =>
-    first.kind === 'streaming' ? stream(liveSession, [one], [first], inbound, services) : single(one, first, services),
+  return firstOr(one.reply, inbound, needs).then((first) =>
+    first.kind === 'streaming' ? stream(liveSession, [one], [first], inbound, needs) : single(one, first, needs),
   )
 }
 
 /** The first update of a reply, or its outcome if the client accepts no stream. */
-function firstOr(reply: Reply, inbound: Inbound, services: GatewayServices): Promise<First> {
+function firstOr(reply: Reply, inbound: Inbound, needs: ResponseNeeds): Promise<First> {
   return acceptedForms(header(inbound, 'accept')) === 'json'
     ? outcomeOnly(reply)
-    : firstUpdate(reply.next(), services.timers)
+    : firstUpdate(reply.next(), needs.timers)
 }
 
 /** Answers the requests of a batch: all in one array, or all on one stream. */
@@ -66,13 +75,13 @@ export async function respondToBatch(
   liveSession: LiveSession,
   running: readonly RunningRequest[],
   inbound: Inbound,
-  services: GatewayServices,
+  needs: ResponseNeeds,
 ): Promise<Outbound> {
-  const firsts = await Promise.all(running.map(async (one) => kept(one, await firstOr(one.reply, inbound, services))))
-  if (firsts.some((first) => first.kind === 'streaming')) return stream(liveSession, running, firsts, inbound, services)
+  const firsts = await Promise.all(running.map(async (one) => kept(one, await firstOr(one.reply, inbound, needs))))
+  if (firsts.some((first) => first.kind === 'streaming')) return stream(liveSession, running, firsts, inbound, needs)
   const answers: string[] = []
   running.forEach((one, at) => {
-    const text = answerText(one, firsts[at], services)
+    const text = answerText(one, firsts[at], needs)
     if (text !== undefined) answers.push(text)
     one.over()
   })
@@ -89,35 +98,35 @@ function kept(one: RunningRequest, first: First): First {
   return { kind: 'failed', error: new Refusal('result_too_large', { message }) }
 }
 
-function single(one: RunningRequest, first: First, services: GatewayServices): Outbound {
+function single(one: RunningRequest, first: First, needs: ResponseNeeds): Outbound {
   one.over()
   if (first.kind === 'failed') {
-    const refusal = answerable(first.error, services.log)
+    const refusal = answerable(first.error, needs.log)
     if (refusal.code !== 'cancelled') return errorResponse(refusal, one.id)
   }
-  const text = answerText(one, first, services)
+  const text = answerText(one, first, needs)
   // [utilities, cancellation] no response is sent to a request that was cancelled: the stream ends without one
   if (text === undefined) return { status: 200, headers: sseHeaders, body: '' }
   return { status: 200, headers: jsonHeaders, body: text }
 }
 
 /** The text of an answer; undefined for a call that the client cancelled. */
-function answerText(one: RunningRequest, first: First | undefined, services: GatewayServices): string | undefined {
+function answerText(one: RunningRequest, first: First | undefined, needs: ResponseNeeds): string | undefined {
   if (first?.kind === 'outcome')
     return responseText(
       one.id,
-      encoded(() => encodeLegacyAnswer(first.outcome, one.method, one.version), services),
+      encoded(() => encodeLegacyAnswer(first.outcome, one.method, one.version), needs),
     )
-  const refusal = answerable(first?.kind === 'failed' ? first.error : new Refusal('internal'), services.log)
+  const refusal = answerable(first?.kind === 'failed' ? first.error : new Refusal('internal'), needs.log)
   return refusal.code === 'cancelled' ? undefined : responseText(one.id, errorAnswerOf(refusal))
 }
 
 /** The answer that `encode` returns, or the error that it throws as an answer. */
-function encoded(encode: () => Answer, services: GatewayServices): Answer {
+function encoded(encode: () => Answer, needs: ResponseNeeds): Answer {
   try {
     return encode()
   } catch (error) {
-    return errorAnswerOf(answerable(error, services.log))
+    return errorAnswerOf(answerable(error, needs.log))
   }
 }
 
@@ -126,7 +135,7 @@ async function stream(
   running: readonly RunningRequest[],
   firsts: readonly First[],
   inbound: Inbound,
-  services: GatewayServices,
+  needs: ResponseNeeds,
 ): Promise<Outbound> {
   const hasPriming = hasPrimingEvent(liveSession.session.client.version)
   const output = journalledOutput(liveSession)
@@ -135,7 +144,7 @@ async function stream(
     throw error
   })
   endAfter(
-    running.map((one, at) => pump(liveSession, one, firsts[at], events, services)),
+    running.map((one, at) => pump(liveSession, one, firsts[at], events, needs)),
     events,
   )
   return { status: 200, headers: sseHeaders, body: events.read(inbound.closed) }
@@ -158,7 +167,7 @@ export async function pump(
   one: RunningRequest,
   first: First | undefined,
   events: Pick<CallStream, 'append'>,
-  services: GatewayServices,
+  needs: ResponseNeeds,
 ): Promise<void> {
   const store = (text: string): Promise<void> => events.append(text, one.cancel)
   const withdrawals: Promise<void>[] = []
@@ -178,15 +187,15 @@ export async function pump(
   const encodeStep = async (next: Promise<Step>): Promise<EncodedStep> => {
     const { done, value } = await next
     if (done === true) {
-      const answer = encoded(() => encodeLegacyAnswer(value, one.method, one.version), services)
+      const answer = encoded(() => encodeLegacyAnswer(value, one.method, one.version), needs)
       return { text: responseText(one.id, answer), isLast: true }
     }
-    if (value.kind === 'ask') return { text: services.pendingInput.put(liveSession, value, withdraw), isLast: false }
+    if (value.kind === 'ask') return { text: needs.pendingInput.put(liveSession, value, withdraw), isLast: false }
     return { text: isToBeSent(value) ? notificationText(value.method, value.params) : undefined, isLast: false }
   }
   try {
     if (first?.kind !== 'streaming') {
-      const text = answerText(one, first, services)
+      const text = answerText(one, first, needs)
       if (text !== undefined) await store(text)
       return
     }
@@ -205,7 +214,7 @@ export async function pump(
       next = one.reply.next()
     }
   } catch (error) {
-    const refusal = answerable(error, services.log)
+    const refusal = answerable(error, needs.log)
     await Promise.all(withdrawals)
     if (refusal.code !== 'cancelled') await store(responseText(one.id, errorAnswerOf(refusal))).catch(() => undefined)
   } finally {
