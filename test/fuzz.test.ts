@@ -150,7 +150,7 @@ describe('100,000 damaged messages', () => {
         backlog: 0,
         memory: memory.account(),
         inputRequestMemory: memory.account(),
-        roomFor: () => 'kept',
+        roomFor: () => 'reserved',
         exited: false,
         ending: false,
         send: (line) => void JSON.parse(line),

@@ -1,5 +1,5 @@
 /** Counts the memory of a text that arrives in pieces, until the text is handed on. */
-import { bytesOf, keep, type MemoryAccount, Portion } from './memory-budget.ts'
+import { bytesOf, reserve, type MemoryAccount, Portion } from './memory-budget.ts'
 
 export class ArrivingText {
   readonly #held: Portion
@@ -16,7 +16,7 @@ export class ArrivingText {
     // One character outside of Latin-1 makes the whole text wide, including the pieces before it.
     if (this.#isWide) bytes = piece.length * 2
     else if (bytes > piece.length) bytes += this.#chars
-    keep(this.#held, bytes)
+    reserve(this.#held, bytes)
     this.#isWide ||= bytes > piece.length
     this.#chars += piece.length
   }

@@ -8,7 +8,7 @@
  * memory of its chunk (at most 64 KiB from a pipe): to keep a line for long, keep a copy of it or the parsed value.
  */
 import { isUtf8 } from 'node:buffer'
-import type { Kept, MemoryAccount } from './memory-budget.ts'
+import type { Reservation, MemoryAccount } from './memory-budget.ts'
 
 /** What is reported of a line that was dropped. */
 export interface LostLine {
@@ -18,7 +18,7 @@ export interface LostLine {
   readonly head: string
   readonly tail: string
   /** `too_long`; `share` or `budget` if that memory limit left no room; `unended` if the bytes ended before the line did. */
-  readonly why: 'too_long' | 'unended' | Exclude<Kept, 'kept'>
+  readonly why: 'too_long' | 'unended' | Exclude<Reservation, 'reserved'>
 }
 
 export interface LineSink {
@@ -139,31 +139,31 @@ export class LineReader {
     if (this.#lost) return this.#lose(chunk, from, to, this.#lost.why)
     if (total > this.#maxLineBytes) return this.#lose(chunk, from, to, 'too_long')
     if (total > this.#begun.length) {
-      const kept = this.#grow(total)
-      if (kept !== 'kept') return this.#lose(chunk, from, to, kept)
+      const reservation = this.#grow(total)
+      if (reservation !== 'reserved') return this.#lose(chunk, from, to, reservation)
     }
     chunk.copy(this.#begun, this.#held, from, to)
     this.#held = total
   }
 
-  #grow(total: number): Kept {
+  #grow(total: number): Reservation {
     // Doubling keeps the cost linear for a line that arrives byte by byte.
     const size = Math.min(Math.max(total, this.#begun.length * 2, 512), this.#maxLineBytes)
     if (size > keepBytes) {
-      const kept = this.#count(size - this.#counted, size <= assuredBytes)
-      if (kept !== 'kept') return kept
+      const reservation = this.#count(size - this.#counted, size <= assuredBytes)
+      if (reservation !== 'reserved') return reservation
     }
     const grown = Buffer.allocUnsafeSlow(size)
     this.#begun.copy(grown, 0, 0, this.#held)
     this.#begun = grown
-    return 'kept'
+    return 'reserved'
   }
 
-  #count(bytes: number, isAssured: boolean): Kept {
-    const kept = isAssured ? 'kept' : (this.#memory?.take(bytes) ?? 'kept')
+  #count(bytes: number, isAssured: boolean): Reservation {
+    const reservation = isAssured ? 'reserved' : (this.#memory?.take(bytes) ?? 'reserved')
     if (isAssured) this.#memory?.add(bytes)
-    if (kept === 'kept') this.#counted += bytes
-    return kept
+    if (reservation === 'reserved') this.#counted += bytes
+    return reservation
   }
 
   /** Drops the line, except for its first and last bytes. */

@@ -1,22 +1,22 @@
 import { describe, expect, test } from 'vitest'
-import { bytesOf, bytesOfValue, createMemoryBudget, keep, Portion } from './memory-budget.ts'
+import { bytesOf, bytesOfValue, createMemoryBudget, reserve, Portion } from './memory-budget.ts'
 
 describe('a memory budget', () => {
   test('the sum of all accounts stays within the limit', () => {
     const budget = createMemoryBudget(100)
     const one = budget.account()
     const other = budget.account()
-    expect([one.take(60), other.take(40), other.take(1)]).toEqual(['kept', 'kept', 'budget'])
+    expect([one.take(60), other.take(40), other.take(1)]).toEqual(['reserved', 'reserved', 'budget'])
     expect(budget.heldBytes).toBe(100)
     one.release(10)
-    expect(other.take(10)).toBe('kept')
+    expect(other.take(10)).toBe('reserved')
     expect([one.heldBytes, other.heldBytes, budget.heldBytes]).toEqual([50, 50, 100])
   })
 
   test('an account keeps to its share, whatever the budget has left', () => {
     const budget = createMemoryBudget(100)
     const account = budget.account(30)
-    expect([account.take(30), account.take(1)]).toEqual(['kept', 'share'])
+    expect([account.take(30), account.take(1)]).toEqual(['reserved', 'share'])
     expect(budget.heldBytes).toBe(30)
   })
 
@@ -24,21 +24,21 @@ describe('a memory budget', () => {
     const budget = createMemoryBudget(1_000_000)
     const one = budget.account(undefined, 'lasting')
     const other = budget.account(undefined, 'lasting')
-    expect([one.take(400_000), other.take(100_000), other.take(20_000)]).toEqual(['kept', 'kept', 'budget'])
-    expect(budget.account().take(500_000)).toBe('kept')
+    expect([one.take(400_000), other.take(100_000), other.take(20_000)]).toEqual(['reserved', 'reserved', 'budget'])
+    expect(budget.account().take(500_000)).toBe('reserved')
     one.release(300_000)
-    expect([other.take(310_000), other.take(300_000)]).toEqual(['budget', 'kept'])
+    expect([other.take(310_000), other.take(300_000)]).toEqual(['budget', 'reserved'])
     other.close()
-    expect(one.take(400_000)).toBe('kept')
+    expect(one.take(400_000)).toBe('reserved')
     expect(budget.heldBytes).toBe(1_000_000)
   })
 
   test('small lasting amounts have room beyond that, up to three quarters of the limit', () => {
     const budget = createMemoryBudget(1_000_000)
     const account = budget.account(undefined, 'lasting')
-    expect(account.take(500_000)).toBe('kept')
+    expect(account.take(500_000)).toBe('reserved')
     const taken = Array.from({ length: 30 }, () => account.take(10_000))
-    expect(taken).toEqual([...Array<string>(25).fill('kept'), ...Array<string>(5).fill('budget')])
+    expect(taken).toEqual([...Array<string>(25).fill('reserved'), ...Array<string>(5).fill('budget')])
   })
 
   test('a portion counts in its account, within the share, and gives back only its own bytes', () => {
@@ -46,7 +46,7 @@ describe('a memory budget', () => {
     const account = budget.account(50)
     account.take(10)
     const portion = new Portion(account)
-    expect([portion.take(30), portion.take(20)]).toEqual(['kept', 'share'])
+    expect([portion.take(30), portion.take(20)]).toEqual(['reserved', 'share'])
     portion.add(20)
     expect([portion.heldBytes, account.heldBytes]).toEqual([50, 60])
     portion.release(5)
@@ -85,10 +85,10 @@ describe('a memory budget', () => {
       return account
     })
     const account = budget.account()
-    expect(account.take(50)).toBe('kept')
+    expect(account.take(50)).toBe('reserved')
     expect(freed).toEqual(['ended_events 40', 'resumable_events 10'])
     expect(holders.map((holder) => holder.heldBytes)).toEqual([30, 0, 0])
-    expect(account.take(40)).toBe('kept')
+    expect(account.take(40)).toBe('reserved')
     expect(account.take(40)).toBe('budget')
     expect(account.take(101)).toBe('budget')
   })
@@ -142,11 +142,11 @@ describe('a memory budget', () => {
 test('the refusal says whether the share or the budget is used up', () => {
   const budget = createMemoryBudget(100)
   const account = budget.account(30)
-  keep(account, 30)
-  expect(() => keep(account, 1)).toThrow(expect.objectContaining({ code: 'memory_share_exceeded' }))
+  reserve(account, 30)
+  expect(() => reserve(account, 1)).toThrow(expect.objectContaining({ code: 'memory_share_exceeded' }))
   const other = budget.account()
-  expect(() => keep(other, 71)).toThrow(expect.objectContaining({ code: 'overloaded' }))
-  keep(other, 70)
+  expect(() => reserve(other, 71)).toThrow(expect.objectContaining({ code: 'overloaded' }))
+  reserve(other, 70)
   expect(budget.heldBytes).toBe(100)
 })
 

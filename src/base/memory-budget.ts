@@ -7,15 +7,15 @@
 import { Refusal } from './refusal.ts'
 
 /** What is freed when the budget is used up, the cheapest loss first. */
-export const reliefOrder = ['ended_events', 'resumable_events', 'slow_readers'] as const
+export const evictionOrder = ['ended_events', 'resumable_events', 'slow_readers'] as const
 
-export type Relief = (typeof reliefOrder)[number]
+export type Evictable = (typeof evictionOrder)[number]
 
 /** `share`: the account has used up its share. `budget`: the whole budget is used up, and nothing more could be freed. */
-export type Kept = 'kept' | 'share' | 'budget'
+export type Reservation = 'reserved' | 'share' | 'budget'
 
-/** How long bytes of an account are kept: `passing` until they are sent on, `lasting` as long as a client or a server likes. */
-export type Stay = 'passing' | 'lasting'
+/** How long an account holds its bytes: `passing` until they are sent on, `lasting` as long as a client or a server likes. */
+export type AccountLifetime = 'passing' | 'lasting'
 
 export interface MemoryBudget {
   readonly limitBytes: number
@@ -30,19 +30,19 @@ export interface MemoryBudget {
    * subscriptions, lists, calls) get at most half of the limit, and up to three quarters for small amounts, so that there
    * is always room for messages in transit and for the next small call.
    */
-  account(shareBytes?: number, stay?: Stay): MemoryAccount
+  account(shareBytes?: number, lifetime?: AccountLifetime): MemoryAccount
   /**
    * Registers a way to free memory. `free` gets a number of bytes and releases at least as many, if it can, from the
    * accounts that hold them, before it returns: bytes released later do not help the waiting `take`.
    * @returns a function that removes it
    */
-  onPressure(relief: Relief, free: (bytes: number) => void): () => void
+  onPressure(evictable: Evictable, free: (bytes: number) => void): () => void
 }
 
 export interface MemoryAccount {
   readonly heldBytes: number
-  /** Counts bytes that are about to be kept. Unless it returns `kept`, nothing was counted and the caller must not keep them. */
-  take(bytes: number): Kept
+  /** Counts bytes that are about to be kept. Unless it returns `reserved`, nothing was counted and the caller must not keep them. */
+  take(bytes: number): Reservation
   /** Counts bytes that can no longer be refused, even beyond share and limit; frees other bytes for them. */
   add(bytes: number): void
   /** Gives bytes back, never more than are held. */
@@ -60,7 +60,7 @@ const smallBytes = 16 * 1024
 const lastingPart = { most: 1 / 2, withSmall: 3 / 4 }
 
 export function createMemoryBudget(limitBytes: number): MemoryBudget {
-  const reliefs = new Map<Relief, Set<(bytes: number) => void>>(reliefOrder.map((relief) => [relief, new Set()]))
+  const frees = new Map<Evictable, Set<(bytes: number) => void>>(evictionOrder.map((one) => [one, new Set()]))
   let heldBytes = 0
   let lastingBytes = 0
   let isFreeing = false
@@ -72,8 +72,8 @@ export function createMemoryBudget(limitBytes: number): MemoryBudget {
     if (isFreeing) return false
     isFreeing = true
     try {
-      for (const frees of reliefs.values()) {
-        for (const free of frees) {
+      for (const ofKind of frees.values()) {
+        for (const free of ofKind) {
           free(heldBytes + bytes - limitBytes)
           if (heldBytes + bytes <= limitBytes) return true
         }
@@ -91,8 +91,8 @@ export function createMemoryBudget(limitBytes: number): MemoryBudget {
     },
     shareBytes: share(limitBytes, 1 / 8, leastShare),
     lastingShareBytes: share(limitBytes, 1 / 16, leastLastingShare),
-    account(shareBytes = Infinity, stay = 'passing') {
-      const isLasting = stay === 'lasting'
+    account(shareBytes = Infinity, lifetime = 'passing') {
+      const isLasting = lifetime === 'lasting'
       let own = 0
       let closed = false
       const count = (bytes: number): void => {
@@ -110,7 +110,7 @@ export function createMemoryBudget(limitBytes: number): MemoryBudget {
           const part = !isLasting ? 1 : bytes > smallBytes ? lastingPart.most : lastingPart.withSmall
           if ((isLasting ? lastingBytes : 0) + bytes > limitBytes * part || !hasRoom(bytes)) return 'budget'
           count(bytes)
-          return 'kept'
+          return 'reserved'
         },
         add(bytes) {
           if (closed) return
@@ -126,10 +126,10 @@ export function createMemoryBudget(limitBytes: number): MemoryBudget {
         },
       }
     },
-    onPressure(relief, free) {
-      const frees = reliefs.get(relief)
-      frees?.add(free)
-      return () => void frees?.delete(free)
+    onPressure(evictable, free) {
+      const ofKind = frees.get(evictable)
+      ofKind?.add(free)
+      return () => void ofKind?.delete(free)
     },
   }
 }
@@ -159,10 +159,10 @@ export class Portion implements MemoryAccount {
     return this.#closed
   }
 
-  take(bytes: number): Kept {
-    const kept = this.#closed ? 'share' : this.#of.take(bytes)
-    if (kept === 'kept') this.#own += bytes
-    return kept
+  take(bytes: number): Reservation {
+    const reservation = this.#closed ? 'share' : this.#of.take(bytes)
+    if (reservation === 'reserved') this.#own += bytes
+    return reservation
   }
 
   add(bytes: number): void {
@@ -185,14 +185,14 @@ export class Portion implements MemoryAccount {
   }
 }
 
-/** Takes bytes from a client's account. Throws `memory_share_exceeded` if its share is used up, `overloaded` if the budget is. */
-export function keep(account: MemoryAccount, bytes: number): void {
-  const kept = account.take(bytes)
-  if (kept !== 'kept') throw notKept(kept)
+/** Reserves bytes in a client's account. Throws `memory_share_exceeded` if its share is used up, `overloaded` if the budget is. */
+export function reserve(account: MemoryAccount, bytes: number): void {
+  const reservation = account.take(bytes)
+  if (reservation !== 'reserved') throw notReserved(reservation)
 }
 
 /** The refusal for bytes that may not be kept: `memory_share_exceeded` for the share, `overloaded` for the budget. */
-export function notKept(limit: Exclude<Kept, 'kept'>): Refusal {
+export function notReserved(limit: Exclude<Reservation, 'reserved'>): Refusal {
   return limit === 'share'
     ? new Refusal('memory_share_exceeded')
     : new Refusal('overloaded', { message: 'The server has no free memory at the moment.' })

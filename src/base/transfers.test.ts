@@ -36,7 +36,7 @@ describe('when memory is short', () => {
     begin('large', 50_000)
     begin('middle', 40_000)
     clock.advance(1000)
-    expect(memory.account().take(60_000)).toBe('kept')
+    expect(memory.account().take(60_000)).toBe('reserved')
     expect(cut).toEqual(['large', 'middle'])
     expect(memory.heldBytes).toBe(70_000)
   })
@@ -73,7 +73,7 @@ describe('when memory is short', () => {
       clock.advance(900)
       dropping.moved(1)
     }
-    expect(memory.account().take(100_000)).toBe('kept')
+    expect(memory.account().take(100_000)).toBe('reserved')
     expect(cut).toEqual(['stopped', 'dropping'])
   })
 
@@ -85,7 +85,7 @@ describe('when memory is short', () => {
     clock.advance(50)
     expect(memory.account().take(1)).toBe('budget')
     clock.advance(50)
-    expect(memory.account().take(1)).toBe('kept')
+    expect(memory.account().take(1)).toBe('reserved')
     expect(cut).toEqual(['new'])
   })
 })

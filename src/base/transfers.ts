@@ -4,7 +4,7 @@
  * that makes progress is never cut.
  */
 import type { Clock } from './clock.ts'
-import type { Kept, MemoryAccount, MemoryBudget } from './memory-budget.ts'
+import type { Reservation, MemoryAccount, MemoryBudget } from './memory-budget.ts'
 
 /** A transfer is slow if it made no progress for `slowAfterMs`, or moved fewer bytes a millisecond within the last `windowMs`. */
 const slowAfterMs = 1000
@@ -49,17 +49,17 @@ export class Transfer {
     return this.#held
   }
 
-  /** Counts bytes before they are kept. Unless it returns `kept`, the caller must not keep them. */
-  take(bytes: number): Kept {
-    const kept = this.at < 0 ? 'budget' : this.#account.take(bytes)
-    if (kept !== 'kept') return kept
+  /** Counts bytes before they are kept. Unless it returns `reserved`, the caller must not keep them. */
+  take(bytes: number): Reservation {
+    const reservation = this.at < 0 ? 'budget' : this.#account.take(bytes)
+    if (reservation !== 'reserved') return reservation
     // Freeing memory for these bytes may have cut this very transfer.
     if (this.at < 0) {
       this.#account.release(bytes)
       return 'budget'
     }
     this.#held += bytes
-    return 'kept'
+    return 'reserved'
   }
 
   /** Counts bytes that are kept already. */

@@ -106,7 +106,7 @@ export function createKeptSources(needs: {
   const take = (memory: Portion, bytes: number, key: string): boolean => {
     // The entry was forgotten meanwhile: its bytes are not kept, so nothing is counted.
     if (memory.isClosed) return true
-    while (memory.take(bytes) !== 'kept') if (!forgetOldest(key, catalogSource.isUsual(key))) return false
+    while (memory.take(bytes) !== 'reserved') if (!forgetOldest(key, catalogSource.isUsual(key))) return false
     return true
   }
 

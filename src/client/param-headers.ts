@@ -30,7 +30,7 @@ export function createParamHeaders(memory: MemoryAccount): ParamHeaders {
         const before = byTool.get(name)
         if (before && byTool.delete(name)) memory.release(bytesOfTool(name, before))
         if (params.length === 0 || byTool.size >= maxTools) continue
-        if (memory.take(bytesOfTool(name, params)) === 'kept') byTool.set(name, params)
+        if (memory.take(bytesOfTool(name, params)) === 'reserved') byTool.set(name, params)
       }
     },
     of(request) {

@@ -132,7 +132,7 @@ export class ClientSession {
 
   #keepUri(uri: string): void {
     if (this.#uris.has(uri)) return
-    if (this.#uris.size < maxUris && this.#context.memory.sent.take(bytesOf(uri)) === 'kept') this.#uris.add(uri)
+    if (this.#uris.size < maxUris && this.#context.memory.sent.take(bytesOf(uri)) === 'reserved') this.#uris.add(uri)
     else
       this.#context.log.warn({}, 'too many subscriptions: this one is not made again if the server forgets the session')
   }
@@ -148,7 +148,7 @@ export class ClientSession {
     const key = idKey(id)
     if (this.#questions.has(key)) return
     // All are forgotten: a server with so many open requests does not wait for the oldest ones.
-    if (this.#questions.size >= maxQuestions || answers.take(questionBytes(key)) !== 'kept') {
+    if (this.#questions.size >= maxQuestions || answers.take(questionBytes(key)) !== 'reserved') {
       this.#forgetQuestions()
       answers.add(questionBytes(key))
     }

@@ -9,7 +9,7 @@
 import type { JournalBounds, Journals, Position } from '../backplane/backplane.ts'
 import type { Cancel } from '../base/cancel.ts'
 import { detachedText } from '../base/detached-text.ts'
-import { bytesOf, keep, type MemoryAccount, type MemoryBudget } from '../base/memory-budget.ts'
+import { bytesOf, reserve, type MemoryAccount, type MemoryBudget } from '../base/memory-budget.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { RpcId } from '../protocol/jsonrpc.ts'
 import { callStream, isListenStream, listenStream, listenStreamName, parseEventId } from './event-id.ts'
@@ -178,7 +178,7 @@ export class JournalledOutput implements SessionOutput {
     const account = (this.#waiting ??= this.#needs.memory.account(this.#needs.sessionBytes))
     // A small event may be the error that reports the refusal of a large one.
     if (bytes <= smallBytes) account.add(bytes)
-    else keep(account, bytes)
+    else reserve(account, bytes)
     await this.#needs.readers.caughtUp(journal, cancel).finally(() => account.release(bytes))
   }
 

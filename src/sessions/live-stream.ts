@@ -5,7 +5,7 @@
  */
 import { Wakeup } from '../base/wakeup.ts'
 import type { Cancel } from '../base/cancel.ts'
-import { bytesOf, keep, type MemoryAccount } from '../base/memory-budget.ts'
+import { bytesOf, reserve, type MemoryAccount } from '../base/memory-budget.ts'
 import type { CoarseTimers } from '../base/coarse-timers.ts'
 import { sseComment, sseMessage } from '../protocol/sse.ts'
 import type { SessionOutput } from './session-output.ts'
@@ -143,7 +143,7 @@ export function createLiveStream(needs: {
       const size = messageBytes + bytesOf(text)
       // A small message may be the error that reports the refusal of a large one.
       if (size <= smallBytes) memory.add(size)
-      else keep(memory, size)
+      else reserve(memory, size)
       if (queue.length === 0 && isWithin(bounds.near)) return push(text)
       await new Promise<void>((resolve) => {
         const waiting: Waiting = {
@@ -163,7 +163,7 @@ export function createLiveStream(needs: {
     },
     send(text) {
       if (isOver) return
-      if (isWithin(bounds.far) && memory.take(messageBytes + bytesOf(text)) === 'kept') push(text)
+      if (isWithin(bounds.far) && memory.take(messageBytes + bytesOf(text)) === 'reserved') push(text)
       else isLossy = true
     },
     get isRead() {

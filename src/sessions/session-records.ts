@@ -3,7 +3,7 @@
  * that several instances can serve one session: none overwrites what another one has stored.
  */
 import type { Records, Versioned } from '../backplane/backplane.ts'
-import { keep } from '../base/memory-budget.ts'
+import { reserve } from '../base/memory-budget.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { LiveSession } from './live-session.ts'
 import { bytesOfUris, type Session, toRecord, withStored } from './session.ts'
@@ -57,7 +57,7 @@ export class SessionRecords {
       const after = change(before)
       if (after === before) return liveSession.takeOver(before, stored.version)
       const more = Math.max(0, bytesOfUris(after.uris) - bytesOfUris(liveSession.session.uris))
-      keep(memory, more)
+      reserve(memory, more)
       const isStored = await this.#records
         .replace(key, { ...stored.value, ...toRecord(after) }, stored.version, this.#ttlMs)
         .finally(() => memory.release(more))

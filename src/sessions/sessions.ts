@@ -10,7 +10,7 @@ import type { Clock } from '../base/clock.ts'
 import type { EventSink, SessionEnd } from '../base/events.ts'
 import { unguessableId } from '../base/ids.ts'
 import type { Lease } from '../base/lease.ts'
-import { keep, type MemoryBudget } from '../base/memory-budget.ts'
+import { reserve, type MemoryBudget } from '../base/memory-budget.ts'
 import { asRefusal } from '../base/refusal.ts'
 import type { Principal, ClientDescription } from '../protocol/call.ts'
 import { clientName, LiveSession } from './live-session.ts'
@@ -106,7 +106,7 @@ export function createSessions(needs: {
     output: SessionOutput | undefined,
   ): LiveSession => {
     const memory = needs.memory.account(needs.memory.lastingShareBytes, 'lasting')
-    keep(memory, bytesOfSession(session))
+    reserve(memory, bytesOfSession(session))
     const createOutput = output ? () => output : needs.createOutput
     const liveness = newLiveness(clock.now())
     const liveSession = new LiveSession({ key, session, version, liveness, memory, lease, createOutput })

@@ -1,6 +1,6 @@
 /**
  * Journals in memory, bounded each by itself, per owner, and all together by the memory budget. When the budget is used
- * up, events are dropped in the order of `reliefOrder`, and readers of dropped events learn that they are gone.
+ * up, events are dropped in the order of `evictionOrder`, and readers of dropped events learn that they are gone.
  *
  * A stream without a journal costs nothing; one that is only tailed costs the entry of its tail.
  */

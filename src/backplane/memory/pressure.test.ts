@@ -128,7 +128,7 @@ describe('journals and the memory budget', () => {
           if (what === 'drop') await journals.drop(name)
           if (what === 'dropAll') await journals.dropAll(owner.name)
           if (what === 'tail') journals.tail(name, () => {})
-          if (what === 'other') for (const size of sizes) if (other.take(size) === 'kept') other.release(size / 2)
+          if (what === 'other') for (const size of sizes) if (other.take(size) === 'reserved') other.release(size / 2)
           const pages = await Promise.all(['a', 'b', 'c'].map((one) => journals.read(one, undefined)))
           let held = other.heldBytes
           for (const page of pages)

@@ -3,7 +3,7 @@
  * after the other, so that the last one wins; docs/storage.md has the key.
  */
 import type { Records } from '../../backplane/backplane.ts'
-import { bytesOfValue, keep, type MemoryAccount } from '../../base/memory-budget.ts'
+import { bytesOfValue, reserve, type MemoryAccount } from '../../base/memory-budget.ts'
 import type { Outcome } from '../../protocol/call.ts'
 import { heldBytesOf } from '../../protocol/held-bytes.ts'
 import type { Continuation } from '../../protocol/bridge/continuation.ts'
@@ -49,7 +49,7 @@ export function createContinuationRecord(
   const count = (continuation: Continuation): void => {
     const bytes = bytesOfValue(continuation) + askedBytes
     if (!memory) return
-    if (bytes > counted) keep(memory, bytes - counted)
+    if (bytes > counted) reserve(memory, bytes - counted)
     else memory.release(counted - bytes)
     counted = bytes
   }

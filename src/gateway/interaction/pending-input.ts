@@ -31,7 +31,7 @@ export function createPendingInput(timers: CoarseTimers, answerWithinMs: number)
     put(liveSession, inputRequest, withdraw) {
       const id = JSON.stringify(inputRequest.id ?? `ask-${epoch}-${++count}`)
       const bytes = askBytes + heldBytesOf(inputRequest.params)
-      if (liveSession.memory.take(bytes) !== 'kept') {
+      if (liveSession.memory.take(bytes) !== 'reserved') {
         inputRequest.answer(errorAnswer(-32603, 'The client has too much to answer already'), true)
         return undefined
       }

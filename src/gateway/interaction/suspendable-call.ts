@@ -107,12 +107,12 @@ export async function lookAhead(suspendable: SuspendableCall, ms: number, clock:
 export function holdBack({ memory }: SuspendableCall, { held }: Questions, update: Update): void {
   const bytes = heldBytesOf(update.params)
   const forgetOldest = (): void => memory.release(heldBytesOf(held.shift()?.params))
-  let kept = memory.take(bytes)
-  while (kept !== 'kept' && held.length > 0) {
+  let reservation = memory.take(bytes)
+  while (reservation !== 'reserved' && held.length > 0) {
     forgetOldest()
-    kept = memory.take(bytes)
+    reservation = memory.take(bytes)
   }
-  if (kept !== 'kept') return
+  if (reservation !== 'reserved') return
   // A copy: the reply clears an update once it has passed it on.
   held.push({ ...update })
   let chars = 0
@@ -162,7 +162,7 @@ function keepPending(suspendable: SuspendableCall, step: Step): boolean {
   const memory = new Portion(suspendable.memory)
   const answer = step.done === true ? step.value.answer : undefined
   const content = step.done === true ? (answer?.kind === 'result' ? answer.result : answer?.error) : step.value.params
-  if (memory.take(heldBytesOf(content)) !== 'kept' || !suspendable.next) return false
+  if (memory.take(heldBytesOf(content)) !== 'reserved' || !suspendable.next) return false
   suspendable.next.memory = memory
   return true
 }
@@ -185,7 +185,7 @@ const askBytes = 512
  */
 export function addQuestion(suspendable: SuspendableCall, inputRequest: InputRequest): Questions | undefined {
   const memory = new Portion(suspendable.memory)
-  if (memory.take(askBytes + heldBytesOf(inputRequest.params)) !== 'kept') {
+  if (memory.take(askBytes + heldBytesOf(inputRequest.params)) !== 'reserved') {
     inputRequest.answer(errorAnswer(-32603, tooMuch), true)
     return undefined
   }

@@ -49,7 +49,7 @@ export function createEndedSseClients(
       const oldest = clients.keys().next().value
       if (clients.size >= maxRemembered && oldest !== undefined) remove(oldest)
       // When memory is short, connected clients come before those that may reconnect.
-      if (memory.take(bytes) !== 'kept') return
+      if (memory.take(bytes) !== 'reserved') return
       clients.set(key, { client, bytes, stop: timers.after(rememberMs, () => void remove(key)) })
     },
     take: remove,

@@ -3,7 +3,7 @@
  * sessions/journalled-output.ts, the calls run in calls/run-call.ts. [2025-11-25 lifecycle; transports]
  */
 import { Cancel } from '../../base/cancel.ts'
-import { keep, Portion } from '../../base/memory-budget.ts'
+import { reserve, Portion } from '../../base/memory-budget.ts'
 import { Refusal } from '../../base/refusal.ts'
 import { type Call, type Outcome, type Principal, progressTokenOf, type Reply } from '../../protocol/call.ts'
 import { header, type Inbound, jsonHeaders, type Outbound } from '../../protocol/inbound.ts'
@@ -147,7 +147,7 @@ export function begin(
 ): RunningRequest {
   const cancel = new Cancel()
   const memory = new Portion(liveSession.memory)
-  keep(memory, callBytes + heldBytesOf(request.params))
+  reserve(memory, callBytes + heldBytesOf(request.params))
   let reply: Reply
   try {
     reply = createReply(liveSession, request, { cancel, memory }, services)
@@ -210,7 +210,7 @@ async function* subscribe(liveSession: LiveSession, call: Call, services: Gatewa
   }
   const uri = uriOf(call.params)
   // Checked before the call: the server could not be made to forget the subscription.
-  if (call.memory) keep(call.memory, bytesOfUri(uri))
+  if (call.memory) reserve(call.memory, bytesOfUri(uri))
   const outcome: Outcome = yield* runCall(call, services)
   call.memory?.release(bytesOfUri(uri))
   if (outcome.answer.kind === 'result') {

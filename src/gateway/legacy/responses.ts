@@ -93,7 +93,7 @@ function kept(one: RunningRequest, first: First): First {
   if (first.kind !== 'outcome') return first
   const { answer } = first.outcome
   const bytes = heldBytesOf(answer.kind === 'result' ? answer.result : answer.error)
-  if (one.memory.take(bytes) === 'kept') return first
+  if (one.memory.take(bytes) === 'reserved') return first
   const message = 'The results of a batch are larger than what may be kept for one session.'
   return { kind: 'failed', error: new Refusal('result_too_large', { message }) }
 }

@@ -3,7 +3,7 @@
  * answers the request brings. Memory is counted before either begins. [2026-07-28 multi round-trip requests]
  */
 import { Cancel } from '../../base/cancel.ts'
-import { keep, type MemoryAccount } from '../../base/memory-budget.ts'
+import { reserve, type MemoryAccount } from '../../base/memory-budget.ts'
 import { Refusal } from '../../base/refusal.ts'
 import type { Principal } from '../../protocol/call.ts'
 import { heldBytesOf } from '../../protocol/held-bytes.ts'
@@ -35,7 +35,7 @@ export function beginOrResume(
   try {
     if (opened?.kind === 'suspended') {
       // Before its answers are taken, so that a client refused for memory can send them again.
-      keep(memory, heldBytesOf(request.params))
+      reserve(memory, heldBytesOf(request.params))
       const suspendable = services.suspended.resume(opened.call, opened.round, request.params)
       suspendable.over = services.drain.enter(suspendable.call.cancel)
       return { suspendable, memory }
@@ -64,7 +64,7 @@ function beginCall(
   const again = opened?.kind === 'again' ? { requestState: undefined, inputResponses: undefined } : undefined
   const edits = opened?.kind === 'server' ? { requestState: opened.state } : again
   const cancel = new Cancel()
-  keep(memory, callBytes + heldBytesOf(request.params))
+  reserve(memory, callBytes + heldBytesOf(request.params))
   const call = {
     id: request.id,
     method: request.method,

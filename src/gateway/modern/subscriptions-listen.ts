@@ -4,7 +4,7 @@
  * subscriptions]
  */
 import { Wakeup } from '../../base/wakeup.ts'
-import { bytesOf, keep, type MemoryAccount } from '../../base/memory-budget.ts'
+import { bytesOf, reserve, type MemoryAccount } from '../../base/memory-budget.ts'
 import type { Lease } from '../../base/lease.ts'
 import { Refusal } from '../../base/refusal.ts'
 import { capabilitiesIn } from '../../catalog/catalog.ts'
@@ -37,7 +37,7 @@ export async function openSubscription(
     if (acceptedForms(header(inbound, 'accept')) === 'json') throw new Refusal('not_acceptable')
     const capabilities = capabilitiesIn(await services.catalog.serverDescription(caller))
     const filter = supported(readFilter(message.params), capabilities)
-    keep(memory, heldBytesOfFilter(filter))
+    reserve(memory, heldBytesOfFilter(filter))
     const changes = createPendingChanges(memory)
     const wakeup = new Wakeup(services.timers, services.sessionSettings.keepAliveMs)
     const deliver = (update: Update): void => {
@@ -131,7 +131,7 @@ function createPendingChanges(memory: MemoryAccount): PendingChanges {
       const uri = change.params?.value['uri']
       const key = `${change.method} ${typeof uri === 'string' ? uri : ''}`
       remove(key, changes.get(key))
-      if (memory.take(changeBytes + heldBytesOf(change.params)) === 'kept') changes.set(key, change)
+      if (memory.take(changeBytes + heldBytesOf(change.params)) === 'reserved') changes.set(key, change)
       else areLost = true
     },
     take() {

@@ -1,5 +1,5 @@
 /** Counts the memory of a body that was read, as text and as parsed value, until its request is answered. */
-import { keep } from '../../base/memory-budget.ts'
+import { reserve } from '../../base/memory-budget.ts'
 import type { Holder } from '../../base/transfers.ts'
 import { jsonWeight } from '../../protocol/json-weight.ts'
 
@@ -20,6 +20,6 @@ export const slowClient = 'a client that is slow to read or to send'
 export function keepBody(text: string, of: Pick<Holder, 'memory'>): number {
   if (text.length <= smallBytes) return 0
   const bytes = jsonWeight(text)
-  keep(of.memory, bytes)
+  reserve(of.memory, bytes)
   return bytes
 }

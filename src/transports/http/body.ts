@@ -4,7 +4,7 @@
  */
 import type { Readable } from 'node:stream'
 import type { Cancel } from '../../base/cancel.ts'
-import { notKept } from '../../base/memory-budget.ts'
+import { notReserved } from '../../base/memory-budget.ts'
 import { Refusal } from '../../base/refusal.ts'
 import type { Holder, Transfer } from '../../base/transfers.ts'
 import { BodyChunks } from './body-chunks.ts'
@@ -77,9 +77,9 @@ export class IncomingBody {
     const isWhole = size === this.#declared
     // A body in one piece is complete at once and needs no count.
     if (size > smallBytes && !(isWhole && bytes.size === 0)) {
-      this.#transfer ??= this.#holder.transfer(() => this.refuse(notKept('budget')))
-      const kept = this.#transfer.take(bytes.growth(chunk.length))
-      if (kept !== 'kept') return this.refuse(notKept(kept))
+      this.#transfer ??= this.#holder.transfer(() => this.refuse(notReserved('budget')))
+      const reservation = this.#transfer.take(bytes.growth(chunk.length))
+      if (reservation !== 'reserved') return this.refuse(notReserved(reservation))
       this.#transfer.moved(chunk.length)
     }
     bytes.add(chunk, isWhole)

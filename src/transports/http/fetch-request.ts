@@ -1,6 +1,6 @@
 /** A web `Request` as an `Inbound`. Its body is read as text only when it is asked for, up to a limit. */
 import { Cancel } from '../../base/cancel.ts'
-import { notKept } from '../../base/memory-budget.ts'
+import { notReserved } from '../../base/memory-budget.ts'
 import { Refusal } from '../../base/refusal.ts'
 import type { Holder, Transfer } from '../../base/transfers.ts'
 import type { IncomingRequest } from './entry.ts'
@@ -113,9 +113,9 @@ async function readStream(
       const { byteLength } = read.value
       if (bytes.size + byteLength > maxBytes) throw new Refusal('request_too_large')
       if (bytes.size + byteLength > smallBytes) {
-        transfer ??= holder.transfer(() => fail(notKept('budget')))
-        const kept = transfer.take(bytes.growth(byteLength))
-        if (kept !== 'kept') throw notKept(kept)
+        transfer ??= holder.transfer(() => fail(notReserved('budget')))
+        const reservation = transfer.take(bytes.growth(byteLength))
+        if (reservation !== 'reserved') throw notReserved(reservation)
         transfer.moved(byteLength)
       }
       bytes.add(read.value)

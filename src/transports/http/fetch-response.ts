@@ -4,7 +4,7 @@
  */
 import type { Clock, Timer } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
-import { bytesOf, notKept } from '../../base/memory-budget.ts'
+import { bytesOf, notReserved } from '../../base/memory-budget.ts'
 import type { Transfer } from '../../base/transfers.ts'
 import type { Outbound } from '../../protocol/inbound.ts'
 import { answerable, refusalText } from '../../protocol/error-response.ts'
@@ -41,10 +41,10 @@ function longResponse(
   writeLimits: FetchWriteLimits,
 ): Response {
   const sending = fetchRequest.transfer()
-  const kept = sending.take(bytesOf(body))
-  if (kept !== 'kept') {
+  const reservation = sending.take(bytesOf(body))
+  if (reservation !== 'reserved') {
     sending.end()
-    return responseOf(fetchRequest, refusalText(notKept(kept)), writeLimits)
+    return responseOf(fetchRequest, refusalText(notReserved(reservation)), writeLimits)
   }
   const length = { 'Content-Length': String(Buffer.byteLength(body)) }
   return new Response(streamOf(fetchRequest, asAsync(textChunks(body)), writeLimits, sending), {
@@ -98,7 +98,7 @@ function streamOf(
     if (text.length > pieceLength) {
       // Assigned before it takes memory: freeing memory may end this answer, and `finish` must then release it.
       large = fetchRequest.transfer()
-      if (large.take(bytesOf(text)) !== 'kept') closed.cancel(tooSlow)
+      if (large.take(bytesOf(text)) !== 'reserved') closed.cancel(tooSlow)
     }
     if (isEnded()) return release()
     controller.enqueue(encoder.encode(text))

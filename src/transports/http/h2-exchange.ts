@@ -178,7 +178,7 @@ export class H2Exchange implements Exchange {
   /** Counts the end of the answer until the stream closes; false if there is no memory for it. */
   #keepSending(bytes: number): boolean {
     this.#sending = this.transfer()
-    return this.#sending.take(bytes) === 'kept'
+    return this.#sending.take(bytes) === 'reserved'
   }
 
   /** Sends the headers, if they are not sent yet; false if the stream has closed. */

@@ -4,7 +4,7 @@
  * a stream of pieces is always started and always ended.
  */
 import type { Clock } from '../../base/clock.ts'
-import { bytesOf, notKept } from '../../base/memory-budget.ts'
+import { bytesOf, notReserved } from '../../base/memory-budget.ts'
 import type { Transfer } from '../../base/transfers.ts'
 import type { Outbound } from '../../protocol/inbound.ts'
 import { refusalText } from '../../protocol/error-response.ts'
@@ -55,8 +55,8 @@ async function respondAtLength(
 ): Promise<void> {
   const sending = exchange.transfer()
   try {
-    const kept = sending.take(bytesOf(body))
-    if (kept !== 'kept') return await respond(exchange, refusalText(notKept(kept)), writeLimits)
+    const reservation = sending.take(bytesOf(body))
+    if (reservation !== 'reserved') return await respond(exchange, refusalText(notReserved(reservation)), writeLimits)
     exchange.begin(outbound.status, head(exchange, outbound, bytes, isLast(exchange, writeLimits)))
     if (await writeAll(exchange, body, sending, writeLimits)) exchange.end()
   } finally {
@@ -143,7 +143,7 @@ async function writeSlowly(exchange: Exchange, text: string, writeLimits: WriteL
       sending.add(exchange.unsentBytes)
       return await drained(exchange, writeLimits)
     }
-    if (sending.take(bytesOf(text)) === 'kept') return await writeAll(exchange, text, sending, writeLimits)
+    if (sending.take(bytesOf(text)) === 'reserved') return await writeAll(exchange, text, sending, writeLimits)
     exchange.cut()
     return false
   } finally {

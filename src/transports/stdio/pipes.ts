@@ -4,7 +4,7 @@
  */
 import type { Readable, Writable } from 'node:stream'
 import { LineReader } from '../../base/lines.ts'
-import { bytesOf, keep, type MemoryAccount } from '../../base/memory-budget.ts'
+import { bytesOf, reserve, type MemoryAccount } from '../../base/memory-budget.ts'
 
 export interface LineWriter {
   /**
@@ -63,7 +63,7 @@ export function createLineWriter(output: Writable, memory: MemoryAccount, onEnde
     async write(text) {
       if (text.length <= smallChars) return put(text)
       const bytes = bytesOf(text)
-      keep(memory, bytes)
+      reserve(memory, bytes)
       return put(text, bytes)
     },
     async writeOwn(text) {

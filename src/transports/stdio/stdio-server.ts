@@ -6,7 +6,7 @@
  * The exchanges are answered by the gateway in this process, or by a remote endpoint.
  */
 import { Cancel } from '../../base/cancel.ts'
-import { keep } from '../../base/memory-budget.ts'
+import { reserve } from '../../base/memory-budget.ts'
 import { Refusal } from '../../base/refusal.ts'
 import { isModernMessage } from '../../protocol/classify.ts'
 import { elementTexts, memberText } from '../../protocol/json-text.ts'
@@ -237,7 +237,7 @@ class LineServer implements StdioServer {
       throw new Refusal('too_many_calls', { message: 'Too many messages are unfinished.' })
     const memory = this.#context.memory.sent
     const bytes = jsonWeight(sent.text)
-    keep(memory, bytes)
+    reserve(memory, bytes)
     this.#sentMessages.add(sent)
     void run()
       .catch((error: unknown) => answerAll(sent, error, this.#delivery))

@@ -39,7 +39,7 @@ function createProcess(): { child: Child; sent: Sent[]; say(value: JsonObject): 
     backlog: 0,
     memory: createMemoryBudget(Infinity).account(),
     inputRequestMemory: createMemoryBudget(Infinity).account(),
-    roomFor: () => 'kept',
+    roomFor: () => 'reserved',
     exited: false,
     ending: false,
     send: (line) => void sent.push(JSON.parse(line) as Sent),

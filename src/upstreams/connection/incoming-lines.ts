@@ -4,7 +4,7 @@
  * it answers, and is answered if it is a request.
  */
 import type { LostLine } from '../../base/lines.ts'
-import type { Kept, MemoryAccount } from '../../base/memory-budget.ts'
+import type { Reservation, MemoryAccount } from '../../base/memory-budget.ts'
 import { terminalSafe } from '../../base/terminal-safe.ts'
 import { Refusal } from '../../base/refusal.ts'
 import { elementTexts } from '../../protocol/json-text.ts'
@@ -53,8 +53,8 @@ export class IncomingLines {
     if (text.length <= largeChars) return this.#read(text, 0)
     const bytes = jsonWeight(text)
     const memory = this.#needs.memory()
-    const kept = memory.take(bytes)
-    if (kept !== 'kept') return this.#lost(text.slice(0, edgeChars), text.slice(-edgeChars), kept)
+    const reservation = memory.take(bytes)
+    if (reservation !== 'reserved') return this.#lost(text.slice(0, edgeChars), text.slice(-edgeChars), reservation)
     try {
       this.#read(text, bytes)
     } finally {
@@ -99,7 +99,7 @@ export class IncomingLines {
     this.#words = ''
   }
 
-  #lost(head: string, tail: string, why: 'too_long' | Exclude<Kept, 'kept'>): void {
+  #lost(head: string, tail: string, why: 'too_long' | Exclude<Reservation, 'reserved'>): void {
     const request = requestIdAtEdges(head, tail)
     if (request !== undefined) return this.#needs.lostRequest(request)
     const id = idAtEdges(head, tail)

@@ -16,7 +16,7 @@ export class OutgoingLines {
 
   /** Throws `overloaded` if the worker does not read and too much waits already. */
   checkRoom(params: RawObject | undefined): void {
-    if (this.#child.roomFor(params?.text.length ?? 0) === 'kept') return
+    if (this.#child.roomFor(params?.text.length ?? 0) === 'reserved') return
     throw new Refusal('overloaded', { message: 'The MCP server behind this gateway takes nothing at the moment.' })
   }
 

@@ -71,7 +71,7 @@ test('when the memory is needed, a call whose updates are not taken fails, and i
   clock.advance(999)
   expect(memory.account().take(190_000)).toBe('budget')
   clock.advance(101)
-  expect(memory.account().take(190_000)).toBe('kept')
+  expect(memory.account().take(190_000)).toBe('reserved')
   expect(pending.take()).toBeUndefined()
   expect(() => pending.outcome()).toThrow(expect.objectContaining({ code: 'overloaded' }))
   expect(answers).toEqual([errorAnswer(-32603, 'The call is over')])

@@ -95,7 +95,7 @@ export function createServerRequests(needs: ServerRequestsNeeds): ServerRequests
         return refuse(-32601, 'The client does not offer this method')
       }
       if (open.size >= maxOpen || open.has(key)) return refuse(-32603, 'Too many questions to the client')
-      if (needs.memory().take(bytes) !== 'kept') return refuse(-32603, 'Too much is asked of the client at once')
+      if (needs.memory().take(bytes) !== 'reserved') return refuse(-32603, 'Too much is asked of the client at once')
       const pending = target === 'group' ? undefined : target
       const inputRequest: InputRequest = {
         kind: 'ask',

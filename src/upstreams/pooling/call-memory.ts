@@ -2,7 +2,7 @@
  * Counts the memory of call parameters (text and value) from the moment a call waits for a worker until it ends. Each
  * client may use up to a share; small parameters are not counted.
  */
-import { keep, type MemoryAccount, type MemoryBudget } from '../../base/memory-budget.ts'
+import { reserve, type MemoryAccount, type MemoryBudget } from '../../base/memory-budget.ts'
 import { shareFor } from '../../base/transfers.ts'
 import type { Call, Reply } from '../../protocol/call.ts'
 import type { RawObject } from '../../protocol/json-text.ts'
@@ -19,7 +19,7 @@ export function countCallMemory(memory: MemoryBudget, run: (call: Call) => Reply
   async function* counted(call: Call, params: RawObject): Reply {
     const account = accounts.get(call.fairnessKey) ?? memory.account(shareBytes)
     const bytes = jsonWeight(params.text)
-    keep(account, bytes)
+    reserve(account, bytes)
     accounts.set(call.fairnessKey, account)
     try {
       return yield* run(call)

@@ -35,7 +35,7 @@ function createFixture(refuses: (uri: string) => boolean = () => false): {
       backlog: 0,
       memory: memory.account(),
       inputRequestMemory: memory.account(),
-      roomFor: () => 'kept',
+      roomFor: () => 'reserved',
       exited: false,
       ending: false,
       send(line) {

@@ -15,7 +15,7 @@ function fakeChild(): Child & { over: boolean } {
     backlog: 0,
     memory: createMemoryBudget(0).account(),
     inputRequestMemory: createMemoryBudget(0).account(),
-    roomFor: () => 'kept',
+    roomFor: () => 'reserved',
     ending: false,
     get exited() {
       return this.over

@@ -33,7 +33,7 @@ function createFixture(codec: UpstreamCodec): Fixture {
       backlog: 0,
       memory: memory.account(),
       inputRequestMemory: memory.account(),
-      roomFor: () => (fixture.isDeaf ? 'share' : 'kept'),
+      roomFor: () => (fixture.isDeaf ? 'share' : 'reserved'),
       exited: false,
       ending: false,
       send: (line) => void sent.push((JSON.parse(line) as { method: string }).method),

@@ -18,7 +18,7 @@ function fakeChild(pid: number | undefined): FakeChild {
     ending: false,
     memory: createMemoryBudget(0).account(),
     inputRequestMemory: createMemoryBudget(0).account(),
-    roomFor: () => 'kept',
+    roomFor: () => 'reserved',
     send() {},
     hold() {},
     kill() {},

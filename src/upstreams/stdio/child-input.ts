@@ -3,7 +3,7 @@
  * child that does not read is counted in the memory budget; a child that reads costs nothing here.
  */
 import type { Writable } from 'node:stream'
-import type { Kept, MemoryAccount } from '../../base/memory-budget.ts'
+import type { Reservation, MemoryAccount } from '../../base/memory-budget.ts'
 
 /** This much may wait uncounted: about what a pipe takes at once. In bytes. */
 const freeBytes = 64 * 1024
@@ -31,11 +31,11 @@ export class ChildInput {
   }
 
   /** Whether a line of `bytes` bytes may wait as well. */
-  roomFor(bytes: number): Kept {
-    if (this.backlog + bytes <= freeBytes) return 'kept'
-    const kept = this.#memory.take(bytes)
-    if (kept === 'kept') this.#memory.release(bytes)
-    return kept
+  roomFor(bytes: number): Reservation {
+    if (this.backlog + bytes <= freeBytes) return 'reserved'
+    const reservation = this.#memory.take(bytes)
+    if (reservation === 'reserved') this.#memory.release(bytes)
+    return reservation
   }
 
   /** Queues a line, given without its newline. A caller that can refuse the line calls `roomFor` first. */

@@ -11,7 +11,7 @@ import type { Clock } from '../../base/clock.ts'
 import type { EventSink } from '../../base/events.ts'
 import type { LostLine } from '../../base/lines.ts'
 import type { Log } from '../../base/log.ts'
-import type { Kept, MemoryAccount, MemoryBudget } from '../../base/memory-budget.ts'
+import type { Reservation, MemoryAccount, MemoryBudget } from '../../base/memory-budget.ts'
 import type { Containment } from './containment.ts'
 
 export interface ChildCommand {
@@ -57,7 +57,7 @@ export interface Child {
   /** Bytes that are queued or that the pipe has not taken. Not bounded here: senders call `roomFor`. */
   readonly backlog: number
   /** Whether a line of `bytes` bytes may wait. Always, while the child reads. */
-  roomFor(bytes: number): Kept
+  roomFor(bytes: number): Reservation
   /** Counts output of the child that is kept until it has been passed on. */
   readonly memory: MemoryAccount
   /** Counts input requests of the server, which are kept until clients have answered. */

@@ -10,7 +10,7 @@ import { existsSync } from 'node:fs'
 import { basename } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
-import type { Kept, MemoryAccount } from '../../base/memory-budget.ts'
+import type { Reservation, MemoryAccount } from '../../base/memory-budget.ts'
 import type { Child, ChildCommand, ChildExit, ChildListener } from './child.ts'
 import { isNpxCommand, launchedBy, scriptOf } from './npx-command.ts'
 
@@ -164,7 +164,7 @@ class DirectChild implements Child {
     this.#listenTo(this.#child)
   }
 
-  roomFor(bytes: number): Kept {
+  roomFor(bytes: number): Reservation {
     return this.#child.roomFor(bytes)
   }
 

@@ -2,7 +2,7 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
 import { LineReader, type LineSink } from '../../base/lines.ts'
-import type { Kept, MemoryAccount } from '../../base/memory-budget.ts'
+import type { Reservation, MemoryAccount } from '../../base/memory-budget.ts'
 import { shareFor } from '../../base/transfers.ts'
 import type { ChildExit, ChildListener, ChildSettings, StartedChild } from './child.ts'
 import { ChildInput } from './child-input.ts'
@@ -96,7 +96,7 @@ export class RunningChild implements StartedChild {
     return this.#input.backlog
   }
 
-  roomFor(bytes: number): Kept {
+  roomFor(bytes: number): Reservation {
     return this.#input.roomFor(bytes)
   }
 

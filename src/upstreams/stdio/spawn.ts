@@ -1,6 +1,6 @@
 /** The one place that starts upstream programs. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import type { Kept, MemoryAccount, MemoryBudget } from '../../base/memory-budget.ts'
+import type { Reservation, MemoryAccount, MemoryBudget } from '../../base/memory-budget.ts'
 import type { ChildCommand, ChildListener, ChildSettings, StartedChild } from './child.ts'
 import { hasGroups } from './process-group.ts'
 import { RunningChild } from './running-child.ts'
@@ -57,8 +57,8 @@ export class FailedChild implements StartedChild {
 
   send(): void {}
 
-  roomFor(): Kept {
-    return 'kept'
+  roomFor(): Reservation {
+    return 'reserved'
   }
 
   hold(): void {}
