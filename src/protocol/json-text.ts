@@ -6,10 +6,9 @@
  * Every function here relies on valid input, which `parseObject` ensures.
  */
 
-export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject
-export interface JsonObject {
-  readonly [key: string]: JsonValue | undefined
-}
+import { isObject, type JsonObject, type JsonValue } from '../base/json.ts'
+
+export { isObject, type JsonObject, type JsonValue }
 
 /** A JSON object in both forms: the value to act on, the text to forward. Both mean the same. */
 export interface RawObject {
@@ -26,10 +25,6 @@ const closeBrace = 0x7d
 const openBracket = 0x5b
 const closeBracket = 0x5d
 const comma = 0x2c
-
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
 
 /** Parses a text; undefined if it is not valid JSON or not an object. */
 export function parseObject(text: string): RawObject | undefined {
