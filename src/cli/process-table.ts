@@ -21,7 +21,7 @@ export interface ProcessTable {
   /** The process with an id; undefined if there is none, or if it is hidden from us. */
   find(pid: number): ProcessEntry | undefined
   /** Whether it still runs. A zombie does not. */
-  runs(entry: ProcessEntry): boolean
+  runs(entry: Pick<ProcessEntry, 'pid' | 'started'>): boolean
 }
 
 /** Longest that `ps` may take, in milliseconds. */

@@ -46,6 +46,7 @@ export function assemble(provided: Provided, problems: readonly Problem[], machi
     sessions: sliceOf('sessions', values),
     log: sliceOf('log', values),
     clients: sliceOf('clients', values),
+    admin: sliceOf('admin', values),
   })
 }
 
@@ -120,7 +121,7 @@ export function fillSettings(partial: PartialSettings, machine: Environment): Se
         }
       }
   }
-  const { log: _log, clients: _clients, ...settings } = assemble(provided, problems, machine)
+  const { log: _log, clients: _clients, admin: _admin, ...settings } = assemble(provided, problems, machine)
   return Object.freeze(settings)
 }
 

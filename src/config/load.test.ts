@@ -28,8 +28,8 @@ function problemsWith(flags: Record<string, readonly string[]>, env: Record<stri
 
 describe('precedence', () => {
   test('an option that is not provided has its documented default', () => {
-    const { settings, log, clients } = loadWith({}, path)
-    const all: Record<string, object> = { ...settings, log, clients }
+    const { settings, log, clients, admin } = loadWith({}, path)
+    const all: Record<string, object> = { ...settings, log, clients, admin }
     for (const { module, key, option } of schema) {
       if (typeof option.default === 'object' && 'derived' in option.default) continue
       expect(all[module]).toHaveProperty(key, option.default)

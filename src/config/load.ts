@@ -6,6 +6,7 @@ import { totalmem } from 'node:os'
 import { getHeapStatistics } from 'node:v8'
 import { readOption } from './read-option.ts'
 import { assemble, type ProvidedValue } from './assemble.ts'
+import type { AdminSettings } from './admin-options.ts'
 import type { ClientSettings } from './client-options.ts'
 import type { LogSettings } from './log-options.ts'
 import type { Environment } from './environment.ts'
@@ -25,6 +26,7 @@ export interface Loaded {
   readonly settings: Settings
   readonly log: LogSettings
   readonly clients: ClientSettings
+  readonly admin: AdminSettings
   /** How the value of `module.key` was provided, such as `--port 80` or `PORT=80`; undefined for a default. */
   quote(path: string): string | undefined
 }
@@ -40,8 +42,8 @@ export function load(typed: Typed, machine: Environment): Loaded {
   provided.set('upstream.env', { value: env, where: '--env', quote: '--env' })
   problems.push(...unknownVariables(machine.env, Object.keys(env)))
 
-  const { log, clients, ...settings } = assemble(provided, problems, machine)
-  return { settings: Object.freeze(settings), log, clients, quote: (path) => provided.get(path)?.quote }
+  const { log, clients, admin, ...settings } = assemble(provided, problems, machine)
+  return { settings: Object.freeze(settings), log, clients, admin, quote: (path) => provided.get(path)?.quote }
 }
 
 /** The settings of a verb that serves no requests itself, such as `connect`. */

@@ -7,6 +7,7 @@ import { gateOptions } from '../gates/options.ts'
 import { httpOptions } from '../transports/http/options.ts'
 import { sessionOptions } from '../sessions/options.ts'
 import { upstreamOptions } from '../upstreams/options.ts'
+import { adminOptions, type AdminSettings } from './admin-options.ts'
 import { clientOptions, type ClientSettings } from './client-options.ts'
 import { type LogSettings, logOptions } from './log-options.ts'
 import type { Settings } from './settings.ts'
@@ -26,6 +27,7 @@ export interface Placed {
 export interface AllSettings extends Settings {
   readonly clients: ClientSettings
   readonly log: LogSettings
+  readonly admin: AdminSettings
 }
 
 const tables: { readonly [Module in keyof AllSettings]: OptionTable<AllSettings[Module]> } = {
@@ -35,6 +37,7 @@ const tables: { readonly [Module in keyof AllSettings]: OptionTable<AllSettings[
   gates: gateOptions,
   sessions: sessionOptions,
   log: logOptions,
+  admin: adminOptions,
 }
 
 /** A heading for the options of each module. */
@@ -45,10 +48,11 @@ export const titles: { readonly [Module in keyof AllSettings]: string } = {
   gates: 'How much at once',
   sessions: 'Sessions and their streams',
   log: 'The log',
+  admin: 'For operators',
 }
 
-/** Modules whose options only the command has: a program passes its own log and decides itself how clients reach it. */
-export const commandModules: readonly string[] = ['clients', 'log']
+/** Modules whose options only the command has: a program passes its own log and decides itself how it is reached. */
+export const commandModules: readonly string[] = ['clients', 'log', 'admin']
 
 export const schema: readonly Placed[] = Object.entries(tables).flatMap(([module, table]) =>
   Object.entries<Option>(table).map(([key, option]) => {

@@ -5,6 +5,7 @@ import type { Settings } from '../../../config/settings.ts'
 import { writeDuration, writeSize } from '../../../config/quantity.ts'
 import type { GatewayFacts } from '../../../gateway/gateway.ts'
 import { isLoopback } from '../../../transports/http/options.ts'
+import type { InstanceFacts } from '../../runtime-file.ts'
 
 type Colors = ReturnType<typeof pc.createColors>
 
@@ -183,12 +184,9 @@ export function readyEvent(ready: Ready): Readonly<Record<string, unknown>> {
   return {
     version: ready.version,
     pid: process.pid,
-    endpoint: `${url}/mcp`,
-    ...(settings.http.sse && { sse: `${url}/sse` }),
-    health: `${url}/health`,
+    ...whereServed(ready),
     livez: `${url}/livez`,
     readyz: `${url}/readyz`,
-    ...(ready.socket === undefined ? { port: ready.port } : { socket: ready.socket }),
     server: { ...server, modes: ready.modes, stateless: ready.sharing.stateless },
     limits: {
       maxConnections: settings.gates.maxConnections,
@@ -198,6 +196,16 @@ export function readyEvent(ready: Ready): Readonly<Record<string, unknown>> {
       idleTimeoutMs: settings.sessions.idleTimeoutMs,
       maxSessionMs: settings.sessions.maxSessionMs,
     },
+  }
+}
+
+/** Where it serves: the URLs, and the port or the Unix socket. */
+export function whereServed({ url, port, socket, settings }: Ready): Omit<InstanceFacts, 'server' | 'transport'> {
+  return {
+    endpoint: `${url}/mcp`,
+    ...(settings.http.sse && { sse: `${url}/sse` }),
+    health: `${url}/health`,
+    ...(socket === undefined ? { port } : { socket }),
   }
 }
 

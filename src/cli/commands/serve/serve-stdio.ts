@@ -12,9 +12,11 @@ import { createStdioServer, type StdioServer } from '../../../transports/stdio/s
 import { createPipeMemory } from '../../../client/pipe-memory.ts'
 import { createLineWriter, type LineWriter, readLines } from '../../../transports/stdio/pipes.ts'
 import { serverIn } from './banner.ts'
+import { stdioInstance } from './instance-facts.ts'
 import { logEvents } from '../../log-events.ts'
 import { closeGateway } from '../../close-gateway.ts'
 import type { Output } from '../../output.ts'
+import { writeRuntimeFile } from '../../runtime-file.ts'
 import { startFailureToShow } from './start-failure.ts'
 import { exitCode, type Stop } from '../../shutdown-signals.ts'
 import { clientStopsReading } from '../../unread-output.ts'
@@ -92,8 +94,9 @@ export async function serveStdio({ request, loaded, log, stderr, stop, clock, en
   try {
     const facts = await Promise.race([starting, stop.asked, bug])
     if (typeof facts !== 'string') {
-      const server = { ...serverIn(facts, settings.upstream.command), modes: facts.modes }
-      log.info({ version, transport: 'stdio', server }, 'ready')
+      const server = serverIn(facts, settings.upstream.command)
+      if (loaded.admin.runtimeFile) writeRuntimeFile(stdioInstance(server), env, log)
+      log.info({ version, transport: 'stdio', server: { ...server, modes: facts.modes } }, 'ready')
     }
     await Promise.race([stop.asked, bug])
     return await Promise.race([end({ gateway, stdioServer, writer, log, stop, clock }), bug])

@@ -14,6 +14,7 @@ import { banner, keyHelp, readyEvent, type Ready, serverIn } from './banner.ts'
 import { certificateFailure } from './certificate-failure.ts'
 import { closeGateway } from '../../close-gateway.ts'
 import { CommandFailed } from '../../failures.ts'
+import { httpInstance } from './instance-facts.ts'
 import { listenForKeys } from './keys.ts'
 import { logEvents } from '../../log-events.ts'
 import { type Done, noticeDrain, quietStartMs } from '../../progress-notices.ts'
@@ -22,6 +23,7 @@ import { openSocket } from './open-socket.ts'
 import { pasteableName } from '../../own-command.ts'
 import { serveStdio } from './serve-stdio.ts'
 import type { Outputs } from '../../outputs.ts'
+import { writeRuntimeFile } from '../../runtime-file.ts'
 import { startFailureToShow } from './start-failure.ts'
 import { exitCode, listenForSignals, type Stop } from '../../shutdown-signals.ts'
 import { isInteractive } from '../../terminal.ts'
@@ -91,6 +93,7 @@ export async function serve(
     starting?.()
     if (typeof facts !== 'string') {
       const ready = asReady(facts, listener, settings, pasteableName(machine.env))
+      if (loaded.admin.runtimeFile) writeRuntimeFile(httpInstance(ready), machine.env, log)
       announce(ready, {
         request,
         outputs,

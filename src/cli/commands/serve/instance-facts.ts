@@ -1,0 +1,31 @@
+/** What the runtime file says of an instance. */
+import { resolve } from 'node:path'
+import type { InstanceFacts } from '../../runtime-file.ts'
+import { type Ready, whereServed } from './banner.ts'
+
+/** A server may give itself names of any length. */
+const maxNameChars = 200
+
+/** Of an instance that serves clients over HTTP. */
+export function httpInstance(ready: Ready): InstanceFacts {
+  const { socket } = ready
+  return {
+    server: nameOf(ready.server),
+    transport: 'http',
+    ...whereServed(ready),
+    // Readers may run in another folder.
+    ...(socket !== undefined && { socket: resolve(socket) }),
+  }
+}
+
+/** Of an instance that serves one client on stdin and stdout. */
+export function stdioInstance(server: Ready['server']): InstanceFacts {
+  return { server: nameOf(server), transport: 'stdio' }
+}
+
+function nameOf({ name, version }: Ready['server']): InstanceFacts['server'] {
+  return {
+    name: name.slice(0, maxNameChars),
+    ...(version !== undefined && { version: version.slice(0, maxNameChars) }),
+  }
+}

@@ -1,0 +1,176 @@
+/**
+ * The running instances of mcplex of this user, from their runtime files. A file that a crashed instance has left behind
+ * is ignored, also if another process has its id by now.
+ */
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  type Stats,
+  unlinkSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { isObject, type JsonObject } from '../base/json.ts'
+import { openProcessTable, type ProcessTable } from './process-table.ts'
+import { checkFolder, runtimeFolders } from './runtime-folder.ts'
+
+/** A running instance, as it describes itself. */
+export interface RunningInstance {
+  readonly pid: number
+  /** When its process started: a time of ISO 8601. */
+  readonly startedAt: string
+  readonly version: string
+  /** The folder in which it was started. */
+  readonly cwd: string
+  /** The MCP server that it serves; its command if the server has no name. */
+  readonly server: { readonly name: string; readonly version?: string }
+  readonly transport: 'http' | 'stdio'
+  /** The URLs of the endpoint for MCP, of the one for HTTP+SSE, and of the health report; none with stdio. */
+  readonly endpoint?: string
+  readonly sse?: string
+  readonly health?: string
+  /** Where it listens: a port, or the path of a Unix socket; neither with stdio. */
+  readonly port?: number
+  readonly socket?: string
+}
+
+/** Tells a process from a later one with the same id, from one before a restart of the machine, and from one of another container. */
+export interface ProcessIdentity {
+  /** When it started, as the system formats it. */
+  readonly start?: string
+  readonly boot?: string
+  /** The namespace of process ids. */
+  readonly namespace?: string
+}
+
+/** The content of a runtime file. Readers ignore a format that they do not know, and members that they do not know. */
+export interface RuntimeRecord extends RunningInstance {
+  readonly format: 1
+  readonly identity: ProcessIdentity
+}
+
+/** A file in a folder of runtime files. */
+export interface RuntimeFile {
+  readonly record: RuntimeRecord
+  /** `elsewhere`: in a container that shares the folder, whose processes cannot be seen from here. */
+  readonly state: 'running' | 'ended' | 'elsewhere'
+  /** Removes the file, if it is still the one that was read. */
+  remove(): void
+}
+
+/**
+ * The running instances, the one that was started last at the end.
+ * @param env the environment variables of this process
+ */
+export function runningInstances(env: Readonly<Record<string, string | undefined>>): RunningInstance[] {
+  const found = runtimeFolders(env).flatMap(readFolder)
+  const running = found
+    .filter(({ state }) => state === 'running')
+    .map(({ record: { format: _format, identity: _identity, ...rest } }) => rest)
+  return running.sort((a, b) => a.startedAt.localeCompare(b.startedAt))
+}
+
+/** The runtime files in a folder; none if there is no folder, or one that other users have access to. */
+export function readFolder(folder: string): RuntimeFile[] {
+  try {
+    checkFolder(folder)
+    const names = readdirSync(folder).filter((name) => /^[1-9][0-9]*\.json$/.test(name))
+    const table = names.length > 0 ? openProcessTable() : undefined
+    return names.flatMap((name) => (table && readFile(join(folder, name), Number.parseInt(name, 10), table)) ?? [])
+  } catch {
+    return []
+  }
+}
+
+/** The identity of a process of this machine. */
+export function identityOf(pid: number, table: ProcessTable = openProcessTable()): ProcessIdentity {
+  const start = table.find(pid)?.started
+  return { ...(start !== undefined && { start }), ...scopeOfIds() }
+}
+
+/** Removes a file unless another one has taken its place, be it with the same inode. */
+export function removeIfSame(path: string, { dev, ino, mtimeMs }: Stats): void {
+  try {
+    const now = lstatSync(path)
+    if (now.dev === dev && now.ino === ino && now.mtimeMs === mtimeMs) unlinkSync(path)
+  } catch {
+    // The file does not exist any more.
+  }
+}
+
+/** Far more than a runtime file needs. */
+const maxBytes = 64 * 1024
+
+function readFile(path: string, pid: number, table: ProcessTable): RuntimeFile | undefined {
+  try {
+    // Neither a link nor a pipe can lead or hold up the reader.
+    const opened = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+    try {
+      const stats = fstatSync(opened)
+      if (!stats.isFile() || stats.size > maxBytes) return undefined
+      const record = readRecord(readFileSync(opened, 'utf8'))
+      if (record?.pid !== pid) return undefined
+      return { record, state: stateOf(record, table), remove: () => removeIfSame(path, stats) }
+    } finally {
+      closeSync(opened)
+    }
+  } catch {
+    return undefined
+  }
+}
+
+function stateOf({ pid, identity }: RuntimeRecord, table: ProcessTable): RuntimeFile['state'] {
+  const here = scopeOfIds()
+  if (identity.boot !== here.boot) return 'ended'
+  if (identity.namespace !== here.namespace) return 'elsewhere'
+  const found = table.find(pid)
+  if (found && found.started !== identity.start) return 'ended'
+  return table.runs({ pid, started: identity.start ?? '' }) ? 'running' : 'ended'
+}
+
+/** Where process ids have their meaning; empty but on Linux. */
+function scopeOfIds(): Omit<ProcessIdentity, 'start'> {
+  try {
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
+    return { boot, namespace: readlinkSync('/proc/self/ns/pid') }
+  } catch {
+    return {}
+  }
+}
+
+/** The record in the text of a runtime file; undefined if it has another format. */
+function readRecord(text: string): RuntimeRecord | undefined {
+  const value: unknown = JSON.parse(text)
+  if (!isObject(value) || value['format'] !== 1) return undefined
+  const { pid, startedAt, version, cwd, server, transport, port, identity } = value
+  if (typeof pid !== 'number' || typeof startedAt !== 'string' || typeof version !== 'string') return undefined
+  if (typeof cwd !== 'string' || (transport !== 'http' && transport !== 'stdio')) return undefined
+  if (!isObject(server) || typeof server['name'] !== 'string' || !isObject(identity)) return undefined
+  return {
+    format: 1,
+    pid,
+    startedAt,
+    version,
+    cwd,
+    server: { name: server['name'], ...textsIn(server, ['version']) },
+    transport,
+    ...textsIn(value, ['endpoint', 'sse', 'health', 'socket']),
+    ...(typeof port === 'number' && { port }),
+    identity: textsIn(identity, ['start', 'boot', 'namespace']),
+  }
+}
+
+/** Those of the members that are texts. */
+function textsIn<Name extends string>(value: JsonObject, names: readonly Name[]): { [Key in Name]?: string } {
+  const found: { [Key in Name]?: string } = {}
+  for (const name of names) {
+    const text = value[name]
+    if (typeof text === 'string') found[name] = text
+  }
+  return found
+}

@@ -1,0 +1,67 @@
+/**
+ * The runtime file of this process: says where it serves, for later commands of the same user (`status`, `top`, `stop`).
+ * Promises that it is complete whenever it is there, readable by this user alone, without secrets, and removed at the
+ * end of this process. What `kill -9` leaves behind is ignored by readers, and removed by the next instance.
+ */
+import { randomBytes } from 'node:crypto'
+import { lstatSync, renameSync, rmSync, type Stats, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { wallMs } from '../base/clock.ts'
+import type { Log } from '../base/log.ts'
+import { version } from '../base/version.ts'
+import { identityOf, readFolder, removeIfSame, type RunningInstance, type RuntimeRecord } from './running-instances.ts'
+import { openFolder, runtimeFolders } from './runtime-folder.ts'
+
+/** What an instance says of itself, besides its process. */
+export type InstanceFacts = Omit<RunningInstance, 'pid' | 'startedAt' | 'version' | 'cwd'>
+
+/**
+ * Writes the runtime file of this process; it is removed when the process exits. Never throws: where no file can be
+ * written, one line of the log says so.
+ */
+export function writeRuntimeFile(
+  facts: InstanceFacts,
+  env: Readonly<Record<string, string | undefined>>,
+  log: Log,
+): void {
+  const faults: string[] = []
+  for (const folder of runtimeFolders(env)) {
+    try {
+      openFolder(folder)
+      const { path, stats } = place(folder, recordOf(facts))
+      process.once('exit', () => removeIfSame(path, stats))
+      for (const { state, remove } of readFolder(folder)) if (state === 'ended') remove()
+      return
+    } catch (error) {
+      faults.push(`${folder}: ${error instanceof Error ? error.message : String(error)}`)
+    }
+  }
+  log.warn({ folders: faults }, 'the runtime file cannot be written: other commands will not find this mcplex')
+}
+
+function recordOf(facts: InstanceFacts): RuntimeRecord {
+  return {
+    format: 1,
+    pid: process.pid,
+    startedAt: new Date(wallMs() - process.uptime() * 1000).toISOString(),
+    version,
+    cwd: process.cwd(),
+    ...facts,
+    identity: identityOf(process.pid),
+  }
+}
+
+/** Writes the file beside its place and moves it there, so that no reader finds half of it. */
+function place(folder: string, record: RuntimeRecord): { readonly path: string; readonly stats: Stats } {
+  const path = join(folder, `${record.pid}.json`)
+  const beside = join(folder, `.${record.pid}.${randomBytes(4).toString('hex')}`)
+  try {
+    writeFileSync(beside, `${JSON.stringify(record, null, 2)}\n`, { flag: 'wx', mode: 0o600 })
+    const stats = lstatSync(beside)
+    renameSync(beside, path)
+    return { path, stats }
+  } catch (error) {
+    rmSync(beside, { force: true })
+    throw error
+  }
+}
