@@ -22,7 +22,7 @@ const request: fc.Arbitrary<Request> = fc.record({
       state: fc.string(),
       process: fc.option(fc.nat(), { nil: undefined }),
     }),
-    fc.record({ kind: fc.constant('suspended' as const), call: fc.string(), round: fc.nat() }),
+    fc.record({ kind: fc.constant('suspended' as const), callId: fc.string(), round: fc.nat() }),
     fc.record({ kind: fc.constant('again' as const), client: fc.string() }),
   ),
   principal: fc.record({ tenant: name, subject: name }),
@@ -140,7 +140,7 @@ describe('a sealed state', () => {
   test('of a suspended call opens for as long as the call is suspended, and then reports that the call is gone', () => {
     const time = manualClock(0)
     const here = createRequestStateCodec(time, waitMs)
-    const state: OpenedState = { kind: 'suspended', call: 'c', round: 1 }
+    const state: OpenedState = { kind: 'suspended', callId: 'c', round: 1 }
     const sealed = here.close(state, anonymous, 'tools/call', {})
     time.advance(waitMs - 1)
     expect(here.open(sealed, anonymous, 'tools/call', {})).toEqual(state)

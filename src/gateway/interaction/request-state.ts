@@ -16,7 +16,7 @@ export type OpenedState =
   /** The server's own state, and the worker that the interaction began with. */
   | { readonly kind: 'server'; readonly state: string; readonly process: number | undefined }
   /** The call is suspended on this instance until the answers of this round come. */
-  | { readonly kind: 'suspended'; readonly call: string; readonly round: number }
+  | { readonly kind: 'suspended'; readonly callId: string; readonly round: number }
   /** No call is suspended: the same client has to make the call once more. */
   | { readonly kind: 'again'; readonly client: ClientKey }
 
@@ -102,9 +102,9 @@ function read(text: string | undefined): { readonly opened: OpenedState; readonl
   return opened && { opened, untilMs: Number(plain['until']) }
 }
 
-function openedOf({ kind, state, process, call, round, client }: JsonObject): OpenedState | undefined {
+function openedOf({ kind, state, process, callId, round, client }: JsonObject): OpenedState | undefined {
   if (kind === 'again' && typeof client === 'string') return { kind, client }
-  if (kind === 'suspended' && typeof call === 'string' && typeof round === 'number') return { kind, call, round }
+  if (kind === 'suspended' && typeof callId === 'string' && typeof round === 'number') return { kind, callId, round }
   if (kind !== 'server' || typeof state !== 'string') return undefined
   return { kind, state, process: typeof process === 'number' ? process : undefined }
 }

@@ -11,8 +11,8 @@ import {
   readWhileSuspended,
   lookAhead,
   nextStep,
-  addQuestion,
-  type Questions,
+  addInputRequest,
+  type InputRequests,
   type Step,
 } from './suspendable-call.ts'
 
@@ -55,7 +55,7 @@ function suspendableOf(steps: Reply): SuspendableCall {
     cancel: new Cancel(),
   }
   const memory = createMemoryBudget(1_000_000).account()
-  return { call, reply: steps, next: undefined, questions: undefined, memory, over: () => undefined }
+  return { call, reply: steps, next: undefined, inputRequests: undefined, memory, over: () => undefined }
 }
 
 function ask(answers: Answer[]): InputRequest {
@@ -63,10 +63,10 @@ function ask(answers: Answer[]): InputRequest {
   return { kind: 'ask', method, params: undefined, answer: (one) => answers.push(one), withdrawn: new Cancel() }
 }
 
-function add(suspendable: SuspendableCall, inputRequest: InputRequest): Questions {
-  const questions = addQuestion(suspendable, inputRequest)
-  if (!questions) throw new Error('there was no memory for a question')
-  return questions
+function add(suspendable: SuspendableCall, inputRequest: InputRequest): InputRequests {
+  const inputRequests = addInputRequest(suspendable, inputRequest)
+  if (!inputRequests) throw new Error('there was no memory for an input request')
+  return inputRequests
 }
 
 const log: Update = { kind: 'notification', method: 'notifications/message', params: undefined }
@@ -76,12 +76,12 @@ test('a client that looks for the same step again and again adds no listeners to
   const clock = manualClock(0)
   const { reply: steps, waiting } = reply()
   const suspendable = suspendableOf(steps)
-  const questions = add(suspendable, ask([]))
+  const inputRequests = add(suspendable, ask([]))
   for (let n = 0; n < 100; n++) {
     const looking = lookAhead(suspendable, 10, clock)
     clock.advance(10)
     expect(await looking).toBeUndefined()
-    readWhileSuspended(suspendable, questions)()
+    readWhileSuspended(suspendable, inputRequests)()
   }
   expect(waiting()).toBe(1)
 })
@@ -90,14 +90,14 @@ test('updates that come between two requests go to the next request in order, an
   const clock = manualClock(0)
   const { reply: steps, emit } = reply()
   const suspendable = suspendableOf(steps)
-  const questions = add(suspendable, ask([]))
-  const stop = readWhileSuspended(suspendable, questions)
+  const inputRequests = add(suspendable, ask([]))
+  const stop = readWhileSuspended(suspendable, inputRequests)
   emit({ done: false, value: log })
   await nextTick()
   emit({ done: true, value: {} as Outcome })
   await nextTick()
   stop()
-  expect(questions.held).toEqual([log])
+  expect(inputRequests.held).toEqual([log])
   expect((await lookAhead(suspendable, 10, clock))?.done).toBe(true)
 })
 
@@ -137,21 +137,21 @@ test('updates of a suspended call count as memory, which is released as they are
   const { reply: steps, emit } = reply()
   const { suspendable, memory } = bounded(steps, 100_000)
   const answers: Answer[] = []
-  const questions = add(suspendable, asked(answers, 5000))
-  const withQuestion = memory.heldBytes
-  expect(withQuestion).toBeGreaterThan(10_000)
-  const stop = readWhileSuspended(suspendable, questions)
+  const inputRequests = add(suspendable, asked(answers, 5000))
+  const withInputRequest = memory.heldBytes
+  expect(withInputRequest).toBeGreaterThan(10_000)
+  const stop = readWhileSuspended(suspendable, inputRequests)
   emit({ done: false, value: { ...log, params: rawObject({ data: 'y'.repeat(3000) }) } as Update })
   await nextTick()
-  expect(memory.heldBytes).toBeGreaterThan(withQuestion + 6000)
+  expect(memory.heldBytes).toBeGreaterThan(withInputRequest + 6000)
   emit({ done: true, value: result(4000) })
   await nextTick()
-  expect(memory.heldBytes).toBeGreaterThan(withQuestion + 14_000)
+  expect(memory.heldBytes).toBeGreaterThan(withInputRequest + 14_000)
   stop()
   await nextStep(suspendable)
   expect(await nextStep(suspendable)).toMatchObject({ done: true })
-  expect(memory.heldBytes).toBe(withQuestion)
-  for (const one of questions.open.values()) one.answer({ kind: 'result', result: rawObject({}) })
+  expect(memory.heldBytes).toBe(withInputRequest)
+  for (const one of inputRequests.open.values()) one.answer({ kind: 'result', result: rawObject({}) })
   expect([memory.heldBytes, answers.length]).toEqual([0, 1])
 })
 
@@ -159,9 +159,9 @@ test('without memory, an input request is answered with an error to the server, 
   const { reply: steps, emit } = reply()
   const { suspendable, memory } = bounded(steps, 20_000)
   const answers: Answer[] = []
-  expect(addQuestion(suspendable, asked(answers, 50_000))).toBeUndefined()
-  const questions = add(suspendable, ask(answers))
-  const stop = readWhileSuspended(suspendable, questions)
+  expect(addInputRequest(suspendable, asked(answers, 50_000))).toBeUndefined()
+  const inputRequests = add(suspendable, ask(answers))
+  const stop = readWhileSuspended(suspendable, inputRequests)
   emit({ done: false, value: asked(answers, 50_000) })
   await nextTick()
   expect(answers.map(({ kind }) => kind)).toEqual(['error', 'error'])

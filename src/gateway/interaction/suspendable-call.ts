@@ -20,7 +20,7 @@ export interface SuspendableCall {
   /** The step that was requested from the reply and is not taken yet. */
   next: PendingStep | undefined
   /** Undefined until the server sends its first input request. */
-  questions: Questions | undefined
+  inputRequests: InputRequests | undefined
   /** Counts what the call keeps, attached or suspended; closed at its end. */
   readonly memory: MemoryAccount
   /** Called when the call is no longer in flight: it has ended, or is suspended. */
@@ -39,8 +39,9 @@ interface PendingStep {
   memory: Portion | undefined
 }
 
-export interface Questions {
-  /** Input requests without an answer, by the key under which the client sees them. */
+/** The input requests of a call, and what waits with them. */
+export interface InputRequests {
+  /** Those without an answer, by the key under which the client sees them. */
   readonly open: Map<string, InputRequest>
   /** How many there were so far: numbers the keys. */
   asked: number
@@ -53,7 +54,7 @@ const maxHeld = { updates: 100, chars: 1024 * 1024 }
 
 /** The next step for the attached request. Updates that were held back come first. */
 export function nextStep(suspendable: SuspendableCall): Promise<Step> {
-  const held = suspendable.questions?.held.shift()
+  const held = suspendable.inputRequests?.held.shift()
   if (held) {
     suspendable.memory.release(heldBytesOf(held.params))
     return Promise.resolve({ done: false, value: held })
@@ -104,7 +105,7 @@ export async function lookAhead(suspendable: SuspendableCall, ms: number, clock:
 }
 
 /** Keeps an update for the next request of the client. Where there is no memory, it replaces older ones. */
-export function holdBack({ memory }: SuspendableCall, { held }: Questions, update: Update): void {
+export function holdBack({ memory }: SuspendableCall, { held }: InputRequests, update: Update): void {
   const bytes = heldBytesOf(update.params)
   const forgetOldest = (): void => memory.release(heldBytesOf(held.shift()?.params))
   let reservation = memory.take(bytes)
@@ -127,7 +128,7 @@ export function holdBack({ memory }: SuspendableCall, { held }: Questions, updat
  * Reads the updates of a suspended call, so that its end is noticed and its worker becomes free. The outcome or an
  * input request stays pending for the next request of the client. The returned function stops it.
  */
-export function readWhileSuspended(suspendable: SuspendableCall, questions: Questions): () => void {
+export function readWhileSuspended(suspendable: SuspendableCall, inputRequests: InputRequests): () => void {
   let isOver = false
   const take = (step: Step): void => {
     if (isOver || keepPending(suspendable, step)) return
@@ -136,7 +137,7 @@ export function readWhileSuspended(suspendable: SuspendableCall, questions: Ques
       suspendable.next = failed(new Refusal('result_too_large', { message: 'No memory for the result.' }))
     else {
       if (step.value.kind === 'ask') step.value.answer(errorAnswer(-32603, tooMuch), true)
-      else holdBack(suspendable, questions, step.value)
+      else holdBack(suspendable, inputRequests, step.value)
       readNext()
     }
   }
@@ -183,14 +184,14 @@ const askBytes = 512
  * Adds an input request to those for the client.
  * @returns undefined if there is no memory for it: the server then gets an error
  */
-export function addQuestion(suspendable: SuspendableCall, inputRequest: InputRequest): Questions | undefined {
+export function addInputRequest(suspendable: SuspendableCall, inputRequest: InputRequest): InputRequests | undefined {
   const memory = new Portion(suspendable.memory)
   if (memory.take(askBytes + heldBytesOf(inputRequest.params)) !== 'reserved') {
     inputRequest.answer(errorAnswer(-32603, tooMuch), true)
     return undefined
   }
-  const questions = (suspendable.questions ??= { open: new Map(), asked: 0, held: [] })
-  const key = `${inputRequest.method.slice(0, inputRequest.method.indexOf('/'))}-${++questions.asked}`
+  const inputRequests = (suspendable.inputRequests ??= { open: new Map(), asked: 0, held: [] })
+  const key = `${inputRequest.method.slice(0, inputRequest.method.indexOf('/'))}-${++inputRequests.asked}`
   const counted: InputRequest = {
     ...inputRequest,
     answer(answer, expired) {
@@ -198,29 +199,29 @@ export function addQuestion(suspendable: SuspendableCall, inputRequest: InputReq
       inputRequest.answer(answer, expired)
     },
   }
-  questions.open.set(key, counted)
+  inputRequests.open.set(key, counted)
   inputRequest.withdrawn.onCancel(() => {
     memory.close()
-    questions.open.delete(key)
+    inputRequests.open.delete(key)
   })
-  return questions
+  return inputRequests
 }
 
 /** The unanswered input requests, as the member `inputRequests` of a result. */
-export function inputRequestsFor({ open }: Questions): RawObject {
+export function inputRequestsFor({ open }: InputRequests): RawObject {
   return inputRequestsOf(new Map([...open].map(([key, inputRequest]) => [key, inputRequestOf(inputRequest)])))
 }
 
 /** Answers all open input requests with an error. */
-export function dropQuestions({ questions }: SuspendableCall): void {
-  for (const inputRequest of questions?.open.values() ?? []) inputRequest.answer(unanswered(inputRequest.method))
-  questions?.open.clear()
+export function rejectInputRequests({ inputRequests }: SuspendableCall): void {
+  for (const inputRequest of inputRequests?.open.values() ?? []) inputRequest.answer(unanswered(inputRequest.method))
+  inputRequests?.open.clear()
 }
 
 /** Ends a call that no request will take up again, attached or suspended. */
 export function abandon(suspendable: SuspendableCall, reason: string): void {
-  dropQuestions(suspendable)
-  // An input request that is still pending was not added to the questions.
+  rejectInputRequests(suspendable)
+  // An input request that is still pending was not added to those for the client.
   void suspendable.next?.step.then(
     ({ done, value }) => done !== true && value.kind === 'ask' && value.answer(unanswered(value.method)),
     () => undefined,

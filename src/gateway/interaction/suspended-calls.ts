@@ -12,18 +12,18 @@ import { inputResponses } from '../../protocol/input-required.ts'
 import type { RawObject } from '../../protocol/json-text.ts'
 import type { Answer } from '../../protocol/jsonrpc.ts'
 import { answerOfInput } from '../../protocol/bridge/input-requests.ts'
-import { abandon, type Questions, readWhileSuspended, type SuspendableCall } from './suspendable-call.ts'
+import { abandon, type InputRequests, readWhileSuspended, type SuspendableCall } from './suspendable-call.ts'
 
 export interface SuspendedCalls {
   /**
-   * Suspends a call for as long as the settings allow. Returns the names of the call and of the round of its questions.
+   * Suspends a call for as long as the settings allow. Returns the id of the suspended call and the number of the round.
    */
-  suspend(suspendable: SuspendableCall, questions: Questions): { readonly call: string; readonly round: number }
+  suspend(suspendable: SuspendableCall, inputRequests: InputRequests): { readonly callId: string; readonly round: number }
   /**
-   * Resumes the call that waits for the answers of a round. Answers in the params are passed on; other questions stay
+   * Resumes the call that waits for the answers of a round. Answers in the params are passed on; other input requests stay
    * open. Throws `suspended_call_gone`, `input_already_provided`, or `invalid_params` for a malformed answer.
    */
-  resume(call: string, round: number, params: RawObject | undefined): SuspendableCall
+  resume(callId: string, round: number, params: RawObject | undefined): SuspendableCall
   /** The call has ended: later answers are refused. */
   end(suspendable: SuspendableCall): void
   /** At capacity: ends up to `wanted` calls whose clients have been silent for long, the longest first. */
@@ -36,7 +36,7 @@ const beatMs = 15_000
 
 interface Entry {
   readonly suspendable: SuspendableCall
-  readonly questions: Questions
+  readonly inputRequests: InputRequests
   round: number
   /** When the last request of its client came. */
   seenMs: number
@@ -71,13 +71,13 @@ export function createSuspendedCalls(needs: {
   /** Starts the timers of a suspension; the returned function stops them. */
   const wait = (id: string, entry: Entry): (() => void) => {
     const beat = (): void => {
-      for (const inputRequest of entry.questions.open.values()) inputRequest.stillAsking?.()
+      for (const inputRequest of entry.inputRequests.open.values()) inputRequest.stillAsking?.()
       stopBeat = timers.after(beatMs, beat)
     }
     let stopBeat = timers.after(beatMs, beat)
     const stopTimeout = timers.after(needs.answerTimeoutMs, () => expire(id, entry))
     const stopCancel = entry.suspendable.call.cancel.onCancel(() => expire(id, entry))
-    const stopReading = readWhileSuspended(entry.suspendable, entry.questions)
+    const stopReading = readWhileSuspended(entry.suspendable, entry.inputRequests)
     return () => {
       entry.resume = undefined
       stopReading()
@@ -88,22 +88,22 @@ export function createSuspendedCalls(needs: {
   }
 
   return {
-    suspend(suspendable, questions) {
+    suspend(suspendable, inputRequests) {
       const id = idOf(suspendable)
-      const entry = entries.get(id) ?? { suspendable, questions, round: 0, seenMs: 0, resume: undefined }
+      const entry = entries.get(id) ?? { suspendable, inputRequests, round: 0, seenMs: 0, resume: undefined }
       entries.set(id, entry)
       entry.round++
       entry.seenMs = clock.now()
       // A suspended call does not hold up a shutdown, but it can be resumed while the shutdown waits for other calls.
       suspendable.over()
       entry.resume = wait(id, entry)
-      return { call: id, round: entry.round }
+      return { callId: id, round: entry.round }
     },
-    resume(call, round, params) {
-      const entry = entries.get(call)
+    resume(callId, round, params) {
+      const entry = entries.get(callId)
       if (!entry) throw new Refusal('suspended_call_gone')
       if (!entry.resume || entry.round !== round) throw new Refusal('input_already_provided')
-      const { open } = entry.questions
+      const { open } = entry.inputRequests
       const given = inputResponses(params)
       const answers = [...open].map(([key, inputRequest]) => ({
         key,
@@ -124,9 +124,9 @@ export function createSuspendedCalls(needs: {
     },
     evictIdle(wanted) {
       const silentSinceMs = clock.now() - needs.evictIdleMs
-      // A call without open questions soon leaves its worker anyway.
+      // A call without open input requests soon leaves its worker anyway.
       const waiting = [...entries].filter(
-        ([, { questions, resume, seenMs }]) => resume && questions.open.size > 0 && seenMs <= silentSinceMs,
+        ([, { inputRequests, resume, seenMs }]) => resume && inputRequests.open.size > 0 && seenMs <= silentSinceMs,
       )
       waiting.sort(([, a], [, b]) => a.seenMs - b.seenMs)
       for (const [id, entry] of waiting.slice(0, wanted)) expire(id, entry)

@@ -36,7 +36,7 @@ export function beginOrResume(
     if (opened?.kind === 'suspended') {
       // Before its answers are taken, so that a client refused for memory can send them again.
       reserve(memory, heldBytesOf(request.params))
-      const suspendable = services.suspended.resume(opened.call, opened.round, request.params)
+      const suspendable = services.suspended.resume(opened.callId, opened.round, request.params)
       suspendable.over = services.drain.enter(suspendable.call.cancel)
       return { suspendable, memory }
     }
@@ -81,7 +81,7 @@ function beginCall(
     cancel,
   }
   const over = services.drain.enter(cancel)
-  return { call, reply: runCall(call, services), next: undefined, questions: undefined, memory, over }
+  return { call, reply: runCall(call, services), next: undefined, inputRequests: undefined, memory, over }
 }
 
 /** The opened state from an earlier round, if the request has one. Throws `invalid_params` or `suspended_call_gone`. */

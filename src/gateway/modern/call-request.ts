@@ -23,17 +23,17 @@ import { progressFor } from '../../protocol/progress.ts'
 import { undeclared } from '../../protocol/bridge/input-requests.ts'
 import { answerable, errorAnswerOf } from '../../protocol/error-response.ts'
 import { sseComment, sseHeaders, sseMessage } from '../../protocol/sse.ts'
-import { answerOf, questionsOf } from './responses.ts'
+import { answerOf, inputRequiredOf } from './responses.ts'
 import {
   abandon,
   type SuspendableCall,
-  dropQuestions,
+  rejectInputRequests,
   holdBack,
   inputRequestsFor,
   lookAhead,
   nextStep,
-  addQuestion,
-  type Questions,
+  addInputRequest,
+  type InputRequests,
   type Step,
   takeNext,
 } from '../interaction/suspendable-call.ts'
@@ -79,8 +79,8 @@ export async function answerCallRequest(
       lease.release()
     }
     attached = { request, envelope, suspendable, memory, detach, isFinished: false }
-    if (suspendable.questions && suspendable.questions.open.size > 0) {
-      const asked = await gatherQuestions(attached, suspendable.questions, services)
+    if (suspendable.inputRequests && suspendable.inputRequests.open.size > 0) {
+      const asked = await gatherInputRequests(attached, suspendable.inputRequests, services)
       if (asked) return json(request, asked)
     }
     if (acceptedForms(header(inbound, 'accept')) === 'json')
@@ -198,14 +198,14 @@ function finish(attached: AttachedRequest, outcome: Outcome, services: GatewaySe
   const { request, suspendable } = attached
   attached.isFinished = true
   services.suspended.end(suspendable)
-  dropQuestions(suspendable)
+  rejectInputRequests(suspendable)
   suspendable.over()
   return answerOf(request, suspendable.call, outcome, services)
 }
 
 /**
  * Gathers an input request and those that follow at once, and suspends the call.
- * @returns the answer to this request: the questions, or the outcome if the call ends meanwhile; undefined if there is
+ * @returns the answer to this request: the input requests, or the outcome if the call ends meanwhile; undefined if there is
  * nothing to ask (any more)
  */
 async function ask(
@@ -213,13 +213,13 @@ async function ask(
   inputRequest: InputRequest,
   services: GatewayServices,
 ): Promise<Answer | undefined> {
-  const questions = noteQuestion(attached, inputRequest)
-  return questions && gatherQuestions(attached, questions, services)
+  const inputRequests = noteInputRequest(attached, inputRequest)
+  return inputRequests && gatherInputRequests(attached, inputRequests, services)
 }
 
-async function gatherQuestions(
+async function gatherInputRequests(
   attached: AttachedRequest,
-  questions: Questions,
+  inputRequests: InputRequests,
   services: GatewayServices,
 ): Promise<Answer | undefined> {
   const { request, suspendable } = attached
@@ -230,25 +230,25 @@ async function gatherQuestions(
   for (let leftMs = gatherMs; leftMs > 0; leftMs = Math.min(endMs, latestMs) - clock.now()) {
     const step = await lookAhead(suspendable, leftMs, clock)
     if (step === undefined) break
-    if (step.done === true && questions.held.length === 0) return finish(attached, step.value, services)
+    if (step.done === true && inputRequests.held.length === 0) return finish(attached, step.value, services)
     // Updates that came before the outcome are sent before it.
     if (step.done === true) return undefined
     takeNext(suspendable)
-    if (step.value.kind !== 'ask') holdBack(suspendable, questions, step.value)
-    else if (noteQuestion(attached, step.value)) endMs = clock.now() + gatherMs
+    if (step.value.kind !== 'ask') holdBack(suspendable, inputRequests, step.value)
+    else if (noteInputRequest(attached, step.value)) endMs = clock.now() + gatherMs
   }
-  if (questions.open.size === 0) return undefined
-  const waits: OpenedState = { kind: 'suspended', ...services.suspended.suspend(suspendable, questions) }
-  return questionsOf(request, suspendable.call, inputRequestsFor(questions), waits, services)
+  if (inputRequests.open.size === 0) return undefined
+  const waits: OpenedState = { kind: 'suspended', ...services.suspended.suspend(suspendable, inputRequests) }
+  return inputRequiredOf(request, suspendable.call, inputRequestsFor(inputRequests), waits, services)
 }
 
 /** Adds an input request if the client can be asked with this request; if not, the server gets an error. */
-function noteQuestion(
+function noteInputRequest(
   { request, envelope, suspendable }: AttachedRequest,
   inputRequest: InputRequest,
-): Questions | undefined {
+): InputRequests | undefined {
   const isDeclared = undeclared(inputRequest, envelope.client.capabilities) === undefined
-  if (isDeclared && mayTakeRounds(request.method)) return addQuestion(suspendable, inputRequest)
+  if (isDeclared && mayTakeRounds(request.method)) return addInputRequest(suspendable, inputRequest)
   const reason = isDeclared
     ? 'The client cannot be asked in the course of this request'
     : 'The client did not declare that it can be asked this'

@@ -30,13 +30,13 @@ function translated(request: RequestMessage, call: Call, outcome: Outcome, servi
     const requiredCapabilities = undeclaredVisit(call.client.capabilities)
     return requiredCapabilities
       ? errorAnswerOf(new Refusal('missing_capability', { data: { requiredCapabilities } }))
-      : questionsOf(request, call, visits, { kind: 'again', client: call.clientKey }, services)
+      : inputRequiredOf(request, call, visits, { kind: 'again', client: call.clientKey }, services)
   }
   return encodeModernAnswer(call.method, outcome, serverInfo(call, services))
 }
 
 /** Encodes input requests as the answer to a request; `state` leads the next request back to the call. */
-export function questionsOf(
+export function inputRequiredOf(
   request: RequestMessage,
   call: Call,
   inputRequests: RawObject,
