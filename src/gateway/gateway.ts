@@ -38,7 +38,7 @@ import { createContinuations } from './interaction/continuation.ts'
 import { createRequestStateCodec } from './interaction/request-state.ts'
 import { createStartWait } from './wait-for-start.ts'
 import { createSseSessions } from './legacy/http-sse-sessions.ts'
-import { createSuspendedCalls } from './interaction/suspended-calls.ts'
+import { SuspendedCalls } from './interaction/suspended-calls.ts'
 
 export type { GatewayFacts }
 export { CommandStartError } from '../upstreams/stdio/command-start-error.ts'
@@ -102,7 +102,7 @@ export function composeGateway(needs: GatewayParts): Gateway {
   const backplane = needs.backplane ?? createMemoryBackplane({ clock, memory })
   const events = createEvents()
   const timers = new CoarseTimers(clock)
-  const suspended = createSuspendedCalls({ timers, clock, ...settings.sessions })
+  const suspended = new SuspendedCalls({ timers, clock, ...settings.sessions })
   const { command, args, env, cwd, maxLineBytes, startTimeoutMs } = settings.upstream
   const children = createChildren({ clock, log, events, memory, maxLineBytes, path: env['PATH'] })
   const stdioUpstream = createStdioUpstream({

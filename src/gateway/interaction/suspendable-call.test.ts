@@ -55,7 +55,15 @@ function suspendableOf(steps: Reply): SuspendableCall {
     cancel: new Cancel(),
   }
   const memory = createMemoryBudget(1_000_000).account()
-  return { call, reply: steps, next: undefined, inputRequests: undefined, memory, over: () => undefined }
+  return {
+    call,
+    reply: steps,
+    next: undefined,
+    inputRequests: undefined,
+    suspendedAs: undefined,
+    memory,
+    over: () => undefined,
+  }
 }
 
 function ask(answers: Answer[]): InputRequest {

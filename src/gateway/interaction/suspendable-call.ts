@@ -21,6 +21,8 @@ export interface SuspendableCall {
   next: PendingStep | undefined
   /** Undefined until the server sends its first input request. */
   inputRequests: InputRequests | undefined
+  /** The id under which it was suspended; undefined if it never was. */
+  suspendedAs: string | undefined
   /** Counts what the call keeps, attached or suspended; closed at its end. */
   readonly memory: MemoryAccount
   /** Called when the call is no longer in flight: it has ended, or is suspended. */

@@ -2,6 +2,9 @@
  * Suspended calls: a server asked for input in mid-call, and its client, which has no session, answers with another
  * request. Until then the call stays on its worker. Each round of input requests can be answered once; a call whose
  * client takes too long is ended. [2026-07-28 multi round-trip requests]
+ *
+ * Each call that was suspended is in one of two states until it ends: `suspended`, or `attached` to the request that has
+ * resumed it, which may suspend it again. The calls in a state are a set, and only `#move` takes a call from one to another.
  */
 import type { Clock } from '../../base/clock.ts'
 import { shortId } from '../../base/ids.ts'
@@ -14,126 +17,164 @@ import type { Answer } from '../../protocol/jsonrpc.ts'
 import { answerOfInput } from '../../protocol/bridge/input-requests.ts'
 import { abandon, type InputRequests, readWhileSuspended, type SuspendableCall } from './suspendable-call.ts'
 
-export interface SuspendedCalls {
+/** How often a server that asked for progress of its input request is told that an answer may still come. */
+const beatMs = 15_000
+
+/** A call that was suspended at least once. */
+interface Interaction {
+  /** Under which a request finds it again. */
+  readonly id: string
+  readonly suspendable: SuspendableCall
+  readonly inputRequests: InputRequests
+  state: State | 'ended'
+  /** How often it was suspended: the responses of an earlier round are refused. */
+  round: number
+  /** When the last request of its client was answered. */
+  clientSeenMs: number
+  /** Ends what runs only while the call is suspended. */
+  readonly onResume: Array<() => void>
+}
+
+type State = 'attached' | 'suspended'
+
+export interface SuspendedCallsNeeds {
+  readonly timers: CoarseTimers
+  readonly clock: Clock
+  /** How long a client may be silent, at capacity, before its call may be ended, in milliseconds. */
+  readonly evictIdleMs: number
+  /** How long a client may take to answer, in milliseconds. */
+  readonly answerTimeoutMs: number
+}
+
+export class SuspendedCalls {
+  readonly #needs: SuspendedCallsNeeds
+  readonly #byId = new Map<string, Interaction>()
+  readonly #sets: { readonly [In in State]: Set<Interaction> } = {
+    attached: new Set(),
+    suspended: new Set(),
+  }
+
+  constructor(needs: SuspendedCallsNeeds) {
+    this.#needs = needs
+  }
+
+  /** How many calls wait for their clients, or were resumed and may be suspended again. */
+  get count(): number {
+    return this.#sets.suspended.size + this.#sets.attached.size
+  }
+
   /**
    * Suspends a call for as long as the settings allow. Returns the id of the suspended call and the number of the round.
    */
-  suspend(suspendable: SuspendableCall, inputRequests: InputRequests): { readonly callId: string; readonly round: number }
+  suspend(
+    suspendable: SuspendableCall,
+    inputRequests: InputRequests,
+  ): { readonly callId: string; readonly round: number } {
+    const interaction = this.#of(suspendable) ?? this.#begin(suspendable, inputRequests)
+    interaction.round++
+    interaction.clientSeenMs = this.#needs.clock.now()
+    // A suspended call does not hold up a shutdown, but it can be resumed while the shutdown waits for other calls.
+    suspendable.over()
+    this.#move(interaction, 'suspended')
+    return { callId: interaction.id, round: interaction.round }
+  }
+
   /**
    * Resumes the call that waits for the answers of a round. Answers in the params are passed on; other input requests stay
    * open. Throws `suspended_call_gone`, `input_already_provided`, or `invalid_params` for a malformed answer.
    */
-  resume(callId: string, round: number, params: RawObject | undefined): SuspendableCall
+  resume(callId: string, round: number, params: RawObject | undefined): SuspendableCall {
+    const interaction = this.#byId.get(callId)
+    if (!interaction) throw new Refusal('suspended_call_gone')
+    if (interaction.state !== 'suspended' || interaction.round !== round) throw new Refusal('input_already_provided')
+    const { open } = interaction.inputRequests
+    const given = inputResponses(params)
+    const answers = [...open].map(([key, inputRequest]) => ({
+      key,
+      inputRequest,
+      answer: answerTo(inputRequest, key, given),
+    }))
+    this.#move(interaction, 'attached')
+    for (const { key, inputRequest, answer } of answers) {
+      if (!answer) continue
+      open.delete(key)
+      inputRequest.answer(answer)
+    }
+    return interaction.suspendable
+  }
+
   /** The call has ended: later answers are refused. */
-  end(suspendable: SuspendableCall): void
+  end(suspendable: SuspendableCall): void {
+    const interaction = this.#of(suspendable)
+    if (interaction) this.#move(interaction, 'ended')
+  }
+
   /** At capacity: ends up to `wanted` calls whose clients have been silent for long, the longest first. */
-  evictIdle(wanted: number): void
-  readonly count: number
-}
-
-/** How often a server that asked for progress of its input request is told that an answer may still come. */
-const beatMs = 15_000
-
-interface Entry {
-  readonly suspendable: SuspendableCall
-  readonly inputRequests: InputRequests
-  round: number
-  /** When the last request of its client came. */
-  seenMs: number
-  /** Stops the timers of the suspension; undefined while a request is attached to the call. */
-  resume: (() => void) | undefined
-}
-
-/** @param needs.evictIdleMs how long a client may be silent, at capacity, before its call may be ended */
-export function createSuspendedCalls(needs: {
-  readonly timers: CoarseTimers
-  readonly clock: Clock
-  readonly evictIdleMs: number
-  /** How long a client may take to answer, in milliseconds. */
-  readonly answerTimeoutMs: number
-}): SuspendedCalls {
-  const { timers, clock } = needs
-  const entries = new Map<string, Entry>()
-  const ids = new WeakMap<SuspendableCall, string>()
-
-  const idOf = (suspendable: SuspendableCall): string => {
-    const id = ids.get(suspendable) ?? shortId()
-    ids.set(suspendable, id)
-    return id
+  evictIdle(wanted: number): void {
+    const silentSinceMs = this.#needs.clock.now() - this.#needs.evictIdleMs
+    // A call without open input requests soon leaves its worker anyway.
+    const waiting = [...this.#sets.suspended].filter(
+      ({ inputRequests, clientSeenMs }) => inputRequests.open.size > 0 && clientSeenMs <= silentSinceMs,
+    )
+    waiting.sort((a, b) => a.clientSeenMs - b.clientSeenMs)
+    for (const interaction of waiting.slice(0, wanted)) this.#expire(interaction)
   }
 
-  const expire = (id: string, { suspendable, resume }: Entry): void => {
-    entries.delete(id)
-    resume?.()
-    abandon(suspendable, 'the client did not come back')
+  /** The only place where the state of a call changes. */
+  #move(interaction: Interaction, to: State | 'ended'): void {
+    const { state: from, id } = interaction
+    // From either state to the other, or to its end.
+    if (from === 'ended' || from === to) throw new Error(`a call that is ${from} cannot become ${to}`)
+    this.#sets[from].delete(interaction)
+    interaction.state = to
+    if (from === 'suspended') for (const stop of interaction.onResume.splice(0)) stop()
+    if (to === 'ended') this.#byId.delete(id)
+    else this.#sets[to].add(interaction)
+    if (to === 'suspended') this.#wait(interaction)
   }
 
-  /** Starts the timers of a suspension; the returned function stops them. */
-  const wait = (id: string, entry: Entry): (() => void) => {
+  #of({ suspendedAs }: SuspendableCall): Interaction | undefined {
+    return suspendedAs === undefined ? undefined : this.#byId.get(suspendedAs)
+  }
+
+  /** A call that is suspended for the first time; until then the request that began it is attached to it. */
+  #begin(suspendable: SuspendableCall, inputRequests: InputRequests): Interaction {
+    const id = shortId()
+    const interaction: Interaction = {
+      id,
+      suspendable,
+      inputRequests,
+      state: 'attached',
+      round: 0,
+      clientSeenMs: 0,
+      onResume: [],
+    }
+    suspendable.suspendedAs = id
+    this.#byId.set(id, interaction)
+    this.#sets.attached.add(interaction)
+    return interaction
+  }
+
+  /** Starts what runs while a call is suspended: its time-out, signs of life for the server, and the reading of its reply. */
+  #wait(interaction: Interaction): void {
+    const { suspendable, inputRequests, onResume } = interaction
+    const { timers, answerTimeoutMs } = this.#needs
     const beat = (): void => {
-      for (const inputRequest of entry.inputRequests.open.values()) inputRequest.stillAsking?.()
+      for (const inputRequest of inputRequests.open.values()) inputRequest.stillAsking?.()
       stopBeat = timers.after(beatMs, beat)
     }
     let stopBeat = timers.after(beatMs, beat)
-    const stopTimeout = timers.after(needs.answerTimeoutMs, () => expire(id, entry))
-    const stopCancel = entry.suspendable.call.cancel.onCancel(() => expire(id, entry))
-    const stopReading = readWhileSuspended(entry.suspendable, entry.inputRequests)
-    return () => {
-      entry.resume = undefined
-      stopReading()
-      stopBeat()
-      stopTimeout()
-      stopCancel()
-    }
+    onResume.push(() => stopBeat())
+    onResume.push(timers.after(answerTimeoutMs, () => this.#expire(interaction)))
+    onResume.push(readWhileSuspended(suspendable, inputRequests))
+    // Last, because it calls back at once if the call was cancelled already.
+    onResume.push(suspendable.call.cancel.onCancel(() => this.#expire(interaction)))
   }
 
-  return {
-    suspend(suspendable, inputRequests) {
-      const id = idOf(suspendable)
-      const entry = entries.get(id) ?? { suspendable, inputRequests, round: 0, seenMs: 0, resume: undefined }
-      entries.set(id, entry)
-      entry.round++
-      entry.seenMs = clock.now()
-      // A suspended call does not hold up a shutdown, but it can be resumed while the shutdown waits for other calls.
-      suspendable.over()
-      entry.resume = wait(id, entry)
-      return { callId: id, round: entry.round }
-    },
-    resume(callId, round, params) {
-      const entry = entries.get(callId)
-      if (!entry) throw new Refusal('suspended_call_gone')
-      if (!entry.resume || entry.round !== round) throw new Refusal('input_already_provided')
-      const { open } = entry.inputRequests
-      const given = inputResponses(params)
-      const answers = [...open].map(([key, inputRequest]) => ({
-        key,
-        inputRequest,
-        answer: answerTo(inputRequest, key, given),
-      }))
-      entry.resume()
-      for (const { key, inputRequest, answer } of answers) {
-        if (!answer) continue
-        open.delete(key)
-        inputRequest.answer(answer)
-      }
-      return entry.suspendable
-    },
-    end(suspendable) {
-      const id = ids.get(suspendable)
-      if (id !== undefined) entries.delete(id)
-    },
-    evictIdle(wanted) {
-      const silentSinceMs = clock.now() - needs.evictIdleMs
-      // A call without open input requests soon leaves its worker anyway.
-      const waiting = [...entries].filter(
-        ([, { inputRequests, resume, seenMs }]) => resume && inputRequests.open.size > 0 && seenMs <= silentSinceMs,
-      )
-      waiting.sort(([, a], [, b]) => a.seenMs - b.seenMs)
-      for (const [id, entry] of waiting.slice(0, wanted)) expire(id, entry)
-    },
-    get count() {
-      return entries.size
-    },
+  /** Ends a suspended call whose client does not answer, or is gone. */
+  #expire(interaction: Interaction): void {
+    this.#move(interaction, 'ended')
+    abandon(interaction.suspendable, 'the client did not come back')
   }
 }
 

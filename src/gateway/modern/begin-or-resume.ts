@@ -81,7 +81,8 @@ function beginCall(
     cancel,
   }
   const over = services.drain.enter(cancel)
-  return { call, reply: runCall(call, services), next: undefined, inputRequests: undefined, memory, over }
+  const reply = runCall(call, services)
+  return { call, reply, next: undefined, inputRequests: undefined, suspendedAs: undefined, memory, over }
 }
 
 /** The opened state from an earlier round, if the request has one. Throws `invalid_params` or `suspended_call_gone`. */
