@@ -214,6 +214,20 @@ test('sessions without a completed handshake are evicted before those of clients
   expect(silent.ended).toBe(true)
 })
 
+test('a client that has only answered pings for longer than the idle time is evicted at capacity', async () => {
+  const clock = manualClock(0)
+  const one = instance(clock, createMemoryBackplane({ clock }), {
+    ping: ({ session }) => void clock.after(10, () => void one.sessions.find(principal, session.id, true)),
+  })
+  const answering = await open(one)
+  await one.sessions.update(answering, completed)
+  streamOpened(answering.liveness)
+  for (let i = 0; i < 110; i++) await pass(clock, settings.idleTimeoutMs / 100)
+  expect([answering.ended, answering.liveness.aliveMs !== undefined]).toEqual([false, true])
+  await one.sessions.evictIdle(1)
+  expect(one.ends).toEqual(['evicted'])
+})
+
 test.each([500, 1000, 6000, 8000, 60_000])(
   'a client that answers pings a tenth of the idle time later keeps its session (idle time: %i ms)',
   async (idleTimeoutMs) => {
