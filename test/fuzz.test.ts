@@ -145,6 +145,7 @@ describe('100,000 damaged messages', () => {
     const memory = createMemoryBudget(Infinity)
     const connection = new UpstreamConnection({
       child: {
+        id: 'instance.1',
         worker: 1,
         pid: 1,
         backlog: 0,
@@ -187,7 +188,7 @@ describe('100,000 damaged messages', () => {
         clientKey: 's',
         progressToken: '"t"',
         logLevel: undefined,
-        process: undefined,
+        worker: undefined,
         cancel: new Cancel(),
       })
     let ended = 0

@@ -46,8 +46,8 @@ export interface Call {
   readonly progressToken: string | undefined
   /** The least severe log level that the client wants during this call. */
   readonly logLevel: string | undefined
-  /** The process that answered an earlier round of the same call, if the call must run there. */
-  readonly process: number | undefined
+  /** The worker that answered an earlier round of the same call, if the call must run there. */
+  readonly worker: WorkerId | undefined
   /** The number of the round, if mcplex made the call again or by itself; undefined if the params are the client's own. */
   readonly round?: number
   /** For calls that belong together: all run on the worker of the first, and no other call does meanwhile. */
@@ -63,6 +63,13 @@ export interface Call {
  * given, because many clients may share a connection or a principal.
  */
 export type ClientKey = string
+
+/**
+ * Identifies a worker among those of all instances of mcplex: `<instance>.<number>`, where the instance is 128 random bits,
+ * and the number is the `worker` of log lines and events. It goes through clients and stores (sealed states, continuations):
+ * on another instance, or after a restart, it matches no worker. Compared as a whole, never parsed.
+ */
+export type WorkerId = string
 
 /** A worker that is held over several calls. The creator of the hold releases it. */
 export interface Hold {
@@ -107,9 +114,9 @@ export function forget(update: Update): void {
 export interface Outcome {
   readonly answer: Answer
   readonly era: EraName
-  /** The process that answered, for calls that continue in another round. */
-  readonly process: number | undefined
-  /** How long the call waited for a process, if it had to. */
+  /** The worker that answered, for calls that continue in another round. */
+  readonly worker: WorkerId | undefined
+  /** How long the call waited for a worker, if it had to. */
   readonly queueMs?: number
 }
 

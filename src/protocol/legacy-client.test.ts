@@ -20,7 +20,7 @@ const callOf = (era: ClientDescription['era'], text: string, progressToken?: str
     clientKey: 'c',
     progressToken,
     logLevel: undefined,
-    process: undefined,
+    worker: undefined,
     cancel: new Cancel(),
   }
 }

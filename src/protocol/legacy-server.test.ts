@@ -8,12 +8,12 @@ import { initializeResult, encodeLegacyAnswer } from './legacy-server.ts'
 const gave = (text: string, era: Outcome['era'] = 'modern'): Outcome => {
   const result = parseObject(text)
   assert(result)
-  return { answer: { kind: 'result', result }, era: era, process: undefined }
+  return { answer: { kind: 'result', result }, era: era, worker: undefined }
 }
 const failed = (code: number, data?: JsonObject, era: Outcome['era'] = 'modern'): Outcome => ({
   answer: errorAnswer(code, 'its words', data),
   era: era,
-  process: undefined,
+  worker: undefined,
 })
 const textOf = (outcome: Outcome, method: string, version: string): string => {
   const answer = encodeLegacyAnswer(outcome, method, version)

@@ -138,5 +138,5 @@ function wordError(answer: Answer & { kind: 'error' }, method: string): Answer {
 export function outcomeIn(text: string): Outcome {
   const message = readMessage(text, JSON.parse(text))
   const answer = message.kind === 'response' ? message.answer : errorAnswer(-32603, 'An internal error happened.')
-  return { answer, era: 'legacy', process: undefined }
+  return { answer, era: 'legacy', worker: undefined }
 }

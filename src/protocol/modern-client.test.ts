@@ -30,7 +30,7 @@ function callOf(params: JsonObject | undefined, more: Partial<Call> = {}): Call 
     clientKey: 's',
     progressToken: undefined,
     logLevel: undefined,
-    process: undefined,
+    worker: undefined,
     cancel: new Cancel(),
     ...more,
   }

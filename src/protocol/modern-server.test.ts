@@ -10,7 +10,7 @@ const info = { name: 's', version: '1' }
 const gave = (text: string, era: Outcome['era'] = 'legacy'): Outcome => {
   const result = parseObject(text)
   assert(result)
-  return { answer: { kind: 'result', result }, era: era, process: undefined }
+  return { answer: { kind: 'result', result }, era: era, worker: undefined }
 }
 const textOf = (method: string, outcome: Outcome, ttlMs?: number): string => {
   const answer = encodeModernAnswer(method, outcome, info, ttlMs)
@@ -21,7 +21,7 @@ const textOf = (method: string, outcome: Outcome, ttlMs?: number): string => {
 const codeOf = (code: number, era: Outcome['era']): unknown => {
   const answer = encodeModernAnswer(
     'tools/call',
-    { answer: errorAnswer(code, 'm', { uri: 'u' }), era: era, process: undefined },
+    { answer: errorAnswer(code, 'm', { uri: 'u' }), era: era, worker: undefined },
     info,
   )
   assert(answer.kind === 'error')

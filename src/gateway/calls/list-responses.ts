@@ -27,13 +27,13 @@ export async function answerList(
   const { version } = caller.client
   const page = await catalog.page(caller, method, request.params?.value['cursor'])
   if ('error' in page) {
-    const answer = encoded(caller, method, { answer: page.error, era: page.era, process: undefined }, catalog)
+    const answer = encoded(caller, method, { answer: page.error, era: page.era, worker: undefined }, catalog)
     return { text: responseText(id, answer), status: statusOf(answer) }
   }
   let text = page.encoded.get(version)
   if (text === undefined) {
     const given: Answer = { kind: 'result', result: page.result }
-    const answer = encoded(caller, method, { answer: given, era: page.era, process: undefined }, catalog)
+    const answer = encoded(caller, method, { answer: given, era: page.era, worker: undefined }, catalog)
     text = answer.kind === 'result' ? answer.result.text : '{}'
     page.encoded.keep(version, text)
   }

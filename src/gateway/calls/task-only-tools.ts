@@ -34,9 +34,9 @@ export async function* callAsTask(call: Call, upstream: Pick<Upstream, 'call'>, 
   } finally {
     if (!task) release()
   }
-  const { process } = begun
+  const { worker } = begun
   const about = (method: string, params: RawObject, cancel: Cancel): Call => {
-    return { ...call, method, params, progressToken: undefined, process, round: 0, hold, cancel }
+    return { ...call, method, params, progressToken: undefined, worker, round: 0, hold, cancel }
   }
   const params = aboutTask(task)
   const endMs = clock.now() + maxMs

@@ -19,11 +19,11 @@ const call: Call & { readonly session: string } = {
   clientKey: 's',
   progressToken: undefined,
   logLevel: undefined,
-  process: undefined,
+  worker: undefined,
   cancel: new Cancel(),
 }
 const result = rawObject({ resultType: 'input_required', inputRequests: { a: { method: 'roots/list', params: {} } } })
-const asking: Outcome = { answer: { kind: 'result', result }, era: 'modern', process: undefined }
+const asking: Outcome = { answer: { kind: 'result', result }, era: 'modern', worker: undefined }
 
 /** The text of the result of a call whose input request is answered with an error. */
 async function resultAfter(message: string, expired: boolean): Promise<string> {

@@ -69,7 +69,7 @@ export function createContinuations(needs: {
       try {
         for (;;) {
           const questions = questionsTo(call.client, outcome, unguessableId)
-          if ('kind' in questions) return { answer: questions, era: call.client.era, process: undefined }
+          if ('kind' in questions) return { answer: questions, era: call.client.era, worker: undefined }
           const next = askedAgain(continuation, outcome, questions)
           continuation = next.continuation
           if (next.asked.size === 0) await pauseBeforeRepeat(++repeats, call, clock)
@@ -86,7 +86,7 @@ export function createContinuations(needs: {
           outcome = yield* upstream.call({
             ...call,
             params: paramsAgain(continuation),
-            process: continuation.process,
+            worker: continuation.worker,
             round: continuation.round,
           })
           if (!needsInput(call, outcome)) return outcome

@@ -20,7 +20,7 @@ const request: fc.Arbitrary<Request> = fc.record({
     fc.record({
       kind: fc.constant('server' as const),
       state: fc.string(),
-      process: fc.option(fc.nat(), { nil: undefined }),
+      worker: fc.option(fc.string(), { nil: undefined }),
     }),
     fc.record({ kind: fc.constant('suspended' as const), callId: fc.string(), round: fc.nat() }),
     fc.record({ kind: fc.constant('again' as const), client: fc.string() }),
@@ -34,7 +34,7 @@ const clock = manualClock(0)
 const waitMs = 10 * minute
 const codec = createRequestStateCodec(clock, waitMs)
 const close = ({ what, principal, method, params }: Request): string => codec.close(what, principal, method, params)
-const server = (state: string): OpenedState => ({ kind: 'server', state, process: 7 })
+const server = (state: string): OpenedState => ({ kind: 'server', state, worker: 'instance.7' })
 const open = (sealed: string, { principal, method, params }: Request): OpenedState =>
   codec.open(sealed, principal, method, params)
 

@@ -8,13 +8,13 @@ import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:
 import { fromBase64url } from '../../base/base64url.ts'
 import type { Clock } from '../../base/clock.ts'
 import { Refusal } from '../../base/refusal.ts'
-import type { ClientKey, Principal } from '../../protocol/call.ts'
+import type { ClientKey, Principal, WorkerId } from '../../protocol/call.ts'
 import { isObject, type JsonObject, type JsonValue } from '../../protocol/json-text.ts'
 
 /** The content of a sealed state. */
 export type OpenedState =
   /** The server's own state, and the worker that the interaction began with. */
-  | { readonly kind: 'server'; readonly state: string; readonly process: number | undefined }
+  | { readonly kind: 'server'; readonly state: string; readonly worker: WorkerId | undefined }
   /** The call is suspended on this instance until the answers of this round come. */
   | { readonly kind: 'suspended'; readonly callId: string; readonly round: number }
   /** No call is suspended: the same client has to make the call once more. */
@@ -102,11 +102,11 @@ function read(text: string | undefined): { readonly opened: OpenedState; readonl
   return opened && { opened, untilMs: Number(plain['until']) }
 }
 
-function openedOf({ kind, state, process, callId, round, client }: JsonObject): OpenedState | undefined {
+function openedOf({ kind, state, worker, callId, round, client }: JsonObject): OpenedState | undefined {
   if (kind === 'again' && typeof client === 'string') return { kind, client }
   if (kind === 'suspended' && typeof callId === 'string' && typeof round === 'number') return { kind, callId, round }
   if (kind !== 'server' || typeof state !== 'string') return undefined
-  return { kind, state, process: typeof process === 'number' ? process : undefined }
+  return { kind, state, worker: typeof worker === 'string' ? worker : undefined }
 }
 
 /** A digest of what a state is bound to: the principal, the method and the params. */

@@ -47,7 +47,7 @@ function suspendableOf(steps: Reply): SuspendableCall {
     client: { era: 'modern', version: '2026-07-28', capabilities: {}, info: undefined },
     principal: { tenant: '', subject: '' },
     session: undefined,
-    process: undefined,
+    worker: undefined,
     fairnessKey: 'a connection',
     clientKey: 'a client',
     progressToken: undefined,
@@ -138,7 +138,7 @@ const asked = (answers: Answer[], chars: number): InputRequest => ({
 const result = (chars: number): Outcome => ({
   answer: { kind: 'result', result: rawObject({ text: 'x'.repeat(chars) }) },
   era: 'legacy',
-  process: undefined,
+  worker: undefined,
 })
 
 test('updates of a suspended call count as memory, which is released as they are taken', async () => {

@@ -199,7 +199,7 @@ function callOf(liveSession: LiveSession, request: RequestMessage, held: Held): 
     clientKey: session.id,
     progressToken: progressTokenOf(request.params),
     logLevel: session.logLevel,
-    process: undefined,
+    worker: undefined,
     ...held,
   }
 }

@@ -76,7 +76,7 @@ function beginCall(
     clientKey: opened?.kind === 'again' ? opened.client : services.nextClientKey(),
     progressToken: envelope.progressToken,
     logLevel: envelope.logLevel,
-    process: opened?.kind === 'server' ? opened.process : undefined,
+    worker: opened?.kind === 'server' ? opened.worker : undefined,
     memory,
     cancel,
   }

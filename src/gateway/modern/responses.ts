@@ -19,7 +19,7 @@ export function answerOf(request: RequestMessage, call: Call, outcome: Outcome, 
   const answer = encodeModernAnswer(call.method, outcome, undefined)
   const state = answer.kind === 'result' ? stateOf(answer.result.value) : undefined
   if (answer.kind === 'error' || state === undefined) return answer
-  const sealed = seal({ kind: 'server', state, process: outcome.process }, request, call, services)
+  const sealed = seal({ kind: 'server', state, worker: outcome.worker }, request, call, services)
   return { kind: 'result', result: editObject(answer.result, { requestState: sealed }) }
 }
 
@@ -44,7 +44,7 @@ export function inputRequiredOf(
   services: GatewayServices,
 ): Answer {
   const result = inputRequired(inputRequests, seal(state, request, call, services))
-  const outcome: Outcome = { answer: { kind: 'result', result }, era: call.client.era, process: undefined }
+  const outcome: Outcome = { answer: { kind: 'result', result }, era: call.client.era, worker: undefined }
   return encodeModernAnswer(call.method, outcome, serverInfo(call, services))
 }
 

@@ -33,7 +33,7 @@ function callOf(method: string, params?: string): Call {
     clientKey: 's',
     progressToken: undefined,
     logLevel: undefined,
-    process: undefined,
+    worker: undefined,
     cancel: new Cancel(),
   }
 }
@@ -42,9 +42,9 @@ function clientDescriptionOf(version: string, capabilities: JsonObject): ClientD
   return { era: 'legacy', version, capabilities, info: undefined }
 }
 
-function asking(members: JsonObject, process?: number): Outcome {
+function asking(members: JsonObject, worker?: string): Outcome {
   const result = rawObject({ resultType: 'input_required', ...members })
-  return { answer: { kind: 'result', result }, era: 'modern', process }
+  return { answer: { kind: 'result', result }, era: 'modern', worker }
 }
 
 const resultOf = (value: JsonObject): Answer => ({ kind: 'result', result: rawObject(value) })
@@ -161,7 +161,7 @@ const methods = ['elicitation/create', 'sampling/createMessage', 'roots/list'] a
 const key = fc.oneof(fc.string(), fc.constantFrom('a', '__proto__', 'constructor', '"', '1'))
 const questions = fc.dictionary(key, fc.constantFrom(...methods), { maxKeys: 4, noNullPrototype: false })
 const state = fc.option(fc.string(), { nil: undefined })
-const round = fc.record({ questions, state, process: fc.option(fc.nat(), { nil: undefined }) })
+const round = fc.record({ questions, state, worker: fc.option(fc.string(), { nil: undefined }) })
 const object = fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 1 })) as fc.Arbitrary<JsonObject>
 /** An answer of a client: to which of the ids that it may know, and its content. */
 const answers = fc.array(fc.record({ at: fc.nat(40), error: fc.boolean(), value: object }), { maxLength: 30 })
@@ -174,12 +174,12 @@ interface Model {
 
 function nextRound(
   model: Model,
-  one: { questions: Record<string, string>; state?: string | undefined; process?: number | undefined },
+  one: { questions: Record<string, string>; state?: string | undefined; worker?: string | undefined },
 ): void {
   const asked = new Map<string, InputRequestContent>(
     Object.entries(one.questions).map(([name, method]) => [name, { method, params: undefined }]),
   )
-  const outcome = asking(one.state === undefined ? {} : { requestState: one.state }, one.process)
+  const outcome = asking(one.state === undefined ? {} : { requestState: one.state }, one.worker)
   const next = askedAgain(model.continuation, outcome, asked)
   model.continuation = next.continuation
   model.ids.push(...next.asked.keys())
@@ -261,7 +261,7 @@ describe('a continuation', () => {
         const given = again.value['inputResponses'] as JsonObject | undefined
         expect(Object.keys(given ?? {}).sort()).toEqual([...keys].sort())
         for (const name of keys) expect(Object.hasOwn(given ?? {}, name)).toBe(true)
-        expect(model.continuation.process).toBe(last.process)
+        expect(model.continuation.worker).toBe(last.worker)
       }),
     )
   })

@@ -4,7 +4,7 @@
  * input-requests.ts translates input requests and answers. [2026-07-28 multi round-trip requests]
  */
 import { Refusal } from '../../base/refusal.ts'
-import type { Call, Outcome, ClientDescription } from '../call.ts'
+import type { Call, Outcome, ClientDescription, WorkerId } from '../call.ts'
 import { acrossEras } from '../capabilities.ts'
 import { mayTakeRounds } from '../input-required.ts'
 import { editMembers, type JsonObject, parseObject, rawObject, type RawObject } from '../json-text.ts'
@@ -33,8 +33,8 @@ export interface Continuation {
   readonly step: 'asking' | 'calling'
   /** The state that the server wants back, if any. */
   readonly requestState?: string
-  /** The process that asked, on the instance that began the flow. */
-  readonly process?: number
+  /** The worker that asked: the server is called again on it, if this instance has it. */
+  readonly worker?: WorkerId
   /** The input requests of this round, by the id that the client sees. */
   readonly questions: Readonly<Record<string, OpenInputRequest>>
   /** The answers so far, by the same id, as JSON text. */
@@ -104,7 +104,7 @@ function lacks(requiredCapabilities: JsonObject): Answer {
 export function endUnanswered(call: Call, refusal: Refusal): Outcome {
   if (call.method !== 'tools/call') throw refusal
   const result = rawObject({ content: [{ type: 'text', text: refusal.message }], isError: true })
-  return { answer: { kind: 'result', result }, era: call.client.era, process: undefined }
+  return { answer: { kind: 'result', result }, era: call.client.era, worker: undefined }
 }
 
 /** The state of a call before its first round. */
@@ -128,7 +128,7 @@ export function askedAgain(
   outcome: Outcome,
   questions: ReadonlyMap<string, InputRequestContent>,
 ): { readonly continuation: Continuation; readonly asked: ReadonlyMap<string, InputRequestContent> } {
-  const { requestState: _, process: __, ...rest } = continuation
+  const { requestState: _, worker: __, ...rest } = continuation
   const round = questions.size === 0 ? continuation.round : continuation.round + 1
   const asked = new Map<string, InputRequestContent>()
   const open: Record<string, OpenInputRequest> = {}
@@ -144,7 +144,7 @@ export function askedAgain(
     round,
     step: asked.size === 0 ? 'calling' : 'asking',
     ...(typeof said === 'string' && { requestState: said }),
-    ...(outcome.process !== undefined && { process: outcome.process }),
+    ...(outcome.worker !== undefined && { worker: outcome.worker }),
     questions: open,
     answers: {},
   }

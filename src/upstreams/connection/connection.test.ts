@@ -34,6 +34,7 @@ function createProcess(): { child: Child; sent: Sent[]; say(value: JsonObject): 
   const sent: Sent[] = []
   let listener: ChildListener | undefined
   const child: Child = {
+    id: 'instance.1',
     worker: 1,
     pid: 1,
     backlog: 0,
@@ -118,7 +119,7 @@ function callOf(nonce: string): Call {
     clientKey: nonce,
     progressToken: clientToken,
     logLevel: undefined,
-    process: undefined,
+    worker: undefined,
     cancel: new Cancel(),
   }
 }

@@ -6,7 +6,7 @@
 import { Refusal } from '../../base/refusal.ts'
 import type { DroppedThing, EventSink } from '../../base/events.ts'
 import type { Holder } from '../../base/transfers.ts'
-import type { Call, ClientKey, Notification, Update } from '../../protocol/call.ts'
+import type { Call, ClientKey, Notification, Update, WorkerId } from '../../protocol/call.ts'
 import type { UpstreamCodec } from '../../protocol/upstream-codec.ts'
 import { emptyObject, type JsonObject, memberText, type RawObject, rawObject } from '../../protocol/json-text.ts'
 import { type Answer, type Message, notificationText, requestText, responseText } from '../../protocol/jsonrpc.ts'
@@ -79,7 +79,7 @@ export class UpstreamConnection {
       pendingCalls: this.#pendingCalls,
       internalRequests: this.#internalRequests,
       clock: needs.clock,
-      client: () => ({ era: this.codec.era, process: this.pid }),
+      client: () => ({ era: this.codec.era, worker: this.id }),
       mayMeanOther: () => this.attributor.mayMeanOther,
       invalid: (words) => needs.invalid(words),
       drop: this.#drop,
@@ -119,8 +119,9 @@ export class UpstreamConnection {
   get worker(): number | undefined {
     return this.#needs.child.worker
   }
-  get pid(): number | undefined {
-    return this.#needs.child.pid
+  /** Undefined if its program could not be started. */
+  get id(): WorkerId | undefined {
+    return this.#needs.child.id
   }
   /** Milliseconds of the clock that its deadlines use. */
   get nowMs(): number {

@@ -20,10 +20,10 @@ const call: Call = {
   clientKey: 'c',
   progressToken: undefined,
   logLevel: undefined,
-  process: undefined,
+  worker: undefined,
   cancel: new Cancel(),
 }
-const outcome: Outcome = { answer: { kind: 'result', result: rawObject({}) }, era: 'legacy', process: undefined }
+const outcome: Outcome = { answer: { kind: 'result', result: rawObject({}) }, era: 'legacy', worker: undefined }
 
 function fixture(limitBytes = 1_000_000): { clock: ManualClock; memory: MemoryBudget; pending: PendingCall } {
   const clock = manualClock()

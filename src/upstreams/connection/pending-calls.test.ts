@@ -21,7 +21,7 @@ const call: Call = {
   clientKey: 'c',
   progressToken: undefined,
   logLevel: undefined,
-  process: undefined,
+  worker: undefined,
   cancel: new Cancel(),
 }
 

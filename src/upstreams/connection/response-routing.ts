@@ -18,7 +18,7 @@ export interface ResponseRoutingNeeds {
   readonly pendingCalls: PendingCalls
   readonly internalRequests: InternalRequests
   readonly clock: Clock
-  /** The era and the process of the worker, for the outcome of a call. */
+  /** The era and the id of the worker, for the outcome of a call. */
   readonly client: () => Omit<Outcome, 'answer'>
   /** Whether a response without an id may belong to a client that has no call in flight. */
   readonly mayMeanOther: () => boolean

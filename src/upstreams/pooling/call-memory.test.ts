@@ -19,12 +19,12 @@ function callOf(client: string, chars: number): Call {
     clientKey: client,
     progressToken: undefined,
     logLevel: undefined,
-    process: undefined,
+    worker: undefined,
     cancel: new Cancel(),
   }
 }
 
-const outcome: Outcome = { answer: { kind: 'result', result: rawObject({}) }, era: 'legacy', process: undefined }
+const outcome: Outcome = { answer: { kind: 'result', result: rawObject({}) }, era: 'legacy', worker: undefined }
 
 /** A call that sends an update, then ends. */
 async function* run(): Reply {

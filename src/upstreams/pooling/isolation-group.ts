@@ -3,7 +3,7 @@
  * state that a replaced worker needs again. Groups with different keys share nothing.
  */
 import { Refusal } from '../../base/refusal.ts'
-import type { EraName, Filter, Caller } from '../../protocol/call.ts'
+import type { EraName, Filter, Caller, WorkerId } from '../../protocol/call.ts'
 import type { UpstreamCodec } from '../../protocol/upstream-codec.ts'
 import { mayBeAsked } from '../../protocol/capabilities.ts'
 import type { JsonObject } from '../../protocol/json-text.ts'
@@ -129,8 +129,8 @@ export function isCommon(mode: Mode): boolean {
   return mode === 'shared' || mode === 'tenant'
 }
 
-/** The worker of a group with this pid. Throws `upstream_closed` if it has ended. */
-export function processOf(group: IsolationGroup, pid: number | undefined): UpstreamConnection {
-  for (const connection of group.connections) if (connection.pid === pid) return connection
+/** The worker of a group with this id. Throws `upstream_closed` if it has ended. */
+export function workerOf(group: IsolationGroup, id: WorkerId | undefined): UpstreamConnection {
+  for (const connection of group.connections) if (connection.id === id) return connection
   throw new Refusal('upstream_closed')
 }

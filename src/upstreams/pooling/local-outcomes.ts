@@ -11,7 +11,7 @@ const sessionMethods = new Set(['resources/subscribe', 'logging/setLevel'])
 export function answerWithoutWorker(group: IsolationGroup, call: Call): Outcome | undefined {
   if (group.codec.era === 'modern') {
     if (!sessionMethods.has(call.method)) return undefined
-    return { answer: { kind: 'result', result: emptyObject }, era: 'legacy', process: undefined }
+    return { answer: { kind: 'result', result: emptyObject }, era: 'legacy', worker: undefined }
   }
   // A server shows tasks to every client of a connection. mcplex itself (`round`) asks only about tasks that it began.
   const isOwn = (group.attribution === 'own' && call.session !== undefined) || call.round !== undefined

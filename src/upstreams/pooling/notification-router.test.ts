@@ -30,6 +30,7 @@ function createFixture(refuses: (uri: string) => boolean = () => false): {
   let listener: ChildListener | undefined
   const connection = new UpstreamConnection({
     child: {
+      id: 'instance.1',
       worker: 1,
       pid: 1,
       backlog: 0,

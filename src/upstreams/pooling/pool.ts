@@ -6,7 +6,7 @@ import { cpus } from 'node:os'
 import type { Clock } from '../../base/clock.ts'
 import { FairQueue } from '../../base/fair-queue.ts'
 import { Refusal } from '../../base/refusal.ts'
-import type { Call, ClientKey } from '../../protocol/call.ts'
+import type { Call, ClientKey, WorkerId } from '../../protocol/call.ts'
 import type { UpstreamConnection } from '../connection/connection.ts'
 import type { UpstreamSettings } from '../options.ts'
 import type { WorkerSlot, WorkerSlots } from './worker-slots.ts'
@@ -88,12 +88,12 @@ export function createPool(needs: PoolNeeds): Pool {
   }
 
   /** The worker that is kept for the client or named by the call if it has capacity, else the one with the fewest calls. */
-  const leastBusy = (group: IsolationGroup, client: ClientKey, process?: number): UpstreamConnection | undefined => {
+  const leastBusy = (group: IsolationGroup, client: ClientKey, worker?: WorkerId): UpstreamConnection | undefined => {
     let best: UpstreamConnection | undefined
     for (const connection of group.connections) {
       if (!hasCapacity(connection, group, client)) continue
       if (connection.keptFor !== undefined) return connection
-      if (process !== undefined && connection.pid === process) return connection
+      if (worker !== undefined && connection.id === worker) return connection
       if (!best || connection.callsInFlight < best.callsInFlight) best = connection
     }
     return best
@@ -196,7 +196,7 @@ export function createPool(needs: PoolNeeds): Pool {
   return {
     take(group, call) {
       // Waiting calls go first, or a busy client would overtake them again and again.
-      return group.waiting > 0 || call.cancel.cancelled ? undefined : leastBusy(group, call.clientKey, call.process)
+      return group.waiting > 0 || call.cancel.cancelled ? undefined : leastBusy(group, call.clientKey, call.worker)
     },
     wait(group, call) {
       return new Promise((resolve, reject) => {

@@ -10,6 +10,7 @@ const exit: ChildExit = { code: null, signal: null, expected: false, stderr: '',
 function fakeChild(): Child & { over: boolean } {
   return {
     over: false,
+    id: undefined,
     worker: undefined,
     pid: undefined,
     backlog: 0,

@@ -62,12 +62,12 @@ export function createSpares(needs: SparesNeeds): Spares {
       const spare = spares.shift()
       if (!spare) return undefined
       const { child } = spare
-      needs.slots.move(child.pid, purpose)
+      needs.slots.move(child.id, purpose)
       return {
         start: () => child,
         release() {
           if (closed || spares.length >= needs.wanted) return void child.close()
-          needs.slots.move(child.pid, 'spare')
+          needs.slots.move(child.id, 'spare')
           spares.push(spare)
         },
       }

@@ -28,6 +28,7 @@ function createFixture(codec: UpstreamCodec): Fixture {
   const sent: string[] = []
   const connection = new UpstreamConnection({
     child: {
+      id: 'instance.1',
       worker: 1,
       pid: 1,
       backlog: 0,

@@ -11,6 +11,7 @@ interface FakeChild extends Child {
 
 function fakeChild(pid: number | undefined): FakeChild {
   return {
+    id: pid === undefined ? undefined : `instance.${pid}`,
     worker: pid,
     pid,
     backlog: 0,
@@ -79,7 +80,7 @@ test('a worker is counted by its purpose', () => {
   slot?.start()
   slot?.release()
   expect([slots.of('spare'), slots.of('catalogue'), slots.of('serve')]).toEqual([1, 1, 0])
-  slots.move(1, 'serve')
+  slots.move('instance.1', 'serve')
   slots.move(undefined, 'check')
   expect([slots.of('spare'), slots.of('catalogue'), slots.of('serve')]).toEqual([0, 1, 1])
 })

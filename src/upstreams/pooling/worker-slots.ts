@@ -2,6 +2,7 @@
  * The limit on workers (`--pool`): each takes a slot from before its start to its end, whatever its purpose. Workers are
  * started only through a slot, so the limit holds for all of them together.
  */
+import type { WorkerId } from '../../protocol/call.ts'
 import type { Child } from '../stdio/child.ts'
 
 /**
@@ -22,7 +23,7 @@ export interface WorkerSlots {
   /** Takes a slot; undefined if all are taken. @param most another limit for this call alone */
   take(purpose: Purpose, most?: number): WorkerSlot | undefined
   /** Changes the purpose of a worker. */
-  move(pid: number | undefined, purpose: Purpose): void
+  move(worker: WorkerId | undefined, purpose: Purpose): void
   readonly taken: number
   readonly free: number
   /** Workers that are being ended and still run. */
@@ -60,8 +61,8 @@ export function createWorkerSlots(bound: () => number, startChild: (purpose: Pur
         release: () => void (slot.child ?? slots.delete(slot)),
       }
     },
-    move(pid, purpose) {
-      for (const slot of slots) if (pid !== undefined && slot.child?.pid === pid) slot.purpose = purpose
+    move(worker, purpose) {
+      for (const slot of slots) if (worker !== undefined && slot.child?.id === worker) slot.purpose = purpose
     },
     get taken() {
       return all().size

@@ -12,6 +12,7 @@ import type { EventSink } from '../../base/events.ts'
 import type { LostLine } from '../../base/lines.ts'
 import type { Log } from '../../base/log.ts'
 import type { Reservation, MemoryAccount, MemoryBudget } from '../../base/memory-budget.ts'
+import type { WorkerId } from '../../protocol/call.ts'
 import type { Containment } from './containment.ts'
 
 export interface ChildCommand {
@@ -48,7 +49,9 @@ export interface ChildListener {
 }
 
 export interface Child {
-  /** The number of the worker in its gateway, from 1 up; undefined when the program could not be started. */
+  /** The id of the worker; it ends with the number. Undefined when the program could not be started. */
+  readonly id: WorkerId | undefined
+  /** The number of the worker in its gateway, from 1 up, for log lines; undefined when the program could not be started. */
   readonly worker: number | undefined
   /** Undefined when the program could not be started. */
   readonly pid: number | undefined

@@ -9,6 +9,7 @@ import { accessSync, constants } from 'node:fs'
 import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import type { KnownProcess } from '../../base/proc-stat.ts'
+import type { WorkerId } from '../../protocol/call.ts'
 import { type ControlGroup, type ControlGroups, createControlGroups } from './control-groups.ts'
 import { createMarkScan } from './marked-processes.ts'
 import { createReaper } from './reaper.ts'
@@ -24,7 +25,8 @@ export interface Containment {
 }
 
 export interface WorkerContainment {
-  /** The number of the worker in this gateway, from 1 up: the one in its mark and in the log. */
+  readonly id: WorkerId
+  /** The number of the worker in this gateway, from 1 up: the one in the log, and the end of its id. */
   readonly worker: number
   /** To be added to the environment of its process. */
   readonly variable: Readonly<Record<string, string>>
@@ -85,6 +87,7 @@ export function createContainment(needs: ContainmentNeeds): Containment {
       let leader = 0
       let group: ControlGroup | undefined
       return {
+        id: marks.idOf(worker),
         worker,
         variable: marks.variableOf(worker),
         started(pid, hasEnded) {

@@ -11,14 +11,15 @@ import { basename } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import type { Reservation, MemoryAccount } from '../../base/memory-budget.ts'
+import type { WorkerId } from '../../protocol/call.ts'
 import type { Child, ChildCommand, ChildExit, ChildListener } from './child.ts'
 import { isNpxCommand, launchedBy, scriptOf } from './npx-command.ts'
 
 export interface DirectStart {
   /** @param purpose for the event `processStarted` */
   start(purpose: string): Child
-  /** A process that was started as given has answered: what it runs can be started directly from now on. */
-  answered(pid: number | undefined): Promise<void>
+  /** A worker that was started as given has answered: what it runs can be started directly from now on. */
+  answered(worker: WorkerId | undefined): Promise<void>
 }
 
 export interface DirectStartNeeds {
@@ -39,7 +40,14 @@ export function createDirectStart(needs: DirectStartNeeds): DirectStart {
   let direct: ChildCommand | undefined
   let failures: number[] = []
   let isNextAsGiven = false
+  /** The processes that were started as given, until one of them has answered. */
+  let asGiven: Child[] | undefined = []
 
+  const startAsGiven = (purpose: string): Child => {
+    const child = needs.startChild(given, purpose)
+    asGiven?.push(child)
+    return child
+  }
   const fallBack = (): void => {
     if (!direct) return
     direct = undefined
@@ -56,7 +64,7 @@ export function createDirectStart(needs: DirectStartNeeds): DirectStart {
       if (direct && !isThere(direct)) fallBack()
       if (!direct || isNextAsGiven) {
         isNextAsGiven = false
-        return needs.startChild(given, purpose)
+        return startAsGiven(purpose)
       }
       return new DirectChild({
         child: needs.startChild(direct, purpose),
@@ -71,7 +79,9 @@ export function createDirectStart(needs: DirectStartNeeds): DirectStart {
         now: () => clock.now(),
       })
     },
-    async answered(pid) {
+    async answered(worker) {
+      const pid = asGiven?.find(({ id }) => id !== undefined && id === worker)?.pid
+      asGiven = undefined
       if (pid === undefined || !isNpxCommand(given.command, given.args)) return
       const found = await launchedBy(pid)
       if (!found || !isThere(found)) return
@@ -122,6 +132,10 @@ class DirectChild implements Child {
     this.#child = needs.child
   }
 
+  /** That of the process that runs now: a replacement has another one, until the first response at the latest. */
+  get id(): WorkerId | undefined {
+    return this.#child.id
+  }
   get worker(): number | undefined {
     return this.#child.worker
   }

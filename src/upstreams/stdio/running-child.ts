@@ -4,6 +4,7 @@ import type { Readable, Writable } from 'node:stream'
 import { LineReader, type LineSink } from '../../base/lines.ts'
 import type { Reservation, MemoryAccount } from '../../base/memory-budget.ts'
 import { shareFor } from '../../base/transfers.ts'
+import type { WorkerId } from '../../protocol/call.ts'
 import type { ChildExit, ChildListener, ChildSettings, StartedChild } from './child.ts'
 import { ChildInput } from './child-input.ts'
 import type { WorkerContainment } from './containment.ts'
@@ -28,6 +29,7 @@ export interface RunningNeeds extends Omit<ChildSettings, 'containment'> {
 }
 
 export class RunningChild implements StartedChild {
+  readonly id: WorkerId
   readonly worker: number
   readonly pid: number
   readonly gone: Promise<void>
@@ -50,6 +52,7 @@ export class RunningChild implements StartedChild {
     const { pid } = started
     const { clock, log, events, containment } = needs
     const { worker } = containment
+    this.id = containment.id
     this.worker = worker
     this.pid = pid
     this.#pipes = pipes

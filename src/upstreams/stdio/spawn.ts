@@ -39,6 +39,7 @@ export function spawnChild(command: ChildCommand, settings: ChildSettings): Star
 
 /** A child that could not be started: it only reports its exit. */
 export class FailedChild implements StartedChild {
+  readonly id = undefined
   readonly worker = undefined
   readonly pid = undefined
   readonly gone: Promise<void> = Promise.resolve()

@@ -29,7 +29,7 @@ import { createSpares, type Spares } from '../pooling/spares.ts'
 import { startServer } from './startup.ts'
 import { profileSource } from '../pooling/catalog-keys.ts'
 import type { DirectStart } from './direct-start.ts'
-import { isCommon, processOf } from '../pooling/isolation-group.ts'
+import { isCommon, workerOf } from '../pooling/isolation-group.ts'
 import { hasOtherLevel, setLogLevel } from '../pooling/group-log-level.ts'
 import { createIsolationGroups } from '../pooling/isolation-groups.ts'
 import type { Upstream, UpstreamFacts } from '../upstream.ts'
@@ -106,7 +106,7 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
     start: (group, slot) => workers.start(group, groups.serverEraOf(group.caller), slot),
     handOver(group) {
       const catalogWorker = catalogWorkers.handOver((what) => hasSameHandshake(group, what))
-      if (catalogWorker) slots.move(catalogWorker.connection.pid, 'serve')
+      if (catalogWorker) slots.move(catalogWorker.connection.id, 'serve')
       return catalogWorker && workers.handOver(group, groups.serverEraOf(group.caller), catalogWorker)
     },
     isOnlyOne: () => onlyOne.isKnown,
@@ -141,7 +141,7 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
     const group = groups.of(call)
     const local = answerWithoutWorker(group, call)
     if (local) return local
-    let connection = call.hold?.lease ? processOf(group, call.process) : pool.take(group, call)
+    let connection = call.hold?.lease ? workerOf(group, call.worker) : pool.take(group, call)
     let queueMs = 0
     if (!connection) {
       const sinceMs = clock.now()
@@ -225,11 +225,11 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
         else {
           owner.group = groups.of(ownCaller(serverEra))
           owner.group.connections.add(connection)
-          slots.move(connection.pid, 'serve')
+          slots.move(connection.id, 'serve')
           void notifications.subscriptionsOf(owner.group).sync(connection)
         }
       }
-      await directStart.answered(used[0]?.connection.pid)
+      await directStart.answered(used[0]?.connection.id)
       const spared = used.find(({ serverEra: { codec, mode } }) => codec.era === 'legacy' && !isCommon(mode))?.serverEra
       spares = createSpares({
         wanted: spared ? settings.spares : 0,
