@@ -17,7 +17,7 @@ function watched(args: readonly string[], command: string = process.execPath, st
   const gateway = createGateway({ upstream: { command, args, startTimeoutMs } })
   const started: number[] = []
   let mark: string | undefined
-  gateway.events.on('processStarted', ({ pid }) => {
+  gateway.events.on('workerStarted', ({ pid }) => {
     started.push(pid)
     mark ??= environmentOf(pid).some((name) => name.startsWith('MCPLEX_WORKER=')) ? gatewayOf(pid) : undefined
   })

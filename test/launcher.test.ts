@@ -31,7 +31,7 @@ async function start(upstream: PartialSettings['upstream']): Promise<Started> {
   const note = (fields: object, msg: string): void => void lines.push({ ...fields, msg })
   const gateway = createGateway({ upstream }, { log: { debug: note, info: note, warn: note, error: note } })
   const leaders: Array<{ pid: number; purpose: string }> = []
-  gateway.events.on('processStarted', (event) => leaders.push(event))
+  gateway.events.on('workerStarted', (event) => leaders.push(event))
   const listener = createServer(nodeHandler(gateway))
   const end = async (): Promise<void> => {
     listener.closeAllConnections()
@@ -108,7 +108,7 @@ test('after the first process, npx is left out: same program, arguments, environ
   }
   expect(environment).toContain('MCPLEX_TEST=a=b "grüße"')
   expect(lines.filter(({ msg }) => msg === isDirect)).toEqual([{ command: 'node', msg: isDirect }])
-  expect(leaders.filter(({ purpose }) => purpose !== 'catalogue').length).toBeGreaterThanOrEqual(2)
+  expect(leaders.filter(({ purpose }) => purpose !== 'catalog').length).toBeGreaterThanOrEqual(2)
   const { pid } = await eventually('a spare', () => leaders.findLast((one) => runs(one.pid) && one !== leader))
   const members = await eventually('its program', () => {
     const found = group(pid)

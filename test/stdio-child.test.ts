@@ -149,8 +149,8 @@ describe('start', () => {
     const { worker, pid } = asked.child
     await asked.child.close()
     expect(asked.events).toEqual([
-      { name: 'processStarted', event: { worker, pid, purpose: 'test' } },
-      { name: 'processEnded', event: { worker, code: 0, signal: null, expected: true } },
+      { name: 'workerStarted', event: { worker, pid, purpose: 'test' } },
+      { name: 'workerEnded', event: { worker, code: 0, signal: null, expected: true } },
     ])
     const crashed = nursery.sh('kill -9 $$')
     expect(await crashed.exit()).toMatchObject({ signal: 'SIGKILL', expected: false })

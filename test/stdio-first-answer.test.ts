@@ -59,7 +59,7 @@ async function startsWithin(seconds: number, hasOneClient: boolean): Promise<boo
   })
   let isThrough = false
   let started = 0
-  gateway.events.on('processStarted', () => started++)
+  gateway.events.on('workerStarted', () => started++)
   const start = gateway.start().then(() => (isThrough = true))
   start.catch(() => {})
   await eventually('a second process', () => started === 2)

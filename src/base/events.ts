@@ -13,11 +13,11 @@ export interface Events {
   /** A request was refused before there was a call. */
   refused: { code: string; tenant: string | undefined }
   /**
-   * The process of a worker was started, or ended; `expected` is true if mcplex ended it, false for a crash. `worker`
-   * counts up from 1 in each gateway.
+   * A worker was started, or ended; `expected` is true if mcplex ended it, false for a crash. `worker` counts up from 1
+   * in each gateway; `purpose` is `serve`, `spare`, `catalog` or `check`.
    */
-  processStarted: { worker: number; pid: number; purpose: string }
-  processEnded: { worker: number; code: number | null; signal: string | null; expected: boolean }
+  workerStarted: { worker: number; pid: number; purpose: string }
+  workerEnded: { worker: number; code: number | null; signal: string | null; expected: boolean }
   /** Output of an upstream was dropped because it could not be attributed or understood, or a client's notification that fits no upstream. */
   dropped: { what: DroppedThing; count: number }
   /** A shared server sent an input request that cannot be attributed to one of its clients. */

@@ -44,10 +44,10 @@ export function logEvents(events: EventSource, log: Log, clock: Clock): () => vo
       }),
     ),
     events.on('refused', (event) => bounded.info('refused', { code: event.code, tenant: event.tenant })),
-    events.on('processStarted', (event) =>
+    events.on('workerStarted', (event) =>
       log.debug({ worker: event.worker, pid: event.pid, purpose: event.purpose }, 'worker started'),
     ),
-    events.on('processEnded', (event) => {
+    events.on('workerEnded', (event) => {
       // An unexpected end is logged as a warning where it is noticed.
       if (event.expected) log.debug({ worker: event.worker, exit: event.code, signal: event.signal }, 'worker ended')
     }),

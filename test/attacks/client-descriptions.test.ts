@@ -93,7 +93,7 @@ test('processes that learn are bounded, and all processes together by the pool',
       return session
     }),
   )
-  expect((await counts(mcplex))['learningProcesses']).toBeLessThanOrEqual(2)
+  expect((await counts(mcplex))['catalogWorkers']).toBeLessThanOrEqual(2)
   await Promise.all(
     sessions.map(async (session) => {
       expect(await session.text('pid')).toMatch(/^\d+$/)
@@ -127,7 +127,7 @@ test('with a pool of one, clients list and call by turns, and health stays true'
   clearInterval(timer)
   expect(most()).toBe(1)
   expect(new Set(health)).toEqual(new Set([200]))
-  expect(await counts(mcplex)).toMatchObject({ processes: 1, servingProcesses: 1, learningProcesses: 0 })
+  expect(await counts(mcplex)).toMatchObject({ workers: 1, servingWorkers: 1, catalogWorkers: 0 })
 })
 
 test('lists that were not fetched before the pool was full come from the process of the session', async () => {

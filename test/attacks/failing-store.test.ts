@@ -69,7 +69,7 @@ test('a session that ends while requests for it are on their way does not come b
   const one = await startForTest([hostile], {}, { backplane })
   const session = await openSession(one.url)
   await session.text('pid')
-  const { processes } = await one.counts()
+  const { workers } = await one.counts()
   const readsBefore = reads()
   const ending = session.end()
   await eventually('the store is asked for it', () => reads() > readsBefore)
@@ -79,7 +79,7 @@ test('a session that ends while requests for it are on their way does not come b
   expect((await ending).status).toBe(200)
   expect([(await before).status, ...after.map(({ status }) => status)]).toEqual([404, 404, 404, 404])
   expect((await one.counts())['sessions']).toBe(0)
-  await eventually('its process is gone', async () => Number((await one.counts())['processes']) < Number(processes))
+  await eventually('its process is gone', async () => Number((await one.counts())['workers']) < Number(workers))
 })
 
 test('streams that a session asks for at once are opened, and stay open', async () => {

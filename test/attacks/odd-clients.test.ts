@@ -37,7 +37,7 @@ test('odd profiles of some clients take neither processes without end nor the vi
     await answered.whole()
     expect(answered.status).toBe(200)
   }
-  expect((await one.counts())['processes']).toBeLessThanOrEqual(16)
+  expect((await one.counts())['workers']).toBeLessThanOrEqual(16)
 })
 
 test('a client that leaves before it waits for a place is not logged as a fault', async () => {
@@ -69,11 +69,11 @@ test('two streams of one session at once are both opened', async () => {
 
 test('a call after the end of its session starts nothing', async () => {
   const one = await startForTest([hostile], { upstream: { spares: 0 } })
-  const before = (await one.counts())['processes']
+  const before = (await one.counts())['workers']
   const session = await openSession(one.url)
   const answers = await Promise.all([session.end(), session.call('pid'), session.call('pid')])
   await Promise.all(answers.map((answered) => answered.whole()))
-  await eventually('as before', async () => (await one.counts())['processes'] === before)
+  await eventually('as before', async () => (await one.counts())['workers'] === before)
   const late = await session.call('pid')
   await late.whole()
   expect([late.status, reasonOf(messagesOf(late)[0] ?? {})]).toEqual([404, 'session_not_found'])

@@ -103,7 +103,7 @@ test('metadata that cannot be serialised harms no other call', async () => {
 test('a gateway that is closed while a process starts leaves none behind', async () => {
   const one = await startInProcess([hostile, '--slow-start=60000'], { upstream: { mode: 'call', spares: 0 } })
   const pids: number[] = []
-  one.gateway.events.on('processStarted', ({ pid }) => void pids.push(pid))
+  one.gateway.events.on('workerStarted', ({ pid }) => void pids.push(pid))
   const session = await openSession(one.url)
   const call = session.call('pid').catch(() => undefined)
   await eventually('a process', () => pids.length > 0)
@@ -116,8 +116,8 @@ test('a session that ends while its process starts takes the process with it', a
   const { url, gateway } = await startForTest([hostile, '--slow-start=60000'], { upstream: { spares: 0 } })
   const workers: number[] = []
   const ended: number[] = []
-  gateway.events.on('processStarted', ({ worker }) => void workers.push(worker))
-  gateway.events.on('processEnded', ({ worker }) => void ended.push(worker))
+  gateway.events.on('workerStarted', ({ worker }) => void workers.push(worker))
+  gateway.events.on('workerEnded', ({ worker }) => void ended.push(worker))
   const session = await openSession(url)
   const call = session.call('pid')
   await eventually('a worker', () => workers.length > 0)
@@ -138,10 +138,10 @@ test('lists are fetched again when the catalog worker that listed them has died'
   const { url, gateway } = await startForTest([hostile], { upstream: { spares: 0 } })
   const catalogWorkers: Array<{ worker: number; pid: number }> = []
   const ended: number[] = []
-  gateway.events.on('processStarted', ({ worker, pid, purpose }) => {
-    if (purpose === 'catalogue') catalogWorkers.push({ worker, pid })
+  gateway.events.on('workerStarted', ({ worker, pid, purpose }) => {
+    if (purpose === 'catalog') catalogWorkers.push({ worker, pid })
   })
-  gateway.events.on('processEnded', ({ worker }) => void ended.push(worker))
+  gateway.events.on('workerEnded', ({ worker }) => void ended.push(worker))
   const session = await openSession(url, { capabilities: { roots: {} } })
   await session.request('tools/list')
   const [first] = catalogWorkers

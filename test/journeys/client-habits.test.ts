@@ -178,7 +178,7 @@ test('500 sessions whose clients send no DELETE end by themselves, and leave not
   }
   const idle = async (): Promise<Left> => {
     await eventually('all sessions to end', async () => (await counts(mcplex))['sessions'] === 0)
-    await eventually('their processes to end', async () => (await counts(mcplex))['servingProcesses'] === 0)
+    await eventually('their processes to end', async () => (await counts(mcplex))['servingWorkers'] === 0)
     return left(mcplex)
   }
   // What the server lists to clients of each kind is kept on purpose.
@@ -197,7 +197,7 @@ test('500 sessions whose clients send no DELETE end by themselves, and leave not
     return after.children <= before.children && after.heldBytes <= before.heldBytes
   })
   const after = await left(mcplex)
-  for (const name of ['sessions', 'streams', 'calls', 'clients', 'waitingClients', 'servingProcesses', 'waitingCalls'])
+  for (const name of ['sessions', 'streams', 'calls', 'clients', 'waitingClients', 'servingWorkers', 'waitingCalls'])
     expect([name, after.counts[name]]).toEqual([name, 0])
   // The log takes so many such lines a second, and counts the others.
   const ends = mcplex.log.filter(({ msg }) => msg === 'session ends')

@@ -41,7 +41,7 @@ test('a server that asks without reading is ended, and the operator is told', { 
   const target = await startTarget(16, { server: unruly, env: { MCPLEX_UPSTREAM__CALL_IDLE: '1500ms' } })
   const [session] = await openSessions(target, 1)
   await session?.text('ask', { method: 'ping', idChars: 20 })
-  await eventually('the end of it', async () => (await counts(target))['stuckProcesses'] === 1)
+  await eventually('the end of it', async () => (await counts(target))['workersEndedForNotReading'] === 1)
   expect(target.log).toContainEqual(expect.objectContaining({ reason: 'answers_unread', worker: expect.any(Number) }))
   await eventually('another process', async () => (await session?.text('echo', { text: 'again' })) === 'again')
 })

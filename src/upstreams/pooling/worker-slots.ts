@@ -7,9 +7,9 @@ import type { Child } from '../stdio/child.ts'
 
 /**
  * What a worker is for: `serve` calls of clients, be a `spare` for later clients, be a `catalogue` worker, or `check`
- * whether the program starts. Part of the event `processStarted`.
+ * whether the program starts. Part of the event `workerStarted`.
  */
-export type Purpose = 'serve' | 'spare' | 'catalogue' | 'check'
+export type Purpose = 'serve' | 'spare' | 'catalog' | 'check'
 
 /** A slot that was taken. */
 export interface WorkerSlot {

@@ -93,6 +93,6 @@ export interface ChildSettings {
   readonly memory: MemoryBudget
   /** Longer lines from the child are dropped. In bytes. */
   readonly maxLineBytes: number
-  /** The `purpose` in the event `processStarted`. */
+  /** The `purpose` in the event `workerStarted`. */
   readonly purpose: string
 }

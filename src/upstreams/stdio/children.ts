@@ -10,7 +10,7 @@ import { createContainment } from './containment.ts'
 import { FailedChild, spawnChild } from './spawn.ts'
 
 export interface Children {
-  /** Starts a child; a failed start is reported as its exit. @param purpose for the event `processStarted` */
+  /** Starts a child; a failed start is reported as its exit. @param purpose for the event `workerStarted` */
   start(command: ChildCommand, purpose: string): Child
   /** Ends all children: step by step, or by SIGKILL at once if `isForced`. A forced call may follow a first one. */
   close(isForced: boolean): Promise<void>

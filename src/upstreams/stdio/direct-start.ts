@@ -16,7 +16,7 @@ import type { Child, ChildCommand, ChildExit, ChildListener } from './child.ts'
 import { isNpxCommand, launchedBy, scriptOf } from './npx-command.ts'
 
 export interface DirectStart {
-  /** @param purpose for the event `processStarted` */
+  /** @param purpose for the event `workerStarted` */
   start(purpose: string): Child
   /** A worker that was started as given has answered: what it runs can be started directly from now on. */
   answered(worker: WorkerId | undefined): Promise<void>

@@ -84,7 +84,7 @@ export class RunningChild implements StartedChild {
     pipes.stdin.on('error', () => this.#pipeClosed())
     pipes.stdout.on('error', () => this.#pipeClosed())
     pipes.stderr.on('error', () => {})
-    events.emit('processStarted', { worker, pid, purpose: needs.purpose })
+    events.emit('workerStarted', { worker, pid, purpose: needs.purpose })
   }
 
   get exited(): boolean {
@@ -184,7 +184,7 @@ export class RunningChild implements StartedChild {
     this.#input.drop()
     this.hold(false)
     this.#termination.leaderExited()
-    this.#settings.events.emit('processEnded', { worker: this.worker, code, signal, expected })
+    this.#settings.events.emit('workerEnded', { worker: this.worker, code, signal, expected })
     // If the event loop was blocked past this timer, the pipes still hold output: `setImmediate` lets it be read first.
     this.#settings.clock.after(pipesGraceMs, () => setImmediate(() => this.#finish()))
   }

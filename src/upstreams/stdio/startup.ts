@@ -71,7 +71,7 @@ export async function startServer(needs: StartNeeds): Promise<Started> {
     stopsEarly: needs.hasOneClient,
     hasRoom: () => needs.slots.free > 0,
     connect(era) {
-      const slot = needs.slots.take('catalogue')
+      const slot = needs.slots.take('catalog')
       if (!slot) throw startError(settings, exit, false, undefined)
       const codec = era === 'legacy' ? legacyUpstreamCodec : modernCodec
       const owner: WorkerOwner = { group: undefined, source: profileSource(codec.era) }

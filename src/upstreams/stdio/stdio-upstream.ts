@@ -122,7 +122,7 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
     clock,
     bound: Math.max(1, Math.min(maxCatalogWorkers, Math.floor(settings.pool / 3))),
     waitMs: needs.queueWaitMs,
-    slot: () => slotFor('catalogue'),
+    slot: () => slotFor('catalog'),
     endIdle: () => void pool.endIdle(),
     isInVain: () => pool.isShort || slots.ending > 0,
     mayStart: (source) => workers.crashLoopGuard.mayStart(workers.crashLoopGuard.ofSource(source)),
@@ -267,12 +267,12 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
       for (const connection of [...group.connections, ...workers.starting(group)]) end(connection)
     },
     counts: () => ({
-      processes: slots.taken,
-      servingProcesses: slots.of('serve'),
-      learningProcesses: slots.of('catalogue') + slots.of('check'),
-      spareProcesses: slots.of('spare'),
+      workers: slots.taken,
+      servingWorkers: slots.of('serve'),
+      catalogWorkers: slots.of('catalog') + slots.of('check'),
+      spareWorkers: slots.of('spare'),
       waitingCalls: pool.waiting,
-      stuckProcesses: stuck,
+      workersEndedForNotReading: stuck,
     }),
     health: createUpstreamHealth({
       clock,
