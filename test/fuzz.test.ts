@@ -162,7 +162,7 @@ describe('100,000 damaged messages', () => {
       },
       codec: legacyUpstreamCodec,
       announced: { sampling: {}, roots: {}, elicitation: {}, tasks: {} },
-      attribution: 'own',
+      attribution: 'session',
       hasOneClient: false,
       clock: manualClock(0),
       events: createEvents(),

@@ -3,12 +3,12 @@ import { describe, expect, test } from 'vitest'
 import type { ClientKey } from '../../protocol/call.ts'
 import { addressee, type Attribution, ServedClients, type Situation } from './attribution.ts'
 
-const rules: readonly Attribution[] = ['own', 'single', 'none']
-const situations: readonly Situation[] = rules.flatMap((rule) =>
+const attributions: readonly Attribution[] = ['session', 'principal', 'several']
+const situations: readonly Situation[] = attributions.flatMap((attribution) =>
   (['input-request', 'log'] as const).flatMap((what) =>
     [true, false].flatMap((isStateless) =>
       [true, false].flatMap((hasCall) =>
-        [true, false].map((hasOneClient) => ({ rule, what, isStateless, hasCall, hasOneClient })),
+        [true, false].map((hasOneClient) => ({ attribution, what, isStateless, hasCall, hasOneClient })),
       ),
     ),
   ),
@@ -16,19 +16,19 @@ const situations: readonly Situation[] = rules.flatMap((rule) =>
 
 describe('a message that names no call', () => {
   test('always goes to the session that owns the worker: to its youngest call, or else to its stream', () => {
-    for (const one of situations.filter(({ rule }) => rule === 'own')) {
+    for (const one of situations.filter(({ attribution }) => attribution === 'session')) {
       expect(addressee(one)).toBe(one.hasCall ? 'call' : 'group')
     }
   })
 
   test('goes to one of several clients only if it has a call and the worker has worked for no other', () => {
-    for (const one of situations.filter(({ rule }) => rule === 'single')) {
+    for (const one of situations.filter(({ attribution }) => attribution === 'principal')) {
       expect(addressee(one)).toBe(one.hasCall && one.hasOneClient ? 'call' : undefined)
     }
   })
 
   test('goes to no client where principals share a worker, except log messages of a stateless server', () => {
-    for (const one of situations.filter(({ rule }) => rule === 'none')) {
+    for (const one of situations.filter(({ attribution }) => attribution === 'several')) {
       const mayBe = one.what === 'log' && one.isStateless && one.hasCall && one.hasOneClient
       expect(addressee(one)).toBe(mayBe ? 'call' : undefined)
     }

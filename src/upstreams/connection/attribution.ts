@@ -9,12 +9,15 @@ import type { ClientKey, EraName } from '../../protocol/call.ts'
 import type { PendingCall } from './pending-call.ts'
 import type { PendingCalls } from './pending-calls.ts'
 
-/** Which clients a worker serves: one session (`own`), clients of one principal (`single`), or of several (`none`). */
-export type Attribution = 'own' | 'single' | 'none'
+/**
+ * Whose messages a worker sends, which decides how those that name no call are attributed: all are of one `session` (or of
+ * the only client of the gateway), of clients of one `principal`, or of clients of `several` principals.
+ */
+export type Attribution = 'session' | 'principal' | 'several'
 
 /** Everything that the decision depends on. */
 export interface Situation {
-  readonly rule: Attribution
+  readonly attribution: Attribution
   readonly what: 'input-request' | 'log'
   /** Whether the server is stateless: it sends no requests, and logs only for calls that asked for logs. */
   readonly isStateless: boolean
@@ -28,10 +31,11 @@ export interface Situation {
  * The decision: `call` is the youngest call in flight (all calls are of one client then), `group` the subscriber of the
  * session that owns the worker, undefined no client.
  */
-export function addressee({ rule, what, isStateless, hasCall, hasOneClient }: Situation): 'call' | 'group' | undefined {
-  if (rule === 'own') return hasCall ? 'call' : 'group'
+export function addressee(situation: Situation): 'call' | 'group' | undefined {
+  const { attribution, what, isStateless, hasCall, hasOneClient } = situation
+  if (attribution === 'session') return hasCall ? 'call' : 'group'
   // Across principals, only log messages pass, for calls that have asked for them.
-  if (rule === 'none' && !(what === 'log' && isStateless)) return undefined
+  if (attribution === 'several' && !(what === 'log' && isStateless)) return undefined
   return hasCall && hasOneClient ? 'call' : undefined
 }
 
@@ -93,13 +97,13 @@ export interface AttributorNeeds {
 export class Attributor {
   readonly served: ServedClients
   /** Which clients the worker serves; changes when an unused worker is handed over to a group. */
-  rule: Attribution
+  attribution: Attribution
   readonly #needs: AttributorNeeds
   readonly #pendingCalls: PendingCalls
 
   constructor(needs: AttributorNeeds, pendingCalls: PendingCalls) {
     this.served = new ServedClients(needs.callTotalMs)
-    this.rule = needs.attribution
+    this.attribution = needs.attribution
     this.#needs = needs
     this.#pendingCalls = pendingCalls
   }
@@ -113,7 +117,7 @@ export class Attributor {
 
   /** Whether a response without an id may belong to a client that has no call in flight. */
   get mayMeanOther(): boolean {
-    return this.rule !== 'own' && !this.#needs.hasOneClient && this.served.areSeveral
+    return this.attribution !== 'session' && !this.#needs.hasOneClient && this.served.areSeveral
   }
 
   /**
@@ -122,7 +126,7 @@ export class Attributor {
    * @param isOffered whether the capability was announced to the server; it never is where principals share a worker
    */
   couldBeOfSeveral(isOffered: boolean): boolean {
-    return this.rule === 'none' || (this.rule === 'single' && isOffered && this.mayMeanOther)
+    return this.attribution === 'several' || (this.attribution === 'principal' && isOffered && this.mayMeanOther)
   }
 
   /** @param era the era of the connection */
@@ -130,7 +134,8 @@ export class Attributor {
     const call = this.#pendingCalls.youngest()
     const hasOneClient = this.#needs.hasOneClient || this.served.isOne
     const isStateless = era === 'modern'
-    const to = addressee({ rule: this.rule, what, isStateless, hasCall: call !== undefined, hasOneClient })
+    const { attribution } = this
+    const to = addressee({ attribution, what, isStateless, hasCall: call !== undefined, hasOneClient })
     return to === 'call' ? call : to
   }
 }

@@ -178,7 +178,7 @@ interface Life {
 
 test('each call gets its own updates and its own first response, and no call gets anything else', () => {
   fc.assert(
-    fc.property(steps, fc.constantFrom<Attribution>('own', 'single', 'none'), (sequence, attribution) => {
+    fc.property(steps, fc.constantFrom<Attribution>('session', 'principal', 'several'), (sequence, attribution) => {
       const fixture = createFixture(attribution)
       const lives: Life[] = []
       let count = 0
@@ -239,7 +239,7 @@ describe('a message that names no call', () => {
   const log = { method: 'notifications/message', params: { level: 'info', data: 'hello' } }
 
   test('goes to the youngest call of the session that owns the worker, or to its stream if there is none', () => {
-    const fixture = createFixture('own')
+    const fixture = createFixture('session')
     fixture.say(log)
     expect(fixture.heard).toHaveLength(1)
     const [one, other] = [fixture.begin('a'), fixture.begin('b')]
@@ -250,7 +250,7 @@ describe('a message that names no call', () => {
   })
 
   test('does not go to a call that has its response already', () => {
-    const fixture = createFixture('own')
+    const fixture = createFixture('session')
     const [older, answered] = [fixture.begin('a'), fixture.begin('b')]
     fixture.say({ id: answered.id, result: {} })
     fixture.say(log)
@@ -263,7 +263,7 @@ describe('a message that names no call', () => {
   })
 
   test('goes to the youngest call of the only client that a shared worker has worked for, else to no client', () => {
-    const fixture = createFixture('single')
+    const fixture = createFixture('principal')
     const [one, other] = [fixture.begin('a'), fixture.begin('a')]
     fixture.say(question)
     expect([one.take()?.kind, other.take()?.kind]).toEqual([undefined, 'ask'])
@@ -276,7 +276,7 @@ describe('a message that names no call', () => {
   })
 
   test.each(['answered', 'cancelled'])('may belong to a call of another client that was %s long ago', (how) => {
-    const fixture = createFixture('single')
+    const fixture = createFixture('principal')
     const over = fixture.begin('a')
     if (how === 'answered') fixture.say({ id: over.id, result: {} })
     fixture.connection.finish(over, how === 'answered' ? undefined : 'enough')
@@ -296,7 +296,7 @@ describe('a message that names no call', () => {
   })
 
   test('may belong to other work than calls, for any client, as long as that lasts', () => {
-    const fixture = createFixture('single')
+    const fixture = createFixture('principal')
     const isAsked = (pending: PendingCall): boolean => {
       fixture.say({ ...question, id: `q${fixture.sent.length}` })
       return pending.take()?.kind === 'ask'
@@ -308,7 +308,7 @@ describe('a message that names no call', () => {
     fixture.connection.finish(own, undefined)
     expect(isAsked(fixture.begin('b'))).toBe(false)
     over()
-    const other = createFixture('single')
+    const other = createFixture('principal')
     other.connection.workFor(undefined)
     const call = other.begin('a')
     other.say(question)
@@ -316,7 +316,7 @@ describe('a message that names no call', () => {
   })
 
   test('an input request never goes to a client where principals share the worker', () => {
-    const fixture = createFixture('none')
+    const fixture = createFixture('several')
     const one = fixture.begin('a')
     fixture.say(question)
     expect(one.take()).toBeUndefined()
@@ -325,7 +325,7 @@ describe('a message that names no call', () => {
   })
 
   test('an input request is answered once, under its own id of any form', () => {
-    const fixture = createFixture('own')
+    const fixture = createFixture('session')
     const one = fixture.begin('a')
     fixture.say({ id: 65_536, method: 'roots/list' })
     const inputRequest = one.take()
@@ -338,7 +338,7 @@ describe('a message that names no call', () => {
 })
 
 test('an input request that was not taken when its call ends is answered nevertheless', () => {
-  const fixture = createFixture('own')
+  const fixture = createFixture('session')
   const pending = fixture.begin('a')
   fixture.say({ id: 'q', method: 'roots/list' })
   fixture.connection.finish(pending, 'enough')
@@ -347,7 +347,7 @@ test('an input request that was not taken when its call ends is answered neverth
 
 describe('a progress token', () => {
   test('comes back unchanged, and so does the rest of the notification', () => {
-    const fixture = createFixture('own')
+    const fixture = createFixture('session')
     const call = callOf('a')
     const token = '12345678901234567890'
     const pending = fixture.connection.begin({ ...call, progressToken: token })
@@ -362,7 +362,7 @@ describe('a progress token', () => {
   })
 
   test('is needed: progress of a call without one is dropped', () => {
-    const fixture = createFixture('own')
+    const fixture = createFixture('session')
     const { _meta, ...params } = callOf('a').params?.value ?? {}
     const pending = fixture.connection.begin({
       ...callOf('a'),
@@ -378,7 +378,7 @@ describe('a progress token', () => {
 })
 
 test('the end of the worker ends every call in flight and every request of ours, once', async () => {
-  const fixture = createFixture('own')
+  const fixture = createFixture('session')
   const [one, other] = [fixture.begin('a'), fixture.begin('b')]
   const asked = fixture.connection.request('ping', undefined, 1000)
   fixture.say({ id: one.id, result: { done: true } })

@@ -161,7 +161,7 @@ export class UpstreamConnection {
   }
 
   /** Sends a call; `isAlone` if no other call begins before its end. Throws `overloaded` if the worker does not read. */
-  begin(call: Call, isAlone: boolean = this.attributor.rule === 'own'): PendingCall {
+  begin(call: Call, isAlone: boolean = this.attributor.attribution === 'session'): PendingCall {
     if (this.#closed) throw new Refusal('upstream_closed')
     this.#outgoing.checkRoom(call.params)
     const now = this.#needs.clock.now()

@@ -25,8 +25,8 @@ export async function setLogLevel(group: IsolationGroup, call: Call, connection:
 
 /** The level for a group: that of its session, or else the most verbose one that its callers asked for. */
 function levelFor({ attribution, logLevel }: IsolationGroup, call: Call): string | undefined {
-  if (attribution === 'own') return call.session === undefined ? (call.logLevel ?? logLevel) : call.logLevel
-  if (attribution === 'none' || call.logLevel === undefined) return logLevel
+  if (attribution === 'session') return call.session === undefined ? (call.logLevel ?? logLevel) : call.logLevel
+  if (attribution === 'several' || call.logLevel === undefined) return logLevel
   if (logLevel === undefined) return call.logLevel
   return logLevels.indexOf(call.logLevel) < logLevels.indexOf(logLevel) ? call.logLevel : logLevel
 }

@@ -99,7 +99,7 @@ export function createIsolationGroup(
     announced,
     connections: new Set(),
     restarts: new RestartBackoff(),
-    attribution: own ? 'own' : common ? 'none' : 'single',
+    attribution: own ? 'session' : common ? 'several' : 'principal',
     exclusive: single,
     endsAfter: endsAfterAny ? 'every call' : mode === 'call' ? 'a cancelled call' : undefined,
     maxProcesses: single ? bounds.pool : common ? Math.min(bounds.pool, bounds.cores) : 1,

@@ -52,7 +52,7 @@ function createFixture(refuses: (uri: string) => boolean = () => false): {
     },
     codec: legacyUpstreamCodec,
     announced: {},
-    attribution: 'none',
+    attribution: 'several',
     hasOneClient: false,
     clock,
     events: createEvents(),

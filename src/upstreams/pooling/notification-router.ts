@@ -65,7 +65,7 @@ export function createNotificationRouter(
   }
 
   const deliver = (group: IsolationGroup, update: Update): boolean => {
-    const own = group.attribution === 'own'
+    const own = group.attribution === 'session'
     let taken = false
     for (const subscriber of audiences.get(group.key)?.subscribers ?? []) {
       if (update.kind === 'ask') {

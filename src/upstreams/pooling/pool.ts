@@ -251,7 +251,7 @@ export function createPool(needs: PoolNeeds): Pool {
         if (now >= waiter.deadlineMs && !isExpected) waiter.refuse(waitedTooLong(connections, needs.isOnlyOne()))
       }
       for (const group of needs.groups()) {
-        const keep = group.maxProcesses > 1 && group.attribution === 'none' ? 1 : 0
+        const keep = group.maxProcesses > 1 && group.attribution === 'several' ? 1 : 0
         let left = group.connections.size
         for (const connection of group.connections) {
           const idle = connection.callsInFlight === 0 && now - connection.idleSinceMs >= settings.processIdleMs

@@ -45,7 +45,7 @@ function createFixture(codec: UpstreamCodec): Fixture {
     },
     codec,
     announced: {},
-    attribution: 'none',
+    attribution: 'several',
     hasOneClient: false,
     clock,
     events: createEvents(),

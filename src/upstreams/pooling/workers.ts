@@ -138,7 +138,7 @@ export function createWorkers(needs: WorkersNeeds): Workers {
     unattributed(method) {
       needs.events.emit('unattributedServerRequest', { method })
       const { group } = owner
-      if (!group || group.isWarnedOf || group.attribution === 'own') return
+      if (!group || group.isWarnedOf || group.attribution === 'session') return
       group.isWarnedOf = true
       log.warn(
         { method },
@@ -157,7 +157,7 @@ export function createWorkers(needs: WorkersNeeds): Workers {
       ...events,
       caller: ownCaller(serverEra),
       announced: {},
-      attribution: 'none',
+      attribution: 'several',
       mustDiscover: true,
       failed: (failure) => crashLoopGuard.startFailed(undefined, failure, true, serverEra),
       connected: noteOpening(undefined),
@@ -188,7 +188,7 @@ export function createWorkers(needs: WorkersNeeds): Workers {
     connection: UpstreamConnection,
   ): Promise<UpstreamConnection> => {
     await restoreState(group, connection, pingMs)
-    if (serverEra.codec.era === 'legacy' && group.attribution === 'own' && mayBeAsked(group.announced))
+    if (serverEra.codec.era === 'legacy' && group.attribution === 'session' && mayBeAsked(group.announced))
       await waitUntilReady(connection, clock)
     opening.delete(connection)
     group.connections.add(connection)
@@ -238,7 +238,7 @@ export function createWorkers(needs: WorkersNeeds): Workers {
         // In groups of several principals the handshake is neutral.
         failed(failure) {
           fault = failure.fault
-          crashLoopGuard.startFailed(group.restarts, failure, group.attribution === 'none', serverEra)
+          crashLoopGuard.startFailed(group.restarts, failure, group.attribution === 'several', serverEra)
         },
         connected: noteOpening(group),
       })
@@ -254,7 +254,7 @@ export function createWorkers(needs: WorkersNeeds): Workers {
       opening.set(connection, { group, hasHandshake: true })
       if (owner.source !== undefined) notifications.unwatched(owner.source)
       Object.assign(owner, { group, source: undefined })
-      connection.attributor.rule = group.attribution
+      connection.attributor.attribution = group.attribution
       return activate(group, serverEra, connection)
     },
     checkSeveral() {
@@ -271,7 +271,7 @@ export function createWorkers(needs: WorkersNeeds): Workers {
         ...eventsOf(serverEra.codec, owner),
         caller: { ...ownCaller(serverEra), client: ownDescription(serverEra, announced) },
         announced,
-        attribution: 'none',
+        attribution: 'several',
         mustDiscover: true,
         failed(failure) {
           fault = failure.fault

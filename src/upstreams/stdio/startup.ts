@@ -79,7 +79,7 @@ export async function startServer(needs: StartNeeds): Promise<Started> {
       const connection = needs.connector.connect(slot.start(), {
         ...events,
         announced: {},
-        attribution: 'none',
+        attribution: 'several',
         ended(ended, how) {
           exit = how
           events.ended(ended, how)

@@ -146,14 +146,14 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
     if (!connection) {
       const sinceMs = clock.now()
       const given = pool.wait(group, call)
-      const canBeAsked = group.attribution === 'own' && call.session !== undefined
+      const canBeAsked = group.attribution === 'session' && call.session !== undefined
       connection = canBeAsked ? yield* group.waitingCalls.until(given, leave) : await given
       connection.unreserve()
       queueMs = clock.now() - sinceMs
     }
     if (hasOtherLevel(group, call)) await setLogLevel(group, call, connection)
     if (call.cancel.cancelled) throw new Refusal('cancelled')
-    const pending = connection.begin(call, group.exclusive || group.attribution === 'own')
+    const pending = connection.begin(call, group.exclusive || group.attribution === 'session')
     if (call.hold) call.hold.lease ??= holdWorker(group, connection, call, () => pool.released())
     if (call.method === 'resources/subscribe') {
       // A subscription lasts: later messages about it are for this client, too.
@@ -252,15 +252,15 @@ export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
       notifications.subscribe(groups.keyOf(caller), caller.session, filter, subscriber),
     notify(caller, method, params) {
       const group = groups.find(groups.keyOf(caller))
-      if (group?.attribution === 'own') for (const connection of group.connections) connection.pass(method, params)
-      if (group?.attribution !== 'own' || group.connections.size === 0)
+      if (group?.attribution === 'session') for (const connection of group.connections) connection.pass(method, params)
+      if (group?.attribution !== 'session' || group.connections.size === 0)
         events.emit('dropped', { what: 'client_notification', count: 1 })
     },
     endSession(caller) {
       // The only client may have state of requests without a session; its worker ends when it is idle.
       if (needs.hasOneClient) return
       const group = groups.find(groups.keyOf(caller))
-      if (group?.attribution !== 'own') return
+      if (group?.attribution !== 'session') return
       group.ended = true
       groups.remove(group)
       notifications.forget(group.key)
