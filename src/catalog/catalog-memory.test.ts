@@ -31,9 +31,9 @@ function open(limitBytes: number, listBytes: number, isSame = false): Opened {
       return typeof profile === 'string' ? profile : 'plain'
     },
     eraOf: () => 'legacy',
-    isUsual: (source) => !source.startsWith('odd'),
-    isPlain: (source) => source === 'plain',
-    plainDescription: () => serverDescription,
+    isWithoutExtensions: (source) => !source.startsWith('odd'),
+    isEmptyProfile: (source) => source === 'plain',
+    startDescription: () => serverDescription,
     own: () => Promise.reject(new Error('not asked for')),
     async serverDescription(_, source) {
       asked.push(`hello ${source}`)
@@ -70,7 +70,7 @@ test('lists count in the budget, and a stale list is freed', async () => {
   expect(budget.heldBytes).toBe(before)
 })
 
-test('lists of unusual profiles are forgotten, the oldest first, and those of usual clients stay', async () => {
+test('lists of profiles with extensions are forgotten, the oldest first, and those without stay', async () => {
   const { catalog, budget, asked } = open(1_000_000, 80_000)
   const profiles = [undefined, 'a', 'b', 'c', 'd']
   for (const profile of profiles) await catalog.page(caller(profile), 'tools/list', undefined)
@@ -92,7 +92,7 @@ test('a list larger than the catalogue may be is refused each time and takes no 
   expect(budget.heldBytes).toBeLessThan(2000)
 })
 
-test('however many unusual clients there are, the lists of usual clients stay', async () => {
+test('however many clients with extensions there are, the lists of clients without stay', async () => {
   const { catalog, budget, asked } = open(1_000_000, 70_000)
   await catalog.page(caller('a'), 'tools/list', undefined)
   for (let index = 0; index < 30; index++) await catalog.page(caller(`odd ${index}`), 'tools/list', undefined)

@@ -11,7 +11,7 @@ import { type Catalog, createCatalog } from './catalog.ts'
 
 const serverDescription = rawObject({ capabilities: { tools: { listChanged: true }, resources: {} } })
 
-/** A client with the profile of that name; profiles that begin with `odd` are not usual. */
+/** A client with the profile of that name; profiles that begin with `odd` have extensions. */
 const callerOf = (profile: string): Caller => ({
   principal: { tenant: '', subject: '' },
   client: { era: 'legacy', version: '2025-11-25', capabilities: { profile }, info: undefined },
@@ -50,11 +50,11 @@ function createFixture(): Fixture {
   }
   const catalogSource: CatalogSource = {
     sourceOf: ({ session }) => session ?? '',
-    isUsual: (source) => !source.startsWith('odd') && !source.startsWith('own'),
-    isPlain: (source) => source === 'plain',
+    isWithoutExtensions: (source) => !source.startsWith('odd') && !source.startsWith('own'),
+    isEmptyProfile: (source) => source === 'plain',
     eraOf: () => 'legacy',
     serverDescription: () => Promise.resolve(serverDescription),
-    plainDescription: () => serverDescription,
+    startDescription: () => serverDescription,
     async list(_, source, method) {
       await Promise.resolve()
       if (!fixture.hasRoom && !source.startsWith('own')) throw new NoRoom()
@@ -81,12 +81,12 @@ function createFixture(): Fixture {
   return Object.assign(fixture, { catalog: createCatalog({ catalogSource, memory, clock, log: silentLog }) })
 }
 
-test('lists of usual clients are kept, however many others there are', async () => {
+test('lists of clients without extensions are kept, however many others there are', async () => {
   const fixture = createFixture()
-  expect(await fixture.tool('usual')).toBe('usual')
+  expect(await fixture.tool('sampling')).toBe('sampling')
   for (let index = 0; index < 2000; index++) await fixture.tool(`odd ${index}`)
-  expect(await fixture.tool('usual')).toBe('usual')
-  expect(fixture.asked.filter((source) => source === 'usual')).toHaveLength(1)
+  expect(await fixture.tool('sampling')).toBe('sampling')
+  expect(fixture.asked.filter((source) => source === 'sampling')).toHaveLength(1)
   expect(await fixture.tool('odd 1999')).toBe('odd 1999')
   expect(
     fixture.asked.filter((source) => source === 'odd 1999'),
@@ -98,40 +98,40 @@ test('lists of usual clients are kept, however many others there are', async () 
 
 test('a list that may have changed is fetched again if a worker is free, and otherwise stays as it was', async () => {
   const fixture = createFixture()
-  await fixture.tool('usual')
-  fixture.listed.set('usual', 'new')
-  fixture.stale('usual', 'tools/list', true)
+  await fixture.tool('sampling')
+  fixture.listed.set('sampling', 'new')
+  fixture.stale('sampling', 'tools/list', true)
   fixture.hasRoom = false
-  expect(await fixture.tool('usual')).toBe('usual')
+  expect(await fixture.tool('sampling')).toBe('sampling')
   fixture.hasRoom = true
-  expect(await Promise.all([fixture.tool('usual'), fixture.tool('usual')])).toEqual(['new', 'new'])
-  expect(await fixture.tool('usual')).toBe('new')
-  expect(fixture.asked, 'one request for all callers at once').toEqual(['usual', 'usual'])
+  expect(await Promise.all([fixture.tool('sampling'), fixture.tool('sampling')])).toEqual(['new', 'new'])
+  expect(await fixture.tool('sampling')).toBe('new')
+  expect(fixture.asked, 'one request for all callers at once').toEqual(['sampling', 'sampling'])
 })
 
 test('a list of a server that does not announce changes is fetched again after a while', async () => {
   const fixture = createFixture()
-  await fixture.resource('usual')
-  fixture.listed.set('usual', 'new')
-  expect(await fixture.resource('usual')).toBe('usual')
+  await fixture.resource('sampling')
+  fixture.listed.set('sampling', 'new')
+  expect(await fixture.resource('sampling')).toBe('sampling')
   fixture.pass(5001)
   fixture.hasRoom = false
-  expect(await fixture.resource('usual')).toBe('usual')
+  expect(await fixture.resource('sampling')).toBe('sampling')
   fixture.hasRoom = true
-  expect(await fixture.resource('usual')).toBe('new')
+  expect(await fixture.resource('sampling')).toBe('new')
 })
 
 test('a change that is reported while the list is being fetched again is not lost', async () => {
   const fixture = createFixture()
-  await fixture.tool('usual')
-  fixture.stale('usual', 'tools/list', true)
+  await fixture.tool('sampling')
+  fixture.stale('sampling', 'tools/list', true)
   fixture.whileAsked = () => {
-    fixture.listed.set('usual', 'newer')
-    fixture.stale('usual', 'tools/list', true)
+    fixture.listed.set('sampling', 'newer')
+    fixture.stale('sampling', 'tools/list', true)
   }
-  expect(await fixture.tool('usual')).toBe('usual')
+  expect(await fixture.tool('sampling')).toBe('sampling')
   fixture.whileAsked = () => {}
-  expect(await fixture.tool('usual')).toBe('newer')
+  expect(await fixture.tool('sampling')).toBe('newer')
 })
 
 test('a list that was never learnt comes from the client’s own worker, for that client alone, until a worker is free', async () => {

@@ -2,7 +2,7 @@
  * The catalogue: the description and the lists of a server, learnt once per source and kept until the server reports a
  * change. Handshakes and lists of thousands of sessions are answered from here, without a worker.
  *
- * Entries for usual clients are never displaced by entries for others. If there is no free worker to ask again, a list stays
+ * Entries for clients without extensions are never displaced by entries for others. If there is no free worker to ask again, a list stays
  * as it was; a list that was never learnt comes from the client's own worker.
  */
 import type { Clock } from '../base/clock.ts'
@@ -88,7 +88,7 @@ export function createCatalog(needs: {
   }
 
   const descriptionAtHand = (caller: Caller): RawObject =>
-    sources.find(catalogSource.sourceOf(caller, undefined))?.serverDescription ?? catalogSource.plainDescription(caller)
+    sources.find(catalogSource.sourceOf(caller, undefined))?.serverDescription ?? catalogSource.startDescription(caller)
 
   /** Whether the server announces changes of the list to such a client. */
   const isAnnounced = async (caller: Caller, method: string): Promise<boolean> => {

@@ -2,8 +2,9 @@
  * The store of the catalogue, by source: the server's description, its lists, their names. All of it is counted in the
  * memory budget, lists of the same content once.
  *
- * Promises: entries for usual clients are never forgotten to make room for others; entries for clients that declare no
- * capabilities are never forgotten to make room for any.
+ * When room is lacking, the oldest source is forgotten, in this order: first sources of profiles with extensions and of
+ * workers that have announced a change, of which clients can make any number; then, only for another profile without
+ * extensions, sources of such profiles. The source of clients that declare no capabilities is never forgotten.
  */
 import { bytesOf, type MemoryBudget, Portion } from '../base/memory-budget.ts'
 import { heldBytesOf } from '../protocol/held-bytes.ts'
@@ -11,7 +12,7 @@ import type { RawObject } from '../protocol/json-text.ts'
 import type { CatalogSource } from '../upstreams/upstream.ts'
 import { isSame, type Pages } from './pages.ts'
 
-/** At most so many sources of unusual clients, and of clients whose own worker has reported a change. */
+/** The most sources of profiles with extensions, and of workers that have announced a change. */
 const maxOthers = 256
 /** The part of the memory budget that the catalogue may take. */
 const memoryPart = 1 / 4
@@ -19,7 +20,8 @@ const memoryPart = 1 / 4
 const nameBytes = 64
 
 export interface KeptSource {
-  readonly isUsual: boolean
+  /** Whether it is for a profile without extensions. */
+  readonly isWithoutExtensions: boolean
   /** Counts the server's description and the names in its lists. */
   readonly memory: Portion
   readonly lists: Map<string, KeptList>
@@ -73,7 +75,7 @@ export interface KeptSources {
 }
 
 export function createKeptSources(needs: {
-  readonly catalogSource: Pick<CatalogSource, 'isUsual' | 'isPlain'>
+  readonly catalogSource: Pick<CatalogSource, 'isWithoutExtensions' | 'isEmptyProfile'>
   readonly memory: MemoryBudget
 }): KeptSources {
   const { catalogSource } = needs
@@ -90,11 +92,14 @@ export function createKeptSources(needs: {
     source.memory.close()
   }
 
-  /** Forgets the oldest source to make room: an unusual one, or a usual one if the room is for a usual one. Returns false if there is none. */
-  const forgetOldest = (but: string, mayBeUsual: boolean): boolean => {
-    for (const isUsual of mayBeUsual ? [false, true] : [false]) {
+  /**
+   * Forgets the oldest source to make room, in the order at the head of this file. Returns false if there is none.
+   * @param mayBeWithoutExtensions whether the room is for a profile without extensions
+   */
+  const forgetOldest = (but: string, mayBeWithoutExtensions: boolean): boolean => {
+    for (const isWithoutExtensions of mayBeWithoutExtensions ? [false, true] : [false]) {
       for (const [key, source] of sources) {
-        if (key === but || source.isUsual !== isUsual || catalogSource.isPlain(key)) continue
+        if (key === but || source.isWithoutExtensions !== isWithoutExtensions || catalogSource.isEmptyProfile(key)) continue
         forgetSource(key, source)
         return true
       }
@@ -106,7 +111,7 @@ export function createKeptSources(needs: {
   const take = (memory: Portion, bytes: number, key: string): boolean => {
     // The entry was forgotten meanwhile: its bytes are not kept, so nothing is counted.
     if (memory.isClosed) return true
-    while (memory.take(bytes) !== 'reserved') if (!forgetOldest(key, catalogSource.isUsual(key))) return false
+    while (memory.take(bytes) !== 'reserved') if (!forgetOldest(key, catalogSource.isWithoutExtensions(key))) return false
     return true
   }
 
@@ -114,12 +119,12 @@ export function createKeptSources(needs: {
   const at = (key: string): KeptSource => {
     let source = sources.get(key)
     if (!source) {
-      const isUsual = catalogSource.isUsual(key)
+      const isWithoutExtensions = catalogSource.isWithoutExtensions(key)
       let others = 0
-      if (!isUsual) for (const known of sources.values()) if (!known.isUsual) others++
+      if (!isWithoutExtensions) for (const known of sources.values()) if (!known.isWithoutExtensions) others++
       if (others >= maxOthers) forgetOldest(key, false)
       const memory = new Portion(account)
-      source = { isUsual, memory, lists: new Map(), names: new Map(), serverDescription: undefined, asking: undefined }
+      source = { isWithoutExtensions, memory, lists: new Map(), names: new Map(), serverDescription: undefined, asking: undefined }
       sources.set(key, source)
     }
     return source

@@ -36,11 +36,10 @@ export function profileOf(capabilities: JsonObject): RawObject {
 }
 
 /**
- * A profile reduced to what usual clients declare: no extensions, and of tasks only which server requests the client can run
- * as tasks. There are 375 such profiles (elicitation 5, roots 3, sampling 5, tasks 5), 75 of them without tasks.
+ * A profile without its extensions, and of tasks only which server requests the client can run as tasks. There are 375 such profiles (elicitation 5, roots 3, sampling 5, tasks 5), 75 of them without tasks.
  * @param profile as `profileOf` makes it
  */
-export function usualProfile(profile: RawObject): RawObject {
+export function profileWithoutExtensions(profile: RawObject): RawObject {
   const { extensions, tasks, ...rest } = profile.value
   if (tasks === undefined) return extensions === undefined ? profile : rawObject(rest)
   const requests = isObject(tasks) && isObject(tasks['requests']) ? tasks['requests'] : {}

@@ -93,17 +93,17 @@ export interface CatalogSource {
   sourceOf(caller: Caller, list: string | undefined): string
   /** The era in which a source is asked; without a source, the era in which the caller's calls run. */
   eraOf(caller: Caller, source?: string): EraName
-  /** Whether a source is for clients without extensions, of which there is a closed set. */
-  isUsual(source: string): boolean
-  /** Whether a source is for clients that declare no capabilities, as most do. */
-  isPlain(source: string): boolean
+  /** Whether a source is for a profile without extensions, of which there is a closed set. */
+  isWithoutExtensions(source: string): boolean
+  /** Whether a source is for clients that declare no capabilities, as most do. Never forgotten. */
+  isEmptyProfile(source: string): boolean
   /**
    * The server description for clients of a source. Throws `NoRoom` if there is no slot for a worker to ask: at once,
    * or after the longest wait if `mayWait`.
    */
   serverDescription(caller: Caller, source: string, mayWait: boolean): Promise<RawObject>
-  /** The server description from the start, for a client that declares nothing. */
-  plainDescription(caller: Caller): RawObject
+  /** The server description from the start, as a client that declares nothing gets it. */
+  startDescription(caller: Caller): RawObject
   /** One page of a list. Throws `NoRoom` if there is no slot for a worker to ask. */
   list(caller: Caller, source: string, method: string, cursor: string | undefined): Promise<Answer>
   /**

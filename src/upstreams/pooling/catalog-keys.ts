@@ -4,10 +4,10 @@
  */
 import type { EraName } from '../../protocol/call.ts'
 import { isObject, type JsonObject } from '../../protocol/json-text.ts'
-import { noProfile } from './profile-keys.ts'
+import { emptyProfile } from './profile-keys.ts'
 
 /** The source for clients of a profile; without one, for clients that declare nothing. */
-export function profileSource(era: EraName, profile: string = noProfile): string {
+export function profileSource(era: EraName, profile: string = emptyProfile): string {
   return `p:${era}/${profile}`
 }
 
@@ -23,12 +23,12 @@ export function announcedIn(source: string): JsonObject {
 }
 
 /** Whether a source is for clients that declare nothing. */
-export function isPlain(source: string): boolean {
-  return source.startsWith('p:') && source.endsWith(`/${noProfile}`)
+export function isEmptyProfile(source: string): boolean {
+  return source.startsWith('p:') && source.endsWith(`/${emptyProfile}`)
 }
 
-/** Whether a source is for a profile without extensions. */
-export function isUsual(source: string): boolean {
+/** Whether a source is for a profile without extensions; false for the source of a group. */
+export function isWithoutExtensions(source: string): boolean {
   return source.startsWith('p:') && announcedIn(source)['extensions'] === undefined
 }
 

@@ -14,7 +14,7 @@ import type { CatalogWorkers, CatalogWorkerSpec } from './catalog-workers.ts'
 import { listPage } from '../connection/own-requests.ts'
 import type { Pool } from './pool.ts'
 import { ProfileKeys } from './profile-keys.ts'
-import { announcedIn, eraIn, isPlain, isUsual, profileSource, groupKeyIn, groupSource } from './catalog-keys.ts'
+import { announcedIn, eraIn, isEmptyProfile, isWithoutExtensions, profileSource, groupKeyIn, groupSource } from './catalog-keys.ts'
 import type { IsolationGroup } from './isolation-group.ts'
 import type { IsolationGroups } from './isolation-groups.ts'
 import { type CatalogSource, NoRoom } from '../upstream.ts'
@@ -72,9 +72,9 @@ export function createCatalogSource(needs: CatalogSourceNeeds): CatalogSource {
       catalogWorkers.touch(serverEra.codec.era === 'modern' ? profileSource('modern') : source)
       return source
     },
-    isUsual,
-    isPlain,
-    plainDescription: (caller) => groups.serverEraOf(caller).serverDescription,
+    isWithoutExtensions,
+    isEmptyProfile,
+    startDescription: (caller) => groups.serverEraOf(caller).serverDescription,
     async serverDescription(caller, source, mayWait) {
       const serverEra = serverEraFor(caller, source)
       if (serverEra.codec.era === 'modern') return serverEra.serverDescription

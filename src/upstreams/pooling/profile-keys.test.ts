@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { manualClock } from '../../base/clock.ts'
 import { profileOf } from '../../protocol/capabilities.ts'
 import type { JsonObject, RawObject } from '../../protocol/json-text.ts'
-import { noProfile, ProfileKeys } from './profile-keys.ts'
+import { emptyProfile, ProfileKeys } from './profile-keys.ts'
 
 const odd = (index: number): RawObject => profileOf({ roots: {}, extensions: { [`com.example/${index}`]: {} } })
 
@@ -63,8 +63,8 @@ test('profiles that no client uses any more are forgotten, so that others can be
 })
 
 test('a client that declares nothing, or an empty set of extensions, has the profile without extensions', () => {
-  expect(new ProfileKeys(manualClock()).keyOf(profileOf({}))).toBe(noProfile)
-  expect(new ProfileKeys(manualClock()).keyOf(profileOf({ extensions: {} }))).toBe(noProfile)
+  expect(new ProfileKeys(manualClock()).keyOf(profileOf({}))).toBe(emptyProfile)
+  expect(new ProfileKeys(manualClock()).keyOf(profileOf({ extensions: {} }))).toBe(emptyProfile)
 })
 
 test('a very long profile counts as if it had no extensions', () => {

@@ -1,10 +1,10 @@
 /**
  * Which capability profiles are kept apart. Profiles without extensions are a closed set and always kept apart, so that
- * no unusual client displaces a usual one. There is no limit to profiles with extensions, so only a few are kept apart
+ * no client with extensions displaces one without. There is no limit to profiles with extensions, so only a few are kept apart
  * at a time, as long as clients use them; further clients are treated as if they had declared no extensions.
  */
 import type { Clock } from '../../base/clock.ts'
-import { usualProfile } from '../../protocol/capabilities.ts'
+import { profileWithoutExtensions } from '../../protocol/capabilities.ts'
 import { isObject, type RawObject } from '../../protocol/json-text.ts'
 
 const maxWithExtensions = 16
@@ -13,7 +13,7 @@ const forgetMs = 60_000
 const maxChars = 4096
 
 /** The profile of a client that declares nothing. */
-export const noProfile = '{}'
+export const emptyProfile = '{}'
 
 export class ProfileKeys {
   readonly #clock: Clock
@@ -28,7 +28,7 @@ export class ProfileKeys {
   keyOf(announced: RawObject): string {
     const { extensions } = announced.value
     const hasAny = isObject(extensions) && Object.keys(extensions).length > 0
-    return hasAny && this.#admits(announced.text) ? announced.text : usualProfile(announced).text
+    return hasAny && this.#admits(announced.text) ? announced.text : profileWithoutExtensions(announced).text
   }
 
   #admits(profile: string): boolean {
