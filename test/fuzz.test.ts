@@ -153,13 +153,14 @@ describe('100,000 damaged messages', () => {
         inputRequestMemory: memory.account(),
         roomFor: () => 'reserved',
         exited: false,
-        ending: false,
+        whenExited() {},
         send: (line) => void JSON.parse(line),
         listen: (one) => void (listener = one),
         hold() {},
         close: () => Promise.resolve(),
         kill() {},
       },
+      standing: { state: 'idle', move() {} },
       codec: legacyUpstreamCodec,
       announced: { sampling: {}, roots: {}, elicitation: {}, tasks: {} },
       attribution: 'session',
@@ -171,26 +172,30 @@ describe('100,000 damaged messages', () => {
       unsolicited: (update) => update.kind === 'notification',
       ended() {},
       unattributed() {},
-      stuck() {},
+      notReading() {},
+      recovered() {},
       invalid() {},
       waiting: holderOf(new Transfers(memory, manualClock(0), Infinity, () => {}), memory.account()),
     })
     const params = parseObject('{"name":"echo","_meta":{"progressToken":"t"}}')
     const begin = (): ReturnType<UpstreamConnection['begin']> =>
-      connection.begin({
-        id: '1',
-        method: 'tools/call',
-        params,
-        client: { era: 'legacy', version: '2025-11-25', capabilities: {}, info: undefined },
-        principal: { tenant: '', subject: '' },
-        session: 's',
-        fairnessKey: 's',
-        clientKey: 's',
-        progressToken: '"t"',
-        logLevel: undefined,
-        worker: undefined,
-        cancel: new Cancel(),
-      })
+      connection.begin(
+        {
+          id: '1',
+          method: 'tools/call',
+          params,
+          client: { era: 'legacy', version: '2025-11-25', capabilities: {}, info: undefined },
+          principal: { tenant: '', subject: '' },
+          session: 's',
+          fairnessKey: 's',
+          clientKey: 's',
+          progressToken: '"t"',
+          logLevel: undefined,
+          worker: undefined,
+          cancel: new Cancel(),
+        },
+        true,
+      )
     let ended = 0
     for (let i = 0; i < 100_000; i++) {
       const pending = begin()

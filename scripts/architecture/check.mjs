@@ -94,7 +94,11 @@ function forbidden(file, specifier, isType) {
     const row = rules.modules[module]
     if (!row) return `The module ${module} is not in the table of scripts/architecture/rules.mjs.`
     const own = moduleOf(target, rules) === module
-    const may = [...row.may, ...(isType ? (row.types ?? []) : []), ...(isTest ? rules.testsMayAlso : [])]
+    const may = [
+      ...row.may,
+      ...(isType ? (row.types ?? []) : []),
+      ...(isTest ? [...rules.testsMayAlso, ...(row.tests ?? [])] : []),
+    ]
     return own || within(target, may) ? undefined : row.instead
   }
   if (specifier.startsWith('node:')) {

@@ -14,6 +14,8 @@ describe('imports', () => {
     ['upstreams/stdio/x.ts', '../../catalog/catalog.ts'],
     ['upstreams/pooling/x.ts', '../stdio/spawn.ts'],
     ['upstreams/router/x.ts', '../stdio/spawn.ts'],
+    ['upstreams/pooling/x.ts', '../connection/connection.ts'],
+    ['upstreams/connection/x.ts', '../pooling/pool.ts'],
     ['gateway/legacy/x.ts', '../modern/call-request.ts'],
     ['client/x.ts', '../transports/http/respond.ts'],
     ['catalog/x.ts', '../upstreams/pooling/pool.ts'],

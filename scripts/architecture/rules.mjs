@@ -13,14 +13,24 @@ const siblings =
   'These modules never import each other: take what you need as an argument, declare its interface here, and let gateway/gateway.ts hand it in.'
 const behindTheGateway =
   'A transport knows no module behind the gateway: ask the gateway for it, or have the caller hand it in.'
+/** What pools need of a worker, whatever is behind it. */
+const workerPort = [
+  'upstreams/worker.ts',
+  'upstreams/worker-exit.ts',
+  'upstreams/worker-states.ts',
+  'upstreams/responsiveness.ts',
+  'upstreams/server-era.ts',
+]
 const ofUpstreams =
   'Pooling and connections know no kind of server: let the kind (upstreams/stdio) hand in what is special to it.'
+const ofPooling =
+  'Pooling knows neither connections nor processes: use the interface Worker (upstreams/worker.ts), or let the kind of server (upstreams/stdio) hand in what is special to it.'
 const ofGateway = 'The parts of the gateway take what they use as arguments; gateway/gateway.ts composes them.'
 const gatewayParts = [...ports, 'upstreams/upstream.ts', 'sessions', 'catalog']
 
 /**
  * The modules; a file belongs to the one with the longest path that holds it. A module may import itself and the places
- * named; `types` are places of which it may import types alone.
+ * named; `types` are places of which it may import types alone, `tests` places that its tests may import as well.
  */
 export const modules = {
   base: { may: [], instead: 'base imports nothing of ours: what needs a module belongs to that module.' },
@@ -42,21 +52,23 @@ export const modules = {
     instead: 'The port of upstreams knows none of its parts.',
   },
   'upstreams/connection': {
-    may: [...ports],
-    types: ['upstreams/options.ts', 'upstreams/pooling/isolation-group.ts', 'upstreams/stdio/child.ts'],
+    may: [...ports, ...workerPort],
+    types: ['upstreams/options.ts', 'upstreams/stdio/child.ts'],
     instead: ofUpstreams,
   },
   'upstreams/pooling': {
-    may: [...ports, 'upstreams/upstream.ts', 'upstreams/connection'],
-    types: ['upstreams/options.ts', 'upstreams/stdio'],
-    instead: ofUpstreams,
+    may: [...ports, 'upstreams/upstream.ts', ...workerPort],
+    types: ['upstreams/options.ts'],
+    // A real connection as the worker, instead of a mock.
+    tests: ['upstreams/connection/connection.ts', 'upstreams/stdio/child.ts'],
+    instead: ofPooling,
   },
   'upstreams/router': {
     may: [...ports, 'upstreams/upstream.ts'],
     instead: 'The router knows no kind of server: gateway/gateway.ts hands it the upstreams.',
   },
   'upstreams/stdio': {
-    may: [...ports, 'upstreams/upstream.ts', 'upstreams/connection', 'upstreams/pooling'],
+    may: [...ports, 'upstreams/upstream.ts', ...workerPort, 'upstreams/connection', 'upstreams/pooling'],
     types: ['upstreams/options.ts'],
     instead: siblings,
   },

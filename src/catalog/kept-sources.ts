@@ -99,7 +99,8 @@ export function createKeptSources(needs: {
   const forgetOldest = (but: string, mayBeWithoutExtensions: boolean): boolean => {
     for (const isWithoutExtensions of mayBeWithoutExtensions ? [false, true] : [false]) {
       for (const [key, source] of sources) {
-        if (key === but || source.isWithoutExtensions !== isWithoutExtensions || catalogSource.isEmptyProfile(key)) continue
+        if (key === but || source.isWithoutExtensions !== isWithoutExtensions || catalogSource.isEmptyProfile(key))
+          continue
         forgetSource(key, source)
         return true
       }
@@ -111,7 +112,8 @@ export function createKeptSources(needs: {
   const take = (memory: Portion, bytes: number, key: string): boolean => {
     // The entry was forgotten meanwhile: its bytes are not kept, so nothing is counted.
     if (memory.isClosed) return true
-    while (memory.take(bytes) !== 'reserved') if (!forgetOldest(key, catalogSource.isWithoutExtensions(key))) return false
+    while (memory.take(bytes) !== 'reserved')
+      if (!forgetOldest(key, catalogSource.isWithoutExtensions(key))) return false
     return true
   }
 
@@ -124,7 +126,14 @@ export function createKeptSources(needs: {
       if (!isWithoutExtensions) for (const known of sources.values()) if (!known.isWithoutExtensions) others++
       if (others >= maxOthers) forgetOldest(key, false)
       const memory = new Portion(account)
-      source = { isWithoutExtensions, memory, lists: new Map(), names: new Map(), serverDescription: undefined, asking: undefined }
+      source = {
+        isWithoutExtensions,
+        memory,
+        lists: new Map(),
+        names: new Map(),
+        serverDescription: undefined,
+        asking: undefined,
+      }
       sources.set(key, source)
     }
     return source

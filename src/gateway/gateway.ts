@@ -24,7 +24,7 @@ import { createSessions } from '../sessions/sessions.ts'
 import { createChildren } from '../upstreams/stdio/children.ts'
 import { createDirectStart } from '../upstreams/stdio/direct-start.ts'
 import { Router } from '../upstreams/router/router.ts'
-import { createStdioUpstream } from '../upstreams/stdio/stdio-upstream.ts'
+import { StdioUpstream } from '../upstreams/stdio/stdio-upstream.ts'
 import { type UpstreamFacts, UpstreamStartError } from '../upstreams/upstream.ts'
 import { createPendingInput } from './interaction/pending-input.ts'
 import { createClientMemory } from './client-memory.ts'
@@ -105,7 +105,7 @@ export function composeGateway(needs: GatewayParts): Gateway {
   const suspended = new SuspendedCalls({ timers, clock, ...settings.sessions })
   const { command, args, env, cwd, maxLineBytes, startTimeoutMs } = settings.upstream
   const children = createChildren({ clock, log, events, memory, maxLineBytes, path: env['PATH'] })
-  const stdioUpstream = createStdioUpstream({
+  const stdioUpstream = new StdioUpstream({
     settings: settings.upstream,
     hasOneClient,
     queue: settings.gates.queue,

@@ -3,9 +3,10 @@ import { type Clock, systemClock } from '../../src/base/clock.ts'
 import type { EventName, EventSink, Events } from '../../src/base/events.ts'
 import { silentLog } from '../../src/base/log.ts'
 import { createMemoryBudget } from '../../src/base/memory-budget.ts'
-import type { Child, ChildExit, ChildListener, ChildSettings } from '../../src/upstreams/stdio/child.ts'
+import type { Child, ChildListener, ChildSettings } from '../../src/upstreams/stdio/child.ts'
 import { type Containment, createContainment } from '../../src/upstreams/stdio/containment.ts'
 import { spawnChild } from '../../src/upstreams/stdio/spawn.ts'
+import type { WorkerExit } from '../../src/upstreams/worker-exit.ts'
 import { until } from './processes.ts'
 
 /** Real time, but each wait is a tenth as long. */
@@ -19,11 +20,11 @@ export interface Recorded {
   readonly child: Child
   readonly lines: string[]
   readonly dropped: number[]
-  readonly exits: ChildExit[]
+  readonly exits: WorkerExit[]
   readonly events: Array<{ name: EventName; event: Events[EventName] }>
   readonly listener: ChildListener
   /** Waits until the exit was told. */
-  exit(): Promise<ChildExit>
+  exit(): Promise<WorkerExit>
   /** Waits for so many lines. */
   seen(count: number): Promise<string[]>
 }
@@ -47,7 +48,7 @@ export function openNursery(mayUseControlGroups = true): Nursery {
     start(command, args, { silent = false, ...settings } = {}) {
       const lines: string[] = []
       const dropped: number[] = []
-      const exits: ChildExit[] = []
+      const exits: WorkerExit[] = []
       const seen: Recorded['events'] = []
       const events: EventSink = { emit: (name, event) => void seen.push({ name, event }) }
       const env = { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '' }

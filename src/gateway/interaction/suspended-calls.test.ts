@@ -83,7 +83,7 @@ function begin(): Expected {
       client: { era: 'modern', version: '2026-07-28', capabilities: {}, info: undefined },
       principal: { tenant: '', subject: '' },
       session: undefined,
-      process: undefined,
+      worker: undefined,
       fairnessKey: 'a connection',
       clientKey: 'a client',
       progressToken: undefined,

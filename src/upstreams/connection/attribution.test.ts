@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { ClientKey } from '../../protocol/call.ts'
-import { addressee, type Attribution, ServedClients, type Situation } from './attribution.ts'
+import type { Attribution } from '../worker.ts'
+import { addressee, ServedClients, type Situation } from './attribution.ts'
 
 const attributions: readonly Attribution[] = ['session', 'principal', 'several']
 const situations: readonly Situation[] = attributions.flatMap((attribution) =>

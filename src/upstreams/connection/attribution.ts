@@ -6,14 +6,9 @@
  */
 import type { Clock } from '../../base/clock.ts'
 import type { ClientKey, EraName } from '../../protocol/call.ts'
+import type { Attribution } from '../worker.ts'
 import type { PendingCall } from './pending-call.ts'
 import type { PendingCalls } from './pending-calls.ts'
-
-/**
- * Whose messages a worker sends, which decides how those that name no call are attributed: all are of one `session` (or of
- * the only client of the gateway), of clients of one `principal`, or of clients of `several` principals.
- */
-export type Attribution = 'session' | 'principal' | 'several'
 
 /** Everything that the decision depends on. */
 export interface Situation {

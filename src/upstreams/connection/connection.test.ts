@@ -14,10 +14,11 @@ import { type Holder, holderOf, Transfers } from '../../base/transfers.ts'
 import type { Call, Update } from '../../protocol/call.ts'
 import { isObject, type JsonObject, memberText, parseObject } from '../../protocol/json-text.ts'
 import { legacyUpstreamCodec } from '../../protocol/legacy-client.ts'
-import type { Attribution } from './attribution.ts'
 import { UpstreamConnection } from './connection.ts'
 import type { PendingCall } from './pending-call.ts'
 import type { Child, ChildListener } from '../stdio/child.ts'
+import type { Attribution } from '../worker.ts'
+import { type TrackedWorker, WorkerStates } from '../worker-states.ts'
 
 /** All clients use the same request id and progress token. */
 const clientId = '1'
@@ -42,7 +43,7 @@ function createProcess(): { child: Child; sent: Sent[]; say(value: JsonObject): 
     inputRequestMemory: createMemoryBudget(Infinity).account(),
     roomFor: () => 'reserved',
     exited: false,
-    ending: false,
+    whenExited() {},
     send: (line) => void sent.push(JSON.parse(line) as Sent),
     listen: (one) => void (listener = one),
     hold() {},
@@ -79,8 +80,18 @@ function createFixture(attribution: Attribution): Fixture {
   const clock = manualClock(0)
   const [heard, unattributed, dropped]: [Update[], string[], string[]] = [[], [], []]
   events.on('dropped', ({ what }) => void dropped.push(what))
+  const states = new WorkerStates<TrackedWorker>()
+  const tracked: TrackedWorker = { state: 'starting', previous: undefined, purpose: 'serve' }
+  states.add(tracked)
+  states.move(tracked, 'idle')
   const connection = new UpstreamConnection({
     child: process.child,
+    standing: {
+      get state() {
+        return tracked.state
+      },
+      move: (to) => states.move(tracked, to),
+    },
     codec: legacyUpstreamCodec,
     announced,
     attribution,
@@ -92,7 +103,8 @@ function createFixture(attribution: Attribution): Fixture {
     unsolicited: (update) => heard.push(update) > 0,
     ended() {},
     unattributed: (method) => void unattributed.push(method),
-    stuck() {},
+    notReading() {},
+    recovered() {},
     invalid() {},
     waiting: inMemory(createMemoryBudget(Infinity)),
   })
@@ -103,7 +115,7 @@ function createFixture(attribution: Attribution): Fixture {
     unattributed,
     dropped,
     clock,
-    begin: (nonce) => connection.begin(callOf(nonce)),
+    begin: (nonce) => connection.begin(callOf(nonce), attribution === 'session'),
   }
 }
 
@@ -223,7 +235,9 @@ test('each call gets its own updates and its own first response, and no call get
           const told = fixture.sent.slice(before).map(({ method, params }) => [method, params?.['requestId']])
           assert.deepEqual(told, step.do === 'cancel' ? [['notifications/cancelled', life.id]] : [])
         }
-        assert.equal(fixture.connection.callsInFlight, lives.filter(({ isOver }) => !isOver).length)
+        const inFlight = lives.filter(({ isOver }) => !isOver).length
+        assert.equal(fixture.connection.callsInFlight, inFlight)
+        assert.equal(fixture.connection.state, inFlight > 0 ? 'busy' : 'idle')
       }
       for (const { pending: pendingCall, texts, end, nonce, isOver } of lives) {
         assert.deepEqual(drain(pendingCall), { texts: isOver ? [] : texts, end }, nonce)
@@ -350,7 +364,7 @@ describe('a progress token', () => {
     const fixture = createFixture('session')
     const call = callOf('a')
     const token = '12345678901234567890'
-    const pending = fixture.connection.begin({ ...call, progressToken: token })
+    const pending = fixture.connection.begin({ ...call, progressToken: token }, true)
     fixture
       .listener()
       .line(
@@ -364,11 +378,14 @@ describe('a progress token', () => {
   test('is needed: progress of a call without one is dropped', () => {
     const fixture = createFixture('session')
     const { _meta, ...params } = callOf('a').params?.value ?? {}
-    const pending = fixture.connection.begin({
-      ...callOf('a'),
-      params: parseObject(JSON.stringify(params)),
-      progressToken: undefined,
-    })
+    const pending = fixture.connection.begin(
+      {
+        ...callOf('a'),
+        params: parseObject(JSON.stringify(params)),
+        progressToken: undefined,
+      },
+      true,
+    )
     expect(_meta).toBeDefined()
     expect(fixture.sent.at(-1)?.params).not.toHaveProperty('_meta')
     fixture.say({ method: 'notifications/progress', params: { progressToken: pending.id, progress: 1 } })

@@ -12,7 +12,7 @@ import { asRefusal } from '../../base/refusal.ts'
 import { type RawObject, rawObject } from '../../protocol/json-text.ts'
 import type { EraName, ClientDescription } from '../../protocol/call.ts'
 import type { UpstreamConnection } from './connection.ts'
-import { ownInfo } from './connector.ts'
+import { ownInfo } from '../server-era.ts'
 import { discover, sendInitialize } from './handshake.ts'
 import { legacyUpstreamCodec } from '../../protocol/legacy-client.ts'
 

@@ -9,6 +9,7 @@ import type { Call, Outcome, Update } from '../../protocol/call.ts'
 import { editMembers, type RawObject } from '../../protocol/json-text.ts'
 import { jsonWeight } from '../../protocol/json-weight.ts'
 import { errorAnswer } from '../../protocol/jsonrpc.ts'
+import type { WorkerCall } from '../worker.ts'
 
 /** How many updates may wait, and their characters; more end the call. */
 const maxUpdates = 1000
@@ -20,7 +21,7 @@ const fullChars = 256 * 1024
 const fewUpdates = 16
 const fewChars = 16 * 1024
 
-export class PendingCall {
+export class PendingCall implements WorkerCall {
   readonly call: Call
   /** Our id on the wire, and our progress token. */
   readonly id: number

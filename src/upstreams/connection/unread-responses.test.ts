@@ -17,7 +17,7 @@ function fixture(): {
     idleMs: 60_000,
     backlog: () => backlog,
     hold: (isHeld) => void happened.push(isHeld ? 'held' : 'heard'),
-    stuck: () => void happened.push('stuck'),
+    notReading: () => void happened.push('given up'),
   })
   return {
     clock,
@@ -59,7 +59,7 @@ test('a server that does not read for half a minute is given up, unless it has e
   const one = fixture()
   one.ask(400)
   one.clock.advance(30_000)
-  expect(one.happened).toEqual(['held', 'stuck'])
+  expect(one.happened).toEqual(['held', 'given up'])
   const other = fixture()
   other.ask(400)
   other.answers.close()

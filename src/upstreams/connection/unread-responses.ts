@@ -19,7 +19,7 @@ export interface UnreadNeeds {
   /** Stops or resumes reading the output of the server. */
   readonly hold: (isHeld: boolean) => void
   /** The server has not read its responses in that time. */
-  readonly stuck: () => void
+  readonly notReading: () => void
 }
 
 export class UnreadResponses {
@@ -36,7 +36,7 @@ export class UnreadResponses {
     this.#bytes = this.#needs.backlog() > freeBytes ? this.#bytes + bytes : 0
     if (this.#bytes < mostBytes || this.#timer) return
     this.#needs.hold(true)
-    this.#timer = this.#needs.clock.after(Math.min(longestMs, this.#needs.idleMs), this.#needs.stuck)
+    this.#timer = this.#needs.clock.after(Math.min(longestMs, this.#needs.idleMs), this.#needs.notReading)
   }
 
   /** The server has read everything. */

@@ -8,13 +8,21 @@ import type { Clock } from '../../base/clock.ts'
 import { Refusal } from '../../base/refusal.ts'
 import type { Caller } from '../../protocol/call.ts'
 import { editObject, isObject, type RawObject } from '../../protocol/json-text.ts'
-import type { UpstreamConnection } from '../connection/connection.ts'
-import type { ServerEra } from '../connection/connector.ts'
+import type { Worker } from '../worker.ts'
+import type { ServerEra } from '../server-era.ts'
 import type { CatalogWorkers, CatalogWorkerSpec } from './catalog-workers.ts'
-import { listPage } from '../connection/own-requests.ts'
+import { listPage } from './own-requests.ts'
 import type { Pool } from './pool.ts'
 import { ProfileKeys } from './profile-keys.ts'
-import { announcedIn, eraIn, isEmptyProfile, isWithoutExtensions, profileSource, groupKeyIn, groupSource } from './catalog-keys.ts'
+import {
+  announcedIn,
+  eraIn,
+  isEmptyProfile,
+  isWithoutExtensions,
+  profileSource,
+  groupKeyIn,
+  groupSource,
+} from './catalog-keys.ts'
 import type { IsolationGroup } from './isolation-group.ts'
 import type { IsolationGroups } from './isolation-groups.ts'
 import { type CatalogSource, NoRoom } from '../upstream.ts'
@@ -39,19 +47,19 @@ export function createCatalogSource(needs: CatalogSourceNeeds): CatalogSource {
   }
 
   /** A worker of the group, as soon as there is one. */
-  const processOf = async (group: IsolationGroup, caller: Caller): Promise<UpstreamConnection> => {
+  const freeWorker = async (group: IsolationGroup, caller: Caller): Promise<Worker> => {
     const there = group.exclusive ? undefined : oneOf(group)
     if (there) return there
     // This waits in line like a call of that client.
     const client = caller.session ?? caller.principal.subject
-    const connection = await pool.wait(group, {
+    const worker = await pool.wait(group, {
       fairnessKey: client,
       clientKey: caller.session ?? '',
       cancel: new Cancel(),
     })
-    connection.unreserve()
+    worker.unreserve()
     pool.released()
-    return connection
+    return worker
   }
 
   const specFor = (caller: Caller, source: string): CatalogWorkerSpec => {
@@ -91,15 +99,15 @@ export function createCatalogSource(needs: CatalogSourceNeeds): CatalogSource {
       const key = groupKeyIn(source)
       const group = serverEra.mode === 'shared' ? groups.of(caller) : key === undefined ? undefined : groups.find(key)
       if (group) {
-        const connection = group.changed.get(method) ?? (await processOf(group, caller))
+        const worker = group.changed.get(method) ?? (await freeWorker(group, caller))
         // A worker that answers a list must not count as idle.
-        connection.reserve()
-        const over = serverEra.codec.era === 'legacy' ? connection.workFor(caller.session) : undefined
-        return await listPage(connection, method, cursor, caller.client, group.announced).finally(() => {
-          connection.unreserve()
+        worker.reserve()
+        const over = serverEra.codec.era === 'legacy' ? worker.workFor(caller.session) : undefined
+        return await listPage(worker, method, cursor, caller.client, group.announced).finally(() => {
+          worker.unreserve()
           over?.()
           // A late message about this list could be attributed to the next call.
-          if (group.endsAfter === 'every call' && connection.callsInFlight === 0) void connection.close()
+          if (group.endsAfter === 'every call' && worker.callsInFlight === 0) void worker.close()
           pool.released()
         })
       }
@@ -109,8 +117,8 @@ export function createCatalogSource(needs: CatalogSourceNeeds): CatalogSource {
     },
     async own(caller, list) {
       const group = groups.of(caller)
-      const connection = await processOf(group, caller)
-      group.changed.set(list, connection)
+      const worker = await freeWorker(group, caller)
+      group.changed.set(list, worker)
       return groupSource(group.key)
     },
     onStale: (stale) => needs.notifications.onStale(stale),
@@ -118,12 +126,12 @@ export function createCatalogSource(needs: CatalogSourceNeeds): CatalogSource {
 }
 
 /** A worker of the group, preferably one that responds. */
-function oneOf({ connections }: IsolationGroup): UpstreamConnection | undefined {
-  for (const connection of connections) if (connection.liveness.responds) return connection
-  return connections.values().next().value
+function oneOf({ workers }: IsolationGroup): Worker | undefined {
+  for (const worker of workers) if (worker.state !== 'unresponsive') return worker
+  return workers.values().next().value
 }
 
-/** A server lists tasks to every client of a connection, so they are not offered where clients share one. */
+/** A server lists tasks to every client of a worker, so they are not offered where clients share one. */
 function withoutTasks(serverDescription: RawObject): RawObject {
   const capabilities = serverDescription.value['capabilities']
   if (!isObject(capabilities) || !('tasks' in capabilities)) return serverDescription

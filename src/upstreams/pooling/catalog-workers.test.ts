@@ -4,8 +4,9 @@ import { manualClock } from '../../base/clock.ts'
 import { asRefusal, Refusal } from '../../base/refusal.ts'
 import { rawObject } from '../../protocol/json-text.ts'
 import { legacyUpstreamCodec } from '../../protocol/legacy-client.ts'
-import type { UpstreamConnection } from '../connection/connection.ts'
-import type { ServerEra } from '../connection/connector.ts'
+import type { Worker } from '../worker.ts'
+import type { ServerEra } from '../server-era.ts'
+import type { WorkerSlot } from './worker-slots.ts'
 import { createCatalogWorkers, type CatalogWorkers, type CatalogWorkerSpec } from './catalog-workers.ts'
 
 const serverDescription = rawObject({})
@@ -15,6 +16,8 @@ const serverEra: ServerEra = {
   statelessMode: 'session',
   serverDescription: serverDescription,
 }
+/** Catalog workers only hand it on. */
+const slot = {} as unknown as WorkerSlot
 const what = (source: string): CatalogWorkerSpec => ({ source, serverEra, announced: {} })
 
 interface Fixture {
@@ -49,7 +52,7 @@ function createFixture(bound: number, room: number): Fixture {
       clock,
       bound,
       waitMs: 10_000,
-      slot: () => (fixture.room-- > 0 ? { start: () => undefined as never, release() {} } : void fixture.room++),
+      slot: () => (fixture.room-- > 0 ? slot : void fixture.room++),
       endIdle() {
         if (fixture.idle-- > 0) fixture.room++
       },
@@ -58,24 +61,26 @@ function createFixture(bound: number, room: number): Fixture {
       untilAllowed: () => Promise.resolve(),
       async open({ source, cancel }) {
         running.add(source)
-        const connection = {
+        const worker = {
           closed: false,
           // It never answers.
           request: () => new Promise((_, reject) => cancel.onCancel(() => reject(new Refusal('upstream_closed')))),
           close: () => Promise.resolve(),
           codec: legacyUpstreamCodec,
+          reserve() {},
+          unreserve() {},
         }
         cancel.onCancel(() => {
-          connection.closed = true
+          worker.closed = true
           running.delete(source)
           fixture.room++
         })
         if (fixture.isSlow) await new Promise<void>((resolve) => openings.push(resolve))
         if (cancel.cancelled) throw new Refusal('upstream_closed')
         return {
-          connection: connection as unknown as UpstreamConnection,
+          worker: worker as unknown as Worker,
           serverDescription,
-          owner: { group: undefined, source },
+          slot,
         }
       },
     }),
@@ -194,8 +199,7 @@ test('a list does not wait, but ends a worker that had its slot for long, for th
 
 test('a catalog worker that is unused for five minutes ends, except the first', async () => {
   const { catalogWorkers, running, pass } = createFixture(4, 4)
-  const owner = { group: undefined, source: 'first' }
-  const first = { connection: { closed: false } as unknown as UpstreamConnection, serverDescription, owner }
+  const first = { worker: { closed: false } as unknown as Worker, serverDescription, slot }
   catalogWorkers.add(what('first'), first)
   await catalogWorkers.get(what('a'))
   await pass(4 * 60_000)

@@ -11,11 +11,10 @@ import { Cancel } from '../../base/cancel.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { JsonObject, RawObject } from '../../protocol/json-text.ts'
 import type { Answer } from '../../protocol/jsonrpc.ts'
-import type { UpstreamConnection } from '../connection/connection.ts'
-import type { ServerEra } from '../connection/connector.ts'
-import { listPage, ownDescription } from '../connection/own-requests.ts'
+import type { Worker } from '../worker.ts'
+import type { ServerEra } from '../server-era.ts'
+import { listPage, ownDescription } from './own-requests.ts'
 import type { WorkerSlot } from './worker-slots.ts'
-import type { WorkerOwner } from './isolation-group.ts'
 import { NoRoom } from '../upstream.ts'
 
 /** Catalog workers that are unused for this long are ended, except the first, for clients without capabilities. */
@@ -25,10 +24,9 @@ const leastMs = 30_000
 const lookEveryMs = 250
 
 export interface CatalogWorker {
-  readonly connection: UpstreamConnection
+  readonly worker: Worker
   readonly serverDescription: RawObject
-  /** Changed when the worker is handed over. */
-  readonly owner: WorkerOwner
+  readonly slot: WorkerSlot
 }
 
 /** A catalog worker by its source, and the capabilities that are announced to it. */
@@ -55,7 +53,7 @@ export interface CatalogWorkers {
   evictIdle(): boolean
   /** Removes and returns a live one that is of use to a group; undefined if none is. */
   handOver(isOfUse: (what: CatalogWorkerSpec) => boolean): CatalogWorker | undefined
-  live(): Iterable<UpstreamConnection>
+  live(): Iterable<Worker>
   /** A slot may have become free. */
   freed(): void
   sweep(): void
@@ -113,7 +111,7 @@ export function createCatalogWorkers(needs: CatalogWorkersNeeds): CatalogWorkers
   }
   const alive = (source: string): Entry | undefined => {
     const entry = entries.get(source)
-    return entry?.catalogWorker?.connection.closed ? undefined : entry
+    return entry?.catalogWorker?.worker.closed ? undefined : entry
   }
   const end = (source: string, entry: Entry): void => {
     entries.delete(source)
@@ -198,7 +196,7 @@ export function createCatalogWorkers(needs: CatalogWorkersNeeds): CatalogWorkers
       first ??= source
       const now = clock.now()
       const cancel = new Cancel()
-      cancel.onCancel(() => void catalogWorker.connection.close())
+      cancel.onCancel(() => void catalogWorker.worker.close())
       const opening = Promise.resolve(catalogWorker)
       entries.set(source, { what, opening, cancel, startedMs: now, catalogWorker, usedMs: now, asked: 0 })
     },
@@ -224,8 +222,10 @@ export function createCatalogWorkers(needs: CatalogWorkersNeeds): CatalogWorkers
       }
       entry.asked++
       try {
-        const { connection } = await entry.opening
-        return await listPage(connection, method, cursor, ownDescription(what.serverEra, shown), shown)
+        const { worker } = await entry.opening
+        worker.reserve()
+        const page = listPage(worker, method, cursor, ownDescription(what.serverEra, shown), shown)
+        return await page.finally(() => worker.unreserve())
       } catch (error) {
         throw entry.cancel.cancelled ? new NoRoom(error) : error
       } finally {
@@ -252,7 +252,7 @@ export function createCatalogWorkers(needs: CatalogWorkersNeeds): CatalogWorkers
     },
     *live() {
       for (const { catalogWorker } of entries.values())
-        if (catalogWorker && !catalogWorker.connection.closed) yield catalogWorker.connection
+        if (catalogWorker && !catalogWorker.worker.closed) yield catalogWorker.worker
     },
     freed,
     sweep() {
@@ -270,7 +270,7 @@ export function createCatalogWorkers(needs: CatalogWorkersNeeds): CatalogWorkers
         all.map(async ([source, entry]) => {
           end(source, entry)
           await entry.opening.then(
-            ({ connection }) => connection.close(),
+            ({ worker }) => worker.close(),
             () => {},
           )
         }),

@@ -5,10 +5,10 @@ import { asRefusal } from '../../base/refusal.ts'
 import { rawObject } from '../../protocol/json-text.ts'
 import { legacyUpstreamCodec } from '../../protocol/legacy-client.ts'
 import { type CrashLoopGuard, createCrashLoopGuard } from './crash-loop-guard.ts'
-import type { ServerEra } from '../connection/connector.ts'
+import type { ServerEra } from '../server-era.ts'
 import { createSingleInstance } from './single-instance.ts'
 import { RestartBackoff } from './restart-backoff.ts'
-import type { StartFailure } from '../connection/start-failure.ts'
+import type { StartFailure } from '../worker-exit.ts'
 
 const serverEra: ServerEra = {
   codec: legacyUpstreamCodec,

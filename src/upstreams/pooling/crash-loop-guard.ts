@@ -10,10 +10,10 @@
  */
 import { type Clock, pause } from '../../base/clock.ts'
 import { Refusal } from '../../base/refusal.ts'
-import type { ServerEra } from '../connection/connector.ts'
+import type { ServerEra } from '../server-era.ts'
 import type { SingleInstance } from './single-instance.ts'
 import { RestartBackoff } from './restart-backoff.ts'
-import type { StartFailure } from '../connection/start-failure.ts'
+import type { StartFailure } from '../worker-exit.ts'
 
 export interface CrashLoopGuard {
   /** Waits until a worker may be started. Throws `upstream_unavailable` if the back-off is open. @param own their back-off */

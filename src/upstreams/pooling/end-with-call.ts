@@ -1,7 +1,7 @@
 /** Ends a worker with its call where no call of another client may use it. Reasons: docs/decisions/0019. */
 import type { Call, Outcome } from '../../protocol/call.ts'
 import { demandsVisit } from '../../protocol/bridge/input-requests.ts'
-import type { UpstreamConnection } from '../connection/connection.ts'
+import type { Worker } from '../worker.ts'
 import type { IsolationGroup } from './isolation-group.ts'
 
 /**
@@ -9,14 +9,9 @@ import type { IsolationGroup } from './isolation-group.ts'
  * call continues there (URL elicitation).
  * @param outcome undefined for a call that was cancelled, or if that is not known
  */
-export function endWithCall(
-  group: IsolationGroup,
-  connection: UpstreamConnection,
-  call: Call,
-  outcome: Outcome | undefined,
-): void {
+export function endWithCall(group: IsolationGroup, worker: Worker, call: Call, outcome: Outcome | undefined): void {
   const hasToEnd = group.endsAfter === 'every call' || (group.endsAfter !== undefined && !outcome)
-  if (!hasToEnd || connection.callsInFlight > 0 || connection.closed) return
-  if (outcome && demandsVisit(outcome.answer, call.client.capabilities)) connection.keptFor = call.clientKey
-  else void connection.close()
+  if (!hasToEnd || worker.callsInFlight > 0 || worker.closed) return
+  if (outcome && demandsVisit(outcome.answer, call.client.capabilities)) worker.pinnedTo = call.clientKey
+  else void worker.close()
 }

@@ -1,6 +1,6 @@
 /** Finds out whether a start has failed because another worker of the server runs. */
 import { type Clock, pause } from '../../base/clock.ts'
-import type { StartFault } from '../connection/start-failure.ts'
+import type { StartFault } from '../worker-exit.ts'
 import type { RestartBackoff } from './restart-backoff.ts'
 import type { SingleInstance } from './single-instance.ts'
 import { NoRoom } from '../upstream.ts'

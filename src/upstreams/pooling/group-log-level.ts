@@ -1,11 +1,11 @@
 /** The log level of a group, which is set at all its workers before the next call begins. */
 import type { Call } from '../../protocol/call.ts'
+import { rawObject } from '../../protocol/json-text.ts'
 import { logLevels } from '../../protocol/revisions.ts'
-import type { UpstreamConnection } from '../connection/connection.ts'
-import { restoreState } from '../connection/connector.ts'
+import type { Worker } from '../worker.ts'
 import type { IsolationGroup } from './isolation-group.ts'
 
-const restoreMs = 5000
+const sendMs = 5000
 
 /** Whether a call needs another log level than its group has. */
 export function hasOtherLevel(group: IsolationGroup, call: Call): boolean {
@@ -13,14 +13,20 @@ export function hasOtherLevel(group: IsolationGroup, call: Call): boolean {
 }
 
 /** Sets the log level that a call needs at the workers of its group. Never rejects. */
-export async function setLogLevel(group: IsolationGroup, call: Call, connection: UpstreamConnection): Promise<void> {
+export async function setLogLevel(group: IsolationGroup, call: Call, worker: Worker): Promise<void> {
   group.logLevel = levelFor(group, call)
   // Reserve the worker while the level changes, so that no other call takes its last place.
-  connection.reserve()
+  worker.reserve()
   // The other workers are sent it now, and so before their next call; they are not waited for.
-  for (const other of group.connections) if (other !== connection) void restoreState(group, other, restoreMs)
-  await restoreState(group, connection, restoreMs)
-  connection.unreserve()
+  for (const other of group.workers) if (other !== worker) void sendLogLevel(group, other)
+  await sendLogLevel(group, worker)
+  worker.unreserve()
+}
+
+/** Sends a worker the log level of its group, if there is one. Never rejects. */
+export async function sendLogLevel({ codec, logLevel }: IsolationGroup, worker: Worker): Promise<void> {
+  if (codec.era !== 'legacy' || logLevel === undefined) return
+  await worker.request('logging/setLevel', rawObject({ level: logLevel }), sendMs).catch(() => undefined)
 }
 
 /** The level for a group: that of its session, or else the most verbose one that its callers asked for. */

@@ -4,10 +4,10 @@
  */
 import { rawObject } from '../../protocol/json-text.ts'
 import { initializeParams } from '../../protocol/legacy-client.ts'
-import { ownInfo } from '../connection/connector.ts'
+import { ownInfo } from '../server-era.ts'
 import type { CatalogWorkerSpec } from './catalog-workers.ts'
-import { ownDescription } from '../connection/own-requests.ts'
 import type { IsolationGroup } from './isolation-group.ts'
+import { ownDescription } from './own-requests.ts'
 
 /** Whether a catalog worker had the handshake that a worker of the group gets. */
 export function hasSameHandshake({ caller, announced, codec }: IsolationGroup, spec: CatalogWorkerSpec): boolean {

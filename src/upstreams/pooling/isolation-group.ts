@@ -3,12 +3,11 @@
  * state that a replaced worker needs again. Groups with different keys share nothing.
  */
 import { Refusal } from '../../base/refusal.ts'
-import type { EraName, Filter, Caller, WorkerId } from '../../protocol/call.ts'
+import type { ClientKey, EraName, Filter, Caller, WorkerId } from '../../protocol/call.ts'
 import type { UpstreamCodec } from '../../protocol/upstream-codec.ts'
 import { mayBeAsked } from '../../protocol/capabilities.ts'
 import type { JsonObject } from '../../protocol/json-text.ts'
-import type { Attribution } from '../connection/attribution.ts'
-import type { UpstreamConnection } from '../connection/connection.ts'
+import type { Attribution, Worker } from '../worker.ts'
 import type { Mode } from '../options.ts'
 import type { Subscriber } from '../upstream.ts'
 import { RestartBackoff } from './restart-backoff.ts'
@@ -28,12 +27,22 @@ export interface WorkerOwner {
   source: string | undefined
 }
 
+/** A call that waits in line for a worker of its group. */
+export interface QueuedCall {
+  readonly group: IsolationGroup
+  readonly clientKey: ClientKey
+  /** When it is refused, in milliseconds of the clock, unless a worker is expected for it. */
+  readonly deadlineMs: number
+  give(worker: Worker): void
+  refuse(refusal: Refusal): void
+}
+
 export interface IsolationGroup {
   readonly key: string
   readonly codec: UpstreamCodec
   readonly caller: Caller
   readonly announced: JsonObject
-  readonly connections: Set<UpstreamConnection>
+  readonly workers: Set<Worker>
   readonly restarts: RestartBackoff
   /** How messages that name no call are attributed. */
   readonly attribution: Attribution
@@ -42,21 +51,21 @@ export interface IsolationGroup {
   /** When a worker ends with its call: so that a late input request can belong to no other call, and no cancelled call goes on. */
   readonly endsAfter: 'every call' | 'a cancelled call' | undefined
   /** The most workers. */
-  readonly maxProcesses: number
-  /** Workers being started. */
-  starting: number
-  /** Calls that wait for a worker. */
-  waiting: number
+  readonly maxWorkers: number
+  /** The starts of its workers that are in progress. */
+  readonly starts: Set<Promise<Worker>>
+  /** The calls of the group that wait for a worker. */
+  readonly queued: Set<QueuedCall>
   /** The waiting calls that can carry input requests to the client of the group. */
   readonly waitingCalls: WaitingCalls
   /** The log level of the group, which a new worker is sent. */
   logLevel: string | undefined
   /** Whether an input request that could be for several clients was logged already. */
-  isWarnedOf: boolean
+  hasWarnedOfUnattributed: boolean
   /** Whether a worker with state was lost: the next one gets its state, and the clients are notified. */
-  lost: boolean
+  hasLostState: boolean
   /** Lists that come from a worker of the group, and from which: it has announced a change, or no catalog worker could be asked. */
-  readonly changed: Map<string, UpstreamConnection>
+  readonly changed: Map<string, Worker>
   ended: boolean
 }
 
@@ -97,18 +106,18 @@ export function createIsolationGroup(
     codec,
     caller,
     announced,
-    connections: new Set(),
+    workers: new Set(),
     restarts: new RestartBackoff(),
     attribution: own ? 'session' : common ? 'several' : 'principal',
     exclusive: single,
     endsAfter: endsAfterAny ? 'every call' : mode === 'call' ? 'a cancelled call' : undefined,
-    maxProcesses: single ? bounds.pool : common ? Math.min(bounds.pool, bounds.cores) : 1,
-    starting: 0,
-    waiting: 0,
+    maxWorkers: single ? bounds.pool : common ? Math.min(bounds.pool, bounds.cores) : 1,
+    starts: new Set(),
+    queued: new Set(),
     waitingCalls: new WaitingCalls(),
     logLevel: undefined,
-    isWarnedOf: false,
-    lost: false,
+    hasWarnedOfUnattributed: false,
+    hasLostState: false,
     changed: new Map(),
     ended: false,
   }
@@ -130,7 +139,7 @@ export function isCommon(mode: Mode): boolean {
 }
 
 /** The worker of a group with this id. Throws `upstream_closed` if it has ended. */
-export function workerOf(group: IsolationGroup, id: WorkerId | undefined): UpstreamConnection {
-  for (const connection of group.connections) if (connection.id === id) return connection
+export function workerOf(group: IsolationGroup, id: WorkerId | undefined): Worker {
+  for (const worker of group.workers) if (worker.id === id) return worker
   throw new Refusal('upstream_closed')
 }

@@ -3,8 +3,8 @@ import { cpus } from 'node:os'
 import { Refusal } from '../../base/refusal.ts'
 import type { EraName, Caller } from '../../protocol/call.ts'
 import type { RawObject } from '../../protocol/json-text.ts'
-import { type ServerEra, modeOf } from '../connection/connector.ts'
-import { ownCaller } from '../connection/own-requests.ts'
+import { modeOf, type ServerEra } from '../server-era.ts'
+import { ownCaller } from './own-requests.ts'
 import { createIsolationGroup, isCommon, mayAsk, type IsolationGroup, isolationGroupKey } from './isolation-group.ts'
 
 export interface IsolationGroups {
@@ -19,6 +19,9 @@ export interface IsolationGroups {
   find(key: string): IsolationGroup | undefined
   all(): IterableIterator<IsolationGroup>
   remove(group: IsolationGroup): void
+  /** Removes the groups that have no workers and expect none. @param mayGo whether nothing else needs the group */
+  removeEmpty(nowMs: number, mayGo: (group: IsolationGroup) => boolean): void
+  /** Ends and removes all groups. */
   clear(): void
 }
 
@@ -74,6 +77,15 @@ export function createIsolationGroups(pool: number, hasOneClient: boolean): Isol
     find: (key) => groups.get(key),
     all: () => groups.values(),
     remove: (group) => void groups.delete(group.key),
-    clear: () => groups.clear(),
+    removeEmpty(nowMs, mayGo) {
+      for (const group of groups.values()) {
+        const isEmpty = group.workers.size === 0 && group.starts.size === 0 && group.queued.size === 0
+        if (isEmpty && group.restarts.pauseMs(nowMs) === 0 && mayGo(group)) groups.delete(group.key)
+      }
+    },
+    clear() {
+      for (const group of groups.values()) group.ended = true
+      groups.clear()
+    },
   }
 }

@@ -13,7 +13,7 @@ export function answerWithoutWorker(group: IsolationGroup, call: Call): Outcome 
     if (!sessionMethods.has(call.method)) return undefined
     return { answer: { kind: 'result', result: emptyObject }, era: 'legacy', worker: undefined }
   }
-  // A server shows tasks to every client of a connection. mcplex itself (`round`) asks only about tasks that it began.
+  // A server shows tasks to every client of a worker. mcplex itself (`round`) asks only about tasks that it began.
   const isOwn = (group.attribution === 'session' && call.session !== undefined) || call.round !== undefined
   if (!isOwn && call.method.startsWith('tasks/')) throw new Refusal('method_not_found')
   return undefined

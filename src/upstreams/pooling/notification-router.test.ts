@@ -28,7 +28,7 @@ function createFixture(refuses: (uri: string) => boolean = () => false): {
   const memory = createMemoryBudget(Infinity)
   const told: string[] = []
   let listener: ChildListener | undefined
-  const connection = new UpstreamConnection({
+  const worker = new UpstreamConnection({
     child: {
       id: 'instance.1',
       worker: 1,
@@ -38,7 +38,7 @@ function createFixture(refuses: (uri: string) => boolean = () => false): {
       inputRequestMemory: memory.account(),
       roomFor: () => 'reserved',
       exited: false,
-      ending: false,
+      whenExited() {},
       send(line) {
         const { id, method, params } = JSON.parse(line) as { id: number; method: string; params: { uri: string } }
         told.push(`${method.replace('resources/', '')} ${params.uri}`)
@@ -50,6 +50,7 @@ function createFixture(refuses: (uri: string) => boolean = () => false): {
       close: () => Promise.resolve(),
       kill() {},
     },
+    standing: { state: 'idle', move() {} },
     codec: legacyUpstreamCodec,
     announced: {},
     attribution: 'several',
@@ -61,7 +62,8 @@ function createFixture(refuses: (uri: string) => boolean = () => false): {
     unsolicited: () => true,
     ended() {},
     unattributed() {},
-    stuck() {},
+    notReading() {},
+    recovered() {},
     invalid() {},
     waiting: holderOf(new Transfers(memory, clock, Infinity, () => {}), memory.account()),
   })
@@ -74,7 +76,7 @@ function createFixture(refuses: (uri: string) => boolean = () => false): {
     {},
     { pool: 1, cores: 1, hasOneClient: false },
   )
-  group.connections.add(connection)
+  group.workers.add(worker)
   return { group, notifications: createNotificationRouter(clock, () => group), told }
 }
 

@@ -7,7 +7,7 @@ import type { ClientKey, Filter, Update } from '../../protocol/call.ts'
 import { isObject } from '../../protocol/json-text.ts'
 import { withMeta } from '../../protocol/jsonrpc.ts'
 import { metaKeys } from '../../protocol/revisions.ts'
-import type { UpstreamConnection } from '../connection/connection.ts'
+import type { Worker } from '../worker.ts'
 import { groupSource } from './catalog-keys.ts'
 import { createSubscriptions, isWanted, type Subscriptions } from './subscriptions.ts'
 import type { GroupSubscriber, WorkerOwner, IsolationGroup } from './isolation-group.ts'
@@ -22,7 +22,7 @@ export type Stale = (source: string, list: string, isOfUse: boolean) => void
 
 export interface NotificationRouter {
   /** Routes a message of a worker; false if there was no recipient. */
-  route(owner: WorkerOwner, connection: UpstreamConnection, update: Update): boolean
+  route(owner: WorkerOwner, worker: Worker, update: Update): boolean
   /** Delivers an update to the subscribers of a group; false if there was no recipient. */
   deliver(group: IsolationGroup, update: Update): boolean
   subscriptionsOf(group: IsolationGroup): Subscriptions
@@ -36,7 +36,7 @@ export interface NotificationRouter {
   /** All lists of a source may change unnoticed from now on: no worker is left to announce it. */
   unwatched(source: string): void
   /** The same for the lists that come from this worker of a group. */
-  unwatchedOf(group: IsolationGroup, connection: UpstreamConnection): void
+  unwatchedOf(group: IsolationGroup, worker: Worker): void
   onStale(stale: Stale): void
 }
 
@@ -88,16 +88,16 @@ export function createNotificationRouter(
   return {
     deliver,
     subscriptionsOf,
-    route(owner, connection, update) {
+    route(owner, worker, update) {
       const { group } = owner
       if (update.kind === 'notification') {
         for (const list of changedLists(update.method)) {
           // Lists of a worker that ends with its call are of no use to other calls.
           if (group?.endsAfter === 'every call') continue
-          group?.changed.set(list, connection)
+          group?.changed.set(list, worker)
           for (const stale of staleListeners) stale(group ? groupSource(group.key) : (owner.source ?? ''), list, !group)
         }
-        if (!group || subscriptionsOf(group).acknowledge(connection, update.method, update.params)) return true
+        if (!group || subscriptionsOf(group).acknowledge(worker, update.method, update.params)) return true
       }
       return group !== undefined && deliver(group, update)
     },
@@ -110,8 +110,7 @@ export function createNotificationRouter(
       subscriptionCounts.add(filter, client)
       const sync = async (): Promise<void> => {
         const group = findGroup(key)
-        if (group)
-          await Promise.all([...group.connections].map((connection) => subscriptionsOf(group).sync(connection)))
+        if (group) await Promise.all([...group.workers].map((worker) => subscriptionsOf(group).sync(worker)))
       }
       await sync()
       return {
@@ -135,9 +134,9 @@ export function createNotificationRouter(
     unwatched(source) {
       for (const list of allLists) for (const stale of staleListeners) stale(source, list, true)
     },
-    unwatchedOf(group, connection) {
+    unwatchedOf(group, worker) {
       for (const [list, announcedBy] of group.changed) {
-        if (announcedBy !== connection) continue
+        if (announcedBy !== worker) continue
         group.changed.delete(list)
         for (const stale of staleListeners) stale(groupSource(group.key), list, false)
       }

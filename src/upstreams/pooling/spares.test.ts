@@ -1,39 +1,55 @@
 import { expect, test } from 'vitest'
 import { manualClock } from '../../base/clock.ts'
-import { createMemoryBudget } from '../../base/memory-budget.ts'
+import type { OpenedWorker, ServerInstance } from '../worker.ts'
+import type { WorkerExit } from '../worker-exit.ts'
 import { createSpares, type Spares } from './spares.ts'
-import type { Child, ChildExit } from '../stdio/child.ts'
+import { WorkerSlots } from './worker-slots.ts'
 
-const exit: ChildExit = { code: null, signal: null, expected: false, stderr: '', error: 'ENOENT' }
+const exit: WorkerExit = { code: null, signal: null, expected: false, stderr: '', error: 'ENOENT' }
 
-/** A child that runs or has ended, as the test sets it. */
-function fakeChild(): Child & { over: boolean } {
-  return {
-    over: false,
-    id: undefined,
-    worker: undefined,
-    pid: undefined,
-    backlog: 0,
-    memory: createMemoryBudget(0).account(),
-    inputRequestMemory: createMemoryBudget(0).account(),
-    roomFor: () => 'reserved',
-    ending: false,
-    get exited() {
-      return this.over
-    },
-    send() {},
-    hold() {},
-    kill() {},
-    close: () => Promise.resolve(),
-    listen: (listener) => queueMicrotask(() => listener.exit(exit)),
+/** An instance of a server that runs or has ended, as the test sets it. */
+class ManualInstance implements ServerInstance {
+  #hasExited: boolean
+  #exited: (() => void) | undefined
+
+  constructor(runs: boolean) {
+    this.#hasExited = !runs
+  }
+
+  get runs(): boolean {
+    return !this.#hasExited
+  }
+
+  exit(): void {
+    if (this.#hasExited) return
+    this.#hasExited = true
+    this.#exited?.()
+  }
+
+  whenExited(exited: () => void): void {
+    if (this.#hasExited) exited()
+    else this.#exited = exited
+  }
+
+  watch(exited: (how: WorkerExit) => void): void {
+    queueMicrotask(() => exited(exit))
+  }
+
+  open(): Promise<OpenedWorker> {
+    return Promise.reject(new Error('it is never opened here'))
+  }
+
+  async close(): Promise<void> {
+    this.exit()
   }
 }
 
 interface Fixture {
   readonly spares: Spares
-  readonly started: ReadonlyArray<Child & { over: boolean }>
-  readonly told: readonly ChildExit[]
-  /** Whether children started from now on run. */
+  readonly slots: WorkerSlots<ManualInstance>
+  readonly started: readonly ManualInstance[]
+  readonly told: readonly WorkerExit[]
+  /** Whether instances started from now on run. */
   runs: boolean
   fill(times: number, everyMs?: number): void
   pass(ms: number): void
@@ -41,29 +57,26 @@ interface Fixture {
 
 function createFixture(room = 10): Fixture {
   const clock = manualClock()
-  const started: Array<Child & { over: boolean }> = []
-  const told: ChildExit[] = []
+  const started: ManualInstance[] = []
+  const told: WorkerExit[] = []
+  const slots = new WorkerSlots(
+    () => room,
+    () => {
+      const instance = new ManualInstance(fixture.runs)
+      started.push(instance)
+      return instance
+    },
+  )
   const spares = createSpares({
     wanted: 2,
     clock,
-    slots: { move() {} },
-    slot() {
-      if (started.filter(({ over }) => !over).length >= room) return undefined
-      return {
-        start() {
-          const child = fakeChild()
-          child.over = !fixture.runs
-          started.push(child)
-          return child
-        },
-        release() {},
-      }
-    },
+    slot: () => slots.take('spare'),
     mayStart: () => true,
     failed: (how) => void told.push(how),
   })
   const fixture: Fixture = {
     spares,
+    slots,
     started,
     told,
     runs: true,
@@ -91,20 +104,20 @@ test('a program that cannot be run is tried once, and then after growing pauses,
   fixture.runs = true
   fixture.pass(64_000)
   fixture.fill(1)
-  expect(fixture.started.filter(({ over }) => !over).length).toBe(2)
+  expect(fixture.started.filter(({ runs }) => runs).length).toBe(2)
 })
 
 test('spares that end by themselves are replaced more and more rarely, one that lived long at once', () => {
   const fixture = createFixture()
   for (let second = 0; second < 600; second++) {
     fixture.fill(1, 1000)
-    for (const child of fixture.started) child.over = true
+    for (const instance of fixture.started) instance.exit()
   }
   expect(fixture.started.length).toBeLessThan(30)
   fixture.pass(10 * 60_000)
   fixture.fill(1)
   fixture.pass(60_000)
-  for (const child of fixture.started) child.over = true
+  for (const instance of fixture.started) instance.exit()
   const { length } = fixture.started
   fixture.fill(3, 1000)
   expect(fixture.started.length).toBe(length + 2)
@@ -114,4 +127,15 @@ test('no more spares are started than there are free slots', () => {
   const fixture = createFixture(1)
   fixture.fill(10)
   expect(fixture.started.length).toBe(1)
+})
+
+test('a spare that was taken and not used is a spare again', async () => {
+  const { spares, slots, fill } = createFixture()
+  fill(1)
+  const slot = spares.take('serve')
+  expect([slot?.state, slots.for('serve').size, slots.in('spare').size]).toEqual(['starting', 1, 1])
+  slot?.release()
+  expect([slot?.state, slots.for('serve').size, slots.in('spare').size]).toEqual(['spare', 0, 2])
+  await spares.close()
+  expect(slots.taken).toBe(0)
 })

@@ -13,7 +13,7 @@ import { createIsolationGroup, type IsolationGroup } from './isolation-group.ts'
 import { SubscriptionCounts } from './subscription-counts.ts'
 
 interface Fixture {
-  readonly connection: UpstreamConnection
+  readonly worker: UpstreamConnection
   readonly group: IsolationGroup
   readonly clock: ReturnType<typeof manualClock>
   /** Whether the worker takes nothing at the moment. */
@@ -26,7 +26,7 @@ function createFixture(codec: UpstreamCodec): Fixture {
   const clock = manualClock()
   const memory = createMemoryBudget(Infinity)
   const sent: string[] = []
-  const connection = new UpstreamConnection({
+  const worker = new UpstreamConnection({
     child: {
       id: 'instance.1',
       worker: 1,
@@ -36,13 +36,14 @@ function createFixture(codec: UpstreamCodec): Fixture {
       inputRequestMemory: memory.account(),
       roomFor: () => (fixture.isDeaf ? 'share' : 'reserved'),
       exited: false,
-      ending: false,
+      whenExited() {},
       send: (line) => void sent.push((JSON.parse(line) as { method: string }).method),
       listen() {},
       hold() {},
       close: () => Promise.resolve(),
       kill() {},
     },
+    standing: { state: 'idle', move() {} },
     codec,
     announced: {},
     attribution: 'several',
@@ -54,7 +55,8 @@ function createFixture(codec: UpstreamCodec): Fixture {
     unsolicited: () => true,
     ended() {},
     unattributed() {},
-    stuck() {},
+    notReading() {},
+    recovered() {},
     invalid() {},
     waiting: holderOf(new Transfers(memory, clock, Infinity, () => {}), memory.account()),
   })
@@ -62,15 +64,15 @@ function createFixture(codec: UpstreamCodec): Fixture {
   const caller = { principal: { tenant: '', subject: '' }, client, session: undefined }
   const bounds = { pool: 1, cores: 1, hasOneClient: false }
   const group = createIsolationGroup('group', codec, 'shared', caller, false, {}, bounds)
-  const fixture: Fixture = { connection, group, clock, isDeaf: true, sent }
+  const fixture: Fixture = { worker, group, clock, isDeaf: true, sent }
   return fixture
 }
 
 test('a listen request that cannot be sent is sent later', async () => {
   const fixture = createFixture(createModernUpstreamCodec())
-  const { connection, group, clock, sent } = fixture
+  const { worker, group, clock, sent } = fixture
   const subscriptions = createSubscriptions(group, () => new SubscriptionCounts(), clock)
-  await subscriptions.sync(connection)
+  await subscriptions.sync(worker)
   expect(sent).toEqual([])
   fixture.isDeaf = false
   clock.advance(1000)
@@ -80,15 +82,15 @@ test('a listen request that cannot be sent is sent later', async () => {
 
 test('a subscription that cannot be sent is sent with the next change', async () => {
   const fixture = createFixture(legacyUpstreamCodec)
-  const { connection, group, clock, sent } = fixture
+  const { worker, group, clock, sent } = fixture
   const counts = new SubscriptionCounts()
   const filter = { toolsListChanged: false, promptsListChanged: false, resourcesListChanged: false }
   counts.add({ ...filter, resourceUris: new Set(['a:b']) }, undefined)
   const subscriptions = createSubscriptions(group, () => counts, clock)
-  await subscriptions.sync(connection)
+  await subscriptions.sync(worker)
   expect(sent).toEqual([])
   fixture.isDeaf = false
-  void subscriptions.sync(connection)
+  void subscriptions.sync(worker)
   await new Promise((resolve) => setImmediate(resolve))
   expect(sent).toEqual(['resources/subscribe'])
 })

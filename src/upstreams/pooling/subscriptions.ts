@@ -9,7 +9,7 @@ import { isObject, type RawObject, rawObject } from '../../protocol/json-text.ts
 import { withMeta } from '../../protocol/jsonrpc.ts'
 import { envelope } from '../../protocol/modern-client.ts'
 import { metaKeys } from '../../protocol/revisions.ts'
-import type { UpstreamConnection } from '../connection/connection.ts'
+import type { Worker } from '../worker.ts'
 import type { IsolationGroup } from './isolation-group.ts'
 import type { SubscriptionCounts } from './subscription-counts.ts'
 
@@ -31,11 +31,11 @@ interface SentState {
 
 export interface Subscriptions {
   /** A call of the client subscribes to a resource at this worker: `sync` need not do it again. */
-  noteSubscribe(connection: UpstreamConnection, uri: unknown): void
+  noteSubscribe(worker: Worker, uri: unknown): void
   /** Sends a worker the current union; resolves when it has confirmed. Never rejects. */
-  sync(connection: UpstreamConnection): Promise<void>
+  sync(worker: Worker): Promise<void>
   /** Handles the acknowledgement of a listen request; false for any other notification. */
-  acknowledge(connection: UpstreamConnection, method: string, params: RawObject | undefined): boolean
+  acknowledge(worker: Worker, method: string, params: RawObject | undefined): boolean
 }
 
 /** @param subscriptionCounts the current union, which changes over time */
@@ -44,32 +44,27 @@ export function createSubscriptions(
   subscriptionCounts: () => SubscriptionCounts,
   clock: Clock,
 ): Subscriptions {
-  const states = new WeakMap<UpstreamConnection, SentState>()
-  const stateOf = (connection: UpstreamConnection): SentState => {
-    let entry = states.get(connection)
+  const states = new WeakMap<Worker, SentState>()
+  const stateOf = (worker: Worker): SentState => {
+    let entry = states.get(worker)
     if (!entry) {
       entry = { mark: undefined, uris: new Set(), listen: undefined, lastChange: Promise.resolve() }
-      states.set(connection, entry)
+      states.set(worker, entry)
     }
     return entry
   }
 
   /** False if the worker refused a subscription: the next change tries it again. */
-  const syncUris = async (
-    connection: UpstreamConnection,
-    entry: SentState,
-    wanted: SubscriptionCounts,
-  ): Promise<boolean> => {
+  const syncUris = async (worker: Worker, entry: SentState, wanted: SubscriptionCounts): Promise<boolean> => {
     let isAccepted = true
     for (const uri of wanted.uris()) {
       if (entry.uris.has(uri)) continue
       entry.uris.add(uri)
       // A subscription lasts, and later messages about it name no call.
-      connection.workFor(wanted.client)
+      worker.workFor(wanted.client)
       let isSubscribed = false
       try {
-        isSubscribed =
-          (await connection.request('resources/subscribe', rawObject({ uri }), timeoutMs)).kind === 'result'
+        isSubscribed = (await worker.request('resources/subscribe', rawObject({ uri }), timeoutMs)).kind === 'result'
       } finally {
         // One that could not be sent is sent again, too.
         if (!isSubscribed) entry.uris.delete(uri)
@@ -79,31 +74,27 @@ export function createSubscriptions(
     for (const uri of entry.uris) {
       if (wanted.has(uri)) continue
       entry.uris.delete(uri)
-      await connection.request('resources/unsubscribe', rawObject({ uri }), timeoutMs)
+      await worker.request('resources/unsubscribe', rawObject({ uri }), timeoutMs)
     }
     return isAccepted
   }
 
-  const syncListen = async (
-    connection: UpstreamConnection,
-    entry: SentState,
-    wanted: SubscriptionCounts,
-  ): Promise<boolean> => {
+  const syncListen = async (worker: Worker, entry: SentState, wanted: SubscriptionCounts): Promise<boolean> => {
     const uris = [...wanted.uris()].sort()
     const key = JSON.stringify(uris)
     if (entry.listen?.key === key) return true
     const before = entry.listen
     entry.listen = undefined
-    if (uris.length > 0) connection.workFor(wanted.client)
+    if (uris.length > 0) worker.workFor(wanted.client)
     const notifications = uris.length === 0 ? changes : { ...changes, resourceSubscriptions: uris }
     const opening = new Promise<void>((resolve) => {
       const params = withMeta(rawObject({ notifications }), envelope(group.caller.client, rawObject(group.announced)))
-      const listen = connection.open('subscriptions/listen', params, () => {
+      const listen = worker.open('subscriptions/listen', params, () => {
         // Another listen request may have replaced this one already.
         if (entry.listen?.id === listen.id) entry.listen = entry.mark = undefined
         resolve()
         // A server may end a subscription at any time; the clients still want it.
-        clock.after(relistenMs, () => void subscriptions.sync(connection))
+        clock.after(relistenMs, () => void subscriptions.sync(worker))
       })
       entry.listen = { key, ...listen, acknowledged: resolve }
       // A server that never acknowledges must not delay its clients.
@@ -112,7 +103,7 @@ export function createSubscriptions(
     await opening.catch((error: unknown) => {
       // A worker that does not read keeps its current listen request; it is tried again later.
       entry.listen ??= before
-      clock.after(relistenMs, () => void subscriptions.sync(connection))
+      clock.after(relistenMs, () => void subscriptions.sync(worker))
       throw error
     })
     before?.stop()
@@ -120,33 +111,33 @@ export function createSubscriptions(
   }
 
   const subscriptions: Subscriptions = {
-    noteSubscribe(connection, uri) {
+    noteSubscribe(worker, uri) {
       if (typeof uri !== 'string') return
-      const entry = stateOf(connection)
+      const entry = stateOf(worker)
       entry.uris.add(uri)
       // If no subscriber wants it in the end, `sync` must unsubscribe.
       entry.mark = undefined
     },
-    sync(connection) {
-      const entry = stateOf(connection)
+    sync(worker) {
+      const entry = stateOf(worker)
       if (entry.mark === subscriptionCounts().mark) return entry.lastChange
       entry.lastChange = entry.lastChange.then(async () => {
         const wanted = subscriptionCounts()
         const { mark } = wanted
-        if (connection.closed || entry.mark === mark) return
+        if (worker.closed || entry.mark === mark) return
         // Set before the first `await`: a change in between resets it.
         entry.mark = mark
         const isLegacy = group.codec.era === 'legacy'
-        const telling = isLegacy ? syncUris(connection, entry, wanted) : syncListen(connection, entry, wanted)
+        const telling = isLegacy ? syncUris(worker, entry, wanted) : syncListen(worker, entry, wanted)
         // Failures are ignored: a replacement worker gets all subscriptions again.
         if (!(await telling.catch(() => false))) entry.mark = undefined
       })
       return entry.lastChange
     },
-    acknowledge(connection, method, params) {
+    acknowledge(worker, method, params) {
       if (method !== 'notifications/subscriptions/acknowledged') return false
       const meta = params?.value['_meta']
-      const entry = stateOf(connection)
+      const entry = stateOf(worker)
       if (isObject(meta) && meta[metaKeys.subscription] === entry.listen?.id) entry.listen?.acknowledged()
       return true
     },

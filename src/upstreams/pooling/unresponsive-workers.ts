@@ -5,9 +5,9 @@
  */
 import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
-import type { UpstreamConnection } from '../connection/connection.ts'
-import { answersPing } from '../connection/own-requests.ts'
+import type { Worker } from '../worker.ts'
 import type { IsolationGroup } from './isolation-group.ts'
+import { answersPing } from './own-requests.ts'
 
 const pingMs = 5000
 
@@ -16,54 +16,46 @@ export interface UnresponsiveWorkersNeeds {
   readonly log: Log
   /** A ping is sent after this much silence with calls in flight, in milliseconds. */
   readonly pingAfterMs: number
-  /** A worker responds again: waiting calls may use it. */
-  readonly recovered: () => void
 }
 
 export interface UnresponsiveWorkers {
   /** Ends calls past their deadline, and pings the worker where that is due. Called now and then. */
-  sweep(connection: UpstreamConnection, group: IsolationGroup): void
+  sweep(worker: Worker, group: IsolationGroup): void
 }
 
 export function createUnresponsiveWorkers(needs: UnresponsiveWorkersNeeds): UnresponsiveWorkers {
   const { clock, log } = needs
-  const pinging = new WeakSet<UpstreamConnection>()
+  const pinging = new WeakSet<Worker>()
 
-  const mark = (connection: UpstreamConnection): void => {
-    const { worker, liveness } = connection
-    log.warn({ worker, calls: connection.callsInFlight }, 'worker does not respond')
-    liveness.onRecovered = () => {
-      log.info({ worker }, 'worker responds again')
-      needs.recovered()
-    }
-  }
-
-  const replace = (connection: UpstreamConnection, group: IsolationGroup): void => {
-    log.warn({ worker: connection.worker }, 'worker does not react and is ended')
-    group.lost = true
+  const replace = (worker: Worker, group: IsolationGroup): void => {
+    log.warn({ worker: worker.number }, 'worker does not react and is ended')
+    group.hasLostState = true
     group.restarts.failed(clock.now())
-    connection.kill()
+    worker.kill()
   }
 
-  const ping = async (connection: UpstreamConnection, group: IsolationGroup): Promise<void> => {
-    pinging.add(connection)
+  const ping = async (worker: Worker, group: IsolationGroup): Promise<void> => {
+    pinging.add(worker)
     const sinceMs = clock.now()
-    connection.liveness.asked(sinceMs)
-    const isAnswered = await answersPing(connection, group.caller.client, Math.min(pingMs, needs.pingAfterMs))
-    pinging.delete(connection)
-    if (isAnswered || connection.closed || connection.isExcused) return
-    if (connection.liveness.unanswered(sinceMs)) mark(connection)
-    if (!connection.liveness.responds && connection.callsInFlight === 0) replace(connection, group)
+    worker.liveness.asked(sinceMs)
+    const isAnswered = await answersPing(worker, group.caller.client, Math.min(pingMs, needs.pingAfterMs))
+    pinging.delete(worker)
+    if (isAnswered || worker.closed || worker.isExcused) return
+    if (worker.state !== 'unresponsive' && worker.liveness.heardAtMs < sinceMs) {
+      log.warn({ worker: worker.number, calls: worker.callsInFlight }, 'worker does not respond')
+      worker.markUnresponsive()
+    }
+    if (worker.state === 'unresponsive' && worker.callsInFlight === 0) replace(worker, group)
   }
 
   return {
-    sweep(connection, group) {
+    sweep(worker, group) {
       const now = clock.now()
-      const hasTimedOut = connection.expire(now)
-      if (pinging.has(connection) || connection.closed) return
-      const { liveness, callsInFlight } = connection
-      const isSilent = callsInFlight > 0 && !connection.isExcused && liveness.isPingDue(now, needs.pingAfterMs)
-      if (hasTimedOut || isSilent || (callsInFlight === 0 && !liveness.responds)) void ping(connection, group)
+      const hasTimedOut = worker.expire(now)
+      if (pinging.has(worker) || worker.closed) return
+      const { liveness, callsInFlight } = worker
+      const isSilent = callsInFlight > 0 && !worker.isExcused && liveness.isPingDue(now, needs.pingAfterMs)
+      if (hasTimedOut || isSilent || (callsInFlight === 0 && worker.state === 'unresponsive')) void ping(worker, group)
     },
   }
 }

@@ -4,12 +4,12 @@
  */
 import { type Clock, pause } from '../../base/clock.ts'
 import type { HealthCheck } from '../../protocol/health.ts'
-import type { UpstreamConnection } from '../connection/connection.ts'
+import type { Worker } from '../worker.ts'
 import type { CatalogWorkers } from './catalog-workers.ts'
-import { answersPing, ownDescription } from '../connection/own-requests.ts'
 import { profileSource } from './catalog-keys.ts'
 import { isShared, type IsolationGroup } from './isolation-group.ts'
 import type { IsolationGroups } from './isolation-groups.ts'
+import { answersPing, ownDescription } from './own-requests.ts'
 import { NoRoom } from '../upstream.ts'
 
 /** A line from any worker this recently shows that the server answers. */
@@ -24,6 +24,8 @@ export interface UpstreamHealthNeeds {
   readonly clock: Clock
   readonly groups: IsolationGroups
   readonly catalogWorkers: CatalogWorkers
+  /** The number of workers that do not respond. */
+  readonly unresponsive: () => number
   /** Why no worker can be started; undefined if one can. */
   readonly fault: () => string | undefined
   /** Words for operators if only one worker can run; else undefined. */
@@ -37,11 +39,11 @@ export function createUpstreamHealth(needs: UpstreamHealthNeeds): () => Promise<
   /** When a check failed, if none has succeeded since. */
   let failedMs: number | undefined
 
-  const all = (): Array<{ readonly connection: UpstreamConnection; readonly group?: IsolationGroup }> => {
-    const found: Array<{ readonly connection: UpstreamConnection; readonly group?: IsolationGroup }> = []
-    for (const connection of catalogWorkers.live()) found.push({ connection })
+  const all = (): Array<{ readonly worker: Worker; readonly group?: IsolationGroup }> => {
+    const found: Array<{ readonly worker: Worker; readonly group?: IsolationGroup }> = []
+    for (const worker of catalogWorkers.live()) found.push({ worker })
     for (const group of groups.all())
-      for (const connection of group.connections) if (!connection.closed) found.push({ connection, group })
+      for (const worker of group.workers) if (!worker.closed) found.push({ worker, group })
     return found
   }
 
@@ -51,14 +53,13 @@ export function createUpstreamHealth(needs: UpstreamHealthNeeds): () => Promise<
     const client = ownDescription(serverEra, {})
     const running = all()
     // A worker of one client may be busy and answer no ping; a shared one that answers no ping serves no client.
-    const free = running.filter(({ connection, group }) => connection.callsInFlight === 0 || (group && isShared(group)))
+    const free = running.filter(({ worker, group }) => !group || worker.callsInFlight === 0 || isShared(group))
     if (free.length > 0) {
-      const asked = free.slice(0, maxAsked).map(({ connection }) => answersPing(connection, client, checkMs))
+      const asked = free.slice(0, maxAsked).map(({ worker }) => answersPing(worker, client, checkMs))
       return (await anyTrue(asked)) ? { ok: true } : silent
     }
     if (running.length > 0) {
-      const isGood =
-        failedMs === undefined || running.some(({ connection }) => connection.liveness.heardAtMs > (failedMs ?? 0))
+      const isGood = failedMs === undefined || running.some(({ worker }) => worker.liveness.heardAtMs > (failedMs ?? 0))
       return isGood ? { ok: true } : silent
     }
     try {
@@ -66,7 +67,7 @@ export function createUpstreamHealth(needs: UpstreamHealthNeeds): () => Promise<
       const catalogWorker = await Promise.race([opening, pause(clock, checkMs)])
       // It is not ready yet, or all slots are taken by workers that start or end.
       if (!catalogWorker) return failedMs === undefined ? { ok: true } : silent
-      return (await answersPing(catalogWorker.connection, client, checkMs)) ? { ok: true } : silent
+      return (await answersPing(catalogWorker.worker, client, checkMs)) ? { ok: true } : silent
     } catch (error) {
       // Another worker has taken the slot meanwhile.
       if (error instanceof NoRoom) return failedMs === undefined ? { ok: true } : silent
@@ -84,19 +85,18 @@ export function createUpstreamHealth(needs: UpstreamHealthNeeds): () => Promise<
     if (fault !== undefined && !isServing) return { ok: false, detail: fault }
     const now = clock.now()
     let found: HealthCheck = { ok: true }
-    if (!running.some(({ connection }) => now - connection.liveness.heardAtMs < freshMs)) {
+    if (!running.some(({ worker }) => now - worker.liveness.heardAtMs < freshMs)) {
       asking ??= ask().finally(() => (asking = undefined))
       found = await asking
     }
     failedMs = found.ok ? undefined : (failedMs ?? clock.now())
-    const detail = fault ?? silence(running.map(({ connection }) => connection)) ?? needs.onlyOne()
+    const detail = fault ?? silence(needs.unresponsive()) ?? needs.onlyOne()
     return found.ok && detail !== undefined ? { ok: true, detail } : found
   }
 }
 
-/** How many workers do not respond, in words; undefined if all do. */
-function silence(connections: readonly UpstreamConnection[]): string | undefined {
-  const count = connections.filter(({ liveness }) => !liveness.responds).length
+/** The number of workers that do not respond, in words; undefined if there is none. */
+function silence(count: number): string | undefined {
   if (count === 0) return undefined
   return `${count === 1 ? 'one worker does' : `${count} workers do`} not respond; no new calls go there`
 }

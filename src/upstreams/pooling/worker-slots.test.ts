@@ -1,30 +1,35 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { createMemoryBudget } from '../../base/memory-budget.ts'
-import { createWorkerSlots, type WorkerSlot } from './worker-slots.ts'
-import type { Child } from '../stdio/child.ts'
+import type { OpenedWorker, ServerInstance } from '../worker.ts'
+import { WorkerSlots, type WorkerSlot } from './worker-slots.ts'
 
-interface FakeChild extends Child {
-  exited: boolean
-  ending: boolean
-}
+/** An instance of a server that exits when the test says so. */
+class ManualInstance implements ServerInstance {
+  hasExited: boolean
+  #exited: (() => void) | undefined
 
-function fakeChild(pid: number | undefined): FakeChild {
-  return {
-    id: pid === undefined ? undefined : `instance.${pid}`,
-    worker: pid,
-    pid,
-    backlog: 0,
-    exited: pid === undefined,
-    ending: false,
-    memory: createMemoryBudget(0).account(),
-    inputRequestMemory: createMemoryBudget(0).account(),
-    roomFor: () => 'reserved',
-    send() {},
-    hold() {},
-    kill() {},
-    close: () => Promise.resolve(),
-    listen() {},
+  constructor(hasExited: boolean) {
+    this.hasExited = hasExited
+  }
+
+  whenExited(exited: () => void): void {
+    if (this.hasExited) exited()
+    else this.#exited = exited
+  }
+
+  exit(): void {
+    this.hasExited = true
+    this.#exited?.()
+  }
+
+  open(): Promise<OpenedWorker> {
+    return Promise.reject(new Error('it is never opened here'))
+  }
+
+  watch(): void {}
+
+  close(): Promise<void> {
+    return Promise.resolve()
   }
 }
 
@@ -32,17 +37,14 @@ test('in any order of takes, starts, releases and ends, no more workers run than
   const steps = fc.array(fc.constantFrom('take', 'start', 'fail', 'release', 'end', 'exit'), { maxLength: 200 })
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 8 }), steps, fc.infiniteStream(fc.nat(1000)), (bound, what, choices) => {
-      const running = new Set<FakeChild>()
+      const running = new Map<WorkerSlot, ManualInstance>()
+      const ending = new Set<WorkerSlot>()
       const held: WorkerSlot[] = []
-      let pids = 0
+      let started: ManualInstance | undefined
       let fails = false
-      const slots = createWorkerSlots(
+      const slots = new WorkerSlots(
         () => bound,
-        () => {
-          const child = fakeChild(fails ? undefined : ++pids)
-          if (!child.exited) running.add(child)
-          return child
-        },
+        () => (started = new ManualInstance(fails)),
       )
       const pick = <Thing>(from: readonly Thing[]): Thing | undefined => from[choices.next().value % (from.length || 1)]
       const drop = (slot: WorkerSlot | undefined): WorkerSlot | undefined => {
@@ -51,36 +53,46 @@ test('in any order of takes, starts, releases and ends, no more workers run than
       }
       for (const step of what) {
         fails = step === 'fail'
-        const child = pick([...running])
+        const slot = pick([...running.keys()])
         if (step === 'take') {
-          const slot = slots.take('serve')
-          if (slot) held.push(slot)
-        } else if (step === 'start' || step === 'fail') drop(pick(held))?.start()
-        else if (step === 'release') drop(pick(held))?.release()
-        else if (child && step === 'end') child.ending = true
-        else if (child) {
-          child.exited = true
-          running.delete(child)
+          const taken = slots.take('serve')
+          if (taken) held.push(taken)
+        } else if (step === 'start' || step === 'fail') {
+          const begun = drop(pick(held))
+          begun?.start()
+          if (begun && started && !fails) running.set(begun, started)
+        } else if (step === 'release') drop(pick(held))?.release()
+        else if (slot && step === 'end') {
+          void slot.close()
+          ending.add(slot)
+        } else if (slot) {
+          running.get(slot)?.exit()
+          running.delete(slot)
+          ending.delete(slot)
         }
         expect(slots.taken).toBe(running.size + held.length)
         expect(slots.free).toBe(bound - slots.taken)
-        expect(slots.ending).toBe([...running].filter(({ ending }) => ending).length)
+        expect(slots.in('ending').size).toBe(ending.size)
       }
     }),
   )
 })
 
-test('a worker is counted by its purpose', () => {
-  const slots = createWorkerSlots(
+test('a worker is counted by its purpose until it has ended', () => {
+  const slots = new WorkerSlots(
     () => 3,
-    (purpose) => fakeChild(purpose === 'spare' ? 1 : 2),
+    () => new ManualInstance(false),
   )
-  slots.take('spare')?.start()
-  const slot = slots.take('catalog')
-  slot?.start()
-  slot?.release()
-  expect([slots.of('spare'), slots.of('catalog'), slots.of('serve')]).toEqual([1, 1, 0])
-  slots.move('instance.1', 'serve')
-  slots.move(undefined, 'check')
-  expect([slots.of('spare'), slots.of('catalog'), slots.of('serve')]).toEqual([0, 1, 1])
+  const count = (): number[] => (['spare', 'catalog', 'serve'] as const).map((purpose) => slots.for(purpose).size)
+  const spare = slots.take('spare')
+  spare?.start()
+  const catalog = slots.take('catalog')
+  const { hasExited } = catalog?.start() ?? {}
+  catalog?.release()
+  expect([hasExited, ...count()], 'a slot in which something was started is not freed').toEqual([false, 1, 1, 0])
+  spare?.assign('serve')
+  expect(count()).toEqual([0, 1, 1])
+  catalog?.start().exit()
+  catalog?.assign('serve')
+  expect(count()).toEqual([0, 0, 1])
 })

@@ -2,77 +2,130 @@
  * The limit on workers (`--pool`): each takes a slot from before its start to its end, whatever its purpose. Workers are
  * started only through a slot, so the limit holds for all of them together.
  */
-import type { WorkerId } from '../../protocol/call.ts'
-import type { Child } from '../stdio/child.ts'
+import type { OpenedWorker, ServerInstance, Worker, WorkerNeeds } from '../worker.ts'
+import {
+  type Purpose,
+  type TrackedWorker,
+  type WorkerStanding,
+  type WorkerState,
+  WorkerStates,
+} from '../worker-states.ts'
+import type { WorkerOwner } from './isolation-group.ts'
 
-/**
- * What a worker is for: `serve` calls of clients, be a `spare` for later clients, be a `catalogue` worker, or `check`
- * whether the program starts. Part of the event `workerStarted`.
- */
-export type Purpose = 'serve' | 'spare' | 'catalog' | 'check'
+export class WorkerSlots<Instance extends ServerInstance = ServerInstance> {
+  readonly #states = new WorkerStates<WorkerSlot<Instance>>()
+  readonly #bound: () => number
+  readonly #start: (purpose: Purpose) => Instance
 
-/** A slot that was taken. */
-export interface WorkerSlot {
-  /** Starts the program, or returns the process that the slot holds already. To be called once. */
-  start(): Child
-  /** Frees the slot if nothing was started in it. */
-  release(): void
-}
+  /**
+   * @param bound the current number of slots
+   * @param start starts an instance of the server; one that could not be started has exited already
+   */
+  constructor(bound: () => number, start: (purpose: Purpose) => Instance) {
+    this.#bound = bound
+    this.#start = start
+  }
 
-export interface WorkerSlots {
   /** Takes a slot; undefined if all are taken. @param most another limit for this call alone */
-  take(purpose: Purpose, most?: number): WorkerSlot | undefined
-  /** Changes the purpose of a worker. */
-  move(worker: WorkerId | undefined, purpose: Purpose): void
-  readonly taken: number
-  readonly free: number
-  /** Workers that are being ended and still run. */
-  readonly ending: number
-  of(purpose: Purpose): number
+  take(purpose: Purpose, most: number = this.#bound()): WorkerSlot<Instance> | undefined {
+    if (this.#states.size >= most) return undefined
+    const slot = new WorkerSlot(purpose, this.#states, this.#start)
+    this.#states.add(slot)
+    return slot
+  }
+
+  /** Slots that are taken. */
+  get taken(): number {
+    return this.#states.size
+  }
+
+  /** Slots that can be taken; below 0 if the limit was lowered meanwhile. */
+  get free(): number {
+    return this.#bound() - this.#states.size
+  }
+
+  /** The slots whose worker is in a state. */
+  in(state: WorkerState): ReadonlySet<WorkerSlot<Instance>> {
+    return this.#states.in(state)
+  }
+
+  /** The slots whose worker has a purpose, in any state. */
+  for(purpose: Purpose): ReadonlySet<WorkerSlot<Instance>> {
+    return this.#states.for(purpose)
+  }
 }
 
-interface TakenSlot {
+/** A slot that was taken, and what is in it: nothing yet, an instance of the server, a worker. */
+export class WorkerSlot<Instance extends ServerInstance = ServerInstance> implements TrackedWorker, WorkerStanding {
+  state: WorkerState = 'starting'
+  previous: WorkerState | undefined
   purpose: Purpose
-  child: Child | undefined
-}
+  /** Whom the worker works for. */
+  readonly owner: WorkerOwner = { group: undefined, source: undefined }
+  /** When the conversation began, in milliseconds of the clock; 0 for the workers of the start. */
+  openedMs = 0
+  /** Called instead of freeing the slot if nothing was sent to the instance in it. */
+  putBack: (() => void) | undefined
+  #worker: Worker | undefined
+  #instance: Instance | undefined
+  readonly #states: WorkerStates<WorkerSlot<Instance>>
+  readonly #start: (purpose: Purpose) => Instance
 
-/** @param bound the current number of slots */
-export function createWorkerSlots(bound: () => number, startChild: (purpose: Purpose) => Child): WorkerSlots {
-  const slots = new Set<TakenSlot>()
-
-  /** The slots that are taken. There is no event for the end of a process here, so each call removes ended ones. */
-  const all = (): Set<TakenSlot> => {
-    for (const slot of slots) if (slot.child?.exited) slots.delete(slot)
-    return slots
+  /** Only `WorkerSlots` makes one. */
+  constructor(purpose: Purpose, states: WorkerStates<WorkerSlot<Instance>>, start: (purpose: Purpose) => Instance) {
+    this.purpose = purpose
+    this.#states = states
+    this.#start = start
   }
-  const count = (counts: (slot: TakenSlot) => boolean): number => {
-    let found = 0
-    for (const slot of all()) if (counts(slot)) found++
-    return found
+
+  /** The worker, once its conversation has begun. */
+  get worker(): Worker | undefined {
+    return this.#worker
   }
 
-  return {
-    take(purpose, most = bound()) {
-      if (slots.size >= most && all().size >= most) return undefined
-      const slot: TakenSlot = { purpose, child: undefined }
-      slots.add(slot)
-      return {
-        start: () => (slot.child = startChild(slot.purpose)),
-        release: () => void (slot.child ?? slots.delete(slot)),
-      }
-    },
-    move(worker, purpose) {
-      for (const slot of slots) if (worker !== undefined && slot.child?.id === worker) slot.purpose = purpose
-    },
-    get taken() {
-      return all().size
-    },
-    get free() {
-      return bound() - all().size
-    },
-    get ending() {
-      return count(({ child }) => child?.ending === true)
-    },
-    of: (purpose) => count((slot) => slot.purpose === purpose),
+  /** Whether the worker in it has ended. */
+  get ended(): boolean {
+    return this.state === 'ended'
+  }
+
+  move(to: WorkerState): void {
+    this.#states.move(this, to)
+  }
+
+  /** Gives the worker another purpose. */
+  assign(purpose: Purpose): void {
+    this.#states.assign(this, purpose)
+  }
+
+  /** Starts an instance of the server, or returns the one that was started already. */
+  start(): Instance {
+    if (this.#instance) return this.#instance
+    const instance = (this.#instance = this.#start(this.purpose))
+    instance.whenExited(() => this.move('ended'))
+    return instance
+  }
+
+  /** Starts an instance, if there is none yet, and begins the conversation. Throws as `ServerInstance.open` does. */
+  open(needs: Omit<WorkerNeeds, 'standing'>): Promise<OpenedWorker> {
+    return this.start().open({
+      ...needs,
+      standing: this,
+      connected: (worker) => {
+        this.#worker = worker
+        needs.connected(worker)
+      },
+    })
+  }
+
+  /** Frees the slot of a worker whose conversation has not begun. */
+  release(): void {
+    if (!this.#instance) this.move('ended')
+    else if (!this.#worker) this.putBack?.()
+  }
+
+  /** Ends an instance whose conversation has not begun; resolves when it is gone. */
+  async close(): Promise<void> {
+    if (this.state !== 'ending' && !this.ended) this.move('ending')
+    await this.#instance?.close()
   }
 }

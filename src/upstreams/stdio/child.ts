@@ -13,6 +13,7 @@ import type { LostLine } from '../../base/lines.ts'
 import type { Log } from '../../base/log.ts'
 import type { Reservation, MemoryAccount, MemoryBudget } from '../../base/memory-budget.ts'
 import type { WorkerId } from '../../protocol/call.ts'
+import type { WorkerExit } from '../worker-exit.ts'
 import type { Containment } from './containment.ts'
 
 export interface ChildCommand {
@@ -24,24 +25,11 @@ export interface ChildCommand {
   readonly cwd: string | undefined
 }
 
-export interface ChildExit {
-  readonly code: number | null
-  readonly signal: string | null
-  /** Whether the end was asked for, by `close` or `kill`. */
-  readonly expected: boolean
-  /** The last 4 KiB of stderr: shown to the operator, never to a client. */
-  readonly stderr: string
-  /** Lines on stdout before the first response that are no messages: at most 4 KiB, for the operator as well. */
-  readonly stdout?: string
-  /** Why the program could not be started, such as `ENOENT` (also for a working directory that is not there). */
-  readonly error?: string
-}
-
 /** Its methods must not throw. */
 export interface ChildListener {
   line(text: string): void
   /** The last call. */
-  exit(exit: ChildExit): void
+  exit(exit: WorkerExit): void
   /** A line that was too long, or had no end, was dropped. The `dropped` event has been emitted already. */
   dropped(line: LostLine): void
   /** The pipe has taken everything after it had been full. */
@@ -74,8 +62,8 @@ export interface Child {
   /** SIGKILL to all its processes at once. */
   kill(): void
   readonly exited: boolean
-  /** Whether `close` or `kill` was called. */
-  readonly ending: boolean
+  /** Calls `listener` once, as soon as `exited` is true; at once if it is already. At most one listener. */
+  whenExited(listener: () => void): void
 }
 
 /** A child as `spawnChild` returns it. */

@@ -12,7 +12,8 @@ import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import type { Reservation, MemoryAccount } from '../../base/memory-budget.ts'
 import type { WorkerId } from '../../protocol/call.ts'
-import type { Child, ChildCommand, ChildExit, ChildListener } from './child.ts'
+import type { WorkerExit } from '../worker-exit.ts'
+import type { Child, ChildCommand, ChildListener } from './child.ts'
 import { isNpxCommand, launchedBy, scriptOf } from './npx-command.ts'
 
 export interface DirectStart {
@@ -126,10 +127,25 @@ class DirectChild implements Child {
   #settled = false
   /** It was replaced, and the replacement has said nothing yet: the same lines may end it, too. */
   #isReplacementSilent = false
+  #onExited: (() => void) | undefined
 
   constructor(needs: DirectNeeds) {
     this.#needs = needs
     this.#child = needs.child
+    this.#child.whenExited(() => this.#tellExited())
+  }
+
+  whenExited(listener: () => void): void {
+    this.#onExited = listener
+    this.#tellExited()
+  }
+
+  /** Tells the listener once that it has exited, if it has and is not replaced. */
+  #tellExited(): void {
+    if (!this.exited) return
+    const told = this.#onExited
+    this.#onExited = undefined
+    told?.()
   }
 
   /** That of the process that runs now: a replacement has another one, until the first response at the latest. */
@@ -155,10 +171,6 @@ class DirectChild implements Child {
     return this.#child.exited && !this.#canBeReplaced
   }
 
-  get ending(): boolean {
-    return this.#child.ending
-  }
-
   get #canBeReplaced(): boolean {
     return !this.#settled && this.#hasOnlyHandshake
   }
@@ -169,6 +181,7 @@ class DirectChild implements Child {
       // Lines that may not be sent twice need not be kept.
       if (this.#hasOnlyHandshake) this.#sentLines.push(line)
       this.#firstSentMs ??= this.#needs.now()
+      this.#tellExited()
     }
     this.#child.send(line)
   }
@@ -200,6 +213,7 @@ class DirectChild implements Child {
   #settle(): void {
     this.#settled = true
     this.#sentLines = []
+    this.#tellExited()
   }
 
   #listenTo(child: Child): void {
@@ -219,16 +233,18 @@ class DirectChild implements Child {
     })
   }
 
-  #exited(exit: ChildExit): void {
+  #exited(exit: WorkerExit): void {
     const lines = this.#sentLines
     const isReplaced = this.#canBeReplaced
     if (!this.#settled && !isReplaced) this.#needs.lost()
-    this.#settle()
     if (!isReplaced) {
+      this.#settle()
       this.#listener?.exit(exit)
       return
     }
     this.#child = this.#needs.startReplacement()
+    this.#settle()
+    this.#child.whenExited(() => this.#tellExited())
     this.#isReplacementSilent = true
     this.#listenTo(this.#child)
     for (const line of lines) this.#child.send(line)

@@ -5,7 +5,8 @@ import { LineReader, type LineSink } from '../../base/lines.ts'
 import type { Reservation, MemoryAccount } from '../../base/memory-budget.ts'
 import { shareFor } from '../../base/transfers.ts'
 import type { WorkerId } from '../../protocol/call.ts'
-import type { ChildExit, ChildListener, ChildSettings, StartedChild } from './child.ts'
+import type { WorkerExit } from '../worker-exit.ts'
+import type { ChildListener, ChildSettings, StartedChild } from './child.ts'
 import { ChildInput } from './child-input.ts'
 import type { WorkerContainment } from './containment.ts'
 import { Termination } from './termination.ts'
@@ -46,7 +47,8 @@ export class RunningChild implements StartedChild {
   #earlyBytes = 0
   #expected = false
   #exited: { readonly code: number | null; readonly signal: string | null; readonly expected: boolean } | undefined
-  #exit: ChildExit | undefined
+  #exit: WorkerExit | undefined
+  #onExited: (() => void) | undefined
 
   constructor(started: ChildProcess & { readonly pid: number }, pipes: Pipes, needs: RunningNeeds) {
     const { pid } = started
@@ -91,8 +93,9 @@ export class RunningChild implements StartedChild {
     return this.#exited !== undefined
   }
 
-  get ending(): boolean {
-    return this.#expected
+  whenExited(listener: () => void): void {
+    if (this.exited) listener()
+    else this.#onExited = listener
   }
 
   get backlog(): number {
@@ -181,6 +184,7 @@ export class RunningChild implements StartedChild {
   #leaderExited(code: number | null, signal: string | null): void {
     const expected = this.#expected
     this.#exited = { code, signal, expected }
+    this.#onExited?.()
     this.#input.drop()
     this.hold(false)
     this.#termination.leaderExited()

@@ -47,7 +47,6 @@ export class FailedChild implements StartedChild {
   readonly exited = true
   readonly memory: MemoryAccount
   readonly inputRequestMemory: MemoryAccount
-  readonly ending = false
   readonly #error: Promise<string>
   #listener: ChildListener | undefined
 
@@ -69,6 +68,10 @@ export class FailedChild implements StartedChild {
     void this.#error.then((error) => {
       if (this.#listener === listener) listener.exit({ code: null, signal: null, expected: false, stderr: '', error })
     })
+  }
+
+  whenExited(listener: () => void): void {
+    listener()
   }
 
   async close(): Promise<void> {}

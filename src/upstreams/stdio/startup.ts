@@ -8,15 +8,18 @@ import { modernVersion, newestLegacy } from '../../protocol/revisions.ts'
 import type { EraName } from '../../protocol/call.ts'
 import type { RawObject } from '../../protocol/json-text.ts'
 import type { UpstreamConnection } from '../connection/connection.ts'
-import { type ServerEra, type Connector, ownInfo, type ConnectionEvents } from '../connection/connector.ts'
+import type { Connector } from '../connection/connector.ts'
 import type { UpstreamSettings } from '../options.ts'
 import { type Found, detectEras } from '../connection/era-detection.ts'
 import { type IsolationModes, isolationModesOf, statelessMode } from '../pooling/isolation-modes.ts'
 import { profileSource } from '../pooling/catalog-keys.ts'
-import type { WorkerSlots } from '../pooling/worker-slots.ts'
-import type { ChildExit } from './child.ts'
-import type { WorkerOwner } from '../pooling/isolation-group.ts'
+import type { WorkerSlot, WorkerSlots } from '../pooling/worker-slots.ts'
+import { ownInfo, type ServerEra } from '../server-era.ts'
+import type { UpstreamFacts } from '../upstream.ts'
+import type { Worker, WorkerEvents } from '../worker.ts'
+import type { WorkerExit } from '../worker-exit.ts'
 import { CommandStartError } from './command-start-error.ts'
+import type { ServerProcess } from './server-process.ts'
 
 export interface StartNeeds {
   readonly settings: UpstreamSettings
@@ -26,8 +29,8 @@ export interface StartNeeds {
   readonly discovered: (serverDescription: RawObject) => void
   readonly clock: Clock
   readonly connector: Connector
-  readonly slots: WorkerSlots
-  readonly eventsOf: (codec: UpstreamCodec, owner: WorkerOwner) => ConnectionEvents
+  readonly slots: WorkerSlots<ServerProcess>
+  readonly eventsOf: (codec: UpstreamCodec, slot: WorkerSlot) => WorkerEvents
 }
 
 export interface Started {
@@ -42,9 +45,8 @@ export interface Started {
 
 export interface StartedEra {
   readonly serverEra: ServerEra
-  readonly connection: UpstreamConnection
-  /** To be set when the worker is used. */
-  readonly owner: WorkerOwner
+  readonly worker: Worker
+  readonly slot: WorkerSlot
 }
 
 /** How long to wait for the end of a server that did not start, whose stderr is part of the error. */
@@ -54,8 +56,8 @@ const endMs = 3000
 export async function startServer(needs: StartNeeds): Promise<Started> {
   const { settings } = needs
   const modernCodec = createModernUpstreamCodec()
-  const owners = new Map<UpstreamConnection, WorkerOwner>()
-  let exit: ChildExit | undefined
+  const slots = new Map<UpstreamConnection, WorkerSlot>()
+  let exit: WorkerExit | undefined
   const lateMs = needs.clock.now() + settings.startTimeoutMs
 
   const found = await detectEras({
@@ -74,10 +76,11 @@ export async function startServer(needs: StartNeeds): Promise<Started> {
       const slot = needs.slots.take('catalog')
       if (!slot) throw startError(settings, exit, false, undefined)
       const codec = era === 'legacy' ? legacyUpstreamCodec : modernCodec
-      const owner: WorkerOwner = { group: undefined, source: profileSource(codec.era) }
-      const events = needs.eventsOf(codec, owner)
-      const connection = needs.connector.connect(slot.start(), {
+      slot.owner.source = profileSource(codec.era)
+      const events = needs.eventsOf(codec, slot)
+      const connection = needs.connector.connect(slot.start().child, {
         ...events,
+        standing: slot,
         announced: {},
         attribution: 'several',
         ended(ended, how) {
@@ -85,7 +88,7 @@ export async function startServer(needs: StartNeeds): Promise<Started> {
           events.ended(ended, how)
         },
       })
-      owners.set(connection, owner)
+      slots.set(connection, slot)
       return connection
     },
   })
@@ -96,7 +99,7 @@ export async function startServer(needs: StartNeeds): Promise<Started> {
     // What it said on stderr comes with its exit.
     await new Promise<void>((resolve) => {
       const timer = needs.clock.after(endMs, resolve)
-      void Promise.all([...owners.keys()].map((connection) => connection.close())).then(() => {
+      void Promise.all([...slots.keys()].map((connection) => connection.close())).then(() => {
         timer.stop()
         resolve()
       })
@@ -106,17 +109,17 @@ export async function startServer(needs: StartNeeds): Promise<Started> {
   const sharing = isolationModesOf(settings, eras, needs.hasOneClient)
   const used: StartedEra[] = []
   const add = (codec: UpstreamCodec, { connection, serverDescription }: Found): void => {
-    const owner = owners.get(connection)
-    if (!owner) return
+    const slot = slots.get(connection)
+    if (!slot) return
     // The connection may have been opened in the other era.
-    owner.source = profileSource(codec.era)
+    slot.owner.source = profileSource(codec.era)
     const serverEra = {
       codec,
       mode: sharing.sessions,
       statelessMode: statelessMode(sharing),
       serverDescription,
     }
-    used.push({ serverEra, connection, owner })
+    used.push({ serverEra, worker: connection, slot })
   }
   const { isOnlyOne = false } = found
   if (found.modern && found.legacy && (isOnlyOne || sharing.stateless === 'refuse'))
@@ -126,10 +129,18 @@ export async function startServer(needs: StartNeeds): Promise<Started> {
   return { eras, sharing, used, isOnlyOne }
 }
 
+/** What the gateway is told of the start. */
+export function factsOf({ eras, sharing, used }: Started): UpstreamFacts {
+  const serverEras = used.map(({ serverEra: { codec, mode, serverDescription } }) => {
+    return { era: codec.era, mode, serverDescription }
+  })
+  return { eras, sharing, serverEras }
+}
+
 /** @param words the invalid answer of the server to `initialize` */
 function startError(
   settings: UpstreamSettings,
-  exit: ChildExit | undefined,
+  exit: WorkerExit | undefined,
   late: boolean,
   words: string | undefined,
 ): CommandStartError {

@@ -1,41 +1,41 @@
 /**
  * A stdio command as an upstream for any number of clients: finds the isolation group of each caller, gets it a worker
- * and runs the call there. Its parts: `groups` keeps callers apart, `pool` assigns workers to calls, `workers` starts and
- * replaces them, `notifications` routes messages outside of calls, `catalogWorkers` answer for lists.
+ * and runs the call there. It composes what `pooling/` has for every kind of server with processes as workers.
  */
-import type { Clock } from '../../base/clock.ts'
+import type { Clock, Timer } from '../../base/clock.ts'
 import type { EventSink } from '../../base/events.ts'
 import type { Log } from '../../base/log.ts'
 import type { MemoryBudget } from '../../base/memory-budget.ts'
-import { Refusal } from '../../base/refusal.ts'
 import { holderOf, Transfers } from '../../base/transfers.ts'
-import { type Call, forget, type Outcome, type Reply } from '../../protocol/call.ts'
-import type { UpstreamConnection } from '../connection/connection.ts'
-import { holdWorker } from '../pooling/hold-worker.ts'
-import { endWithCall } from '../pooling/end-with-call.ts'
-import { createConnector } from '../connection/connector.ts'
-import { countCallMemory } from '../pooling/call-memory.ts'
-import { createCatalogWorkers } from '../pooling/catalog-workers.ts'
-import { ownCaller } from '../connection/own-requests.ts'
-import { hasSameHandshake } from '../pooling/hand-over.ts'
-import { createCatalogSource } from '../pooling/catalog-source.ts'
-import { answerWithoutWorker } from '../pooling/local-outcomes.ts'
-import { createSingleInstance } from '../pooling/single-instance.ts'
+import type { Call, Caller, Filter, Reply } from '../../protocol/call.ts'
+import type { HealthCheck } from '../../protocol/health.ts'
+import type { RawObject } from '../../protocol/json-text.ts'
+import { type Connector, createConnector } from '../connection/connector.ts'
 import type { UpstreamSettings } from '../options.ts'
-import { createWorkerSlots, type WorkerSlot, type Purpose } from '../pooling/worker-slots.ts'
-import { createPool } from '../pooling/pool.ts'
-import { createWorkers } from '../pooling/workers.ts'
-import { createSpares, type Spares } from '../pooling/spares.ts'
-import { startServer } from './startup.ts'
+import { countCallMemory } from '../pooling/call-memory.ts'
+import { callOnWorker } from '../pooling/call-on-worker.ts'
 import { profileSource } from '../pooling/catalog-keys.ts'
-import type { DirectStart } from './direct-start.ts'
-import { isCommon, workerOf } from '../pooling/isolation-group.ts'
-import { hasOtherLevel, setLogLevel } from '../pooling/group-log-level.ts'
-import { createIsolationGroups } from '../pooling/isolation-groups.ts'
-import type { Upstream, UpstreamFacts } from '../upstream.ts'
+import { createCatalogSource } from '../pooling/catalog-source.ts'
+import { type CatalogWorkers, createCatalogWorkers } from '../pooling/catalog-workers.ts'
+import { hasSameHandshake } from '../pooling/hand-over.ts'
+import { isCommon } from '../pooling/isolation-group.ts'
+import { createIsolationGroups, type IsolationGroups } from '../pooling/isolation-groups.ts'
+import { createNotificationRouter, type NotificationRouter } from '../pooling/notification-router.ts'
+import { ownCaller } from '../pooling/own-requests.ts'
+import { Pool } from '../pooling/pool.ts'
+import { createSingleInstance, type SingleInstance } from '../pooling/single-instance.ts'
+import { createSpares, type Spares } from '../pooling/spares.ts'
+import { createUnresponsiveWorkers, type UnresponsiveWorkers } from '../pooling/unresponsive-workers.ts'
 import { createUpstreamHealth } from '../pooling/upstream-health.ts'
-import { createNotificationRouter } from '../pooling/notification-router.ts'
-import { createUnresponsiveWorkers } from '../pooling/unresponsive-workers.ts'
+import { type WorkerSlot, WorkerSlots } from '../pooling/worker-slots.ts'
+import { WorkerStarts } from '../pooling/worker-starts.ts'
+import type { ServerEra } from '../server-era.ts'
+import type { CatalogSource, Subscriber, Subscription, Upstream, UpstreamFacts } from '../upstream.ts'
+import type { Worker } from '../worker.ts'
+import type { Purpose } from '../worker-states.ts'
+import type { DirectStart } from './direct-start.ts'
+import { ServerProcess } from './server-process.ts'
+import { factsOf, startServer } from './startup.ts'
 
 const sweepMs = 500
 /** The most catalog workers; a third of the pool if that is less. */
@@ -58,239 +58,243 @@ export interface StdioUpstreamNeeds {
   readonly makeRoom: (wanted: number) => void
 }
 
-export function createStdioUpstream(needs: StdioUpstreamNeeds): Upstream {
-  const { settings, clock, log, events, directStart, memory } = needs
-  const onlyOne = createSingleInstance({
-    clock,
-    log,
-    changed: (isKnown) => (isKnown ? spares?.clear() : freed()),
-  })
-  const slots = createWorkerSlots(
-    () => (onlyOne.isKnown ? 1 : settings.pool),
-    (purpose) => directStart.start(purpose),
-  )
-  const groups = createIsolationGroups(settings.pool, needs.hasOneClient)
-  const notifications = createNotificationRouter(clock, (key) => groups.find(key))
-  const transfers = new Transfers(memory, clock, Infinity, () => {})
-  const waiting = holderOf(transfers, memory.account())
-  const connector = createConnector({ settings, hasOneClient: needs.hasOneClient, clock, events, log, waiting })
-  let stuck = 0
-  let spares: Spares | undefined
-  let closed = false
+export class StdioUpstream implements Upstream {
+  readonly call: (call: Call) => Reply
+  readonly health: () => Promise<HealthCheck>
+  readonly catalog: CatalogSource
+  readonly slots: WorkerSlots<ServerProcess>
+  readonly groups: IsolationGroups
+  readonly pool: Pool
+  readonly catalogWorkers: CatalogWorkers
+  readonly #needs: StdioUpstreamNeeds
+  readonly #onlyOne: SingleInstance
+  readonly #notifications: NotificationRouter
+  readonly #transfers: Transfers
+  readonly #connector: Connector
+  readonly #starts: WorkerStarts
+  readonly #watch: UnresponsiveWorkers
+  readonly #sweeper: Timer
+  readonly #ends = new Set<Promise<void>>()
+  #spares: Spares | undefined
+  #endedForNotReading = 0
+  #closed = false
 
-  const freed = (): void => void (closed || [pool, catalogWorkers].forEach((one) => one.freed()))
-  const workers = createWorkers({
-    connector,
-    notifications,
-    spares: () => spares,
-    slotForTest: () => (onlyOne.isTryDue() ? slots.take('check', settings.pool) : slotFor('check')),
-    onlyOne,
-    running: () => [...catalogWorkers.live(), ...serving()],
-    isOneEnding: () => slots.ending > 0,
-    serverEras: groups.serverEras,
-    clock,
-    log,
-    events,
-    quiet: () => closed || groups.serverEras.size === 0,
-    onStuck: () => void stuck++,
-    freed,
-  })
-  const pool = createPool({
-    settings,
-    queue: needs.queue,
-    queueWaitMs: needs.queueWaitMs,
-    clock,
-    groups: () => groups.all(),
-    slots,
-    slot: () => spares?.take('serve') ?? slots.take('serve'),
-    start: (group, slot) => workers.start(group, groups.serverEraOf(group.caller), slot),
-    handOver(group) {
-      const catalogWorker = catalogWorkers.handOver((what) => hasSameHandshake(group, what))
-      if (catalogWorker) slots.move(catalogWorker.connection.id, 'serve')
-      return catalogWorker && workers.handOver(group, groups.serverEraOf(group.caller), catalogWorker)
-    },
-    isOnlyOne: () => onlyOne.isKnown,
-    evictIdle: () => catalogWorkers.evictIdle(),
-    makeRoom: needs.makeRoom,
-  })
-  const { pingAfterMs } = settings
-  const watch = createUnresponsiveWorkers({ clock, log, pingAfterMs, recovered: () => closed || pool.freed() })
-  /** Waiting calls go first, so there is no slot while the pool is short of them. */
-  const slotFor = (purpose: Purpose): WorkerSlot | undefined =>
-    pool.isShort ? undefined : (slots.take(purpose) ?? spares?.take(purpose))
-  const catalogWorkers = createCatalogWorkers({
-    clock,
-    bound: Math.max(1, Math.min(maxCatalogWorkers, Math.floor(settings.pool / 3))),
-    waitMs: needs.queueWaitMs,
-    slot: () => slotFor('catalog'),
-    endIdle: () => void pool.endIdle(),
-    isInVain: () => pool.isShort || slots.ending > 0,
-    mayStart: (source) => workers.crashLoopGuard.mayStart(workers.crashLoopGuard.ofSource(source)),
-    untilAllowed: (source) => workers.crashLoopGuard.untilAllowed(workers.crashLoopGuard.ofSource(source)),
-    open: (what) => workers.startCatalogWorker(what),
-  })
-  const catalogSource = createCatalogSource({ groups, catalogWorkers, notifications, clock, pool })
-
-  /** A worker was assigned to a call that is over. */
-  const leave = (connection: UpstreamConnection): void => {
-    connection.unreserve()
-    pool.released()
-  }
-
-  async function* run(call: Call): Reply {
-    const group = groups.of(call)
-    const local = answerWithoutWorker(group, call)
-    if (local) return local
-    let connection = call.hold?.lease ? workerOf(group, call.worker) : pool.take(group, call)
-    let queueMs = 0
-    if (!connection) {
-      const sinceMs = clock.now()
-      const given = pool.wait(group, call)
-      const canBeAsked = group.attribution === 'session' && call.session !== undefined
-      connection = canBeAsked ? yield* group.waitingCalls.until(given, leave) : await given
-      connection.unreserve()
-      queueMs = clock.now() - sinceMs
-    }
-    if (hasOtherLevel(group, call)) await setLogLevel(group, call, connection)
-    if (call.cancel.cancelled) throw new Refusal('cancelled')
-    const pending = connection.begin(call, group.exclusive || group.attribution === 'session')
-    if (call.hold) call.hold.lease ??= holdWorker(group, connection, call, () => pool.released())
-    if (call.method === 'resources/subscribe') {
-      // A subscription lasts: later messages about it are for this client, too.
-      connection.workFor(call.clientKey)
-      notifications.subscriptionsOf(group).noteSubscribe(connection, call.params?.value['uri'])
-    }
-    const stopListening = call.cancel.onCancel(() => pending.fail(new Refusal('cancelled')))
-    let outcome: Outcome | undefined
-    try {
-      for (;;) {
-        const update = pending.take()
-        if (update) {
-          yield update
-          forget(update)
-        } else if ((outcome = pending.outcome())) return queueMs > 0 ? { ...outcome, queueMs } : outcome
-        else await pending.changed()
-      }
-    } finally {
-      stopListening()
-      connection.finish(pending, outcome ? undefined : (call.cancel.reason ?? 'ended by the gateway'))
-      endWithCall(group, connection, call, outcome)
-      pool.released()
-    }
-  }
-
-  const sweeper = clock.every(sweepMs, () => {
-    const now = clock.now()
-    for (const group of groups.all()) {
-      for (const connection of group.connections) {
-        watch.sweep(connection, group)
-      }
-      const empty = group.connections.size === 0 && group.starting === 0 && group.waiting === 0
-      if (empty && group.restarts.pauseMs(now) === 0 && !notifications.hasSubscribers(group.key)) groups.remove(group)
-    }
-    pool.sweep()
-    catalogWorkers.sweep()
-    spares?.fill()
-    const serverEra = groups.serverEras.values().next().value
-    if (serverEra) workers.crashLoopGuard.retry(serverEra)
-    workers.checkSeveral()
-    if (serverEra && pool.isShort && onlyOne.isTryDue()) workers.crashLoopGuard.check(serverEra)
-  })
-
-  /** Workers that are ending: `close` waits for them. */
-  const ending = new Set<Promise<void>>()
-  const end = (connection: UpstreamConnection): void => {
-    const ended = connection.close().finally(() => ending.delete(ended))
-    ending.add(ended)
-  }
-  const serving = (): UpstreamConnection[] => [...groups.all()].flatMap((group) => [...group.connections])
-
-  return {
-    call: countCallMemory(memory, run),
-    catalog: catalogSource,
-    async start(discovered): Promise<UpstreamFacts> {
-      const { hasOneClient } = needs
-      const { eventsOf } = workers
-      const of = { settings, hasOneClient, discovered, clock, connector, slots, eventsOf }
-      const { eras, sharing, used, isOnlyOne } = await startServer(of)
-      for (const { serverEra, owner, connection } of used) {
-        groups.serverEras.set(serverEra.codec.era, serverEra)
-        if (connection.closed) continue
-        const source = profileSource(serverEra.codec.era)
-        if (serverEra.mode !== 'shared')
-          catalogWorkers.add(
-            { source, serverEra, announced: {} },
-            { connection, serverDescription: serverEra.serverDescription, owner },
-          )
-        else {
-          owner.group = groups.of(ownCaller(serverEra))
-          owner.group.connections.add(connection)
-          slots.move(connection.id, 'serve')
-          void notifications.subscriptionsOf(owner.group).sync(connection)
-        }
-      }
-      await directStart.answered(used[0]?.connection.id)
-      const spared = used.find(({ serverEra: { codec, mode } }) => codec.era === 'legacy' && !isCommon(mode))?.serverEra
-      spares = createSpares({
-        wanted: spared ? settings.spares : 0,
-        clock,
-        slots,
-        slot: () => (pool.isShort ? undefined : slots.take('spare')),
-        mayStart: () => workers.crashLoopGuard.fault === undefined && !onlyOne.isKnown,
-        failed: (exit) => spared && workers.spareFailed(exit, spared),
-      })
-      if (isOnlyOne) onlyOne.found('it ended by itself before it answered')
-      spares.fill()
-      const served = used.map(({ serverEra: { codec, mode, serverDescription } }) => ({
-        era: codec.era,
-        mode,
-        serverDescription,
-      }))
-      return { eras, sharing, serverEras: served }
-    },
-    subscribe: (caller, filter, subscriber) =>
-      notifications.subscribe(groups.keyOf(caller), caller.session, filter, subscriber),
-    notify(caller, method, params) {
-      const group = groups.find(groups.keyOf(caller))
-      if (group?.attribution === 'session') for (const connection of group.connections) connection.pass(method, params)
-      if (group?.attribution !== 'session' || group.connections.size === 0)
-        events.emit('dropped', { what: 'client_notification', count: 1 })
-    },
-    endSession(caller) {
-      // The only client may have state of requests without a session; its worker ends when it is idle.
-      if (needs.hasOneClient) return
-      const group = groups.find(groups.keyOf(caller))
-      if (group?.attribution !== 'session') return
-      group.ended = true
-      groups.remove(group)
-      notifications.forget(group.key)
-      for (const connection of [...group.connections, ...workers.starting(group)]) end(connection)
-    },
-    counts: () => ({
-      workers: slots.taken,
-      servingWorkers: slots.of('serve'),
-      catalogWorkers: slots.of('catalog') + slots.of('check'),
-      spareWorkers: slots.of('spare'),
-      waitingCalls: pool.waiting,
-      workersEndedForNotReading: stuck,
-    }),
-    health: createUpstreamHealth({
+  constructor(needs: StdioUpstreamNeeds) {
+    const { settings, clock, log, events, memory, hasOneClient } = needs
+    this.#needs = needs
+    this.#onlyOne = createSingleInstance({
+      clock,
+      log,
+      changed: (isKnown) => (isKnown ? this.#spares?.clear() : this.#freed()),
+    })
+    this.#transfers = new Transfers(memory, clock, Infinity, () => {})
+    const waiting = holderOf(this.#transfers, memory.account())
+    this.#connector = createConnector({ settings, hasOneClient, clock, events, log, waiting })
+    this.slots = new WorkerSlots(
+      () => (this.#onlyOne.isKnown ? 1 : settings.pool),
+      (purpose) => new ServerProcess(needs.directStart.start(purpose), this.#connector),
+    )
+    this.groups = createIsolationGroups(settings.pool, hasOneClient)
+    this.#notifications = createNotificationRouter(clock, (key) => this.groups.find(key))
+    this.#starts = this.#createStarts()
+    this.#watch = createUnresponsiveWorkers({ clock, log, pingAfterMs: settings.pingAfterMs })
+    this.catalogWorkers = this.#createCatalogWorkers()
+    this.pool = this.#createPool()
+    const { groups, pool, catalogWorkers, slots } = this
+    const common = { groups, pool, notifications: this.#notifications, clock }
+    this.catalog = createCatalogSource({ ...common, catalogWorkers })
+    this.call = countCallMemory(memory, (call) => callOnWorker(call, common))
+    this.health = createUpstreamHealth({
       clock,
       groups,
       catalogWorkers,
-      fault: () => workers.crashLoopGuard.fault,
-      onlyOne: () => onlyOne.detail,
-    }),
-    async close() {
-      closed = true
-      sweeper.stop()
-      transfers.close()
-      pool.close()
-      const all = [...serving(), ...workers.starting()]
-      for (const group of groups.all()) group.ended = true
-      groups.clear()
-      for (const connection of all) end(connection)
-      await Promise.all([...ending, catalogWorkers.close(), spares?.close()])
-    },
+      unresponsive: () => slots.in('unresponsive').size,
+      fault: () => this.#starts.crashLoopGuard.fault,
+      onlyOne: () => this.#onlyOne.detail,
+    })
+    this.#sweeper = clock.every(sweepMs, () => this.#sweep())
+  }
+
+  async start(discovered: (serverDescription: RawObject) => void): Promise<UpstreamFacts> {
+    const { settings, hasOneClient, clock, directStart } = this.#needs
+    const started = await startServer({
+      settings,
+      hasOneClient,
+      discovered,
+      clock,
+      connector: this.#connector,
+      slots: this.slots,
+      eventsOf: (codec, slot) => this.#starts.eventsOf(codec, slot),
+    })
+    const { used } = started
+    for (const { serverEra, slot, worker } of used) {
+      this.groups.serverEras.set(serverEra.codec.era, serverEra)
+      if (!worker.closed) this.#use(serverEra, slot, worker)
+    }
+    await directStart.answered(used[0]?.worker.id)
+    const spared = used.find(({ serverEra: { codec, mode } }) => codec.era === 'legacy' && !isCommon(mode))?.serverEra
+    this.#spares = this.#createSpares(spared)
+    if (started.isOnlyOne) this.#onlyOne.found('it ended by itself before it answered')
+    this.#spares.fill()
+    return factsOf(started)
+  }
+
+  /** Gives a worker of the start its first purpose. */
+  #use(serverEra: ServerEra, slot: WorkerSlot, worker: Worker): void {
+    slot.move('idle')
+    if (serverEra.mode !== 'shared') {
+      const spec = { source: profileSource(serverEra.codec.era), serverEra, announced: {} }
+      return this.catalogWorkers.add(spec, { worker, slot, serverDescription: serverEra.serverDescription })
+    }
+    const group = this.groups.of(ownCaller(serverEra))
+    slot.owner.group = group
+    slot.assign('serve')
+    group.workers.add(worker)
+    void this.#notifications.subscriptionsOf(group).sync(worker)
+  }
+
+  subscribe(caller: Caller, filter: Filter, subscriber: Subscriber): Promise<Subscription> {
+    return this.#notifications.subscribe(this.groups.keyOf(caller), caller.session, filter, subscriber)
+  }
+
+  notify(caller: Caller, method: string, params: RawObject | undefined): void {
+    const group = this.groups.find(this.groups.keyOf(caller))
+    const workers = group?.attribution === 'session' ? group.workers : undefined
+    for (const worker of workers ?? []) worker.pass(method, params)
+    if (!workers?.size) this.#needs.events.emit('dropped', { what: 'client_notification', count: 1 })
+  }
+
+  endSession(caller: Caller): void {
+    // The only client may have state of requests without a session; its worker ends when it is idle.
+    if (this.#needs.hasOneClient) return
+    const group = this.groups.find(this.groups.keyOf(caller))
+    if (group?.attribution !== 'session') return
+    group.ended = true
+    this.groups.remove(group)
+    this.#notifications.forget(group.key)
+    for (const worker of [...group.workers, ...this.#starts.starting(group)]) this.#end(worker)
+  }
+
+  counts(): Readonly<Record<string, number>> {
+    const { slots, pool } = this
+    return {
+      workers: slots.taken,
+      servingWorkers: slots.for('serve').size,
+      catalogWorkers: slots.for('catalog').size + slots.for('check').size,
+      spareWorkers: slots.for('spare').size,
+      unresponsiveWorkers: slots.in('unresponsive').size,
+      waitingCalls: pool.waiting.size,
+      workersEndedForNotReading: this.#endedForNotReading,
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#sweeper.stop()
+    this.#transfers.close()
+    this.pool.close()
+    const serving = [...this.groups.all()].flatMap(({ workers }) => [...workers])
+    this.groups.clear()
+    for (const worker of [...serving, ...this.#starts.starting()]) this.#end(worker)
+    await Promise.all([...this.#ends, this.catalogWorkers.close(), this.#spares?.close()])
+  }
+
+  #sweep(): void {
+    const { groups, pool, catalogWorkers } = this
+    for (const group of groups.all()) for (const worker of group.workers) this.#watch.sweep(worker, group)
+    groups.removeEmpty(this.#needs.clock.now(), ({ key }) => !this.#notifications.hasSubscribers(key))
+    pool.sweep()
+    catalogWorkers.sweep()
+    this.#spares?.fill()
+    const { crashLoopGuard } = this.#starts
+    const serverEra = groups.serverEras.values().next().value
+    if (serverEra) crashLoopGuard.retry(serverEra)
+    this.#starts.checkSeveral()
+    if (serverEra && pool.lacksSlots && this.#onlyOne.isTryDue()) crashLoopGuard.check(serverEra)
+  }
+
+  /** A slot may have become free. */
+  #freed(): void {
+    if (this.#closed) return
+    this.pool.freed()
+    this.catalogWorkers.freed()
+  }
+
+  #end(worker: Worker): void {
+    const ended = worker.close().finally(() => this.#ends.delete(ended))
+    this.#ends.add(ended)
+  }
+
+  /** A slot for something else than a call. Waiting calls go first, so there is none while the pool lacks slots. */
+  #slotFor(purpose: Purpose): WorkerSlot | undefined {
+    return this.pool.lacksSlots ? undefined : (this.slots.take(purpose) ?? this.#spares?.take(purpose))
+  }
+
+  #createStarts(): WorkerStarts {
+    const { clock, log, events, settings } = this.#needs
+    return new WorkerStarts({
+      slots: this.slots,
+      notifications: this.#notifications,
+      onlyOne: this.#onlyOne,
+      serverEras: this.groups.serverEras,
+      clock,
+      log,
+      events,
+      slotForTest: () => (this.#onlyOne.isTryDue() ? this.slots.take('check', settings.pool) : this.#slotFor('check')),
+      quiet: () => this.#closed || this.groups.serverEras.size === 0,
+      fillSpares: () => this.#spares?.fill(),
+      endedForNotReading: () => void this.#endedForNotReading++,
+      freed: () => this.#freed(),
+      recovered: () => this.#closed || this.pool.freed(),
+    })
+  }
+
+  #createPool(): Pool {
+    const { settings, queue, queueWaitMs, clock, makeRoom } = this.#needs
+    return new Pool({
+      settings,
+      queue,
+      queueWaitMs,
+      clock,
+      groups: () => this.groups.all(),
+      slots: this.slots,
+      slot: () => this.#spares?.take('serve') ?? this.slots.take('serve'),
+      start: (group, slot) => this.#starts.start(group, this.groups.serverEraOf(group.caller), slot),
+      handOver: (group) => {
+        const catalogWorker = this.catalogWorkers.handOver((what) => hasSameHandshake(group, what))
+        return catalogWorker && this.#starts.handOver(group, this.groups.serverEraOf(group.caller), catalogWorker)
+      },
+      isOnlyOne: () => this.#onlyOne.isKnown,
+      evictIdle: () => this.catalogWorkers.evictIdle(),
+      makeRoom,
+    })
+  }
+
+  #createCatalogWorkers(): CatalogWorkers {
+    const { settings, queueWaitMs, clock } = this.#needs
+    const { crashLoopGuard } = this.#starts
+    return createCatalogWorkers({
+      clock,
+      bound: Math.max(1, Math.min(maxCatalogWorkers, Math.floor(settings.pool / 3))),
+      waitMs: queueWaitMs,
+      slot: () => this.#slotFor('catalog'),
+      endIdle: () => void this.pool.endIdle(),
+      isInVain: () => this.pool.lacksSlots || this.slots.in('ending').size > 0,
+      mayStart: (source) => crashLoopGuard.mayStart(crashLoopGuard.ofSource(source)),
+      untilAllowed: (source) => crashLoopGuard.untilAllowed(crashLoopGuard.ofSource(source)),
+      open: (what) => this.#starts.startCatalogWorker(what),
+    })
+  }
+
+  /** @param serverEra the era that they are for; undefined if none is wanted */
+  #createSpares(serverEra: ServerEra | undefined): Spares {
+    const { settings, clock } = this.#needs
+    return createSpares({
+      wanted: serverEra ? settings.spares : 0,
+      clock,
+      slot: () => (this.pool.lacksSlots ? undefined : this.slots.take('spare')),
+      mayStart: () => this.#starts.crashLoopGuard.fault === undefined && !this.#onlyOne.isKnown,
+      failed: (exit) => serverEra && this.#starts.spareFailed(exit, serverEra),
+    })
   }
 }

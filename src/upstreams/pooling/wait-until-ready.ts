@@ -4,7 +4,7 @@
  * once the ping and all input requests that came before its answer are answered.
  */
 import { type Clock, pause } from '../../base/clock.ts'
-import type { UpstreamConnection } from './connection.ts'
+import type { Worker } from '../worker.ts'
 
 /** The longest that calls wait for a server that does not answer or a slow client. */
 const longestMs = 2000
@@ -12,22 +12,22 @@ const longestMs = 2000
 const digestMs = 100
 
 /** Waits until the input requests of the start are answered; 2 s at most. Never rejects. */
-export async function waitUntilReady(connection: UpstreamConnection, clock: Clock): Promise<void> {
+export async function waitUntilReady(worker: Worker, clock: Clock): Promise<void> {
   await new Promise<void>((resolve) => {
     const timer = clock.after(longestMs, resolve)
-    void answered(connection, clock).then(() => {
+    void answered(worker, clock).then(() => {
       timer.stop()
       resolve()
     })
   })
 }
 
-async function answered(connection: UpstreamConnection, clock: Clock): Promise<void> {
-  const isAlive = await connection.request('ping', undefined, longestMs).then(
+async function answered(worker: Worker, clock: Clock): Promise<void> {
+  const isAlive = await worker.request('ping', undefined, longestMs).then(
     () => true,
     () => false,
   )
-  if (!isAlive || !connection.hasInputRequests) return
-  await connection.inputRequestsAnswered()
+  if (!isAlive || !worker.hasInputRequests) return
+  await worker.inputRequestsAnswered()
   await pause(clock, digestMs)
 }

@@ -5,8 +5,8 @@ import { type JsonObject, rawObject } from '../../protocol/json-text.ts'
 import { type Answer, withMeta } from '../../protocol/jsonrpc.ts'
 import { envelope } from '../../protocol/modern-client.ts'
 import { modernVersion, newestLegacy } from '../../protocol/revisions.ts'
-import type { UpstreamConnection } from './connection.ts'
-import { type ServerEra, ownInfo } from './connector.ts'
+import { ownInfo, type ServerEra } from '../server-era.ts'
+import type { Worker } from '../worker.ts'
 
 const listTimeoutMs = 30_000
 
@@ -16,29 +16,25 @@ export function ownDescription(serverEra: ServerEra, announced: JsonObject): Cli
   return { era, version: era === 'legacy' ? newestLegacy : modernVersion, capabilities: announced, info: ownInfo }
 }
 
-/** Requests one page of a list outside of calls. Rejects as `UpstreamConnection.request` does. */
+/** Requests one page of a list outside of calls. Rejects as `Worker.request` does. */
 export function listPage(
-  connection: UpstreamConnection,
+  worker: Worker,
   method: string,
   cursor: string | undefined,
   client: ClientDescription,
   announced: JsonObject,
 ): Promise<Answer> {
   const params = cursor === undefined ? undefined : rawObject({ cursor })
-  const asked = connection.codec.era === 'legacy' ? params : withMeta(params, envelope(client, rawObject(announced)))
-  return connection.request(method, asked, listTimeoutMs)
+  const asked = worker.codec.era === 'legacy' ? params : withMeta(params, envelope(client, rawObject(announced)))
+  return worker.request(method, asked, listTimeoutMs)
 }
 
 /** Pings a worker. Never rejects. */
-export async function answersPing(
-  connection: UpstreamConnection,
-  client: ClientDescription,
-  timeoutMs: number,
-): Promise<boolean> {
-  const legacy = connection.codec.era === 'legacy'
+export async function answersPing(worker: Worker, client: ClientDescription, timeoutMs: number): Promise<boolean> {
+  const legacy = worker.codec.era === 'legacy'
   const asked = legacy ? undefined : withMeta(undefined, envelope(client, rawObject({})))
   try {
-    await connection.request(legacy ? 'ping' : 'server/discover', asked, timeoutMs)
+    await worker.request(legacy ? 'ping' : 'server/discover', asked, timeoutMs)
     return true
   } catch (error) {
     // An invalid answer shows that the worker is alive, too.

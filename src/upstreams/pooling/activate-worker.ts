@@ -1,0 +1,52 @@
+/** The last step of a start: restores the state of a group at a new worker and adds the worker to the group. */
+import type { Clock } from '../../base/clock.ts'
+import type { Log } from '../../base/log.ts'
+import { Refusal } from '../../base/refusal.ts'
+import type { Update } from '../../protocol/call.ts'
+import { mayBeAsked } from '../../protocol/capabilities.ts'
+import { isObject, type RawObject } from '../../protocol/json-text.ts'
+import type { ServerEra } from '../server-era.ts'
+import type { Worker } from '../worker.ts'
+import { sendLogLevel } from './group-log-level.ts'
+import type { IsolationGroup } from './isolation-group.ts'
+import type { NotificationRouter } from './notification-router.ts'
+import { waitUntilReady } from './wait-until-ready.ts'
+import type { WorkerSlot } from './worker-slots.ts'
+
+/** Throws `upstream_closed` if the worker or its group has ended meanwhile; the worker is then ended. */
+export async function activateWorker(
+  group: IsolationGroup,
+  serverEra: ServerEra,
+  slot: WorkerSlot,
+  worker: Worker,
+  needs: { readonly notifications: NotificationRouter; readonly clock: Clock; readonly log: Log },
+): Promise<void> {
+  const { notifications, clock, log } = needs
+  if (!worker.closed) slot.move('restoring')
+  await sendLogLevel(group, worker)
+  if (serverEra.codec.era === 'legacy' && group.attribution === 'session' && mayBeAsked(group.announced))
+    await waitUntilReady(worker, clock)
+  group.workers.add(worker)
+  if (!worker.closed) slot.move('idle')
+  const told = notifications.subscriptionsOf(group).sync(worker)
+  // A worker for one call need not wait until subscriptions of others are confirmed.
+  if (group.endsAfter !== 'every call') await told
+  if (group.ended || worker.closed) {
+    group.workers.delete(worker)
+    void worker.close()
+    throw new Refusal('upstream_closed')
+  }
+  if (!group.hasLostState) return
+  group.hasLostState = false
+  const reason = 'upstream_restarted'
+  log.info({ worker: worker.number, reason }, 'worker is replaced; what the one before it remembered is lost')
+  for (const update of changesAfterRestart(serverEra.serverDescription)) notifications.deliver(group, update)
+}
+
+/** The notifications for clients whose worker was replaced: all its lists may be different now. */
+function changesAfterRestart(serverDescription: RawObject): Update[] {
+  const capabilities = serverDescription.value['capabilities']
+  return ['tools', 'prompts', 'resources']
+    .filter((kind) => isObject(capabilities) && isObject(capabilities[kind]))
+    .map((kind) => ({ kind: 'notification', method: `notifications/${kind}/list_changed`, params: undefined }))
+}

@@ -1,0 +1,295 @@
+/** Starts workers of isolation groups and catalog workers, restores their state, and counts their failures. */
+import { type Clock, pause } from '../../base/clock.ts'
+import type { EventSink } from '../../base/events.ts'
+import type { Log } from '../../base/log.ts'
+import { Refusal } from '../../base/refusal.ts'
+import type { EraName } from '../../protocol/call.ts'
+import type { UpstreamCodec } from '../../protocol/upstream-codec.ts'
+import type { ServerEra } from '../server-era.ts'
+import { NoRoom } from '../upstream.ts'
+import type { Worker, WorkerEvents } from '../worker.ts'
+import { type StartFault, startFailure, type WorkerExit } from '../worker-exit.ts'
+import { activateWorker } from './activate-worker.ts'
+import type { CatalogWorker, CatalogWorkerStart } from './catalog-workers.ts'
+import { type CrashLoopGuard, createCrashLoopGuard } from './crash-loop-guard.ts'
+import { explainStart } from './explain-start.ts'
+import type { IsolationGroup } from './isolation-group.ts'
+import type { NotificationRouter } from './notification-router.ts'
+import { ownCaller, ownDescription } from './own-requests.ts'
+import type { RestartBackoff } from './restart-backoff.ts'
+import type { SingleInstance } from './single-instance.ts'
+import type { WorkerSlot, WorkerSlots } from './worker-slots.ts'
+
+export interface WorkerStartsNeeds {
+  readonly slots: WorkerSlots
+  readonly notifications: NotificationRouter
+  readonly onlyOne: SingleInstance
+  readonly serverEras: ReadonlyMap<EraName, ServerEra>
+  readonly clock: Clock
+  readonly log: Log
+  readonly events: EventSink
+  /** A slot for a test start; undefined if there is none. */
+  readonly slotForTest: () => WorkerSlot | undefined
+  /** Whether ends of workers are expected: before the start is done, and after the end. */
+  readonly quiet: () => boolean
+  /** Starts missing spares. */
+  readonly fillSpares: () => void
+  /** A worker was ended because it sent requests without reading the responses. */
+  readonly endedForNotReading: () => void
+  /** A slot may have become free. */
+  readonly freed: () => void
+  /** An unresponsive worker responds again: waiting calls may use it. */
+  readonly recovered: () => void
+}
+
+/** The states of a worker that has answered its handshake and can be used. */
+const runningStates = ['idle', 'busy', 'unresponsive'] as const
+/** A worker that ends within this time of its start may be one that cannot run beside another. */
+const youngMs = 5000
+/** Two workers that have run for this long can run at once. */
+const steadyMs = 2000
+/** How long a test start beside another worker is watched. */
+const watchedMs = 1000
+
+export class WorkerStarts {
+  readonly crashLoopGuard: CrashLoopGuard
+  readonly #needs: WorkerStartsNeeds
+
+  constructor(needs: WorkerStartsNeeds) {
+    this.#needs = needs
+    this.crashLoopGuard = createCrashLoopGuard({
+      clock: needs.clock,
+      onlyOne: needs.onlyOne,
+      isOneRunning: () => this.#isOneRunning(),
+      areSeveralRunning: () => this.#running() > 1,
+      testStart: (serverEra) => this.#testStart(serverEra),
+    })
+  }
+
+  /** The workers whose start is in progress and that have been sent something, for a group or for all. */
+  starting(group?: IsolationGroup): Worker[] {
+    const { slots } = this.#needs
+    return [...slots.in('starting'), ...slots.in('restoring')].flatMap(({ worker, owner }) =>
+      worker && (group === undefined || owner.group === group) ? [worker] : [],
+    )
+  }
+
+  /** Starts a worker of a group in the slot. Throws a `Refusal`; `NoRoom` if only one worker can run and another does. */
+  async start(group: IsolationGroup, serverEra: ServerEra, slot: WorkerSlot): Promise<Worker> {
+    try {
+      await this.crashLoopGuard.untilAllowed(group.restarts)
+      if (group.ended) throw new Refusal('upstream_closed')
+    } catch (error) {
+      slot.release()
+      throw error
+    }
+    slot.owner.group = group
+    let fault: StartFault | undefined
+    const opened = slot.open({
+      ...this.eventsOf(serverEra.codec, slot),
+      caller: group.caller,
+      announced: group.announced,
+      attribution: group.attribution,
+      // The handshake, and not a call, should find out that it cannot run beside another.
+      mustDiscover: this.#needs.onlyOne.isOpen && this.#isOneRunning(),
+      // In groups of several principals the handshake is neutral.
+      failed: (failure) => {
+        fault = failure.fault
+        this.crashLoopGuard.startFailed(group.restarts, failure, group.attribution === 'several', serverEra)
+      },
+      connected: () => this.#noteOpening(slot),
+    })
+    const { worker } = await opened.catch(async (error: unknown) => {
+      throw await this.#explained(group.restarts, fault, error)
+    })
+    if (serverEra.codec.era === 'legacy') this.crashLoopGuard.started()
+    return this.#activate(group, serverEra, slot, worker)
+  }
+
+  /** Makes a catalog worker a worker of the group. Throws a `Refusal` if it has ended meanwhile. */
+  async handOver(group: IsolationGroup, serverEra: ServerEra, { worker, slot }: CatalogWorker): Promise<Worker> {
+    const { owner } = slot
+    slot.assign('serve')
+    if (owner.source !== undefined) this.#needs.notifications.unwatched(owner.source)
+    owner.group = group
+    owner.source = undefined
+    worker.attributor.attribution = group.attribution
+    return this.#activate(group, serverEra, slot, worker)
+  }
+
+  /** Starts a catalog worker. Throws as `start` does. */
+  async startCatalogWorker(what: CatalogWorkerStart): Promise<CatalogWorker> {
+    const { source, serverEra, announced, slot, cancel } = what
+    const restarts = this.crashLoopGuard.ofSource(source)
+    slot.owner.source = source
+    let fault: StartFault | undefined
+    const opened = slot.open({
+      ...this.eventsOf(serverEra.codec, slot),
+      caller: { ...ownCaller(serverEra), client: ownDescription(serverEra, announced) },
+      announced,
+      attribution: 'several',
+      mustDiscover: true,
+      failed: (failure) => {
+        fault = failure.fault
+        this.crashLoopGuard.startFailed(restarts, failure, Object.keys(announced).length === 0, serverEra)
+      },
+      connected: (worker) => {
+        this.#noteOpening(slot)
+        cancel.onCancel(() => void worker.close())
+      },
+    })
+    const { worker, serverDescription } = await opened.catch(async (error: unknown) => {
+      throw await this.#explained(restarts, fault, error)
+    })
+    if (!worker.closed) slot.move('idle')
+    this.crashLoopGuard.started()
+    return { worker, slot, serverDescription: serverDescription ?? serverEra.serverDescription }
+  }
+
+  /** What the worker in a slot does when something happens to it. */
+  eventsOf(codec: UpstreamCodec, slot: WorkerSlot): WorkerEvents {
+    const { notifications, log, clock } = this.#needs
+    const { owner } = slot
+    return {
+      codec,
+      unsolicited: (worker, update) => notifications.route(owner, worker, update),
+      ended: (worker, { expected }) => this.#ended(slot, worker, expected),
+      notReading: (worker) => {
+        log.warn(
+          { worker: worker.number, reason: 'answers_unread' },
+          'worker asks without reading the answers and is ended',
+        )
+        this.#needs.endedForNotReading()
+        if (owner.group) owner.group.hasLostState = true
+        this.#restartsOf(slot)?.failed(clock.now())
+        worker.kill()
+      },
+      recovered: (worker) => {
+        log.info({ worker: worker.number }, 'worker responds again')
+        this.#needs.recovered()
+      },
+      unattributed: (method) => {
+        this.#needs.events.emit('unattributedServerRequest', { method })
+        const { group } = owner
+        if (!group || group.hasWarnedOfUnattributed || group.attribution === 'session') return
+        group.hasWarnedOfUnattributed = true
+        log.warn(
+          { method },
+          'shared worker sent an input request that could be for any of several clients; it was refused; use --mode session',
+        )
+      },
+    }
+  }
+
+  /** A spare could not be started, or ended by itself. */
+  spareFailed(exit: WorkerExit, serverEra: ServerEra): void {
+    if (this.#needs.quiet()) return
+    this.#needs.log.warn({ exit: exit.code ?? exit.error ?? exit.signal }, 'spare worker has ended')
+    this.crashLoopGuard.startFailed(undefined, startFailure(exit), false, serverEra)
+  }
+
+  /** Checks whether several workers run at once; called now and then. */
+  checkSeveral(): void {
+    const { onlyOne, clock, slots } = this.#needs
+    if (!onlyOne.isKnown && !onlyOne.isOpen) return
+    const untilMs = clock.now() - steadyMs
+    let steady = 0
+    for (const state of runningStates) for (const { openedMs } of slots.in(state)) if (openedMs <= untilMs) steady++
+    if (steady > 1) onlyOne.ranBeside()
+  }
+
+  /** The number of workers that have answered their handshake; those of groups count until they are gone. */
+  #running(): number {
+    const { slots } = this.#needs
+    let count = 0
+    for (const state of runningStates) count += slots.in(state).size
+    for (const { owner, previous } of slots.in('ending'))
+      if (owner.group && runningStates.some((state) => state === previous)) count++
+    return count
+  }
+
+  #isOneRunning(): boolean {
+    return this.#running() > 0 || this.#needs.slots.in('ending').size > 0
+  }
+
+  #noteOpening(slot: WorkerSlot): void {
+    slot.openedMs = this.#needs.clock.now()
+  }
+
+  #restartsOf({ owner: { group, source } }: WorkerSlot): RestartBackoff | undefined {
+    return group?.restarts ?? (source === undefined ? undefined : this.crashLoopGuard.ofSource(source))
+  }
+
+  #explained(own: RestartBackoff, fault: StartFault | undefined, error: unknown): Promise<unknown> {
+    const { clock, onlyOne } = this.#needs
+    const isOneRunning = (): boolean => this.#isOneRunning()
+    return explainStart(own, fault, error, {
+      clock,
+      onlyOne,
+      isOneRunning,
+      checked: () => this.crashLoopGuard.checked(),
+    })
+  }
+
+  #ended(slot: WorkerSlot, worker: Worker, expected: boolean): void {
+    const { notifications, clock, log, onlyOne, serverEras, quiet, freed } = this.#needs
+    const { group, source } = slot.owner
+    // Changes of its lists would not be noticed any more.
+    if (!group && source !== undefined) notifications.unwatched(source)
+    if (group) {
+      group.workers.delete(worker)
+      notifications.unwatchedOf(group, worker)
+    }
+    if (!expected && !quiet()) {
+      if (group) group.hasLostState = true
+      // An end before the handshake is a failed start, which is counted where the worker is opened.
+      const hasHandshake = slot.previous !== 'starting'
+      if (hasHandshake) this.#restartsOf(slot)?.failed(clock.now())
+      log.warn({ worker: worker.number }, 'worker ended unexpectedly')
+      const serverEra = serverEras.get(worker.codec.era)
+      const isYoung = clock.now() - slot.openedMs < youngMs
+      if (serverEra && hasHandshake && isYoung && onlyOne.isOpen && this.#isOneRunning())
+        this.crashLoopGuard.check(serverEra)
+    }
+    freed()
+  }
+
+  /** A test start: opens a worker with a neutral handshake, which no client uses, and ends it. */
+  async #testStart(serverEra: ServerEra): Promise<void> {
+    const { clock, onlyOne } = this.#needs
+    const slot = this.#needs.quiet() ? undefined : this.#needs.slotForTest()
+    if (!slot) throw new NoRoom()
+    const events = this.eventsOf(serverEra.codec, slot)
+    let exit: WorkerExit | undefined
+    const { worker } = await slot.open({
+      ...events,
+      caller: ownCaller(serverEra),
+      announced: {},
+      attribution: 'several',
+      mustDiscover: true,
+      failed: (failure) => this.crashLoopGuard.startFailed(undefined, failure, true, serverEra),
+      connected: () => this.#noteOpening(slot),
+      ended(one, how) {
+        exit = how
+        events.ended(one, how)
+      },
+    })
+    if (this.#isOneRunning() && (onlyOne.isOpen || onlyOne.isKnown)) {
+      await pause(clock, watchedMs)
+      if (exit?.expected === false) {
+        this.crashLoopGuard.startFailed(undefined, startFailure(exit), true, serverEra)
+        throw new Refusal('upstream_unavailable')
+      }
+      if (onlyOne.isKnown && !worker.closed && this.#running() > 0) onlyOne.ranBeside()
+    }
+    this.crashLoopGuard.started()
+    await worker.close()
+  }
+
+  /** Makes a worker that has answered its handshake a worker of the group. */
+  async #activate(group: IsolationGroup, serverEra: ServerEra, slot: WorkerSlot, worker: Worker): Promise<Worker> {
+    await activateWorker(group, serverEra, slot, worker, this.#needs)
+    this.#needs.fillSpares()
+    return worker
+  }
+}

@@ -1,0 +1,106 @@
+/**
+ * The states of a worker, all moves between them, and the sets that workers are in: each state is a set, and a number of
+ * workers is the size of one. `WorkerStates.move` is the only function that changes a state.
+ *
+ * starting      it has its slot, is started and makes its handshake
+ * spare         it runs, has been sent nothing, and waits for a purpose
+ * restoring     it has answered its handshake and gets the state of its isolation group
+ * idle          it can take a call, or be asked for a list
+ * busy          it has calls, or is asked for a list
+ * unresponsive  it did not answer a ping and has sent nothing since: it gets no further call
+ * ending        it was told to end and still runs
+ * ended         it is gone, and in no set
+ */
+export type WorkerState = 'starting' | 'spare' | 'restoring' | 'idle' | 'busy' | 'unresponsive' | 'ending' | 'ended'
+
+/** What a worker is for: calls (`serve`), later clients (`spare`), lists (`catalog`), or to `check` whether the server starts. */
+export type Purpose = 'serve' | 'spare' | 'catalog' | 'check'
+
+/** From each state, the states that a worker may move to. It may be ended, and may end by itself, at any time. */
+export const allowedMoves: Readonly<Record<WorkerState, readonly WorkerState[]>> = {
+  // A worker for calls is restored; one for lists has nothing to restore.
+  starting: ['restoring', 'idle', 'spare', 'ending', 'ended'],
+  spare: ['starting', 'ending', 'ended'],
+  restoring: ['idle', 'ending', 'ended'],
+  // A worker for lists that is handed over to a group is restored.
+  idle: ['busy', 'unresponsive', 'restoring', 'ending', 'ended'],
+  busy: ['idle', 'unresponsive', 'ending', 'ended'],
+  unresponsive: ['idle', 'busy', 'ending', 'ended'],
+  ending: ['ended'],
+  ended: [],
+}
+
+/** A worker's place among the states, as the worker itself sees it. */
+export interface WorkerStanding {
+  readonly state: WorkerState
+  /** Moves the worker; throws for a move that is not allowed. */
+  move(to: WorkerState): void
+}
+
+/** What is kept in the sets. The fields are changed by `WorkerStates` alone. */
+export interface TrackedWorker {
+  state: WorkerState
+  /** The state before this one; undefined at first. */
+  previous: WorkerState | undefined
+  purpose: Purpose
+}
+
+export class WorkerStates<Tracked extends TrackedWorker> {
+  readonly #inState: Readonly<Record<WorkerState, Set<Tracked>>> = {
+    starting: new Set(),
+    spare: new Set(),
+    restoring: new Set(),
+    idle: new Set(),
+    busy: new Set(),
+    unresponsive: new Set(),
+    ending: new Set(),
+    ended: new Set(),
+  }
+  readonly #withPurpose: Readonly<Record<Purpose, Set<Tracked>>> = {
+    serve: new Set(),
+    spare: new Set(),
+    catalog: new Set(),
+    check: new Set(),
+  }
+
+  /** Adds a worker in the state `starting`. */
+  add(tracked: Tracked): void {
+    this.#inState[tracked.state].add(tracked)
+    this.#withPurpose[tracked.purpose].add(tracked)
+  }
+
+  /** Moves a worker to another state. Throws for a move that is not allowed, and changes nothing then. */
+  move(tracked: Tracked, to: WorkerState): void {
+    const from = tracked.state
+    if (!allowedMoves[from].includes(to)) throw new Error(`a worker does not move from ${from} to ${to}`)
+    this.#inState[from].delete(tracked)
+    tracked.previous = from
+    tracked.state = to
+    if (to === 'ended') this.#withPurpose[tracked.purpose].delete(tracked)
+    else this.#inState[to].add(tracked)
+  }
+
+  /** Gives a worker another purpose. */
+  assign(tracked: Tracked, purpose: Purpose): void {
+    if (!this.#withPurpose[tracked.purpose].delete(tracked)) return
+    tracked.purpose = purpose
+    this.#withPurpose[purpose].add(tracked)
+  }
+
+  /** The workers in a state, longest there first. */
+  in(state: WorkerState): ReadonlySet<Tracked> {
+    return this.#inState[state]
+  }
+
+  /** The workers with a purpose, in any state. */
+  for(purpose: Purpose): ReadonlySet<Tracked> {
+    return this.#withPurpose[purpose]
+  }
+
+  /** The number of all workers that have not ended. */
+  get size(): number {
+    let size = 0
+    for (const workers of Object.values(this.#withPurpose)) size += workers.size
+    return size
+  }
+}
