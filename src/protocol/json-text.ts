@@ -44,34 +44,57 @@ export function rawObject(value: JsonObject): RawObject {
 /** Called for each member: the decoded key, and where its value starts and ends in the text. */
 export type MemberVisitor = (key: string, start: number, end: number) => void
 
-/** Walks the members of the object that starts at `at` (white space allowed before it); returns where it ends. */
-export function eachMember(text: string, at: number, visit: MemberVisitor): number {
-  return walkMembers(text, at, (key, start) => {
-    const end = endOfValue(text, start)
-    visit(key, start, end)
-    return end
-  })
-}
-
 /**
- * Like `eachMember`, for callers that also look into the members: `visit` gets the start of a value and returns its end, so
- * that no part of the text is walked twice.
+ * Walks the members of an object in its text. The caller sets `end` to where the value of a member ends before it goes on, so
+ * that a value that it looks into is not walked twice.
  */
-export function walkMembers(text: string, at: number, visit: (key: string, start: number) => number): number {
-  let i = skipSpace(text, at) + 1
-  for (;;) {
-    i = skipSpace(text, i)
-    const code = text.charCodeAt(i)
-    if (code === closeBrace) return i + 1
-    if (code === comma) {
-      i++
-      continue
+export class MemberCursor {
+  /** The decoded key of the member. */
+  key = ''
+  /** Where its value starts. */
+  start = 0
+  /** Where its value ends, set by the caller; after the last member, where the object ends. */
+  end: number
+  readonly #text: string
+
+  /** @param at where the object starts; white space is allowed before it */
+  constructor(text: string, at: number) {
+    this.#text = text
+    this.end = skipSpace(text, at) + 1
+  }
+
+  /** Goes on to the next member; false after the last one. */
+  next(): boolean {
+    const text = this.#text
+    let i = skipSpace(text, this.end)
+    while (text.charCodeAt(i) === comma) i = skipSpace(text, i + 1)
+    if (text.charCodeAt(i) === closeBrace) {
+      this.end = i + 1
+      return false
     }
     const keyEnd = endOfString(text, i)
-    let key = text.slice(i + 1, keyEnd - 1)
-    if (key.includes('\\')) key = JSON.parse(text.slice(i, keyEnd)) as string // a string token of valid JSON
-    i = visit(key, skipSpace(text, skipSpace(text, keyEnd) + 1))
+    const key = text.slice(i + 1, keyEnd - 1)
+    this.key = key.includes('\\') ? (JSON.parse(text.slice(i, keyEnd)) as string) : key // a string token of valid JSON
+    this.start = skipSpace(text, skipSpace(text, keyEnd) + 1)
+    return true
   }
+}
+
+/** Walks the members of the object that starts at `at` (white space allowed before it); returns where it ends. */
+export function eachMember(text: string, at: number, visit: MemberVisitor): number {
+  const members = new MemberCursor(text, at)
+  while (members.next()) {
+    members.end = endOfValue(text, members.start)
+    visit(members.key, members.start, members.end)
+  }
+  return members.end
+}
+
+/** How many members an object has that was parsed from JSON. Without a list of its keys, which costs memory in each call. */
+export function memberCount(object: JsonObject): number {
+  let count = 0
+  for (const key in object) if (Object.hasOwn(object, key)) count++
+  return count
 }
 
 /** The texts of the elements of an array. */

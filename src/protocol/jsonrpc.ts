@@ -11,9 +11,10 @@ import {
   isObject,
   type JsonObject,
   type JsonValue,
+  memberCount,
   memberText,
   type RawObject,
-  walkMembers,
+  MemberCursor,
 } from './json-text.ts'
 
 /** A request id as the sender wrote it: the text of a JSON string or integer. It is echoed exactly (1 is not "1"). */
@@ -58,23 +59,23 @@ export function readMessage(text: string, value: unknown): Message | Malformed {
   const { params } = found
   const id = ownId(found.id, text)
   const idIsValid = isId(value['id'])
-  const malformed: Malformed = id !== undefined && idIsValid ? { kind: 'malformed', id } : { kind: 'malformed' }
-  if (found.keyTwice || value['jsonrpc'] !== '2.0') return malformed
-  if (id !== undefined && !idIsValid && !(value['id'] === null && found.error !== undefined)) return malformed
+  const malformed = (): Malformed => (id !== undefined && idIsValid ? { kind: 'malformed', id } : { kind: 'malformed' })
+  if (found.keyTwice || value['jsonrpc'] !== '2.0') return malformed()
+  if (id !== undefined && !idIsValid && !(value['id'] === null && found.error !== undefined)) return malformed()
 
   const method = value['method']
   if (typeof method === 'string') {
-    if (found.result !== undefined || found.error !== undefined) return malformed
+    if (found.result !== undefined || found.error !== undefined) return malformed()
     const paramsValue = value['params']
-    if (params !== undefined && !isObject(paramsValue)) return malformed
+    if (params !== undefined && !isObject(paramsValue)) return malformed()
     const raw = params !== undefined && isObject(paramsValue) ? { value: paramsValue, text: params } : undefined
     return id === undefined
       ? { kind: 'notification', method, params: raw }
       : { kind: 'request', id, method, params: raw }
   }
-  if (method !== undefined || params !== undefined) return malformed
+  if (method !== undefined || params !== undefined) return malformed()
   const answer = readAnswer(found.result, value['result'], found.error, value['error'])
-  if (!answer || (id === undefined && answer.kind === 'result')) return malformed
+  if (!answer || (id === undefined && answer.kind === 'result')) return malformed()
   return { kind: 'response', id: value['id'] === null ? undefined : id, answer }
 }
 
@@ -94,31 +95,44 @@ interface Found {
  */
 function findMembers(text: string, value: JsonObject): Found {
   const found: Found = { id: undefined, params: undefined, result: undefined, error: undefined, keyTwice: false }
-  const count = (start: number, object: JsonObject, visit: (key: string, at: number) => number): number => {
-    let members = 0
-    const end = walkMembers(text, start, (key, at) => {
-      members++
-      return visit(key, at)
-    })
-    if (members !== Object.keys(object).length) found.keyTwice = true
-    return end
-  }
-  const skip = (_: string, at: number): number => endOfValue(text, at)
-  count(0, value, (key, start) => {
+  const members = new MemberCursor(text, 0)
+  let count = 0
+  while (members.next()) {
+    count++
+    const { key, start } = members
     const params = value['params']
-    if (key === 'params' && isObject(params) && text[start] === '{') {
-      const end = count(start, params, (name, at) => {
-        const meta = params['_meta']
-        return name === '_meta' && isObject(meta) && text[at] === '{' ? count(at, meta, skip) : endOfValue(text, at)
-      })
-      found.params = text.slice(start, end)
-      return end
-    }
-    const end = endOfValue(text, start)
+    const isWalked = key === 'params' && isObject(params) && text[start] === '{'
+    const end = (members.end = isWalked ? checkParams(text, start, params, found) : endOfValue(text, start))
     if (key === 'id' || key === 'params' || key === 'result' || key === 'error') found[key] = text.slice(start, end)
-    return end
-  })
+  }
+  if (count !== memberCount(value)) found.keyTwice = true
   return found
+}
+
+/** Notes whether a key occurs twice in the params or their `_meta`; returns where the params end. */
+function checkParams(text: string, at: number, params: JsonObject, found: Found): number {
+  const members = new MemberCursor(text, at)
+  let count = 0
+  while (members.next()) {
+    count++
+    const { key, start } = members
+    const meta = params['_meta']
+    const isWalked = key === '_meta' && isObject(meta) && text[start] === '{'
+    members.end = isWalked ? checkMembers(text, start, meta, found) : endOfValue(text, start)
+  }
+  if (count !== memberCount(params)) found.keyTwice = true
+  return members.end
+}
+
+function checkMembers(text: string, at: number, object: JsonObject, found: Found): number {
+  const members = new MemberCursor(text, at)
+  let count = 0
+  while (members.next()) {
+    count++
+    members.end = endOfValue(text, members.start)
+  }
+  if (count !== memberCount(object)) found.keyTwice = true
+  return members.end
 }
 
 /** A longer id is refused, because it would have to be kept and echoed. */

@@ -1,6 +1,7 @@
 /**
  * Reads a request body as text, up to a limit. Reading begins only when the body is asked for, and a body that exceeds
- * the limit is refused at once, not at its end. The memory of an incomplete body is counted.
+ * the limit is refused at once, not at its end. Its memory is counted: that of the pieces while it arrives, that of the text
+ * until the request is answered.
  */
 import type { Readable } from 'node:stream'
 import type { Cancel } from '../../base/cancel.ts'
@@ -8,7 +9,7 @@ import { notReserved } from '../../base/memory-budget.ts'
 import { Refusal } from '../../base/refusal.ts'
 import type { Holder, Transfer } from '../../base/transfers.ts'
 import { BodyChunks } from './body-chunks.ts'
-import { smallBytes } from './body-memory.ts'
+import { keepBody, smallBytes } from './body-memory.ts'
 
 export class IncomingBody {
   /**
@@ -21,10 +22,12 @@ export class IncomingBody {
   readonly #declared: number
   readonly #endsWithStream: boolean
   readonly #maxBytes: number
-  readonly #holder: Pick<Holder, 'transfer'>
+  readonly #holder: Pick<Holder, 'transfer' | 'memory'>
   readonly #bytes: BodyChunks
   #stopClosed: () => void = () => {}
   #transfer: Transfer | undefined
+  /** Bytes counted for the text; undefined once they need no longer be. */
+  #textBytes: number | undefined = 0
   #resolve: (text: string) => void = () => {}
   #reject: (error: unknown) => void = () => {}
 
@@ -38,7 +41,7 @@ export class IncomingBody {
     endsWithStream: boolean,
     maxBytes: number,
     closed: Cancel,
-    holder: Pick<Holder, 'transfer'>,
+    holder: Pick<Holder, 'transfer' | 'memory'>,
   ) {
     this.#request = request
     this.#declared = declared
@@ -58,12 +61,18 @@ export class IncomingBody {
   /** Stops reading; the text rejects with the refusal unless it is complete. */
   refuse(refusal: Refusal): void {
     this.#bytes.drop()
-    this.#release()
+    this.#stopReading()
     this.#reject(refusal)
   }
 
+  /** The request is answered: its text is no longer counted. */
+  release(): void {
+    if (this.#textBytes !== undefined && this.#textBytes > 0) this.#holder.memory.release(this.#textBytes)
+    this.#textBytes = undefined
+  }
+
   /** Removes all listeners: one that lives as long as the answer would keep the text in memory. */
-  #release(): void {
+  #stopReading(): void {
     this.#request.off('data', this.#take)
     this.#request.off('end', this.#finish)
     this.#stopClosed()
@@ -88,9 +97,11 @@ export class IncomingBody {
   }
 
   readonly #finish = (): void => {
-    this.#release()
+    this.#stopReading()
     try {
-      this.#resolve(this.#bytes.text())
+      const text = this.#bytes.text()
+      if (this.#textBytes !== undefined) this.#textBytes = keepBody(text, this.#holder)
+      this.#resolve(text)
     } catch (error) {
       this.#reject(error)
     }

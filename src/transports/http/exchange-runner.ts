@@ -74,36 +74,47 @@ export function createExchangeRunner(
     return connection
   }
 
-  async function run(exchange: Exchange, target: RequestTarget): Promise<void> {
-    let outbound: Outbound
-    try {
-      outbound = await ask(exchange, target)
-    } catch (error) {
-      const refusal = entry.refusalOf(error)
-      if (refusal.code === 'bad_header' || refusal.code === 'headers_too_large') exchange.distrust()
-      outbound = exchange.method === 'POST' ? refusalText(refusal) : errorResponse(refusal)
-    }
-    exchange.bodyServed()
-    try {
-      await respond(exchange, outbound, writeLimits)
-    } catch (error) {
-      answerable(error, log)
-      exchange.breakOff(clock, slowReaderMs)
-    }
-    exchange.settle(writeLimits.draining)
-  }
-
-  /** Runs an exchange; an error in writing its answer ends this exchange and no other. */
+  /**
+   * Runs an exchange; an error in writing its answer ends this exchange and no other. Not an async function: every
+   * request passes here, and most answers are written at once.
+   */
   function begin(exchange: Exchange, target: RequestTarget): void {
-    run(exchange, target).catch((error: unknown) => {
+    const write = (outbound: Outbound): Promise<void> | void => writeAnswer(exchange, outbound)
+    const refuse = (error: unknown): Promise<void> | void => writeAnswer(exchange, refusalTo(exchange, error))
+    let answer: Promise<Outbound>
+    try {
+      exchange.check()
+      answer = Promise.resolve(entry.answer(exchange, target, exchange.host, exchange.localAddress))
+    } catch (error) {
+      answer = Promise.reject(error)
+    }
+    answer.then(write, refuse).catch((error: unknown) => {
       answerable(error, log)
       exchange.cut()
     })
   }
 
-  function ask(exchange: Exchange, target: RequestTarget): Promise<Outbound> | Outbound {
-    exchange.check()
-    return entry.answer(exchange, target, exchange.host, exchange.localAddress)
+  function refusalTo(exchange: Exchange, error: unknown): Outbound {
+    const refusal = entry.refusalOf(error)
+    if (refusal.code === 'bad_header' || refusal.code === 'headers_too_large') exchange.distrust()
+    return exchange.method === 'POST' ? refusalText(refusal) : errorResponse(refusal)
+  }
+
+  function writeAnswer(exchange: Exchange, outbound: Outbound): Promise<void> | void {
+    exchange.bodyServed()
+    const settle = (): void => exchange.settle(writeLimits.draining)
+    const breakOff = (error: unknown): void => {
+      answerable(error, log)
+      exchange.breakOff(clock, slowReaderMs)
+      settle()
+    }
+    try {
+      const writing = respond(exchange, outbound, writeLimits)
+      if (writing) return writing.then(settle, breakOff)
+      settle()
+    } catch (error) {
+      breakOff(error)
+    }
   }
 
   return {

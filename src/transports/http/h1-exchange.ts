@@ -96,8 +96,10 @@ export class H1Exchange implements Exchange {
   origin: string | undefined
   readonly #maxBodyBytes: number
   #awaitsContinue: boolean
+  #body: IncomingBody | undefined
   #text: Promise<string> | undefined
-  #keptBytes = 0
+  /** Bytes counted for a body that a framework had read. */
+  #prereadBytes = 0
 
   constructor(
     owner: H1Connection,
@@ -187,33 +189,41 @@ export class H1Exchange implements Exchange {
     return (this.#text ??= this.#read())
   }
 
-  async #read(): Promise<string> {
-    const { request } = this
+  #read(): Promise<string> {
+    try {
+      return this.#begin()
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  #begin(): Promise<string> {
+    const { request, owner } = this
     const headers = request.headers
     const length = declaredLength(headers['content-length'], headers['transfer-encoding'], this.#maxBodyBytes)
     if (length !== undefined) checkContent(headers['content-type'], headers['content-encoding'])
     checkAccept(this.method, headers.accept, this.path)
-    if (length === undefined) return ''
+    if (length === undefined) return noText
     if (this.#awaitsContinue) {
       this.#awaitsContinue = false
       this.response.writeContinue()
     }
-    const text = await this.#textOf(length)
-    this.#keptBytes = keepBody(text, this.owner)
-    return text
-  }
-
-  #textOf(length: number): Promise<string> | string {
-    const { request, owner } = this
     // Behind a framework, a body parser may have read the body already.
-    if (request.readableDidRead) return prereadBody(request, this.#maxBodyBytes)
-    return new IncomingBody(request, length, Number.isNaN(length), this.#maxBodyBytes, this.closed, owner).text
+    if (request.readableDidRead) {
+      const text = prereadBody(request, this.#maxBodyBytes)
+      this.#prereadBytes = keepBody(text, owner)
+      return Promise.resolve(text)
+    }
+    this.#body = new IncomingBody(request, length, Number.isNaN(length), this.#maxBodyBytes, this.closed, owner)
+    return this.#body.text
   }
 
   bodyServed(): void {
-    if (this.#keptBytes > 0) this.owner.memory.release(this.#keptBytes)
-    this.#keptBytes = 0
+    if (this.#prereadBytes > 0) this.owner.memory.release(this.#prereadBytes)
+    this.#prereadBytes = 0
     // The answer may be an endless stream, during which the text must not stay in memory.
+    this.#body?.release()
+    this.#body = undefined
     if (this.#text) this.#text = noText
   }
 

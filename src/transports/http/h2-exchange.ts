@@ -9,7 +9,7 @@ import type { Holder, Transfer } from '../../base/transfers.ts'
 import { IncomingBody } from './body.ts'
 import type { Exchange } from './exchange.ts'
 import { checkAccept, checkContent, checkHeaders, declaredLength } from './guard.ts'
-import { keepBody, noText, smallBytes } from './body-memory.ts'
+import { noText, smallBytes } from './body-memory.ts'
 import { readTarget } from './routes.ts'
 
 /** Headers about the connection, which only HTTP/1.1 has. [RFC 9113, 8.2.2] */
@@ -44,8 +44,8 @@ export class H2Exchange implements Exchange {
   #head: Record<string, string | number> | undefined
   #text: Promise<string> | undefined
   #body: IncomingBody | undefined
-  #bodyBeganMs = 0
-  #keptBytes = 0
+  /** Since when the body is awaited; undefined if it is not. In milliseconds of the clock. */
+  #readingSinceMs: number | undefined
   /** Counts the end of the answer while the reader has not taken it. */
   #sending: Transfer | undefined
   #endedMs: number | undefined
@@ -123,18 +123,16 @@ export class H2Exchange implements Exchange {
     if (length !== undefined && given.expect?.toLowerCase() === '100-continue') {
       this.#stream.additionalHeaders({ [constants.HTTP2_HEADER_STATUS]: constants.HTTP_STATUS_CONTINUE })
     }
-    this.#bodyBeganMs = this.#owner.now()
+    this.#readingSinceMs = this.#owner.now()
     // Read to the end of the stream, whatever the declared length: only then it is known to be complete.
     this.#body = new IncomingBody(this.#stream, length ?? Number.NaN, true, maxBodyBytes, this.closed, this.#owner)
-    const text = await this.#body.text.finally(() => (this.#body = undefined))
-    this.#keptBytes = keepBody(text, this.#owner)
-    return text
+    return this.#body.text.finally(() => (this.#readingSinceMs = undefined))
   }
 
   bodyServed(): void {
-    if (this.#keptBytes > 0) this.#owner.memory.release(this.#keptBytes)
-    this.#keptBytes = 0
     // The answer may be an endless stream, during which the text must not stay in memory.
+    this.#body?.release()
+    this.#body = undefined
     if (this.#text) this.#text = noText
   }
 
@@ -234,8 +232,8 @@ export class H2Exchange implements Exchange {
   /** Called by the connection now and then: refuses a body, and cuts an answer, that takes too long. */
   checkTimeouts(requestMs: number, slowReaderMs: number): void {
     const now = this.#owner.now()
-    if (this.#body !== undefined && now - this.#bodyBeganMs > requestMs)
-      this.#body.refuse(new Refusal('request_timeout'))
+    if (this.#readingSinceMs !== undefined && now - this.#readingSinceMs > requestMs)
+      this.#body?.refuse(new Refusal('request_timeout'))
     if (this.#endedMs !== undefined && now - this.#endedMs > slowReaderMs && !this.#stream.destroyed) {
       this.#endedMs = undefined
       this.cut()

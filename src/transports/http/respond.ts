@@ -28,8 +28,11 @@ export interface WriteLimits {
 /** The value of `WriteLimits.lingerMs`, except in tests. */
 export const lingerMs = 1_000
 
-/** Writes an answer. Resolves when it is written or the client has disconnected. Rejects with what the pieces throw. */
-export async function respond(exchange: Exchange, outbound: Outbound, writeLimits: WriteLimits): Promise<void> {
+/**
+ * Writes an answer: a short text at once, without a promise. Resolves when it is written or the client has disconnected.
+ * Throws what writing throws, or rejects with it, and with what the pieces throw.
+ */
+export function respond(exchange: Exchange, outbound: Outbound, writeLimits: WriteLimits): Promise<void> | void {
   const { body } = outbound
   if (typeof body !== 'string') return pump(exchange, outbound, body, writeLimits)
   if (exchange.closed.cancelled) return
