@@ -1,9 +1,9 @@
-/** Runs a call from its admission to its end, and reports it: all that observes calls belongs here. */
+/** Runs a call from its admission to its end, and reports its end: all that observes calls belongs here. */
 import type { Clock } from '../../base/clock.ts'
 import type { EventSink } from '../../base/events.ts'
 import { asRefusal, Refusal } from '../../base/refusal.ts'
 import type { Catalog } from '../../catalog/catalog.ts'
-import type { Call, Outcome, Reply } from '../../protocol/call.ts'
+import type { Call, Outcome, Reply, Update } from '../../protocol/call.ts'
 import { knownMethod, unknownName } from '../../protocol/methods.ts'
 import { eraInWords } from '../../protocol/revisions.ts'
 import { needsInput } from '../../protocol/bridge/continuation.ts'
@@ -24,38 +24,110 @@ export interface CallNeeds {
   readonly clock: Clock
 }
 
-/** Runs a call. Throws a `Refusal` for errors that mcplex itself raises; errors of the upstream are outcomes. */
-export async function* runCall(call: Call, needs: CallNeeds): Reply {
-  const { upstream, catalog, clock } = needs
-  const startedMs = clock.now()
-  let outcome: Outcome | undefined
-  let code = 'cancelled'
-  try {
-    const { session } = call
-    const isTask = session === undefined && catalog.hasTaskOnly && (await isTaskOnlyCall(call, catalog))
-    const first = yield* isTask ? callAsTask(call, upstream, clock) : upstream.call(call)
-    outcome =
-      session !== undefined && needsInput(call, first)
-        ? yield* needs.continuations.continueCall({ ...call, session }, first)
-        : first
-    return outcome
-  } catch (error) {
-    const cut = call.cancel.reason === overdue ? cutOff() : error
-    code = asRefusal(cut)?.code ?? 'internal'
-    throw cut
-  } finally {
-    needs.events.emit('callEnded', {
+/**
+ * Runs a call. The reply throws a `Refusal` for errors that mcplex itself raises; errors of the upstream are outcomes.
+ * Nothing happens before its first step.
+ */
+export function runCall(call: Call, needs: CallNeeds): Reply {
+  return new RunningCall(call, needs)
+}
+
+/**
+ * The reply of the upstream, observed: its end is reported once, and a result that requires input is continued. Not a
+ * generator around it, which would cost each call a promise and a turn of the queue for every step.
+ */
+class RunningCall implements Reply {
+  readonly #call: Call
+  readonly #needs: CallNeeds
+  #reply: Reply | undefined
+  #startedMs = 0
+  #isContinued = false
+  #isReported = false
+
+  constructor(call: Call, needs: CallNeeds) {
+    this.#call = call
+    this.#needs = needs
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  next(): Promise<IteratorResult<Update, Outcome>> {
+    try {
+      this.#reply ??= this.#begin()
+    } catch (error) {
+      return this.#failed(error)
+    }
+    return this.#reply.next().then(
+      (step) => this.#stepped(step),
+      (error: unknown) => this.#failed(error),
+    )
+  }
+
+  async return(outcome: Outcome | PromiseLike<Outcome>): Promise<IteratorResult<Update, Outcome>> {
+    const value = await outcome
+    if (this.#reply === undefined) return { done: true, value }
+    try {
+      return await this.#reply.return(value)
+    } finally {
+      this.#report(undefined, 'cancelled')
+    }
+  }
+
+  async throw(error: unknown): Promise<IteratorResult<Update, Outcome>> {
+    await this.return(undefined as never)
+    throw error
+  }
+
+  #begin(): Reply {
+    const { upstream, catalog, clock } = this.#needs
+    this.#startedMs = clock.now()
+    const mayBeTask = this.#call.session === undefined && catalog.hasTaskOnly
+    return mayBeTask ? callOrTask(this.#call, this.#needs) : upstream.call(this.#call)
+  }
+
+  #stepped(step: IteratorResult<Update, Outcome>): Promise<IteratorResult<Update, Outcome>> | typeof step {
+    if (step.done !== true || this.#isReported) return step
+    const { session } = this.#call
+    if (session !== undefined && !this.#isContinued && needsInput(this.#call, step.value)) {
+      this.#isContinued = true
+      this.#reply = this.#needs.continuations.continueCall({ ...this.#call, session }, step.value)
+      return this.next()
+    }
+    this.#report(step.value, statusOf(step.value))
+    return step
+  }
+
+  #failed(error: unknown): Promise<never> {
+    const cut = this.#call.cancel.reason === overdue ? cutOff() : error
+    this.#report(undefined, asRefusal(cut)?.code ?? 'internal')
+    return Promise.reject(cut)
+  }
+
+  #report(outcome: Outcome | undefined, status: string): void {
+    if (this.#isReported) return
+    this.#isReported = true
+    const { events, catalog, clock } = this.#needs
+    const call = this.#call
+    events.emit('callEnded', {
       method: knownMethod(call.method),
       tool: toolOf(call, catalog),
       tenant: call.principal.tenant,
       session: call.session,
       era: eraInWords[call.client.era],
       upstreamEra: outcome && eraInWords[outcome.era],
-      status: outcome ? statusOf(outcome) : code,
-      durationMs: clock.now() - startedMs,
+      status,
+      durationMs: clock.now() - this.#startedMs,
       queueMs: outcome && (outcome.queueMs ?? 0),
     })
   }
+}
+
+/** A call whose tool may be one that its server runs only as a task: that is known from its list. */
+async function* callOrTask(call: Call, { upstream, catalog, clock }: CallNeeds): Reply {
+  const isTask = await isTaskOnlyCall(call, catalog)
+  return yield* isTask ? callAsTask(call, upstream, clock) : upstream.call(call)
 }
 
 /** The list that names the target of a method. Resources are left out: a URI may hold private data. */
