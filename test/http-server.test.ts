@@ -97,7 +97,7 @@ describe('an exchange', () => {
     const response = await ask(fakeServer.port, post({ 'X-Act': 'fault' }))
     expect(response.status).toBe(500)
     expect(response.body).not.toContain('secret')
-    const id = /^id: (\w+)$/m.exec(response.body)?.[1]
+    const id = /^id: ([\w-]+)$/m.exec(response.body)?.[1]
     expect(fakeServer.logged).toEqual([
       expect.objectContaining({ id, err: expect.objectContaining({ message: secret }) }),
     ])
