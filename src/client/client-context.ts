@@ -61,7 +61,7 @@ export interface ExpectedResponse {
 }
 
 /** A message of the client that is sent in one POST, and its state. */
-export interface SentMessage {
+export interface ClientMessage {
   readonly text: string
   /** The requests in it: one, those of a batch, or none. */
   readonly expected: readonly ExpectedResponse[]
@@ -77,7 +77,7 @@ export interface SentMessage {
   retryMs: number | undefined
 }
 
-export function sentMessage(text: string, expected: readonly ExpectedResponse[], isHandshake = false): SentMessage {
+export function clientMessageOf(text: string, expected: readonly ExpectedResponse[], isHandshake = false): ClientMessage {
   return {
     text,
     expected,
@@ -90,6 +90,6 @@ export function sentMessage(text: string, expected: readonly ExpectedResponse[],
 }
 
 /** Whether the client still waits for an answer. */
-export function isAwaited(sent: SentMessage): boolean {
-  return !sent.closed.cancelled && sent.expected.some((one) => !one.isAnswered && !one.isCancelled)
+export function isAwaited(clientMessage: ClientMessage): boolean {
+  return !clientMessage.closed.cancelled && clientMessage.expected.some((one) => !one.isAnswered && !one.isCancelled)
 }

@@ -1,7 +1,7 @@
 /** Passes messages of the server on to the client, each as one line, and updates the state that they change. */
 import { elementTexts, memberText } from '../protocol/json-text.ts'
 import { idKey, type Message, readMessage, responseText, type ResponseMessage } from '../protocol/jsonrpc.ts'
-import type { ClientContext, SentMessage, ExpectedResponse } from './client-context.ts'
+import type { ClientContext, ClientMessage, ExpectedResponse } from './client-context.ts'
 import type { ParamHeaders } from './param-headers.ts'
 import type { ClientSession } from './session.ts'
 
@@ -17,23 +17,23 @@ export type OnAnswer = (expected: ExpectedResponse, response: ResponseMessage) =
 /**
  * Passes messages on to the client.
  * @param text one message, or an array of them
- * @param sent the message that they answer; undefined outside of any
+ * @param clientMessage the message that they answer; undefined outside of any
  * @throws Refusal `memory_share_exceeded` or `overloaded` if they cannot be kept until the client reads
  */
 export async function deliver(
   text: string,
-  sent: SentMessage | undefined,
+  clientMessage: ClientMessage | undefined,
   delivery: DeliveryContext,
   onAnswer: OnAnswer = always,
 ): Promise<void> {
   const value = parsed(text)
-  const open = sent?.expected.filter((one) => !one.isAnswered)
+  const open = clientMessage?.expected.filter((one) => !one.isAnswered)
   const isBatch = Array.isArray(value)
   const passed = isBatch
-    ? elementTexts(text).flatMap((element) => pass(element, JSON.parse(element), sent, delivery, onAnswer))
-    : pass(text, value, sent, delivery, onAnswer)
+    ? elementTexts(text).flatMap((element) => pass(element, JSON.parse(element), clientMessage, delivery, onAnswer))
+    : pass(text, value, clientMessage, delivery, onAnswer)
   // After a cancellation the client gets no more messages: where closing cancels, none may follow.
-  if (passed.length === 0 || sent?.closed.cancelled === true) return
+  if (passed.length === 0 || clientMessage?.closed.cancelled === true) return
   const line = isBatch ? `[${passed.join(',')}]` : passed.join('')
   // JSON has raw line breaks only between tokens, never within strings.
   try {
@@ -49,7 +49,7 @@ export async function deliver(
 function pass(
   text: string,
   value: unknown,
-  sent: SentMessage | undefined,
+  clientMessage: ClientMessage | undefined,
   delivery: DeliveryContext,
   onAnswer: OnAnswer,
 ): readonly string[] {
@@ -59,17 +59,17 @@ function pass(
     return []
   }
   // An error without an id can only answer the one request that was sent.
-  const only = sent?.expected.length === 1 ? sent.expected[0]?.request : undefined
+  const only = clientMessage?.expected.length === 1 ? clientMessage.expected[0]?.request : undefined
   if (message.kind === 'response' && message.id === undefined && only) {
-    return track({ ...message, id: only.id }, sent, delivery, onAnswer) ? [responseText(only.id, message.answer)] : []
+    return track({ ...message, id: only.id }, clientMessage, delivery, onAnswer) ? [responseText(only.id, message.answer)] : []
   }
-  return track(message, sent, delivery, onAnswer) ? [text] : []
+  return track(message, clientMessage, delivery, onAnswer) ? [text] : []
 }
 
 /** Updates the session for a message; returns whether the client gets the message. */
 function track(
   message: Message,
-  sent: SentMessage | undefined,
+  clientMessage: ClientMessage | undefined,
   delivery: DeliveryContext,
   onAnswer: OnAnswer,
 ): boolean {
@@ -85,7 +85,7 @@ function track(
     }
     default: {
       const key = message.id === undefined ? undefined : idKey(message.id)
-      const expected = sent?.expected.find((one) => one.key === key && !one.isAnswered)
+      const expected = clientMessage?.expected.find((one) => one.key === key && !one.isAnswered)
       if (!expected) {
         context.log.debug({}, 'the server answered a request that was not sent')
         return false

@@ -49,7 +49,7 @@ async function listenOnce(
       method: 'GET',
       headers: { ...session.headers, ...(lastEventId !== undefined && { 'last-event-id': lastEventId }) },
       closed: session.over,
-      isRepeatable: true,
+      isIdempotent: true,
       deadlineMs: Infinity,
     },
     context,

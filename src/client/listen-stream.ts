@@ -9,7 +9,7 @@ import { isObject, type JsonValue, rawObject } from '../protocol/json-text.ts'
 import { notificationText, readMessage } from '../protocol/jsonrpc.ts'
 import { metaKeys } from '../protocol/revisions.ts'
 import { standaloneHeaders } from '../protocol/request-headers.ts'
-import { type SentMessage, isAwaited, type ExpectedResponse } from './client-context.ts'
+import { type ClientMessage, isAwaited, type ExpectedResponse } from './client-context.ts'
 import { deliver, type DeliveryContext } from './deliver.ts'
 import { backOffMs } from '../base/backoff.ts'
 import { send } from './send.ts'
@@ -19,7 +19,7 @@ const acknowledged = 'notifications/subscriptions/acknowledged'
 
 /** Listens until the client ends the request. Throws a `Refusal` if the server does not grant it. */
 export async function openListenStream(
-  sent: SentMessage,
+  clientMessage: ClientMessage,
   expected: ExpectedResponse,
   delivery: DeliveryContext,
 ): Promise<void> {
@@ -29,30 +29,30 @@ export async function openListenStream(
   const take = async (text: string): Promise<void> => {
     const granted = grantedIn(text)
     if (granted === undefined)
-      return deliver(text, sent, delivery, (_, { answer }) => !isRepeated || answer.kind === 'error')
-    if (!isGranted) await deliver(text, sent, delivery)
+      return deliver(text, clientMessage, delivery, (_, { answer }) => !isRepeated || answer.kind === 'error')
+    if (!isGranted) await deliver(text, clientMessage, delivery)
     else for (const change of changes(granted, expected)) await context.writeOwn(change)
     isGranted = true
   }
-  for (let failures = 1; isAwaited(sent); failures++) {
+  for (let failures = 1; isAwaited(clientMessage); failures++) {
     const startedMs = context.clock.now()
     try {
       const deadlineMs = isGranted ? Infinity : startedMs + context.waitMs
       const headers = standaloneHeaders(expected.request, [])
-      const { text, closed } = sent
-      const onSent = (isSent: boolean): void => void (sent.isSent = isSent)
+      const { text, closed } = clientMessage
+      const onSent = (isSent: boolean): void => void (clientMessage.isSent = isSent)
       const outbound = await send(
-        { method: 'POST', headers, text, closed, isRepeatable: true, deadlineMs, onSent },
+        { method: 'POST', headers, text, closed, isIdempotent: true, deadlineMs, onSent },
         context,
       )
-      await takeAnswer(outbound, sent, take, context)
+      await takeAnswer(outbound, clientMessage, take, context)
     } catch (error) {
       if (!isGranted || asRefusal(error) === undefined || !isRepeated) throw error
     }
-    if (!isAwaited(sent) || context.leaving.cancelled || !isRepeated) return
+    if (!isAwaited(clientMessage) || context.leaving.cancelled || !isRepeated) return
     // A stream that lasted a while had not failed: the back-off starts again.
     if (context.clock.now() - startedMs > 10_000) failures = 1
-    await pauseUnless([sent.closed, context.leaving], context.clock, backOffMs(failures))
+    await pauseUnless([clientMessage.closed, context.leaving], context.clock, backOffMs(failures))
   }
 }
 

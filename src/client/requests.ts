@@ -9,7 +9,7 @@ import { editObject } from '../protocol/json-text.ts'
 import { requestText, type RequestMessage, responseText } from '../protocol/jsonrpc.ts'
 import { answerable, errorAnswerOf } from '../protocol/error-response.ts'
 import { standaloneHeaders } from '../protocol/request-headers.ts'
-import { type ClientContext, type SentMessage, isAwaited, type ExpectedResponse } from './client-context.ts'
+import { type ClientContext, type ClientMessage, isAwaited, type ExpectedResponse } from './client-context.ts'
 import { deliver, type DeliveryContext, type OnAnswer } from './deliver.ts'
 import { answerTo } from './own-request.ts'
 import { backOffMs } from '../base/backoff.ts'
@@ -36,24 +36,24 @@ const idempotent = new Set([
 const maxLosses = 3
 
 /** Answers all open requests of a message that failed, with an error. */
-export async function answerAll(sent: SentMessage, error: unknown, delivery: DeliveryContext): Promise<void> {
+export async function failUnanswered(clientMessage: ClientMessage, error: unknown, delivery: DeliveryContext): Promise<void> {
   const { context } = delivery
   const refusal = answerable(error, context.log)
-  for (const one of sent.expected) {
-    if (one.isAnswered || one.isCancelled || sent.closed.cancelled) continue
+  for (const one of clientMessage.expected) {
+    if (one.isAnswered || one.isCancelled || clientMessage.closed.cancelled) continue
     one.isAnswered = true
     await context.writeOwn(responseText(one.request.id, errorAnswerOf(refusal)))
   }
 }
 
 /** Whether all requests of a message may run twice without harm. */
-export function isIdempotent(sent: SentMessage): boolean {
-  return sent.expected.every((one) => idempotent.has(one.request.method))
+export function isIdempotent(clientMessage: ClientMessage): boolean {
+  return clientMessage.expected.every((one) => idempotent.has(one.request.method))
 }
 
 /** Opens the session of the client by its `initialize` request. Throws a `Refusal`. */
 export async function runOpening(
-  sent: SentMessage,
+  clientMessage: ClientMessage,
   initialize: RequestMessage,
   delivery: DeliveryContext,
 ): Promise<void> {
@@ -61,51 +61,51 @@ export async function runOpening(
   const done = session.beginOpening()
   try {
     const deadlineMs = context.clock.now() + context.waitMs
-    const outbound = await send(outgoingRequestOf(sent, {}, deadlineMs, true), context)
-    await take(outbound, sent, delivery, (_, { answer }) => {
+    const outbound = await send(outgoingRequestOf(clientMessage, {}, deadlineMs, true), context)
+    await take(outbound, clientMessage, delivery, (_, { answer }) => {
       if (answer.kind === 'result')
         session.opened(initialize.params, headerOf(outbound, 'mcp-session-id'), answer.result)
       return true
     })
-    if (isAwaited(sent)) throw new Refusal('connection_lost')
+    if (isAwaited(clientMessage)) throw new Refusal('connection_lost')
   } finally {
     done()
   }
 }
 
 /** Runs a request of the session, or a batch. Throws a `Refusal`. */
-export async function runInSession(sent: SentMessage, delivery: DeliveryContext): Promise<void> {
+export async function runInSession(clientMessage: ClientMessage, delivery: DeliveryContext): Promise<void> {
   const { context } = delivery
   const deadlineMs = context.clock.now() + context.waitMs
   for (let failures = 1; ; failures++) {
-    const { session, outbound } = await sendInSession(sent, deadlineMs, delivery)
-    await take(outbound, sent, delivery)
-    if (isAwaited(sent)) await resume(sent, session, delivery)
-    if (!isAwaited(sent)) return
-    await pauseBeforeRetry(sent, failures, deadlineMs, context)
+    const { session, outbound } = await sendInSession(clientMessage, deadlineMs, delivery)
+    await take(outbound, clientMessage, delivery)
+    if (isAwaited(clientMessage)) await resume(clientMessage, session, delivery)
+    if (!isAwaited(clientMessage)) return
+    await pauseBeforeRetry(clientMessage, failures, deadlineMs, context)
   }
 }
 
 /** Sends a message of the session. If the server has forgotten the session, sends it again in the renewed one. */
 export async function sendInSession(
-  sent: SentMessage,
+  clientMessage: ClientMessage,
   deadlineMs: number,
   delivery: DeliveryContext,
 ): Promise<{ session: OpenSession; outbound: Outbound }> {
   const { context, session } = delivery
   for (let losses = 0; ; losses++) {
-    const openSession = await session.current(sent.isHandshake)
-    const outbound = await send(outgoingRequestOf(sent, openSession.headers, deadlineMs, isIdempotent(sent)), context)
+    const openSession = await session.current(clientMessage.isHandshake)
+    const outbound = await send(outgoingRequestOf(clientMessage, openSession.headers, deadlineMs, isIdempotent(clientMessage)), context)
     if (!isForgotten(outbound) || openSession.id === undefined || losses >= maxLosses)
       return { session: openSession, outbound }
-    sent.isSent = false
+    clientMessage.isSent = false
     session.lost(openSession)
   }
 }
 
 /** Runs a request without a session. Throws a `Refusal`. */
 export async function runAlone(
-  sent: SentMessage,
+  clientMessage: ClientMessage,
   expected: ExpectedResponse,
   delivery: DeliveryContext,
 ): Promise<void> {
@@ -115,17 +115,17 @@ export async function runAlone(
   for (let failures = 1; ; failures++) {
     let isRefused = false
     const headers = standaloneHeaders(expected.request, paramHeaders.of(expected.request))
-    const outbound = await send(outgoingRequestOf(sent, headers, deadlineMs, isIdempotent(sent)), context)
-    await take(outbound, sent, delivery, (_, { answer }) => {
+    const outbound = await send(outgoingRequestOf(clientMessage, headers, deadlineMs, isIdempotent(clientMessage)), context)
+    await take(outbound, clientMessage, delivery, (_, { answer }) => {
       // [2026-07-28 transports, custom headers] the server wants arguments mirrored that are not known here
       isRefused = !isMirrored && answer.kind === 'error' && answer.error.value['code'] === headerMismatch
       return !isRefused
     })
-    if (!isAwaited(sent)) return
+    if (!isAwaited(clientMessage)) return
     if (isRefused) {
       isMirrored = true
-      await learnTool(expected.request, sent, delivery)
-    } else await pauseBeforeRetry(sent, failures, deadlineMs, context)
+      await learnTool(expected.request, clientMessage, delivery)
+    } else await pauseBeforeRetry(clientMessage, failures, deadlineMs, context)
   }
 }
 
@@ -134,15 +134,15 @@ export async function runAlone(
  * too late.
  */
 async function pauseBeforeRetry(
-  sent: SentMessage,
+  clientMessage: ClientMessage,
   failures: number,
   deadlineMs: number,
   context: ClientContext,
 ): Promise<void> {
   const waitMs = backOffMs(failures)
-  if (!isIdempotent(sent) || context.leaving.cancelled || context.clock.now() + waitMs > deadlineMs)
+  if (!isIdempotent(clientMessage) || context.leaving.cancelled || context.clock.now() + waitMs > deadlineMs)
     throw new Refusal('connection_lost')
-  await pauseUnless([sent.closed, context.leaving], context.clock, waitMs)
+  await pauseUnless([clientMessage.closed, context.leaving], context.clock, waitMs)
 }
 
 const headerMismatch = -32020
@@ -151,7 +151,7 @@ const maxPages = 100
 /** Lists the tools as the client of the call would, to learn the mirrored arguments of the tool. */
 async function learnTool(
   call: RequestMessage,
-  sent: SentMessage,
+  clientMessage: ClientMessage,
   { context, paramHeaders }: DeliveryContext,
 ): Promise<void> {
   const meta = call.params && editObject(call.params, onlyMeta(call))
@@ -160,10 +160,10 @@ async function learnTool(
     const params = cursor === undefined ? meta : editObject(meta, { cursor })
     const list: RequestMessage = { kind: 'request', id: '"mcplex-tools"', method: 'tools/list', params }
     const text = requestText(list.id, list.method, list.params)
-    const { closed } = sent
+    const { closed } = clientMessage
     const deadlineMs = context.clock.now() + context.waitMs
     const headers = standaloneHeaders(list, [])
-    const outbound = await send({ method: 'POST', headers, text, closed, isRepeatable: true, deadlineMs }, context)
+    const outbound = await send({ method: 'POST', headers, text, closed, isIdempotent: true, deadlineMs }, context)
     const answer = await answerTo(list.id, outbound, context)
     if (answer?.kind !== 'result') return
     paramHeaders.learn(answer.result)
@@ -179,51 +179,51 @@ function onlyMeta(call: RequestMessage): Record<string, undefined> {
 }
 
 /** Resumes the stream of a message after cuts, as long as the session lasts and the server keeps the events. */
-async function resume(sent: SentMessage, openSession: OpenSession, delivery: DeliveryContext): Promise<void> {
+async function resume(clientMessage: ClientMessage, openSession: OpenSession, delivery: DeliveryContext): Promise<void> {
   const { context, session } = delivery
   let isFirst = true
-  for (let failures = 0; isAwaited(sent) && sent.lastEventId !== undefined; failures++) {
-    const waitMs = Math.max(isFirst ? 0 : backOffMs(failures), sent.retryMs ?? 0)
+  for (let failures = 0; isAwaited(clientMessage) && clientMessage.lastEventId !== undefined; failures++) {
+    const waitMs = Math.max(isFirst ? 0 : backOffMs(failures), clientMessage.retryMs ?? 0)
     isFirst = false
-    await pauseUnless([sent.closed, openSession.over, context.leaving], context.clock, waitMs)
+    await pauseUnless([clientMessage.closed, openSession.over, context.leaving], context.clock, waitMs)
     if (openSession.over.cancelled) throw new Refusal('connection_lost')
-    const headers = { ...openSession.headers, 'last-event-id': sent.lastEventId }
-    const { closed } = sent
+    const headers = { ...openSession.headers, 'last-event-id': clientMessage.lastEventId }
+    const { closed } = clientMessage
     const outgoing = {
       method: 'GET',
       headers,
       closed,
-      isRepeatable: true,
+      isIdempotent: true,
       deadlineMs: context.clock.now() + context.waitMs,
     } as const
     const outbound = await send(outgoing, context).catch((error: unknown) => {
       // The message itself was sent before, so the failure of this attempt does not make it unsent.
-      throw sent.closed.cancelled ? error : new Refusal('connection_lost')
+      throw clientMessage.closed.cancelled ? error : new Refusal('connection_lost')
     })
     if (outbound.status === 404 && openSession.id !== undefined) session.lost(openSession)
     if (outbound.status !== 200 || !isStream(outbound)) throw new Refusal('connection_lost')
-    const count = await takeStream(outbound, sent, (text) => deliver(text, sent, delivery), context)
+    const count = await takeStream(outbound, clientMessage, (text) => deliver(text, clientMessage, delivery), context)
     if (count > 0) failures = 0
   }
 }
 
-function take(outbound: Outbound, sent: SentMessage, delivery: DeliveryContext, onAnswer?: OnAnswer): Promise<void> {
-  return takeAnswer(outbound, sent, (text) => deliver(text, sent, delivery, onAnswer), delivery.context)
+function take(outbound: Outbound, clientMessage: ClientMessage, delivery: DeliveryContext, onAnswer?: OnAnswer): Promise<void> {
+  return takeAnswer(outbound, clientMessage, (text) => deliver(text, clientMessage, delivery, onAnswer), delivery.context)
 }
 
 function outgoingRequestOf(
-  sent: SentMessage,
+  clientMessage: ClientMessage,
   headers: Readonly<Record<string, string>>,
   deadlineMs: number,
-  isRepeatable: boolean,
+  isIdempotent: boolean,
 ): Parameters<typeof send>[0] {
   return {
     method: 'POST',
     headers,
-    text: sent.text,
-    closed: sent.closed,
-    isRepeatable,
+    text: clientMessage.text,
+    closed: clientMessage.closed,
+    isIdempotent,
     deadlineMs,
-    onSent: (isSent) => void (sent.isSent = isSent),
+    onSent: (isSent) => void (clientMessage.isSent = isSent),
   }
 }

@@ -5,7 +5,7 @@ import type { MemoryAccount } from '../base/memory-budget.ts'
 import { asRefusal, Refusal } from '../base/refusal.ts'
 import type { Outbound } from '../protocol/inbound.ts'
 import { readMessage, responseText } from '../protocol/jsonrpc.ts'
-import type { ClientContext, SentMessage } from './client-context.ts'
+import type { ClientContext, ClientMessage } from './client-context.ts'
 
 /** A header of a response, in any case of its name. */
 export function headerOf({ headers }: Outbound, name: string): string | undefined {
@@ -46,7 +46,7 @@ function asHeaderValue(id: string): string | undefined {
 }
 
 /** The state of a message that its stream changes. */
-export type Cursor = Pick<SentMessage, 'lastEventId' | 'retryMs'>
+export type Cursor = Pick<ClientMessage, 'lastEventId' | 'retryMs'>
 
 /**
  * Reads a stream and passes each message to `onMessage`, one after the other, until the stream ends or is cut.
@@ -82,15 +82,15 @@ export async function takeStream(
  */
 export async function takeAnswer(
   outbound: Outbound,
-  sent: SentMessage,
+  clientMessage: ClientMessage,
   onMessage: (text: string) => Promise<void>,
   context: ClientContext,
 ): Promise<void> {
   const { status, body } = outbound
-  const first = sent.expected[0]
+  const first = clientMessage.expected[0]
   const method = first?.request.method ?? ''
   if (isStream(outbound) && status < 300) {
-    await takeStream(outbound, sent, onMessage, context)
+    await takeStream(outbound, clientMessage, onMessage, context)
     return
   }
   const text = typeof body === 'string' ? body : await whole(body, context.memory.answers)

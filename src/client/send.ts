@@ -16,7 +16,7 @@ export interface OutgoingRequest {
   readonly text?: string
   readonly closed: Cancel
   /** Whether it may be sent again although it may have arrived. */
-  readonly isRepeatable: boolean
+  readonly isIdempotent: boolean
   /** When retries end, by the clock. */
   readonly deadlineMs: number
   /** Called with true before each attempt, and with false after one of which nothing has arrived. */
@@ -29,7 +29,7 @@ export async function send(outgoing: OutgoingRequest, context: ClientContext): P
     if (outgoing.closed.cancelled) throw new Refusal('cancelled')
     outgoing.onSent?.(true)
     const tried = await attempt(outgoing, context)
-    if ('outbound' in tried && !isRetryLater(tried.outbound, outgoing.isRepeatable)) return tried.outbound
+    if ('outbound' in tried && !isRetryLater(tried.outbound, outgoing.isIdempotent)) return tried.outbound
     outgoing.onSent?.(false)
     const askedMs = 'outbound' in tried ? retryAfterMs(tried.outbound) : 0
     const waitMs = Math.max(backOffMs(failures), askedMs)
@@ -53,7 +53,7 @@ async function attempt(
   } catch (error) {
     const refusal = asRefusal(error)
     const isUnsent = refusal?.code === 'endpoint_unreachable'
-    if (refusal && (isUnsent || (refusal.code === 'connection_lost' && outgoing.isRepeatable)))
+    if (refusal && (isUnsent || (refusal.code === 'connection_lost' && outgoing.isIdempotent)))
       return { error: refusal }
     throw error
   }
@@ -74,11 +74,11 @@ function inboundOf({ method, headers, text, closed }: OutgoingRequest): Inbound 
 }
 
 /** Whether the server says that it is starting or shutting down, and has not run the message. */
-function isRetryLater({ status, body }: Outbound, isRepeatable: boolean): boolean {
+function isRetryLater({ status, body }: Outbound, isIdempotent: boolean): boolean {
   if (status !== 503) return false
   const data = typeof body === 'string' ? errorData(body) : undefined
   // Some proxies answer 503 when they lose the server in mid-answer.
-  if (data === undefined) return isRepeatable
+  if (data === undefined) return isIdempotent
   if (data['reason'] === 'starting') return true
   return data['reason'] === 'draining' && data['executed'] === undefined
 }

@@ -262,7 +262,7 @@ export class ClientSession {
 
   async #post(text: string, headers: OpenSession['headers']): Promise<void> {
     const { leaving: closed } = this.#context
-    await send({ method: 'POST', headers, text, closed, isRepeatable: true, deadlineMs: Infinity }, this.#context)
+    await send({ method: 'POST', headers, text, closed, isIdempotent: true, deadlineMs: Infinity }, this.#context)
   }
 
   async #ask(
@@ -272,7 +272,7 @@ export class ClientSession {
   ): Promise<{ answer: Answer; session: string | undefined } | undefined> {
     const { leaving: closed } = this.#context
     const outbound = await send(
-      { method: 'POST', headers, text, closed, isRepeatable: true, deadlineMs: Infinity },
+      { method: 'POST', headers, text, closed, isIdempotent: true, deadlineMs: Infinity },
       this.#context,
     )
     if (outbound.status === 401 || outbound.status === 403)

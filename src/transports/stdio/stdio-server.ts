@@ -26,14 +26,14 @@ import { checkMessage, checkMeta, hasProperMeta } from '../../protocol/incoming.
 import { answerable, errorAnswerOf } from '../../protocol/error-response.ts'
 import {
   type ClientContext,
-  type SentMessage,
-  sentMessage,
+  type ClientMessage,
+  clientMessageOf,
   type ClientNeeds,
   type ExpectedResponse,
 } from '../../client/client-context.ts'
 import { idIn, parse } from './parse-line.ts'
 import { openGetStream } from '../../client/get-stream.ts'
-import { answerAll, isIdempotent, runAlone, runInSession, runOpening, sendInSession } from '../../client/requests.ts'
+import { failUnanswered, isIdempotent, runAlone, runInSession, runOpening, sendInSession } from '../../client/requests.ts'
 import type { DeliveryContext } from '../../client/deliver.ts'
 import { openListenStream } from '../../client/listen-stream.ts'
 import { createParamHeaders } from '../../client/param-headers.ts'
@@ -68,7 +68,7 @@ class LineServer implements StdioServer {
   readonly #delivery: DeliveryContext
   readonly #context: ClientContext
   readonly #session: ClientSession
-  readonly #sentMessages = new Set<SentMessage>()
+  readonly #messages = new Set<ClientMessage>()
   /** How many calls run, and those that wait for one of them to end. */
   #runningCalls = 0
   readonly #waitingCalls: Array<() => void> = []
@@ -117,7 +117,7 @@ class LineServer implements StdioServer {
 
   async close(): Promise<void> {
     this.#context.leaving.cancel('the client is done')
-    for (const sent of this.#sentMessages) sent.closed.cancel('the client is done')
+    for (const clientMessage of this.#messages) clientMessage.closed.cancel('the client is done')
     await this.#session.end()
   }
 
@@ -130,17 +130,17 @@ class LineServer implements StdioServer {
   #request(text: string, request: RequestMessage): void {
     checkMeta(request)
     const expected: ExpectedResponse = { request, key: idKey(request.id), isAnswered: false, isCancelled: false }
-    const sent = sentMessage(text, [expected])
+    const clientMessage = clientMessageOf(text, [expected])
     if (request.method === listenMethod && isModernMessage(request, undefined)) {
-      this.#run(sent, () => openListenStream(sent, expected, this.#delivery))
+      this.#run(clientMessage, () => openListenStream(clientMessage, expected, this.#delivery))
     } else if (isModernMessage(request, undefined)) {
-      this.#run(sent, () => this.#whenAllowed(sent, () => runAlone(sent, expected, this.#delivery)))
+      this.#run(clientMessage, () => this.#whenAllowed(clientMessage, () => runAlone(clientMessage, expected, this.#delivery)))
     } else if (request.method === 'initialize' && !this.#session.isOpenOrOpening) {
-      this.#run(sent, () => runOpening(sent, request, this.#delivery))
+      this.#run(clientMessage, () => runOpening(clientMessage, request, this.#delivery))
     } else if (request.method === 'ping' && !this.#session.isOpenOrOpening) {
       // [lifecycle] a ping is allowed before the handshake, when there is no session to send it in
       void this.#context.writeOwn(`{"jsonrpc":"2.0","id":${request.id},"result":{}}`)
-    } else this.#run(sent, () => this.#whenAllowed(sent, () => this.#inSession(sent)))
+    } else this.#run(clientMessage, () => this.#whenAllowed(clientMessage, () => this.#inSession(clientMessage)))
   }
 
   /** [2025-03-26 batching] several messages in one line, for the one revision that has them */
@@ -158,8 +158,8 @@ class LineServer implements StdioServer {
       isAnswered: false,
       isCancelled: false,
     }))
-    const sent = sentMessage(text, expected)
-    this.#run(sent, () => this.#whenAllowed(sent, () => this.#inSession(sent)))
+    const clientMessage = clientMessageOf(text, expected)
+    this.#run(clientMessage, () => this.#whenAllowed(clientMessage, () => this.#inSession(clientMessage)))
   }
 
   #notify(text: string, message: NotificationMessage): void {
@@ -167,11 +167,11 @@ class LineServer implements StdioServer {
     if (!hasProperMeta(message)) return
     if (message.method === 'notifications/cancelled') {
       const id = message.params && memberText(message.params.text, 'requestId')
-      const sent = id === undefined ? undefined : this.#cancel(idKey(id))
-      if (sent) this.#tellCancelled(text, sent)
+      const clientMessage = id === undefined ? undefined : this.#cancel(idKey(id))
+      if (clientMessage) this.#tellCancelled(text, clientMessage)
     } else if (this.#session.isOpenOrOpening && !isModernMessage(message, undefined)) {
       const isHandshake = message.method === 'notifications/initialized'
-      const handshake = sentMessage(text, [], isHandshake)
+      const handshake = clientMessageOf(text, [], isHandshake)
       this.#run(handshake, () => {
         const done = isHandshake ? this.#session.completing() : undefined
         return this.#inSession(handshake).finally(done)
@@ -183,13 +183,13 @@ class LineServer implements StdioServer {
    * Sends a cancellation, and sends it again if the call still runs after a while: over HTTP, a cancellation may
    * overtake the request that it names.
    */
-  #tellCancelled(text: string, cancelled: SentMessage): void {
-    const sent = sentMessage(text, [])
-    this.#run(sent, () => this.#inSession(sent))
+  #tellCancelled(text: string, cancelled: ClientMessage): void {
+    const clientMessage = clientMessageOf(text, [])
+    this.#run(clientMessage, () => this.#inSession(clientMessage))
     if (this.#context.waitMs === 0) return
     this.#context.clock.after(cancelAgainMs, () => {
-      if (!this.#sentMessages.has(cancelled) || this.#context.leaving.cancelled) return
-      const again = sentMessage(text, [])
+      if (!this.#messages.has(cancelled) || this.#context.leaving.cancelled) return
+      const again = clientMessageOf(text, [])
       try {
         this.#run(again, () => this.#inSession(again))
       } catch {
@@ -199,15 +199,15 @@ class LineServer implements StdioServer {
   }
 
   /** Cancels the latest request with an id. Returns its message if the server must be told by a notification. */
-  #cancel(key: string): SentMessage | undefined {
-    for (const sent of [...this.#sentMessages].toReversed()) {
-      const expected = sent.expected.find((one) => one.key === key && !one.isAnswered)
+  #cancel(key: string): ClientMessage | undefined {
+    for (const clientMessage of [...this.#messages].toReversed()) {
+      const expected = clientMessage.expected.find((one) => one.key === key && !one.isAnswered)
       if (!expected) continue
       expected.isCancelled = true
       // Without a session, closing the exchange cancels the request. A message that was not sent is just dropped.
-      const isClosing = isModernMessage(expected.request, undefined) || (!sent.isSent && sent.expected.length === 1)
-      if (isClosing) sent.closed.cancel('cancelled by the client')
-      return isClosing ? undefined : sent
+      const isClosing = isModernMessage(expected.request, undefined) || (!clientMessage.isSent && clientMessage.expected.length === 1)
+      if (isClosing) clientMessage.closed.cancel('cancelled by the client')
+      return isClosing ? undefined : clientMessage
     }
     return undefined
   }
@@ -215,13 +215,13 @@ class LineServer implements StdioServer {
   /** Passes on an answer of the client to a request that the server sent in this session. */
   #answer(text: string, message: ResponseMessage): void {
     if (message.id === undefined || !this.#session.answered(message.id)) return
-    const sent = sentMessage(text, [])
-    this.#run(sent, () => this.#inSession(sent))
+    const clientMessage = clientMessageOf(text, [])
+    this.#run(clientMessage, () => this.#inSession(clientMessage))
   }
 
-  async #inSession(sent: SentMessage): Promise<void> {
-    const run = sent.expected.length > 0 ? runInSession : runWithoutAnswer
-    await run(sent, this.#delivery)
+  async #inSession(clientMessage: ClientMessage): Promise<void> {
+    const run = clientMessage.expected.length > 0 ? runInSession : runWithoutAnswer
+    await run(clientMessage, this.#delivery)
     const { session } = this.#session
     if (session) this.#listenTo(session)
   }
@@ -232,17 +232,17 @@ class LineServer implements StdioServer {
     void openGetStream(session, this.#delivery)
   }
 
-  #run(sent: SentMessage, run: () => Promise<void>): void {
-    if (this.#sentMessages.size >= maxMessages)
+  #run(clientMessage: ClientMessage, run: () => Promise<void>): void {
+    if (this.#messages.size >= maxMessages)
       throw new Refusal('too_many_calls', { message: 'Too many messages are unfinished.' })
     const memory = this.#context.memory.sent
-    const bytes = jsonWeight(sent.text)
+    const bytes = jsonWeight(clientMessage.text)
     reserve(memory, bytes)
-    this.#sentMessages.add(sent)
+    this.#messages.add(clientMessage)
     void run()
-      .catch((error: unknown) => answerAll(sent, error, this.#delivery))
+      .catch((error: unknown) => failUnanswered(clientMessage, error, this.#delivery))
       .finally(() => {
-        this.#sentMessages.delete(sent)
+        this.#messages.delete(clientMessage)
         memory.release(bytes)
         this.#tellSettled()
       })
@@ -252,8 +252,8 @@ class LineServer implements StdioServer {
    * Runs a call when fewer than `maxCalls` run. Idempotent requests run at once: above all, a ping must not wait for
    * calls.
    */
-  async #whenAllowed(sent: SentMessage, run: () => Promise<void>): Promise<void> {
-    if (isIdempotent(sent)) return run()
+  async #whenAllowed(clientMessage: ClientMessage, run: () => Promise<void>): Promise<void> {
+    if (isIdempotent(clientMessage)) return run()
     if (this.#runningCalls < this.#context.maxCalls) this.#runningCalls++
     else await new Promise<void>((resolve) => this.#waitingCalls.push(resolve))
     try {
@@ -266,7 +266,7 @@ class LineServer implements StdioServer {
   }
 
   #tellSettled(): void {
-    for (const { expected } of this.#sentMessages) if (expected[0]?.request.method !== listenMethod) return
+    for (const { expected } of this.#messages) if (expected[0]?.request.method !== listenMethod) return
     for (const resolve of this.#onSettled.splice(0)) resolve()
   }
 
@@ -277,7 +277,7 @@ class LineServer implements StdioServer {
 }
 
 /** Sends a notification or an answer, which gets no response of its own. */
-async function runWithoutAnswer(sent: SentMessage, delivery: DeliveryContext): Promise<void> {
+async function runWithoutAnswer(clientMessage: ClientMessage, delivery: DeliveryContext): Promise<void> {
   const { clock, waitMs } = delivery.context
-  await sendInSession(sent, clock.now() + waitMs, delivery)
+  await sendInSession(clientMessage, clock.now() + waitMs, delivery)
 }
