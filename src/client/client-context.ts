@@ -1,12 +1,11 @@
 /**
- * The context that the modules of client/ share, and the types of messages on their way. They serve one client, and
- * send each of its messages as an exchange (`Inbound`, `Outbound`) to a gateway or to a remote endpoint.
+ * The context that the modules of client/ share. They serve one client, and send each of its messages as an exchange
+ * (`Inbound`, `Outbound`) to a gateway or to a remote endpoint.
  */
-import { Cancel } from '../base/cancel.ts'
+import type { Cancel } from '../base/cancel.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { Inbound, Outbound } from '../protocol/inbound.ts'
-import type { RequestMessage } from '../protocol/jsonrpc.ts'
 import type { PipeMemory } from './pipe-memory.ts'
 
 export interface ClientNeeds {
@@ -48,48 +47,4 @@ export interface Denied {
 export interface ClientContext extends ClientNeeds {
   /** Fires when the client is done: all waits end. */
   readonly leaving: Cancel
-}
-
-/** A request of the client that needs an answer. */
-export interface ExpectedResponse {
-  readonly request: RequestMessage
-  /** `request.id` as a key. */
-  readonly key: string
-  isAnswered: boolean
-  /** The client wants no answer any more. */
-  isCancelled: boolean
-}
-
-/** A message of the client that is sent in one POST, and its state. */
-export interface ClientMessage {
-  readonly text: string
-  /** The requests in it: one, those of a batch, or none. */
-  readonly expected: readonly ExpectedResponse[]
-  /** Fires when its answer is not wanted any more. */
-  readonly closed: Cancel
-  /** Whether it completes the handshake: other messages of the session wait for it. */
-  readonly isHandshake: boolean
-  /** Whether it may have reached the server. */
-  isSent: boolean
-  /** The id of the last event of its stream that was passed on: the stream can be resumed after it. */
-  lastEventId: string | undefined
-  /** How long the server asks to wait before a resume, in milliseconds. */
-  retryMs: number | undefined
-}
-
-export function clientMessageOf(text: string, expected: readonly ExpectedResponse[], isHandshake = false): ClientMessage {
-  return {
-    text,
-    expected,
-    closed: new Cancel(),
-    isHandshake,
-    isSent: false,
-    lastEventId: undefined,
-    retryMs: undefined,
-  }
-}
-
-/** Whether the client still waits for an answer. */
-export function isAwaited(clientMessage: ClientMessage): boolean {
-  return !clientMessage.closed.cancelled && clientMessage.expected.some((one) => !one.isAnswered && !one.isCancelled)
 }

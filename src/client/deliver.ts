@@ -1,7 +1,8 @@
 /** Passes messages of the server on to the client, each as one line, and updates the state that they change. */
 import { elementTexts, memberText } from '../protocol/json-text.ts'
 import { idKey, type Message, readMessage, responseText, type ResponseMessage } from '../protocol/jsonrpc.ts'
-import type { ClientContext, ClientMessage, ExpectedResponse } from './client-context.ts'
+import type { ClientContext } from './client-context.ts'
+import type { ClientMessage, ExpectedResponse } from './client-message.ts'
 import type { ParamHeaders } from './param-headers.ts'
 import type { ClientSession } from './session.ts'
 
@@ -40,7 +41,7 @@ export async function deliver(
     await delivery.context.write(line.replaceAll(/[\r\n]+/g, ' '))
   } catch (error) {
     // The client did not get the line, so the requests are still unanswered.
-    for (const one of open ?? []) one.isAnswered = false
+    for (const one of open ?? []) one.notDelivered()
     throw error
   }
 }
@@ -61,7 +62,9 @@ function pass(
   // An error without an id can only answer the one request that was sent.
   const only = clientMessage?.expected.length === 1 ? clientMessage.expected[0]?.request : undefined
   if (message.kind === 'response' && message.id === undefined && only) {
-    return track({ ...message, id: only.id }, clientMessage, delivery, onAnswer) ? [responseText(only.id, message.answer)] : []
+    return track({ ...message, id: only.id }, clientMessage, delivery, onAnswer)
+      ? [responseText(only.id, message.answer)]
+      : []
   }
   return track(message, clientMessage, delivery, onAnswer) ? [text] : []
 }
@@ -91,7 +94,7 @@ function track(
         return false
       }
       if (!onAnswer(expected, message)) return false
-      expected.isAnswered = true
+      expected.answer()
       if (message.answer.kind === 'result') {
         if (expected.request.method === 'tools/list') paramHeaders.learn(message.answer.result)
         else session.agreed(expected)

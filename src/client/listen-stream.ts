@@ -9,7 +9,7 @@ import { isObject, type JsonValue, rawObject } from '../protocol/json-text.ts'
 import { notificationText, readMessage } from '../protocol/jsonrpc.ts'
 import { metaKeys } from '../protocol/revisions.ts'
 import { standaloneHeaders } from '../protocol/request-headers.ts'
-import { type ClientMessage, isAwaited, type ExpectedResponse } from './client-context.ts'
+import type { ClientMessage, ExpectedResponse } from './client-message.ts'
 import { deliver, type DeliveryContext } from './deliver.ts'
 import { backOffMs } from '../base/backoff.ts'
 import { send } from './send.ts'
@@ -34,22 +34,22 @@ export async function openListenStream(
     else for (const change of changes(granted, expected)) await context.writeOwn(change)
     isGranted = true
   }
-  for (let failures = 1; isAwaited(clientMessage); failures++) {
+  for (let failures = 1; clientMessage.isAwaited; failures++) {
     const startedMs = context.clock.now()
     try {
       const deadlineMs = isGranted ? Infinity : startedMs + context.waitMs
       const headers = standaloneHeaders(expected.request, [])
       const { text, closed } = clientMessage
-      const onSent = (isSent: boolean): void => void (clientMessage.isSent = isSent)
+      const onAttempt = (mayHaveArrived: boolean): void => clientMessage.attempted(mayHaveArrived)
       const outbound = await send(
-        { method: 'POST', headers, text, closed, isIdempotent: true, deadlineMs, onSent },
+        { method: 'POST', headers, text, closed, isIdempotent: true, deadlineMs, onAttempt },
         context,
       )
       await takeAnswer(outbound, clientMessage, take, context)
     } catch (error) {
       if (!isGranted || asRefusal(error) === undefined || !isRepeated) throw error
     }
-    if (!isAwaited(clientMessage) || context.leaving.cancelled || !isRepeated) return
+    if (!clientMessage.isAwaited || context.leaving.cancelled || !isRepeated) return
     // A stream that lasted a while had not failed: the back-off starts again.
     if (context.clock.now() - startedMs > 10_000) failures = 1
     await pauseUnless([clientMessage.closed, context.leaving], context.clock, backOffMs(failures))

@@ -9,7 +9,8 @@ import { editObject } from '../protocol/json-text.ts'
 import { requestText, type RequestMessage, responseText } from '../protocol/jsonrpc.ts'
 import { answerable, errorAnswerOf } from '../protocol/error-response.ts'
 import { standaloneHeaders } from '../protocol/request-headers.ts'
-import { type ClientContext, type ClientMessage, isAwaited, type ExpectedResponse } from './client-context.ts'
+import type { ClientContext } from './client-context.ts'
+import type { ClientMessage, ExpectedResponse } from './client-message.ts'
 import { deliver, type DeliveryContext, type OnAnswer } from './deliver.ts'
 import { answerTo } from './own-request.ts'
 import { backOffMs } from '../base/backoff.ts'
@@ -17,38 +18,22 @@ import { send } from './send.ts'
 import type { OpenSession } from './session.ts'
 import { headerOf, isForgotten, isStream, takeAnswer, takeStream } from './response-reader.ts'
 
-/** Methods that may run twice without harm. */
-const idempotent = new Set([
-  'initialize',
-  'ping',
-  'server/discover',
-  'subscriptions/listen',
-  'tools/list',
-  'prompts/list',
-  'resources/list',
-  'resources/templates/list',
-  'logging/setLevel',
-  'resources/subscribe',
-  'resources/unsubscribe',
-])
-
 /** How often the session of one message may be lost before the message fails. */
 const maxLosses = 3
 
 /** Answers all open requests of a message that failed, with an error. */
-export async function failUnanswered(clientMessage: ClientMessage, error: unknown, delivery: DeliveryContext): Promise<void> {
+export async function failUnanswered(
+  clientMessage: ClientMessage,
+  error: unknown,
+  delivery: DeliveryContext,
+): Promise<void> {
   const { context } = delivery
   const refusal = answerable(error, context.log)
   for (const one of clientMessage.expected) {
-    if (one.isAnswered || one.isCancelled || clientMessage.closed.cancelled) continue
-    one.isAnswered = true
+    if (one.state !== 'awaited' || clientMessage.state === 'closed') continue
+    one.answer()
     await context.writeOwn(responseText(one.request.id, errorAnswerOf(refusal)))
   }
-}
-
-/** Whether all requests of a message may run twice without harm. */
-export function isIdempotent(clientMessage: ClientMessage): boolean {
-  return clientMessage.expected.every((one) => idempotent.has(one.request.method))
 }
 
 /** Opens the session of the client by its `initialize` request. Throws a `Refusal`. */
@@ -67,7 +52,7 @@ export async function runOpening(
         session.opened(initialize.params, headerOf(outbound, 'mcp-session-id'), answer.result)
       return true
     })
-    if (isAwaited(clientMessage)) throw new Refusal('connection_lost')
+    if (clientMessage.isAwaited) throw new Refusal('connection_lost')
   } finally {
     done()
   }
@@ -80,8 +65,8 @@ export async function runInSession(clientMessage: ClientMessage, delivery: Deliv
   for (let failures = 1; ; failures++) {
     const { session, outbound } = await sendInSession(clientMessage, deadlineMs, delivery)
     await take(outbound, clientMessage, delivery)
-    if (isAwaited(clientMessage)) await resume(clientMessage, session, delivery)
-    if (!isAwaited(clientMessage)) return
+    if (clientMessage.isAwaited) await resume(clientMessage, session, delivery)
+    if (!clientMessage.isAwaited) return
     await pauseBeforeRetry(clientMessage, failures, deadlineMs, context)
   }
 }
@@ -95,10 +80,13 @@ export async function sendInSession(
   const { context, session } = delivery
   for (let losses = 0; ; losses++) {
     const openSession = await session.current(clientMessage.isHandshake)
-    const outbound = await send(outgoingRequestOf(clientMessage, openSession.headers, deadlineMs, isIdempotent(clientMessage)), context)
+    const outbound = await send(
+      outgoingRequestOf(clientMessage, openSession.headers, deadlineMs, clientMessage.isIdempotent),
+      context,
+    )
     if (!isForgotten(outbound) || openSession.id === undefined || losses >= maxLosses)
       return { session: openSession, outbound }
-    clientMessage.isSent = false
+    clientMessage.attempted(false)
     session.lost(openSession)
   }
 }
@@ -115,13 +103,16 @@ export async function runAlone(
   for (let failures = 1; ; failures++) {
     let isRefused = false
     const headers = standaloneHeaders(expected.request, paramHeaders.of(expected.request))
-    const outbound = await send(outgoingRequestOf(clientMessage, headers, deadlineMs, isIdempotent(clientMessage)), context)
+    const outbound = await send(
+      outgoingRequestOf(clientMessage, headers, deadlineMs, clientMessage.isIdempotent),
+      context,
+    )
     await take(outbound, clientMessage, delivery, (_, { answer }) => {
       // [2026-07-28 transports, custom headers] the server wants arguments mirrored that are not known here
       isRefused = !isMirrored && answer.kind === 'error' && answer.error.value['code'] === headerMismatch
       return !isRefused
     })
-    if (!isAwaited(clientMessage)) return
+    if (!clientMessage.isAwaited) return
     if (isRefused) {
       isMirrored = true
       await learnTool(expected.request, clientMessage, delivery)
@@ -140,7 +131,7 @@ async function pauseBeforeRetry(
   context: ClientContext,
 ): Promise<void> {
   const waitMs = backOffMs(failures)
-  if (!isIdempotent(clientMessage) || context.leaving.cancelled || context.clock.now() + waitMs > deadlineMs)
+  if (!clientMessage.isIdempotent || context.leaving.cancelled || context.clock.now() + waitMs > deadlineMs)
     throw new Refusal('connection_lost')
   await pauseUnless([clientMessage.closed, context.leaving], context.clock, waitMs)
 }
@@ -179,10 +170,14 @@ function onlyMeta(call: RequestMessage): Record<string, undefined> {
 }
 
 /** Resumes the stream of a message after cuts, as long as the session lasts and the server keeps the events. */
-async function resume(clientMessage: ClientMessage, openSession: OpenSession, delivery: DeliveryContext): Promise<void> {
+async function resume(
+  clientMessage: ClientMessage,
+  openSession: OpenSession,
+  delivery: DeliveryContext,
+): Promise<void> {
   const { context, session } = delivery
   let isFirst = true
-  for (let failures = 0; isAwaited(clientMessage) && clientMessage.lastEventId !== undefined; failures++) {
+  for (let failures = 0; clientMessage.isAwaited && clientMessage.lastEventId !== undefined; failures++) {
     const waitMs = Math.max(isFirst ? 0 : backOffMs(failures), clientMessage.retryMs ?? 0)
     isFirst = false
     await pauseUnless([clientMessage.closed, openSession.over, context.leaving], context.clock, waitMs)
@@ -207,8 +202,18 @@ async function resume(clientMessage: ClientMessage, openSession: OpenSession, de
   }
 }
 
-function take(outbound: Outbound, clientMessage: ClientMessage, delivery: DeliveryContext, onAnswer?: OnAnswer): Promise<void> {
-  return takeAnswer(outbound, clientMessage, (text) => deliver(text, clientMessage, delivery, onAnswer), delivery.context)
+function take(
+  outbound: Outbound,
+  clientMessage: ClientMessage,
+  delivery: DeliveryContext,
+  onAnswer?: OnAnswer,
+): Promise<void> {
+  return takeAnswer(
+    outbound,
+    clientMessage,
+    (text) => deliver(text, clientMessage, delivery, onAnswer),
+    delivery.context,
+  )
 }
 
 function outgoingRequestOf(
@@ -224,6 +229,6 @@ function outgoingRequestOf(
     closed: clientMessage.closed,
     isIdempotent,
     deadlineMs,
-    onSent: (isSent) => void (clientMessage.isSent = isSent),
+    onAttempt: (mayHaveArrived) => clientMessage.attempted(mayHaveArrived),
   }
 }

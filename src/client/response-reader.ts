@@ -5,7 +5,8 @@ import type { MemoryAccount } from '../base/memory-budget.ts'
 import { asRefusal, Refusal } from '../base/refusal.ts'
 import type { Outbound } from '../protocol/inbound.ts'
 import { readMessage, responseText } from '../protocol/jsonrpc.ts'
-import type { ClientContext, ClientMessage } from './client-context.ts'
+import type { ClientContext } from './client-context.ts'
+import type { ClientMessage } from './client-message.ts'
 
 /** A header of a response, in any case of its name. */
 export function headerOf({ headers }: Outbound, name: string): string | undefined {

@@ -20,17 +20,17 @@ export interface OutgoingRequest {
   /** When retries end, by the clock. */
   readonly deadlineMs: number
   /** Called with true before each attempt, and with false after one of which nothing has arrived. */
-  readonly onSent?: (isSent: boolean) => void
+  readonly onAttempt?: (mayHaveArrived: boolean) => void
 }
 
 /** Sends an exchange. Throws `endpoint_unreachable`, `connection_lost` or `cancelled`. */
 export async function send(outgoing: OutgoingRequest, context: ClientContext): Promise<Outbound> {
   for (let failures = 1; ; failures++) {
     if (outgoing.closed.cancelled) throw new Refusal('cancelled')
-    outgoing.onSent?.(true)
+    outgoing.onAttempt?.(true)
     const tried = await attempt(outgoing, context)
     if ('outbound' in tried && !isRetryLater(tried.outbound, outgoing.isIdempotent)) return tried.outbound
-    outgoing.onSent?.(false)
+    outgoing.onAttempt?.(false)
     const askedMs = 'outbound' in tried ? retryAfterMs(tried.outbound) : 0
     const waitMs = Math.max(backOffMs(failures), askedMs)
     if (context.leaving.cancelled || context.clock.now() + waitMs > outgoing.deadlineMs) {

@@ -24,16 +24,11 @@ import {
 import { mayBatch } from '../../protocol/legacy-server.ts'
 import { checkMessage, checkMeta, hasProperMeta } from '../../protocol/incoming.ts'
 import { answerable, errorAnswerOf } from '../../protocol/error-response.ts'
-import {
-  type ClientContext,
-  type ClientMessage,
-  clientMessageOf,
-  type ClientNeeds,
-  type ExpectedResponse,
-} from '../../client/client-context.ts'
+import type { ClientContext, ClientNeeds } from '../../client/client-context.ts'
+import { ClientMessage, ExpectedResponse } from '../../client/client-message.ts'
 import { idIn, parse } from './parse-line.ts'
 import { openGetStream } from '../../client/get-stream.ts'
-import { failUnanswered, isIdempotent, runAlone, runInSession, runOpening, sendInSession } from '../../client/requests.ts'
+import { failUnanswered, runAlone, runInSession, runOpening, sendInSession } from '../../client/requests.ts'
 import type { DeliveryContext } from '../../client/deliver.ts'
 import { openListenStream } from '../../client/listen-stream.ts'
 import { createParamHeaders } from '../../client/param-headers.ts'
@@ -117,7 +112,7 @@ class LineServer implements StdioServer {
 
   async close(): Promise<void> {
     this.#context.leaving.cancel('the client is done')
-    for (const clientMessage of this.#messages) clientMessage.closed.cancel('the client is done')
+    for (const clientMessage of this.#messages) clientMessage.close('the client is done')
     await this.#session.end()
   }
 
@@ -129,12 +124,14 @@ class LineServer implements StdioServer {
 
   #request(text: string, request: RequestMessage): void {
     checkMeta(request)
-    const expected: ExpectedResponse = { request, key: idKey(request.id), isAnswered: false, isCancelled: false }
-    const clientMessage = clientMessageOf(text, [expected])
+    const expected = new ExpectedResponse(request)
+    const clientMessage = new ClientMessage(text, [expected])
     if (request.method === listenMethod && isModernMessage(request, undefined)) {
       this.#run(clientMessage, () => openListenStream(clientMessage, expected, this.#delivery))
     } else if (isModernMessage(request, undefined)) {
-      this.#run(clientMessage, () => this.#whenAllowed(clientMessage, () => runAlone(clientMessage, expected, this.#delivery)))
+      this.#run(clientMessage, () =>
+        this.#whenAllowed(clientMessage, () => runAlone(clientMessage, expected, this.#delivery)),
+      )
     } else if (request.method === 'initialize' && !this.#session.isOpenOrOpening) {
       this.#run(clientMessage, () => runOpening(clientMessage, request, this.#delivery))
     } else if (request.method === 'ping' && !this.#session.isOpenOrOpening) {
@@ -152,13 +149,8 @@ class LineServer implements StdioServer {
     const requests = messages.filter((message) => message.kind === 'request')
     if (messages.length === 0 || requests.some(({ method }) => method === 'initialize'))
       throw new Refusal('invalid_request')
-    const expected = requests.map((request) => ({
-      request,
-      key: idKey(request.id),
-      isAnswered: false,
-      isCancelled: false,
-    }))
-    const clientMessage = clientMessageOf(text, expected)
+    const expected = requests.map((request) => new ExpectedResponse(request))
+    const clientMessage = new ClientMessage(text, expected)
     this.#run(clientMessage, () => this.#whenAllowed(clientMessage, () => this.#inSession(clientMessage)))
   }
 
@@ -171,7 +163,7 @@ class LineServer implements StdioServer {
       if (clientMessage) this.#tellCancelled(text, clientMessage)
     } else if (this.#session.isOpenOrOpening && !isModernMessage(message, undefined)) {
       const isHandshake = message.method === 'notifications/initialized'
-      const handshake = clientMessageOf(text, [], isHandshake)
+      const handshake = new ClientMessage(text, [], isHandshake)
       this.#run(handshake, () => {
         const done = isHandshake ? this.#session.completing() : undefined
         return this.#inSession(handshake).finally(done)
@@ -184,12 +176,12 @@ class LineServer implements StdioServer {
    * overtake the request that it names.
    */
   #tellCancelled(text: string, cancelled: ClientMessage): void {
-    const clientMessage = clientMessageOf(text, [])
+    const clientMessage = new ClientMessage(text, [])
     this.#run(clientMessage, () => this.#inSession(clientMessage))
     if (this.#context.waitMs === 0) return
     this.#context.clock.after(cancelAgainMs, () => {
       if (!this.#messages.has(cancelled) || this.#context.leaving.cancelled) return
-      const again = clientMessageOf(text, [])
+      const again = new ClientMessage(text, [])
       try {
         this.#run(again, () => this.#inSession(again))
       } catch {
@@ -203,10 +195,12 @@ class LineServer implements StdioServer {
     for (const clientMessage of [...this.#messages].toReversed()) {
       const expected = clientMessage.expected.find((one) => one.key === key && !one.isAnswered)
       if (!expected) continue
-      expected.isCancelled = true
+      expected.cancel()
       // Without a session, closing the exchange cancels the request. A message that was not sent is just dropped.
-      const isClosing = isModernMessage(expected.request, undefined) || (!clientMessage.isSent && clientMessage.expected.length === 1)
-      if (isClosing) clientMessage.closed.cancel('cancelled by the client')
+      const isClosing =
+        isModernMessage(expected.request, undefined) ||
+        (clientMessage.state !== 'sent' && clientMessage.expected.length === 1)
+      if (isClosing) clientMessage.close('cancelled by the client')
       return isClosing ? undefined : clientMessage
     }
     return undefined
@@ -215,7 +209,7 @@ class LineServer implements StdioServer {
   /** Passes on an answer of the client to a request that the server sent in this session. */
   #answer(text: string, message: ResponseMessage): void {
     if (message.id === undefined || !this.#session.answered(message.id)) return
-    const clientMessage = clientMessageOf(text, [])
+    const clientMessage = new ClientMessage(text, [])
     this.#run(clientMessage, () => this.#inSession(clientMessage))
   }
 
@@ -253,7 +247,7 @@ class LineServer implements StdioServer {
    * calls.
    */
   async #whenAllowed(clientMessage: ClientMessage, run: () => Promise<void>): Promise<void> {
-    if (isIdempotent(clientMessage)) return run()
+    if (clientMessage.isIdempotent) return run()
     if (this.#runningCalls < this.#context.maxCalls) this.#runningCalls++
     else await new Promise<void>((resolve) => this.#waitingCalls.push(resolve))
     try {
