@@ -9,7 +9,7 @@ import { shortId } from '../base/ids.ts'
 import { bytesOf } from '../base/memory-budget.ts'
 import { Refusal } from '../base/refusal.ts'
 import { isObject, type RawObject, rawObject } from '../protocol/json-text.ts'
-import { type Answer, idKey, notificationText, requestText, type RpcId } from '../protocol/jsonrpc.ts'
+import { type Answer, notificationText, requestText, type RpcId } from '../protocol/jsonrpc.ts'
 import { sessionHeaders } from '../protocol/request-headers.ts'
 import type { ClientContext } from './client-context.ts'
 import type { ExpectedResponse } from './client-message.ts'
@@ -17,6 +17,7 @@ import { answerTo } from './own-request.ts'
 import { backOffMs } from '../base/backoff.ts'
 import { send } from './send.ts'
 import { headerOf } from './response-reader.ts'
+import { UnansweredRequests } from './unanswered-requests.ts'
 
 /** An open session with the server. A renewed session is a new object. */
 export interface OpenSession {
@@ -32,9 +33,6 @@ export interface OpenSession {
 const maxUris = 1000
 /** How long messages wait for an opening if `waitMs` is 0. */
 const openingMs = 60_000
-
-/** How many requests of the server may be unanswered at once. */
-const maxQuestions = 1024
 
 /** A session that lasts this long resets the back-off of renewals. */
 const stableMs = 10_000
@@ -61,11 +59,11 @@ export class ClientSession {
   readonly #uris = new Set<string>()
   /** Kinds of lists whose changes the server announces. */
   #changing: readonly string[] = []
-  /** Ids of the server's requests that the client has not answered. */
-  readonly #questions = new Map<string, RpcId>()
+  readonly #unanswered: UnansweredRequests
 
   constructor(context: ClientContext, onRenewed: (session: OpenSession) => void) {
     this.#context = context
+    this.#unanswered = new UnansweredRequests(context.memory.answers)
     this.#onRenewed = onRenewed
     context.leaving.onCancel(() => this.#session?.over.cancel('the client is done'))
   }
@@ -138,30 +136,14 @@ export class ClientSession {
       this.#context.log.warn({}, 'too many subscriptions: this one is not made again if the server forgets the session')
   }
 
-  #forgetQuestions(): void {
-    for (const key of this.#questions.keys()) this.#context.memory.answers.release(questionBytes(key))
-    this.#questions.clear()
-  }
-
   /** Notes a request of the server to the client. */
   asked(id: RpcId): void {
-    const { answers } = this.#context.memory
-    const key = idKey(id)
-    if (this.#questions.has(key)) return
-    // All are forgotten: a server with so many open requests does not wait for the oldest ones.
-    if (this.#questions.size >= maxQuestions || answers.take(questionBytes(key)) !== 'reserved') {
-      this.#forgetQuestions()
-      answers.add(questionBytes(key))
-    }
-    this.#questions.set(key, id)
+    this.#unanswered.add(id)
   }
 
   /** The client answers, or the server cancels its request. False for an id that is not open in this session. */
   answered(id: RpcId): boolean {
-    const key = idKey(id)
-    const isAsked = this.#questions.delete(key)
-    if (isAsked) this.#context.memory.answers.release(questionBytes(key))
-    return isAsked
+    return this.#unanswered.remove(id)
   }
 
   /** The server no longer knows the session: begins to renew it. */
@@ -202,8 +184,7 @@ export class ClientSession {
 
   async #renew(): Promise<void> {
     const { leaving, clock, log } = this.#context
-    for (const id of this.#questions.values()) await this.#tell('cancelled', { requestId: JSON.parse(id) as string })
-    this.#forgetQuestions()
+    for (const id of this.#unanswered.drain()) await this.#tell('cancelled', { requestId: JSON.parse(id) as string })
     // Back off if the server forgets each session soon.
     this.#losses = clock.now() - this.#renewedMs < stableMs ? this.#losses + 1 : 0
     if (this.#losses > 0) await pauseUnless([leaving], clock, backOffMs(this.#losses))
@@ -281,11 +262,6 @@ export class ClientSession {
     const answer = await answerTo(id, outbound, this.#context)
     return answer && { answer, session: headerOf(outbound, 'mcp-session-id') }
   }
-}
-
-/** Memory of an open request: its id is kept as sent and as a key. */
-function questionBytes(key: string): number {
-  return 2 * bytesOf(key)
 }
 
 const noBody = (): Promise<string> => Promise.resolve('')
