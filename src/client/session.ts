@@ -16,6 +16,7 @@ import type { ExpectedResponse } from './client-message.ts'
 import { answerTo } from './own-request.ts'
 import { backOffMs } from '../base/backoff.ts'
 import { send } from './send.ts'
+import { SessionStates } from './session-states.ts'
 import { headerOf } from './response-reader.ts'
 import { UnansweredRequests } from './unanswered-requests.ts'
 
@@ -42,19 +43,16 @@ const kinds = ['tools', 'prompts', 'resources']
 export class ClientSession {
   readonly #context: ClientContext
   readonly #onRenewed: (session: OpenSession) => void
+  readonly #states: SessionStates
+  /** Numbers the openings by the client. */
+  #openings = 0
+  /** Set once the server has opened it, which is before messages can be sent in it. */
   #session: OpenSession | undefined
-  /** Set while the session is opened or renewed. Never rejects. */
-  #opening: Promise<void> | undefined
-  /** Set while `notifications/initialized` is on its way: some servers accept nothing before it. */
-  #completing: Promise<void> | undefined
   /** How often the session was lost soon after a renewal, and when it was last renewed. */
   #losses = 0
   #renewedMs = -Infinity
-  /** The session that was lost last. */
-  #lastLost: OpenSession | undefined
   /** The params of the client's `initialize`, to open a new session with. */
   #initializeParams: RawObject | undefined
-  #isReady = false
   #logLevel: string | undefined
   readonly #uris = new Set<string>()
   /** Kinds of lists whose changes the server announces. */
@@ -63,6 +61,7 @@ export class ClientSession {
 
   constructor(context: ClientContext, onRenewed: (session: OpenSession) => void) {
     this.#context = context
+    this.#states = new SessionStates(context.clock, context.leaving)
     this.#unanswered = new UnansweredRequests(context.memory.answers)
     this.#onRenewed = onRenewed
     context.leaving.onCancel(() => this.#session?.over.cancel('the client is done'))
@@ -74,7 +73,7 @@ export class ClientSession {
 
   /** Whether a session is open or being opened. */
   get isOpenOrOpening(): boolean {
-    return this.#session !== undefined || this.#opening !== undefined
+    return this.#states.session !== 'absent' && this.#states.session !== 'ended'
   }
 
   /**
@@ -82,25 +81,25 @@ export class ClientSession {
    * `endpoint_unreachable`.
    */
   async current(isHandshake = false): Promise<OpenSession> {
-    await this.#inTime(this.#opening)
-    if (!isHandshake) await this.#inTime(this.#completing)
+    await this.#until((session) => session !== 'opening' && session !== 'renewing')
+    if (!isHandshake) await this.#until((_, handshake) => handshake !== 'sending')
     if (this.#session) return this.#session
     throw new Refusal('session_required', { message: 'There is no session yet: send initialize first.' })
   }
 
-  /** Begins an opening: messages wait until the returned function is called. */
+  /** The client opens a session: messages wait until the returned function is called. */
   beginOpening(): () => void {
-    let done = (): void => {}
-    const opening = new Promise<void>((resolve) => (done = resolve))
-    this.#opening = opening
+    const opening = ++this.#openings
+    if (this.#states.session !== 'ended') this.#states.move('opening')
     return () => {
-      if (this.#opening === opening) this.#opening = undefined
-      done()
+      if (this.#states.session !== 'opening' || this.#openings !== opening) return
+      this.#states.move(this.#session ? 'open' : 'absent')
     }
   }
 
   /** Keeps a session that the server has opened. */
   opened(initializeParams: RawObject | undefined, id: string | undefined, result: RawObject): void {
+    if (this.#states.session === 'ended') return
     const { protocolVersion, capabilities } = result.value
     const version = typeof protocolVersion === 'string' ? protocolVersion : ''
     this.#initializeParams = initializeParams
@@ -113,10 +112,8 @@ export class ClientSession {
 
   /** The client has sent `notifications/initialized`: further messages wait until the returned function is called. */
   completing(): () => void {
-    this.#isReady = true
-    let done = (): void => {}
-    this.#completing = new Promise<void>((resolve) => (done = resolve))
-    return done
+    this.#states.setHandshake('sending')
+    return () => this.#states.setHandshake('complete')
   }
 
   /** Keeps what a successful request has changed in the session. */
@@ -150,13 +147,16 @@ export class ClientSession {
   lost(session: OpenSession): void {
     if (this.#session !== session) return
     this.#session = undefined
-    this.#lastLost = session
     session.over.cancel('the server does not know the session any more')
-    const done = this.beginOpening()
+    // The renewal that runs goes on until a session stands.
+    if (this.#states.session === 'renewing') return
+    this.#states.move('renewing')
     this.#context.log.info({}, 'the server has forgotten the session; opening it again')
-    void this.#renew()
+    void this.#renew(session)
       .catch((error: unknown) => this.#context.log.error({ err: error }, 'the session could not be opened again'))
-      .finally(done)
+      .finally(() => {
+        if (this.#states.session === 'renewing') this.#states.move(this.#session ? 'open' : 'absent')
+      })
   }
 
   /** Ends the session; does not wait longer than a second for the server. */
@@ -164,6 +164,7 @@ export class ClientSession {
     const { clock, handle } = this.#context
     const session = this.#session
     this.#session = undefined
+    if (this.#states.session !== 'ended') this.#states.move('ended')
     if (session?.id === undefined) return
     const closed = new Cancel()
     const timer = clock.after(1000, () => closed.cancel('out of time'))
@@ -172,17 +173,12 @@ export class ClientSession {
     timer.stop()
   }
 
-  /** Waits for a promise. Throws `endpoint_unreachable` if that takes too long. */
-  async #inTime(what: Promise<void> | undefined): Promise<void> {
-    if (!what) return
-    const { clock, waitMs, leaving } = this.#context
-    const over = new Cancel()
-    void what.then(() => over.cancel('over'))
-    await pauseUnless([over, leaving], clock, waitMs || openingMs)
-    if (!over.cancelled) throw new Refusal('endpoint_unreachable')
+  async #until(isTrue: Parameters<SessionStates['until']>[0]): Promise<void> {
+    const isInTime = await this.#states.until(isTrue, this.#context.waitMs || openingMs)
+    if (!isInTime) throw new Refusal('endpoint_unreachable')
   }
 
-  async #renew(): Promise<void> {
+  async #renew(lost: OpenSession): Promise<void> {
     const { leaving, clock, log } = this.#context
     for (const id of this.#unanswered.drain()) await this.#tell('cancelled', { requestId: JSON.parse(id) as string })
     // Back off if the server forgets each session soon.
@@ -190,9 +186,9 @@ export class ClientSession {
     if (this.#losses > 0) await pauseUnless([leaving], clock, backOffMs(this.#losses))
     this.#renewedMs = clock.now()
     for (let failures = 1; !leaving.cancelled; failures++) {
-      const session = await this.#open()
-      if (session) {
-        await this.#restore(session)
+      const session = await this.#open(lost.version)
+      if (session) await this.#restore(session)
+      if (session && this.#session === session) {
         log.info({}, 'the session is open again')
         this.#onRenewed(session)
         return
@@ -201,26 +197,24 @@ export class ClientSession {
     }
   }
 
-  async #open(): Promise<OpenSession | undefined> {
+  /** Opens a session as the client did. `version` is what the client speaks. */
+  async #open(version: string): Promise<OpenSession | undefined> {
     const id = ownId()
     const text = requestText(id, 'initialize', this.#initializeParams)
     const answered = await this.#ask(id, text, {})
     if (answered?.answer.kind !== 'result') return undefined
-    const { version } = this.#lastLost ?? {}
     this.opened(this.#initializeParams, answered.session, answered.answer.result)
-    if (this.#session?.version !== version) {
-      this.#context.log.warn(
-        { version: this.#session?.version },
-        'the server now speaks another version than its client',
-      )
-    }
+    if (!this.#session) return undefined
+    const { version: renewed } = this.#session
+    if (renewed !== version)
+      this.#context.log.warn({ version: renewed }, 'the server now speaks another version than its client')
     return this.#session
   }
 
   /** Gives the new session the state of the old one, and tells the client what may have changed. */
   async #restore(session: OpenSession): Promise<void> {
     const { headers } = session
-    if (this.#isReady) await this.#post(notificationText('notifications/initialized', undefined), headers)
+    if (this.#states.handshake !== 'awaited') await this.#post(notificationText('notifications/initialized', undefined), headers)
     if (this.#logLevel !== undefined) await this.#request('logging/setLevel', { level: this.#logLevel }, headers)
     for (const uri of this.#uris) await this.#request('resources/subscribe', { uri }, headers)
     for (const kind of this.#changing) await this.#tell(`${kind}/list_changed`)
