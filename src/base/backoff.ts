@@ -1,15 +1,27 @@
-/** Back-off: how long to wait between two attempts to reach a server that is unavailable. */
+/** Back-off: how long to wait after a failure before the next attempt. The wait doubles with each failure in a row. */
 
-const firstMs = 100
-const longestMs = 10_000
+export interface BackOff {
+  /** The wait after the first failure, in milliseconds. */
+  readonly firstMs: number
+  readonly longestMs: number
+}
+
+/** Above this many failures the wait does not grow, so that its number stays finite. */
+const maxDoublings = 60
 
 /**
- * Milliseconds to wait before the next attempt. The wait grows with each failure and is random within its upper half, so
- * that clients that lost the same server together do not all return at the same moment.
- * @param failures how many attempts have failed
+ * Milliseconds to wait before the next attempt.
+ * @param failures how many attempts in a row have failed; for 0 it is half the first wait
+ */
+export function backOffMs({ firstMs, longestMs }: BackOff, failures: number): number {
+  return Math.min(longestMs, firstMs * 2 ** (Math.min(failures, maxDoublings) - 1))
+}
+
+/**
+ * A random wait within the upper half of `ms`, so that clients that lost the same server together do not all return at
+ * the same moment.
  * @param chance a random number from 0 to 1
  */
-export function backOffMs(failures: number, chance: number = Math.random()): number {
-  const most = Math.min(longestMs, firstMs * 2 ** Math.min(failures, 16))
-  return (most / 2) * (1 + chance)
+export function withJitter(ms: number, chance: number = Math.random()): number {
+  return (ms / 2) * (1 + chance)
 }

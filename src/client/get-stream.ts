@@ -4,7 +4,7 @@
  */
 import { pauseUnless } from '../base/clock.ts'
 import { deliver, type DeliveryContext } from './deliver.ts'
-import { backOffMs } from '../base/backoff.ts'
+import { retryPauseMs } from './retry-pause.ts'
 import { send } from './send.ts'
 import type { OpenSession } from './session.ts'
 import { type Cursor, isStream, takeStream } from './response-reader.ts'
@@ -30,7 +30,7 @@ export async function openGetStream(openSession: OpenSession, delivery: Delivery
     }
     if (result === 'received') isOffered = true
     failures = result === 'received' ? 0 : failures + 1
-    await pauseUnless([over], context.clock, Math.max(backOffMs(failures), cursor.retryMs ?? reconnectMs))
+    await pauseUnless([over], context.clock, Math.max(retryPauseMs(failures), cursor.retryMs ?? reconnectMs))
   }
 }
 

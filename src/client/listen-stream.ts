@@ -11,7 +11,7 @@ import { metaKeys } from '../protocol/revisions.ts'
 import { standaloneHeaders } from '../protocol/request-headers.ts'
 import type { ClientMessage, ExpectedResponse } from './client-message.ts'
 import { deliver, type DeliveryContext } from './deliver.ts'
-import { backOffMs } from '../base/backoff.ts'
+import { retryPauseMs } from './retry-pause.ts'
 import { send } from './send.ts'
 import { takeAnswer } from './response-reader.ts'
 
@@ -52,7 +52,7 @@ export async function openListenStream(
     if (!clientMessage.isAwaited || context.leaving.cancelled || !isRepeated) return
     // A stream that lasted a while had not failed: the back-off starts again.
     if (context.clock.now() - startedMs > 10_000) failures = 1
-    await pauseUnless([clientMessage.closed, context.leaving], context.clock, backOffMs(failures))
+    await pauseUnless([clientMessage.closed, context.leaving], context.clock, retryPauseMs(failures))
   }
 }
 

@@ -13,7 +13,7 @@ import type { ClientContext } from './client-context.ts'
 import type { ClientMessage, ExpectedResponse } from './client-message.ts'
 import { deliver, type DeliveryContext, type OnAnswer } from './deliver.ts'
 import { answerTo } from './own-request.ts'
-import { backOffMs } from '../base/backoff.ts'
+import { retryPauseMs } from './retry-pause.ts'
 import { send } from './send.ts'
 import type { OpenSession } from './session.ts'
 import { headerOf, isForgotten, isStream, takeAnswer, takeStream } from './response-reader.ts'
@@ -130,7 +130,7 @@ async function pauseBeforeRetry(
   deadlineMs: number,
   context: ClientContext,
 ): Promise<void> {
-  const waitMs = backOffMs(failures)
+  const waitMs = retryPauseMs(failures)
   if (!clientMessage.isIdempotent || context.leaving.cancelled || context.clock.now() + waitMs > deadlineMs)
     throw new Refusal('connection_lost')
   await pauseUnless([clientMessage.closed, context.leaving], context.clock, waitMs)
@@ -178,7 +178,7 @@ async function resume(
   const { context, session } = delivery
   let isFirst = true
   for (let failures = 0; clientMessage.isAwaited && clientMessage.lastEventId !== undefined; failures++) {
-    const waitMs = Math.max(isFirst ? 0 : backOffMs(failures), clientMessage.retryMs ?? 0)
+    const waitMs = Math.max(isFirst ? 0 : retryPauseMs(failures), clientMessage.retryMs ?? 0)
     isFirst = false
     await pauseUnless([clientMessage.closed, openSession.over, context.leaving], context.clock, waitMs)
     if (openSession.over.cancelled) throw new Refusal('connection_lost')

@@ -8,7 +8,7 @@ import { asRefusal, Refusal } from '../base/refusal.ts'
 import type { Inbound, Outbound } from '../protocol/inbound.ts'
 import { isObject, type JsonObject } from '../protocol/json-text.ts'
 import type { ClientContext } from './client-context.ts'
-import { backOffMs } from '../base/backoff.ts'
+import { retryPauseMs } from './retry-pause.ts'
 
 export interface OutgoingRequest {
   readonly method: 'POST' | 'GET' | 'DELETE'
@@ -32,7 +32,7 @@ export async function send(outgoing: OutgoingRequest, context: ClientContext): P
     if ('outbound' in tried && !isRetryLater(tried.outbound, outgoing.isIdempotent)) return tried.outbound
     outgoing.onAttempt?.(false)
     const askedMs = 'outbound' in tried ? retryAfterMs(tried.outbound) : 0
-    const waitMs = Math.max(backOffMs(failures), askedMs)
+    const waitMs = Math.max(retryPauseMs(failures), askedMs)
     if (context.leaving.cancelled || context.clock.now() + waitMs > outgoing.deadlineMs) {
       if ('outbound' in tried) return tried.outbound
       throw tried.error

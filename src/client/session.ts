@@ -14,7 +14,7 @@ import { sessionHeaders } from '../protocol/request-headers.ts'
 import type { ClientContext } from './client-context.ts'
 import type { ExpectedResponse } from './client-message.ts'
 import { answerTo } from './own-request.ts'
-import { backOffMs } from '../base/backoff.ts'
+import { retryPauseMs } from './retry-pause.ts'
 import { send } from './send.ts'
 import { SessionStates } from './session-states.ts'
 import { headerOf } from './response-reader.ts'
@@ -183,7 +183,7 @@ export class ClientSession {
     for (const id of this.#unanswered.drain()) await this.#tell('cancelled', { requestId: JSON.parse(id) as string })
     // Back off if the server forgets each session soon.
     this.#losses = clock.now() - this.#renewedMs < stableMs ? this.#losses + 1 : 0
-    if (this.#losses > 0) await pauseUnless([leaving], clock, backOffMs(this.#losses))
+    if (this.#losses > 0) await pauseUnless([leaving], clock, retryPauseMs(this.#losses))
     this.#renewedMs = clock.now()
     for (let failures = 1; !leaving.cancelled; failures++) {
       const session = await this.#open(lost.version)
@@ -193,7 +193,7 @@ export class ClientSession {
         this.#onRenewed(session)
         return
       }
-      await pauseUnless([leaving], clock, backOffMs(failures))
+      await pauseUnless([leaving], clock, retryPauseMs(failures))
     }
   }
 

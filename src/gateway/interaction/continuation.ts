@@ -5,8 +5,9 @@
  * [2026-07-28 multi round-trip requests; 2025-11-25 client features]
  */
 import type { Records } from '../../backplane/backplane.ts'
+import { type BackOff, backOffMs } from '../../base/backoff.ts'
 import { Cancel } from '../../base/cancel.ts'
-import type { Clock } from '../../base/clock.ts'
+import { type Clock, pauseUnless } from '../../base/clock.ts'
 import { shortId, unguessableId } from '../../base/ids.ts'
 import { asRefusal, Refusal } from '../../base/refusal.ts'
 import type { InputRequest, Call, Outcome, Reply } from '../../protocol/call.ts'
@@ -43,7 +44,7 @@ export interface Continuations {
 const maxRounds = 16
 /** How often in a row a server may ask to be called again without an input request: some two minutes in all. */
 const maxRepeats = 32
-const repeatMs = { first: 100, most: 5000 }
+const repeatPauses: BackOff = { firstMs: 100, longestMs: 5000 }
 
 export function createContinuations(needs: {
   readonly upstream: Pick<Upstream, 'call'>
@@ -176,14 +177,5 @@ function unanswered(method: string, answer: Answer, expired: boolean): Refusal {
  */
 async function pauseBeforeRepeat(tries: number, { cancel }: Call, clock: Clock): Promise<void> {
   if (tries > maxRepeats) throw new Refusal('too_many_rounds')
-  const ms = Math.min(repeatMs.most, repeatMs.first * 2 ** (tries - 1))
-  let stop: (() => void) | undefined
-  await new Promise<void>((resolve) => {
-    const timer = clock.after(ms, resolve)
-    stop = cancel.onCancel(() => {
-      timer.stop()
-      resolve()
-    })
-  })
-  stop?.()
+  await pauseUnless([cancel], clock, backOffMs(repeatPauses, tries))
 }

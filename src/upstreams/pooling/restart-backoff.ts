@@ -4,6 +4,8 @@
  *
  * No library for circuit breakers: those count calls of a function, this also counts crashes between calls.
  */
+import { type BackOff, backOffMs } from '../../base/backoff.ts'
+
 const windowMs = 60_000
 const openAfter = 5
 const openMs = 30_000
@@ -11,6 +13,7 @@ const openMs = 30_000
 const openNotRunMs = 5000
 const firstPauseMs = 500
 const longestPauseMs = 30_000
+const pauses: BackOff = { firstMs: firstPauseMs, longestMs: longestPauseMs }
 
 export class RestartBackoff {
   #failures: number[] = []
@@ -35,8 +38,7 @@ export class RestartBackoff {
     const recent = this.#failures.filter((at) => at > nowMs - windowMs)
     const last = recent.at(-1)
     if (last === undefined) return 0
-    const pause =
-      recent.length >= openAfter ? this.#openMs : Math.min(longestPauseMs, firstPauseMs * 2 ** (recent.length - 1))
+    const pause = recent.length >= openAfter ? this.#openMs : backOffMs(pauses, recent.length)
     return Math.max(0, last + pause - nowMs)
   }
 

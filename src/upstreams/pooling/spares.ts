@@ -5,13 +5,13 @@
  * No more are started at once than are missing, and none while the server cannot be started. If spares end by
  * themselves, they are started more and more rarely.
  */
+import { type BackOff, backOffMs } from '../../base/backoff.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { WorkerExit } from '../worker-exit.ts'
 import type { Purpose } from '../worker-states.ts'
 import type { WorkerSlot } from './worker-slots.ts'
 
-const firstPauseMs = 500
-const longestPauseMs = 10 * 60_000
+const pauses: BackOff = { firstMs: 500, longestMs: 10 * 60_000 }
 /** The end of a spare that lived this long does not count as a failure of the one before. */
 const steadyMs = 60_000
 
@@ -46,7 +46,7 @@ export function createSpares(needs: SparesNeeds): Spares {
   const lost = (slot: WorkerSlot, startedMs: number): void => {
     const now = clock.now()
     failures = now - startedMs >= steadyMs ? 1 : failures + 1
-    notBeforeMs = now + Math.min(longestPauseMs, firstPauseMs * 2 ** (failures - 1))
+    notBeforeMs = now + backOffMs(pauses, failures)
     slot.start().watch((exit) => closed || needs.failed(exit))
   }
   const sweep = (): void => {
