@@ -4,17 +4,22 @@
  */
 import type { Clock } from '../base/clock.ts'
 import type { EventSource } from '../base/events.ts'
+import { LineLimit } from '../base/line-limit.ts'
 import type { Log, LogFields } from '../base/log.ts'
 
 const linesPerSecond = 100
 
 /** Starts logging; the returned function stops it. */
 export function logEvents(events: EventSource, log: Log, clock: Clock): () => void {
-  const bounded = createBound(log)
-  const tick = clock.every(1000, () => bounded.nextSecond())
+  const limit = new LineLimit<string>(clock, linesPerSecond, (message, skipped) =>
+    log.info({ what: message, skipped }, 'lines skipped'),
+  )
+  const line = (message: string, fields: LogFields): void => {
+    if (limit.allows(message)) log.info(fields, message)
+  }
   const stops = [
     events.on('sessionOpened', (event) =>
-      bounded.info('session begins', {
+      line('session begins', {
         session: event.session,
         tenant: event.tenant,
         version: event.version,
@@ -22,7 +27,7 @@ export function logEvents(events: EventSource, log: Log, clock: Clock): () => vo
       }),
     ),
     events.on('sessionEnded', (event) =>
-      bounded.info('session ends', {
+      line('session ends', {
         session: event.session,
         tenant: event.tenant,
         reason: event.reason,
@@ -31,7 +36,7 @@ export function logEvents(events: EventSource, log: Log, clock: Clock): () => vo
       }),
     ),
     events.on('callEnded', (event) =>
-      bounded.info(event.status === 'ok' ? 'call' : 'call failed', {
+      line(event.status === 'ok' ? 'call' : 'call failed', {
         method: event.method,
         tool: event.tool,
         tenant: event.tenant,
@@ -43,7 +48,7 @@ export function logEvents(events: EventSource, log: Log, clock: Clock): () => vo
         queue_ms: event.queueMs,
       }),
     ),
-    events.on('refused', (event) => bounded.info('refused', { code: event.code, tenant: event.tenant })),
+    events.on('refused', (event) => line('refused', { code: event.code, tenant: event.tenant })),
     events.on('workerStarted', (event) =>
       log.debug({ worker: event.worker, pid: event.pid, purpose: event.purpose }, 'worker started'),
     ),
@@ -51,32 +56,10 @@ export function logEvents(events: EventSource, log: Log, clock: Clock): () => vo
       // An unexpected end is logged as a warning where it is noticed.
       if (event.expected) log.debug({ worker: event.worker, exit: event.code, signal: event.signal }, 'worker ended')
     }),
-    events.on('dropped', (event) => bounded.info('dropped', { what: event.what, count: event.count })),
+    events.on('dropped', (event) => line('dropped', { what: event.what, count: event.count })),
   ]
   return () => {
-    tick.stop()
+    limit.stop()
     for (const stop of stops) stop()
-  }
-}
-
-interface Bound {
-  info(message: string, fields: LogFields): void
-  nextSecond(): void
-}
-
-function createBound(log: Log): Bound {
-  const counts = new Map<string, number>()
-  return {
-    info(message, fields) {
-      const count = (counts.get(message) ?? 0) + 1
-      counts.set(message, count)
-      if (count <= linesPerSecond) log.info(fields, message)
-    },
-    nextSecond() {
-      for (const [message, count] of counts) {
-        if (count > linesPerSecond) log.info({ what: message, skipped: count - linesPerSecond }, 'lines skipped')
-      }
-      counts.clear()
-    },
   }
 }

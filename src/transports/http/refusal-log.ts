@@ -4,10 +4,10 @@
  * gateway reports its own refusals.
  */
 import type { Clock } from '../../base/clock.ts'
+import { LineLimit } from '../../base/line-limit.ts'
 import type { Log, LogFields } from '../../base/log.ts'
 import type { RefusalCode } from '../../base/refusal.ts'
 
-const spanMs = 1000
 const maxShownChars = 100
 
 export interface RefusalLog {
@@ -16,29 +16,12 @@ export interface RefusalLog {
 }
 
 export function createRefusalLog(log: Log, clock: Clock): RefusalLog {
-  /** How many lines were skipped, for each code that was logged within the last second. */
-  const skipped = new Map<RefusalCode, number>()
-
-  function begin(code: RefusalCode): void {
-    skipped.set(code, 0)
-    clock.after(spanMs, () => {
-      const count = skipped.get(code) ?? 0
-      skipped.delete(code)
-      if (count === 0) return
-      log.info({ what: 'refused', code, skipped: count }, 'lines skipped')
-      begin(code)
-    })
-  }
-
+  const limit = new LineLimit<RefusalCode>(clock, 1, (code, skipped) =>
+    log.info({ what: 'refused', code, skipped }, 'lines skipped'),
+  )
   return {
     refused(code, fields = {}) {
-      const count = skipped.get(code)
-      if (count !== undefined) {
-        skipped.set(code, count + 1)
-        return
-      }
-      log.info({ code, ...fields }, 'refused')
-      begin(code)
+      if (limit.allows(code)) log.info({ code, ...fields }, 'refused')
     },
   }
 }
