@@ -8,6 +8,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { MemoryBudget } from '../base/memory-budget.ts'
+import { offers } from '../protocol/capabilities.ts'
 import type { EraName, Caller } from '../protocol/call.ts'
 import type { HeaderParam } from '../protocol/headers.ts'
 import { isObject, type JsonObject, type RawObject } from '../protocol/json-text.ts'
@@ -246,8 +247,7 @@ export function createCatalog(needs: {
 
 /** Whether a server with this description announces changes of the list. */
 export function announcesChanges(serverDescription: RawObject, method: string): boolean {
-  const capability = capabilitiesIn(serverDescription)[lists[method] ?? '']
-  return isObject(capability) && capability['listChanged'] === true
+  return offers(capabilitiesIn(serverDescription), lists[method] ?? '', 'listChanged')
 }
 
 /** The capabilities in a server's description, of either era. */

@@ -10,6 +10,7 @@ import { bytesOf } from '../base/memory-budget.ts'
 import { Refusal } from '../base/refusal.ts'
 import { isObject, type RawObject, rawObject } from '../protocol/json-text.ts'
 import { type Answer, notificationText, requestText, type RpcId } from '../protocol/jsonrpc.ts'
+import { offers } from '../protocol/capabilities.ts'
 import { sessionHeaders } from '../protocol/request-headers.ts'
 import type { ClientContext } from './client-context.ts'
 import type { ExpectedResponse } from './client-message.ts'
@@ -104,10 +105,7 @@ export class ClientSession {
     const version = typeof protocolVersion === 'string' ? protocolVersion : ''
     this.#initializeParams = initializeParams
     this.#session = { id, version, headers: sessionHeaders(id, version), over: new Cancel() }
-    this.#changing = kinds.filter((kind) => {
-      const capability = isObject(capabilities) ? capabilities[kind] : undefined
-      return isObject(capability) && capability['listChanged'] === true
-    })
+    this.#changing = kinds.filter((kind) => isObject(capabilities) && offers(capabilities, kind, 'listChanged'))
   }
 
   /** The client has sent `notifications/initialized`: further messages wait until the returned function is called. */
@@ -214,7 +212,8 @@ export class ClientSession {
   /** Gives the new session the state of the old one, and tells the client what may have changed. */
   async #restore(session: OpenSession): Promise<void> {
     const { headers } = session
-    if (this.#states.handshake !== 'awaited') await this.#post(notificationText('notifications/initialized', undefined), headers)
+    if (this.#states.handshake !== 'awaited')
+      await this.#post(notificationText('notifications/initialized', undefined), headers)
     if (this.#logLevel !== undefined) await this.#request('logging/setLevel', { level: this.#logLevel }, headers)
     for (const uri of this.#uris) await this.#request('resources/subscribe', { uri }, headers)
     for (const kind of this.#changing) await this.#tell(`${kind}/list_changed`)

@@ -6,7 +6,7 @@ import type { Cancel } from '../base/cancel.ts'
 import type { Lease } from '../base/lease.ts'
 import type { MemoryAccount } from '../base/memory-budget.ts'
 import { Refusal } from '../base/refusal.ts'
-import { type JsonObject, memberText, type RawObject } from './json-text.ts'
+import { isObject, type JsonObject, memberText, type RawObject } from './json-text.ts'
 import type { Answer, RpcId } from './jsonrpc.ts'
 
 /** The two protocol families: sessions (up to 2025-11-25) and stateless requests (from 2026-07-28). */
@@ -150,5 +150,5 @@ export function progressTokenOf(params: RawObject | undefined): string | undefin
 /** The `_meta` of params, if there is a proper one. */
 export function metaOf(params: RawObject | undefined): JsonObject | undefined {
   const meta = params?.value['_meta']
-  return typeof meta === 'object' && meta !== null && !Array.isArray(meta) ? (meta as JsonObject) : undefined
+  return isObject(meta) ? meta : undefined
 }

@@ -6,6 +6,12 @@ import type { ClientDescription } from './call.ts'
 import { isObject, type JsonObject, type JsonValue, type RawObject, rawObject } from './json-text.ts'
 import { hasAudio, hasStructuredContent, hasVisits, tasksExtension } from './revisions.ts'
 
+/** Whether the capabilities of a server, of either era, have a feature of a kind: `offers(all, 'tools', 'listChanged')`. */
+export function offers(capabilities: JsonObject, kind: string, feature: string): boolean {
+  const capability = capabilities[kind]
+  return isObject(capability) && capability[feature] === true
+}
+
 /** At most so many extensions are part of a profile; otherwise clients could create any number of profiles. */
 const maxExtensions = 8
 

@@ -2,6 +2,7 @@
  * The headers that mirror the body in the stateless revision, and the encoding of their values.
  * [2026-07-28 transports, standard request headers; SEP-2243]
  */
+import { valueAt } from '../base/json.ts'
 import { isObject, type JsonObject, type JsonValue } from './json-text.ts'
 
 const sentinelStart = '=?base64?'
@@ -76,8 +77,7 @@ export function headerParams(inputSchema: JsonValue | undefined): HeaderParam[] 
 
 /** Whether a `Mcp-Param-*` header equals the argument it mirrors. */
 export function headerMatches(param: HeaderParam, args: JsonValue | undefined, header: string | undefined): boolean {
-  let value: JsonValue | undefined = args
-  for (const key of param.path) value = isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined
+  const value = valueAt(args, param.path)
   if (value === undefined || value === null) return header === undefined
   if (header === undefined) return false
   const said = decodeHeader(header)

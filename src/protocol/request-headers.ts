@@ -2,10 +2,10 @@
  * The headers of a POST, made from its message: for a message from a client without HTTP headers, such as one over stdio.
  * [2025-06-18 transports; 2026-07-28 transports, standard and custom headers]
  */
+import { valueAt } from '../base/json.ts'
 import { Refusal } from '../base/refusal.ts'
 import { metaOf } from './call.ts'
 import { type HeaderParam, nameOf } from './headers.ts'
-import { isObject, type JsonValue } from './json-text.ts'
 import type { RequestMessage } from './jsonrpc.ts'
 import { metaKeys, modernVersions } from './revisions.ts'
 
@@ -45,10 +45,4 @@ export function encodeHeader(text: string): string {
 
 function isWord(text: string): boolean {
   return text.length <= 256 && /^[\x21-\x7e]+$/.test(text)
-}
-
-function valueAt(args: JsonValue | undefined, path: readonly string[]): JsonValue | undefined {
-  let value = args
-  for (const key of path) value = isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined
-  return value
 }

@@ -10,6 +10,7 @@ import { Refusal } from '../../base/refusal.ts'
 import { capabilitiesIn } from '../../catalog/catalog.ts'
 import type { Caller, Filter, Notification, Update } from '../../protocol/call.ts'
 import { acceptedForms } from '../../protocol/accept.ts'
+import { offers } from '../../protocol/capabilities.ts'
 import { heldBytesOf } from '../../protocol/held-bytes.ts'
 import { header, type Inbound, type Outbound } from '../../protocol/inbound.ts'
 import { objectMember, replaceMember } from '../../protocol/json-edit.ts'
@@ -163,10 +164,7 @@ function readFilter(params: RawObject | undefined): Filter {
 
 /** The part of the filter that this server supports. */
 function supported(filter: Filter, capabilities: JsonObject): Filter {
-  const can = (kind: string, what: string): boolean => {
-    const capability = capabilities[kind]
-    return isObject(capability) && capability[what] === true
-  }
+  const can = (kind: string, what: string): boolean => offers(capabilities, kind, what)
   return {
     toolsListChanged: filter.toolsListChanged && can('tools', 'listChanged'),
     promptsListChanged: filter.promptsListChanged && can('prompts', 'listChanged'),

@@ -5,6 +5,7 @@
  * Structured content that is not an object is wrapped in one; an object is never wrapped. The schemas made here accept
  * exactly that. [2025-11-25 tools, output schema; 2026-07-28 tools, output schema]
  */
+import { valueAt } from '../../base/json.ts'
 import { mapMembers, objectMember, replaceMember } from '../json-edit.ts'
 import {
   editMembers,
@@ -88,12 +89,11 @@ function common(kinds: readonly Kind[]): Kind {
 /** The part of the schema that a reference points to. [RFC 6901] */
 function targetOf(ref: string, root: JsonObject): JsonValue | undefined {
   if (ref !== '#' && !ref.startsWith('#/')) return undefined
-  let target: JsonValue | undefined = root
-  for (const step of ref.split('/').slice(1)) {
-    const key = step.replaceAll('~1', '/').replaceAll('~0', '~')
-    target = isObject(target) && Object.hasOwn(target, key) ? target[key] : undefined
-  }
-  return target
+  const steps = ref.split('/').slice(1)
+  return valueAt(
+    root,
+    steps.map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~')),
+  )
 }
 
 /** The values of these keywords are data: `$ref` in them is not a reference. */
