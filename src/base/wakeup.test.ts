@@ -42,3 +42,13 @@ test('a notification wakes one wait only, and none once it was cleared', async (
   pass(quietMs + 100)
   expect(await third).toBe('quiet')
 })
+
+test('without timers a wait lasts until there is a notification', async () => {
+  const wakeup = new Wakeup()
+  let isWoken = false
+  const waiting = wakeup.next().then(() => (isWoken = true))
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(isWoken).toBe(false)
+  wakeup.notify()
+  expect(await waiting).toBe(true)
+})

@@ -1,17 +1,20 @@
 /**
- * Waits for a notification, or for a time without one: an event stream sends its events on a notification, and a
- * keep-alive comment after a quiet time. A notification without a waiter is kept for the next waiter.
+ * Wakes one waiter: it waits for a notification, or for a time without one. An event stream sends its events on a
+ * notification, and a keep-alive comment after a quiet time. A notification without a waiter is kept for the next waiter.
  */
 import type { CoarseTimers } from './coarse-timers.ts'
 
 export class Wakeup {
-  readonly #timers: CoarseTimers
+  readonly #timers: CoarseTimers | undefined
   readonly #quietMs: number
   #isNotified = false
   #wake: (() => void) | undefined
 
-  /** @param quietMs how long `next` waits for a notification before it resolves with `quiet` */
-  constructor(timers: CoarseTimers, quietMs: number) {
+  /**
+   * @param timers without them, `next` waits for a notification as long as it takes
+   * @param quietMs how long `next` waits for a notification before it resolves with `quiet`
+   */
+  constructor(timers?: CoarseTimers, quietMs: number = Infinity) {
     this.#timers = timers
     this.#quietMs = quietMs
   }
@@ -33,14 +36,14 @@ export class Wakeup {
       return Promise.resolve('notified')
     }
     return new Promise((resolve) => {
-      const stop = this.#timers.after(this.#quietMs, () => {
+      const stop = this.#timers?.after(this.#quietMs, () => {
         this.#wake = undefined
         resolve('quiet')
       })
       this.#wake = () => {
         this.#wake = undefined
         this.#isNotified = false
-        stop()
+        stop?.()
         resolve('notified')
       }
     })

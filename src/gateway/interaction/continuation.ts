@@ -10,6 +10,7 @@ import { Cancel } from '../../base/cancel.ts'
 import { type Clock, pauseUnless } from '../../base/clock.ts'
 import { shortId, unguessableId } from '../../base/ids.ts'
 import { asRefusal, Refusal } from '../../base/refusal.ts'
+import { Wakeup } from '../../base/wakeup.ts'
 import type { InputRequest, Call, Outcome, Reply } from '../../protocol/call.ts'
 import type { Answer } from '../../protocol/jsonrpc.ts'
 import type { InputRequestContent } from '../../protocol/bridge/input-requests.ts'
@@ -115,10 +116,10 @@ async function* ask(
 ): AsyncGenerator<InputRequest, Continuation, void> {
   let continuation = asking
   let failure: Refusal | undefined
-  let wake: (() => void) | undefined
+  const wakeup = new Wakeup()
   const fail = (refusal: Refusal): void => {
     failure ??= refusal
-    wake?.()
+    wakeup.notify()
   }
   const take = (id: string, answer: Answer, expired = false): void => {
     if (failure || !isOpen(continuation, id)) return
@@ -131,7 +132,7 @@ async function* ask(
     } catch (error) {
       return fail(asRefusal(error) ?? new Refusal('internal'))
     }
-    if (isComplete(continuation)) wake?.()
+    if (isComplete(continuation)) wakeup.notify()
     else record.write(continuation).catch(() => undefined)
   }
   const stopListening = call.cancel.onCancel(() => fail(new Refusal('cancelled')))
@@ -150,7 +151,7 @@ async function* ask(
         answer: (answer, expired) => take(id, answer, expired),
       }
     }
-    while (!failure && !isComplete(continuation)) await new Promise<void>((resolve) => (wake = resolve))
+    while (!failure && !isComplete(continuation)) await wakeup.next()
     if (failure) throw failure
     return continuation
   } finally {

@@ -3,6 +3,7 @@
  * the wire, but the worker is started for these calls, so one of them may carry the input requests if the client reads
  * no other stream. [2025-11-25 transports, sending messages: requests on the stream of a POST relate to its request]
  */
+import { Wakeup } from '../../base/wakeup.ts'
 import type { InputRequest } from '../../protocol/call.ts'
 import { errorAnswer } from '../../protocol/jsonrpc.ts'
 
@@ -31,14 +32,14 @@ export class WaitingCalls {
     const inputRequests: InputRequest[] = []
     let isSettled = false
     let isTaken = false
-    let wake: (() => void) | undefined
+    const wakeup = new Wakeup()
     const give = (inputRequest: InputRequest): void => {
       inputRequests.push(inputRequest)
-      wake?.()
+      wakeup.notify()
     }
     const settled = (): void => {
       isSettled = true
-      wake?.()
+      wakeup.notify()
     }
     needed.then(settled, settled)
     this.#calls.add(give)
@@ -46,7 +47,7 @@ export class WaitingCalls {
       while (!isSettled) {
         const inputRequest = inputRequests.shift()
         if (inputRequest) yield inputRequest
-        else await new Promise<void>((resolve) => (wake = resolve))
+        else await wakeup.next()
       }
       isTaken = true
       return await needed
