@@ -81,17 +81,27 @@ export function createExchangeRunner(
   function begin(exchange: Exchange, target: RequestTarget): void {
     const write = (outbound: Outbound): Promise<void> | void => writeAnswer(exchange, outbound)
     const refuse = (error: unknown): Promise<void> | void => writeAnswer(exchange, refusalTo(exchange, error))
-    let answer: Promise<Outbound>
-    try {
-      exchange.check()
-      answer = Promise.resolve(entry.answer(exchange, target, exchange.host, exchange.localAddress))
-    } catch (error) {
-      answer = Promise.reject(error)
-    }
-    answer.then(write, refuse).catch((error: unknown) => {
+    const fail = (error: unknown): void => {
       answerable(error, log)
       exchange.cut()
-    })
+    }
+    try {
+      const answer = answerOrRefusal(exchange, target)
+      const written = answer instanceof Promise ? answer.then(write, refuse) : write(answer)
+      if (written) written.catch(fail)
+    } catch (error) {
+      fail(error)
+    }
+  }
+
+  /** A refusal comes at once: after input that is in doubt, the parser may end the connection in the same turn. */
+  function answerOrRefusal(exchange: Exchange, target: RequestTarget): Promise<Outbound> | Outbound {
+    try {
+      exchange.check()
+      return entry.answer(exchange, target, exchange.host, exchange.localAddress)
+    } catch (error) {
+      return refusalTo(exchange, error)
+    }
   }
 
   function refusalTo(exchange: Exchange, error: unknown): Outbound {
