@@ -13,11 +13,10 @@ import { CoarseTimers } from '../base/coarse-timers.ts'
 import { capabilitiesIn, createCatalog } from '../catalog/catalog.ts'
 import type { Settings } from '../config/settings.ts'
 import { createAdmission } from '../gates/admission.ts'
-import { authenticateNobody } from '../identity/authenticate.ts'
+import { acceptWithoutCredentials, type Authenticate } from '../identity/authenticate.ts'
 import type { HealthReport } from '../protocol/health.ts'
 import type { Inbound, Outbound } from '../protocol/inbound.ts'
 import { isObject } from '../protocol/json-text.ts'
-import { errorResponse } from '../protocol/error-response.ts'
 import { Refusal } from '../base/refusal.ts'
 import { createJournalledStreams } from '../sessions/journalled-streams.ts'
 import { createSessions } from '../sessions/sessions.ts'
@@ -27,16 +26,19 @@ import { Router } from '../upstreams/router/router.ts'
 import { StdioUpstream } from '../upstreams/stdio/stdio-upstream.ts'
 import { type UpstreamFacts, UpstreamStartError } from '../upstreams/upstream.ts'
 import { createPendingInput } from './interaction/pending-input.ts'
+import { admit, admitMessage, type AdmitNeeds } from './admit.ts'
+import { createAnswers } from './answers.ts'
+import { runCall } from './calls/run-call.ts'
 import { createClientMemory } from './client-memory.ts'
 import { facts, type GatewayFacts, type GatewayState, healthReport } from './health.ts'
-import { dispatch } from './dispatch.ts'
+import { dispatch, type DispatchNeeds } from './dispatch.ts'
 import type { GatewayServices } from './services.ts'
 import { createDrain } from './drain.ts'
 import { callerOf, createSessionNotifications } from './legacy/notifications.ts'
 import { expiredText, pingText } from './legacy/notices.ts'
 import { createContinuations } from './interaction/continuation.ts'
 import { createRequestStateCodec } from './interaction/request-state.ts'
-import { createStartWait } from './wait-for-start.ts'
+import { createStartWait, type StartedServer } from './wait-for-start.ts'
 import { createSseSessions } from './legacy/http-sse-sessions.ts'
 import { SuspendedCalls } from './interaction/suspended-calls.ts'
 
@@ -91,6 +93,8 @@ export interface GatewayParts {
   readonly backplane?: Backplane
   /** Whether all requests come from one client, so that its requests of both eras may share state. */
   readonly hasOneClient?: boolean
+  /** Finds the principal of each request; by default requests need no credentials. */
+  readonly authenticate?: Authenticate
 }
 
 /** Clients whose streams are ended by a drain are told to reconnect after this time. */
@@ -150,45 +154,57 @@ export function composeGateway(needs: GatewayParts): Gateway {
     (wanted) => void sessions.evictIdle(wanted - sseSessions.evictIdle(wanted)),
   )
   const pendingInput = createPendingInput(timers, settings.sessions.answerTimeoutMs)
-  const startWait = createStartWait({
-    authenticate: authenticateNobody,
-    queue: settings.gates.queue,
-    startTimeoutMs,
-    clock,
-    log,
-  })
+  const startWait = createStartWait({ queue: settings.gates.queue, startTimeoutMs, clock })
   // Unique among session ids and among the calls of all instances.
   const clientKeys = `call/${shortId()}/`
   let clientsWithoutSession = 0
   const nextClientKey = (): string => `${clientKeys}${++clientsWithoutSession}`
   const startedMs = clock.now()
-  let services: GatewayServices | undefined
   let started: Promise<GatewayFacts> | undefined
   let closing: Promise<void> | undefined
 
-  const build = ({ serverEras, sharing }: UpstreamFacts): GatewayServices => ({
+  const catalog = createCatalog({ catalogSource: upstream.catalog, memory, clock, log })
+  const requestState = createRequestStateCodec(clock, settings.sessions.answerTimeoutMs)
+  const clientMemory = createClientMemory(memory)
+  const gates: AdmitNeeds = {
+    authenticate: needs.authenticate ?? acceptWithoutCredentials,
+    offersHttpSse: settings.http.sse,
+    startWait,
+    sessions,
+    sseSessions,
+    requestState,
+    drain,
     gates: settings.gates,
+    catalog,
+    admission,
+    clientMemory,
+    clock,
+  }
+  const services: GatewayServices = {
     sessionSettings: settings.sessions,
     clock,
     log,
     events,
     timers,
-    authenticate: authenticateNobody,
-    admission,
     sessions,
     sseSessions,
-    offersHttpSse: settings.http.sse,
-    catalog: createCatalog({ catalogSource: upstream.catalog, memory, clock, log }),
+    catalog,
     upstream,
-    refusesStateless: sharing.stateless === 'refuse',
     pendingInput,
     sessionNotifications: createSessionNotifications({ upstream, pendingInput }),
     drain,
     continuations: createContinuations({ upstream, records: backplane.records, clock, ...settings.sessions }),
-    requestState: createRequestStateCodec(clock, settings.sessions.answerTimeoutMs),
+    requestState,
     suspended,
-    clientMemory: createClientMemory(memory),
+    clientMemory,
     nextClientKey,
+  }
+  const answers = createAnswers(services, { ...services, runCall: (call) => runCall(call, services) }, (request) =>
+    admitMessage(request, gates),
+  )
+  const dispatchNeeds: DispatchNeeds = { admit: (request) => admit(request, gates), answers, events, log }
+  const startedServer = ({ serverEras, sharing }: UpstreamFacts): StartedServer => ({
+    refusesStateless: sharing.stateless === 'refuse',
     extensions: serverEras.some((serverEra) => isObject(capabilitiesIn(serverEra.serverDescription)['extensions'])),
   })
 
@@ -219,12 +235,11 @@ export function composeGateway(needs: GatewayParts): Gateway {
         if (hasOneClient) startWait.discovered(serverDescription)
       })
       if (closing) throw closed()
-      services = build(found)
-      startWait.end(undefined)
-      return await facts(found, services.catalog, clock.now() - startedMs)
+      startWait.started(startedServer(found))
+      return await facts(found, catalog, clock.now() - startedMs)
     } catch (error) {
       if (closing) throw closed()
-      startWait.end(new Refusal('upstream_unavailable'))
+      startWait.fail(new Refusal('upstream_unavailable'))
       void close(false)
       throw error
     }
@@ -233,7 +248,7 @@ export function composeGateway(needs: GatewayParts): Gateway {
   const close = (isForced: boolean): Promise<void> => {
     if (isForced) void children.close(true)
     closing ??= (async () => {
-      startWait.end(new Refusal('draining'))
+      startWait.fail(new Refusal('draining'))
       drain.drain(0).catch(() => undefined)
       sseSessions.release()
       await sessions.close()
@@ -249,18 +264,13 @@ export function composeGateway(needs: GatewayParts): Gateway {
     events,
     transportServices: { http: settings.http, slowReaderMs: settings.sessions.slowReaderMs, clock, log, memory },
     start: () => (started ??= begin()),
-    handle(inbound) {
-      if (services) return dispatch(inbound, services)
-      return startWait.answer(inbound, (waited) =>
-        services ? dispatch(waited, services) : Promise.resolve(errorResponse(new Refusal('starting'))),
-      )
-    },
+    handle: (inbound) => dispatch(inbound, dispatchNeeds),
     get callsInFlight() {
       return drain.count
     },
-    health: () => healthReport(state(), services ? () => upstream.health() : undefined, clock),
+    health: () => healthReport(state(), startWait.server ? () => upstream.health() : undefined, clock),
     async drain() {
-      startWait.end(new Refusal('draining'))
+      startWait.fail(new Refusal('draining'))
       const drained = drain.drain(settings.http.drainMs)
       admission.close()
       await drained

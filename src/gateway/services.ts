@@ -5,9 +5,6 @@ import type { Log } from '../base/log.ts'
 import type { CoarseTimers } from '../base/coarse-timers.ts'
 import type { ClientKey } from '../protocol/call.ts'
 import type { Catalog } from '../catalog/catalog.ts'
-import type { Admission } from '../gates/admission.ts'
-import type { GateSettings } from '../gates/options.ts'
-import type { Authenticate } from '../identity/authenticate.ts'
 import type { SessionSettings } from '../sessions/options.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import type { Upstream } from '../upstreams/upstream.ts'
@@ -21,22 +18,15 @@ import type { SseSessions } from './legacy/http-sse-sessions.ts'
 import type { SuspendedCalls } from './interaction/suspended-calls.ts'
 
 export interface GatewayServices {
-  readonly gates: GateSettings
   readonly sessionSettings: SessionSettings
   readonly clock: Clock
   readonly log: Log
   readonly events: EventSink
   readonly timers: CoarseTimers
-  readonly authenticate: Authenticate
-  readonly admission: Admission
   readonly sessions: Sessions
   readonly sseSessions: SseSessions
-  /** Whether clients of the transport HTTP+SSE are served. */
-  readonly offersHttpSse: boolean
   readonly catalog: Catalog
   readonly upstream: Upstream
-  /** Whether clients without sessions are told to open one, because they would share workers with other clients. */
-  readonly refusesStateless: boolean
   readonly pendingInput: PendingInput
   readonly sessionNotifications: SessionNotifications
   readonly drain: Drain
@@ -46,6 +36,4 @@ export interface GatewayServices {
   readonly clientMemory: ClientMemory
   /** A key for a client without a session, which is known only by its call. */
   readonly nextClientKey: () => ClientKey
-  /** Whether the server announces extensions: their methods are then forwarded. */
-  readonly extensions: boolean
 }

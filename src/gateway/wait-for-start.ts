@@ -4,26 +4,37 @@
  * no longer than a start may take.
  */
 import type { Clock } from '../base/clock.ts'
-import type { Log } from '../base/log.ts'
 import { Refusal } from '../base/refusal.ts'
 import { WaitingLine } from '../base/waiting-line.ts'
-import type { Authenticate } from '../identity/authenticate.ts'
-import { streamPath } from '../protocol/http-sse.ts'
-import { header, type Inbound, type Outbound } from '../protocol/inbound.ts'
+import { header, type Inbound } from '../protocol/inbound.ts'
 import type { RawObject } from '../protocol/json-text.ts'
-import type { Message, RequestMessage } from '../protocol/jsonrpc.ts'
+import type { RequestMessage } from '../protocol/jsonrpc.ts'
 import { notServed, readEnvelope } from '../protocol/modern-server.ts'
-import { type RequestIdHolder, parseIncoming, readIncoming } from '../protocol/incoming.ts'
-import { answerable, errorResponse, refusalText } from '../protocol/error-response.ts'
-import { discovery, mirrorsIn } from './modern/discovery.ts'
+import { mirrorsIn } from './modern/discovery.ts'
+
+/** What is known of the server once it has started, as far as requests are refused by it. */
+export interface StartedServer {
+  /** Whether clients without sessions are told to open one, because they would share workers with other clients. */
+  readonly refusesStateless: boolean
+  /** Whether the server announces extensions: their methods are then forwarded. */
+  readonly extensions: boolean
+}
 
 export interface StartWait {
-  /** Waits for the start, then has `serve` answer the exchange. Never rejects. */
-  answer(inbound: Inbound, serve: (inbound: Inbound) => Promise<Outbound>): Promise<Outbound>
+  /** Undefined until the server has started. */
+  readonly server: StartedServer | undefined
+  /**
+   * Resolves when the server has started; for `server/discover` perhaps earlier, with the description to answer with.
+   * Rejects with a `Refusal`: `starting`, that of a start that failed, `cancelled`, `discover_refused`.
+   * @param rpcRequest the request that waits, unless it is something else
+   */
+  wait(inbound: Inbound, rpcRequest: RequestMessage | undefined): Promise<RawObject | undefined>
   /** From now on, `server/discover` is answered with this description. */
   discovered(serverDescription: RawObject): void
-  /** Ends the wait of all requests: the start has succeeded, or failed with a refusal. */
-  end(refusal: Refusal | undefined): void
+  /** The server has started: ends the wait of all requests. */
+  started(server: StartedServer): void
+  /** The start has failed, or is given up: refuses all requests that wait. */
+  fail(refusal: Refusal): void
   readonly waiting: number
 }
 
@@ -34,12 +45,10 @@ export interface StartWait {
 const discoverMs = 4000
 
 export function createStartWait(needs: {
-  readonly authenticate: Authenticate
   /** How many requests may wait at once. */
   readonly queue: number
   readonly startTimeoutMs: number
   readonly clock: Clock
-  readonly log: Log
 }): StartWait {
   const line = new WaitingLine<
     'started',
@@ -50,49 +59,37 @@ export function createStartWait(needs: {
     expired: () => new Refusal('starting'),
   })
   let serverDescription: RawObject | undefined
-
-  /** Waits for the start. Returns the answer to a request that is answered without it. Throws a `Refusal`. */
-  const wait = async (inbound: Inbound, idHolder: RequestIdHolder): Promise<Outbound | undefined> => {
-    needs.authenticate(inbound)
-    // Some clients try to open a stream before any request: they get their answer without the server.
-    const isOfSession = inbound.method !== 'POST' && inbound.path !== streamPath
-    if (isOfSession && header(inbound, 'mcp-session-id') === undefined) throw new Refusal('session_required')
-    const message = inbound.method === 'POST' ? await messageOf(inbound, idHolder) : undefined
-    const discover = message?.kind === 'request' && message.method === 'server/discover' ? message : undefined
-    const isValid = discover !== undefined && isValidDiscover(discover, inbound)
-    if (discover && isValid && serverDescription) return discovery(discover.id, serverDescription)
-    try {
-      const ms = discover ? Math.min(discoverMs, needs.startTimeoutMs) : needs.startTimeoutMs
-      // All waits end together, so there is no turn to be fair about: they share one key.
-      const started = line.wait('', { isDiscover: isValid }, ms, inbound.closed)
-      if (!started) throw new Refusal('starting')
-      await started
-    } catch (error) {
-      throw discover ? notServed(discover, header(inbound, 'mcp-protocol-version'), stillStarting) : error
-    }
-    return discover && isValid && serverDescription ? discovery(discover.id, serverDescription) : undefined
-  }
+  let server: StartedServer | undefined
 
   return {
-    async answer(inbound, serve) {
-      const idHolder: RequestIdHolder = { id: undefined, isBodyRead: false }
+    get server() {
+      return server
+    },
+    async wait(inbound, rpcRequest) {
+      const discover = rpcRequest?.method === 'server/discover' ? rpcRequest : undefined
+      const isValid = discover !== undefined && isValidDiscover(discover, inbound)
+      if (isValid && serverDescription) return serverDescription
       try {
-        const answered = await wait(inbound, idHolder)
-        if (answered) return answered
+        const ms = discover ? Math.min(discoverMs, needs.startTimeoutMs) : needs.startTimeoutMs
+        // All waits end together, so there is no turn to be fair about: they share one key.
+        const started = line.wait('', { isDiscover: isValid }, ms, inbound.closed)
+        if (!started) throw new Refusal('starting')
+        await started
       } catch (error) {
-        const refusal = answerable(error, needs.log)
-        const isUnread = inbound.method === 'POST' && !idHolder.isBodyRead
-        return isUnread ? refusalText(refusal) : errorResponse(refusal, idHolder.id)
+        throw discover ? notServed(discover, header(inbound, 'mcp-protocol-version'), stillStarting) : error
       }
-      return serve(inbound)
+      return isValid ? serverDescription : undefined
     },
     discovered(description) {
       serverDescription = description
       for (const waiter of line.waiters) if (waiter.about.isDiscover) waiter.give('started')
     },
-    end(refusal) {
-      if (refusal) return line.drain(refusal)
+    started(found) {
+      server = found
       for (const waiter of line.waiters) waiter.give('started')
+    },
+    fail(refusal) {
+      line.drain(refusal)
     },
     get waiting() {
       return line.size
@@ -110,12 +107,4 @@ function isValidDiscover(message: RequestMessage, inbound: Inbound): boolean {
   } catch {
     return false
   }
-}
-
-/** Parses the body of a request; undefined for a batch. */
-async function messageOf(inbound: Inbound, idHolder: RequestIdHolder): Promise<Message | undefined> {
-  const text = await inbound.body()
-  idHolder.isBodyRead = true
-  const value = parseIncoming(text)
-  return Array.isArray(value) ? undefined : readIncoming(text, value, idHolder)
 }

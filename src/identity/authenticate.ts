@@ -2,10 +2,16 @@
 import type { Principal } from '../protocol/call.ts'
 import type { Inbound } from '../protocol/inbound.ts'
 
-/** Returns the principal of a request. Throws a `Refusal` if there is none. Nothing is allocated for a caller before. */
-export type Authenticate = (inbound: Inbound) => Principal
+/**
+ * Returns the principal of a request, or a promise of it if it has to be looked up. Throws, or rejects with, a `Refusal`
+ * if there is none. Nothing is allocated for a caller before.
+ */
+export type Authenticate = (inbound: Inbound) => Principal | Promise<Principal>
 
 const anonymous: Principal = Object.freeze({ tenant: 'default', subject: 'anonymous' })
 
-/** Every caller is the same anonymous principal of one tenant: for loopback, and if another layer has authenticated. */
-export const authenticateNobody: Authenticate = () => anonymous
+/**
+ * Accepts every request without looking at credentials: all callers are one anonymous principal of one tenant. For
+ * loopback, and behind a proxy that authenticates.
+ */
+export const acceptWithoutCredentials: Authenticate = () => anonymous

@@ -142,7 +142,8 @@ test('a command that is ended while its server starts tells those that wait', as
   const exited = once(child, 'exit')
   await eventually('it listens', () => existsSync(socketPath))
   const asked = request({ socketPath, path: '/mcp', method: 'POST', headers: headers() })
-  asked.end(JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list' }))
+  const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: info }
+  asked.end(JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'initialize', params }))
   const answered = once(asked, 'response')
   await eventually('it waits', () => waitsAt(socketPath))
   child.kill('SIGTERM')

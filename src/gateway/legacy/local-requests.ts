@@ -1,6 +1,6 @@
 /** Requests of sessions that need no worker: lists, and requests about state that is kept with the session. */
 import { Refusal } from '../../base/refusal.ts'
-import { capabilitiesIn } from '../../catalog/catalog.ts'
+import { capabilitiesIn, type Catalog } from '../../catalog/catalog.ts'
 import { emptyObject, isObject, type RawObject } from '../../protocol/json-text.ts'
 import { type RequestMessage, responseText } from '../../protocol/jsonrpc.ts'
 import { logLevels } from '../../protocol/revisions.ts'
@@ -12,8 +12,11 @@ import { answerList } from '../calls/list-responses.ts'
 /** Requests that are answered without a worker; lists are too. */
 const localMethods = new Set(['ping', 'logging/setLevel', 'resources/unsubscribe'])
 
-export function isLocal(request: RequestMessage, services: GatewayServices): boolean {
-  return localMethods.has(request.method) || services.catalog.isList(request.method)
+export function isLocal(
+  { method }: RequestMessage,
+  { catalog }: { readonly catalog: Pick<Catalog, 'isList'> },
+): boolean {
+  return localMethods.has(method) || catalog.isList(method)
 }
 
 /** The text of the answer to a request that needs no worker. Throws a `Refusal`. */

@@ -1,37 +1,28 @@
 /** The handshake that opens a session. [2025-11-25 lifecycle] */
 import type { Lease } from '../../base/lease.ts'
-import { Refusal } from '../../base/refusal.ts'
 import type { ClientDescription, Principal } from '../../protocol/call.ts'
-import { header, type Inbound, jsonHeaders, type Outbound } from '../../protocol/inbound.ts'
-import { type RequestMessage, responseText, type RpcId } from '../../protocol/jsonrpc.ts'
-import { initializeResult, readInitialize } from '../../protocol/legacy-server.ts'
+import { jsonHeaders, type Outbound } from '../../protocol/inbound.ts'
+import { responseText, type RpcId } from '../../protocol/jsonrpc.ts'
+import { initializeResult } from '../../protocol/legacy-server.ts'
 import type { LiveSession } from '../../sessions/live-session.ts'
 import type { SessionOutput } from '../../sessions/session-output.ts'
 import type { GatewayServices } from '../services.ts'
 
-/**
- * Answers `initialize` over streamable HTTP. Throws `overloaded` if no admission lease for another client becomes free
- * in time, `already_initialized`, `draining`.
- */
+/** An admitted `initialize`, with the place of its client. */
+export interface AdmittedInitialize {
+  readonly id: RpcId | undefined
+  readonly client: ClientDescription
+  readonly principal: Principal
+  readonly place: Lease
+}
+
+/** Answers `initialize` over streamable HTTP; the place passes to the session. Throws a `Refusal`. */
 export async function initialize(
-  message: RequestMessage,
-  inbound: Inbound,
-  principal: Principal,
+  { id, client, principal, place }: AdmittedInitialize,
   services: GatewayServices,
 ): Promise<Outbound> {
-  // Clients that lost their session may still send its id: only the id of a session that exists is an error.
-  const id = header(inbound, 'mcp-session-id')
-  if (id !== undefined && (await services.sessions.find(principal, id))) throw new Refusal('already_initialized')
-  if (services.drain.draining) throw new Refusal('draining')
-  const client = readInitialize(message.params)
-  const lease = services.admission.take() ?? (await services.admission.wait(inbound.connection, inbound.closed))
-  try {
-    const { liveSession, body } = await openSession(message.id, client, principal, lease, services)
-    return { status: 200, headers: { ...jsonHeaders, 'Mcp-Session-Id': liveSession.session.id }, body }
-  } catch (error) {
-    lease.release()
-    throw error
-  }
+  const { liveSession, body } = await openSession(id, client, principal, place, services)
+  return { status: 200, headers: { ...jsonHeaders, 'Mcp-Session-Id': liveSession.session.id }, body }
 }
 
 /**
@@ -40,7 +31,7 @@ export async function initialize(
  * @param output the stream of a client of HTTP+SSE
  */
 export async function openSession(
-  id: RpcId,
+  id: RpcId | undefined,
   client: ClientDescription,
   principal: Principal,
   lease: Lease,

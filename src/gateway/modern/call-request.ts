@@ -4,11 +4,14 @@
  * and the call is suspended until a request brings the answers. [2026-07-28 basic; transports; multi round-trip
  * requests]
  */
+import type { Clock } from '../../base/clock.ts'
+import type { CoarseTimers } from '../../base/coarse-timers.ts'
 import type { Lease } from '../../base/lease.ts'
+import type { Log } from '../../base/log.ts'
 import type { MemoryAccount } from '../../base/memory-budget.ts'
-import type { InputRequest, Outcome, Principal, Update } from '../../protocol/call.ts'
+import type { InputRequest, Outcome, Update } from '../../protocol/call.ts'
 import { acceptedForms } from '../../protocol/accept.ts'
-import { header, type Inbound, jsonHeaders, type Outbound } from '../../protocol/inbound.ts'
+import { header, jsonHeaders, type Outbound } from '../../protocol/inbound.ts'
 import { mayTakeRounds } from '../../protocol/input-required.ts'
 import {
   type Answer,
@@ -17,13 +20,14 @@ import {
   type RequestMessage,
   responseText,
 } from '../../protocol/jsonrpc.ts'
+import type { SessionSettings } from '../../sessions/options.ts'
 import { wantsLog } from '../../protocol/log-level.ts'
 import { type Envelope, statusOf } from '../../protocol/modern-server.ts'
 import { progressFor } from '../../protocol/progress.ts'
 import { undeclared } from '../../protocol/bridge/input-requests.ts'
 import { answerable, errorAnswerOf } from '../../protocol/error-response.ts'
 import { sseComment, sseHeaders, sseMessage } from '../../protocol/sse.ts'
-import { answerOf, inputRequiredOf } from './responses.ts'
+import { answerOf, inputRequiredOf, type EncodeNeeds } from './responses.ts'
 import {
   abandon,
   type SuspendableCall,
@@ -37,10 +41,19 @@ import {
   type Step,
   takeNext,
 } from '../interaction/suspendable-call.ts'
-import type { GatewayServices } from '../services.ts'
+import type { SuspendedCalls } from '../interaction/suspended-calls.ts'
 import { firstUpdate, nextOrIdle } from '../calls/json-or-stream.ts'
-import { beginOrResume } from './begin-or-resume.ts'
+import { type AdmittedRequest, type BeginNeeds, beginOrResume } from './begin-or-resume.ts'
 import type { OpenedState } from '../interaction/request-state.ts'
+
+/** What answers stateless calls. */
+export interface CallRequestNeeds extends BeginNeeds, EncodeNeeds {
+  readonly suspended: Pick<SuspendedCalls, 'resume' | 'suspend' | 'end'>
+  readonly sessionSettings: Pick<SessionSettings, 'keepAliveMs'>
+  readonly timers: CoarseTimers
+  readonly clock: Clock
+  readonly log: Log
+}
 
 /** Input requests that follow each other within this time go to the client together. */
 const gatherMs = 30
@@ -61,17 +74,15 @@ export interface AttachedRequest {
 
 /** Answers a request. `lease` is held as long as that takes. Throws a `Refusal`. */
 export async function answerCallRequest(
-  request: RequestMessage,
-  envelope: Envelope,
+  admitted: AdmittedRequest,
   lease: Lease,
-  inbound: Inbound,
-  principal: Principal,
-  services: GatewayServices,
+  needs: CallRequestNeeds,
 ): Promise<Outbound> {
+  const { request, envelope, inbound } = admitted
   let attached: AttachedRequest | undefined
   let streaming = false
   try {
-    const { suspendable, memory } = beginOrResume(request, envelope, inbound, principal, services)
+    const { suspendable, memory } = beginOrResume(admitted, needs)
     // Closing the connection cancels the call. [2026-07-28 transports, cancellation]
     const unbind = inbound.closed.onCancel(() => suspendable.call.cancel.cancel('the client closed the connection'))
     const detach = (): void => {
@@ -80,26 +91,26 @@ export async function answerCallRequest(
     }
     attached = { request, envelope, suspendable, memory, detach, isFinished: false }
     if (suspendable.inputRequests && suspendable.inputRequests.open.size > 0) {
-      const asked = await gatherInputRequests(attached, suspendable.inputRequests, services)
+      const asked = await gatherInputRequests(attached, suspendable.inputRequests, needs)
       if (asked) return json(request, asked)
     }
     if (acceptedForms(header(inbound, 'accept')) === 'json')
-      return json(request, await answerWithoutStream(attached, services))
-    const first = await firstUpdate(nextStep(suspendable), services.timers)
+      return json(request, await answerWithoutStream(attached, needs))
+    const first = await firstUpdate(nextStep(suspendable), needs.timers)
     if (first.kind === 'failed') throw first.error
-    if (first.kind === 'outcome') return json(request, finish(attached, first.outcome, services))
+    if (first.kind === 'outcome') return json(request, finish(attached, first.outcome, needs))
     if (first.inputRequest) {
-      const asked = await ask(attached, first.inputRequest, services)
+      const asked = await ask(attached, first.inputRequest, needs)
       if (asked) return json(request, asked)
     }
     streaming = true
     return {
       status: 200,
       headers: sseHeaders,
-      body: stream(attached, first.inputRequest ? undefined : first.next, services),
+      body: stream(attached, first.inputRequest ? undefined : first.next, needs),
     }
   } catch (error) {
-    if (attached) end(attached.suspendable, services)
+    if (attached) end(attached.suspendable, needs)
     throw error
   } finally {
     if (!streaming) {
@@ -121,11 +132,11 @@ function json({ id }: RequestMessage, answer: Answer): Outbound {
 }
 
 /** The answer for a client that accepts no stream: notifications are dropped. */
-async function answerWithoutStream(attached: AttachedRequest, services: GatewayServices): Promise<Answer> {
+async function answerWithoutStream(attached: AttachedRequest, needs: CallRequestNeeds): Promise<Answer> {
   for (;;) {
     const step = await nextStep(attached.suspendable)
-    if (step.done === true) return finish(attached, step.value, services)
-    const asked = step.value.kind === 'ask' ? await ask(attached, step.value, services) : undefined
+    if (step.done === true) return finish(attached, step.value, needs)
+    const asked = step.value.kind === 'ask' ? await ask(attached, step.value, needs) : undefined
     if (asked) return asked
   }
 }
@@ -138,7 +149,7 @@ async function answerWithoutStream(attached: AttachedRequest, services: GatewayS
 async function* stream(
   attached: AttachedRequest,
   first: Promise<Step> | undefined,
-  services: GatewayServices,
+  needs: CallRequestNeeds,
 ): AsyncGenerator<string> {
   const { request, suspendable } = attached
   let next = first
@@ -146,7 +157,7 @@ async function* stream(
   try {
     for (;;) {
       next ??= nextStep(suspendable)
-      const step = await nextOrIdle(next, services.sessionSettings.keepAliveMs, services.timers)
+      const step = await nextOrIdle(next, needs.sessionSettings.keepAliveMs, needs.timers)
       if (step === 'idle') {
         yield sseComment
         continue
@@ -154,9 +165,9 @@ async function* stream(
       next = undefined
       const answer =
         step.done === true
-          ? finish(attached, step.value, services)
+          ? finish(attached, step.value, needs)
           : step.value.kind === 'ask'
-            ? await ask(attached, step.value, services)
+            ? await ask(attached, step.value, needs)
             : undefined
       if (answer) {
         // Detached first: a client may close its connection as soon as it has the answer, and that cancels nothing.
@@ -169,10 +180,10 @@ async function* stream(
       if (text !== undefined) yield sseMessage(text)
     }
   } catch (error) {
-    const refusal = answerable(error, services.log)
+    const refusal = answerable(error, needs.log)
     if (refusal.code !== 'cancelled') yield sseMessage(responseText(request.id, errorAnswerOf(refusal)))
   } finally {
-    if (!isAnswered) end(suspendable, services)
+    if (!isAnswered) end(suspendable, needs)
     release(attached)
   }
 }
@@ -188,19 +199,19 @@ function textOf({ suspendable, envelope }: AttachedRequest, update: Update): str
 }
 
 /** Ends a call whose client closed its connection, or that failed. */
-function end(suspendable: SuspendableCall, services: GatewayServices): void {
-  services.suspended.end(suspendable)
+function end(suspendable: SuspendableCall, needs: CallRequestNeeds): void {
+  needs.suspended.end(suspendable)
   abandon(suspendable, 'the client closed the stream')
 }
 
 /** Finishes the call; returns its outcome as the answer to this request. */
-function finish(attached: AttachedRequest, outcome: Outcome, services: GatewayServices): Answer {
+function finish(attached: AttachedRequest, outcome: Outcome, needs: CallRequestNeeds): Answer {
   const { request, suspendable } = attached
   attached.isFinished = true
-  services.suspended.end(suspendable)
+  needs.suspended.end(suspendable)
   rejectInputRequests(suspendable)
   suspendable.over()
-  return answerOf(request, suspendable.call, outcome, services)
+  return answerOf(request, suspendable.call, outcome, needs)
 }
 
 /**
@@ -211,26 +222,26 @@ function finish(attached: AttachedRequest, outcome: Outcome, services: GatewaySe
 async function ask(
   attached: AttachedRequest,
   inputRequest: InputRequest,
-  services: GatewayServices,
+  needs: CallRequestNeeds,
 ): Promise<Answer | undefined> {
   const inputRequests = noteInputRequest(attached, inputRequest)
-  return inputRequests && gatherInputRequests(attached, inputRequests, services)
+  return inputRequests && gatherInputRequests(attached, inputRequests, needs)
 }
 
 async function gatherInputRequests(
   attached: AttachedRequest,
   inputRequests: InputRequests,
-  services: GatewayServices,
+  needs: CallRequestNeeds,
 ): Promise<Answer | undefined> {
   const { request, suspendable } = attached
-  const { clock } = services
+  const { clock } = needs
   // Only another input request extends the time, up to a limit, because some servers send without a pause.
   const latestMs = clock.now() + maxGatherMs
   let endMs = clock.now() + gatherMs
   for (let leftMs = gatherMs; leftMs > 0; leftMs = Math.min(endMs, latestMs) - clock.now()) {
     const step = await lookAhead(suspendable, leftMs, clock)
     if (step === undefined) break
-    if (step.done === true && inputRequests.held.length === 0) return finish(attached, step.value, services)
+    if (step.done === true && inputRequests.held.length === 0) return finish(attached, step.value, needs)
     // Updates that came before the outcome are sent before it.
     if (step.done === true) return undefined
     takeNext(suspendable)
@@ -238,8 +249,8 @@ async function gatherInputRequests(
     else if (noteInputRequest(attached, step.value)) endMs = clock.now() + gatherMs
   }
   if (inputRequests.open.size === 0) return undefined
-  const waits: OpenedState = { kind: 'suspended', ...services.suspended.suspend(suspendable, inputRequests) }
-  return inputRequiredOf(request, suspendable.call, inputRequestsFor(inputRequests), waits, services)
+  const waits: OpenedState = { kind: 'suspended', ...needs.suspended.suspend(suspendable, inputRequests) }
+  return inputRequiredOf(request, suspendable.call, inputRequestsFor(inputRequests), waits, needs)
 }
 
 /** Adds an input request if the client can be asked with this request; if not, the server gets an error. */

@@ -6,7 +6,7 @@ import { discoverResult, type MirrorHeaders } from '../../protocol/modern-server
 import { serverInfoOf } from '../../protocol/server-description.ts'
 
 /** @param serverDescription the server's description, from either era */
-export function discovery(id: RpcId, serverDescription: RawObject): Outbound {
+export function discovery(id: RpcId | undefined, serverDescription: RawObject): Outbound {
   const result = discoverResult(serverDescription, serverInfoOf(serverDescription))
   return { status: 200, headers: jsonHeaders, body: responseText(id, { kind: 'result', result }) }
 }

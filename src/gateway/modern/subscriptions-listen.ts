@@ -3,51 +3,62 @@
  * client asked for, each marked with the id of the request. Unread changes of the same thing are sent once. [2026-07-28
  * subscriptions]
  */
+import type { CoarseTimers } from '../../base/coarse-timers.ts'
 import { Wakeup } from '../../base/wakeup.ts'
 import { bytesOf, reserve, type MemoryAccount } from '../../base/memory-budget.ts'
 import type { Lease } from '../../base/lease.ts'
 import { Refusal } from '../../base/refusal.ts'
-import { capabilitiesIn } from '../../catalog/catalog.ts'
+import { capabilitiesIn, type Catalog } from '../../catalog/catalog.ts'
 import type { Caller, Filter, Notification, Update } from '../../protocol/call.ts'
-import { acceptedForms } from '../../protocol/accept.ts'
 import { offers } from '../../protocol/capabilities.ts'
 import { heldBytesOf } from '../../protocol/held-bytes.ts'
-import { header, type Inbound, type Outbound } from '../../protocol/inbound.ts'
+import type { Inbound, Outbound } from '../../protocol/inbound.ts'
 import { objectMember, replaceMember } from '../../protocol/json-edit.ts'
 import { emptyObject, isObject, type JsonObject, type RawObject, rawObject } from '../../protocol/json-text.ts'
 import { notificationText, type RequestMessage, responseText, type RpcId } from '../../protocol/jsonrpc.ts'
 import { metaKeys } from '../../protocol/revisions.ts'
 import { sseComment, sseHeaders, sseMessage } from '../../protocol/sse.ts'
-import type { GatewayServices } from '../services.ts'
+import type { SessionSettings } from '../../sessions/options.ts'
+import type { Upstream } from '../../upstreams/upstream.ts'
+import type { ClientMemory } from '../client-memory.ts'
+import type { Drain } from '../drain.ts'
 
 const maxUris = 1000
 const acknowledged = 'notifications/subscriptions/acknowledged'
 
-/** Opens the stream; `lease` is held as long as it is open. Throws a `Refusal`: `invalid_params`, `not_acceptable`. */
+export interface SubscriptionNeeds {
+  readonly catalog: Pick<Catalog, 'serverDescription'>
+  readonly upstream: Pick<Upstream, 'subscribe'>
+  readonly drain: Pick<Drain, 'draining' | 'onDrain'>
+  readonly clientMemory: ClientMemory
+  readonly sessionSettings: Pick<SessionSettings, 'keepAliveMs'>
+  readonly timers: CoarseTimers
+}
+
+/** Opens the stream; `lease` is held as long as it is open. Throws a `Refusal`, such as `invalid_params`. */
 export async function openSubscription(
   caller: Caller,
   message: RequestMessage,
   lease: Lease,
   inbound: Inbound,
-  services: GatewayServices,
+  needs: SubscriptionNeeds,
 ): Promise<Outbound> {
   // Only the id: the stream must not keep the params in memory.
   const { id } = message
-  const memory = services.clientMemory.account(inbound.connection)
+  const memory = needs.clientMemory.account(inbound.connection)
   try {
-    if (acceptedForms(header(inbound, 'accept')) === 'json') throw new Refusal('not_acceptable')
-    const capabilities = capabilitiesIn(await services.catalog.serverDescription(caller))
+    const capabilities = capabilitiesIn(await needs.catalog.serverDescription(caller))
     const filter = supported(readFilter(message.params), capabilities)
     reserve(memory, heldBytesOfFilter(filter))
     const changes = createPendingChanges(memory)
-    const wakeup = new Wakeup(services.timers, services.sessionSettings.keepAliveMs)
+    const wakeup = new Wakeup(needs.timers, needs.sessionSettings.keepAliveMs)
     const deliver = (update: Update): void => {
       if (update.kind === 'ask') return
       changes.add(update)
       wakeup.notify()
     }
-    const subscription = await services.upstream.subscribe(caller, filter, { deliver, isRead: () => true })
-    const stopDrain = services.drain.onDrain(() => wakeup.notify())
+    const subscription = await needs.upstream.subscribe(caller, filter, { deliver, isRead: () => true })
+    const stopDrain = needs.drain.onDrain(() => wakeup.notify())
     const end = (): void => {
       subscription.stop()
       stopDrain()
@@ -68,7 +79,7 @@ export async function openSubscription(
         yield sseMessage(
           notificationText(acknowledged, withSubscription(rawObject({ notifications: filterParams(filter) }), id)),
         )
-        while (!inbound.closed.cancelled && !services.drain.draining && !changes.areLost) {
+        while (!inbound.closed.cancelled && !needs.drain.draining && !changes.areLost) {
           const text = nextText()
           if (text !== undefined) yield text
           else if ((await wakeup.next()) === 'quiet') yield sseComment

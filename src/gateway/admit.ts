@@ -1,0 +1,87 @@
+/**
+ * Every reason why a request may not run, in one order for both eras and all transports. A transport itself refuses
+ * only what is no request to the endpoint: broken framing, foreign hosts and origins, unknown paths.
+ *
+ * Each gate throws its refusal, or adds what it finds to the request; a gate that does not concern a request lets it
+ * pass. Cheap gates come before costly ones, and what a gate takes is given back if a later one refuses. To add a gate,
+ * write its function and one line of a list. It is in gateway/, not in gates/, because it asks sessions, catalogue and
+ * drain as well.
+ */
+import type { GatedRequest } from './gated-request.ts'
+import {
+  checkHandshake,
+  checkParamHeaders,
+  checkRequestParams,
+  limitCalls,
+  type MessageGateNeeds,
+  openRequestState,
+  readMetadata,
+  refuseNewWork,
+  refuseUnservedEra,
+  takeMemory,
+  takePlace,
+} from './message-gates.ts'
+import {
+  authenticateCaller,
+  checkEndpoint,
+  findSession,
+  parseBody,
+  type RequestGateNeeds,
+  requireSessionId,
+  waitForStart,
+} from './request-gates.ts'
+
+export type AdmitNeeds = RequestGateNeeds & MessageGateNeeds
+
+/** Returns a promise only if it has to wait. */
+type Gate<Needs> = (request: GatedRequest, needs: Needs) => Promise<void> | void
+
+/** What a request is, and whose: for each request once. */
+const requestGates: ReadonlyArray<Gate<RequestGateNeeds>> = [
+  authenticateCaller, // First: nothing is read, looked up or kept for a caller who is not known.
+  checkEndpoint, // The head alone shows whether there is such a request here.
+  parseBody, // Its size is bounded, and it is a message: all that follows depends on what it says.
+  requireSessionId, // Only whether it is there: no look-up yet.
+  waitForStart, // What is wrong in itself needs no server; all else waits until it has started.
+  findSession, // A session is found only for its own principal.
+]
+
+/** Whether what it asks for may run: for each request, and over HTTP+SSE for each message. */
+const messageGates: ReadonlyArray<Gate<MessageGateNeeds>> = [
+  refuseUnservedEra, // A client that cannot be served in its era needs no advice on how to write its request.
+  checkHandshake, // A session is opened once, and before anything else happens on it.
+  readMetadata, // A stateless request describes its client, and its headers repeat its body.
+  openRequestState, // It shows whether the request begins a call or continues one, which the next gate must know.
+  refuseNewWork, // While mcplex drains; what has begun may be finished.
+  // A limit on the rate belongs here: the caller is known, and nothing was taken or waited for.
+  limitCalls, // Those of the session are counted anyway.
+  checkRequestParams, // A client's mistake must neither wait in a line nor reach the server.
+  checkParamHeaders, // After the other params, because the list of tools may have to be fetched for it.
+  takePlace, // Waits while mcplex is at capacity, so it comes after all that can be decided at once.
+  takeMemory, // Last: bytes that are kept for a request that waits would be missing for others.
+]
+
+const allGates: ReadonlyArray<Gate<AdmitNeeds>> = [...requestGates, ...messageGates]
+
+/** Admits a request; afterwards it holds what it needs to run. Rejects with the first `Refusal`; then it holds nothing. */
+export function admit(request: GatedRequest, needs: AdmitNeeds): Promise<void> {
+  return pass(request, allGates, needs)
+}
+
+/** Admits one message of an admitted POST of HTTP+SSE, in the same order. Rejects as `admit` does. */
+export function admitMessage(request: GatedRequest, needs: MessageGateNeeds): Promise<void> {
+  return pass(request, messageGates, needs)
+}
+
+async function pass<Needs>(request: GatedRequest, gates: ReadonlyArray<Gate<Needs>>, needs: Needs): Promise<void> {
+  try {
+    for (const gate of gates) {
+      const passing = gate(request, needs)
+      // No await for what is decided at once: every request comes through here.
+      if (passing) await passing
+    }
+  } catch (error) {
+    request.release()
+    throw error
+  }
+}

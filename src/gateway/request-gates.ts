@@ -1,0 +1,129 @@
+/** The gates that find out what a request is, and whose. admit.ts has their order, and says why it is so. */
+import { Refusal } from '../base/refusal.ts'
+import type { Authenticate } from '../identity/authenticate.ts'
+import { messagesPath, sessionIdIn, streamPath } from '../protocol/http-sse.ts'
+import { header } from '../protocol/inbound.ts'
+import { parseIncoming, readBatch, readIncoming } from '../protocol/incoming.ts'
+import { checkVersionHeader, mayBatch } from '../protocol/legacy-server.ts'
+import { isStateless } from '../protocol/revisions.ts'
+import type { Sessions } from '../sessions/sessions.ts'
+import { type GatedRequest, kindOfMessage } from './gated-request.ts'
+import type { SseSessions } from './legacy/http-sse-sessions.ts'
+import { clientAnswersPing } from './legacy/notices.ts'
+import type { StartWait } from './wait-for-start.ts'
+
+export interface RequestGateNeeds {
+  readonly authenticate: Authenticate
+  /** Whether clients of the transport HTTP+SSE are served. */
+  readonly offersHttpSse: boolean
+  readonly startWait: Pick<StartWait, 'server' | 'wait'>
+  readonly sessions: Pick<Sessions, 'find'>
+  readonly sseSessions: Pick<SseSessions, 'find'>
+}
+
+export function authenticateCaller(request: GatedRequest, { authenticate }: RequestGateNeeds): Promise<void> | void {
+  const principal = authenticate(request.inbound)
+  if (principal instanceof Promise) return principal.then((known) => void (request.principal = known))
+  request.principal = principal
+}
+
+/** `not_found`, `method_not_allowed` */
+export function checkEndpoint(request: GatedRequest, { offersHttpSse }: RequestGateNeeds): void {
+  const { method, path } = request.inbound
+  if (path === streamPath || path === messagesPath) {
+    if (!offersHttpSse) throw new Refusal('not_found')
+    const allowed = path === streamPath ? 'GET' : 'POST'
+    if (method !== allowed) throw new Refusal('method_not_allowed', { headers: { Allow: allowed } })
+    request.kind = path === streamPath ? 'sse_stream' : 'sse_messages'
+  } else if (method !== 'POST') {
+    if (isStateless(request.version)) throw new Refusal('method_not_allowed', { headers: { Allow: 'POST' } })
+    if (method !== 'GET' && method !== 'DELETE') throw new Refusal('method_not_allowed')
+    request.kind = method === 'GET' ? 'session_stream' : 'session_end'
+  }
+}
+
+/** Those of `inbound.body()`, `parse_error`, `invalid_request`, `invalid_meta` */
+export function parseBody(request: GatedRequest): Promise<void> | void {
+  if (request.inbound.method === 'POST') return request.inbound.body().then((text) => readMessages(request, text))
+}
+
+function readMessages(request: GatedRequest, text: string): void {
+  request.isBodyRead = true
+  const isSse = request.inbound.path === messagesPath
+  const value = parseIncoming(text)
+  if (Array.isArray(value)) {
+    // [2025-03-26 batching] several messages in one body, for the one revision that has them
+    if (isStateless(request.version)) throw new Refusal('invalid_request')
+    request.isBatch = true
+    request.messages = readBatch(text)
+    if (!isSse) request.kind = 'session_messages'
+    return
+  }
+  const one = readIncoming(text, value, request)
+  request.messages = [one]
+  if (!isSse) request.kind = kindOfMessage(one, request.version)
+  // [2026-07-28 basic] clients send no responses
+  if (request.isStateless && one.kind === 'response') throw new Refusal('invalid_request')
+}
+
+/** `invalid_request` for an unknown version, `session_required` */
+export function requireSessionId(request: GatedRequest): void {
+  const { kind, inbound, version } = request
+  if (kind === 'sse_messages') {
+    if (!isStateless(version)) checkVersionHeader(version)
+    const id = sessionIdIn(inbound.query)
+    if (id === undefined)
+      throw new Refusal('session_required', { message: 'The parameter sessionId is missing from the address.' })
+    request.sessionId = id
+  } else if (isOfSession(request)) {
+    checkVersionHeader(version)
+    const id = header(inbound, 'mcp-session-id')
+    // Without a session there is no revision that has batches.
+    if (id === undefined) throw new Refusal(request.isBatch ? 'invalid_request' : 'session_required')
+    request.sessionId = id
+  }
+}
+
+function isOfSession({ kind }: GatedRequest): boolean {
+  return kind === 'session_messages' || kind === 'session_stream' || kind === 'session_end'
+}
+
+/** `starting`, `upstream_unavailable`, `draining`, `cancelled`, and `discover_refused` after 4 s */
+export function waitForStart(request: GatedRequest, { startWait }: RequestGateNeeds): Promise<void> | void {
+  if (startWait.server) return
+  return startWait.wait(request.inbound, request.rpcRequest).then((serverDescription) => {
+    if (!serverDescription) return
+    request.kind = 'early_discovery'
+    request.serverDescription = serverDescription
+  })
+}
+
+/** `session_not_found`, `invalid_request` for a batch in a revision that has none, `store_unavailable` */
+export function findSession(request: GatedRequest, needs: RequestGateNeeds): Promise<void> | void {
+  if (isOfSession(request)) return findHttpSession(request, needs)
+  if (request.kind === 'sse_messages') return findSseSession(request, needs)
+}
+
+async function findHttpSession(request: GatedRequest, { sessions }: RequestGateNeeds): Promise<void> {
+  const isAnswer = request.message !== undefined && clientAnswersPing(request.message)
+  const liveSession = await sessions.find(request.principal, request.sessionId, isAnswer)
+  // A session over HTTP+SSE has no streams of this transport.
+  if (liveSession?.output.kind !== 'journalled') throw new Refusal('session_not_found')
+  if (request.isBatch && !mayBatch(liveSession.session.client.version)) throw new Refusal('invalid_request')
+  request.liveSession = liveSession
+}
+
+/** The stream is the session; once its client has sent initialize, the session has a record as well. */
+async function findSseSession(request: GatedRequest, needs: RequestGateNeeds): Promise<void> {
+  const sseSession = needs.sseSessions.find(request.principal, request.sessionId)
+  if (!sseSession) throw new Refusal('session_not_found')
+  const { liveSession } = sseSession
+  // Counts as a sign of life, and checks whether the session has expired.
+  const isAnswer = request.messages.every(clientAnswersPing)
+  if (liveSession && !(await needs.sessions.find(request.principal, liveSession.session.id, isAnswer)))
+    throw new Refusal('session_not_found')
+  if (sseSession.stream.isOver) throw new Refusal('session_not_found')
+  if (request.isBatch && !(liveSession && mayBatch(liveSession.session.client.version)))
+    throw new Refusal('invalid_request')
+  request.sseSession = sseSession
+}
