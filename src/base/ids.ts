@@ -1,25 +1,31 @@
 /** Random ids, and ids made of content. Session ids cannot be guessed; short ids only tell things apart. */
 import { createHash, randomFillSync } from 'node:crypto'
 
-/** Random bytes are drawn in larger amounts: to draw 32 costs as much as to draw 4,096. */
-const pool = Buffer.alloc(4096)
-let used = pool.length
+/** Random bytes, drawn 4,096 at a time: that costs as much as to draw 32. */
+class RandomBytes {
+  readonly #pool = Buffer.alloc(4096)
+  #used = this.#pool.length
 
-/** Random bytes as base64url. They are wiped from the pool, so that no id can be read from memory later. */
-function random(bytes: number): string {
-  if (used + bytes > pool.length) {
-    randomFillSync(pool)
-    used = 0
+  /** As base64url. They are wiped from the pool, so that no id can be read from memory later. */
+  take(bytes: number): string {
+    if (this.#used + bytes > this.#pool.length) {
+      randomFillSync(this.#pool)
+      this.#used = 0
+    }
+    const end = this.#used + bytes
+    const text = this.#pool.toString('base64url', this.#used, end)
+    this.#pool.fill(0, this.#used, end)
+    this.#used = end
+    return text
   }
-  const text = pool.toString('base64url', used, used + bytes)
-  pool.fill(0, used, used + bytes)
-  used += bytes
-  return text
 }
+
+/** Shared by all gateways of the process: no two of them get the same bytes. */
+const random = new RandomBytes()
 
 /** 256 random bits as 43 characters of base64url, for session ids: visible ASCII, as the transport requires. */
 export function unguessableId(): string {
-  return random(32)
+  return random.take(32)
 }
 
 /** 96 bits of a hash as 16 characters: equal for equal texts in the same order. */
@@ -31,5 +37,5 @@ export function contentId(texts: readonly string[]): string {
 
 /** 48 random bits as 8 characters, for epochs, instances and error ids. Not a secret. */
 export function shortId(): string {
-  return random(6)
+  return random.take(6)
 }
