@@ -56,7 +56,7 @@ describe('when memory is short', () => {
     const busy = begin('busy', 60_000)
     for (let second = 0; second < 10; second++) {
       clock.advance(999)
-      busy.moved(100_000)
+      busy.noteProgress(100_000)
     }
     begin('new', 40_000)
     expect(memory.account().take(1)).toBe('budget')
@@ -66,12 +66,12 @@ describe('when memory is short', () => {
   test('a transfer that was fast at first is slow once it stops or only trickles', () => {
     const { clock, memory, cut, begin } = fixture(100_000)
     const stopped = begin('stopped', 60_000)
-    stopped.moved(10_000_000)
+    stopped.noteProgress(10_000_000)
     const dropping = begin('dropping', 40_000)
-    dropping.moved(10_000_000)
+    dropping.noteProgress(10_000_000)
     for (let drops = 0; drops < 8; drops++) {
       clock.advance(900)
-      dropping.moved(1)
+      dropping.noteProgress(1)
     }
     expect(memory.account().take(100_000)).toBe('reserved')
     expect(cut).toEqual(['stopped', 'dropping'])

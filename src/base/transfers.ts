@@ -11,7 +11,7 @@ const slowAfterMs = 1000
 const slowBytesPerMs = 64
 const windowMs = 4000
 /** After too few slow transfers were found, the next search waits this long: each search goes through all transfers. */
-const restMs = 100
+const searchPauseMs = 100
 
 const mebibyte = 1024 ** 2
 
@@ -31,7 +31,7 @@ export class Transfer {
   readonly #account: MemoryAccount
   readonly #cut: () => void
   #held = 0
-  #movedMs: number
+  #progressMs: number
   /** The window in which progress is measured: since when, and how many bytes moved. */
   #sinceMs: number
   #moved = 0
@@ -40,7 +40,7 @@ export class Transfer {
     this.#of = of
     this.at = at
     this.#account = account
-    this.#movedMs = this.#sinceMs = nowMs
+    this.#progressMs = this.#sinceMs = nowMs
     this.#cut = cut
   }
 
@@ -71,9 +71,9 @@ export class Transfer {
   }
 
   /** Notes progress: so many bytes were received or sent. */
-  moved(bytes: number): void {
+  noteProgress(bytes: number): void {
     const now = this.#of.now()
-    this.#movedMs = now
+    this.#progressMs = now
     if (now - this.#sinceMs >= windowMs) {
       this.#sinceMs = now
       this.#moved = 0
@@ -84,7 +84,7 @@ export class Transfer {
   isSlow(nowMs: number): boolean {
     const ageMs = nowMs - this.#sinceMs
     if (ageMs < slowAfterMs) return false
-    return nowMs - this.#movedMs >= slowAfterMs || this.#moved < ageMs * slowBytesPerMs
+    return nowMs - this.#progressMs >= slowAfterMs || this.#moved < ageMs * slowBytesPerMs
   }
 
   /** The transfer is complete or given up. Calling it again does nothing. */
@@ -122,7 +122,7 @@ export class Transfers {
   readonly #onCut: () => void
   readonly #all: Transfer[] = []
   readonly #stop: () => void
-  #restsUntilMs = -Infinity
+  #nextSearchMs = -Infinity
 
   constructor(memory: MemoryBudget, clock: Clock, shareBytes: number, onCut: () => void) {
     this.#memory = memory
@@ -164,7 +164,7 @@ export class Transfers {
 
   #free(bytes: number): void {
     const now = this.#clock.now()
-    if (now < this.#restsUntilMs) return
+    if (now < this.#nextSearchMs) return
     const slow = this.#all.filter((transfer) => transfer.isSlow(now)).sort((a, b) => b.heldBytes - a.heldBytes)
     let freed = 0
     for (const transfer of slow) {
@@ -173,6 +173,6 @@ export class Transfers {
       transfer.evict()
       this.#onCut()
     }
-    if (freed < bytes) this.#restsUntilMs = now + restMs
+    if (freed < bytes) this.#nextSearchMs = now + searchPauseMs
   }
 }

@@ -89,7 +89,7 @@ export class IncomingBody {
       this.#transfer ??= this.#holder.transfer(() => this.refuse(notReserved('budget')))
       const reservation = this.#transfer.take(bytes.growth(chunk.length))
       if (reservation !== 'reserved') return this.refuse(notReserved(reservation))
-      this.#transfer.moved(chunk.length)
+      this.#transfer.noteProgress(chunk.length)
     }
     bytes.add(chunk, isWhole)
     // On HTTP/1.1 the parser delivers no byte beyond the declared length, so there is no need to wait for the end.

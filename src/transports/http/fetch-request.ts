@@ -116,7 +116,7 @@ async function readStream(
         transfer ??= holder.transfer(() => fail(notReserved('budget')))
         const reservation = transfer.take(bytes.growth(byteLength))
         if (reservation !== 'reserved') throw notReserved(reservation)
-        transfer.moved(byteLength)
+        transfer.noteProgress(byteLength)
       }
       bytes.add(read.value)
     }

@@ -94,7 +94,7 @@ function streamOf(
   }
   /** Passes a piece to the reader; cuts the reader if there is no memory for it. */
   const passOn = (controller: ReadableStreamDefaultController<Uint8Array>, text: string): void => {
-    sending?.moved(text.length)
+    sending?.noteProgress(text.length)
     if (text.length > pieceLength) {
       // Assigned before it takes memory: freeing memory may end this answer, and `finish` must then release it.
       large = fetchRequest.transfer()

@@ -162,7 +162,7 @@ async function writeAll(
 ): Promise<boolean> {
   for (const piece of textChunks(text)) {
     if (!exchange.write(piece) && !(await drained(exchange, writeLimits))) return false
-    sending.moved(piece.length)
+    sending.noteProgress(piece.length)
   }
   return true
 }

@@ -143,7 +143,7 @@ export class PendingCall implements WorkerCall {
     const update = this.#updates.shift()
     if (update) {
       this.#chars -= lengthOf(update)
-      this.#waiting?.moved(lengthOf(update))
+      this.#waiting?.noteProgress(lengthOf(update))
     }
     if (this.#updates.length === 0) {
       this.onEmpty?.()
