@@ -17,13 +17,19 @@ import { sseHeaders } from '../../protocol/sse.ts'
 import type { LiveSession } from '../../sessions/live-session.ts'
 import { completed } from '../../sessions/session.ts'
 import type { GatedRequest } from '../gated-request.ts'
-import type { GatewayServices } from '../services.ts'
 import type { AdmittedCall } from './admitted-call.ts'
 import { isLocal } from './local-requests.ts'
-import { openSession } from './open-session.ts'
-import { begin, handleClientMessage, replyInBatch } from './requests.ts'
+import { openSession, type OpenSessionNeeds } from './open-session.ts'
+import { begin, handleClientMessage, replyInBatch, type SessionRequestNeeds } from './requests.ts'
 import { pump } from './responses.ts'
 import type { SseSession, SseSessions } from './http-sse-sessions.ts'
+
+/** What handles the messages of this transport. */
+export interface HttpSseNeeds extends SessionRequestNeeds, OpenSessionNeeds {
+  readonly catalog: SessionRequestNeeds['catalog'] & OpenSessionNeeds['catalog']
+  readonly sessions: SessionRequestNeeds['sessions'] & OpenSessionNeeds['sessions']
+  readonly sseSessions: Pick<SseSessions, 'bind'>
+}
 
 /** Early clients parse any other body of a 202 as a message. */
 const accepted: Outbound = { status: 202, headers: { 'Content-Type': 'text/plain' }, body: 'Accepted' }
@@ -46,13 +52,13 @@ export function openSseStream(
 export async function receiveOverStream(
   request: GatedRequest,
   admitMessage: (one: GatedRequest) => Promise<void>,
-  services: GatewayServices,
+  needs: HttpSseNeeds,
 ): Promise<Outbound> {
   const { sseSession, messages, version } = request
   if (!sseSession.liveSession && messages.some((message) => needsSession(message, version)))
-    await openForClient(sseSession, version, services)
+    await openForClient(sseSession, version, needs)
   if (sseSession.stream.isOver) throw new Refusal('session_not_found')
-  for (const message of messages) await handle(request.forMessage(message), message, admitMessage, services)
+  for (const message of messages) await handle(request.forMessage(message), message, admitMessage, needs)
   return accepted
 }
 
@@ -61,18 +67,9 @@ export async function receiveOverStream(
  * if its session still existed. Its capabilities are known if its last session ended on this instance; else it is
  * assumed to have none. If the session is being opened already, waits for that.
  */
-async function openForClient(
-  sseSession: SseSession,
-  version: string | undefined,
-  services: GatewayServices,
-): Promise<void> {
+async function openForClient(sseSession: SseSession, version: string | undefined, needs: HttpSseNeeds): Promise<void> {
   if (sseSession.opening) return sseSession.opening
-  await open(
-    sseSession,
-    '0',
-    reconnectedClient(isStateless(version) ? undefined : version, sseSession.before),
-    services,
-  )
+  await open(sseSession, '0', reconnectedClient(isStateless(version) ? undefined : version, sseSession.before), needs)
 }
 
 /** Whether a message can be handled only in a session. */
@@ -86,23 +83,23 @@ async function handle(
   request: GatedRequest,
   message: Message,
   admitMessage: (one: GatedRequest) => Promise<void>,
-  services: GatewayServices,
+  needs: HttpSseNeeds,
 ): Promise<void> {
   const { sseSession } = request
   try {
     await admitMessage(request)
     const [call] = request.calls
-    if (request.kind === 'initialize') handshake(sseSession, request.id, request.client, services)
-    else if (call) await beginCall(sseSession, request.liveSession, call, services)
+    if (request.kind === 'initialize') handshake(sseSession, request.id, request.client, needs)
+    else if (call) await beginCall(sseSession, request.liveSession, call, needs)
     else if (message.kind === 'request')
       answer(sseSession, responseText(message.id, { kind: 'result', result: emptyObject })) // a ping before initialize
-    else if (request.hasSession) await handleClientMessage(request.liveSession, message, services)
+    else if (request.hasSession) await handleClientMessage(request.liveSession, message, needs)
   } catch (error) {
     request.release()
     if (message.kind !== 'request') throw error
-    const refusal = answerable(error, services.log)
+    const refusal = answerable(error, needs.log)
     answer(sseSession, responseText(message.id, errorAnswerOf(refusal)))
-    services.events.emit('refused', { code: refusal.code, tenant: sseSession.principal.tenant })
+    needs.events.emit('refused', { code: refusal.code, tenant: sseSession.principal.tenant })
   }
 }
 
@@ -111,13 +108,13 @@ function handshake(
   sseSession: SseSession,
   id: RpcId | undefined,
   client: ClientDescription,
-  services: GatewayServices,
+  needs: HttpSseNeeds,
 ): void {
   const { stream } = sseSession
-  open(sseSession, id, client, services)
+  open(sseSession, id, client, needs)
     .then((body) => stream.send(body))
     .catch((error: unknown) => {
-      const refusal = answerable(error, services.log)
+      const refusal = answerable(error, needs.log)
       stream.send(responseText(id, errorAnswerOf(refusal)))
       // The failed attempt has released the lease, so the stream must not stay open.
       if (refusal.code === 'store_unavailable') stream.end()
@@ -129,11 +126,11 @@ async function open(
   sseSession: SseSession,
   id: RpcId | undefined,
   client: ClientDescription,
-  services: GatewayServices,
+  needs: HttpSseNeeds,
 ): Promise<string> {
-  const opened = openSession(id, client, sseSession.principal, sseSession.lease, services, sseSession.stream)
+  const opened = openSession(id, client, sseSession.principal, sseSession.lease, needs, sseSession.stream)
   const opening = opened
-    .then(({ liveSession }) => services.sseSessions.bind(sseSession, liveSession))
+    .then(({ liveSession }) => needs.sseSessions.bind(sseSession, liveSession))
     .catch(() => undefined)
   sseSession.opening = opening
   try {
@@ -150,13 +147,13 @@ async function beginCall(
   sseSession: SseSession,
   liveSession: LiveSession,
   call: AdmittedCall,
-  services: GatewayServices,
+  needs: HttpSseNeeds,
 ): Promise<void> {
-  if (!liveSession.session.ready) await services.sessions.update(liveSession, completed)
-  const isAttached = isLocal(call.request, services) || liveSession.subscription !== undefined
-  if (!isAttached) await services.sessionNotifications.attach(liveSession)
-  const one = begin(liveSession, call, replyInBatch, services)
-  void pump(liveSession, one, { kind: 'streaming', next: one.reply.next() }, sseSession.stream, services)
+  if (!liveSession.session.ready) await needs.sessions.update(liveSession, completed)
+  const isAttached = isLocal(call.request, needs) || liveSession.subscription !== undefined
+  if (!isAttached) await needs.sessionNotifications.attach(liveSession)
+  const one = begin(liveSession, call, replyInBatch, needs)
+  void pump(liveSession, one, { kind: 'streaming', next: one.reply.next() }, sseSession.stream, needs)
 }
 
 /** Writes an answer to the stream. Throws `too_many_calls` if the client has too much unread. */

@@ -5,9 +5,16 @@ import { emptyObject, isObject, type RawObject } from '../../protocol/json-text.
 import { type RequestMessage, responseText } from '../../protocol/jsonrpc.ts'
 import { logLevels } from '../../protocol/revisions.ts'
 import type { LiveSession } from '../../sessions/live-session.ts'
-import type { GatewayServices } from '../services.ts'
-import { callerOf } from './notifications.ts'
+import type { Sessions } from '../../sessions/sessions.ts'
+import { callerOf, type SessionNotifications } from './notifications.ts'
 import { answerList } from '../calls/list-responses.ts'
+
+/** What answers requests without a worker. */
+export interface LocalRequestNeeds {
+  readonly catalog: Pick<Catalog, 'isList' | 'page' | 'descriptionAtHand' | 'serverDescription'>
+  readonly sessions: Pick<Sessions, 'update'>
+  readonly sessionNotifications: Pick<SessionNotifications, 'refilter'>
+}
 
 /** Requests that are answered without a worker; lists are too. */
 const localMethods = new Set(['ping', 'logging/setLevel', 'resources/unsubscribe'])
@@ -23,20 +30,20 @@ export function isLocal(
 export async function answerLocally(
   liveSession: LiveSession,
   request: RequestMessage,
-  services: GatewayServices,
+  needs: LocalRequestNeeds,
 ): Promise<string> {
-  if (services.catalog.isList(request.method))
-    return (await answerList(callerOf(liveSession), request, services.catalog)).text
+  if (needs.catalog.isList(request.method))
+    return (await answerList(callerOf(liveSession), request, needs.catalog)).text
   switch (request.method) {
     case 'logging/setLevel':
-      await setLevel(liveSession, request.params?.value['level'], services)
+      await setLevel(liveSession, request.params?.value['level'], needs)
       break
     case 'resources/unsubscribe': {
       const uri = uriOf(request.params)
-      await services.sessions.update(liveSession, (session) =>
+      await needs.sessions.update(liveSession, (session) =>
         session.uris.includes(uri) ? { ...session, uris: session.uris.filter((known) => known !== uri) } : session,
       )
-      await services.sessionNotifications.refilter(liveSession)
+      await needs.sessionNotifications.refilter(liveSession)
       break
     }
     default: // ping [basic, ping]
@@ -45,11 +52,11 @@ export async function answerLocally(
 }
 
 /** Stores the level in the session; the worker is told with the next call. */
-async function setLevel(liveSession: LiveSession, level: unknown, services: GatewayServices): Promise<void> {
+async function setLevel(liveSession: LiveSession, level: unknown, needs: LocalRequestNeeds): Promise<void> {
   if (typeof level !== 'string' || !logLevels.includes(level)) throw new Refusal('invalid_params')
-  const capabilities = capabilitiesIn(await services.catalog.serverDescription(callerOf(liveSession)))
+  const capabilities = capabilitiesIn(await needs.catalog.serverDescription(callerOf(liveSession)))
   if (!isObject(capabilities['logging'])) throw new Refusal('method_not_found')
-  await services.sessions.update(liveSession, (session) => ({ ...session, logLevel: level }))
+  await needs.sessions.update(liveSession, (session) => ({ ...session, logLevel: level }))
 }
 
 /** The URI of a resource. Throws `invalid_params`. */

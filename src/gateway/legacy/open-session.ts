@@ -1,12 +1,19 @@
 /** The handshake that opens a session. [2025-11-25 lifecycle] */
 import type { Lease } from '../../base/lease.ts'
+import type { Catalog } from '../../catalog/catalog.ts'
 import type { ClientDescription, Principal } from '../../protocol/call.ts'
 import { jsonHeaders, type Outbound } from '../../protocol/inbound.ts'
 import { responseText, type RpcId } from '../../protocol/jsonrpc.ts'
 import { initializeResult } from '../../protocol/legacy-server.ts'
 import type { LiveSession } from '../../sessions/live-session.ts'
 import type { SessionOutput } from '../../sessions/session-output.ts'
-import type { GatewayServices } from '../services.ts'
+import type { Sessions } from '../../sessions/sessions.ts'
+
+/** What opens sessions. */
+export interface OpenSessionNeeds {
+  readonly catalog: Pick<Catalog, 'serverDescription'>
+  readonly sessions: Pick<Sessions, 'open'>
+}
 
 /** An admitted `initialize`, with the place of its client. */
 export interface AdmittedInitialize {
@@ -19,9 +26,9 @@ export interface AdmittedInitialize {
 /** Answers `initialize` over streamable HTTP; the place passes to the session. Throws a `Refusal`. */
 export async function initialize(
   { id, client, principal, place }: AdmittedInitialize,
-  services: GatewayServices,
+  needs: OpenSessionNeeds,
 ): Promise<Outbound> {
-  const { liveSession, body } = await openSession(id, client, principal, place, services)
+  const { liveSession, body } = await openSession(id, client, principal, place, needs)
   return { status: 200, headers: { ...jsonHeaders, 'Mcp-Session-Id': liveSession.session.id }, body }
 }
 
@@ -35,10 +42,10 @@ export async function openSession(
   client: ClientDescription,
   principal: Principal,
   lease: Lease,
-  services: GatewayServices,
+  needs: OpenSessionNeeds,
   output?: SessionOutput,
 ): Promise<{ readonly liveSession: LiveSession; readonly body: string }> {
-  const serverDescription = await services.catalog.serverDescription({ principal, client, session: '' })
-  const liveSession = await services.sessions.open(principal, client, lease, output)
+  const serverDescription = await needs.catalog.serverDescription({ principal, client, session: '' })
+  const liveSession = await needs.sessions.open(principal, client, lease, output)
   return { liveSession, body: responseText(id, initializeResult(serverDescription, client)) }
 }

@@ -21,12 +21,22 @@ import { sseHeaders } from '../../protocol/sse.ts'
 import { journalledOutput } from '../../sessions/journalled-output.ts'
 import type { LiveSession } from '../../sessions/live-session.ts'
 import { bytesOfUri, completed } from '../../sessions/session.ts'
+import type { Sessions } from '../../sessions/sessions.ts'
+import type { Upstream } from '../../upstreams/upstream.ts'
 import type { AdmittedCall } from './admitted-call.ts'
-import { abandonRequest, respondToBatch, type RunningRequest, respondToOne } from './responses.ts'
-import type { GatewayServices } from '../services.ts'
-import { answerLocally, isLocal, uriOf } from './local-requests.ts'
-import { callerOf } from './notifications.ts'
-import { runCall } from '../calls/run-call.ts'
+import { abandonRequest, respondToBatch, type ResponseNeeds, type RunningRequest, respondToOne } from './responses.ts'
+import { answerLocally, isLocal, type LocalRequestNeeds, uriOf } from './local-requests.ts'
+import { callerOf, type SessionNotifications } from './notifications.ts'
+import { type CallNeeds, runCall } from '../calls/run-call.ts'
+import type { PendingInput } from '../interaction/pending-input.ts'
+
+/** What handles the messages of sessions. */
+export interface SessionRequestNeeds extends CallNeeds, ResponseNeeds, LocalRequestNeeds {
+  readonly catalog: CallNeeds['catalog'] & LocalRequestNeeds['catalog']
+  readonly upstream: Pick<Upstream, 'call' | 'notify'>
+  readonly pendingInput: PendingInput
+  readonly sessionNotifications: SessionNotifications
+}
 
 /** Bounded because every new worker is told of each subscription. */
 const maxUris = 1000
@@ -47,11 +57,11 @@ export interface SessionMessages {
 /** Answers one message of a session, or a batch. Throws a `Refusal`. */
 export function answerInSession(
   { liveSession, inbound, messages, message, calls }: SessionMessages,
-  services: GatewayServices,
+  needs: SessionRequestNeeds,
 ): Promise<Outbound> {
-  if (!message) return receiveBatch(liveSession, messages, calls, inbound, services)
+  if (!message) return receiveBatch(liveSession, messages, calls, inbound, needs)
   const [call] = calls
-  return call ? answerOneCall(liveSession, call, inbound, services) : answerMessage(liveSession, message, services)
+  return call ? answerOneCall(liveSession, call, inbound, needs) : answerMessage(liveSession, message, needs)
 }
 
 /** Answers an admitted call of a session. Throws `session_not_found` if the session has ended meanwhile. */
@@ -59,33 +69,37 @@ function answerOneCall(
   liveSession: LiveSession,
   call: AdmittedCall,
   inbound: Inbound,
-  services: GatewayServices,
+  needs: SessionRequestNeeds,
 ): Promise<Outbound> {
   // The common case first, without an await: a further call of a session that has called before.
   if (liveSession.session.ready && liveSession.subscription !== undefined)
-    return respondToOne(liveSession, begin(liveSession, call, replyTo, services), inbound, services)
-  return answerFirstCall(liveSession, call, inbound, services)
+    return respondToOne(liveSession, begin(liveSession, call, replyTo, needs), inbound, needs)
+  return answerFirstCall(liveSession, call, inbound, needs)
 }
 
 async function answerFirstCall(
   liveSession: LiveSession,
   call: AdmittedCall,
   inbound: Inbound,
-  services: GatewayServices,
+  needs: SessionRequestNeeds,
 ): Promise<Outbound> {
-  if (!liveSession.session.ready) await services.sessions.update(liveSession, completed)
-  await services.sessionNotifications.attach(liveSession)
-  return respondToOne(liveSession, begin(liveSession, call, replyTo, services), inbound, services)
+  if (!liveSession.session.ready) await needs.sessions.update(liveSession, completed)
+  await needs.sessionNotifications.attach(liveSession)
+  return respondToOne(liveSession, begin(liveSession, call, replyTo, needs), inbound, needs)
 }
 
 /** Answers a message of a session that is no call: a notification, a response, or a request that needs no worker. */
-async function answerMessage(liveSession: LiveSession, message: Message, services: GatewayServices): Promise<Outbound> {
+async function answerMessage(
+  liveSession: LiveSession,
+  message: Message,
+  needs: SessionRequestNeeds,
+): Promise<Outbound> {
   if (message.kind !== 'request') {
-    await handleClientMessage(liveSession, message, services)
+    await handleClientMessage(liveSession, message, needs)
     return accepted
   }
-  if (!liveSession.session.ready) await services.sessions.update(liveSession, completed)
-  return { status: 200, headers: jsonHeaders, body: await answerLocally(liveSession, message, services) }
+  if (!liveSession.session.ready) await needs.sessions.update(liveSession, completed)
+  return { status: 200, headers: jsonHeaders, body: await answerLocally(liveSession, message, needs) }
 }
 
 /** Handles several messages of a session in one body; `calls` are the requests among them. */
@@ -94,16 +108,15 @@ async function receiveBatch(
   messages: readonly Message[],
   calls: readonly AdmittedCall[],
   inbound: Inbound,
-  services: GatewayServices,
+  needs: SessionRequestNeeds,
 ): Promise<Outbound> {
-  for (const message of messages)
-    if (message.kind !== 'request') await handleClientMessage(liveSession, message, services)
+  for (const message of messages) if (message.kind !== 'request') await handleClientMessage(liveSession, message, needs)
   if (calls.length === 0) return accepted
-  if (!liveSession.session.ready) await services.sessions.update(liveSession, completed)
-  await services.sessionNotifications.attach(liveSession)
+  if (!liveSession.session.ready) await needs.sessions.update(liveSession, completed)
+  await needs.sessionNotifications.attach(liveSession)
   const running: RunningRequest[] = []
   try {
-    for (const call of calls) running.push(begin(liveSession, call, replyInBatch, services))
+    for (const call of calls) running.push(begin(liveSession, call, replyInBatch, needs))
   } catch (error) {
     for (const one of running) {
       one.cancel.cancel('its batch was refused')
@@ -111,14 +124,14 @@ async function receiveBatch(
     }
     throw error
   }
-  return respondToBatch(liveSession, running, inbound, services)
+  return respondToBatch(liveSession, running, inbound, needs)
 }
 
 type CreateReply = (
   liveSession: LiveSession,
   request: RequestMessage,
   held: AdmittedCall,
-  services: GatewayServices,
+  needs: SessionRequestNeeds,
 ) => Reply
 
 /** Begins an admitted call. Throws a `Refusal` if it is invalid, or if the session has ended meanwhile. */
@@ -126,11 +139,11 @@ export function begin(
   liveSession: LiveSession,
   call: AdmittedCall,
   createReply: CreateReply,
-  services: GatewayServices,
+  needs: SessionRequestNeeds,
 ): RunningRequest {
   if (liveSession.ended) throw new Refusal('session_not_found')
   const { request, cancel, memory } = call
-  const reply = createReply(liveSession, request, call, services)
+  const reply = createReply(liveSession, request, call, needs)
   const { version } = liveSession.session.client
   return { id: request.id, method: request.method, version, reply, cancel, memory, over: call.release }
 }
@@ -140,12 +153,12 @@ export async function* replyInBatch(
   liveSession: LiveSession,
   request: RequestMessage,
   held: AdmittedCall,
-  services: GatewayServices,
+  needs: SessionRequestNeeds,
 ): Reply {
-  if (isLocal(request, services)) return outcomeIn(await answerLocally(liveSession, request, services))
+  if (isLocal(request, needs)) return outcomeIn(await answerLocally(liveSession, request, needs))
   checkMethod(request.method)
   checkParams(request.method, request.params)
-  return yield* replyTo(liveSession, request, held, services)
+  return yield* replyTo(liveSession, request, held, needs)
 }
 
 /** Not a generator itself: each generator that a reply passes through costs time in every call. */
@@ -153,10 +166,10 @@ function replyTo(
   liveSession: LiveSession,
   request: RequestMessage,
   held: AdmittedCall,
-  services: GatewayServices,
+  needs: SessionRequestNeeds,
 ): Reply {
   const call = callOf(liveSession, request, held)
-  return request.method === 'resources/subscribe' ? subscribe(liveSession, call, services) : runCall(call, services)
+  return request.method === 'resources/subscribe' ? subscribe(liveSession, call, needs) : runCall(call, needs)
 }
 
 function callOf(liveSession: LiveSession, request: RequestMessage, held: AdmittedCall): Call {
@@ -178,20 +191,20 @@ function callOf(liveSession: LiveSession, request: RequestMessage, held: Admitte
   }
 }
 
-async function* subscribe(liveSession: LiveSession, call: Call, services: GatewayServices): Reply {
+async function* subscribe(liveSession: LiveSession, call: Call, needs: SessionRequestNeeds): Reply {
   if (liveSession.session.uris.length >= maxUris) {
     throw new Refusal('invalid_params', { message: `A session may subscribe to at most ${maxUris} resources.` })
   }
   const uri = uriOf(call.params)
   // Checked before the call: the server could not be made to forget the subscription.
   if (call.memory) reserve(call.memory, bytesOfUri(uri))
-  const outcome: Outcome = yield* runCall(call, services)
+  const outcome: Outcome = yield* runCall(call, needs)
   call.memory?.release(bytesOfUri(uri))
   if (outcome.answer.kind === 'result') {
-    await services.sessions.update(liveSession, (session) =>
+    await needs.sessions.update(liveSession, (session) =>
       session.uris.includes(uri) ? session : { ...session, uris: [...session.uris, uri] },
     )
-    await services.sessionNotifications.refilter(liveSession)
+    await needs.sessionNotifications.refilter(liveSession)
   }
   return outcome
 }
@@ -200,15 +213,15 @@ async function* subscribe(liveSession: LiveSession, call: Call, services: Gatewa
 export async function handleClientMessage(
   liveSession: LiveSession,
   message: NotificationMessage | ResponseMessage,
-  services: GatewayServices,
+  needs: SessionRequestNeeds,
 ): Promise<void> {
   if (message.kind === 'response') {
-    if (message.id !== undefined) services.pendingInput.answer(liveSession, message.id, message.answer)
+    if (message.id !== undefined) needs.pendingInput.answer(liveSession, message.id, message.answer)
     return
   }
   switch (message.method) {
     case 'notifications/initialized':
-      if (!liveSession.session.ready) await services.sessions.update(liveSession, completed)
+      if (!liveSession.session.ready) await needs.sessions.update(liveSession, completed)
       return
     case 'notifications/cancelled': {
       const id = message.params && memberText(message.params.text, 'requestId')
@@ -216,7 +229,7 @@ export async function handleClientMessage(
       return
     }
     default:
-      services.upstream.notify(callerOf(liveSession), message.method, message.params)
+      needs.upstream.notify(callerOf(liveSession), message.method, message.params)
   }
 }
 
@@ -224,11 +237,11 @@ export async function handleClientMessage(
 export async function openStream(
   liveSession: LiveSession,
   inbound: Inbound,
-  services: GatewayServices,
+  needs: { readonly sessionNotifications: Pick<SessionNotifications, 'attach'> },
 ): Promise<Outbound> {
   const last = header(inbound, 'last-event-id') ?? ''
   const { version } = liveSession.session.client
-  if (last === '') await services.sessionNotifications.attach(liveSession)
+  if (last === '') await needs.sessionNotifications.attach(liveSession)
   const output = journalledOutput(liveSession)
   const body =
     last === '' ? await output.listen(hasPrimingEvent(version), inbound.closed) : output.resume(last, inbound.closed)
@@ -236,7 +249,10 @@ export async function openStream(
 }
 
 /** Ends a session at the request of its client. */
-export async function endSession(liveSession: LiveSession, services: GatewayServices): Promise<Outbound> {
-  await services.sessions.end(liveSession, 'client')
+export async function endSession(
+  liveSession: LiveSession,
+  needs: { readonly sessions: Pick<Sessions, 'end'> },
+): Promise<Outbound> {
+  await needs.sessions.end(liveSession, 'client')
   return { status: 200, headers: {}, body: '' }
 }
