@@ -1,19 +1,26 @@
 /** Which part of the gateway answers a request of each kind, once it is admitted. */
 import type { Outbound } from '../protocol/inbound.ts'
+import type { Sessions } from '../sessions/sessions.ts'
 import type { GatedRequest, RequestKind } from './gated-request.ts'
-import { openSseStream, receiveOverStream } from './legacy/http-sse.ts'
+import type { SseSessions } from './legacy/http-sse-sessions.ts'
+import { type HttpSseNeeds, openSseStream, receiveOverStream } from './legacy/http-sse.ts'
 import { initialize } from './legacy/open-session.ts'
 import { answerInSession, endSession, openStream } from './legacy/requests.ts'
 import { discovery } from './modern/discovery.ts'
 import { answerStateless, type StatelessNeeds } from './modern/requests.ts'
-import type { GatewayServices } from './services.ts'
+
+/** What answers clients with sessions, on both of their transports. */
+export interface SessionNeeds extends HttpSseNeeds {
+  readonly sessions: HttpSseNeeds['sessions'] & Pick<Sessions, 'end'>
+  readonly sseSessions: HttpSseNeeds['sseSessions'] & Pick<SseSessions, 'open'>
+}
 
 /** Answers an admitted request. Throws a `Refusal`. */
 export type Answers = Readonly<Record<RequestKind, (request: GatedRequest) => Promise<Outbound> | Outbound>>
 
 /** @param admitMessage admits one message of a POST of HTTP+SSE; throws the refusal */
 export function createAnswers(
-  sessionNeeds: GatewayServices,
+  sessionNeeds: SessionNeeds,
   statelessNeeds: StatelessNeeds,
   admitMessage: (request: GatedRequest) => Promise<void>,
 ): Answers {

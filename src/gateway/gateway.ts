@@ -14,6 +14,7 @@ import { capabilitiesIn, createCatalog } from '../catalog/catalog.ts'
 import type { Settings } from '../config/settings.ts'
 import { createAdmission } from '../gates/admission.ts'
 import { acceptWithoutCredentials, type Authenticate } from '../identity/authenticate.ts'
+import type { Call, Reply } from '../protocol/call.ts'
 import type { HealthReport } from '../protocol/health.ts'
 import type { Inbound, Outbound } from '../protocol/inbound.ts'
 import { isObject } from '../protocol/json-text.ts'
@@ -28,11 +29,10 @@ import { type UpstreamFacts, UpstreamStartError } from '../upstreams/upstream.ts
 import { createPendingInput } from './interaction/pending-input.ts'
 import { admit, admitMessage, type AdmitNeeds } from './admit.ts'
 import { createAnswers } from './answers.ts'
-import { runCall } from './calls/run-call.ts'
+import { type CallNeeds, runCall } from './calls/run-call.ts'
 import { createClientMemory } from './client-memory.ts'
 import { facts, type GatewayFacts, type GatewayState, healthReport } from './health.ts'
 import { dispatch, type DispatchNeeds } from './dispatch.ts'
-import type { GatewayServices } from './services.ts'
 import { createDrain } from './drain.ts'
 import { callerOf, createSessionNotifications } from './legacy/notifications.ts'
 import { expiredText, pingText } from './legacy/notices.ts'
@@ -180,27 +180,28 @@ export function composeGateway(needs: GatewayParts): Gateway {
     clientMemory,
     clock,
   }
-  const services: GatewayServices = {
-    sessionSettings: settings.sessions,
-    clock,
-    log,
-    events,
-    timers,
-    sessions,
-    sseSessions,
-    catalog,
-    upstream,
-    pendingInput,
-    sessionNotifications: createSessionNotifications({ upstream, pendingInput }),
-    drain,
-    continuations: createContinuations({ upstream, records: backplane.records, clock, ...settings.sessions }),
-    requestState,
-    suspended,
-    clientMemory,
-    nextClientKey,
-  }
-  const answers = createAnswers(services, { ...services, runCall: (call) => runCall(call, services) }, (request) =>
-    admitMessage(request, gates),
+  const continuations = createContinuations({ upstream, records: backplane.records, clock, ...settings.sessions })
+  const callNeeds: CallNeeds = { upstream, catalog, continuations, events, clock }
+  const common = { runCall: (call: Call): Reply => runCall(call, callNeeds), catalog, upstream, timers, events, log }
+  const answers = createAnswers(
+    {
+      ...common,
+      sessions,
+      sseSessions,
+      pendingInput,
+      sessionNotifications: createSessionNotifications({ upstream, pendingInput }),
+    },
+    {
+      ...common,
+      clock,
+      drain,
+      suspended,
+      requestState,
+      clientMemory,
+      nextClientKey,
+      sessionSettings: settings.sessions,
+    },
+    (request) => admitMessage(request, gates),
   )
   const dispatchNeeds: DispatchNeeds = { admit: (request) => admit(request, gates), answers, events, log }
   const startedServer = ({ serverEras, sharing }: UpstreamFacts): StartedServer => ({

@@ -3,6 +3,7 @@
  * invalid message, or one without a stream to answer on, is refused by the POST itself. Messages are handled as in any
  * session (requests.ts). [2024-11-05 transports, HTTP with SSE]
  */
+import type { EventSink } from '../../base/events.ts'
 import type { Lease } from '../../base/lease.ts'
 import { Refusal } from '../../base/refusal.ts'
 import type { Principal, ClientDescription } from '../../protocol/call.ts'
@@ -29,6 +30,7 @@ export interface HttpSseNeeds extends SessionRequestNeeds, OpenSessionNeeds {
   readonly catalog: SessionRequestNeeds['catalog'] & OpenSessionNeeds['catalog']
   readonly sessions: SessionRequestNeeds['sessions'] & OpenSessionNeeds['sessions']
   readonly sseSessions: Pick<SseSessions, 'bind'>
+  readonly events: EventSink
 }
 
 /** Early clients parse any other body of a 202 as a message. */

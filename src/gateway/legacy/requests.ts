@@ -27,13 +27,12 @@ import type { AdmittedCall } from './admitted-call.ts'
 import { abandonRequest, respondToBatch, type ResponseNeeds, type RunningRequest, respondToOne } from './responses.ts'
 import { answerLocally, isLocal, type LocalRequestNeeds, uriOf } from './local-requests.ts'
 import { callerOf, type SessionNotifications } from './notifications.ts'
-import { type CallNeeds, runCall } from '../calls/run-call.ts'
 import type { PendingInput } from '../interaction/pending-input.ts'
 
 /** What handles the messages of sessions. */
-export interface SessionRequestNeeds extends CallNeeds, ResponseNeeds, LocalRequestNeeds {
-  readonly catalog: CallNeeds['catalog'] & LocalRequestNeeds['catalog']
-  readonly upstream: Pick<Upstream, 'call' | 'notify'>
+export interface SessionRequestNeeds extends ResponseNeeds, LocalRequestNeeds {
+  readonly runCall: (call: Call) => Reply
+  readonly upstream: Pick<Upstream, 'notify'>
   readonly pendingInput: PendingInput
   readonly sessionNotifications: SessionNotifications
 }
@@ -169,7 +168,7 @@ function replyTo(
   needs: SessionRequestNeeds,
 ): Reply {
   const call = callOf(liveSession, request, held)
-  return request.method === 'resources/subscribe' ? subscribe(liveSession, call, needs) : runCall(call, needs)
+  return request.method === 'resources/subscribe' ? subscribe(liveSession, call, needs) : needs.runCall(call)
 }
 
 function callOf(liveSession: LiveSession, request: RequestMessage, held: AdmittedCall): Call {
@@ -198,7 +197,7 @@ async function* subscribe(liveSession: LiveSession, call: Call, needs: SessionRe
   const uri = uriOf(call.params)
   // Checked before the call: the server could not be made to forget the subscription.
   if (call.memory) reserve(call.memory, bytesOfUri(uri))
-  const outcome: Outcome = yield* runCall(call, needs)
+  const outcome: Outcome = yield* needs.runCall(call)
   call.memory?.release(bytesOfUri(uri))
   if (outcome.answer.kind === 'result') {
     await needs.sessions.update(liveSession, (session) =>
