@@ -8,7 +8,9 @@ export class Wakeup {
   readonly #timers: CoarseTimers | undefined
   readonly #quietMs: number
   #isNotified = false
-  #wake: (() => void) | undefined
+  /** Resolves the wait; undefined if there is none. */
+  #resolve: ((woken: 'notified' | 'quiet') => void) | undefined
+  #stopTimer: (() => void) | undefined
 
   /**
    * @param timers without them, `next` waits for a notification as long as it takes
@@ -19,9 +21,14 @@ export class Wakeup {
     this.#quietMs = quietMs
   }
 
+  /** Whether a waiter waits now. */
+  get isAwaited(): boolean {
+    return this.#resolve !== undefined
+  }
+
   notify(): void {
-    this.#isNotified = true
-    this.#wake?.()
+    if (this.#resolve) this.#end('notified')
+    else this.#isNotified = true
   }
 
   /** Forgets earlier notifications: call it before looking at what they announced. */
@@ -36,16 +43,15 @@ export class Wakeup {
       return Promise.resolve('notified')
     }
     return new Promise((resolve) => {
-      const stop = this.#timers?.after(this.#quietMs, () => {
-        this.#wake = undefined
-        resolve('quiet')
-      })
-      this.#wake = () => {
-        this.#wake = undefined
-        this.#isNotified = false
-        stop?.()
-        resolve('notified')
-      }
+      this.#resolve = resolve
+      this.#stopTimer = this.#timers?.after(this.#quietMs, () => this.#end('quiet'))
     })
+  }
+
+  #end(woken: 'notified' | 'quiet'): void {
+    const resolve = this.#resolve
+    this.#resolve = undefined
+    this.#stopTimer?.()
+    resolve?.(woken)
   }
 }

@@ -80,7 +80,7 @@ export interface WorkerCall {
   /** How the call ended, if it has. Throws the refusal that ended it. */
   outcome(): Outcome | undefined
   /** Resolves with the next change. One waiter at a time. */
-  changed(): Promise<void>
+  changed(): Promise<unknown>
   /** Ends the call by a refusal; updates before it are still delivered. */
   fail(refusal: Refusal): void
 }

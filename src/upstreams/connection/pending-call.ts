@@ -5,6 +5,7 @@
 import { detachedText } from '../../base/detached-text.ts'
 import { Refusal } from '../../base/refusal.ts'
 import type { Holder, Transfer } from '../../base/transfers.ts'
+import { Wakeup } from '../../base/wakeup.ts'
 import type { Call, Outcome, Update } from '../../protocol/call.ts'
 import { editMembers, type RawObject } from '../../protocol/json-text.ts'
 import { jsonWeight } from '../../protocol/json-weight.ts'
@@ -45,7 +46,7 @@ export class PendingCall implements WorkerCall {
   #waiting: Transfer | undefined
   #outcome: Outcome | undefined
   #failure: Refusal | undefined
-  #wake: (() => void) | undefined
+  readonly #wakeup = new Wakeup()
 
   /** @param holder counts the memory of what waits */
   constructor(call: Call, id: number, idleAtMs: number, endAtMs: number, holder: Pick<Holder, 'transfer'>) {
@@ -82,11 +83,11 @@ export class PendingCall implements WorkerCall {
     if (this.ended) return true
     if (this.#updates.length >= maxUpdates || this.#chars >= maxChars) return false
     // The reply does not wait for updates now, so this one may stay long.
-    const kept = this.#wake ? update : ownUpdate(update)
+    const kept = this.#wakeup.isAwaited ? update : ownUpdate(update)
     if (this.#updates.length >= fewUpdates || this.#chars >= fewChars) this.#wait(weightOf(kept))
     this.#updates.push(kept)
     this.#chars += lengthOf(kept)
-    this.#notify()
+    this.#wakeup.notify()
     return true
   }
 
@@ -108,7 +109,7 @@ export class PendingCall implements WorkerCall {
     if (this.ended) return
     this.#outcome = outcome
     if (bytes > 0) this.#wait(bytes)
-    this.#notify()
+    this.#wakeup.notify()
   }
 
   #wait(bytes: number): void {
@@ -122,20 +123,14 @@ export class PendingCall implements WorkerCall {
     this.#outcome = undefined
     const message = 'What the call said was not taken, and there was no more memory for it. The call may have run.'
     this.#failure ??= new Refusal('overloaded', { message, data: { executed: 'unknown' } })
-    this.#notify()
+    this.#wakeup.notify()
   }
 
   /** Ends the call by a refusal; updates before it are still delivered. */
   fail(refusal: Refusal): void {
     if (this.ended) return
     this.#failure = refusal
-    this.#notify()
-  }
-
-  #notify(): void {
-    const wake = this.#wake
-    this.#wake = undefined
-    wake?.()
+    this.#wakeup.notify()
   }
 
   /** Takes the next waiting update. */
@@ -177,8 +172,8 @@ export class PendingCall implements WorkerCall {
   }
 
   /** Resolves with the next change. One waiter at a time. */
-  changed(): Promise<void> {
-    return new Promise((resolve) => (this.#wake = resolve))
+  changed(): Promise<unknown> {
+    return this.#wakeup.next()
   }
 }
 
