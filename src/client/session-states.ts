@@ -1,6 +1,7 @@
 /** The states of a client's session and of its handshake, the moves between them, and waits for them. */
-import { Cancel } from '../base/cancel.ts'
-import { type Clock, pauseUnless } from '../base/clock.ts'
+import { Broadcast } from '../base/broadcast.ts'
+import type { Cancel } from '../base/cancel.ts'
+import type { Clock } from '../base/clock.ts'
 
 /**
  * - `absent`: there is no session, and none is being opened;
@@ -28,8 +29,8 @@ export class SessionStates {
   readonly #leaving: Cancel
   #session: SessionState = 'absent'
   #handshake: HandshakeState = 'awaited'
-  /** Fires at the next change of either. */
-  #changed = new Cancel()
+  /** Notified of each change of either. */
+  readonly #changed = new Broadcast()
 
   /** @param leaving ends all waits */
   constructor(clock: Clock, leaving: Cancel) {
@@ -49,12 +50,12 @@ export class SessionStates {
   move(to: SessionState): void {
     if (!moves[this.#session].includes(to)) throw new Error(`a session that is ${this.#session} cannot become ${to}`)
     this.#session = to
-    this.#tellChanged()
+    this.#changed.notify()
   }
 
   setHandshake(to: 'sending' | 'complete'): void {
     this.#handshake = to
-    this.#tellChanged()
+    this.#changed.notify()
   }
 
   /** Waits until something is true of the states. Returns false if it is not within `ms` milliseconds, or the client leaves. */
@@ -63,14 +64,8 @@ export class SessionStates {
     while (!isTrue(this.#session, this.#handshake)) {
       const leftMs = deadlineMs - this.#clock.now()
       if (leftMs <= 0 || this.#leaving.cancelled) return false
-      await pauseUnless([this.#changed, this.#leaving], this.#clock, leftMs)
+      await this.#changed.next(this.#clock, leftMs, [this.#leaving])
     }
     return true
-  }
-
-  #tellChanged(): void {
-    const changed = this.#changed
-    this.#changed = new Cancel()
-    changed.cancel('the state has changed')
   }
 }

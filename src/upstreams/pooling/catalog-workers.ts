@@ -7,6 +7,7 @@
  * part of the pool, so that a client with a new profile for each session does not slow down other clients. A catalog
  * worker with the same handshake as a group needs is handed over to that group instead of being ended.
  */
+import { Broadcast } from '../../base/broadcast.ts'
 import { Cancel } from '../../base/cancel.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { JsonObject, RawObject } from '../../protocol/json-text.ts'
@@ -102,12 +103,13 @@ export function createCatalogWorkers(needs: CatalogWorkersNeeds): CatalogWorkers
   const entries = new Map<string, Entry>()
   /** Waits for a slot, by source. */
   const waiting = new Map<string, Promise<CatalogWorker>>()
-  const wakeups = new Set<() => void>()
+  /** Notified when a slot may have become free. */
+  const slotFreed = new Broadcast()
   let first: string | undefined
   let closed = false
 
   const freed = (): void => {
-    for (const wake of [...wakeups]) wake()
+    slotFreed.notify()
   }
   const alive = (source: string): Entry | undefined => {
     const entry = entries.get(source)
@@ -178,15 +180,7 @@ export function createCatalogWorkers(needs: CatalogWorkersNeeds): CatalogWorkers
       }
       if (closed || clock.now() >= untilMs) throw new NoRoom()
       if (!entry) freeSlot()
-      await new Promise<void>((resolve) => {
-        const wake = (): void => {
-          wakeups.delete(wake)
-          timer.stop()
-          resolve()
-        }
-        const timer = clock.after(lookEveryMs, wake)
-        wakeups.add(wake)
-      })
+      await slotFreed.next(clock, lookEveryMs)
     }
   }
 
