@@ -21,8 +21,6 @@ import { isObject } from '../protocol/json-text.ts'
 import { Refusal } from '../base/refusal.ts'
 import { createJournalledStreams } from '../sessions/journalled-streams.ts'
 import { createSessions } from '../sessions/sessions.ts'
-import { createChildren } from '../upstreams/stdio/children.ts'
-import { createDirectStart } from '../upstreams/stdio/direct-start.ts'
 import { Router } from '../upstreams/router/router.ts'
 import { StdioUpstream } from '../upstreams/stdio/stdio-upstream.ts'
 import { type UpstreamFacts, UpstreamStartError } from '../upstreams/upstream.ts'
@@ -107,8 +105,6 @@ export function composeGateway(needs: GatewayParts): Gateway {
   const events = createEvents()
   const timers = new CoarseTimers(clock)
   const suspended = new SuspendedCalls({ timers, clock, ...settings.sessions })
-  const { command, args, env, cwd, maxLineBytes, startTimeoutMs } = settings.upstream
-  const children = createChildren({ clock, log, events, memory, maxLineBytes, path: env['PATH'] })
   const stdioUpstream = new StdioUpstream({
     settings: settings.upstream,
     hasOneClient,
@@ -119,13 +115,6 @@ export function composeGateway(needs: GatewayParts): Gateway {
     events,
     memory,
     makeRoom: (wanted) => suspended.evictIdle(wanted),
-    directStart: createDirectStart({
-      command: { command, args, env, cwd },
-      startChild: children.start,
-      clock,
-      log,
-      startTimeoutMs,
-    }),
   })
   const upstream = new Router(stdioUpstream)
   const streams = createJournalledStreams({
@@ -154,6 +143,7 @@ export function composeGateway(needs: GatewayParts): Gateway {
     (wanted) => void sessions.evictIdle(wanted - sseSessions.evictIdle(wanted)),
   )
   const pendingInput = createPendingInput(timers, settings.sessions.answerTimeoutMs)
+  const { startTimeoutMs } = settings.upstream
   const startWait = createStartWait({ queue: settings.gates.queue, startTimeoutMs, clock })
   // Unique among session ids and among the calls of all instances.
   const clientKeys = `call/${shortId()}/`
@@ -247,14 +237,13 @@ export function composeGateway(needs: GatewayParts): Gateway {
   }
 
   const close = (isForced: boolean): Promise<void> => {
-    if (isForced) void children.close(true)
+    if (isForced) void upstream.close({ force: true })
     closing ??= (async () => {
       startWait.fail(new Refusal('draining'))
       drain.drain(0).catch(() => undefined)
       sseSessions.release()
       await sessions.close()
-      // The children as well: while the start is under way, no other part knows them all.
-      await Promise.all([upstream.close(), children.close(false)])
+      await upstream.close()
       timers.close()
       await backplane.close()
     })()

@@ -1,5 +1,6 @@
 /**
- * The port of an upstream: an MCP server behind mcplex. Each kind of server implements it.
+ * The port of an upstream: an MCP server behind mcplex. Each kind of server implements it, and so does the router, through
+ * which everything goes. `upstreamContract` of `mcplex/testing` checks what is promised here.
  *
  * Promises: an error is a `Refusal`, whose message may be sent to clients and holds nothing of the inside; or, from
  * `start`, an `UpstreamStartError`, which is for the operator alone.
@@ -47,8 +48,9 @@ export interface Subscriber {
 
 export interface Upstream {
   /**
-   * Starts the server and finds out which eras it speaks. Called before anything else, once. Throws
-   * `UpstreamStartError`.
+   * Starts the server and finds out which eras it speaks. Asked again, it returns the promise of the first call.
+   * Throws `UpstreamStartError`, also after a `close` or if one comes meanwhile. Until it has resolved, calls and
+   * subscriptions are refused with `upstream_unavailable`.
    * @param discovered called with the DiscoverResult before it is known whether the server speaks the other era, too
    */
   start(discovered: (serverDescription: RawObject) => void): Promise<UpstreamFacts>
@@ -82,9 +84,10 @@ export interface Upstream {
   counts(): Readonly<Record<string, number>>
   /**
    * Ends the upstream: calls that wait are refused with `draining`, calls in flight end with `upstream_closed`.
-   * Resolves when all of its workers have ended.
+   * Resolves when nothing of it is left. With `force` its workers are ended at once, also while an earlier close waits
+   * for them.
    */
-  close(): Promise<void>
+  close(how?: { readonly force?: boolean }): Promise<void>
 }
 
 /** Where the catalogue gets its content. A source is a set of workers that list the same; its key names it. */

@@ -49,7 +49,7 @@ export class Router implements Upstream {
     return this.#upstream.counts()
   }
 
-  close(): Promise<void> {
-    return this.#upstream.close()
+  close(how?: { readonly force?: boolean }): Promise<void> {
+    return this.#upstream.close(how)
   }
 }

@@ -15,13 +15,15 @@ import { type IsolationModes, isolationModesOf, statelessMode } from '../pooling
 import { profileSource } from '../pooling/catalog-keys.ts'
 import type { WorkerSlot, WorkerSlots } from '../pooling/worker-slots.ts'
 import { ownInfo, type ServerEra } from '../server-era.ts'
-import type { UpstreamFacts } from '../upstream.ts'
+import { type UpstreamFacts, UpstreamStartError } from '../upstream.ts'
 import type { Worker, WorkerEvents } from '../worker.ts'
 import type { WorkerExit } from '../worker-exit.ts'
 import { CommandStartError } from './command-start-error.ts'
 import type { ServerProcess } from './server-process.ts'
 
 export interface StartNeeds {
+  /** Whether the upstream was closed, so that nothing may be started any more. */
+  readonly isClosed: () => boolean
   readonly settings: UpstreamSettings
   /** Whether all calls are of one client. */
   readonly hasOneClient: boolean
@@ -52,8 +54,21 @@ export interface StartedEra {
 /** How long to wait for the end of a server that did not start, whose stderr is part of the error. */
 const endMs = 3000
 
-/** Finds out which eras the server speaks. Throws `CommandStartError`. */
+/**
+ * Finds out which eras the server speaks. Throws `CommandStartError`, or `UpstreamStartError` if the upstream was closed
+ * before or meanwhile.
+ */
 export async function startServer(needs: StartNeeds): Promise<Started> {
+  const started = needs.isClosed()
+    ? undefined
+    : await detectServer(needs).catch((error: unknown) => {
+        if (!needs.isClosed()) throw error
+      })
+  if (!started || needs.isClosed()) throw new UpstreamStartError('the server was ended before it had started')
+  return started
+}
+
+async function detectServer(needs: StartNeeds): Promise<Started> {
   const { settings } = needs
   const modernCodec = createModernUpstreamCodec()
   const slots = new Map<UpstreamConnection, WorkerSlot>()

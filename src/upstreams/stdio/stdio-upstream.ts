@@ -2,16 +2,12 @@
  * A stdio command as an upstream for any number of clients: finds the isolation group of each caller, gets it a worker
  * and runs the call there. It composes what `pooling/` has for every kind of server with processes as workers.
  */
-import type { Clock, Timer } from '../../base/clock.ts'
-import type { EventSink } from '../../base/events.ts'
-import type { Log } from '../../base/log.ts'
-import type { MemoryBudget } from '../../base/memory-budget.ts'
+import type { Timer } from '../../base/clock.ts'
 import { holderOf, Transfers } from '../../base/transfers.ts'
 import type { Call, Caller, Filter, Reply } from '../../protocol/call.ts'
 import type { HealthCheck } from '../../protocol/health.ts'
 import type { RawObject } from '../../protocol/json-text.ts'
 import { type Connector, createConnector } from '../connection/connector.ts'
-import type { UpstreamSettings } from '../options.ts'
 import { countCallMemory } from '../pooling/call-memory.ts'
 import { callOnWorker } from '../pooling/call-on-worker.ts'
 import { profileSource } from '../pooling/catalog-keys.ts'
@@ -23,6 +19,7 @@ import { createIsolationGroups, type IsolationGroups } from '../pooling/isolatio
 import { createNotificationRouter, type NotificationRouter } from '../pooling/notification-router.ts'
 import { ownCaller } from '../pooling/own-requests.ts'
 import { Pool } from '../pooling/pool.ts'
+import { poolCounts } from '../pooling/pool-counts.ts'
 import { createSingleInstance, type SingleInstance } from '../pooling/single-instance.ts'
 import { createSpares, type Spares } from '../pooling/spares.ts'
 import { createUnresponsiveWorkers, type UnresponsiveWorkers } from '../pooling/unresponsive-workers.ts'
@@ -33,27 +30,19 @@ import type { ServerEra } from '../server-era.ts'
 import type { CatalogSource, Subscriber, Subscription, Upstream, UpstreamFacts } from '../upstream.ts'
 import type { Worker } from '../worker.ts'
 import type { Purpose } from '../worker-states.ts'
-import type { DirectStart } from './direct-start.ts'
 import { ServerProcess } from './server-process.ts'
+import { createServerProgram, type ServerProgram, type ServerProgramNeeds } from './server-program.ts'
 import { factsOf, startServer } from './startup.ts'
 
 const sweepMs = 500
 /** The most catalog workers; a third of the pool if that is less. */
 const maxCatalogWorkers = 16
 
-export interface StdioUpstreamNeeds {
-  readonly settings: UpstreamSettings
+export interface StdioUpstreamNeeds extends ServerProgramNeeds {
   /** Whether all calls are of one client. */
   readonly hasOneClient: boolean
   readonly queue: number
   readonly queueWaitMs: number
-  readonly clock: Clock
-  readonly log: Log
-  readonly events: EventSink
-  /** Counts what calls and workers keep. */
-  readonly memory: MemoryBudget
-  /** Starts the server's program. */
-  readonly directStart: DirectStart
   /** Ends up to `wanted` calls that hold a worker and only wait for their clients, if they may be ended. */
   readonly makeRoom: (wanted: number) => void
 }
@@ -67,6 +56,7 @@ export class StdioUpstream implements Upstream {
   readonly pool: Pool
   readonly catalogWorkers: CatalogWorkers
   readonly #needs: StdioUpstreamNeeds
+  readonly #program: ServerProgram
   readonly #onlyOne: SingleInstance
   readonly #notifications: NotificationRouter
   readonly #transfers: Transfers
@@ -77,11 +67,14 @@ export class StdioUpstream implements Upstream {
   readonly #ends = new Set<Promise<void>>()
   #spares: Spares | undefined
   #endedForNotReading = 0
+  #started: Promise<UpstreamFacts> | undefined
+  #closing: Promise<void> | undefined
   #closed = false
 
   constructor(needs: StdioUpstreamNeeds) {
     const { settings, clock, log, events, memory, hasOneClient } = needs
     this.#needs = needs
+    this.#program = createServerProgram(needs)
     this.#onlyOne = createSingleInstance({
       clock,
       log,
@@ -92,7 +85,7 @@ export class StdioUpstream implements Upstream {
     this.#connector = createConnector({ settings, hasOneClient, clock, events, log, waiting })
     this.slots = new WorkerSlots(
       () => (this.#onlyOne.isKnown ? 1 : settings.pool),
-      (purpose) => new ServerProcess(needs.directStart.start(purpose), this.#connector),
+      (purpose) => new ServerProcess(this.#program.start(purpose), this.#connector),
     )
     this.groups = createIsolationGroups(settings.pool, hasOneClient)
     this.#notifications = createNotificationRouter(clock, (key) => this.groups.find(key))
@@ -109,15 +102,20 @@ export class StdioUpstream implements Upstream {
       groups,
       catalogWorkers,
       unresponsive: () => slots.in('unresponsive').size,
-      fault: () => this.#starts.crashLoopGuard.fault,
+      fault: () => (this.#closed ? 'the server was ended' : this.#starts.crashLoopGuard.fault),
       onlyOne: () => this.#onlyOne.detail,
     })
     this.#sweeper = clock.every(sweepMs, () => this.#sweep())
   }
 
-  async start(discovered: (serverDescription: RawObject) => void): Promise<UpstreamFacts> {
-    const { settings, hasOneClient, clock, directStart } = this.#needs
+  start(discovered: (serverDescription: RawObject) => void): Promise<UpstreamFacts> {
+    return (this.#started ??= this.#start(discovered))
+  }
+
+  async #start(discovered: (serverDescription: RawObject) => void): Promise<UpstreamFacts> {
+    const { settings, hasOneClient, clock } = this.#needs
     const started = await startServer({
+      isClosed: () => this.#closed,
       settings,
       hasOneClient,
       discovered,
@@ -131,7 +129,7 @@ export class StdioUpstream implements Upstream {
       this.groups.serverEras.set(serverEra.codec.era, serverEra)
       if (!worker.closed) this.#use(serverEra, slot, worker)
     }
-    await directStart.answered(used[0]?.worker.id)
+    await this.#program.answered(used[0]?.worker.id)
     const spared = used.find(({ serverEra: { codec, mode } }) => codec.era === 'legacy' && !isCommon(mode))?.serverEra
     this.#spares = this.#createSpares(spared)
     if (started.isOnlyOne) this.#onlyOne.found('it ended by itself before it answered')
@@ -176,19 +174,16 @@ export class StdioUpstream implements Upstream {
   }
 
   counts(): Readonly<Record<string, number>> {
-    const { slots, pool } = this
-    return {
-      workers: slots.taken,
-      servingWorkers: slots.for('serve').size,
-      catalogWorkers: slots.for('catalog').size + slots.for('check').size,
-      spareWorkers: slots.for('spare').size,
-      unresponsiveWorkers: slots.in('unresponsive').size,
-      waitingCalls: pool.waiting.size,
-      workersEndedForNotReading: this.#endedForNotReading,
-    }
+    return { ...poolCounts(this.slots, this.pool), workersEndedForNotReading: this.#endedForNotReading }
   }
 
-  async close(): Promise<void> {
+  close({ force = false }: { readonly force?: boolean } = {}): Promise<void> {
+    this.#closing ??= this.#close()
+    if (force) void this.#program.close(true)
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
     this.#closed = true
     this.#sweeper.stop()
     this.#transfers.close()
@@ -196,7 +191,8 @@ export class StdioUpstream implements Upstream {
     const serving = [...this.groups.all()].flatMap(({ workers }) => [...workers])
     this.groups.clear()
     for (const worker of [...serving, ...this.#starts.starting()]) this.#end(worker)
-    await Promise.all([...this.#ends, this.catalogWorkers.close(), this.#spares?.close()])
+    // The program as well: while the start is under way, no other part knows all of its processes.
+    await Promise.all([...this.#ends, this.catalogWorkers.close(), this.#spares?.close(), this.#program.close(false)])
   }
 
   #sweep(): void {

@@ -1,0 +1,18 @@
+/** The figures of an upstream that pools workers, for operators. */
+import type { Pool } from './pool.ts'
+import type { WorkerSlots } from './worker-slots.ts'
+
+/** How many workers there are, by purpose and state, and how many calls wait for one. */
+export function poolCounts(
+  slots: Pick<WorkerSlots, 'taken' | 'for' | 'in'>,
+  { waiting }: Pick<Pool, 'waiting'>,
+): Readonly<Record<string, number>> {
+  return {
+    workers: slots.taken,
+    servingWorkers: slots.for('serve').size,
+    catalogWorkers: slots.for('catalog').size + slots.for('check').size,
+    spareWorkers: slots.for('spare').size,
+    unresponsiveWorkers: slots.in('unresponsive').size,
+    waitingCalls: waiting.size,
+  }
+}
