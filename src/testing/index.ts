@@ -23,3 +23,25 @@ export type { Clock, ManualClock, Timer } from '../base/clock.ts'
 export { backplaneContract } from './backplane-contract.ts'
 export type { BackplaneContract, StoreUnderTest } from './backplane-contract.ts'
 export { contractWindow } from './contract/limits.ts'
+export type {
+  Call,
+  Caller,
+  ClientDescription,
+  Filter,
+  InputRequest,
+  Notification,
+  Outcome,
+  Reply,
+  Update,
+} from '../protocol/call.ts'
+export { UpstreamStartError } from '../upstreams/upstream.ts'
+export type {
+  CatalogSource,
+  ServerEraInfo,
+  Subscriber,
+  Subscription,
+  Upstream,
+  UpstreamFacts,
+} from '../upstreams/upstream.ts'
+export { upstreamContract } from './upstream-contract.ts'
+export type { UpstreamContract, UpstreamUnderTest } from './upstream-contract.ts'
