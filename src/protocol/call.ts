@@ -51,7 +51,7 @@ export interface Call {
   /** The number of the round, if mcplex made the call again or by itself; undefined if the params are the client's own. */
   readonly round?: number
   /** For calls that belong together: all run on the worker of the first, and no other call does meanwhile. */
-  readonly hold?: Hold
+  readonly reservation?: WorkerReservation
   /** Counts the memory that is kept for the call, for no longer than the call lasts. */
   readonly memory?: MemoryAccount
   readonly cancel: Cancel
@@ -71,8 +71,8 @@ export type ClientKey = string
  */
 export type WorkerId = string
 
-/** A worker that is held over several calls. The creator of the hold releases it. */
-export interface Hold {
+/** A worker that is reserved for several calls. The creator of the reservation releases it. */
+export interface WorkerReservation {
   /** Set by the first call. */
   lease: Lease | undefined
 }
@@ -86,7 +86,7 @@ export interface Notification {
 
 /** An input request of the server. Its receiver must answer it exactly once. */
 export interface InputRequest {
-  readonly kind: 'ask'
+  readonly kind: 'input_request'
   readonly method: string
   readonly params: RawObject | undefined
   /** The id of the request to the client, if it must be this one. Visible characters, no quotes. */
@@ -94,7 +94,7 @@ export interface InputRequest {
   /** @param expired true if the client did not answer in time or is gone: the answer is then made by mcplex */
   answer(answer: Answer, expired?: boolean): void
   /** Called regularly while the client has not answered: tells a server that supports it that an answer may still come. */
-  stillAsking?(): void
+  reportProgress?(): void
   /** Fires when the server no longer wants an answer. */
   readonly withdrawn: Cancel
 }

@@ -4,7 +4,7 @@
  */
 import type { ClientDescription } from './call.ts'
 import { isObject, type JsonObject, type JsonValue, type RawObject, rawObject } from './json-text.ts'
-import { hasAudio, hasStructuredContent, hasVisits, tasksExtension } from './revisions.ts'
+import { hasAudio, hasStructuredContent, hasUrlElicitation, tasksExtension } from './revisions.ts'
 
 /** Whether the capabilities of a server, of either era, have a feature of a kind: `offers(all, 'tools', 'listChanged')`. */
 export function offers(capabilities: JsonObject, kind: string, feature: string): boolean {
@@ -67,10 +67,10 @@ export function acrossEras(client: ClientDescription, mayAsk: boolean): RawObjec
   const { version } = client
   const known: Record<string, JsonObject> = {}
   if (mayAsk && isObject(elicitation) && hasStructuredContent(version)) {
-    known['elicitation'] = hasVisits(version) ? elicitation : {}
+    known['elicitation'] = hasUrlElicitation(version) ? elicitation : {}
   }
   if (mayAsk && isObject(roots)) known['roots'] = {}
-  if (mayAsk && isObject(sampling)) known['sampling'] = hasVisits(version) ? sampling : {}
+  if (mayAsk && isObject(sampling)) known['sampling'] = hasUrlElicitation(version) ? sampling : {}
   const passed = withoutTasks(extensions)
   if (passed) known['extensions'] = passed
   return profileOf(known)

@@ -100,7 +100,7 @@ export function encodeLegacyAnswer(outcome: Outcome, method: string, version: st
     if (hasStructuredContent(version) || answer.kind === 'error') return answer
     return { kind: 'result', result: knownContent(method, answer.result, version) }
   }
-  if (answer.kind === 'error') return wordError(answer, method)
+  if (answer.kind === 'error') return encodeError(answer, method)
   const type = answer.result.value['resultType']
   if (type === 'input_required') throw new Refusal('not_supported_by_client_revision')
   if (type !== undefined && type !== 'complete') throw new Refusal('upstream_invalid')
@@ -119,7 +119,7 @@ function withoutHints(result: RawObject): RawObject {
   return isNamed && !isOnlyNamed ? withMeta(plain, { [metaKeys.serverInfo]: undefined }) : plain
 }
 
-function wordError(answer: Answer & { kind: 'error' }, method: string): Answer {
+function encodeError(answer: Answer & { kind: 'error' }, method: string): Answer {
   const { code, data } = answer.error.value
   if (code === -32021) {
     const required = isObject(data) ? data['requiredCapabilities'] : undefined

@@ -138,7 +138,7 @@ export function encodeModernAnswer(
   ttlMs: number = 0,
 ): Answer {
   const { answer, era } = outcome
-  if (answer.kind === 'error') return era === 'modern' ? answer : wordError(answer)
+  if (answer.kind === 'error') return era === 'modern' ? answer : encodeError(answer)
   const result = era === 'legacy' ? resultForRequest(method, answer.result) : answer.result
   const { resultType = 'complete', ttlMs: theirs, cacheScope, _meta: meta } = result.value
   const added: Record<string, JsonValue> = {}
@@ -158,7 +158,7 @@ export function encodeModernAnswer(
  * The error of a session-based server: codes between -32000 and -32099 have another meaning here and are replaced. The message
  * stays. [2026-07-28 error codes]
  */
-function wordError(answer: Answer & { kind: 'error' }): Answer {
+function encodeError(answer: Answer & { kind: 'error' }): Answer {
   const code = Number(answer.error.value['code'])
   if (code > -32000 || code < -32099) return answer
   // -32002 was the code for a missing resource.

@@ -51,7 +51,7 @@ export function hasStructuredContent(version: string): boolean {
 }
 
 /** Whether the revision has elicitation by URL, forms with more kinds of fields, and sampling with tools and several blocks in a message. */
-export function hasVisits(version: string): boolean {
+export function hasUrlElicitation(version: string): boolean {
   return version >= '2025-11-25'
 }
 

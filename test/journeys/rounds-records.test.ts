@@ -32,32 +32,32 @@ afterEach(async () => {
 
 interface Watched {
   readonly backplane: Backplane
-  /** The records of flows at the moment, by key. */
-  readonly flows: Map<string, JsonMap>
+  /** The records of continuations at the moment, by key. */
+  readonly continuations: Map<string, JsonMap>
   /** What was written to each, in order. */
   readonly written: JsonMap[]
 }
 
-/** The real store, looked at; with `fails`, records of flows cannot be begun. */
+/** The real store, looked at; with `fails`, records of continuations cannot be begun. */
 function watched(clock: Clock, fails = false): Watched {
   const memory = createMemoryBackplane({ clock })
   const { records } = memory
-  const flows = new Map<string, JsonMap>()
+  const continuations = new Map<string, JsonMap>()
   const written: JsonMap[] = []
   const note = (key: string, value: JsonMap): void => {
-    if (!key.includes('/flow/')) return
-    flows.set(key, value)
+    if (!key.includes('/continuation/')) return
+    continuations.set(key, value)
     written.push(value)
   }
   return {
-    flows,
+    continuations,
     written,
     backplane: {
       ...memory,
       records: {
         ...records,
         async create(key, value, ttlMs) {
-          if (fails && key.includes('/flow/')) throw new Refusal('store_unavailable')
+          if (fails && key.includes('/continuation/')) throw new Refusal('store_unavailable')
           note(key, value)
           return records.create(key, value, ttlMs)
         },
@@ -66,7 +66,7 @@ function watched(clock: Clock, fails = false): Watched {
           return records.replace(key, value, version, ttlMs)
         },
         async remove(key) {
-          flows.delete(key)
+          continuations.delete(key)
           return records.remove(key)
         },
       },
@@ -94,36 +94,36 @@ test('while a client is asked, all that is needed to go on is a plain record; af
   const [first, second] = await questionsOn(asked.call, 2)
   assert(first && second)
 
-  const [[key, record] = []] = [...store.flows]
+  const [[key, record] = []] = [...store.continuations]
   assert(key !== undefined && record)
-  expect(key).toMatch(new RegExp(`^session/[^/]*/[^/]*/${session.id}/flow/[\\w-]+$`))
+  expect(key).toMatch(new RegExp(`^session/[^/]*/[^/]*/${session.id}/continuation/[\\w-]+$`))
   expect(JSON.parse(JSON.stringify(record))).toEqual(record)
-  const flow = key.slice(key.lastIndexOf('/') + 1)
+  const continuation = key.slice(key.lastIndexOf('/') + 1)
   expect(record).toMatchObject({
-    id: flow,
+    id: continuation,
     request: String(asked.id),
     method: 'tools/call',
     round: 1,
     step: 'asking',
     requestState: JSON.stringify({ at: 1, answers: [] }),
-    questions: {
+    inputRequests: {
       [String(first.id)]: { key: 'a', method: 'elicitation/create' },
       [String(second.id)]: { key: 'b', method: 'roots/list' },
     },
     answers: {},
   })
   expect(JSON.parse(String(record['params']))).toMatchObject({ name: 'follow' })
-  expect(String(first.id).startsWith(`ask-${flow}.`), 'a question names its flow').toBe(true)
+  expect(String(first.id).startsWith(`ask-${continuation}.`), 'a question names its continuation').toBe(true)
 
   await answer(session, second, rooted)
   await eventually('the answer to be stored', () => {
-    const answers = store.flows.get(key)?.['answers'] as JsonMap
+    const answers = store.continuations.get(key)?.['answers'] as JsonMap
     return Object.keys(answers).includes(String(second.id))
   })
   await answer(session, first, accepted)
   await answer(session, await questionOn(asked.call, 2), accepted)
   expect((await toldBy(asked)).answers).toEqual([{ a: accepted, b: rooted }, { c: accepted }])
-  await eventually('no record', () => store.flows.size === 0)
+  await eventually('no record', () => store.continuations.size === 0)
   expect(store.written.map(({ round, step }) => `${String(round)} ${String(step)}`)).toEqual([
     '1 asking',
     '1 asking',
@@ -150,13 +150,13 @@ test('an input request without an answer ends its call in time, and all open inp
   assert(first)
   await answer(session, first, rooted)
   clock.advance(9 * 60_000)
-  expect(store.flows.size).toBe(1)
+  expect(store.continuations.size).toBe(1)
   clock.advance(2 * 60_000)
   const response = await responseTo(asked.call, asked.id)
   expect(response.result?.['isError']).toBe(true)
   expect(textOf(response)).toContain('did not answer')
   expect(withdrawnOn(messagesOf(asked.call)).sort()).toEqual(rest.map(({ id }) => id).sort())
-  await eventually('no record', () => store.flows.size === 0)
+  await eventually('no record', () => store.continuations.size === 0)
   for (const { id } of rest) expect((await session.post({ id, result: rooted })).status).toBe(202)
 })
 
@@ -200,7 +200,7 @@ test('the end of the session ends what it is asked', async () => {
   await questionOn(asked.call)
   await session.end()
   await asked.call.over
-  await eventually('no record', () => store.flows.size === 0)
+  await eventually('no record', () => store.continuations.size === 0)
 })
 
 test('a drain waits for an answer, but not for ever', async () => {

@@ -27,7 +27,12 @@ export function firstUpdate(next: Promise<IteratorResult<Update, Outcome>>, time
       (step) => {
         stop()
         if (step.done === true) resolve({ kind: 'outcome', outcome: step.value })
-        else resolve({ kind: 'streaming', next, inputRequest: step.value.kind === 'ask' ? step.value : undefined })
+        else
+          resolve({
+            kind: 'streaming',
+            next,
+            inputRequest: step.value.kind === 'input_request' ? step.value : undefined,
+          })
       },
       (error: unknown) => {
         stop()
@@ -46,7 +51,7 @@ export async function outcomeOnly(reply: Reply): Promise<First> {
     for (;;) {
       const step = await reply.next()
       if (step.done === true) return { kind: 'outcome', outcome: step.value }
-      if (step.value.kind === 'ask') {
+      if (step.value.kind === 'input_request') {
         step.value.answer(errorAnswer(-32603, 'The client accepts no event stream, so it cannot be asked'))
       }
     }

@@ -6,7 +6,7 @@
 import { Cancel } from '../../base/cancel.ts'
 import { type Clock, pauseUnless } from '../../base/clock.ts'
 import { Refusal } from '../../base/refusal.ts'
-import type { Call, Hold, Notification, Outcome, Reply } from '../../protocol/call.ts'
+import type { Call, WorkerReservation, Notification, Outcome, Reply } from '../../protocol/call.ts'
 import { rawObject, type RawObject } from '../../protocol/json-text.ts'
 import { aboutTask, asTask, resultOfTask, type Task, taskBegun, taskSeen } from '../../protocol/task-only-tools.ts'
 import type { Catalog } from '../../catalog/catalog.ts'
@@ -23,12 +23,12 @@ export async function isTaskOnlyCall(call: Call, catalog: Pick<Catalog, 'isTaskO
 
 export async function* callAsTask(call: Call, upstream: Pick<Upstream, 'call'>, clock: Clock): Reply {
   // Only the worker that began the task knows it, and all input requests of the task belong to the client of this call.
-  const hold: Hold = { lease: undefined }
-  const release = (): void => hold.lease?.release()
+  const reservation: WorkerReservation = { lease: undefined }
+  const release = (): void => reservation.lease?.release()
   let begun: Outcome | undefined
   let task: Task | undefined
   try {
-    begun = yield* upstream.call({ ...call, params: asTask(call.params), round: 0, hold })
+    begun = yield* upstream.call({ ...call, params: asTask(call.params), round: 0, reservation })
     task = taskBegun(begun.answer)
     if (!task) return begun
   } finally {
@@ -36,7 +36,7 @@ export async function* callAsTask(call: Call, upstream: Pick<Upstream, 'call'>, 
   }
   const { worker } = begun
   const about = (method: string, params: RawObject, cancel: Cancel): Call => {
-    return { ...call, method, params, progressToken: undefined, worker, round: 0, hold, cancel }
+    return { ...call, method, params, progressToken: undefined, worker, round: 0, reservation, cancel }
   }
   const params = aboutTask(task)
   const endMs = clock.now() + maxMs

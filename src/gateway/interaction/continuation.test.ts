@@ -36,7 +36,7 @@ async function resultAfter(message: string, expired: boolean): Promise<string> {
   })
   const reply = continuations.continueCall(call, asking)
   const asked = await reply.next()
-  assert(asked.done !== true && asked.value.kind === 'ask')
+  assert(asked.done !== true && asked.value.kind === 'input_request')
   asked.value.answer(errorAnswer(-32603, message), expired)
   const ended = await reply.next()
   assert(ended.done === true && ended.value.answer.kind === 'result')

@@ -9,15 +9,17 @@ import { type BackOff, backOffMs } from '../../base/backoff.ts'
 import { Cancel } from '../../base/cancel.ts'
 import { type Clock, pauseUnless } from '../../base/clock.ts'
 import { shortId, unguessableId } from '../../base/ids.ts'
+import { bytesOfValue, reserve, type MemoryAccount } from '../../base/memory-budget.ts'
 import { asRefusal, Refusal } from '../../base/refusal.ts'
 import { Wakeup } from '../../base/wakeup.ts'
 import type { InputRequest, Call, Outcome, Reply } from '../../protocol/call.ts'
+import { heldBytesOf } from '../../protocol/held-bytes.ts'
 import type { Answer } from '../../protocol/jsonrpc.ts'
 import type { InputRequestContent } from '../../protocol/bridge/input-requests.ts'
 import {
   answered,
-  askedAgain,
-  beginFlow,
+  nextRound,
+  newContinuation,
   calledAgain,
   endUnanswered,
   type Continuation,
@@ -25,11 +27,10 @@ import {
   isOpen,
   needsInput,
   paramsAgain,
-  questionsTo,
+  inputRequestsForClient,
 } from '../../protocol/bridge/continuation.ts'
 import { sessionKey } from '../../sessions/session.ts'
 import type { Upstream } from '../../upstreams/upstream.ts'
-import { createContinuationRecord, type ContinuationRecord } from './continuation-record.ts'
 
 export interface Continuations {
   /**
@@ -63,24 +64,24 @@ export function createContinuations(needs: {
   return {
     async *continueCall(call, first) {
       const id = `${instance}${(++count).toString(36)}`
-      const key = `${sessionKey(call.principal, call.session)}/flow/${id}`
+      const key = `${sessionKey(call.principal, call.session)}/continuation/${id}`
       const record = createContinuationRecord(records, key, recordMs, call.memory)
-      let continuation = beginFlow(id, call)
+      let continuation = newContinuation(id, call)
       let outcome = first
       let repeats = 0
       try {
         for (;;) {
-          const questions = questionsTo(call.client, outcome, unguessableId)
-          if ('kind' in questions) return { answer: questions, era: call.client.era, worker: undefined }
-          const next = askedAgain(continuation, outcome, questions)
+          const inputRequests = inputRequestsForClient(call.client, outcome, unguessableId)
+          if ('kind' in inputRequests) return { answer: inputRequests, era: call.client.era, worker: undefined }
+          const next = nextRound(continuation, outcome, inputRequests)
           continuation = next.continuation
-          if (next.asked.size === 0) await pauseBeforeRepeat(++repeats, call, clock)
+          if (next.sent.size === 0) await pauseBeforeRepeat(++repeats, call, clock)
           else {
             repeats = 0
             if (continuation.round > maxRounds) throw new Refusal('too_many_rounds')
-            record.noteAsked(outcome)
+            record.noteInputRequests(outcome)
             await record.write(continuation)
-            continuation = calledAgain(yield* ask(continuation, next.asked, call, record))
+            continuation = calledAgain(yield* requestInput(continuation, next.sent, call, record))
             // Stored before the call: an instance that finds the record must know that the server may have been called.
             await record.write(continuation)
           }
@@ -108,9 +109,9 @@ export function createContinuations(needs: {
  * Sends the input requests to the client, all at once, and waits until all are answered or one fails. Those still open
  * then are withdrawn.
  */
-async function* ask(
+async function* requestInput(
   asking: Continuation,
-  questions: ReadonlyMap<string, InputRequestContent>,
+  inputRequests: ReadonlyMap<string, InputRequestContent>,
   call: Call,
   record: ContinuationRecord,
 ): AsyncGenerator<InputRequest, Continuation, void> {
@@ -123,7 +124,7 @@ async function* ask(
   }
   const take = (id: string, answer: Answer, expired = false): void => {
     if (failure || !isOpen(continuation, id)) return
-    const method = questions.get(id)?.method ?? ''
+    const method = inputRequests.get(id)?.method ?? ''
     const next = expired ? undefined : answered(continuation, id, answer)
     if (!next) return fail(unanswered(method, answer, expired))
     continuation = next
@@ -138,12 +139,12 @@ async function* ask(
   const stopListening = call.cancel.onCancel(() => fail(new Refusal('cancelled')))
   const withdrawn = new Map<string, Cancel>()
   try {
-    for (const [id, { method, params }] of questions) {
+    for (const [id, { method, params }] of inputRequests) {
       if (failure) break
       const cancel = new Cancel()
       withdrawn.set(id, cancel)
       yield {
-        kind: 'ask',
+        kind: 'input_request',
         id,
         method,
         params,
@@ -179,4 +180,69 @@ function unanswered(method: string, answer: Answer, expired: boolean): Refusal {
 async function pauseBeforeRepeat(tries: number, { cancel }: Call, clock: Clock): Promise<void> {
   if (tries > maxRepeats) throw new Refusal('too_many_rounds')
   await pauseUnless([cancel], clock, backOffMs(repeatPauses, tries))
+}
+
+/**
+ * The stored record of a continuation: what another instance needs to continue the call. Writes of one record run one
+ * after the other, so that the last one wins; docs/storage.md has the key.
+ */
+interface ContinuationRecord {
+  /** Notes the outcome that holds the server's input requests: its bytes count with the record until the next round. */
+  noteInputRequests(outcome: Outcome): void
+  /** Counts what the continuation keeps. Throws `memory_share_exceeded` or `overloaded` if that is too much. */
+  count(continuation: Continuation): void
+  /** Counts the continuation, and resolves when it is stored. Throws `store_unavailable`, and what `count` throws. */
+  write(continuation: Continuation): Promise<void>
+  /** Removes the record. If that fails, it expires by its time to live. */
+  remove(): void
+}
+
+/**
+ * @param ttlMs how long the store keeps the record after each write, in milliseconds
+ * @param memory counts its bytes; closed with the call
+ */
+function createContinuationRecord(
+  records: Records,
+  key: string,
+  ttlMs: number,
+  memory: MemoryAccount | undefined,
+): ContinuationRecord {
+  let counted = 0
+  let inputRequestBytes = 0
+  let last: Promise<unknown> = Promise.resolve()
+  let isBegun = false
+
+  const write = async (continuation: Continuation): Promise<void> => {
+    const stored = isBegun ? await records.read(key) : undefined
+    isBegun = true
+    if (stored) await records.replace(key, { ...continuation }, stored.version, ttlMs)
+    else await records.create(key, { ...continuation }, ttlMs)
+  }
+  const afterLast = <Value>(step: () => Promise<Value>): Promise<Value> => {
+    const next = last.then(step)
+    last = next.catch(() => undefined)
+    return next
+  }
+
+  const count = (continuation: Continuation): void => {
+    const bytes = bytesOfValue(continuation) + inputRequestBytes
+    if (!memory) return
+    if (bytes > counted) reserve(memory, bytes - counted)
+    else memory.release(counted - bytes)
+    counted = bytes
+  }
+
+  return {
+    noteInputRequests({ answer }) {
+      inputRequestBytes = heldBytesOf(answer.kind === 'result' ? answer.result : answer.error)
+    },
+    count,
+    async write(continuation) {
+      count(continuation)
+      await afterLast(() => write(continuation))
+    },
+    remove() {
+      void afterLast(async () => isBegun && records.remove(key)).catch(() => undefined)
+    },
+  }
 }

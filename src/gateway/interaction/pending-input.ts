@@ -20,7 +20,7 @@ export interface PendingInput {
 }
 
 /** Memory of an input request besides its params, in bytes. */
-const askBytes = 512
+const inputRequestBytes = 512
 
 /** @param answerWithinMs how long a client may take to answer, in milliseconds */
 export function createPendingInput(timers: CoarseTimers, answerWithinMs: number): PendingInput {
@@ -30,7 +30,7 @@ export function createPendingInput(timers: CoarseTimers, answerWithinMs: number)
   return {
     put(liveSession, inputRequest, withdraw) {
       const id = JSON.stringify(inputRequest.id ?? `ask-${epoch}-${++count}`)
-      const bytes = askBytes + heldBytesOf(inputRequest.params)
+      const bytes = inputRequestBytes + heldBytesOf(inputRequest.params)
       if (liveSession.memory.take(bytes) !== 'reserved') {
         inputRequest.answer(errorAnswer(-32603, 'The client has too much to answer already'), true)
         return undefined

@@ -68,7 +68,13 @@ function suspendableOf(steps: Reply): SuspendableCall {
 
 function ask(answers: Answer[]): InputRequest {
   const method = 'elicitation/create'
-  return { kind: 'ask', method, params: undefined, answer: (one) => answers.push(one), withdrawn: new Cancel() }
+  return {
+    kind: 'input_request',
+    method,
+    params: undefined,
+    answer: (one) => answers.push(one),
+    withdrawn: new Cancel(),
+  }
 }
 
 function add(suspendable: SuspendableCall, inputRequest: InputRequest): InputRequests {

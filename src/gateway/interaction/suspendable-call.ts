@@ -138,7 +138,7 @@ export function readWhileSuspended(suspendable: SuspendableCall, inputRequests: 
     if (step.done === true)
       suspendable.next = failed(new Refusal('result_too_large', { message: 'No memory for the result.' }))
     else {
-      if (step.value.kind === 'ask') step.value.answer(errorAnswer(-32603, tooMuch), true)
+      if (step.value.kind === 'input_request') step.value.answer(errorAnswer(-32603, tooMuch), true)
       else holdBack(suspendable, inputRequests, step.value)
       readNext()
     }
@@ -161,7 +161,7 @@ export function readWhileSuspended(suspendable: SuspendableCall, inputRequests: 
  * @returns false for a notification, and where there is no memory for it
  */
 function keepPending(suspendable: SuspendableCall, step: Step): boolean {
-  if (step.done !== true && step.value.kind !== 'ask') return false
+  if (step.done !== true && step.value.kind !== 'input_request') return false
   const memory = new Portion(suspendable.memory)
   const answer = step.done === true ? step.value.answer : undefined
   const content = step.done === true ? (answer?.kind === 'result' ? answer.result : answer?.error) : step.value.params
@@ -180,7 +180,7 @@ function failed(refusal: Refusal): PendingStep {
 /** The error for input requests that exceed what may be kept for the client. */
 const tooMuch = 'The client has too much to answer already'
 /** Memory of an input request besides its params, in bytes. */
-const askBytes = 512
+const inputRequestBytes = 512
 
 /**
  * Adds an input request to those for the client.
@@ -188,7 +188,7 @@ const askBytes = 512
  */
 export function addInputRequest(suspendable: SuspendableCall, inputRequest: InputRequest): InputRequests | undefined {
   const memory = new Portion(suspendable.memory)
-  if (memory.take(askBytes + heldBytesOf(inputRequest.params)) !== 'reserved') {
+  if (memory.take(inputRequestBytes + heldBytesOf(inputRequest.params)) !== 'reserved') {
     inputRequest.answer(errorAnswer(-32603, tooMuch), true)
     return undefined
   }
@@ -225,7 +225,7 @@ export function abandon(suspendable: SuspendableCall, reason: string): void {
   rejectInputRequests(suspendable)
   // An input request that is still pending was not added to those for the client.
   void suspendable.next?.step.then(
-    ({ done, value }) => done !== true && value.kind === 'ask' && value.answer(unanswered(value.method)),
+    ({ done, value }) => done !== true && value.kind === 'input_request' && value.answer(unanswered(value.method)),
     () => undefined,
   )
   // Cancel first: return() alone would wait behind the pending step.

@@ -109,7 +109,7 @@ function begin(): Expected {
     answers: 0,
   }
   const inputRequest: InputRequest = {
-    kind: 'ask',
+    kind: 'input_request',
     method: 'elicitation/create',
     params: undefined,
     answer: () => void expected.answers++,
@@ -215,7 +215,7 @@ test('a server is told that an answer may still come as long as its call is susp
   assert.ok(inputRequests)
   let told = 0
   for (const [name, inputRequest] of inputRequests.open)
-    inputRequests.open.set(name, { ...inputRequest, stillAsking: () => void told++ })
+    inputRequests.open.set(name, { ...inputRequest, reportProgress: () => void told++ })
   const { callId, round } = calls.suspend(suspendable, inputRequests)
   clock.advance(45_000)
   expect(told).toBe(3)

@@ -160,7 +160,7 @@ export class SuspendedCalls {
     const { suspendable, inputRequests, onResume } = interaction
     const { timers, answerTimeoutMs } = this.#needs
     const beat = (): void => {
-      for (const inputRequest of inputRequests.open.values()) inputRequest.stillAsking?.()
+      for (const inputRequest of inputRequests.open.values()) inputRequest.reportProgress?.()
       stopBeat = timers.after(beatMs, beat)
     }
     let stopBeat = timers.after(beatMs, beat)

@@ -190,7 +190,8 @@ export async function pump(
       const answer = encoded(() => encodeLegacyAnswer(value, one.method, one.version), needs)
       return { text: responseText(one.id, answer), isLast: true }
     }
-    if (value.kind === 'ask') return { text: needs.pendingInput.put(liveSession, value, withdraw), isLast: false }
+    if (value.kind === 'input_request')
+      return { text: needs.pendingInput.put(liveSession, value, withdraw), isLast: false }
     return { text: isToBeSent(value) ? notificationText(value.method, value.params) : undefined, isLast: false }
   }
   try {

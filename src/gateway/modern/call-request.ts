@@ -91,8 +91,8 @@ export async function answerCallRequest(
     }
     attached = { request, envelope, suspendable, memory, detach, isFinished: false }
     if (suspendable.inputRequests && suspendable.inputRequests.open.size > 0) {
-      const asked = await gatherInputRequests(attached, suspendable.inputRequests, needs)
-      if (asked) return json(request, asked)
+      const required = await gatherInputRequests(attached, suspendable.inputRequests, needs)
+      if (required) return json(request, required)
     }
     if (acceptedForms(header(inbound, 'accept')) === 'json')
       return json(request, await answerWithoutStream(attached, needs))
@@ -100,8 +100,8 @@ export async function answerCallRequest(
     if (first.kind === 'failed') throw first.error
     if (first.kind === 'outcome') return json(request, finish(attached, first.outcome, needs))
     if (first.inputRequest) {
-      const asked = await ask(attached, first.inputRequest, needs)
-      if (asked) return json(request, asked)
+      const required = await requestInput(attached, first.inputRequest, needs)
+      if (required) return json(request, required)
     }
     streaming = true
     return {
@@ -136,8 +136,8 @@ async function answerWithoutStream(attached: AttachedRequest, needs: CallRequest
   for (;;) {
     const step = await nextStep(attached.suspendable)
     if (step.done === true) return finish(attached, step.value, needs)
-    const asked = step.value.kind === 'ask' ? await ask(attached, step.value, needs) : undefined
-    if (asked) return asked
+    const required = step.value.kind === 'input_request' ? await requestInput(attached, step.value, needs) : undefined
+    if (required) return required
   }
 }
 
@@ -166,8 +166,8 @@ async function* stream(
       const answer =
         step.done === true
           ? finish(attached, step.value, needs)
-          : step.value.kind === 'ask'
-            ? await ask(attached, step.value, needs)
+          : step.value.kind === 'input_request'
+            ? await requestInput(attached, step.value, needs)
             : undefined
       if (answer) {
         // Detached first: a client may close its connection as soon as it has the answer, and that cancels nothing.
@@ -189,7 +189,7 @@ async function* stream(
 }
 
 function textOf({ suspendable, envelope }: AttachedRequest, update: Update): string | undefined {
-  if (update.kind === 'ask') return undefined
+  if (update.kind === 'input_request') return undefined
   // The server knows only the log level of the request that began the call.
   const { logLevel } = envelope
   if (update.method === 'notifications/message' && !wantsLog({ ...suspendable.call, logLevel }, update.params))
@@ -219,7 +219,7 @@ function finish(attached: AttachedRequest, outcome: Outcome, needs: CallRequestN
  * @returns the answer to this request: the input requests, or the outcome if the call ends meanwhile; undefined if there is
  * nothing to ask (any more)
  */
-async function ask(
+async function requestInput(
   attached: AttachedRequest,
   inputRequest: InputRequest,
   needs: CallRequestNeeds,
@@ -245,7 +245,7 @@ async function gatherInputRequests(
     // Updates that came before the outcome are sent before it.
     if (step.done === true) return undefined
     takeNext(suspendable)
-    if (step.value.kind !== 'ask') holdBack(suspendable, inputRequests, step.value)
+    if (step.value.kind !== 'input_request') holdBack(suspendable, inputRequests, step.value)
     else if (noteInputRequest(attached, step.value)) endMs = clock.now() + gatherMs
   }
   if (inputRequests.open.size === 0) return undefined
@@ -253,7 +253,7 @@ async function gatherInputRequests(
   return inputRequiredOf(request, suspendable.call, inputRequestsFor(inputRequests), waits, needs)
 }
 
-/** Adds an input request if the client can be asked with this request; if not, the server gets an error. */
+/** Adds an input request if the client can be required with this request; if not, the server gets an error. */
 function noteInputRequest(
   { request, envelope, suspendable }: AttachedRequest,
   inputRequest: InputRequest,
@@ -261,8 +261,8 @@ function noteInputRequest(
   const isDeclared = undeclared(inputRequest, envelope.client.capabilities) === undefined
   if (isDeclared && mayTakeRounds(request.method)) return addInputRequest(suspendable, inputRequest)
   const reason = isDeclared
-    ? 'The client cannot be asked in the course of this request'
-    : 'The client did not declare that it can be asked this'
+    ? 'The client cannot be required in the course of this request'
+    : 'The client did not declare that it can be required this'
   inputRequest.answer(errorAnswer(-32602, reason))
   return undefined
 }

@@ -7,7 +7,7 @@ import { inputRequired, mayTakeRounds, stateOf } from '../../protocol/input-requ
 import { editObject, type JsonObject, type RawObject } from '../../protocol/json-text.ts'
 import type { Answer, RequestMessage } from '../../protocol/jsonrpc.ts'
 import { encodeModernAnswer } from '../../protocol/modern-server.ts'
-import { undeclaredVisit, visitsIn } from '../../protocol/bridge/input-requests.ts'
+import { undeclaredUrlElicitation, urlElicitationsIn } from '../../protocol/bridge/input-requests.ts'
 import { errorAnswerOf } from '../../protocol/error-response.ts'
 import type { Catalog } from '../../catalog/catalog.ts'
 import type { OpenedState, RequestStateCodec } from '../interaction/request-state.ts'
@@ -31,12 +31,13 @@ export function answerOf(request: RequestMessage, call: Call, outcome: Outcome, 
 
 function translated(request: RequestMessage, call: Call, outcome: Outcome, needs: EncodeNeeds): Answer {
   const { answer } = outcome
-  const visits = answer.kind === 'error' && mayTakeRounds(call.method) ? visitsIn(answer.error) : undefined
-  if (visits) {
-    const requiredCapabilities = undeclaredVisit(call.client.capabilities)
+  const urlElicitations =
+    answer.kind === 'error' && mayTakeRounds(call.method) ? urlElicitationsIn(answer.error) : undefined
+  if (urlElicitations) {
+    const requiredCapabilities = undeclaredUrlElicitation(call.client.capabilities)
     return requiredCapabilities
       ? errorAnswerOf(new Refusal('missing_capability', { data: { requiredCapabilities } }))
-      : inputRequiredOf(request, call, visits, { kind: 'again', client: call.clientKey }, needs)
+      : inputRequiredOf(request, call, urlElicitations, { kind: 'again', client: call.clientKey }, needs)
   }
   return encodeModernAnswer(call.method, outcome, serverInfo(call, needs))
 }

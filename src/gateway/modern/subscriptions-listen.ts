@@ -53,7 +53,7 @@ export async function openSubscription(
     const changes = createPendingChanges(memory)
     const wakeup = new Wakeup(needs.timers, needs.sessionSettings.keepAliveMs)
     const deliver = (update: Update): void => {
-      if (update.kind === 'ask') return
+      if (update.kind === 'input_request') return
       changes.add(update)
       wakeup.notify()
     }

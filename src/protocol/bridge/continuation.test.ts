@@ -9,8 +9,8 @@ import { type Answer, errorAnswer } from '../jsonrpc.ts'
 import type { InputRequestContent } from './input-requests.ts'
 import {
   answered,
-  askedAgain,
-  beginFlow,
+  nextRound,
+  newContinuation,
   calledAgain,
   endUnanswered,
   type Continuation,
@@ -18,7 +18,7 @@ import {
   isOpen,
   needsInput,
   paramsAgain,
-  questionsTo,
+  inputRequestsForClient,
 } from './continuation.ts'
 
 function callOf(method: string, params?: string): Call {
@@ -65,8 +65,8 @@ describe('what needs input', () => {
 })
 
 describe('the input requests to a client', () => {
-  const ask = (client: ClientDescription, inputRequests: JsonObject): ReturnType<typeof questionsTo> =>
-    questionsTo(client, asking({ inputRequests }), () => 'an id')
+  const ask = (client: ClientDescription, inputRequests: JsonObject): ReturnType<typeof inputRequestsForClient> =>
+    inputRequestsForClient(client, asking({ inputRequests }), () => 'an id')
   const elicit = (params: JsonObject): JsonObject => ({ who: { method: 'elicitation/create', params } })
 
   test('have the form of its revision', () => {
@@ -126,7 +126,9 @@ describe('the input requests to a client', () => {
     ['questions that are none', { inputRequests: { a: { method: 'ping' } } }],
     ['a state that is no text', { requestState: 7 }],
   ])('are a fault of the server if it sends %s', (_, members) => {
-    const code = refusalOf(() => questionsTo(clientDescriptionOf('2025-11-25', {}), asking(members), () => ''))
+    const code = refusalOf(() =>
+      inputRequestsForClient(clientDescriptionOf('2025-11-25', {}), asking(members), () => ''),
+    )
     expect(code).toBe('upstream_invalid')
   })
 
@@ -172,7 +174,7 @@ interface Model {
   ids: string[]
 }
 
-function nextRound(
+function takeRound(
   model: Model,
   one: { questions: Record<string, string>; state?: string | undefined; worker?: string | undefined },
 ): void {
@@ -180,20 +182,20 @@ function nextRound(
     Object.entries(one.questions).map(([name, method]) => [name, { method, params: undefined }]),
   )
   const outcome = asking(one.state === undefined ? {} : { requestState: one.state }, one.worker)
-  const next = askedAgain(model.continuation, outcome, asked)
+  const next = nextRound(model.continuation, outcome, asked)
   model.continuation = next.continuation
-  model.ids.push(...next.asked.keys())
+  model.ids.push(...next.sent.keys())
 }
 
 describe('a continuation', () => {
   test('is plain data: it survives serialisation at every step', () => {
     fc.assert(
       fc.property(fc.array(round, { maxLength: 4 }), answers, (rounds, given) => {
-        const model: Model = { continuation: beginFlow('f', callOf('tools/call', '{"name":"t"}')), ids: [] }
+        const model: Model = { continuation: newContinuation('f', callOf('tools/call', '{"name":"t"}')), ids: [] }
         const same = (): void => expect(JSON.parse(JSON.stringify(model.continuation))).toEqual(model.continuation)
         same()
         for (const one of rounds) {
-          nextRound(model, one)
+          takeRound(model, one)
           same()
           for (const { at, value } of given) {
             model.continuation =
@@ -210,8 +212,8 @@ describe('a continuation', () => {
   test('uses request ids that contain its own id and are never used twice', () => {
     fc.assert(
       fc.property(fc.array(round, { maxLength: 6 }), (rounds) => {
-        const model: Model = { continuation: beginFlow('f1', callOf('tools/call')), ids: [] }
-        for (const one of rounds) nextRound(model, one)
+        const model: Model = { continuation: newContinuation('f1', callOf('tools/call')), ids: [] }
+        for (const one of rounds) takeRound(model, one)
         expect(new Set(model.ids).size).toBe(model.ids.length)
         for (const id of model.ids) expect(/^ask-(\w+)\.\d+\.\d+$/.exec(id)?.[1]).toBe('f1')
         expect(model.continuation.round).toBe(rounds.filter((one) => Object.keys(one.questions).length > 0).length)
@@ -222,8 +224,8 @@ describe('a continuation', () => {
   test('takes the first answer to each open input request, and no other', () => {
     fc.assert(
       fc.property(fc.array(round, { minLength: 1, maxLength: 3 }), answers, (rounds, given) => {
-        const model: Model = { continuation: beginFlow('f', callOf('tools/call')), ids: [] }
-        for (const one of rounds) nextRound(model, one)
+        const model: Model = { continuation: newContinuation('f', callOf('tools/call')), ids: [] }
+        for (const one of rounds) takeRound(model, one)
         const first = new Map<string, string>()
         for (const { at, value } of given) {
           const id = model.ids[at] ?? `ask-f.9.${at}`
@@ -235,7 +237,7 @@ describe('a continuation', () => {
           model.continuation = next
           expect(isOpen(model.continuation, id)).toBe(false)
         }
-        const wanted = Object.keys(model.continuation.questions)
+        const wanted = Object.keys(model.continuation.inputRequests)
         expect(Object.keys(model.continuation.answers).every((id) => wanted.includes(id))).toBe(true)
         expect(isComplete(model.continuation)).toBe(wanted.every((id) => first.has(id)))
         expect(wanted.some((id) => isOpen(calledAgain(model.continuation), id))).toBe(false)
@@ -247,8 +249,8 @@ describe('a continuation', () => {
     fc.assert(
       fc.property(fc.array(round, { minLength: 1, maxLength: 3 }), object, (rounds, value) => {
         const params = '{"name":"t","arguments":{"n":12345678901234567890},"requestState":"forged","_meta":{"a":1}}'
-        const model: Model = { continuation: beginFlow('f', callOf('tools/call', params)), ids: [] }
-        for (const one of rounds) nextRound(model, one)
+        const model: Model = { continuation: newContinuation('f', callOf('tools/call', params)), ids: [] }
+        for (const one of rounds) takeRound(model, one)
         for (const id of model.ids)
           model.continuation = answered(model.continuation, id, resultOf(value)) ?? model.continuation
         const last = rounds.at(-1)
@@ -267,9 +269,9 @@ describe('a continuation', () => {
   })
 
   test('continues after an error to an elicitation, and ends after an error to sampling', () => {
-    const begun = beginFlow('f', callOf('tools/call'))
+    const begun = newContinuation('f', callOf('tools/call'))
     const of = (method: string): Continuation =>
-      askedAgain(begun, asking({}), new Map([['k', { method, params: undefined }]])).continuation
+      nextRound(begun, asking({}), new Map([['k', { method, params: undefined }]])).continuation
     const failed = errorAnswer(-1, 'no')
     const cancelled = answered(of('elicitation/create'), 'ask-f.1.1', failed)
     expect(cancelled && paramsAgain(cancelled).value['inputResponses']).toEqual({ k: { action: 'cancel' } })
@@ -278,9 +280,9 @@ describe('a continuation', () => {
   })
 
   test('ends if the answers do not fit into one line to the server', () => {
-    const begun = beginFlow('f', callOf('tools/call'))
+    const begun = newContinuation('f', callOf('tools/call'))
     const both = new Map(['a', 'b'].map((name) => [name, { method: 'roots/list', params: undefined }] as const))
-    const { continuation } = askedAgain(begun, asking({}), both)
+    const { continuation } = nextRound(begun, asking({}), both)
     const large = resultOf({ roots: ['x'.repeat(5 * 1024 * 1024)] })
     const first = answered(continuation, 'ask-f.1.1', large)
     assert(first && first !== continuation)
@@ -289,7 +291,7 @@ describe('a continuation', () => {
   })
 
   test('of a request without params calls again with an object as params', () => {
-    expect(paramsAgain(beginFlow('f', callOf('prompts/get')))).toEqual(emptyObject)
+    expect(paramsAgain(newContinuation('f', callOf('prompts/get')))).toEqual(emptyObject)
   })
 })
 

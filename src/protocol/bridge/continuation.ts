@@ -9,7 +9,13 @@ import { acrossEras } from '../capabilities.ts'
 import { mayTakeRounds } from '../input-required.ts'
 import { editMembers, type JsonObject, parseObject, rawObject, type RawObject } from '../json-text.ts'
 import { type Answer, errorAnswer, type RpcId } from '../jsonrpc.ts'
-import { inputResponseOf, type InputRequestContent, questionFor, questionsIn, undeclared } from './input-requests.ts'
+import {
+  inputResponseOf,
+  type InputRequestContent,
+  inputRequestForClient,
+  inputRequestsIn,
+  undeclared,
+} from './input-requests.ts'
 
 /** An input request that was sent to the client. */
 export interface OpenInputRequest {
@@ -36,13 +42,13 @@ export interface Continuation {
   /** The worker that asked: the server is called again on it, if this instance has it. */
   readonly worker?: WorkerId
   /** The input requests of this round, by the id that the client sees. */
-  readonly questions: Readonly<Record<string, OpenInputRequest>>
+  readonly inputRequests: Readonly<Record<string, OpenInputRequest>>
   /** The answers so far, by the same id, as JSON text. */
   readonly answers: Readonly<Record<string, string>>
 }
 
 /** Input requests in one round, at most. */
-const maxQuestions = 64
+const maxInputRequests = 64
 /** The size of all answers of a round together, in characters: they are sent to the server in one line. */
 const maxAnswers = 8 * 1024 * 1024
 
@@ -63,32 +69,32 @@ export function needsInput(call: Call, { era, answer }: Outcome): boolean {
  * @param elicitationId returns a new id for a URL elicitation, which needs one in these revisions
  * @returns the answer that ends the call, if the server requests input that the client did not declare
  */
-export function questionsTo(
+export function inputRequestsForClient(
   client: ClientDescription,
   { answer }: Outcome,
   elicitationId: () => string,
 ): ReadonlyMap<string, InputRequestContent> | Answer {
-  const asked = new Map<string, InputRequestContent>()
-  if (answer.kind === 'error') return asked
+  const fitted = new Map<string, InputRequestContent>()
+  if (answer.kind === 'error') return fitted
   const announced = acrossEras(client, true).value
   const known: ClientDescription = { ...client, capabilities: announced }
-  const questions = questionsIn(answer.result)
-  if (questions.size > maxQuestions) {
+  const inputRequests = inputRequestsIn(answer.result)
+  if (inputRequests.size > maxInputRequests) {
     throw new Refusal('upstream_invalid', {
-      message: `The server sent more than ${maxQuestions} input requests at once.`,
+      message: `The server sent more than ${maxInputRequests} input requests at once.`,
     })
   }
-  for (const [key, question] of questions) {
-    const lacking = undeclared(question, announced)
+  for (const [key, inputRequest] of inputRequests) {
+    const lacking = undeclared(inputRequest, announced)
     if (lacking) return lacks(lacking)
-    const fitting = questionFor(known, question, elicitationId())
+    const fitting = inputRequestForClient(known, inputRequest, elicitationId())
     if (!fitting) throw new Refusal('not_supported_by_client_revision')
-    asked.set(key, fitting)
+    fitted.set(key, fitting)
   }
-  if (asked.size === 0 && typeof answer.result.value['requestState'] !== 'string') {
+  if (fitted.size === 0 && typeof answer.result.value['requestState'] !== 'string') {
     throw new Refusal('upstream_invalid', { message: 'The server asked for input without an input request.' })
   }
-  return asked
+  return fitted
 }
 
 /** The error for undeclared capabilities: session-based revisions have no code of their own for it. [2026-07-28 basic, error codes: -32021] */
@@ -108,7 +114,7 @@ export function endUnanswered(call: Call, refusal: Refusal): Outcome {
 }
 
 /** The state of a call before its first round. */
-export function beginFlow(id: string, call: Call): Continuation {
+export function newContinuation(id: string, call: Call): Continuation {
   const { id: request, method, params } = call
   return {
     id,
@@ -117,45 +123,45 @@ export function beginFlow(id: string, call: Call): Continuation {
     params: params?.text ?? '{}',
     round: 0,
     step: 'calling',
-    questions: {},
+    inputRequests: {},
     answers: {},
   }
 }
 
 /** The server requested input: returns the next round, and the input requests by the ids that the client sees. */
-export function askedAgain(
+export function nextRound(
   continuation: Continuation,
   outcome: Outcome,
-  questions: ReadonlyMap<string, InputRequestContent>,
-): { readonly continuation: Continuation; readonly asked: ReadonlyMap<string, InputRequestContent> } {
+  inputRequests: ReadonlyMap<string, InputRequestContent>,
+): { readonly continuation: Continuation; readonly sent: ReadonlyMap<string, InputRequestContent> } {
   const { requestState: _, worker: __, ...rest } = continuation
-  const round = questions.size === 0 ? continuation.round : continuation.round + 1
-  const asked = new Map<string, InputRequestContent>()
+  const round = inputRequests.size === 0 ? continuation.round : continuation.round + 1
+  const sent = new Map<string, InputRequestContent>()
   const open: Record<string, OpenInputRequest> = {}
-  for (const [key, question] of questions) {
+  for (const [key, inputRequest] of inputRequests) {
     // No id is used twice, so a late answer to an earlier round is ignored.
-    const id = `ask-${continuation.id}.${round}.${asked.size + 1}`
-    asked.set(id, question)
-    open[id] = { key, method: question.method }
+    const id = `ask-${continuation.id}.${round}.${sent.size + 1}`
+    sent.set(id, inputRequest)
+    open[id] = { key, method: inputRequest.method }
   }
   const said = outcome.answer.kind === 'result' ? outcome.answer.result.value['requestState'] : undefined
   const next: Continuation = {
     ...rest,
     round,
-    step: asked.size === 0 ? 'calling' : 'asking',
+    step: sent.size === 0 ? 'calling' : 'asking',
     ...(typeof said === 'string' && { requestState: said }),
     ...(outcome.worker !== undefined && { worker: outcome.worker }),
-    questions: open,
+    inputRequests: open,
     answers: {},
   }
-  return { continuation: next, asked }
+  return { continuation: next, sent }
 }
 
 /** Whether the input request with that id waits for an answer. */
 export function isOpen(continuation: Continuation, id: string): boolean {
   return (
     continuation.step === 'asking' &&
-    Object.hasOwn(continuation.questions, id) &&
+    Object.hasOwn(continuation.inputRequests, id) &&
     !Object.hasOwn(continuation.answers, id)
   )
 }
@@ -165,9 +171,9 @@ export function isOpen(continuation: Continuation, id: string): boolean {
  * @returns undefined if the answer cannot be sent to the server, or the answers of the round are too large: the call ends
  */
 export function answered(continuation: Continuation, id: string, answer: Answer): Continuation | undefined {
-  const asked = isOpen(continuation, id) ? continuation.questions[id] : undefined
-  if (!asked) return continuation
-  const response = inputResponseOf({ method: asked.method, params: undefined }, answer)
+  const open = isOpen(continuation, id) ? continuation.inputRequests[id] : undefined
+  if (!open) return continuation
+  const response = inputResponseOf({ method: open.method, params: undefined }, answer)
   if (!response) return undefined
   let chars = response.text.length
   for (const text of Object.values(continuation.answers)) chars += text.length
@@ -176,7 +182,7 @@ export function answered(continuation: Continuation, id: string, answer: Answer)
 
 /** Whether all answers are there, so that the server can be called again. */
 export function isComplete(continuation: Continuation): boolean {
-  return Object.keys(continuation.questions).every((id) => Object.hasOwn(continuation.answers, id))
+  return Object.keys(continuation.inputRequests).every((id) => Object.hasOwn(continuation.answers, id))
 }
 
 /** The continuation while the server is called again. */
@@ -187,7 +193,7 @@ export function calledAgain(continuation: Continuation): Continuation {
 /** The params for calling the server again: the client's own, the answers of this round, and the server's state. */
 export function paramsAgain(continuation: Continuation): RawObject {
   const responses = Object.entries(continuation.answers).map(([id, text]) => {
-    return `${JSON.stringify(continuation.questions[id]?.key ?? id)}:${text}`
+    return `${JSON.stringify(continuation.inputRequests[id]?.key ?? id)}:${text}`
   })
   const state = continuation.requestState === undefined ? null : JSON.stringify(continuation.requestState)
   const text = editMembers(continuation.params, {

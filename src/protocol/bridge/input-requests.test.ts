@@ -16,11 +16,11 @@ import {
   inputResponseOf,
   isInputRequestMethod,
   type InputRequestContent,
-  questionFor,
-  questionsIn,
+  inputRequestForClient,
+  inputRequestsIn,
   unanswered,
   undeclared,
-  visitsIn,
+  urlElicitationsIn,
 } from './input-requests.ts'
 
 const everything: JsonObject = {
@@ -177,39 +177,39 @@ describe('an entry of inputRequests', () => {
     const result = raw(
       '{"resultType":"input_required","inputRequests":{"a":{"method":"roots/list"},"b":{"method":"elicitation/create","params":{"n":1.0}}}}',
     )
-    const questions = questionsIn(result)
+    const questions = inputRequestsIn(result)
     expect([...questions.keys()]).toEqual(['a', 'b'])
     expect(questions.get('a')).toEqual({ method: 'roots/list', params: undefined })
     expect(questions.get('b')?.params?.text).toBe('{"n":1.0}')
-    expect(questionsIn(raw('{"requestState":"s"}')).size).toBe(0)
+    expect(inputRequestsIn(raw('{"requestState":"s"}')).size).toBe(0)
   })
 
   test.each(['[]', '{"a":1}', '{"a":{"method":"ping"}}', '{"a":{"method":"roots/list","params":[]}}', '{"a":{}}'])(
     'that is no question is a fault of the server: %s',
     (requests) => {
-      expect(() => questionsIn(raw(`{"inputRequests":${requests}}`))).toThrow(
+      expect(() => inputRequestsIn(raw(`{"inputRequests":${requests}}`))).toThrow(
         expect.objectContaining({ code: 'upstream_invalid' }),
       )
     },
   )
 
   test('becomes a request in the form of 2025-11-25', () => {
-    const visit = questionFor(client('2025-11-25'), page, 'id-1')
+    const visit = inputRequestForClient(client('2025-11-25'), page, 'id-1')
     expect(visit?.params?.value).toEqual({ ...page.params?.value, elicitationId: 'id-1' })
     for (const [asked, schema] of [
       [visit, ElicitRequestSchema],
-      [questionFor(client('2025-11-25'), form, ''), ElicitRequestSchema],
-      [questionFor(client('2025-11-25'), sample, ''), CreateMessageRequestSchema],
-      [questionFor(client('2025-11-25'), toolSample, ''), CreateMessageRequestSchema],
-      [questionFor(client('2025-11-25'), roots, ''), ListRootsRequestSchema],
+      [inputRequestForClient(client('2025-11-25'), form, ''), ElicitRequestSchema],
+      [inputRequestForClient(client('2025-11-25'), sample, ''), CreateMessageRequestSchema],
+      [inputRequestForClient(client('2025-11-25'), toolSample, ''), CreateMessageRequestSchema],
+      [inputRequestForClient(client('2025-11-25'), roots, ''), ListRootsRequestSchema],
     ] as const) {
       expect(schema.safeParse({ method: asked?.method, params: asked?.params?.value }).success).toBe(true)
     }
   })
 
   test('keeps its text if the client knows its form', () => {
-    expect(questionFor(client('2025-11-25'), form, '')).toBe(form)
-    expect(questionFor(client('2024-11-05'), roots, '')).toBe(roots)
+    expect(inputRequestForClient(client('2025-11-25'), form, '')).toBe(form)
+    expect(inputRequestForClient(client('2024-11-05'), roots, '')).toBe(roots)
   })
 
   test.each([
@@ -218,12 +218,12 @@ describe('an entry of inputRequests', () => {
     ['2024-11-05', form],
     ['2025-06-18', toolSample],
   ])('is not sent to a client of %s if that revision does not have it', (version, asked) => {
-    expect(questionFor(client(version), asked, 'id')).toBeUndefined()
+    expect(inputRequestForClient(client(version), asked, 'id')).toBeUndefined()
   })
 
   test('is not sent to a client that did not declare it', () => {
     for (const asked of [form, page, sample, toolSample, roots])
-      expect(questionFor(client('2025-11-25', {}), asked, '')).toBeUndefined()
+      expect(inputRequestForClient(client('2025-11-25', {}), asked, '')).toBeUndefined()
   })
 
   test('for sampling with tools has objects where clients with sessions require them', () => {
@@ -232,7 +232,7 @@ describe('an entry of inputRequests', () => {
         '"messages":[{"role":"user","content":{"type":"tool_result","toolUseId":"1","content":[],"structuredContent":[1.0]}},' +
         '{"role":"user","content":[{"type":"tool_result","toolUseId":"2","content":[],"structuredContent":7}]}]}',
     )
-    const put = questionFor(client('2025-11-25'), { method: 'sampling/createMessage', params: asked }, '')
+    const put = inputRequestForClient(client('2025-11-25'), { method: 'sampling/createMessage', params: asked }, '')
     expect(CreateMessageRequestSchema.safeParse({ method: put?.method, params: put?.params?.value }).success).toBe(true)
     expect(put?.params?.text).toContain('"minProperties":1.0')
     expect(put?.params?.text).toContain('"structuredContent":{"result":[1.0]}')
@@ -240,7 +240,7 @@ describe('an entry of inputRequests', () => {
   })
 
   test('loses the mode for a client that knows only forms', () => {
-    expect(questionFor(client('2025-06-18'), form, '')?.params?.value).not.toHaveProperty('mode')
+    expect(inputRequestForClient(client('2025-06-18'), form, '')?.params?.value).not.toHaveProperty('mode')
   })
 
   test('has equal value and text, for every client', () => {
@@ -249,7 +249,7 @@ describe('an entry of inputRequests', () => {
         anyQuestion,
         fc.constantFrom('2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25'),
         (asked, version) => {
-          const put = questionFor(client(version), asked, 'id')
+          const put = inputRequestForClient(client(version), asked, 'id')
           const { text, value } = put?.params ?? emptyObject
           expect(JSON.parse(text)).toEqual(JSON.parse(JSON.stringify(value)))
         },
@@ -281,7 +281,9 @@ describe('URL elicitations that a session-based server requires', () => {
     rawObject({ code: -32042, message: 'm', data: { elicitations } } as JsonObject)
 
   test('become inputRequests', () => {
-    const visits = visitsIn(needed([{ mode: 'url', elicitationId: 'e', url: 'https://example.com/a', message: 'A' }]))
+    const visits = urlElicitationsIn(
+      needed([{ mode: 'url', elicitationId: 'e', url: 'https://example.com/a', message: 'A' }]),
+    )
     expect(visits?.value).toEqual({
       'visit-1': {
         method: 'elicitation/create',
@@ -292,7 +294,7 @@ describe('URL elicitations that a session-based server requires', () => {
   })
 
   test('are read only from error -32042, and only if it has any', () => {
-    expect(visitsIn(rawObject({ code: -32603, message: 'm' }))).toBeUndefined()
-    for (const odd of [[], undefined, [7], [{ mode: 'url' }]]) expect(visitsIn(needed(odd))).toBeUndefined()
+    expect(urlElicitationsIn(rawObject({ code: -32603, message: 'm' }))).toBeUndefined()
+    for (const odd of [[], undefined, [7], [{ mode: 'url' }]]) expect(urlElicitationsIn(needed(odd))).toBeUndefined()
   })
 })

@@ -20,7 +20,7 @@ import {
 } from '../json-text.ts'
 import { type Answer, errorAnswer, withMeta } from '../jsonrpc.ts'
 import { formFor, messagesFor, toolsFor } from './input-request-downgrades.ts'
-import { hasStructuredContent, hasVisits } from '../revisions.ts'
+import { hasStructuredContent, hasUrlElicitation } from '../revisions.ts'
 import { relatedTask } from '../task-only-tools.ts'
 
 /** The content of an input request, in either era. */
@@ -42,8 +42,8 @@ export function isInputRequestMethod(method: string): boolean {
  * The capabilities that an input request needs and the client did not declare, in the form of `requiredCapabilities`
  * [-32021]; undefined if the client declared them. Only for methods accepted by `isInputRequestMethod`.
  */
-export function undeclared(question: InputRequestContent, capabilities: JsonObject): JsonObject | undefined {
-  const { method, params } = question
+export function undeclared(inputRequest: InputRequestContent, capabilities: JsonObject): JsonObject | undefined {
+  const { method, params } = inputRequest
   if (method === elicitation) {
     const mode = params?.value['mode'] === 'url' ? 'url' : 'form'
     return declaresElicitation(capabilities['elicitation'], mode) ? undefined : { elicitation: { [mode]: {} } }
@@ -56,7 +56,7 @@ export function undeclared(question: InputRequestContent, capabilities: JsonObje
 }
 
 /** Like `undeclared`, for a URL elicitation. */
-export function undeclaredVisit(capabilities: JsonObject): JsonObject | undefined {
+export function undeclaredUrlElicitation(capabilities: JsonObject): JsonObject | undefined {
   return declaresElicitation(capabilities['elicitation'], 'url') ? undefined : { elicitation: { url: {} } }
 }
 
@@ -70,9 +70,9 @@ function declaresElicitation(declared: JsonValue | undefined, mode: 'form' | 'ur
  * The input request of a session-based server as an entry of `inputRequests`. Members that only a separate request has are
  * dropped: the elicitation id, the request to run as a task, the progress token.
  */
-export function inputRequestOf(question: InputRequestContent): RawObject {
-  const { method } = question
-  let { params } = question
+export function inputRequestOf(inputRequest: InputRequestContent): RawObject {
+  const { method } = inputRequest
+  let { params } = inputRequest
   if (params && ('elicitationId' in params.value || 'task' in params.value)) {
     params = editObject(params, { elicitationId: undefined, task: undefined })
   }
@@ -99,13 +99,14 @@ export function inputRequestsOf(entries: ReadonlyMap<string, RawObject>): RawObj
  * @param text of the entry, as JSON
  * @returns undefined if it is not an answer to such a request: the client is asked again, or gets `-32602`
  */
-export function answerOfInput(question: InputRequestContent, text: string): Answer | undefined {
+export function answerOfInput(inputRequest: InputRequestContent, text: string): Answer | undefined {
   const result = parseObject(text)
-  if (!result || !isAnswerTo(question.method, result.value)) return undefined
+  if (!result || !isAnswerTo(inputRequest.method, result.value)) return undefined
   const { content } = result.value
-  if (question.method !== sampling || !Array.isArray(content) || content.length !== 1) return { kind: 'result', result }
+  if (inputRequest.method !== sampling || !Array.isArray(content) || content.length !== 1)
+    return { kind: 'result', result }
   // A server that offered no tools expects a single block, as in older revisions.
-  if (question.params && 'tools' in question.params.value) return { kind: 'result', result }
+  if (inputRequest.params && 'tools' in inputRequest.params.value) return { kind: 'result', result }
   const [block] = objectElements(result, 'content') ?? []
   return block && { kind: 'result', result: replaceMember(result, 'content', block.value, block.text) }
 }
@@ -132,10 +133,10 @@ export function unanswered(method: string): Answer {
  * The input requests in the `input_required` result of a stateless server, by key; none if the server only wants to be called
  * again. Throws `upstream_invalid` if an entry is not a valid input request.
  */
-export function questionsIn(result: RawObject): Map<string, InputRequestContent> {
-  const questions = new Map<string, InputRequestContent>()
+export function inputRequestsIn(result: RawObject): Map<string, InputRequestContent> {
+  const inputRequests = new Map<string, InputRequestContent>()
   const requests = result.value['inputRequests']
-  if (requests === undefined) return questions
+  if (requests === undefined) return inputRequests
   const all = memberText(result.text, 'inputRequests')
   if (!isObject(requests) || all === undefined) throw notAsked()
   eachMember(all, 0, (key, start, end) => {
@@ -145,12 +146,12 @@ export function questionsIn(result: RawObject): Map<string, InputRequestContent>
       throw notAsked()
     if (params !== undefined && !isObject(params)) throw notAsked()
     const text = params && memberText(all.slice(start, end), 'params')
-    questions.set(key, {
+    inputRequests.set(key, {
       method: entry['method'],
       params: params && text !== undefined ? { value: params, text } : undefined,
     })
   })
-  return questions
+  return inputRequests
 }
 
 function notAsked(): Refusal {
@@ -162,28 +163,28 @@ function notAsked(): Refusal {
  * @param elicitationId our unguessable id for a URL elicitation, which needs one in these revisions
  * @returns undefined if the client's revision does not have such a request, or the client did not declare it
  */
-export function questionFor(
+export function inputRequestForClient(
   client: ClientDescription,
-  question: InputRequestContent,
+  inputRequest: InputRequestContent,
   elicitationId: string,
 ): InputRequestContent | undefined {
-  const { method, params } = question
+  const { method, params } = inputRequest
   const { version, capabilities } = client
-  if (undeclared(question, capabilities) !== undefined) return undefined
-  if (method === roots || params === undefined) return question
+  if (undeclared(inputRequest, capabilities) !== undefined) return undefined
+  if (method === roots || params === undefined) return inputRequest
   if (method === sampling) {
-    if (!hasVisits(version)) return asked(method, messagesFor(params, version))
+    if (!hasUrlElicitation(version)) return requestWith(method, messagesFor(params, version))
     const fitting = toolsFor(params, version)
-    return fitting === params ? question : { method, params: fitting }
+    return fitting === params ? inputRequest : { method, params: fitting }
   }
   if (params.value['mode'] === 'url') {
-    return hasVisits(version) ? { method, params: editObject(params, { elicitationId }) } : undefined
+    return hasUrlElicitation(version) ? { method, params: editObject(params, { elicitationId }) } : undefined
   }
-  if (hasVisits(version)) return question
-  return hasStructuredContent(version) ? asked(method, formFor(params)) : undefined
+  if (hasUrlElicitation(version)) return inputRequest
+  return hasStructuredContent(version) ? requestWith(method, formFor(params)) : undefined
 }
 
-function asked(method: string, params: RawObject | undefined): InputRequestContent | undefined {
+function requestWith(method: string, params: RawObject | undefined): InputRequestContent | undefined {
   return params && { method, params }
 }
 
@@ -191,11 +192,11 @@ function asked(method: string, params: RawObject | undefined): InputRequestConte
  * The answer of a client with a session as an entry of `inputResponses`. An error to an elicitation becomes `cancel`.
  * @returns undefined for an error to sampling or roots, which has no form there: the call cannot continue
  */
-export function inputResponseOf(question: InputRequestContent, answer: Answer): RawObject | undefined {
-  if (answer.kind === 'error') return question.method === elicitation ? rawObject({ action: 'cancel' }) : undefined
+export function inputResponseOf(inputRequest: InputRequestContent, answer: Answer): RawObject | undefined {
+  if (answer.kind === 'error') return inputRequest.method === elicitation ? rawObject({ action: 'cancel' }) : undefined
   const { result } = answer
   // Some clients of these revisions write null for no content.
-  const isEmpty = question.method === elicitation && result.value['content'] === null
+  const isEmpty = inputRequest.method === elicitation && result.value['content'] === null
   return isEmpty ? editObject(result, { content: undefined }) : result
 }
 
@@ -203,7 +204,7 @@ export function inputResponseOf(question: InputRequestContent, answer: Answer): 
  * The URL elicitations that a session-based server requires before it can continue (error -32042), as `inputRequests`; the
  * call is made again afterwards. Undefined for any other error. [2025-11-25 elicitation, URL elicitation required]
  */
-export function visitsIn(error: RawObject): RawObject | undefined {
+export function urlElicitationsIn(error: RawObject): RawObject | undefined {
   const { code, data } = error.value
   const pages = isObject(data) ? data['elicitations'] : undefined
   if (code !== -32042 || !Array.isArray(pages)) return undefined
@@ -220,6 +221,10 @@ export function visitsIn(error: RawObject): RawObject | undefined {
 }
 
 /** Whether a call ended because the user has to visit a URL before the call is made again, and the client supports that. */
-export function demandsVisit(answer: Answer, capabilities: JsonObject): boolean {
-  return answer.kind === 'error' && undeclaredVisit(capabilities) === undefined && visitsIn(answer.error) !== undefined
+export function requiresUrlElicitation(answer: Answer, capabilities: JsonObject): boolean {
+  return (
+    answer.kind === 'error' &&
+    undeclaredUrlElicitation(capabilities) === undefined &&
+    urlElicitationsIn(answer.error) !== undefined
+  )
 }

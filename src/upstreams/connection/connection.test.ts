@@ -260,7 +260,7 @@ describe('a message that names no call', () => {
     fixture.say(log)
     fixture.say(question)
     expect(one.take()).toBeUndefined()
-    expect([other.take()?.kind, other.take()?.kind]).toEqual(['notification', 'ask'])
+    expect([other.take()?.kind, other.take()?.kind]).toEqual(['notification', 'input_request'])
   })
 
   test('does not go to a call that has its response already', () => {
@@ -272,7 +272,7 @@ describe('a message that names no call', () => {
     fixture.say({ id: older.id, result: {} })
     fixture.say(log)
     fixture.say(question)
-    expect(fixture.heard.map(({ kind }) => kind)).toEqual(['notification', 'ask'])
+    expect(fixture.heard.map(({ kind }) => kind)).toEqual(['notification', 'input_request'])
     expect(fixture.unattributed).toEqual([])
   })
 
@@ -280,7 +280,7 @@ describe('a message that names no call', () => {
     const fixture = createFixture('principal')
     const [one, other] = [fixture.begin('a'), fixture.begin('a')]
     fixture.say(question)
-    expect([one.take()?.kind, other.take()?.kind]).toEqual([undefined, 'ask'])
+    expect([one.take()?.kind, other.take()?.kind]).toEqual([undefined, 'input_request'])
     fixture.begin('b')
     fixture.say({ ...question, id: 'q2' })
     fixture.say(log)
@@ -306,14 +306,14 @@ describe('a message that names no call', () => {
     const third = fixture.begin('c')
     fixture.say({ ...question, id: 'q2' })
     fixture.say(log)
-    expect([third.take()?.kind, third.take()?.kind]).toEqual(['ask', 'notification'])
+    expect([third.take()?.kind, third.take()?.kind]).toEqual(['input_request', 'notification'])
   })
 
   test('may belong to other work than calls, for any client, as long as that lasts', () => {
     const fixture = createFixture('principal')
     const isAsked = (pending: PendingCall): boolean => {
       fixture.say({ ...question, id: `q${fixture.sent.length}` })
-      return pending.take()?.kind === 'ask'
+      return pending.take()?.kind === 'input_request'
     }
     const over = fixture.connection.workFor('a')
     fixture.clock.advance(60_000)
@@ -343,7 +343,7 @@ describe('a message that names no call', () => {
     const one = fixture.begin('a')
     fixture.say({ id: 65_536, method: 'roots/list' })
     const inputRequest = one.take()
-    assert(inputRequest?.kind === 'ask')
+    assert(inputRequest?.kind === 'input_request')
     const before = fixture.sent.length
     inputRequest.answer({ kind: 'result', result: { value: { roots: [] }, text: '{"roots":[]}' } })
     inputRequest.answer({ kind: 'result', result: { value: {}, text: '{}' } })

@@ -61,7 +61,7 @@ test('when the memory is needed, a call whose updates are not taken fails, and i
   const answers: unknown[] = []
   pending.offer(note(20_000))
   pending.offer({
-    kind: 'ask',
+    kind: 'input_request',
     method: 'roots/list',
     params: undefined,
     answer: (answer) => void answers.push(answer),

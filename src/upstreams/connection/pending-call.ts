@@ -161,7 +161,7 @@ export class PendingCall implements WorkerCall {
   #dropUpdates(): void {
     this.#chars = 0
     for (const update of this.#updates.splice(0)) {
-      if (update.kind === 'ask') update.answer(errorAnswer(-32603, 'The call is over'))
+      if (update.kind === 'input_request') update.answer(errorAnswer(-32603, 'The call is over'))
     }
   }
 

@@ -98,7 +98,7 @@ export function createServerRequests(needs: ServerRequestsNeeds): ServerRequests
       if (needs.memory().take(bytes) !== 'reserved') return refuse(-32603, 'Too much is asked of the client at once')
       const pending = target === 'group' ? undefined : target
       const inputRequest: InputRequest = {
-        kind: 'ask',
+        kind: 'input_request',
         method: message.method,
         params: message.params,
         answer(answer) {
@@ -129,14 +129,14 @@ export function createServerRequests(needs: ServerRequestsNeeds): ServerRequests
 }
 
 /** For a server that asked for progress of its request: sends progress, so that its own time-out is extended. */
-function progressFor({ params }: RequestMessage, needs: ServerRequestsNeeds): Pick<InputRequest, 'stillAsking'> {
+function progressFor({ params }: RequestMessage, needs: ServerRequestsNeeds): Pick<InputRequest, 'reportProgress'> {
   const meta = metaOf(params)
   const token = params && meta?.['progressToken'] !== undefined ? memberText(params.text, '_meta') : undefined
   const progressToken = token === undefined ? undefined : memberText(token, 'progressToken')
   if (progressToken === undefined) return {}
   let progress = 0
   return {
-    stillAsking: () =>
+    reportProgress: () =>
       needs.send(
         `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":${progressToken},"progress":${++progress}}}`,
       ),

@@ -5,7 +5,7 @@ import { type Call, forget, type Outcome, type Reply } from '../../protocol/call
 import type { Worker } from '../worker.ts'
 import { endWithCall } from './end-with-call.ts'
 import { hasOtherLevel, setLogLevel } from './group-log-level.ts'
-import { holdWorker } from './hold-worker.ts'
+import { reserveWorker } from './reserve-worker.ts'
 import { workerOf } from './isolation-group.ts'
 import type { IsolationGroups } from './isolation-groups.ts'
 import { answerWithoutWorker } from './local-outcomes.ts'
@@ -25,7 +25,7 @@ export async function* callOnWorker(call: Call, needs: WorkerCallNeeds): Reply {
   const group = groups.of(call)
   const local = answerWithoutWorker(group, call)
   if (local) return local
-  let worker = call.hold?.lease ? workerOf(group, call.worker) : pool.take(group, call)
+  let worker = call.reservation?.lease ? workerOf(group, call.worker) : pool.take(group, call)
   let queueMs = 0
   if (!worker) {
     const sinceMs = clock.now()
@@ -38,7 +38,7 @@ export async function* callOnWorker(call: Call, needs: WorkerCallNeeds): Reply {
   if (hasOtherLevel(group, call)) await setLogLevel(group, call, worker)
   if (call.cancel.cancelled) throw new Refusal('cancelled')
   const pending = worker.begin(call, group.exclusive || group.attribution === 'session')
-  if (call.hold) call.hold.lease ??= holdWorker(group, worker, call, () => pool.released())
+  if (call.reservation) call.reservation.lease ??= reserveWorker(group, worker, call, () => pool.released())
   if (call.method === 'resources/subscribe') {
     // A subscription lasts: later messages about it are for this client, too.
     worker.workFor(call.clientKey)

@@ -1,6 +1,6 @@
 /** Ends a worker with its call where no call of another client may use it. Reasons: docs/decisions/0019. */
 import type { Call, Outcome } from '../../protocol/call.ts'
-import { demandsVisit } from '../../protocol/bridge/input-requests.ts'
+import { requiresUrlElicitation } from '../../protocol/bridge/input-requests.ts'
 import type { Worker } from '../worker.ts'
 import type { IsolationGroup } from './isolation-group.ts'
 
@@ -12,6 +12,6 @@ import type { IsolationGroup } from './isolation-group.ts'
 export function endWithCall(group: IsolationGroup, worker: Worker, call: Call, outcome: Outcome | undefined): void {
   const hasToEnd = group.endsAfter === 'every call' || (group.endsAfter !== undefined && !outcome)
   if (!hasToEnd || worker.callsInFlight > 0 || worker.closed) return
-  if (outcome && demandsVisit(outcome.answer, call.client.capabilities)) worker.pinnedTo = call.clientKey
+  if (outcome && requiresUrlElicitation(outcome.answer, call.client.capabilities)) worker.pinnedTo = call.clientKey
   else void worker.close()
 }

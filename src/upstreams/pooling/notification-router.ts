@@ -68,7 +68,7 @@ export function createNotificationRouter(
     const own = group.attribution === 'session'
     let taken = false
     for (const subscriber of audiences.get(group.key)?.subscribers ?? []) {
-      if (update.kind === 'ask') {
+      if (update.kind === 'input_request') {
         if (!own) return false
         if (!subscriber.isSession) continue
         // An input request at the start of a worker belongs to the waiting calls: without a stream, the client reads those.

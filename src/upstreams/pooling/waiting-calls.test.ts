@@ -9,7 +9,7 @@ function question(): { inputRequest: InputRequest; answers: Answer[] } {
   const answers: Answer[] = []
   const answer = (one: Answer): void => void answers.push(one)
   return {
-    inputRequest: { kind: 'ask', method: 'roots/list', params: undefined, answer, withdrawn: new Cancel() },
+    inputRequest: { kind: 'input_request', method: 'roots/list', params: undefined, answer, withdrawn: new Cancel() },
     answers,
   }
 }

@@ -6,7 +6,7 @@ import { endWithCall } from './end-with-call.ts'
 import type { IsolationGroup } from './isolation-group.ts'
 
 /** Reserves a worker until the lease is released. */
-export function holdWorker(group: IsolationGroup, worker: Worker, call: Call, released: () => void): Lease {
+export function reserveWorker(group: IsolationGroup, worker: Worker, call: Call, released: () => void): Lease {
   worker.reserve()
   const over = worker.workFor(call.clientKey)
   return createLease(() => {
