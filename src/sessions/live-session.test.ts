@@ -101,7 +101,7 @@ test('a live session shows what runs for it, and not its id', async () => {
   expect(liveSession.calls).toBe(0)
 })
 
-test('the newest call with an id is the one that is cancelled by it', () => {
+test('a cancellation names the newest call with its id', () => {
   const { liveSession } = fixture()
   const [older, newer] = [new Cancel(), new Cancel()]
   const [, last] = [liveSession.addCall('1', older), liveSession.addCall('1', newer)]

@@ -145,7 +145,7 @@ test('a client is recognised however often it loses its stream before it opens a
   const third = await open(new Cancel(), second.name)
   // The end of its last connection was not noticed yet.
   const fourth = await open(new Cancel(), third.name)
-  expect([second, third, fourth].map(({ sseSession }) => sseSession.before)).toEqual([
+  expect([second, third, fourth].map(({ sseSession }) => sseSession.previousClient)).toEqual([
     description,
     description,
     description,

@@ -36,7 +36,7 @@ export interface SseSession {
   /** Whether it was cut to free the memory that it held. */
   isEvicted: boolean
   /** The description of the client in its last session, if it reconnected and the description is known. */
-  readonly before: ClientDescription | undefined
+  readonly previousClient: ClientDescription | undefined
 }
 
 export interface SseSessions {
@@ -104,11 +104,11 @@ export function createSseSessions(needs: {
   }
 
   /** The description of a client that reconnects, perhaps before the end of its last connection is noticed. */
-  const clientBefore = (key: string): ClientDescription | undefined => {
+  const previousClientOf = (key: string): ClientDescription | undefined => {
     const sseSession = byName.get(key)
     // From here on its next stream holds the description.
     byName.delete(key)
-    return sseSession?.liveSession?.session.client ?? sseSession?.before ?? endedClients.take(key)
+    return sseSession?.liveSession?.session.client ?? sseSession?.previousClient ?? endedClients.take(key)
   }
 
   return {
@@ -122,9 +122,9 @@ export function createSseSessions(needs: {
         byKey.delete(key)
         lease.release()
         const isLast = byName.delete(sessionKey(principal, name))
-        const { liveSession, before } = sseSession
+        const { liveSession, previousClient } = sseSession
         // A client that reconnected may lose its stream again before it has opened a session.
-        const client = liveSession?.session.client ?? before
+        const client = liveSession?.session.client ?? previousClient
         if (isLast && client) endedClients.add(sessionKey(principal, name), client)
         if (liveSession) end(liveSession, closed.cancelled, sseSession.isEvicted)
       }
@@ -146,7 +146,7 @@ export function createSseSessions(needs: {
         liveSession: undefined,
         opening: undefined,
         isEvicted: false,
-        before: after === undefined ? undefined : clientBefore(sessionKey(principal, after)),
+        previousClient: after === undefined ? undefined : previousClientOf(sessionKey(principal, after)),
       }
       // A client that reconnected has done its handshake, and may send nothing for a while.
       const waitMs = after === undefined ? settings.handshakeTimeoutMs : settings.idleTimeoutMs

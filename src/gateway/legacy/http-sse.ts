@@ -21,7 +21,7 @@ import type { GatedRequest } from '../gated-request.ts'
 import type { AdmittedCall } from './admitted-call.ts'
 import { isLocal } from './local-requests.ts'
 import { openSession, type OpenSessionNeeds } from './open-session.ts'
-import { begin, handleClientMessage, replyInBatch, type SessionRequestNeeds } from './requests.ts'
+import { handleClientMessage, replyToRequest, type SessionRequestNeeds, startCall } from './requests.ts'
 import { pump } from './responses.ts'
 import type { SseSession, SseSessions } from './http-sse-sessions.ts'
 
@@ -71,7 +71,12 @@ export async function receiveOverStream(
  */
 async function openForClient(sseSession: SseSession, version: string | undefined, needs: HttpSseNeeds): Promise<void> {
   if (sseSession.opening) return sseSession.opening
-  await open(sseSession, '0', reconnectedClient(isStateless(version) ? undefined : version, sseSession.before), needs)
+  await open(
+    sseSession,
+    '0',
+    reconnectedClient(isStateless(version) ? undefined : version, sseSession.previousClient),
+    needs,
+  )
 }
 
 /** Whether a message can be handled only in a session. */
@@ -154,7 +159,7 @@ async function beginCall(
   if (!liveSession.session.ready) await needs.sessions.update(liveSession, completed)
   const isAttached = isLocal(call.request, needs) || liveSession.subscription !== undefined
   if (!isAttached) await needs.sessionNotifications.attach(liveSession)
-  const one = begin(liveSession, call, replyInBatch, needs)
+  const one = startCall(liveSession, call, replyToRequest, needs)
   void pump(liveSession, one, { kind: 'streaming', next: one.reply.next() }, sseSession.stream, needs)
 }
 

@@ -58,7 +58,7 @@ export function answerInSession(
   { liveSession, inbound, messages, message, calls }: SessionMessages,
   needs: SessionRequestNeeds,
 ): Promise<Outbound> {
-  if (!message) return receiveBatch(liveSession, messages, calls, inbound, needs)
+  if (!message) return answerBatch(liveSession, messages, calls, inbound, needs)
   const [call] = calls
   return call ? answerOneCall(liveSession, call, inbound, needs) : answerMessage(liveSession, message, needs)
 }
@@ -72,7 +72,7 @@ function answerOneCall(
 ): Promise<Outbound> {
   // The common case first, without an await: a further call of a session that has called before.
   if (liveSession.session.ready && liveSession.subscription !== undefined)
-    return respondToOne(liveSession, begin(liveSession, call, replyTo, needs), inbound, needs)
+    return respondToOne(liveSession, startCall(liveSession, call, replyToCall, needs), inbound, needs)
   return answerFirstCall(liveSession, call, inbound, needs)
 }
 
@@ -84,7 +84,7 @@ async function answerFirstCall(
 ): Promise<Outbound> {
   if (!liveSession.session.ready) await needs.sessions.update(liveSession, completed)
   await needs.sessionNotifications.attach(liveSession)
-  return respondToOne(liveSession, begin(liveSession, call, replyTo, needs), inbound, needs)
+  return respondToOne(liveSession, startCall(liveSession, call, replyToCall, needs), inbound, needs)
 }
 
 /** Answers a message of a session that is no call: a notification, a response, or a request that needs no worker. */
@@ -102,7 +102,7 @@ async function answerMessage(
 }
 
 /** Handles several messages of a session in one body; `calls` are the requests among them. */
-async function receiveBatch(
+async function answerBatch(
   liveSession: LiveSession,
   messages: readonly Message[],
   calls: readonly AdmittedCall[],
@@ -115,7 +115,7 @@ async function receiveBatch(
   await needs.sessionNotifications.attach(liveSession)
   const running: RunningRequest[] = []
   try {
-    for (const call of calls) running.push(begin(liveSession, call, replyInBatch, needs))
+    for (const call of calls) running.push(startCall(liveSession, call, replyToRequest, needs))
   } catch (error) {
     for (const one of running) {
       one.cancel.cancel('its batch was refused')
@@ -129,12 +129,12 @@ async function receiveBatch(
 type CreateReply = (
   liveSession: LiveSession,
   request: RequestMessage,
-  held: AdmittedCall,
+  admitted: AdmittedCall,
   needs: SessionRequestNeeds,
 ) => Reply
 
 /** Begins an admitted call. Throws a `Refusal` if it is invalid, or if the session has ended meanwhile. */
-export function begin(
+export function startCall(
   liveSession: LiveSession,
   call: AdmittedCall,
   createReply: CreateReply,
@@ -148,30 +148,30 @@ export function begin(
 }
 
 /** The reply to any request of a session, also to those that need no worker. */
-export async function* replyInBatch(
+export async function* replyToRequest(
   liveSession: LiveSession,
   request: RequestMessage,
-  held: AdmittedCall,
+  admitted: AdmittedCall,
   needs: SessionRequestNeeds,
 ): Reply {
   if (isLocal(request, needs)) return outcomeIn(await answerLocally(liveSession, request, needs))
   checkMethod(request.method)
   checkParams(request.method, request.params)
-  return yield* replyTo(liveSession, request, held, needs)
+  return yield* replyToCall(liveSession, request, admitted, needs)
 }
 
 /** Not a generator itself: each generator that a reply passes through costs time in every call. */
-function replyTo(
+function replyToCall(
   liveSession: LiveSession,
   request: RequestMessage,
-  held: AdmittedCall,
+  admitted: AdmittedCall,
   needs: SessionRequestNeeds,
 ): Reply {
-  const call = callOf(liveSession, request, held)
+  const call = callOf(liveSession, request, admitted)
   return request.method === 'resources/subscribe' ? subscribe(liveSession, call, needs) : needs.runCall(call)
 }
 
-function callOf(liveSession: LiveSession, request: RequestMessage, held: AdmittedCall): Call {
+function callOf(liveSession: LiveSession, request: RequestMessage, admitted: AdmittedCall): Call {
   const { session } = liveSession
   return {
     id: request.id,
@@ -185,8 +185,8 @@ function callOf(liveSession: LiveSession, request: RequestMessage, held: Admitte
     progressToken: progressTokenOf(request.params),
     logLevel: session.logLevel,
     worker: undefined,
-    cancel: held.cancel,
-    memory: held.memory,
+    cancel: admitted.cancel,
+    memory: admitted.memory,
   }
 }
 
