@@ -60,77 +60,114 @@ const smallBytes = 16 * 1024
 const lastingPart = { most: 1 / 2, withSmall: 3 / 4 }
 
 export function createMemoryBudget(limitBytes: number): MemoryBudget {
-  const frees = new Map<Evictable, Set<(bytes: number) => void>>(evictionOrder.map((one) => [one, new Set()]))
-  let heldBytes = 0
-  let lastingBytes = 0
-  let isFreeing = false
+  return new Budget(limitBytes)
+}
+
+class Budget implements MemoryBudget {
+  readonly limitBytes: number
+  readonly shareBytes: number
+  readonly lastingShareBytes: number
+  readonly #frees = new Map<Evictable, Set<(bytes: number) => void>>(evictionOrder.map((one) => [one, new Set()]))
+  #heldBytes = 0
+  #lastingBytes = 0
+  #isFreeing = false
+
+  constructor(limitBytes: number) {
+    this.limitBytes = limitBytes
+    this.shareBytes = share(limitBytes, 1 / 8, leastShare)
+    this.lastingShareBytes = share(limitBytes, 1 / 16, leastLastingShare)
+  }
+
+  get heldBytes(): number {
+    return this.#heldBytes
+  }
+
+  account(shareBytes = Infinity, lifetime: AccountLifetime = 'passing'): MemoryAccount {
+    return new Account(this, shareBytes, lifetime === 'lasting')
+  }
+
+  onPressure(evictable: Evictable, free: (bytes: number) => void): () => void {
+    const ofKind = this.#frees.get(evictable)
+    ofKind?.add(free)
+    return () => void ofKind?.delete(free)
+  }
+
+  count(bytes: number, isLasting: boolean): void {
+    this.#heldBytes += bytes
+    if (isLasting) this.#lastingBytes += bytes
+  }
+
+  /** Whether lasting accounts may take so many bytes more. */
+  maySettle(bytes: number): boolean {
+    const part = bytes > smallBytes ? lastingPart.most : lastingPart.withSmall
+    return this.#lastingBytes + bytes <= this.limitBytes * part
+  }
 
   /** Whether there is room for so many bytes, after freeing others if necessary. */
-  const hasRoom = (bytes: number): boolean => {
-    if (heldBytes + bytes <= limitBytes) return true
+  hasRoom(bytes: number): boolean {
+    if (this.#heldBytes + bytes <= this.limitBytes) return true
     // Called from within `free`: freeing must not start itself again.
-    if (isFreeing) return false
-    isFreeing = true
+    if (this.#isFreeing) return false
+    this.#isFreeing = true
     try {
-      for (const ofKind of frees.values()) {
+      for (const ofKind of this.#frees.values()) {
         for (const free of ofKind) {
-          free(heldBytes + bytes - limitBytes)
-          if (heldBytes + bytes <= limitBytes) return true
+          free(this.#heldBytes + bytes - this.limitBytes)
+          if (this.#heldBytes + bytes <= this.limitBytes) return true
         }
       }
       return false
     } finally {
-      isFreeing = false
+      this.#isFreeing = false
     }
   }
+}
 
-  return {
-    limitBytes,
-    get heldBytes() {
-      return heldBytes
-    },
-    shareBytes: share(limitBytes, 1 / 8, leastShare),
-    lastingShareBytes: share(limitBytes, 1 / 16, leastLastingShare),
-    account(shareBytes = Infinity, lifetime = 'passing') {
-      const isLasting = lifetime === 'lasting'
-      let own = 0
-      let closed = false
-      const count = (bytes: number): void => {
-        own += bytes
-        heldBytes += bytes
-        if (isLasting) lastingBytes += bytes
-      }
-      return {
-        get heldBytes() {
-          return own
-        },
-        take(bytes) {
-          if (closed || own + bytes > shareBytes) return 'share'
-          // Checked before anything is freed: an amount that can never fit must not evict other data.
-          const part = !isLasting ? 1 : bytes > smallBytes ? lastingPart.most : lastingPart.withSmall
-          if ((isLasting ? lastingBytes : 0) + bytes > limitBytes * part || !hasRoom(bytes)) return 'budget'
-          count(bytes)
-          return 'reserved'
-        },
-        add(bytes) {
-          if (closed) return
-          hasRoom(bytes)
-          count(bytes)
-        },
-        release(bytes) {
-          count(-Math.min(bytes, own))
-        },
-        close() {
-          count(-own)
-          closed = true
-        },
-      }
-    },
-    onPressure(evictable, free) {
-      const ofKind = frees.get(evictable)
-      ofKind?.add(free)
-      return () => void ofKind?.delete(free)
-    },
+/** Each session and many a connection has one: a small object, without functions of its own. */
+class Account implements MemoryAccount {
+  readonly #budget: Budget
+  readonly #shareBytes: number
+  readonly #isLasting: boolean
+  #own = 0
+  #closed = false
+
+  constructor(budget: Budget, shareBytes: number, isLasting: boolean) {
+    this.#budget = budget
+    this.#shareBytes = shareBytes
+    this.#isLasting = isLasting
+  }
+
+  get heldBytes(): number {
+    return this.#own
+  }
+
+  take(bytes: number): Reservation {
+    if (this.#closed || this.#own + bytes > this.#shareBytes) return 'share'
+    // Checked before anything is freed: an amount that can never fit must not evict other data.
+    if (this.#isLasting ? !this.#budget.maySettle(bytes) : bytes > this.#budget.limitBytes) return 'budget'
+    if (!this.#budget.hasRoom(bytes)) return 'budget'
+    this.#count(bytes)
+    return 'reserved'
+  }
+
+  add(bytes: number): void {
+    if (this.#closed) return
+    this.#budget.hasRoom(bytes)
+    this.#count(bytes)
+  }
+
+  release(bytes: number): void {
+    this.#count(-Math.min(bytes, this.#own))
+  }
+
+  close(): void {
+    this.#count(-this.#own)
+    this.#closed = true
+  }
+
+  #count(bytes: number): void {
+    this.#own += bytes
+    this.#budget.count(bytes, this.#isLasting)
   }
 }
 
