@@ -31,10 +31,6 @@ export interface WorkerOwner {
 export interface QueuedCall {
   readonly group: IsolationGroup
   readonly clientKey: ClientKey
-  /** When it is refused, in milliseconds of the clock, unless a worker is expected for it. */
-  readonly deadlineMs: number
-  give(worker: Worker): void
-  refuse(refusal: Refusal): void
 }
 
 export interface IsolationGroup {

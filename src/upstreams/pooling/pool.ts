@@ -4,8 +4,8 @@
  */
 import { cpus } from 'node:os'
 import type { Clock } from '../../base/clock.ts'
-import { FairQueue } from '../../base/fair-queue.ts'
 import { Refusal } from '../../base/refusal.ts'
+import { WaitingLine } from '../../base/waiting-line.ts'
 import type { Call, ClientKey, WorkerId } from '../../protocol/call.ts'
 import type { UpstreamSettings } from '../options.ts'
 import { NoRoom } from '../upstream.ts'
@@ -42,10 +42,7 @@ const startsAtOnce = Math.max(2, cpus().length * 2)
 
 export class Pool {
   readonly #needs: PoolNeeds
-  /** The waiting line. */
-  readonly #line: FairQueue<QueuedCall>
-  /** The calls in the line. */
-  readonly #queued = new Set<QueuedCall>()
+  readonly #line: WaitingLine<Worker, QueuedCall>
   /** The starts in progress. */
   readonly #starts = new Set<Promise<Worker>>()
   /** Groups with waiting calls for which there was no slot, as of the last pass over the line. */
@@ -56,12 +53,17 @@ export class Pool {
 
   constructor(needs: PoolNeeds) {
     this.#needs = needs
-    this.#line = new FairQueue(needs.queue)
+    this.#line = new WaitingLine({
+      clock: needs.clock,
+      bound: needs.queue,
+      expired: (queued) => this.#expired(queued),
+      left: (queued) => void queued.group.queued.delete(queued),
+    })
   }
 
-  /** The calls that wait for a worker. */
-  get waiting(): ReadonlySet<QueuedCall> {
-    return this.#queued
+  /** The number of calls that wait for a worker. */
+  get waiting(): number {
+    return this.#line.size
   }
 
   /** The starts of workers in progress. */
@@ -86,35 +88,14 @@ export class Pool {
    * Throws `draining`, `overloaded` (the line is full, or the wait was too long), `upstream_unavailable`, `cancelled`.
    */
   wait(group: IsolationGroup, call: Pick<Call, 'fairnessKey' | 'clientKey' | 'cancel'>): Promise<Worker> {
-    return new Promise((resolve, reject) => {
-      if (this.#closed) return reject(new Refusal('draining'))
-      if (call.cancel.cancelled) return reject(new Refusal('cancelled'))
-      const over = (): void => {
-        this.#queued.delete(queued)
-        group.queued.delete(queued)
-        stopListening()
-      }
-      const queued: QueuedCall = {
-        group,
-        clientKey: call.clientKey,
-        deadlineMs: this.#needs.clock.now() + this.#needs.queueWaitMs,
-        give(worker) {
-          over()
-          worker.reserve()
-          resolve(worker)
-        },
-        refuse: (refusal) => {
-          this.#line.remove(call.fairnessKey, queued)
-          over()
-          reject(refusal)
-        },
-      }
-      if (!this.#line.add(call.fairnessKey, queued)) return reject(new Refusal('overloaded'))
-      this.#queued.add(queued)
-      group.queued.add(queued)
-      const stopListening = call.cancel.onCancel(() => queued.refuse(new Refusal('cancelled')))
-      this.#serveAll()
-    })
+    if (this.#closed) return Promise.reject(new Refusal('draining'))
+    if (call.cancel.cancelled) return Promise.reject(new Refusal('cancelled'))
+    const queued: QueuedCall = { group, clientKey: call.clientKey }
+    const worker = this.#line.wait(call.fairnessKey, queued, this.#needs.queueWaitMs, call.cancel)
+    if (!worker) return Promise.reject(new Refusal('overloaded'))
+    group.queued.add(queued)
+    this.#serveAll()
+    return worker
   }
 
   /** A call is over: a waiting call may take its place. */
@@ -147,18 +128,17 @@ export class Pool {
     return true
   }
 
-  /** Ends workers that were idle too long and refuses calls that waited too long; called now and then. */
+  /** Starts workers that could not be started before, and ends those that were idle too long; called now and then. */
   sweep(): void {
     const lacking = this.#serveAll()
     if (lacking > 0) this.#needs.makeRoom(lacking)
     const now = this.#needs.clock.now()
-    for (const queued of this.#queued) this.#expire(queued, now)
     for (const group of this.#needs.groups()) this.#endIdleOf(group, now)
   }
 
   close(): void {
     this.#closed = true
-    for (const queued of [...this.#queued]) queued.refuse(new Refusal('draining'))
+    this.#line.drain(new Refusal('draining'))
   }
 
   #hasCapacity(worker: Worker, group: IsolationGroup, client: ClientKey): boolean {
@@ -209,11 +189,12 @@ export class Pool {
     return Math.max(0, lacking)
   }
 
-  readonly #serve = (queued: QueuedCall): boolean => {
+  /** A worker for a waiting call, with a place reserved for it. Without one, one may be started. */
+  readonly #serve = (queued: QueuedCall): Worker | undefined => {
     const worker = this.#leastBusy(queued.group, queued.clientKey)
-    if (worker) queued.give(worker)
+    if (worker) worker.reserve()
     else this.#grow(queued.group)
-    return worker !== undefined
+    return worker
   }
 
   #serveAll(): number {
@@ -254,16 +235,18 @@ export class Pool {
     if (failure === undefined || failure instanceof NoRoom) return void this.#serveAll()
     const refusal = failure instanceof Refusal ? failure : new Refusal('upstream_unavailable', { cause: failure })
     // No retry here: a start that fails at once would be repeated without a pause. The sweep tries again.
-    if (group.workers.size === 0) for (const queued of group.queued) queued.refuse(refusal)
+    if (group.workers.size > 0) return
+    for (const waiter of this.#line.waiters) if (waiter.about.group === group) waiter.refuse(refusal)
   }
 
-  #expire(queued: QueuedCall, now: number): void {
-    const { starts, workers, restarts } = queued.group
+  /** The refusal of a call that has waited for long enough; undefined if a worker is expected for it. */
+  #expired({ group }: QueuedCall): Refusal | undefined {
+    const { starts, workers, restarts } = group
     // A call waits on while a worker is started for it, which has a deadline of its own, and while there is a slot
     // but too many workers are being started at once.
     const isNext = this.#starts.size >= startsAtOnce && this.#needs.slots.free > 0
-    const isExpected = starts.size > 0 || isNext || (workers.size === 0 && restarts.pauseMs(now) > 0)
-    if (now >= queued.deadlineMs && !isExpected) queued.refuse(waitedTooLong(workers, this.#needs.isOnlyOne()))
+    const isPausing = workers.size === 0 && restarts.pauseMs(this.#needs.clock.now()) > 0
+    return starts.size > 0 || isNext || isPausing ? undefined : waitedTooLong(workers, this.#needs.isOnlyOne())
   }
 
   /** Ends the workers of a group that were idle too long; a group that clients share may keep one. */
