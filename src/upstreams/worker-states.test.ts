@@ -22,7 +22,7 @@ test('in any order of moves only those of the table happen, and every worker is 
         const worker = workers[at]
         const expected = worker && model.get(worker)
         if (what === 'add') {
-          const added: TrackedWorker = { state: 'starting', previous: undefined, purpose }
+          const added: TrackedWorker = { state: 'starting', previous: undefined, index: 0, purpose }
           sets.add(added)
           workers.push(added)
           model.set(added, { state: 'starting', purpose })

@@ -42,19 +42,50 @@ export interface TrackedWorker {
   state: WorkerState
   /** The state before this one; undefined at first. */
   previous: WorkerState | undefined
+  /** Its place in the set of its state. */
+  index: number
   purpose: Purpose
 }
 
+/** The workers in a state, in no particular order. */
+export interface StateSet<Tracked> extends Iterable<Tracked> {
+  readonly size: number
+}
+
+/** A set whose members know their places: each call moves a worker, and a `Set` would be rehashed by that again and again. */
+class IndexedSet<Tracked extends TrackedWorker> implements StateSet<Tracked> {
+  readonly #members: Tracked[] = []
+
+  get size(): number {
+    return this.#members.length
+  }
+
+  add(tracked: Tracked): void {
+    tracked.index = this.#members.push(tracked) - 1
+  }
+
+  remove(tracked: Tracked): void {
+    const last = this.#members.pop()
+    if (last === undefined || last === tracked) return
+    this.#members[tracked.index] = last
+    last.index = tracked.index
+  }
+
+  [Symbol.iterator](): IterableIterator<Tracked> {
+    return this.#members.values()
+  }
+}
+
 export class WorkerStates<Tracked extends TrackedWorker> {
-  readonly #inState: Readonly<Record<WorkerState, Set<Tracked>>> = {
-    starting: new Set(),
-    spare: new Set(),
-    restoring: new Set(),
-    idle: new Set(),
-    busy: new Set(),
-    unresponsive: new Set(),
-    ending: new Set(),
-    ended: new Set(),
+  readonly #inState: Readonly<Record<WorkerState, IndexedSet<Tracked>>> = {
+    starting: new IndexedSet(),
+    spare: new IndexedSet(),
+    restoring: new IndexedSet(),
+    idle: new IndexedSet(),
+    busy: new IndexedSet(),
+    unresponsive: new IndexedSet(),
+    ending: new IndexedSet(),
+    ended: new IndexedSet(),
   }
   readonly #withPurpose: Readonly<Record<Purpose, Set<Tracked>>> = {
     serve: new Set(),
@@ -73,7 +104,7 @@ export class WorkerStates<Tracked extends TrackedWorker> {
   move(tracked: Tracked, to: WorkerState): void {
     const from = tracked.state
     if (!allowedMoves[from].includes(to)) throw new Error(`a worker does not move from ${from} to ${to}`)
-    this.#inState[from].delete(tracked)
+    this.#inState[from].remove(tracked)
     tracked.previous = from
     tracked.state = to
     if (to === 'ended') this.#withPurpose[tracked.purpose].delete(tracked)
@@ -87,8 +118,8 @@ export class WorkerStates<Tracked extends TrackedWorker> {
     this.#withPurpose[purpose].add(tracked)
   }
 
-  /** The workers in a state, longest there first. */
-  in(state: WorkerState): ReadonlySet<Tracked> {
+  /** The workers in a state; none for `ended`. No worker may be moved while they are gone through. */
+  in(state: WorkerState): StateSet<Tracked> {
     return this.#inState[state]
   }
 

@@ -81,7 +81,7 @@ function createFixture(attribution: Attribution): Fixture {
   const [heard, unattributed, dropped]: [Update[], string[], string[]] = [[], [], []]
   events.on('dropped', ({ what }) => void dropped.push(what))
   const states = new WorkerStates<TrackedWorker>()
-  const tracked: TrackedWorker = { state: 'starting', previous: undefined, purpose: 'serve' }
+  const tracked: TrackedWorker = { state: 'starting', previous: undefined, index: 0, purpose: 'serve' }
   states.add(tracked)
   states.move(tracked, 'idle')
   const connection = new UpstreamConnection({

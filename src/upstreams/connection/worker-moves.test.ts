@@ -25,7 +25,7 @@ interface Fixture {
 
 function createFixture(): Fixture {
   const sets = new WorkerStates<TrackedWorker>()
-  const tracked: TrackedWorker = { state: 'starting', previous: undefined, purpose: 'serve' }
+  const tracked: TrackedWorker = { state: 'starting', previous: undefined, index: 0, purpose: 'serve' }
   sets.add(tracked)
   sets.move(tracked, 'idle')
   const memory = createMemoryBudget(Infinity)

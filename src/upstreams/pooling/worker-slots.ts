@@ -5,6 +5,7 @@
 import type { OpenedWorker, ServerInstance, Worker, WorkerNeeds } from '../worker.ts'
 import {
   type Purpose,
+  type StateSet,
   type TrackedWorker,
   type WorkerStanding,
   type WorkerState,
@@ -45,7 +46,7 @@ export class WorkerSlots<Instance extends ServerInstance = ServerInstance> {
   }
 
   /** The slots whose worker is in a state. */
-  in(state: WorkerState): ReadonlySet<WorkerSlot<Instance>> {
+  in(state: WorkerState): StateSet<WorkerSlot<Instance>> {
     return this.#states.in(state)
   }
 
@@ -59,6 +60,7 @@ export class WorkerSlots<Instance extends ServerInstance = ServerInstance> {
 export class WorkerSlot<Instance extends ServerInstance = ServerInstance> implements TrackedWorker, WorkerStanding {
   state: WorkerState = 'starting'
   previous: WorkerState | undefined
+  index = 0
   purpose: Purpose
   /** Whom the worker works for. */
   readonly owner: WorkerOwner = { group: undefined, source: undefined }
