@@ -1,0 +1,267 @@
+/** A pool with real slots, groups and connections, and calls that come, wait, end and are cancelled in any order. */
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { Cancel } from '../../base/cancel.ts'
+import { manualClock } from '../../base/clock.ts'
+import { createEvents } from '../../base/events.ts'
+import { createMemoryBudget } from '../../base/memory-budget.ts'
+import { asRefusal } from '../../base/refusal.ts'
+import { holderOf, Transfers } from '../../base/transfers.ts'
+import type { Call } from '../../protocol/call.ts'
+import { rawObject } from '../../protocol/json-text.ts'
+import { legacyUpstreamCodec } from '../../protocol/legacy-client.ts'
+import { UpstreamConnection } from '../connection/connection.ts'
+import type { ChildListener } from '../stdio/child.ts'
+import type { OpenedWorker, ServerInstance, Worker, WorkerCall, WorkerNeeds } from '../worker.ts'
+import type { WorkerState } from '../worker-states.ts'
+import type { IsolationGroup } from './isolation-group.ts'
+import { createIsolationGroups } from './isolation-groups.ts'
+import { Pool } from './pool.ts'
+import { type WorkerSlot, WorkerSlots } from './worker-slots.ts'
+
+const clock = manualClock()
+const memory = createMemoryBudget(Infinity)
+const waiting = holderOf(new Transfers(memory, clock, Infinity, () => {}), memory.account())
+
+/** An instance of a server that takes every line and exits when the test says so, or when it is told to. */
+class ManualInstance implements ServerInstance {
+  #listener: ChildListener | undefined
+  #exited: (() => void) | undefined
+
+  whenExited(exited: () => void): void {
+    this.#exited = exited
+  }
+
+  exit(expected: boolean): void {
+    const exited = this.#exited
+    this.#exited = undefined
+    exited?.()
+    if (exited) this.#listener?.exit({ code: 0, signal: null, expected, stderr: '' })
+  }
+
+  async open(needs: WorkerNeeds): Promise<OpenedWorker> {
+    const worker: UpstreamConnection = new UpstreamConnection({
+      child: {
+        id: 'instance.1',
+        worker: 1,
+        pid: 1,
+        backlog: 0,
+        memory: memory.account(),
+        inputRequestMemory: memory.account(),
+        roomFor: () => 'reserved',
+        exited: false,
+        whenExited() {},
+        send() {},
+        listen: (listener) => void (this.#listener = listener),
+        hold() {},
+        close: async () => this.exit(true),
+        kill: () => this.exit(true),
+      },
+      standing: needs.standing,
+      codec: needs.codec,
+      announced: {},
+      attribution: needs.attribution,
+      hasOneClient: false,
+      clock,
+      events: createEvents(),
+      callIdleMs: 1000,
+      callTotalMs: 5000,
+      unsolicited: () => true,
+      ended: (exit) => needs.ended(worker, exit),
+      unattributed() {},
+      notReading() {},
+      recovered() {},
+      invalid() {},
+      waiting,
+    })
+    needs.connected(worker)
+    return { worker, serverDescription: undefined }
+  }
+
+  watch(): void {}
+
+  async close(): Promise<void> {
+    this.exit(true)
+  }
+}
+
+const settings = { callsPerProcess: 2, processIdleMs: 60_000, evictIdleMs: 5000 }
+const queueWaitMs = 10_000
+
+/** @param mode `session`: a worker for each client; `shared`: one group for all */
+function createFixture(mode: 'session' | 'shared', bound: number) {
+  const groups = createIsolationGroups(bound, false)
+  const serverDescription = rawObject({})
+  groups.serverEras.set('legacy', { codec: legacyUpstreamCodec, mode, statelessMode: mode, serverDescription })
+  const slots: WorkerSlots<ManualInstance> = new WorkerSlots(
+    () => bound,
+    () => new ManualInstance(),
+  )
+  const instances = new Map<Worker, ManualInstance>()
+  const start = async (group: IsolationGroup, slot: WorkerSlot): Promise<Worker> => {
+    slot.owner.group = group
+    const { worker } = await slot.open({
+      codec: group.codec,
+      caller: group.caller,
+      announced: {},
+      attribution: group.attribution,
+      mustDiscover: false,
+      unsolicited: () => true,
+      unattributed() {},
+      notReading() {},
+      recovered() {},
+      failed() {},
+      connected() {},
+      ended(ended) {
+        group.workers.delete(ended)
+        instances.delete(ended)
+        pool.freed()
+      },
+    })
+    const instance = slot.start()
+    if (instance instanceof ManualInstance) instances.set(worker, instance)
+    slot.move('restoring')
+    group.workers.add(worker)
+    slot.move('idle')
+    return worker
+  }
+  const pool: Pool = new Pool({
+    settings,
+    queue: 8,
+    queueWaitMs,
+    clock,
+    groups: () => groups.all(),
+    slots,
+    slot: () => slots.take('serve'),
+    start,
+    handOver: () => undefined,
+    isOnlyOne: () => false,
+    evictIdle: () => false,
+    makeRoom() {},
+  })
+  return { groups, slots, pool, instances }
+}
+
+function callOf(client: string): Call {
+  return {
+    id: '1',
+    method: 'tools/call',
+    params: undefined,
+    client: { era: 'legacy', version: '2025-11-25', capabilities: {}, info: undefined },
+    principal: { tenant: '', subject: '' },
+    session: client,
+    fairnessKey: client,
+    clientKey: client,
+    progressToken: undefined,
+    logLevel: undefined,
+    worker: undefined,
+    cancel: new Cancel(),
+  }
+}
+
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+const states: readonly WorkerState[] = ['starting', 'spare', 'restoring', 'idle', 'busy', 'unresponsive', 'ending']
+
+test('calls only get workers of their group with room, within the limit, and every wait ends, in any order', async () => {
+  const step = fc.oneof(
+    {
+      weight: 5,
+      arbitrary: fc.record({ do: fc.constant('call' as const), client: fc.constantFrom('a', 'b', 'c', 'd') }),
+    },
+    { weight: 6, arbitrary: fc.record({ do: fc.constantFrom('finish', 'cancel', 'crash', 'silence'), at: fc.nat(5) }) },
+    { weight: 2, arbitrary: fc.record({ do: fc.constant('pass' as const), ms: fc.constantFrom(500, 6000, 70_000) }) },
+  )
+  await fc.assert(
+    fc.asyncProperty(
+      fc.constantFrom('session' as const, 'shared' as const),
+      fc.integer({ min: 1, max: 3 }),
+      fc.array(step, { maxLength: 40 }),
+      async (mode, bound, steps) => {
+        const { groups, slots, pool, instances } = createFixture(mode, bound)
+        const running: Array<{ readonly worker: Worker; readonly call: WorkerCall }> = []
+        const waits = new Set<Call>()
+        const refused: Array<string | undefined> = []
+        const begin = (worker: Worker, call: Call): void => {
+          assert(groups.of(call).workers.has(worker), 'a worker of its own group')
+          running.push({ worker, call: worker.begin(call, mode === 'session') })
+          assert(worker.callsInFlight <= settings.callsPerProcess)
+        }
+        const wait = async (call: Call): Promise<void> => {
+          waits.add(call)
+          try {
+            const worker = await pool.wait(groups.of(call), call)
+            worker.unreserve()
+            if (worker.closed || call.cancel.cancelled) pool.released()
+            else begin(worker, call)
+          } catch (error) {
+            refused.push(asRefusal(error)?.code)
+          }
+          waits.delete(call)
+        }
+        const finish = (at: number): void => {
+          const [one] = running.splice(at, 1)
+          one?.worker.finish(one.call, undefined)
+          pool.released()
+        }
+        for (const one of steps) {
+          if (one.do === 'call') {
+            const call = callOf(one.client)
+            const worker = pool.take(groups.of(call), call)
+            if (worker) begin(worker, call)
+            else void wait(call)
+          } else if (one.do === 'pass') {
+            clock.advance(one.ms)
+            pool.sweep()
+          } else if (one.do === 'finish') finish(one.at)
+          else if (one.do === 'cancel') [...waits][one.at]?.cancel.cancel('enough')
+          else if (one.do === 'crash') [...instances.values()][one.at]?.exit(false)
+          else {
+            const worker = [...instances.keys()][one.at]
+            if (worker?.state === 'idle' || worker?.state === 'busy') worker.markUnresponsive()
+          }
+          await settled()
+          const all = states.flatMap((state) => [...slots.in(state)].map((slot) => [state, slot] as const))
+          assert(all.every(([state, slot]) => slot.state === state && slot.worker?.state === state))
+          assert.equal(new Set(all.map(([, slot]) => slot)).size, all.length, 'each in one set')
+          assert.deepEqual([slots.taken, slots.taken <= bound], [all.length, true])
+          assert.equal(pool.waiting, waits.size)
+          for (const { worker } of running) assert(worker.closed || worker.state !== 'idle')
+        }
+        while (running.length > 0) finish(0)
+        for (const instance of instances.values()) instance.exit(false)
+        pool.close()
+        await settled()
+        assert.equal(pool.waiting + waits.size, 0)
+        const codes = new Set([undefined, 'overloaded', 'cancelled', 'draining', 'upstream_unavailable'])
+        assert(refused.every((code) => code !== undefined && codes.has(code)))
+      },
+    ),
+    { numRuns: 150 },
+  )
+})
+
+test('the worker that has been idle longest is ended for a call of another client, and not before its time', async () => {
+  const { groups, slots, pool } = createFixture('session', 2)
+  const [a, b, c] = ['a', 'b', 'c'].map((client) => callOf(client))
+  assert(a && b && c)
+  for (const call of [a, b]) {
+    const worker = await pool.wait(groups.of(call), call)
+    clock.advance(1000)
+    worker.unreserve()
+  }
+  let given: Worker | undefined
+  void pool.wait(groups.of(c), c).then((worker) => (given = worker))
+  for (const ms of [3000, 900]) {
+    clock.advance(ms)
+    pool.sweep()
+    await settled()
+  }
+  expect([given, pool.lacksSlots, pool.waiting, slots.in('idle').size]).toEqual([undefined, true, 1, 2])
+  clock.advance(200)
+  pool.sweep()
+  await settled()
+  pool.sweep()
+  await settled()
+  expect([given?.state, pool.waiting, groups.of(a).workers.size, groups.of(b).workers.size]).toEqual(['busy', 0, 0, 1])
+})
