@@ -13,6 +13,6 @@ export function poolCounts(
     catalogWorkers: slots.for('catalog').size + slots.for('check').size,
     spareWorkers: slots.for('spare').size,
     unresponsiveWorkers: slots.in('unresponsive').size,
-    waitingCalls: waiting.size,
+    waitingCalls: waiting,
   }
 }
