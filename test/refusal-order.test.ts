@@ -2,7 +2,9 @@
  * The reasons to refuse a request hold in one order, whatever its era and its transport: a request with several of
  * them is refused for the first, and a refused request leaves nothing behind.
  */
+import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
+import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { systemClock } from '../src/base/clock.ts'
 import { silentLog } from '../src/base/log.ts'
@@ -309,4 +311,35 @@ test('a request for which there is no memory gives back its place', async () => 
   expect(await overNode(url, { ...json, ...mirrors }, body)).toBe('memory_share_exceeded')
   expect(await held(gateway)).toEqual(before)
   await eventually('its memory is free', async () => (await gateway.health()).memory?.heldBytes === memory?.heldBytes)
+})
+
+test('a burst of calls runs as many as a session may have, and no more', async () => {
+  const { gateway, url } = await startGateway([echoLegacy], { gates: { callsPerSession: 4 } })
+  await gateway.start()
+  const opened = await initialize(url)
+  const headers = { ...json, 'Mcp-Session-Id': String(opened.headers['mcp-session-id']) }
+  const handle = fetchHandler(gateway)
+  const leaving = new AbortController()
+  onTestFinished(() => leaving.abort())
+  const refused: unknown[] = []
+  for (let id = 0; id < 20; id++) {
+    const body = messageOf(() => false, id, 'tools/call', { name: 'hang', arguments: {} })
+    void handle(new Request(url, { method: 'POST', headers, body, signal: leaving.signal })).then(async (response) => {
+      if (response.status === 429) refused.push(refusalIn(await response.text()))
+    })
+  }
+  await eventually('the others are refused', () => refused.length === 16)
+  expect(new Set(refused)).toEqual(new Set(['too_many_calls']))
+  expect(gateway.callsInFlight).toBe(4)
+})
+
+test('the document has the gates in their order', async () => {
+  const root = join(import.meta.dirname, '..')
+  const [code, document] = await Promise.all(
+    ['src/gateway/admit.ts', 'docs/life-of-a-request.md'].map((path) => readFile(join(root, path), 'utf8')),
+  )
+  const lines = [...(code?.matchAll(/^ {2}(\w+), \/\//gm) ?? [])].map(([, gate]) => gate)
+  const rows = [...(document?.matchAll(/^\| `(\w+)` /gm) ?? [])].map(([, gate]) => gate)
+  expect(lines.length).toBeGreaterThan(10)
+  expect(rows).toEqual(lines)
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { acrossEras, offeredToRequest, offeredToSession, profileOf, withoutQuestions } from './capabilities.ts'
+import { acrossEras, offeredToRequest, offeredToSession, profileOf, withoutInputRequests } from './capabilities.ts'
 import { isObject, type JsonObject } from './json-text.ts'
 
 const odd = fc.jsonValue({ maxDepth: 2 })
@@ -73,7 +73,7 @@ test('extensions beyond the bound create no more profiles', () => {
 test('without input requests no capability is left that allows one', () => {
   fc.assert(
     fc.property(declared, (capabilities) => {
-      const rest = withoutQuestions(capabilities)
+      const rest = withoutInputRequests(capabilities)
       expect(Object.keys(rest.value).filter((key) => key !== 'extensions')).toEqual([])
       const { extensions } = profileOf(capabilities).value
       expect(JSON.stringify(rest.value['extensions'])).toBe(JSON.stringify(extensions))

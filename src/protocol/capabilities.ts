@@ -101,7 +101,7 @@ export function offeredToRequest(capabilities: JsonObject): JsonObject {
 }
 
 /** The capabilities without those that allow input requests. */
-export function withoutQuestions(capabilities: JsonObject): RawObject {
+export function withoutInputRequests(capabilities: JsonObject): RawObject {
   const rest: Record<string, unknown> = { ...capabilities }
   for (const key of ['elicitation', 'roots', 'sampling', 'tasks']) delete rest[key]
   return profileOf(rest as JsonObject)

@@ -1,6 +1,6 @@
 /** The session-based revisions towards upstreams: handshake params, and calls without per-request metadata. */
 import { type Call, metaOf, type ClientDescription } from './call.ts'
-import { acrossEras, profileOf, withoutQuestions } from './capabilities.ts'
+import { acrossEras, profileOf, withoutInputRequests } from './capabilities.ts'
 import type { UpstreamCodec } from './upstream-codec.ts'
 import { editObject, type JsonObject, type RawObject, rawObject } from './json-text.ts'
 import { withMeta } from './jsonrpc.ts'
@@ -24,7 +24,7 @@ export const legacyUpstreamCodec: UpstreamCodec = {
   },
   announced(client, mayAsk) {
     if (client.era === 'modern') return acrossEras(client, mayAsk)
-    return mayAsk ? profileOf(client.capabilities) : withoutQuestions(client.capabilities)
+    return mayAsk ? profileOf(client.capabilities) : withoutInputRequests(client.capabilities)
   },
 }
 

@@ -1,6 +1,6 @@
 /** The stateless revision towards upstreams: every request carries the client's description. */
 import type { Call, ClientDescription } from './call.ts'
-import { acrossEras, profileOf, withoutQuestions } from './capabilities.ts'
+import { acrossEras, profileOf, withoutInputRequests } from './capabilities.ts'
 import type { UpstreamCodec } from './upstream-codec.ts'
 import { editObject, emptyObject, type JsonObject, type JsonValue, parseObject, type RawObject } from './json-text.ts'
 import { withMeta } from './jsonrpc.ts'
@@ -26,7 +26,7 @@ export function createModernUpstreamCodec(): UpstreamCodec {
     },
     announced(client, mayAsk) {
       if (client.era === 'legacy') return acrossEras(client, mayAsk)
-      return mayAsk ? profileOf(client.capabilities) : withoutQuestions(client.capabilities)
+      return mayAsk ? profileOf(client.capabilities) : withoutInputRequests(client.capabilities)
     },
   }
 }
