@@ -1,13 +1,14 @@
 /** The contract of upstreams, kept by the stdio upstream with real processes of either era, and by a router in front of it. */
-import { describe, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
 import { createEvents } from '../../src/base/events.ts'
 import { silentLog } from '../../src/base/log.ts'
 import { createMemoryBudget } from '../../src/base/memory-budget.ts'
 import { fillSettings } from '../../src/config/assemble.ts'
 import { thisMachine } from '../../src/config/load.ts'
-import type { ClientDescription, Upstream, UpstreamUnderTest } from '../../src/testing/index.ts'
+import type { Call, ClientDescription, Reply, Upstream, UpstreamUnderTest } from '../../src/testing/index.ts'
 import { upstreamContract } from '../../src/testing/index.ts'
+import { ContractClient } from '../../src/testing/upstream/fixture.ts'
 import { Router } from '../../src/upstreams/router/router.ts'
 import { StdioUpstream } from '../../src/upstreams/stdio/stdio-upstream.ts'
 import { runs } from '../children/processes.ts'
@@ -66,4 +67,19 @@ describe.each([
       makeUnstartable: () => make([server, '--start-fail'], wrap),
     })
   })
+})
+
+it('a router returns the reply of the upstream itself, and no generator around it', () => {
+  const { upstream } = make([echoLegacy], (one) => one)
+  onTestFinished(() => upstream.close())
+  const replies: Reply[] = []
+  const callUpstream = upstream.call.bind(upstream)
+  const call = (given: Call): Reply => {
+    const reply = callUpstream(given)
+    replies.push(reply)
+    return reply
+  }
+  const router = new Router(Object.assign(upstream, { call }))
+  const client = new ContractClient(router, { client: ofSessions, requestMeta: {}, hasSessions: true }, 'ada')
+  expect(router.call(client.call('echo'))).toBe(replies[0])
 })

@@ -105,7 +105,11 @@ export class ContractClient {
   readonly #name: string
   #calls = 0
 
-  constructor(upstream: Upstream, { client, requestMeta, hasSessions }: UpstreamContract, name: string) {
+  constructor(
+    upstream: Upstream,
+    { client, requestMeta, hasSessions }: Pick<UpstreamContract, 'client' | 'requestMeta' | 'hasSessions'>,
+    name: string,
+  ) {
     this.#upstream = upstream
     this.#requestMeta = requestMeta
     this.#name = name

@@ -1,7 +1,7 @@
 /** What `subscribe` promises. */
 import assert from 'node:assert/strict'
 import { until } from '../contract/until.ts'
-import type { Seen, UpstreamTest } from './fixture.ts'
+import { noChanges, type Seen, type UpstreamTest } from './fixture.ts'
 
 const listChanged = 'notifications/tools/list_changed'
 const resourceUpdated = 'notifications/resources/updated'
@@ -29,12 +29,7 @@ export function subscriptionsContract(upstreamTest: UpstreamTest): void {
     assert.deepEqual([urisOf(nonce.seen), urisOf(calls.seen)], [['echo://nonce'], []])
 
     const both = new Set(['echo://nonce', 'echo://calls'])
-    await calls.subscription.refilter({
-      toolsListChanged: false,
-      promptsListChanged: false,
-      resourcesListChanged: false,
-      resourceUris: both,
-    })
+    await calls.subscription.refilter({ ...noChanges, resourceUris: both })
     for (const uri of both) await ada.outcome('update', { uri })
     await until('both changes have come', () => calls.seen.length > 1)
     assert.deepEqual(urisOf(calls.seen), [...both])
