@@ -69,3 +69,20 @@ test('nothing is reported after the end', () => {
   clock.advance(2000)
   expect(reports).toBe(0)
 })
+
+test('lines can be counted as skipped unseen, and reported at once', () => {
+  const reports: Array<[string, number]> = []
+  const limit = new LineLimit<string>(manualClock(0), 1, (kind, skipped) => void reports.push([kind, skipped]))
+  expect([limit.hasRoom('a'), limit.hasRoom('a'), limit.allows('a'), limit.hasRoom('a')]).toEqual([
+    true,
+    true,
+    true,
+    false,
+  ])
+  limit.skip('a', 40)
+  limit.allows('a')
+  limit.flush()
+  limit.flush()
+  expect(reports).toEqual([['a', 41]])
+  expect(limit.allows('a')).toBe(true)
+})

@@ -1,5 +1,5 @@
 /**
- * Bounds how many lines of a kind are logged in a second, since clients can cause any number of them. Lines beyond the
+ * Bounds how many lines of a kind are logged in a second, since clients and servers can cause any number of them. Lines beyond the
  * bound are counted, and at the end of their second their number is reported, which is a line of the next second.
  */
 import type { Clock, Timer } from './clock.ts'
@@ -31,19 +31,37 @@ export class LineLimit<Kind> {
 
   /** Whether a line may be logged, which counts it as logged; a line that may not is counted as skipped. */
   allows(kind: Kind): boolean {
-    const second = this.#seconds.get(kind) ?? this.#begin(kind)
-    if (second.logged >= this.#most) {
-      second.skipped++
-      return false
-    }
-    second.logged++
-    return true
+    const isAllowed = this.hasRoom(kind)
+    if (isAllowed) this.#secondOf(kind).logged++
+    else this.skip(kind, 1)
+    return isAllowed
+  }
+
+  /** The same without counting a line. */
+  hasRoom(kind: Kind): boolean {
+    return (this.#seconds.get(kind)?.logged ?? 0) < this.#most
+  }
+
+  /** Counts lines that are not logged. */
+  skip(kind: Kind, count: number): void {
+    this.#secondOf(kind).skipped += count
+  }
+
+  /** Reports at once how many lines were skipped, and begins anew. */
+  flush(): void {
+    const seconds = [...this.#seconds]
+    this.stop()
+    for (const [kind, { skipped }] of seconds) if (skipped > 0) this.#report(kind, skipped)
   }
 
   /** Forgets what was counted. */
   stop(): void {
     for (const { end } of this.#seconds.values()) end.stop()
     this.#seconds.clear()
+  }
+
+  #secondOf(kind: Kind): Second {
+    return this.#seconds.get(kind) ?? this.#begin(kind)
   }
 
   #begin(kind: Kind): Second {

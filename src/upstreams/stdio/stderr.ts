@@ -4,13 +4,13 @@
  * Lines per second, bytes per line and the bytes kept are bounded. Dropped lines are counted and reported once a second.
  * Clients never see any of it.
  */
-import type { Clock, Timer } from '../../base/clock.ts'
+import type { Clock } from '../../base/clock.ts'
 import type { EventSink } from '../../base/events.ts'
+import { LineLimit } from '../../base/line-limit.ts'
 import type { Log } from '../../base/log.ts'
 import { terminalSafe } from '../../base/terminal-safe.ts'
 
-const linesPerWindow = 50
-const windowMs = 1000
+const linesPerSecond = 50
 /** Longer lines are cut here in the log. */
 const maxLineBytes = 2048
 const tailBytes = 4096
@@ -30,20 +30,22 @@ export class Stderr {
   #partial: Buffer = Buffer.alloc(0)
   /** Whether the rest of the current line is skipped: the line is dropped, or its beginning was logged already. */
   #skipping = false
-  #windowEndsAt = 0
-  #left = linesPerWindow
-  #dropped = 0
-  #report: Timer | undefined
+  readonly #limit: LineLimit<'line'>
 
   constructor(settings: StderrSettings) {
+    const { clock, log, events, worker } = settings
     this.#settings = settings
+    this.#limit = new LineLimit(clock, linesPerSecond, (_, count) => {
+      events.emit('dropped', { what: 'stderr_line', count })
+      log.debug({ worker, count }, 'worker stderr lines dropped')
+    })
   }
 
   push(chunk: Buffer): void {
     this.#keep(chunk)
     let start = 0
     while (start < chunk.length) {
-      if (!this.#mayLog()) {
+      if (!this.#limit.hasRoom('line')) {
         this.#drop(chunk, start)
         return
       }
@@ -66,7 +68,7 @@ export class Stderr {
   /** The end of stderr: logs an unfinished line and reports what was dropped. */
   end(): void {
     if (this.#partial.length > 0) this.#log()
-    this.#reportDropped()
+    this.#limit.flush()
   }
 
   /** The last 4 KiB, safe to show in a terminal. */
@@ -80,19 +82,10 @@ export class Stderr {
     else this.#tail = Buffer.concat([this.#tail.subarray(-(tailBytes - chunk.length)), chunk])
   }
 
-  #mayLog(): boolean {
-    const now = this.#settings.clock.now()
-    if (now >= this.#windowEndsAt) {
-      this.#windowEndsAt = now + windowMs
-      this.#left = linesPerWindow
-    }
-    return this.#left > 0
-  }
-
   #log(): void {
     const line = terminalSafe(this.#partial.toString('utf8')).trimEnd()
     this.#partial = Buffer.alloc(0)
-    this.#left -= 1
+    this.#limit.allows('line')
     if (line.length === 0) return
     this.#settings.log.debug({ worker: this.#settings.worker, line }, 'worker stderr')
   }
@@ -107,17 +100,6 @@ export class Stderr {
     if (this.#skipping) lines -= 1
     this.#partial = Buffer.alloc(0)
     this.#skipping = endsOpen
-    this.#dropped += lines
-    this.#report ??= this.#settings.clock.after(windowMs, () => this.#reportDropped())
-  }
-
-  #reportDropped(): void {
-    this.#report?.stop()
-    this.#report = undefined
-    const count = this.#dropped
-    if (count === 0) return
-    this.#dropped = 0
-    this.#settings.events.emit('dropped', { what: 'stderr_line', count })
-    this.#settings.log.debug({ worker: this.#settings.worker, count }, 'worker stderr lines dropped')
+    this.#limit.skip('line', lines)
   }
 }
