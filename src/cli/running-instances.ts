@@ -68,27 +68,31 @@ export interface RuntimeFile {
  * @param env the environment variables of this process
  */
 export function runningInstances(env: Readonly<Record<string, string | undefined>>): RunningInstance[] {
-  const found = runtimeFolders(env).flatMap(readFolder)
+  const found = runtimeFolders(env).flatMap((folder) => readFolder(folder))
   const running = found
     .filter(({ state }) => state === 'running')
     .map(({ record: { format: _format, identity: _identity, ...rest } }) => rest)
   return running.sort((a, b) => a.startedAt.localeCompare(b.startedAt))
 }
 
-/** The runtime files in a folder; none if there is no folder, or one that other users have access to. */
-export function readFolder(folder: string): RuntimeFile[] {
+/**
+ * The runtime files in a folder; none if there is no folder, or one that other users have access to.
+ * @param known the processes of this machine, if the caller has looked at them already
+ */
+export function readFolder(folder: string, known?: ProcessTable): RuntimeFile[] {
   try {
     checkFolder(folder)
     const names = readdirSync(folder).filter((name) => /^[1-9][0-9]*\.json$/.test(name))
-    const table = names.length > 0 ? openProcessTable() : undefined
-    return names.flatMap((name) => (table && readFile(join(folder, name), Number.parseInt(name, 10), table)) ?? [])
+    if (names.length === 0) return []
+    const table = known ?? openProcessTable()
+    return names.flatMap((name) => readFile(join(folder, name), Number.parseInt(name, 10), table) ?? [])
   } catch {
     return []
   }
 }
 
 /** The identity of a process of this machine. */
-export function identityOf(pid: number, table: ProcessTable = openProcessTable()): ProcessIdentity {
+export function identityOf(pid: number, table: ProcessTable): ProcessIdentity {
   const start = table.find(pid)?.started
   return { ...(start !== undefined && { start }), ...scopeOfIds() }
 }

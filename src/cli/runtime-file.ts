@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { wallMs } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import { version } from '../base/version.ts'
+import { openProcessTable, type ProcessTable } from './process-table.ts'
 import { identityOf, readFolder, removeIfSame, type RunningInstance, type RuntimeRecord } from './running-instances.ts'
 import { openFolder, runtimeFolders } from './runtime-folder.ts'
 
@@ -28,9 +29,10 @@ export function writeRuntimeFile(
   for (const folder of runtimeFolders(env)) {
     try {
       openFolder(folder)
-      const { path, stats } = place(folder, recordOf(facts))
+      const table = openProcessTable()
+      const { path, stats } = place(folder, recordOf(facts, table))
       process.once('exit', () => removeIfSame(path, stats))
-      for (const { state, remove } of readFolder(folder)) if (state === 'ended') remove()
+      for (const { state, remove } of readFolder(folder, table)) if (state === 'ended') remove()
       return
     } catch (error) {
       faults.push(`${folder}: ${error instanceof Error ? error.message : String(error)}`)
@@ -39,7 +41,7 @@ export function writeRuntimeFile(
   log.warn({ folders: faults }, 'the runtime file cannot be written: other commands will not find this mcplex')
 }
 
-function recordOf(facts: InstanceFacts): RuntimeRecord {
+function recordOf(facts: InstanceFacts, table: ProcessTable): RuntimeRecord {
   return {
     format: 1,
     pid: process.pid,
@@ -47,7 +49,7 @@ function recordOf(facts: InstanceFacts): RuntimeRecord {
     version,
     cwd: process.cwd(),
     ...facts,
-    identity: identityOf(process.pid),
+    identity: identityOf(process.pid, table),
   }
 }
 
