@@ -1,7 +1,7 @@
 // What a call costs by moving its worker from idle to busy and back: two moves of `WorkerStates` of
 // src/upstreams/worker-states.ts, and the same in one `Set` for each state.
 // `npm run build && node bench/micro/worker-moves.mjs`. 50 workers take calls in turn. Medians of nine turns, taken alternately.
-// docs/decisions/0034-worker-states.md quotes it.
+// docs/decisions/0037-worker-states.md quotes it.
 
 import { WorkerStates } from '../../dist/upstreams/worker-states.js'
 
