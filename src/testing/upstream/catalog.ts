@@ -42,6 +42,14 @@ export function catalogContract(upstreamTest: UpstreamTest): void {
     assert.ok((await toolsOf(fixture, ada)).includes('added_1'))
   })
 
+  upstreamTest('can have a list from a worker of the own group of a caller', async ({ client, upstream }) => {
+    const { caller } = client('ada')
+    await client('ada').outcome('echo', { text: '' })
+    const source = await upstream.catalog.own(caller, toolList)
+    assert.equal(upstream.catalog.sourceOf(caller, toolList), source)
+    assert.equal((await upstream.catalog.list(caller, source, toolList, undefined)).kind, 'result')
+  })
+
   upstreamTest('has nothing more to say after the close', async (fixture) => {
     const { client, upstream } = fixture
     await upstream.close()
