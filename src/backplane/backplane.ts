@@ -14,6 +14,7 @@
  * - Values and messages are plain JSON data that no side changes: not the caller after passing one in, nor a reader after
  *   getting one. (The memory store freezes them, a remote store copies them.)
  */
+import type { Awaitable } from '../base/awaitable.ts'
 
 /** Plain JSON data. A reader checks the shape of what it gets from a store. */
 export interface StoredObject {
@@ -30,8 +31,11 @@ export interface Versioned {
 export interface Records {
   /** Writes the record if there is none under the key; returns false if there is one. */
   create(key: string, value: StoredObject, ttlMs: number): Promise<boolean>
-  /** Reads the record; `extendMs` also gives it a new time to live from now, in the same step and without a new version. */
-  read(key: string, extendMs?: number): Promise<Versioned | undefined>
+  /**
+   * Reads the record; `extendMs` also gives it a new time to live from now, in the same step and without a new version.
+   * Returns it at once if the store can, since every call of a session reads one; fails by throwing, or by rejecting.
+   */
+  read(key: string, extendMs?: number): Awaitable<Versioned | undefined>
   /** How long the record would live if nothing extended it, in milliseconds; undefined if there is none. Tells when it was last extended. */
   timeLeft(key: string): Promise<number | undefined>
   /** Writes the record if it still has that version; returns false if not, or if it was removed: this never brings a record back. */

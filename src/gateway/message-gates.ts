@@ -65,7 +65,7 @@ export function checkHandshake(request: GatedRequest, { sessions }: MessageGateN
   // Clients that lost their session may still send its id: only the id of a session that exists is an error.
   const id = kind === 'initialize' ? header(request.inbound, 'mcp-session-id') : undefined
   if (id === undefined) return
-  return sessions.find(request.principal, id).then((liveSession) => {
+  return Promise.resolve(sessions.find(request.principal, id)).then((liveSession) => {
     if (liveSession) throw new Refusal('already_initialized')
   })
 }

@@ -6,6 +6,7 @@ import { header } from '../protocol/inbound.ts'
 import { parseIncoming, readBatch, readIncoming } from '../protocol/incoming.ts'
 import { checkVersionHeader, mayBatch } from '../protocol/legacy-server.ts'
 import { isStateless } from '../protocol/revisions.ts'
+import type { LiveSession } from '../sessions/live-session.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import { type GatedRequest, kindOfMessage } from './gated-request.ts'
 import type { SseSessions } from './legacy/http-sse-sessions.ts'
@@ -104,9 +105,14 @@ export function findSession(request: GatedRequest, needs: RequestGateNeeds): Pro
   if (request.kind === 'sse_messages') return findSseSession(request, needs)
 }
 
-async function findHttpSession(request: GatedRequest, { sessions }: RequestGateNeeds): Promise<void> {
+function findHttpSession(request: GatedRequest, { sessions }: RequestGateNeeds): Promise<void> | void {
   const isAnswer = request.message !== undefined && clientAnswersPing(request.message)
-  const liveSession = await sessions.find(request.principal, request.sessionId, isAnswer)
+  const found = sessions.find(request.principal, request.sessionId, isAnswer)
+  if (found instanceof Promise) return found.then((liveSession) => takeSession(request, liveSession))
+  takeSession(request, found)
+}
+
+function takeSession(request: GatedRequest, liveSession: LiveSession | undefined): void {
   // A session over HTTP+SSE has no streams of this transport.
   if (liveSession?.output.kind !== 'journalled') throw new Refusal('session_not_found')
   if (request.isBatch && !mayBatch(liveSession.session.client.version)) throw new Refusal('invalid_request')

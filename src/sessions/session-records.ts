@@ -2,6 +2,7 @@
  * The records of sessions in the backplane. The record is the truth of a session, and is changed by compare-and-set alone, so
  * that several instances can serve one session: none overwrites what another one has stored.
  */
+import type { Awaitable } from '../base/awaitable.ts'
 import type { Records, Versioned } from '../backplane/backplane.ts'
 import { reserve } from '../base/memory-budget.ts'
 import { Refusal } from '../base/refusal.ts'
@@ -27,8 +28,13 @@ export class SessionRecords {
   }
 
   /** @param isActive whether the client is active, which extends the life of the record */
-  read(key: string, isActive: boolean): Promise<Versioned | undefined> {
+  read(key: string, isActive: boolean): Awaitable<Versioned | undefined> {
     return this.#records.read(key, isActive ? this.#ttlMs : undefined)
+  }
+
+  /** Extends the life of a record. */
+  async renew(key: string): Promise<void> {
+    await this.#records.read(key, this.#ttlMs)
   }
 
   remove(key: string): Promise<boolean> {

@@ -5,9 +5,10 @@
  * `LiveSession` for each session that it serves. A sweep ends live sessions that are idle, too old, or did not complete their
  * handshake, unless their record shows that another instance has served them meanwhile.
  */
-import type { Backplane } from '../backplane/backplane.ts'
+import type { Backplane, Versioned } from '../backplane/backplane.ts'
 import type { Clock } from '../base/clock.ts'
 import type { EventSink, SessionEnd } from '../base/events.ts'
+import type { Awaitable } from '../base/awaitable.ts'
 import { unguessableId } from '../base/ids.ts'
 import type { Lease } from '../base/lease.ts'
 import { reserve, type MemoryBudget } from '../base/memory-budget.ts'
@@ -31,7 +32,7 @@ export interface Sessions {
    * The session, if it exists and belongs to this principal.
    * @param isAnswer whether the message only answers a ping: the client is alive, but does not count as active
    */
-  find(principal: Principal, id: string, isAnswer?: boolean): Promise<LiveSession | undefined>
+  find(principal: Principal, id: string, isAnswer?: boolean): Awaitable<LiveSession | undefined>
   /**
    * Changes the record of a session. `change` gets what is stored and returns what to store in its place; it must be pure,
    * because it runs again if another instance has written meanwhile. Throws what `change` throws, `session_not_found` if the
@@ -54,6 +55,16 @@ export interface Sessions {
 const graceMs = 60_000
 /** At most so many sessions are evicted to get memory for a new one. */
 const evictForMemory = 8
+
+/** A request that names a session. */
+interface SessionRequest {
+  readonly principal: Principal
+  readonly id: string
+  readonly key: string
+  /** The session as it was served here when the request came. */
+  readonly before: LiveSession | undefined
+  readonly isAnswer: boolean
+}
 
 export function createSessions(needs: {
   readonly backplane: Pick<Backplane, 'records'>
@@ -167,6 +178,27 @@ export function createSessions(needs: {
     await Promise.allSettled(dead.slice(0, wanted).map((liveSession) => endIfDue(liveSession, evicted)))
   }
 
+  /** The session of a record that was read for a request; it ends if it is due. */
+  const found = (request: SessionRequest, record: Versioned | undefined): Awaitable<LiveSession | undefined> => {
+    const { principal, id, key, before, isAnswer } = request
+    if (before?.ended === true) return undefined
+    let liveSession = liveSessions.get(key)
+    if (!record) return liveSession && end(liveSession, 'idle').then(() => undefined)
+    if (!liveSession) {
+      const session = fromRecord(principal, id, record.value)
+      if (!session) return undefined
+      liveSession = serve(key, session, record.version, undefined, undefined)
+    } else if (record.version > liveSession.version) {
+      liveSession.takeOver(withStored(liveSession.session, record.value), record.version)
+    }
+    const now = clock.now()
+    const reason = due(liveSession, now)
+    if (reason) return end(liveSession, reason).then(() => undefined)
+    if (isAnswer) liveSession.liveness.aliveMs = now
+    else liveSession.liveness.seenMs = now
+    return liveSession
+  }
+
   const shortest = Math.min(settings.idleTimeoutMs, settings.maxSessionMs, settings.handshakeTimeoutMs)
   // A client is pinged a quarter of the idle time before the end: several sweeps fall into it, so that it can answer.
   const sweeper = clock.every(Math.max(20, Math.min(2000, shortest / 20)), () => {
@@ -182,7 +214,7 @@ export function createSessions(needs: {
       if (liveSession.calls > 0) {
         // Renew the record during a call that takes longer than the idle time, or the store would forget the session.
         liveSession.liveness.seenMs = now
-        records.read(liveSession.key, true).catch(() => undefined)
+        records.renew(liveSession.key).catch(() => undefined)
       }
     }
   })
@@ -223,36 +255,17 @@ export function createSessions(needs: {
       })
       return liveSession
     },
-    async find(principal, id, isAnswer = false) {
+    find(principal, id, isAnswer = false) {
       const key = sessionKey(principal, id)
       // A session that has ended here must not be restored from a record that the store has not removed yet.
       if (ending.has(key)) return undefined
       const before = liveSessions.get(key)
       // Before the record is extended, which would hide when another instance has last heard of the client.
-      if (before && clock.now() - activeMs(before) >= settings.idleTimeoutMs) await endIfDue(before, due)
-      const record = await records.read(key, !(isAnswer && settings.idleTimeoutIsFinal))
-      if (before?.ended === true) return undefined
-      let liveSession = liveSessions.get(key)
-      if (!record) {
-        if (liveSession) await end(liveSession, 'idle')
-        return undefined
-      }
-      if (!liveSession) {
-        const session = fromRecord(principal, id, record.value)
-        if (!session) return undefined
-        liveSession = serve(key, session, record.version, undefined, undefined)
-      } else if (record.version > liveSession.version) {
-        liveSession.takeOver(withStored(liveSession.session, record.value), record.version)
-      }
-      const now = clock.now()
-      const reason = due(liveSession, now)
-      if (reason) {
-        await end(liveSession, reason)
-        return undefined
-      }
-      if (isAnswer) liveSession.liveness.aliveMs = now
-      else liveSession.liveness.seenMs = now
-      return liveSession
+      const isDue = before !== undefined && clock.now() - activeMs(before) >= settings.idleTimeoutMs
+      const isActive = !(isAnswer && settings.idleTimeoutIsFinal)
+      const record = isDue ? endIfDue(before, due).then(() => records.read(key, isActive)) : records.read(key, isActive)
+      const request = { principal, id, key, before, isAnswer }
+      return record instanceof Promise ? record.then((stored) => found(request, stored)) : found(request, record)
     },
     update: (liveSession, change) => records.update(liveSession, change),
     end,

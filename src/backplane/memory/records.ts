@@ -26,7 +26,7 @@ class Held implements Versioned {
   }
 }
 
-// The methods are async and await nothing: their work is done when they return, and an error becomes a rejection.
+// The other methods are async and await nothing: their work is done when they return, and an error becomes a rejection.
 export function createRecords(store: Store): Records {
   const held = new Map<string, Held>()
   // One counter for all keys: a key that is created again must not repeat an earlier version.
@@ -47,7 +47,7 @@ export function createRecords(store: Store): Records {
       held.set(key, new Held(seal(value), ++versions, nowMs + ttlMs))
       return true
     },
-    async read(key, extendMs) {
+    read(key, extendMs) {
       const nowMs = store.now()
       const record = find(key, nowMs)
       if (record && extendMs !== undefined) record.extend(nowMs + extendMs)

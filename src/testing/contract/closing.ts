@@ -9,7 +9,7 @@ const bounds = { events: 10, bytes: 1000, ttlMs: 1000 }
 
 const methods: Readonly<Record<string, (backplane: Backplane) => Promise<unknown>>> = {
   'records.create': ({ records }) => records.create('key', {}, 1000),
-  'records.read': ({ records }) => records.read('key'),
+  'records.read': async ({ records }) => records.read('key'),
   'records.timeLeft': ({ records }) => records.timeLeft('key'),
   'records.replace': ({ records }) => records.replace('key', {}, 1, 1000),
   'records.remove': ({ records }) => records.remove('key'),
