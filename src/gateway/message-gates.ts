@@ -133,8 +133,8 @@ export function checkRequestParams(request: GatedRequest, needs: MessageGateNeed
 
 /** `header_mismatch` */
 export function checkParamHeaders(request: GatedRequest, { catalog }: MessageGateNeeds): Promise<void> | void {
-  const rpcRequest = catalog.mirrorsHeaders ? statelessRequest(request) : undefined
-  if (rpcRequest?.method !== 'tools/call') return
+  const rpcRequest = statelessRequest(request)
+  if (rpcRequest?.method !== 'tools/call' || !catalog.mirrorsHeaders) return
   const caller = { principal: request.principal, client: request.envelope.client, session: undefined }
   return checkMirroredParams(caller, rpcRequest, request.inbound, catalog)
 }
