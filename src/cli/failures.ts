@@ -69,7 +69,7 @@ export const failures: Readonly<Record<FailureCode, Row>> = {
   config_command: row(78, 'The command to serve is missing or not usable.', 'Write it behind --, with its arguments.'),
   config_exposed: row(
     78,
-    'An address other than loopback would be opened although clients are not authenticated.',
+    'An address other than loopback would be opened although mcplex does not authenticate clients.',
     'Listen on 127.0.0.1 behind a reverse proxy that authenticates, or say --insecure.',
   ),
   config_tls: row(

@@ -59,5 +59,5 @@ test('with a Unix socket, the banner and the event show it and no port', () => {
   expect(event).not.toHaveProperty('port')
   const text = banner({ ...ready, socket, url: 'http://localhost' }, true, pc.createColors(false), 80)
   expect(text).toContain(`curl --unix-socket ${socket} http://localhost/health`)
-  expect(text).not.toMatch(/clients are not authenticated|claude mcp add/)
+  expect(text).not.toMatch(/mcplex does not authenticate clients|claude mcp add/)
 })

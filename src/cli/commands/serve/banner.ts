@@ -134,7 +134,7 @@ function openness({ address, port, socket, settings }: Ready, warn: Paint): read
   if (isLoopback(address)) return ['listening on loopback only, no key needed']
   return [
     [`open to the network at ${address} port ${port}`, warn],
-    ['clients are not authenticated', warn],
+    ['mcplex does not authenticate clients', warn],
   ]
 }
 
