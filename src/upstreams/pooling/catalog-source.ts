@@ -75,7 +75,7 @@ export function createCatalogSource(needs: CatalogSourceNeeds): CatalogSource {
     sourceOf(caller, list) {
       const serverEra = groups.serverEraOf(caller)
       const group = groups.find(groups.keyOf(caller))
-      if (group && list !== undefined && group.changed.has(list)) return groupSource(group.key)
+      if (group && list !== undefined && group.ownLists.has(list)) return groupSource(group.key)
       const source = profileSource(serverEra.codec.era, profiles.keyOf(groups.announcedTo(serverEra, caller)))
       catalogWorkers.touch(serverEra.codec.era === 'modern' ? profileSource('modern') : source)
       return source
@@ -99,7 +99,7 @@ export function createCatalogSource(needs: CatalogSourceNeeds): CatalogSource {
       const key = groupKeyIn(source)
       const group = serverEra.mode === 'shared' ? groups.of(caller) : key === undefined ? undefined : groups.find(key)
       if (group) {
-        const worker = group.changed.get(method) ?? (await freeWorker(group, caller))
+        const worker = group.ownLists.get(method) ?? (await freeWorker(group, caller))
         // A worker that answers a list must not count as idle.
         worker.reserve()
         const over = serverEra.codec.era === 'legacy' ? worker.workFor(caller.session) : undefined
@@ -118,7 +118,7 @@ export function createCatalogSource(needs: CatalogSourceNeeds): CatalogSource {
     async own(caller, list) {
       const group = groups.of(caller)
       const worker = await freeWorker(group, caller)
-      group.changed.set(list, worker)
+      group.ownLists.set(list, worker)
       return groupSource(group.key)
     },
     onStale: (stale) => needs.notifications.onStale(stale),

@@ -61,7 +61,7 @@ export interface IsolationGroup {
   /** Whether a worker with state was lost: the next one gets its state, and the clients are notified. */
   hasLostState: boolean
   /** Lists that come from a worker of the group, and from which: it has announced a change, or no catalog worker could be asked. */
-  readonly changed: Map<string, Worker>
+  readonly ownLists: Map<string, Worker>
   ended: boolean
 }
 
@@ -114,7 +114,7 @@ export function createIsolationGroup(
     logLevel: undefined,
     hasWarnedOfUnattributed: false,
     hasLostState: false,
-    changed: new Map(),
+    ownLists: new Map(),
     ended: false,
   }
 }

@@ -94,7 +94,7 @@ export function createNotificationRouter(
         for (const list of changedLists(update.method)) {
           // Lists of a worker that ends with its call are of no use to other calls.
           if (group?.endsAfter === 'every call') continue
-          group?.changed.set(list, worker)
+          group?.ownLists.set(list, worker)
           for (const stale of staleListeners) stale(group ? groupSource(group.key) : (owner.source ?? ''), list, !group)
         }
         if (!group || subscriptionsOf(group).acknowledge(worker, update.method, update.params)) return true
@@ -135,9 +135,9 @@ export function createNotificationRouter(
       for (const list of allLists) for (const stale of staleListeners) stale(source, list, true)
     },
     unwatchedOf(group, worker) {
-      for (const [list, announcedBy] of group.changed) {
+      for (const [list, announcedBy] of group.ownLists) {
         if (announcedBy !== worker) continue
-        group.changed.delete(list)
+        group.ownLists.delete(list)
         for (const stale of staleListeners) stale(groupSource(group.key), list, false)
       }
     },

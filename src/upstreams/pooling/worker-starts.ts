@@ -31,7 +31,7 @@ export interface WorkerStartsNeeds {
   /** A slot for a test start; undefined if there is none. */
   readonly slotForTest: () => WorkerSlot | undefined
   /** Whether ends of workers are expected: before the start is done, and after the end. */
-  readonly quiet: () => boolean
+  readonly expectsEnds: () => boolean
   /** Starts missing spares. */
   readonly fillSpares: () => void
   /** A worker was ended because it sent requests without reading the responses. */
@@ -183,7 +183,7 @@ export class WorkerStarts {
 
   /** A spare could not be started, or ended by itself. */
   spareFailed(exit: WorkerExit, serverEra: ServerEra): void {
-    if (this.#needs.quiet()) return
+    if (this.#needs.expectsEnds()) return
     this.#needs.log.warn({ exit: exit.code ?? exit.error ?? exit.signal }, 'spare worker has ended')
     this.crashLoopGuard.startFailed(undefined, startFailure(exit), false, serverEra)
   }
@@ -232,7 +232,7 @@ export class WorkerStarts {
   }
 
   #ended(slot: WorkerSlot, worker: Worker, expected: boolean): void {
-    const { notifications, clock, log, onlyOne, serverEras, quiet, freed } = this.#needs
+    const { notifications, clock, log, onlyOne, serverEras, expectsEnds, freed } = this.#needs
     const { group, source } = slot.owner
     // Changes of its lists would not be noticed any more.
     if (!group && source !== undefined) notifications.unwatched(source)
@@ -240,7 +240,7 @@ export class WorkerStarts {
       group.workers.delete(worker)
       notifications.unwatchedOf(group, worker)
     }
-    if (!expected && !quiet()) {
+    if (!expected && !expectsEnds()) {
       if (group) group.hasLostState = true
       // An end before the handshake is a failed start, which is counted where the worker is opened.
       const hasHandshake = slot.previous !== 'starting'
@@ -257,7 +257,7 @@ export class WorkerStarts {
   /** A test start: opens a worker with a neutral handshake, which no client uses, and ends it. */
   async #testStart(serverEra: ServerEra): Promise<void> {
     const { clock, onlyOne } = this.#needs
-    const slot = this.#needs.quiet() ? undefined : this.#needs.slotForTest()
+    const slot = this.#needs.expectsEnds() ? undefined : this.#needs.slotForTest()
     if (!slot) throw new NoRoom()
     const events = this.eventsOf(serverEra.codec, slot)
     let exit: WorkerExit | undefined

@@ -237,7 +237,7 @@ export class StdioUpstream implements Upstream {
       log,
       events,
       slotForTest: () => (this.#onlyOne.isTryDue() ? this.slots.take('check', settings.pool) : this.#slotFor('check')),
-      quiet: () => this.#closed || this.groups.serverEras.size === 0,
+      expectsEnds: () => this.#closed || this.groups.serverEras.size === 0,
       fillSpares: () => this.#spares?.fill(),
       endedForNotReading: () => void this.#endedForNotReading++,
       freed: () => this.#freed(),
