@@ -74,18 +74,25 @@ function readyLine(out) {
   return undefined
 }
 
+const heapOnSignal = new URL('heap-on-signal.mjs', import.meta.url).href
 const collecting = ['--expose-gc', '--import', at('gc-on-signal.mjs')]
-const nodeOptions = ({ gc = false, profileTo }) => [
+const nodeOptions = ({ gc = false, heapTo, profileTo }) => [
   ...(gc ? collecting : []),
+  ...(heapTo === undefined ? [] : ['--expose-gc', '--import', `${heapOnSignal}?to=${encodeURIComponent(heapTo)}`]),
   ...(profileTo === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profileTo]),
 ]
 
-/** The servers of one run, all on the server's core. `options`: `{ gc?, profileTo?, http2? }`. */
+/** The servers of one run, all on the server's core. `options`: `{ gc?, heapTo?, profileTo?, http2? }`. */
 export function servers(place) {
   const prefix = place.prefix('server')
   return {
-    bare({ gc, http2 = false } = {}) {
-      const command = [process.execPath, ...nodeOptions({ gc }), at('../bare.mjs'), ...(http2 ? ['--http2'] : [])]
+    bare({ gc, heapTo, http2 = false } = {}) {
+      const command = [
+        process.execPath,
+        ...nodeOptions({ gc, heapTo }),
+        at('../bare.mjs'),
+        ...(http2 ? ['--http2'] : []),
+      ]
       return start('bare', prefix, command, readyLine)
     },
 
