@@ -9,8 +9,8 @@ const allowed = []
 describe('imports', () => {
   test.each([
     ['base/x.ts', '../protocol/call.ts'],
-    ['gates/x.ts', '../sessions/session.ts'],
-    ['gates/x.ts', '../backplane/memory.ts'],
+    ['admission/x.ts', '../sessions/session.ts'],
+    ['admission/x.ts', '../backplane/memory.ts'],
     ['upstreams/stdio/x.ts', '../../catalog/catalog.ts'],
     ['upstreams/pooling/x.ts', '../stdio/spawn.ts'],
     ['upstreams/router/x.ts', '../stdio/spawn.ts'],
@@ -22,7 +22,7 @@ describe('imports', () => {
     ['transports/http/x.ts', '../../sessions/session.ts'],
     ['transports/http/x.ts', '../../admin/health.ts'],
     ['gateway/x.ts', '../config/load.ts'],
-    ['config/x.ts', '../gates/admission.ts'],
+    ['config/x.ts', '../admission/admission.ts'],
     ['testing/x.ts', '../gateway/gateway.ts'],
     ['base/x.ts', '../index.ts'],
     ['attic/x.ts', '../base/clock.ts'],
@@ -31,14 +31,14 @@ describe('imports', () => {
   })
 
   test.each([
-    ['gates/x.ts', '../base/clock.ts'],
-    ['gates/x.ts', '../backplane/backplane.ts'],
+    ['admission/x.ts', '../base/clock.ts'],
+    ['admission/x.ts', '../backplane/backplane.ts'],
     ['upstreams/stdio/x.ts', '../pooling/pool.ts'],
     ['transports/stdio/x.ts', '../../client/session.ts'],
     ['catalog/x.ts', '../upstreams/upstream.ts'],
-    ['config/x.ts', '../gates/options.ts'],
+    ['config/x.ts', '../admission/options.ts'],
     ['backplane/memory/x.ts', '../../base/clock.ts'],
-    ['gates/x.test.ts', '../backplane/memory.ts'],
+    ['admission/x.test.ts', '../backplane/memory.ts'],
     ['index.ts', './gateway/gateway.ts'],
     ['testing/x.ts', '../backplane/memory.ts'],
     ['cli/x.ts', '../gateway/gateway.ts'],
@@ -54,11 +54,11 @@ describe('imports', () => {
 
   test('every way to import is seen', () => {
     const target = `'../sessions/session.ts'`
-    expect(broken('gates/x.ts', `export { a } from ${target}`)).toEqual(['1 import'])
-    expect(broken('gates/x.ts', `import ${target}`)).toEqual(['1 import'])
-    expect(broken('gates/x.ts', `const a = await import(${target})`)).toEqual(['1 import'])
-    expect(broken('gates/x.ts', `type A = import(${target}).A`)).toEqual(['1 import'])
-    expect(broken('gates/x.ts', `export * from './y.ts'`)).toEqual(['1 export *'])
+    expect(broken('admission/x.ts', `export { a } from ${target}`)).toEqual(['1 import'])
+    expect(broken('admission/x.ts', `import ${target}`)).toEqual(['1 import'])
+    expect(broken('admission/x.ts', `const a = await import(${target})`)).toEqual(['1 import'])
+    expect(broken('admission/x.ts', `type A = import(${target}).A`)).toEqual(['1 import'])
+    expect(broken('admission/x.ts', `export * from './y.ts'`)).toEqual(['1 export *'])
   })
 
   test('packages and builtins are imported where they have their home', () => {
@@ -86,20 +86,20 @@ describe('globals', () => {
     ['setInterval', 'setInterval(() => {}, 1)'],
     ['AbortSignal.timeout', 'const a = AbortSignal.timeout(1)'],
   ])('%s has one home', (rule, text) => {
-    expect(broken('gates/x.ts', text)).toEqual([`1 ${rule}`])
+    expect(broken('admission/x.ts', text)).toEqual([`1 ${rule}`])
     expect(broken(`${architecture.globals[rule].in[0].replace(/\.ts$/, '')}.ts`, text)).toEqual(allowed)
   })
 
   test('what only looks like one is let through', () => {
-    expect(broken('gates/x.ts', `// console.log(Date.now())\nsocket.setTimeout(1); new Date(5); a.console()`)).toEqual(
-      allowed,
-    )
-    expect(broken('gates/x.ts', `const a = 'process.env'; constructor()`)).toEqual(allowed)
+    expect(
+      broken('admission/x.ts', `// console.log(Date.now())\nsocket.setTimeout(1); new Date(5); a.console()`),
+    ).toEqual(allowed)
+    expect(broken('admission/x.ts', `const a = 'process.env'; constructor()`)).toEqual(allowed)
   })
 
   test('tests may read the clock, but not talk', () => {
-    expect(broken('gates/x.test.ts', 'setTimeout(() => {}, 1)')).toEqual(allowed)
-    expect(broken('gates/x.test.ts', 'console.log(1)')).toEqual(['1 console'])
+    expect(broken('admission/x.test.ts', 'setTimeout(() => {}, 1)')).toEqual(allowed)
+    expect(broken('admission/x.test.ts', 'console.log(1)')).toEqual(['1 console'])
   })
 })
 
@@ -107,35 +107,35 @@ describe('eras', () => {
   test.each([`a.era === 'legacy'`, `'modern' !== b`, `c == '2026-07-28'`, `switch (d) { case 'legacy': e() }`])(
     '%s is refused outside of the eras',
     (text) => {
-      expect(broken('gates/x.ts', text)).toEqual(['1 era'])
+      expect(broken('admission/x.ts', text)).toEqual(['1 era'])
       expect(broken('protocol/x.ts', text)).toEqual(allowed)
     },
   )
 
   test('an era may be named', () => {
     expect(broken('gateway/x.ts', `import { a } from '../protocol/legacy-server.ts'`)).toEqual(allowed)
-    expect(broken('gates/x.ts', `// legacy\nf('modern', legacyName, a.isModern)`)).toEqual(allowed)
+    expect(broken('admission/x.ts', `// legacy\nf('modern', legacyName, a.isModern)`)).toEqual(allowed)
   })
 })
 
 describe('words', () => {
   test('a name with an unclear word in it is refused, in code and as the name of a file', () => {
-    expect(broken('gates/x.ts', 'const bellOn = 1')).toEqual(['1 unclear word'])
-    expect(broken('gates/x.ts', 'f(mySeat)')).toEqual(['1 unclear word'])
-    expect(broken('gates/x.ts', 'class A { #desk = 1 }')).toEqual(['1 unclear word'])
-    expect(broken('gates/client-desk.ts', 'f()')).toEqual(['1 unclear word'])
-    expect(broken('gates/x.ts', `// the bell\nf('desk', labelled, seated)`)).toEqual(allowed)
+    expect(broken('admission/x.ts', 'const bellOn = 1')).toEqual(['1 unclear word'])
+    expect(broken('admission/x.ts', 'f(mySeat)')).toEqual(['1 unclear word'])
+    expect(broken('admission/x.ts', 'class A { #desk = 1 }')).toEqual(['1 unclear word'])
+    expect(broken('admission/client-desk.ts', 'f()')).toEqual(['1 unclear word'])
+    expect(broken('admission/x.ts', `// the bell\nf('desk', labelled, seated)`)).toEqual(allowed)
   })
 
   test('one name has one meaning: two files do not export it', () => {
     const texts = (a, b) =>
       new Map([
-        ['gates/a.ts', a],
-        ['gates/b.ts', b],
+        ['admission/a.ts', a],
+        ['admission/b.ts', b],
       ])
     expect(homonyms(texts('export const x = 1', 'export interface x {}')).map(({ path }) => path)).toEqual([
-      'gates/a.ts',
-      'gates/b.ts',
+      'admission/a.ts',
+      'admission/b.ts',
     ])
     expect(homonyms(texts('export function x() {}', `export { x } from './a.ts'`))).toEqual([])
     expect(homonyms(texts('export class X {}', 'class X {}'))).toEqual([])
@@ -144,35 +144,35 @@ describe('words', () => {
 
 describe('files', () => {
   test('state at module level is refused, a filled table is not', () => {
-    expect(broken('gates/x.ts', 'let a = 1')).toEqual(['1 state of a module'])
-    expect(broken('gates/x.ts', 'export const a = new Map()')).toEqual(['1 state of a module'])
-    expect(broken('gates/x.ts', 'export const a = new Map([[1, 2]])\nfunction f() { let b }')).toEqual(allowed)
-    expect(broken('gates/x.test.ts', 'let a = 1')).toEqual(allowed)
+    expect(broken('admission/x.ts', 'let a = 1')).toEqual(['1 state of a module'])
+    expect(broken('admission/x.ts', 'export const a = new Map()')).toEqual(['1 state of a module'])
+    expect(broken('admission/x.ts', 'export const a = new Map([[1, 2]])\nfunction f() { let b }')).toEqual(allowed)
+    expect(broken('admission/x.test.ts', 'let a = 1')).toEqual(allowed)
   })
 
   test('a long file needs a reason, a very long one must be split', () => {
-    const listed = { ...architecture, longFiles: { 'gates/x.ts': 'a reason' } }
-    expect(broken('gates/x.ts', 'f()\n'.repeat(300))).toEqual(allowed)
-    expect(broken('gates/x.ts', 'f()\n'.repeat(301))).toEqual(['1 long file'])
-    expect(broken('gates/x.ts', 'f()\n'.repeat(400), listed)).toEqual(allowed)
-    expect(broken('gates/x.ts', 'f()\n'.repeat(401), listed)).toEqual(['1 long file'])
+    const listed = { ...architecture, longFiles: { 'admission/x.ts': 'a reason' } }
+    expect(broken('admission/x.ts', 'f()\n'.repeat(300))).toEqual(allowed)
+    expect(broken('admission/x.ts', 'f()\n'.repeat(301))).toEqual(['1 long file'])
+    expect(broken('admission/x.ts', 'f()\n'.repeat(400), listed)).toEqual(allowed)
+    expect(broken('admission/x.ts', 'f()\n'.repeat(401), listed)).toEqual(['1 long file'])
   })
 
   test('a reason that is not needed any more is an error', () => {
-    const listed = { ...architecture, longFiles: { 'gates/x.ts': 'a reason' } }
-    expect(staleLongFiles(new Map([['gates/x.ts', 'f()\n'.repeat(301)]]), listed)).toEqual([])
-    expect(staleLongFiles(new Map([['gates/x.ts', 'f()\n']]), listed)).toHaveLength(1)
+    const listed = { ...architecture, longFiles: { 'admission/x.ts': 'a reason' } }
+    expect(staleLongFiles(new Map([['admission/x.ts', 'f()\n'.repeat(301)]]), listed)).toEqual([])
+    expect(staleLongFiles(new Map([['admission/x.ts', 'f()\n']]), listed)).toHaveLength(1)
     expect(staleLongFiles(new Map(), listed)).toHaveLength(1)
   })
 
   test('a file that does not parse is an offence', () => {
-    expect(broken('gates/x.ts', 'const = 1')).toEqual(['1 syntax'])
+    expect(broken('admission/x.ts', 'const = 1')).toEqual(['1 syntax'])
   })
 })
 
 test('a place is a module, a folder, a file or one name in every module', () => {
-  expect(within('gates/options.ts', ['*/options.ts'])).toBe(true)
-  expect(within('gates/sub/options.ts', ['*/options.ts'])).toBe(false)
-  expect(within('gatesx/a.ts', ['gates'])).toBe(false)
+  expect(within('admission/options.ts', ['*/options.ts'])).toBe(true)
+  expect(within('admission/sub/options.ts', ['*/options.ts'])).toBe(false)
+  expect(within('admissionx/a.ts', ['admission'])).toBe(false)
   expect(within('index.ts', ['index'])).toBe(true)
 })

@@ -43,7 +43,7 @@ export const modules = {
     instead: 'A backplane keeps bytes and numbers; give meaning to them in the module that uses it.',
   },
   identity: { may: ports, instead: siblings },
-  gates: { may: ports, instead: siblings },
+  admission: { may: ports, instead: siblings },
   sessions: { may: ports, instead: siblings },
   client: { may: ports, instead: siblings },
   upstreams: {
@@ -78,7 +78,7 @@ export const modules = {
     instead: "config composes the modules' options.ts and knows nothing else of them: move the option there.",
   },
   gateway: {
-    may: ['base', 'protocol', 'backplane', 'identity', 'gates', 'sessions', 'upstreams', 'catalog', 'gateway'],
+    may: ['base', 'protocol', 'backplane', 'identity', 'admission', 'sessions', 'upstreams', 'catalog', 'gateway'],
     types: ['config'],
     instead: 'The gateway gets its settings as a value: import the type from config, or let cli/ load it.',
   },

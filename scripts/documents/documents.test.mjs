@@ -10,8 +10,8 @@ const texts = {
   'docs/guide.md': '# Guide\n',
   'docs/decisions/0001-one.md': '# One\n',
   'examples/a.mjs': '',
-  'src/gates/admission.ts': '',
-  'src/gates/options.ts': '',
+  'src/admission/admission.ts': '',
+  'src/admission/options.ts': '',
 }
 const tree = createTree(Object.keys(texts), (path) => texts[path])
 const lines = (found) => found.map(({ line, message }) => `${line} ${message.split(':')[0]}`)
@@ -42,8 +42,8 @@ describe('links of a document', () => {
   )
 
   test('a link whose text names another file is wrong', () => {
-    const text = '[`admission.ts`](src/gates/admission.ts) and [`gate.ts`](src/gates/admission.ts)'
-    expect(lines(wrongLinks('README.md', text, tree))).toEqual(['1 src/gates/admission.ts'])
+    const text = '[`admission.ts`](src/admission/admission.ts) and [`gate.ts`](src/admission/admission.ts)'
+    expect(lines(wrongLinks('README.md', text, tree))).toEqual(['1 src/admission/admission.ts'])
   })
 
   test('code is no link', () => {
@@ -62,39 +62,43 @@ test('a packed document may link only to what is packed', () => {
 
 describe('paths in a document', () => {
   test.each([
-    'gates/admission.ts',
-    'src/gates/',
-    'gates/admission',
-    'gates/{admission,options}.ts',
+    'admission/admission.ts',
+    'src/admission/',
+    'admission/admission',
+    'admission/{admission,options}.ts',
     '<any>/options.ts',
   ])('`%s` is there', (name) => {
     expect(deadPathsOfDocument('README.md', `\`${name}\``, tree)).toEqual(none)
   })
 
-  test.each(['tools/call', '/health', '@scope/package', 'dist/gates/admission.js', 'node_modules/a.mjs', 'a b.ts'])(
+  test.each(['tools/call', '/health', '@scope/package', 'dist/admission/admission.js', 'node_modules/a.mjs', 'a b.ts'])(
     '`%s` is no path of a source, or one that is there',
     (name) => {
       expect(deadPathsOfDocument('README.md', `\`${name}\``, tree)).toEqual(none)
     },
   )
 
-  test.each(['gates/gone.ts', 'src/gone/', 'gone.ts', 'gates/{admission,gone}.ts', 'docs/gone.md', 'dist/gone.js'])(
-    '`%s` is told with its line',
-    (name) => {
-      expect(lines(deadPathsOfDocument('README.md', `\n\`${name}\``, tree))).toEqual([`2 ${name}`])
-    },
-  )
+  test.each([
+    'admission/gone.ts',
+    'src/gone/',
+    'gone.ts',
+    'admission/{admission,gone}.ts',
+    'docs/gone.md',
+    'dist/gone.js',
+  ])('`%s` is told with its line', (name) => {
+    expect(lines(deadPathsOfDocument('README.md', `\n\`${name}\``, tree))).toEqual([`2 ${name}`])
+  })
 })
 
 test('comments of a module name what is there, with and without backticks, and its texts name documents that are there', () => {
   const text = [
-    '// gates/admission.ts, `options.ts`, docs/decisions/0001 and docs/guide.md are there',
-    '// gates/gone.ts, `gone.ts` and docs/decisions/0002 are not',
+    '// admission/admission.ts, `options.ts`, docs/decisions/0001 and docs/guide.md are there',
+    '// admission/gone.ts, `gone.ts` and docs/decisions/0002 are not',
     "import { a } from '../gone/b.ts'",
     "const help = 'see docs/gone.md'",
   ].join('\n')
-  expect(lines(deadPathsOfSource('src/gates/x.ts', text, tree)).toSorted()).toEqual(
-    ['2 docs/decisions/0002-*.md', '2 gates/gone.ts', '2 gone.ts', '4 docs/gone.md'].toSorted(),
+  expect(lines(deadPathsOfSource('src/admission/x.ts', text, tree)).toSorted()).toEqual(
+    ['2 docs/decisions/0002-*.md', '2 admission/gone.ts', '2 gone.ts', '4 docs/gone.md'].toSorted(),
   )
 })
 

@@ -3,7 +3,7 @@
  * option. The result is complete and frozen.
  */
 import type { Option } from '../base/option.ts'
-import { autoMemory } from '../gates/options.ts'
+import { autoMemory } from '../admission/options.ts'
 import { isLoopback } from '../transports/http/options.ts'
 import { autoPool, childEnvironment } from '../upstreams/options.ts'
 import { checkOption } from './read-option.ts'

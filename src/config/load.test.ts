@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { autoMemory } from '../gates/options.ts'
+import { autoMemory } from '../admission/options.ts'
 import { load, loadBridge, type Loaded } from './load.ts'
 import { ConfigError, type Problem } from './problem.ts'
 import { schema } from './schema.ts'

@@ -3,7 +3,7 @@
  * environment names, checks, defaults and documentation.
  */
 import type { Option, OptionTable } from '../base/option.ts'
-import { gateOptions } from '../gates/options.ts'
+import { gateOptions } from '../admission/options.ts'
 import { httpOptions } from '../transports/http/options.ts'
 import { sessionOptions } from '../sessions/options.ts'
 import { upstreamOptions } from '../upstreams/options.ts'

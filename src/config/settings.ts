@@ -1,5 +1,5 @@
 /** The settings of a gateway, one object for each module that has some, and the partial settings that a program gives. */
-import type { GateSettings } from '../gates/options.ts'
+import type { GateSettings } from '../admission/options.ts'
 import type { HttpSettings } from '../transports/http/options.ts'
 import type { SessionSettings } from '../sessions/options.ts'
 import type { UpstreamSettings } from '../upstreams/options.ts'

@@ -4,7 +4,7 @@
  *
  * Each gate throws its refusal, or adds what it finds to the request; a gate that does not concern a request lets it
  * pass. Cheap gates come before costly ones, and what a gate takes is given back if a later one refuses. To add a gate,
- * write its function and one line of a list. It is in gateway/, not in gates/, because it asks sessions, catalogue and
+ * write its function and one line of a list. It is in gateway/, not in admission/, because it asks sessions, catalogue and
  * drain as well.
  */
 import type { GatedRequest } from './gated-request.ts'
