@@ -17,7 +17,7 @@ const port = Number(process.env.PORT ?? 8080)
 // 1. Create a gateway from settings. Nothing runs yet. docs/configuration.md has the defaults.
 const gateway = createGateway({
   upstream: { command, args },
-  gates: { maxConnections: 200 },
+  limits: { maxConnections: 200 },
   sessions: { idleTimeoutMs: 10 * 60_000 },
 })
 

@@ -250,7 +250,7 @@ describe.each([
     const log: Log = { debug: silent, info: silent, warn: silent, error: (fields) => void faults.push(fields) }
     const settings = {
       upstream: { command, args: [script], mode },
-      gates: { maxConnections: 100_000, queueWaitMs: 100 },
+      limits: { maxConnections: 100_000, queueWaitMs: 100 },
     }
     const gate = createGateway(settings, { log })
     gateway = gate

@@ -284,7 +284,7 @@ describe('calls', () => {
   })
 
   test('beyond the bound of a session are refused on the stream', async () => {
-    const { url } = await start({ gates: { callsPerSession: 2 } })
+    const { url } = await start({ limits: { callsPerSession: 2 } })
     const client = await openStreamClient(url)
     const slow = [client.call('slow', { ms: 500 }), client.call('slow', { ms: 500 })]
     await eventually('both are in flight', async () => (await running[0]?.counts())?.['calls'] === 2)
@@ -361,7 +361,7 @@ describe('requests and notifications of the server', () => {
 
 describe('the end of a stream', () => {
   test('is the end of its session: calls are cancelled, place and process are free', async () => {
-    const one = await start({ gates: { maxConnections: 1 } })
+    const one = await start({ limits: { maxConnections: 1 } })
     const client = await openStreamClient(one.url)
     const { pid } = await client.whoami()
     const params = { name: 'slow', arguments: { ms: 60_000 } }
@@ -389,7 +389,7 @@ describe('the end of a stream', () => {
   })
 
   test('comes for a client that left its stream open, fell silent, and keeps others out', async () => {
-    const one = await start({ gates: { maxConnections: 1, queueWaitMs: 20_000 }, sessions: { evictIdleMs: 200 } })
+    const one = await start({ limits: { maxConnections: 1, queueWaitMs: 20_000 }, sessions: { evictIdleMs: 200 } })
     const silent = await openStreamClient(one.url)
     const newcomer = openStreamClient(one.url)
     await silent.message('a question for a sign of life', ({ method }) => method === 'ping')
@@ -400,7 +400,7 @@ describe('the end of a stream', () => {
 
 describe('when all places are taken', () => {
   test('a stream without a message of its client is evicted', async () => {
-    const one = await start({ gates: { maxConnections: 2, queueWaitMs: 20_000 } })
+    const one = await start({ limits: { maxConnections: 2, queueWaitMs: 20_000 } })
     const [greeted, silent] = [await openStreamClient(one.url), await openStream(one.url)]
     expect(await (await openStreamClient(one.url)).text('echo', { text: 'in' })).toBe('in')
     expect(await silent.stream.over).toBe('whole')
@@ -408,7 +408,7 @@ describe('when all places are taken', () => {
   })
 
   test('a client waits, and comes in when another one leaves', async () => {
-    const one = await start({ gates: { maxConnections: 1 } })
+    const one = await start({ limits: { maxConnections: 1 } })
     const first = await openStreamClient(one.url)
     const second = openStreamClient(one.url)
     await eventually('it waits', async () => (await one.counts())['waitingClients'] === 1)
@@ -417,7 +417,7 @@ describe('when all places are taken', () => {
   })
 
   test('a client that waited for too long is told when to come back', async () => {
-    const one = await start({ gates: { maxConnections: 1, queueWaitMs: 100 } })
+    const one = await start({ limits: { maxConnections: 1, queueWaitMs: 100 } })
     await openStreamClient(one.url)
     const refused = await getStream(one.url)
     await refused.whole()
@@ -426,7 +426,7 @@ describe('when all places are taken', () => {
   })
 
   test('one that leaves while it waits takes no place', async () => {
-    const one = await start({ gates: { maxConnections: 1 } })
+    const one = await start({ limits: { maxConnections: 1 } })
     const first = await openStreamClient(one.url)
     const abort = new AbortController()
     const waiting = getStream(one.url, { signal: abort.signal }).catch(() => 'left')

@@ -249,8 +249,8 @@ describe.each(ways)('$name', ({ wrong, server, prepare }) => {
     'is refused with $word if $left are wrong, and leaves nothing behind',
     async ({ word, left }) => {
       const has = (reason: Reason): boolean => left.includes(reason)
-      const gates = { callsPerSession: 1, ...(has('place') && { maxConnections: 1, queue: 0 }) }
-      const { gateway, url, refuseCallers } = await startGateway([server], { gates })
+      const limits = { callsPerSession: 1, ...(has('place') && { maxConnections: 1, queue: 0 }) }
+      const { gateway, url, refuseCallers } = await startGateway([server], { limits })
       await gateway.start()
       const ask = await prepare({ gateway, url, has })
       // It takes the one place.
@@ -273,7 +273,7 @@ describe('while the server starts', () => {
     async ({ first, left }) => {
       const has = (reason: Reason): boolean => left.includes(reason)
       const { gateway, url, refuseCallers } = await startGateway([echoLegacy, '--start-delay=60000'], {
-        gates: { queue: 0 },
+        limits: { queue: 0 },
       })
       gateway.start().catch(() => undefined)
       if (has('caller')) refuseCallers()
@@ -286,7 +286,7 @@ describe('while the server starts', () => {
 })
 
 test('a client that leaves while it waits for a place holds none, and no other client is held up', async () => {
-  const { gateway, url } = await startGateway([echoModern], { gates: { maxConnections: 1 } })
+  const { gateway, url } = await startGateway([echoModern], { limits: { maxConnections: 1 } })
   await gateway.start()
   const first = await initialize(url)
   const before = await held(gateway)
@@ -302,7 +302,7 @@ test('a client that leaves while it waits for a place holds none, and no other c
 })
 
 test('a request for which there is no memory gives back its place', async () => {
-  const { gateway, url } = await startGateway([echoModern], { gates: { memoryBytes: 4 * 1024 ** 2 } })
+  const { gateway, url } = await startGateway([echoModern], { limits: { memoryBytes: 4 * 1024 ** 2 } })
   await gateway.start()
   const [before, { memory }] = [await held(gateway), await gateway.health()]
   const params = { name: 'echo', arguments: { text: 'x'.repeat(1024 ** 2) }, _meta: meta }
@@ -314,7 +314,7 @@ test('a request for which there is no memory gives back its place', async () => 
 })
 
 test('a burst of calls runs as many as a session may have, and no more', async () => {
-  const { gateway, url } = await startGateway([echoLegacy], { gates: { callsPerSession: 4 } })
+  const { gateway, url } = await startGateway([echoLegacy], { limits: { callsPerSession: 4 } })
   await gateway.start()
   const opened = await initialize(url)
   const headers = { ...json, 'Mcp-Session-Id': String(opened.headers['mcp-session-id']) }

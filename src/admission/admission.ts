@@ -9,7 +9,7 @@ import type { Clock, Timer } from '../base/clock.ts'
 import { createLease, type Lease } from '../base/lease.ts'
 import { Refusal } from '../base/refusal.ts'
 import { WaitingLine } from '../base/waiting-line.ts'
-import type { GateSettings } from './options.ts'
+import type { LimitSettings } from './options.ts'
 
 export interface Admission {
   /** A free place, or undefined if there is none. */
@@ -27,7 +27,7 @@ const evictEveryMs = 250
 
 /** @param evict frees up to `wanted` places of clients that are gone; called while clients wait */
 export function createAdmission(
-  settings: Pick<GateSettings, 'maxConnections' | 'queue' | 'queueWaitMs'>,
+  settings: Pick<LimitSettings, 'maxConnections' | 'queue' | 'queueWaitMs'>,
   clock: Clock,
   evict: (wanted: number) => void = () => {},
 ): Admission {

@@ -1,7 +1,7 @@
-/** The settings of admission: how much is served at once. */
+/** The settings `limits`: how much is served at once, and how much memory may be kept for it. */
 import type { OptionTable } from '../base/option.ts'
 
-export interface GateSettings {
+export interface LimitSettings {
   /** Clients at once: sessions, and exchanges in flight of clients without a session. */
   readonly maxConnections: number
   /** How many may wait in one queue (for admission, or for a process). */
@@ -27,7 +27,7 @@ export function autoMemory(memoryBytes: number, heapLimitBytes: number): number 
   return Math.max(leastMemory, Math.floor(quarter / mebibyte) * mebibyte)
 }
 
-export const gateOptions: OptionTable<GateSettings> = {
+export const limitOptions: OptionTable<LimitSettings> = {
   maxConnections: {
     path: 'limits.maxConnections',
     kind: 'count',

@@ -24,7 +24,7 @@ describe('settings of a program', () => {
   test('need nothing but a command', () => {
     expect(fill({ upstream: { command: 'node' } })).toMatchObject({
       upstream: { command: 'node', args: [], env: { PATH: '/bin' }, pool: 48 },
-      gates: { maxConnections: 1000, memoryBytes: 512 * 1024 ** 2 },
+      limits: { maxConnections: 1000, memoryBytes: 512 * 1024 ** 2 },
       http: { host: '127.0.0.1', port: 8080 },
     })
   })
@@ -45,7 +45,7 @@ describe('settings of a program', () => {
   test('are frozen at every level, and do not freeze the objects of the caller', () => {
     const args = ['a']
     const settings = fill({ upstream: { command: 'node', args } })
-    expect(Object.isFrozen(settings) && Object.isFrozen(settings.gates)).toBe(true)
+    expect(Object.isFrozen(settings) && Object.isFrozen(settings.limits)).toBe(true)
     expect(Object.isFrozen(settings.upstream.args) && Object.isFrozen(settings.upstream.env)).toBe(true)
     args.push('b')
     expect(settings.upstream.args).toEqual(['a'])
@@ -61,7 +61,7 @@ describe('settings of a program', () => {
     [{ upstream: { command: 'x' }, http: { port: '80' } }, 'config_number', 'http.port'],
     [{ upstream: { command: 'x' }, http: { host: '0.0.0.0' } }, 'config_exposed', 'http.host'],
     [{ upstream: { command: 'x' }, http: { hots: 'x' } }, 'config_unknown_key', 'http.hots'],
-    [{ upstream: { command: 'x' }, gate: {} }, 'config_unknown_key', 'gate'],
+    [{ upstream: { command: 'x' }, limit: {} }, 'config_unknown_key', 'limit'],
     [{ upstream: { command: 'x' }, log: { level: 'info' } }, 'config_unknown_key', 'log'],
   ])('%j are refused', (partial, code, where) => {
     expect(problemsOf(partial)).toContainEqual(expect.objectContaining({ code, where }))

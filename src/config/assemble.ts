@@ -42,7 +42,7 @@ export function assemble(provided: Provided, problems: readonly Problem[], machi
   return freeze({
     http: sliceOf('http', values),
     upstream: sliceOf('upstream', values),
-    gates: sliceOf('gates', values),
+    limits: sliceOf('limits', values),
     sessions: sliceOf('sessions', values),
     log: sliceOf('log', values),
     clients: sliceOf('clients', values),
@@ -57,7 +57,7 @@ function derive(values: Values, machine: Environment): void {
   values.set('upstream.env', childEnvironment(machine.env, isTexts(env) ? env : {}))
   fallBack('upstream.args', [])
   fallBack('upstream.pool', autoPool(machine.memoryBytes))
-  fallBack('gates.memoryBytes', autoMemory(machine.memoryBytes, machine.heapLimitBytes))
+  fallBack('limits.memoryBytes', autoMemory(machine.memoryBytes, machine.heapLimitBytes))
   fallBack('upstream.processIdleMs', values.get('sessions.idleTimeoutMs'))
 }
 
@@ -96,7 +96,7 @@ export function fillSettings(partial: PartialSettings, machine: Environment): Se
   const problems: Problem[] = []
   for (const [module, slice] of Object.entries<object | undefined>({ ...partial })) {
     const known = commandModules.includes(module) ? [] : rowsOf(module)
-    if (known.length === 0) problems.push(unknownKey(module, ['gates', 'sessions', 'upstream', 'http']))
+    if (known.length === 0) problems.push(unknownKey(module, ['limits', 'sessions', 'upstream', 'http']))
     else
       for (const [key, value] of Object.entries(slice ?? {})) {
         const path = `${module}.${key}`

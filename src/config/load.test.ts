@@ -69,7 +69,7 @@ describe('precedence', () => {
   })
 
   test.each([
-    ['MCP_MAX_CONNECTIONS', '7', 'gates', 'maxConnections', 7],
+    ['MCP_MAX_CONNECTIONS', '7', 'limits', 'maxConnections', 7],
     ['MCP_CONNECTION_POOL_SIZE', '8', 'upstream', 'pool', 8],
     ['MCP_IDLE_TIMEOUT', '600000', 'sessions', 'idleTimeoutMs', 600_000],
     ['MCP_CONNECTION_TIMEOUT', '10m', 'sessions', 'maxSessionMs', 600_000],
@@ -78,7 +78,7 @@ describe('precedence', () => {
     ['MCPLEX_LIMITS__MAX_BODY', '1mb', 'http', 'maxBodyBytes', 1_048_576],
     ['MCPLEX_LISTEN__ALLOW_HOSTS', 'a.example, b.example', 'http', 'allowHosts', ['a.example', 'b.example']],
     ['MCPLEX_LISTEN__INSECURE', 'yes', 'http', 'insecure', true],
-    ['MCPLEX_LIMITS__CALLS_PER_SESSION', '3', 'gates', 'callsPerSession', 3],
+    ['MCPLEX_LIMITS__CALLS_PER_SESSION', '3', 'limits', 'callsPerSession', 3],
   ])('%s=%s sets %s.%s', (name, text, module, key, value) => {
     const { settings, log } = loadWith({}, { [name]: text })
     expect({ ...settings, log }).toHaveProperty([module, key], value)
@@ -120,12 +120,12 @@ describe('the memory budget', () => {
     ['a tiny machine', 1024, 4 * gibibyte, 4 * 1024 ** 2],
   ])('is a quarter of what there is, here of %s', (_, memoryBytes, heapLimitBytes, budget) => {
     expect(autoMemory(memoryBytes, heapLimitBytes)).toBe(budget)
-    expect(loadWith({ memory: ['auto'] }, path, memoryBytes).settings.gates.memoryBytes).toBe(budget)
+    expect(loadWith({ memory: ['auto'] }, path, memoryBytes).settings.limits.memoryBytes).toBe(budget)
   })
 
   test('can be set by a flag or in the environment', () => {
-    expect(loadWith({ memory: ['64mb'] }, path).settings.gates.memoryBytes).toBe(64 * 1024 ** 2)
-    expect(loadWith({}, { ...path, MCPLEX_LIMITS__MEMORY: '1gb' }).settings.gates.memoryBytes).toBe(gibibyte)
+    expect(loadWith({ memory: ['64mb'] }, path).settings.limits.memoryBytes).toBe(64 * 1024 ** 2)
+    expect(loadWith({}, { ...path, MCPLEX_LIMITS__MEMORY: '1gb' }).settings.limits.memoryBytes).toBe(gibibyte)
     expect(problemsWith({ memory: ['1mb'] }, path)).toMatchObject([{ code: 'config_size' }])
   })
 })

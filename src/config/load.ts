@@ -60,12 +60,12 @@ export interface BridgeSettings {
  */
 export function loadBridge(flags: Typed['flags'], machine: Environment): BridgeSettings {
   const problems: Problem[] = []
-  const rows = schema.filter(({ module, key }) => module === 'log' || (module === 'gates' && key === 'memoryBytes'))
+  const rows = schema.filter(({ module, key }) => module === 'log' || (module === 'limits' && key === 'memoryBytes'))
   const provided = read(rows, { flags, command: [] }, machine, problems)
   // `assemble` requires a command, even though nothing is started here.
   provided.set('upstream.command', { value: 'none', where: '', quote: '' })
-  const { log, gates } = assemble(provided, problems, machine)
-  return { log, memoryBytes: gates.memoryBytes }
+  const { log, limits } = assemble(provided, problems, machine)
+  return { log, memoryBytes: limits.memoryBytes }
 }
 
 /** The provided values of the options in `rows`. A value that is not accepted is added to `problems`. */

@@ -3,7 +3,7 @@
  * environment names, checks, defaults and documentation.
  */
 import type { Option, OptionTable } from '../base/option.ts'
-import { gateOptions } from '../admission/options.ts'
+import { limitOptions } from '../admission/options.ts'
 import { httpOptions } from '../transports/http/options.ts'
 import { sessionOptions } from '../sessions/options.ts'
 import { upstreamOptions } from '../upstreams/options.ts'
@@ -34,7 +34,7 @@ const tables: { readonly [Module in keyof AllSettings]: OptionTable<AllSettings[
   clients: clientOptions,
   http: httpOptions,
   upstream: upstreamOptions,
-  gates: gateOptions,
+  limits: limitOptions,
   sessions: sessionOptions,
   log: logOptions,
   admin: adminOptions,
@@ -45,7 +45,7 @@ export const titles: { readonly [Module in keyof AllSettings]: string } = {
   clients: 'How clients reach it',
   http: 'Where it listens, and to whom',
   upstream: 'The server behind it',
-  gates: 'How much at once',
+  limits: 'How much at once',
   sessions: 'Sessions and their streams',
   log: 'The log',
   admin: 'For operators',

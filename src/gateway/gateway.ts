@@ -100,7 +100,7 @@ const reconnectMs = 1000
 
 export function composeGateway(needs: GatewayParts): Gateway {
   const { settings, log = silentLog, clock = systemClock, hasOneClient = false } = needs
-  const memory = createMemoryBudget(settings.gates.memoryBytes)
+  const memory = createMemoryBudget(settings.limits.memoryBytes)
   const backplane = needs.backplane ?? createMemoryBackplane({ clock, memory })
   const events = createEvents()
   const timers = new CoarseTimers(clock)
@@ -108,8 +108,8 @@ export function composeGateway(needs: GatewayParts): Gateway {
   const stdioUpstream = new StdioUpstream({
     settings: settings.upstream,
     hasOneClient,
-    queue: settings.gates.queue,
-    queueWaitMs: settings.gates.queueWaitMs,
+    queue: settings.limits.queue,
+    queueWaitMs: settings.limits.queueWaitMs,
     clock,
     log,
     events,
@@ -138,13 +138,13 @@ export function composeGateway(needs: GatewayParts): Gateway {
   const sseSessions = createSseSessions({ sessions, memory, settings: settings.sessions, timers, clock })
   const drain = createDrain(clock)
   const admission = createAdmission(
-    settings.gates,
+    settings.limits,
     clock,
     (wanted) => void sessions.evictIdle(wanted - sseSessions.evictIdle(wanted)),
   )
   const pendingInput = createPendingInput(timers, settings.sessions.answerTimeoutMs)
   const { startTimeoutMs } = settings.upstream
-  const startWait = createStartWait({ queue: settings.gates.queue, startTimeoutMs, clock })
+  const startWait = createStartWait({ queue: settings.limits.queue, startTimeoutMs, clock })
   // Unique among session ids and among the calls of all instances.
   const clientKeys = `call/${shortId()}/`
   let clientsWithoutSession = 0
@@ -156,7 +156,7 @@ export function composeGateway(needs: GatewayParts): Gateway {
   const catalog = createCatalog({ catalogSource: upstream.catalog, memory, clock, log })
   const requestState = createRequestStateCodec(clock, settings.sessions.answerTimeoutMs)
   const clientMemory = createClientMemory(memory)
-  const gates: AdmitNeeds = {
+  const admitNeeds: AdmitNeeds = {
     authenticate: needs.authenticate ?? acceptWithoutCredentials,
     offersHttpSse: settings.http.sse,
     startWait,
@@ -164,7 +164,7 @@ export function composeGateway(needs: GatewayParts): Gateway {
     sseSessions,
     requestState,
     drain,
-    gates: settings.gates,
+    limits: settings.limits,
     catalog,
     admission,
     clientMemory,
@@ -191,9 +191,9 @@ export function composeGateway(needs: GatewayParts): Gateway {
       nextClientKey,
       sessionSettings: settings.sessions,
     },
-    (request) => admitMessage(request, gates),
+    (request) => admitMessage(request, admitNeeds),
   )
-  const dispatchNeeds: DispatchNeeds = { admit: (request) => admit(request, gates), answers, events, log }
+  const dispatchNeeds: DispatchNeeds = { admit: (request) => admit(request, admitNeeds), answers, events, log }
   const startedServer = ({ serverEras, sharing }: UpstreamFacts): StartedServer => ({
     refusesStateless: sharing.stateless === 'refuse',
     extensions: serverEras.some((serverEra) => isObject(capabilitiesIn(serverEra.serverDescription)['extensions'])),

@@ -7,7 +7,7 @@ import { Refusal } from '../base/refusal.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { Admission } from '../admission/admission.ts'
-import type { GateSettings } from '../admission/options.ts'
+import type { LimitSettings } from '../admission/options.ts'
 import { acceptedForms } from '../protocol/accept.ts'
 import { heldBytesOf } from '../protocol/held-bytes.ts'
 import { sessionsOnly } from '../protocol/http-sse.ts'
@@ -35,7 +35,7 @@ export interface MessageGateNeeds {
   readonly sessions: Pick<Sessions, 'find'>
   readonly requestState: Pick<RequestStateCodec, 'open'>
   readonly drain: Pick<Drain, 'draining' | 'enter'>
-  readonly gates: Pick<GateSettings, 'callsPerSession'>
+  readonly limits: Pick<LimitSettings, 'callsPerSession'>
   readonly catalog: Pick<Catalog, 'isList' | 'mirrorsHeaders' | 'mirrored'>
   readonly admission: Pick<Admission, 'take' | 'wait'>
   readonly clientMemory: ClientMemory
@@ -111,7 +111,7 @@ function beginsWork(request: GatedRequest, needs: MessageGateNeeds): boolean {
 export function limitCalls(request: GatedRequest, needs: MessageGateNeeds): void {
   const calls = callsIn(request, needs)
   if (calls.length === 0) return
-  if (request.liveSession.calls + calls.length > needs.gates.callsPerSession) throw new Refusal('too_many_calls')
+  if (request.liveSession.calls + calls.length > needs.limits.callsPerSession) throw new Refusal('too_many_calls')
   request.callRequests = calls
 }
 

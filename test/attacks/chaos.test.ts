@@ -35,7 +35,7 @@ test.each(['session', 'principal', 'shared', 'call'] as const)(
           callIdleMs: 2_000,
           callTotalMs: 4_000,
         },
-        gates: { maxConnections: 24, queue: 40, queueWaitMs: 500 },
+        limits: { maxConnections: 24, queue: 40, queueWaitMs: 500 },
         // Its clients leave questions unanswered: a call that waits for an answer is none that hangs.
         sessions: { idleTimeoutMs: 60_000, answerTimeoutMs: 2_000 },
       },

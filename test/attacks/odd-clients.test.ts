@@ -43,7 +43,7 @@ test('odd profiles of some clients take neither processes without end nor the vi
 test('a client that leaves before it waits for a place is not logged as a fault', async () => {
   const errors: unknown[] = []
   const log = { debug() {}, info() {}, warn() {}, error: (fields: object) => void errors.push(fields) }
-  const settings = { gates: { maxConnections: 1, queueWaitMs: 200 }, upstream: { stateless: 'principal' } } as const
+  const settings = { limits: { maxConnections: 1, queueWaitMs: 200 }, upstream: { stateless: 'principal' } } as const
   const one = await startForTest([hostile], settings, { log })
   await openSession(one.url)
   const gone = await Promise.all(

@@ -161,7 +161,7 @@ test('of calls that wait for their clients, the one that waits longest gives way
 })
 
 test('a call that waits for its client does not give way at once', async () => {
-  const settings = { upstream: { pool: 1 }, sessions: { evictIdleMs: 60_000 }, gates: { queueWaitMs: 1500 } }
+  const settings = { upstream: { pool: 1 }, sessions: { evictIdleMs: 60_000 }, limits: { queueWaitMs: 1500 } }
   const { url } = await start(settings)
   const steps = [{ ask: 'a' }, { until: 'a' }]
   const first = await run(url, steps)

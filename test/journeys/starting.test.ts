@@ -93,7 +93,7 @@ test('discovery is answered in time for a client that gives it five seconds, and
 })
 
 test('no more clients wait than the queue holds, and a client that leaves makes room', async () => {
-  const { url, gateway } = await startLate(late(echoLegacy, 3000), { gates: { queue: 2 } })
+  const { url, gateway } = await startLate(late(echoLegacy, 3000), { limits: { queue: 2 } })
   const leaving = new AbortController()
   const left = initialize(url, {}, { headers: headers(), signal: leaving.signal }).catch(() => 'left')
   const second = initialize(url)

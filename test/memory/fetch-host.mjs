@@ -7,7 +7,7 @@ import { fetchHandler } from 'mcplex/fetch'
 const [argv, [command = '', ...args]] = split(process.argv.slice(2))
 const memoryBytes = Number.parseInt(argv[argv.indexOf('--memory') + 1] ?? '') * 1024 ** 2
 const gateway = createGateway({
-  gates: { memoryBytes },
+  limits: { memoryBytes },
   sessions: { retentionMs: 1000 },
   upstream: { command, args, mode: 'shared' },
 })

@@ -77,12 +77,12 @@ export function banner(ready: Ready, keys: boolean, colors: Colors, columns: num
   const shares = isStateless ? 'a stateless server: its processes are shared by all' : (sharing[sessions] ?? sessions)
   const statelessRow = sessions === 'session' ? statelessClients[stateless] : undefined
   const limits = [
-    `${count(settings.gates.maxConnections)} clients`,
+    `${count(settings.limits.maxConnections)} clients`,
     `${count(settings.upstream.pool)} processes`,
     `idle ${writeDuration(settings.sessions.idleTimeoutMs)}`,
     `max ${writeDuration(settings.sessions.maxSessionMs)}`,
-    `queue ${count(settings.gates.queue)}`,
-    `memory ${writeSize(settings.gates.memoryBytes)}`,
+    `queue ${count(settings.limits.queue)}`,
+    `memory ${writeSize(settings.limits.memoryBytes)}`,
   ]
   const tools = `${count(server.tools)} ${server.tools === 1 ? 'tool' : 'tools'}`
   const endpoint = `${url}/mcp`
@@ -189,10 +189,10 @@ export function readyEvent(ready: Ready): Readonly<Record<string, unknown>> {
     readyz: `${url}/readyz`,
     server: { ...server, modes: ready.modes, stateless: ready.sharing.stateless },
     limits: {
-      maxConnections: settings.gates.maxConnections,
+      maxConnections: settings.limits.maxConnections,
       pool: settings.upstream.pool,
-      queue: settings.gates.queue,
-      memoryBytes: settings.gates.memoryBytes,
+      queue: settings.limits.queue,
+      memoryBytes: settings.limits.memoryBytes,
       idleTimeoutMs: settings.sessions.idleTimeoutMs,
       maxSessionMs: settings.sessions.maxSessionMs,
     },

@@ -79,7 +79,7 @@ export async function serveStdio({ request, loaded, log, stderr, stop, clock, en
     clock,
     log,
     waitMs: 0,
-    maxCalls: settings.gates.callsPerSession,
+    maxCalls: settings.limits.callsPerSession,
     maxMessageChars: Infinity,
     onDenied: () => {},
   })
@@ -114,12 +114,12 @@ export async function serveStdio({ request, loaded, log, stderr, stop, clock, en
 
 /** The settings for one client: unless set otherwise, its session ends with its pipes. */
 function forOneClient({ settings, quote }: Loaded): Settings {
-  const { sessions, gates, upstream } = settings
+  const { sessions, limits, upstream } = settings
   const unsaid = (path: string, ms: number): number => (quote(path) === undefined ? longestMs : ms)
   const idleTimeoutMs = unsaid('sessions.idleTimeoutMs', sessions.idleTimeoutMs)
   return {
     ...settings,
-    gates: { ...gates, maxConnections: Math.max(gates.maxConnections, maxRequests) },
+    limits: { ...limits, maxConnections: Math.max(limits.maxConnections, maxRequests) },
     sessions: { ...sessions, idleTimeoutMs, maxSessionMs: unsaid('sessions.maxSessionMs', sessions.maxSessionMs) },
     upstream: {
       ...upstream,
