@@ -1,6 +1,10 @@
 /**
  * Every reason for which mcplex itself refuses a request, as one table. Codes are public and never reused: clients find
  * them in `error.data.reason`, log lines carry them, and `docs/errors.md` is printed from this table.
+ *
+ * The table is in two files, each with its codes and rows. request-refusals.ts has the faults of a request itself and of
+ * the session that it names. All others are here: limits, events and calls that are gone, the state of mcplex, its store
+ * and the server, the endpoint of `connect`.
  */
 import { row, type RefusalRow } from './refusal-row.ts'
 import { requestRefusals, type RequestRefusalCode } from './request-refusals.ts'

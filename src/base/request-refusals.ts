@@ -1,4 +1,7 @@
-/** The part of the table of refusals about the client's request itself: its content, and the session that it names. */
+/**
+ * The part of the table of refusals for faults of a request itself: its form, its content, and the session that it names.
+ * All other reasons to refuse it are in refusals.ts, which joins both parts.
+ */
 import { row, type RefusalRow } from './refusal-row.ts'
 
 export type RequestRefusalCode =

@@ -1,11 +1,11 @@
 /**
- * Every reason why a request may not run, in one order for both eras and all transports. A transport itself refuses
- * only what is no request to the endpoint: broken framing, foreign hosts and origins, unknown paths.
+ * Every reason to refuse a request that is known before it runs, in one order for both eras and all transports: two
+ * lists, passed one after the other. A transport itself refuses only what is no request to the endpoint: broken framing,
+ * foreign hosts and origins, unknown paths. A call that runs may still be refused by the pool, call memory and connection.
  *
  * Each gate throws its refusal, or adds what it finds to the request; a gate that does not concern a request lets it
  * pass. Cheap gates come before costly ones, and what a gate takes is given back if a later one refuses. To add a gate,
- * write its function and one line of a list. It is in gateway/, not in admission/, because it asks sessions, catalogue and
- * drain as well.
+ * write its function and one line of a list.
  */
 import type { GatedRequest } from './gated-request.ts'
 import {
@@ -53,10 +53,10 @@ const messageGates: ReadonlyArray<Gate<MessageGateNeeds>> = [
   readMetadata, // A stateless request describes its client, and its headers repeat its body.
   openRequestState, // It shows whether the request begins a call or continues one, which the next gate must know.
   refuseNewWork, // While mcplex drains; what has begun may be finished.
-  // A limit on the rate belongs here: the caller is known, and nothing was taken or waited for.
-  limitCalls, // Those of the session are counted anyway.
+  // A limit on the rate belongs here: the caller is known, and neither a place nor memory is held for the request yet.
+  limitCalls, // Costs nothing: a session knows how many calls it has in flight.
   checkRequestParams, // A client's mistake must neither wait in a line nor reach the server.
-  checkParamHeaders, // After the other params, because the list of tools may have to be fetched for it.
+  checkParamHeaders, // After the params: it may have to fetch the list of tools.
   takePlace, // Waits while mcplex is at capacity, so it comes after all that can be decided at once.
   takeMemory, // Last: bytes that are kept for a request that waits would be missing for others.
 ]

@@ -16,6 +16,10 @@ import type { OpenedState } from './interaction/request-state.ts'
 import type { AdmittedCall } from './legacy/admitted-call.ts'
 import type { SseSession } from './legacy/http-sse-sessions.ts'
 
+/**
+ * What a request is. `checkEndpoint` finds it by method and path; for a POST to `/mcp` `parseBody` does, by its message.
+ * `waitForStart` replaces it in one case, by `early_discovery`. Each message of `sse_messages` has a kind of its own.
+ */
 export type RequestKind =
   /** Opens a session. */
   | 'initialize'

@@ -1,6 +1,6 @@
 /**
  * The gates that decide whether what a request asks for may run, and take what it needs. admit.ts has their order, and
- * says why it is so.
+ * says why it is so. "Refuses with" lists the codes of the refusals that a gate throws.
  */
 import { reserve } from '../base/memory-budget.ts'
 import { Refusal } from '../base/refusal.ts'
@@ -42,7 +42,7 @@ export interface MessageGateNeeds {
   readonly clock: Clock
 }
 
-/** `stateless_refused`, `discover_refused` */
+/** Refuses with: `stateless_refused`, `discover_refused`. */
 export function refuseUnservedEra(request: GatedRequest, { startWait }: MessageGateNeeds): void {
   if (!request.isStateless) return
   const { message } = request
@@ -51,7 +51,10 @@ export function refuseUnservedEra(request: GatedRequest, { startWait }: MessageG
     throw notServed(message, request.version)
 }
 
-/** `already_initialized`; over HTTP+SSE also `invalid_request` for a request before `initialize` */
+/**
+ * Refuses with: `already_initialized`, `store_unavailable`; over HTTP+SSE also `invalid_request` for a request before
+ * `initialize`.
+ */
 export function checkHandshake(request: GatedRequest, { sessions }: MessageGateNeeds): Promise<void> | void {
   const { kind } = request
   if (request.isOverSse) {
@@ -70,20 +73,23 @@ export function checkHandshake(request: GatedRequest, { sessions }: MessageGateN
   })
 }
 
-/** Those of `readEnvelope` */
+/**
+ * Refuses with: `request_metadata_missing`, `header_mismatch`, `unsupported_version`, `invalid_params`,
+ * `method_not_found`.
+ */
 export function readMetadata(request: GatedRequest, { startWait }: MessageGateNeeds): void {
   const rpcRequest = statelessRequest(request)
   if (rpcRequest)
     request.envelope = readEnvelope(rpcRequest, mirrorsIn(request.inbound), startWait.server?.extensions === true)
 }
 
-/** `invalid_params`, `suspended_call_gone` */
+/** Refuses with: `invalid_params`, `suspended_call_gone`. */
 export function openRequestState(request: GatedRequest, needs: MessageGateNeeds): void {
   const rpcRequest = statelessRequest(request)
   if (rpcRequest) request.state = openState(rpcRequest, request.principal, needs.requestState)
 }
 
-/** `draining` */
+/** Refuses with: `draining`. */
 export function refuseNewWork(request: GatedRequest, needs: MessageGateNeeds): void {
   if (needs.drain.draining && beginsWork(request, needs)) throw new Refusal('draining')
 }
@@ -107,7 +113,7 @@ function beginsWork(request: GatedRequest, needs: MessageGateNeeds): boolean {
   }
 }
 
-/** `too_many_calls` */
+/** Refuses with: `too_many_calls`. */
 export function limitCalls(request: GatedRequest, needs: MessageGateNeeds): void {
   const calls = callsIn(request, needs)
   if (calls.length === 0) return
@@ -115,7 +121,10 @@ export function limitCalls(request: GatedRequest, needs: MessageGateNeeds): void
   request.callRequests = calls
 }
 
-/** `invalid_params`, `method_not_found`, `not_acceptable`. The requests of a batch are refused one by one, as they run. */
+/**
+ * Refuses with: `invalid_params`, `method_not_found`, `not_acceptable`. The requests of a batch are refused one by one,
+ * as they run.
+ */
 export function checkRequestParams(request: GatedRequest, needs: MessageGateNeeds): void {
   const rpcRequest = request.rpcRequest
   if (!rpcRequest) return
@@ -131,7 +140,9 @@ export function checkRequestParams(request: GatedRequest, needs: MessageGateNeed
   }
 }
 
-/** `header_mismatch` */
+/**
+ * Refuses with: `header_mismatch`, and what fetching the list of tools throws (`upstream_unavailable`, `overloaded`).
+ */
 export function checkParamHeaders(request: GatedRequest, { catalog }: MessageGateNeeds): Promise<void> | void {
   const rpcRequest = statelessRequest(request)
   if (rpcRequest?.method !== 'tools/call' || !catalog.mirrorsHeaders) return
@@ -139,7 +150,7 @@ export function checkParamHeaders(request: GatedRequest, { catalog }: MessageGat
   return checkMirroredParams(caller, rpcRequest, request.inbound, catalog)
 }
 
-/** `overloaded`, `cancelled`, `draining` */
+/** Refuses with: `overloaded`, `cancelled`, `draining`. */
 export function takePlace(request: GatedRequest, needs: MessageGateNeeds): Promise<void> | void {
   if (!needsPlace(request, needs)) return
   const { inbound } = request
@@ -159,7 +170,7 @@ function needsPlace(request: GatedRequest, needs: MessageGateNeeds): boolean {
   return request.kind === 'sse_stream' || isStatelessCall(request, needs) || isSubscription(request)
 }
 
-/** `memory_share_exceeded`, `overloaded` */
+/** Refuses with: `memory_share_exceeded`, `overloaded`. */
 export function takeMemory(request: GatedRequest, needs: MessageGateNeeds): void {
   if (request.callRequests.length > 0) {
     // Set before they are admitted, so that a refusal gives back what was taken before it.

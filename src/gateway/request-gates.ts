@@ -1,4 +1,7 @@
-/** The gates that find out what a request is, and whose. admit.ts has their order, and says why it is so. */
+/**
+ * The gates that find out what a request is, and whose. admit.ts has their order, and says why it is so. "Refuses with"
+ * lists the codes of the refusals that a gate throws.
+ */
 import { Refusal } from '../base/refusal.ts'
 import type { Authenticate } from '../identity/authenticate.ts'
 import { messagesPath, sessionIdIn, streamPath } from '../protocol/http-sse.ts'
@@ -22,13 +25,14 @@ export interface RequestGateNeeds {
   readonly sseSessions: Pick<SseSessions, 'find'>
 }
 
+/** Refuses with: what `authenticate` throws (identity/authenticate.ts). */
 export function authenticateCaller(request: GatedRequest, { authenticate }: RequestGateNeeds): Promise<void> | void {
   const principal = authenticate(request.inbound)
   if (principal instanceof Promise) return principal.then((known) => void (request.principal = known))
   request.principal = principal
 }
 
-/** `not_found`, `method_not_allowed` */
+/** Refuses with: `not_found`, `method_not_allowed`. */
 export function checkEndpoint(request: GatedRequest, { offersHttpSse }: RequestGateNeeds): void {
   const { method, path } = request.inbound
   if (path === streamPath || path === messagesPath) {
@@ -43,7 +47,7 @@ export function checkEndpoint(request: GatedRequest, { offersHttpSse }: RequestG
   }
 }
 
-/** Those of `inbound.body()`, `parse_error`, `invalid_request`, `invalid_meta` */
+/** Refuses with: what `Inbound.body` throws, `parse_error`, `invalid_request`, `invalid_meta`. */
 export function parseBody(request: GatedRequest): Promise<void> | void {
   if (request.inbound.method === 'POST') return request.inbound.body().then((text) => readMessages(request, text))
 }
@@ -67,7 +71,7 @@ function readMessages(request: GatedRequest, text: string): void {
   if (request.isStateless && one.kind === 'response') throw new Refusal('invalid_request')
 }
 
-/** `invalid_request` for an unknown version, `session_required` */
+/** Refuses with: `invalid_request` (an unknown version, a batch outside of a session), `session_required`. */
 export function requireSessionId(request: GatedRequest): void {
   const { kind, inbound, version } = request
   if (kind === 'sse_messages') {
@@ -79,7 +83,7 @@ export function requireSessionId(request: GatedRequest): void {
   } else if (isOfSession(request)) {
     checkVersionHeader(version)
     const id = header(inbound, 'mcp-session-id')
-    // Without a session there is no revision that has batches.
+    // Batches exist only in sessions of 2025-03-26, so one without a session id is invalid.
     if (id === undefined) throw new Refusal(request.isBatch ? 'invalid_request' : 'session_required')
     request.sessionId = id
   }
@@ -89,7 +93,10 @@ function isOfSession({ kind }: GatedRequest): boolean {
   return kind === 'session_messages' || kind === 'session_stream' || kind === 'session_end'
 }
 
-/** `starting`, `upstream_unavailable`, `draining`, `cancelled`, and `discover_refused` after 4 s */
+/**
+ * Refuses with: `starting`, `upstream_unavailable`, `draining`, `cancelled`; `server/discover` with `discover_refused`
+ * instead. Why that one waits less long, and may be answered before the start is over: see wait-for-start.ts.
+ */
 export function waitForStart(request: GatedRequest, { startWait }: RequestGateNeeds): Promise<void> | void {
   if (startWait.server) return
   return startWait.wait(request.inbound, request.rpcRequest).then((serverDescription) => {
@@ -99,7 +106,10 @@ export function waitForStart(request: GatedRequest, { startWait }: RequestGateNe
   })
 }
 
-/** `session_not_found`, `invalid_request` for a batch in a revision that has none, `store_unavailable` */
+/**
+ * Refuses with: `session_not_found`, `invalid_request` (a batch in a revision that has none), `store_unavailable`; for a
+ * session that another instance has opened also `memory_share_exceeded`, `overloaded`.
+ */
 export function findSession(request: GatedRequest, needs: RequestGateNeeds): Promise<void> | void {
   if (isOfSession(request)) return findHttpSession(request, needs)
   if (request.kind === 'sse_messages') return findSseSession(request, needs)
@@ -113,7 +123,7 @@ function findHttpSession(request: GatedRequest, { sessions }: RequestGateNeeds):
 }
 
 function takeSession(request: GatedRequest, liveSession: LiveSession | undefined): void {
-  // A session over HTTP+SSE has no streams of this transport.
+  // Not found, or opened over HTTP+SSE, which Streamable HTTP must not reach.
   if (liveSession?.output.kind !== 'journalled') throw new Refusal('session_not_found')
   if (request.isBatch && !mayBatch(liveSession.session.client.version)) throw new Refusal('invalid_request')
   request.liveSession = liveSession
@@ -124,8 +134,8 @@ async function findSseSession(request: GatedRequest, needs: RequestGateNeeds): P
   const sseSession = needs.sseSessions.find(request.principal, request.sessionId)
   if (!sseSession) throw new Refusal('session_not_found')
   const { liveSession } = sseSession
-  // Counts as a sign of life, and checks whether the session has expired.
   const isAnswer = request.messages.every(clientAnswersPing)
+  // Counts as a sign of life, and checks whether the session has expired.
   if (liveSession && !(await needs.sessions.find(request.principal, liveSession.session.id, isAnswer)))
     throw new Refusal('session_not_found')
   if (sseSession.stream.isOver) throw new Refusal('session_not_found')

@@ -11,7 +11,10 @@ export interface Inbound {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   /** Names the client's connection, for fairness only. */
   readonly connection: string
-  /** Reads the body. Throws a `Refusal` if it is too large, too slow or not UTF-8. */
+  /**
+   * Reads the body. Rejects with a `Refusal`: `request_too_large`, `request_timeout`, `parse_error` if it is not UTF-8,
+   * `cancelled`, `memory_share_exceeded`, `overloaded`; over HTTP also `unsupported_media_type`, `not_acceptable`.
+   */
   body(): Promise<string>
   /** Fires when the client disconnects before the response is complete. */
   readonly closed: Cancel

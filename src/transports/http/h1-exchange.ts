@@ -182,9 +182,7 @@ export class H1Exchange implements Exchange {
     this.owner.refused = true
   }
 
-  /**
-   * @throws Refusal as `Inbound` says, and for a wrong Content-Type or Accept: these are checked after authentication
-   */
+  /** @throws Refusal as `Inbound` says; Content-Type and Accept are checked here, so after authentication */
   body(): Promise<string> {
     return (this.#text ??= this.#read())
   }

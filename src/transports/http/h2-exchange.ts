@@ -104,9 +104,7 @@ export class H2Exchange implements Exchange {
   /** Does nothing: the end of a stream is never in doubt. */
   distrust(): void {}
 
-  /**
-   * @throws Refusal as `Inbound` says, and for a wrong Content-Type or Accept: these are checked after authentication
-   */
+  /** @throws Refusal as `Inbound` says; Content-Type and Accept are checked here, so after authentication */
   body(): Promise<string> {
     return (this.#text ??= this.#read())
   }
