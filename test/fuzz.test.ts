@@ -252,14 +252,14 @@ describe.each([
       upstream: { command, args: [script], mode },
       limits: { maxConnections: 100_000, queueWaitMs: 100 },
     }
-    const gate = createGateway(settings, { log })
-    gateway = gate
-    await gate.start()
-    const opened = await gate.handle(inbound('POST', rpc({ id: 0, method: 'initialize', params: opening }), {}))
+    const fuzzed = createGateway(settings, { log })
+    gateway = fuzzed
+    await fuzzed.start()
+    const opened = await fuzzed.handle(inbound('POST', rpc({ id: 0, method: 'initialize', params: opening }), {}))
     const session = { 'mcp-session-id': opened.headers['Mcp-Session-Id'] ?? '' }
     const proper = async (): Promise<void> => {
       const call = rpc({ id: 1, method: 'tools/call', params: { name: 'echo', arguments: { text: 'as ever' } } })
-      expect(await bodyOf(await gate.handle(inbound('POST', call, session)))).toContain('as ever')
+      expect(await bodyOf(await fuzzed.handle(inbound('POST', call, session)))).toContain('as ever')
     }
 
     const random = randomFrom(seed + 3)
@@ -271,7 +271,7 @@ describe.each([
         text,
         headersFor(text, session, random),
       )
-      const outbound = await gate.handle(asked)
+      const outbound = await fuzzed.handle(asked)
       // Streams that would go on for ever are left after a moment.
       const leave = setTimeout(() => asked.closed.cancel('seen enough'), 50)
       const body = await bodyOf(outbound)
