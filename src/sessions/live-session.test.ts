@@ -54,7 +54,7 @@ function fixture(): Fixture {
   const liveSession = new LiveSession({
     key: sessionKey(principal, session.id),
     session,
-    version: 1,
+    recordVersion: 1,
     liveness: newLiveness(0),
     memory: memory.account(),
     lease: createLease(() => log.push('lease')),
@@ -72,7 +72,7 @@ test('a live session shows what runs for it, and not its id', async () => {
   await output.listen(true, new Cancel())
   const stream = await output.openCall('1', true)
   stream.read(new Cancel())
-  liveSession.subscription = Promise.resolve({ stop: () => undefined, refilter: async () => undefined })
+  liveSession.workerSubscription = Promise.resolve({ stop: () => undefined, refilter: async () => undefined })
   liveSession.inputRequests = new Map([
     ['"ask"', { method: 'roots/list', settle: () => undefined, abandon: () => undefined }],
   ])
@@ -90,8 +90,8 @@ test('a live session shows what runs for it, and not its id', async () => {
     callsTotal: 2,
     output: 'journalled',
     openStreams: 2,
-    isSubscribed: true,
-    subscriptions: 1,
+    receivesWorkerMessages: true,
+    subscribedResources: 1,
     inputRequests: 1,
     heldBytes: 1000,
   })
@@ -116,7 +116,7 @@ test('at its end, a live session ends all that runs for it and gives back all th
   const cancel = new Cancel()
   liveSession.addCall('1', cancel)
   liveSession.memory.add(1000)
-  liveSession.subscription = Promise.resolve({
+  liveSession.workerSubscription = Promise.resolve({
     stop: () => void log.push('subscription'),
     refilter: async () => undefined,
   })
@@ -146,5 +146,5 @@ test('an older record does not replace a newer one, and memory follows the subsc
   const withTwo = heldBytes()
   expect(withTwo).toBeGreaterThan(before)
   liveSession.takeOver({ ...session, uris: [] }, 2)
-  expect([liveSession.session.uris, liveSession.version, heldBytes()]).toEqual([['a:b', 'c:d'], 3, withTwo])
+  expect([liveSession.session.uris, liveSession.recordVersion, heldBytes()]).toEqual([['a:b', 'c:d'], 3, withTwo])
 })

@@ -1,7 +1,7 @@
 /**
- * What this instance holds for a session: a copy of its record, and all that runs here for it, each under its name, so that
- * it can be bounded, shown to an operator and ended in one place. Members that most sessions never use are absent until then:
- * a gateway holds many idle sessions.
+ * What this instance holds for a session: a copy of its record, and all that runs here for it. Calls, input requests, the
+ * output and the subscription have a member each, so that `memory` bounds them, `view` shows them to an operator and `end`
+ * ends them. Members that most sessions never use are absent until then: a gateway holds many idle sessions.
  */
 import type { Cancel } from '../base/cancel.ts'
 import type { Lease } from '../base/lease.ts'
@@ -53,9 +53,9 @@ export interface LiveSessionView {
   readonly output: SessionOutput['kind']
   readonly openStreams: number
   /** Whether it receives what workers send outside of calls. */
-  readonly isSubscribed: boolean
+  readonly receivesWorkerMessages: boolean
   /** Resources that the client has subscribed to. */
-  readonly subscriptions: number
+  readonly subscribedResources: number
   /** Input requests that wait for the client's answer. */
   readonly inputRequests: number
   readonly heldBytes: number
@@ -68,11 +68,11 @@ const maxClientChars = 128
 export interface LiveSessionParts {
   readonly key: string
   readonly session: Session
-  /** The version of the record; 0 if it has not been read. */
-  readonly version: number
+  /** The version of the record; 0 if it was not read yet. */
+  readonly recordVersion: number
   readonly liveness: Liveness
   readonly memory: MemoryAccount
-  /** The room of the session among the clients, if it takes any here; released at its end. */
+  /** Its place in admission; undefined if another instance admitted it. Released at its end. */
   readonly lease: Lease | undefined
   readonly createOutput: (liveSession: LiveSession) => SessionOutput
 }
@@ -84,16 +84,19 @@ export class LiveSession {
   readonly memory: MemoryAccount
   readonly output: SessionOutput
   /** The subscription to what its workers send outside of calls, from its first request on. */
-  subscription: Promise<SessionSubscription> | undefined
+  workerSubscription: Promise<SessionSubscription> | undefined
   /** Input requests that wait for the client's answer, by request id. */
   inputRequests: Map<string, SentInputRequest> | undefined
   /** The last change of the record that this instance has begun, while it is being made. */
   updating: Promise<void> | undefined
-  /** Calls in flight, oldest first; several may have the same id. Few, so an array: see base/coarse-timers.ts. */
+  /**
+   * Calls in flight, oldest first; several may have the same id. An array: they are few, and a `Map` that gains and loses an
+   * entry with each call leaves old hash tables behind, which keep finished calls in memory.
+   */
   readonly #calls: CallInFlight[] = []
   readonly #lease: Lease | undefined
   #session: Session
-  #version: number
+  #recordVersion: number
   #callsTotal = 0
   #ended = false
 
@@ -103,28 +106,28 @@ export class LiveSession {
     this.memory = parts.memory
     this.#lease = parts.lease
     this.#session = parts.session
-    this.#version = parts.version
+    this.#recordVersion = parts.recordVersion
     this.output = parts.createOutput(this)
   }
 
-  /** The record as this instance last read or wrote it: another instance may have changed it since. */
+  /** What the record says, as this instance last read or wrote it: another instance may have changed it since. */
   get session(): Session {
     return this.#session
   }
 
-  /** The version of the record that `session` is at least as new as; 0 before the record was read for the first time. */
-  get version(): number {
-    return this.#version
+  /** The version of the record that was last read, or the lowest that the last write can have given it; 0: not read yet. */
+  get recordVersion(): number {
+    return this.#recordVersion
   }
 
   /** Takes over the record as it was read or written, unless a newer one is known already; counts its subscriptions. */
-  takeOver(session: Session, version: number): void {
-    if (version <= this.#version) return
+  takeOver(session: Session, recordVersion: number): void {
+    if (recordVersion <= this.#recordVersion) return
     const more = bytesOfUris(session.uris) - bytesOfUris(this.#session.uris)
     if (more > 0) this.memory.add(more)
     else this.memory.release(-more)
     this.#session = session
-    this.#version = version
+    this.#recordVersion = recordVersion
   }
 
   get ended(): boolean {
@@ -167,7 +170,7 @@ export class LiveSession {
     for (const { cancel } of [...this.#calls]) cancel.cancel('the session ended')
     this.#lease?.release()
     this.output.end()
-    this.subscription?.then(
+    this.workerSubscription?.then(
       (subscription) => subscription.stop(),
       () => undefined,
     )
@@ -184,13 +187,13 @@ export class LiveSession {
       client: clientName(this.#session),
       isReady: ready,
       ageMs: nowMs - createdAtMs,
-      idleMs: nowMs - this.liveness.seenMs,
+      idleMs: nowMs - this.liveness.seenAtMs,
       calls: this.calls,
       callsTotal: this.#callsTotal,
       output: this.output.kind,
       openStreams: this.liveness.openStreams,
-      isSubscribed: this.subscription !== undefined,
-      subscriptions: uris.length,
+      receivesWorkerMessages: this.workerSubscription !== undefined,
+      subscribedResources: uris.length,
       inputRequests: this.inputRequests?.size ?? 0,
       heldBytes: this.memory.heldBytes,
     }

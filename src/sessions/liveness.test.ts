@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { livenessOf, newLiveness, shouldPing, streamClosed, streamOpened } from './liveness.ts'
+import { clientState, newLiveness, shouldPing, streamClosed, streamOpened } from './liveness.ts'
 
 const evictIdleMs = 60_000
 const idleTimeoutMs = 1_800_000
@@ -11,10 +11,10 @@ describe('a client counts as dead', () => {
     const client = newLiveness(0)
     streamOpened(client)
     streamClosed(client, 1000, true)
-    expect(livenessOf(client, 5999, limits)).toBe('alive')
-    expect(livenessOf(client, 6000, limits)).toBe('dead')
-    client.seenMs = 1001
-    expect(livenessOf(client, 6000, limits)).toBe('alive')
+    expect(clientState(client, 5999, limits)).toBe('alive')
+    expect(clientState(client, 6000, limits)).toBe('dead')
+    client.seenAtMs = 1001
+    expect(clientState(client, 6000, limits)).toBe('alive')
   })
 
   test('only after a longer silence if its stream ended normally or it never had one', () => {
@@ -22,8 +22,8 @@ describe('a client counts as dead', () => {
     streamOpened(client)
     streamClosed(client, 1000, false)
     for (const one of [client, newLiveness(0)]) {
-      expect(livenessOf(one, evictIdleMs - 1, limits)).toBe('alive')
-      expect(livenessOf(one, evictIdleMs, limits)).toBe('dead')
+      expect(clientState(one, evictIdleMs - 1, limits)).toBe('alive')
+      expect(clientState(one, evictIdleMs, limits)).toBe('dead')
     }
   })
 
@@ -32,7 +32,7 @@ describe('a client counts as dead', () => {
     fc.assert(
       fc.property(times, ({ seen, now, streams }) => {
         const client = { ...newLiveness(seen), openStreams: streams }
-        expect(livenessOf(client, seen + now, limits)).toBe(now >= evictIdleMs ? 'ping' : 'alive')
+        expect(clientState(client, seen + now, limits)).toBe(now >= evictIdleMs ? 'doubtful' : 'alive')
       }),
     )
   })
@@ -40,18 +40,18 @@ describe('a client counts as dead', () => {
   test('with an open stream when it does not answer a ping in time', () => {
     const client = newLiveness(0)
     streamOpened(client)
-    client.pingedMs = 70_000
-    expect(livenessOf(client, 74_999, limits)).toBe('alive')
-    expect(livenessOf(client, 75_000, limits)).toBe('dead')
-    client.seenMs = 71_000
-    expect(livenessOf(client, 75_000, limits)).toBe('alive')
-    expect(livenessOf(client, 131_000, limits)).toBe('ping')
+    client.pingedAtMs = 70_000
+    expect(clientState(client, 74_999, limits)).toBe('alive')
+    expect(clientState(client, 75_000, limits)).toBe('dead')
+    client.seenAtMs = 71_000
+    expect(clientState(client, 75_000, limits)).toBe('alive')
+    expect(clientState(client, 131_000, limits)).toBe('doubtful')
   })
 
   test('at capacity, once it has only answered pings for longer than the idle time', () => {
-    const client = { ...newLiveness(0), openStreams: 1, aliveMs: idleTimeoutMs - 1 }
-    expect(livenessOf(client, idleTimeoutMs - 1, limits)).toBe('alive')
-    expect(livenessOf(client, idleTimeoutMs, limits)).toBe('dead')
+    const client = { ...newLiveness(0), openStreams: 1, aliveAtMs: idleTimeoutMs - 1 }
+    expect(clientState(client, idleTimeoutMs - 1, limits)).toBe('alive')
+    expect(clientState(client, idleTimeoutMs, limits)).toBe('dead')
   })
 })
 
@@ -60,9 +60,9 @@ describe('a client is pinged before its session ends as idle', () => {
     const client = { ...newLiveness(0), openStreams: 1 }
     const due = idleTimeoutMs - 30_000
     expect([shouldPing(client, due - 1, idleTimeoutMs), shouldPing(client, due, idleTimeoutMs)]).toEqual([false, true])
-    const pinged = { ...client, pingedMs: due }
+    const pinged = { ...client, pingedAtMs: due }
     expect(shouldPing(pinged, due + 2000, idleTimeoutMs)).toBe(false)
-    const answered = { ...pinged, aliveMs: due + 100 }
+    const answered = { ...pinged, aliveAtMs: due + 100 }
     expect(shouldPing(answered, due + 2000, idleTimeoutMs)).toBe(false)
     expect(shouldPing(answered, 2 * due + 100, idleTimeoutMs)).toBe(true)
   })

@@ -7,7 +7,7 @@ import type { Records, Versioned } from '../backplane/backplane.ts'
 import { reserve } from '../base/memory-budget.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { LiveSession } from './live-session.ts'
-import { lastHeardMs } from './liveness.ts'
+import { lastHeardAtMs } from './liveness.ts'
 import { bytesOfUris, type Session, toRecord, withStored } from './session.ts'
 
 /** How often a change is tried, in all, because other instances have changed the record meanwhile. */
@@ -77,12 +77,12 @@ export class SessionRecords {
   /** Takes over what other instances have stored, and when one of them last heard of the client. */
   async catchUp(liveSession: LiveSession, nowMs: number): Promise<void> {
     const { key, liveness } = liveSession
-    const [stored, leftMs] = await Promise.all([this.#records.read(key), this.#records.timeLeft(key)])
+    const [stored, remainingMs] = await Promise.all([this.#records.read(key), this.#records.timeLeft(key)])
     if (stored) liveSession.takeOver(withStored(liveSession.session, stored.value), stored.version)
-    if (leftMs === undefined) return
+    if (remainingMs === undefined) return
     // Each message of the client extends the life of the record, on whichever instance it arrives: one that is later than the
     // last one here, be it an answer to a ping, has arrived on another instance.
-    const heardMs = nowMs - (this.#ttlMs - leftMs)
-    if (heardMs > lastHeardMs(liveness)) liveness.seenMs = heardMs
+    const heardAtMs = nowMs - (this.#ttlMs - remainingMs)
+    if (heardAtMs > lastHeardAtMs(liveness)) liveness.seenAtMs = heardAtMs
   }
 }

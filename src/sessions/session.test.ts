@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { endDue, fromRecord, type Session, sessionKey, toRecord, withStored } from './session.ts'
+import { endReason, fromRecord, type Session, sessionKey, toRecord, withStored } from './session.ts'
 
 const ms = fc.nat(1_000_000)
 const limits = fc.record({
@@ -10,8 +10,8 @@ const limits = fc.record({
 })
 /** Three times in order: created, last seen, now. */
 const times = fc.tuple(fc.tuple(ms, ms, ms), fc.boolean(), fc.boolean()).map(([moments, ready, busy]) => {
-  const [createdAtMs = 0, seenMs = 0, nowMs = 0] = [...moments].sort((a, b) => a - b)
-  return { createdAtMs, seenMs, nowMs, ready, busy }
+  const [createdAtMs = 0, seenAtMs = 0, nowMs = 0] = [...moments].sort((a, b) => a - b)
+  return { createdAtMs, seenAtMs, nowMs, ready, busy }
 })
 
 describe('the end of a session', () => {
@@ -20,9 +20,9 @@ describe('the end of a session', () => {
       fc.property(times, limits, (at, bound) => {
         const age = at.nowMs - at.createdAtMs
         const isOld = age >= bound.maxSessionMs
-        const isSilent = !at.busy && at.nowMs - at.seenMs >= bound.idleTimeoutMs
+        const isSilent = !at.busy && at.nowMs - at.seenAtMs >= bound.idleTimeoutMs
         const isUnfinished = !at.busy && !at.ready && age >= bound.handshakeTimeoutMs
-        const due = endDue(at, bound)
+        const due = endReason(at, bound)
         expect(due !== undefined).toBe(isOld || isSilent || isUnfinished)
         const isTrue = { max_age: isOld, idle: isSilent, no_handshake: isUnfinished }
         expect(due === undefined || isTrue[due]).toBe(true)
@@ -33,8 +33,8 @@ describe('the end of a session', () => {
   test('once due stays due as time goes by', () => {
     fc.assert(
       fc.property(times, limits, ms, (at, bound, later) => {
-        fc.pre(endDue(at, bound) !== undefined)
-        expect(endDue({ ...at, nowMs: at.nowMs + later }, bound)).toBeDefined()
+        fc.pre(endReason(at, bound) !== undefined)
+        expect(endReason({ ...at, nowMs: at.nowMs + later }, bound)).toBeDefined()
       }),
     )
   })
@@ -42,7 +42,7 @@ describe('the end of a session', () => {
   test('is delayed by a call in flight, but not beyond the longest life', () => {
     fc.assert(
       fc.property(times, limits, (at, bound) => {
-        const due = endDue({ ...at, busy: true }, bound)
+        const due = endReason({ ...at, busy: true }, bound)
         expect(due).toBe(at.nowMs - at.createdAtMs >= bound.maxSessionMs ? 'max_age' : undefined)
       }),
     )

@@ -1,6 +1,6 @@
 /**
  * A session as plain data, and the rules for it. Pure. What an instance holds for a session besides (calls in flight,
- * streams) is in sessions.ts.
+ * streams) is in live-session.ts.
  */
 import { bytesOf, bytesOfValue } from '../base/memory-budget.ts'
 import { isObject, type JsonObject } from '../protocol/json-text.ts'
@@ -105,11 +105,11 @@ export function bytesOfUris(uris: readonly string[]): number {
 }
 
 /** The reason why a session must end now; undefined if it must not. */
-export function endDue(
+export function endReason(
   times: {
     readonly nowMs: number
     readonly createdAtMs: number
-    readonly seenMs: number
+    readonly seenAtMs: number
     readonly ready: boolean
     readonly busy: boolean
   },
@@ -118,5 +118,5 @@ export function endDue(
   if (times.nowMs - times.createdAtMs >= limits.maxSessionMs) return 'max_age'
   if (times.busy) return undefined
   if (!times.ready && times.nowMs - times.createdAtMs >= limits.handshakeTimeoutMs) return 'no_handshake'
-  return times.nowMs - times.seenMs >= limits.idleTimeoutMs ? 'idle' : undefined
+  return times.nowMs - times.seenAtMs >= limits.idleTimeoutMs ? 'idle' : undefined
 }

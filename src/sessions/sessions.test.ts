@@ -223,7 +223,7 @@ test('a client that has only answered pings for longer than the idle time is evi
   await one.sessions.update(answering, completed)
   streamOpened(answering.liveness)
   for (let i = 0; i < 110; i++) await pass(clock, settings.idleTimeoutMs / 100)
-  expect([answering.ended, answering.liveness.aliveMs !== undefined]).toEqual([false, true])
+  expect([answering.ended, answering.liveness.aliveAtMs !== undefined]).toEqual([false, true])
   await one.sessions.evictIdle(1)
   expect(one.ends).toEqual(['evicted'])
 })

@@ -15,11 +15,18 @@ import { reserve, type MemoryBudget } from '../base/memory-budget.ts'
 import { asRefusal } from '../base/refusal.ts'
 import type { Principal, ClientDescription } from '../protocol/call.ts'
 import { clientName, LiveSession } from './live-session.ts'
-import { livenessOf, livenessInHandshake, lastHeardMs, newLiveness, shouldPing } from './liveness.ts'
+import {
+  type ClientState,
+  clientState,
+  clientStateInHandshake,
+  lastHeardAtMs,
+  newLiveness,
+  shouldPing,
+} from './liveness.ts'
 import type { SessionSettings } from './options.ts'
 import type { SessionOutput } from './session-output.ts'
 import { SessionRecords } from './session-records.ts'
-import { bytesOfSession, endDue, fromRecord, type Session, sessionKey, withStored } from './session.ts'
+import { bytesOfSession, endReason, fromRecord, type Session, sessionKey, withStored } from './session.ts'
 
 export interface Sessions {
   /**
@@ -30,9 +37,9 @@ export interface Sessions {
   open(principal: Principal, client: ClientDescription, lease: Lease, output?: SessionOutput): Promise<LiveSession>
   /**
    * The session, if it exists and belongs to this principal.
-   * @param isAnswer whether the message only answers a ping: the client is alive, but does not count as active
+   * @param isPingAnswer whether the request only answers a ping: the client is alive, but does not count as active
    */
-  find(principal: Principal, id: string, isAnswer?: boolean): Awaitable<LiveSession | undefined>
+  find(principal: Principal, id: string, isPingAnswer?: boolean): Awaitable<LiveSession | undefined>
   /**
    * Changes the record of a session. `change` gets what is stored and returns what to store in its place; it must be pure,
    * because it runs again if another instance has written meanwhile. Throws what `change` throws, `session_not_found` if the
@@ -61,9 +68,9 @@ interface SessionRequest {
   readonly principal: Principal
   readonly id: string
   readonly key: string
-  /** The session as it was served here when the request came. */
-  readonly before: LiveSession | undefined
-  readonly isAnswer: boolean
+  /** The session, if it was served on this instance when the request came. */
+  readonly servedHere: LiveSession | undefined
+  readonly isPingAnswer: boolean
 }
 
 export function createSessions(needs: {
@@ -88,31 +95,32 @@ export function createSessions(needs: {
   const checking = new Set<LiveSession>()
 
   /** When the client last kept its session from ending as idle, as far as this instance knows. */
-  const activeMs = ({ liveness }: LiveSession): number =>
-    settings.idleTimeoutIsFinal ? liveness.seenMs : lastHeardMs(liveness)
+  const activeAtMs = ({ liveness }: LiveSession): number =>
+    settings.idleTimeoutIsFinal ? liveness.seenAtMs : lastHeardAtMs(liveness)
 
-  const due = (liveSession: LiveSession, nowMs: number): SessionEnd | undefined =>
-    endDue(
+  /** The reason why a session must end at this time; undefined if it must not. */
+  const endReasonAt = (liveSession: LiveSession, nowMs: number): SessionEnd | undefined =>
+    endReason(
       {
         nowMs,
         createdAtMs: liveSession.session.createdAtMs,
-        seenMs: activeMs(liveSession),
+        seenAtMs: activeAtMs(liveSession),
         ready: liveSession.session.ready,
         busy: liveSession.calls > 0,
       },
       settings,
     )
 
-  const livenessAt = ({ session, liveness, calls }: LiveSession, nowMs: number): 'dead' | 'ping' | 'alive' => {
+  const clientStateAt = ({ session, liveness, calls }: LiveSession, nowMs: number): ClientState => {
     if (calls > 0) return 'alive'
-    return session.ready ? livenessOf(liveness, nowMs, settings) : livenessInHandshake(liveness, nowMs)
+    return session.ready ? clientState(liveness, nowMs, settings) : clientStateInHandshake(liveness, nowMs)
   }
 
   /** Begins to serve a session here. Throws `memory_share_exceeded` or `overloaded`. */
   const serve = (
     key: string,
     session: Session,
-    version: number,
+    recordVersion: number,
     lease: Lease | undefined,
     output: SessionOutput | undefined,
   ): LiveSession => {
@@ -120,7 +128,7 @@ export function createSessions(needs: {
     reserve(memory, bytesOfSession(session))
     const createOutput = output ? () => output : needs.createOutput
     const liveness = newLiveness(clock.now())
-    const liveSession = new LiveSession({ key, session, version, liveness, memory, lease, createOutput })
+    const liveSession = new LiveSession({ key, session, recordVersion, liveness, memory, lease, createOutput })
     liveSessions.set(key, liveSession)
     return liveSession
   }
@@ -142,14 +150,14 @@ export function createSessions(needs: {
     await records.remove(key).finally(() => ending.delete(key))
   }
 
-  /** Ends a session that has to end by what this instance knows, if it still has to by what all instances know. */
+  /** Ends a session if there is a reason to. Reads the record first: another instance may have served the session since. */
   const endIfDue = async (
     liveSession: LiveSession,
     reasonAt: (liveSession: LiveSession, nowMs: number) => SessionEnd | undefined,
   ): Promise<void> => {
     if (checking.has(liveSession)) return
     checking.add(liveSession)
-    // If the store does not answer, the session ends by what this instance knows.
+    // If the store does not answer, what this instance knows decides.
     await records.catchUp(liveSession, clock.now()).catch(() => undefined)
     checking.delete(liveSession)
     const reason = reasonAt(liveSession, clock.now())
@@ -157,45 +165,49 @@ export function createSessions(needs: {
   }
 
   const ping = (liveSession: LiveSession, nowMs: number): void => {
-    liveSession.liveness.pingedMs = nowMs
+    liveSession.liveness.pingedAtMs = nowMs
     needs.ping(liveSession)
   }
 
-  const evicted = (liveSession: LiveSession, nowMs: number): SessionEnd | undefined =>
-    livenessAt(liveSession, nowMs) === 'dead' ? 'evicted' : undefined
+  /** The reason to end a session at capacity: its client is dead. */
+  const evictReasonAt = (liveSession: LiveSession, nowMs: number): SessionEnd | undefined =>
+    clientStateAt(liveSession, nowMs) === 'dead' ? 'evicted' : undefined
 
   const evictIdle = async (wanted: number): Promise<void> => {
     const now = clock.now()
     const dead: LiveSession[] = []
     for (const liveSession of liveSessions.values()) {
-      const state = livenessAt(liveSession, now)
+      const state = clientStateAt(liveSession, now)
       if (state === 'dead') dead.push(liveSession)
-      else if (state === 'ping') ping(liveSession, now)
+      else if (state === 'doubtful') ping(liveSession, now)
     }
     const order = (a: LiveSession, b: LiveSession): number =>
-      Number(a.session.ready) - Number(b.session.ready) || a.liveness.seenMs - b.liveness.seenMs
+      Number(a.session.ready) - Number(b.session.ready) || a.liveness.seenAtMs - b.liveness.seenAtMs
     dead.sort(order)
-    await Promise.allSettled(dead.slice(0, wanted).map((liveSession) => endIfDue(liveSession, evicted)))
+    await Promise.allSettled(dead.slice(0, wanted).map((liveSession) => endIfDue(liveSession, evictReasonAt)))
   }
 
   /** The session of a record that was read for a request; it ends if it is due. */
-  const found = (request: SessionRequest, record: Versioned | undefined): Awaitable<LiveSession | undefined> => {
-    const { principal, id, key, before, isAnswer } = request
-    if (before?.ended === true) return undefined
+  const sessionOfRecord = (
+    request: SessionRequest,
+    record: Versioned | undefined,
+  ): Awaitable<LiveSession | undefined> => {
+    const { principal, id, key, servedHere, isPingAnswer } = request
+    if (servedHere?.ended === true) return undefined
     let liveSession = liveSessions.get(key)
     if (!record) return liveSession && end(liveSession, 'idle').then(() => undefined)
     if (!liveSession) {
       const session = fromRecord(principal, id, record.value)
       if (!session) return undefined
       liveSession = serve(key, session, record.version, undefined, undefined)
-    } else if (record.version > liveSession.version) {
+    } else if (record.version > liveSession.recordVersion) {
       liveSession.takeOver(withStored(liveSession.session, record.value), record.version)
     }
     const now = clock.now()
-    const reason = due(liveSession, now)
+    const reason = endReasonAt(liveSession, now)
     if (reason) return end(liveSession, reason).then(() => undefined)
-    if (isAnswer) liveSession.liveness.aliveMs = now
-    else liveSession.liveness.seenMs = now
+    if (isPingAnswer) liveSession.liveness.aliveAtMs = now
+    else liveSession.liveness.seenAtMs = now
     return liveSession
   }
 
@@ -204,8 +216,8 @@ export function createSessions(needs: {
   const sweeper = clock.every(Math.max(20, Math.min(2000, shortest / 20)), () => {
     const now = clock.now()
     for (const liveSession of liveSessions.values()) {
-      if (due(liveSession, now)) {
-        endIfDue(liveSession, due).catch(() => undefined)
+      if (endReasonAt(liveSession, now)) {
+        endIfDue(liveSession, endReasonAt).catch(() => undefined)
         continue
       }
       if (!settings.idleTimeoutIsFinal && shouldPing(liveSession.liveness, now, settings.idleTimeoutMs)) {
@@ -213,7 +225,7 @@ export function createSessions(needs: {
       }
       if (liveSession.calls > 0) {
         // Renew the record during a call that takes longer than the idle time, or the store would forget the session.
-        liveSession.liveness.seenMs = now
+        liveSession.liveness.seenAtMs = now
         records.renew(liveSession.key).catch(() => undefined)
       }
     }
@@ -242,6 +254,7 @@ export function createSessions(needs: {
       try {
         await records.create(key, session)
       } catch (error) {
+        // Not `liveSession.end()`: it would end the stream of HTTP+SSE before that has carried the error. Nothing else runs yet.
         liveSessions.delete(key)
         liveSession.memory.close()
         lease.release()
@@ -255,17 +268,21 @@ export function createSessions(needs: {
       })
       return liveSession
     },
-    find(principal, id, isAnswer = false) {
+    find(principal, id, isPingAnswer = false) {
       const key = sessionKey(principal, id)
       // A session that has ended here must not be restored from a record that the store has not removed yet.
       if (ending.has(key)) return undefined
-      const before = liveSessions.get(key)
-      // Before the record is extended, which would hide when another instance has last heard of the client.
-      const isDue = before !== undefined && clock.now() - activeMs(before) >= settings.idleTimeoutMs
-      const isActive = !(isAnswer && settings.idleTimeoutIsFinal)
-      const record = isDue ? endIfDue(before, due).then(() => records.read(key, isActive)) : records.read(key, isActive)
-      const request = { principal, id, key, before, isAnswer }
-      return record instanceof Promise ? record.then((stored) => found(request, stored)) : found(request, record)
+      const servedHere = liveSessions.get(key)
+      // Checked before the life of the record is extended, which would hide when another instance last heard of the client.
+      const seemsIdle = servedHere !== undefined && clock.now() - activeAtMs(servedHere) >= settings.idleTimeoutMs
+      const isActive = !(isPingAnswer && settings.idleTimeoutIsFinal)
+      const record = seemsIdle
+        ? endIfDue(servedHere, endReasonAt).then(() => records.read(key, isActive))
+        : records.read(key, isActive)
+      const request = { principal, id, key, servedHere, isPingAnswer }
+      return record instanceof Promise
+        ? record.then((stored) => sessionOfRecord(request, stored))
+        : sessionOfRecord(request, record)
     },
     update: (liveSession, change) => records.update(liveSession, change),
     end,

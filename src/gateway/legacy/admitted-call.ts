@@ -32,7 +32,7 @@ export function admitCall(
   const inFlight = liveSession.addCall(idKey(request.id), cancel)
   const leave = needs.drain.enter(cancel)
   const release = (): void => {
-    liveSession.liveness.seenMs = needs.clock.now()
+    liveSession.liveness.seenAtMs = needs.clock.now()
     memory.close()
     liveSession.removeCall(inFlight)
     leave()

@@ -157,7 +157,7 @@ async function beginCall(
   needs: HttpSseNeeds,
 ): Promise<void> {
   if (!liveSession.session.ready) await needs.sessions.update(liveSession, completed)
-  const isAttached = isLocal(call.request, needs) || liveSession.subscription !== undefined
+  const isAttached = isLocal(call.request, needs) || liveSession.workerSubscription !== undefined
   if (!isAttached) await needs.sessionNotifications.attach(liveSession)
   const one = startCall(liveSession, call, replyToRequest, needs)
   void pump(liveSession, one, { kind: 'streaming', next: one.reply.next() }, sseSession.stream, needs)

@@ -37,7 +37,7 @@ export function createSessionNotifications(needs: {
   const attach = (liveSession: LiveSession): Promise<SessionSubscription> => {
     // A session that has ended would not stop a new subscription any more.
     if (liveSession.ended) return Promise.reject(new Refusal('session_not_found'))
-    return (liveSession.subscription ??= upstream.subscribe(callerOf(liveSession), filterOf(liveSession), {
+    return (liveSession.workerSubscription ??= upstream.subscribe(callerOf(liveSession), filterOf(liveSession), {
       deliver: (update) => forward(liveSession, update),
       isRead: () => liveSession.output.isRead,
     }))

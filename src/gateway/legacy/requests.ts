@@ -71,7 +71,7 @@ function answerOneCall(
   needs: SessionRequestNeeds,
 ): Promise<Outbound> {
   // The common case first, without an await: a further call of a session that has called before.
-  if (liveSession.session.ready && liveSession.subscription !== undefined)
+  if (liveSession.session.ready && liveSession.workerSubscription !== undefined)
     return respondToOne(liveSession, startCall(liveSession, call, replyToCall, needs), inbound, needs)
   return answerFirstCall(liveSession, call, inbound, needs)
 }
