@@ -34,7 +34,7 @@ export function createAdmission(
   const line = new WaitingLine<Lease, undefined>({
     clock,
     bound: settings.queue,
-    expired: () => new Refusal('overloaded'),
+    refusalWhenDue: () => new Refusal('overloaded'),
   })
   let evicting: Timer | undefined
   let held = 0

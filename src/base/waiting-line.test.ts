@@ -68,8 +68,8 @@ test('every wait ends exactly once, within the bound, by a result, its deadline,
       const line = new WaitingLine<number, About>({
         clock,
         bound,
-        expired: () => (isLetOn ? undefined : new Refusal('overloaded')),
-        left({ number }) {
+        refusalWhenDue: () => (isLetOn ? undefined : new Refusal('overloaded')),
+        onLeave({ number }) {
           const wait = all[number]
           assert.ok(wait)
           wait.left++
@@ -144,8 +144,8 @@ test('every wait ends exactly once, within the bound, by a result, its deadline,
 })
 
 describe('a wait', () => {
-  const lineOf = (expired: () => Refusal | undefined, clock = manualClock(0)): WaitingLine<string, string> =>
-    new WaitingLine({ clock, bound: 10, expired })
+  const lineOf = (refusalWhenDue: () => Refusal | undefined, clock = manualClock(0)): WaitingLine<string, string> =>
+    new WaitingLine({ clock, bound: 10, refusalWhenDue })
   const late = (): Refusal => new Refusal('overloaded')
 
   test('is refused at its deadline, not before', async () => {

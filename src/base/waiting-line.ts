@@ -8,7 +8,7 @@ import type { Clock, Timer } from './clock.ts'
 import { FairQueue } from './fair-queue.ts'
 import { Refusal } from './refusal.ts'
 
-/** One wait. Once it has ended, `give` and `refuse` do nothing. */
+/** One wait, as the owner of the line sees it. Once it has ended, `give` and `refuse` do nothing. */
 export interface Waiter<Result, About> {
   /** What the wait is for, as it was passed to `wait`. */
   readonly about: About
@@ -20,10 +20,10 @@ export interface WaitingLineNeeds<About> {
   readonly clock: Clock
   /** How many may wait at once. */
   readonly bound: number
-  /** The refusal of a wait whose deadline has passed; undefined to let it wait on, and to be asked again a little later. */
-  readonly expired: (about: About) => Refusal | undefined
+  /** Returns the refusal of a wait whose deadline has passed; undefined to let it wait on, and to be asked again a little later. */
+  readonly refusalWhenDue: (about: About) => Refusal | undefined
   /** Called once at the end of each wait, before its promise settles. */
-  readonly left?: (about: About) => void
+  readonly onLeave?: (about: About) => void
 }
 
 /** When a wait that goes on after its deadline is looked at again, in milliseconds. */
@@ -32,7 +32,7 @@ const againMs = 250
 /** `Result` is what a wait gets, never undefined. */
 export class WaitingLine<Result, About> {
   readonly #needs: WaitingLineNeeds<About>
-  readonly #queue: FairQueue<Wait<Result, About>>
+  readonly #queue: FairQueue<QueuedWaiter<Result, About>>
 
   constructor(needs: WaitingLineNeeds<About>) {
     this.#needs = needs
@@ -43,7 +43,7 @@ export class WaitingLine<Result, About> {
     return this.#queue.size
   }
 
-  /** All waits, each with those of its key in the order in which they came. */
+  /** All waits, grouped by key, oldest first within a key. */
   get waiters(): ReadonlyArray<Waiter<Result, About>> {
     return this.#queue.entries
   }
@@ -54,34 +54,34 @@ export class WaitingLine<Result, About> {
    */
   wait(key: string, about: About, ms: number, cancel: Cancel): Promise<Result> | undefined {
     if (cancel.cancelled) return Promise.reject(new Refusal('cancelled'))
-    const { clock, expired, left } = this.#needs
-    const wait = new Wait<Result, About>(about, () => {
-      this.#queue.remove(key, wait)
-      left?.(about)
+    const { clock, refusalWhenDue, onLeave } = this.#needs
+    const waiter = new QueuedWaiter<Result, About>(about, () => {
+      this.#queue.remove(key, waiter)
+      onLeave?.(about)
     })
-    if (!this.#queue.add(key, wait)) return undefined
-    wait.begin(clock, ms, expired, cancel)
-    return wait.promise
+    if (!this.#queue.add(key, waiter)) return undefined
+    waiter.begin(clock, ms, refusalWhenDue, cancel)
+    return waiter.promise
   }
 
   /**
    * Offers something to the first wait of each key in turn, until one takes it.
-   * @param give returns the result for a wait, or undefined if there is none for it; it may begin and end other waits,
+   * @param resultFor returns the result for a wait, or undefined if there is none for it; it may begin and end other waits,
    *   but must not call `offer`
    * @returns whether a wait got a result
    */
-  offer(give: (about: About) => Result | undefined): boolean {
-    return this.#queue.offer((wait) => {
-      const result = give(wait.about)
+  offer(resultFor: (about: About) => Result | undefined): boolean {
+    return this.#queue.offer((waiter) => {
+      const result = resultFor(waiter.about)
       if (result === undefined) return false
-      wait.give(result)
+      waiter.give(result)
       return true
     })
   }
 
   /** Refuses all waits. */
   drain(refusal: Refusal): void {
-    for (const wait of this.#queue.entries) wait.refuse(refusal)
+    for (const waiter of this.#queue.entries) waiter.refuse(refusal)
   }
 }
 
@@ -90,7 +90,8 @@ interface Settle<Result> {
   readonly reject: (refusal: Refusal) => void
 }
 
-class Wait<Result, About> implements Waiter<Result, About> {
+/** A wait in the queue, with its promise, its timer and its cancellation. */
+class QueuedWaiter<Result, About> implements Waiter<Result, About> {
   readonly about: About
   readonly promise: Promise<Result>
   /** Settles the promise; undefined once the wait has ended. */
@@ -106,13 +107,13 @@ class Wait<Result, About> implements Waiter<Result, About> {
     this.promise = new Promise((resolve, reject) => (this.#settle = { resolve, reject }))
   }
 
-  begin(clock: Clock, ms: number, expired: (about: About) => Refusal | undefined, cancel: Cancel): void {
-    const isDue = (): void => {
-      const refusal = expired(this.about)
+  begin(clock: Clock, ms: number, refusalWhenDue: (about: About) => Refusal | undefined, cancel: Cancel): void {
+    const onDue = (): void => {
+      const refusal = refusalWhenDue(this.about)
       if (refusal) this.refuse(refusal)
-      else if (this.#settle) this.#timer = clock.after(againMs, isDue)
+      else if (this.#settle) this.#timer = clock.after(againMs, onDue)
     }
-    this.#timer = clock.after(ms, isDue)
+    this.#timer = clock.after(ms, onDue)
     this.#stopListening = cancel.onCancel(() => this.refuse(new Refusal('cancelled')))
   }
 

@@ -114,7 +114,7 @@ export function composeGateway(needs: GatewayParts): Gateway {
     log,
     events,
     memory,
-    makeRoom: (wanted) => suspended.evictIdle(wanted),
+    endSuspendedCalls: (wanted) => suspended.evictIdle(wanted),
   })
   const upstream = new Router(stdioUpstream)
   const streams = createJournalledStreams({

@@ -56,7 +56,7 @@ export function createStartWait(needs: {
   >({
     clock: needs.clock,
     bound: needs.queue,
-    expired: () => new Refusal('starting'),
+    refusalWhenDue: () => new Refusal('starting'),
   })
   let serverDescription: RawObject | undefined
   let server: StartedServer | undefined

@@ -1,8 +1,9 @@
 /**
- * The states of a worker, all moves between them, and the sets that workers are in: each state is a set, and a number of
- * workers is the size of one. `WorkerStates.move` is the only function that changes a state.
+ * The states of a worker, all moves between them, and the sets that workers are in: until it has ended, a worker is in the
+ * set of its state and in that of its purpose. How many workers are in a state is the size of its set.
+ * `WorkerStates.move` is the only function that changes a state.
  *
- * starting      it has its slot, is started and makes its handshake
+ * starting      it has its slot and gets its process, unless it was a spare, and its handshake
  * spare         it runs, has been sent nothing, and waits for a purpose
  * restoring     it has answered its handshake and gets the state of its isolation group
  * idle          it can take a call, or be asked for a list
@@ -13,7 +14,10 @@
  */
 export type WorkerState = 'starting' | 'spare' | 'restoring' | 'idle' | 'busy' | 'unresponsive' | 'ending' | 'ended'
 
-/** What a worker is for: calls (`serve`), later clients (`spare`), lists (`catalog`), or to `check` whether the server starts. */
+/**
+ * What a worker is for: calls (`serve`), later clients (`spare`), lists (`catalog`), or to `check` whether the server starts.
+ * A spare that is taken gets another purpose, and leaves the state `spare`.
+ */
 export type Purpose = 'serve' | 'spare' | 'catalog' | 'check'
 
 /** From each state, the states that a worker may move to. It may be ended, and may end by itself, at any time. */
@@ -30,7 +34,7 @@ export const allowedMoves: Readonly<Record<WorkerState, readonly WorkerState[]>>
   ended: [],
 }
 
-/** A worker's place among the states, as the worker itself sees it. */
+/** The state of one worker, for the worker itself: it can read and change it, and does not see the sets. */
 export interface WorkerStanding {
   readonly state: WorkerState
   /** Moves the worker; throws for a move that is not allowed. */
@@ -40,7 +44,7 @@ export interface WorkerStanding {
 /** What is kept in the sets. The fields are changed by `WorkerStates` alone. */
 export interface TrackedWorker {
   state: WorkerState
-  /** The state before this one; undefined at first. */
+  /** The state before this one; undefined at first. Shows whether a worker that ends had answered its handshake. */
   previous: WorkerState | undefined
   /** Its place in the set of its state. */
   index: number
@@ -77,6 +81,7 @@ class IndexedSet<Tracked extends TrackedWorker> implements StateSet<Tracked> {
 }
 
 export class WorkerStates<Tracked extends TrackedWorker> {
+  /** The set of `ended` stays empty. */
   readonly #inState: Readonly<Record<WorkerState, IndexedSet<Tracked>>> = {
     starting: new IndexedSet(),
     spare: new IndexedSet(),
@@ -94,7 +99,7 @@ export class WorkerStates<Tracked extends TrackedWorker> {
     check: new Set(),
   }
 
-  /** Adds a worker in the state `starting`. */
+  /** Adds a worker to the sets of its state and its purpose. It must be in none yet. */
   add(tracked: Tracked): void {
     this.#inState[tracked.state].add(tracked)
     this.#withPurpose[tracked.purpose].add(tracked)
@@ -111,7 +116,7 @@ export class WorkerStates<Tracked extends TrackedWorker> {
     else this.#inState[to].add(tracked)
   }
 
-  /** Gives a worker another purpose. */
+  /** Gives a worker another purpose. Does nothing once it has ended: it is in no set then. */
   assign(tracked: Tracked, purpose: Purpose): void {
     if (!this.#withPurpose[tracked.purpose].delete(tracked)) return
     tracked.purpose = purpose

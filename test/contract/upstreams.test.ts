@@ -32,7 +32,7 @@ function make(server: readonly string[], wrap: (upstream: Upstream) => Upstream)
     log: silentLog,
     events,
     memory: createMemoryBudget(256 * 1024 ** 2),
-    makeRoom: () => {},
+    endSuspendedCalls: () => {},
   })
   return { upstream: wrap(upstream), isGone: () => !pids.some(runs) }
 }

@@ -38,7 +38,7 @@ export async function* callOnWorker(call: Call, needs: WorkerCallNeeds): Reply {
   if (hasOtherLevel(group, call)) await setLogLevel(group, call, worker)
   if (call.cancel.cancelled) throw new Refusal('cancelled')
   const pending = worker.begin(call, group.exclusive || group.attribution === 'session')
-  if (call.reservation) call.reservation.lease ??= reserveWorker(group, worker, call, () => pool.released())
+  if (call.reservation) call.reservation.lease ??= reserveWorker(group, worker, call, () => pool.callEnded())
   if (call.method === 'resources/subscribe') {
     // A subscription lasts: later messages about it are for this client, too.
     worker.workFor(call.clientKey)
@@ -59,12 +59,12 @@ export async function* callOnWorker(call: Call, needs: WorkerCallNeeds): Reply {
     stopListening()
     worker.finish(pending, outcome ? undefined : (call.cancel.reason ?? 'ended by the gateway'))
     endWithCall(group, worker, call, outcome)
-    pool.released()
+    pool.callEnded()
   }
 }
 
 /** A worker was given to a call that is over. */
 function giveBack(worker: Worker, pool: Pool): void {
   worker.unreserve()
-  pool.released()
+  pool.callEnded()
 }

@@ -33,7 +33,7 @@ export interface CatalogSourceNeeds {
   readonly catalogWorkers: CatalogWorkers
   readonly notifications: NotificationRouter
   readonly clock: Clock
-  readonly pool: Pick<Pool, 'wait' | 'released'>
+  readonly pool: Pick<Pool, 'wait' | 'callEnded'>
 }
 
 export function createCatalogSource(needs: CatalogSourceNeeds): CatalogSource {
@@ -58,7 +58,7 @@ export function createCatalogSource(needs: CatalogSourceNeeds): CatalogSource {
       cancel: new Cancel(),
     })
     worker.unreserve()
-    pool.released()
+    pool.callEnded()
     return worker
   }
 
@@ -108,7 +108,7 @@ export function createCatalogSource(needs: CatalogSourceNeeds): CatalogSource {
           over?.()
           // A late message about this list could be attributed to the next call.
           if (group.endsAfter === 'every call' && worker.callsInFlight === 0) void worker.close()
-          pool.released()
+          pool.callEnded()
         })
       }
       // The group has ended since the source was chosen, and its lists with it.

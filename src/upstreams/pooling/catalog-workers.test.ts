@@ -52,8 +52,8 @@ function createFixture(bound: number, room: number): Fixture {
       clock,
       bound,
       waitMs: 10_000,
-      slot: () => (fixture.room-- > 0 ? slot : void fixture.room++),
-      endIdle() {
+      takeSlot: () => (fixture.room-- > 0 ? slot : void fixture.room++),
+      endIdleWorker() {
         if (fixture.idle-- > 0) fixture.room++
       },
       isInVain: () => false,
@@ -114,14 +114,14 @@ test('the least recently used catalog worker is ended for a call, a busy one onl
   catalogWorkers.touch('a')
   await pass(250)
   const code = codeOf(catalogWorkers.list(what('b'), {}, 'tools/list', undefined))
-  expect(catalogWorkers.evictIdle()).toBe(true)
+  expect(catalogWorkers.endOne()).toBe(true)
   expect(running()).toEqual(['a', 'b'])
-  expect(catalogWorkers.evictIdle()).toBe(true)
+  expect(catalogWorkers.endOne()).toBe(true)
   expect(running()).toEqual(['b'])
-  expect(catalogWorkers.evictIdle()).toBe(true)
+  expect(catalogWorkers.endOne()).toBe(true)
   await settled()
   expect([running(), code()], 'and who waits for it knows that there is no room').toEqual([[], 'overloaded'])
-  expect(catalogWorkers.evictIdle()).toBe(false)
+  expect(catalogWorkers.endOne()).toBe(false)
 })
 
 test('a catalog worker with a list in flight is not handed over to the client of one session', async () => {
@@ -137,13 +137,13 @@ test('a starting catalog worker is ended for a call, too, and its handshake wait
   const fixture = createFixture(1, 1)
   fixture.isSlow = true
   const waits = fixture.catalogWorkers.get(what('a'))
-  expect(fixture.catalogWorkers.evictIdle()).toBe(true)
+  expect(fixture.catalogWorkers.endOne()).toBe(true)
   fixture.room = 0
   await fixture.open()
   await fixture.pass(1000)
   expect(fixture.running()).toEqual([])
   fixture.room = 1
-  fixture.catalogWorkers.freed()
+  fixture.catalogWorkers.slotFreed()
   await settled()
   await fixture.open()
   expect((await waits).serverDescription).toBe(serverDescription)

@@ -50,13 +50,13 @@ export interface CatalogWorkers {
   list(what: CatalogWorkerSpec, shown: JsonObject, method: string, cursor: string | undefined): Promise<Answer>
   /** A client is shown this source: its catalog worker stays, to announce changes. */
   touch(source: string): void
-  /** Ends one for a waiting call, preferably one that is not asked at the moment. False if there is none. */
-  evictIdle(): boolean
+  /** Ends one of them for a waiting call, preferably one that is not asked at the moment. False if there is none. */
+  endOne(): boolean
   /** Removes and returns a live one that is of use to a group; undefined if none is. */
   handOver(isOfUse: (what: CatalogWorkerSpec) => boolean): CatalogWorker | undefined
   live(): Iterable<Worker>
   /** A slot may have become free. */
-  freed(): void
+  slotFreed(): void
   sweep(): void
   close(): Promise<void>
 }
@@ -67,10 +67,10 @@ export interface CatalogWorkersNeeds {
   readonly bound: number
   /** How long to wait for a slot, in milliseconds. */
   readonly waitMs: number
-  /** A slot; undefined if all are taken, or needed for calls. */
-  readonly slot: () => WorkerSlot | undefined
+  /** Takes a slot; undefined if all are taken, or needed for calls. */
+  readonly takeSlot: () => WorkerSlot | undefined
   /** Ends an idle worker of a client, if there is one that may be ended. */
-  readonly endIdle: () => void
+  readonly endIdleWorker: () => void
   /** Whether ending another worker is of no use: one is about to end, or a call would get the slot. */
   readonly isInVain: () => boolean
   /** Whether a worker for the source may be started now, without a back-off pause. */
@@ -104,12 +104,12 @@ export function createCatalogWorkers(needs: CatalogWorkersNeeds): CatalogWorkers
   /** Waits for a slot, by source. */
   const waiting = new Map<string, Promise<CatalogWorker>>()
   /** Notified when a slot may have become free. */
-  const slotFreed = new Broadcast()
+  const freedSlots = new Broadcast()
   let first: string | undefined
   let closed = false
 
-  const freed = (): void => {
-    slotFreed.notify()
+  const slotFreed = (): void => {
+    freedSlots.notify()
   }
   const alive = (source: string): Entry | undefined => {
     const entry = entries.get(source)
@@ -156,7 +156,7 @@ export function createCatalogWorkers(needs: CatalogWorkersNeeds): CatalogWorkers
       return known
     }
     if (closed || !needs.mayStart(what.source)) return undefined
-    const slot = count() < needs.bound ? needs.slot() : undefined
+    const slot = count() < needs.bound ? needs.takeSlot() : undefined
     return slot && open(what, slot)
   }
 
@@ -165,7 +165,7 @@ export function createCatalogWorkers(needs: CatalogWorkersNeeds): CatalogWorkers
     if (needs.isInVain()) return
     const other = oldest(false)
     if (other) end(...other)
-    else needs.endIdle()
+    else needs.endIdleWorker()
   }
 
   const wait = async (what: CatalogWorkerSpec): Promise<CatalogWorker> => {
@@ -180,7 +180,7 @@ export function createCatalogWorkers(needs: CatalogWorkersNeeds): CatalogWorkers
       }
       if (closed || clock.now() >= untilMs) throw new NoRoom()
       if (!entry) freeSlot()
-      await slotFreed.next(clock, lookEveryMs)
+      await freedSlots.next(clock, lookEveryMs)
     }
   }
 
@@ -230,7 +230,7 @@ export function createCatalogWorkers(needs: CatalogWorkersNeeds): CatalogWorkers
       const known = entries.get(source)
       if (known) known.usedMs = clock.now()
     },
-    evictIdle() {
+    endOne() {
       const other = oldest(false) ?? oldest(true)
       if (other) end(...other)
       return other !== undefined
@@ -248,7 +248,7 @@ export function createCatalogWorkers(needs: CatalogWorkersNeeds): CatalogWorkers
       for (const { catalogWorker } of entries.values())
         if (catalogWorker && !catalogWorker.worker.closed) yield catalogWorker.worker
     },
-    freed,
+    slotFreed,
     sweep() {
       const now = clock.now()
       for (const [source, entry] of entries) {
@@ -259,7 +259,7 @@ export function createCatalogWorkers(needs: CatalogWorkersNeeds): CatalogWorkers
     async close() {
       closed = true
       const all = [...entries]
-      freed()
+      slotFreed()
       await Promise.all(
         all.map(async ([source, entry]) => {
           end(source, entry)

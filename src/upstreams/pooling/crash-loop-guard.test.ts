@@ -74,7 +74,7 @@ test('while test starts succeed, only the client whose handshake ends the server
     crashLoopGuard.startFailed(own, ended, false, serverEra)
     await settled()
   }
-  expect(own.isOpen(1_000_000)).toBe(true)
+  expect(own.refusesAtOnce(1_000_000)).toBe(true)
   expect(testStarts(), 'and it is not started again and again to see that').toBe(1)
   expect(await othersWait()).toBe(false)
 })

@@ -65,7 +65,7 @@ export function createCrashLoopGuard(needs: {
   const allowed = async (limit: RestartBackoff): Promise<void> => {
     const now = clock.now()
     const wait = limit.pauseMs(now)
-    if (limit.isOpen(now)) throw new Refusal('upstream_unavailable', { retryAfterMs: wait })
+    if (limit.refusesAtOnce(now)) throw new Refusal('upstream_unavailable', { retryAfterMs: wait })
     if (wait > 0) await pause(clock, wait)
   }
 
@@ -85,7 +85,7 @@ export function createCrashLoopGuard(needs: {
   }
   /** A test start without another running worker does not show that two can run at once. */
   const hasPassed = (): boolean =>
-    clock.now() < (onlyOne.isOpen && needs.isOneRunning() ? passedBesideUntilMs : passedUntilMs)
+    clock.now() < (onlyOne.isUndecided && needs.isOneRunning() ? passedBesideUntilMs : passedUntilMs)
   /** Whether the failure is explained by the other worker that runs. Only a neutral handshake can establish that. */
   const isExplained = (failure: StartFailure, isNeutral: boolean): boolean => {
     // A silent worker may only be slow.

@@ -116,7 +116,7 @@ function createFixture(mode: 'session' | 'shared', bound: number) {
       ended(ended) {
         group.workers.delete(ended)
         instances.delete(ended)
-        pool.freed()
+        pool.slotFreed()
       },
     })
     const instance = slot.start()
@@ -133,12 +133,12 @@ function createFixture(mode: 'session' | 'shared', bound: number) {
     clock,
     groups: () => groups.all(),
     slots,
-    slot: () => slots.take('serve'),
+    takeSlot: () => slots.take('serve'),
     start,
     handOver: () => undefined,
     isOnlyOne: () => false,
-    evictIdle: () => false,
-    makeRoom() {},
+    endCatalogWorker: () => false,
+    endSuspendedCalls() {},
   })
   return { groups, slots, pool, instances }
 }
@@ -192,7 +192,7 @@ test('calls only get workers of their group with room, within the limit, and eve
           try {
             const worker = await pool.wait(groups.of(call), call)
             worker.unreserve()
-            if (worker.closed || call.cancel.cancelled) pool.released()
+            if (worker.closed || call.cancel.cancelled) pool.callEnded()
             else begin(worker, call)
           } catch (error) {
             refused.push(asRefusal(error)?.code)
@@ -202,7 +202,7 @@ test('calls only get workers of their group with room, within the limit, and eve
         const finish = (at: number): void => {
           const [one] = running.splice(at, 1)
           one?.worker.finish(one.call, undefined)
-          pool.released()
+          pool.callEnded()
         }
         for (const one of steps) {
           if (one.do === 'call') {

@@ -20,11 +20,11 @@ export interface PoolNeeds {
   readonly clock: Clock
   readonly groups: () => Iterable<IsolationGroup>
   readonly slots: WorkerSlots
-  /** A slot for one more worker: that of a spare, or a free one. */
-  readonly slot: () => WorkerSlot | undefined
+  /** Takes a slot for one more worker: that of a spare, or a free one; undefined if all are taken. */
+  readonly takeSlot: () => WorkerSlot | undefined
   /**
-   * Starts a worker of the group in the slot and adds it to the group. Throws a `Refusal`; `NoRoom` if the worker
-   * cannot run beside the one that runs.
+   * Starts a worker of the group in the slot and adds it to the group. Throws a `Refusal`; `NoRoom` if one worker
+   * runs and only one process of this server can run (single-instance.ts).
    */
   readonly start: (group: IsolationGroup, slot: WorkerSlot) => Promise<Worker>
   /** Makes a catalog worker with the right handshake a worker of the group; undefined if there is none. */
@@ -32,9 +32,12 @@ export interface PoolNeeds {
   /** Whether only one worker of the server can run. */
   readonly isOnlyOne: () => boolean
   /** Ends a catalog worker; false if there is none. */
-  readonly evictIdle: () => boolean
-  /** Asks for workers of calls that only wait for their clients; called now and then while slots are lacking. */
-  readonly makeRoom: (wanted: number) => void
+  readonly endCatalogWorker: () => boolean
+  /**
+   * Asks for the end of up to `wanted` calls that hold a worker but only wait for their client; called now and then
+   * while slots are lacking.
+   */
+  readonly endSuspendedCalls: (wanted: number) => void
 }
 
 /** More starts at once than this only make each of them slower. */
@@ -56,8 +59,8 @@ export class Pool {
     this.#line = new WaitingLine({
       clock: needs.clock,
       bound: needs.queue,
-      expired: (queued) => this.#expired(queued),
-      left: (queued) => void queued.group.queued.delete(queued),
+      refusalWhenDue: (queued) => this.#refusalWhenDue(queued),
+      onLeave: (queued) => void queued.group.queued.delete(queued),
     })
   }
 
@@ -80,7 +83,7 @@ export class Pool {
   take(group: IsolationGroup, call: Call): Worker | undefined {
     // Waiting calls go first, or a busy client would overtake them again and again.
     if (group.queued.size > 0 || call.cancel.cancelled) return undefined
-    return this.#leastBusy(group, call.clientKey, call.worker)
+    return this.#workerFor(group, call.clientKey, call.worker)
   }
 
   /**
@@ -94,30 +97,30 @@ export class Pool {
     const worker = this.#line.wait(call.fairnessKey, queued, this.#needs.queueWaitMs, call.cancel)
     if (!worker) return Promise.reject(new Refusal('overloaded'))
     group.queued.add(queued)
-    this.#serveAll()
+    this.#serveAndEvict()
     return worker
   }
 
-  /** A call is over: a waiting call may take its place. */
-  released(): void {
+  /** A call has ended: a waiting call may take its place on the worker. */
+  callEnded(): void {
     this.#areSlotsTaken = false
     if (this.#line.size > 0) this.#line.offer(this.#serve)
   }
 
-  /** A worker has ended, or a slot has become free. */
-  freed(): void {
-    this.#serveAll()
+  /** A slot may have become free, or a worker responds again. */
+  slotFreed(): void {
+    this.#serveAndEvict()
   }
 
   /** Ends the worker that has been idle longest, if that is long enough; false if there is none. */
-  endIdle(): boolean {
+  endIdleWorker(): boolean {
     const { clock, slots } = this.#needs
     const now = clock.now()
     let oldest: { readonly worker: Worker; readonly group: IsolationGroup } | undefined
     for (const { worker, owner } of slots.in('idle')) {
       const { group } = owner
       if (!worker || !group) continue
-      // Waiting calls of its group would have taken it, unless it is pinned to another client.
+      // A waiting call of its group is about to get it. A worker that is pinned to another client helps none of them.
       if (group.queued.size > 0 && worker.pinnedTo === undefined) continue
       if (now - worker.idleSinceMs < this.#minIdleMs(group)) continue
       if (!oldest || worker.idleSinceMs < oldest.worker.idleSinceMs) oldest = { worker, group }
@@ -130,10 +133,10 @@ export class Pool {
 
   /** Starts workers that could not be started before, and ends those that were idle too long; called now and then. */
   sweep(): void {
-    const lacking = this.#serveAll()
-    if (lacking > 0) this.#needs.makeRoom(lacking)
+    const lacking = this.#serveAndEvict()
+    if (lacking > 0) this.#needs.endSuspendedCalls(lacking)
     const now = this.#needs.clock.now()
-    for (const group of this.#needs.groups()) this.#endIdleOf(group, now)
+    for (const group of this.#needs.groups()) this.#endIdleWorkersOf(group, now)
   }
 
   close(): void {
@@ -149,7 +152,7 @@ export class Pool {
   }
 
   /** The worker that is pinned to the client or named by the call if it has capacity, else the one with the fewest calls. */
-  #leastBusy(group: IsolationGroup, client: ClientKey, id?: WorkerId): Worker | undefined {
+  #workerFor(group: IsolationGroup, client: ClientKey, id?: WorkerId): Worker | undefined {
     let best: Worker | undefined
     for (const worker of group.workers) {
       if (!this.#hasCapacity(worker, group, client)) continue
@@ -172,6 +175,7 @@ export class Pool {
   /** How many more workers the waiting calls of a group can use. */
   #workersWanted(group: IsolationGroup): number {
     const wanted = Math.ceil(group.queued.size / this.#callsPerWorker(group)) - group.starts.size
+    // An exclusive group is bounded by the pool only: at its maximum it lacks slots.
     const room = group.exclusive ? wanted : group.maxWorkers - group.workers.size - group.starts.size
     return Math.max(0, Math.min(room, wanted))
   }
@@ -185,19 +189,24 @@ export class Pool {
     let lacking = 0
     for (const group of this.#groupsWithoutSlot) lacking += this.#workersWanted(group)
     if (lacking > 0) lacking -= this.#needs.slots.in('ending').size
-    while (lacking > 0 && (this.#needs.evictIdle() || this.endIdle())) lacking--
+    while (lacking > 0 && (this.#needs.endCatalogWorker() || this.endIdleWorker())) lacking--
     return Math.max(0, lacking)
   }
 
   /** A worker for a waiting call, with a place reserved for it. Without one, one may be started. */
   readonly #serve = (queued: QueuedCall): Worker | undefined => {
-    const worker = this.#leastBusy(queued.group, queued.clientKey)
+    const worker = this.#workerFor(queued.group, queued.clientKey)
     if (worker) worker.reserve()
     else this.#grow(queued.group)
     return worker
   }
 
-  #serveAll(): number {
+  /**
+   * Gives workers to waiting calls, one after the other, until none can be served; then ends workers for those that found
+   * no slot.
+   * @returns how many slots are still lacking
+   */
+  #serveAndEvict(): number {
     this.#groupsWithoutSlot.clear()
     this.#areSlotsTaken = false
     while (this.#line.size > 0 && this.#line.offer(this.#serve));
@@ -208,16 +217,16 @@ export class Pool {
   #grow(group: IsolationGroup): void {
     if (this.#closed || this.#starts.size >= startsAtOnce) return
     if (group.workers.size + group.starts.size >= group.maxWorkers) {
-      // With one call per worker, the maximum of a group is that of the pool.
+      // An exclusive group is bounded by the pool only: at its maximum it lacks slots.
       if (group.exclusive) this.#groupsWithoutSlot.add(group)
       return
     }
     if (group.starts.size * this.#callsPerWorker(group) >= group.queued.size) return
     // Calls wait for the end of a back-off pause in the line, without taking a slot; the sweep tries again.
     const now = this.#needs.clock.now()
-    if (group.restarts.pauseMs(now) > 0 && (group.workers.size > 0 || !group.restarts.isOpen(now))) return
+    if (group.restarts.pauseMs(now) > 0 && (group.workers.size > 0 || !group.restarts.refusesAtOnce(now))) return
     const handed = this.#needs.handOver(group)
-    const slot = handed || this.#areSlotsTaken ? undefined : this.#needs.slot()
+    const slot = handed || this.#areSlotsTaken ? undefined : this.#needs.takeSlot()
     this.#areSlotsTaken = !handed && !slot
     const start = handed ?? (slot && this.#needs.start(group, slot))
     if (start) void this.#watch(group, start)
@@ -232,7 +241,7 @@ export class Pool {
     await start.catch((error: unknown) => (failure = error))
     group.starts.delete(start)
     this.#starts.delete(start)
-    if (failure === undefined || failure instanceof NoRoom) return void this.#serveAll()
+    if (failure === undefined || failure instanceof NoRoom) return void this.#serveAndEvict()
     const refusal = failure instanceof Refusal ? failure : new Refusal('upstream_unavailable', { cause: failure })
     // No retry here: a start that fails at once would be repeated without a pause. The sweep tries again.
     if (group.workers.size > 0) return
@@ -240,7 +249,7 @@ export class Pool {
   }
 
   /** The refusal of a call that has waited for long enough; undefined if a worker is expected for it. */
-  #expired({ group }: QueuedCall): Refusal | undefined {
+  #refusalWhenDue({ group }: QueuedCall): Refusal | undefined {
     const { starts, workers, restarts } = group
     // A call waits on while a worker is started for it, which has a deadline of its own, and while there is a slot
     // but too many workers are being started at once.
@@ -250,7 +259,7 @@ export class Pool {
   }
 
   /** Ends the workers of a group that were idle too long; a group that clients share may keep one. */
-  #endIdleOf(group: IsolationGroup, now: number): void {
+  #endIdleWorkersOf(group: IsolationGroup, now: number): void {
     const keep = group.maxWorkers > 1 && group.attribution === 'several' ? 1 : 0
     let left = 0
     for (const worker of group.workers) if (!worker.closed) left++

@@ -19,7 +19,7 @@ test('without a failure there is no pause', () => {
   fc.assert(
     fc.property(fc.nat(), (now) => {
       expect(new RestartBackoff().pauseMs(now)).toBe(0)
-      expect(new RestartBackoff().isOpen(now)).toBe(false)
+      expect(new RestartBackoff().refusesAtOnce(now)).toBe(false)
     }),
   )
 })
@@ -51,9 +51,9 @@ test('five failures within a minute refuse calls at once, for 30 s; four do not'
     fc.property(fc.array(fc.nat(minute - 1), { minLength: 5, maxLength: 9 }), (offsets) => {
       const moments = [...offsets].sort((a, b) => a - b)
       const last = moments.at(-1) ?? 0
-      expect(restartsAfter(moments).isOpen(last)).toBe(true)
-      expect(restartsAfter(moments).isOpen(last + 30_000)).toBe(false)
-      expect(restartsAfter(moments.slice(-4)).isOpen(last)).toBe(false)
+      expect(restartsAfter(moments).refusesAtOnce(last)).toBe(true)
+      expect(restartsAfter(moments).refusesAtOnce(last + 30_000)).toBe(false)
+      expect(restartsAfter(moments.slice(-4)).refusesAtOnce(last)).toBe(false)
     }),
   )
 })
@@ -63,7 +63,7 @@ test('calls are refused only while there is a pause', () => {
     fc.property(failures, fc.nat(2 * minute), (moments, later) => {
       const restarts = restartsAfter(moments)
       const now = (moments.at(-1) ?? 0) + later
-      expect(restarts.isOpen(now) && restarts.pauseMs(now) === 0).toBe(false)
+      expect(restarts.refusesAtOnce(now) && restarts.pauseMs(now) === 0).toBe(false)
     }),
   )
 })

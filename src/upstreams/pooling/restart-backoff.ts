@@ -7,17 +7,18 @@
 import { type BackOff, backOffMs } from '../../base/backoff.ts'
 
 const windowMs = 60_000
-const openAfter = 5
-const openMs = 30_000
+/** After so many failures within the window, calls are refused at once, for this long: the circuit is open. */
+const maxFailures = 5
+const refusalMs = 30_000
 /** For a program that cannot be run at all: an attempt costs next to nothing, and it may be installed at any time. */
-const openNotRunMs = 5000
+const refusalNotRunMs = 5000
 const firstPauseMs = 500
 const longestPauseMs = 30_000
 const pauses: BackOff = { firstMs: firstPauseMs, longestMs: longestPauseMs }
 
 export class RestartBackoff {
   #failures: number[] = []
-  #openMs = openMs
+  #refusalMs = refusalMs
 
   /**
    * A worker crashed or could not be started at `nowMs`.
@@ -25,7 +26,7 @@ export class RestartBackoff {
    */
   failed(nowMs: number, hasRun: boolean = true): void {
     this.#failures = [...this.#failures.filter((at) => at > nowMs - windowMs), nowMs]
-    this.#openMs = hasRun ? openMs : openNotRunMs
+    this.#refusalMs = hasRun ? refusalMs : refusalNotRunMs
   }
 
   /** Takes the last failure back: it had another cause. */
@@ -38,12 +39,12 @@ export class RestartBackoff {
     const recent = this.#failures.filter((at) => at > nowMs - windowMs)
     const last = recent.at(-1)
     if (last === undefined) return 0
-    const pause = recent.length >= openAfter ? this.#openMs : backOffMs(pauses, recent.length)
+    const pause = recent.length >= maxFailures ? this.#refusalMs : backOffMs(pauses, recent.length)
     return Math.max(0, last + pause - nowMs)
   }
 
   /** Whether calls are refused at once instead of waiting for the next start. */
-  isOpen(nowMs: number): boolean {
-    return this.#failures.filter((at) => at > nowMs - windowMs).length >= openAfter && this.pauseMs(nowMs) > 0
+  refusesAtOnce(nowMs: number): boolean {
+    return this.#failures.filter((at) => at > nowMs - windowMs).length >= maxFailures && this.pauseMs(nowMs) > 0
   }
 }

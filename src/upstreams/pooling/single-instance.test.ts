@@ -26,7 +26,12 @@ function createFixture(): Fixture {
 
 test('it is logged once, with the remedy, and tested again more and more rarely, without end', () => {
   const { onlyOne, warnings, changes, pass } = createFixture()
-  expect([onlyOne.isKnown, onlyOne.isOpen, onlyOne.detail, onlyOne.isTryDue()]).toEqual([false, true, undefined, false])
+  expect([onlyOne.isKnown, onlyOne.isUndecided, onlyOne.detail, onlyOne.isTryDue()]).toEqual([
+    false,
+    true,
+    undefined,
+    false,
+  ])
   const pauses: number[] = []
   for (let tries = 0; tries < 40; tries++) {
     onlyOne.found('exit code 1')
@@ -46,7 +51,7 @@ test('two workers that run at once end it, and disprove it for a while', () => {
   const { onlyOne, changes, pass } = createFixture()
   onlyOne.found('exit code 1')
   onlyOne.ranBeside()
-  expect([onlyOne.isKnown, onlyOne.isOpen]).toEqual([false, false])
+  expect([onlyOne.isKnown, onlyOne.isUndecided]).toEqual([false, false])
   onlyOne.found('exit code 1')
   expect(onlyOne.isKnown).toBe(false)
   pass(600_000)
@@ -60,5 +65,5 @@ test('a failure of the only worker has another cause, and ends it', () => {
   onlyOne.failedAlone()
   onlyOne.found('exit code 1')
   onlyOne.failedAlone()
-  expect([onlyOne.isKnown, onlyOne.isOpen]).toEqual([false, true])
+  expect([onlyOne.isKnown, onlyOne.isUndecided]).toEqual([false, true])
 })

@@ -16,8 +16,8 @@ const longestTryMs = 10 * 60_000
 export interface SingleInstance {
   /** Whether only one worker of the server can run, as far as is known. */
   readonly isKnown: boolean
-  /** Whether it is unknown: neither found, nor disproved lately. */
-  readonly isOpen: boolean
+  /** Whether that is undecided: neither found, nor disproved lately. */
+  readonly isUndecided: boolean
   /** Words for operators, with the remedy; undefined if it is not known to be so. */
   readonly detail: string | undefined
   /** A worker has ended at its start while another one ran. @param how the end, for operators */
@@ -56,7 +56,7 @@ export function createSingleInstance(needs: SingleInstanceNeeds): SingleInstance
     get isKnown() {
       return how !== undefined
     },
-    get isOpen() {
+    get isUndecided() {
       return how === undefined && clock.now() >= severalUntilMs
     },
     get detail() {

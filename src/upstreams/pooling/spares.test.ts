@@ -70,7 +70,7 @@ function createFixture(room = 10): Fixture {
   const spares = createSpares({
     wanted: 2,
     clock,
-    slot: () => slots.take('spare'),
+    takeSlot: () => slots.take('spare'),
     mayStart: () => true,
     failed: (how) => void told.push(how),
   })

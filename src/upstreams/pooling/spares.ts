@@ -28,8 +28,8 @@ export interface Spares {
 export interface SparesNeeds {
   readonly wanted: number
   readonly clock: Clock
-  /** A slot for one more; undefined if there is none to spare. */
-  readonly slot: () => WorkerSlot | undefined
+  /** Takes a slot for one more; undefined if there is none to spare. */
+  readonly takeSlot: () => WorkerSlot | undefined
   /** Whether the server can be started, as far as is known. */
   readonly mayStart: () => boolean
   /** A spare could not be started, or ended by itself. */
@@ -78,7 +78,7 @@ export function createSpares(needs: SparesNeeds): Spares {
       for (let missing = needs.wanted - spares.length; missing > 0; missing--) {
         const startedMs = clock.now()
         if (closed || startedMs < notBeforeMs || !needs.mayStart()) return
-        const slot = needs.slot()
+        const slot = needs.takeSlot()
         if (!slot) return
         slot.start()
         if (slot.ended) return lost(slot, startedMs)

@@ -94,7 +94,7 @@ export class WorkerSlot<Instance extends ServerInstance = ServerInstance> implem
     this.#states.move(this, to)
   }
 
-  /** Gives the worker another purpose. */
+  /** Gives the worker another purpose, unless it has ended. */
   assign(purpose: Purpose): void {
     this.#states.assign(this, purpose)
   }

@@ -37,7 +37,7 @@ export interface WorkerStartsNeeds {
   /** A worker was ended because it sent requests without reading the responses. */
   readonly endedForNotReading: () => void
   /** A slot may have become free. */
-  readonly freed: () => void
+  readonly slotFreed: () => void
   /** An unresponsive worker responds again: waiting calls may use it. */
   readonly recovered: () => void
 }
@@ -91,7 +91,7 @@ export class WorkerStarts {
       announced: group.announced,
       attribution: group.attribution,
       // The handshake, and not a call, should find out that it cannot run beside another.
-      mustDiscover: this.#needs.onlyOne.isOpen && this.#isOneRunning(),
+      mustDiscover: this.#needs.onlyOne.isUndecided && this.#isOneRunning(),
       // In groups of several principals the handshake is neutral.
       failed: (failure) => {
         fault = failure.fault
@@ -191,7 +191,7 @@ export class WorkerStarts {
   /** Checks whether several workers run at once; called now and then. */
   checkSeveral(): void {
     const { onlyOne, clock, slots } = this.#needs
-    if (!onlyOne.isKnown && !onlyOne.isOpen) return
+    if (!onlyOne.isKnown && !onlyOne.isUndecided) return
     const untilMs = clock.now() - steadyMs
     let steady = 0
     for (const state of runningStates) for (const { openedMs } of slots.in(state)) if (openedMs <= untilMs) steady++
@@ -232,7 +232,7 @@ export class WorkerStarts {
   }
 
   #ended(slot: WorkerSlot, worker: Worker, expected: boolean): void {
-    const { notifications, clock, log, onlyOne, serverEras, expectsEnds, freed } = this.#needs
+    const { notifications, clock, log, onlyOne, serverEras, expectsEnds, slotFreed } = this.#needs
     const { group, source } = slot.owner
     // Changes of its lists would not be noticed any more.
     if (!group && source !== undefined) notifications.unwatched(source)
@@ -248,10 +248,10 @@ export class WorkerStarts {
       log.warn({ worker: worker.number }, 'worker ended unexpectedly')
       const serverEra = serverEras.get(worker.codec.era)
       const isYoung = clock.now() - slot.openedMs < youngMs
-      if (serverEra && hasHandshake && isYoung && onlyOne.isOpen && this.#isOneRunning())
+      if (serverEra && hasHandshake && isYoung && onlyOne.isUndecided && this.#isOneRunning())
         this.crashLoopGuard.check(serverEra)
     }
-    freed()
+    slotFreed()
   }
 
   /** A test start: opens a worker with a neutral handshake, which no client uses, and ends it. */
@@ -274,7 +274,7 @@ export class WorkerStarts {
         events.ended(one, how)
       },
     })
-    if (this.#isOneRunning() && (onlyOne.isOpen || onlyOne.isKnown)) {
+    if (this.#isOneRunning() && (onlyOne.isUndecided || onlyOne.isKnown)) {
       await pause(clock, watchedMs)
       if (exit?.expected === false) {
         this.crashLoopGuard.startFailed(undefined, startFailure(exit), true, serverEra)

@@ -44,7 +44,7 @@ export interface StdioUpstreamNeeds extends ServerProgramNeeds {
   readonly queue: number
   readonly queueWaitMs: number
   /** Ends up to `wanted` calls that hold a worker and only wait for their clients, if they may be ended. */
-  readonly makeRoom: (wanted: number) => void
+  readonly endSuspendedCalls: (wanted: number) => void
 }
 
 export class StdioUpstream implements Upstream {
@@ -78,7 +78,7 @@ export class StdioUpstream implements Upstream {
     this.#onlyOne = createSingleInstance({
       clock,
       log,
-      changed: (isKnown) => (isKnown ? this.#spares?.clear() : this.#freed()),
+      changed: (isKnown) => (isKnown ? this.#spares?.clear() : this.#slotFreed()),
     })
     this.#transfers = new Transfers(memory, clock, Infinity, () => {})
     const waiting = holderOf(this.#transfers, memory.account())
@@ -210,10 +210,10 @@ export class StdioUpstream implements Upstream {
   }
 
   /** A slot may have become free. */
-  #freed(): void {
+  #slotFreed(): void {
     if (this.#closed) return
-    this.pool.freed()
-    this.catalogWorkers.freed()
+    this.pool.slotFreed()
+    this.catalogWorkers.slotFreed()
   }
 
   #end(worker: Worker): void {
@@ -240,13 +240,13 @@ export class StdioUpstream implements Upstream {
       expectsEnds: () => this.#closed || this.groups.serverEras.size === 0,
       fillSpares: () => this.#spares?.fill(),
       endedForNotReading: () => void this.#endedForNotReading++,
-      freed: () => this.#freed(),
-      recovered: () => this.#closed || this.pool.freed(),
+      slotFreed: () => this.#slotFreed(),
+      recovered: () => this.#closed || this.pool.slotFreed(),
     })
   }
 
   #createPool(): Pool {
-    const { settings, queue, queueWaitMs, clock, makeRoom } = this.#needs
+    const { settings, queue, queueWaitMs, clock, endSuspendedCalls } = this.#needs
     return new Pool({
       settings,
       queue,
@@ -254,15 +254,15 @@ export class StdioUpstream implements Upstream {
       clock,
       groups: () => this.groups.all(),
       slots: this.slots,
-      slot: () => this.#spares?.take('serve') ?? this.slots.take('serve'),
+      takeSlot: () => this.#spares?.take('serve') ?? this.slots.take('serve'),
       start: (group, slot) => this.#starts.start(group, this.groups.serverEraOf(group.caller), slot),
       handOver: (group) => {
         const catalogWorker = this.catalogWorkers.handOver((what) => hasSameHandshake(group, what))
         return catalogWorker && this.#starts.handOver(group, this.groups.serverEraOf(group.caller), catalogWorker)
       },
       isOnlyOne: () => this.#onlyOne.isKnown,
-      evictIdle: () => this.catalogWorkers.evictIdle(),
-      makeRoom,
+      endCatalogWorker: () => this.catalogWorkers.endOne(),
+      endSuspendedCalls,
     })
   }
 
@@ -273,8 +273,8 @@ export class StdioUpstream implements Upstream {
       clock,
       bound: Math.max(1, Math.min(maxCatalogWorkers, Math.floor(settings.pool / 3))),
       waitMs: queueWaitMs,
-      slot: () => this.#slotFor('catalog'),
-      endIdle: () => void this.pool.endIdle(),
+      takeSlot: () => this.#slotFor('catalog'),
+      endIdleWorker: () => void this.pool.endIdleWorker(),
       isInVain: () => this.pool.lacksSlots || this.slots.in('ending').size > 0,
       mayStart: (source) => crashLoopGuard.mayStart(crashLoopGuard.ofSource(source)),
       untilAllowed: (source) => crashLoopGuard.untilAllowed(crashLoopGuard.ofSource(source)),
@@ -288,7 +288,7 @@ export class StdioUpstream implements Upstream {
     return createSpares({
       wanted: serverEra ? settings.spares : 0,
       clock,
-      slot: () => (this.pool.lacksSlots ? undefined : this.slots.take('spare')),
+      takeSlot: () => (this.pool.lacksSlots ? undefined : this.slots.take('spare')),
       mayStart: () => this.#starts.crashLoopGuard.fault === undefined && !this.#onlyOne.isKnown,
       failed: (exit) => serverEra && this.#starts.spareFailed(exit, serverEra),
     })
