@@ -114,7 +114,7 @@ export function composeGateway(needs: GatewayParts): Gateway {
     log,
     events,
     memory,
-    endSuspendedCalls: (wanted) => suspended.evictIdle(wanted),
+    endSuspendedCalls: (wanted) => suspended.endSilent(wanted),
   })
   const upstream = new Router(stdioUpstream)
   const streams = createJournalledStreams({

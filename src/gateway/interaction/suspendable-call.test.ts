@@ -60,9 +60,9 @@ function suspendableOf(steps: Reply): SuspendableCall {
     reply: steps,
     next: undefined,
     inputRequests: undefined,
-    suspendedAs: undefined,
+    callId: undefined,
     memory,
-    over: () => undefined,
+    leaveDrain: () => undefined,
   }
 }
 

@@ -21,12 +21,12 @@ export interface SuspendableCall {
   next: PendingStep | undefined
   /** Undefined until the server sends its first input request. */
   inputRequests: InputRequests | undefined
-  /** The id under which it was suspended; undefined if it never was. */
-  suspendedAs: string | undefined
+  /** Its id among the suspended calls, by which a request finds it again; undefined if it never was suspended. */
+  callId: string | undefined
   /** Counts what the call keeps, attached or suspended; closed at its end. */
   readonly memory: MemoryAccount
-  /** Called when the call is no longer in flight: it has ended, or is suspended. */
-  over: () => void
+  /** A shutdown no longer waits for the call: called when it has ended or is suspended. Calling it again does nothing. */
+  leaveDrain: () => void
 }
 
 /**
@@ -232,5 +232,5 @@ export function abandon(suspendable: SuspendableCall, reason: string): void {
   suspendable.call.cancel.cancel(reason)
   suspendable.reply.return(undefined as never).catch(() => undefined)
   suspendable.memory.close()
-  suspendable.over()
+  suspendable.leaveDrain()
 }

@@ -93,9 +93,9 @@ function begin(): Expected {
     reply: silent(),
     next: undefined,
     inputRequests: undefined,
-    suspendedAs: undefined,
+    callId: undefined,
     memory,
-    over: () => undefined,
+    leaveDrain: () => undefined,
   }
   const expected: Expected = {
     suspendable,
@@ -157,7 +157,7 @@ test('a suspended call is resumed once for each round, and ends exactly when the
             ({ state, isOpen, seenMs }) => state === 'suspended' && isOpen && clock.now() >= seenMs + evictIdleMs,
           )
           const last = idle.toSorted((a, b) => a.seenMs - b.seenMs)[step.wanted - 1]?.seenMs ?? Infinity
-          calls.evictIdle(step.wanted)
+          calls.endSilent(step.wanted)
           const ended = idle.filter(({ suspendable }) => suspendable.call.cancel.cancelled)
           assert.equal(ended.length, Math.min(step.wanted, idle.length))
           for (const other of ended) assert.ok(other.seenMs <= last)

@@ -20,9 +20,9 @@ import { abandon, type InputRequests, readWhileSuspended, type SuspendableCall }
 /** How often a server that asked for progress of its input request is told that an answer may still come. */
 const beatMs = 15_000
 
-/** A call that was suspended at least once. */
-interface Interaction {
-  /** Under which a request finds it again. */
+/** A call that was suspended at least once, with what is needed to find, resume and end it. */
+interface SuspendedCall {
+  /** The `callId` of the suspendable call, by which a request finds it again. */
   readonly id: string
   readonly suspendable: SuspendableCall
   readonly inputRequests: InputRequests
@@ -30,9 +30,9 @@ interface Interaction {
   /** How often it was suspended: the responses of an earlier round are refused. */
   round: number
   /** When the last request of its client was answered. */
-  clientSeenMs: number
-  /** Ends what runs only while the call is suspended. */
-  readonly onResume: Array<() => void>
+  lastAnsweredAtMs: number
+  /** Functions that stop what runs only while the call is suspended: called once it is resumed, or has ended. */
+  readonly onNoLongerSuspended: Array<() => void>
 }
 
 type State = 'attached' | 'suspended'
@@ -48,8 +48,8 @@ export interface SuspendedCallsNeeds {
 
 export class SuspendedCalls {
   readonly #needs: SuspendedCallsNeeds
-  readonly #byId = new Map<string, Interaction>()
-  readonly #sets: { readonly [In in State]: Set<Interaction> } = {
+  readonly #byId = new Map<string, SuspendedCall>()
+  readonly #sets: { readonly [In in State]: Set<SuspendedCall> } = {
     attached: new Set(),
     suspended: new Set(),
   }
@@ -65,18 +65,19 @@ export class SuspendedCalls {
 
   /**
    * Suspends a call for as long as the settings allow. Returns the id of the suspended call and the number of the round.
+   * @param inputRequests those of the call: the same object in every round, so only the first one is kept
    */
   suspend(
     suspendable: SuspendableCall,
     inputRequests: InputRequests,
   ): { readonly callId: string; readonly round: number } {
-    const interaction = this.#of(suspendable) ?? this.#begin(suspendable, inputRequests)
-    interaction.round++
-    interaction.clientSeenMs = this.#needs.clock.now()
-    // A suspended call does not hold up a shutdown, but it can be resumed while the shutdown waits for other calls.
-    suspendable.over()
-    this.#move(interaction, 'suspended')
-    return { callId: interaction.id, round: interaction.round }
+    const suspendedCall = this.#of(suspendable) ?? this.#begin(suspendable, inputRequests)
+    suspendedCall.round++
+    suspendedCall.lastAnsweredAtMs = this.#needs.clock.now()
+    // A shutdown does not wait for a suspended call, but the call can be resumed while the shutdown waits for others.
+    suspendable.leaveDrain()
+    this.#move(suspendedCall, 'suspended')
+    return { callId: suspendedCall.id, round: suspendedCall.round }
   }
 
   /**
@@ -84,97 +85,98 @@ export class SuspendedCalls {
    * open. Throws `suspended_call_gone`, `input_already_provided`, or `invalid_params` for a malformed answer.
    */
   resume(callId: string, round: number, params: RawObject | undefined): SuspendableCall {
-    const interaction = this.#byId.get(callId)
-    if (!interaction) throw new Refusal('suspended_call_gone')
-    if (interaction.state !== 'suspended' || interaction.round !== round) throw new Refusal('input_already_provided')
-    const { open } = interaction.inputRequests
+    const suspendedCall = this.#byId.get(callId)
+    if (!suspendedCall) throw new Refusal('suspended_call_gone')
+    if (suspendedCall.state !== 'suspended' || suspendedCall.round !== round)
+      throw new Refusal('input_already_provided')
+    const { open } = suspendedCall.inputRequests
     const given = inputResponses(params)
     const answers = [...open].map(([key, inputRequest]) => ({
       key,
       inputRequest,
       answer: answerTo(inputRequest, key, given),
     }))
-    this.#move(interaction, 'attached')
+    this.#move(suspendedCall, 'attached')
     for (const { key, inputRequest, answer } of answers) {
       if (!answer) continue
       open.delete(key)
       inputRequest.answer(answer)
     }
-    return interaction.suspendable
+    return suspendedCall.suspendable
   }
 
   /** The call has ended: later answers are refused. */
   end(suspendable: SuspendableCall): void {
-    const interaction = this.#of(suspendable)
-    if (interaction) this.#move(interaction, 'ended')
+    const suspendedCall = this.#of(suspendable)
+    if (suspendedCall) this.#move(suspendedCall, 'ended')
   }
 
   /** At capacity: ends up to `wanted` calls whose clients have been silent for long, the longest first. */
-  evictIdle(wanted: number): void {
+  endSilent(wanted: number): void {
     const silentSinceMs = this.#needs.clock.now() - this.#needs.evictIdleMs
     // A call without open input requests soon leaves its worker anyway.
     const waiting = [...this.#sets.suspended].filter(
-      ({ inputRequests, clientSeenMs }) => inputRequests.open.size > 0 && clientSeenMs <= silentSinceMs,
+      ({ inputRequests, lastAnsweredAtMs }) => inputRequests.open.size > 0 && lastAnsweredAtMs <= silentSinceMs,
     )
-    waiting.sort((a, b) => a.clientSeenMs - b.clientSeenMs)
-    for (const interaction of waiting.slice(0, wanted)) this.#expire(interaction)
+    waiting.sort((a, b) => a.lastAnsweredAtMs - b.lastAnsweredAtMs)
+    for (const suspendedCall of waiting.slice(0, wanted)) this.#expire(suspendedCall)
   }
 
   /** The only place where the state of a call changes. */
-  #move(interaction: Interaction, to: State | 'ended'): void {
-    const { state: from, id } = interaction
+  #move(suspendedCall: SuspendedCall, to: State | 'ended'): void {
+    const { state: from, id } = suspendedCall
     // From either state to the other, or to its end.
     if (from === 'ended' || from === to) throw new Error(`a call that is ${from} cannot become ${to}`)
-    this.#sets[from].delete(interaction)
-    interaction.state = to
-    if (from === 'suspended') for (const stop of interaction.onResume.splice(0)) stop()
+    this.#sets[from].delete(suspendedCall)
+    suspendedCall.state = to
+    if (from === 'suspended') for (const stop of suspendedCall.onNoLongerSuspended.splice(0)) stop()
     if (to === 'ended') this.#byId.delete(id)
-    else this.#sets[to].add(interaction)
-    if (to === 'suspended') this.#wait(interaction)
+    else this.#sets[to].add(suspendedCall)
+    if (to === 'suspended') this.#wait(suspendedCall)
   }
 
-  #of({ suspendedAs }: SuspendableCall): Interaction | undefined {
-    return suspendedAs === undefined ? undefined : this.#byId.get(suspendedAs)
+  #of({ callId }: SuspendableCall): SuspendedCall | undefined {
+    return callId === undefined ? undefined : this.#byId.get(callId)
   }
 
-  /** A call that is suspended for the first time; until then the request that began it is attached to it. */
-  #begin(suspendable: SuspendableCall, inputRequests: InputRequests): Interaction {
+  /** Adds a call that is suspended for the first time; until then the request that began it is attached to it. */
+  #begin(suspendable: SuspendableCall, inputRequests: InputRequests): SuspendedCall {
     const id = shortId()
-    const interaction: Interaction = {
+    const suspendedCall: SuspendedCall = {
       id,
       suspendable,
       inputRequests,
       state: 'attached',
       round: 0,
-      clientSeenMs: 0,
-      onResume: [],
+      lastAnsweredAtMs: 0,
+      onNoLongerSuspended: [],
     }
-    suspendable.suspendedAs = id
-    this.#byId.set(id, interaction)
-    this.#sets.attached.add(interaction)
-    return interaction
+    suspendable.callId = id
+    this.#byId.set(id, suspendedCall)
+    this.#sets.attached.add(suspendedCall)
+    return suspendedCall
   }
 
   /** Starts what runs while a call is suspended: its time-out, signs of life for the server, and the reading of its reply. */
-  #wait(interaction: Interaction): void {
-    const { suspendable, inputRequests, onResume } = interaction
+  #wait(suspendedCall: SuspendedCall): void {
+    const { suspendable, inputRequests, onNoLongerSuspended } = suspendedCall
     const { timers, answerTimeoutMs } = this.#needs
     const beat = (): void => {
       for (const inputRequest of inputRequests.open.values()) inputRequest.reportProgress?.()
       stopBeat = timers.after(beatMs, beat)
     }
     let stopBeat = timers.after(beatMs, beat)
-    onResume.push(() => stopBeat())
-    onResume.push(timers.after(answerTimeoutMs, () => this.#expire(interaction)))
-    onResume.push(readWhileSuspended(suspendable, inputRequests))
+    onNoLongerSuspended.push(() => stopBeat())
+    onNoLongerSuspended.push(timers.after(answerTimeoutMs, () => this.#expire(suspendedCall)))
+    onNoLongerSuspended.push(readWhileSuspended(suspendable, inputRequests))
     // Last, because it calls back at once if the call was cancelled already.
-    onResume.push(suspendable.call.cancel.onCancel(() => this.#expire(interaction)))
+    onNoLongerSuspended.push(suspendable.call.cancel.onCancel(() => this.#expire(suspendedCall)))
   }
 
   /** Ends a suspended call whose client does not answer, or is gone. */
-  #expire(interaction: Interaction): void {
-    this.#move(interaction, 'ended')
-    abandon(interaction.suspendable, 'the client did not come back')
+  #expire(suspendedCall: SuspendedCall): void {
+    this.#move(suspendedCall, 'ended')
+    abandon(suspendedCall.suspendable, 'the client did not come back')
   }
 }
 

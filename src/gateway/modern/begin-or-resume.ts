@@ -45,7 +45,7 @@ export function beginOrResume(
   const { request, state, memory } = admitted
   if (state?.kind !== 'suspended') return { suspendable: beginCall(admitted, needs), memory: undefined }
   const suspendable = needs.suspended.resume(state.callId, state.round, request.params)
-  suspendable.over = needs.drain.enter(suspendable.call.cancel)
+  suspendable.leaveDrain = needs.drain.enter(suspendable.call.cancel)
   return { suspendable, memory }
 }
 
@@ -71,9 +71,9 @@ function beginCall(
     memory,
     cancel,
   }
-  const over = needs.drain.enter(cancel)
+  const leaveDrain = needs.drain.enter(cancel)
   const reply = needs.runCall(call)
-  return { call, reply, next: undefined, inputRequests: undefined, suspendedAs: undefined, memory, over }
+  return { call, reply, next: undefined, inputRequests: undefined, callId: undefined, memory, leaveDrain }
 }
 
 /** The opened state from an earlier round, if the request has one. Throws `invalid_params` or `suspended_call_gone`. */

@@ -210,7 +210,7 @@ function finish(attached: AttachedRequest, outcome: Outcome, needs: CallRequestN
   attached.isFinished = true
   needs.suspended.end(suspendable)
   rejectInputRequests(suspendable)
-  suspendable.over()
+  suspendable.leaveDrain()
   return answerOf(request, suspendable.call, outcome, needs)
 }
 
