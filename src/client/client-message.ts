@@ -109,6 +109,11 @@ export class ClientMessage {
     if (this.#state !== 'closed') this.#state = mayHaveArrived ? 'sent' : 'unsent'
   }
 
+  /** The server has refused it without running anything of it. */
+  wasNotRun(): void {
+    this.attempted(false)
+  }
+
   close(reason: string): void {
     this.#state = 'closed'
     this.closed.cancel(reason)

@@ -12,8 +12,8 @@ export interface DeliveryContext {
   readonly paramHeaders: ParamHeaders
 }
 
-/** Called with the answer to a sent request; false keeps the answer from the client. */
-export type OnAnswer = (expected: ExpectedResponse, response: ResponseMessage) => boolean
+/** Called with the answer to a sent request; decides whether the client gets it. */
+export type OnAnswer = (expected: ExpectedResponse, response: ResponseMessage) => 'deliver' | 'withhold'
 
 /**
  * Passes messages on to the client.
@@ -25,7 +25,7 @@ export async function deliver(
   text: string,
   clientMessage: ClientMessage | undefined,
   delivery: DeliveryContext,
-  onAnswer: OnAnswer = always,
+  onAnswer: OnAnswer = deliverAlways,
 ): Promise<void> {
   const value = parsed(text)
   const open = clientMessage?.expected.filter((one) => !one.isAnswered)
@@ -93,7 +93,7 @@ function track(
         context.log.debug({}, 'the server answered a request that was not sent')
         return false
       }
-      if (!onAnswer(expected, message)) return false
+      if (onAnswer(expected, message) === 'withhold') return false
       expected.answer()
       if (message.answer.kind === 'result') {
         if (expected.request.method === 'tools/list') paramHeaders.learn(message.answer.result)
@@ -104,8 +104,8 @@ function track(
   }
 }
 
-function always(): boolean {
-  return true
+function deliverAlways(): 'deliver' {
+  return 'deliver'
 }
 
 function parsed(text: string): unknown {

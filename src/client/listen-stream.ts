@@ -29,7 +29,9 @@ export async function openListenStream(
   const take = async (text: string): Promise<void> => {
     const granted = grantedIn(text)
     if (granted === undefined)
-      return deliver(text, clientMessage, delivery, (_, { answer }) => !isRepeated || answer.kind === 'error')
+      return deliver(text, clientMessage, delivery, (_, { answer }) =>
+        isRepeated && answer.kind !== 'error' ? 'withhold' : 'deliver',
+      )
     if (!isGranted) await deliver(text, clientMessage, delivery)
     else for (const change of changes(granted, expected)) await context.writeOwn(change)
     isGranted = true

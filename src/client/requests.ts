@@ -1,9 +1,12 @@
 /**
  * Runs requests of the client: sends each one, resumes its stream after a cut as far as the server allows, and always
  * answers it. A request that may have run is not sent again unless it is idempotent: the client gets `connection_lost`.
+ *
+ * The client is at the pipes, mcplex stands in between, and the server is the gateway in this process or a remote endpoint.
  */
 import { pauseUnless } from '../base/clock.ts'
 import { Refusal } from '../base/refusal.ts'
+import { refusals } from '../base/refusals.ts'
 import type { Outbound } from '../protocol/inbound.ts'
 import { editObject } from '../protocol/json-text.ts'
 import { requestText, type RequestMessage, responseText } from '../protocol/jsonrpc.ts'
@@ -50,7 +53,7 @@ export async function runOpening(
     await take(outbound, clientMessage, delivery, (_, { answer }) => {
       if (answer.kind === 'result')
         session.opened(initialize.params, headerOf(outbound, 'mcp-session-id'), answer.result)
-      return true
+      return 'deliver'
     })
     if (clientMessage.isAwaited) throw new Refusal('connection_lost')
   } finally {
@@ -86,7 +89,7 @@ export async function sendInSession(
     )
     if (!isForgotten(outbound) || openSession.id === undefined || losses >= maxLosses)
       return { session: openSession, outbound }
-    clientMessage.attempted(false)
+    clientMessage.wasNotRun()
     session.lost(openSession)
   }
 }
@@ -99,7 +102,7 @@ export async function runAlone(
 ): Promise<void> {
   const { context, paramHeaders } = delivery
   const deadlineMs = context.clock.now() + context.waitMs
-  let isMirrored = false
+  let hasLearnedTool = false
   for (let failures = 1; ; failures++) {
     let isRefused = false
     const headers = standaloneHeaders(expected.request, paramHeaders.of(expected.request))
@@ -109,12 +112,13 @@ export async function runAlone(
     )
     await take(outbound, clientMessage, delivery, (_, { answer }) => {
       // [2026-07-28 transports, custom headers] the server wants arguments mirrored that are not known here
-      isRefused = !isMirrored && answer.kind === 'error' && answer.error.value['code'] === headerMismatch
-      return !isRefused
+      isRefused =
+        !hasLearnedTool && answer.kind === 'error' && answer.error.value['code'] === refusals.header_mismatch.rpc
+      return isRefused ? 'withhold' : 'deliver'
     })
     if (!clientMessage.isAwaited) return
     if (isRefused) {
-      isMirrored = true
+      hasLearnedTool = true
       await learnTool(expected.request, clientMessage, delivery)
     } else await pauseBeforeRetry(clientMessage, failures, deadlineMs, context)
   }
@@ -136,7 +140,6 @@ async function pauseBeforeRetry(
   await pauseUnless([clientMessage.closed, context.leaving], context.clock, waitMs)
 }
 
-const headerMismatch = -32020
 const maxPages = 100
 
 /** Lists the tools as the client of the call would, to learn the mirrored arguments of the tool. */
