@@ -1,6 +1,6 @@
 /**
- * The upstream through which everything goes: the gateway and the catalogue know it alone, and it hands each call and
- * each question to the upstream behind it.
+ * Passes everything to the one upstream behind it; the place where a choice between several will be made (decision 0033).
+ * The gateway and the catalogue know the router alone.
  *
  * Promises: it adds nothing to what that upstream promises, and takes nothing away. A reply is that of the upstream
  * itself, since a second generator around it would cost every call (bench/micro/router.mjs).
