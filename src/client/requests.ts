@@ -179,10 +179,9 @@ async function resume(
   delivery: DeliveryContext,
 ): Promise<void> {
   const { context, session } = delivery
-  let isFirst = true
+  // The first resume is made at once. There is a pause before each later one, which grows as long as no event comes.
   for (let failures = 0; clientMessage.isAwaited && clientMessage.lastEventId !== undefined; failures++) {
-    const waitMs = Math.max(isFirst ? 0 : retryPauseMs(failures), clientMessage.retryMs ?? 0)
-    isFirst = false
+    const waitMs = Math.max(failures === 0 ? 0 : retryPauseMs(failures), clientMessage.retryMs ?? 0)
     await pauseUnless([clientMessage.closed, openSession.over, context.leaving], context.clock, waitMs)
     if (openSession.over.cancelled) throw new Refusal('connection_lost')
     const headers = { ...openSession.headers, 'last-event-id': clientMessage.lastEventId }

@@ -50,7 +50,7 @@ export class Pool {
   readonly #starts = new Set<Promise<Worker>>()
   /** Groups with waiting calls for which there was no slot, as of the last pass over the line. */
   readonly #groupsWithoutSlot = new Set<IsolationGroup>()
-  /** Whether a group found no slot in the current pass over the line. */
+  /** Whether a group found no slot in the current pass over the line: the groups after it need not look for one. */
   #areSlotsTaken = false
   #closed = false
 
@@ -209,7 +209,8 @@ export class Pool {
   #serveAndEvict(): number {
     this.#groupsWithoutSlot.clear()
     this.#areSlotsTaken = false
-    while (this.#line.size > 0 && this.#line.offer(this.#serve));
+    let isServed = this.#line.size > 0
+    while (isServed) isServed = this.#line.offer(this.#serve)
     return this.#evictForWaiting()
   }
 
@@ -227,7 +228,7 @@ export class Pool {
     if (group.restarts.pauseMs(now) > 0 && (group.workers.size > 0 || !group.restarts.refusesAtOnce(now))) return
     const handed = this.#needs.handOver(group)
     const slot = handed || this.#areSlotsTaken ? undefined : this.#needs.takeSlot()
-    this.#areSlotsTaken = !handed && !slot
+    if (!handed && !slot) this.#areSlotsTaken = true
     const start = handed ?? (slot && this.#needs.start(group, slot))
     if (start) void this.#watch(group, start)
     else this.#groupsWithoutSlot.add(group)
@@ -261,11 +262,12 @@ export class Pool {
   /** Ends the workers of a group that were idle too long; a group that clients share may keep one. */
   #endIdleWorkersOf(group: IsolationGroup, now: number): void {
     const keep = group.maxWorkers > 1 && group.attribution === 'several' ? 1 : 0
-    let left = 0
-    for (const worker of group.workers) if (!worker.closed) left++
+    let running = 0
+    for (const worker of group.workers) if (!worker.closed) running++
     for (const worker of group.workers) {
-      const isIdle = worker.state === 'idle' && now - worker.idleSinceMs >= this.#needs.settings.processIdleMs
-      if (!isIdle || left-- <= keep) continue
+      if (running <= keep) return
+      if (worker.state !== 'idle' || now - worker.idleSinceMs < this.#needs.settings.processIdleMs) continue
+      running--
       group.hasLostState = true
       void worker.close()
     }
