@@ -11,7 +11,7 @@ const session = new Session()
 session.connect()
 let signals = 0
 
-process.on('SIGUSR2', async () => {
+async function report() {
   let allocatedBytes = 0
   signals += 1
   if (signals === 3) {
@@ -29,4 +29,6 @@ process.on('SIGUSR2', async () => {
       includeObjectsCollectedByMinorGC: true,
     })
   appendFileSync(file, `${JSON.stringify({ heapBytes, allocatedBytes })}\n`)
-})
+}
+
+process.on('SIGUSR2', () => void report())
