@@ -50,7 +50,7 @@ test(
   { timeout: 90_000 },
   async () => {
     const env = { MCPLEX_SESSIONS__INPUT_TIMEOUT: '3s' }
-    const target = await startTarget(16, { options: ['--mode', 'call', '--pool', '60'], env })
+    const target = await startTarget(16, { options: ['--mode', 'call', '--pool', '60', '--queue-wait', '60s'], env })
     const ends = new Set<string>()
     const options = { capabilities: { elicitation: {} } }
     // What is learnt for such clients stays.
