@@ -115,6 +115,17 @@ describe('a memory budget', () => {
     expect(budget.heldBytes).toBe(0)
   })
 
+  test('an account that is closed while others are freed for it counts nothing', () => {
+    const budget = createMemoryBudget(100)
+    const [reader, other] = [budget.account(), budget.account()]
+    budget.onPressure('slow_readers', () => reader.close())
+    reader.add(60)
+    other.add(40)
+    expect(reader.take(50)).toBe('share')
+    reader.add(70)
+    expect([reader.heldBytes, budget.heldBytes]).toEqual([0, 40])
+  })
+
   test('no more is released than is held', () => {
     const budget = createMemoryBudget(100)
     const account = budget.account()

@@ -146,6 +146,8 @@ class Account implements MemoryAccount {
     // Checked before anything is freed: an amount that can never fit must not evict other data.
     if (this.#isLasting ? !this.#budget.maySettle(bytes) : bytes > this.#budget.limitBytes) return 'budget'
     if (!this.#budget.hasRoom(bytes)) return 'budget'
+    // Freeing may have cut the holder of this account.
+    if (this.#closed) return 'share'
     this.#count(bytes)
     return 'reserved'
   }
@@ -153,7 +155,7 @@ class Account implements MemoryAccount {
   add(bytes: number): void {
     if (this.#closed) return
     this.#budget.hasRoom(bytes)
-    this.#count(bytes)
+    if (!this.#closed) this.#count(bytes)
   }
 
   release(bytes: number): void {

@@ -116,6 +116,8 @@ function readFile(path: string, pid: number, table: ProcessTable): RuntimeFile |
     const opened = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
     try {
       const stats = fstatSync(opened)
+      const user = process.getuid?.()
+      if (user !== undefined && stats.uid !== user) return undefined
       if (!stats.isFile() || stats.size > maxBytes) return undefined
       const record = readRecord(readFileSync(opened, 'utf8'))
       if (record?.pid !== pid) return undefined
@@ -133,8 +135,9 @@ function stateOf({ pid, identity }: RuntimeRecord, table: ProcessTable): Runtime
   if (identity.boot !== here.boot) return 'ended'
   if (identity.namespace !== here.namespace) return 'elsewhere'
   const found = table.find(pid)
-  if (found && found.started !== identity.start) return 'ended'
-  return table.runs({ pid, started: identity.start ?? '' }) ? 'running' : 'ended'
+  if (found && identity.start !== undefined && found.started !== identity.start) return 'ended'
+  const started = identity.start ?? found?.started ?? ''
+  return table.runs({ pid, started }) ? 'running' : 'ended'
 }
 
 /** Where process ids have their meaning; empty but on Linux. */

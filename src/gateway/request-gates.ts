@@ -2,6 +2,7 @@
  * The gates that find out what a request is, and whose. admit.ts has their order, and says why it is so. "Refuses with"
  * lists the codes of the refusals that a gate throws.
  */
+import { isPending } from '../base/awaitable.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { Authenticate } from '../identity/authenticate.ts'
 import { messagesPath, sessionIdIn, streamPath } from '../protocol/http-sse.ts'
@@ -28,7 +29,7 @@ export interface RequestGateNeeds {
 /** Refuses with: what `authenticate` throws (identity/authenticate.ts). */
 export function authenticateCaller(request: GatedRequest, { authenticate }: RequestGateNeeds): Promise<void> | void {
   const principal = authenticate(request.inbound)
-  if (principal instanceof Promise) return principal.then((known) => void (request.principal = known))
+  if (isPending(principal)) return Promise.resolve(principal).then((known) => void (request.principal = known))
   request.principal = principal
 }
 
@@ -118,7 +119,7 @@ export function findSession(request: GatedRequest, needs: RequestGateNeeds): Pro
 function findHttpSession(request: GatedRequest, { sessions }: RequestGateNeeds): Promise<void> | void {
   const isAnswer = request.message !== undefined && clientAnswersPing(request.message)
   const found = sessions.find(request.principal, request.sessionId, isAnswer)
-  if (found instanceof Promise) return found.then((liveSession) => takeSession(request, liveSession))
+  if (isPending(found)) return Promise.resolve(found).then((liveSession) => takeSession(request, liveSession))
   takeSession(request, found)
 }
 

@@ -16,6 +16,8 @@ const maxAttempts = 8
 export class SessionRecords {
   readonly #records: Records
   readonly #ttlMs: number
+  /** Readings of the store that are under way. */
+  readonly #readings = new Map<LiveSession, Promise<void>>()
 
   /** @param ttlMs the life of a record from the last message of its client on, in milliseconds */
   constructor(records: Records, ttlMs: number) {
@@ -74,8 +76,21 @@ export class SessionRecords {
     throw new Refusal('store_unavailable', { message: 'Other instances change this session at the same time.' })
   }
 
-  /** Takes over what other instances have stored, and when one of them last heard of the client. */
-  async catchUp(liveSession: LiveSession, nowMs: number): Promise<void> {
+  /**
+   * Takes over what other instances have stored, and when one of them last heard of the client. All who ask at the same time
+   * wait for the same reading. Never rejects: if the store does not answer, what this instance knows decides.
+   */
+  catchUp(liveSession: LiveSession, nowMs: number): Promise<void> {
+    const running = this.#readings.get(liveSession)
+    if (running) return running
+    const reading = this.#catchUp(liveSession, nowMs)
+      .catch(() => undefined)
+      .finally(() => this.#readings.delete(liveSession))
+    this.#readings.set(liveSession, reading)
+    return reading
+  }
+
+  async #catchUp(liveSession: LiveSession, nowMs: number): Promise<void> {
     const { key, liveness } = liveSession
     const [stored, remainingMs] = await Promise.all([this.#records.read(key), this.#records.timeLeft(key)])
     if (stored) liveSession.takeOver(withStored(liveSession.session, stored.value), stored.version)

@@ -244,3 +244,30 @@ test.each([500, 1000, 6000, 8000, 60_000])(
     expect(session.ended).toBe(false)
   },
 )
+
+test('requests that come together after another instance has served the client find the session', async () => {
+  const clock = manualClock(0)
+  const backplane = createMemoryBackplane({ clock })
+  const [one, other] = [instance(clock, backplane), instance(clock, backplane)]
+  const opened = await open(one)
+  await one.sessions.update(opened, completed)
+  await pass(clock, settings.idleTimeoutMs - 100)
+  await found(other, opened)
+  // The sweep of this instance begins to ask the store, and has no answer yet.
+  clock.advance(2000)
+  const both = await Promise.all([found(one, opened), found(one, opened)])
+  expect(both).toEqual([opened, opened])
+  expect(one.ends).toEqual([])
+})
+
+test('a session whose record could not be removed does not come back, and others end all the same', async () => {
+  const clock = manualClock(0)
+  const backplane = createMemoryBackplane({ clock })
+  const remove = (): Promise<boolean> => Promise.reject(new Error('the store is down'))
+  const one = instance(clock, { ...backplane, records: { ...backplane.records, remove } })
+  const [first, second] = [await open(one), await open(one)]
+  await expect(one.sessions.end(first, 'client')).rejects.toThrow('down')
+  expect(await one.sessions.find(principal, first.session.id)).toBeUndefined()
+  await one.sessions.close()
+  expect([second.ended, one.ends]).toEqual([true, ['client', 'drain']])
+})

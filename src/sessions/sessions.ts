@@ -8,7 +8,7 @@
 import type { Backplane, Versioned } from '../backplane/backplane.ts'
 import type { Clock } from '../base/clock.ts'
 import type { EventSink, SessionEnd } from '../base/events.ts'
-import type { Awaitable } from '../base/awaitable.ts'
+import { type Awaitable, isPending } from '../base/awaitable.ts'
 import { unguessableId } from '../base/ids.ts'
 import type { Lease } from '../base/lease.ts'
 import { reserve, type MemoryBudget } from '../base/memory-budget.ts'
@@ -63,7 +63,6 @@ const graceMs = 60_000
 /** At most so many sessions are evicted to get memory for a new one. */
 const evictForMemory = 8
 
-/** A request that names a session. */
 interface SessionRequest {
   readonly principal: Principal
   readonly id: string
@@ -87,12 +86,11 @@ export function createSessions(needs: {
   readonly onEnd: (liveSession: LiveSession) => void
 }): Sessions {
   const { settings, clock, events } = needs
-  const records = new SessionRecords(needs.backplane.records, settings.idleTimeoutMs + graceMs)
+  const ttlMs = settings.idleTimeoutMs + graceMs
+  const records = new SessionRecords(needs.backplane.records, ttlMs)
   const liveSessions = new Map<string, LiveSession>()
   /** Keys of sessions that have ended and whose records may still be in the store. */
   const ending = new Set<string>()
-  /** Sessions whose records are being read before they end. */
-  const checking = new Set<LiveSession>()
 
   /** When the client last kept its session from ending as idle, as far as this instance knows. */
   const activeAtMs = ({ liveness }: LiveSession): number =>
@@ -147,7 +145,13 @@ export function createSessions(needs: {
       ageMs: clock.now() - session.createdAtMs,
       calls: callsTotal,
     })
-    await records.remove(key).finally(() => ending.delete(key))
+    try {
+      await records.remove(key)
+      ending.delete(key)
+    } catch (error) {
+      clock.after(ttlMs, () => ending.delete(key)) // the record may still be there, and must not bring the session back
+      throw error
+    }
   }
 
   /** Ends a session if there is a reason to. Reads the record first: another instance may have served the session since. */
@@ -155,11 +159,7 @@ export function createSessions(needs: {
     liveSession: LiveSession,
     reasonAt: (liveSession: LiveSession, nowMs: number) => SessionEnd | undefined,
   ): Promise<void> => {
-    if (checking.has(liveSession)) return
-    checking.add(liveSession)
-    // If the store does not answer, what this instance knows decides.
-    await records.catchUp(liveSession, clock.now()).catch(() => undefined)
-    checking.delete(liveSession)
+    await records.catchUp(liveSession, clock.now())
     const reason = reasonAt(liveSession, clock.now())
     if (reason) await end(liveSession, reason)
   }
@@ -280,7 +280,7 @@ export function createSessions(needs: {
         ? endIfDue(servedHere, endReasonAt).then(() => records.read(key, isActive))
         : records.read(key, isActive)
       const request = { principal, id, key, servedHere, isPingAnswer }
-      return record instanceof Promise
+      return isPending(record)
         ? record.then((stored) => sessionOfRecord(request, stored))
         : sessionOfRecord(request, record)
     },
@@ -292,7 +292,8 @@ export function createSessions(needs: {
     },
     async close() {
       sweeper.stop()
-      await Promise.all([...liveSessions.values()].map((liveSession) => end(liveSession, 'drain')))
+      // A store that fails must not keep the gateway from ending its processes.
+      await Promise.allSettled([...liveSessions.values()].map((liveSession) => end(liveSession, 'drain')))
     },
   }
 }

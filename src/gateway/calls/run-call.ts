@@ -42,6 +42,8 @@ class RunningCall implements Reply {
   #reply: Reply | undefined
   #startedMs = 0
   #isContinued = false
+  /** Whether it was ended before its first step. */
+  #isOver = false
   #isReported = false
 
   constructor(call: Call, needs: CallNeeds) {
@@ -54,6 +56,7 @@ class RunningCall implements Reply {
   }
 
   next(): Promise<IteratorResult<Update, Outcome>> {
+    if (this.#isOver) return Promise.resolve({ done: true, value: undefined as never })
     try {
       this.#reply ??= this.#begin()
     } catch (error) {
@@ -67,7 +70,10 @@ class RunningCall implements Reply {
 
   async return(outcome: Outcome | PromiseLike<Outcome>): Promise<IteratorResult<Update, Outcome>> {
     const value = await outcome
-    if (this.#reply === undefined) return { done: true, value }
+    if (this.#reply === undefined) {
+      this.#isOver = true
+      return { done: true, value }
+    }
     try {
       return await this.#reply.return(value)
     } finally {

@@ -117,6 +117,8 @@ function handshake(
   client: ClientDescription,
   needs: HttpSseNeeds,
 ): void {
+  // Two handshakes may have been admitted at the same time.
+  if (sseSession.liveSession || sseSession.opening) throw new Refusal('already_initialized')
   const { stream } = sseSession
   open(sseSession, id, client, needs)
     .then((body) => stream.send(body))

@@ -140,7 +140,11 @@ async function stream(
   const hasPriming = hasPrimingEvent(liveSession.session.client.version)
   const output = journalledOutput(liveSession)
   const events = await output.openCall(running[0]?.id, hasPriming).catch((error: unknown) => {
-    running.forEach(abandonRequest)
+    for (const one of running) {
+      // The end of its reply alone would wait for the next update.
+      one.cancel.cancel('its stream could not be opened')
+      abandonRequest(one)
+    }
     throw error
   })
   endAfter(

@@ -5,6 +5,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { isPending } from '../../base/awaitable.ts'
 import type { Log } from '../../base/log.ts'
 import type { MemoryBudget } from '../../base/memory-budget.ts'
 import { shareFor, Transfers } from '../../base/transfers.ts'
@@ -87,7 +88,7 @@ export function createExchangeRunner(
     }
     try {
       const answer = answerOrRefusal(exchange, target)
-      const written = answer instanceof Promise ? answer.then(write, refuse) : write(answer)
+      const written = isPending(answer) ? Promise.resolve(answer).then(write, refuse) : write(answer)
       if (written) written.catch(fail)
     } catch (error) {
       fail(error)

@@ -99,7 +99,8 @@ export function createCatalogSource(needs: CatalogSourceNeeds): CatalogSource {
       const key = groupKeyIn(source)
       const group = serverEra.mode === 'shared' ? groups.of(caller) : key === undefined ? undefined : groups.find(key)
       if (group) {
-        const worker = group.ownLists.get(method) ?? (await freeWorker(group, caller))
+        const own = group.ownLists.get(method)
+        const worker = own && !own.closed ? own : await freeWorker(group, caller)
         // A worker that answers a list must not count as idle.
         worker.reserve()
         const over = serverEra.codec.era === 'legacy' ? worker.workFor(caller.session) : undefined
@@ -125,10 +126,15 @@ export function createCatalogSource(needs: CatalogSourceNeeds): CatalogSource {
   }
 }
 
-/** A worker of the group, preferably one that responds. */
+/** A worker of the group that is not ending, preferably one that responds. */
 function oneOf({ workers }: IsolationGroup): Worker | undefined {
-  for (const worker of workers) if (worker.state !== 'unresponsive') return worker
-  return workers.values().next().value
+  let silent: Worker | undefined
+  for (const worker of workers) {
+    if (worker.closed || worker.state === 'ending') continue
+    if (worker.state !== 'unresponsive') return worker
+    silent = worker
+  }
+  return silent
 }
 
 /** A server lists tasks to every client of a worker, so they are not offered where clients share one. */

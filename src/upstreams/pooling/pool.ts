@@ -119,7 +119,8 @@ export class Pool {
     let oldest: { readonly worker: Worker; readonly group: IsolationGroup } | undefined
     for (const { worker, owner } of slots.in('idle')) {
       const { group } = owner
-      if (!worker || !group) continue
+      // A list may be on its way to a worker that has just been added.
+      if (!worker || !group || worker.callsInFlight > 0) continue
       // A waiting call of its group is about to get it. A worker that is pinned to another client helps none of them.
       if (group.queued.size > 0 && worker.pinnedTo === undefined) continue
       if (now - worker.idleSinceMs < this.#minIdleMs(group)) continue
@@ -266,7 +267,8 @@ export class Pool {
     for (const worker of group.workers) if (!worker.closed) running++
     for (const worker of group.workers) {
       if (running <= keep) return
-      if (worker.state !== 'idle' || now - worker.idleSinceMs < this.#needs.settings.processIdleMs) continue
+      if (worker.state !== 'idle' || worker.callsInFlight > 0) continue
+      if (now - worker.idleSinceMs < this.#needs.settings.processIdleMs) continue
       running--
       group.hasLostState = true
       void worker.close()
