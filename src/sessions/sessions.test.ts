@@ -248,15 +248,30 @@ test.each([500, 1000, 6000, 8000, 60_000])(
 test('requests that come together after another instance has served the client find the session', async () => {
   const clock = manualClock(0)
   const backplane = createMemoryBackplane({ clock })
-  const [one, other] = [instance(clock, backplane), instance(clock, backplane)]
+  const { records } = backplane
+  /** Answers of the store, while it is slow: they arrive together, those of `timeLeft` one round later. */
+  let replies: Array<() => void> | undefined
+  const later = async <Value>(value: Value): Promise<Value> => {
+    await new Promise<void>((resolve) => (replies ? replies.push(resolve) : resolve()))
+    return value
+  }
+  const read: typeof records.read = async (...args) => later(await records.read(...args))
+  const timeLeft: typeof records.timeLeft = async (key) => later(await later(await records.timeLeft(key)))
+  const one = instance(clock, { ...backplane, records: { ...records, read, timeLeft } })
+  const other = instance(clock, backplane)
   const opened = await open(one)
   await one.sessions.update(opened, completed)
   await pass(clock, settings.idleTimeoutMs - 100)
   await found(other, opened)
-  // The sweep of this instance begins to ask the store, and has no answer yet.
+  replies = []
+  // The sweep of the first instance asks the store, and both requests come before it has the answer.
   clock.advance(2000)
-  const both = await Promise.all([found(one, opened), found(one, opened)])
-  expect(both).toEqual([opened, opened])
+  const both = Promise.all([found(one, opened), found(one, opened)])
+  for (let round = 0; round < 5; round++) {
+    await new Promise(setImmediate)
+    for (const reply of replies.splice(0)) reply()
+  }
+  expect(await both).toEqual([opened, opened])
   expect(one.ends).toEqual([])
 })
 
