@@ -29,8 +29,13 @@ function script(name: string, steps: readonly Step[], failing: readonly string[]
     asks: false,
     prepare: (folder) => {
       const { args, env } = serverCommand(name)
-      // Some keep a note of their first start there.
-      return Promise.resolve({ args, env: { ...env, HOME: folder }, roots: [], steps: [...plain, ...steps] })
+      // Some keep a note of their first start there, some write files of fixed names.
+      return Promise.resolve({
+        args,
+        env: { ...env, HOME: folder, TMPDIR: folder },
+        roots: [],
+        steps: [...plain, ...steps],
+      })
     },
     failing,
   }
