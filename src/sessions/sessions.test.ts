@@ -250,9 +250,10 @@ test('requests that come together after another instance has served the client f
   const backplane = createMemoryBackplane({ clock })
   const { records } = backplane
   /** Answers of the store, while it is slow: they arrive together, those of `timeLeft` one round later. */
-  let replies: Array<() => void> | undefined
+  const replies: Array<() => void> = []
+  let isSlow = false
   const later = async <Value>(value: Value): Promise<Value> => {
-    await new Promise<void>((resolve) => (replies ? replies.push(resolve) : resolve()))
+    await new Promise<void>((resolve) => (isSlow ? replies.push(resolve) : resolve()))
     return value
   }
   const read: typeof records.read = async (...args) => later(await records.read(...args))
@@ -263,7 +264,7 @@ test('requests that come together after another instance has served the client f
   await one.sessions.update(opened, completed)
   await pass(clock, settings.idleTimeoutMs - 100)
   await found(other, opened)
-  replies = []
+  isSlow = true
   // The sweep of the first instance asks the store, and both requests come before it has the answer.
   clock.advance(2000)
   const both = Promise.all([found(one, opened), found(one, opened)])
