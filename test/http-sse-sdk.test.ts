@@ -155,7 +155,12 @@ test.each(['SDK 1', 'SDK 2'])('a client of %s goes on after a restart and after 
   expect(await echo()).toMatchObject({ content: [{ text: 'hi' }] })
   await before.end()
   running.splice(running.indexOf(before), 1)
-  const after = await startInProcess([echoLegacy], { sessions: { idleTimeoutMs: 1500, idleTimeoutIsFinal: true } }, {}, Number(port))
+  const after = await startInProcess(
+    [echoLegacy],
+    { sessions: { idleTimeoutMs: 1500, idleTimeoutIsFinal: true } },
+    {},
+    Number(port),
+  )
   running.push(after)
   const heals = async (): Promise<void> => {
     // Until the client has noticed that its stream is over and has reconnected, its calls go to the old address.
