@@ -59,12 +59,12 @@ export interface RuntimeFile {
   readonly record: RuntimeRecord
   /** `elsewhere`: in a container that shares the folder, whose processes cannot be seen from here. */
   readonly state: 'running' | 'ended' | 'elsewhere'
-  /** Removes the file, if it is still the one that was read. */
+  /** Removes the file, unless it was replaced after it was read. */
   remove(): void
 }
 
 /**
- * The running instances, the one that was started last at the end.
+ * The running instances, oldest first.
  * @param env the environment variables of this process
  */
 export function runningInstances(env: Readonly<Record<string, string | undefined>>): RunningInstance[] {
@@ -97,7 +97,7 @@ export function identityOf(pid: number, table: ProcessTable): ProcessIdentity {
   return { ...(start !== undefined && { start }), ...scopeOfIds() }
 }
 
-/** Removes a file unless another one has taken its place, be it with the same inode. */
+/** Removes a file unless it was replaced. A replacement may have the same inode, so the time of its change counts too. */
 export function removeIfSame(path: string, { dev, ino, mtimeMs }: Stats): void {
   try {
     const now = lstatSync(path)

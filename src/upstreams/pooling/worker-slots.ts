@@ -62,7 +62,7 @@ export class WorkerSlot<Instance extends ServerInstance = ServerInstance> implem
   previous: WorkerState | undefined
   index = 0
   purpose: Purpose
-  /** Whom the worker works for. */
+  /** The isolation group or the catalogue that the worker works for. */
   readonly owner: WorkerOwner = { group: undefined, source: undefined }
   /** When the conversation began, in milliseconds of the clock; 0 for the workers of the start. */
   openedMs = 0
@@ -99,7 +99,7 @@ export class WorkerSlot<Instance extends ServerInstance = ServerInstance> implem
     this.#states.assign(this, purpose)
   }
 
-  /** Starts an instance of the server, or returns the one that was started already. */
+  /** Starts an instance of the server in the slot. Further calls return the same instance. */
   start(): Instance {
     if (this.#instance) return this.#instance
     const instance = (this.#instance = this.#start(this.purpose))
