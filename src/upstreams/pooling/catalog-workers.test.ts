@@ -1,12 +1,16 @@
 /** Catalog workers in a pool that calls need, too: which gets a slot, which gives it up, and what waits. */
 import { expect, test } from 'vitest'
+import { Cancel } from '../../base/cancel.ts'
 import { manualClock } from '../../base/clock.ts'
 import { asRefusal, Refusal } from '../../base/refusal.ts'
 import { rawObject } from '../../protocol/json-text.ts'
+import type { Answer } from '../../protocol/jsonrpc.ts'
 import { legacyUpstreamCodec } from '../../protocol/legacy-client.ts'
+import { Responsiveness } from '../responsiveness.ts'
 import type { Worker } from '../worker.ts'
+import { type WorkerState, WorkerStates } from '../worker-states.ts'
 import type { ServerEra } from '../server-era.ts'
-import type { WorkerSlot } from './worker-slots.ts'
+import { WorkerSlot } from './worker-slots.ts'
 import { createCatalogWorkers, type CatalogWorkers, type CatalogWorkerSpec } from './catalog-workers.ts'
 
 const serverDescription = rawObject({})
@@ -16,8 +20,60 @@ const serverEra: ServerEra = {
   statelessMode: 'session',
   serverDescription: serverDescription,
 }
-/** Catalog workers only hand it on. */
-const slot = {} as unknown as WorkerSlot
+/** Catalog workers only hand it on: no instance is started in it. */
+const slot: WorkerSlot = new WorkerSlot('catalog', new WorkerStates<WorkerSlot>(), () => {
+  throw new Error('no instance')
+})
+
+/** A worker that never answers; its requests fail when it is closed. It runs no calls. */
+class SilentWorker implements Worker {
+  readonly id = 'instance.1'
+  readonly number = 1
+  readonly codec = legacyUpstreamCodec
+  readonly attributor: Worker['attributor'] = { attribution: 'several' }
+  readonly liveness = new Responsiveness(0)
+  readonly callsInFlight = 0
+  readonly idleSinceMs = 0
+  readonly isExcused = false
+  readonly hasInputRequests = false
+  pinnedTo: undefined
+  readonly #closing = new Cancel()
+
+  get closed(): boolean {
+    return this.#closing.cancelled
+  }
+  get state(): WorkerState {
+    return this.closed ? 'ended' : 'idle'
+  }
+
+  request(): Promise<Answer> {
+    return new Promise((_, reject) => this.#closing.onCancel(() => reject(new Refusal('upstream_closed'))))
+  }
+  async close(): Promise<void> {
+    this.#closing.cancel('closed')
+  }
+  kill(): void {
+    this.#closing.cancel('killed')
+  }
+  workFor(): () => void {
+    return () => undefined
+  }
+  async inputRequestsAnswered(): Promise<void> {}
+  reserve(): void {}
+  unreserve(): void {}
+  pass(): void {}
+  markUnresponsive(): void {}
+  finish(): void {}
+  expire(): boolean {
+    return false
+  }
+  begin(): never {
+    throw new Error('no calls')
+  }
+  open(): never {
+    throw new Error('no calls')
+  }
+}
 const what = (source: string): CatalogWorkerSpec => ({ source, serverEra, announced: {} })
 
 interface Fixture {
@@ -61,27 +117,15 @@ function createFixture(bound: number, room: number): Fixture {
       untilAllowed: () => Promise.resolve(),
       async open({ source, cancel }) {
         running.add(source)
-        const worker = {
-          closed: false,
-          // It never answers.
-          request: () => new Promise((_, reject) => cancel.onCancel(() => reject(new Refusal('upstream_closed')))),
-          close: () => Promise.resolve(),
-          codec: legacyUpstreamCodec,
-          reserve() {},
-          unreserve() {},
-        }
+        const worker = new SilentWorker()
         cancel.onCancel(() => {
-          worker.closed = true
+          worker.kill()
           running.delete(source)
           fixture.room++
         })
         if (fixture.isSlow) await new Promise<void>((resolve) => openings.push(resolve))
         if (cancel.cancelled) throw new Refusal('upstream_closed')
-        return {
-          worker: worker as unknown as Worker,
-          serverDescription,
-          slot,
-        }
+        return { worker, serverDescription, slot }
       },
     }),
     running: () => [...running].sort(),
@@ -199,7 +243,7 @@ test('a list does not wait, but ends a worker that had its slot for long, for th
 
 test('a catalog worker that is unused for five minutes ends, except the first', async () => {
   const { catalogWorkers, running, pass } = createFixture(4, 4)
-  const first = { worker: { closed: false } as unknown as Worker, serverDescription, slot }
+  const first = { worker: new SilentWorker(), serverDescription, slot }
   catalogWorkers.add(what('first'), first)
   await catalogWorkers.get(what('a'))
   await pass(4 * 60_000)
