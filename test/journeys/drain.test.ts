@@ -187,6 +187,22 @@ describe('SIGTERM', () => {
     await allGone([pid])
   })
 
+  test('a server that is killed meanwhile ends its own call, and the other one still finishes', async () => {
+    const mcplex = await start()
+    const [dies, lives] = [await openSession(mcplex.url), await openSession(mcplex.url)]
+    const pids = [(await dies.whoami()).pid, (await lives.whoami()).pid] as const
+    const lost = dies.response('slow', { ms: 60_000 })
+    const kept = lives.text('slow', { ms: 3000 })
+    await eventually('both are in flight', async () => (await counts(mcplex))['calls'] === 2)
+    mcplex.signal('SIGTERM')
+    await eventually('it drains', async () => (await readiness(mcplex)) === 503)
+    process.kill(pids[0], 'SIGKILL')
+    expect(reasonOf(await lost)).toBe('upstream_closed')
+    expect(await kept).toBe('done after 3000 ms')
+    expect((await mcplex.exited).code).toBe(0)
+    await allGone(pids)
+  })
+
   test('without any client it ends at once, and so do its warm processes', async () => {
     const mcplex = await start()
     const servers = mcplex.servers()
