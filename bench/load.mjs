@@ -2,7 +2,7 @@
 // is never the server's. Takes one order at a time over the IPC channel and answers each with `{ result }` or `{ error }`.
 
 import { performance } from 'node:perf_hooks'
-import { Crowd, spread } from './lib/clients.mjs'
+import { Crowd, expectedTools, spread } from './lib/clients.mjs'
 import * as dialect from './lib/messages.mjs'
 import { Multiplex } from './lib/multiplex.mjs'
 import { Wire } from './lib/http-connection.mjs'
@@ -69,15 +69,39 @@ const orders = {
       expect(202),
     )
   },
-  /** Ends the sessions of the last `create`. */
+  /** Ends the sessions of the last `create` or `visit`, if they have not been ended. */
   end({ endpoint, width }) {
     const target = dialect.targetOf(endpoint)
-    return sweep(
-      endpoint,
-      width,
-      kept.map((session) => dialect.ending(target, session)),
-      expect(200, 202, 204),
-    )
+    const requests = kept.map((session) => dialect.ending(target, session))
+    kept = []
+    return sweep(endpoint, width, requests, expect(200, 202, 204))
+  },
+  /** Clients as they come in the field: each opens a session and lists the tools, every 50th makes one call. */
+  async visit({ endpoint, count, width }) {
+    const target = dialect.targetOf(endpoint)
+    const wires = Array.from({ length: width }, () => new Wire(target))
+    await Promise.all(wires.map((wire) => wire.open()))
+    const check = dialect.listChecker(expectedTools)
+    kept = []
+    let wrong = 0
+    const startedAt = performance.now()
+    await spread(count, width, async (index) => {
+      const wire = wires.pop()
+      const session = dialect.sessionOf(await wire.exchange(dialect.initialize(target)))
+      kept.push(session)
+      expect(202)(await wire.exchange(dialect.initialized(target, session)))
+      const listed = await wire.exchange(dialect.writer(target, 'legacy', session, 'list')(2))
+      if (check(listed.status, listed.head, listed.body, 2) !== 'ok') wrong += 1
+      if (index % 50 === 0) {
+        const nonce = `00000000.${index}.1`
+        const called = await wire.exchange(dialect.writer(target, 'legacy', session, 'call')(3, nonce))
+        if (dialect.checkCall(called.status, called.head, called.body, 3, nonce) !== 'ok') wrong += 1
+      }
+      wires.push(wire)
+    })
+    const seconds = (performance.now() - startedAt) / 1000
+    for (const wire of wires) wire.close()
+    return { seconds, perSecond: count / seconds, wrong }
   },
   /** How many ms a client that was never here before waits for its session, connection included. */
   async newcomer({ endpoint }) {

@@ -10,7 +10,8 @@ import { tools } from './tools.mjs'
 import { Wire } from './http-connection.mjs'
 
 const patienceMs = 10_000
-const expectedTools = tools
+/** The names of the tools that the server lists, sorted. */
+export const expectedTools = tools
   .map((tool) => tool.name)
   .sort()
   .join()

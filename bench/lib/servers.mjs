@@ -82,7 +82,7 @@ const nodeOptions = ({ gc = false, heapTo, profileTo }) => [
   ...(profileTo === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profileTo]),
 ]
 
-/** The servers of one run, all on the server's core. `options`: `{ gc?, heapTo?, profileTo?, http2? }`. */
+/** The servers of one run, all on the server's core. `options`: `{ gc?, heapTo?, profileTo?, http2?, mode? }`. */
 export function servers(place) {
   const prefix = place.prefix('server')
   return {
@@ -101,7 +101,7 @@ export function servers(place) {
 
     mcplex(childEra, options = {}) {
       if (!existsSync(mcplexEntry)) throw new Error('mcplex is not built: run `npm run build` first')
-      const serve = ['serve', '--port', '0', '--json', '--log-level', 'warn', '--mode', 'shared']
+      const serve = ['serve', '--port', '0', '--json', '--log-level', 'warn', '--mode', options.mode ?? 'shared']
       const limits = ['--max-connections', '20000', '--queue', '20000']
       const command = [process.execPath, ...nodeOptions(options), mcplexEntry, ...serve, ...limits]
       // A profile counts wall time: a child that a write wakes on the same core would run inside of that write.
