@@ -24,7 +24,7 @@ import { readInitialize } from '../src/protocol/legacy-server.ts'
 import { readEnvelope } from '../src/protocol/modern-server.ts'
 import { parseEventId, requestOf } from '../src/sessions/event-id.ts'
 import { UpstreamConnection } from '../src/upstreams/connection/connection.ts'
-import type { ChildListener } from '../src/upstreams/stdio/child.ts'
+import type { LineListener } from '../src/upstreams/connection/line-transport.ts'
 import { mutated, reworded } from './support/mutate.ts'
 import { randomFrom } from './support/random.ts'
 import { fixture } from './support/typed-command.ts'
@@ -141,13 +141,12 @@ describe('100,000 damaged messages', () => {
   test('of a server are taken, dropped or end the call that they name', { timeout: 120_000 }, async ({ annotate }) => {
     const random = randomFrom(seed + 1)
     const slowest: Slowest = { ms: 0, text: '' }
-    let listener: ChildListener | undefined
+    let listener: LineListener | undefined
     const memory = createMemoryBudget(Infinity)
     const connection = new UpstreamConnection({
-      child: {
+      transport: {
         id: 'instance.1',
         worker: 1,
-        pid: 1,
         backlog: 0,
         memory: memory.account(),
         inputRequestMemory: memory.account(),

@@ -22,7 +22,7 @@ const workerPort = [
   'upstreams/server-era.ts',
 ]
 const ofUpstreams =
-  'Pooling and connections know no kind of server: let the kind (upstreams/stdio) hand in what is special to it.'
+  'Pools and connections know no kind of server: let the kind (upstreams/stdio) hand in what is special to it, through the port ServerProgram (upstreams/pooled/server-program.ts).'
 const ofPooling =
   'Pooling knows neither connections nor processes: use the interface Worker (upstreams/worker.ts), or let the kind of server (upstreams/stdio) hand in what is special to it.'
 const ofGateway = 'The parts of the gateway take what they use as arguments; gateway/gateway.ts composes them.'
@@ -53,22 +53,33 @@ export const modules = {
   },
   'upstreams/connection': {
     may: [...ports, ...workerPort],
-    types: ['upstreams/options.ts', 'upstreams/stdio/child.ts'],
+    types: ['upstreams/options.ts'],
     instead: ofUpstreams,
   },
   'upstreams/pooling': {
     may: [...ports, 'upstreams/upstream.ts', ...workerPort],
     types: ['upstreams/options.ts'],
     // A real connection as the worker, instead of a mock.
-    tests: ['upstreams/connection/connection.ts', 'upstreams/stdio/child.ts'],
+    tests: ['upstreams/connection/connection.ts', 'upstreams/connection/line-transport.ts'],
     instead: ofPooling,
   },
   'upstreams/router': {
     may: [...ports, 'upstreams/upstream.ts'],
     instead: 'The router knows no kind of server: gateway/gateway.ts hands it the upstreams.',
   },
-  'upstreams/stdio': {
+  'upstreams/pooled': {
     may: [...ports, 'upstreams/upstream.ts', ...workerPort, 'upstreams/connection', 'upstreams/pooling'],
+    types: ['upstreams/options.ts'],
+    instead: ofUpstreams,
+  },
+  'upstreams/stdio': {
+    may: [
+      ...ports,
+      'upstreams/upstream.ts',
+      'upstreams/pooled',
+      'upstreams/connection/line-transport.ts',
+      ...workerPort,
+    ],
     types: ['upstreams/options.ts'],
     instead: siblings,
   },

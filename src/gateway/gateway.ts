@@ -22,7 +22,7 @@ import { Refusal } from '../base/refusal.ts'
 import { createJournalledStreams } from '../sessions/journalled-streams.ts'
 import { createSessions } from '../sessions/sessions.ts'
 import { Router } from '../upstreams/router/router.ts'
-import { StdioUpstream } from '../upstreams/stdio/stdio-upstream.ts'
+import { createStdioUpstream } from '../upstreams/stdio/stdio-upstream.ts'
 import { type UpstreamFacts, UpstreamStartError } from '../upstreams/upstream.ts'
 import { createPendingInput } from './interaction/pending-input.ts'
 import { admit, admitMessage, type AdmitNeeds } from './admit.ts'
@@ -105,7 +105,7 @@ export function composeGateway(needs: GatewayParts): Gateway {
   const events = createEvents()
   const timers = new CoarseTimers(clock)
   const suspended = new SuspendedCalls({ timers, clock, ...settings.sessions })
-  const stdioUpstream = new StdioUpstream({
+  const stdioUpstream = createStdioUpstream({
     settings: settings.upstream,
     hasOneClient,
     queue: settings.limits.queue,

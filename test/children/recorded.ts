@@ -3,7 +3,8 @@ import { type Clock, systemClock } from '../../src/base/clock.ts'
 import type { EventName, EventSink, Events } from '../../src/base/events.ts'
 import { silentLog } from '../../src/base/log.ts'
 import { createMemoryBudget } from '../../src/base/memory-budget.ts'
-import type { Child, ChildListener, ChildSettings } from '../../src/upstreams/stdio/child.ts'
+import type { LineListener } from '../../src/upstreams/connection/line-transport.ts'
+import type { Child, ChildSettings } from '../../src/upstreams/stdio/child.ts'
 import { type Containment, createContainment } from '../../src/upstreams/stdio/containment.ts'
 import { spawnChild } from '../../src/upstreams/stdio/spawn.ts'
 import type { WorkerExit } from '../../src/upstreams/worker-exit.ts'
@@ -22,7 +23,7 @@ export interface Recorded {
   readonly dropped: number[]
   readonly exits: WorkerExit[]
   readonly events: Array<{ name: EventName; event: Events[EventName] }>
-  readonly listener: ChildListener
+  readonly listener: LineListener
   /** Waits until the exit was told. */
   exit(): Promise<WorkerExit>
   /** Waits for so many lines. */
@@ -66,7 +67,7 @@ export function openNursery(mayUseControlGroups = true): Nursery {
         },
       )
       children.push(child)
-      const listener: ChildListener = {
+      const listener: LineListener = {
         line: (text) => void lines.push(text),
         exit: (exit) => void exits.push(exit),
         dropped: ({ bytes }) => void dropped.push(bytes),

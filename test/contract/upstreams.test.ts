@@ -10,7 +10,7 @@ import type { Call, ClientDescription, Reply, Upstream, UpstreamUnderTest } from
 import { upstreamContract } from '../../src/testing/index.ts'
 import { ContractClient } from '../../src/testing/upstream/fixture.ts'
 import { Router } from '../../src/upstreams/router/router.ts'
-import { StdioUpstream } from '../../src/upstreams/stdio/stdio-upstream.ts'
+import { createStdioUpstream } from '../../src/upstreams/stdio/stdio-upstream.ts'
 import { runs } from '../children/processes.ts'
 import { echoLegacy, echoModern } from '../support/mcplex.ts'
 
@@ -23,7 +23,7 @@ function make(server: readonly string[], wrap: (upstream: Upstream) => Upstream)
     { upstream: { command: process.execPath, args: server, spares: 0 } },
     thisMachine(),
   )
-  const upstream = new StdioUpstream({
+  const upstream = createStdioUpstream({
     settings,
     hasOneClient: false,
     queue: 100,

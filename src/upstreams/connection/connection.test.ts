@@ -16,7 +16,7 @@ import { isObject, type JsonObject, memberText, parseObject } from '../../protoc
 import { legacyUpstreamCodec } from '../../protocol/legacy-client.ts'
 import { UpstreamConnection } from './connection.ts'
 import type { PendingCall } from './pending-call.ts'
-import type { Child, ChildListener } from '../stdio/child.ts'
+import type { LineListener, LineTransport } from './line-transport.ts'
 import type { Attribution } from '../worker.ts'
 import { type TrackedWorker, WorkerStates } from '../worker-states.ts'
 
@@ -31,13 +31,17 @@ interface Sent extends JsonObject {
 }
 
 /** A fake worker: the lines that it was sent, and a function that makes it send any line. */
-function createProcess(): { child: Child; sent: Sent[]; say(value: JsonObject): void; listener(): ChildListener } {
+function createProcess(): {
+  transport: LineTransport
+  sent: Sent[]
+  say(value: JsonObject): void
+  listener(): LineListener
+} {
   const sent: Sent[] = []
-  let listener: ChildListener | undefined
-  const child: Child = {
+  let listener: LineListener | undefined
+  const transport: LineTransport = {
     id: 'instance.1',
     worker: 1,
-    pid: 1,
     backlog: 0,
     memory: createMemoryBudget(Infinity).account(),
     inputRequestMemory: createMemoryBudget(Infinity).account(),
@@ -50,11 +54,11 @@ function createProcess(): { child: Child; sent: Sent[]; say(value: JsonObject): 
     close: () => Promise.resolve(),
     kill() {},
   }
-  const told = (): ChildListener => {
+  const told = (): LineListener => {
     assert(listener)
     return listener
   }
-  return { child, sent, listener: told, say: (value) => told().line(JSON.stringify({ jsonrpc: '2.0', ...value })) }
+  return { transport, sent, listener: told, say: (value) => told().line(JSON.stringify({ jsonrpc: '2.0', ...value })) }
 }
 
 /** Counts updates and results that were not taken. */
@@ -85,7 +89,7 @@ function createFixture(attribution: Attribution): Fixture {
   states.add(tracked)
   states.move(tracked, 'idle')
   const connection = new UpstreamConnection({
-    child: process.child,
+    transport: process.transport,
     standing: {
       get state() {
         return tracked.state

@@ -22,13 +22,13 @@ import { OutgoingLines } from './outgoing-lines.ts'
 import { ServerNotifications } from './server-notifications.ts'
 import { createServerRequests, type ServerRequests } from './server-requests.ts'
 import { Responsiveness } from '../responsiveness.ts'
-import type { Child } from '../stdio/child.ts'
+import type { LineTransport } from './line-transport.ts'
 import type { Worker, WorkerCall } from '../worker.ts'
 import type { WorkerExit } from '../worker-exit.ts'
 import type { WorkerStanding, WorkerState } from '../worker-states.ts'
 
 export interface ConnectionNeeds extends AttributorNeeds {
-  readonly child: Child
+  readonly transport: LineTransport
   readonly standing: WorkerStanding
   readonly codec: UpstreamCodec
   readonly announced: JsonObject
@@ -73,8 +73,8 @@ export class UpstreamConnection implements Worker {
     this.#needs = needs
     const drop = (what: DroppedThing): void => needs.events.emit('dropped', { what, count: 1 })
     this.#internalRequests = new InternalRequests(needs.clock)
-    this.#flowControl = new FlowControl(needs.child)
-    this.#outgoing = new OutgoingLines(needs.child, {
+    this.#flowControl = new FlowControl(needs.transport)
+    this.#outgoing = new OutgoingLines(needs.transport, {
       clock: needs.clock,
       idleMs: needs.callIdleMs,
       hold: (isHeld) => this.#flowControl.stop(isHeld),
@@ -102,7 +102,7 @@ export class UpstreamConnection implements Worker {
       unattributed: (method, isOffered) => {
         if (this.attributor.couldBeOfSeveral(isOffered)) needs.unattributed(method)
       },
-      memory: () => needs.child.inputRequestMemory,
+      memory: () => needs.transport.inputRequestMemory,
     })
     this.#notifications = new ServerNotifications({
       pendingCalls: this.#pendingCalls,
@@ -116,13 +116,13 @@ export class UpstreamConnection implements Worker {
       drop,
     })
     const incoming = new IncomingLines({
-      memory: () => needs.child.memory,
+      memory: () => needs.transport.memory,
       message: (message, bytes) => this.#message(message, bytes),
       noMessage: (text) => this.#answers.unreadable(text),
       lostAnswer: (id, refusal) => this.#answers.lost(id, refusal),
       lostRequest: (id) => this.#outgoing.refuse(id, 'The request is too large'),
     })
-    needs.child.listen({
+    needs.transport.listen({
       line: (text) => {
         this.liveness.heardAtMs = needs.clock.now()
         if (this.state === 'unresponsive') this.#recover()
@@ -135,10 +135,10 @@ export class UpstreamConnection implements Worker {
   }
 
   get id(): WorkerId | undefined {
-    return this.#needs.child.id
+    return this.#needs.transport.id
   }
   get number(): number | undefined {
-    return this.#needs.child.worker
+    return this.#needs.transport.worker
   }
   get state(): WorkerState {
     return this.#needs.standing.state
@@ -261,12 +261,12 @@ export class UpstreamConnection implements Worker {
   close(): Promise<void> {
     this.#end()
     this.#fail(new Refusal('upstream_closed'))
-    return this.#needs.child.close()
+    return this.#needs.transport.close()
   }
 
   kill(): void {
     this.#end()
-    this.#needs.child.kill()
+    this.#needs.transport.kill()
   }
 
   #end(): void {

@@ -1,4 +1,4 @@
-/** Opens connections to children of a server: in one era, with its handshake. */
+/** Opens connections to instances of a server: in one era, with its handshake. */
 import type { Clock } from '../../base/clock.ts'
 import type { EventSink } from '../../base/events.ts'
 import type { Log } from '../../base/log.ts'
@@ -7,20 +7,20 @@ import type { Holder } from '../../base/transfers.ts'
 import { rawObject } from '../../protocol/json-text.ts'
 import type { UpstreamSettings } from '../options.ts'
 import { ownInfo } from '../server-era.ts'
-import type { Child } from '../stdio/child.ts'
+import type { LineTransport } from './line-transport.ts'
 import type { OpenedWorker, WorkerNeeds } from '../worker.ts'
 import { startFailure, type WorkerExit } from '../worker-exit.ts'
 import { UpstreamConnection } from './connection.ts'
 import { discover, sendInitialize } from './handshake.ts'
 
 export interface Connector {
-  /** Connects to a child without sending anything. */
+  /** Connects to a transport without sending anything. */
   connect(
-    child: Child,
+    transport: LineTransport,
     needs: Omit<WorkerNeeds, 'mustDiscover' | 'caller' | 'failed' | 'connected'>,
   ): UpstreamConnection
-  /** Connects and does the handshake. Throws a `Refusal` if that fails; the child is then ended. */
-  open(child: Child, needs: WorkerNeeds): Promise<OpenedWorker>
+  /** Connects and does the handshake. Throws a `Refusal` if that fails; the transport is then ended. */
+  open(transport: LineTransport, needs: WorkerNeeds): Promise<OpenedWorker>
 }
 
 export function createConnector(common: {
@@ -35,9 +35,9 @@ export function createConnector(common: {
 }): Connector {
   const { settings, clock, events } = common
 
-  const connect: Connector['connect'] = (child, needs) => {
+  const connect: Connector['connect'] = (transport, needs) => {
     const connection: UpstreamConnection = new UpstreamConnection({
-      child,
+      transport,
       standing: needs.standing,
       codec: needs.codec,
       announced: needs.announced,
@@ -53,7 +53,7 @@ export function createConnector(common: {
       notReading: () => needs.notReading(connection),
       recovered: () => needs.recovered(connection),
       invalid: (words) =>
-        common.log.warn({ worker: child.worker, 'err.message': words }, 'worker gave an invalid answer'),
+        common.log.warn({ worker: transport.worker, 'err.message': words }, 'worker gave an invalid answer'),
       waiting: common.waiting,
     })
     return connection
@@ -61,9 +61,9 @@ export function createConnector(common: {
 
   return {
     connect,
-    async open(child, needs) {
+    async open(transport, needs) {
       let exit: WorkerExit | undefined
-      const connection = connect(child, {
+      const connection = connect(transport, {
         ...needs,
         ended: (ended, how) => {
           exit = how
@@ -92,7 +92,7 @@ export function createConnector(common: {
         needs.failed(startFailure(exit, cause))
         common.log.warn(
           {
-            worker: child.worker,
+            worker: transport.worker,
             'err.message': String(cause),
             exit: exit?.code ?? exit?.error ?? null,
             stderr: exit?.stderr,

@@ -4,15 +4,15 @@
  * worker back that does not read the responses to its own requests.
  */
 import type { PendingCall } from './pending-call.ts'
-import type { Child } from '../stdio/child.ts'
+import type { LineTransport } from './line-transport.ts'
 
 export class FlowControl {
-  readonly #child: Pick<Child, 'hold'>
+  readonly #transport: Pick<LineTransport, 'hold'>
   readonly #full = new Set<PendingCall>()
   #isStopped = false
 
-  constructor(child: Pick<Child, 'hold'>) {
-    this.#child = child
+  constructor(transport: Pick<LineTransport, 'hold'>) {
+    this.#transport = transport
   }
 
   /** Whether the worker is held back: its silence then means nothing. */
@@ -23,19 +23,19 @@ export class FlowControl {
   /** Holds the worker back (or no longer), whatever its calls. */
   stop(isStopped: boolean): void {
     this.#isStopped = isStopped
-    this.#child.hold(this.isHeld)
+    this.#transport.hold(this.isHeld)
   }
 
   /** Holds the worker back until all waiting updates of the call were taken. */
   hold(pending: PendingCall): void {
     this.#full.add(pending)
     pending.onEmpty = () => this.release(pending)
-    this.#child.hold(true)
+    this.#transport.hold(true)
   }
 
   /** The call has ended, or all its waiting updates were taken. */
   release(pending: PendingCall): void {
     pending.onEmpty = undefined
-    if (this.#full.delete(pending) && !this.isHeld) this.#child.hold(false)
+    if (this.#full.delete(pending) && !this.isHeld) this.#transport.hold(false)
   }
 }

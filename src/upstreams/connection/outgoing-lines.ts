@@ -2,26 +2,26 @@
 import { Refusal } from '../../base/refusal.ts'
 import { onOneLine, type RawObject } from '../../protocol/json-text.ts'
 import { errorAnswer, responseText, type RpcId } from '../../protocol/jsonrpc.ts'
-import type { Child } from '../stdio/child.ts'
+import type { LineTransport } from './line-transport.ts'
 import { type UnreadNeeds, UnreadResponses } from './unread-responses.ts'
 
 export class OutgoingLines {
-  readonly #child: Child
+  readonly #transport: LineTransport
   readonly #answers: UnreadResponses
 
-  constructor(child: Child, needs: Omit<UnreadNeeds, 'backlog'>) {
-    this.#child = child
-    this.#answers = new UnreadResponses({ ...needs, backlog: () => child.backlog })
+  constructor(transport: LineTransport, needs: Omit<UnreadNeeds, 'backlog'>) {
+    this.#transport = transport
+    this.#answers = new UnreadResponses({ ...needs, backlog: () => transport.backlog })
   }
 
   /** Throws `overloaded` if the worker does not read and too much waits already. */
   checkRoom(params: RawObject | undefined): void {
-    if (this.#child.roomFor(params?.text.length ?? 0) === 'reserved') return
+    if (this.#transport.roomFor(params?.text.length ?? 0) === 'reserved') return
     throw new Refusal('overloaded', { message: 'The MCP server behind this gateway takes nothing at the moment.' })
   }
 
   send(line: string): void {
-    if (!this.#child.exited) this.#child.send(onOneLine(line))
+    if (!this.#transport.exited) this.#transport.send(onOneLine(line))
   }
 
   /** Sends a response to a request of the server, which may not read it. */

@@ -9,7 +9,7 @@ import { createMemoryBudget } from '../../base/memory-budget.ts'
 import { holderOf, Transfers } from '../../base/transfers.ts'
 import type { Call } from '../../protocol/call.ts'
 import { legacyUpstreamCodec } from '../../protocol/legacy-client.ts'
-import type { ChildListener } from '../stdio/child.ts'
+import type { LineListener } from './line-transport.ts'
 import type { WorkerCall } from '../worker.ts'
 import { type TrackedWorker, WorkerStates, type WorkerState } from '../worker-states.ts'
 import { UpstreamConnection } from './connection.ts'
@@ -30,13 +30,12 @@ function createFixture(): Fixture {
   sets.move(tracked, 'idle')
   const memory = createMemoryBudget(Infinity)
   const clock = manualClock()
-  let listener: ChildListener | undefined
+  let listener: LineListener | undefined
   let recovered = 0
   const connection = new UpstreamConnection({
-    child: {
+    transport: {
       id: 'instance.1',
       worker: 1,
-      pid: 1,
       backlog: 0,
       memory: memory.account(),
       inputRequestMemory: memory.account(),

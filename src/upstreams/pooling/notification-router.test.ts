@@ -7,7 +7,7 @@ import { holderOf, Transfers } from '../../base/transfers.ts'
 import type { Filter, Caller } from '../../protocol/call.ts'
 import { legacyUpstreamCodec } from '../../protocol/legacy-client.ts'
 import { UpstreamConnection } from '../connection/connection.ts'
-import type { ChildListener } from '../stdio/child.ts'
+import type { LineListener } from '../connection/line-transport.ts'
 import { createIsolationGroup, type IsolationGroup } from './isolation-group.ts'
 import type { Subscriber } from '../upstream.ts'
 import { createNotificationRouter, type NotificationRouter } from './notification-router.ts'
@@ -27,12 +27,11 @@ function createFixture(refuses: (uri: string) => boolean = () => false): {
   const clock = manualClock()
   const memory = createMemoryBudget(Infinity)
   const told: string[] = []
-  let listener: ChildListener | undefined
+  let listener: LineListener | undefined
   const worker = new UpstreamConnection({
-    child: {
+    transport: {
       id: 'instance.1',
       worker: 1,
-      pid: 1,
       backlog: 0,
       memory: memory.account(),
       inputRequestMemory: memory.account(),

@@ -12,7 +12,7 @@ import type { Call } from '../../protocol/call.ts'
 import { rawObject } from '../../protocol/json-text.ts'
 import { legacyUpstreamCodec } from '../../protocol/legacy-client.ts'
 import { UpstreamConnection } from '../connection/connection.ts'
-import type { ChildListener } from '../stdio/child.ts'
+import type { LineListener } from '../connection/line-transport.ts'
 import type { OpenedWorker, ServerInstance, Worker, WorkerCall, WorkerNeeds } from '../worker.ts'
 import type { WorkerState } from '../worker-states.ts'
 import type { IsolationGroup } from './isolation-group.ts'
@@ -26,7 +26,7 @@ const waiting = holderOf(new Transfers(memory, clock, Infinity, () => {}), memor
 
 /** An instance of a server that takes every line and exits when the test says so, or when it is told to. */
 class ManualInstance implements ServerInstance {
-  #listener: ChildListener | undefined
+  #listener: LineListener | undefined
   #exited: (() => void) | undefined
 
   whenExited(exited: () => void): void {
@@ -42,10 +42,9 @@ class ManualInstance implements ServerInstance {
 
   async open(needs: WorkerNeeds): Promise<OpenedWorker> {
     const worker: UpstreamConnection = new UpstreamConnection({
-      child: {
+      transport: {
         id: 'instance.1',
         worker: 1,
-        pid: 1,
         backlog: 0,
         memory: memory.account(),
         inputRequestMemory: memory.account(),

@@ -27,10 +27,9 @@ function createFixture(codec: UpstreamCodec): Fixture {
   const memory = createMemoryBudget(Infinity)
   const sent: string[] = []
   const worker = new UpstreamConnection({
-    child: {
+    transport: {
       id: 'instance.1',
       worker: 1,
-      pid: 1,
       backlog: 0,
       memory: memory.account(),
       inputRequestMemory: memory.account(),

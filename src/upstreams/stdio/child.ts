@@ -9,11 +9,9 @@
  */
 import type { Clock } from '../../base/clock.ts'
 import type { EventSink } from '../../base/events.ts'
-import type { LostLine } from '../../base/lines.ts'
 import type { Log } from '../../base/log.ts'
-import type { Reservation, MemoryAccount, MemoryBudget } from '../../base/memory-budget.ts'
-import type { WorkerId } from '../../protocol/call.ts'
-import type { WorkerExit } from '../worker-exit.ts'
+import type { MemoryBudget } from '../../base/memory-budget.ts'
+import type { LineTransport } from '../connection/line-transport.ts'
 import type { Containment } from './containment.ts'
 
 export interface ChildCommand {
@@ -25,45 +23,14 @@ export interface ChildCommand {
   readonly cwd: string | undefined
 }
 
-/** Its methods must not throw. */
-export interface ChildListener {
-  line(text: string): void
-  /** The last call. */
-  exit(exit: WorkerExit): void
-  /** A line that was too long, or had no end, was dropped. The `dropped` event has been emitted already. */
-  dropped(line: LostLine): void
-  /** The pipe has taken everything after it had been full. */
-  drained?(): void
-}
-
-export interface Child {
-  /** The id of the worker; it ends with the number. Undefined when the program could not be started. */
-  readonly id: WorkerId | undefined
-  /** The number of the worker in its gateway, from 1 up, for log lines; undefined when the program could not be started. */
-  readonly worker: number | undefined
+/** A child process, whose lines in one iteration of the event loop go out in one write. */
+export interface Child extends LineTransport {
   /** Undefined when the program could not be started. */
   readonly pid: number | undefined
-  /** Queues one line, given without its newline. The lines of one event-loop iteration go out in one write. */
-  send(line: string): void
-  /** Bytes that are queued or that the pipe has not taken. Not bounded here: senders call `roomFor`. */
-  readonly backlog: number
-  /** Whether a line of `bytes` bytes may wait. Always, while the child reads. */
-  roomFor(bytes: number): Reservation
-  /** Counts output of the child that is kept until it has been passed on. */
-  readonly memory: MemoryAccount
-  /** Counts input requests of the server, which are kept until clients have answered. */
-  readonly inputRequestMemory: MemoryAccount
-  /** Attaches or replaces the listener. Earlier output is delivered soon, never within this call. */
-  listen(listener: ChildListener): void
-  /** Stops reading the output, so that the child waits at a full pipe, or resumes reading. */
-  hold(isHeld: boolean): void
   /** Ends stdin, SIGTERM 2 s later, SIGKILL 3 s after that; resolves when no process is left. Idempotent. */
   close(): Promise<void>
   /** SIGKILL to all its processes at once. */
   kill(): void
-  readonly exited: boolean
-  /** Calls `listener` once, as soon as `exited` is true; at once if it is already. At most one listener. */
-  whenExited(listener: () => void): void
 }
 
 /** A child as `spawnChild` returns it. */

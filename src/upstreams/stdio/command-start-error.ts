@@ -1,4 +1,7 @@
 /** Why a command did not start, or did not speak MCP on its standard output. */
+import { maskCommand } from '../../base/mask-command.ts'
+import type { UpstreamSettings } from '../options.ts'
+import type { FailedStart } from '../pooled/server-program.ts'
 import { UpstreamStartError } from '../upstream.ts'
 
 /** Its details are for the operator and never sent to clients. */
@@ -28,4 +31,26 @@ export class CommandStartError extends UpstreamStartError {
     this.stderr = details.stderr
     this.stdout = details.stdout ?? ''
   }
+}
+
+/** The error for a command from whose processes no handshake was answered. */
+export function commandStartError(
+  settings: Pick<UpstreamSettings, 'command' | 'args' | 'startTimeoutMs'>,
+  { exit, late, words }: FailedStart,
+): CommandStartError {
+  const command = maskCommand([settings.command, ...settings.args]).join(' ')
+  const { stderr = '', stdout = '' } = exit ?? {}
+  if (exit?.error !== undefined)
+    return new CommandStartError('the command could not be started', { command, exit: exit.error, stderr, stdout })
+  if (exit && !exit.expected) {
+    const how = exit.signal === null ? `exit code ${exit.code}` : `signal ${exit.signal}`
+    const what = words === undefined ? 'ended before it answered' : `ended: ${words}`
+    return new CommandStartError(`the command ${what}`, { command, exit: how, stderr, stdout })
+  }
+  const isLate = late && words === undefined
+  const what = isLate
+    ? `the command did not answer initialize within ${settings.startTimeoutMs / 1000} s`
+    : 'the command answered, but not as an MCP server does on its standard output'
+  const whole = words === undefined ? what : `${what}: ${words}`
+  return new CommandStartError(whole, { command, late: isLate, stderr, stdout })
 }

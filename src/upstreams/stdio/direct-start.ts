@@ -13,7 +13,8 @@ import type { Log } from '../../base/log.ts'
 import type { Reservation, MemoryAccount } from '../../base/memory-budget.ts'
 import type { WorkerId } from '../../protocol/call.ts'
 import type { WorkerExit } from '../worker-exit.ts'
-import type { Child, ChildCommand, ChildListener } from './child.ts'
+import type { LineListener } from '../connection/line-transport.ts'
+import type { Child, ChildCommand } from './child.ts'
 import { isNpxCommand, launchedBy, scriptOf } from './npx-command.ts'
 
 export interface DirectStart {
@@ -118,7 +119,7 @@ interface DirectNeeds {
 class DirectChild implements Child {
   readonly #needs: DirectNeeds
   #child: Child
-  #listener: ChildListener | undefined
+  #listener: LineListener | undefined
   /** The lines that were sent before its first line. */
   #sentLines: string[] = []
   #hasOnlyHandshake = true
@@ -186,7 +187,7 @@ class DirectChild implements Child {
     this.#child.send(line)
   }
 
-  listen(listener: ChildListener): void {
+  listen(listener: LineListener): void {
     this.#listener = listener
     this.#listenTo(this.#child)
   }

@@ -6,7 +6,8 @@ import type { Reservation, MemoryAccount } from '../../base/memory-budget.ts'
 import { shareFor } from '../../base/transfers.ts'
 import type { WorkerId } from '../../protocol/call.ts'
 import type { WorkerExit } from '../worker-exit.ts'
-import type { ChildListener, ChildSettings, StartedChild } from './child.ts'
+import type { LineListener } from '../connection/line-transport.ts'
+import type { ChildSettings, StartedChild } from './child.ts'
 import { ChildInput } from './child-input.ts'
 import type { WorkerContainment } from './containment.ts'
 import { Termination } from './termination.ts'
@@ -42,7 +43,7 @@ export class RunningChild implements StartedChild {
   readonly #input: ChildInput
   readonly #reader: LineReader
   readonly #stderr: Stderr
-  #listener: ChildListener | undefined
+  #listener: LineListener | undefined
   #early: Buffer[] = []
   #earlyBytes = 0
   #expected = false
@@ -110,7 +111,7 @@ export class RunningChild implements StartedChild {
     this.#input.send(line)
   }
 
-  listen(listener: ChildListener): void {
+  listen(listener: LineListener): void {
     this.#listener = listener
     queueMicrotask(() => {
       if (this.#listener === listener) this.#flushToListener()

@@ -1,7 +1,8 @@
 /** The one place that starts upstream programs. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Reservation, MemoryAccount, MemoryBudget } from '../../base/memory-budget.ts'
-import type { ChildCommand, ChildListener, ChildSettings, StartedChild } from './child.ts'
+import type { LineListener } from '../connection/line-transport.ts'
+import type { ChildCommand, ChildSettings, StartedChild } from './child.ts'
 import { hasGroups } from './process-group.ts'
 import { RunningChild } from './running-child.ts'
 
@@ -48,7 +49,7 @@ export class FailedChild implements StartedChild {
   readonly memory: MemoryAccount
   readonly inputRequestMemory: MemoryAccount
   readonly #error: Promise<string>
-  #listener: ChildListener | undefined
+  #listener: LineListener | undefined
 
   constructor(error: Promise<string>, memory: MemoryBudget) {
     this.#error = error
@@ -63,7 +64,7 @@ export class FailedChild implements StartedChild {
 
   hold(): void {}
 
-  listen(listener: ChildListener): void {
+  listen(listener: LineListener): void {
     this.#listener = listener
     void this.#error.then((error) => {
       if (this.#listener === listener) listener.exit({ code: null, signal: null, expected: false, stderr: '', error })

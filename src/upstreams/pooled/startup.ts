@@ -1,6 +1,5 @@
-/** The start of a stdio upstream: which eras it speaks, a worker for each, and the isolation modes. */
+/** The start of a pooled upstream: which eras it speaks, a worker for each, and the isolation modes. */
 import type { Clock } from '../../base/clock.ts'
-import { maskCommand } from '../../base/mask-command.ts'
 import type { UpstreamCodec } from '../../protocol/upstream-codec.ts'
 import { legacyUpstreamCodec } from '../../protocol/legacy-client.ts'
 import { createModernUpstreamCodec } from '../../protocol/modern-client.ts'
@@ -18,8 +17,8 @@ import { ownInfo, type ServerEra } from '../server-era.ts'
 import { type UpstreamFacts, UpstreamStartError } from '../upstream.ts'
 import type { Worker, WorkerEvents } from '../worker.ts'
 import type { WorkerExit } from '../worker-exit.ts'
-import { CommandStartError } from './command-start-error.ts'
-import type { ServerProcess } from './server-process.ts'
+import type { ConnectedInstance } from './connected-instance.ts'
+import type { ServerProgram } from './server-program.ts'
 
 export interface StartNeeds {
   /** Whether the upstream was closed, so that nothing may be started any more. */
@@ -31,7 +30,8 @@ export interface StartNeeds {
   readonly discovered: (serverDescription: RawObject) => void
   readonly clock: Clock
   readonly connector: Connector
-  readonly slots: WorkerSlots<ServerProcess>
+  readonly program: ServerProgram
+  readonly slots: WorkerSlots<ConnectedInstance>
   readonly eventsOf: (codec: UpstreamCodec, slot: WorkerSlot) => WorkerEvents
 }
 
@@ -55,8 +55,7 @@ export interface StartedEra {
 const endMs = 3000
 
 /**
- * Finds out which eras the server speaks. Throws `CommandStartError`, or `UpstreamStartError` if the upstream was closed
- * before or meanwhile.
+ * Finds out which eras the server speaks. Throws `UpstreamStartError`, also if the upstream was closed before or meanwhile.
  */
 export async function startServer(needs: StartNeeds): Promise<Started> {
   const started = needs.isClosed()
@@ -89,11 +88,11 @@ async function detectServer(needs: StartNeeds): Promise<Started> {
     hasRoom: () => needs.slots.free > 0,
     connect(era) {
       const slot = needs.slots.take('catalog')
-      if (!slot) throw startError(settings, exit, false, undefined)
+      if (!slot) throw needs.program.startError({ exit, late: false, words: undefined })
       const codec = era === 'legacy' ? legacyUpstreamCodec : modernCodec
       slot.owner.source = profileSource(codec.era)
       const events = needs.eventsOf(codec, slot)
-      const connection = needs.connector.connect(slot.start().child, {
+      const connection = needs.connector.connect(slot.start().transport, {
         ...events,
         standing: slot,
         announced: {},
@@ -119,7 +118,7 @@ async function detectServer(needs: StartNeeds): Promise<Started> {
         resolve()
       })
     })
-    throw startError(settings, exit, late, found.words)
+    throw needs.program.startError({ exit, late, words: found.words })
   }
   const sharing = isolationModesOf(settings, eras, needs.hasOneClient)
   const used: StartedEra[] = []
@@ -150,28 +149,4 @@ export function factsOf({ eras, sharing, used }: Started): UpstreamFacts {
     return { era: codec.era, mode, serverDescription }
   })
   return { eras, sharing, serverEras }
-}
-
-/** @param words the invalid answer of the server to `initialize` */
-function startError(
-  settings: UpstreamSettings,
-  exit: WorkerExit | undefined,
-  late: boolean,
-  words: string | undefined,
-): CommandStartError {
-  const command = maskCommand([settings.command, ...settings.args]).join(' ')
-  const { stderr = '', stdout = '' } = exit ?? {}
-  if (exit?.error !== undefined)
-    return new CommandStartError('the command could not be started', { command, exit: exit.error, stderr, stdout })
-  if (exit && !exit.expected) {
-    const how = exit.signal === null ? `exit code ${exit.code}` : `signal ${exit.signal}`
-    const what = words === undefined ? 'ended before it answered' : `ended: ${words}`
-    return new CommandStartError(`the command ${what}`, { command, exit: how, stderr, stdout })
-  }
-  const isLate = late && words === undefined
-  const what = isLate
-    ? `the command did not answer initialize within ${settings.startTimeoutMs / 1000} s`
-    : 'the command answered, but not as an MCP server does on its standard output'
-  const whole = words === undefined ? what : `${what}: ${words}`
-  return new CommandStartError(whole, { command, late: isLate, stderr, stdout })
 }

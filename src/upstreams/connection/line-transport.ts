@@ -1,0 +1,50 @@
+/**
+ * The port of what carries a conversation with one instance of a server, as lines in and lines out: the pipes of a child
+ * process, or a server object of this process. Each kind of server implements it.
+ *
+ * Promises: lines arrive whole and in order, and the exit after the last line; no failure of the instance is an unhandled
+ * error.
+ */
+import type { LostLine } from '../../base/lines.ts'
+import type { MemoryAccount, Reservation } from '../../base/memory-budget.ts'
+import type { WorkerId } from '../../protocol/call.ts'
+import type { WorkerExit } from '../worker-exit.ts'
+
+/** Its methods must not throw. */
+export interface LineListener {
+  line(text: string): void
+  /** The last call. */
+  exit(exit: WorkerExit): void
+  /** A line that was too long, or had no end, was dropped. The `dropped` event has been emitted already. */
+  dropped(line: LostLine): void
+  /** The instance has taken everything after it had not at once. */
+  drained?(): void
+}
+
+export interface LineTransport {
+  /** The id of the worker; it ends with the number. Undefined when the instance could not be started. */
+  readonly id: WorkerId | undefined
+  /** The number of the worker in its gateway, from 1 up, for log lines; undefined when it could not be started. */
+  readonly worker: number | undefined
+  /** Queues one line, given without its newline. */
+  send(line: string): void
+  /** Bytes that are queued or that the instance has not taken. Not bounded here: senders call `roomFor`. */
+  readonly backlog: number
+  /** Whether a line of `bytes` bytes may wait. Always, while the instance reads. */
+  roomFor(bytes: number): Reservation
+  /** Counts output that is kept until it has been passed on. */
+  readonly memory: MemoryAccount
+  /** Counts input requests of the server, which are kept until clients have answered. */
+  readonly inputRequestMemory: MemoryAccount
+  /** Attaches or replaces the listener. Earlier output is delivered soon, never within this call. */
+  listen(listener: LineListener): void
+  /** Stops reading the output, so that the instance waits, or resumes reading. */
+  hold(isHeld: boolean): void
+  /** Ends the instance in an orderly way; resolves when nothing of it is left. Idempotent. */
+  close(): Promise<void>
+  /** Ends it at once. */
+  kill(): void
+  readonly exited: boolean
+  /** Calls `listener` once, as soon as `exited` is true; at once if it is already. At most one listener. */
+  whenExited(listener: () => void): void
+}

@@ -1,0 +1,289 @@
+/**
+ * A server as an upstream for any number of clients: finds the isolation group of each caller, gets it a worker and runs
+ * the call there. It composes what `pooling/` has with instances that a program starts, whatever kind of server that is.
+ */
+import type { Timer } from '../../base/clock.ts'
+import { holderOf, Transfers } from '../../base/transfers.ts'
+import type { Call, Caller, Filter, Reply } from '../../protocol/call.ts'
+import type { HealthCheck } from '../../protocol/health.ts'
+import type { RawObject } from '../../protocol/json-text.ts'
+import { type Connector, createConnector } from '../connection/connector.ts'
+import { countCallMemory } from '../pooling/call-memory.ts'
+import { callOnWorker } from '../pooling/call-on-worker.ts'
+import { profileSource } from '../pooling/catalog-keys.ts'
+import { createCatalogSource } from '../pooling/catalog-source.ts'
+import { type CatalogWorkers, createCatalogWorkers } from '../pooling/catalog-workers.ts'
+import { hasSameHandshake } from '../pooling/hand-over.ts'
+import { isCommon } from '../pooling/isolation-group.ts'
+import { createIsolationGroups, type IsolationGroups } from '../pooling/isolation-groups.ts'
+import { createNotificationRouter, type NotificationRouter } from '../pooling/notification-router.ts'
+import { ownCaller } from '../pooling/own-requests.ts'
+import { Pool } from '../pooling/pool.ts'
+import { poolCounts } from '../pooling/pool-counts.ts'
+import { createSingleInstance, type SingleInstance } from '../pooling/single-instance.ts'
+import { createSpares, type Spares } from '../pooling/spares.ts'
+import { createUnresponsiveWorkers, type UnresponsiveWorkers } from '../pooling/unresponsive-workers.ts'
+import { createUpstreamHealth } from '../pooling/upstream-health.ts'
+import { type WorkerSlot, WorkerSlots } from '../pooling/worker-slots.ts'
+import { WorkerStarts } from '../pooling/worker-starts.ts'
+import type { ServerEra } from '../server-era.ts'
+import type { CatalogSource, Subscriber, Subscription, Upstream, UpstreamFacts } from '../upstream.ts'
+import type { Worker } from '../worker.ts'
+import type { Purpose } from '../worker-states.ts'
+import { ConnectedInstance } from './connected-instance.ts'
+import type { PooledUpstreamNeeds } from './pooled-upstream-needs.ts'
+import type { ServerProgram } from './server-program.ts'
+import { factsOf, startServer } from './startup.ts'
+
+const sweepMs = 500
+/** The most catalog workers; a third of the pool if that is less. */
+const maxCatalogWorkers = 16
+
+export class PooledUpstream implements Upstream {
+  readonly call: (call: Call) => Reply
+  readonly health: () => Promise<HealthCheck>
+  readonly catalog: CatalogSource
+  readonly slots: WorkerSlots<ConnectedInstance>
+  readonly groups: IsolationGroups
+  readonly pool: Pool
+  readonly catalogWorkers: CatalogWorkers
+  readonly #needs: PooledUpstreamNeeds
+  readonly #program: ServerProgram
+  readonly #onlyOne: SingleInstance
+  readonly #notifications: NotificationRouter
+  readonly #transfers: Transfers
+  readonly #connector: Connector
+  readonly #starts: WorkerStarts
+  readonly #watch: UnresponsiveWorkers
+  readonly #sweeper: Timer
+  readonly #ends = new Set<Promise<void>>()
+  #spares: Spares | undefined
+  #endedForNotReading = 0
+  #started: Promise<UpstreamFacts> | undefined
+  #closing: Promise<void> | undefined
+  #closed = false
+
+  constructor(needs: PooledUpstreamNeeds, program: ServerProgram) {
+    const { settings, clock, log, events, memory, hasOneClient } = needs
+    this.#needs = needs
+    this.#program = program
+    this.#onlyOne = createSingleInstance({
+      clock,
+      log,
+      changed: (isKnown) => (isKnown ? this.#spares?.clear() : this.#slotFreed()),
+    })
+    this.#transfers = new Transfers(memory, clock, Infinity, () => {})
+    const waiting = holderOf(this.#transfers, memory.account())
+    this.#connector = createConnector({ settings, hasOneClient, clock, events, log, waiting })
+    this.slots = new WorkerSlots(
+      () => (this.#onlyOne.isKnown ? 1 : settings.pool),
+      (purpose) => new ConnectedInstance(this.#program.start(purpose), this.#connector),
+    )
+    this.groups = createIsolationGroups(settings.pool, hasOneClient)
+    this.#notifications = createNotificationRouter(clock, (key) => this.groups.find(key))
+    this.#starts = this.#createStarts()
+    this.#watch = createUnresponsiveWorkers({ clock, log, pingAfterMs: settings.pingAfterMs })
+    this.catalogWorkers = this.#createCatalogWorkers()
+    this.pool = this.#createPool()
+    const { groups, pool, catalogWorkers, slots } = this
+    const common = { groups, pool, notifications: this.#notifications, clock }
+    this.catalog = createCatalogSource({ ...common, catalogWorkers })
+    this.call = countCallMemory(memory, (call) => callOnWorker(call, common))
+    this.health = createUpstreamHealth({
+      clock,
+      groups,
+      catalogWorkers,
+      unresponsive: () => slots.in('unresponsive').size,
+      fault: () => (this.#closed ? 'the server was ended' : this.#starts.crashLoopGuard.fault),
+      onlyOne: () => this.#onlyOne.detail,
+    })
+    this.#sweeper = clock.every(sweepMs, () => this.#sweep())
+  }
+
+  start(discovered: (serverDescription: RawObject) => void): Promise<UpstreamFacts> {
+    return (this.#started ??= this.#start(discovered))
+  }
+
+  async #start(discovered: (serverDescription: RawObject) => void): Promise<UpstreamFacts> {
+    const { settings, hasOneClient, clock } = this.#needs
+    const started = await startServer({
+      isClosed: () => this.#closed,
+      settings,
+      hasOneClient,
+      discovered,
+      clock,
+      connector: this.#connector,
+      program: this.#program,
+      slots: this.slots,
+      eventsOf: (codec, slot) => this.#starts.eventsOf(codec, slot),
+    })
+    const { used } = started
+    for (const { serverEra, slot, worker } of used) {
+      this.groups.serverEras.set(serverEra.codec.era, serverEra)
+      if (!worker.closed) this.#use(serverEra, slot, worker)
+    }
+    await this.#program.answered(used[0]?.worker.id)
+    const spared = used.find(({ serverEra: { codec, mode } }) => codec.era === 'legacy' && !isCommon(mode))?.serverEra
+    this.#spares = this.#createSpares(spared)
+    if (started.isOnlyOne) this.#onlyOne.found('it ended by itself before it answered')
+    this.#spares.fill()
+    return factsOf(started)
+  }
+
+  /** Gives a worker of the start its first purpose. */
+  #use(serverEra: ServerEra, slot: WorkerSlot, worker: Worker): void {
+    slot.move('idle')
+    if (serverEra.mode !== 'shared') {
+      const spec = { source: profileSource(serverEra.codec.era), serverEra, announced: {} }
+      return this.catalogWorkers.add(spec, { worker, slot, serverDescription: serverEra.serverDescription })
+    }
+    const group = this.groups.of(ownCaller(serverEra))
+    slot.owner.group = group
+    slot.assign('serve')
+    group.workers.add(worker)
+    void this.#notifications.subscriptionsOf(group).sync(worker)
+  }
+
+  subscribe(caller: Caller, filter: Filter, subscriber: Subscriber): Promise<Subscription> {
+    return this.#notifications.subscribe(this.groups.keyOf(caller), caller.session, filter, subscriber)
+  }
+
+  notify(caller: Caller, method: string, params: RawObject | undefined): void {
+    const group = this.groups.find(this.groups.keyOf(caller))
+    const workers = group?.attribution === 'session' ? group.workers : undefined
+    for (const worker of workers ?? []) worker.pass(method, params)
+    if (!workers?.size) this.#needs.events.emit('dropped', { what: 'client_notification', count: 1 })
+  }
+
+  endSession(caller: Caller): void {
+    // The only client may have state of requests without a session; its worker ends when it is idle.
+    if (this.#needs.hasOneClient) return
+    const group = this.groups.find(this.groups.keyOf(caller))
+    if (group?.attribution !== 'session') return
+    group.ended = true
+    this.groups.remove(group)
+    this.#notifications.forget(group.key)
+    for (const worker of [...group.workers, ...this.#starts.starting(group)]) this.#end(worker)
+  }
+
+  counts(): Readonly<Record<string, number>> {
+    return { ...poolCounts(this.slots, this.pool), workersEndedForNotReading: this.#endedForNotReading }
+  }
+
+  close({ force = false }: { readonly force?: boolean } = {}): Promise<void> {
+    this.#closing ??= this.#close()
+    if (force) void this.#program.close(true)
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    this.#closed = true
+    this.#sweeper.stop()
+    this.#transfers.close()
+    this.pool.close()
+    const serving = [...this.groups.all()].flatMap(({ workers }) => [...workers])
+    this.groups.clear()
+    for (const worker of [...serving, ...this.#starts.starting()]) this.#end(worker)
+    // The program as well: while the start is under way, no other part knows all of its processes.
+    await Promise.all([...this.#ends, this.catalogWorkers.close(), this.#spares?.close(), this.#program.close(false)])
+  }
+
+  #sweep(): void {
+    const { groups, pool, catalogWorkers } = this
+    for (const group of groups.all()) for (const worker of group.workers) this.#watch.sweep(worker, group)
+    groups.removeEmpty(this.#needs.clock.now(), ({ key }) => !this.#notifications.hasSubscribers(key))
+    pool.sweep()
+    catalogWorkers.sweep()
+    this.#spares?.fill()
+    const { crashLoopGuard } = this.#starts
+    const serverEra = groups.serverEras.values().next().value
+    if (serverEra) crashLoopGuard.retry(serverEra)
+    this.#starts.checkSeveral()
+    if (serverEra && pool.lacksSlots && this.#onlyOne.isTryDue()) crashLoopGuard.check(serverEra)
+  }
+
+  /** A slot may have become free. */
+  #slotFreed(): void {
+    if (this.#closed) return
+    this.pool.slotFreed()
+    this.catalogWorkers.slotFreed()
+  }
+
+  #end(worker: Worker): void {
+    const ended = worker.close().finally(() => this.#ends.delete(ended))
+    this.#ends.add(ended)
+  }
+
+  /** A slot for something else than a call. Waiting calls go first, so there is none while the pool lacks slots. */
+  #slotFor(purpose: Purpose): WorkerSlot | undefined {
+    return this.pool.lacksSlots ? undefined : (this.slots.take(purpose) ?? this.#spares?.take(purpose))
+  }
+
+  #createStarts(): WorkerStarts {
+    const { clock, log, events, settings } = this.#needs
+    return new WorkerStarts({
+      slots: this.slots,
+      notifications: this.#notifications,
+      onlyOne: this.#onlyOne,
+      serverEras: this.groups.serverEras,
+      clock,
+      log,
+      events,
+      slotForTest: () => (this.#onlyOne.isTryDue() ? this.slots.take('check', settings.pool) : this.#slotFor('check')),
+      expectsEnds: () => this.#closed || this.groups.serverEras.size === 0,
+      fillSpares: () => this.#spares?.fill(),
+      endedForNotReading: () => void this.#endedForNotReading++,
+      slotFreed: () => this.#slotFreed(),
+      recovered: () => this.#closed || this.pool.slotFreed(),
+    })
+  }
+
+  #createPool(): Pool {
+    const { settings, queue, queueWaitMs, clock, endSuspendedCalls } = this.#needs
+    return new Pool({
+      settings,
+      queue,
+      queueWaitMs,
+      clock,
+      groups: () => this.groups.all(),
+      slots: this.slots,
+      takeSlot: () => this.#spares?.take('serve') ?? this.slots.take('serve'),
+      start: (group, slot) => this.#starts.start(group, this.groups.serverEraOf(group.caller), slot),
+      handOver: (group) => {
+        const catalogWorker = this.catalogWorkers.handOver((what) => hasSameHandshake(group, what))
+        return catalogWorker && this.#starts.handOver(group, this.groups.serverEraOf(group.caller), catalogWorker)
+      },
+      isOnlyOne: () => this.#onlyOne.isKnown,
+      endCatalogWorker: () => this.catalogWorkers.endOne(),
+      endSuspendedCalls,
+    })
+  }
+
+  #createCatalogWorkers(): CatalogWorkers {
+    const { settings, queueWaitMs, clock } = this.#needs
+    const { crashLoopGuard } = this.#starts
+    return createCatalogWorkers({
+      clock,
+      bound: Math.max(1, Math.min(maxCatalogWorkers, Math.floor(settings.pool / 3))),
+      waitMs: queueWaitMs,
+      takeSlot: () => this.#slotFor('catalog'),
+      endIdleWorker: () => void this.pool.endIdleWorker(),
+      isInVain: () => this.pool.lacksSlots || this.slots.in('ending').size > 0,
+      mayStart: (source) => crashLoopGuard.mayStart(crashLoopGuard.ofSource(source)),
+      untilAllowed: (source) => crashLoopGuard.untilAllowed(crashLoopGuard.ofSource(source)),
+      open: (what) => this.#starts.startCatalogWorker(what),
+    })
+  }
+
+  /** @param serverEra the era that they are for; undefined if none is wanted */
+  #createSpares(serverEra: ServerEra | undefined): Spares {
+    const { settings, clock } = this.#needs
+    return createSpares({
+      wanted: serverEra ? settings.spares : 0,
+      clock,
+      takeSlot: () => (this.pool.lacksSlots ? undefined : this.slots.take('spare')),
+      mayStart: () => this.#starts.crashLoopGuard.fault === undefined && !this.#onlyOne.isKnown,
+      failed: (exit) => serverEra && this.#starts.spareFailed(exit, serverEra),
+    })
+  }
+}

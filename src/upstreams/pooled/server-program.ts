@@ -1,0 +1,29 @@
+/** The port of one kind of server to the pool: starts instances of the server, and ends all of them. */
+import type { WorkerId } from '../../protocol/call.ts'
+import type { LineTransport } from '../connection/line-transport.ts'
+import type { UpstreamStartError } from '../upstream.ts'
+import type { WorkerExit } from '../worker-exit.ts'
+
+export interface ServerProgram {
+  /** Starts an instance; a failed start is reported as its exit. @param purpose for the event `workerStarted` */
+  start(purpose: string): LineTransport
+  /** The first worker has answered its handshake. */
+  answered(worker: WorkerId | undefined): Promise<void>
+  /** What to throw after a failed start. */
+  startError(failure: FailedStart): UpstreamStartError
+  /**
+   * Ends all instances, also those that are still being started, and starts none any more: step by step, or at once if
+   * `isForced`, also after a first close. Resolves when none is left.
+   */
+  close(isForced: boolean): Promise<void>
+}
+
+/** Why no instance has answered a handshake. */
+export interface FailedStart {
+  /** How the last instance ended; undefined if none has ended. */
+  readonly exit: WorkerExit | undefined
+  /** Whether the start time-out has passed. */
+  readonly late: boolean
+  /** The invalid answer of the server to `initialize`, in words for the operator. */
+  readonly words: string | undefined
+}
