@@ -8,7 +8,7 @@ import type { Clock } from './base/clock.ts'
 import type { Log } from './base/log.ts'
 import { fillSettings } from './config/assemble.ts'
 import { thisMachine } from './config/load.ts'
-import type { PartialSettings } from './config/settings.ts'
+import type { PartialSettings, PartialUpstream } from './config/settings.ts'
 import { composeGateway as createFilledGateway, type Gateway } from './gateway/gateway.ts'
 
 /**
@@ -31,7 +31,7 @@ export function createGateway(settings: PartialSettings, needs: GatewayNeeds = {
 export { ConfigError, type ConfigCode, type Problem } from './config/problem.ts'
 export { Refusal, type RefusalCode, type RefusalDetails } from './base/refusal.ts'
 export { CommandStartError, UpstreamStartError, type GatewayFacts, type TransportServices } from './gateway/gateway.ts'
-export type { Backplane, Clock, Gateway, Log, PartialSettings }
+export type { Backplane, Clock, Gateway, Log, PartialSettings, PartialUpstream }
 export type { Events, EventName, EventSource } from './base/events.ts'
 export type { Settings } from './config/settings.ts'
 export type { HealthReport } from './protocol/health.ts'

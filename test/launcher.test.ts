@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
 import { nodeHandler } from '../src/transports/http/listen.ts'
-import { createGateway, type PartialSettings } from '../src/index.ts'
+import { createGateway, type PartialUpstream } from '../src/index.ts'
 import { runs } from './children/processes.ts'
 import { eventually } from './support/eventually.ts'
 import { echoLegacy, echoModern } from './support/mcplex.ts'
@@ -26,7 +26,7 @@ interface Started {
   end(): Promise<void>
 }
 
-async function start(upstream: PartialSettings['upstream']): Promise<Started> {
+async function start(upstream: PartialUpstream): Promise<Started> {
   const lines: Array<Record<string, unknown>> = []
   const note = (fields: object, msg: string): void => void lines.push({ ...fields, msg })
   const gateway = createGateway({ upstream }, { log: { debug: note, info: note, warn: note, error: note } })

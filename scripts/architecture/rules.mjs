@@ -47,8 +47,8 @@ export const modules = {
   sessions: { may: ports, instead: siblings },
   client: { may: ports, instead: siblings },
   upstreams: {
-    may: [...ports, 'upstreams/stdio/environment.ts'],
-    types: ['upstreams/pooling/isolation-modes.ts'],
+    may: ports,
+    types: ['upstreams/pooling/isolation-modes.ts', 'upstreams/stdio/options.ts'],
     instead: 'The port of upstreams knows none of its parts.',
   },
   'upstreams/connection': {
@@ -85,7 +85,7 @@ export const modules = {
   },
   catalog: { may: [...ports, 'upstreams/upstream.ts'], instead: siblings },
   config: {
-    may: ['base', '*/options.ts', 'transports/http/options.ts'],
+    may: ['base', '*/options.ts', 'transports/http/options.ts', 'upstreams/stdio/options.ts'],
     instead: "config composes the modules' options.ts and knows nothing else of them: move the option there.",
   },
   gateway: {

@@ -67,6 +67,11 @@ export const failures: Readonly<Record<FailureCode, Row>> = {
     'Set it in the environment of mcplex and hand it over with --env NAME.',
   ),
   config_command: row(78, 'The command to serve is missing or not usable.', 'Write it behind --, with its arguments.'),
+  config_name: row(
+    78,
+    'An upstream or an endpoint has a name that it cannot have.',
+    'Use letters, digits, _ and -, at most 64, and for an endpoint not the name of an upstream.',
+  ),
   config_exposed: row(
     78,
     'An address other than loopback would be opened although mcplex does not authenticate clients.',

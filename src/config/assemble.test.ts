@@ -12,7 +12,7 @@ const fill = (partial: PartialSettings): Settings => fillSettings(partial, machi
 /** What a program without types may hand in. */
 function problemsOf(partial: object): readonly Problem[] {
   try {
-    fillSettings(partial as PartialSettings, machine)
+    fillSettings(partial, machine)
   } catch (error) {
     if (error instanceof ConfigError) return error.problems
     throw error
@@ -23,7 +23,8 @@ function problemsOf(partial: object): readonly Problem[] {
 describe('settings of a program', () => {
   test('need nothing but a command', () => {
     expect(fill({ upstream: { command: 'node' } })).toMatchObject({
-      upstream: { command: 'node', args: [], env: { PATH: '/bin' }, pool: 48 },
+      upstreams: { server: { kind: 'stdio', command: 'node', args: [], env: { PATH: '/bin' }, pool: 48 } },
+      endpoints: {},
       limits: { maxConnections: 1000, memoryBytes: 512 * 1024 ** 2 },
       http: { host: '127.0.0.1', port: 8080 },
     })
@@ -34,7 +35,7 @@ describe('settings of a program', () => {
       upstream: { command: 'node', env: { A: '1' }, pool: 2, mode: 'shared' },
       sessions: { idleTimeoutMs: 5000 },
     })
-    expect(settings.upstream).toMatchObject({
+    expect(settings.upstreams['server']).toMatchObject({
       env: { PATH: '/bin', A: '1' },
       pool: 2,
       mode: 'shared',
@@ -42,13 +43,42 @@ describe('settings of a program', () => {
     })
   })
 
+  test('name several upstreams, each with its own values and the defaults for the rest', () => {
+    const { upstreams, endpoints } = fill({
+      upstreams: {
+        github: { command: 'gh', env: { TOKEN: 't' }, pool: 2 },
+        __proto__x: { command: 'node', args: ['a'] },
+      },
+      endpoints: { support: { tools: ['github__*', '!github__delete_*'] }, all: {} },
+      sessions: { idleTimeoutMs: 5000 },
+    })
+    expect(Object.keys(upstreams)).toEqual(['github', '__proto__x'])
+    expect(upstreams['github']).toMatchObject({
+      command: 'gh',
+      args: [],
+      env: { PATH: '/bin', TOKEN: 't' },
+      pool: 2,
+      processIdleMs: 5000,
+    })
+    expect(upstreams['__proto__x']).toMatchObject({ args: ['a'], env: { PATH: '/bin' }, pool: 48, processIdleMs: 5000 })
+    expect(endpoints).toEqual({ support: { tools: ['github__*', '!github__delete_*'] }, all: { tools: [] } })
+  })
+
+  test('never quote a variable that is meant for a server', () => {
+    const problems = problemsOf({ upstreams: { a: { command: 'x', env: { TOKEN: 's3cret', B: 1 } } } })
+    expect(problems).toHaveLength(1)
+    expect(JSON.stringify(problems)).not.toContain('s3cret')
+  })
+
   test('are frozen at every level, and do not freeze the objects of the caller', () => {
     const args = ['a']
     const settings = fill({ upstream: { command: 'node', args } })
     expect(Object.isFrozen(settings) && Object.isFrozen(settings.limits)).toBe(true)
-    expect(Object.isFrozen(settings.upstream.args) && Object.isFrozen(settings.upstream.env)).toBe(true)
+    expect(
+      Object.isFrozen(settings.upstreams['server']?.args) && Object.isFrozen(settings.upstreams['server']?.env),
+    ).toBe(true)
     args.push('b')
-    expect(settings.upstream.args).toEqual(['a'])
+    expect(settings.upstreams['server']?.args).toEqual(['a'])
   })
 
   test.each([
@@ -62,6 +92,20 @@ describe('settings of a program', () => {
     [{ upstream: { command: 'x' }, http: { host: '0.0.0.0' } }, 'config_exposed', 'http.host'],
     [{ upstream: { command: 'x' }, http: { hots: 'x' } }, 'config_unknown_key', 'http.hots'],
     [{ upstream: { command: 'x' }, limit: {} }, 'config_unknown_key', 'limit'],
+    [{ upstream: { command: 'x' }, http: 7 }, 'config_value', 'http'],
+    [{ upstreams: {} }, 'config_command', 'upstreams'],
+    [{ upstreams: [] }, 'config_value', 'upstreams'],
+    [{ upstreams: { a: null } }, 'config_value', 'upstreams.a'],
+    [{ upstreams: { a: { mode: 'shared' } } }, 'config_command', 'upstreams.a.command'],
+    [{ upstreams: { a: { command: 'x', pol: 1 } } }, 'config_unknown_key', 'upstreams.a.pol'],
+    [{ upstreams: { a: { command: 'x', pool: 0 } } }, 'config_number', 'upstreams.a.pool'],
+    [{ upstreams: { 'a/b': { command: 'x' } } }, 'config_name', 'upstreams.a/b'],
+    [{ upstreams: { ['a'.repeat(65)]: { command: 'x' } } }, 'config_name', `upstreams.${'a'.repeat(65)}`],
+    [{ upstream: { command: 'x' }, upstreams: { a: { command: 'x' } } }, 'config_unknown_key', 'upstream'],
+    [{ upstreams: { a: { command: 'x' } }, endpoints: { a: {} } }, 'config_name', 'endpoints.a'],
+    [{ upstreams: { a: { command: 'x' } }, endpoints: { '': {} } }, 'config_name', 'endpoints.'],
+    [{ upstreams: { a: { command: 'x' } }, endpoints: { b: { tools: ['a b'] } } }, 'config_value', 'endpoints.b.tools'],
+    [{ upstreams: { a: { command: 'x' } }, endpoints: { b: { tool: [] } } }, 'config_unknown_key', 'endpoints.b.tool'],
     [{ upstream: { command: 'x' }, log: { level: 'info' } }, 'config_unknown_key', 'log'],
   ])('%j are refused', (partial, code, where) => {
     expect(problemsOf(partial)).toContainEqual(expect.objectContaining({ code, where }))

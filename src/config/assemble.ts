@@ -2,46 +2,43 @@
  * Assembles settings: the values that were provided, defaults for the rest, and the checks that involve more than one
  * option. The result is complete and frozen.
  */
-import type { Option } from '../base/option.ts'
 import { autoMemory } from '../admission/options.ts'
 import { isLoopback } from '../transports/http/options.ts'
-import { autoPool, childEnvironment } from '../upstreams/options.ts'
-import { checkOption } from './read-option.ts'
+import { autoPool } from '../upstreams/options.ts'
+import { assembleEndpoints, assembleUpstreams, checkUpstreams } from './assemble-upstreams.ts'
 import type { Environment } from './environment.ts'
-import { didYouMean } from './did-you-mean.ts'
 import { ConfigError, type Problem } from './problem.ts'
-import { commandModules, type AllSettings, type Placed, schema } from './schema.ts'
+import { programEndpoints, programUpstreams, readSlice } from './program-upstreams.ts'
+import type { Provided, ProvidedSettings, ProvidedValue } from './provided.ts'
+import { commandModules, type AllSettings, schema, type Slices, tables } from './schema.ts'
 import type { PartialSettings, Settings } from './settings.ts'
-
-/** A value with its place, as errors name it: `--pool 8`, `HOST=0.0.0.0`, `upstream.pool`. */
-export interface ProvidedValue {
-  readonly value: unknown
-  readonly where: string
-  readonly quote: string
-}
-
-/** The provided values by `module.key`. */
-export type Provided = ReadonlyMap<string, ProvidedValue>
+import { completeSlice, plainDefault, type Rows } from './slice.ts'
+import { unknownKey } from './unknown-key.ts'
 
 /** The value of each option by `module.key`, not checked against its row yet. */
 type Values = Map<string, unknown>
 
 /**
- * Settings from the provided values.
+ * Settings from what was provided.
  * @throws ConfigError with `problems` and all problems found here
  */
-export function assemble(provided: Provided, problems: readonly Problem[], machine: Environment): AllSettings {
+export function assemble(provided: ProvidedSettings, problems: readonly Problem[], machine: Environment): AllSettings {
   const values: Values = new Map()
   for (const { module, key, option } of schema) {
     const path = `${module}.${key}`
-    values.set(path, provided.get(path)?.value ?? plainDefault(option))
+    values.set(path, provided.values.get(path)?.value ?? plainDefault(option))
   }
   derive(values, machine)
-  const found = [...problems, ...checkCombinations(values, provided)]
+  const found = [
+    ...problems,
+    ...checkUpstreams(provided.upstreams, provided.endpoints),
+    ...checkCombinations(values, provided.values),
+  ]
   if (found.length > 0) throw new ConfigError(found)
   return freeze({
     http: sliceOf('http', values),
-    upstream: sliceOf('upstream', values),
+    upstreams: assembleUpstreams(provided.upstreams, membersOf('upstream', values), machine),
+    endpoints: assembleEndpoints(provided.endpoints),
     limits: sliceOf('limits', values),
     sessions: sliceOf('sessions', values),
     log: sliceOf('log', values),
@@ -53,38 +50,22 @@ export function assemble(provided: Provided, problems: readonly Problem[], machi
 /** Fills in the defaults that depend on the machine or on other options. */
 function derive(values: Values, machine: Environment): void {
   const fallBack = (path: string, value: unknown): void => void values.set(path, values.get(path) ?? value)
-  const env = values.get('upstream.env')
-  values.set('upstream.env', childEnvironment(machine.env, isTexts(env) ? env : {}))
-  fallBack('upstream.args', [])
   fallBack('upstream.pool', autoPool(machine.memoryBytes))
   fallBack('limits.memoryBytes', autoMemory(machine.memoryBytes, machine.heapLimitBytes))
   fallBack('upstream.processIdleMs', values.get('sessions.idleTimeoutMs'))
 }
 
-function sliceOf<Module extends keyof AllSettings>(module: Module, values: Values): AllSettings[Module] {
-  const members = rowsOf(module).map(({ key }) => [key, values.get(`${module}.${key}`)])
-  // A copy: freezing must not reach the objects of the caller.
-  const found: object = structuredClone(Object.fromEntries(members))
-  if (!isSlice(module, found)) throw new Error(`the settings of ${module} do not match its table`)
-  return found
+function sliceOf<Module extends Exclude<keyof Slices, 'upstream'>>(module: Module, values: Values): Slices[Module] {
+  return completeSlice<Slices[Module]>(module, tables[module], membersOf(module, values))
 }
 
-/**
- * Whether each value is accepted by its row. Then the object has the type of the module's settings, because a table has a
- * row for each member, of the kind that fits the member's type (base/option.ts). A value may be missing if the row's
- * default is derived.
- */
-function isSlice<Module extends keyof AllSettings>(module: Module, found: object): found is AllSettings[Module] {
-  const values = new Map<string, unknown>(Object.entries(found))
-  return rowsOf(module).every(({ key, option }) => {
-    const value = values.get(key)
-    if (value === undefined) return isDerived(option)
-    return (checkOption(option, value) ?? checkGiven(`${module}.${key}`, value)) === undefined
-  })
+/** The values of a module by key. */
+function membersOf(module: string, values: Values): Map<string, unknown> {
+  return new Map(Object.keys(rowsOf(module)).map((key) => [key, values.get(`${module}.${key}`)]))
 }
 
-function rowsOf(module: string): readonly Placed[] {
-  return schema.filter((row) => row.module === module)
+function rowsOf(module: string): Rows {
+  return Object.fromEntries(schema.filter((row) => row.module === module).map(({ key, option }) => [key, option]))
 }
 
 /**
@@ -92,93 +73,27 @@ function rowsOf(module: string): readonly Placed[] {
  * @throws ConfigError that names each member that is unknown or not accepted
  */
 export function fillSettings(partial: PartialSettings, machine: Environment): Settings {
-  const provided = new Map<string, ProvidedValue>()
   const problems: Problem[] = []
-  for (const [module, slice] of Object.entries<object | undefined>({ ...partial })) {
-    const known = commandModules.includes(module) ? [] : rowsOf(module)
-    if (known.length === 0) problems.push(unknownKey(module, ['limits', 'sessions', 'upstream', 'http']))
-    else
-      for (const [key, value] of Object.entries(slice ?? {})) {
-        const path = `${module}.${key}`
-        const option = known.find((row) => row.key === key)?.option
-        if (!option)
-          problems.push(
-            unknownKey(
-              path,
-              known.map((row) => `${module}.${row.key}`),
-            ),
-          )
-        else if (value !== undefined) {
-          const fault = checkOption(option, value) ?? checkGiven(path, value)
-          provided.set(path, { value, where: path, quote: `${path} ${JSON.stringify(value)}` })
-          if (fault)
-            problems.push({
-              code: fault.code,
-              where: path,
-              message: `${path} ${path === 'upstream.env' ? '' : `${JSON.stringify(value)} `}${fault.fault}`,
-              notes: [['accepted', fault.accepted]],
-            })
-        }
-      }
+  const provided = new Map<string, ProvidedValue>()
+  const { upstream, upstreams, endpoints, ...modules } = partial
+  for (const [module, slice] of Object.entries<unknown>(modules)) {
+    const rows = commandModules.includes(module) ? {} : rowsOf(module)
+    if (Object.keys(rows).length === 0)
+      problems.push(unknownKey(module, ['limits', 'sessions', 'upstream', 'upstreams', 'endpoints', 'http']))
+    else for (const [key, value] of readSlice(module, slice, rows, problems)) provided.set(`${module}.${key}`, value)
   }
-  const { log: _log, clients: _clients, admin: _admin, ...settings } = assemble(provided, problems, machine)
+  const named = {
+    upstreams: programUpstreams(upstream, upstreams, problems),
+    endpoints: programEndpoints(endpoints, problems),
+  }
+  const all = assemble({ values: provided, ...named }, problems, machine)
+  const { log: _log, clients: _clients, admin: _admin, ...settings } = all
   return Object.freeze(settings)
-}
-
-/** The problem of a name that is no option. */
-export function unknownKey(
-  where: string,
-  known: readonly string[],
-  meant: string | undefined = didYouMean(where, known),
-): Problem {
-  return {
-    code: 'config_unknown_key',
-    where,
-    message: `${where} is not known here${meant === undefined ? '' : `; did you mean ${meant}?`}`,
-    notes: meant === undefined && known.length < 12 ? [['known', known.join(', ')]] : [],
-  }
-}
-
-function isDerived({ default: standard }: Option): boolean {
-  return typeof standard === 'object' && 'derived' in standard
-}
-
-function plainDefault(option: Option): unknown {
-  return isDerived(option) ? undefined : option.default
-}
-
-function checkGiven(
-  path: string,
-  value: unknown,
-): { code: Problem['code']; fault: string; accepted: string } | undefined {
-  if (path === 'upstream.args' && !(Array.isArray(value) && value.every(isText)))
-    return { code: 'config_value', fault: 'is not a list of texts', accepted: 'a list of texts' }
-  if (path === 'upstream.env' && !isTexts(value))
-    return { code: 'config_variable', fault: 'holds something that is not a text', accepted: 'names with texts' }
-  if (path === 'upstream.command' && !isText(value))
-    return { code: 'config_command', fault: 'is not a text', accepted: 'the name or path of a program' }
-  return undefined
-}
-
-function isText(value: unknown): value is string {
-  return typeof value === 'string' && !value.includes('\0')
-}
-
-function isTexts(value: unknown): value is Record<string, string> {
-  return typeof value === 'object' && value !== null && Object.values(value).every(isText)
 }
 
 /** Problems of options that are each valid alone but not in combination. */
 function checkCombinations(values: Values, provided: Provided): Problem[] {
   const problems: Problem[] = []
-  const command = values.get('upstream.command')
-  if (typeof command !== 'string' || command.trim() === '')
-    problems.push({
-      code: 'config_command',
-      where: provided.get('upstream.command')?.where ?? 'upstream.command',
-      message: 'there is no command: name the MCP server to serve',
-      notes: [],
-    })
   const host = provided.get('http.host')
   if (
     host &&

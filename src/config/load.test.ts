@@ -29,19 +29,25 @@ function problemsWith(flags: Record<string, readonly string[]>, env: Record<stri
 describe('precedence', () => {
   test('an option that is not provided has its documented default', () => {
     const { settings, log, clients, admin } = loadWith({}, path)
-    const all: Record<string, object> = { ...settings, log, clients, admin }
+    const all: Record<string, object> = {
+      ...settings,
+      upstream: settings.upstreams['server'] ?? {},
+      log,
+      clients,
+      admin,
+    }
     for (const { module, key, option } of schema) {
       if (typeof option.default === 'object' && 'derived' in option.default) continue
       expect(all[module]).toHaveProperty(key, option.default)
     }
-    expect(settings.upstream).toMatchObject({
+    expect(settings.upstreams['server']).toMatchObject({
       command: 'node',
       args: ['server.js'],
       env: path,
       mode: undefined,
       pool: 48,
     })
-    expect(settings.upstream.processIdleMs).toBe(settings.sessions.idleTimeoutMs)
+    expect(settings.upstreams['server']?.processIdleMs).toBe(settings.sessions.idleTimeoutMs)
   })
 
   test('a flag wins over the environment, and the environment over the default', () => {
@@ -81,7 +87,7 @@ describe('precedence', () => {
     ['MCPLEX_LIMITS__CALLS_PER_SESSION', '3', 'limits', 'callsPerSession', 3],
   ])('%s=%s sets %s.%s', (name, text, module, key, value) => {
     const { settings, log } = loadWith({}, { [name]: text })
-    expect({ ...settings, log }).toHaveProperty([module, key], value)
+    expect({ ...settings, upstream: settings.upstreams['server'], log }).toHaveProperty([module, key], value)
   })
 })
 
@@ -91,11 +97,13 @@ describe('the pool', () => {
     [gibibyte, 12],
     [gibibyte / 8, 4],
   ])('is chosen from %i bytes of memory as %i processes', (memoryBytes, pool) => {
-    expect(loadWith({ pool: ['auto'] }, {}, memoryBytes).settings.upstream.pool).toBe(pool)
+    expect(loadWith({ pool: ['auto'] }, {}, memoryBytes).settings.upstreams['server']?.pool).toBe(pool)
   })
 
   test('the flag auto wins over a number in the environment', () => {
-    expect(loadWith({ pool: ['auto'] }, { MCP_CONNECTION_POOL_SIZE: '3' }, gibibyte).settings.upstream.pool).toBe(12)
+    expect(
+      loadWith({ pool: ['auto'] }, { MCP_CONNECTION_POOL_SIZE: '3' }, gibibyte).settings.upstreams['server']?.pool,
+    ).toBe(12)
   })
 })
 
@@ -202,8 +210,8 @@ describe('a bad value is reported with its place, the value and what is accepted
 describe('the environment of the server', () => {
   test('contains no secret of this process unless it was named', () => {
     const env = { PATH: '/bin', GITHUB_TOKEN: 'ours', AWS_SECRET_ACCESS_KEY: 'ours' }
-    expect(loadWith({}, env).settings.upstream.env).toEqual({ PATH: '/bin' })
-    expect(loadWith({ env: ['GITHUB_TOKEN', 'A=b=c', 'EMPTY='] }, env).settings.upstream.env).toEqual({
+    expect(loadWith({}, env).settings.upstreams['server']?.env).toEqual({ PATH: '/bin' })
+    expect(loadWith({ env: ['GITHUB_TOKEN', 'A=b=c', 'EMPTY='] }, env).settings.upstreams['server']?.env).toEqual({
       PATH: '/bin',
       GITHUB_TOKEN: 'ours',
       A: 'b=c',

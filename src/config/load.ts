@@ -5,13 +5,14 @@
 import { totalmem } from 'node:os'
 import { getHeapStatistics } from 'node:v8'
 import { readOption } from './read-option.ts'
-import { assemble, type ProvidedValue } from './assemble.ts'
+import { assemble } from './assemble.ts'
 import type { AdminSettings } from './admin-options.ts'
 import type { ClientSettings } from './client-options.ts'
 import type { LogSettings } from './log-options.ts'
 import type { Environment } from './environment.ts'
 import { suggestValue } from './suggest-value.ts'
 import type { Problem } from './problem.ts'
+import type { ProvidedUpstream, ProvidedValue } from './provided.ts'
 import { type Placed, schema } from './schema.ts'
 import type { Settings } from './settings.ts'
 import { unknownVariables } from './unknown-variables.ts'
@@ -42,8 +43,17 @@ export function load(typed: Typed, machine: Environment): Loaded {
   provided.set('upstream.env', { value: env, where: '--env', quote: '--env' })
   problems.push(...unknownVariables(machine.env, Object.keys(env)))
 
-  const { log, clients, admin, ...settings } = assemble(provided, problems, machine)
+  const all = { values: provided, upstreams: oneServer(provided), endpoints: new Map() }
+  const { log, clients, admin, ...settings } = assemble(all, problems, machine)
   return { settings: Object.freeze(settings), log, clients, admin, quote: (path) => provided.get(path)?.quote }
+}
+
+/** The server of the command line as the only upstream, named `server`. */
+function oneServer(provided: ReadonlyMap<string, ProvidedValue>): ReadonlyMap<string, ProvidedUpstream> {
+  const prefix = 'upstream.'
+  const values = [...provided].filter(([path]) => path.startsWith(prefix))
+  const own = new Map(values.map(([path, value]) => [path.slice(prefix.length), value]))
+  return new Map([['server', { kind: 'stdio', where: 'upstream', values: own }]])
 }
 
 /** The settings of a verb that serves no requests itself, such as `connect`. */
@@ -64,7 +74,8 @@ export function loadBridge(flags: Typed['flags'], machine: Environment): BridgeS
   const provided = read(rows, { flags, command: [] }, machine, problems)
   // `assemble` requires a command, even though nothing is started here.
   provided.set('upstream.command', { value: 'none', where: '', quote: '' })
-  const { log, limits } = assemble(provided, problems, machine)
+  const all = { values: provided, upstreams: oneServer(provided), endpoints: new Map() }
+  const { log, limits } = assemble(all, problems, machine)
   return { log, memoryBytes: limits.memoryBytes }
 }
 

@@ -12,6 +12,7 @@ export type ConfigCode =
   | 'config_unknown_key'
   | 'config_variable'
   | 'config_command'
+  | 'config_name'
   | 'config_exposed'
   | 'config_tls'
 

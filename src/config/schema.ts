@@ -6,7 +6,8 @@ import type { Option, OptionTable } from '../base/option.ts'
 import { limitOptions } from '../admission/options.ts'
 import { httpOptions } from '../transports/http/options.ts'
 import { sessionOptions } from '../sessions/options.ts'
-import { upstreamOptions } from '../upstreams/options.ts'
+import { upstreamOptions, type UpstreamSettings } from '../upstreams/options.ts'
+import { stdioOptions, type StdioSettings } from '../upstreams/stdio/options.ts'
 import { adminOptions, type AdminSettings } from './admin-options.ts'
 import { clientOptions, type ClientSettings } from './client-options.ts'
 import { type LogSettings, logOptions } from './log-options.ts'
@@ -30,10 +31,15 @@ export interface AllSettings extends Settings {
   readonly admin: AdminSettings
 }
 
-const tables: { readonly [Module in keyof AllSettings]: OptionTable<AllSettings[Module]> } = {
+/** What the tables of options describe: `upstream` is the server of `serve`, and the default of each named upstream. */
+export interface Slices extends Omit<AllSettings, 'upstreams' | 'endpoints'> {
+  readonly upstream: UpstreamSettings & StdioSettings
+}
+
+export const tables: { readonly [Module in keyof Slices]: OptionTable<Slices[Module]> } = {
   clients: clientOptions,
   http: httpOptions,
-  upstream: upstreamOptions,
+  upstream: { ...stdioOptions, ...upstreamOptions },
   limits: limitOptions,
   sessions: sessionOptions,
   log: logOptions,
@@ -41,7 +47,7 @@ const tables: { readonly [Module in keyof AllSettings]: OptionTable<AllSettings[
 }
 
 /** A heading for the options of each module. */
-export const titles: { readonly [Module in keyof AllSettings]: string } = {
+export const titles: { readonly [Module in keyof Slices]: string } = {
   clients: 'How clients reach it',
   http: 'Where it listens, and to whom',
   upstream: 'The server behind it',

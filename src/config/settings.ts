@@ -1,24 +1,35 @@
-/** The settings of a gateway, one object for each module that has some, and the partial settings that a program gives. */
+/** The settings of a gateway, and the partial settings that a program gives. */
 import type { LimitSettings } from '../admission/options.ts'
+import type { EndpointSettings } from '../gateway/options.ts'
 import type { HttpSettings } from '../transports/http/options.ts'
 import type { SessionSettings } from '../sessions/options.ts'
-import type { UpstreamSettings } from '../upstreams/options.ts'
+import type { UpstreamSettings, UpstreamSetup } from '../upstreams/options.ts'
+import type { StdioSettings } from '../upstreams/stdio/options.ts'
 
 /** Complete, checked and frozen settings, as `fillSettings` and `load` return them. */
 export interface Settings {
   readonly limits: LimitSettings
   readonly sessions: SessionSettings
-  readonly upstream: UpstreamSettings
+  /** The servers behind the gateway, by name: at least one. */
+  readonly upstreams: Readonly<Record<string, UpstreamSetup>>
+  /** The named endpoints. `/mcp`, and `/mcp/{upstream}` for each upstream, are always there. */
+  readonly endpoints: Readonly<Record<string, EndpointSettings>>
   readonly http: HttpSettings
 }
 
+/** What a program gives for one upstream: only what names its server is required. */
+export type PartialUpstream = Partial<UpstreamSettings & StdioSettings> & Pick<StdioSettings, 'command'>
+
 /**
- * What a program gives: only the command is required. Anything left out has the default of `docs/configuration.md`.
- * `upstream.env` is added to the few variables that every process needs, such as PATH.
+ * What a program gives: one `upstream`, or several `upstreams` by name. Anything left out has the default of
+ * `docs/configuration.md`. The `env` of an upstream is added to the few variables that every process needs, such as PATH.
  */
 export interface PartialSettings {
   readonly limits?: Partial<LimitSettings>
   readonly sessions?: Partial<SessionSettings>
-  readonly upstream: Partial<UpstreamSettings> & Pick<UpstreamSettings, 'command'>
+  /** The only upstream, which is then named `server`. */
+  readonly upstream?: PartialUpstream
+  readonly upstreams?: Readonly<Record<string, PartialUpstream>>
+  readonly endpoints?: Readonly<Record<string, Partial<EndpointSettings>>>
   readonly http?: Partial<HttpSettings>
 }

@@ -1,10 +1,10 @@
 /**
  * Finds `MCPLEX_` variables that are no option. They were probably meant to set one, and would be ignored silently.
  */
-import { unknownKey } from './assemble.ts'
 import { didYouMean } from './did-you-mean.ts'
 import type { Problem } from './problem.ts'
 import { schema } from './schema.ts'
+import { unknownKey } from './unknown-key.ts'
 
 const prefix = 'MCPLEX_'
 

@@ -100,13 +100,15 @@ const reconnectMs = 1000
 
 export function composeGateway(needs: GatewayParts): Gateway {
   const { settings, log = silentLog, clock = systemClock, hasOneClient = false } = needs
+  const [setup] = Object.values(settings.upstreams)
+  if (!setup) throw new Error('settings without an upstream')
   const memory = createMemoryBudget(settings.limits.memoryBytes)
   const backplane = needs.backplane ?? createMemoryBackplane({ clock, memory })
   const events = createEvents()
   const timers = new CoarseTimers(clock)
   const suspended = new SuspendedCalls({ timers, clock, ...settings.sessions })
   const stdioUpstream = createStdioUpstream({
-    settings: settings.upstream,
+    settings: setup,
     hasOneClient,
     queue: settings.limits.queue,
     queueWaitMs: settings.limits.queueWaitMs,
@@ -143,7 +145,7 @@ export function composeGateway(needs: GatewayParts): Gateway {
     (wanted) => void sessions.evictIdle(wanted - sseSessions.evictIdle(wanted)),
   )
   const pendingInput = createPendingInput(timers, settings.sessions.answerTimeoutMs)
-  const { startTimeoutMs } = settings.upstream
+  const { startTimeoutMs } = setup
   const startWait = createStartWait({ queue: settings.limits.queue, startTimeoutMs, clock })
   // Unique among session ids and among the calls of all instances.
   const clientKeys = `call/${shortId()}/`

@@ -1,5 +1,6 @@
-/** The settings of an upstream: the command, which clients share its workers, and time limits. */
+/** The settings that every kind of upstream has: which clients share its workers, how many there are, and time limits. */
 import type { OptionTable } from '../base/option.ts'
+import type { StdioSettings } from './stdio/options.ts'
 
 /** Which clients share a worker: those of one session, principal or tenant, all, or none (`call`: one call per worker). */
 export type Mode = 'session' | 'principal' | 'tenant' | 'shared' | 'call'
@@ -8,12 +9,6 @@ export type Mode = 'session' | 'principal' | 'tenant' | 'shared' | 'call'
 export type Stateless = 'refuse' | 'principal' | 'call' | 'shared'
 
 export interface UpstreamSettings {
-  /** The program to start; found through PATH, run without a shell. */
-  readonly command: string
-  readonly args: readonly string[]
-  /** The complete environment of the child; nothing else is inherited. */
-  readonly env: Readonly<Record<string, string>>
-  readonly cwd: string | undefined
   /** Undefined: `session` for servers of the session-based era, `shared` for stateless ones. */
   readonly mode: Mode | undefined
   /** Applies where the mode is `session`. */
@@ -40,8 +35,8 @@ export interface UpstreamSettings {
   readonly maxLineBytes: number
 }
 
-/** For `config`, which shows how the environment of a child is made. */
-export { childEnvironment } from './stdio/environment.ts'
+/** An upstream of each kind: what all kinds have, and what that kind needs to reach its server. */
+export type UpstreamSetup = UpstreamSettings & ({ readonly kind: 'stdio' } & StdioSettings)
 
 const mebibyte = 1024 ** 2
 
@@ -57,33 +52,6 @@ export function autoPool(memoryBytes: number): number {
 }
 
 export const upstreamOptions: OptionTable<UpstreamSettings> = {
-  command: {
-    kind: 'given',
-    about: 'The program to start, found through PATH and run without a shell: what follows `--`.',
-    default: { derived: 'none: it is required' },
-    why: 'There is no server to serve otherwise.',
-  },
-  args: {
-    kind: 'given',
-    about: 'Its arguments, handed over as they are.',
-    default: { derived: 'none' },
-    why: 'They follow the program.',
-  },
-  env: {
-    kind: 'given',
-    flag: 'env',
-    about: 'A variable for the server: NAME=VALUE, or NAME to hand over our own (use that for secrets). Repeatable.',
-    default: { derived: 'PATH, HOME, USER, LOGNAME, SHELL, TERM, LANG, LC_*, TZ and TMPDIR of ours' },
-    why: 'Our environment may hold secrets that the server must not see.',
-  },
-  cwd: {
-    kind: 'text',
-    flag: 'cwd',
-    about: 'The directory in which the server runs.',
-    default: { derived: 'the current one' },
-    shape: { accepted: 'the path of a directory', test: (text) => text !== '' && !text.includes('\0') },
-    why: 'Relative paths in the arguments of the server then mean what they mean to you.',
-  },
   mode: {
     kind: 'choice',
     flag: 'mode',

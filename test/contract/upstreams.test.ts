@@ -4,6 +4,7 @@ import { systemClock } from '../../src/base/clock.ts'
 import { createEvents } from '../../src/base/events.ts'
 import { silentLog } from '../../src/base/log.ts'
 import { createMemoryBudget } from '../../src/base/memory-budget.ts'
+import { servedUpstream } from '../../src/cli/commands/serve/served-upstream.ts'
 import { fillSettings } from '../../src/config/assemble.ts'
 import { thisMachine } from '../../src/config/load.ts'
 import type { Call, ClientDescription, Reply, Upstream, UpstreamUnderTest } from '../../src/testing/index.ts'
@@ -19,9 +20,8 @@ function make(server: readonly string[], wrap: (upstream: Upstream) => Upstream)
   const pids: number[] = []
   const events = createEvents()
   events.on('workerStarted', ({ pid }) => pids.push(pid))
-  const { upstream: settings } = fillSettings(
-    { upstream: { command: process.execPath, args: server, spares: 0 } },
-    thisMachine(),
+  const settings = servedUpstream(
+    fillSettings({ upstream: { command: process.execPath, args: server, spares: 0 } }, thisMachine()),
   )
   const upstream = createStdioUpstream({
     settings,

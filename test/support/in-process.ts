@@ -2,7 +2,13 @@
 import { createServer } from 'node:http'
 import { onTestFinished } from 'vitest'
 import { nodeHandler } from '../../src/transports/http/listen.ts'
-import { createGateway, type Gateway, type GatewayNeeds, type PartialSettings } from '../../src/index.ts'
+import {
+  createGateway,
+  type Gateway,
+  type GatewayNeeds,
+  type PartialSettings,
+  type PartialUpstream,
+} from '../../src/index.ts'
 
 export interface InProcess {
   readonly gateway: Gateway
@@ -18,7 +24,7 @@ export interface InProcess {
  */
 export async function startInProcess(
   server: readonly string[],
-  settings: Omit<PartialSettings, 'upstream'> & { readonly upstream?: Partial<PartialSettings['upstream']> } = {},
+  settings: Omit<PartialSettings, 'upstream'> & { readonly upstream?: Partial<PartialUpstream> } = {},
   needs: GatewayNeeds = {},
   port = 0,
 ): Promise<InProcess> {

@@ -3,6 +3,7 @@ import { maskCommand } from '../../base/mask-command.ts'
 import type { UpstreamSettings } from '../options.ts'
 import type { FailedStart } from '../pooled/server-program.ts'
 import { UpstreamStartError } from '../upstream.ts'
+import type { StdioSettings } from './options.ts'
 
 /** Its details are for the operator and never sent to clients. */
 export class CommandStartError extends UpstreamStartError {
@@ -35,7 +36,7 @@ export class CommandStartError extends UpstreamStartError {
 
 /** The error for a command from whose processes no handshake was answered. */
 export function commandStartError(
-  settings: Pick<UpstreamSettings, 'command' | 'args' | 'startTimeoutMs'>,
+  settings: Pick<UpstreamSettings & StdioSettings, 'command' | 'args' | 'startTimeoutMs'>,
   { exit, late, words }: FailedStart,
 ): CommandStartError {
   const command = maskCommand([settings.command, ...settings.args]).join(' ')

@@ -12,6 +12,7 @@ import { createStdioServer, type StdioServer } from '../../../transports/stdio/s
 import { createPipeMemory } from '../../../client/pipe-memory.ts'
 import { createLineWriter, type LineWriter, readLines } from '../../../transports/stdio/pipes.ts'
 import { serverIn } from './banner.ts'
+import { servedUpstream } from './served-upstream.ts'
 import { stdioInstance } from './instance-facts.ts'
 import { logEvents } from '../../log-events.ts'
 import { closeGateway } from '../../close-gateway.ts'
@@ -61,11 +62,12 @@ export async function serveStdio({ request, loaded, log, stderr, stop, clock, en
   const gateway = composeGateway({ settings, log, clock, hasOneClient: true })
   const quiet = logEvents(gateway.events, log, clock)
   const bug = firstBug(log)
-  log.info({ command: settings.upstream.command }, 'starting the server')
+  const { command, maxLineBytes } = servedUpstream(settings)
+  log.info({ command }, 'starting the server')
   const starting = gateway.start()
   // A failure is handled below, and requests that wait for the start fail with it.
   starting.catch(() => {})
-  const memory = createPipeMemory(gateway.transportServices.memory, settings.upstream.maxLineBytes)
+  const memory = createPipeMemory(gateway.transportServices.memory, maxLineBytes)
   const writer = createLineWriter(process.stdout, memory.answers, () => {
     // The client has stopped reading, so calls in flight are of no use.
     void stdioServer.close()
@@ -94,7 +96,7 @@ export async function serveStdio({ request, loaded, log, stderr, stop, clock, en
   try {
     const facts = await Promise.race([starting, stop.asked, bug])
     if (typeof facts !== 'string') {
-      const server = serverIn(facts, settings.upstream.command)
+      const server = serverIn(facts, command)
       if (loaded.admin.runtimeFile) writeRuntimeFile(stdioInstance(server), env, log)
       log.info({ version, transport: 'stdio', server: { ...server, modes: facts.modes } }, 'ready')
     }
@@ -114,18 +116,21 @@ export async function serveStdio({ request, loaded, log, stderr, stop, clock, en
 
 /** The settings for one client: unless set otherwise, its session ends with its pipes. */
 function forOneClient({ settings, quote }: Loaded): Settings {
-  const { sessions, limits, upstream } = settings
+  const { sessions, limits } = settings
+  const upstream = servedUpstream(settings)
   const unsaid = (path: string, ms: number): number => (quote(path) === undefined ? longestMs : ms)
   const idleTimeoutMs = unsaid('sessions.idleTimeoutMs', sessions.idleTimeoutMs)
   return {
     ...settings,
     limits: { ...limits, maxConnections: Math.max(limits.maxConnections, maxRequests) },
     sessions: { ...sessions, idleTimeoutMs, maxSessionMs: unsaid('sessions.maxSessionMs', sessions.maxSessionMs) },
-    upstream: {
-      ...upstream,
-      processIdleMs: quote('upstream.processIdleMs') === undefined ? idleTimeoutMs : upstream.processIdleMs,
-      // A spare would stay unused as long as the worker of the only client lives.
-      spares: quote('upstream.spares') === undefined ? 0 : upstream.spares,
+    upstreams: {
+      server: {
+        ...upstream,
+        processIdleMs: quote('upstream.processIdleMs') === undefined ? idleTimeoutMs : upstream.processIdleMs,
+        // A spare would stay unused as long as the worker of the only client lives.
+        spares: quote('upstream.spares') === undefined ? 0 : upstream.spares,
+      },
     },
   }
 }

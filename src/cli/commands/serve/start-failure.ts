@@ -5,6 +5,7 @@ import { CommandStartError, UpstreamStartError } from '../../../gateway/gateway.
 import { withheldVariables } from '../../../config/withheld-variables.ts'
 import { CommandFailed } from '../../failures.ts'
 import { quoteWords } from '../../shell-words.ts'
+import { type ServedUpstream, servedUpstream } from './served-upstream.ts'
 
 type Note = readonly [label: string, text: string]
 
@@ -16,16 +17,16 @@ const mostNames = 12
 /** The failure for an error of `gateway.start()`; undefined for other errors. */
 export function startFailureToShow(error: unknown, settings: Settings, env: Environment): CommandFailed | undefined {
   if (!(error instanceof UpstreamStartError)) return undefined
-  const notes = error instanceof CommandStartError ? notesOf(error, settings, env) : []
+  const notes = error instanceof CommandStartError ? notesOf(error, servedUpstream(settings), env) : []
   return new CommandFailed([{ code: 'upstream_start', message: error.message, notes }])
 }
 
-function notesOf(error: CommandStartError, settings: Settings, env: Environment): Note[] {
+function notesOf(error: CommandStartError, upstream: ServedUpstream, env: Environment): Note[] {
   const notes: Note[] = [['command', error.command]]
   if (error.exit !== undefined) notes.push(['ended', error.exit])
   if (error.stderr.trim() !== '') notes.push(['stderr', terminalSafe(error.stderr)])
   if (error.stdout.trim() !== '') notes.push(['stdout', terminalSafe(error.stdout)])
-  return [...notes, ...remedies(error, settings), ...heldBackNotes(withheldVariables(env, settings.upstream.env))]
+  return [...notes, ...remedies(error, upstream), ...heldBackNotes(withheldVariables(env, upstream.env))]
 }
 
 /** Servers often need variables that are set here, such as proxies, but their error messages do not say so. */
@@ -39,8 +40,7 @@ function heldBackNotes(names: readonly string[]): Note[] {
   ]
 }
 
-function remedies({ exit, late }: CommandStartError, { upstream }: Settings): Note[] {
-  const { command, cwd } = upstream
+function remedies({ exit, late }: CommandStartError, { command, cwd }: ServedUpstream): Note[] {
   switch (exit) {
     case 'ENOENT': {
       const ways: Note[] = [['try', `command -v ${quoteWords([command])}`]]

@@ -1,0 +1,85 @@
+/** Assembles the settings of each upstream and of each named endpoint. */
+import { endpointOptions, type EndpointSettings } from '../gateway/options.ts'
+import { upstreamOptions, type UpstreamSetup } from '../upstreams/options.ts'
+import type { Environment } from './environment.ts'
+import type { Problem } from './problem.ts'
+import type { Provided, ProvidedUpstream } from './provided.ts'
+import { completeSlice, plainDefault } from './slice.ts'
+import { upstreamKinds, upstreamRows } from './upstream-kinds.ts'
+
+/** The names of upstreams and endpoints: they are parts of paths, and the first part of the names of tools. */
+const nameShape = /^[A-Za-z0-9_-]{1,64}$/
+
+/**
+ * The complete settings of each upstream.
+ * @param standards the values of all upstreams that do not have their own, by key
+ */
+export function assembleUpstreams(
+  provided: ReadonlyMap<string, ProvidedUpstream>,
+  standards: ReadonlyMap<string, unknown>,
+  machine: Environment,
+): Record<string, UpstreamSetup> {
+  const setups = [...provided].map(([name, one]): [string, UpstreamSetup] => {
+    const values = new Map(
+      Object.entries(upstreamRows(one.kind)).map(([key, option]) => {
+        const standard = Object.hasOwn(upstreamOptions, key) ? standards.get(key) : plainDefault(option)
+        return [key, one.values.get(key)?.value ?? standard]
+      }),
+    )
+    upstreamKinds[one.kind].derive(values, machine)
+    return [name, upstreamKinds[one.kind].complete(`upstream ${name}`, values)]
+  })
+  return Object.fromEntries(setups)
+}
+
+/** The complete settings of each named endpoint. */
+export function assembleEndpoints(provided: ReadonlyMap<string, Provided>): Record<string, EndpointSettings> {
+  return Object.fromEntries(
+    [...provided].map(([name, own]) => {
+      const values = Object.entries(endpointOptions).map(
+        ([key, option]) => [key, own.get(key)?.value ?? plainDefault(option)] as const,
+      )
+      return [name, completeSlice<EndpointSettings>(`endpoint ${name}`, endpointOptions, new Map(values))]
+    }),
+  )
+}
+
+/** What is wrong with the upstreams and endpoints as a whole. */
+export function checkUpstreams(
+  upstreams: ReadonlyMap<string, ProvidedUpstream>,
+  endpoints: ReadonlyMap<string, Provided>,
+): Problem[] {
+  const problems: Problem[] = []
+  if (upstreams.size === 0)
+    problems.push({ code: 'config_command', where: 'upstreams', message: 'there is no server to serve', notes: [] })
+  for (const [name, { kind, where, values }] of upstreams) {
+    const { mark, missing } = upstreamKinds[kind]
+    const value = values.get(mark)
+    if (!nameShape.test(name)) problems.push(badName(where, name))
+    if (typeof value?.value !== 'string' || value.value.trim() === '')
+      problems.push({ code: 'config_command', where: value?.where ?? `${where}.${mark}`, message: missing, notes: [] })
+  }
+  for (const name of endpoints.keys()) {
+    const where = `endpoints.${name}`
+    if (!nameShape.test(name)) problems.push(badName(where, name))
+    if (upstreams.has(name))
+      problems.push({
+        code: 'config_name',
+        where,
+        message: `${where} has the name of an upstream, and /mcp/${name} is the endpoint of that upstream`,
+        notes: [['try', `another name for the endpoint, such as ${name}-view`]],
+      })
+  }
+  return problems
+}
+
+function badName(where: string, name: string): Problem {
+  return {
+    code: 'config_name',
+    where,
+    message: `${where}: ${JSON.stringify(name)} cannot be a name`,
+    notes: [
+      ['accepted', 'letters, digits, _ and -, at most 64: the name is a part of paths and of the names of tools'],
+    ],
+  }
+}
