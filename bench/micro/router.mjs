@@ -1,28 +1,49 @@
-// What it costs a call to go through the router of src/upstreams/router/: the same upstream in this process is called
-// directly, through the router, and through a second generator around its reply, which the router avoids.
-// `npm run build && node bench/micro/router.mjs`. A call has one update and an outcome. Medians of nine turns, taken
-// alternately.
+// What it costs a call to go through the router of src/router/: the same upstream in this process is called directly,
+// through a router with that member alone, through one with ten members, and through a second generator around its
+// reply, which the router avoids. `npm run build && node bench/micro/router.mjs`. A call has arguments, one update and
+// an outcome with a text. Medians of nine turns, taken alternately.
 
-import { Router } from '../../dist/upstreams/router/router.js'
+import { manualClock } from '../../dist/base/clock.js'
+import { silentLog } from '../../dist/base/log.js'
+import { createMemoryBudget } from '../../dist/base/memory-budget.js'
+import { createRouter } from '../../dist/router/router.js'
 
-const perTurn = 200_000
+const perTurn = 100_000
 const turns = 9
 
-const update = { kind: 'notification', method: 'notifications/progress', params: undefined }
-const outcome = { answer: { kind: 'result', result: { value: {}, text: '{}' } }, era: 'modern', process: undefined }
+const raw = (value) => ({ value, text: JSON.stringify(value) })
+const update = {
+  kind: 'notification',
+  method: 'notifications/progress',
+  params: raw({ progressToken: 1, progress: 1 }),
+}
+const result = raw({ content: [{ type: 'text', text: 'sunny, 21 degrees' }] })
+const outcome = { answer: { kind: 'result', result }, era: 'modern', worker: undefined }
 const upstream = {
   async *call() {
-    yield update
+    yield { ...update }
     return outcome
   },
 }
-const router = new Router(upstream)
-const call = { method: 'tools/call', params: undefined }
+const routerOf = (count) => {
+  const members = Array.from({ length: count }, (_, at) => ({ name: `server-${at}`, upstream, catalog: undefined }))
+  const naming = { hasPrefix: count > 1 }
+  const memory = createMemoryBudget(1024 ** 3)
+  return createRouter({ members, naming, memory, clock: manualClock(), log: silentLog }).upstream
+}
+const callOf = (name) => ({
+  method: 'tools/call',
+  params: raw({ name, arguments: { city: 'Berlin', days: 3 }, _meta: { progressToken: 1 } }),
+})
+const own = callOf('forecast')
+const prefixed = callOf('server-7__forecast')
+const [one, ten] = [routerOf(1), routerOf(10)]
 
 const ways = {
-  'the upstream itself': () => upstream.call(call),
-  'through the router': () => router.call(call),
-  'a second generator': () => around(call),
+  'the upstream itself': () => upstream.call(own),
+  'a router with one': () => one.call(own),
+  'a router with ten': () => ten.call(prefixed),
+  'a second generator': () => around(own),
 }
 
 async function* around(given) {

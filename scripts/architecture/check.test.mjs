@@ -13,7 +13,7 @@ describe('imports', () => {
     ['admission/x.ts', '../backplane/memory.ts'],
     ['upstreams/stdio/x.ts', '../../catalog/catalog.ts'],
     ['upstreams/pooling/x.ts', '../stdio/spawn.ts'],
-    ['upstreams/router/x.ts', '../stdio/spawn.ts'],
+    ['router/x.ts', '../upstreams/stdio/spawn.ts'],
     ['upstreams/pooling/x.ts', '../connection/connection.ts'],
     ['upstreams/connection/x.ts', '../pooling/pool.ts'],
     ['gateway/legacy/x.ts', '../modern/call-request.ts'],
@@ -33,7 +33,7 @@ describe('imports', () => {
   test.each([
     ['admission/x.ts', '../base/clock.ts'],
     ['admission/x.ts', '../backplane/backplane.ts'],
-    ['upstreams/stdio/x.ts', '../pooling/pool.ts'],
+    ['upstreams/stdio/x.ts', '../pooled/pooled-upstream.ts'],
     ['transports/stdio/x.ts', '../../client/session.ts'],
     ['catalog/x.ts', '../upstreams/upstream.ts'],
     ['config/x.ts', '../admission/options.ts'],

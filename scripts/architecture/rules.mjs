@@ -63,10 +63,6 @@ export const modules = {
     tests: ['upstreams/connection/connection.ts', 'upstreams/connection/line-transport.ts'],
     instead: ofPooling,
   },
-  'upstreams/router': {
-    may: [...ports, 'upstreams/upstream.ts'],
-    instead: 'The router knows no kind of server: gateway/gateway.ts hands it the upstreams.',
-  },
   'upstreams/pooled': {
     may: [...ports, 'upstreams/upstream.ts', ...workerPort, 'upstreams/connection', 'upstreams/pooling'],
     types: ['upstreams/options.ts'],
@@ -84,12 +80,27 @@ export const modules = {
     instead: siblings,
   },
   catalog: { may: [...ports, 'upstreams/upstream.ts'], instead: siblings },
+  router: {
+    may: [...ports, 'upstreams/upstream.ts', 'catalog'],
+    instead: 'The router knows no kind of server: gateway/gateway.ts hands it the upstreams, each with its catalogue.',
+  },
   config: {
     may: ['base', '*/options.ts', 'transports/http/options.ts', 'upstreams/stdio/options.ts'],
     instead: "config composes the modules' options.ts and knows nothing else of them: move the option there.",
   },
   gateway: {
-    may: ['base', 'protocol', 'backplane', 'identity', 'admission', 'sessions', 'upstreams', 'catalog', 'gateway'],
+    may: [
+      'base',
+      'protocol',
+      'backplane',
+      'identity',
+      'admission',
+      'sessions',
+      'upstreams',
+      'catalog',
+      'router',
+      'gateway',
+    ],
     types: ['config'],
     instead: 'The gateway gets its settings as a value: import the type from config, or let cli/ load it.',
   },
@@ -115,6 +126,7 @@ export const modules = {
   },
   testing: {
     may: [...ports, 'index', 'backplane/memory.ts', 'upstreams/upstream.ts'],
+    types: ['catalog'],
     instead: 'Embedders run these suites: reach the implementation through the `make` that is handed in.',
   },
   cli: {
@@ -190,7 +202,7 @@ export const globals = {
  */
 export const eras = {
   pattern: /^(?:legacy|modern|20\d\d-\d\d-\d\d)$/,
-  in: ['protocol', 'sessions', 'upstreams', 'catalog'],
+  in: ['protocol', 'sessions', 'upstreams', 'catalog', 'router'],
   tests: true,
   instead:
     'Ask the value (call.session, an UpstreamCodec of protocol/) instead of comparing it with the name of its era.',

@@ -122,7 +122,8 @@ export async function learnPages(
 /** The cost of a page besides its content, in bytes. */
 const pageBytes = 1024
 
-function createEncodedTexts(take: (bytes: number) => boolean): EncodedTexts {
+/** @param take takes memory and returns whether so many bytes may be kept */
+export function createEncodedTexts(take: (bytes: number) => boolean): EncodedTexts {
   const texts = new Map<string, string>()
   return {
     get: (version) => texts.get(version),

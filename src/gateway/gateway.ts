@@ -21,7 +21,6 @@ import { isObject } from '../protocol/json-text.ts'
 import { Refusal } from '../base/refusal.ts'
 import { createJournalledStreams } from '../sessions/journalled-streams.ts'
 import { createSessions } from '../sessions/sessions.ts'
-import { Router } from '../upstreams/router/router.ts'
 import { createStdioUpstream } from '../upstreams/stdio/stdio-upstream.ts'
 import { type UpstreamFacts, UpstreamStartError } from '../upstreams/upstream.ts'
 import { createPendingInput } from './interaction/pending-input.ts'
@@ -107,7 +106,7 @@ export function composeGateway(needs: GatewayParts): Gateway {
   const events = createEvents()
   const timers = new CoarseTimers(clock)
   const suspended = new SuspendedCalls({ timers, clock, ...settings.sessions })
-  const stdioUpstream = createStdioUpstream({
+  const upstream = createStdioUpstream({
     settings: setup,
     hasOneClient,
     queue: settings.limits.queue,
@@ -118,7 +117,6 @@ export function composeGateway(needs: GatewayParts): Gateway {
     memory,
     endSuspendedCalls: (wanted) => suspended.endSilent(wanted),
   })
-  const upstream = new Router(stdioUpstream)
   const streams = createJournalledStreams({
     journals: backplane.journals,
     settings: settings.sessions,

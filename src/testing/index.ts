@@ -20,6 +20,7 @@ export type {
 export { createMemoryBackplane } from '../backplane/memory.ts'
 export { manualClock } from '../base/clock.ts'
 export type { Clock, ManualClock, Timer } from '../base/clock.ts'
+export type { Catalog } from '../catalog/catalog.ts'
 export { backplaneContract } from './backplane-contract.ts'
 export type { BackplaneContract, StoreUnderTest } from './backplane-contract.ts'
 export { contractWindow } from './contract/limits.ts'
@@ -38,6 +39,7 @@ export { UpstreamStartError } from '../upstreams/upstream.ts'
 export type {
   CatalogSource,
   ServerEraInfo,
+  SingleUpstream,
   Subscriber,
   Subscription,
   Upstream,

@@ -38,6 +38,6 @@ export function upstreamContract(contract: UpstreamContract): void {
   describe('calls', () => callsContract(upstreamTest))
   describe('subscriptions', () => subscriptionsContract(upstreamTest))
   if (hasSessions) describe('sessions', () => sessionsContract(upstreamTest))
-  describe('the catalogue', () => catalogContract(upstreamTest))
+  describe('the catalogue', () => catalogContract(contract.isSingle, upstreamTest))
   describe('health and end', () => endsContract(contract, upstreamTest))
 }

@@ -1,6 +1,6 @@
 /**
- * The port of an upstream: an MCP server behind mcplex. Each kind of server implements it, and so does the router, through
- * which everything goes. `upstreamContract` of `mcplex/testing` checks what is promised here.
+ * The port of an upstream: an MCP server behind mcplex, or several as one. Each kind of server implements it, and so does
+ * the router. `upstreamContract` of `mcplex/testing` checks what is promised here.
  *
  * Promises: an error is a `Refusal`, whose message may be sent to clients and holds nothing of the inside; or, from
  * `start`, an `UpstreamStartError`, which is for the operator alone.
@@ -76,8 +76,6 @@ export interface Upstream {
   notify(caller: Caller, method: string, params: RawObject | undefined): void
   /** Ends the workers of a session, with what they remember of it. */
   endSession(caller: Caller): void
-  /** Where the catalogue gets server descriptions and lists. */
-  readonly catalog: CatalogSource
   /** Whether calls can be served, by pinging the server; cheap if it has sent anything a moment ago. Never rejects. */
   health(): Promise<HealthCheck>
   /** Figures for operators, by name. */
@@ -88,6 +86,12 @@ export interface Upstream {
    * for them.
    */
   close(how?: { readonly force?: boolean }): Promise<void>
+}
+
+/** An upstream that is one server; each kind of server implements it. Several of them as one are an `Upstream` alone. */
+export interface SingleUpstream extends Upstream {
+  /** Where the catalogue gets server descriptions and lists. */
+  readonly catalog: CatalogSource
 }
 
 /** Where the catalogue gets its content. A source is a set of workers that list the same; its key names it. */

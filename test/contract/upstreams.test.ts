@@ -1,22 +1,22 @@
-/** The contract of upstreams, kept by the stdio upstream with real processes of either era, and by a router in front of it. */
-import { describe, expect, it, onTestFinished } from 'vitest'
+/** The contract of upstreams, kept by the stdio upstream with real processes of either era, and by a router in front of one or two of them. */
+import { describe, it } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
 import { createEvents } from '../../src/base/events.ts'
 import { silentLog } from '../../src/base/log.ts'
-import { createMemoryBudget } from '../../src/base/memory-budget.ts'
+import { createMemoryBudget, type MemoryBudget } from '../../src/base/memory-budget.ts'
+import { createCatalog } from '../../src/catalog/catalog.ts'
 import { servedUpstream } from '../../src/cli/commands/serve/served-upstream.ts'
 import { fillSettings } from '../../src/config/assemble.ts'
 import { thisMachine } from '../../src/config/load.ts'
-import type { Call, ClientDescription, Reply, Upstream, UpstreamUnderTest } from '../../src/testing/index.ts'
+import { createRouter } from '../../src/router/router.ts'
+import type { ClientDescription, SingleUpstream, UpstreamUnderTest } from '../../src/testing/index.ts'
 import { upstreamContract } from '../../src/testing/index.ts'
-import { ContractClient } from '../../src/testing/upstream/fixture.ts'
-import { Router } from '../../src/upstreams/router/router.ts'
 import { createStdioUpstream } from '../../src/upstreams/stdio/stdio-upstream.ts'
 import { runs } from '../children/processes.ts'
 import { echoLegacy, echoModern } from '../support/mcplex.ts'
 
-/** A stdio upstream in front of the server, or what `wrap` makes of it. */
-function make(server: readonly string[], wrap: (upstream: Upstream) => Upstream): UpstreamUnderTest {
+/** A stdio upstream in front of the server, and its processes. */
+function stdioUpstream(server: readonly string[]): { readonly upstream: SingleUpstream; readonly pids: number[] } {
   const pids: number[] = []
   const events = createEvents()
   events.on('workerStarted', ({ pid }) => pids.push(pid))
@@ -31,10 +31,30 @@ function make(server: readonly string[], wrap: (upstream: Upstream) => Upstream)
     clock: systemClock,
     log: silentLog,
     events,
-    memory: createMemoryBudget(256 * 1024 ** 2),
+    memory: memory(),
     endSuspendedCalls: () => {},
   })
-  return { upstream: wrap(upstream), isGone: () => !pids.some(runs) }
+  return { upstream, pids }
+}
+
+const memory = (): MemoryBudget => createMemoryBudget(256 * 1024 ** 2)
+
+function single(server: readonly string[]): UpstreamUnderTest {
+  const { upstream, pids } = stdioUpstream(server)
+  return { upstream, lists: { source: upstream.catalog }, isGone: () => !pids.some(runs) }
+}
+
+/** A router with so many of these servers as members: `first`, `second`. */
+function routed(server: readonly string[], names: readonly string[]): UpstreamUnderTest {
+  const started = names.map((name) => ({ name, ...stdioUpstream(server) }))
+  const common = { memory: memory(), clock: systemClock, log: silentLog }
+  const members = started.map(({ name, upstream }) => ({
+    name,
+    upstream,
+    catalog: createCatalog({ catalogSource: upstream.catalog, ...common }),
+  }))
+  const { upstream, catalog } = createRouter({ members, naming: { hasPrefix: names.length > 1 }, ...common })
+  return { upstream, lists: { catalog }, isGone: () => !started.some(({ pids }) => pids.some(runs)) }
 }
 
 const capabilities = { elicitation: {} }
@@ -49,9 +69,14 @@ const requestMeta = {
 }
 
 describe.each([
-  ['the stdio upstream', (upstream: Upstream) => upstream],
-  ['a router in front of it', (upstream: Upstream) => new Router(upstream)],
-] as const)('%s', (_name, wrap) => {
+  ['the stdio upstream', single, {}],
+  ['a router with one member', (server: readonly string[]) => routed(server, ['only']), {}],
+  [
+    'a router with two members',
+    (server: readonly string[]) => routed(server, ['first', 'second']),
+    { toolName: (own: string) => `second__${own}`, resourceUri: (own: string) => `mcplex://second/${own}` },
+  ],
+] as const)('%s', (_name, make, naming) => {
   describe.each([
     ['a session-based server', echoLegacy, ofSessions, {}],
     ['a stateless server', echoModern, withoutSessions, requestMeta],
@@ -62,24 +87,11 @@ describe.each([
       client,
       requestMeta: meta,
       hasSessions: client === ofSessions,
+      isSingle: make === single,
       internals: [server, process.execPath, 'echo-'],
-      make: () => make([server], wrap),
-      makeUnstartable: () => make([server, '--start-fail'], wrap),
+      make: () => make([server]),
+      makeUnstartable: () => make([server, '--start-fail']),
+      ...naming,
     })
   })
-})
-
-it('a router returns the reply of the upstream itself, and no generator around it', () => {
-  const { upstream } = make([echoLegacy], (one) => one)
-  onTestFinished(() => upstream.close())
-  const replies: Reply[] = []
-  const callUpstream = upstream.call.bind(upstream)
-  const call = (given: Call): Reply => {
-    const reply = callUpstream(given)
-    replies.push(reply)
-    return reply
-  }
-  const router = new Router(Object.assign(upstream, { call }))
-  const client = new ContractClient(router, { client: ofSessions, requestMeta: {}, hasSessions: true }, 'ada')
-  expect(router.call(client.call('echo'))).toBe(replies[0])
 })

@@ -13,11 +13,14 @@ import type {
   Reply,
 } from '../../protocol/call.ts'
 import { isObject, type JsonObject, type JsonValue, rawObject } from '../../protocol/json-text.ts'
-import type { Subscriber, Subscription, Upstream, UpstreamFacts } from '../../upstreams/upstream.ts'
+import type { Catalog } from '../../catalog/catalog.ts'
+import type { CatalogSource, Subscriber, Subscription, Upstream, UpstreamFacts } from '../../upstreams/upstream.ts'
 
 /** An upstream that has not been started, made for one test. */
 export interface UpstreamUnderTest {
   readonly upstream: Upstream
+  /** Where the lists come from: the source of a single server, or the catalogue of several as one. */
+  readonly lists: { readonly source: CatalogSource } | { readonly catalog: Catalog }
   /** Whether nothing of it is left: no process, no connection. */
   isGone(): boolean | Promise<boolean>
 }
@@ -34,13 +37,23 @@ export interface UpstreamContract {
   readonly requestMeta: JsonObject
   /** Whether these clients have sessions, each with a worker of its own. */
   readonly hasSessions: boolean
+  /** Whether the upstream is one server, which has a source of lists; if not, it has a catalogue. */
+  readonly isSingle: boolean
+  /** The name under which clients see a tool of the server; its own if left out. */
+  readonly toolName?: (own: string) => string
+  /** The URI under which clients see a resource of the server; its own if left out. */
+  readonly resourceUri?: (own: string) => string
   /** Words that a refusal must not hold, since clients may read it: the path of the server's program, for example. */
   readonly internals: readonly string[]
 }
 
 export interface UpstreamFixture {
   readonly upstream: Upstream
+  readonly lists: UpstreamUnderTest['lists']
   readonly facts: UpstreamFacts
+  /** The name of a tool, and the URI of a resource, for clients. */
+  toolName(own: string): string
+  resourceUri(own: string): string
   /** A client by its name: the same session for the same name, where clients have sessions. */
   client(name: string): ContractClient
   /** Expects that a step is refused with this code, in words that hold nothing of the inside. */
@@ -56,12 +69,15 @@ export async function runUpstreamTest(
   contract: UpstreamContract,
   run: (fixture: UpstreamFixture) => Promise<void>,
 ): Promise<void> {
-  const { upstream, isGone } = await contract.make()
+  const { upstream, lists, isGone } = await contract.make()
   try {
     const facts = await upstream.start(() => {})
     await run({
       upstream,
+      lists,
       facts,
+      toolName: contract.toolName ?? ((own) => own),
+      resourceUri: contract.resourceUri ?? ((own) => own),
       client: (name) => new ContractClient(upstream, contract, name),
       refused: (step, code) => refusedWithoutInternals(step, code, contract.internals),
       isGone,
@@ -103,16 +119,23 @@ export class ContractClient {
   readonly #upstream: Upstream
   readonly #requestMeta: JsonObject
   readonly #name: string
+  readonly #toolName: (own: string) => string
   #calls = 0
 
   constructor(
     upstream: Upstream,
-    { client, requestMeta, hasSessions }: Pick<UpstreamContract, 'client' | 'requestMeta' | 'hasSessions'>,
+    {
+      client,
+      requestMeta,
+      hasSessions,
+      toolName = (own) => own,
+    }: Pick<UpstreamContract, 'client' | 'requestMeta' | 'hasSessions' | 'toolName'>,
     name: string,
   ) {
     this.#upstream = upstream
     this.#requestMeta = requestMeta
     this.#name = name
+    this.#toolName = toolName
     const principal = { tenant: 'contract', subject: name }
     this.caller = { principal, client, session: hasSessions ? `session of ${name}` : undefined }
   }
@@ -125,7 +148,12 @@ export class ContractClient {
       ...caller,
       id: String(++this.#calls),
       method: 'tools/call',
-      params: rawObject({ name: tool, arguments: args, ...more, _meta: { ...this.#requestMeta, ...token } }),
+      params: rawObject({
+        name: this.#toolName(tool),
+        arguments: args,
+        ...more,
+        _meta: { ...this.#requestMeta, ...token },
+      }),
       fairnessKey: this.#name,
       clientKey: caller.session ?? `${this.#name}/${this.#calls}`,
       progressToken: undefined,

@@ -19,18 +19,20 @@ export function subscriptionsContract(upstreamTest: UpstreamTest): void {
     assert.deepEqual(prompts.seen, [])
   })
 
-  upstreamTest('a changed resource reaches the subscribers of its URI, as their filters change', async ({ client }) => {
+  upstreamTest('a changed resource reaches the subscribers of its URI, as their filters change', async (fixture) => {
+    const { client, resourceUri } = fixture
     const ada = client('ada')
-    const nonce = await ada.subscribe({ resourceUris: new Set(['echo://nonce']) })
-    const calls = await ada.subscribe({ resourceUris: new Set(['echo://calls']) })
+    const nonce = await ada.subscribe({ resourceUris: new Set([resourceUri('echo://nonce')]) })
+    const calls = await ada.subscribe({ resourceUris: new Set([resourceUri('echo://calls')]) })
     await ada.outcome('update', { uri: 'echo://nonce' })
     await until('the change has come', () => nonce.seen.length > 0)
     assert.deepEqual(methodsOf(nonce.seen), [resourceUpdated])
-    assert.deepEqual([urisOf(nonce.seen), urisOf(calls.seen)], [['echo://nonce'], []])
+    assert.deepEqual([urisOf(nonce.seen), urisOf(calls.seen)], [[resourceUri('echo://nonce')], []])
 
-    const both = new Set(['echo://nonce', 'echo://calls'])
+    const own = ['echo://nonce', 'echo://calls']
+    const both = new Set(own.map(resourceUri))
     await calls.subscription.refilter({ ...noChanges, resourceUris: both })
-    for (const uri of both) await ada.outcome('update', { uri })
+    for (const uri of own) await ada.outcome('update', { uri })
     await until('both changes have come', () => calls.seen.length > 1)
     assert.deepEqual(urisOf(calls.seen), [...both])
   })
@@ -46,9 +48,9 @@ export function subscriptionsContract(upstreamTest: UpstreamTest): void {
     assert.deepEqual(stopped.seen, [])
   })
 
-  upstreamTest('a subscription outlives a worker', async ({ client, refused }) => {
+  upstreamTest('a subscription outlives a worker', async ({ client, refused, resourceUri }) => {
     const ada = client('ada')
-    const { seen } = await ada.subscribe({ resourceUris: new Set(['echo://nonce']) })
+    const { seen } = await ada.subscribe({ resourceUris: new Set([resourceUri('echo://nonce')]) })
     await refused(ada.outcome('crash'), 'upstream_closed')
     // The new worker is subscribed as soon as it has begun, which may be after its first call.
     await until('the new worker tells of the change', async () => {

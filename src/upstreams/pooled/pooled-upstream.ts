@@ -27,7 +27,7 @@ import { createUpstreamHealth } from '../pooling/upstream-health.ts'
 import { type WorkerSlot, WorkerSlots } from '../pooling/worker-slots.ts'
 import { WorkerStarts } from '../pooling/worker-starts.ts'
 import type { ServerEra } from '../server-era.ts'
-import type { CatalogSource, Subscriber, Subscription, Upstream, UpstreamFacts } from '../upstream.ts'
+import type { CatalogSource, SingleUpstream, Subscriber, Subscription, UpstreamFacts } from '../upstream.ts'
 import type { Worker } from '../worker.ts'
 import type { Purpose } from '../worker-states.ts'
 import { ConnectedInstance } from './connected-instance.ts'
@@ -39,7 +39,7 @@ const sweepMs = 500
 /** The most catalog workers; a third of the pool if that is less. */
 const maxCatalogWorkers = 16
 
-export class PooledUpstream implements Upstream {
+export class PooledUpstream implements SingleUpstream {
   readonly call: (call: Call) => Reply
   readonly health: () => Promise<HealthCheck>
   readonly catalog: CatalogSource

@@ -1,0 +1,40 @@
+/** A member of a router, and the time that it gets to answer where others wait for it. */
+import type { Clock } from '../base/clock.ts'
+import { asRefusal } from '../base/refusal.ts'
+import type { Catalog } from '../catalog/catalog.ts'
+import type { Upstream } from '../upstreams/upstream.ts'
+
+export interface Member {
+  /** 1 to 64 of the characters `A-Z a-z 0-9 _ -`. */
+  readonly name: string
+  readonly upstream: Upstream
+  readonly catalog: Catalog
+}
+
+/** A member whose part is missing in an answer, and why: in words that may be sent to clients. */
+export interface Missing {
+  readonly member: string
+  readonly reason: string
+}
+
+/** What a member gave, or why there is nothing of it. */
+export type Given<T> = { readonly value: T } | { readonly missing: Missing; readonly error?: Error }
+
+/** Waits for a member, but not longer than `ms`. What comes later is dropped. Never rejects. */
+export function ofMember<T>(member: string, wanted: Promise<T>, ms: number, clock: Clock): Promise<Given<T>> {
+  return new Promise((resolve) => {
+    const timer = clock.after(ms, () => resolve({ missing: { member, reason: 'it does not answer in time' } }))
+    const settle = (given: Given<T>): void => {
+      timer.stop()
+      resolve(given)
+    }
+    wanted.then(
+      (value) => settle({ value }),
+      (error: unknown) =>
+        settle({
+          missing: { member, reason: asRefusal(error)?.message ?? 'it failed' },
+          error: error instanceof Error ? error : new Error(String(error)),
+        }),
+    )
+  })
+}

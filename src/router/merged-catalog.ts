@@ -1,0 +1,173 @@
+/**
+ * The catalogue of a router: the descriptions and lists of its members as one. Nothing is learnt here: each member has a
+ * catalogue of its own, which answers from what it has learnt. A member that cannot answer in time is named in the
+ * answer and in the log, and the others are listed without it.
+ */
+import type { Clock } from '../base/clock.ts'
+import type { Log } from '../base/log.ts'
+import type { MemoryBudget } from '../base/memory-budget.ts'
+import { Refusal } from '../base/refusal.ts'
+import { announcesChanges, type Catalog, capabilitiesIn } from '../catalog/catalog.ts'
+import type { Page } from '../catalog/pages.ts'
+import type { Caller } from '../protocol/call.ts'
+import type { RawObject } from '../protocol/json-text.ts'
+import { type Given, type Member, type Missing, ofMember } from './member.ts'
+import { mergeDescriptions } from './merged-description.ts'
+import { createMergedPages, entriesKey, type MemberPages, mergedCursor } from './merged-pages.ts'
+import type { MemberNames } from './member-names.ts'
+import type { Members } from './members.ts'
+
+/** How long a list may be cached whose server announces no changes and says nothing, in milliseconds. */
+const unannouncedMs = 0
+
+/** The capability under which a server announces each list. */
+const kindOf: Readonly<Record<string, string>> = {
+  'tools/list': 'tools',
+  'prompts/list': 'prompts',
+  'resources/list': 'resources',
+  'resources/templates/list': 'resources',
+}
+
+export interface MergedCatalogNeeds {
+  /** The name of the merged server, for clients. */
+  readonly serverName: string
+  /** How long the others wait for a member, in milliseconds. */
+  readonly memberWaitMs: number
+  readonly members: Members
+  readonly memberNames: MemberNames
+  readonly memory: MemoryBudget
+  readonly clock: Clock
+  readonly log: Log
+}
+
+export interface MergedCatalog extends Catalog {
+  /** The members, or their names, have changed. */
+  changed(): void
+}
+
+export function createMergedCatalog(needs: MergedCatalogNeeds): MergedCatalog {
+  const { members, memberNames, memberWaitMs, clock } = needs
+  const merged = createMergedPages(needs.memory, (member, method, entry) => members.shownEntry(member, method, entry))
+
+  const describe = (caller: Caller, given: readonly Given<RawObject>[]): RawObject => {
+    const { list } = members
+    const described = given.flatMap((one, at) =>
+      'value' in one ? [{ member: list[at]?.name ?? '', serverDescription: one.value }] : [],
+    )
+    const missing = given.flatMap((one) => ('missing' in one ? [one.missing] : []))
+    const { hasPrefix } = members
+    return mergeDescriptions(described, missing, caller.client, { name: needs.serverName, hasPrefix })
+  }
+
+  const descriptionAtHand = (caller: Caller): RawObject =>
+    describe(
+      caller,
+      members.list.map(({ name, catalog }) => atHand(name, () => catalog.descriptionAtHand(caller))),
+    )
+
+  /** All pages of a member's list; undefined if it has no such list. */
+  const pagesOf = async (
+    { name, catalog }: Member,
+    caller: Caller,
+    method: string,
+  ): Promise<MemberPages | undefined> => {
+    const serverDescription = catalog.descriptionAtHand(caller)
+    if (capabilitiesIn(serverDescription)[kindOf[method] ?? ''] === undefined) return undefined
+    const pages: Page[] = []
+    for (let cursor: unknown = undefined; ;) {
+      const page = await catalog.page(caller, method, cursor)
+      if ('error' in page) {
+        const code = page.error.kind === 'error' ? page.error.error.value['code'] : undefined
+        // Servers with resources need not have templates.
+        if (code === -32601) return undefined
+        throw new Refusal('upstream_invalid', { message: 'it answers with an error' })
+      }
+      pages.push(page)
+      cursor = page.result.value['nextCursor']
+      if (typeof cursor !== 'string') break
+    }
+    return { member: name, pages, ttlMs: announcesChanges(serverDescription, method) ? undefined : unannouncedMs }
+  }
+
+  const allPages = async (
+    caller: Caller,
+    method: string,
+  ): Promise<{ readonly given: readonly MemberPages[]; readonly missing: readonly Missing[] }> => {
+    const answers = await Promise.all(
+      members.list.map((member) => ofMember(member.name, pagesOf(member, caller, method), memberWaitMs, clock)),
+    )
+    const given: MemberPages[] = []
+    const missing: Missing[] = []
+    answers.forEach((answer, at) => {
+      const name = members.list[at]?.name ?? ''
+      if ('missing' in answer) missing.push(answer.missing)
+      else if (answer.value) given.push(answer.value)
+      members.noted(name, 'missing' in answer ? answer.missing.reason : undefined)
+    })
+    if (given.length === 0 && missing.length === 0) throw new Refusal('method_not_found')
+    return { given, missing }
+  }
+
+  return {
+    async serverDescription(caller) {
+      const given = await Promise.all(
+        members.list.map(({ name, catalog }) =>
+          ofMember(
+            name,
+            later(() => catalog.serverDescription(caller)),
+            memberWaitMs,
+            clock,
+          ),
+        ),
+      )
+      const [first] = given
+      // Nothing to describe: the refusal of the first says why.
+      if (given.every((one) => 'missing' in one) && first && 'error' in first) throw first.error
+      return describe(caller, given)
+    },
+    descriptionAtHand,
+    isList: (method) => Object.hasOwn(kindOf, method),
+    async page(caller, method, cursor) {
+      if (!Object.hasOwn(entriesKey, method)) throw new Refusal('method_not_found')
+      const { given, missing } = await allPages(caller, method)
+      const { generation, pages } = merged.merge(method, given, missing)
+      const index = typeof cursor === 'string' ? Number(cursor.slice(generation.length + 1)) : 0
+      const page = pages[index]
+      const isOurs = cursor === undefined || (index > 0 && cursor === mergedCursor(generation, index))
+      if (!isOurs || !page) throw new Refusal('invalid_params', { message: 'This cursor is not valid (any more).' })
+      return page
+    },
+    get mirrorsHeaders() {
+      return members.list.some(({ catalog }) => catalog.mirrorsHeaders)
+    },
+    get hasTaskOnly() {
+      return members.list.some(({ catalog }) => catalog.hasTaskOnly)
+    },
+    async isTaskOnly(caller, tool) {
+      const found = await memberNames.find('tools/list', tool, caller)
+      return found !== undefined && found.member.catalog.isTaskOnly(caller, found.own)
+    },
+    isListed(caller, list, name) {
+      const found = memberNames.known(list, name)
+      return found !== undefined && found.member.catalog.isListed(caller, list, found.own)
+    },
+    async mirrored(caller, tool) {
+      const found = await memberNames.find('tools/list', tool, caller)
+      return found ? found.member.catalog.mirrored(caller, found.own) : []
+    },
+    changed: () => merged.clear(),
+  }
+}
+
+function atHand(member: string, find: () => RawObject): Given<RawObject> {
+  try {
+    return { value: find() }
+  } catch {
+    return { missing: { member, reason: 'It is not started yet.' } }
+  }
+}
+
+/** A promise even of what throws at once. */
+async function later<T>(run: () => Promise<T>): Promise<T> {
+  return run()
+}

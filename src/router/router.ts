@@ -1,0 +1,153 @@
+/**
+ * Several upstreams as one: finds the member that a request is for by the name, URI or id in it, and merges what the
+ * members list, describe and announce. Clients see the names of the members in those of their tools, and in their URIs.
+ *
+ * Promises: it adds nothing to what its members promise, and takes nothing away; a member that is dead or slow delays
+ * the others for no longer than `memberWaitMs`.
+ */
+import type { Clock } from '../base/clock.ts'
+import type { Log } from '../base/log.ts'
+import type { MemoryBudget } from '../base/memory-budget.ts'
+import type { Catalog } from '../catalog/catalog.ts'
+import type { Call } from '../protocol/call.ts'
+import type { HealthCheck } from '../protocol/health.ts'
+import { type Upstream, type UpstreamFacts, UpstreamStartError } from '../upstreams/upstream.ts'
+import { createMemberNames } from './member-names.ts'
+import { type Member, ofMember } from './member.ts'
+import { Members } from './members.ts'
+import { mergeFacts } from './merged-facts.ts'
+import { createMergedCatalog } from './merged-catalog.ts'
+import type { NamingSettings } from './naming.ts'
+import { type Begun, RoutedReply } from './routed-reply.ts'
+import { createRoutedSubscriptions } from './routed-subscriptions.ts'
+import { type Target, targetOf, unknown } from './target.ts'
+import type { ViewSettings } from './view.ts'
+
+export interface RouterNeeds {
+  /** In the order in which clients see them. Their names must be in order as `namesProblems` checks. */
+  readonly members: readonly Member[]
+  readonly naming: NamingSettings
+  readonly view?: ViewSettings
+  /** The name of the merged server, for clients. */
+  readonly serverName?: string
+  /** How long the other members wait for one, in milliseconds. */
+  readonly memberWaitMs?: number
+  readonly memory: MemoryBudget
+  readonly clock: Clock
+  readonly log: Log
+}
+
+export interface Router {
+  /** The members as one. Its `start` and `close` start and close them. */
+  readonly upstream: Upstream
+  readonly catalog: Catalog
+  /**
+   * Replaces the members. Subscriptions are carried over, and their clients are told that the lists have changed. Calls
+   * in flight end where they began.
+   */
+  replace(members: readonly Member[]): void
+  /** Ends the router, and its subscriptions; the members stay. */
+  release(): void
+}
+
+/** A third of what clients give a list, and less than the probe of a client of both eras may take. */
+const defaultMemberWaitMs = 2000
+
+export function createRouter(needs: RouterNeeds): Router {
+  const { clock, log, memory, view = {}, serverName = 'mcplex', memberWaitMs = defaultMemberWaitMs } = needs
+  const members = new Members({ members: needs.members, naming: needs.naming, view, log })
+  const memberNames = createMemberNames({ members, memberWaitMs, clock })
+  const catalog = createMergedCatalog({ serverName, memberWaitMs, members, memberNames, memory, clock, log })
+  const subscriptions = createRoutedSubscriptions({ members, memberWaitMs, clock })
+  let started: Promise<UpstreamFacts> | undefined
+
+  const begin = (call: Call): Begun | Promise<Begun> => {
+    const target = targetOf(call.method, call.params, members.naming)
+    const { named } = target
+    if (!named) return send(call, target.member, target)
+    if (!named.mayBeShort) {
+      if (named.list === 'tools/list' && !members.view.seesTool(target.member, named.own)) throw unknown(named.list)
+      return send(call, target.member, target)
+    }
+    return memberNames.find(named.list, named.shown, call).then((found) => {
+      if (!found) throw unknown(named.list)
+      return send(call, found.member.name, { ...target, params: named.rename(found.own) })
+    })
+  }
+
+  const send = (call: Call, name: string, { params, named }: Target): Begun => {
+    const member = members.find(name)
+    if (!member) throw unknown(named?.list ?? 'tools/list')
+    const own = params === call.params ? call : { ...call, params }
+    return { reply: member.upstream.call(own), translation: members.translationOf(name) }
+  }
+
+  const start = async (discovered: Parameters<Upstream['start']>[0]): Promise<UpstreamFacts> => {
+    const { list } = members
+    // What a client of both eras is told in advance must be true of all members.
+    const tell = list.length === 1 ? discovered : (): void => {}
+    const starts = list.map((member) => member.upstream.start(tell))
+    await Promise.any(starts).catch((error: unknown) => {
+      throw asStartError(error instanceof AggregateError ? error.errors[0] : error)
+    })
+    const given = await Promise.all(starts.map((one, at) => ofMember(list[at]?.name ?? '', one, memberWaitMs, clock)))
+    return mergeFacts(given.map((one) => ('value' in one ? one.value : undefined)))
+  }
+
+  const upstream: Upstream = {
+    start: (discovered) => (started ??= start(discovered)),
+    call: (call) => new RoutedReply(call.method, () => begin(call)),
+    subscribe: (caller, filter, subscriber) => subscriptions.subscribe(caller, filter, subscriber),
+    notify(caller, method, params) {
+      for (const member of members.list) member.upstream.notify(caller, method, params)
+    },
+    endSession(caller) {
+      for (const member of members.list) member.upstream.endSession(caller)
+    },
+    async health() {
+      const given = await Promise.all(
+        members.list.map((member) => ofMember(member.name, member.upstream.health(), memberWaitMs, clock)),
+      )
+      return mergedHealth(
+        given.map((one): HealthCheck => ('value' in one ? one.value : { ok: false, detail: one.missing.reason })),
+        members.list.map(({ name }) => name),
+      )
+    },
+    counts() {
+      const sums: Record<string, number> = {}
+      for (const member of members.list) {
+        for (const [name, count] of Object.entries(member.upstream.counts())) sums[name] = (sums[name] ?? 0) + count
+      }
+      return sums
+    },
+    async close(how) {
+      subscriptions.close()
+      await Promise.all(members.list.map((member) => member.upstream.close(how)))
+    },
+  }
+
+  return {
+    upstream,
+    catalog,
+    replace(list) {
+      members.replace(list)
+      catalog.changed()
+      subscriptions.changed()
+    },
+    release() {
+      subscriptions.close()
+      catalog.changed()
+    },
+  }
+}
+
+function asStartError(error: unknown): UpstreamStartError {
+  return error instanceof UpstreamStartError ? error : new UpstreamStartError(String(error))
+}
+
+/** Good as long as any member is; those that are not are named. */
+function mergedHealth(checks: readonly HealthCheck[], names: readonly string[]): HealthCheck {
+  const bad = checks.flatMap(({ ok, detail }, at) => (ok ? [] : [`${names[at] ?? ''}: ${detail ?? 'not ok'}`]))
+  const ok = bad.length < checks.length
+  return bad.length === 0 ? { ok } : { ok, detail: bad.join('; ') }
+}

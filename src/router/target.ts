@@ -1,0 +1,89 @@
+/** The member that a request is for, by the name, URI or id of a task in its params. Pure. */
+import { objectMember, replaceMember } from '../protocol/json-edit.ts'
+import type { RawObject } from '../protocol/json-text.ts'
+import { Refusal } from '../base/refusal.ts'
+import type { Naming } from './naming.ts'
+
+/** Where a request goes, and with which params. */
+export interface Target {
+  readonly member: string
+  readonly params: RawObject | undefined
+  /** The tool or prompt that it names, as the member has it. */
+  readonly named?: {
+    readonly list: 'tools/list' | 'prompts/list'
+    readonly own: string
+    readonly shown: string
+    readonly mayBeShort: boolean
+    /** The params for another name: that of which this one is a short form. */
+    rename(own: string): RawObject
+  }
+}
+
+const addressed = new Set([
+  'resources/read',
+  'resources/subscribe',
+  'resources/unsubscribe',
+  'resources/directory/read',
+  'skills/get',
+])
+const aboutTask = new Set(['tasks/get', 'tasks/result', 'tasks/update', 'tasks/cancel'])
+
+/** Throws `invalid_params` if what it names is of no member, `method_not_found` if nothing in it names a member. */
+export function targetOf(method: string, params: RawObject | undefined, naming: Naming): Target {
+  if (!params) throw new Refusal('method_not_found', { message: noMember })
+  if (method === 'tools/call' || method === 'prompts/get')
+    return namedTarget(method === 'tools/call' ? 'tools/list' : 'prompts/list', params, naming, (renamed) => renamed)
+  if (addressed.has(method)) return addressedTarget(params, naming, (changed) => changed)
+  if (aboutTask.has(method)) {
+    const shown = params.value['taskId']
+    const found = typeof shown === 'string' ? naming.tasks.find(shown) : undefined
+    if (!found) throw new Refusal('invalid_params', { message: 'There is no task of this id.' })
+    return { member: found.member, params: withText(params, 'taskId', found.own) }
+  }
+  const ref = method === 'completion/complete' ? objectMember(params, 'ref') : undefined
+  if (!ref) throw new Refusal('method_not_found', { message: noMember })
+  const inRef = (changed: RawObject): RawObject => replaceMember(params, 'ref', changed.value, changed.text)
+  return ref.value['type'] === 'ref/resource'
+    ? addressedTarget(ref, naming, inRef)
+    : namedTarget('prompts/list', ref, naming, inRef)
+}
+
+const noMember =
+  'Several servers are behind this endpoint, and nothing in this request says for which it is: use the endpoint of the server alone.'
+
+function namedTarget(
+  list: 'tools/list' | 'prompts/list',
+  raw: RawObject,
+  { names }: Naming,
+  place: (changed: RawObject) => RawObject,
+): Target {
+  const shown = raw.value['name']
+  const found = typeof shown === 'string' ? names.find(shown) : undefined
+  if (typeof shown !== 'string' || !found) throw unknown(list)
+  const rename = (own: string): RawObject => place(withText(raw, 'name', own))
+  const { member, own, mayBeShort } = found
+  return { member, params: rename(own), named: { list, own, shown, mayBeShort, rename } }
+}
+
+/** The refusal for a tool or prompt that the endpoint does not have, or does not show. */
+export function unknown(list: 'tools/list' | 'prompts/list'): Refusal {
+  return new Refusal('invalid_params', {
+    message: `This endpoint has no ${list === 'tools/list' ? 'tool' : 'prompt'} of this name.`,
+  })
+}
+
+function addressedTarget(raw: RawObject, { uris }: Naming, place: (changed: RawObject) => RawObject): Target {
+  const shown = raw.value['uri']
+  const found = typeof shown === 'string' ? uris.find(shown) : undefined
+  if (!found) {
+    throw new Refusal('invalid_params', {
+      message: 'This endpoint has no resource of this URI.',
+      ...(typeof shown === 'string' && { data: { uri: shown } }),
+    })
+  }
+  return { member: found.member, params: place(withText(raw, 'uri', found.own)) }
+}
+
+function withText(raw: RawObject, key: string, text: string): RawObject {
+  return raw.value[key] === text ? raw : replaceMember(raw, key, text, JSON.stringify(text))
+}

@@ -1,0 +1,54 @@
+/** Tests which tools a view shows, and of which members it is made. */
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { prefixedNames } from './names.ts'
+import { createView, matches, membersInView } from './view.ts'
+
+const names = prefixedNames(['github', 'search', 'git'], { find: 'search__find' })
+const tools = ['github__*', '!github__delete_*', 'search__find']
+
+test.each([
+  ['github', 'create_issue', true],
+  ['github', 'delete_repo', false],
+  ['github', `delete_${'x'.repeat(100)}`, false],
+  ['github', `create_${'x'.repeat(100)}`, true],
+  ['search', 'find', true],
+  ['search', 'find_all', false],
+  ['git', 'log', false],
+])('of %s, %s is seen: %s', (member, own, isSeen) => {
+  expect(createView({ tools }, names).seesTool(member, own)).toBe(isSeen)
+})
+
+test('a tool is hidden under each of its names', () => {
+  for (const hidden of ['!find', '!search__find', '!search__*', '!*']) {
+    expect(createView({ tools: [hidden] }, names).seesTool('search', 'find')).toBe(false)
+  }
+  expect(createView({ tools: ['!*_end'] }, names).seesTool('git', `${'x'.repeat(100)}_end`)).toBe(false)
+})
+
+test('without patterns to match, everything is seen that is not excluded', () => {
+  expect(createView({ tools: ['!git__*'] }, names).seesTool('search', 'any')).toBe(true)
+  for (const all of [{}, { tools: [] }]) expect(createView(all, names).seesTool('search', 'any')).toBe(true)
+})
+
+test.each([
+  [tools, ['github', 'search']],
+  [['find'], ['search']],
+  [['git*'], ['github', 'git']],
+  [['*'], ['github', 'search', 'git']],
+  [['!github__*'], ['github', 'search', 'git']],
+  [['nothing__x'], []],
+])('a view of %j has the members %j', (patterns, members) => {
+  expect(membersInView({ tools: patterns }, ['github', 'search', 'git'], { find: 'search__find' })).toEqual(members)
+})
+
+test('a pattern matches like the regular expression, and in bounded time', () => {
+  const text = fc.string({ unit: fc.constantFrom('a', 'b', '_'), maxLength: 12 })
+  const pattern = fc.string({ unit: fc.constantFrom('a', 'b', '_', '*'), maxLength: 8 })
+  fc.assert(
+    fc.property(pattern, text, (one, name) => {
+      expect(matches(one, name)).toBe(new RegExp(`^${one.replaceAll('*', '.*')}$`).test(name))
+    }),
+  )
+  expect(matches(`${'a*'.repeat(500)}b`, 'a'.repeat(8192))).toBe(false)
+})

@@ -1,0 +1,73 @@
+/**
+ * A view: which tools of its members an endpoint shows and lets clients call. Pure. `tools` is a list of patterns over
+ * the names that clients see, in which `*` stands for any characters: a tool is seen if a pattern matches it and no
+ * pattern with `!` does. Without a pattern to match, all tools are seen that no `!` excludes.
+ */
+import { type Names, prefixOf } from './names.ts'
+
+export interface ViewSettings {
+  readonly tools?: readonly string[] | undefined
+}
+
+export interface View {
+  /** Whether a tool of a member is seen. */
+  seesTool(member: string, own: string): boolean
+}
+
+export function createView({ tools }: ViewSettings, names: Names): View {
+  if (!tools || tools.length === 0) return { seesTool: () => true }
+  const excluded = tools.filter((pattern) => pattern.startsWith('!')).map((pattern) => pattern.slice(1))
+  const included = tools.filter((pattern) => !pattern.startsWith('!'))
+  return {
+    seesTool(member, own) {
+      // Under each of its names: a pattern must not fail because the name is too long, or has an alias.
+      const known = [names.shown(member, own), names.inFull(member, own)]
+      const isOneOf = (patterns: readonly string[]): boolean =>
+        patterns.some((pattern) => known.some((name) => matches(pattern, name)))
+      return !isOneOf(excluded) && (included.length === 0 || isOneOf(included))
+    },
+  }
+}
+
+/** The members of which a view may show a tool, in their order: the endpoint has no others. */
+export function membersInView(
+  { tools }: ViewSettings,
+  members: readonly string[],
+  aliases: Readonly<Record<string, string>> = {},
+): readonly string[] {
+  const included = (tools ?? []).filter((pattern) => !pattern.startsWith('!'))
+  if (included.length === 0) return members
+  const wanted = included.map((pattern) => (Object.hasOwn(aliases, pattern) ? (aliases[pattern] ?? pattern) : pattern))
+  return members.filter((member) =>
+    wanted.some((pattern) => mayMatch(pattern, prefixOf(member)) || mayMatch(pattern, `${member}__`)),
+  )
+}
+
+/** Whether a pattern may match a name with this beginning. */
+function mayMatch(pattern: string, beginning: string): boolean {
+  const star = pattern.indexOf('*')
+  const fixed = star < 0 ? pattern : pattern.slice(0, star)
+  return fixed.length >= beginning.length ? fixed.startsWith(beginning) : star >= 0 && beginning.startsWith(fixed)
+}
+
+/** Whether a pattern with `*` matches a whole name, in time that grows with the product of their lengths. */
+export function matches(pattern: string, name: string): boolean {
+  let at = 0
+  let from = 0
+  let star = -1
+  let resume = 0
+  while (from < name.length) {
+    if (at < pattern.length && pattern[at] === '*') {
+      star = at++
+      resume = from
+    } else if (at < pattern.length && pattern[at] === name[from]) {
+      at++
+      from++
+    } else if (star >= 0) {
+      at = star + 1
+      from = ++resume
+    } else return false
+  }
+  while (pattern[at] === '*') at++
+  return at === pattern.length
+}
