@@ -142,9 +142,17 @@ export const testsMayAlso = ['testing', 'backplane/memory.ts']
 export const packages = {
   commander: { in: ['cli'], instead: 'Only the command parses arguments.' },
   'eventsource-parser': { in: ['client'], instead: 'Only what reads the streams of others parses events.' },
-  'jsonc-parser': { in: ['cli'], instead: 'Only `mcplex config` edits files that people wrote.' },
+  'jsonc-parser': {
+    in: ['cli', 'config/file'],
+    instead: 'Only `mcplex config` edits files that people wrote, and config/file reads them.',
+  },
   picocolors: { in: ['cli'], instead: 'Only the command has a terminal.' },
   pino: { in: ['cli'], instead: 'Take the Log of base/log.ts as an argument.' },
+  yaml: { in: ['config/file'], instead: 'Only the configuration file is YAML.' },
+  zod: {
+    in: ['config/file'],
+    instead: 'Check a value by the row of its option; only the file has a structure around it.',
+  },
   'pino-pretty': { in: ['cli'], instead: 'Take the Log of base/log.ts as an argument.' },
 }
 

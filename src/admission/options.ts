@@ -30,6 +30,7 @@ export function autoMemory(memoryBytes: number, heapLimitBytes: number): number 
 export const limitOptions: OptionTable<LimitSettings> = {
   maxConnections: {
     path: 'limits.maxConnections',
+    aliases: ['maxConnections'],
     kind: 'count',
     flag: 'max-connections',
     env: 'MCP_MAX_CONNECTIONS',

@@ -19,6 +19,10 @@ interface Row {
   readonly short?: string
   /** Its path, such as `limits.queue.max`; `<module>.<key>` if not given. Its own environment variable is named after the path. */
   readonly path?: string
+  /** Other paths that a file may use for it: names that people know from elsewhere. */
+  readonly aliases?: readonly string[]
+  /** Its path in an upstream of a file, `pool.max`; the path without its first part if not given. */
+  readonly member?: string
   /** A well-known environment variable that works too, beside the option's own (`MCPLEX_LIMITS__QUEUE__MAX`). */
   readonly env?: string
 }
@@ -62,6 +66,8 @@ export interface TextOption extends Row {
   readonly kind: 'text'
   readonly default: string | Derived
   readonly shape: Shape
+  /** Whether it is a path: one in a file is relative to the folder of that file. */
+  readonly isPath?: true
 }
 
 /** Several texts: a flag that may be repeated, a comma-separated list in the environment. */

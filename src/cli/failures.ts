@@ -2,7 +2,7 @@
  * Every failure of the command, with its public code and its exit code: the source of the error texts in the terminal
  * and of `docs/errors.md`. Codes are never reused.
  */
-import type { ConfigCode } from '../config/problem.ts'
+import type { ConfigCode, FilePlace } from '../config/problem.ts'
 
 export type FailureCode =
   | ConfigCode
@@ -82,6 +82,26 @@ export const failures: Readonly<Record<FailureCode, Row>> = {
     'The certificate or the key of TLS is missing, not readable, not PEM, or they do not belong together.',
     'Give both --tls-cert and --tls-key: files in PEM that this user may read, the key without a passphrase.',
   ),
+  config_file: row(
+    78,
+    'The configuration file cannot be found or read.',
+    'Name it with --config, or write one with `mcplex init`.',
+  ),
+  config_syntax: row(
+    78,
+    'The configuration file is not valid YAML or JSON.',
+    'Correct it at the line and column that the message names.',
+  ),
+  config_structure: row(
+    78,
+    'A part of the configuration file has another form than is expected there: a text, a list or a mapping.',
+    'Give it the form that the message names.',
+  ),
+  config_skipped: row(
+    0,
+    'A warning: a server of a client’s file is not served, and the rest of the file is.',
+    'Nothing, unless clients are to reach that server here.',
+  ),
   port_in_use: row(
     1,
     'Another program listens on the port.',
@@ -144,6 +164,8 @@ export interface Failure {
   readonly code: FailureCode
   readonly message: string
   readonly notes: ReadonlyArray<readonly [label: string, text: string]>
+  /** Given if it is about a place in a file. */
+  readonly place?: FilePlace
 }
 
 /** Thrown to end the command with failures: `report.ts` shows them, `main.ts` exits with their code. */

@@ -68,6 +68,10 @@ async function act(request: Request): Promise<number> {
       const { connect } = await import('./commands/connect/connect.ts')
       return connect(request, thisMachine(), outputs)
     }
+    case 'check': {
+      const { check } = await import('./commands/check/check.ts')
+      return check(request, thisMachine(), outputs)
+    }
     case 'config': {
       const { config } = await import('./commands/config/config.ts')
       return config(request, thisMachine(), outputs)

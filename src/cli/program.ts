@@ -3,6 +3,7 @@
  * `commands/<verb>/command.ts`. Nothing is run here.
  */
 import { Command, CommanderError } from 'commander'
+import { type CheckRequest, checkVerb } from './commands/check/command.ts'
 import { type ConfigRequest, configVerb } from './commands/config/command.ts'
 import { type ConnectRequest, connectVerb } from './commands/connect/command.ts'
 import { type ServeRequest, serveVerb } from './commands/serve/command.ts'
@@ -10,7 +11,7 @@ import { usageFailure } from './usage-failure.ts'
 import type { Subcommand } from './commands/command.ts'
 
 /** A parsed command line, by verb. */
-export type Request = ServeRequest | ConnectRequest | ConfigRequest
+export type Request = ServeRequest | ConnectRequest | ConfigRequest | CheckRequest
 
 export interface ProgramNeeds {
   readonly version: string
@@ -45,6 +46,7 @@ export function readCommandLine(argv: readonly string[], needs: ProgramNeeds): R
   const add = <Found extends Request>(verb: Subcommand<Found>): void =>
     verb.declare(settle(program.command(verb.name), needs), asked)
   add(serveVerb)
+  add(checkVerb)
   add(connectVerb)
   add(configVerb)
   try {

@@ -9,10 +9,10 @@ import { CommandFailed, type Failure } from './failures.ts'
 import { isJsonLog, ownWords } from './log-format.ts'
 import type { Outputs } from './outputs.ts'
 import { pasteableName } from './own-command.ts'
+import { showFailure } from './show-failure.ts'
 import { wantsColor } from './terminal.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
-type Colors = ReturnType<typeof pc.createColors>
 
 /**
  * @param typed the command line as typed: parsing it may be what failed, so its flags are searched directly
@@ -46,11 +46,12 @@ function logLine(failure: Failure, exit: number): object {
   return { level: 'fatal', time, code: failure.code, exit, ...notesOf(failure), msg: failure.message }
 }
 
-/** The notes by their labels; all remedies are one list, `try`. */
-function notesOf({ notes }: Failure): object {
+/** The place in a file, and the notes by their labels; all remedies are one list, `try`. */
+export function notesOf({ notes, place }: Failure): object {
   const ways = notes.filter(([label]) => label === 'try' || label === 'or').map(([, text]) => text)
   const others = notes.filter(([label]) => label !== 'try' && label !== 'or')
-  return { ...Object.fromEntries(others), ...(ways.length > 0 && { try: ways }) }
+  const at = place && { file: place.file, line: place.line, column: place.column }
+  return { ...at, ...Object.fromEntries(others), ...(ways.length > 0 && { try: ways }) }
 }
 
 /** Rewrites commands in the notes, which begin with `mcplex`, so that they work when pasted into this shell. */
@@ -78,17 +79,4 @@ function asFailed(error: unknown): CommandFailed {
     notes: [['stack', stack]],
   }
   return new CommandFailed([failure])
-}
-
-/** A failure as text for the terminal: what happened, where, why it matters, what to do. Ends with a line break. */
-function showFailure({ code, message, notes }: Failure, colors: Colors): string {
-  const head = `${colors.red('error')} ${colors.bold(code)}   ${message}\n`
-  return head + notes.map(([label, text]) => `      ${colors.dim(label.padEnd(9))} ${indent(text)}\n`).join('')
-}
-
-function indent(text: string): string {
-  return text
-    .trimEnd()
-    .split('\n')
-    .join(`\n${' '.repeat(16)}`)
 }

@@ -4,7 +4,7 @@
  */
 import { totalmem } from 'node:os'
 import { getHeapStatistics } from 'node:v8'
-import { readOption } from './read-option.ts'
+import { readMarked } from './read-option.ts'
 import { assemble } from './assemble.ts'
 import type { AdminSettings } from './admin-options.ts'
 import type { ClientSettings } from './client-options.ts'
@@ -35,7 +35,7 @@ export interface Loaded {
 /** @throws ConfigError with all problems */
 export function load(typed: Typed, machine: Environment): Loaded {
   const problems: Problem[] = []
-  const provided = read(schema, typed, machine, problems)
+  const provided = readProvided(schema, typed, machine, problems)
   const [command, ...args] = typed.command
   if (command !== undefined) provided.set('upstream.command', { value: command, where: 'command', quote: command })
   provided.set('upstream.args', { value: args, where: 'command', quote: args.join(' ') })
@@ -71,7 +71,7 @@ export interface BridgeSettings {
 export function loadBridge(flags: Typed['flags'], machine: Environment): BridgeSettings {
   const problems: Problem[] = []
   const rows = schema.filter(({ module, key }) => module === 'log' || (module === 'limits' && key === 'memoryBytes'))
-  const provided = read(rows, { flags, command: [] }, machine, problems)
+  const provided = readProvided(rows, { flags }, machine, problems)
   // `assemble` requires a command, even though nothing is started here.
   provided.set('upstream.command', { value: 'none', where: '', quote: '' })
   const all = { values: provided, upstreams: oneServer(provided), endpoints: new Map() }
@@ -79,10 +79,10 @@ export function loadBridge(flags: Typed['flags'], machine: Environment): BridgeS
   return { log, memoryBytes: limits.memoryBytes }
 }
 
-/** The provided values of the options in `rows`. A value that is not accepted is added to `problems`. */
-function read(
+/** The values of flags and variables for the options in `rows`. A value that is not accepted is added to `problems`. */
+export function readProvided(
   rows: readonly Placed[],
-  typed: Typed,
+  typed: Pick<Typed, 'flags'>,
   machine: Environment,
   problems: Problem[],
 ): Map<string, ProvidedValue> {
@@ -90,11 +90,8 @@ function read(
   for (const row of rows) {
     const source = find(row, typed, machine)
     if (!source) continue
-    const marked = 'marked' in row.option ? row.option.marked : undefined
-    const isMarked = marked !== undefined && source.texts.at(-1)?.endsWith('!') === true
-    const texts = isMarked ? source.texts.map((text) => text.replace(/!$/, '')) : source.texts
-    if (isMarked) provided.set(`${row.module}.${marked}`, { value: true, ...source })
-    const reading = readOption(row.option, texts)
+    const { reading, marked } = readMarked(row.option, source.texts)
+    if (marked !== undefined) provided.set(`${row.module}.${marked}`, { value: true, ...source })
     if (!('fault' in reading)) provided.set(`${row.module}.${row.key}`, { value: reading.value, ...source })
     else {
       const meant = suggestValue(row.option, source.texts.at(-1) ?? '')
@@ -119,7 +116,7 @@ interface Source {
   readonly texts: readonly string[]
 }
 
-function find({ option, ownEnv }: Placed, typed: Typed, machine: Environment): Source | undefined {
+function find({ option, ownEnv }: Placed, typed: Pick<Typed, 'flags'>, machine: Environment): Source | undefined {
   if (option.kind === 'given') return undefined
   const flagged = option.flag === undefined ? undefined : typed.flags.get(option.flag)
   if (option.flag !== undefined && flagged !== undefined)

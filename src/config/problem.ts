@@ -15,15 +15,30 @@ export type ConfigCode =
   | 'config_name'
   | 'config_exposed'
   | 'config_tls'
+  | 'config_file'
+  | 'config_syntax'
+  | 'config_structure'
+  | 'config_skipped'
+
+/** Where in a file a problem is. Lines and columns count from 1. */
+export interface FilePlace {
+  readonly file: string
+  readonly line: number
+  readonly column: number
+  /** The line with the one before it and a mark below, to be printed as they are; secrets are masked. */
+  readonly frame: readonly string[]
+}
 
 export interface Problem {
   readonly code: ConfigCode
-  /** The place of the value: `--pool`, `MCP_CONNECTION_POOL_SIZE` or `upstream.pool`. */
+  /** The place of the value: `--pool`, `MCP_CONNECTION_POOL_SIZE`, `upstream.pool` or `mcplex.yaml:17:13`. */
   readonly where: string
   /** What happened, naming the place and the value. */
   readonly message: string
   /** More lines, each a label and a text. */
   readonly notes: ReadonlyArray<readonly [label: string, text: string]>
+  /** Given if the value stands in a file. */
+  readonly place?: FilePlace
 }
 
 /** Thrown with all problems at once, so that they can be fixed in one go. */

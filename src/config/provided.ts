@@ -1,4 +1,5 @@
 /** What was provided, by a program, the command line or the environment, before defaults and checks. */
+import type { FilePlace } from './problem.ts'
 import type { UpstreamKind } from './upstream-kinds.ts'
 
 /** A value with its place, as errors name it: `--pool 8`, `HOST=0.0.0.0`, `upstream.pool`. */
@@ -6,6 +7,8 @@ export interface ProvidedValue {
   readonly value: unknown
   readonly where: string
   readonly quote: string
+  /** Given if it stands in a file. */
+  readonly place?: FilePlace
 }
 
 /** Provided values by name: of a whole configuration by `module.key`, of one upstream or endpoint by key. */

@@ -13,6 +13,11 @@ describe('durations', () => {
     ['600000', 600_000],
     ['0', 0],
     [' 10 M ', 600_000],
+    ['5min', 300_000],
+    ['2 hours', 7_200_000],
+    ['1 Day', 86_400_000],
+    ['90 seconds', 90_000],
+    ['500 millis', 500],
   ])('%j is %i milliseconds', (text, ms) => {
     expect(readDuration(text)).toBe(ms)
   })
@@ -24,6 +29,8 @@ describe('durations', () => {
     '-5s',
     '1e3',
     '5ss',
+    '5 parsecs',
+    '5 kb',
     '0x10',
     'Infinity',
     '1.5',
@@ -46,6 +53,9 @@ describe('sizes', () => {
     ['10MB', 10_485_760],
     ['1gb', 1_073_741_824],
     ['0.5kb', 512],
+    ['512m', 536_870_912],
+    ['2 GiB', 2_147_483_648],
+    ['100 bytes', 100],
   ])('%j is %i bytes', (text, bytes) => {
     expect(readSize(text)).toBe(bytes)
   })

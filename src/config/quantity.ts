@@ -1,24 +1,32 @@
 /**
- * Quantities as people write them: `30m`, `1.5s`, `64kb`, and bare numbers, which are milliseconds, bytes or a count.
- * The readers return undefined for any other text; read-option.ts checks the limits of an option.
+ * Quantities as people write them: `30m`, `1.5s`, `5min`, `2 hours`, `64kb`, and bare numbers, which are milliseconds,
+ * bytes or a count. The readers return undefined for any other text; read-option.ts checks the limits of an option.
  */
 
-const times: ReadonlyArray<readonly [unit: string, ms: number]> = [
-  ['d', 86_400_000],
-  ['h', 3_600_000],
-  ['m', 60_000],
-  ['s', 1000],
-  ['ms', 1],
+interface Unit {
+  /** How we write it. */
+  readonly unit: string
+  readonly size: number
+  /** Other words for it. */
+  readonly words: readonly string[]
+}
+
+const times: readonly Unit[] = [
+  { unit: 'd', size: 86_400_000, words: ['day', 'days'] },
+  { unit: 'h', size: 3_600_000, words: ['hr', 'hrs', 'hour', 'hours'] },
+  { unit: 'm', size: 60_000, words: ['min', 'mins', 'minute', 'minutes'] },
+  { unit: 's', size: 1000, words: ['sec', 'secs', 'second', 'seconds'] },
+  { unit: 'ms', size: 1, words: ['msec', 'msecs', 'milli', 'millis', 'millisecond', 'milliseconds'] },
 ]
 
-const sizes: ReadonlyArray<readonly [unit: string, bytes: number]> = [
-  ['gb', 1024 ** 3],
-  ['mb', 1024 ** 2],
-  ['kb', 1024],
-  ['b', 1],
+const sizes: readonly Unit[] = [
+  { unit: 'gb', size: 1024 ** 3, words: ['g', 'gib', 'gigabyte', 'gigabytes'] },
+  { unit: 'mb', size: 1024 ** 2, words: ['m', 'mib', 'megabyte', 'megabytes'] },
+  { unit: 'kb', size: 1024, words: ['k', 'kib', 'kilobyte', 'kilobytes'] },
+  { unit: 'b', size: 1, words: ['byte', 'bytes'] },
 ]
 
-/** Milliseconds of `300ms`, `5s`, `30m`, `2h`, `1d` or a bare number. */
+/** Milliseconds of `300ms`, `5s`, `30m`, `2h`, `1d`, `5 minutes` or a bare number. */
 export function readDuration(text: string): number | undefined {
   return read(text, times)
 }
@@ -43,17 +51,17 @@ export function writeSize(bytes: number): string {
   return write(bytes, sizes)
 }
 
-function read(text: string, units: ReadonlyArray<readonly [string, number]>): number | undefined {
+function read(text: string, units: readonly Unit[]): number | undefined {
   const match = /^(\d{1,15}(?:\.\d{1,6})?)\s?([a-z]*)$/.exec(text.trim().toLowerCase())
-  const [, digits, unit] = match ?? []
-  if (digits === undefined || unit === undefined) return undefined
-  const factor = unit === '' ? 1 : units.find(([name]) => name === unit)?.[1]
+  const [, digits, word] = match ?? []
+  if (digits === undefined || word === undefined) return undefined
+  const factor = word === '' ? 1 : units.find(({ unit, words }) => unit === word || words.includes(word))?.size
   if (factor === undefined) return undefined
   const value = Number(digits) * factor
   return Number.isSafeInteger(value) ? value : undefined
 }
 
-function write(value: number, units: ReadonlyArray<readonly [string, number]>): string {
-  const [unit, factor] = units.find(([, size]) => value >= size && value % size === 0) ?? units.at(-1) ?? ['', 1]
-  return `${value / factor}${unit}`
+function write(value: number, units: readonly Unit[]): string {
+  const { unit, size } = units.find((one) => value >= one.size && value % one.size === 0) ?? { unit: '', size: 1 }
+  return value === 0 ? `0${units.at(-1)?.unit ?? ''}` : `${value / size}${unit}`
 }

@@ -37,6 +37,26 @@ export function readOption(option: Option, texts: readonly string[]): ReadValue 
   }
 }
 
+/** A reading of an option whose value may end with an exclamation mark, which turns on the switch `marked`. */
+export interface MarkedReading {
+  readonly reading: ReadValue
+  /** The key of the switch to turn on, if the mark is there. */
+  readonly marked: string | undefined
+}
+
+export function readMarked(option: Option, texts: readonly string[]): MarkedReading {
+  const marked = 'marked' in option ? option.marked : undefined
+  if (marked === undefined || texts.at(-1)?.endsWith('!') !== true)
+    return { reading: readOption(option, texts), marked: undefined }
+  return {
+    reading: readOption(
+      option,
+      texts.map((text) => text.replace(/!$/, '')),
+    ),
+    marked,
+  }
+}
+
 /** Why a value from a program is not accepted; undefined if it is. */
 export function checkOption(option: Option, value: unknown): Fault | undefined {
   switch (option.kind) {

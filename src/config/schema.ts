@@ -69,7 +69,10 @@ export const schema: readonly Placed[] = Object.entries(tables).flatMap(([module
 )
 
 /** `limits.queue.maxWait` -> `MCPLEX_LIMITS__QUEUE__MAX_WAIT`. */
-function ownEnvName(path: string): string {
-  const words = path.replaceAll(/([a-z])([A-Z])/g, '$1_$2').replaceAll('.', '__')
+export function ownEnvName(path: string): string {
+  const words = path
+    .replaceAll(/([a-z])([A-Z])/g, '$1_$2')
+    .replaceAll('-', '_')
+    .replaceAll('.', '__')
   return `MCPLEX_${words.toUpperCase()}`
 }

@@ -32,7 +32,8 @@ function guessed(option: Option, text: string): string | undefined {
     case 'switch':
       return didYouMean(text, ['true', 'false'])
     case 'duration':
-      return inUnits(text, times) ?? wordOf(option.word, text)
+      // A bare number is milliseconds: if those are too few, seconds may be meant.
+      return /^\d+$/.test(text) ? `${text}s` : (inUnits(text, times) ?? wordOf(option.word, text))
     case 'bytes':
       return inUnits(text, sizes) ?? wordOf(option.word, text)
     case 'count':
@@ -62,4 +63,14 @@ function plainNumber(text: string): string | undefined {
 
 function wordOf(word: string | undefined, text: string): string | undefined {
   return word === undefined ? undefined : didYouMean(text, [word])
+}
+
+/**
+ * What was probably meant by a bare number, which is milliseconds, where so few make no sense: `5` for a time that is
+ * minutes by default. Undefined if the number may be meant as it is.
+ */
+export function meantUnit(option: Option, text: string): string | undefined {
+  if (option.kind !== 'duration' || !/^[1-9]\d*!?$/.test(text)) return undefined
+  const usualMs = typeof option.default === 'number' ? option.default : 60_000
+  return Number.parseInt(text, 10) * 100 < usualMs ? text.replace(/!?$/, (mark) => `s${mark}`) : undefined
 }

@@ -21,12 +21,14 @@ const serviceUrl = /^(tcp|udp|sctp):\/\//
 /**
  * A problem for each variable that begins with `MCPLEX_`, is set and is not known.
  * @param passedOn names of variables that are meant for the server behind us
+ * @param named variables of the upstreams and endpoints that a file names
  */
 export function unknownVariables(
   env: Readonly<Record<string, string | undefined>>,
   passedOn: readonly string[],
+  named: readonly string[] = [],
 ): Problem[] {
-  const own = schema.flatMap((row) => row.ownEnv ?? [])
+  const own = [...schema.flatMap((row) => row.ownEnv ?? []), ...named]
   const known = new Set([...own, ...others, ...given, ...passedOn])
   return Object.entries(env)
     .filter(([name, text = '']) => name.startsWith(prefix) && text !== '' && !known.has(name) && !isLink(name, text))

@@ -31,6 +31,7 @@ const day = 24 * 3_600_000
 export const sessionOptions: OptionTable<SessionSettings> = {
   idleTimeoutMs: {
     path: 'limits.idleTimeout',
+    aliases: ['idleTimeout'],
     kind: 'duration',
     flag: 'idle-timeout',
     env: 'MCP_IDLE_TIMEOUT',
@@ -52,6 +53,7 @@ export const sessionOptions: OptionTable<SessionSettings> = {
   },
   maxSessionMs: {
     path: 'limits.maxSessionAge',
+    aliases: ['limits.connectionTimeout', 'connectionTimeout'],
     kind: 'duration',
     flag: 'max-session',
     env: 'MCP_CONNECTION_TIMEOUT',

@@ -72,6 +72,8 @@ export const upstreamOptions: OptionTable<UpstreamSettings> = {
   },
   pool: {
     path: 'limits.poolSize',
+    member: 'pool.max',
+    aliases: ['poolSize'],
     kind: 'count',
     flag: 'pool',
     env: 'MCP_CONNECTION_POOL_SIZE',

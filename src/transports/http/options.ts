@@ -81,6 +81,7 @@ export const httpOptions: OptionTable<HttpSettings> = {
   socket: {
     path: 'listen.socket',
     kind: 'text',
+    isPath: true,
     flag: 'socket',
     about:
       'The path of a Unix socket to listen at, instead of an address and a port. A stale socket file is replaced, one in use is not.',
@@ -103,6 +104,7 @@ export const httpOptions: OptionTable<HttpSettings> = {
   tlsCert: {
     path: 'listen.tlsCert',
     kind: 'text',
+    isPath: true,
     flag: 'tls-cert',
     about:
       'The file of the certificate chain in PEM. With it and --tls-key everything is served over TLS; both files are read again when they change.',
@@ -113,6 +115,7 @@ export const httpOptions: OptionTable<HttpSettings> = {
   tlsKey: {
     path: 'listen.tlsKey',
     kind: 'text',
+    isPath: true,
     flag: 'tls-key',
     about: 'The file of the private key in PEM, without a passphrase.',
     default: { derived: 'none' },

@@ -35,6 +35,7 @@ export const stdioOptions: OptionTable<StdioSettings> = {
   },
   cwd: {
     kind: 'text',
+    isPath: true,
     flag: 'cwd',
     about: 'The directory in which the server runs.',
     default: { derived: 'the current one' },

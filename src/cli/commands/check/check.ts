@@ -1,0 +1,60 @@
+/** The verb `check`: says whether a configuration file can be served, and shows what it comes to. Nothing is started. */
+import pc from 'picocolors'
+import type { Environment } from '../../../config/environment.ts'
+import { type LoadedFile, loadFile } from '../../../config/file/load-file.ts'
+import { findFile, openFile } from '../../../config/file/open-file.ts'
+import { type ResolvedValue, resolvedValues } from '../../../config/file/resolved.ts'
+import type { Outputs } from '../../outputs.ts'
+import { notesOf } from '../../report.ts'
+import { showFailure } from '../../show-failure.ts'
+import { wantsColor } from '../../terminal.ts'
+import type { CheckRequest } from './command.ts'
+
+/**
+ * @returns the exit code
+ * @throws ConfigError with all problems of the file, of flags and of variables
+ */
+export function check(request: CheckRequest, machine: Environment, { stdout, stderr }: Outputs): number {
+  const folder = process.cwd()
+  const source = openFile(findFile(request.file, folder), folder, machine.env)
+  const loaded = loadFile(source, new Map(), machine)
+  const colors = pc.createColors(wantsColor(machine.env, stderr, request.isColorOff))
+  const values = request.isPrint ? resolvedValues(loaded) : []
+  if (request.isJson) {
+    const warnings = loaded.warnings.map((one) => ({ code: one.code, message: one.message, ...notesOf(one) }))
+    const { upstreams, endpoints } = loaded.settings
+    const found = { upstreams: Object.keys(upstreams), endpoints: Object.keys(endpoints), warnings }
+    stdout.write(
+      `${JSON.stringify({ event: 'checked', file: source.file, ...found, ...(request.isPrint && { values }) })}\n`,
+    )
+    return 0
+  }
+  stdout.write(table(values))
+  for (const warning of loaded.warnings) stderr.write(showFailure(warning, colors, 'warning'))
+  if (!request.isQuiet) stderr.write(`${source.file}: ${summary(loaded)}\n`)
+  return 0
+}
+
+function table(values: readonly ResolvedValue[]): string {
+  const width = (texts: readonly string[]): number => Math.min(Math.max(0, ...texts.map((text) => text.length)), 60)
+  const paths = width(values.map(({ path }) => path))
+  const texts = width(values.map(({ value }) => value))
+  const origins = width(values.map(({ origin }) => origin))
+  return values
+    .map(({ path, value, origin, needsRestart }) => {
+      const restart = needsRestart ? 'needs a restart' : ''
+      return `${`${path.padEnd(paths)}  ${value.padEnd(texts)}  ${origin.padEnd(origins)}  ${restart}`.trimEnd()}\n`
+    })
+    .join('')
+}
+
+function summary({ settings: { upstreams, endpoints }, warnings }: LoadedFile): string {
+  const count = (names: readonly string[], one: string, several: string): string =>
+    `${names.length} ${names.length === 1 ? one : several} (${names.join(', ')})`
+  const parts = [
+    count(Object.keys(upstreams), 'upstream', 'upstreams'),
+    ...(Object.keys(endpoints).length === 0 ? [] : [count(Object.keys(endpoints), 'endpoint', 'endpoints')]),
+    warnings.length === 0 ? 'no problems' : `${warnings.length} ${warnings.length === 1 ? 'warning' : 'warnings'}`,
+  ]
+  return parts.join(', ')
+}

@@ -1,0 +1,136 @@
+/**
+ * Takes the servers of a client's own configuration (Claude Desktop, Claude Code, Cursor, VS Code, Windsurf, Zed and
+ * others) as upstreams, without a change to that file. What a client has beside its servers is ignored.
+ */
+import type { Span } from './frame.ts'
+import { type FileValue, type Path, pathKey, type Spot, type YamlText } from './read-yaml.ts'
+
+/** Where clients keep their servers. */
+const sections: readonly Path[] = [['mcpServers'], ['servers'], ['mcp', 'servers'], ['context_servers']]
+
+/** Top-level names that only a file of mcplex has. */
+const own = new Set(['version', 'upstreams', 'endpoints', 'listen', 'limits', 'sessions', 'log', 'admin', 'upstream'])
+
+/** Something that is done in another way than the file says. */
+export interface Notice {
+  readonly code: 'config_skipped' | 'config_name'
+  readonly span: Span
+  readonly message: string
+}
+
+export interface WithoutClients {
+  readonly value: FileValue
+  readonly spots: ReadonlyMap<string, Spot>
+  readonly notices: readonly Notice[]
+  /** Whether it is a client's file, and not one of mcplex. */
+  readonly isOfClient: boolean
+}
+
+type Members = { readonly [key: string]: FileValue | undefined }
+
+/** The same file with the servers of clients below `upstreams`. */
+export function withoutClients({ value, spots }: Pick<YamlText, 'value' | 'spots'>): WithoutClients {
+  const root = membersOf(value)
+  const isOwn = Object.keys(root).some((name) => own.has(name))
+  const [section] = sections.filter((path) => isMembers(at(value, path)) && (!isOwn || path[0] === 'mcpServers'))
+  if (!section) return { value, spots, notices: [], isOfClient: false }
+  const taken = new Taken(spots, new Set(Object.keys(membersOf(root['upstreams']))))
+  for (const [name, entry] of Object.entries(membersOf(at(value, section)))) taken.take(section, name, entry)
+  const { mcpServers: _servers, ...others } = root
+  const upstreams = { ...membersOf(root['upstreams']), ...taken.upstreams }
+  return {
+    value: { ...(isOwn && others), upstreams },
+    spots: taken.spots,
+    notices: taken.notices,
+    isOfClient: !isOwn,
+  }
+}
+
+class Taken {
+  readonly upstreams: { [name: string]: FileValue } = Object.create(null)
+  readonly spots: Map<string, Spot>
+  readonly notices: Notice[] = []
+  readonly #names: Set<string>
+
+  constructor(spots: ReadonlyMap<string, Spot>, names: Set<string>) {
+    this.spots = new Map(spots)
+    this.#names = names
+  }
+
+  take(section: Path, name: string, entry: FileValue): void {
+    const path = [...section, name]
+    const span = this.spots.get(pathKey(path))?.key ?? { start: 0, end: 0 }
+    const notice = (code: Notice['code'], message: string): void => void this.notices.push({ code, span, message })
+    const reason = whySkipped(membersOf(entry))
+    if (reason !== undefined) return notice('config_skipped', `"${name}" is not served: ${reason}`)
+    const short = this.#free(name)
+    if (short !== name) notice('config_name', `"${name}" is named ${short} here, since names are part of URLs`)
+    if (membersOf(entry)['envFile'] !== undefined)
+      notice('config_skipped', `the envFile of "${name}" is not read: hand its variables over in env`)
+    this.#names.add(short)
+    this.upstreams[short] = isMembers(entry) ? serverOf(entry) : entry
+    this.#copySpots(path, ['upstreams', short])
+    // In files of Zed, the command is a mapping of its own.
+    if (isMembers(membersOf(entry)['command'])) {
+      this.#copySpots([...path, 'command', 'path'], ['upstreams', short, 'command'])
+      for (const key of ['args', 'env']) this.#copySpots([...path, 'command', key], ['upstreams', short, key])
+    }
+  }
+
+  /** A name of the allowed characters that no other upstream has. */
+  #free(name: string): string {
+    const plain =
+      name
+        .replaceAll(/[^A-Za-z0-9_-]+/g, '-')
+        .replaceAll(/^-+|-+$/g, '')
+        .slice(0, 60) || 'server'
+    let free = /^[A-Za-z0-9_-]{1,64}$/.test(name) ? name : plain
+    for (let count = 2; this.#names.has(free); count++) free = `${plain}-${count}`
+    return free
+  }
+
+  #copySpots(from: Path, to: Path): void {
+    const prefix = pathKey(from)
+    for (const [key, spot] of [...this.spots]) {
+      if (key === prefix) this.spots.set(pathKey(to), spot)
+      else if (key.startsWith(`${prefix}\0`)) this.spots.set(pathKey(to) + key.slice(prefix.length), spot)
+    }
+  }
+}
+
+function whySkipped(entry: Members): string | undefined {
+  if (entry['disabled'] === 'true' || entry['enabled'] === 'false') return 'it is turned off there'
+  const isRemote = ['url', 'serverUrl', 'httpUrl'].some((key) => entry[key] !== undefined)
+  if (isRemote && entry['command'] === undefined) return 'it runs at a URL; clients connect to it directly for now'
+  const args = entry['args']
+  const words = [entry['command'], ...(Array.isArray(args) ? args : [])].filter((word) => typeof word === 'string')
+  // It would connect to itself.
+  if (
+    words.includes('connect') &&
+    words.some((word) => /(?:^|[\\/])mcplex(?:@|$|[\\/])|[\\/]cli[\\/]main\.js$/.test(word))
+  )
+    return 'it is a bridge to mcplex itself'
+  return undefined
+}
+
+/** What mcplex needs of an entry; clients keep more there, such as what is approved. */
+function serverOf(entry: Members): FileValue {
+  const command = entry['command']
+  // In files of Zed, the command is a mapping of its own.
+  const parts: Members = isMembers(command) ? command : entry
+  const program = isMembers(command) ? command['path'] : command
+  const server = { command: program, args: parts['args'], env: parts['env'], cwd: entry['cwd'] }
+  return Object.fromEntries(Object.entries(server).filter(([, value]) => value !== undefined))
+}
+
+function at(value: FileValue, path: Path): FileValue {
+  return path.reduce<FileValue>((found, key) => membersOf(found)[key], value)
+}
+
+function isMembers(value: FileValue): value is Members {
+  return typeof value === 'object' && !Array.isArray(value)
+}
+
+function membersOf(value: FileValue): Members {
+  return isMembers(value) ? value : {}
+}

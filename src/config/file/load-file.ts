@@ -1,0 +1,81 @@
+/**
+ * The configuration of a command with a file: flags over environment over the file over defaults. Reports every problem
+ * at once, each with its flag, its variable, or its line in the file.
+ */
+import { upstreamOptions } from '../../upstreams/options.ts'
+import { assemble } from '../assemble.ts'
+import type { Environment } from '../environment.ts'
+import { type Loaded, readProvided } from '../load.ts'
+import type { Problem } from '../problem.ts'
+import type { Provided, ProvidedSettings, ProvidedUpstream, ProvidedValue } from '../provided.ts'
+import { unknownVariables } from '../unknown-variables.ts'
+import { type FileSource, readFileText } from './read-file.ts'
+import { readNamedVariables } from './named-variables.ts'
+import { fileRows } from './structure.ts'
+
+export interface LoadedFile extends Loaded {
+  /** What was provided, for showing where each value is from. */
+  readonly provided: ProvidedSettings
+  /** What is probably not meant as it stands in the file. */
+  readonly warnings: readonly Problem[]
+}
+
+/**
+ * @param flags the values of each flag by its name without dashes
+ * @throws ConfigError with all problems
+ */
+export function loadFile(
+  source: FileSource,
+  flags: ReadonlyMap<string, readonly string[]>,
+  machine: Environment,
+): LoadedFile {
+  const file = readFileText(source)
+  const problems = [...file.problems]
+  const typed = readProvided(fileRows, { flags }, machine, problems)
+  const named = readNamedVariables(file, machine, problems)
+  problems.push(...unknownVariables(machine.env, [], named.names))
+  const upstreams = new Map(
+    [...file.upstreams].map(([name, one]): [string, ProvidedUpstream] => {
+      const own = overlay(one.values, ofUpstreams(typed), named.provided.get(`upstreams.${name}`))
+      return [name, { ...one, values: own }]
+    }),
+  )
+  const endpoints = new Map(
+    [...file.endpoints].map(([name, own]) => [name, overlay(own, named.provided.get(`endpoints.${name}`))]),
+  )
+  const provided = { values: overlay(file.values, typed), upstreams, endpoints }
+  // What the file lacks is told already, with its place.
+  const complete = problems.length > 0 && upstreams.size === 0 ? { ...provided, upstreams: placeholder } : provided
+  const { log, clients, admin, ...settings } = assemble(complete, problems, machine)
+  return {
+    settings: Object.freeze(settings),
+    log,
+    clients,
+    admin,
+    quote: (path) => provided.values.get(path)?.quote,
+    provided,
+    warnings: file.warnings,
+  }
+}
+
+const placeholder: ReadonlyMap<string, ProvidedUpstream> = new Map([
+  ['none', { kind: 'stdio', where: '', values: new Map([['command', { value: 'none', where: '', quote: '' }]]) }],
+])
+
+/** The values of flags and variables that are for all upstreams, by key. */
+function ofUpstreams(typed: Provided): Provided {
+  const keys = Object.keys(upstreamOptions)
+  const found = keys.flatMap((key): Array<[string, ProvidedValue]> => {
+    const value = typed.get(`upstream.${key}`)
+    return value ? [[key, value]] : []
+  })
+  return new Map(found)
+}
+
+/** Later values replace earlier ones, but a flag stays. */
+function overlay(...all: ReadonlyArray<Provided | undefined>): Provided {
+  const values = new Map<string, ProvidedValue>()
+  for (const one of all)
+    for (const [key, value] of one ?? []) if (values.get(key)?.where.startsWith('--') !== true) values.set(key, value)
+  return values
+}

@@ -1,0 +1,408 @@
+import { describe, expect, test } from 'vitest'
+import type { Problem } from '../problem.ts'
+import { readFileText, type ReadFile } from './read-file.ts'
+import { fileStructure } from './structure.ts'
+
+const env = { TOKEN: 's3cret-value', EMPTY: '', PORT_TEXT: '9000' }
+const structure = fileStructure()
+
+function read(text: string, file = 'mcplex.yaml'): ReadFile {
+  const readFile = (path: string): { text: string } | { fault: string } =>
+    path === '/run/secrets/github' ? { text: 'from-file' } : { fault: `cannot be read: ENOENT` }
+  return readFileText({ file, path: `/etc/mcplex/${file}`, text, structure, env, readFile })
+}
+
+/** A file with one upstream that is right. */
+const withServer = (text: string): string => `${text}\nupstreams:\n  one: { command: node }\n`
+
+function valuesOf({ values, upstreams, endpoints, problems }: ReadFile): object {
+  const plain = (found: ReadonlyMap<string, { value: unknown }>): object =>
+    Object.fromEntries([...found].map(([key, { value }]) => [key, value]))
+  expect(problems).toEqual([])
+  const named = [...upstreams].map(([name, own]) => [name, plain(own.values)])
+  return {
+    ...plain(values),
+    ...Object.fromEntries([...named, ...[...endpoints].map(([name, own]) => [name, plain(own)])]),
+  }
+}
+
+/** As a user sees it: place, code and message. */
+const shown = (problems: readonly Problem[]): string[] =>
+  problems.map(({ where, code, message }) => `${where} ${code} ${message}`)
+
+describe('a file', () => {
+  test('gives values to options, at their own path and for each upstream', () => {
+    const text = `
+version: 1
+listen: { host: localhost, port: 9000, allowHosts: [a.example, b.example], sse: no }
+limits:
+  maxConnections: 2000
+  poolSize: 10
+  idleTimeout: 5min!
+  maxSessionAge: 2 hours
+  queue: { max: 500, maxWait: 10s }
+  memory: 512mb
+log: { level: warn }
+upstream: { startTimeout: 90s }
+upstreams:
+  github:
+    command: [npx, -y, "@modelcontextprotocol/server-github"]
+    env: { GITHUB_TOKEN: "\${file:/run/secrets/github}", PLAIN: 1.10 }
+    mode: Tenant
+    cwd: ./work
+    pool: { max: 4, concurrency: 8, idle: 1h }
+  files: { command: npx, args: [server, 8080, true] }
+`
+    expect(valuesOf(read(text))).toEqual({
+      'http.host': 'localhost',
+      'http.port': 9000,
+      'http.allowHosts': ['a.example', 'b.example'],
+      'http.sse': false,
+      'limits.maxConnections': 2000,
+      'upstream.pool': 10,
+      'sessions.idleTimeoutMs': 300_000,
+      'sessions.idleTimeoutIsFinal': true,
+      'sessions.maxSessionMs': 7_200_000,
+      'limits.queue': 500,
+      'limits.queueWaitMs': 10_000,
+      'limits.memoryBytes': 536_870_912,
+      'log.level': 'warn',
+      'upstream.startTimeoutMs': 90_000,
+      github: {
+        command: 'npx',
+        args: ['-y', '@modelcontextprotocol/server-github'],
+        env: { GITHUB_TOKEN: 'from-file', PLAIN: '1.10' },
+        mode: 'tenant',
+        cwd: '/etc/mcplex/work',
+        pool: 4,
+        callsPerProcess: 8,
+        processIdleMs: 3_600_000,
+      },
+      files: { command: 'npx', args: ['server', '8080', 'true'] },
+    })
+  })
+
+  test('says where each value stands', () => {
+    const { values, upstreams } = read(withServer('limits:\n  idleTimeout: 5m'))
+    expect(values.get('sessions.idleTimeoutMs')).toMatchObject({
+      where: 'mcplex.yaml:2:16',
+      quote: 'limits.idleTimeout 5m',
+    })
+    expect(upstreams.get('one')?.values.get('command')?.where).toBe('mcplex.yaml:4:19')
+  })
+
+  test.each([
+    'maxConnections: 50\nconnectionTimeout: 600000\nidleTimeout: 300000\npoolSize: 3',
+    'limits: { maxConnections: 50, connectionTimeout: 600000, idleTimeout: 300000, poolSize: 3 }',
+  ])('takes the names and milliseconds that people know: %j', (text) => {
+    const found = read(withServer(text))
+    expect(found.warnings).toEqual([])
+    expect(valuesOf(found)).toMatchObject({
+      'limits.maxConnections': 50,
+      'sessions.maxSessionMs': 600_000,
+      'sessions.idleTimeoutMs': 300_000,
+      pool: 3,
+    })
+  })
+
+  test('puts variables and files in, with defaults, and leaves $${ alone', () => {
+    const text = withServer(
+      'listen: { port: "${PORT_TEXT}", host: "${HOST:-localhost}", tlsCert: "a$${b", socketMode: "${EMPTY:-660}" }',
+    )
+    expect(valuesOf(read(text))).toMatchObject({
+      'http.port': 9000,
+      'http.host': 'localhost',
+      'http.tlsCert': '/etc/mcplex/a${b',
+      'http.socketMode': '660',
+    })
+  })
+
+  test('may repeat parts by anchors, aliases and merge keys', () => {
+    const text =
+      'upstreams:\n  a: &base { command: node, mode: shared, pool: { max: 2 } }\n  b: { <<: *base, mode: call }\n  c: *base\n'
+    expect(valuesOf(read(text))).toMatchObject({
+      b: { command: 'node', mode: 'call', pool: 2 },
+      c: { mode: 'shared' },
+    })
+  })
+
+  test('takes an empty part for one that is left out', () => {
+    expect(valuesOf(read(withServer('limits:\nlisten:\n  port:\n  host: ~')))).toEqual({
+      one: { command: 'node', args: [] },
+    })
+  })
+})
+
+describe('an error is told with its place, what was meant, and what is accepted', () => {
+  test.each([
+    [
+      'limits:\n  maxSessionAge: 10 minuets',
+      '2:18 config_duration limits.maxSessionAge "10 minuets" is not a duration; did you mean 10m?',
+    ],
+    ['limits:\n  idleTimeout: 900d', '2:16 config_duration limits.idleTimeout 900d is out of range'],
+    ['limits: { maxConnections: many }', '1:27 config_number limits.maxConnections many is not a whole number'],
+    ['limits: { maxConnections: 1.5 }', '1:27 config_number limits.maxConnections 1.5 is not a whole number'],
+    [
+      'limits: { maxConnections: 2k }',
+      '1:27 config_number limits.maxConnections 2k is not a whole number; did you mean 2000?',
+    ],
+    ['limits: { memory: 1kb }', '1:19 config_size limits.memory 1kb is out of range'],
+    ['listen: { port: 99999 }', '1:17 config_number listen.port 99999 is out of range'],
+    ['listen: { host: "http://x" }', '1:17 config_value listen.host http://x is not accepted here'],
+    ['listen: { sse: maybe }', '1:16 config_choice listen.sse maybe is neither yes nor no'],
+    ['log: { level: warning }', '1:15 config_choice log.level warning is not one of the choices; did you mean warn?'],
+    ['sessions: { keepAlive: 15 }', '1:24 config_duration sessions.keepAlive 15 is out of range; did you mean 15s?'],
+    ['limits: { idleTimout: 5m }', '1:11 config_unknown_key "idleTimout" is not known here; did you mean idleTimeout?'],
+    ['limit: { queue: 1 }', '1:1 config_unknown_key "limit" is not known here; did you mean limits?'],
+    [
+      'limits: { maxWait: 5s }',
+      '1:11 config_unknown_key "maxWait" is not known here; did you mean limits.queue.maxWait?',
+    ],
+    ['port: 80', '1:1 config_unknown_key "port" is not known here: it is a member of listen'],
+    ['colour: red', '1:1 config_unknown_key "colour" is not known here'],
+    [
+      'upstream: { github: { command: x } }',
+      '1:13 config_unknown_key "github" is not known here; did you mean upstreams.github?',
+    ],
+    [
+      'auth: { apiKeys: true }',
+      '1:1 config_unknown_key "auth" is not known here: mcplex does not authenticate clients yet',
+    ],
+    [
+      'tenants: { a: { rate: 1/s } }',
+      '1:1 config_unknown_key "tenants" is not known here: mcplex does not know tenants yet',
+    ],
+    ['state: { redis: "x" }', '1:1 config_unknown_key "state" is not known here: state is kept in memory only'],
+    [
+      'admin: { listen: "127.0.0.1:1" }',
+      '1:10 config_unknown_key "listen" is not known here: there is no door for operators yet',
+    ],
+    ['limits: 5', '1:9 config_structure limits 5 is not a mapping'],
+    ['limits: [a]', '1:9 config_structure limits is not a mapping'],
+    ['limits: { queue: 5 }', '1:18 config_structure limits.queue 5 is not a mapping'],
+    ['limits: { maxConnections: [5] }', '1:27 config_structure limits.maxConnections is a list'],
+    ['limits: { maxConnections: { a: 5 } }', '1:27 config_structure limits.maxConnections is a mapping'],
+    ['listen: { allowHosts: { a: b } }', '1:23 config_structure listen.allowHosts is a mapping'],
+    ['version: 2', '1:10 config_choice version 2 is not known'],
+    [
+      'idleTimeout: 5m\nlimits: { idleTimeout: 6m }',
+      '1:1 config_structure idleTimeout is the same option as limits.idleTimeout',
+    ],
+    ['listen: { port: "${NO_SUCH}" }', '1:18 config_variable ${NO_SUCH} names a variable that is not set'],
+    ['listen: { port: "${EMPTY}" }', '1:18 config_variable ${EMPTY} names a variable that is not set'],
+    ['listen: { port: "${PORT" }', '1:18 config_variable ${PORT is never closed'],
+    ['listen: { port: "${1A}" }', '1:18 config_variable ${1A} is no reference'],
+    ['listen: { host: "${file:/nowhere}" }', '1:18 config_variable ${file:/nowhere} cannot be read: ENOENT'],
+    ['listen: { host: "${input:host}" }', '1:18 config_variable ${input:host} is asked for by an editor'],
+  ])('%j: %s', (text, expected) => {
+    const { problems } = read(withServer(text))
+    expect(shown(problems)).toEqual([expect.stringContaining(`mcplex.yaml:${expected}`)])
+    expect(problems[0]?.place?.frame.at(-1)).toMatch(/^ +\| +\^+/)
+  })
+
+  test.each([
+    ['', '1:1 config_command upstreams has no server to serve'],
+    ['version: 1', '1:1 config_command upstreams has no server to serve'],
+    ['upstreams: {}', '1:1 config_command upstreams has no server to serve'],
+    ['upstreams: { a: {} }', '1:14 config_command upstreams.a has no command'],
+    ['upstreams: { a: { mode: shared } }', '1:14 config_command upstreams.a has no command'],
+    ['upstreams: { a: { comand: x } }', '1:19 config_unknown_key "comand" is not known here; did you mean command?'],
+    [
+      'upstreams: { a: { command: npx -y server } }',
+      '1:28 config_command upstreams.a.command "npx -y server" is a whole command line, and no shell splits it; did you mean [npx, -y, server]?',
+    ],
+    ['upstreams: { a: { command: [] } }', '1:28 config_structure upstreams.a.command is empty'],
+    ['upstreams: { a: { command: { b: c } } }', '1:28 config_structure upstreams.a.command is not a text or a list'],
+    ['upstreams: { a: { command: x, args: y } }', '1:37 config_structure upstreams.a.args y is not a list'],
+    ['upstreams: { a: { command: x, args: [[y]] } }', '1:38 config_structure upstreams.a.args.0 is not a text'],
+    ['upstreams: { a: { command: x, env: [A=b] } }', '1:36 config_structure upstreams.a.env is not a mapping'],
+    ['upstreams: { a: { command: x, env: { A: { b: c } } } }', '1:41 config_structure upstreams.a.env.A is not a text'],
+    ['upstreams: { a: { command: x, env: { 1A: b } } }', '1:38 config_variable "1A" cannot be a name here'],
+    [
+      'upstreams: { a: { command: x, mode: sesion } }',
+      '1:37 config_choice upstreams.a.mode sesion is not one of the choices; did you mean session?',
+    ],
+    ['upstreams: { a: { command: x, pool: { max: 0 } } }', '1:44 config_number upstreams.a.pool.max 0 is out of range'],
+    [
+      'upstreams: { a: { command: x, pool: { maxx: 1 } } }',
+      '1:39 config_unknown_key "maxx" is not known here; did you mean max?',
+    ],
+    [
+      'upstreams: { a: { command: x, pool: { min: 1 } } }',
+      '1:39 config_unknown_key "min" is not known here: processes are started ahead with pool.spares',
+    ],
+    [
+      'upstreams: { a: { command: x, idle: 1m } }',
+      '1:31 config_unknown_key "idle" is not known here; did you mean pool.idle?',
+    ],
+    [
+      'upstreams: { a: { url: "https://x.example/mcp" } }',
+      '1:19 config_unknown_key "url" is not known here: servers at a URL are not served yet',
+    ],
+    [
+      'upstreams: { a: { command: x, breaker: { window: 1s } } }',
+      '1:31 config_unknown_key "breaker" is not known here: there is nothing to set',
+    ],
+    ['upstreams: { "a b": { command: x } }', '1:14 config_name "a b" cannot be a name here'],
+    ['upstreams: [a]', '1:12 config_structure upstreams is not a mapping'],
+    ['upstreams: { a: x }', '1:17 config_structure upstreams.a x is not a mapping'],
+    ['- a', '1:1 config_structure is not a mapping'],
+    ['upstreams: { ? [a] : { command: x } }', '1:16 config_structure [a] is no name'],
+  ])('%j: %s', (text, expected) => {
+    const found = shown(read(text).problems)
+    expect(found).toContainEqual(expect.stringContaining(`mcplex.yaml:${expected}`))
+  })
+
+  test.each([
+    ['a: [1, 2', 'config_syntax'],
+    ['a: "x', 'config_syntax'],
+    ['a: 1\na: 2', 'config_syntax'],
+    ['a: *nowhere', 'config_syntax'],
+    ['{ "a": 1,, }', 'config_syntax'],
+    ['a: 1\n--- \nb: 2', 'config_syntax'],
+    ['['.repeat(50_000), 'config_syntax'],
+    ['- '.repeat(50_000), 'config_syntax'],
+    [
+      `a: &a [x, x, x, x, x, x, x, x, x]\n${[...'bcdefghi'].map((name, at) => `${name}: &${name} [${`*${'abcdefgh'[at] ?? ''}, `.repeat(9)}]`).join('\n')}`,
+      'config_syntax',
+    ],
+  ])('text that is no YAML: %#', (text, code) => {
+    const { problems } = read(text)
+    expect(problems.map((problem) => problem.code)).toContain(code)
+    expect(problems[0]?.place?.frame.at(-1)).toContain('^')
+  })
+
+  test('all problems are told at once', () => {
+    const text =
+      'limit: {}\nlisten: { port: x }\nupstreams:\n  a: { comand: y, mode: z }\n  b: { args: z }\n  c d: {}\n'
+    expect(shown(read(text).problems).length).toBeGreaterThanOrEqual(6)
+  })
+
+  test('the frame shows the lines with a mark below', () => {
+    const [problem] = read(withServer('limits:\n  idleTimeout: 5m\n  maxSessionAge: 10 minuets')).problems
+    expect(problem?.place?.frame).toEqual([
+      '   2 |   idleTimeout: 5m',
+      '   3 |   maxSessionAge: 10 minuets',
+      '     |                  ^^^^^^^^^^ not a duration',
+    ])
+  })
+})
+
+describe('secrets', () => {
+  test.each([
+    ['a variable of a server', 'upstreams: { a: { command: x, env: { A: hunter2 }, mode: bad } }'],
+    ['one in the line before', 'upstreams:\n  a:\n    env: { A: hunter2 }\n    mode: bad'],
+    ['one in a block', 'upstreams:\n  a:\n    env:\n      A: >-\n        hunter2\n    mode: bad'],
+    ['a word behind a flag', 'upstreams: { a: { command: [x, --token, hunter2], mode: bad } }'],
+    ['a key of a known form', 'upstreams: { a: { command: [x, ghp_hunter2hunter2hunter2], mode: bad } }'],
+    ['a default of a variable', 'upstreams: { a: { command: x, env: { A: "${B:-hunter2}" }, mode: bad } }'],
+    ['a secret that was put in', 'listen: { port: "${TOKEN}" }\nupstreams: { a: { command: x } }'],
+    ['a wrong form', 'upstreams: { a: { command: x, env: { A: [hunter2] } } }'],
+  ])('are in no problem: %s', (_, text) => {
+    const { problems } = read(text)
+    expect(problems).not.toEqual([])
+    expect(JSON.stringify(problems)).not.toMatch(/hunter2|s3cret-value/)
+  })
+
+  test('do not move the mark away from its word', () => {
+    const [problem] = read('upstreams: { a: { command: x, env: { A: hunter2 }, mode: bad } }').problems
+    const [line = '', mark = ''] = problem?.place?.frame ?? []
+    expect(line.slice(mark.indexOf('^')).slice(0, 3)).toBe('bad')
+    expect(problem?.place?.column).toBe(58)
+  })
+})
+
+test.each([
+  [
+    'limits: { idleTimeout: 5 }',
+    'mcplex.yaml:1:24 config_duration limits.idleTimeout 5 is 5ms: a bare number is milliseconds; did you mean 5s?',
+  ],
+  [
+    'limits: { maxSessionAge: 3600 }',
+    'mcplex.yaml:1:26 config_duration limits.maxSessionAge 3600 is 3600ms: a bare number is milliseconds; did you mean 3600s?',
+  ],
+])('a bare number of milliseconds that makes no sense is warned of: %s', (text, warning) => {
+  expect(shown(read(withServer(text)).warnings)).toEqual([warning])
+})
+
+test.each(['limits: { queue: { maxWait: 500 } }', 'limits: { idleTimeout: 600000 }', 'limits: { idleTimeout: 5s }'])(
+  'others are not: %s',
+  (text) => {
+    expect(read(withServer(text)).warnings).toEqual([])
+  },
+)
+
+describe('the file of a client', () => {
+  test.each([
+    [
+      'Claude Desktop',
+      '{\n\t"globalShortcut": "",\n\t"mcpServers": {"fs": {"command": "npx", "args": ["-y", "s"], "env": {"A": "b"}}}\n}',
+    ],
+    [
+      'Cursor or Claude Code',
+      '{"mcpServers": {"fs": {"type": "stdio", "command": "npx", "args": ["-y", "s"], "env": {"A": "${NONE:-b}"}}}}',
+    ],
+    [
+      'VS Code, with comments and trailing commas',
+      '// servers\n{"inputs": [], /* x */ "servers": {"fs": {"type": "stdio", "command": "npx", "args": ["-y", "s",], "env": {"A": "b"}},},}',
+    ],
+    [
+      'settings of VS Code',
+      '{"editor.tabSize": 2, "mcp": {"servers": {"fs": {"command": "npx", "args": ["-y", "s"], "env": {"A": "b"}}}}}',
+    ],
+    [
+      'Windsurf or Cline',
+      '{"mcpServers": {"fs": {"command": "npx", "args": ["-y", "s"], "env": {"A": "b", "C": null}, "disabled": false, "alwaysAllow": ["x"], "timeout": 60}}}',
+    ],
+    [
+      'Zed',
+      '{"context_servers": {"fs": {"command": {"path": "npx", "args": ["-y", "s"], "env": {"A": "b"}}, "settings": {}}}}',
+    ],
+  ])('is taken as it is: %s', (_, text) => {
+    expect(valuesOf(read(text, 'client.json'))).toEqual({
+      fs: { command: 'npx', args: ['-y', 's'], env: { A: 'b' } },
+    })
+  })
+
+  test('may stand in a file of mcplex', () => {
+    expect(
+      valuesOf(read('listen: { port: 1 }\nmcpServers:\n  a: { command: x }\nupstreams:\n  b: { command: y }')),
+    ).toMatchObject({
+      'http.port': 1,
+      a: { command: 'x' },
+      b: { command: 'y' },
+    })
+  })
+
+  test('names servers so that they can be part of URLs', () => {
+    const { upstreams, warnings } = read(
+      '{"mcpServers": {"Sequential Thinking": {"command": "x"}, "@a/b": {"command": "x"}, "a-b": {"command": "x"}, "日本": {"command": "x"}}}',
+    )
+    expect([...upstreams.keys()]).toEqual(['Sequential-Thinking', 'a-b', 'a-b-2', 'server'])
+    expect(warnings).toHaveLength(4)
+  })
+
+  test('leaves out, with a word, what it cannot serve', () => {
+    const text =
+      '{"mcpServers": {"r": {"url": "https://x.example/mcp"}, "w": {"serverUrl": "https://x.example"}, "off": {"command": "x", "disabled": true}, "self": {"command": "node", "args": ["/a/dist/cli/main.js", "connect", "http://127.0.0.1:8080/mcp"]}, "a": {"command": "x"}}}'
+    const { upstreams, warnings, problems } = read(text)
+    expect(problems).toEqual([])
+    expect([...upstreams.keys()]).toEqual(['a'])
+    expect(shown(warnings)).toEqual([
+      expect.stringContaining('"r" is not served: it runs at a URL'),
+      expect.stringContaining('"w" is not served: it runs at a URL'),
+      expect.stringContaining('"off" is not served: it is turned off there'),
+      expect.stringContaining('"self" is not served: it is a bridge to mcplex itself'),
+    ])
+  })
+
+  test('is told where it is wrong', () => {
+    const text =
+      '{\n  "mcpServers": {\n    "a": {"command": "x", "args": "y"},\n    "b": {"comand": "x"},\n "c d": {"command": 5, "args": [{}]}}}'
+    expect(shown(read(text, 'client.json').problems)).toEqual([
+      expect.stringContaining('client.json:3:35 config_structure upstreams.a.args y is not a list'),
+      expect.stringContaining('client.json:5:'),
+      expect.stringContaining('client.json:4:5 config_command upstreams.b'),
+    ])
+  })
+})

@@ -1,0 +1,255 @@
+/**
+ * A configuration file, from its text to the provided values of options, each with its place; and all problems at once.
+ * Pure: variables and files that the text refers to are read through arguments.
+ */
+import { dirname, resolve } from 'node:path'
+import type { z } from 'zod'
+import type { Option } from '../../base/option.ts'
+import { terminalSafeLine } from '../../base/terminal-safe.ts'
+import type { FilePlace, Problem } from '../problem.ts'
+import type { Provided, ProvidedSettings, ProvidedUpstream, ProvidedValue } from '../provided.ts'
+import { readMarked, writeValue } from '../read-option.ts'
+import { meantUnit } from '../suggest-value.ts'
+import { kindOf } from '../upstream-kinds.ts'
+import { withoutClients } from './client-file.ts'
+import { programOf, splitLine } from './command.ts'
+import { placeOf, type Span } from './frame.ts'
+import { type FileValue, type Path, pathKey, readYaml, type Spot } from './read-yaml.ts'
+import { endpointMembers, fileRows, membersOfKind, nameShape, textsOf } from './structure.ts'
+import { type StructureProblem, structureProblems } from './structure-problems.ts'
+import type { Substitutes } from './substitute.ts'
+
+export interface FileSource extends Omit<Substitutes, 'folder'> {
+  /** The name of the file, as it is shown. */
+  readonly file: string
+  /** Its path, from which relative paths in it are read. */
+  readonly path: string
+  readonly text: string
+  readonly structure: z.ZodType
+}
+
+/** What a file provides, and what is wrong with it. */
+export interface ReadFile extends ProvidedSettings {
+  readonly problems: readonly Problem[]
+  readonly warnings: readonly Problem[]
+}
+
+export function readFileText(source: FileSource): ReadFile {
+  const yaml = readYaml(source.text, { ...source, folder: workspaceOf(dirname(source.path)) })
+  const { value = {}, spots, notices } = withoutClients(yaml)
+  const reader = new FileReader(source, yaml.secrets, spots)
+  for (const { code, span, fault, accepted } of yaml.faults)
+    reader.problems.push(reader.tell(code, span, reader.textAt(span), fault, accepted))
+  if (yaml.faults.some(({ code }) => code === 'config_syntax')) return reader
+  for (const { code, span, message } of notices) reader.warnings.push(reader.tell(code, span, message, ''))
+  const issues = source.structure.safeParse(value).error?.issues ?? []
+  for (const problem of structureProblems(issues)) reader.problems.push(reader.tellStructure(problem))
+  reader.take(value)
+  return reader
+}
+
+/** The project of a file: editors keep theirs in a folder of their own. */
+function workspaceOf(folder: string): string {
+  return /[\\/]\.(?:vscode|cursor|windsurf|zed)$/.test(folder) ? dirname(folder) : folder
+}
+
+class FileReader implements ReadFile {
+  readonly values: Map<string, ProvidedValue> = new Map()
+  readonly upstreams: Map<string, ProvidedUpstream> = new Map()
+  readonly endpoints: Map<string, Provided> = new Map()
+  readonly problems: Problem[] = []
+  readonly warnings: Problem[] = []
+  readonly #source: FileSource
+  readonly #secrets: readonly Span[]
+  readonly #spots: ReadonlyMap<string, Spot>
+
+  constructor(source: FileSource, secrets: readonly Span[], spots: ReadonlyMap<string, Spot>) {
+    this.#source = source
+    this.#secrets = secrets
+    this.#spots = spots
+  }
+
+  /** Takes the values of all options that are accepted. */
+  take(value: FileValue): void {
+    for (const { module, key, option, path: own } of fileRows) {
+      const names = [own, ...(option.aliases ?? [])].map((path) => path.split('.'))
+      const [first, second] = names.filter((path) => at(value, path) !== undefined)
+      const set = (name: string, found: ProvidedValue): void => void this.values.set(`${module}.${name}`, found)
+      if (first) this.#option(value, first, key, option, set)
+      if (first && second) {
+        const fault = `is the same option as ${first.join('.')}`
+        this.#add('config_structure', this.#keyAt(second), second.join('.'), fault, 'one of the two')
+      }
+    }
+    const [upstreams, endpoints] = [at(value, ['upstreams']), at(value, ['endpoints'])]
+    for (const name of namesIn(upstreams)) this.#upstream(value, name)
+    for (const name of namesIn(endpoints)) this.#endpoint(value, name)
+    if (namesIn(upstreams).length === 0 && this.problems.length === 0)
+      this.#add('config_command', this.#keyAt(['upstreams']), 'upstreams', 'has no server to serve', aServer)
+  }
+
+  #upstream(value: FileValue, name: string): void {
+    const base = ['upstreams', name]
+    const values = new Map<string, ProvidedValue>()
+    const set = (key: string, found: ProvidedValue): void => void values.set(key, found)
+    const kind = kindOf(namesIn(at(value, base)))
+    for (const { key, option, path } of membersOfKind(kind))
+      if (option.kind !== 'given') this.#option(value, [...base, ...path.split('.')], key, option, set)
+    this.#command(value, base, values)
+    const env = at(value, [...base, 'env'])
+    if (isMembers(env)) this.#set(set, 'env', [...base, 'env'], textsOfMembers(env), '')
+    if (nameShape.test(name)) this.upstreams.set(name, { kind, where: whereOf(this.#place(this.#keyAt(base))), values })
+  }
+
+  #endpoint(value: FileValue, name: string): void {
+    const base = ['endpoints', name]
+    const values = new Map<string, ProvidedValue>()
+    const set = (key: string, found: ProvidedValue): void => void values.set(key, found)
+    for (const { key, option, path } of endpointMembers)
+      this.#option(value, [...base, ...path.split('.')], key, option, set)
+    if (this.upstreams.has(name)) {
+      const fault = `has the name of an upstream, and /mcp/${name} is the endpoint of that one`
+      this.#add('config_name', this.#keyAt(base), base.join('.'), fault, `another name, such as ${name}-view`)
+    } else if (nameShape.test(name)) this.endpoints.set(name, values)
+  }
+
+  #command(value: FileValue, base: Path, values: Map<string, ProvidedValue>): void {
+    const [command, args] = [at(value, [...base, 'command']), at(value, [...base, 'args'])]
+    const path = [...base, 'command']
+    const program = programOf(command, args)
+    const list = splitLine(command, args)
+    if (list !== undefined) {
+      const fault = 'is a whole command line, and no shell splits it'
+      const accepted = 'a program, or a list of the program and its arguments'
+      this.#add('config_command', this.#valueAt(path), this.#named(path), fault, accepted, list)
+    } else if (!this.#spots.has(pathKey(path)) && isMembers(at(value, base)))
+      this.#add(
+        'config_command',
+        this.#keyAt(base),
+        this.#named(base),
+        'has no command',
+        'command: [program, argument]',
+      )
+    const set = (key: string, found: ProvidedValue): void => void values.set(key, found)
+    // Without a program there is a problem already, and a second one would only repeat it.
+    this.#set(set, 'command', path, program?.command ?? 'none', showWord(program?.command ?? ''))
+    const place = this.#spots.has(pathKey([...base, 'args'])) ? [...base, 'args'] : path
+    this.#set(set, 'args', place, program?.args ?? [], '')
+  }
+
+  #option(value: FileValue, path: Path, key: string, option: Option, set: Setter): void {
+    const texts = textsOf(option, at(value, path))
+    if (!texts) return
+    const { reading, marked } = readMarked(option, texts)
+    // The structure has reported it.
+    if ('fault' in reading) return
+    const shown = this.#quote(path)
+    if (marked !== undefined) this.#set(set, marked, path, true, shown)
+    this.#set(set, key, path, this.#resolved(option, reading.value), shown)
+    const meant = meantUnit(option, texts[0] ?? '')
+    if (meant === undefined) return
+    const fault = `is ${writeValue(option, reading.value)}: a bare number is milliseconds`
+    this.warnings.push(this.tell('config_duration', this.#valueAt(path), this.#named(path), fault, undefined, meant))
+  }
+
+  /** Paths are relative to the folder of the file. */
+  #resolved(option: Option, value: unknown): unknown {
+    if (option.kind !== 'text' || option.isPath !== true || typeof value !== 'string') return value
+    return resolve(dirname(this.#source.path), value)
+  }
+
+  #set(set: Setter, key: string, path: Path, value: unknown, quote: string): void {
+    const place = this.#place(this.#valueAt(path))
+    set(key, { value, where: whereOf(place), quote: `${path.join('.')} ${quote}`.trim(), place })
+  }
+
+  #add(code: Problem['code'], span: Span, subject: string, fault: string, accepted: string, meant?: string): void {
+    this.problems.push(this.tell(code, span, subject, fault, accepted, meant))
+  }
+
+  tellStructure({ code, path, isKey, fault, meant, accepted }: StructureProblem): Problem {
+    const span = isKey ? this.#keyAt(path) : this.#valueAt(path)
+    const subject = isKey ? `"${path.at(-1) ?? ''}"` : this.#named(path)
+    return this.tell(code, span, subject, fault, accepted, meant)
+  }
+
+  /** A problem in words. @param subject what the sentence is about */
+  tell(code: Problem['code'], span: Span, subject: string, fault: string, accepted?: string, meant?: string): Problem {
+    const place = this.#place(span, fault.replace(/^is /, ''))
+    const question = meant === undefined ? '' : `; did you mean ${meant}?`
+    const message = terminalSafeLine(`${subject} ${fault}${question}`, maxMessage)
+    return {
+      code,
+      where: whereOf(place),
+      message,
+      notes: accepted === undefined ? [] : [['accepted', accepted]],
+      place,
+    }
+  }
+
+  /** The name of a value with what stands there: `limits.idleTimeout "5 minuets"`. */
+  #named(path: Path): string {
+    return `${path.join('.')} ${this.#quote(path)}`.trim()
+  }
+
+  #quote(path: Path): string {
+    const spot = this.#spots.get(pathKey(path))
+    if (spot?.source === undefined) return ''
+    return this.#secrets.some(({ start }) => start === spot.value.start) ? '***' : showWord(spot.source)
+  }
+
+  textAt({ start, end }: Span): string {
+    return showWord(this.#source.text.slice(start, Math.min(end, start + maxQuote)))
+  }
+
+  #place(span: Span, label?: string): FilePlace {
+    return placeOf({ file: this.#source.file, text: this.#source.text, secrets: this.#secrets }, span, label)
+  }
+
+  #valueAt(path: Path): Span {
+    return this.#spots.get(pathKey(path))?.value ?? this.#keyAt(path)
+  }
+
+  /** Where a key stands, or the nearest part of the file around it. */
+  #keyAt(path: Path): Span {
+    for (let length = path.length; length > 0; length--) {
+      const spot = this.#spots.get(pathKey(path.slice(0, length)))
+      if (spot) return spot.key ?? spot.value
+    }
+    return { start: 0, end: 0 }
+  }
+}
+
+/** Takes a value by the key of its option. */
+type Setter = (key: string, value: ProvidedValue) => void
+
+const aServer = 'upstreams: { NAME: { command: [program, argument] } }'
+
+const maxMessage = 400
+const maxQuote = 80
+
+function whereOf({ file, line, column }: FilePlace): string {
+  return `${file}:${line}:${column}`
+}
+
+function showWord(text: string): string {
+  const line = terminalSafeLine(text, maxQuote)
+  return /^[^\s"]+$/.test(line) ? line : JSON.stringify(line)
+}
+
+function at(value: FileValue, path: Path): FileValue {
+  return path.reduce<FileValue>((found, key) => (isMembers(found) ? found[key] : undefined), value)
+}
+
+function isMembers(value: FileValue): value is { readonly [key: string]: FileValue | undefined } {
+  return typeof value === 'object' && !Array.isArray(value)
+}
+
+function namesIn(value: FileValue): string[] {
+  return isMembers(value) ? Object.keys(value).filter((name) => value[name] !== undefined) : []
+}
+
+function textsOfMembers(members: object): Record<string, string> {
+  const texts = Object.entries(members).filter((member): member is [string, string] => typeof member[1] === 'string')
+  return Object.fromEntries(texts)
+}

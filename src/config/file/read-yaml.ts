@@ -1,0 +1,223 @@
+/**
+ * Reads YAML or JSON (with comments) into plain values, and remembers where each stands. All scalars are texts: the rows
+ * of the options know what they mean. Bounded: size, nesting and aliases.
+ */
+import { stripComments } from 'jsonc-parser'
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  Lexer,
+  type Node,
+  type Pair,
+  parseDocument,
+  type YAMLMap,
+} from 'yaml'
+import { maskCommand } from '../../base/mask-command.ts'
+import type { ConfigCode } from '../problem.ts'
+import type { Span } from './frame.ts'
+import { substitute, type Substitutes } from './substitute.ts'
+
+/** A value of a file: texts, lists and objects without a prototype. What is empty or null is left out. */
+export type FileValue = string | readonly FileValue[] | { readonly [key: string]: FileValue | undefined } | undefined
+
+export type Path = ReadonlyArray<string | number>
+
+/** Where a value stands, and its key. */
+export interface Spot {
+  readonly key: Span | undefined
+  readonly value: Span
+  /** What stands there, if it is one text: unlike the value, it holds no secret that was put in for `${...}`. */
+  readonly source: string | undefined
+}
+
+/** A fault of the text itself. `fault` completes a sentence that begins with what stands there. */
+export interface TextFault {
+  readonly code: ConfigCode
+  readonly span: Span
+  readonly fault: string
+  readonly accepted?: string
+}
+
+export interface YamlText {
+  readonly value: FileValue
+  /** By `pathKey`. */
+  readonly spots: ReadonlyMap<string, Spot>
+  /** What may not be shown. */
+  readonly secrets: readonly Span[]
+  readonly faults: readonly TextFault[]
+}
+
+/** Far more than a file that people write needs. */
+export const maxFileBytes: number = 1024 ** 2
+const maxDepth = 64
+const maxNodes = 100_000
+
+export function pathKey(path: Path): string {
+  return path.join('\0')
+}
+
+export function readYaml(text: string, substitutes: Substitutes): YamlText {
+  const none = { value: undefined, spots: new Map<string, Spot>(), secrets: [] }
+  const tooDeep = deepSpan(text)
+  // The parser recurses: a text that is nested too deeply would end the process.
+  if (tooDeep) return { ...none, faults: [{ code: 'config_syntax', span: tooDeep, fault: 'is nested too deeply' }] }
+  const document = parseDocument(plainJson(text), { schema: 'failsafe', prettyErrors: false, merge: false })
+  const faults = document.errors.map(({ pos: [start, end], message }): TextFault => {
+    return { code: 'config_syntax', span: { start, end }, fault: message }
+  })
+  // After an error, values are guesses.
+  if (faults.length > 0) return { ...none, faults }
+  return new Reader(document, text, substitutes).read()
+}
+
+/** JSON as editors take it, with comments and tabs, as YAML; offsets do not change. */
+function plainJson(text: string): string {
+  if (!/^\uFEFF?\s*(?:\{|\/[/*])/.test(text)) return text
+  // A line break in a text of JSON is an error, so tabs outside of texts are all that change.
+  return stripComments(text, ' ').replaceAll('\t', ' ')
+}
+
+/** Where brackets, or list items on one line, are nested too deeply. */
+function deepSpan(text: string): Span | undefined {
+  let at = 0
+  let brackets = 0
+  let items = 0
+  for (const token of new Lexer().lex(text)) {
+    // Tokens of one character that are marks of the lexer, and no text.
+    if (token === '\u0002' || token === '\u0018' || token === '\u001f') continue
+    if (token === '[' || token === '{') brackets++
+    else if (token === ']' || token === '}') brackets--
+    else if (token === '-' || token === '?' || token === ':') items++
+    else if (token.includes('\n')) items = 0
+    if (brackets > maxDepth || items > maxDepth + brackets) return { start: at, end: at + 1 }
+    at += token.length
+  }
+  return undefined
+}
+
+class Reader {
+  readonly #document: Document
+  readonly #text: string
+  readonly #substitutes: Substitutes
+  readonly #spots = new Map<string, Spot>()
+  readonly #secrets: Span[] = []
+  readonly #faults: TextFault[] = []
+  #nodes = 0
+
+  constructor(document: Document, text: string, substitutes: Substitutes) {
+    this.#document = document
+    this.#text = text
+    this.#substitutes = substitutes
+  }
+
+  read(): YamlText {
+    const value = this.#valueOf(this.#document.contents, [], undefined)
+    return { value, spots: this.#spots, secrets: this.#secrets, faults: this.#faults }
+  }
+
+  #valueOf(node: unknown, path: Path, key: Span | undefined): FileValue {
+    const found = isAlias(node) ? node.resolve(this.#document) : node
+    const span = spanOf(node) ?? key ?? { start: 0, end: 0 }
+    if (isAlias(node) && found === undefined)
+      this.#faults.push({ code: 'config_syntax', span, fault: 'is an alias of an anchor that is not there' })
+    if (++this.#nodes > maxNodes || path.length > maxDepth) {
+      if (!this.#faults.some(({ fault }) => fault === tooMuch))
+        this.#faults.push({ code: 'config_syntax', span, fault: tooMuch })
+      return undefined
+    }
+    const source = isScalar(found) ? this.#sourceOf(found) : undefined
+    this.#spots.set(pathKey(path), { key, value: span, source })
+    if (isMap(found)) return this.#mapOf(found, path)
+    if (isSeq(found)) return this.#listOf(found.items, path)
+    if (isScalar(found)) return this.#textOf(found.value, found.type, path, span)
+    return undefined
+  }
+
+  #mapOf(map: YAMLMap, path: Path): FileValue {
+    const members: { [key: string]: FileValue } = Object.create(null)
+    const own: Pair[] = []
+    for (const pair of map.items) {
+      if (isScalar(pair.key) && pair.key.value === '<<' && pair.key.type === 'PLAIN') {
+        const merged = isSeq(pair.value) ? pair.value.items : [pair.value]
+        // Of several, the first one wins.
+        for (const one of merged.toReversed())
+          this.#take(isAlias(one) ? one.resolve(this.#document) : one, path, members)
+      } else own.push(pair)
+    }
+    for (const pair of own) this.#member(pair, path, members)
+    return members
+  }
+
+  /** Members that another map hands on with `<<`. */
+  #take(node: unknown, path: Path, members: { [key: string]: FileValue }): void {
+    if (isMap(node)) for (const pair of node.items) this.#member(pair, path, members)
+  }
+
+  #member({ key, value }: Pair, path: Path, members: { [key: string]: FileValue }): void {
+    const name = isScalar(key) ? String(key.value) : undefined
+    const span = spanOf(key)
+    if (name === undefined) {
+      const at = span ?? { start: 0, end: 0 }
+      this.#faults.push({ code: 'config_structure', span: at, fault: 'is no name', accepted: 'a text as the name' })
+      return
+    }
+    const found = this.#valueOf(value, [...path, name], span)
+    if (found === undefined) delete members[name]
+    else members[name] = found
+  }
+
+  #listOf(items: readonly unknown[], path: Path): FileValue {
+    const values = items.map((item, at) => this.#valueOf(item, [...path, at], undefined))
+    // A secret may be the word after `--token`.
+    const words = values.map((value) => (typeof value === 'string' ? value : ''))
+    for (const [at, masked] of maskCommand(words).entries())
+      if (masked !== words[at]) this.#hide(this.#spots.get(pathKey([...path, at]))?.value)
+    return values
+  }
+
+  #textOf(value: unknown, type: string | null | undefined, path: Path, span: Span): FileValue {
+    const text = String(value)
+    if (type === 'PLAIN' && /^(?:|~|null|Null|NULL)$/.test(text)) return undefined
+    // Whatever a variable of a server holds may be a secret.
+    if (path.includes('env') || maskCommand([text])[0] !== text) this.#hide(span)
+    if (!text.includes('${')) return text
+    const found = substitute(text, this.#substitutes)
+    if ('text' in found) return found.text
+    const at = this.#text.indexOf(found.reference, span.start)
+    const isInside = at >= 0 && at < span.end
+    this.#faults.push({
+      code: 'config_variable',
+      span: isInside ? { start: at, end: at + found.reference.length } : span,
+      fault: found.fault,
+      accepted: found.accepted,
+    })
+    return undefined
+  }
+
+  /** What stands there, or a hint to it if it may not be shown. */
+  #sourceOf(node: { readonly value: unknown; readonly source?: string }): string {
+    const text = String(node.value)
+    return maskCommand([text])[0] ?? text
+  }
+
+  #hide(span: Span | undefined): void {
+    if (!span) return
+    // A reference shows no secret, and helps to find a mistake.
+    const text = this.#text.slice(span.start, span.end).replaceAll(/^["']|["']$/g, '')
+    if (!/^\$\{(?:file:[^{}]*|env:\w+|\w+)\}$/.test(text)) this.#secrets.push(span)
+  }
+}
+
+const tooMuch = 'is nested too deeply, or repeated too often by aliases'
+
+function spanOf(node: unknown): Span | undefined {
+  const range = isNode(node) ? node.range : undefined
+  return range ? { start: range[0], end: Math.max(range[1], range[0]) } : undefined
+}
+
+function isNode(value: unknown): value is Node {
+  return isScalar(value) || isMap(value) || isSeq(value) || isAlias(value)
+}

@@ -1,0 +1,79 @@
+/** The settings with the origin of each value, for people; secrets are masked. Pure. */
+import type { Option } from '../../base/option.ts'
+import { maskCommand, maskWord } from '../../base/mask-command.ts'
+import type { ProvidedValue } from '../provided.ts'
+import { writeValue } from '../read-option.ts'
+import { schema } from '../schema.ts'
+import type { LoadedFile } from './load-file.ts'
+import { endpointMembers, membersOfKind } from './structure.ts'
+
+export interface ResolvedValue {
+  /** Its path in a file. */
+  readonly path: string
+  readonly value: string
+  /** `mcplex.yaml:3:9`, `--port`, `PORT`, or `default`. */
+  readonly origin: string
+  /** Whether a change of it is applied only by a restart, and not by a reload. */
+  readonly needsRestart: boolean
+}
+
+/** All values, in the order of the options; those of upstreams and endpoints come last. */
+export function resolvedValues({ settings, log, clients, admin, provided }: LoadedFile): ResolvedValue[] {
+  const slices: Readonly<Record<string, object>> = { ...settings, log, clients, admin }
+  const general = schema
+    .filter(({ module }) => module !== 'upstream')
+    .map(({ module, key, path, option }) =>
+      resolved(path, option, memberOf(slices[module], key), provided.values.get(`${module}.${key}`), true),
+    )
+  const upstreams = Object.entries(settings.upstreams).flatMap(([name, setup]) => {
+    const own = provided.upstreams.get(name)?.values
+    return membersOfKind(setup.kind).map(({ key, path, option }) => {
+      const from = own?.get(key) ?? provided.values.get(`upstream.${key}`)
+      return resolved(`upstreams.${name}.${path}`, option, memberOf(setup, key), from, false)
+    })
+  })
+  const endpoints = Object.entries(settings.endpoints).flatMap(([name, setup]) =>
+    endpointMembers.map(({ key, path, option }) =>
+      resolved(
+        `endpoints.${name}.${path}`,
+        option,
+        memberOf(setup, key),
+        provided.endpoints.get(name)?.get(key),
+        false,
+      ),
+    ),
+  )
+  return [...general, ...upstreams, ...endpoints]
+}
+
+function resolved(
+  path: string,
+  option: Option,
+  value: unknown,
+  from: ProvidedValue | undefined,
+  needsRestart: boolean,
+): ResolvedValue {
+  return { path, value: shown(option, value), origin: from?.where ?? 'default', needsRestart }
+}
+
+function shown(option: Option, value: unknown): string {
+  if (value === undefined || value === null)
+    return typeof option.default === 'object' && 'derived' in option.default ? option.default.derived : 'none'
+  if (option.kind !== 'given') return maskWord(writeValue(option, value)) || 'none'
+  if (Array.isArray(value)) return value.length === 0 ? 'none' : maskCommand(value.map(String)).map(quoted).join(' ')
+  if (typeof value !== 'object') return maskWord(String(value))
+  // Whatever a server gets may be a secret.
+  return (
+    Object.keys(value)
+      .map((name) => `${name}=***`)
+      .join(' ') || 'none'
+  )
+}
+
+function quoted(word: string): string {
+  return /^[^\s"']+$/.test(word) ? word : JSON.stringify(word)
+}
+
+function memberOf(slice: object | undefined, key: string): unknown {
+  return new Map<string, unknown>(Object.entries(slice ?? {})).get(key)
+}

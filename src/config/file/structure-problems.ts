@@ -1,0 +1,101 @@
+/** Tells the problems of the structure of a file, as zod finds them, in words for people, with names that were meant. */
+import type { z } from 'zod'
+import { didYouMean } from '../did-you-mean.ts'
+import type { ConfigCode } from '../problem.ts'
+import { insteadOf } from './not-yet.ts'
+import type { Path } from './read-yaml.ts'
+import { endpointMembers, fileRows, upstreamMembers, type ValueFault } from './structure.ts'
+
+/** A problem at a place of the structure. */
+export interface StructureProblem {
+  readonly code: ConfigCode
+  readonly path: Path
+  /** Whether the key is wrong, and not the value. */
+  readonly isKey: boolean
+  /** Completes a sentence that begins with the name and what stands there. */
+  readonly fault: string
+  readonly meant?: string | undefined
+  readonly accepted?: string | undefined
+}
+
+export function structureProblems(issues: readonly z.core.$ZodIssue[]): StructureProblem[] {
+  return issues.flatMap((issue): StructureProblem | StructureProblem[] => {
+    const path = issue.path.map((part) => (typeof part === 'number' ? part : String(part)))
+    switch (issue.code) {
+      case 'unrecognized_keys':
+        return issue.keys.map((key) => unknownMember([...path, key]))
+      case 'invalid_key':
+        return {
+          code: path.at(-2) === 'env' ? 'config_variable' : 'config_name',
+          path,
+          isKey: true,
+          fault: 'cannot be a name here',
+          accepted:
+            path.at(-2) === 'env' ? 'letters, digits and _, no digit first' : 'at most 64 letters, digits, - and _',
+        }
+      case 'custom':
+        return { path, isKey: false, ...(issue.params?.['fault'] as ValueFault) }
+      case 'invalid_value':
+        return { code: 'config_choice', path, isKey: false, fault: 'is not known', accepted: issue.values.join(' or ') }
+      case 'invalid_type':
+        return wrongForm(path, [issue.expected])
+      case 'invalid_union':
+        return wrongForm(path, ['string', 'array'])
+      default:
+        return { code: 'config_structure', path, isKey: false, fault: 'is empty', accepted: 'at least one' }
+    }
+  })
+}
+
+const forms: Readonly<Record<string, string>> = {
+  object: 'a mapping',
+  record: 'a mapping',
+  array: 'a list',
+  string: 'a text',
+}
+
+function wrongForm(path: Path, expected: readonly string[]): StructureProblem {
+  const words = expected.map((form) => forms[form] ?? form).join(' or ')
+  return { code: 'config_structure', path, isKey: false, fault: `is not ${words}`, accepted: words }
+}
+
+function unknownMember(path: Path): StructureProblem {
+  const key = String(path.at(-1))
+  const problem = { code: 'config_unknown_key', path, isKey: true, fault: 'is not known here' } as const
+  const instead = insteadOf(path.join('.'))
+  if (instead !== undefined) return { ...problem, fault: `is not known here: ${instead}` }
+  const known = knownBeside(path)
+  const meant = didYouMean(key, known) ?? elsewhere(path)
+  return { ...problem, meant, ...(meant === undefined && { accepted: known.join(', ') }) }
+}
+
+/** All paths of a file; a star stands for a name. */
+const paths: readonly string[] = [
+  'version',
+  ...fileRows.flatMap(({ path, option }) => [path, ...(option.aliases ?? [])]),
+  ...upstreamMembers.map(({ path }) => `upstreams.*.${path}`),
+  ...endpointMembers.map(({ path }) => `endpoints.*.${path}`),
+]
+
+/** The names that are known where an unknown one stands. */
+function knownBeside(path: Path): string[] {
+  const parent = placeInFile(path).slice(0, -1)
+  const below = paths.map((known) => known.split('.')).filter((known) => parent.every((part, at) => known[at] === part))
+  return [...new Set(below.flatMap((known) => known[parent.length] ?? []))].filter((name) => name !== '*')
+}
+
+/** The path with stars for names. */
+function placeInFile(path: Path): string[] {
+  return path.map((part, at) => (at === 1 && (path[0] === 'upstreams' || path[0] === 'endpoints') ? '*' : String(part)))
+}
+
+/** The option of the same name in another part of the file. */
+function elsewhere(path: Path): string | undefined {
+  const key = String(path.at(-1)).toLowerCase()
+  const isOfUpstream = path[0] === 'upstreams'
+  const found = paths.find(
+    (known) => known.split('.').at(-1)?.toLowerCase() === key && known.startsWith('upstreams') === isOfUpstream,
+  )
+  if (found === undefined && path[0] === 'upstream') return `upstreams.${key}`
+  return found?.replace('upstreams.*.', '')
+}

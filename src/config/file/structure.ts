@@ -1,0 +1,151 @@
+/**
+ * The structure of a file as a zod schema around the option rows: each row is one member, at its path. Everything else
+ * about an option (what it accepts, its default, its reason) stays in its row.
+ */
+import { z } from 'zod'
+import type { Option } from '../../base/option.ts'
+import { endpointOptions } from '../../gateway/options.ts'
+import { upstreamOptions } from '../../upstreams/options.ts'
+import { readMarked } from '../read-option.ts'
+import { type Placed, schema } from '../schema.ts'
+import type { Rows } from '../slice.ts'
+import { type UpstreamKind, upstreamKinds, upstreamRows } from '../upstream-kinds.ts'
+import { suggestValue } from '../suggest-value.ts'
+import type { ConfigCode } from '../problem.ts'
+import { givenShape } from './given-shapes.ts'
+import { jsonOf } from './json-types.ts'
+
+/** Why a value is not accepted; `fault` completes a sentence that begins with the value. */
+export interface ValueFault {
+  readonly code: ConfigCode
+  readonly fault: string
+  readonly accepted: string
+  readonly meant: string | undefined
+}
+
+/** An option of an upstream or of an endpoint, with its path there. */
+export interface Member {
+  readonly key: string
+  readonly option: Option
+  readonly path: string
+}
+
+/** The options of an upstream of a kind. */
+export function membersOfKind(kind: UpstreamKind): readonly Member[] {
+  return membersIn(upstreamRows(kind))
+}
+
+/** The options of upstreams of all kinds. */
+export const upstreamMembers: readonly Member[] = membersIn(
+  Object.assign({}, ...Object.values(upstreamKinds).map(({ options }) => options), upstreamOptions),
+)
+
+export const endpointMembers: readonly Member[] = membersIn(endpointOptions)
+
+/** Rows that a file has at their own path; those of `upstream` hold for all upstreams that say nothing else. */
+export const fileRows: readonly Placed[] = schema.filter(
+  ({ module, key }) => module !== 'upstream' || Object.hasOwn(upstreamOptions, key),
+)
+
+function membersIn(rows: Rows): Member[] {
+  return Object.entries<Option>(rows).map(([key, option]) => {
+    const path = option.path?.replace(/^[^.]*\./, '') ?? key.replace(/(Ms|Bytes)$/, '')
+    return { key, option, path: option.member ?? path }
+  })
+}
+
+/** Names of upstreams and of endpoints, as they are part of URLs and of the names of tools. */
+export const nameShape: RegExp = /^[A-Za-z0-9_-]{1,64}$/
+
+/** The structure of a whole file; its issues are read by structure-problems.ts. */
+export function fileStructure(): z.ZodType {
+  const tree = branch()
+  for (const { path, option } of fileRows) {
+    insert(tree, path, field(option))
+    for (const alias of option.aliases ?? [])
+      insert(tree, alias, field(option).meta({ ...jsonOf(option), description: `Another name of ${path}.` }))
+  }
+  const upstream = branch()
+  for (const { path, key, option } of upstreamMembers)
+    insert(upstream, path, option.kind === 'given' ? givenShape(key) : field(option))
+  const endpoint = branch()
+  for (const { path, option } of endpointMembers) insert(endpoint, path, field(option))
+  insert(
+    tree,
+    'version',
+    z
+      .literal('1')
+      .meta({ enum: [1], description: 'The version of the form of this file.' })
+      .optional(),
+  )
+  const upstreams = z
+    .record(z.string().regex(nameShape), objectOf(upstream))
+    .meta({ description: 'The MCP servers, by name. Each is also served alone, at /mcp/NAME.' })
+  insert(tree, 'upstreams', upstreams.optional())
+  const endpoints = z
+    .record(z.string().regex(nameShape), objectOf(endpoint))
+    .meta({ description: 'Further endpoints at /mcp/NAME, each with a part of all tools.' })
+  insert(tree, 'endpoints', endpoints.optional())
+  return objectOf(tree)
+}
+
+interface Branch {
+  readonly members: Map<string, Branch | z.ZodType>
+}
+
+function branch(): Branch {
+  return { members: new Map() }
+}
+
+function insert(tree: Branch, path: string, leaf: z.ZodType): void {
+  const parts = path.split('.')
+  const last = parts.pop() ?? ''
+  let at = tree
+  for (const part of parts) {
+    const found = at.members.get(part)
+    const next = found && 'members' in found ? found : branch()
+    at.members.set(part, next)
+    at = next
+  }
+  at.members.set(last, leaf)
+}
+
+function objectOf({ members }: Branch): z.ZodType {
+  const shape = [...members].map(([name, found]) => [name, 'members' in found ? objectOf(found).optional() : found])
+  return z.strictObject(Object.fromEntries(shape))
+}
+
+/** One option as text, or as a list of texts. */
+function field(option: Option): z.ZodType {
+  return z
+    .unknown()
+    .superRefine((value, context) => {
+      const fault = faultOf(option, value)
+      if (fault) context.addIssue({ code: 'custom', params: { fault } })
+    })
+    .meta(jsonOf(option))
+    .optional()
+}
+
+function faultOf(option: Option, value: unknown): ValueFault | undefined {
+  const texts = textsOf(option, value)
+  if (texts === undefined) {
+    const accepted = option.kind === 'list' ? 'a list of texts' : 'one value'
+    return {
+      code: 'config_structure',
+      fault: Array.isArray(value) ? 'is a list' : 'is a mapping',
+      accepted,
+      meant: undefined,
+    }
+  }
+  const { reading } = readMarked(option, texts)
+  if (!('fault' in reading)) return undefined
+  return { ...reading, meant: suggestValue(option, texts.at(-1) ?? '') }
+}
+
+/** The texts of an option in a file; undefined if it has another form there. */
+export function textsOf(option: Option, value: unknown): readonly string[] | undefined {
+  if (typeof value === 'string') return [value]
+  const isList = option.kind === 'list' && Array.isArray(value) && value.every((item) => typeof item === 'string')
+  return isList ? value : undefined
+}
