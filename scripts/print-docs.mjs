@@ -10,16 +10,21 @@ import { format, resolveConfig } from 'prettier'
 import { unnamed, untold } from '../field/document.mjs'
 import { errorDocument } from '../dist/cli/error-document.js'
 import { configurationDocument } from '../dist/config/document.js'
+import { fileSchema } from '../dist/config/file/json-schema.js'
 
 const documents = [
   ['docs/configuration.md', configurationDocument()],
   ['docs/errors.md', errorDocument()],
+  ['schema.json', `${JSON.stringify(fileSchema())}\n`],
 ]
 
 const check = process.argv.includes('--check')
 for (const [path, text] of documents) {
   const url = new URL(`../${path}`, import.meta.url)
-  const fresh = await format(text, { ...(await resolveConfig(url)), parser: 'markdown' })
+  const fresh = await format(text, {
+    ...(await resolveConfig(url)),
+    parser: path.endsWith('.json') ? 'json' : 'markdown',
+  })
   if (!check) await writeFile(url, fresh)
   else if ((await readFile(url, 'utf8').catch(() => '')) !== fresh) {
     console.error(`${path} is stale: run npm run build && npm run docs`)

@@ -30,6 +30,7 @@ export function report(
   const isLogged = isJsonLog(typed, env, stderr.isTTY)
   for (const failure of failed.failures)
     stderr.write(isLogged ? `${JSON.stringify(logLine(failure, failed.exit))}\n` : showFailure(failure, colors))
+  if (!isLogged && failed.failures.some(({ place }) => place !== undefined)) stderr.write(`${countOf(failed)}\n`)
   if (own.includes('--json')) {
     const errors = failed.failures.map((failure) => ({
       code: failure.code,
@@ -39,6 +40,10 @@ export function report(
     stdout.write(`${JSON.stringify({ event: 'failed', exit: failed.exit, errors })}\n`)
   }
   return failed.exit
+}
+
+function countOf({ failures: { length } }: CommandFailed): string {
+  return `${length} ${length === 1 ? 'error' : 'errors'}. Nothing was started.`
 }
 
 function logLine(failure: Failure, exit: number): object {

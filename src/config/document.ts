@@ -1,6 +1,7 @@
 /** `docs/configuration.md`, printed from the tables of options so that it always agrees with the code. */
 import type { Option } from '../base/option.ts'
 import { accepted, writeValue } from './read-option.ts'
+import { fileDocument } from './file-document.ts'
 import { commandModules, type Placed, schema, titles } from './schema.ts'
 
 /** The document as Markdown. */
@@ -10,10 +11,10 @@ export function configurationDocument(): string {
     '',
     '<!-- Printed from the code by `npm run docs`. Change the `options.ts` of the module instead. -->',
     '',
-    'Options are set by flags and environment variables; there is no configuration file. Flags win over the environment,',
-    'the environment wins over defaults.',
+    'Options are set by flags, by environment variables, and in a file. Flags win over the environment, the environment wins',
+    'over the file, the file over defaults. `mcplex check --print` shows each value with its origin.',
     '',
-    'Every option has a path, such as `limits.queue.max`, and its own environment variable is named after the path: `MCPLEX_`,',
+    'Every option has a path, such as `limits.queue.max`, where it stands in the file. Its own environment variable is named after the path: `MCPLEX_`,',
     'then the path in capitals, with `__` for each dot and `_` between the words of a name. So `MCPLEX_LIMITS__QUEUE__MAX`',
     'sets `limits.queue.max`, and `MCPLEX_LIMITS__QUEUE__MAX_WAIT` sets `limits.queue.maxWait`. Some options also have a',
     'well-known variable, such as `PORT`; if both are set, the `MCPLEX_` variable wins. Options without a variable in the',
@@ -21,9 +22,12 @@ export function configurationDocument(): string {
     '',
     'A program passes the same settings to `createGateway`, under the names in the last column. It passes its own log.',
     '',
-    'Times are a number and a unit (`300ms`, `5s`, `30m`, `2h`, `1d`) or bare milliseconds. Sizes are a number and a unit',
-    '(`64kb`, `10mb`, `1gb`, each 1,024 of the one before) or bare bytes. An empty variable counts as not set. A value that is',
-    'not accepted, or an unknown `MCPLEX_` variable, ends the command with exit code 78 and a message that names it.',
+    'Times are a number and a unit (`300ms`, `5s`, `30m`, `2h`, `1d`, also `5 minutes`) or bare milliseconds. Sizes are a number',
+    'and a unit (`64kb`, `10mb`, `1gb`, each 1,024 of the one before) or bare bytes. An empty variable counts as not set. A value',
+    'that is not accepted, or an unknown `MCPLEX_` variable, ends the command with exit code 78 and a message that names it.',
+    '',
+    ...fileDocument(),
+    '## All options',
     '',
     '| Path | Flag | Environment | Default | In a program |',
     '| --- | --- | --- | --- | --- |',

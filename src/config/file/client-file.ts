@@ -2,7 +2,7 @@
  * Takes the servers of a client's own configuration (Claude Desktop, Claude Code, Cursor, VS Code, Windsurf, Zed and
  * others) as upstreams, without a change to that file. What a client has beside its servers is ignored.
  */
-import type { Span } from './frame.ts'
+import type { TextSpan } from './frame.ts'
 import { type FileValue, type Path, pathKey, type Spot, type YamlText } from './read-yaml.ts'
 
 /** Where clients keep their servers. */
@@ -14,7 +14,7 @@ const own = new Set(['version', 'upstreams', 'endpoints', 'listen', 'limits', 's
 /** Something that is done in another way than the file says. */
 export interface Notice {
   readonly code: 'config_skipped' | 'config_name'
-  readonly span: Span
+  readonly span: TextSpan
   readonly message: string
 }
 

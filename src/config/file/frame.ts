@@ -2,7 +2,7 @@
 import type { FilePlace } from '../problem.ts'
 
 /** A part of a text: offsets of its first character, and of the one after its last. */
-export interface Span {
+export interface TextSpan {
   readonly start: number
   readonly end: number
 }
@@ -12,7 +12,7 @@ export interface SourceText {
   readonly file: string
   readonly text: string
   /** The parts that nobody may see, such as values of variables. */
-  readonly secrets: readonly Span[]
+  readonly secrets: readonly TextSpan[]
 }
 
 const mask = '***'
@@ -24,7 +24,7 @@ const maxColumns = 100
  * @param span what is to be marked; only the part in its first line is
  * @param label the text behind the mark
  */
-export function placeOf(source: SourceText, span: Span, label = ''): FilePlace {
+export function placeOf(source: SourceText, span: TextSpan, label = ''): FilePlace {
   const { text } = source
   const start = Math.min(span.start, text.length)
   const from = text.lastIndexOf('\n', start - 1) + 1

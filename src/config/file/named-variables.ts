@@ -5,7 +5,7 @@ import type { Problem } from '../problem.ts'
 import type { Provided } from '../provided.ts'
 import { ownEnvName, type Placed } from '../schema.ts'
 import type { ReadFile } from './read-file.ts'
-import { endpointMembers, type Member, membersOfKind } from './structure.ts'
+import { endpointMembers, type PlacedMember, membersOfKind } from './structure.ts'
 
 /** The options of one upstream or endpoint, with the variables that set them. */
 interface Named {
@@ -47,7 +47,7 @@ export function readNamedVariables(
 }
 
 /** Without their flags and well-known variables: those are for all upstreams at once. */
-function placedIn(path: string, members: readonly Member[]): Named {
+function placedIn(path: string, members: readonly PlacedMember[]): Named {
   const rows = members
     .filter(({ option }) => option.kind !== 'given')
     .map(({ key, option: { flag: _flag, env: _env, ...option }, path: own }): Placed => {

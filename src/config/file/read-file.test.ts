@@ -101,7 +101,7 @@ upstreams:
       'limits.maxConnections': 50,
       'sessions.maxSessionMs': 600_000,
       'sessions.idleTimeoutMs': 300_000,
-      pool: 3,
+      'upstream.pool': 3,
     })
   })
 
@@ -263,7 +263,10 @@ describe('an error is told with its place, what was meant, and what is accepted'
     ['['.repeat(50_000), 'config_syntax'],
     ['- '.repeat(50_000), 'config_syntax'],
     [
-      `a: &a [x, x, x, x, x, x, x, x, x]\n${[...'bcdefghi'].map((name, at) => `${name}: &${name} [${`*${'abcdefgh'[at] ?? ''}, `.repeat(9)}]`).join('\n')}`,
+      `a: &a [x, x, x, x, x, x, x, x, x]\n${'bcdefghi'
+        .split('')
+        .map((name, at) => `${name}: &${name} [${`*${'abcdefgh'[at] ?? ''}, `.repeat(9)}]`)
+        .join('\n')}`,
       'config_syntax',
     ],
   ])('text that is no YAML: %#', (text, code) => {

@@ -13,7 +13,7 @@ import { meantUnit } from '../suggest-value.ts'
 import { kindOf } from '../upstream-kinds.ts'
 import { withoutClients } from './client-file.ts'
 import { programOf, splitLine } from './command.ts'
-import { placeOf, type Span } from './frame.ts'
+import { placeOf, type TextSpan } from './frame.ts'
 import { type FileValue, type Path, pathKey, readYaml, type Spot } from './read-yaml.ts'
 import { endpointMembers, fileRows, membersOfKind, nameShape, textsOf } from './structure.ts'
 import { type StructureProblem, structureProblems } from './structure-problems.ts'
@@ -60,10 +60,10 @@ class FileReader implements ReadFile {
   readonly problems: Problem[] = []
   readonly warnings: Problem[] = []
   readonly #source: FileSource
-  readonly #secrets: readonly Span[]
+  readonly #secrets: readonly TextSpan[]
   readonly #spots: ReadonlyMap<string, Spot>
 
-  constructor(source: FileSource, secrets: readonly Span[], spots: ReadonlyMap<string, Spot>) {
+  constructor(source: FileSource, secrets: readonly TextSpan[], spots: ReadonlyMap<string, Spot>) {
     this.#source = source
     this.#secrets = secrets
     this.#spots = spots
@@ -163,7 +163,7 @@ class FileReader implements ReadFile {
     set(key, { value, where: whereOf(place), quote: `${path.join('.')} ${quote}`.trim(), place })
   }
 
-  #add(code: Problem['code'], span: Span, subject: string, fault: string, accepted: string, meant?: string): void {
+  #add(code: Problem['code'], span: TextSpan, subject: string, fault: string, accepted: string, meant?: string): void {
     this.problems.push(this.tell(code, span, subject, fault, accepted, meant))
   }
 
@@ -174,7 +174,14 @@ class FileReader implements ReadFile {
   }
 
   /** A problem in words. @param subject what the sentence is about */
-  tell(code: Problem['code'], span: Span, subject: string, fault: string, accepted?: string, meant?: string): Problem {
+  tell(
+    code: Problem['code'],
+    span: TextSpan,
+    subject: string,
+    fault: string,
+    accepted?: string,
+    meant?: string,
+  ): Problem {
     const place = this.#place(span, fault.replace(/^is /, ''))
     const question = meant === undefined ? '' : `; did you mean ${meant}?`
     const message = terminalSafeLine(`${subject} ${fault}${question}`, maxMessage)
@@ -198,20 +205,20 @@ class FileReader implements ReadFile {
     return this.#secrets.some(({ start }) => start === spot.value.start) ? '***' : showWord(spot.source)
   }
 
-  textAt({ start, end }: Span): string {
+  textAt({ start, end }: TextSpan): string {
     return showWord(this.#source.text.slice(start, Math.min(end, start + maxQuote)))
   }
 
-  #place(span: Span, label?: string): FilePlace {
+  #place(span: TextSpan, label?: string): FilePlace {
     return placeOf({ file: this.#source.file, text: this.#source.text, secrets: this.#secrets }, span, label)
   }
 
-  #valueAt(path: Path): Span {
+  #valueAt(path: Path): TextSpan {
     return this.#spots.get(pathKey(path))?.value ?? this.#keyAt(path)
   }
 
   /** Where a key stands, or the nearest part of the file around it. */
-  #keyAt(path: Path): Span {
+  #keyAt(path: Path): TextSpan {
     for (let length = path.length; length > 0; length--) {
       const spot = this.#spots.get(pathKey(path.slice(0, length)))
       if (spot) return spot.key ?? spot.value

@@ -17,7 +17,7 @@ import {
 } from 'yaml'
 import { maskCommand } from '../../base/mask-command.ts'
 import type { ConfigCode } from '../problem.ts'
-import type { Span } from './frame.ts'
+import type { TextSpan } from './frame.ts'
 import { substitute, type Substitutes } from './substitute.ts'
 
 /** A value of a file: texts, lists and objects without a prototype. What is empty or null is left out. */
@@ -27,8 +27,8 @@ export type Path = ReadonlyArray<string | number>
 
 /** Where a value stands, and its key. */
 export interface Spot {
-  readonly key: Span | undefined
-  readonly value: Span
+  readonly key: TextSpan | undefined
+  readonly value: TextSpan
   /** What stands there, if it is one text: unlike the value, it holds no secret that was put in for `${...}`. */
   readonly source: string | undefined
 }
@@ -36,7 +36,7 @@ export interface Spot {
 /** A fault of the text itself. `fault` completes a sentence that begins with what stands there. */
 export interface TextFault {
   readonly code: ConfigCode
-  readonly span: Span
+  readonly span: TextSpan
   readonly fault: string
   readonly accepted?: string
 }
@@ -46,7 +46,7 @@ export interface YamlText {
   /** By `pathKey`. */
   readonly spots: ReadonlyMap<string, Spot>
   /** What may not be shown. */
-  readonly secrets: readonly Span[]
+  readonly secrets: readonly TextSpan[]
   readonly faults: readonly TextFault[]
 }
 
@@ -81,7 +81,7 @@ function plainJson(text: string): string {
 }
 
 /** Where brackets, or list items on one line, are nested too deeply. */
-function deepSpan(text: string): Span | undefined {
+function deepSpan(text: string): TextSpan | undefined {
   let at = 0
   let brackets = 0
   let items = 0
@@ -103,7 +103,7 @@ class Reader {
   readonly #text: string
   readonly #substitutes: Substitutes
   readonly #spots = new Map<string, Spot>()
-  readonly #secrets: Span[] = []
+  readonly #secrets: TextSpan[] = []
   readonly #faults: TextFault[] = []
   #nodes = 0
 
@@ -118,7 +118,7 @@ class Reader {
     return { value, spots: this.#spots, secrets: this.#secrets, faults: this.#faults }
   }
 
-  #valueOf(node: unknown, path: Path, key: Span | undefined): FileValue {
+  #valueOf(node: unknown, path: Path, key: TextSpan | undefined): FileValue {
     const found = isAlias(node) ? node.resolve(this.#document) : node
     const span = spanOf(node) ?? key ?? { start: 0, end: 0 }
     if (isAlias(node) && found === undefined)
@@ -178,7 +178,7 @@ class Reader {
     return values
   }
 
-  #textOf(value: unknown, type: string | null | undefined, path: Path, span: Span): FileValue {
+  #textOf(value: unknown, type: string | null | undefined, path: Path, span: TextSpan): FileValue {
     const text = String(value)
     if (type === 'PLAIN' && /^(?:|~|null|Null|NULL)$/.test(text)) return undefined
     // Whatever a variable of a server holds may be a secret.
@@ -203,7 +203,7 @@ class Reader {
     return maskCommand([text])[0] ?? text
   }
 
-  #hide(span: Span | undefined): void {
+  #hide(span: TextSpan | undefined): void {
     if (!span) return
     // A reference shows no secret, and helps to find a mistake.
     const text = this.#text.slice(span.start, span.end).replaceAll(/^["']|["']$/g, '')
@@ -213,7 +213,7 @@ class Reader {
 
 const tooMuch = 'is nested too deeply, or repeated too often by aliases'
 
-function spanOf(node: unknown): Span | undefined {
+function spanOf(node: unknown): TextSpan | undefined {
   const range = isNode(node) ? node.range : undefined
   return range ? { start: range[0], end: Math.max(range[1], range[0]) } : undefined
 }

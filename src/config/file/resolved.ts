@@ -57,17 +57,22 @@ function resolved(
 }
 
 function shown(option: Option, value: unknown): string {
-  if (value === undefined || value === null)
-    return typeof option.default === 'object' && 'derived' in option.default ? option.default.derived : 'none'
+  if (value === undefined || value === null) return derivedText(option)
+  if (typeof value === 'string' && option.kind === 'given') return maskWord(value)
   if (option.kind !== 'given') return maskWord(writeValue(option, value)) || 'none'
   if (Array.isArray(value)) return value.length === 0 ? 'none' : maskCommand(value.map(String)).map(quoted).join(' ')
-  if (typeof value !== 'object') return maskWord(String(value))
+  if (typeof value !== 'object') return ''
   // Whatever a server gets may be a secret.
   return (
     Object.keys(value)
       .map((name) => `${name}=***`)
       .join(' ') || 'none'
   )
+}
+
+/** How a default comes about that only the running instance can tell; in short. */
+function derivedText({ default: standard }: Option): string {
+  return typeof standard === 'object' && 'derived' in standard ? standard.derived.replace(/[,:].*$/, '') : 'none'
 }
 
 function quoted(word: string): string {

@@ -24,30 +24,30 @@ export interface ValueFault {
 }
 
 /** An option of an upstream or of an endpoint, with its path there. */
-export interface Member {
+export interface PlacedMember {
   readonly key: string
   readonly option: Option
   readonly path: string
 }
 
 /** The options of an upstream of a kind. */
-export function membersOfKind(kind: UpstreamKind): readonly Member[] {
+export function membersOfKind(kind: UpstreamKind): readonly PlacedMember[] {
   return membersIn(upstreamRows(kind))
 }
 
 /** The options of upstreams of all kinds. */
-export const upstreamMembers: readonly Member[] = membersIn(
+export const upstreamMembers: readonly PlacedMember[] = membersIn(
   Object.assign({}, ...Object.values(upstreamKinds).map(({ options }) => options), upstreamOptions),
 )
 
-export const endpointMembers: readonly Member[] = membersIn(endpointOptions)
+export const endpointMembers: readonly PlacedMember[] = membersIn(endpointOptions)
 
 /** Rows that a file has at their own path; those of `upstream` hold for all upstreams that say nothing else. */
 export const fileRows: readonly Placed[] = schema.filter(
   ({ module, key }) => module !== 'upstream' || Object.hasOwn(upstreamOptions, key),
 )
 
-function membersIn(rows: Rows): Member[] {
+function membersIn(rows: Rows): PlacedMember[] {
   return Object.entries<Option>(rows).map(([key, option]) => {
     const path = option.path?.replace(/^[^.]*\./, '') ?? key.replace(/(Ms|Bytes)$/, '')
     return { key, option, path: option.member ?? path }

@@ -1,0 +1,62 @@
+/** The part of `docs/configuration.md` about the file: an example, and the rules that its options do not say. */
+
+/** Of an example file that can be served as it is: a test reads it. */
+export const exampleFile: string = `# yaml-language-server: $schema=./node_modules/mcplex/schema.json
+version: 1
+listen: { host: 127.0.0.1, port: 8080 }
+
+limits:
+  maxConnections: 2000
+  poolSize: 10                      # processes of each server at most
+  idleTimeout: 30m
+  queue: { max: 500, maxWait: 10s }
+
+upstreams:
+  github:
+    command: [npx, -y, "@modelcontextprotocol/server-github"]
+    env: { GITHUB_TOKEN: "\${GITHUB_TOKEN:-}" }
+    mode: tenant
+    pool: { max: 4, concurrency: 8 }
+  files:
+    command: npx
+    args: [-y, "@modelcontextprotocol/server-filesystem", ./notes]
+
+endpoints:
+  support: { tools: ["github__*", "!github__delete_*"] }
+`
+
+/** The section as lines of Markdown. */
+export function fileDocument(): readonly string[] {
+  return [
+    '## The file',
+    '',
+    '`mcplex check` says what is wrong with `mcplex.yaml` (or `mcplex.yml`) in the current folder, or with another file, with line',
+    'and column. YAML and JSON are both read, JSON with comments as well.',
+    '',
+    '```yaml',
+    ...exampleFile.trimEnd().split('\n'),
+    '```',
+    '',
+    '- `upstreams` are the servers, by name (at most 64 letters, digits, `-` and `_`). `command` is a program with `args`, or one',
+    '  list of both; no shell is run. `env` is added to the few variables that every program needs. Below its name, an upstream',
+    '  has the options of the section “The server behind it”, without the first part of their paths: `mode`, `startTimeout`,',
+    '  `pool.concurrency`; `pool.max` is the size of its pool.',
+    '- `upstream` (`upstream: { startTimeout: 90s }`) and `limits.poolSize` hold for all upstreams that do not say otherwise.',
+    '- `endpoints` are further endpoints at `/mcp/NAME`, each with a part of all tools.',
+    '- An upstream named `github` has variables of its own: `MCPLEX_UPSTREAMS__GITHUB__POOL__MAX=8`. They win over those for all',
+    '  upstreams, such as `MCP_CONNECTION_POOL_SIZE`; flags win over both.',
+    '- `${NAME}` stands for a variable of the environment, `${NAME:-default}` also if it is not set, and `${file:/run/secrets/x}` for',
+    '  the text of a file without its last line break. `$${` is a plain `${`.',
+    '- Relative paths (`cwd`, `listen.tlsCert`, `listen.tlsKey`, `listen.socket`, `${file:...}`) begin at the folder of the file. Servers',
+    '  run in their `cwd`, or else in the folder where mcplex was started.',
+    '- Names that people know from elsewhere work as well: `connectionTimeout` for `limits.maxSessionAge`, and `maxConnections`,',
+    '  `connectionTimeout`, `idleTimeout` and `poolSize` at the top of the file. A bare number is milliseconds; if that is hardly',
+    '  meant (`idleTimeout: 5`), a warning says so.',
+    '- Parts can be repeated with anchors, aliases and merge keys (`<<: *base`).',
+    '- The file of a client is taken as it is: the servers below `mcpServers` (Claude Desktop, Claude Code, Cursor, Windsurf),',
+    '  `servers` or `mcp.servers` (VS Code) or `context_servers` (Zed) are the upstreams. Servers at a URL and those that are turned',
+    '  off there are left out, with a warning.',
+    '- `schema.json` in the package describes the file for editors; the comment in the first line of the example names it.',
+    '',
+  ]
+}

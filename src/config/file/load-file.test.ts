@@ -1,0 +1,116 @@
+import { describe, expect, test } from 'vitest'
+import { exampleFile } from '../file-document.ts'
+import { ConfigError, type Problem } from '../problem.ts'
+import { type LoadedFile, loadFile } from './load-file.ts'
+import { resolvedValues } from './resolved.ts'
+import { fileStructure } from './structure.ts'
+
+const structure = fileStructure()
+const path = { PATH: '/bin' }
+
+function loadText(text: string, env: Record<string, string> = {}, flags: Record<string, string[]> = {}): LoadedFile {
+  const machine = { env: { ...path, ...env }, memoryBytes: 4 * 1024 ** 3, heapLimitBytes: 2 * 1024 ** 3 }
+  const readFile = (): { fault: string } => ({ fault: 'is not there' })
+  const source = { file: 'mcplex.yaml', path: '/etc/mcplex.yaml', text, structure, env: machine.env, readFile }
+  return loadFile(source, new Map(Object.entries(flags)), machine)
+}
+
+function problemsOf(...args: Parameters<typeof loadText>): readonly Problem[] {
+  try {
+    loadText(...args)
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems
+    throw error
+  }
+  return []
+}
+
+const two = `
+limits: { poolSize: 10, maxConnections: 20 }
+upstreams:
+  one: { command: node, pool: { max: 3 } }
+  git-hub: { command: node }
+`
+
+describe('precedence', () => {
+  const pools = (...args: Parameters<typeof loadText>): unknown[] =>
+    Object.values(loadText(...args).settings.upstreams).map(({ pool }) => pool)
+
+  test('an upstream has its own value, or the one for all', () => {
+    expect(pools(two)).toEqual([3, 10])
+  })
+
+  test('the environment wins over the file, its variable for one upstream over those for all', () => {
+    expect(pools(two, { MCP_CONNECTION_POOL_SIZE: '5' })).toEqual([5, 5])
+    expect(pools(two, { MCPLEX_UPSTREAMS__GIT_HUB__POOL__MAX: '6' })).toEqual([3, 6])
+    expect(pools(two, { MCP_CONNECTION_POOL_SIZE: '5', MCPLEX_UPSTREAMS__ONE__POOL__MAX: '6' })).toEqual([6, 5])
+  })
+
+  test('flags win over everything', () => {
+    expect(pools(two, { MCPLEX_UPSTREAMS__ONE__POOL__MAX: '6' }, { pool: ['7'] })).toEqual([7, 7])
+    expect(loadText(two, { MCP_MAX_CONNECTIONS: '9' }).settings.limits.maxConnections).toBe(9)
+    expect(
+      loadText(two, { MCP_MAX_CONNECTIONS: '9' }, { 'max-connections': ['8'] }).settings.limits.maxConnections,
+    ).toBe(8)
+  })
+
+  test('each value has its origin', () => {
+    const loaded = loadText(two, { PORT: '9000', MCPLEX_UPSTREAMS__ONE__MODE: 'shared' }, { host: ['localhost'] })
+    const origins = Object.fromEntries(resolvedValues(loaded).map(({ path: of, origin }) => [of, origin]))
+    expect(origins).toMatchObject({
+      'listen.host': '--host',
+      'listen.port': 'PORT',
+      'limits.maxConnections': 'mcplex.yaml:2:41',
+      'limits.queue.max': 'default',
+      'upstreams.one.mode': 'MCPLEX_UPSTREAMS__ONE__MODE',
+      'upstreams.one.pool.max': 'mcplex.yaml:4:38',
+      'upstreams.git-hub.pool.max': 'mcplex.yaml:2:21',
+      'upstreams.git-hub.pool.spares': 'default',
+    })
+  })
+})
+
+describe('problems', () => {
+  test('of the file, of flags, of variables and of combinations are told at once', () => {
+    const text = 'listen: { host: 0.0.0.0 }\nlimits: { queue: { max: x } }\nupstreams: { a: { comand: b } }'
+    const env = { MCPLEX_UPSTREAMS__A__MODE: 'z', MCPLEX_UPSTREAMS__A__MOED: 'shared' }
+    const codes = problemsOf(text, env, { port: ['x'] }).map(({ code, where }) => `${where} ${code}`)
+    expect(codes.toSorted()).toEqual([
+      '--port config_number',
+      'MCPLEX_UPSTREAMS__A__MODE config_choice',
+      'MCPLEX_UPSTREAMS__A__MOED config_unknown_key',
+      'mcplex.yaml:1:17 config_exposed',
+      'mcplex.yaml:2:25 config_number',
+      'mcplex.yaml:3:14 config_command',
+      'mcplex.yaml:3:19 config_unknown_key',
+    ])
+  })
+
+  test('a variable of an upstream that is misspelt is told, with the one that was meant', () => {
+    expect(problemsOf(two, { MCPLEX_UPSTREAMS__ONE__POOL__MAXX: '1' })).toMatchObject([
+      {
+        message: 'MCPLEX_UPSTREAMS__ONE__POOL__MAXX is not known here; did you mean MCPLEX_UPSTREAMS__ONE__POOL__MAX?',
+      },
+    ])
+  })
+
+  test('a variable that could mean two upstreams is refused, and is no problem unless it is set', () => {
+    const text = 'upstreams: { a-b: { command: x }, a_b: { command: x } }'
+    expect(problemsOf(text)).toEqual([])
+    expect(problemsOf(text, { MCPLEX_UPSTREAMS__A_B__MODE: 'shared' })).toMatchObject([{ code: 'config_name' }])
+  })
+})
+
+test('the example of the documentation can be served as it is', () => {
+  const { settings, warnings } = loadText(exampleFile)
+  expect(warnings).toEqual([])
+  expect(Object.keys(settings.upstreams)).toEqual(['github', 'files'])
+  expect(settings.endpoints['support']?.tools).toEqual(['github__*', '!github__delete_*'])
+})
+
+test('shown values hold no secret', () => {
+  const text = `upstreams: { a: { command: [x, --token, hunter2, "https://u:hunter2@h/"], env: { A: hunter2, B: "\${B}" } } }`
+  const shown = resolvedValues(loadText(text, { B: 'hunter2' }))
+  expect(shown.find(({ path: of }) => of === 'upstreams.a.env')?.value).toContain('A=*** B=***')
+  expect(JSON.stringify(shown)).not.toContain('hunter2')
+})
