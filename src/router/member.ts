@@ -20,19 +20,35 @@ export interface Missing {
 /** What a member gave, or why there is nothing of it. */
 export type Given<T> = { readonly value: T } | { readonly missing: Missing; readonly error?: Error }
 
-/** Waits for a member, but not longer than `ms`. What comes later is dropped. Never rejects. */
-export function ofMember<T>(member: string, wanted: Promise<T>, ms: number, clock: Clock): Promise<Given<T>> {
+/**
+ * Waits for a member, but not longer than `ms`. What comes later is dropped. Never rejects.
+ * @param onLate called when the member has answered all the same
+ */
+export function ofMember<T>(
+  member: string,
+  wanted: Promise<T>,
+  ms: number,
+  clock: Clock,
+  onLate?: () => void,
+): Promise<Given<T>> {
   return new Promise((resolve) => {
-    const timer = clock.after(ms, () => resolve({ missing: { member, reason: 'it does not answer in time' } }))
+    let isLate = false
+    const timer = clock.after(ms, () => {
+      isLate = true
+      resolve({ missing: { member, reason: 'It does not answer in time.' } })
+    })
     const settle = (given: Given<T>): void => {
       timer.stop()
       resolve(given)
     }
     wanted.then(
-      (value) => settle({ value }),
+      (value) => {
+        if (isLate) onLate?.()
+        settle({ value })
+      },
       (error: unknown) =>
         settle({
-          missing: { member, reason: asRefusal(error)?.message ?? 'it failed' },
+          missing: { member, reason: asRefusal(error)?.message ?? 'It has failed.' },
           error: error instanceof Error ? error : new Error(String(error)),
         }),
     )

@@ -1,8 +1,6 @@
 /**
- * The members of a router, with the names and the view under which clients see them. They are replaced as a whole. It
- * also notes which of them are missing in answers, and logs when that changes.
+ * The members of a router, with the names and the view under which clients see them. They are replaced as a whole.
  */
-import type { Log } from '../base/log.ts'
 import type { RawObject } from '../protocol/json-text.ts'
 import type { Member } from './member.ts'
 import { createNaming, type Naming, type NamingSettings } from './naming.ts'
@@ -12,8 +10,6 @@ import { createView, type View, type ViewSettings } from './view.ts'
 export class Members {
   readonly #naming: NamingSettings
   readonly #viewSettings: ViewSettings
-  readonly #log: Log
-  readonly #missing = new Map<string, string>()
   #list: readonly Member[] = []
   #byName = new Map<string, Member>()
   #translations = new Map<string, Translation>()
@@ -24,11 +20,9 @@ export class Members {
     readonly members: readonly Member[]
     readonly naming: NamingSettings
     readonly view: ViewSettings
-    readonly log: Log
   }) {
     this.#naming = needs.naming
     this.#viewSettings = needs.view
-    this.#log = needs.log
     this.naming = createNaming([], needs.naming)
     this.view = createView(needs.view, this.naming.names)
     this.replace(needs.members)
@@ -48,7 +42,6 @@ export class Members {
     this.naming = createNaming([...this.#byName.keys()], this.#naming)
     this.view = createView(this.#viewSettings, this.naming.names)
     this.#translations = new Map(members.map(({ name }) => [name, createTranslation(name, this.naming)]))
-    for (const name of this.#missing.keys()) if (!this.#byName.has(name)) this.#missing.delete(name)
   }
 
   find(name: string): Member | undefined {
@@ -65,18 +58,5 @@ export class Members {
     const { name } = entry.value
     if (method === 'tools/list' && (typeof name !== 'string' || !this.view.seesTool(member, name))) return undefined
     return this.translationOf(member)?.entry(method, entry) ?? entry
-  }
-
-  /** Notes whether a member was missing in an answer. @param reason undefined if it was not */
-  noted(name: string, reason: string | undefined): void {
-    const before = this.#missing.get(name)
-    if (before === reason) return
-    if (reason === undefined) {
-      this.#missing.delete(name)
-      this.#log.info({ upstream: name }, 'the lists of an upstream are there again')
-    } else {
-      this.#missing.set(name, reason)
-      if (before === undefined) this.#log.warn({ upstream: name, reason }, 'the lists of an upstream are missing')
-    }
   }
 }

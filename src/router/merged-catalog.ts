@@ -4,7 +4,6 @@
  * answer and in the log, and the others are listed without it.
  */
 import type { Clock } from '../base/clock.ts'
-import type { Log } from '../base/log.ts'
 import type { MemoryBudget } from '../base/memory-budget.ts'
 import { Refusal } from '../base/refusal.ts'
 import { announcesChanges, type Catalog, capabilitiesIn } from '../catalog/catalog.ts'
@@ -16,6 +15,7 @@ import { mergeDescriptions } from './merged-description.ts'
 import { createMergedPages, entriesKey, type MemberPages, mergedCursor } from './merged-pages.ts'
 import type { MemberNames } from './member-names.ts'
 import type { Members } from './members.ts'
+import type { MissingMembers } from './missing-members.ts'
 
 /** How long a list may be cached whose server announces no changes and says nothing, in milliseconds. */
 const unannouncedMs = 0
@@ -36,8 +36,8 @@ export interface MergedCatalogNeeds {
   readonly members: Members
   readonly memberNames: MemberNames
   readonly memory: MemoryBudget
+  readonly missingMembers: Pick<MissingMembers, 'note' | 'answered' | 'isMissing'>
   readonly clock: Clock
-  readonly log: Log
 }
 
 export interface MergedCatalog extends Catalog {
@@ -46,7 +46,7 @@ export interface MergedCatalog extends Catalog {
 }
 
 export function createMergedCatalog(needs: MergedCatalogNeeds): MergedCatalog {
-  const { members, memberNames, memberWaitMs, clock } = needs
+  const { members, memberNames, missingMembers, memberWaitMs, clock } = needs
   const merged = createMergedPages(needs.memory, (member, method, entry) => members.shownEntry(member, method, entry))
 
   const describe = (caller: Caller, given: readonly Given<RawObject>[]): RawObject => {
@@ -59,10 +59,21 @@ export function createMergedCatalog(needs: MergedCatalogNeeds): MergedCatalog {
     return mergeDescriptions(described, missing, caller.client, { name: needs.serverName, hasPrefix })
   }
 
+  /**
+   * Waits for a member, unless it is known to be missing; then only what it has at hand counts. If it does not answer,
+   * it is asked again in the background.
+   */
+  const waitFor = async <T>({ name }: Member, ask: () => Promise<T>): Promise<Given<T>> => {
+    const ms = missingMembers.isMissing(name) ? 0 : memberWaitMs
+    const answer = await ofMember(name, later(ask), ms, clock, () => missingMembers.answered(name))
+    if ('missing' in answer) missingMembers.note(name, answer.missing.reason, () => later(ask))
+    return answer
+  }
+
   const descriptionAtHand = (caller: Caller): RawObject =>
     describe(
       caller,
-      members.list.map(({ name, catalog }) => atHand(name, () => catalog.descriptionAtHand(caller))),
+      members.list.map(({ name, catalog }) => atHand(() => catalog.descriptionAtHand(caller), notStarted(name))),
     )
 
   /** All pages of a member's list; undefined if it has no such list. */
@@ -93,17 +104,17 @@ export function createMergedCatalog(needs: MergedCatalogNeeds): MergedCatalog {
     caller: Caller,
     method: string,
   ): Promise<{ readonly given: readonly MemberPages[]; readonly missing: readonly Missing[] }> => {
-    const answers = await Promise.all(
-      members.list.map((member) => ofMember(member.name, pagesOf(member, caller, method), memberWaitMs, clock)),
-    )
+    const { list } = members
+    const answers = await Promise.all(list.map((member) => waitFor(member, () => pagesOf(member, caller, method))))
     const given: MemberPages[] = []
     const missing: Missing[] = []
-    answers.forEach((answer, at) => {
-      const name = members.list[at]?.name ?? ''
+    for (const answer of answers) {
       if ('missing' in answer) missing.push(answer.missing)
       else if (answer.value) given.push(answer.value)
-      members.noted(name, 'missing' in answer ? answer.missing.reason : undefined)
-    })
+    }
+    const [first] = answers
+    // Nothing to list: the refusal of the first says why.
+    if (missing.length === answers.length && first && 'error' in first && first.error) throw first.error
     if (given.length === 0 && missing.length === 0) throw new Refusal('method_not_found')
     return { given, missing }
   }
@@ -111,14 +122,12 @@ export function createMergedCatalog(needs: MergedCatalogNeeds): MergedCatalog {
   return {
     async serverDescription(caller) {
       const given = await Promise.all(
-        members.list.map(({ name, catalog }) =>
-          ofMember(
-            name,
-            later(() => catalog.serverDescription(caller)),
-            memberWaitMs,
-            clock,
-          ),
-        ),
+        members.list.map(async (member) => {
+          const { catalog } = member
+          const answer = await waitFor(member, () => catalog.serverDescription(caller))
+          // What it says to all clients is better than nothing.
+          return 'value' in answer ? answer : atHand(() => catalog.descriptionAtHand(caller), answer)
+        }),
       )
       const [first] = given
       // Nothing to describe: the refusal of the first says why.
@@ -159,12 +168,16 @@ export function createMergedCatalog(needs: MergedCatalogNeeds): MergedCatalog {
   }
 }
 
-function atHand(member: string, find: () => RawObject): Given<RawObject> {
+function atHand(find: () => RawObject, otherwise: Given<RawObject>): Given<RawObject> {
   try {
     return { value: find() }
   } catch {
-    return { missing: { member, reason: 'It is not started yet.' } }
+    return otherwise
   }
+}
+
+function notStarted(member: string): Given<RawObject> {
+  return { missing: { member, reason: 'It has not started yet.' } }
 }
 
 /** A promise even of what throws at once. */

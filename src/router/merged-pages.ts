@@ -14,10 +14,12 @@ import type { Missing } from './member.ts'
 
 /** The most characters of a merged page: few clients of large catalogues follow cursors, so a page is large. */
 const maxPageChars = 1024 * 1024
-/** The part of the memory budget that parts and merged pages may take. */
-const memoryPart = 1 / 8
+/** The part of the memory budget that the parts may take, and as much again for merged pages. */
+const memoryPart = 1 / 16
 /** The most combinations that are kept: those of the eras and profiles of usual clients. */
 const maxMerged = 32
+/** How many combinations are remembered that were asked for once and are not kept. */
+const maxSeen = 256
 /** The cost of a part, of a merged list and of an entry besides their texts, in bytes. */
 const partBytes = 512
 const entryBytes = 96
@@ -28,7 +30,6 @@ export const entriesKey: Readonly<Record<string, string>> = {
   'prompts/list': 'prompts',
   'resources/list': 'resources',
   'resources/templates/list': 'resourceTemplates',
-  'skills/list': 'skills',
 }
 
 /** The key of `_meta` that names the members whose entries are missing: `[{"upstream": "search", "reason": "..."}]`. */
@@ -79,9 +80,23 @@ export function createMergedPages(
   memory: MemoryBudget,
   translate: (member: string, method: string, entry: RawObject) => RawObject | undefined,
 ): MergedPages {
+  const partsAccount = memory.account(memory.limitBytes * memoryPart, 'lasting')
   const account = memory.account(memory.limitBytes * memoryPart, 'lasting')
-  const kept = { legacy: new Parts(account), modern: new Parts(account) }
+  const kept = { legacy: new Parts(partsAccount), modern: new Parts(partsAccount) }
   const merged = new Map<string, Merged[]>()
+  const seen = new Set<string>()
+
+  /**
+   * Whether a new combination is to be kept. Where there is no place left it must be asked for twice, so that the lists
+   * that sessions have of their own do not displace those that all others share.
+   */
+  const isWorthKeeping = (generation: string, known: readonly Merged[]): boolean => {
+    if (known.length < maxMerged || seen.delete(generation)) return true
+    seen.add(generation)
+    const [oldest] = seen
+    if (seen.size > maxSeen && oldest !== undefined) seen.delete(oldest)
+    return false
+  }
 
   const partOf = (method: string, { member, ttlMs }: MemberPages, page: Page, era: EraName): Part =>
     kept[era].get(page) ?? kept[era].keep(page, makePart(method, member, page, era, ttlMs, translate))
@@ -105,16 +120,22 @@ export function createMergedPages(
       }
       const portion = new Portion(account)
       const made = mergeParts(method, parts, missingText, era, portion)
-      for (const oldest of known.splice(0, Math.max(0, known.length + 1 - maxMerged))) release(oldest)
       const bytes = made.pages.reduce((sum, { result }) => sum + bytesOf(result.text), partBytes)
-      const whole: Merged = { ...made, parts, missing: missingText, memory: portion }
-      if (portion.take(bytes) === 'reserved') known.push(whole)
-      else for (const one of known.splice(0)) release(one)
-      return whole
+      let isKept = isWorthKeeping(made.generation, known)
+      while (isKept && (known.length >= maxMerged || portion.take(bytes) !== 'reserved')) {
+        const oldest = known.shift()
+        if (oldest) release(oldest)
+        else isKept = false
+      }
+      if (isKept) known.push({ ...made, parts, missing: missingText, memory: portion })
+      // Nor are its encoded texts kept then.
+      else portion.close()
+      return made
     },
     clear() {
       for (const ofMethod of merged.values()) for (const one of ofMethod) release(one)
       merged.clear()
+      seen.clear()
       kept.legacy.clear()
       kept.modern.clear()
     },

@@ -11,6 +11,36 @@ export interface Begun {
   readonly translation: Translation | undefined
 }
 
+/** A reply without updates. */
+export class OutcomeAlone implements Reply {
+  #run: (() => Promise<Outcome>) | undefined
+
+  /** @param run called at the first step */
+  constructor(run: () => Promise<Outcome>) {
+    this.#run = run
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  async next(): Promise<IteratorResult<Update, Outcome>> {
+    const run = this.#run
+    this.#run = undefined
+    return { done: true, value: run ? await run() : (undefined as never) }
+  }
+
+  async return(outcome: Outcome | PromiseLike<Outcome>): Promise<IteratorResult<Update, Outcome>> {
+    this.#run = undefined
+    return { done: true, value: await outcome }
+  }
+
+  throw(error: unknown): Promise<IteratorResult<Update, Outcome>> {
+    this.#run = undefined
+    return Promise.reject(error)
+  }
+}
+
 export class RoutedReply implements Reply {
   readonly #method: string
   readonly #begin: () => Begun | Promise<Begun>

@@ -16,9 +16,11 @@ import { createMemberNames } from './member-names.ts'
 import { type Member, ofMember } from './member.ts'
 import { Members } from './members.ts'
 import { mergeFacts } from './merged-facts.ts'
+import { createMissingMembers } from './missing-members.ts'
 import { createMergedCatalog } from './merged-catalog.ts'
+import { listSkills, skillsList } from './merged-skills.ts'
 import type { NamingSettings } from './naming.ts'
-import { type Begun, RoutedReply } from './routed-reply.ts'
+import { type Begun, OutcomeAlone, RoutedReply } from './routed-reply.ts'
 import { createRoutedSubscriptions } from './routed-subscriptions.ts'
 import { type Target, targetOf, unknown } from './target.ts'
 import type { ViewSettings } from './view.ts'
@@ -55,13 +57,28 @@ const defaultMemberWaitMs = 2000
 
 export function createRouter(needs: RouterNeeds): Router {
   const { clock, log, memory, view = {}, serverName = 'mcplex', memberWaitMs = defaultMemberWaitMs } = needs
-  const members = new Members({ members: needs.members, naming: needs.naming, view, log })
+  const members = new Members({ members: needs.members, naming: needs.naming, view })
   const memberNames = createMemberNames({ members, memberWaitMs, clock })
-  const catalog = createMergedCatalog({ serverName, memberWaitMs, members, memberNames, memory, clock, log })
   const subscriptions = createRoutedSubscriptions({ members, memberWaitMs, clock })
+  const missingMembers = createMissingMembers({ memberWaitMs, clock, log, onBack: () => subscriptions.changed() })
+  const catalog = createMergedCatalog({
+    serverName,
+    memberWaitMs,
+    members,
+    memberNames,
+    missingMembers,
+    memory,
+    clock,
+  })
   let started: Promise<UpstreamFacts> | undefined
 
   const begin = (call: Call): Begun | Promise<Begun> => {
+    const [only] = members.list
+    if (members.naming.isPlain && only && call.method !== 'tools/call') return send(call, only.name, call)
+    if (call.method === skillsList) {
+      const reply = new OutcomeAlone(() => listSkills(call, { members, memberWaitMs, clock }))
+      return { reply, translation: undefined }
+    }
     const target = targetOf(call.method, call.params, members.naming)
     const { named } = target
     if (!named) return send(call, target.member, target)
@@ -75,7 +92,7 @@ export function createRouter(needs: RouterNeeds): Router {
     })
   }
 
-  const send = (call: Call, name: string, { params, named }: Target): Begun => {
+  const send = (call: Call, name: string, { params, named }: Pick<Target, 'params' | 'named'>): Begun => {
     const member = members.find(name)
     if (!member) throw unknown(named?.list ?? 'tools/list')
     const own = params === call.params ? call : { ...call, params }
@@ -92,6 +109,12 @@ export function createRouter(needs: RouterNeeds): Router {
     })
     const given = await Promise.all(starts.map((one, at) => ofMember(list[at]?.name ?? '', one, memberWaitMs, clock)))
     return mergeFacts(given.map((one) => ('value' in one ? one.value : undefined)))
+  }
+
+  const end = (): void => {
+    missingMembers.close()
+    subscriptions.close()
+    catalog.changed()
   }
 
   const upstream: Upstream = {
@@ -121,7 +144,7 @@ export function createRouter(needs: RouterNeeds): Router {
       return sums
     },
     async close(how) {
-      subscriptions.close()
+      end()
       await Promise.all(members.list.map((member) => member.upstream.close(how)))
     },
   }
@@ -131,13 +154,11 @@ export function createRouter(needs: RouterNeeds): Router {
     catalog,
     replace(list) {
       members.replace(list)
+      missingMembers.keep(new Set(list.map(({ name }) => name)))
       catalog.changed()
       subscriptions.changed()
     },
-    release() {
-      subscriptions.close()
-      catalog.changed()
-    },
+    release: end,
   }
 }
 

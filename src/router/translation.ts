@@ -68,11 +68,11 @@ export function createTranslation(member: string, { names, uris, tasks }: Naming
   const toolResult: Edit = (raw) => all(raw, [blocks, taskId, nested('task', taskId), meta])
   const skill: Edit = (raw) => mapElements(located(raw), 'resources', uri)
   const task: Edit = (raw) => all(raw, [taskId, nested('result', blocks), meta])
-  const tool: Edit = (raw) => all(raw, [name, meta])
+  const named: Edit = (raw) => all(raw, [name, meta])
 
   const entries: Readonly<Record<string, Edit>> = {
-    'tools/list': tool,
-    'prompts/list': name,
+    'tools/list': named,
+    'prompts/list': named,
     'resources/list': located,
     'resources/templates/list': (raw) => all(raw, [uriTemplate, meta]),
     'skills/list': skill,

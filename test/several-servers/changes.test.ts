@@ -1,0 +1,88 @@
+/** What servers announce, and members that are replaced while clients are connected. */
+import { expect, test } from 'vitest'
+import { echoLegacy, echoModern } from '../support/mcplex.ts'
+import { eventually } from '../support/eventually.ts'
+import { memberOf, routerOver, scripted } from './members.ts'
+
+const listChanged = 'notifications/tools/list_changed'
+const updated = 'notifications/resources/updated'
+
+test('changes of several servers that come together are announced once, and resources as their clients know them', async () => {
+  const { client } = await routerOver([memberOf('one', echoLegacy), memberOf('two', echoModern)])
+  const ada = client('ada')
+  const uris = ['mcplex://one/echo://nonce', 'mcplex://two/echo://calls']
+  const { seen, subscription } = await ada.subscribe({ toolsListChanged: true, resourceUris: new Set(uris) })
+  await Promise.all([ada.text('one__touch-list'), ada.text('two__touch-list')])
+  await eventually('the change is announced', () => seen.length > 0)
+  await ada.text('one__update', { uri: 'echo://nonce' })
+  await ada.text('one__update', { uri: 'echo://calls' })
+  await ada.text('two__update', { uri: 'echo://calls' })
+  await eventually('both resources', () => seen.filter(({ method }) => method === updated).length === 2)
+  expect(seen.flatMap(({ method, params }) => (method === updated ? [params?.value['uri']] : []))).toEqual(uris)
+  expect(seen.filter(({ method }) => method === listChanged)).toHaveLength(1)
+  expect(await ada.tools()).toEqual(expect.arrayContaining(['one__added_1', 'two__added_1']))
+  subscription.stop()
+  await ada.text('one__touch-list')
+  await ada.text('one__echo', { text: '' })
+  expect(seen).toHaveLength(3)
+})
+
+test('members are replaced: lists, calls and subscriptions follow, and calls in flight end where they began', async () => {
+  const one = memberOf('one', echoLegacy)
+  const { client, router } = await routerOver([one, memberOf('old', echoLegacy)])
+  const ada = client('ada')
+  const uri = 'mcplex://new/echo://nonce'
+  const { seen } = await ada.subscribe({ toolsListChanged: true, resourceUris: new Set([uri]) })
+  await ada.text('one__remember', { key: 'k', value: 'kept' })
+  const inFlight = ada.text('old__slow', { ms: 600, steps: 1 })
+  await ada.text('old__echo', { text: '' })
+
+  const added = memberOf('new', echoLegacy)
+  await added.upstream.start(() => {})
+  router.replace([one, added])
+  await expect(ada.text('old__echo')).rejects.toMatchObject({ code: 'invalid_params' })
+  expect(await ada.text('new__echo', { text: 'hi' })).toBe('hi')
+  expect(await ada.text('one__recall', { key: 'k' })).toBe('kept')
+  const tools = await ada.tools()
+  expect(tools).toContain('new__echo')
+  expect(tools.some((name) => String(name).startsWith('old__'))).toBe(false)
+  await eventually('the change is announced', () => seen.some(({ method }) => method === listChanged))
+  await eventually('the new member tells of the resource', async () => {
+    await ada.text('new__update', { uri: 'echo://nonce' })
+    return seen.some(({ method, params }) => method === updated && params?.value['uri'] === uri)
+  })
+  expect(await inFlight).toContain('600')
+})
+
+test('a session ends at every server, and its notifications reach every server', async () => {
+  const { client, router } = await routerOver([memberOf('one', echoLegacy), memberOf('two', echoLegacy)])
+  const ada = client('ada')
+  for (const name of ['one', 'two']) await ada.text(`${name}__remember`, { key: 'k', value: name })
+  router.upstream.notify(ada.caller, 'notifications/roots/list_changed', undefined)
+  for (const name of ['one', 'two'])
+    expect(JSON.parse(await ada.text(`${name}__whoami`))).toMatchObject({ rootsChanges: 1 })
+  router.upstream.endSession(ada.caller)
+  for (const name of ['one', 'two']) expect(await ada.text(`${name}__recall`, { key: 'k' })).toBe('')
+})
+
+test('a list of a session’s own is shown to that session alone', async () => {
+  const { client } = await routerOver([memberOf('one', echoLegacy), memberOf('two', echoLegacy)])
+  const [ada, bob] = [client('ada'), client('bob')]
+  const before = await bob.tools()
+  await ada.text('two__touch-list')
+  await eventually('ada has the new list', async () => (await ada.tools()).includes('two__added_1'))
+  expect(await bob.tools()).toEqual(before)
+})
+
+test('tasks are found at the server that runs them', async () => {
+  const results = JSON.stringify({
+    'tools/call': { task: { taskId: 'a.b', status: 'working' } },
+    'tasks/get': { taskId: 'a.b', status: 'completed' },
+  })
+  const { client } = await routerOver([memberOf('one', scripted, results), memberOf('two', echoLegacy)])
+  const ada = client('ada')
+  expect(await ada.result('tools/call', { name: 'one__x', task: {} })).toMatchObject({ task: { taskId: 'one.a.b' } })
+  expect(await ada.result('tasks/get', { taskId: 'one.a.b' })).toMatchObject({ taskId: 'one.a.b' })
+  await expect(ada.result('tasks/get', { taskId: 'a.b' })).rejects.toMatchObject({ code: 'invalid_params' })
+  await expect(ada.result('tasks/list', {})).rejects.toMatchObject({ code: 'method_not_found' })
+})

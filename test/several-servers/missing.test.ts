@@ -1,0 +1,92 @@
+/** Members that are dead, slow, crashing or flooding: the others answer as before, and the bad one is named. */
+import { expect, test } from 'vitest'
+import { missingKey } from '../../src/router/merged-pages.ts'
+import { echoLegacy } from '../support/mcplex.ts'
+import { eventually } from '../support/eventually.ts'
+import { memberOf, routerOver } from './members.ts'
+
+const waitMs = 300
+
+test('of ten servers one is dead and one is slow: the other eight are listed and called, and the two are named', async () => {
+  const good = Array.from({ length: 8 }, (_, at) => memberOf(`good-${at}`, echoLegacy))
+  const bad = [memberOf('dead', echoLegacy, '--start-fail'), memberOf('slow', echoLegacy, '--list-delay=600000')]
+  const { client, catalog, log } = await routerOver([...bad, ...good], { memberWaitMs: waitMs })
+  const ada = client('ada')
+  const { entries, meta } = await ada.list('tools/list')
+  const names = entries.map(({ name }) => (typeof name === 'string' ? name : ''))
+  for (const { name } of good) expect(names).toContain(`${name}__echo`)
+  expect(names.some((name) => /^(dead|slow)__/.test(name))).toBe(false)
+  expect(meta).toEqual({
+    [missingKey]: [
+      { upstream: 'dead', reason: expect.any(String) as string },
+      { upstream: 'slow', reason: 'It does not answer in time.' },
+    ],
+  })
+  for (const { name } of good) expect(await ada.text(`${name}__echo`, { text: name })).toBe(name)
+  const { value } = await catalog.serverDescription(ada.caller)
+  expect(value).toMatchObject({ _meta: { [missingKey]: [{ upstream: 'dead' }] } })
+  expect(value['instructions']).toContain('# dead')
+  for (const upstream of ['dead', 'slow'])
+    expect(log.filter((line) => line['upstream'] === upstream)).toMatchObject([
+      { message: 'the lists of an upstream are missing' },
+    ])
+
+  // A server that is known to be missing is not waited for again.
+  const startedMs = Date.now()
+  for (let at = 0; at < 10; at++) await ada.list('tools/list')
+  expect(Date.now() - startedMs).toBeLessThan(10 * waitMs)
+  // Its tools can be called all the same.
+  expect(await ada.text('slow__echo', { text: 'alive' })).toBe('alive')
+  await expect(ada.text('dead__echo')).rejects.toMatchObject({ code: 'upstream_unavailable' })
+})
+
+test('a server that was too slow is announced when its lists are there', async () => {
+  const { client, log } = await routerOver(
+    [memberOf('one', echoLegacy), memberOf('slow', echoLegacy, '--list-delay=1500')],
+    {
+      memberWaitMs: waitMs,
+    },
+  )
+  const ada = client('ada')
+  const { seen } = await ada.subscribe({ toolsListChanged: true })
+  const none = await client('bob').subscribe({})
+  expect(await ada.tools()).not.toContain('slow__echo')
+  await eventually('the change is announced', () => seen.length > 0)
+  expect(seen.map(({ method }) => method)).toEqual(['notifications/tools/list_changed'])
+  const { entries, meta } = await ada.list('tools/list')
+  expect(entries.map(({ name }) => name)).toContain('slow__echo')
+  expect(meta).toBeUndefined()
+  expect(none.seen).toEqual([])
+  expect(log.map(({ message }) => message)).toEqual([
+    'the lists of an upstream are missing',
+    'the lists of an upstream are there again',
+  ])
+})
+
+test('if all servers are missing, a list is refused', async () => {
+  const { client, router } = await routerOver([memberOf('a', echoLegacy), memberOf('b', echoLegacy)])
+  await router.upstream.close()
+  await expect(router.catalog.page(client('ada').caller, 'tools/list', undefined)).rejects.toMatchObject({
+    name: 'Refusal',
+  })
+})
+
+test('a server that crashes, and one that floods, disturb no call of the others', async () => {
+  const { client } = await routerOver(['good', 'crashing', 'flooding'].map((name) => memberOf(name, echoLegacy)))
+  const flood = client('flood').text('flooding__notify', { count: 20_000, bytes: 200, kind: 'log' })
+  const crashes = Promise.allSettled(
+    Array.from({ length: 3 }, (_, at) => client(`crash ${at}`).text('crashing__crash')),
+  )
+  const ada = client('ada')
+  for (let at = 0; at < 50; at++) expect(await ada.text('good__echo', { text: `${at}` })).toBe(`${at}`)
+  for (const { status } of await crashes) expect(status).toBe('rejected')
+  expect(await flood).toBe('sent 20000')
+  expect(await ada.text('crashing__echo', { text: 'again' })).toBe('again')
+})
+
+test('the health is good as long as a server is, and names those that are not', async () => {
+  const { router } = await routerOver([memberOf('good', echoLegacy), memberOf('dead', echoLegacy, '--start-fail')])
+  const { ok, detail } = await router.upstream.health()
+  expect(ok).toBe(true)
+  expect(detail).toMatch(/^dead: /)
+})
