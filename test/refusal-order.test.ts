@@ -338,7 +338,9 @@ test('the document has the gates in their order', async () => {
   const [code, document] = await Promise.all(
     ['src/gateway/admit.ts', 'docs/life-of-a-request.md'].map((path) => readFile(join(root, path), 'utf8')),
   )
-  const lines = [...(code?.matchAll(/^ {2}(\w+), \/\//gm) ?? [])].map(([, gate]) => gate)
+  // Two gates come before the lists, which are those of one endpoint.
+  const first = [...(code?.matchAll(/= (authenticateCaller|findEndpoint)\(request/g) ?? [])].map(([, gate]) => gate)
+  const lines = [...first, ...[...(code?.matchAll(/^ {2}(\w+), \/\//gm) ?? [])].map(([, gate]) => gate)]
   const rows = [...(document?.matchAll(/^\| `(\w+)` /gm) ?? [])].map(([, gate]) => gate)
   expect(lines.length).toBeGreaterThan(10)
   expect(rows).toEqual(lines)

@@ -14,10 +14,10 @@ export interface Events {
   refused: { code: string; tenant: string | undefined }
   /**
    * A worker was started, or ended; `expected` is true if mcplex ended it, false for a crash. `worker` counts up from 1
-   * in each gateway; `purpose` is `serve`, `spare`, `catalog` or `check`.
+   * for each upstream; `purpose` is `serve`, `spare`, `catalog` or `check`. `upstream` is its name, where there may be several.
    */
-  workerStarted: { worker: number; pid: number; purpose: string }
-  workerEnded: { worker: number; code: number | null; signal: string | null; expected: boolean }
+  workerStarted: { worker: number; pid: number; purpose: string; upstream?: string }
+  workerEnded: { worker: number; code: number | null; signal: string | null; expected: boolean; upstream?: string }
   /** Output of an upstream was dropped because it could not be attributed or understood, or a client's notification that fits no upstream. */
   dropped: { what: DroppedThing; count: number }
   /** A shared server sent an input request that cannot be attributed to one of its clients. */

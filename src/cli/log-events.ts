@@ -50,11 +50,15 @@ export function logEvents(events: EventSource, log: Log, clock: Clock): () => vo
     ),
     events.on('refused', (event) => line('refused', { code: event.code, tenant: event.tenant })),
     events.on('workerStarted', (event) =>
-      log.debug({ worker: event.worker, pid: event.pid, purpose: event.purpose }, 'worker started'),
+      log.debug(
+        { ...upstreamOf(event), worker: event.worker, pid: event.pid, purpose: event.purpose },
+        'worker started',
+      ),
     ),
     events.on('workerEnded', (event) => {
       // An unexpected end is logged as a warning where it is noticed.
-      if (event.expected) log.debug({ worker: event.worker, exit: event.code, signal: event.signal }, 'worker ended')
+      if (!event.expected) return
+      log.debug({ ...upstreamOf(event), worker: event.worker, exit: event.code, signal: event.signal }, 'worker ended')
     }),
     events.on('dropped', (event) => line('dropped', { what: event.what, count: event.count })),
   ]
@@ -62,4 +66,9 @@ export function logEvents(events: EventSource, log: Log, clock: Clock): () => vo
     limit.stop()
     for (const stop of stops) stop()
   }
+}
+
+/** The name of the upstream, where there may be several. */
+function upstreamOf({ upstream }: { readonly upstream?: string }): LogFields {
+  return upstream === undefined ? {} : { upstream }
 }

@@ -1,9 +1,10 @@
 /** Assembles the settings of each upstream and of each named endpoint. */
+import { namesProblems } from '../router/options.ts'
 import { endpointOptions, type EndpointSettings } from '../gateway/options.ts'
 import { upstreamOptions, type UpstreamSetup } from '../upstreams/options.ts'
 import type { Environment } from './environment.ts'
 import type { Problem } from './problem.ts'
-import type { Provided, ProvidedUpstream } from './provided.ts'
+import type { Provided, ProvidedSettings, ProvidedUpstream } from './provided.ts'
 import { completeSlice, plainDefault } from './slice.ts'
 import { upstreamKinds, upstreamRows } from './upstream-kinds.ts'
 
@@ -45,10 +46,7 @@ export function assembleEndpoints(provided: ReadonlyMap<string, Provided>): Reco
 }
 
 /** What is wrong with the upstreams and endpoints as a whole. */
-export function checkUpstreams(
-  upstreams: ReadonlyMap<string, ProvidedUpstream>,
-  endpoints: ReadonlyMap<string, Provided>,
-): Problem[] {
+export function checkUpstreams({ upstreams, endpoints, aliases }: ProvidedSettings): Problem[] {
   const problems: Problem[] = []
   if (upstreams.size === 0)
     problems.push({ code: 'config_command', where: 'upstreams', message: 'there is no server to serve', notes: [] })
@@ -70,6 +68,9 @@ export function checkUpstreams(
         notes: [['try', `another name for the endpoint, such as ${name}-view`]],
       })
   }
+  const names = [...upstreams.keys()].filter((name) => nameShape.test(name))
+  for (const message of namesProblems(names, Object.fromEntries(aliases ?? [])))
+    problems.push({ code: 'config_name', where: 'upstreams', message, notes: [] })
   return problems
 }
 

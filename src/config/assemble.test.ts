@@ -25,6 +25,7 @@ describe('settings of a program', () => {
     expect(fill({ upstream: { command: 'node' } })).toMatchObject({
       upstreams: { server: { kind: 'stdio', command: 'node', args: [], env: { PATH: '/bin' }, pool: 48 } },
       endpoints: {},
+      aliases: {},
       limits: { maxConnections: 1000, memoryBytes: 512 * 1024 ** 2 },
       http: { host: '127.0.0.1', port: 8080 },
     })
@@ -102,6 +103,9 @@ describe('settings of a program', () => {
     [{ upstreams: { 'a/b': { command: 'x' } } }, 'config_name', 'upstreams.a/b'],
     [{ upstreams: { ['a'.repeat(65)]: { command: 'x' } } }, 'config_name', `upstreams.${'a'.repeat(65)}`],
     [{ upstream: { command: 'x' }, upstreams: { a: { command: 'x' } } }, 'config_unknown_key', 'upstream'],
+    [{ upstreams: { a: { command: 'x' }, a__b: { command: 'x' } } }, 'config_name', 'upstreams'],
+    [{ upstreams: { a: { command: 'x' } }, aliases: { s: 'b__x' } }, 'config_name', 'upstreams'],
+    [{ upstreams: { a: { command: 'x' } }, aliases: { s: 7 } }, 'config_value', 'aliases.s'],
     [{ upstreams: { a: { command: 'x' } }, endpoints: { a: {} } }, 'config_name', 'endpoints.a'],
     [{ upstreams: { a: { command: 'x' } }, endpoints: { '': {} } }, 'config_name', 'endpoints.'],
     [{ upstreams: { a: { command: 'x' } }, endpoints: { b: { tools: ['a b'] } } }, 'config_value', 'endpoints.b.tools'],

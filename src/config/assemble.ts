@@ -8,7 +8,7 @@ import { autoPool } from '../upstreams/options.ts'
 import { assembleEndpoints, assembleUpstreams, checkUpstreams } from './assemble-upstreams.ts'
 import type { Environment } from './environment.ts'
 import { ConfigError, type Problem } from './problem.ts'
-import { programEndpoints, programUpstreams, readSlice } from './program-upstreams.ts'
+import { programAliases, programEndpoints, programUpstreams, readSlice } from './program-upstreams.ts'
 import type { Provided, ProvidedSettings, ProvidedValue } from './provided.ts'
 import { commandModules, type AllSettings, schema, type Slices, tables } from './schema.ts'
 import type { PartialSettings, Settings } from './settings.ts'
@@ -29,16 +29,13 @@ export function assemble(provided: ProvidedSettings, problems: readonly Problem[
     values.set(path, provided.values.get(path)?.value ?? plainDefault(option))
   }
   derive(values, machine)
-  const found = [
-    ...problems,
-    ...checkUpstreams(provided.upstreams, provided.endpoints),
-    ...checkCombinations(values, provided.values),
-  ]
+  const found = [...problems, ...checkUpstreams(provided), ...checkCombinations(values, provided.values)]
   if (found.length > 0) throw new ConfigError(found)
   return freeze({
     http: sliceOf('http', values),
     upstreams: assembleUpstreams(provided.upstreams, membersOf('upstream', values), machine),
     endpoints: assembleEndpoints(provided.endpoints),
+    aliases: Object.fromEntries(provided.aliases ?? []),
     limits: sliceOf('limits', values),
     sessions: sliceOf('sessions', values),
     log: sliceOf('log', values),
@@ -75,16 +72,17 @@ function rowsOf(module: string): Rows {
 export function fillSettings(partial: PartialSettings, machine: Environment): Settings {
   const problems: Problem[] = []
   const provided = new Map<string, ProvidedValue>()
-  const { upstream, upstreams, endpoints, ...modules } = partial
+  const { upstream, upstreams, endpoints, aliases, ...modules } = partial
   for (const [module, slice] of Object.entries<unknown>(modules)) {
     const rows = commandModules.includes(module) ? {} : rowsOf(module)
     if (Object.keys(rows).length === 0)
-      problems.push(unknownKey(module, ['limits', 'sessions', 'upstream', 'upstreams', 'endpoints', 'http']))
+      problems.push(unknownKey(module, ['limits', 'sessions', 'upstream', 'upstreams', 'endpoints', 'aliases', 'http']))
     else for (const [key, value] of readSlice(module, slice, rows, problems)) provided.set(`${module}.${key}`, value)
   }
   const named = {
     upstreams: programUpstreams(upstream, upstreams, problems),
     endpoints: programEndpoints(endpoints, problems),
+    aliases: programAliases(aliases, problems),
   }
   const all = assemble({ values: provided, ...named }, problems, machine)
   const { log: _log, clients: _clients, admin: _admin, ...settings } = all

@@ -87,6 +87,17 @@ export function programEndpoints(endpoints: unknown, problems: Problem[]): Reado
   )
 }
 
+/** The aliases of a program. */
+export function programAliases(aliases: unknown, problems: Problem[]): ReadonlyMap<string, string> {
+  const found = new Map<string, string>()
+  for (const [alias, name] of membersOf('aliases', aliases ?? {}, problems)) {
+    const where = `aliases.${alias}`
+    if (typeof name === 'string') found.set(alias, name)
+    else problems.push({ code: 'config_value', where, message: `${where} is not the name of a tool`, notes: [] })
+  }
+  return found
+}
+
 function membersOf(where: string, value: unknown, problems: Problem[]): ReadonlyArray<[string, unknown]> {
   if (isMembers(value)) return Object.entries(value)
   problems.push({ code: 'config_value', where, message: `${where} is not an object of settings by name`, notes: [] })

@@ -30,4 +30,6 @@ export interface ProvidedSettings {
   readonly upstreams: ReadonlyMap<string, ProvidedUpstream>
   /** The named endpoints, each by key. */
   readonly endpoints: ReadonlyMap<string, Provided>
+  /** Names with what they stand for. */
+  readonly aliases?: ReadonlyMap<string, string>
 }

@@ -14,6 +14,8 @@ export interface Settings {
   readonly upstreams: Readonly<Record<string, UpstreamSetup>>
   /** The named endpoints. `/mcp`, and `/mcp/{upstream}` for each upstream, are always there. */
   readonly endpoints: Readonly<Record<string, EndpointSettings>>
+  /** Names for clients in place of names of tools or prompts with prefix: `{ search: 'brave__web_search' }`. */
+  readonly aliases: Readonly<Record<string, string>>
   readonly http: HttpSettings
 }
 
@@ -31,5 +33,6 @@ export interface PartialSettings {
   readonly upstream?: PartialUpstream
   readonly upstreams?: Readonly<Record<string, PartialUpstream>>
   readonly endpoints?: Readonly<Record<string, Partial<EndpointSettings>>>
+  readonly aliases?: Readonly<Record<string, string>>
   readonly http?: Partial<HttpSettings>
 }

@@ -1,6 +1,6 @@
 /**
  * Every reason to refuse a request that is known before it runs, in one order for both eras and all transports: two
- * lists, passed one after the other. A transport itself refuses only what is no request to the endpoint: broken framing,
+ * lists, passed one after the other once the caller and the endpoint are known. A transport itself refuses only what is no request to the endpoint: broken framing,
  * foreign hosts and origins, unknown paths. A call that runs may still be refused by the pool, call memory and connection.
  *
  * Each gate throws its refusal, or adds what it finds to the request; a gate that does not concern a request lets it
@@ -23,7 +23,9 @@ import {
 } from './message-gates.ts'
 import {
   authenticateCaller,
+  type CallerGateNeeds,
   checkEndpoint,
+  findEndpoint,
   findSession,
   parseBody,
   type RequestGateNeeds,
@@ -38,7 +40,6 @@ type Gate<Needs> = (request: GatedRequest, needs: Needs) => Promise<void> | void
 
 /** What a request is, and whose: for each request once. */
 const requestGates: ReadonlyArray<Gate<RequestGateNeeds>> = [
-  authenticateCaller, // First: nothing is read, looked up or kept for a caller who is not known.
   checkEndpoint, // The head alone shows whether there is such a request here.
   parseBody, // Its size is bounded, and it is a message: all that follows depends on what it says.
   requireSessionId, // Only whether it is there: no look-up yet.
@@ -63,9 +64,21 @@ const messageGates: ReadonlyArray<Gate<MessageGateNeeds>> = [
 
 const allGates: ReadonlyArray<Gate<AdmitNeeds>> = [...requestGates, ...messageGates]
 
-/** Admits a request; afterwards it holds what it needs to run. Rejects with the first `Refusal`; then it holds nothing. */
-export function admit(request: GatedRequest, needs: AdmitNeeds): Promise<void> {
-  return pass(request, allGates, needs)
+/**
+ * Admits a request; afterwards it holds what it needs to run. Resolves with its endpoint. Rejects with the first `Refusal`;
+ * then it holds nothing.
+ */
+export async function admit<Endpoint extends { readonly admitNeeds: AdmitNeeds }>(
+  request: GatedRequest,
+  needs: CallerGateNeeds<Endpoint>,
+): Promise<Endpoint> {
+  // First: nothing is read, looked up or kept for a caller who is not known.
+  const authenticating = authenticateCaller(request, needs)
+  if (authenticating) await authenticating
+  // All further gates are those of one endpoint.
+  const endpoint = findEndpoint(request, needs)
+  await pass(request, allGates, endpoint.admitNeeds)
+  return endpoint
 }
 
 /** Admits one message of an admitted POST of HTTP+SSE, in the same order. Rejects as `admit` does. */

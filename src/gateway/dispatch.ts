@@ -1,12 +1,11 @@
 /**
- * Dispatches an HTTP exchange: has it admitted, then answered by the part of the gateway for its kind. What it holds
+ * Dispatches an HTTP exchange: has it admitted, then answered by the part of its endpoint for its kind. What it holds
  * is released if anything fails before it is answered.
  */
 import type { EventSink } from '../base/events.ts'
 import type { Log } from '../base/log.ts'
 import { acceptedForms } from '../protocol/accept.ts'
 import { answerable, errorResponse, refusalText } from '../protocol/error-response.ts'
-import { messagesPath } from '../protocol/http-sse.ts'
 import { header, type Inbound, type Outbound } from '../protocol/inbound.ts'
 import { sseHeaders, sseMessage } from '../protocol/sse.ts'
 import type { Answers } from './answers.ts'
@@ -14,22 +13,21 @@ import { GatedRequest } from './gated-request.ts'
 import { refusedStateless } from './modern/requests.ts'
 
 export interface DispatchNeeds {
-  /** Rejects with the refusal. */
-  readonly admit: (request: GatedRequest) => Promise<void>
-  readonly answers: Answers
+  /** Admits a request; resolves with the answers of its endpoint. Rejects with the refusal. */
+  readonly admit: (request: GatedRequest) => Promise<{ readonly answers: Answers }>
   readonly events: EventSink
   readonly log: Log
 }
 
-/** Answers one exchange on the MCP endpoint. Never rejects. */
+/** Answers one exchange on an MCP endpoint. Never rejects. */
 export async function dispatch(inbound: Inbound, needs: DispatchNeeds): Promise<Outbound> {
   const request = new GatedRequest(inbound)
   try {
-    await needs.admit(request)
-    return inAcceptedForm(inbound, await needs.answers[request.kind](request))
+    const { answers } = await needs.admit(request)
+    return inAcceptedForm(request, await answers[request.kind](request))
   } catch (error) {
     request.release()
-    return inAcceptedForm(inbound, refused(error, request, needs))
+    return inAcceptedForm(request, refused(error, request, needs))
   }
 }
 
@@ -49,9 +47,9 @@ function refused(
  * The answer in a form that the client accepts: if that is only event streams, a JSON answer becomes a stream of one
  * message. The answers to POSTs of HTTP+SSE are no messages.
  */
-function inAcceptedForm(inbound: Inbound, outbound: Outbound): Outbound {
+function inAcceptedForm({ inbound, at }: GatedRequest, outbound: Outbound): Outbound {
   const isJson = outbound.status === 200 && typeof outbound.body === 'string' && outbound.body !== ''
-  if (!isJson || inbound.method !== 'POST' || inbound.path === messagesPath) return outbound
+  if (!isJson || inbound.method !== 'POST' || at.kind === 'messages') return outbound
   if (acceptedForms(header(inbound, 'accept')) !== 'stream') return outbound
   return { ...outbound, headers: { ...outbound.headers, ...sseHeaders }, body: sseMessage(outbound.body) }
 }

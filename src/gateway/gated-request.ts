@@ -7,6 +7,7 @@ import type { MemoryAccount } from '../base/memory-budget.ts'
 import type { ClientDescription, Principal } from '../protocol/call.ts'
 import { isModernMessage } from '../protocol/classify.ts'
 import type { RequestIdHolder } from '../protocol/incoming.ts'
+import { type EndpointPath, readEndpointPath } from '../protocol/endpoint-path.ts'
 import { header, type Inbound } from '../protocol/inbound.ts'
 import type { RawObject } from '../protocol/json-text.ts'
 import type { Message, RequestMessage, RpcId } from '../protocol/jsonrpc.ts'
@@ -44,8 +45,13 @@ function found<Value>(value: Value | undefined): Value {
   return value
 }
 
+/** A program that passes requests on by itself may have its endpoint at any path. */
+const elsewhere: EndpointPath = { kind: 'mcp', name: '' }
+
 export class GatedRequest implements RequestIdHolder {
   readonly inbound: Inbound
+  /** Which endpoint it is for, by its path, and on which transport. */
+  readonly at: EndpointPath
   /** The id of the JSON-RPC request, for its refusal. */
   id: RpcId | undefined
   isBodyRead = false
@@ -70,6 +76,7 @@ export class GatedRequest implements RequestIdHolder {
 
   constructor(inbound: Inbound) {
     this.inbound = inbound
+    this.at = readEndpointPath(inbound.path) ?? elsewhere
   }
 
   get kind(): RequestKind {

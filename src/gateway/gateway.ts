@@ -10,34 +10,30 @@ import { createEvents, type EventSource } from '../base/events.ts'
 import { type Log, silentLog } from '../base/log.ts'
 import { createMemoryBudget, type MemoryBudget } from '../base/memory-budget.ts'
 import { CoarseTimers } from '../base/coarse-timers.ts'
-import { capabilitiesIn, createCatalog } from '../catalog/catalog.ts'
 import type { Settings } from '../config/settings.ts'
 import { createAdmission } from '../admission/admission.ts'
 import { acceptWithoutCredentials, type Authenticate } from '../identity/authenticate.ts'
-import type { Call, Reply } from '../protocol/call.ts'
 import type { HealthReport } from '../protocol/health.ts'
 import type { Inbound, Outbound } from '../protocol/inbound.ts'
-import { isObject } from '../protocol/json-text.ts'
 import { Refusal } from '../base/refusal.ts'
 import { createJournalledStreams } from '../sessions/journalled-streams.ts'
 import { createSessions } from '../sessions/sessions.ts'
-import { createStdioUpstream } from '../upstreams/stdio/stdio-upstream.ts'
-import { type UpstreamFacts, UpstreamStartError } from '../upstreams/upstream.ts'
+import { UpstreamStartError } from '../upstreams/upstream.ts'
 import { createPendingInput } from './interaction/pending-input.ts'
-import { admit, admitMessage, type AdmitNeeds } from './admit.ts'
-import { createAnswers } from './answers.ts'
-import { type CallNeeds, runCall } from './calls/run-call.ts'
+import { admit } from './admit.ts'
 import { createClientMemory } from './client-memory.ts'
-import { facts, type GatewayFacts, type GatewayState, healthReport } from './health.ts'
+import { upstreamCreator } from './create-upstream.ts'
+import { gatewayFacts, type GatewayFacts, type GatewayState, healthReport } from './health.ts'
 import { dispatch, type DispatchNeeds } from './dispatch.ts'
 import { createDrain } from './drain.ts'
-import { callerOf, createSessionNotifications } from './legacy/notifications.ts'
+import type { Endpoint, SharedServices } from './endpoint.ts'
+import { Endpoints } from './endpoints.ts'
+import type { CallerGateNeeds } from './request-gates.ts'
+import { callerOf } from './legacy/notifications.ts'
 import { expiredText, pingText } from './legacy/notices.ts'
-import { createContinuations } from './interaction/continuation.ts'
-import { createRequestStateCodec } from './interaction/request-state.ts'
-import { createStartWait, type StartedServer } from './wait-for-start.ts'
 import { createSseSessions } from './legacy/http-sse-sessions.ts'
 import { SuspendedCalls } from './interaction/suspended-calls.ts'
+import { ServedUpstreams } from './served-upstreams.ts'
 
 export type { GatewayFacts }
 export { CommandStartError } from '../upstreams/stdio/command-start-error.ts'
@@ -99,23 +95,28 @@ const reconnectMs = 1000
 
 export function composeGateway(needs: GatewayParts): Gateway {
   const { settings, log = silentLog, clock = systemClock, hasOneClient = false } = needs
-  const [setup] = Object.values(settings.upstreams)
-  if (!setup) throw new Error('settings without an upstream')
   const memory = createMemoryBudget(settings.limits.memoryBytes)
   const backplane = needs.backplane ?? createMemoryBackplane({ clock, memory })
   const events = createEvents()
   const timers = new CoarseTimers(clock)
   const suspended = new SuspendedCalls({ timers, clock, ...settings.sessions })
-  const upstream = createStdioUpstream({
-    settings: setup,
+  const isNamed = !isUnnamed(settings)
+  const create = upstreamCreator({
+    limits: settings.limits,
     hasOneClient,
-    queue: settings.limits.queue,
-    queueWaitMs: settings.limits.queueWaitMs,
+    isNamed,
+    endSuspendedCalls: (wanted) => suspended.endSilent(wanted),
+    memory,
     clock,
     log,
     events,
-    memory,
-    endSuspendedCalls: (wanted) => suspended.endSilent(wanted),
+  })
+  const upstreams = new ServedUpstreams({
+    setups: settings.upstreams,
+    create,
+    clock,
+    log,
+    changed: (served) => endpoints.changed(served),
   })
   const streams = createJournalledStreams({
     journals: backplane.journals,
@@ -133,7 +134,7 @@ export function composeGateway(needs: GatewayParts): Gateway {
     events,
     createOutput: (liveSession) => streams.createOutput(liveSession),
     ping: ({ output }) => output.send(pingText()),
-    onEnd: (liveSession) => upstream.endSession(callerOf(liveSession)),
+    onEnd: (liveSession) => endpoints.find(liveSession.session.endpoint)?.upstream.endSession(callerOf(liveSession)),
   })
   const sseSessions = createSseSessions({ sessions, memory, settings: settings.sessions, timers, clock })
   const drain = createDrain(clock)
@@ -142,62 +143,35 @@ export function composeGateway(needs: GatewayParts): Gateway {
     clock,
     (wanted) => void sessions.evictIdle(wanted - sseSessions.evictIdle(wanted)),
   )
-  const pendingInput = createPendingInput(timers, settings.sessions.answerTimeoutMs)
-  const { startTimeoutMs } = setup
-  const startWait = createStartWait({ queue: settings.limits.queue, startTimeoutMs, clock })
   // Unique among session ids and among the calls of all instances.
   const clientKeys = `call/${shortId()}/`
   let clientsWithoutSession = 0
-  const nextClientKey = (): string => `${clientKeys}${++clientsWithoutSession}`
   const startedMs = clock.now()
   let started: Promise<GatewayFacts> | undefined
   let closing: Promise<void> | undefined
 
-  const catalog = createCatalog({ catalogSource: upstream.catalog, memory, clock, log })
-  const requestState = createRequestStateCodec(clock, settings.sessions.answerTimeoutMs)
-  const clientMemory = createClientMemory(memory)
-  const admitNeeds: AdmitNeeds = {
-    authenticate: needs.authenticate ?? acceptWithoutCredentials,
-    offersHttpSse: settings.http.sse,
-    startWait,
+  const shared: SharedServices = {
+    settings,
+    backplane,
     sessions,
     sseSessions,
-    requestState,
-    drain,
-    limits: settings.limits,
-    catalog,
     admission,
-    clientMemory,
+    drain,
+    pendingInput: createPendingInput(timers, settings.sessions.answerTimeoutMs),
+    suspended,
+    clientMemory: createClientMemory(memory),
+    nextClientKey: () => `${clientKeys}${++clientsWithoutSession}`,
+    timers,
+    events,
     clock,
+    log,
   }
-  const continuations = createContinuations({ upstream, records: backplane.records, clock, ...settings.sessions })
-  const callNeeds: CallNeeds = { upstream, catalog, continuations, events, clock }
-  const common = { runCall: (call: Call): Reply => runCall(call, callNeeds), catalog, upstream, timers, events, log }
-  const answers = createAnswers(
-    {
-      ...common,
-      sessions,
-      sseSessions,
-      pendingInput,
-      sessionNotifications: createSessionNotifications({ upstream, pendingInput }),
-    },
-    {
-      ...common,
-      clock,
-      drain,
-      suspended,
-      requestState,
-      clientMemory,
-      nextClientKey,
-      sessionSettings: settings.sessions,
-    },
-    (request) => admitMessage(request, admitNeeds),
-  )
-  const dispatchNeeds: DispatchNeeds = { admit: (request) => admit(request, admitNeeds), answers, events, log }
-  const startedServer = ({ serverEras, sharing }: UpstreamFacts): StartedServer => ({
-    refusesStateless: sharing.stateless === 'refuse',
-    extensions: serverEras.some((serverEra) => isObject(capabilitiesIn(serverEra.serverDescription)['extensions'])),
-  })
+  const endpoints = new Endpoints({ settings, upstreams, shared, memory })
+  const callerGates: CallerGateNeeds<Endpoint> = {
+    authenticate: needs.authenticate ?? acceptWithoutCredentials,
+    endpoint: (name) => endpoints.find(name),
+  }
+  const dispatchNeeds: DispatchNeeds = { admit: (request) => admit(request, callerGates), events, log }
 
   const state = (): GatewayState => ({
     draining: drain.draining,
@@ -208,9 +182,9 @@ export function composeGateway(needs: GatewayParts): Gateway {
       streams: streams.open + sseSessions.count,
       calls: drain.count,
       clients: admission.held,
-      waitingClients: admission.waiting + startWait.waiting,
+      waitingClients: admission.waiting + endpoints.waiting,
       suspendedCalls: suspended.count,
-      ...upstream.counts(),
+      ...upstreams.counts(),
       ...(log.lost !== undefined && { lostLogLines: log.lost }),
     },
   })
@@ -221,29 +195,30 @@ export function composeGateway(needs: GatewayParts): Gateway {
   const begin = async (): Promise<GatewayFacts> => {
     if (closing) throw closed()
     try {
-      const found = await upstream.start((serverDescription) => {
+      await upstreams.start((serverDescription) => {
         // With several clients, the stateless era may be refused if the server speaks the session-based era too.
-        if (hasOneClient) startWait.discovered(serverDescription)
+        if (hasOneClient) endpoints.discovered(serverDescription)
       })
       if (closing) throw closed()
-      startWait.started(startedServer(found))
-      return await facts(found, catalog, clock.now() - startedMs)
+      const missing = upstreams.missing.map(({ name }) => name)
+      if (missing.length > 0) log.warn({ missing }, 'some servers have not started yet')
+      return await gatewayFacts(upstreams.all, clock.now() - startedMs)
     } catch (error) {
       if (closing) throw closed()
-      startWait.fail(new Refusal('upstream_unavailable'))
+      endpoints.refuseWaiting(new Refusal('upstream_unavailable'))
       void close(false)
       throw error
     }
   }
 
   const close = (isForced: boolean): Promise<void> => {
-    if (isForced) void upstream.close({ force: true })
+    if (isForced) void upstreams.close({ force: true })
     closing ??= (async () => {
-      startWait.fail(new Refusal('draining'))
+      endpoints.refuseWaiting(new Refusal('draining'))
       drain.drain(0).catch(() => undefined)
       sseSessions.release()
       await sessions.close()
-      await upstream.close()
+      await upstreams.close()
       timers.close()
       await backplane.close()
     })()
@@ -258,9 +233,9 @@ export function composeGateway(needs: GatewayParts): Gateway {
     get callsInFlight() {
       return drain.count
     },
-    health: () => healthReport(state(), startWait.server ? () => upstream.health() : undefined, clock),
+    health: () => healthReport(state(), upstreams.all, isNamed, clock),
     async drain() {
-      startWait.fail(new Refusal('draining'))
+      endpoints.refuseWaiting(new Refusal('draining'))
       const drained = drain.drain(settings.http.drainMs)
       admission.close()
       await drained
@@ -269,4 +244,10 @@ export function composeGateway(needs: GatewayParts): Gateway {
     },
     close: (how) => close(how?.force === true),
   }
+}
+
+/** Whether the only upstream is that of a command line, or of a program's short form, which has no name for people. */
+function isUnnamed({ upstreams }: Pick<Settings, 'upstreams'>): boolean {
+  const names = Object.keys(upstreams)
+  return names.length === 1 && names[0] === 'server'
 }

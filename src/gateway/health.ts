@@ -7,10 +7,11 @@ import type { HealthCheck, HealthReport } from '../protocol/health.ts'
 import { isObject } from '../protocol/json-text.ts'
 import type { Mode } from '../upstreams/options.ts'
 import type { IsolationModes } from '../upstreams/pooling/isolation-modes.ts'
-import type { ServerEraInfo, UpstreamFacts } from '../upstreams/upstream.ts'
+import type { ServerEraInfo } from '../upstreams/upstream.ts'
 import { serverInfoOf } from '../protocol/server-description.ts'
+import type { ServedUpstream } from './served-upstream.ts'
 
-/** What is known about the server after the start. */
+/** What is known after the start. With several upstreams, what is said of the server is said of all of them together. */
 export interface GatewayFacts {
   readonly eras: readonly EraName[]
   /** How clients share processes, by each era of the server that is used. */
@@ -22,25 +23,56 @@ export interface GatewayFacts {
   /** How many tools the server lists to a client without capabilities. */
   readonly tools: number
   readonly startMs: number
+  /** Each upstream by name. */
+  readonly upstreams: Readonly<Record<string, UpstreamReport>>
 }
 
-export async function facts(
-  { eras, sharing, serverEras }: UpstreamFacts,
-  catalog: Catalog,
-  startMs: number,
-): Promise<GatewayFacts> {
-  let tools = 0
-  for (const serverEra of serverEras) tools = Math.max(tools, await countTools(serverEra, catalog))
-  const info = serverEras[0] && serverInfoOf(serverEras[0].serverDescription)
-  const { name, version: serverVersion } = info ?? {}
+/** What is known of one upstream. */
+export interface UpstreamReport {
+  readonly standing: ServedUpstream['standing']
+  /** These are unknown until it has started. */
+  readonly eras: readonly EraName[]
+  readonly sharing: IsolationModes | undefined
+  readonly serverName: string | undefined
+  readonly serverVersion: string | undefined
+  readonly tools: number
+}
+
+/** The facts of a gateway of which at least one upstream has started. */
+export async function gatewayFacts(upstreams: readonly ServedUpstream[], startMs: number): Promise<GatewayFacts> {
+  const reports = await Promise.all(upstreams.map(reportOf))
+  const started = upstreams.flatMap(({ facts }) => facts ?? [])
+  const [first] = started
+  if (!first) throw new Error('no upstream has started')
+  const [only] = reports
+  const areAllKnown = started.length === upstreams.length
+  const refusing = started.find(({ sharing }) => sharing.stateless === 'refuse')
   return {
-    eras,
-    modes: Object.fromEntries(serverEras.map(({ era, mode }) => [era, mode])),
-    sharing,
+    eras: first.eras.filter((era) => started.every(({ eras }) => eras.includes(era))),
+    modes: Object.fromEntries(first.serverEras.map(({ era, mode }) => [era, mode])),
+    sharing: areAllKnown && !refusing ? first.sharing : { ...(refusing ?? first).sharing, stateless: 'refuse' },
+    serverName: reports.length === 1 ? only?.serverName : undefined,
+    serverVersion: reports.length === 1 ? only?.serverVersion : undefined,
+    tools: reports.reduce((sum, { tools }) => sum + tools, 0),
+    startMs,
+    upstreams: Object.fromEntries(upstreams.flatMap(({ name }, at) => [[name, reports[at]] as const])) as Readonly<
+      Record<string, UpstreamReport>
+    >,
+  }
+}
+
+async function reportOf({ facts, catalog, standing }: ServedUpstream): Promise<UpstreamReport> {
+  let tools = 0
+  for (const serverEra of facts?.serverEras ?? []) tools = Math.max(tools, await countTools(serverEra, catalog))
+  const [first] = facts?.serverEras ?? []
+  const { name, version: serverVersion } = (first && serverInfoOf(first.serverDescription)) ?? {}
+  return {
+    standing,
+    eras: facts?.eras ?? [],
+    sharing: facts?.sharing,
     serverName: typeof name === 'string' ? name : undefined,
     serverVersion: typeof serverVersion === 'string' ? serverVersion : undefined,
     tools,
-    startMs,
   }
 }
 
@@ -68,24 +100,38 @@ export interface GatewayState {
   readonly counts: Readonly<Record<string, number>>
 }
 
-/** @param check pings the server; undefined until it has started */
+/** The check of the only upstream, unless its settings name it. */
+const unnamed = 'upstream'
+
+/** @param isNamed whether the settings name the upstreams, and so does the report */
 export async function healthReport(
   state: GatewayState,
-  check: (() => Promise<HealthCheck>) | undefined,
+  upstreams: readonly ServedUpstream[],
+  isNamed: boolean,
   clock: Clock,
 ): Promise<HealthReport> {
-  const startedMs = clock.now()
-  const found = check ? await check() : { ok: false, detail: 'the server is being started' }
-  const ms = clock.now() - startedMs
-  const status = !check ? 'starting' : state.draining ? 'draining' : found.ok ? 'ok' : 'down'
+  const checks = await Promise.all(
+    upstreams.map(async (served): Promise<readonly [string, HealthCheck]> => {
+      const startedMs = clock.now()
+      const found = await served.health()
+      return [isNamed ? served.name : unnamed, { ...found, ms: clock.now() - startedMs }]
+    }),
+  )
+  const good = checks.filter(([, { ok }]) => ok).length
+  const hasStarted = upstreams.some(({ standing }) => standing === 'started')
+  const standing = good === checks.length ? 'ok' : good > 0 ? 'degraded' : 'down'
+  const status = !hasStarted ? 'starting' : state.draining ? 'draining' : standing
   return {
     status,
-    ready: status === 'ok',
+    ready: status === 'ok' || status === 'degraded',
     live: true,
-    checks: { upstream: { ...found, ms } },
+    checks: Object.fromEntries(checks),
     version,
     uptimeSeconds: Math.round(state.uptimeMs / 1000),
     memory: state.memory,
     counts: state.counts,
+    ...(isNamed && {
+      upstreams: Object.fromEntries(upstreams.map(({ name, upstream }) => [name, upstream.counts()])),
+    }),
   }
 }

@@ -69,7 +69,7 @@ export function checkHandshake(request: GatedRequest, { sessions }: MessageGateN
   const id = kind === 'initialize' ? header(request.inbound, 'mcp-session-id') : undefined
   if (id === undefined) return
   return Promise.resolve(sessions.find(request.principal, id)).then((liveSession) => {
-    if (liveSession) throw new Refusal('already_initialized')
+    if (liveSession?.session.endpoint === request.at.name) throw new Refusal('already_initialized')
   })
 }
 

@@ -5,7 +5,7 @@
 import { isPending } from '../base/awaitable.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { Authenticate } from '../identity/authenticate.ts'
-import { messagesPath, sessionIdIn, streamPath } from '../protocol/http-sse.ts'
+import { sessionIdIn } from '../protocol/http-sse.ts'
 import { header } from '../protocol/inbound.ts'
 import { parseIncoming, readBatch, readIncoming } from '../protocol/incoming.ts'
 import { checkVersionHeader, mayBatch } from '../protocol/legacy-server.ts'
@@ -17,8 +17,15 @@ import type { SseSessions } from './legacy/http-sse-sessions.ts'
 import { clientAnswersPing } from './legacy/notices.ts'
 import type { StartWait } from './wait-for-start.ts'
 
-export interface RequestGateNeeds {
+/** What finds out whose a request is, and which endpoint it is for. */
+export interface CallerGateNeeds<Endpoint> {
   readonly authenticate: Authenticate
+  /** The endpoint with a name; empty for that of all upstreams. */
+  readonly endpoint: (name: string) => Endpoint | undefined
+}
+
+/** What belongs to one endpoint here, and what all of them share. */
+export interface RequestGateNeeds {
   /** Whether clients of the transport HTTP+SSE are served. */
   readonly offersHttpSse: boolean
   readonly startWait: Pick<StartWait, 'server' | 'wait'>
@@ -27,20 +34,31 @@ export interface RequestGateNeeds {
 }
 
 /** Refuses with: what `authenticate` throws (identity/authenticate.ts). */
-export function authenticateCaller(request: GatedRequest, { authenticate }: RequestGateNeeds): Promise<void> | void {
+export function authenticateCaller(
+  request: GatedRequest,
+  { authenticate }: Pick<CallerGateNeeds<unknown>, 'authenticate'>,
+): Promise<void> | void {
   const principal = authenticate(request.inbound)
   if (isPending(principal)) return Promise.resolve(principal).then((known) => void (request.principal = known))
   request.principal = principal
 }
 
+/** Refuses with: `not_found`. */
+export function findEndpoint<Endpoint>({ at }: GatedRequest, { endpoint }: CallerGateNeeds<Endpoint>): Endpoint {
+  const found = endpoint(at.name)
+  if (found === undefined) throw new Refusal('not_found')
+  return found
+}
+
 /** Refuses with: `not_found`, `method_not_allowed`. */
 export function checkEndpoint(request: GatedRequest, { offersHttpSse }: RequestGateNeeds): void {
-  const { method, path } = request.inbound
-  if (path === streamPath || path === messagesPath) {
+  const { method } = request.inbound
+  const { kind } = request.at
+  if (kind !== 'mcp') {
     if (!offersHttpSse) throw new Refusal('not_found')
-    const allowed = path === streamPath ? 'GET' : 'POST'
+    const allowed = kind === 'stream' ? 'GET' : 'POST'
     if (method !== allowed) throw new Refusal('method_not_allowed', { headers: { Allow: allowed } })
-    request.kind = path === streamPath ? 'sse_stream' : 'sse_messages'
+    request.kind = kind === 'stream' ? 'sse_stream' : 'sse_messages'
   } else if (method !== 'POST') {
     if (isStateless(request.version)) throw new Refusal('method_not_allowed', { headers: { Allow: 'POST' } })
     if (method !== 'GET' && method !== 'DELETE') throw new Refusal('method_not_allowed')
@@ -55,7 +73,7 @@ export function parseBody(request: GatedRequest): Promise<void> | void {
 
 function readMessages(request: GatedRequest, text: string): void {
   request.isBodyRead = true
-  const isSse = request.inbound.path === messagesPath
+  const isSse = request.at.kind === 'messages'
   const value = parseIncoming(text)
   if (Array.isArray(value)) {
     // [2025-03-26 batching] several messages in one body, for the one revision that has them
@@ -124,8 +142,9 @@ function findHttpSession(request: GatedRequest, { sessions }: RequestGateNeeds):
 }
 
 function takeSession(request: GatedRequest, liveSession: LiveSession | undefined): void {
-  // Not found, or opened over HTTP+SSE, which Streamable HTTP must not reach.
-  if (liveSession?.output.kind !== 'journalled') throw new Refusal('session_not_found')
+  // Not found, or opened over HTTP+SSE, which Streamable HTTP must not reach, or at another endpoint.
+  if (liveSession?.output.kind !== 'journalled' || liveSession.session.endpoint !== request.at.name)
+    throw new Refusal('session_not_found')
   if (request.isBatch && !mayBatch(liveSession.session.client.version)) throw new Refusal('invalid_request')
   request.liveSession = liveSession
 }
@@ -133,7 +152,7 @@ function takeSession(request: GatedRequest, liveSession: LiveSession | undefined
 /** The stream is the session; once its client has sent initialize, the session has a record as well. */
 async function findSseSession(request: GatedRequest, needs: RequestGateNeeds): Promise<void> {
   const sseSession = needs.sseSessions.find(request.principal, request.sessionId)
-  if (!sseSession) throw new Refusal('session_not_found')
+  if (sseSession?.endpoint !== request.at.name) throw new Refusal('session_not_found')
   const { liveSession } = sseSession
   const isAnswer = request.messages.every(clientAnswersPing)
   // Counts as a sign of life, and checks whether the session has expired.

@@ -33,7 +33,7 @@ export interface StartWait {
   discovered(serverDescription: RawObject): void
   /** The server has started: ends the wait of all requests. */
   started(server: StartedServer): void
-  /** The start has failed, or is given up: refuses all requests that wait. */
+  /** The start has failed, or is given up: refuses all requests that wait, and those that come, unless a later one succeeds. */
   fail(refusal: Refusal): void
   readonly waiting: number
 }
@@ -60,6 +60,7 @@ export function createStartWait(needs: {
   })
   let serverDescription: RawObject | undefined
   let server: StartedServer | undefined
+  let failure: Refusal | undefined
 
   return {
     get server() {
@@ -69,6 +70,7 @@ export function createStartWait(needs: {
       const discover = rpcRequest?.method === 'server/discover' ? rpcRequest : undefined
       const isValid = discover !== undefined && isValidDiscover(discover, inbound)
       if (isValid && serverDescription) return serverDescription
+      if (failure) throw failure
       try {
         const ms = discover ? Math.min(discoverMs, needs.startTimeoutMs) : needs.startTimeoutMs
         // All waits end together, so there is no turn to be fair about: they share one key.
@@ -86,9 +88,11 @@ export function createStartWait(needs: {
     },
     started(found) {
       server = found
+      failure = undefined
       for (const waiter of line.waiters) waiter.give('started')
     },
     fail(refusal) {
+      failure = refusal
       line.drain(refusal)
     },
     get waiting() {

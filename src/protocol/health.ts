@@ -27,6 +27,8 @@ export interface HealthReport {
   readonly memory?: { readonly heldBytes: number; readonly limitBytes: number }
   /** Figures for people: sessions, calls, processes. */
   readonly counts?: Readonly<Record<string, number>>
+  /** The figures of each upstream by name, if there may be several; `counts` has their sums. */
+  readonly upstreams?: Readonly<Record<string, Readonly<Record<string, number>>>>
 }
 
 /** The probe, named after its path. */

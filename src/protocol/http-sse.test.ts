@@ -6,8 +6,10 @@ const addressIn = (event: string): string => /^data: (.*)$/m.exec(event)?.[1] ??
 test.each([
   ['http://localhost:8080/sse', 'http://localhost:8080/messages'],
   ['https://example.com/tools/files/sse?key=1', 'https://example.com/tools/files/messages'],
-])('a client that listens at %s POSTs to %s', (stream, messages) => {
-  const address = new URL(addressIn(endpointEvent('Az09-_', 'name')), stream)
+  ['http://localhost:8080/sse/github', 'http://localhost:8080/messages/github', 'github'],
+  ['https://example.com/tools/sse/a_b-C?key=1', 'https://example.com/tools/messages/a_b-C', 'a_b-C'],
+])('a client that listens at %s POSTs to %s', (stream, messages, endpoint = '') => {
+  const address = new URL(addressIn(endpointEvent('Az09-_', 'name', endpoint)), stream)
   expect(`${address.origin}${address.pathname}`).toBe(messages)
   expect(sessionIdIn(address.search.slice(1))).toBe('Az09-_')
 })

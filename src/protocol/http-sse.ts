@@ -3,11 +3,7 @@
  * to POST to, with the session id in it. It carries the messages of sessions. [2024-11-05 transports]
  */
 import type { ClientDescription } from './call.ts'
-
-/** The path where clients open their stream. */
-export const streamPath = '/sse'
-/** The path to which they POST. */
-export const messagesPath = '/messages'
+import { messagesPath } from './endpoint-path.ts'
 
 /** The revision that has this transport. */
 const firstVersion = '2024-11-05'
@@ -17,9 +13,11 @@ const firstVersion = '2024-11-05'
  * add a prefix to the path. Clients that reconnect by themselves send the event id back, so it is the name of the stream that
  * they had before; it gives no access.
  * @param name of the stream
+ * @param endpoint the name of its endpoint, which is the last part of both paths; empty if it has none
  */
-export function endpointEvent(id: string, name: string): string {
-  return `event: endpoint\nid: ${name}\ndata: ${messagesPath.slice(1)}?sessionId=${id}\n\n`
+export function endpointEvent(id: string, name: string, endpoint = ''): string {
+  const path = endpoint === '' ? messagesPath.slice(1) : `..${messagesPath}/${endpoint}`
+  return `event: endpoint\nid: ${name}\ndata: ${path}?sessionId=${id}\n\n`
 }
 
 /** The session id in the query of a POST; undefined if there is none, or more than one, because a proxy may have read another of them. */

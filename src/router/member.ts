@@ -9,6 +9,8 @@ export interface Member {
   readonly name: string
   readonly upstream: Upstream
   readonly catalog: Catalog
+  /** Set while its start is under way: resolves when that is over. Its lists are waited for until then, within the deadline. */
+  readonly starting?: Promise<void>
 }
 
 /** A member whose part is missing in an answer, and why: in words that may be sent to clients. */

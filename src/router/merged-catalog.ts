@@ -78,10 +78,11 @@ export function createMergedCatalog(needs: MergedCatalogNeeds): MergedCatalog {
 
   /** All pages of a member's list; undefined if it has no such list. */
   const pagesOf = async (
-    { name, catalog }: Member,
+    { name, catalog, starting }: Member,
     caller: Caller,
     method: string,
   ): Promise<MemberPages | undefined> => {
+    if (starting) await starting
     const serverDescription = catalog.descriptionAtHand(caller)
     if (capabilitiesIn(serverDescription)[kindOf[method] ?? ''] === undefined) return undefined
     const pages: Page[] = []

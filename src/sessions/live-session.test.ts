@@ -45,6 +45,7 @@ function fixture(): Fixture {
     id: 'secret',
     principal,
     client: { era: 'legacy', version: '2025-11-25', capabilities: {}, info: { name: 'n'.repeat(1000) } },
+    endpoint: '',
     createdAtMs: 0,
     ready: true,
     logLevel: undefined,

@@ -64,7 +64,7 @@ async function open(kind: SessionOutput['kind']): Promise<Opened> {
     { tenant: 'acme', subject: 'ada' },
     { era: 'legacy', version: '2025-03-26', capabilities: {}, info: undefined },
     createLease(() => undefined),
-    kind === 'live' ? stream : undefined,
+    kind === 'live' ? { output: stream } : {},
   )
   return {
     liveSession,

@@ -9,3 +9,10 @@ export interface SessionOutput {
   /** The session has ended: ends the client's streams. Calling it again does nothing. */
   end(): void
 }
+
+/** Where a session is opened. */
+export interface OpenedAt {
+  /** The name of the endpoint; empty, as by default, for that of all upstreams. */
+  readonly endpoint?: string
+  readonly output?: SessionOutput | undefined
+}

@@ -75,6 +75,7 @@ const anySession: fc.Arbitrary<Session> = fc.record({
     capabilities: anyJson,
     info: fc.option(anyJson, { nil: undefined }),
   }),
+  endpoint: fc.constantFrom('', 'github', '__proto__'),
   createdAtMs: ms,
   ready: fc.boolean(),
   logLevel: fc.option(fc.constantFrom('debug', 'emergency'), { nil: undefined }),
@@ -110,6 +111,7 @@ test('any other record gives no session, and never throws', () => {
       capabilities: fc.jsonValue(),
       uris: fc.jsonValue(),
       info: fc.jsonValue(),
+      endpoint: fc.jsonValue(),
     },
     { requiredKeys: [] },
   )
@@ -118,6 +120,7 @@ test('any other record gives no session, and never throws', () => {
       const session = fromRecord({ tenant: '', subject: '' }, 'id', stored)
       const isOurs = typeof stored.createdAtMs === 'number' && typeof stored.version === 'string'
       expect(session === undefined || isOurs).toBe(true)
+      if (session) expect(typeof session.endpoint).toBe('string')
       for (const uri of session?.uris ?? []) expect(typeof uri).toBe('string')
     }),
   )

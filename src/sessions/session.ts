@@ -10,6 +10,8 @@ export interface Session {
   readonly id: string
   readonly principal: Principal
   readonly client: ClientDescription
+  /** The name of the endpoint that it was opened at, and is served at; empty for the endpoint of all upstreams. */
+  readonly endpoint: string
   readonly createdAtMs: number
   /** Whether the client has completed the handshake. */
   readonly ready: boolean
@@ -31,6 +33,7 @@ export function toRecord(session: Session): JsonObject {
     version: client.version,
     capabilities: client.capabilities,
     ...(client.info && { info: client.info }),
+    ...(session.endpoint !== '' && { endpoint: session.endpoint }),
     ready: session.ready,
     ...(session.logLevel !== undefined && { logLevel: session.logLevel }),
     // Written even if empty: an update keeps members of the stored record that are not in the new one.
@@ -44,12 +47,13 @@ export function fromRecord(
   id: string,
   record: { readonly [key: string]: unknown },
 ): Session | undefined {
-  const { createdAtMs, version, capabilities, info } = record
+  const { createdAtMs, version, capabilities, info, endpoint } = record
   if (typeof createdAtMs !== 'number' || typeof version !== 'string' || !isObject(capabilities)) return undefined
   return {
     id,
     principal,
     client: { era: 'legacy', version, capabilities, info: isObject(info) ? info : undefined },
+    endpoint: typeof endpoint === 'string' ? endpoint : '',
     createdAtMs,
     ...changingMembers(record),
   }

@@ -24,7 +24,7 @@ import {
   shouldPing,
 } from './liveness.ts'
 import type { SessionSettings } from './options.ts'
-import type { SessionOutput } from './session-output.ts'
+import type { OpenedAt, SessionOutput } from './session-output.ts'
 import { SessionRecords } from './session-records.ts'
 import { bytesOfSession, endReason, fromRecord, type Session, sessionKey, withStored } from './session.ts'
 
@@ -32,9 +32,9 @@ export interface Sessions {
   /**
    * Opens a session; `lease` is released when it ends. Throws `memory_share_exceeded` if the client's description is too
    * large, `overloaded` if there is no memory for the session, even after evicting sessions of dead clients.
-   * @param output how messages get to the client; without it, by streams whose events are journalled
+   * @param where the endpoint, and how messages get to the client: without `output`, by streams whose events are journalled
    */
-  open(principal: Principal, client: ClientDescription, lease: Lease, output?: SessionOutput): Promise<LiveSession>
+  open(principal: Principal, client: ClientDescription, lease: Lease, where?: OpenedAt): Promise<LiveSession>
   /**
    * The session, if it exists and belongs to this principal.
    * @param isPingAnswer whether the request only answers a ping: the client is alive, but does not count as active
@@ -232,11 +232,12 @@ export function createSessions(needs: {
   })
 
   return {
-    async open(principal, client, lease, output) {
+    async open(principal, client, lease, { endpoint = '', output } = {}) {
       const session: Session = {
         id: unguessableId(),
         principal,
         client,
+        endpoint,
         createdAtMs: clock.now(),
         ready: false,
         logLevel: undefined,

@@ -5,7 +5,7 @@ import { createEvents } from '../../src/base/events.ts'
 import { silentLog } from '../../src/base/log.ts'
 import { createMemoryBudget, type MemoryBudget } from '../../src/base/memory-budget.ts'
 import { createCatalog } from '../../src/catalog/catalog.ts'
-import { servedUpstream } from '../../src/cli/commands/serve/served-upstream.ts'
+import { onlyUpstream } from '../../src/cli/commands/serve/only-upstream.ts'
 import { fillSettings } from '../../src/config/assemble.ts'
 import { thisMachine } from '../../src/config/load.ts'
 import { createRouter } from '../../src/router/router.ts'
@@ -20,7 +20,7 @@ function stdioUpstream(server: readonly string[]): { readonly upstream: SingleUp
   const pids: number[] = []
   const events = createEvents()
   events.on('workerStarted', ({ pid }) => pids.push(pid))
-  const settings = servedUpstream(
+  const settings = onlyUpstream(
     fillSettings({ upstream: { command: process.execPath, args: server, spares: 0 } }, thisMachine()),
   )
   const upstream = createStdioUpstream({

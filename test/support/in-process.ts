@@ -22,14 +22,21 @@ export interface InProcess {
  * @param server the file of the server and its flags, run by this Node unless the settings name another program
  * @param port 0 takes any free one
  */
-export async function startInProcess(
+export function startInProcess(
   server: readonly string[],
   settings: Omit<PartialSettings, 'upstream'> & { readonly upstream?: Partial<PartialUpstream> } = {},
   needs: GatewayNeeds = {},
   port = 0,
 ): Promise<InProcess> {
-  const upstream = { command: process.execPath, ...settings.upstream, args: server }
-  const gateway = createGateway({ ...settings, upstream }, needs)
+  return startSettings(
+    { ...settings, upstream: { command: process.execPath, ...settings.upstream, args: server } },
+    needs,
+    port,
+  )
+}
+
+async function startSettings(settings: PartialSettings, needs: GatewayNeeds, port: number): Promise<InProcess> {
+  const gateway = createGateway(settings, needs)
   await gateway.start()
   const listener = createServer(nodeHandler(gateway))
   await new Promise<void>((resolve) => listener.listen(port, '127.0.0.1', resolve))
@@ -44,6 +51,32 @@ export async function startInProcess(
       await gateway.close()
     },
   }
+}
+
+/**
+ * A gateway for the test that runs, in front of several servers.
+ * @param servers the file of each server and its flags, or its settings, by name
+ */
+export async function startSeveral(
+  servers: Readonly<Record<string, readonly string[] | Partial<PartialUpstream>>>,
+  settings: Omit<PartialSettings, 'upstream' | 'upstreams'> = {},
+  needs: GatewayNeeds = {},
+): Promise<InProcess> {
+  const one = await startSettings({ ...settings, upstreams: upstreamsOf(servers) }, needs, 0)
+  onTestFinished(() => one.end())
+  return one
+}
+
+/** The settings of several servers, each run by this Node unless they name another program. */
+function upstreamsOf(
+  servers: Readonly<Record<string, readonly string[] | Partial<PartialUpstream>>>,
+): Readonly<Record<string, PartialUpstream>> {
+  return Object.fromEntries(
+    Object.entries(servers).map(([name, given]) => {
+      const own: Partial<PartialUpstream> = 'length' in given ? { args: given } : given
+      return [name, { command: process.execPath, ...own }]
+    }),
+  )
 }
 
 /** The same for the test that runs: it ends with it. */

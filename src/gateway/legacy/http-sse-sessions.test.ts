@@ -112,7 +112,7 @@ test('the end of the stream ends the session, and the end of the session ends th
   const closed = new Cancel()
   const [left, ended] = [await open(closed), await open()]
   for (const { sseSession } of [left, ended]) {
-    streams.bind(sseSession, await sessions.open(ada, client, sseSession.lease, sseSession.stream))
+    streams.bind(sseSession, await sessions.open(ada, client, sseSession.lease, { output: sseSession.stream }))
   }
   closed.cancel('gone')
   const { liveSession } = ended.sseSession
@@ -128,7 +128,7 @@ test('a session that is opened for a client that has just disconnected ends at o
   const closed = new Cancel()
   const { sseSession } = await open(closed)
   closed.cancel('gone')
-  streams.bind(sseSession, await sessions.open(ada, client, sseSession.lease, sseSession.stream))
+  streams.bind(sseSession, await sessions.open(ada, client, sseSession.lease, { output: sseSession.stream }))
   expect([ends, sessions.count, held()]).toEqual([['client'], 0, 0])
 })
 
@@ -137,7 +137,10 @@ test('a client is recognised however often it loses its stream before it opens a
   const description: ClientDescription = { ...client, capabilities: { sampling: {} }, info: { name: 'ada' } }
   const lost = new Cancel()
   const first = await open(lost)
-  streams.bind(first.sseSession, await sessions.open(ada, description, first.sseSession.lease, first.sseSession.stream))
+  streams.bind(
+    first.sseSession,
+    await sessions.open(ada, description, first.sseSession.lease, { output: first.sseSession.stream }),
+  )
   lost.cancel('gone')
   const lostAgain = new Cancel()
   const second = await open(lostAgain, first.name)
@@ -169,7 +172,7 @@ test('at capacity, streams that have been without a session for a while are ende
   const withSession = await open()
   streams.bind(
     withSession.sseSession,
-    await sessions.open(ada, client, withSession.sseSession.lease, withSession.sseSession.stream),
+    await sessions.open(ada, client, withSession.sseSession.lease, { output: withSession.sseSession.stream }),
   )
   const silent = [await open(), await open()]
   clock.advance(4000)

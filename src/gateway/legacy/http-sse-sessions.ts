@@ -25,6 +25,8 @@ import { expiredText } from './notices.ts'
 /** An event stream and its session. */
 export interface SseSession {
   readonly principal: Principal
+  /** The name of the endpoint that it was opened at; empty for that of all upstreams. */
+  readonly endpoint: string
   readonly stream: LiveStream
   readonly openedMs: number
   /** The admission lease of the client; it passes to the session once there is one. */
@@ -44,7 +46,13 @@ export interface SseSessions {
    * Opens a stream, to be read once; `lease` is released at its end. Throws `cancelled` if the client has disconnected.
    * @param after the name of the client's previous stream, as the client states it
    */
-  open(principal: Principal, lease: Lease, closed: Cancel, after: string | undefined): AsyncIterable<string>
+  open(
+    principal: Principal,
+    lease: Lease,
+    closed: Cancel,
+    after: string | undefined,
+    endpoint?: string,
+  ): AsyncIterable<string>
   /** The stream with an id, if it belongs to this principal. */
   find(principal: Principal, id: string): SseSession | undefined
   /** Binds a session, whose output is the stream, to it. Ends the session if the stream has ended already. */
@@ -112,7 +120,7 @@ export function createSseSessions(needs: {
   }
 
   return {
-    open(principal, lease, closed, after) {
+    open(principal, lease, closed, after, endpoint = '') {
       if (closed.cancelled) throw new Refusal('cancelled')
       const id = unguessableId()
       const name = shortId()
@@ -129,7 +137,7 @@ export function createSseSessions(needs: {
         if (liveSession) end(liveSession, closed.cancelled, sseSession.isEvicted)
       }
       const stream = createLiveStream({
-        firstEvent: endpointEvent(id, name),
+        firstEvent: endpointEvent(id, name, endpoint),
         loss,
         bounds,
         memory: memory.account(memory.shareBytes),
@@ -140,6 +148,7 @@ export function createSseSessions(needs: {
       })
       const sseSession: SseSession = {
         principal,
+        endpoint,
         stream,
         openedMs: clock.now(),
         lease,

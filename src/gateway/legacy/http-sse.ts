@@ -41,9 +41,9 @@ export function openSseStream(
   principal: Principal,
   place: Lease,
   inbound: Inbound,
-  { sseSessions }: { readonly sseSessions: Pick<SseSessions, 'open'> },
+  { sseSessions, endpoint }: { readonly sseSessions: Pick<SseSessions, 'open'>; readonly endpoint: string },
 ): Outbound {
-  const body = sseSessions.open(principal, place, inbound.closed, header(inbound, 'last-event-id'))
+  const body = sseSessions.open(principal, place, inbound.closed, header(inbound, 'last-event-id'), endpoint)
   return { status: 200, headers: sseHeaders, body }
 }
 

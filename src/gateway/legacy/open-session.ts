@@ -13,6 +13,8 @@ import type { Sessions } from '../../sessions/sessions.ts'
 export interface OpenSessionNeeds {
   readonly catalog: Pick<Catalog, 'serverDescription'>
   readonly sessions: Pick<Sessions, 'open'>
+  /** The name of the endpoint, to which its sessions belong. */
+  readonly endpoint: string
 }
 
 /** An admitted `initialize`, with the place of its client. */
@@ -46,6 +48,6 @@ export async function openSession(
   output?: SessionOutput,
 ): Promise<{ readonly liveSession: LiveSession; readonly body: string }> {
   const serverDescription = await needs.catalog.serverDescription({ principal, client, session: '' })
-  const liveSession = await needs.sessions.open(principal, client, lease, output)
+  const liveSession = await needs.sessions.open(principal, client, lease, { endpoint: needs.endpoint, output })
   return { liveSession, body: responseText(id, initializeResult(serverDescription, client)) }
 }

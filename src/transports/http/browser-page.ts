@@ -4,9 +4,9 @@
  */
 import { createHash } from 'node:crypto'
 import { isBrowser } from '../../protocol/accept.ts'
-import { streamPath } from '../../protocol/http-sse.ts'
+import { endpointPath, readEndpointPath, streamPath } from '../../protocol/endpoint-path.ts'
 import type { Inbound, Outbound } from '../../protocol/inbound.ts'
-import { endpointPath, isEndpoint, probePaths } from './routes.ts'
+import { probePaths } from './routes.ts'
 
 /**
  * The page for a browser's request.
@@ -25,13 +25,17 @@ export function browserPage(
   if (headers['mcp-session-id'] !== undefined || headers['last-event-id'] !== undefined) return undefined
   const accept = headers['accept']
   if (!isBrowser(typeof accept === 'string' ? accept : undefined) || probePaths.includes(path)) return undefined
-  if (isEndpoint(path))
+  const at = readEndpointPath(path)
+  // Links are relative, because the program that mcplex is mounted in may have other paths before.
+  const up = '../'.repeat(path.split('/').length - 2)
+  if (at?.kind === 'mcp')
+    return { status: 200, headers: pageHeaders, body: page(endpoint.replace('"health"', `"${up}health"`)) }
+  if (at?.kind === 'stream' && hasStream)
     return {
       status: 200,
       headers: pageHeaders,
-      body: page(path === endpointPath ? endpoint : endpoint.replace('"health"', '"../health"')),
+      body: page(stream.replace('"mcp"', `"${up}mcp${path.slice(streamPath.length)}"`)),
     }
-  if (path === streamPath && hasStream) return { status: 200, headers: pageHeaders, body: page(stream) }
   if (path === '/') return { status: 200, headers: pageHeaders, body: page(root) }
   return { status: 404, headers: pageHeaders, body: page(nothing) }
 }

@@ -7,7 +7,7 @@ import type { MemoryBudget } from '../../base/memory-budget.ts'
 import { Refusal } from '../../base/refusal.ts'
 import type { Clock } from '../../base/clock.ts'
 import { noReport, renderHealth, type HealthReport, type Probe } from '../../protocol/health.ts'
-import { streamPath } from '../../protocol/http-sse.ts'
+import { readEndpointPath } from '../../protocol/endpoint-path.ts'
 import { header, type Inbound, type Outbound } from '../../protocol/inbound.ts'
 import { answerable } from '../../protocol/error-response.ts'
 import { browserPage } from './browser-page.ts'
@@ -92,7 +92,10 @@ export function createEntry(gateway: Served, settings: EntrySettings, log: Log, 
       const where = route(method, target.path)
       if (where.kind === 'mcp') {
         // Without a session the gateway refuses a GET with a better reason than a wrong Accept.
-        if (method === 'GET' && (headers['mcp-session-id'] !== undefined || target.path === streamPath))
+        if (
+          method === 'GET' &&
+          (headers['mcp-session-id'] !== undefined || readEndpointPath(target.path)?.kind === 'stream')
+        )
           checkAccept(method, header(incoming, 'accept'))
         return gateway.handle(incoming)
       }

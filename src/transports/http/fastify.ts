@@ -3,11 +3,11 @@
  * answer. Hooks of the program run before, as for any other route.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { messagesPath, streamPath } from '../../protocol/http-sse.ts'
+import { endpointPath, messagesPath, streamPath } from '../../protocol/endpoint-path.ts'
 import type { Mountable } from './entry.ts'
 import { beside, type HandlerOptions } from './mount.ts'
-import { listenerAt } from './node-handler.ts'
-import { endpointPath, isServed, probePaths } from './routes.ts'
+import { listenerAt, type RequestListener } from './node-handler.ts'
+import { isServed, probePaths } from './routes.ts'
 
 /** The part of a Fastify instance that is used here. */
 export interface FastifyScope {
@@ -41,15 +41,21 @@ export function fastifyPlugin(
 ): (scope: FastifyScope, options: unknown, done: () => void) => void {
   const { path = '/mcp', probes = true, ...settings } = options
   return (scope, _options, done) => {
-    const answer = listenerAt(fromRouted, gateway, settings)
-    scope.removeAllContentTypeParsers()
-    scope.addContentTypeParser('*', (_request, _payload, ready) => ready(null))
-    const others = probes ? [...streamPaths, ...probePaths] : streamPaths
-    for (const each of [path, ...others.map((other) => beside(path, other))])
+    const serveAt = (each: string, answer: RequestListener): unknown =>
       scope.all(each, (request, reply) => {
         reply.hijack()
         answer(request.raw, reply.raw)
       })
+    const answer = listenerAt(fromRouted, gateway, settings)
+    scope.removeAllContentTypeParsers()
+    scope.addContentTypeParser('*', (_request, _payload, ready) => ready(null))
+    const others = probes ? [...streamPaths, ...probePaths] : streamPaths
+    for (const each of [path, ...others.map((other) => beside(path, other))]) serveAt(each, answer)
+    if (mayHaveNames(path)) {
+      const answerNamed = listenerAt(fromNamed, gateway, settings)
+      for (const each of [path, ...streamPaths.map((other) => beside(path, other))])
+        serveAt(`${each}/:endpoint`, answerNamed)
+    }
     done()
   }
 }
@@ -64,4 +70,15 @@ const streamPaths: readonly string[] = [streamPath, messagesPath]
 function fromRouted(shown: string): string {
   const name = shown.slice(shown.lastIndexOf('/'))
   return isServed(name) ? name : endpointPath
+}
+
+/** Whether the endpoints of single upstreams and views are served, too: not below a path that has parameters of its own. */
+function mayHaveNames(path: string): boolean {
+  return path !== '/' && !/[:*]/.test(path)
+}
+
+/** The mcplex path of a named endpoint: the last segment is its name, and the one before may be that of HTTP+SSE. */
+function fromNamed(shown: string): string {
+  const [parent = '', name = ''] = shown.split('/').slice(-2)
+  return streamPaths.includes(`/${parent}`) ? `/${parent}/${name}` : `${endpointPath}/${name}`
 }

@@ -7,7 +7,7 @@
  */
 import { Refusal } from '../../base/refusal.ts'
 import { acceptedForms } from '../../protocol/accept.ts'
-import { messagesPath } from '../../protocol/http-sse.ts'
+import { readEndpointPath } from '../../protocol/endpoint-path.ts'
 import { type HttpSettings, plainAddress } from './options.ts'
 
 const maxHeaders = 200
@@ -195,7 +195,7 @@ function refuseContent(): never {
  * @throws Refusal `not_acceptable`
  */
 export function checkAccept(method: string, accept: string | undefined, path?: string): void {
-  if (path === messagesPath) return
+  if (path !== undefined && readEndpointPath(path)?.kind === 'messages') return
   const forms = acceptedForms(accept)
   if (forms === 'none' || (method !== 'POST' && forms === 'json')) throw new Refusal('not_acceptable')
 }

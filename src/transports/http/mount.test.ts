@@ -14,6 +14,10 @@ describe('a mount', () => {
     ['/', '/livez', '/livez'],
     ['/tools', '/health', '/health'],
     ['/tools', '/tools', '/mcp'],
+    ['/tools', '/tools/github', '/mcp/github'],
+    ['/api/mcp', '/api/mcp/github', '/mcp/github'],
+    ['/api/mcp', '/api/sse/github', '/sse/github'],
+    ['/api/tools', '/api/messages/github', '/messages/github'],
   ])('at %s maps %s to %s', (at, shown, standalone) => {
     expect(mountAt(at)(shown)).toBe(standalone)
   })
@@ -24,6 +28,8 @@ describe('a mount', () => {
     ['/api/mcp', '/apiary/health'],
     ['/api/mcp', '/api'],
     ['/api/tools', '/api/mcp'],
+    ['/api/tools', '/api/mcp/github'],
+    ['/tools', '/mcp/github'],
     ['/tools', '/mcp'],
     ['/', '/mcp'],
   ])('at %s serves nothing at %s', (at, shown) => {

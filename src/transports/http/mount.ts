@@ -2,8 +2,9 @@
  * Maps the paths of a server that mcplex is mounted in to the paths of the standalone server, so that all other code
  * knows one set of paths. Pure.
  */
+import { endpointPath, readEndpointPath } from '../../protocol/endpoint-path.ts'
 import type { HttpSettings } from './options.ts'
-import { endpointPath, type RequestTarget } from './routes.ts'
+import type { RequestTarget } from './routes.ts'
 
 /** Options of one handler, which override the settings of its gateway. */
 export interface HandlerOptions extends Partial<Pick<HttpSettings, 'allowHosts' | 'allowOrigins' | 'maxBodyBytes'>> {
@@ -30,9 +31,11 @@ export function mountAt(path: string): Mount {
   const folder = beside(path, '')
   return (shown) => {
     if (shown === path || shown === `${path}/`) return endpointPath
+    // The endpoints of single upstreams and views are below the one of all.
+    if (path !== '/' && shown.startsWith(`${path}/`)) return endpointPath + shown.slice(path.length)
     const rest = shown.startsWith(`${folder}/`) ? shown.slice(folder.length) : ''
-    // The endpoint is not served under its standalone name as well.
-    return rest === endpointPath || rest === `${endpointPath}/` ? '' : rest
+    // No endpoint is served under its standalone name as well.
+    return readEndpointPath(rest)?.kind === 'mcp' ? '' : rest
   }
 }
 

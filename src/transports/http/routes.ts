@@ -1,10 +1,11 @@
 /**
  * The routes, and the answers to CORS preflights. Pure: maps a method and a path to a route. Paths are compared exactly
- * and never normalised; a path that is not listed is 404.
+ * and never normalised; a path that is not listed is 404. Which endpoints there are below `/mcp` and `/sse`, the gateway
+ * knows.
  */
 import type { Probe } from '../../protocol/health.ts'
 import { Refusal } from '../../base/refusal.ts'
-import { messagesPath, streamPath } from '../../protocol/http-sse.ts'
+import { readEndpointPath } from '../../protocol/endpoint-path.ts'
 import type { Outbound } from '../../protocol/inbound.ts'
 
 /** The parts of a request target. `authority` is set if the target is an absolute URL. [RFC 9112, 3.2] */
@@ -19,12 +20,6 @@ export type Route =
   | { readonly kind: 'probe'; readonly probe: Probe }
   | { readonly kind: 'options'; readonly allow: string }
 
-/** The path of the MCP endpoint. */
-export const endpointPath = '/mcp'
-
-/** Some people and clients write it so, and not every client follows a redirect. */
-const endpointWithSlash = `${endpointPath}/`
-
 /** The paths of the health probes. */
 export const probePaths: readonly string[] = ['/health', '/livez', '/readyz']
 
@@ -34,13 +29,15 @@ const probeAllow = 'GET, HEAD, OPTIONS'
 
 /** @throws Refusal `not_found`, `method_not_allowed` */
 export function route(method: string, path: string): Route {
-  if (isEndpoint(path)) {
+  const kind = readEndpointPath(path)?.kind
+  if (kind === 'mcp') {
     if (method === 'POST' || method === 'GET' || method === 'DELETE') return mcpRoute
     if (method === 'OPTIONS') return { kind: 'options', allow: mcpAllow }
     throw new Refusal('method_not_allowed', { headers: { Allow: mcpAllow } })
   }
-  const only = onlyMethodAt(path)
-  if (only !== undefined) {
+  if (kind !== undefined) {
+    // Some clients first POST to the stream path and expect a refusal.
+    const only = kind === 'stream' ? 'GET' : 'POST'
     if (method === only) return mcpRoute
     const allow = `${only}, OPTIONS`
     if (method === 'OPTIONS') return { kind: 'options', allow }
@@ -53,20 +50,9 @@ export function route(method: string, path: string): Route {
   throw new Refusal('method_not_allowed', { headers: { Allow: probeAllow } })
 }
 
-/** Whether a path is the endpoint. */
-export function isEndpoint(path: string): boolean {
-  return path === endpointPath || path === endpointWithSlash
-}
-
 /** Whether a path has a route. */
 export function isServed(path: string): boolean {
-  return isEndpoint(path) || onlyMethodAt(path) !== undefined || probeAt(path) !== undefined
-}
-
-/** The one method of a path of HTTP+SSE. Some clients first POST to the stream path and expect a refusal. */
-function onlyMethodAt(path: string): 'GET' | 'POST' | undefined {
-  if (path === streamPath) return 'GET'
-  return path === messagesPath ? 'POST' : undefined
+  return readEndpointPath(path) !== undefined || probeAt(path) !== undefined
 }
 
 function probeAt(path: string): Probe | undefined {

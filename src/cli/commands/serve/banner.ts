@@ -6,7 +6,7 @@ import { writeDuration, writeSize } from '../../../config/quantity.ts'
 import type { GatewayFacts } from '../../../gateway/gateway.ts'
 import { isLoopback } from '../../../transports/http/options.ts'
 import type { InstanceFacts } from '../../runtime-file.ts'
-import { servedUpstream } from './served-upstream.ts'
+import { onlyUpstream } from './only-upstream.ts'
 
 type Colors = ReturnType<typeof pc.createColors>
 
@@ -74,12 +74,12 @@ export function banner(ready: Ready, keys: boolean, colors: Colors, columns: num
   const name = terminalSafeLine(server.name, maxName)
   const { sessions, stateless } = ready.sharing
   // Shared by default: the server speaks only the stateless revision.
-  const isStateless = sessions === 'shared' && servedUpstream(settings).mode === undefined
+  const isStateless = sessions === 'shared' && onlyUpstream(settings).mode === undefined
   const shares = isStateless ? 'a stateless server: its processes are shared by all' : (sharing[sessions] ?? sessions)
   const statelessRow = sessions === 'session' ? statelessClients[stateless] : undefined
   const limits = [
     `${count(settings.limits.maxConnections)} clients`,
-    `${count(servedUpstream(settings).pool)} processes`,
+    `${count(onlyUpstream(settings).pool)} processes`,
     `idle ${writeDuration(settings.sessions.idleTimeoutMs)}`,
     `max ${writeDuration(settings.sessions.maxSessionMs)}`,
     `queue ${count(settings.limits.queue)}`,
@@ -191,7 +191,7 @@ export function readyEvent(ready: Ready): Readonly<Record<string, unknown>> {
     server: { ...server, modes: ready.modes, stateless: ready.sharing.stateless },
     limits: {
       maxConnections: settings.limits.maxConnections,
-      pool: servedUpstream(settings).pool,
+      pool: onlyUpstream(settings).pool,
       queue: settings.limits.queue,
       memoryBytes: settings.limits.memoryBytes,
       idleTimeoutMs: settings.sessions.idleTimeoutMs,

@@ -12,7 +12,7 @@ import { createStdioServer, type StdioServer } from '../../../transports/stdio/s
 import { createPipeMemory } from '../../../client/pipe-memory.ts'
 import { createLineWriter, type LineWriter, readLines } from '../../../transports/stdio/pipes.ts'
 import { serverIn } from './banner.ts'
-import { servedUpstream } from './served-upstream.ts'
+import { onlyUpstream } from './only-upstream.ts'
 import { stdioInstance } from './instance-facts.ts'
 import { logEvents } from '../../log-events.ts'
 import { closeGateway } from '../../close-gateway.ts'
@@ -62,7 +62,7 @@ export async function serveStdio({ request, loaded, log, stderr, stop, clock, en
   const gateway = composeGateway({ settings, log, clock, hasOneClient: true })
   const quiet = logEvents(gateway.events, log, clock)
   const bug = firstBug(log)
-  const { command, maxLineBytes } = servedUpstream(settings)
+  const { command, maxLineBytes } = onlyUpstream(settings)
   log.info({ command }, 'starting the server')
   const starting = gateway.start()
   // A failure is handled below, and requests that wait for the start fail with it.
@@ -117,7 +117,7 @@ export async function serveStdio({ request, loaded, log, stderr, stop, clock, en
 /** The settings for one client: unless set otherwise, its session ends with its pipes. */
 function forOneClient({ settings, quote }: Loaded): Settings {
   const { sessions, limits } = settings
-  const upstream = servedUpstream(settings)
+  const upstream = onlyUpstream(settings)
   const unsaid = (path: string, ms: number): number => (quote(path) === undefined ? longestMs : ms)
   const idleTimeoutMs = unsaid('sessions.idleTimeoutMs', sessions.idleTimeoutMs)
   return {

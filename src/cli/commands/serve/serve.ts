@@ -22,7 +22,7 @@ import { openPort } from './open-port.ts'
 import { openSocket } from './open-socket.ts'
 import { pasteableName } from '../../own-command.ts'
 import { serveStdio } from './serve-stdio.ts'
-import { servedUpstream } from './served-upstream.ts'
+import { onlyUpstream } from './only-upstream.ts'
 import type { Outputs } from '../../outputs.ts'
 import { writeRuntimeFile } from '../../runtime-file.ts'
 import { startFailureToShow } from './start-failure.ts'
@@ -85,7 +85,7 @@ export async function serve(
       http.socket === undefined
         ? await openPort({ host, port, quote: quote('http.port'), mayChoose, lineWith: lineOf }, listenAt)
         : await openSocket(http.socket, quote('http.socket'), () => listenAt(0))
-    const { command } = servedUpstream(settings)
+    const { command } = onlyUpstream(settings)
     if (!starting) log.info({ command }, 'starting the server')
     const waiting = clock.after(quietStartMs, () => {
       if (!starting) log.info({ command }, 'the server has not answered yet: it may be downloading, or loading')
@@ -131,7 +131,7 @@ function asReady(facts: GatewayFacts, listener: HttpListener, settings: Ready['s
     address: listener.address,
     port: listener.port,
     socket: listener.socket,
-    server: serverIn(facts, servedUpstream(settings).command),
+    server: serverIn(facts, onlyUpstream(settings).command),
     modes: facts.modes,
     sharing: facts.sharing,
     settings,

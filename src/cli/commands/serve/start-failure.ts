@@ -5,7 +5,7 @@ import { CommandStartError, UpstreamStartError } from '../../../gateway/gateway.
 import { withheldVariables } from '../../../config/withheld-variables.ts'
 import { CommandFailed } from '../../failures.ts'
 import { quoteWords } from '../../shell-words.ts'
-import { type ServedUpstream, servedUpstream } from './served-upstream.ts'
+import { type OnlyUpstream, onlyUpstream } from './only-upstream.ts'
 
 type Note = readonly [label: string, text: string]
 
@@ -17,11 +17,11 @@ const mostNames = 12
 /** The failure for an error of `gateway.start()`; undefined for other errors. */
 export function startFailureToShow(error: unknown, settings: Settings, env: Environment): CommandFailed | undefined {
   if (!(error instanceof UpstreamStartError)) return undefined
-  const notes = error instanceof CommandStartError ? notesOf(error, servedUpstream(settings), env) : []
+  const notes = error instanceof CommandStartError ? notesOf(error, onlyUpstream(settings), env) : []
   return new CommandFailed([{ code: 'upstream_start', message: error.message, notes }])
 }
 
-function notesOf(error: CommandStartError, upstream: ServedUpstream, env: Environment): Note[] {
+function notesOf(error: CommandStartError, upstream: OnlyUpstream, env: Environment): Note[] {
   const notes: Note[] = [['command', error.command]]
   if (error.exit !== undefined) notes.push(['ended', error.exit])
   if (error.stderr.trim() !== '') notes.push(['stderr', terminalSafe(error.stderr)])
@@ -40,7 +40,7 @@ function heldBackNotes(names: readonly string[]): Note[] {
   ]
 }
 
-function remedies({ exit, late }: CommandStartError, { command, cwd }: ServedUpstream): Note[] {
+function remedies({ exit, late }: CommandStartError, { command, cwd }: OnlyUpstream): Note[] {
   switch (exit) {
     case 'ENOENT': {
       const ways: Note[] = [['try', `command -v ${quoteWords([command])}`]]

@@ -1,0 +1,44 @@
+/** Makes an upstream of the kind that its settings say, with its catalogue. */
+import type { Clock } from '../base/clock.ts'
+import type { EventSink } from '../base/events.ts'
+import { type Log, logWith } from '../base/log.ts'
+import type { MemoryBudget } from '../base/memory-budget.ts'
+import { createCatalog } from '../catalog/catalog.ts'
+import type { Settings } from '../config/settings.ts'
+import { createStdioUpstream } from '../upstreams/stdio/stdio-upstream.ts'
+import type { CreateUpstream } from './served-upstream.ts'
+
+export interface CreateUpstreamNeeds {
+  readonly limits: Pick<Settings['limits'], 'queue' | 'queueWaitMs'>
+  /** Whether all requests come from one client. */
+  readonly hasOneClient: boolean
+  /** Whether the log names the upstream: there may be several. */
+  readonly isNamed: boolean
+  readonly endSuspendedCalls: (wanted: number) => void
+  readonly memory: MemoryBudget
+  readonly clock: Clock
+  readonly log: Log
+  readonly events: EventSink
+}
+
+export function upstreamCreator(needs: CreateUpstreamNeeds): CreateUpstream {
+  const { limits, hasOneClient, isNamed, endSuspendedCalls, memory, clock } = needs
+  return (name, settings) => {
+    const log = isNamed ? logWith(needs.log, { upstream: name }) : needs.log
+    const events = isNamed ? eventsOf(name, needs.events) : needs.events
+    const { queue, queueWaitMs } = limits
+    const common = { hasOneClient, queue, queueWaitMs, clock, log, events, memory, endSuspendedCalls }
+    const upstream = createStdioUpstream({ ...common, settings })
+    return { upstream, catalog: createCatalog({ catalogSource: upstream.catalog, memory, clock, log }) }
+  }
+}
+
+/** Events of one upstream: those of its workers name it, because workers are counted for each upstream. */
+function eventsOf(upstream: string, events: EventSink): EventSink {
+  return {
+    emit(name, event) {
+      const isOfWorker = name === 'workerStarted' || name === 'workerEnded'
+      events.emit(name, isOfWorker ? { ...event, upstream } : event)
+    },
+  }
+}

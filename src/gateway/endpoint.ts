@@ -1,0 +1,126 @@
+/**
+ * What belongs to one endpoint: an upstream with its catalogue, which may be several as one, its gates, and the parts that
+ * answer its requests. All else is shared by the endpoints of a gateway.
+ *
+ * An endpoint is never changed: if other upstreams take the place of its own, another endpoint takes its place. What lasts
+ * beyond that is in `LastingParts`, and sessions belong to the name of their endpoint.
+ */
+import type { Admission } from '../admission/admission.ts'
+import type { Backplane } from '../backplane/backplane.ts'
+import type { Clock } from '../base/clock.ts'
+import type { CoarseTimers } from '../base/coarse-timers.ts'
+import type { EventSink } from '../base/events.ts'
+import type { Log } from '../base/log.ts'
+import type { Catalog } from '../catalog/catalog.ts'
+import type { Settings } from '../config/settings.ts'
+import type { Call, ClientKey, Reply } from '../protocol/call.ts'
+import type { Sessions } from '../sessions/sessions.ts'
+import type { Upstream } from '../upstreams/upstream.ts'
+import { admitMessage, type AdmitNeeds } from './admit.ts'
+import { type Answers, createAnswers } from './answers.ts'
+import { type CallNeeds, runCall } from './calls/run-call.ts'
+import type { ClientMemory } from './client-memory.ts'
+import type { Drain } from './drain.ts'
+import { createContinuations } from './interaction/continuation.ts'
+import type { PendingInput } from './interaction/pending-input.ts'
+import { createRequestStateCodec, type RequestStateCodec } from './interaction/request-state.ts'
+import type { SuspendedCalls } from './interaction/suspended-calls.ts'
+import type { SseSessions } from './legacy/http-sse-sessions.ts'
+import { createSessionNotifications } from './legacy/notifications.ts'
+import { MovableSubscriptions } from './movable-subscriptions.ts'
+import { createStartWait, type StartWait } from './wait-for-start.ts'
+
+/** What all endpoints of a gateway share. */
+export interface SharedServices {
+  readonly settings: Pick<Settings, 'http' | 'limits' | 'sessions'>
+  readonly backplane: Pick<Backplane, 'records'>
+  readonly sessions: Sessions
+  readonly sseSessions: SseSessions
+  readonly admission: Admission
+  readonly drain: Drain
+  readonly pendingInput: PendingInput
+  readonly suspended: SuspendedCalls
+  readonly clientMemory: ClientMemory
+  readonly nextClientKey: () => ClientKey
+  readonly timers: CoarseTimers
+  readonly events: EventSink
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** What is behind an endpoint. */
+export interface Behind {
+  readonly upstream: Upstream
+  readonly catalog: Catalog
+}
+
+/** What an endpoint keeps although other upstreams take the place of its own. */
+export interface LastingParts {
+  /** Its name, which is the last part of its path; empty for the endpoint of all upstreams. */
+  readonly name: string
+  readonly startWait: StartWait
+  /** Of its own, so that no other endpoint opens what it has sealed. */
+  readonly requestState: RequestStateCodec
+  readonly subscriptions: MovableSubscriptions
+}
+
+export interface Endpoint extends Behind {
+  readonly lasting: LastingParts
+  readonly admitNeeds: AdmitNeeds
+  readonly answers: Answers
+}
+
+/** @param startTimeoutMs how long the start of its upstreams may take */
+export function createLastingParts(
+  name: string,
+  { upstream }: Behind,
+  startTimeoutMs: number,
+  { settings, clock }: Pick<SharedServices, 'settings' | 'clock'>,
+): LastingParts {
+  return {
+    name,
+    startWait: createStartWait({ queue: settings.limits.queue, startTimeoutMs, clock }),
+    requestState: createRequestStateCodec(clock, settings.sessions.answerTimeoutMs),
+    subscriptions: new MovableSubscriptions(upstream),
+  }
+}
+
+export function createEndpoint(lasting: LastingParts, behind: Behind, shared: SharedServices): Endpoint {
+  const { upstream, catalog } = behind
+  const { settings, backplane, clock, timers, events, log, sessions, sseSessions, pendingInput, drain } = shared
+  const { startWait, requestState, subscriptions } = lasting
+  const { clientMemory, admission, suspended, nextClientKey } = shared
+  const admitNeeds: AdmitNeeds = {
+    offersHttpSse: settings.http.sse,
+    limits: settings.limits,
+    startWait,
+    sessions,
+    sseSessions,
+    requestState,
+    drain,
+    catalog,
+    admission,
+    clientMemory,
+    clock,
+  }
+  const continuations = createContinuations({ upstream, records: backplane.records, clock, ...settings.sessions })
+  const callNeeds: CallNeeds = { upstream, catalog, continuations, events, clock }
+  const common = { runCall: (call: Call): Reply => runCall(call, callNeeds), catalog, timers, events, log }
+  const sessionNotifications = createSessionNotifications({ upstream: subscriptions, pendingInput })
+  const answers = createAnswers(
+    { ...common, endpoint: lasting.name, upstream, sessions, sseSessions, pendingInput, sessionNotifications },
+    {
+      ...common,
+      upstream: subscriptions,
+      clock,
+      drain,
+      suspended,
+      requestState,
+      clientMemory,
+      nextClientKey,
+      sessionSettings: settings.sessions,
+    },
+    (request) => admitMessage(request, admitNeeds),
+  )
+  return { ...behind, lasting, admitNeeds, answers }
+}

@@ -1,0 +1,119 @@
+/**
+ * All upstreams of a gateway, by name: starts them at the same time, tries those again whose start fails, and ends them.
+ * One that cannot be started delays no other one.
+ */
+import { type BackOff, backOffMs, withJitter } from '../base/backoff.ts'
+import { type Clock, pauseUnless } from '../base/clock.ts'
+import { Cancel } from '../base/cancel.ts'
+import type { Log } from '../base/log.ts'
+import type { RawObject } from '../protocol/json-text.ts'
+import type { UpstreamSetup } from '../upstreams/options.ts'
+import { type CreateUpstream, ServedUpstream } from './served-upstream.ts'
+
+export interface ServedUpstreamsNeeds {
+  readonly setups: Readonly<Record<string, UpstreamSetup>>
+  readonly create: CreateUpstream
+  readonly clock: Clock
+  readonly log: Log
+  /** An upstream has started, could not be started, or another one has taken its place. */
+  readonly changed: (served: ServedUpstream) => void
+}
+
+/** The pauses before a start is tried again. */
+const startPauses: BackOff = { firstMs: 1000, longestMs: 60_000 }
+
+export class ServedUpstreams {
+  readonly #needs: ServedUpstreamsNeeds
+  readonly #byName = new Map<string, ServedUpstream>()
+  /** Fires at the close: ends pauses. */
+  readonly #closed = new Cancel()
+  /** Those that have no name yet, or none any more: they are started in the place of others. */
+  readonly #others = new Set<ServedUpstream>()
+
+  constructor(needs: ServedUpstreamsNeeds) {
+    this.#needs = needs
+    for (const [name, setup] of Object.entries(needs.setups))
+      this.#byName.set(name, new ServedUpstream(name, setup, needs.create))
+  }
+
+  get(name: string): ServedUpstream | undefined {
+    return this.#byName.get(name)
+  }
+
+  get all(): readonly ServedUpstream[] {
+    return [...this.#byName.values()]
+  }
+
+  /** Those that have not started. */
+  get missing(): readonly ServedUpstream[] {
+    return this.all.filter(({ facts }) => facts === undefined)
+  }
+
+  /**
+   * Starts all; resolves as soon as one has started. If none can be started, it throws the error of the first one.
+   * @param discovered see `Upstream.start`; called only if there is one upstream
+   */
+  async start(discovered: (serverDescription: RawObject) => void): Promise<void> {
+    const { all } = this
+    const tell = all.length === 1 ? discovered : (): void => {}
+    const starts = all.map((served) => this.#start(served, tell))
+    try {
+      await Promise.any(starts)
+    } catch (error) {
+      throw error instanceof AggregateError ? error.errors[0] : error
+    }
+    // Only now is it known that the gateway goes on.
+    all.forEach((served, at) => void starts[at]?.catch((error: unknown) => this.#tryAgain(served, error)))
+  }
+
+  async #start(served: ServedUpstream, discovered: (serverDescription: RawObject) => void): Promise<void> {
+    try {
+      await served.start(discovered)
+    } finally {
+      if (this.#byName.get(served.name) === served) this.#needs.changed(served)
+    }
+  }
+
+  /** Starts new upstreams in the place of one whose start has failed, until one starts. */
+  async #tryAgain(failed: ServedUpstream, error: unknown): Promise<void> {
+    const { create, clock, log, changed } = this.#needs
+    const { name, setup } = failed
+    let reason = error
+    void failed.upstream.close()
+    for (let failures = 1; ; failures++) {
+      const pauseMs = Math.round(withJitter(backOffMs(startPauses, failures)))
+      log.warn({ upstream: name, again_ms: pauseMs, err: reason }, 'the server could not be started')
+      await pauseUnless([this.#closed], clock, pauseMs)
+      if (this.#closed.cancelled || this.#byName.get(name) !== failed) return
+      const next = new ServedUpstream(name, setup, create)
+      this.#others.add(next)
+      try {
+        await next.start(() => {})
+        if (this.#byName.get(name) === failed) {
+          this.#byName.set(name, next)
+          log.info({ upstream: name }, 'the server has started')
+          changed(next)
+        } else void next.upstream.close()
+        return
+      } catch (again) {
+        reason = again
+        void next.upstream.close()
+      } finally {
+        this.#others.delete(next)
+      }
+    }
+  }
+
+  /** The figures of all upstreams, summed. */
+  counts(): Readonly<Record<string, number>> {
+    const sums: Record<string, number> = {}
+    for (const { upstream } of this.#byName.values())
+      for (const [name, count] of Object.entries(upstream.counts())) sums[name] = (sums[name] ?? 0) + count
+    return sums
+  }
+
+  async close(how?: { readonly force?: boolean }): Promise<void> {
+    this.#closed.cancel('the gateway is closed')
+    await Promise.all([...this.#byName.values(), ...this.#others].map(({ upstream }) => upstream.close(how)))
+  }
+}
