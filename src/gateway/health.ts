@@ -40,24 +40,24 @@ export interface UpstreamReport {
 
 /** The facts of a gateway of which at least one upstream has started. */
 export async function gatewayFacts(upstreams: readonly ServedUpstream[], startMs: number): Promise<GatewayFacts> {
-  const reports = await Promise.all(upstreams.map(reportOf))
+  const reports: ReadonlyArray<readonly [string, UpstreamReport]> = await Promise.all(
+    upstreams.map(async (served) => [served.name, await reportOf(served)] as const),
+  )
   const started = upstreams.flatMap(({ facts }) => facts ?? [])
   const [first] = started
   if (!first) throw new Error('no upstream has started')
-  const [only] = reports
+  const only = reports.length === 1 ? reports[0]?.[1] : undefined
   const areAllKnown = started.length === upstreams.length
   const refusing = started.find(({ sharing }) => sharing.stateless === 'refuse')
   return {
     eras: first.eras.filter((era) => started.every(({ eras }) => eras.includes(era))),
     modes: Object.fromEntries(first.serverEras.map(({ era, mode }) => [era, mode])),
     sharing: areAllKnown && !refusing ? first.sharing : { ...(refusing ?? first).sharing, stateless: 'refuse' },
-    serverName: reports.length === 1 ? only?.serverName : undefined,
-    serverVersion: reports.length === 1 ? only?.serverVersion : undefined,
-    tools: reports.reduce((sum, { tools }) => sum + tools, 0),
+    serverName: only?.serverName,
+    serverVersion: only?.serverVersion,
+    tools: reports.reduce((sum, [, { tools }]) => sum + tools, 0),
     startMs,
-    upstreams: Object.fromEntries(upstreams.flatMap(({ name }, at) => [[name, reports[at]] as const])) as Readonly<
-      Record<string, UpstreamReport>
-    >,
+    upstreams: Object.fromEntries(reports),
   }
 }
 

@@ -120,7 +120,7 @@ test('any other record gives no session, and never throws', () => {
       const session = fromRecord({ tenant: '', subject: '' }, 'id', stored)
       const isOurs = typeof stored.createdAtMs === 'number' && typeof stored.version === 'string'
       expect(session === undefined || isOurs).toBe(true)
-      if (session) expect(typeof session.endpoint).toBe('string')
+      expect(typeof (session?.endpoint ?? '')).toBe('string')
       for (const uri of session?.uris ?? []) expect(typeof uri).toBe('string')
     }),
   )

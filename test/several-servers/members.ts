@@ -7,7 +7,7 @@ import { createEvents } from '../../src/base/events.ts'
 import { type LogFields, silentLog } from '../../src/base/log.ts'
 import { createMemoryBudget, type MemoryBudget } from '../../src/base/memory-budget.ts'
 import { type Catalog, createCatalog } from '../../src/catalog/catalog.ts'
-import { servedUpstream } from '../../src/cli/commands/serve/served-upstream.ts'
+import { onlyUpstream } from '../../src/cli/commands/serve/only-upstream.ts'
 import { fillSettings } from '../../src/config/assemble.ts'
 import { thisMachine } from '../../src/config/load.ts'
 import type { Call, Caller, Filter, Outcome, Update } from '../../src/protocol/call.ts'
@@ -25,7 +25,7 @@ const memory: MemoryBudget = createMemoryBudget(512 * 1024 ** 2)
 export function memberOf(name: string, ...server: readonly string[]): Member {
   const partial = { upstream: { command: process.execPath, args: server, spares: 0 } }
   const upstream = createStdioUpstream({
-    settings: servedUpstream(fillSettings(partial, thisMachine())),
+    settings: onlyUpstream(fillSettings(partial, thisMachine())),
     hasOneClient: false,
     queue: 100,
     queueWaitMs: 30_000,
