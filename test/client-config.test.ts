@@ -15,7 +15,7 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { replaceFile } from '../src/cli/commands/config/file.ts'
+import { replaceFile } from '../src/cli/replace-file.ts'
 import { runCommand } from './support/typed-command.ts'
 
 let home: string

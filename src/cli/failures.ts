@@ -15,6 +15,8 @@ export type FailureCode =
   | 'client_file'
   | 'client_entry'
   | 'client_write'
+  | 'init_exists'
+  | 'init_write'
   | 'internal'
 
 interface Row {
@@ -141,6 +143,16 @@ export const failures: Readonly<Record<FailureCode, Row>> = {
     1,
     'The configuration file of a client cannot be found, read or written.',
     'See what the message says about the path, or name another file with --file.',
+  ),
+  init_exists: row(
+    1,
+    'The configuration file that `mcplex init` would write is there already.',
+    'Check it with `mcplex check`, replace it with --force, or write another one with --config.',
+  ),
+  init_write: row(
+    1,
+    'The configuration file cannot be written.',
+    'See what the message says about the path, or write another file with --config.',
   ),
   internal: row(
     1,

@@ -72,6 +72,10 @@ async function act(request: Request): Promise<number> {
       const { check } = await import('./commands/check/check.ts')
       return check(request, thisMachine(), outputs)
     }
+    case 'init': {
+      const { init } = await import('./commands/init/init.ts')
+      return init(request, thisMachine(), outputs)
+    }
     case 'config': {
       const { config } = await import('./commands/config/config.ts')
       return config(request, thisMachine(), outputs)

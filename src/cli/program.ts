@@ -6,12 +6,13 @@ import { Command, CommanderError } from 'commander'
 import { type CheckRequest, checkVerb } from './commands/check/command.ts'
 import { type ConfigRequest, configVerb } from './commands/config/command.ts'
 import { type ConnectRequest, connectVerb } from './commands/connect/command.ts'
+import { type InitRequest, initVerb } from './commands/init/command.ts'
 import { type ServeRequest, serveVerb } from './commands/serve/command.ts'
 import { usageFailure } from './usage-failure.ts'
 import type { Subcommand } from './commands/command.ts'
 
 /** A parsed command line, by verb. */
-export type Request = ServeRequest | ConnectRequest | ConfigRequest | CheckRequest
+export type Request = ServeRequest | ConnectRequest | ConfigRequest | CheckRequest | InitRequest
 
 export interface ProgramNeeds {
   readonly version: string
@@ -46,6 +47,7 @@ export function readCommandLine(argv: readonly string[], needs: ProgramNeeds): R
   const add = <Found extends Request>(verb: Subcommand<Found>): void =>
     verb.declare(settle(program.command(verb.name), needs), asked)
   add(serveVerb)
+  add(initVerb)
   add(checkVerb)
   add(connectVerb)
   add(configVerb)

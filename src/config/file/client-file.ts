@@ -2,14 +2,13 @@
  * Takes the servers of a client's own configuration (Claude Desktop, Claude Code, Cursor, VS Code, Windsurf, Zed and
  * others) as upstreams, without a change to that file. What a client has beside its servers is ignored.
  */
+import { ownNames } from './client-names.ts'
 import type { TextSpan } from './frame.ts'
-import { type FileValue, type Path, pathKey, type Spot, type YamlText } from './read-yaml.ts'
+import { type FileValue, isMembers, type Members, membersOf, valueAt } from './file-value.ts'
+import { type Path, pathKey, type Spot, type YamlText } from './read-yaml.ts'
 
 /** Where clients keep their servers. */
 const sections: readonly Path[] = [['mcpServers'], ['servers'], ['mcp', 'servers'], ['context_servers']]
-
-/** Top-level names that only a file of mcplex has. */
-const own = new Set(['version', 'upstreams', 'endpoints', 'listen', 'limits', 'sessions', 'log', 'admin', 'upstream'])
 
 /** Something that is done in another way than the file says. */
 export interface Notice {
@@ -26,16 +25,14 @@ export interface WithoutClients {
   readonly isOfClient: boolean
 }
 
-type Members = { readonly [key: string]: FileValue | undefined }
-
 /** The same file with the servers of clients below `upstreams`. */
 export function withoutClients({ value, spots }: Pick<YamlText, 'value' | 'spots'>): WithoutClients {
   const root = membersOf(value)
-  const isOwn = Object.keys(root).some((name) => own.has(name))
-  const [section] = sections.filter((path) => isMembers(at(value, path)) && (!isOwn || path[0] === 'mcpServers'))
+  const isOwn = Object.keys(root).some((name) => ownNames.has(name))
+  const [section] = sections.filter((path) => isMembers(valueAt(value, path)) && (!isOwn || path[0] === 'mcpServers'))
   if (!section) return { value, spots, notices: [], isOfClient: false }
   const taken = new Taken(spots, new Set(Object.keys(membersOf(root['upstreams']))))
-  for (const [name, entry] of Object.entries(membersOf(at(value, section)))) taken.take(section, name, entry)
+  for (const [name, entry] of Object.entries(membersOf(valueAt(value, section)))) taken.take(section, name, entry)
   const { mcpServers: _servers, ...others } = root
   const upstreams = { ...membersOf(root['upstreams']), ...taken.upstreams }
   return {
@@ -121,16 +118,4 @@ function serverOf(entry: Members): FileValue {
   const program = isMembers(command) ? command['path'] : command
   const server = { command: program, args: parts['args'], env: parts['env'], cwd: entry['cwd'] }
   return Object.fromEntries(Object.entries(server).filter(([, value]) => value !== undefined))
-}
-
-function at(value: FileValue, path: Path): FileValue {
-  return path.reduce<FileValue>((found, key) => membersOf(found)[key], value)
-}
-
-function isMembers(value: FileValue): value is Members {
-  return typeof value === 'object' && !Array.isArray(value)
-}
-
-function membersOf(value: FileValue): Members {
-  return isMembers(value) ? value : {}
 }

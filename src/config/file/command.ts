@@ -1,5 +1,5 @@
 /** The command of an upstream as a file says it: a program with `args`, or one list of both. Pure. */
-import type { FileValue } from './read-yaml.ts'
+import type { FileValue } from './file-value.ts'
 
 export interface Program {
   readonly command: string

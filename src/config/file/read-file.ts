@@ -14,10 +14,12 @@ import { kindOf } from '../upstream-kinds.ts'
 import { withoutClients } from './client-file.ts'
 import { programOf, splitLine } from './command.ts'
 import { placeOf, type TextSpan } from './frame.ts'
-import { type FileValue, type Path, pathKey, readYaml, type Spot } from './read-yaml.ts'
+import { type FileValue, isMembers, valueAt } from './file-value.ts'
+import { type Path, pathKey, readYaml, type Spot } from './read-yaml.ts'
 import { endpointMembers, fileRows, membersOfKind, nameShape, textsOf } from './structure.ts'
 import { type StructureProblem, structureProblems } from './structure-problems.ts'
 import type { Substitutes } from './substitute.ts'
+import { workspaceOf } from './workspace.ts'
 
 export interface FileSource extends Omit<Substitutes, 'folder'> {
   /** The name of the file, as it is shown. */
@@ -48,11 +50,6 @@ export function readFileText(source: FileSource): ReadFile {
   return reader
 }
 
-/** The project of a file: editors keep theirs in a folder of their own. */
-function workspaceOf(folder: string): string {
-  return /[\\/]\.(?:vscode|cursor|windsurf|zed)$/.test(folder) ? dirname(folder) : folder
-}
-
 class FileReader implements ReadFile {
   readonly values: Map<string, ProvidedValue> = new Map()
   readonly upstreams: Map<string, ProvidedUpstream> = new Map()
@@ -73,7 +70,7 @@ class FileReader implements ReadFile {
   take(value: FileValue): void {
     for (const { module, key, option, path: own } of fileRows) {
       const names = [own, ...(option.aliases ?? [])].map((path) => path.split('.'))
-      const [first, second] = names.filter((path) => at(value, path) !== undefined)
+      const [first, second] = names.filter((path) => valueAt(value, path) !== undefined)
       const set = (name: string, found: ProvidedValue): void => void this.values.set(`${module}.${name}`, found)
       if (first) this.#option(value, first, key, option, set)
       if (first && second) {
@@ -81,7 +78,7 @@ class FileReader implements ReadFile {
         this.#add('config_structure', this.#keyAt(second), second.join('.'), fault, 'one of the two')
       }
     }
-    const [upstreams, endpoints] = [at(value, ['upstreams']), at(value, ['endpoints'])]
+    const [upstreams, endpoints] = [valueAt(value, ['upstreams']), valueAt(value, ['endpoints'])]
     for (const name of namesIn(upstreams)) this.#upstream(value, name)
     for (const name of namesIn(endpoints)) this.#endpoint(value, name)
     if (namesIn(upstreams).length === 0 && this.problems.length === 0)
@@ -92,11 +89,11 @@ class FileReader implements ReadFile {
     const base = ['upstreams', name]
     const values = new Map<string, ProvidedValue>()
     const set = (key: string, found: ProvidedValue): void => void values.set(key, found)
-    const kind = kindOf(namesIn(at(value, base)))
+    const kind = kindOf(namesIn(valueAt(value, base)))
     for (const { key, option, path } of membersOfKind(kind))
       if (option.kind !== 'given') this.#option(value, [...base, ...path.split('.')], key, option, set)
     this.#command(value, base, values)
-    const env = at(value, [...base, 'env'])
+    const env = valueAt(value, [...base, 'env'])
     if (isMembers(env)) this.#set(set, 'env', [...base, 'env'], textsOfMembers(env), '')
     if (nameShape.test(name)) this.upstreams.set(name, { kind, where: whereOf(this.#place(this.#keyAt(base))), values })
   }
@@ -114,7 +111,7 @@ class FileReader implements ReadFile {
   }
 
   #command(value: FileValue, base: Path, values: Map<string, ProvidedValue>): void {
-    const [command, args] = [at(value, [...base, 'command']), at(value, [...base, 'args'])]
+    const [command, args] = [valueAt(value, [...base, 'command']), valueAt(value, [...base, 'args'])]
     const path = [...base, 'command']
     const program = programOf(command, args)
     const list = splitLine(command, args)
@@ -122,7 +119,7 @@ class FileReader implements ReadFile {
       const fault = 'is a whole command line, and no shell splits it'
       const accepted = 'a program, or a list of the program and its arguments'
       this.#add('config_command', this.#valueAt(path), this.#named(path), fault, accepted, list)
-    } else if (!this.#spots.has(pathKey(path)) && isMembers(at(value, base)))
+    } else if (!this.#spots.has(pathKey(path)) && isMembers(valueAt(value, base)))
       this.#add(
         'config_command',
         this.#keyAt(base),
@@ -138,7 +135,7 @@ class FileReader implements ReadFile {
   }
 
   #option(value: FileValue, path: Path, key: string, option: Option, set: Setter): void {
-    const texts = textsOf(option, at(value, path))
+    const texts = textsOf(option, valueAt(value, path))
     if (!texts) return
     const { reading, marked } = readMarked(option, texts)
     // The structure has reported it.
@@ -242,14 +239,6 @@ function whereOf({ file, line, column }: FilePlace): string {
 function showWord(text: string): string {
   const line = terminalSafeLine(text, maxQuote)
   return /^[^\s"]+$/.test(line) ? line : JSON.stringify(line)
-}
-
-function at(value: FileValue, path: Path): FileValue {
-  return path.reduce<FileValue>((found, key) => (isMembers(found) ? found[key] : undefined), value)
-}
-
-function isMembers(value: FileValue): value is { readonly [key: string]: FileValue | undefined } {
-  return typeof value === 'object' && !Array.isArray(value)
 }
 
 function namesIn(value: FileValue): string[] {

@@ -2,7 +2,6 @@
  * Reads YAML or JSON (with comments) into plain values, and remembers where each stands. All scalars are texts: the rows
  * of the options know what they mean. Bounded: size, nesting and aliases.
  */
-import { stripComments } from 'jsonc-parser'
 import {
   type Document,
   isAlias,
@@ -16,12 +15,11 @@ import {
   type YAMLMap,
 } from 'yaml'
 import { maskCommand } from '../../base/mask-command.ts'
+import type { FileValue } from './file-value.ts'
+import { plainJson } from './plain-json.ts'
 import type { ConfigCode } from '../problem.ts'
 import type { TextSpan } from './frame.ts'
 import { substitute, type Substitutes } from './substitute.ts'
-
-/** A value of a file: texts, lists and objects without a prototype. What is empty or null is left out. */
-export type FileValue = string | readonly FileValue[] | { readonly [key: string]: FileValue | undefined } | undefined
 
 export type Path = ReadonlyArray<string | number>
 
@@ -50,8 +48,8 @@ export interface YamlText {
   readonly faults: readonly TextFault[]
 }
 
-/** Far more than a file that people write needs. */
-export const maxFileBytes: number = 1024 ** 2
+/** Clients keep all kinds of things in the file of their servers. */
+export const maxFileBytes: number = 16 * 1024 ** 2
 const maxDepth = 64
 const maxNodes = 100_000
 
@@ -59,25 +57,20 @@ export function pathKey(path: Path): string {
   return path.join('\0')
 }
 
-export function readYaml(text: string, substitutes: Substitutes): YamlText {
+/** @param substitutes what `${...}` stands for; undefined to leave it as it is */
+export function readYaml(original: string, substitutes: Substitutes | undefined): YamlText {
+  const text = plainJson(original)
   const none = { value: undefined, spots: new Map<string, Spot>(), secrets: [] }
   const tooDeep = deepSpan(text)
   // The parser recurses: a text that is nested too deeply would end the process.
   if (tooDeep) return { ...none, faults: [{ code: 'config_syntax', span: tooDeep, fault: 'is nested too deeply' }] }
-  const document = parseDocument(plainJson(text), { schema: 'failsafe', prettyErrors: false, merge: false })
+  const document = parseDocument(text, { schema: 'failsafe', prettyErrors: false, merge: false })
   const faults = document.errors.map(({ pos: [start, end], message }): TextFault => {
     return { code: 'config_syntax', span: { start, end }, fault: message }
   })
   // After an error, values are guesses.
   if (faults.length > 0) return { ...none, faults }
   return new Reader(document, text, substitutes).read()
-}
-
-/** JSON as editors take it, with comments and tabs, as YAML; offsets do not change. */
-function plainJson(text: string): string {
-  if (!/^\uFEFF?\s*(?:\{|\/[/*])/.test(text)) return text
-  // A line break in a text of JSON is an error, so tabs outside of texts are all that change.
-  return stripComments(text, ' ').replaceAll('\t', ' ')
 }
 
 /** Where brackets, or list items on one line, are nested too deeply. */
@@ -101,13 +94,13 @@ function deepSpan(text: string): TextSpan | undefined {
 class Reader {
   readonly #document: Document
   readonly #text: string
-  readonly #substitutes: Substitutes
+  readonly #substitutes: Substitutes | undefined
   readonly #spots = new Map<string, Spot>()
   readonly #secrets: TextSpan[] = []
   readonly #faults: TextFault[] = []
   #nodes = 0
 
-  constructor(document: Document, text: string, substitutes: Substitutes) {
+  constructor(document: Document, text: string, substitutes: Substitutes | undefined) {
     this.#document = document
     this.#text = text
     this.#substitutes = substitutes
@@ -183,7 +176,7 @@ class Reader {
     if (type === 'PLAIN' && /^(?:|~|null|Null|NULL)$/.test(text)) return undefined
     // Whatever a variable of a server holds may be a secret.
     if (path.includes('env') || maskCommand([text])[0] !== text) this.#hide(span)
-    if (!text.includes('${')) return text
+    if (!this.#substitutes || !text.includes('${')) return text
     const found = substitute(text, this.#substitutes)
     if ('text' in found) return found.text
     const at = this.#text.indexOf(found.reference, span.start)

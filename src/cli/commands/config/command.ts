@@ -1,6 +1,6 @@
 /** The command line of `config`: a client, what to connect it to, and whether to write. */
 import { Argument, type Command, Option } from 'commander'
-import { clientNames, clients, isClientName, type ClientName, type Scope } from './clients.ts'
+import { clientNames, clients, isClientName, type ClientName, type Scope } from '../../clients.ts'
 import { addOutputOptions, type OutputOptions, outputOptionsOf } from '../output-options.ts'
 import { type Subcommand, wrongUsage } from '../command.ts'
 

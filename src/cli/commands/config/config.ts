@@ -4,9 +4,9 @@
  */
 import pc from 'picocolors'
 import type { Environment } from '../../../config/environment.ts'
-import { clients, entryFor, pathOf, type Scope, type ClientTarget } from './clients.ts'
+import { clients, entryFor, pathOf, type Scope, type ClientTarget } from '../../clients.ts'
 import { putEntry, snippet } from './edit.ts'
-import { ChangedMeanwhile, NoTextFile, readText, replaceFile } from './file.ts'
+import { ChangedMeanwhile, NoTextFile, readText, replaceFile } from '../../replace-file.ts'
 import { CommandFailed, type FailureCode } from '../../failures.ts'
 import type { Outputs } from '../../outputs.ts'
 import { ownCommand } from '../../own-command.ts'

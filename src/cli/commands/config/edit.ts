@@ -13,7 +13,7 @@ import {
   printParseErrorCode,
   stripComments,
 } from 'jsonc-parser'
-import type { ClientEntry } from './clients.ts'
+import type { ClientEntry } from '../../clients.ts'
 
 export type Edited =
   | { readonly kind: 'unchanged' }

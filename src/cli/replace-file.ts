@@ -18,7 +18,7 @@ import {
   stat,
 } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { wallMs } from '../../../base/clock.ts'
+import { wallMs } from '../base/clock.ts'
 
 /** A temporary file older than this was left by a killed process, in milliseconds. */
 const staleMs = 10_000
@@ -59,13 +59,19 @@ export async function readText(path: string): Promise<string | undefined> {
 /**
  * Writes a file, and creates its folders.
  * @param before its text as read before; undefined if there was no file
+ * @param newMode the mode of a file that was not there
  * @returns the path of the backup; undefined if there was no file
  * @throws ChangedMeanwhile, or Node's error; the file is then unchanged
  */
-export async function replaceFile(path: string, before: string | undefined, text: string): Promise<string | undefined> {
+export async function replaceFile(
+  path: string,
+  before: string | undefined,
+  text: string,
+  newMode = 0o666,
+): Promise<string | undefined> {
   const real = await followed(path)
   await mkdir(dirname(real), { recursive: true })
-  const mode = before === undefined ? 0o666 : (await stat(real)).mode & 0o7777
+  const mode = before === undefined ? newMode : (await stat(real)).mode & 0o7777
   const temporary = `${real}.mcplex.tmp`
   const file = await openAlone(temporary, mode, path)
   try {

@@ -1,0 +1,114 @@
+/** The servers of the clients on this machine, each under a name of its own. */
+import { isClientName, clients, clientNames, type ClientName, pathOf } from '../../clients.ts'
+import { type ClientServer, clientServers } from '../../../config/file/client-servers.ts'
+import type { Environment } from '../../../config/environment.ts'
+import { CommandFailed } from '../../failures.ts'
+import { NoTextFile, readText } from '../../replace-file.ts'
+import type { NamedServer } from './template.ts'
+
+/** A file of a client that was read. */
+export interface ReadClient {
+  readonly title: string
+  readonly path: string
+  readonly servers: number
+}
+
+export interface FoundServers {
+  readonly servers: readonly NamedServer[]
+  readonly clients: readonly ReadClient[]
+  /** What was left out, or is named in another way. */
+  readonly notices: readonly string[]
+}
+
+interface Place {
+  readonly title: string
+  readonly path: string
+  /** Whether the user named it: then it must be readable. */
+  readonly isNamed: boolean
+}
+
+/**
+ * @param from a client, the path of a file, `none`, or undefined for all clients
+ * @throws CommandFailed if a named file cannot be read, or holds no servers of a client
+ */
+export async function findServers(
+  from: string | undefined,
+  machine: Environment,
+  folder: string,
+): Promise<FoundServers> {
+  const found = new Found()
+  for (const place of from === 'none' ? [] : placesOf(from, machine, folder)) {
+    const text = await textOf(place)
+    if (text === undefined) continue
+    const read = clientServers(place.path, text)
+    if (read) found.add(place, read.servers, read.notices)
+    else if (place.isNamed) throw unusable(place.path, 'holds no servers of a client')
+    else found.notices.push(`${place.path} cannot be understood, and is left out`)
+  }
+  return found
+}
+
+class Found implements FoundServers {
+  readonly servers: NamedServer[] = []
+  readonly clients: ReadClient[] = []
+  readonly notices: string[] = []
+
+  add({ title, path }: Place, servers: ReadonlyMap<string, ClientServer>, notices: readonly string[]): void {
+    this.clients.push({ title, path, servers: servers.size })
+    this.notices.push(...notices.map((notice) => `${title}: ${notice}`))
+    for (const [name, server] of servers) {
+      const text = JSON.stringify(server)
+      // Many people give the same server to several clients.
+      if (!this.servers.some((other) => JSON.stringify(other.server) === text))
+        this.servers.push({ name: this.#free(name), server, from: title })
+    }
+  }
+
+  #free(name: string): string {
+    let free = name
+    for (let count = 2; this.servers.some((other) => other.name === free); count++)
+      free = `${name.slice(0, 60)}-${count}`
+    return free
+  }
+}
+
+function placesOf(from: string | undefined, { env }: Environment, folder: string): Place[] {
+  if (from !== undefined && !isClientName(from)) return [{ title: from, path: from, isNamed: true }]
+  const surroundings = { platform: process.platform, env, folder }
+  const names: readonly ClientName[] = from === undefined ? clientNames : [from]
+  return names.flatMap((name) =>
+    clients[name].files.flatMap(([, place]) => {
+      const path = pathOf(place, surroundings)
+      return path === undefined ? [] : [{ title: clients[name].title, path, isNamed: false }]
+    }),
+  )
+}
+
+async function textOf({ path, isNamed }: Place): Promise<string | undefined> {
+  try {
+    const text = await readText(path)
+    if (text === undefined && isNamed) throw unusable(path, 'is not there')
+    return text
+  } catch (error) {
+    if (error instanceof CommandFailed || !isNamed) {
+      if (error instanceof CommandFailed) throw error
+      return undefined
+    }
+    const isExpected = error instanceof NoTextFile || (error instanceof Error && 'code' in error)
+    if (!isExpected) throw error
+    throw unusable(path, `cannot be read: ${error.message}`)
+  }
+}
+
+function unusable(path: string, why: string): CommandFailed {
+  return new CommandFailed([
+    {
+      code: 'config_file',
+      message: `${path} ${why}`,
+      notes: [
+        ['try', `--from with one of ${clientNames.join(', ')}, or with the path of such a file`],
+        ['or', 'mcplex init --from none, for an example'],
+      ],
+    },
+  ])
+}

@@ -1,0 +1,58 @@
+/** The servers that a client starts, from its own file, to be written into a file of mcplex. Pure. */
+import { dirname, resolve } from 'node:path'
+import { withoutClients } from './client-file.ts'
+import { programOf } from './command.ts'
+import { type Members, membersOf } from './file-value.ts'
+import { readYaml } from './read-yaml.ts'
+import { workspaceOf } from './workspace.ts'
+
+/** A server as a client starts it. References such as `${NAME}` are not replaced. */
+export interface ClientServer {
+  readonly command: string
+  readonly args: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+  readonly cwd: string | undefined
+}
+
+export interface ClientServers {
+  readonly servers: ReadonlyMap<string, ClientServer>
+  /** What was left out or named anew. */
+  readonly notices: readonly string[]
+}
+
+/** The servers in the file of a client; undefined if it is no such file. */
+export function clientServers(path: string, text: string): ClientServers | undefined {
+  const yaml = readYaml(text, undefined)
+  if (yaml.faults.length > 0) return undefined
+  const { value, notices, isOfClient } = withoutClients(yaml)
+  if (!isOfClient) return undefined
+  const found = Object.entries(membersOf(membersOf(value)['upstreams'])).flatMap(([name, entry]) => {
+    const server = serverOf(membersOf(entry), workspaceOf(dirname(path)))
+    return server ? [[name, server] as const] : []
+  })
+  return { servers: new Map(found), notices: notices.map(({ message }) => message) }
+}
+
+function serverOf(entry: Members, folder: string): ClientServer | undefined {
+  const program = programOf(entry['command'], entry['args'])
+  if (!program) return undefined
+  const env = Object.entries(membersOf(entry['env'])).flatMap(([name, text]) =>
+    typeof text === 'string' ? [[name, ownReferences(text, folder)] as const] : [],
+  )
+  const cwd = entry['cwd']
+  return {
+    command: ownReferences(program.command, folder),
+    args: program.args.map((word) => ownReferences(word, folder)),
+    env: Object.fromEntries(env),
+    cwd: typeof cwd === 'string' ? resolve(folder, ownReferences(cwd, folder)) : undefined,
+  }
+}
+
+/** References of editors as a file of mcplex has them; what an editor asks for becomes a variable. */
+function ownReferences(text: string, folder: string): string {
+  return text
+    .replaceAll('${workspaceFolder}', folder)
+    .replaceAll('${userHome}', '${HOME}')
+    .replaceAll(/\$\{env:(\w+)\}/g, '${$1}')
+    .replaceAll(/\$\{input:([^{}]+)\}/g, (_, name: string) => `\${${name.replaceAll(/\W+/g, '_').toUpperCase()}}`)
+}

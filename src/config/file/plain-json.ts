@@ -1,0 +1,63 @@
+/**
+ * Prepares JSON as editors write it for a reader of YAML: without comments and tabs, and in the file of a client without
+ * anything but its servers. Blanks take the place of what is left out, so that offsets do not change. Pure.
+ */
+import { stripComments, visit } from 'jsonc-parser'
+import { ownNames, serverNames } from './client-names.ts'
+
+/** YAML is returned as it is. */
+export function plainJson(text: string): string {
+  if (!/^\uFEFF?\s*(?:\{|\/[/*])/.test(text)) return text
+  const json = stripComments(text, ' ')
+  // No text of JSON contains a tab, so this changes only what is between them.
+  return withoutOthers(json).replaceAll('\t', ' ')
+}
+
+interface Part {
+  readonly name: string
+  readonly start: number
+  end: number
+}
+
+/** Clients keep much beside their servers, up to the history of conversations. */
+function withoutOthers(json: string): string {
+  const parts = topLevelParts(json)
+  const isOfClient = parts.some(({ name }) => serverNames.has(name)) && !parts.some(({ name }) => ownNames.has(name))
+  if (!isOfClient) return json
+  let kept = ''
+  let at = 0
+  for (const { name, start, end } of parts) {
+    if (serverNames.has(name)) continue
+    kept += json.slice(at, start) + json.slice(start, end).replaceAll(/[^\n]/g, ' ')
+    at = end
+  }
+  return kept + json.slice(at)
+}
+
+/** The members of the outermost object; none if the text is no JSON, which is told later. */
+function topLevelParts(json: string): readonly Part[] {
+  const parts: Part[] = []
+  let depth = 0
+  let isBroken = false
+  const close = (end: number): void => {
+    const last = parts.at(-1)
+    if (last && last.end < 0) last.end = end
+  }
+  visit(
+    json,
+    {
+      onObjectBegin: () => void depth++,
+      onArrayBegin: () => void depth++,
+      onArrayEnd: () => void depth--,
+      onObjectProperty: (name, start) => void (depth === 1 && parts.push({ name, start, end: -1 })),
+      onSeparator: (character, offset) => void (depth === 1 && character === ',' && close(offset + 1)),
+      onObjectEnd: (offset) => {
+        if (depth === 1) close(offset)
+        depth--
+      },
+      onError: () => void (isBroken = true),
+    },
+    { allowTrailingComma: true },
+  )
+  return isBroken ? [] : parts
+}
