@@ -4,7 +4,7 @@
  */
 import { ownNames } from './client-names.ts'
 import type { TextSpan } from './frame.ts'
-import { type FileValue, isMembers, type Members, membersOf, valueAt } from './file-value.ts'
+import { type FileValue, isMembers, type FileMembers, membersOf, fileValueAt } from './file-value.ts'
 import { type Path, pathKey, type Spot, type YamlText } from './read-yaml.ts'
 
 /** Where clients keep their servers. */
@@ -29,10 +29,12 @@ export interface WithoutClients {
 export function withoutClients({ value, spots }: Pick<YamlText, 'value' | 'spots'>): WithoutClients {
   const root = membersOf(value)
   const isOwn = Object.keys(root).some((name) => ownNames.has(name))
-  const [section] = sections.filter((path) => isMembers(valueAt(value, path)) && (!isOwn || path[0] === 'mcpServers'))
+  const [section] = sections.filter(
+    (path) => isMembers(fileValueAt(value, path)) && (!isOwn || path[0] === 'mcpServers'),
+  )
   if (!section) return { value, spots, notices: [], isOfClient: false }
   const taken = new Taken(spots, new Set(Object.keys(membersOf(root['upstreams']))))
-  for (const [name, entry] of Object.entries(membersOf(valueAt(value, section)))) taken.take(section, name, entry)
+  for (const [name, entry] of Object.entries(membersOf(fileValueAt(value, section)))) taken.take(section, name, entry)
   const { mcpServers: _servers, ...others } = root
   const upstreams = { ...membersOf(root['upstreams']), ...taken.upstreams }
   return {
@@ -95,7 +97,7 @@ class Taken {
   }
 }
 
-function whySkipped(entry: Members): string | undefined {
+function whySkipped(entry: FileMembers): string | undefined {
   if (entry['disabled'] === 'true' || entry['enabled'] === 'false') return 'it is turned off there'
   const isRemote = ['url', 'serverUrl', 'httpUrl'].some((key) => entry[key] !== undefined)
   if (isRemote && entry['command'] === undefined) return 'it runs at a URL; clients connect to it directly for now'
@@ -111,10 +113,10 @@ function whySkipped(entry: Members): string | undefined {
 }
 
 /** What mcplex needs of an entry; clients keep more there, such as what is approved. */
-function serverOf(entry: Members): FileValue {
+function serverOf(entry: FileMembers): FileValue {
   const command = entry['command']
   // In files of Zed, the command is a mapping of its own.
-  const parts: Members = isMembers(command) ? command : entry
+  const parts: FileMembers = isMembers(command) ? command : entry
   const program = isMembers(command) ? command['path'] : command
   const server = { command: program, args: parts['args'], env: parts['env'], cwd: entry['cwd'] }
   return Object.fromEntries(Object.entries(server).filter(([, value]) => value !== undefined))

@@ -2,7 +2,7 @@
 import { dirname, resolve } from 'node:path'
 import { withoutClients } from './client-file.ts'
 import { programOf } from './command.ts'
-import { type Members, membersOf } from './file-value.ts'
+import { type FileMembers, membersOf } from './file-value.ts'
 import { readYaml } from './read-yaml.ts'
 import { workspaceOf } from './workspace.ts'
 
@@ -33,7 +33,7 @@ export function clientServers(path: string, text: string): ClientServers | undef
   return { servers: new Map(found), notices: notices.map(({ message }) => message) }
 }
 
-function serverOf(entry: Members, folder: string): ClientServer | undefined {
+function serverOf(entry: FileMembers, folder: string): ClientServer | undefined {
   const program = programOf(entry['command'], entry['args'])
   if (!program) return undefined
   const env = Object.entries(membersOf(entry['env'])).flatMap(([name, text]) =>

@@ -1,22 +1,22 @@
 /** What a file holds, as plain values. Pure. */
 
 /** Texts, lists, and mappings without a prototype. What is empty or null is left out of mappings. */
-export type FileValue = string | readonly FileValue[] | Members | undefined
+export type FileValue = string | readonly FileValue[] | FileMembers | undefined
 
-export interface Members {
+export interface FileMembers {
   readonly [key: string]: FileValue
 }
 
-export function isMembers(value: FileValue): value is Members {
+export function isMembers(value: FileValue): value is FileMembers {
   return typeof value === 'object' && !Array.isArray(value)
 }
 
 /** The members of a mapping; none of anything else. */
-export function membersOf(value: FileValue): Members {
+export function membersOf(value: FileValue): FileMembers {
   return isMembers(value) ? value : {}
 }
 
 /** The value at a path; undefined if there is none. */
-export function valueAt(value: FileValue, path: ReadonlyArray<string | number>): FileValue {
+export function fileValueAt(value: FileValue, path: ReadonlyArray<string | number>): FileValue {
   return path.reduce<FileValue>((found, key) => membersOf(found)[key], value)
 }

@@ -14,7 +14,7 @@ import { kindOf } from '../upstream-kinds.ts'
 import { withoutClients } from './client-file.ts'
 import { programOf, splitLine } from './command.ts'
 import { placeOf, type TextSpan } from './frame.ts'
-import { type FileValue, isMembers, valueAt } from './file-value.ts'
+import { type FileValue, isMembers, fileValueAt } from './file-value.ts'
 import { type Path, pathKey, readYaml, type Spot } from './read-yaml.ts'
 import { endpointMembers, fileRows, membersOfKind, nameShape, textsOf } from './structure.ts'
 import { type StructureProblem, structureProblems } from './structure-problems.ts'
@@ -70,7 +70,7 @@ class FileReader implements ReadFile {
   take(value: FileValue): void {
     for (const { module, key, option, path: own } of fileRows) {
       const names = [own, ...(option.aliases ?? [])].map((path) => path.split('.'))
-      const [first, second] = names.filter((path) => valueAt(value, path) !== undefined)
+      const [first, second] = names.filter((path) => fileValueAt(value, path) !== undefined)
       const set = (name: string, found: ProvidedValue): void => void this.values.set(`${module}.${name}`, found)
       if (first) this.#option(value, first, key, option, set)
       if (first && second) {
@@ -78,7 +78,7 @@ class FileReader implements ReadFile {
         this.#add('config_structure', this.#keyAt(second), second.join('.'), fault, 'one of the two')
       }
     }
-    const [upstreams, endpoints] = [valueAt(value, ['upstreams']), valueAt(value, ['endpoints'])]
+    const [upstreams, endpoints] = [fileValueAt(value, ['upstreams']), fileValueAt(value, ['endpoints'])]
     for (const name of namesIn(upstreams)) this.#upstream(value, name)
     for (const name of namesIn(endpoints)) this.#endpoint(value, name)
     if (namesIn(upstreams).length === 0 && this.problems.length === 0)
@@ -89,11 +89,11 @@ class FileReader implements ReadFile {
     const base = ['upstreams', name]
     const values = new Map<string, ProvidedValue>()
     const set = (key: string, found: ProvidedValue): void => void values.set(key, found)
-    const kind = kindOf(namesIn(valueAt(value, base)))
+    const kind = kindOf(namesIn(fileValueAt(value, base)))
     for (const { key, option, path } of membersOfKind(kind))
       if (option.kind !== 'given') this.#option(value, [...base, ...path.split('.')], key, option, set)
     this.#command(value, base, values)
-    const env = valueAt(value, [...base, 'env'])
+    const env = fileValueAt(value, [...base, 'env'])
     if (isMembers(env)) this.#set(set, 'env', [...base, 'env'], textsOfMembers(env), '')
     if (nameShape.test(name)) this.upstreams.set(name, { kind, where: whereOf(this.#place(this.#keyAt(base))), values })
   }
@@ -111,15 +111,15 @@ class FileReader implements ReadFile {
   }
 
   #command(value: FileValue, base: Path, values: Map<string, ProvidedValue>): void {
-    const [command, args] = [valueAt(value, [...base, 'command']), valueAt(value, [...base, 'args'])]
+    const [command, args] = [fileValueAt(value, [...base, 'command']), fileValueAt(value, [...base, 'args'])]
     const path = [...base, 'command']
     const program = programOf(command, args)
     const list = splitLine(command, args)
     if (list !== undefined) {
       const fault = 'is a whole command line, and no shell splits it'
       const accepted = 'a program, or a list of the program and its arguments'
-      this.#add('config_command', this.#valueAt(path), this.#named(path), fault, accepted, list)
-    } else if (!this.#spots.has(pathKey(path)) && isMembers(valueAt(value, base)))
+      this.#add('config_command', this.#fileValueAt(path), this.#named(path), fault, accepted, list)
+    } else if (!this.#spots.has(pathKey(path)) && isMembers(fileValueAt(value, base)))
       this.#add(
         'config_command',
         this.#keyAt(base),
@@ -135,7 +135,7 @@ class FileReader implements ReadFile {
   }
 
   #option(value: FileValue, path: Path, key: string, option: Option, set: Setter): void {
-    const texts = textsOf(option, valueAt(value, path))
+    const texts = textsOf(option, fileValueAt(value, path))
     if (!texts) return
     const { reading, marked } = readMarked(option, texts)
     // The structure has reported it.
@@ -146,7 +146,9 @@ class FileReader implements ReadFile {
     const meant = meantUnit(option, texts[0] ?? '')
     if (meant === undefined) return
     const fault = `is ${writeValue(option, reading.value)}: a bare number is milliseconds`
-    this.warnings.push(this.tell('config_duration', this.#valueAt(path), this.#named(path), fault, undefined, meant))
+    this.warnings.push(
+      this.tell('config_duration', this.#fileValueAt(path), this.#named(path), fault, undefined, meant),
+    )
   }
 
   /** Paths are relative to the folder of the file. */
@@ -156,7 +158,7 @@ class FileReader implements ReadFile {
   }
 
   #set(set: Setter, key: string, path: Path, value: unknown, quote: string): void {
-    const place = this.#place(this.#valueAt(path))
+    const place = this.#place(this.#fileValueAt(path))
     set(key, { value, where: whereOf(place), quote: `${path.join('.')} ${quote}`.trim(), place })
   }
 
@@ -165,7 +167,7 @@ class FileReader implements ReadFile {
   }
 
   tellStructure({ code, path, isKey, fault, meant, accepted }: StructureProblem): Problem {
-    const span = isKey ? this.#keyAt(path) : this.#valueAt(path)
+    const span = isKey ? this.#keyAt(path) : this.#fileValueAt(path)
     const subject = isKey ? `"${path.at(-1) ?? ''}"` : this.#named(path)
     return this.tell(code, span, subject, fault, accepted, meant)
   }
@@ -210,7 +212,7 @@ class FileReader implements ReadFile {
     return placeOf({ file: this.#source.file, text: this.#source.text, secrets: this.#secrets }, span, label)
   }
 
-  #valueAt(path: Path): TextSpan {
+  #fileValueAt(path: Path): TextSpan {
     return this.#spots.get(pathKey(path))?.value ?? this.#keyAt(path)
   }
 

@@ -144,7 +144,7 @@ class Reader {
     return members
   }
 
-  /** Members that another map hands on with `<<`. */
+  /** FileMembers that another map hands on with `<<`. */
   #take(node: unknown, path: Path, members: { [key: string]: FileValue }): void {
     if (isMap(node)) for (const pair of node.items) this.#member(pair, path, members)
   }
