@@ -7,6 +7,7 @@ import type { Clock } from '../base/clock.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { Caller } from '../protocol/call.ts'
 import { isObject } from '../protocol/json-text.ts'
+import type { AppRequests } from './app-requests.ts'
 import { type Member, ofMember } from './member.ts'
 import type { Members } from './members.ts'
 import { entriesKey } from './merged-pages.ts'
@@ -23,7 +24,10 @@ export interface FoundName {
 }
 
 export interface MemberNames {
-  /** The tool or prompt, unless the view hides it. Fetches the list of the member if the name is a short form. */
+  /**
+   * The tool or prompt, unless the view hides it. Fetches the list of the member if the name is a short form, and the
+   * lists of all members if it may be a tool that an App calls.
+   */
   find(list: List, shown: string, caller: Caller): Promise<FoundName | undefined>
   /** The same from what is known. */
   known(list: List, shown: string): FoundName | undefined
@@ -31,10 +35,11 @@ export interface MemberNames {
 
 export function createMemberNames(needs: {
   readonly members: Members
+  readonly appRequests: Pick<AppRequests, 'findTool'>
   readonly memberWaitMs: number
   readonly clock: Clock
 }): MemberNames {
-  const { members, memberWaitMs, clock } = needs
+  const { members, appRequests, memberWaitMs, clock } = needs
   /** Own names by their short forms, the oldest first. */
   const shortForms = new Map<string, string>()
 
@@ -69,6 +74,10 @@ export function createMemberNames(needs: {
     },
     async find(list, shown, caller) {
       const found = members.naming.names.find(shown)
+      if (!found && list === 'tools/list') {
+        const app = await appRequests.findTool(shown, caller)
+        return app && seen(list, app, shown)
+      }
       const member = found && members.find(found.member)
       if (!member) return undefined
       if (!found.mayBeShort) return seen(list, member, found.own)

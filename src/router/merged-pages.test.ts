@@ -22,6 +22,7 @@ test('value and text of a merged list are the same, in the order of the members'
   expect(JSON.parse(text)).toEqual(value)
   expect(value).toEqual({
     tools: [{ name: 'b__1' }, { name: 'a__2' }, { name: 'a__3' }],
+    ttlMs: 0,
     _meta: { 'mcplex/missing': [{ upstream: 'c', reason: 'why' }] },
   })
 })

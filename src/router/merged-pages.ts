@@ -221,7 +221,8 @@ function mergeParts(
   const key = entriesKey[method] ?? ''
   const said = parts.flatMap(({ ttlMs }) => ttlMs ?? [])
   const common: Record<string, JsonValue> = {
-    ...(said.length > 0 && { ttlMs: Math.min(...said) }),
+    // A list without one of the members is not to be kept.
+    ...(missing !== '' ? { ttlMs: 0 } : said.length > 0 && { ttlMs: Math.min(...said) }),
     ...(parts.length > 0 && parts.every(({ isPublic }) => isPublic) && missing === '' && { cacheScope: 'public' }),
     ...(missing !== '' && { _meta: { [missingKey]: JSON.parse(missing) as JsonValue } }),
   }

@@ -12,6 +12,7 @@ import type { Catalog } from '../catalog/catalog.ts'
 import type { Call } from '../protocol/call.ts'
 import type { HealthCheck } from '../protocol/health.ts'
 import { type Upstream, type UpstreamFacts, UpstreamStartError } from '../upstreams/upstream.ts'
+import { createAppRequests } from './app-requests.ts'
 import { createMemberNames } from './member-names.ts'
 import { type Member, ofMember } from './member.ts'
 import { Members } from './members.ts'
@@ -22,7 +23,7 @@ import { listSkills, skillsList } from './merged-skills.ts'
 import type { NamingSettings } from './naming.ts'
 import { type Begun, OutcomeAlone, RoutedReply } from './routed-reply.ts'
 import { createRoutedSubscriptions } from './routed-subscriptions.ts'
-import { type Target, targetOf, unknown } from './target.ts'
+import { type Target, targetOf, type UnknownTarget, unknown } from './target.ts'
 import type { ViewSettings } from './view.ts'
 
 export interface RouterNeeds {
@@ -58,7 +59,8 @@ const defaultMemberWaitMs = 2000
 export function createRouter(needs: RouterNeeds): Router {
   const { clock, log, memory, view = {}, serverName = 'mcplex', memberWaitMs = defaultMemberWaitMs } = needs
   const members = new Members({ members: needs.members, naming: needs.naming, view })
-  const memberNames = createMemberNames({ members, memberWaitMs, clock })
+  const appRequests = createAppRequests({ members, memberWaitMs, clock })
+  const memberNames = createMemberNames({ members, appRequests, memberWaitMs, clock })
   const subscriptions = createRoutedSubscriptions({ members, memberWaitMs, clock })
   const missingMembers = createMissingMembers({ memberWaitMs, clock, log, onBack: () => subscriptions.changed() })
   const catalog = createMergedCatalog({
@@ -80,6 +82,7 @@ export function createRouter(needs: RouterNeeds): Router {
       return { reply, translation: undefined }
     }
     const target = targetOf(call.method, call.params, members.naming)
+    if ('unknown' in target) return sendForApp(call, target)
     const { named } = target
     if (!named) return send(call, target.member, target)
     if (!named.mayBeShort) {
@@ -90,6 +93,16 @@ export function createRouter(needs: RouterNeeds): Router {
       if (!found) throw unknown(named.list)
       return send(call, found.member.name, { ...target, params: named.rename(found.own) })
     })
+  }
+
+  /** A request that names no member: perhaps that of an App. */
+  const sendForApp = async (call: Call, { unknown: { kind, shown }, refusal }: UnknownTarget): Promise<Begun> => {
+    const found =
+      kind === 'tool'
+        ? (await memberNames.find('tools/list', shown, call))?.member
+        : await appRequests.findResource(shown, call)
+    if (!found) throw refusal
+    return send(call, found.name, call)
   }
 
   const send = (call: Call, name: string, { params, named }: Pick<Target, 'params' | 'named'>): Begun => {

@@ -4,6 +4,12 @@ import type { RawObject } from '../protocol/json-text.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { Naming } from './naming.ts'
 
+/** A tool or resource that is of no member by its name or URI; an App may mean it. */
+export interface UnknownTarget {
+  readonly unknown: { readonly kind: 'tool' | 'resource'; readonly shown: string }
+  readonly refusal: Refusal
+}
+
 /** Where a request goes, and with which params. */
 export interface Target {
   readonly member: string
@@ -29,7 +35,7 @@ const addressed = new Set([
 const aboutTask = new Set(['tasks/get', 'tasks/result', 'tasks/update', 'tasks/cancel'])
 
 /** Throws `invalid_params` if what it names is of no member, `method_not_found` if nothing in it names a member. */
-export function targetOf(method: string, params: RawObject | undefined, naming: Naming): Target {
+export function targetOf(method: string, params: RawObject | undefined, naming: Naming): Target | UnknownTarget {
   if (!params) throw new Refusal('method_not_found', { message: noMember })
   if (method === 'tools/call' || method === 'prompts/get')
     return namedTarget(method === 'tools/call' ? 'tools/list' : 'prompts/list', params, naming, (renamed) => renamed)
@@ -56,10 +62,14 @@ function namedTarget(
   raw: RawObject,
   { names }: Naming,
   place: (changed: RawObject) => RawObject,
-): Target {
+): Target | UnknownTarget {
   const shown = raw.value['name']
   const found = typeof shown === 'string' ? names.find(shown) : undefined
-  if (typeof shown !== 'string' || !found) throw unknown(list)
+  if (typeof shown !== 'string') throw unknown(list)
+  if (!found) {
+    if (list === 'prompts/list') throw unknown(list)
+    return { unknown: { kind: 'tool', shown }, refusal: unknown(list) }
+  }
   const rename = (own: string): RawObject => place(withText(raw, 'name', own))
   const { member, own, mayBeShort } = found
   return { member, params: rename(own), named: { list, own, shown, mayBeShort, rename } }
@@ -72,14 +82,18 @@ export function unknown(list: 'tools/list' | 'prompts/list'): Refusal {
   })
 }
 
-function addressedTarget(raw: RawObject, { uris }: Naming, place: (changed: RawObject) => RawObject): Target {
+function addressedTarget(
+  raw: RawObject,
+  { uris }: Naming,
+  place: (changed: RawObject) => RawObject,
+): Target | UnknownTarget {
   const shown = raw.value['uri']
-  const found = typeof shown === 'string' ? uris.find(shown) : undefined
+  if (typeof shown !== 'string') throw new Refusal('invalid_params', { message: 'The parameter uri must be a string.' })
+  const found = uris.find(shown)
   if (!found) {
-    throw new Refusal('invalid_params', {
-      message: 'This endpoint has no resource of this URI.',
-      ...(typeof shown === 'string' && { data: { uri: shown } }),
-    })
+    const message = 'This endpoint has no resource of this URI.'
+    const refusal = new Refusal('invalid_params', { message, data: { uri: shown } })
+    return { unknown: { kind: 'resource', shown }, refusal }
   }
   return { member: found.member, params: place(withText(raw, 'uri', found.own)) }
 }

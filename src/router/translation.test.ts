@@ -241,13 +241,14 @@ describe('a request finds its member, with the own names in it', () => {
     ],
   ])('%s %j', (method, params, member, own) => {
     const target = targetOf(method, rawObject(params), naming)
-    expect(target.member).toBe(member)
-    expect(target.params && valueOf(target.params)).toEqual(own)
+    expect(target).toMatchObject({ member, params: { value: own } })
+    expect('params' in target && target.params && valueOf(target.params)).toEqual(own)
   })
 
   test.each<[string, JsonObject | undefined, string]>([
-    ['tools/call', { name: 'log' }, 'invalid_params'],
-    ['resources/read', { uri: file }, 'invalid_params'],
+    ['tools/call', { name: 7 }, 'invalid_params'],
+    ['prompts/get', { name: 'log' }, 'invalid_params'],
+    ['resources/read', {}, 'invalid_params'],
     ['tasks/get', { taskId: '7' }, 'invalid_params'],
     ['tasks/list', {}, 'method_not_found'],
     ['events/list', undefined, 'method_not_found'],
