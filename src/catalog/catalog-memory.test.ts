@@ -8,6 +8,17 @@ import { rawObject } from '../protocol/json-text.ts'
 import type { CatalogSource } from '../upstreams/upstream.ts'
 import { type Catalog, createCatalog } from './catalog.ts'
 
+const listAgeMs = 300_000
+
+/** No client has a worker of its own, and none a name. */
+const withoutOwnLists = {
+  commonSourceOf: (): string => '',
+  withoutName: (source: string): string => source,
+  follows: (source: string, changed: string): boolean => source === changed,
+  announce(): void {},
+  ownLists: { due: (): undefined => undefined, onFirstCall(): void {} },
+}
+
 const serverDescription = rawObject({ capabilities: { tools: { listChanged: true } } })
 
 interface Opened {
@@ -47,9 +58,10 @@ function open(limitBytes: number, listBytes: number, isSame = false): Opened {
       }
     },
     onStale: (told) => (stale = told),
+    ...withoutOwnLists,
   }
   const budget = createMemoryBudget(limitBytes)
-  const catalog = createCatalog({ catalogSource, memory: budget, clock: manualClock(), log: silentLog })
+  const catalog = createCatalog({ catalogSource, memory: budget, listAgeMs, clock: manualClock(), log: silentLog })
   return { catalog, budget, asked, stale: (...what) => stale(...what) }
 }
 

@@ -9,6 +9,7 @@ import { rawObject } from '../protocol/json-text.ts'
 import { type CatalogSource, NoRoom } from '../upstreams/upstream.ts'
 import { type Catalog, createCatalog } from './catalog.ts'
 
+const listAgeMs = 300_000
 const serverDescription = rawObject({ capabilities: { tools: { listChanged: true }, resources: {} } })
 
 /** A client with the profile of that name; profiles that begin with `odd` have extensions. */
@@ -22,6 +23,8 @@ interface Fixture {
   readonly catalog: Catalog
   /** The sources that were asked for a list, in order. */
   readonly asked: string[]
+  /** The announcements that clients were sent, in order. */
+  readonly announced: string[]
   /** What each source lists; its own name by default. */
   readonly listed: Map<string, string>
   stale: Parameters<CatalogSource['onStale']>[0]
@@ -38,11 +41,12 @@ function createFixture(): Fixture {
   const clock = manualClock()
   const listed = new Map<string, string>()
   const asked: string[] = []
+  const announced: string[] = []
   const first = async (profile: string, method: string): Promise<unknown> => {
     try {
-      const page = await fixture.catalog.page(callerOf(profile), method, undefined)
-      if ('error' in page) return 'error'
-      const items = page.result.value[method === 'tools/list' ? 'tools' : 'resources']
+      const given = await fixture.catalog.page(callerOf(profile), method, undefined)
+      if ('error' in given) return 'error'
+      const items = given.page.result.value[method === 'tools/list' ? 'tools' : 'resources']
       return (items as ReadonlyArray<{ readonly name: string }>)[0]?.name
     } catch (error) {
       return error instanceof Refusal ? error.code : error
@@ -65,10 +69,16 @@ function createFixture(): Fixture {
     },
     own: (caller) => Promise.resolve(`own ${caller.session}`),
     onStale: (stale) => (fixture.stale = stale),
+    commonSourceOf: ({ session }) => session ?? '',
+    withoutName: (source) => source.replace(/ named .*/, ''),
+    follows: (source, changed) => source === changed,
+    announce: (source, list) => void announced.push(`${list} of ${source}`),
+    ownLists: { due: () => undefined, onFirstCall() {} },
   }
   const fixture: Fixture = {
     catalog: undefined as never,
     asked,
+    announced,
     listed,
     stale() {},
     hasRoom: true,
@@ -78,7 +88,7 @@ function createFixture(): Fixture {
     pass: (ms) => clock.advance(ms),
   }
   const memory = createMemoryBudget(2 ** 30)
-  return Object.assign(fixture, { catalog: createCatalog({ catalogSource, memory, clock, log: silentLog }) })
+  return Object.assign(fixture, { catalog: createCatalog({ catalogSource, memory, listAgeMs, clock, log: silentLog }) })
 }
 
 test('lists of clients without extensions are kept, however many others there are', async () => {
@@ -164,9 +174,53 @@ test('lists of the same content are kept once', async () => {
   )
   await fixture.tool('a')
   const texts = await Promise.all(
-    ['a', 'b', 'c'].map((profile) => fixture.catalog.page(callerOf(profile), 'tools/list', undefined)),
+    ['a', 'b', 'c'].map(async (profile) => {
+      const given = await fixture.catalog.page(callerOf(profile), 'tools/list', undefined)
+      return 'page' in given ? given.page : undefined
+    }),
   )
   expect(pages).toHaveLength(3)
   expect(texts[0] === texts[1]).toBe(true)
   expect(texts[0] === texts[2]).toBe(false)
+})
+
+test('a list past its age is shown while it is fetched again; one that is twice as old is waited for', async () => {
+  const fixture = createFixture()
+  await fixture.tool('sampling')
+  fixture.listed.set('sampling', 'new')
+  fixture.pass(listAgeMs - 1)
+  expect(await fixture.tool('sampling')).toBe('sampling')
+  expect(fixture.asked).toHaveLength(1)
+  fixture.pass(1)
+  expect(await fixture.tool('sampling')).toBe('sampling')
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(fixture.announced).toEqual(['tools/list of sampling'])
+  expect(await fixture.tool('sampling')).toBe('new')
+  fixture.listed.set('sampling', 'newer')
+  fixture.pass(2 * listAgeMs)
+  expect(await fixture.tool('sampling')).toBe('newer')
+})
+
+test('clients are told how long a list is fresh: its age at most, a minute where changes are announced', async () => {
+  const fixture = createFixture()
+  const ttlOf = async (method: string): Promise<unknown> => {
+    const given = await fixture.catalog.page(callerOf('sampling'), method, undefined)
+    return 'page' in given ? given.ttlMs : undefined
+  }
+  expect(await ttlOf('tools/list')).toBe(60_000)
+  fixture.pass(listAgeMs - 1000)
+  expect(await ttlOf('tools/list')).toBe(1000)
+  expect(await ttlOf('resources/list')).toBe(5000)
+  fixture.pass(2000)
+  expect(await ttlOf('resources/list')).toBe(3000)
+})
+
+test('a client whose name cannot be asked for is listed what clients of any name are', async () => {
+  const fixture = createFixture()
+  await fixture.tool('sampling')
+  fixture.hasRoom = false
+  expect(await fixture.tool('sampling named ada')).toBe('sampling')
+  fixture.hasRoom = true
+  expect(await fixture.tool('sampling named ada')).toBe('sampling named ada')
+  expect(await fixture.tool('sampling')).toBe('sampling')
 })

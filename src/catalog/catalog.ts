@@ -14,19 +14,16 @@ import type { HeaderParam } from '../protocol/headers.ts'
 import { isObject, type JsonObject, type RawObject } from '../protocol/json-text.ts'
 import type { Answer } from '../protocol/jsonrpc.ts'
 import { type CatalogSource, NoRoom } from '../upstreams/upstream.ts'
-import { createKeptSources, type KeptList } from './kept-sources.ts'
-import { learnPages, type Page, pageAt, type Pages } from './pages.ts'
+import { createKeptSources } from './kept-sources.ts'
+import { capabilityOf, createLearning } from './learning.ts'
+import { createOwnLists } from './own-lists.ts'
+import { type Page, pageAt, type Pages } from './pages.ts'
+import { within } from './within.ts'
 
-/** Resource lists of a server that does not announce changes are fetched again after this time, in milliseconds. */
-const unannouncedMs = 5000
-
-/** The lists of the protocol, and the capability under which a server announces each. */
-const lists: Readonly<Record<string, string>> = {
-  'tools/list': 'tools',
-  'prompts/list': 'prompts',
-  'resources/list': 'resources',
-  'resources/templates/list': 'resources',
-}
+/** How long a client waits for a newer list if an older one is at hand, in milliseconds. */
+const newerMs = 1000
+/** How long the first client of a name waits for its own list before it is shown that for clients of any name, in milliseconds. */
+const namedMs = 5000
 
 export interface Catalog {
   /** The server's description for such a client. Rejects with a `Refusal` if the server has to be asked and does not answer in time. */
@@ -35,7 +32,7 @@ export interface Catalog {
   descriptionAtHand(caller: Caller): RawObject
   isList(method: string): boolean
   /** A page of a list, or the server's own error. Throws `invalid_params` for a cursor that mcplex did not issue. */
-  page(caller: Caller, method: string, cursor: unknown): Promise<Page | NoPage>
+  page(caller: Caller, method: string, cursor: unknown): Promise<ListedPage | NoPage>
   /** Whether any tool mirrors arguments into headers. Usually none does, and this costs nothing to find out. */
   readonly mirrorsHeaders: boolean
   /** Whether the server has any tool that it runs only as a task. */
@@ -51,6 +48,13 @@ export interface Catalog {
   isListed(caller: Caller, list: 'tools/list' | 'prompts/list', name: string): boolean
 }
 
+/** A page for one client. */
+export interface ListedPage {
+  readonly page: Page
+  /** How long the client may keep it, in milliseconds. */
+  readonly ttlMs: number
+}
+
 /** The server's own answer instead of a list. */
 export interface NoPage {
   readonly error: Answer
@@ -60,6 +64,8 @@ export interface NoPage {
 export function createCatalog(needs: {
   readonly catalogSource: CatalogSource
   readonly memory: MemoryBudget
+  /** How long a list is shown before it is fetched again, in milliseconds. */
+  readonly listAgeMs: number
   readonly clock: Clock
   readonly log: Log
 }): Catalog {
@@ -67,15 +73,15 @@ export function createCatalog(needs: {
   const sources = createKeptSources(needs)
   /** The lists that `isListed` has fetched: once each, because a name that a client made up is never in them. */
   const learntForNames = new Set<string>()
-  /** Cursor faults that are already in the log, by list. */
-  const loggedFaults = new Set<string>()
-  let mirrorsHeaders = false
-  let hasTaskOnly = false
 
   catalogSource.onStale((key, method, isOfUse) => {
-    const kept = sources.find(key)?.lists.get(method)
-    for (let one = kept; one; one = one.next) one.isCurrent = false
-    if (kept && !isOfUse) sources.forget(key, method, kept)
+    own.stale(key, method)
+    for (const [source, { lists: keptLists }] of sources.entries()) {
+      if (!catalogSource.follows(source, key)) continue
+      const kept = keptLists.get(method)
+      for (let one = kept; one; one = one.next) one.isCurrent = false
+      if (kept && !isOfUse) sources.forget(source, method, kept)
+    }
   })
 
   const descriptionFor = async (caller: Caller, mayWait: boolean): Promise<RawObject> => {
@@ -101,103 +107,61 @@ export function createCatalog(needs: {
     }
   }
 
-  const learn = (caller: Caller, key: string, method: string, announces: boolean): KeptList => {
-    const freshUntil = (ttlMs: number | undefined): number => {
-      // The list of a server that announces changes stays fresh until it does; otherwise the server's `ttlMs` counts.
-      if (announces) return Number.POSITIVE_INFINITY
-      if (ttlMs !== undefined) return clock.now() + ttlMs
-      return lists[method] === 'resources' ? clock.now() + unannouncedMs : Number.POSITIVE_INFINITY
-    }
-    const ask = (cursor: string | undefined): Promise<Answer> => catalogSource.list(caller, key, method, cursor)
-    const list = sources.begin(key, async (take) => {
-      const pages = await learnPages(ask, catalogSource.eraOf(caller, key), freshUntil, take)
-      mirrorsHeaders ||= pages.mirrored.size > 0
-      hasTaskOnly ||= pages.taskOnly.size > 0
-      if (pages.fault && !loggedFaults.has(`${method} ${pages.fault}`)) {
-        loggedFaults.add(`${method} ${pages.fault}`)
-        needs.log.warn({ method, reason: pages.fault }, 'a list of the server has no proper end and was ended')
-      }
-      if (pages.cut) needs.log.warn({ method }, 'a list of the server is too long and was cut')
-      list.pages = pages
-      return pages
-    })
-    return list
-  }
+  const learning = createLearning({ ...needs, sources, descriptionAtHand, isAnnounced })
+  const { learn, learnFirst, learnAgain } = learning
 
-  /** Learns a list for the first time. It is not kept if that fails. */
-  const learnFirst = async (caller: Caller, key: string, method: string, announces: boolean): Promise<Pages> => {
-    const known = sources.at(key).lists.get(method)
-    if (known) return known.learning
-    const list = learn(caller, key, method, announces)
-    sources.keep(key, method, list)
-    try {
-      const pages = await list.learning
-      if (pages.error) sources.forget(key, method, list)
-      else if (sources.find(key)?.lists.get(method) === list) {
-        sources.keepNames(key, method, pages.names)
-        sources.keep(key, method, list)
-      }
-      return pages
-    } catch (error) {
-      sources.forget(key, method, list)
-      throw error
-    }
-  }
-
-  /** Learns a list again that may have changed; returns the old pages if that fails. */
-  const learnAgain = async (
-    caller: Caller,
-    key: string,
-    kept: KeptList,
-    method: string,
-    pages: Pages,
-  ): Promise<Pages> => {
-    try {
-      const announces = await isAnnounced(caller, method)
-      return await (kept.next ?? replacing(caller, key, kept, method, announces)).learning
-    } catch {
-      return pages
-    }
-  }
-
-  /** Begins to learn the replacement of a list. */
-  const replacing = (caller: Caller, key: string, kept: KeptList, method: string, announces: boolean): KeptList => {
-    const countAgain = sources.uncount(key, method, kept)
-    const newer = (kept.next = learn(caller, key, method, announces))
-    newer.learning.then(
-      (pages) => {
-        kept.next = undefined
-        const isStillKept = sources.find(key)?.lists.get(method) === kept
-        if (!isStillKept || pages.error) sources.drop(newer)
-        if (isStillKept && pages.error) sources.forget(key, method, kept)
-        else if (isStillKept) {
-          sources.keepNames(key, method, pages.names)
-          sources.keep(key, method, newer)
-        }
-      },
-      () => {
-        kept.next = undefined
-        sources.drop(newer)
-        countAgain()
-      },
-    )
-    return newer
-  }
-
-  const pagesOf = async (caller: Caller, method: string): Promise<Pages> => {
-    const key = catalogSource.sourceOf(caller, method)
-    const kept = sources.find(key)?.lists.get(method)
-    if (kept?.pages) {
-      const isFresh = kept.isCurrent && kept.pages.freshUntilMs > clock.now()
-      return isFresh ? kept.pages : learnAgain(caller, key, kept, method, kept.pages)
-    }
+  /** A list that is learnt for the first time: for clients of a name, as long as that may take, else for clients of any name. */
+  const firstPages = async (caller: Caller, key: string, method: string): Promise<Pages> => {
     const announces = await isAnnounced(caller, method)
+    const common = catalogSource.withoutName(key)
+    if (common !== key) {
+      const named = learnFirst(caller, key, method, announces)
+      const pages = await within(clock, namedMs, named)
+      if (pages) return pages
+      // Its clients are shown another list meanwhile.
+      named.then(
+        () => catalogSource.announce(key, method),
+        () => undefined,
+      )
+      return pagesAt(caller, common, method)
+    }
     try {
       return await learnFirst(caller, key, method, announces)
     } catch (error) {
       if (!(error instanceof NoRoom)) throw error
       return learnFirst(caller, await catalogSource.own(caller, method), method, announces)
     }
+  }
+
+  /** The list of a source, learnt if it is not known, and again if it may have changed. */
+  const pagesAt = async (caller: Caller, key: string, method: string): Promise<Pages> => {
+    const kept = sources.find(key)?.lists.get(method)
+    if (!kept?.pages) return firstPages(caller, key, method)
+    const now = clock.now()
+    const { pages } = kept
+    if (kept.isCurrent && pages.freshness.untilMs > now) return pages
+    const newer = learnAgain(caller, key, kept, method, pages)
+    if (!kept.isCurrent) return newer
+    return pages.freshness.usableUntilMs > now ? pages : ((await within(clock, newerMs, newer)) ?? pages)
+  }
+
+  const pagesOf = (caller: Caller, method: string): Promise<Pages> =>
+    pagesAt(caller, catalogSource.sourceOf(caller, method), method)
+
+  const own = createOwnLists({
+    catalogSource,
+    sources,
+    learn: async (caller, key, method) => learn(caller, key, method, await isAnnounced(caller, method)),
+  })
+  catalogSource.ownLists.onFirstCall((caller) => {
+    for (const method of Object.keys(capabilityOf)) own.compare(caller, method)
+  })
+
+  /** The list that a caller is shown: that of its own worker, if that may have changed and the worker tells it in time. */
+  const pagesFor = async (caller: Caller, method: string): Promise<Pages> => {
+    const asked = own.ask(caller, method)
+    const pages = asked && (await within(clock, newerMs, asked))
+    return pages ?? pagesOf(caller, method)
   }
 
   return {
@@ -210,16 +174,19 @@ export function createCatalog(needs: {
       }
     },
     descriptionAtHand,
-    isList: (method) => Object.hasOwn(lists, method),
+    isList: (method) => Object.hasOwn(capabilityOf, method),
     async page(caller, method, cursor) {
-      const pages = await pagesOf(caller, method)
-      return pages.error ? { error: pages.error, era: pages.era } : pageAt(pages, cursor)
+      const pages = await pagesFor(caller, method)
+      if (pages.error) return { error: pages.error, era: pages.era }
+      const { untilMs, longestTtlMs } = pages.freshness
+      const ttlMs = Math.max(0, Math.min(longestTtlMs, untilMs - clock.now()))
+      return { page: pageAt(pages, cursor), ttlMs }
     },
     get mirrorsHeaders() {
-      return mirrorsHeaders
+      return learning.mirrorsHeaders
     },
     get hasTaskOnly() {
-      return hasTaskOnly
+      return learning.hasTaskOnly
     },
     async isTaskOnly(caller, tool) {
       if (catalogSource.eraOf(caller) === caller.client.era) return false
@@ -246,8 +213,8 @@ export function createCatalog(needs: {
 }
 
 /** Whether a server with this description announces changes of the list. */
-export function announcesChanges(serverDescription: RawObject, method: string): boolean {
-  return offers(capabilitiesIn(serverDescription), lists[method] ?? '', 'listChanged')
+function announcesChanges(serverDescription: RawObject, method: string): boolean {
+  return offers(capabilitiesIn(serverDescription), capabilityOf[method] ?? '', 'listChanged')
 }
 
 /** The capabilities in a server's description, of either era. */

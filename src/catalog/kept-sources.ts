@@ -40,6 +40,8 @@ interface SharedMemory {
 
 export interface KeptList {
   readonly learning: Promise<Pages>
+  /** The server's description for these clients when it was learnt: the encoded pages also depend on it. */
+  readonly description: string
   /** The pages, once they are learnt. */
   pages: Pages | undefined
   held: SharedMemory
@@ -54,11 +56,13 @@ export interface KeptSources {
   at(key: string): KeptSource
   find(key: string): KeptSource | undefined
   all(): Iterable<KeptSource>
+  entries(): Iterable<readonly [string, KeptSource]>
   /**
    * Begins to learn a list; it is not kept yet.
+   * @param description the text of the server's description for the clients of the list
    * @param learn gets a function that takes memory and returns whether so many bytes may be kept
    */
-  begin(key: string, learn: (take: (bytes: number) => boolean) => Promise<Pages>): KeptList
+  begin(key: string, description: string, learn: (take: (bytes: number) => boolean) => Promise<Pages>): KeptList
   /** Keeps a list and replaces the previous one, if any. */
   keep(key: string, method: string, list: KeptList): void
   /** Forgets a list, unless a newer one has replaced it. */
@@ -142,17 +146,11 @@ export function createKeptSources(needs: {
   /** A list of the same content that is kept for another source: most servers list the same to all clients. */
   const sameList = (key: string, method: string, list: KeptList): KeptList | undefined => {
     const own = find(key)
-    if (!own?.serverDescription || !list.pages) return undefined
+    if (!list.pages) return undefined
     for (const source of sources.values()) {
       const other = source.lists.get(method)
-      // A list that is about to be replaced is not counted, and the encoded pages also depend on the description.
-      if (
-        source === own ||
-        !other?.pages ||
-        other.next ||
-        source.serverDescription?.text !== own.serverDescription.text
-      )
-        continue
+      // A list that is about to be replaced is not counted.
+      if (source === own || !other?.pages || other.next || other.description !== list.description) continue
       if (isSame(other.pages, list.pages)) return other
     }
     return undefined
@@ -169,10 +167,12 @@ export function createKeptSources(needs: {
     at,
     find,
     all: () => sources.values(),
-    begin(key, learn) {
+    entries: () => sources.entries(),
+    begin(key, description, learn) {
       const memory = new Portion(account)
       const list: KeptList = {
         learning: learn((bytes) => take(memory, bytes, key)),
+        description,
         pages: undefined,
         held: { memory, lists: 1 },
         isCurrent: true,
@@ -188,7 +188,7 @@ export function createKeptSources(needs: {
         release(list)
         list.held = same.held
         list.held.lists++
-        list.pages = { ...same.pages, freshUntilMs: list.pages.freshUntilMs }
+        list.pages = { ...same.pages, freshness: list.pages.freshness }
       }
       lists.set(method, list)
       if (before && before !== list) release(before)

@@ -33,7 +33,7 @@ const learn = (server: Server, take: (bytes: number) => boolean = () => true): P
   learnPages(
     (cursor) => server.ask(cursor),
     'modern',
-    (ttlMs) => ttlMs ?? -1,
+    (ttlMs = -1) => ({ untilMs: ttlMs, usableUntilMs: ttlMs, longestTtlMs: ttlMs }),
     take,
   )
 const cursors = fc.uniqueArray(fc.string(), { maxLength: 12 })
@@ -138,7 +138,7 @@ describe('a list', () => {
   test('that the server refuses is returned as the server’s own error', async () => {
     const error = errorAnswer(-32601, 'no such list')
     const pages = await learn({ asked: [], ask: () => Promise.resolve(error) })
-    expect(pages).toMatchObject({ error, pages: [], freshUntilMs: 0 })
+    expect(pages).toMatchObject({ error, pages: [], freshness: { untilMs: 0 } })
   })
 
   test('is fresh as long as the shortest `ttlMs` of its pages', async () => {
@@ -154,7 +154,7 @@ describe('a list', () => {
           )
           const said = ttls.filter((ttl) => ttl !== undefined)
           fc.pre(new Set(ttls.slice(1).map(String)).size === ttls.length - 1)
-          expect(pages.freshUntilMs).toBe(said.length === 0 ? -1 : Math.min(...said))
+          expect(pages.freshness.untilMs).toBe(said.length === 0 ? -1 : Math.min(...said))
         },
       ),
     )

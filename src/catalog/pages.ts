@@ -33,6 +33,16 @@ export interface EncodedTexts {
   keep(version: string, text: string): void
 }
 
+/** How long a list may be shown, in milliseconds of the clock. */
+export interface Freshness {
+  /** When the list has to be fetched again. */
+  readonly untilMs: number
+  /** Until when the list is shown while it is fetched again. */
+  readonly usableUntilMs: number
+  /** The longest that a client may keep it, in milliseconds. */
+  readonly longestTtlMs: number
+}
+
 export interface Pages {
   /** The server's error instead of a list; such a list is not kept. */
   readonly error: Answer | undefined
@@ -41,8 +51,7 @@ export interface Pages {
   readonly pages: readonly Page[]
   /** A hash of the content: equal for lists of the same content. */
   readonly generation: string
-  /** When the list must be fetched again, in milliseconds of the clock. */
-  readonly freshUntilMs: number
+  readonly freshness: Freshness
   /** The names of the tools or prompts, without those longer than the specification allows. */
   readonly names: ReadonlySet<string>
   /** Headers that mirror arguments, by tool; only for `tools/list`. */
@@ -60,13 +69,13 @@ export type CursorFault = 'cursor_repeats' | 'cursor_is_no_text'
 
 /**
  * Fetches all pages. Throws `overloaded` if there is no memory even for the first.
- * @param freshUntil turns the server's `ttlMs` into a time of the clock
+ * @param freshnessOf what the server's `ttlMs` means for the list
  * @param take takes memory and returns whether so many bytes may be kept
  */
 export async function learnPages(
   ask: (cursor: string | undefined) => Promise<Answer>,
   era: EraName,
-  freshUntil: (ttlMs: number | undefined) => number,
+  freshnessOf: (ttlMs: number | undefined) => Freshness,
   take: (bytes: number) => boolean,
 ): Promise<Pages> {
   const results: RawObject[] = []
@@ -79,8 +88,9 @@ export async function learnPages(
   do {
     const answer = await ask(cursor)
     if (answer.kind === 'error') return { ...none, era, error: answer }
-    const { value, text } = answer.result
-    if (!take(pageBytes + heldBytesOf(answer.result))) {
+    const { value } = answer.result
+    const given = withoutTtl(answer.result)
+    if (!take(pageBytes + heldBytesOf(given))) {
       if (results.length === 0) {
         throw new Refusal('overloaded', { message: 'There is no memory for a list of the server.' })
       }
@@ -90,11 +100,11 @@ export async function learnPages(
     const next = value['nextCursor']
     if (typeof next !== 'string' && (next ?? null) !== null) fault = 'cursor_is_no_text'
     if (typeof next === 'string' && followed.has(next)) fault = 'cursor_repeats'
-    const kept = fault === 'cursor_repeats' ? newOnPage(answer.result, results) : answer.result
+    const kept = fault === 'cursor_repeats' ? newOnPage(given, results) : given
     if (!kept) break
     cursor = typeof next === 'string' && fault === undefined ? next : undefined
     if (cursor !== undefined) followed.add(cursor)
-    chars += text.length
+    chars += given.text.length
     cut = cursor !== undefined && (results.length + 1 >= maxPages || chars > maxChars)
     if (typeof value['ttlMs'] === 'number') ttlMs = Math.min(ttlMs ?? Number.POSITIVE_INFINITY, value['ttlMs'])
     results.push(kept)
@@ -110,13 +120,18 @@ export async function learnPages(
     era,
     pages,
     generation,
-    freshUntilMs: freshUntil(ttlMs),
+    freshness: freshnessOf(ttlMs),
     names: namesIn(pages),
     mirrored: mirroredIn(pages),
     taskOnly: taskOnlyIn(pages),
     cut,
     fault,
   }
+}
+
+/** A page without the time that the server states: it begins anew with each answer of mcplex. */
+function withoutTtl(page: RawObject): RawObject {
+  return page.value['ttlMs'] === undefined ? page : editObject(page, { ttlMs: undefined })
 }
 
 /** The cost of a page besides its content, in bytes. */
@@ -163,7 +178,7 @@ function listIn({ value }: RawObject, key: string): readonly JsonValue[] {
 const none = {
   pages: [],
   generation: '',
-  freshUntilMs: 0,
+  freshness: { untilMs: 0, usableUntilMs: 0, longestTtlMs: 0 },
   names: new Set<string>(),
   mirrored: new Map(),
   taskOnly: new Set<string>(),

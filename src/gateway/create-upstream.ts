@@ -29,7 +29,9 @@ export function upstreamCreator(needs: CreateUpstreamNeeds): CreateUpstream {
     const { queue, queueWaitMs } = limits
     const common = { hasOneClient, queue, queueWaitMs, clock, log, events, memory, endSuspendedCalls }
     const upstream = createStdioUpstream({ ...common, settings })
-    return { upstream, catalog: createCatalog({ catalogSource: upstream.catalog, memory, clock, log }) }
+    const { listAgeMs } = settings
+    const catalog = createCatalog({ catalogSource: upstream.catalog, memory, listAgeMs, clock, log })
+    return { upstream, catalog }
   }
 }
 

@@ -85,8 +85,8 @@ async function countTools(serverEra: ServerEraInfo, catalog: Catalog): Promise<n
     session: undefined,
   }
   try {
-    const page = await catalog.page(caller, 'tools/list', undefined)
-    const tools = 'error' in page ? undefined : page.result.value['tools']
+    const listed = await catalog.page(caller, 'tools/list', undefined)
+    const tools = 'error' in listed ? undefined : listed.page.result.value['tools']
     return Array.isArray(tools) ? tools.length : 0
   } catch {
     return 0

@@ -129,13 +129,13 @@ const cacheable = new Set([
 
 /**
  * The answer in the form of this revision. The result of a session-based server gets the members that every result has here.
- * @param ttlMs how long the result may be cached, unless the server says so
+ * @param ttlMs how long the result may be cached, unless the server says so; `later`: it is added to the text
  */
 export function encodeModernAnswer(
   method: string,
   outcome: Outcome,
   serverInfo: JsonValue | undefined,
-  ttlMs: number = 0,
+  ttlMs: number | 'later' = 0,
 ): Answer {
   const { answer, era } = outcome
   if (answer.kind === 'error') return era === 'modern' ? answer : encodeError(answer)
@@ -144,7 +144,7 @@ export function encodeModernAnswer(
   const added: Record<string, JsonValue> = {}
   if (result.value['resultType'] === undefined) added['resultType'] = resultType
   if (resultType === 'complete' && cacheable.has(method)) {
-    if (theirs === undefined) added['ttlMs'] = ttlMs
+    if (theirs === undefined && ttlMs !== 'later') added['ttlMs'] = ttlMs
     if (cacheScope === undefined) added['cacheScope'] = 'private'
   }
   const isNamed = serverInfo === undefined || (isObject(meta) && meta[metaKeys.serverInfo] !== undefined)

@@ -43,10 +43,10 @@ export function createAppRequests(needs: {
   const pagesOf = async ({ catalog }: Member, method: string, caller: Caller): Promise<readonly AppPage[]> => {
     const pages: AppPage[] = []
     for (let cursor: unknown = undefined; ;) {
-      const page = await catalog.page(caller, method, cursor)
-      if ('error' in page) return pages
-      pages.push(readPage(page))
-      cursor = page.result.value['nextCursor']
+      const listed = await catalog.page(caller, method, cursor)
+      if ('error' in listed) return pages
+      pages.push(readPage(listed.page))
+      cursor = listed.page.result.value['nextCursor']
       if (typeof cursor !== 'string') return pages
     }
   }

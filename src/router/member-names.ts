@@ -54,14 +54,15 @@ export function createMemberNames(needs: {
 
   const ownNameOf = async (list: List, member: Member, shown: string, caller: Caller): Promise<string | undefined> => {
     for (let cursor: unknown = undefined; ;) {
-      const page = await member.catalog.page(caller, list, cursor)
-      if ('error' in page) return undefined
-      const entries = page.result.value[entriesKey[list] ?? '']
+      const listed = await member.catalog.page(caller, list, cursor)
+      if ('error' in listed) return undefined
+      const { result } = listed.page
+      const entries = result.value[entriesKey[list] ?? '']
       for (const entry of Array.isArray(entries) ? entries : []) {
         const own = isObject(entry) ? entry['name'] : undefined
         if (typeof own === 'string' && members.naming.names.shown(member.name, own) === shown) return own
       }
-      cursor = page.result.value['nextCursor']
+      cursor = result.value['nextCursor']
       if (typeof cursor !== 'string') return undefined
     }
   }

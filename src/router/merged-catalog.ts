@@ -6,19 +6,16 @@
 import type { Clock } from '../base/clock.ts'
 import type { MemoryBudget } from '../base/memory-budget.ts'
 import { Refusal } from '../base/refusal.ts'
-import { announcesChanges, type Catalog, capabilitiesIn } from '../catalog/catalog.ts'
+import { type Catalog, capabilitiesIn } from '../catalog/catalog.ts'
 import type { Page } from '../catalog/pages.ts'
 import type { Caller } from '../protocol/call.ts'
 import type { RawObject } from '../protocol/json-text.ts'
 import { type Given, type Member, type Missing, ofMember } from './member.ts'
 import { mergeDescriptions } from './merged-description.ts'
-import { createMergedPages, entriesKey, type MemberPages, mergedCursor } from './merged-pages.ts'
+import { createMergedPages, entriesKey, type MemberPages, mergedCursor, shortestTtl } from './merged-pages.ts'
 import type { MemberNames } from './member-names.ts'
 import type { Members } from './members.ts'
 import type { MissingMembers } from './missing-members.ts'
-
-/** How long a list may be cached whose server announces no changes and says nothing, in milliseconds. */
-const unannouncedMs = 0
 
 /** The capability under which a server announces each list. */
 const kindOf: Readonly<Record<string, string>> = {
@@ -86,19 +83,21 @@ export function createMergedCatalog(needs: MergedCatalogNeeds): MergedCatalog {
     const serverDescription = catalog.descriptionAtHand(caller)
     if (capabilitiesIn(serverDescription)[kindOf[method] ?? ''] === undefined) return undefined
     const pages: Page[] = []
+    let ttlMs = Number.POSITIVE_INFINITY
     for (let cursor: unknown = undefined; ;) {
-      const page = await catalog.page(caller, method, cursor)
-      if ('error' in page) {
-        const code = page.error.kind === 'error' ? page.error.error.value['code'] : undefined
+      const listed = await catalog.page(caller, method, cursor)
+      if ('error' in listed) {
+        const code = listed.error.kind === 'error' ? listed.error.error.value['code'] : undefined
         // Servers with resources need not have templates.
         if (code === -32601) return undefined
         throw new Refusal('upstream_invalid', { message: 'it answers with an error' })
       }
-      pages.push(page)
-      cursor = page.result.value['nextCursor']
+      pages.push(listed.page)
+      ttlMs = Math.min(ttlMs, listed.ttlMs)
+      cursor = listed.page.result.value['nextCursor']
       if (typeof cursor !== 'string') break
     }
-    return { member: name, pages, ttlMs: announcesChanges(serverDescription, method) ? undefined : unannouncedMs }
+    return { member: name, pages, ttlMs }
   }
 
   const allPages = async (
@@ -145,7 +144,7 @@ export function createMergedCatalog(needs: MergedCatalogNeeds): MergedCatalog {
       const page = pages[index]
       const isOurs = cursor === undefined || (index > 0 && cursor === mergedCursor(generation, index))
       if (!isOurs || !page) throw new Refusal('invalid_params', { message: 'This cursor is not valid (any more).' })
-      return page
+      return { page, ttlMs: shortestTtl(given, missing) }
     },
     get mirrorsHeaders() {
       return members.list.some(({ catalog }) => catalog.mirrorsHeaders)

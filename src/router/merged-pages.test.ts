@@ -4,13 +4,13 @@ import { createMemoryBudget } from '../base/memory-budget.ts'
 import { createEncodedTexts, type Page } from '../catalog/pages.ts'
 import type { EraName } from '../protocol/call.ts'
 import { type JsonObject, rawObject, type RawObject } from '../protocol/json-text.ts'
-import { createMergedPages, type MemberPages } from './merged-pages.ts'
+import { createMergedPages, type MemberPages, shortestTtl } from './merged-pages.ts'
 
 function page(tools: readonly JsonObject[], more: JsonObject = {}, era: EraName = 'legacy'): Page {
   return { result: rawObject({ tools, ...more }), era, encoded: createEncodedTexts(() => true) }
 }
 
-const given = (member: string, pages: readonly Page[], ttlMs?: number): MemberPages => ({ member, pages, ttlMs })
+const given = (member: string, pages: readonly Page[], ttlMs = 0): MemberPages => ({ member, pages, ttlMs })
 const translate = (member: string, _: string, entry: RawObject): RawObject =>
   rawObject({ ...entry.value, name: `${member}__${JSON.stringify(entry.value['name']).slice(1, -1)}` })
 
@@ -22,7 +22,6 @@ test('value and text of a merged list are the same, in the order of the members'
   expect(JSON.parse(text)).toEqual(value)
   expect(value).toEqual({
     tools: [{ name: 'b__1' }, { name: 'a__2' }, { name: 'a__3' }],
-    ttlMs: 0,
     _meta: { 'mcplex/missing': [{ upstream: 'c', reason: 'why' }] },
   })
 })
@@ -46,23 +45,19 @@ test('the same parts give the same pages, and another part of one member costs t
 })
 
 test.each([
-  [
-    [
-      { ttlMs: 500, cacheScope: 'public' },
-      { ttlMs: 900, cacheScope: 'public' },
-    ],
-    [undefined, undefined],
-    500,
-    'public',
-  ],
-  [[{ ttlMs: 500, cacheScope: 'public' }, {}], [undefined, 0], 0, undefined],
-  [[{}, {}], [undefined, undefined], undefined, undefined],
-])('of the hints %j and the times %j the shortest counts', (hints, times, ttlMs, cacheScope) => {
+  [[{ cacheScope: 'public' }, { cacheScope: 'public' }], 'public'],
+  [[{ cacheScope: 'public' }, {}], undefined],
+])('a list of pages with the scopes %j may be shared: %s', (hints, cacheScope) => {
   const merged = createMergedPages(createMemoryBudget(10_000_000), translate)
-  const members = hints.map((hint, at) => given(`m${at}`, [page([{ name: '1' }], hint, 'modern')], times[at]))
+  const members = hints.map((hint, at) => given(String(at), [page([], hint)]))
   const [only] = merged.merge('tools/list', members, []).pages
-  expect(only?.result.value['ttlMs']).toBe(ttlMs)
   expect(only?.result.value['cacheScope']).toBe(cacheScope)
+})
+
+test('a client may keep a merged list as long as the shortest of its parts, and not at all if a member is missing', () => {
+  const members = [given('a', [], 500), given('b', [], 900)]
+  expect(shortestTtl(members, [])).toBe(500)
+  expect(shortestTtl(members, [{ member: 'c', reason: 'why' }])).toBe(0)
 })
 
 test('lists of both eras are merged in the form of the stateless one', () => {

@@ -39,8 +39,8 @@ export const missingKey = 'mcplex/missing'
 export interface MemberPages {
   readonly member: string
   readonly pages: readonly Page[]
-  /** How long the list may be cached if its pages do not say so, in milliseconds; undefined if changes are announced. */
-  readonly ttlMs: number | undefined
+  /** How long a client may keep the list, in milliseconds. */
+  readonly ttlMs: number
 }
 
 /** Entries of one page of a member, translated. */
@@ -49,7 +49,6 @@ interface Part {
   readonly text: string
   /** A hash of the content. */
   readonly id: string
-  readonly ttlMs: number | undefined
   readonly isPublic: boolean
 }
 
@@ -98,8 +97,8 @@ export function createMergedPages(
     return false
   }
 
-  const partOf = (method: string, { member, ttlMs }: MemberPages, page: Page, era: EraName): Part =>
-    kept[era].get(page) ?? kept[era].keep(page, makePart(method, member, page, era, ttlMs, translate))
+  const partOf = (method: string, { member }: MemberPages, page: Page, era: EraName): Part =>
+    kept[era].get(page) ?? kept[era].keep(page, makePart(method, member, page, era, translate))
 
   const release = ({ memory: portion }: Merged): void => portion.close()
 
@@ -183,19 +182,16 @@ function makePart(
   member: string,
   page: Page,
   era: EraName,
-  ttlMs: number | undefined,
   translate: (member: string, method: string, entry: RawObject) => RawObject | undefined,
 ): Part {
   const result = page.era === era ? page.result : resultForRequest(method, page.result)
   const entries = objectElements(result, entriesKey[method] ?? '') ?? []
   const shown = entries.flatMap((entry) => (entry && translate(member, method, entry)) ?? [])
   const text = shown.map((entry) => entry.text).join(',')
-  const given = result.value['ttlMs']
   return {
     values: shown.map(({ value }) => value),
     text,
     id: contentId([text]),
-    ttlMs: typeof given === 'number' ? given : ttlMs,
     isPublic: result.value['cacheScope'] === 'public',
   }
 }
@@ -219,10 +215,7 @@ function mergeParts(
     chars += part.text.length
   }
   const key = entriesKey[method] ?? ''
-  const said = parts.flatMap(({ ttlMs }) => ttlMs ?? [])
   const common: Record<string, JsonValue> = {
-    // A list without one of the members is not to be kept.
-    ...(missing !== '' ? { ttlMs: 0 } : said.length > 0 && { ttlMs: Math.min(...said) }),
     ...(parts.length > 0 && parts.every(({ isPublic }) => isPublic) && missing === '' && { cacheScope: 'public' }),
     ...(missing !== '' && { _meta: { [missingKey]: JSON.parse(missing) as JsonValue } }),
   }
@@ -240,6 +233,11 @@ function mergeParts(
     }
   })
   return { generation, pages }
+}
+
+/** How long a client may keep a merged list, in milliseconds. A member that is missing now may be there the next time. */
+export function shortestTtl(given: readonly MemberPages[], missing: readonly Missing[]): number {
+  return missing.length > 0 ? 0 : Math.min(...given.map(({ ttlMs }) => ttlMs))
 }
 
 /** The cursor of a page: it is of this content, and of none else. */

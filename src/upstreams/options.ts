@@ -31,6 +31,8 @@ export interface UpstreamSettings {
   readonly processIdleMs: number
   /** When the pool is full, a worker of another group may be ended for a waiting call once idle for this long, in milliseconds. */
   readonly evictIdleMs: number
+  /** How long a list is shown before the server is asked for it again, in milliseconds. */
+  readonly listAgeMs: number
   /** The longest line accepted from a child, in bytes: the limit of a result. */
   readonly maxLineBytes: number
 }
@@ -153,6 +155,15 @@ export const upstreamOptions: OptionTable<UpstreamSettings> = {
     min: 0,
     max: 24 * 3_600_000,
     why: 'A client that called within the last minute will likely call again and needs the state of its process.',
+  },
+  listAgeMs: {
+    kind: 'duration',
+    about:
+      'How long a list of tools, prompts or resources is shown before the server is asked for it again, in the background, even if it announces changes.',
+    default: 5 * 60_000,
+    min: 1000,
+    max: 24 * 3_600_000,
+    why: 'Some servers change their lists and do not say so. A list costs the server little; clients are told how long theirs is good for.',
   },
   maxLineBytes: {
     kind: 'bytes',

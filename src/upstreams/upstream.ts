@@ -98,6 +98,16 @@ export interface SingleUpstream extends Upstream {
 export interface CatalogSource {
   /** The key of the source for a caller's server description (`list` undefined) or one of its lists. */
   sourceOf(caller: Caller, list: string | undefined): string
+  /** The source of a list for a caller that has no list of its own worker. */
+  commonSourceOf(caller: Caller, list: string): string
+  /** The source for the same clients, whatever they call themselves; the same source if it is not for clients of one name. */
+  withoutName(source: string): string
+  /** Whether the lists of a source may have changed when those of `changed` have. */
+  follows(source: string, changed: string): boolean
+  /** Tells the clients that are listed what this source lists that it has changed. */
+  announce(source: string, list: string): void
+  /** The lists of workers that work for one session alone. */
+  readonly ownLists: OwnListSource
   /** The era in which a source is asked; without a source, the era in which the caller's calls run. */
   eraOf(caller: Caller, source?: string): EraName
   /** Whether a source is for a profile without extensions, of which there is a closed set. */
@@ -122,6 +132,25 @@ export interface CatalogSource {
    * Calls `stale` when a list of a source may have changed; `isOfUse` tells whether the old list is better than none.
    */
   onStale(stale: (source: string, list: string, isOfUse: boolean) => void): void
+}
+
+/** The lists of workers that work for one session alone, which any call of the session may change. */
+export interface OwnListSource {
+  /** How to ask the caller's own worker for a list: if calls have ended since it was asked, and it is free; else undefined. */
+  due(caller: Caller, list: string): OwnListQuery | undefined
+  /** Calls `listen` when the first call of a session has ended, and its own worker is free. */
+  onFirstCall(listen: (caller: Caller) => void): void
+}
+
+/** A question to the own worker of a session for one of its lists. */
+export interface OwnListQuery {
+  /** The key of the source to ask. */
+  readonly source: string
+  /**
+   * The worker has answered, or has not.
+   * @param isShown whether its session is listed that from now on, or what other clients are; undefined: as before
+   */
+  done(isShown: boolean | undefined): void
 }
 
 /** There is no worker to ask, and no slot to start one. */

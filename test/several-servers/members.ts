@@ -36,7 +36,13 @@ export function memberOf(name: string, ...server: readonly string[]): Member {
     endSuspendedCalls: () => {},
   })
   onTestFinished(() => upstream.close({ force: true }))
-  const catalog = createCatalog({ catalogSource: upstream.catalog, memory, clock: systemClock, log: silentLog })
+  const catalog = createCatalog({
+    catalogSource: upstream.catalog,
+    memory,
+    listAgeMs: 300_000,
+    clock: systemClock,
+    log: silentLog,
+  })
   return { name, upstream, catalog }
 }
 
@@ -135,9 +141,9 @@ export class RouterClient {
   async list(method: string): Promise<{ readonly entries: readonly JsonObject[]; readonly meta: unknown }> {
     const entries: JsonObject[] = []
     for (let cursor: unknown = undefined; ;) {
-      const page = await this.#router.catalog.page(this.caller, method, cursor)
-      if ('error' in page) throw new Error('the list is an error')
-      const { value } = page.result
+      const listed = await this.#router.catalog.page(this.caller, method, cursor)
+      if ('error' in listed) throw new Error('the list is an error')
+      const { value } = listed.page.result
       for (const list of Object.values(value)) if (Array.isArray(list)) entries.push(...(list as JsonObject[]))
       cursor = value['nextCursor']
       if (typeof cursor !== 'string') return { entries, meta: value['_meta'] }

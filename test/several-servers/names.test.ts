@@ -152,7 +152,7 @@ test('lists of many pages are whole, and a cursor of an older list is refused', 
   expect(names.filter((name) => String(name).startsWith('two__tool_'))).toHaveLength(700)
   expect(names).toContain('one__tool_20')
   const first = await catalog.page(ada.caller, 'tools/list', undefined)
-  const cursor = 'result' in first ? first.result.value['nextCursor'] : undefined
+  const cursor = 'page' in first ? first.page.result.value['nextCursor'] : undefined
   expect(cursor).toEqual(expect.any(String))
   await ada.text('one__touch-list')
   await expect.poll(async () => (await ada.tools()).includes('one__added_1')).toBe(true)

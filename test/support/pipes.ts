@@ -23,7 +23,11 @@ export interface Piped {
   write(line: string): void
   send(message: JsonMap): void
   /** Opens a session, and gives the response. */
-  initialize(opening?: { readonly version?: string; readonly capabilities?: JsonMap }): Promise<RpcMessage>
+  initialize(opening?: {
+    readonly version?: string
+    readonly capabilities?: JsonMap
+    readonly client?: string
+  }): Promise<RpcMessage>
   /** Sends a request under an id of its own; resolves with the response. */
   request(method: string, params?: JsonMap): Promise<RpcMessage>
   call(tool: string, args?: JsonMap, meta?: JsonMap): Promise<RpcMessage>
@@ -138,8 +142,8 @@ function pipe(child: ChildProcess): Piped {
     response,
     request,
     told,
-    async initialize({ version = '2025-11-25', capabilities = {} } = {}) {
-      const clientInfo = { name: 'pipes', version: '1' }
+    async initialize({ version = '2025-11-25', capabilities = {}, client = 'pipes' } = {}) {
+      const clientInfo = { name: client, version: '1' }
       const answer = await request('initialize', { protocolVersion: version, capabilities, clientInfo })
       send({ method: 'notifications/initialized' })
       return answer

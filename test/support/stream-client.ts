@@ -78,8 +78,8 @@ const messageEvents = (stream: Answered): Answered['events'] => stream.events.fi
 /** A stream whose session is ready for requests. Throws if it is refused. */
 export async function openStreamClient(url: string, opening: Opening = {}, asked: Asked = {}): Promise<StreamClient> {
   const client = await openStream(url, asked)
-  const { version = '2024-11-05', capabilities = {} } = opening
-  const clientInfo = { name: 'journey', version: '1' }
+  const { version = '2024-11-05', capabilities = {}, client: name = 'journey' } = opening
+  const clientInfo = { name, version: '1' }
   const { result, error } = await client.request(
     'initialize',
     { protocolVersion: version, capabilities, clientInfo },

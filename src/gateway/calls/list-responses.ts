@@ -5,7 +5,7 @@ import type { Outcome, Caller } from '../../protocol/call.ts'
 import { type Answer, type RequestMessage, responseText } from '../../protocol/jsonrpc.ts'
 import { encodeLegacyAnswer } from '../../protocol/legacy-server.ts'
 import { statusOf, encodeModernAnswer } from '../../protocol/modern-server.ts'
-import { announcesChanges, type Catalog } from '../../catalog/catalog.ts'
+import type { Catalog } from '../../catalog/catalog.ts'
 import { serverInfoOf } from '../../protocol/server-description.ts'
 
 /** The whole response, and the HTTP status of the stateless era. */
@@ -13,9 +13,6 @@ export interface ListAnswer {
   readonly text: string
   readonly status: number
 }
-
-/** How long a client may cache a list if the server announces its changes and states no time of its own. */
-const announcedMs = 60_000
 
 /** Answers a list request. Throws `invalid_params` for a cursor that mcplex did not issue. */
 export async function answerList(
@@ -25,11 +22,12 @@ export async function answerList(
 ): Promise<ListAnswer> {
   const { id, method } = request
   const { version } = caller.client
-  const page = await catalog.page(caller, method, request.params?.value['cursor'])
-  if ('error' in page) {
-    const answer = encoded(caller, method, { answer: page.error, era: page.era, worker: undefined }, catalog)
+  const listed = await catalog.page(caller, method, request.params?.value['cursor'])
+  if ('error' in listed) {
+    const answer = encoded(caller, method, { answer: listed.error, era: listed.era, worker: undefined }, catalog)
     return { text: responseText(id, answer), status: statusOf(answer) }
   }
+  const { page, ttlMs } = listed
   let text = page.encoded.get(version)
   if (text === undefined) {
     const given: Answer = { kind: 'result', result: page.result }
@@ -37,7 +35,9 @@ export async function answerList(
     text = answer.kind === 'result' ? answer.result.text : '{}'
     page.encoded.keep(version, text)
   }
-  return { text: `{"jsonrpc":"2.0","id":${id},"result":${text}}`, status: 200 }
+  // The text is kept for all clients; how long the list is fresh changes with each answer.
+  const ttl = caller.session === undefined ? `"ttlMs":${ttlMs},` : ''
+  return { text: `{"jsonrpc":"2.0","id":${id},"result":{${ttl}${text.slice(1)}}`, status: 200 }
 }
 
 /** Encodes an outcome for the client's revision. There are few revisions, so the texts kept with a page are bounded. */
@@ -48,11 +48,5 @@ function encoded(
   catalog: Pick<Catalog, 'descriptionAtHand'>,
 ): Answer {
   if (caller.session !== undefined) return encodeLegacyAnswer(outcome, method, caller.client.version)
-  const serverDescription = catalog.descriptionAtHand(caller)
-  return encodeModernAnswer(
-    method,
-    outcome,
-    serverInfoOf(serverDescription),
-    announcesChanges(serverDescription, method) ? announcedMs : 0,
-  )
+  return encodeModernAnswer(method, outcome, serverInfoOf(catalog.descriptionAtHand(caller)), 'later')
 }

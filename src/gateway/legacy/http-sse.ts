@@ -159,8 +159,9 @@ async function beginCall(
   needs: HttpSseNeeds,
 ): Promise<void> {
   if (!liveSession.session.ready) await needs.sessions.update(liveSession, completed)
-  const isAttached = isLocal(call.request, needs) || liveSession.workerSubscription !== undefined
-  if (!isAttached) await needs.sessionNotifications.attach(liveSession)
+  // The stream is read all the time: a client that has been given a list can hear that it has changed.
+  const isOfWorker = needs.catalog.isList(call.request.method) || !isLocal(call.request, needs)
+  if (isOfWorker && liveSession.workerSubscription === undefined) await needs.sessionNotifications.attach(liveSession)
   const one = startCall(liveSession, call, replyToRequest, needs)
   void pump(liveSession, one, { kind: 'streaming', next: one.reply.next() }, sseSession.stream, needs)
 }

@@ -10,8 +10,8 @@ const toolList = 'tools/list'
 /** The names of the tools that the client is listed now. */
 async function toolsOf({ lists }: UpstreamFixture, { caller }: ContractClient): Promise<unknown[]> {
   if ('catalog' in lists) {
-    const page = await lists.catalog.page(caller, toolList, undefined)
-    return 'error' in page ? [] : namesIn(page.result)
+    const listed = await lists.catalog.page(caller, toolList, undefined)
+    return 'error' in listed ? [] : namesIn(listed.page.result)
   }
   const { source } = lists
   const answer = await source.list(caller, source.sourceOf(caller, toolList), toolList, undefined)

@@ -17,6 +17,7 @@ import { hasSameHandshake } from '../pooling/hand-over.ts'
 import { isCommon } from '../pooling/isolation-group.ts'
 import { createIsolationGroups, type IsolationGroups } from '../pooling/isolation-groups.ts'
 import { createNotificationRouter, type NotificationRouter } from '../pooling/notification-router.ts'
+import { createOwnWorkerLists } from '../pooling/own-worker-lists.ts'
 import { ownCaller } from '../pooling/own-requests.ts'
 import { Pool } from '../pooling/pool.ts'
 import { poolCounts } from '../pooling/pool-counts.ts'
@@ -86,7 +87,8 @@ export class PooledUpstream implements SingleUpstream {
     this.catalogWorkers = this.#createCatalogWorkers()
     this.pool = this.#createPool()
     const { groups, pool, catalogWorkers, slots } = this
-    const common = { groups, pool, notifications: this.#notifications, clock }
+    const ownLists = createOwnWorkerLists(groups)
+    const common = { groups, pool, notifications: this.#notifications, ownLists, clock }
     this.catalog = createCatalogSource({ ...common, catalogWorkers })
     this.call = countCallMemory(memory, (call) => callOnWorker(call, common))
     this.health = createUpstreamHealth({
@@ -145,7 +147,7 @@ export class PooledUpstream implements SingleUpstream {
   }
 
   subscribe(caller: Caller, filter: Filter, subscriber: Subscriber): Promise<Subscription> {
-    return this.#notifications.subscribe(this.groups.keyOf(caller), caller.session, filter, subscriber)
+    return this.#notifications.subscribe(this.groups.keyOf(caller), caller, filter, subscriber)
   }
 
   notify(caller: Caller, method: string, params: RawObject | undefined): void {
@@ -239,7 +241,7 @@ export class PooledUpstream implements SingleUpstream {
   }
 
   #createPool(): Pool {
-    const { settings, queue, queueWaitMs, clock, endSuspendedCalls } = this.#needs
+    const { settings, hasOneClient, queue, queueWaitMs, clock, endSuspendedCalls } = this.#needs
     return new Pool({
       settings,
       queue,
@@ -250,7 +252,7 @@ export class PooledUpstream implements SingleUpstream {
       takeSlot: () => this.#spares?.take('serve') ?? this.slots.take('serve'),
       start: (group, slot) => this.#starts.start(group, this.groups.serverEraOf(group.caller), slot),
       handOver: (group) => {
-        const catalogWorker = this.catalogWorkers.handOver((what) => hasSameHandshake(group, what))
+        const catalogWorker = this.catalogWorkers.handOver((what) => hasSameHandshake(group, what, hasOneClient))
         return catalogWorker && this.#starts.handOver(group, this.groups.serverEraOf(group.caller), catalogWorker)
       },
       isOnlyOne: () => this.#onlyOne.isKnown,

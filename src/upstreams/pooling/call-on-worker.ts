@@ -10,12 +10,14 @@ import { workerOf } from './isolation-group.ts'
 import type { IsolationGroups } from './isolation-groups.ts'
 import { answerWithoutWorker } from './local-outcomes.ts'
 import type { NotificationRouter } from './notification-router.ts'
+import type { OwnWorkerLists } from './own-worker-lists.ts'
 import type { Pool } from './pool.ts'
 
 export interface WorkerCallNeeds {
   readonly groups: IsolationGroups
   readonly pool: Pool
   readonly notifications: NotificationRouter
+  readonly ownLists: Pick<OwnWorkerLists, 'callEnded'>
   readonly clock: Clock
 }
 
@@ -60,6 +62,7 @@ export async function* callOnWorker(call: Call, needs: WorkerCallNeeds): Reply {
     worker.finish(pending, outcome ? undefined : (call.cancel.reason ?? 'ended by the gateway'))
     endWithCall(group, worker, call, outcome)
     pool.callEnded()
+    needs.ownLists.callEnded(group, worker)
   }
 }
 

@@ -1,7 +1,7 @@
 /**
- * Which workers are asked for server descriptions and lists: a catalog worker for each capability profile; the shared
- * workers in mode `shared`; and the own worker of a group that has announced a change, or for which no catalog worker
- * can be started.
+ * Which workers are asked for server descriptions and lists: a catalog worker for each capability profile, and for each
+ * name of clients among those that are kept apart; the shared workers in mode `shared`; and the own worker of a group
+ * that lists something else, or for which no catalog worker can be started.
  */
 import { Cancel } from '../../base/cancel.ts'
 import type { Clock } from '../../base/clock.ts'
@@ -9,7 +9,7 @@ import { Refusal } from '../../base/refusal.ts'
 import type { Caller } from '../../protocol/call.ts'
 import { editObject, isObject, type RawObject } from '../../protocol/json-text.ts'
 import type { Worker } from '../worker.ts'
-import type { ServerEra } from '../server-era.ts'
+import { modeOf, ownInfo, type ServerEra } from '../server-era.ts'
 import type { CatalogWorkers, CatalogWorkerSpec } from './catalog-workers.ts'
 import { listPage } from './own-requests.ts'
 import type { Pool } from './pool.ts'
@@ -17,28 +17,70 @@ import { ProfileKeys } from './profile-keys.ts'
 import {
   announcedIn,
   eraIn,
+  follows,
+  infoIn,
   isEmptyProfile,
   isWithoutExtensions,
   profileSource,
   groupKeyIn,
   groupSource,
+  withoutName,
 } from './catalog-keys.ts'
-import type { IsolationGroup } from './isolation-group.ts'
+import { ClientNames } from './client-names.ts'
+import { type IsolationGroup, isCommon } from './isolation-group.ts'
 import type { IsolationGroups } from './isolation-groups.ts'
-import { type CatalogSource, NoRoom } from '../upstream.ts'
+import { type CatalogSource, NoRoom, type OwnListSource } from '../upstream.ts'
 import type { NotificationRouter } from './notification-router.ts'
+
+/** Changes that catalog workers announce are passed on together, in milliseconds. */
+const announceMs = 500
 
 export interface CatalogSourceNeeds {
   readonly groups: IsolationGroups
   readonly catalogWorkers: CatalogWorkers
   readonly notifications: NotificationRouter
+  readonly ownLists: OwnListSource
   readonly clock: Clock
   readonly pool: Pick<Pool, 'wait' | 'callEnded'>
 }
 
 export function createCatalogSource(needs: CatalogSourceNeeds): CatalogSource {
-  const { groups, catalogWorkers, pool } = needs
+  const { groups, catalogWorkers, pool, notifications } = needs
   const profiles = new ProfileKeys(needs.clock)
+  const names = new ClientNames(needs.clock)
+
+  /** The key of the client's name, if the server may list something for it alone: not where clients of any name share a worker. */
+  const nameFor = (serverEra: ServerEra, caller: Caller): string | undefined =>
+    serverEra.codec.era === 'modern' || !isCommon(modeOf(serverEra, caller)) ? names.keyOf(caller.client) : undefined
+
+  const profileSourceOf = (serverEra: ServerEra, caller: Caller, name?: string): string =>
+    profileSource(serverEra.codec.era, profiles.keyOf(groups.announcedTo(serverEra, caller)), name)
+
+  const commonSourceOf = (caller: Caller): string => {
+    const serverEra = groups.serverEraOf(caller)
+    return profileSourceOf(serverEra, caller, nameFor(serverEra, caller))
+  }
+
+  const sourceOf = (caller: Caller, list: string | undefined): string => {
+    const group = list === undefined ? undefined : groups.find(groups.keyOf(caller))
+    if (group && list !== undefined && group.ownLists.get(list)?.isShown) return groupSource(group.key)
+    const serverEra = groups.serverEraOf(caller)
+    const source = profileSourceOf(serverEra, caller, list === undefined ? undefined : nameFor(serverEra, caller))
+    catalogWorkers.touch(serverEra.codec.era === 'modern' ? profileSource('modern') : withoutName(source))
+    return source
+  }
+
+  /** Announcements of catalog workers that are about to be passed on, by source and list. */
+  const announcing = new Set<string>()
+  notifications.onCatalogChange((source, list) => {
+    const change = `${list} ${source}`
+    if (announcing.has(change)) return
+    announcing.add(change)
+    needs.clock.after(announceMs, () => {
+      announcing.delete(change)
+      notifications.tellChangeToAll(list, (caller) => follows(sourceOf(caller, list), source))
+    })
+  })
 
   /** The era of a source. With only one client, the era that serves it may have changed since the source was chosen. */
   const serverEraFor = (caller: Caller, source: string): ServerEra => {
@@ -65,21 +107,25 @@ export function createCatalogSource(needs: CatalogSourceNeeds): CatalogSource {
   const specFor = (caller: Caller, source: string): CatalogWorkerSpec => {
     const serverEra = serverEraFor(caller, source)
     // Stateless servers need no worker for each profile: the request itself names the client.
-    if (serverEra.codec.era === 'modern') return { source: profileSource('modern'), serverEra, announced: {} }
-    return { source, serverEra, announced: announcedIn(source) }
+    const info = infoIn(source)
+    if (serverEra.codec.era === 'modern') return { source: profileSource('modern'), serverEra, announced: {}, info }
+    return { source, serverEra, announced: announcedIn(source), info }
   }
 
   return {
     eraOf: (caller, source) =>
       (source === undefined ? groups.serverEraOf(caller) : serverEraFor(caller, source)).codec.era,
-    sourceOf(caller, list) {
-      const serverEra = groups.serverEraOf(caller)
-      const group = groups.find(groups.keyOf(caller))
-      if (group && list !== undefined && group.ownLists.has(list)) return groupSource(group.key)
-      const source = profileSource(serverEra.codec.era, profiles.keyOf(groups.announcedTo(serverEra, caller)))
-      catalogWorkers.touch(serverEra.codec.era === 'modern' ? profileSource('modern') : source)
-      return source
+    sourceOf,
+    commonSourceOf,
+    withoutName,
+    follows,
+    announce(source, list) {
+      const key = groupKeyIn(source)
+      const group = key === undefined ? undefined : groups.find(key)
+      if (group) notifications.tellChange(group, [list])
+      else notifications.tellChangeToAll(list, (caller) => sourceOf(caller, list) === source)
     },
+    ownLists: needs.ownLists,
     isWithoutExtensions,
     isEmptyProfile,
     startDescription: (caller) => groups.serverEraOf(caller).serverDescription,
@@ -87,7 +133,8 @@ export function createCatalogSource(needs: CatalogSourceNeeds): CatalogSource {
       const serverEra = serverEraFor(caller, source)
       if (serverEra.codec.era === 'modern') return serverEra.serverDescription
       if (serverEra.mode === 'shared') return withoutTasks(serverEra.serverDescription)
-      const what = specFor(caller, source)
+      // The description is the same for clients of any name: a worker that will be asked for lists can tell it, too.
+      const what = specFor(caller, catalogWorkers.has(source) ? source : commonSourceOf(caller))
       const catalogWorker = await (mayWait ? catalogWorkers.get(what) : catalogWorkers.at(what))
       if (!catalogWorker) throw new NoRoom()
       return serverEra.mode === 'session'
@@ -99,12 +146,15 @@ export function createCatalogSource(needs: CatalogSourceNeeds): CatalogSource {
       const key = groupKeyIn(source)
       const group = serverEra.mode === 'shared' ? groups.of(caller) : key === undefined ? undefined : groups.find(key)
       if (group) {
-        const own = group.ownLists.get(method)
+        const own = key === undefined ? undefined : group.ownLists.get(method)?.worker
         const worker = own && !own.closed ? own : await freeWorker(group, caller)
+        const client = key === undefined ? { ...caller.client, info: infoIn(source) ?? ownInfo } : caller.client
+        group.listsInFlight++
         // A worker that answers a list must not count as idle.
         worker.reserve()
         const over = serverEra.codec.era === 'legacy' ? worker.workFor(caller.session) : undefined
-        return await listPage(worker, method, cursor, caller.client, group.announced).finally(() => {
+        return await listPage(worker, method, cursor, client, group.announced).finally(() => {
+          group.listsInFlight--
           worker.unreserve()
           over?.()
           // A late message about this list could be attributed to the next call.
@@ -119,10 +169,10 @@ export function createCatalogSource(needs: CatalogSourceNeeds): CatalogSource {
     async own(caller, list) {
       const group = groups.of(caller)
       const worker = await freeWorker(group, caller)
-      group.ownLists.set(list, worker)
+      group.ownLists.set(list, { worker, callsEnded: group.callsEnded, isShown: true })
       return groupSource(group.key)
     },
-    onStale: (stale) => needs.notifications.onStale(stale),
+    onStale: (stale) => notifications.onStale(stale),
   }
 }
 

@@ -20,6 +20,8 @@ import { NoRoom } from '../upstream.ts'
 
 /** Catalog workers that are unused for this long are ended, except the first, for clients without capabilities. */
 const idleMs = 5 * 60_000
+/** The same for one that asks in the name of a client: the first announces changes for it, too. */
+const namedIdleMs = 30_000
 /** A catalog worker keeps its slot at least this long before a worker of another profile gets it. */
 const leastMs = 30_000
 const lookEveryMs = 250
@@ -35,6 +37,8 @@ export interface CatalogWorkerSpec {
   readonly source: string
   readonly serverEra: ServerEra
   readonly announced: JsonObject
+  /** The client info of its handshake or requests, if it asks for clients of one name; else that of mcplex. */
+  readonly info?: JsonObject | undefined
 }
 
 export interface CatalogWorkers {
@@ -50,6 +54,8 @@ export interface CatalogWorkers {
   list(what: CatalogWorkerSpec, shown: JsonObject, method: string, cursor: string | undefined): Promise<Answer>
   /** A client is shown this source: its catalog worker stays, to announce changes. */
   touch(source: string): void
+  /** Whether there is a worker of the source, or one is being started. */
+  has(source: string): boolean
   /** Ends one of them for a waiting call, preferably one that is not asked at the moment. False if there is none. */
   endOne(): boolean
   /** Removes and returns a live one that is of use to a group; undefined if none is. */
@@ -97,6 +103,8 @@ interface Entry {
   /** Requests in flight to it. */
   asked: number
 }
+
+const longestIdleMs = ({ info }: CatalogWorkerSpec): number => (info === undefined ? idleMs : namedIdleMs)
 
 export function createCatalogWorkers(needs: CatalogWorkersNeeds): CatalogWorkers {
   const { clock } = needs
@@ -218,7 +226,7 @@ export function createCatalogWorkers(needs: CatalogWorkersNeeds): CatalogWorkers
       try {
         const { worker } = await entry.opening
         worker.reserve()
-        const page = listPage(worker, method, cursor, ownDescription(what.serverEra, shown), shown)
+        const page = listPage(worker, method, cursor, ownDescription(what.serverEra, shown, what.info), shown)
         return await page.finally(() => worker.unreserve())
       } catch (error) {
         throw entry.cancel.cancelled ? new NoRoom(error) : error
@@ -230,6 +238,7 @@ export function createCatalogWorkers(needs: CatalogWorkersNeeds): CatalogWorkers
       const known = entries.get(source)
       if (known) known.usedMs = clock.now()
     },
+    has: (source) => alive(source) !== undefined,
     endOne() {
       const other = oldest(false) ?? oldest(true)
       if (other) end(...other)
@@ -253,7 +262,8 @@ export function createCatalogWorkers(needs: CatalogWorkersNeeds): CatalogWorkers
       const now = clock.now()
       for (const [source, entry] of entries) {
         if (!alive(source)) entries.delete(source)
-        else if (entry.catalogWorker && source !== first && now - entry.usedMs >= idleMs) end(source, entry)
+        else if (entry.catalogWorker && source !== first && now - entry.usedMs >= longestIdleMs(entry.what))
+          end(source, entry)
       }
     },
     async close() {

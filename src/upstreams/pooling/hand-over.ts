@@ -9,11 +9,20 @@ import type { CatalogWorkerSpec } from './catalog-workers.ts'
 import type { IsolationGroup } from './isolation-group.ts'
 import { ownDescription } from './own-requests.ts'
 
-/** Whether a catalog worker had the handshake that a worker of the group gets. */
-export function hasSameHandshake({ caller, announced, codec }: IsolationGroup, spec: CatalogWorkerSpec): boolean {
+/**
+ * Whether a catalog worker had the handshake that a worker of the group gets.
+ * @param hasOneClient whether all calls are of one client: else the next client of its name needs the worker, too
+ */
+export function hasSameHandshake(
+  { caller, announced, codec }: IsolationGroup,
+  spec: CatalogWorkerSpec,
+  hasOneClient: boolean,
+): boolean {
   if (codec.era !== spec.serverEra.codec.era) return false
   // A stateless request names its client itself.
   if (codec.era === 'modern') return true
-  const own = initializeParams(ownDescription(spec.serverEra, spec.announced), rawObject(spec.announced), ownInfo)
+  if (spec.info !== undefined && !hasOneClient) return false
+  const description = ownDescription(spec.serverEra, spec.announced, spec.info)
+  const own = initializeParams(description, rawObject(spec.announced), ownInfo)
   return own.text === initializeParams(caller.client, rawObject(announced), ownInfo).text
 }

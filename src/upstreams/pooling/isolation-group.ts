@@ -15,9 +15,20 @@ import { WaitingCalls } from './waiting-calls.ts'
 
 /** A recipient of what the workers of a group send outside of calls. */
 export interface GroupSubscriber extends Subscriber {
+  readonly caller: Caller
   /** Whether it is the stream of a session: it gets input requests, and everything sent for its session alone. */
   readonly isSession: boolean
   filter: Filter
+}
+
+/** What is known of one list of a worker of a group. */
+export interface OwnList {
+  /** The worker that has announced a change, or was asked. */
+  readonly worker: Worker
+  /** The `callsEnded` of the group when the worker was asked. */
+  readonly callsEnded: number
+  /** Whether the clients of the group are listed this; else what clients of their kind are listed. */
+  readonly isShown: boolean
 }
 
 /** What a worker is for: a group, or a catalogue source. A catalog worker can be handed over to a group. */
@@ -60,8 +71,14 @@ export interface IsolationGroup {
   hasWarnedOfUnattributed: boolean
   /** Whether a worker with state was lost: the next one gets its state, and the clients are notified. */
   hasLostState: boolean
-  /** Lists that come from a worker of the group, and from which: it has announced a change, or no catalog worker could be asked. */
-  readonly ownLists: Map<string, Worker>
+  /** What is known of the lists of its workers, by method. */
+  readonly ownLists: Map<string, OwnList>
+  /** How many calls have ended: any of them may have changed the lists of its worker. */
+  callsEnded: number
+  /** Lists that one of its workers is asked for at the moment. */
+  listsInFlight: number
+  /** Whether the lists of the worker of a session were compared with those that other clients get, after its first call. */
+  areListsCompared: boolean
   ended: boolean
 }
 
@@ -115,6 +132,9 @@ export function createIsolationGroup(
     hasWarnedOfUnattributed: false,
     hasLostState: false,
     ownLists: new Map(),
+    callsEnded: 0,
+    listsInFlight: 0,
+    areListsCompared: false,
     ended: false,
   }
 }

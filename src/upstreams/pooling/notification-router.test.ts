@@ -17,6 +17,7 @@ const caller: Caller = {
   client: { era: 'legacy', version: '2025-11-25', capabilities: {}, info: undefined },
   session: undefined,
 }
+const nobody: Caller = { ...caller, session: undefined }
 
 /** A group with a fake worker that accepts everything but `refuses`; `told` holds the requests that it got. */
 function createFixture(refuses: (uri: string) => boolean = () => false): {
@@ -90,8 +91,8 @@ const deaf: Subscriber = { deliver() {}, isRead: () => false }
 
 test('a worker gets one subscription for several subscribers, which ends with the last of them', async () => {
   const { group, notifications, told } = createFixture()
-  const one = await notifications.subscribe(group.key, undefined, filterOf(new Set(['a', 'b'])), deaf)
-  const two = await notifications.subscribe(group.key, undefined, filterOf(new Set(['b', 'c'])), deaf)
+  const one = await notifications.subscribe(group.key, nobody, filterOf(new Set(['a', 'b'])), deaf)
+  const two = await notifications.subscribe(group.key, nobody, filterOf(new Set(['b', 'c'])), deaf)
   await two.refilter(filterOf(new Set(['b'])))
   one.stop()
   one.stop()
@@ -102,10 +103,9 @@ test('a worker gets one subscription for several subscribers, which ends with th
 test('a refused subscription is tried again when another subscriber comes', async () => {
   let isRefusing = true
   const { group, notifications, told } = createFixture(() => isRefusing)
-  await notifications.subscribe(group.key, undefined, filterOf(new Set(['a'])), deaf)
+  await notifications.subscribe(group.key, nobody, filterOf(new Set(['a'])), deaf)
   isRefusing = false
-  for (let others = 0; others < 3; others++)
-    await notifications.subscribe(group.key, undefined, filterOf(new Set()), deaf)
+  for (let others = 0; others < 3; others++) await notifications.subscribe(group.key, nobody, filterOf(new Set()), deaf)
   expect(told).toEqual(['subscribe a', 'subscribe a'])
 })
 
@@ -118,10 +118,10 @@ test('another subscriber causes no work for earlier ones', async () => {
     }
   }
   const { group, notifications, told } = createFixture()
-  await notifications.subscribe(group.key, undefined, filterOf(new Watched(['a'])), deaf)
+  await notifications.subscribe(group.key, nobody, filterOf(new Watched(['a'])), deaf)
   const first = looks
   for (let others = 0; others < 100; others++)
-    await notifications.subscribe(group.key, undefined, filterOf(new Set(['a'])), deaf)
+    await notifications.subscribe(group.key, nobody, filterOf(new Set(['a'])), deaf)
   expect(looks).toBe(first)
   expect(told).toEqual(['subscribe a'])
 })

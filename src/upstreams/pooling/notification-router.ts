@@ -3,12 +3,12 @@
  * other client.
  */
 import type { Clock } from '../../base/clock.ts'
-import type { ClientKey, Filter, Update } from '../../protocol/call.ts'
+import type { Caller, Filter, Update } from '../../protocol/call.ts'
 import { isObject } from '../../protocol/json-text.ts'
 import { withMeta } from '../../protocol/jsonrpc.ts'
 import { metaKeys } from '../../protocol/revisions.ts'
 import type { Worker } from '../worker.ts'
-import { groupSource } from './catalog-keys.ts'
+import { groupSource, infoIn } from './catalog-keys.ts'
 import { createSubscriptions, isWanted, type Subscriptions } from './subscriptions.ts'
 import type { GroupSubscriber, WorkerOwner, IsolationGroup } from './isolation-group.ts'
 import type { Subscriber, Subscription } from '../upstream.ts'
@@ -28,16 +28,25 @@ export interface NotificationRouter {
   subscriptionsOf(group: IsolationGroup): Subscriptions
   /**
    * @param key the key of the group
-   * @param client the session of the stream; undefined for a client without sessions, which cannot be identified
+   * @param caller its session is that of the stream; a client without sessions cannot be identified
    */
-  subscribe(key: string, client: ClientKey | undefined, filter: Filter, subscriber: Subscriber): Promise<Subscription>
+  subscribe(key: string, caller: Caller, filter: Filter, subscriber: Subscriber): Promise<Subscription>
+  /** Tells the subscribers of a group that lists of its worker have changed. */
+  tellChange(group: IsolationGroup, lists: Iterable<string>): void
+  /** Tells all subscribers whose callers are concerned that a list has changed; not those with a worker of their own. */
+  tellChangeToAll(list: string, isConcerned: (caller: Caller) => boolean): void
   hasSubscribers(key: string): boolean
   forget(key: string): void
-  /** All lists of a source may change unnoticed from now on: no worker is left to announce it. */
-  unwatched(source: string): void
+  /**
+   * All lists of a source may change unnoticed from now on: no worker is left to announce it.
+   * @param isExpected whether its worker has ended because it was not needed any more
+   */
+  unwatched(source: string, isExpected: boolean): void
   /** The same for the lists that come from this worker of a group. */
   unwatchedOf(group: IsolationGroup, worker: Worker): void
   onStale(stale: Stale): void
+  /** Calls `tell` when a catalog worker has announced that a list of its source has changed. */
+  onCatalogChange(tell: (source: string, list: string) => void): void
 }
 
 /** The subscribers of a group, and the union of their filters. */
@@ -54,6 +63,7 @@ export function createNotificationRouter(
   const none = new SubscriptionCounts()
   const subscriptions = new WeakMap<IsolationGroup, Subscriptions>()
   const staleListeners: Stale[] = []
+  const changeListeners: Array<(source: string, list: string) => void> = []
 
   const subscriptionsOf = (group: IsolationGroup): Subscriptions => {
     let known = subscriptions.get(group)
@@ -94,15 +104,19 @@ export function createNotificationRouter(
         for (const list of changedLists(update.method)) {
           // Lists of a worker that ends with its call are of no use to other calls.
           if (group?.endsAfter === 'every call') continue
-          group?.ownLists.set(list, worker)
-          for (const stale of staleListeners) stale(group ? groupSource(group.key) : (owner.source ?? ''), list, !group)
+          group?.ownLists.set(list, { worker, callsEnded: group.callsEnded, isShown: true })
+          const source = group ? groupSource(group.key) : (owner.source ?? '')
+          for (const stale of staleListeners) stale(source, list, !group)
+          if (!group) for (const tell of changeListeners) tell(source, list)
         }
         if (!group || subscriptionsOf(group).acknowledge(worker, update.method, update.params)) return true
       }
       return group !== undefined && deliver(group, update)
     },
-    async subscribe(key, client, filter, { deliver: deliverTo, isRead }) {
-      const subscriber: GroupSubscriber = { isSession: client !== undefined, filter, deliver: deliverTo, isRead }
+    async subscribe(key, caller, filter, { deliver: deliverTo, isRead }) {
+      const client = caller.session
+      const isSession = client !== undefined
+      const subscriber: GroupSubscriber = { caller, isSession, filter, deliver: deliverTo, isRead }
       const audience = audiences.get(key) ?? { subscribers: new Set(), subscriptionCounts: new SubscriptionCounts() }
       audiences.set(key, audience)
       const { subscribers, subscriptionCounts } = audience
@@ -129,19 +143,41 @@ export function createNotificationRouter(
         },
       }
     },
+    tellChange(group, lists) {
+      for (const method of new Set([...lists].map(changeOf))) deliver(group, changeUpdate(method))
+    },
+    tellChangeToAll(list, isConcerned) {
+      const update = changeUpdate(changeOf(list))
+      for (const [key, { subscribers }] of audiences) {
+        const group = findGroup(key)
+        // A worker of one session announces its own changes.
+        if (group?.attribution === 'session' && group.workers.size > 0) continue
+        for (const subscriber of subscribers) {
+          if (isWanted(subscriber.filter, update.method, undefined) && isConcerned(subscriber.caller))
+            subscriber.deliver(update)
+        }
+      }
+    },
     hasSubscribers: (key) => audiences.has(key),
     forget: (key) => void audiences.delete(key),
-    unwatched(source) {
+    unwatched(source, isExpected) {
+      // Workers for clients of any name announce changes for it, too. A worker that has failed may have a new successor.
+      if (isExpected && infoIn(source) !== undefined) return
       for (const list of allLists) for (const stale of staleListeners) stale(source, list, true)
     },
     unwatchedOf(group, worker) {
-      for (const [list, announcedBy] of group.ownLists) {
-        if (announcedBy !== worker) continue
+      const shown: string[] = []
+      for (const [list, own] of group.ownLists) {
+        if (own.worker !== worker) continue
         group.ownLists.delete(list)
+        if (own.isShown) shown.push(list)
         for (const stale of staleListeners) stale(groupSource(group.key), list, false)
       }
+      // From now on the clients are listed what others are.
+      if (!group.ended) for (const method of new Set(shown.map(changeOf))) deliver(group, changeUpdate(method))
     },
     onStale: (stale) => void staleListeners.push(stale),
+    onCatalogChange: (tell) => void changeListeners.push(tell),
   }
 }
 
@@ -159,6 +195,16 @@ function changedLists(method: string): readonly string[] {
     default:
       return []
   }
+}
+
+/** The notification that tells of a changed list. */
+function changeOf(list: string): string {
+  const kind = list.startsWith('resources/') ? 'resources' : list.slice(0, list.indexOf('/'))
+  return `notifications/${kind}/list_changed`
+}
+
+function changeUpdate(method: string): Update & { kind: 'notification' } {
+  return { kind: 'notification', method, params: undefined }
 }
 
 function isChange(method: string): boolean {

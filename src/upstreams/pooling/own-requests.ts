@@ -10,10 +10,17 @@ import type { Worker } from '../worker.ts'
 
 const listTimeoutMs = 30_000
 
-/** The client description of mcplex itself. */
-export function ownDescription(serverEra: ServerEra, announced: JsonObject): ClientDescription {
+/**
+ * The client description of mcplex itself.
+ * @param info the client info of the clients that it asks for, if it asks for clients of one name
+ */
+export function ownDescription(
+  serverEra: ServerEra,
+  announced: JsonObject,
+  info: JsonObject = ownInfo,
+): ClientDescription {
   const { era } = serverEra.codec
-  return { era, version: era === 'legacy' ? newestLegacy : modernVersion, capabilities: announced, info: ownInfo }
+  return { era, version: era === 'legacy' ? newestLegacy : modernVersion, capabilities: announced, info }
 }
 
 /** Requests one page of a list outside of calls. Rejects as `Worker.request` does. */

@@ -110,7 +110,7 @@ export class WorkerStarts {
   async handOver(group: IsolationGroup, serverEra: ServerEra, { worker, slot }: CatalogWorker): Promise<Worker> {
     const { owner } = slot
     slot.assign('serve')
-    if (owner.source !== undefined) this.#needs.notifications.unwatched(owner.source)
+    if (owner.source !== undefined) this.#needs.notifications.unwatched(owner.source, true)
     owner.group = group
     owner.source = undefined
     worker.attributor.attribution = group.attribution
@@ -119,19 +119,20 @@ export class WorkerStarts {
 
   /** Starts a catalog worker. Throws as `start` does. */
   async startCatalogWorker(what: CatalogWorkerStart): Promise<CatalogWorker> {
-    const { source, serverEra, announced, slot, cancel } = what
+    const { source, serverEra, announced, info, slot, cancel } = what
     const restarts = this.crashLoopGuard.ofSource(source)
     slot.owner.source = source
     let fault: StartFault | undefined
     const opened = slot.open({
       ...this.eventsOf(serverEra.codec, slot),
-      caller: { ...ownCaller(serverEra), client: ownDescription(serverEra, announced) },
+      caller: { ...ownCaller(serverEra), client: ownDescription(serverEra, announced, info) },
       announced,
       attribution: 'several',
       mustDiscover: true,
       failed: (failure) => {
         fault = failure.fault
-        this.crashLoopGuard.startFailed(restarts, failure, Object.keys(announced).length === 0, serverEra)
+        const isNeutral = info === undefined && Object.keys(announced).length === 0
+        this.crashLoopGuard.startFailed(restarts, failure, isNeutral, serverEra)
       },
       connected: (worker) => {
         this.#noteOpening(slot)
@@ -235,7 +236,7 @@ export class WorkerStarts {
     const { notifications, clock, log, onlyOne, serverEras, expectsEnds, slotFreed } = this.#needs
     const { group, source } = slot.owner
     // Changes of its lists would not be noticed any more.
-    if (!group && source !== undefined) notifications.unwatched(source)
+    if (!group && source !== undefined) notifications.unwatched(source, expected)
     if (group) {
       group.workers.delete(worker)
       notifications.unwatchedOf(group, worker)

@@ -1,0 +1,161 @@
+/**
+ * Learns lists: for the first time, and again when they may have changed. What is learnt again and differs is announced to
+ * the clients of its source.
+ */
+import type { Clock } from '../base/clock.ts'
+import type { Log } from '../base/log.ts'
+import type { Caller } from '../protocol/call.ts'
+import type { RawObject } from '../protocol/json-text.ts'
+import type { Answer } from '../protocol/jsonrpc.ts'
+import type { CatalogSource } from '../upstreams/upstream.ts'
+import type { KeptList, KeptSources } from './kept-sources.ts'
+import { type Freshness, isSame, learnPages, type Pages } from './pages.ts'
+
+/** Resource lists of a server that does not announce changes are fetched again after this time, in milliseconds. */
+const unannouncedMs = 5000
+/** The longest that a client may keep a list whose changes the server announces, in milliseconds. */
+const announcedMs = 60_000
+
+/** The lists of the protocol, and the capability under which a server announces each. */
+export const capabilityOf: Readonly<Record<string, string>> = {
+  'tools/list': 'tools',
+  'prompts/list': 'prompts',
+  'resources/list': 'resources',
+  'resources/templates/list': 'resources',
+}
+
+export interface Learning {
+  /** Begins to learn a list. @param announces whether the server announces its changes */
+  learn(caller: Caller, key: string, method: string, announces: boolean): KeptList
+  /** Learns a list for the first time. It is not kept if that fails. */
+  learnFirst(caller: Caller, key: string, method: string, announces: boolean): Promise<Pages>
+  /** Learns a list again that may have changed; returns the old pages if that fails. Never rejects. */
+  learnAgain(caller: Caller, key: string, kept: KeptList, method: string, pages: Pages): Promise<Pages>
+  /** Whether any tool learnt so far mirrors arguments into headers. */
+  readonly mirrorsHeaders: boolean
+  /** Whether any tool learnt so far runs only as a task. */
+  readonly hasTaskOnly: boolean
+}
+
+export interface LearningNeeds {
+  readonly catalogSource: CatalogSource
+  readonly sources: KeptSources
+  /** How long a list is shown before it is fetched again, in milliseconds. */
+  readonly listAgeMs: number
+  readonly descriptionAtHand: (caller: Caller) => RawObject
+  /** Whether the server announces changes of the list to such a client. */
+  readonly isAnnounced: (caller: Caller, method: string) => Promise<boolean>
+  readonly clock: Clock
+  readonly log: Log
+}
+
+export function createLearning(needs: LearningNeeds): Learning {
+  const { catalogSource, sources, listAgeMs, descriptionAtHand, isAnnounced, clock } = needs
+  /** Cursor faults that are already in the log, by list. */
+  const loggedFaults = new Set<string>()
+  let mirrorsHeaders = false
+  let hasTaskOnly = false
+
+  const learn = (caller: Caller, key: string, method: string, announces: boolean): KeptList => {
+    const freshnessOf = (ttlMs: number | undefined): Freshness => {
+      const now = clock.now()
+      const longestTtlMs = announces ? announcedMs : Number.POSITIVE_INFINITY
+      const aged = { untilMs: now + listAgeMs, usableUntilMs: now + 2 * listAgeMs, longestTtlMs }
+      // The list of a server that announces changes stays fresh until it does; otherwise the server's `ttlMs` counts.
+      const statedMs = announces
+        ? undefined
+        : (ttlMs ?? (capabilityOf[method] === 'resources' ? unannouncedMs : undefined))
+      if (statedMs === undefined || statedMs >= listAgeMs) return aged
+      const untilMs = now + Math.max(0, statedMs)
+      return { untilMs, usableUntilMs: untilMs, longestTtlMs }
+    }
+    const ask = (cursor: string | undefined): Promise<Answer> => catalogSource.list(caller, key, method, cursor)
+    const description = descriptionAtHand(caller).text
+    const list = sources.begin(key, description, async (take) => {
+      const pages = await learnPages(ask, catalogSource.eraOf(caller, key), freshnessOf, take)
+      mirrorsHeaders ||= pages.mirrored.size > 0
+      hasTaskOnly ||= pages.taskOnly.size > 0
+      if (pages.fault && !loggedFaults.has(`${method} ${pages.fault}`)) {
+        loggedFaults.add(`${method} ${pages.fault}`)
+        needs.log.warn({ method, reason: pages.fault }, 'a list of the server has no proper end and was ended')
+      }
+      if (pages.cut) needs.log.warn({ method }, 'a list of the server is too long and was cut')
+      list.pages = pages
+      return pages
+    })
+    return list
+  }
+
+  const learnFirst = async (caller: Caller, key: string, method: string, announces: boolean): Promise<Pages> => {
+    const known = sources.at(key).lists.get(method)
+    if (known) return known.learning
+    const list = learn(caller, key, method, announces)
+    sources.keep(key, method, list)
+    try {
+      const pages = await list.learning
+      if (pages.error) sources.forget(key, method, list)
+      else if (sources.find(key)?.lists.get(method) === list) {
+        sources.keepNames(key, method, pages.names)
+        sources.keep(key, method, list)
+      }
+      return pages
+    } catch (error) {
+      sources.forget(key, method, list)
+      throw error
+    }
+  }
+
+  const learnAgain = async (
+    caller: Caller,
+    key: string,
+    kept: KeptList,
+    method: string,
+    pages: Pages,
+  ): Promise<Pages> => {
+    try {
+      const announces = await isAnnounced(caller, method)
+      return await (kept.next ?? replacing(caller, key, kept, method, announces)).learning
+    } catch {
+      return pages
+    }
+  }
+
+  /** Begins to learn the replacement of a list. */
+  const replacing = (caller: Caller, key: string, kept: KeptList, method: string, announces: boolean): KeptList => {
+    const countAgain = sources.uncount(key, method, kept)
+    const newer = (kept.next = learn(caller, key, method, announces))
+    newer.learning.then(
+      (pages) => {
+        kept.next = undefined
+        const isStillKept = sources.find(key)?.lists.get(method) === kept
+        // A change that the server has announced is known already.
+        const isNews = kept.isCurrent && kept.pages !== undefined && !isSame(kept.pages, pages)
+        if (!isStillKept || pages.error) sources.drop(newer)
+        if (isStillKept && pages.error) sources.forget(key, method, kept)
+        else if (isStillKept) {
+          sources.keepNames(key, method, pages.names)
+          sources.keep(key, method, newer)
+          if (isNews) catalogSource.announce(key, method)
+        }
+      },
+      () => {
+        kept.next = undefined
+        sources.drop(newer)
+        countAgain()
+      },
+    )
+    return newer
+  }
+
+  return {
+    learn,
+    learnFirst,
+    learnAgain,
+    get mirrorsHeaders() {
+      return mirrorsHeaders
+    },
+    get hasTaskOnly() {
+      return hasTaskOnly
+    },
+  }
+}
