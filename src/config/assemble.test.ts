@@ -61,7 +61,13 @@ describe('settings of a program', () => {
       pool: 2,
       processIdleMs: 5000,
     })
-    expect(upstreams['__proto__x']).toMatchObject({ args: ['a'], env: { PATH: '/bin' }, pool: 48, processIdleMs: 5000 })
+    expect(upstreams['__proto__x']).toMatchObject({
+      args: ['a'],
+      env: { PATH: '/bin' },
+      pool: 24,
+      spares: 1,
+      processIdleMs: 5000,
+    })
     expect(endpoints).toEqual({ support: { tools: ['github__*', '!github__delete_*'] }, all: { tools: [] } })
   })
 

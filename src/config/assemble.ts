@@ -4,7 +4,7 @@
  */
 import { autoMemory } from '../admission/options.ts'
 import { isLoopback } from '../transports/http/options.ts'
-import { autoPool } from '../upstreams/options.ts'
+import { autoPool, autoSpares } from '../upstreams/options.ts'
 import { assembleEndpoints, assembleUpstreams, checkUpstreams } from './assemble-upstreams.ts'
 import type { Environment } from './environment.ts'
 import { ConfigError, type Problem } from './problem.ts'
@@ -28,7 +28,7 @@ export function assemble(provided: ProvidedSettings, problems: readonly Problem[
     const path = `${module}.${key}`
     values.set(path, provided.values.get(path)?.value ?? plainDefault(option))
   }
-  derive(values, machine)
+  derive(values, machine, provided.upstreams.size)
   const found = [...problems, ...checkUpstreams(provided), ...checkCombinations(values, provided.values)]
   if (found.length > 0) throw new ConfigError(found)
   return freeze({
@@ -45,9 +45,10 @@ export function assemble(provided: ProvidedSettings, problems: readonly Problem[
 }
 
 /** Fills in the defaults that depend on the machine or on other options. */
-function derive(values: Values, machine: Environment): void {
+function derive(values: Values, machine: Environment, upstreams: number): void {
   const fallBack = (path: string, value: unknown): void => void values.set(path, values.get(path) ?? value)
-  fallBack('upstream.pool', autoPool(machine.memoryBytes))
+  fallBack('upstream.pool', autoPool(machine.memoryBytes, upstreams))
+  fallBack('upstream.spares', autoSpares(upstreams))
   fallBack('limits.memoryBytes', autoMemory(machine.memoryBytes, machine.heapLimitBytes))
   fallBack('upstream.processIdleMs', values.get('sessions.idleTimeoutMs'))
 }

@@ -46,11 +46,19 @@ const mebibyte = 1024 ** 2
 const processBytes = 64 * mebibyte
 
 /**
- * How many processes a machine can hold: three quarters of its memory at 64 MiB each, at least 4 and at most 256.
+ * How many processes an upstream may have: three quarters of the memory at 64 MiB each, at most 256, divided by the number
+ * of upstreams; at least 4.
  * @param memoryBytes the memory that this process may use, within the limit of its container
+ * @param upstreams how many upstreams there are
  */
-export function autoPool(memoryBytes: number): number {
-  return Math.min(256, Math.max(4, Math.floor((0.75 * memoryBytes) / processBytes)))
+export function autoPool(memoryBytes: number, upstreams: number): number {
+  const all = Math.min(256, Math.floor((0.75 * memoryBytes) / processBytes))
+  return Math.max(4, Math.floor(all / Math.max(1, upstreams)))
+}
+
+/** How many processes an upstream starts ahead. @param upstreams how many upstreams there are */
+export function autoSpares(upstreams: number): number {
+  return upstreams > 1 ? 1 : 2
 }
 
 export const upstreamOptions: OptionTable<UpstreamSettings> = {
@@ -80,8 +88,11 @@ export const upstreamOptions: OptionTable<UpstreamSettings> = {
     flag: 'pool',
     env: 'MCP_CONNECTION_POOL_SIZE',
     word: 'auto',
-    about: 'Processes of the server at most, whatever they are for. When all are busy, calls wait in line.',
-    default: { derived: 'auto: three quarters of the memory at 64 MiB a process, at least 4 and at most 256' },
+    about: 'Processes of each server at most, whatever they are for. When all are busy, calls wait in line.',
+    default: {
+      derived:
+        'auto: three quarters of the memory at 64 MiB a process, at most 256, divided by the number of servers; at least 4',
+    },
     min: 1,
     max: 10_000,
     why: 'A server on the official SDK takes 47 to 49 MiB of its own at rest; 64 MiB leaves room for work, and a quarter of the memory is left to everything else. Heavier servers (a browser) need a number.',
@@ -99,10 +110,10 @@ export const upstreamOptions: OptionTable<UpstreamSettings> = {
     path: 'upstream.pool.spares',
     kind: 'count',
     about: 'Processes started ahead, so that a first call does not wait for a cold start.',
-    default: 2,
+    default: { derived: '2, or 1 for each of several servers' },
     min: 0,
     max: 1000,
-    why: 'A start takes about 0.2 s of one core; two spares hide it for clients that come one after the other.',
+    why: 'A start takes about 0.2 s of one core; two spares hide it for clients that come one after the other. With several servers, the memory of the spares adds up.',
   },
   startTimeoutMs: {
     kind: 'duration',
