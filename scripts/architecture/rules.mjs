@@ -48,7 +48,7 @@ export const modules = {
   client: { may: ports, instead: siblings },
   upstreams: {
     may: ports,
-    types: ['upstreams/pooling/isolation-modes.ts', 'upstreams/stdio/options.ts'],
+    types: ['upstreams/pooling/isolation-modes.ts', 'upstreams/stdio/options.ts', 'upstreams/module/options.ts'],
     instead: 'The port of upstreams knows none of its parts.',
   },
   'upstreams/connection': {
@@ -79,13 +79,35 @@ export const modules = {
     types: ['upstreams/options.ts'],
     instead: siblings,
   },
+  'upstreams/module': {
+    may: [
+      ...ports,
+      'upstreams/upstream.ts',
+      'upstreams/pooled',
+      'upstreams/connection/line-transport.ts',
+      ...workerPort,
+      'use-call',
+    ],
+    types: ['upstreams/options.ts'],
+    instead: siblings,
+  },
+  'use-call': {
+    may: ['base', 'protocol'],
+    instead: 'Modules of users import this: it knows nothing of what runs them.',
+  },
   catalog: { may: [...ports, 'upstreams/upstream.ts'], instead: siblings },
   router: {
     may: [...ports, 'upstreams/upstream.ts', 'catalog'],
     instead: 'The router knows no kind of server: gateway/gateway.ts hands it the upstreams, each with its catalogue.',
   },
   config: {
-    may: ['base', '*/options.ts', 'transports/http/options.ts', 'upstreams/stdio/options.ts'],
+    may: [
+      'base',
+      '*/options.ts',
+      'transports/http/options.ts',
+      'upstreams/stdio/options.ts',
+      'upstreams/module/options.ts',
+    ],
     instead: "config composes the modules' options.ts and knows nothing else of them: move the option there.",
   },
   gateway: {

@@ -2,6 +2,7 @@
 import type { Log } from '../base/log.ts'
 import type { LogSettings } from '../config/log-options.ts'
 import type { Environment } from '../config/environment.ts'
+import { isOfModule } from '../gateway/gateway.ts'
 import { openLog } from './log.ts'
 import type { Output } from './output.ts'
 import { wantsColor } from './terminal.ts'
@@ -40,14 +41,20 @@ const maxLogged = 100
 
 /**
  * Rejects with the first uncaught exception: it may have interrupted code anywhere, so the command ends. An unhandled
- * rejection has interrupted nothing else: it is logged, and the service goes on.
+ * rejection has interrupted nothing else: it is logged, and the service goes on. So it does if the error is of a module, whose
+ * server object is ended.
  */
 export function firstBug(log: Log): Promise<never> {
   let logged = 0
   process.on('unhandledRejection', (reason) => {
+    if (isOfModule(reason)) return
     if (++logged <= maxLogged) log.error({ err: reason }, 'an unhandled rejection; the service goes on')
   })
-  const bug = new Promise<never>((_, reject) => void process.on('uncaughtException', reject))
+  const bug = new Promise<never>((_, reject) => {
+    process.on('uncaughtException', (error) => {
+      if (!isOfModule(error)) reject(error)
+    })
+  })
   // The races against it may be over when it rejects.
   bug.catch(() => {})
   return bug

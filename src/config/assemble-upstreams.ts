@@ -23,7 +23,9 @@ export function assembleUpstreams(
   const setups = [...provided].map(([name, one]): [string, UpstreamSetup] => {
     const values = new Map(
       Object.entries(upstreamRows(one.kind)).map(([key, option]) => {
-        const standard = Object.hasOwn(upstreamOptions, key) ? standards.get(key) : plainDefault(option)
+        const ofKind = upstreamKinds[one.kind].standards[key]
+        const common = Object.hasOwn(upstreamOptions, key) ? standards.get(key) : plainDefault(option)
+        const standard = ofKind ?? common
         return [key, one.values.get(key)?.value ?? standard]
       }),
     )
@@ -54,7 +56,7 @@ export function checkUpstreams({ upstreams, endpoints, aliases }: ProvidedSettin
     const { mark, missing } = upstreamKinds[kind]
     const value = values.get(mark)
     if (!nameShape.test(name)) problems.push(badName(where, name))
-    if (typeof value?.value !== 'string' || value.value.trim() === '')
+    if (value === undefined || (typeof value.value === 'string' && value.value.trim() === ''))
       problems.push({ code: 'config_command', where: value?.where ?? `${where}.${mark}`, message: missing, notes: [] })
   }
   for (const name of endpoints.keys()) {

@@ -81,11 +81,23 @@ describe('settings of a program', () => {
     const args = ['a']
     const settings = fill({ upstream: { command: 'node', args } })
     expect(Object.isFrozen(settings) && Object.isFrozen(settings.limits)).toBe(true)
-    expect(
-      Object.isFrozen(settings.upstreams['server']?.args) && Object.isFrozen(settings.upstreams['server']?.env),
-    ).toBe(true)
+    const { server } = settings.upstreams
+    if (server?.kind !== 'stdio') throw new Error('no stdio upstream')
+    expect(Object.isFrozen(server.args) && Object.isFrozen(server.env)).toBe(true)
     args.push('b')
-    expect(settings.upstreams['server']?.args).toEqual(['a'])
+    expect(server.args).toEqual(['a'])
+  })
+
+  test('take a module by its path or as a function, with defaults of its own', () => {
+    const factory = (): object => ({})
+    const { upstreams } = fill({ upstreams: { file: { module: './tools.ts' }, given: { module: factory, pool: 5 } } })
+    const common = { kind: 'module', isolate: false, cacheScope: 'private', spares: 0 }
+    expect(upstreams['file']).toMatchObject({ ...common, module: './tools.ts', pool: 10_000 })
+    expect(upstreams['given']).toMatchObject({ ...common, module: factory, pool: 5 })
+    expect(() => fill({ upstreams: { bad: { module: 5 as unknown as string } } })).toThrow(
+      /neither a text nor a function/,
+    )
+    expect(() => fill({ upstreams: { bad: { module: ' ' } } })).toThrow(/there is no module/)
   })
 
   test.each([

@@ -4,6 +4,7 @@ import type { EndpointSettings } from '../gateway/options.ts'
 import type { HttpSettings } from '../transports/http/options.ts'
 import type { SessionSettings } from '../sessions/options.ts'
 import type { UpstreamSettings, UpstreamSetup } from '../upstreams/options.ts'
+import type { ModuleSettings } from '../upstreams/module/options.ts'
 import type { StdioSettings } from '../upstreams/stdio/options.ts'
 
 /** Complete, checked and frozen settings, as `fillSettings` and `load` return them. */
@@ -19,8 +20,10 @@ export interface Settings {
   readonly http: HttpSettings
 }
 
-/** What a program gives for one upstream: only what names its server is required. */
-export type PartialUpstream = Partial<UpstreamSettings & StdioSettings> & Pick<StdioSettings, 'command'>
+/** What a program gives for one upstream: only what names its server is required, a command or a module. */
+export type PartialUpstream =
+  | (Partial<UpstreamSettings & StdioSettings> & Pick<StdioSettings, 'command'>)
+  | (Partial<UpstreamSettings & ModuleSettings> & Pick<ModuleSettings, 'module'>)
 
 /**
  * What a program gives: one `upstream`, or several `upstreams` by name. Anything left out has the default of

@@ -1,5 +1,6 @@
 /** The kinds of upstream as the configuration sees them: their rows, the setting that shows the kind, and their checks. */
 import { upstreamOptions, type UpstreamSettings, type UpstreamSetup } from '../upstreams/options.ts'
+import { type ModuleSettings, moduleOptions, type ServerFactory } from '../upstreams/module/options.ts'
 import { childEnvironment, stdioOptions, type StdioSettings } from '../upstreams/stdio/options.ts'
 import type { Environment } from './environment.ts'
 import type { Fault } from './read-option.ts'
@@ -14,6 +15,8 @@ export interface KindOfUpstream {
   readonly mark: string
   /** What is wrong if that setting is missing or empty. */
   readonly missing: string
+  /** Defaults of this kind in place of those of all upstreams. */
+  readonly standards: Readonly<Record<string, unknown>>
   /** Fills in the defaults that depend on the machine. */
   derive(values: Map<string, unknown>, machine: Environment): void
   /** The settings of an upstream from a value for each of its rows. @param what names the upstream in errors */
@@ -27,6 +30,7 @@ export const upstreamKinds: Readonly<Record<UpstreamKind, KindOfUpstream>> = {
     options: stdioOptions,
     mark: 'command',
     missing: 'there is no command: name the MCP server to serve',
+    standards: {},
     derive(values, { env }) {
       const own = values.get('env')
       values.set('env', childEnvironment(env, isTexts(own) ? own : {}))
@@ -38,6 +42,23 @@ export const upstreamKinds: Readonly<Record<UpstreamKind, KindOfUpstream>> = {
     },
     checkGiven: checkStdio,
   },
+  module: {
+    options: moduleOptions,
+    mark: 'module',
+    missing: 'there is no module: name the file that exports the server factory, or give the function',
+    // Server objects take some 40 KiB each, and are made in no time.
+    standards: { pool: 10_000, spares: 0 },
+    derive() {},
+    complete(what, values) {
+      const table = { ...moduleOptions, ...upstreamOptions }
+      // A function can be neither copied nor frozen.
+      const module = values.get('module')
+      const plain = new Map([...values, ['module', typeof module === 'function' ? 'a function' : module]])
+      const slice = completeSlice<UpstreamSettings & ModuleSettings>(what, table, plain, checkModule)
+      return { kind: 'module', ...slice, ...(isFactory(module) && { module }) }
+    },
+    checkGiven: checkModule,
+  },
 }
 
 /** All rows of an upstream of a kind: those of the kind first. */
@@ -45,7 +66,7 @@ export function upstreamRows(kind: UpstreamKind): Rows {
   return { ...upstreamKinds[kind].options, ...upstreamOptions }
 }
 
-const kinds: readonly UpstreamKind[] = ['stdio']
+const kinds: readonly UpstreamKind[] = ['stdio', 'module']
 
 /** The kind of an upstream with these settings, shown by one that only this kind has; a stdio upstream if none shows it. */
 export function kindOf(keys: readonly string[]): UpstreamKind {
@@ -60,6 +81,16 @@ function checkStdio(key: string, value: unknown): Fault | undefined {
   if (key === 'command' && !isText(value))
     return { code: 'config_command', fault: 'is not a text', accepted: 'the name or path of a program' }
   return undefined
+}
+
+function checkModule(key: string, value: unknown): Fault | undefined {
+  if (key !== 'module' || isText(value) || isFactory(value)) return undefined
+  const accepted = 'the path of a module, or a function that makes an MCP server'
+  return { code: 'config_command', fault: 'is neither a text nor a function', accepted }
+}
+
+function isFactory(value: unknown): value is ServerFactory {
+  return typeof value === 'function'
 }
 
 function isText(value: unknown): value is string {

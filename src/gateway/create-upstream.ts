@@ -5,11 +5,18 @@ import { type Log, logWith } from '../base/log.ts'
 import type { MemoryBudget } from '../base/memory-budget.ts'
 import { createCatalog } from '../catalog/catalog.ts'
 import type { Settings } from '../config/settings.ts'
+import type { Principal } from '../protocol/call.ts'
+import type { Sessions } from '../sessions/sessions.ts'
+import type { ToolStates } from '../sessions/tool-states.ts'
+import { createModuleUpstream } from '../upstreams/module/module-upstream.ts'
+import type { CallerFacts, ToolSessions } from '../upstreams/module/object-host.ts'
 import { createStdioUpstream } from '../upstreams/stdio/stdio-upstream.ts'
 import type { CreateUpstream } from './served-upstream.ts'
 
 export interface CreateUpstreamNeeds {
   readonly limits: Pick<Settings['limits'], 'queue' | 'queueWaitMs'>
+  /** Where in-process servers find what belongs to a session; asked for when they first use it. */
+  readonly sessionServices: () => { readonly states: ToolStates; readonly sessions: Pick<Sessions, 'served'> }
   /** Whether all requests come from one client. */
   readonly hasOneClient: boolean
   /** Whether the log names the upstream: there may be several. */
@@ -28,11 +35,28 @@ export function upstreamCreator(needs: CreateUpstreamNeeds): CreateUpstream {
     const events = isNamed ? eventsOf(name, needs.events) : needs.events
     const { queue, queueWaitMs } = limits
     const common = { hasOneClient, queue, queueWaitMs, clock, log, events, memory, endSuspendedCalls }
-    const upstream = createStdioUpstream({ ...common, settings })
+    const upstream =
+      settings.kind === 'stdio'
+        ? createStdioUpstream({ ...common, settings })
+        : createModuleUpstream({ ...common, settings, sessions: toolSessions(name, needs) })
     const { listAgeMs } = settings
     const catalog = createCatalog({ catalogSource: upstream.catalog, memory, listAgeMs, clock, log })
     return { upstream, catalog }
   }
+}
+
+/** What the tools of a module keep and see of sessions: the state is apart for each upstream. */
+function toolSessions(upstream: string, { sessionServices }: CreateUpstreamNeeds): ToolSessions {
+  return {
+    read: async (facts) => sessionServices().states.read(principalOf(facts), facts.session ?? '', upstream),
+    replace: async (facts, values, version) =>
+      sessionServices().states.replace(principalOf(facts), facts.session ?? '', upstream, values, version),
+    history: (facts) => sessionServices().sessions.served(principalOf(facts), facts.session ?? '')?.history ?? [],
+  }
+}
+
+function principalOf({ tenant, subject }: CallerFacts): Principal {
+  return { tenant, subject }
 }
 
 /** Events of one upstream: those of its workers name it, because workers are counted for each upstream. */

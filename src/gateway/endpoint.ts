@@ -104,7 +104,14 @@ export function createEndpoint(lasting: LastingParts, behind: Behind, shared: Sh
     clock,
   }
   const continuations = createContinuations({ upstream, records: backplane.records, clock, ...settings.sessions })
-  const callNeeds: CallNeeds = { upstream, catalog, continuations, events, clock }
+  const callNeeds: CallNeeds = {
+    upstream,
+    catalog,
+    continuations,
+    events,
+    clock,
+    addToHistory: (principal, session, past) => sessions.served(principal, session)?.addToHistory(past),
+  }
   const common = { runCall: (call: Call): Reply => runCall(call, callNeeds), catalog, timers, events, log }
   const sessionNotifications = createSessionNotifications({ upstream: subscriptions, pendingInput })
   const answers = createAnswers(

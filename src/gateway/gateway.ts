@@ -18,6 +18,7 @@ import type { Inbound, Outbound } from '../protocol/inbound.ts'
 import { Refusal } from '../base/refusal.ts'
 import { createJournalledStreams } from '../sessions/journalled-streams.ts'
 import { createSessions } from '../sessions/sessions.ts'
+import { createToolStates } from '../sessions/tool-states.ts'
 import { UpstreamStartError } from '../upstreams/upstream.ts'
 import { createPendingInput } from './interaction/pending-input.ts'
 import { admit } from './admit.ts'
@@ -37,6 +38,7 @@ import { ServedUpstreams } from './served-upstreams.ts'
 
 export type { GatewayFacts }
 export { CommandStartError } from '../upstreams/stdio/command-start-error.ts'
+export { isOfModule } from '../upstreams/module/module-faults.ts'
 export { UpstreamStartError } from '../upstreams/upstream.ts'
 
 export interface Gateway {
@@ -103,6 +105,7 @@ export function composeGateway(needs: GatewayParts): Gateway {
   const isNamed = !isUnnamed(settings)
   const create = upstreamCreator({
     limits: settings.limits,
+    sessionServices: () => ({ states: toolStates, sessions }),
     hasOneClient,
     isNamed,
     endSuspendedCalls: (wanted) => suspended.endSilent(wanted),
@@ -134,7 +137,15 @@ export function composeGateway(needs: GatewayParts): Gateway {
     events,
     createOutput: (liveSession) => streams.createOutput(liveSession),
     ping: ({ output }) => output.send(pingText()),
-    onEnd: (liveSession) => endpoints.find(liveSession.session.endpoint)?.upstream.endSession(callerOf(liveSession)),
+    onEnd(liveSession) {
+      endpoints.find(liveSession.session.endpoint)?.upstream.endSession(callerOf(liveSession))
+      void toolStates.end(liveSession)
+    },
+  })
+  const toolStates = createToolStates({
+    records: backplane.records,
+    served: (principal, session) => sessions.served(principal, session),
+    ...settings.sessions,
   })
   const sseSessions = createSseSessions({ sessions, memory, settings: settings.sessions, timers, clock })
   const drain = createDrain(clock)

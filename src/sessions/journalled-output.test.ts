@@ -25,6 +25,7 @@ const settings: SessionSettings = {
   retentionMs: 60_000,
   keepAliveMs: 15_000,
   slowReaderMs: 30_000,
+  stateBytes: 65_536,
 }
 const ada: Principal = { tenant: 'acme', subject: 'ada' }
 const client: ClientDescription = { era: 'legacy', version: '2025-11-25', capabilities: {}, info: undefined }

@@ -8,6 +8,8 @@ import type { Lease } from '../base/lease.ts'
 import type { MemoryAccount } from '../base/memory-budget.ts'
 import type { EraName, Filter } from '../protocol/call.ts'
 import type { Answer } from '../protocol/jsonrpc.ts'
+import type { PastCall } from '../protocol/past-call.ts'
+import { CallHistory } from './call-history.ts'
 import type { Liveness } from './liveness.ts'
 import { bytesOfUris, type Session } from './session.ts'
 import type { SessionOutput } from './session-output.ts'
@@ -87,6 +89,8 @@ export class LiveSession {
   workerSubscription: Promise<SessionSubscription> | undefined
   /** Input requests that wait for the client's answer, by request id. */
   inputRequests: Map<string, SentInputRequest> | undefined
+  /** What in-process servers keep for the session, in bytes by area (tool-states.ts). */
+  stateAreas: Map<string, number> | undefined
   /** The last change of the record that this instance has begun, while it is being made. */
   updating: Promise<void> | undefined
   /**
@@ -98,6 +102,7 @@ export class LiveSession {
   #session: Session
   #recordVersion: number
   #callsTotal = 0
+  #history: CallHistory | undefined
   #ended = false
 
   constructor(parts: LiveSessionParts) {
@@ -142,6 +147,18 @@ export class LiveSession {
   /** How many calls this instance has begun for the session. */
   get callsTotal(): number {
     return this.#callsTotal
+  }
+
+  /** The last calls that have ended here, oldest first. */
+  get history(): readonly PastCall[] {
+    return this.#history?.list() ?? []
+  }
+
+  /** A call of the session has ended. */
+  addToHistory(call: PastCall): void {
+    if (this.#ended) return
+    this.#history ??= new CallHistory(this.memory)
+    this.#history.add(call)
   }
 
   /** Adds a call to those in flight, so that it can be cancelled by its id. */

@@ -24,6 +24,8 @@ export interface SessionSettings {
   readonly keepAliveMs: number
   /** A reader that takes nothing for this time is cut off, in milliseconds; its stream can be resumed. */
   readonly slowReaderMs: number
+  /** The most that an in-process server keeps for one session, as JSON, in bytes. */
+  readonly stateBytes: number
 }
 
 const day = 24 * 3_600_000
@@ -129,5 +131,13 @@ export const sessionOptions: OptionTable<SessionSettings> = {
     min: 100,
     max: 3_600_000,
     why: 'A live connection takes something within seconds; a slower one only holds memory.',
+  },
+  stateBytes: {
+    kind: 'bytes',
+    about: 'What an in-process server may keep for one session (`session.set` of `mcplex/tools`), as JSON.',
+    default: 256 * 1024,
+    min: 1024,
+    max: 64 * 1024 ** 2,
+    why: 'Room for a conversation, a cart or a page of results; what is larger belongs in a store of its own.',
   },
 }

@@ -27,6 +27,7 @@ const settings = {
   retentionMs: 1000,
   keepAliveMs: 15_000,
   slowReaderMs: 30_000,
+  stateBytes: 65_536,
 }
 
 interface Instance {

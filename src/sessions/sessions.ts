@@ -40,6 +40,8 @@ export interface Sessions {
    * @param isPingAnswer whether the request only answers a ping: the client is alive, but does not count as active
    */
   find(principal: Principal, id: string, isPingAnswer?: boolean): Awaitable<LiveSession | undefined>
+  /** The session, if this instance serves it. */
+  served(principal: Principal, id: string): LiveSession | undefined
   /**
    * Changes the record of a session. `change` gets what is stored and returns what to store in its place; it must be pure,
    * because it runs again if another instance has written meanwhile. Throws what `change` throws, `session_not_found` if the
@@ -50,15 +52,14 @@ export interface Sessions {
   end(liveSession: LiveSession, reason: SessionEnd): Promise<void>
   /**
    * Ends up to `wanted` sessions whose clients are most likely dead: first those that did not complete their handshake,
-   * then those that have been silent longest. Silent clients that hold a stream are pinged first; see liveness.ts. Resolves
-   * when they have ended.
+   * then those that have been silent longest. Silent clients that hold a stream are pinged first. Resolves when they have ended.
    */
   evictIdle(wanted: number): Promise<void>
   readonly count: number
   close(): Promise<void>
 }
 
-/** The store forgets a session this long after its idle timeout, in case no instance has ended it. */
+/** The store forgets a session this long after its idle timeout, if no instance has ended it. */
 const graceMs = 60_000
 /** At most so many sessions are evicted to get memory for a new one. */
 const evictForMemory = 8
@@ -189,10 +190,9 @@ export function createSessions(needs: {
 
   /** The session of a record that was read for a request; it ends if it is due. */
   const sessionOfRecord = (
-    request: SessionRequest,
+    { principal, id, key, servedHere, isPingAnswer }: SessionRequest,
     record: Versioned | undefined,
   ): Awaitable<LiveSession | undefined> => {
-    const { principal, id, key, servedHere, isPingAnswer } = request
     if (servedHere?.ended === true) return undefined
     let liveSession = liveSessions.get(key)
     if (!record) return liveSession && end(liveSession, 'idle').then(() => undefined)
@@ -285,6 +285,7 @@ export function createSessions(needs: {
         ? record.then((stored) => sessionOfRecord(request, stored))
         : sessionOfRecord(request, record)
     },
+    served: (principal, id) => liveSessions.get(sessionKey(principal, id)),
     update: (liveSession, change) => records.update(liveSession, change),
     end,
     evictIdle,

@@ -1,5 +1,6 @@
 /** The settings that every kind of upstream has: which clients share its workers, how many there are, and time limits. */
 import type { OptionTable } from '../base/option.ts'
+import type { ModuleSettings } from './module/options.ts'
 import type { StdioSettings } from './stdio/options.ts'
 
 /** Which clients share a worker: those of one session, principal or tenant, all, or none (`call`: one call per worker). */
@@ -38,7 +39,8 @@ export interface UpstreamSettings {
 }
 
 /** An upstream of each kind: what all kinds have, and what that kind needs to reach its server. */
-export type UpstreamSetup = UpstreamSettings & ({ readonly kind: 'stdio' } & StdioSettings)
+export type UpstreamSetup = UpstreamSettings &
+  (({ readonly kind: 'stdio' } & StdioSettings) | ({ readonly kind: 'module' } & ModuleSettings))
 
 const mebibyte = 1024 ** 2
 

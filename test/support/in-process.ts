@@ -53,6 +53,19 @@ async function startSettings(settings: PartialSettings, needs: GatewayNeeds, por
   }
 }
 
+type ModuleUpstream = Extract<PartialUpstream, { readonly module: unknown }>
+
+/** A gateway for the test that runs, in front of a module named `mine`. */
+export async function startModule(
+  module: ModuleUpstream,
+  settings: Omit<PartialSettings, 'upstream' | 'upstreams'> = {},
+  needs: GatewayNeeds = {},
+): Promise<InProcess> {
+  const one = await startSettings({ ...settings, upstreams: { mine: module } }, needs, 0)
+  onTestFinished(() => one.end())
+  return one
+}
+
 /**
  * A gateway for the test that runs, in front of several servers.
  * @param servers the file of each server and its flags, or its settings, by name

@@ -5,6 +5,9 @@ const text = z.string()
 const texts = z.array(z.string())
 
 const shapes: Readonly<Record<string, z.ZodType>> = {
+  module: text.meta({
+    description: 'The path of a JavaScript or TypeScript module that exports a function which makes an SDK server.',
+  }),
   command: z.union([text, texts.min(1)]).meta({
     description: 'The program of the server, or a list of the program and its arguments. It is run without a shell.',
   }),

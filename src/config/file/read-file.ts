@@ -92,7 +92,8 @@ class FileReader implements ReadFile {
     const kind = kindOf(namesIn(fileValueAt(value, base)))
     for (const { key, option, path } of membersOfKind(kind))
       if (option.kind !== 'given') this.#option(value, [...base, ...path.split('.')], key, option, set)
-    this.#command(value, base, values)
+    if (kind === 'module') this.#module(value, base, values)
+    else this.#command(value, base, values)
     const env = fileValueAt(value, [...base, 'env'])
     if (isMembers(env)) this.#set(set, 'env', [...base, 'env'], textsOfMembers(env), '')
     if (nameShape.test(name)) this.upstreams.set(name, { kind, where: whereOf(this.#place(this.#keyAt(base))), values })
@@ -132,6 +133,14 @@ class FileReader implements ReadFile {
     this.#set(set, 'command', path, program?.command ?? 'none', showWord(program?.command ?? ''))
     const place = this.#spots.has(pathKey([...base, 'args'])) ? [...base, 'args'] : path
     this.#set(set, 'args', place, program?.args ?? [], '')
+  }
+
+  /** The path of a module is relative to the folder of the file. */
+  #module(value: FileValue, base: Path, values: Map<string, ProvidedValue>): void {
+    const path = [...base, 'module']
+    const module = fileValueAt(value, path)
+    const file = typeof module === 'string' && module.trim() !== '' ? resolve(dirname(this.#source.path), module) : ''
+    this.#set((key, found) => void values.set(key, found), 'module', path, file, showWord(file))
   }
 
   #option(value: FileValue, path: Path, key: string, option: Option, set: Setter): void {

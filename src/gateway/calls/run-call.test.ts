@@ -43,6 +43,7 @@ function start(steps: () => Reply): { reply: Reply; reported: string[]; begun: (
     },
     events,
     clock: manualClock(0),
+    addToHistory: () => {},
   }
   return { reply: runCall(call, needs), reported, begun: () => begun }
 }

@@ -1,9 +1,10 @@
 /** Runs a call from its admission to its end, and reports its end: all that observes calls belongs here. */
-import type { Clock } from '../../base/clock.ts'
+import { type Clock, wallMs } from '../../base/clock.ts'
 import type { EventSink } from '../../base/events.ts'
 import { asRefusal, Refusal } from '../../base/refusal.ts'
 import type { Catalog } from '../../catalog/catalog.ts'
-import type { Call, Outcome, Reply, Update } from '../../protocol/call.ts'
+import type { Call, Outcome, Principal, Reply, Update } from '../../protocol/call.ts'
+import type { PastCall } from '../../protocol/past-call.ts'
 import { knownMethod, unknownName } from '../../protocol/methods.ts'
 import { eraInWords } from '../../protocol/revisions.ts'
 import { needsInput } from '../../protocol/bridge/continuation.ts'
@@ -22,6 +23,8 @@ export interface CallNeeds {
   readonly continuations: Continuations
   readonly events: EventSink
   readonly clock: Clock
+  /** A call of a client with a session has ended. */
+  readonly addToHistory: (principal: Principal, session: string, past: PastCall) => void
 }
 
 /**
@@ -114,17 +117,21 @@ class RunningCall implements Reply {
   #report(outcome: Outcome | undefined, status: string): void {
     if (this.#isReported) return
     this.#isReported = true
-    const { events, catalog, clock } = this.#needs
+    const { events, catalog, clock, addToHistory } = this.#needs
     const call = this.#call
+    const [method, tool, durationMs] = [knownMethod(call.method), toolOf(call, catalog), clock.now() - this.#startedMs]
+    const { session } = call
+    if (session !== undefined)
+      addToHistory(call.principal, session, { method, tool, at: wallMs() - durationMs, durationMs, outcome: status })
     events.emit('callEnded', {
-      method: knownMethod(call.method),
-      tool: toolOf(call, catalog),
+      method,
+      tool,
       tenant: call.principal.tenant,
-      session: call.session,
+      session,
       era: eraInWords[call.client.era],
       upstreamEra: outcome && eraInWords[outcome.era],
       status,
-      durationMs: clock.now() - this.#startedMs,
+      durationMs,
       queueMs: outcome && (outcome.queueMs ?? 0),
     })
   }

@@ -25,6 +25,7 @@ const settings = {
   retentionMs: 60_000,
   keepAliveMs: 15_000,
   slowReaderMs: 30_000,
+  stateBytes: 65_536,
 }
 
 interface Fixture {

@@ -4,15 +4,15 @@
  * call (log messages, input requests, changes).
  */
 import { Refusal } from '../../base/refusal.ts'
-import type { DroppedThing, EventSink } from '../../base/events.ts'
-import type { Holder } from '../../base/transfers.ts'
-import type { Call, ClientKey, Update, WorkerId } from '../../protocol/call.ts'
+import type { DroppedThing } from '../../base/events.ts'
+import type { Call, ClientKey, WorkerId } from '../../protocol/call.ts'
 import type { UpstreamCodec } from '../../protocol/upstream-codec.ts'
-import { emptyObject, type JsonObject, type RawObject, rawObject } from '../../protocol/json-text.ts'
+import { emptyObject, type RawObject, rawObject } from '../../protocol/json-text.ts'
 import { type Answer, type Message, notificationText, requestText, responseText } from '../../protocol/jsonrpc.ts'
 import type { BadMessage } from '../../protocol/server-message.ts'
 import { ResponseRouting } from './response-routing.ts'
-import { Attributor, type AttributorNeeds } from './attribution.ts'
+import { Attributor } from './attribution.ts'
+import type { ConnectionNeeds } from './connection-needs.ts'
 import { InternalRequests } from './internal-requests.ts'
 import { PendingCall } from './pending-call.ts'
 import { PendingCalls } from './pending-calls.ts'
@@ -22,32 +22,10 @@ import { OutgoingLines } from './outgoing-lines.ts'
 import { ServerNotifications } from './server-notifications.ts'
 import { createServerRequests, type ServerRequests } from './server-requests.ts'
 import { Responsiveness } from '../responsiveness.ts'
-import type { LineTransport } from './line-transport.ts'
+import type { LineListener } from './line-transport.ts'
 import type { Worker, WorkerCall } from '../worker.ts'
 import type { WorkerExit } from '../worker-exit.ts'
-import type { WorkerStanding, WorkerState } from '../worker-states.ts'
-
-export interface ConnectionNeeds extends AttributorNeeds {
-  readonly transport: LineTransport
-  readonly standing: WorkerStanding
-  readonly codec: UpstreamCodec
-  readonly announced: JsonObject
-  readonly events: EventSink
-  readonly callIdleMs: number
-  /** A message outside of calls; false if there was no recipient. */
-  unsolicited(update: Update): boolean
-  ended(exit: WorkerExit): void
-  /** An input request could not be attributed to a client. */
-  unattributed(method: string): void
-  /** The server keeps sending requests and does not read the responses. */
-  notReading(): void
-  /** The worker was unresponsive and has sent something. */
-  recovered(): void
-  /** A response was invalid. @param words for the operator */
-  invalid(words: string): void
-  /** Counts updates and results that callers have not taken yet. */
-  readonly waiting: Holder
-}
+import type { WorkerState } from '../worker-states.ts'
 
 export class UpstreamConnection implements Worker {
   /** Replaced if a worker that was addressed in one era turns out to speak the other. */
@@ -122,16 +100,16 @@ export class UpstreamConnection implements Worker {
       lostAnswer: (id, refusal) => this.#answers.lost(id, refusal),
       lostRequest: (id) => this.#outgoing.refuse(id, 'The request is too large'),
     })
-    needs.transport.listen({
+    const listener: LineListener = {
       line: (text) => {
-        this.liveness.heardAtMs = needs.clock.now()
-        if (this.state === 'unresponsive') this.#recover()
+        this.#heard()
         incoming.line(text)
       },
       exit: (exit) => this.#exit({ ...exit, stdout: incoming.words }),
       dropped: (line) => incoming.dropped(line),
       drained: () => this.#outgoing.drained(),
-    })
+    }
+    needs.transport.listen(listener, needs.owner)
   }
 
   get id(): WorkerId | undefined {
@@ -185,8 +163,12 @@ export class UpstreamConnection implements Worker {
     this.#needs.standing.move('unresponsive')
   }
 
-  #recover(): void {
-    this.#needs.standing.move(this.callsInFlight > 0 ? 'busy' : 'idle')
+  /** The worker has sent something. */
+  #heard(): void {
+    const { clock, standing } = this.#needs
+    this.liveness.heardAtMs = clock.now()
+    if (standing.state !== 'unresponsive') return
+    standing.move(this.callsInFlight > 0 ? 'busy' : 'idle')
     this.#needs.recovered()
   }
 
@@ -208,7 +190,7 @@ export class UpstreamConnection implements Worker {
     pending.mayHold = isAlone
     this.attributor.served.begin(call.clientKey, now)
     const params = this.codec.params(call, call.progressToken === undefined ? undefined : pending.id)
-    this.#outgoing.send(requestText(String(pending.id), call.method, params))
+    this.#outgoing.send(requestText(String(pending.id), call.method, params), call)
     return pending
   }
 

@@ -3,6 +3,7 @@ import type { Clock } from '../../base/clock.ts'
 import type { EventSink } from '../../base/events.ts'
 import type { Log } from '../../base/log.ts'
 import { Refusal } from '../../base/refusal.ts'
+import type { Caller } from '../../protocol/call.ts'
 import type { Holder } from '../../base/transfers.ts'
 import { rawObject } from '../../protocol/json-text.ts'
 import type { UpstreamSettings } from '../options.ts'
@@ -18,6 +19,7 @@ export interface Connector {
   connect(
     transport: LineTransport,
     needs: Omit<WorkerNeeds, 'mustDiscover' | 'caller' | 'failed' | 'connected'>,
+    owner?: Caller,
   ): UpstreamConnection
   /** Connects and does the handshake. Throws a `Refusal` if that fails; the transport is then ended. */
   open(transport: LineTransport, needs: WorkerNeeds): Promise<OpenedWorker>
@@ -35,9 +37,10 @@ export function createConnector(common: {
 }): Connector {
   const { settings, clock, events } = common
 
-  const connect: Connector['connect'] = (transport, needs) => {
+  const connect: Connector['connect'] = (transport, needs, owner) => {
     const connection: UpstreamConnection = new UpstreamConnection({
       transport,
+      owner,
       standing: needs.standing,
       codec: needs.codec,
       announced: needs.announced,
@@ -63,13 +66,16 @@ export function createConnector(common: {
     connect,
     async open(transport, needs) {
       let exit: WorkerExit | undefined
-      const connection = connect(transport, {
+      const opened: WorkerNeeds = {
         ...needs,
         ended: (ended, how) => {
           exit = how
           needs.ended(ended, how)
         },
-      })
+      }
+      // Only then all that the worker ever does is for this caller.
+      const owner = needs.attribution === 'session' ? needs.caller : undefined
+      const connection = connect(transport, opened, owner)
       needs.connected(connection)
       const { client } = needs.caller
       const announced = rawObject(needs.announced)

@@ -145,6 +145,26 @@ async function ignored(
   await pause(clock, ignoredMs.wait)
 }
 
+/** Opens the only era that the server can speak: the session-based one. */
+export async function openSessionBased(
+  needs: Pick<EraDetectionNeeds, 'connect' | 'clientDescriptionOf' | 'startTimeoutMs'>,
+): Promise<Eras> {
+  const connection = needs.connect('legacy')
+  try {
+    const serverDescription = await sendInitialize(
+      connection,
+      needs.clientDescriptionOf('legacy'),
+      rawObject({}),
+      ownInfo,
+      needs.startTimeoutMs,
+    )
+    return { modern: undefined, legacy: { connection, serverDescription }, words: undefined }
+  } catch (error) {
+    const words = asRefusal(error) || !(error instanceof Error) ? undefined : error.message
+    return { modern: undefined, legacy: undefined, words }
+  }
+}
+
 interface Verdict {
   readonly era: EraName
   readonly serverDescription: RawObject

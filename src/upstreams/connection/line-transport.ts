@@ -7,7 +7,7 @@
  */
 import type { LostLine } from '../../base/lines.ts'
 import type { MemoryAccount, Reservation } from '../../base/memory-budget.ts'
-import type { WorkerId } from '../../protocol/call.ts'
+import type { Call, Caller, WorkerId } from '../../protocol/call.ts'
 import type { WorkerExit } from '../worker-exit.ts'
 
 /** Its methods must not throw. */
@@ -26,8 +26,8 @@ export interface LineTransport {
   readonly id: WorkerId | undefined
   /** The number of the worker in its gateway, from 1 up, for log lines; undefined when it could not be started. */
   readonly worker: number | undefined
-  /** Queues one line, given without its newline. */
-  send(line: string): void
+  /** Queues one line, given without its newline. @param call the call that it is the request of */
+  send(line: string, call?: Call): void
   /** Bytes that are queued or that the instance has not taken. Not bounded here: senders call `roomFor`. */
   readonly backlog: number
   /** Whether a line of `bytes` bytes may wait. Always, while the instance reads. */
@@ -36,8 +36,11 @@ export interface LineTransport {
   readonly memory: MemoryAccount
   /** Counts input requests of the server, which are kept until clients have answered. */
   readonly inputRequestMemory: MemoryAccount
-  /** Attaches or replaces the listener. Earlier output is delivered soon, never within this call. */
-  listen(listener: LineListener): void
+  /**
+   * Attaches or replaces the listener. Earlier output is delivered soon, never within this call.
+   * @param owner the only caller that the instance is for, if there is one
+   */
+  listen(listener: LineListener, owner?: Caller): void
   /** Stops reading the output, so that the instance waits, or resumes reading. */
   hold(isHeld: boolean): void
   /** Ends the instance in an orderly way; resolves when nothing of it is left. Idempotent. */

@@ -1,5 +1,6 @@
 /** Lines to a worker: refuses calls if too much waits already, and counts unread responses to requests of the server. */
 import { Refusal } from '../../base/refusal.ts'
+import type { Call } from '../../protocol/call.ts'
 import { onOneLine, type RawObject } from '../../protocol/json-text.ts'
 import { errorAnswer, responseText, type RpcId } from '../../protocol/jsonrpc.ts'
 import type { LineTransport } from './line-transport.ts'
@@ -20,8 +21,9 @@ export class OutgoingLines {
     throw new Refusal('overloaded', { message: 'The MCP server behind this gateway takes nothing at the moment.' })
   }
 
-  send(line: string): void {
-    if (!this.#transport.exited) this.#transport.send(onOneLine(line))
+  /** @param call the call that the line is the request of */
+  send(line: string, call?: Call): void {
+    if (!this.#transport.exited) this.#transport.send(onOneLine(line), call)
   }
 
   /** Sends a response to a request of the server, which may not read it. */

@@ -89,7 +89,7 @@ export class PooledUpstream implements SingleUpstream {
     const { groups, pool, catalogWorkers, slots } = this
     const ownLists = createOwnWorkerLists(groups)
     const common = { groups, pool, notifications: this.#notifications, ownLists, clock }
-    this.catalog = createCatalogSource({ ...common, catalogWorkers })
+    this.catalog = createCatalogSource({ ...common, catalogWorkers, hasOwnLists: program.hasOwnLists === true })
     this.call = countCallMemory(memory, (call) => callOnWorker(call, common))
     this.health = createUpstreamHealth({
       clock,
@@ -97,7 +97,7 @@ export class PooledUpstream implements SingleUpstream {
       catalogWorkers,
       unresponsive: () => slots.in('unresponsive').size,
       fault: () => (this.#closed ? 'the server was ended' : this.#starts.crashLoopGuard.fault),
-      onlyOne: () => this.#onlyOne.detail,
+      detail: () => this.#onlyOne.detail ?? this.#program.complaint,
     })
     this.#sweeper = clock.every(sweepMs, () => this.#sweep())
   }
@@ -252,6 +252,7 @@ export class PooledUpstream implements SingleUpstream {
       takeSlot: () => this.#spares?.take('serve') ?? this.slots.take('serve'),
       start: (group, slot) => this.#starts.start(group, this.groups.serverEraOf(group.caller), slot),
       handOver: (group) => {
+        if (this.#program.isMadeForCallers === true) return undefined
         const catalogWorker = this.catalogWorkers.handOver((what) => hasSameHandshake(group, what, hasOneClient))
         return catalogWorker && this.#starts.handOver(group, this.groups.serverEraOf(group.caller), catalogWorker)
       },

@@ -1,10 +1,20 @@
 /** The port of one kind of server to the pool: starts instances of the server, and ends all of them. */
-import type { WorkerId } from '../../protocol/call.ts'
+import type { EraName, WorkerId } from '../../protocol/call.ts'
 import type { LineTransport } from '../connection/line-transport.ts'
 import type { UpstreamStartError } from '../upstream.ts'
 import type { WorkerExit } from '../worker-exit.ts'
 
 export interface ServerProgram {
+  /** The only era in which its instances can be spoken to; undefined if that has to be found out. */
+  readonly onlyEra?: EraName
+  /** Whether an instance is made for the callers that use it, so that a catalog worker cannot be handed over to them. */
+  readonly isMadeForCallers?: boolean
+  /** Whether the lists that a caller gets come from the caller's own instance. */
+  readonly hasOwnLists?: boolean
+  /** What instances have done that harms others, in words for operators without text of the server. */
+  readonly complaint?: string | undefined
+  /** Gets ready before the first instance is started. What it throws is given to `startError`. */
+  load?(): Promise<void>
   /** Starts an instance; a failed start is reported as its exit. @param purpose for the event `workerStarted` */
   start(purpose: string): LineTransport
   /** The first worker has answered its handshake. */
@@ -26,4 +36,6 @@ export interface FailedStart {
   readonly late: boolean
   /** The invalid answer of the server to `initialize`, in words for the operator. */
   readonly words: string | undefined
+  /** What `load` has thrown. */
+  readonly error?: unknown
 }

@@ -9,7 +9,7 @@ import type { RawObject } from '../../protocol/json-text.ts'
 import type { UpstreamConnection } from '../connection/connection.ts'
 import type { Connector } from '../connection/connector.ts'
 import type { UpstreamSettings } from '../options.ts'
-import { type Found, detectEras } from '../connection/era-detection.ts'
+import { type Found, detectEras, openSessionBased } from '../connection/era-detection.ts'
 import { type IsolationModes, isolationModesOf, statelessMode } from '../pooling/isolation-modes.ts'
 import { profileSource } from '../pooling/catalog-keys.ts'
 import type { WorkerSlot, WorkerSlots } from '../pooling/worker-slots.ts'
@@ -68,13 +68,17 @@ export async function startServer(needs: StartNeeds): Promise<Started> {
 }
 
 async function detectServer(needs: StartNeeds): Promise<Started> {
-  const { settings } = needs
+  const { settings, program } = needs
   const modernCodec = createModernUpstreamCodec()
   const slots = new Map<UpstreamConnection, WorkerSlot>()
   let exit: WorkerExit | undefined
   const lateMs = needs.clock.now() + settings.startTimeoutMs
 
-  const found = await detectEras({
+  await program.load?.().catch((error: unknown) => {
+    throw program.startError({ exit: undefined, late: false, words: undefined, error })
+  })
+  const detect = program.onlyEra === 'legacy' ? openSessionBased : detectEras
+  const found = await detect({
     clock: needs.clock,
     startTimeoutMs: settings.startTimeoutMs,
     clientDescriptionOf: (era) => ({
@@ -88,7 +92,7 @@ async function detectServer(needs: StartNeeds): Promise<Started> {
     hasRoom: () => needs.slots.free > 0,
     connect(era) {
       const slot = needs.slots.take('catalog')
-      if (!slot) throw needs.program.startError({ exit, late: false, words: undefined })
+      if (!slot) throw program.startError({ exit, late: false, words: undefined })
       const codec = era === 'legacy' ? legacyUpstreamCodec : modernCodec
       slot.owner.source = profileSource(codec.era)
       const events = needs.eventsOf(codec, slot)
@@ -118,7 +122,7 @@ async function detectServer(needs: StartNeeds): Promise<Started> {
         resolve()
       })
     })
-    throw needs.program.startError({ exit, late, words: found.words })
+    throw program.startError({ exit, late, words: found.words })
   }
   const sharing = isolationModesOf(settings, eras, needs.hasOneClient)
   const used: StartedEra[] = []

@@ -42,6 +42,8 @@ export interface CatalogSourceNeeds {
   readonly ownLists: OwnListSource
   readonly clock: Clock
   readonly pool: Pick<Pool, 'wait' | 'callEnded'>
+  /** Whether the lists that a caller gets come from a worker of the caller's own group, where it shares that with no other. */
+  readonly hasOwnLists?: boolean
 }
 
 export function createCatalogSource(needs: CatalogSourceNeeds): CatalogSource {
@@ -61,7 +63,15 @@ export function createCatalogSource(needs: CatalogSourceNeeds): CatalogSource {
     return profileSourceOf(serverEra, caller, nameFor(serverEra, caller))
   }
 
+  /** Whether all lists of the caller come from the caller's own group, known before it has a worker. */
+  const hasOwnLists = (caller: Caller): boolean => {
+    // Without a session in the era that has them, it is the gateway itself that asks.
+    const isOfGateway = caller.session === undefined && caller.client.era === 'legacy'
+    return needs.hasOwnLists === true && !isOfGateway && !isCommon(modeOf(groups.serverEraOf(caller), caller))
+  }
+
   const sourceOf = (caller: Caller, list: string | undefined): string => {
+    if (list !== undefined && hasOwnLists(caller)) return groupSource(groups.of(caller).key)
     const group = list === undefined ? undefined : groups.find(groups.keyOf(caller))
     if (group && list !== undefined && group.ownLists.get(list)?.isShown) return groupSource(group.key)
     const serverEra = groups.serverEraOf(caller)

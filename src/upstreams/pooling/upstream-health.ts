@@ -28,8 +28,8 @@ export interface UpstreamHealthNeeds {
   readonly unresponsive: () => number
   /** Why no worker can be started; undefined if one can. */
   readonly fault: () => string | undefined
-  /** Words for operators if only one worker can run; else undefined. */
-  readonly onlyOne: () => string | undefined
+  /** What else operators should know, in words: that only one worker can run, for example. */
+  readonly detail: () => string | undefined
 }
 
 /** @returns the check; concurrent calls get the same answer */
@@ -90,7 +90,7 @@ export function createUpstreamHealth(needs: UpstreamHealthNeeds): () => Promise<
       found = await asking
     }
     failedMs = found.ok ? undefined : (failedMs ?? clock.now())
-    const detail = fault ?? silence(needs.unresponsive()) ?? needs.onlyOne()
+    const detail = fault ?? silence(needs.unresponsive()) ?? needs.detail()
     return found.ok && detail !== undefined ? { ok: true, detail } : found
   }
 }

@@ -1,0 +1,89 @@
+/**
+ * What in-process servers keep for a session: one record for each area (the name of an upstream), changed by
+ * compare-and-set, of a bounded size, and gone when the session ends.
+ */
+import type { Records } from '../backplane/backplane.ts'
+import { isObject, type JsonObject } from '../base/json.ts'
+import { Refusal } from '../base/refusal.ts'
+import type { Principal } from '../protocol/call.ts'
+import type { LiveSession } from './live-session.ts'
+
+/** The stored state with the version that a change of it must name; version 0: nothing is stored. */
+export interface StoredState {
+  readonly values: JsonObject
+  readonly version: number
+}
+
+export interface ToolStates {
+  /** Throws `session_not_found` if the session has ended. */
+  read(principal: Principal, session: string, area: string): Promise<StoredState>
+  /**
+   * Stores the state if it still has this version; returns whether it had. Throws `session_not_found` if the session has
+   * ended, and an `Error` in words for the author of the server if the state is too large.
+   */
+  replace(principal: Principal, session: string, area: string, values: JsonObject, version: number): Promise<boolean>
+  /** The session has ended: its states go with it. Never rejects. */
+  end(liveSession: LiveSession): Promise<void>
+}
+
+export function createToolStates(needs: {
+  readonly records: Records
+  /** The session, if it is served here and has not ended. */
+  readonly served: (principal: Principal, session: string) => LiveSession | undefined
+  /** The most that a state takes as JSON, in bytes. */
+  readonly stateBytes: number
+  /** The longest life of a session, in milliseconds. */
+  readonly maxSessionMs: number
+}): ToolStates {
+  const { records, stateBytes } = needs
+  // No session lives longer, so the state need not be renewed.
+  const ttlMs = needs.maxSessionMs + 60_000
+  const served = (principal: Principal, session: string): LiveSession => {
+    const liveSession = needs.served(principal, session)
+    if (!liveSession) throw new Refusal('session_not_found')
+    return liveSession
+  }
+
+  return {
+    async read(principal, session, area) {
+      const stored = await records.read(keyOf(served(principal, session), area))
+      const values = stored?.value['values']
+      return { values: isObject(values) ? values : {}, version: stored?.version ?? 0 }
+    },
+    async replace(principal, session, area, values, version) {
+      const liveSession = served(principal, session)
+      const key = keyOf(liveSession, area)
+      const bytes = Buffer.byteLength(JSON.stringify(values))
+      if (bytes > stateBytes)
+        throw new Error(
+          `the state of the session would take ${bytes} bytes; ${stateBytes} are allowed (sessions.stateBytes)`,
+        )
+      const areas = (liveSession.stateAreas ??= new Map())
+      const before = areas.get(area) ?? 0
+      if (bytes > before && liveSession.memory.take(bytes - before) !== 'reserved')
+        throw new Error('there is no memory for the state of the session')
+      const isStored =
+        version === 0
+          ? await records.create(key, { values }, ttlMs)
+          : await records.replace(key, { values }, version, ttlMs)
+      if (isStored) {
+        if (bytes < before) liveSession.memory.release(before - bytes)
+        areas.set(area, bytes)
+      } else liveSession.memory.release(Math.max(0, bytes - before))
+      // It has ended meanwhile, perhaps before this write.
+      if (liveSession.ended) {
+        await records.remove(key)
+        throw new Refusal('session_not_found')
+      }
+      return isStored
+    },
+    async end(liveSession) {
+      const areas = [...(liveSession.stateAreas?.keys() ?? [])]
+      await Promise.allSettled(areas.map((area) => records.remove(keyOf(liveSession, area))))
+    },
+  }
+}
+
+function keyOf({ key }: LiveSession, area: string): string {
+  return `${key}/state/${area}`
+}

@@ -1,0 +1,98 @@
+/** A call as its handler sees it, through `useCall`. What most handlers never use is made when it is first asked for. */
+import type { JsonObject, JsonValue } from '../../base/json.ts'
+import type { ElicitParams, ElicitResult, ToolCall, ToolClient, ToolSession } from '../../use-call/tool-call.ts'
+import type { ClientRequests } from './client-requests.ts'
+import type { CallerFacts, ToolSessions } from './object-host.ts'
+import { StoredSession } from './stored-session.ts'
+
+export interface HandledCallNeeds {
+  readonly facts: CallerFacts
+  readonly sessions: ToolSessions
+  readonly requests: ClientRequests
+  /** The progress token of the request, if the client wants progress. */
+  readonly progressToken: JsonValue | undefined
+  readonly notify: (notification: JsonObject) => void
+}
+
+export class HandledCall implements ToolCall {
+  readonly #needs: HandledCallNeeds
+  #abort: AbortController | undefined
+  #session: ToolSession | undefined
+  /** Why it was cancelled. */
+  #cancelled: string | undefined
+  #isOver = false
+
+  constructor(needs: HandledCallNeeds) {
+    this.#needs = needs
+  }
+
+  get tenant(): string {
+    return this.#needs.facts.tenant
+  }
+  get subject(): string {
+    return this.#needs.facts.subject
+  }
+
+  get session(): ToolSession | undefined {
+    const { facts, sessions } = this.#needs
+    if (facts.session === undefined) return undefined
+    return (this.#session ??= new StoredSession(facts.session, facts, sessions))
+  }
+
+  get client(): ToolClient {
+    const { info, revision, capabilities } = this.#needs.facts
+    return { name: textOf(info?.['name']), version: textOf(info?.['version']), revision, capabilities }
+  }
+
+  get signal(): AbortSignal {
+    this.#abort ??= new AbortController()
+    if (this.#cancelled !== undefined) this.#abort.abort(cancelError(this.#cancelled))
+    return this.#abort.signal
+  }
+
+  progress(progress: number, total?: number, message?: string): void {
+    const { progressToken, notify } = this.#needs
+    if (progressToken === undefined || this.#isOver) return
+    const params = { progressToken, progress, total, message }
+    notify({ jsonrpc: '2.0', method: 'notifications/progress', params })
+  }
+
+  async elicit(params: ElicitParams): Promise<ElicitResult> {
+    return (await this.#request('elicitation/create', { mode: 'form', ...params })) as unknown as ElicitResult
+  }
+
+  sample(params: Readonly<Record<string, unknown>>): Promise<Readonly<Record<string, unknown>>> {
+    return this.#request('sampling/createMessage', params)
+  }
+
+  async listRoots(): Promise<ReadonlyArray<{ readonly uri: string; readonly name?: string }>> {
+    const { roots } = await this.#request('roots/list', {})
+    return (Array.isArray(roots) ? roots : []) as ReadonlyArray<{ uri: string; name?: string }>
+  }
+
+  /** The call is cancelled, or its server has ended. */
+  cancel(reason: unknown): void {
+    this.#isOver = true
+    this.#cancelled ??= typeof reason === 'string' ? reason : 'the call was cancelled'
+    this.#abort?.abort(cancelError(this.#cancelled))
+  }
+
+  /** The call was answered. */
+  end(): void {
+    this.#isOver = true
+  }
+
+  async #request(method: string, params: Readonly<Record<string, unknown>>): Promise<JsonObject> {
+    if (this.#cancelled === undefined && this.#isOver)
+      throw new Error(`${method}: the call was answered already, so its client cannot be asked any more`)
+    return this.#needs.requests.request(method, params as JsonObject, this.signal)
+  }
+}
+
+function cancelError(reason: string): Error {
+  return Object.assign(new Error(reason), { name: 'AbortError' })
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined
+}

@@ -1,0 +1,66 @@
+/** Server objects of a module in this thread. */
+import type { Clock } from '../../base/clock.ts'
+import { loadFactory } from './load-module.ts'
+import { LocalObject } from './local-object.ts'
+import { guardProcess } from './module-faults.ts'
+import type { HostedObject, ObjectHost, ToolSessions } from './object-host.ts'
+import type { ServerFactory } from './options.ts'
+
+export function createLocalHost(needs: {
+  readonly module: string | ServerFactory
+  readonly sessions: ToolSessions
+  readonly clock: Clock
+}): ObjectHost {
+  const { module, sessions, clock } = needs
+  const made = new WeakSet<object>()
+  const objects = new Set<HostedObject>()
+  let loading: Promise<ServerFactory> | undefined
+  let release: (() => void) | undefined
+
+  const load = (): Promise<ServerFactory> => {
+    release ??= guardProcess()
+    return (loading ??= typeof module === 'string' ? loadFactory(module) : Promise.resolve(module))
+  }
+
+  return {
+    async load() {
+      await load()
+    },
+    open(listener, owner) {
+      const factory: ServerFactory = async (context) => (await load())(context)
+      const object: HostedObject = new LocalObject({
+        factory,
+        listener: {
+          ...listener,
+          ended(end) {
+            objects.delete(object)
+            listener.ended(end)
+          },
+        },
+        owner,
+        sessions,
+        clock,
+        made,
+      })
+      objects.add(object)
+      return {
+        send: (line, facts) => object.send(line, facts),
+        hold: (isHeld) => object.hold(isHeld),
+        close() {
+          objects.delete(object)
+          return object.close()
+        },
+        kill() {
+          objects.delete(object)
+          object.kill()
+        },
+      }
+    },
+    async close() {
+      await Promise.all([...objects].map((object) => object.close()))
+      objects.clear()
+      release?.()
+      release = undefined
+    },
+  }
+}

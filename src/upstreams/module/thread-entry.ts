@@ -1,0 +1,70 @@
+/** The thread of a module: its server objects, spoken to through messages (thread-host.ts is the other side). */
+import { parentPort, workerData } from 'node:worker_threads'
+import { systemClock } from '../../base/clock.ts'
+import { createLocalHost } from './local-host.ts'
+import { wordsOf } from './local-object.ts'
+import type { HostedObject, ToolSessions } from './object-host.ts'
+import type { FromThread, SessionRequest, ThreadStart, ToThread } from './thread-messages.ts'
+
+function serve(port: NonNullable<typeof parentPort>, { module }: ThreadStart): void {
+  const tell = (message: FromThread): void => port.postMessage(message)
+  const objects = new Map<number, HostedObject>()
+  const waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>()
+  let requests = 0
+
+  const ask = <Value>(request: SessionRequest): Promise<Value> =>
+    new Promise((resolve, reject) => {
+      const number = ++requests
+      waiting.set(number, { resolve: (value) => resolve(value as Value), reject })
+      tell({ kind: 'request', request: number, ...request })
+    })
+  const sessions: ToolSessions = {
+    read: (facts) => ask({ what: 'read', facts }),
+    replace: (facts, values, version) => ask({ what: 'replace', facts, values, version }),
+    history: (facts) => ask({ what: 'history', facts }),
+  }
+  const host = createLocalHost({ module, sessions, clock: systemClock })
+  host.load().then(
+    () => tell({ kind: 'loaded' }),
+    (error: unknown) => tell({ kind: 'not_loaded', words: wordsOf(error) }),
+  )
+
+  port.on('message', (message: ToThread) => {
+    switch (message.kind) {
+      case 'open': {
+        const { object } = message
+        const listener = {
+          message: (text: string) => tell({ kind: 'message', object, text }),
+          ended: (end: { what: string; error?: string }) => {
+            objects.delete(object)
+            tell({ kind: 'ended', object, end })
+          },
+          complained: (end: { what: string; error?: string }) => tell({ kind: 'complained', object, end }),
+        }
+        objects.set(object, host.open(listener, message.owner))
+        break
+      }
+      case 'send':
+        objects.get(message.object)?.send(message.line, message.facts)
+        break
+      case 'hold':
+        objects.get(message.object)?.hold(message.isHeld)
+        break
+      case 'close': {
+        const closing = objects.get(message.object)?.close() ?? Promise.resolve()
+        objects.delete(message.object)
+        void closing.then(() => tell({ kind: 'closed', object: message.object }))
+        break
+      }
+      case 'given':
+        waiting.get(message.request)?.resolve(message.value)
+        waiting.delete(message.request)
+        break
+      case 'refused':
+        waiting.get(message.request)?.reject(new Error(message.words))
+        waiting.delete(message.request)
+    }
+  })
+}
+
+if (parentPort) serve(parentPort, workerData as ThreadStart)

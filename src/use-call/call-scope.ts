@@ -1,0 +1,21 @@
+/**
+ * Which call and which module the code that runs belongs to. The storage is found through the global object: a module
+ * may have installed another copy of mcplex than the one that runs it.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { ToolCall } from './tool-call.ts'
+
+/** What code of a module runs in. */
+export interface CallScope {
+  /** Undefined where a server object is made, and in handlers of notifications. */
+  readonly call: ToolCall | undefined
+  /** Code of the module has failed outside of what its SDK catches. @param what for the log, such as `it called process.exit(1)` */
+  failed(what: string, error: unknown): void
+}
+
+const name = Symbol.for('mcplex.call-scope.1')
+
+export function callScopes(): AsyncLocalStorage<CallScope> {
+  const holder = globalThis as { [name]?: AsyncLocalStorage<CallScope> }
+  return (holder[name] ??= new AsyncLocalStorage())
+}
