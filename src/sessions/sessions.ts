@@ -182,9 +182,7 @@ export function createSessions(needs: {
       if (state === 'dead') dead.push(liveSession)
       else if (state === 'doubtful') ping(liveSession, now)
     }
-    const order = (a: LiveSession, b: LiveSession): number =>
-      Number(a.session.ready) - Number(b.session.ready) || a.liveness.seenAtMs - b.liveness.seenAtMs
-    dead.sort(order)
+    dead.sort((a, b) => Number(a.session.ready) - Number(b.session.ready) || a.liveness.seenAtMs - b.liveness.seenAtMs)
     await Promise.allSettled(dead.slice(0, wanted).map((liveSession) => endIfDue(liveSession, evictReasonAt)))
   }
 
