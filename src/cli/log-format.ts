@@ -3,7 +3,7 @@
 type Environment = Readonly<Record<string, string | undefined>>
 
 /** Verbs that log. Other verbs print for the user, even if stderr is no terminal. */
-const logging = new Set(['serve', 'connect'])
+const logging = new Set(['serve', 'up', 'connect'])
 
 /** The words before `--`: those after it belong to the server. */
 export function ownWords(typed: readonly string[]): readonly string[] {

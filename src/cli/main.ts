@@ -45,7 +45,7 @@ async function run(): Promise<number> {
     })
     const code = request ? await act(request) : 0
     // If requested output could not be printed, the command has failed. `serve` has done more than print.
-    return request?.verb === 'serve' ? code : await printed(code)
+    return request?.verb === 'serve' || request?.verb === 'up' ? code : await printed(code)
   } catch (error) {
     return report(error, typed, thisMachine().env, outputs)
   }
@@ -71,6 +71,10 @@ async function act(request: Request): Promise<number> {
     case 'check': {
       const { check } = await import('./commands/check/check.ts')
       return check(request, thisMachine(), outputs)
+    }
+    case 'up': {
+      const { up } = await import('./commands/up/up.ts')
+      return up(request, thisMachine(), outputs, typed)
     }
     case 'init': {
       const { init } = await import('./commands/init/init.ts')

@@ -8,11 +8,12 @@ import { type ConfigRequest, configVerb } from './commands/config/command.ts'
 import { type ConnectRequest, connectVerb } from './commands/connect/command.ts'
 import { type InitRequest, initVerb } from './commands/init/command.ts'
 import { type ServeRequest, serveVerb } from './commands/serve/command.ts'
+import { type UpRequest, upVerb } from './commands/up/command.ts'
 import { usageFailure } from './usage-failure.ts'
 import type { Subcommand } from './commands/command.ts'
 
 /** A parsed command line, by verb. */
-export type Request = ServeRequest | ConnectRequest | ConfigRequest | CheckRequest | InitRequest
+export type Request = ServeRequest | ConnectRequest | ConfigRequest | CheckRequest | InitRequest | UpRequest
 
 export interface ProgramNeeds {
   readonly version: string
@@ -27,6 +28,7 @@ they have in the environment.
 Examples:
   mcplex serve -- npx -y @modelcontextprotocol/server-everything
   mcplex serve --port 9000 --pool 16 -- uvx mcp-server-git
+  mcplex init && mcplex up
   mcplex config cursor --write
   mcplex connect http://127.0.0.1:8080/mcp`
 
@@ -47,6 +49,7 @@ export function readCommandLine(argv: readonly string[], needs: ProgramNeeds): R
   const add = <Found extends Request>(verb: Subcommand<Found>): void =>
     verb.declare(settle(program.command(verb.name), needs), asked)
   add(serveVerb)
+  add(upVerb)
   add(initVerb)
   add(checkVerb)
   add(connectVerb)

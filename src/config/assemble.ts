@@ -105,6 +105,7 @@ function checkCombinations(values: Values, provided: Provided): Problem[] {
     problems.push({
       code: 'config_exposed',
       where: host.where,
+      ...(host.place && { place: host.place }),
       message: `${host.quote} would open this server to the network without authentication`,
       notes: [
         ['why', 'anyone who can reach the port could run the tools of the server with your rights'],
@@ -119,6 +120,7 @@ function checkCombinations(values: Values, provided: Provided): Problem[] {
     problems.push({
       code: 'config_tls',
       where: lone?.where ?? there,
+      ...(lone?.place && { place: lone.place }),
       message: `${lone?.quote ?? there} does nothing without ${missing}`,
       notes: [['try', `${missing} FILE (${there === 'http.tlsKey' ? 'http.tlsCert' : 'http.tlsKey'} in a program)`]],
     })

@@ -28,7 +28,10 @@ export interface Loaded {
   readonly log: LogSettings
   readonly clients: ClientSettings
   readonly admin: AdminSettings
-  /** How the value of `module.key` was provided, such as `--port 80` or `PORT=80`; undefined for a default. */
+  /**
+   * How the value of `module.key` was provided, such as `--port 80` or `PORT=80`, and of `upstreams.NAME.key` of a file;
+   * undefined for a default.
+   */
   quote(path: string): string | undefined
 }
 

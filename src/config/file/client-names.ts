@@ -8,6 +8,7 @@ export const ownNames: ReadonlySet<string> = new Set([
   'version',
   'upstreams',
   'endpoints',
+  'aliases',
   'listen',
   'limits',
   'sessions',

@@ -11,7 +11,7 @@ import type { Provided, ProvidedSettings, ProvidedUpstream, ProvidedValue } from
 import { unknownVariables } from '../unknown-variables.ts'
 import { type FileSource, readFileText } from './read-file.ts'
 import { readNamedVariables } from './named-variables.ts'
-import { fileRows } from './structure.ts'
+import { sharedOptions } from '../schema.ts'
 
 export interface LoadedFile extends Loaded {
   /** What was provided, for showing where each value is from. */
@@ -31,7 +31,7 @@ export function loadFile(
 ): LoadedFile {
   const file = readFileText(source)
   const problems = [...file.problems]
-  const typed = readProvided(fileRows, { flags }, machine, problems)
+  const typed = readProvided(sharedOptions, { flags }, machine, problems)
   const named = readNamedVariables(file, machine, problems)
   problems.push(...unknownVariables(machine.env, [], named.names))
   const upstreams = new Map(
@@ -43,7 +43,7 @@ export function loadFile(
   const endpoints = new Map(
     [...file.endpoints].map(([name, own]) => [name, overlay(own, named.provided.get(`endpoints.${name}`))]),
   )
-  const provided = { values: overlay(file.values, typed), upstreams, endpoints }
+  const provided = { values: overlay(file.values, typed), upstreams, endpoints, aliases: file.aliases }
   // What the file lacks is told already, with its place.
   const complete = problems.length > 0 && upstreams.size === 0 ? { ...provided, upstreams: placeholder } : provided
   const { log, clients, admin, ...settings } = assemble(complete, problems, machine)
@@ -52,10 +52,16 @@ export function loadFile(
     log,
     clients,
     admin,
-    quote: (path) => provided.values.get(path)?.quote,
+    quote: (path) => provided.values.get(path)?.quote ?? quoteOfUpstream(provided, path),
     provided,
     warnings: file.warnings,
   }
+}
+
+/** How the value of `upstreams.NAME.key` was provided. */
+function quoteOfUpstream({ upstreams }: ProvidedSettings, path: string): string | undefined {
+  const [, name = '', key = ''] = /^upstreams\.([^.]+)\.(\w+)$/.exec(path) ?? []
+  return upstreams.get(name)?.values.get(key)?.quote
 }
 
 const placeholder: ReadonlyMap<string, ProvidedUpstream> = new Map([

@@ -10,16 +10,17 @@ import type { FilePlace, Problem } from '../problem.ts'
 import type { Provided, ProvidedSettings, ProvidedUpstream, ProvidedValue } from '../provided.ts'
 import { readMarked, writeValue } from '../read-option.ts'
 import { meantUnit } from '../suggest-value.ts'
-import { kindOf } from '../upstream-kinds.ts'
+import { kindOf, upstreamKinds, upstreamRows } from '../upstream-kinds.ts'
 import { withoutClients } from './client-file.ts'
 import { programOf, splitLine } from './command.ts'
 import { placeOf, type TextSpan } from './frame.ts'
-import { type FileValue, isMembers, fileValueAt } from './file-value.ts'
+import { type FileValue, isMembers, fileValueAt, membersOf } from './file-value.ts'
 import { type Path, pathKey, readYaml, type Spot } from './read-yaml.ts'
-import { endpointMembers, fileRows, membersOfKind, nameShape, textsOf } from './structure.ts'
+import { endpointMembers, membersOfKind, nameShape, textsOf, upstreamMembers } from './structure.ts'
 import { type StructureProblem, structureProblems } from './structure-problems.ts'
 import type { Substitutes } from './substitute.ts'
 import { workspaceOf } from './workspace.ts'
+import { sharedOptions } from '../schema.ts'
 
 export interface FileSource extends Omit<Substitutes, 'folder'> {
   /** The name of the file, as it is shown. */
@@ -32,6 +33,7 @@ export interface FileSource extends Omit<Substitutes, 'folder'> {
 
 /** What a file provides, and what is wrong with it. */
 export interface ReadFile extends ProvidedSettings {
+  readonly aliases: ReadonlyMap<string, string>
   readonly problems: readonly Problem[]
   readonly warnings: readonly Problem[]
 }
@@ -54,6 +56,7 @@ class FileReader implements ReadFile {
   readonly values: Map<string, ProvidedValue> = new Map()
   readonly upstreams: Map<string, ProvidedUpstream> = new Map()
   readonly endpoints: Map<string, Provided> = new Map()
+  aliases: ReadonlyMap<string, string> = new Map()
   readonly problems: Problem[] = []
   readonly warnings: Problem[] = []
   readonly #source: FileSource
@@ -68,7 +71,7 @@ class FileReader implements ReadFile {
 
   /** Takes the values of all options that are accepted. */
   take(value: FileValue): void {
-    for (const { module, key, option, path: own } of fileRows) {
+    for (const { module, key, option, path: own } of sharedOptions) {
       const names = [own, ...(option.aliases ?? [])].map((path) => path.split('.'))
       const [first, second] = names.filter((path) => fileValueAt(value, path) !== undefined)
       const set = (name: string, found: ProvidedValue): void => void this.values.set(`${module}.${name}`, found)
@@ -81,6 +84,7 @@ class FileReader implements ReadFile {
     const [upstreams, endpoints] = [fileValueAt(value, ['upstreams']), fileValueAt(value, ['endpoints'])]
     for (const name of namesIn(upstreams)) this.#upstream(value, name)
     for (const name of namesIn(endpoints)) this.#endpoint(value, name)
+    this.aliases = new Map(Object.entries(textsOfMembers(membersOf(fileValueAt(value, ['aliases'])))))
     if (namesIn(upstreams).length === 0 && this.problems.length === 0)
       this.#add('config_command', this.#keyAt(['upstreams']), 'upstreams', 'has no server to serve', aServer)
   }
@@ -92,6 +96,17 @@ class FileReader implements ReadFile {
     const kind = kindOf(namesIn(fileValueAt(value, base)))
     for (const { key, option, path } of membersOfKind(kind))
       if (option.kind !== 'given') this.#option(value, [...base, ...path.split('.')], key, option, set)
+    for (const { key, path } of upstreamMembers) {
+      const place = [...base, ...path.split('.')]
+      if (Object.hasOwn(upstreamRows(kind), key) || fileValueAt(value, place) === undefined) continue
+      this.#add(
+        'config_unknown_key',
+        this.#keyAt(place),
+        place.join('.'),
+        `is nothing for an upstream with ${upstreamKinds[kind].mark}`,
+        Object.keys(upstreamKinds[kind].options).join(', '),
+      )
+    }
     if (kind === 'module') this.#module(value, base, values)
     else this.#command(value, base, values)
     const env = fileValueAt(value, [...base, 'env'])

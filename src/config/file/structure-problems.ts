@@ -4,7 +4,8 @@ import { didYouMean } from '../did-you-mean.ts'
 import type { ConfigCode } from '../problem.ts'
 import { insteadOf } from './not-yet.ts'
 import type { Path } from './read-yaml.ts'
-import { endpointMembers, fileRows, upstreamMembers, type ValueFault } from './structure.ts'
+import { endpointMembers, upstreamMembers, type ValueFault } from './structure.ts'
+import { sharedOptions } from '../schema.ts'
 
 /** A problem at a place of the structure. */
 export interface StructureProblem {
@@ -72,7 +73,8 @@ function unknownMember(path: Path): StructureProblem {
 /** All paths of a file; a star stands for a name. */
 const paths: readonly string[] = [
   'version',
-  ...fileRows.flatMap(({ path, option }) => [path, ...(option.aliases ?? [])]),
+  'aliases.*',
+  ...sharedOptions.flatMap(({ path, option }) => [path, ...(option.aliases ?? [])]),
   ...upstreamMembers.map(({ path }) => `upstreams.*.${path}`),
   ...endpointMembers.map(({ path }) => `endpoints.*.${path}`),
 ]

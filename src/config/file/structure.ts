@@ -7,7 +7,7 @@ import type { Option } from '../../base/option.ts'
 import { endpointOptions } from '../../gateway/options.ts'
 import { upstreamOptions } from '../../upstreams/options.ts'
 import { readMarked } from '../read-option.ts'
-import { type Placed, schema } from '../schema.ts'
+import { sharedOptions } from '../schema.ts'
 import type { Rows } from '../slice.ts'
 import { type UpstreamKind, upstreamKinds, upstreamRows } from '../upstream-kinds.ts'
 import { suggestValue } from '../suggest-value.ts'
@@ -42,11 +42,6 @@ export const upstreamMembers: readonly PlacedMember[] = membersIn(
 
 export const endpointMembers: readonly PlacedMember[] = membersIn(endpointOptions)
 
-/** Rows that a file has at their own path; those of `upstream` hold for all upstreams that say nothing else. */
-export const fileRows: readonly Placed[] = schema.filter(
-  ({ module, key }) => module !== 'upstream' || Object.hasOwn(upstreamOptions, key),
-)
-
 function membersIn(rows: Rows): PlacedMember[] {
   return Object.entries<Option>(rows).map(([key, option]) => {
     const path = option.path?.replace(/^[^.]*\./, '') ?? key.replace(/(Ms|Bytes)$/, '')
@@ -60,7 +55,7 @@ export const nameShape: RegExp = /^[A-Za-z0-9_-]{1,64}$/
 /** The structure of a whole file; its issues are read by structure-problems.ts. */
 export function fileStructure(): z.ZodType {
   const tree = branch()
-  for (const { path, option } of fileRows) {
+  for (const { path, option } of sharedOptions) {
     insert(tree, path, field(option))
     for (const alias of option.aliases ?? [])
       insert(tree, alias, field(option).meta({ ...jsonOf(option), description: `Another name of ${path}.` }))
@@ -86,6 +81,10 @@ export function fileStructure(): z.ZodType {
     .record(z.string().regex(nameShape), objectOf(endpoint))
     .meta({ description: 'Further endpoints at /mcp/NAME, each with a part of all tools.' })
   insert(tree, 'endpoints', endpoints.optional())
+  const aliases = z
+    .record(z.string(), z.string())
+    .meta({ description: 'Other names for tools and prompts: { search: brave__web_search }.' })
+  insert(tree, 'aliases', aliases.optional())
   return objectOf(tree)
 }
 

@@ -93,6 +93,6 @@ function told(
       ? ['it holds values that may be secrets, so only you can read it: keep it out of version control']
       : []),
     ...(backup === undefined ? [] : [`as it was: ${backup}`]),
-    `next: ${name} check${option}`,
+    `next: ${name} up${option}`,
   ]
 }

@@ -1,7 +1,8 @@
 import pc from 'picocolors'
 import { expect, test } from 'vitest'
 import { fillSettings } from '../../../config/assemble.ts'
-import { banner, readyEvent, type Ready } from './banner.ts'
+import { banner, readyEvent } from './banner.ts'
+import type { Ready } from './ready.ts'
 
 const machine = { env: { PATH: '/bin' }, memoryBytes: 4 * 1024 ** 3, heapLimitBytes: 2 * 1024 ** 3 }
 const ready: Ready = {
@@ -12,6 +13,7 @@ const ready: Ready = {
   port: 65_535,
   socket: undefined,
   server: { name: 'a-server', version: '1', eras: ['legacy', 'modern'], tools: 1200, startMs: 12_345 },
+  upstreams: {},
   modes: { legacy: 'session' },
   sharing: { sessions: 'session', stateless: 'refuse' },
   settings: fillSettings({ upstream: { command: 'node' } }, machine),

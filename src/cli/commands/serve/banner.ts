@@ -6,39 +6,23 @@ import { writeDuration, writeSize } from '../../../config/quantity.ts'
 import type { GatewayFacts } from '../../../gateway/gateway.ts'
 import { isLoopback } from '../../../transports/http/options.ts'
 import type { InstanceFacts } from '../../runtime-file.ts'
-import { onlyUpstream } from './only-upstream.ts'
+import type { Ready } from './ready.ts'
+import { serversIn } from './servers-in.ts'
+import { hasNames, namedEndpoints, sessionsOnlyIn, shownUpstreams } from './several-servers.ts'
 
 type Colors = ReturnType<typeof pc.createColors>
 
-/** The content of the banner. */
-export interface Ready {
-  readonly version: string
-  /** The beginning of a command line that starts this copy of mcplex. */
-  readonly command: string
-  /** The URL for clients, without a path. */
-  readonly url: string
-  readonly address: string
-  readonly port: number
-  /** The Unix socket, if it listens at one. */
-  readonly socket: string | undefined
-  readonly server: {
-    readonly name: string
-    readonly version: string | undefined
-    readonly eras: readonly string[]
-    readonly tools: number
-    readonly startMs: number
-  }
-  /** The isolation mode of each server era. */
-  readonly modes: Readonly<Record<string, string>>
-  /** The isolation modes of clients with sessions and without. */
-  readonly sharing: { readonly sessions: string; readonly stateless: string }
-  readonly settings: Settings
-}
-
-/** The server as shown: by its name, or by its command if it has none. */
-export function serverIn(facts: GatewayFacts, command: string): Ready['server'] {
+/** The server as shown: by its name, or by its command if it has none. Several are shown by the names in the settings. */
+export function serverIn(facts: GatewayFacts, settings: Pick<Settings, 'upstreams'>): Ready['server'] {
   const { serverName, serverVersion, eras, tools, startMs } = facts
-  return { name: serverName ?? command, version: serverVersion, eras, tools, startMs }
+  const { command, upstreams = [] } = { command: undefined, ...serversIn(settings) }
+  return {
+    name: command === undefined ? upstreams.join(', ') : (serverName ?? command),
+    version: serverVersion,
+    eras,
+    tools,
+    startMs,
+  }
 }
 
 /** Longer names of servers are cut. */
@@ -63,6 +47,15 @@ const statelessClients: Readonly<Record<string, readonly string[]>> = {
   shared: ['clients of 2026-07-28 share processes, all of them'],
 }
 
+/** What clients without sessions get; with several servers, and because of which. */
+function statelessWords({ sharing: { stateless }, settings, upstreams }: Ready): readonly string[] | undefined {
+  const words = statelessClients[stateless]
+  const isOne = Object.keys(settings.upstreams).length === 1
+  return isOne || stateless !== 'refuse'
+    ? words
+    : [...(words ?? []), `because of ${sessionsOnlyIn(upstreams).join(', ')}`]
+}
+
 /**
  * The banner. Only lines to copy, and single parts that are too long, may be wider than the terminal.
  * @param keys whether keys are read
@@ -74,18 +67,22 @@ export function banner(ready: Ready, keys: boolean, colors: Colors, columns: num
   const name = terminalSafeLine(server.name, maxName)
   const { sessions, stateless } = ready.sharing
   // Shared by default: the server speaks only the stateless revision.
-  const isStateless = sessions === 'shared' && onlyUpstream(settings).mode === undefined
+  const areModesLeftOpen = Object.values(settings.upstreams).every(({ mode }) => mode === undefined)
+  const isStateless = sessions === 'shared' && areModesLeftOpen
   const shares = isStateless ? 'a stateless server: its processes are shared by all' : (sharing[sessions] ?? sessions)
-  const statelessRow = sessions === 'session' ? statelessClients[stateless] : undefined
+  const statelessRow = sessions === 'session' || stateless === 'refuse' ? statelessWords(ready) : undefined
   const limits = [
     `${count(settings.limits.maxConnections)} clients`,
-    `${count(onlyUpstream(settings).pool)} processes`,
+    `${count(poolOf(settings))} processes`,
     `idle ${writeDuration(settings.sessions.idleTimeoutMs)}`,
     `max ${writeDuration(settings.sessions.maxSessionMs)}`,
     `queue ${count(settings.limits.queue)}`,
     `memory ${writeSize(settings.limits.memoryBytes)}`,
   ]
   const tools = `${count(server.tools)} ${server.tools === 1 ? 'tool' : 'tools'}`
+  const servers = Object.keys(settings.upstreams).length
+  const isOne = servers === 1
+  const paintedPart = (part: string, at: number): Part => (at === 0 ? [part, green] : part)
   const endpoint = `${url}/mcp`
   const started = `ready in ${(server.startMs / 1000).toFixed(1)} s`
   const open = openness(ready, yellow)
@@ -93,19 +90,23 @@ export function banner(ready: Ready, keys: boolean, colors: Colors, columns: num
     wrap(`  ${paint(label)}${' '.repeat(11 - label.length)}`, parts, between, columns, 13)
   return [
     '',
-    `  ${bold(`mcplex ${ready.version}`)}   one stdio server, many clients`,
+    `  ${bold(`mcplex ${ready.version}`)}   ${isOne ? 'one stdio server' : `${count(servers)} servers`}, many clients`,
     '',
-    row('upstream', dim, [[name, green], 'stdio', shares, tools, started]),
+    ...(isOne
+      ? [row('upstream', dim, [[name, green], 'stdio', shares, tools, started])]
+      : shownUpstreams(ready).map((parts, at) => row(at === 0 ? 'upstreams' : '', dim, parts.map(paintedPart)))),
+    ...(isOne ? [] : [row('', dim, [tools, started])]),
     ...(statelessRow ? [row('stateless', dim, statelessRow)] : []),
     row('state', dim, ['memory', 'sessions end with this process']),
     row('limits', dim, limits, ' · '),
     '',
     row('Endpoint', bold, [[endpoint.padEnd(34), cyan], stateless === 'refuse' ? sessionsOnly : bothEras]),
+    ...namedEndpoints(ready).map(({ path, what }) => row('', bold, [[`${url}${path}`.padEnd(34), cyan], what])),
     ...(settings.http.sse ? [row('', bold, [[`${url}/sse`.padEnd(34), cyan], 'HTTP+SSE for old clients'])] : []),
     ...(ready.socket === undefined ? [] : [row('Socket', bold, [[ready.socket, cyan]])]),
     row('Health', bold, [[`${url}/health`.padEnd(34), cyan], '/livez /readyz']),
     '',
-    ...howToConnect(ready, shortName(name), columns),
+    ...howToConnect(ready, isOne ? shortName(name) : 'mcplex', columns),
     '',
     wrap('  ', [...open, keys ? 'press h for help, q to stop' : 'Ctrl-C stops'], ' · ', columns, 2),
     '',
@@ -189,9 +190,13 @@ export function readyEvent(ready: Ready): Readonly<Record<string, unknown>> {
     livez: `${url}/livez`,
     readyz: `${url}/readyz`,
     server: { ...server, modes: ready.modes, stateless: ready.sharing.stateless },
+    ...(hasNames(settings) && {
+      upstreams: ready.upstreams,
+      endpoints: namedEndpoints(ready).map(({ path }) => `${url}${path}`),
+    }),
     limits: {
       maxConnections: settings.limits.maxConnections,
-      pool: onlyUpstream(settings).pool,
+      pool: poolOf(settings),
       queue: settings.limits.queue,
       memoryBytes: settings.limits.memoryBytes,
       idleTimeoutMs: settings.sessions.idleTimeoutMs,
@@ -219,6 +224,11 @@ function shortName(name: string): string {
       .replaceAll(/^-+|-+$/g, '')
       .slice(0, 64) || 'mcplex'
   )
+}
+
+/** Processes of all servers together at most. */
+function poolOf({ upstreams }: Settings): number {
+  return Object.values(upstreams).reduce((sum, { pool }) => sum + pool, 0)
 }
 
 function count(value: number): string {

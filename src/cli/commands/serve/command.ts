@@ -1,13 +1,11 @@
 /** The command line of `serve`: flags made from the option tables, and the command to serve. `config/` reads the values. */
-import { type Command, Option } from 'commander'
+import { Option } from 'commander'
 import { maskWord } from '../../../base/mask-command.ts'
-import type { Option as Row } from '../../../base/option.ts'
-import { accepted } from '../../../config/read-option.ts'
-import { shortDefault } from '../../../config/document.ts'
-import { schema, titles } from '../../../config/schema.ts'
+import { schema } from '../../../config/schema.ts'
 import type { CommandFailed } from '../../failures.ts'
 import { showWords } from '../../shell-words.ts'
 import { splitCommand } from '../../split-command.ts'
+import { addOptionFlags, flagsOf } from '../option-flags.ts'
 import { addOutputOptions, type OutputOptions, outputOptionsOf } from '../output-options.ts'
 import { type Subcommand, wrongUsage } from '../command.ts'
 
@@ -43,69 +41,23 @@ export const serveVerb: Subcommand<ServeRequest> = {
       .argument('[command...]', 'the MCP server to start, with its arguments')
       .passThroughOptions()
       .addHelpText('after', examples)
-    addOptions(command)
+    addOptionFlags(command, schema, { upstream: [stdioFlag] })
+    addOutputOptions(command, 'One JSON object on stdout once requests are served; no banner.')
     command.action((words: string[]) => {
       asked({
         verb: 'serve',
         ...outputOptionsOf(command),
-        flags: flagsOf(command),
+        flags: flagsOf(command, schema),
         command: commandOf(words, command.opts()['stdio']),
       })
     })
   },
 }
 
-function addOptions(serve: Command): void {
-  for (const [module, title] of Object.entries(titles)) {
-    for (const { option, ownEnv } of schema.filter((row) => row.module === module)) {
-      if (option.flag !== undefined)
-        serve.addOption(asCommanderOption(option, option.flag, ownEnv).helpGroup(`${title}:`))
-    }
-    if (module === 'upstream')
-      serve.addOption(
-        new Option(
-          '--stdio <command>',
-          'The server as one quoted string, instead of what follows `--`; split like a shell would, but no shell is run.',
-        ).helpGroup(`${title}:`),
-      )
-  }
-  addOutputOptions(serve, 'One JSON object on stdout once requests are served; no banner.')
-}
-
-function asCommanderOption(row: Row, flag: string, ownEnv: string | undefined): Option {
-  const names = `${row.short === undefined ? '' : `-${row.short}, `}--${flag}`
-  const env = row.env ?? ownEnv
-  const facts = [
-    row.kind === 'choice' ? accepted(row) : undefined,
-    row.kind === 'switch' || row.kind === 'list' || row.kind === 'given' ? undefined : `default: ${shortDefault(row)}`,
-    env === undefined ? undefined : `env: ${env}${flag.startsWith('no-') ? '=false' : ''}`,
-  ].filter((fact) => fact !== undefined)
-  const hint = facts.length === 0 ? '' : ` (${facts.join('; ')})`
-  if (row.kind === 'switch') return new Option(names, `${row.about}${hint}`)
-  return new Option(`${names} <${placeholder(row, flag)}>`, `${row.about}${hint}`).argParser(
-    (text: string, before: readonly string[] | undefined) => [...(before ?? []), text],
-  )
-}
-
-function placeholder(row: Row, flag: string): string {
-  if (row.kind === 'count') return row.word === undefined ? 'n' : `n|${row.word}`
-  if (row.kind === 'duration') return 'time'
-  if (row.kind === 'bytes') return 'size'
-  return row.kind === 'given' ? 'name' : (flag.split('-').at(-1) ?? flag)
-}
-
-function flagsOf(serve: Command): ReadonlyMap<string, readonly string[]> {
-  const known = new Set(schema.flatMap((row) => row.option.flag ?? []))
-  const flags = new Map<string, readonly string[]>()
-  for (const option of serve.options) {
-    const name = option.long?.slice(2) ?? ''
-    const value: string[] | string | boolean | undefined = serve.getOptionValue(option.attributeName())
-    // Commander sets a negated flag (`--no-x`) to true unless it is given.
-    if (!known.has(name) || value === undefined || (option.negate && value === true)) continue
-    flags.set(name, Array.isArray(value) ? value : [String(value)])
-  }
-  return flags
-}
+const stdioFlag = new Option(
+  '--stdio <command>',
+  'The server as one quoted string, instead of what follows `--`; split like a shell would, but no shell is run.',
+)
 
 function commandOf(words: readonly string[], line: unknown): readonly string[] {
   const command = typeof line === 'string' ? commandIn(line, words) : words

@@ -1,7 +1,8 @@
 /** What the runtime file says of an instance. */
 import { resolve } from 'node:path'
 import type { InstanceFacts } from '../../runtime-file.ts'
-import { type Ready, whereServed } from './banner.ts'
+import { whereServed } from './banner.ts'
+import type { Ready } from './ready.ts'
 
 /** A server may give itself names of any length. */
 const maxNameChars = 200

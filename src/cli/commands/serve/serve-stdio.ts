@@ -12,7 +12,7 @@ import { createStdioServer, type StdioServer } from '../../../transports/stdio/s
 import { createPipeMemory } from '../../../client/pipe-memory.ts'
 import { createLineWriter, type LineWriter, readLines } from '../../../transports/stdio/pipes.ts'
 import { serverIn } from './banner.ts'
-import { onlyUpstream } from './only-upstream.ts'
+import { serversIn } from './servers-in.ts'
 import { stdioInstance } from './instance-facts.ts'
 import { logEvents } from '../../log-events.ts'
 import { closeGateway } from '../../close-gateway.ts'
@@ -21,7 +21,7 @@ import { writeRuntimeFile } from '../../runtime-file.ts'
 import { startFailureToShow } from './start-failure.ts'
 import { exitCode, type Stop } from '../../shutdown-signals.ts'
 import { clientStopsReading } from '../../unread-output.ts'
-import type { ServeRequest } from './command.ts'
+import type { OutputOptions } from '../output-options.ts'
 import { wrongUsage } from '../command.ts'
 import { firstBug, tellPeople } from '../../run-context.ts'
 
@@ -35,7 +35,7 @@ const maxRequests = 1024
 const longestMs = 24 * 24 * 3_600_000
 
 export interface ServeStdioNeeds {
-  readonly request: ServeRequest
+  readonly output: OutputOptions
   readonly loaded: Loaded
   readonly log: Log
   readonly stderr: Output
@@ -50,8 +50,8 @@ export interface ServeStdioNeeds {
  * @returns the exit code
  * @throws CommandFailed, or the error of a bug; all workers have ended then
  */
-export async function serveStdio({ request, loaded, log, stderr, stop, clock, env }: ServeStdioNeeds): Promise<number> {
-  if (request.isJson) {
+export async function serveStdio({ output, loaded, log, stderr, stop, clock, env }: ServeStdioNeeds): Promise<number> {
+  if (output.isJson) {
     throw wrongUsage('--json prints to stdout, which carries the protocol with --transport stdio', [
       'try',
       'without --json: the log on stderr says when it is ready',
@@ -62,12 +62,12 @@ export async function serveStdio({ request, loaded, log, stderr, stop, clock, en
   const gateway = composeGateway({ settings, log, clock, hasOneClient: true })
   const quiet = logEvents(gateway.events, log, clock)
   const bug = firstBug(log)
-  const { command, maxLineBytes } = onlyUpstream(settings)
-  log.info({ command }, 'starting the server')
+  const servers = serversIn(settings)
+  log.info({ ...servers }, servers.upstreams ? 'starting the servers' : 'starting the server')
   const starting = gateway.start()
   // A failure is handled below, and requests that wait for the start fail with it.
   starting.catch(() => {})
-  const memory = createPipeMemory(gateway.transportServices.memory, maxLineBytes)
+  const memory = createPipeMemory(gateway.transportServices.memory, longestLine(settings))
   const writer = createLineWriter(process.stdout, memory.answers, () => {
     // The client has stopped reading, so calls in flight are of no use.
     void stdioServer.close()
@@ -96,7 +96,7 @@ export async function serveStdio({ request, loaded, log, stderr, stop, clock, en
   try {
     const facts = await Promise.race([starting, stop.asked, bug])
     if (typeof facts !== 'string') {
-      const server = serverIn(facts, command)
+      const server = serverIn(facts, settings)
       if (loaded.admin.runtimeFile) writeRuntimeFile(stdioInstance(server), env, log)
       log.info({ version, transport: 'stdio', server: { ...server, modes: facts.modes } }, 'ready')
     }
@@ -117,22 +117,34 @@ export async function serveStdio({ request, loaded, log, stderr, stop, clock, en
 /** The settings for one client: unless set otherwise, its session ends with its pipes. */
 function forOneClient({ settings, quote }: Loaded): Settings {
   const { sessions, limits } = settings
-  const upstream = onlyUpstream(settings)
   const unsaid = (path: string, ms: number): number => (quote(path) === undefined ? longestMs : ms)
+  const isSaid = (name: string, key: string): boolean =>
+    (quote(`upstreams.${name}.${key}`) ?? quote(`upstream.${key}`)) !== undefined
   const idleTimeoutMs = unsaid('sessions.idleTimeoutMs', sessions.idleTimeoutMs)
   return {
     ...settings,
     limits: { ...limits, maxConnections: Math.max(limits.maxConnections, maxRequests) },
     sessions: { ...sessions, idleTimeoutMs, maxSessionMs: unsaid('sessions.maxSessionMs', sessions.maxSessionMs) },
-    upstreams: {
-      server: {
-        ...upstream,
-        processIdleMs: quote('upstream.processIdleMs') === undefined ? idleTimeoutMs : upstream.processIdleMs,
+    upstreams: Object.fromEntries(
+      Object.entries(settings.upstreams).map(([name, upstream]) => {
         // A spare would stay unused as long as the worker of the only client lives.
-        spares: quote('upstream.spares') === undefined ? 0 : upstream.spares,
-      },
-    },
+        const spares = isSaid(name, 'spares') ? upstream.spares : 0
+        return [
+          name,
+          {
+            ...upstream,
+            processIdleMs: isSaid(name, 'processIdleMs') ? upstream.processIdleMs : idleTimeoutMs,
+            spares,
+          },
+        ]
+      }),
+    ),
   }
+}
+
+/** The limit of a result: the greatest of all servers. */
+function longestLine({ upstreams }: Settings): number {
+  return Math.max(...Object.values(upstreams).map(({ maxLineBytes }) => maxLineBytes))
 }
 
 interface EndNeeds extends Pick<ServeStdioNeeds, 'log' | 'stop' | 'clock'> {

@@ -1,42 +1,11 @@
-/**
- * The verb `serve`: configuration, gateway, port, and shutdown. It uses the library like any program, and adds output on
- * the terminal, signals and exit codes.
- */
-import pc from 'picocolors'
-import { pause, systemClock as clock } from '../../../base/clock.ts'
-import type { Log } from '../../../base/log.ts'
-import { version } from '../../../base/version.ts'
+/** The verb `serve`: one server, told by the command line and the environment. */
 import { load } from '../../../config/load.ts'
 import type { Environment } from '../../../config/environment.ts'
-import { composeGateway, type Gateway, type GatewayFacts } from '../../../gateway/gateway.ts'
-import { listen, type HttpListener } from '../../../transports/http/listen.ts'
-import { banner, keyHelp, readyEvent, type Ready, serverIn } from './banner.ts'
-import { certificateFailure } from './certificate-failure.ts'
-import { closeGateway } from '../../close-gateway.ts'
-import { CommandFailed } from '../../failures.ts'
-import { httpInstance } from './instance-facts.ts'
-import { listenForKeys } from './keys.ts'
-import { logEvents } from '../../log-events.ts'
-import { type Done, noticeDrain, quietStartMs } from '../../progress-notices.ts'
-import { openPort } from './open-port.ts'
-import { openSocket } from './open-socket.ts'
-import { pasteableName } from '../../own-command.ts'
-import { serveStdio } from './serve-stdio.ts'
-import { onlyUpstream } from './only-upstream.ts'
 import type { Outputs } from '../../outputs.ts'
-import { writeRuntimeFile } from '../../runtime-file.ts'
-import { startFailureToShow } from './start-failure.ts'
-import { exitCode, listenForSignals, type Stop } from '../../shutdown-signals.ts'
-import { isInteractive } from '../../terminal.ts'
+import type { Done } from '../../progress-notices.ts'
 import { lineWith } from '../../typed-line.ts'
 import type { ServeRequest } from './command.ts'
-import { firstBug, openRunContext } from '../../run-context.ts'
-
-/** How long responses may still be written after all calls have ended. */
-const partingMs = 1500
-
-/** How long writing the line of `--json` may take before the log reports a failure. */
-const tellingMs = 1000
+import { serveLoaded } from './serve-loaded.ts'
 
 export interface Invocation {
   /** The command line, from the verb on. */
@@ -56,158 +25,13 @@ export async function serve(
   outputs: Outputs,
   { typed, starting }: Invocation,
 ): Promise<number> {
-  const loaded = load(request, machine)
-  const { settings, quote } = loaded
-  const { stderr } = outputs
-  const { log, isPretty, isColored } = openRunContext(request, loaded.log, machine, stderr)
-  const stop = listenForSignals({ clock, log, env: machine.env })
-  if (loaded.clients.transport === 'stdio') {
-    starting?.()
-    return serveStdio({ request, loaded, log, stderr, stop, clock, env: machine.env })
+  const dashes = typed.indexOf('--')
+  const own = dashes < 0 ? request.command.length : typed.length - dashes
+  const serving = {
+    loaded: load(request, machine),
+    output: request,
+    lineWith: (port: number): string => lineWith(typed, own, { long: 'port', short: 'p' }, String(port)),
+    starting,
   }
-  const gateway = composeGateway({ settings, log, clock })
-  const quiet = logEvents(gateway.events, log, clock)
-  let listener: HttpListener | undefined
-  try {
-    const bug = firstBug(log)
-    const { http } = settings
-    const listenAt = (port: number): Promise<HttpListener> =>
-      listen(gateway, { ...http, port }, log, {
-        slowReaderMs: settings.sessions.slowReaderMs,
-        memory: gateway.transportServices.memory,
-      })
-    const mayChoose = isInteractive(machine.env, stderr)
-    const dashes = typed.indexOf('--')
-    const own = dashes < 0 ? request.command.length : typed.length - dashes
-    const lineOf = (port: number): string => lineWith(typed, own, { long: 'port', short: 'p' }, String(port))
-    const { host, port } = http
-    listener =
-      http.socket === undefined
-        ? await openPort({ host, port, quote: quote('http.port'), mayChoose, lineWith: lineOf }, listenAt)
-        : await openSocket(http.socket, quote('http.socket'), () => listenAt(0))
-    const { command } = onlyUpstream(settings)
-    if (!starting) log.info({ command }, 'starting the server')
-    const waiting = clock.after(quietStartMs, () => {
-      if (!starting) log.info({ command }, 'the server has not answered yet: it may be downloading, or loading')
-    })
-    const facts = await Promise.race([gateway.start(), stop.asked, bug]).finally(() => waiting.stop())
-    starting?.()
-    if (typeof facts !== 'string') {
-      const ready = asReady(facts, listener, settings, pasteableName(machine.env))
-      if (loaded.admin.runtimeFile) writeRuntimeFile(httpInstance(ready), machine.env, log)
-      announce(ready, {
-        request,
-        outputs,
-        isPretty,
-        isColored,
-        log,
-        stop,
-        movedFrom: http.socket === undefined ? http.port : 0,
-      })
-    }
-    await Promise.race([stop.asked, bug])
-    const countdown = starting && (() => noticeDrain(http.drainMs, () => gateway.callsInFlight, stderr, clock))
-    return await Promise.race([end({ gateway, listener, stop, log, countdown }), bug])
-  } catch (error) {
-    starting?.()
-    listener?.cut()
-    await closeGateway(gateway, clock, 'briefly')
-    const failed =
-      error instanceof CommandFailed
-        ? error
-        : (startFailureToShow(error, settings, machine.env) ?? certificateFailure(error))
-    if (!failed) log.error({ err: error }, 'an unexpected error ends mcplex')
-    throw failed ?? error
-  } finally {
-    quiet()
-  }
-}
-
-function asReady(facts: GatewayFacts, listener: HttpListener, settings: Ready['settings'], command: string): Ready {
-  return {
-    version,
-    command,
-    url: listener.url,
-    address: listener.address,
-    port: listener.port,
-    socket: listener.socket,
-    server: serverIn(facts, onlyUpstream(settings).command),
-    modes: facts.modes,
-    sharing: facts.sharing,
-    settings,
-  }
-}
-
-interface AnnounceNeeds {
-  readonly request: ServeRequest
-  readonly outputs: Outputs
-  readonly isPretty: boolean
-  readonly isColored: boolean
-  readonly log: Log
-  readonly stop: Stop
-  readonly movedFrom: number
-}
-
-/** Reports that requests are served: to a program, on the terminal, or in the log. */
-function announce(ready: Ready, { request, outputs, isPretty, isColored, log, stop, movedFrom }: AnnounceNeeds): void {
-  const { stdout, stderr } = outputs
-  const event = readyEvent(ready)
-  if (request.isJson) {
-    stdout.write(`${JSON.stringify({ event: 'ready', ...event })}\n`)
-    void stdout.settled(tellingMs).then(() => {
-      if (stdout.lost > 0) log.warn({}, 'the line that says where it serves could not be written to stdout')
-    })
-  }
-  if (!isPretty || request.isJson || request.isQuiet) {
-    log.info(event, 'ready')
-    return
-  }
-  const colors = pc.createColors(isColored)
-  const keys = listenForKeys(
-    {
-      help: () => stderr.write(keyHelp(ready, colors)),
-      stop: () => stop.ask('key'),
-      interrupt: () => stop.ask('SIGINT'),
-    },
-    clock,
-  )
-  if (movedFrom > 0 && ready.port !== movedFrom)
-    stderr.write(`\n  ${colors.yellow(`port ${movedFrom} is in use, so this is port ${ready.port}`)}\n`)
-  stderr.write(banner(ready, keys !== undefined, colors, stderr.columns))
-}
-
-interface EndNeeds {
-  readonly gateway: Gateway
-  readonly listener: HttpListener
-  readonly stop: Stop
-  readonly log: Log
-  /** Shows on the terminal how long the drain may take. */
-  readonly countdown: (() => Done) | undefined
-}
-
-/** Drains; a second signal ends everything at once. */
-async function end({ gateway, listener, stop, log, countdown }: EndNeeds): Promise<number> {
-  const reason = await stop.asked
-  // In case the process exits before the code below returns, as nothing keeps it alive.
-  process.exitCode = exitCode(reason, false)
-  log.info({ reason }, 'stopping: calls in flight may finish; a second signal ends them')
-  const done = countdown?.()
-  const drained = async (): Promise<number> => {
-    // Also while the server still starts: requests that wait for it are refused.
-    await gateway.drain()
-    done?.()
-    await Promise.race([listener.close(), pause(clock, partingMs)])
-    listener.cut()
-    await closeGateway(gateway, clock, 'politely')
-    log.info({ reason }, 'stopped')
-    return exitCode(reason, false)
-  }
-  const cut = async (): Promise<number> => {
-    const again = await stop.again
-    done?.()
-    listener.cut()
-    await closeGateway(gateway, clock, 'by_force')
-    return exitCode(again, true)
-  }
-  return Promise.race([drained(), cut()])
+  return serveLoaded(serving, machine, outputs)
 }

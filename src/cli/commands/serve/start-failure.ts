@@ -1,11 +1,13 @@
 /** Explains to the user why the MCP server did not start: the command, its output, and what to try. */
+import { maskCommand } from '../../../base/mask-command.ts'
 import { terminalSafe } from '../../../base/terminal-safe.ts'
 import type { Settings } from '../../../config/settings.ts'
 import { CommandStartError, UpstreamStartError } from '../../../gateway/gateway.ts'
 import { withheldVariables } from '../../../config/withheld-variables.ts'
 import { CommandFailed } from '../../failures.ts'
 import { quoteWords } from '../../shell-words.ts'
-import { type OnlyUpstream, onlyUpstream } from './only-upstream.ts'
+
+type ServerSetup = Extract<Settings['upstreams'][string], { readonly kind: 'stdio' }>
 
 type Note = readonly [label: string, text: string]
 
@@ -17,11 +19,18 @@ const mostNames = 12
 /** The failure for an error of `gateway.start()`; undefined for other errors. */
 export function startFailureToShow(error: unknown, settings: Settings, env: Environment): CommandFailed | undefined {
   if (!(error instanceof UpstreamStartError)) return undefined
-  const notes = error instanceof CommandStartError ? notesOf(error, onlyUpstream(settings), env) : []
+  const setups = Object.values(settings.upstreams).filter((one) => one.kind === 'stdio')
+  const [setup] = error instanceof CommandStartError ? setups.filter((one) => isCommandOf(error, one)) : []
+  const notes = error instanceof CommandStartError && setup ? notesOf(error, setup, env) : []
   return new CommandFailed([{ code: 'upstream_start', message: error.message, notes }])
 }
 
-function notesOf(error: CommandStartError, upstream: OnlyUpstream, env: Environment): Note[] {
+/** Whether a server is the one that did not start. */
+function isCommandOf({ command }: CommandStartError, setup: ServerSetup): boolean {
+  return maskCommand([setup.command, ...setup.args]).join(' ') === command
+}
+
+function notesOf(error: CommandStartError, upstream: ServerSetup, env: Environment): Note[] {
   const notes: Note[] = [['command', error.command]]
   if (error.exit !== undefined) notes.push(['ended', error.exit])
   if (error.stderr.trim() !== '') notes.push(['stderr', terminalSafe(error.stderr)])
@@ -40,7 +49,7 @@ function heldBackNotes(names: readonly string[]): Note[] {
   ]
 }
 
-function remedies({ exit, late }: CommandStartError, { command, cwd }: OnlyUpstream): Note[] {
+function remedies({ exit, late }: CommandStartError, { command, cwd }: ServerSetup): Note[] {
   switch (exit) {
     case 'ENOENT': {
       const ways: Note[] = [['try', `command -v ${quoteWords([command])}`]]

@@ -1,0 +1,29 @@
+/** What is said once requests are served. */
+import type { Settings } from '../../../config/settings.ts'
+import type { GatewayFacts } from '../../../gateway/gateway.ts'
+
+export interface Ready {
+  readonly version: string
+  /** The beginning of a command line that starts this copy of mcplex. */
+  readonly command: string
+  /** The URL for clients, without a path. */
+  readonly url: string
+  readonly address: string
+  readonly port: number
+  /** The Unix socket, if it listens at one. */
+  readonly socket: string | undefined
+  readonly server: {
+    readonly name: string
+    readonly version: string | undefined
+    readonly eras: readonly string[]
+    readonly tools: number
+    readonly startMs: number
+  }
+  /** The isolation mode of each server era. */
+  readonly modes: Readonly<Record<string, string>>
+  /** What is known of each upstream. */
+  readonly upstreams: GatewayFacts['upstreams']
+  /** The isolation modes of clients with sessions and without. */
+  readonly sharing: { readonly sessions: string; readonly stateless: string }
+  readonly settings: Settings
+}

@@ -1,0 +1,212 @@
+/**
+ * What `serve` and `up` do with their settings: gateway, port, and shutdown. It uses the library like any program, and
+ * adds output on the terminal, signals and exit codes.
+ */
+import pc from 'picocolors'
+import { pause, systemClock as clock } from '../../../base/clock.ts'
+import type { Log } from '../../../base/log.ts'
+import { version } from '../../../base/version.ts'
+import type { Loaded } from '../../../config/load.ts'
+import type { Environment } from '../../../config/environment.ts'
+import type { Problem } from '../../../config/problem.ts'
+import { composeGateway, type Gateway, type GatewayFacts } from '../../../gateway/gateway.ts'
+import { listen, type HttpListener } from '../../../transports/http/listen.ts'
+import { banner, keyHelp, readyEvent, serverIn } from './banner.ts'
+import type { Ready } from './ready.ts'
+import { certificateFailure } from './certificate-failure.ts'
+import { closeGateway } from '../../close-gateway.ts'
+import { CommandFailed } from '../../failures.ts'
+import { httpInstance } from './instance-facts.ts'
+import { listenForKeys } from './keys.ts'
+import { logEvents } from '../../log-events.ts'
+import { type Done, noticeDrain, quietStartMs } from '../../progress-notices.ts'
+import { openPort } from './open-port.ts'
+import { openSocket } from './open-socket.ts'
+import { pasteableName } from '../../own-command.ts'
+import { serveStdio } from './serve-stdio.ts'
+import { serversIn } from './servers-in.ts'
+import type { Outputs } from '../../outputs.ts'
+import { writeRuntimeFile } from '../../runtime-file.ts'
+import { startFailureToShow } from './start-failure.ts'
+import { exitCode, listenForSignals, type Stop } from '../../shutdown-signals.ts'
+import { isInteractive } from '../../terminal.ts'
+import type { OutputOptions } from '../output-options.ts'
+import { firstBug, openRunContext } from '../../run-context.ts'
+
+/** How long responses may still be written after all calls have ended. */
+const partingMs = 1500
+
+/** How long writing the line of `--json` may take before the log reports a failure. */
+const tellingMs = 1000
+
+export interface Serving {
+  readonly loaded: Loaded
+  readonly output: OutputOptions
+  /** The typed command line with another port. */
+  readonly lineWith: (port: number) => string
+  /** Removes the notice of the start, if one is shown. */
+  readonly starting: Done | undefined
+  /** What is probably not meant in the settings. */
+  readonly warnings?: readonly Problem[]
+}
+
+/**
+ * Serves until a signal or a key stops us.
+ * @returns the exit code
+ * @throws CommandFailed, or the error of a bug; all workers have ended then
+ */
+export async function serveLoaded(serving: Serving, machine: Environment, outputs: Outputs): Promise<number> {
+  const { loaded, output, lineWith, starting } = serving
+  const { settings, quote } = loaded
+  const { stderr } = outputs
+  const { log, isPretty, isColored } = openRunContext(output, loaded.log, machine, stderr)
+  for (const warning of serving.warnings ?? []) log.warn({ code: warning.code, where: warning.where }, warning.message)
+  const stop = listenForSignals({ clock, log, env: machine.env })
+  if (loaded.clients.transport === 'stdio') {
+    starting?.()
+    return serveStdio({ output, loaded, log, stderr, stop, clock, env: machine.env })
+  }
+  const gateway = composeGateway({ settings, log, clock })
+  const quiet = logEvents(gateway.events, log, clock)
+  let listener: HttpListener | undefined
+  try {
+    const bug = firstBug(log)
+    const { http } = settings
+    const listenAt = (port: number): Promise<HttpListener> =>
+      listen(gateway, { ...http, port }, log, {
+        slowReaderMs: settings.sessions.slowReaderMs,
+        memory: gateway.transportServices.memory,
+      })
+    const mayChoose = isInteractive(machine.env, stderr)
+    const { host, port } = http
+    listener =
+      http.socket === undefined
+        ? await openPort({ host, port, quote: quote('http.port'), mayChoose, lineWith }, listenAt)
+        : await openSocket(http.socket, quote('http.socket'), () => listenAt(0))
+    const servers = serversIn(settings)
+    if (!starting) log.info({ ...servers }, servers.upstreams ? 'starting the servers' : 'starting the server')
+    const waiting = clock.after(quietStartMs, () => {
+      if (!starting) log.info({ ...servers }, 'no server has answered yet: it may be downloading, or loading')
+    })
+    const facts = await Promise.race([gateway.start(), stop.asked, bug]).finally(() => waiting.stop())
+    starting?.()
+    if (typeof facts !== 'string') {
+      const ready = asReady(facts, listener, settings, pasteableName(machine.env))
+      if (loaded.admin.runtimeFile) writeRuntimeFile(httpInstance(ready), machine.env, log)
+      announce(ready, {
+        output,
+        outputs,
+        isPretty,
+        isColored,
+        log,
+        stop,
+        movedFrom: http.socket === undefined ? http.port : 0,
+      })
+    }
+    await Promise.race([stop.asked, bug])
+    const countdown = starting && (() => noticeDrain(http.drainMs, () => gateway.callsInFlight, stderr, clock))
+    return await Promise.race([end({ gateway, listener, stop, log, countdown }), bug])
+  } catch (error) {
+    starting?.()
+    listener?.cut()
+    await closeGateway(gateway, clock, 'briefly')
+    const failed =
+      error instanceof CommandFailed
+        ? error
+        : (startFailureToShow(error, settings, machine.env) ?? certificateFailure(error))
+    if (!failed) log.error({ err: error }, 'an unexpected error ends mcplex')
+    throw failed ?? error
+  } finally {
+    quiet()
+  }
+}
+
+function asReady(facts: GatewayFacts, listener: HttpListener, settings: Ready['settings'], command: string): Ready {
+  return {
+    version,
+    command,
+    url: listener.url,
+    address: listener.address,
+    port: listener.port,
+    socket: listener.socket,
+    server: serverIn(facts, settings),
+    upstreams: facts.upstreams,
+    modes: facts.modes,
+    sharing: facts.sharing,
+    settings,
+  }
+}
+
+interface AnnounceNeeds {
+  readonly output: OutputOptions
+  readonly outputs: Outputs
+  readonly isPretty: boolean
+  readonly isColored: boolean
+  readonly log: Log
+  readonly stop: Stop
+  readonly movedFrom: number
+}
+
+/** Reports that requests are served: to a program, on the terminal, or in the log. */
+function announce(ready: Ready, { output, outputs, isPretty, isColored, log, stop, movedFrom }: AnnounceNeeds): void {
+  const { stdout, stderr } = outputs
+  const event = readyEvent(ready)
+  if (output.isJson) {
+    stdout.write(`${JSON.stringify({ event: 'ready', ...event })}\n`)
+    void stdout.settled(tellingMs).then(() => {
+      if (stdout.lost > 0) log.warn({}, 'the line that says where it serves could not be written to stdout')
+    })
+  }
+  if (!isPretty || output.isJson || output.isQuiet) {
+    log.info(event, 'ready')
+    return
+  }
+  const colors = pc.createColors(isColored)
+  const keys = listenForKeys(
+    {
+      help: () => stderr.write(keyHelp(ready, colors)),
+      stop: () => stop.ask('key'),
+      interrupt: () => stop.ask('SIGINT'),
+    },
+    clock,
+  )
+  if (movedFrom > 0 && ready.port !== movedFrom)
+    stderr.write(`\n  ${colors.yellow(`port ${movedFrom} is in use, so this is port ${ready.port}`)}\n`)
+  stderr.write(banner(ready, keys !== undefined, colors, stderr.columns))
+}
+
+interface EndNeeds {
+  readonly gateway: Gateway
+  readonly listener: HttpListener
+  readonly stop: Stop
+  readonly log: Log
+  /** Shows on the terminal how long the drain may take. */
+  readonly countdown: (() => Done) | undefined
+}
+
+/** Drains; a second signal ends everything at once. */
+async function end({ gateway, listener, stop, log, countdown }: EndNeeds): Promise<number> {
+  const reason = await stop.asked
+  // In case the process exits before the code below returns, as nothing keeps it alive.
+  process.exitCode = exitCode(reason, false)
+  log.info({ reason }, 'stopping: calls in flight may finish; a second signal ends them')
+  const done = countdown?.()
+  const drained = async (): Promise<number> => {
+    // Also while the server still starts: requests that wait for it are refused.
+    await gateway.drain()
+    done?.()
+    await Promise.race([listener.close(), pause(clock, partingMs)])
+    listener.cut()
+    await closeGateway(gateway, clock, 'politely')
+    log.info({ reason }, 'stopped')
+    return exitCode(reason, false)
+  }
+  const cut = async (): Promise<number> => {
+    const again = await stop.again
+    done?.()
+    listener.cut()
+    await closeGateway(gateway, clock, 'by_force')
+    return exitCode(again, true)
+  }
+  return Promise.race([drained(), cut()])
+}
