@@ -66,15 +66,16 @@ export class Endpoints {
   }
 
   /** An upstream has started, could not be started, or another one has taken its place. */
-  changed({ name }: ServedUpstream): void {
-    for (const placed of this.#byName.values()) if (placed.members.includes(name)) this.#refresh(placed)
+  changed(served: ServedUpstream): void {
+    for (const placed of this.#byName.values()) if (placed.members.includes(served.name)) this.#refresh(placed, served)
   }
 
-  #refresh(placed: Placed): void {
+  #refresh(placed: Placed, { standing }: ServedUpstream): void {
     const { router, endpoint } = placed
     const members = this.#membersOf(placed.members)
-    if (router) router.replace(members.map(({ member }) => member))
-    else if (members[0] && members[0].upstream !== endpoint.upstream) {
+    // Where one could not be started, clients see what they saw before: nothing is to be announced.
+    if (router && standing === 'started') router.replace(members.map(({ member }) => member))
+    if (!router && members[0] && members[0].upstream !== endpoint.upstream) {
       placed.endpoint = createEndpoint(endpoint.lasting, members[0], this.#needs.shared)
       endpoint.lasting.subscriptions.moveTo(members[0].upstream)
     }
