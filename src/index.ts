@@ -21,16 +21,38 @@ export interface GatewayNeeds {
 }
 
 /**
- * Creates a gateway in front of one MCP server. Nothing runs before `start`.
+ * Creates a gateway in front of one or several MCP servers. Nothing runs before `start`.
  * @throws ConfigError that names every setting that is unknown or invalid
  */
 export function createGateway(settings: PartialSettings, needs: GatewayNeeds = {}): Gateway {
-  return createFilledGateway({ ...needs, settings: fillSettings(settings, thisMachine()) })
+  const gateway = createFilledGateway({ ...needs, settings: fillSettings(settings, thisMachine()) })
+  const { events, transportServices } = gateway
+  return {
+    events,
+    transportServices,
+    start: () => gateway.start(),
+    // What is wrong with the settings is told like all else that goes wrong: by the promise.
+    reload: async (next) => gateway.reload(fillSettings(next, thisMachine())),
+    handle: (inbound) => gateway.handle(inbound),
+    health: () => gateway.health(),
+    drain: () => gateway.drain(),
+    close: (how) => gateway.close(how),
+    get callsInFlight() {
+      return gateway.callsInFlight
+    },
+  }
 }
 
 export { ConfigError, type ConfigCode, type Problem } from './config/problem.ts'
 export { Refusal, type RefusalCode, type RefusalDetails } from './base/refusal.ts'
-export { CommandStartError, UpstreamStartError, type GatewayFacts, type TransportServices } from './gateway/gateway.ts'
+export {
+  CommandStartError,
+  ReloadError,
+  UpstreamStartError,
+  type GatewayFacts,
+  type ReloadReport,
+  type TransportServices,
+} from './gateway/gateway.ts'
 export type { Backplane, Clock, Gateway, Log, PartialSettings, PartialUpstream }
 export type { Events, EventName, EventSource } from './base/events.ts'
 export type { Settings } from './config/settings.ts'

@@ -210,6 +210,15 @@ test('an alias stands for a name with prefix, at every endpoint that shows it', 
   }
 })
 
+test('a view of a single server chooses by the names that the server gave', async () => {
+  const { url } = await startSeveral({ only: [echoLegacy] }, { endpoints: { view: { tools: ['echo', 'tool_0*'] } } })
+  const session = await openSession(below(url, '/mcp/view').href)
+  const { result } = await session.request('tools/list')
+  expect(result?.['tools']).toHaveLength(10)
+  expect(await session.text('echo', { text: 'hi' })).toBe('hi')
+  expect(reasonOf(await session.response('whoami'))).toBe('invalid_params')
+})
+
 test('health names each server, with the figures of each and their sums', async () => {
   const { url, gateway } = await start()
   await eventually('both have started', async () => (await gateway.health()).status === 'ok')

@@ -1,5 +1,5 @@
 /** Assembles the settings of each upstream and of each named endpoint. */
-import { namesProblems } from '../router/options.ts'
+import { membersInView, namesProblems } from '../router/options.ts'
 import { endpointOptions, type EndpointSettings } from '../gateway/options.ts'
 import { upstreamOptions, type UpstreamSetup } from '../upstreams/options.ts'
 import type { Environment } from './environment.ts'
@@ -59,8 +59,17 @@ export function checkUpstreams({ upstreams, endpoints, aliases }: ProvidedSettin
     if (value === undefined || (typeof value.value === 'string' && value.value.trim() === ''))
       problems.push({ code: 'config_command', where: value?.where ?? `${where}.${mark}`, message: missing, notes: [] })
   }
-  for (const name of endpoints.keys()) {
+  for (const [name, own] of endpoints) {
     const where = `endpoints.${name}`
+    const tools = own.get('tools')
+    const patterns: unknown = tools?.value
+    if (Array.isArray(patterns) && !showsAnything(patterns, [...upstreams.keys()], aliases))
+      problems.push({
+        code: 'config_value',
+        where: tools?.where ?? where,
+        message: `${tools?.quote ?? where} shows no tool: none of the upstreams has a name that its patterns begin with`,
+        notes: [['accepted', `patterns such as ${[...upstreams.keys()][0] ?? 'NAME'}__*`]],
+      })
     if (!nameShape.test(name)) problems.push(badName(where, name))
     if (upstreams.has(name))
       problems.push({
@@ -74,6 +83,16 @@ export function checkUpstreams({ upstreams, endpoints, aliases }: ProvidedSettin
   for (const message of namesProblems(names, Object.fromEntries(aliases ?? [])))
     problems.push({ code: 'config_name', where: 'upstreams', message, notes: [] })
   return problems
+}
+
+function showsAnything(
+  patterns: readonly unknown[],
+  upstreams: readonly string[],
+  aliases: ReadonlyMap<string, string> = new Map(),
+): boolean {
+  const tools = patterns.filter((pattern) => typeof pattern === 'string')
+  // A single upstream has no prefix, so that any pattern may match.
+  return upstreams.length < 2 || membersInView({ tools }, upstreams, Object.fromEntries(aliases)).length > 0
 }
 
 function badName(where: string, name: string): Problem {

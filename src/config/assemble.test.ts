@@ -127,6 +127,11 @@ describe('settings of a program', () => {
     [{ upstreams: { a: { command: 'x' } }, endpoints: { a: {} } }, 'config_name', 'endpoints.a'],
     [{ upstreams: { a: { command: 'x' } }, endpoints: { '': {} } }, 'config_name', 'endpoints.'],
     [{ upstreams: { a: { command: 'x' } }, endpoints: { b: { tools: ['a b'] } } }, 'config_value', 'endpoints.b.tools'],
+    [
+      { upstreams: { a: { command: 'x' }, b: { command: 'x' } }, endpoints: { v: { tools: ['c__*'] } } },
+      'config_value',
+      'endpoints.v.tools',
+    ],
     [{ upstreams: { a: { command: 'x' } }, endpoints: { b: { tool: [] } } }, 'config_unknown_key', 'endpoints.b.tool'],
     [{ upstream: { command: 'x' }, log: { level: 'info' } }, 'config_unknown_key', 'log'],
   ])('%j are refused', (partial, code, where) => {

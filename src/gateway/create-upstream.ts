@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts'
 import type { EventSink } from '../base/events.ts'
 import { type Log, logWith } from '../base/log.ts'
 import type { MemoryBudget } from '../base/memory-budget.ts'
+import { createMemorySection } from '../base/memory-section.ts'
 import { createCatalog } from '../catalog/catalog.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Principal } from '../protocol/call.ts'
@@ -20,7 +21,7 @@ export interface CreateUpstreamNeeds {
   /** Whether all requests come from one client. */
   readonly hasOneClient: boolean
   /** Whether the log names the upstream: there may be several. */
-  readonly isNamed: boolean
+  readonly isNamed: () => boolean
   readonly endSuspendedCalls: (wanted: number) => void
   readonly memory: MemoryBudget
   readonly clock: Clock
@@ -31,8 +32,8 @@ export interface CreateUpstreamNeeds {
 export function upstreamCreator(needs: CreateUpstreamNeeds): CreateUpstream {
   const { limits, hasOneClient, isNamed, endSuspendedCalls, memory, clock } = needs
   return (name, settings) => {
-    const log = isNamed ? logWith(needs.log, { upstream: name }) : needs.log
-    const events = isNamed ? eventsOf(name, needs.events) : needs.events
+    const log = isNamed() ? logWith(needs.log, { upstream: name }) : needs.log
+    const events = isNamed() ? eventsOf(name, needs.events) : needs.events
     const { queue, queueWaitMs } = limits
     const common = { hasOneClient, queue, queueWaitMs, clock, log, events, memory, endSuspendedCalls }
     const upstream =
@@ -40,8 +41,9 @@ export function upstreamCreator(needs: CreateUpstreamNeeds): CreateUpstream {
         ? createStdioUpstream({ ...common, settings })
         : createModuleUpstream({ ...common, settings, sessions: toolSessions(name, needs) })
     const { listAgeMs } = settings
-    const catalog = createCatalog({ catalogSource: upstream.catalog, memory, listAgeMs, clock, log })
-    return { upstream, catalog }
+    const section = createMemorySection(memory)
+    const catalog = createCatalog({ catalogSource: upstream.catalog, memory: section.budget, listAgeMs, clock, log })
+    return { upstream, catalog, release: () => section.close() }
   }
 }
 

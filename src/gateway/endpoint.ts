@@ -20,7 +20,7 @@ import { admitMessage, type AdmitNeeds } from './admit.ts'
 import { type Answers, createAnswers } from './answers.ts'
 import { type CallNeeds, runCall } from './calls/run-call.ts'
 import type { ClientMemory } from './client-memory.ts'
-import type { Drain } from './drain.ts'
+import { createDrain, type Drain } from './drain.ts'
 import { createContinuations } from './interaction/continuation.ts'
 import type { PendingInput } from './interaction/pending-input.ts'
 import { createRequestStateCodec, type RequestStateCodec } from './interaction/request-state.ts'
@@ -62,12 +62,18 @@ export interface LastingParts {
   /** Of its own, so that no other endpoint opens what it has sealed. */
   readonly requestState: RequestStateCodec
   readonly subscriptions: MovableSubscriptions
+  /** Ends the streams of `subscriptions/listen`: the endpoint is gone. */
+  readonly end: () => void
+  /** That of the gateway, for which the end of the endpoint counts as well. */
+  readonly drain: Pick<Drain, 'enter' | 'draining' | 'onDrain'>
 }
 
 export interface Endpoint extends Behind {
   readonly lasting: LastingParts
   readonly admitNeeds: AdmitNeeds
   readonly answers: Answers
+  /** How many of its calls run. */
+  readonly calls: number
 }
 
 /** @param startTimeoutMs how long the start of its upstreams may take */
@@ -75,13 +81,25 @@ export function createLastingParts(
   name: string,
   { upstream }: Behind,
   startTimeoutMs: number,
-  { settings, clock }: Pick<SharedServices, 'settings' | 'clock'>,
+  { settings, clock, drain }: Pick<SharedServices, 'settings' | 'clock' | 'drain'>,
 ): LastingParts {
+  const own = createDrain(clock)
   return {
     name,
     startWait: createStartWait({ queue: settings.limits.queue, startTimeoutMs, clock }),
     requestState: createRequestStateCodec(clock, settings.sessions.answerTimeoutMs),
     subscriptions: new MovableSubscriptions(upstream),
+    end: () => void own.drain(0),
+    drain: {
+      enter: (cancel) => drain.enter(cancel),
+      get draining() {
+        return drain.draining || own.draining
+      },
+      onDrain(listener) {
+        const stops = [drain.onDrain(listener), own.onDrain(listener)]
+        return () => stops.forEach((stop) => stop())
+      },
+    },
   }
 }
 
@@ -104,12 +122,14 @@ export function createEndpoint(lasting: LastingParts, behind: Behind, shared: Sh
     clock,
   }
   const continuations = createContinuations({ upstream, records: backplane.records, clock, ...settings.sessions })
+  const running = { count: 0 }
   const callNeeds: CallNeeds = {
     upstream,
     catalog,
     continuations,
     events,
     clock,
+    running,
     addToHistory: (principal, session, past) => sessions.served(principal, session)?.addToHistory(past),
   }
   const common = { runCall: (call: Call): Reply => runCall(call, callNeeds), catalog, timers, events, log }
@@ -120,7 +140,7 @@ export function createEndpoint(lasting: LastingParts, behind: Behind, shared: Sh
       ...common,
       upstream: subscriptions,
       clock,
-      drain,
+      drain: lasting.drain,
       suspended,
       requestState,
       clientMemory,
@@ -129,5 +149,14 @@ export function createEndpoint(lasting: LastingParts, behind: Behind, shared: Sh
     },
     (request) => admitMessage(request, admitNeeds),
   )
-  return { ...behind, lasting, admitNeeds, answers }
+  return {
+    upstream,
+    catalog,
+    lasting,
+    admitNeeds,
+    answers,
+    get calls() {
+      return running.count
+    },
+  }
 }

@@ -2,14 +2,24 @@
  * The endpoints of a gateway by name: that of all upstreams, one for each upstream, and the named ones. An endpoint with one
  * upstream and without a view has that upstream behind it, and costs nothing more; any other one has a router.
  */
+import { isDeepStrictEqual } from 'node:util'
 import type { MemoryBudget } from '../base/memory-budget.ts'
 import { Refusal } from '../base/refusal.ts'
 import { capabilitiesIn } from '../catalog/catalog.ts'
 import type { Settings } from '../config/settings.ts'
 import { isObject, type RawObject } from '../protocol/json-text.ts'
+import type { Member } from '../router/member.ts'
+import type { NamingSettings } from '../router/naming.ts'
 import { createRouter, type Router } from '../router/router.ts'
 import { membersInView, type ViewSettings } from '../router/view.ts'
-import { type Behind, createEndpoint, createLastingParts, type Endpoint, type SharedServices } from './endpoint.ts'
+import {
+  type Behind,
+  createEndpoint,
+  createLastingParts,
+  type Endpoint,
+  type LastingParts,
+  type SharedServices,
+} from './endpoint.ts'
 import type { ServedUpstream } from './served-upstream.ts'
 import type { ServedUpstreams } from './served-upstreams.ts'
 import type { StartedServer } from './wait-for-start.ts'
@@ -21,24 +31,30 @@ export interface EndpointsNeeds {
   readonly memory: MemoryBudget
 }
 
+/** What makes an endpoint, as the settings say. */
+interface Plan {
+  readonly members: readonly string[]
+  readonly view: ViewSettings
+  /** Undefined: its only upstream is behind it, under its own names. */
+  readonly naming: NamingSettings | undefined
+}
+
 /** An endpoint with the upstreams behind it. */
 interface Placed {
-  readonly members: readonly string[]
+  readonly plan: Plan
   readonly router: Router | undefined
-  endpoint: Endpoint
+  /** The members that the router was given. */
+  readonly given: readonly Member[]
+  readonly endpoint: Endpoint
 }
 
 export class Endpoints {
   readonly #needs: EndpointsNeeds
-  readonly #byName = new Map<string, Placed>()
+  #byName = new Map<string, Placed>()
 
   constructor(needs: EndpointsNeeds) {
     this.#needs = needs
-    const names = Object.keys(needs.settings.upstreams)
-    this.#add('', names, {})
-    for (const name of names) this.#add(name, [name], {})
-    for (const [name, view] of Object.entries(needs.settings.endpoints))
-      this.#add(name, membersInView(view, names, needs.settings.aliases), view)
+    for (const [name, plan] of plansOf(needs.settings)) this.#byName.set(name, this.#create(name, plan))
   }
 
   /** The endpoint with a name; empty for that of all upstreams. */
@@ -67,43 +83,106 @@ export class Endpoints {
 
   /** An upstream has started, could not be started, or another one has taken its place. */
   changed(served: ServedUpstream): void {
-    for (const placed of this.#byName.values()) if (placed.members.includes(served.name)) this.#refresh(placed, served)
+    for (const [name, placed] of this.#byName)
+      if (placed.plan.members.includes(served.name)) this.#refresh(name, placed)
   }
 
-  #refresh(placed: Placed, { standing }: ServedUpstream): void {
-    const { router, endpoint } = placed
-    const members = this.#membersOf(placed.members)
-    // Where one could not be started, clients see what they saw before: nothing is to be announced.
-    if (router && standing === 'started') router.replace(members.map(({ member }) => member))
-    if (!router && members[0] && members[0].upstream !== endpoint.upstream) {
-      placed.endpoint = createEndpoint(endpoint.lasting, members[0], this.#needs.shared)
-      endpoint.lasting.subscriptions.moveTo(members[0].upstream)
+  /**
+   * Makes the endpoints those of other settings, whose upstreams are in place already.
+   * @returns the names of those that are gone
+   */
+  replace(settings: EndpointsNeeds['settings']): readonly string[] {
+    const before = this.#byName
+    this.#byName = new Map()
+    for (const [name, plan] of plansOf(settings)) {
+      const old = before.get(name)
+      if (old && isSamePlan(old.plan, plan)) this.#refresh(name, { ...old, plan })
+      else this.#place(name, this.#create(name, plan, old))
     }
-    const { startWait } = endpoint.lasting
+    const gone = [...before].filter(([name]) => !this.#byName.has(name))
+    for (const [, { router, endpoint }] of gone) {
+      endpoint.lasting.end()
+      router?.release()
+    }
+    return gone.map(([name]) => name)
+  }
+
+  /** Puts other upstreams behind an endpoint whose plan is the same, if there are others. */
+  #refresh(name: string, placed: Placed): void {
+    const { router, endpoint } = placed
+    const members = this.#membersOf(placed.plan.members)
+    const [only] = members
+    const given = members.map(({ member }) => member)
+    const isOther = router
+      ? given.length !== placed.given.length || given.some((member, at) => member !== placed.given[at])
+      : only && only.upstream !== endpoint.upstream
+    if (isOther) router?.replace(given)
+    const succeeds = isOther && !router && only
+    this.#place(name, { ...placed, given, ...(succeeds && { endpoint: this.#succeed(endpoint.lasting, only) }) })
+  }
+
+  /** Puts an endpoint in place, and tells its clients what is known of the starts. */
+  #place(name: string, placed: Placed): void {
+    this.#byName.set(name, placed)
+    const members = this.#membersOf(placed.plan.members)
+    const { startWait } = placed.endpoint.lasting
     if (members.some(({ standing }) => standing === 'started')) startWait.started(startedServer(members))
     else if (members.every(({ standing }) => standing === 'failed')) startWait.fail(new Refusal('upstream_unavailable'))
   }
 
-  #add(name: string, memberNames: readonly string[], view: ViewSettings): void {
-    const { shared, memory, settings } = this.#needs
+  /** @param old the endpoint whose place it takes */
+  #create(name: string, plan: Plan, old?: Placed): Placed {
+    const { shared, memory } = this.#needs
     const { clock, log } = shared
-    const members = this.#membersOf(memberNames)
-    const [only] = members
-    const isPlain = members.length === 1 && (view.tools ?? []).length === 0
-    const naming = { hasPrefix: Object.keys(settings.upstreams).length > 1, aliases: settings.aliases }
-    const router = isPlain
-      ? undefined
-      : createRouter({ members: members.map(({ member }) => member), naming, view, memory, clock, log })
-    const behind: Behind | undefined = router ?? only
-    if (!behind) return
+    const { view, naming } = plan
+    const members = this.#membersOf(plan.members)
+    const given = members.map(({ member }) => member)
+    const router = naming && createRouter({ members: given, naming, view, memory, clock, log })
+    const behind: Behind | undefined = router ?? members[0]
+    if (!behind) throw new Error(`there is no upstream behind the endpoint ${name}`)
+    if (old) {
+      const endpoint = this.#succeed(old.endpoint.lasting, behind)
+      old.router?.release()
+      return { plan, router, given, endpoint }
+    }
     const startTimeoutMs = Math.max(...members.map(({ setup }) => setup.startTimeoutMs))
     const lasting = createLastingParts(name, behind, startTimeoutMs, shared)
-    this.#byName.set(name, { members: memberNames, router, endpoint: createEndpoint(lasting, behind, shared) })
+    return { plan, router, given, endpoint: createEndpoint(lasting, behind, shared) }
+  }
+
+  /** An endpoint that takes the place of another one: what lasts goes over to it. */
+  #succeed(lasting: LastingParts, behind: Behind): Endpoint {
+    const endpoint = createEndpoint(lasting, behind, this.#needs.shared)
+    lasting.subscriptions.moveTo(behind.upstream)
+    return endpoint
   }
 
   #membersOf(names: readonly string[]): readonly ServedUpstream[] {
     return names.flatMap((name) => this.#needs.upstreams.get(name) ?? [])
   }
+}
+
+/** The endpoints that the settings name, and those that are always there. */
+function plansOf({ upstreams, endpoints, aliases }: EndpointsNeeds['settings']): ReadonlyMap<string, Plan> {
+  const names = Object.keys(upstreams)
+  const naming: NamingSettings = { hasPrefix: names.length > 1, aliases }
+  const plans = new Map<string, Plan>([['', planOf(names, {}, naming)]])
+  for (const name of names) plans.set(name, planOf([name], {}, naming))
+  for (const [name, view] of Object.entries(endpoints))
+    // The names of a single upstream have no prefix that would tell whether it is meant.
+    plans.set(name, planOf(names.length > 1 ? membersInView(view, names, aliases) : names, view, naming))
+  return plans
+}
+
+function planOf(members: readonly string[], view: ViewSettings, naming: NamingSettings): Plan {
+  const isPlain = members.length === 1 && (view.tools ?? []).length === 0
+  return { members, view, naming: isPlain ? undefined : naming }
+}
+
+/** Whether the same endpoint, with its router if it has one, serves both plans. */
+function isSamePlan(one: Plan, other: Plan): boolean {
+  if (!one.naming && !other.naming) return one.members[0] === other.members[0]
+  return isDeepStrictEqual([one.view, one.naming], [other.view, other.naming])
 }
 
 /** What is known of the upstreams behind an endpoint. One that has not started yet counts as session-based. */

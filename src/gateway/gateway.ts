@@ -10,7 +10,7 @@ import { createEvents, type EventSource } from '../base/events.ts'
 import { type Log, silentLog } from '../base/log.ts'
 import { createMemoryBudget, type MemoryBudget } from '../base/memory-budget.ts'
 import { CoarseTimers } from '../base/coarse-timers.ts'
-import type { Settings } from '../config/settings.ts'
+import type { PartialSettings, Settings } from '../config/settings.ts'
 import { createAdmission } from '../admission/admission.ts'
 import { acceptWithoutCredentials, type Authenticate } from '../identity/authenticate.ts'
 import type { HealthReport } from '../protocol/health.ts'
@@ -34,21 +34,33 @@ import { callerOf } from './legacy/notifications.ts'
 import { expiredText, pingText } from './legacy/notices.ts'
 import { createSseSessions } from './legacy/http-sse-sessions.ts'
 import { SuspendedCalls } from './interaction/suspended-calls.ts'
+import { createReload, type ReloadReport } from './reload.ts'
 import { ServedUpstreams } from './served-upstreams.ts'
 
-export type { GatewayFacts }
+export type { GatewayFacts, ReloadReport }
+export { ReloadError } from './reload-error.ts'
 export { CommandStartError } from '../upstreams/stdio/command-start-error.ts'
 export { isOfModule } from '../upstreams/module/module-faults.ts'
 export { UpstreamStartError } from '../upstreams/upstream.ts'
 
-export interface Gateway {
+/** @typeParam Given the settings that `reload` takes: those of a program, or complete ones where they are filled by the caller */
+export interface Gateway<Given = PartialSettings> {
   /**
    * Starts the upstream and detects what it offers. A second call returns the promise of the first.
    * Throws `UpstreamStartError`, also if the gateway is closed before or meanwhile; a start that fails closes the
    * gateway.
    */
   start(): Promise<GatewayFacts>
-  /** Answers one exchange on the MCP endpoint. Never rejects. */
+  /**
+   * Takes over other settings while requests are served. Upstreams with the same settings stay as they are. The others are
+   * started first, then all changes at once; upstreams that have lost their place get no new calls, and end when they have
+   * none any more, at the latest after `http.drainMs`. Sessions and their subscriptions are kept, except those of endpoints
+   * that are gone, and clients are told that lists have changed. Settings of other modules take effect in a new process
+   * only; the report names those that differ. One reload begins when the last one is over.
+   * @throws ConfigError, or ReloadError if an upstream cannot be started or the gateway does not run: nothing is changed then
+   */
+  reload(settings: Given): Promise<ReloadReport>
+  /** Answers one exchange on an MCP endpoint. Never rejects. */
   handle(inbound: Inbound): Promise<Outbound>
   /** Reports the health. Pings the server unless it has just shown a sign of life. */
   health(): Promise<HealthReport>
@@ -95,14 +107,15 @@ export interface GatewayParts {
 /** Clients whose streams are ended by a drain are told to reconnect after this time. */
 const reconnectMs = 1000
 
-export function composeGateway(needs: GatewayParts): Gateway {
+export function composeGateway(needs: GatewayParts): Gateway<Settings> {
   const { settings, log = silentLog, clock = systemClock, hasOneClient = false } = needs
   const memory = createMemoryBudget(settings.limits.memoryBytes)
   const backplane = needs.backplane ?? createMemoryBackplane({ clock, memory })
   const events = createEvents()
   const timers = new CoarseTimers(clock)
   const suspended = new SuspendedCalls({ timers, clock, ...settings.sessions })
-  const isNamed = !isUnnamed(settings)
+  const inForce = { settings }
+  const isNamed = (): boolean => !isUnnamed(inForce.settings)
   const create = upstreamCreator({
     limits: settings.limits,
     sessionServices: () => ({ states: toolStates, sessions }),
@@ -222,6 +235,16 @@ export function composeGateway(needs: GatewayParts): Gateway {
     }
   }
 
+  const reload = createReload({
+    inForce,
+    upstreams,
+    endpoints,
+    sessions,
+    log,
+    started: () => started,
+    isEnding: () => closing !== undefined || drain.draining,
+  })
+
   const close = (isForced: boolean): Promise<void> => {
     if (isForced) void upstreams.close({ force: true })
     closing ??= (async () => {
@@ -240,11 +263,12 @@ export function composeGateway(needs: GatewayParts): Gateway {
     events,
     transportServices: { http: settings.http, slowReaderMs: settings.sessions.slowReaderMs, clock, log, memory },
     start: () => (started ??= begin()),
+    reload,
     handle: (inbound) => dispatch(inbound, dispatchNeeds),
     get callsInFlight() {
       return drain.count
     },
-    health: () => healthReport(state(), upstreams.all, isNamed, clock),
+    health: () => healthReport(state(), upstreams.all, isNamed(), clock),
     async drain() {
       endpoints.refuseWaiting(new Refusal('draining'))
       const drained = drain.drain(settings.http.drainMs)

@@ -11,25 +11,42 @@ import type { RawObject } from '../protocol/json-text.ts'
 export type CreateUpstream = (
   name: string,
   setup: UpstreamSetup,
-) => { readonly upstream: Upstream; readonly catalog: Catalog }
+) => {
+  readonly upstream: Upstream
+  readonly catalog: Catalog
+  /** Gives back the memory of the catalogue, once the upstream is closed. */
+  release(): void
+}
 
 export class ServedUpstream {
   readonly name: string
-  readonly setup: UpstreamSetup
+  readonly #setup: UpstreamSetup
   readonly upstream: Upstream
   readonly catalog: Catalog
   readonly #starting: Member
+  readonly #release: () => void
   #startIsOver = (): void => {}
   #facts: UpstreamFacts | undefined
   #failure: unknown
 
   constructor(name: string, setup: UpstreamSetup, create: CreateUpstream) {
-    const { upstream, catalog } = create(name, setup)
+    // A copy that can be changed: the upstream reads its size there.
+    this.#setup = { ...setup }
+    const { upstream, catalog, release } = create(name, this.#setup)
     this.name = name
-    this.setup = setup
     this.upstream = upstream
     this.catalog = catalog
+    this.#release = release
     this.#starting = startingMember(this, new Promise((resolve) => (this.#startIsOver = resolve)))
+  }
+
+  get setup(): UpstreamSetup {
+    return this.#setup
+  }
+
+  /** Changes how many workers it may have, and how many spares. Workers beyond that end when they are idle for long enough. */
+  resize({ pool, spares }: Pick<UpstreamSetup, 'pool' | 'spares'>): void {
+    Object.assign(this.#setup, { pool, spares })
   }
 
   /** What the start has found out; undefined until then. */
@@ -37,9 +54,9 @@ export class ServedUpstream {
     return this.#facts
   }
 
-  /** What it is for a router: the same object, until its start is over. */
+  /** What it is for a router: another object once it has started, which the router announces to its clients. */
   get member(): Member {
-    return this.standing === 'starting' ? this.#starting : this
+    return this.standing === 'started' ? this : this.#starting
   }
 
   get standing(): 'starting' | 'started' | 'failed' {
@@ -58,6 +75,18 @@ export class ServedUpstream {
     } finally {
       this.#startIsOver()
     }
+  }
+
+  /** Ends the upstream as `Upstream.close` does, and gives back its memory. */
+  async close(how?: { readonly force?: boolean }): Promise<void> {
+    await this.upstream.close(how)
+    this.#release()
+  }
+
+  /** Calls that it runs, and calls that wait for a worker. */
+  get calls(): number {
+    const { workerCalls = 0, waitingCalls = 0 } = this.upstream.counts()
+    return workerCalls + waitingCalls
   }
 
   /** Whether calls can be served. The detail holds nothing of the inside. */

@@ -8,6 +8,7 @@ import { Cancel } from '../base/cancel.ts'
 import type { Log } from '../base/log.ts'
 import type { RawObject } from '../protocol/json-text.ts'
 import type { UpstreamSetup } from '../upstreams/options.ts'
+import { ReloadError } from './reload-error.ts'
 import { type CreateUpstream, ServedUpstream } from './served-upstream.ts'
 
 export interface ServedUpstreamsNeeds {
@@ -18,6 +19,9 @@ export interface ServedUpstreamsNeeds {
   /** An upstream has started, could not be started, or another one has taken its place. */
   readonly changed: (served: ServedUpstream) => void
 }
+
+/** How often a retired upstream is looked at. A request that was admitted before may still bring it a call within this time. */
+const retirePauseMs = 500
 
 /** The pauses before a start is tried again. */
 const startPauses: BackOff = { firstMs: 1000, longestMs: 60_000 }
@@ -79,7 +83,7 @@ export class ServedUpstreams {
     const { create, clock, log, changed } = this.#needs
     const { name, setup } = failed
     let reason = error
-    void failed.upstream.close()
+    void failed.close()
     for (let failures = 1; ; failures++) {
       const pauseMs = Math.round(withJitter(backOffMs(startPauses, failures)))
       log.warn({ upstream: name, again_ms: pauseMs, err: reason }, 'the server could not be started')
@@ -93,15 +97,71 @@ export class ServedUpstreams {
           this.#byName.set(name, next)
           log.info({ upstream: name }, 'the server has started')
           changed(next)
-        } else void next.upstream.close()
+        } else void next.close()
         return
       } catch (again) {
         reason = again
-        void next.upstream.close()
+        void next.close()
       } finally {
         this.#others.delete(next)
       }
     }
+  }
+
+  /**
+   * Starts upstreams that are to be added, or to take the place of others; resolves when all have started.
+   * @throws ReloadError if one of them cannot be started; all are closed then
+   */
+  async prepare(setups: ReadonlyArray<readonly [string, UpstreamSetup]>): Promise<readonly ServedUpstream[]> {
+    const prepared = setups.map(([name, setup]) => new ServedUpstream(name, setup, this.#needs.create))
+    for (const served of prepared) this.#others.add(served)
+    const starts = await Promise.allSettled(prepared.map((served) => served.start(() => {})))
+    const at = starts.findIndex(({ status }) => status === 'rejected')
+    const [failed, result] = [prepared[at], starts[at]]
+    if (failed && result?.status === 'rejected') {
+      for (const served of prepared) this.discard(served)
+      const { reason }: { readonly reason: unknown } = result
+      const message = reason instanceof Error ? reason.message : String(reason)
+      throw new ReloadError(
+        `the upstream ${failed.name} could not be started, so nothing was changed: ${message}`,
+        failed.name,
+        reason,
+      )
+    }
+    return prepared
+  }
+
+  /**
+   * Puts upstreams in place under their names: those that are kept, and those that were prepared.
+   * @param names in their order
+   * @returns those that have lost their place
+   */
+  put(names: readonly string[], prepared: readonly ServedUpstream[]): readonly ServedUpstream[] {
+    const before = new Map(this.#byName)
+    const given = new Map(prepared.map((served) => [served.name, served]))
+    this.#byName.clear()
+    for (const name of names) {
+      const served = given.get(name) ?? before.get(name)
+      if (served) this.#byName.set(name, served)
+    }
+    for (const served of prepared) this.#others.delete(served)
+    return [...before.values()].filter((served) => this.#byName.get(served.name) !== served)
+  }
+
+  /** Closes an upstream that has no place, once it has no calls any more, at the latest after `ms` milliseconds. */
+  async retire(served: ServedUpstream, isBusy: () => boolean, ms: number): Promise<void> {
+    const { clock } = this.#needs
+    this.#others.add(served)
+    const endMs = clock.now() + ms
+    do await pauseUnless([this.#closed], clock, retirePauseMs)
+    while (!this.#closed.cancelled && clock.now() < endMs && (served.calls > 0 || isBusy()))
+    this.discard(served)
+  }
+
+  /** Closes an upstream that has no place. */
+  discard(served: ServedUpstream): void {
+    this.#others.add(served)
+    void served.close().finally(() => this.#others.delete(served))
   }
 
   /** The figures of all upstreams, summed. */
@@ -114,6 +174,6 @@ export class ServedUpstreams {
 
   async close(how?: { readonly force?: boolean }): Promise<void> {
     this.#closed.cancel('the gateway is closed')
-    await Promise.all([...this.#byName.values(), ...this.#others].map(({ upstream }) => upstream.close(how)))
+    await Promise.all([...this.#byName.values(), ...this.#others].map((served) => served.close(how)))
   }
 }

@@ -123,7 +123,9 @@ export function createMergedCatalog(needs: MergedCatalogNeeds): MergedCatalog {
     async serverDescription(caller) {
       const given = await Promise.all(
         members.list.map(async (member) => {
-          const { catalog } = member
+          const { catalog, starting } = member
+          // A handshake waits for no start, and what is only starting counts as missing in no list.
+          if (starting) return atHand(() => catalog.descriptionAtHand(caller), notStarted(member.name))
           const answer = await waitFor(member, () => catalog.serverDescription(caller))
           // What it says to all clients is better than nothing.
           return 'value' in answer ? answer : atHand(() => catalog.descriptionAtHand(caller), answer)

@@ -1,2 +1,3 @@
-/** What the configuration needs of the router: whether the names of upstreams and the aliases collide. */
+/** What the configuration needs of the router: whether names collide, and whether a view shows anything. */
 export { namesProblems } from './names.ts'
+export { membersInView } from './view.ts'

@@ -56,6 +56,7 @@ export interface Sessions {
    */
   evictIdle(wanted: number): Promise<void>
   readonly count: number
+  all(): Iterable<LiveSession>
   close(): Promise<void>
 }
 
@@ -68,7 +69,6 @@ interface SessionRequest {
   readonly principal: Principal
   readonly id: string
   readonly key: string
-  /** The session, if it was served on this instance when the request came. */
   readonly servedHere: LiveSession | undefined
   readonly isPingAnswer: boolean
 }
@@ -204,8 +204,7 @@ export function createSessions(needs: {
     const now = clock.now()
     const reason = endReasonAt(liveSession, now)
     if (reason) return end(liveSession, reason).then(() => undefined)
-    if (isPingAnswer) liveSession.liveness.aliveAtMs = now
-    else liveSession.liveness.seenAtMs = now
+    liveSession.liveness[isPingAnswer ? 'aliveAtMs' : 'seenAtMs'] = now
     return liveSession
   }
 
@@ -290,6 +289,7 @@ export function createSessions(needs: {
     get count() {
       return liveSessions.size
     },
+    all: () => liveSessions.values(),
     async close() {
       sweeper.stop()
       // A store that fails must not keep the gateway from ending its processes.

@@ -81,7 +81,7 @@ export async function startSeveral(
 }
 
 /** The settings of several servers, each run by this Node unless they name another program. */
-function upstreamsOf(
+export function upstreamsOf(
   servers: Readonly<Record<string, readonly string[] | Partial<PartialUpstream>>>,
 ): Readonly<Record<string, PartialUpstream>> {
   return Object.fromEntries(

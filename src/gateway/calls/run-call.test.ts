@@ -29,6 +29,7 @@ function start(steps: () => Reply): { reply: Reply; reported: string[]; begun: (
   events.on('callEnded', ({ status }) => void reported.push(status))
   let begun = 0
   const needs: CallNeeds = {
+    running: { count: 0 },
     upstream: {
       call() {
         begun++

@@ -25,6 +25,8 @@ export interface CallNeeds {
   readonly clock: Clock
   /** A call of a client with a session has ended. */
   readonly addToHistory: (principal: Principal, session: string, past: PastCall) => void
+  /** Counts the calls that run. */
+  readonly running: { count: number }
 }
 
 /**
@@ -92,6 +94,7 @@ class RunningCall implements Reply {
   #begin(): Reply {
     const { upstream, catalog, clock } = this.#needs
     this.#startedMs = clock.now()
+    this.#needs.running.count++
     const mayBeTask = this.#call.session === undefined && catalog.hasTaskOnly
     return mayBeTask ? callOrTask(this.#call, this.#needs) : upstream.call(this.#call)
   }
@@ -117,7 +120,8 @@ class RunningCall implements Reply {
   #report(outcome: Outcome | undefined, status: string): void {
     if (this.#isReported) return
     this.#isReported = true
-    const { events, catalog, clock, addToHistory } = this.#needs
+    const { events, catalog, clock, addToHistory, running } = this.#needs
+    running.count--
     const call = this.#call
     const [method, tool, durationMs] = [knownMethod(call.method), toolOf(call, catalog), clock.now() - this.#startedMs]
     const { session } = call

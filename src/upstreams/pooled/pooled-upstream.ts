@@ -282,7 +282,7 @@ export class PooledUpstream implements SingleUpstream {
   #createSpares(serverEra: ServerEra | undefined): Spares {
     const { settings, clock } = this.#needs
     return createSpares({
-      wanted: serverEra ? settings.spares : 0,
+      wanted: () => (serverEra ? settings.spares : 0),
       clock,
       takeSlot: () => (this.pool.lacksSlots ? undefined : this.slots.take('spare')),
       mayStart: () => this.#starts.crashLoopGuard.fault === undefined && !this.#onlyOne.isKnown,

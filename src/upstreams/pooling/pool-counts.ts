@@ -13,6 +13,15 @@ export function poolCounts(
     catalogWorkers: slots.for('catalog').size + slots.for('check').size,
     spareWorkers: slots.for('spare').size,
     unresponsiveWorkers: slots.in('unresponsive').size,
+    workerCalls: callsIn(slots),
     waitingCalls: waiting,
   }
+}
+
+/** Calls in flight and reserved places of all workers. */
+function callsIn(slots: Pick<WorkerSlots, 'in'>): number {
+  let calls = 0
+  for (const state of ['idle', 'busy', 'unresponsive', 'ending'] as const)
+    for (const { worker } of slots.in(state)) calls += worker?.callsInFlight ?? 0
+  return calls
 }

@@ -68,7 +68,7 @@ function createFixture(room = 10): Fixture {
     },
   )
   const spares = createSpares({
-    wanted: 2,
+    wanted: () => 2,
     clock,
     takeSlot: () => slots.take('spare'),
     mayStart: () => true,

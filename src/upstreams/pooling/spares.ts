@@ -26,7 +26,8 @@ export interface Spares {
 }
 
 export interface SparesNeeds {
-  readonly wanted: number
+  /** How many there should be; it may change. */
+  readonly wanted: () => number
   readonly clock: Clock
   /** Takes a slot for one more; undefined if there is none to spare. */
   readonly takeSlot: () => WorkerSlot | undefined
@@ -65,7 +66,7 @@ export function createSpares(needs: SparesNeeds): Spares {
       slot.assign(purpose)
       slot.move('starting')
       slot.putBack = () => {
-        if (closed || spares.length >= needs.wanted) return void slot.close()
+        if (closed || spares.length >= needs.wanted()) return void slot.close()
         slot.assign('spare')
         if (!slot.ended) slot.move('spare')
         spares.push(spare)
@@ -75,7 +76,7 @@ export function createSpares(needs: SparesNeeds): Spares {
     fill() {
       sweep()
       // The number is fixed before the first start: a failed start must not be repeated in this loop.
-      for (let missing = needs.wanted - spares.length; missing > 0; missing--) {
+      for (let missing = needs.wanted() - spares.length; missing > 0; missing--) {
         const startedMs = clock.now()
         if (closed || startedMs < notBeforeMs || !needs.mayStart()) return
         const slot = needs.takeSlot()

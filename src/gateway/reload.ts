@@ -1,0 +1,127 @@
+/** Takes over other settings while requests are served: which upstreams and endpoints come, go and stay. */
+import { isDeepStrictEqual } from 'node:util'
+import type { Log } from '../base/log.ts'
+import type { Settings } from '../config/settings.ts'
+import type { Sessions } from '../sessions/sessions.ts'
+import type { Endpoints } from './endpoints.ts'
+import { ReloadError } from './reload-error.ts'
+import type { ServedUpstreams } from './served-upstreams.ts'
+
+/** What a reload has done. Names of upstreams and endpoints, in the order of the settings. */
+export interface ReloadReport {
+  readonly added: readonly string[]
+  /** Upstreams whose settings have changed: another one has taken their place. */
+  readonly changed: readonly string[]
+  readonly removed: readonly string[]
+  /** Upstreams that are the same as before, with all of their processes; at most their number may have changed. */
+  readonly kept: readonly string[]
+  readonly endpoints: {
+    readonly added: readonly string[]
+    readonly changed: readonly string[]
+    readonly removed: readonly string[]
+  }
+  /** Settings that differ and take effect only in a new process, such as `http.port`. */
+  readonly needsRestart: readonly string[]
+}
+
+/** The modules whose settings a running gateway keeps. */
+const lasting = ['http', 'limits', 'sessions'] as const
+
+export interface ReloadNeeds {
+  /** The settings in force: a reload changes them. */
+  readonly inForce: { settings: Settings }
+  readonly upstreams: ServedUpstreams
+  readonly endpoints: Endpoints
+  readonly sessions: Pick<Sessions, 'all' | 'end'>
+  readonly log: Log
+  /** Settles when the gateway has started; undefined if it was not started. */
+  readonly started: () => Promise<unknown> | undefined
+  /** Whether the gateway drains, or is closed. */
+  readonly isEnding: () => boolean
+}
+
+/** Takes over other settings; each reload begins when the last one is over. See `Gateway.reload`. */
+export function createReload(needs: ReloadNeeds): (next: Settings) => Promise<ReloadReport> {
+  const { inForce, upstreams, endpoints, sessions, log } = needs
+  let last: Promise<unknown> = Promise.resolve()
+
+  const refuseAtEnd = (): void => {
+    if (needs.isEnding()) throw new ReloadError('the gateway is being shut down')
+  }
+
+  const reload = async (next: Settings): Promise<ReloadReport> => {
+    refuseAtEnd()
+    const started = needs.started()
+    if (!started) throw new ReloadError('the gateway was not started')
+    await started
+    const report = compareSettings(inForce.settings, next)
+    const { added, changed, removed } = report
+    const setups = Object.entries(next.upstreams).filter(([name]) => changed.includes(name) || added.includes(name))
+    const prepared = await upstreams.prepare(setups)
+    try {
+      refuseAtEnd()
+    } catch (error) {
+      for (const served of prepared) upstreams.discard(served)
+      throw error
+    }
+    // From here on without a pause: a request finds either all of the old settings or all of the new ones.
+    const { upstreams: setupsInForce, endpoints: views, aliases } = next
+    for (const served of upstreams.all) {
+      const setup = setupsInForce[served.name]
+      if (setup && report.kept.includes(served.name)) served.resize(setup)
+    }
+    inForce.settings = { ...inForce.settings, upstreams: setupsInForce, endpoints: views, aliases }
+    const before = endpoints.all
+    const retired = upstreams.put(Object.keys(setupsInForce), prepared)
+    const gone = endpoints.replace(inForce.settings)
+    for (const served of retired) {
+      const isBusy = (): boolean => before.some(({ upstream, calls }) => upstream === served.upstream && calls > 0)
+      void upstreams.retire(served, isBusy, inForce.settings.http.drainMs)
+    }
+    for (const liveSession of sessions.all())
+      if (gone.includes(liveSession.session.endpoint)) sessions.end(liveSession, 'operator').catch(() => undefined)
+    log.info({ added, changed, removed, needs_restart: report.needsRestart }, 'the settings were read again')
+    return report
+  }
+
+  return (wanted) => {
+    const done = last.then(() => reload(wanted))
+    last = done.catch(() => undefined)
+    return done
+  }
+}
+
+/** Compares the settings of a gateway with those that are to take their place. */
+function compareSettings(current: Settings, next: Settings): ReloadReport {
+  const upstreams = compareNames(withoutSizes(current.upstreams), withoutSizes(next.upstreams))
+  const { kept: _kept, ...endpoints } = compareNames(current.endpoints, next.endpoints)
+  return {
+    ...upstreams,
+    endpoints,
+    needsRestart: lasting.flatMap((module) => {
+      const { added, changed, removed } = compareNames({ ...current[module] }, { ...next[module] })
+      return [...added, ...changed, ...removed].map((key) => `${module}.${key}`)
+    }),
+  }
+}
+
+/** The settings of upstreams but for those that a running one can change: how many workers it has. */
+function withoutSizes(upstreams: Settings['upstreams']): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(
+    Object.entries(upstreams).map(([name, { pool: _pool, spares: _spares, ...rest }]) => [name, rest]),
+  )
+}
+
+function compareNames(
+  current: Readonly<Record<string, unknown>>,
+  next: Readonly<Record<string, unknown>>,
+): Pick<ReloadReport, 'added' | 'changed' | 'removed' | 'kept'> {
+  const both = Object.keys(next).filter((name) => Object.hasOwn(current, name))
+  const isSame = (name: string): boolean => isDeepStrictEqual(current[name], next[name])
+  return {
+    added: Object.keys(next).filter((name) => !Object.hasOwn(current, name)),
+    changed: both.filter((name) => !isSame(name)),
+    removed: Object.keys(current).filter((name) => !Object.hasOwn(next, name)),
+    kept: both.filter(isSame),
+  }
+}
