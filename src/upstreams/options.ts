@@ -9,11 +9,16 @@ export type Mode = 'session' | 'principal' | 'tenant' | 'shared' | 'call'
 /** What clients without a session get where each session has a worker of its own. */
 export type Stateless = 'refuse' | 'principal' | 'call' | 'shared'
 
+/** The era or the revision that a server is spoken to in; `auto` finds out. */
+export type Protocol =
+  'auto' | 'legacy' | 'modern' | '2026-07-28' | '2025-11-25' | '2025-06-18' | '2025-03-26' | '2024-11-05'
+
 export interface UpstreamSettings {
   /** Undefined: `session` for servers of the session-based era, `shared` for stateless ones. */
   readonly mode: Mode | undefined
   /** Applies where the mode is `session`. */
   readonly stateless: Stateless
+  readonly protocol: Protocol
   /** The most workers. */
   readonly pool: number
   /** Calls in flight on one shared worker before another is started or calls wait. */
@@ -81,6 +86,15 @@ export const upstreamOptions: OptionTable<UpstreamSettings> = {
     choices: ['refuse', 'principal', 'call', 'shared'],
     default: 'refuse',
     why: 'Nothing in a stateless request says which client it is of, so clients would meet in one process. Clients that speak both eras fall back to sessions, and get a process each, as they do when they start the server themselves.',
+  },
+  protocol: {
+    kind: 'choice',
+    flag: 'protocol',
+    about:
+      'The era (`legacy` with sessions, `modern` without) or the revision that the server is spoken to in. `auto` asks the server with `server/discover` and `initialize`.',
+    choices: ['auto', 'legacy', 'modern', '2026-07-28', '2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05'],
+    default: 'auto',
+    why: 'Nearly every server can be asked. One that ends, hangs or lies when it is asked for what it does not know needs a word; it also starts a little sooner with one.',
   },
   pool: {
     path: 'limits.poolSize',

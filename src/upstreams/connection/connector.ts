@@ -13,6 +13,7 @@ import type { OpenedWorker, WorkerNeeds } from '../worker.ts'
 import { startFailure, type WorkerExit } from '../worker-exit.ts'
 import { UpstreamConnection } from './connection.ts'
 import { discover, sendInitialize } from './handshake.ts'
+import { pinnedDescription } from './pinned-era.ts'
 
 export interface Connector {
   /** Connects to a transport without sending anything. */
@@ -81,9 +82,16 @@ export function createConnector(common: {
       const announced = rawObject(needs.announced)
       try {
         if (needs.codec.era === 'legacy') {
+          const description = pinnedDescription(settings.protocol, client)
           return {
             worker: connection,
-            serverDescription: await sendInitialize(connection, client, announced, ownInfo, settings.startTimeoutMs),
+            serverDescription: await sendInitialize(
+              connection,
+              description,
+              announced,
+              ownInfo,
+              settings.startTimeoutMs,
+            ),
           }
         }
         return {

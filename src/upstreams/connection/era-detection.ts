@@ -4,7 +4,7 @@
  * `server/discover` comes first. If the server answers it, `initialize` is tried in a second process, since the first
  * request may decide the era of a process. If the server refuses it or is silent, `initialize` is tried in the same
  * process, and once more in a new one if that fails. The attempts are made one after the other: two first runs of `npx`
- * at once disturb each other.
+ * at once disturb each other. If the operator has named the era, there is one attempt in that era.
  * [2026-07-28 versioning: any error or silence means a session-based server; no single code does]
  */
 import { type Clock, pause } from '../../base/clock.ts'
@@ -37,6 +37,8 @@ export interface EraDetectionNeeds {
   readonly hasRoom: () => boolean
   readonly clock: Clock
   readonly startTimeoutMs: number
+  /** The only era that the server can speak, or that the operator has named: no other is tried. */
+  readonly pinned: EraName | undefined
   readonly clientDescriptionOf: (era: EraName) => ClientDescription
   /** Called at once with the answer to `server/discover`. */
   readonly discovered: (serverDescription: RawObject) => void
@@ -53,6 +55,7 @@ const ignoredMs = { ask: 500, wait: 1000 }
 
 /** Both eras are undefined if no handshake succeeded. With room for one process only, the first one is closed. */
 export async function detectEras(needs: EraDetectionNeeds): Promise<Eras> {
+  if (needs.pinned === 'legacy') return openSessionBased(needs)
   const nothing = rawObject({})
   const endMs = needs.clock.now() + needs.startTimeoutMs
   // All attempts on one process share one time-out.
@@ -70,6 +73,12 @@ export async function detectEras(needs: EraDetectionNeeds): Promise<Eras> {
     return needs.stopsEarly ? Promise.race([initialized, ignored(second, needs)]) : initialized
   }
   const first = needs.connect('modern')
+  if (needs.pinned === 'modern') {
+    const description = needs.clientDescriptionOf('modern')
+    const found = await discover(first, description, nothing, needs.startTimeoutMs).catch(keepWords)
+    if (found) needs.discovered(found)
+    return { modern: found && { connection: first, serverDescription: found }, legacy: undefined, words }
+  }
   const asked = discover(first, needs.clientDescriptionOf('modern'), nothing, needs.startTimeoutMs).catch(
     () => undefined,
   )
@@ -145,8 +154,8 @@ async function ignored(
   await pause(clock, ignoredMs.wait)
 }
 
-/** Opens the only era that the server can speak: the session-based one. */
-export async function openSessionBased(
+/** Opens the session-based era, and tries no other. */
+async function openSessionBased(
   needs: Pick<EraDetectionNeeds, 'connect' | 'clientDescriptionOf' | 'startTimeoutMs'>,
 ): Promise<Eras> {
   const connection = needs.connect('legacy')

@@ -9,7 +9,8 @@ import type { RawObject } from '../../protocol/json-text.ts'
 import type { UpstreamConnection } from '../connection/connection.ts'
 import type { Connector } from '../connection/connector.ts'
 import type { UpstreamSettings } from '../options.ts'
-import { type Found, detectEras, openSessionBased } from '../connection/era-detection.ts'
+import { type Found, detectEras } from '../connection/era-detection.ts'
+import { eraOfProtocol, pinnedDescription } from '../connection/pinned-era.ts'
 import { type IsolationModes, isolationModesOf, statelessMode } from '../pooling/isolation-modes.ts'
 import { profileSource } from '../pooling/catalog-keys.ts'
 import type { WorkerSlot, WorkerSlots } from '../pooling/worker-slots.ts'
@@ -77,16 +78,15 @@ async function detectServer(needs: StartNeeds): Promise<Started> {
   await program.load?.().catch((error: unknown) => {
     throw program.startError({ exit: undefined, late: false, words: undefined, error })
   })
-  const detect = program.onlyEra === 'legacy' ? openSessionBased : detectEras
-  const found = await detect({
+  const found = await detectEras({
     clock: needs.clock,
     startTimeoutMs: settings.startTimeoutMs,
-    clientDescriptionOf: (era) => ({
-      era,
-      version: era === 'legacy' ? newestLegacy : modernVersion,
-      capabilities: {},
-      info: ownInfo,
-    }),
+    pinned: program.onlyEra ?? eraOfProtocol(settings.protocol),
+    clientDescriptionOf(era) {
+      const version = era === 'legacy' ? newestLegacy : modernVersion
+      const description = { era, version, capabilities: {}, info: ownInfo }
+      return era === 'legacy' ? pinnedDescription(settings.protocol, description) : description
+    },
     discovered: needs.discovered,
     stopsEarly: needs.hasOneClient,
     hasRoom: () => needs.slots.free > 0,
