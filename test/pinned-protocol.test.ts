@@ -10,7 +10,8 @@ const server = join(import.meta.dirname, 'fixtures', 'one-handshake.mjs')
 
 async function toolsOf(url: string): Promise<unknown> {
   const { result } = await (await openSession(url, { version: '2025-11-25' })).request('tools/list')
-  return (result?.['tools'] as ReadonlyArray<{ readonly name: string }>).map(({ name }) => name)
+  const tools = (result?.['tools'] ?? []) as ReadonlyArray<{ readonly name: string }>
+  return tools.map(({ name }) => name)
 }
 
 test.each([

@@ -221,6 +221,10 @@ test('a client whose name cannot be asked for is listed what clients of any name
   fixture.hasRoom = false
   expect(await fixture.tool('sampling named ada')).toBe('sampling')
   fixture.hasRoom = true
+  // It is not waited for again.
+  expect(await fixture.tool('sampling named ada')).toBe('sampling')
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(fixture.announced).toEqual(['tools/list of sampling named ada'])
   expect(await fixture.tool('sampling named ada')).toBe('sampling named ada')
   expect(await fixture.tool('sampling')).toBe('sampling')
 })

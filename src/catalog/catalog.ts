@@ -22,8 +22,10 @@ import { within } from './within.ts'
 
 /** How long a client waits for a newer list if an older one is at hand, in milliseconds. */
 const newerMs = 1000
+/** The most lists of client names that are remembered as late. */
+const maxLateNames = 256
 /** How long the first client of a name waits for its own list before it is shown that for clients of any name, in milliseconds. */
-const namedMs = 5000
+const namedMs = 500
 
 export interface Catalog {
   /** The server's description for such a client. Rejects with a `Refusal` if the server has to be asked and does not answer in time. */
@@ -73,6 +75,8 @@ export function createCatalog(needs: {
   const sources = createKeptSources(needs)
   /** The lists that `isListed` has fetched: once each, because a name that a client made up is never in them. */
   const learntForNames = new Set<string>()
+  /** The lists for clients of one name that could not be learnt in time, by method and source. */
+  const lateNames = new Set<string>()
 
   catalogSource.onStale((key, method, isOfUse) => {
     own.stale(key, method)
@@ -110,21 +114,32 @@ export function createCatalog(needs: {
   const learning = createLearning({ ...needs, sources, descriptionAtHand, isAnnounced })
   const { learn, learnFirst, learnAgain } = learning
 
+  /** The list for clients of one name, or undefined if that takes too long, or did so before: then it is announced once it is there. */
+  const namedPages = async (
+    caller: Caller,
+    key: string,
+    method: string,
+    announces: boolean,
+  ): Promise<Pages | undefined> => {
+    const attempt = `${method} ${key}`
+    const isFirst = !lateNames.has(attempt)
+    const named = learnFirst(caller, key, method, announces)
+    const pages = isFirst ? await within(clock, namedMs, named) : undefined
+    if (pages) return pages
+    if (lateNames.size >= maxLateNames) lateNames.clear()
+    lateNames.add(attempt)
+    named.then(
+      () => lateNames.delete(attempt) && catalogSource.announce(key, method),
+      () => undefined,
+    )
+    return undefined
+  }
+
   /** A list that is learnt for the first time: for clients of a name, as long as that may take, else for clients of any name. */
   const firstPages = async (caller: Caller, key: string, method: string): Promise<Pages> => {
     const announces = await isAnnounced(caller, method)
     const common = catalogSource.withoutName(key)
-    if (common !== key) {
-      const named = learnFirst(caller, key, method, announces)
-      const pages = await within(clock, namedMs, named)
-      if (pages) return pages
-      // Its clients are shown another list meanwhile.
-      named.then(
-        () => catalogSource.announce(key, method),
-        () => undefined,
-      )
-      return pagesAt(caller, common, method)
-    }
+    if (common !== key) return (await namedPages(caller, key, method, announces)) ?? pagesAt(caller, common, method)
     try {
       return await learnFirst(caller, key, method, announces)
     } catch (error) {

@@ -1,6 +1,7 @@
 /** Lists that a server changes without a word, or shows to one client alone, are seen as without mcplex in between. */
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { eventually } from '../support/eventually.ts'
 import { overHttpSse, overPipes, overStreamableHttp } from '../support/lists-client.ts'
 
 const server = [join(import.meta.dirname, '..', 'fixtures', 'own-lists.mjs')]
@@ -68,7 +69,7 @@ describe.each([
 
   test('a client that the server knows by its name sees the tools for that name', async () => {
     const client = await (await open(server))('app-x')
-    expect(await client.tools()).toContain('for_app-x')
+    await eventually('its own list', async () => (await client.tools()).includes('for_app-x'))
     await client.call('echo')
     expect(await client.tools()).toContain('for_app-x')
   })
