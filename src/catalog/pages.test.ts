@@ -36,7 +36,7 @@ const learn = (server: Server, take: (bytes: number) => boolean = () => true): P
     (ttlMs = -1) => ({ untilMs: ttlMs, usableUntilMs: ttlMs, longestTtlMs: ttlMs }),
     take,
   )
-const cursors = fc.uniqueArray(fc.string(), { maxLength: 12 })
+const cursors = fc.uniqueArray(fc.string(), { maxLength: 9 })
 
 /** All pages that a client gets by following the cursors. */
 function follow(pages: Pages): { names: unknown[]; given: string[] } {
@@ -106,7 +106,7 @@ describe('a list', () => {
     }
     const pages = await learn(endless)
     expect(pages.cut).toBe(true)
-    expect(count).toBeLessThanOrEqual(100)
+    expect(count).toBe(10)
     expect(follow(pages).names).toHaveLength(count)
   })
 

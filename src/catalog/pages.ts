@@ -12,9 +12,11 @@ import { headerParams, type HeaderParam } from '../protocol/headers.ts'
 import { editObject, isObject, type JsonObject, type JsonValue, type RawObject } from '../protocol/json-text.ts'
 import type { Answer } from '../protocol/jsonrpc.ts'
 import { isTaskOnly } from '../protocol/task-only-tools.ts'
+import { safePage } from './safe-page.ts'
 
-/** More pages than any normal server has; a longer list is cut. */
-const maxPages = 100
+/** More pages and tools than any client can use; a longer list is cut. */
+const maxPages = 10
+const maxTools = 1000
 const maxChars = 32 * 1024 * 1024
 /** [2025-11-25 tools, names] at most 128 characters */
 const maxNameChars = 128
@@ -81,6 +83,7 @@ export async function learnPages(
   const results: RawObject[] = []
   let cursor: string | undefined
   let chars = 0
+  let tools = 0
   let ttlMs: number | undefined
   let cut = false
   let fault: CursorFault | undefined
@@ -89,7 +92,8 @@ export async function learnPages(
     const answer = await ask(cursor)
     if (answer.kind === 'error') return { ...none, era, error: answer }
     const { value } = answer.result
-    const given = withoutTtl(answer.result)
+    const { page: given, isCut } = withinBounds(safePage(withoutTtl(answer.result), listKeys), tools)
+    tools += listIn(given, 'tools').length
     if (!take(pageBytes + heldBytesOf(given))) {
       if (results.length === 0) {
         throw new Refusal('overloaded', { message: 'There is no memory for a list of the server.' })
@@ -105,7 +109,7 @@ export async function learnPages(
     cursor = typeof next === 'string' && fault === undefined ? next : undefined
     if (cursor !== undefined) followed.add(cursor)
     chars += given.text.length
-    cut = cursor !== undefined && (results.length + 1 >= maxPages || chars > maxChars)
+    cut = isCut || (cursor !== undefined && (results.length + 1 >= maxPages || chars > maxChars))
     if (typeof value['ttlMs'] === 'number') ttlMs = Math.min(ttlMs ?? Number.POSITIVE_INFINITY, value['ttlMs'])
     results.push(kept)
   } while (cursor !== undefined && !cut)
@@ -132,6 +136,13 @@ export async function learnPages(
 /** A page without the time that the server states: it begins anew with each answer of mcplex. */
 function withoutTtl(page: RawObject): RawObject {
   return page.value['ttlMs'] === undefined ? page : editObject(page, { ttlMs: undefined })
+}
+
+/** A page without the tools that are too many. @param before how many tools there are on earlier pages */
+function withinBounds(page: RawObject, before: number): { readonly page: RawObject; readonly isCut: boolean } {
+  const tools = listIn(page, 'tools')
+  if (before + tools.length <= maxTools) return { page, isCut: false }
+  return { page: editObject(page, { tools: tools.slice(0, maxTools - before) }), isCut: true }
 }
 
 /** The cost of a page besides its content, in bytes. */

@@ -2,7 +2,7 @@
 import { createInterface } from 'node:readline'
 
 const bytes = Number(process.argv[2])
-const tools = [{ name: 'echo', description: 'x'.repeat(bytes), inputSchema: { type: 'object' } }]
+const tools = [{ name: 'echo', inputSchema: { type: 'object', $comment: 'x'.repeat(bytes) } }]
 const answer = (id, result) => process.stdout.write(`${JSON.stringify({ jsonrpc: '2.0', id, result })}\n`)
 
 createInterface({ input: process.stdin }).on('line', (line) => {
