@@ -14,7 +14,7 @@ import { openSession } from './support/session.ts'
 import { fixture } from './support/typed-command.ts'
 
 const examples = join(import.meta.dirname, '..', 'examples')
-const names = readdirSync(examples).filter((name) => name.endsWith('.mjs'))
+const names = readdirSync(examples).filter((name) => /^embed-.*\.mjs$/.test(name))
 const running: ChildProcess[] = []
 
 afterEach(() => {

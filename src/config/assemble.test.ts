@@ -88,6 +88,22 @@ describe('settings of a program', () => {
     expect(server.args).toEqual(['a'])
   })
 
+  test('take the well-known names for limits, in milliseconds', () => {
+    const upstream = { command: 'node' }
+    const { limits, sessions } = fill({
+      upstream,
+      maxConnections: 50,
+      connectionTimeout: 600_000,
+      idleTimeout: 300_000,
+    })
+    expect({ ...limits, ...sessions }).toMatchObject({
+      maxConnections: 50,
+      maxSessionMs: 600_000,
+      idleTimeoutMs: 300_000,
+    })
+    expect(() => fill({ upstream, idleTimeout: -1 })).toThrow(/idleTimeout -1/)
+  })
+
   test('take a module by its path or as a function, with defaults of its own', () => {
     const factory = (): object => ({})
     const { upstreams } = fill({ upstreams: { file: { module: './tools.ts' }, given: { module: factory, pool: 5 } } })

@@ -76,7 +76,11 @@ export function fillSettings(partial: PartialSettings, machine: Environment): Se
   const { upstream, upstreams, endpoints, aliases, ...modules } = partial
   for (const [module, slice] of Object.entries<unknown>(modules)) {
     const rows = commandModules.includes(module) ? {} : rowsOf(module)
-    if (Object.keys(rows).length === 0)
+    const known = schema.find(({ option }) => option.aliases?.includes(module))
+    if (known) {
+      const [value] = readSlice('', { [module]: slice }, { [module]: known.option }, problems).values()
+      if (value) provided.set(`${known.module}.${known.key}`, value)
+    } else if (Object.keys(rows).length === 0)
       problems.push(unknownKey(module, ['limits', 'sessions', 'upstream', 'upstreams', 'endpoints', 'aliases', 'http']))
     else for (const [key, value] of readSlice(module, slice, rows, problems)) provided.set(`${module}.${key}`, value)
   }

@@ -28,7 +28,7 @@ export function readSlice(
     return provided
   }
   for (const [key, value] of Object.entries(slice)) {
-    const path = `${where}.${key}`
+    const path = where === '' ? key : `${where}.${key}`
     const option = Object.hasOwn(rows, key) ? rows[key] : undefined
     if (!option) {
       const known = Object.keys(rows).map((name) => `${where}.${name}`)

@@ -32,6 +32,12 @@ export type PartialUpstream =
 export interface PartialSettings {
   readonly limits?: Partial<LimitSettings>
   readonly sessions?: Partial<SessionSettings>
+  /** The same as `limits.maxConnections`. */
+  readonly maxConnections?: number
+  /** The same as `sessions.maxSessionMs`: the longest life of a session, in milliseconds. */
+  readonly connectionTimeout?: number
+  /** The same as `sessions.idleTimeoutMs`, in milliseconds. */
+  readonly idleTimeout?: number
   /** The only upstream, which is then named `server`. */
   readonly upstream?: PartialUpstream
   readonly upstreams?: Readonly<Record<string, PartialUpstream>>

@@ -1,0 +1,92 @@
+/** The examples of tools that are written for many users, run as their first lines say. */
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { Client as NewClient, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
+import { Client } from '@modelcontextprotocol/sdk/client/index.js'
+import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
+import { expect, onTestFinished, test } from 'vitest'
+import { runs } from './children/processes.ts'
+import { eventually } from './support/eventually.ts'
+import { startModule } from './support/in-process.ts'
+import { openSession, type Session } from './support/session.ts'
+
+const root = join(import.meta.dirname, '..')
+const examples = join(root, 'examples')
+
+test('the server in TypeScript starts with one command, and each of its clients has notes of its own', async () => {
+  const child = spawn(process.execPath, ['--import', 'tsx', join(examples, 'typescript-server.ts')], {
+    cwd: root,
+    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], PORT: '0' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  let said = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (said += text))
+  const url = await eventually('the example to be ready', () => /ready: (\S+\/mcp)/.exec(said)?.[1])
+  const clients = await Promise.all(
+    ['ada', 'bob'].map(async (name) => {
+      const client = new NewClient({ name, version: '1' })
+      await client.connect(new StreamableHTTPClientTransport(new URL(url)))
+      return client
+    }),
+  )
+  for (const [at, client] of clients.entries())
+    for (let note = 0; note <= at; note++)
+      await client.callTool({ name: 'add-note', arguments: { note: `note ${note}` } })
+  const lists = await Promise.all(clients.map((client) => client.callTool({ name: 'list-notes' })))
+  expect(lists.map(({ content }) => content)).toMatchObject([
+    [{ text: 'Notes of ada:\nnote 0' }],
+    [{ text: 'Notes of bob:\nnote 0\nnote 1' }],
+  ])
+  for (const client of clients) await client.close()
+  child.kill('SIGTERM')
+  await eventually('the example to end', () => !runs(child.pid ?? 0))
+})
+
+test.each(['lists-by-session.mjs', 'lists-by-session-v1.mjs'])('%s shows each session its own tools', async (file) => {
+  const { url } = await startModule({ module: join(examples, file) })
+  const [ada, bob] = [await openSession(url), await openSession(url)]
+  const namesFor = async (session: Session): Promise<unknown> => {
+    const tools = (await session.request('tools/list')).result?.['tools'] as ReadonlyArray<{ name: string }>
+    return tools.map(({ name }) => name)
+  }
+  expect(await namesFor(ada)).toEqual(['unlock'])
+  expect(await ada.text('unlock')).toBe('open')
+  expect(await namesFor(ada)).toEqual(['unlock', 'secret'])
+  expect(await namesFor(bob)).toEqual(['unlock'])
+  expect(await ada.text('secret')).toBe('it is 42')
+  expect(await bob.text('secret')).toBe('there is no secret')
+  expect(await namesFor(await openSession(url))).toEqual(['unlock'])
+})
+
+const block = {
+  command: 'node',
+  args: ['./mcp-server.js'],
+  env: { MCP_MAX_CONNECTIONS: '50', MCP_CONNECTION_POOL_SIZE: '10' },
+}
+
+test('mcp-server.js is started by the block of a desktop client', async () => {
+  const transport = new StdioClientTransport({ ...block, cwd: examples, stderr: 'ignore' })
+  const client = new Client({ name: 'desktop', version: '1' })
+  onTestFinished(() => client.close())
+  await client.connect(transport)
+  expect(client.getServerVersion()?.name).toBe('my-server')
+  expect((await client.listTools()).tools.map(({ name }) => name)).toEqual(['count'])
+  for (const call of [1, 2])
+    expect(await client.callTool({ name: 'count' })).toMatchObject({
+      content: [{ text: expect.stringMatching(new RegExp(`^call ${call} in process`)) as string }],
+    })
+})
+
+test.each(['MCP_MAX_CONNECTIONS', 'MCP_CONNECTION_POOL_SIZE'])('mcp-server.js reads %s', async (variable) => {
+  const child = spawn(process.execPath, block.args, {
+    cwd: examples,
+    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...block.env, [variable]: 'many' },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  let said = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text))
+  const code = await new Promise((resolve) => child.once('close', resolve))
+  expect(code).not.toBe(0)
+  expect(said).toContain(variable)
+})
