@@ -1,10 +1,10 @@
 /**
  * The description of several servers as one: the union of what they offer, and their instructions under their names.
- * Pure. In the form of `initialize` if any of them is session-based, else in that of `server/discover`.
+ * Pure.
  * [2025-11-25 lifecycle; 2026-07-28 discovery]
  */
 import { version } from '../base/version.ts'
-import { offeredToSession } from '../protocol/capabilities.ts'
+import { offeredToRequest, offeredToSession } from '../protocol/capabilities.ts'
 import type { ClientDescription } from '../protocol/call.ts'
 import { isObject, type JsonObject, type JsonValue, type RawObject, rawObject } from '../protocol/json-text.ts'
 import { metaKeys, newestLegacy } from '../protocol/revisions.ts'
@@ -32,19 +32,21 @@ export function mergeDescriptions(
 ): RawObject {
   const isLegacy = ({ serverDescription }: MemberDescription): boolean =>
     serverDescription.value['protocolVersion'] !== undefined
-  const hasLegacy = given.length === 0 || given.some(isLegacy)
+  // In the form of the client's own era if any server speaks it: the other form would leave out what only this one has.
+  const isInLegacyForm = client.era === 'legacy' ? given.length === 0 || given.some(isLegacy) : given.every(isLegacy)
   const capabilities = unionOf(
     given.map((one) => {
       const offered = one.serverDescription.value['capabilities']
       if (!isObject(offered)) return {}
-      return hasLegacy && !isLegacy(one) ? offeredToSession(offered, client) : offered
+      if (isInLegacyForm === isLegacy(one)) return offered
+      return isInLegacyForm ? offeredToSession(offered, client) : offeredToRequest(offered)
     }),
   )
   const instructions = mergedInstructions(given, missing, hasPrefix)
   const serverInfo = { name, version }
   const notes: Record<string, JsonValue> =
     missing.length === 0 ? {} : { [missingKey]: missing.map(({ member, reason }) => ({ upstream: member, reason })) }
-  if (hasLegacy) {
+  if (isInLegacyForm) {
     return rawObject({
       protocolVersion: newestLegacy,
       capabilities,

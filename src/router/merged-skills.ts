@@ -5,23 +5,15 @@
 import { Cancel } from '../base/cancel.ts'
 import type { Clock } from '../base/clock.ts'
 import { Refusal } from '../base/refusal.ts'
-import { capabilitiesIn } from '../catalog/catalog.ts'
 import { type Call, forget, type Outcome, type Reply } from '../protocol/call.ts'
 import { objectElements } from '../protocol/json-edit.ts'
-import {
-  editObject,
-  emptyObject,
-  isObject,
-  type JsonValue,
-  parseObject,
-  type RawObject,
-} from '../protocol/json-text.ts'
+import { editObject, emptyObject, type JsonValue, parseObject, type RawObject } from '../protocol/json-text.ts'
+import { extensionsOf, skillsExtension } from './extension-methods.ts'
 import { type Given, type Member, type Missing, ofMember } from './member.ts'
 import type { Members } from './members.ts'
 import { missingKey } from './merged-pages.ts'
 
 export const skillsList = 'skills/list'
-const skillsExtension = 'io.modelcontextprotocol/skills'
 
 export interface SkillsNeeds {
   readonly members: Members
@@ -34,7 +26,7 @@ export async function listSkills(call: Call, needs: SkillsNeeds): Promise<Outcom
   const { members, memberWaitMs, clock } = needs
   const cursors = cursorsIn(call.params?.value['cursor'])
   const asked = members.list.filter((member) =>
-    cursors ? Object.hasOwn(cursors, member.name) : hasSkills(member, call),
+    cursors ? Object.hasOwn(cursors, member.name) : extensionsOf(member, call).includes(skillsExtension),
   )
   if (asked.length === 0) throw new Refusal(cursors ? 'invalid_params' : 'method_not_found')
   const cancel = new Cancel()
@@ -53,15 +45,6 @@ export async function listSkills(call: Call, needs: SkillsNeeds): Promise<Outcom
     unbind()
     // Those that were too slow.
     cancel.cancel('the others do not wait any longer')
-  }
-}
-
-function hasSkills({ catalog }: Member, call: Call): boolean {
-  try {
-    const { extensions } = capabilitiesIn(catalog.descriptionAtHand(call))
-    return isObject(extensions) && skillsExtension in extensions
-  } catch {
-    return false
   }
 }
 

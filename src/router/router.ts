@@ -13,6 +13,7 @@ import type { Call } from '../protocol/call.ts'
 import type { HealthCheck } from '../protocol/health.ts'
 import { type Upstream, type UpstreamFacts, UpstreamStartError } from '../upstreams/upstream.ts'
 import { createAppRequests } from './app-requests.ts'
+import { extensionMember } from './extension-methods.ts'
 import { createMemberNames } from './member-names.ts'
 import { type Member, ofMember } from './member.ts'
 import { Members } from './members.ts'
@@ -82,7 +83,7 @@ export function createRouter(needs: RouterNeeds): Router {
       return { reply, translation: undefined }
     }
     const target = targetOf(call.method, call.params, members.naming)
-    if ('unknown' in target) return sendForApp(call, target)
+    if ('unknown' in target) return sendUnnamed(call, target)
     const { named } = target
     if (!named) return send(call, target.member, target)
     if (!named.mayBeShort) {
@@ -95,12 +96,13 @@ export function createRouter(needs: RouterNeeds): Router {
     })
   }
 
-  /** A request that names no member: perhaps that of an App. */
-  const sendForApp = async (call: Call, { unknown: { kind, shown }, refusal }: UnknownTarget): Promise<Begun> => {
-    const found =
-      kind === 'tool'
-        ? (await memberNames.find('tools/list', shown, call))?.member
-        : await appRequests.findResource(shown, call)
+  /** A request that names no member: perhaps that of an App, or of an extension. */
+  const sendUnnamed = async (call: Call, { unknown: { kind, shown }, refusal }: UnknownTarget): Promise<Begun> => {
+    const found = await {
+      tool: async () => (await memberNames.find('tools/list', shown, call))?.member,
+      resource: () => appRequests.findResource(shown, call),
+      method: () => extensionMember(members.list, call),
+    }[kind]()
     if (!found) throw refusal
     return send(call, found.name, call)
   }

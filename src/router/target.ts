@@ -4,9 +4,12 @@ import type { RawObject } from '../protocol/json-text.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { Naming } from './naming.ts'
 
-/** A tool or resource that is of no member by its name or URI; an App may mean it. */
+/**
+ * What is of no member by its name or URI. A tool or resource may be meant by an App; a method that names nothing may be
+ * one of an extension.
+ */
 export interface UnknownTarget {
-  readonly unknown: { readonly kind: 'tool' | 'resource'; readonly shown: string }
+  readonly unknown: { readonly kind: 'tool' | 'resource' | 'method'; readonly shown: string }
   readonly refusal: Refusal
 }
 
@@ -34,9 +37,9 @@ const addressed = new Set([
 ])
 const aboutTask = new Set(['tasks/get', 'tasks/result', 'tasks/update', 'tasks/cancel'])
 
-/** Throws `invalid_params` if what it names is of no member, `method_not_found` if nothing in it names a member. */
+/** Throws `invalid_params` if what it names is of no member, or not named as it must be. */
 export function targetOf(method: string, params: RawObject | undefined, naming: Naming): Target | UnknownTarget {
-  if (!params) throw new Refusal('method_not_found', { message: noMember })
+  if (!params) return unknownMethod(method)
   if (method === 'tools/call' || method === 'prompts/get')
     return namedTarget(method === 'tools/call' ? 'tools/list' : 'prompts/list', params, naming, (renamed) => renamed)
   if (addressed.has(method)) return addressedTarget(params, naming, (changed) => changed)
@@ -47,7 +50,7 @@ export function targetOf(method: string, params: RawObject | undefined, naming: 
     return { member: found.member, params: withText(params, 'taskId', found.own) }
   }
   const ref = method === 'completion/complete' ? objectMember(params, 'ref') : undefined
-  if (!ref) throw new Refusal('method_not_found', { message: noMember })
+  if (!ref) return unknownMethod(method)
   const inRef = (changed: RawObject): RawObject => replaceMember(params, 'ref', changed.value, changed.text)
   return ref.value['type'] === 'ref/resource'
     ? addressedTarget(ref, naming, inRef)
@@ -56,6 +59,10 @@ export function targetOf(method: string, params: RawObject | undefined, naming: 
 
 const noMember =
   'Several servers are behind this endpoint, and nothing in this request says for which it is: use the endpoint of the server alone.'
+
+function unknownMethod(shown: string): UnknownTarget {
+  return { unknown: { kind: 'method', shown }, refusal: new Refusal('method_not_found', { message: noMember }) }
+}
 
 function namedTarget(
   list: 'tools/list' | 'prompts/list',

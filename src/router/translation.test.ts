@@ -250,9 +250,17 @@ describe('a request finds its member, with the own names in it', () => {
     ['prompts/get', { name: 'log' }, 'invalid_params'],
     ['resources/read', {}, 'invalid_params'],
     ['tasks/get', { taskId: '7' }, 'invalid_params'],
-    ['tasks/list', {}, 'method_not_found'],
-    ['events/list', undefined, 'method_not_found'],
   ])('%s %j is refused', (method, params, code) => {
     expect(() => targetOf(method, params && rawObject(params), naming)).toThrow(expect.objectContaining({ code }))
   })
+})
+
+test.each<[string, JsonObject | undefined, string, string]>([
+  ['tools/call', { name: 'log' }, 'tool', 'log'],
+  ['resources/read', { uri: file }, 'resource', file],
+  ['completion/complete', { ref: { type: 'ref/resource', uri: file } }, 'resource', file],
+  ['tasks/list', {}, 'method', 'tasks/list'],
+  ['events/list', undefined, 'method', 'events/list'],
+])('%s %j names no member', (method, params, kind, shown) => {
+  expect(targetOf(method, params && rawObject(params), naming)).toMatchObject({ unknown: { kind, shown } })
 })
