@@ -35,6 +35,11 @@ export interface Catalog {
   isList(method: string): boolean
   /** A page of a list, or the server's own error. Throws `invalid_params` for a cursor that mcplex did not issue. */
   page(caller: Caller, method: string, cursor: unknown): Promise<ListedPage | NoPage>
+  /**
+   * The pages of a list as they are known without asking: perhaps older ones, or those for other clients than this
+   * session. Undefined if none are. Throws `upstream_unavailable` before the start.
+   */
+  known(caller: Caller, method: string): readonly Page[] | undefined
   /** Whether any tool mirrors arguments into headers. Usually none does, and this costs nothing to find out. */
   readonly mirrorsHeaders: boolean
   /** Whether the server has any tool that it runs only as a task. */
@@ -196,6 +201,14 @@ export function createCatalog(needs: {
       const { untilMs, longestTtlMs } = pages.freshness
       const ttlMs = Math.max(0, Math.min(longestTtlMs, untilMs - clock.now()))
       return { page: pageAt(pages, cursor), ttlMs }
+    },
+    known(caller, method) {
+      const common = catalogSource.commonSourceOf(caller, method)
+      for (const key of [catalogSource.sourceOf(caller, method), common, catalogSource.withoutName(common)]) {
+        const pages = sources.find(key)?.lists.get(method)?.pages
+        if (pages) return pages.pages
+      }
+      return undefined
     },
     get mirrorsHeaders() {
       return learning.mirrorsHeaders

@@ -57,20 +57,30 @@ export function createMergedCatalog(needs: MergedCatalogNeeds): MergedCatalog {
   }
 
   /**
-   * Waits for a member, unless it is known to be missing; then only what it has at hand counts. If it does not answer,
-   * it is asked again in the background.
+   * Waits for a member, unless it is known to be missing; then only what it can tell at once counts. If it does not
+   * answer, it is asked again in the background.
+   * @param instead what is known of it, perhaps older; undefined or an error if nothing is
    */
-  const waitFor = async <T>({ name }: Member, ask: () => Promise<T>): Promise<Given<T>> => {
-    const ms = missingMembers.isMissing(name) ? 0 : memberWaitMs
+  const waitFor = async <T>(
+    { name, starting }: Member,
+    ask: () => Promise<T>,
+    instead: () => T | undefined,
+  ): Promise<Given<T>> => {
+    const ms = missingMembers.isMissing(name) && !starting ? 0 : memberWaitMs
     const answer = await ofMember(name, later(ask), ms, clock, () => missingMembers.answered(name))
-    if ('missing' in answer) missingMembers.note(name, answer.missing.reason, () => later(ask))
-    return answer
+    if ('value' in answer) return answer
+    const other = orNothing(instead)
+    missingMembers.note(name, answer.missing.reason, () => later(ask), other !== undefined)
+    return other === undefined ? answer : { value: other }
   }
 
   const descriptionAtHand = (caller: Caller): RawObject =>
     describe(
       caller,
-      members.list.map(({ name, catalog }) => atHand(() => catalog.descriptionAtHand(caller), notStarted(name))),
+      members.list.map(({ name, catalog }): Given<RawObject> => {
+        const value = orNothing(() => catalog.descriptionAtHand(caller))
+        return value ? { value } : notStarted(name)
+      }),
     )
 
   /** All pages of a member's list; undefined if it has no such list. */
@@ -105,7 +115,18 @@ export function createMergedCatalog(needs: MergedCatalogNeeds): MergedCatalog {
     method: string,
   ): Promise<{ readonly given: readonly MemberPages[]; readonly missing: readonly Missing[] }> => {
     const { list } = members
-    const answers = await Promise.all(list.map((member) => waitFor(member, () => pagesOf(member, caller, method))))
+    const answers = await Promise.all(
+      list.map((member) =>
+        waitFor<MemberPages | undefined>(
+          member,
+          () => pagesOf(member, caller, method),
+          () => {
+            const pages = member.catalog.known(caller, method)
+            return pages && { member: member.name, pages, ttlMs: 0 }
+          },
+        ),
+      ),
+    )
     const given: MemberPages[] = []
     const missing: Missing[] = []
     for (const answer of answers) {
@@ -123,12 +144,14 @@ export function createMergedCatalog(needs: MergedCatalogNeeds): MergedCatalog {
     async serverDescription(caller) {
       const given = await Promise.all(
         members.list.map(async (member) => {
-          const { catalog, starting } = member
+          const { name, catalog, starting } = member
           // A handshake waits for no start, and what is only starting counts as missing in no list.
-          if (starting) return atHand(() => catalog.descriptionAtHand(caller), notStarted(member.name))
-          const answer = await waitFor(member, () => catalog.serverDescription(caller))
-          // What it says to all clients is better than nothing.
-          return 'value' in answer ? answer : atHand(() => catalog.descriptionAtHand(caller), answer)
+          if (starting) return notStarted(name)
+          return waitFor(
+            member,
+            () => catalog.serverDescription(caller),
+            () => catalog.descriptionAtHand(caller),
+          )
         }),
       )
       const [first] = given
@@ -147,6 +170,13 @@ export function createMergedCatalog(needs: MergedCatalogNeeds): MergedCatalog {
       const isOurs = cursor === undefined || (index > 0 && cursor === mergedCursor(generation, index))
       if (!isOurs || !page) throw new Refusal('invalid_params', { message: 'This cursor is not valid (any more).' })
       return { page, ttlMs: shortestTtl(given, missing) }
+    },
+    known(caller, method) {
+      const given = members.list.flatMap(({ name, catalog }) => {
+        const pages = orNothing(() => catalog.known(caller, method))
+        return pages ? [{ member: name, pages, ttlMs: 0 }] : []
+      })
+      return given.length === 0 ? undefined : merged.merge(method, given, []).pages
     },
     get mirrorsHeaders() {
       return members.list.some(({ catalog }) => catalog.mirrorsHeaders)
@@ -170,11 +200,12 @@ export function createMergedCatalog(needs: MergedCatalogNeeds): MergedCatalog {
   }
 }
 
-function atHand(find: () => RawObject, otherwise: Given<RawObject>): Given<RawObject> {
+/** What is found, or undefined if that throws: the member has not started. */
+function orNothing<T>(find: () => T | undefined): T | undefined {
   try {
-    return { value: find() }
+    return find()
   } catch {
-    return otherwise
+    return undefined
   }
 }
 

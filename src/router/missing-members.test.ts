@@ -35,7 +35,7 @@ test('a missing member is logged once, asked ever less often, and announced when
     asked++
     return isAlive ? Promise.resolve() : dead()
   }
-  for (let time = 0; time < 100; time++) missing.note('m', 'It is dead.', ask)
+  for (let time = 0; time < 100; time++) missing.note('m', 'It is dead.', ask, false)
   expect(missing.isMissing('m')).toBe(true)
   await pass(1000)
   expect(asked).toBe(1)
@@ -50,7 +50,7 @@ test('a missing member is logged once, asked ever less often, and announced when
 test('a member that comes and goes is announced ever less often', async () => {
   const { missing, pass, announced } = fixture()
   for (let time = 0; time < 600; time++) {
-    missing.note('m', 'It is dead.', () => Promise.resolve())
+    missing.note('m', 'It is dead.', () => Promise.resolve(), true)
     await pass(100)
   }
   expect(announced()).toBeGreaterThan(2)
@@ -61,7 +61,7 @@ test('an answer that comes late counts, and one of a member that is not missing 
   const { missing, announced } = fixture()
   missing.answered('m')
   expect(announced()).toBe(0)
-  missing.note('m', 'It is slow.', dead)
+  missing.note('m', 'It is slow.', dead, false)
   missing.answered('m')
   missing.answered('m')
   expect(announced()).toBe(1)
@@ -70,11 +70,11 @@ test('an answer that comes late counts, and one of a member that is not missing 
 test('after the close, and after its removal, a member is not asked any more', async () => {
   const { missing, pass, announced } = fixture()
   const ask = (): Promise<void> => Promise.resolve()
-  missing.note('removed', 'It is dead.', ask)
+  missing.note('removed', 'It is dead.', ask, false)
   missing.keep(new Set(['other']))
-  missing.note('m', 'It is dead.', ask)
+  missing.note('m', 'It is dead.', ask, false)
   missing.close()
-  missing.note('m', 'It is dead.', ask)
+  missing.note('m', 'It is dead.', ask, false)
   await pass(5000)
   expect(announced()).toBe(0)
 })

@@ -23,8 +23,9 @@ export interface MissingMembers {
   /**
    * Notes that a member was missing.
    * @param ask asks it for the same again
+   * @param hasOlder whether clients are shown what was known before instead
    */
-  note(member: string, reason: string, ask: () => Promise<unknown>): void
+  note(member: string, reason: string, ask: () => Promise<unknown>, hasOlder: boolean): void
   /** A member has answered what it was noted as missing for. */
   answered(member: string): void
   /** Whether a member was missing and has not answered since: nothing waits for it. */
@@ -67,10 +68,11 @@ export function createMissingMembers(needs: {
   }
 
   return {
-    note(member, reason, ask) {
+    note(member, reason, ask, hasOlder) {
       const before = all.get(member)
       if (isClosed || before?.timer) return
-      log.warn({ upstream: member, reason }, 'the lists of an upstream are missing')
+      const message = hasOlder ? 'the lists of an upstream are old' : 'the lists of an upstream are missing'
+      log.warn({ upstream: member, reason }, message)
       const now = clock.now()
       const isNew = before === undefined || now - before.backMs > longestPauseMs
       const pauseMs = isNew ? firstPauseMs : before.pauseMs

@@ -168,8 +168,10 @@ export function createRouter(needs: RouterNeeds): Router {
     upstream,
     catalog,
     replace(list) {
+      const before = new Set(members.list)
       members.replace(list)
-      missingMembers.keep(new Set(list.map(({ name }) => name)))
+      // One that has taken the place of another, or has started meanwhile, is waited for again.
+      missingMembers.keep(new Set(list.flatMap((member) => (before.has(member) ? [member.name] : []))))
       catalog.changed()
       subscriptions.changed()
     },

@@ -1,5 +1,6 @@
 /** Members that are dead, slow, crashing or flooding: the others answer as before, and the bad one is named. */
 import { expect, test } from 'vitest'
+import type { JsonObject } from '../../src/protocol/json-text.ts'
 import { missingKey } from '../../src/router/merged-pages.ts'
 import { echoLegacy } from '../support/mcplex.ts'
 import { eventually } from '../support/eventually.ts'
@@ -12,9 +13,15 @@ test('of ten servers one is dead and one is slow: the other eight are listed and
   const bad = [memberOf('dead', echoLegacy, '--start-fail'), memberOf('slow', echoLegacy, '--list-delay=600000')]
   const { client, catalog, log } = await routerOver([...bad, ...good], { memberWaitMs: waitMs })
   const ada = client('ada')
+  const namesOf = (entries: readonly JsonObject[]): string[] =>
+    entries.map(({ name }) => (typeof name === 'string' ? name : ''))
+  // Ten servers that start at once may need longer than they get here.
+  await eventually('the good ones are listed', async () => {
+    const listed = namesOf((await ada.list('tools/list').catch(() => ({ entries: [] }))).entries)
+    return good.every(({ name }) => listed.includes(`${name}__echo`))
+  })
   const { entries, meta } = await ada.list('tools/list')
-  const names = entries.map(({ name }) => (typeof name === 'string' ? name : ''))
-  for (const { name } of good) expect(names).toContain(`${name}__echo`)
+  const names = namesOf(entries)
   expect(names.some((name) => /^(dead|slow)__/.test(name))).toBe(false)
   expect(meta).toEqual({
     [missingKey]: [
@@ -62,6 +69,20 @@ test('a server that was too slow is announced when its lists are there', async (
     'the lists of an upstream are missing',
     'the lists of an upstream are there again',
   ])
+})
+
+test('a server that hangs after its lists were learnt is shown as it was, and the log says so', async () => {
+  const members = [memberOf('one', echoLegacy), memberOf('hanging', echoLegacy, '--list-hangs-after=1')]
+  const { client, log } = await routerOver(members, { memberWaitMs: waitMs })
+  const ada = client('ada')
+  await eventually('both are listed', async () => (await ada.tools()).includes('hanging__echo'))
+  await eventually('the list is asked for again', async () => {
+    await ada.text('hanging__touch-list')
+    expect(await ada.tools()).toEqual(expect.arrayContaining(['one__echo', 'hanging__echo']))
+    return log.some(({ message }) => message === 'the lists of an upstream are old')
+  })
+  const { meta } = await ada.list('tools/list')
+  expect(meta).toBeUndefined()
 })
 
 test('if all servers are missing, a list is refused', async () => {

@@ -33,13 +33,14 @@ function ownText(one: string, message: RpcMessage | undefined, text: string): st
 
 /** The message without the entries of other servers; undefined if it has none. */
 function withoutOthers(one: string, message: RpcMessage): RpcMessage | undefined {
-  const key = listed.find((name) => Array.isArray(message.result?.[name]))
+  const result = message.result ?? {}
+  const key = listed.find((name) => Array.isArray(result[name]))
   if (key === undefined) return undefined
   const isOwn = ({ name, uri, uriTemplate }: JsonMap): boolean =>
     key === 'tools' || key === 'prompts'
       ? String(name).startsWith(`${one}__`)
       : String(uri ?? uriTemplate).includes(`://${one}/`)
-  return { ...message, result: { ...message.result, [key]: (message.result?.[key] as JsonMap[]).filter(isOwn) } }
+  return { ...message, result: { ...result, [key]: (result[key] as JsonMap[]).filter(isOwn) } }
 }
 
 function shownMessage(one: string, message: JsonMap): JsonMap {
