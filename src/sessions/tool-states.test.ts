@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest'
+import { createMemoryBackplane } from '../backplane/memory.ts'
+import { manualClock } from '../base/clock.ts'
+import { createMemoryBudget, type MemoryAccount } from '../base/memory-budget.ts'
+import type { LiveSession } from './live-session.ts'
+import { createToolStates } from './tool-states.ts'
+
+const ada = { tenant: 't', subject: 'ada' }
+
+function start(): {
+  states: ReturnType<typeof createToolStates>
+  live: { key: string; memory: MemoryAccount; ended: boolean; stateAreas?: Map<string, number> }
+  records: ReturnType<typeof createMemoryBackplane>['records']
+} {
+  const clock = manualClock()
+  const memory = createMemoryBudget(64 * 1024 ** 2)
+  const { records } = createMemoryBackplane({ clock, memory })
+  const live = { key: 'session/t/ada/s', memory: memory.account(), ended: false }
+  const served = (_principal: unknown, id: string): LiveSession | undefined =>
+    id === 's' && !live.ended ? (live as unknown as LiveSession) : undefined
+  return { states: createToolStates({ records, served, stateBytes: 1000, maxSessionMs: 60_000 }), live, records }
+}
+
+test('a state is changed only if nobody has changed it since, and counts as memory of its session', async () => {
+  const { states, live } = start()
+  expect(await states.read(ada, 's', 'a')).toEqual({ values: {}, version: 0 })
+  expect(await states.replace(ada, 's', 'a', { n: 1 }, 0)).toBe(true)
+  expect(await states.replace(ada, 's', 'a', { n: 2 }, 0)).toBe(false)
+  const { values, version } = await states.read(ada, 's', 'a')
+  expect(values).toEqual({ n: 1 })
+  expect(await states.replace(ada, 's', 'a', { n: 'three' }, version)).toBe(true)
+  expect(live.memory.heldBytes).toBe('{"n":"three"}'.length)
+  expect((await states.read(ada, 's', 'b')).values).toEqual({})
+  await expect(states.replace(ada, 's', 'a', { n: 'x'.repeat(1000) }, version + 1)).rejects.toThrow(/1000 are allowed/)
+  expect(live.memory.heldBytes).toBe('{"n":"three"}'.length)
+})
+
+test('a session that has ended has no state, also if it ends during a change', async () => {
+  const { states, live, records } = start()
+  await states.replace(ada, 's', 'a', { n: 1 }, 0)
+  const changing = states.replace(ada, 's', 'b', { n: 1 }, 0)
+  live.ended = true
+  await expect(changing).rejects.toMatchObject({ code: 'session_not_found' })
+  expect(await records.read('session/t/ada/s/state/b')).toBe(undefined)
+  await expect(states.read(ada, 's', 'a')).rejects.toMatchObject({ code: 'session_not_found' })
+  await states.end(live as unknown as LiveSession)
+  expect(await records.read('session/t/ada/s/state/a')).toBe(undefined)
+})
