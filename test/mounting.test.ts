@@ -88,6 +88,61 @@ describe('Express', () => {
   })
 })
 
+describe('the endpoints of single servers and views', () => {
+  const named = ['mcp/github', 'messages/a_b-C']
+
+  test.each([
+    ['a folder', '/api', {}, '/api/'],
+    ['the root', '/', {}, '/'],
+    ['a folder, with the whole path said', '/api', { path: '/api/mcp' }, '/api/'],
+  ])('are found below a handler that Express mounts on %s', async (_name, mount, options, folder) => {
+    const gateway = createFakeGateway()
+    const app = express()
+    app.use(mount, nodeHandler(gateway, options))
+    const send = await serve(app)
+    for (const path of named) expect((await send(folder + path)).status, path).toBe(200)
+    expect(gateway.seen.map(({ path }) => path)).toEqual(named.map((path) => `/${path}`))
+    expect((await send(`${folder}mcp/github/more`)).status).toBe(404)
+  })
+
+  test('are found where Express strips the path of the endpoint', async () => {
+    const gateway = createFakeGateway()
+    const app = express()
+    app.use('/mcp', nodeHandler(gateway))
+    const send = await serve(app)
+    expect((await send('/mcp/github')).status).toBe(200)
+    expect((await send('/mcp')).status).toBe(200)
+    expect(gateway.seen.map(({ path }) => path)).toEqual(['/mcp/github', '/mcp'])
+  })
+
+  test.each([
+    ['with a prefix', {}, '/own', '/own/mcp'],
+    ['at a path of its own', { path: '/tools' }, '', '/tools'],
+  ])('are routes of the Fastify plugin %s', async (_name, options, prefix, endpoint) => {
+    const gateway = createFakeGateway()
+    const app = fastify()
+    await app.register(fastifyPlugin(gateway, options), { prefix })
+    const { port } = new URL(await app.listen({ port: 0, host: '127.0.0.1' }))
+    open.push({ port: Number(port), close: () => app.close() })
+    const send = (path: string): Promise<RawResponse> =>
+      ask(Number(port), requestBytes(`POST ${path}`, { ...json, Connection: 'close' }, '{"a":1}'))
+    for (const path of [`${endpoint}/github`, `${prefix}/messages/github`, endpoint])
+      expect((await send(path)).status, path).toBe(200)
+    expect(gateway.seen.map(({ path }) => path)).toEqual(['/mcp/github', '/messages/github', '/mcp'])
+    expect((await send(`${endpoint}/a/b`)).status).toBe(404)
+  })
+
+  test('leave the parameter of a path that has one to the program', async () => {
+    const gateway = createFakeGateway()
+    const app = fastify()
+    await app.register(fastifyPlugin(gateway, { path: '/mcp/:tenant' }))
+    const { port } = new URL(await app.listen({ port: 0, host: '127.0.0.1' }))
+    open.push({ port: Number(port), close: () => app.close() })
+    await ask(Number(port), requestBytes('POST /mcp/acme', { ...json, Connection: 'close' }, '{"a":1}'))
+    expect(gateway.seen.map(({ path }) => path)).toEqual(['/mcp'])
+  })
+})
+
 describe('Fastify', () => {
   test('runs its hooks before, keeps its parsers and routes, and may have parameters in the path', async () => {
     const app = fastify()
