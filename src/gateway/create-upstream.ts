@@ -22,7 +22,8 @@ export interface CreateUpstreamNeeds {
   readonly hasOneClient: boolean
   /** Whether the log names the upstream: there may be several. */
   readonly isNamed: () => boolean
-  readonly endSuspendedCalls: (wanted: number) => void
+  /** Ends calls that only wait for their clients, at capacity of an upstream: at endpoints that it is behind. */
+  readonly endSuspendedCalls: (wanted: number, upstream: string) => void
   readonly memory: MemoryBudget
   readonly clock: Clock
   readonly log: Log
@@ -30,11 +31,12 @@ export interface CreateUpstreamNeeds {
 }
 
 export function upstreamCreator(needs: CreateUpstreamNeeds): CreateUpstream {
-  const { limits, hasOneClient, isNamed, endSuspendedCalls, memory, clock } = needs
+  const { limits, hasOneClient, isNamed, memory, clock } = needs
   return (name, settings) => {
     const log = isNamed() ? logWith(needs.log, { upstream: name }) : needs.log
     const events = isNamed() ? eventsOf(name, needs.events) : needs.events
     const { queue, queueWaitMs } = limits
+    const endSuspendedCalls = (wanted: number): void => needs.endSuspendedCalls(wanted, name)
     const common = { hasOneClient, queue, queueWaitMs, clock, log, events, memory, endSuspendedCalls }
     const upstream =
       settings.kind === 'stdio'

@@ -138,6 +138,7 @@ export function createEndpoint(lasting: LastingParts, behind: Behind, shared: Sh
     { ...common, endpoint: lasting.name, upstream, sessions, sseSessions, pendingInput, sessionNotifications },
     {
       ...common,
+      endpoint: lasting.name,
       upstream: subscriptions,
       clock,
       drain: lasting.drain,

@@ -66,6 +66,11 @@ export class Endpoints {
     return [...this.#byName.values()].map(({ endpoint }) => endpoint)
   }
 
+  /** Whether an upstream is behind an endpoint, alone or among others. */
+  isBehind(upstream: string, name: string): boolean {
+    return this.#byName.get(name)?.plan.members.includes(upstream) === true
+  }
+
   /** How many requests wait for the start of an upstream. */
   get waiting(): number {
     return this.all.reduce((sum, { lasting }) => sum + lasting.startWait.waiting, 0)

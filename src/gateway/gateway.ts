@@ -121,7 +121,8 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
     sessionServices: () => ({ states: toolStates, sessions }),
     hasOneClient,
     isNamed,
-    endSuspendedCalls: (wanted) => suspended.endSilent(wanted),
+    endSuspendedCalls: (wanted, upstream) =>
+      suspended.endSilent(wanted, (endpoint) => endpoints.isBehind(upstream, endpoint)),
     memory,
     clock,
     log,

@@ -57,6 +57,7 @@ function suspendableOf(steps: Reply): SuspendableCall {
   const memory = createMemoryBudget(1_000_000).account()
   return {
     call,
+    endpoint: '',
     reply: steps,
     next: undefined,
     inputRequests: undefined,

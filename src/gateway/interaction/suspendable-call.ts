@@ -16,6 +16,8 @@ export type Step = IteratorResult<Update, Outcome>
 
 export interface SuspendableCall {
   readonly call: Call
+  /** The name of the endpoint that it was made at. */
+  readonly endpoint: string
   readonly reply: Reply
   /** The step that was requested from the reply and is not taken yet. */
   next: PendingStep | undefined

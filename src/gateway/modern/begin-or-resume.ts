@@ -30,6 +30,8 @@ export interface AdmittedRequest {
 
 /** What begins and resumes stateless calls. */
 export interface BeginNeeds {
+  /** The name of the endpoint. */
+  readonly endpoint: string
   readonly suspended: Pick<SuspendedCalls, 'resume'>
   readonly drain: Pick<Drain, 'enter'>
   readonly runCall: (call: Call) => Reply
@@ -73,7 +75,8 @@ function beginCall(
   }
   const leaveDrain = needs.drain.enter(cancel)
   const reply = needs.runCall(call)
-  return { call, reply, next: undefined, inputRequests: undefined, callId: undefined, memory, leaveDrain }
+  const { endpoint } = needs
+  return { call, endpoint, reply, next: undefined, inputRequests: undefined, callId: undefined, memory, leaveDrain }
 }
 
 /** The opened state from an earlier round, if the request has one. Throws `invalid_params` or `suspended_call_gone`. */
