@@ -86,7 +86,8 @@ export async function serveLoaded(serving: Serving, machine: Environment, output
     const servers = serversIn(settings)
     if (!starting) log.info({ ...servers }, servers.upstreams ? 'starting the servers' : 'starting the server')
     const waiting = clock.after(quietStartMs, () => {
-      if (!starting) log.info({ ...servers }, 'no server has answered yet: it may be downloading, or loading')
+      const who = servers.upstreams ? 'no server has' : 'the server has not'
+      if (!starting) log.info({ ...servers }, `${who} answered yet: it may be downloading, or loading`)
     })
     const facts = await Promise.race([gateway.start(), stop.asked, bug]).finally(() => waiting.stop())
     starting?.()
