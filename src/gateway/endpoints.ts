@@ -86,6 +86,11 @@ export class Endpoints {
     for (const { lasting } of this.all) lasting.startWait.fail(refusal)
   }
 
+  /** Ends the routers: none asks for missing members any more. */
+  release(): void {
+    for (const { router } of this.#byName.values()) router?.release()
+  }
+
   /** An upstream has started, could not be started, or another one has taken its place. */
   changed(served: ServedUpstream): void {
     for (const [name, placed] of this.#byName)

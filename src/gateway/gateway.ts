@@ -253,6 +253,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
       drain.drain(0).catch(() => undefined)
       sseSessions.release()
       await sessions.close()
+      endpoints.release()
       await upstreams.close()
       timers.close()
       await backplane.close()

@@ -9,6 +9,7 @@ import {
   ToolListChangedNotificationSchema,
 } from '@modelcontextprotocol/sdk/types.js'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { type Clock, systemClock } from '../../src/base/clock.ts'
 import { eventually } from '../support/eventually.ts'
 import { startSeveral } from '../support/in-process.ts'
 import { echoLegacy, echoModern } from '../support/mcplex.ts'
@@ -95,6 +96,22 @@ test('a session hears of the resources that it subscribed to, and once of lists 
   expect(tools.map(({ name }) => name)).toEqual(expect.arrayContaining(['old__added_1', 'new__added_1']))
   expect(changes).toBeLessThanOrEqual(2)
   expect(updated).toHaveLength(2)
+})
+
+test('a closed gateway asks for no missing server any more', async () => {
+  let timers = 0
+  const clock: Clock = { ...systemClock, after: (ms, task) => (timers++, systemClock.after(ms, task)) }
+  const gateway = await startSeveral({ good: [echoLegacy], dead: [echoLegacy, '--start-fail'] }, {}, { clock })
+  const client = await connectOld(new URL(gateway.url))
+  await eventually('a list without the dead one', async () => {
+    const { tools, _meta: meta } = await client.listTools()
+    return tools.length > 0 && meta?.['mcplex/missing'] !== undefined
+  })
+  await gateway.end()
+  const before = timers
+  // The first pause is 1 s.
+  await new Promise((resolve) => setTimeout(resolve, 2500))
+  expect(timers).toBe(before)
 })
 
 test('of ten servers one hangs, one cannot be started, one crashes and one floods: the others answer as before', async () => {
