@@ -1,6 +1,6 @@
 /**
  * Prepares JSON as editors write it for a reader of YAML: without comments and tabs, and in the file of a client without
- * anything but its servers. Blanks take the place of what is left out, so that offsets do not change. Pure.
+ * anything but its servers. Blanks take the place of what is left out, so that offsets do not change (lines do). Pure.
  */
 import { stripComments, visit } from 'jsonc-parser'
 import { ownNames, serverNames } from './client-names.ts'
@@ -28,7 +28,7 @@ function withoutOthers(json: string): string {
   let at = 0
   for (const { name, start, end } of parts) {
     if (serverNames.has(name)) continue
-    kept += json.slice(at, start) + json.slice(start, end).replaceAll(/[^\n]/g, ' ')
+    kept += json.slice(at, start) + ' '.repeat(end - start)
     at = end
   }
   return kept + json.slice(at)
