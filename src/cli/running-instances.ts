@@ -37,6 +37,20 @@ export interface RunningInstance {
   /** Where it listens: a port, or the path of a Unix socket; neither with stdio. */
   readonly port?: number
   readonly socket?: string
+  /** The configuration file that it reads again; none if there is no file. */
+  readonly config?: string
+  /** The last time that it has read the file again. */
+  readonly reload?: ReloadResult
+}
+
+/** The result of a reload, for the command that has asked for it. */
+export interface ReloadResult {
+  /** Counts the reloads of this instance, from 1. */
+  readonly number: number
+  /** Whether the settings are in force now; if not, those of before stay. */
+  readonly applied: boolean
+  /** What has changed, or what is wrong: lines for people. */
+  readonly lines: readonly string[]
 }
 
 /** Tells a process from a later one with the same id, from one before a restart of the machine, and from one of another container. */
@@ -166,10 +180,18 @@ function readRecord(text: string): RuntimeRecord | undefined {
     cwd,
     server: { name: server['name'], ...textsIn(server, ['version']) },
     transport,
-    ...textsIn(value, ['endpoint', 'sse', 'health', 'socket']),
+    ...textsIn(value, ['endpoint', 'sse', 'health', 'socket', 'config']),
+    ...reloadIn(value['reload']),
     ...(typeof port === 'number' && { port }),
     identity: textsIn(identity, ['start', 'boot', 'namespace']),
   }
+}
+
+function reloadIn(value: unknown): { reload?: ReloadResult } {
+  if (!isObject(value) || typeof value['number'] !== 'number' || typeof value['applied'] !== 'boolean') return {}
+  const { number, applied, lines } = value
+  const texts = Array.isArray(lines) ? lines.filter((line) => typeof line === 'string') : []
+  return { reload: { number, applied, lines: texts } }
 }
 
 /** Those of the members that are texts. */

@@ -19,26 +19,34 @@ export type InstanceFacts = Omit<RunningInstance, 'pid' | 'startedAt' | 'version
 /**
  * Writes the runtime file of this process; it is removed when the process exits. Never throws: where no file can be
  * written, one line of the log says so.
+ * @returns writes the file again with other facts
  */
 export function writeRuntimeFile(
   facts: InstanceFacts,
   env: Readonly<Record<string, string | undefined>>,
   log: Log,
-): void {
+): (facts: InstanceFacts) => void {
   const faults: string[] = []
   for (const folder of runtimeFolders(env)) {
     try {
       openFolder(folder)
       const table = openProcessTable()
-      const { path, stats } = place(folder, recordOf(facts, table))
-      process.once('exit', () => removeIfSame(path, stats))
+      let placed = place(folder, recordOf(facts, table))
+      process.once('exit', () => removeIfSame(placed.path, placed.stats))
       for (const { state, remove } of readFolder(folder, table)) if (state === 'ended') remove()
-      return
+      return (again) => {
+        try {
+          placed = place(folder, recordOf(again, table))
+        } catch (error) {
+          log.warn({ err: error }, 'the runtime file cannot be written again')
+        }
+      }
     } catch (error) {
       faults.push(`${folder}: ${error instanceof Error ? error.message : String(error)}`)
     }
   }
   log.warn({ folders: faults }, 'the runtime file cannot be written: other commands will not find this mcplex')
+  return () => {}
 }
 
 function recordOf(facts: InstanceFacts, table: ProcessTable): RuntimeRecord {

@@ -24,6 +24,8 @@ export interface StopNeeds {
   readonly clock: Clock
   readonly log: Log
   readonly env: Readonly<Record<string, string | undefined>>
+  /** Called for a SIGHUP that is no request to stop; without it, the log says that it is ignored. */
+  readonly onReload?: (() => void) | undefined
 }
 
 /** A runner above us (npx) may forward a signal that the terminal has sent to both: that is one request. */
@@ -36,7 +38,7 @@ const hangupMs = 100
 const neverSecond: ReadonlySet<StopReason> = new Set(['SIGHUP', 'runner'])
 
 /** Listens for signals, and for the end of the package runner above us, from now on. */
-export function listenForSignals({ clock, log, env }: StopNeeds): Stop {
+export function listenForSignals({ clock, log, env, onReload }: StopNeeds): Stop {
   let first: number | undefined
   let resolveAsked: (reason: StopReason) => void
   let resolveAgain: (reason: StopReason) => void
@@ -58,6 +60,7 @@ export function listenForSignals({ clock, log, env }: StopNeeds): Stop {
     detachLostOutputs(terminals)
     if (hangup === 'end') return ask('SIGHUP')
     if (hangup === 'nohup') isFollowing = false
+    if (onReload && hangup === 'no terminal') return onReload()
     log.info({ because: hangup }, 'hangup ignored')
   })
   if (isUnderRunner(env)) {

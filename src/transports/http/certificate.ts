@@ -3,10 +3,11 @@
  * files change, as they do at each renewal. An unusable change is logged, and the previous pair stays in use.
  */
 import { constants } from 'node:fs'
-import { open, stat } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import { createSecureContext } from 'node:tls'
 import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
+import { watchFiles } from '../../base/watch-files.ts'
 import type { HttpSettings } from './options.ts'
 
 /** How often the files are checked for changes. */
@@ -77,12 +78,7 @@ export function watchCertificate(
   clock: Clock,
   log: Log,
 ): () => void {
-  let known = stamp(files)
-  let isChecking = false
-  async function checkFiles(): Promise<void> {
-    const [before, now] = [await known, await stamp(files)]
-    if (now === before) return
-    known = Promise.resolve(now)
+  const changed = async (): Promise<void> => {
     try {
       use(await readCertificate(files))
       log.info({ cert: files.cert }, 'certificate read again')
@@ -90,25 +86,8 @@ export function watchCertificate(
       log.warn({ err: error }, 'certificate changed and is not usable: the one before stays in use')
     }
   }
-  const timer = clock.every(checkEveryMs, () => {
-    if (isChecking) return
-    isChecking = true
-    void checkFiles().finally(() => (isChecking = false))
-  })
-  return () => timer.stop()
-}
-
-/** A text that changes whenever one of the files does, also when a link gets another target. */
-async function stamp({ cert, key }: CertificateFiles): Promise<string> {
-  const one = async (path: string): Promise<string> => {
-    try {
-      const { mtimeMs, size, ino } = await stat(path)
-      return `${mtimeMs} ${size} ${ino}`
-    } catch {
-      return 'none'
-    }
-  }
-  return `${await one(cert)}, ${await one(key)}`
+  const paths = (): readonly string[] => [files.cert, files.key]
+  return watchFiles({ paths, everyMs: checkEveryMs, settleMs: 0, changed }, clock)
 }
 
 async function read(setting: 'tlsCert' | 'tlsKey', path: string): Promise<Buffer> {
