@@ -17,6 +17,8 @@ export type FailureCode =
   | 'client_write'
   | 'init_exists'
   | 'init_write'
+  | 'reload_no_instance'
+  | 'reload_refused'
   | 'internal'
 
 interface Row {
@@ -153,6 +155,16 @@ export const failures: Readonly<Record<FailureCode, Row>> = {
     1,
     'The configuration file cannot be written.',
     'See what the message says about the path, or write another file with --config.',
+  ),
+  reload_no_instance: row(
+    1,
+    'No running `mcplex up` was found that `mcplex reload` could mean, or several.',
+    'Start one, or say which one is meant with --config or --pid.',
+  ),
+  reload_refused: row(
+    78,
+    'A running `mcplex up` did not apply its configuration file: what was in force stays in force.',
+    'Correct what the message names; `mcplex check` says whether the file is right.',
   ),
   internal: row(
     1,

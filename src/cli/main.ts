@@ -80,6 +80,10 @@ async function act(request: Request): Promise<number> {
       const { init } = await import('./commands/init/init.ts')
       return init(request, thisMachine(), outputs)
     }
+    case 'reload': {
+      const { reload } = await import('./commands/reload/reload.ts')
+      return reload(request, thisMachine(), outputs)
+    }
     case 'config': {
       const { config } = await import('./commands/config/config.ts')
       return config(request, thisMachine(), outputs)

@@ -7,13 +7,15 @@ import { type CheckRequest, checkVerb } from './commands/check/command.ts'
 import { type ConfigRequest, configVerb } from './commands/config/command.ts'
 import { type ConnectRequest, connectVerb } from './commands/connect/command.ts'
 import { type InitRequest, initVerb } from './commands/init/command.ts'
+import { type ReloadRequest, reloadVerb } from './commands/reload/command.ts'
 import { type ServeRequest, serveVerb } from './commands/serve/command.ts'
 import { type UpRequest, upVerb } from './commands/up/command.ts'
 import { usageFailure } from './usage-failure.ts'
 import type { Subcommand } from './commands/command.ts'
 
 /** A parsed command line, by verb. */
-export type Request = ServeRequest | ConnectRequest | ConfigRequest | CheckRequest | InitRequest | UpRequest
+export type Request =
+  ServeRequest | ConnectRequest | ConfigRequest | CheckRequest | InitRequest | UpRequest | ReloadRequest
 
 export interface ProgramNeeds {
   readonly version: string
@@ -52,6 +54,7 @@ export function readCommandLine(argv: readonly string[], needs: ProgramNeeds): R
   add(upVerb)
   add(initVerb)
   add(checkVerb)
+  add(reloadVerb)
   add(connectVerb)
   add(configVerb)
   try {

@@ -58,6 +58,8 @@ export function fileDocument(): readonly string[] {
     '- The file of a client is taken as it is: the servers below `mcpServers` (Claude Desktop, Claude Code, Cursor, Windsurf),',
     '  `servers` or `mcp.servers` (VS Code) or `context_servers` (Zed) are the upstreams. Servers at a URL and those that are turned',
     '  off there are left out, with a warning.',
+    '- The running `mcplex up` applies a changed file by itself ([how](operations.md#another-configuration)); what `check --print` marks with',
+    '  “needs a restart” is applied by the next start only.',
     '- `schema.json` in the package describes the file for editors; the comment in the first line of the example names it.',
     '',
   ]

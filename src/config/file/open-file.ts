@@ -41,25 +41,34 @@ export function findFile(named: string | undefined, folder: string): string {
  * @throws ConfigError if it cannot be read
  */
 export function openFile(path: string, folder: string, env: FileSource['env']): FileSource {
-  const isPassed = /^\/(?:proc\/\d+|dev)\/fd\//.test(path)
+  const isPassed = isPassedFile(path)
   const file = isPassed ? 'config' : shownPath(path, folder)
   // A file that was passed by a shell has no folder of its own.
   const place = isPassed ? resolve(folder, 'mcplex.yaml') : path
   const text = read(path, maxFileBytes)
   if ('fault' in text) throw new ConfigError([unreadable(file, text.fault)])
+  const secretFiles = new Set<string>()
   return {
     file,
+    secretFiles,
     path: place,
     text: text.text,
     structure: fileStructure(),
     env,
     readFile: (named) => {
-      const secret = read(resolve(dirname(place), named), maxSecretBytes)
+      const secretPath = resolve(dirname(place), named)
+      secretFiles.add(secretPath)
+      const secret = read(secretPath, maxSecretBytes)
       return 'fault' in secret
         ? { fault: `cannot be read: ${secret.fault}` }
         : { text: secret.text.replace(/\r?\n$/, '') }
     },
   }
+}
+
+/** Whether a shell has passed it: it is read once, and never changes. */
+export function isPassedFile(path: string): boolean {
+  return /^\/(?:proc\/\d+|dev)\/fd\//.test(path)
 }
 
 function unreadable(file: string, fault: string): Problem {

@@ -29,6 +29,8 @@ export interface FileSource extends Omit<Substitutes, 'folder'> {
   readonly path: string
   readonly text: string
   readonly structure: z.ZodType
+  /** The files of secrets that were read so far. */
+  readonly secretFiles?: ReadonlySet<string>
 }
 
 /** What a file provides, and what is wrong with it. */

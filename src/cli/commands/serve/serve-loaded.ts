@@ -26,7 +26,9 @@ import { pasteableName } from '../../own-command.ts'
 import { serveStdio } from './serve-stdio.ts'
 import { serversIn } from './servers-in.ts'
 import type { Outputs } from '../../outputs.ts'
+import type { ReloadResult } from '../../running-instances.ts'
 import { writeRuntimeFile } from '../../runtime-file.ts'
+import { type Reloading, type ReloadSource, startReloading } from './reloading.ts'
 import { startFailureToShow } from './start-failure.ts'
 import { exitCode, listenForSignals, type Stop } from '../../shutdown-signals.ts'
 import { isInteractive } from '../../terminal.ts'
@@ -48,6 +50,8 @@ export interface Serving {
   readonly starting: Done | undefined
   /** What is probably not meant in the settings. */
   readonly warnings?: readonly Problem[]
+  /** Where the settings are read from again; undefined if they are not. */
+  readonly source?: ReloadSource
 }
 
 /**
@@ -61,7 +65,21 @@ export async function serveLoaded(serving: Serving, machine: Environment, output
   const { stderr } = outputs
   const { log, isPretty, isColored } = openRunContext(output, loaded.log, machine, stderr)
   for (const warning of serving.warnings ?? []) log.warn({ code: warning.code, where: warning.where }, warning.message)
-  const stop = listenForSignals({ clock, log, env: machine.env })
+  // With stdio, the file is read at the start of each client.
+  const source = loaded.clients.transport === 'http' ? serving.source : undefined
+  let reloading: Reloading | undefined
+  const onReload = (because: string): void => {
+    if (reloading) reloading.request(because)
+    else log.info({ because }, 'no reload before requests are served')
+  }
+  // The signal of `mcplex reload`, which works at a terminal as well. Without a listener it would end the process.
+  if (source) process.on('SIGUSR2', () => onReload('mcplex reload'))
+  const stop = listenForSignals({
+    clock,
+    log,
+    env: machine.env,
+    onReload: source && (() => onReload('SIGHUP')),
+  })
   if (loaded.clients.transport === 'stdio') {
     starting?.()
     return serveStdio({ output, loaded, log, stderr, stop, clock, env: machine.env })
@@ -93,7 +111,10 @@ export async function serveLoaded(serving: Serving, machine: Environment, output
     starting?.()
     if (typeof facts !== 'string') {
       const ready = asReady(facts, listener, settings, pasteableName(machine.env))
-      if (loaded.admin.runtimeFile) writeRuntimeFile(httpInstance(ready), machine.env, log)
+      const instance = { ...httpInstance(ready), ...(source?.path !== undefined && { config: source.path }) }
+      const rewrite = loaded.admin.runtimeFile ? writeRuntimeFile(instance, machine.env, log) : undefined
+      const done = (reload: ReloadResult): void => rewrite?.({ ...instance, reload })
+      reloading = source && startReloading({ source, gateway, loaded, clock, log, done })
       announce(ready, {
         output,
         outputs,
@@ -118,6 +139,7 @@ export async function serveLoaded(serving: Serving, machine: Environment, output
     if (!failed) log.error({ err: error }, 'an unexpected error ends mcplex')
     throw failed ?? error
   } finally {
+    reloading?.stop()
     quiet()
   }
 }

@@ -1,9 +1,10 @@
 /** The verb `up`: serves all servers of a file. */
 import type { Environment } from '../../../config/environment.ts'
 import { loadFile } from '../../../config/file/load-file.ts'
-import { findFile, openFile } from '../../../config/file/open-file.ts'
+import { findFile, isPassedFile, openFile } from '../../../config/file/open-file.ts'
 import type { Outputs } from '../../outputs.ts'
 import { lineWith } from '../../typed-line.ts'
+import type { ReloadSource } from '../serve/reloading.ts'
 import { serveLoaded } from '../serve/serve-loaded.ts'
 import type { UpRequest } from './command.ts'
 
@@ -19,15 +20,35 @@ export async function up(
   outputs: Outputs,
   typed: readonly string[],
 ): Promise<number> {
-  const folder = process.cwd()
-  const source = openFile(findFile(request.file, folder), folder, machine.env)
-  const loaded = loadFile(source, request.flags, machine)
+  const source = fileSource(request, machine)
+  const { loaded, warnings } = source.read()
   const serving = {
     loaded,
     output: request,
     lineWith: (port: number): string => lineWith(typed, 0, { long: 'port', short: 'p' }, String(port)),
     starting: undefined,
-    warnings: loaded.warnings,
+    warnings,
+    source,
   }
   return serveLoaded(serving, machine, outputs)
+}
+
+/** Reads the file, and the files of secrets that it names. */
+function fileSource({ file, flags }: UpRequest, machine: Environment): ReloadSource {
+  const folder = process.cwd()
+  const path = findFile(file, folder)
+  let files: readonly string[] = [path]
+  return {
+    path: isPassedFile(path) ? undefined : path,
+    read() {
+      const source = openFile(path, folder, machine.env)
+      try {
+        const loaded = loadFile(source, flags, machine)
+        return { loaded, warnings: loaded.warnings }
+      } finally {
+        files = [path, ...(source.secretFiles ?? [])]
+      }
+    },
+    files: () => files,
+  }
 }

@@ -1,0 +1,174 @@
+/** A running `mcplex up` and its file: what is changed is applied while clients are served, and a bad file changes nothing. */
+import { spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
+import { fixture, runCommand, type Running } from './support/typed-command.ts'
+
+const started: Running[] = []
+let folder = ''
+let env: Record<string, string> = {}
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'mcplex-reload-'))
+  const runtime = join(folder, 'run')
+  mkdirSync(runtime, { mode: 0o700 })
+  env = { XDG_RUNTIME_DIR: runtime, TMPDIR: folder }
+})
+afterEach(async () => {
+  for (const running of started.splice(0)) {
+    if (running.child.exitCode === null && running.child.signalCode === null) running.child.kill('SIGKILL')
+    await running.exit()
+  }
+  rmSync(folder, { recursive: true, force: true })
+})
+
+const server = `{ command: ${JSON.stringify(fixture('echo-legacy.mjs'))}, pool: { spares: 0 } }`
+const withServers = (...names: string[]): string =>
+  `listen: { port: 0 }\nupstreams:\n${names.map((name) => `  ${name}: ${server}\n`).join('')}`
+const file = (): string => join(folder, 'mcplex.yaml')
+
+/** Replaces the file in one step, as editors and deployments do. */
+function put(text: string): void {
+  writeFileSync(`${file()}.new`, text)
+  renameSync(`${file()}.new`, file())
+}
+
+function run(args: readonly string[]): Running {
+  const running = runCommand(args, env)
+  started.push(running)
+  return running
+}
+
+async function up(text: string): Promise<{ running: Running; endpoint: string }> {
+  put(text)
+  const running = run(['up', '--json', '--config', file()])
+  return { running, endpoint: String((await running.ready())['endpoint']) }
+}
+
+async function connect(endpoint: string): Promise<Client> {
+  const client = new Client({ name: 'test', version: '1' })
+  await client.connect(new StreamableHTTPClientTransport(new URL(endpoint)))
+  return client
+}
+
+const says = async (client: Client, name: string): Promise<string> =>
+  JSON.stringify((await client.callTool({ name, arguments: { text: 'hello' } })).content)
+const isLogged = (running: Running, msg: string): boolean => running.log().some((line) => line['msg'] === msg)
+
+describe('a file that changes', () => {
+  test('is applied by itself; sessions go on, and see the new servers', async () => {
+    const { running, endpoint } = await up(withServers('one', 'two'))
+    const client = await connect(endpoint)
+    expect(await says(client, 'one__echo')).toContain('hello')
+    put(withServers('one', 'three'))
+    await expect.poll(() => isLogged(running, 'the settings were read again'), { timeout: 15_000 }).toBe(true)
+    expect(await says(client, 'one__echo')).toContain('hello')
+    expect(await says(client, 'three__echo')).toContain('hello')
+    await expect(client.callTool({ name: 'two__echo', arguments: { text: 'x' } })).rejects.toThrow()
+    await client.close()
+  })
+
+  test('and is not right changes nothing, and the log says what is wrong, with the line', async () => {
+    const { running, endpoint } = await up(withServers('one', 'two'))
+    const client = await connect(endpoint)
+    put(withServers('one').replace('spares', 'spare'))
+    await expect
+      .poll(() => isLogged(running, 'the configuration was not applied: the one before stays in force'), {
+        timeout: 15_000,
+      })
+      .toBe(true)
+    expect(running.log()).toContainEqual(
+      expect.objectContaining({
+        level: 'error',
+        code: 'config_unknown_key',
+        where: expect.stringMatching(/mcplex\.yaml:3:/),
+      }),
+    )
+    expect(await says(client, 'two__echo')).toContain('hello')
+    put(withServers('one', 'two', 'three'))
+    await expect.poll(() => isLogged(running, 'the settings were read again'), { timeout: 15_000 }).toBe(true)
+    expect(await says(client, 'three__echo')).toContain('hello')
+    await client.close()
+  })
+})
+
+describe('mcplex reload', () => {
+  test('says what was applied, and what needs a restart', async () => {
+    await up(withServers('one', 'two'))
+    put(withServers('one', 'three').replace('port: 0', 'port: 0, sse: no'))
+    const command = run(['reload', '--config', file(), '--json'])
+    expect(await command.exit()).toBe(0)
+    const { event, lines } = JSON.parse(command.stdout()) as { event: string; lines: string[] }
+    expect(event).toBe('reloaded')
+    // The change may have been noticed just before.
+    const applied = ['added: three', 'removed: two', 'needs a restart: http.sse']
+    expect([applied, ['needs a restart: http.sse'], ['nothing has changed']]).toContainEqual(lines)
+  })
+
+  test('fails with exit code 78 and the lines that are wrong, if the file is not right', async () => {
+    const { endpoint } = await up(withServers('one', 'two'))
+    put(withServers('one').replace('port: 0', 'port: many'))
+    const command = run(['reload', '--config', file()])
+    expect(await command.exit()).toBe(78)
+    expect(command.stderr()).toContain('reload_refused')
+    expect(command.stderr()).toMatch(/mcplex\.yaml:1:17 {2}error config_number/)
+    expect(command.stderr()).toContain('^^^^ not a whole number')
+    const client = await connect(endpoint)
+    expect(await says(client, 'two__echo')).toContain('hello')
+    await client.close()
+  })
+
+  test('fails if a new server cannot be started, and everything stays', async () => {
+    const { endpoint } = await up(withServers('one', 'two'))
+    put(`${withServers('one')}  bad: { command: /nowhere/server }\n`)
+    const command = run(['reload'])
+    expect(await command.exit()).toBe(78)
+    expect(command.stderr()).toContain('bad')
+    const client = await connect(endpoint)
+    expect(await says(client, 'two__echo')).toContain('hello')
+    await client.close()
+  })
+
+  test.each([
+    ['none runs', []],
+    ['none of that file runs', ['--config', 'other.yaml']],
+    ['no such process runs', ['--pid', '1']],
+  ])('fails with exit code 1 if %s', async (_, args) => {
+    const command = run(['reload', ...args])
+    expect(await command.exit()).toBe(1)
+    expect(command.stderr()).toContain('reload_no_instance')
+  })
+
+  test('asks which one is meant if several run', async () => {
+    const { running } = await up(withServers('one'))
+    await up(withServers('one'))
+    const command = run(['reload'])
+    expect(await command.exit()).toBe(1)
+    expect(command.stderr()).toContain(`--pid ${running.pid}`)
+    const one = run(['reload', '--pid', String(running.pid)])
+    expect(await one.exit()).toBe(0)
+    expect(one.stderr()).toContain('nothing has changed')
+  })
+})
+
+test('SIGHUP without a terminal reads the file again, and ends nothing', async () => {
+  put(withServers('one', 'two'))
+  const { PATH = '' } = process.env
+  const main = join(import.meta.dirname, '..', 'dist', 'cli', 'main.js')
+  const child = spawn('setsid', [process.execPath, main, 'up', '--config', file()], {
+    env: { PATH, ...env },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  let log = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (log += text))
+  await expect.poll(() => log.includes('"msg":"ready"'), { timeout: 15_000 }).toBe(true)
+  child.kill('SIGHUP')
+  await expect
+    .poll(() => log.includes('"because":"SIGHUP"') && log.includes('the settings were read again'), { timeout: 15_000 })
+    .toBe(true)
+  child.kill('SIGTERM')
+  expect(await new Promise((resolve) => child.once('close', resolve))).toBe(0)
+})
