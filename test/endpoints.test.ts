@@ -124,6 +124,18 @@ test('a stateless client is served where every server is stateless, and told to 
   }
   const result = await ask(below(url, '/mcp/new').href, 'tools/call', echo)
   expect(messagesOf(result)[0]).toMatchObject({ result: called })
+
+  // A client of both eras chooses at each endpoint what is offered there.
+  for (const [path, version] of [
+    ['/mcp/new', '2026-07-28'],
+    ['/mcp', '2025-11-25'],
+  ] as const) {
+    const client = new NewClient(info, { versionNegotiation: { mode: 'auto' } })
+    await client.connect(new NewHttp(below(url, path)))
+    onTestFinished(() => client.close())
+    expect(client.getNegotiatedProtocolVersion(), path).toBe(version)
+    expect(await client.callTool({ ...echo, name: path === '/mcp' ? 'new__echo' : 'echo' })).toMatchObject(called)
+  }
 })
 
 test('two stateless servers are served to stateless clients together', async () => {

@@ -1,4 +1,7 @@
 /** Other settings while clients are served: what is the same stays, what is not is replaced, and no session is lost. */
+import { Client } from '@modelcontextprotocol/sdk/client/index.js'
+import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js'
+import { ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js'
 import { expect, onTestFinished, test } from 'vitest'
 import { createGateway, ReloadError } from '../src/index.ts'
 import { eventually } from './support/eventually.ts'
@@ -113,6 +116,20 @@ test('an upstream that cannot be started leaves everything as it was', async () 
     'nothing is left of the new ones',
     async () => Number((await counts())['workers']) <= Number(before) + 3,
   )
+})
+
+test('a client of HTTP+SSE keeps its stream, and is told of the change', async () => {
+  const { url, gateway } = await startSeveral({ a: [echoLegacy], b: [echoLegacy] })
+  const client = new Client({ name: 'sse', version: '1' })
+  let changes = 0
+  client.setNotificationHandler(ToolListChangedNotificationSchema, () => void changes++)
+  await client.connect(new SSEClientTransport(new URL('/sse/a', url)))
+  onTestFinished(() => client.close())
+  const echo = { name: 'echo', arguments: hi }
+  expect(await client.callTool(echo)).toMatchObject({ content: [hi] })
+  await gateway.reload({ upstreams: upstreamsOf({ a: other(echoLegacy), b: [echoLegacy] }) })
+  await eventually('it is told', () => changes > 0)
+  expect(await client.callTool(echo)).toMatchObject({ content: [hi] })
 })
 
 test('settings that are wrong change nothing', async () => {
