@@ -1,9 +1,20 @@
 /** `mcplex init` on machines with and without clients: what it writes can be served, and nothing else changes. */
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { startModule } from './support/in-process.ts'
+import { openSession } from './support/session.ts'
 
 const main = join(import.meta.dirname, '..', 'dist', 'cli', 'main.js')
 let home = ''
@@ -40,6 +51,32 @@ const desktop = '.config/Claude/claude_desktop_config.json'
 const files = { command: 'npx', args: ['-y', 'server-filesystem', '/tmp/a b', 'true', '#x', '5'] }
 
 describe('init', () => {
+  test('writes a module with tools that know their caller, and the file that serves it', async () => {
+    const { status, stderr } = mcplex(['init', '--tools'])
+    expect(status).toBe(0)
+    expect(stderr).toContain('wrote tools.mjs')
+    expect(mcplex(['check'])).toMatchObject({ status: 0, stderr: 'mcplex.yaml: 1 upstream (mine), no problems\n' })
+    expect(values()['upstreams.mine.module']).toMatch(/tools\.mjs$/)
+
+    const root = join(import.meta.dirname, '..')
+    mkdirSync(join(folder, 'node_modules'))
+    for (const name of ['@modelcontextprotocol', 'zod'])
+      symlinkSync(join(root, 'node_modules', name), join(folder, 'node_modules', name))
+    symlinkSync(root, join(folder, 'node_modules', 'mcplex'))
+    const { url } = await startModule({ module: join(folder, 'tools.mjs') })
+    const session = await openSession(url, { client: 'ada' })
+    await session.text('remember', { note: 'one' })
+    expect(await session.text('remember', { note: 'two' })).toBe('ada, these are your notes: one, two')
+  })
+
+  test('does not write one file without the other', () => {
+    write('work/mcplex.yaml', 'version: 1\n')
+    expect(mcplex(['init', '--tools'])).toMatchObject({ status: 1 })
+    expect(readdirSync(folder)).toEqual(['mcplex.yaml'])
+    expect(mcplex(['init', '--tools', '--force'])).toMatchObject({ status: 0 })
+    expect(readdirSync(folder).sort()).toEqual(['mcplex.yaml', 'mcplex.yaml.bak-1', 'tools.mjs'])
+  })
+
   test('on a machine without clients writes an example that can be served', () => {
     const { status, stderr } = mcplex(['init'])
     expect(status).toBe(0)

@@ -11,7 +11,6 @@ import type { ServerFactory } from './options.ts'
 
 /** What is wrong with a module, in words for the operator. */
 export class ModuleError extends Error {
-  /** Whether its code could not be run at all, or what it exports is no factory. */
   constructor(message: string, cause?: unknown) {
     super(message, { cause })
     this.name = 'ModuleError'
@@ -21,11 +20,10 @@ export class ModuleError extends Error {
 /** The names under which a factory may be exported, beside a single function under any name. */
 const factoryNames = ['default', 'createServer', 'createMcpServer']
 
-/** @param fresh loads the file anew, also if it was loaded before: what it imports is not loaded again */
-export async function loadFactory(file: string, fresh = ''): Promise<ServerFactory> {
+/** Loads the module and finds its factory. Throws `ModuleError`. */
+export async function loadFactory(file: string): Promise<ServerFactory> {
   const path = resolve(file)
-  const url = `${pathToFileURL(path).href}${fresh === '' ? '' : `?${fresh}`}`
-  return factoryIn(await load(path, url), basename(path))
+  return factoryIn(await load(path, pathToFileURL(path).href), basename(path))
 }
 
 async function load(path: string, url: string): Promise<Record<string, unknown>> {

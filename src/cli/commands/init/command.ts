@@ -11,6 +11,8 @@ export interface InitRequest extends OutputOptions {
   /** A client or the path of its file; undefined for all clients of this machine. */
   readonly from: string | undefined
   readonly isForce: boolean
+  /** Whether a module with tools is written as well, beside the file. */
+  readonly hasTools: boolean
 }
 
 const examples = `
@@ -19,6 +21,7 @@ Examples:
   mcplex init --from claude-desktop                those of one client
   mcplex init --from ./mcp.json                    those in a file
   mcplex init --from none                          an example to start from
+  mcplex init --tools                              a module with tools of your own, and the file that serves it
 
 The files of clients are read only. Exit codes: 0 written, 1 the file is there already or cannot be written, 2 wrong
 usage, 78 the file of --from cannot be read.`
@@ -36,12 +39,23 @@ export const initVerb: Subcommand<InitRequest> = {
         ),
       )
       .addOption(new Option('-c, --config <file>', 'The file to write.').default('mcplex.yaml'))
+      .addOption(
+        new Option('--tools', 'Write tools.mjs, a module to start from, and serve it. Adds the servers of --from.'),
+      )
       .addOption(new Option('--force', 'Replace the file. What was there is kept beside it, as <file>.bak-<n>.'))
       .addHelpText('after', examples)
     addOutputOptions(command, 'One JSON object on stdout: the file, its upstreams, and where they are from.')
     command.action(() => {
-      const { config, from, force } = command.opts<{ config: string; from?: string; force?: boolean }>()
-      asked({ verb: 'init', ...outputOptionsOf(command), file: config, from, isForce: force === true })
+      const options = command.opts<{ config: string; from?: string; force?: boolean; tools?: boolean }>()
+      const hasTools = options.tools === true
+      asked({
+        verb: 'init',
+        ...outputOptionsOf(command),
+        file: options.config,
+        from: options.from ?? (hasTools ? 'none' : undefined),
+        isForce: options.force === true,
+        hasTools,
+      })
     })
   },
 }

@@ -1,5 +1,5 @@
 /** The verb `init`: writes a configuration file with the servers that the clients of this machine start. */
-import { resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import pc from 'picocolors'
 import { maskCommand } from '../../../base/mask-command.ts'
 import type { Environment } from '../../../config/environment.ts'
@@ -12,6 +12,7 @@ import { wantsColor } from '../../terminal.ts'
 import type { InitRequest } from './command.ts'
 import { findServers, type FoundServers } from './found-servers.ts'
 import { type NamedServer, newFile } from './template.ts'
+import { newTools } from './tools-template.ts'
 
 /**
  * @returns the exit code
@@ -22,7 +23,12 @@ export async function init(request: InitRequest, machine: Environment, { stdout,
   const path = resolve(folder, request.file)
   const found = await findServers(request.from, machine, folder)
   const isSecret = found.servers.some(holdsSecret)
-  const backup = await write(request, path, newFile(found.servers), isSecret ? 0o600 : 0o666)
+  const tools = request.hasTools ? join(dirname(request.file), 'tools.mjs') : undefined
+  const text = newFile(found.servers, tools && './tools.mjs')
+  const files: NewFile[] = [{ file: request.file, path, text, mode: isSecret ? 0o600 : 0o666 }]
+  // The module first: the other file names it.
+  if (tools !== undefined) files.unshift({ file: tools, path: resolve(folder, tools), text: newTools, mode: 0o666 })
+  const backup = await writeAll(request, files)
   if (request.isJson) {
     const upstreams = found.servers.map(({ name }) => name)
     const { clients, notices } = found
@@ -35,30 +41,42 @@ export async function init(request: InitRequest, machine: Environment, { stdout,
   return 0
 }
 
-async function write(
-  { file, isForce }: InitRequest,
-  path: string,
-  text: string,
-  newMode: number,
-): Promise<string | undefined> {
+interface NewFile {
+  /** As it is named to people. */
+  readonly file: string
+  readonly path: string
+  readonly text: string
+  readonly mode: number
+}
+
+/** Writes all of the files, or none if one is there already. @returns the backup of the last one, if there is one */
+async function writeAll({ isForce }: InitRequest, files: readonly NewFile[]): Promise<string | undefined> {
+  const before = await Promise.all(files.map((one) => explained(one, () => readText(one.path))))
+  const there = files.find((_one, at) => before[at] !== undefined)
+  if (there && !isForce)
+    throw new CommandFailed([
+      {
+        code: 'init_exists',
+        message: `${there.file} is there already, and was not changed`,
+        notes: [
+          ['try', 'mcplex check, to see whether it is right'],
+          ['or', '--force, which keeps what is there as a backup, or --config FILE for another file'],
+        ],
+      },
+    ])
+  let backup: string | undefined
+  for (const [at, one] of files.entries())
+    backup = await explained(one, () => replaceFile(one.path, before[at], one.text, one.mode))
+  return backup
+}
+
+async function explained<Value>({ file }: NewFile, run: () => Promise<Value>): Promise<Value> {
   try {
-    const before = await readText(path)
-    if (before !== undefined && !isForce)
-      throw new CommandFailed([
-        {
-          code: 'init_exists',
-          message: `${file} is there already, and was not changed`,
-          notes: [
-            ['try', 'mcplex check, to see whether it is right'],
-            ['or', '--force, which keeps what is there as a backup, or --config FILE for another file'],
-          ],
-        },
-      ])
-    return await replaceFile(path, before, text, newMode)
+    return await run()
   } catch (error) {
     const isExpected =
       error instanceof ChangedMeanwhile || error instanceof NoTextFile || (error instanceof Error && 'code' in error)
-    if (error instanceof CommandFailed || !isExpected) throw error
+    if (!isExpected) throw error
     throw new CommandFailed([{ code: 'init_write', message: `${file} cannot be written: ${error.message}`, notes: [] }])
   }
 }
@@ -73,7 +91,7 @@ function holdsSecret({ server: { command, args, env } }: NamedServer): boolean {
 }
 
 function told(
-  { file, from }: InitRequest,
+  { file, from, hasTools }: InitRequest,
   { servers, clients, notices }: FoundServers,
   isSecret: boolean,
   backup: string | undefined,
@@ -84,7 +102,10 @@ function told(
   const names = servers.map((one) => one.name).join(', ')
   return [
     `wrote ${file}`,
-    servers.length === 0 ? none : `${servers.length} ${servers.length === 1 ? 'server' : 'servers'}: ${names}`,
+    ...(hasTools ? ['wrote tools.mjs: a server of your own, with tools that know their caller'] : []),
+    ...(servers.length === 0 && hasTools
+      ? []
+      : [servers.length === 0 ? none : `${servers.length} ${servers.length === 1 ? 'server' : 'servers'}: ${names}`]),
     ...clients
       .filter((one) => one.servers > 0)
       .map(({ title, path, servers: count }) => `${count} from ${title}: ${path}`),
@@ -93,6 +114,7 @@ function told(
       ? ['it holds values that may be secrets, so only you can read it: keep it out of version control']
       : []),
     ...(backup === undefined ? [] : [`as it was: ${backup}`]),
+    ...(hasTools ? ['next: npm install @modelcontextprotocol/server zod, and mcplex itself, where tools.mjs is'] : []),
     `next: ${name} up${option}`,
   ]
 }

@@ -33,9 +33,16 @@ const example = `  everything:
     # pool: { max: 4 }
 `
 
-/** @param servers the servers to serve; an example takes their place if there are none */
-export function newFile(servers: readonly NamedServer[]): string {
-  return head + (servers.length === 0 ? example : servers.map(entry).join(''))
+/**
+ * @param servers the servers to serve; an example takes their place if there are none
+ * @param tools the path of a module to serve as well, relative to the file
+ */
+export function newFile(servers: readonly NamedServer[], tools?: string): string {
+  const module =
+    tools === undefined
+      ? ''
+      : `  mine:\n    module: ${JSON.stringify(tools)}   # a server in this process: docs/tools.md\n`
+  return head + module + (servers.length === 0 && module === '' ? example : servers.map(entry).join(''))
 }
 
 function entry({ name, server: { command, args, env, cwd }, from }: NamedServer): string {
