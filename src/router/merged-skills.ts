@@ -40,12 +40,20 @@ export async function listSkills(call: Call, needs: SkillsNeeds): Promise<Outcom
       }),
     )
     if (call.cancel.cancelled) throw new Refusal('cancelled')
-    return merged(asked, given, members)
+    return noneOf(given) ?? merged(asked, given, members)
   } finally {
     unbind()
     // Those that were too slow.
     cancel.cancel('the others do not wait any longer')
   }
+}
+
+/** What a single server would answer if no member has given a list: the error of the first. Throws its refusal. */
+function noneOf(given: ReadonlyArray<Given<Outcome>>): Outcome | undefined {
+  if (given.some((one) => 'value' in one && one.value.answer.kind === 'result')) return undefined
+  const [first] = given
+  if (first && 'value' in first) return first.value
+  throw first?.error ?? new Refusal('upstream_timeout')
 }
 
 /** Reads a reply to its end. */

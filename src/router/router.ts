@@ -8,6 +8,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { MemoryBudget } from '../base/memory-budget.ts'
+import { asRefusal } from '../base/refusal.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { Call } from '../protocol/call.ts'
 import type { HealthCheck } from '../protocol/health.ts'
@@ -137,10 +138,10 @@ export function createRouter(needs: RouterNeeds): Router {
     call: (call) => new RoutedReply(call.method, () => begin(call)),
     subscribe: (caller, filter, subscriber) => subscriptions.subscribe(caller, filter, subscriber),
     notify(caller, method, params) {
-      for (const member of members.list) member.upstream.notify(caller, method, params)
+      atEach(members.list, ({ upstream: one }) => one.notify(caller, method, params))
     },
     endSession(caller) {
-      for (const member of members.list) member.upstream.endSession(caller)
+      atEach(members.list, ({ upstream: one }) => one.endSession(caller))
     },
     async health() {
       const given = await Promise.all(
@@ -177,6 +178,25 @@ export function createRouter(needs: RouterNeeds): Router {
     },
     release: end,
   }
+}
+
+/**
+ * Does something at each member, whatever comes of it at another one. Throws the first error; a member that is not
+ * available is none, unless all are not.
+ */
+function atEach(members: readonly Member[], action: (member: Member) => void): void {
+  const errors: Error[] = []
+  for (const member of members) {
+    try {
+      action(member)
+    } catch (error) {
+      errors.push(error instanceof Error ? error : new Error(String(error)))
+    }
+  }
+  const isUnavailable = (error: Error): boolean => asRefusal(error)?.code === 'upstream_unavailable'
+  const areAllGone = errors.length === members.length
+  const first = errors.find((error) => areAllGone || !isUnavailable(error))
+  if (first) throw first
 }
 
 function asStartError(error: unknown): UpstreamStartError {

@@ -65,6 +65,31 @@ test('a session ends at every server, and its notifications reach every server',
   for (const name of ['one', 'two']) expect(await ada.text(`${name}__recall`, { key: 'k' })).toBe('')
 })
 
+test('a server that cannot be started keeps no session at the others, and no notification from them', async () => {
+  const { client, router } = await routerOver([
+    memberOf('dead', echoLegacy, '--start-fail'),
+    memberOf('two', echoLegacy),
+  ])
+  const ada = client('ada')
+  await ada.text('two__remember', { key: 'k', value: 'kept' })
+  router.upstream.notify(ada.caller, 'notifications/roots/list_changed', undefined)
+  expect(JSON.parse(await ada.text('two__whoami'))).toMatchObject({ rootsChanges: 1 })
+  router.upstream.endSession(ada.caller)
+  expect(await ada.text('two__recall', { key: 'k' })).toBe('')
+})
+
+test('the error of a server to a list of skills is passed on if no other server has one', async () => {
+  const capabilities = { tools: {}, extensions: { 'io.modelcontextprotocol/skills': {} } }
+  const serverInfo = { name: 'skills', version: '1' }
+  const initialize = { protocolVersion: '2025-11-25', capabilities, serverInfo }
+  const { client } = await routerOver([
+    memberOf('skills', scripted, JSON.stringify({ initialize })),
+    memberOf('two', echoLegacy),
+  ])
+  const { answer } = await client('ada').request('skills/list', {})
+  expect(answer.kind === 'error' && answer.error.value['code']).toBe(-32601)
+})
+
 test('a list of a session’s own is shown to that session alone', async () => {
   const { client } = await routerOver([memberOf('one', echoLegacy), memberOf('two', echoLegacy)])
   const [ada, bob] = [client('ada'), client('bob')]
