@@ -118,6 +118,17 @@ test('an upstream that cannot be started leaves everything as it was', async () 
   )
 })
 
+test('a session of an endpoint that is gone ends with its process, although the server goes on', async () => {
+  const upstreams = upstreamsOf({ a: [echoLegacy], b: [echoLegacy] })
+  const servers = { a: [echoLegacy], b: [echoLegacy] }
+  const { url, gateway } = await startSeveral(servers, { endpoints: { view: { tools: ['a__*'] } } })
+  const session = await openSession(at(url, 'view'))
+  const { pid } = JSON.parse(await session.text('a__whoami')) as { readonly pid: number }
+  expect(await gateway.reload({ upstreams })).toMatchObject({ kept: ['a', 'b'], endpoints: { removed: ['view'] } })
+  await eventually('its process has ended', () => !runs(pid))
+  expect((await gateway.health()).counts?.['sessions']).toBe(0)
+})
+
 test('a client of HTTP+SSE keeps its stream, and is told of the change', async () => {
   const { url, gateway } = await startSeveral({ a: [echoLegacy], b: [echoLegacy] })
   const client = new Client({ name: 'sse', version: '1' })

@@ -99,9 +99,9 @@ export class Endpoints {
 
   /**
    * Makes the endpoints those of other settings, whose upstreams are in place already.
-   * @returns the names of those that are gone
+   * @returns those that are gone, by name
    */
-  replace(settings: EndpointsNeeds['settings']): readonly string[] {
+  replace(settings: EndpointsNeeds['settings']): ReadonlyMap<string, Endpoint> {
     const before = this.#byName
     this.#byName = new Map()
     for (const [name, plan] of plansOf(settings)) {
@@ -114,7 +114,7 @@ export class Endpoints {
       endpoint.lasting.end()
       router?.release()
     }
-    return gone.map(([name]) => name)
+    return new Map(gone.map(([name, { endpoint }]) => [name, endpoint]))
   }
 
   /** Puts other upstreams behind an endpoint whose plan is the same, if there are others. */

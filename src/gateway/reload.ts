@@ -5,6 +5,7 @@ import type { Settings } from '../config/settings.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import type { Endpoints } from './endpoints.ts'
 import { ReloadError } from './reload-error.ts'
+import { callerOf } from './legacy/notifications.ts'
 import type { ServedUpstreams } from './served-upstreams.ts'
 
 /** What a reload has done. Names of upstreams and endpoints, in the order of the settings. */
@@ -78,8 +79,13 @@ export function createReload(needs: ReloadNeeds): (next: Settings) => Promise<Re
       const isBusy = (): boolean => before.some(({ upstream, calls }) => upstream === served.upstream && calls > 0)
       void upstreams.retire(served, isBusy, inForce.settings.http.drainMs)
     }
-    for (const liveSession of sessions.all())
-      if (gone.includes(liveSession.session.endpoint)) sessions.end(liveSession, 'operator').catch(() => undefined)
+    for (const liveSession of sessions.all()) {
+      const endpoint = gone.get(liveSession.session.endpoint)
+      if (!endpoint) continue
+      // The upstream may go on behind other endpoints.
+      endpoint.upstream.endSession(callerOf(liveSession))
+      sessions.end(liveSession, 'operator').catch(() => undefined)
+    }
     log.info({ added, changed, removed, needs_restart: report.needsRestart }, 'the settings were read again')
     return report
   }
