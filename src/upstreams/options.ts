@@ -68,6 +68,18 @@ export function autoSpares(upstreams: number): number {
   return upstreams > 1 ? 1 : 2
 }
 
+/**
+ * Whether the settings alone leave it open that clients without sessions are refused: each session has a worker of its own
+ * then, unless the server turns out to speak only the stateless revision. `protocol` can say that it does.
+ */
+export function mayRefuseStateless({
+  mode = 'session',
+  stateless,
+  protocol,
+}: Pick<UpstreamSettings, 'mode' | 'stateless' | 'protocol'>): boolean {
+  return mode === 'session' && stateless === 'refuse' && protocol !== 'modern' && protocol !== '2026-07-28'
+}
+
 export const upstreamOptions: OptionTable<UpstreamSettings> = {
   mode: {
     kind: 'choice',

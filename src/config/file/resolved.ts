@@ -1,6 +1,7 @@
 /** The settings with the origin of each value, for people; secrets are masked. Pure. */
 import type { Option } from '../../base/option.ts'
 import { maskCommand, maskWord } from '../../base/mask-command.ts'
+import { mayRefuseStateless } from '../../upstreams/options.ts'
 import type { ProvidedValue } from '../provided.ts'
 import { writeValue } from '../read-option.ts'
 import { schema } from '../schema.ts'
@@ -44,6 +45,11 @@ export function resolvedValues({ settings, log, clients, admin, provided }: Load
     ),
   )
   return [...general, ...upstreams, ...endpoints]
+}
+
+/** The names of the upstreams that may refuse clients without sessions, as far as the settings say. */
+export function refusing(upstreams: LoadedFile['settings']['upstreams']): string[] {
+  return Object.entries(upstreams).flatMap(([name, setup]) => (mayRefuseStateless(setup) ? [name] : []))
 }
 
 function resolved(

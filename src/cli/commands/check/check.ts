@@ -3,7 +3,7 @@ import pc from 'picocolors'
 import type { Environment } from '../../../config/environment.ts'
 import { type LoadedFile, loadFile } from '../../../config/file/load-file.ts'
 import { findFile, openFile } from '../../../config/file/open-file.ts'
-import { type ResolvedValue, resolvedValues } from '../../../config/file/resolved.ts'
+import { refusing, type ResolvedValue, resolvedValues } from '../../../config/file/resolved.ts'
 import type { Outputs } from '../../outputs.ts'
 import { notesOf } from '../../report.ts'
 import { showFailure } from '../../show-failure.ts'
@@ -23,7 +23,12 @@ export function check(request: CheckRequest, machine: Environment, { stdout, std
   if (request.isJson) {
     const warnings = loaded.warnings.map((one) => ({ code: one.code, message: one.message, ...notesOf(one) }))
     const { upstreams, endpoints } = loaded.settings
-    const found = { upstreams: Object.keys(upstreams), endpoints: Object.keys(endpoints), warnings }
+    const found = {
+      upstreams: Object.keys(upstreams),
+      endpoints: Object.keys(endpoints),
+      sessionsOnly: refusing(upstreams),
+      warnings,
+    }
     stdout.write(
       `${JSON.stringify({ event: 'checked', file: source.file, ...found, ...(request.isPrint && { values }) })}\n`,
     )
@@ -31,7 +36,7 @@ export function check(request: CheckRequest, machine: Environment, { stdout, std
   }
   stdout.write(table(values))
   for (const warning of loaded.warnings) stderr.write(showFailure(warning, colors, 'warning'))
-  if (!request.isQuiet) stderr.write(`${source.file}: ${summary(loaded)}\n`)
+  if (!request.isQuiet) stderr.write(`${source.file}: ${summary(loaded)}\n${eraLine(loaded)}`)
   return 0
 }
 
@@ -46,6 +51,13 @@ function table(values: readonly ResolvedValue[]): string {
       return `${`${path.padEnd(paths)}  ${value.padEnd(texts)}  ${origin.padEnd(origins)}  ${restart}`.trimEnd()}\n`
     })
     .join('')
+}
+
+/** Names the upstreams because of which the endpoint of all of them may refuse clients without sessions. */
+function eraLine({ settings: { upstreams } }: LoadedFile): string {
+  const names = refusing(upstreams)
+  if (names.length === 0) return 'clients of 2026-07-28 are served without sessions at /mcp\n'
+  return `clients of 2026-07-28 are told to use a session at /mcp, unless only that revision is spoken by ${names.join(', ')}\n`
 }
 
 function summary({ settings: { upstreams, endpoints }, warnings }: LoadedFile): string {
