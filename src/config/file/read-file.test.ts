@@ -262,6 +262,7 @@ describe('an error is told with its place, what was meant, and what is accepted'
     ['a: 1\n--- \nb: 2', 'config_syntax'],
     ['['.repeat(50_000), 'config_syntax'],
     ['- '.repeat(50_000), 'config_syntax'],
+    [`[${'a: '.repeat(50_000)}]`, 'config_syntax'],
     [
       `a: &a [x, x, x, x, x, x, x, x, x]\n${'bcdefghi'
         .split('')
@@ -273,6 +274,11 @@ describe('an error is told with its place, what was meant, and what is accepted'
     const { problems } = read(text)
     expect(problems.map((problem) => problem.code)).toContain(code)
     expect(problems[0]?.place?.frame.at(-1)).toContain('^')
+  })
+
+  test('a file on one line may have many members', () => {
+    const servers = Array.from({ length: 100 }, (_, at) => [`s${at}`, { command: ['x', '--flag'], env: { A: 'b' } }])
+    expect(read(JSON.stringify({ upstreams: Object.fromEntries(servers) as unknown })).problems).toEqual([])
   })
 
   test('all problems are told at once', () => {

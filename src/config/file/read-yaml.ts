@@ -76,16 +76,18 @@ export function readYaml(original: string, substitutes: Substitutes | undefined)
 /** Where brackets, or list items on one line, are nested too deeply. */
 function deepSpan(text: string): TextSpan | undefined {
   let at = 0
-  let brackets = 0
   let items = 0
+  /** How many items stood open where each bracket began: a comma ends those that began behind it. */
+  const brackets: number[] = []
   for (const token of new Lexer().lex(text)) {
     // Tokens of one character that are marks of the lexer, and no text.
     if (token === '\u0002' || token === '\u0018' || token === '\u001f') continue
-    if (token === '[' || token === '{') brackets++
-    else if (token === ']' || token === '}') brackets--
+    if (token === '[' || token === '{') brackets.push(items)
+    else if (token === ']' || token === '}') items = brackets.pop() ?? 0
+    else if (token === ',') items = brackets.at(-1) ?? items
     else if (token === '-' || token === '?' || token === ':') items++
-    else if (token.includes('\n')) items = 0
-    if (brackets > maxDepth || items > maxDepth + brackets) return { start: at, end: at + 1 }
+    else if (token.includes('\n') && brackets.length === 0) items = 0
+    if (brackets.length > maxDepth || items > maxDepth + brackets.length) return { start: at, end: at + 1 }
     at += token.length
   }
   return undefined
