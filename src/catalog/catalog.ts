@@ -208,6 +208,12 @@ export function createCatalog(needs: {
         const pages = sources.find(key)?.lists.get(method)?.pages
         if (pages) return pages.pages
       }
+      // What a client is shown that declares nothing is learnt first.
+      const era = catalogSource.eraOf(caller, common)
+      for (const [key, { lists }] of sources.entries()) {
+        const { pages } = lists.get(method) ?? {}
+        if (pages && catalogSource.isEmptyProfile(key) && catalogSource.eraOf(caller, key) === era) return pages.pages
+      }
       return undefined
     },
     get mirrorsHeaders() {

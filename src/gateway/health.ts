@@ -1,14 +1,14 @@
 /** The facts that a gateway reports at its start, and its health report. */
 import type { Clock } from '../base/clock.ts'
 import { version } from '../base/version.ts'
-import { capabilitiesIn, type Catalog } from '../catalog/catalog.ts'
-import type { EraName, Caller } from '../protocol/call.ts'
+import type { Catalog } from '../catalog/catalog.ts'
+import type { EraName } from '../protocol/call.ts'
 import type { HealthCheck, HealthReport } from '../protocol/health.ts'
-import { isObject } from '../protocol/json-text.ts'
 import type { Mode } from '../upstreams/options.ts'
 import type { IsolationModes } from '../upstreams/pooling/isolation-modes.ts'
 import type { ServerEraInfo } from '../upstreams/upstream.ts'
 import { serverInfoOf } from '../protocol/server-description.ts'
+import { commonList } from './common-lists.ts'
 import type { ServedUpstream } from './served-upstream.ts'
 
 /** What is known after the start. With several upstreams, what is said of the server is said of all of them together. */
@@ -78,19 +78,8 @@ async function reportOf({ facts, catalog, standing }: ServedUpstream): Promise<U
 
 /** Counts the tools. As a side effect, the catalogue has the list before the first client asks for it. */
 async function countTools(serverEra: ServerEraInfo, catalog: Catalog): Promise<number> {
-  if (!isObject(capabilitiesIn(serverEra.serverDescription)['tools'])) return 0
-  const caller: Caller = {
-    principal: { tenant: '', subject: '' },
-    client: { era: serverEra.era, version: '', capabilities: {}, info: undefined },
-    session: undefined,
-  }
-  try {
-    const listed = await catalog.page(caller, 'tools/list', undefined)
-    const tools = 'error' in listed ? undefined : listed.page.result.value['tools']
-    return Array.isArray(tools) ? tools.length : 0
-  } catch {
-    return 0
-  }
+  const tools = (await commonList(serverEra, catalog, 'tools/list'))?.page.result.value['tools']
+  return Array.isArray(tools) ? tools.length : 0
 }
 
 export interface GatewayState {

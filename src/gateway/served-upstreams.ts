@@ -8,6 +8,7 @@ import { Cancel } from '../base/cancel.ts'
 import type { Log } from '../base/log.ts'
 import type { RawObject } from '../protocol/json-text.ts'
 import type { UpstreamSetup } from '../upstreams/options.ts'
+import { learnCommonLists } from './common-lists.ts'
 import { ReloadError } from './reload-error.ts'
 import { type CreateUpstream, ServedUpstream } from './served-upstream.ts'
 
@@ -72,7 +73,9 @@ export class ServedUpstreams {
 
   async #start(served: ServedUpstream, discovered: (serverDescription: RawObject) => void): Promise<void> {
     try {
-      await served.start(discovered)
+      const { serverEras } = await served.start(discovered)
+      // A merged list does not wait for long for each of its parts.
+      if (this.#byName.size > 1) void learnCommonLists(serverEras, served.catalog)
     } finally {
       if (this.#byName.get(served.name) === served) this.#needs.changed(served)
     }
