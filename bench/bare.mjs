@@ -2,17 +2,26 @@
 // looks the session up in a Map and stringifies a hand-written answer; it checks nothing and isolates no client.
 // Every ratio of the bench is to this server, measured in the same run.
 // With --http2 the same on `node:http2`, for what is measured over HTTP/2.
-//   node bench/bare.mjs [--port 0] [--http2]   prints one JSON line when it listens.
+//   node bench/bare.mjs [--port 0] [--http2] [--tools 20]   prints one JSON line when it listens.
 
 import { randomUUID } from 'node:crypto'
 import { createServer } from 'node:http'
 import { createServer as createHttp2Server } from 'node:http2'
-import { capabilities, echoed, legacyVersion, modernCacheable, modernResult, serverInfo, tools } from './lib/tools.mjs'
+import {
+  capabilities,
+  echoed,
+  legacyVersion,
+  modernCacheable,
+  modernResult,
+  serverInfo,
+  toolsAsked,
+} from './lib/tools.mjs'
 
 const portAt = process.argv.indexOf('--port')
 const port = portAt === -1 ? 0 : Number(process.argv[portAt + 1])
 
 const sessions = new Map()
+const tools = toolsAsked()
 
 function respond(response, status, body, headers) {
   const text = body === undefined ? '' : JSON.stringify(body)

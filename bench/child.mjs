@@ -3,9 +3,10 @@
 // It leaves out all checking: its cost must not hide the gateway's.
 
 import { capabilities, echoed, legacyVersion, modernCacheable, modernResult, modernVersion } from './lib/tools.mjs'
-import { serverInfo, tools } from './lib/tools.mjs'
+import { serverInfo, toolsAsked } from './lib/tools.mjs'
 
 const modern = process.argv.includes('modern')
+const tools = toolsAsked()
 
 const answers = modern
   ? {

@@ -12,7 +12,7 @@ import { printProfile } from './lib/profile.mjs'
 import { createReport } from './lib/report.mjs'
 import { generator, servers } from './lib/servers.mjs'
 
-const names = ['call', 'bridge', 'list', 'session', 'idle', 'crowd', 'memory', 'streams', 'field']
+const names = ['call', 'bridge', 'list', 'session', 'idle', 'crowd', 'memory', 'streams', 'field', 'several']
 const args = process.argv.slice(2)
 const known = new Set([...names, '--quick', '--profile'])
 const unknown = args.filter((arg) => !known.has(arg))

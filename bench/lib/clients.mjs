@@ -78,10 +78,13 @@ export class Crowd {
     return this.#streams.filter((wire) => wire.isOpen).length
   }
 
-  /** Each client sends as soon as it has its answer, for `ms` or until `calls` are sent. */
-  closed({ what, ms = Infinity, calls = Infinity }) {
+  /**
+   * Each client sends as soon as it has its answer, for `ms` or until `calls` are sent. `tool` is the name of echo there,
+   * `names` those of all tools, sorted and joined by commas.
+   */
+  closed({ what, tool, names, ms = Infinity, calls = Infinity }) {
     const wires = this.#clients.length
-    return this.#run({ what, wires }, (ready, issue) => {
+    return this.#run({ what, tool, names, wires }, (ready, issue) => {
       const end = performance.now() + ms
       let left = calls
       ready.onFree = (wire) => {
@@ -119,11 +122,11 @@ export class Crowd {
     })
   }
 
-  async #run({ what, wires }, start) {
+  async #run({ what, tool, names, wires }, start) {
     const counts = { ok: 0, foreign: 0, wrong: 0, lost: 0, missing: 0 }
     const samples = []
     const latency = createHistogram({ lowest: 1, highest: 120_000_000, figures: 3 })
-    const check = what === 'list' ? dialect.listChecker(expectedTools) : undefined
+    const check = what === 'list' ? dialect.listChecker(names ?? expectedTools) : undefined
     const ready = { free: [], flying: 0, onFree: undefined }
     let done = () => false
     let finish
@@ -142,7 +145,7 @@ export class Crowd {
     const slots = Array.from({ length: wires }, (_, index) => this.#slot(index, check, settle))
     for (const client of this.#clients) {
       client.count = 0
-      client.write = dialect.writer(this.#target, this.#era, client.session, what)
+      client.write = dialect.writer(this.#target, this.#era, client.session, what, tool)
     }
     // The kernel calls a connection open before the server has accepted it, and drops the excess of a burst: a first
     // answer on each, not counted, makes sure that what is measured is service and not TCP's retries.

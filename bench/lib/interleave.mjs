@@ -4,17 +4,17 @@
 import { median } from './report.mjs'
 
 /**
- * One round: each of `targets` (`{ key, name, server }`) runs the closed loop `slices` times for `sliceMs`.
+ * One round: each of `targets` (`{ key, name, server, tool?, names? }`) runs the closed loop `slices` times for `sliceMs`.
  * Resolves to key -> `{ cpuUs, perSecond, p50, p99 }`: CPU of the server process per answer, and the rest as the load saw it.
  */
 export async function takeTurns({ ask, calm, targets, what, slices, sliceMs, count }) {
   const sums = new Map(targets.map(({ key }) => [key, { cpuMs: 0, ok: 0, seconds: 0, p50: [], p99: [] }]))
   for (let slice = 0; slice < slices; slice += 1)
-    for (const { key, name = key, server } of targets) {
+    for (const { key, name = key, server, tool, names } of targets) {
       const sum = sums.get(key)
       const { result, cpuMs } = await calm.measure(async () => {
         const before = server.cpuMs()
-        const answer = await ask('closed', { name, what, ms: sliceMs })
+        const answer = await ask('closed', { name, what, tool, names, ms: sliceMs })
         count(key, answer)
         return { result: answer, cpuMs: server.cpuMs() - before }
       })

@@ -59,15 +59,15 @@ export function ending(target, session) {
   return head(target, 'DELETE', legacySession(session)) + '\r\n'
 }
 
-/** A writer of requests: (id, nonce) to the text of a `tools/call` of echo, or of a `tools/list`. */
-export function writer(target, era, session, what) {
+/** A writer of requests: (id, nonce) to the text of a `tools/call` of echo, by its name there, or of a `tools/list`. */
+export function writer(target, era, session, what, tool = 'echo') {
   const method = what === 'call' ? 'tools/call' : 'tools/list'
   const modern = era === 'modern'
   const headers = modern
     ? [
         `MCP-Protocol-Version: ${modernVersion}`,
         `Mcp-Method: ${method}`,
-        ...(what === 'call' ? ['Mcp-Name: echo'] : []),
+        ...(what === 'call' ? [`Mcp-Name: ${tool}`] : []),
       ]
     : legacySession(session)
   const start = head(target, 'POST', [...posting, ...headers])
@@ -76,7 +76,7 @@ export function writer(target, era, session, what) {
     return (id, nonce) =>
       withBody(
         start,
-        `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":{"name":"echo","arguments":{"text":"${nonce}"}${tail}`,
+        `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":{"name":"${tool}","arguments":{"text":"${nonce}"}${tail}`,
       )
   const params = modern ? `{"_meta":${meta}}` : '{}'
   return (id) => withBody(start, `{"jsonrpc":"2.0","id":${id},"method":"tools/list","params":${params}}`)

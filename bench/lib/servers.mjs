@@ -2,8 +2,10 @@
 // Promises that a started server answers, and that none outlives the run. Ends only what it started, by pid.
 
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { cpuMsOf, descendantsOf, rssKiBOf } from './machine.mjs'
 
@@ -86,12 +88,13 @@ const nodeOptions = ({ gc = false, heapTo, profileTo }) => [
 export function servers(place) {
   const prefix = place.prefix('server')
   return {
-    bare({ gc, heapTo, http2 = false } = {}) {
+    bare({ gc, heapTo, http2 = false, tools } = {}) {
       const command = [
         process.execPath,
         ...nodeOptions({ gc, heapTo }),
         at('../bare.mjs'),
         ...(http2 ? ['--http2'] : []),
+        ...(tools === undefined ? [] : ['--tools', String(tools)]),
       ]
       return start('bare', prefix, command, readyLine)
     },
@@ -107,6 +110,24 @@ export function servers(place) {
       // A profile counts wall time: a child that a write wakes on the same core would run inside of that write.
       const childAt = options.profileTo === undefined ? [] : place.prefix('load')
       return start('mcplex', prefix, [...command, '--', ...childAt, ...child(childEra)], readyLine)
+    },
+
+    /** `mcplex up` with a file of `upstreams` servers named s0, s1 ... of `tools` tools each. */
+    async mcplexOfSeveral(childEra, { upstreams, tools, ...options }) {
+      const folder = mkdtempSync(join(tmpdir(), 'mcplex-bench-'))
+      const command = [...child(childEra), '--tools', String(tools)]
+      const one = { command, mode: 'shared', pool: { spares: 0 } }
+      const file = {
+        listen: { port: 0 },
+        limits: { maxConnections: 20_000 },
+        upstreams: Object.fromEntries(Array.from({ length: upstreams }, (_, index) => [`s${index}`, one])),
+      }
+      writeFileSync(join(folder, 'mcplex.yaml'), JSON.stringify(file))
+      const up = ['up', '--config', join(folder, 'mcplex.yaml'), '--json', '--log-level', 'warn']
+      const argv = [process.execPath, ...nodeOptions(options), mcplexEntry, ...up]
+      const server = await start('mcplex', prefix, argv, readyLine)
+      const stop = () => server.stop().finally(() => rmSync(folder, { recursive: true }))
+      return { ...server, stop }
     },
 
     async mcpProxy() {

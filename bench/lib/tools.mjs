@@ -1,5 +1,5 @@
 // The answers that the bare yardstick and the bench's stdio child both give: one `echo` tool and
-// nineteen more, about 5.5 KB as a list. Both sides hold the same values, so that a difference
+// nineteen more, about 5.5 KB as a list, unless another number is asked for. Both sides hold the same values, so that a difference
 // between them is the server's and never the data's.
 
 const filler = (index) => ({
@@ -16,14 +16,23 @@ const filler = (index) => ({
   },
 })
 
-export const tools = [
+/** The tool `echo` and as many more as it takes. */
+export const toolsOf = (count) => [
   {
     name: 'echo',
     description: 'Gives back its text.',
     inputSchema: { type: 'object', properties: { text: { type: 'string' } }, required: ['text'] },
   },
-  ...Array.from({ length: 19 }, (_, index) => filler(index + 1)),
+  ...Array.from({ length: count - 1 }, (_, index) => filler(index + 1)),
 ]
+
+export const tools = toolsOf(20)
+
+/** The tools of a program that was started with `--tools N`; `tools` without that flag. */
+export const toolsAsked = () => {
+  const at = process.argv.indexOf('--tools')
+  return at === -1 ? tools : toolsOf(Number(process.argv[at + 1]))
+}
 
 export const serverInfo = { name: 'bench', version: '1.0.0' }
 export const capabilities = { tools: {} }
