@@ -58,6 +58,14 @@ export function checkUpstreams({ upstreams, endpoints, aliases }: ProvidedSettin
     if (!nameShape.test(name)) problems.push(badName(where, name))
     if (value === undefined || (typeof value.value === 'string' && value.value.trim() === ''))
       problems.push({ code: 'config_command', where: value?.where ?? `${where}.${mark}`, message: missing, notes: [] })
+    const isolate = values.get('isolate')
+    if (isolate?.value === true && typeof value?.value === 'function')
+      problems.push({
+        code: 'config_value',
+        where: isolate.where,
+        message: `${isolate.quote} needs the path of a module: a function cannot run in another thread`,
+        notes: [['try', 'the function in a file of its own, and the path of that file as the module']],
+      })
   }
   for (const [name, own] of endpoints) {
     const where = `endpoints.${name}`

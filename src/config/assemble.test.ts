@@ -113,6 +113,7 @@ describe('settings of a program', () => {
     expect(() => fill({ upstreams: { bad: { module: 5 as unknown as string } } })).toThrow(
       /neither a text nor a function/,
     )
+    expect(() => fill({ upstreams: { bad: { module: factory, isolate: true } } })).toThrow(/needs the path of a module/)
     expect(() => fill({ upstreams: { bad: { module: ' ' } } })).toThrow(/there is no module/)
   })
 

@@ -15,7 +15,13 @@ export interface CallScope {
 
 const name = Symbol.for('mcplex.call-scope.1')
 
-export function callScopes(): AsyncLocalStorage<CallScope> {
-  const holder = globalThis as { [name]?: AsyncLocalStorage<CallScope> }
+/** The storage of scopes; code of mcplex that a module calls runs without one (`outside`). */
+export function callScopes(): AsyncLocalStorage<CallScope | undefined> {
+  const holder = globalThis as { [name]?: AsyncLocalStorage<CallScope | undefined> }
   return (holder[name] ??= new AsyncLocalStorage())
+}
+
+/** Runs code of mcplex that a module has called: what it starts belongs to no module, and its faults are not blamed on one. */
+export function outside<Value>(run: () => Value): Value {
+  return callScopes().run(undefined, run)
 }

@@ -4,7 +4,7 @@
  */
 import { type Clock, pause } from '../../base/clock.ts'
 import { isObject, type JsonObject, type JsonValue } from '../../base/json.ts'
-import { type CallScope, callScopes } from '../../use-call/call-scope.ts'
+import { type CallScope, callScopes, outside } from '../../use-call/call-scope.ts'
 import { errorAnswer, responseText } from '../../protocol/jsonrpc.ts'
 import { ClientRequests } from './client-requests.ts'
 import { HeldMessages } from './held-messages.ts'
@@ -52,7 +52,7 @@ export class LocalObject implements HostedObject {
 
   constructor(needs: LocalObjectNeeds) {
     this.#needs = needs
-    this.#held = new HeldMessages((text) => needs.listener.message(text))
+    this.#held = new HeldMessages((text) => outside(() => needs.listener.message(text)))
     this.#requests = new ClientRequests((message) => void this.#held.send(JSON.stringify(message)))
     this.#scope = { call: undefined, failed: (what, error) => this.#failed(what, error) }
     this.#transport = {
@@ -188,7 +188,7 @@ export class LocalObject implements HostedObject {
     if (this.#isOver) return
     this.#isOver = true
     this.#over('the server has ended')
-    this.#needs.listener.ended(end)
+    outside(() => this.#needs.listener.ended(end))
     void this.#closeServer()
   }
 

@@ -3,7 +3,7 @@
  * `process.exit`: the server object that the code belongs to is ended instead, and named. What is of no module is left to
  * the program, as if there were no guard.
  */
-import { type CallScope, callScopes } from '../../use-call/call-scope.ts'
+import { type CallScope, callScopes, outside } from '../../use-call/call-scope.ts'
 
 interface Guard {
   users: number
@@ -45,7 +45,7 @@ function addGuard(): () => void {
   const failed = (scope: CallScope, what: string, error: unknown): void => {
     if (typeof error === 'object' && error !== null) handledErrors().add(error)
     // Outside of the scope: a bug of ours in here must not be blamed on the module, again and again.
-    scopes.exit(() => scope.failed(what, error))
+    outside(() => scope.failed(what, error))
   }
   const uncaught = (error: Error): void => {
     const scope = scopes.getStore()
