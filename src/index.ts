@@ -35,6 +35,7 @@ export function createGateway(settings: PartialSettings, needs: GatewayNeeds = {
     reload: async (next) => gateway.reload(fillSettings(next, thisMachine())),
     handle: (inbound) => gateway.handle(inbound),
     health: () => gateway.health(),
+    acceptDefinitions: (upstream) => gateway.acceptDefinitions(upstream),
     drain: () => gateway.drain(),
     close: (how) => gateway.close(how),
     get callsInFlight() {

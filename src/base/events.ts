@@ -20,6 +20,8 @@ export interface Events {
   workerEnded: { worker: number; code: number | null; signal: string | null; expected: boolean; upstream?: string }
   /** Output of an upstream was dropped because it could not be attributed or understood, or a client's notification that fits no upstream. */
   dropped: { what: DroppedThing; count: number }
+  /** A tool is defined in a way that was not seen before; `change` is `changed` or `added`, `hash` that of the definition. */
+  definitionChanged: { tool: string; change: string; hash: string; isHeld: boolean }
   /** A shared server sent an input request that cannot be attributed to one of its clients. */
   unattributedServerRequest: { method: string }
 }

@@ -1,6 +1,7 @@
 /** Tests that the catalogue counts its entries in the memory budget and forgets some to stay within it. */
 import { expect, test } from 'vitest'
 import { manualClock } from '../base/clock.ts'
+import { createEvents } from '../base/events.ts'
 import { silentLog } from '../base/log.ts'
 import { createMemoryBudget, type MemoryBudget } from '../base/memory-budget.ts'
 import type { Caller } from '../protocol/call.ts'
@@ -16,6 +17,7 @@ const withoutOwnLists = {
   withoutName: (source: string): string => source,
   follows: (source: string, changed: string): boolean => source === changed,
   announce(): void {},
+  announceToAll(): void {},
   ownLists: { due: (): undefined => undefined, onFirstCall(): void {} },
 }
 
@@ -61,7 +63,15 @@ function open(limitBytes: number, listBytes: number, isSame = false): Opened {
     ...withoutOwnLists,
   }
   const budget = createMemoryBudget(limitBytes)
-  const catalog = createCatalog({ catalogSource, memory: budget, listAgeMs, clock: manualClock(), log: silentLog })
+  const catalog = createCatalog({
+    catalogSource,
+    memory: budget,
+    listAgeMs,
+    onChange: 'allow',
+    events: createEvents(),
+    clock: manualClock(),
+    log: silentLog,
+  })
   return { catalog, budget, asked, stale: (...what) => stale(...what) }
 }
 

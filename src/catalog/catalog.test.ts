@@ -1,6 +1,7 @@
 /** Tests the catalogue with a source that refuses, changes, or answers late. */
 import { expect, test } from 'vitest'
 import { manualClock } from '../base/clock.ts'
+import { createEvents } from '../base/events.ts'
 import { silentLog } from '../base/log.ts'
 import { createMemoryBudget } from '../base/memory-budget.ts'
 import { Refusal } from '../base/refusal.ts'
@@ -72,6 +73,7 @@ function createFixture(): Fixture {
     commonSourceOf: ({ session }) => session ?? '',
     withoutName: (source) => source.replace(/ named .*/, ''),
     follows: (source, changed) => source === changed,
+    announceToAll: (list) => void announced.push(list),
     announce: (source, list) => void announced.push(`${list} of ${source}`),
     ownLists: { due: () => undefined, onFirstCall() {} },
   }
@@ -88,7 +90,17 @@ function createFixture(): Fixture {
     pass: (ms) => clock.advance(ms),
   }
   const memory = createMemoryBudget(2 ** 30)
-  return Object.assign(fixture, { catalog: createCatalog({ catalogSource, memory, listAgeMs, clock, log: silentLog }) })
+  return Object.assign(fixture, {
+    catalog: createCatalog({
+      catalogSource,
+      memory,
+      listAgeMs,
+      onChange: 'allow',
+      events: createEvents(),
+      clock,
+      log: silentLog,
+    }),
+  })
 }
 
 test('lists of clients without extensions are kept, however many others there are', async () => {

@@ -6,6 +6,7 @@
  * as it was; a list that was never learnt comes from the client's own worker.
  */
 import type { Clock } from '../base/clock.ts'
+import type { EventSink } from '../base/events.ts'
 import type { Log } from '../base/log.ts'
 import type { MemoryBudget } from '../base/memory-budget.ts'
 import { offers } from '../protocol/capabilities.ts'
@@ -14,6 +15,7 @@ import type { HeaderParam } from '../protocol/headers.ts'
 import { isObject, type JsonObject, type RawObject } from '../protocol/json-text.ts'
 import type { Answer } from '../protocol/jsonrpc.ts'
 import { type CatalogSource, NoRoom } from '../upstreams/upstream.ts'
+import { createDefinitions, type OnChange } from './definitions.ts'
 import { createKeptSources } from './kept-sources.ts'
 import { capabilityOf, createLearning } from './learning.ts'
 import { createOwnLists } from './own-lists.ts'
@@ -68,16 +70,28 @@ export interface NoPage {
   readonly era: EraName
 }
 
+/** The catalogue of one upstream, with what is learnt of the definitions of its tools. */
+export interface LearntCatalog extends Catalog {
+  /** Accepts the definitions that are held back, and announces that the tools have changed. @returns how many */
+  acceptDefinitions(): number
+  /** Figures for operators, by name. */
+  counts(): Readonly<Record<string, number>>
+}
+
 export function createCatalog(needs: {
   readonly catalogSource: CatalogSource
   readonly memory: MemoryBudget
   /** How long a list is shown before it is fetched again, in milliseconds. */
   readonly listAgeMs: number
+  /** What becomes of a tool whose definition has changed. */
+  readonly onChange: OnChange
+  readonly events: EventSink
   readonly clock: Clock
   readonly log: Log
-}): Catalog {
+}): LearntCatalog {
   const { catalogSource, clock } = needs
   const sources = createKeptSources(needs)
+  const definitions = createDefinitions(needs)
   /** The lists that `isListed` has fetched: once each, because a name that a client made up is never in them. */
   const learntForNames = new Set<string>()
   /** The lists for clients of one name that could not be learnt in time, by method and source. */
@@ -116,7 +130,7 @@ export function createCatalog(needs: {
     }
   }
 
-  const learning = createLearning({ ...needs, sources, descriptionAtHand, isAnnounced })
+  const learning = createLearning({ ...needs, sources, definitions, descriptionAtHand, isAnnounced })
   const { learn, learnFirst, learnAgain } = learning
 
   /** The list for clients of one name, or undefined if that takes too long, or did so before: then it is announced once it is there. */
@@ -193,6 +207,16 @@ export function createCatalog(needs: {
         return descriptionAtHand(caller)
       }
     },
+    acceptDefinitions() {
+      const accepted = definitions.accept()
+      for (const source of sources.all()) {
+        const kept = source.lists.get('tools/list')
+        if (kept) kept.isCurrent = false
+      }
+      if (accepted > 0) catalogSource.announceToAll('tools/list')
+      return accepted
+    },
+    counts: () => definitions.counts(),
     descriptionAtHand,
     isList: (method) => Object.hasOwn(capabilityOf, method),
     async page(caller, method, cursor) {

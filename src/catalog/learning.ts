@@ -8,6 +8,7 @@ import type { Caller } from '../protocol/call.ts'
 import type { RawObject } from '../protocol/json-text.ts'
 import type { Answer } from '../protocol/jsonrpc.ts'
 import type { CatalogSource } from '../upstreams/upstream.ts'
+import type { Definitions } from './definitions.ts'
 import type { KeptList, KeptSources } from './kept-sources.ts'
 import { type Freshness, isSame, learnPages, type Pages } from './pages.ts'
 
@@ -40,6 +41,7 @@ export interface Learning {
 export interface LearningNeeds {
   readonly catalogSource: CatalogSource
   readonly sources: KeptSources
+  readonly definitions: Definitions
   /** How long a list is shown before it is fetched again, in milliseconds. */
   readonly listAgeMs: number
   readonly descriptionAtHand: (caller: Caller) => RawObject
@@ -56,6 +58,13 @@ export function createLearning(needs: LearningNeeds): Learning {
   let mirrorsHeaders = false
   let hasTaskOnly = false
 
+  /** Whether it is the first list that clients of a kind get; not the own list of a session. */
+  const isNewKind = (caller: Caller, key: string, method: string): boolean => {
+    const common = catalogSource.commonSourceOf(caller, method)
+    const isCommon = key === common || key === catalogSource.withoutName(common)
+    return isCommon && sources.find(key)?.lists.has(method) !== true
+  }
+
   const learn = (caller: Caller, key: string, method: string, announces: boolean): KeptList => {
     const freshnessOf = (ttlMs: number | undefined): Freshness => {
       const now = clock.now()
@@ -69,7 +78,12 @@ export function createLearning(needs: LearningNeeds): Learning {
       const untilMs = now + Math.max(0, statedMs)
       return { untilMs, usableUntilMs: untilMs, longestTtlMs }
     }
-    const ask = (cursor: string | undefined): Promise<Answer> => catalogSource.list(caller, key, method, cursor)
+    const definitions = method === 'tools/list' ? needs.definitions.begin(isNewKind(caller, key, method)) : undefined
+    const ask = async (cursor: string | undefined): Promise<Answer> => {
+      const answer = await catalogSource.list(caller, key, method, cursor)
+      if (!definitions || answer.kind === 'error') return answer
+      return { kind: 'result', result: definitions.check(answer.result) }
+    }
     const description = descriptionAtHand(caller).text
     const list = sources.begin(key, description, async (take) => {
       const pages = await learnPages(ask, catalogSource.eraOf(caller, key), freshnessOf, take)
@@ -80,6 +94,7 @@ export function createLearning(needs: LearningNeeds): Learning {
         needs.log.warn({ method, reason: pages.fault }, 'a list of the server has no proper end and was ended')
       }
       if (pages.cut) needs.log.warn({ method }, 'a list of the server is too long and was cut')
+      if (!pages.error) definitions?.end()
       list.pages = pages
       return pages
     })

@@ -19,6 +19,10 @@ export type FailureCode =
   | 'init_write'
   | 'reload_no_instance'
   | 'reload_refused'
+  | 'instance_missing'
+  | 'instance_ambiguous'
+  | 'instance_silent'
+  | 'upstream_unknown'
   | 'internal'
 
 interface Row {
@@ -165,6 +169,22 @@ export const failures: Readonly<Record<FailureCode, Row>> = {
     78,
     'A running `mcplex up` did not apply its configuration file: what was in force stays in force.',
     'Correct what the message names; `mcplex check` says whether the file is right.',
+  ),
+  instance_missing: row(
+    1,
+    'No running mcplex was found that could be asked.',
+    'Start it, as the same user and with the same XDG_RUNTIME_DIR; with --no-runtime-file it cannot be found.',
+  ),
+  instance_ambiguous: row(1, 'Several mcplex run, and none was named.', 'Name one by --pid.'),
+  instance_silent: row(
+    1,
+    'The running mcplex did not take the request.',
+    'Try it again; /health and the log of that mcplex say whether it works.',
+  ),
+  upstream_unknown: row(
+    1,
+    'The running mcplex has no upstream of that name.',
+    'Use a name that /health shows below `upstreams`; with `mcplex serve` it is `server`.',
   ),
   internal: row(
     1,

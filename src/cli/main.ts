@@ -84,6 +84,10 @@ async function act(request: Request): Promise<number> {
       const { reload } = await import('./commands/reload/reload.ts')
       return reload(request, thisMachine(), outputs)
     }
+    case 'upstreams': {
+      const { upstreams } = await import('./commands/upstreams/upstreams.ts')
+      return upstreams(request, thisMachine(), outputs)
+    }
     case 'config': {
       const { config } = await import('./commands/config/config.ts')
       return config(request, thisMachine(), outputs)

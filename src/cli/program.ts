@@ -10,12 +10,20 @@ import { type InitRequest, initVerb } from './commands/init/command.ts'
 import { type ReloadRequest, reloadVerb } from './commands/reload/command.ts'
 import { type ServeRequest, serveVerb } from './commands/serve/command.ts'
 import { type UpRequest, upVerb } from './commands/up/command.ts'
+import { type UpstreamsRequest, upstreamsVerb } from './commands/upstreams/command.ts'
 import { usageFailure } from './usage-failure.ts'
 import type { Subcommand } from './commands/command.ts'
 
 /** A parsed command line, by verb. */
 export type Request =
-  ServeRequest | ConnectRequest | ConfigRequest | CheckRequest | InitRequest | UpRequest | ReloadRequest
+  | ServeRequest
+  | ConnectRequest
+  | ConfigRequest
+  | CheckRequest
+  | InitRequest
+  | UpRequest
+  | ReloadRequest
+  | UpstreamsRequest
 
 export interface ProgramNeeds {
   readonly version: string
@@ -57,6 +65,7 @@ export function readCommandLine(argv: readonly string[], needs: ProgramNeeds): R
   add(reloadVerb)
   add(connectVerb)
   add(configVerb)
+  add(upstreamsVerb)
   try {
     // `-v` alone means the version, and not --verbose, for which there is no verb.
     program.parse(argv[0] === '-v' ? ['--version'] : argv, { from: 'user' })

@@ -42,9 +42,10 @@ export function upstreamCreator(needs: CreateUpstreamNeeds): CreateUpstream {
       settings.kind === 'stdio'
         ? createStdioUpstream({ ...common, settings })
         : createModuleUpstream({ ...common, settings, sessions: toolSessions(name, needs) })
-    const { listAgeMs } = settings
+    const { listAgeMs, onChange } = settings
     const section = createMemorySection(memory)
-    const catalog = createCatalog({ catalogSource: upstream.catalog, memory: section.budget, listAgeMs, clock, log })
+    const learnt = { memory: section.budget, listAgeMs, onChange, events, clock, log }
+    const catalog = createCatalog({ catalogSource: upstream.catalog, ...learnt })
     return { upstream, catalog, release: () => section.close() }
   }
 }

@@ -75,6 +75,12 @@ export interface Gateway<Given = PartialSettings> {
    * earlier close is under way.
    */
   close(how?: { readonly force?: boolean }): Promise<void>
+  /**
+   * Accepts the definitions of tools that are held back at an upstream (`onChange: hold`); its clients are told that the
+   * tools have changed.
+   * @returns how many; undefined if there is no upstream of that name
+   */
+  acceptDefinitions(upstream: string): number | undefined
   /** How many calls are in flight. */
   readonly callsInFlight: number
   readonly events: EventSource
@@ -270,6 +276,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
     get callsInFlight() {
       return drain.count
     },
+    acceptDefinitions: (upstream) => upstreams.get(upstream)?.catalog.acceptDefinitions(),
     health: () => healthReport(state(), upstreams.all, isNamed(), clock),
     async drain() {
       endpoints.refuseWaiting(new Refusal('draining'))

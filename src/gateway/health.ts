@@ -120,7 +120,7 @@ export async function healthReport(
     memory: state.memory,
     counts: state.counts,
     ...(isNamed && {
-      upstreams: Object.fromEntries(upstreams.map(({ name, upstream }) => [name, upstream.counts()])),
+      upstreams: Object.fromEntries(upstreams.map((served) => [served.name, served.counts()])),
     }),
   }
 }

@@ -1,5 +1,5 @@
 /** An upstream that the gateway serves: the server, its catalogue, and how its start went. */
-import type { Catalog } from '../catalog/catalog.ts'
+import type { LearntCatalog } from '../catalog/catalog.ts'
 import type { UpstreamSetup } from '../upstreams/options.ts'
 import type { Upstream, UpstreamFacts } from '../upstreams/upstream.ts'
 import type { Member } from '../router/member.ts'
@@ -13,7 +13,7 @@ export type CreateUpstream = (
   setup: UpstreamSetup,
 ) => {
   readonly upstream: Upstream
-  readonly catalog: Catalog
+  readonly catalog: LearntCatalog
   /** Gives back the memory of the catalogue, once the upstream is closed. */
   release(): void
 }
@@ -22,7 +22,7 @@ export class ServedUpstream {
   readonly name: string
   readonly #setup: UpstreamSetup
   readonly upstream: Upstream
-  readonly catalog: Catalog
+  readonly catalog: LearntCatalog
   readonly #starting: Member
   readonly #release: () => void
   #startIsOver = (): void => {}
@@ -87,6 +87,11 @@ export class ServedUpstream {
   get calls(): number {
     const { workerCalls = 0, waitingCalls = 0 } = this.upstream.counts()
     return workerCalls + waitingCalls
+  }
+
+  /** Figures for operators, by name. */
+  counts(): Readonly<Record<string, number>> {
+    return { ...this.upstream.counts(), ...this.catalog.counts() }
   }
 
   /** Whether calls can be served. The detail holds nothing of the inside. */

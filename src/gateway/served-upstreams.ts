@@ -170,8 +170,8 @@ export class ServedUpstreams {
   /** The figures of all upstreams, summed. */
   counts(): Readonly<Record<string, number>> {
     const sums: Record<string, number> = {}
-    for (const { upstream } of this.#byName.values())
-      for (const [name, count] of Object.entries(upstream.counts())) sums[name] = (sums[name] ?? 0) + count
+    for (const served of this.#byName.values())
+      for (const [name, count] of Object.entries(served.counts())) sums[name] = (sums[name] ?? 0) + count
     return sums
   }
 

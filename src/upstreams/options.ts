@@ -39,6 +39,8 @@ export interface UpstreamSettings {
   readonly evictIdleMs: number
   /** How long a list is shown before the server is asked for it again, in milliseconds. */
   readonly listAgeMs: number
+  /** What becomes of a tool whose definition has changed. */
+  readonly onChange: 'allow' | 'alert' | 'hold'
   /** The longest line accepted from a child, in bytes: the limit of a result. */
   readonly maxLineBytes: number
 }
@@ -203,6 +205,14 @@ export const upstreamOptions: OptionTable<UpstreamSettings> = {
     min: 1000,
     max: 24 * 3_600_000,
     why: 'Some servers change their lists and do not say so. A list costs the server little; clients are told how long theirs is good for.',
+  },
+  onChange: {
+    kind: 'choice',
+    about:
+      'What becomes of a tool that the server defines anew, or adds: it is shown (`allow`), shown with a warning in the log and a figure in /health (`alert`), or held back until `mcplex upstreams accept` (`hold`). Each change is logged, with what is different.',
+    choices: ['allow', 'alert', 'hold'],
+    default: 'allow',
+    why: 'Most changes are updates, and servers that add tools as they work are common. A model obeys what a description says, so a server that nobody watches should not be able to change it.',
   },
   maxLineBytes: {
     kind: 'bytes',

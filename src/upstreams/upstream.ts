@@ -106,6 +106,8 @@ export interface CatalogSource {
   follows(source: string, changed: string): boolean
   /** Tells the clients that are listed what this source lists that it has changed. */
   announce(source: string, list: string): void
+  /** Tells all clients that a list has changed, and has the own workers of sessions asked for it again. */
+  announceToAll(list: string): void
   /** The lists of workers that work for one session alone. */
   readonly ownLists: OwnListSource
   /** The era in which a source is asked; without a source, the era in which the caller's calls run. */

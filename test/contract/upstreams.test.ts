@@ -51,7 +51,13 @@ function routed(server: readonly string[], names: readonly string[]): UpstreamUn
   const members = started.map(({ name, upstream }) => ({
     name,
     upstream,
-    catalog: createCatalog({ catalogSource: upstream.catalog, listAgeMs: 300_000, ...common }),
+    catalog: createCatalog({
+      catalogSource: upstream.catalog,
+      listAgeMs: 300_000,
+      onChange: 'allow',
+      events: createEvents(),
+      ...common,
+    }),
   }))
   const { upstream, catalog } = createRouter({ members, naming: { hasPrefix: names.length > 1 }, ...common })
   return { upstream, lists: { catalog }, isGone: () => !started.some(({ pids }) => pids.some(runs)) }

@@ -40,6 +40,8 @@ export function memberOf(name: string, ...server: readonly string[]): Member {
     catalogSource: upstream.catalog,
     memory,
     listAgeMs: 300_000,
+    onChange: 'allow',
+    events: createEvents(),
     clock: systemClock,
     log: silentLog,
   })

@@ -135,6 +135,15 @@ export function createCatalogSource(needs: CatalogSourceNeeds): CatalogSource {
       if (group) notifications.tellChange(group, [list])
       else notifications.tellChangeToAll(list, (caller) => sourceOf(caller, list) === source)
     },
+    announceToAll(list) {
+      for (const group of groups.all()) {
+        if (group.attribution !== 'session' || group.workers.size === 0) continue
+        const own = group.ownLists.get(list)
+        if (own) group.ownLists.set(list, { ...own, callsEnded: -1 })
+        notifications.tellChange(group, [list])
+      }
+      notifications.tellChangeToAll(list, () => true)
+    },
     ownLists: needs.ownLists,
     isWithoutExtensions,
     isEmptyProfile,

@@ -25,7 +25,7 @@ export interface GroupSubscriber extends Subscriber {
 export interface OwnList {
   /** The worker that has announced a change, or was asked. */
   readonly worker: Worker
-  /** The `callsEnded` of the group when the worker was asked. */
+  /** The `callsEnded` of the group when the worker was asked; another number if it has to be asked again. */
   readonly callsEnded: number
   /** Whether the clients of the group are listed this; else what clients of their kind are listed. */
   readonly isShown: boolean

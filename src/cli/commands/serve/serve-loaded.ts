@@ -112,7 +112,8 @@ export async function serveLoaded(serving: Serving, machine: Environment, output
     if (typeof facts !== 'string') {
       const ready = asReady(facts, listener, settings, pasteableName(machine.env))
       const instance = { ...httpInstance(ready), ...(source?.path !== undefined && { config: source.path }) }
-      const rewrite = loaded.admin.runtimeFile ? writeRuntimeFile(instance, machine.env, log) : undefined
+      const accept = (name: string): number | undefined => gateway.acceptDefinitions(name)
+      const rewrite = loaded.admin.runtimeFile ? writeRuntimeFile(instance, machine.env, log, accept) : undefined
       const done = (reload: ReloadResult): void => rewrite?.({ ...instance, reload })
       reloading = source && startReloading({ source, gateway, loaded, clock, log, done })
       announce(ready, {

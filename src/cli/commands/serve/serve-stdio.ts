@@ -97,7 +97,8 @@ export async function serveStdio({ output, loaded, log, stderr, stop, clock, env
     const facts = await Promise.race([starting, stop.asked, bug])
     if (typeof facts !== 'string') {
       const server = serverIn(facts, settings)
-      if (loaded.admin.runtimeFile) writeRuntimeFile(stdioInstance(server), env, log)
+      if (loaded.admin.runtimeFile)
+        writeRuntimeFile(stdioInstance(server), env, log, (name) => gateway.acceptDefinitions(name))
       log.info({ version, transport: 'stdio', server: { ...server, modes: facts.modes } }, 'ready')
     }
     await Promise.race([stop.asked, bug])

@@ -1,0 +1,99 @@
+/** A server that defines its tools anew: what clients see of that, what operators are told, and how they accept it. */
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { counts } from '../support/counts.ts'
+import { eventually } from '../support/eventually.ts'
+import { type Mcplex, mcplexForTest } from '../support/mcplex.ts'
+import { startPiped } from '../support/pipes.ts'
+import { messagesOf } from '../support/rpc.ts'
+import { openSession, type Session } from '../support/session.ts'
+
+const server = join(import.meta.dirname, '..', 'fixtures', 'own-lists.mjs')
+
+function runtimeFolder(): string {
+  const base = mkdtempSync(join(tmpdir(), 'mcplex-held-'))
+  onTestFinished(() => rmSync(base, { recursive: true }))
+  mkdirSync(join(base, 'run'), { mode: 0o700 })
+  return join(base, 'run')
+}
+
+function start(onChange: string, runtime: string): Promise<Mcplex> {
+  const env = { MCPLEX_UPSTREAM__ON_CHANGE: onChange, XDG_RUNTIME_DIR: runtime, TMPDIR: runtime }
+  return mcplexForTest({ server: [server], env })
+}
+
+/** The description of `echo` that the session is listed, and whether the tool `extra` is. */
+async function seen(session: Session): Promise<{ readonly echo: unknown; readonly hasExtra: boolean }> {
+  const { result } = await session.request('tools/list')
+  const tools = (result?.['tools'] ?? []) as ReadonlyArray<{ readonly name: string; readonly description?: string }>
+  const echo = tools.find(({ name }) => name === 'echo')?.description
+  return { echo, hasExtra: tools.some(({ name }) => name === 'extra') }
+}
+
+async function changeDefinitions(session: Session): Promise<void> {
+  await seen(session)
+  await session.text('redefine', { text: 'evil' })
+  await session.text('learn', { text: 'extra' })
+}
+
+/** Runs the command, and gives its exit code and what it wrote to stderr. */
+async function run(args: readonly string[], runtime: string): Promise<{ code: number | null; stderr: string }> {
+  const piped = startPiped(args, { XDG_RUNTIME_DIR: runtime, TMPDIR: runtime })
+  onTestFinished(() => piped.end())
+  const code = await piped.exited
+  return { code, stderr: piped.stderr() }
+}
+
+const before = { echo: 'Gives back what it gets.', hasExtra: false }
+const after = { echo: 'evil', hasExtra: true }
+const changesIn = ({ log }: Mcplex): unknown[] =>
+  log.filter(({ msg }) => String(msg).startsWith('a tool of the server is defined anew')).map(({ tool }) => tool)
+
+test('with hold, clients see what was accepted until the operator accepts the rest, and hear of it then', async () => {
+  const runtime = runtimeFolder()
+  const mcplex = await start('hold', runtime)
+  const session = await openSession(mcplex.url)
+  const stream = await session.listen()
+  await changeDefinitions(session)
+  expect(await seen(session)).toEqual(before)
+  // The tool named after the client is one that the first list did not have.
+  const changed = ['echo', 'extra', 'for_journey']
+  await eventually('the changes in the log', () => changed.every((tool) => changesIn(mcplex).includes(tool)))
+  expect(await counts(mcplex)).toMatchObject({ changedDefinitions: 3, heldDefinitions: 3 })
+  expect(await seen(await openSession(mcplex.url))).toEqual(before)
+
+  const told = messagesOf(stream).length
+  const { code, stderr } = await run(['upstreams', 'accept', 'server'], runtime)
+  expect([code, stderr]).toEqual([0, 'server: 3 definitions accepted\n'])
+  expect(await counts(mcplex)).toMatchObject({ heldDefinitions: 0 })
+  await eventually('the change to be heard', () => messagesOf(stream).length > told)
+  await eventually('the new definitions', async () => (await seen(session)).hasExtra)
+  expect(await seen(session)).toEqual(after)
+  expect(readdirSync(join(runtime, 'mcplex'))).toEqual([`${mcplex.pid}.json`])
+})
+
+test.each(['allow', 'alert'])('with %s, a change is shown and logged with what is different', async (onChange) => {
+  const mcplex = await start(onChange, runtimeFolder())
+  const session = await openSession(mcplex.url)
+  await changeDefinitions(session)
+  expect(await seen(session)).toEqual(after)
+  const line = mcplex.log.find(({ tool }) => tool === 'echo')
+  expect(line).toMatchObject({ change: 'changed', diff: ['description: "Gives back what it gets." -> "evil"'] })
+  const { changedDefinitions } = await counts(mcplex)
+  expect(changedDefinitions).toBe(onChange === 'alert' ? 2 : undefined)
+})
+
+test('an upstream that does not exist, and an instance that is not there, are named', async () => {
+  const runtime = runtimeFolder()
+  expect(await run(['upstreams', 'accept', 'server'], runtime)).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('no mcplex of this user runs') as string,
+  })
+  await start('hold', runtime)
+  expect(await run(['upstreams', 'accept', 'other'], runtime)).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('has no upstream other') as string,
+  })
+})
