@@ -72,6 +72,8 @@ export interface NoPage {
 
 /** The catalogue of one upstream, with what is learnt of the definitions of its tools. */
 export interface LearntCatalog extends Catalog {
+  /** Learns a list that is not known, if a worker that belongs to no client can be asked for it now. Never rejects. */
+  learn(caller: Caller, method: string): Promise<void>
   /** Accepts the definitions that are held back, and announces that the tools have changed. @returns how many */
   acceptDefinitions(): number
   /** Figures for operators, by name. */
@@ -218,6 +220,13 @@ export function createCatalog(needs: {
     },
     counts: () => definitions.counts(),
     descriptionAtHand,
+    async learn(caller, method) {
+      const key = catalogSource.sourceOf(caller, method)
+      if (sources.find(key)?.lists.get(method)) return
+      await isAnnounced(caller, method)
+        .then((announces) => learnFirst(caller, key, method, announces))
+        .catch(() => undefined)
+    },
     isList: (method) => Object.hasOwn(capabilityOf, method),
     async page(caller, method, cursor) {
       const pages = await pagesFor(caller, method)

@@ -1,34 +1,30 @@
 /** The lists of a server as a client gets them that declares nothing: learnt at the start, so that clients need not wait. */
-import { type Catalog, capabilitiesIn, type ListedPage } from '../catalog/catalog.ts'
-import type { Caller } from '../protocol/call.ts'
+import { capabilitiesIn, type LearntCatalog } from '../catalog/catalog.ts'
+import type { EraName, Caller } from '../protocol/call.ts'
 import { isObject } from '../protocol/json-text.ts'
 import type { ServerEraInfo } from '../upstreams/upstream.ts'
 
-/** The first page of a list; undefined if the server has no such list, or does not give it. Never rejects. */
-export async function commonList(
-  { era, serverDescription }: ServerEraInfo,
-  catalog: Catalog,
-  method: string,
-): Promise<ListedPage | undefined> {
-  const kind = method.slice(0, method.indexOf('/'))
-  if (!isObject(capabilitiesIn(serverDescription)[kind])) return undefined
-  const caller: Caller = {
+const methods: readonly string[] = ['tools/list', 'prompts/list', 'resources/list', 'resources/templates/list']
+
+/** A caller that declares nothing and has no session. */
+export function commonCaller(era: EraName): Caller {
+  return {
     principal: { tenant: '', subject: '' },
     client: { era, version: '', capabilities: {}, info: undefined },
     session: undefined,
   }
-  try {
-    const page = await catalog.page(caller, method, undefined)
-    return 'error' in page ? undefined : page
-  } catch {
-    return undefined
-  }
 }
 
-/** Has the catalogue learn the lists of a server that has started. Resolves when they are there; never rejects. */
-export async function learnCommonLists(serverEras: readonly ServerEraInfo[], catalog: Catalog): Promise<void> {
+/** Whether the server announces the lists of a kind: `tools`, `prompts` or `resources`. */
+export function hasLists({ serverDescription }: ServerEraInfo, kind: string): boolean {
+  return isObject(capabilitiesIn(serverDescription)[kind])
+}
+
+/** Has the catalogue learn the lists of a server that has started, as far as workers are free. Never rejects. */
+export async function learnCommonLists(serverEras: readonly ServerEraInfo[], catalog: LearntCatalog): Promise<void> {
   for (const serverEra of serverEras) {
-    for (const method of ['tools/list', 'prompts/list', 'resources/list', 'resources/templates/list'])
-      await commonList(serverEra, catalog, method)
+    for (const method of methods)
+      if (hasLists(serverEra, method.slice(0, method.indexOf('/'))))
+        await catalog.learn(commonCaller(serverEra.era), method)
   }
 }

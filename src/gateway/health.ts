@@ -8,7 +8,7 @@ import type { Mode } from '../upstreams/options.ts'
 import type { IsolationModes } from '../upstreams/pooling/isolation-modes.ts'
 import type { ServerEraInfo } from '../upstreams/upstream.ts'
 import { serverInfoOf } from '../protocol/server-description.ts'
-import { commonList } from './common-lists.ts'
+import { commonCaller, hasLists } from './common-lists.ts'
 import type { ServedUpstream } from './served-upstream.ts'
 
 /** What is known after the start. With several upstreams, what is said of the server is said of all of them together. */
@@ -78,8 +78,14 @@ async function reportOf({ facts, catalog, standing }: ServedUpstream): Promise<U
 
 /** Counts the tools. As a side effect, the catalogue has the list before the first client asks for it. */
 async function countTools(serverEra: ServerEraInfo, catalog: Catalog): Promise<number> {
-  const tools = (await commonList(serverEra, catalog, 'tools/list'))?.page.result.value['tools']
-  return Array.isArray(tools) ? tools.length : 0
+  if (!hasLists(serverEra, 'tools')) return 0
+  try {
+    const listed = await catalog.page(commonCaller(serverEra.era), 'tools/list', undefined)
+    const tools = 'error' in listed ? undefined : listed.page.result.value['tools']
+    return Array.isArray(tools) ? tools.length : 0
+  } catch {
+    return 0
+  }
 }
 
 export interface GatewayState {
