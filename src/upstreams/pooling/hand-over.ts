@@ -2,6 +2,7 @@
  * When a catalog worker can serve a group: if its handshake was exactly the one that a worker of the group gets. It has
  * worked for no client, so it holds no state that the group must not see.
  */
+import { mayBeAsked } from '../../protocol/capabilities.ts'
 import { rawObject } from '../../protocol/json-text.ts'
 import { initializeParams } from '../../protocol/legacy-client.ts'
 import { ownInfo } from '../server-era.ts'
@@ -22,6 +23,8 @@ export function hasSameHandshake(
   // A stateless request names its client itself.
   if (codec.era === 'modern') return true
   if (spec.info !== undefined && !hasOneClient) return false
+  // What the server asked at its start, such as the roots, reached no client, and it does not ask again.
+  if (mayBeAsked(spec.announced)) return false
   const description = ownDescription(spec.serverEra, spec.announced, spec.info)
   const own = initializeParams(description, rawObject(spec.announced), ownInfo)
   return own.text === initializeParams(caller.client, rawObject(announced), ownInfo).text
