@@ -57,7 +57,7 @@ describe('check', () => {
           .join('')}`,
       )
     put(servers)
-    expect(mcplex(['check']).stderr).toMatch(/told to use a session at \/mcp, .* by a\n$/)
+    expect(mcplex(['check']).stderr).toMatch(/are refused at \/mcp because of a \(/)
     expect(JSON.parse(mcplex(['check', '--json']).stdout)).toMatchObject({ sessionsOnly: ['a'] })
     const { a: _a, ...others } = servers
     put(others)

@@ -173,7 +173,7 @@ export const failures: Readonly<Record<FailureCode, Row>> = {
   instance_missing: row(
     1,
     'No running mcplex was found that could be asked.',
-    'Start it, as the same user and with the same XDG_RUNTIME_DIR; with --no-runtime-file it cannot be found.',
+    'Start it, as the same user and with the same XDG_RUNTIME_DIR; with MCPLEX_ADMIN__RUNTIME_FILE=false it cannot be found.',
   ),
   instance_ambiguous: row(1, 'Several mcplex run, and none was named.', 'Name one by --pid.'),
   instance_silent: row(

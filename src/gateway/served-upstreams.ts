@@ -8,6 +8,7 @@ import { Cancel } from '../base/cancel.ts'
 import type { Log } from '../base/log.ts'
 import type { RawObject } from '../protocol/json-text.ts'
 import type { UpstreamSetup } from '../upstreams/options.ts'
+import { CommandStartError } from '../upstreams/stdio/command-start-error.ts'
 import { learnCommonLists } from './common-lists.ts'
 import { ReloadError } from './reload-error.ts'
 import { type CreateUpstream, ServedUpstream } from './served-upstream.ts'
@@ -89,7 +90,7 @@ export class ServedUpstreams {
     void failed.close()
     for (let failures = 1; ; failures++) {
       const pauseMs = Math.round(withJitter(backOffMs(startPauses, failures)))
-      log.warn({ upstream: name, again_ms: pauseMs, err: reason }, 'the server could not be started')
+      log.warn({ upstream: name, again_ms: pauseMs, 'err.message': inShort(reason) }, 'the server could not be started')
       await pauseUnless([this.#closed], clock, pauseMs)
       if (this.#closed.cancelled || this.#byName.get(name) !== failed) return
       const next = new ServedUpstream(name, setup, create)
@@ -124,9 +125,8 @@ export class ServedUpstreams {
     if (failed && result?.status === 'rejected') {
       for (const served of prepared) this.discard(served)
       const { reason }: { readonly reason: unknown } = result
-      const message = reason instanceof Error ? reason.message : String(reason)
       throw new ReloadError(
-        `the upstream ${failed.name} could not be started, so nothing was changed: ${message}`,
+        `the upstream ${failed.name} could not be started, so nothing was changed: ${inShort(reason)}`,
         failed.name,
         reason,
       )
@@ -179,4 +179,13 @@ export class ServedUpstreams {
     this.#closed.cancel('the gateway is closed')
     await Promise.all([...this.#byName.values(), ...this.#others].map((served) => served.close(how)))
   }
+}
+
+/** Why a server could not be started, in one line. */
+function inShort(reason: unknown): string {
+  if (reason instanceof CommandStartError) {
+    const { message, exit, command } = reason
+    return `${message}${exit === undefined ? '' : ` (${exit})`}: ${command}`
+  }
+  return reason instanceof Error ? reason.message : String(reason)
 }

@@ -7,9 +7,9 @@ export type { PastCall }
 export type AnyState = Record<string, unknown>
 
 export interface ToolCall<State extends object = AnyState> {
-  /** The tenant of the caller; empty where clients need no credentials. */
+  /** The tenant of the caller; `default` where clients need no credentials. */
   readonly tenant: string
-  /** The caller, unique within the tenant; empty where clients need no credentials. */
+  /** The caller, unique within the tenant; `anonymous` where clients need no credentials. */
   readonly subject: string
   /** The session of the caller; undefined for a client of the stateless revision, which has none. */
   readonly session: ToolSession<State> | undefined

@@ -57,7 +57,7 @@ function table(values: readonly ResolvedValue[]): string {
 function eraLine({ settings: { upstreams } }: LoadedFile): string {
   const names = refusing(upstreams)
   if (names.length === 0) return 'clients of 2026-07-28 are served without sessions at /mcp\n'
-  return `clients of 2026-07-28 are told to use a session at /mcp, unless only that revision is spoken by ${names.join(', ')}\n`
+  return `clients that speak only 2026-07-28 are refused at /mcp because of ${names.join(', ')} (stateless: serves them)\n`
 }
 
 function summary({ settings: { upstreams, endpoints }, warnings }: LoadedFile): string {

@@ -1,5 +1,6 @@
 /** The verb `init`: writes a configuration file with the servers that the clients of this machine start. */
 import { dirname, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import pc from 'picocolors'
 import { maskCommand } from '../../../base/mask-command.ts'
 import type { Environment } from '../../../config/environment.ts'
@@ -114,7 +115,12 @@ function told(
       ? ['it holds values that may be secrets, so only you can read it: keep it out of version control']
       : []),
     ...(backup === undefined ? [] : [`as it was: ${backup}`]),
-    ...(hasTools ? ['next: npm install @modelcontextprotocol/server zod, and mcplex itself, where tools.mjs is'] : []),
+    ...(hasTools ? [`next: npm install @modelcontextprotocol/server zod ${ownPackage()}`] : []),
     `next: ${name} up${option}`,
   ]
+}
+
+/** The folder of this package, as npm installs it: until it is published, another one has its name in the registry. */
+function ownPackage(): string {
+  return quoteWords([fileURLToPath(new URL('../../../..', import.meta.url)).replace(/\/$/, '')])
 }
