@@ -94,15 +94,20 @@ describe('check', () => {
   })
 
   test('prints each value with its origin, and no secret', () => {
-    write('mcplex.yaml', 'listen: { port: 9000 }\nupstreams: { a: { command: node, env: { TOKEN: hunter2 } } }\n')
+    write(
+      'mcplex.yaml',
+      'listen: { port: 9000 }\nupstreams: { a: { command: node, env: { TOKEN: hunter2 }, args: { org_id: hunter3 } } }\n',
+    )
     const { status, stdout } = mcplex(['check', '--print'], { MCP_MAX_CONNECTIONS: '7' })
     expect(status).toBe(0)
     expect(stdout).toMatch(/^listen\.port +9000 +mcplex\.yaml:1:17 +needs a restart$/m)
     expect(stdout).toMatch(/^limits\.maxConnections +7 +MCP_MAX_CONNECTIONS +needs a restart$/m)
     expect(stdout).toMatch(/^upstreams\.a\.command +node +mcplex\.yaml:2:28$/m)
     expect(stdout).toMatch(/^upstreams\.a\.mode .* default$/m)
-    expect(stdout).not.toContain('hunter2')
+    expect(stdout).toMatch(/^upstreams\.a\.boundArgs +org_id=\*\*\* +mcplex\.yaml:2:65$/m)
+    expect(stdout).not.toContain('hunter')
     const { stdout: json } = mcplex(['check', '--print', '--json'])
+    expect(json).not.toContain('hunter')
     expect(JSON.parse(json)).toMatchObject({ event: 'checked', upstreams: ['a'], warnings: [] })
   })
 

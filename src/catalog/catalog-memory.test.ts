@@ -68,6 +68,7 @@ function open(limitBytes: number, listBytes: number, isSame = false): Opened {
     memory: budget,
     listAgeMs,
     onChange: 'allow',
+    boundArgs: undefined,
     events: createEvents(),
     clock: manualClock(),
     log: silentLog,

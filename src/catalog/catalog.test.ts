@@ -96,6 +96,7 @@ function createFixture(): Fixture {
       memory,
       listAgeMs,
       onChange: 'allow',
+      boundArgs: undefined,
       events: createEvents(),
       clock,
       log: silentLog,

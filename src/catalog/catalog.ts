@@ -19,7 +19,7 @@ import { createDefinitions, type OnChange } from './definitions.ts'
 import { createKeptSources } from './kept-sources.ts'
 import { capabilityOf, createLearning } from './learning.ts'
 import { createOwnLists } from './own-lists.ts'
-import { type Page, pageAt, type Pages } from './pages.ts'
+import { boundIn, type Page, pageAt, type Pages } from './pages.ts'
 import { within } from './within.ts'
 
 /** How long a client waits for a newer list if an older one is at hand, in milliseconds. */
@@ -74,6 +74,8 @@ export interface NoPage {
 export interface LearntCatalog extends Catalog {
   /** Learns a list that is not known, if a worker that belongs to no client can be asked for it now. Never rejects. */
   learn(caller: Caller, method: string): Promise<void>
+  /** The bound arguments that a tool has; undefined if it is not in the caller's list. Throws what `page` throws. */
+  boundArgsOf(caller: Caller, tool: string): Promise<readonly string[] | undefined>
   /** Accepts the definitions that are held back, and announces that the tools have changed. @returns how many */
   acceptDefinitions(): number
   /** Figures for operators, by name. */
@@ -87,6 +89,8 @@ export function createCatalog(needs: {
   readonly listAgeMs: number
   /** What becomes of a tool whose definition has changed. */
   readonly onChange: OnChange
+  /** Arguments that the operator has bound, which clients do not see; undefined if none are. */
+  readonly boundArgs: JsonObject | undefined
   readonly events: EventSink
   readonly clock: Clock
   readonly log: Log
@@ -272,6 +276,11 @@ export function createCatalog(needs: {
         pagesOf(caller, list).catch(() => undefined)
       }
       return false
+    },
+    async boundArgsOf(caller, tool) {
+      const known = boundIn(await pagesOf(caller, 'tools/list'), tool)
+      // A call may have added the tool to the list of the caller's own worker.
+      return known ?? boundIn(await pagesFor(caller, 'tools/list'), tool)
     },
     async mirrored(caller, tool) {
       return (await pagesOf(caller, 'tools/list')).mirrored.get(tool) ?? []

@@ -5,9 +5,10 @@
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { Caller } from '../protocol/call.ts'
-import type { RawObject } from '../protocol/json-text.ts'
+import type { JsonObject, RawObject } from '../protocol/json-text.ts'
 import type { Answer } from '../protocol/jsonrpc.ts'
 import type { CatalogSource } from '../upstreams/upstream.ts'
+import { type BindingOfList, bindList } from './bound-args.ts'
 import type { Definitions } from './definitions.ts'
 import type { KeptList, KeptSources } from './kept-sources.ts'
 import { type Freshness, isSame, learnPages, type Pages } from './pages.ts'
@@ -44,6 +45,8 @@ export interface LearningNeeds {
   readonly definitions: Definitions
   /** How long a list is shown before it is fetched again, in milliseconds. */
   readonly listAgeMs: number
+  /** Arguments that the operator has bound, which clients do not see; undefined if none are. */
+  readonly boundArgs: JsonObject | undefined
   readonly descriptionAtHand: (caller: Caller) => RawObject
   /** Whether the server announces changes of the list to such a client. */
   readonly isAnnounced: (caller: Caller, method: string) => Promise<boolean>
@@ -52,8 +55,8 @@ export interface LearningNeeds {
 }
 
 export function createLearning(needs: LearningNeeds): Learning {
-  const { catalogSource, sources, listAgeMs, descriptionAtHand, isAnnounced, clock } = needs
-  /** Cursor faults that are already in the log, by list. */
+  const { catalogSource, sources, listAgeMs, boundArgs, descriptionAtHand, isAnnounced, clock } = needs
+  /** Cursor faults, by list, and unused arguments that are already in the log. */
   const loggedFaults = new Set<string>()
   let mirrorsHeaders = false
   let hasTaskOnly = false
@@ -63,6 +66,16 @@ export function createLearning(needs: LearningNeeds): Learning {
     const common = catalogSource.commonSourceOf(caller, method)
     const isCommon = key === common || key === catalogSource.withoutName(common)
     return isCommon && sources.find(key)?.lists.has(method) !== true
+  }
+
+  /** Warns once of each bound argument that no tool has: its name may be wrong. */
+  const warnOfUnused = ({ declared }: BindingOfList): void => {
+    const found = new Set([...declared.values()].flat())
+    for (const argument of Object.keys(boundArgs ?? {})) {
+      if (found.has(argument) || loggedFaults.has(`argument ${argument}`)) continue
+      loggedFaults.add(`argument ${argument}`)
+      needs.log.warn({ argument }, 'no tool in a list of the server has this bound argument')
+    }
   }
 
   const learn = (caller: Caller, key: string, method: string, announces: boolean): KeptList => {
@@ -79,14 +92,17 @@ export function createLearning(needs: LearningNeeds): Learning {
       return { untilMs, usableUntilMs: untilMs, longestTtlMs }
     }
     const definitions = method === 'tools/list' ? needs.definitions.begin(isNewKind(caller, key, method)) : undefined
+    const binding = definitions && boundArgs ? bindList(Object.keys(boundArgs)) : undefined
     const ask = async (cursor: string | undefined): Promise<Answer> => {
       const answer = await catalogSource.list(caller, key, method, cursor)
       if (!definitions || answer.kind === 'error') return answer
-      return { kind: 'result', result: definitions.check(answer.result) }
+      const shown = definitions.check(answer.result)
+      return { kind: 'result', result: binding?.hide(answer.result, shown) ?? shown }
     }
     const description = descriptionAtHand(caller).text
     const list = sources.begin(key, description, async (take) => {
-      const pages = await learnPages(ask, catalogSource.eraOf(caller, key), freshnessOf, take)
+      const found = await learnPages(ask, catalogSource.eraOf(caller, key), freshnessOf, take)
+      const pages = binding ? { ...found, bound: binding.declared } : found
       mirrorsHeaders ||= pages.mirrored.size > 0
       hasTaskOnly ||= pages.taskOnly.size > 0
       if (pages.fault && !loggedFaults.has(`${method} ${pages.fault}`)) {
@@ -94,7 +110,10 @@ export function createLearning(needs: LearningNeeds): Learning {
         needs.log.warn({ method, reason: pages.fault }, 'a list of the server has no proper end and was ended')
       }
       if (pages.cut) needs.log.warn({ method }, 'a list of the server is too long and was cut')
-      if (!pages.error) definitions?.end()
+      if (!pages.error) {
+        definitions?.end()
+        if (binding) warnOfUnused(binding)
+      }
       list.pages = pages
       return pages
     })

@@ -60,6 +60,8 @@ export interface Pages {
   readonly mirrored: ReadonlyMap<string, readonly HeaderParam[]>
   /** Tools that the server runs only as tasks. */
   readonly taskOnly: ReadonlySet<string>
+  /** The arguments bound by the operator that tools have, by tool; undefined if none are bound. */
+  readonly bound?: ReadonlyMap<string, readonly string[]>
   /** Whether pages are missing because the list is too long, or because there was no memory. */
   readonly cut: boolean
   /** Why the list was ended although the server sent a next cursor. */
@@ -209,6 +211,11 @@ export function pageAt(pages: Pages, cursor: unknown): Page {
   const page = pages.pages[index]
   if (!isOurs || !page) throw new Refusal('invalid_params', { message: 'This cursor is not valid (any more).' })
   return page
+}
+
+/** The bound arguments of a tool in a list; undefined if it is not there. */
+export function boundIn({ bound, names }: Pages, tool: string): readonly string[] | undefined {
+  return bound?.get(tool) ?? (names.has(tool) ? [] : undefined)
 }
 
 function cursorOf(generation: string, index: number): string {

@@ -117,6 +117,24 @@ describe('settings of a program', () => {
     expect(() => fill({ upstreams: { bad: { module: ' ' } } })).toThrow(/there is no module/)
   })
 
+  test('take arguments of tools that JSON can hold, and quote none', () => {
+    const boundArgs = { org_id: 'acme', n: [1, { a: null }] }
+    const { server } = fill({ upstream: { command: 'node', boundArgs } }).upstreams
+    expect(server?.boundArgs).toEqual(boundArgs)
+    expect(Object.isFrozen(server?.boundArgs?.['n'])).toBe(true)
+    expect(fill({ upstream: { command: 'node' } }).upstreams['server']?.boundArgs).toBeUndefined()
+    const cycle: Record<string, unknown> = { secret: 's3cret' }
+    cycle['self'] = cycle
+    const odd = [undefined, () => 0, Number.NaN, 1n, new Date(0), JSON.parse('{"__proto__":1}'), cycle].map((x) => ({
+      x,
+    }))
+    for (const bad of [['a'], 'a', null, ...odd]) {
+      const problems = problemsOf({ upstream: { command: 'x', boundArgs: bad } })
+      expect(problems).toMatchObject([{ code: 'config_value', where: 'upstream.boundArgs' }])
+      expect(JSON.stringify(problems)).not.toContain('s3cret')
+    }
+  })
+
   test.each([
     [{}, 'config_command', 'upstream.command'],
     [{ upstream: { command: ' ' } }, 'config_command', 'upstream.command'],

@@ -42,6 +42,8 @@ export function fileDocument(): readonly string[] {
     '  list of both; no shell is run. `env` is added to the few variables that every program needs. Below its name, an upstream',
     '  has the options of the section “The server behind it”, without the first part of their paths: `mode`, `startTimeout`,',
     '  `pool.concurrency`; `pool.max` is the size of its pool.',
+    '- Arguments of its tools that you decide are `boundArgs: { org_id: "org-7" }`, or a mapping at `args` (a list there is for the',
+    '  command). Values are what they are in JSON: `7` and `true` without quotes are no texts; what `${NAME}` stands for is one.',
     '- `upstream` (`upstream: { startTimeout: 90s }`) and `limits.poolSize` hold for all upstreams that do not say otherwise.',
     '- `/mcp` has all servers together, `/mcp/github` the server `github` alone. `endpoints` are further ones at `/mcp/NAME`, each with',
     '  a part of all tools. `aliases` gives tools and prompts other names: `aliases: { search: brave__web_search }`.',

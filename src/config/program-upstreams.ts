@@ -8,7 +8,7 @@ import { unknownKey } from './unknown-key.ts'
 import { kindOf, upstreamKinds, upstreamRows } from './upstream-kinds.ts'
 
 /** Settings whose values may be secrets: no problem quotes one. */
-const secrets = new Set(['env'])
+const secrets = new Set(['env', 'boundArgs'])
 
 /**
  * The values of one slice of settings by key. A member that is unknown or not accepted is added to `problems`.

@@ -70,7 +70,8 @@ export const schema: readonly Placed[] = Object.entries(tables).flatMap(([module
 
 /** The options that a file has at their own path: those of `upstream` hold for all upstreams that say nothing else. */
 export const sharedOptions: readonly Placed[] = schema.filter(
-  ({ module, key }) => module !== 'upstream' || Object.hasOwn(upstreamOptions, key),
+  ({ module, key, option }) =>
+    module !== 'upstream' || (Object.hasOwn(upstreamOptions, key) && option.kind !== 'given'),
 )
 
 /** `limits.queue.maxWait` -> `MCPLEX_LIMITS__QUEUE__MAX_WAIT`. */

@@ -3,6 +3,7 @@ import { upstreamOptions, type UpstreamSettings, type UpstreamSetup } from '../u
 import { type ModuleSettings, moduleOptions, type ServerFactory } from '../upstreams/module/options.ts'
 import { childEnvironment, stdioOptions, type StdioSettings } from '../upstreams/stdio/options.ts'
 import type { Environment } from './environment.ts'
+import { isJsonObject } from './json-object.ts'
 import type { Fault } from './read-option.ts'
 import { completeSlice, type Rows } from './slice.ts'
 
@@ -73,6 +74,12 @@ export function kindOf(keys: readonly string[]): UpstreamKind {
   return kinds.find((kind) => keys.includes(upstreamKinds[kind].mark)) ?? 'stdio'
 }
 
+function checkCommon(key: string, value: unknown): Fault | undefined {
+  if (key !== 'boundArgs' || isJsonObject(value)) return undefined
+  const accepted = 'names of arguments, each with a value that JSON can hold'
+  return { code: 'config_value', fault: 'is not a mapping of arguments', accepted }
+}
+
 function checkStdio(key: string, value: unknown): Fault | undefined {
   if (key === 'args' && !(Array.isArray(value) && value.every(isText)))
     return { code: 'config_value', fault: 'is not a list of texts', accepted: 'a list of texts' }
@@ -80,11 +87,12 @@ function checkStdio(key: string, value: unknown): Fault | undefined {
     return { code: 'config_variable', fault: 'holds something that is not a text', accepted: 'names with texts' }
   if (key === 'command' && !isText(value))
     return { code: 'config_command', fault: 'is not a text', accepted: 'the name or path of a program' }
-  return undefined
+  return checkCommon(key, value)
 }
 
 function checkModule(key: string, value: unknown): Fault | undefined {
-  if (key !== 'module' || isText(value) || isFactory(value)) return undefined
+  if (key !== 'module') return checkCommon(key, value)
+  if (isText(value) || isFactory(value)) return undefined
   const accepted = 'the path of a module, or a function that makes an MCP server'
   return { code: 'config_command', fault: 'is neither a text nor a function', accepted }
 }

@@ -4,6 +4,7 @@ import type { EventSink } from '../base/events.ts'
 import { type Log, logWith } from '../base/log.ts'
 import type { MemoryBudget } from '../base/memory-budget.ts'
 import { createMemorySection } from '../base/memory-section.ts'
+import { bindUpstream } from '../catalog/bind-upstream.ts'
 import { createCatalog } from '../catalog/catalog.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Principal } from '../protocol/call.ts'
@@ -43,10 +44,12 @@ export function upstreamCreator(needs: CreateUpstreamNeeds): CreateUpstream {
         ? createStdioUpstream({ ...common, settings })
         : createModuleUpstream({ ...common, settings, sessions: toolSessions(name, needs) })
     const { listAgeMs, onChange } = settings
+    const boundArgs = Object.keys(settings.boundArgs ?? {}).length > 0 ? settings.boundArgs : undefined
     const section = createMemorySection(memory)
-    const learnt = { memory: section.budget, listAgeMs, onChange, events, clock, log }
+    const learnt = { memory: section.budget, listAgeMs, onChange, boundArgs, events, clock, log }
     const catalog = createCatalog({ catalogSource: upstream.catalog, ...learnt })
-    return { upstream, catalog, release: () => section.close() }
+    const served = boundArgs ? bindUpstream(upstream, catalog, boundArgs) : upstream
+    return { upstream: served, catalog, release: () => section.close() }
   }
 }
 

@@ -1,4 +1,5 @@
 /** The settings that every kind of upstream has: which clients share its workers, how many there are, and time limits. */
+import type { JsonObject } from '../base/json.ts'
 import type { OptionTable } from '../base/option.ts'
 import type { ModuleSettings } from './module/options.ts'
 import type { StdioSettings } from './stdio/options.ts'
@@ -41,6 +42,8 @@ export interface UpstreamSettings {
   readonly listAgeMs: number
   /** What becomes of a tool whose definition has changed. */
   readonly onChange: 'allow' | 'alert' | 'hold'
+  /** Arguments that each call of a tool gets that has them, in place of what clients say; undefined: none. */
+  readonly boundArgs: JsonObject | undefined
   /** The longest line accepted from a child, in bytes: the limit of a result. */
   readonly maxLineBytes: number
 }
@@ -213,6 +216,13 @@ export const upstreamOptions: OptionTable<UpstreamSettings> = {
     choices: ['allow', 'alert', 'hold'],
     default: 'allow',
     why: 'Most changes are updates, and servers that add tools as they work are common. A model obeys what a description says, so a server that nobody watches should not be able to change it.',
+  },
+  boundArgs: {
+    kind: 'given',
+    about:
+      'Arguments of its tools, by name, that you decide: a tool that has one gets this value in each call, and clients neither see it in the schema nor can give another. In a file also `args`, as a mapping.',
+    default: { derived: 'none' },
+    why: 'What a client may choose is up to you: an organisation, a folder, an account.',
   },
   maxLineBytes: {
     kind: 'bytes',

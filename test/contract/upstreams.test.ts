@@ -55,6 +55,7 @@ function routed(server: readonly string[], names: readonly string[]): UpstreamUn
       catalogSource: upstream.catalog,
       listAgeMs: 300_000,
       onChange: 'allow',
+      boundArgs: undefined,
       events: createEvents(),
       ...common,
     }),

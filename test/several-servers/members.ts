@@ -41,6 +41,7 @@ export function memberOf(name: string, ...server: readonly string[]): Member {
     memory,
     listAgeMs: 300_000,
     onChange: 'allow',
+    boundArgs: undefined,
     events: createEvents(),
     clock: systemClock,
     log: silentLog,

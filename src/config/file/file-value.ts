@@ -20,3 +20,14 @@ export function membersOf(value: FileValue): FileMembers {
 export function fileValueAt(value: FileValue, path: ReadonlyArray<string | number>): FileValue {
   return path.reduce<FileValue>((found, key) => membersOf(found)[key], value)
 }
+
+/** The names in a mapping; none of anything else. */
+export function namesIn(value: FileValue): string[] {
+  return isMembers(value) ? Object.keys(value).filter((name) => value[name] !== undefined) : []
+}
+
+/** The members that are texts. */
+export function textsOfMembers(members: object): Record<string, string> {
+  const texts = Object.entries(members).filter((member): member is [string, string] => typeof member[1] === 'string')
+  return Object.fromEntries(texts)
+}

@@ -4,6 +4,12 @@ import { z } from 'zod'
 const text = z.string()
 const texts = z.array(z.string())
 
+const wrong = { code: 'config_structure', meant: undefined }
+const notText = { fault: 'is not a text', accepted: 'a text' }
+const aList = 'a list (arguments of the program) or a mapping (arguments of its tools)'
+const bound =
+  'arguments that each call of a tool gets that has them, whatever clients say. They are not shown to clients.'
+
 const shapes: Readonly<Record<string, z.ZodType>> = {
   module: text.meta({
     description: 'The path of a JavaScript or TypeScript module that exports a function which makes an SDK server.',
@@ -11,7 +17,24 @@ const shapes: Readonly<Record<string, z.ZodType>> = {
   command: z.union([text, texts.min(1)]).meta({
     description: 'The program of the server, or a list of the program and its arguments. It is run without a shell.',
   }),
-  args: texts.meta({ description: 'Arguments of the program.' }),
+  args: z
+    .unknown()
+    .superRefine((value, context) => {
+      if (typeof value === 'string')
+        context.addIssue({
+          code: 'custom',
+          params: { fault: { ...wrong, fault: 'is not a list or a mapping', accepted: aList } },
+        })
+      if (Array.isArray(value))
+        for (const [at, one] of value.entries())
+          if (typeof one !== 'string')
+            context.addIssue({ code: 'custom', path: [at], params: { fault: { ...wrong, ...notText } } })
+    })
+    .meta({
+      description: `Arguments of the program, as a list; or, as a mapping, ${bound}`,
+      anyOf: [{ type: 'array', items: { type: 'string' } }, { type: 'object' }],
+    }),
+  boundArgs: z.record(text, z.unknown()).meta({ description: bound.replace('arguments', 'Arguments') }),
   env: z.record(text.regex(/^[A-Za-z_][A-Za-z0-9_]*$/), text).meta({
     description:
       'Variables for the server, beside the few that every program needs. For secrets: ${NAME} or ${file:path}.',

@@ -6,6 +6,7 @@ import { dirname, resolve } from 'node:path'
 import type { z } from 'zod'
 import type { Option } from '../../base/option.ts'
 import { terminalSafeLine } from '../../base/terminal-safe.ts'
+import { isJsonObject } from '../json-object.ts'
 import type { FilePlace, Problem } from '../problem.ts'
 import type { Provided, ProvidedSettings, ProvidedUpstream, ProvidedValue } from '../provided.ts'
 import { readMarked, writeValue } from '../read-option.ts'
@@ -14,7 +15,8 @@ import { kindOf, upstreamKinds, upstreamRows } from '../upstream-kinds.ts'
 import { withoutClients } from './client-file.ts'
 import { programOf, splitLine } from './command.ts'
 import { placeOf, type TextSpan } from './frame.ts'
-import { type FileValue, isMembers, fileValueAt, membersOf } from './file-value.ts'
+import { type FileValue, fileValueAt, isMembers, membersOf, namesIn, textsOfMembers } from './file-value.ts'
+import { jsonReader } from './json-value.ts'
 import { type Path, pathKey, readYaml, type Spot } from './read-yaml.ts'
 import { endpointMembers, membersOfKind, nameShape, textsOf, upstreamMembers } from './structure.ts'
 import { type StructureProblem, structureProblems } from './structure-problems.ts'
@@ -100,7 +102,9 @@ class FileReader implements ReadFile {
       if (option.kind !== 'given') this.#option(value, [...base, ...path.split('.')], key, option, set)
     for (const { key, path } of upstreamMembers) {
       const place = [...base, ...path.split('.')]
-      if (Object.hasOwn(upstreamRows(kind), key) || fileValueAt(value, place) === undefined) continue
+      const found = fileValueAt(value, place)
+      if (Object.hasOwn(upstreamRows(kind), key) || found === undefined || (key === 'args' && isMembers(found)))
+        continue
       this.#add(
         'config_unknown_key',
         this.#keyAt(place),
@@ -111,6 +115,7 @@ class FileReader implements ReadFile {
     }
     if (kind === 'module') this.#module(value, base, values)
     else this.#command(value, base, values)
+    this.#bound(value, base, set)
     const env = fileValueAt(value, [...base, 'env'])
     if (isMembers(env)) this.#set(set, 'env', [...base, 'env'], textsOfMembers(env), '')
     if (nameShape.test(name)) this.upstreams.set(name, { kind, where: whereOf(this.#place(this.#keyAt(base))), values })
@@ -129,7 +134,9 @@ class FileReader implements ReadFile {
   }
 
   #command(value: FileValue, base: Path, values: Map<string, ProvidedValue>): void {
-    const [command, args] = [fileValueAt(value, [...base, 'command']), fileValueAt(value, [...base, 'args'])]
+    const command = fileValueAt(value, [...base, 'command'])
+    const given = fileValueAt(value, [...base, 'args'])
+    const args = isMembers(given) ? undefined : given
     const path = [...base, 'command']
     const program = programOf(command, args)
     const list = splitLine(command, args)
@@ -148,8 +155,24 @@ class FileReader implements ReadFile {
     const set = (key: string, found: ProvidedValue): void => void values.set(key, found)
     // Without a program there is a problem already, and a second one would only repeat it.
     this.#set(set, 'command', path, program?.command ?? 'none', showWord(program?.command ?? ''))
-    const place = this.#spots.has(pathKey([...base, 'args'])) ? [...base, 'args'] : path
+    const place = args !== undefined ? [...base, 'args'] : path
     this.#set(set, 'args', place, program?.args ?? [], '')
+  }
+
+  /** Arguments of tools: `boundArgs`, or `args` as a mapping. */
+  #bound(value: FileValue, base: Path, set: Setter): void {
+    const [path, second] = ['boundArgs', 'args']
+      .map((key) => [...base, key])
+      .filter((one) => isMembers(fileValueAt(value, one)))
+    if (!path) return
+    if (second) {
+      const fault = `is the same option as ${path.join('.')}, if it is a mapping`
+      this.#add('config_structure', this.#keyAt(second), second.join('.'), fault, 'one of the two')
+    }
+    const found = jsonReader(this.#spots)(fileValueAt(value, path), path)
+    if (isJsonObject(found)) this.#set(set, 'boundArgs', path, found, '')
+    else
+      this.#add('config_name', this.#keyAt(path), path.join('.'), 'has a name that no argument can have', 'other names')
   }
 
   /** The path of a module is relative to the folder of the file. */
@@ -267,13 +290,4 @@ function whereOf({ file, line, column }: FilePlace): string {
 function showWord(text: string): string {
   const line = terminalSafeLine(text, maxQuote)
   return /^[^\s"]+$/.test(line) ? line : JSON.stringify(line)
-}
-
-function namesIn(value: FileValue): string[] {
-  return isMembers(value) ? Object.keys(value).filter((name) => value[name] !== undefined) : []
-}
-
-function textsOfMembers(members: object): Record<string, string> {
-  const texts = Object.entries(members).filter((member): member is [string, string] => typeof member[1] === 'string')
-  return Object.fromEntries(texts)
 }

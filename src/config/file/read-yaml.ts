@@ -29,6 +29,8 @@ export interface Spot {
   readonly value: TextSpan
   /** What stands there, if it is one text: unlike the value, it holds no secret that was put in for `${...}`. */
   readonly source: string | undefined
+  /** Whether it is a text that stands there without quotes, and is not put in for `${...}`. */
+  readonly isPlain: boolean
 }
 
 /** A fault of the text itself. `fault` completes a sentence that begins with what stands there. */
@@ -124,7 +126,8 @@ class Reader {
       return undefined
     }
     const source = isScalar(found) ? this.#sourceOf(found) : undefined
-    this.#spots.set(pathKey(path), { key, value: span, source })
+    const isPlain = isScalar(found) && found.type === 'PLAIN' && !String(found.value).includes('${')
+    this.#spots.set(pathKey(path), { key, value: span, source, isPlain })
     if (isMap(found)) return this.#mapOf(found, path)
     if (isSeq(found)) return this.#listOf(found.items, path)
     if (isScalar(found)) return this.#textOf(found.value, found.type, path, span)
@@ -176,8 +179,8 @@ class Reader {
   #textOf(value: unknown, type: string | null | undefined, path: Path, span: TextSpan): FileValue {
     const text = String(value)
     if (type === 'PLAIN' && /^(?:|~|null|Null|NULL)$/.test(text)) return undefined
-    // Whatever a variable of a server holds may be a secret.
-    if (path.includes('env') || maskCommand([text])[0] !== text) this.#hide(span)
+    // Whatever a variable of a server, or an argument of its tools, holds may be a secret.
+    if (path.includes('env') || isBound(path) || maskCommand([text])[0] !== text) this.#hide(span)
     if (!this.#substitutes || !text.includes('${')) return text
     const found = substitute(text, this.#substitutes)
     if ('text' in found) return found.text
@@ -204,6 +207,11 @@ class Reader {
     const text = this.#text.slice(span.start, span.end).replaceAll(/^["']|["']$/g, '')
     if (!/^\$\{(?:file:[^{}]*|env:\w+|\w+)\}$/.test(text)) this.#secrets.push(span)
   }
+}
+
+/** Whether the value is, or is a part of, an argument that is bound by the operator. */
+function isBound(path: Path): boolean {
+  return path.some((part, at) => (part === 'args' || part === 'boundArgs') && typeof path[at + 1] === 'string')
 }
 
 const tooMuch = 'is nested too deeply, or repeated too often by aliases'
