@@ -8,8 +8,10 @@
  * @property {string} name
  * @property {'@modelcontextprotocol/conformance' | 'conformance-next'} suite
  * @property {string[]} selects   which scenarios of the suite
- * @property {string} fixture     in `../test/fixtures`
- * @property {string[]} options     of `mcplex serve`
+ * @property {string} fixture     in `../test/fixtures`, or a module in `modules/` there
+ * @property {'command' | 'module' | 'merged'} behind  how mcplex serves the fixture: by its command, in the process of
+ *                                mcplex, or at one endpoint together with another server
+ * @property {string[]} options   of `mcplex`
  * @property {string} expects     the name of its file in `expected-failures/`
  * @property {boolean} isH2       whether the suite speaks HTTP/2 instead of HTTP/1.1
  */
@@ -24,7 +26,8 @@ const offersBoth = ['--stateless', 'principal']
 
 const sessions = ['2025-03-26', '2025-06-18', '2025-11-25']
 
-/** @typedef {Omit<Lane, 'expects' | 'isH2' | 'options'> & { options?: string[] }} Row */
+/** @typedef {Omit<Lane, 'expects' | 'isH2' | 'options' | 'behind'>} Required */
+/** @typedef {Required & Partial<Pick<Lane, 'expects' | 'options' | 'behind'>>} Row */
 
 /**
  * All that there is of a revision.
@@ -65,9 +68,34 @@ const overHttp1 = [
   { ...all('2026-07-28', legacy, '2026-07-28-old-server'), options: offersBoth },
 ]
 
+// Served in other ways, by HTTP/1.1 alone. A module is session-based; each major of the SDK has one of the two lanes.
+/** @type {Row[]} */
+const otherwiseServed = [
+  { ...all('2025-11-25', 'everything-v2.mjs', '2025-11-25-module'), behind: 'module' },
+  {
+    ...all('2026-07-28', 'everything-v1.mjs', '2026-07-28-module'),
+    behind: 'module',
+    options: offersBoth,
+    expects: '2026-07-28-old-server',
+  },
+  { ...all('2025-11-25', legacy, '2025-11-25-merged'), behind: 'merged' },
+  { ...all('2026-07-28', modern, '2026-07-28-merged'), behind: 'merged', options: offersBoth },
+]
+
+/** @type {(row: Row, isH2?: boolean) => Lane} */
+const laneOf = (row, isH2 = false) => ({
+  options: [],
+  behind: 'command',
+  expects: row.name,
+  ...row,
+  name: isH2 ? `${row.name}-h2` : row.name,
+  isH2,
+})
+
 // What a client sees must not depend on the version of HTTP, so the same failures are expected over either.
 /** @type {Lane[]} */
 export const lanes = [
-  ...overHttp1.map((lane) => ({ options: [], ...lane, expects: lane.name, isH2: false })),
-  ...overHttp1.map((lane) => ({ options: [], ...lane, name: `${lane.name}-h2`, expects: lane.name, isH2: true })),
+  ...overHttp1.map((row) => laneOf(row)),
+  ...overHttp1.map((row) => laneOf(row, true)),
+  ...otherwiseServed.map((row) => laneOf(row)),
 ]

@@ -6,12 +6,13 @@
 // `expected-failures/` does not name, when a named one passes, or when mcplex does not start or end as it should.
 // What each suite and mcplex said is left in `out/conformance/<lane>/`. Needs a built mcplex; builds nothing.
 
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
 import { judge, readBaseline } from './baseline.mjs'
+import { commandLine } from './commands.mjs'
 import { startGateway } from './gateway.mjs'
 import { installSuites, suiteMain, suiteNode } from './install.mjs'
 import { lanes } from './lanes.mjs'
@@ -36,12 +37,11 @@ const say = (/** @type {string} */ line) => process.stdout.write(`${line}\n`)
 async function runLane(lane, node) {
   const entries = readBaseline(join(baselines, `${lane.expects}.yaml`))
   const folder = join(out, lane.name)
-  // Only the level debug logs how many requests a connection brought, at its end.
-  const level = lane.isH2 ? 'debug' : 'warn'
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { recursive: true })
   let streams = 0
   const count = (/** @type {string} */ line) => void (streams += streamsIn(line))
-  const server = [`test/fixtures/${lane.fixture}`]
-  const gateway = await startGateway(server, ['--log-level', level, ...lane.options], count)
+  const gateway = await startGateway(...commandLine(lane, folder), count)
   let found
   let complaint
   try {

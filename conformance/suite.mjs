@@ -5,7 +5,7 @@
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 const DEADLINE_MS = 300_000
@@ -24,13 +24,11 @@ const DEADLINE_MS = 300_000
  * @param {string} run.main      of the suite
  * @param {string} run.url
  * @param {string[]} run.selects
- * @param {string} run.folder    for its findings and its talk; emptied first
+ * @param {string} run.folder    for its findings and its talk: must hold none of an earlier run
  * @param {boolean} run.isH2     whether its requests are to go over HTTP/2
  * @returns {Promise<{ scenarios: number, checks: Check[], fetched: number }>} `fetched`: requests, told over HTTP/2 only
  */
 export async function runSuite({ node, main, url, selects, folder, isH2 }) {
-  rmSync(folder, { recursive: true, force: true })
-  mkdirSync(folder, { recursive: true })
   const findings = join(folder, 'scenarios')
   const count = join(folder, 'fetched.txt')
   const preload = !isH2 ? [] : ['--import', import.meta.resolve('./over-h2.mjs')]

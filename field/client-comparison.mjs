@@ -36,7 +36,7 @@ export async function compareClient(node, client) {
     await alone.stop()
   }
   if (direct.missing !== undefined) return direct
-  const gateway = await startGateway(server.args, ['--log-level', 'warn'])
+  const gateway = await startGateway('serve', ['--log-level', 'warn', '--', process.execPath, ...server.args])
   let through, complaint
   try {
     through = await runProgram(node, [watcher, client, gateway.url])

@@ -23,7 +23,7 @@ export async function ownValues(node, client, speaks, count) {
   const notes = mkdtempSync(join(tmpdir(), 'mcplex-field-'))
   let [asked, sessions] = [0, 0]
   const server = ['test/compatibility/server/server.mjs', `--speaks=${speaks}`, `--notes=${notes}`]
-  const gateway = await startGateway(server, ['--log-level', 'info'], (line) => {
+  const gateway = await startGateway('serve', ['--log-level', 'info', '--', process.execPath, ...server], (line) => {
     if (line.includes('"code":"discover_refused"')) asked++
     if (line.includes('"msg":"session begins"')) sessions++
   })

@@ -50,7 +50,16 @@ export async function compareServer(name) {
     })
     empty()
     const given = Object.entries(variables).flatMap(([key, value]) => ['--env', `${key}=${value}`])
-    const gateway = await startGateway(args, ['--log-level', 'warn', '--cwd', cwd, ...given])
+    const gateway = await startGateway('serve', [
+      '--log-level',
+      'warn',
+      '--cwd',
+      cwd,
+      ...given,
+      '--',
+      process.execPath,
+      ...args,
+    ])
     const url = new URL(gateway.url)
     let through, complaint
     try {
