@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { eventually } from '../support/eventually.ts'
+import { allReady } from '../support/all-ready.ts'
 import { type InProcess, startSeveral } from '../support/in-process.ts'
 import { echoLegacy, echoModern } from '../support/mcplex.ts'
 import { capabilitiesOf } from './answers.ts'
@@ -30,12 +30,7 @@ async function start({ speaks, options }: Column): Promise<InProcess> {
   const more = stateless && { stateless }
   const other = speaks === 'new' ? echoModern : echoLegacy
   const one = await startSeveral({ one: { args, ...more }, two: { args: [other], ...more } })
-  await eventually('both servers have started', async () => {
-    const { checks } = (await (await fetch(new URL('/health', one.url))).json()) as {
-      checks: Record<string, { ok: boolean }>
-    }
-    return Object.values(checks).every(({ ok }) => ok)
-  })
+  await allReady(one.url)
   return one
 }
 

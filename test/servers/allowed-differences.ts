@@ -9,6 +9,8 @@ export interface Run {
   readonly directory: string
   /** Whether its client speaks the stateless revision, while the server is asked in a session-based one. */
   readonly isBridged: boolean
+  /** Whether the server is a module of mcplex. */
+  readonly isModule: boolean
 }
 
 type Members = Readonly<Record<string, unknown>>
@@ -44,6 +46,11 @@ const rules: readonly Rule[] = [
       typeof members['blob'] === 'string'
         ? { ...members, blob: Buffer.from(members['blob'], 'base64').toString('latin1') }
         : members,
+  },
+  {
+    name: 'the session, which a module knows and a server at a pipe does not',
+    holds: ({ isModule }) => isModule,
+    text: (said) => said.replace(/ from session [\w-]{43}$/, ' ').replace(/ session [\w-]{43}\b/, ' session undefined'),
   },
   {
     name: 'what each answer and each change says of itself in the stateless revision: the server description, and the request to which it belongs',

@@ -59,11 +59,16 @@ export async function ownWay(route: Route, fixture: Fixture): Promise<Opened> {
 /**
  * The answers of a run without what may differ between two runs.
  * @param isBridged whether the client speaks another era than the server is asked in
+ * @param route by which it is compared with a run without mcplex
  */
-export function answersOf({ answers, directory }: Given, isBridged: boolean): object {
-  return Object.fromEntries(
-    [...answers.keys()].map((step) => [step, steady(answers.get(step), { directory, isBridged })]),
-  )
+export function answersOf(
+  { answers, directory }: Given,
+  isBridged: boolean,
+  { front, leavesOut }: Pick<Route, 'front' | 'leavesOut'> = {},
+): object {
+  const run = { directory, isBridged, isModule: front === 'module' }
+  const compared = [...answers].filter(([step]) => leavesOut?.has(step) !== true)
+  return Object.fromEntries(compared.map(([step, answer]) => [step, steady(answer, run)]))
 }
 
 /** The steps that ended with an error. */

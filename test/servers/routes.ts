@@ -1,17 +1,24 @@
 /** The ways from a client to a server through mcplex: what mcplex is started as, and what the client connects to. */
 import { tmpdir } from 'node:os'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { http1, http2 } from '../compatibility/transports/http-exchange.ts'
-import { startMcplex } from '../support/mcplex.ts'
+import { allReady } from '../support/all-ready.ts'
+import { type LogLine, type Started, startMcplex } from '../support/mcplex.ts'
+import { fixture } from '../support/typed-command.ts'
 import { fetchBy } from './fetch-over.ts'
-import type { Command, Place } from './test-client.ts'
+import { ownNames } from './own-names.ts'
+import type { Command, Fixture, Place } from './test-client.ts'
+
+type Front = 'port' | 'socket' | 'module' | 'merged'
 
 export interface Route {
   readonly name: string
   readonly hasSessionsOnly?: boolean
-  /** What the mcplex that the client is to meet listens on; undefined if the client starts it itself. */
-  readonly front?: 'port' | 'socket'
+  /** The steps that differ by nature. */
+  readonly leavesOut?: ReadonlySet<string>
+  /** The mcplex that the client is to meet: what it listens on, or how it serves; undefined if the client starts it. */
+  readonly front?: Front
   /** What the client connects to. */
   place(server: Command, way: Way): Place
 }
@@ -24,6 +31,9 @@ export interface Way {
   end(): Promise<void>
 }
 
+/** What the server is called where it is one of two. */
+const one = 'one'
+const socket = 'mcplex.sock'
 const main = join(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js')
 
 export const routes: readonly Route[] = [
@@ -43,6 +53,13 @@ export const routes: readonly Route[] = [
     }),
   },
   { name: 'mcplex connect', front: 'port', place: (_, { url }) => ({ args: [main, 'connect', url], env: {} }) },
+  { name: 'HTTP/1.1 from a module', front: 'module', place: (_, { url }) => ({ url }) },
+  {
+    name: 'HTTP/1.1 beside another server',
+    front: 'merged',
+    leavesOut: new Set(['gets the server description']),
+    place: (_, { url }) => ({ url, fetch: ownNames(one) }),
+  },
 ]
 
 /** The variables of the server, as `serve` takes them from the command line. */
@@ -51,23 +68,45 @@ const variables = ({ env }: Command): string[] =>
 
 const nowhere: Way = { url: '', socketPath: '', end: () => Promise.resolve() }
 
+/** What mcplex is started as, with a folder for its files. */
+async function startedAs(front: Front, server: Fixture, folder: string): Promise<Started> {
+  const { args, env, module } = server
+  if (front === 'port') return { server: args, options: variables(server) }
+  if (front === 'socket') return { server: args, options: ['--socket', join(folder, socket), ...variables(server)] }
+  const merged = {
+    [one]: { command: [process.execPath, ...args], env },
+    other: { command: fixture('echo-legacy.mjs') },
+  }
+  const file = join(folder, 'mcplex.json')
+  const upstreams = front === 'module' ? { [one]: { module } } : merged
+  await writeFile(file, JSON.stringify({ version: 1, upstreams }))
+  return { file }
+}
+
 /** Starts what the client is to meet. Its end is the caller's. */
-export async function openWay({ front }: Route, server: Command): Promise<Way> {
+export async function openWay({ front }: Route, server: Fixture): Promise<Way> {
   if (!front) return nowhere
   const folder = await mkdtemp(join(tmpdir(), 'mcplex-way-'))
-  const socketPath = join(folder, 'mcplex.sock')
-  const listening = front === 'socket' ? ['--socket', socketPath] : []
+  const { options = [], ...started } = await startedAs(front, server, folder)
   const mcplex = await startMcplex({
-    server: server.args,
-    options: ['--log-level', 'warn', '--stateless', 'principal', ...listening, ...variables(server)],
+    ...started,
+    options: ['--log-level', 'warn', '--stateless', 'principal', ...options],
   })
+  if (front === 'merged') await allReady(mcplex.url)
   return {
     url: mcplex.url,
-    socketPath,
+    socketPath: join(folder, socket),
     async end() {
       const { code } = await mcplex.end()
       await rm(folder, { recursive: true })
-      if (code !== 0 || mcplex.log.length > 0) throw new Error(`mcplex: ${code} ${JSON.stringify(mcplex.log)}`)
+      const complaints = mcplex.log.filter((line) => !isAllowed(front, line))
+      if (code !== 0 || complaints.length > 0) throw new Error(`mcplex: ${code} ${JSON.stringify(complaints)}`)
     },
   }
+}
+
+/** A module writes to the same stderr, without a level; and of two servers, the slower one may be named at the start. */
+function isAllowed(front: Front, { level, msg }: LogLine): boolean {
+  if (front === 'module') return level === undefined
+  return front === 'merged' && msg === 'some servers have not started yet'
 }

@@ -244,6 +244,8 @@ export interface Script {
   readonly keepsThings: boolean
   /** Whether the server asks its clients anything. */
   readonly asks: boolean
+  /** Whether it can be loaded as a module, too. */
+  readonly isModule?: boolean
   /** Makes what a run needs in a folder of its own. */
   prepare(folder: string): Promise<Fixture>
   /** Steps that end with an error, as they should. */
@@ -252,6 +254,8 @@ export interface Script {
 
 /** A server, what a client of it has, and what it asks. */
 export interface Fixture extends Command {
+  /** The file of the same server as a module. */
+  readonly module?: string
   readonly roots: readonly string[]
   readonly steps: readonly Step[]
 }

@@ -35,10 +35,15 @@ function directly(script: Script, sdk: Sdk): Promise<Given> {
   return given
 }
 
-/** Clients with sessions of one server may meet at one mcplex; clients without a session share a process there, too. */
+/**
+ * Clients with sessions of one server may meet at one mcplex; clients without a session share a process there, too, and
+ * modules share what they keep outside of their server objects.
+ */
 const through = (script: Script, sdk: Sdk, route: Route): Promise<Given> =>
   playBy(folder, script, sdk, stepsOf(sdk), (fixture) =>
-    script.keepsThings || sdk.isStateless ? ownWay(route, fixture) : sharedWay(script, route, fixture),
+    script.keepsThings || sdk.isStateless || route.front === 'module'
+      ? ownWay(route, fixture)
+      : sharedWay(script, route, fixture),
   )
 
 const shared = new Map<string, Promise<Way>>()
@@ -54,7 +59,10 @@ describe.each([everything, memory, filesystem, thinking])('$server', (script) =>
   // One that could be asked and never is would only be given a fresh process for each call.
   const clients = sdks.filter(({ isStateless, canBeAsked }) => script.asks || !isStateless || !canBeAsked)
   describe.each(clients)('$name', (sdk) => {
-    const open = routes.filter(({ hasSessionsOnly }) => !(sdk.isStateless && hasSessionsOnly === true))
+    const open = routes.filter(
+      ({ front, hasSessionsOnly }) =>
+        !(sdk.isStateless && hasSessionsOnly === true) && (script.isModule === true || front !== 'module'),
+    )
     let wanted: Given
     beforeAll(async () => {
       wanted = await directly(script, sdk)
@@ -64,7 +72,7 @@ describe.each([everything, memory, filesystem, thinking])('$server', (script) =>
       'is given the same over $name',
       async (route) => {
         const given = await through(script, sdk, route)
-        expect(answersOf(given, sdk.isStateless)).toEqual(answersOf(wanted, sdk.isStateless))
+        expect(answersOf(given, sdk.isStateless, route)).toEqual(answersOf(wanted, sdk.isStateless, route))
       },
       60_000,
     )

@@ -15,6 +15,8 @@ export const echoModern: string = join(root, 'test', 'fixtures', 'echo-modern.mj
 export interface Started {
   /** Options of `serve`. */
   readonly options?: readonly string[]
+  /** A configuration file, in place of a server: mcplex is started by `up`. */
+  readonly file?: string
   /** The server behind it, and its flags; `echoLegacy` if nothing is said. */
   readonly server?: readonly string[]
   /** What runs the server; this Node if nothing is said. */
@@ -49,23 +51,14 @@ export interface Mcplex {
   end(): Promise<Exit>
 }
 
-/** Starts `mcplex serve` and waits until it is ready. Throws with what it logged if it ends instead. */
+/** Starts `mcplex serve`, or `mcplex up` with a file, and waits until it is ready. Throws with what it logged if it ends instead. */
 export async function startMcplex(started: Started = {}): Promise<Mcplex> {
-  const { options = [], server = [echoLegacy], program = process.execPath, env = {}, node = [] } = started
-  const argv = [
-    started.host ?? command,
-    'serve',
-    '--port',
-    '0',
-    '--json',
-    '--log-format',
-    'json',
-    ...options,
-    '--',
-    program,
-  ]
+  const { options = [], server = [echoLegacy], program = process.execPath, env = {}, node = [], file } = started
+  const [verb, behind] = file === undefined ? [['serve'], ['--', program, ...server]] : [['up', '--config', file], []]
+  const general = ['--port', '0', '--json', '--log-format', 'json']
+  const argv = [started.host ?? command, ...verb, ...general, ...options, ...behind]
   const limited = started.files === undefined ? [] : ['/bin/sh', '-c', `ulimit -n ${started.files}; exec "$@"`, 'sh']
-  const [first = '', ...rest] = [...limited, process.execPath, ...node, ...argv, ...server]
+  const [first = '', ...rest] = [...limited, process.execPath, ...node, ...argv]
   const child = spawn(first, rest, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },

@@ -59,7 +59,10 @@ export class LocalObject implements HostedObject {
       sessionId: needs.owner?.session,
       start: async () => {},
       send: (message) => this.#send(message),
-      close: async () => this.#end({ what: 'it closed its connection' }),
+      close: async () => {
+        this.#end({ what: 'it closed its connection' })
+        this.#tellClosed()
+      },
     }
     void this.#open()
   }
@@ -113,11 +116,21 @@ export class LocalObject implements HostedObject {
   async #closeServer(): Promise<void> {
     const server = this.#server
     try {
-      if (server?.close) await callScopes().run(this.#scope, () => server.close?.())
-      else this.#transport.onclose?.()
+      try {
+        if (server?.close) await callScopes().run(this.#scope, () => server.close?.())
+      } finally {
+        this.#tellClosed()
+      }
     } catch {
       // What fails while it ends concerns no client.
     }
+  }
+
+  /** Tells the SDK once that the connection is closed: it then calls the module's own `onclose`. */
+  #tellClosed(): void {
+    const { onclose } = this.#transport
+    delete this.#transport.onclose
+    if (onclose) callScopes().run(this.#scope, onclose)
   }
 
   #receive(line: string, facts: CallerFacts | undefined): void {

@@ -11,7 +11,7 @@ const listed = ['tools', 'prompts', 'resources', 'resourceTemplates']
 /** @param open opens the wire to the endpoint */
 export function renamed(one: string, open: (onMessage: OnMessage) => Wire, onMessage: OnMessage): Wire {
   const wire = open((message, text) => {
-    const own = ownText(one, withoutOthers(one, message), text)
+    const own = ownText(one, text, message)
     onMessage(JSON.parse(own) as RpcMessage, own)
   })
   const shown = (message: JsonMap): JsonMap => shownMessage(one, message)
@@ -23,8 +23,9 @@ export function renamed(one: string, open: (onMessage: OnMessage) => Wire, onMes
 }
 
 /** The text of a message with the own names; as it came, unless entries of other servers were left out. */
-function ownText(one: string, message: RpcMessage | undefined, text: string): string {
-  return (message ? JSON.stringify(message) : text)
+export function ownText(one: string, text: string, message: RpcMessage = JSON.parse(text) as RpcMessage): string {
+  const rest = withoutOthers(one, message)
+  return (rest ? JSON.stringify(rest) : text)
     .replaceAll(`mcplex://${one}/`, '')
     .replaceAll(`ui://${one}/`, 'ui://')
     .replaceAll(`"${one}__`, '"')
@@ -43,7 +44,8 @@ function withoutOthers(one: string, message: RpcMessage): RpcMessage | undefined
   return { ...message, result: { ...result, [key]: (result[key] as JsonMap[]).filter(isOwn) } }
 }
 
-function shownMessage(one: string, message: JsonMap): JsonMap {
+/** A message of the client with the names of the endpoint. */
+export function shownMessage(one: string, message: JsonMap): JsonMap {
   const { method, params } = message as { readonly method?: string; readonly params?: JsonMap }
   if (method === undefined || params === undefined) return message
   const uri = (own: unknown): unknown =>

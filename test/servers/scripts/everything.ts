@@ -1,4 +1,5 @@
 /** The reference server that has everything: questions, progress, logs and updates included. */
+import { join } from 'node:path'
 import { eventually } from '../../support/eventually.ts'
 import { calls, type TestClient, program, type Script, type Step } from '../test-client.ts'
 
@@ -142,7 +143,7 @@ const steps: readonly Step[] = [
     async (testClient) => {
       await testClient.client.subscribeResource({ uri })
       const log = await testClient.told('notifications/message', ({ params }) =>
-        String(params?.['data']).endsWith(`${uri} `),
+        String(params?.['data']).includes(`${uri} `),
       )
       const started = await testClient.call('toggle-subscriber-updates')
       const update = await testClient.told('notifications/resources/updated', ({ params }) => params?.['uri'] === uri)
@@ -167,11 +168,13 @@ const steps: readonly Step[] = [
 
 export const everything: Script = {
   server: 'server-everything',
+  isModule: true,
   keepsThings: false,
   asks: true,
   prepare: () =>
     Promise.resolve({
       args: [program('server-everything'), 'stdio'],
+      module: join(import.meta.dirname, '../../fixtures/modules/reference-everything.mjs'),
       env: {},
       roots: ['file:///somewhere', 'file:///elsewhere'],
       steps,
