@@ -55,29 +55,36 @@ async function startSettings(settings: PartialSettings, needs: GatewayNeeds, por
 
 type ModuleUpstream = Extract<PartialUpstream, { readonly module: unknown }>
 
+/** A gateway for the test that runs, in front of upstreams of any kind. */
+export async function startUpstreams(
+  upstreams: NonNullable<PartialSettings['upstreams']>,
+  settings: Omit<PartialSettings, 'upstream' | 'upstreams'> = {},
+  needs: GatewayNeeds = {},
+): Promise<InProcess> {
+  const one = await startSettings({ ...settings, upstreams }, needs, 0)
+  onTestFinished(() => one.end())
+  return one
+}
+
 /** A gateway for the test that runs, in front of a module named `mine`. */
-export async function startModule(
+export function startModule(
   module: ModuleUpstream,
   settings: Omit<PartialSettings, 'upstream' | 'upstreams'> = {},
   needs: GatewayNeeds = {},
 ): Promise<InProcess> {
-  const one = await startSettings({ ...settings, upstreams: { mine: module } }, needs, 0)
-  onTestFinished(() => one.end())
-  return one
+  return startUpstreams({ mine: module }, settings, needs)
 }
 
 /**
  * A gateway for the test that runs, in front of several servers.
  * @param servers the file of each server and its flags, or its settings, by name
  */
-export async function startSeveral(
+export function startSeveral(
   servers: Readonly<Record<string, readonly string[] | Partial<PartialUpstream>>>,
   settings: Omit<PartialSettings, 'upstream' | 'upstreams'> = {},
   needs: GatewayNeeds = {},
 ): Promise<InProcess> {
-  const one = await startSettings({ ...settings, upstreams: upstreamsOf(servers) }, needs, 0)
-  onTestFinished(() => one.end())
-  return one
+  return startUpstreams(upstreamsOf(servers), settings, needs)
 }
 
 /** The settings of several servers, each run by this Node unless they name another program. */
