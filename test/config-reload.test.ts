@@ -95,6 +95,35 @@ describe('a file that changes', () => {
   })
 })
 
+test('a view hides the same tools while upstreams go and come back', async () => {
+  const view = "endpoints: { view: { tools: ['!one__echo'] } }\n"
+  const { running, endpoint } = await up(withServers('one', 'two') + view)
+  const client = await connect(`${endpoint}/view`)
+  const listed = async (): Promise<readonly string[]> => (await client.listTools()).tools.map(({ name }) => name)
+  const reads = (): number => running.log().filter(({ msg }) => msg === 'the settings were read again').length
+  const refusesBoth = async (): Promise<void> => {
+    for (const name of ['echo', 'one__echo'])
+      await expect(client.callTool({ name, arguments: { text: 'hidden' } })).rejects.toThrow('no tool of this name')
+    expect(await listed()).not.toEqual(expect.arrayContaining([expect.stringMatching(/^(one__)?echo$/)]))
+  }
+  await refusesBoth()
+  expect(await listed()).toContain('two__echo')
+  put(withServers('one') + view)
+  await expect.poll(reads, { timeout: 15_000 }).toBe(1)
+  // Its own names: the client lists again what it has kept.
+  await expect.poll(listed).not.toContain('two__echo')
+  await expect(client.callTool({ name: 'echo', arguments: { text: 'hidden' } })).rejects.toThrow('no tool of this name')
+  expect(await listed()).not.toContain('echo')
+  expect(await (await connect(`${endpoint}/view`)).listTools()).not.toMatchObject({
+    tools: expect.arrayContaining([expect.objectContaining({ name: 'echo' })]),
+  })
+  put(withServers('one', 'two') + view)
+  await expect.poll(reads, { timeout: 15_000 }).toBe(2)
+  await refusesBoth()
+  expect(await listed()).toContain('two__echo')
+  await client.close()
+})
+
 describe('mcplex reload', () => {
   test('says what was applied, and what needs a restart', async () => {
     await up(withServers('one', 'two'))

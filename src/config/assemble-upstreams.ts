@@ -1,5 +1,5 @@
 /** Assembles the settings of each upstream and of each named endpoint. */
-import { membersInView, namesProblems } from '../router/options.ts'
+import { membersInView, namesProblems, strayPatterns } from '../router/options.ts'
 import { endpointOptions, type EndpointSettings } from '../gateway/options.ts'
 import { upstreamOptions, type UpstreamSetup } from '../upstreams/options.ts'
 import type { Environment } from './environment.ts'
@@ -91,6 +91,24 @@ export function checkUpstreams({ upstreams, endpoints, aliases }: ProvidedSettin
   for (const message of namesProblems(names, Object.fromEntries(aliases ?? [])))
     problems.push({ code: 'config_name', where: 'upstreams', message, notes: [] })
   return problems
+}
+
+/** Patterns of endpoints that are probably misspelt, or meant for an upstream that is gone. */
+export function strayPatternProblems({ upstreams, endpoints, aliases }: ProvidedSettings): Problem[] {
+  return [...endpoints].flatMap(([name, own]) => {
+    const tools = own.get('tools')
+    const written: readonly unknown[] = Array.isArray(tools?.value) ? tools.value : []
+    const patterns = written.filter((pattern) => typeof pattern === 'string')
+    return strayPatterns({ tools: patterns }, [...upstreams.keys()], Object.fromEntries(aliases ?? [])).map(
+      (pattern): Problem => ({
+        code: 'config_value',
+        where: tools?.where ?? `endpoints.${name}`,
+        message: `endpoints.${name}.tools: the pattern "${pattern}" begins with the name of no upstream`,
+        notes: [['accepted', `patterns such as ${[...upstreams.keys()][0] ?? 'NAME'}__*`]],
+        ...(tools?.place && { place: tools.place }),
+      }),
+    )
+  })
 }
 
 function showsAnything(

@@ -1,12 +1,15 @@
 /**
  * Requests of MCP Apps. The page of an App is a program of its server: it calls the tools and reads the resources of
  * that server by the names that the server gave them, and its host passes the request on. So a name without a member is
- * looked for at the members that have Apps; it must be at one of them alone. [SEP-1865]
+ * looked for at the members that have Apps; it must be at one of them alone, which is known only if the lists of all
+ * members are. [SEP-1865]
  */
 import type { Clock } from '../base/clock.ts'
+import { Refusal } from '../base/refusal.ts'
 import type { Page } from '../catalog/pages.ts'
 import type { Caller } from '../protocol/call.ts'
 import { isObject, type JsonObject, type JsonValue } from '../protocol/json-text.ts'
+import { pagesOfMember } from './member-pages.ts'
 import { type Member, ofMember } from './member.ts'
 import type { Members } from './members.ts'
 
@@ -18,6 +21,7 @@ interface AppPage {
   readonly known: ReadonlySet<string>
 }
 
+/** Both throw a `Refusal` if the lists of a member cannot be had: it may be the one whose App asks. */
 export interface AppRequests {
   /** The member whose App may call a tool of this own name. */
   findTool(own: string, caller: Caller): Promise<Member | undefined>
@@ -40,22 +44,17 @@ export function createAppRequests(needs: {
     return known
   }
 
-  const pagesOf = async ({ catalog }: Member, method: string, caller: Caller): Promise<readonly AppPage[]> => {
-    const pages: AppPage[] = []
-    for (let cursor: unknown = undefined; ;) {
-      const listed = await catalog.page(caller, method, cursor)
-      if ('error' in listed) return pages
-      pages.push(readPage(listed.page))
-      cursor = listed.page.result.value['nextCursor']
-      if (typeof cursor !== 'string') return pages
-    }
+  const pagesOf = async (member: Member, method: string, caller: Caller): Promise<readonly AppPage[]> => {
+    const listed = await pagesOfMember(member, caller, method)
+    return listed ? listed.pages.map(readPage) : []
   }
 
-  /** The members that fulfil this, as far as they answer in time. */
+  /** The only member that fulfils this, if one alone does. */
   const only = async (isMeant: (member: Member) => Promise<boolean>): Promise<Member | undefined> => {
     const given = await Promise.all(
       members.list.map((member) => ofMember(member.name, isMeant(member), memberWaitMs, clock)),
     )
+    if (given.some((one) => 'missing' in one)) throw new Refusal('upstream_unavailable')
     const meant = members.list.filter((_, at) => {
       const one = given[at]
       return one !== undefined && 'value' in one && one.value

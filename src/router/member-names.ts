@@ -60,7 +60,7 @@ export function createMemberNames(needs: {
       const entries = result.value[entriesKey[list] ?? '']
       for (const entry of Array.isArray(entries) ? entries : []) {
         const own = isObject(entry) ? entry['name'] : undefined
-        if (typeof own === 'string' && members.naming.names.shown(member.name, own) === shown) return own
+        if (typeof own === 'string' && members.naming.names.all(member.name, own).includes(shown)) return own
       }
       cursor = result.value['nextCursor']
       if (typeof cursor !== 'string') return undefined

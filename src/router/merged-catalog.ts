@@ -6,24 +6,16 @@
 import type { Clock } from '../base/clock.ts'
 import type { MemoryBudget } from '../base/memory-budget.ts'
 import { Refusal } from '../base/refusal.ts'
-import { type Catalog, capabilitiesIn } from '../catalog/catalog.ts'
-import type { Page } from '../catalog/pages.ts'
+import type { Catalog } from '../catalog/catalog.ts'
 import type { Caller } from '../protocol/call.ts'
 import type { RawObject } from '../protocol/json-text.ts'
 import { type Given, type Member, type Missing, ofMember } from './member.ts'
+import { pagesOfMember } from './member-pages.ts'
 import { mergeDescriptions } from './merged-description.ts'
 import { createMergedPages, entriesKey, type MemberPages, mergedCursor, shortestTtl } from './merged-pages.ts'
 import type { MemberNames } from './member-names.ts'
 import type { Members } from './members.ts'
 import type { MissingMembers } from './missing-members.ts'
-
-/** The capability under which a server announces each list. */
-const kindOf: Readonly<Record<string, string>> = {
-  'tools/list': 'tools',
-  'prompts/list': 'prompts',
-  'resources/list': 'resources',
-  'resources/templates/list': 'resources',
-}
 
 export interface MergedCatalogNeeds {
   /** The name of the merged server, for clients. */
@@ -83,33 +75,6 @@ export function createMergedCatalog(needs: MergedCatalogNeeds): MergedCatalog {
       }),
     )
 
-  /** All pages of a member's list; undefined if it has no such list. */
-  const pagesOf = async (
-    { name, catalog, starting }: Member,
-    caller: Caller,
-    method: string,
-  ): Promise<MemberPages | undefined> => {
-    if (starting) await starting
-    const serverDescription = catalog.descriptionAtHand(caller)
-    if (capabilitiesIn(serverDescription)[kindOf[method] ?? ''] === undefined) return undefined
-    const pages: Page[] = []
-    let ttlMs = Number.POSITIVE_INFINITY
-    for (let cursor: unknown = undefined; ;) {
-      const listed = await catalog.page(caller, method, cursor)
-      if ('error' in listed) {
-        const code = listed.error.kind === 'error' ? listed.error.error.value['code'] : undefined
-        // Servers with resources need not have templates.
-        if (code === -32601) return undefined
-        throw new Refusal('upstream_invalid', { message: 'it answers with an error' })
-      }
-      pages.push(listed.page)
-      ttlMs = Math.min(ttlMs, listed.ttlMs)
-      cursor = listed.page.result.value['nextCursor']
-      if (typeof cursor !== 'string') break
-    }
-    return { member: name, pages, ttlMs }
-  }
-
   const allPages = async (
     caller: Caller,
     method: string,
@@ -119,7 +84,7 @@ export function createMergedCatalog(needs: MergedCatalogNeeds): MergedCatalog {
       list.map((member) =>
         waitFor<MemberPages | undefined>(
           member,
-          () => pagesOf(member, caller, method),
+          () => pagesOfMember(member, caller, method),
           () => {
             const pages = member.catalog.known(caller, method)
             return pages && { member: member.name, pages, ttlMs: 0 }
@@ -160,7 +125,7 @@ export function createMergedCatalog(needs: MergedCatalogNeeds): MergedCatalog {
       return describe(caller, given)
     },
     descriptionAtHand,
-    isList: (method) => Object.hasOwn(kindOf, method),
+    isList: (method) => Object.hasOwn(entriesKey, method),
     async page(caller, method, cursor) {
       if (!Object.hasOwn(entriesKey, method)) throw new Refusal('method_not_found')
       const { given, missing } = await allPages(caller, method)

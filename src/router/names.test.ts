@@ -74,6 +74,14 @@ describe('an alias', () => {
     expect(names.shown('brave', 'other')).toBe('brave__other')
   })
 
+  test('is one of all names of a tool, next to the short form and the name in full', () => {
+    const tool = 't'.repeat(100)
+    const short = prefixedNames(['brave']).shown('brave', tool)
+    const all = prefixedNames(['brave'], { one: short, other: `brave__${tool}` })
+    expect(all.all('brave', tool).toSorted()).toEqual(['one', 'other', short, `brave__${tool}`].toSorted())
+    expect(plainNames('brave', { one: short }).all('brave', tool)).toEqual([tool, short, `brave__${tool}`, 'one'])
+  })
+
   test('may stand for a name that is too long', () => {
     const tool = 't'.repeat(100)
     const all = prefixedNames(['brave'], { short: `brave__${tool}` })

@@ -26,17 +26,24 @@ export interface OwnName {
 export interface Names {
   /** The name for clients. */
   shown(member: string, own: string): string
-  /** The member's name in full, with its prefix, however long: what patterns of a view are compared with, too. */
-  inFull(member: string, own: string): string
+  /**
+   * All names that may stand for it in patterns of a view: the one for clients, the short form, the name in full however
+   * long it is, and every alias; of a single upstream those that it has among others, too.
+   */
+  all(member: string, own: string): readonly string[]
   /** What a name of a client means; undefined if it is of no member. */
   find(shown: string): OwnName | undefined
 }
 
-/** The names of a single member: its own. */
-export function plainNames(member: string): Names {
+/**
+ * The names of a single member: its own. Patterns know it by the others, too, so that a view hides the same tools
+ * however many upstreams there are.
+ */
+export function plainNames(member: string, aliases: Readonly<Record<string, string>> = {}): Names {
+  const prefixed = prefixedNames([member], aliases)
   return {
     shown: (_, own) => own,
-    inFull: (_, own) => own,
+    all: (_, own) => [own, ...prefixed.all(member, own)],
     find: (shown) => ({ member, own: shown, mayBeShort: false }),
   }
 }
@@ -50,19 +57,27 @@ export function prefixedNames(members: readonly string[], aliases: Readonly<Reco
   const prefixes = new Map(members.map((member) => [prefixOf(member), member]))
   const prefixOfMember = new Map(members.map((member) => [member, prefixOf(member)]))
   const lengths = [...new Set([...prefixes.keys()].map((prefix) => prefix.length))]
-  const aliasOf = new Map(Object.entries(aliases).map(([alias, name]) => [name, alias]))
   const targetOf = new Map(Object.entries(aliases))
+  const aliasesOf = new Map<string, string[]>()
+  for (const [alias, name] of targetOf) aliasesOf.set(name, [...(aliasesOf.get(name) ?? []), alias])
+  const wholeName = (member: string, own: string): string => `${prefixOfMember.get(member) ?? prefixOf(member)}${own}`
   const named = (member: string, own: string): string => {
-    const prefix = prefixOfMember.get(member) ?? prefixOf(member)
-    const whole = `${prefix}${own}`
+    const whole = wholeName(member, own)
     return whole.length <= maxNameChars ? whole : `${head(whole, maxNameChars - 1 - hashChars)}_${hash(own)}`
   }
+  const generated = (member: string, own: string): readonly string[] => [
+    named(member, own),
+    wholeName(member, own),
+    `${member}${separator}${own}`,
+  ]
+  const aliasesIn = (names: readonly string[]): readonly string[] => names.flatMap((name) => aliasesOf.get(name) ?? [])
   return {
-    shown: (member, own) => {
-      const name = named(member, own)
-      return aliasOf.size === 0 ? name : (aliasOf.get(name) ?? aliasOf.get(`${member}${separator}${own}`) ?? name)
+    shown: (member, own) =>
+      (aliasesOf.size === 0 ? undefined : aliasesIn(generated(member, own))[0]) ?? named(member, own),
+    all(member, own) {
+      const names = generated(member, own)
+      return [...new Set([...names, ...aliasesIn(names)])]
     },
-    inFull: (member, own) => `${member}${separator}${own}`,
     find(shown) {
       const name = targetOf.get(shown) ?? shown
       for (const length of lengths) {

@@ -27,5 +27,5 @@ export function createNaming(members: readonly string[], { hasPrefix, aliases }:
         tasks: memberTaskIds(members),
         isPlain: false,
       }
-    : { names: plainNames(first), uris: plainUris(first), tasks: plainTaskIds(first), isPlain: true }
+    : { names: plainNames(first, aliases), uris: plainUris(first), tasks: plainTaskIds(first), isPlain: true }
 }

@@ -1,3 +1,3 @@
-/** What the configuration needs of the router: whether names collide, and whether a view shows anything. */
+/** What the configuration needs of the router: whether names collide, and what a view shows. */
 export { namesProblems } from './names.ts'
-export { membersInView } from './view.ts'
+export { membersInView, strayPatterns } from './view.ts'

@@ -1,7 +1,7 @@
 /** Tests which tools a view shows, and of which members it is made. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { prefixedNames } from './names.ts'
+import { plainNames, prefixedNames } from './names.ts'
 import { createView, matches, membersInView } from './view.ts'
 
 const names = prefixedNames(['github', 'search', 'git'], { find: 'search__find' })
@@ -24,6 +24,18 @@ test('a tool is hidden under each of its names', () => {
     expect(createView({ tools: [hidden] }, names).seesTool('search', 'find')).toBe(false)
   }
   expect(createView({ tools: ['!*_end'] }, names).seesTool('git', `${'x'.repeat(100)}_end`)).toBe(false)
+})
+
+test('a view shows and hides the same tools of an upstream that is the only one', () => {
+  const alone = plainNames('github', { wipe: 'github__delete_repo' })
+  for (const hidden of ['!github__delete_*', '!delete_*', '!wipe', '!*delete*'])
+    for (const all of [alone, prefixedNames(['github', 'search'], { wipe: 'github__delete_repo' })]) {
+      const view = createView({ tools: [hidden] }, all)
+      expect([view.seesTool('github', 'delete_repo'), view.seesTool('github', 'list')]).toEqual([false, true])
+    }
+  for (const shown of ['github__*', 'delete_repo', 'wipe'])
+    expect(createView({ tools: [shown] }, alone).seesTool('github', 'delete_repo')).toBe(true)
+  expect(createView({ tools: ['search__*'] }, alone).seesTool('github', 'delete_repo')).toBe(false)
 })
 
 test('without patterns to match, everything is seen that is not excluded', () => {

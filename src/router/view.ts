@@ -1,6 +1,6 @@
 /**
  * A view: which tools of its members an endpoint shows and lets clients call. Pure. `tools` is a list of patterns over
- * the names that clients see, in which `*` stands for any characters: a tool is seen if a pattern matches it and no
+ * all names of a tool, in which `*` stands for any characters: a tool is seen if a pattern matches one of them and no
  * pattern with `!` does. Without a pattern to match, all tools are seen that no `!` excludes.
  */
 import { type Names, prefixOf } from './names.ts'
@@ -21,10 +21,11 @@ export function createView({ tools }: ViewSettings, names: Names): View {
   return {
     seesTool(member, own) {
       // Under each of its names: a pattern must not fail because the name is too long, or has an alias.
-      const known = [names.shown(member, own), names.inFull(member, own)]
-      const isOneOf = (patterns: readonly string[]): boolean =>
-        patterns.some((pattern) => known.some((name) => matches(pattern, name)))
-      return !isOneOf(excluded) && (included.length === 0 || isOneOf(included))
+      const known = names.all(member, own)
+      const isOneOf = (patterns: readonly string[], all: readonly string[]): boolean =>
+        patterns.some((pattern) => all.some((name) => matches(pattern, name)))
+      // Its own name hides it, too: Apps call it by that, and so does every client where its upstream is the only one.
+      return !isOneOf(excluded, [...known, own]) && (included.length === 0 || isOneOf(included, known))
     },
   }
 }
@@ -41,6 +42,27 @@ export function membersInView(
   return members.filter((member) =>
     wanted.some((pattern) => mayMatch(pattern, prefixOf(member)) || mayMatch(pattern, `${member}__`)),
   )
+}
+
+/**
+ * The patterns that name an upstream which is none of the members: those with `__`, and where there are several members
+ * all that are to match, because no name lacks a prefix there.
+ */
+export function strayPatterns(
+  { tools }: ViewSettings,
+  members: readonly string[],
+  aliases: Readonly<Record<string, string>> = {},
+): readonly string[] {
+  return (tools ?? []).filter((written) => {
+    const isExcluded = written.startsWith('!')
+    const pattern = isExcluded ? written.slice(1) : written
+    const namesUpstream = (pattern.split('*')[0] ?? '').includes('__')
+    if (!namesUpstream && (isExcluded || members.length === 1)) return false
+    return (
+      membersInView({ tools: [pattern] }, members, aliases).length === 0 &&
+      !Object.keys(aliases).some((alias) => matches(pattern, alias))
+    )
+  })
 }
 
 /** Whether a pattern may match a name with this beginning. */

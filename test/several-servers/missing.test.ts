@@ -4,7 +4,7 @@ import type { JsonObject } from '../../src/protocol/json-text.ts'
 import { missingKey } from '../../src/router/merged-pages.ts'
 import { echoLegacy } from '../support/mcplex.ts'
 import { eventually } from '../support/eventually.ts'
-import { memberOf, routerOver } from './members.ts'
+import { memberOf, routerOver, scripted } from './members.ts'
 
 const waitMs = 1500
 
@@ -83,6 +83,22 @@ test('a server that hangs after its lists were learnt is shown as it was, and th
   })
   const { meta } = await ada.list('tools/list')
   expect(meta).toBeUndefined()
+})
+
+test('a name that an App uses goes to no other server while one is missing', async () => {
+  const tool = { name: 'save', inputSchema: { type: 'object' }, _meta: { ui: { resourceUri: 'ui://card' } } }
+  const card = { uri: 'ui://card', name: 'card' }
+  const app = [scripted, JSON.stringify({ 'tools/list': { tools: [tool] }, 'resources/list': { resources: [card] } })]
+  const calls = ({ client }: Awaited<ReturnType<typeof routerOver>>): Array<Promise<unknown>> => [
+    client('ada').text('save'),
+    client('ada').request('resources/read', { uri: 'ui://card' }),
+  ]
+  const whole = await routerOver([memberOf('a', ...app), memberOf('b', echoLegacy)])
+  await eventually('both are listed', async () => (await whole.client('ada').tools()).includes('b__echo'))
+  for (const call of calls(whole)) expect(JSON.stringify(await call)).toMatch(/save|card/)
+  const broken = await routerOver([memberOf('a', ...app), memberOf('b', echoLegacy, '--start-fail')])
+  for (const call of calls(broken)) await expect(call).rejects.toMatchObject({ code: 'upstream_unavailable' })
+  expect(await broken.client('ada').text('a__save')).toContain('save')
 })
 
 test('if all servers are missing, a list is refused', async () => {

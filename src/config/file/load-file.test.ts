@@ -114,3 +114,14 @@ test('shown values hold no secret', () => {
   expect(shown.find(({ path: of }) => of === 'upstreams.a.env')?.value).toContain('A=*** B=***')
   expect(JSON.stringify(shown)).not.toContain('hunter2')
 })
+
+test.each([
+  ['{ one: { command: x }, two: { command: x } }', "['one__*', '!tow__*', 'find', '!*_all']", ['!tow__*', 'find']],
+  ['{ one: { command: x } }', "['two__find', 'find', '!one__*', '!three__*']", ['two__find', '!three__*']],
+])('of the upstreams %s, the patterns %s that are of none are warned of', (upstreams, tools, stray) => {
+  const { warnings } = loadText(`upstreams: ${upstreams}\nendpoints: { view: { tools: ${tools} } }`)
+  expect(
+    warnings.map(({ message }) => /the pattern "(.*)" begins with the name of no upstream/.exec(message)?.[1]),
+  ).toEqual(stray)
+  expect(warnings[0]?.place?.line).toBe(2)
+})

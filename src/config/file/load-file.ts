@@ -4,6 +4,7 @@
  */
 import { upstreamOptions } from '../../upstreams/options.ts'
 import { assemble } from '../assemble.ts'
+import { strayPatternProblems } from '../assemble-upstreams.ts'
 import type { Environment } from '../environment.ts'
 import { type Loaded, readProvided } from '../load.ts'
 import type { Problem } from '../problem.ts'
@@ -54,7 +55,7 @@ export function loadFile(
     admin,
     quote: (path) => provided.values.get(path)?.quote ?? quoteOfUpstream(provided, path),
     provided,
-    warnings: file.warnings,
+    warnings: [...file.warnings, ...strayPatternProblems(provided)],
   }
 }
 
