@@ -7,6 +7,7 @@ import { createRequire } from 'node:module'
 import { basename, extname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { isObject } from '../../base/json.ts'
+import { importAgain } from './failed-imports.ts'
 import type { ServerFactory } from './options.ts'
 
 /** What is wrong with a module, in words for the operator. */
@@ -28,7 +29,7 @@ export async function loadFactory(file: string): Promise<ServerFactory> {
 
 async function load(path: string, url: string): Promise<Record<string, unknown>> {
   try {
-    return (await import(url)) as Record<string, unknown>
+    return await importAgain(url)
   } catch (error) {
     if (codeOf(error) === 'ERR_UNKNOWN_FILE_EXTENSION' && /\.[cm]?tsx?$/.test(path)) return loadByTsx(path, url)
     throw explained(error, path)

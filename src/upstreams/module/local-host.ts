@@ -1,17 +1,24 @@
 /** Server objects of a module in this thread. */
 import type { Clock } from '../../base/clock.ts'
+import { type CallScope, callScopes } from '../../use-call/call-scope.ts'
 import { loadFactory } from './load-module.ts'
-import { LocalObject } from './local-object.ts'
+import { LocalObject, wordsOf } from './local-object.ts'
 import { guardProcess } from './module-faults.ts'
-import type { HostedObject, ObjectHost, ToolSessions } from './object-host.ts'
+import type { HostedObject, ObjectEnd, ObjectHost, ToolSessions } from './object-host.ts'
 import type { ServerFactory } from './options.ts'
 
 export function createLocalHost(needs: {
   readonly module: string | ServerFactory
   readonly sessions: ToolSessions
   readonly clock: Clock
+  /** What the module has begun as it was loaded has failed: it belongs to no server object. */
+  readonly complained: (end: ObjectEnd) => void
 }): ObjectHost {
-  const { module, sessions, clock } = needs
+  const { module, sessions, clock, complained } = needs
+  const scope: CallScope = {
+    call: undefined,
+    failed: (what, error) => complained({ what, error: wordsOf(error) }),
+  }
   const made = new WeakSet<object>()
   const objects = new Set<HostedObject>()
   let loading: Promise<ServerFactory> | undefined
@@ -19,7 +26,8 @@ export function createLocalHost(needs: {
 
   const load = (): Promise<ServerFactory> => {
     release ??= guardProcess()
-    return (loading ??= typeof module === 'string' ? loadFactory(module) : Promise.resolve(module))
+    return (loading ??=
+      typeof module === 'string' ? callScopes().run(scope, () => loadFactory(module)) : Promise.resolve(module))
   }
 
   return {

@@ -1,9 +1,12 @@
+import { setImmediate } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { Server as OldServer } from '@modelcontextprotocol/sdk/server/index.js'
 import { Server as NewServer } from '@modelcontextprotocol/server'
 import { expect, test } from 'vitest'
 import { systemClock } from '../../base/clock.ts'
 import { callScopes } from '../../use-call/call-scope.ts'
-import { LocalObject } from './local-object.ts'
+import { LocalObject, wordsOf } from './local-object.ts'
 import type { CallerFacts, ToolSessions } from './object-host.ts'
 
 const facts: CallerFacts = {
@@ -94,4 +97,72 @@ test.each([
     await object.close()
     expect(told).toBe(1)
   }
+})
+
+/** An object whose server answers no request, and calls `handled` in the scope of each message. */
+function silentObject(handled: () => void): LocalObject {
+  return new LocalObject({
+    factory: () => ({
+      async connect(transport: Transport) {
+        Object.assign(transport, { onmessage: handled })
+        await transport.start()
+      },
+    }),
+    listener: { message() {}, ended() {}, complained() {} },
+    owner: facts,
+    sessions,
+    clock: systemClock,
+    made: new WeakSet(),
+  })
+}
+
+test('nothing is kept of a call that was cancelled, which the SDKs do not answer', async () => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const object = silentObject(() => {})
+  await setImmediate()
+  const kept: Array<WeakRef<CallerFacts>> = []
+  const callAndCancel = (id: number): void => {
+    const own = { ...facts }
+    kept.push(new WeakRef(own))
+    object.send(`{"jsonrpc":"2.0","id":${id},"method":"tools/list"}`, own)
+    if (id > 1)
+      object.send(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":${id}}}`, undefined)
+  }
+  for (let id = 1; id <= 20; id++) callAndCancel(id)
+  await setImmediate()
+  collect()
+  expect(kept.map((one) => one.deref() !== undefined)).toEqual([true, ...Array.from({ length: 19 }, () => false)])
+  await object.close()
+})
+
+test.each(['cancelled', 'closed'])(
+  'listeners of the signal run in the scope of their call when it is %s',
+  async (how) => {
+    const scopes: unknown[] = []
+    const scopeOf = (): unknown => callScopes().getStore()?.call
+    const object = silentObject(() => {
+      const call = callScopes().getStore()?.call
+      call?.signal.addEventListener('abort', () => scopes.push(call, scopeOf()))
+    })
+    object.send('{"jsonrpc":"2.0","id":1,"method":"tools/list"}', facts)
+    await setImmediate()
+    if (how === 'closed') await object.close()
+    else object.send('{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}', undefined)
+    expect(scopes[0]).toBeDefined()
+    expect(scopes[1]).toBe(scopes[0])
+    await object.close()
+  },
+)
+
+test('the words of an error are a text, whatever was thrown', () => {
+  const nasty = {
+    toString() {
+      throw new Error('nasty')
+    },
+  }
+  const error = new Error('x')
+  Object.defineProperty(error, 'stack', { get: () => nasty })
+  for (const thrown of [Object.create(null), nasty, error, null, undefined, Symbol('x'), 1n])
+    expect(typeof wordsOf(thrown)).toBe('string')
 })

@@ -138,10 +138,10 @@ export class LocalObject implements HostedObject {
     if (!isObject(message)) return
     const { id, method, params } = message
     if (typeof method !== 'string') {
-      if (this.#requests.settle(message)) return
+      if (callScopes().run(this.#scope, () => this.#requests.settle(message))) return
     } else if (id === undefined) {
       if (method === 'notifications/cancelled' && isObject(params))
-        this.#calls.get(params['requestId'])?.cancel(params['reason'])
+        this.#cancelled(params['requestId'], params['reason'])
     } else if (facts) return this.#handle(message, facts)
     this.#pass(message, this.#scope)
   }
@@ -160,6 +160,22 @@ export class LocalObject implements HostedObject {
     this.#calls.set(id, call)
     this.#transport.sessionId = facts.session
     this.#pass(message, { call, failed: this.#scope.failed })
+  }
+
+  /** The SDKs do not answer a cancelled call, so it is over. */
+  #cancelled(id: JsonValue | undefined, reason: unknown): void {
+    const call = this.#calls.get(id)
+    this.#calls.delete(id)
+    if (call) this.#cancel(call, reason)
+  }
+
+  /** Listeners of the call's signal are code of the module: they run in the scope of the call. */
+  #cancel(call: HandledCall, reason: unknown): void {
+    try {
+      callScopes().run({ call, failed: this.#scope.failed }, () => call.cancel(reason))
+    } catch (error) {
+      this.#failed('it failed when a call was cancelled', error)
+    }
   }
 
   #pass(message: JsonObject, scope: CallScope): void {
@@ -208,14 +224,19 @@ export class LocalObject implements HostedObject {
   #over(why: string): void {
     this.#early = undefined
     this.#held.drop()
-    this.#requests.fail(why)
-    for (const call of this.#calls.values()) call.cancel(why)
+    callScopes().run(this.#scope, () => this.#requests.fail(why))
+    for (const call of this.#calls.values()) this.#cancel(call, why)
     this.#calls.clear()
   }
 }
 
-/** An error with its stack, for the log of the operator. */
+/** An error with its stack, for the log of the operator. Never throws, whatever a module has thrown. */
 export function wordsOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  return error instanceof ModuleError ? error.message : (error.stack ?? error.message)
+  try {
+    if (!(error instanceof Error)) return String(error)
+    const words: unknown = error instanceof ModuleError ? error.message : (error.stack ?? error.message)
+    return String(words)
+  } catch {
+    return `a value that cannot be shown (${typeof error})`
+  }
 }

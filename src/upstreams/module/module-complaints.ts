@@ -42,8 +42,8 @@ export class ModuleComplaints {
     return `the module has failed: ${this.#last.what}`
   }
 
-  /** @param worker the number of the server object that is to blame */
-  add({ what, error }: ObjectEnd, worker: number): void {
+  /** @param worker the number of the server object that is to blame; undefined if it is none of them */
+  add({ what, error }: ObjectEnd, worker?: number): void {
     const { clock, log } = this.#needs
     if (this.last === undefined) this.#logged = 0
     this.#last = { what, atMs: clock.now() }

@@ -30,9 +30,17 @@ export function guardProcess(): () => void {
   }
 }
 
-/** Whether an uncaught error was of a module, and was dealt with. */
+/**
+ * Whether an uncaught error was of a module, and was dealt with. For listeners of `uncaughtException` and
+ * `unhandledRejection`, which run in the scope of the error.
+ */
 export function isOfModule(error: unknown): boolean {
-  return typeof error === 'object' && error !== null && handledErrors().has(error)
+  return canBeKept(error) ? handledErrors().has(error) : callScopes().getStore() !== undefined
+}
+
+/** A text, a number or nothing may be thrown as well; it has no identity. */
+function canBeKept(error: unknown): error is object {
+  return (typeof error === 'object' && error !== null) || typeof error === 'function'
 }
 
 function handledErrors(): WeakSet<object> {
@@ -43,18 +51,22 @@ function handledErrors(): WeakSet<object> {
 function addGuard(): () => void {
   const scopes = callScopes()
   const failed = (scope: CallScope, what: string, error: unknown): void => {
-    if (typeof error === 'object' && error !== null) handledErrors().add(error)
+    if (canBeKept(error)) handledErrors().add(error)
     // Outside of the scope: a bug of ours in here must not be blamed on the module, again and again.
     outside(() => scope.failed(what, error))
   }
+  /** What `process.exit` has thrown: dealt with there, if nothing catches it. */
+  const exits = new WeakSet<object>()
   const uncaught = (error: Error): void => {
     const scope = scopes.getStore()
+    if (canBeKept(error) && exits.has(error)) return
     if (scope) return failed(scope, 'an error in it was not caught', error)
     // Without this listener the process would end with this error.
     if (process.listenerCount('uncaughtException') === 1) throw error
   }
   const rejected = (reason: unknown, promise: Promise<unknown>): void => {
     const scope = scopes.getStore()
+    if (canBeKept(reason) && exits.has(reason)) return
     if (scope) return failed(scope, 'a rejection in it was not handled', reason)
     if (process.listenerCount('unhandledRejection') > 1) return
     // As without this listener: the rejection is an uncaught exception.
@@ -65,7 +77,8 @@ function addGuard(): () => void {
   const guardedExit = (code?: number | string | null): never => {
     const scope = scopes.getStore()
     if (!scope) return exit(code)
-    const error = new Error(`process.exit(${code ?? ''}) ends the server object, not mcplex`)
+    const error = new Error(`process.exit(${code ?? ''}) does not end mcplex`)
+    exits.add(error)
     failed(scope, `it called process.exit(${code ?? ''})`, error)
     throw error
   }

@@ -6,7 +6,7 @@ import type { ServerProgram } from '../pooled/server-program.ts'
 import { UpstreamStartError } from '../upstream.ts'
 import { createLocalHost } from './local-host.ts'
 import { ModuleComplaints } from './module-complaints.ts'
-import type { ObjectHost, ToolSessions } from './object-host.ts'
+import type { ObjectEnd, ObjectHost, ToolSessions } from './object-host.ts'
 import type { ModuleSettings } from './options.ts'
 import { createThreadHost } from './thread-host.ts'
 import { ServerObject } from './server-object.ts'
@@ -19,13 +19,14 @@ export interface ModuleProgramNeeds extends Pick<PooledUpstreamNeeds, 'clock' | 
 export function createModuleProgram(needs: ModuleProgramNeeds): ServerProgram {
   const { settings, clock, log, events, memory, sessions } = needs
   const { module, isolate } = settings
-  const host: ObjectHost =
-    isolate && typeof module === 'string'
-      ? createThreadHost({ module, sessions, clock })
-      : createLocalHost({ module, sessions, clock })
   const instance = shortId() + shortId() + shortId()
   const living = new Set<ServerObject>()
   const complaints = new ModuleComplaints({ log, clock, objects: () => (settings.isolate ? [] : living) })
+  const complained = (end: ObjectEnd): void => complaints.add(end)
+  const host: ObjectHost =
+    isolate && typeof module === 'string'
+      ? createThreadHost({ module, sessions, clock, complained })
+      : createLocalHost({ module, sessions, clock, complained })
   let workers = 0
   let closing: Promise<void> | undefined
 

@@ -23,7 +23,12 @@ function serve(port: NonNullable<typeof parentPort>, { module }: ThreadStart): v
     replace: (facts, values, version) => ask({ what: 'replace', facts, values, version }),
     history: (facts) => ask({ what: 'history', facts }),
   }
-  const host = createLocalHost({ module, sessions, clock: systemClock })
+  const host = createLocalHost({
+    module,
+    sessions,
+    clock: systemClock,
+    complained: (end) => tell({ kind: 'complained', object: undefined, end }),
+  })
   host.load().then(
     () => tell({ kind: 'loaded' }),
     (error: unknown) => tell({ kind: 'not_loaded', words: wordsOf(error) }),

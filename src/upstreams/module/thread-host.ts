@@ -17,6 +17,8 @@ export interface ThreadHostNeeds {
   readonly module: string
   readonly sessions: ToolSessions
   readonly clock: Clock
+  /** What the module has begun as it was loaded has failed: it belongs to no server object. */
+  readonly complained: (end: ObjectEnd) => void
 }
 
 export function createThreadHost(needs: ThreadHostNeeds): ObjectHost {
@@ -31,7 +33,10 @@ export function createThreadHost(needs: ThreadHostNeeds): ObjectHost {
     if (thread && !thread.isOver) return thread
     return (thread = new ModuleThread(needs, {
       message: (object, text) => objects.get(object)?.listener.message(text),
-      complained: (object, end) => objects.get(object)?.listener.complained(end),
+      complained(object, end) {
+        if (object === undefined) needs.complained(end)
+        else objects.get(object)?.listener.complained(end)
+      },
       closed: (object) => objects.get(object)?.closed?.(),
       ended(object, end) {
         const { listener } = objects.get(object) ?? {}
@@ -85,7 +90,7 @@ const silent: ObjectListener = { message() {}, ended() {}, complained() {} }
 
 interface ThreadEvents {
   message(object: number, text: string): void
-  complained(object: number, end: ObjectEnd): void
+  complained(object: number | undefined, end: ObjectEnd): void
   closed(object: number): void
   ended(object: number, end: ObjectEnd): void
   /** The thread has ended, and all its objects with it. */

@@ -17,7 +17,7 @@ export type FromThread =
   | { readonly kind: 'not_loaded'; readonly words: string }
   | { readonly kind: 'message'; readonly object: number; readonly text: string }
   | { readonly kind: 'ended'; readonly object: number; readonly end: ObjectEnd }
-  | { readonly kind: 'complained'; readonly object: number; readonly end: ObjectEnd }
+  | { readonly kind: 'complained'; readonly object: number | undefined; readonly end: ObjectEnd }
   | { readonly kind: 'closed'; readonly object: number }
   | ({ readonly kind: 'request'; readonly request: number } & SessionRequest)
 
