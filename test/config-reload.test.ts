@@ -71,6 +71,30 @@ describe('a file that changes', () => {
     await client.close()
   })
 
+  test('makes no tool seen that `onChange: hold` holds back', async () => {
+    const also = join(folder, 'also')
+    const command = JSON.stringify([...fixture('own-lists.mjs'), `--also=${also}`])
+    const text = (minutes: number): string =>
+      `listen: { port: 0 }\nupstreams:\n  one: { command: ${command}, onChange: hold, callIdle: ${minutes}m }\n`
+    writeFileSync(also, '')
+    const { running, endpoint } = await up(text(10))
+    const names = async (): Promise<readonly string[]> => {
+      const client = await connect(endpoint)
+      const { tools } = await client.listTools()
+      await client.close()
+      return tools.map(({ name }) => name)
+    }
+    const before = await names()
+    expect(before).toContain('echo')
+    writeFileSync(also, 'extra')
+    put(text(11))
+    await expect.poll(() => isLogged(running, 'the settings were read again'), { timeout: 15_000 }).toBe(true)
+    expect(await names()).toEqual(before)
+    const isHeld = (): boolean =>
+      running.log().some(({ msg, tool }) => String(msg).endsWith('is held back') && tool === 'extra')
+    await expect.poll(isHeld, { timeout: 15_000 }).toBe(true)
+  })
+
   test('and is not right changes nothing, and the log says what is wrong, with the line', async () => {
     const { running, endpoint } = await up(withServers('one', 'two'))
     const client = await connect(endpoint)

@@ -15,7 +15,7 @@ import type { HeaderParam } from '../protocol/headers.ts'
 import { isObject, type JsonObject, type RawObject } from '../protocol/json-text.ts'
 import type { Answer } from '../protocol/jsonrpc.ts'
 import { type CatalogSource, NoRoom } from '../upstreams/upstream.ts'
-import { createDefinitions, type OnChange } from './definitions.ts'
+import { type AcceptedDefinitions, createDefinitions, type Definitions, type OnChange } from './definitions.ts'
 import { createKeptSources } from './kept-sources.ts'
 import { capabilityOf, createLearning } from './learning.ts'
 import { createOwnLists } from './own-lists.ts'
@@ -55,6 +55,8 @@ export interface Catalog {
    * fetched for the next time.
    */
   isListed(caller: Caller, list: 'tools/list' | 'prompts/list', name: string): boolean
+  /** Whether every definition of the tool is held back, so that no client has been shown it. */
+  isHeldBack(tool: string): boolean
 }
 
 /** A page for one client. */
@@ -76,8 +78,9 @@ export interface LearntCatalog extends Catalog {
   learn(caller: Caller, method: string): Promise<void>
   /** The bound arguments that a tool has; undefined if it is not in the caller's list. Throws what `page` throws. */
   boundArgsOf(caller: Caller, tool: string): Promise<readonly string[] | undefined>
-  /** Accepts the definitions that are held back, and announces that the tools have changed. @returns how many */
-  acceptDefinitions(): number
+  readonly definitions: Definitions
+  /** Accepts the definitions that are held back, and announces that the tools have changed. */
+  acceptDefinitions(): AcceptedDefinitions
   /** Figures for operators, by name. */
   counts(): Readonly<Record<string, number>>
 }
@@ -214,22 +217,20 @@ export function createCatalog(needs: {
       }
     },
     acceptDefinitions() {
-      const accepted = definitions.accept()
-      for (const source of sources.all()) {
-        const kept = source.lists.get('tools/list')
-        if (kept) kept.isCurrent = false
-      }
-      if (accepted > 0) catalogSource.announceToAll('tools/list')
-      return accepted
+      const found = definitions.accept()
+      sources.outdate('tools/list')
+      if (found.accepted > 0) catalogSource.announceToAll('tools/list')
+      return found
     },
+    definitions,
     counts: () => definitions.counts(),
+    isHeldBack: (tool) => definitions.isHeldBack(tool),
     descriptionAtHand,
     async learn(caller, method) {
       const key = catalogSource.sourceOf(caller, method)
       if (sources.find(key)?.lists.get(method)) return
-      await isAnnounced(caller, method)
-        .then((announces) => learnFirst(caller, key, method, announces))
-        .catch(() => undefined)
+      const learnt = isAnnounced(caller, method).then((announces) => learnFirst(caller, key, method, announces))
+      await learnt.catch(() => undefined)
     },
     isList: (method) => Object.hasOwn(capabilityOf, method),
     async page(caller, method, cursor) {
@@ -282,9 +283,7 @@ export function createCatalog(needs: {
       // A call may have added the tool to the list of the caller's own worker.
       return known ?? boundIn(await pagesFor(caller, 'tools/list'), tool)
     },
-    async mirrored(caller, tool) {
-      return (await pagesOf(caller, 'tools/list')).mirrored.get(tool) ?? []
-    },
+    mirrored: async (caller, tool) => (await pagesOf(caller, 'tools/list')).mirrored.get(tool) ?? [],
   }
 }
 

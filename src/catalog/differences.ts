@@ -1,6 +1,6 @@
 /** What is different between two definitions, in words for a log line. Pure. */
 import { terminalSafeLine } from '../base/terminal-safe.ts'
-import { isObject, type JsonValue } from '../protocol/json-text.ts'
+import { isObject, type JsonObject, type JsonValue } from '../protocol/json-text.ts'
 
 const maxDifferences = 10
 const maxChars = 200
@@ -9,6 +9,14 @@ const maxChars = 200
 export function differences(before: JsonValue, after: JsonValue): readonly string[] {
   const found: string[] = []
   collect(before, after, '', found)
+  return found.length <= maxDifferences ? found : [...found.slice(0, maxDifferences), '…']
+}
+
+/** The fields of a definition that are different, without a word of their text; ten at most. */
+export function differentFields(before: JsonObject, after: JsonObject): readonly string[] {
+  const found = [...new Set([...Object.keys(before), ...Object.keys(after)])]
+    .filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]))
+    .map((key) => terminalSafeLine(key, maxChars))
   return found.length <= maxDifferences ? found : [...found.slice(0, maxDifferences), '…']
 }
 

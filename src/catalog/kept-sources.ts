@@ -65,6 +65,8 @@ export interface KeptSources {
   begin(key: string, description: string, learn: (take: (bytes: number) => boolean) => Promise<Pages>): KeptList
   /** Keeps a list and replaces the previous one, if any. */
   keep(key: string, method: string, list: KeptList): void
+  /** A list of all sources may have changed. */
+  outdate(method: string): void
   /** Forgets a list, unless a newer one has replaced it. */
   forget(key: string, method: string, list: KeptList): void
   /** Releases the memory of a list that was learnt but is not kept. */
@@ -192,6 +194,12 @@ export function createKeptSources(needs: {
       }
       lists.set(method, list)
       if (before && before !== list) release(before)
+    },
+    outdate(method) {
+      for (const { lists } of sources.values()) {
+        const kept = lists.get(method)
+        if (kept) kept.isCurrent = false
+      }
     },
     forget,
     drop: release,

@@ -9,7 +9,7 @@ import type { JsonObject, RawObject } from '../protocol/json-text.ts'
 import type { Answer } from '../protocol/jsonrpc.ts'
 import type { CatalogSource } from '../upstreams/upstream.ts'
 import { type BindingOfList, bindList } from './bound-args.ts'
-import type { Definitions } from './definitions.ts'
+import type { Definitions, ListOrigin } from './definitions.ts'
 import type { KeptList, KeptSources } from './kept-sources.ts'
 import { type Freshness, isSame, learnPages, type Pages } from './pages.ts'
 
@@ -61,11 +61,11 @@ export function createLearning(needs: LearningNeeds): Learning {
   let mirrorsHeaders = false
   let hasTaskOnly = false
 
-  /** Whether it is the first list that clients of a kind get; not the own list of a session. */
-  const isNewKind = (caller: Caller, key: string, method: string): boolean => {
+  /** Where a list of tools comes from. */
+  const originOf = (caller: Caller, key: string, method: string): ListOrigin => {
     const common = catalogSource.commonSourceOf(caller, method)
-    const isCommon = key === common || key === catalogSource.withoutName(common)
-    return isCommon && sources.find(key)?.lists.has(method) !== true
+    const isOwn = key !== common && key !== catalogSource.withoutName(common)
+    return { source: key, isOwn, isNew: !isOwn && sources.find(key)?.lists.has(method) !== true }
   }
 
   /** Warns once of each bound argument that no tool has: its name may be wrong. */
@@ -91,7 +91,7 @@ export function createLearning(needs: LearningNeeds): Learning {
       const untilMs = now + Math.max(0, statedMs)
       return { untilMs, usableUntilMs: untilMs, longestTtlMs }
     }
-    const definitions = method === 'tools/list' ? needs.definitions.begin(isNewKind(caller, key, method)) : undefined
+    const definitions = method === 'tools/list' ? needs.definitions.begin(originOf(caller, key, method)) : undefined
     const binding = definitions && boundArgs ? bindList(Object.keys(boundArgs)) : undefined
     const ask = async (cursor: string | undefined): Promise<Answer> => {
       const answer = await catalogSource.list(caller, key, method, cursor)

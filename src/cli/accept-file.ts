@@ -10,10 +10,16 @@ import { isObject, type JsonObject } from '../base/json.ts'
 
 const lookEveryMs = 1000
 const answerMs = 10_000
-const maxBytes = 4096
+const maxBytes = 128 * 1024
 
-/** What an instance makes of a request. @returns how many definitions were accepted; undefined if there is no such upstream */
-export type Accept = (upstream: string) => number | undefined
+/** What an instance makes of a request. @returns what was accepted; undefined if there is no such upstream */
+export type Accept = (upstream: string) => Accepted | undefined
+
+/** What was accepted: how many definitions, and the names of their tools, a hundred at most. */
+export interface Accepted {
+  readonly accepted: number
+  readonly tools: readonly string[]
+}
 
 /** Answers requests to this process until it ends. Never throws. @param folder that of its runtime file */
 export function answerAcceptRequests(folder: string, clock: Clock, accept: Accept): void {
@@ -23,7 +29,7 @@ export function answerAcceptRequests(folder: string, clock: Clock, accept: Accep
     if (typeof request?.['upstream'] !== 'string') return
     const accepted = accept(request['upstream'])
     try {
-      place(answered, { id: request['id'] ?? null, accepted: accepted ?? null })
+      place(answered, { id: request['id'] ?? null, accepted: accepted?.accepted ?? null, tools: accepted?.tools ?? [] })
     } catch {
       // The command says that there was no answer.
     }
@@ -32,14 +38,14 @@ export function answerAcceptRequests(folder: string, clock: Clock, accept: Accep
 
 /**
  * Asks a running instance.
- * @returns how many definitions were accepted; `no upstream` or `no answer` if none could be
+ * @returns what was accepted; `no upstream` or `no answer` if none could be
  */
 export async function requestAccept(
   folder: string,
   pid: number,
   upstream: string,
   clock: Clock,
-): Promise<number | 'no upstream' | 'no answer'> {
+): Promise<Accepted | 'no upstream' | 'no answer'> {
   const { asked, answered } = pathsOf(folder, pid)
   const id = randomBytes(8).toString('hex')
   place(asked, { id, upstream })
@@ -50,7 +56,9 @@ export async function requestAccept(
     const answer = take(answered)
     if (answer?.['id'] !== id) continue
     awake.stop()
-    return typeof answer['accepted'] === 'number' ? answer['accepted'] : 'no upstream'
+    const { accepted, tools } = answer
+    if (typeof accepted !== 'number' || !Array.isArray(tools)) return 'no upstream'
+    return { accepted, tools: tools.map(String) }
   }
   awake.stop()
   rmSync(asked, { force: true })

@@ -2,6 +2,7 @@
  * Composes the gateway: builds its modules and gives each the settings that it needs. No other file knows all modules.
  * The command and embedders use this file and nothing behind it.
  */
+import type { AcceptedDefinitions } from '../catalog/definitions.ts'
 import type { Backplane } from '../backplane/backplane.ts'
 import { createMemoryBackplane } from '../backplane/memory.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
@@ -78,9 +79,9 @@ export interface Gateway<Given = PartialSettings> {
   /**
    * Accepts the definitions of tools that are held back at an upstream (`onChange: hold`); its clients are told that the
    * tools have changed.
-   * @returns how many; undefined if there is no upstream of that name
+   * @returns what was accepted; undefined if there is no upstream of that name
    */
-  acceptDefinitions(upstream: string): number | undefined
+  acceptDefinitions(upstream: string): AcceptedDefinitions | undefined
   /** How many calls are in flight. */
   readonly callsInFlight: number
   readonly events: EventSource

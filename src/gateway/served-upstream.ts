@@ -83,6 +83,11 @@ export class ServedUpstream {
     this.#release()
   }
 
+  /** Takes the place of another one: it knows the definitions of tools that were accepted there. */
+  succeed(before: ServedUpstream): void {
+    if (this.#setup.onChange !== 'allow') this.catalog.definitions.carryOver(before.catalog.definitions)
+  }
+
   /** Calls that it runs, and calls that wait for a worker. */
   get calls(): number {
     const { workerCalls = 0, waitingCalls = 0 } = this.upstream.counts()

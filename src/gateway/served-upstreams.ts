@@ -94,6 +94,7 @@ export class ServedUpstreams {
       await pauseUnless([this.#closed], clock, pauseMs)
       if (this.#closed.cancelled || this.#byName.get(name) !== failed) return
       const next = new ServedUpstream(name, setup, create)
+      next.succeed(failed)
       this.#others.add(next)
       try {
         await next.start(() => {})
@@ -144,7 +145,9 @@ export class ServedUpstreams {
     const given = new Map(prepared.map((served) => [served.name, served]))
     this.#byName.clear()
     for (const name of names) {
-      const served = given.get(name) ?? before.get(name)
+      const [next, last] = [given.get(name), before.get(name)]
+      if (next && last) next.succeed(last)
+      const served = next ?? last
       if (served) this.#byName.set(name, served)
     }
     for (const served of prepared) this.#others.delete(served)

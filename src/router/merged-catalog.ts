@@ -157,6 +157,10 @@ export function createMergedCatalog(needs: MergedCatalogNeeds): MergedCatalog {
       const found = memberNames.known(list, name)
       return found !== undefined && found.member.catalog.isListed(caller, list, found.own)
     },
+    isHeldBack(tool) {
+      const found = memberNames.known('tools/list', tool)
+      return found?.member.catalog.isHeldBack(found.own) === true
+    },
     async mirrored(caller, tool) {
       const found = await memberNames.find('tools/list', tool, caller)
       return found ? found.member.catalog.mirrored(caller, found.own) : []

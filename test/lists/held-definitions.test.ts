@@ -63,10 +63,17 @@ test('with hold, clients see what was accepted until the operator accepts the re
   await eventually('the changes in the log', () => changed.every((tool) => changesIn(mcplex).includes(tool)))
   expect(await counts(mcplex)).toMatchObject({ changedDefinitions: 3, heldDefinitions: 3 })
   expect(await seen(await openSession(mcplex.url))).toEqual(before)
+  const { error } = await session.request('tools/call', { name: 'extra' })
+  expect(error).toMatchObject({ code: -32602, message: expect.stringContaining('no tool of this name') as string })
 
   const told = messagesOf(stream).length
   const { code, stderr } = await run(['upstreams', 'accept', 'server'], runtime)
-  expect([code, stderr]).toEqual([0, 'server: 3 definitions accepted\n'])
+  expect([code, stderr.replace(/: [a-z_, ]+$/m, '')]).toEqual([0, 'server: 3 definitions accepted\n'])
+  const logged = mcplex.log.find(({ msg }) => msg === 'definitions of tools are accepted')
+  for (const tool of changed) {
+    expect(stderr).toContain(tool)
+    expect(logged?.['tools']).toContain(tool)
+  }
   expect(await counts(mcplex)).toMatchObject({ heldDefinitions: 0 })
   await eventually('the change to be heard', () => messagesOf(stream).length > told)
   await eventually('the new definitions', async () => (await seen(session)).hasExtra)
@@ -74,16 +81,20 @@ test('with hold, clients see what was accepted until the operator accepts the re
   expect(readdirSync(join(runtime, 'mcplex'))).toEqual([`${mcplex.pid}.json`])
 })
 
-test.each(['allow', 'alert'])('with %s, a change is shown and logged with what is different', async (onChange) => {
-  const mcplex = await start(onChange, runtimeFolder())
-  const session = await openSession(mcplex.url)
-  await changeDefinitions(session)
-  expect(await seen(session)).toEqual(after)
-  const line = mcplex.log.find(({ tool }) => tool === 'echo')
-  expect(line).toMatchObject({ change: 'changed', diff: ['description: "Gives back what it gets." -> "evil"'] })
-  const { changedDefinitions } = await counts(mcplex)
-  expect(changedDefinitions).toBe(onChange === 'alert' ? 2 : undefined)
-})
+test.each(['allow', 'alert'])(
+  'with %s, a change of one session is shown and logged without its text',
+  async (onChange) => {
+    const mcplex = await start(onChange, runtimeFolder())
+    const session = await openSession(mcplex.url)
+    await changeDefinitions(session)
+    expect(await seen(session)).toEqual(after)
+    const line = mcplex.log.find(({ tool }) => tool === 'echo')
+    expect(line).toMatchObject({ change: 'changed', differs: ['description'] })
+    expect(line).not.toHaveProperty('diff')
+    const { changedDefinitions } = await counts(mcplex)
+    expect(changedDefinitions).toBe(onChange === 'alert' ? 2 : undefined)
+  },
+)
 
 test('an upstream that does not exist, and an instance that is not there, are named', async () => {
   const runtime = runtimeFolder()

@@ -36,7 +36,12 @@ function start(steps: () => Reply): { reply: Reply; reported: string[]; begun: (
         return steps()
       },
     },
-    catalog: { hasTaskOnly: false, isTaskOnly: () => Promise.resolve(false), isListed: () => true },
+    catalog: {
+      hasTaskOnly: false,
+      isTaskOnly: () => Promise.resolve(false),
+      isListed: () => true,
+      isHeldBack: () => false,
+    },
     continuations: {
       continueCall() {
         throw new Error('not continued')

@@ -19,7 +19,7 @@ export const callBytes: number = 8 * 1024
 /** What runs calls. */
 export interface CallNeeds {
   readonly upstream: Pick<Upstream, 'call'>
-  readonly catalog: Pick<Catalog, 'hasTaskOnly' | 'isTaskOnly' | 'isListed'>
+  readonly catalog: Pick<Catalog, 'hasTaskOnly' | 'isTaskOnly' | 'isListed' | 'isHeldBack'>
   readonly continuations: Continuations
   readonly events: EventSink
   readonly clock: Clock
@@ -95,6 +95,7 @@ class RunningCall implements Reply {
     const { upstream, catalog, clock } = this.#needs
     this.#startedMs = clock.now()
     this.#needs.running.count++
+    refuseHeldBack(this.#call, catalog)
     const mayBeTask = this.#call.session === undefined && catalog.hasTaskOnly
     return mayBeTask ? callOrTask(this.#call, this.#needs) : upstream.call(this.#call)
   }
@@ -156,6 +157,13 @@ function toolOf(call: Call, catalog: Pick<Catalog, 'isListed'>): string | undefi
   if (method !== 'tools/call' && method !== 'prompts/get') return undefined
   const name = params?.value['name']
   return typeof name === 'string' && catalog.isListed(call, listOf[method], name) ? name : unknownName
+}
+
+/** Throws `invalid_params`, as for a tool that is not there, if the tool of the call is held back from all clients. */
+function refuseHeldBack({ method, params }: Call, catalog: Pick<Catalog, 'isHeldBack'>): void {
+  const name = method === 'tools/call' ? params?.value['name'] : undefined
+  if (typeof name !== 'string' || !catalog.isHeldBack(name)) return
+  throw new Refusal('invalid_params', { message: 'There is no tool of this name.' })
 }
 
 /**

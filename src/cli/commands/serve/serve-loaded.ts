@@ -27,6 +27,7 @@ import { serveStdio } from './serve-stdio.ts'
 import { serversIn } from './servers-in.ts'
 import type { Outputs } from '../../outputs.ts'
 import type { ReloadResult } from '../../running-instances.ts'
+import type { Accept } from '../../accept-file.ts'
 import { writeRuntimeFile } from '../../runtime-file.ts'
 import { type Reloading, type ReloadSource, startReloading } from './reloading.ts'
 import { startFailureToShow } from './start-failure.ts'
@@ -112,7 +113,7 @@ export async function serveLoaded(serving: Serving, machine: Environment, output
     if (typeof facts !== 'string') {
       const ready = asReady(facts, listener, settings, pasteableName(machine.env))
       const instance = { ...httpInstance(ready), ...(source?.path !== undefined && { config: source.path }) }
-      const accept = (name: string): number | undefined => gateway.acceptDefinitions(name)
+      const accept: Accept = (name) => gateway.acceptDefinitions(name)
       const rewrite = loaded.admin.runtimeFile ? writeRuntimeFile(instance, machine.env, log, accept) : undefined
       const done = (reload: ReloadResult): void => rewrite?.({ ...instance, reload })
       reloading = source && startReloading({ source, gateway, loaded, clock, log, done })

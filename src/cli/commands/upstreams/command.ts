@@ -30,7 +30,7 @@ export const upstreamsVerb: Subcommand<UpstreamsRequest> = {
       .argument('<action>', '`accept`')
       .argument('<name>', 'the name of the upstream')
       .addOption(new Option('--pid <pid>', 'The process id of the mcplex that is meant, if several run.'))
-    addOutputOptions(command, 'One JSON object on stdout: how many definitions were accepted.')
+    addOutputOptions(command, 'One JSON object on stdout: how many definitions were accepted, and of which tools.')
     command.action((action: string, upstream: string) => {
       if (action !== 'accept') command.error(`error: unknown action '${action}': there is accept`)
       const { pid } = command.opts<{ pid?: string }>()

@@ -1,5 +1,6 @@
 /** The verb `upstreams`: has a running instance accept the definitions of tools that it holds back. */
 import { systemClock } from '../../../base/clock.ts'
+import { terminalSafe } from '../../../base/terminal-safe.ts'
 import type { Environment } from '../../../config/environment.ts'
 import { requestAccept } from '../../accept-file.ts'
 import { CommandFailed, type FailureCode } from '../../failures.ts'
@@ -15,14 +16,21 @@ import type { UpstreamsRequest } from './command.ts'
 export async function upstreams(request: UpstreamsRequest, machine: Environment, outputs: Outputs): Promise<number> {
   const { upstream } = request
   const { folder, pid } = instanceFor(request, machine)
-  const accepted = await requestAccept(folder, pid, upstream, systemClock)
-  if (accepted === 'no upstream')
+  const answer = await requestAccept(folder, pid, upstream, systemClock)
+  if (answer === 'no upstream')
     throw failed('upstream_unknown', `the mcplex with process id ${pid} has no upstream ${upstream}`)
-  if (accepted === 'no answer') throw failed('instance_silent', `the mcplex with process id ${pid} did not answer`)
-  if (request.isJson) outputs.stdout.write(`${JSON.stringify({ event: 'accepted', upstream, pid, accepted })}\n`)
+  if (answer === 'no answer') throw failed('instance_silent', `the mcplex with process id ${pid} did not answer`)
+  const { accepted, tools } = answer
+  if (request.isJson) outputs.stdout.write(`${JSON.stringify({ event: 'accepted', upstream, pid, accepted, tools })}\n`)
   else if (!request.isQuiet)
-    outputs.stderr.write(`${upstream}: ${accepted} ${accepted === 1 ? 'definition' : 'definitions'} accepted\n`)
+    outputs.stderr.write(
+      `${upstream}: ${accepted} ${accepted === 1 ? 'definition' : 'definitions'} accepted${named(tools)}\n`,
+    )
   return 0
+}
+
+function named(tools: readonly string[]): string {
+  return tools.length === 0 ? '' : `: ${terminalSafe(tools.join(', '))}`
 }
 
 function instanceFor(
