@@ -75,7 +75,9 @@ describe('up', () => {
     expect(limits).toMatchObject({ maxConnections: 7 })
     expect(await toolsAt(String(endpoint))).toContain('echo')
     expect(await toolsAt(`${String(endpoint)}/My-Echo`)).toContain('echo')
-    expect(running.log()).toContainEqual(expect.objectContaining({ level: 'warn', code: 'config_name' }))
+    await expect
+      .poll(() => running.log())
+      .toContainEqual(expect.objectContaining({ level: 'warn', code: 'config_name' }))
   })
 
   test('reads a file that a shell passes', async () => {

@@ -130,9 +130,7 @@ test('calls that are not answered get half of the budget, and further ones are r
 test('questions that a client does not answer count, and beyond its share the server is told', async () => {
   const target = await startTarget(8)
   const opening = { capabilities: { sampling: {} } }
-  // What is learnt for such clients stays.
-  await (await openSession(target.url, opening)).end()
-  await expectBounded(target, async (scale) => {
+  const attack = async (scale: number): Promise<void> => {
     for (let count = 0; count < 6 * scale; count++) {
       const session = await openSession(target.url, opening)
       const asked = { kind: 'sampling', message: 'x'.repeat(200_000) }
@@ -144,12 +142,26 @@ test('questions that a client does not answer count, and beyond its share the se
       await session.end()
       await Promise.all(calls.map(({ over }) => over))
     }
-  })
+  }
+  // What is learnt for such clients, and after the calls of usual ones, stays.
+  for (const capabilities of [opening.capabilities, {}, {}]) {
+    const session = await openSession(target.url, { capabilities })
+    await session.request('tools/list')
+    for (let count = 0; count < 50; count++) {
+      await session.request('tools/call', { name: 'echo', arguments: { text: 'x' } })
+      await new Promise((resolve) => setTimeout(resolve, 25))
+    }
+    await session.end()
+  }
+  await expectBounded(target, attack)
 })
 
 test('the results of a batch wait for each other within the share of their session', async () => {
   const target = await start(32)
   const session = await openSession(target.url, { version: '2025-03-26' })
+  // The history of the session is full before: it stays as long as the session does.
+  for (let count = 0; count < 100; count++)
+    await session.request('tools/call', { name: 'big', arguments: { bytes: 1 } })
   await expectBounded(target, async (scale) => {
     for (let time = 0; time < 5 * scale; time++) {
       const call = (id: number): JsonMap => ({
