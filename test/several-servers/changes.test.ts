@@ -7,24 +7,27 @@ import { memberOf, routerOver, scripted } from './members.ts'
 const listChanged = 'notifications/tools/list_changed'
 const updated = 'notifications/resources/updated'
 
-test('changes of several servers that come together are announced once, and resources as their clients know them', async () => {
+test('changes of several servers that come together are announced together, and resources as their clients know them', async () => {
   const { client } = await routerOver([memberOf('one', echoLegacy), memberOf('two', echoModern)])
   const ada = client('ada')
   const uris = ['mcplex://one/echo://nonce', 'mcplex://two/echo://calls']
   const { seen, subscription } = await ada.subscribe({ toolsListChanged: true, resourceUris: new Set(uris) })
-  await Promise.all([ada.text('one__touch-list'), ada.text('two__touch-list')])
+  const touches = ['one__touch-list', 'two__touch-list'].flatMap((name) => Array.from({ length: 10 }, () => name))
+  await Promise.all(touches.map((name) => ada.text(name)))
   await eventually('the change is announced', () => seen.length > 0)
   await ada.text('one__update', { uri: 'echo://nonce' })
   await ada.text('one__update', { uri: 'echo://calls' })
   await ada.text('two__update', { uri: 'echo://calls' })
   await eventually('both resources', () => seen.filter(({ method }) => method === updated).length === 2)
   expect(seen.flatMap(({ method, params }) => (method === updated ? [params?.value['uri']] : []))).toEqual(uris)
-  expect(seen.filter(({ method }) => method === listChanged)).toHaveLength(1)
-  expect(await ada.tools()).toEqual(expect.arrayContaining(['one__added_1', 'two__added_1']))
+  // One, or a few if the servers took their time: not one for each of the twenty changes.
+  expect(seen.filter(({ method }) => method === listChanged).length).toBeLessThan(10)
+  expect(await ada.tools()).toEqual(expect.arrayContaining(['one__added_10', 'two__added_10']))
   subscription.stop()
+  const told = seen.length
   await ada.text('one__touch-list')
   await ada.text('one__echo', { text: '' })
-  expect(seen).toHaveLength(3)
+  expect(seen).toHaveLength(told)
 })
 
 test('members are replaced: lists, calls and subscriptions follow, and calls in flight end where they began', async () => {
