@@ -33,6 +33,7 @@ export function createGateway(settings: PartialSettings, needs: GatewayNeeds = {
     start: () => gateway.start(),
     // What is wrong with the settings is told like all else that goes wrong: by the promise.
     reload: async (next) => gateway.reload(fillSettings(next, thisMachine())),
+    replaceUpstreams: (upstreams) => gateway.replaceUpstreams(upstreams),
     handle: (inbound) => gateway.handle(inbound),
     health: () => gateway.health(),
     acceptDefinitions: (upstream) => gateway.acceptDefinitions(upstream),

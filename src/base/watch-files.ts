@@ -11,8 +11,11 @@ export interface WatchedFiles {
   readonly everyMs: number
   /** How long the files must stay the same before a change is told, so that none is read half written; 0 for not at all. */
   readonly settleMs: number
-  /** Called for each change, one at a time. Changes meanwhile are told by the next call. */
-  readonly changed: () => void | Promise<void>
+  /**
+   * Called for each change, one at a time. Changes meanwhile are told by the next call.
+   * @param paths those of the files that have changed
+   */
+  readonly changed: (paths: readonly string[]) => void | Promise<void>
 }
 
 /** The most that a change waits for the files to stay the same, in units of `settleMs`. */
@@ -27,18 +30,17 @@ export function watchFiles({ paths, everyMs, settleMs, changed }: WatchedFiles, 
   async function look(): Promise<void> {
     const before = await known
     let now = await stamp(paths())
-    if (now === before) return
-    for (let count = 0; settleMs > 0 && count < mostSettling; count++) {
+    for (let count = 0; settleMs > 0 && count < mostSettling && differing(before, now).length > 0; count++) {
       await pause(clock, settleMs)
       const later = await stamp(paths())
-      if (later === now) break
+      if (differing(now, later).length === 0) break
       now = later
     }
     known = Promise.resolve(now)
-    if (isStopped) return
+    const different = differing(before, now)
+    if (isStopped || different.length === 0) return
     const watched = paths().join('\n')
-    await changed()
-    // Files that were not watched before are no change.
+    await changed(different)
     if (paths().join('\n') !== watched) known = stamp(paths())
   }
 
@@ -53,15 +55,20 @@ export function watchFiles({ paths, everyMs, settleMs, changed }: WatchedFiles, 
   }
 }
 
-/** A text that changes whenever one of the files does, also when a link gets another target. */
-async function stamp(paths: readonly string[]): Promise<string> {
-  const one = async (path: string): Promise<string> => {
+/** For each file a text that changes whenever the file does, also when a link gets another target. */
+async function stamp(paths: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const one = async (path: string): Promise<readonly [string, string]> => {
     try {
       const { mtimeMs, size, ino } = await stat(path)
-      return `${mtimeMs} ${size} ${ino}`
+      return [path, `${mtimeMs} ${size} ${ino}`]
     } catch {
-      return 'none'
+      return [path, 'none']
     }
   }
-  return (await Promise.all(paths.map(one))).join(', ')
+  return new Map(await Promise.all(paths.map(one)))
+}
+
+/** The paths of the files that differ. Those that were not watched before are no change. */
+function differing(before: ReadonlyMap<string, string>, now: ReadonlyMap<string, string>): string[] {
+  return [...now.keys()].filter((path) => before.has(path) && now.get(path) !== before.get(path))
 }

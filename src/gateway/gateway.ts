@@ -9,7 +9,7 @@ import { type Clock, systemClock } from '../base/clock.ts'
 import { shortId } from '../base/ids.ts'
 import { createEvents, type EventSource } from '../base/events.ts'
 import { type Log, silentLog } from '../base/log.ts'
-import { createMemoryBudget, type MemoryBudget } from '../base/memory-budget.ts'
+import { createMemoryBudget } from '../base/memory-budget.ts'
 import { CoarseTimers } from '../base/coarse-timers.ts'
 import type { PartialSettings, Settings } from '../config/settings.ts'
 import { createAdmission } from '../admission/admission.ts'
@@ -37,8 +37,9 @@ import { createSseSessions } from './legacy/http-sse-sessions.ts'
 import { SuspendedCalls } from './interaction/suspended-calls.ts'
 import { createReload, type ReloadReport } from './reload.ts'
 import { ServedUpstreams } from './served-upstreams.ts'
+import type { TransportServices } from './transport-services.ts'
 
-export type { GatewayFacts, ReloadReport }
+export type { GatewayFacts, ReloadReport, TransportServices }
 export { ReloadError } from './reload-error.ts'
 export { CommandStartError } from '../upstreams/stdio/command-start-error.ts'
 export { isOfModule } from '../upstreams/module/module-faults.ts'
@@ -61,6 +62,13 @@ export interface Gateway<Given = PartialSettings> {
    * @throws ConfigError, or ReloadError if an upstream cannot be started or the gateway does not run: nothing is changed then
    */
   reload(settings: Given): Promise<ReloadReport>
+  /**
+   * Replaces upstreams by new ones with the same settings, as `reload` does with those that have changed: a module is
+   * loaded again, as its file is now. Names without an upstream are ignored; the report tells those that were replaced.
+   * @param upstreams their names
+   * @throws ReloadError if one of them cannot be started or the gateway does not run: nothing is changed then
+   */
+  replaceUpstreams(upstreams: readonly string[]): Promise<ReloadReport>
   /** Answers one exchange on an MCP endpoint. Never rejects. */
   handle(inbound: Inbound): Promise<Outbound>
   /** Reports the health. Pings the server unless it has just shown a sign of life. */
@@ -87,17 +95,6 @@ export interface Gateway<Given = PartialSettings> {
   readonly events: EventSource
   /** For what carries requests here: `nodeHandler`, `fetchHandler` and the transports of the command read it. */
   readonly transportServices: TransportServices
-}
-
-/** The settings and services that a transport takes from its gateway. */
-export interface TransportServices {
-  readonly http: Settings['http']
-  /** How long a reader may take for the last write, in milliseconds. */
-  readonly slowReaderMs: number
-  readonly clock: Clock
-  readonly log: Log
-  /** Counts the bytes that a transport keeps. */
-  readonly memory: MemoryBudget
 }
 
 export interface GatewayParts {
@@ -243,7 +240,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
     }
   }
 
-  const reload = createReload({
+  const { reload, replace } = createReload({
     inForce,
     upstreams,
     endpoints,
@@ -273,6 +270,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
     transportServices: { http: settings.http, slowReaderMs: settings.sessions.slowReaderMs, clock, log, memory },
     start: () => (started ??= begin()),
     reload,
+    replaceUpstreams: replace,
     handle: (inbound) => dispatch(inbound, dispatchNeeds),
     get callsInFlight() {
       return drain.count

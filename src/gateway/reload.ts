@@ -11,7 +11,7 @@ import type { ServedUpstreams } from './served-upstreams.ts'
 /** What a reload has done. Names of upstreams and endpoints, in the order of the settings. */
 export interface ReloadReport {
   readonly added: readonly string[]
-  /** Upstreams whose settings have changed: another one has taken their place. */
+  /** Upstreams whose settings have changed, or that were to be replaced: another one has taken their place. */
   readonly changed: readonly string[]
   readonly removed: readonly string[]
   /** Upstreams that are the same as before, with all of their processes; at most their number may have changed. */
@@ -41,8 +41,15 @@ export interface ReloadNeeds {
   readonly isEnding: () => boolean
 }
 
-/** Takes over other settings; each reload begins when the last one is over. See `Gateway.reload`. */
-export function createReload(needs: ReloadNeeds): (next: Settings) => Promise<ReloadReport> {
+export interface Reload {
+  /** See `Gateway.reload`. */
+  reload(next: Settings): Promise<ReloadReport>
+  /** See `Gateway.replaceUpstreams`. */
+  replace(upstreams: readonly string[]): Promise<ReloadReport>
+}
+
+/** Takes over other settings, and replaces upstreams; each reload begins when the last one is over. */
+export function createReload(needs: ReloadNeeds): Reload {
   const { inForce, upstreams, endpoints, sessions, log } = needs
   let last: Promise<unknown> = Promise.resolve()
 
@@ -50,12 +57,13 @@ export function createReload(needs: ReloadNeeds): (next: Settings) => Promise<Re
     if (needs.isEnding()) throw new ReloadError('the gateway is being shut down')
   }
 
-  const reload = async (next: Settings): Promise<ReloadReport> => {
+  const reload = async (settings: () => Settings, replaced: readonly string[]): Promise<ReloadReport> => {
     refuseAtEnd()
     const started = needs.started()
     if (!started) throw new ReloadError('the gateway was not started')
     await started
-    const report = compareSettings(inForce.settings, next)
+    const next = settings()
+    const report = compareSettings(inForce.settings, next, replaced)
     const { added, changed, removed } = report
     const setups = Object.entries(next.upstreams).filter(([name]) => changed.includes(name) || added.includes(name))
     const prepared = await upstreams.prepare(setups)
@@ -86,20 +94,29 @@ export function createReload(needs: ReloadNeeds): (next: Settings) => Promise<Re
       endpoint.upstream.endSession(callerOf(liveSession))
       sessions.end(liveSession, 'operator').catch(() => undefined)
     }
-    log.info({ added, changed, removed, needs_restart: report.needsRestart }, 'the settings were read again')
+    if (replaced.length > 0) log.info({ upstreams: changed }, 'upstreams were replaced')
+    else log.info({ added, changed, removed, needs_restart: report.needsRestart }, 'the settings were read again')
     return report
   }
 
-  return (wanted) => {
-    const done = last.then(() => reload(wanted))
+  const inTurn = (settings: () => Settings, replaced: readonly string[]): Promise<ReloadReport> => {
+    const done = last.then(() => reload(settings, replaced))
     last = done.catch(() => undefined)
     return done
   }
+  return {
+    reload: (next) => inTurn(() => next, []),
+    // Those in force when its turn comes: a reload before it may have changed them.
+    replace: (names) => inTurn(() => inForce.settings, names),
+  }
 }
 
-/** Compares the settings of a gateway with those that are to take their place. */
-function compareSettings(current: Settings, next: Settings): ReloadReport {
-  const upstreams = compareNames(withoutSizes(current.upstreams), withoutSizes(next.upstreams))
+/**
+ * Compares the settings of a gateway with those that are to take their place.
+ * @param replaced names of upstreams that count as changed
+ */
+function compareSettings(current: Settings, next: Settings, replaced: readonly string[]): ReloadReport {
+  const upstreams = compareNames(withoutSizes(current.upstreams), withoutSizes(next.upstreams), replaced)
   const { kept: _kept, ...endpoints } = compareNames(current.endpoints, next.endpoints)
   return {
     ...upstreams,
@@ -121,9 +138,10 @@ function withoutSizes(upstreams: Settings['upstreams']): Readonly<Record<string,
 function compareNames(
   current: Readonly<Record<string, unknown>>,
   next: Readonly<Record<string, unknown>>,
+  replaced: readonly string[] = [],
 ): Pick<ReloadReport, 'added' | 'changed' | 'removed' | 'kept'> {
   const both = Object.keys(next).filter((name) => Object.hasOwn(current, name))
-  const isSame = (name: string): boolean => isDeepStrictEqual(current[name], next[name])
+  const isSame = (name: string): boolean => !replaced.includes(name) && isDeepStrictEqual(current[name], next[name])
   return {
     added: Object.keys(next).filter((name) => !Object.hasOwn(current, name)),
     changed: both.filter((name) => !isSame(name)),

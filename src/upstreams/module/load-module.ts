@@ -2,12 +2,13 @@
  * Loads a module and finds its factory. TypeScript runs by Node's own type stripping (22.18 and later), or by `tsx` where
  * the module or mcplex can find it.
  */
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { basename, extname, resolve } from 'node:path'
+import { basename, dirname, extname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { isObject } from '../../base/json.ts'
 import { importAgain } from './failed-imports.ts'
+import { importUrl } from './import-url.ts'
 import type { ServerFactory } from './options.ts'
 
 /** What is wrong with a module, in words for the operator. */
@@ -21,22 +22,22 @@ export class ModuleError extends Error {
 /** The names under which a factory may be exported, beside a single function under any name. */
 const factoryNames = ['default', 'createServer', 'createMcpServer']
 
-/** Loads the module and finds its factory. Throws `ModuleError`. */
+/** Loads the module, as its file is now, and finds its factory. Throws `ModuleError`. */
 export async function loadFactory(file: string): Promise<ServerFactory> {
   const path = resolve(file)
-  return factoryIn(await load(path, pathToFileURL(path).href), basename(path))
+  return factoryIn(await load(path), basename(path))
 }
 
-async function load(path: string, url: string): Promise<Record<string, unknown>> {
+async function load(path: string): Promise<Record<string, unknown>> {
   try {
-    return await importAgain(url)
+    return await importAgain(importUrl(path))
   } catch (error) {
-    if (codeOf(error) === 'ERR_UNKNOWN_FILE_EXTENSION' && /\.[cm]?tsx?$/.test(path)) return loadByTsx(path, url)
+    if (codeOf(error) === 'ERR_UNKNOWN_FILE_EXTENSION' && /\.[cm]?tsx?$/.test(path)) return loadByTsx(path)
     throw explained(error, path)
   }
 }
 
-async function loadByTsx(path: string, url: string): Promise<Record<string, unknown>> {
+async function loadByTsx(path: string): Promise<Record<string, unknown>> {
   const api = tsxNear(path)
   if (api === undefined)
     throw new ModuleError(
@@ -46,19 +47,25 @@ async function loadByTsx(path: string, url: string): Promise<Record<string, unkn
     const { tsImport } = (await import(pathToFileURL(api).href)) as {
       tsImport(specifier: string, parent: string): Promise<Record<string, unknown>>
     }
-    return await tsImport(url, import.meta.url)
+    // It loads the file anew each time.
+    return await tsImport(pathToFileURL(path).href, import.meta.url)
   } catch (error) {
     throw explained(error, path)
   }
 }
 
-/** Where the programming interface of tsx is, seen from the module, from the working directory, or from mcplex. */
+/** The file of tsx's programming interface, seen from the module, from the working directory, or from mcplex. */
 function tsxNear(path: string): string | undefined {
   for (const from of [path, resolve('x.js'), import.meta.url]) {
     try {
-      return createRequire(from).resolve('tsx/esm/api')
+      const description = createRequire(from).resolve('tsx/package.json')
+      const { exports } = JSON.parse(readFileSync(description, 'utf8')) as {
+        exports: { './esm/api': { import: { default: string } } }
+      }
+      // `require.resolve` finds another one, for CommonJS, which cannot load itself from a module.
+      return join(dirname(description), exports['./esm/api'].import.default)
     } catch {
-      // not installed there
+      // not installed there, or too old
     }
   }
   return undefined
@@ -68,7 +75,7 @@ function tsxNear(path: string): string | undefined {
 function factoryIn(exported: Record<string, unknown>, name: string): ServerFactory {
   // A CommonJS module has its exports under `default`.
   const inner = exported['default']
-  const all = isObject(inner) && !('connect' in inner) ? { ...inner, ...exported } : exported
+  const all = isObject(inner) && !('connect' in inner) ? { ...exported, ...inner } : exported
   for (const key of factoryNames) if (isFactory(all[key])) return all[key]
   const functions = Object.values(all).filter(isFactory)
   const [only] = functions

@@ -39,7 +39,7 @@ export function createModuleProgram(needs: ModuleProgramNeeds): ServerProgram {
   return {
     onlyEra: 'legacy',
     isMadeForCallers: true,
-    hasOwnLists: settings.cacheScope === 'private',
+    lists: settings.cacheScope === 'private' ? 'own' : 'common',
     load: () => host.load(),
     start(purpose) {
       const worker = ++workers

@@ -87,9 +87,9 @@ export class PooledUpstream implements SingleUpstream {
     this.catalogWorkers = this.#createCatalogWorkers()
     this.pool = this.#createPool()
     const { groups, pool, catalogWorkers, slots } = this
-    const ownLists = createOwnWorkerLists(groups)
+    const ownLists = createOwnWorkerLists(groups, program.lists === 'common')
     const common = { groups, pool, notifications: this.#notifications, ownLists, clock }
-    this.catalog = createCatalogSource({ ...common, catalogWorkers, hasOwnLists: program.hasOwnLists === true })
+    this.catalog = createCatalogSource({ ...common, catalogWorkers, hasOwnLists: program.lists === 'own' })
     this.call = countCallMemory(memory, (call) => callOnWorker(call, common))
     this.health = createUpstreamHealth({
       clock,

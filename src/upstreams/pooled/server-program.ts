@@ -9,8 +9,11 @@ export interface ServerProgram {
   readonly onlyEra?: EraName
   /** Whether an instance is made for the callers that use it, so that a catalog worker cannot be handed over to them. */
   readonly isMadeForCallers?: boolean
-  /** Whether the lists that a caller gets come from the caller's own instance. */
-  readonly hasOwnLists?: boolean
+  /**
+   * What is known of its lists: a caller gets those of its own instance, or all callers get the same. Undefined if
+   * nothing is known: instances are asked, and what they list is compared.
+   */
+  readonly lists?: 'own' | 'common' | undefined
   /** What instances have done that harms others, in words for operators without text of the server. */
   readonly complaint?: string | undefined
   /** Gets ready before the first instance is started. What it throws is given to `startError`. */

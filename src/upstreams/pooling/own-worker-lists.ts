@@ -14,11 +14,16 @@ export interface OwnWorkerLists extends OwnListSource {
   callEnded(group: IsolationGroup, worker: Worker): void
 }
 
-export function createOwnWorkerLists(groups: Pick<IsolationGroups, 'find' | 'keyOf'>): OwnWorkerLists {
+/** @param areCommon whether all workers list the same, so that none has to be asked */
+export function createOwnWorkerLists(
+  groups: Pick<IsolationGroups, 'find' | 'keyOf'>,
+  areCommon: boolean,
+): OwnWorkerLists {
   let listener: (caller: Caller) => void = () => {}
 
   return {
     due(caller, list) {
+      if (areCommon) return undefined
       const group = groups.find(groups.keyOf(caller))
       if (!group || group.attribution !== 'session' || group.callsEnded === 0) return undefined
       const [worker] = group.workers
@@ -31,7 +36,7 @@ export function createOwnWorkerLists(groups: Pick<IsolationGroups, 'find' | 'key
     onFirstCall: (listen) => (listener = listen),
     callEnded(group, worker) {
       group.callsEnded++
-      if (group.attribution !== 'session' || group.areListsCompared || worker.callsInFlight > 0) return
+      if (areCommon || group.attribution !== 'session' || group.areListsCompared || worker.callsInFlight > 0) return
       group.areListsCompared = true
       listener(group.caller)
     },

@@ -42,6 +42,8 @@ export interface ReloadingNeeds {
 export interface Reloading {
   /** Reads the settings again. @param because why, for the log */
   request(because: string): void
+  /** The settings in force. */
+  settings(): Settings
   stop(): void
 }
 
@@ -94,7 +96,7 @@ export function startReloading({ source, gateway, loaded, clock, log, done }: Re
 
   const changed = (): void => request('the file has changed')
   const stop = watchFiles({ paths: () => source.files(), everyMs: lookEveryMs, settleMs, changed }, clock)
-  return { request, stop }
+  return { request, settings: () => current.settings, stop }
 }
 
 /** Options of the command alone that differ: they are read at the start. */

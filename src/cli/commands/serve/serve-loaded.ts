@@ -31,6 +31,7 @@ import type { Accept } from '../../accept-file.ts'
 import { writeRuntimeFile } from '../../runtime-file.ts'
 import { type Reloading, type ReloadSource, startReloading } from './reloading.ts'
 import { startFailureToShow } from './start-failure.ts'
+import { watchModules } from './watch-modules.ts'
 import { exitCode, listenForSignals, type Stop } from '../../shutdown-signals.ts'
 import { isInteractive } from '../../terminal.ts'
 import type { OutputOptions } from '../output-options.ts'
@@ -53,6 +54,8 @@ export interface Serving {
   readonly warnings?: readonly Problem[]
   /** Where the settings are read from again; undefined if they are not. */
   readonly source?: ReloadSource
+  /** Whether modules are replaced when their files change. */
+  readonly watch?: boolean
 }
 
 /**
@@ -69,6 +72,7 @@ export async function serveLoaded(serving: Serving, machine: Environment, output
   // With stdio, the file is read at the start of each client.
   const source = loaded.clients.transport === 'http' ? serving.source : undefined
   let reloading: Reloading | undefined
+  let unwatch: (() => void) | undefined
   const onReload = (because: string): void => {
     if (reloading) reloading.request(because)
     else log.info({ because }, 'no reload before requests are served')
@@ -83,7 +87,7 @@ export async function serveLoaded(serving: Serving, machine: Environment, output
   })
   if (loaded.clients.transport === 'stdio') {
     starting?.()
-    return serveStdio({ output, loaded, log, stderr, stop, clock, env: machine.env })
+    return serveStdio({ output, loaded, log, stderr, stop, clock, env: machine.env, watch: serving.watch })
   }
   const gateway = composeGateway({ settings, log, clock })
   const quiet = logEvents(gateway.events, log, clock)
@@ -117,6 +121,8 @@ export async function serveLoaded(serving: Serving, machine: Environment, output
       const rewrite = loaded.admin.runtimeFile ? writeRuntimeFile(instance, machine.env, log, accept) : undefined
       const done = (reload: ReloadResult): void => rewrite?.({ ...instance, reload })
       reloading = source && startReloading({ source, gateway, loaded, clock, log, done })
+      if (serving.watch)
+        unwatch = watchModules({ gateway, settings: () => reloading?.settings() ?? settings, clock, log })
       announce(ready, {
         output,
         outputs,
@@ -142,6 +148,7 @@ export async function serveLoaded(serving: Serving, machine: Environment, output
     throw failed ?? error
   } finally {
     reloading?.stop()
+    unwatch?.()
     quiet()
   }
 }

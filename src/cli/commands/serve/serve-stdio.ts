@@ -14,11 +14,13 @@ import { createLineWriter, type LineWriter, readLines } from '../../../transport
 import { serverIn } from './banner.ts'
 import { serversIn } from './servers-in.ts'
 import { stdioInstance } from './instance-facts.ts'
+import { takeStdout } from './own-stdout.ts'
 import { logEvents } from '../../log-events.ts'
 import { closeGateway } from '../../close-gateway.ts'
 import type { Output } from '../../output.ts'
 import { writeRuntimeFile } from '../../runtime-file.ts'
 import { startFailureToShow } from './start-failure.ts'
+import { watchModules } from './watch-modules.ts'
 import { exitCode, type Stop } from '../../shutdown-signals.ts'
 import { clientStopsReading } from '../../unread-output.ts'
 import type { OutputOptions } from '../output-options.ts'
@@ -43,6 +45,8 @@ export interface ServeStdioNeeds {
   readonly clock: Clock
   /** Our environment. */
   readonly env: Readonly<Record<string, string | undefined>>
+  /** Whether modules are replaced when their files change. */
+  readonly watch: boolean | undefined
 }
 
 /**
@@ -50,7 +54,8 @@ export interface ServeStdioNeeds {
  * @returns the exit code
  * @throws CommandFailed, or the error of a bug; all workers have ended then
  */
-export async function serveStdio({ output, loaded, log, stderr, stop, clock, env }: ServeStdioNeeds): Promise<number> {
+export async function serveStdio(needs: ServeStdioNeeds): Promise<number> {
+  const { output, loaded, log, stderr, stop, clock, env } = needs
   if (output.isJson) {
     throw wrongUsage('--json prints to stdout, which carries the protocol with --transport stdio', [
       'try',
@@ -58,6 +63,7 @@ export async function serveStdio({ output, loaded, log, stderr, stop, clock, env
     ])
   }
   tellPeople(stderr)
+  const { stdout, giveBack } = takeStdout(stderr)
   const settings = forOneClient(loaded)
   const gateway = composeGateway({ settings, log, clock, hasOneClient: true })
   const quiet = logEvents(gateway.events, log, clock)
@@ -68,7 +74,7 @@ export async function serveStdio({ output, loaded, log, stderr, stop, clock, env
   // A failure is handled below, and requests that wait for the start fail with it.
   starting.catch(() => {})
   const memory = createPipeMemory(gateway.transportServices.memory, longestLine(settings))
-  const writer = createLineWriter(process.stdout, memory.answers, () => {
+  const writer = createLineWriter(stdout, memory.answers, () => {
     // The client has stopped reading, so calls in flight are of no use.
     void stdioServer.close()
     stop.ask('end')
@@ -93,6 +99,7 @@ export async function serveStdio({ output, loaded, log, stderr, stop, clock, env
       void Promise.race([stdioServer.settled(), pause(clock, settings.http.drainMs)]).then(() => stop.ask('end'))
     },
   })
+  let unwatch: (() => void) | undefined
   try {
     const facts = await Promise.race([starting, stop.asked, bug])
     if (typeof facts !== 'string') {
@@ -100,6 +107,7 @@ export async function serveStdio({ output, loaded, log, stderr, stop, clock, env
       if (loaded.admin.runtimeFile)
         writeRuntimeFile(stdioInstance(server), env, log, (name) => gateway.acceptDefinitions(name))
       log.info({ version, transport: 'stdio', server: { ...server, modes: facts.modes } }, 'ready')
+      if (needs.watch) unwatch = watchModules({ gateway, settings: () => settings, clock, log })
     }
     await Promise.race([stop.asked, bug])
     return await Promise.race([end({ gateway, stdioServer, writer, log, stop, clock }), bug])
@@ -111,7 +119,9 @@ export async function serveStdio({ output, loaded, log, stderr, stop, clock, env
     if (!failed) log.error({ err: error }, 'an unexpected error ends mcplex')
     throw failed ?? error
   } finally {
+    unwatch?.()
     quiet()
+    giveBack()
   }
 }
 

@@ -10,6 +10,8 @@ export interface UpRequest extends OutputOptions {
   readonly verb: 'up'
   /** The path of the file; undefined for the usual one. */
   readonly file: string | undefined
+  /** Whether modules are replaced when their files change. */
+  readonly watch: boolean
   /** The values of each flag, by its name without dashes. */
   readonly flags: ReadonlyMap<string, readonly string[]>
 }
@@ -20,6 +22,7 @@ Examples:
   mcplex up --config ~/.config/Claude/claude_desktop_config.json
   mcplex up --config <(envsubst < mcplex.yaml.in)
   mcplex up --port 9000 --log-level debug
+  mcplex up --watch                                while you write a module: a change is served at once
 
 All servers together are at /mcp, each alone at /mcp/NAME. Flags win over variables, and variables over the file;
 mcplex check --print shows where each value is from. Exit codes: 0 stopped, 130 stopped by Ctrl-C, 1 failed, 2 wrong
@@ -32,12 +35,13 @@ export const upVerb: Subcommand<UpRequest> = {
       .description('serve all MCP servers of a file to many clients')
       .usage('[options]')
       .addOption(new Option('-c, --config <file>', 'The file. (default: mcplex.yaml or mcplex.yml in this folder)'))
+      .addOption(new Option('--watch', 'Replaces a server that is a module when its file changes; sessions are kept.'))
       .addHelpText('after', examples)
     addOptionFlags(command, rows)
     addOutputOptions(command, 'One JSON object on stdout once requests are served; no banner.')
     command.action(() => {
-      const { config } = command.opts<{ config?: string }>()
-      asked({ verb: 'up', ...outputOptionsOf(command), file: config, flags: flagsOf(command, rows) })
+      const { config, watch = false } = command.opts<{ config?: string; watch?: boolean }>()
+      asked({ verb: 'up', ...outputOptionsOf(command), file: config, watch, flags: flagsOf(command, rows) })
     })
   },
 }

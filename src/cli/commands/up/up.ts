@@ -29,6 +29,7 @@ export async function up(
     starting: undefined,
     warnings,
     source,
+    watch: request.watch,
   }
   return serveLoaded(serving, machine, outputs)
 }

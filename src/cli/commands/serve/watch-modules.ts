@@ -1,0 +1,60 @@
+/**
+ * Replaces upstreams that are modules when their files change, for `--watch`. A module that cannot be loaded changes
+ * nothing, and the log says what is wrong with it.
+ */
+import { resolve } from 'node:path'
+import type { Clock } from '../../../base/clock.ts'
+import type { Log } from '../../../base/log.ts'
+import { watchFiles } from '../../../base/watch-files.ts'
+import type { Settings } from '../../../config/settings.ts'
+import { type Gateway, ReloadError } from '../../../gateway/gateway.ts'
+
+export interface WatchModulesNeeds {
+  readonly gateway: Pick<Gateway<Settings>, 'replaceUpstreams'>
+  /** The settings in force, at each look. */
+  readonly settings: () => Settings
+  readonly clock: Clock
+  readonly log: Log
+}
+
+const lookEveryMs = 500
+const settleMs = 100
+
+/** @returns a function that stops it */
+export function watchModules({ gateway, settings, clock, log }: WatchModulesNeeds): () => void {
+  const files = (): string[] => [...new Set(modulesIn(settings()).map(({ file }) => file))]
+  const watched = files()
+  if (watched.length > 0) log.info({ files: watched }, 'watching the files of modules')
+  else log.warn({}, 'no server is a module from a file: --watch has nothing to watch')
+
+  const replace = async (name: string, file: string): Promise<void> => {
+    try {
+      await gateway.replaceUpstreams([name])
+    } catch (error) {
+      // Of a failed start, its cause says more.
+      const err = error instanceof ReloadError && error.cause instanceof Error ? error.cause : error
+      log.error({ upstream: name, file, err }, 'the module was not replaced: the one before stays in place')
+    }
+  }
+
+  return watchFiles(
+    {
+      paths: files,
+      everyMs: lookEveryMs,
+      settleMs,
+      async changed(paths) {
+        const modules = modulesIn(settings()).filter(({ file }) => paths.includes(file))
+        log.info({ files: paths }, 'the file of a module has changed')
+        // One after the other: what is wrong with one must not keep back the others.
+        for (const { name, file } of modules) await replace(name, file)
+      },
+    },
+    clock,
+  )
+}
+
+function modulesIn({ upstreams }: Settings): ReadonlyArray<{ readonly name: string; readonly file: string }> {
+  return Object.entries(upstreams).flatMap(([name, setup]) =>
+    setup.kind === 'module' && typeof setup.module === 'string' ? [{ name, file: resolve(setup.module) }] : [],
+  )
+}
