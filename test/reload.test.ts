@@ -70,6 +70,25 @@ test('an upstream with the same settings stays as it is; others come, go and are
   await eventually('the processes of the old ones have ended', () => !runs(replaced.pid))
 })
 
+test('an upstream is replaced by one with the same settings, those in force at that time', async () => {
+  const { url, gateway } = await startSeveral({ one: [echoLegacy], two: [echoLegacy] })
+  const [one, two] = [await openSession(at(url, 'one')), await openSession(at(url, 'two'))] as const
+  const [first, second] = [await one.whoami(), await two.whoami()]
+  const late = one.response('slow', { ms: 3000 })
+  await eventually('it runs', () => gateway.callsInFlight === 1)
+  const nothing = { added: [], changed: [], removed: [], endpoints: { added: [], changed: [], removed: [] } }
+  const [, report] = await Promise.all([
+    gateway.reload({ upstreams: upstreamsOf({ one: [echoLegacy], two: [echoLegacy], three: [echoLegacy] }) }),
+    gateway.replaceUpstreams(['one', 'unknown']),
+  ])
+  expect(report).toEqual({ ...nothing, changed: ['one'], kept: ['two', 'three'], needsRestart: [] })
+  expect((await one.whoami()).pid).not.toBe(first.pid)
+  expect((await two.whoami()).pid).toBe(second.pid)
+  expect(await (await openSession(at(url, 'three'))).text('echo', hi)).toBe('hi')
+  expect((await late).result).toBeDefined()
+  await eventually('the process of the old one has ended', () => !runs(first.pid))
+})
+
 function runs(pid: number): boolean {
   try {
     process.kill(pid, 0)

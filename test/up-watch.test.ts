@@ -70,8 +70,9 @@ const toolsOf = async (client: Client): Promise<string[]> =>
   (await client.listTools()).tools.map(({ name }) => name).filter((name) => name !== 'count')
 const lines = (running: Running, msg: string): ReadonlyArray<Record<string, unknown>> =>
   running.log().filter((line) => line['msg'] === msg)
-const isReplaced = async (running: Running, times: number): Promise<void> =>
-  expect.poll(() => lines(running, 'upstreams were replaced').length, { timeout: 15_000 }).toBe(times)
+async function isReplaced(running: Running, times: number): Promise<void> {
+  await expect.poll(() => lines(running, 'upstreams were replaced').length, { timeout: 15_000 }).toBe(times)
+}
 
 describe('up --watch', () => {
   test('an open session is told of the new tool, and keeps its state', async () => {
@@ -166,7 +167,10 @@ describe('up --watch', () => {
     await client.close()
   })
 
-  test('the client of --transport stdio sees the new tool, and what the module prints does not reach it', async () => {
+  test.each([
+    ['in the same thread', ''],
+    ['in a thread of its own', ', isolate: true'],
+  ])('the client of --transport stdio sees the new tool, and nothing that a module %s prints', async (_where, more) => {
     const printing = (tool: string): string => `${counting(tool)}
 import { stdout } from 'node:process'
 console.log('printed at load by ${tool}')
@@ -174,7 +178,7 @@ stdout.write('written by ${tool}\\n')
 console.log(JSON.stringify({ jsonrpc: '2.0', id: 1, result: {} }))
 `
     put('tools.mjs', printing('one'))
-    put('mcplex.yaml', 'upstreams: { mine: { module: ./tools.mjs } }\n')
+    put('mcplex.yaml', `upstreams: { mine: { module: ./tools.mjs${more} } }\n`)
     const { PATH = '' } = process.env
     const args = [main, 'up', '--watch', '--transport', 'stdio', '--config', join(folder, 'mcplex.yaml')]
     const transport = new StdioClientTransport({ command: process.execPath, args, env: { PATH }, stderr: 'pipe' })
@@ -182,7 +186,7 @@ console.log(JSON.stringify({ jsonrpc: '2.0', id: 1, result: {} }))
     transport.stderr?.on('data', (bytes: Buffer) => (stderr += bytes.toString()))
     const faults: Error[] = []
     const client = new Client({ name: 'test', version: '1' })
-    client.onerror = (error) => void faults.push(error)
+    Object.assign(client, { onerror: (error: Error) => void faults.push(error) })
     await client.connect(transport)
     let changes = 0
     client.setNotificationHandler('notifications/tools/list_changed', () => void changes++)

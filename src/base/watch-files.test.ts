@@ -40,6 +40,24 @@ test('a file that is written, replaced, removed or created is a change, and one 
   await expect.poll(changes).toBe(4)
 })
 
+test('the files that have changed are told, and one that was not watched before is no change', async () => {
+  for (const name of ['a', 'b', 'c']) writeFileSync(at(name), name)
+  const paths = [at('a'), at('b')]
+  const told: string[][] = []
+  stop = watchFiles(
+    { paths: () => paths, everyMs: 10, settleMs: 0, changed: (some) => void told.push([...some]) },
+    systemClock,
+  )
+  await new Promise((resolve) => setTimeout(resolve, 60))
+  paths.push(at('c'))
+  await new Promise((resolve) => setTimeout(resolve, 60))
+  expect(told).toEqual([])
+  writeFileSync(at('b'), '1')
+  await expect.poll(() => told).toEqual([[at('b')]])
+  writeFileSync(at('c'), '22')
+  await expect.poll(() => told).toEqual([[at('b')], [at('c')]])
+})
+
 test('a link that gets another target is a change', async () => {
   writeFileSync(at('one'), '1')
   writeFileSync(at('two'), '22')

@@ -121,14 +121,15 @@ export const upstreamOptions: OptionTable<UpstreamSettings> = {
     flag: 'pool',
     env: 'MCP_CONNECTION_POOL_SIZE',
     word: 'auto',
-    about: 'Processes of each server at most, whatever they are for. When all are busy, calls wait in line.',
+    about:
+      'Processes of each server at most, whatever they are for; of a module, its server objects. When all are busy, calls wait in line.',
     default: {
       derived:
-        'auto: three quarters of the memory at 64 MiB a process, at most 256, divided by the number of servers; at least 4',
+        'auto: three quarters of the memory at 64 MiB a process, at most 256, divided by the number of servers; at least 4. For a module 10,000',
     },
     min: 1,
     max: 10_000,
-    why: 'A server on the official SDK takes 47 to 49 MiB of its own at rest; 64 MiB leaves room for work, and a quarter of the memory is left to everything else. Heavier servers (a browser) need a number.',
+    why: 'A server on the official SDK takes 47 to 49 MiB of its own at rest; 64 MiB leaves room for work, and a quarter of the memory is left to everything else. Heavier servers (a browser) need a number. A server object of a module takes some 40 KiB.',
   },
   callsPerProcess: {
     path: 'upstream.pool.concurrency',

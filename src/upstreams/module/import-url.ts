@@ -9,8 +9,13 @@ interface Import {
   readonly stamp: string
 }
 
-/** The last import of each path. */
-const imports = new Map<string, Import>()
+const name = Symbol.for('mcplex.module-imports.1')
+
+/** The last import of each path: kept where Node keeps what it has loaded, with the process or thread. */
+function lastImports(): Map<string, Import> {
+  const holder = globalThis as { [name]?: Map<string, Import> }
+  return (holder[name] ??= new Map())
+}
 
 /**
  * A file that has changed since its last import gets another URL. What it imports itself keeps its URLs, and stays as it
@@ -18,6 +23,7 @@ const imports = new Map<string, Import>()
  * @param path absolute
  */
 export function importUrl(path: string): string {
+  const imports = lastImports()
   const stamp = stampOf(path)
   const last = imports.get(path)
   if (last?.stamp === stamp) return last.url

@@ -1,6 +1,7 @@
 import pc from 'picocolors'
 import { expect, test } from 'vitest'
 import { fillSettings } from '../../../config/assemble.ts'
+import type { PartialSettings } from '../../../config/settings.ts'
 import { banner, readyEvent } from './banner.ts'
 import type { Ready } from './ready.ts'
 
@@ -62,4 +63,21 @@ test('with a Unix socket, the banner and the event show it and no port', () => {
   const text = banner({ ...ready, socket, url: 'http://localhost' }, true, pc.createColors(false), 80)
   expect(text).toContain(`curl --unix-socket ${socket} http://localhost/health`)
   expect(text).not.toMatch(/mcplex does not authenticate clients|claude mcp add/)
+})
+
+test('of a module, the banner speaks of server objects, and of both kinds of workers', () => {
+  const module = { module: './tools.mjs' }
+  const textOf = (upstreams: NonNullable<PartialSettings['upstreams']>, more: Partial<Ready> = {}): string =>
+    banner({ ...ready, ...more, settings: fillSettings({ upstreams }, machine) }, true, pc.createColors(false), 0)
+  const one = textOf({ mine: module })
+  expect(one).toContain('one module, many clients')
+  expect(one).toContain('one server object per session')
+  expect(one).toContain('10,000 server objects')
+  const modes = ['principal', 'call', 'shared', 'tenant'].map((mode) => ({
+    sharing: { sessions: mode, stateless: mode },
+  }))
+  for (const more of modes) expect(textOf({ mine: module }, more)).not.toMatch(/process(?!$| *$)(?!\n)/)
+  const both = textOf({ mine: module, other: { command: 'node' } })
+  expect(both).toMatch(/10,0\d\d workers/)
+  expect(textOf({ a: { command: 'node' }, b: { command: 'node' } })).toMatch(/\d processes/)
 })

@@ -28,28 +28,37 @@ export function serverIn(facts: GatewayFacts, settings: Pick<Settings, 'upstream
 /** Longer names of servers are cut. */
 const maxName = 64
 
-const sharing: Readonly<Record<string, string>> = {
-  session: 'one process per session',
-  principal: 'one process per principal',
-  tenant: 'one process per tenant',
-  shared: 'processes shared by all',
-  call: 'one call a process',
+/** What workers are called: of commands, of modules, and of both. */
+const workers = {
+  stdio: { one: 'process', many: 'processes' },
+  module: { one: 'server object', many: 'server objects' },
+  mixed: { one: 'worker', many: 'workers' },
+}
+
+type Words = (typeof workers)[keyof typeof workers]
+
+const sharing: Readonly<Record<string, (words: Words) => string>> = {
+  session: ({ one }) => `one ${one} per session`,
+  principal: ({ one }) => `one ${one} per principal`,
+  tenant: ({ one }) => `one ${one} per tenant`,
+  shared: ({ many }) => `${many} shared by all`,
+  call: ({ one }) => `one call a ${one}`,
 }
 
 const sessionsOnly = 'Streamable HTTP, MCP 2025-03-26 … 2025-11-25'
 const bothEras = 'Streamable HTTP, MCP 2025-03-26 … 2026-07-28'
 
 /** What clients without a session get where each session has a worker of its own. */
-const statelessClients: Readonly<Record<string, readonly string[]>> = {
-  refuse: ['clients of 2026-07-28 are told to use a session', '--stateless offers more'],
-  principal: ['clients of 2026-07-28 share processes by principal'],
-  call: ['clients of 2026-07-28 get a process for each call'],
-  shared: ['clients of 2026-07-28 share processes, all of them'],
+const statelessClients: Readonly<Record<string, (words: Words) => readonly string[]>> = {
+  refuse: () => ['clients of 2026-07-28 are told to use a session', '--stateless offers more'],
+  principal: ({ many }) => [`clients of 2026-07-28 share ${many} by principal`],
+  call: ({ one }) => [`clients of 2026-07-28 get a ${one} for each call`],
+  shared: ({ many }) => [`clients of 2026-07-28 share ${many}, all of them`],
 }
 
 /** What clients without sessions get; with several servers, and because of which. */
 function statelessWords({ sharing: { stateless }, settings, upstreams }: Ready): readonly string[] | undefined {
-  const words = statelessClients[stateless]
+  const words = statelessClients[stateless]?.(workers[kindOf(settings)])
   const isOne = Object.keys(settings.upstreams).length === 1
   return isOne || stateless !== 'refuse'
     ? words
@@ -69,11 +78,16 @@ export function banner(ready: Ready, keys: boolean, colors: Colors, columns: num
   // Shared by default: the server speaks only the stateless revision.
   const areModesLeftOpen = Object.values(settings.upstreams).every(({ mode }) => mode === undefined)
   const isStateless = sessions === 'shared' && areModesLeftOpen
-  const shares = isStateless ? 'a stateless server: its processes are shared by all' : (sharing[sessions] ?? sessions)
+  const kind = kindOf(settings)
+  const { many } = workers[kind]
+  const only = kind === 'module' ? 'one module' : 'one stdio server'
+  const shares = isStateless
+    ? `a stateless server: its ${many} are shared by all`
+    : (sharing[sessions]?.(workers[kind]) ?? sessions)
   const statelessRow = sessions === 'session' || stateless === 'refuse' ? statelessWords(ready) : undefined
   const limits = [
     `${count(settings.limits.maxConnections)} clients`,
-    `${count(poolOf(settings))} processes`,
+    `${count(poolOf(settings))} ${many}`,
     `idle ${writeDuration(settings.sessions.idleTimeoutMs)}`,
     `max ${writeDuration(settings.sessions.maxSessionMs)}`,
     `queue ${count(settings.limits.queue)}`,
@@ -90,10 +104,10 @@ export function banner(ready: Ready, keys: boolean, colors: Colors, columns: num
     wrap(`  ${paint(label)}${' '.repeat(11 - label.length)}`, parts, between, columns, 13)
   return [
     '',
-    `  ${bold(`mcplex ${ready.version}`)}   ${isOne ? 'one stdio server' : `${count(servers)} servers`}, many clients`,
+    `  ${bold(`mcplex ${ready.version}`)}   ${isOne ? only : `${count(servers)} servers`}, many clients`,
     '',
     ...(isOne
-      ? [row('upstream', dim, [[name, green], 'stdio', shares, tools, started])]
+      ? [row('upstream', dim, [[name, green], kind, shares, tools, started])]
       : shownUpstreams(ready).map((parts, at) => row(at === 0 ? 'upstreams' : '', dim, parts.map(paintedPart)))),
     ...(isOne ? [] : [row('', dim, [tools, started])]),
     ...(statelessRow ? [row('stateless', dim, statelessRow)] : []),
@@ -226,7 +240,13 @@ function shortName(name: string): string {
   )
 }
 
-/** Processes of all servers together at most. */
+/** The kind of all servers. */
+function kindOf({ upstreams }: Pick<Settings, 'upstreams'>): keyof typeof workers {
+  const [first, ...others] = new Set(Object.values(upstreams).map(({ kind }) => kind))
+  return first === undefined || others.length > 0 ? 'mixed' : first
+}
+
+/** Workers of all servers together at most. */
 function poolOf({ upstreams }: Settings): number {
   return Object.values(upstreams).reduce((sum, { pool }) => sum + pool, 0)
 }
