@@ -157,8 +157,8 @@ describe('mcplex reload', () => {
     const { event, lines } = JSON.parse(command.stdout()) as { event: string; lines: string[] }
     expect(event).toBe('reloaded')
     // The change may have been noticed just before.
-    const applied = ['added: three', 'removed: two', 'needs a restart: http.sse']
-    expect([applied, ['needs a restart: http.sse'], ['nothing has changed']]).toContainEqual(lines)
+    const applied = ['added: three', 'removed: two', 'needs a restart: listen.sse']
+    expect([applied, ['needs a restart: listen.sse'], ['nothing has changed']]).toContainEqual(lines)
   })
 
   test('fails with exit code 78 and the lines that are wrong, if the file is not right', async () => {

@@ -1,6 +1,7 @@
 /** `mcplex init` on machines with and without clients: what it writes can be served, and nothing else changes. */
 import { spawnSync } from 'node:child_process'
 import {
+  chmodSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -70,6 +71,21 @@ describe('init', () => {
     const session = await openSession(url, { client: 'ada' })
     await session.text('remember', { note: 'one' })
     expect(await session.text('remember', { note: 'two' })).toBe('ada, these are your notes: one, two')
+  })
+
+  test('makes a file private that others could read, and never opens one', () => {
+    write('work/mcplex.yaml', 'version: 1\n')
+    write('some.json', JSON.stringify({ mcpServers: { files: { ...files, env: { KEY: 'value' } } } }))
+    const mode = (): number => statSync(join(folder, 'mcplex.yaml')).mode & 0o777
+    for (const [before, after] of [
+      [0o644, 0o600],
+      [0o400, 0o400],
+    ] as const) {
+      chmodSync(join(folder, 'mcplex.yaml'), before)
+      const { status, stderr } = mcplex(['init', '--force', '--from', '../some.json'])
+      expect({ status, stderr }).toEqual({ status: 0, stderr: expect.stringContaining('only you can read it') })
+      expect(mode()).toBe(after)
+    }
   })
 
   test('does not write one file without the other', () => {
@@ -155,6 +171,8 @@ describe('init', () => {
   })
 
   test.each([
+    ['is no client', ['--from', 'claude-dektop'], 1, 'there is no client "claude-dektop"'],
+    ['starts no server here', ['--from', 'cursor'], 1, join('.cursor', 'mcp.json')],
     ['is not there', ['--from', 'nope.json'], 78, 'nope.json is not there'],
     ['is a folder', ['--from', '.'], 78, 'cannot be read'],
     ['holds no servers', ['--from', 'empty.json'], 78, 'holds no servers of a client'],

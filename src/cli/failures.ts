@@ -17,6 +17,7 @@ export type FailureCode =
   | 'client_write'
   | 'init_exists'
   | 'init_write'
+  | 'init_client'
   | 'reload_no_instance'
   | 'reload_refused'
   | 'instance_missing'
@@ -159,6 +160,11 @@ export const failures: Readonly<Record<FailureCode, Row>> = {
     1,
     'The configuration file cannot be written.',
     'See what the message says about the path, or write another file with --config.',
+  ),
+  init_client: row(
+    1,
+    'The client or file of `mcplex init --from` starts no server on this machine, or there is no such client.',
+    'Name another one, or take --from none for an example; the message says where was looked.',
   ),
   reload_no_instance: row(
     1,

@@ -7,6 +7,7 @@ import { pino, stdSerializers, stdTimeFunctions, type DestinationStream } from '
 import pretty from 'pino-pretty'
 import type { Log } from '../base/log.ts'
 import { terminalSafe } from '../base/terminal-safe.ts'
+import type { SecretValues } from '../base/secret-values.ts'
 import type { LogSettings } from '../config/log-options.ts'
 import { inWords, type LogRecord } from './log-words.ts'
 import type { Output } from './output.ts'
@@ -14,12 +15,23 @@ import type { Output } from './output.ts'
 /** Names of fields that may hold secrets, at the top level of a log line or one level below. */
 const secrets = ['authorization', 'cookie', 'token', 'apiKey', 'password', 'secret', 'env', 'arguments', 'requestState']
 
+/** Fields that programs read, and that hold no text of others. */
+const openFields: ReadonlySet<string> = new Set(['level', 'time'])
+
 /**
  * Opens the log on an output.
  * @param isPretty for people rather than programs
+ * @param secretValues values that no line shows
  */
-export function openLog(level: LogSettings['level'], isPretty: boolean, isColored: boolean, output: Output): Log {
-  const log = createLog(level, isPretty ? prettyLines(isColored, output) : output)
+export function openLog(
+  level: LogSettings['level'],
+  isPretty: boolean,
+  isColored: boolean,
+  output: Output,
+  secretValues: SecretValues,
+): Log {
+  const lines = isPretty ? prettyLines(isColored, output) : output
+  const log = createLog(level, { write: (line) => lines.write(secretValues.maskJson(line, openFields)) })
   output.tellLost((lost) => lineOf(isPretty, isColored, { lost }, 'log lines could not be written and are lost'))
   return {
     ...log,

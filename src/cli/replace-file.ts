@@ -1,5 +1,5 @@
 /**
- * Replaces a file of another program atomically: its mode is kept, links are followed, and the old text is kept beside
+ * Replaces a file of another program atomically: its mode is kept unless it is to be private, links are followed, and the old text is kept beside
  * it under a name that no earlier backup has.
  */
 import { isUtf8 } from 'node:buffer'
@@ -59,7 +59,7 @@ export async function readText(path: string): Promise<string | undefined> {
 /**
  * Writes a file, and creates its folders.
  * @param before its text as read before; undefined if there was no file
- * @param newMode the mode of a file that was not there
+ * @param isPrivate whether only its owner may read it from now on, also if others could read it before
  * @returns the path of the backup; undefined if there was no file
  * @throws ChangedMeanwhile, or Node's error; the file is then unchanged
  */
@@ -67,11 +67,12 @@ export async function replaceFile(
   path: string,
   before: string | undefined,
   text: string,
-  newMode = 0o666,
+  isPrivate = false,
 ): Promise<string | undefined> {
   const real = await followed(path)
   await mkdir(dirname(real), { recursive: true })
-  const mode = before === undefined ? newMode : (await stat(real)).mode & 0o7777
+  const most = isPrivate ? 0o600 : 0o7777
+  const mode = (before === undefined ? 0o666 : (await stat(real)).mode) & most
   const temporary = `${real}.mcplex.tmp`
   const file = await openAlone(temporary, mode, path)
   try {

@@ -1,5 +1,6 @@
 /** What long-running verbs set up first: the log, and the handling of uncaught errors. */
 import type { Log } from '../base/log.ts'
+import { SecretValues } from '../base/secret-values.ts'
 import type { LogSettings } from '../config/log-options.ts'
 import type { Environment } from '../config/environment.ts'
 import { isOfModule } from '../gateway/gateway.ts'
@@ -14,16 +15,17 @@ export interface RunContext {
   readonly isColored: boolean
 }
 
-/** Opens the log. Warnings of Node become log lines. */
+/** Opens the log, which shows none of the secret values. Warnings of Node become log lines. */
 export function openRunContext(
   outputOptions: OutputOptions,
   settings: LogSettings,
   machine: Environment,
   stderr: Output,
+  secretValues: SecretValues = new SecretValues(),
 ): RunContext {
   const isPretty = settings.format === 'pretty' || (settings.format === 'auto' && stderr.isTTY)
   const isColored = wantsColor(machine.env, stderr, outputOptions.isColorOff)
-  const log = openLog(levelOf(outputOptions, settings.level), isPretty, isColored, stderr)
+  const log = openLog(levelOf(outputOptions, settings.level), isPretty, isColored, stderr, secretValues)
   process.removeAllListeners('warning')
   process.on('warning', (warning) => log.warn({ err: warning }, 'node warns'))
   process.on('SIGUSR1', () => log.info({}, 'SIGUSR1 ignored: the inspector opens with node --inspect only'))

@@ -33,6 +33,8 @@ export interface Loaded {
    * undefined for a default.
    */
   quote(path: string): string | undefined
+  /** What may not be shown: values that a file takes from variables and other files. */
+  readonly secretValues: readonly string[]
 }
 
 /** @throws ConfigError with all problems */
@@ -48,7 +50,8 @@ export function load(typed: Typed, machine: Environment): Loaded {
 
   const all = { values: provided, upstreams: oneServer(provided), endpoints: new Map() }
   const { log, clients, admin, ...settings } = assemble(all, problems, machine)
-  return { settings: Object.freeze(settings), log, clients, admin, quote: (path) => provided.get(path)?.quote }
+  const quote = (path: string): string | undefined => provided.get(path)?.quote
+  return { settings: Object.freeze(settings), log, clients, admin, quote, secretValues: [] }
 }
 
 /** The server of the command line as the only upstream, named `server`. */

@@ -3,11 +3,12 @@
  * at once, each with its flag, its variable, or its line in the file.
  */
 import { upstreamOptions } from '../../upstreams/options.ts'
+import { SecretValues } from '../../base/secret-values.ts'
 import { assemble } from '../assemble.ts'
 import { strayPatternProblems } from '../assemble-upstreams.ts'
 import type { Environment } from '../environment.ts'
 import { type Loaded, readProvided } from '../load.ts'
-import type { Problem } from '../problem.ts'
+import { ConfigError, type Problem } from '../problem.ts'
 import type { Provided, ProvidedSettings, ProvidedUpstream, ProvidedValue } from '../provided.ts'
 import { unknownVariables } from '../unknown-variables.ts'
 import { type FileSource, readFileText } from './read-file.ts'
@@ -47,7 +48,9 @@ export function loadFile(
   const provided = { values: overlay(file.values, typed), upstreams, endpoints, aliases: file.aliases }
   // What the file lacks is told already, with its place.
   const complete = problems.length > 0 && upstreams.size === 0 ? { ...provided, upstreams: placeholder } : provided
-  const { log, clients, admin, ...settings } = assemble(complete, problems, machine)
+  const { log, clients, admin, ...settings } = maskingSecrets(file.secretValues, () =>
+    assemble(complete, problems, machine),
+  )
   return {
     settings: Object.freeze(settings),
     log,
@@ -55,8 +58,28 @@ export function loadFile(
     admin,
     quote: (path) => provided.values.get(path)?.quote ?? quoteOfUpstream(provided, path),
     provided,
-    warnings: [...file.warnings, ...strayPatternProblems(provided)],
+    warnings: withoutSecrets([...file.warnings, ...strayPatternProblems(provided)], file.secretValues),
+    secretValues: file.secretValues,
   }
+}
+
+/** Runs a function. The problems that it throws do not show these values. */
+function maskingSecrets<Value>(values: readonly string[], run: () => Value): Value {
+  try {
+    return run()
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    throw new ConfigError(withoutSecrets(error.problems, values))
+  }
+}
+
+function withoutSecrets(problems: readonly Problem[], values: readonly string[]): Problem[] {
+  const secrets = new SecretValues(values)
+  return problems.map((problem) => ({
+    ...problem,
+    message: secrets.mask(problem.message),
+    notes: problem.notes.map(([label, text]) => [label, secrets.mask(text)] as const),
+  }))
 }
 
 /** How the value of `upstreams.NAME.key` was provided. */

@@ -14,10 +14,11 @@ import { meantUnit } from '../suggest-value.ts'
 import { kindOf, upstreamKinds, upstreamRows } from '../upstream-kinds.ts'
 import { withoutClients } from './client-file.ts'
 import { programOf, splitLine } from './command.ts'
-import { placeOf, type TextSpan } from './frame.ts'
+import { placeOf, type TextSpan, whereOf } from './frame.ts'
 import { type FileValue, fileValueAt, isMembers, membersOf, namesIn, textsOfMembers } from './file-value.ts'
 import { jsonReader } from './json-value.ts'
-import { type Path, pathKey, readYaml, type Spot } from './read-yaml.ts'
+import { type Path, pathKey, readYaml, type Spot, type YamlText } from './read-yaml.ts'
+import { PutInValues } from './put-in-values.ts'
 import { endpointMembers, membersOfKind, nameShape, textsOf, upstreamMembers } from './structure.ts'
 import { type StructureProblem, structureProblems } from './structure-problems.ts'
 import type { Substitutes } from './substitute.ts'
@@ -40,12 +41,14 @@ export interface ReadFile extends ProvidedSettings {
   readonly aliases: ReadonlyMap<string, string>
   readonly problems: readonly Problem[]
   readonly warnings: readonly Problem[]
+  /** What may not be shown: the values of variables and files, unless they are options of mcplex itself. */
+  readonly secretValues: readonly string[]
 }
 
 export function readFileText(source: FileSource): ReadFile {
   const yaml = readYaml(source.text, { ...source, folder: workspaceOf(dirname(source.path)) })
   const { value = {}, spots, notices } = withoutClients(yaml)
-  const reader = new FileReader(source, yaml.secrets, spots)
+  const reader = new FileReader(source, yaml, spots)
   for (const { code, span, fault, accepted } of yaml.faults)
     reader.problems.push(reader.tell(code, span, reader.textAt(span), fault, accepted))
   if (yaml.faults.some(({ code }) => code === 'config_syntax')) return reader
@@ -66,11 +69,17 @@ class FileReader implements ReadFile {
   readonly #source: FileSource
   readonly #secrets: readonly TextSpan[]
   readonly #spots: ReadonlyMap<string, Spot>
+  readonly #putIn: PutInValues
 
-  constructor(source: FileSource, secrets: readonly TextSpan[], spots: ReadonlyMap<string, Spot>) {
+  constructor(source: FileSource, { secrets, putIn }: YamlText, spots: ReadonlyMap<string, Spot>) {
     this.#source = source
     this.#secrets = secrets
     this.#spots = spots
+    this.#putIn = new PutInValues(putIn)
+  }
+
+  get secretValues(): readonly string[] {
+    return this.#putIn.secret
   }
 
   /** Takes the values of all options that are accepted. */
@@ -189,6 +198,7 @@ class FileReader implements ReadFile {
     const { reading, marked } = readMarked(option, texts)
     // The structure has reported it.
     if ('fault' in reading) return
+    this.#putIn.accepted(path, option, texts.length)
     const shown = this.#quote(path)
     if (marked !== undefined) this.#set(set, marked, path, true, shown)
     this.#set(set, key, path, this.#resolved(option, reading.value), shown)
@@ -282,10 +292,6 @@ const aServer = 'upstreams: { NAME: { command: [program, argument] } }'
 
 const maxMessage = 400
 const maxQuote = 80
-
-function whereOf({ file, line, column }: FilePlace): string {
-  return `${file}:${line}:${column}`
-}
 
 function showWord(text: string): string {
   const line = terminalSafeLine(text, maxQuote)

@@ -47,6 +47,8 @@ export interface YamlText {
   readonly spots: ReadonlyMap<string, Spot>
   /** What may not be shown. */
   readonly secrets: readonly TextSpan[]
+  /** The values of variables and files that were put in for `${...}`, by `pathKey`. */
+  readonly putIn: ReadonlyMap<string, readonly string[]>
   readonly faults: readonly TextFault[]
 }
 
@@ -62,7 +64,7 @@ export function pathKey(path: Path): string {
 /** @param substitutes what `${...}` stands for; undefined to leave it as it is */
 export function readYaml(original: string, substitutes: Substitutes | undefined): YamlText {
   const text = plainJson(original)
-  const none = { value: undefined, spots: new Map<string, Spot>(), secrets: [] }
+  const none = { value: undefined, spots: new Map<string, Spot>(), secrets: [], putIn: new Map<string, string[]>() }
   const tooDeep = deepSpan(text)
   // The parser recurses: a text that is nested too deeply would end the process.
   if (tooDeep) return { ...none, faults: [{ code: 'config_syntax', span: tooDeep, fault: 'is nested too deeply' }] }
@@ -101,6 +103,7 @@ class Reader {
   readonly #substitutes: Substitutes | undefined
   readonly #spots = new Map<string, Spot>()
   readonly #secrets: TextSpan[] = []
+  readonly #putIn = new Map<string, readonly string[]>()
   readonly #faults: TextFault[] = []
   #nodes = 0
 
@@ -112,7 +115,7 @@ class Reader {
 
   read(): YamlText {
     const value = this.#valueOf(this.#document.contents, [], undefined)
-    return { value, spots: this.#spots, secrets: this.#secrets, faults: this.#faults }
+    return { value, spots: this.#spots, secrets: this.#secrets, putIn: this.#putIn, faults: this.#faults }
   }
 
   #valueOf(node: unknown, path: Path, key: TextSpan | undefined): FileValue {
@@ -183,7 +186,10 @@ class Reader {
     if (path.includes('env') || isBound(path) || maskCommand([text])[0] !== text) this.#hide(span)
     if (!this.#substitutes || !text.includes('${')) return text
     const found = substitute(text, this.#substitutes)
-    if ('text' in found) return found.text
+    if ('text' in found) {
+      if (found.secrets.length > 0) this.#putIn.set(pathKey(path), found.secrets)
+      return found.text
+    }
     const at = this.#text.indexOf(found.reference, span.start)
     const isInside = at >= 0 && at < span.end
     this.#faults.push({

@@ -1,6 +1,7 @@
 /** The settings with the origin of each value, for people; secrets are masked. Pure. */
 import type { Option } from '../../base/option.ts'
 import { maskCommand, maskWord } from '../../base/mask-command.ts'
+import { SecretValues } from '../../base/secret-values.ts'
 import { mayRefuseStateless } from '../../upstreams/options.ts'
 import type { ProvidedValue } from '../provided.ts'
 import { writeValue } from '../read-option.ts'
@@ -19,7 +20,17 @@ export interface ResolvedValue {
 }
 
 /** All values, in the order of the options; those of upstreams and endpoints come last. */
-export function resolvedValues({ settings, log, clients, admin, provided }: LoadedFile): ResolvedValue[] {
+export function resolvedValues({ settings, log, clients, admin, provided, secretValues }: LoadedFile): ResolvedValue[] {
+  const secrets = new SecretValues(secretValues)
+  const resolved = (
+    path: string,
+    option: Option,
+    value: unknown,
+    from: ProvidedValue | undefined,
+    needsRestart: boolean,
+  ): ResolvedValue => {
+    return { path, value: shown(option, value, secrets), origin: from?.where ?? 'default', needsRestart }
+  }
   const slices: Readonly<Record<string, object>> = { ...settings, log, clients, admin }
   const general = schema
     .filter(({ module }) => module !== 'upstream')
@@ -52,21 +63,14 @@ export function refusing(upstreams: LoadedFile['settings']['upstreams']): string
   return Object.entries(upstreams).flatMap(([name, setup]) => (mayRefuseStateless(setup) ? [name] : []))
 }
 
-function resolved(
-  path: string,
-  option: Option,
-  value: unknown,
-  from: ProvidedValue | undefined,
-  needsRestart: boolean,
-): ResolvedValue {
-  return { path, value: shown(option, value), origin: from?.where ?? 'default', needsRestart }
-}
-
-function shown(option: Option, value: unknown): string {
+function shown(option: Option, value: unknown, secrets: SecretValues): string {
   if (value === undefined || value === null) return derivedText(option)
-  if (typeof value === 'string' && option.kind === 'given') return maskWord(value)
-  if (option.kind !== 'given') return maskWord(writeValue(option, value)) || 'none'
-  if (Array.isArray(value)) return value.length === 0 ? 'none' : maskCommand(value.map(String)).map(quoted).join(' ')
+  if (typeof value === 'string' && option.kind === 'given') return maskWord(secrets.mask(value))
+  if (option.kind !== 'given') return maskWord(secrets.mask(writeValue(option, value))) || 'none'
+  if (Array.isArray(value)) {
+    const words = value.map((word) => secrets.mask(String(word)))
+    return words.length === 0 ? 'none' : maskCommand(words).map(quoted).join(' ')
+  }
   if (typeof value !== 'object') return ''
   // Whatever a server gets may be a secret.
   return (

@@ -12,7 +12,8 @@ export interface Substitutes {
 }
 
 export type Substituted =
-  | { readonly text: string }
+  /** `secrets` are the values of variables and files in it. */
+  | { readonly text: string; readonly secrets: readonly string[] }
   /** `fault` completes a sentence that begins with the reference; `end` is behind it in the text. */
   | { readonly reference: string; readonly fault: string; readonly accepted: string }
 
@@ -21,19 +22,37 @@ const reference = /\$\$\{|\$\{([^{}]*)(\}?)/g
 /** The text with each reference replaced, or the first one that cannot be. */
 export function substitute(text: string, from: Substitutes): Substituted {
   let failed: Substituted | undefined
+  const secrets: string[] = []
   const replaced = text.replaceAll(reference, (whole: string, inner: string | undefined, end: string | undefined) => {
     if (inner === undefined) return '${'
     const found = end === '}' ? valueOf(inner.trim(), from) : unclosed
-    if ('text' in found) return found.text
+    if ('text' in found) {
+      if (found.isOpen !== true) secrets.push(found.text)
+      return found.text
+    }
     failed ??= { reference: whole, ...found }
     return ''
   })
-  return failed ?? { text: replaced }
+  return failed ?? { text: replaced, secrets }
 }
 
-type Value = { readonly text: string } | { readonly fault: string; readonly accepted: string }
+/** `isOpen` if it stands in the file, or says where we are, and is no secret. */
+type Value =
+  { readonly text: string; readonly isOpen?: boolean } | { readonly fault: string; readonly accepted: string }
 
 const forms = '${NAME}, ${NAME:-default} or ${file:/path/of/a/file}; $${ for a plain ${'
+/** Variables that hold no secret, and whose values stand in many paths. */
+const openNames: ReadonlySet<string> = new Set([
+  'HOME',
+  'USER',
+  'LOGNAME',
+  'SHELL',
+  'PWD',
+  'TMPDIR',
+  'LANG',
+  'TZ',
+  'PATH',
+])
 const unclosed: Value = { fault: 'is never closed', accepted: forms }
 
 function valueOf(inner: string, { env, folder, readFile }: Substitutes): Value {
@@ -47,7 +66,7 @@ function valueOf(inner: string, { env, folder, readFile }: Substitutes): Value {
       fault: 'is asked for by an editor, and mcplex cannot ask',
       accepted: '${NAME}, with the value in a variable',
     }
-  if (inner === 'workspaceFolder') return { text: folder }
+  if (inner === 'workspaceFolder') return { text: folder, isOpen: true }
   if (inner === 'userHome') return variable('HOME', undefined, env)
   const [, name = '', isDefault, standard] = /^([A-Za-z_]\w*)(:-(.*))?$/s.exec(kind === 'env' ? rest : inner) ?? []
   if (name === '') return { fault: 'is no reference', accepted: forms }
@@ -57,8 +76,8 @@ function valueOf(inner: string, { env, folder, readFile }: Substitutes): Value {
 /** As in a shell, an empty variable counts as not set. */
 function variable(name: string, standard: string | undefined, env: Substitutes['env']): Value {
   const text = env[name] ?? ''
-  if (text !== '') return { text }
-  if (standard !== undefined) return { text: standard }
+  if (text !== '') return { text, isOpen: openNames.has(name) }
+  if (standard !== undefined) return { text: standard, isOpen: true }
   return {
     fault: `names a variable that is not set`,
     accepted: `${name}=... in the environment, or \${${name}:-default}`,

@@ -23,8 +23,8 @@ Examples:
   mcplex init --from none                          an example to start from
   mcplex init --tools                              a module with tools of your own, and the file that serves it
 
-The files of clients are read only. Exit codes: 0 written, 1 the file is there already or cannot be written, 2 wrong
-usage, 78 the file of --from cannot be read.`
+The files of clients are read only. Exit codes: 0 written, 1 the file is there already or cannot be written, or the
+client of --from starts no server here, 2 wrong usage, 78 the file of --from cannot be read.`
 
 export const initVerb: Subcommand<InitRequest> = {
   name: 'init',

@@ -1,8 +1,9 @@
 /** The servers of the clients on this machine, each under a name of its own. */
+import { resolve } from 'node:path'
 import { isClientName, clients, clientNames, type ClientName, pathOf } from '../../clients.ts'
 import { type ClientServer, clientServers } from '../../../config/file/client-servers.ts'
 import type { Environment } from '../../../config/environment.ts'
-import { CommandFailed } from '../../failures.ts'
+import { CommandFailed, type Failure } from '../../failures.ts'
 import { NoTextFile, readText } from '../../replace-file.ts'
 import type { NamedServer } from './template.ts'
 
@@ -18,6 +19,8 @@ export interface FoundServers {
   readonly clients: readonly ReadClient[]
   /** What was left out, or is named in another way. */
   readonly notices: readonly string[]
+  /** The files that were looked for. */
+  readonly looked: readonly string[]
 }
 
 interface Place {
@@ -38,6 +41,7 @@ export async function findServers(
 ): Promise<FoundServers> {
   const found = new Found()
   for (const place of from === 'none' ? [] : placesOf(from, machine, folder)) {
+    found.looked.push(place.path)
     const text = await textOf(place)
     if (text === undefined) continue
     const read = clientServers(place.path, text)
@@ -52,6 +56,7 @@ class Found implements FoundServers {
   readonly servers: NamedServer[] = []
   readonly clients: ReadClient[] = []
   readonly notices: string[] = []
+  readonly looked: string[] = []
 
   add({ title, path }: Place, servers: ReadonlyMap<string, ClientServer>, notices: readonly string[]): void {
     this.clients.push({ title, path, servers: servers.size })
@@ -87,7 +92,7 @@ function placesOf(from: string | undefined, { env }: Environment, folder: string
 async function textOf({ path, isNamed }: Place): Promise<string | undefined> {
   try {
     const text = await readText(path)
-    if (text === undefined && isNamed) throw unusable(path, 'is not there')
+    if (text === undefined && isNamed) throw looksLikePath(path) ? unusable(path, 'is not there') : unknownClient(path)
     return text
   } catch (error) {
     if (error instanceof CommandFailed || !isNamed) {
@@ -100,15 +105,40 @@ async function textOf({ path, isNamed }: Place): Promise<string | undefined> {
   }
 }
 
+/** The failure for a client or file of which no server can be taken. */
+export function noServers(from: string, { looked, notices }: FoundServers): CommandFailed {
+  const who = isClientName(from) ? clients[from].title : from
+  return notTaken(`${who} starts no server on this machine that mcplex could serve`, [
+    ['looked in', looked.join('\n')],
+    ...(notices.length === 0 ? [] : [['note', notices.join('\n')] as const]),
+  ])
+}
+
+function unknownClient(name: string): CommandFailed {
+  return notTaken(`there is no client ${JSON.stringify(name)}, and no file of that name`, [
+    ['looked in', resolve(name)],
+  ])
+}
+
+function notTaken(message: string, why: Failure['notes']): CommandFailed {
+  return new CommandFailed([{ code: 'init_client', message, notes: [...why, ...waysOut] }])
+}
+
+function looksLikePath(text: string): boolean {
+  return /[./\\]/.test(text)
+}
+
+const waysOut: Failure['notes'] = [
+  ['try', `--from with one of ${clientNames.join(', ')}, or with the path of such a file`],
+  ['or', 'mcplex init --from none, for an example'],
+]
+
 function unusable(path: string, why: string): CommandFailed {
   return new CommandFailed([
     {
       code: 'config_file',
       message: `${path} ${why}`,
-      notes: [
-        ['try', `--from with one of ${clientNames.join(', ')}, or with the path of such a file`],
-        ['or', 'mcplex init --from none, for an example'],
-      ],
+      notes: waysOut,
     },
   ])
 }

@@ -11,7 +11,7 @@ import { ChangedMeanwhile, NoTextFile, readText, replaceFile } from '../../repla
 import { quoteWords } from '../../shell-words.ts'
 import { wantsColor } from '../../terminal.ts'
 import type { InitRequest } from './command.ts'
-import { findServers, type FoundServers } from './found-servers.ts'
+import { findServers, type FoundServers, noServers } from './found-servers.ts'
 import { type NamedServer, newFile } from './template.ts'
 import { newTools } from './tools-template.ts'
 
@@ -23,12 +23,15 @@ export async function init(request: InitRequest, machine: Environment, { stdout,
   const folder = process.cwd()
   const path = resolve(folder, request.file)
   const found = await findServers(request.from, machine, folder)
+  if (found.servers.length === 0 && request.from !== undefined && request.from !== 'none')
+    throw noServers(request.from, found)
   const isSecret = found.servers.some(holdsSecret)
   const tools = request.hasTools ? join(dirname(request.file), 'tools.mjs') : undefined
   const text = newFile(found.servers, tools && './tools.mjs')
-  const files: NewFile[] = [{ file: request.file, path, text, mode: isSecret ? 0o600 : 0o666 }]
+  const files: NewFile[] = [{ file: request.file, path, text, isPrivate: isSecret }]
   // The module first: the other file names it.
-  if (tools !== undefined) files.unshift({ file: tools, path: resolve(folder, tools), text: newTools, mode: 0o666 })
+  if (tools !== undefined)
+    files.unshift({ file: tools, path: resolve(folder, tools), text: newTools, isPrivate: false })
   const backup = await writeAll(request, files)
   if (request.isJson) {
     const upstreams = found.servers.map(({ name }) => name)
@@ -47,7 +50,7 @@ interface NewFile {
   readonly file: string
   readonly path: string
   readonly text: string
-  readonly mode: number
+  readonly isPrivate: boolean
 }
 
 /** Writes all of the files, or none if one is there already. @returns the backup of the last one, if there is one */
@@ -67,7 +70,7 @@ async function writeAll({ isForce }: InitRequest, files: readonly NewFile[]): Pr
     ])
   let backup: string | undefined
   for (const [at, one] of files.entries())
-    backup = await explained(one, () => replaceFile(one.path, before[at], one.text, one.mode))
+    backup = await explained(one, () => replaceFile(one.path, before[at], one.text, one.isPrivate))
   return backup
 }
 

@@ -5,9 +5,11 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../../../base/clock.ts'
 import type { Log } from '../../../base/log.ts'
+import type { SecretValues } from '../../../base/secret-values.ts'
 import { watchFiles } from '../../../base/watch-files.ts'
 import { ConfigError, type Problem } from '../../../config/problem.ts'
 import type { Loaded } from '../../../config/load.ts'
+import { schema } from '../../../config/schema.ts'
 import type { Settings } from '../../../config/settings.ts'
 import { type Gateway, ReloadError, type ReloadReport } from '../../../gateway/gateway.ts'
 import type { ReloadResult } from '../../running-instances.ts'
@@ -33,6 +35,8 @@ export interface ReloadingNeeds {
   readonly gateway: Pick<Gateway<Settings>, 'reload'>
   /** The settings in force. */
   readonly loaded: Loaded
+  /** What the log does not show: the values of the settings in force, and of those that are tried. */
+  readonly secretValues: SecretValues
   readonly clock: Clock
   readonly log: Log
   /** Told of each result. */
@@ -53,7 +57,8 @@ const settleMs = 200
 /** The most lines of a result. */
 const maxLines = 200
 
-export function startReloading({ source, gateway, loaded, clock, log, done }: ReloadingNeeds): Reloading {
+export function startReloading(needs: ReloadingNeeds): Reloading {
+  const { source, gateway, loaded, secretValues, clock, log, done } = needs
   let current = loaded
   let number = 0
   let running: Promise<void> | undefined
@@ -64,9 +69,10 @@ export function startReloading({ source, gateway, loaded, clock, log, done }: Re
     log.info({ because, file: source.path }, 'reading the configuration again')
     try {
       const { loaded: next, warnings } = source.read()
+      secretValues.replace([...current.secretValues, ...next.secretValues])
       for (const one of warnings) log.warn({ code: one.code, where: one.where }, one.message)
       const report = await gateway.reload(next.settings)
-      const needsRestart = [...report.needsRestart, ...ofCommand(current, next)]
+      const needsRestart = [...report.needsRestart, ...ofCommand(current, next)].map(pathOf)
       if (needsRestart.length > 0) log.warn({ needs_restart: needsRestart }, 'some changes need a restart')
       current = next
       const lines = [
@@ -75,7 +81,7 @@ export function startReloading({ source, gateway, loaded, clock, log, done }: Re
       ]
       done({ number, applied: true, lines: lines.slice(0, maxLines) })
     } catch (error) {
-      const lines = explain(error, log)
+      const lines = explain(error, log).map((line) => secretValues.mask(line))
       log.error({ file: source.path }, 'the configuration was not applied: the one before stays in force')
       done({ number, applied: false, lines: lines.slice(0, maxLines) })
     }
@@ -97,6 +103,11 @@ export function startReloading({ source, gateway, loaded, clock, log, done }: Re
   const changed = (): void => request('the file has changed')
   const stop = watchFiles({ paths: () => source.files(), everyMs: lookEveryMs, settleMs, changed }, clock)
   return { request, settings: () => current.settings, stop }
+}
+
+/** The path in a file of an option that is `module.key` in settings. */
+function pathOf(name: string): string {
+  return schema.find(({ module, key }) => `${module}.${key}` === name)?.path ?? name
 }
 
 /** Options of the command alone that differ: they are read at the start. */

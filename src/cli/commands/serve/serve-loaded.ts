@@ -5,6 +5,7 @@
 import pc from 'picocolors'
 import { pause, systemClock as clock } from '../../../base/clock.ts'
 import type { Log } from '../../../base/log.ts'
+import { SecretValues } from '../../../base/secret-values.ts'
 import { version } from '../../../base/version.ts'
 import type { Loaded } from '../../../config/load.ts'
 import type { Environment } from '../../../config/environment.ts'
@@ -20,6 +21,7 @@ import { httpInstance } from './instance-facts.ts'
 import { listenForKeys } from './keys.ts'
 import { logEvents } from '../../log-events.ts'
 import { type Done, noticeDrain, quietStartMs } from '../../progress-notices.ts'
+import { takeStdout } from './own-stdout.ts'
 import { openPort } from './open-port.ts'
 import { openSocket } from './open-socket.ts'
 import { pasteableName } from '../../own-command.ts'
@@ -67,7 +69,8 @@ export async function serveLoaded(serving: Serving, machine: Environment, output
   const { loaded, output, lineWith, starting } = serving
   const { settings, quote } = loaded
   const { stderr } = outputs
-  const { log, isPretty, isColored } = openRunContext(output, loaded.log, machine, stderr)
+  const secretValues = new SecretValues(loaded.secretValues)
+  const { log, isPretty, isColored } = openRunContext(output, loaded.log, machine, stderr, secretValues)
   for (const warning of serving.warnings ?? []) log.warn({ code: warning.code, where: warning.where }, warning.message)
   // With stdio, the file is read at the start of each client.
   const source = loaded.clients.transport === 'http' ? serving.source : undefined
@@ -87,8 +90,11 @@ export async function serveLoaded(serving: Serving, machine: Environment, output
   })
   if (loaded.clients.transport === 'stdio') {
     starting?.()
-    return serveStdio({ output, loaded, log, stderr, stop, clock, env: machine.env, watch: serving.watch })
+    const stdio = { output, loaded, log, stderr, stop, clock, env: machine.env, watch: serving.watch, secretValues }
+    return serveStdio(stdio)
   }
+  // With --json, programs read stdout.
+  const { giveBack } = takeStdout(stderr)
   const gateway = composeGateway({ settings, log, clock })
   const quiet = logEvents(gateway.events, log, clock)
   let listener: HttpListener | undefined
@@ -120,7 +126,7 @@ export async function serveLoaded(serving: Serving, machine: Environment, output
       const accept: Accept = (name) => gateway.acceptDefinitions(name)
       const rewrite = loaded.admin.runtimeFile ? writeRuntimeFile(instance, machine.env, log, accept) : undefined
       const done = (reload: ReloadResult): void => rewrite?.({ ...instance, reload })
-      reloading = source && startReloading({ source, gateway, loaded, clock, log, done })
+      reloading = source && startReloading({ source, gateway, loaded, secretValues, clock, log, done })
       if (serving.watch)
         unwatch = watchModules({ gateway, settings: () => reloading?.settings() ?? settings, clock, log })
       announce(ready, {
@@ -143,13 +149,14 @@ export async function serveLoaded(serving: Serving, machine: Environment, output
     const failed =
       error instanceof CommandFailed
         ? error
-        : (startFailureToShow(error, settings, machine.env) ?? certificateFailure(error))
+        : (startFailureToShow(error, settings, machine.env, secretValues) ?? certificateFailure(error))
     if (!failed) log.error({ err: error }, 'an unexpected error ends mcplex')
     throw failed ?? error
   } finally {
     reloading?.stop()
     unwatch?.()
     quiet()
+    giveBack()
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import { type Clock, pause } from '../../../base/clock.ts'
 import type { Log } from '../../../base/log.ts'
+import type { SecretValues } from '../../../base/secret-values.ts'
 import { version } from '../../../base/version.ts'
 import type { Loaded } from '../../../config/load.ts'
 import type { Settings } from '../../../config/settings.ts'
@@ -47,6 +48,8 @@ export interface ServeStdioNeeds {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Whether modules are replaced when their files change. */
   readonly watch: boolean | undefined
+  /** What no message shows. */
+  readonly secretValues: SecretValues
 }
 
 /**
@@ -55,7 +58,7 @@ export interface ServeStdioNeeds {
  * @throws CommandFailed, or the error of a bug; all workers have ended then
  */
 export async function serveStdio(needs: ServeStdioNeeds): Promise<number> {
-  const { output, loaded, log, stderr, stop, clock, env } = needs
+  const { output, loaded, log, stderr, stop, clock, env, secretValues } = needs
   if (output.isJson) {
     throw wrongUsage('--json prints to stdout, which carries the protocol with --transport stdio', [
       'try',
@@ -115,7 +118,7 @@ export async function serveStdio(needs: ServeStdioNeeds): Promise<number> {
     // Requests in flight are answered even now.
     await Promise.race([stdioServer.settled().then(() => writer.flush()), pause(clock, answersMs)])
     await closeGateway(gateway, clock, 'briefly')
-    const failed = startFailureToShow(error, settings, env)
+    const failed = startFailureToShow(error, settings, env, secretValues)
     if (!failed) log.error({ err: error }, 'an unexpected error ends mcplex')
     throw failed ?? error
   } finally {

@@ -1,5 +1,6 @@
 /** Explains to the user why the MCP server did not start: the command, its output, and what to try. */
 import { maskCommand } from '../../../base/mask-command.ts'
+import type { SecretValues } from '../../../base/secret-values.ts'
 import { terminalSafe } from '../../../base/terminal-safe.ts'
 import type { Settings } from '../../../config/settings.ts'
 import { CommandStartError, UpstreamStartError } from '../../../gateway/gateway.ts'
@@ -16,13 +17,19 @@ type Environment = Readonly<Record<string, string | undefined>>
 /** The most names shown; the first ones matter most. */
 const mostNames = 12
 
-/** The failure for an error of `gateway.start()`; undefined for other errors. */
-export function startFailureToShow(error: unknown, settings: Settings, env: Environment): CommandFailed | undefined {
+/** The failure for an error of `gateway.start()`, without secret values; undefined for other errors. */
+export function startFailureToShow(
+  error: unknown,
+  settings: Settings,
+  env: Environment,
+  secretValues: SecretValues,
+): CommandFailed | undefined {
   if (!(error instanceof UpstreamStartError)) return undefined
   const setups = Object.values(settings.upstreams).filter((one) => one.kind === 'stdio')
   const [setup] = error instanceof CommandStartError ? setups.filter((one) => isCommandOf(error, one)) : []
   const notes = error instanceof CommandStartError && setup ? notesOf(error, setup, env) : []
-  return new CommandFailed([{ code: 'upstream_start', message: error.message, notes }])
+  const shown = notes.map(([label, text]): Note => [label, secretValues.mask(text)])
+  return new CommandFailed([{ code: 'upstream_start', message: secretValues.mask(error.message), notes: shown }])
 }
 
 /** Whether a server is the one that did not start. */

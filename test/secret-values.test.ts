@@ -1,0 +1,79 @@
+/** Values that a file takes from variables and other files: no output shows them, wherever they stand. */
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+
+const main = join(import.meta.dirname, '..', 'dist', 'cli', 'main.js')
+let folder = ''
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'mcplex-secret-'))
+})
+afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+const names = ['S1', 'S2', 'S3', 'S4', 'S5', 'S6', 'S7', 'S8']
+const own = { OWN_PORT: '9321', LISTEN_HOST: 'localhost', OWN_HOST: 'hushed', OWN_CHOICE: 'shared' }
+// Names of tools have no quotation marks.
+const env = { ...Object.fromEntries(names.map((name) => [name, `hush-${name}"'x`])), S7: 'hush-s7', ...own }
+/** What is common to all values, also to that of the file. */
+const secret = /hush-/
+
+function mcplex(text: string, args: readonly string[]): { status: number | null; output: string; stdout: string } {
+  writeFileSync(join(folder, 'mcplex.yaml'), text)
+  writeFileSync(join(folder, 'secret.txt'), 'hush-file\n')
+  const { PATH = '', HOME = '' } = process.env
+  const run = spawnSync(process.execPath, [main, ...args], {
+    cwd: folder,
+    env: { PATH, HOME, ...env },
+    encoding: 'utf8',
+    timeout: 20_000,
+  })
+  return { status: run.status, output: run.stdout + run.stderr, stdout: run.stdout }
+}
+
+const everywhere = `
+listen: { port: 0 }
+upstreams:
+  args: { command: [node, srv.js, '\${S1}', -k, 'a\${S2}b', 'postgres://u:\${S3}@h/db', '--conn=\${S4}', '\${file:secret.txt}'] }
+  cwd: { command: 'bin-\${S5}', cwd: '/tmp/\${S5}', env: { A: '\${S6}' } }
+  mod: { module: './\${S8}.mjs' }
+endpoints:
+  part: { tools: ['args__\${S7}*'] }
+`
+
+test.each([[['check', '--print']], [['check', '--print', '--json']]])('%j shows none', (args) => {
+  const { status, output } = mcplex(everywhere, args)
+  expect(status).toBe(0)
+  expect(output).not.toMatch(secret)
+  expect(output).toContain('args__****')
+  expect(output).toContain('/tmp/***')
+})
+
+test('a fault of an alias shows none', () => {
+  const { status, output } = mcplex(`upstreams: { a: { command: node } }\naliases: { x: '\${S1}__y' }\n`, ['check'])
+  expect(status).toBe(78)
+  expect(output).toContain('stands for "***__y"')
+  expect(output).not.toMatch(secret)
+})
+
+test.each(['json', 'pretty'])('the failed start of a server that repeats its arguments shows none (%s)', (format) => {
+  writeFileSync(join(folder, 'fails.mjs'), 'console.error("cannot use", ...process.argv.slice(2)); process.exit(3)')
+  const text = `listen: { port: 0 }\nupstreams:\n  a: { command: [${process.execPath}, fails.mjs, '\${S1}', '\${file:secret.txt}'] }\n`
+  const { status, output } = mcplex(text, ['up', '--json', '--log-level', 'debug', '--log-format', format])
+  expect(status).toBe(69)
+  expect(output).toContain('fails.mjs *** ***')
+  expect(output).toContain('cannot use *** ***')
+  expect(output).not.toMatch(secret)
+})
+
+test('an option of mcplex itself is no secret', () => {
+  const upstreams = `{ a: { command: [node, 'x\${OWN_HOST}'], stateless: '\${OWN_CHOICE}' } }`
+  const text = `listen: { port: '\${OWN_PORT}', host: '\${LISTEN_HOST}' }\nupstreams: ${upstreams}\n`
+  const { stdout } = mcplex(text, ['check', '--print'])
+  expect(stdout).toMatch(/^listen\.port +9321 /m)
+  expect(stdout).toMatch(/^listen\.host +localhost /m)
+  expect(stdout).toMatch(/^upstreams\.a\.stateless +shared /m)
+  expect(stdout).toMatch(/^upstreams\.a\.args +x\*\*\* /m)
+})
