@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { clientNames, clients, entryFor, pathOf, type Surroundings } from './clients.ts'
 
 const target = { url: 'http://127.0.0.1:8080/mcp', keyVariable: undefined, program: '/bin/node', args: ['/x/main.js'] }
-const linux: Surroundings = { platform: 'linux', env: { HOME: '/home/ada' }, folder: '/work/project' }
-const mac: Surroundings = { platform: 'darwin', env: { HOME: '/Users/ada' }, folder: '/work/project' }
+const linux: Surroundings = { platform: 'linux', env: { HOME: '/home/ada' }, folder: '/srv/project' }
+const mac: Surroundings = { platform: 'darwin', env: { HOME: '/Users/ada' }, folder: '/srv/project' }
 const windows: Surroundings = {
   platform: 'win32',
   env: { USERPROFILE: 'C:\\Users\\ada', APPDATA: 'C:\\Users\\ada\\AppData\\Roaming', HOME: '/not/this' },
@@ -19,10 +19,10 @@ function paths(surroundings: Surroundings): Record<string, ReadonlyArray<string 
 describe('the file of a client', () => {
   test('is where the client looks for it on Linux', () => {
     expect(paths(linux)).toEqual({
-      'claude-code': ['/work/project/.mcp.json', '/home/ada/.claude.json'],
+      'claude-code': ['/srv/project/.mcp.json', '/home/ada/.claude.json'],
       'claude-desktop': ['/home/ada/.config/Claude/claude_desktop_config.json'],
-      cursor: ['/home/ada/.cursor/mcp.json', '/work/project/.cursor/mcp.json'],
-      vscode: ['/work/project/.vscode/mcp.json', '/home/ada/.config/Code/User/mcp.json'],
+      cursor: ['/home/ada/.cursor/mcp.json', '/srv/project/.cursor/mcp.json'],
+      vscode: ['/srv/project/.vscode/mcp.json', '/home/ada/.config/Code/User/mcp.json'],
       windsurf: ['/home/ada/.codeium/windsurf/mcp_config.json'],
     })
   })
@@ -31,8 +31,8 @@ describe('the file of a client', () => {
     const settings = '/Users/ada/Library/Application Support'
     expect(paths(mac)).toMatchObject({
       'claude-desktop': [`${settings}/Claude/claude_desktop_config.json`],
-      cursor: ['/Users/ada/.cursor/mcp.json', '/work/project/.cursor/mcp.json'],
-      vscode: ['/work/project/.vscode/mcp.json', `${settings}/Code/User/mcp.json`],
+      cursor: ['/Users/ada/.cursor/mcp.json', '/srv/project/.cursor/mcp.json'],
+      vscode: ['/srv/project/.vscode/mcp.json', `${settings}/Code/User/mcp.json`],
     })
   })
 
@@ -53,7 +53,7 @@ describe('the file of a client', () => {
     const homeless = { ...linux, env: { HOME: '' } }
     expect(cursor.files.map(([, place]) => pathOf(place, homeless))).toEqual([
       undefined,
-      '/work/project/.cursor/mcp.json',
+      '/srv/project/.cursor/mcp.json',
     ])
     const roaming = { ...windows, env: { USERPROFILE: 'C:\\Users\\ada' } }
     expect(desktop.files.map(([, place]) => pathOf(place, roaming))).toEqual([

@@ -3,8 +3,10 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { systemClock } from '../base/clock.ts'
 import type { Catalog } from '../catalog/catalog.ts'
+import { createEncodedTexts, type Page } from '../catalog/pages.ts'
 import type { Caller } from '../protocol/call.ts'
 import { rawObject } from '../protocol/json-text.ts'
+import type { Upstream } from '../upstreams/upstream.ts'
 import { createMemberNames, type MemberNames } from './member-names.ts'
 import { Members } from './members.ts'
 import { namesProblems, prefixedNames } from './names.ts'
@@ -15,6 +17,34 @@ const caller: Caller = {
   session: 's',
 }
 
+/** What no test of this file asks for. */
+const unasked = (): never => {
+  throw new Error('nothing else is asked for here')
+}
+const noUpstream: Upstream = {
+  start: unasked,
+  call: unasked,
+  subscribe: unasked,
+  notify: unasked,
+  endSession: unasked,
+  health: unasked,
+  counts: unasked,
+  close: unasked,
+}
+const noCatalog: Catalog = {
+  serverDescription: unasked,
+  descriptionAtHand: unasked,
+  isList: unasked,
+  page: unasked,
+  known: unasked,
+  mirrorsHeaders: false,
+  hasTaskOnly: false,
+  isTaskOnly: unasked,
+  mirrored: unasked,
+  isListed: unasked,
+  isHeldBack: unasked,
+}
+
 /** Members that all list the same tools. */
 function membersOf(
   names: readonly string[],
@@ -23,9 +53,10 @@ function membersOf(
   tools: readonly string[],
 ): { readonly members: Members; readonly memberNames: MemberNames } {
   const result = rawObject({ tools: owns.map((name) => ({ name })) })
-  const catalog = { page: () => Promise.resolve({ page: { result }, ttlMs: 0 }) } as unknown as Catalog
+  const page: Page = { result, era: 'legacy', encoded: createEncodedTexts(() => true) }
+  const catalog: Catalog = { ...noCatalog, page: () => Promise.resolve({ page, ttlMs: 0 }) }
   const members = new Members({
-    members: names.map((name) => ({ name, upstream: undefined as never, catalog })),
+    members: names.map((name) => ({ name, upstream: noUpstream, catalog })),
     naming: { hasPrefix: names.length > 1, aliases },
     view: { tools },
   })

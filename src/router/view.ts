@@ -1,7 +1,7 @@
 /**
  * A view: which tools of its members an endpoint shows and lets clients call. Pure. `tools` is a list of patterns over
  * all names of a tool, in which `*` stands for any characters: a tool is seen if a pattern matches one of them and no
- * pattern with `!` does. Without a pattern to match, all tools are seen that no `!` excludes.
+ * pattern with `!` does. If all patterns begin with `!`, every other tool is seen.
  */
 import { type Names, prefixOf } from './names.ts'
 

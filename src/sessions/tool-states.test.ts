@@ -2,22 +2,21 @@ import { expect, test } from 'vitest'
 import { createMemoryBackplane } from '../backplane/memory.ts'
 import { manualClock } from '../base/clock.ts'
 import { createMemoryBudget, type MemoryAccount } from '../base/memory-budget.ts'
-import type { LiveSession } from './live-session.ts'
-import { createToolStates } from './tool-states.ts'
+import { createToolStates, type StateHolder } from './tool-states.ts'
 
 const ada = { tenant: 't', subject: 'ada' }
 
 function start(): {
   states: ReturnType<typeof createToolStates>
-  live: { key: string; memory: MemoryAccount; ended: boolean; stateAreas?: Map<string, number> }
+  live: { key: string; memory: MemoryAccount; ended: boolean; stateAreas: Map<string, number> | undefined }
   records: ReturnType<typeof createMemoryBackplane>['records']
 } {
   const clock = manualClock()
   const memory = createMemoryBudget(64 * 1024 ** 2)
   const { records } = createMemoryBackplane({ clock, memory })
-  const live = { key: 'session/t/ada/s', memory: memory.account(), ended: false }
-  const served = (_principal: unknown, id: string): LiveSession | undefined =>
-    id === 's' && !live.ended ? (live as unknown as LiveSession) : undefined
+  const live = { key: 'session/t/ada/s', memory: memory.account(), ended: false, stateAreas: undefined }
+  const served = (_principal: unknown, id: string): StateHolder | undefined =>
+    id === 's' && !live.ended ? live : undefined
   return { states: createToolStates({ records, served, stateBytes: 1000, maxSessionMs: 60_000 }), live, records }
 }
 
@@ -43,6 +42,6 @@ test('a session that has ended has no state, also if it ends during a change', a
   await expect(changing).rejects.toMatchObject({ code: 'session_not_found' })
   expect(await records.read('session/t/ada/s/state/b')).toBe(undefined)
   await expect(states.read(ada, 's', 'a')).rejects.toMatchObject({ code: 'session_not_found' })
-  await states.end(live as unknown as LiveSession)
+  await states.end(live)
   expect(await records.read('session/t/ada/s/state/a')).toBe(undefined)
 })

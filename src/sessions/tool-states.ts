@@ -14,6 +14,9 @@ export interface StoredState {
   readonly version: number
 }
 
+/** What the states of a session use of it. */
+export type StateHolder = Pick<LiveSession, 'key' | 'memory' | 'stateAreas' | 'ended'>
+
 export interface ToolStates {
   /** Throws `session_not_found` if the session has ended. */
   read(principal: Principal, session: string, area: string): Promise<StoredState>
@@ -23,13 +26,13 @@ export interface ToolStates {
    */
   replace(principal: Principal, session: string, area: string, values: JsonObject, version: number): Promise<boolean>
   /** The session has ended: its states go with it. Never rejects. */
-  end(liveSession: LiveSession): Promise<void>
+  end(liveSession: StateHolder): Promise<void>
 }
 
 export function createToolStates(needs: {
   readonly records: Records
   /** The session, if it is served here and has not ended. */
-  readonly served: (principal: Principal, session: string) => LiveSession | undefined
+  readonly served: (principal: Principal, session: string) => StateHolder | undefined
   /** The most that a state takes as JSON, in bytes. */
   readonly stateBytes: number
   /** The longest life of a session, in milliseconds. */
@@ -38,7 +41,7 @@ export function createToolStates(needs: {
   const { records, stateBytes } = needs
   // No session lives longer, so the state need not be renewed.
   const ttlMs = needs.maxSessionMs + 60_000
-  const served = (principal: Principal, session: string): LiveSession => {
+  const served = (principal: Principal, session: string): StateHolder => {
     const liveSession = needs.served(principal, session)
     if (!liveSession) throw new Refusal('session_not_found')
     return liveSession
@@ -84,6 +87,6 @@ export function createToolStates(needs: {
   }
 }
 
-function keyOf({ key }: LiveSession, area: string): string {
+function keyOf({ key }: StateHolder, area: string): string {
   return `${key}/state/${area}`
 }

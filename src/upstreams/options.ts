@@ -216,7 +216,7 @@ export const upstreamOptions: OptionTable<UpstreamSettings> = {
       'What becomes of a tool that the server defines anew, or adds: it is shown (`allow`), shown with a warning in the log and a figure in /health (`alert`), or held back until `mcplex upstreams accept` (`hold`). Each change is logged, with what is different.',
     choices: ['allow', 'alert', 'hold'],
     default: 'allow',
-    why: 'Most changes are updates, and servers that add tools as they work are common. A model obeys what a description says, so a server that nobody watches should not be able to change it.',
+    why: 'Most changes are updates, and servers that add tools as they work are common. A model obeys what a description says, so choose `alert` or `hold` for a server that you do not trust to change it.',
   },
   boundArgs: {
     kind: 'given',

@@ -94,6 +94,20 @@ export interface SingleUpstream extends Upstream {
   readonly catalog: CatalogSource
 }
 
+/** The same upstream with another `call`. */
+export function withCall(upstream: Upstream, call: Upstream['call']): Upstream {
+  return {
+    start: (discovered) => upstream.start(discovered),
+    call,
+    subscribe: (caller, filter, subscriber) => upstream.subscribe(caller, filter, subscriber),
+    notify: (caller, method, params) => upstream.notify(caller, method, params),
+    endSession: (caller) => upstream.endSession(caller),
+    health: () => upstream.health(),
+    counts: () => upstream.counts(),
+    close: (how) => upstream.close(how),
+  }
+}
+
 /** Where the catalogue gets its content. A source is a set of workers that list the same; its key names it. */
 export interface CatalogSource {
   /** The key of the source for a caller's server description (`list` undefined) or one of its lists. */

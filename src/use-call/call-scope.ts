@@ -1,6 +1,6 @@
 /**
- * Which call and which module the code that runs belongs to. The storage is found through the global object: a module
- * may have installed another copy of mcplex than the one that runs it.
+ * Which call and which module the code that runs belongs to. The storage is found through the global object: the
+ * copy of mcplex that a module imports need not be the copy that runs the module.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { ToolCall } from './tool-call.ts'

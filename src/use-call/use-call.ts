@@ -20,6 +20,7 @@ export type { AnyState, ElicitParams, ElicitResult, PastCall, ToolCall, ToolClie
  */
 export function useCall<State extends object = AnyState>(): ToolCall<State> {
   const call = callScopes().getStore()?.call
+  // The type is the claim of the author: what a session keeps here was stored by the same module.
   if (call) return call as unknown as ToolCall<State>
   throw new Error(
     'useCall() was called outside of a handler. Call it within a handler (of a tool, a list, a resource or a prompt) of a server that mcplex runs from a module.',

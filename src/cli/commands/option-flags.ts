@@ -32,12 +32,13 @@ function asCommanderOption(row: Row, flag: string, ownEnv: string | undefined): 
   ].filter((fact) => fact !== undefined)
   const hint = facts.length === 0 ? '' : ` (${facts.join('; ')})`
   if (row.kind === 'switch') return new Option(names, `${row.about}${hint}`)
-  return new Option(`${names} <${placeholder(row, flag)}>`, `${row.about}${hint}`).argParser(
+  return new Option(`${names} <${valueName(row, flag)}>`, `${row.about}${hint}`).argParser(
     (text: string, before: readonly string[] | undefined) => [...(before ?? []), text],
   )
 }
 
-function placeholder(row: Row, flag: string): string {
+/** The name of the flag's value in the help. */
+function valueName(row: Row, flag: string): string {
   if (row.kind === 'count') return row.word === undefined ? 'n' : `n|${row.word}`
   if (row.kind === 'duration') return 'time'
   if (row.kind === 'bytes') return 'size'

@@ -47,7 +47,7 @@ export function loadFile(
   )
   const provided = { values: overlay(file.values, typed), upstreams, endpoints, aliases: file.aliases }
   // What the file lacks is told already, with its place.
-  const complete = problems.length > 0 && upstreams.size === 0 ? { ...provided, upstreams: placeholder } : provided
+  const complete = problems.length > 0 && upstreams.size === 0 ? { ...provided, upstreams: anyUpstream } : provided
   const { log, clients, admin, ...settings } = maskingSecrets(file.secretValues, () =>
     assemble(complete, problems, machine),
   )
@@ -88,7 +88,8 @@ function quoteOfUpstream({ upstreams }: ProvidedSettings, path: string): string 
   return upstreams.get(name)?.values.get(key)?.quote
 }
 
-const placeholder: ReadonlyMap<string, ProvidedUpstream> = new Map([
+/** Settings are not assembled without an upstream. */
+const anyUpstream: ReadonlyMap<string, ProvidedUpstream> = new Map([
   ['none', { kind: 'stdio', where: '', values: new Map([['command', { value: 'none', where: '', quote: '' }]]) }],
 ])
 

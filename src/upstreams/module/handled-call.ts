@@ -1,6 +1,7 @@
 /** A call as its handler sees it, through `useCall`. What most handlers never use is made when it is first asked for. */
 import type { JsonObject, JsonValue } from '../../base/json.ts'
 import type { ElicitParams, ElicitResult, ToolCall, ToolClient, ToolSession } from '../../use-call/tool-call.ts'
+import { elicitResult, isRoot } from './client-answers.ts'
 import type { ClientRequests } from './client-requests.ts'
 import type { CallerFacts, ToolSessions } from './object-host.ts'
 import { StoredSession } from './stored-session.ts'
@@ -58,7 +59,7 @@ export class HandledCall implements ToolCall {
   }
 
   async elicit(params: ElicitParams): Promise<ElicitResult> {
-    return (await this.#request('elicitation/create', { mode: 'form', ...params })) as unknown as ElicitResult
+    return elicitResult(await this.#request('elicitation/create', { mode: 'form', ...params }))
   }
 
   sample(params: Readonly<Record<string, unknown>>): Promise<Readonly<Record<string, unknown>>> {
@@ -67,7 +68,7 @@ export class HandledCall implements ToolCall {
 
   async listRoots(): Promise<ReadonlyArray<{ readonly uri: string; readonly name?: string }>> {
     const { roots } = await this.#request('roots/list', {})
-    return (Array.isArray(roots) ? roots : []) as ReadonlyArray<{ uri: string; name?: string }>
+    return Array.isArray(roots) ? roots.filter(isRoot) : []
   }
 
   /** The call is cancelled, or its server has ended. */

@@ -32,7 +32,7 @@ export function startFailureToShow(
   return new CommandFailed([{ code: 'upstream_start', message: secretValues.mask(error.message), notes: shown }])
 }
 
-/** Whether a server is the one that did not start. */
+/** Whether the error is about the command of these settings. */
 function isCommandOf({ command }: CommandStartError, setup: ServerSetup): boolean {
   return maskCommand([setup.command, ...setup.args]).join(' ') === command
 }
