@@ -17,6 +17,8 @@ export interface Stop {
   readonly asked: Promise<StopReason>
   /** Resolves upon the second request, by a signal or a key: then everything is to end at once. */
   readonly again: Promise<StopReason>
+  /** The second request; undefined until it comes. */
+  readonly second: StopReason | undefined
   ask(reason: StopReason): void
 }
 
@@ -40,6 +42,7 @@ const neverSecond: ReadonlySet<StopReason> = new Set(['SIGHUP', 'runner'])
 /** Listens for signals, and for the end of the package runner above us, from now on. */
 export function listenForSignals({ clock, log, env, onReload }: StopNeeds): Stop {
   let first: number | undefined
+  let second: StopReason | undefined
   let resolveAsked: (reason: StopReason) => void
   let resolveAgain: (reason: StopReason) => void
   const asked = new Promise<StopReason>((resolve) => (resolveAsked = resolve))
@@ -48,7 +51,10 @@ export function listenForSignals({ clock, log, env, onReload }: StopNeeds): Stop
     if (first === undefined) {
       first = clock.now()
       resolveAsked(reason)
-    } else if (!neverSecond.has(reason) && clock.now() - first >= echoMs) resolveAgain(reason)
+    } else if (!neverSecond.has(reason) && clock.now() - first >= echoMs) {
+      second ??= reason
+      resolveAgain(second)
+    }
   }
   process.on('SIGTERM', () => ask('SIGTERM'))
   process.on('SIGINT', () => ask('SIGINT'))
@@ -71,7 +77,14 @@ export function listenForSignals({ clock, log, env, onReload }: StopNeeds): Stop
       })
     })
   }
-  return { asked, again, ask }
+  return {
+    asked,
+    again,
+    get second() {
+      return second
+    },
+    ask,
+  }
 }
 
 /** The exit code after a drain, or after an immediate end if `isCut`. */

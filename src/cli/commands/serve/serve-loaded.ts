@@ -238,10 +238,12 @@ async function end({ gateway, listener, stop, log, countdown }: EndNeeds): Promi
     listener.cut()
     await closeGateway(gateway, clock, 'politely')
     log.info({ reason }, 'stopped')
-    return exitCode(reason, false)
+    // A second signal ends the calls that the drain waits for, so the drain is over then, too.
+    return exitCode(stop.second ?? reason, stop.second !== undefined)
   }
   const cut = async (): Promise<number> => {
     const again = await stop.again
+    process.exitCode = exitCode(again, true)
     done?.()
     listener.cut()
     await closeGateway(gateway, clock, 'by_force')

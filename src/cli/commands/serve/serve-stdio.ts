@@ -182,10 +182,12 @@ async function end({ gateway, stdioServer, writer, log, stop, clock }: EndNeeds)
     await Promise.race([stdioServer.close(), pause(clock, partingMs)])
     await closeGateway(gateway, clock, 'politely')
     log.info({ reason }, 'stopped')
-    return exitCode(reason, false)
+    // A second signal ends the calls that the drain waits for, so the drain is over then, too.
+    return exitCode(stop.second ?? reason, stop.second !== undefined)
   }
   const cut = async (): Promise<number> => {
     const again = await stop.again
+    process.exitCode = exitCode(again, true)
     await closeGateway(gateway, clock, 'by_force')
     return exitCode(again, true)
   }
