@@ -4,9 +4,9 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, write
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { suiteNode } from '../../conformance/install.mjs'
 
 const root = join(import.meta.dirname, '..', '..')
-const newerNode = join(root, 'conformance', 'node_modules', 'node-24', 'bin', 'node')
 let folder = ''
 
 /** A copy of mcplex, with all packages but tsx. */
@@ -69,7 +69,7 @@ test('a Node that runs no TypeScript: one line says what to do', () => {
 })
 
 test('a newer Node runs it by itself', () => {
-  const { status, stdout } = run(newerNode)
+  const { status, stdout } = run(suiteNode('24'))
   expect(stdout).toContain('count 1')
   expect(status).toBe(0)
 })

@@ -12,6 +12,7 @@ import { Client as OldClient } from '@modelcontextprotocol/sdk/client/index.js'
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { StreamableHTTPClientTransport as OldTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { suiteNode } from '../../conformance/install.mjs'
 import { serverCommand } from '../../field/servers.mjs'
 import { eventually } from '../support/eventually.ts'
 import { runCommand, type Running } from '../support/typed-command.ts'
@@ -129,14 +130,13 @@ describe.each(names)('%s', (name) => {
 
 /** Connects a client of another maker, with the Node that it needs: the tools that it knows, and the text of a result. */
 async function foreign(client: string): Promise<unknown> {
-  const node = join(root, 'conformance', 'node_modules', 'node-24', 'bin', 'node')
   const program = `const { connect } = await import(${JSON.stringify(join(root, 'field', 'clients', client, 'client.mjs'))})
     const client = await connect(${JSON.stringify(url.href)}, 0)
     const tools = await client.tools()
     const text = await client.call(tools.find((name) => name.endsWith('everything__get-sum')), { a: 2, b: 3 })
     console.log(JSON.stringify({ tools, text }))
     process.exit(0)`
-  const { stdout } = await run(node, ['--input-type=module', '--eval', program], { timeout: 60_000 })
+  const { stdout } = await run(suiteNode(), ['--input-type=module', '--eval', program], { timeout: 60_000 })
   return JSON.parse(stdout.slice(stdout.indexOf('{'))) as unknown
 }
 
