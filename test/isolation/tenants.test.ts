@@ -1,40 +1,14 @@
 /** Two tenants whose subject, request ids and names are the same: neither reaches, sees or ends anything of the other. */
-import { createServer } from 'node:http'
-import { describe, expect, onTestFinished, test } from 'vitest'
-import { fillSettings } from '../../src/config/assemble.ts'
-import { thisMachine } from '../../src/config/load.ts'
-import { composeGateway } from '../../src/gateway/gateway.ts'
-import { nodeHandler } from '../../src/transports/http/listen.ts'
+import { describe, expect, test } from 'vitest'
 import { send } from '../support/http.ts'
 import { echoLegacy } from '../support/mcplex.ts'
 import { messagesOf, textOf } from '../support/rpc.ts'
 import { openSession, type Session } from '../support/session.ts'
-
-/** The endpoint of each tenant. */
-async function start(mode: 'session' | 'principal' | 'tenant'): Promise<{ readonly a: string; readonly b: string }> {
-  const upstream = { command: process.execPath, args: [echoLegacy], mode }
-  const gateway = composeGateway({
-    settings: fillSettings({ upstream }, thisMachine()),
-    authenticate: async ({ query }) => ({
-      tenant: new URLSearchParams(query).get('tenant') ?? 'none',
-      subject: 'same',
-    }),
-  })
-  await gateway.start()
-  const listener = createServer(nodeHandler(gateway))
-  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve))
-  onTestFinished(async () => {
-    listener.closeAllConnections()
-    await new Promise((resolve) => listener.close(resolve))
-    await gateway.close()
-  })
-  const address = listener.address()
-  const url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}/mcp`
-  return { a: `${url}?tenant=a`, b: `${url}?tenant=b` }
-}
+import { postHeaders, startForTwoTenants } from './two-tenants.ts'
 
 async function openBoth(mode: 'session' | 'principal' | 'tenant'): Promise<readonly [Session, Session, string]> {
-  const { a, b } = await start(mode)
+  const upstream = { command: process.execPath, args: [echoLegacy], mode }
+  const { a, b } = await startForTwoTenants({ upstream })
   return [await openSession(a), await openSession(b), b]
 }
 
@@ -54,7 +28,7 @@ describe.each(['session', 'principal', 'tenant'] as const)('with --mode %s two t
 
   test('cannot use, read or end a session of the other, although they know its id', async () => {
     const [a, , other] = await openBoth(mode)
-    const headers = { ...a.headers, 'Content-Type': 'application/json', Accept: 'application/json, text/event-stream' }
+    const headers = { ...a.headers, ...postHeaders }
     const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'whoami' } })
     const foreign = [
       await send(other, { method: 'POST', headers, body }),
