@@ -44,6 +44,7 @@ function open(limitBytes: number, listBytes: number, isSame = false): Opened {
       return typeof profile === 'string' ? profile : 'plain'
     },
     eraOf: () => 'legacy',
+    isForAll: () => false,
     isWithoutExtensions: (source) => !source.startsWith('odd'),
     isEmptyProfile: (source) => source === 'plain',
     startDescription: () => serverDescription,

@@ -55,6 +55,7 @@ function createFixture(): Fixture {
   }
   const catalogSource: CatalogSource = {
     sourceOf: ({ session }) => session ?? '',
+    isForAll: () => false,
     isWithoutExtensions: (source) => !source.startsWith('odd') && !source.startsWith('own'),
     isEmptyProfile: (source) => source === 'plain',
     eraOf: () => 'legacy',

@@ -101,7 +101,8 @@ export function createLearning(needs: LearningNeeds): Learning {
     }
     const description = descriptionAtHand(caller).text
     const list = sources.begin(key, description, async (take) => {
-      const found = await learnPages(ask, catalogSource.eraOf(caller, key), freshnessOf, take)
+      const source = { era: catalogSource.eraOf(caller, key), isForAll: catalogSource.isForAll(key) }
+      const found = await learnPages(ask, source, freshnessOf, take)
       const pages = binding ? { ...found, bound: binding.declared } : found
       mirrorsHeaders ||= pages.mirrored.size > 0
       hasTaskOnly ||= pages.taskOnly.size > 0

@@ -32,7 +32,7 @@ function serverOf(cursors: readonly string[], ttls: ReadonlyArray<number | undef
 const learn = (server: Server, take: (bytes: number) => boolean = () => true): Promise<Pages> =>
   learnPages(
     (cursor) => server.ask(cursor),
-    'modern',
+    { era: 'modern', isForAll: false },
     (ttlMs = -1) => ({ untilMs: ttlMs, usableUntilMs: ttlMs, longestTtlMs: ttlMs }),
     take,
   )

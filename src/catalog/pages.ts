@@ -25,6 +25,8 @@ const maxNameChars = 128
 export interface Page {
   readonly result: RawObject
   readonly era: EraName
+  /** Whether the operator says that all clients get this list, so that they may share it. */
+  readonly isForAll: boolean
   /** Encoded answers by revision of the client, kept because a list is requested far more often than it changes. */
   readonly encoded: EncodedTexts
 }
@@ -73,15 +75,17 @@ export type CursorFault = 'cursor_repeats' | 'cursor_is_no_text'
 
 /**
  * Fetches all pages. Throws `overloaded` if there is no memory even for the first.
+ * @param source what is known of the source: the era of the server, and whether all clients get its lists
  * @param freshnessOf what the server's `ttlMs` means for the list
  * @param take takes memory and returns whether so many bytes may be kept
  */
 export async function learnPages(
   ask: (cursor: string | undefined) => Promise<Answer>,
-  era: EraName,
+  source: { readonly era: EraName; readonly isForAll: boolean },
   freshnessOf: (ttlMs: number | undefined) => Freshness,
   take: (bytes: number) => boolean,
 ): Promise<Pages> {
+  const { era, isForAll } = source
   const results: RawObject[] = []
   let cursor: string | undefined
   let chars = 0
@@ -119,7 +123,7 @@ export async function learnPages(
   const pages = results.map((given, at): Page => {
     const nextCursor = at + 1 < results.length ? cursorOf(generation, at + 1) : undefined
     const result = given.value['nextCursor'] === undefined ? given : editObject(given, { nextCursor })
-    return { result, era, encoded: createEncodedTexts(take) }
+    return { result, era, isForAll, encoded: createEncodedTexts(take) }
   })
   return {
     error: undefined,

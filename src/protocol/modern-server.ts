@@ -130,12 +130,14 @@ const cacheable = new Set([
 /**
  * The answer in the form of this revision. The result of a session-based server gets the members that every result has here.
  * @param ttlMs how long the result may be cached, unless the server says so; `later`: it is added to the text
+ * @param isForAll whether caches may share the result among clients, unless the server says so
  */
 export function encodeModernAnswer(
   method: string,
   outcome: Outcome,
   serverInfo: JsonValue | undefined,
   ttlMs: number | 'later' = 0,
+  isForAll = false,
 ): Answer {
   const { answer, era } = outcome
   if (answer.kind === 'error') return era === 'modern' ? answer : encodeError(answer)
@@ -145,7 +147,7 @@ export function encodeModernAnswer(
   if (result.value['resultType'] === undefined) added['resultType'] = resultType
   if (resultType === 'complete' && cacheable.has(method)) {
     if (theirs === undefined && ttlMs !== 'later') added['ttlMs'] = ttlMs
-    if (cacheScope === undefined) added['cacheScope'] = 'private'
+    if (cacheScope === undefined) added['cacheScope'] = isForAll ? 'public' : 'private'
   }
   const isNamed = serverInfo === undefined || (isObject(meta) && meta[metaKeys.serverInfo] !== undefined)
   if (!isNamed && meta === undefined) added['_meta'] = { [metaKeys.serverInfo]: serverInfo }

@@ -53,7 +53,7 @@ function membersOf(
   tools: readonly string[],
 ): { readonly members: Members; readonly memberNames: MemberNames } {
   const result = rawObject({ tools: owns.map((name) => ({ name })) })
-  const page: Page = { result, era: 'legacy', encoded: createEncodedTexts(() => true) }
+  const page: Page = { result, era: 'legacy', isForAll: false, encoded: createEncodedTexts(() => true) }
   const catalog: Catalog = { ...noCatalog, page: () => Promise.resolve({ page, ttlMs: 0 }) }
   const members = new Members({
     members: names.map((name) => ({ name, upstream: noUpstream, catalog })),

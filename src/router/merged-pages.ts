@@ -49,7 +49,8 @@ interface Part {
   readonly text: string
   /** A hash of the content. */
   readonly id: string
-  readonly isPublic: boolean
+  /** Whether clients may share it, by its server or by the operator. */
+  readonly isForAll: boolean
 }
 
 interface Merged {
@@ -192,8 +193,14 @@ function makePart(
     values: shown.map(({ value }) => value),
     text,
     id: contentId([text]),
-    isPublic: result.value['cacheScope'] === 'public',
+    isForAll: isPublic(page),
   }
+}
+
+/** Whether clients may share a page of a member: what its server says counts before what the operator says. */
+function isPublic({ result, isForAll }: Page): boolean {
+  const scope = result.value['cacheScope']
+  return scope === undefined ? isForAll : scope === 'public'
 }
 
 function mergeParts(
@@ -215,10 +222,8 @@ function mergeParts(
     chars += part.text.length
   }
   const key = entriesKey[method] ?? ''
-  const common: Record<string, JsonValue> = {
-    ...(parts.length > 0 && parts.every(({ isPublic }) => isPublic) && missing === '' && { cacheScope: 'public' }),
-    ...(missing !== '' && { _meta: { [missingKey]: JSON.parse(missing) as JsonValue } }),
-  }
+  const common: JsonObject = missing === '' ? {} : { _meta: { [missingKey]: JSON.parse(missing) as JsonValue } }
+  const isForAll = parts.length > 0 && missing === '' && parts.every((part) => part.isForAll)
   const pages = groups.map((group, at): Page => {
     const isLast = at + 1 === groups.length
     const rest: JsonObject = isLast ? common : { ...common, nextCursor: mergedCursor(generation, at + 1) }
@@ -229,6 +234,7 @@ function mergeParts(
     return {
       result: { value, text },
       era,
+      isForAll,
       encoded: createEncodedTexts((bytes) => memory.take(bytes) === 'reserved'),
     }
   })

@@ -126,6 +126,8 @@ export interface CatalogSource {
   readonly ownLists: OwnListSource
   /** The era in which a source is asked; without a source, the era in which the caller's calls run. */
   eraOf(caller: Caller, source?: string): EraName
+  /** Whether the operator says that all clients get the lists of the source. */
+  isForAll(source: string): boolean
   /** Whether a source is for a profile without extensions, of which there is a closed set. */
   isWithoutExtensions(source: string): boolean
   /** Whether a source is for clients that declare no capabilities, as most do. Never forgotten. */

@@ -81,7 +81,7 @@ describe.each(['session', 'principal', 'shared'] as const)('in mode %s, two tena
 
   test('cannot cancel a call of the other by its id', async () => {
     const [mine, other] = await openBoth(await start(mode))
-    const waiting = await mine.call('wait', {}, { id: sameId, progressToken: sameId })
+    const waiting = mine.call('wait', {}, { id: sameId })
     await eventually('the call to begin', async () => (await mine.text('recall', { key: 'began' })) === 'true')
     await other.text('whoami')
     await other.notify('notifications/cancelled', { requestId: sameId })
@@ -89,7 +89,7 @@ describe.each(['session', 'principal', 'shared'] as const)('in mode %s, two tena
     expect(await mine.text('recall', { key: 'ended' })).toBe('null')
     await mine.notify('notifications/cancelled', { requestId: sameId, reason: 'its own' })
     await eventually('the call to end', async () => (await mine.text('recall', { key: 'ended' })) !== 'null')
-    waiting.cut()
+    ;(await waiting).cut()
   })
 
   test('without sessions get answers of their own under one id', async () => {

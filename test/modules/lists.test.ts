@@ -1,11 +1,15 @@
 /** The lists of a module: `cacheScope: public` says that they are the same for all clients. */
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { startModule } from '../support/in-process.ts'
+import { eventually } from '../support/eventually.ts'
+import { startModule, startUpstreams } from '../support/in-process.ts'
+import { type JsonMap, responseTo } from '../support/rpc.ts'
 import { openSession, type Session } from '../support/session.ts'
+import { ask, toolResponse } from '../support/stateless.ts'
 
 /** A server whose list depends on the session once that has called `unlock`; it does not announce that. */
-const silent = join(import.meta.dirname, '../fixtures/modules/silent-lists.mjs')
+const modules = join(import.meta.dirname, '../fixtures/modules')
+const silent = join(modules, 'silent-lists.mjs')
 /** The same server, which announces it. */
 const announcing = join(import.meta.dirname, '../../examples/lists-by-session.mjs')
 
@@ -46,4 +50,52 @@ test('public: a session whose own server object announces another list gets that
   const [ada, bob] = [await openSession(url), await openSession(url)] as const
   expect(await ada.text('unlock')).toBe('open')
   expect(await Promise.all([ada, bob].map(namesFor))).toEqual([['unlock', 'secret'], ['unlock']])
+})
+
+/** The list of a client without a session. */
+async function statelessList(url: string): Promise<JsonMap> {
+  return (await responseTo(await ask(url, 'tools/list', {}, { id: 1 }), 1)).result ?? {}
+}
+
+test.each(['private', 'public'] as const)(
+  '%s: so says the list to clients without a session alone',
+  async (cacheScope) => {
+    const { url } = await startModule({ module: silent, cacheScope, stateless: 'principal' })
+    expect(await statelessList(url)).toMatchObject({ cacheScope })
+    expect((await (await openSession(url)).request('tools/list')).result).not.toHaveProperty('cacheScope')
+  },
+)
+
+test('public: a list that the object of one principal announced is private to it', async () => {
+  const { url } = await startModule({
+    module: join(modules, 'echo-v2.mjs'),
+    cacheScope: 'public',
+    stateless: 'principal',
+  })
+  await toolResponse(url, 'touch-list')
+  await eventually('the list of its own', async () => JSON.stringify(await statelessList(url)).includes('added_1'))
+  expect(await statelessList(url)).toMatchObject({ cacheScope: 'private' })
+})
+
+test.each([
+  ['public', 'public'],
+  ['public', 'private'],
+] as const)('a merged list of a module that is %s and one that is %s is what both are', async (one, other) => {
+  const { url } = await startUpstreams({
+    one: { module: silent, cacheScope: one, stateless: 'principal' },
+    other: { module: silent, cacheScope: other, stateless: 'principal' },
+  })
+  const listed = await eventually('both to be listed', async () => {
+    const list = await statelessList(url)
+    return JSON.stringify(list).includes('other__unlock') && list
+  })
+  expect(listed).toMatchObject({ cacheScope: one === other ? 'public' : 'private' })
+  expect((await (await openSession(url)).request('tools/list')).result).not.toHaveProperty('cacheScope')
+})
+
+test('public: nothing is learnt for one client name, since all are listed the same', async () => {
+  const { url, counts } = await startModule({ module: silent, cacheScope: 'public' })
+  const { catalogWorkers: before } = await counts()
+  for (const client of ['ada', 'bob', 'eve']) await namesFor(await openSession(url, { client }))
+  expect((await counts())['catalogWorkers']).toBe(before)
 })

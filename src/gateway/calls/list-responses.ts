@@ -31,7 +31,8 @@ export async function answerList(
   let text = page.encoded.get(version)
   if (text === undefined) {
     const given: Answer = { kind: 'result', result: page.result }
-    const answer = encoded(caller, method, { answer: given, era: page.era, worker: undefined }, catalog)
+    const outcome: Outcome = { answer: given, era: page.era, worker: undefined }
+    const answer = encoded(caller, method, outcome, catalog, page.isForAll)
     text = answer.kind === 'result' ? answer.result.text : '{}'
     page.encoded.keep(version, text)
   }
@@ -46,7 +47,8 @@ function encoded(
   method: string,
   outcome: Outcome,
   catalog: Pick<Catalog, 'descriptionAtHand'>,
+  isForAll = false,
 ): Answer {
   if (caller.session !== undefined) return encodeLegacyAnswer(outcome, method, caller.client.version)
-  return encodeModernAnswer(method, outcome, serverInfoOf(catalog.descriptionAtHand(caller)), 'later')
+  return encodeModernAnswer(method, outcome, serverInfoOf(catalog.descriptionAtHand(caller)), 'later', isForAll)
 }

@@ -89,7 +89,7 @@ export class PooledUpstream implements SingleUpstream {
     const { groups, pool, catalogWorkers, slots } = this
     const ownLists = createOwnWorkerLists(groups, program.lists === 'common')
     const common = { groups, pool, notifications: this.#notifications, ownLists, clock }
-    this.catalog = createCatalogSource({ ...common, catalogWorkers, hasOwnLists: program.lists === 'own' })
+    this.catalog = createCatalogSource({ ...common, catalogWorkers, lists: program.lists })
     this.call = countCallMemory(memory, (call) => callOnWorker(call, common))
     this.health = createUpstreamHealth({
       clock,

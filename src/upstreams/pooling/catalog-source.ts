@@ -42,8 +42,11 @@ export interface CatalogSourceNeeds {
   readonly ownLists: OwnListSource
   readonly clock: Clock
   readonly pool: Pick<Pool, 'wait' | 'callEnded'>
-  /** Whether the lists that a caller gets come from a worker of the caller's own group, where it shares that with no other. */
-  readonly hasOwnLists?: boolean
+  /**
+   * What is known of the lists of the server: a caller gets those of a worker of its own group, where it shares that with
+   * no other; or all callers get the same.
+   */
+  readonly lists?: 'own' | 'common' | undefined
 }
 
 export function createCatalogSource(needs: CatalogSourceNeeds): CatalogSource {
@@ -52,8 +55,10 @@ export function createCatalogSource(needs: CatalogSourceNeeds): CatalogSource {
   const names = new ClientNames(needs.clock)
 
   /** The key of the client's name, if the server may list something for it alone: not where clients of any name share a worker. */
-  const nameFor = (serverEra: ServerEra, caller: Caller): string | undefined =>
-    serverEra.codec.era === 'modern' || !isCommon(modeOf(serverEra, caller)) ? names.keyOf(caller.client) : undefined
+  const nameFor = (serverEra: ServerEra, caller: Caller): string | undefined => {
+    const isTold = serverEra.codec.era === 'modern' || !isCommon(modeOf(serverEra, caller))
+    return isTold && needs.lists !== 'common' ? names.keyOf(caller.client) : undefined
+  }
 
   const profileSourceOf = (serverEra: ServerEra, caller: Caller, name?: string): string =>
     profileSource(serverEra.codec.era, profiles.keyOf(groups.announcedTo(serverEra, caller)), name)
@@ -67,7 +72,7 @@ export function createCatalogSource(needs: CatalogSourceNeeds): CatalogSource {
   const hasOwnLists = (caller: Caller): boolean => {
     // Without a session in the era that has them, it is the gateway itself that asks.
     const isOfGateway = caller.session === undefined && caller.client.era === 'legacy'
-    return needs.hasOwnLists === true && !isOfGateway && !isCommon(modeOf(groups.serverEraOf(caller), caller))
+    return needs.lists === 'own' && !isOfGateway && !isCommon(modeOf(groups.serverEraOf(caller), caller))
   }
 
   const sourceOf = (caller: Caller, list: string | undefined): string => {
@@ -145,6 +150,8 @@ export function createCatalogSource(needs: CatalogSourceNeeds): CatalogSource {
       notifications.tellChangeToAll(list, () => true)
     },
     ownLists: needs.ownLists,
+    // A group whose own worker lists something else has that for itself.
+    isForAll: (source) => needs.lists === 'common' && groupKeyIn(source) === undefined,
     isWithoutExtensions,
     isEmptyProfile,
     startDescription: (caller) => groups.serverEraOf(caller).serverDescription,
