@@ -161,7 +161,7 @@ describe.each(['session', 'principal'] as const)('in mode %s, two tenants before
       { result }: RpcMessage | { result?: never },
       name: string,
     ): Promise<RpcMessage> => {
-      const keys = Object.keys((result?.['inputRequests'] ?? {}) as object)
+      const keys = Object.keys(result?.['inputRequests'] ?? {})
       const inputResponses = Object.fromEntries(keys.map((key) => [key, accept(name)]))
       const params = { name: 'ask', arguments: {}, requestState: result?.['requestState'], inputResponses }
       return responseTo(await ask(url, 'tools/call', params, { id: sameId, capabilities }), sameId)
