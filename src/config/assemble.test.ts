@@ -190,4 +190,16 @@ describe('the table of options', () => {
       expect(text).toContain(row.option.why)
     }
   })
+
+  test('is printed with the options that only a named upstream or endpoint has', () => {
+    const text = configurationDocument()
+    const paths = [
+      'upstreams.NAME.module',
+      'upstreams.NAME.isolate',
+      'upstreams.NAME.cacheScope',
+      'endpoints.NAME.tools',
+    ]
+    for (const path of [...paths, 'aliases']) expect(text).toContain(`### \`${path}\``)
+    expect(text).toContain('| `upstreams.NAME.isolate` | `MCPLEX_UPSTREAMS__NAME__ISOLATE` | false |')
+  })
 })

@@ -2,6 +2,7 @@
 import type { Option } from '../base/option.ts'
 import { accepted, writeValue } from './read-option.ts'
 import { fileDocument } from './file-document.ts'
+import { namedRows } from './named-document.ts'
 import { commandModules, type Placed, schema, titles } from './schema.ts'
 
 /** The document as Markdown. */
@@ -18,7 +19,7 @@ export function configurationDocument(): string {
     'then the path in capitals, with `__` for each dot and `_` between the words of a name. So `MCPLEX_LIMITS__QUEUE__MAX`',
     'sets `limits.queue.max`, and `MCPLEX_LIMITS__QUEUE__MAX_WAIT` sets `limits.queue.maxWait`. Some options also have a',
     'well-known variable, such as `PORT`; if both are set, the `MCPLEX_` variable wins. Options without a variable in the',
-    'table can only be given on the command line or by a program.',
+    'table are given on the command line, in a file, or by a program.',
     '',
     'A program passes the same settings to `createGateway`, under the names in the last column. It passes its own log.',
     '',
@@ -33,11 +34,18 @@ export function configurationDocument(): string {
     '| --- | --- | --- | --- | --- |',
     ...schema.map(overview),
     '',
+    'An upstream and an endpoint of a file have options of their own, below their `NAME`:',
+    '',
+    '| Path | Environment | Default |',
+    '| --- | --- | --- |',
+    ...namedRows.flatMap(([, rows]) => rows).map(namedOverview),
+    '',
     ...Object.entries(titles).flatMap(([module, title]) => [
       `## ${title}`,
       '',
       ...schema.filter((row) => row.module === module).flatMap(section),
     ]),
+    ...namedRows.flatMap(([title, rows]) => [`## ${title}`, '', ...rows.flatMap(section)]),
     '## Output of the command',
     '',
     '`--json` prints one JSON object on stdout, when requests are served or when the start has failed, and nothing else on',
@@ -66,6 +74,10 @@ function overview(row: Placed): string {
   return `| \`${row.path}\` | ${flag} | ${env === undefined ? '' : `\`${env}\``} | ${defaultText(row.option)} | ${name} |`
 }
 
+function namedOverview({ path, ownEnv, option }: Placed): string {
+  return `| \`${path}\` | ${ownEnv === undefined ? '' : `\`${ownEnv}\``} | ${defaultText(option)} |`
+}
+
 function section(row: Placed): string[] {
   const { option } = row
   const env = [option.env, row.ownEnv].flatMap((name) => (name === undefined ? [] : [`\`${name}\``]))
@@ -82,5 +94,5 @@ function section(row: Placed): string[] {
 
 /** The name of an option in the settings of a program. */
 function programName(row: Placed): string {
-  return `${row.module}.${row.key}`
+  return row.module === '' ? row.key : `${row.module}.${row.key}`
 }

@@ -1,28 +1,42 @@
 /** The part of `docs/configuration.md` about the file: an example, and the rules that its options do not say. */
 
-/** Of an example file that can be served as it is: a test reads it. */
+/** An example of a whole file, which can be served where its module is: tests read it and check it. */
 export const exampleFile: string = `# yaml-language-server: $schema=./node_modules/mcplex/schema.json
 version: 1
 listen: { host: 127.0.0.1, port: 8080 }
 
 limits:
-  maxConnections: 2000
-  poolSize: 10                      # processes of each server at most
-  idleTimeout: 30m
+  maxConnections: 2000                # clients at once
+  poolSize: 10                        # processes of each server at most
+  idleTimeout: 30m                    # of a session
   queue: { max: 500, maxWait: 10s }
 
-upstreams:
+upstreams:                            # the servers, by name
   github:
     command: [npx, -y, "@modelcontextprotocol/server-github"]
-    env: { GITHUB_TOKEN: "\${GITHUB_TOKEN:-}" }
-    mode: tenant
+    env: { GITHUB_PERSONAL_ACCESS_TOKEN: "\${GITHUB_TOKEN:-}" }
+    mode: tenant                      # which clients share a process
     pool: { max: 4, concurrency: 8 }
+    onChange: hold                    # tools defined anew wait for: mcplex upstreams accept github
+    boundArgs: { owner: example-org } # not the client's choice
   files:
     command: npx
     args: [-y, "@modelcontextprotocol/server-filesystem", ./notes]
+    protocol: 2025-06-18              # not asked for: this revision is used
+  mine:
+    module: ./tools.mjs               # a server in this process
+    isolate: true                     # in a thread of its own
+    cacheScope: public                # all clients get the same lists
 
-endpoints:
-  support: { tools: ["github__*", "!github__delete_*"] }
+endpoints:                            # parts of all tools, each at /mcp/NAME
+  support:
+    tools: ["github__*", "!github__delete_*", "mine__*"]
+
+aliases:                              # other names of tools and prompts
+  search_code: github__search_code
+
+sessions: { keepAlive: 15s }
+log: { level: info }
 `
 
 /** The section as lines of Markdown. */

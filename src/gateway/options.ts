@@ -1,4 +1,4 @@
-/** The settings of a named endpoint: the part of all upstreams that its clients see. */
+/** The settings of named endpoints, the parts of all upstreams that their clients see, and of names. */
 import type { OptionTable } from '../base/option.ts'
 
 export interface EndpointSettings {
@@ -17,5 +17,20 @@ export const endpointOptions: OptionTable<EndpointSettings> = {
       test: (text) => /^!?[A-Za-z0-9_.\-/*]{1,128}$/.test(text),
     },
     why: 'Without patterns the endpoint shows all tools.',
+  },
+}
+
+export interface AliasSettings {
+  /** Names of tools and prompts on `/mcp`, by their other names. */
+  readonly aliases: Readonly<Record<string, string>>
+}
+
+export const aliasOptions: OptionTable<AliasSettings> = {
+  aliases: {
+    kind: 'given',
+    about:
+      'Other names for tools and prompts, each with their name on /mcp: `{ search: brave__web_search }`. Lists show it in place of that name, which still works.',
+    default: { derived: 'none' },
+    why: 'They are for prompts and rules of clients that know a tool by another name, and for long names.',
   },
 }

@@ -104,8 +104,8 @@ describe('problems', () => {
 test('the example of the documentation can be served as it is', () => {
   const { settings, warnings } = loadText(exampleFile)
   expect(warnings).toEqual([])
-  expect(Object.keys(settings.upstreams)).toEqual(['github', 'files'])
-  expect(settings.endpoints['support']?.tools).toEqual(['github__*', '!github__delete_*'])
+  expect(Object.keys(settings.upstreams)).toEqual(['github', 'files', 'mine'])
+  expect(settings.endpoints['support']?.tools).toEqual(['github__*', '!github__delete_*', 'mine__*'])
 })
 
 test('shown values hold no secret', () => {

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod'
 import type { Option } from '../../base/option.ts'
-import { endpointOptions } from '../../gateway/options.ts'
+import { endpointOptions, aliasOptions } from '../../gateway/options.ts'
 import { upstreamOptions } from '../../upstreams/options.ts'
 import { readMarked } from '../read-option.ts'
 import { sharedOptions } from '../schema.ts'
@@ -81,9 +81,7 @@ export function fileStructure(): z.ZodType {
     .record(z.string().regex(nameShape), objectOf(endpoint))
     .meta({ description: 'Further endpoints at /mcp/NAME, each with a part of all tools.' })
   insert(tree, 'endpoints', endpoints.optional())
-  const aliases = z
-    .record(z.string(), z.string())
-    .meta({ description: 'Other names for tools and prompts: { search: brave__web_search }.' })
+  const aliases = z.record(z.string(), z.string()).meta({ description: aliasOptions.aliases.about })
   insert(tree, 'aliases', aliases.optional())
   return objectOf(tree)
 }

@@ -25,7 +25,7 @@ export const moduleOptions: OptionTable<ModuleSettings> = {
   module: {
     kind: 'given',
     about: 'The path of a JavaScript or TypeScript module that exports a function which makes an SDK server.',
-    default: { derived: 'none: it is required' },
+    default: { derived: 'none: an upstream has a command or a module' },
     why: 'There is no server to serve otherwise.',
   },
   isolate: {

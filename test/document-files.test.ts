@@ -1,0 +1,53 @@
+/** The configuration files that documents show: `mcplex check` finds nothing wrong with any of them. */
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, expect, test } from 'vitest'
+
+const root = join(import.meta.dirname, '..')
+const main = join(root, 'dist', 'cli', 'main.js')
+const folders: string[] = []
+
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true })
+})
+
+const documents = ['README.md', ...readdirSync(join(root, 'docs')).flatMap((name) => `docs/${name}`)].filter((path) =>
+  path.endsWith('.md'),
+)
+
+/** The blocks of YAML that are whole files: they have upstreams. */
+const files = documents.flatMap((path) => {
+  const blocks = readFileSync(join(root, path), 'utf8').matchAll(/^```yaml\n([^]*?)^```$/gm)
+  return [...blocks].flatMap(([, text = '']) => (/^upstreams:/m.test(text) ? [[path, text] as const] : []))
+})
+
+test('documents show files with servers, and one has every kind of server and endpoint', () => {
+  expect(files.length).toBeGreaterThanOrEqual(4)
+  const whole = files.find(([path]) => path === 'docs/configuration.md')?.[1] ?? ''
+  for (const name of [
+    'command:',
+    'module:',
+    'isolate:',
+    'cacheScope:',
+    'endpoints:',
+    'aliases:',
+    'onChange:',
+    'protocol:',
+  ])
+    expect(whole).toContain(name)
+})
+
+test.each(files)('the file in %s is right', (_path, text) => {
+  const folder = mkdtempSync(join(tmpdir(), 'mcplex-document-'))
+  folders.push(folder)
+  writeFileSync(join(folder, 'mcplex.yaml'), text)
+  writeFileSync(join(folder, 'tools.mjs'), 'export default function createServer() {}\n')
+  const { PATH = '' } = process.env
+  const env = { PATH, HOME: folder, GITHUB_TOKEN: 'x', CRM_TOKEN: 'x' }
+  const { status, stderr } = spawnSync(process.execPath, [main, 'check'], { cwd: folder, env, encoding: 'utf8' })
+  expect(stderr).toMatch(/^mcplex\.yaml: \d+ upstreams? \(.*\), .*no problems\n/)
+  expect(stderr).not.toContain('warning')
+  expect(status).toBe(0)
+})
