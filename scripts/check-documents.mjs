@@ -1,12 +1,14 @@
 /**
  * Checks that what documents and comments say of the repository is so, and ends with 1 if not: the paths and links
- * that they name are there, also in the package, the numbers that they quote are those of the code, and no mark
- * stands in them that a reader cannot look up. Needs the build, as it reads the options from `dist`.
+ * that they name are there, also in the package, the numbers that they quote are those of the code, each message of the
+ * log is explained, and no mark stands in them that a reader cannot look up. Needs the build, as it reads the options
+ * from `dist`.
  */
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { wrongNumbers } from './documents/check-numbers.mjs'
 import { deadPackedLinks, wrongLinks } from './documents/links.mjs'
+import { wrongMessages } from './documents/log-messages.mjs'
 import { privateMarks } from './documents/marks.mjs'
 import { quotedNumbers } from './documents/numbers.mjs'
 import { deadPathsOfDocument, deadPathsOfSource } from './documents/paths.mjs'
@@ -25,6 +27,11 @@ const found = [
   ...sources.flatMap((path) => deadPathsOfSource(path, tree.read(path), tree)),
   ...texts.flatMap((path) => privateMarks(path, tree.read(path))),
   ...wrongNumbers(quotedNumbers, tree, schema),
+  ...wrongMessages(
+    'docs/operations.md',
+    sources.filter((path) => !path.endsWith('.test.ts')),
+    tree,
+  ),
   ...deadPackedLinks(packed(), tree),
 ]
 for (const { path, line, message } of found) console.log(`${path}:${line} ${message}`)

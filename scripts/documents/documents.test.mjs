@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { wrongNumbers } from './check-numbers.mjs'
 import { deadPackedLinks, wrongLinks } from './links.mjs'
+import { explainedMessages, messagesOf, wrongMessages } from './log-messages.mjs'
 import { privateMarks } from './marks.mjs'
 import { deadPathsOfDocument, deadPathsOfSource } from './paths.mjs'
 import { createTree } from './tree.mjs'
@@ -136,5 +137,52 @@ describe('numbers in a document', () => {
       wrongNumbers([{ document: 'a.md', phrase: 'waits {}', values: ['a.ts waitMs'] }], read('\nwaits 20 s'), options),
     ).toEqual([{ path: 'a.md', line: 2, message: expect.stringContaining('does not say "waits 30 s" (a.ts waitMs)') }])
     expect(check('waits 20 s', 'waits {}', 'a.ts gone')).toEqual(['1 a.ts gone'])
+  })
+})
+
+describe('messages of the log', () => {
+  const code = [
+    "log.info({ a: f('x, y', `(`) }, 'begins')",
+    "if (!is) this.#log.warn({}, is ? 'is old, (or so)' : `${what({ a })} is new`)",
+    "needs.accessLog.error(\n  { err },\n  'has failed',\n)",
+    'catalog.info({}, 1)',
+  ].join('\n')
+  const table = (...rows) => ['| `msg` | level |', '| --- | --- |', ...rows].join('\n')
+  const check = (document) =>
+    wrongMessages('log.md', ['src/a.ts'], { read: (path) => (path === 'log.md' ? document : code) })
+
+  test('are read where the log is called, with what is put into them as …', () => {
+    expect(messagesOf('src/a.ts', code).map(({ line, level, text }) => `${line} ${level} ${text}`)).toEqual([
+      '1 info begins',
+      '2 warn is old, (or so)',
+      '2 warn … is new',
+      '3 error has failed',
+    ])
+  })
+
+  test('are explained by the tables that have them, and by no others', () => {
+    const text = `${table('| `a`, `b` | info, warn |')}\n\n| key |\n| --- |\n| \`c\` |\n`
+    expect(explainedMessages(text).map(({ text: message, levels }) => [message, levels])).toEqual([
+      ['a', ['info', 'warn']],
+      ['b', ['info', 'warn']],
+    ])
+  })
+
+  const all = ['| `begins` | info |', '| `is old, …`, `… is new` | warn |', '| `has failed` | error |']
+
+  test('are all well if each is explained with its level', () => {
+    expect(check(table(...all))).toEqual(none)
+  })
+
+  test('one that is not explained, has another level, or is gone is told with its place', () => {
+    const found = check(table('| `begins` | debug |', all[1], '| `is gone` | warn |'))
+    expect(found.map(({ path, line }) => `${path}:${line}`)).toEqual(['src/a.ts:1', 'src/a.ts:3', 'log.md:5'])
+  })
+
+  test('one that does not stand at the call is told', () => {
+    const read = (path) => (path === 'log.md' ? '' : 'log.info({}, message)')
+    expect(lines(wrongMessages('log.md', ['src/a.ts'], { read }))).toEqual([
+      '1 a message of the log that does not stand at its call',
+    ])
   })
 })

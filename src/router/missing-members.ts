@@ -71,8 +71,10 @@ export function createMissingMembers(needs: {
     note(member, reason, ask, hasOlder) {
       const before = all.get(member)
       if (isClosed || before?.timer) return
-      const message = hasOlder ? 'the lists of an upstream are old' : 'the lists of an upstream are missing'
-      log.warn({ upstream: member, reason }, message)
+      log.warn(
+        { upstream: member, reason },
+        hasOlder ? 'the lists of an upstream are old' : 'the lists of an upstream are missing',
+      )
       const now = clock.now()
       const isNew = before === undefined || now - before.backMs > longestPauseMs
       const pauseMs = isNew ? firstPauseMs : before.pauseMs

@@ -69,9 +69,10 @@ export function createContainment(needs: ContainmentNeeds): Containment {
 
   const begin = (): ReturnType<typeof createReaper> => {
     if (!canFindMarks) {
-      const missing =
-        'there is no /proc: what a server starts in a session of its own is not found when the server ends'
-      log.info({ platform: process.platform }, missing)
+      log.info(
+        { platform: process.platform },
+        'there is no /proc: what a server starts in a session of its own is not found when the server ends',
+      )
     }
     groups = mayUseControlGroups ? createControlGroups(marks.gateway, clock, log) : undefined
     return createReaper({ clock, log, gateway: marks.gateway, controlGroups: groups?.folder, path: needs.path })
