@@ -93,7 +93,7 @@ function isSame(explained, written) {
 function textsOf(expression) {
   const literals = [...expression.matchAll(/(?:^|[?:])\s*(?:'((?:[^'\\]|\\.)*)'|`((?:[^`\\]|\\.)*)`)/g)]
   if (literals.length === 0) return [undefined]
-  return literals.map(([, plain, template]) => plain ?? template.replaceAll(/\$\{[^}]*\}/g, '…'))
+  return literals.map(([, plain, template]) => plain ?? template.replaceAll(/\$\{(?:[^{}]|\{[^{}]*\})*\}/g, '…'))
 }
 
 /** The arguments of the call whose first one begins at `from`, as source text. */
