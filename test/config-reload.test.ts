@@ -1,6 +1,6 @@
 /** A running `mcplex up` and its file: what is changed is applied while clients are served, and a bad file changes nothing. */
 import { spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -182,6 +182,25 @@ describe('mcplex reload', () => {
     expect(command.stderr()).toContain('bad')
     const client = await connect(endpoint)
     expect(await says(client, 'two__echo')).toContain('hello')
+    await client.close()
+  })
+
+  test('of a server that hangs keeps back no newer file, whose result it tells', async () => {
+    const { running, endpoint } = await up(withServers('one', 'two'))
+    const mark = join(folder, 'hangs')
+    const script = `require('node:fs').writeFileSync(${JSON.stringify(mark)}, ''); setInterval(() => {}, 1000)`
+    const command = JSON.stringify([process.execPath, '-e', script])
+    put(`${withServers('one')}  bad: { command: ${command}, startTimeout: 10m }\n`)
+    const began = (because: string): boolean => running.log().some((line) => line['because'] === because)
+    await expect.poll(() => existsSync(mark), { timeout: 15_000 }).toBe(true)
+    const older = run(['reload', '--config', file(), '--json'])
+    await expect.poll(() => began('mcplex reload'), { timeout: 15_000 }).toBe(true)
+    put(withServers('one', 'three'))
+    expect(await older.exit()).toBe(0)
+    expect(JSON.parse(older.stdout())).toMatchObject({ lines: ['added: three', 'removed: two'], replaced: true })
+    expect(isLogged(running, 'the configuration was not applied: it was replaced by a newer one')).toBe(true)
+    const client = await connect(endpoint)
+    expect(await says(client, 'three__echo')).toContain('hello')
     await client.close()
   })
 

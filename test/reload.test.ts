@@ -1,9 +1,12 @@
 /** Other settings while clients are served: what is the same stays, what is not is replaced, and no session is lost. */
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js'
 import { ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js'
 import { expect, onTestFinished, test } from 'vitest'
-import { createGateway, ReloadError } from '../src/index.ts'
+import { createGateway, type PartialUpstream, ReloadError } from '../src/index.ts'
 import { eventually } from './support/eventually.ts'
 import { startSeveral, upstreamsOf } from './support/in-process.ts'
 import { echoLegacy, echoModern } from './support/mcplex.ts'
@@ -70,7 +73,7 @@ test('an upstream with the same settings stays as it is; others come, go and are
   await eventually('the processes of the old ones have ended', () => !runs(replaced.pid))
 })
 
-test('an upstream is replaced by one with the same settings, those in force at that time', async () => {
+test('an upstream is replaced by one with the same settings, before settings whose servers are still being started', async () => {
   const { url, gateway } = await startSeveral({ one: [echoLegacy], two: [echoLegacy] })
   const [one, two] = [await openSession(at(url, 'one')), await openSession(at(url, 'two'))] as const
   const [first, second] = [await one.whoami(), await two.whoami()]
@@ -81,7 +84,7 @@ test('an upstream is replaced by one with the same settings, those in force at t
     gateway.reload({ upstreams: upstreamsOf({ one: [echoLegacy], two: [echoLegacy], three: [echoLegacy] }) }),
     gateway.replaceUpstreams(['one', 'unknown']),
   ])
-  expect(report).toEqual({ ...nothing, changed: ['one'], kept: ['two', 'three'], needsRestart: [] })
+  expect(report).toEqual({ ...nothing, changed: ['one'], kept: ['two'], needsRestart: [] })
   expect((await one.whoami()).pid).not.toBe(first.pid)
   expect((await two.whoami()).pid).toBe(second.pid)
   expect(await (await openSession(at(url, 'three'))).text('echo', hi)).toBe('hi')
@@ -271,15 +274,79 @@ test('memory is given back by what is replaced', async () => {
   await eventually('it is given back', async () => (await held()) < before + 3 * 12 * 1024)
 })
 
-test('reloads at the same time run one after the other', async () => {
+test('of two reloads at the same time the newer one is applied', async () => {
   const { url, gateway } = await startSeveral({ a: [echoLegacy], b: [echoLegacy] })
-  const reports = await Promise.all([
-    gateway.reload({ upstreams: upstreamsOf({ a: [echoLegacy], b: [echoLegacy], c: [echoLegacy] }) }),
-    gateway.reload({ upstreams: upstreamsOf({ a: [echoLegacy], c: [echoLegacy] }) }),
-  ])
-  expect(reports.map(({ added, removed, kept }) => [added, removed, kept])).toEqual([
-    [['c'], [], ['a', 'b']],
-    [[], ['b'], ['a', 'c']],
-  ])
-  expect(messagesOf(await initialize(at(url, 'c')))[0]?.result).toBeDefined()
+  const older = gateway.reload({ upstreams: upstreamsOf({ a: [echoLegacy], b: [echoLegacy], c: [echoLegacy] }) })
+  const newer = gateway.reload({ upstreams: upstreamsOf({ a: [echoLegacy], d: [echoLegacy] }) })
+  await expect(older).rejects.toMatchObject(replacedByNewer)
+  expect(await newer).toMatchObject({ added: ['d'], removed: ['b'], kept: ['a'] })
+  expect((await initialize(at(url, 'c'))).status).toBe(404)
+  expect(messagesOf(await initialize(at(url, 'd')))[0]?.result).toBeDefined()
 })
+
+const replacedByNewer = {
+  name: 'ReloadError',
+  isReplaced: true,
+  message: expect.stringContaining('a newer one') as string,
+}
+
+/** A server that never answers; it has ten minutes, which no test waits for. */
+function hangingServer(): { readonly settings: Partial<PartialUpstream>; readonly isStarted: () => boolean } {
+  const folder = mkdtempSync(join(tmpdir(), 'mcplex-hangs-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  const mark = join(folder, 'started')
+  const script = `require('node:fs').writeFileSync(${JSON.stringify(mark)}, ''); setInterval(() => {}, 1000)`
+  return { settings: { args: ['-e', script], startTimeoutMs: 600_000 }, isStarted: () => existsSync(mark) }
+}
+
+test('a server that hangs at its start keeps back no newer reload', async () => {
+  const { url, gateway } = await startSeveral({ a: [echoLegacy], b: [echoLegacy] })
+  const session = await openSession(at(url, 'a'))
+  const { pid } = await session.whoami()
+  const hangs = hangingServer()
+  const older = gateway.reload({ upstreams: upstreamsOf({ a: other(echoLegacy), c: hangs.settings }) })
+  await eventually('it hangs', hangs.isStarted)
+  const [refused, report] = await Promise.all([
+    older.catch((error: unknown) => error),
+    gateway.reload({ upstreams: upstreamsOf({ a: [echoLegacy], b: [echoLegacy], c: [echoLegacy] }) }),
+  ])
+  expect(refused).toMatchObject(replacedByNewer)
+  expect(report).toMatchObject({ added: ['c'], changed: [], kept: ['a', 'b'] })
+  expect((await session.whoami()).pid).toBe(pid)
+  expect(await (await openSession(at(url, 'c'))).text('echo', hi)).toBe('hi')
+})
+
+test('a replacement is not kept back by settings whose servers hang, which are tried again after it', async () => {
+  const { url, gateway } = await startSeveral({ a: [echoLegacy], b: [echoLegacy] })
+  const session = await openSession(at(url, 'a'))
+  const { pid } = await session.whoami()
+  const hangs = hangingServer()
+  const c = hangs.settings
+  const settings = gateway.reload({ upstreams: upstreamsOf({ a: [echoLegacy], b: [echoLegacy], c }) })
+  await eventually('it hangs', hangs.isStarted)
+  const [older, one, two] = [['a'], ['a'], ['b']].map((names) => gateway.replaceUpstreams(names))
+  await expect(older).rejects.toMatchObject(replacedByNewer)
+  expect(await one).toMatchObject({ changed: ['a'], added: [] })
+  expect(await two).toMatchObject({ changed: ['b'], added: [] })
+  expect((await session.whoami()).pid).not.toBe(pid)
+  const newer = gateway.reload({ upstreams: upstreamsOf({ a: [echoLegacy] }) })
+  await expect(settings).rejects.toMatchObject(replacedByNewer)
+  expect(await newer).toMatchObject({ removed: ['b'] })
+})
+
+test.each(['drain', 'close'] as const)(
+  'a %s ends a reload whose server hangs, and nothing is left of it',
+  async (end) => {
+    const { url, gateway } = await startSeveral({ a: [echoLegacy], b: [echoLegacy] })
+    const { pid } = await (await openSession(at(url, 'a'))).whoami()
+    const hangs = hangingServer()
+    const upstreams = upstreamsOf({ a: [echoLegacy], b: [echoLegacy], c: hangs.settings })
+    const results = Promise.allSettled([gateway.replaceUpstreams(['a']), gateway.reload({ upstreams })])
+    await eventually('it hangs', hangs.isStarted)
+    await gateway[end]()
+    for (const result of await results) expect(result).toMatchObject({ reason: { name: 'ReloadError' } })
+    await gateway.close()
+    expect(runs(pid)).toBe(false)
+    await expect(gateway.reload({ upstreams })).rejects.toThrow('shut down')
+  },
+)

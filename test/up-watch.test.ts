@@ -124,6 +124,24 @@ describe('up --watch', () => {
     await client.close()
   })
 
+  test.each([
+    ['never ends to load', 'console.log("hangs"); await new Promise(() => {})'],
+    ['has a factory that never answers', 'export default () => (console.log("hangs"), new Promise(() => {}))'],
+  ])('a module that %s does not keep back the file that corrects it', async (_what, text) => {
+    put('tools.mjs', counting('one'))
+    const running = run('tools.mjs', ', startTimeout: 10m')
+    const client = await connect(running)
+    expect(await said(client, 'count')).toBe('1')
+    put('tools.mjs', text)
+    await expect.poll(() => running.stderr().includes('hangs'), { timeout: 15_000 }).toBe(true)
+    expect(await said(client, 'count')).toBe('2')
+    put('tools.mjs', counting('two'))
+    await isReplaced(running, 1)
+    expect(await said(client, 'two')).toBe('two')
+    expect(await said(client, 'count')).toBe('3')
+    await client.close()
+  })
+
   test('in a thread of its own, the files that it imports are loaded again with it', async () => {
     const importing = counting('one').replace("=> ({ content: [{ type: 'text', text: 'one' }] })", '=> say()')
     const saying = (word: string): string =>

@@ -39,13 +39,15 @@ export interface RunningInstance {
   readonly socket?: string
   /** The configuration file that it reads again; none if there is no file. */
   readonly config?: string
-  /** The last time that it has read the file again. */
+  /** How often it has begun to read the file again. */
+  readonly reloads?: number
+  /** What came of it the last time, but for reloads that a newer one has replaced. */
   readonly reload?: ReloadResult
 }
 
 /** The result of a reload, for the command that has asked for it. */
 export interface ReloadResult {
-  /** Counts the reloads of this instance, from 1. */
+  /** Which of the reloads of this instance it was, from 1. */
   readonly number: number
   /** Whether the settings are in force now; if not, those of before stay. */
   readonly applied: boolean
@@ -168,7 +170,7 @@ function scopeOfIds(): Omit<ProcessIdentity, 'start'> {
 function readRecord(text: string): RuntimeRecord | undefined {
   const value: unknown = JSON.parse(text)
   if (!isObject(value) || value['format'] !== 1) return undefined
-  const { pid, startedAt, version, cwd, server, transport, port, identity } = value
+  const { pid, startedAt, version, cwd, server, transport, port, identity, reloads } = value
   if (typeof pid !== 'number' || typeof startedAt !== 'string' || typeof version !== 'string') return undefined
   if (typeof cwd !== 'string' || (transport !== 'http' && transport !== 'stdio')) return undefined
   if (!isObject(server) || typeof server['name'] !== 'string' || !isObject(identity)) return undefined
@@ -182,6 +184,7 @@ function readRecord(text: string): RuntimeRecord | undefined {
     transport,
     ...textsIn(value, ['endpoint', 'sse', 'health', 'socket', 'config']),
     ...reloadIn(value['reload']),
+    ...(typeof reloads === 'number' && { reloads }),
     ...(typeof port === 'number' && { port }),
     identity: textsIn(identity, ['start', 'boot', 'namespace']),
   }

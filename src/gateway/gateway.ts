@@ -58,15 +58,19 @@ export interface Gateway<Given = PartialSettings> {
    * started first, then all changes at once; upstreams that have lost their place get no new calls, and end when they have
    * none any more, at the latest after `http.drainMs`. Sessions and their subscriptions are kept, except those of endpoints
    * that are gone, and clients are told that lists have changed. Settings of other modules take effect in a new process
-   * only; the report names those that differ. One reload begins when the last one is over.
-   * @throws ConfigError, or ReloadError if an upstream cannot be started or the gateway does not run: nothing is changed then
+   * only; the report names those that differ. A newer reload does not wait for an older one whose upstreams are still being
+   * started: it takes its place.
+   * @throws ConfigError, or ReloadError if an upstream cannot be started, a newer reload has taken its place, or the gateway
+   * does not run: nothing is changed then
    */
   reload(settings: Given): Promise<ReloadReport>
   /**
    * Replaces upstreams by new ones with the same settings, as `reload` does with those that have changed: a module is
    * loaded again, as its file is now. Names without an upstream are ignored; the report tells those that were replaced.
+   * It goes before other reloads whose upstreams are still being started.
    * @param upstreams their names
-   * @throws ReloadError if one of them cannot be started or the gateway does not run: nothing is changed then
+   * @throws ReloadError if one of them cannot be started, they are replaced once more meanwhile, or the gateway does not
+   * run: nothing is changed then
    */
   replaceUpstreams(upstreams: readonly string[]): Promise<ReloadReport>
   /** Answers one exchange on an MCP endpoint. Never rejects. */
@@ -240,19 +244,19 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
     }
   }
 
-  const { reload, replace } = createReload({
+  const reloads = createReload({
     inForce,
     upstreams,
     endpoints,
     sessions,
     log,
     started: () => started,
-    isEnding: () => closing !== undefined || drain.draining,
   })
 
   const close = (isForced: boolean): Promise<void> => {
     if (isForced) void upstreams.close({ force: true })
     closing ??= (async () => {
+      reloads.close()
       endpoints.refuseWaiting(new Refusal('draining'))
       drain.drain(0).catch(() => undefined)
       sseSessions.release()
@@ -269,8 +273,8 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
     events,
     transportServices: { http: settings.http, slowReaderMs: settings.sessions.slowReaderMs, clock, log, memory },
     start: () => (started ??= begin()),
-    reload,
-    replaceUpstreams: replace,
+    reload: (next) => reloads.reload(next),
+    replaceUpstreams: (names) => reloads.replace(names),
     handle: (inbound) => dispatch(inbound, dispatchNeeds),
     get callsInFlight() {
       return drain.count
@@ -278,6 +282,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
     acceptDefinitions: (upstream) => upstreams.get(upstream)?.catalog.acceptDefinitions(),
     health: () => healthReport(state(), upstreams.all, isNamed(), clock),
     async drain() {
+      reloads.close()
       endpoints.refuseWaiting(new Refusal('draining'))
       const drained = drain.drain(settings.http.drainMs)
       admission.close()

@@ -1,14 +1,25 @@
 /** Why a reload has changed nothing. */
 
-/** An upstream could not be started, so that nothing was changed. */
-export class ReloadError extends Error {
-  /** The name of the upstream; undefined if the gateway itself could not be changed. */
-  readonly upstream: string | undefined
+export interface ReloadErrorDetails {
+  /** The upstream that could not be started. */
+  readonly upstream?: string | undefined
+  /** The `UpstreamStartError` of that upstream, for the operator alone. */
+  readonly cause?: unknown
+  /** See `ReloadError.isReplaced`. */
+  readonly isReplaced?: boolean
+}
 
-  /** @param cause the `UpstreamStartError` of the upstream, for the operator alone */
-  constructor(message: string, upstream?: string, cause?: unknown) {
+/** An upstream could not be started, so that nothing was changed; or the reload did not get so far. */
+export class ReloadError extends Error {
+  /** The name of the upstream; undefined if none is the reason. */
+  readonly upstream: string | undefined
+  /** Whether a newer reload has taken the place of this one before it had changed anything. */
+  readonly isReplaced: boolean
+
+  constructor(message: string, { upstream, cause, isReplaced = false }: ReloadErrorDetails = {}) {
     super(message, { cause })
     this.name = 'ReloadError'
     this.upstream = upstream
+    this.isReplaced = isReplaced
   }
 }

@@ -1,11 +1,13 @@
 /** Takes over other settings while requests are served: which upstreams and endpoints come, go and stay. */
 import { isDeepStrictEqual } from 'node:util'
+import { unlessCancelled } from '../base/unless-cancelled.ts'
 import type { Log } from '../base/log.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import type { Endpoints } from './endpoints.ts'
 import { ReloadError } from './reload-error.ts'
 import { callerOf } from './legacy/notifications.ts'
+import { createReloadTurns, type ReloadRequest, type Turn } from './reload-turns.ts'
 import type { ServedUpstreams } from './served-upstreams.ts'
 
 /** What a reload has done. Names of upstreams and endpoints, in the order of the settings. */
@@ -37,8 +39,6 @@ export interface ReloadNeeds {
   readonly log: Log
   /** Settles when the gateway has started; undefined if it was not started. */
   readonly started: () => Promise<unknown> | undefined
-  /** Whether the gateway drains, or is closed. */
-  readonly isEnding: () => boolean
 }
 
 export interface Reload {
@@ -46,31 +46,27 @@ export interface Reload {
   reload(next: Settings): Promise<ReloadReport>
   /** See `Gateway.replaceUpstreams`. */
   replace(upstreams: readonly string[]): Promise<ReloadReport>
+  /** The gateway drains, or is closed: refuses reloads from now on, also those that have not changed anything yet. */
+  close(): void
 }
 
-/** Takes over other settings, and replaces upstreams; each reload begins when the last one is over. */
+/** Takes over other settings, and replaces upstreams; `reload-turns.ts` has the order of reloads. */
 export function createReload(needs: ReloadNeeds): Reload {
   const { inForce, upstreams, endpoints, sessions, log } = needs
-  let last: Promise<unknown> = Promise.resolve()
 
-  const refuseAtEnd = (): void => {
-    if (needs.isEnding()) throw new ReloadError('the gateway is being shut down')
-  }
-
-  const reload = async (settings: () => Settings, replaced: readonly string[]): Promise<ReloadReport> => {
-    refuseAtEnd()
+  const reload = async ({ settings, replaced }: ReloadRequest, turn: Turn): Promise<ReloadReport> => {
     const started = needs.started()
     if (!started) throw new ReloadError('the gateway was not started')
-    await started
-    const next = settings()
+    await unlessCancelled(turn.interrupted, started)
+    const next = settings ?? inForce.settings
     const report = compareSettings(inForce.settings, next, replaced)
     const { added, changed, removed } = report
     const setups = Object.entries(next.upstreams).filter(([name]) => changed.includes(name) || added.includes(name))
-    const prepared = await upstreams.prepare(setups)
+    const prepared = await upstreams.prepare(setups, turn.interrupted)
     try {
-      refuseAtEnd()
+      turn.commit()
     } catch (error) {
-      for (const served of prepared) upstreams.discard(served)
+      upstreams.discardPrepared(prepared)
       throw error
     }
     // From here on without a pause: a request finds either all of the old settings or all of the new ones.
@@ -99,15 +95,11 @@ export function createReload(needs: ReloadNeeds): Reload {
     return report
   }
 
-  const inTurn = (settings: () => Settings, replaced: readonly string[]): Promise<ReloadReport> => {
-    const done = last.then(() => reload(settings, replaced))
-    last = done.catch(() => undefined)
-    return done
-  }
+  const turns = createReloadTurns(reload)
   return {
-    reload: (next) => inTurn(() => next, []),
-    // Those in force when its turn comes: a reload before it may have changed them.
-    replace: (names) => inTurn(() => inForce.settings, names),
+    reload: (next) => turns.ask({ settings: next, replaced: [] }),
+    replace: (names) => turns.ask({ settings: undefined, replaced: names }),
+    close: () => turns.close(),
   }
 }
 

@@ -6,6 +6,7 @@ import { type BackOff, backOffMs, withJitter } from '../base/backoff.ts'
 import { type Clock, pauseUnless } from '../base/clock.ts'
 import { Cancel } from '../base/cancel.ts'
 import type { Log } from '../base/log.ts'
+import { unlessCancelled } from '../base/unless-cancelled.ts'
 import type { RawObject } from '../protocol/json-text.ts'
 import type { UpstreamSetup } from '../upstreams/options.ts'
 import { CommandStartError } from '../upstreams/stdio/command-start-error.ts'
@@ -35,6 +36,8 @@ export class ServedUpstreams {
   readonly #closed = new Cancel()
   /** Those that have no name yet, or none any more: they are started in the place of others. */
   readonly #others = new Set<ServedUpstream>()
+  /** Those that were started for a reload that has not come to pass, until they have ended. */
+  readonly #inVain = new Set<ServedUpstream>()
 
   constructor(needs: ServedUpstreamsNeeds) {
     this.#needs = needs
@@ -114,25 +117,27 @@ export class ServedUpstreams {
   }
 
   /**
-   * Starts upstreams that are to be added, or to take the place of others; resolves when all have started.
-   * @throws ReloadError if one of them cannot be started; all are closed then
+   * Starts upstreams that are to be added, or to take the place of others; resolves when all have started. One that was
+   * started in vain for an earlier reload ends first: few servers run twice with the same lock or port.
+   * @param interrupted ends the wait
+   * @throws ReloadError if one of them cannot be started, or a refusal if interrupted; all are closed then
    */
-  async prepare(setups: ReadonlyArray<readonly [string, UpstreamSetup]>): Promise<readonly ServedUpstream[]> {
+  async prepare(
+    setups: ReadonlyArray<readonly [string, UpstreamSetup]>,
+    interrupted: Cancel,
+  ): Promise<readonly ServedUpstream[]> {
+    const names = new Set(setups.map(([name]) => name))
+    const inVain = [...this.#inVain].filter(({ name }) => names.has(name))
+    if (inVain.length > 0) await unlessCancelled(interrupted, Promise.all(inVain.map((served) => served.close())))
     const prepared = setups.map(([name, setup]) => new ServedUpstream(name, setup, this.#needs.create))
     for (const served of prepared) this.#others.add(served)
-    const starts = await Promise.allSettled(prepared.map((served) => served.start(() => {})))
-    const at = starts.findIndex(({ status }) => status === 'rejected')
-    const [failed, result] = [prepared[at], starts[at]]
-    if (failed && result?.status === 'rejected') {
-      for (const served of prepared) this.discard(served)
-      const { reason }: { readonly reason: unknown } = result
-      throw new ReloadError(
-        `the upstream ${failed.name} could not be started, so nothing was changed: ${inShort(reason)}`,
-        failed.name,
-        reason,
-      )
+    try {
+      await unlessCancelled(interrupted, Promise.all(prepared.map(startForReload)))
+      return prepared
+    } catch (error) {
+      this.discardPrepared(prepared)
+      throw error
     }
-    return prepared
   }
 
   /**
@@ -161,13 +166,21 @@ export class ServedUpstreams {
     const endMs = clock.now() + ms
     do await pauseUnless([this.#closed], clock, retirePauseMs)
     while (!this.#closed.cancelled && clock.now() < endMs && (served.calls > 0 || isBusy()))
-    this.discard(served)
+    void this.discard(served)
   }
 
   /** Closes an upstream that has no place. */
-  discard(served: ServedUpstream): void {
+  discard(served: ServedUpstream): Promise<void> {
     this.#others.add(served)
-    void served.close().finally(() => this.#others.delete(served))
+    return served.close().finally(() => this.#others.delete(served))
+  }
+
+  /** Closes upstreams that were prepared and get no place. */
+  discardPrepared(prepared: readonly ServedUpstream[]): void {
+    for (const served of prepared) {
+      this.#inVain.add(served)
+      void this.discard(served).finally(() => this.#inVain.delete(served))
+    }
   }
 
   /** The figures of all upstreams, summed. */
@@ -181,6 +194,16 @@ export class ServedUpstreams {
   async close(how?: { readonly force?: boolean }): Promise<void> {
     this.#closed.cancel('the gateway is closed')
     await Promise.all([...this.#byName.values(), ...this.#others].map((served) => served.close(how)))
+  }
+}
+
+async function startForReload(served: ServedUpstream): Promise<void> {
+  try {
+    await served.start(() => {})
+  } catch (cause) {
+    const { name } = served
+    const message = `the upstream ${name} could not be started, so nothing was changed: ${inShort(cause)}`
+    throw new ReloadError(message, { upstream: name, cause })
   }
 }
 

@@ -23,17 +23,29 @@ export async function reload(
 ): Promise<number> {
   const instance = chosen(request, runningInstances(env))
   const awake = stayAwake()
-  const { applied, lines } = await resultOf(instance, env).finally(() => awake.stop())
+  const { applied, lines, number } = await resultOf(instance, env).finally(() => awake.stop())
   const { pid, config } = instance
+  const isReplaced = number > begun(instance) + 1
   if (!applied)
     throw failed('reload_refused', `${config ?? ''} was not applied by process ${pid}: what was in force stays`, [
+      ...(isReplaced ? [['note', replacedByNewer] as const] : []),
       ['because', lines.join('\n')],
       ['try', 'mcplex check'],
     ])
-  if (request.isJson) stdout.write(`${JSON.stringify({ event: 'reloaded', pid, file: config, lines })}\n`)
+  const shown = isReplaced ? [replacedByNewer, ...lines] : lines
+  if (request.isJson)
+    stdout.write(`${JSON.stringify({ event: 'reloaded', pid, file: config, lines, replaced: isReplaced })}\n`)
   else if (!request.isQuiet)
-    stderr.write(`${config ?? ''} was applied by process ${pid}\n${lines.map((line) => `  ${line}\n`).join('')}`)
+    stderr.write(`${config ?? ''} was applied by process ${pid}\n${shown.map((line) => `  ${line}\n`).join('')}`)
   return 0
+}
+
+/** Another reload has begun at the same time or later, and its file is the one that counts. */
+const replacedByNewer = 'replaced by a newer reload, whose result this is'
+
+/** How many reloads the instance had begun when it was looked at. */
+function begun({ reloads = 0 }: RunningInstance): number {
+  return reloads
 }
 
 /** The instance that is meant: by process, by file, by this folder, or the only one. */
@@ -62,7 +74,8 @@ function chosen({ pid, file }: ReloadRequest, all: readonly RunningInstance[]): 
   ])
 }
 
-async function resultOf({ pid, reload: before }: RunningInstance, env: Environment['env']): Promise<ReloadResult> {
+async function resultOf(instance: RunningInstance, env: Environment['env']): Promise<ReloadResult> {
+  const { pid } = instance
   try {
     process.kill(pid, 'SIGUSR2')
   } catch (error) {
@@ -77,7 +90,7 @@ async function resultOf({ pid, reload: before }: RunningInstance, env: Environme
     await pause(clock, lookEveryMs)
     const now = runningInstances(env).find((one) => one.pid === pid)
     if (!now) throw failed('reload_no_instance', `process ${pid} has ended meanwhile`, [])
-    if (now.reload && now.reload.number > (before?.number ?? 0)) return now.reload
+    if (now.reload && now.reload.number > begun(instance)) return now.reload
   }
   throw failed(
     'reload_refused',

@@ -12,7 +12,7 @@ import type { Loaded } from '../../../config/load.ts'
 import { schema } from '../../../config/schema.ts'
 import type { Settings } from '../../../config/settings.ts'
 import { type Gateway, ReloadError, type ReloadReport } from '../../../gateway/gateway.ts'
-import type { ReloadResult } from '../../running-instances.ts'
+import type { RunningInstance } from '../../running-instances.ts'
 
 /** Settings with what is probably not meant in them. */
 export interface Reading {
@@ -39,8 +39,8 @@ export interface ReloadingNeeds {
   readonly secretValues: SecretValues
   readonly clock: Clock
   readonly log: Log
-  /** Told of each result. */
-  readonly done: (result: ReloadResult) => void
+  /** Told of each beginning and each result, but for those that a newer reload has replaced. */
+  readonly told: (what: Pick<RunningInstance, 'reload' | 'reloads'>) => void
 }
 
 export interface Reloading {
@@ -57,47 +57,57 @@ const settleMs = 200
 /** The most lines of a result. */
 const maxLines = 200
 
+/** How many readings ago a value may still be in the log: servers that were started with it may be ending. */
+const maxReadings = 8
+
 export function startReloading(needs: ReloadingNeeds): Reloading {
-  const { source, gateway, loaded, secretValues, clock, log, done } = needs
+  const { source, gateway, loaded, secretValues, clock, log, told } = needs
   let current = loaded
-  let number = 0
-  let running: Promise<void> | undefined
-  let isWanted = false
+  let reloads = 0
+  let lastResult: Pick<RunningInstance, 'reload'> = {}
+  const readings = [loaded]
+
+  const read = (): Reading => {
+    const reading = source.read()
+    readings.push(reading.loaded)
+    if (readings.length > maxReadings) readings.shift()
+    secretValues.replace([current, ...readings].flatMap((one) => one.secretValues))
+    return reading
+  }
 
   const reload = async (because: string): Promise<void> => {
-    number++
+    const number = ++reloads
+    const done = (applied: boolean, lines: readonly string[]): void => {
+      lastResult = { reload: { number, applied, lines: lines.slice(0, maxLines) } }
+      told({ reloads, ...lastResult })
+    }
     log.info({ because, file: source.path }, 'reading the configuration again')
+    told({ reloads, ...lastResult })
     try {
-      const { loaded: next, warnings } = source.read()
-      secretValues.replace([...current.secretValues, ...next.secretValues])
+      const { loaded: next, warnings } = read()
       for (const one of warnings) log.warn({ code: one.code, where: one.where }, one.message)
       const report = await gateway.reload(next.settings)
       const needsRestart = [...report.needsRestart, ...ofCommand(current, next)].map(pathOf)
       if (needsRestart.length > 0) log.warn({ needs_restart: needsRestart }, 'some changes need a restart')
       current = next
-      const lines = [
+      done(true, [
         ...warnings.map(({ where, message }) => `${where}  warning: ${message}`),
-        ...told(report, needsRestart),
-      ]
-      done({ number, applied: true, lines: lines.slice(0, maxLines) })
+        ...inLines(report, needsRestart),
+      ])
     } catch (error) {
+      if (error instanceof ReloadError && error.isReplaced)
+        return log.info({ because }, 'the configuration was not applied: it was replaced by a newer one')
       const lines = explain(error, log).map((line) => secretValues.mask(line))
       log.error({ file: source.path }, 'the configuration was not applied: the one before stays in force')
-      done({ number, applied: false, lines: lines.slice(0, maxLines) })
+      done(false, lines)
     }
   }
 
+  // During a reload as well: a server that hangs at its start must not keep back the file that corrects it.
   const request = (because: string): void => {
     if (source.path === undefined)
       return log.warn({ because }, 'the configuration came from a pipe, and cannot be read again')
-    // A change during a reload needs another one; further ones are the same.
-    if (running) return void (isWanted = true)
-    running = reload(because).finally(() => {
-      running = undefined
-      if (!isWanted) return
-      isWanted = false
-      request(because)
-    })
+    void reload(because)
   }
 
   const changed = (): void => request('the file has changed')
@@ -119,7 +129,7 @@ function ofCommand(current: Loaded, next: Loaded): string[] {
   })
 }
 
-function told({ added, changed, removed, endpoints }: ReloadReport, needsRestart: readonly string[]): string[] {
+function inLines({ added, changed, removed, endpoints }: ReloadReport, needsRestart: readonly string[]): string[] {
   const parts: ReadonlyArray<readonly [string, readonly string[]]> = [
     ['added', [...added, ...endpoints.added.map((name) => `endpoint ${name}`)]],
     ['changed', [...changed, ...endpoints.changed.map((name) => `endpoint ${name}`)]],

@@ -28,10 +28,9 @@ import { pasteableName } from '../../own-command.ts'
 import { serveStdio } from './serve-stdio.ts'
 import { serversIn } from './servers-in.ts'
 import type { Outputs } from '../../outputs.ts'
-import type { ReloadResult } from '../../running-instances.ts'
 import type { Accept } from '../../accept-file.ts'
 import { writeRuntimeFile } from '../../runtime-file.ts'
-import { type Reloading, type ReloadSource, startReloading } from './reloading.ts'
+import { type Reloading, type ReloadingNeeds, type ReloadSource, startReloading } from './reloading.ts'
 import { startFailureToShow } from './start-failure.ts'
 import { watchModules } from './watch-modules.ts'
 import { exitCode, listenForSignals, type Stop } from '../../shutdown-signals.ts'
@@ -125,8 +124,8 @@ export async function serveLoaded(serving: Serving, machine: Environment, output
       const instance = { ...httpInstance(ready), ...(source?.path !== undefined && { config: source.path }) }
       const accept: Accept = (name) => gateway.acceptDefinitions(name)
       const rewrite = loaded.admin.runtimeFile ? writeRuntimeFile(instance, machine.env, log, accept) : undefined
-      const done = (reload: ReloadResult): void => rewrite?.({ ...instance, reload })
-      reloading = source && startReloading({ source, gateway, loaded, secretValues, clock, log, done })
+      const told: ReloadingNeeds['told'] = (what) => rewrite?.({ ...instance, ...what })
+      reloading = source && startReloading({ source, gateway, loaded, secretValues, clock, log, told })
       if (serving.watch)
         unwatch = watchModules({ gateway, settings: () => reloading?.settings() ?? settings, clock, log })
       announce(ready, {

@@ -31,6 +31,8 @@ export function watchModules({ gateway, settings, clock, log }: WatchModulesNeed
     try {
       await gateway.replaceUpstreams([name])
     } catch (error) {
+      // The file has changed once more.
+      if (error instanceof ReloadError && error.isReplaced) return
       // Of a failed start, its cause says more.
       const err = error instanceof ReloadError && error.cause instanceof Error ? error.cause : error
       log.error({ upstream: name, file, err }, 'the module was not replaced: the one before stays in place')
@@ -42,11 +44,11 @@ export function watchModules({ gateway, settings, clock, log }: WatchModulesNeed
       paths: files,
       everyMs: lookEveryMs,
       settleMs,
-      async changed(paths) {
+      changed(paths) {
         const modules = modulesIn(settings()).filter(({ file }) => paths.includes(file))
         log.info({ files: paths }, 'the file of a module has changed')
-        // One after the other: what is wrong with one must not keep back the others.
-        for (const { name, file } of modules) await replace(name, file)
+        // Each by itself, and without a wait: what is wrong with one must keep back neither the others nor the next change.
+        for (const { name, file } of modules) void replace(name, file)
       },
     },
     clock,
