@@ -58,8 +58,7 @@ export interface Gateway<Given = PartialSettings> {
    * started first, then all changes at once; upstreams that have lost their place get no new calls, and end when they have
    * none any more, at the latest after `http.drainMs`. Sessions and their subscriptions are kept, except those of endpoints
    * that are gone, and clients are told that lists have changed. Settings of other modules take effect in a new process
-   * only; the report names those that differ. A newer reload does not wait for an older one whose upstreams are still being
-   * started: it takes its place.
+   * only; the report names those that differ. A newer reload takes the place of one whose upstreams are still being started.
    * @throws ConfigError, or ReloadError if an upstream cannot be started, a newer reload has taken its place, or the gateway
    * does not run: nothing is changed then
    */

@@ -9,7 +9,7 @@ import type { Settings } from '../config/settings.ts'
 import { ReloadError } from './reload-error.ts'
 
 /** What a reload is to do. */
-export interface ReloadRequest {
+export interface WantedReload {
   /** The settings to take over; undefined to keep those in force, which an earlier reload may change. */
   readonly settings: Settings | undefined
   /** The names of upstreams that are replaced although their settings are the same. */
@@ -24,14 +24,14 @@ export interface Turn {
   commit(): void
 }
 
-interface Waiting<Report> extends ReloadRequest {
+interface Waiting<Report> extends WantedReload {
   readonly resolve: (report: Report) => void
   readonly reject: (error: unknown) => void
 }
 
 export interface ReloadTurns<Report> {
   /** Resolves with the report; rejects with what the reload throws, or with a `ReloadError` if it gets no turn. */
-  ask(request: ReloadRequest): Promise<Report>
+  ask(request: WantedReload): Promise<Report>
   /** Ends all: what waits and what prepares is refused, and so is what comes. */
   close(): void
 }
@@ -40,7 +40,7 @@ const shuttingDown = (): ReloadError => new ReloadError('the gateway is being sh
 
 /** @param run does a reload; rejects if its turn is interrupted */
 export function createReloadTurns<Report>(
-  run: (request: ReloadRequest, turn: Turn) => Promise<Report>,
+  run: (request: WantedReload, turn: Turn) => Promise<Report>,
 ): ReloadTurns<Report> {
   /** The newest first; at most one with settings, and none whose upstreams a newer one replaces as well. */
   let waiting: ReadonlyArray<Waiting<Report>> = []
@@ -108,7 +108,7 @@ export function createReloadTurns<Report>(
   }
 }
 
-function takesPlaceOf(newer: ReloadRequest, older: ReloadRequest): boolean {
+function takesPlaceOf(newer: WantedReload, older: WantedReload): boolean {
   if (newer.settings || older.settings) return newer.settings !== undefined && older.settings !== undefined
   return older.replaced.every((name) => newer.replaced.includes(name))
 }

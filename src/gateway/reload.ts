@@ -7,7 +7,7 @@ import type { Sessions } from '../sessions/sessions.ts'
 import type { Endpoints } from './endpoints.ts'
 import { ReloadError } from './reload-error.ts'
 import { callerOf } from './legacy/notifications.ts'
-import { createReloadTurns, type ReloadRequest, type Turn } from './reload-turns.ts'
+import { createReloadTurns, type WantedReload, type Turn } from './reload-turns.ts'
 import type { ServedUpstreams } from './served-upstreams.ts'
 
 /** What a reload has done. Names of upstreams and endpoints, in the order of the settings. */
@@ -54,7 +54,7 @@ export interface Reload {
 export function createReload(needs: ReloadNeeds): Reload {
   const { inForce, upstreams, endpoints, sessions, log } = needs
 
-  const reload = async ({ settings, replaced }: ReloadRequest, turn: Turn): Promise<ReloadReport> => {
+  const reload = async ({ settings, replaced }: WantedReload, turn: Turn): Promise<ReloadReport> => {
     const started = needs.started()
     if (!started) throw new ReloadError('the gateway was not started')
     await unlessCancelled(turn.interrupted, started)
