@@ -1,12 +1,13 @@
 // Starts and ends what is measured: the bare yardsticks, mcplex, and npm's mcp-proxy, each pinned to the server's core.
 // Promises that a started server answers, and that none outlives the run. Ends only what it started, by pid.
 
-import { spawn, spawnSync } from 'node:child_process'
+import { execFile, spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { cpuMsOf, descendantsOf, rssKiBOf } from './machine.mjs'
 
 const at = (path) => fileURLToPath(new URL(path, import.meta.url))
@@ -113,21 +114,17 @@ export function servers(place) {
     },
 
     /** `mcplex up` with a file of `upstreams` servers named s0, s1 ... of `tools` tools each. */
-    async mcplexOfSeveral(childEra, { upstreams, tools, ...options }) {
-      const folder = mkdtempSync(join(tmpdir(), 'mcplex-bench-'))
+    mcplexOfSeveral(childEra, { upstreams, tools, ...options }) {
       const command = [...child(childEra), '--tools', String(tools)]
       const one = { command, mode: 'shared', pool: { spares: 0 } }
-      const file = {
-        listen: { port: 0 },
-        limits: { maxConnections: 20_000 },
-        upstreams: Object.fromEntries(Array.from({ length: upstreams }, (_, index) => [`s${index}`, one])),
-      }
-      writeFileSync(join(folder, 'mcplex.yaml'), JSON.stringify(file))
-      const up = ['up', '--config', join(folder, 'mcplex.yaml'), '--json', '--log-level', 'warn']
-      const argv = [process.execPath, ...nodeOptions(options), mcplexEntry, ...up]
-      const server = await start('mcplex', prefix, argv, readyLine)
-      const stop = () => server.stop().finally(() => rmSync(folder, { recursive: true }))
-      return { ...server, stop }
+      const several = Object.fromEntries(Array.from({ length: upstreams }, (_, index) => [`s${index}`, one]))
+      return up(prefix, several, options)
+    },
+
+    /** `mcplex up` with `module.mjs`: a server object for each session, or one for all clients of the stateless era. */
+    mcplexOfModule(era, options = {}) {
+      const stateless = era === 'modern' ? { stateless: 'shared' } : {}
+      return up(prefix, { mine: { module: at('../module.mjs'), ...stateless } }, options)
     },
 
     async mcpProxy() {
@@ -142,6 +139,29 @@ export function servers(place) {
       })
     },
   }
+}
+
+/** What a call costs on the server object of `module.mjs` alone, on the server's core, measured for so long: `{ cpuUs }`. */
+export async function serverObject(place, ms) {
+  const [file, ...args] = [...place.prefix('server'), process.execPath, at('../server-object.mjs'), String(ms)]
+  const { stdout } = await promisify(execFile)(file, args)
+  return JSON.parse(stdout)
+}
+
+/** `mcplex up` with a file of these servers. */
+async function up(prefix, upstreams, options) {
+  const folder = mkdtempSync(join(tmpdir(), 'mcplex-bench-'))
+  const file = { listen: { port: 0 }, limits: { maxConnections: 20_000 }, upstreams }
+  writeFileSync(join(folder, 'mcplex.yaml'), JSON.stringify(file))
+  const words = ['up', '--config', join(folder, 'mcplex.yaml'), '--json', '--log-level', 'warn']
+  const server = await start(
+    'mcplex',
+    prefix,
+    [process.execPath, ...nodeOptions(options), mcplexEntry, ...words],
+    readyLine,
+  )
+  const stop = () => server.stop().finally(() => rmSync(folder, { recursive: true }))
+  return { ...server, stop }
 }
 
 function install() {
