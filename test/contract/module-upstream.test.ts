@@ -44,19 +44,25 @@ const client: ClientDescription = {
   info: { name: 'contract', version: '1' },
 }
 
+// A module has the era of sessions alone: clients of the other one are translated before they come here.
 describe.each([
-  ['the newer SDK', 'test/fixtures/modules/echo-v2.mjs'],
-  ['the older SDK', 'test/fixtures/modules/echo-v1.mjs'],
-] as const)('a module with a server of %s', (_name, module) => {
-  upstreamContract({
-    describe,
-    it,
-    client,
-    requestMeta: {},
-    hasSessions: true,
-    isSingle: true,
-    internals: [module, 'echo-module'],
-    make: () => make(module, false),
-    makeUnstartable: () => make('test/fixtures/modules/broken.mjs', false),
+  ['in the thread of mcplex', false],
+  ['in a thread of its own', true],
+])('a module %s', (_place, isolate) => {
+  describe.each([
+    ['the newer SDK', 'test/fixtures/modules/echo-v2.mjs'],
+    ['the older SDK', 'test/fixtures/modules/echo-v1.mjs'],
+  ] as const)('with a server of %s', (_name, module) => {
+    upstreamContract({
+      describe,
+      it,
+      client,
+      requestMeta: {},
+      hasSessions: true,
+      isSingle: true,
+      internals: [module, 'echo-module'],
+      make: () => make(module, isolate),
+      makeUnstartable: () => make('test/fixtures/modules/broken.mjs', isolate),
+    })
   })
 })
