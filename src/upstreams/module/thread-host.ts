@@ -74,6 +74,8 @@ export function createThreadHost(needs: ThreadHostNeeds): ObjectHost {
           objects.delete(object)
         },
         kill() {
+          // A close under way waits for nothing more.
+          objects.get(object)?.closed?.()
           objects.delete(object)
           void own.end()
         },
