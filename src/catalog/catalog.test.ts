@@ -76,7 +76,10 @@ function createFixture(): Fixture {
     follows: (source, changed) => source === changed,
     announceToAll: (list) => void announced.push(list),
     announce: (source, list) => void announced.push(`${list} of ${source}`),
-    ownLists: { due: () => undefined, onFirstCall() {} },
+    ownLists: {
+      due: ({ session }) => (session === 'calls' ? { source: 'own calls', done() {} } : undefined),
+      onFirstCall() {},
+    },
   }
   const fixture: Fixture = {
     catalog: undefined as never,
@@ -180,22 +183,43 @@ test('a list from a client’s own worker is not kept for other clients', async 
   expect(await fixture.tool('a')).toBe('another process')
 })
 
-test('lists of the same content are kept once', async () => {
+test('lists of the same content are kept once, and each client gets the page that is kept, the first of a source too', async () => {
   const fixture = createFixture()
   for (const profile of ['a', 'b', 'c']) fixture.listed.set(profile, profile === 'c' ? 'other' : 'same')
-  const pages = await Promise.all(
-    ['a', 'b', 'c'].map((profile) => fixture.catalog.page(callerOf(profile), 'tools/list', undefined)),
+  const pageOf = async (profile: string): Promise<unknown> => {
+    const given = await fixture.catalog.page(callerOf(profile), 'tools/list', undefined)
+    return 'page' in given ? given.page : undefined
+  }
+  const ofA = await pageOf('a')
+  const [first, second, other] = [await pageOf('b'), await pageOf('b'), await pageOf('c')]
+  expect(ofA).toBeDefined()
+  expect([first, second].map((page) => page === ofA)).toEqual([true, true])
+  expect(other === ofA).toBe(false)
+  fixture.stale('b', 'tools/list', true)
+  expect((await pageOf('b')) === ofA).toBe(true)
+  const together = await Promise.all(
+    ['b named ada', 'b named ada'].map((profile) => (fixture.listed.set(profile, 'same'), pageOf(profile))),
   )
+  expect(together.map((page) => page === ofA)).toEqual([true, true])
+})
+
+test('a worker that is asked again and again, and lists the same, costs no page each time', async () => {
+  const fixture = createFixture()
+  const pageOf = async (profile: string): Promise<unknown> => {
+    const given = await fixture.catalog.page(callerOf(profile), 'tools/list', undefined)
+    return 'page' in given ? given.page : undefined
+  }
+  fixture.listed.set('own calls', 'of its own')
+  const own = await pageOf('calls')
+  expect(await Promise.all([await pageOf('calls'), await pageOf('calls')].map((page) => page === own))).toEqual([
+    true,
+    true,
+  ])
+  fixture.listed.set('own calls', 'common').set('calls', 'common').set('a', 'common')
   await fixture.tool('a')
-  const texts = await Promise.all(
-    ['a', 'b', 'c'].map(async (profile) => {
-      const given = await fixture.catalog.page(callerOf(profile), 'tools/list', undefined)
-      return 'page' in given ? given.page : undefined
-    }),
-  )
-  expect(pages).toHaveLength(3)
-  expect(texts[0] === texts[1]).toBe(true)
-  expect(texts[0] === texts[2]).toBe(false)
+  const [ofAll, ofOwn] = [await pageOf('a'), await pageOf('calls')]
+  expect(ofOwn === ofAll).toBe(true)
+  expect(fixture.asked.filter((source) => source === 'own calls')).toHaveLength(4)
 })
 
 test('a list past its age is shown while it is fetched again; one that is twice as old is waited for', async () => {

@@ -49,6 +49,14 @@ export interface KeptList {
   isCurrent: boolean
   /** Its replacement, while that is being learnt. */
   next: KeptList | undefined
+  /** False once its replacement is learnt: there need not be room for both. */
+  isCounted: boolean
+}
+
+/** The pages of a list once they are learnt: those that are kept, which lists of the same content share. */
+export async function pagesIn(list: KeptList): Promise<Pages> {
+  const learnt = await list.learning
+  return list.pages ?? learnt
 }
 
 export interface KeptSources {
@@ -63,7 +71,7 @@ export interface KeptSources {
    * @param learn gets a function that takes memory and returns whether so many bytes may be kept
    */
   begin(key: string, description: string, learn: (take: (bytes: number) => boolean) => Promise<Pages>): KeptList
-  /** Keeps a list and replaces the previous one, if any. */
+  /** Keeps a list and replaces the previous one, if any. Its pages become those that are kept of the same content. */
   keep(key: string, method: string, list: KeptList): void
   /** A list of all sources may have changed. */
   outdate(method: string): void
@@ -145,14 +153,12 @@ export function createKeptSources(needs: {
     return source
   }
 
-  /** A list of the same content that is kept for another source: most servers list the same to all clients. */
-  const sameList = (key: string, method: string, list: KeptList): KeptList | undefined => {
-    const own = find(key)
+  /** A list of the same content that is kept: most servers list the same to all clients, and again and again. */
+  const sameList = (method: string, list: KeptList): KeptList | undefined => {
     if (!list.pages) return undefined
     for (const source of sources.values()) {
       const other = source.lists.get(method)
-      // A list that is about to be replaced is not counted.
-      if (source === own || !other?.pages || other.next || other.description !== list.description) continue
+      if (other === list || !other?.pages || !other.isCounted || other.description !== list.description) continue
       if (isSame(other.pages, list.pages)) return other
     }
     return undefined
@@ -179,13 +185,14 @@ export function createKeptSources(needs: {
         held: { memory, lists: 1 },
         isCurrent: true,
         next: undefined,
+        isCounted: true,
       }
       return list
     },
     keep(key, method, list) {
       const { lists } = at(key)
       const before = lists.get(method)
-      const same = sameList(key, method, list)
+      const same = sameList(method, list)
       if (same?.pages && list.pages) {
         release(list)
         list.held = same.held
@@ -208,7 +215,9 @@ export function createKeptSources(needs: {
       const { held } = list
       release(list)
       list.held = { memory: new Portion(account), lists: 1 }
+      list.isCounted = false
       return () => {
+        list.isCounted = true
         if (find(key)?.lists.get(method) !== list) return
         if (held.lists > 0) {
           list.held = held

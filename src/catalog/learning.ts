@@ -10,7 +10,7 @@ import type { Answer } from '../protocol/jsonrpc.ts'
 import type { CatalogSource } from '../upstreams/upstream.ts'
 import { type BindingOfList, bindList } from './bound-args.ts'
 import type { Definitions, ListOrigin } from './definitions.ts'
-import type { KeptList, KeptSources } from './kept-sources.ts'
+import { type KeptList, type KeptSources, pagesIn } from './kept-sources.ts'
 import { type Freshness, isSame, learnPages, type Pages } from './pages.ts'
 
 /** Resource lists of a server that does not announce changes are fetched again after this time, in milliseconds. */
@@ -123,7 +123,7 @@ export function createLearning(needs: LearningNeeds): Learning {
 
   const learnFirst = async (caller: Caller, key: string, method: string, announces: boolean): Promise<Pages> => {
     const known = sources.at(key).lists.get(method)
-    if (known) return known.learning
+    if (known) return pagesIn(known)
     const list = learn(caller, key, method, announces)
     sources.keep(key, method, list)
     try {
@@ -133,7 +133,7 @@ export function createLearning(needs: LearningNeeds): Learning {
         sources.keepNames(key, method, pages.names)
         sources.keep(key, method, list)
       }
-      return pages
+      return list.pages ?? pages
     } catch (error) {
       sources.forget(key, method, list)
       throw error
@@ -149,7 +149,7 @@ export function createLearning(needs: LearningNeeds): Learning {
   ): Promise<Pages> => {
     try {
       const announces = await isAnnounced(caller, method)
-      return await (kept.next ?? replacing(caller, key, kept, method, announces)).learning
+      return await pagesIn(kept.next ?? replacing(caller, key, kept, method, announces))
     } catch {
       return pages
     }

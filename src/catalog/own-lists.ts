@@ -56,7 +56,8 @@ export function createOwnLists(needs: {
     }
     query.done(pages.error ? undefined : !isCommon)
     if (!pages.error && shown && !isSame(shown, pages)) catalogSource.announce(source, method)
-    return pages
+    // The pages that are kept have texts that are encoded already.
+    return isCommon ? { ...common, freshness: pages.freshness } : (list.pages ?? pages)
   }
 
   const ask = (caller: Caller, method: string): Promise<Pages> | undefined => {

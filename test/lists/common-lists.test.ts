@@ -1,12 +1,14 @@
 /** Lists that all clients of a kind share: how old they get, what clients are told of that, and for which names they are learnt. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
-import { startForTest } from '../support/in-process.ts'
+import { startForTest, startUpstreams } from '../support/in-process.ts'
 import { overHttpSse, overStreamableHttp } from '../support/lists-client.ts'
+import { echoLegacy } from '../support/mcplex.ts'
 import { responseTo } from '../support/rpc.ts'
+import { openSession } from '../support/session.ts'
 import { ask } from '../support/stateless.ts'
 
 const server = join(import.meta.dirname, '..', 'fixtures', 'own-lists.mjs')
@@ -75,4 +77,29 @@ test('stateless clients are told how long their list is still good for, which is
   expect(first).toBeLessThanOrEqual(60_000)
   await new Promise((resolve) => setTimeout(resolve, 50))
   expect(await ttl()).toBeLessThan(first)
+})
+
+test('clients of one name cost the server one request, and a list that it lists to all is kept and encoded once', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'mcplex-lists-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const seen = join(folder, 'seen')
+  const copied = `tee -a "$0" | exec "$1" "$2"`
+  const { url, gateway } = await startUpstreams({
+    echo: { command: 'sh', args: ['-c', copied, seen, process.execPath, echoLegacy], pool: 30 },
+  })
+  const requests = (): number => readFileSync(seen, 'utf8').split('"tools/list"').length - 1
+  const heldBytes = async (): Promise<number> => (await gateway.health()).memory?.heldBytes ?? Number.NaN
+  const list = async (client: string): Promise<string> =>
+    JSON.stringify((await (await openSession(url, { client })).request('tools/list')).result)
+  const { length } = await list('eve')
+  const costs: number[] = []
+  for (const client of ['ada', 'ada', 'ada', 'bob', 'bob', 'bob']) {
+    const session = await openSession(url, { client })
+    const before = await heldBytes()
+    await session.request('tools/list')
+    costs.push((await heldBytes()) - before)
+  }
+  // One for clients of any name, and one for each name.
+  await eventually('the lists of all names', () => requests() === 4)
+  expect(Math.max(...costs)).toBeLessThan(length)
 })
