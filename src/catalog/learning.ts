@@ -5,11 +5,13 @@
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { Caller } from '../protocol/call.ts'
-import type { JsonObject, RawObject } from '../protocol/json-text.ts'
+import type { JsonObject } from '../protocol/json-text.ts'
 import type { Answer } from '../protocol/jsonrpc.ts'
+import { capabilityOf } from '../protocol/methods.ts'
 import type { CatalogSource } from '../upstreams/upstream.ts'
 import { type BindingOfList, bindList } from './bound-args.ts'
 import type { Definitions, ListOrigin } from './definitions.ts'
+import type { Descriptions } from './descriptions.ts'
 import { type KeptList, type KeptSources, pagesIn } from './kept-sources.ts'
 import { type Freshness, isSame, learnPages, type Pages } from './pages.ts'
 
@@ -17,14 +19,6 @@ import { type Freshness, isSame, learnPages, type Pages } from './pages.ts'
 const unannouncedMs = 5000
 /** The longest that a client may keep a list whose changes the server announces, in milliseconds. */
 const announcedMs = 60_000
-
-/** The lists of the protocol, and the capability under which a server announces each. */
-export const capabilityOf: Readonly<Record<string, string>> = {
-  'tools/list': 'tools',
-  'prompts/list': 'prompts',
-  'resources/list': 'resources',
-  'resources/templates/list': 'resources',
-}
 
 export interface Learning {
   /** Begins to learn a list. @param announces whether the server announces its changes */
@@ -47,15 +41,13 @@ export interface LearningNeeds {
   readonly listAgeMs: number
   /** Arguments that the operator has bound, which clients do not see; undefined if none are. */
   readonly boundArgs: JsonObject | undefined
-  readonly descriptionAtHand: (caller: Caller) => RawObject
-  /** Whether the server announces changes of the list to such a client. */
-  readonly isAnnounced: (caller: Caller, method: string) => Promise<boolean>
+  readonly descriptions: Descriptions
   readonly clock: Clock
   readonly log: Log
 }
 
 export function createLearning(needs: LearningNeeds): Learning {
-  const { catalogSource, sources, listAgeMs, boundArgs, descriptionAtHand, isAnnounced, clock } = needs
+  const { catalogSource, sources, listAgeMs, boundArgs, descriptions, clock } = needs
   /** Cursor faults, by list, and unused arguments that are already in the log. */
   const loggedFaults = new Set<string>()
   let mirrorsHeaders = false
@@ -99,7 +91,7 @@ export function createLearning(needs: LearningNeeds): Learning {
       const shown = definitions.check(answer.result)
       return { kind: 'result', result: binding?.hide(answer.result, shown) ?? shown }
     }
-    const description = descriptionAtHand(caller).text
+    const description = descriptions.atHand(caller).text
     const list = sources.begin(key, description, async (take) => {
       const source = { era: catalogSource.eraOf(caller, key), isForAll: catalogSource.isForAll(key) }
       const found = await learnPages(ask, source, freshnessOf, take)
@@ -148,7 +140,7 @@ export function createLearning(needs: LearningNeeds): Learning {
     pages: Pages,
   ): Promise<Pages> => {
     try {
-      const announces = await isAnnounced(caller, method)
+      const announces = await descriptions.announces(caller, method)
       return await pagesIn(kept.next ?? replacing(caller, key, kept, method, announces))
     } catch {
       return pages

@@ -1,10 +1,10 @@
 /** The lists of a server as a client gets them that declares nothing: learnt at the start, so that clients need not wait. */
-import { capabilitiesIn, type LearntCatalog } from '../catalog/catalog.ts'
+import type { LearntCatalog } from '../catalog/catalog.ts'
+import { capabilitiesIn } from '../protocol/server-description.ts'
 import type { EraName, Caller } from '../protocol/call.ts'
 import { isObject } from '../protocol/json-text.ts'
+import { capabilityOf } from '../protocol/methods.ts'
 import type { ServerEraInfo } from '../upstreams/upstream.ts'
-
-const methods: readonly string[] = ['tools/list', 'prompts/list', 'resources/list', 'resources/templates/list']
 
 /** A caller that declares nothing and has no session. */
 export function commonCaller(era: EraName): Caller {
@@ -23,8 +23,7 @@ export function hasLists({ serverDescription }: ServerEraInfo, kind: string): bo
 /** Has the catalogue learn the lists of a server that has started, as far as workers are free. Never rejects. */
 export async function learnCommonLists(serverEras: readonly ServerEraInfo[], catalog: LearntCatalog): Promise<void> {
   for (const serverEra of serverEras) {
-    for (const method of methods)
-      if (hasLists(serverEra, method.slice(0, method.indexOf('/'))))
-        await catalog.learn(commonCaller(serverEra.era), method)
+    for (const [method, kind] of Object.entries(capabilityOf))
+      if (hasLists(serverEra, kind)) await catalog.learn(commonCaller(serverEra.era), method)
   }
 }

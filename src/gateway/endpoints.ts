@@ -5,7 +5,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { MemoryBudget } from '../base/memory-budget.ts'
 import { Refusal } from '../base/refusal.ts'
-import { capabilitiesIn } from '../catalog/catalog.ts'
+import { capabilitiesIn } from '../protocol/server-description.ts'
 import type { Settings } from '../config/settings.ts'
 import { isObject, type RawObject } from '../protocol/json-text.ts'
 import type { Member } from '../router/member.ts'

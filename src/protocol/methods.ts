@@ -1,5 +1,14 @@
-/** The methods that the specification defines, in any revision: only these are shown in logs and metrics. */
+/** The methods of the specification. */
 
+/** The lists of the protocol, and the capability under which a server announces each. */
+export const capabilityOf: Readonly<Record<string, string>> = {
+  'tools/list': 'tools',
+  'prompts/list': 'prompts',
+  'resources/list': 'resources',
+  'resources/templates/list': 'resources',
+}
+
+/** Those of any revision: only these are shown in logs and metrics. */
 const knownMethods: ReadonlySet<string> = new Set([
   'initialize',
   'ping',

@@ -1,4 +1,4 @@
-/** The server's info (name and version) from its description of either era. For display only: no behaviour may depend on it. */
+/** What is in a server's description of either era. The server's info (name and version) is for display only: no behaviour may depend on it. */
 import { isObject, type JsonObject, type RawObject } from './json-text.ts'
 import { metaKeys } from './revisions.ts'
 
@@ -8,4 +8,10 @@ export function serverInfoOf(serverDescription: RawObject): JsonObject | undefin
   const meta = serverDescription.value['_meta']
   const info = isObject(meta) ? meta[metaKeys.serverInfo] : undefined
   return isObject(info) ? info : undefined
+}
+
+/** The capabilities in a server's description, of either era. */
+export function capabilitiesIn(serverDescription: RawObject): JsonObject {
+  const capabilities = serverDescription.value['capabilities']
+  return isObject(capabilities) ? capabilities : {}
 }

@@ -2,7 +2,7 @@
  * Methods of extensions, in which nothing says for which member they are: they go to the only member that announces
  * extensions with methods of their own, if there is exactly one. [2026-07-28 extensions]
  */
-import { capabilitiesIn } from '../catalog/catalog.ts'
+import { capabilitiesIn } from '../protocol/server-description.ts'
 import type { Caller } from '../protocol/call.ts'
 import { isObject } from '../protocol/json-text.ts'
 import { tasksExtension } from '../protocol/revisions.ts'

@@ -1,18 +1,11 @@
 /** A member's list, as its catalogue has it for a client. */
 import { Refusal } from '../base/refusal.ts'
-import { capabilitiesIn } from '../catalog/catalog.ts'
+import { capabilityOf } from '../protocol/methods.ts'
+import { capabilitiesIn } from '../protocol/server-description.ts'
 import type { Page } from '../catalog/pages.ts'
 import type { Caller } from '../protocol/call.ts'
 import type { Member } from './member.ts'
 import type { MemberPages } from './merged-pages.ts'
-
-/** The capability under which a server announces each list. */
-const kindOf: Readonly<Record<string, string>> = {
-  'tools/list': 'tools',
-  'prompts/list': 'prompts',
-  'resources/list': 'resources',
-  'resources/templates/list': 'resources',
-}
 
 /**
  * All pages of a member's list; undefined if it has no such list. A start that is under way is waited for.
@@ -26,7 +19,7 @@ export async function pagesOfMember(
 ): Promise<MemberPages | undefined> {
   if (starting) await starting
   const serverDescription = catalog.descriptionAtHand(caller)
-  if (capabilitiesIn(serverDescription)[kindOf[method] ?? ''] === undefined) return undefined
+  if (capabilitiesIn(serverDescription)[capabilityOf[method] ?? ''] === undefined) return undefined
   const pages: Page[] = []
   let ttlMs = Number.POSITIVE_INFINITY
   for (let cursor: unknown = undefined; ;) {

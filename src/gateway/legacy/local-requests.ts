@@ -1,6 +1,7 @@
 /** Requests of sessions that need no worker: lists, and requests about state that is kept with the session. */
 import { Refusal } from '../../base/refusal.ts'
-import { capabilitiesIn, type Catalog } from '../../catalog/catalog.ts'
+import type { Catalog } from '../../catalog/catalog.ts'
+import { capabilitiesIn } from '../../protocol/server-description.ts'
 import { emptyObject, isObject, type RawObject } from '../../protocol/json-text.ts'
 import { type RequestMessage, responseText } from '../../protocol/jsonrpc.ts'
 import { logLevels } from '../../protocol/revisions.ts'
