@@ -266,3 +266,17 @@ test('a client whose name cannot be asked for is listed what clients of any name
   expect(await fixture.tool('sampling named ada')).toBe('sampling named ada')
   expect(await fixture.tool('sampling')).toBe('sampling')
 })
+
+test('a list for a name that is learnt late and is the common one is not announced', async () => {
+  const fixture = createFixture()
+  fixture.listed.set('sampling', 'same').set('sampling named ada', 'same').set('sampling named bob', 'other')
+  await fixture.tool('sampling')
+  for (const name of ['ada', 'bob']) {
+    fixture.hasRoom = false
+    await fixture.tool(`sampling named ${name}`)
+    fixture.hasRoom = true
+    expect(await fixture.tool(`sampling named ${name}`)).toBe('same')
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  expect(fixture.announced).toEqual(['tools/list of sampling named bob'])
+})

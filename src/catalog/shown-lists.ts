@@ -10,7 +10,7 @@ import type { Descriptions } from './descriptions.ts'
 import type { KeptSources } from './kept-sources.ts'
 import type { Learning } from './learning.ts'
 import { createOwnLists } from './own-lists.ts'
-import type { Page, Pages } from './pages.ts'
+import { isSame, type Page, type Pages } from './pages.ts'
 import { within } from './within.ts'
 
 /** How long a client waits for a newer list if an older one is at hand, in milliseconds. */
@@ -61,7 +61,11 @@ export function createShownLists(needs: {
     if (lateNames.size >= maxLateNames) lateNames.clear()
     lateNames.add(attempt)
     named.then(
-      () => lateNames.delete(attempt) && catalogSource.announce(key, method),
+      (late) => {
+        lateNames.delete(attempt)
+        const shown = sources.find(catalogSource.withoutName(key))?.lists.get(method)?.pages
+        if (!shown || !isSame(shown, late)) catalogSource.announce(key, method)
+      },
       () => undefined,
     )
     return undefined
