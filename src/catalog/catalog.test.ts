@@ -211,10 +211,7 @@ test('a worker that is asked again and again, and lists the same, costs no page 
   }
   fixture.listed.set('own calls', 'of its own')
   const own = await pageOf('calls')
-  expect(await Promise.all([await pageOf('calls'), await pageOf('calls')].map((page) => page === own))).toEqual([
-    true,
-    true,
-  ])
+  for (let time = 0; time < 2; time++) expect((await pageOf('calls')) === own).toBe(true)
   fixture.listed.set('own calls', 'common').set('calls', 'common').set('a', 'common')
   await fixture.tool('a')
   const [ofAll, ofOwn] = [await pageOf('a'), await pageOf('calls')]
