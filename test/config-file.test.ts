@@ -42,7 +42,7 @@ describe('check', () => {
   })
 
   test('names the servers because of which clients without sessions are refused', () => {
-    const server = (more: string): string => `{ command: x, ${more} }`
+    const server = (more: string): string => `{ command: node, ${more} }`
     const servers = {
       a: server(''),
       b: server('mode: shared'),
@@ -112,8 +112,8 @@ describe('check', () => {
   })
 
   test.each([
-    ['the file of a client', 'claude_desktop_config.json', '{"mcpServers": {"a": {"command": "npx", "args": ["x"]}}}'],
-    ['another file', 'other.yml', 'upstreams: { a: { command: x } }'],
+    ['the file of a client', 'claude_desktop_config.json', '{"mcpServers": {"a": {"command": "node", "args": ["x"]}}}'],
+    ['another file', 'other.yml', 'upstreams: { a: { command: node } }'],
   ])('takes %s', (_, name, text) => {
     write(name, text)
     expect(mcplex(['check', name])).toMatchObject({ status: 0 })
@@ -180,7 +180,7 @@ export async function resolve(name, context, next) {
       expect(loaded).toContain('/dist/cli/')
       expect(loaded).not.toMatch(/node_modules\/(?:yaml|zod)\//)
     }
-    write('mcplex.yaml', 'upstreams: { a: { command: x } }')
+    write('mcplex.yaml', 'upstreams: { a: { command: node } }')
     expect(loadedBy(['check'])).toMatch(/node_modules\/zod\//)
   })
 })

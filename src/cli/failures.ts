@@ -96,6 +96,11 @@ export const failures: Readonly<Record<FailureCode, Row>> = {
     'The configuration file cannot be found or read.',
     'Name it with --config, or write one with `mcplex init`.',
   ),
+  config_missing: row(
+    78,
+    'A program, a working directory or a module that the configuration names is not on this machine.',
+    'Install it or correct its path. `mcplex up` serves the other servers meanwhile, and tries this one again.',
+  ),
   config_syntax: row(
     78,
     'The configuration file is not valid YAML or JSON.',
@@ -221,11 +226,14 @@ export interface Failure {
 /** Thrown to end the command with failures: `report.ts` shows them, `main.ts` exits with their code. */
 export class CommandFailed extends Error {
   readonly failures: readonly Failure[]
+  /** What the object of `--json` has besides. */
+  readonly details: object
 
-  constructor(found: readonly Failure[]) {
+  constructor(found: readonly Failure[], details: object = {}) {
     super(found.map((failure) => failure.message).join('; '))
     this.name = 'CommandFailed'
     this.failures = found
+    this.details = details
   }
 
   get exit(): number {

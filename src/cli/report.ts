@@ -37,7 +37,7 @@ export function report(
       message: failure.message,
       ...notesOf(failure),
     }))
-    stdout.write(`${JSON.stringify({ event: 'failed', exit: failed.exit, errors })}\n`)
+    stdout.write(`${JSON.stringify({ event: 'failed', exit: failed.exit, errors, ...failed.details })}\n`)
   }
   return failed.exit
 }
@@ -63,7 +63,7 @@ export function notesOf({ notes, place }: Failure): object {
 function pasteable(failed: CommandFailed, env: Environment): CommandFailed {
   const name = pasteableName(env)
   const rewrite = (text: string): string =>
-    text.replace(/^((?:[A-Z_]+=\S* )*)mcplex /, (_, before: string) => `${before}${name} `)
+    text.replace(/^((?:\w+=\S* )*)mcplex /, (_, before: string) => `${before}${name} `)
   return new CommandFailed(
     failed.failures.map((failure) => ({
       ...failure,
@@ -71,6 +71,7 @@ function pasteable(failed: CommandFailed, env: Environment): CommandFailed {
         ([label, text]) => [label, label === 'try' || label === 'or' ? rewrite(text) : text] as const,
       ),
     })),
+    failed.details,
   )
 }
 

@@ -3,8 +3,8 @@ import { membersInView, namesProblems, strayPatterns } from '../router/options.t
 import { endpointOptions, type EndpointSettings } from '../gateway/options.ts'
 import { upstreamOptions, type UpstreamSetup } from '../upstreams/options.ts'
 import type { Environment } from './environment.ts'
-import type { Problem } from './problem.ts'
-import type { Provided, ProvidedSettings, ProvidedUpstream } from './provided.ts'
+import { type Problem, whereOf } from './problem.ts'
+import type { Provided, ProvidedSettings, ProvidedUpstream, ProvidedValue } from './provided.ts'
 import { completeSlice, plainDefault } from './slice.ts'
 import { upstreamKinds, upstreamRows } from './upstream-kinds.ts'
 
@@ -48,7 +48,7 @@ export function assembleEndpoints(provided: ReadonlyMap<string, Provided>): Reco
 }
 
 /** What is wrong with the upstreams and endpoints as a whole. */
-export function checkUpstreams({ upstreams, endpoints, aliases }: ProvidedSettings): Problem[] {
+export function checkUpstreams({ upstreams, endpoints, aliases, aliasPlaces }: ProvidedSettings): Problem[] {
   const problems: Problem[] = []
   if (upstreams.size === 0)
     problems.push({ code: 'config_command', where: 'upstreams', message: 'there is no server to serve', notes: [] })
@@ -57,12 +57,12 @@ export function checkUpstreams({ upstreams, endpoints, aliases }: ProvidedSettin
     const value = values.get(mark)
     if (!nameShape.test(name)) problems.push(badName(where, name))
     if (value === undefined || (typeof value.value === 'string' && value.value.trim() === ''))
-      problems.push({ code: 'config_command', where: value?.where ?? `${where}.${mark}`, message: missing, notes: [] })
+      problems.push({ code: 'config_command', ...spotOf(value, `${where}.${mark}`), message: missing, notes: [] })
     const isolate = values.get('isolate')
     if (isolate?.value === true && typeof value?.value === 'function')
       problems.push({
         code: 'config_value',
-        where: isolate.where,
+        ...spotOf(isolate),
         message: `${isolate.quote} needs the path of a module: a function cannot run in another thread`,
         notes: [['try', 'the function in a file of its own, and the path of that file as the module']],
       })
@@ -74,7 +74,7 @@ export function checkUpstreams({ upstreams, endpoints, aliases }: ProvidedSettin
     if (Array.isArray(patterns) && !showsAnything(patterns, [...upstreams.keys()], aliases))
       problems.push({
         code: 'config_value',
-        where: tools?.where ?? where,
+        ...spotOf(tools, where),
         message: `${tools?.quote ?? where} shows no tool: none of the upstreams has a name that its patterns begin with`,
         notes: [['accepted', `patterns such as ${[...upstreams.keys()][0] ?? 'NAME'}__*`]],
       })
@@ -88,8 +88,16 @@ export function checkUpstreams({ upstreams, endpoints, aliases }: ProvidedSettin
       })
   }
   const names = [...upstreams.keys()].filter((name) => nameShape.test(name))
-  for (const message of namesProblems(names, Object.fromEntries(aliases ?? [])))
-    problems.push({ code: 'config_name', where: 'upstreams', message, notes: [] })
+  for (const { of, message } of namesProblems(names, Object.fromEntries(aliases ?? []))) {
+    const place = 'upstream' in of ? upstreams.get(of.upstream)?.place : aliasPlaces?.get(of.alias)
+    const where = 'upstream' in of ? 'upstreams' : `aliases.${of.alias}`
+    problems.push({
+      code: 'config_name',
+      ...spotOf(place && { where: whereOf(place), place }, where),
+      message,
+      notes: [],
+    })
+  }
   return problems
 }
 
@@ -102,10 +110,9 @@ export function strayPatternProblems({ upstreams, endpoints, aliases }: Provided
     return strayPatterns({ tools: patterns }, [...upstreams.keys()], Object.fromEntries(aliases ?? [])).map(
       (pattern): Problem => ({
         code: 'config_value',
-        where: tools?.where ?? `endpoints.${name}`,
+        ...spotOf(tools, `endpoints.${name}`),
         message: `endpoints.${name}.tools: the pattern "${pattern}" begins with the name of no upstream`,
         notes: [['accepted', `patterns such as ${[...upstreams.keys()][0] ?? 'NAME'}__*`]],
-        ...(tools?.place && { place: tools.place }),
       }),
     )
   })
@@ -119,6 +126,14 @@ function showsAnything(
   const tools = patterns.filter((pattern) => typeof pattern === 'string')
   // A single upstream has no prefix, so that any pattern may match.
   return upstreams.length < 2 || membersInView({ tools }, upstreams, Object.fromEntries(aliases)).length > 0
+}
+
+/** Where a value stands, as problems say it. @param where if it was not provided */
+function spotOf(
+  value: Pick<ProvidedValue, 'where' | 'place'> | undefined,
+  where = '',
+): Pick<Problem, 'where' | 'place'> {
+  return { where: value?.where ?? where, ...(value?.place && { place: value.place }) }
 }
 
 function badName(where: string, name: string): Problem {

@@ -155,7 +155,7 @@ describe('settings of a program', () => {
     [{ upstreams: { ['a'.repeat(65)]: { command: 'x' } } }, 'config_name', `upstreams.${'a'.repeat(65)}`],
     [{ upstream: { command: 'x' }, upstreams: { a: { command: 'x' } } }, 'config_unknown_key', 'upstream'],
     [{ upstreams: { a: { command: 'x' }, a__b: { command: 'x' } } }, 'config_name', 'upstreams'],
-    [{ upstreams: { a: { command: 'x' } }, aliases: { s: 'b__x' } }, 'config_name', 'upstreams'],
+    [{ upstreams: { a: { command: 'x' } }, aliases: { s: 'b__x' } }, 'config_name', 'aliases.s'],
     [{ upstreams: { a: { command: 'x' } }, aliases: { s: 7 } }, 'config_value', 'aliases.s'],
     [{ upstreams: { a: { command: 'x' } }, endpoints: { a: {} } }, 'config_name', 'endpoints.a'],
     [{ upstreams: { a: { command: 'x' } }, endpoints: { '': {} } }, 'config_name', 'endpoints.'],

@@ -4,13 +4,13 @@
  */
 import { totalmem } from 'node:os'
 import { getHeapStatistics } from 'node:v8'
-import { readMarked } from './read-option.ts'
+import { readMarked, writeValue } from './read-option.ts'
 import { assemble } from './assemble.ts'
 import type { AdminSettings } from './admin-options.ts'
 import type { ClientSettings } from './client-options.ts'
 import type { LogSettings } from './log-options.ts'
 import type { Environment } from './environment.ts'
-import { suggestValue } from './suggest-value.ts'
+import { meantUnit, suggestValue } from './suggest-value.ts'
 import type { Problem } from './problem.ts'
 import type { ProvidedUpstream, ProvidedValue } from './provided.ts'
 import { type Placed, schema } from './schema.ts'
@@ -35,12 +35,17 @@ export interface Loaded {
   quote(path: string): string | undefined
   /** What may not be shown: values that a file takes from variables and other files. */
   readonly secretValues: readonly string[]
+  /** What is probably not meant as it was given. */
+  readonly warnings: readonly Problem[]
+  /** Programs, folders and modules of a file that are not there now: their upstreams cannot be started. */
+  readonly missing: readonly Problem[]
 }
 
 /** @throws ConfigError with all problems */
 export function load(typed: Typed, machine: Environment): Loaded {
   const problems: Problem[] = []
-  const provided = readProvided(schema, typed, machine, problems)
+  const warnings: Problem[] = []
+  const provided = readProvided(schema, typed, machine, problems, warnings)
   const [command, ...args] = typed.command
   if (command !== undefined) provided.set('upstream.command', { value: command, where: 'command', quote: command })
   provided.set('upstream.args', { value: args, where: 'command', quote: args.join(' ') })
@@ -51,7 +56,7 @@ export function load(typed: Typed, machine: Environment): Loaded {
   const all = { values: provided, upstreams: oneServer(provided), endpoints: new Map() }
   const { log, clients, admin, ...settings } = assemble(all, problems, machine)
   const quote = (path: string): string | undefined => provided.get(path)?.quote
-  return { settings: Object.freeze(settings), log, clients, admin, quote, secretValues: [] }
+  return { settings: Object.freeze(settings), log, clients, admin, quote, secretValues: [], warnings, missing: [] }
 }
 
 /** The server of the command line as the only upstream, named `server`. */
@@ -77,7 +82,7 @@ export interface BridgeSettings {
 export function loadBridge(flags: Typed['flags'], machine: Environment): BridgeSettings {
   const problems: Problem[] = []
   const rows = schema.filter(({ module, key }) => module === 'log' || (module === 'limits' && key === 'memoryBytes'))
-  const provided = readProvided(rows, { flags }, machine, problems)
+  const provided = readProvided(rows, { flags }, machine, problems, [])
   // `assemble` requires a command, even though nothing is started here.
   provided.set('upstream.command', { value: 'none', where: '', quote: '' })
   const all = { values: provided, upstreams: oneServer(provided), endpoints: new Map() }
@@ -85,12 +90,16 @@ export function loadBridge(flags: Typed['flags'], machine: Environment): BridgeS
   return { log, memoryBytes: limits.memoryBytes }
 }
 
-/** The values of flags and variables for the options in `rows`. A value that is not accepted is added to `problems`. */
+/**
+ * The values of flags and variables for the options in `rows`. A value that is not accepted is added to `problems`, a bare
+ * number of milliseconds that is surely not meant to `warnings`.
+ */
 export function readProvided(
   rows: readonly Placed[],
   typed: Pick<Typed, 'flags'>,
   machine: Environment,
   problems: Problem[],
+  warnings: Problem[],
 ): Map<string, ProvidedValue> {
   const provided = new Map<string, ProvidedValue>()
   for (const row of rows) {
@@ -98,10 +107,20 @@ export function readProvided(
     if (!source) continue
     const { reading, marked } = readMarked(row.option, source.texts)
     if (marked !== undefined) provided.set(`${row.module}.${marked}`, { value: true, ...source })
-    if (!('fault' in reading)) provided.set(`${row.module}.${row.key}`, { value: reading.value, ...source })
-    else {
+    const blank = source.where.startsWith('--') ? ' ' : '='
+    if (!('fault' in reading)) {
+      provided.set(`${row.module}.${row.key}`, { value: reading.value, ...source })
+      const meant = meantUnit(row.option, source.texts.at(-1) ?? '')
+      if (meant === undefined) continue
+      const fault = `is ${writeValue(row.option, reading.value)}: a bare number is milliseconds`
+      warnings.push({
+        code: 'config_duration',
+        where: source.where,
+        message: `${source.quote} ${fault}; did you mean ${meant}?`,
+        notes: [['try', `${source.where}${blank}${meant}`]],
+      })
+    } else {
       const meant = suggestValue(row.option, source.texts.at(-1) ?? '')
-      const blank = source.where.startsWith('--') ? ' ' : '='
       problems.push({
         code: reading.code,
         where: source.where,

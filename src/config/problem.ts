@@ -16,6 +16,7 @@ export type ConfigCode =
   | 'config_exposed'
   | 'config_tls'
   | 'config_file'
+  | 'config_missing'
   | 'config_syntax'
   | 'config_structure'
   | 'config_skipped'
@@ -29,6 +30,11 @@ export interface FilePlace {
   readonly frame: readonly string[]
 }
 
+/** A place as messages name it: `mcplex.yaml:3:9`. */
+export function whereOf({ file, line, column }: FilePlace): string {
+  return `${file}:${line}:${column}`
+}
+
 export interface Problem {
   readonly code: ConfigCode
   /** The place of the value: `--pool`, `MCP_CONNECTION_POOL_SIZE`, `upstream.pool` or `mcplex.yaml:17:13`. */
@@ -39,6 +45,11 @@ export interface Problem {
   readonly notes: ReadonlyArray<readonly [label: string, text: string]>
   /** Given if the value stands in a file. */
   readonly place?: FilePlace
+}
+
+/** The problem with ways out, best first. */
+export function withWays(problem: Problem, ways: readonly string[] = []): Problem {
+  return { ...problem, notes: [...problem.notes, ...ways.map((way, at) => [at === 0 ? 'try' : 'or', way] as const)] }
 }
 
 /** Thrown with all problems at once, so that they can be fixed in one go. */

@@ -19,6 +19,8 @@ export interface ProvidedUpstream {
   readonly kind: UpstreamKind
   /** Its place, as errors name it: `upstreams.github`. */
   readonly where: string
+  /** Given if its name stands in a file. */
+  readonly place?: FilePlace
   /** The provided values by key. */
   readonly values: Provided
 }
@@ -32,4 +34,6 @@ export interface ProvidedSettings {
   readonly endpoints: ReadonlyMap<string, Provided>
   /** Names with what they stand for. */
   readonly aliases?: ReadonlyMap<string, string>
+  /** Where each alias stands, if in a file. */
+  readonly aliasPlaces?: ReadonlyMap<string, FilePlace>
 }

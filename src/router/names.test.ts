@@ -99,5 +99,5 @@ test.each([
   [['a'], { x: 'a__y', z: 'a__y' }, ['the aliases "x" and "z" stand for the same name "a__y"']],
   [['a'], { 'no way': 'a__y' }, ['the alias "no way" must have 1 to 64 of the characters A-Z a-z 0-9 _ . -']],
 ])('of the upstreams %j and the aliases %j the problems are told', (names, aliases, problems) => {
-  expect(namesProblems(names, aliases)).toEqual(problems)
+  expect(namesProblems(names, aliases).map(({ message }) => message)).toEqual(problems)
 })

@@ -98,17 +98,26 @@ export function prefixOf(member: string): string {
   return `${member.slice(0, maxMemberChars - 1 - hashChars)}_${hash(member)}${separator}`
 }
 
-/** What is wrong with the names of upstreams and the aliases, in words for the operator; empty if nothing is. */
+/** What is wrong with the name of an upstream, or with an alias. */
+export interface NamesProblem {
+  /** The one that is to be changed. */
+  readonly of: { readonly upstream: string } | { readonly alias: string }
+  /** In words for the operator. */
+  readonly message: string
+}
+
+/** What is wrong with the names of upstreams and the aliases; empty if nothing is. */
 export function namesProblems(
   members: readonly string[],
   aliases: Readonly<Record<string, string>> = {},
-): readonly string[] {
-  const problems: string[] = []
+): readonly NamesProblem[] {
+  const problems: NamesProblem[] = []
   for (const one of members) {
     for (const other of members) {
       if (one === other || !prefixOf(other).startsWith(prefixOf(one))) continue
       const example = `${prefixOf(other)}x`
-      problems.push(`the upstreams "${one}" and "${other}" collide: a tool "${example}" could be of either`)
+      const message = `the upstreams "${one}" and "${other}" collide: a tool "${example}" could be of either`
+      problems.push({ of: { upstream: other }, message })
     }
   }
   const names = prefixedNames(members)
@@ -116,13 +125,14 @@ export function namesProblems(
   for (const [alias, name] of Object.entries(aliases)) {
     const before = aliased.get(name)
     aliased.set(name, alias)
+    const add = (message: string): void => void problems.push({ of: { alias }, message })
     if (!/^[A-Za-z0-9_.-]{1,64}$/.test(alias)) {
-      problems.push(`the alias "${alias}" must have 1 to 64 of the characters A-Z a-z 0-9 _ . -`)
+      add(`the alias "${alias}" must have 1 to 64 of the characters A-Z a-z 0-9 _ . -`)
     } else if (names.find(alias)) {
-      problems.push(`the alias "${alias}" collides with the names of the upstream "${names.find(alias)?.member}"`)
+      add(`the alias "${alias}" collides with the names of the upstream "${names.find(alias)?.member}"`)
     }
-    if (!names.find(name)) problems.push(`the alias "${alias}" stands for "${name}", which is of no upstream`)
-    if (before !== undefined) problems.push(`the aliases "${before}" and "${alias}" stand for the same name "${name}"`)
+    if (!names.find(name)) add(`the alias "${alias}" stands for "${name}", which is of no upstream`)
+    if (before !== undefined) add(`the aliases "${before}" and "${alias}" stand for the same name "${name}"`)
   }
   return problems
 }

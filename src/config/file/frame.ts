@@ -92,8 +92,3 @@ function showLine({ text, secrets }: SourceText, from: number): ShownLine {
   // One column for one character: tabs and control characters would move the mark away from its word.
   return { content: content.replaceAll(/\p{Cc}|\p{Cf}/gu, ' ').slice(0, maxColumns), end, columnOf }
 }
-
-/** A place as messages name it: `mcplex.yaml:3:9`. */
-export function whereOf({ file, line, column }: FilePlace): string {
-  return `${file}:${line}:${column}`
-}

@@ -11,6 +11,7 @@ import { type Loaded, readProvided } from '../load.ts'
 import { ConfigError, type Problem } from '../problem.ts'
 import type { Provided, ProvidedSettings, ProvidedUpstream, ProvidedValue } from '../provided.ts'
 import { unknownVariables } from '../unknown-variables.ts'
+import { missingParts } from './missing-parts.ts'
 import { type FileSource, readFileText } from './read-file.ts'
 import { readNamedVariables } from './named-variables.ts'
 import { sharedOptions } from '../schema.ts'
@@ -18,8 +19,6 @@ import { sharedOptions } from '../schema.ts'
 export interface LoadedFile extends Loaded {
   /** What was provided, for showing where each value is from. */
   readonly provided: ProvidedSettings
-  /** What is probably not meant as it stands in the file. */
-  readonly warnings: readonly Problem[]
 }
 
 /**
@@ -33,8 +32,9 @@ export function loadFile(
 ): LoadedFile {
   const file = readFileText(source)
   const problems = [...file.problems]
-  const typed = readProvided(sharedOptions, { flags }, machine, problems)
-  const named = readNamedVariables(file, machine, problems)
+  const warnings = [...file.warnings]
+  const typed = readProvided(sharedOptions, { flags }, machine, problems, warnings)
+  const named = readNamedVariables(file, machine, problems, warnings)
   problems.push(...unknownVariables(machine.env, [], named.names))
   const upstreams = new Map(
     [...file.upstreams].map(([name, one]): [string, ProvidedUpstream] => {
@@ -45,7 +45,8 @@ export function loadFile(
   const endpoints = new Map(
     [...file.endpoints].map(([name, own]) => [name, overlay(own, named.provided.get(`endpoints.${name}`))]),
   )
-  const provided = { values: overlay(file.values, typed), upstreams, endpoints, aliases: file.aliases }
+  const { aliases, aliasPlaces } = file
+  const provided = { values: overlay(file.values, typed), upstreams, endpoints, aliases, aliasPlaces }
   // What the file lacks is told already, with its place.
   const complete = problems.length > 0 && upstreams.size === 0 ? { ...provided, upstreams: anyUpstream } : provided
   const { log, clients, admin, ...settings } = maskingSecrets(file.secretValues, () =>
@@ -58,7 +59,8 @@ export function loadFile(
     admin,
     quote: (path) => provided.values.get(path)?.quote ?? quoteOfUpstream(provided, path),
     provided,
-    warnings: withoutSecrets([...file.warnings, ...strayPatternProblems(provided)], file.secretValues),
+    warnings: withoutSecrets([...warnings, ...strayPatternProblems(provided)], file.secretValues),
+    missing: withoutSecrets(missingParts(settings.upstreams, upstreams), file.secretValues),
     secretValues: file.secretValues,
   }
 }

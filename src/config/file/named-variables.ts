@@ -20,11 +20,12 @@ export interface NamedVariables {
   readonly provided: ReadonlyMap<string, Provided>
 }
 
-/** A value that is not accepted, and a name that could mean two of them, are added to `problems`. */
+/** A value that is not accepted, and a name that could mean two of them, are added to `problems`, a unit that is surely missing to `warnings`. */
 export function readNamedVariables(
   { upstreams, endpoints }: Pick<ReadFile, 'upstreams' | 'endpoints'>,
   machine: Environment,
   problems: Problem[],
+  warnings: Problem[],
 ): NamedVariables {
   const named = [
     ...[...upstreams].map(([name, { kind }]) => placedIn(`upstreams.${name}`, membersOfKind(kind))),
@@ -40,7 +41,7 @@ export function readNamedVariables(
     }
   }
   const provided = named.map(({ path, rows }) => {
-    const values = readProvided(rows, { flags: new Map() }, machine, problems)
+    const values = readProvided(rows, { flags: new Map() }, machine, problems, warnings)
     return [path, new Map([...values].map(([key, value]) => [key.slice(key.lastIndexOf('.') + 1), value]))] as const
   })
   return { names: [...owners.keys()], provided: new Map(provided) }

@@ -7,20 +7,21 @@ import type { z } from 'zod'
 import type { Option } from '../../base/option.ts'
 import { terminalSafeLine } from '../../base/terminal-safe.ts'
 import { isJsonObject } from '../json-object.ts'
-import type { FilePlace, Problem } from '../problem.ts'
+import { type FilePlace, type Problem, whereOf, withWays } from '../problem.ts'
 import type { Provided, ProvidedSettings, ProvidedUpstream, ProvidedValue } from '../provided.ts'
 import { readMarked, writeValue } from '../read-option.ts'
 import { meantUnit } from '../suggest-value.ts'
 import { kindOf, upstreamKinds, upstreamRows } from '../upstream-kinds.ts'
 import { withoutClients } from './client-file.ts'
 import { programOf, splitLine } from './command.ts'
-import { placeOf, type TextSpan, whereOf } from './frame.ts'
+import { placeOf, type TextSpan } from './frame.ts'
 import { type FileValue, fileValueAt, isMembers, membersOf, namesIn, textsOfMembers } from './file-value.ts'
 import { jsonReader } from './json-value.ts'
 import { type Path, pathKey, readYaml, type Spot, type YamlText } from './read-yaml.ts'
 import { PutInValues } from './put-in-values.ts'
 import { endpointMembers, membersOfKind, nameShape, textsOf, upstreamMembers } from './structure.ts'
 import { type StructureProblem, structureProblems } from './structure-problems.ts'
+import { maxQuote, showWord } from './show-word.ts'
 import type { Substitutes } from './substitute.ts'
 import { workspaceOf } from './workspace.ts'
 import { sharedOptions } from '../schema.ts'
@@ -39,6 +40,7 @@ export interface FileSource extends Omit<Substitutes, 'folder'> {
 /** What a file provides, and what is wrong with it. */
 export interface ReadFile extends ProvidedSettings {
   readonly aliases: ReadonlyMap<string, string>
+  readonly aliasPlaces: ReadonlyMap<string, FilePlace>
   readonly problems: readonly Problem[]
   readonly warnings: readonly Problem[]
   /** What may not be shown: the values of variables and files, unless they are options of mcplex itself. */
@@ -49,8 +51,8 @@ export function readFileText(source: FileSource): ReadFile {
   const yaml = readYaml(source.text, { ...source, folder: workspaceOf(dirname(source.path)) })
   const { value = {}, spots, notices } = withoutClients(yaml)
   const reader = new FileReader(source, yaml, spots)
-  for (const { code, span, fault, accepted } of yaml.faults)
-    reader.problems.push(reader.tell(code, span, reader.textAt(span), fault, accepted))
+  for (const { code, span, fault, accepted, ways } of yaml.faults)
+    reader.problems.push(withWays(reader.tell(code, span, reader.textAt(span), fault, accepted), ways))
   if (yaml.faults.some(({ code }) => code === 'config_syntax')) return reader
   for (const { code, span, message } of notices) reader.warnings.push(reader.tell(code, span, message, ''))
   const issues = source.structure.safeParse(value).error?.issues ?? []
@@ -64,6 +66,7 @@ class FileReader implements ReadFile {
   readonly upstreams: Map<string, ProvidedUpstream> = new Map()
   readonly endpoints: Map<string, Provided> = new Map()
   aliases: ReadonlyMap<string, string> = new Map()
+  readonly aliasPlaces: Map<string, FilePlace> = new Map()
   readonly problems: Problem[] = []
   readonly warnings: Problem[] = []
   readonly #source: FileSource
@@ -98,6 +101,7 @@ class FileReader implements ReadFile {
     for (const name of namesIn(upstreams)) this.#upstream(value, name)
     for (const name of namesIn(endpoints)) this.#endpoint(value, name)
     this.aliases = new Map(Object.entries(textsOfMembers(membersOf(fileValueAt(value, ['aliases'])))))
+    for (const alias of this.aliases.keys()) this.aliasPlaces.set(alias, this.#place(this.#keyAt(['aliases', alias])))
     if (namesIn(upstreams).length === 0 && this.problems.length === 0)
       this.#add('config_command', this.#keyAt(['upstreams']), 'upstreams', 'has no server to serve', aServer)
   }
@@ -127,7 +131,8 @@ class FileReader implements ReadFile {
     this.#bound(value, base, set)
     const env = fileValueAt(value, [...base, 'env'])
     if (isMembers(env)) this.#set(set, 'env', [...base, 'env'], textsOfMembers(env), '')
-    if (nameShape.test(name)) this.upstreams.set(name, { kind, where: whereOf(this.#place(this.#keyAt(base))), values })
+    const place = this.#place(this.#keyAt(base))
+    if (nameShape.test(name)) this.upstreams.set(name, { kind, where: whereOf(place), place, values })
   }
 
   #endpoint(value: FileValue, name: string): void {
@@ -291,9 +296,3 @@ type Setter = (key: string, value: ProvidedValue) => void
 const aServer = 'upstreams: { NAME: { command: [program, argument] } }'
 
 const maxMessage = 400
-const maxQuote = 80
-
-function showWord(text: string): string {
-  const line = terminalSafeLine(text, maxQuote)
-  return /^[^\s"]+$/.test(line) ? line : JSON.stringify(line)
-}

@@ -38,7 +38,9 @@ export interface TextFault {
   readonly code: ConfigCode
   readonly span: TextSpan
   readonly fault: string
-  readonly accepted?: string
+  readonly accepted?: string | undefined
+  /** Ways out, best first. */
+  readonly ways?: readonly string[] | undefined
 }
 
 export interface YamlText {
@@ -197,6 +199,7 @@ class Reader {
       span: isInside ? { start: at, end: at + found.reference.length } : span,
       fault: found.fault,
       accepted: found.accepted,
+      ways: found.ways,
     })
     return undefined
   }

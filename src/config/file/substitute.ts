@@ -15,7 +15,14 @@ export type Substituted =
   /** `secrets` are the values of variables and files in it. */
   | { readonly text: string; readonly secrets: readonly string[] }
   /** `fault` completes a sentence that begins with the reference; `end` is behind it in the text. */
-  | { readonly reference: string; readonly fault: string; readonly accepted: string }
+  | ({ readonly reference: string } & Failed)
+
+/** Why a reference has no value, and either what would be accepted, or ways out, best first. */
+interface Failed {
+  readonly fault: string
+  readonly accepted?: string
+  readonly ways?: readonly string[]
+}
 
 const reference = /\$\$\{|\$\{([^{}]*)(\}?)/g
 
@@ -37,8 +44,7 @@ export function substitute(text: string, from: Substitutes): Substituted {
 }
 
 /** `isOpen` if it stands in the file, or says where we are, and is no secret. */
-type Value =
-  { readonly text: string; readonly isOpen?: boolean } | { readonly fault: string; readonly accepted: string }
+type Value = { readonly text: string; readonly isOpen?: boolean } | Failed
 
 const forms = '${NAME}, ${NAME:-default} or ${file:/path/of/a/file}; $${ for a plain ${'
 /** Variables that hold no secret, and whose values stand in many paths. */
@@ -80,6 +86,10 @@ function variable(name: string, standard: string | undefined, env: Substitutes['
   if (standard !== undefined) return { text: standard, isOpen: true }
   return {
     fault: `names a variable that is not set`,
-    accepted: `${name}=... in the environment, or \${${name}:-default}`,
+    ways: [
+      `${name}=... mcplex up`,
+      `\${${name}:-} in the file, if the server works without it; a default stands behind the -`,
+      '${file:/path} in the file, if a file holds the value',
+    ],
   }
 }

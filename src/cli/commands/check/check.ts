@@ -4,6 +4,7 @@ import type { Environment } from '../../../config/environment.ts'
 import { type LoadedFile, loadFile } from '../../../config/file/load-file.ts'
 import { findFile, openFile } from '../../../config/file/open-file.ts'
 import { refusing, type ResolvedValue, resolvedValues } from '../../../config/file/resolved.ts'
+import { CommandFailed } from '../../failures.ts'
 import type { Outputs } from '../../outputs.ts'
 import { notesOf } from '../../report.ts'
 import { showFailure } from '../../show-failure.ts'
@@ -12,7 +13,7 @@ import type { CheckRequest } from './command.ts'
 
 /**
  * @returns the exit code
- * @throws ConfigError with all problems of the file, of flags and of variables
+ * @throws ConfigError with all problems of the file, of flags and of variables; CommandFailed with all that the machine lacks
  */
 export function check(request: CheckRequest, machine: Environment, { stdout, stderr }: Outputs): number {
   const folder = process.cwd()
@@ -20,6 +21,10 @@ export function check(request: CheckRequest, machine: Environment, { stdout, std
   const loaded = loadFile(source, new Map(), machine)
   const colors = pc.createColors(wantsColor(machine.env, stderr, request.isColorOff))
   const values = request.isPrint ? resolvedValues(loaded) : []
+  if (loaded.missing.length > 0) {
+    if (!request.isJson) stdout.write(table(values))
+    throw new CommandFailed(loaded.missing, request.isPrint ? { values } : {})
+  }
   if (request.isJson) {
     const warnings = loaded.warnings.map((one) => ({ code: one.code, message: one.message, ...notesOf(one) }))
     const { upstreams, endpoints } = loaded.settings

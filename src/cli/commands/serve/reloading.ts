@@ -7,25 +7,19 @@ import type { Clock } from '../../../base/clock.ts'
 import type { Log } from '../../../base/log.ts'
 import type { SecretValues } from '../../../base/secret-values.ts'
 import { watchFiles } from '../../../base/watch-files.ts'
-import { ConfigError, type Problem } from '../../../config/problem.ts'
+import { ConfigError } from '../../../config/problem.ts'
 import type { Loaded } from '../../../config/load.ts'
 import { schema } from '../../../config/schema.ts'
 import type { Settings } from '../../../config/settings.ts'
 import { type Gateway, ReloadError, type ReloadReport } from '../../../gateway/gateway.ts'
 import type { RunningInstance } from '../../running-instances.ts'
 
-/** Settings with what is probably not meant in them. */
-export interface Reading {
-  readonly loaded: Loaded
-  readonly warnings: readonly Problem[]
-}
-
 /** Where settings are read from, again and again. */
 export interface ReloadSource {
   /** The path of the file; undefined if it can be read only once. */
   readonly path: string | undefined
   /** @throws ConfigError */
-  read(): Reading
+  read(): Loaded
   /** The files that the settings came from at the last reading. */
   files(): readonly string[]
 }
@@ -67,9 +61,9 @@ export function startReloading(needs: ReloadingNeeds): Reloading {
   let lastResult: Pick<RunningInstance, 'reload'> = {}
   const readings = [loaded]
 
-  const read = (): Reading => {
+  const read = (): Loaded => {
     const reading = source.read()
-    readings.push(reading.loaded)
+    readings.push(reading)
     if (readings.length > maxReadings) readings.shift()
     secretValues.replace([current, ...readings].flatMap((one) => one.secretValues))
     return reading
@@ -83,21 +77,24 @@ export function startReloading(needs: ReloadingNeeds): Reloading {
     }
     log.info({ because, file: source.path }, 'reading the configuration again')
     told({ reloads, ...lastResult })
+    const notes: string[] = []
     try {
-      const { loaded: next, warnings } = read()
-      for (const one of warnings) log.warn({ code: one.code, where: one.where }, one.message)
+      const next = read()
+      for (const one of next.warnings) log.warn({ code: one.code, where: one.where }, one.message)
+      for (const one of next.missing) log.error({ code: one.code, where: one.where }, one.message)
+      notes.push(
+        ...next.warnings.map(({ where, message }) => `${where}  warning: ${message}`),
+        ...next.missing.map(({ where, message }) => `${where}  error: ${message}`),
+      )
       const report = await gateway.reload(next.settings)
       const needsRestart = [...report.needsRestart, ...ofCommand(current, next)].map(pathOf)
       if (needsRestart.length > 0) log.warn({ needs_restart: needsRestart }, 'some changes need a restart')
       current = next
-      done(true, [
-        ...warnings.map(({ where, message }) => `${where}  warning: ${message}`),
-        ...inLines(report, needsRestart),
-      ])
+      done(true, [...notes, ...inLines(report, needsRestart)])
     } catch (error) {
       if (error instanceof ReloadError && error.isReplaced)
         return log.info({ because }, 'the configuration was not applied: it was replaced by a newer one')
-      const lines = explain(error, log).map((line) => secretValues.mask(line))
+      const lines = [...notes, ...explain(error, log)].map((line) => secretValues.mask(line))
       log.error({ file: source.path }, 'the configuration was not applied: the one before stays in force')
       done(false, lines)
     }

@@ -9,7 +9,6 @@ import { SecretValues } from '../../../base/secret-values.ts'
 import { version } from '../../../base/version.ts'
 import type { Loaded } from '../../../config/load.ts'
 import type { Environment } from '../../../config/environment.ts'
-import type { Problem } from '../../../config/problem.ts'
 import { composeGateway, type Gateway, type GatewayFacts } from '../../../gateway/gateway.ts'
 import { listen, type HttpListener } from '../../../transports/http/listen.ts'
 import { banner, keyHelp, readyEvent, serverIn } from './banner.ts'
@@ -33,6 +32,7 @@ import { writeRuntimeFile } from '../../runtime-file.ts'
 import { type Reloading, type ReloadingNeeds, type ReloadSource, startReloading } from './reloading.ts'
 import { startFailureToShow } from './start-failure.ts'
 import { watchModules } from './watch-modules.ts'
+import { showFailure } from '../../show-failure.ts'
 import { exitCode, listenForSignals, type Stop } from '../../shutdown-signals.ts'
 import { isInteractive } from '../../terminal.ts'
 import type { OutputOptions } from '../output-options.ts'
@@ -51,8 +51,6 @@ export interface Serving {
   readonly lineWith: (port: number) => string
   /** Removes the notice of the start, if one is shown. */
   readonly starting: Done | undefined
-  /** What is probably not meant in the settings. */
-  readonly warnings?: readonly Problem[]
   /** Where the settings are read from again; undefined if they are not. */
   readonly source?: ReloadSource
   /** Whether modules are replaced when their files change. */
@@ -70,7 +68,12 @@ export async function serveLoaded(serving: Serving, machine: Environment, output
   const { stderr } = outputs
   const secretValues = new SecretValues(loaded.secretValues)
   const { log, isPretty, isColored } = openRunContext(output, loaded.log, machine, stderr, secretValues)
-  for (const warning of serving.warnings ?? []) log.warn({ code: warning.code, where: warning.where }, warning.message)
+  for (const { code, where, message } of loaded.warnings) log.warn({ code, where }, message)
+  for (const problem of loaded.missing) {
+    const { code, where, message } = problem
+    if (isPretty && !output.isQuiet) stderr.write(showFailure(problem, pc.createColors(isColored)))
+    else log.error({ code, where }, message)
+  }
   // With stdio, the file is read at the start of each client.
   const source = loaded.clients.transport === 'http' ? serving.source : undefined
   let reloading: Reloading | undefined

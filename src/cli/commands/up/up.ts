@@ -21,13 +21,11 @@ export async function up(
   typed: readonly string[],
 ): Promise<number> {
   const source = fileSource(request, machine)
-  const { loaded, warnings } = source.read()
   const serving = {
-    loaded,
+    loaded: source.read(),
     output: request,
     lineWith: (port: number): string => lineWith(typed, 0, { long: 'port', short: 'p' }, String(port)),
     starting: undefined,
-    warnings,
     source,
     watch: request.watch,
   }
@@ -44,8 +42,7 @@ function fileSource({ file, flags }: UpRequest, machine: Environment): ReloadSou
     read() {
       const source = openFile(path, folder, machine.env)
       try {
-        const loaded = loadFile(source, flags, machine)
-        return { loaded, warnings: loaded.warnings }
+        return loadFile(source, flags, machine)
       } finally {
         files = [path, ...(source.secretFiles ?? [])]
       }

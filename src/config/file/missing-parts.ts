@@ -1,0 +1,109 @@
+/**
+ * Finds what upstreams name and this machine lacks: a program, a working directory, the file of a module. They are looked
+ * for as the start of the server does, but nothing is started.
+ */
+import { accessSync, constants, statSync } from 'node:fs'
+import { delimiter, resolve } from 'node:path'
+import type { UpstreamSetup } from '../../upstreams/options.ts'
+import type { Problem } from '../problem.ts'
+import type { ProvidedUpstream } from '../provided.ts'
+
+/** Where the system looks if the environment of the server has no PATH. */
+const usualPath = '/bin:/usr/bin'
+
+/** @param provided where the settings of each upstream stand */
+export function missingParts(
+  upstreams: Readonly<Record<string, UpstreamSetup>>,
+  provided: ReadonlyMap<string, ProvidedUpstream>,
+): Problem[] {
+  return Object.entries(upstreams).flatMap(([name, setup]) => {
+    const tell = (key: string, fault: string, notes: Problem['notes']): Problem => {
+      const value = provided.get(name)?.values.get(key)
+      return {
+        code: 'config_missing',
+        where: value?.where ?? `upstreams.${name}.${key}`,
+        message: `${value?.quote ?? `upstreams.${name}.${key}`} ${fault}`,
+        notes,
+        ...(value?.place && { place: value.place }),
+      }
+    }
+    return setup.kind === 'module' ? ofModule(setup, tell) : ofCommand(setup, tell)
+  })
+}
+
+/** @param fault completes a sentence that begins with the setting */
+type Tell = (key: string, fault: string, notes: Problem['notes']) => Problem
+
+function ofModule({ module }: Extract<UpstreamSetup, { kind: 'module' }>, tell: Tell): Problem[] {
+  if (typeof module !== 'string' || kindOf(module) === 'file') return []
+  const fault = kindOf(module) === undefined ? 'is not there' : 'is no file'
+  return [
+    tell('module', fault, [
+      ['note', 'a relative path begins at the folder of the configuration file'],
+      ['try', 'another path, or mcplex init --tools in an empty folder for a module to start from'],
+    ]),
+  ]
+}
+
+function ofCommand(setup: Extract<UpstreamSetup, { kind: 'stdio' }>, tell: Tell): Problem[] {
+  const { command, env } = setup
+  const folder = resolve(setup.cwd ?? '.')
+  const kind = kindOf(folder)
+  if (setup.cwd !== undefined && kind !== 'folder')
+    return [
+      tell('cwd', kind === undefined ? 'is not there' : 'is no directory', [
+        ['note', 'a relative path begins at the folder of the configuration file'],
+        ['try', `mkdir -p ${JSON.stringify(folder)}, or another cwd`],
+      ]),
+    ]
+  // There, programs are also found by the endings of their names.
+  if (process.platform === 'win32') return []
+  if (command.includes('/')) return ofPath(resolve(folder, command), command, tell)
+  const path = env['PATH'] ?? usualPath
+  const found = path.split(delimiter).map((part) => resolve(folder, part, command))
+  if (found.some(isProgram)) return []
+  const unusable = found.find((file) => kindOf(file) === 'file')
+  if (unusable !== undefined) return [notToBeRun(unusable, tell)]
+  return [
+    tell('command', 'is not found in PATH', [
+      ['looked in', path],
+      ['try', 'the whole path of the program: in a shell, `command -v` prints it'],
+      ['or', 'env: { PATH: ... } at this upstream, if the program is in another directory'],
+    ]),
+  ]
+}
+
+function ofPath(file: string, command: string, tell: Tell): Problem[] {
+  if (isProgram(file)) return []
+  if (kindOf(file) === 'file') return [notToBeRun(file, tell)]
+  const isRelative = file !== command
+  return [
+    tell('command', kindOf(file) === undefined ? 'is not there' : 'is a directory', [
+      ...(isRelative ? [['looked for', file] as const] : []),
+      ['try', isRelative ? 'another path, or cwd: the server is looked for from there' : 'another path'],
+    ]),
+  ]
+}
+
+function notToBeRun(file: string, tell: Tell): Problem {
+  return tell('command', 'may not be run by this user', [['try', `chmod +x ${JSON.stringify(file)}`]])
+}
+
+function isProgram(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK)
+    return statSync(file).isFile()
+  } catch {
+    return false
+  }
+}
+
+/** What is at a path; undefined if there is nothing that this user can see. */
+function kindOf(path: string): 'file' | 'folder' | 'other' | undefined {
+  try {
+    const stats = statSync(path)
+    return stats.isFile() ? 'file' : stats.isDirectory() ? 'folder' : 'other'
+  } catch {
+    return undefined
+  }
+}
