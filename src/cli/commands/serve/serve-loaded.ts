@@ -68,11 +68,10 @@ export async function serveLoaded(serving: Serving, machine: Environment, output
   const { stderr } = outputs
   const secretValues = new SecretValues(loaded.secretValues)
   const { log, isPretty, isColored } = openRunContext(output, loaded.log, machine, stderr, secretValues)
-  for (const { code, where, message } of loaded.warnings) log.warn({ code, where }, message)
-  for (const problem of loaded.missing) {
-    const { code, where, message } = problem
-    if (isPretty && !output.isQuiet) stderr.write(showFailure(problem, pc.createColors(isColored)))
-    else log.error({ code, where }, message)
+  for (const one of loaded.warnings) log.warn({ code: one.code, where: one.where }, one.message)
+  for (const one of loaded.missing) {
+    if (isPretty && !output.isQuiet) stderr.write(showFailure(one, pc.createColors(isColored)))
+    else log.error({ code: one.code, where: one.where }, one.message)
   }
   // With stdio, the file is read at the start of each client.
   const source = loaded.clients.transport === 'http' ? serving.source : undefined
