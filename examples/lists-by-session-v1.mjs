@@ -1,4 +1,6 @@
 // The same as lists-by-session.mjs, with the older SDK.
+//
+//   mcplex up --config examples/lists-by-session.yaml
 
 import { Server } from '@modelcontextprotocol/sdk/server/index.js'
 import { CallToolRequestSchema, ListToolsRequestSchema } from '@modelcontextprotocol/sdk/types.js'

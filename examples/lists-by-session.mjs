@@ -1,7 +1,7 @@
 // A low-level server whose list of tools depends on the session: `unlock` shows one more tool, to its own session alone.
 // It is a module for mcplex, with the newer SDK; lists-by-session-v1.mjs is the same with the older one.
 //
-//   upstreams: { vault: { module: ./lists-by-session.mjs } }       # in mcplex.yaml
+//   mcplex up --config examples/lists-by-session.yaml
 //
 // docs/tools.md explains it.
 

@@ -1,5 +1,6 @@
 /** The examples of tools that are written for many users, run as their first lines say. */
 import { spawn } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Client as NewClient, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
@@ -9,6 +10,7 @@ import { runs } from './children/processes.ts'
 import { eventually } from './support/eventually.ts'
 import { startModule } from './support/in-process.ts'
 import { openSession, type Session } from './support/session.ts'
+import { runCommand } from './support/typed-command.ts'
 
 const root = join(import.meta.dirname, '..')
 const examples = join(root, 'examples')
@@ -57,6 +59,28 @@ test.each(['lists-by-session.mjs', 'lists-by-session-v1.mjs'])('%s shows each se
   expect(await ada.text('secret')).toBe('it is 42')
   expect(await bob.text('secret')).toBe('there is no secret')
   expect(await namesFor(await openSession(url))).toEqual(['unlock'])
+})
+
+test('the file with both modules is served with one command, from any folder', async () => {
+  const file = join(examples, 'lists-by-session.yaml')
+  const running = runCommand(['up', '--config', file, '--port', '0', '--json'])
+  const { endpoint } = await running.ready()
+  for (const name of ['vault', 'older']) {
+    const session = await openSession(`${String(endpoint)}/${name}`)
+    expect(await session.text('unlock')).toBe('open')
+    expect(await session.text('secret')).toBe('it is 42')
+  }
+  running.child.kill('SIGTERM')
+  expect(await running.exit()).toBe(0)
+})
+
+test('examples/README.md has every example, and the head of each says how it starts', () => {
+  const guide = readFileSync(join(examples, 'README.md'), 'utf8')
+  for (const name of readdirSync(examples).filter((file) => file !== 'README.md')) {
+    expect(guide).toContain(`| [${name}](${name}) `)
+    const head = readFileSync(join(examples, name), 'utf8').split('\n\n')[0] ?? ''
+    expect(head).toMatch(/^(\/\/|#) {3}(node|npx tsx|mcplex up|"mcpServers") ?/m)
+  }
 })
 
 const block = {
