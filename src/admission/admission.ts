@@ -64,7 +64,7 @@ export function createAdmission(
       if (closed) return Promise.reject(new Refusal('draining'))
       const free = take()
       if (free) return Promise.resolve(free)
-      const place = line.wait(client, undefined, settings.queueWaitMs, cancel)
+      const place = line.wait([client], undefined, settings.queueWaitMs, cancel)
       if (!place) return Promise.reject(new Refusal('overloaded', { retryAfterMs: settings.queueWaitMs }))
       if (!evicting) evictWhileWaiting()
       return place

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { FairQueue } from './fair-queue.ts'
+import { FairQueue, type Queued } from './fair-queue.ts'
 
 interface Entry {
   readonly client: string
@@ -68,12 +68,16 @@ describe('a fair queue', () => {
       fc.property(steps, fc.integer({ min: 1, max: 12 }), (sequence, bound) => {
         const queue = new FairQueue<Entry>(bound)
         const model = new Model()
+        const queued = new Map<Entry, Queued<Entry>>()
         let number = 0
+        const placeOf = (entry: Entry): Queued<Entry> => queued.get(entry) ?? assert.fail()
         for (const step of sequence) {
           if (step.do === 'add') {
             const entry = { client: step.client, number: number++ }
             const hasRoom = model.all.length < bound
-            assert.equal(queue.add(step.client, entry), hasRoom)
+            const place = queue.add([step.client], entry)
+            assert.equal(place !== undefined, hasRoom)
+            if (place) queued.set(entry, place)
             if (hasRoom) model.add(entry)
           } else if (step.do === 'offer') {
             let taken: Entry | undefined
@@ -81,16 +85,17 @@ describe('a fair queue', () => {
               if (step.refused.has(entry.client)) return false
               taken = entry
               // The entry that is offered may remove itself.
-              if (step.removes) queue.remove(entry.client, entry)
+              if (step.removes) queue.remove(placeOf(entry))
               return true
             })
             assert.equal(taken, model.offer(step.refused))
             assert.equal(isTaken, taken !== undefined)
           } else if (step.do === 'remove') {
             const entry = model.all[step.at]
-            const isRemoved = queue.remove(entry?.client ?? 'a', entry ?? { client: 'a', number: -1 })
-            assert.equal(isRemoved, entry !== undefined)
-            if (entry) model.remove(entry)
+            if (!entry) continue
+            model.remove(entry)
+            assert.equal(queue.remove(placeOf(entry)), true)
+            assert.equal(queue.remove(placeOf(entry)), false)
           } else {
             assert.deepEqual(queue.drain(), model.all)
             model.lines = []
@@ -111,11 +116,11 @@ describe('a fair queue', () => {
         (crowd, name, before) => {
           const queue = new FairQueue<Entry>(1000)
           for (const [other, count] of crowd)
-            for (let i = 0; i < count; i++) queue.add(other, { client: other, number: i })
+            for (let i = 0; i < count; i++) queue.add([other], { client: other, number: i })
           const own = { client: name, number: 1000 }
-          for (let i = 0; i < before; i++) queue.add(name, { client: name, number: i })
+          for (let i = 0; i < before; i++) queue.add([name], { client: name, number: i })
           const ahead = crowd.reduce((sum, [other, count]) => (other === name ? sum + count : sum), before)
-          queue.add(name, own)
+          queue.add([name], own)
           const others = new Set(crowd.filter(([other, count]) => other !== name && count > 0).map(([other]) => other))
           let served = 0
           let isServed = false
@@ -140,12 +145,13 @@ describe('a fair queue', () => {
       fc.property(fc.array(client, { maxLength: 8 }), offers, (crowd, sequence) => {
         const bound = 10
         const queue = new FairQueue<Entry>(bound)
-        const waiting = new Set<Entry>()
+        const waiting = new Map<Entry, Queued<Entry>>()
         let number = 0
         const add = (name: string): void => {
           const entry = { client: name, number: number++ }
-          assert.equal(queue.add(name, entry), waiting.size < bound)
-          if (waiting.size < bound) waiting.add(entry)
+          const place = queue.add([name], entry)
+          assert.equal(place !== undefined, waiting.size < bound)
+          if (place) waiting.set(entry, place)
         }
         crowd.forEach(add)
         for (const step of sequence) {
@@ -159,8 +165,8 @@ describe('a fair queue', () => {
                 queue.drain()
                 waiting.clear()
               } else {
-                const leaving = [...waiting][change.at]
-                if (leaving) assert.ok(queue.remove(leaving.client, leaving))
+                const [leaving, place] = [...waiting][change.at] ?? []
+                if (place) assert.ok(queue.remove(place))
                 if (leaving) waiting.delete(leaving)
               }
             }
@@ -173,7 +179,7 @@ describe('a fair queue', () => {
           if (taken) waiting.delete(taken)
           assert.equal(queue.size, waiting.size)
         }
-        assert.deepEqual(new Set(queue.drain()), waiting)
+        assert.deepEqual(new Set(queue.drain()), new Set(waiting.keys()))
       }),
       { numRuns: 2000 },
     )

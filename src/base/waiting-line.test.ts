@@ -90,7 +90,7 @@ test('every wait ends exactly once, within the bound, by a result, its deadline,
             result: undefined,
             refused: undefined,
           }
-          const promise = line.wait(step.key, about, waitMs, one.cancel)
+          const promise = line.wait([step.key], about, waitMs, one.cancel)
           assert.equal(promise !== undefined, hasRoom)
           if (promise) all.push(one)
           promise?.then(
@@ -151,7 +151,7 @@ describe('a wait', () => {
   test('is refused at its deadline, not before', async () => {
     const clock = manualClock(0)
     const line = lineOf(late, clock)
-    const waits = line.wait('a', 'a', waitMs, new Cancel())
+    const waits = line.wait(['a'], 'a', waitMs, new Cancel())
     clock.advance(waitMs - 1)
     expect(line.size).toBe(1)
     clock.advance(1)
@@ -163,8 +163,8 @@ describe('a wait', () => {
     const clock = manualClock(0)
     let isLetOn = true
     const line = lineOf(() => (isLetOn ? undefined : late()), clock)
-    const first = line.wait('a', 'first', waitMs, new Cancel())
-    const second = line.wait('a', 'second', waitMs, new Cancel())
+    const first = line.wait(['a'], 'first', waitMs, new Cancel())
+    const second = line.wait(['a'], 'second', waitMs, new Cancel())
     clock.advance(5 * waitMs)
     expect(line.offer((about) => `for ${about}`)).toBe(true)
     expect(await first).toBe('for first')
@@ -177,7 +177,7 @@ describe('a wait', () => {
     const line = lineOf(late)
     const cancel = new Cancel()
     cancel.cancel('gone')
-    await expect(line.wait('a', 'a', waitMs, cancel)).rejects.toMatchObject({ code: 'cancelled' })
+    await expect(line.wait(['a'], 'a', waitMs, cancel)).rejects.toMatchObject({ code: 'cancelled' })
     expect(line.size).toBe(0)
   })
 
@@ -185,7 +185,7 @@ describe('a wait', () => {
     const line = lineOf(late)
     const order: string[] = []
     const all = ['a1', 'a2', 'a3', 'b1', 'c1'].map((name) =>
-      Promise.resolve(line.wait(name.slice(0, 1), name, waitMs, new Cancel())).then(() => order.push(name)),
+      Promise.resolve(line.wait([name.slice(0, 1)], name, waitMs, new Cancel())).then(() => order.push(name)),
     )
     while (line.offer((about) => about));
     await Promise.all(all)
@@ -194,11 +194,11 @@ describe('a wait', () => {
 
   test('may begin and end other waits while it is offered something', async () => {
     const line = lineOf(late)
-    const first = line.wait('a', 'a', waitMs, new Cancel())
-    const second = line.wait('b', 'b', waitMs, new Cancel())
+    const first = line.wait(['a'], 'a', waitMs, new Cancel())
+    const second = line.wait(['b'], 'b', waitMs, new Cancel())
     let third: Promise<string> | undefined
     const isTaken = line.offer((about) => {
-      third ??= line.wait('c', 'c', waitMs, new Cancel())
+      third ??= line.wait(['c'], 'c', waitMs, new Cancel())
       if (about === 'b') return 'result'
       for (const waiter of line.waiters) if (waiter.about === 'a') waiter.refuse(new Refusal('draining'))
       return undefined
@@ -209,5 +209,35 @@ describe('a wait', () => {
     expect(line.waiters.map(({ about }) => about)).toEqual(['c'])
     line.drain(new Refusal('draining'))
     await expect(third).rejects.toMatchObject({ code: 'draining' })
+  })
+
+  test('that cannot get its result in time is refused at once, by how many are served before it', async () => {
+    const line = new WaitingLine<string, string>({
+      clock: manualClock(0),
+      bound: 10,
+      refusalWhenDue: late,
+      refusalAtOnce: (ahead, ms) => (ahead() * 400 > ms ? new Error(`${ahead()} are ahead`) : undefined),
+    })
+    const waits = Array.from({ length: 3 }, () => line.wait(['a'], 'a', waitMs, new Cancel()))
+    await expect(line.wait(['a'], 'a', waitMs, new Cancel())).rejects.toThrow('3 are ahead')
+    waits.push(line.wait(['b'], 'b', waitMs, new Cancel()))
+    expect(line.size).toBe(4)
+    while (line.offer((about) => about));
+    expect(await Promise.all(waits.map((one) => Promise.resolve(one)))).toEqual(['a', 'a', 'a', 'b'])
+  })
+
+  test('of a shorter line takes the place of the last one of the longest line, in a full line', async () => {
+    const line = new WaitingLine<string, number>({
+      clock: manualClock(0),
+      bound: 3,
+      refusalWhenDue: late,
+      refusalWhenDisplaced: (about) => new Error(`${about} had to go`),
+    })
+    const crowd = [1, 2, 3].map((number) => line.wait(['a'], number, waitMs, new Cancel()))
+    expect(line.wait(['a'], 4, waitMs, new Cancel())).toBeUndefined()
+    void line.wait(['b'], 5, waitMs, new Cancel())
+    await expect(crowd[2]).rejects.toThrow('3 had to go')
+    expect(line.waiters.map(({ about }) => about)).toEqual([1, 2, 5])
+    expect(line.wait(['b'], 6, waitMs, new Cancel())).toBeUndefined()
   })
 })

@@ -5,7 +5,7 @@
  */
 import type { Cancel } from './cancel.ts'
 import type { Clock, Timer } from './clock.ts'
-import { FairQueue } from './fair-queue.ts'
+import { FairQueue, type FairQueueNeeds, type Queued } from './fair-queue.ts'
 import { Refusal } from './refusal.ts'
 
 /** One wait, as the owner of the line sees it. Once it has ended, `give` and `refuse` do nothing. */
@@ -13,15 +13,26 @@ export interface Waiter<Result, About> {
   /** What the wait is for, as it was passed to `wait`. */
   readonly about: About
   give(result: Result): void
-  refuse(refusal: Refusal): void
+  /** @param refusal a `Refusal`, or an error of the owner's own kind */
+  refuse(refusal: Error): void
 }
 
-export interface WaitingLineNeeds<About> {
+/** `bound` is how many may wait at once. */
+export interface WaitingLineNeeds<About> extends FairQueueNeeds {
   readonly clock: Clock
-  /** How many may wait at once. */
-  readonly bound: number
   /** Returns the refusal of a wait whose deadline has passed; undefined to let it wait on, and to be asked again a little later. */
-  readonly refusalWhenDue: (about: About) => Refusal | undefined
+  readonly refusalWhenDue: (about: About) => Error | undefined
+  /**
+   * Returns the refusal of a wait that would end too late, before it begins; asked for each wait.
+   * @param ahead tells how many waits get a result before this one
+   * @param ms the longest wait
+   */
+  readonly refusalAtOnce?: (ahead: () => number, ms: number) => Error | undefined
+  /**
+   * Returns the refusal of the last wait in the longest line, which has to go for a wait of a shorter line because the
+   * line is full. Without it the new wait is refused.
+   */
+  readonly refusalWhenDisplaced?: (about: About) => Error
   /** Called once at the end of each wait, before its promise settles. */
   readonly onLeave?: (about: About) => void
 }
@@ -36,7 +47,7 @@ export class WaitingLine<Result, About> {
 
   constructor(needs: WaitingLineNeeds<About>) {
     this.#needs = needs
-    this.#queue = new FairQueue(needs.bound)
+    this.#queue = new FairQueue(needs)
   }
 
   get size(): number {
@@ -49,19 +60,31 @@ export class WaitingLine<Result, About> {
   }
 
   /**
-   * Waits at the end of the line of `key`, for about `ms` milliseconds. Returns undefined if the line is full.
+   * Waits at the end of the line of `path`, for about `ms` milliseconds. Returns undefined if the line is full.
    * The promise rejects with `cancelled`, or the refusal by which the wait was ended.
+   * @param path its keys, from the widest to the narrowest; as many for each wait
    */
-  wait(key: string, about: About, ms: number, cancel: Cancel): Promise<Result> | undefined {
+  wait(path: readonly string[], about: About, ms: number, cancel: Cancel): Promise<Result> | undefined {
     if (cancel.cancelled) return Promise.reject(new Refusal('cancelled'))
-    const { clock, refusalWhenDue, onLeave } = this.#needs
+    const { clock, refusalAtOnce, refusalWhenDue, onLeave } = this.#needs
+    const refusal = refusalAtOnce?.(() => this.#queue.ahead(path), ms)
+    if (refusal) return Promise.reject(refusal)
+    this.#makeRoom(path)
     const waiter = new QueuedWaiter<Result, About>(about, () => {
-      this.#queue.remove(key, waiter)
+      if (waiter.queued) this.#queue.remove(waiter.queued)
       onLeave?.(about)
     })
-    if (!this.#queue.add(key, waiter)) return undefined
+    waiter.queued = this.#queue.add(path, waiter)
+    if (!waiter.queued) return undefined
     waiter.begin(clock, ms, refusalWhenDue, cancel)
     return waiter.promise
+  }
+
+  #makeRoom(path: readonly string[]): void {
+    const { refusalWhenDisplaced } = this.#needs
+    if (!refusalWhenDisplaced || !this.#queue.isFull) return
+    const last = this.#queue.lastOfLongest(path)?.entry
+    last?.refuse(refusalWhenDisplaced(last.about))
   }
 
   /**
@@ -80,20 +103,22 @@ export class WaitingLine<Result, About> {
   }
 
   /** Refuses all waits. */
-  drain(refusal: Refusal): void {
+  drain(refusal: Error): void {
     for (const waiter of this.#queue.entries) waiter.refuse(refusal)
   }
 }
 
 interface Settle<Result> {
   readonly resolve: (result: Result) => void
-  readonly reject: (refusal: Refusal) => void
+  readonly reject: (refusal: Error) => void
 }
 
 /** A wait in the queue, with its promise, its timer and its cancellation. */
 class QueuedWaiter<Result, About> implements Waiter<Result, About> {
   readonly about: About
   readonly promise: Promise<Result>
+  /** Its place in the queue, once it has one. */
+  queued: Queued<QueuedWaiter<Result, About>> | undefined
   /** Settles the promise; undefined once the wait has ended. */
   #settle: Settle<Result> | undefined
   readonly #leave: () => void
@@ -107,7 +132,7 @@ class QueuedWaiter<Result, About> implements Waiter<Result, About> {
     this.promise = new Promise((resolve, reject) => (this.#settle = { resolve, reject }))
   }
 
-  begin(clock: Clock, ms: number, refusalWhenDue: (about: About) => Refusal | undefined, cancel: Cancel): void {
+  begin(clock: Clock, ms: number, refusalWhenDue: (about: About) => Error | undefined, cancel: Cancel): void {
     const onDue = (): void => {
       const refusal = refusalWhenDue(this.about)
       if (refusal) this.refuse(refusal)
@@ -121,7 +146,7 @@ class QueuedWaiter<Result, About> implements Waiter<Result, About> {
     this.#end()?.resolve(result)
   }
 
-  refuse(refusal: Refusal): void {
+  refuse(refusal: Error): void {
     this.#end()?.reject(refusal)
   }
 

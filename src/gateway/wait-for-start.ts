@@ -74,7 +74,7 @@ export function createStartWait(needs: {
       try {
         const ms = discover ? Math.min(discoverMs, needs.startTimeoutMs) : needs.startTimeoutMs
         // All waits end together, so there is no turn to be fair about: they share one key.
-        const started = line.wait('', { isDiscover: isValid }, ms, inbound.closed)
+        const started = line.wait([''], { isDiscover: isValid }, ms, inbound.closed)
         if (!started) throw new Refusal('starting')
         await started
       } catch (error) {

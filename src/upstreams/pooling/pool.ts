@@ -94,7 +94,7 @@ export class Pool {
     if (this.#closed) return Promise.reject(new Refusal('draining'))
     if (call.cancel.cancelled) return Promise.reject(new Refusal('cancelled'))
     const queued: QueuedCall = { group, clientKey: call.clientKey }
-    const worker = this.#line.wait(call.fairnessKey, queued, this.#needs.queueWaitMs, call.cancel)
+    const worker = this.#line.wait([call.fairnessKey], queued, this.#needs.queueWaitMs, call.cancel)
     if (!worker) return Promise.reject(new Refusal('overloaded'))
     group.queued.add(queued)
     this.#serveAndEvict()
