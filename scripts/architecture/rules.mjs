@@ -87,13 +87,23 @@ export const modules = {
       'upstreams/connection/line-transport.ts',
       ...workerPort,
       'use-call',
+      'shared-resources',
     ],
     types: ['upstreams/options.ts'],
     instead: siblings,
   },
   'use-call': {
     may: ['base', 'protocol'],
+    types: ['shared-resources/shared-resources.ts'],
     instead: 'Modules of users import this: it knows nothing of what runs them.',
+  },
+  'shared-resources': {
+    may: ['base', 'use-call'],
+    instead: 'Modules of users import this: it knows nothing of what runs them.',
+  },
+  tools: {
+    may: ['use-call', 'shared-resources'],
+    instead: '`mcplex/tools` is what these modules offer: export it from there.',
   },
   catalog: { may: [...ports, 'upstreams/upstream.ts'], instead: siblings },
   router: {

@@ -14,6 +14,10 @@ export class LinkedList<Value> {
     return this.#first?.value
   }
 
+  get firstLink(): Link<Value> | undefined {
+    return this.#first
+  }
+
   get last(): Value | undefined {
     return this.#last?.value
   }

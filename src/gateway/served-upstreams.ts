@@ -6,6 +6,7 @@ import { type BackOff, backOffMs, withJitter } from '../base/backoff.ts'
 import { type Clock, pauseUnless } from '../base/clock.ts'
 import { Cancel } from '../base/cancel.ts'
 import type { Log } from '../base/log.ts'
+import { sumCounts } from '../base/sum-counts.ts'
 import { unlessCancelled } from '../base/unless-cancelled.ts'
 import type { RawObject } from '../protocol/json-text.ts'
 import type { UpstreamSetup } from '../upstreams/options.ts'
@@ -183,12 +184,9 @@ export class ServedUpstreams {
     }
   }
 
-  /** The figures of all upstreams, summed. */
+  /** The figures of all upstreams together. */
   counts(): Readonly<Record<string, number>> {
-    const sums: Record<string, number> = {}
-    for (const served of this.#byName.values())
-      for (const [name, count] of Object.entries(served.counts())) sums[name] = (sums[name] ?? 0) + count
-    return sums
+    return sumCounts(Array.from(this.#byName.values(), (served) => served.counts()))
   }
 
   async close(how?: { readonly force?: boolean }): Promise<void> {

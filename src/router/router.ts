@@ -9,6 +9,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { MemoryBudget } from '../base/memory-budget.ts'
 import { asRefusal } from '../base/refusal.ts'
+import { sumCounts } from '../base/sum-counts.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { Call } from '../protocol/call.ts'
 import type { HealthCheck } from '../protocol/health.ts'
@@ -153,11 +154,7 @@ export function createRouter(needs: RouterNeeds): Router {
       )
     },
     counts() {
-      const sums: Record<string, number> = {}
-      for (const member of members.list) {
-        for (const [name, count] of Object.entries(member.upstream.counts())) sums[name] = (sums[name] ?? 0) + count
-      }
-      return sums
+      return sumCounts(members.list.map(({ upstream: one }) => one.counts()))
     },
     async close(how) {
       end()

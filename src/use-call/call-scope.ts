@@ -3,12 +3,15 @@
  * copy of mcplex that a module imports need not be the copy that runs the module.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
+import type { SharedResources } from '../shared-resources/shared-resources.ts'
 import type { ToolCall } from './tool-call.ts'
 
 /** What code of a module runs in. */
 export interface CallScope {
   /** Undefined where a server object is made, and in handlers of notifications. */
   readonly call: ToolCall | undefined
+  /** What the module shares among its sessions. */
+  readonly resources: SharedResources
   /** Code of the module has failed outside of what its SDK catches. @param what for the log, such as `it called process.exit(1)` */
   failed(what: string, error: unknown): void
 }

@@ -1,5 +1,5 @@
 /**
- * `mcplex/tools`: what a handler of an in-process server uses to reach its own caller.
+ * What a handler of an in-process server uses to reach its own caller.
  *
  *   import { useCall } from 'mcplex/tools'
  *
@@ -11,8 +11,6 @@
  */
 import { callScopes } from './call-scope.ts'
 import type { AnyState, ToolCall } from './tool-call.ts'
-
-export type { AnyState, ElicitParams, ElicitResult, PastCall, ToolCall, ToolClient, ToolSession } from './tool-call.ts'
 
 /**
  * The call that the running handler works on, also after an `await` and in functions that the handler calls. Throws an

@@ -1,4 +1,5 @@
 /** A call as its handler sees it, through `useCall`. What most handlers never use is made when it is first asked for. */
+import { setMaxListeners } from 'node:events'
 import type { JsonObject, JsonValue } from '../../base/json.ts'
 import type { ElicitParams, ElicitResult, ToolCall, ToolClient, ToolSession } from '../../use-call/tool-call.ts'
 import { elicitResult, isRoot } from './client-answers.ts'
@@ -46,7 +47,7 @@ export class HandledCall implements ToolCall {
   }
 
   get signal(): AbortSignal {
-    this.#abort ??= new AbortController()
+    this.#abort ??= newAbort()
     if (this.#cancelled !== undefined) this.#abort.abort(cancelError(this.#cancelled))
     return this.#abort.signal
   }
@@ -88,6 +89,13 @@ export class HandledCall implements ToolCall {
       throw new Error(`${method}: the call was answered already, so its client cannot be asked any more`)
     return this.#needs.requests.request(method, params as JsonObject, this.signal)
   }
+}
+
+/** A handler may wait for a hundred things at once, and each of them listens to the signal. */
+function newAbort(): AbortController {
+  const abort = new AbortController()
+  setMaxListeners(0, abort.signal)
+  return abort
 }
 
 function cancelError(reason: string): Error {

@@ -1,5 +1,6 @@
 /** Server objects of a module in this thread. */
 import type { Clock } from '../../base/clock.ts'
+import { ModuleResources } from '../../shared-resources/module-resources.ts'
 import { type CallScope, callScopes } from '../../use-call/call-scope.ts'
 import { loadFactory } from './load-module.ts'
 import { LocalObject, wordsOf } from './local-object.ts'
@@ -15,8 +16,10 @@ export function createLocalHost(needs: {
   readonly complained: (end: ObjectEnd) => void
 }): ObjectHost {
   const { module, sessions, clock, complained } = needs
+  const resources = new ModuleResources(clock)
   const scope: CallScope = {
     call: undefined,
+    resources,
     failed: (what, error) => complained({ what, error: wordsOf(error) }),
   }
   const made = new WeakSet<object>()
@@ -47,6 +50,7 @@ export function createLocalHost(needs: {
         },
         owner,
         sessions,
+        resources,
         clock,
         made,
       })
@@ -64,9 +68,11 @@ export function createLocalHost(needs: {
         },
       }
     },
+    counts: () => resources.counts(),
     async close() {
       await Promise.all([...objects].map((object) => object.close()))
       objects.clear()
+      await resources.close()
       release?.()
       release = undefined
     },

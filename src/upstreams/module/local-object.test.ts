@@ -5,6 +5,7 @@ import { Server as OldServer } from '@modelcontextprotocol/sdk/server/index.js'
 import { Server as NewServer } from '@modelcontextprotocol/server'
 import { expect, test } from 'vitest'
 import { systemClock } from '../../base/clock.ts'
+import { ModuleResources } from '../../shared-resources/module-resources.ts'
 import { callScopes } from '../../use-call/call-scope.ts'
 import { LocalObject, wordsOf } from './local-object.ts'
 import type { CallerFacts, ToolSessions } from './object-host.ts'
@@ -55,6 +56,7 @@ test('a message is handled in the scope of its call, and what it makes mcplex do
     owner: facts,
     sessions,
     clock: systemClock,
+    resources: new ModuleResources(systemClock),
     made: new WeakSet(),
   })
   object.send('{"jsonrpc":"2.0","id":1,"method":"tools/list"}', facts)
@@ -87,6 +89,7 @@ test.each([
       owner: facts,
       sessions,
       clock: systemClock,
+      resources: new ModuleResources(systemClock),
       made: new WeakSet(),
     })
     object.send(initialize, facts)
@@ -112,6 +115,7 @@ function silentObject(handled: () => void): LocalObject {
     owner: facts,
     sessions,
     clock: systemClock,
+    resources: new ModuleResources(systemClock),
     made: new WeakSet(),
   })
 }

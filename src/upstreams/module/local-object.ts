@@ -4,6 +4,7 @@
  */
 import { type Clock, pause } from '../../base/clock.ts'
 import { isObject, type JsonObject, type JsonValue } from '../../base/json.ts'
+import type { SharedResources } from '../../shared-resources/shared-resources.ts'
 import { type CallScope, callScopes, outside } from '../../use-call/call-scope.ts'
 import { errorAnswer, responseText } from '../../protocol/jsonrpc.ts'
 import { ClientRequests } from './client-requests.ts'
@@ -33,6 +34,7 @@ export interface LocalObjectNeeds {
   /** The caller whom the object is for; undefined if it is for several. */
   readonly owner: CallerFacts | undefined
   readonly sessions: ToolSessions
+  readonly resources: SharedResources
   readonly clock: Clock
   /** The server objects that the factory has made before. */
   readonly made: WeakSet<object>
@@ -54,7 +56,11 @@ export class LocalObject implements HostedObject {
     this.#needs = needs
     this.#held = new HeldMessages((text) => outside(() => needs.listener.message(text)))
     this.#requests = new ClientRequests((message) => void this.#held.send(JSON.stringify(message)))
-    this.#scope = { call: undefined, failed: (what, error) => this.#failed(what, error) }
+    this.#scope = {
+      call: undefined,
+      resources: needs.resources,
+      failed: (what, error) => this.#failed(what, error),
+    }
     this.#transport = {
       sessionId: needs.owner?.session,
       start: async () => {},
@@ -159,7 +165,7 @@ export class LocalObject implements HostedObject {
     })
     this.#calls.set(id, call)
     this.#transport.sessionId = facts.session
-    this.#pass(message, { call, failed: this.#scope.failed })
+    this.#pass(message, { ...this.#scope, call })
   }
 
   /** The SDKs do not answer a cancelled call, so it is over. */
@@ -172,7 +178,7 @@ export class LocalObject implements HostedObject {
   /** Listeners of the call's signal are code of the module: they run in the scope of the call. */
   #cancel(call: HandledCall, reason: unknown): void {
     try {
-      callScopes().run({ call, failed: this.#scope.failed }, () => call.cancel(reason))
+      callScopes().run({ ...this.#scope, call }, () => call.cancel(reason))
     } catch (error) {
       this.#failed('it failed when a call was cancelled', error)
     }

@@ -69,6 +69,7 @@ export function createModuleProgram(needs: ModuleProgramNeeds): ServerProgram {
       const named = typeof settings.module === 'string' ? `the module ${settings.module}` : 'the module'
       return new UpstreamStartError(terminalSafe(`${named} ${what}`), { late })
     },
+    counts: () => host.counts(),
     get complaint() {
       return complaints.last
     },

@@ -50,6 +50,8 @@ export interface ObjectHost {
   load(): Promise<void>
   /** Makes a server object with the module's factory. Messages sent before it is made wait for it. */
   open(listener: ObjectListener, owner: CallerFacts | undefined): HostedObject
+  /** Figures of what the module shares among its sessions. */
+  counts(): Readonly<Record<string, number>>
   /** Ends what is left of it. */
   close(): Promise<void>
 }

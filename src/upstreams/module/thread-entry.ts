@@ -6,6 +6,9 @@ import { wordsOf } from './local-object.ts'
 import type { HostedObject, ToolSessions } from './object-host.ts'
 import type { FromThread, SessionRequest, ThreadStart, ToThread } from './thread-messages.ts'
 
+/** How often changed figures are told. */
+const countEveryMs = 500
+
 function serve(port: NonNullable<typeof parentPort>, { module }: ThreadStart): void {
   const tell = (message: FromThread): void => port.postMessage(message)
   const objects = new Map<number, HostedObject>()
@@ -34,6 +37,14 @@ function serve(port: NonNullable<typeof parentPort>, { module }: ThreadStart): v
     (error: unknown) => tell({ kind: 'not_loaded', words: wordsOf(error) }),
   )
 
+  let told = '{}'
+  systemClock.every(countEveryMs, () => {
+    const counts = host.counts()
+    const text = JSON.stringify(counts)
+    if (text !== told) tell({ kind: 'counts', counts })
+    told = text
+  })
+
   port.on('message', (message: ToThread) => {
     switch (message.kind) {
       case 'open': {
@@ -61,6 +72,9 @@ function serve(port: NonNullable<typeof parentPort>, { module }: ThreadStart): v
         void closing.then(() => tell({ kind: 'closed', object: message.object }))
         break
       }
+      case 'finish':
+        void host.close().then(() => tell({ kind: 'finished' }))
+        break
       case 'given':
         waiting.get(message.request)?.resolve(message.value)
         waiting.delete(message.request)

@@ -81,9 +81,10 @@ export function createThreadHost(needs: ThreadHostNeeds): ObjectHost {
         },
       }
     },
+    counts: () => (thread && !thread.isOver ? thread.counts : {}),
     async close() {
       objects.clear()
-      await thread?.end()
+      await thread?.finish()
     },
   }
 }
@@ -104,9 +105,13 @@ class ModuleThread {
   readonly loaded: Promise<void>
   readonly #worker: Worker
   readonly #gone: Promise<void>
+  readonly #clock: Clock
+  #counts: Readonly<Record<string, number>> = {}
   #isOver = false
+  #finished = (): void => {}
 
-  constructor({ module, sessions }: ThreadHostNeeds, events: ThreadEvents) {
+  constructor({ module, sessions, clock }: ThreadHostNeeds, events: ThreadEvents) {
+    this.#clock = clock
     const workerData: ThreadStart = { module }
     this.#worker = new Worker(entry, { workerData })
     let failure: unknown
@@ -135,6 +140,11 @@ class ModuleThread {
             return events.complained(message.object, message.end)
           case 'closed':
             return events.closed(message.object)
+          case 'counts':
+            this.#counts = message.counts
+            return
+          case 'finished':
+            return this.#finished()
           case 'request':
             return void this.#answer(message.request, message, sessions)
         }
@@ -148,10 +158,23 @@ class ModuleThread {
     return this.#isOver
   }
 
+  /** The figures of the module, a moment old. */
+  get counts(): Readonly<Record<string, number>> {
+    return this.#counts
+  }
+
   tell(message: ToThread): void {
     // A thread has no origin.
     // oxlint-disable-next-line unicorn/require-post-message-target-origin
     if (!this.#isOver) this.#worker.postMessage(message)
+  }
+
+  /** Has the module end what it shares among its sessions, and ends the thread then. */
+  async finish(): Promise<void> {
+    const finished = new Promise<void>((resolve) => (this.#finished = resolve))
+    this.tell({ kind: 'finish' })
+    await Promise.race([finished, this.#gone, pause(this.#clock, closeMs)])
+    await this.end()
   }
 
   /** Ends the thread at once; resolves when it has ended. */

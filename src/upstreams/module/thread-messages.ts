@@ -8,6 +8,8 @@ export type ToThread =
   | { readonly kind: 'send'; readonly object: number; readonly line: string; readonly facts: CallerFacts | undefined }
   | { readonly kind: 'hold'; readonly object: number; readonly isHeld: boolean }
   | { readonly kind: 'close'; readonly object: number }
+  /** Its server objects are closed: it ends what they have shared, and is ended itself then. */
+  | { readonly kind: 'finish' }
   | { readonly kind: 'given'; readonly request: number; readonly value: unknown }
   | { readonly kind: 'refused'; readonly request: number; readonly words: string }
 
@@ -19,6 +21,8 @@ export type FromThread =
   | { readonly kind: 'ended'; readonly object: number; readonly end: ObjectEnd }
   | { readonly kind: 'complained'; readonly object: number | undefined; readonly end: ObjectEnd }
   | { readonly kind: 'closed'; readonly object: number }
+  | { readonly kind: 'counts'; readonly counts: Readonly<Record<string, number>> }
+  | { readonly kind: 'finished' }
   | ({ readonly kind: 'request'; readonly request: number } & SessionRequest)
 
 /** What a handler in the thread wants of the session of its caller. */

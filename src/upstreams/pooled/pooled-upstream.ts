@@ -169,7 +169,11 @@ export class PooledUpstream implements SingleUpstream {
   }
 
   counts(): Readonly<Record<string, number>> {
-    return { ...poolCounts(this.slots, this.pool), workersEndedForNotReading: this.#endedForNotReading }
+    return {
+      ...poolCounts(this.slots, this.pool),
+      workersEndedForNotReading: this.#endedForNotReading,
+      ...this.#program.counts?.(),
+    }
   }
 
   close({ force = false }: { readonly force?: boolean } = {}): Promise<void> {

@@ -16,6 +16,8 @@ export interface ServerProgram {
   readonly lists?: 'own' | 'common' | undefined
   /** What instances have done that harms others, in words for operators without text of the server. */
   readonly complaint?: string | undefined
+  /** More figures for operators, by name; those whose names end in `Ms` are the longest of their kind. */
+  counts?(): Readonly<Record<string, number>>
   /** Gets ready before the first instance is started. What it throws is given to `startError`. */
   load?(): Promise<void>
   /** Starts an instance; a failed start is reported as its exit. @param purpose for the event `workerStarted` */

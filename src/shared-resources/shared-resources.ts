@@ -1,0 +1,8 @@
+/** The resources that a module shares among its sessions, as `mcplex/tools` finds them: the port. */
+import type { Limited, LimitedOptions } from './limited-options.ts'
+
+/** Each name stands for one resource of the module, made with the options of its first use. */
+export interface SharedResources {
+  /** Throws a `TypeError` if the resource exists with other options. */
+  limited(name: string, options: LimitedOptions): Limited
+}

@@ -1,0 +1,18 @@
+/**
+ * `mcplex/tools`: what a handler of an in-process server uses to reach its own caller, and to share what there is one of.
+ *
+ *   import { limited, useCall } from 'mcplex/tools'
+ */
+export { useCall } from './use-call/use-call.ts'
+export type {
+  AnyState,
+  ElicitParams,
+  ElicitResult,
+  PastCall,
+  ToolCall,
+  ToolClient,
+  ToolSession,
+} from './use-call/tool-call.ts'
+export { limited } from './shared-resources/limited.ts'
+export type { Limited, LimitedAttempt, LimitedOptions, LimitedRunOptions } from './shared-resources/limited-options.ts'
+export type { ResourceError, ResourceErrorCode } from './shared-resources/resource-error.ts'
