@@ -75,7 +75,7 @@ export function checkUpstreams({ upstreams, endpoints, aliases, aliasPlaces }: P
       problems.push({
         code: 'config_value',
         ...spotOf(tools, where),
-        message: `${tools?.quote ?? where} shows no tool: none of the upstreams has a name that its patterns begin with`,
+        message: `${tools?.quote ?? where} shows no tool: its patterns begin with the name of no upstream, or take away all that they show`,
         notes: [['accepted', `patterns such as ${[...upstreams.keys()][0] ?? 'NAME'}__*`]],
       })
     if (!nameShape.test(name)) problems.push(badName(where, name))
@@ -124,8 +124,7 @@ function showsAnything(
   aliases: ReadonlyMap<string, string> = new Map(),
 ): boolean {
   const tools = patterns.filter((pattern) => typeof pattern === 'string')
-  // A single upstream has no prefix, so that any pattern may match.
-  return upstreams.length < 2 || membersInView({ tools }, upstreams, Object.fromEntries(aliases)).length > 0
+  return upstreams.length === 0 || membersInView({ tools }, upstreams, Object.fromEntries(aliases)).length > 0
 }
 
 /** Where a value stands, as problems say it. @param where if it was not provided */

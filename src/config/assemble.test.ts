@@ -161,6 +161,16 @@ describe('settings of a program', () => {
     [{ upstreams: { a: { command: 'x' } }, endpoints: { '': {} } }, 'config_name', 'endpoints.'],
     [{ upstreams: { a: { command: 'x' } }, endpoints: { b: { tools: ['a b'] } } }, 'config_value', 'endpoints.b.tools'],
     [
+      { upstreams: { a: { command: 'x' } }, endpoints: { v: { tools: ['b__*'] } } },
+      'config_value',
+      'endpoints.v.tools',
+    ],
+    [
+      { upstreams: { a: { command: 'x' } }, endpoints: { v: { tools: ['!a__*'] } } },
+      'config_value',
+      'endpoints.v.tools',
+    ],
+    [
       { upstreams: { a: { command: 'x' }, b: { command: 'x' } }, endpoints: { v: { tools: ['c__*'] } } },
       'config_value',
       'endpoints.v.tools',

@@ -179,8 +179,7 @@ function plansOf({ upstreams, endpoints, aliases }: EndpointsNeeds['settings']):
   const plans = new Map<string, Plan>([['', planOf(names, {}, naming)]])
   for (const name of names) plans.set(name, planOf([name], {}, naming))
   for (const [name, view] of Object.entries(endpoints))
-    // The names of a single upstream have no prefix that would tell whether it is meant.
-    plans.set(name, planOf(names.length > 1 ? membersInView(view, names, aliases) : names, view, naming))
+    plans.set(name, planOf(membersInView(view, names, aliases), view, naming))
   return plans
 }
 

@@ -5,12 +5,12 @@
  * members are. [SEP-1865]
  */
 import type { Clock } from '../base/clock.ts'
-import { Refusal } from '../base/refusal.ts'
 import type { Page } from '../catalog/pages.ts'
 import type { Caller } from '../protocol/call.ts'
 import { isObject, type JsonObject, type JsonValue } from '../protocol/json-text.ts'
+import { mayBeFor } from './extension-methods.ts'
 import { pagesOfMember } from './member-pages.ts'
-import { type Member, ofMember } from './member.ts'
+import { isMissing, type Member, ofMember } from './member.ts'
 import type { Members } from './members.ts'
 
 /** What a page of a member's list has of Apps. */
@@ -54,7 +54,8 @@ export function createAppRequests(needs: {
     const given = await Promise.all(
       members.list.map((member) => ofMember(member.name, isMeant(member), memberWaitMs, clock)),
     )
-    if (given.some((one) => 'missing' in one)) throw new Refusal('upstream_unavailable')
+    const missing = given.flatMap((one) => (isMissing(one) ? [one.missing] : []))
+    if (missing.length > 0) throw mayBeFor(missing)
     const meant = members.list.filter((_, at) => {
       const one = given[at]
       return one !== undefined && 'value' in one && one.value

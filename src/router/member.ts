@@ -22,6 +22,10 @@ export interface Missing {
 /** What a member gave, or why there is nothing of it. */
 export type Given<T> = { readonly value: T } | { readonly missing: Missing; readonly error?: Error }
 
+export function isMissing<T>(given: Given<T>): given is Extract<Given<T>, { readonly missing: Missing }> {
+  return 'missing' in given
+}
+
 /**
  * Waits for a member, but not longer than `ms`. What comes later is dropped. Never rejects.
  * @param onLate called when the member has answered all the same

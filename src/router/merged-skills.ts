@@ -8,7 +8,7 @@ import { Refusal } from '../base/refusal.ts'
 import { type Call, forget, type Outcome, type Reply } from '../protocol/call.ts'
 import { objectElements } from '../protocol/json-edit.ts'
 import { editObject, emptyObject, type JsonValue, parseObject, type RawObject } from '../protocol/json-text.ts'
-import { extensionsOf, skillsExtension } from './extension-methods.ts'
+import { announcing, mayBeFor, skillsExtension } from './extension-methods.ts'
 import { type Given, type Member, type Missing, ofMember } from './member.ts'
 import type { Members } from './members.ts'
 import { missingKey } from './merged-pages.ts'
@@ -21,13 +21,17 @@ export interface SkillsNeeds {
   readonly clock: Clock
 }
 
-/** Throws `method_not_found` if no member has skills, `invalid_params` for a cursor that is none of ours. */
+/**
+ * Throws `method_not_found` if no member has skills, `upstream_unavailable` if only one that is missing may have some,
+ * `invalid_params` for a cursor that is none of ours.
+ */
 export async function listSkills(call: Call, needs: SkillsNeeds): Promise<Outcome> {
   const { members, memberWaitMs, clock } = needs
   const cursors = cursorsIn(call.params?.value['cursor'])
-  const asked = members.list.filter((member) =>
-    cursors ? Object.hasOwn(cursors, member.name) : extensionsOf(member, call).includes(skillsExtension),
-  )
+  const { having: asked, missing } = cursors
+    ? { having: members.list.filter(({ name }) => Object.hasOwn(cursors, name)), missing: [] }
+    : await announcing(members.list, call, (name) => name === skillsExtension, needs)
+  if (asked.length === 0 && missing.length > 0) throw mayBeFor(missing)
   if (asked.length === 0) throw new Refusal(cursors ? 'invalid_params' : 'method_not_found')
   const cancel = new Cancel()
   const unbind = call.cancel.onCancel(() => cancel.cancel(call.cancel.reason ?? 'cancelled'))
@@ -40,7 +44,7 @@ export async function listSkills(call: Call, needs: SkillsNeeds): Promise<Outcom
       }),
     )
     if (call.cancel.cancelled) throw new Refusal('cancelled')
-    return noneOf(given) ?? merged(asked, given, members)
+    return noneOf(given) ?? merged(asked, given, missing, members)
   } finally {
     unbind()
     // Those that were too slow.
@@ -66,10 +70,15 @@ async function outcomeOf(reply: Reply): Promise<Outcome> {
   }
 }
 
-function merged(asked: readonly Member[], given: ReadonlyArray<Given<Outcome>>, members: Members): Outcome {
+function merged(
+  asked: readonly Member[],
+  given: ReadonlyArray<Given<Outcome>>,
+  unknown: readonly Missing[],
+  members: Members,
+): Outcome {
   const entries: RawObject[] = []
   const next: Record<string, string> = {}
-  const missing: Missing[] = []
+  const missing = [...unknown]
   const ttls: number[] = []
   let isPublic = true
   given.forEach((one, at) => {

@@ -13,6 +13,7 @@ import { sumCounts } from '../base/sum-counts.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { Call } from '../protocol/call.ts'
 import type { HealthCheck } from '../protocol/health.ts'
+import { knownMethod, unknownName } from '../protocol/methods.ts'
 import { type Upstream, type UpstreamFacts, UpstreamStartError } from '../upstreams/upstream.ts'
 import { createAppRequests } from './app-requests.ts'
 import { extensionMember } from './extension-methods.ts'
@@ -103,7 +104,9 @@ export function createRouter(needs: RouterNeeds): Router {
     const found = await {
       tool: async () => (await memberNames.find('tools/list', shown, call))?.member,
       resource: () => appRequests.findResource(shown, call),
-      method: () => extensionMember(members.list, call),
+      // A method of the protocol itself names its member, if it is for one.
+      method: async () =>
+        knownMethod(shown) === unknownName ? extensionMember(members.list, call, { memberWaitMs, clock }) : undefined,
     }[kind]()
     if (!found) throw refusal
     return send(call, found.name, call)

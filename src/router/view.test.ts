@@ -48,10 +48,53 @@ test.each([
   [['find'], ['search']],
   [['git*'], ['github', 'git']],
   [['*'], ['github', 'search', 'git']],
-  [['!github__*'], ['github', 'search', 'git']],
+  [['!github__*'], ['search', 'git']],
+  [['!git*'], ['search']],
+  [['!*'], []],
+  [['!*_*'], []],
+  [['!*__delete_*'], ['github', 'search', 'git']],
+  [
+    ['*', '!github__*'],
+    ['search', 'git'],
+  ],
+  [['github__create_*', 'search__find', '!github__c*'], ['search']],
+  [['github__create_*', '!create_*'], []],
+  [['github__c*', '!github__create_*'], ['github']],
+  [['search__find', '!find'], []],
+  [['find', '!search__f*'], []],
   [['nothing__x'], []],
 ])('a view of %j has the members %j', (patterns, members) => {
   expect(membersInView({ tools: patterns }, ['github', 'search', 'git'], { find: 'search__find' })).toEqual(members)
+})
+
+test.each([
+  [['search__find'], []],
+  [['search__*', 'find'], ['github']],
+  [['create_*'], ['github']],
+  [['github__*'], ['github']],
+  [['!github__*'], []],
+  [['create_*', '!create*'], []],
+  [['!delete_*'], ['github']],
+])('a view of %j of an only upstream has the members %j', (patterns, members) => {
+  expect(membersInView({ tools: patterns }, ['github'])).toEqual(members)
+})
+
+test('a member that is not in a view has no tool that is seen', () => {
+  const part = fc.stringMatching(/^[a-b_*]{1,6}$/)
+  const patterns = fc.array(
+    fc
+      .tuple(fc.boolean(), fc.constantFrom('', 'a__', 'b__'), part)
+      .map(([out, of, one]) => `${out ? '!' : ''}${of}${one}`),
+    { minLength: 1, maxLength: 4 },
+  )
+  fc.assert(
+    fc.property(patterns, fc.stringMatching(/^[ab_]{1,6}$/), (given, own) => {
+      const view = createView({ tools: given }, prefixedNames(['a', 'b']))
+      for (const member of ['a', 'b'])
+        if (!membersInView({ tools: given }, ['a', 'b']).includes(member))
+          expect(view.seesTool(member, own)).toBe(false)
+    }),
+  )
 })
 
 test('a pattern matches like the regular expression, and in bounded time', () => {

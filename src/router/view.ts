@@ -16,8 +16,7 @@ export interface View {
 
 export function createView({ tools }: ViewSettings, names: Names): View {
   if (!tools || tools.length === 0) return { seesTool: () => true }
-  const excluded = tools.filter((pattern) => pattern.startsWith('!')).map((pattern) => pattern.slice(1))
-  const included = tools.filter((pattern) => !pattern.startsWith('!'))
+  const { included, excluded } = partsOf(tools)
   return {
     seesTool(member, own) {
       // Under each of its names: a pattern must not fail because the name is too long, or has an alias.
@@ -30,18 +29,58 @@ export function createView({ tools }: ViewSettings, names: Names): View {
   }
 }
 
-/** The members of which a view may show a tool, in their order: the endpoint has no others. */
+function partsOf(tools: readonly string[]): {
+  readonly included: readonly string[]
+  readonly excluded: readonly string[]
+} {
+  return {
+    included: tools.filter((pattern) => !pattern.startsWith('!')),
+    excluded: tools.filter((pattern) => pattern.startsWith('!')).map((pattern) => pattern.slice(1)),
+  }
+}
+
+/**
+ * The members of which a view may show a tool, in their order. The endpoint has no others, and so it has nothing else of
+ * them either, neither resources nor prompts.
+ */
 export function membersInView(
   { tools }: ViewSettings,
   members: readonly string[],
   aliases: Readonly<Record<string, string>> = {},
 ): readonly string[] {
-  const included = (tools ?? []).filter((pattern) => !pattern.startsWith('!'))
-  if (included.length === 0) return members
-  const wanted = included.map((pattern) => (Object.hasOwn(aliases, pattern) ? (aliases[pattern] ?? pattern) : pattern))
-  return members.filter((member) =>
-    wanted.some((pattern) => mayMatch(pattern, prefixOf(member)) || mayMatch(pattern, `${member}__`)),
-  )
+  const { included, excluded } = partsOf(tools ?? [])
+  return members.filter((member) => {
+    const beginnings = [prefixOf(member), `${member}__`]
+    const isHidden = excluded.some(
+      (pattern) => pattern.endsWith('*') && beginnings.some((beginning) => matches(pattern, beginning)),
+    )
+    if (isHidden || included.length === 0) return !isHidden
+    return included.some((pattern) => {
+      const meant = Object.hasOwn(aliases, pattern) ? (aliases[pattern] ?? pattern) : pattern
+      // Of the only member, patterns may be for its own names; but one that names an upstream may be for one that is gone.
+      const isMeant =
+        beginnings.some((beginning) => mayMatch(meant, beginning)) || (members.length === 1 && !namesUpstream(meant))
+      return isMeant && !isCovered([pattern, ...namesOf(meant, beginnings, aliases)], excluded)
+    })
+  })
+}
+
+/** The other names under which a pattern with `!` takes away what a pattern stands for. */
+function namesOf(
+  meant: string,
+  beginnings: readonly string[],
+  aliases: Readonly<Record<string, string>>,
+): readonly string[] {
+  const own = beginnings.flatMap((beginning) => (meant.startsWith(beginning) ? [meant.slice(beginning.length)] : []))
+  return [meant, ...own, ...Object.keys(aliases).filter((alias) => aliases[alias] === meant)]
+}
+
+/**
+ * Whether a pattern takes away all that one of these stands for. A `*` in what is taken away is a character like others
+ * here: only a `*` can match it.
+ */
+function isCovered(patterns: readonly string[], excluded: readonly string[]): boolean {
+  return excluded.some((one) => patterns.some((pattern) => matches(one, pattern)))
 }
 
 /**
@@ -56,13 +95,17 @@ export function strayPatterns(
   return (tools ?? []).filter((written) => {
     const isExcluded = written.startsWith('!')
     const pattern = isExcluded ? written.slice(1) : written
-    const namesUpstream = (pattern.split('*')[0] ?? '').includes('__')
-    if (!namesUpstream && (isExcluded || members.length === 1)) return false
+    if (!namesUpstream(pattern) && (isExcluded || members.length === 1)) return false
     return (
       membersInView({ tools: [pattern] }, members, aliases).length === 0 &&
       !Object.keys(aliases).some((alias) => matches(pattern, alias))
     )
   })
+}
+
+/** Whether a pattern is for the tools of an upstream that it names. */
+function namesUpstream(pattern: string): boolean {
+  return (pattern.split('*')[0] ?? '').includes('__')
 }
 
 /** Whether a pattern may match a name with this beginning. */

@@ -97,8 +97,60 @@ test('a name that an App uses goes to no other server while one is missing', asy
   await eventually('both are listed', async () => (await whole.client('ada').tools()).includes('b__echo'))
   for (const call of calls(whole)) expect(JSON.stringify(await call)).toMatch(/save|card/)
   const broken = await routerOver([memberOf('a', ...app), memberOf('b', echoLegacy, '--start-fail')])
-  for (const call of calls(broken)) await expect(call).rejects.toMatchObject({ code: 'upstream_unavailable' })
+  const refusal = { code: 'upstream_unavailable', message: expect.stringContaining('the server b') as string }
+  for (const call of calls(broken)) await expect(call).rejects.toMatchObject(refusal)
   expect(await broken.client('ada').text('a__save')).toContain('save')
+})
+
+/** A server that announces these extensions and answers this method of one of them with its name. */
+const extending = (name: string, extensions: readonly string[], method: string): readonly string[] => [
+  scripted,
+  JSON.stringify({
+    initialize: {
+      protocolVersion: '2025-11-25',
+      capabilities: { tools: {}, extensions: Object.fromEntries(extensions.map((one) => [one, {}])) },
+      serverInfo: { name, version: '1' },
+    },
+    'tools/list': { tools: [] },
+    [method]: { by: name, skills: [{ name: `of ${name}` }] },
+  }),
+]
+
+test('a method of an extension goes to no other server while one is missing that may have the extension', async () => {
+  const one = extending('one', ['example.com/x'], 'x/do')
+  const whole = await routerOver([memberOf('one', ...one), memberOf('two', echoLegacy)])
+  expect(await whole.client('ada').result('x/do', {})).toMatchObject({ by: 'one' })
+  // Not what the protocol itself has.
+  await expect(whole.client('ada').result('tasks/list', {})).rejects.toMatchObject({ code: 'method_not_found' })
+  const broken = await routerOver([memberOf('one', ...one), memberOf('two', echoLegacy, '--start-fail')])
+  for (const era of ['legacy', 'modern'] as const) {
+    const refused = broken.client(`ada ${era}`, era).result('x/do', {})
+    await expect(refused).rejects.toMatchObject({
+      code: 'upstream_unavailable',
+      message: expect.stringContaining('two') as string,
+    })
+  }
+  // Of two that have some, none is right: that one is missing changes nothing.
+  const both = await routerOver([
+    memberOf('one', ...one),
+    memberOf('other', ...extending('other', ['example.com/y'], 'x/do')),
+    memberOf('two', echoLegacy, '--start-fail'),
+  ])
+  await expect(both.client('ada').result('x/do', {})).rejects.toMatchObject({ code: 'method_not_found' })
+})
+
+test('a list of skills names the server that is missing and may have some', async () => {
+  const skills = extending('one', ['io.modelcontextprotocol/skills'], 'skills/list')
+  const { client } = await routerOver([memberOf('one', ...skills), memberOf('two', echoLegacy, '--start-fail')])
+  expect(await client('ada').result('skills/list', {})).toMatchObject({
+    skills: [{ name: 'of one' }],
+    _meta: { [missingKey]: [{ upstream: 'two' }] },
+  })
+  const none = await routerOver([memberOf('one', echoLegacy), memberOf('two', echoLegacy, '--start-fail')])
+  await expect(none.client('ada').result('skills/list', {})).rejects.toMatchObject({
+    code: 'upstream_unavailable',
+    message: expect.stringContaining('two') as string,
+  })
 })
 
 test('if all servers are missing, a list is refused', async () => {
