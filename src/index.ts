@@ -36,7 +36,8 @@ export function createGateway(settings: PartialSettings, needs: GatewayNeeds = {
     replaceUpstreams: (upstreams) => gateway.replaceUpstreams(upstreams),
     handle: (inbound) => gateway.handle(inbound),
     health: () => gateway.health(),
-    acceptDefinitions: (upstream) => gateway.acceptDefinitions(upstream),
+    acceptDefinitions: (upstream, hashes) => gateway.acceptDefinitions(upstream, hashes),
+    upstreamStates: () => gateway.upstreamStates(),
     drain: () => gateway.drain(),
     close: (how) => gateway.close(how),
     get callsInFlight() {
@@ -54,6 +55,7 @@ export {
   type GatewayFacts,
   type ReloadReport,
   type TransportServices,
+  type UpstreamState,
 } from './gateway/gateway.ts'
 export type { Backplane, Clock, Gateway, Log, PartialSettings, PartialUpstream }
 export type { Events, EventName, EventSource } from './base/events.ts'

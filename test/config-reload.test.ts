@@ -154,11 +154,55 @@ describe('mcplex reload', () => {
     put(withServers('one', 'three').replace('port: 0', 'port: 0, sse: no'))
     const command = run(['reload', '--config', file(), '--json'])
     expect(await command.exit()).toBe(0)
-    const { event, lines } = JSON.parse(command.stdout()) as { event: string; lines: string[] }
-    expect(event).toBe('reloaded')
-    // The change may have been noticed just before.
-    const applied = ['added: three', 'removed: two', 'needs a restart: listen.sse']
-    expect([applied, ['needs a restart: listen.sse'], ['nothing has changed']]).toContainEqual(lines)
+    const change = { added: ['three'], changed: [], removed: ['two'], needsRestart: ['listen.sse'], renamed: [] }
+    const said = JSON.parse(command.stdout()) as { lines: string[] }
+    expect(said).toMatchObject({ event: 'reloaded', ...change })
+    // The change may have been noticed just before: then a line says when.
+    const lines = ['added: three', 'removed: two', 'needs a restart: listen.sse']
+    expect(said.lines.slice(-3)).toEqual(lines)
+  })
+
+  test('says what the last reload has changed, if the file was noticed before', async () => {
+    const { running } = await up(withServers('one', 'two'))
+    put(withServers('one', 'two', 'three'))
+    await expect.poll(() => isLogged(running, 'the settings were read again'), { timeout: 30_000 }).toBe(true)
+    const command = run(['reload', '--config', file(), '--json'])
+    expect(await command.exit()).toBe(0)
+    expect(JSON.parse(command.stdout())).toMatchObject({
+      added: ['three'],
+      earlier: { because: 'the file has changed', at: expect.stringMatching(/^\d{4}-/) },
+      lines: [expect.stringContaining('nothing has changed since'), 'added: three'],
+    })
+  })
+
+  test('says whose tools have other names now; check says it before', async () => {
+    await up(withServers('one'))
+    const reloaded = async (): Promise<Record<string, unknown>> => {
+      const command = run(['reload', '--config', file(), '--json'])
+      expect(await command.exit()).toBe(0)
+      return JSON.parse(command.stdout()) as Record<string, unknown>
+    }
+    const other = join(folder, 'other.yaml')
+    writeFileSync(other, withServers('one', 'two'))
+    const alone = run(['check', other])
+    expect(await alone.exit()).toBe(0)
+    expect(alone.stderr()).toContain('tools are named NAME__tool')
+    put(withServers('one', 'two'))
+    const said = await reloaded()
+    expect(said).toMatchObject({ added: ['two'], renamed: [{ upstream: 'one', prefix: 'one__' }] })
+    expect(said['lines']).toContain('tools of one are now named one__..., since there are several servers')
+    put(withServers('one'))
+    const back = await reloaded()
+    expect(back).toMatchObject({ removed: ['two'], renamed: [{ upstream: 'one', prefix: '' }] })
+    expect(back['lines']).toContain('tools of one now have their own names, without one__: it is the only server')
+  })
+
+  test('tells a change of sizes and aliases, too', async () => {
+    await up(withServers('one', 'two'))
+    put(`${withServers('one', 'two').replace('spares: 0', 'spares: 0, max: 5')}aliases: { find: one__echo }\n`)
+    const command = run(['reload', '--json'])
+    expect(await command.exit()).toBe(0)
+    expect(JSON.parse(command.stdout())).toMatchObject({ changed: ['one'], aliases: true })
   })
 
   test('fails with exit code 78 and the lines that are wrong, if the file is not right', async () => {
@@ -211,7 +255,7 @@ describe('mcplex reload', () => {
   ])('fails with exit code 1 if %s', async (_, args) => {
     const command = run(['reload', ...args])
     expect(await command.exit()).toBe(1)
-    expect(command.stderr()).toContain('reload_no_instance')
+    expect(command.stderr()).toContain('instance_missing')
   })
 
   test('asks which one is meant if several run', async () => {
@@ -219,6 +263,7 @@ describe('mcplex reload', () => {
     await up(withServers('one'))
     const command = run(['reload'])
     expect(await command.exit()).toBe(1)
+    expect(command.stderr()).toContain('instance_ambiguous')
     expect(command.stderr()).toContain(`--pid ${running.pid}`)
     const one = run(['reload', '--pid', String(running.pid)])
     expect(await one.exit()).toBe(0)

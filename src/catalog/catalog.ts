@@ -72,8 +72,8 @@ export interface LearntCatalog extends Catalog {
   /** The bound arguments that a tool has; undefined if it is not in the caller's list. Throws what `page` throws. */
   boundArgsOf(caller: Caller, tool: string): Promise<readonly string[] | undefined>
   readonly definitions: Definitions
-  /** Accepts the definitions that are held back, and announces that the tools have changed. */
-  acceptDefinitions(): AcceptedDefinitions
+  /** Accepts the definitions that are held back, all or some, and announces that the tools have changed. */
+  acceptDefinitions(hashes?: ReadonlySet<string>): AcceptedDefinitions
   /** Figures for operators, by name. */
   counts(): Readonly<Record<string, number>>
 }
@@ -103,8 +103,8 @@ export function createCatalog(needs: {
   return {
     serverDescription: (caller) => descriptions.of(caller),
     descriptionAtHand: (caller) => descriptions.atHand(caller),
-    acceptDefinitions() {
-      const found = definitions.accept()
+    acceptDefinitions(hashes) {
+      const found = definitions.accept(hashes)
       sources.outdate('tools/list')
       if (found.accepted > 0) catalogSource.announceToAll('tools/list')
       return found

@@ -38,13 +38,21 @@ export interface ListOrigin {
   readonly isNew: boolean
 }
 
+/** A definition that is held back. */
+interface Held {
+  readonly tool: JsonObject | undefined
+  readonly source: string
+  /** Whether it is of the own list of an isolation group. */
+  readonly isOwn: boolean
+}
+
 /** A tool. Definitions are named by their hashes, and have their text if there was room to keep it. */
 interface Watched {
   /** Its name on one line, cut. */
   readonly label: string
   readonly accepted: Map<string, JsonObject | undefined>
   /** Those that are held back, with the source that has listed each last. */
-  readonly held: Map<string, { readonly tool: JsonObject | undefined; readonly source: string }>
+  readonly held: Map<string, Held>
   /** The definition that clients of a source were shown last, by source, if it is not `common`. */
   readonly shownLast: Map<string, string>
   /** The first definition that was accepted and is not for one isolation group alone. */
@@ -67,11 +75,26 @@ export interface AcceptedDefinitions {
   readonly tools: readonly string[]
 }
 
+/** A definition that is held back, for the operator. */
+export interface HeldDefinition {
+  /** The name of the tool, on one line and cut. */
+  readonly tool: string
+  readonly hash: string
+  readonly change: 'changed' | 'added'
+  /** What is different from what clients are shown; of the own list of a session, only the names of the fields. */
+  readonly differs: readonly string[]
+}
+
 export interface Definitions {
   /** Begins a list of tools. @returns a function that turns a page of the server into what clients may see, and one for the end of the list */
   begin(origin: ListOrigin): { check(page: RawObject): RawObject; end(): void }
-  /** Accepts all definitions that are held back. */
-  accept(): AcceptedDefinitions
+  /**
+   * Accepts the definitions that are held back.
+   * @param hashes only those with these hashes; undefined for all
+   */
+  accept(hashes?: ReadonlySet<string>): AcceptedDefinitions
+  /** What is held back. */
+  held(): readonly HeldDefinition[]
   /** Whether every definition of the tool is held back: clients have not been shown it. */
   isHeldBack(name: string): boolean
   /** Goes on with what is known to the definitions of an upstream whose place this one takes. */
@@ -109,14 +132,14 @@ export function createDefinitions(needs: {
     one.accepted.set(hash, tool)
   }
 
-  const addHeld = (one: Watched, hash: string, tool: JsonObject, source: string): void => {
+  const addHeld = (one: Watched, hash: string, tool: JsonObject, { source, isOwn }: ListOrigin): void => {
     const known = one.held.get(hash)
     const [oldest] = one.held.keys()
     if (!known && one.held.size >= maxOfName && oldest !== undefined) {
       release(one.held.get(oldest)?.tool)
       one.held.delete(oldest)
     }
-    one.held.set(hash, { tool: known ? known.tool : roomFor(tool), source })
+    one.held.set(hash, { tool: known ? known.tool : roomFor(tool), source, isOwn: isOwn || known?.isOwn === true })
   }
 
   /** Notes the definition that clients of a source are shown. */
@@ -157,7 +180,8 @@ export function createDefinitions(needs: {
   }
 
   /** The definition that clients see of a tool; undefined if they see none. */
-  const shown = (tool: JsonObject, { source, isOwn, isNew }: ListOrigin): JsonObject | undefined => {
+  const shown = (tool: JsonObject, origin: ListOrigin): JsonObject | undefined => {
+    const { source, isOwn, isNew } = origin
     const { name } = tool
     if (typeof name !== 'string') return tool
     const hash = contentId([JSON.stringify(tool)])
@@ -172,7 +196,7 @@ export function createDefinitions(needs: {
       const isTold = state.hasBaseline && !(isNew && isAccepted) && !one.held.has(hash)
       if (isTold) tell(one, hash, before, tool, isOwn)
       if (!isAccepted) {
-        addHeld(one, hash, tool, source)
+        addHeld(one, hash, tool, origin)
         return before
       }
       addAccepted(one, hash, roomFor(tool))
@@ -197,20 +221,29 @@ export function createDefinitions(needs: {
         end: () => void (state.hasBaseline = true),
       }
     },
-    accept() {
+    accept(hashes) {
       const names: string[] = []
       for (const one of watched.values()) {
         for (const [hash, { tool, source }] of one.held) {
+          if (hashes?.has(hash) === false) continue
+          one.held.delete(hash)
           addAccepted(one, hash, tool)
           noteShown(one, hash, source)
           names.push(one.label)
         }
-        one.held.clear()
       }
       const tools = namesToTell(names)
       if (names.length > 0) log.info({ tools, definitions: names.length }, 'definitions of tools are accepted')
       return { accepted: names.length, tools }
     },
+    held: () =>
+      [...watched.values()].flatMap((one) =>
+        [...one.held].map(([hash, { tool, source, isOwn }]): HeldDefinition => {
+          const before = fallback(one, source)
+          const differs = before && tool ? (isOwn ? differentFields : differences)(before, tool) : []
+          return { tool: one.label, hash, change: one.accepted.size > 0 ? 'changed' : 'added', differs }
+        }),
+      ),
     isHeldBack(name) {
       if (onChange !== 'hold' || state.changes === 0) return false
       const one = watched.get(contentId([name]))

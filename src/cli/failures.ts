@@ -18,12 +18,12 @@ export type FailureCode =
   | 'init_exists'
   | 'init_write'
   | 'init_client'
-  | 'reload_no_instance'
   | 'reload_refused'
   | 'instance_missing'
   | 'instance_ambiguous'
   | 'instance_silent'
   | 'upstream_unknown'
+  | 'definition_unknown'
   | 'internal'
 
 interface Row {
@@ -171,11 +171,6 @@ export const failures: Readonly<Record<FailureCode, Row>> = {
     'The client or file of `mcplex init --from` starts no server on this machine, or there is no such client.',
     'Name another one, or take --from none for an example; the message says where was looked.',
   ),
-  reload_no_instance: row(
-    1,
-    'No running `mcplex up` was found that `mcplex reload` could mean, or several.',
-    'Start one, or say which one is meant with --config or --pid.',
-  ),
   reload_refused: row(
     78,
     'A running `mcplex up` did not apply its configuration file: what was in force stays in force.',
@@ -183,10 +178,14 @@ export const failures: Readonly<Record<FailureCode, Row>> = {
   ),
   instance_missing: row(
     1,
-    'No running mcplex was found that could be asked.',
+    'No running mcplex was found that could be asked, or none with that file or process id.',
     'Start it, as the same user and with the same XDG_RUNTIME_DIR; with MCPLEX_ADMIN__RUNTIME_FILE=false it cannot be found.',
   ),
-  instance_ambiguous: row(1, 'Several mcplex run, and none was named.', 'Name one by --pid.'),
+  instance_ambiguous: row(
+    1,
+    'Several mcplex run that could be meant, and none of them in this folder alone.',
+    'Name one by --pid, or by its file with --config.',
+  ),
   instance_silent: row(
     1,
     'The running mcplex did not take the request.',
@@ -195,7 +194,12 @@ export const failures: Readonly<Record<FailureCode, Row>> = {
   upstream_unknown: row(
     1,
     'The running mcplex has no upstream of that name.',
-    'Use a name that /health shows below `upstreams`; with `mcplex serve` it is `server`.',
+    'Use a name that `mcplex upstreams` shows; with `mcplex serve` it is `server`.',
+  ),
+  definition_unknown: row(
+    1,
+    'The upstream holds back no definition with that hash, or several whose hashes begin so.',
+    'Use a hash that `mcplex upstreams` shows, or so much of it that no other one begins with it.',
   ),
   internal: row(
     1,

@@ -17,6 +17,7 @@ import {
 import { join } from 'node:path'
 import { isObject, type JsonObject } from '../base/json.ts'
 import { openProcessTable, type ProcessTable } from './process-table.ts'
+import { reloadIn, type ReloadResult } from './reload-result.ts'
 import { checkFolder, runtimeFolders } from './runtime-folder.ts'
 
 /** A running instance, as it describes itself. */
@@ -37,22 +38,14 @@ export interface RunningInstance {
   /** Where it listens: a port, or the path of a Unix socket; neither with stdio. */
   readonly port?: number
   readonly socket?: string
+  /** The names of its upstreams, a hundred at most; none with stdio. */
+  readonly upstreams?: readonly string[]
   /** The configuration file that it reads again; none if there is no file. */
   readonly config?: string
   /** How often it has begun to read the file again. */
   readonly reloads?: number
   /** What came of it the last time, but for reloads that a newer one has replaced. */
   readonly reload?: ReloadResult
-}
-
-/** The result of a reload, for the command that has asked for it. */
-export interface ReloadResult {
-  /** Which of the reloads of this instance it was, from 1. */
-  readonly number: number
-  /** Whether the settings are in force now; if not, those of before stay. */
-  readonly applied: boolean
-  /** What has changed, or what is wrong: lines for people. */
-  readonly lines: readonly string[]
 }
 
 /** Tells a process from a later one with the same id, from one before a restart of the machine, and from one of another container. */
@@ -84,11 +77,19 @@ export interface RuntimeFile {
  * @param env the environment variables of this process
  */
 export function runningInstances(env: Readonly<Record<string, string | undefined>>): RunningInstance[] {
-  const found = runtimeFolders(env).flatMap((folder) => readFolder(folder))
-  const running = found
-    .filter(({ state }) => state === 'running')
-    .map(({ record: { format: _format, identity: _identity, ...rest } }) => rest)
-  return running.sort((a, b) => a.startedAt.localeCompare(b.startedAt))
+  return runningIn(env).map(({ instance }) => instance)
+}
+
+/** The same, each with the folder of its runtime file. */
+export function runningIn(
+  env: Readonly<Record<string, string | undefined>>,
+): Array<{ readonly folder: string; readonly instance: RunningInstance }> {
+  const found = runtimeFolders(env).flatMap((folder) =>
+    readFolder(folder).flatMap(({ state, record: { format: _format, identity: _identity, ...instance } }) =>
+      state === 'running' ? [{ folder, instance }] : [],
+    ),
+  )
+  return found.sort((a, b) => a.instance.startedAt.localeCompare(b.instance.startedAt))
 }
 
 /**
@@ -170,7 +171,7 @@ function scopeOfIds(): Omit<ProcessIdentity, 'start'> {
 function readRecord(text: string): RuntimeRecord | undefined {
   const value: unknown = JSON.parse(text)
   if (!isObject(value) || value['format'] !== 1) return undefined
-  const { pid, startedAt, version, cwd, server, transport, port, identity, reloads } = value
+  const { pid, startedAt, version, cwd, server, transport, port, upstreams, identity, reloads } = value
   if (typeof pid !== 'number' || typeof startedAt !== 'string' || typeof version !== 'string') return undefined
   if (typeof cwd !== 'string' || (transport !== 'http' && transport !== 'stdio')) return undefined
   if (!isObject(server) || typeof server['name'] !== 'string' || !isObject(identity)) return undefined
@@ -183,18 +184,12 @@ function readRecord(text: string): RuntimeRecord | undefined {
     server: { name: server['name'], ...textsIn(server, ['version']) },
     transport,
     ...textsIn(value, ['endpoint', 'sse', 'health', 'socket', 'config']),
+    ...(Array.isArray(upstreams) && { upstreams: upstreams.filter((name) => typeof name === 'string') }),
     ...reloadIn(value['reload']),
     ...(typeof reloads === 'number' && { reloads }),
     ...(typeof port === 'number' && { port }),
     identity: textsIn(identity, ['start', 'boot', 'namespace']),
   }
-}
-
-function reloadIn(value: unknown): { reload?: ReloadResult } {
-  if (!isObject(value) || typeof value['number'] !== 'number' || typeof value['applied'] !== 'boolean') return {}
-  const { number, applied, lines } = value
-  const texts = Array.isArray(lines) ? lines.filter((line) => typeof line === 'string') : []
-  return { reload: { number, applied, lines: texts } }
 }
 
 /** Those of the members that are texts. */

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { systemClock, wallMs } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import { version } from '../base/version.ts'
-import { type Accept, answerAcceptRequests } from './accept-file.ts'
+import { type AnswerRequest, answerRequests } from './instance-requests.ts'
 import { openProcessTable, type ProcessTable } from './process-table.ts'
 import { identityOf, readFolder, removeIfSame, type RunningInstance, type RuntimeRecord } from './running-instances.ts'
 import { openFolder, runtimeFolders } from './runtime-folder.ts'
@@ -21,13 +21,13 @@ export type InstanceFacts = Omit<RunningInstance, 'pid' | 'startedAt' | 'version
  * Writes the runtime file of this process; it is removed when the process exits. Never throws: where no file can be
  * written, one line of the log says so.
  * @returns writes the file again with other facts
- * @param accept accepts definitions that are held back, at the request of another command
+ * @param answer answers requests of other commands
  */
 export function writeRuntimeFile(
   facts: InstanceFacts,
   env: Readonly<Record<string, string | undefined>>,
   log: Log,
-  accept: Accept,
+  answer: AnswerRequest,
 ): (facts: InstanceFacts) => void {
   const faults: string[] = []
   for (const folder of runtimeFolders(env)) {
@@ -36,7 +36,7 @@ export function writeRuntimeFile(
       const table = openProcessTable()
       let placed = place(folder, recordOf(facts, table))
       process.once('exit', () => removeIfSame(placed.path, placed.stats))
-      answerAcceptRequests(folder, systemClock, accept)
+      answerRequests(folder, systemClock, answer)
       for (const { state, remove } of readFolder(folder, table)) if (state === 'ended') remove()
       return (again) => {
         try {

@@ -38,8 +38,9 @@ import { SuspendedCalls } from './interaction/suspended-calls.ts'
 import { createReload, type ReloadReport } from './reload.ts'
 import { ServedUpstreams } from './served-upstreams.ts'
 import type { TransportServices } from './transport-services.ts'
+import { isUnnamed, type UpstreamState, upstreamStates } from './upstream-states.ts'
 
-export type { GatewayFacts, ReloadReport, TransportServices }
+export type { GatewayFacts, ReloadReport, TransportServices, UpstreamState }
 export { ReloadError } from './reload-error.ts'
 export { CommandStartError } from '../upstreams/stdio/command-start-error.ts'
 export { isOfModule } from '../upstreams/module/module-faults.ts'
@@ -90,9 +91,12 @@ export interface Gateway<Given = PartialSettings> {
   /**
    * Accepts the definitions of tools that are held back at an upstream (`onChange: hold`); its clients are told that the
    * tools have changed.
+   * @param hashes only those with these hashes; undefined for all
    * @returns what was accepted; undefined if there is no upstream of that name
    */
-  acceptDefinitions(upstream: string): AcceptedDefinitions | undefined
+  acceptDefinitions(upstream: string, hashes?: ReadonlySet<string>): AcceptedDefinitions | undefined
+  /** What is known of each upstream now. Never rejects. */
+  upstreamStates(): Promise<readonly UpstreamState[]>
   /** How many calls are in flight. */
   readonly callsInFlight: number
   readonly events: EventSource
@@ -278,7 +282,8 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
     get callsInFlight() {
       return drain.count
     },
-    acceptDefinitions: (upstream) => upstreams.get(upstream)?.catalog.acceptDefinitions(),
+    acceptDefinitions: (name, hashes) => upstreams.get(name)?.catalog.acceptDefinitions(hashes),
+    upstreamStates: () => upstreamStates(upstreams.all),
     health: () => healthReport(state(), upstreams.all, isNamed(), clock),
     async drain() {
       reloads.close()
@@ -291,10 +296,4 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
     },
     close: (how) => close(how?.force === true),
   }
-}
-
-/** Whether the only upstream is that of a command line, or of a program's short form, which has no name for people. */
-function isUnnamed({ upstreams }: Pick<Settings, 'upstreams'>): boolean {
-  const names = Object.keys(upstreams)
-  return names.length === 1 && names[0] === 'server'
 }

@@ -61,7 +61,8 @@ export async function gatewayFacts(upstreams: readonly ServedUpstream[], startMs
   }
 }
 
-async function reportOf({ facts, catalog, standing }: ServedUpstream): Promise<UpstreamReport> {
+/** What is known of an upstream. */
+export async function reportOf({ facts, catalog, standing }: ServedUpstream): Promise<UpstreamReport> {
   let tools = 0
   for (const serverEra of facts?.serverEras ?? []) tools = Math.max(tools, await countTools(serverEra, catalog))
   const [first] = facts?.serverEras ?? []

@@ -64,6 +64,11 @@ export class ServedUpstream {
     return this.#failure === undefined ? 'starting' : 'failed'
   }
 
+  /** Why its start has failed; undefined if it has not. */
+  get failure(): unknown {
+    return this.#failure
+  }
+
   /** Starts the upstream; throws what its `start` throws. @param discovered see `Upstream.start` */
   async start(discovered: (serverDescription: RawObject) => void): Promise<UpstreamFacts> {
     try {

@@ -206,7 +206,7 @@ async function startForReload(served: ServedUpstream): Promise<void> {
 }
 
 /** Why a server could not be started, in one line. */
-function inShort(reason: unknown): string {
+export function inShort(reason: unknown): string {
   if (reason instanceof CommandStartError) {
     const { message, exit, command } = reason
     return `${message}${exit === undefined ? '' : ` (${exit})`}: ${command}`

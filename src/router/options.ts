@@ -1,3 +1,3 @@
-/** What the configuration needs of the router: whether names collide, and what a view shows. */
-export { namesProblems } from './names.ts'
+/** What the configuration needs of the router: how tools are named, whether names collide, and what a view shows. */
+export { namesProblems, prefixOf } from './names.ts'
 export { membersInView, strayPatterns } from './view.ts'

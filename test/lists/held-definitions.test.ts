@@ -108,3 +108,59 @@ test('an upstream that does not exist, and an instance that is not there, are na
     stderr: expect.stringContaining('has no upstream other') as string,
   })
 })
+
+test('lists the servers with what each holds back, and accepts one definition by its hash', async () => {
+  const runtime = runtimeFolder()
+  const mcplex = await start('hold', runtime)
+  const session = await openSession(mcplex.url)
+  await changeDefinitions(session)
+  expect(await seen(session)).toEqual(before)
+  await eventually('the changes in the log', () => ['echo', 'extra'].every((tool) => changesIn(mcplex).includes(tool)))
+
+  const [only] = (await listed(runtime)).upstreams
+  expect(only).toMatchObject({
+    name: 'server',
+    kind: 'stdio',
+    standing: 'started',
+    tools: expect.any(Number),
+    more: 0,
+  })
+  const held = only?.held ?? []
+  const echo = held.find(({ tool }) => tool === 'echo')
+  expect(echo).toMatchObject({
+    change: 'changed',
+    differs: ['description'],
+    hash: expect.stringMatching(/^[\w-]{16}$/),
+  })
+  expect(held.find(({ tool }) => tool === 'extra')).toMatchObject({ change: 'added', differs: [] })
+
+  // Behind `--`: a hash may begin with a hyphen.
+  const one = await run(['upstreams', 'accept', 'server', '--', (echo?.hash ?? '').slice(0, 12)], runtime)
+  expect(one).toEqual({ code: 0, stderr: 'server: 1 definition accepted: echo\n' })
+  await eventually('the definition of echo', async () => (await seen(session)).echo === 'evil')
+  expect((await seen(session)).hasExtra).toBe(false)
+  const left = (await listed(runtime)).upstreams[0]?.held ?? []
+  expect(left.map(({ tool }) => tool)).toEqual(held.map(({ tool }) => tool).filter((tool) => tool !== 'echo'))
+
+  expect(await run(['upstreams', 'accept', 'server', 'nothing-like-it'], runtime)).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('definition_unknown') as string,
+  })
+  expect(await run(['upstreams', 'accept', 'server', ''], runtime)).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('several definitions') as string,
+  })
+})
+
+interface Listed {
+  readonly upstreams: ReadonlyArray<{
+    readonly held: ReadonlyArray<{ readonly tool: string; readonly hash: string }>
+  }>
+}
+
+async function listed(runtime: string): Promise<Listed> {
+  const piped = startPiped(['upstreams', '--json'], { XDG_RUNTIME_DIR: runtime, TMPDIR: runtime })
+  onTestFinished(() => piped.end())
+  expect(await piped.exited).toBe(0)
+  return JSON.parse(piped.lines.join('')) as Listed
+}

@@ -5,8 +5,10 @@ import { type LoadedFile, loadFile } from '../../../config/file/load-file.ts'
 import { findFile, openFile } from '../../../config/file/open-file.ts'
 import { refusing, type ResolvedValue, resolvedValues } from '../../../config/file/resolved.ts'
 import { CommandFailed } from '../../failures.ts'
+import { renamedInWords, type RenamedTools, renamedTools } from '../../../config/renamed-tools.ts'
 import type { Outputs } from '../../outputs.ts'
 import { notesOf } from '../../report.ts'
+import { runningInstances } from '../../running-instances.ts'
 import { showFailure } from '../../show-failure.ts'
 import { wantsColor } from '../../terminal.ts'
 import type { CheckRequest } from './command.ts'
@@ -17,7 +19,8 @@ import type { CheckRequest } from './command.ts'
  */
 export function check(request: CheckRequest, machine: Environment, { stdout, stderr }: Outputs): number {
   const folder = process.cwd()
-  const source = openFile(findFile(request.file, folder), folder, machine.env)
+  const path = findFile(request.file, folder)
+  const source = openFile(path, folder, machine.env)
   const loaded = loadFile(source, new Map(), machine)
   const colors = pc.createColors(wantsColor(machine.env, stderr, request.isColorOff))
   const values = request.isPrint ? resolvedValues(loaded) : []
@@ -30,6 +33,7 @@ export function check(request: CheckRequest, machine: Environment, { stdout, std
     const { upstreams, endpoints } = loaded.settings
     const found = {
       upstreams: Object.keys(upstreams),
+      renamed: renamedByReload(path, upstreams, machine.env),
       endpoints: Object.keys(endpoints),
       sessionsOnly: refusing(upstreams),
       warnings,
@@ -41,8 +45,30 @@ export function check(request: CheckRequest, machine: Environment, { stdout, std
   }
   stdout.write(table(values))
   for (const warning of loaded.warnings) stderr.write(showFailure(warning, colors, 'warning'))
-  if (!request.isQuiet) stderr.write(`${source.file}: ${summary(loaded)}\n${eraLine(loaded)}`)
+  if (!request.isQuiet) {
+    const renamed = renamedByReload(path, loaded.settings.upstreams, machine.env)
+    const lines = renamed.map((one) => `when the running mcplex applies it: ${renamedInWords(one)}\n`).join('')
+    stderr.write(`${source.file}: ${summary(loaded)}\n${eraLine(loaded)}${namesLine(loaded)}${lines}`)
+  }
   return 0
+}
+
+/** What a running instance that serves this file would name in another way if it applied it now. */
+function renamedByReload(
+  path: string,
+  upstreams: LoadedFile['settings']['upstreams'],
+  env: Environment['env'],
+): RenamedTools[] {
+  const running = runningInstances(env).find(({ config }) => config === path)
+  return renamedTools(running?.upstreams ?? [], Object.keys(upstreams))
+}
+
+/** How clients see the names of tools. */
+function namesLine({ settings: { upstreams } }: LoadedFile): string {
+  const [first = '', ...others] = Object.keys(upstreams)
+  return others.length === 0
+    ? `tools have their own names; with a second server, ${first}__ stands before those of ${first}\n`
+    : `tools are named NAME__tool, such as ${first}__...; at /mcp/NAME they have their own names\n`
 }
 
 function table(values: readonly ResolvedValue[]): string {

@@ -7,6 +7,13 @@ import type { Ready } from './ready.ts'
 /** A server may give itself names of any length. */
 const maxNameChars = 200
 
+/** The most names of upstreams. */
+const maxUpstreams = 100
+
+export function namesOf({ upstreams }: Ready['settings']): readonly string[] {
+  return Object.keys(upstreams).slice(0, maxUpstreams)
+}
+
 /** Of an instance that serves clients over HTTP. */
 export function httpInstance(ready: Ready): InstanceFacts {
   const { socket } = ready
@@ -14,6 +21,7 @@ export function httpInstance(ready: Ready): InstanceFacts {
     server: nameOf(ready.server),
     transport: 'http',
     ...whereServed(ready),
+    upstreams: namesOf(ready.settings),
     // Readers may run in another folder.
     ...(socket !== undefined && { socket: resolve(socket) }),
   }

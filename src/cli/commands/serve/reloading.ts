@@ -3,7 +3,7 @@
  * `mcplex reload` asks for it. A file that is not right changes nothing, and the log says what is wrong with it.
  */
 import { isDeepStrictEqual } from 'node:util'
-import type { Clock } from '../../../base/clock.ts'
+import { type Clock, wallMs } from '../../../base/clock.ts'
 import type { Log } from '../../../base/log.ts'
 import type { SecretValues } from '../../../base/secret-values.ts'
 import { watchFiles } from '../../../base/watch-files.ts'
@@ -11,8 +11,10 @@ import { ConfigError } from '../../../config/problem.ts'
 import type { Loaded } from '../../../config/load.ts'
 import { schema } from '../../../config/schema.ts'
 import type { Settings } from '../../../config/settings.ts'
-import { type Gateway, ReloadError, type ReloadReport } from '../../../gateway/gateway.ts'
+import { type Gateway, ReloadError } from '../../../gateway/gateway.ts'
+import { boundedResult, type ReloadChange, type ReloadResult } from '../../reload-result.ts'
 import type { RunningInstance } from '../../running-instances.ts'
+import { changeOf, isNothing, linesOf } from './reload-change.ts'
 
 /** Where settings are read from, again and again. */
 export interface ReloadSource {
@@ -48,9 +50,6 @@ export interface Reloading {
 const lookEveryMs = 1000
 const settleMs = 200
 
-/** The most lines of a result. */
-const maxLines = 200
-
 /** How many readings ago a value may still be in the log: servers that were started with it may be ending. */
 const maxReadings = 8
 
@@ -59,6 +58,8 @@ export function startReloading(needs: ReloadingNeeds): Reloading {
   let current = loaded
   let reloads = 0
   let lastResult: Pick<RunningInstance, 'reload'> = {}
+  /** The last reload that has changed anything. */
+  let lastChange: { readonly change: ReloadChange; readonly because: string; readonly at: string } | undefined
   const readings = [loaded]
 
   const read = (): Loaded => {
@@ -69,10 +70,24 @@ export function startReloading(needs: ReloadingNeeds): Reloading {
     return reading
   }
 
+  /** What a reload has changed; nothing new: what the last one has, which is in force because of the same content. */
+  const resultOf = (found: ReloadChange, because: string): Pick<ReloadResult, 'lines' | 'change' | 'earlier'> => {
+    if (!isNothing(found)) lastChange = { change: found, because, at: new Date(wallMs()).toISOString() }
+    else if (lastChange) {
+      const { change: before, ...earlier } = lastChange
+      const needsRestart = [...new Set([...found.needsRestart, ...before.needsRestart])]
+      const change = { ...before, needsRestart }
+      const since = `nothing has changed since ${earlier.at}, when it was applied because ${earlier.because}:`
+      return { change, earlier, lines: [since, ...linesOf(change)] }
+    }
+    const lines = linesOf(found)
+    return { change: found, lines: lines.length === 0 ? ['nothing has changed'] : lines }
+  }
+
   const reload = async (because: string): Promise<void> => {
     const number = ++reloads
-    const done = (applied: boolean, lines: readonly string[]): void => {
-      lastResult = { reload: { number, applied, lines: lines.slice(0, maxLines) } }
+    const done = (result: Omit<ReloadResult, 'number'>): void => {
+      lastResult = { reload: boundedResult({ number, ...result }) }
       told({ reloads, ...lastResult })
     }
     log.info({ because, file: source.path }, 'reading the configuration again')
@@ -89,14 +104,18 @@ export function startReloading(needs: ReloadingNeeds): Reloading {
       const report = await gateway.reload(next.settings)
       const needsRestart = [...report.needsRestart, ...ofCommand(current, next)].map(pathOf)
       if (needsRestart.length > 0) log.warn({ needs_restart: needsRestart }, 'some changes need a restart')
+      const before = current
       current = next
-      done(true, [...notes, ...inLines(report, needsRestart)])
+      const found = changeOf(report, needsRestart, before, next)
+      for (const one of found.renamed) log.warn({ ...one }, 'the tools of an upstream have other names now')
+      const result = resultOf(found, because)
+      done({ applied: true, ...result, lines: [...notes, ...result.lines] })
     } catch (error) {
       if (error instanceof ReloadError && error.isReplaced)
         return log.info({ because }, 'the configuration was not applied: it was replaced by a newer one')
       const lines = [...notes, ...explain(error, log)].map((line) => secretValues.mask(line))
       log.error({ file: source.path }, 'the configuration was not applied: the one before stays in force')
-      done(false, lines)
+      done({ applied: false, lines })
     }
   }
 
@@ -124,17 +143,6 @@ function ofCommand(current: Loaded, next: Loaded): string[] {
     const changed = Object.entries(next[module]).filter(([key, value]) => !isDeepStrictEqual(before.get(key), value))
     return changed.map(([key]) => `${module}.${key}`)
   })
-}
-
-function inLines({ added, changed, removed, endpoints }: ReloadReport, needsRestart: readonly string[]): string[] {
-  const parts: ReadonlyArray<readonly [string, readonly string[]]> = [
-    ['added', [...added, ...endpoints.added.map((name) => `endpoint ${name}`)]],
-    ['changed', [...changed, ...endpoints.changed.map((name) => `endpoint ${name}`)]],
-    ['removed', [...removed, ...endpoints.removed.map((name) => `endpoint ${name}`)]],
-    ['needs a restart', needsRestart],
-  ]
-  const lines = parts.filter(([, names]) => names.length > 0).map(([what, names]) => `${what}: ${names.join(', ')}`)
-  return lines.length === 0 ? ['nothing has changed'] : lines
 }
 
 /** Logs why a reload has failed; returns the same in lines for people. */

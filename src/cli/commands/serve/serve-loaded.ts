@@ -16,7 +16,7 @@ import type { Ready } from './ready.ts'
 import { certificateFailure } from './certificate-failure.ts'
 import { closeGateway } from '../../close-gateway.ts'
 import { CommandFailed } from '../../failures.ts'
-import { httpInstance } from './instance-facts.ts'
+import { httpInstance, namesOf } from './instance-facts.ts'
 import { listenForKeys } from './keys.ts'
 import { logEvents } from '../../log-events.ts'
 import { type Done, noticeDrain, quietStartMs } from '../../progress-notices.ts'
@@ -27,7 +27,7 @@ import { pasteableName } from '../../own-command.ts'
 import { serveStdio } from './serve-stdio.ts'
 import { serversIn } from './servers-in.ts'
 import type { Outputs } from '../../outputs.ts'
-import type { Accept } from '../../accept-file.ts'
+import { requestAnswerer } from '../../answer-request.ts'
 import { writeRuntimeFile } from '../../runtime-file.ts'
 import { type Reloading, type ReloadingNeeds, type ReloadSource, startReloading } from './reloading.ts'
 import { startFailureToShow } from './start-failure.ts'
@@ -124,9 +124,10 @@ export async function serveLoaded(serving: Serving, machine: Environment, output
     if (typeof facts !== 'string') {
       const ready = asReady(facts, listener, settings, pasteableName(machine.env))
       const instance = { ...httpInstance(ready), ...(source?.path !== undefined && { config: source.path }) }
-      const accept: Accept = (name) => gateway.acceptDefinitions(name)
-      const rewrite = loaded.admin.runtimeFile ? writeRuntimeFile(instance, machine.env, log, accept) : undefined
-      const told: ReloadingNeeds['told'] = (what) => rewrite?.({ ...instance, ...what })
+      const answer = requestAnswerer(gateway, secretValues)
+      const rewrite = loaded.admin.runtimeFile ? writeRuntimeFile(instance, machine.env, log, answer) : undefined
+      const told: ReloadingNeeds['told'] = (what) =>
+        rewrite?.({ ...instance, upstreams: namesOf(reloading?.settings() ?? settings), ...what })
       reloading = source && startReloading({ source, gateway, loaded, secretValues, clock, log, told })
       if (serving.watch)
         unwatch = watchModules({ gateway, settings: () => reloading?.settings() ?? settings, clock, log })

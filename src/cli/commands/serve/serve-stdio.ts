@@ -17,6 +17,7 @@ import { serversIn } from './servers-in.ts'
 import { stdioInstance } from './instance-facts.ts'
 import { takeStdout } from './own-stdout.ts'
 import { logEvents } from '../../log-events.ts'
+import { requestAnswerer } from '../../answer-request.ts'
 import { closeGateway } from '../../close-gateway.ts'
 import type { Output } from '../../output.ts'
 import { writeRuntimeFile } from '../../runtime-file.ts'
@@ -108,7 +109,7 @@ export async function serveStdio(needs: ServeStdioNeeds): Promise<number> {
     if (typeof facts !== 'string') {
       const server = serverIn(facts, settings)
       if (loaded.admin.runtimeFile)
-        writeRuntimeFile(stdioInstance(server), env, log, (name) => gateway.acceptDefinitions(name))
+        writeRuntimeFile(stdioInstance(server), env, log, requestAnswerer(gateway, secretValues))
       log.info({ version, transport: 'stdio', server: { ...server, modes: facts.modes } }, 'ready')
       if (needs.watch) unwatch = watchModules({ gateway, settings: () => settings, clock, log })
     }

@@ -1,0 +1,55 @@
+/** What a reload has changed, for programs and in lines for people. Pure. */
+import { isDeepStrictEqual } from 'node:util'
+import type { Loaded } from '../../../config/load.ts'
+import { renamedInWords, renamedTools } from '../../../config/renamed-tools.ts'
+import type { ReloadReport } from '../../../gateway/gateway.ts'
+import type { ReloadChange } from '../../reload-result.ts'
+
+/** @param needsRestart the paths of options that take effect in the next start only */
+export function changeOf(
+  report: ReloadReport,
+  needsRestart: readonly string[],
+  before: Loaded,
+  next: Loaded,
+): ReloadChange {
+  const { added, changed, removed, kept, endpoints } = report
+  // The sizes by default depend on the number of servers, and are no change in the file.
+  const isSaid = (name: string, key: string): boolean =>
+    [`upstreams.${name}.${key}`, `upstream.${key}`].some(
+      (path) => (before.quote(path) ?? next.quote(path)) !== undefined,
+    )
+  const isResized = (name: string): boolean =>
+    (['pool', 'spares'] as const).some(
+      (key) => before.settings.upstreams[name]?.[key] !== next.settings.upstreams[name]?.[key] && isSaid(name, key),
+    )
+  return {
+    added,
+    changed: [...changed, ...kept.filter(isResized)],
+    removed,
+    endpoints,
+    aliases: !isDeepStrictEqual(before.settings.aliases, next.settings.aliases),
+    needsRestart,
+    renamed: renamedTools(Object.keys(before.settings.upstreams), Object.keys(next.settings.upstreams)),
+  }
+}
+
+/** Whether nothing has changed but what needs a restart. */
+export function isNothing({ added, changed, removed, endpoints, aliases }: ReloadChange): boolean {
+  const all = [added, changed, removed, endpoints.added, endpoints.changed, endpoints.removed]
+  return !aliases && all.every((names) => names.length === 0)
+}
+
+export function linesOf(change: ReloadChange): string[] {
+  const { added, changed, removed, endpoints, aliases, needsRestart, renamed } = change
+  const parts: ReadonlyArray<readonly [string, readonly string[]]> = [
+    ['added', [...added, ...endpoints.added.map((name) => `endpoint ${name}`)]],
+    [
+      'changed',
+      [...changed, ...endpoints.changed.map((name) => `endpoint ${name}`), ...(aliases ? ['the aliases'] : [])],
+    ],
+    ['removed', [...removed, ...endpoints.removed.map((name) => `endpoint ${name}`)]],
+    ['needs a restart', needsRestart],
+  ]
+  const lines = parts.filter(([, names]) => names.length > 0).map(([what, names]) => `${what}: ${names.join(', ')}`)
+  return [...lines, ...renamed.map(renamedInWords)]
+}

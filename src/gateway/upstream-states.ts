@@ -1,0 +1,43 @@
+/** What is known of each upstream while it is served, for its operator. */
+import type { HeldDefinition } from '../catalog/definitions.ts'
+import type { Settings } from '../config/settings.ts'
+import { reportOf } from './health.ts'
+import type { ServedUpstream } from './served-upstream.ts'
+import { inShort } from './served-upstreams.ts'
+
+/** An upstream. Its texts are for the operator alone: they may hold what its server says. */
+export interface UpstreamState {
+  readonly name: string
+  readonly kind: Settings['upstreams'][string]['kind']
+  readonly standing: ServedUpstream['standing']
+  /** How many tools it lists to a client without capabilities. */
+  readonly tools: number
+  /** Why calls are not served, in one line; undefined if they are. */
+  readonly reason: string | undefined
+  /** Definitions of tools that are held back. */
+  readonly held: readonly HeldDefinition[]
+}
+
+/** The state of each upstream, in their order. */
+export async function upstreamStates(upstreams: readonly ServedUpstream[]): Promise<readonly UpstreamState[]> {
+  return Promise.all(
+    upstreams.map(async (served) => {
+      const [{ standing, tools }, { ok, detail }] = await Promise.all([reportOf(served), served.health()])
+      const failure = served.standing === 'failed' ? inShort(served.failure) : undefined
+      return {
+        name: served.name,
+        kind: served.setup.kind,
+        standing,
+        tools,
+        reason: ok ? undefined : (failure ?? detail ?? 'it does not answer'),
+        held: served.catalog.definitions.held(),
+      }
+    }),
+  )
+}
+
+/** Whether the only upstream is that of a command line, or of a program's short form, which has no name for people. */
+export function isUnnamed({ upstreams }: Pick<Settings, 'upstreams'>): boolean {
+  const names = Object.keys(upstreams)
+  return names.length === 1 && names[0] === 'server'
+}
