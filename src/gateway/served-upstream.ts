@@ -1,7 +1,7 @@
 /** An upstream that the gateway serves: the server, its catalogue, and how its start went. */
 import type { LearntCatalog } from '../catalog/catalog.ts'
 import type { UpstreamSetup } from '../upstreams/options.ts'
-import type { Upstream, UpstreamFacts } from '../upstreams/upstream.ts'
+import { type Upstream, type UpstreamFacts, UpstreamStartError } from '../upstreams/upstream.ts'
 import type { Member } from '../router/member.ts'
 import { startingMember } from './starting-member.ts'
 import type { HealthCheck } from '../protocol/health.ts'
@@ -107,7 +107,12 @@ export class ServedUpstream {
   /** Whether calls can be served. The detail holds nothing of the inside. */
   async health(): Promise<HealthCheck> {
     if (this.standing === 'starting') return { ok: false, detail: 'the server is being started' }
-    if (this.standing === 'failed') return { ok: false, detail: 'the server could not be started; it is tried again' }
+    if (this.standing === 'failed') return { ok: false, detail: `${reasonOf(this.#failure)}; it is tried again` }
     return this.upstream.health()
   }
+}
+
+/** Why a start has failed. */
+function reasonOf(failure: unknown): string {
+  return failure instanceof UpstreamStartError ? failure.reason : 'the server could not be started'
 }

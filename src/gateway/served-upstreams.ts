@@ -73,7 +73,15 @@ export class ServedUpstreams {
       throw error instanceof AggregateError ? error.errors[0] : error
     }
     // Only now is it known that the gateway goes on.
-    all.forEach((served, at) => void starts[at]?.catch((error: unknown) => this.#tryAgain(served, error)))
+    all.forEach((served, at) => {
+      const isMissing = served.standing === 'starting'
+      void starts[at]?.then(
+        () => {
+          if (isMissing) this.#needs.log.info({ upstream: served.name }, 'the server has started')
+        },
+        (error: unknown) => this.#tryAgain(served, error),
+      )
+    })
   }
 
   async #start(served: ServedUpstream, discovered: (serverDescription: RawObject) => void): Promise<void> {

@@ -186,10 +186,19 @@ export class NoRoom extends Refusal {
 export class UpstreamStartError extends Error {
   /** Whether the start time-out has passed: the server may need more time. */
   readonly late: boolean
+  /** Why, in words for the health report, which hold neither the command nor text of the server. */
+  readonly reason: string
 
-  constructor(message: string, { late = false }: { readonly late?: boolean } = {}) {
+  constructor(
+    message: string,
+    {
+      late = false,
+      reason = 'the server could not be started',
+    }: { readonly late?: boolean; readonly reason?: string } = {},
+  ) {
     super(message)
     this.name = 'UpstreamStartError'
     this.late = late
+    this.reason = reason
   }
 }

@@ -19,6 +19,9 @@ export interface WorkerExit {
 /** How a start failed: the program cannot be run, ended, did not answer, or refused the handshake. */
 export type StartFault = 'not_run' | 'ended' | 'no_answer' | 'refused'
 
+/** The words for a program that is silent. */
+export const noAnswer = 'the program did not answer its handshake in time'
+
 export interface StartFailure {
   readonly fault: StartFault
   /** Shown in the health report: holds neither the command nor text of the server. */
@@ -35,6 +38,6 @@ export function startFailure(exit: WorkerExit | undefined, cause?: unknown): Sta
     const how = exit.signal === null ? `exit code ${exit.code}` : exit.signal
     return { fault: 'ended', detail: `the program ended by itself before it answered (${how})` }
   }
-  if (asRefusal(cause)) return { fault: 'no_answer', detail: 'the program did not answer its handshake in time' }
+  if (asRefusal(cause)) return { fault: 'no_answer', detail: noAnswer }
   return { fault: 'refused', detail: 'the program refused its handshake' }
 }

@@ -117,7 +117,9 @@ function explained(error: unknown, path: string): ModuleError {
     return new ModuleError(`${basename(path)} cannot be loaded: ${what}`, error)
   }
   const kind = extname(path) === '.ts' && code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX' ? ' (install tsx for it)' : ''
-  return new ModuleError(`${basename(path)} cannot be loaded: ${words}${kind}`, error)
+  // Node tells the line of such an error only where it ends the process.
+  const line = error instanceof SyntaxError ? `; node ${basename(path)} shows the line` : ''
+  return new ModuleError(`${basename(path)} cannot be loaded: ${words}${kind}${line}`, error)
 }
 
 function packageOf(specifier: string): string {

@@ -67,7 +67,10 @@ export function createModuleProgram(needs: ModuleProgramNeeds): ServerProgram {
         ? `did not answer initialize within ${settings.startTimeoutMs / 1000} s`
         : `could not be started: ${cause ?? words ?? 'it ended'}`
       const named = typeof settings.module === 'string' ? `the module ${settings.module}` : 'the module'
-      return new UpstreamStartError(terminalSafe(`${named} ${what}`), { late })
+      const reason = late
+        ? 'the module did not answer its handshake in time'
+        : 'the module cannot be loaded, or has failed'
+      return new UpstreamStartError(terminalSafe(`${named} ${what}`), { late, reason })
     },
     counts: () => host.counts(),
     get complaint() {

@@ -3,6 +3,7 @@ import { maskCommand } from '../../base/mask-command.ts'
 import type { UpstreamSettings } from '../options.ts'
 import type { FailedStart } from '../pooled/server-program.ts'
 import { UpstreamStartError } from '../upstream.ts'
+import { noAnswer, startFailure } from '../worker-exit.ts'
 import type { StdioSettings } from './options.ts'
 
 /** Its details are for the operator and never sent to clients. */
@@ -21,11 +22,13 @@ export class CommandStartError extends UpstreamStartError {
       readonly command: string
       readonly exit?: string
       readonly late?: boolean
+      /** See `UpstreamStartError`. */
+      readonly reason: string
       readonly stderr: string
       readonly stdout?: string
     },
   ) {
-    super(message, { late: details.late === true })
+    super(message, { late: details.late === true, reason: details.reason })
     this.name = 'CommandStartError'
     this.command = details.command
     this.exit = details.exit
@@ -41,17 +44,23 @@ export function commandStartError(
 ): CommandStartError {
   const command = maskCommand([settings.command, ...settings.args]).join(' ')
   const { stderr = '', stdout = '' } = exit ?? {}
+  const common = { command, stderr, stdout }
   if (exit?.error !== undefined)
-    return new CommandStartError('the command could not be started', { command, exit: exit.error, stderr, stdout })
+    return new CommandStartError('the command could not be started', {
+      ...common,
+      exit: exit.error,
+      reason: startFailure(exit).detail,
+    })
   if (exit && !exit.expected) {
     const how = exit.signal === null ? `exit code ${exit.code}` : `signal ${exit.signal}`
     const what = words === undefined ? 'ended before it answered' : `ended: ${words}`
-    return new CommandStartError(`the command ${what}`, { command, exit: how, stderr, stdout })
+    return new CommandStartError(`the command ${what}`, { ...common, exit: how, reason: startFailure(exit).detail })
   }
   const isLate = late && words === undefined
   const what = isLate
     ? `the command did not answer initialize within ${settings.startTimeoutMs / 1000} s`
     : 'the command answered, but not as an MCP server does on its standard output'
   const whole = words === undefined ? what : `${what}: ${words}`
-  return new CommandStartError(whole, { command, late: isLate, stderr, stdout })
+  const reason = isLate ? noAnswer : 'the program did not answer its handshake as an MCP server does'
+  return new CommandStartError(whole, { ...common, late: isLate, reason })
 }

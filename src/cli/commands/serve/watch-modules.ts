@@ -33,9 +33,10 @@ export function watchModules({ gateway, settings, clock, log }: WatchModulesNeed
     } catch (error) {
       // The file has changed once more.
       if (error instanceof ReloadError && error.isReplaced) return
-      // Of a failed start, its cause says more.
-      const err = error instanceof ReloadError && error.cause instanceof Error ? error.cause : error
-      log.error({ upstream: name, file, err }, 'the module was not replaced: the one before stays in place')
+      // Of a failed start, its cause says more, and where that was thrown says nothing about the module.
+      const cause = error instanceof ReloadError && error.cause instanceof Error ? error.cause : undefined
+      const why = cause ? { 'err.message': cause.message } : { err: error }
+      log.error({ upstream: name, file, ...why }, 'the module was not replaced: the one before stays in place')
     }
   }
 
