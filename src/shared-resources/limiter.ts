@@ -4,6 +4,7 @@
  * that a call which cannot have its turn in time is refused at once.
  */
 import { backOffMs, withJitter } from '../base/backoff.ts'
+import type { Cancel } from '../base/cancel.ts'
 import type { Clock, Timer } from '../base/clock.ts'
 import { createLease, type Lease } from '../base/lease.ts'
 import { WaitingLine } from '../base/waiting-line.ts'
@@ -36,6 +37,25 @@ export interface LimiterNeeds {
   readonly clock: Clock
   /** Of the code that runs; undefined if it works on no call. */
   readonly caller: () => CallerOfResource | undefined
+  /** The line that a caller waits in; by default one for each tenant and session. */
+  readonly pathOf?: (caller: CallerOfResource | undefined) => readonly string[]
+  /** Gets what a task needs besides its turn, before it begins. Throws if that is not to be had before `dueMs`. */
+  readonly acquire?: (attempt: AcquireAttempt) => Promise<AcquiredResource>
+  /** The error of a task that takes longer than `timeoutMs`. */
+  readonly errorWhenLate?: () => ResourceError
+}
+
+export interface AcquireAttempt {
+  readonly signal: AbortSignal
+  readonly cancel: Cancel
+  readonly dueMs: number
+  /** It is gone while the task runs: the signal of the task is aborted, and its run rejects. */
+  readonly lost: (error: ResourceError) => void
+}
+
+/** What a task needs besides its turn. It is given back once the task has ended; that must not throw. */
+export interface AcquiredResource {
+  release(): Promise<void>
 }
 
 export class Limiter implements Limited {
@@ -89,15 +109,15 @@ export class Limiter implements Limited {
     task: (attempt: LimitedAttempt) => Value | PromiseLike<Value>,
     { signal, maxWait }: LimitedRunOptions = {},
   ): Promise<Value> {
-    const { clock, resource, settings, caller } = this.#needs
+    const { clock, resource, settings, caller, pathOf = fairPath } = this.#needs
     const from = caller()
     const joined = joinSignals([from?.signal, signal])
     const dueMs =
       clock.now() + (maxWait === undefined ? settings.maxWaitMs : wholeNumber(resource, 'maxWait', maxWait, 0))
     try {
       for (;;) {
-        const slot = await this.#turn(fairPath(from), dueMs, joined)
-        const attempt = await this.#attempt(task, slot, joined)
+        const slot = await this.#turn(pathOf(from), dueMs, joined)
+        const attempt = await this.#attempt(task, slot, dueMs, joined)
         if ('value' in attempt) return attempt.value
         if (clock.now() > dueMs) throw this.#due(settings.maxWaitMs)
       }
@@ -135,27 +155,31 @@ export class Limiter implements Limited {
   async #attempt<Value>(
     task: (attempt: LimitedAttempt) => Value | PromiseLike<Value>,
     slot: Lease,
+    dueMs: number,
     joined: JoinedSignals,
   ): Promise<{ readonly value: Value } | { readonly isRefused: true }> {
-    const { clock, resource, settings } = this.#needs
+    const { clock, settings, acquire } = this.#needs
+    const { signal, cancel } = joined
     const startedMs = clock.now()
     let timer: Timer | undefined
-    const late = new Promise<never>((_, reject) => {
-      timer = outside(() =>
-        clock.after(settings.timeoutMs, () => {
-          const words = `took longer than ${inSeconds(settings.timeoutMs)} (timeout)`
-          const error = new ResourceError('run_timeout', resource, words)
-          joined.abort(error)
-          reject(error)
-        }),
-      )
+    let acquired: AcquiredResource | undefined
+    let lost = (_error: ResourceError): void => {}
+    const ended = new Promise<never>((_, reject) => {
+      lost = (error) => {
+        joined.abort(error)
+        reject(error)
+      }
     })
+    // It may be lost while nothing waits for it.
+    ended.catch(() => {})
     try {
+      acquired = await acquire?.({ signal, cancel, dueMs, lost: (error) => lost(error) })
+      timer = outside(() => clock.after(settings.timeoutMs, () => lost(this.#late())))
       const retryAfter = (value?: string | number | null): never => {
         throw new CallAgain(retryAfterMs(value))
       }
-      const running = (async () => task({ signal: joined.signal, retryAfter }))()
-      const value = await Promise.race([running, late])
+      const running = (async () => task({ signal, retryAfter }))()
+      const value = await Promise.race([running, ended])
       this.#refusals = 0
       return { value }
     } catch (error) {
@@ -164,6 +188,7 @@ export class Limiter implements Limited {
       return { isRefused: true }
     } finally {
       timer?.stop()
+      await acquired?.release()
       this.#usualMs += (clock.now() - startedMs - this.#usualMs) / (this.#usualMs === 0 ? 1 : 8)
       slot.release()
     }
@@ -244,6 +269,12 @@ export class Limiter implements Limited {
     const expectedMs = this.#expectedMs(this.#line.size)
     const words = `${this.#line.size} calls wait already (maxQueue); try again in about ${inSeconds(expectedMs)}`
     return new ResourceError('queue_full', this.#needs.resource, words, { retryAfterMs: Math.ceil(expectedMs) })
+  }
+
+  #late(): ResourceError {
+    const { resource, settings, errorWhenLate } = this.#needs
+    const words = `took longer than ${inSeconds(settings.timeoutMs)} (timeout)`
+    return errorWhenLate?.() ?? new ResourceError('run_timeout', resource, words)
   }
 
   #due(ms: number): ResourceError {

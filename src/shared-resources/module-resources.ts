@@ -1,9 +1,14 @@
 /** What a module shares among its sessions: one of each name, made at its first use and ended with the module. */
 import type { Clock } from '../base/clock.ts'
 import { callScopes } from '../use-call/call-scope.ts'
+import type { CallerOfResource } from './caller-of-resource.ts'
 import { type Limited, type LimitedOptions, limitedSettings } from './limited-options.ts'
+import { createFileLock } from './file-lock.ts'
 import { Limiter } from './limiter.ts'
+import { isPath } from './lock.ts'
+import { type Lock, type LockOptions, lockSettings } from './lock-options.ts'
 import { NamedResources } from './named-resources.ts'
+import { inSeconds, ResourceError } from './resource-error.ts'
 import type { SharedResources } from './shared-resources.ts'
 
 /** How many of each kind a module may have. */
@@ -12,6 +17,7 @@ const maxOfKind = 1000
 export class ModuleResources implements SharedResources {
   readonly #clock: Clock
   readonly #limiters = new NamedResources<Limiter>('limited', maxOfKind)
+  readonly #locks = new NamedResources<Limiter>('lock', maxOfKind)
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -20,26 +26,61 @@ export class ModuleResources implements SharedResources {
   limited(name: string, options: LimitedOptions): Limited {
     return this.#limiters.of(name, options, (resource) => {
       const settings = limitedSettings(resource, options)
-      return new Limiter({ resource, settings, clock: this.#clock, caller: () => callScopes().getStore()?.call })
+      return new Limiter({ resource, settings, clock: this.#clock, caller: callerHere })
+    })
+  }
+
+  lock(target: string, options: LockOptions): Lock {
+    return this.#locks.of(target, options, (resource) => {
+      const clock = this.#clock
+      const settings = lockSettings(resource, options, isPath(target))
+      const { timeoutMs: ttlMs } = settings
+      return new Limiter({
+        resource,
+        settings,
+        clock,
+        caller: callerHere,
+        pathOf: () => oneLine,
+        errorWhenLate: () =>
+          new ResourceError('lock_lost', resource, `was kept longer than ${inSeconds(ttlMs)} (ttl), and is lost`),
+        ...(isPath(target) && { acquire: createFileLock({ resource, path: target, ttlMs, clock }) }),
+      })
     })
   }
 
   /** Figures for operators: those whose names end in `Ms` are the longest of their kind. */
   counts(): Readonly<Record<string, number>> {
-    const limiters = this.#limiters.all
-    if (limiters.length === 0) return {}
-    const nowMs = this.#clock.now()
+    const [limiters, locks] = [this.#limiters.all, this.#locks.all]
     return {
-      limitedCalls: sumOf(limiters, ({ running }) => running),
-      waitingLimitedCalls: sumOf(limiters, ({ waiting }) => waiting),
-      oldestLimitedWaitMs: Math.max(...limiters.map(({ oldestSinceMs = nowMs }) => nowMs - oldestSinceMs)),
+      ...(limiters.length > 0 && {
+        limitedCalls: sumOf(limiters, ({ running }) => running),
+        waitingLimitedCalls: sumOf(limiters, ({ waiting }) => waiting),
+        oldestLimitedWaitMs: this.#oldestMs(limiters),
+      }),
+      ...(locks.length > 0 && {
+        heldLocks: sumOf(locks, ({ running }) => running),
+        waitingForLocks: sumOf(locks, ({ waiting }) => waiting),
+        oldestLockWaitMs: this.#oldestMs(locks),
+      }),
     }
   }
 
   /** Refuses those who wait, and all that come later. */
   async close(): Promise<void> {
-    for (const limiter of this.#limiters.close()) limiter.close()
+    for (const limiter of [...this.#limiters.close(), ...this.#locks.close()]) limiter.close()
   }
+
+  #oldestMs(resources: readonly Limiter[]): number {
+    const nowMs = this.#clock.now()
+    return Math.max(0, ...resources.map(({ oldestSinceMs = nowMs }) => nowMs - oldestSinceMs))
+  }
+}
+
+/** A lock is given in the order of arrival, whoever asks for it. */
+const oneLine = ['']
+
+function callerHere(): CallerOfResource | undefined {
+  return callScopes().getStore()?.call
 }
 
 function sumOf<Value>(values: readonly Value[], count: (value: Value) => number): number {

@@ -6,6 +6,7 @@ export const resourceErrors = {
   too_late: 'The wait would be longer than `maxWait`, so it did not begin. Try again after `retryAfterMs`.',
   wait_timeout: 'The wait has taken as long as `maxWait`. Try again after `retryAfterMs`.',
   run_timeout: 'What was done with the resource has taken longer than `timeout`.',
+  lock_lost: 'The lock was kept longer than `ttl`, or another process has taken it: its signal is aborted.',
   closed: 'The module is closed, or was replaced: its resources are gone. Try again.',
 } as const
 
