@@ -1,13 +1,16 @@
 /** The start of several servers: the first that answers is enough, and the others are named, tried again and announced. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { createGateway } from '../src/index.ts'
+import { nodeHandler } from '../src/transports/http/listen.ts'
 import type { Log, LogFields } from '../src/base/log.ts'
 import { silentLog } from '../src/base/log.ts'
 import { eventually } from './support/eventually.ts'
-import { startSeveral } from './support/in-process.ts'
+import { startSeveral, upstreamsOf } from './support/in-process.ts'
 import { echoLegacy, echoModern } from './support/mcplex.ts'
 import { messagesOf, reasonOf } from './support/rpc.ts'
 import { initialize, openSession } from './support/session.ts'
@@ -29,6 +32,15 @@ async function withFile(): Promise<{ readonly server: readonly string[]; appear(
   onTestFinished(() => rm(folder, { recursive: true }))
   const file = join(folder, 'there')
   const script = `require('node:fs').existsSync(${JSON.stringify(file)}) ? import(${JSON.stringify(echoLegacy)}) : process.exit(3)`
+  return { server: ['-e', script], appear: () => writeFile(file, '') }
+}
+
+/** A server that answers nothing before the file is there. */
+async function waitingForFile(): ReturnType<typeof withFile> {
+  const folder = await mkdtemp(join(tmpdir(), 'mcplex-'))
+  onTestFinished(() => rm(folder, { recursive: true }))
+  const file = join(folder, 'there')
+  const script = `const look = setInterval(() => { if (require('node:fs').existsSync(${JSON.stringify(file)})) { clearInterval(look); import(${JSON.stringify(echoLegacy)}) } }, 50)`
   return { server: ['-e', script], appear: () => writeFile(file, '') }
 }
 
@@ -72,6 +84,48 @@ test('one server of three answers: clients are served at once, and the others ar
       late: { ok: false, detail: expect.stringContaining('being started') },
     },
   })
+})
+
+test('a merged list waits for a late server as long as the settings say', async () => {
+  const { server, appear } = await waitingForFile()
+  const missingAt = async (upstreamWaitMs: number): Promise<string> => {
+    const { url } = await startSeveral({ good: [echoLegacy], late: server }, { limits: { upstreamWaitMs } })
+    const { result } = await (await openSession(url)).request('tools/list')
+    return JSON.stringify(result?.['_meta'] ?? '')
+  }
+  expect(await missingAt(100)).toContain('"late"')
+  const patient = missingAt(60_000)
+  // Longer than by default.
+  await new Promise((resolve) => setTimeout(resolve, 4000))
+  await appear()
+  expect(await patient).not.toContain('"late"')
+})
+
+test('requests that wait for a start are bounded at all endpoints together', async () => {
+  const { server, appear } = await waitingForFile()
+  const servers = Object.fromEntries(['a', 'b', 'c', 'd'].map((name) => [name, server]))
+  const gateway = createGateway({ upstreams: upstreamsOf(servers), limits: { queue: 3 } })
+  const listener = createServer(nodeHandler(gateway))
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve))
+  onTestFinished(async () => {
+    listener.closeAllConnections()
+    listener.close()
+    await gateway.close()
+  })
+  const { port } = listener.address() as AddressInfo
+  const started = gateway.start()
+  const opened = ['', '/a', '/b', '/c', '/d'].flatMap((path) =>
+    [0, 1].map(() => initialize(`http://127.0.0.1:${port}/mcp${path}`)),
+  )
+  await eventually('as many wait as may', async () => (await gateway.health()).counts?.['waitingClients'] === 3)
+  await appear()
+  const answers = await Promise.all(opened)
+  await started
+  const reasons = answers.flatMap((answered) => messagesOf(answered)).map(reasonOf)
+  expect(reasons.filter((reason) => reason === undefined)).toHaveLength(3)
+  expect(reasons.filter((reason) => reason === 'starting')).toHaveLength(7)
+  // What has waited leaves its room to others.
+  expect((await gateway.health()).counts?.['waitingClients']).toBe(0)
 })
 
 test('a server that cannot be started is tried again, and its tools are announced when it comes', async () => {

@@ -29,7 +29,7 @@ const routerOf = (count) => {
   const members = Array.from({ length: count }, (_, at) => ({ name: `server-${at}`, upstream, catalog: undefined }))
   const naming = { hasPrefix: count > 1 }
   const memory = createMemoryBudget(1024 ** 3)
-  return createRouter({ members, naming, memory, clock: manualClock(), log: silentLog }).upstream
+  return createRouter({ members, naming, memberWaitMs: 2000, memory, clock: manualClock(), log: silentLog }).upstream
 }
 const callOf = (name) => ({
   method: 'tools/call',

@@ -8,6 +8,8 @@ export interface LimitSettings {
   readonly queue: number
   /** Longest wait in a queue, in milliseconds. */
   readonly queueWaitMs: number
+  /** Where the answer is made of several servers: how long the others wait for one, in milliseconds. */
+  readonly upstreamWaitMs: number
   /** Calls in flight of one session. */
   readonly callsPerSession: number
   /** The memory budget: bytes that may be kept on behalf of all clients and servers together. */
@@ -60,6 +62,16 @@ export const limitOptions: OptionTable<LimitSettings> = {
     min: 0,
     max: 600_000,
     why: 'Clients give a request about 60 s; a wait of 10 s leaves most of that for the call itself.',
+  },
+  upstreamWaitMs: {
+    path: 'limits.upstreamWait',
+    kind: 'duration',
+    about:
+      'Where several servers are one endpoint: how long a list, a handshake or a subscription waits for a server that does not answer. It is then named as missing, and the others are served without it.',
+    default: 2000,
+    min: 100,
+    max: 60_000,
+    why: 'A third of what impatient clients give a list, and more than a server needs that works. A longer wait is for servers behind a slow network that list anew with each request.',
   },
   callsPerSession: {
     path: 'limits.callsPerSession',

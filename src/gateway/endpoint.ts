@@ -28,7 +28,7 @@ import type { SuspendedCalls } from './interaction/suspended-calls.ts'
 import type { SseSessions } from './legacy/http-sse-sessions.ts'
 import { createSessionNotifications } from './legacy/notifications.ts'
 import { MovableSubscriptions } from './movable-subscriptions.ts'
-import { createStartWait, type StartWait } from './wait-for-start.ts'
+import { createStartWait, type StartRoom, type StartWait } from './wait-for-start.ts'
 
 /** What all endpoints of a gateway share. */
 export interface SharedServices {
@@ -76,17 +76,17 @@ export interface Endpoint extends Behind {
   readonly calls: number
 }
 
-/** @param startTimeoutMs how long the start of its upstreams may take */
+/** @param starting how long the start of its upstreams may take, and the room for requests that wait for it */
 export function createLastingParts(
   name: string,
   { upstream }: Behind,
-  startTimeoutMs: number,
+  starting: { readonly startTimeoutMs: number; readonly startRoom: StartRoom },
   { settings, clock, drain }: Pick<SharedServices, 'settings' | 'clock' | 'drain'>,
 ): LastingParts {
   const own = createDrain(clock)
   return {
     name,
-    startWait: createStartWait({ queue: settings.limits.queue, startTimeoutMs, clock }),
+    startWait: createStartWait({ queue: settings.limits.queue, ...starting, clock }),
     requestState: createRequestStateCodec(clock, settings.sessions.answerTimeoutMs),
     subscriptions: new MovableSubscriptions(upstream),
     end: () => void own.drain(0),

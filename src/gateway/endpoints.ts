@@ -22,7 +22,7 @@ import {
 } from './endpoint.ts'
 import type { ServedUpstream } from './served-upstream.ts'
 import type { ServedUpstreams } from './served-upstreams.ts'
-import type { StartedServer } from './wait-for-start.ts'
+import type { StartedServer, StartRoom } from './wait-for-start.ts'
 
 export interface EndpointsNeeds {
   readonly settings: Pick<Settings, 'upstreams' | 'endpoints' | 'aliases'>
@@ -50,10 +50,13 @@ interface Placed {
 
 export class Endpoints {
   readonly #needs: EndpointsNeeds
+  /** For all requests that wait for a start, at whatever endpoint. */
+  readonly #startRoom: StartRoom
   #byName = new Map<string, Placed>()
 
   constructor(needs: EndpointsNeeds) {
     this.#needs = needs
+    this.#startRoom = { free: needs.shared.settings.limits.queue }
     for (const [name, plan] of plansOf(needs.settings)) this.#byName.set(name, this.#create(name, plan))
   }
 
@@ -143,11 +146,13 @@ export class Endpoints {
   /** @param old the endpoint whose place it takes */
   #create(name: string, plan: Plan, old?: Placed): Placed {
     const { shared, memory } = this.#needs
-    const { clock, log } = shared
+    const { clock, log, settings } = shared
+    const { limits } = settings
     const { view, naming } = plan
     const members = this.#membersOf(plan.members)
     const given = members.map(({ member }) => member)
-    const router = naming && createRouter({ members: given, naming, view, memory, clock, log })
+    const router =
+      naming && createRouter({ members: given, naming, view, memberWaitMs: limits.upstreamWaitMs, memory, clock, log })
     const behind: Behind | undefined = router ?? members[0]
     if (!behind) throw new Error(`there is no upstream behind the endpoint ${name}`)
     if (old) {
@@ -156,7 +161,7 @@ export class Endpoints {
       return { plan, router, given, endpoint }
     }
     const startTimeoutMs = Math.max(...members.map(({ setup }) => setup.startTimeoutMs))
-    const lasting = createLastingParts(name, behind, startTimeoutMs, shared)
+    const lasting = createLastingParts(name, behind, { startTimeoutMs, startRoom: this.#startRoom }, shared)
     return { plan, router, given, endpoint: createEndpoint(lasting, behind, shared) }
   }
 

@@ -1,7 +1,7 @@
 /**
  * Holds requests that come while the server starts. Few clients try again after a refusal, and none reads
- * `Retry-After`, so requests wait until the start succeeds or fails: at most as many as the admission queue holds, and
- * no longer than a start may take.
+ * `Retry-After`, so requests wait until the start succeeds or fails: at all endpoints together at most as many as the
+ * admission queue holds, and no longer than a start may take.
  */
 import type { Clock } from '../base/clock.ts'
 import { Refusal } from '../base/refusal.ts'
@@ -18,6 +18,12 @@ export interface StartedServer {
   readonly refusesStateless: boolean
   /** Whether the server announces extensions: their methods are then forwarded. */
   readonly extensions: boolean
+}
+
+/** The room for requests that wait, at all endpoints of a gateway together. */
+export interface StartRoom {
+  /** How many more may wait. */
+  free: number
 }
 
 export interface StartWait {
@@ -47,6 +53,7 @@ const discoverMs = 4000
 export function createStartWait(needs: {
   /** How many requests may wait at once. */
   readonly queue: number
+  readonly startRoom: StartRoom
   readonly startTimeoutMs: number
   readonly clock: Clock
 }): StartWait {
@@ -57,6 +64,7 @@ export function createStartWait(needs: {
     clock: needs.clock,
     bound: needs.queue,
     refusalWhenDue: () => new Refusal('starting'),
+    onLeave: () => void needs.startRoom.free++,
   })
   let serverDescription: RawObject | undefined
   let server: StartedServer | undefined
@@ -74,8 +82,11 @@ export function createStartWait(needs: {
       try {
         const ms = discover ? Math.min(discoverMs, needs.startTimeoutMs) : needs.startTimeoutMs
         // All waits end together, so there is no turn to be fair about: they share one key.
-        const started = line.wait([''], { isDiscover: isValid }, ms, inbound.closed)
+        if (inbound.closed.cancelled) throw new Refusal('cancelled')
+        const started =
+          needs.startRoom.free > 0 ? line.wait([''], { isDiscover: isValid }, ms, inbound.closed) : undefined
         if (!started) throw new Refusal('starting')
+        needs.startRoom.free--
         await started
       } catch (error) {
         throw discover ? notServed(discover, header(inbound, 'mcp-protocol-version'), stillStarting) : error

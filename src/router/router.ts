@@ -38,7 +38,7 @@ export interface RouterNeeds {
   /** The name of the merged server, for clients. */
   readonly serverName?: string
   /** How long the other members wait for one, in milliseconds. */
-  readonly memberWaitMs?: number
+  readonly memberWaitMs: number
   readonly memory: MemoryBudget
   readonly clock: Clock
   readonly log: Log
@@ -57,11 +57,8 @@ export interface Router {
   release(): void
 }
 
-/** A third of what clients give a list, and less than the probe of a client of both eras may take. */
-const defaultMemberWaitMs = 2000
-
 export function createRouter(needs: RouterNeeds): Router {
-  const { clock, log, memory, view = {}, serverName = 'mcplex', memberWaitMs = defaultMemberWaitMs } = needs
+  const { clock, log, memory, view = {}, serverName = 'mcplex', memberWaitMs } = needs
   const members = new Members({ members: needs.members, naming: needs.naming, view })
   const appRequests = createAppRequests({ members, memberWaitMs, clock })
   const memberNames = createMemberNames({ members, appRequests, memberWaitMs, clock })

@@ -67,6 +67,7 @@ export async function routerOver(
   const router = createRouter({
     members,
     naming: { hasPrefix: true },
+    memberWaitMs: 2000,
     memory,
     clock: systemClock,
     log: { ...silentLog, info: note, warn: note },
