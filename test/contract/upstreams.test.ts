@@ -60,7 +60,12 @@ function routed(server: readonly string[], names: readonly string[]): UpstreamUn
       ...common,
     }),
   }))
-  const { upstream, catalog } = createRouter({ members, naming: { hasPrefix: names.length > 1 }, memberWaitMs: 2000, ...common })
+  const { upstream, catalog } = createRouter({
+    members,
+    naming: { hasPrefix: names.length > 1 },
+    memberWaitMs: 2000,
+    ...common,
+  })
   return { upstream, lists: { catalog }, isGone: () => !started.some(({ pids }) => pids.some(runs)) }
 }
 
