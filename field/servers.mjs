@@ -27,6 +27,13 @@ const known = {
   },
   'code-runner': { package: 'mcp-server-code-runner', main: 'dist/cli.js' },
   context7: { package: '@upstash/context7-mcp', main: 'dist/index.js' },
+  // It sends nothing and opens no page; what its flags say would come from its maker's site.
+  'desktop-commander': {
+    package: '@wonderwhy-er/desktop-commander',
+    main: 'dist/index.js',
+    args: ['--no-onboarding'],
+    env: { DESKTOP_COMMANDER_DISABLE_TELEMETRY: '1', DC_FLAG_URL: 'data:application/json,{"flags":{}}' },
+  },
   everything: { package: '@modelcontextprotocol/server-everything', main: 'dist/index.js', args: ['stdio'] },
   filesystem: { package: '@modelcontextprotocol/server-filesystem', main: 'dist/index.js', args: ['.'] },
   firecrawl: { package: 'firecrawl-mcp', main: 'dist/index.js', env: { FIRECRAWL_API_KEY: 'none' } },
