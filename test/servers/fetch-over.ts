@@ -23,11 +23,17 @@ export function fetchBy(requester: Requester): typeof fetch {
     })
     const { status, header, over, cut } = exchange
     writer.closed.catch(cut)
-    init.signal?.addEventListener('abort', () => {
+    const aborted = (): void => {
       cut()
       void writer.abort(init.signal?.reason).catch(() => {})
-    })
-    over.then(ended, ended)
+    }
+    init.signal?.addEventListener('abort', aborted)
+    // The SDKs use one signal for all requests of a connection.
+    const done = (): void => {
+      init.signal?.removeEventListener('abort', aborted)
+      ended()
+    }
+    over.then(done, done)
     const headers = passedOn.flatMap((name): Array<[string, string]> => {
       const value = header(name)
       return value === undefined ? [] : [[name, value]]
