@@ -45,3 +45,35 @@ test('a session that has ended has no state, also if it ends during a change', a
   await states.end(live)
   expect(await records.read('session/t/ada/s/state/a')).toBe(undefined)
 })
+
+test('fifty that change a state at once lose no change, and no memory', async () => {
+  const { states, live } = start()
+  const add = async (name: string): Promise<void> => {
+    for (;;) {
+      const { values, version } = await states.read(ada, 's', 'a')
+      const { all = '' } = values
+      // Longer and shorter, turn by turn.
+      const filler = String(all).length % 3 === 0 ? 'x'.repeat(500) : ''
+      if (await states.replace(ada, 's', 'a', { all: `${String(all)}${name}`, filler }, version)) return
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+  const names = Array.from({ length: 50 }, (_, index) => String.fromCharCode(0x30 + index))
+  await Promise.all(names.map(add))
+  const { values } = await states.read(ada, 's', 'a')
+  expect([...String(values['all'])].sort()).toEqual([...names].sort())
+  expect(live.memory.heldBytes).toBe(JSON.stringify(values).length)
+})
+
+test('a change that the store refuses takes no memory', async () => {
+  const { live } = start()
+  const failing = { read: async () => undefined, create: () => Promise.reject(new Error('the store is gone')) }
+  const states = createToolStates({
+    records: failing as unknown as Parameters<typeof createToolStates>[0]['records'],
+    served: () => live,
+    stateBytes: 1000,
+    maxSessionMs: 60_000,
+  })
+  await expect(states.replace(ada, 's', 'a', { n: 1 }, 0)).rejects.toThrow('the store is gone')
+  expect(live.memory.heldBytes).toBe(0)
+})

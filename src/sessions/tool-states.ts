@@ -61,18 +61,21 @@ export function createToolStates(needs: {
         throw new Error(
           `the state of the session would take ${bytes} bytes; ${stateBytes} are allowed (sessions.stateBytes)`,
         )
+      const { memory } = liveSession
       const areas = (liveSession.stateAreas ??= new Map())
-      const before = areas.get(area) ?? 0
-      if (bytes > before && liveSession.memory.take(bytes - before) !== 'reserved')
-        throw new Error('there is no memory for the state of the session')
-      const isStored =
-        version === 0
-          ? await records.create(key, { values }, ttlMs)
-          : await records.replace(key, { values }, version, ttlMs)
-      if (isStored) {
-        if (bytes < before) liveSession.memory.release(before - bytes)
-        areas.set(area, bytes)
-      } else liveSession.memory.release(Math.max(0, bytes - before))
+      // Others may store theirs meanwhile, so what this one takes is its own until it is stored.
+      const taken = Math.max(0, bytes - (areas.get(area) ?? 0))
+      if (taken > 0 && memory.take(taken) !== 'reserved') throw new Error('there is no memory for the state of the session')
+      const stored =
+        version === 0 ? records.create(key, { values }, ttlMs) : records.replace(key, { values }, version, ttlMs)
+      const isStored = await stored.catch((error: unknown) => {
+        memory.release(taken)
+        throw error
+      })
+      const counted = taken + (isStored ? (areas.get(area) ?? 0) - bytes : 0)
+      if (counted >= 0) memory.release(counted)
+      else memory.add(-counted)
+      if (isStored) areas.set(area, bytes)
       // It has ended meanwhile, perhaps before this write.
       if (liveSession.ended) {
         await records.remove(key)
