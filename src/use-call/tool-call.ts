@@ -20,7 +20,7 @@ export interface ToolCall<State extends object = AnyState> {
   progress(progress: number, total?: number, message?: string): void
   /**
    * Asks the user (`elicitation/create`): `message` and `requestedSchema`. Works for clients of both eras. Rejects if the
-   * client has not declared the capability, if the call is cancelled, or with the error of the client.
+   * client has not declared the capability, if the call is cancelled or answered before, or with the error of the client.
    */
   elicit(params: ElicitParams): Promise<ElicitResult>
   /** Has the client sample from its model (`sampling/createMessage`). Rejects as `elicit` does. */
@@ -59,7 +59,7 @@ export interface ElicitResult {
 export interface ToolSession<State extends object = AnyState> {
   readonly id: string
   get<Key extends keyof State & string>(key: Key): Promise<State[Key] | undefined>
-  /** Rejects if the state of the session would be larger than `sessions.stateBytes`, or the value is no JSON. */
+  /** Rejects if the state of the session would be larger than `sessions.stateBytes`, or the value is no JSON: it has a function, a `Map` or `NaN` in it, for example. */
   set<Key extends keyof State & string>(key: Key, value: State[Key]): Promise<void>
   /**
    * Changes a value in one step: no other call of the session writes in between. `change` must be pure, because it runs

@@ -9,6 +9,13 @@ interface Pending {
   reject(error: Error): void
 }
 
+export interface ClientRequest {
+  /** Rejects with the client's error, or when the request is withdrawn. */
+  readonly result: Promise<JsonObject>
+  /** Has the client not asked any more; does nothing once there is an answer. */
+  withdraw(why: Error): void
+}
+
 export class ClientRequests {
   readonly #send: (message: JsonObject) => void
   readonly #pending = new Map<string, Pending>()
@@ -18,39 +25,28 @@ export class ClientRequests {
     this.#send = send
   }
 
-  /** Sends a request to the client. Rejects with the client's error, or when the signal is aborted. */
-  request(method: string, params: JsonObject, signal: AbortSignal): Promise<JsonObject> {
+  /** Sends a request to the client. */
+  request(method: string, params: JsonObject): ClientRequest {
     const id = `${prefix}${++this.#last}`
-    return new Promise((resolve, reject) => {
-      const over = (): void => {
-        signal.removeEventListener('abort', aborted)
-        this.#pending.delete(id)
-      }
-      const aborted = (): void => {
-        over()
-        this.#send({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: id } })
-        reject(asError(signal.reason))
-      }
-      if (signal.aborted) return reject(asError(signal.reason))
-      signal.addEventListener('abort', aborted)
-      this.#pending.set(id, {
-        resolve(result) {
-          over()
-          resolve(result)
-        },
-        reject(error) {
-          over()
-          reject(error)
-        },
-      })
+    const result = new Promise<JsonObject>((resolve, reject) => {
+      this.#pending.set(id, { resolve, reject })
       this.#send({ jsonrpc: '2.0', id, method, params })
     })
+    return {
+      result,
+      withdraw: (why) => {
+        const pending = this.#take(id)
+        if (!pending) return
+        this.#send({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: id } })
+        pending.reject(why)
+      },
+    }
   }
 
   /** Takes a response; false if it is none to a request from here. */
   settle({ id, result, error }: JsonObject): boolean {
     if (typeof id !== 'string' || !id.startsWith(prefix)) return false
-    const pending = this.#pending.get(id)
+    const pending = this.#take(id)
     if (isObject(result)) pending?.resolve(result)
     else pending?.reject(clientError(error))
     return true
@@ -58,7 +54,13 @@ export class ClientRequests {
 
   /** The connection is over. */
   fail(why: string): void {
-    for (const { reject } of [...this.#pending.values()]) reject(new Error(why))
+    for (const id of [...this.#pending.keys()]) this.#take(id)?.reject(new Error(why))
+  }
+
+  #take(id: string): Pending | undefined {
+    const pending = this.#pending.get(id)
+    this.#pending.delete(id)
+    return pending
   }
 }
 
@@ -66,8 +68,4 @@ function clientError(error: JsonValue | undefined): Error {
   const { code, message } = isObject(error) ? error : {}
   const words = typeof message === 'string' ? message : 'the client answered with an error'
   return Object.assign(new Error(words), { code })
-}
-
-function asError(reason: unknown): Error {
-  return reason instanceof Error ? reason : new Error(String(reason))
 }

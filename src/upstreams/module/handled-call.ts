@@ -23,6 +23,8 @@ export class HandledCall implements ToolCall {
   /** Why it was cancelled. */
   #cancelled: string | undefined
   #isOver = false
+  /** What the client is being asked. */
+  readonly #asked = new Set<{ readonly answer: Promise<unknown>; withdraw(why: Error): void }>()
 
   constructor(needs: HandledCallNeeds) {
     this.#needs = needs
@@ -59,35 +61,58 @@ export class HandledCall implements ToolCall {
     notify({ jsonrpc: '2.0', method: 'notifications/progress', params })
   }
 
-  async elicit(params: ElicitParams): Promise<ElicitResult> {
-    return elicitResult(await this.#request('elicitation/create', { mode: 'form', ...params }))
+  elicit(params: ElicitParams): Promise<ElicitResult> {
+    return this.#request('elicitation/create', { mode: 'form', ...params }, elicitResult)
   }
 
   sample(params: Readonly<Record<string, unknown>>): Promise<Readonly<Record<string, unknown>>> {
-    return this.#request('sampling/createMessage', params)
+    return this.#request('sampling/createMessage', params, (result) => result)
   }
 
-  async listRoots(): Promise<ReadonlyArray<{ readonly uri: string; readonly name?: string }>> {
-    const { roots } = await this.#request('roots/list', {})
-    return Array.isArray(roots) ? roots.filter(isRoot) : []
+  listRoots(): Promise<ReadonlyArray<{ readonly uri: string; readonly name?: string }>> {
+    return this.#request('roots/list', {}, ({ roots }) => (Array.isArray(roots) ? roots.filter(isRoot) : []))
   }
 
   /** The call is cancelled, or its server has ended. */
   cancel(reason: unknown): void {
     this.#isOver = true
     this.#cancelled ??= typeof reason === 'string' ? reason : 'the call was cancelled'
-    this.#abort?.abort(cancelError(this.#cancelled))
+    const error = cancelError(this.#cancelled)
+    // Not as listeners of the signal: Node warns its user of more than ten.
+    this.#withdraw(error)
+    this.#abort?.abort(error)
   }
 
-  /** The call was answered. */
+  /** The call was answered: what it still asks its client is withdrawn. */
   end(): void {
     this.#isOver = true
+    this.#withdraw(new Error('the call was answered before its client had answered'))
   }
 
-  async #request(method: string, params: Readonly<Record<string, unknown>>): Promise<JsonObject> {
-    if (this.#cancelled === undefined && this.#isOver)
-      throw new Error(`${method}: the call was answered already, so its client cannot be asked any more`)
-    return this.#needs.requests.request(method, params as JsonObject, this.signal)
+  #withdraw(why: Error): void {
+    for (const { answer, withdraw } of this.#asked) {
+      // The handler that has asked may be over, and wait for nothing: that is no fault of its server.
+      answer.catch(() => {})
+      withdraw(why)
+    }
+  }
+
+  #request<Answer>(
+    method: string,
+    params: Readonly<Record<string, unknown>>,
+    read: (result: JsonObject) => Answer,
+  ): Promise<Answer> {
+    if (this.#cancelled !== undefined) return Promise.reject(cancelError(this.#cancelled))
+    if (this.#isOver)
+      return Promise.reject(
+        new Error(`${method}: the call was answered already, so its client cannot be asked any more`),
+      )
+    const { result, withdraw } = this.#needs.requests.request(method, params as JsonObject)
+    const over = (): void => void this.#asked.delete(open)
+    const answer = result.finally(over).then(read)
+    const open = { answer, withdraw }
+    this.#asked.add(open)
+    return answer
   }
 }
 

@@ -67,10 +67,27 @@ export class StoredSession implements ToolSession {
   }
 }
 
-/** A copy of the value as JSON keeps it. */
+/** A copy of the value as JSON keeps it. Throws an error in words if it is none, or something in it would be lost. */
 function asJson(key: string, value: unknown): JsonValue {
-  const text = JSON.stringify(value) as string | undefined
-  if (text === undefined)
-    throw new TypeError(`session: the value of ${JSON.stringify(key)} is no JSON; use delete to remove a key`)
-  return JSON.parse(text) as JsonValue
+  try {
+    if (value === undefined) throw new TypeError('it is undefined; use delete to remove a key')
+    return JSON.parse(JSON.stringify(value, kept)) as JsonValue
+  } catch (error) {
+    const why = error instanceof Error ? error.message : 'it cannot be written'
+    throw new TypeError(`session: the value of ${JSON.stringify(key)} is no JSON: ${why}`, { cause: error })
+  }
+}
+
+/** Part of a value, if JSON can keep it. Members that are undefined are left out, as ever. */
+function kept(this: unknown, _key: string, part: unknown): unknown {
+  const isLost =
+    typeof part === 'function' ||
+    typeof part === 'symbol' ||
+    (typeof part === 'number' && !Number.isFinite(part)) ||
+    part instanceof Map ||
+    part instanceof Set ||
+    (part === undefined && Array.isArray(this))
+  if (isLost)
+    throw new TypeError(`it has ${part instanceof Object ? `a ${part.constructor.name}` : String(part)} in it`)
+  return part
 }
