@@ -29,11 +29,11 @@ export function fetchBy(requester: Requester): typeof fetch {
     }
     init.signal?.addEventListener('abort', aborted)
     // The SDKs use one signal for all requests of a connection.
-    const done = (): void => {
+    const release = (): void => {
       init.signal?.removeEventListener('abort', aborted)
       ended()
     }
-    over.then(done, done)
+    over.then(release, release)
     const headers = passedOn.flatMap((name): Array<[string, string]> => {
       const value = header(name)
       return value === undefined ? [] : [[name, value]]

@@ -71,7 +71,7 @@ export class StoredSession implements ToolSession {
 function asJson(key: string, value: unknown): JsonValue {
   try {
     if (value === undefined) throw new TypeError('it is undefined; use delete to remove a key')
-    return JSON.parse(JSON.stringify(value, kept)) as JsonValue
+    return JSON.parse(JSON.stringify(value, asKept)) as JsonValue
   } catch (error) {
     const why = error instanceof Error ? error.message : 'it cannot be written'
     throw new TypeError(`session: the value of ${JSON.stringify(key)} is no JSON: ${why}`, { cause: error })
@@ -79,7 +79,7 @@ function asJson(key: string, value: unknown): JsonValue {
 }
 
 /** Part of a value, if JSON can keep it. Members that are undefined are left out, as ever. */
-function kept(this: unknown, _key: string, part: unknown): unknown {
+function asKept(this: unknown, _key: string, part: unknown): unknown {
   const isLost =
     typeof part === 'function' ||
     typeof part === 'symbol' ||
