@@ -65,7 +65,8 @@ export function createToolStates(needs: {
       const areas = (liveSession.stateAreas ??= new Map())
       // Others may store theirs meanwhile, so what this one takes is its own until it is stored.
       const taken = Math.max(0, bytes - (areas.get(area) ?? 0))
-      if (taken > 0 && memory.take(taken) !== 'reserved') throw new Error('there is no memory for the state of the session')
+      if (taken > 0 && memory.take(taken) !== 'reserved')
+        throw new Error('there is no memory for the state of the session')
       const stored =
         version === 0 ? records.create(key, { values }, ttlMs) : records.replace(key, { values }, version, ttlMs)
       const isStored = await stored.catch((error: unknown) => {
