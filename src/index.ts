@@ -51,6 +51,7 @@ export { Refusal, type RefusalCode, type RefusalDetails } from './base/refusal.t
 export {
   CommandStartError,
   ReloadError,
+  UpstreamsStartError,
   UpstreamStartError,
   type GatewayFacts,
   type ReloadReport,

@@ -168,14 +168,19 @@ test('the stateless era is offered once every server has answered and offers it'
   const missing = lines.find(({ message }) => message === 'some servers have not started yet')?.['missing']
   expect(missing).toHaveLength(1)
   await eventually('the log says that the later one has started', () =>
-    lines.some(({ message, upstream }) => message === 'the server has started' && upstream === String(missing)),
+    lines.some(
+      ({ message, upstream }) => message.startsWith(`${String(missing)} is ready: `) && upstream === String(missing),
+    ),
   )
 })
 
 test('the start fails if no server can be started', async () => {
   const failing = { command: process.execPath, args: [echoLegacy, '--start-fail'] }
   const gateway = createGateway({ upstreams: { one: failing, two: failing } })
-  await expect(gateway.start()).rejects.toMatchObject({ name: 'CommandStartError' })
+  await expect(gateway.start()).rejects.toMatchObject({
+    name: 'UpstreamsStartError',
+    failures: ['one', 'two'].map((upstream) => ({ upstream, error: { name: 'CommandStartError' } })),
+  })
   await gateway.close()
 })
 

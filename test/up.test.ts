@@ -133,6 +133,41 @@ describe('up', () => {
     )
   })
 
+  test('names a server that starts late, once it is ready', async () => {
+    const [node = '', file = ''] = fixture('echo-legacy.mjs')
+    const gate = join(folder, 'gate')
+    const late = JSON.stringify(['/bin/sh', '-c', `until test -e ${gate}; do sleep 0.1; done; exec ${node} ${file}`])
+    const running = up([
+      '--config',
+      write('mcplex.yaml', `${two.replace('endpoints', `  late: { command: ${late} }\nendpoints`)}`),
+    ])
+    const { endpoint, upstreams } = await running.ready()
+    expect(upstreams).toMatchObject({ late: { standing: 'starting' } })
+    writeFileSync(gate, '')
+    await expect
+      .poll(() => running.log().find(({ msg }) => /^late is ready: \d+ tools$/.test(String(msg))), { timeout: 60_000 })
+      .toMatchObject({ level: 'info', upstream: 'late', tools: expect.any(Number) })
+    expect(await toolsAt(`${String(endpoint)}/late`)).toContain('echo')
+    expect(running.log().filter(({ msg }) => String(msg).startsWith('one is ready'))).toEqual([])
+  })
+
+  test('names each server and its reason if none can be started, and what the file can hand over', async () => {
+    const silent = JSON.stringify(['/bin/sh', '-c', 'echo no token >&2; exit 3'])
+    const text = `listen: { port: 0 }\nupstreams:\n  a: { command: ${silent} }\n  b: { command: /nowhere/server }\n`
+    const running = up(['--log-format', 'pretty', '--config', write('mcplex.yaml', text)], { HTTPS_PROXY: 'http://x' })
+    expect(await running.exit()).toBe(69)
+    const said = running.stderr()
+    expect(said).toMatch(/upstream_start +a: the command ended before it answered/)
+    expect(said).toMatch(/upstream_start +b: the command could not be started/)
+    expect(said).toContain('no token')
+    expect(said).toContain('env: { HTTPS_PROXY: "${HTTPS_PROXY}" } at this server in the file')
+    expect(said).not.toContain('--env')
+    expect(await running.ready()).toMatchObject({
+      event: 'failed',
+      errors: [{ code: 'upstream_start' }, { code: 'upstream_start' }],
+    })
+  })
+
   test('ends with exit code 69 if no server can be started, and names the command', async () => {
     const running = up([
       '--config',

@@ -12,6 +12,8 @@ export interface Events {
   callEnded: CallEnded
   /** A request was refused before there was a call. */
   refused: { code: string; tenant: string | undefined }
+  /** An upstream serves that was missing when the gateway had started. `tools` is how many it lists to a client without capabilities. */
+  upstreamReady: { upstream: string; tools: number }
   /**
    * A worker was started, or ended; `expected` is true if mcplex ended it, false for a crash. `worker` counts up from 1
    * for each upstream; `purpose` is `serve`, `spare`, `catalog` or `check`. `upstream` is its name, where there may be several.

@@ -28,6 +28,7 @@ import { upstreamCreator } from './create-upstream.ts'
 import { gatewayFacts, type GatewayFacts, type GatewayState, healthReport } from './health.ts'
 import { dispatch, type DispatchNeeds } from './dispatch.ts'
 import { createDrain } from './drain.ts'
+import { LateStarts } from './late-starts.ts'
 import type { Endpoint, SharedServices } from './endpoint.ts'
 import { Endpoints } from './endpoints.ts'
 import type { CallerGateNeeds } from './request-gates.ts'
@@ -42,6 +43,7 @@ import { isUnnamed, type UpstreamState, upstreamStates } from './upstream-states
 
 export type { GatewayFacts, ReloadReport, TransportServices, UpstreamState }
 export { ReloadError } from './reload-error.ts'
+export { UpstreamsStartError } from './start-error.ts'
 export { CommandStartError } from '../upstreams/stdio/command-start-error.ts'
 export { isOfModule } from '../upstreams/module/module-faults.ts'
 export { UpstreamStartError } from '../upstreams/upstream.ts'
@@ -125,6 +127,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
   const events = createEvents()
   const timers = new CoarseTimers(clock)
   const suspended = new SuspendedCalls({ timers, clock, ...settings.sessions })
+  const lateStarts = new LateStarts(log, events)
   const inForce = { settings }
   const isNamed = (): boolean => !isUnnamed(inForce.settings)
   const create = upstreamCreator({
@@ -144,7 +147,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
     create,
     clock,
     log,
-    changed: (served) => endpoints.changed(served),
+    changed: (served) => [endpoints, lateStarts].forEach((one) => one.changed(served)),
   })
   const streams = createJournalledStreams({
     journals: backplane.journals,
@@ -236,9 +239,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
         if (hasOneClient) endpoints.discovered(serverDescription)
       })
       if (closing) throw closed()
-      const missing = upstreams.missing.map(({ name }) => name)
-      if (missing.length > 0) log.warn({ missing }, 'some servers have not started yet')
-      return await gatewayFacts(upstreams.all, clock.now() - startedMs)
+      return lateStarts.reported(await gatewayFacts(upstreams.all, clock.now() - startedMs), upstreams.all)
     } catch (error) {
       if (closing) throw closed()
       endpoints.refuseWaiting(new Refusal('upstream_unavailable'))

@@ -13,6 +13,7 @@ import type { UpstreamSetup } from '../upstreams/options.ts'
 import { CommandStartError } from '../upstreams/stdio/command-start-error.ts'
 import { learnCommonLists } from './common-lists.ts'
 import { ReloadError } from './reload-error.ts'
+import { startErrorOf } from './start-error.ts'
 import { type CreateUpstream, ServedUpstream } from './served-upstream.ts'
 
 export interface ServedUpstreamsNeeds {
@@ -54,13 +55,8 @@ export class ServedUpstreams {
     return [...this.#byName.values()]
   }
 
-  /** Those that have not started. */
-  get missing(): readonly ServedUpstream[] {
-    return this.all.filter(({ facts }) => facts === undefined)
-  }
-
   /**
-   * Starts all; resolves as soon as one has started. If none can be started, it throws the error of the first one.
+   * Starts all; resolves as soon as one has started. If none can be started, it throws the error of the only one, or one with all errors.
    * @param discovered see `Upstream.start`; called only if there is one upstream
    */
   async start(discovered: (serverDescription: RawObject) => void): Promise<void> {
@@ -70,18 +66,11 @@ export class ServedUpstreams {
     try {
       await Promise.any(starts)
     } catch (error) {
-      throw error instanceof AggregateError ? error.errors[0] : error
+      const names = all.map(({ name }) => name)
+      throw error instanceof AggregateError ? startErrorOf(names, error.errors) : error
     }
     // Only now is it known that the gateway goes on.
-    all.forEach((served, at) => {
-      const isMissing = served.standing === 'starting'
-      void starts[at]?.then(
-        () => {
-          if (isMissing) this.#needs.log.info({ upstream: served.name }, 'the server has started')
-        },
-        (error: unknown) => this.#tryAgain(served, error),
-      )
-    })
+    all.forEach((served, at) => void starts[at]?.catch((error: unknown) => this.#tryAgain(served, error)))
   }
 
   async #start(served: ServedUpstream, discovered: (serverDescription: RawObject) => void): Promise<void> {
@@ -112,7 +101,6 @@ export class ServedUpstreams {
         await next.start(() => {})
         if (this.#byName.get(name) === failed) {
           this.#byName.set(name, next)
-          log.info({ upstream: name }, 'the server has started')
           changed(next)
         } else void next.close()
         return

@@ -75,6 +75,7 @@ export async function serveLoaded(serving: Serving, machine: Environment, output
   }
   // With stdio, the file is read at the start of each client.
   const source = loaded.clients.transport === 'http' ? serving.source : undefined
+  const isOfFile = serving.source !== undefined
   let reloading: Reloading | undefined
   let unwatch: (() => void) | undefined
   const onReload = (because: string): void => {
@@ -91,7 +92,18 @@ export async function serveLoaded(serving: Serving, machine: Environment, output
   })
   if (loaded.clients.transport === 'stdio') {
     starting?.()
-    const stdio = { output, loaded, log, stderr, stop, clock, env: machine.env, watch: serving.watch, secretValues }
+    const stdio = {
+      output,
+      loaded,
+      log,
+      stderr,
+      stop,
+      clock,
+      env: machine.env,
+      watch: serving.watch,
+      secretValues,
+      isOfFile,
+    }
     return serveStdio(stdio)
   }
   // With --json, programs read stdout.
@@ -151,7 +163,8 @@ export async function serveLoaded(serving: Serving, machine: Environment, output
     const failed =
       error instanceof CommandFailed
         ? error
-        : (startFailureToShow(error, settings, machine.env, secretValues) ?? certificateFailure(error))
+        : (startFailureToShow(error, { settings, env: machine.env, secretValues, isOfFile }) ??
+          certificateFailure(error))
     if (!failed) log.error({ err: error }, 'an unexpected error ends mcplex')
     throw failed ?? error
   } finally {

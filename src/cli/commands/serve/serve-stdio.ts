@@ -49,6 +49,8 @@ export interface ServeStdioNeeds {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Whether modules are replaced when their files change. */
   readonly watch: boolean | undefined
+  /** Whether the servers stand in a file. */
+  readonly isOfFile: boolean
   /** What no message shows. */
   readonly secretValues: SecretValues
 }
@@ -119,7 +121,7 @@ export async function serveStdio(needs: ServeStdioNeeds): Promise<number> {
     // Requests in flight are answered even now.
     await Promise.race([stdioServer.settled().then(() => writer.flush()), pause(clock, answersMs)])
     await closeGateway(gateway, clock, 'briefly')
-    const failed = startFailureToShow(error, settings, env, secretValues)
+    const failed = startFailureToShow(error, { settings, env, secretValues, isOfFile: needs.isOfFile })
     if (!failed) log.error({ err: error }, 'an unexpected error ends mcplex')
     throw failed ?? error
   } finally {
