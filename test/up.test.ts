@@ -139,7 +139,7 @@ describe('up', () => {
     const late = JSON.stringify(['/bin/sh', '-c', `until test -e ${gate}; do sleep 0.1; done; exec ${node} ${file}`])
     const running = up([
       '--config',
-      write('mcplex.yaml', `${two.replace('endpoints', `  late: { command: ${late} }\nendpoints`)}`),
+      write('mcplex.yaml', two.replace('endpoints', `  late: { command: ${late} }\nendpoints`)),
     ])
     const { endpoint, upstreams } = await running.ready()
     expect(upstreams).toMatchObject({ late: { standing: 'starting' } })

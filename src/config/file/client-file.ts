@@ -21,6 +21,8 @@ export interface WithoutClients {
   readonly value: FileValue
   readonly spots: ReadonlyMap<string, Spot>
   readonly notices: readonly Notice[]
+  /** The names of the servers of a client there, by their names here. */
+  readonly entries: ReadonlyMap<string, string>
   /** Whether it is a client's file, and not one of mcplex. */
   readonly isOfClient: boolean
 }
@@ -32,7 +34,7 @@ export function withoutClients({ value, spots }: Pick<YamlText, 'value' | 'spots
   const [section] = sections.filter(
     (path) => isMembers(fileValueAt(value, path)) && (!isOwn || path[0] === 'mcpServers'),
   )
-  if (!section) return { value, spots, notices: [], isOfClient: false }
+  if (!section) return { value, spots, notices: [], entries: new Map(), isOfClient: false }
   const taken = new Taken(spots, new Set(Object.keys(membersOf(root['upstreams']))))
   for (const [name, entry] of Object.entries(membersOf(fileValueAt(value, section)))) taken.take(section, name, entry)
   const { mcpServers: _servers, ...others } = root
@@ -41,6 +43,7 @@ export function withoutClients({ value, spots }: Pick<YamlText, 'value' | 'spots
     value: { ...(isOwn && others), upstreams },
     spots: taken.spots,
     notices: taken.notices,
+    entries: taken.entries,
     isOfClient: !isOwn,
   }
 }
@@ -49,6 +52,7 @@ class Taken {
   readonly upstreams: { [name: string]: FileValue } = Object.create(null)
   readonly spots: Map<string, Spot>
   readonly notices: Notice[] = []
+  readonly entries = new Map<string, string>()
   readonly #names: Set<string>
 
   constructor(spots: ReadonlyMap<string, Spot>, names: Set<string>) {
@@ -67,6 +71,7 @@ class Taken {
     if (membersOf(entry)['envFile'] !== undefined)
       notice('config_skipped', `the envFile of "${name}" is not read: hand its variables over in env`)
     this.#names.add(short)
+    this.entries.set(short, name)
     this.upstreams[short] = isMembers(entry) ? serverOf(entry) : entry
     this.#copySpots(path, ['upstreams', short])
     // In files of Zed, the command is a mapping of its own.

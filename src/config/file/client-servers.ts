@@ -16,21 +16,31 @@ export interface ClientServer {
 
 export interface ClientServers {
   readonly servers: ReadonlyMap<string, ClientServer>
+  /** The names that the servers have in the file, by the names here. */
+  readonly entries: ReadonlyMap<string, string>
   /** What was left out or named anew. */
   readonly notices: readonly string[]
 }
 
 /** The servers in the file of a client; undefined if it is no such file. */
 export function clientServers(path: string, text: string): ClientServers | undefined {
+  const found = startedServers(path, text)
+  return found?.isOfClient === true ? found : undefined
+}
+
+/** The servers that are started by the file of a client, or of mcplex; undefined if it cannot be read. */
+export function startedServers(
+  path: string,
+  text: string,
+): (ClientServers & { readonly isOfClient: boolean }) | undefined {
   const yaml = readYaml(text, undefined)
   if (yaml.faults.length > 0) return undefined
-  const { value, notices, isOfClient } = withoutClients(yaml)
-  if (!isOfClient) return undefined
+  const { value, notices, entries, isOfClient } = withoutClients(yaml)
   const found = Object.entries(membersOf(membersOf(value)['upstreams'])).flatMap(([name, entry]) => {
     const server = serverOf(membersOf(entry), workspaceOf(dirname(path)))
     return server ? [[name, server] as const] : []
   })
-  return { servers: new Map(found), notices: notices.map(({ message }) => message) }
+  return { servers: new Map(found), entries, notices: notices.map(({ message }) => message), isOfClient }
 }
 
 function serverOf(entry: FileMembers, folder: string): ClientServer | undefined {

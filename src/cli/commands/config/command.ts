@@ -17,12 +17,17 @@ export interface ConfigRequest extends OutputOptions {
   readonly file: string | undefined
   readonly isWrite: boolean
   readonly isForce: boolean
+  /** The file that says what mcplex serves; undefined for that of the running instance. */
+  readonly servedBy: string | undefined
+  /** Whether the servers that mcplex serves stay in the file. */
+  readonly keepsServers: boolean
 }
 
 const examples = `
 Examples:
   mcplex config cursor                                   print the snippet
-  mcplex config vscode --write                           edit .vscode/mcp.json, and keep a backup
+  mcplex config claude-desktop --write                   in the place of the servers that mcplex up serves now
+  mcplex config vscode --write --config mcplex.yaml      the same, of the servers in that file
   mcplex config claude-code --scope user --write --name files --url http://127.0.0.1:9000/mcp
   mcplex config windsurf --key-env MCPLEX_API_KEY        with a key, by reference
 
@@ -46,7 +51,15 @@ export const configVerb: Subcommand<ConfigRequest> = {
       ),
     ]
     const where = [
-      new Option('--write', 'Edit the file of the client. What was there is kept beside it, as <file>.bak-<n>.'),
+      new Option(
+        '--write',
+        'Edit the file of the client: the entry takes the place of the servers that mcplex serves at the URL, all else stays. What was there is kept beside it, as <file>.bak-<n>.',
+      ),
+      new Option(
+        '-c, --config <file>',
+        'The file that says what mcplex serves. (default: that of the running mcplex up at the URL)',
+      ),
+      new Option('--keep-servers', 'Leave the servers that mcplex serves in the file of the client.'),
       new Option('--force', 'Replace another entry of the same name.'),
       new Option('--scope <scope>', 'For this project, or for this user everywhere.').choices(['project', 'user']),
       new Option('--file <path>', 'Another file than the usual one.').conflicts('scope'),
@@ -59,7 +72,8 @@ export const configVerb: Subcommand<ConfigRequest> = {
 }
 
 function requestOf(command: Command, client: string): ConfigRequest {
-  const { url, name, keyEnv, scope, file, write, force } = command.opts<Record<string, string | boolean | undefined>>()
+  const { url, name, keyEnv, scope, file, write, force, config, keepServers } =
+    command.opts<Record<string, string | boolean | undefined>>()
   if (!isClientName(client)) throw wrongUsage(`${client} is no client`, ['try', clientNames.join(', ')])
   return {
     verb: 'config',
@@ -72,6 +86,8 @@ function requestOf(command: Command, client: string): ConfigRequest {
     file: typeof file === 'string' ? file : undefined,
     isWrite: write === true,
     isForce: force === true,
+    servedBy: typeof config === 'string' ? config : undefined,
+    keepsServers: keepServers === true,
   }
 }
 

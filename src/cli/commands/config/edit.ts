@@ -5,6 +5,7 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import {
+  createScanner,
   findNodeAtLocation,
   getNodeValue,
   type Node,
@@ -46,6 +47,58 @@ export function putEntry(text: string, section: string, name: string, entry: Cli
   if (found) return { kind: 'changed', text: mark + replace(body, found, entry), isReplaced: true }
   const after = servers ? append(body, servers, name, entry) : append(body, root, section, { [name]: entry })
   return { kind: 'changed', text: mark + after, isReplaced: false }
+}
+
+/**
+ * Removes entries, and nothing else: comments stay.
+ * @param names those of entries; one that is not there is ignored
+ * @returns undefined if the text cannot be parsed
+ */
+export function removeEntries(text: string, section: string, names: readonly string[]): string | undefined {
+  const mark = text.startsWith('\uFEFF') ? '\uFEFF' : ''
+  let body = text.slice(mark.length)
+  for (const name of names) {
+    const errors: ParseError[] = []
+    const root = parseTree(body, errors, { allowTrailingComma: true })
+    if (!root || errors.length > 0) return undefined
+    const servers = findNodeAtLocation(root, [section])
+    const member = findNodeAtLocation(root, [section, name])?.parent
+    if (servers && member) body = removeMember(body, servers, member)
+  }
+  return mark + body
+}
+
+/** The text without a member of an object, with the comma behind it, or before it if it is the last one. */
+function removeMember(text: string, object: Node, member: Node): string {
+  const members = object.children ?? []
+  const at = members.indexOf(member)
+  const end = member.offset + member.length
+  const after = commaIn(text, end, members[at + 1]?.offset ?? object.offset + object.length)
+  const last = members[at - 1]
+  const before = after < 0 && last ? commaIn(text, last.offset + last.length, member.offset) : -1
+  const withoutComma = after < 0 ? text : text.slice(0, after) + text.slice(after + 1)
+  const cut = cutLine(withoutComma, member.offset, end)
+  return before < 0 ? cut : cut.slice(0, before) + cut.slice(before + 1)
+}
+
+/** Where the first comma is, but for those in comments; -1 if there is none. */
+function commaIn(text: string, from: number, to: number): number {
+  const scanner = createScanner(text, true)
+  scanner.setPosition(from)
+  do scanner.scan()
+  while (scanner.getTokenOffset() < to && text[scanner.getTokenOffset()] !== ',')
+  return scanner.getTokenOffset() < to ? scanner.getTokenOffset() : -1
+}
+
+/** The text without a part, and without its lines if nothing is left on them. */
+function cutLine(text: string, from: number, to: number): string {
+  const start = text.lastIndexOf('\n', from - 1) + 1
+  const next = text.indexOf('\n', to)
+  const end = next < 0 ? text.length : next
+  const isAlone = text.slice(start, from).trim() === '' && text.slice(to, end).trim() === ''
+  return isAlone && start > 0 && next >= 0
+    ? text.slice(0, start) + text.slice(next + 1)
+    : text.slice(0, from) + text.slice(to)
 }
 
 /** The text of a file that holds only the entry. */
