@@ -18,7 +18,7 @@ const capabilities = { elicitation: {} }
 const sameId = 7
 
 /** In front of tools that use `useCall`, or of those of the upstream contract. */
-function start(mode: Mode, module: 'caller' | 'echo-v2' = 'caller'): Promise<TwoTenants> {
+function start(mode: Mode, module: 'caller' | 'echo-v2' | 'lists-by-caller' = 'caller'): Promise<TwoTenants> {
   const mine = {
     module: join(modules, `${module}.mjs`),
     mode,
@@ -132,6 +132,23 @@ describe.each(['session', 'principal'] as const)('in mode %s, two tenants before
     await streams[1].event('its own update', ({ data }) => data.includes('echo://nonce'))
     expect(streams[1].text).not.toContain('list_changed')
     for (const stream of streams) stream.cut()
+  })
+
+  test('are listed what its handler finds for their own tenant, with sessions and without', async () => {
+    const { a, b } = await start(mode, 'lists-by-caller')
+    const callerIn = ({ result }: RpcMessage): unknown => {
+      const tools = result?.['tools'] as ReadonlyArray<{ readonly description: string }> | undefined
+      return JSON.parse(tools?.[0]?.description ?? '"no list"')
+    }
+    for (const [tenant, url] of Object.entries({ a, b })) {
+      const session = await openSession(url)
+      const own = mode === 'session' ? { session: session.id } : {}
+      expect(callerIn(await session.request('tools/list'))).toEqual({ tenant, subject: 'same', ...own })
+      expect(await session.text('whoami')).toBe(`same of ${tenant}`)
+      expect(callerIn(await session.request('tools/list'))).toEqual({ tenant, subject: 'same', ...own })
+      const stateless = await responseTo(await ask(url, 'tools/list', {}, { id: sameId }), sameId)
+      expect(callerIn(stateless)).toEqual({ tenant, subject: 'same' })
+    }
   })
 
   test('cannot answer what the user of the other is asked, through its session', async () => {

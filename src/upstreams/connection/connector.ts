@@ -74,9 +74,7 @@ export function createConnector(common: {
           needs.ended(ended, how)
         },
       }
-      // Only then all that the worker ever does is for this caller.
-      const owner = needs.attribution === 'session' ? needs.caller : undefined
-      const connection = connect(transport, opened, owner)
+      const connection = connect(transport, opened, ownerOf(needs))
       needs.connected(connection)
       const { client } = needs.caller
       const announced = rawObject(needs.announced)
@@ -119,4 +117,11 @@ export function createConnector(common: {
       }
     },
   }
+}
+
+/** For whom all is that the worker ever does: a session, or a principal whose sessions and clients may be several. */
+function ownerOf({ attribution, caller }: Pick<WorkerNeeds, 'attribution' | 'caller'>): Caller | undefined {
+  if (attribution === 'several') return undefined
+  if (attribution === 'session') return caller
+  return { ...caller, client: { ...caller.client, info: undefined }, session: undefined }
 }

@@ -38,7 +38,7 @@ export interface LineTransport {
   readonly inputRequestMemory: MemoryAccount
   /**
    * Attaches or replaces the listener. Earlier output is delivered soon, never within this call.
-   * @param owner the only caller that the instance is for, if there is one
+   * @param owner the only caller that the instance is for, if there is one; without a session if that is all of a principal
    */
   listen(listener: LineListener, owner?: Caller): void
   /** Stops reading the output, so that the instance waits, or resumes reading. */
