@@ -1,9 +1,12 @@
 /** Values that a file takes from variables and other files: no output shows them, wherever they stand. */
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { eventually } from './support/eventually.ts'
+import { openSession } from './support/session.ts'
+import { runCommand } from './support/typed-command.ts'
 
 const main = join(import.meta.dirname, '..', 'dist', 'cli', 'main.js')
 let folder = ''
@@ -66,6 +69,64 @@ test.each(['json', 'pretty'])('the failed start of a server that repeats its arg
   expect(output).toContain('fails.mjs *** ***')
   expect(output).toContain('cannot use *** ***')
   expect(output).not.toMatch(secret)
+})
+
+/** A server that calls itself by its argument, lists a tool of that name, and ends with that word upon a call. */
+const talkative = `
+import { createInterface } from 'node:readline'
+const name = process.argv[2]
+const results = {
+  initialize: { protocolVersion: '2025-11-25', capabilities: { tools: {} }, serverInfo: { name, version: name } },
+  'tools/list': { tools: [{ name, inputSchema: { type: 'object' } }] },
+  ping: {},
+}
+createInterface({ input: process.stdin }).on('line', (line) => {
+  const { id, method } = JSON.parse(line)
+  if (method === 'tools/call') { console.error('ended by', name); process.exit(7) }
+  if (id !== undefined) console.log(JSON.stringify({ jsonrpc: '2.0', id, result: results[method] ?? {} }))
+})
+`
+
+test.each([
+  ['one server', ''],
+  [
+    'several servers',
+    "  dead: { command: [node, '${DIR}/fails.mjs', '${S1}'] }\n  mod: { module: './${S7}.mjs' }\n  bad: { module: './throws.mjs' }\n",
+  ],
+])('banner, ready line, runtime file and health of %s show none', async (_, more) => {
+  writeFileSync(join(folder, 'talks.mjs'), talkative)
+  writeFileSync(join(folder, 'fails.mjs'), 'console.error("cannot use", ...process.argv.slice(2)); process.exit(3)')
+  writeFileSync(join(folder, 'hush-s7.mjs'), 'throw new Error("cannot use hush-s7")')
+  writeFileSync(join(folder, 'throws.mjs'), 'export default () => { throw new Error("cannot use hush-s7") }')
+  const text = `listen: { port: 0 }\nupstreams:\n  talks: { command: [node, '\${DIR}/talks.mjs', '\${S7}'] }\n${more}endpoints:\n  part: { tools: ['talks__\${S7}*'] }\n`
+  const file = join(folder, 'mcplex.yaml')
+  writeFileSync(file, text)
+  const runtime = join(folder, 'run')
+  mkdirSync(runtime, { mode: 0o700 })
+  for (const flags of [['--log-format', 'pretty'], ['--json']]) {
+    const running = runCommand(['up', '--config', file, ...flags], { ...env, DIR: folder, XDG_RUNTIME_DIR: runtime })
+    try {
+      const said = (): string => running.stdout() + running.stderr()
+      await eventually('it is ready', () => /http:\/\/[^/]+\/health/.test(said()))
+      const [health = ''] = /http:\/\/[^/]+\/health/.exec(said()) ?? []
+      const endpoint = health.replace('/health', '/mcp/talks')
+      const session = await openSession(endpoint)
+      const reports: string[] = []
+      for (let at = 0; at < 3; at++) {
+        reports.push(await (await fetch(health)).text())
+        await session.response('any').catch(() => undefined)
+      }
+      reports.push(await (await fetch(health)).text())
+      const [record = ''] = readdirSync(join(runtime, 'mcplex')).filter((name) => name.endsWith('.json'))
+      const kept = readFileSync(join(runtime, 'mcplex', record), 'utf8')
+      expect(kept).toContain('"endpoint"')
+      for (const shown of [said(), ...reports, kept]) expect(shown).not.toMatch(secret)
+      expect(said()).toContain('***')
+    } finally {
+      running.child.kill('SIGTERM')
+      await running.exit()
+    }
+  }
 })
 
 test('an option of mcplex itself is no secret', () => {

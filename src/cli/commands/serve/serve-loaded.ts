@@ -12,6 +12,7 @@ import type { Environment } from '../../../config/environment.ts'
 import { composeGateway, type Gateway, type GatewayFacts } from '../../../gateway/gateway.ts'
 import { listen, type HttpListener } from '../../../transports/http/listen.ts'
 import { banner, keyHelp, readyEvent, serverIn } from './banner.ts'
+import { withoutSecrets } from './masked-ready.ts'
 import type { Ready } from './ready.ts'
 import { certificateFailure } from './certificate-failure.ts'
 import { closeGateway } from '../../close-gateway.ts'
@@ -134,7 +135,7 @@ export async function serveLoaded(serving: Serving, machine: Environment, output
     const facts = await Promise.race([gateway.start(), stop.asked, bug]).finally(() => waiting.stop())
     starting?.()
     if (typeof facts !== 'string') {
-      const ready = asReady(facts, listener, settings, pasteableName(machine.env))
+      const ready = withoutSecrets(asReady(facts, listener, settings, pasteableName(machine.env)), secretValues)
       const instance = { ...httpInstance(ready), ...(source?.path !== undefined && { config: source.path }) }
       const answer = requestAnswerer(gateway, secretValues)
       const rewrite = loaded.admin.runtimeFile ? writeRuntimeFile(instance, machine.env, log, answer) : undefined

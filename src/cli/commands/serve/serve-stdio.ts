@@ -111,7 +111,12 @@ export async function serveStdio(needs: ServeStdioNeeds): Promise<number> {
     if (typeof facts !== 'string') {
       const server = serverIn(facts, settings)
       if (loaded.admin.runtimeFile)
-        writeRuntimeFile(stdioInstance(server), env, log, requestAnswerer(gateway, secretValues))
+        writeRuntimeFile(
+          stdioInstance({ ...server, name: secretValues.mask(server.name) }),
+          env,
+          log,
+          requestAnswerer(gateway, secretValues),
+        )
       log.info({ version, transport: 'stdio', server: { ...server, modes: facts.modes } }, 'ready')
       if (needs.watch) unwatch = watchModules({ gateway, settings: () => settings, clock, log })
     }
