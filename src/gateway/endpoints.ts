@@ -8,6 +8,7 @@ import { Refusal } from '../base/refusal.ts'
 import { capabilitiesIn } from '../protocol/server-description.ts'
 import type { Settings } from '../config/settings.ts'
 import { isObject, type RawObject } from '../protocol/json-text.ts'
+import type { Call } from '../protocol/call.ts'
 import type { Member } from '../router/member.ts'
 import type { NamingSettings } from '../router/naming.ts'
 import { createRouter, type Router } from '../router/router.ts'
@@ -69,9 +70,16 @@ export class Endpoints {
     return [...this.#byName.values()].map(({ endpoint }) => endpoint)
   }
 
-  /** Whether an upstream is behind an endpoint, alone or among others. */
-  isBehind(upstream: string, name: string): boolean {
-    return this.#byName.get(name)?.plan.members.includes(upstream) === true
+  /** The endpoints that an upstream is behind, alone or among others. */
+  of(upstream: string): readonly Endpoint[] {
+    const placed = [...this.#byName.values()].filter(({ plan }) => plan.members.includes(upstream))
+    return placed.map(({ endpoint }) => endpoint)
+  }
+
+  /** Whether a call of an endpoint may be at a worker of an upstream: at a merged one, what the call names says so. */
+  mayBeAt(upstream: string, { endpoint, call }: { readonly endpoint: string; readonly call: Call }): boolean {
+    const { plan, router } = this.#byName.get(endpoint) ?? {}
+    return plan?.members.includes(upstream) === true && (router?.memberOf(call) ?? upstream) === upstream
   }
 
   /** How many requests wait for the start of an upstream. */

@@ -136,7 +136,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
     hasOneClient,
     isNamed,
     endSuspendedCalls: (wanted, upstream) =>
-      suspended.endSilent(wanted, (endpoint) => endpoints.isBehind(upstream, endpoint)),
+      suspended.endSilent(wanted, (suspendable) => endpoints.mayBeAt(upstream, suspendable)),
     memory,
     clock,
     log,

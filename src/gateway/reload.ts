@@ -76,11 +76,16 @@ export function createReload(needs: ReloadNeeds): Reload {
       if (setup && report.kept.includes(served.name)) served.resize(setup)
     }
     inForce.settings = { ...inForce.settings, upstreams: setupsInForce, endpoints: views, aliases }
-    const before = endpoints.all
+    const endpointsOf = new Map(upstreams.all.map((served) => [served, endpoints.of(served.name)]))
     const retired = upstreams.put(Object.keys(setupsInForce), prepared)
     const gone = endpoints.replace(inForce.settings)
     for (const served of retired) {
-      const isBusy = (): boolean => before.some(({ upstream, calls }) => upstream === served.upstream && calls > 0)
+      // Between two rounds a call is at no worker. Where members are merged, any call may be one of those.
+      const hasRounds = served.facts?.instance !== undefined
+      const isBusy = (): boolean =>
+        endpointsOf
+          .get(served)
+          ?.some(({ upstream, calls }) => calls > 0 && (hasRounds || upstream === served.upstream)) === true
       void upstreams.retire(served, isBusy, inForce.settings.http.drainMs)
     }
     for (const liveSession of sessions.all()) {

@@ -1,7 +1,8 @@
 /** An upstream that the gateway serves: the server, its catalogue, and how its start went. */
 import type { LearntCatalog } from '../catalog/catalog.ts'
 import type { UpstreamSetup } from '../upstreams/options.ts'
-import { type Upstream, type UpstreamFacts, UpstreamStartError } from '../upstreams/upstream.ts'
+import { type Upstream, type UpstreamFacts, UpstreamStartError, withCall } from '../upstreams/upstream.ts'
+import { callAtFormer, type FormerUpstream, maxFormer } from './former-upstreams.ts'
 import type { Member } from '../router/member.ts'
 import { startingMember } from './starting-member.ts'
 import type { HealthCheck } from '../protocol/health.ts'
@@ -25,6 +26,10 @@ export class ServedUpstream {
   readonly catalog: LearntCatalog
   readonly #starting: Member
   readonly #release: () => void
+  /** Those whose place it has taken, the last one first. */
+  #formers: readonly FormerUpstream[] = []
+  /** It itself, once another one has taken its place. */
+  #asFormer: FormerUpstream | undefined
   #startIsOver = (): void => {}
   #facts: UpstreamFacts | undefined
   #failure: unknown
@@ -34,7 +39,10 @@ export class ServedUpstream {
     this.#setup = { ...setup }
     const { upstream, catalog, release } = create(name, this.#setup)
     this.name = name
-    this.upstream = upstream
+    this.upstream = withCall(upstream, (call) => {
+      const earlier = call.worker === undefined ? undefined : callAtFormer(call, this.#formers)
+      return earlier ?? upstream.call(call)
+    })
     this.catalog = catalog
     this.#release = release
     this.#starting = startingMember(this, new Promise((resolve) => (this.#startIsOver = resolve)))
@@ -84,12 +92,16 @@ export class ServedUpstream {
 
   /** Ends the upstream as `Upstream.close` does, and gives back its memory. */
   async close(how?: { readonly force?: boolean }): Promise<void> {
+    if (this.#asFormer) this.#asFormer.upstream = undefined
     await this.upstream.close(how)
     this.#release()
   }
 
-  /** Takes the place of another one: it knows the definitions of tools that were accepted there. */
+  /** Takes the place of another one: it knows where calls have begun, and the definitions of tools that were accepted there. */
   succeed(before: ServedUpstream): void {
+    const { instance } = before.facts ?? {}
+    if (instance !== undefined) before.#asFormer = { instance, upstream: before.upstream }
+    this.#formers = [...(before.#asFormer ? [before.#asFormer] : []), ...before.#formers].slice(0, maxFormer)
     if (this.#setup.onChange !== 'allow') this.catalog.definitions.carryOver(before.catalog.definitions)
   }
 

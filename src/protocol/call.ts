@@ -67,7 +67,8 @@ export type ClientKey = string
 /**
  * Identifies a worker among those of all instances of mcplex: `<instance>.<number>`, where the instance is 128 random bits,
  * and the number is the `worker` of log lines and events. It goes through clients and stores (sealed states, continuations):
- * on another instance, or after a restart, it matches no worker. Compared as a whole, never parsed.
+ * on another instance, or after a restart, it matches no worker. Compared as a whole; only its first part tells the upstream
+ * that has started it from one that has taken its place.
  */
 export type WorkerId = string
 

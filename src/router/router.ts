@@ -8,7 +8,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { MemoryBudget } from '../base/memory-budget.ts'
-import { asRefusal } from '../base/refusal.ts'
+import { asRefusal, Refusal } from '../base/refusal.ts'
 import { sumCounts } from '../base/sum-counts.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { Call } from '../protocol/call.ts'
@@ -53,6 +53,8 @@ export interface Router {
    * in flight end where they began.
    */
   replace(members: readonly Member[]): void
+  /** The name of the member that a request is for by what it names; undefined if that does not say it. */
+  memberOf(call: Pick<Call, 'method' | 'params'>): string | undefined
   /** Ends the router, and its subscriptions; the members stay. */
   release(): void
 }
@@ -96,6 +98,15 @@ export function createRouter(needs: RouterNeeds): Router {
     })
   }
 
+  /** A later round of a call that was found before. If its member is gone by now, it cannot go on. */
+  const nextRound = async (call: Call): Promise<Begun> => {
+    try {
+      return await begin(call)
+    } catch (error) {
+      throw asRefusal(error)?.code === 'invalid_params' ? new Refusal('suspended_call_gone', { cause: error }) : error
+    }
+  }
+
   /** A request that names no member: perhaps that of an App, or of an extension. */
   const sendUnnamed = async (call: Call, { unknown: { kind, shown }, refusal }: UnknownTarget): Promise<Begun> => {
     const found = await {
@@ -136,7 +147,7 @@ export function createRouter(needs: RouterNeeds): Router {
 
   const upstream: Upstream = {
     start: (discovered) => (started ??= start(discovered)),
-    call: (call) => new RoutedReply(call.method, () => begin(call)),
+    call: (call) => new RoutedReply(call.method, () => (call.worker === undefined ? begin(call) : nextRound(call))),
     subscribe: (caller, filter, subscriber) => subscriptions.subscribe(caller, filter, subscriber),
     notify(caller, method, params) {
       atEach(members.list, ({ upstream: one }) => one.notify(caller, method, params))
@@ -172,6 +183,14 @@ export function createRouter(needs: RouterNeeds): Router {
       missingMembers.keep(new Set(list.flatMap((member) => (before.has(member) ? [member.name] : []))))
       catalog.changed()
       subscriptions.changed()
+    },
+    memberOf({ method, params }) {
+      try {
+        const target = targetOf(method, params, members.naming)
+        return 'unknown' in target ? undefined : target.member
+      } catch {
+        return undefined
+      }
     },
     release: end,
   }

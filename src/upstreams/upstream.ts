@@ -28,6 +28,8 @@ export interface UpstreamFacts {
   readonly sharing: IsolationModes
   /** The eras in use, in the same order. */
   readonly serverEras: readonly ServerEraInfo[]
+  /** The first part of the ids of its workers, where a call may take several rounds; undefined where none does. */
+  readonly instance?: string | undefined
 }
 
 /** A subscription to what a server sends outside of calls. */

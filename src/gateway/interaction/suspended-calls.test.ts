@@ -158,9 +158,9 @@ test('a suspended call is resumed once for each round, and ends exactly when the
             ({ state, isOpen, seenMs }) => state === 'suspended' && isOpen && clock.now() >= seenMs + evictIdleMs,
           )
           const last = idle.toSorted((a, b) => a.seenMs - b.seenMs)[step.wanted - 1]?.seenMs ?? Infinity
-          calls.endSilent(step.wanted, (endpoint) => endpoint === 'elsewhere')
+          calls.endSilent(step.wanted, ({ endpoint }) => endpoint === 'elsewhere')
           assert.ok(idle.every(({ suspendable }) => !suspendable.call.cancel.cancelled))
-          calls.endSilent(step.wanted, (endpoint) => endpoint === 'here')
+          calls.endSilent(step.wanted, ({ endpoint }) => endpoint === 'here')
           const ended = idle.filter(({ suspendable }) => suspendable.call.cancel.cancelled)
           assert.equal(ended.length, Math.min(step.wanted, idle.length))
           for (const other of ended) assert.ok(other.seenMs <= last)

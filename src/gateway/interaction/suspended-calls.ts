@@ -113,14 +113,14 @@ export class SuspendedCalls {
 
   /**
    * At capacity of an upstream: ends up to `wanted` calls whose clients have been silent for long, the longest first.
-   * @param isAmong whether the upstream is behind an endpoint: calls of other ones hold none of its workers
+   * @param isAmong whether a call may be at the upstream: other ones hold none of its workers
    */
-  endSilent(wanted: number, isAmong: (endpoint: string) => boolean): void {
+  endSilent(wanted: number, isAmong: (suspendable: SuspendableCall) => boolean): void {
     const silentSinceMs = this.#needs.clock.now() - this.#needs.evictIdleMs
     // A call without open input requests soon leaves its worker anyway.
     const waiting = [...this.#sets.suspended].filter(
       ({ suspendable, inputRequests, lastAnsweredAtMs }) =>
-        inputRequests.open.size > 0 && lastAnsweredAtMs <= silentSinceMs && isAmong(suspendable.endpoint),
+        inputRequests.open.size > 0 && lastAnsweredAtMs <= silentSinceMs && isAmong(suspendable),
     )
     waiting.sort((a, b) => a.lastAnsweredAtMs - b.lastAnsweredAtMs)
     for (const suspendedCall of waiting.slice(0, wanted)) this.#expire(suspendedCall)

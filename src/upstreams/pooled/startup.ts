@@ -152,5 +152,6 @@ export function factsOf({ eras, sharing, used }: Started): UpstreamFacts {
   const serverEras = used.map(({ serverEra: { codec, mode, serverDescription } }) => {
     return { era: codec.era, mode, serverDescription }
   })
-  return { eras, sharing, serverEras }
+  const rounds = used.find(({ serverEra: { codec } }) => codec.era === 'modern')
+  return { eras, sharing, serverEras, instance: rounds?.worker.id?.split('.')[0] }
 }
