@@ -179,6 +179,7 @@ export const packages = {
     instead: 'Only `mcplex config` edits files that people wrote, and config/file reads them.',
   },
   'proper-lockfile': { in: ['shared-resources'], instead: 'Tools lock files through lock() of mcplex/tools.' },
+  tarn: { in: ['shared-resources'], instead: 'Tools pool resources through pool() of mcplex/tools.' },
   picocolors: { in: ['cli'], instead: 'Only the command has a terminal.' },
   pino: { in: ['cli'], instead: 'Take the Log of base/log.ts as an argument.' },
   yaml: { in: ['config/file'], instead: 'Only the configuration file is YAML.' },

@@ -45,6 +45,11 @@ export interface LimiterNeeds {
   readonly errorWhenLate?: () => ResourceError
 }
 
+type LimitedTask<Value> = (
+  attempt: LimitedAttempt,
+  acquired: AcquiredResource | undefined,
+) => Value | PromiseLike<Value>
+
 export interface AcquireAttempt {
   readonly signal: AbortSignal
   readonly cancel: Cancel
@@ -53,9 +58,12 @@ export interface AcquireAttempt {
   readonly lost: (error: ResourceError) => void
 }
 
-/** What a task needs besides its turn. It is given back once the task has ended; that must not throw. */
+/** What a task needs besides its turn. */
 export interface AcquiredResource {
-  release(): Promise<void>
+  /** What the task gets. */
+  readonly value?: unknown
+  /** Gives it back. Must not throw. @param isLost whether the task was given up, and may still be at work */
+  release(isLost: boolean): Promise<void>
 }
 
 export class Limiter implements Limited {
@@ -105,10 +113,7 @@ export class Limiter implements Limited {
     return this.#running === 0 && this.#line.size === 0 && isWindowEmpty && clock.now() >= this.#pausedUntilMs
   }
 
-  async run<Value>(
-    task: (attempt: LimitedAttempt) => Value | PromiseLike<Value>,
-    { signal, maxWait }: LimitedRunOptions = {},
-  ): Promise<Value> {
+  async run<Value>(task: LimitedTask<Value>, { signal, maxWait }: LimitedRunOptions = {}): Promise<Value> {
     const { clock, resource, settings, caller, pathOf = fairPath } = this.#needs
     const from = caller()
     const joined = joinSignals([from?.signal, signal])
@@ -153,7 +158,7 @@ export class Limiter implements Limited {
 
   /** Runs the task. Without a value, the API has refused the call for now. */
   async #attempt<Value>(
-    task: (attempt: LimitedAttempt) => Value | PromiseLike<Value>,
+    task: LimitedTask<Value>,
     slot: Lease,
     dueMs: number,
     joined: JoinedSignals,
@@ -163,9 +168,11 @@ export class Limiter implements Limited {
     const startedMs = clock.now()
     let timer: Timer | undefined
     let acquired: AcquiredResource | undefined
+    let isLost = false
     let lost = (_error: ResourceError): void => {}
     const ended = new Promise<never>((_, reject) => {
       lost = (error) => {
+        isLost = true
         joined.abort(error)
         reject(error)
       }
@@ -178,7 +185,7 @@ export class Limiter implements Limited {
       const retryAfter = (value?: string | number | null): never => {
         throw new CallAgain(retryAfterMs(value))
       }
-      const running = (async () => task({ signal, retryAfter }))()
+      const running = (async () => task({ signal, retryAfter }, acquired))()
       const value = await Promise.race([running, ended])
       this.#refusals = 0
       return { value }
@@ -188,7 +195,7 @@ export class Limiter implements Limited {
       return { isRefused: true }
     } finally {
       timer?.stop()
-      await acquired?.release()
+      await acquired?.release(isLost)
       this.#usualMs += (clock.now() - startedMs - this.#usualMs) / (this.#usualMs === 0 ? 1 : 8)
       slot.release()
     }

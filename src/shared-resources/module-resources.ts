@@ -8,7 +8,9 @@ import { Limiter } from './limiter.ts'
 import { isPath } from './lock.ts'
 import { type Lock, type LockOptions, lockSettings } from './lock-options.ts'
 import { NamedResources } from './named-resources.ts'
+import { type PoolOptions, poolSettings, type SharedPool } from './pool-options.ts'
 import { inSeconds, ResourceError } from './resource-error.ts'
+import { ResourcePool } from './resource-pool.ts'
 import type { SharedResources } from './shared-resources.ts'
 
 /** How many of each kind a module may have. */
@@ -18,9 +20,13 @@ export class ModuleResources implements SharedResources {
   readonly #clock: Clock
   readonly #limiters = new NamedResources<Limiter>('limited', maxOfKind)
   readonly #locks = new NamedResources<Limiter>('lock', maxOfKind)
+  readonly #pools = new NamedResources<ResourcePool>('pool', maxOfKind)
+  readonly #inModule: <Value>(run: () => Value) => Value
 
-  constructor(clock: Clock) {
+  /** @param inModule runs code of the module that belongs to no call */
+  constructor(clock: Clock, inModule: <Value>(run: () => Value) => Value) {
     this.#clock = clock
+    this.#inModule = inModule
   }
 
   limited(name: string, options: LimitedOptions): Limited {
@@ -48,9 +54,17 @@ export class ModuleResources implements SharedResources {
     })
   }
 
+  pool(name: string, options: PoolOptions<unknown>): SharedPool<unknown> {
+    return this.#pools.of(name, options, (resource) => {
+      const settings = poolSettings(resource, options)
+      const [clock, inModule] = [this.#clock, this.#inModule]
+      return new ResourcePool({ resource, options, settings, clock, caller: callerHere, inModule })
+    })
+  }
+
   /** Figures for operators: those whose names end in `Ms` are the longest of their kind. */
   counts(): Readonly<Record<string, number>> {
-    const [limiters, locks] = [this.#limiters.all, this.#locks.all]
+    const [limiters, locks, pools] = [this.#limiters.all, this.#locks.all, this.#pools.all]
     return {
       ...(limiters.length > 0 && {
         limitedCalls: sumOf(limiters, ({ running }) => running),
@@ -62,15 +76,22 @@ export class ModuleResources implements SharedResources {
         waitingForLocks: sumOf(locks, ({ waiting }) => waiting),
         oldestLockWaitMs: this.#oldestMs(locks),
       }),
+      ...(pools.length > 0 && {
+        pooled: sumOf(pools, ({ size }) => size),
+        pooledInUse: sumOf(pools, ({ running }) => running),
+        waitingForPools: sumOf(pools, ({ waiting }) => waiting),
+        oldestPoolWaitMs: this.#oldestMs(pools),
+      }),
     }
   }
 
-  /** Refuses those who wait, and all that come later. */
+  /** Refuses those who wait, and all that come later; ends what pools have made. */
   async close(): Promise<void> {
     for (const limiter of [...this.#limiters.close(), ...this.#locks.close()]) limiter.close()
+    await Promise.all(this.#pools.close().map((one) => one.close()))
   }
 
-  #oldestMs(resources: readonly Limiter[]): number {
+  #oldestMs(resources: ReadonlyArray<Pick<Limiter, 'oldestSinceMs'>>): number {
     const nowMs = this.#clock.now()
     return Math.max(0, ...resources.map(({ oldestSinceMs = nowMs }) => nowMs - oldestSinceMs))
   }

@@ -16,7 +16,7 @@ export function createLocalHost(needs: {
   readonly complained: (end: ObjectEnd) => void
 }): ObjectHost {
   const { module, sessions, clock, complained } = needs
-  const resources = new ModuleResources(clock)
+  const resources = new ModuleResources(clock, (run) => callScopes().run(scope, run))
   const scope: CallScope = {
     call: undefined,
     resources,

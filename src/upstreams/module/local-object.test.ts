@@ -56,7 +56,7 @@ test('a message is handled in the scope of its call, and what it makes mcplex do
     owner: facts,
     sessions,
     clock: systemClock,
-    resources: new ModuleResources(systemClock),
+    resources: new ModuleResources(systemClock, (run) => run()),
     made: new WeakSet(),
   })
   object.send('{"jsonrpc":"2.0","id":1,"method":"tools/list"}', facts)
@@ -89,7 +89,7 @@ test.each([
       owner: facts,
       sessions,
       clock: systemClock,
-      resources: new ModuleResources(systemClock),
+      resources: new ModuleResources(systemClock, (run) => run()),
       made: new WeakSet(),
     })
     object.send(initialize, facts)
@@ -115,7 +115,7 @@ function silentObject(handled: () => void): LocalObject {
     owner: facts,
     sessions,
     clock: systemClock,
-    resources: new ModuleResources(systemClock),
+    resources: new ModuleResources(systemClock, (run) => run()),
     made: new WeakSet(),
   })
 }
