@@ -51,12 +51,12 @@ export function createAppRequests(needs: {
 
   /** The only member that fulfils this, if one alone does. */
   const only = async (isMeant: (member: Member) => Promise<boolean>): Promise<Member | undefined> => {
-    const given = await Promise.all(
-      members.list.map((member) => ofMember(member.name, isMeant(member), memberWaitMs, clock)),
-    )
+    // They may be replaced meanwhile.
+    const { list } = members
+    const given = await Promise.all(list.map((member) => ofMember(member.name, isMeant(member), memberWaitMs, clock)))
     const missing = given.flatMap((one) => (isMissing(one) ? [one.missing] : []))
     if (missing.length > 0) throw mayBeFor(missing)
-    const meant = members.list.filter((_, at) => {
+    const meant = list.filter((_, at) => {
       const one = given[at]
       return one !== undefined && 'value' in one && one.value
     })

@@ -53,8 +53,9 @@ export class Members {
     return this.naming.isPlain ? undefined : this.#translations.get(member)
   }
 
-  /** An entry of a member's list for clients; undefined if they do not see it. */
+  /** An entry of a member's list for clients; undefined if they do not see it, or if the member is gone by now. */
   shownEntry(member: string, method: string, entry: RawObject): RawObject | undefined {
+    if (!this.#byName.has(member)) return undefined
     const { name } = entry.value
     if (method === 'tools/list' && (typeof name !== 'string' || !this.view.seesTool(member, name))) return undefined
     return this.translationOf(member)?.entry(method, entry) ?? entry

@@ -38,8 +38,8 @@ export function createMergedCatalog(needs: MergedCatalogNeeds): MergedCatalog {
   const { members, memberNames, missingMembers, memberWaitMs, clock } = needs
   const merged = createMergedPages(needs.memory, (member, method, entry) => members.shownEntry(member, method, entry))
 
-  const describe = (caller: Caller, given: readonly Given<RawObject>[]): RawObject => {
-    const { list } = members
+  /** @param list the members that were asked: they may be replaced meanwhile */
+  const describe = (caller: Caller, list: readonly Member[], given: readonly Given<RawObject>[]): RawObject => {
     const described = given.flatMap((one, at) =>
       'value' in one ? [{ member: list[at]?.name ?? '', serverDescription: one.value }] : [],
     )
@@ -69,6 +69,7 @@ export function createMergedCatalog(needs: MergedCatalogNeeds): MergedCatalog {
   const descriptionAtHand = (caller: Caller): RawObject =>
     describe(
       caller,
+      members.list,
       members.list.map(({ name, catalog }): Given<RawObject> => {
         const value = orNothing(() => catalog.descriptionAtHand(caller))
         return value ? { value } : notStarted(name)
@@ -107,8 +108,9 @@ export function createMergedCatalog(needs: MergedCatalogNeeds): MergedCatalog {
 
   return {
     async serverDescription(caller) {
+      const { list } = members
       const given = await Promise.all(
-        members.list.map(async (member) => {
+        list.map(async (member) => {
           const { name, catalog, starting } = member
           // A handshake waits for no start, and what is only starting counts as missing in no list.
           if (starting) return notStarted(name)
@@ -122,7 +124,7 @@ export function createMergedCatalog(needs: MergedCatalogNeeds): MergedCatalog {
       const [first] = given
       // Nothing to describe: the refusal of the first says why.
       if (given.every((one) => 'missing' in one) && first && 'error' in first) throw first.error
-      return describe(caller, given)
+      return describe(caller, list, given)
     },
     descriptionAtHand,
     isList: (method) => Object.hasOwn(entriesKey, method),

@@ -89,8 +89,10 @@ function merged(
       return
     }
     const { value } = answer.result
-    for (const entry of objectElements(answer.result, 'skills') ?? [])
-      if (entry) entries.push(members.translationOf(name)?.entry(skillsList, entry) ?? entry)
+    for (const entry of objectElements(answer.result, 'skills') ?? []) {
+      const shown = entry && members.shownEntry(name, skillsList, entry)
+      if (shown) entries.push(shown)
+    }
     if (typeof value['nextCursor'] === 'string') next[name] = value['nextCursor']
     ttls.push(typeof value['ttlMs'] === 'number' ? value['ttlMs'] : 0)
     isPublic &&= value['cacheScope'] === 'public'

@@ -156,12 +156,13 @@ export function createRouter(needs: RouterNeeds): Router {
       atEach(members.list, ({ upstream: one }) => one.endSession(caller))
     },
     async health() {
+      const { list } = members
       const given = await Promise.all(
-        members.list.map((member) => ofMember(member.name, member.upstream.health(), memberWaitMs, clock)),
+        list.map((member) => ofMember(member.name, member.upstream.health(), memberWaitMs, clock)),
       )
       return mergedHealth(
         given.map((one): HealthCheck => ('value' in one ? one.value : { ok: false, detail: one.missing.reason })),
-        members.list.map(({ name }) => name),
+        list.map(({ name }) => name),
       )
     },
     counts() {
