@@ -55,7 +55,7 @@ function createFixture(): Fixture {
   }
   const catalogSource: CatalogSource = {
     sourceOf: ({ session }) => session ?? '',
-    isForAll: () => false,
+    isForAll: (source) => source === 'public',
     isWithoutExtensions: (source) => !source.startsWith('odd') && !source.startsWith('own'),
     isEmptyProfile: (source) => source === 'plain',
     eraOf: () => 'legacy',
@@ -217,6 +217,18 @@ test('a worker that is asked again and again, and lists the same, costs no page 
   const [ofAll, ofOwn] = [await pageOf('a'), await pageOf('calls')]
   expect(ofOwn === ofAll).toBe(true)
   expect(fixture.asked.filter((source) => source === 'own calls')).toHaveLength(4)
+})
+
+test('a list for all is for all, also if one session had the same before', async () => {
+  const fixture = createFixture()
+  fixture.listed.set('own calls', 'same').set('public', 'same')
+  const isForAll = async (profile: string): Promise<unknown> => {
+    const given = await fixture.catalog.page(callerOf(profile), 'tools/list', undefined)
+    return 'page' in given ? given.page.isForAll : undefined
+  }
+  expect(await isForAll('calls')).toBe(false)
+  expect(await isForAll('public')).toBe(true)
+  expect(await isForAll('calls')).toBe(false)
 })
 
 test('a list past its age is shown while it is fetched again; one that is twice as old is waited for', async () => {

@@ -159,7 +159,8 @@ export function createKeptSources(needs: {
     for (const source of sources.values()) {
       const other = source.lists.get(method)
       if (other === list || !other?.pages || !other.isCounted || other.description !== list.description) continue
-      if (isSame(other.pages, list.pages)) return other
+      const areAlikeForAll = other.pages.pages[0]?.isForAll === list.pages.pages[0]?.isForAll
+      if (areAlikeForAll && isSame(other.pages, list.pages)) return other
     }
     return undefined
   }
