@@ -209,6 +209,25 @@ test.each(['/mcp/nothing', '/sse/nothing', '/messages/nothing', '/mcp/constructo
   },
 )
 
+test.each([
+  [
+    '/mcp/viev',
+    'There is no endpoint named viev; did you mean view? There are old, new, view, and the one without a name.',
+  ],
+  ['/mcp/nothing', 'There is no endpoint named nothing. There are old, new, view, and the one without a name.'],
+  ['/sse/nothing', 'There is no endpoint named nothing. There are old, new, view, and the one without a name.'],
+])('the refusal at %s names the endpoints that there are', async (path, message) => {
+  const { url } = await start()
+  const isStream = path.startsWith('/sse')
+  const answered = await send(below(url, path).href, {
+    method: isStream ? 'GET' : 'POST',
+    headers: { 'Content-Type': 'application/json', Accept: 'application/json, text/event-stream' },
+    ...(!isStream && { body: '{"jsonrpc":"2.0","id":1,"method":"ping"}' }),
+  })
+  expect(answered.status).toBe(404)
+  expect(await answered.whole()).toContain(message)
+})
+
 test('an alias stands for a name with prefix, at every endpoint that shows it', async () => {
   const settings = { aliases: { say: 'one__echo' }, endpoints: { view: { tools: ['say'] } } }
   const { url } = await startSeveral({ one: [echoLegacy], two: [echoLegacy] }, settings)

@@ -1,7 +1,7 @@
 /** Explains a wrong command line: what is wrong, and the complete line that was probably meant, to paste. */
 import type { Command, CommanderError } from 'commander'
 import { maskWord } from '../base/mask-command.ts'
-import { didYouMean } from '../config/did-you-mean.ts'
+import { didYouMean } from '../base/did-you-mean.ts'
 import type { CommandFailed } from './failures.ts'
 import { showWords } from './shell-words.ts'
 import { wrongUsage } from './commands/command.ts'

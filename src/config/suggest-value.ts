@@ -1,7 +1,7 @@
 /** Suggests a value for one that an option does not accept: after a typing mistake, or with a unit written another way. Pure. */
 import type { Option } from '../base/option.ts'
 import { readOption } from './read-option.ts'
-import { didYouMean } from './did-you-mean.ts'
+import { didYouMean } from '../base/did-you-mean.ts'
 
 /** How units that people write begin, longest first, and the unit that we accept. */
 const times = [

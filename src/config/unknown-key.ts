@@ -1,5 +1,5 @@
 /** The problem of a name that is no option. */
-import { didYouMean } from './did-you-mean.ts'
+import { didYouMean } from '../base/did-you-mean.ts'
 import type { Problem } from './problem.ts'
 
 export function unknownKey(

@@ -1,7 +1,7 @@
 /**
  * Finds `MCPLEX_` variables that are no option. They were probably meant to set one, and would be ignored silently.
  */
-import { didYouMean } from './did-you-mean.ts'
+import { didYouMean } from '../base/did-you-mean.ts'
 import type { Problem } from './problem.ts'
 import { schema } from './schema.ts'
 import { unknownKey } from './unknown-key.ts'

@@ -66,6 +66,10 @@ export class Endpoints {
     return this.#byName.get(name)?.endpoint
   }
 
+  get names(): readonly string[] {
+    return [...this.#byName.keys()]
+  }
+
   get all(): readonly Endpoint[] {
     return [...this.#byName.values()].map(({ endpoint }) => endpoint)
   }

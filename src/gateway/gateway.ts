@@ -208,7 +208,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
   const endpoints = new Endpoints({ settings, upstreams, shared, memory })
   const callerGates: CallerGateNeeds<Endpoint> = {
     authenticate: needs.authenticate ?? acceptWithoutCredentials,
-    endpoint: (name) => endpoints.find(name),
+    endpoints,
   }
   const dispatchNeeds: DispatchNeeds = { admit: (request) => admit(request, callerGates), events, log }
 

@@ -15,13 +15,17 @@ import type { Sessions } from '../sessions/sessions.ts'
 import { type GatedRequest, kindOfMessage } from './gated-request.ts'
 import type { SseSessions } from './legacy/http-sse-sessions.ts'
 import { clientAnswersPing } from './legacy/notices.ts'
+import { unknownEndpoint } from './unknown-endpoint.ts'
 import type { StartWait } from './wait-for-start.ts'
 
 /** What finds out whose a request is, and which endpoint it is for. */
 export interface CallerGateNeeds<Endpoint> {
   readonly authenticate: Authenticate
-  /** The endpoint with a name; empty for that of all upstreams. */
-  readonly endpoint: (name: string) => Endpoint | undefined
+  readonly endpoints: {
+    /** The endpoint with a name; empty for that of all upstreams. */
+    find(name: string): Endpoint | undefined
+    readonly names: readonly string[]
+  }
 }
 
 /** What belongs to one endpoint here, and what all of them share. */
@@ -44,9 +48,9 @@ export function authenticateCaller(
 }
 
 /** Refuses with: `not_found`. */
-export function findEndpoint<Endpoint>({ at }: GatedRequest, { endpoint }: CallerGateNeeds<Endpoint>): Endpoint {
-  const found = endpoint(at.name)
-  if (found === undefined) throw new Refusal('not_found')
+export function findEndpoint<Endpoint>({ at }: GatedRequest, { endpoints }: CallerGateNeeds<Endpoint>): Endpoint {
+  const found = endpoints.find(at.name)
+  if (found === undefined) throw unknownEndpoint(at.name, endpoints.names)
   return found
 }
 

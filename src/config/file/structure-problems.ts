@@ -1,6 +1,6 @@
 /** Tells the problems of the structure of a file, as zod finds them, in words for people, with names that were meant. */
 import type { z } from 'zod'
-import { didYouMean } from '../did-you-mean.ts'
+import { didYouMean } from '../../base/did-you-mean.ts'
 import type { ConfigCode } from '../problem.ts'
 import { insteadOf } from './not-yet.ts'
 import type { Path } from './read-yaml.ts'

@@ -18,7 +18,8 @@ Examples:
   mcplex check --print                             each value, and where it is from
   mcplex check ~/.config/Claude/claude_desktop_config.json
 
-Nothing is started. Exit codes: 0 it can be served, 2 wrong usage, 78 it cannot, or there is no such file.`
+Each problem is told with its line, its column and a way out. Programs, working directories and modules are looked for on
+this machine, but nothing is started. Exit codes: 0 it can be served, 2 wrong usage, 78 it cannot, or there is no such file.`
 
 export const checkVerb: Subcommand<CheckRequest> = {
   name: 'check',
@@ -30,7 +31,10 @@ export const checkVerb: Subcommand<CheckRequest> = {
       .addOption(new Option('-c, --config <file>', 'The same as the argument.'))
       .addOption(new Option('--print', 'Print each value with its origin. Secrets are masked.'))
       .addHelpText('after', examples)
-    addOutputOptions(command, 'One JSON object on stdout: what is wrong, and with --print each value.')
+    addOutputOptions(
+      command,
+      'One JSON object on stdout: the servers, warnings or errors, and with --print each value.',
+    )
     command.action((file: string | undefined) => {
       const { config, print } = command.opts<{ config?: string; print?: boolean }>()
       asked({ verb: 'check', ...outputOptionsOf(command), file: file ?? config, isPrint: print === true })

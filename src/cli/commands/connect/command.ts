@@ -52,7 +52,7 @@ export const connectVerb: Subcommand<ConnectRequest> = {
         ).helpGroup('Limits:'),
       )
       .addHelpText('after', examples)
-    addOutputOptions(command)
+    addOutputOptions(command, undefined, true)
     command.action((text: string) => {
       const { wait, memory } = command.opts<{ wait: string; memory: string | undefined }>()
       asked({ verb: 'connect', ...outputOptionsOf(command), url: urlOf(text), waitMs: waitOf(wait), memory })

@@ -23,8 +23,11 @@ Examples:
   mcplex init --from none                          an example to start from
   mcplex init --tools                              a module with tools of your own, and the file that serves it
 
-The files of clients are read only. Exit codes: 0 written, 1 the file is there already or cannot be written, or the
-client of --from starts no server here, 2 wrong usage, 78 the file of --from cannot be read.`
+Claude Desktop, Claude Code, Cursor, VS Code and Windsurf are looked for; their files are only read. Next: mcplex up
+serves the servers, and mcplex config CLIENT --write has the client use them there.
+
+Exit codes: 0 written, 1 the file is there already or cannot be written, or the client of --from starts no server here,
+2 wrong usage, 78 the file of --from cannot be read.`
 
 export const initVerb: Subcommand<InitRequest> = {
   name: 'init',
@@ -40,7 +43,10 @@ export const initVerb: Subcommand<InitRequest> = {
       )
       .addOption(new Option('-c, --config <file>', 'The file to write.').default('mcplex.yaml'))
       .addOption(
-        new Option('--tools', 'Write tools.mjs, a module to start from, and serve it. Adds the servers of --from.'),
+        new Option(
+          '--tools',
+          'Write tools.mjs as well, a server of your own to start from. Servers of clients are added only with --from.',
+        ),
       )
       .addOption(new Option('--force', 'Replace the file. What was there is kept beside it, as <file>.bak-<n>.'))
       .addHelpText('after', examples)

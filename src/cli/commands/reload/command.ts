@@ -15,8 +15,9 @@ Examples:
   mcplex reload --config /etc/mcplex/mcplex.yaml
   mcplex reload --pid 4711
 
-mcplex up also reads its file again by itself when the file changes, and upon SIGHUP if it has no terminal. Exit codes: 0
-applied, 1 there is no such mcplex, 2 wrong usage, 78 not applied: the configuration before stays in force.`
+Sessions go on, and only servers that have changed are replaced. mcplex up also reads its file again by itself when the
+file changes, and upon SIGHUP if it has no terminal; what was applied then is told here as well. Exit codes: 0 applied,
+1 there is no such mcplex, 2 wrong usage, 78 not applied: the configuration before stays in force.`
 
 export const reloadVerb: Subcommand<ReloadRequest> = {
   name: 'reload',
@@ -26,7 +27,10 @@ export const reloadVerb: Subcommand<ReloadRequest> = {
       .usage('[options]')
       .addHelpText('after', examples)
     addInstanceOptions(command)
-    addOutputOptions(command, 'One JSON object on stdout: whether the file was applied, and what has changed.')
+    addOutputOptions(
+      command,
+      'One JSON object on stdout: what was added, changed, removed and renamed, and what needs a restart.',
+    )
     command.action(() => {
       asked({ verb: 'reload', ...outputOptionsOf(command), instance: instanceWishOf(command) })
     })

@@ -42,7 +42,7 @@ export const serveVerb: Subcommand<ServeRequest> = {
       .passThroughOptions()
       .addHelpText('after', examples)
     addOptionFlags(command, schema, { upstream: [stdioFlag] })
-    addOutputOptions(command, 'One JSON object on stdout once requests are served; no banner.')
+    addOutputOptions(command, 'One JSON object on stdout once requests are served; no banner.', true)
     command.action((words: string[]) => {
       asked({
         verb: 'serve',

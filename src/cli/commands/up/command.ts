@@ -24,9 +24,13 @@ Examples:
   mcplex up --port 9000 --log-level debug
   mcplex up --watch                                while you write a module: a change is served at once
 
-All servers together are at /mcp, each alone at /mcp/NAME. Flags win over variables, and variables over the file;
-mcplex check --print shows where each value is from. Exit codes: 0 stopped, 130 stopped by Ctrl-C, 1 failed, 2 wrong
-usage, 69 no server could be started, 78 bad configuration.`
+The file says which servers (mcplex init writes one); options here hold for all of them. All servers together are at /mcp,
+each alone at /mcp/NAME. One that cannot be started keeps back no other one, and is tried again. A changed file is
+applied while clients are served. Flags win over variables, and variables over the file; mcplex check --print shows where
+each value is from.
+
+Exit codes: 0 stopped, 130 stopped by Ctrl-C, 1 failed, 2 wrong usage, 69 no server could be started, 78 bad
+configuration.`
 
 export const upVerb: Subcommand<UpRequest> = {
   name: 'up',
@@ -38,7 +42,7 @@ export const upVerb: Subcommand<UpRequest> = {
       .addOption(new Option('--watch', 'Replaces a server that is a module when its file changes; sessions are kept.'))
       .addHelpText('after', examples)
     addOptionFlags(command, rows)
-    addOutputOptions(command, 'One JSON object on stdout once requests are served; no banner.')
+    addOutputOptions(command, 'One JSON object on stdout once requests are served; no banner.', true)
     command.action(() => {
       const { config, watch = false } = command.opts<{ config?: string; watch?: boolean }>()
       asked({ verb: 'up', ...outputOptionsOf(command), file: config, watch, flags: flagsOf(command, rows) })

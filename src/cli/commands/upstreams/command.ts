@@ -1,6 +1,6 @@
 /** The command line of `upstreams`. */
 import { addInstanceOptions, type InstanceWish, instanceWishOf } from '../../choose-instance.ts'
-import { didYouMean } from '../../../config/did-you-mean.ts'
+import { didYouMean } from '../../../base/did-you-mean.ts'
 import { type Subcommand, wrongUsage } from '../command.ts'
 import { addOutputOptions, type OutputOptions, outputOptionsOf } from '../output-options.ts'
 
@@ -17,6 +17,7 @@ Examples:
   mcplex upstreams                                 each server: its kind, state and tools, and what is held back
   mcplex upstreams accept github                   show clients all that \`onChange: hold\` holds back
   mcplex upstreams accept github Xk3f              only the definition whose hash begins so
+  mcplex upstreams accept github -- -k3f           the same; a hash may begin with a hyphen
 
 \`onChange: hold\` keeps a tool that its server defines anew, or adds, from clients until you have looked at it. A server
 that was started with mcplex serve has the name server. Exit codes: 0 listed or accepted, 1 there is no such mcplex,
