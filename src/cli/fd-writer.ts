@@ -14,6 +14,7 @@ export function openOutput(descriptor: 1 | 2, clock: Clock): Output {
   if (!isatty(descriptor)) return createOutput(isStreamed(descriptor) ? toStream(stream()) : toFile(descriptor), clock)
   return createOutput(toTerminal(descriptor) ?? toStream(stream()), clock, {
     columns: () => stream().columns,
+    rows: () => stream().rows,
   })
 }
 

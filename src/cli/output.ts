@@ -23,6 +23,8 @@ export interface Output {
   readonly isTTY: boolean
   /** The width of the terminal; 0 if it is not known. */
   readonly columns: number
+  /** The height of the terminal; 0 or undefined if it is not known. */
+  readonly rows?: number
   /** The number of texts lost so far. */
   readonly lost: number
   /** Writes a text after all earlier ones, now or as soon as possible; or drops it. */
@@ -54,6 +56,7 @@ interface Piece {
 /** Properties of a terminal. */
 export interface Terminal {
   columns(): number | undefined
+  rows?(): number | undefined
 }
 
 export function createOutput(writer: Writer, clock: Clock, terminal?: Terminal): Output {
@@ -142,6 +145,9 @@ export function createOutput(writer: Writer, clock: Clock, terminal?: Terminal):
     isTTY: terminal !== undefined,
     get columns() {
       return terminal?.columns() ?? 0
+    },
+    get rows() {
+      return terminal?.rows?.() ?? 0
     },
     get lost() {
       return lost

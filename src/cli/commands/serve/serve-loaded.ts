@@ -4,6 +4,7 @@
  */
 import pc from 'picocolors'
 import { pause, systemClock as clock } from '../../../base/clock.ts'
+import type { EventSource } from '../../../base/events.ts'
 import type { Log } from '../../../base/log.ts'
 import { SecretValues } from '../../../base/secret-values.ts'
 import { version } from '../../../base/version.ts'
@@ -11,7 +12,7 @@ import type { Loaded } from '../../../config/load.ts'
 import type { Environment } from '../../../config/environment.ts'
 import { composeGateway, type Gateway, type GatewayFacts } from '../../../gateway/gateway.ts'
 import { listen, type HttpListener } from '../../../transports/http/listen.ts'
-import { banner, keyHelp, readyEvent, serverIn } from './banner.ts'
+import { keyHelp, readyEvent, serverIn } from './banner.ts'
 import { withoutSecrets } from './masked-ready.ts'
 import type { Ready } from './ready.ts'
 import { certificateFailure } from './certificate-failure.ts'
@@ -32,6 +33,7 @@ import { requestAnswerer } from '../../answer-request.ts'
 import { writeRuntimeFile } from '../../runtime-file.ts'
 import { type Reloading, type ReloadingNeeds, type ReloadSource, startReloading } from './reloading.ts'
 import { startFailureToShow } from './start-failure.ts'
+import { writeBanner } from './write-banner.ts'
 import { watchModules } from './watch-modules.ts'
 import { showFailure } from '../../show-failure.ts'
 import { exitCode, listenForSignals, type Stop } from '../../shutdown-signals.ts'
@@ -79,6 +81,7 @@ export async function serveLoaded(serving: Serving, machine: Environment, output
   const isOfFile = serving.source !== undefined
   let reloading: Reloading | undefined
   let unwatch: (() => void) | undefined
+  let endCorrections: (() => void) | undefined
   const onReload = (because: string): void => {
     if (reloading) reloading.request(because)
     else log.info({ because }, 'no reload before requests are served')
@@ -144,13 +147,14 @@ export async function serveLoaded(serving: Serving, machine: Environment, output
       reloading = source && startReloading({ source, gateway, loaded, secretValues, clock, log, told })
       if (serving.watch)
         unwatch = watchModules({ gateway, settings: () => reloading?.settings() ?? settings, clock, log })
-      announce(ready, {
+      endCorrections = announce(ready, {
         output,
         outputs,
         isPretty,
         isColored,
         log,
         stop,
+        events: gateway.events,
         movedFrom: http.socket === undefined ? http.port : 0,
       })
     }
@@ -171,6 +175,7 @@ export async function serveLoaded(serving: Serving, machine: Environment, output
   } finally {
     reloading?.stop()
     unwatch?.()
+    endCorrections?.()
     quiet()
     giveBack()
   }
@@ -199,11 +204,16 @@ interface AnnounceNeeds {
   readonly isColored: boolean
   readonly log: Log
   readonly stop: Stop
+  readonly events: EventSource
   readonly movedFrom: number
 }
 
-/** Reports that requests are served: to a program, on the terminal, or in the log. */
-function announce(ready: Ready, { output, outputs, isPretty, isColored, log, stop, movedFrom }: AnnounceNeeds): void {
+/**
+ * Reports that requests are served: to a program, on the terminal, or in the log.
+ * @returns a function that ends the corrections of the banner
+ */
+function announce(ready: Ready, needs: AnnounceNeeds): () => void {
+  const { output, outputs, isPretty, isColored, log, stop, events, movedFrom } = needs
   const { stdout, stderr } = outputs
   const event = readyEvent(ready)
   if (output.isJson) {
@@ -214,7 +224,7 @@ function announce(ready: Ready, { output, outputs, isPretty, isColored, log, sto
   }
   if (!isPretty || output.isJson || output.isQuiet) {
     log.info(event, 'ready')
-    return
+    return () => {}
   }
   const colors = pc.createColors(isColored)
   const keys = listenForKeys(
@@ -227,7 +237,7 @@ function announce(ready: Ready, { output, outputs, isPretty, isColored, log, sto
   )
   if (movedFrom > 0 && ready.port !== movedFrom)
     stderr.write(`\n  ${colors.yellow(`port ${movedFrom} is in use, so this is port ${ready.port}`)}\n`)
-  stderr.write(banner(ready, keys !== undefined, colors, stderr.columns))
+  return writeBanner(ready, keys !== undefined, colors, stderr, events)
 }
 
 interface EndNeeds {
