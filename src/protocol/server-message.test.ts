@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { numberOf, readServerMessage } from './server-message.ts'
+import { numberOf, readServerMessage, shapeOf } from './server-message.ts'
 
 const read = (text: string): ReturnType<typeof readServerMessage> => readServerMessage(text, JSON.parse(text))
 
@@ -31,9 +31,22 @@ test.each([
   ['{"method":"GET","id":1}', '"jsonrpc"', false],
   ['7', 'no object', false],
 ])('%s cannot be taken', (text, fault, isAnswer) => {
-  expect(read(text)).toMatchObject({ kind: 'malformed', isAnswer, fault: expect.stringContaining(fault), quote: text })
+  expect(read(text)).toMatchObject({ kind: 'malformed', isAnswer, fault: expect.stringContaining(fault) })
 })
 
 test('an id in quotes is read as its number, and any other text is not a number', () => {
   expect(['65536', '"65536"', '"a"', '""', '" "'].map(numberOf)).toEqual([65536, 65536, NaN, NaN, NaN])
+})
+
+test.each([
+  [
+    '{"jsonrpc":"2.0","id":null,"result":"hunter2","error":{"message":"hunter2"}}',
+    'object of 76 characters { "jsonrpc": string, "id": null, "result": string, "error": object }',
+  ],
+  ['{"id":7,"hunter2":1}', 'object of 20 characters { "id": number, 1 other member }'],
+  ['{"a":1,"b":[]}', 'object of 14 characters { 2 other members }'],
+  ['["hunter2"]', 'array of 11 characters'],
+  ['null', 'null of 4 characters'],
+])('the shape of %s has none of its text', (text, shape) => {
+  expect(shapeOf(text, JSON.parse(text))).toBe(shape)
 })

@@ -11,24 +11,45 @@ export interface BadMessage extends Malformed {
   readonly isAnswer: boolean
   /** What is wrong, for the operator. */
   readonly fault: string
-  /** Its beginning, as the server wrote it. */
-  readonly quote: string
+  /** What it looks like: see `shapeOf`. */
+  readonly shape: string
 }
 
-const quoteChars = 300
+const knownMembers: ReadonlySet<string> = new Set(['jsonrpc', 'id', 'method', 'params', 'result', 'error'])
 
 /** Reads one message of a server from its text and the value that `JSON.parse` gave for it. */
 export function readServerMessage(text: string, value: unknown): Message | BadMessage {
   const strict = readMessage(text, value)
   if (strict.kind !== 'malformed') return strict
-  const quote = text.slice(0, quoteChars)
-  if (!isObject(value)) return { ...strict, isAnswer: false, fault: 'it is no object', quote }
+  const shape = shapeOf(text, value)
+  if (!isObject(value)) return { ...strict, isAnswer: false, fault: 'it is no object', shape }
   if (hasKeyTwice(text, value))
-    return { ...strict, isAnswer: isAnswer(value), fault: 'a key stands in it twice', quote }
+    return { ...strict, isAnswer: isAnswer(value), fault: 'a key stands in it twice', shape }
   const mended = editObject({ value, text }, mends(value))
   const message = readMessage(mended.text, mended.value)
   if (message.kind !== 'malformed') return message
-  return { ...strict, isAnswer: isAnswer(value), fault: faultOf(mended.value), quote }
+  return { ...strict, isAnswer: isAnswer(value), fault: faultOf(mended.value), shape }
+}
+
+/**
+ * What a message looks like, for the operator: its members with the JSON types of their values, and its length in
+ * characters. No text of the server is in it, since that may be a result or repeat an argument; so members that JSON-RPC
+ * does not know are only counted.
+ */
+export function shapeOf(text: string, value: unknown): string {
+  const length = `${text.length} characters`
+  if (!isObject(value)) return `${typeOf(value)} of ${length}`
+  const names = Object.keys(value)
+  const known = names.filter((name) => knownMembers.has(name))
+  const shown = known.map((name) => `${JSON.stringify(name)}: ${typeOf(value[name])}`)
+  const others = names.length - known.length
+  if (others > 0) shown.push(others === 1 ? '1 other member' : `${others} other members`)
+  return `object of ${length} { ${shown.join(', ')} }`
+}
+
+function typeOf(value: unknown): string {
+  if (value === null) return 'null'
+  return Array.isArray(value) ? 'array' : typeof value
 }
 
 /** The number in an id, which some servers echo as a string; NaN if it is not a number. */

@@ -36,6 +36,14 @@ const oddities = {
   'big-id-quoted': (id, result) => ({ result: { ...result, big }, id: String(id), jsonrpc: '2.0' }),
   'big-id-hidden': (id, result) => ({ jsonrpc: '2.0', result: { ...result, big }, id, more: big }),
   'result-of-none': (_, result) => ({ jsonrpc: '2.0', result }),
+  'result-as-text': (id, result) => ({ jsonrpc: '2.0', id, result: JSON.stringify(result) }),
+  'result-no-json': (id, result) => `{"jsonrpc":"2.0","id":${id},"result":${JSON.stringify(result)},"value":NaN}`,
+  'result-beside': (id, result) => ({ jsonrpc: '2.0', id, [result.content?.[0].text ?? 'beside']: 1 }),
+  'error-of-text-code': (id, result) => ({
+    jsonrpc: '2.0',
+    id,
+    error: { code: 'E1', message: JSON.stringify(result) },
+  }),
 }
 
 /** @param {unknown} message */
@@ -72,7 +80,7 @@ createInterface({ input: process.stdin })
     }
     const name = params?.arguments?.hold
     const say = () => {
-      const result = known ? known(params) : { content: [{ type: 'text', text: 'said' }] }
+      const result = known ? known(params) : { content: [{ type: 'text', text: params.arguments?.echo ?? 'said' }] }
       const make = only === undefined || only === method ? oddities[odd ?? ''] : undefined
       send(make && name === undefined ? make(id, result) : { jsonrpc: '2.0', id, result })
     }

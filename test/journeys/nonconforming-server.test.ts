@@ -65,6 +65,18 @@ test('a list that is no array is refused at once, and the log shows it', async (
   expect(lines.join('\n')).toMatch(/tools\/list is not valid \(.*"result/)
 })
 
+test.each(['result-as-text', 'result-no-json', 'result-beside', 'error-of-text-code'])(
+  'what a client gets or sends is not in the log, if the answer is not valid: %s',
+  async (as) => {
+    const { log, lines } = told()
+    const { url } = await startForTest([file, `--as=${as}`, '--only=tools/call'], {}, { log })
+    const session = await openSession(url)
+    expect(reasonOf(await session.response('say', { echo: 'hunter2' }))).toBe('upstream_invalid')
+    expect(lines.join('\n')).toMatch(/gave an invalid answer.*tools\/call is not valid/)
+    expect(lines.join('\n')).not.toContain('hunter2')
+  },
+)
+
 test('a ping with an odd answer is a sign of life', async () => {
   const { gateway } = await startForTest([file, '--as=text-result', '--only=ping'])
   await new Promise((resolve) => setTimeout(resolve, 1200))

@@ -67,7 +67,7 @@ export async function sendInitialize(
     )
     if (answer.kind === 'result') {
       if (typeof answer.result.value['protocolVersion'] !== 'string')
-        throw new Error(`the answer to initialize has no "protocolVersion": ${said(answer.result.text)}`)
+        throw new Error('the answer to initialize has no "protocolVersion"')
       connection.tell('notifications/initialized', undefined)
       return answer.result
     }

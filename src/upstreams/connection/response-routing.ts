@@ -4,7 +4,6 @@
  * worked for no other client. An invalid response ends its request at once, and the operator is told what is wrong.
  */
 import type { Clock, Timer } from '../../base/clock.ts'
-import { terminalSafeLine } from '../../base/terminal-safe.ts'
 import { Refusal } from '../../base/refusal.ts'
 import type { Outcome } from '../../protocol/call.ts'
 import type { Answer, ResponseMessage } from '../../protocol/jsonrpc.ts'
@@ -36,7 +35,6 @@ interface Pending {
   readonly call: PendingCall | undefined
 }
 
-const maxQuoteChars = 300
 const edgeChars = 256
 /** An error without an id may answer a notification: how long to wait for another response to the request. */
 const doubtMs = 2000
@@ -71,9 +69,9 @@ export class ResponseRouting {
 
   /** An invalid response still ends its request. */
   malformed(message: BadMessage): void {
-    const { id, fault, quote } = message
+    const { id, fault, shape } = message
     const pending = id === undefined ? (message.isAnswer ? this.#only() : undefined) : this.#named(numberOf(id))
-    if (pending) this.#refuse(pending, fault, quote)
+    if (pending) this.#refuse(pending, fault, shape)
     else this.#needs.drop('stdout_line')
   }
 
@@ -81,7 +79,7 @@ export class ResponseRouting {
   unreadable(text: string): void {
     const id = idAtEdges(text.slice(0, edgeChars), text.slice(-edgeChars))
     const pending = id === undefined ? undefined : this.#named(id)
-    if (pending) this.#refuse(pending, 'it is not JSON', text)
+    if (pending) this.#refuse(pending, 'it is not JSON', `${text.length} characters`)
     else this.#needs.drop('stdout_line')
   }
 
@@ -113,9 +111,9 @@ export class ResponseRouting {
     return id === undefined || found.length > 1 ? undefined : this.#named(id)
   }
 
-  #refuse(pending: Pending, fault: string, quote: string): void {
-    const said = terminalSafeLine(quote.slice(0, maxQuoteChars), maxQuoteChars)
-    const words = `the answer to ${pending.method} is not valid (${fault}): ${said}`
+  /** Ends a request. The words are logged, and so have no text of the server: it may be a result. */
+  #refuse(pending: Pending, fault: string, shape: string): void {
+    const words = `the answer to ${pending.method} is not valid (${fault}): ${shape}`
     if (this.#told++ < maxTold) this.#needs.invalid(words)
     this.#fail(pending, new Refusal('upstream_invalid', { cause: new Error(words) }))
   }
