@@ -3,13 +3,11 @@ import { membersInView, namesProblems, strayPatterns } from '../router/options.t
 import { endpointOptions, type EndpointSettings } from '../gateway/options.ts'
 import { upstreamOptions, type UpstreamSetup } from '../upstreams/options.ts'
 import type { Environment } from './environment.ts'
+import { nameShape } from './name-shape.ts'
 import { type Problem, whereOf } from './problem.ts'
 import type { Provided, ProvidedSettings, ProvidedUpstream, ProvidedValue } from './provided.ts'
 import { completeSlice, plainDefault } from './slice.ts'
 import { upstreamKinds, upstreamRows } from './upstream-kinds.ts'
-
-/** The names of upstreams and endpoints: they are parts of paths, and the first part of the names of tools. */
-const nameShape = /^[A-Za-z0-9_-]{1,64}$/
 
 /**
  * The complete settings of each upstream.

@@ -71,6 +71,14 @@ describe('settings of a program', () => {
     expect(endpoints).toEqual({ support: { tools: ['github__*', '!github__delete_*'] }, all: { tools: [] } })
   })
 
+  test('have no upstream and no endpoint of a name that no mapping can have', () => {
+    const proto = (value: unknown): Record<string, unknown> => Object.fromEntries([['__proto__', value]])
+    expect(problemsOf({ upstreams: proto({ command: 'x' }) })).toMatchObject([{ code: 'config_name' }])
+    const upstreams = { a: { command: 'x' } }
+    expect(problemsOf({ upstreams, endpoints: proto({}) })).toMatchObject([{ code: 'config_name' }])
+    expect(problemsOf({ upstreams, aliases: proto('a__y') })).toMatchObject([{ code: 'config_name' }])
+  })
+
   test('never quote a variable that is meant for a server', () => {
     const problems = problemsOf({ upstreams: { a: { command: 'x', env: { TOKEN: 's3cret', B: 1 } } } })
     expect(problems).toHaveLength(1)

@@ -97,6 +97,7 @@ test.each([
   [['a', 'b'], { b__x: 'a__y' }, ['the alias "b__x" collides with the names of the upstream "b"']],
   [['a'], { x: 'c__y' }, ['the alias "x" stands for "c__y", which is of no upstream']],
   [['a'], { x: 'a__y', z: 'a__y' }, ['the aliases "x" and "z" stand for the same name "a__y"']],
+  [['a'], { ['__proto__']: 'a__y' }, ['the alias "__proto__" cannot be a name']],
   [['a'], { 'no way': 'a__y' }, ['the alias "no way" must have 1 to 64 of the characters A-Z a-z 0-9 _ . -']],
 ])('of the upstreams %j and the aliases %j the problems are told', (names, aliases, problems) => {
   expect(namesProblems(names, aliases).map(({ message }) => message)).toEqual(problems)

@@ -126,7 +126,8 @@ export function namesProblems(
     const before = aliased.get(name)
     aliased.set(name, alias)
     const add = (message: string): void => void problems.push({ of: { alias }, message })
-    if (!/^[A-Za-z0-9_.-]{1,64}$/.test(alias)) {
+    if (alias === '__proto__') add('the alias "__proto__" cannot be a name')
+    else if (!/^[A-Za-z0-9_.-]{1,64}$/.test(alias)) {
       add(`the alias "${alias}" must have 1 to 64 of the characters A-Z a-z 0-9 _ . -`)
     } else if (names.find(alias)) {
       add(`the alias "${alias}" collides with the names of the upstream "${names.find(alias)?.member}"`)

@@ -2,6 +2,7 @@
  * Takes the servers of a client's own configuration (Claude Desktop, Claude Code, Cursor, VS Code, Windsurf, Zed and
  * others) as upstreams, without a change to that file. What a client has beside its servers is ignored.
  */
+import { nameShape } from '../name-shape.ts'
 import { ownNames } from './client-names.ts'
 import type { TextSpan } from './frame.ts'
 import { type FileValue, isMembers, type FileMembers, membersOf, fileValueAt } from './file-value.ts'
@@ -83,12 +84,12 @@ class Taken {
 
   /** A name of the allowed characters that no other upstream has. */
   #free(name: string): string {
-    const plain =
-      name
-        .replaceAll(/[^A-Za-z0-9_-]+/g, '-')
-        .replaceAll(/^-+|-+$/g, '')
-        .slice(0, 60) || 'server'
-    let free = /^[A-Za-z0-9_-]{1,64}$/.test(name) ? name : plain
+    const cut = name
+      .replaceAll(/[^A-Za-z0-9_-]+/g, '-')
+      .replaceAll(/^-+|-+$/g, '')
+      .slice(0, 60)
+    const plain = nameShape.test(cut) ? cut : 'server'
+    let free = nameShape.test(name) ? name : plain
     for (let count = 2; this.#names.has(free); count++) free = `${plain}-${count}`
     return free
   }

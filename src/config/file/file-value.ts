@@ -11,9 +11,11 @@ export function isMembers(value: FileValue): value is FileMembers {
   return typeof value === 'object' && !Array.isArray(value)
 }
 
+const nothing: FileMembers = Object.freeze(Object.create(null))
+
 /** The members of a mapping; none of anything else. */
 export function membersOf(value: FileValue): FileMembers {
-  return isMembers(value) ? value : {}
+  return isMembers(value) ? value : nothing
 }
 
 /** The value at a path; undefined if there is none. */

@@ -30,6 +30,30 @@ function valuesOf({ values, upstreams, endpoints, problems }: ReadFile): object 
 const shown = (problems: readonly Problem[]): string[] =>
   problems.map(({ where, code, message }) => `${where} ${code} ${message}`)
 
+describe('a name that objects have by themselves', () => {
+  test.each([
+    ['upstreams: { a: { command: x }, __proto__: { command: y } }', '1:33 config_name "__proto__" cannot be a name'],
+    [
+      'upstreams: { a: { command: x } }\nendpoints: { __proto__: { tools: [a__*] } }',
+      '2:14 config_name "__proto__" cannot be a name',
+    ],
+  ])('is refused if no mapping can have it: %s', (text, expected) => {
+    expect(shown(read(text).problems)).toEqual([expect.stringContaining(`mcplex.yaml:${expected}`)])
+  })
+
+  test('is a name like any other if it can', () => {
+    const found = read('upstreams: { constructor: { command: x } }\nendpoints: { toString: { tools: [a] } }')
+    expect(found.problems).toEqual([])
+    expect([...found.upstreams.keys(), ...found.endpoints.keys()]).toEqual(['constructor', 'toString'])
+  })
+
+  test('is another one for a server of a client', () => {
+    const { upstreams, problems } = read('{"mcpServers": {"__proto__": {"command": "x"}}}')
+    expect(problems).toEqual([])
+    expect([...upstreams.keys()]).toEqual(['server'])
+  })
+})
+
 describe('a file', () => {
   test('gives values to options, at their own path and for each upstream', () => {
     const text = `

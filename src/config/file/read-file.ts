@@ -7,6 +7,7 @@ import type { z } from 'zod'
 import type { Option } from '../../base/option.ts'
 import { terminalSafeLine } from '../../base/terminal-safe.ts'
 import { isJsonObject } from '../json-object.ts'
+import { nameShape } from '../name-shape.ts'
 import { type FilePlace, type Problem, whereOf, withWays } from '../problem.ts'
 import type { Provided, ProvidedSettings, ProvidedUpstream, ProvidedValue } from '../provided.ts'
 import { readMarked, writeValue } from '../read-option.ts'
@@ -19,7 +20,7 @@ import { type FileValue, fileValueAt, isMembers, membersOf, namesIn, textsOfMemb
 import { jsonReader } from './json-value.ts'
 import { type Path, pathKey, readYaml, type Spot, type YamlText } from './read-yaml.ts'
 import { PutInValues } from './put-in-values.ts'
-import { endpointMembers, membersOfKind, nameShape, textsOf, upstreamMembers } from './structure.ts'
+import { endpointMembers, membersOfKind, textsOf, upstreamMembers } from './structure.ts'
 import { type StructureProblem, structureProblems } from './structure-problems.ts'
 import { maxQuote, showWord } from './show-word.ts'
 import type { Substitutes } from './substitute.ts'
@@ -56,7 +57,7 @@ export function readFileText(source: FileSource): ReadFile {
   if (yaml.faults.some(({ code }) => code === 'config_syntax')) return reader
   for (const { code, span, message } of notices) reader.warnings.push(reader.tell(code, span, message, ''))
   const issues = source.structure.safeParse(value).error?.issues ?? []
-  for (const problem of structureProblems(issues)) reader.problems.push(reader.tellStructure(problem))
+  for (const problem of structureProblems(issues, value)) reader.problems.push(reader.tellStructure(problem))
   reader.take(value)
   return reader
 }

@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import { didYouMean } from '../../base/did-you-mean.ts'
 import type { ConfigCode } from '../problem.ts'
 import { insteadOf } from './not-yet.ts'
+import { type FileValue, fileValueAt, namesIn } from './file-value.ts'
 import type { Path } from './read-yaml.ts'
 import { endpointMembers, upstreamMembers, type ValueFault } from './structure.ts'
 import { sharedOptions } from '../schema.ts'
@@ -19,33 +20,44 @@ export interface StructureProblem {
   readonly accepted?: string | undefined
 }
 
-export function structureProblems(issues: readonly z.core.$ZodIssue[]): StructureProblem[] {
-  return issues.flatMap((issue): StructureProblem | StructureProblem[] => {
-    const path = issue.path.map((part) => (typeof part === 'number' ? part : String(part)))
-    switch (issue.code) {
-      case 'unrecognized_keys':
-        return issue.keys.map((key) => unknownMember([...path, key]))
-      case 'invalid_key':
-        return {
-          code: path.at(-2) === 'env' ? 'config_variable' : 'config_name',
-          path,
-          isKey: true,
-          fault: 'cannot be a name here',
-          accepted:
-            path.at(-2) === 'env' ? 'letters, digits and _, no digit first' : 'at most 64 letters, digits, - and _',
-        }
-      case 'custom':
-        return { path, isKey: false, ...(issue.params?.['fault'] as ValueFault) }
-      case 'invalid_value':
-        return { code: 'config_choice', path, isKey: false, fault: 'is not known', accepted: issue.values.join(' or ') }
-      case 'invalid_type':
-        return wrongForm(path, [issue.expected])
-      case 'invalid_union':
-        return wrongForm(path, ['string', 'array'])
-      default:
-        return { code: 'config_structure', path, isKey: false, fault: 'is empty', accepted: 'at least one' }
-    }
-  })
+/** @param value what the file holds */
+export function structureProblems(issues: readonly z.core.$ZodIssue[], value: FileValue): StructureProblem[] {
+  return [...unseenNames(value), ...issues.flatMap(problemOf)]
+}
+
+/** Zod passes over this name, since objects with a prototype cannot have it. Aliases are checked with all others. */
+function unseenNames(value: FileValue): StructureProblem[] {
+  const paths = ['upstreams', 'endpoints'].map((key) => [key, '__proto__'])
+  const found = paths.filter(([key = '', name = '']) => namesIn(fileValueAt(value, [key])).includes(name))
+  return found.map((path) => ({ ...badName, path }))
+}
+
+const badName = {
+  code: 'config_name',
+  isKey: true,
+  fault: 'cannot be a name here',
+  accepted: 'at most 64 letters, digits, - and _',
+} as const
+
+function problemOf(issue: z.core.$ZodIssue): StructureProblem | StructureProblem[] {
+  const path = issue.path.map((part) => (typeof part === 'number' ? part : String(part)))
+  switch (issue.code) {
+    case 'unrecognized_keys':
+      return issue.keys.map((key) => unknownMember([...path, key]))
+    case 'invalid_key':
+      if (path.at(-2) !== 'env') return { ...badName, path }
+      return { ...badName, code: 'config_variable', path, accepted: 'letters, digits and _, no digit first' }
+    case 'custom':
+      return { path, isKey: false, ...(issue.params?.['fault'] as ValueFault) }
+    case 'invalid_value':
+      return { code: 'config_choice', path, isKey: false, fault: 'is not known', accepted: issue.values.join(' or ') }
+    case 'invalid_type':
+      return wrongForm(path, [issue.expected])
+    case 'invalid_union':
+      return wrongForm(path, ['string', 'array'])
+    default:
+      return { code: 'config_structure', path, isKey: false, fault: 'is empty', accepted: 'at least one' }
+  }
 }
 
 const forms: Readonly<Record<string, string>> = {

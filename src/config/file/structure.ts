@@ -3,6 +3,7 @@
  * about an option (what it accepts, its default, its reason) stays in its row.
  */
 import { z } from 'zod'
+import { nameShape } from '../name-shape.ts'
 import type { Option } from '../../base/option.ts'
 import { endpointOptions, aliasOptions } from '../../gateway/options.ts'
 import { upstreamOptions } from '../../upstreams/options.ts'
@@ -48,9 +49,6 @@ function membersIn(rows: Rows): PlacedMember[] {
     return { key, option, path: option.member ?? path }
   })
 }
-
-/** Names of upstreams and of endpoints, as they are part of URLs and of the names of tools. */
-export const nameShape: RegExp = /^[A-Za-z0-9_-]{1,64}$/
 
 /** The structure of a whole file; its issues are read by structure-problems.ts. */
 export function fileStructure(): z.ZodType {
