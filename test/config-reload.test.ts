@@ -248,6 +248,19 @@ describe('mcplex reload', () => {
     await client.close()
   })
 
+  test('of a server that hangs is no error if mcplex is stopped meanwhile', async () => {
+    const { running } = await up(withServers('one'))
+    const mark = join(folder, 'hangs')
+    const script = `require('node:fs').writeFileSync(${JSON.stringify(mark)}, ''); setInterval(() => {}, 1000)`
+    const command = JSON.stringify([process.execPath, '-e', script])
+    put(`${withServers('one')}  bad: { command: ${command}, startTimeout: 10m }\n`)
+    await expect.poll(() => existsSync(mark), { timeout: 15_000 }).toBe(true)
+    running.child.kill('SIGTERM')
+    expect(await running.exit()).toBe(0)
+    expect(isLogged(running, 'the configuration was not applied: mcplex is ending')).toBe(true)
+    expect(running.log().filter(({ level }) => level === 'error')).toEqual([])
+  })
+
   test.each([
     ['none runs', []],
     ['none of that file runs', ['--config', 'other.yaml']],

@@ -7,6 +7,8 @@ export interface ReloadErrorDetails {
   readonly cause?: unknown
   /** See `ReloadError.isReplaced`. */
   readonly isReplaced?: boolean
+  /** See `ReloadError.isClosing`. */
+  readonly isClosing?: boolean
 }
 
 /** An upstream could not be started, so that nothing was changed; or the reload did not get so far. */
@@ -15,11 +17,14 @@ export class ReloadError extends Error {
   readonly upstream: string | undefined
   /** Whether a newer reload has taken the place of this one before it had changed anything. */
   readonly isReplaced: boolean
+  /** Whether the gateway is being shut down: this is no fault of the settings. */
+  readonly isClosing: boolean
 
-  constructor(message: string, { upstream, cause, isReplaced = false }: ReloadErrorDetails = {}) {
+  constructor(message: string, { upstream, cause, isReplaced = false, isClosing = false }: ReloadErrorDetails = {}) {
     super(message, { cause })
     this.name = 'ReloadError'
     this.upstream = upstream
     this.isReplaced = isReplaced
+    this.isClosing = isClosing
   }
 }

@@ -36,7 +36,7 @@ export interface ReloadTurns<Report> {
   close(): void
 }
 
-const shuttingDown = (): ReloadError => new ReloadError('the gateway is being shut down')
+const shuttingDown = (): ReloadError => new ReloadError('the gateway is being shut down', { isClosing: true })
 
 /** @param run does a reload; rejects if its turn is interrupted */
 export function createReloadTurns<Report>(

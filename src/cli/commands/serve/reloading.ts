@@ -113,6 +113,10 @@ export function startReloading(needs: ReloadingNeeds): Reloading {
     } catch (error) {
       if (error instanceof ReloadError && error.isReplaced)
         return log.info({ because }, 'the configuration was not applied: it was replaced by a newer one')
+      if (error instanceof ReloadError && error.isClosing) {
+        log.info({ because }, 'the configuration was not applied: mcplex is ending')
+        return done({ applied: false, lines: [...notes, error.message] })
+      }
       const lines = [...notes, ...explain(error, log)].map((line) => secretValues.mask(line))
       log.error({ file: source.path }, 'the configuration was not applied: the one before stays in force')
       done({ applied: false, lines })

@@ -31,8 +31,8 @@ export function watchModules({ gateway, settings, clock, log }: WatchModulesNeed
     try {
       await gateway.replaceUpstreams([name])
     } catch (error) {
-      // The file has changed once more.
-      if (error instanceof ReloadError && error.isReplaced) return
+      // The file has changed once more, or mcplex is ending.
+      if (error instanceof ReloadError && (error.isReplaced || error.isClosing)) return
       // Of a failed start, its cause says more, and where that was thrown says nothing about the module.
       const cause = error instanceof ReloadError && error.cause instanceof Error ? error.cause : undefined
       const why = cause ? { 'err.message': cause.message } : { err: error }
