@@ -27,7 +27,7 @@ import { listSkills, skillsList } from './merged-skills.ts'
 import type { NamingSettings } from './naming.ts'
 import { type Begun, OutcomeAlone, RoutedReply } from './routed-reply.ts'
 import { createRoutedSubscriptions } from './routed-subscriptions.ts'
-import { type Target, targetOf, type UnknownTarget, unknown } from './target.ts'
+import { checkedRef, type Target, targetOf, type UnknownTarget, unknown } from './target.ts'
 import type { ViewSettings } from './view.ts'
 
 export interface RouterNeeds {
@@ -79,6 +79,7 @@ export function createRouter(needs: RouterNeeds): Router {
 
   const begin = (call: Call): Begun | Promise<Begun> => {
     const [only] = members.list
+    if (call.method === 'completion/complete' && call.params) checkedRef(call.params)
     if (members.naming.isPlain && only && call.method !== 'tools/call') return send(call, only.name, call)
     if (call.method === skillsList) {
       const reply = new OutcomeAlone(() => listSkills(call, { members, memberWaitMs, clock }))

@@ -1,6 +1,6 @@
 /** The member that a request is for, by the name, URI or id of a task in its params. Pure. */
 import { objectMember, replaceMember } from '../protocol/json-edit.ts'
-import type { RawObject } from '../protocol/json-text.ts'
+import { isObject, type RawObject } from '../protocol/json-text.ts'
 import { Refusal } from '../base/refusal.ts'
 import type { Naming } from './naming.ts'
 
@@ -52,9 +52,20 @@ export function targetOf(method: string, params: RawObject | undefined, naming: 
   const ref = method === 'completion/complete' ? objectMember(params, 'ref') : undefined
   if (!ref) return unknownMethod(method)
   const inRef = (changed: RawObject): RawObject => replaceMember(params, 'ref', changed.value, changed.text)
-  return ref.value['type'] === 'ref/resource'
+  return checkedRef(params) === 'ref/resource'
     ? addressedTarget(ref, naming, inRef)
     : namedTarget('prompts/list', ref, naming, inRef)
+}
+
+/**
+ * The type of the reference of `completion/complete`. Throws `invalid_params` for one that the specification does not
+ * have: it may name what the endpoint does not show. [completion, reference types]
+ */
+export function checkedRef({ value }: RawObject): 'ref/prompt' | 'ref/resource' {
+  const { ref } = value
+  const type = isObject(ref) ? ref['type'] : undefined
+  if (type === 'ref/prompt' || type === 'ref/resource') return type
+  throw new Refusal('invalid_params', { message: 'The type of ref must be ref/prompt or ref/resource.' })
 }
 
 const noMember =

@@ -206,7 +206,8 @@ test('results of any form are translated without an error', () => {
   const methods = ['tools/call', 'prompts/get', 'resources/read', 'tasks/get', 'skills/get', 'resources/directory/read']
   fc.assert(
     fc.property(fc.constantFrom(...methods), odd.object, (method, value) => {
-      const raw = rawObject(value as JsonObject)
+      // A value as JSON has it: there is no -0 in what JSON.stringify writes.
+      const raw = rawObject(JSON.parse(JSON.stringify(value)) as JsonObject)
       valueOf(translation.result(method, raw))
       valueOf(translation.entry('tools/list', raw))
       valueOf(translation.error(raw))
@@ -250,6 +251,9 @@ describe('a request finds its member, with the own names in it', () => {
     ['prompts/get', { name: 'log' }, 'invalid_params'],
     ['resources/read', {}, 'invalid_params'],
     ['tasks/get', { taskId: '7' }, 'invalid_params'],
+    ['completion/complete', { ref: { type: 'ref/tool', name: 'git__log' } }, 'invalid_params'],
+    ['completion/complete', { ref: { type: 'ref/__proto__', uri: shownFile } }, 'invalid_params'],
+    ['completion/complete', { ref: { name: 'git__log' } }, 'invalid_params'],
   ])('%s %j is refused', (method, params, code) => {
     expect(() => targetOf(method, params && rawObject(params), naming)).toThrow(expect.objectContaining({ code }))
   })

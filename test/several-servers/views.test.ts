@@ -66,6 +66,26 @@ test.each([
   for (const [method, params] of requestsOf('shown').slice(1)) expect((await view(method, params)).result).toBeDefined()
 })
 
+test.each(['legacy', 'modern'] as const)('in %s, a completion is not for what has no completions', async (era) => {
+  const server = era === 'legacy' ? echoLegacy : echoModern
+  const alone = await startSeveral({ shown: [server] }, { endpoints: { view: { tools: ['!echo'] } } })
+  const { url } = await startSeveral(
+    { shown: [server], other: [server] },
+    { endpoints: { view: { tools: ['!*echo'] } } },
+  )
+  for (const [endpoint, prefix] of [
+    [url, 'shown__'],
+    [`${url}/view`, 'shown__'],
+    [`${alone.url}/view`, ''],
+  ]) {
+    const request = await clientOf(era, endpoint ?? '')
+    const known = completion({ type: 'ref/prompt', name: `${prefix}greet` })
+    await eventually('it is served', async () => (await request('completion/complete', known)).result !== undefined)
+    for (const ref of [{ type: 'ref/tool', name: `${prefix}echo` }, { name: `${prefix}greet` }])
+      expect(reasonOf(await request('completion/complete', completion(ref))), endpoint).toBe('invalid_params')
+  }
+})
+
 test('a session that subscribes at a view to a resource of a server outside of it is told nothing', async () => {
   const endpoints = { view: { tools: ['!hidden__*'] } }
   const { url } = await startSeveral({ shown: [echoLegacy], hidden: [echoLegacy] }, { endpoints })
