@@ -183,6 +183,16 @@ describe('with --write', () => {
     expect(readdirSync(home)).toEqual(['mcp.json'])
   })
 
+  test('a file that is nested too deeply is refused, and stays as it is', async () => {
+    const before = `{\n  "mcpServers": { "a": ${'['.repeat(20_000)}${']'.repeat(20_000)} }\n}\n`
+    const file = write(['mcp.json'], before)
+    const { exit, err } = await config('cursor', '--write', '--file', file)
+    expect(exit).toBe(78)
+    expect(err).toContain(`${file}:2:`)
+    expect(err).toContain('nested too deeply')
+    expect(readFileSync(file, 'utf8')).toBe(before)
+  })
+
   test('the mode of the file is kept, and a link stays a link to it', async () => {
     const real = write(['dotfiles', 'cursor.json'], '{}')
     chmodSync(real, 0o600)

@@ -147,6 +147,12 @@ describe('check', () => {
     expect(mcplex(['check'])).toMatchObject({ status: 78 })
     write('mcplex.yaml', '['.repeat(200_000))
     expect(mcplex(['check']).stderr).toContain('is nested too deeply')
+    const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`
+    write('deep.json', `{"version":1,"upstreams":{"a":{"command":["node"],"boundArgs":{"x":${deep}}}}}`)
+    expect(mcplex(['check', '--config', 'deep.json'])).toMatchObject({
+      status: 78,
+      stderr: expect.stringMatching(/^deep\.json:1:\d+ +error config_syntax +\[ is nested too deeply/),
+    })
   })
 })
 

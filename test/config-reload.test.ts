@@ -112,6 +112,9 @@ describe('a file that changes', () => {
       }),
     )
     expect(await says(client, 'two__echo')).toContain('hello')
+    put(`{"version":1,"upstreams":${'['.repeat(20_000)}${']'.repeat(20_000)}}`)
+    await expect.poll(() => running.log().some(({ code }) => code === 'config_syntax'), { timeout: 15_000 }).toBe(true)
+    expect(JSON.stringify(running.log())).not.toContain('RangeError')
     put(withServers('one', 'two', 'three'))
     await expect.poll(() => isLogged(running, 'the settings were read again'), { timeout: 15_000 }).toBe(true)
     expect(await says(client, 'three__echo')).toContain('hello')

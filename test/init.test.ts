@@ -177,9 +177,11 @@ describe('init', () => {
     ['is a folder', ['--from', '.'], 78, 'cannot be read'],
     ['holds no servers', ['--from', 'empty.json'], 78, 'holds no servers of a client'],
     ['is no JSON', ['--from', 'bad.json'], 78, 'holds no servers of a client'],
+    ['is nested too deeply', ['--from', 'deep.json'], 78, 'holds no servers of a client'],
   ])('fails if a named file %s, and writes nothing', (_, args, exit, message) => {
     write('work/empty.json', '{}')
     write('work/bad.json', '{"mcpServers": ')
+    write('work/deep.json', `{"mcpServers": {"a": ${'['.repeat(20_000)}${']'.repeat(20_000)}}}`)
     const { status, stderr } = mcplex(['init', ...args])
     expect(status).toBe(exit)
     expect(stderr).toContain(message)

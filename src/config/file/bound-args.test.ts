@@ -25,13 +25,14 @@ function problemsIn(upstream: string): string[] {
 describe('arguments of tools', () => {
   test.each(['args', 'boundArgs'])('are what %s holds, as JSON', (key) => {
     expect(boundIn(`${key}: { org_id: acme, "a.b": "x" }`)).toEqual({ org_id: 'acme', 'a.b': 'x' })
-    const values = `{ n: 1.50, neg: -3, big: 12345678901234567890, zeros: 007, yes: true, none: null, empty: {}, "7": ~,
+    const values = `{ n: 1.50, neg: -3, big: 123456789012345, zeros: 007, phone: +49123, yes: true, none: null, empty: {}, "7": ~,
       texts: ["1", "true", "null", no], list: [1, null, [{ a: null, b: [] }]] }`
     expect(boundIn(`${key}: ${values}`)).toEqual({
       n: 1.5,
       neg: -3,
-      big: '12345678901234567890',
+      big: 123456789012345,
       zeros: '007',
+      phone: '+49123',
       yes: true,
       none: null,
       empty: {},
@@ -57,6 +58,46 @@ upstreams:
     expect(problems).toEqual([])
     const [v, b, c] = ['v', 'b', 'c'].map((name) => upstreams.get(name)?.values.get('boundArgs')?.value)
     expect([v, b, c]).toEqual([{ n: '9000' }, { org_id: 'acme', n: null }, { org_id: 'acme', n: 1 }])
+  })
+
+  test.each(['1e23', '1.50', '0.1', '-0', '1e-7', '123456789.000', '9007199254740991', '12E2'])(
+    'are numbers that JSON holds to the digit: %s',
+    (text) => {
+      expect(boundIn(`args: { n: ${text} }`)).toEqual({ n: Number(text) })
+    },
+  )
+
+  test.each([
+    ['12345678901234567890', 'that JSON cannot hold to the digit'],
+    ['9007199254740993', 'that JSON cannot hold to the digit'],
+    ['0.12345678901234567890123', 'that JSON cannot hold to the digit'],
+    ['1e400', 'that JSON cannot hold to the digit'],
+    ['1e-400', 'that JSON cannot hold to the digit'],
+    ['0x1ffffffffffffffff', 'in a form that JSON does not have'],
+    ['0x1F', 'in a form that JSON does not have'],
+    ['0o17', 'in a form that JSON does not have'],
+    ['.inf', 'in a form that JSON does not have'],
+    ['-.INF', 'in a form that JSON does not have'],
+    ['.nan', 'in a form that JSON does not have'],
+    ['.5', 'in a form that JSON does not have'],
+  ])('that JSON cannot hold are an error, unless they are texts: %s', (number, fault) => {
+    const [problem, ...others] = read(`upstreams: { a: { command: x, boundArgs: { l: [1, ${number}] } } }`).problems
+    expect(others).toEqual([])
+    expect(problem).toMatchObject({
+      where: 'mcplex.yaml:1:51',
+      code: 'config_number',
+      message: `upstreams.a.boundArgs.l.1 *** is a number ${fault}`,
+      notes: [['accepted', expect.stringContaining('quotes around it, if a text is meant')]],
+    })
+    expect(JSON.stringify(problem)).not.toContain(number)
+    expect(boundIn(`boundArgs: { l: [1, "${number}"], s: !!str ${number} }`)).toEqual({ l: [1, number], s: number })
+  })
+
+  test('are what a tag of the JSON schema says', () => {
+    const tagged =
+      '{ i: !!int "5", f: !!float 5, s: !!str 5, b: !!bool "true", n: !!null "", e: !!str , v: !!int "${NUMBER}" }'
+    expect(boundIn(`boundArgs: ${tagged}`)).toEqual({ i: 5, f: 5, s: '5', b: true, n: null, e: '', v: 9000 })
+    expect(boundIn('boundArgs: !!map { l: !!seq [1] }')).toEqual({ l: [1] })
   })
 
   test('stand beside those of the command', () => {

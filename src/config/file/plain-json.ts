@@ -4,6 +4,7 @@
  */
 import { stripComments, visit } from 'jsonc-parser'
 import { ownNames, serverNames } from './client-names.ts'
+import { deepJsonOffset } from './json-depth.ts'
 
 /** YAML is returned as it is. */
 export function plainJson(text: string): string {
@@ -34,8 +35,9 @@ function withoutOthers(json: string): string {
   return kept + json.slice(at)
 }
 
-/** The members of the outermost object; none if the text is no JSON, which is told later. */
+/** The members of the outermost object; none if the text is no JSON, or is nested too deeply, which is told later. */
 function topLevelParts(json: string): readonly Part[] {
+  if (deepJsonOffset(json) !== undefined) return []
   const parts: Part[] = []
   let depth = 0
   let isBroken = false

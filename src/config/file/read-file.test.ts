@@ -26,6 +26,11 @@ function valuesOf({ values, upstreams, endpoints, problems }: ReadFile): object 
   }
 }
 
+/** A text of block mappings or lists, each inside the one before. */
+function nested(depth: number, mark: string): string {
+  return Array.from({ length: depth }, (_, at) => `${' '.repeat(at)}${mark}`).join('\n')
+}
+
 /** As a user sees it: place, code and message. */
 const shown = (problems: readonly Problem[]): string[] =>
   problems.map(({ where, code, message }) => `${where} ${code} ${message}`)
@@ -287,6 +292,12 @@ describe('an error is told with its place, what was meant, and what is accepted'
     ['['.repeat(50_000), 'config_syntax'],
     ['- '.repeat(50_000), 'config_syntax'],
     [`[${'a: '.repeat(50_000)}]`, 'config_syntax'],
+    [`{"version":1,"x":${'['.repeat(20_000)}${']'.repeat(20_000)}}`, 'config_syntax'],
+    [`// x\n${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}`, 'config_syntax'],
+    [`{"mcpServers":{},"history":${'['.repeat(20_000)}${']'.repeat(20_000)}}`, 'config_syntax'],
+    [nested(2000, 'a:'), 'config_syntax'],
+    [nested(2000, '- '), 'config_syntax'],
+    [nested(2000, '? '), 'config_syntax'],
     [
       `a: &a [x, x, x, x, x, x, x, x, x]\n${'bcdefghi'
         .split('')
@@ -297,7 +308,78 @@ describe('an error is told with its place, what was meant, and what is accepted'
   ])('text that is no YAML: %#', (text, code) => {
     const { problems } = read(text)
     expect(problems.map((problem) => problem.code)).toContain(code)
+    expect(problems[0]?.message).not.toContain('stack')
     expect(problems[0]?.place?.frame.at(-1)).toContain('^')
+  })
+
+  test('a text may be nested as deeply as values may be', () => {
+    const deep = nested(60, 'a:').replaceAll(/^/gm, '        ')
+    expect(read(`upstreams:\n  a:\n    command: x\n    args:\n${deep}`).problems).toEqual([])
+    const many = Array.from({ length: 500 }, (_, at) => `  s${at}: # x\n    command: x\n    args:\n    - a\n    - b\n`)
+    expect(read(`upstreams:\n${many.join('')}`).problems).toEqual([])
+  })
+
+  test('what a client keeps beside its servers may be nested more deeply', () => {
+    const history = `${'['.repeat(500)}${']'.repeat(500)}`
+    expect(read(`{"history":${history},"mcpServers":{"a":{"command":"x"}}}`).problems).toEqual([])
+  })
+
+  test('secrets are in no frame of a text that is nested too deeply', () => {
+    const { problems } = read(`upstreams: { a: { env: { A: hunter2 }, args: ${'['.repeat(70)}${']'.repeat(70)} } }`)
+    expect(problems).toHaveLength(1)
+    expect(JSON.stringify(problems)).not.toContain('hunter2')
+  })
+
+  test.each([
+    ['x: !!omap [a: 1]', '1:47', '!!omap is a tag'],
+    ['x: !!set { a, b }', '1:47', '!!set is a tag'],
+    ['x: !!timestamp 2001-01-01', '1:47', '!!timestamp is a tag'],
+    ['x: !!binary aGVsbG8=', '1:47', '!!binary is a tag'],
+    ['x: !!js/function "x"', '1:47', '!!js/function is a tag'],
+    ['x: !custom y', '1:47', '*** is a tag'],
+    ['x: !<tag:example.org,2026:x> y', '1:47', '*** is a tag'],
+    ['x: ! y', '1:47', '*** is a tag'],
+    ['!!binary aGVsbG8=: y', '1:44', '!!binary is a tag'],
+    ['x: &a !!set { a }, y: *a', '1:50', '!!set is a tag'],
+  ])('a tag is refused where it stands: %s', (member, place, message) => {
+    const { problems } = read(`upstreams: { a: { command: x, boundArgs: { ${member} } } }`)
+    expect(shown(problems)).toEqual([`mcplex.yaml:${place} config_syntax ${message} that mcplex does not know`])
+    expect(problems[0]?.notes.map(([label]) => label)).toEqual(['accepted', 'try', 'or'])
+    expect(problems[0]?.place?.frame.at(-1)).toContain('^')
+  })
+
+  test('tags that get another meaning are refused, too', () => {
+    const { problems } = read('%TAG !! tag:example.org,2026:\n---\nupstreams: { a: { command: !!str x } }')
+    expect(shown(problems)).toEqual([expect.stringContaining('mcplex.yaml:1:1 config_syntax "%TAG')])
+  })
+
+  test.each([
+    ['!!int abc', '*** is not what !!int says'],
+    ['!!int 0x1f', '*** is not what !!int says'],
+    ['!!bool yes', '*** is not what !!bool says'],
+    ['!!null x', '*** is not what !!null says'],
+    ['!!map [1]', '*** is not what !!map says'],
+    ['!!str [1]', '*** is not what !!str says'],
+    ['!!seq x', '*** is not what !!seq says'],
+    ['!!int "${TOKEN}"', '"\\"${TOKEN}\\"" is not what !!int says'],
+  ])('a value that is not what its tag says is told: %s', (value, message) => {
+    const { problems } = read(`upstreams: { a: { command: x, boundArgs: { x: ${value} } } }`)
+    expect(shown(problems)).toEqual([expect.stringContaining(`config_syntax ${message}`)])
+    expect(JSON.stringify(problems)).not.toContain('s3cret-value')
+    expect(problems[0]?.notes.map(([label]) => label)).toEqual(['accepted', 'try'])
+  })
+
+  test('a text that only looks like a tag is none', () => {
+    const text =
+      'upstreams:\n  a:\n    command: [x, a !b, "!c", \'!d\'] # !!e\n    env:\n      A: >-\n        !f\n        g'
+    expect(valuesOf(read(text))).toMatchObject({ a: { args: ['a !b', '!c', '!d'], env: { A: '!f g' } } })
+  })
+
+  test('variables of a server are texts, to the digit', () => {
+    const members = '{ A: 12345678901234567890, B: 1.10, C: 1e400, D: .inf, E: 0x1ffffffffffffffff, F: 007 }'
+    expect(valuesOf(read(`upstreams: { a: { command: x, env: ${members} } }`))).toMatchObject({
+      a: { env: { A: '12345678901234567890', B: '1.10', C: '1e400', D: '.inf', E: '0x1ffffffffffffffff', F: '007' } },
+    })
   })
 
   test('a file on one line may have many members', () => {
@@ -331,6 +413,9 @@ describe('secrets', () => {
     ['a default of a variable', 'upstreams: { a: { command: x, env: { A: "${B:-hunter2}" }, mode: bad } }'],
     ['a secret that was put in', 'listen: { port: "${TOKEN}" }\nupstreams: { a: { command: x } }'],
     ['a wrong form', 'upstreams: { a: { command: x, env: { A: [hunter2] } } }'],
+    ['one that is read as a tag', 'upstreams: { a: { command: x, env: { A: !hunter2 } } }'],
+    ['one behind a tag', 'upstreams: { a: { command: x, env: { A: !x hunter2 } } }'],
+    ['one that is not what its tag says', 'upstreams: { a: { command: x, env: { A: !!int hunter2 } } }'],
   ])('are in no problem: %s', (_, text) => {
     const { problems } = read(text)
     expect(problems).not.toEqual([])

@@ -22,7 +22,7 @@ import { type Path, pathKey, readYaml, type Spot, type YamlText } from './read-y
 import { PutInValues } from './put-in-values.ts'
 import { endpointMembers, membersOfKind, textsOf, upstreamMembers } from './structure.ts'
 import { type StructureProblem, structureProblems } from './structure-problems.ts'
-import { maxQuote, showWord } from './show-word.ts'
+import { maxMessage, maxQuote, showWord } from './show-word.ts'
 import type { Substitutes } from './substitute.ts'
 import { workspaceOf } from './workspace.ts'
 import { sharedOptions } from '../schema.ts'
@@ -53,7 +53,7 @@ export function readFileText(source: FileSource): ReadFile {
   const { value = {}, spots, notices } = withoutClients(yaml)
   const reader = new FileReader(source, yaml, spots)
   for (const { code, span, fault, accepted, ways } of yaml.faults)
-    reader.problems.push(withWays(reader.tell(code, span, reader.textAt(span), fault, accepted), ways))
+    reader.problems.push(withWays(reader.tell(code, span, reader.textAt(span, code), fault, accepted), ways))
   if (yaml.faults.some(({ code }) => code === 'config_syntax')) return reader
   for (const { code, span, message } of notices) reader.warnings.push(reader.tell(code, span, message, ''))
   const issues = source.structure.safeParse(value).error?.issues ?? []
@@ -184,7 +184,9 @@ class FileReader implements ReadFile {
       const fault = `is the same option as ${path.join('.')}, if it is a mapping`
       this.#add('config_structure', this.#keyAt(second), second.join('.'), fault, 'one of the two')
     }
-    const found = jsonReader(this.#spots)(fileValueAt(value, path), path)
+    const found = jsonReader(this.#spots, (at, { fault, accepted }) =>
+      this.#add('config_number', this.#fileValueAt(at), this.#named(at), fault, accepted),
+    )(fileValueAt(value, path), path)
     if (isJsonObject(found)) this.#set(set, 'boundArgs', path, found, '')
     else
       this.#add('config_name', this.#keyAt(path), path.join('.'), 'has a name that no argument can have', 'other names')
@@ -269,8 +271,9 @@ class FileReader implements ReadFile {
     return this.#secrets.some(({ start }) => start === spot.value.start) ? '***' : showWord(spot.source)
   }
 
-  textAt({ start, end }: TextSpan): string {
-    return showWord(this.#source.text.slice(start, Math.min(end, start + maxQuote)))
+  textAt({ start, end }: TextSpan, code: Problem['code']): string {
+    const isHidden = code !== 'config_variable' && this.#secrets.some((one) => one.start >= start && one.end <= end)
+    return isHidden ? '***' : showWord(this.#source.text.slice(start, end).slice(0, maxQuote))
   }
 
   #place(span: TextSpan, label?: string): FilePlace {
@@ -295,5 +298,3 @@ class FileReader implements ReadFile {
 type Setter = (key: string, value: ProvidedValue) => void
 
 const aServer = 'upstreams: { NAME: { command: [program, argument] } }'
-
-const maxMessage = 400

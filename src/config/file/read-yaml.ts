@@ -8,18 +8,20 @@ import {
   isMap,
   isScalar,
   isSeq,
-  Lexer,
   type Node,
   type Pair,
   parseDocument,
+  type Scalar,
   type YAMLMap,
 } from 'yaml'
 import { maskCommand } from '../../base/mask-command.ts'
 import type { FileValue } from './file-value.ts'
 import { plainJson } from './plain-json.ts'
-import type { ConfigCode } from '../problem.ts'
 import type { TextSpan } from './frame.ts'
 import { substitute, type Substitutes } from './substitute.ts'
+import { knownTags, shortTag, unlikeTag } from './tags.ts'
+import type { TextFault } from './text-fault.ts'
+import { maxDepth, tokenFaults } from './yaml-tokens.ts'
 
 export type Path = ReadonlyArray<string | number>
 
@@ -29,18 +31,8 @@ export interface Spot {
   readonly value: TextSpan
   /** What stands there, if it is one text: unlike the value, it holds no secret that was put in for `${...}`. */
   readonly source: string | undefined
-  /** Whether it is a text that stands there without quotes, and is not put in for `${...}`. */
+  /** Whether it is a text that stands there without quotes and is not put in for `${...}`, or that a tag makes such a value. */
   readonly isPlain: boolean
-}
-
-/** A fault of the text itself. `fault` completes a sentence that begins with what stands there. */
-export interface TextFault {
-  readonly code: ConfigCode
-  readonly span: TextSpan
-  readonly fault: string
-  readonly accepted?: string | undefined
-  /** Ways out, best first. */
-  readonly ways?: readonly string[] | undefined
 }
 
 export interface YamlText {
@@ -56,7 +48,6 @@ export interface YamlText {
 
 /** Clients keep all kinds of things in the file of their servers. */
 export const maxFileBytes: number = 16 * 1024 ** 2
-const maxDepth = 64
 const maxNodes = 100_000
 
 export function pathKey(path: Path): string {
@@ -67,37 +58,29 @@ export function pathKey(path: Path): string {
 export function readYaml(original: string, substitutes: Substitutes | undefined): YamlText {
   const text = plainJson(original)
   const none = { value: undefined, spots: new Map<string, Spot>(), secrets: [], putIn: new Map<string, string[]>() }
-  const tooDeep = deepSpan(text)
+  const { tooDeep, tags, secrets } = tokenFaults(text)
   // The parser recurses: a text that is nested too deeply would end the process.
-  if (tooDeep) return { ...none, faults: [{ code: 'config_syntax', span: tooDeep, fault: 'is nested too deeply' }] }
-  const document = parseDocument(text, { schema: 'failsafe', prettyErrors: false, merge: false })
+  if (tooDeep) {
+    // Where its secrets are is not known.
+    const hidden = [{ start: 0, end: text.length }]
+    return {
+      ...none,
+      secrets: hidden,
+      faults: [{ code: 'config_syntax', span: tooDeep, fault: 'is nested too deeply' }],
+    }
+  }
+  const document = parseDocument(text, parsing)
   const faults = document.errors.map(({ pos: [start, end], message }): TextFault => {
     return { code: 'config_syntax', span: { start, end }, fault: message }
   })
   // After an error, values are guesses.
   if (faults.length > 0) return { ...none, faults }
-  return new Reader(document, text, substitutes).read()
+  const read = new Reader(document, text, substitutes).read()
+  return { ...read, secrets: [...read.secrets, ...secrets], faults: [...tags, ...read.faults] }
 }
 
-/** Where brackets, or list items on one line, are nested too deeply. */
-function deepSpan(text: string): TextSpan | undefined {
-  let at = 0
-  let items = 0
-  /** How many items stood open where each bracket began: a comma ends those that began behind it. */
-  const brackets: number[] = []
-  for (const token of new Lexer().lex(text)) {
-    // Tokens of one character that are marks of the lexer, and no text.
-    if (token === '\u0002' || token === '\u0018' || token === '\u001f') continue
-    if (token === '[' || token === '{') brackets.push(items)
-    else if (token === ']' || token === '}') items = brackets.pop() ?? 0
-    else if (token === ',') items = brackets.at(-1) ?? items
-    else if (token === '-' || token === '?' || token === ':') items++
-    else if (token.includes('\n') && brackets.length === 0) items = 0
-    if (brackets.length > maxDepth || items > maxDepth + brackets.length) return { start: at, end: at + 1 }
-    at += token.length
-  }
-  return undefined
-}
+/** What a tag means is decided here. */
+const parsing = { schema: 'failsafe', prettyErrors: false, merge: false, resolveKnownTags: false } as const
 
 class Reader {
   readonly #document: Document
@@ -131,12 +114,13 @@ class Reader {
       return undefined
     }
     const source = isScalar(found) ? this.#sourceOf(found) : undefined
-    const isPlain = isScalar(found) && found.type === 'PLAIN' && !String(found.value).includes('${')
+    const isPlain = isScalar(found) && isWithoutQuotes(found)
     this.#spots.set(pathKey(path), { key, value: span, source, isPlain })
-    if (isMap(found)) return this.#mapOf(found, path)
-    if (isSeq(found)) return this.#listOf(found.items, path)
-    if (isScalar(found)) return this.#textOf(found.value, found.type, path, span)
-    return undefined
+    if (isMap(found) || isSeq(found)) {
+      this.#checkTag(found, isMap(found) ? '!!map' : '!!seq', span)
+      return isMap(found) ? this.#mapOf(found, path) : this.#listOf(found.items, path)
+    }
+    return isScalar(found) ? this.#textOf(found, path, span) : undefined
   }
 
   #mapOf(map: YAMLMap, path: Path): FileValue {
@@ -167,6 +151,7 @@ class Reader {
       this.#faults.push({ code: 'config_structure', span: at, fault: 'is no name', accepted: 'a text as the name' })
       return
     }
+    this.#checkTag(key, { text: name }, span)
     const found = this.#valueOf(value, [...path, name], span)
     if (found === undefined) delete members[name]
     else members[name] = found
@@ -181,14 +166,17 @@ class Reader {
     return values
   }
 
-  #textOf(value: unknown, type: string | null | undefined, path: Path, span: TextSpan): FileValue {
-    const text = String(value)
-    if (type === 'PLAIN' && /^(?:|~|null|Null|NULL)$/.test(text)) return undefined
+  #textOf(node: Scalar, path: Path, span: TextSpan): FileValue {
+    const text = String(node.value)
+    const isNull = node.tag === undefined ? node.type === 'PLAIN' : shortTag(node.tag) === '!!null'
+    if (isNull && /^(?:|~|null|Null|NULL)$/.test(text)) return undefined
     // Whatever a variable of a server, or an argument of its tools, holds may be a secret.
     if (path.includes('env') || isBound(path) || maskCommand([text])[0] !== text) this.#hide(span)
+    if (!text.includes('${')) this.#checkTag(node, { text }, span)
     if (!this.#substitutes || !text.includes('${')) return text
     const found = substitute(text, this.#substitutes)
     if ('text' in found) {
+      this.#checkTag(node, found, span)
       if (found.secrets.length > 0) this.#putIn.set(pathKey(path), found.secrets)
       return found.text
     }
@@ -202,6 +190,16 @@ class Reader {
       ways: found.ways,
     })
     return undefined
+  }
+
+  #checkTag(node: unknown, value: Parameters<typeof unlikeTag>[1], span: TextSpan | undefined): void {
+    const tag = isNode(node) ? shortTag(node.tag) : undefined
+    // Other tags are refused where they stand.
+    const meant = tag !== undefined && knownTags.has(tag) ? unlikeTag(tag, value) : undefined
+    if (tag === undefined || meant === undefined) return
+    const ways = [`leave ${tag} out, and the value is what is written there`]
+    const fault = `is not what ${tag} says`
+    this.#faults.push({ code: 'config_syntax', span: span ?? { start: 0, end: 0 }, fault, accepted: meant, ways })
   }
 
   /** What stands there, or a hint to it if it may not be shown. */
@@ -221,6 +219,12 @@ class Reader {
 /** Whether the value is, or is a part of, an argument that is bound by the operator. */
 function isBound(path: Path): boolean {
   return path.some((part, at) => (part === 'args' || part === 'boundArgs') && typeof path[at + 1] === 'string')
+}
+
+/** Whether its text is read as a value without quotes: a number, `true` or `null` if it looks like one. */
+function isWithoutQuotes({ tag, type, value }: Scalar): boolean {
+  if (tag !== undefined) return shortTag(tag) !== '!!str'
+  return type === 'PLAIN' && !String(value).includes('${')
 }
 
 const tooMuch = 'is nested too deeply, or repeated too often by aliases'

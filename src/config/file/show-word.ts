@@ -2,6 +2,8 @@
 import { terminalSafeLine } from '../../base/terminal-safe.ts'
 
 export const maxQuote = 80
+/** Of a whole message about it. */
+export const maxMessage = 400
 
 export function showWord(text: string): string {
   const line = terminalSafeLine(text, maxQuote)

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { putEntry } from './edit.ts'
+import { putEntry, removeEntries } from './edit.ts'
 
 const entry = { type: 'http', url: 'http://127.0.0.1:8080/mcp' }
 
@@ -102,4 +102,14 @@ test('all other content of a file stays in it', () => {
       expect(JSON.parse(put(text))).toEqual({ ...there, mcpServers: { ...there.mcpServers, mcplex: entry } })
     }),
   )
+})
+
+test.each(['[', '{"a":'])('a text that is nested too deeply is told, and not changed: %s', (open) => {
+  const text = `{\n"mcpServers": {}, "x": ${open.repeat(20_000)}`
+  expect(putEntry(text, 'mcpServers', 'mcplex', entry)).toMatchObject({
+    kind: 'broken',
+    line: 2,
+    why: 'it is nested too deeply',
+  })
+  expect(removeEntries(text, 'mcpServers', ['a'])).toBeUndefined()
 })

@@ -14,6 +14,7 @@ import {
   printParseErrorCode,
   stripComments,
 } from 'jsonc-parser'
+import { deepJsonOffset } from '../../../config/file/json-depth.ts'
 import type { ClientEntry } from '../../clients.ts'
 
 export type Edited =
@@ -32,6 +33,8 @@ export function putEntry(text: string, section: string, name: string, entry: Cli
   const body = text.slice(mark.length)
   if (body.trim() === '')
     return { kind: 'changed', text: `${mark}${snippet(section, name, entry)}\n`, isReplaced: false }
+  const deep = deepJsonOffset(body)
+  if (deep !== undefined) return broken(body, deep, 'it is nested too deeply')
   const errors: ParseError[] = []
   const root = parseTree(body, errors, { allowTrailingComma: true })
   const [error] = errors
@@ -52,11 +55,12 @@ export function putEntry(text: string, section: string, name: string, entry: Cli
 /**
  * Removes entries, and nothing else: comments stay.
  * @param names those of entries; one that is not there is ignored
- * @returns undefined if the text cannot be parsed
+ * @returns undefined if the text cannot be parsed, or is nested too deeply
  */
 export function removeEntries(text: string, section: string, names: readonly string[]): string | undefined {
   const mark = text.startsWith('\uFEFF') ? '\uFEFF' : ''
   let body = text.slice(mark.length)
+  if (deepJsonOffset(body) !== undefined) return undefined
   for (const name of names) {
     const errors: ParseError[] = []
     const root = parseTree(body, errors, { allowTrailingComma: true })
