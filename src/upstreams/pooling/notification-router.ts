@@ -6,6 +6,7 @@ import type { Clock } from '../../base/clock.ts'
 import type { Caller, Filter, Update } from '../../protocol/call.ts'
 import { isObject } from '../../protocol/json-text.ts'
 import { withMeta } from '../../protocol/jsonrpc.ts'
+import { capabilityOf } from '../../protocol/methods.ts'
 import { metaKeys } from '../../protocol/revisions.ts'
 import type { Worker } from '../worker.ts'
 import { groupSource, infoIn } from './catalog-keys.ts'
@@ -101,7 +102,7 @@ export function createNotificationRouter(
     route(owner, worker, update) {
       const { group } = owner
       if (update.kind === 'notification') {
-        for (const list of changedLists(update.method)) {
+        for (const list of listsOfChange.get(update.method) ?? []) {
           // Lists of a worker that ends with its call are of no use to other calls.
           if (group?.endsAfter === 'every call') continue
           group?.ownLists.set(list, { worker, callsEnded: group.callsEnded, isShown: true })
@@ -181,26 +182,16 @@ export function createNotificationRouter(
   }
 }
 
-const allLists = ['tools/list', 'prompts/list', 'resources/list', 'resources/templates/list']
+const allLists = Object.keys(capabilityOf)
 
-/** The lists that a notification makes stale. */
-function changedLists(method: string): readonly string[] {
-  switch (method) {
-    case 'notifications/tools/list_changed':
-      return ['tools/list']
-    case 'notifications/prompts/list_changed':
-      return ['prompts/list']
-    case 'notifications/resources/list_changed':
-      return ['resources/list', 'resources/templates/list']
-    default:
-      return []
-  }
-}
+/** The lists that each notification makes stale. */
+const listsOfChange: ReadonlyMap<string, readonly string[]> = new Map(
+  allLists.map((list) => [changeOf(list), allLists.filter((other) => changeOf(other) === changeOf(list))]),
+)
 
 /** The notification that tells of a changed list. */
 function changeOf(list: string): string {
-  const kind = list.startsWith('resources/') ? 'resources' : list.slice(0, list.indexOf('/'))
-  return `notifications/${kind}/list_changed`
+  return `notifications/${capabilityOf[list]}/list_changed`
 }
 
 function changeUpdate(method: string): Update & { kind: 'notification' } {
