@@ -24,7 +24,7 @@ before it. Without -- the server begins at the first word that is no option.
 Examples:
   mcplex serve -- npx -y @modelcontextprotocol/server-everything
   mcplex serve --port 9000 --max-connections 200 --pool 16 -- uvx mcp-server-git
-  GITHUB_TOKEN=... mcplex serve --env GITHUB_TOKEN -- npx -y @modelcontextprotocol/server-github
+  mcplex serve --env GITHUB_PERSONAL_ACCESS_TOKEN -- npx -y @modelcontextprotocol/server-github
   mcplex serve --json -- node server.js
   mcplex serve --transport stdio -- node server.js
 
