@@ -57,7 +57,9 @@ describe('check', () => {
           .join('')}`,
       )
     put(servers)
-    expect(mcplex(['check']).stderr).toMatch(/are refused at \/mcp because of a \(/)
+    expect(mcplex(['check']).stderr).toMatch(
+      /are refused at \/mcp because of a; set stateless: principal, call or shared there/,
+    )
     expect(JSON.parse(mcplex(['check', '--json']).stdout)).toMatchObject({ sessionsOnly: ['a'] })
     const { a: _a, ...others } = servers
     put(others)

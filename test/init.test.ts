@@ -56,6 +56,7 @@ describe('init', () => {
     const { status, stderr } = mcplex(['init', '--tools'])
     expect(status).toBe(0)
     expect(stderr).toContain('wrote tools.mjs')
+    expect(stderr).toMatch(/next: .* up --watch\n$/)
     expect(mcplex(['check'])).toMatchObject({
       status: 0,
       stderr: expect.stringMatching(/^mcplex\.yaml: 1 upstream \(mine\), no problems\n/),

@@ -201,3 +201,8 @@ function textsIn<Name extends string>(value: JsonObject, names: readonly Name[])
   }
   return found
 }
+
+/** A URL in the form in which two that lead to the same endpoint are equal. @throws TypeError if it is no URL */
+export function plainUrl(url: string): string {
+  return new URL(url).href.replace('//localhost:', '//127.0.0.1:').replace(/\/$/, '')
+}

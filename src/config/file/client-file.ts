@@ -3,7 +3,7 @@
  * others) as upstreams, without a change to that file. What a client has beside its servers is ignored.
  */
 import { nameShape } from '../name-shape.ts'
-import { ownNames } from './client-names.ts'
+import { ownEntry, ownNames } from './client-names.ts'
 import type { TextSpan } from './frame.ts'
 import { type FileValue, isMembers, type FileMembers, membersOf, fileValueAt } from './file-value.ts'
 import { type Path, pathKey, type Spot, type YamlText } from './read-yaml.ts'
@@ -28,15 +28,21 @@ export interface WithoutClients {
   readonly isOfClient: boolean
 }
 
-/** The same file with the servers of clients below `upstreams`. */
-export function withoutClients({ value, spots }: Pick<YamlText, 'value' | 'spots'>): WithoutClients {
+/**
+ * The same file with the servers of clients below `upstreams`.
+ * @param isOwnUrl whether a running mcplex serves at this URL
+ */
+export function withoutClients(
+  { value, spots }: Pick<YamlText, 'value' | 'spots'>,
+  isOwnUrl: (url: string) => boolean = () => false,
+): WithoutClients {
   const root = membersOf(value)
   const isOwn = Object.keys(root).some((name) => ownNames.has(name))
   const [section] = sections.filter(
     (path) => isMembers(fileValueAt(value, path)) && (!isOwn || path[0] === 'mcpServers'),
   )
   if (!section) return { value, spots, notices: [], entries: new Map(), isOfClient: false }
-  const taken = new Taken(spots, new Set(Object.keys(membersOf(root['upstreams']))))
+  const taken = new Taken(spots, new Set(Object.keys(membersOf(root['upstreams']))), isOwnUrl)
   for (const [name, entry] of Object.entries(membersOf(fileValueAt(value, section)))) taken.take(section, name, entry)
   const { mcpServers: _servers, ...others } = root
   const upstreams = { ...membersOf(root['upstreams']), ...taken.upstreams }
@@ -55,17 +61,19 @@ class Taken {
   readonly notices: Notice[] = []
   readonly entries = new Map<string, string>()
   readonly #names: Set<string>
+  readonly #isOwnUrl: (url: string) => boolean
 
-  constructor(spots: ReadonlyMap<string, Spot>, names: Set<string>) {
+  constructor(spots: ReadonlyMap<string, Spot>, names: Set<string>, isOwnUrl: (url: string) => boolean) {
     this.spots = new Map(spots)
     this.#names = names
+    this.#isOwnUrl = isOwnUrl
   }
 
   take(section: Path, name: string, entry: FileValue): void {
     const path = [...section, name]
     const span = this.spots.get(pathKey(path))?.key ?? { start: 0, end: 0 }
     const notice = (code: Notice['code'], message: string): void => void this.notices.push({ code, span, message })
-    const reason = whySkipped(membersOf(entry))
+    const reason = whySkipped(name, membersOf(entry), this.#isOwnUrl)
     if (reason !== undefined) return notice('config_skipped', `"${name}" is not served: ${reason}`)
     const short = this.#free(name)
     if (short !== name) notice('config_name', `"${name}" is named ${short} here, since names are part of URLs`)
@@ -103,10 +111,14 @@ class Taken {
   }
 }
 
-function whySkipped(entry: FileMembers): string | undefined {
+function whySkipped(name: string, entry: FileMembers, isOwnUrl: (url: string) => boolean): string | undefined {
   if (entry['disabled'] === 'true' || entry['enabled'] === 'false') return 'it is turned off there'
-  const isRemote = ['url', 'serverUrl', 'httpUrl'].some((key) => entry[key] !== undefined)
-  if (isRemote && entry['command'] === undefined) return 'it runs at a URL; clients connect to it directly for now'
+  const urls = ['url', 'serverUrl', 'httpUrl'].map((key) => entry[key]).filter((url) => url !== undefined)
+  const isRemote = urls.length > 0 && entry['command'] === undefined
+  // It would connect to itself.
+  if (isRemote && (name === ownEntry || urls.some((url) => typeof url === 'string' && isOwnUrl(url))))
+    return 'it is the entry of mcplex itself'
+  if (isRemote) return 'it runs at a URL; clients connect to it directly for now'
   const args = entry['args']
   const words = [entry['command'], ...(Array.isArray(args) ? args : [])].filter((word) => typeof word === 'string')
   // It would connect to itself.

@@ -1,4 +1,4 @@
-/** The names at the top of a file that tell whose file it is. */
+/** Names that tell whose a file, or an entry in it, is. */
 
 /** Below these, clients keep their servers; `mcp` holds `servers` in turn. */
 export const serverNames: ReadonlySet<string> = new Set(['mcpServers', 'servers', 'mcp', 'context_servers'])
@@ -16,3 +16,6 @@ export const ownNames: ReadonlySet<string> = new Set([
   'admin',
   'upstream',
 ])
+
+/** The name under which `mcplex config` writes its entry into a client's file, unless another one is asked for. */
+export const ownEntry = 'mcplex'

@@ -22,9 +22,16 @@ export interface ClientServers {
   readonly notices: readonly string[]
 }
 
-/** The servers in the file of a client; undefined if it is no such file. */
-export function clientServers(path: string, text: string): ClientServers | undefined {
-  const found = startedServers(path, text)
+/**
+ * The servers in the file of a client; undefined if it is no such file.
+ * @param isOwnUrl whether a running mcplex serves at this URL
+ */
+export function clientServers(
+  path: string,
+  text: string,
+  isOwnUrl?: (url: string) => boolean,
+): ClientServers | undefined {
+  const found = startedServers(path, text, isOwnUrl)
   return found?.isOfClient === true ? found : undefined
 }
 
@@ -32,10 +39,11 @@ export function clientServers(path: string, text: string): ClientServers | undef
 export function startedServers(
   path: string,
   text: string,
+  isOwnUrl?: (url: string) => boolean,
 ): (ClientServers & { readonly isOfClient: boolean }) | undefined {
   const yaml = readYaml(text, undefined)
   if (yaml.faults.length > 0) return undefined
-  const { value, notices, entries, isOfClient } = withoutClients(yaml)
+  const { value, notices, entries, isOfClient } = withoutClients(yaml, isOwnUrl)
   const found = Object.entries(membersOf(membersOf(value)['upstreams'])).flatMap(([name, entry]) => {
     const server = serverOf(membersOf(entry), workspaceOf(dirname(path)))
     return server ? [[name, server] as const] : []

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Problem } from '../problem.ts'
 import { readFileText, type ReadFile } from './read-file.ts'
+import { clientServers } from './client-servers.ts'
 import { fileStructure } from './structure.ts'
 
 const env = { TOKEN: 's3cret-value', EMPTY: '', PORT_TEXT: '9000' }
@@ -502,13 +503,14 @@ describe('the file of a client', () => {
 
   test('leaves out, with a word, what it cannot serve', () => {
     const text =
-      '{"mcpServers": {"r": {"url": "https://x.example/mcp"}, "w": {"serverUrl": "https://x.example"}, "off": {"command": "x", "disabled": true}, "self": {"command": "node", "args": ["/a/dist/cli/main.js", "connect", "http://127.0.0.1:8080/mcp"]}, "a": {"command": "x"}}}'
+      '{"mcpServers": {"r": {"url": "https://x.example/mcp"}, "w": {"serverUrl": "https://x.example"}, "mcplex": {"url": "https://x.example/mcp"}, "off": {"command": "x", "disabled": true}, "self": {"command": "node", "args": ["/a/dist/cli/main.js", "connect", "http://127.0.0.1:8080/mcp"]}, "a": {"command": "x"}}}'
     const { upstreams, warnings, problems } = read(text)
     expect(problems).toEqual([])
     expect([...upstreams.keys()]).toEqual(['a'])
     expect(shown(warnings)).toEqual([
       expect.stringContaining('"r" is not served: it runs at a URL'),
       expect.stringContaining('"w" is not served: it runs at a URL'),
+      expect.stringContaining('"mcplex" is not served: it is the entry of mcplex itself'),
       expect.stringContaining('"off" is not served: it is turned off there'),
       expect.stringContaining('"self" is not served: it is a bridge to mcplex itself'),
     ])
@@ -523,4 +525,13 @@ describe('the file of a client', () => {
       expect.stringContaining('client.json:4:5 config_command upstreams.b'),
     ])
   })
+})
+
+test('the entry of a running mcplex is known by its URL, whatever its name is', () => {
+  const text = '{"mcpServers": {"all": {"url": "http://127.0.0.1:1/mcp"}, "r": {"url": "http://127.0.0.1:2/mcp"}}}'
+  const found = clientServers('/home/ada/mcp.json', text, (url) => url === 'http://127.0.0.1:1/mcp')
+  expect(found?.notices).toEqual([
+    '"all" is not served: it is the entry of mcplex itself',
+    expect.stringContaining('"r" is not served: it runs at a URL'),
+  ])
 })

@@ -88,7 +88,7 @@ function table(values: readonly ResolvedValue[]): string {
 function eraLine({ settings: { upstreams } }: LoadedFile): string {
   const names = refusing(upstreams)
   if (names.length === 0) return 'clients of 2026-07-28 are served without sessions at /mcp\n'
-  return `clients that speak only 2026-07-28 are refused at /mcp because of ${names.join(', ')} (stateless: serves them)\n`
+  return `clients that speak only 2026-07-28 are refused at /mcp because of ${names.join(', ')}; set stateless: principal, call or shared there to serve them without sessions\n`
 }
 
 function summary({ settings: { upstreams, endpoints }, warnings }: LoadedFile): string {

@@ -1,5 +1,6 @@
 /** The command line of `config`: a client, what to connect it to, and whether to write. */
 import { Argument, type Command, Option } from 'commander'
+import { ownEntry } from '../../../config/file/client-names.ts'
 import { clientNames, clients, isClientName, type ClientName, type Scope } from '../../clients.ts'
 import { addOutputOptions, type OutputOptions, outputOptionsOf } from '../output-options.ts'
 import { type Subcommand, wrongUsage } from '../command.ts'
@@ -44,7 +45,7 @@ export const configVerb: Subcommand<ConfigRequest> = {
       .addHelpText('after', examples)
     const entry = [
       new Option('--url <url>', 'The endpoint.').default('http://127.0.0.1:8080/mcp'),
-      new Option('--name <name>', 'What the client shall call it.').default('mcplex'),
+      new Option('--name <name>', 'What the client shall call it.').default(ownEntry),
       new Option(
         '--key-env <variable>',
         'A variable of the environment that holds the API key. Only its name is written.',

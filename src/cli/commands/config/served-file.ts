@@ -5,7 +5,7 @@ import { startedServers } from '../../../config/file/client-servers.ts'
 import type { ClientServer } from '../../../config/file/client-servers.ts'
 import { CommandFailed } from '../../failures.ts'
 import { NoTextFile, readText } from '../../replace-file.ts'
-import { runningInstances } from '../../running-instances.ts'
+import { plainUrl, runningInstances } from '../../running-instances.ts'
 
 export interface ServedFile {
   readonly path: string
@@ -44,11 +44,8 @@ export async function servedFile(
 }
 
 function configAt(url: string, env: Readonly<Record<string, string | undefined>>): string | undefined {
-  return runningInstances(env).find(({ endpoint }) => endpoint !== undefined && plain(endpoint) === plain(url))?.config
-}
-
-function plain(url: string): string {
-  return new URL(url).href.replace('//localhost:', '//127.0.0.1:').replace(/\/$/, '')
+  return runningInstances(env).find(({ endpoint }) => endpoint !== undefined && plainUrl(endpoint) === plainUrl(url))
+    ?.config
 }
 
 /** Whether two paths lead to the same file. */

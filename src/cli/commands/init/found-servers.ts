@@ -5,6 +5,7 @@ import { type ClientServer, clientServers } from '../../../config/file/client-se
 import type { Environment } from '../../../config/environment.ts'
 import { CommandFailed, type Failure } from '../../failures.ts'
 import { NoTextFile, readText } from '../../replace-file.ts'
+import { plainUrl, runningInstances } from '../../running-instances.ts'
 import type { NamedServer } from './template.ts'
 
 /** A file of a client that was read. */
@@ -40,11 +41,14 @@ export async function findServers(
   folder: string,
 ): Promise<FoundServers> {
   const found = new Found()
+  const endpoints = runningInstances(machine.env).flatMap(({ endpoint }) => endpoint ?? [])
+  const isOwnUrl = (url: string): boolean =>
+    URL.canParse(url) && endpoints.some((own) => `${plainUrl(url)}/`.startsWith(`${plainUrl(own)}/`))
   for (const place of from === 'none' ? [] : placesOf(from, machine, folder)) {
     found.looked.push(place.path)
     const text = await textOf(place)
     if (text === undefined) continue
-    const read = clientServers(place.path, text)
+    const read = clientServers(place.path, text, isOwnUrl)
     if (read) found.add(place, read.servers, read.notices)
     else if (place.isNamed) throw unusable(place.path, 'holds no servers of a client')
     else found.notices.push(`${place.path} cannot be understood, and is left out`)

@@ -119,7 +119,7 @@ function told(
       : []),
     ...(backup === undefined ? [] : [`as it was: ${backup}`]),
     ...(hasTools ? [`next: npm install @modelcontextprotocol/server zod ${ownPackage()}`] : []),
-    `next: ${name} up${option}`,
+    `next: ${name} up${hasTools ? ' --watch' : ''}${option}`,
   ]
 }
 
