@@ -5,7 +5,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { Caller } from '../protocol/call.ts'
-import type { JsonObject } from '../protocol/json-text.ts'
+import type { JsonObject, RawObject } from '../protocol/json-text.ts'
 import type { Answer } from '../protocol/jsonrpc.ts'
 import { capabilityOf } from '../protocol/methods.ts'
 import type { CatalogSource } from '../upstreams/upstream.ts'
@@ -85,16 +85,15 @@ export function createLearning(needs: LearningNeeds): Learning {
     }
     const definitions = method === 'tools/list' ? needs.definitions.begin(originOf(caller, key, method)) : undefined
     const binding = definitions && boundArgs ? bindList(Object.keys(boundArgs)) : undefined
-    const ask = async (cursor: string | undefined): Promise<Answer> => {
-      const answer = await catalogSource.list(caller, key, method, cursor)
-      if (!definitions || answer.kind === 'error') return answer
-      const shown = definitions.check(answer.result)
-      return { kind: 'result', result: binding?.hide(answer.result, shown) ?? shown }
+    const ask = (cursor: string | undefined): Promise<Answer> => catalogSource.list(caller, key, method, cursor)
+    const shown = (page: RawObject): RawObject => {
+      const checked = definitions?.check(page) ?? page
+      return binding?.hide(page, checked) ?? checked
     }
     const description = descriptions.atHand(caller).text
     const list = sources.begin(key, description, async (take) => {
       const source = { era: catalogSource.eraOf(caller, key), isForAll: catalogSource.isForAll(key) }
-      const found = await learnPages(ask, source, freshnessOf, take)
+      const found = await learnPages(ask, shown, source, freshnessOf, take)
       const pages = binding ? { ...found, bound: binding.declared } : found
       mirrorsHeaders ||= pages.mirrored.size > 0
       hasTaskOnly ||= pages.taskOnly.size > 0

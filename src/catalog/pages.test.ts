@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { rawObject } from '../protocol/json-text.ts'
+import { type JsonObject, rawObject, type RawObject } from '../protocol/json-text.ts'
 import { type Answer, errorAnswer } from '../protocol/jsonrpc.ts'
 import { isSame, learnPages, pageAt, type Pages } from './pages.ts'
 
 interface Server {
   readonly asked: Array<string | undefined>
   ask(cursor: string | undefined): Promise<Answer>
+  /** What clients may see of a page; all of it by default. */
+  shown?(page: RawObject): RawObject
 }
 
 /** A server with so many pages, each with its number as content, and with arbitrary cursors. */
@@ -32,6 +34,7 @@ function serverOf(cursors: readonly string[], ttls: ReadonlyArray<number | undef
 const learn = (server: Server, take: (bytes: number) => boolean = () => true): Promise<Pages> =>
   learnPages(
     (cursor) => server.ask(cursor),
+    (page) => server.shown?.(page) ?? page,
     { era: 'modern', isForAll: false },
     (ttlMs = -1) => ({ untilMs: ttlMs, usableUntilMs: ttlMs, longestTtlMs: ttlMs }),
     take,
@@ -108,6 +111,29 @@ describe('a list', () => {
     expect(pages.cut).toBe(true)
     expect(count).toBe(10)
     expect(follow(pages).names).toHaveLength(count)
+  })
+
+  test('with more tools than any client can use is cut before its tools are looked at', async () => {
+    const said = [...Array(20_000).keys()].map((at) => `{ "name": "tool_${at}", "size": 1.50 }`)
+    const page = (tools: readonly string[], more: string): RawObject => {
+      const text = `{ "tools": [${tools.join(' , ')} ] ${more} }`
+      return { value: JSON.parse(text) as JsonObject, text }
+    }
+    const lists = [page(said.slice(0, 700), ', "nextCursor": "2"'), page(said.slice(700), ', "nextCursor": "3"')]
+    const looked: number[] = []
+    const pages = await learn({
+      asked: [],
+      ask: () => Promise.resolve({ kind: 'result', result: lists.shift() ?? assert.fail('a third page') }),
+      shown(one) {
+        looked.push((one.value['tools'] as readonly unknown[]).length)
+        assert.deepEqual(JSON.parse(one.text), one.value)
+        return one
+      },
+    })
+    expect(looked).toEqual([700, 300])
+    expect([pages.cut, pages.names.size, pages.fault]).toEqual([true, 1000, undefined])
+    expect(follow(pages).names).toHaveLength(1000)
+    expect(pages.pages[1]?.result.text.match(/"size": 1\.50 /g), 'texts are exact').toHaveLength(300)
   })
 
   test('is cut if there is no memory for all pages, and refused if there is none for the first', async () => {

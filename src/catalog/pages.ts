@@ -9,6 +9,7 @@ import { Refusal } from '../base/refusal.ts'
 import type { EraName } from '../protocol/call.ts'
 import { heldBytesOf } from '../protocol/held-bytes.ts'
 import { headerParams, type HeaderParam } from '../protocol/headers.ts'
+import { firstElements } from '../protocol/json-edit.ts'
 import { editObject, isObject, type JsonObject, type JsonValue, type RawObject } from '../protocol/json-text.ts'
 import type { Answer } from '../protocol/jsonrpc.ts'
 import { isTaskOnly } from '../protocol/task-only-tools.ts'
@@ -75,12 +76,14 @@ export type CursorFault = 'cursor_repeats' | 'cursor_is_no_text'
 
 /**
  * Fetches all pages. Throws `overloaded` if there is no memory even for the first.
+ * @param shown what clients may see of a page, which has no tools that are too many
  * @param source what is known of the source: the era of the server, and whether all clients get its lists
  * @param freshnessOf what the server's `ttlMs` means for the list
  * @param take takes memory and returns whether so many bytes may be kept
  */
 export async function learnPages(
   ask: (cursor: string | undefined) => Promise<Answer>,
+  shown: (page: RawObject) => RawObject,
   source: { readonly era: EraName; readonly isForAll: boolean },
   freshnessOf: (ttlMs: number | undefined) => Freshness,
   take: (bytes: number) => boolean,
@@ -98,8 +101,11 @@ export async function learnPages(
     const answer = await ask(cursor)
     if (answer.kind === 'error') return { ...none, era, error: answer }
     const { value } = answer.result
-    const { page: given, isCut } = withinBounds(safePage(withoutTtl(answer.result), listKeys), tools)
-    tools += listIn(given, 'tools').length
+    // Before anything else is done with it: what is cut costs no more than its parsing.
+    const said = firstElements(answer.result, 'tools', maxTools - tools)
+    const isCut = said !== answer.result
+    tools += listIn(said, 'tools').length
+    const given = safePage(withoutTtl(shown(said)), listKeys)
     if (!take(pageBytes + heldBytesOf(given))) {
       if (results.length === 0) {
         throw new Refusal('overloaded', { message: 'There is no memory for a list of the server.' })
@@ -142,13 +148,6 @@ export async function learnPages(
 /** A page without the time that the server states: it begins anew with each answer of mcplex. */
 function withoutTtl(page: RawObject): RawObject {
   return page.value['ttlMs'] === undefined ? page : editObject(page, { ttlMs: undefined })
-}
-
-/** A page without the tools that are too many. @param before how many tools there are on earlier pages */
-function withinBounds(page: RawObject, before: number): { readonly page: RawObject; readonly isCut: boolean } {
-  const tools = listIn(page, 'tools')
-  if (before + tools.length <= maxTools) return { page, isCut: false }
-  return { page: editObject(page, { tools: tools.slice(0, maxTools - before) }), isCut: true }
 }
 
 /** The cost of a page besides its content, in bytes. */

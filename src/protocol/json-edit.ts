@@ -43,6 +43,26 @@ export function objectElements(raw: RawObject, key: string): (RawObject | undefi
 }
 
 /**
+ * The object with the first elements alone of one of its arrays, each with its exact text; the object itself if there are
+ * no more. The text is a copy: a part of a long text keeps all of it in memory.
+ */
+export function firstElements(raw: RawObject, key: string, most: number): RawObject {
+  const values = raw.value[key]
+  if (!Array.isArray(values) || values.length <= most) return raw
+  // One walk over the text, which is long.
+  let elements = '[]'
+  const members: string[] = []
+  eachMember(raw.text, 0, (name, start, end) => {
+    const text = raw.text.slice(start, end)
+    if (name === key) elements = text
+    else members.push(`${JSON.stringify(name)}:${text}`)
+  })
+  members.push(`${JSON.stringify(key)}:[${elementTexts(elements, most).join(',')}]`)
+  const text = Buffer.from(`{${members.join(',')}}`).toString()
+  return { value: { ...raw.value, [key]: values.slice(0, most) }, text }
+}
+
+/**
  * The object with each object in one of its arrays changed.
  * @param change returns its argument for no change, or several objects to replace one
  */

@@ -97,14 +97,14 @@ export function memberCount(object: JsonObject): number {
   return count
 }
 
-/** The texts of the elements of an array. */
-export function elementTexts(text: string): string[] {
+/** The texts of the elements of an array. @param most the text is read as far as so many elements only */
+export function elementTexts(text: string, most: number = Number.POSITIVE_INFINITY): string[] {
   const elements: string[] = []
   let i = skipSpace(text, 0) + 1
   for (;;) {
     i = skipSpace(text, i)
     const code = text.charCodeAt(i)
-    if (code === closeBracket) return elements
+    if (code === closeBracket || elements.length >= most) return elements
     if (code === comma) {
       i++
       continue
