@@ -23,12 +23,12 @@ function start(): {
 
 test('a state is changed only if nobody has changed it since, and counts as memory of its session', async () => {
   const { states, live } = start()
-  expect(await states.read(ada, 's', 'a')).toEqual({ values: {}, version: 0 })
-  expect(await states.replace(ada, 's', 'a', { n: 1 }, 0)).toBe(true)
-  expect(await states.replace(ada, 's', 'a', { n: 2 }, 0)).toBe(false)
+  expect(await states.read(ada, 's', 'a')).toEqual({ values: {}, version: 0, maxBytes: 1000 })
+  expect(await states.replace(ada, 's', 'a', { n: 1 }, 0)).toBe('stored')
+  expect(await states.replace(ada, 's', 'a', { n: 2 }, 0)).toBe('conflict')
   const { values, version } = await states.read(ada, 's', 'a')
   expect(values).toEqual({ n: 1 })
-  expect(await states.replace(ada, 's', 'a', { n: 'three' }, version)).toBe(true)
+  expect(await states.replace(ada, 's', 'a', { n: 'three' }, version)).toBe('stored')
   expect(live.memory.heldBytes).toBe('{"n":"three"}'.length)
   expect((await states.read(ada, 's', 'b')).values).toEqual({})
   await expect(states.replace(ada, 's', 'a', { n: 'x'.repeat(1000) }, version + 1)).rejects.toThrow(/1000 are allowed/)
@@ -56,7 +56,7 @@ test('fifty that change a state at once lose no change, and no memory', async ()
       const all = allIn(values)
       // Longer and shorter, turn by turn.
       const filler = all.length % 3 === 0 ? 'x'.repeat(500) : ''
-      if (await states.replace(ada, 's', 'a', { all: all + name, filler }, version)) return
+      if ((await states.replace(ada, 's', 'a', { all: all + name, filler }, version)) === 'stored') return
       await new Promise((resolve) => setImmediate(resolve))
     }
   }

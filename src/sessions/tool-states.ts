@@ -12,6 +12,8 @@ import type { LiveSession } from './live-session.ts'
 export interface StoredState {
   readonly values: JsonObject
   readonly version: number
+  /** The most that the values may take as JSON, in bytes. */
+  readonly maxBytes: number
 }
 
 /** What the states of a session use of it. */
@@ -21,10 +23,17 @@ export interface ToolStates {
   /** Throws `session_not_found` if the session has ended. */
   read(principal: Principal, session: string, area: string): Promise<StoredState>
   /**
-   * Stores the state if it still has this version; returns whether it had. Throws `session_not_found` if the session has
-   * ended, and an `Error` in words for the author of the server if the state is too large.
+   * Stores the state if it still has this version; else it is a `conflict`. With `no_memory` nothing is stored: the share of
+   * the session is used up. Throws `session_not_found` if the session has ended, and an `Error` in words for the author of
+   * the server if the state is too large.
    */
-  replace(principal: Principal, session: string, area: string, values: JsonObject, version: number): Promise<boolean>
+  replace(
+    principal: Principal,
+    session: string,
+    area: string,
+    values: JsonObject,
+    version: number,
+  ): Promise<'stored' | 'conflict' | 'no_memory'>
   /** The session has ended: its states go with it. Never rejects. */
   end(liveSession: StateHolder): Promise<void>
 }
@@ -51,7 +60,7 @@ export function createToolStates(needs: {
     async read(principal, session, area) {
       const stored = await records.read(keyOf(served(principal, session), area))
       const values = stored?.value['values']
-      return { values: isObject(values) ? values : {}, version: stored?.version ?? 0 }
+      return { values: isObject(values) ? values : {}, version: stored?.version ?? 0, maxBytes: stateBytes }
     },
     async replace(principal, session, area, values, version) {
       const liveSession = served(principal, session)
@@ -65,8 +74,7 @@ export function createToolStates(needs: {
       const areas = (liveSession.stateAreas ??= new Map())
       // Others may store theirs meanwhile, so what this one takes is its own until it is stored.
       const taken = Math.max(0, bytes - (areas.get(area) ?? 0))
-      if (taken > 0 && memory.take(taken) !== 'reserved')
-        throw new Error('there is no memory for the state of the session')
+      if (taken > 0 && memory.take(taken) !== 'reserved') return 'no_memory'
       const stored =
         version === 0 ? records.create(key, { values }, ttlMs) : records.replace(key, { values }, version, ttlMs)
       const isStored = await stored.catch((error: unknown) => {
@@ -82,7 +90,7 @@ export function createToolStates(needs: {
         await records.remove(key)
         throw new Refusal('session_not_found')
       }
-      return isStored
+      return isStored ? 'stored' : 'conflict'
     },
     async end(liveSession) {
       const areas = [...(liveSession.stateAreas?.keys() ?? [])]

@@ -59,11 +59,16 @@ export interface ElicitResult {
 export interface ToolSession<State extends object = AnyState> {
   readonly id: string
   get<Key extends keyof State & string>(key: Key): Promise<State[Key] | undefined>
-  /** Rejects if the state of the session would be larger than `sessions.stateBytes`, or the value is no JSON: it has a function, a `Map` or `NaN` in it, for example. */
+  /**
+   * Rejects if the state of the session would be larger than `sessions.stateBytes`, or the value is no JSON: it has a
+   * function, a `Map` or `NaN` in it, for example. Rejects as well if 10,000 changes of the session wait, or the server object
+   * has ended. Changes of a session are made in the order in which they were begun.
+   */
   set<Key extends keyof State & string>(key: Key, value: State[Key]): Promise<void>
   /**
    * Changes a value in one step: no other call of the session writes in between. `change` must be pure, because it runs
-   * again if another instance of mcplex has written meanwhile. Returns the new value. Rejects as `set` does.
+   * again if another instance of mcplex has written meanwhile. Returns the new value. Rejects as `set` does, and with what
+   * `change` throws; an async `change` is refused.
    */
   update<Key extends keyof State & string>(
     key: Key,

@@ -29,8 +29,8 @@ function make(module: string, isolate: boolean): UpstreamUnderTest {
     memory: createMemoryBudget(256 * 1024 ** 2),
     endSuspendedCalls: () => {},
     sessions: {
-      read: async () => ({ values: {}, version: 0 }),
-      replace: async () => true,
+      read: async () => ({ values: {}, version: 0, maxBytes: 1000 }),
+      replace: async () => 'stored',
       history: () => [],
     },
   })

@@ -13,7 +13,11 @@ test('an object whose thread computes without a pause is ended at once by force,
     module,
     clock: manualClock(),
     complained: () => {},
-    sessions: { read: async () => ({ values: {}, version: 0 }), replace: async () => true, history: () => [] },
+    sessions: {
+      read: async () => ({ values: {}, version: 0, maxBytes: 1000 }),
+      replace: async () => 'stored',
+      history: () => [],
+    },
   })
   await host.load()
   const said: string[] = []

@@ -4,12 +4,14 @@ import type { JsonObject, JsonValue } from '../../base/json.ts'
 import type { ElicitParams, ElicitResult, ToolCall, ToolClient, ToolSession } from '../../use-call/tool-call.ts'
 import { elicitResult, isRoot } from './client-answers.ts'
 import type { ClientRequests } from './client-requests.ts'
+import type { ObjectChanges } from './object-changes.ts'
 import type { CallerFacts, ToolSessions } from './object-host.ts'
 import { StoredSession } from './stored-session.ts'
 
 export interface HandledCallNeeds {
   readonly facts: CallerFacts
   readonly sessions: ToolSessions
+  readonly changes: ObjectChanges
   readonly requests: ClientRequests
   /** The progress token of the request, if the client wants progress. */
   readonly progressToken: JsonValue | undefined
@@ -38,9 +40,9 @@ export class HandledCall implements ToolCall {
   }
 
   get session(): ToolSession | undefined {
-    const { facts, sessions } = this.#needs
+    const { facts, sessions, changes } = this.#needs
     if (facts.session === undefined) return undefined
-    return (this.#session ??= new StoredSession(facts.session, facts, sessions))
+    return (this.#session ??= new StoredSession(facts.session, facts, sessions, changes))
   }
 
   get client(): ToolClient {

@@ -7,6 +7,7 @@ import { LocalObject, wordsOf } from './local-object.ts'
 import { guardProcess } from './module-faults.ts'
 import type { HostedObject, ObjectEnd, ObjectHost, ToolSessions } from './object-host.ts'
 import type { ServerFactory } from './options.ts'
+import { StateChanges } from './state-changes.ts'
 
 export function createLocalHost(needs: {
   readonly module: string | ServerFactory
@@ -17,6 +18,7 @@ export function createLocalHost(needs: {
 }): ObjectHost {
   const { module, sessions, clock, complained } = needs
   const resources = new ModuleResources(clock, (run) => callScopes().run(scope, run))
+  const changes = new StateChanges(sessions, clock)
   const scope: CallScope = {
     call: undefined,
     resources,
@@ -50,6 +52,7 @@ export function createLocalHost(needs: {
         },
         owner,
         sessions,
+        changes,
         resources,
         clock,
         made,
@@ -68,7 +71,7 @@ export function createLocalHost(needs: {
         },
       }
     },
-    counts: () => resources.counts(),
+    counts: () => ({ ...resources.counts(), ...changes.counts() }),
     async close() {
       await Promise.all([...objects].map((object) => object.close()))
       objects.clear()

@@ -5,10 +5,13 @@ import { Server as OldServer } from '@modelcontextprotocol/sdk/server/index.js'
 import { Server as NewServer } from '@modelcontextprotocol/server'
 import { expect, test } from 'vitest'
 import { systemClock } from '../../base/clock.ts'
+import type { JsonObject } from '../../base/json.ts'
 import { ModuleResources } from '../../shared-resources/module-resources.ts'
 import { callScopes } from '../../use-call/call-scope.ts'
+import type { ToolCall } from '../../use-call/tool-call.ts'
 import { LocalObject, wordsOf } from './local-object.ts'
 import type { CallerFacts, ToolSessions } from './object-host.ts'
+import { StateChanges } from './state-changes.ts'
 
 const facts: CallerFacts = {
   tenant: '',
@@ -20,8 +23,8 @@ const facts: CallerFacts = {
 }
 
 const sessions: ToolSessions = {
-  read: async () => ({ values: {}, version: 0 }),
-  replace: async () => true,
+  read: async () => ({ values: {}, version: 0, maxBytes: 1000 }),
+  replace: async () => 'stored',
   history: () => [],
 }
 
@@ -55,6 +58,7 @@ test('a message is handled in the scope of its call, and what it makes mcplex do
     },
     owner: facts,
     sessions,
+    changes: new StateChanges(sessions, systemClock),
     clock: systemClock,
     resources: new ModuleResources(systemClock, (run) => run()),
     made: new WeakSet(),
@@ -88,6 +92,7 @@ test.each([
       listener: { message: answer, ended: () => {}, complained: ({ what }) => answer(what) },
       owner: facts,
       sessions,
+      changes: new StateChanges(sessions, systemClock),
       clock: systemClock,
       resources: new ModuleResources(systemClock, (run) => run()),
       made: new WeakSet(),
@@ -114,6 +119,7 @@ function silentObject(handled: () => void): LocalObject {
     listener: { message() {}, ended() {}, complained() {} },
     owner: facts,
     sessions,
+    changes: new StateChanges(sessions, systemClock),
     clock: systemClock,
     resources: new ModuleResources(systemClock, (run) => run()),
     made: new WeakSet(),
@@ -170,3 +176,68 @@ test('the words of an error are a text, whatever was thrown', () => {
   for (const thrown of [Object.create(null), nasty, error, null, undefined, Symbol('x'), 1n])
     expect(typeof wordsOf(thrown)).toBe('string')
 })
+
+test.each([
+  ['closed', ['begun', 'at its end']],
+  ['killed', []],
+])('what a handler has begun to store when its object is %s', async (how, expected) => {
+  let values: JsonObject = {}
+  const slow: ToolSessions = {
+    ...sessions,
+    async read() {
+      await setImmediate()
+      return { values, version: 0, maxBytes: 1000 }
+    },
+    async replace(_facts, changed) {
+      await setImmediate()
+      values = changed
+      return 'stored'
+    },
+  }
+  const { object, call } = await handling(slow)
+  const results: Array<Promise<string>> = []
+  const store = (key: string): void => {
+    const stored = call.session?.set(key, 1) ?? Promise.reject(new Error('no session'))
+    results.push(
+      stored.then(
+        () => 'stored',
+        (error: Error) => error.message,
+      ),
+    )
+  }
+  call.signal.addEventListener('abort', () => store('at its end'))
+  store('begun')
+  if (how === 'killed') object.kill()
+  await object.close()
+  await setImmediate()
+  store('too late')
+  const ended = 'session: the server object of this handler has ended'
+  const outcome = how === 'closed' ? 'stored' : ended
+  expect(await Promise.all(results)).toEqual([outcome, outcome, ended])
+  expect(Object.keys(values)).toEqual(expected)
+})
+
+/** An object that works on a call. */
+async function handling(of: ToolSessions): Promise<{ object: LocalObject; call: ToolCall }> {
+  let began: (call: ToolCall | undefined) => void = () => {}
+  const begun = new Promise<ToolCall | undefined>((resolve) => (began = resolve))
+  const object = new LocalObject({
+    factory: () => ({
+      async connect(transport: Transport) {
+        Object.assign(transport, { onmessage: () => began(callScopes().getStore()?.call) })
+        await transport.start()
+      },
+    }),
+    listener: { message() {}, ended() {}, complained() {} },
+    owner: facts,
+    sessions: of,
+    changes: new StateChanges(of, systemClock),
+    clock: systemClock,
+    resources: new ModuleResources(systemClock, (run) => run()),
+    made: new WeakSet(),
+  })
+  object.send('{"jsonrpc":"2.0","id":1,"method":"tools/call"}', facts)
+  const call = await begun
+  if (!call) throw new Error('no call')
+  return { object, call }
+}

@@ -11,8 +11,10 @@ import { ClientRequests } from './client-requests.ts'
 import { HeldMessages } from './held-messages.ts'
 import { HandledCall } from './handled-call.ts'
 import { isServerObject, ModuleError, type ServerLike } from './load-module.ts'
+import { ObjectChanges } from './object-changes.ts'
 import type { CallerFacts, HostedObject, ObjectListener, ToolSessions } from './object-host.ts'
 import type { ServerFactory } from './options.ts'
+import type { StateChanges } from './state-changes.ts'
 
 /** How long the server object may take to close. */
 const closeMs = 2000
@@ -34,6 +36,8 @@ export interface LocalObjectNeeds {
   /** The caller whom the object is for; undefined if it is for several. */
   readonly owner: CallerFacts | undefined
   readonly sessions: ToolSessions
+  /** The changes of the states of sessions, of all server objects of the module. */
+  readonly changes: StateChanges
   readonly resources: SharedResources
   readonly clock: Clock
   /** The server objects that the factory has made before. */
@@ -45,6 +49,7 @@ export class LocalObject implements HostedObject {
   readonly #transport: SdkTransport
   readonly #calls = new Map<unknown, HandledCall>()
   readonly #requests: ClientRequests
+  readonly #changes: ObjectChanges
   readonly #held: HeldMessages
   readonly #scope: CallScope
   /** Messages that came before the object was made. */
@@ -54,6 +59,7 @@ export class LocalObject implements HostedObject {
 
   constructor(needs: LocalObjectNeeds) {
     this.#needs = needs
+    this.#changes = new ObjectChanges(needs.changes)
     this.#held = new HeldMessages((text) => outside(() => needs.listener.message(text)))
     this.#requests = new ClientRequests((message) => void this.#held.send(JSON.stringify(message)))
     this.#scope = {
@@ -87,11 +93,11 @@ export class LocalObject implements HostedObject {
     if (this.#isOver) return
     this.#isOver = true
     const closed = this.#closeServer()
-    this.#over('the server is closed')
-    await Promise.race([closed, pause(this.#needs.clock, closeMs)])
+    await Promise.all([Promise.race([closed, pause(this.#needs.clock, closeMs)]), this.#over('the server is closed')])
   }
 
   kill(): void {
+    this.#changes.end()
     void this.close()
   }
 
@@ -159,6 +165,7 @@ export class LocalObject implements HostedObject {
     const call = new HandledCall({
       facts,
       sessions: this.#needs.sessions,
+      changes: this.#changes,
       requests: this.#requests,
       progressToken: meta?.['progressToken'],
       notify: (notification) => void this.#held.send(JSON.stringify(notification)),
@@ -222,17 +229,26 @@ export class LocalObject implements HostedObject {
   #end(end: { readonly what: string; readonly error?: string }): void {
     if (this.#isOver) return
     this.#isOver = true
-    this.#over('the server has ended')
+    void this.#over('the server has ended')
     outside(() => this.#needs.listener.ended(end))
     void this.#closeServer()
   }
 
-  #over(why: string): void {
+  /** Resolves when the changes of session states that its handlers have begun are made, or `closeMs` have passed. */
+  #over(why: string): Promise<void> {
     this.#early = undefined
     this.#held.drop()
     callScopes().run(this.#scope, () => this.#requests.fail(why))
     for (const call of this.#calls.values()) this.#cancel(call, why)
     this.#calls.clear()
+    return this.#endChanges()
+  }
+
+  async #endChanges(): Promise<void> {
+    // A handler stores what it has when its call is cancelled, after the listeners of its signal have run.
+    await new Promise((resolve) => setImmediate(resolve))
+    if (!this.#changes.isIdle) await Promise.race([this.#changes.idle(), pause(this.#needs.clock, closeMs)])
+    this.#changes.end()
   }
 }
 

@@ -56,12 +56,24 @@ export interface ObjectHost {
   close(): Promise<void>
 }
 
+/** What a module has stored for a session. */
+export interface ToolSessionState {
+  readonly values: JsonObject
+  /** A change must name it. 0: nothing is stored. */
+  readonly version: number
+  /** The most that the values may take as JSON, in bytes. */
+  readonly maxBytes: number
+}
+
 /** The state of sessions, as the gateway keeps it for modules. */
 export interface ToolSessions {
-  /** What a module has stored for a session. Version 0: nothing yet. Throws a `Refusal` if the session has ended. */
-  read(facts: CallerFacts): Promise<{ readonly values: JsonObject; readonly version: number }>
-  /** Stores it if it still has that version; returns whether it had. Throws a `Refusal` if it is too large or the session has ended. */
-  replace(facts: CallerFacts, values: JsonObject, version: number): Promise<boolean>
+  /** Throws a `Refusal` if the session has ended. */
+  read(facts: CallerFacts): Promise<ToolSessionState>
+  /**
+   * Stores the state if it still has that version; else it is a `conflict`. With `no_memory` nothing is stored. Throws an
+   * `Error` if it is too large, and a `Refusal` if the session has ended.
+   */
+  replace(facts: CallerFacts, values: JsonObject, version: number): Promise<'stored' | 'conflict' | 'no_memory'>
   /** The last calls of the session. */
   history(facts: CallerFacts): Awaitable<readonly PastCall[]>
 }

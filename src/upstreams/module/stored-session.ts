@@ -1,24 +1,23 @@
-/**
- * The session of a caller as a handler sees it: its state, changed by compare-and-set, and its history. The gateway keeps
- * both (`ToolSessions`).
- */
-import type { JsonObject, JsonValue } from '../../base/json.ts'
+/** The session of a caller as a handler sees it: its state and its history. The gateway keeps both (`ToolSessions`). */
+import { isPending } from '../../base/awaitable.ts'
+import type { JsonValue } from '../../base/json.ts'
 import type { PastCall } from '../../protocol/past-call.ts'
 import type { ToolSession } from '../../use-call/tool-call.ts'
+import type { ObjectChanges } from './object-changes.ts'
 import type { CallerFacts, ToolSessions } from './object-host.ts'
-
-/** How often a change is tried again because others write the state of the session at the same time. */
-const maxAttempts = 1000
+import type { Measured, StateDraft } from './state-draft.ts'
 
 export class StoredSession implements ToolSession {
   readonly id: string
   readonly #facts: CallerFacts
   readonly #sessions: ToolSessions
+  readonly #changes: ObjectChanges
 
-  constructor(id: string, facts: CallerFacts, sessions: ToolSessions) {
+  constructor(id: string, facts: CallerFacts, sessions: ToolSessions, changes: ObjectChanges) {
     this.id = id
     this.#facts = facts
     this.#sessions = sessions
+    this.#changes = changes
   }
 
   async get(key: string): Promise<unknown> {
@@ -28,50 +27,39 @@ export class StoredSession implements ToolSession {
 
   async set(key: string, value: unknown): Promise<void> {
     const kept = asJson(key, value)
-    await this.#change((values) => ({ ...values, [key]: kept }))
+    await this.#changes.make(this.#facts, kept.bytes, (draft) => draft.set(key, kept))
   }
 
   async update(key: string, change: (value: unknown) => unknown): Promise<unknown> {
-    let changed: unknown
-    await this.#change((values) => {
-      changed = change(Object.hasOwn(values, key) ? structuredClone(values[key]) : undefined)
-      if (changed instanceof Promise) throw new TypeError('session.update: the function must not be async')
-      return { ...values, [key]: asJson(key, changed) }
-    })
-    return changed
+    return this.#changes.make(this.#facts, 0, (draft) => updated(draft, key, change))
   }
 
   async delete(key: string): Promise<boolean> {
-    let isThere = false
-    await this.#change((values) => {
-      isThere = Object.hasOwn(values, key)
-      if (!isThere) return undefined
-      const { [key]: _, ...rest } = values
-      return rest
-    })
-    return isThere
+    return this.#changes.make(this.#facts, 0, (draft) => draft.delete(key))
   }
 
   async history(): Promise<readonly PastCall[]> {
     return this.#sessions.history(this.#facts)
   }
-
-  /** @param change returns the new state, or undefined to leave it as it is */
-  async #change(change: (values: JsonObject) => JsonObject | undefined): Promise<void> {
-    for (let attempt = 0; attempt < maxAttempts; attempt++) {
-      const { values, version } = await this.#sessions.read(this.#facts)
-      const changed = change(values)
-      if (changed === undefined || (await this.#sessions.replace(this.#facts, changed, version))) return
-    }
-    throw new Error('session: others change its state at the same time')
-  }
 }
 
-/** A copy of the value as JSON keeps it. Throws an error in words if it is none, or something in it would be lost. */
-function asJson(key: string, value: unknown): JsonValue {
+function updated(draft: StateDraft, key: string, change: (value: unknown) => unknown): unknown {
+  const after = change(structuredClone(draft.get(key)))
+  if (isPending(after)) {
+    // What it comes to is used by nothing, so its failure is told by this error alone.
+    after.then(undefined, () => {})
+    throw new TypeError('session.update: the function must not be async')
+  }
+  draft.set(key, asJson(key, after))
+  return after
+}
+
+/** A copy of the value as JSON keeps it, with its size. Throws an error in words if it is none, or something in it would be lost. */
+function asJson(key: string, value: unknown): Measured {
   try {
     if (value === undefined) throw new TypeError('it is undefined; use delete to remove a key')
-    return JSON.parse(JSON.stringify(value, asKept)) as JsonValue
+    const text = JSON.stringify(value, asKept)
+    return { value: JSON.parse(text) as JsonValue, bytes: Buffer.byteLength(text) }
   } catch (error) {
     const why = error instanceof Error ? error.message : 'it cannot be written'
     throw new TypeError(`session: the value of ${JSON.stringify(key)} is no JSON: ${why}`, { cause: error })
