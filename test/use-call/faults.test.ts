@@ -62,6 +62,19 @@ test('a module that blocks the event loop is named; in a thread of its own it bl
   await blocking
 })
 
+test('a thread that does not come back is ended after the longest silence of a call, and other sessions go on', async () => {
+  const { url } = await startModule({ module, isolate: true, callIdleMs: 5000, pingAfterMs: 500 })
+  const [hanging, other] = [await openSession(url), await openSession(url)]
+  await other.text('remember', { key: 'k', value: 1 })
+  expect((await hanging.response('block', { ms: 600_000 })).error).toMatchObject({ code: -32603 })
+  const served = async (): Promise<object | false> => {
+    const { error, result } = await other.response('recall', { key: 'k' })
+    return error === undefined && { result }
+  }
+  const found = await eventually('the other session to be served', served, 60_000)
+  expect(found).toMatchObject({ result: { content: [{ type: 'text', text: '1' }] } })
+}, 90_000)
+
 test.each([
   ['broken.mjs', /broken\.mjs cannot be loaded: broken, as told/],
   ['none.mjs', /there is no file .*none\.mjs/],
