@@ -209,7 +209,8 @@ describe('a session', () => {
 })
 
 test('two dozen clients that vanish in the middle of things leave nothing behind', async () => {
-  const mcplex = await mcplexForTest({ options: ['--idle-timeout', '1s'] })
+  // Long enough for the slowest process to start: a session that waits for the others is idle meanwhile.
+  const mcplex = await mcplexForTest({ options: ['--idle-timeout', '5s'] })
   const resting = mcplex.servers().length
   const sessions = await Promise.all(Array.from({ length: 24 }, () => openSession(mcplex.url)))
   const pids = (await Promise.all(sessions.map((session) => session.whoami()))).map(({ pid }) => pid)
