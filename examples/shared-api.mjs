@@ -1,7 +1,7 @@
 // A tool that asks an API which allows ten calls a second. All sessions share that: each has its turn, none is refused.
 // It is a module for mcplex:
 //
-//   upstreams: { weather: { module: ./shared-api.mjs } }       # in mcplex.yaml
+//   mcplex up --config examples/shared-resources.yaml
 //
 // docs/shared-resources.md explains it.
 

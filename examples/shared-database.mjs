@@ -1,7 +1,7 @@
 // Accounts in a PostgreSQL database. All sessions share five connections, each has its turn, and none is told that there are
 // too many. It is a module for mcplex:
 //
-//   upstreams: { accounts: { module: ./shared-database.mjs } }       # in mcplex.yaml
+//   mcplex up --config examples/shared-resources.yaml
 //
 // The database is that of the variables PGHOST, PGUSER and PGDATABASE. It has this table:
 //

@@ -1,7 +1,7 @@
 // A journal that all sessions write to: one file, and one of them at a time. Other processes that use the same lock wait as well.
 // It is a module for mcplex:
 //
-//   upstreams: { journal: { module: ./shared-file.mjs } }       # in mcplex.yaml
+//   mcplex up --config examples/shared-resources.yaml
 //
 // docs/shared-resources.md explains it.
 

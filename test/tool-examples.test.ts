@@ -83,6 +83,20 @@ test('examples/README.md has every example, and the head of each says how it sta
   }
 })
 
+test('the file with what sessions share is served with one command', async () => {
+  const file = join(examples, 'shared-resources.yaml')
+  const running = runCommand(['up', '--config', file, '--port', '0', '--json'])
+  const { endpoint } = await running.ready()
+  const session = await openSession(String(endpoint))
+  const names = ['accounts__', 'journal__note', 'weather__']
+  await eventually('tools of all three', async () => {
+    const listed = JSON.stringify(await session.request('tools/list'))
+    return names.every((name) => listed.includes(`"${name}`))
+  })
+  running.child.kill('SIGTERM')
+  expect(await running.exit()).toBe(0)
+})
+
 const block = {
   command: 'node',
   args: ['./mcp-server.js'],
