@@ -51,7 +51,7 @@ export function fileDocument(): readonly string[] {
     '`check` also looks for what each server needs, as its start does: the program (by its path from `cwd`, or else in the `PATH` of the',
     'server: that of mcplex, unless `env` sets another), `cwd`, and the file of `module`. What is not there is an error with its place',
     '(`config_missing`, exit code 78), so run `check` on the machine, and as the user, that will serve. `up` says the same at its',
-    'start, serves the other servers, and tries the one that lacks something again; exit code 69 if no server can be started.',
+    'start, serves the other servers, and starts the failed server again later; exit code 69 if no server can be started.',
     '',
     '```yaml',
     ...exampleFile.trimEnd().split('\n'),

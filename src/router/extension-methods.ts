@@ -1,7 +1,7 @@
 /**
- * Methods of extensions, in which nothing says for which member they are: they go to the only member that announces
- * extensions with methods of their own, if there is exactly one. A member that cannot be asked may be the one that is
- * meant, so that they are refused as long as one is missing. [2026-07-28 extensions]
+ * Methods of extensions: nothing in such a request names a member. If exactly one member announces extensions with
+ * methods of their own, it gets the request. While a member is missing that has never said what it announces, the request
+ * is refused: it may be meant for that member. [2026-07-28 extensions]
  */
 import type { Clock } from '../base/clock.ts'
 import { Refusal } from '../base/refusal.ts'

@@ -68,10 +68,10 @@ test('fifty that change a state at once lose no change, and no memory', async ()
 })
 
 test('a change that the store refuses takes no memory', async () => {
-  const { live } = start()
-  const failing = { read: async () => undefined, create: () => Promise.reject(new Error('the store is gone')) }
+  const { live, records } = start()
+  const create = (): Promise<never> => Promise.reject(new Error('the store is gone'))
   const states = createToolStates({
-    records: failing as unknown as Parameters<typeof createToolStates>[0]['records'],
+    records: { ...records, create },
     served: () => live,
     stateBytes: 1000,
     maxSessionMs: 60_000,

@@ -4,11 +4,11 @@ import { type LimitedSettings, wholeNumber } from './limited-options.ts'
 
 export interface PoolOptions<Resource> {
   /** Makes one, such as a connection to a database. What it throws is what `run` rejects with. */
-  readonly create: () => Awaitable<Resource>
+  create(this: void): Awaitable<Resource>
   /** Ends one. What it throws is ignored. */
-  readonly destroy: (resource: Resource) => unknown
+  destroy(this: void, resource: Resource): unknown
   /** Whether one can still be used: asked before each use but the first. By default it can. */
-  readonly validate?: (resource: Resource) => Awaitable<boolean>
+  validate?(this: void, resource: Resource): Awaitable<boolean>
   /** How many there are at most. One that is being made or ended counts. */
   readonly max: number
   /** How many are kept while they are idle, once they were made: none by default. */

@@ -15,7 +15,7 @@ export function pool<Resource>(name: string, options: PoolOptions<Resource>): Sh
   const resource = `pool(${JSON.stringify(name)})`
   poolSettings(resource, options)
   // What `create` of the author makes is what the author's other functions get.
-  const own = { ...options } as unknown as PoolOptions<unknown>
+  const own: PoolOptions<unknown> = { ...options }
   return {
     async run(task, runOptions) {
       const shared = resourcesHere(resource).pool(name, own) as SharedPool<Resource>

@@ -54,7 +54,7 @@ function poolOf(
 ): ResourcePool {
   return new ResourcePool({
     resource: 'pool("things")',
-    options: options as unknown as PoolOptions<unknown>,
+    options,
     settings: poolSettings('pool("things")', options),
     clock,
     caller: caller ?? (() => undefined),

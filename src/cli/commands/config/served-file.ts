@@ -1,4 +1,4 @@
-/** The file whose servers mcplex serves at a URL: the one that the user names, or that of the running instance there. */
+/** The configuration file behind a URL of mcplex: the file that the user names, or that of the instance which runs there. */
 import { realpathSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { startedServers } from '../../../config/file/client-servers.ts'

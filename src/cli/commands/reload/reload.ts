@@ -41,7 +41,7 @@ export async function reload(
   return 0
 }
 
-/** Another reload has begun at the same time or later, and its file is the one that counts. */
+/** Said if another reload has begun meanwhile: its file is in force. */
 const replacedByNewer = 'replaced by a newer reload, whose result this is'
 
 /** How many reloads the instance had begun when it was looked at. */
