@@ -141,6 +141,21 @@ test('a file that a killed process has locked is free after the time of the lock
   expect(await session.text('take-file', { path })).toBe('taken')
 })
 
+test('a session that ends while its client has vanished gives its lock to the next', async () => {
+  const { url, counts } = await startModule({ module })
+  const [ada, bob] = [await openSession(url), await openSession(url)]
+  const vanished = new AbortController()
+  const held = ada.call('hold', {}, { signal: vanished.signal }).catch(() => 'cut')
+  await eventually('the lock to be held', async () => (await counts())['heldLocks'] === 1)
+  vanished.abort()
+  expect(await held).toBe('cut')
+  const next = bob.text('queue', { who: 'bob' })
+  await eventually('it to wait', async () => (await counts())['waitingForLocks'] === 1)
+  await ada.end()
+  expect(await next).toMatch(/^\d+$/)
+  await eventually('no lock to be held', async () => (await counts())['heldLocks'] === 0)
+})
+
 test('a task whose lock another program has taken away is told', async () => {
   const path = join(newFolder(), 'a.json')
   const { url } = await startModule({ module })
