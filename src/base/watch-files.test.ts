@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { systemClock } from './clock.ts'
-import { watchFiles } from './watch-files.ts'
+import { stampFiles, watchFiles } from './watch-files.ts'
 
 let folder = ''
 let stop: (() => void) | undefined
@@ -79,4 +79,16 @@ test('a file that is being written is told once, when it stays the same', async 
   await expect.poll(changes).toBe(1)
   await new Promise((resolve) => setTimeout(resolve, 250))
   expect(changes()).toBe(1)
+})
+
+test('a change between the reading of a file and the beginning of the watch is told', async () => {
+  writeFileSync(at('a'), '1')
+  const since = stampFiles([at('a'), at('none')])
+  writeFileSync(at('a'), '12')
+  let count = 0
+  const paths = (): string[] => [at('a'), at('none')]
+  stop = watchFiles({ paths, since, everyMs: 10, settleMs: 0, changed: () => void count++ }, systemClock)
+  await expect.poll(() => count).toBe(1)
+  writeFileSync(at('none'), '')
+  await expect.poll(() => count).toBe(2)
 })

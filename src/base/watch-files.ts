@@ -2,13 +2,19 @@
  * Watches files for changes by looking at them again and again. Unlike notices of the system this works for files that are
  * replaced, behind links that get another target, on network drives and in containers.
  */
+import { type Stats, statSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { type Clock, pause } from './clock.ts'
+
+/** What files were like at a point in time: for each path a text that changes whenever the file does. */
+export type FilesStamp = ReadonlyMap<string, string>
 
 export interface WatchedFiles {
   /** The paths, at each look: they may change. */
   readonly paths: () => readonly string[]
   readonly everyMs: number
+  /** What the files were like before they were read, so that no change since then is missed; without it, as they are now. */
+  readonly since?: FilesStamp
   /** How long the files must stay the same before a change is told, so that none is read half written; 0 for not at all. */
   readonly settleMs: number
   /**
@@ -22,8 +28,8 @@ export interface WatchedFiles {
 const mostSettling = 20
 
 /** @returns a function that stops it; what runs already is not interrupted */
-export function watchFiles({ paths, everyMs, settleMs, changed }: WatchedFiles, clock: Clock): () => void {
-  let known = stamp(paths())
+export function watchFiles({ paths, everyMs, since, settleMs, changed }: WatchedFiles, clock: Clock): () => void {
+  let known = Promise.resolve(since ?? stampFiles(paths()))
   let isLooking = false
   let isStopped = false
 
@@ -39,9 +45,9 @@ export function watchFiles({ paths, everyMs, settleMs, changed }: WatchedFiles, 
     known = Promise.resolve(now)
     const different = differing(before, now)
     if (isStopped || different.length === 0) return
-    const watched = paths().join('\n')
     await changed(different)
-    if (paths().join('\n') !== watched) known = stamp(paths())
+    const added = paths().filter((path) => !now.has(path))
+    if (added.length > 0) known = Promise.resolve(new Map([...now, ...stampFiles(added)]))
   }
 
   const timer = clock.every(everyMs, () => {
@@ -55,20 +61,28 @@ export function watchFiles({ paths, everyMs, settleMs, changed }: WatchedFiles, 
   }
 }
 
-/** For each file a text that changes whenever the file does, also when a link gets another target. */
-async function stamp(paths: readonly string[]): Promise<ReadonlyMap<string, string>> {
-  const one = async (path: string): Promise<readonly [string, string]> => {
+/** What the files are like now, links followed. */
+export function stampFiles(paths: readonly string[]): FilesStamp {
+  const statsOf = (path: string): Stats | undefined => {
     try {
-      const { mtimeMs, size, ino } = await stat(path)
-      return [path, `${mtimeMs} ${size} ${ino}`]
+      return statSync(path)
     } catch {
-      return [path, 'none']
+      return undefined
     }
   }
-  return new Map(await Promise.all(paths.map(one)))
+  return new Map(paths.map((path) => [path, stampOf(statsOf(path))]))
+}
+
+async function stamp(paths: readonly string[]): Promise<FilesStamp> {
+  const statsOf = (path: string): Promise<Stats | undefined> => stat(path).catch(() => undefined)
+  return new Map(await Promise.all(paths.map(async (path) => [path, stampOf(await statsOf(path))] as const)))
+}
+
+function stampOf(stats: Stats | undefined): string {
+  return stats ? `${stats.mtimeMs} ${stats.size} ${stats.ino}` : 'none'
 }
 
 /** The paths of the files that differ. Those that were not watched before are no change. */
-function differing(before: ReadonlyMap<string, string>, now: ReadonlyMap<string, string>): string[] {
+function differing(before: FilesStamp, now: FilesStamp): string[] {
   return [...now.keys()].filter((path) => before.has(path) && now.get(path) !== before.get(path))
 }

@@ -7,7 +7,7 @@ import { open } from 'node:fs/promises'
 import { createSecureContext } from 'node:tls'
 import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
-import { watchFiles } from '../../base/watch-files.ts'
+import { type FilesStamp, stampFiles, watchFiles } from '../../base/watch-files.ts'
 import type { HttpSettings } from './options.ts'
 
 /** How often the files are checked for changes. */
@@ -59,6 +59,9 @@ export function certificateFiles(
   return { cert, key }
 }
 
+/** What the files are like, to be taken before they are read: see `watchCertificate`. */
+export const stampCertificate = ({ cert, key }: CertificateFiles): FilesStamp => stampFiles([cert, key])
+
 /** @throws CertificateError if a file cannot be read, is not PEM, or the two do not belong together */
 export async function readCertificate(files: CertificateFiles): Promise<Certificate> {
   const cert = await read('tlsCert', files.cert)
@@ -70,10 +73,12 @@ export async function readCertificate(files: CertificateFiles): Promise<Certific
 
 /**
  * Watches the files for changes, and calls `use` with each usable new pair.
+ * @param since what the files were like before they were read
  * @returns a function that stops it
  */
 export function watchCertificate(
   files: CertificateFiles,
+  since: FilesStamp,
   use: (certificate: Certificate) => void,
   clock: Clock,
   log: Log,
@@ -87,7 +92,7 @@ export function watchCertificate(
     }
   }
   const paths = (): readonly string[] => [files.cert, files.key]
-  return watchFiles({ paths, everyMs: checkEveryMs, settleMs: 0, changed }, clock)
+  return watchFiles({ paths, since, everyMs: checkEveryMs, settleMs: 0, changed }, clock)
 }
 
 async function read(setting: 'tlsCert' | 'tlsKey', path: string): Promise<Buffer> {

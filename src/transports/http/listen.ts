@@ -7,7 +7,7 @@ import { systemClock, type Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import { createMemoryBudget, type MemoryBudget } from '../../base/memory-budget.ts'
 import { refuseConnection } from './bad-connections.ts'
-import { certificateFiles, readCertificate, watchCertificate } from './certificate.ts'
+import { certificateFiles, readCertificate, stampCertificate, watchCertificate } from './certificate.ts'
 import type { Served } from './entry.ts'
 import { createExchangeRunner } from './exchange-runner.ts'
 import { createProtocolDetect, type ProtocolDetect } from './protocol-detect.ts'
@@ -94,6 +94,7 @@ export async function listen(
   const { clock } = tuned
   const { socket: path, maxBodyBytes, maxStreams = 2_000 } = settings
   const files = certificateFiles(settings)
+  const since = files && stampCertificate(files)
   const certificate = files && (await readCertificate(files))
   const runner = createExchangeRunner(gateway, settings, log, tuned)
   const h2Connections = createH2Connections(runner, { maxStreams, maxBodyBytes }, tuned, log)
@@ -108,7 +109,7 @@ export async function listen(
   )
   const { server } = h1Server
   const release: Array<() => void> = [h2Connections.close, protocolDetect.close, () => runner.transfers.close()]
-  if (files) release.push(watchCertificate(files, h1Server.renew, clock, log))
+  if (files && since) release.push(watchCertificate(files, since, h1Server.renew, clock, log))
   const end = (): void => {
     for (const stop of release.splice(0)) stop()
   }

@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { type Clock, wallMs } from '../../../base/clock.ts'
 import type { Log } from '../../../base/log.ts'
 import type { SecretValues } from '../../../base/secret-values.ts'
-import { watchFiles } from '../../../base/watch-files.ts'
+import { type FilesStamp, watchFiles } from '../../../base/watch-files.ts'
 import { ConfigError } from '../../../config/problem.ts'
 import type { Loaded } from '../../../config/load.ts'
 import { schema } from '../../../config/schema.ts'
@@ -24,6 +24,8 @@ export interface ReloadSource {
   read(): Loaded
   /** The files that the settings came from at the last reading. */
   files(): readonly string[]
+  /** What these files were like just before the last reading. */
+  stamp(): FilesStamp
 }
 
 export interface ReloadingNeeds {
@@ -131,7 +133,10 @@ export function startReloading(needs: ReloadingNeeds): Reloading {
   }
 
   const changed = (): void => request('the file has changed')
-  const stop = watchFiles({ paths: () => source.files(), everyMs: lookEveryMs, settleMs, changed }, clock)
+  const stop = watchFiles(
+    { paths: () => source.files(), since: source.stamp(), everyMs: lookEveryMs, settleMs, changed },
+    clock,
+  )
   return { request, settings: () => current.settings, stop }
 }
 

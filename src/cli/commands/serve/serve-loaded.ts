@@ -34,7 +34,7 @@ import { writeRuntimeFile } from '../../runtime-file.ts'
 import { type Reloading, type ReloadingNeeds, type ReloadSource, startReloading } from './reloading.ts'
 import { startFailureToShow } from './start-failure.ts'
 import { writeBanner } from './write-banner.ts'
-import { watchModules } from './watch-modules.ts'
+import { stampModules, watchModules } from './watch-modules.ts'
 import { showFailure } from '../../show-failure.ts'
 import { exitCode, listenForSignals, type Stop } from '../../shutdown-signals.ts'
 import { isInteractive } from '../../terminal.ts'
@@ -135,6 +135,7 @@ export async function serveLoaded(serving: Serving, machine: Environment, output
       const who = servers.upstreams ? 'no server has' : 'the server has not'
       if (!starting) log.info({ ...servers }, `${who} answered yet: it may be downloading, or loading`)
     })
+    const modules = stampModules(settings)
     const facts = await Promise.race([gateway.start(), stop.asked, bug]).finally(() => waiting.stop())
     starting?.()
     if (typeof facts !== 'string') {
@@ -146,7 +147,13 @@ export async function serveLoaded(serving: Serving, machine: Environment, output
         rewrite?.({ ...instance, upstreams: namesOf(reloading?.settings() ?? settings), ...what })
       reloading = source && startReloading({ source, gateway, loaded, secretValues, clock, log, told })
       if (serving.watch)
-        unwatch = watchModules({ gateway, settings: () => reloading?.settings() ?? settings, clock, log })
+        unwatch = watchModules({
+          gateway,
+          settings: () => reloading?.settings() ?? settings,
+          since: modules,
+          clock,
+          log,
+        })
       endCorrections = announce(ready, {
         output,
         outputs,

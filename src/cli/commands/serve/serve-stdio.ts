@@ -22,7 +22,7 @@ import { closeGateway } from '../../close-gateway.ts'
 import type { Output } from '../../output.ts'
 import { writeRuntimeFile } from '../../runtime-file.ts'
 import { startFailureToShow } from './start-failure.ts'
-import { watchModules } from './watch-modules.ts'
+import { stampModules, watchModules } from './watch-modules.ts'
 import { exitCode, type Stop } from '../../shutdown-signals.ts'
 import { clientStopsReading } from '../../unread-output.ts'
 import type { OutputOptions } from '../output-options.ts'
@@ -76,6 +76,7 @@ export async function serveStdio(needs: ServeStdioNeeds): Promise<number> {
   const bug = firstBug(log)
   const servers = serversIn(settings)
   log.info({ ...servers }, servers.upstreams ? 'starting the servers' : 'starting the server')
+  const modules = stampModules(settings)
   const starting = gateway.start()
   // A failure is handled below, and requests that wait for the start fail with it.
   starting.catch(() => {})
@@ -118,7 +119,7 @@ export async function serveStdio(needs: ServeStdioNeeds): Promise<number> {
           requestAnswerer(gateway, secretValues),
         )
       log.info({ version, transport: 'stdio', server: { ...server, modes: facts.modes } }, 'ready')
-      if (needs.watch) unwatch = watchModules({ gateway, settings: () => settings, clock, log })
+      if (needs.watch) unwatch = watchModules({ gateway, settings: () => settings, since: modules, clock, log })
     }
     await Promise.race([stop.asked, bug])
     return await Promise.race([end({ gateway, stdioServer, writer, log, stop, clock }), bug])

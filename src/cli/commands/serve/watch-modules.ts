@@ -5,7 +5,7 @@
 import { resolve } from 'node:path'
 import type { Clock } from '../../../base/clock.ts'
 import type { Log } from '../../../base/log.ts'
-import { watchFiles } from '../../../base/watch-files.ts'
+import { type FilesStamp, stampFiles, watchFiles } from '../../../base/watch-files.ts'
 import type { Settings } from '../../../config/settings.ts'
 import { type Gateway, ReloadError } from '../../../gateway/gateway.ts'
 
@@ -13,6 +13,8 @@ export interface WatchModulesNeeds {
   readonly gateway: Pick<Gateway<Settings>, 'replaceUpstreams'>
   /** The settings in force, at each look. */
   readonly settings: () => Settings
+  /** What the files were like before they were loaded: see `stampModules`. */
+  readonly since: FilesStamp
   readonly clock: Clock
   readonly log: Log
 }
@@ -20,8 +22,11 @@ export interface WatchModulesNeeds {
 const lookEveryMs = 500
 const settleMs = 100
 
+/** What the files of the modules are like, to be taken before they are loaded. */
+export const stampModules = (settings: Settings): FilesStamp => stampFiles(modulesIn(settings).map(({ file }) => file))
+
 /** @returns a function that stops it */
-export function watchModules({ gateway, settings, clock, log }: WatchModulesNeeds): () => void {
+export function watchModules({ gateway, settings, since, clock, log }: WatchModulesNeeds): () => void {
   const files = (): string[] => [...new Set(modulesIn(settings()).map(({ file }) => file))]
   const watched = files()
   if (watched.length > 0) log.info({ files: watched }, 'watching the files of modules')
@@ -43,6 +48,7 @@ export function watchModules({ gateway, settings, clock, log }: WatchModulesNeed
   return watchFiles(
     {
       paths: files,
+      since,
       everyMs: lookEveryMs,
       settleMs,
       changed(paths) {

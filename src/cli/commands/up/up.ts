@@ -1,4 +1,5 @@
 /** The verb `up`: serves all servers of a file. */
+import { type FilesStamp, stampFiles } from '../../../base/watch-files.ts'
 import type { Environment } from '../../../config/environment.ts'
 import { loadFile } from '../../../config/file/load-file.ts'
 import { findFile, isPassedFile, openFile } from '../../../config/file/open-file.ts'
@@ -36,17 +37,19 @@ export async function up(
 function fileSource({ file, flags }: UpRequest, machine: Environment): ReloadSource {
   const folder = process.cwd()
   const path = findFile(file, folder)
-  let files: readonly string[] = [path]
+  let files: FilesStamp = new Map()
   return {
     path: isPassedFile(path) ? undefined : path,
     read() {
+      const before = stampFiles([path])
       const source = openFile(path, folder, machine.env)
       try {
         return loadFile(source, flags, machine)
       } finally {
-        files = [path, ...(source.secretFiles ?? [])]
+        files = new Map([...before, ...stampFiles([...(source.secretFiles ?? [])])])
       }
     },
-    files: () => files,
+    files: () => [...files.keys()],
+    stamp: () => files,
   }
 }
