@@ -2,20 +2,17 @@
  * Composes the gateway: builds its modules and gives each the settings that it needs. No other file knows all modules.
  * The command and embedders use this file and nothing behind it.
  */
-import type { AcceptedDefinitions } from '../catalog/definitions.ts'
 import type { Backplane } from '../backplane/backplane.ts'
 import { createMemoryBackplane } from '../backplane/memory.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { shortId } from '../base/ids.ts'
-import { createEvents, type EventSource } from '../base/events.ts'
+import { createEvents } from '../base/events.ts'
 import { type Log, silentLog } from '../base/log.ts'
 import { createMemoryBudget } from '../base/memory-budget.ts'
 import { CoarseTimers } from '../base/coarse-timers.ts'
-import type { PartialSettings, Settings } from '../config/settings.ts'
+import type { Settings } from '../config/settings.ts'
 import { createAdmission } from '../admission/admission.ts'
 import { acceptWithoutCredentials, type Authenticate } from '../identity/authenticate.ts'
-import type { HealthReport } from '../protocol/health.ts'
-import type { Inbound, Outbound } from '../protocol/inbound.ts'
 import { Refusal } from '../base/refusal.ts'
 import { createJournalledStreams } from '../sessions/journalled-streams.ts'
 import { createSessions } from '../sessions/sessions.ts'
@@ -28,6 +25,7 @@ import { upstreamCreator } from './create-upstream.ts'
 import { gatewayFacts, type GatewayFacts, type GatewayState, healthReport } from './health.ts'
 import { dispatch, type DispatchNeeds } from './dispatch.ts'
 import { createDrain } from './drain.ts'
+import type { Gateway } from './gateway-port.ts'
 import { LateStarts } from './late-starts.ts'
 import type { Endpoint, SharedServices } from './endpoint.ts'
 import { Endpoints } from './endpoints.ts'
@@ -41,70 +39,12 @@ import { ServedUpstreams } from './served-upstreams.ts'
 import type { TransportServices } from './transport-services.ts'
 import { isUnnamed, type UpstreamState, upstreamStates } from './upstream-states.ts'
 
-export type { GatewayFacts, ReloadReport, TransportServices, UpstreamState }
+export type { Gateway, GatewayFacts, ReloadReport, TransportServices, UpstreamState }
 export { ReloadError } from './reload-error.ts'
 export { UpstreamsStartError } from './start-error.ts'
 export { CommandStartError } from '../upstreams/stdio/command-start-error.ts'
 export { isOfModule } from '../upstreams/module/module-faults.ts'
 export { UpstreamStartError } from '../upstreams/upstream.ts'
-
-/** @typeParam Given the settings that `reload` takes: those of a program, or complete ones where they are filled by the caller */
-export interface Gateway<Given = PartialSettings> {
-  /**
-   * Starts the upstream and detects what it offers. A second call returns the promise of the first.
-   * Throws `UpstreamStartError`, also if the gateway is closed before or meanwhile; a start that fails closes the
-   * gateway.
-   */
-  start(): Promise<GatewayFacts>
-  /**
-   * Takes over other settings while requests are served. Upstreams with the same settings stay as they are. The others are
-   * started first, then all changes at once; upstreams that have lost their place get no new calls, and end when they have
-   * none any more, at the latest after `http.drainMs`. Sessions and their subscriptions are kept, except those of endpoints
-   * that are gone, and clients are told that lists have changed. Settings of other modules take effect in a new process
-   * only; the report names those that differ. A newer reload takes the place of one whose upstreams are still being started.
-   * @throws ConfigError, or ReloadError if an upstream cannot be started, a newer reload has taken its place, or the gateway
-   * does not run: nothing is changed then
-   */
-  reload(settings: Given): Promise<ReloadReport>
-  /**
-   * Replaces upstreams by new ones with the same settings, as `reload` does with those that have changed: a module is
-   * loaded again, as its file is now. Names without an upstream are ignored; the report tells those that were replaced.
-   * It goes before other reloads whose upstreams are still being started.
-   * @param upstreams their names
-   * @throws ReloadError if one of them cannot be started, they are replaced once more meanwhile, or the gateway does not
-   * run: nothing is changed then
-   */
-  replaceUpstreams(upstreams: readonly string[]): Promise<ReloadReport>
-  /** Answers one exchange on an MCP endpoint. Never rejects. */
-  handle(inbound: Inbound): Promise<Outbound>
-  /** Reports the health. Pings the server unless it has just shown a sign of life. */
-  health(): Promise<HealthReport>
-  /**
-   * Refuses new work, waits for calls in flight as long as the settings say, then ends streams and tells clients when
-   * to reconnect.
-   */
-  drain(): Promise<void>
-  /**
-   * Ends sessions and streams at once, and each process in steps: its input is closed, SIGTERM follows 2 s later,
-   * SIGKILL 3 s after that. Resolves when no process is left. With `force`, SIGKILL is sent at once, also while an
-   * earlier close is under way.
-   */
-  close(how?: { readonly force?: boolean }): Promise<void>
-  /**
-   * Accepts the definitions of tools that are held back at an upstream (`onChange: hold`); its clients are told that the
-   * tools have changed.
-   * @param hashes only those with these hashes; undefined for all
-   * @returns what was accepted; undefined if there is no upstream of that name
-   */
-  acceptDefinitions(upstream: string, hashes?: ReadonlySet<string>): AcceptedDefinitions | undefined
-  /** What is known of each upstream now. Never rejects. */
-  upstreamStates(): Promise<readonly UpstreamState[]>
-  /** How many calls are in flight. */
-  readonly callsInFlight: number
-  readonly events: EventSource
-  /** For what carries requests here: `nodeHandler`, `fetchHandler` and the transports of the command read it. */
-  readonly transportServices: TransportServices
-}
 
 export interface GatewayParts {
   readonly settings: Settings
