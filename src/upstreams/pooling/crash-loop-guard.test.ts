@@ -6,7 +6,7 @@ import { rawObject } from '../../protocol/json-text.ts'
 import { legacyUpstreamCodec } from '../../protocol/legacy-client.ts'
 import { type CrashLoopGuard, createCrashLoopGuard } from './crash-loop-guard.ts'
 import type { ServerEra } from '../server-era.ts'
-import { createSingleInstance } from './single-instance.ts'
+import { createSingleInstance, type SingleInstance } from './single-instance.ts'
 import { RestartBackoff } from './restart-backoff.ts'
 import type { StartFailure } from '../worker-exit.ts'
 
@@ -17,12 +17,14 @@ const serverEra: ServerEra = {
   serverDescription: rawObject({}),
 }
 
+const alone = { isNeutral: false, wasBeside: false, serverEra }
 const ended: StartFailure = { fault: 'ended', detail: 'it ended' }
 const refusal: StartFailure = { fault: 'refused', detail: 'it refused' }
 const missing: StartFailure = { fault: 'not_run', detail: 'it is not there' }
 
 interface Fixture {
   readonly crashLoopGuard: CrashLoopGuard
+  readonly onlyOne: SingleInstance
   /** The number of test starts. */
   readonly testStarts: () => number
   /** Whether a client without failures would have to wait. */
@@ -33,20 +35,22 @@ interface Fixture {
 function createFixture(starts: () => boolean): Fixture {
   const clock = manualClock()
   let testStarts = 0
+  const onlyOne = createSingleInstance({ clock, log: silentLog, changed() {} })
   const crashLoopGuard: CrashLoopGuard = createCrashLoopGuard({
     clock,
-    onlyOne: createSingleInstance({ clock, log: silentLog, changed() {} }),
+    onlyOne,
     isOneRunning: () => false,
     areSeveralRunning: () => false,
     testStart() {
       testStarts++
       if (starts()) return Promise.resolve()
-      crashLoopGuard.startFailed(undefined, ended, true, serverEra)
+      crashLoopGuard.startFailed(undefined, ended, { ...alone, isNeutral: true })
       return Promise.reject(new Error('it does not start'))
     },
   })
   return {
     crashLoopGuard,
+    onlyOne,
     testStarts: () => testStarts,
     async othersWait() {
       let isAllowed = false
@@ -71,7 +75,7 @@ test('while test starts succeed, only the client whose handshake ends the server
   const { crashLoopGuard, testStarts, othersWait } = createFixture(() => true)
   const own = new RestartBackoff()
   for (let times = 0; times < 6; times++) {
-    crashLoopGuard.startFailed(own, ended, false, serverEra)
+    crashLoopGuard.startFailed(own, ended, alone)
     await settled()
   }
   expect(own.refusesAtOnce(1_000_000)).toBe(true)
@@ -82,16 +86,16 @@ test('while test starts succeed, only the client whose handshake ends the server
 test('if a test start fails, too, all clients wait until the program has started once', async () => {
   let isThere = false
   const { crashLoopGuard, testStarts, othersWait, pass } = createFixture(() => isThere)
-  crashLoopGuard.startFailed(new RestartBackoff(), ended, false, serverEra)
+  crashLoopGuard.startFailed(new RestartBackoff(), ended, alone)
   await settled()
   expect(await othersWait()).toBe(true)
-  for (let units = 0; units < 5; units++) crashLoopGuard.startFailed(new RestartBackoff(), ended, false, serverEra)
+  for (let units = 0; units < 5; units++) crashLoopGuard.startFailed(new RestartBackoff(), ended, alone)
   expect(testStarts(), 'it is known by now').toBe(1)
   await expect(crashLoopGuard.untilAllowed(new RestartBackoff())).rejects.toThrow()
   isThere = true
   pass(120_000)
   crashLoopGuard.started()
-  crashLoopGuard.startFailed(new RestartBackoff(), ended, false, serverEra)
+  crashLoopGuard.startFailed(new RestartBackoff(), ended, alone)
   await settled()
   expect(testStarts()).toBe(2)
   expect(await othersWait()).toBe(false)
@@ -99,10 +103,10 @@ test('if a test start fails, too, all clients wait until the program has started
 
 test('a missing program makes all clients wait, a refused handshake only the client that was refused', async () => {
   const fixture = createFixture(() => true)
-  fixture.crashLoopGuard.startFailed(new RestartBackoff(), refusal, false, serverEra)
+  fixture.crashLoopGuard.startFailed(new RestartBackoff(), refusal, alone)
   expect([fixture.testStarts(), await fixture.othersWait()]).toEqual([0, false])
   const other = createFixture(() => true)
-  other.crashLoopGuard.startFailed(new RestartBackoff(), missing, false, serverEra)
+  other.crashLoopGuard.startFailed(new RestartBackoff(), missing, alone)
   expect([other.testStarts(), await other.othersWait()]).toEqual([0, true])
 })
 
@@ -116,4 +120,15 @@ test('of any number of failing profiles, only those that have to wait are rememb
   pass(120_000)
   for (let at = 0; at < 512; at++) crashLoopGuard.ofSource(`later ${at}`)
   expect(crashLoopGuard.ofSource('first')).not.toBe(first)
+})
+
+test('where only one worker can run, a start is explained by a worker that ran when it began', async () => {
+  const { crashLoopGuard, onlyOne, testStarts } = createFixture(() => true)
+  onlyOne.found('it is locked')
+  crashLoopGuard.startFailed(new RestartBackoff(), ended, { ...alone, wasBeside: true })
+  expect(testStarts()).toBe(0)
+  crashLoopGuard.startFailed(new RestartBackoff(), ended, { ...alone, isNeutral: true, wasBeside: true })
+  expect([crashLoopGuard.fault, onlyOne.isKnown]).toEqual([undefined, true])
+  crashLoopGuard.startFailed(new RestartBackoff(), ended, { ...alone, isNeutral: true })
+  expect([crashLoopGuard.fault, onlyOne.isKnown], 'alone, it has another cause').toEqual(['it ended', false])
 })

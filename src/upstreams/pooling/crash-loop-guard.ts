@@ -15,6 +15,15 @@ import type { SingleInstance } from './single-instance.ts'
 import { RestartBackoff } from './restart-backoff.ts'
 import type { StartFailure } from '../worker-exit.ts'
 
+/** The start that has failed. */
+export interface FailedStart {
+  /** Whether the handshake held nothing of a client. */
+  readonly isNeutral: boolean
+  /** Whether another worker ran when it began, which may have ended since. */
+  readonly wasBeside: boolean
+  readonly serverEra: ServerEra
+}
+
 export interface CrashLoopGuard {
   /** Waits until a worker may be started. Throws `upstream_unavailable` if the back-off is open. @param own their back-off */
   untilAllowed(own: RestartBackoff): Promise<void>
@@ -22,11 +31,8 @@ export interface CrashLoopGuard {
   mayStart(own: RestartBackoff): boolean
   /** The back-off of the catalog workers of a source. */
   ofSource(source: string): RestartBackoff
-  /**
-   * @param own the back-off of the group or source that the worker was for, if any
-   * @param isNeutral whether the handshake held nothing of a client
-   */
-  startFailed(own: RestartBackoff | undefined, failure: StartFailure, isNeutral: boolean, serverEra: ServerEra): void
+  /** @param own the back-off of the group or source that the worker was for, if any */
+  startFailed(own: RestartBackoff | undefined, failure: StartFailure, start: FailedStart): void
   /** Makes a test start, unless one has succeeded a moment ago. */
   check(serverEra: ServerEra): void
   /** Resolves when no test start is in progress. Never rejects. */
@@ -86,12 +92,16 @@ export function createCrashLoopGuard(needs: {
   /** A test start without another running worker does not show that two can run at once. */
   const hasPassed = (): boolean =>
     clock.now() < (onlyOne.isUndecided && needs.isOneRunning() ? passedBesideUntilMs : passedUntilMs)
-  /** Whether the failure is explained by the other worker that runs. Only a neutral handshake can establish that. */
-  const isExplained = (failure: StartFailure, isNeutral: boolean): boolean => {
+  /**
+   * Whether the failure is explained by the other worker that runs, or ran when the start began. Only a neutral handshake
+   * can establish that, and only while the other one still runs: else both may have ended for the same reason.
+   */
+  const isExplained = (failure: StartFailure, { isNeutral, wasBeside }: FailedStart): boolean => {
     // A silent worker may only be slow.
-    if (failure.fault !== 'ended' || !needs.isOneRunning() || needs.areSeveralRunning()) return false
-    if (isNeutral) onlyOne.found(failure.detail)
-    return onlyOne.isKnown
+    if (failure.fault !== 'ended' || needs.areSeveralRunning()) return false
+    const isBeside = needs.isOneRunning()
+    if (isBeside && isNeutral) onlyOne.found(failure.detail)
+    return (isBeside || wasBeside) && onlyOne.isKnown
   }
 
   return {
@@ -109,12 +119,13 @@ export function createCrashLoopGuard(needs: {
       }
       return known
     },
-    startFailed(own, failure, isNeutral, serverEra) {
+    startFailed(own, failure, start) {
+      const { isNeutral, serverEra } = start
       const now = clock.now()
       const hasRun = failure.fault !== 'not_run'
       own?.failed(now, hasRun)
       if (failure.fault === 'refused' && !isNeutral) return
-      if (isExplained(failure, isNeutral)) fault = undefined
+      if (isExplained(failure, start)) fault = undefined
       else if (fault !== undefined || !hasRun || isNeutral) {
         fault = failure.detail
         forAll.failed(now, hasRun)

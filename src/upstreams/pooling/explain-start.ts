@@ -8,11 +8,15 @@ import { NoRoom } from '../upstream.ts'
 /** How long the caller of a failed start waits for the explanation: a test start of a program that hangs takes longer. */
 const explainMs = 10_000
 
-/** The error of a failed start: `NoRoom` if only one worker can run and another one does, else `error`. */
+/**
+ * The error of a failed start: `NoRoom` if only one worker can run and another one does, else `error`.
+ * @param wasBeside whether another worker ran when the start began: it may have been ended while this start went on
+ */
 export async function explainStart(
   own: RestartBackoff,
   fault: StartFault | undefined,
   error: unknown,
+  wasBeside: boolean,
   needs: {
     readonly clock: Clock
     readonly onlyOne: SingleInstance
@@ -21,7 +25,7 @@ export async function explainStart(
     readonly checked: () => Promise<unknown>
   },
 ): Promise<unknown> {
-  if (fault !== 'ended' || !needs.isOneRunning()) return error
+  if (fault !== 'ended' || !(wasBeside || needs.isOneRunning())) return error
   await Promise.race([needs.checked(), pause(needs.clock, explainMs)])
   if (!needs.onlyOne.isKnown) return error
   own.forgive()

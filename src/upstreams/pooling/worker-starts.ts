@@ -85,22 +85,24 @@ export class WorkerStarts {
     }
     slot.owner.group = group
     let fault: StartFault | undefined
+    const wasBeside = this.#isOneRunning()
     const opened = slot.open({
       ...this.eventsOf(serverEra.codec, slot),
       caller: group.caller,
       announced: group.announced,
       attribution: group.attribution,
       // The handshake, and not a call, should find out that it cannot run beside another.
-      mustDiscover: this.#needs.onlyOne.isUndecided && this.#isOneRunning(),
+      mustDiscover: this.#needs.onlyOne.isUndecided && wasBeside,
       // In groups of several principals the handshake is neutral.
       failed: (failure) => {
         fault = failure.fault
-        this.crashLoopGuard.startFailed(group.restarts, failure, group.attribution === 'several', serverEra)
+        const isNeutral = group.attribution === 'several'
+        this.crashLoopGuard.startFailed(group.restarts, failure, { isNeutral, wasBeside, serverEra })
       },
       connected: () => this.#noteOpening(slot),
     })
     const { worker } = await opened.catch(async (error: unknown) => {
-      throw await this.#explained(group.restarts, fault, error)
+      throw await this.#explained(group.restarts, fault, error, wasBeside)
     })
     if (serverEra.codec.era === 'legacy') this.crashLoopGuard.started()
     return this.#activate(group, serverEra, slot, worker)
@@ -122,6 +124,7 @@ export class WorkerStarts {
     const { source, serverEra, announced, info, slot, cancel } = what
     const restarts = this.crashLoopGuard.ofSource(source)
     slot.owner.source = source
+    const wasBeside = this.#isOneRunning()
     let fault: StartFault | undefined
     const opened = slot.open({
       ...this.eventsOf(serverEra.codec, slot),
@@ -132,7 +135,7 @@ export class WorkerStarts {
       failed: (failure) => {
         fault = failure.fault
         const isNeutral = info === undefined && Object.keys(announced).length === 0
-        this.crashLoopGuard.startFailed(restarts, failure, isNeutral, serverEra)
+        this.crashLoopGuard.startFailed(restarts, failure, { isNeutral, wasBeside, serverEra })
       },
       connected: (worker) => {
         this.#noteOpening(slot)
@@ -140,7 +143,7 @@ export class WorkerStarts {
       },
     })
     const { worker, serverDescription } = await opened.catch(async (error: unknown) => {
-      throw await this.#explained(restarts, fault, error)
+      throw await this.#explained(restarts, fault, error, wasBeside)
     })
     if (!worker.closed) slot.move('idle')
     this.crashLoopGuard.started()
@@ -186,7 +189,7 @@ export class WorkerStarts {
   spareFailed(exit: WorkerExit, serverEra: ServerEra): void {
     if (this.#needs.expectsEnds()) return
     this.#needs.log.warn({ exit: exit.code ?? exit.error ?? exit.signal }, 'spare worker has ended')
-    this.crashLoopGuard.startFailed(undefined, startFailure(exit), false, serverEra)
+    this.crashLoopGuard.startFailed(undefined, startFailure(exit), { isNeutral: false, wasBeside: false, serverEra })
   }
 
   /** Checks whether several workers run at once; called now and then. */
@@ -221,10 +224,10 @@ export class WorkerStarts {
     return group?.restarts ?? (source === undefined ? undefined : this.crashLoopGuard.ofSource(source))
   }
 
-  #explained(own: RestartBackoff, fault: StartFault | undefined, error: unknown): Promise<unknown> {
+  #explained(own: RestartBackoff, fault: StartFault | undefined, error: unknown, wasBeside: boolean): Promise<unknown> {
     const { clock, onlyOne } = this.#needs
     const isOneRunning = (): boolean => this.#isOneRunning()
-    return explainStart(own, fault, error, {
+    return explainStart(own, fault, error, wasBeside, {
       clock,
       onlyOne,
       isOneRunning,
@@ -262,13 +265,14 @@ export class WorkerStarts {
     if (!slot) throw new NoRoom()
     const events = this.eventsOf(serverEra.codec, slot)
     let exit: WorkerExit | undefined
+    const start = { isNeutral: true, wasBeside: this.#isOneRunning(), serverEra }
     const { worker } = await slot.open({
       ...events,
       caller: ownCaller(serverEra),
       announced: {},
       attribution: 'several',
       mustDiscover: true,
-      failed: (failure) => this.crashLoopGuard.startFailed(undefined, failure, true, serverEra),
+      failed: (failure) => this.crashLoopGuard.startFailed(undefined, failure, start),
       connected: () => this.#noteOpening(slot),
       ended(one, how) {
         exit = how
@@ -278,7 +282,7 @@ export class WorkerStarts {
     if (this.#isOneRunning() && (onlyOne.isUndecided || onlyOne.isKnown)) {
       await pause(clock, watchedMs)
       if (exit?.expected === false) {
-        this.crashLoopGuard.startFailed(undefined, startFailure(exit), true, serverEra)
+        this.crashLoopGuard.startFailed(undefined, startFailure(exit), start)
         throw new Refusal('upstream_unavailable')
       }
       if (onlyOne.isKnown && !worker.closed && this.#running() > 0) onlyOne.ranBeside()
