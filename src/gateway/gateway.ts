@@ -67,7 +67,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
   const events = createEvents()
   const timers = new CoarseTimers(clock)
   const suspended = new SuspendedCalls({ timers, clock, ...settings.sessions })
-  const lateStarts = new LateStarts(log, events)
+  const lateStarts = new LateStarts(log, events, clock)
   const inForce = { settings }
   const isNamed = (): boolean => !isUnnamed(inForce.settings)
   const create = upstreamCreator({
@@ -179,7 +179,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
         if (hasOneClient) endpoints.discovered(serverDescription)
       })
       if (closing) throw closed()
-      return lateStarts.reported(await gatewayFacts(upstreams.all, clock.now() - startedMs), upstreams.all)
+      return lateStarts.reported(await gatewayFacts(upstreams.all, clock.now() - startedMs), upstreams)
     } catch (error) {
       if (closing) throw closed()
       endpoints.refuseWaiting(new Refusal('upstream_unavailable'))
@@ -201,6 +201,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
     if (isForced) void upstreams.close({ force: true })
     closing ??= (async () => {
       reloads.close()
+      lateStarts.close()
       endpoints.refuseWaiting(new Refusal('draining'))
       drain.drain(0).catch(() => undefined)
       sseSessions.release()

@@ -108,7 +108,7 @@ export async function openWay({ front }: Route, server: Fixture): Promise<Way> {
 /** What a slow machine makes of a server: it is late, or has the event loop for longer than it should. */
 const late: Readonly<Record<string, readonly unknown[]>> = {
   module: ['the event loop was blocked while this module was at work; isolate: true runs it in a thread of its own'],
-  merged: ['some servers have not started yet', 'the lists of an upstream are old'],
+  merged: ['some servers take long to start', 'the lists of an upstream are old'],
 }
 
 /** A module writes to the same stderr, without a level. */
