@@ -15,8 +15,8 @@ import type { SingleInstance } from './single-instance.ts'
 import { RestartBackoff } from './restart-backoff.ts'
 import type { StartFailure } from '../worker-exit.ts'
 
-/** The start that has failed. */
-export interface FailedStart {
+/** What a start was for, and what ran beside it. */
+export interface StartContext {
   /** Whether the handshake held nothing of a client. */
   readonly isNeutral: boolean
   /** Whether another worker ran when it began, which may have ended since. */
@@ -32,7 +32,7 @@ export interface CrashLoopGuard {
   /** The back-off of the catalog workers of a source. */
   ofSource(source: string): RestartBackoff
   /** @param own the back-off of the group or source that the worker was for, if any */
-  startFailed(own: RestartBackoff | undefined, failure: StartFailure, start: FailedStart): void
+  startFailed(own: RestartBackoff | undefined, failure: StartFailure, start: StartContext): void
   /** Makes a test start, unless one has succeeded a moment ago. */
   check(serverEra: ServerEra): void
   /** Resolves when no test start is in progress. Never rejects. */
@@ -96,7 +96,7 @@ export function createCrashLoopGuard(needs: {
    * Whether the failure is explained by the other worker that runs, or ran when the start began. Only a neutral handshake
    * can establish that, and only while the other one still runs: else both may have ended for the same reason.
    */
-  const isExplained = (failure: StartFailure, { isNeutral, wasBeside }: FailedStart): boolean => {
+  const isExplained = (failure: StartFailure, { isNeutral, wasBeside }: StartContext): boolean => {
     // A silent worker may only be slow.
     if (failure.fault !== 'ended' || needs.areSeveralRunning()) return false
     const isBeside = needs.isOneRunning()
