@@ -37,6 +37,7 @@ export function createGateway(settings: PartialSettings, needs: GatewayNeeds = {
     handle: (inbound) => gateway.handle(inbound),
     health: () => gateway.health(),
     acceptDefinitions: (upstream, hashes) => gateway.acceptDefinitions(upstream, hashes),
+    operations: (upstream) => gateway.operations(upstream),
     upstreamStates: () => gateway.upstreamStates(),
     drain: () => gateway.drain(),
     close: (how) => gateway.close(how),
@@ -56,6 +57,7 @@ export {
   type GatewayFacts,
   type ReloadReport,
   type TransportServices,
+  type UpstreamOperations,
   type UpstreamState,
 } from './gateway/gateway.ts'
 export type { Backplane, Clock, Gateway, Log, PartialSettings, PartialUpstream }

@@ -63,6 +63,11 @@ export const modules = {
     tests: ['upstreams/connection/connection.ts', 'upstreams/connection/line-transport.ts'],
     instead: ofPooling,
   },
+  'upstreams/control': {
+    may: [...ports, 'upstreams/upstream.ts'],
+    instead:
+      'What stands in front of an upstream knows no kind of server: it has the port alone (upstreams/upstream.ts).',
+  },
   'upstreams/pooled': {
     may: [...ports, 'upstreams/upstream.ts', ...workerPort, 'upstreams/connection', 'upstreams/pooling'],
     types: ['upstreams/options.ts'],

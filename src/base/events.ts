@@ -14,6 +14,8 @@ export interface Events {
   refused: { code: string; tenant: string | undefined }
   /** An upstream serves that was missing when the gateway had started. `tools` is how many it lists to a client without capabilities. */
   upstreamReady: { upstream: string; tools: number }
+  /** An upstream was paused or disabled, or takes calls again (`open`). */
+  upstreamAccess: { upstream: string; access: 'open' | 'paused' | 'disabled' }
   /**
    * A worker was started, or ended; `expected` is true if mcplex ended it, false for a crash. `worker` counts up from 1
    * for each upstream; `purpose` is `serve`, `spare`, `catalog` or `check`. `upstream` is its name, where there may be several.

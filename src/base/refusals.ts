@@ -20,6 +20,7 @@ export type RefusalCode =
   | 'starting'
   | 'store_unavailable'
   | 'upstream_unavailable'
+  | 'upstream_disabled'
   | 'upstream_closed'
   | 'upstream_timeout'
   | 'upstream_invalid'
@@ -99,6 +100,13 @@ export const refusals: Readonly<Record<RefusalCode, RefusalRow>> = {
     'later',
     'The MCP server behind this gateway cannot be started at the moment.',
     'Try again later; the operator finds the reason in the log.',
+  ),
+  upstream_disabled: row(
+    -32603,
+    200,
+    'later',
+    'The operator has switched this MCP server off for the time being.',
+    'Use other tools meanwhile; the operator decides when it is switched on again.',
   ),
   upstream_closed: row(
     -32603,

@@ -1,6 +1,7 @@
 /** Makes an upstream of the kind that its settings say, with its catalogue. */
 import type { Clock } from '../base/clock.ts'
 import type { EventSink } from '../base/events.ts'
+import type { Lease } from '../base/lease.ts'
 import { type Log, logWith } from '../base/log.ts'
 import type { MemoryBudget } from '../base/memory-budget.ts'
 import { createMemorySection } from '../base/memory-section.ts'
@@ -33,12 +34,13 @@ export interface CreateUpstreamNeeds {
 
 export function upstreamCreator(needs: CreateUpstreamNeeds): CreateUpstream {
   const { limits, hasOneClient, isNamed, memory, clock } = needs
-  return (name, settings) => {
+  return (name, settings, control) => {
     const log = isNamed() ? logWith(needs.log, { upstream: name }) : needs.log
     const events = isNamed() ? eventsOf(name, needs.events) : needs.events
     const { queue, queueWaitMs } = limits
     const endSuspendedCalls = (wanted: number): void => needs.endSuspendedCalls(wanted, name)
-    const common = { hasOneClient, queue, queueWaitMs, clock, log, events, memory, endSuspendedCalls }
+    const hold = (reason: string, untilMs: number): Lease => control.hold(reason, untilMs)
+    const common = { hasOneClient, queue, queueWaitMs, clock, log, events, memory, endSuspendedCalls, hold }
     const upstream =
       settings.kind === 'stdio'
         ? createStdioUpstream({ ...common, settings })

@@ -4,6 +4,7 @@ import type { AcceptedDefinitions } from '../catalog/definitions.ts'
 import type { PartialSettings } from '../config/settings.ts'
 import type { HealthReport } from '../protocol/health.ts'
 import type { Inbound, Outbound } from '../protocol/inbound.ts'
+import type { UpstreamOperations } from '../upstreams/control/operations.ts'
 import type { GatewayFacts } from './health.ts'
 import type { ReloadReport } from './reload.ts'
 import type { TransportServices } from './transport-services.ts'
@@ -58,6 +59,11 @@ export interface Gateway<Given = PartialSettings> {
    * @returns what was accepted; undefined if there is no upstream of that name
    */
   acceptDefinitions(upstream: string, hashes?: ReadonlySet<string>): AcceptedDefinitions | undefined
+  /**
+   * What an operator can do with an upstream while it is served: pause and disable it. It goes on when another upstream
+   * takes its place. Undefined if there is no upstream of that name.
+   */
+  operations(upstream: string): UpstreamOperations | undefined
   /** What is known of each upstream now. Never rejects. */
   upstreamStates(): Promise<readonly UpstreamState[]>
   /** How many calls are in flight. */

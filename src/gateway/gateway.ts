@@ -7,7 +7,7 @@ import { createMemoryBackplane } from '../backplane/memory.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { shortId } from '../base/ids.ts'
 import { createEvents } from '../base/events.ts'
-import { type Log, silentLog } from '../base/log.ts'
+import { type Log, logWith, silentLog } from '../base/log.ts'
 import { createMemoryBudget } from '../base/memory-budget.ts'
 import { CoarseTimers } from '../base/coarse-timers.ts'
 import type { Settings } from '../config/settings.ts'
@@ -17,6 +17,8 @@ import { Refusal } from '../base/refusal.ts'
 import { createJournalledStreams } from '../sessions/journalled-streams.ts'
 import { createSessions } from '../sessions/sessions.ts'
 import { createToolStates } from '../sessions/tool-states.ts'
+import type { UpstreamOperations } from '../upstreams/control/operations.ts'
+import { UpstreamControl } from '../upstreams/control/upstream-control.ts'
 import { UpstreamStartError } from '../upstreams/upstream.ts'
 import { createPendingInput } from './interaction/pending-input.ts'
 import { admit } from './admit.ts'
@@ -39,7 +41,7 @@ import { ServedUpstreams } from './served-upstreams.ts'
 import type { TransportServices } from './transport-services.ts'
 import { isUnnamed, type UpstreamState, upstreamStates } from './upstream-states.ts'
 
-export type { Gateway, GatewayFacts, ReloadReport, TransportServices, UpstreamState }
+export type { Gateway, GatewayFacts, ReloadReport, TransportServices, UpstreamOperations, UpstreamState }
 export { ReloadError } from './reload-error.ts'
 export { UpstreamsStartError } from './start-error.ts'
 export { CommandStartError } from '../upstreams/stdio/command-start-error.ts'
@@ -85,6 +87,15 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
   const upstreams = new ServedUpstreams({
     setups: settings.upstreams,
     create,
+    createControl: (name, current) =>
+      new UpstreamControl({
+        name,
+        current,
+        ...settings.limits,
+        clock,
+        log: isNamed() ? logWith(log, { upstream: name }) : log,
+        events,
+      }),
     clock,
     log,
     changed: (served) => [endpoints, lateStarts].forEach((one) => one.changed(served)),
@@ -225,6 +236,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
       return drain.count
     },
     acceptDefinitions: (name, hashes) => upstreams.get(name)?.catalog.acceptDefinitions(hashes),
+    operations: (name) => upstreams.get(name)?.control,
     upstreamStates: () => upstreamStates(upstreams.all),
     health: () => healthReport(state(), upstreams.all, isNamed(), clock),
     async drain() {

@@ -1,6 +1,7 @@
 /** An upstream that the gateway serves: the server, its catalogue, and how its start went. */
 import type { LearntCatalog } from '../catalog/catalog.ts'
 import type { UpstreamSetup } from '../upstreams/options.ts'
+import type { UpstreamControl } from '../upstreams/control/upstream-control.ts'
 import { type Upstream, type UpstreamFacts, UpstreamStartError, withCall } from '../upstreams/upstream.ts'
 import { callAtFormer, type FormerUpstream, maxFormer } from './former-upstreams.ts'
 import type { Member } from '../router/member.ts'
@@ -12,6 +13,7 @@ import type { RawObject } from '../protocol/json-text.ts'
 export type CreateUpstream = (
   name: string,
   setup: UpstreamSetup,
+  control: Pick<UpstreamControl, 'hold'>,
 ) => {
   readonly upstream: Upstream
   readonly catalog: LearntCatalog
@@ -22,6 +24,10 @@ export type CreateUpstream = (
 export class ServedUpstream {
   readonly name: string
   readonly #setup: UpstreamSetup
+  /** What stands in front of its calls, and of those of others of its name. */
+  readonly control: UpstreamControl
+  /** The upstream without what stands in front of it. */
+  readonly behind: Upstream
   readonly upstream: Upstream
   readonly catalog: LearntCatalog
   readonly #starting: Member
@@ -34,14 +40,16 @@ export class ServedUpstream {
   #facts: UpstreamFacts | undefined
   #failure: unknown
 
-  constructor(name: string, setup: UpstreamSetup, create: CreateUpstream) {
+  constructor(name: string, setup: UpstreamSetup, control: UpstreamControl, create: CreateUpstream) {
     // A copy that can be changed: the upstream reads its size there.
     this.#setup = { ...setup }
-    const { upstream, catalog, release } = create(name, this.#setup)
+    const { upstream, catalog, release } = create(name, this.#setup, control)
     this.name = name
+    this.control = control
+    this.behind = upstream
     this.upstream = withCall(upstream, (call) => {
       const earlier = call.worker === undefined ? undefined : callAtFormer(call, this.#formers)
-      return earlier ?? upstream.call(call)
+      return earlier ?? control.call(call, upstream)
     })
     this.catalog = catalog
     this.#release = release
@@ -113,14 +121,17 @@ export class ServedUpstream {
 
   /** Figures for operators, by name. */
   counts(): Readonly<Record<string, number>> {
-    return { ...this.upstream.counts(), ...this.catalog.counts() }
+    return { ...this.upstream.counts(), ...this.control.counts(), ...this.catalog.counts() }
   }
 
   /** Whether calls can be served. The detail holds nothing of the inside. */
   async health(): Promise<HealthCheck> {
     if (this.standing === 'starting') return { ok: false, detail: 'the server is being started' }
     if (this.standing === 'failed') return { ok: false, detail: `${reasonOf(this.#failure)}; it is tried again` }
-    return this.upstream.health()
+    const { access } = this.control.state()
+    if (access === 'disabled') return { ok: false, detail: 'it is disabled by its operator' }
+    const found = await this.upstream.health()
+    return access === 'paused' && found.ok ? { ...found, detail: 'it is paused by its operator: calls wait' } : found
   }
 }
 

@@ -9,16 +9,20 @@ import type { Log } from '../base/log.ts'
 import { sumCounts } from '../base/sum-counts.ts'
 import { unlessCancelled } from '../base/unless-cancelled.ts'
 import type { RawObject } from '../protocol/json-text.ts'
+import type { ControlledUpstream, UpstreamControl } from '../upstreams/control/upstream-control.ts'
 import type { UpstreamSetup } from '../upstreams/options.ts'
 import { CommandStartError } from '../upstreams/stdio/command-start-error.ts'
 import { learnCommonLists } from './common-lists.ts'
 import { ReloadError } from './reload-error.ts'
 import { startErrorOf } from './start-error.ts'
 import { type CreateUpstream, ServedUpstream } from './served-upstream.ts'
+import { UpstreamControls } from './upstream-controls.ts'
 
 export interface ServedUpstreamsNeeds {
   readonly setups: Readonly<Record<string, UpstreamSetup>>
   readonly create: CreateUpstream
+  /** Makes what stands in front of the calls of a name. @param current the upstream that has the name */
+  readonly createControl: (name: string, current: () => ControlledUpstream | undefined) => UpstreamControl
   readonly clock: Clock
   readonly log: Log
   /** An upstream has started, could not be started, or another one has taken its place. */
@@ -34,6 +38,7 @@ const startPauses: BackOff = { firstMs: 1000, longestMs: 60_000 }
 export class ServedUpstreams {
   readonly #needs: ServedUpstreamsNeeds
   readonly #byName = new Map<string, ServedUpstream>()
+  readonly #controls: UpstreamControls
   /** Fires at the close: ends pauses. */
   readonly #closed = new Cancel()
   /** Those that have no name yet, or none any more: they are started in the place of others. */
@@ -43,8 +48,12 @@ export class ServedUpstreams {
 
   constructor(needs: ServedUpstreamsNeeds) {
     this.#needs = needs
-    for (const [name, setup] of Object.entries(needs.setups))
-      this.#byName.set(name, new ServedUpstream(name, setup, needs.create))
+    this.#controls = new UpstreamControls((name) => needs.createControl(name, () => this.#byName.get(name)?.behind))
+    for (const [name, setup] of Object.entries(needs.setups)) this.#byName.set(name, this.#make(name, setup))
+  }
+
+  #make(name: string, setup: UpstreamSetup): ServedUpstream {
+    return new ServedUpstream(name, setup, this.#controls.of(name), this.#needs.create)
   }
 
   get(name: string): ServedUpstream | undefined {
@@ -85,7 +94,7 @@ export class ServedUpstreams {
 
   /** Starts new upstreams in the place of one whose start has failed, until one starts. */
   async #tryAgain(failed: ServedUpstream, error: unknown): Promise<void> {
-    const { create, clock, log, changed } = this.#needs
+    const { clock, log, changed } = this.#needs
     const { name, setup } = failed
     let reason = error
     void failed.close()
@@ -94,7 +103,7 @@ export class ServedUpstreams {
       log.warn({ upstream: name, again_ms: pauseMs, 'err.message': inShort(reason) }, 'the server could not be started')
       await pauseUnless([this.#closed], clock, pauseMs)
       if (this.#closed.cancelled || this.#byName.get(name) !== failed) return
-      const next = new ServedUpstream(name, setup, create)
+      const next = this.#make(name, setup)
       next.succeed(failed)
       this.#others.add(next)
       try {
@@ -126,7 +135,7 @@ export class ServedUpstreams {
     const names = new Set(setups.map(([name]) => name))
     const inVain = [...this.#inVain].filter(({ name }) => names.has(name))
     if (inVain.length > 0) await unlessCancelled(interrupted, Promise.all(inVain.map((served) => served.close())))
-    const prepared = setups.map(([name, setup]) => new ServedUpstream(name, setup, this.#needs.create))
+    const prepared = setups.map(([name, setup]) => this.#make(name, setup))
     for (const served of prepared) this.#others.add(served)
     try {
       await unlessCancelled(interrupted, Promise.all(prepared.map(startForReload)))
@@ -153,6 +162,7 @@ export class ServedUpstreams {
       if (served) this.#byName.set(name, served)
     }
     for (const served of prepared) this.#others.delete(served)
+    this.#forgetControls()
     return [...before.values()].filter((served) => this.#byName.get(served.name) !== served)
   }
 
@@ -178,6 +188,13 @@ export class ServedUpstreams {
       this.#inVain.add(served)
       void this.discard(served).finally(() => this.#inVain.delete(served))
     }
+    this.#forgetControls()
+  }
+
+  /** Forgets what an operator did at names that no upstream has any more, or is about to get. */
+  #forgetControls(): void {
+    const coming = [...this.#others].filter((served) => !this.#inVain.has(served))
+    this.#controls.keepOnly(new Set([...this.#byName.keys(), ...coming.map(({ name }) => name)]))
   }
 
   /** The figures of all upstreams together. */
@@ -187,6 +204,7 @@ export class ServedUpstreams {
 
   async close(how?: { readonly force?: boolean }): Promise<void> {
     this.#closed.cancel('the gateway is closed')
+    this.#controls.close()
     await Promise.all([...this.#byName.values(), ...this.#others].map((served) => served.close(how)))
   }
 }

@@ -62,7 +62,7 @@ export interface Upstream {
    * for. When `call.cancel` fires, or the reply is returned early, the server is told that the call is cancelled.
    * The steps throw a `Refusal`: `cancelled`, `draining` after `close`, `upstream_closed` if the worker ends,
    * `upstream_unavailable`, `upstream_timeout`, `upstream_invalid`, `result_too_large`, `overloaded`,
-   * `memory_share_exceeded`, `method_not_found`.
+   * `memory_share_exceeded`, `method_not_found`; what stands in front of it (`control/`) also `upstream_disabled`.
    */
   call(call: Call): Reply
   /**

@@ -1,0 +1,38 @@
+/** What an operator can do with one upstream while it is served, and what there is to see of it. */
+
+/** `paused`: new calls wait. `disabled`: new calls are refused. Calls that run go on in each case. */
+export type UpstreamAccess = 'open' | 'paused' | 'disabled'
+
+/** What stands in front of the calls of an upstream at the moment. */
+export interface ControlState {
+  readonly access: UpstreamAccess
+  /** When the pause ends by itself, in milliseconds from now; undefined if it is not paused. */
+  readonly resumesInMs: number | undefined
+  /** Why calls wait although nothing is paused: the server is known to be restarting. */
+  readonly restarting: string | undefined
+  /** Calls that wait in front of the upstream. */
+  readonly waiting: number
+  /** How long the first of them has waited, in milliseconds; 0 if none waits. */
+  readonly oldestWaitMs: number
+}
+
+/** What is done by name goes on when the upstream is replaced by another one of the same name. */
+export interface UpstreamOperations {
+  state(): ControlState
+  /**
+   * Lets calls that run end, and has new ones wait until `resume`, or until the time has passed. A later pause takes the
+   * place of an earlier one.
+   * @param forMs how long, in milliseconds: from 1 to an hour (`longestPauseMs`)
+   * @throws RangeError if it is not
+   */
+  pause(forMs: number): ControlState
+  /** Ends a pause at once: calls that wait run, in fair turns. Does nothing if there is none. */
+  resume(): ControlState
+  /** Refuses new calls, and those that wait, with `upstream_disabled` until `enable`. Calls that run go on. */
+  disable(): ControlState
+  /** Ends `disable`. A pause that has not ended is in force again. */
+  enable(): ControlState
+}
+
+/** The longest pause, in milliseconds: a pause that is forgotten ends by itself. */
+export const longestPauseMs = 3_600_000

@@ -1,0 +1,258 @@
+/** What stands in front of the calls of an upstream, on a clock that the test moves. */
+import { beforeEach, describe, expect, test } from 'vitest'
+import { Cancel } from '../../base/cancel.ts'
+import { type ManualClock, manualClock } from '../../base/clock.ts'
+import { createEvents } from '../../base/events.ts'
+import { silentLog } from '../../base/log.ts'
+import { Refusal } from '../../base/refusal.ts'
+import type { Call, Outcome, Reply } from '../../protocol/call.ts'
+import { emptyObject } from '../../protocol/json-text.ts'
+import { longestPauseMs } from './operations.ts'
+import { type ControlledUpstream, UpstreamControl } from './upstream-control.ts'
+
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+/** An upstream that answers each call at once, and has room for as many as the test says. */
+class AnsweringUpstream implements ControlledUpstream {
+  readonly ran: string[] = []
+  waitingCalls = 0
+
+  async *call({ session }: Call): Reply {
+    this.ran.push(session ?? 'none')
+    yield { kind: 'notification', method: 'notifications/progress', params: emptyObject }
+    return { answer: { kind: 'result', result: emptyObject }, era: 'legacy', worker: undefined }
+  }
+
+  counts(): Readonly<Record<string, number>> {
+    return { waitingCalls: this.waitingCalls }
+  }
+}
+
+interface MadeCall {
+  /** The outcome, or the code of the refusal. */
+  readonly end: Promise<Outcome | string>
+  readonly cancel: Cancel
+}
+
+function callOf(session: string, more: Partial<Call> = {}): Call {
+  return {
+    id: '1',
+    method: 'tools/call',
+    params: undefined,
+    client: { era: 'legacy', version: '2025-11-25', capabilities: {}, info: undefined },
+    principal: { tenant: 'default', subject: 'anonymous' },
+    session,
+    fairnessKey: session,
+    clientKey: session,
+    progressToken: undefined,
+    logLevel: undefined,
+    worker: undefined,
+    cancel: new Cancel(),
+    ...more,
+  }
+}
+
+async function endOf(reply: Reply): Promise<Outcome | string> {
+  try {
+    for (;;) {
+      const step = await reply.next()
+      if (step.done === true) return step.value
+    }
+  } catch (error) {
+    if (error instanceof Refusal) return error.code
+    throw error
+  }
+}
+
+let clock: ManualClock
+let upstream: AnsweringUpstream
+let current: AnsweringUpstream | undefined
+let control: UpstreamControl
+let seen: string[]
+
+beforeEach(() => {
+  clock = manualClock()
+  upstream = new AnsweringUpstream()
+  current = upstream
+  seen = []
+  const events = createEvents()
+  events.on('upstreamAccess', ({ access }) => seen.push(access))
+  control = new UpstreamControl({
+    name: 'mine',
+    queue: 4,
+    queueWaitMs: 1000,
+    current: () => current,
+    clock,
+    log: silentLog,
+    events,
+  })
+})
+
+function make(session: string, more: Partial<Call> = {}): MadeCall {
+  const call = callOf(session, more)
+  return { end: endOf(control.call(call, upstream)), cancel: call.cancel }
+}
+
+test('while nothing is held, a call gets the reply of the upstream itself', async () => {
+  const reply = upstream.call(callOf('a'))
+  const passed = control.call(callOf('a'), { call: () => reply, counts: () => ({}) })
+  expect(passed).toBe(reply)
+})
+
+describe('a pause', () => {
+  test('has new calls wait, and ends by itself', async () => {
+    control.pause(5000)
+    const call = make('a')
+    clock.advance(2000)
+    await settled()
+    expect(upstream.ran).toEqual([])
+    expect(control.state()).toEqual({
+      access: 'paused',
+      resumesInMs: 3000,
+      restarting: undefined,
+      waiting: 1,
+      oldestWaitMs: 2000,
+    })
+    expect(control.counts()).toMatchObject({ queuedCalls: 1, oldestQueueWaitMs: 2000, pausedUpstreams: 1 })
+    clock.advance(3000)
+    expect(await call.end).toMatchObject({ answer: { kind: 'result' }, queueMs: 5000 })
+    expect(control.state()).toMatchObject({ access: 'open', waiting: 0, oldestWaitMs: 0 })
+    expect(seen).toEqual(['paused', 'open'])
+  })
+
+  test('of another length takes the place of the first, and calls wait for as long', async () => {
+    control.pause(1000)
+    const call = make('a')
+    control.pause(60_000)
+    clock.advance(30_000)
+    await settled()
+    expect(control.state()).toMatchObject({ waiting: 1, resumesInMs: 30_000 })
+    control.pause(1)
+    clock.advance(1)
+    expect(await call.end).toMatchObject({ queueMs: 30_001 })
+    expect(seen).toEqual(['paused', 'open'])
+  })
+
+  test('that is ended lets calls run in fair turns', async () => {
+    control.pause(5000)
+    const calls = [make('busy'), make('busy'), make('busy'), make('other')]
+    control.resume()
+    await Promise.all(calls.map(({ end }) => end))
+    expect(upstream.ran).toEqual(['busy', 'other', 'busy', 'busy'])
+  })
+
+  test('lasts for an hour at most, however often it is begun again', async () => {
+    expect(() => control.pause(longestPauseMs + 1)).toThrow(RangeError)
+    expect(() => control.pause(0.5)).toThrow(RangeError)
+    const call = make('before')
+    await call.end
+    control.pause(longestPauseMs)
+    const waits = make('a')
+    clock.advance(longestPauseMs - 1)
+    control.pause(longestPauseMs)
+    clock.advance(2000)
+    expect(await waits.end).toBe('overloaded')
+  })
+
+  test('holds no call that has begun: the next round of one, or a question about its task', async () => {
+    control.pause(5000)
+    const calls = [make('a', { worker: 'instance.1' }), make('a', { method: 'tasks/get' })]
+    await Promise.all(calls.map(({ end }) => end))
+    expect(upstream.ran).toHaveLength(2)
+  })
+
+  test('has a bounded number of calls wait; the session with most of them makes room for another', async () => {
+    control.pause(5000)
+    const busy = Array.from({ length: 5 }, () => make('busy'))
+    expect(await busy[4]?.end).toBe('overloaded')
+    const other = make('other')
+    expect(await busy[3]?.end).toBe('overloaded')
+    control.resume()
+    expect(await other.end).toMatchObject({ answer: { kind: 'result' } })
+    expect(upstream.ran).toHaveLength(4)
+  })
+
+  test('lets a cancelled call leave the line at once', async () => {
+    control.pause(5000)
+    const call = make('a')
+    call.cancel.cancel('the client has left')
+    expect(await call.end).toBe('cancelled')
+    expect(control.state().waiting).toBe(0)
+  })
+
+  test('lets no more calls run at once than the upstream has room for in its own line', async () => {
+    upstream.waitingCalls = 3
+    control.pause(5000)
+    const calls = ['a', 'b', 'c'].map((session) => make(session))
+    control.resume()
+    const late = make('a')
+    await settled()
+    expect(upstream.ran).toEqual(['a'])
+    upstream.waitingCalls = 0
+    clock.advance(100)
+    await Promise.all([...calls, late].map(({ end }) => end))
+    expect(upstream.ran).toEqual(['a', 'b', 'c', 'a'])
+  })
+})
+
+test('calls that wait run on the upstream that has taken the place of theirs; without one, on their own', async () => {
+  control.pause(5000)
+  const call = make('a')
+  current = new AnsweringUpstream()
+  control.resume()
+  await call.end
+  expect([upstream.ran, current.ran]).toEqual([[], ['a']])
+  control.pause(5000)
+  const last = make('a')
+  current = undefined
+  control.release()
+  await last.end
+  expect(upstream.ran).toEqual(['a'])
+})
+
+test('a disabled upstream refuses calls at once, those that wait as well, until it is enabled', async () => {
+  control.pause(5000)
+  const waits = make('a')
+  await settled()
+  control.disable()
+  expect(await waits.end).toBe('upstream_disabled')
+  expect(await make('a').end).toBe('upstream_disabled')
+  expect(control.state().access).toBe('disabled')
+  expect(control.counts()).toMatchObject({ disabledUpstreams: 1, pausedUpstreams: 0 })
+  control.enable()
+  expect(control.state().access).toBe('paused')
+  control.resume()
+  expect(await make('a').end).toMatchObject({ answer: { kind: 'result' } })
+  expect(seen).toEqual(['paused', 'disabled', 'paused', 'open'])
+})
+
+test('while the server restarts, calls wait until it is there again, or for as long as was said', async () => {
+  const restart = control.hold('its process is replaced', clock.now() + 2000)
+  const call = make('a')
+  await settled()
+  expect(control.state()).toMatchObject({ access: 'open', restarting: 'its process is replaced', waiting: 1 })
+  restart.release()
+  expect(await call.end).toMatchObject({ answer: { kind: 'result' } })
+  control.hold('its process is replaced', clock.now() + 2000)
+  const next = make('a')
+  clock.advance(2000)
+  expect(await next.end).toMatchObject({ queueMs: 2000 })
+  // A pause meanwhile holds on.
+  const again = control.hold('its process is replaced', clock.now() + 2000)
+  control.pause(5000)
+  again.release()
+  const paused = make('a')
+  await settled()
+  expect(control.state()).toMatchObject({ restarting: undefined, waiting: 1 })
+  control.resume()
+  await paused.end
+})
+
+test('a close refuses calls that wait', async () => {
+  control.pause(5000)
+  const call = make('a')
+  await settled()
+  control.close()
+  expect(await call.end).toBe('draining')
+  expect(await make('b').end).toBe('draining')
+})
