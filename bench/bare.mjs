@@ -1,8 +1,9 @@
 // The yardstick: what `node:http` costs when nothing but the unavoidable is done. It parses the body,
 // looks the session up in a Map and stringifies a hand-written answer; it checks nothing and isolates no client.
 // Every ratio of the bench is to this server, measured in the same run.
-// With --http2 the same on `node:http2`, for what is measured over HTTP/2.
-//   node bench/bare.mjs [--port 0] [--http2] [--tools 20]   prints one JSON line when it listens.
+// With --http2 the same on `node:http2`, for what is measured over HTTP/2. With --objects each session has a server object
+// of `module.mjs`, and clients without a session share one: calls go to it through the barest transport there is.
+//   node bench/bare.mjs [--port 0] [--http2] [--objects] [--tools 20]   prints one JSON line when it listens.
 
 import { randomUUID } from 'node:crypto'
 import { createServer } from 'node:http'
@@ -20,6 +21,8 @@ import {
 const portAt = process.argv.indexOf('--port')
 const port = portAt === -1 ? 0 : Number(process.argv[portAt + 1])
 
+const { connectObject } = process.argv.includes('--objects') ? await import('./server-object.mjs') : {}
+const sharedObject = await connectObject?.()
 const sessions = new Map()
 const tools = toolsAsked()
 
@@ -42,17 +45,23 @@ function resultOf(message, modern) {
   return {}
 }
 
-function post(request, response, body) {
+async function post(request, response, body) {
   const message = JSON.parse(body)
   if (message.method === 'initialize') {
     const session = randomUUID()
-    sessions.set(session, { openedAt: Date.now(), stream: undefined })
+    sessions.set(session, { openedAt: Date.now(), stream: undefined, object: await connectObject?.() })
     const result = { protocolVersion: legacyVersion, capabilities, serverInfo }
     return respond(response, 200, { jsonrpc: '2.0', id: message.id, result }, { 'Mcp-Session-Id': session })
   }
   const modern = message.params?._meta !== undefined
-  if (!modern && !sessions.has(request.headers['mcp-session-id'])) return respond(response, 404)
+  const session = sessions.get(request.headers['mcp-session-id'])
+  if (!modern && session === undefined) return respond(response, 404)
   if (message.id === undefined) return respond(response, 202)
+  if (connectObject !== undefined && message.method === 'tools/call') {
+    const { name, arguments: given } = message.params
+    const result = await (modern ? sharedObject : session.object)({ name, arguments: given })
+    return respond(response, 200, { jsonrpc: '2.0', id: message.id, result: modern ? modernResult(result) : result })
+  }
   respond(response, 200, { jsonrpc: '2.0', id: message.id, result: resultOf(message, modern) })
 }
 

@@ -10,7 +10,7 @@ import { createCalm } from './lib/quiet-machine.mjs'
 import { descendantsOf, fileLimit, machineWords, placement } from './lib/machine.mjs'
 import { printProfile } from './lib/profile.mjs'
 import { createReport } from './lib/report.mjs'
-import { generator, serverObject, servers } from './lib/servers.mjs'
+import { generator, servers } from './lib/servers.mjs'
 
 const names = ['call', 'bridge', 'list', 'session', 'idle', 'crowd', 'memory', 'streams', 'field', 'several', 'module']
 const args = process.argv.slice(2)
@@ -72,7 +72,6 @@ const context = {
   ask: load.ask,
   calm,
   generator: () => generator(place),
-  serverObject: (ms) => serverObject(place, ms),
   report,
   profile,
   quick,

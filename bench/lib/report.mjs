@@ -10,6 +10,9 @@ export function median(values) {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
 }
 
+/** The value below which a quarter of some numbers are. */
+export const lowerQuartile = (values) => values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) / 4)]
+
 const number = (value) => {
   if (!Number.isFinite(value)) return String(value)
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : Math.abs(value) >= 1 ? 2 : 3

@@ -1,13 +1,12 @@
 // Starts and ends what is measured: the bare yardsticks, mcplex, and npm's mcp-proxy, each pinned to the server's core.
 // Promises that a started server answers, and that none outlives the run. Ends only what it started, by pid.
 
-import { execFile, spawn, spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { cpuMsOf, descendantsOf, rssKiBOf } from './machine.mjs'
 
 const at = (path) => fileURLToPath(new URL(path, import.meta.url))
@@ -89,12 +88,13 @@ const nodeOptions = ({ gc = false, heapTo, profileTo }) => [
 export function servers(place) {
   const prefix = place.prefix('server')
   return {
-    bare({ gc, heapTo, http2 = false, tools } = {}) {
+    bare({ gc, heapTo, http2 = false, objects = false, tools } = {}) {
       const command = [
         process.execPath,
         ...nodeOptions({ gc, heapTo }),
         at('../bare.mjs'),
         ...(http2 ? ['--http2'] : []),
+        ...(objects ? ['--objects'] : []),
         ...(tools === undefined ? [] : ['--tools', String(tools)]),
       ]
       return start('bare', prefix, command, readyLine)
@@ -139,13 +139,6 @@ export function servers(place) {
       })
     },
   }
-}
-
-/** What a call costs on the server object of `module.mjs` alone, on the server's core, measured for so long: `{ cpuUs }`. */
-export async function serverObject(place, ms) {
-  const [file, ...args] = [...place.prefix('server'), process.execPath, at('../server-object.mjs'), String(ms)]
-  const { stdout } = await promisify(execFile)(file, args)
-  return JSON.parse(stdout)
 }
 
 /** `mcplex up` with a file of these servers. */

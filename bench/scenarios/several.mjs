@@ -1,5 +1,6 @@
-// Several servers behind one endpoint: what finding the right one of ten costs a call, beside one server alone; and the
-// merged list of ten servers with 50 tools each from the cache, beside a bare server that stringifies 500.
+// Several servers behind one endpoint: what finding the right one of ten costs a call, beside the same call at the endpoint
+// of that server alone, in the same process (two processes differ by more than is looked for: by what each has compiled, and by
+// how many other processes share its caches); beside a process with one server as well; and the merged list of ten servers with 50 tools each from the cache, beside a bare server that stringifies 500.
 
 import { faultWords, faultsOf, median } from '../lib/report.mjs'
 import { takeTurns } from '../lib/interleave.mjs'
@@ -32,7 +33,10 @@ export default async function several({ servers, ask, calm, report, quick, round
       servers.mcplexOfSeveral(era, { upstreams: count, tools: toolsEach, ...profile(`several-${count}-${era}`) })
     targets.push({ key: `bare ${era}`, era, server: bare, names: names.bare })
     targets.push({ key: `one ${era}`, era, server: await started(1), names: names.one })
-    targets.push({ key: `ten ${era}`, era, server: await started(upstreams), names: names.ten, tool: 's7__echo' })
+    const ten = await started(upstreams)
+    targets.push({ key: `ten ${era}`, era, server: ten, names: names.ten, tool: 's7__echo' })
+    const member = { ...ten, endpoint: `${ten.endpoint}/s7` }
+    targets.push({ key: `member ${era}`, era, server: member, names: names.one })
   }
   for (const { key, era, server, ...asked } of targets) {
     await ask('open', { name: key, endpoint: server.endpoint, era, clients: 50 })
@@ -47,21 +51,32 @@ export default async function several({ servers, ask, calm, report, quick, round
   }
   for (let round = 1; round <= rounds; round += 1)
     for (const what of ['call', 'list']) {
-      const found = await takeTurns({ ask, calm, targets, what, slices: quick ? 3 : 8, sliceMs: 500, count })
+      const found = await takeTurns({ ask, calm, targets, what, slices: quick ? 6 : 16, sliceMs: 250, count })
       for (const [key, values] of found) {
         seen.get(key)[what].push(values)
         report.measure('several', round, key, `${what} cpuUs`, values.cpuUs)
+        report.measure('several', round, key, `${what} calmCpuUs`, values.calmCpuUs)
         report.measure('several', round, key, `${what} perSecond`, values.perSecond)
       }
     }
 
   const each = (key, what, value) => seen.get(key)[what].map((round) => round[value])
   for (const era of eras) {
-    const bareCpu = each(`bare ${era}`, 'call', 'cpuUs')
-    const [one, ten] = ['one', 'ten'].map((which) => each(`${which} ${era}`, 'call', 'cpuUs'))
-    const more = median(ten.map((us, round) => (us - one[round]) / bareCpu[round]))
-    const words = `${median(ten).toFixed(1)} against ${median(one).toFixed(1)} us; bare ${median(bareCpu).toFixed(1)}`
-    report.line('several', `${era}: CPU of routing a call among ten / bare`, more, '', ['<=', 0.1], words)
+    const [bareCpu, one, ten, member] = ['bare', 'one', 'ten', 'member'].map((which) =>
+      each(`${which} ${era}`, 'call', 'calmCpuUs'),
+    )
+    const more = (than) => median(ten.map((us, round) => (us - than[round]) / bareCpu[round]))
+    const words = (than) =>
+      `${median(ten).toFixed(1)} against ${median(than).toFixed(1)} us; bare ${median(bareCpu).toFixed(1)}`
+    report.line(
+      'several',
+      `${era}: CPU of routing a call among ten / bare`,
+      more(member),
+      '',
+      ['<=', 0.1],
+      words(member),
+    )
+    report.line('several', `${era}: beside a process with one / bare`, more(one), '', undefined, words(one))
     const [lists, bareLists] = ['ten', 'bare'].map((which) => each(`${which} ${era}`, 'list', 'perSecond'))
     const rate = median(lists.map((perSecond, round) => perSecond / bareLists[round]))
     const rates = `${median(lists).toFixed(0)} against ${median(bareLists).toFixed(0)} lists/s`

@@ -26,7 +26,7 @@ export class HandledCall implements ToolCall {
   #cancelled: string | undefined
   #isOver = false
   /** What the client is being asked. */
-  readonly #asked = new Set<{ readonly answer: Promise<unknown>; withdraw(why: Error): void }>()
+  #asked: Set<{ readonly answer: Promise<unknown>; withdraw(why: Error): void }> | undefined
 
   constructor(needs: HandledCallNeeds) {
     this.#needs = needs
@@ -88,11 +88,13 @@ export class HandledCall implements ToolCall {
   /** The call was answered: what it still asks its client is withdrawn. */
   end(): void {
     this.#isOver = true
-    this.#withdraw(new Error('the call was answered before its client had answered'))
+    // An error costs several microseconds: that of its stack.
+    if (this.#asked !== undefined && this.#asked.size > 0)
+      this.#withdraw(new Error('the call was answered before its client had answered'))
   }
 
   #withdraw(why: Error): void {
-    for (const { answer, withdraw } of this.#asked) {
+    for (const { answer, withdraw } of this.#asked ?? []) {
       // The handler that has asked may be over, and wait for nothing: that is no fault of its server.
       answer.catch(() => {})
       withdraw(why)
@@ -110,10 +112,11 @@ export class HandledCall implements ToolCall {
         new Error(`${method}: the call was answered already, so its client cannot be asked any more`),
       )
     const { result, withdraw } = this.#needs.requests.request(method, params as JsonObject)
-    const over = (): void => void this.#asked.delete(open)
+    const asked = (this.#asked ??= new Set())
+    const over = (): void => void asked.delete(open)
     const answer = result.finally(over).then(read)
     const open = { answer, withdraw }
-    this.#asked.add(open)
+    asked.add(open)
     return answer
   }
 }
