@@ -24,6 +24,10 @@ export interface UpstreamSettings {
   readonly pool: number
   /** Calls in flight on one shared worker before another is started or calls wait. */
   readonly callsPerProcess: number
+  /** After how many calls a worker is replaced; 0: never. */
+  readonly recycleCalls: number
+  /** At about what age a worker is replaced, in milliseconds; 0: never. */
+  readonly recycleAgeMs: number
   /** Workers started in advance, so that a first call does not wait for a cold start. */
   readonly spares: number
   /** Longest time from start to the answer of the handshake, in milliseconds. */
@@ -148,6 +152,26 @@ export const upstreamOptions: OptionTable<UpstreamSettings> = {
     min: 0,
     max: 1000,
     why: 'A start takes about 0.2 s of one core; two spares hide it for clients that come one after the other. With several servers, the memory of the spares adds up.',
+  },
+  recycleCalls: {
+    path: 'upstream.pool.recycle.calls',
+    kind: 'count',
+    about:
+      'A process that has got this many calls gets no further one and is replaced when they are over; 0: never. What it keeps for its clients is lost, as when it crashes.',
+    default: 0,
+    min: 0,
+    max: 1_000_000_000,
+    why: 'Only for a server that leaks with each call: most do not, and a new process costs a start and the state of the old one.',
+  },
+  recycleAgeMs: {
+    path: 'upstream.pool.recycle.age',
+    kind: 'duration',
+    about:
+      'A process of about this age (up to a tenth more or less, so that not all are replaced at once) gets no further call and is replaced when its calls are over; 0: never. What it keeps for its clients is lost, as when it crashes.',
+    default: 0,
+    min: 0,
+    max: 365 * 24 * 3_600_000,
+    why: 'Only for a server that gets slower or bigger with time.',
   },
   startTimeoutMs: {
     kind: 'duration',

@@ -12,6 +12,7 @@ import type { RawObject } from '../protocol/json-text.ts'
 import type { Answer } from '../protocol/jsonrpc.ts'
 import type { Mode } from './options.ts'
 import type { IsolationModes } from './pooling/isolation-modes.ts'
+import type { Purpose, WorkerState } from './worker-states.ts'
 
 /** One era of the server. A server of both eras has two, each with its own workers. */
 export interface ServerEraInfo {
@@ -94,6 +95,31 @@ export interface Upstream {
 export interface SingleUpstream extends Upstream {
   /** Where the catalogue gets server descriptions and lists. */
   readonly catalog: CatalogSource
+  /**
+   * Replaces all workers that there are: each gets no further call and ends when its calls are over; the next call gets
+   * another one. Resolves when all of them have ended, or the upstream is closed.
+   */
+  recycle(): Promise<void>
+  /** All workers, for operators. */
+  workers(): readonly WorkerFacts[]
+}
+
+/** What operators are shown of one worker. */
+export interface WorkerFacts {
+  /** Its number, as the log has it; undefined if it could not be started. */
+  readonly worker: number | undefined
+  readonly state: WorkerState
+  readonly purpose: Purpose
+  /** Whether another one takes its place when it has no call. */
+  readonly isReplaced: boolean
+  /** The id of its process, where it has one. */
+  readonly pid: number | undefined
+  readonly ageMs: number
+  /** Calls that it was sent so far, and those in flight. */
+  readonly calls: number
+  readonly callsInFlight: number
+  /** The session that it works for alone, if there is one: to be shown as the log shows it. */
+  readonly session: string | undefined
 }
 
 /** The same upstream with another `call`. */

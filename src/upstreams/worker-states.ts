@@ -9,10 +9,12 @@
  * idle          it can take a call, or be asked for a list
  * busy          it has calls, or is asked for a list
  * unresponsive  it did not answer a ping and has sent nothing since: it gets no further call
+ * retiring      another worker takes its place: it gets no further call, and ends when its calls are over
  * ending        it was told to end and still runs
  * ended         it is gone, and in no set
  */
-export type WorkerState = 'starting' | 'spare' | 'restoring' | 'idle' | 'busy' | 'unresponsive' | 'ending' | 'ended'
+export type WorkerState =
+  'starting' | 'spare' | 'restoring' | 'idle' | 'busy' | 'unresponsive' | 'retiring' | 'ending' | 'ended'
 
 /**
  * What a worker is for: calls (`serve`), later clients (`spare`), lists (`catalog`), or to `check` whether the server starts.
@@ -28,8 +30,9 @@ export const allowedMoves: Readonly<Record<WorkerState, readonly WorkerState[]>>
   restoring: ['idle', 'ending', 'ended'],
   // A worker for lists that is handed over to a group is restored.
   idle: ['busy', 'unresponsive', 'restoring', 'ending', 'ended'],
-  busy: ['idle', 'unresponsive', 'ending', 'ended'],
-  unresponsive: ['idle', 'busy', 'ending', 'ended'],
+  busy: ['idle', 'unresponsive', 'retiring', 'ending', 'ended'],
+  unresponsive: ['idle', 'busy', 'retiring', 'ending', 'ended'],
+  retiring: ['ending', 'ended'],
   ending: ['ended'],
   ended: [],
 }
@@ -89,6 +92,7 @@ export class WorkerStates<Tracked extends TrackedWorker> {
     idle: new IndexedSet(),
     busy: new IndexedSet(),
     unresponsive: new IndexedSet(),
+    retiring: new IndexedSet(),
     ending: new IndexedSet(),
     ended: new IndexedSet(),
   }
@@ -131,6 +135,11 @@ export class WorkerStates<Tracked extends TrackedWorker> {
   /** The workers with a purpose, in any state. */
   for(purpose: Purpose): ReadonlySet<Tracked> {
     return this.#withPurpose[purpose]
+  }
+
+  /** All workers that have not ended. */
+  get all(): readonly Tracked[] {
+    return Object.values(this.#withPurpose).flatMap((workers) => [...workers])
   }
 
   /** The number of all workers that have not ended. */

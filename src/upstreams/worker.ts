@@ -32,6 +32,10 @@ export interface Worker {
   pinnedTo: ClientKey | undefined
   /** Calls in flight and reserved places. */
   readonly callsInFlight: number
+  /** How many calls it has been sent so far. */
+  readonly callsBegun: number
+  /** How many more it may be sent before another worker takes its place, without those that have a place reserved. */
+  readonly callsLeft: number
   /** When its last call ended, in milliseconds of the clock. */
   readonly idleSinceMs: number
   readonly liveness: Responsiveness
@@ -66,6 +70,8 @@ export interface Worker {
   expire(nowMs: number): boolean
   /** It did not answer a ping: it is unresponsive until it sends anything. */
   markUnresponsive(): void
+  /** Gives it no further call and ends it when its calls are over; at once if it has none. Idempotent. */
+  retire(): void
   /** Ends the worker in an orderly way; calls in flight fail. Resolves when it is gone. Idempotent. */
   close(): Promise<void>
   /** Ends a worker that no longer reacts, at once. */

@@ -18,6 +18,8 @@ export interface ConnectionNeeds extends AttributorNeeds {
   readonly announced: JsonObject
   readonly events: EventSink
   readonly callIdleMs: number
+  /** After how many calls another worker takes its place; undefined: never. */
+  readonly callsInAll?: number | undefined
   /** A message outside of calls; false if there was no recipient. */
   unsolicited(update: Update): boolean
   ended(exit: WorkerExit): void

@@ -44,6 +44,7 @@ export class UpstreamConnection implements Worker {
   readonly #flowControl: FlowControl
   readonly #outgoing: OutgoingLines
   #reserved = 0
+  #begun = 0
   /** Whether it was ended from here, or its exit has been delivered: no more is sent. */
   #closed = false
 
@@ -131,6 +132,12 @@ export class UpstreamConnection implements Worker {
   get callsInFlight(): number {
     return this.#pendingCalls.size + this.#reserved
   }
+  get callsBegun(): number {
+    return this.#begun
+  }
+  get callsLeft(): number {
+    return (this.#needs.callsInAll ?? Infinity) - this.#begun - this.#reserved
+  }
   get hasInputRequests(): boolean {
     return this.#serverRequests.any
   }
@@ -156,7 +163,9 @@ export class UpstreamConnection implements Worker {
     const { standing } = this.#needs
     if (standing.state === 'idle') {
       if (this.callsInFlight > 0) standing.move('busy')
-    } else if (standing.state === 'busy' && this.callsInFlight === 0) standing.move('idle')
+    } else if (this.callsInFlight > 0) return
+    else if (standing.state === 'busy') standing.move('idle')
+    else if (standing.state === 'retiring') void this.close()
   }
 
   markUnresponsive(): void {
@@ -187,6 +196,7 @@ export class UpstreamConnection implements Worker {
     )
     if (!pending) throw new Refusal('overloaded')
     this.#moveByCalls()
+    if (++this.#begun === this.#needs.callsInAll) this.retire()
     pending.mayHold = isAlone
     this.attributor.served.begin(call.clientKey, now)
     const params = this.codec.params(call, call.progressToken === undefined ? undefined : pending.id)
@@ -238,6 +248,13 @@ export class UpstreamConnection implements Worker {
 
   expire(nowMs: number): boolean {
     return this.#pendingCalls.expire(nowMs, this.#flowControl.isHeld)
+  }
+
+  retire(): void {
+    const { standing } = this.#needs
+    if (this.closed || standing.state === 'retiring') return
+    if (this.callsInFlight === 0) void this.close()
+    else standing.move('retiring')
   }
 
   close(): Promise<void> {

@@ -50,6 +50,7 @@ export function createConnector(common: {
       clock,
       events,
       callIdleMs: settings.callIdleMs,
+      callsInAll: settings.recycleCalls > 0 ? settings.recycleCalls : undefined,
       callTotalMs: settings.callTotalMs,
       unsolicited: (update) => needs.unsolicited(connection, update),
       ended: (exit) => needs.ended(connection, exit),

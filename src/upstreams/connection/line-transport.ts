@@ -26,6 +26,8 @@ export interface LineTransport {
   readonly id: WorkerId | undefined
   /** The number of the worker in its gateway, from 1 up, for log lines; undefined when it could not be started. */
   readonly worker: number | undefined
+  /** The id of its process, where it is one that has started. */
+  readonly pid?: number | undefined
   /** Queues one line, given without its newline. @param call the call that it is the request of */
   send(line: string, call?: Call): void
   /** Bytes that are queued or that the instance has not taken. Not bounded here: senders call `roomFor`. */

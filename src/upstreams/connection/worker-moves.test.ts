@@ -107,6 +107,7 @@ test('a worker is idle, busy, unresponsive, ending or ended as its calls, silenc
     'unreserve',
     'silence',
     'line',
+    'retire',
     'close',
     'kill',
     'exit',
@@ -116,7 +117,7 @@ test('a worker is idle, busy, unresponsive, ending or ended as its calls, silenc
       const { connection, sets, recovered, says, exits } = createFixture()
       const calls: WorkerCall[] = []
       let [reserved, recoveries] = [0, 0]
-      let [isUnresponsive, isEnding, hasEnded] = [false, false, false]
+      let [isUnresponsive, isRetiring, isEnding, hasEnded] = [false, false, false, false]
       for (const step of steps) {
         const isOver = isEnding || hasEnded
         if (step === 'begin' && isOver) assert.throws(() => connection.begin(call, false), { code: 'upstream_closed' })
@@ -130,13 +131,17 @@ test('a worker is idle, busy, unresponsive, ending or ended as its calls, silenc
         } else if (step === 'unreserve' && reserved > 0) {
           connection.unreserve()
           reserved--
-        } else if (step === 'silence' && !isOver && !isUnresponsive) {
+        } else if (step === 'silence' && !isOver && !isUnresponsive && !isRetiring) {
           connection.markUnresponsive()
           isUnresponsive = true
         } else if (step === 'line' && !hasEnded) {
           says()
           if (isUnresponsive && !isEnding) recoveries++
           isUnresponsive &&= isEnding
+        } else if (step === 'retire' && !isOver) {
+          connection.retire()
+          isRetiring = true
+          isUnresponsive = false
         } else if (step === 'close' || step === 'kill') {
           void connection[step]()
           isEnding = true
@@ -144,8 +149,18 @@ test('a worker is idle, busy, unresponsive, ending or ended as its calls, silenc
           exits()
           hasEnded = true
         }
+        // It ends with its last call.
+        if (isRetiring && calls.length + reserved === 0) isEnding = true
         const used = calls.length + reserved > 0 ? 'busy' : 'idle'
-        const expected: WorkerState = hasEnded ? 'ended' : isEnding ? 'ending' : isUnresponsive ? 'unresponsive' : used
+        const expected: WorkerState = hasEnded
+          ? 'ended'
+          : isEnding
+            ? 'ending'
+            : isRetiring
+              ? 'retiring'
+              : isUnresponsive
+                ? 'unresponsive'
+                : used
         expect(connection.state).toBe(expected)
         expect(connection.closed).toBe(isEnding || hasEnded)
         expect(sets.in(expected).size).toBe(hasEnded ? 0 : 1)

@@ -6,11 +6,14 @@ import type { WorkerExit } from '../worker-exit.ts'
 
 export class ConnectedInstance implements ServerInstance {
   readonly transport: LineTransport
+  /** When it was started, in milliseconds of the clock. */
+  readonly startedMs: number
   readonly #connector: Connector
 
-  constructor(transport: LineTransport, connector: Connector) {
+  constructor(transport: LineTransport, connector: Connector, startedMs: number) {
     this.transport = transport
     this.#connector = connector
+    this.startedMs = startedMs
   }
 
   whenExited(exited: () => void): void {

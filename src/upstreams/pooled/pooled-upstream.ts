@@ -10,17 +10,16 @@ import type { RawObject } from '../../protocol/json-text.ts'
 import { type Connector, createConnector } from '../connection/connector.ts'
 import { countCallMemory } from '../pooling/call-memory.ts'
 import { callOnWorker } from '../pooling/call-on-worker.ts'
-import { profileSource } from '../pooling/catalog-keys.ts'
 import { createCatalogSource } from '../pooling/catalog-source.ts'
-import { type CatalogWorkers, createCatalogWorkers } from '../pooling/catalog-workers.ts'
+import type { CatalogWorkers } from '../pooling/catalog-workers.ts'
 import { hasSameHandshake } from '../pooling/hand-over.ts'
 import { isCommon } from '../pooling/isolation-group.ts'
 import { createIsolationGroups, type IsolationGroups } from '../pooling/isolation-groups.ts'
 import { createNotificationRouter, type NotificationRouter } from '../pooling/notification-router.ts'
 import { createOwnWorkerLists } from '../pooling/own-worker-lists.ts'
-import { ownCaller } from '../pooling/own-requests.ts'
 import { Pool } from '../pooling/pool.ts'
 import { poolCounts } from '../pooling/pool-counts.ts'
+import { Recycling } from '../pooling/recycling.ts'
 import { createSingleInstance, type SingleInstance } from '../pooling/single-instance.ts'
 import { createSpares, type Spares } from '../pooling/spares.ts'
 import { createUnresponsiveWorkers, type UnresponsiveWorkers } from '../pooling/unresponsive-workers.ts'
@@ -28,17 +27,25 @@ import { createUpstreamHealth } from '../pooling/upstream-health.ts'
 import { type WorkerSlot, WorkerSlots } from '../pooling/worker-slots.ts'
 import { WorkerStarts } from '../pooling/worker-starts.ts'
 import type { ServerEra } from '../server-era.ts'
-import type { CatalogSource, SingleUpstream, Subscriber, Subscription, UpstreamFacts } from '../upstream.ts'
+import type {
+  CatalogSource,
+  SingleUpstream,
+  Subscriber,
+  Subscription,
+  UpstreamFacts,
+  WorkerFacts,
+} from '../upstream.ts'
 import type { Worker } from '../worker.ts'
 import type { Purpose } from '../worker-states.ts'
+import { assignFirst } from './assign-first.ts'
+import { catalogWorkersOf } from './catalog-workers-of.ts'
 import { ConnectedInstance } from './connected-instance.ts'
 import type { PooledUpstreamNeeds } from './pooled-upstream-needs.ts'
 import type { ServerProgram } from './server-program.ts'
 import { factsOf, startServer } from './startup.ts'
+import { workerFacts } from './worker-facts.ts'
 
 const sweepMs = 500
-/** The most catalog workers; a third of the pool if that is less. */
-const maxCatalogWorkers = 16
 
 export class PooledUpstream implements SingleUpstream {
   readonly call: (call: Call) => Reply
@@ -51,11 +58,12 @@ export class PooledUpstream implements SingleUpstream {
   readonly #needs: PooledUpstreamNeeds
   readonly #program: ServerProgram
   readonly #onlyOne: SingleInstance
-  readonly #notifications: NotificationRouter
+  readonly notifications: NotificationRouter
   readonly #transfers: Transfers
   readonly #connector: Connector
   readonly #starts: WorkerStarts
   readonly #watch: UnresponsiveWorkers
+  readonly #recycling: Recycling
   readonly #sweeper: Timer
   readonly #ends = new Set<Promise<void>>()
   #spares: Spares | undefined
@@ -78,17 +86,17 @@ export class PooledUpstream implements SingleUpstream {
     this.#connector = createConnector({ settings, hasOneClient, clock, events, log, waiting })
     this.slots = new WorkerSlots(
       () => (this.#onlyOne.isKnown ? 1 : settings.pool),
-      (purpose) => new ConnectedInstance(this.#program.start(purpose), this.#connector),
+      (purpose) => new ConnectedInstance(this.#program.start(purpose), this.#connector, clock.now()),
     )
     this.groups = createIsolationGroups(settings.pool, hasOneClient)
-    this.#notifications = createNotificationRouter(clock, (key) => this.groups.find(key))
+    this.notifications = createNotificationRouter(clock, (key) => this.groups.find(key))
     this.#starts = this.#createStarts()
     this.#watch = createUnresponsiveWorkers({ clock, log, pingAfterMs: settings.pingAfterMs })
-    this.catalogWorkers = this.#createCatalogWorkers()
+    this.catalogWorkers = catalogWorkersOf(needs, this.#starts, this, () => this.#slotFor('catalog'))
     this.pool = this.#createPool()
-    const { groups, pool, catalogWorkers, slots } = this
+    const { groups, pool, catalogWorkers, slots, notifications } = this
     const ownLists = createOwnWorkerLists(groups, program.lists === 'common')
-    const common = { groups, pool, notifications: this.#notifications, ownLists, clock }
+    const common = { groups, pool, notifications, ownLists, clock }
     this.catalog = createCatalogSource({ ...common, catalogWorkers, lists: program.lists })
     this.call = countCallMemory(memory, (call) => callOnWorker(call, common))
     this.health = createUpstreamHealth({
@@ -98,6 +106,15 @@ export class PooledUpstream implements SingleUpstream {
       unresponsive: () => slots.in('unresponsive').size,
       fault: () => (this.#closed ? 'the server was ended' : this.#starts.crashLoopGuard.fault),
       detail: () => this.#onlyOne.detail ?? this.#program.complaint,
+    })
+    this.#recycling = new Recycling({
+      slots,
+      clock,
+      ageMs: () => settings.recycleAgeMs,
+      replaceOthers: () => {
+        this.#spares?.clear()
+        catalogWorkers.replaceAll()
+      },
     })
     this.#sweeper = clock.every(sweepMs, () => this.#sweep())
   }
@@ -122,7 +139,7 @@ export class PooledUpstream implements SingleUpstream {
     const { used } = started
     for (const { serverEra, slot, worker } of used) {
       this.groups.serverEras.set(serverEra.codec.era, serverEra)
-      if (!worker.closed) this.#use(serverEra, slot, worker)
+      if (!worker.closed) assignFirst(serverEra, slot, worker, this)
     }
     await this.#program.answered(used[0]?.worker.id)
     const spared = used.find(({ serverEra: { codec, mode } }) => codec.era === 'legacy' && !isCommon(mode))?.serverEra
@@ -132,22 +149,8 @@ export class PooledUpstream implements SingleUpstream {
     return factsOf(started)
   }
 
-  /** Gives a worker of the start its first purpose. */
-  #use(serverEra: ServerEra, slot: WorkerSlot, worker: Worker): void {
-    slot.move('idle')
-    if (serverEra.mode !== 'shared') {
-      const spec = { source: profileSource(serverEra.codec.era), serverEra, announced: {} }
-      return this.catalogWorkers.add(spec, { worker, slot, serverDescription: serverEra.serverDescription })
-    }
-    const group = this.groups.of(ownCaller(serverEra))
-    slot.owner.group = group
-    slot.assign('serve')
-    group.workers.add(worker)
-    void this.#notifications.subscriptionsOf(group).sync(worker)
-  }
-
   subscribe(caller: Caller, filter: Filter, subscriber: Subscriber): Promise<Subscription> {
-    return this.#notifications.subscribe(this.groups.keyOf(caller), caller, filter, subscriber)
+    return this.notifications.subscribe(this.groups.keyOf(caller), caller, filter, subscriber)
   }
 
   notify(caller: Caller, method: string, params: RawObject | undefined): void {
@@ -164,7 +167,7 @@ export class PooledUpstream implements SingleUpstream {
     if (group?.attribution !== 'session') return
     group.ended = true
     this.groups.remove(group)
-    this.#notifications.forget(group.key)
+    this.notifications.forget(group.key)
     for (const worker of [...group.workers, ...this.#starts.starting(group)]) this.#end(worker)
   }
 
@@ -174,6 +177,15 @@ export class PooledUpstream implements SingleUpstream {
       workersEndedForNotReading: this.#endedForNotReading,
       ...this.#program.counts?.(),
     }
+  }
+
+  recycle(): Promise<void> {
+    this.#needs.log.info({ workers: this.slots.taken }, 'workers are replaced')
+    return this.#closed ? Promise.resolve() : this.#recycling.recycle()
+  }
+
+  workers(): readonly WorkerFacts[] {
+    return workerFacts(this.slots, this.#needs.clock.now())
   }
 
   close({ force = false }: { readonly force?: boolean } = {}): Promise<void> {
@@ -186,6 +198,7 @@ export class PooledUpstream implements SingleUpstream {
     this.#closed = true
     this.#sweeper.stop()
     this.#transfers.close()
+    this.#recycling.close()
     this.pool.close()
     const serving = [...this.groups.all()].flatMap(({ workers }) => [...workers])
     this.groups.clear()
@@ -197,9 +210,10 @@ export class PooledUpstream implements SingleUpstream {
   #sweep(): void {
     const { groups, pool, catalogWorkers } = this
     for (const group of groups.all()) for (const worker of group.workers) this.#watch.sweep(worker, group)
-    groups.removeEmpty(this.#needs.clock.now(), ({ key }) => !this.#notifications.hasSubscribers(key))
+    groups.removeEmpty(this.#needs.clock.now(), ({ key }) => !this.notifications.hasSubscribers(key))
     pool.sweep()
     catalogWorkers.sweep()
+    this.#recycling.sweep()
     this.#spares?.fill()
     const { crashLoopGuard } = this.#starts
     const serverEra = groups.serverEras.values().next().value
@@ -229,7 +243,7 @@ export class PooledUpstream implements SingleUpstream {
     const { clock, log, events, settings } = this.#needs
     return new WorkerStarts({
       slots: this.slots,
-      notifications: this.#notifications,
+      notifications: this.notifications,
       onlyOne: this.#onlyOne,
       serverEras: this.groups.serverEras,
       clock,
@@ -263,22 +277,6 @@ export class PooledUpstream implements SingleUpstream {
       isOnlyOne: () => this.#onlyOne.isKnown,
       endCatalogWorker: () => this.catalogWorkers.endOne(),
       endSuspendedCalls,
-    })
-  }
-
-  #createCatalogWorkers(): CatalogWorkers {
-    const { settings, queueWaitMs, clock } = this.#needs
-    const { crashLoopGuard } = this.#starts
-    return createCatalogWorkers({
-      clock,
-      bound: Math.max(1, Math.min(maxCatalogWorkers, Math.floor(settings.pool / 3))),
-      waitMs: queueWaitMs,
-      takeSlot: () => this.#slotFor('catalog'),
-      endIdleWorker: () => void this.pool.endIdleWorker(),
-      isInVain: () => this.pool.lacksSlots || this.slots.in('ending').size > 0,
-      mayStart: (source) => crashLoopGuard.mayStart(crashLoopGuard.ofSource(source)),
-      untilAllowed: (source) => crashLoopGuard.untilAllowed(crashLoopGuard.ofSource(source)),
-      open: (what) => this.#starts.startCatalogWorker(what),
     })
   }
 

@@ -106,6 +106,7 @@ async function detectServer(needs: StartNeeds): Promise<Started> {
           events.ended(ended, how)
         },
       })
+      slot.adopt(connection)
       slots.set(connection, slot)
       return connection
     },

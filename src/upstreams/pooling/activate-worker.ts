@@ -8,6 +8,7 @@ import { isObject, type RawObject } from '../../protocol/json-text.ts'
 import type { ServerEra } from '../server-era.ts'
 import type { Worker } from '../worker.ts'
 import { sendLogLevel } from './group-log-level.ts'
+import { profileSource } from './catalog-keys.ts'
 import type { IsolationGroup } from './isolation-group.ts'
 import type { NotificationRouter } from './notification-router.ts'
 import { waitUntilReady } from './wait-until-ready.ts'
@@ -38,6 +39,8 @@ export async function activateWorker(
   }
   if (!group.hasLostState) return
   group.hasLostState = false
+  // Its lists were learnt from the worker before; a group of one session has own lists, which went with that worker.
+  if (group.attribution === 'several') notifications.unwatched(profileSource(serverEra.codec.era), false)
   const reason = 'upstream_restarted'
   log.info({ worker: worker.number, reason }, 'worker is replaced; what the one before it remembered is lost')
   for (const update of changesAfterRestart(serverEra.serverDescription)) notifications.deliver(group, update)

@@ -2,7 +2,7 @@
 import type { Clock } from '../../base/clock.ts'
 import { Refusal } from '../../base/refusal.ts'
 import { type Call, forget, type Outcome, type Reply } from '../../protocol/call.ts'
-import type { Worker } from '../worker.ts'
+import type { Worker, WorkerCall } from '../worker.ts'
 import { endWithCall } from './end-with-call.ts'
 import { hasOtherLevel, setLogLevel } from './group-log-level.ts'
 import { reserveWorker } from './reserve-worker.ts'
@@ -27,19 +27,34 @@ export async function* callOnWorker(call: Call, needs: WorkerCallNeeds): Reply {
   const group = groups.of(call)
   const local = answerWithoutWorker(group, call)
   if (local) return local
-  let worker = call.reservation?.lease ? workerOf(group, call.worker) : pool.take(group, call)
+  const isAlone = group.exclusive || group.attribution === 'session'
   let queueMs = 0
-  if (!worker) {
-    const sinceMs = clock.now()
-    const given = pool.wait(group, call)
-    const canBeAsked = group.attribution === 'session' && call.session !== undefined
-    worker = canBeAsked ? yield* group.waitingCalls.until(given, (late) => giveBack(late, pool)) : await given
-    worker.unreserve()
-    queueMs = clock.now() - sinceMs
-  }
-  if (hasOtherLevel(group, call)) await setLogLevel(group, call, worker)
-  if (call.cancel.cancelled) throw new Refusal('cancelled')
-  const pending = worker.begin(call, group.exclusive || group.attribution === 'session')
+  let worker: Worker
+  let pending: WorkerCall | undefined
+  do {
+    const isBound = call.reservation?.lease !== undefined
+    const free = isBound ? workerOf(group, call.worker) : pool.take(group, call)
+    if (free) worker = free
+    else {
+      const sinceMs = clock.now()
+      const given = pool.wait(group, call)
+      const canBeAsked = group.attribution === 'session' && call.session !== undefined
+      worker = canBeAsked ? yield* group.waitingCalls.until(given, (late) => giveBack(late, pool)) : await given
+      queueMs += clock.now() - sinceMs
+    }
+    try {
+      if (hasOtherLevel(group, call)) await setLogLevel(group, call, worker)
+      if (call.cancel.cancelled) throw new Refusal('cancelled')
+      // A worker that has ended meanwhile was sent nothing of the call, which waits for the next one.
+      if (isBound || !worker.closed) pending = worker.begin(call, isAlone)
+    } finally {
+      // Its place is kept until now: without it, a worker that is to be replaced would end.
+      if (!free) worker.unreserve()
+      if (!pending) pool.callEnded()
+    }
+  } while (!pending)
+  // It was its last one: waiting calls need another worker.
+  if (worker.state === 'retiring') pool.slotFreed()
   if (call.reservation) call.reservation.lease ??= reserveWorker(group, worker, call, () => pool.callEnded())
   if (call.method === 'resources/subscribe') {
     // A subscription lasts: later messages about it are for this client, too.

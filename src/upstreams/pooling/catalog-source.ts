@@ -103,20 +103,16 @@ export function createCatalogSource(needs: CatalogSourceNeeds): CatalogSource {
     return (era && groups.serverEras.get(era)) ?? groups.serverEraOf(caller)
   }
 
-  /** A worker of the group, as soon as there is one. */
+  /** A worker of the group, as soon as there is one, with a place reserved. */
   const freeWorker = async (group: IsolationGroup, caller: Caller): Promise<Worker> => {
     const there = group.exclusive ? undefined : oneOf(group)
-    if (there) return there
+    if (there) {
+      there.reserve()
+      return there
+    }
     // This waits in line like a call of that client.
     const client = caller.session ?? caller.principal.subject
-    const worker = await pool.wait(group, {
-      fairnessKey: client,
-      clientKey: caller.session ?? '',
-      cancel: new Cancel(),
-    })
-    worker.unreserve()
-    pool.callEnded()
-    return worker
+    return pool.wait(group, { fairnessKey: client, clientKey: caller.session ?? '', cancel: new Cancel() })
   }
 
   const specFor = (caller: Caller, source: string): CatalogWorkerSpec => {
@@ -173,11 +169,12 @@ export function createCatalogSource(needs: CatalogSourceNeeds): CatalogSource {
       const group = serverEra.mode === 'shared' ? groups.of(caller) : key === undefined ? undefined : groups.find(key)
       if (group) {
         const own = key === undefined ? undefined : group.ownLists.get(method)?.worker
-        const worker = own && !own.closed ? own : await freeWorker(group, caller)
+        // A worker that answers a list must not count as idle.
+        const isOwn = own !== undefined && !own.closed && own.state !== 'retiring'
+        if (isOwn) own.reserve()
+        const worker = isOwn ? own : await freeWorker(group, caller)
         const client = key === undefined ? { ...caller.client, info: infoIn(source) ?? ownInfo } : caller.client
         group.listsInFlight++
-        // A worker that answers a list must not count as idle.
-        worker.reserve()
         const over = serverEra.codec.era === 'legacy' ? worker.workFor(caller.session) : undefined
         return await listPage(worker, method, cursor, client, group.announced).finally(() => {
           group.listsInFlight--
@@ -195,6 +192,8 @@ export function createCatalogSource(needs: CatalogSourceNeeds): CatalogSource {
     async own(caller, list) {
       const group = groups.of(caller)
       const worker = await freeWorker(group, caller)
+      worker.unreserve()
+      pool.callEnded()
       group.ownLists.set(list, { worker, callsEnded: group.callsEnded, isShown: true })
       return groupSource(group.key)
     },
@@ -206,7 +205,7 @@ export function createCatalogSource(needs: CatalogSourceNeeds): CatalogSource {
 function oneOf({ workers }: IsolationGroup): Worker | undefined {
   let silent: Worker | undefined
   for (const worker of workers) {
-    if (worker.closed || worker.state === 'ending') continue
+    if (worker.closed || worker.state === 'retiring') continue
     if (worker.state !== 'unresponsive') return worker
     silent = worker
   }

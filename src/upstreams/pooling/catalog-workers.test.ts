@@ -33,6 +33,8 @@ class SilentWorker implements Worker {
   readonly attributor: Worker['attributor'] = { attribution: 'several' }
   readonly liveness = new Responsiveness(0)
   readonly callsInFlight = 0
+  readonly callsBegun = 0
+  readonly callsLeft = Infinity
   readonly idleSinceMs = 0
   readonly isExcused = false
   readonly hasInputRequests = false
@@ -51,6 +53,9 @@ class SilentWorker implements Worker {
   }
   async close(): Promise<void> {
     this.#closing.cancel('closed')
+  }
+  retire(): void {
+    this.#closing.cancel('retired')
   }
   kill(): void {
     this.#closing.cancel('killed')

@@ -61,6 +61,8 @@ export interface CatalogWorkers {
   /** Removes and returns a live one that is of use to a group; undefined if none is. */
   handOver(isOfUse: (what: CatalogWorkerSpec) => boolean): CatalogWorker | undefined
   live(): Iterable<Worker>
+  /** Has new ones started from now on, instead of those that there are: these are ended elsewhere. */
+  replaceAll(): void
   /** A slot may have become free. */
   slotFreed(): void
   sweep(): void
@@ -121,7 +123,8 @@ export function createCatalogWorkers(needs: CatalogWorkersNeeds): CatalogWorkers
   }
   const alive = (source: string): Entry | undefined => {
     const entry = entries.get(source)
-    return entry?.catalogWorker?.worker.closed ? undefined : entry
+    const { worker } = entry?.catalogWorker ?? {}
+    return worker?.closed || worker?.state === 'retiring' ? undefined : entry
   }
   const end = (source: string, entry: Entry): void => {
     entries.delete(source)
@@ -225,6 +228,8 @@ export function createCatalogWorkers(needs: CatalogWorkersNeeds): CatalogWorkers
       entry.asked++
       try {
         const { worker } = await entry.opening
+        // It was replaced meanwhile: another one can be asked later.
+        if (worker.closed || worker.state === 'retiring') throw new NoRoom()
         worker.reserve()
         const page = listPage(worker, method, cursor, ownDescription(what.serverEra, shown, what.info), shown)
         return await page.finally(() => worker.unreserve())
@@ -257,6 +262,7 @@ export function createCatalogWorkers(needs: CatalogWorkersNeeds): CatalogWorkers
       for (const { catalogWorker } of entries.values())
         if (catalogWorker && !catalogWorker.worker.closed) yield catalogWorker.worker
     },
+    replaceAll: () => entries.clear(),
     slotFreed,
     sweep() {
       const now = clock.now()

@@ -42,6 +42,8 @@ export interface WorkerOwner {
 export interface QueuedCall {
   readonly group: IsolationGroup
   readonly clientKey: ClientKey
+  /** Since when, in milliseconds of the clock. */
+  readonly sinceMs: number
 }
 
 export interface IsolationGroup {

@@ -26,8 +26,8 @@ export function createOwnWorkerLists(
       if (areCommon) return undefined
       const group = groups.find(groups.keyOf(caller))
       if (!group || group.attribution !== 'session' || group.callsEnded === 0) return undefined
-      const [worker] = group.workers
-      if (!worker || worker.closed || worker.state === 'unresponsive') return undefined
+      const worker = [...group.workers].find(({ state }) => state === 'idle' || state === 'busy')
+      if (!worker) return undefined
       const known = group.ownLists.get(list)
       if (known?.worker === worker && known.callsEnded === group.callsEnded) return undefined
       // A list in flight counts as a call of the worker, and a further request waits for the same list.

@@ -13,6 +13,7 @@ export function poolCounts(
     catalogWorkers: slots.for('catalog').size + slots.for('check').size,
     spareWorkers: slots.for('spare').size,
     unresponsiveWorkers: slots.in('unresponsive').size,
+    retiringWorkers: slots.in('retiring').size,
     workerCalls: callsIn(slots),
     waitingCalls: waiting,
   }
@@ -21,7 +22,7 @@ export function poolCounts(
 /** Calls in flight and reserved places of all workers. */
 function callsIn(slots: Pick<WorkerSlots, 'in'>): number {
   let calls = 0
-  for (const state of ['idle', 'busy', 'unresponsive', 'ending'] as const)
+  for (const state of ['idle', 'busy', 'unresponsive', 'retiring', 'ending'] as const)
     for (const { worker } of slots.in(state)) calls += worker?.callsInFlight ?? 0
   return calls
 }

@@ -160,7 +160,16 @@ function callOf(client: string): Call {
 }
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
-const states: readonly WorkerState[] = ['starting', 'spare', 'restoring', 'idle', 'busy', 'unresponsive', 'ending']
+const states: readonly WorkerState[] = [
+  'starting',
+  'spare',
+  'restoring',
+  'idle',
+  'busy',
+  'unresponsive',
+  'retiring',
+  'ending',
+]
 
 test('calls only get workers of their group with room, within the limit, and every wait ends, in any order', async () => {
   const step = fc.oneof(
@@ -168,7 +177,10 @@ test('calls only get workers of their group with room, within the limit, and eve
       weight: 5,
       arbitrary: fc.record({ do: fc.constant('call' as const), client: fc.constantFrom('a', 'b', 'c', 'd') }),
     },
-    { weight: 6, arbitrary: fc.record({ do: fc.constantFrom('finish', 'cancel', 'crash', 'silence'), at: fc.nat(5) }) },
+    {
+      weight: 6,
+      arbitrary: fc.record({ do: fc.constantFrom('finish', 'cancel', 'crash', 'silence', 'retire'), at: fc.nat(5) }),
+    },
     { weight: 2, arbitrary: fc.record({ do: fc.constant('pass' as const), ms: fc.constantFrom(500, 6000, 70_000) }) },
   )
   await fc.assert(
@@ -215,6 +227,7 @@ test('calls only get workers of their group with room, within the limit, and eve
           } else if (one.do === 'finish') finish(one.at)
           else if (one.do === 'cancel') [...waits][one.at]?.cancel.cancel('enough')
           else if (one.do === 'crash') [...instances.values()][one.at]?.exit(false)
+          else if (one.do === 'retire') slots.all[one.at]?.retire()
           else {
             const worker = [...instances.keys()][one.at]
             if (worker?.state === 'idle' || worker?.state === 'busy') worker.markUnresponsive()

@@ -10,7 +10,9 @@ import type { Call, ClientKey, WorkerId } from '../../protocol/call.ts'
 import type { UpstreamSettings } from '../options.ts'
 import { NoRoom } from '../upstream.ts'
 import type { Worker } from '../worker.ts'
+import { endIdleWorkersOf } from './idle-workers.ts'
 import type { IsolationGroup, QueuedCall } from './isolation-group.ts'
+import { waitedTooLong } from './waited-too-long.ts'
 import type { WorkerSlot, WorkerSlots } from './worker-slots.ts'
 
 export interface PoolNeeds {
@@ -42,6 +44,8 @@ export interface PoolNeeds {
 
 /** More starts at once than this only make each of them slower. */
 const startsAtOnce = Math.max(2, cpus().length * 2)
+/** The longest that a call waits for the end of a worker that is to be replaced: half of the time that clients give a request. */
+const longestReplacementMs = 30_000
 
 export class Pool {
   readonly #needs: PoolNeeds
@@ -93,7 +97,7 @@ export class Pool {
   wait(group: IsolationGroup, call: Pick<Call, 'fairnessKey' | 'clientKey' | 'cancel'>): Promise<Worker> {
     if (this.#closed) return Promise.reject(new Refusal('draining'))
     if (call.cancel.cancelled) return Promise.reject(new Refusal('cancelled'))
-    const queued: QueuedCall = { group, clientKey: call.clientKey }
+    const queued: QueuedCall = { group, clientKey: call.clientKey, sinceMs: this.#needs.clock.now() }
     const worker = this.#line.wait([call.fairnessKey], queued, this.#needs.queueWaitMs, call.cancel)
     if (!worker) return Promise.reject(new Refusal('overloaded'))
     group.queued.add(queued)
@@ -137,7 +141,7 @@ export class Pool {
     const lacking = this.#serveAndEvict()
     if (lacking > 0) this.#needs.endSuspendedCalls(lacking)
     const now = this.#needs.clock.now()
-    for (const group of this.#needs.groups()) this.#endIdleWorkersOf(group, now)
+    for (const group of this.#needs.groups()) endIdleWorkersOf(group, now - this.#needs.settings.processIdleMs)
   }
 
   close(): void {
@@ -149,7 +153,7 @@ export class Pool {
     const { state } = worker
     if (state !== 'idle' && state !== 'busy') return false
     if (worker.pinnedTo !== undefined && worker.pinnedTo !== client) return false
-    return worker.callsInFlight < this.#callsPerWorker(group)
+    return worker.callsLeft > 0 && worker.callsInFlight < this.#callsPerWorker(group)
   }
 
   /** The worker that is pinned to the client or named by the call if it has capacity, else the one with the fewest calls. */
@@ -177,7 +181,7 @@ export class Pool {
   #workersWanted(group: IsolationGroup): number {
     const wanted = Math.ceil(group.queued.size / this.#callsPerWorker(group)) - group.starts.size
     // An exclusive group is bounded by the pool only: at its maximum it lacks slots.
-    const room = group.exclusive ? wanted : group.maxWorkers - group.workers.size - group.starts.size
+    const room = group.exclusive ? wanted : group.maxWorkers - workersOf(group)
     return Math.max(0, Math.min(room, wanted))
   }
 
@@ -218,7 +222,7 @@ export class Pool {
   /** Starts one more worker of a group, if it may have one and there is a slot. */
   #grow(group: IsolationGroup): void {
     if (this.#closed || this.#starts.size >= startsAtOnce) return
-    if (group.workers.size + group.starts.size >= group.maxWorkers) {
+    if (workersOf(group) >= group.maxWorkers) {
       // An exclusive group is bounded by the pool only: at its maximum it lacks slots.
       if (group.exclusive) this.#groupsWithoutSlot.add(group)
       return
@@ -251,40 +255,26 @@ export class Pool {
   }
 
   /** The refusal of a call that has waited for long enough; undefined if a worker is expected for it. */
-  #refusalWhenDue({ group }: QueuedCall): Refusal | undefined {
+  #refusalWhenDue({ group, sinceMs }: QueuedCall): Refusal | undefined {
     const { starts, workers, restarts } = group
+    const now = this.#needs.clock.now()
     // A call waits on while a worker is started for it, which has a deadline of its own, and while there is a slot
     // but too many workers are being started at once.
     const isNext = this.#starts.size >= startsAtOnce && this.#needs.slots.free > 0
-    const isPausing = workers.size === 0 && restarts.pauseMs(this.#needs.clock.now()) > 0
-    return starts.size > 0 || isNext || isPausing ? undefined : waitedTooLong(workers, this.#needs.isOnlyOne())
-  }
-
-  /** Ends the workers of a group that were idle too long; a group that clients share may keep one. */
-  #endIdleWorkersOf(group: IsolationGroup, now: number): void {
-    const keep = group.maxWorkers > 1 && group.attribution === 'several' ? 1 : 0
-    let running = 0
-    for (const worker of group.workers) if (!worker.closed) running++
-    for (const worker of group.workers) {
-      if (running <= keep) return
-      if (worker.state !== 'idle' || worker.callsInFlight > 0) continue
-      if (now - worker.idleSinceMs < this.#needs.settings.processIdleMs) continue
-      running--
-      group.hasLostState = true
-      void worker.close()
-    }
+    const isPausing = workers.size === 0 && restarts.pauseMs(now) > 0
+    const isReplaced = now - sinceMs < longestReplacementMs && [...workers].some(isLeaving)
+    const isExpected = starts.size > 0 || isNext || isPausing || isReplaced
+    return isExpected ? undefined : waitedTooLong(workers, this.#needs.isOnlyOne())
   }
 }
 
-const otherClient =
-  'Only one process of the MCP server can run, and it works for another client. The call was not sent to it. Try again later; the operator can let clients share the process with --mode shared, if they may share its state.'
+/** How many workers a group has and expects. One that is retiring is not counted: another one may take its place beside it. */
+function workersOf({ workers, starts }: IsolationGroup): number {
+  let count = starts.size
+  for (const { state } of workers) if (state !== 'retiring') count++
+  return count
+}
 
-/** The refusal of a call that waited too long. */
-function waitedTooLong(workers: ReadonlySet<Worker>, isOnlyOne: boolean): Refusal {
-  const areSilent = workers.size > 0 && [...workers].every(({ state }) => state === 'unresponsive')
-  if (isOnlyOne && workers.size === 0) return new Refusal('upstream_unavailable', { message: otherClient })
-  if (!areSilent) return new Refusal('overloaded')
-  const message =
-    'The process of the MCP server works on other calls and does not respond. The call was not sent to it.'
-  return new Refusal('upstream_unavailable', { message })
+function isLeaving({ state }: Worker): boolean {
+  return state === 'retiring' || state === 'ending'
 }

@@ -51,10 +51,11 @@ export function createSpares(needs: SparesNeeds): Spares {
     slot.start().watch((exit) => closed || needs.failed(exit))
   }
   const sweep = (): void => {
-    const ended = spares.filter(({ slot }) => slot.ended)
-    if (ended.length === 0) return
-    spares = spares.filter(({ slot }) => !slot.ended)
-    for (const { slot, startedMs } of ended) lost(slot, startedMs)
+    const gone = spares.filter(({ slot }) => slot.state !== 'spare')
+    if (gone.length === 0) return
+    spares = spares.filter(({ slot }) => slot.state === 'spare')
+    // One that was replaced has not failed.
+    for (const { slot, startedMs } of gone) if (!slot.isReplaced) lost(slot, startedMs)
   }
 
   return {

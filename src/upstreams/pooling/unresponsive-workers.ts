@@ -40,7 +40,7 @@ export function createUnresponsiveWorkers(needs: UnresponsiveWorkersNeeds): Unre
     worker.liveness.asked(sinceMs)
     const isAnswered = await answersPing(worker, group.caller.client, Math.min(pingMs, needs.pingAfterMs))
     pinging.delete(worker)
-    if (isAnswered || worker.closed || worker.isExcused) return
+    if (isAnswered || worker.closed || worker.state === 'retiring' || worker.isExcused) return
     if (worker.state !== 'unresponsive' && worker.liveness.heardAtMs < sinceMs) {
       log.warn({ worker: worker.number, calls: worker.callsInFlight }, 'worker does not respond')
       worker.markUnresponsive()
@@ -52,7 +52,8 @@ export function createUnresponsiveWorkers(needs: UnresponsiveWorkersNeeds): Unre
     sweep(worker, group) {
       const now = clock.now()
       const hasTimedOut = worker.expire(now)
-      if (pinging.has(worker) || worker.closed) return
+      // A worker that gets no further call ends with those that it has.
+      if (pinging.has(worker) || worker.closed || worker.state === 'retiring') return
       const { liveness, callsInFlight } = worker
       const isSilent = callsInFlight > 0 && !worker.isExcused && liveness.isPingDue(now, needs.pingAfterMs)
       if (hasTimedOut || isSilent || (callsInFlight === 0 && worker.state === 'unresponsive')) void ping(worker, group)

@@ -45,6 +45,11 @@ export class WorkerSlots<Instance extends ServerInstance = ServerInstance> {
     return this.#bound() - this.#states.size
   }
 
+  /** All slots that are taken. */
+  get all(): ReadonlyArray<WorkerSlot<Instance>> {
+    return this.#states.all
+  }
+
   /** The slots whose worker is in a state. */
   in(state: WorkerState): StateSet<WorkerSlot<Instance>> {
     return this.#states.in(state)
@@ -66,6 +71,8 @@ export class WorkerSlot<Instance extends ServerInstance = ServerInstance> implem
   readonly owner: WorkerOwner = { group: undefined, source: undefined }
   /** When the conversation began, in milliseconds of the clock; 0 for the workers of the start. */
   openedMs = 0
+  /** Whether another worker takes its place as soon as it has no call. */
+  isReplaced = false
   /** Called instead of freeing the slot if nothing was sent to the instance in it. */
   putBack: (() => void) | undefined
   #worker: Worker | undefined
@@ -85,12 +92,18 @@ export class WorkerSlot<Instance extends ServerInstance = ServerInstance> implem
     return this.#worker
   }
 
+  /** The instance, once it was started. */
+  get instance(): Instance | undefined {
+    return this.#instance
+  }
+
   /** Whether the worker in it has ended. */
   get ended(): boolean {
     return this.state === 'ended'
   }
 
   move(to: WorkerState): void {
+    if (to === 'retiring') this.isReplaced = true
     this.#states.move(this, to)
   }
 
@@ -117,6 +130,21 @@ export class WorkerSlot<Instance extends ServerInstance = ServerInstance> implem
         needs.connected(worker)
       },
     })
+  }
+
+  /** The conversation was begun elsewhere. */
+  adopt(worker: Worker): void {
+    this.#worker = worker
+  }
+
+  /**
+   * Has another worker take the place of this one, which ends as soon as it has no call. One that is being started is
+   * first used by the calls that wait for it: `retire` has to be called again then.
+   */
+  retire(): void {
+    this.isReplaced = true
+    if (this.state === 'spare') void this.close()
+    else if (this.state === 'idle' || this.state === 'busy' || this.state === 'unresponsive') this.#worker?.retire()
   }
 
   /** Frees the slot of a worker whose conversation has not begun. */

@@ -43,7 +43,7 @@ export interface WorkerStartsNeeds {
 }
 
 /** The states of a worker that has answered its handshake and can be used. */
-const runningStates = ['idle', 'busy', 'unresponsive'] as const
+const runningStates = ['idle', 'busy', 'unresponsive', 'retiring'] as const
 /** A worker that ends within this time of its start may be one that cannot run beside another. */
 const youngMs = 5000
 /** Two workers that have run for this long can run at once. */
@@ -239,10 +239,12 @@ export class WorkerStarts {
     const { notifications, clock, log, onlyOne, serverEras, expectsEnds, slotFreed } = this.#needs
     const { group, source } = slot.owner
     // Changes of its lists would not be noticed any more.
-    if (!group && source !== undefined) notifications.unwatched(source, expected)
+    // One that takes its place may be of another version of the server.
+    if (!group && source !== undefined) notifications.unwatched(source, expected && !slot.isReplaced)
     if (group) {
       group.workers.delete(worker)
       notifications.unwatchedOf(group, worker)
+      if (slot.isReplaced && group.endsAfter !== 'every call') group.hasLostState = true
     }
     if (!expected && !expectsEnds()) {
       if (group) group.hasLostState = true

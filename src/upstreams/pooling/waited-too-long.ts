@@ -1,0 +1,19 @@
+/** The refusal of a call that has waited too long for a worker, in words that say why. */
+import { Refusal } from '../../base/refusal.ts'
+import type { Worker } from '../worker.ts'
+
+const otherClient =
+  'Only one process of the MCP server can run, and it works for another client. The call was not sent to it. Try again later; the operator can let clients share the process with --mode shared, if they may share its state.'
+
+/**
+ * @param workers those of its isolation group
+ * @param isOnlyOne whether only one worker of the server can run
+ */
+export function waitedTooLong(workers: ReadonlySet<Worker>, isOnlyOne: boolean): Refusal {
+  const areSilent = workers.size > 0 && [...workers].every(({ state }) => state === 'unresponsive')
+  if (isOnlyOne && workers.size === 0) return new Refusal('upstream_unavailable', { message: otherClient })
+  if (!areSilent) return new Refusal('overloaded')
+  const message =
+    'The process of the MCP server works on other calls and does not respond. The call was not sent to it.'
+  return new Refusal('upstream_unavailable', { message })
+}
