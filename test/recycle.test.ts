@@ -1,8 +1,13 @@
 /** Workers that are replaced by hand, or after so many calls, while clients call: nothing fails, and nothing runs twice. */
+import assert from 'node:assert/strict'
 import { expect, test } from 'vitest'
 import { runs } from './children/processes.ts'
 import { eventually } from './support/eventually.ts'
+import { startForTest } from './support/in-process.ts'
+import { echoLegacy } from './support/mcplex.ts'
 import { type Recorded, startRecorded } from './support/recorded-calls.ts'
+import { textOf } from './support/rpc.ts'
+import { openSession } from './support/session.ts'
 
 /** Has clients call one after the other until told to stop; gives all that was answered. */
 function load({ call }: Recorded, clients: number, ms: number): { stop(): Promise<readonly string[]> } {
@@ -87,4 +92,27 @@ test('workers are replaced at about their age, spares as well', async () => {
   const old = upstream.workers().flatMap((worker) => worker.pid ?? [])
   await eventually('none of the first is left', () => !old.some(runs))
   expect(await call('a')).not.toBe(first)
+})
+
+test('a server is replaced under load: paused, replaced and resumed through the gateway, without a failed call', async () => {
+  const { gateway, url } = await startForTest([echoLegacy], { upstream: { pool: 8, mode: 'session' } })
+  const operations = gateway.operations('server')
+  assert(operations)
+  let goesOn = true
+  const answers: string[] = []
+  const sessions = await Promise.all(Array.from({ length: 4 }, () => openSession(url)))
+  const clients = sessions.map(async (session) => {
+    while (goesOn) answers.push(textOf(await session.response('echo', { text: 'here' })))
+  })
+  await eventually('the clients are served', () => answers.length > 20)
+  const old = operations.workers().flatMap((worker) => worker.pid ?? [])
+  operations.pause(600_000)
+  await operations.recycle()
+  expect(old.filter(runs)).toEqual([])
+  expect(operations.resume()).toMatchObject({ access: 'open' })
+  const before = answers.length
+  await eventually('the clients are served by others', () => answers.length > before + 20)
+  goesOn = false
+  await Promise.all(clients)
+  expect(new Set(answers)).toEqual(new Set(['here']))
 })

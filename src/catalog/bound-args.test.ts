@@ -155,6 +155,8 @@ describe('a call', () => {
       endSession: none,
       health: none,
       counts: none,
+      recycle: none,
+      workers: none,
       close: none,
     }
     const cancel = new Cancel()

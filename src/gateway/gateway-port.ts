@@ -60,8 +60,8 @@ export interface Gateway<Given = PartialSettings> {
    */
   acceptDefinitions(upstream: string, hashes?: ReadonlySet<string>): AcceptedDefinitions | undefined
   /**
-   * What an operator can do with an upstream while it is served: pause and disable it. It goes on when another upstream
-   * takes its place. Undefined if there is no upstream of that name.
+   * What an operator can do with an upstream while it is served: pause and disable it, and replace its workers. What is
+   * paused or disabled stays so when another upstream takes its place. Undefined if there is no upstream of that name.
    */
   operations(upstream: string): UpstreamOperations | undefined
   /** What is known of each upstream now. Never rejects. */

@@ -29,6 +29,8 @@ const noUpstream: Upstream = {
   endSession: unasked,
   health: unasked,
   counts: unasked,
+  recycle: unasked,
+  workers: unasked,
   close: unasked,
 }
 const noCatalog: Catalog = {

@@ -166,6 +166,10 @@ export function createRouter(needs: RouterNeeds): Router {
         list.map(({ name }) => name),
       )
     },
+    async recycle() {
+      await Promise.all(members.list.map((member) => member.upstream.recycle()))
+    },
+    workers: () => members.list.flatMap((member) => member.upstream.workers()),
     counts() {
       return sumCounts(members.list.map(({ upstream: one }) => one.counts()))
     },

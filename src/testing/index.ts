@@ -44,6 +44,7 @@ export type {
   Subscription,
   Upstream,
   UpstreamFacts,
+  WorkerFacts,
 } from '../upstreams/upstream.ts'
 export { upstreamContract } from './upstream-contract.ts'
 export type { UpstreamContract, UpstreamUnderTest } from './upstream-contract.ts'

@@ -81,6 +81,13 @@ export interface Upstream {
   endSession(caller: Caller): void
   /** Whether calls can be served, by pinging the server; cheap if it has sent anything a moment ago. Never rejects. */
   health(): Promise<HealthCheck>
+  /**
+   * Replaces all workers that there are: each gets no further call and ends when its calls are over; the next call gets
+   * another one. Resolves when all of them have ended, or the upstream is closed.
+   */
+  recycle(): Promise<void>
+  /** All workers, for operators. */
+  workers(): readonly WorkerFacts[]
   /** Figures for operators, by name. */
   counts(): Readonly<Record<string, number>>
   /**
@@ -95,13 +102,6 @@ export interface Upstream {
 export interface SingleUpstream extends Upstream {
   /** Where the catalogue gets server descriptions and lists. */
   readonly catalog: CatalogSource
-  /**
-   * Replaces all workers that there are: each gets no further call and ends when its calls are over; the next call gets
-   * another one. Resolves when all of them have ended, or the upstream is closed.
-   */
-  recycle(): Promise<void>
-  /** All workers, for operators. */
-  workers(): readonly WorkerFacts[]
 }
 
 /** What operators are shown of one worker. */
@@ -131,6 +131,8 @@ export function withCall(upstream: Upstream, call: Upstream['call']): Upstream {
     notify: (caller, method, params) => upstream.notify(caller, method, params),
     endSession: (caller) => upstream.endSession(caller),
     health: () => upstream.health(),
+    recycle: () => upstream.recycle(),
+    workers: () => upstream.workers(),
     counts: () => upstream.counts(),
     close: (how) => upstream.close(how),
   }

@@ -1,4 +1,5 @@
 /** What an operator can do with one upstream while it is served, and what there is to see of it. */
+import type { WorkerFacts } from '../upstream.ts'
 
 /** `paused`: new calls wait. `disabled`: new calls are refused. Calls that run go on in each case. */
 export type UpstreamAccess = 'open' | 'paused' | 'disabled'
@@ -32,6 +33,13 @@ export interface UpstreamOperations {
   disable(): ControlState
   /** Ends `disable`. A pause that has not ended is in force again. */
   enable(): ControlState
+  /**
+   * Has another worker take the place of each: it gets no further call and ends when its calls are over. Resolves when all
+   * that there were have ended, or the upstream is closed.
+   */
+  recycle(): Promise<void>
+  /** Its workers, in whatever state they are. */
+  workers(): readonly WorkerFacts[]
 }
 
 /** The longest pause, in milliseconds: a pause that is forgotten ends by itself. */

@@ -9,6 +9,7 @@ import type { Call, Outcome, Reply } from '../../protocol/call.ts'
 import { emptyObject } from '../../protocol/json-text.ts'
 import { longestPauseMs } from './operations.ts'
 import { type ControlledUpstream, UpstreamControl } from './upstream-control.ts'
+import type { WorkerFacts } from '../upstream.ts'
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
@@ -21,6 +22,14 @@ class AnsweringUpstream implements ControlledUpstream {
     this.ran.push(session ?? 'none')
     yield { kind: 'notification', method: 'notifications/progress', params: emptyObject }
     return { answer: { kind: 'result', result: emptyObject }, era: 'legacy', worker: undefined }
+  }
+
+  workers(): readonly WorkerFacts[] {
+    return []
+  }
+
+  async recycle(): Promise<void> {
+    this.ran.push('recycled')
   }
 
   counts(): Readonly<Record<string, number>> {
@@ -95,7 +104,7 @@ function make(session: string, more: Partial<Call> = {}): MadeCall {
 
 test('while nothing is held, a call gets the reply of the upstream itself', async () => {
   const reply = upstream.call(callOf('a'))
-  const passed = control.call(callOf('a'), { call: () => reply, counts: () => ({}) })
+  const passed = control.call(callOf('a'), { call: () => reply })
   expect(passed).toBe(reply)
 })
 

@@ -12,7 +12,7 @@ import type { Log } from '../../base/log.ts'
 import { Refusal } from '../../base/refusal.ts'
 import { WaitingLine } from '../../base/waiting-line.ts'
 import type { Call, Reply } from '../../protocol/call.ts'
-import type { Upstream } from '../upstream.ts'
+import type { Upstream, WorkerFacts } from '../upstream.ts'
 import { Holds } from './holds.ts'
 import { type UpstreamAccess, type ControlState, longestPauseMs, type UpstreamOperations } from './operations.ts'
 
@@ -32,7 +32,7 @@ export interface UpstreamControlNeeds {
 }
 
 /** What calls run on. */
-export type ControlledUpstream = Pick<Upstream, 'call' | 'counts'>
+export type ControlledUpstream = Pick<Upstream, 'call' | 'counts' | 'recycle' | 'workers'>
 
 interface WaitingCall {
   readonly sinceMs: number
@@ -65,7 +65,7 @@ export class UpstreamControl implements UpstreamOperations {
   }
 
   /** Runs a call on an upstream of this name, as soon as it may. */
-  call(call: Call, upstream: ControlledUpstream): Reply {
+  call(call: Call, upstream: Pick<ControlledUpstream, 'call'>): Reply {
     return this.#isOpen || beginsNothing(call) ? upstream.call(call) : this.#callLater(call, upstream)
   }
 
@@ -120,6 +120,14 @@ export class UpstreamControl implements UpstreamOperations {
     return this.state()
   }
 
+  async recycle(): Promise<void> {
+    await this.#needs.current()?.recycle()
+  }
+
+  workers(): readonly WorkerFacts[] {
+    return this.#needs.current()?.workers() ?? []
+  }
+
   /**
    * The server is known to be restarting: new calls wait until the lease is released or `untilMs` has passed, at most for an
    * hour, instead of failing one after the other.
@@ -148,7 +156,7 @@ export class UpstreamControl implements UpstreamOperations {
     this.#line.drain(new Refusal('draining'))
   }
 
-  async *#callLater(call: Call, upstream: ControlledUpstream): Reply {
+  async *#callLater(call: Call, upstream: Pick<ControlledUpstream, 'call'>): Reply {
     const { clock, current } = this.#needs
     const sinceMs = clock.now()
     // It may have been opened before the first step was asked for.
