@@ -18,6 +18,7 @@ import type { NotificationRouter } from './notification-router.ts'
 import { ownCaller, ownDescription } from './own-requests.ts'
 import type { RestartBackoff } from './restart-backoff.ts'
 import type { SingleInstance } from './single-instance.ts'
+import { areSeveralSteady, runningWorkers } from './running-workers.ts'
 import type { WorkerSlot, WorkerSlots } from './worker-slots.ts'
 
 export interface WorkerStartsNeeds {
@@ -42,12 +43,8 @@ export interface WorkerStartsNeeds {
   readonly recovered: () => void
 }
 
-/** The states of a worker that has answered its handshake and can be used. */
-const runningStates = ['idle', 'busy', 'unresponsive', 'retiring'] as const
 /** A worker that ends within this time of its start may be one that cannot run beside another. */
 const youngMs = 5000
-/** Two workers that have run for this long can run at once. */
-const steadyMs = 2000
 /** How long a test start beside another worker is watched. */
 const watchedMs = 1000
 
@@ -61,7 +58,7 @@ export class WorkerStarts {
       clock: needs.clock,
       onlyOne: needs.onlyOne,
       isOneRunning: () => this.#isOneRunning(),
-      areSeveralRunning: () => this.#running() > 1,
+      areSeveralRunning: () => runningWorkers(this.#needs.slots) > 1,
       testStart: (serverEra) => this.#testStart(serverEra),
     })
   }
@@ -195,25 +192,11 @@ export class WorkerStarts {
   /** Checks whether several workers run at once; called now and then. */
   checkSeveral(): void {
     const { onlyOne, clock, slots } = this.#needs
-    if (!onlyOne.isKnown && !onlyOne.isUndecided) return
-    const untilMs = clock.now() - steadyMs
-    let steady = 0
-    for (const state of runningStates) for (const { openedMs } of slots.in(state)) if (openedMs <= untilMs) steady++
-    if (steady > 1) onlyOne.ranBeside()
-  }
-
-  /** The number of workers that have answered their handshake; those of groups count until they are gone. */
-  #running(): number {
-    const { slots } = this.#needs
-    let count = 0
-    for (const state of runningStates) count += slots.in(state).size
-    for (const { owner, previous } of slots.in('ending'))
-      if (owner.group && runningStates.some((state) => state === previous)) count++
-    return count
+    if ((onlyOne.isKnown || onlyOne.isUndecided) && areSeveralSteady(slots, clock.now())) onlyOne.ranBeside()
   }
 
   #isOneRunning(): boolean {
-    return this.#running() > 0 || this.#needs.slots.in('ending').size > 0
+    return runningWorkers(this.#needs.slots) > 0 || this.#needs.slots.in('ending').size > 0
   }
 
   #noteOpening(slot: WorkerSlot): void {
@@ -287,7 +270,7 @@ export class WorkerStarts {
         this.crashLoopGuard.startFailed(undefined, startFailure(exit), start)
         throw new Refusal('upstream_unavailable')
       }
-      if (onlyOne.isKnown && !worker.closed && this.#running() > 0) onlyOne.ranBeside()
+      if (onlyOne.isKnown && !worker.closed && runningWorkers(this.#needs.slots) > 0) onlyOne.ranBeside()
     }
     this.crashLoopGuard.started()
     await worker.close()
