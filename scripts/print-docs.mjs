@@ -8,6 +8,7 @@ import { existsSync } from 'node:fs'
 import { copyFile, readFile, writeFile } from 'node:fs/promises'
 import { format, resolveConfig } from 'prettier'
 import { unnamed, untold } from '../field/document.mjs'
+import { openapiDocument } from '../dist/admin/openapi.js'
 import { errorDocument } from '../dist/cli/error-document.js'
 import { configurationDocument } from '../dist/config/document.js'
 import { fileSchema } from '../dist/config/file/json-schema.js'
@@ -15,6 +16,7 @@ import { fileSchema } from '../dist/config/file/json-schema.js'
 const documents = [
   ['docs/configuration.md', configurationDocument()],
   ['docs/errors.md', errorDocument()],
+  ['docs/openapi.json', `${JSON.stringify(openapiDocument())}\n`],
   ['schema.json', `${JSON.stringify(fileSchema())}\n`],
 ]
 

@@ -26,9 +26,10 @@ export interface GatewayNeeds {
  */
 export function createGateway(settings: PartialSettings, needs: GatewayNeeds = {}): Gateway {
   const gateway = createFilledGateway({ ...needs, settings: fillSettings(settings, thisMachine()) })
-  const { events, transportServices } = gateway
+  const { events, overview, transportServices } = gateway
   return {
     events,
+    overview,
     transportServices,
     start: () => gateway.start(),
     // What is wrong with the settings is told like all else that goes wrong: by the promise.
@@ -55,6 +56,7 @@ export {
   UpstreamsStartError,
   UpstreamStartError,
   type GatewayFacts,
+  type Overview,
   type ReloadReport,
   type TransportServices,
   type UpstreamOperations,

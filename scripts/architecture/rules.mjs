@@ -155,7 +155,17 @@ export const modules = {
   },
   'transports/http': { may: ['gateway', 'protocol', 'base'], instead: behindTheGateway },
   'transports/stdio': { may: ['client', 'protocol', 'base'], instead: behindTheGateway },
-  admin: { may: ['gateway', 'protocol', 'base'], instead: behindTheGateway },
+  admin: {
+    may: [
+      'gateway',
+      'protocol',
+      'base',
+      'transports/http/guard.ts',
+      'transports/http/socket-file.ts',
+      'transports/http/until-listening.ts',
+    ],
+    instead: behindTheGateway,
+  },
   index: {
     may: ['gateway', 'config', 'base', 'backplane/memory.ts'],
     types: ['protocol', 'backplane/backplane.ts'],
@@ -189,8 +199,8 @@ export const packages = {
   pino: { in: ['cli'], instead: 'Take the Log of base/log.ts as an argument.' },
   yaml: { in: ['config/file'], instead: 'Only the configuration file is YAML.' },
   zod: {
-    in: ['config/file'],
-    instead: 'Check a value by the row of its option; only the file has a structure around it.',
+    in: ['config/file', 'admin/schemas.ts', 'admin/openapi.ts'],
+    instead: 'Check a value by the row of its option; only the file and the answers to operators have a structure.',
   },
   'pino-pretty': { in: ['cli'], instead: 'Take the Log of base/log.ts as an argument.' },
 }
@@ -199,7 +209,8 @@ const http = 'Speak Inbound and Outbound (protocol/inbound.ts); transports/http 
 
 /** Node's modules with a home. The others may be imported anywhere but in protocol/. */
 export const builtins = {
-  'node:http': { in: ['transports/http'], instead: http },
+  // The door for operators is no transport: no client reaches it, and the command asks it.
+  'node:http': { in: ['transports/http', 'admin'], instead: http },
   'node:http2': { in: ['transports/http'], instead: http },
   'node:https': { in: ['transports/http'], instead: http },
   'node:child_process': {

@@ -7,7 +7,7 @@ export interface Events {
   /** A session began. `client` is what the client calls itself, at most 128 characters of it. */
   sessionOpened: { session: string; tenant: string; version: string; client: string | undefined }
   /** A session ended; `reason` is from a closed set. */
-  sessionEnded: { session: string; tenant: string; reason: SessionEnd; ageMs: number; calls: number }
+  sessionEnded: SessionEnded
   /** A call ended. `status` is `ok`, `tool_error`, `error`, `cancelled` or a refusal code. */
   callEnded: CallEnded
   /** A request was refused before there was a call. */
@@ -30,6 +30,26 @@ export interface Events {
   unattributedServerRequest: { method: string }
 }
 
+export interface SessionEnded {
+  session: string
+  tenant: string
+  reason: SessionEnd
+  ageMs: number
+  calls: number
+  /** What the client calls itself, at most 128 characters of it. */
+  client: string | undefined
+  /** The last of its calls that did not end with `ok`. */
+  lastError: LastError | undefined
+}
+
+/** A call that did not end with `ok`, as `CallEnded` has it. `at` is when it began, in milliseconds since the epoch. */
+export interface LastError {
+  readonly method: string
+  readonly tool: string | undefined
+  readonly status: string
+  readonly at: number
+}
+
 export interface CallEnded {
   /** A method of the specification, or `unknown`. */
   method: string
@@ -37,6 +57,10 @@ export interface CallEnded {
   tool: string | undefined
   tenant: string
   session: string | undefined
+  /** What the client calls itself, at most 128 characters of it. */
+  client: string | undefined
+  /** The name of the upstream that the call was for; undefined if what it names is that of none, or of several. */
+  upstream: string | undefined
   /** The era of the client, and that of the server if it answered: `session-based` or `stateless`. */
   era: string
   upstreamEra: string | undefined

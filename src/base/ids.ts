@@ -1,5 +1,5 @@
 /** Random ids, and ids made of content. Session ids cannot be guessed; short ids only tell things apart. */
-import { createHash, randomFillSync } from 'node:crypto'
+import { createHash, hash as hashOf, randomFillSync } from 'node:crypto'
 
 /** Random bytes, drawn 4,096 at a time: that costs as much as to draw 32. */
 class RandomBytes {
@@ -33,6 +33,11 @@ export function contentId(texts: readonly string[]): string {
   const hash = createHash('sha256')
   for (const text of texts) hash.update(`${text.length}:`).update(text)
   return hash.digest().subarray(0, 12).toString('base64url')
+}
+
+/** The first eight characters of the hash of a session id: distinguishes sessions, and gives access to none. */
+export function sessionLabel(session: string): string {
+  return hashOf('sha256', session).slice(0, 8)
 }
 
 /** 48 random bits as 8 characters, for epochs, instances and error ids. Not a secret. */

@@ -22,6 +22,10 @@ export type FailureCode =
   | 'instance_missing'
   | 'instance_ambiguous'
   | 'instance_silent'
+  | 'admin_token'
+  | 'admin_closed'
+  | 'admin_denied'
+  | 'session_unknown'
   | 'upstream_unknown'
   | 'definition_unknown'
   | 'internal'
@@ -190,6 +194,26 @@ export const failures: Readonly<Record<FailureCode, Row>> = {
     1,
     'The running mcplex did not take the request.',
     'Try it again; /health and the log of that mcplex say whether it works.',
+  ),
+  admin_token: row(
+    78,
+    'The file with the token for operators cannot be read, or the token is too short.',
+    'Name a file that this user may read, with at least 16 characters of visible ASCII, in MCPLEX_ADMIN__TOKEN_FILE.',
+  ),
+  admin_closed: row(
+    1,
+    'The running mcplex has no door for operators.',
+    'Start it without `--admin off` and with its runtime file, or ask it by `--admin URL`.',
+  ),
+  admin_denied: row(
+    77,
+    'The running mcplex did not accept the token.',
+    'Name the file of its token in MCPLEX_ADMIN__TOKEN_FILE, or ask it on its machine as its user.',
+  ),
+  session_unknown: row(
+    1,
+    'The running mcplex has no session with that label, or several whose labels begin so.',
+    'Use a label that `mcplex sessions` shows; `mcplex sessions --closed` shows those that have ended.',
   ),
   upstream_unknown: row(
     1,

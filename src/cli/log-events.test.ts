@@ -17,6 +17,8 @@ const call = {
   tenant: 'default',
   session,
   era: 'stateless',
+  client: 'c',
+  upstream: 'server',
   upstreamEra: 'session-based',
   status: 'ok',
   durationMs: 1.5,
@@ -73,7 +75,15 @@ describe('events in the log', () => {
     logEvents(events, createLog('info', stream), manualClock())
     events.emit('sessionOpened', { session, tenant: 'default', version: 'v', client: 'c/1' })
     events.emit('callEnded', call)
-    events.emit('sessionEnded', { session, tenant: 'default', reason: 'idle', ageMs: 10, calls: 1 })
+    events.emit('sessionEnded', {
+      session,
+      tenant: 'default',
+      reason: 'idle',
+      ageMs: 10,
+      calls: 1,
+      client: 'c',
+      lastError: undefined,
+    })
     expect(lines).toMatchObject([
       { msg: 'session begins', client: 'c/1' },
       {

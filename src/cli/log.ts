@@ -2,9 +2,9 @@
  * The log of the command: JSON lines, or pretty ones on a terminal, always on stderr. Secrets and full session ids are
  * removed from every line. If the log cannot be written, lines are lost, and the service goes on.
  */
-import { createHash } from 'node:crypto'
 import { pino, stdSerializers, stdTimeFunctions, type DestinationStream } from 'pino'
 import pretty from 'pino-pretty'
+import { sessionLabel } from '../base/ids.ts'
 import type { Log } from '../base/log.ts'
 import { terminalSafe } from '../base/terminal-safe.ts'
 import type { SecretValues } from '../base/secret-values.ts'
@@ -64,7 +64,7 @@ export function createLog(level: LogSettings['level'], destination: DestinationS
       base: null,
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
-      serializers: { err: stdSerializers.err, session: sessionLabel },
+      serializers: { err: stdSerializers.err, session: labelOf },
       redact: { paths: secrets.flatMap((name) => [name, `*.${name}`]), censor: '[hidden]' },
     },
     destination,
@@ -77,7 +77,6 @@ export function createLog(level: LogSettings['level'], destination: DestinationS
   }
 }
 
-/** The first eight characters of the hash of a session id: distinguishes sessions and gives access to none. */
-function sessionLabel(session: unknown): unknown {
-  return typeof session === 'string' ? createHash('sha256').update(session).digest('hex').slice(0, 8) : session
+function labelOf(session: unknown): unknown {
+  return typeof session === 'string' ? sessionLabel(session) : session
 }

@@ -88,6 +88,22 @@ async function act(request: Request): Promise<number> {
       const { upstreams } = await import('./commands/upstreams/upstreams.ts')
       return upstreams(request, thisMachine(), outputs)
     }
+    case 'ps': {
+      const { ps } = await import('./commands/ps/ps.ts')
+      return ps(request, thisMachine(), outputs)
+    }
+    case 'sessions': {
+      const { sessions } = await import('./commands/sessions/sessions.ts')
+      return sessions(request, thisMachine(), outputs)
+    }
+    case 'errors': {
+      const { errors } = await import('./commands/errors/errors.ts')
+      return errors(request, thisMachine(), outputs)
+    }
+    case 'drain': {
+      const { drain } = await import('./commands/drain/drain.ts')
+      return drain(request, thisMachine(), outputs)
+    }
     case 'config': {
       const { config } = await import('./commands/config/config.ts')
       return config(request, thisMachine(), outputs)

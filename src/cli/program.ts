@@ -6,9 +6,13 @@ import { Command, CommanderError } from 'commander'
 import { type CheckRequest, checkVerb } from './commands/check/command.ts'
 import { type ConfigRequest, configVerb } from './commands/config/command.ts'
 import { type ConnectRequest, connectVerb } from './commands/connect/command.ts'
+import { type DrainRequest, drainVerb } from './commands/drain/command.ts'
+import { type ErrorsRequest, errorsVerb } from './commands/errors/command.ts'
 import { type InitRequest, initVerb } from './commands/init/command.ts'
+import { type PsRequest, psVerb } from './commands/ps/command.ts'
 import { type ReloadRequest, reloadVerb } from './commands/reload/command.ts'
 import { type ServeRequest, serveVerb } from './commands/serve/command.ts'
+import { type SessionsRequest, sessionsVerb } from './commands/sessions/command.ts'
 import { type UpRequest, upVerb } from './commands/up/command.ts'
 import { type UpstreamsRequest, upstreamsVerb } from './commands/upstreams/command.ts'
 import { usageFailure } from './usage-failure.ts'
@@ -24,6 +28,10 @@ export type Request =
   | UpRequest
   | ReloadRequest
   | UpstreamsRequest
+  | PsRequest
+  | SessionsRequest
+  | ErrorsRequest
+  | DrainRequest
 
 export interface ProgramNeeds {
   readonly version: string
@@ -65,7 +73,11 @@ export function readCommandLine(argv: readonly string[], needs: ProgramNeeds): R
   add(reloadVerb)
   add(connectVerb)
   add(configVerb)
+  add(psVerb)
+  add(sessionsVerb)
   add(upstreamsVerb)
+  add(errorsVerb)
+  add(drainVerb)
   try {
     // `-v` alone means the version, and not --verbose, for which there is no verb.
     program.parse(argv[0] === '-v' ? ['--version'] : argv, { from: 'user' })

@@ -38,6 +38,8 @@ export interface RunningInstance {
   /** Where it listens: a port, or the path of a Unix socket; neither with stdio. */
   readonly port?: number
   readonly socket?: string
+  /** Where operators reach it; undefined if they cannot. */
+  readonly admin?: AdminPlaces
   /** The names of its upstreams, a hundred at most; none with stdio. */
   readonly upstreams?: readonly string[]
   /** The configuration file that it reads again; none if there is no file. */
@@ -46,6 +48,16 @@ export interface RunningInstance {
   readonly reloads?: number
   /** What came of it the last time, but for reloads that a newer one has replaced. */
   readonly reload?: ReloadResult
+}
+
+/** Where operators reach an instance. */
+export interface AdminPlaces {
+  /** The path of a Unix socket. */
+  readonly socket?: string
+  /** A URL without a path. */
+  readonly url?: string
+  /** What each request to the URL must carry, if the instance has made it itself. */
+  readonly token?: string
 }
 
 /** Tells a process from a later one with the same id, from one before a restart of the machine, and from one of another container. */
@@ -171,7 +183,7 @@ function scopeOfIds(): Omit<ProcessIdentity, 'start'> {
 function readRecord(text: string): RuntimeRecord | undefined {
   const value: unknown = JSON.parse(text)
   if (!isObject(value) || value['format'] !== 1) return undefined
-  const { pid, startedAt, version, cwd, server, transport, port, upstreams, identity, reloads } = value
+  const { pid, startedAt, version, cwd, server, transport, port, upstreams, identity, reloads, admin } = value
   if (typeof pid !== 'number' || typeof startedAt !== 'string' || typeof version !== 'string') return undefined
   if (typeof cwd !== 'string' || (transport !== 'http' && transport !== 'stdio')) return undefined
   if (!isObject(server) || typeof server['name'] !== 'string' || !isObject(identity)) return undefined
@@ -184,6 +196,7 @@ function readRecord(text: string): RuntimeRecord | undefined {
     server: { name: server['name'], ...textsIn(server, ['version']) },
     transport,
     ...textsIn(value, ['endpoint', 'sse', 'health', 'socket', 'config']),
+    ...(isObject(admin) && { admin: textsIn(admin, ['socket', 'url', 'token']) }),
     ...(Array.isArray(upstreams) && { upstreams: upstreams.filter((name) => typeof name === 'string') }),
     ...reloadIn(value['reload']),
     ...(typeof reloads === 'number' && { reloads }),

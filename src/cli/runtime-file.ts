@@ -1,7 +1,8 @@
 /**
  * The runtime file of this process: says where it serves, for later commands of the same user (`status`, `top`, `stop`).
- * Promises that it is complete whenever it is there, readable by this user alone, without secrets, and removed at the
- * end of this process. What `kill -9` leaves behind is ignored by readers, and removed by the next instance.
+ * Promises that it is complete whenever it is there, readable by this user alone, without secrets but the token that this
+ * process has made for its operators, and removed at the end of this process. What `kill -9` leaves behind is ignored by
+ * readers, and removed by the next instance.
  */
 import { randomBytes } from 'node:crypto'
 import { lstatSync, renameSync, rmSync, type Stats, writeFileSync } from 'node:fs'

@@ -9,8 +9,8 @@ import { detachLostOutputs, terminalsAtStart } from './detached-terminal.ts'
 import { isUnderRunner, runnersAbove, watchEnd } from './package-runner.ts'
 import { openProcessTable } from './process-table.ts'
 
-/** `end`: the client has closed stdin. `runner`: the npx, npm or the like that started us has ended. */
-export type StopReason = 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'key' | 'end' | 'runner'
+/** `end`: the client has closed stdin. `runner`: the npx, npm or the like that started us has ended. `operator`: `mcplex drain`. */
+export type StopReason = 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'key' | 'end' | 'runner' | 'operator'
 
 export interface Stop {
   /** Resolves upon the first request to stop. */
@@ -36,8 +36,8 @@ const echoMs = 250
 /** A closed terminal sends the runner the same signal as us: wait for ours, in case the runner ends first. */
 const hangupMs = 100
 
-/** These never count as a second request: a closed terminal sends SIGHUP twice, and ends the runner, too. */
-const neverSecond: ReadonlySet<StopReason> = new Set(['SIGHUP', 'runner'])
+/** These never count as a second request: a closed terminal sends SIGHUP twice, and ends the runner, too; a drain is asked for as often as one likes. */
+const neverSecond: ReadonlySet<StopReason> = new Set(['SIGHUP', 'runner', 'operator'])
 
 /** Listens for signals, and for the end of the package runner above us, from now on. */
 export function listenForSignals({ clock, log, env, onReload }: StopNeeds): Stop {

@@ -19,6 +19,7 @@ import type { Upstream } from '../upstreams/upstream.ts'
 import { admitMessage, type AdmitNeeds } from './admit.ts'
 import { type Answers, createAnswers } from './answers.ts'
 import { type CallNeeds, runCall } from './calls/run-call.ts'
+import type { RunningCalls } from './calls/running-calls.ts'
 import type { ClientMemory } from './client-memory.ts'
 import { createDrain, type Drain } from './drain.ts'
 import { createContinuations } from './interaction/continuation.ts'
@@ -40,6 +41,7 @@ export interface SharedServices {
   readonly drain: Drain
   readonly pendingInput: PendingInput
   readonly suspended: SuspendedCalls
+  readonly runningCalls: RunningCalls
   readonly clientMemory: ClientMemory
   readonly nextClientKey: () => ClientKey
   readonly timers: CoarseTimers
@@ -52,6 +54,8 @@ export interface SharedServices {
 export interface Behind {
   readonly upstream: Upstream
   readonly catalog: Catalog
+  /** The name of the upstream that a call is for, if what it names says so. */
+  memberOf(call: Pick<Call, 'method' | 'params'>): string | undefined
 }
 
 /** What an endpoint keeps although other upstreams take the place of its own. */
@@ -130,6 +134,8 @@ export function createEndpoint(lasting: LastingParts, behind: Behind, shared: Sh
     events,
     clock,
     running,
+    runningCalls: shared.runningCalls,
+    upstreamOf: (call) => behind.memberOf(call),
     addToHistory: (principal, session, past) => sessions.served(principal, session)?.addToHistory(past),
   }
   const common = { runCall: (call: Call): Reply => runCall(call, callNeeds), catalog, timers, events, log }
@@ -153,6 +159,7 @@ export function createEndpoint(lasting: LastingParts, behind: Behind, shared: Sh
   return {
     upstream,
     catalog,
+    memberOf: (call) => behind.memberOf(call),
     lasting,
     admitNeeds,
     answers,

@@ -6,6 +6,7 @@ import type { HealthReport } from '../protocol/health.ts'
 import type { Inbound, Outbound } from '../protocol/inbound.ts'
 import type { UpstreamOperations } from '../upstreams/control/operations.ts'
 import type { GatewayFacts } from './health.ts'
+import type { Overview } from './overview.ts'
 import type { ReloadReport } from './reload.ts'
 import type { TransportServices } from './transport-services.ts'
 import type { UpstreamState } from './upstream-states.ts'
@@ -66,6 +67,8 @@ export interface Gateway<Given = PartialSettings> {
   operations(upstream: string): UpstreamOperations | undefined
   /** What is known of each upstream now. Never rejects. */
   upstreamStates(): Promise<readonly UpstreamState[]>
+  /** What an operator sees of it, and does to it. */
+  readonly overview: Overview
   /** How many calls are in flight. */
   readonly callsInFlight: number
   readonly events: EventSource

@@ -32,16 +32,18 @@ import { LateStarts } from './late-starts.ts'
 import type { Endpoint, SharedServices } from './endpoint.ts'
 import { Endpoints } from './endpoints.ts'
 import type { CallerGateNeeds } from './request-gates.ts'
+import { RunningCalls } from './calls/running-calls.ts'
 import { callerOf } from './legacy/notifications.ts'
 import { expiredText, pingText } from './legacy/notices.ts'
 import { createSseSessions } from './legacy/http-sse-sessions.ts'
+import { createOverview, type Overview } from './overview.ts'
 import { SuspendedCalls } from './interaction/suspended-calls.ts'
 import { createReload, type ReloadReport } from './reload.ts'
 import { ServedUpstreams } from './served-upstreams.ts'
 import type { TransportServices } from './transport-services.ts'
 import { isUnnamed, type UpstreamState, upstreamStates } from './upstream-states.ts'
 
-export type { Gateway, GatewayFacts, ReloadReport, TransportServices, UpstreamOperations, UpstreamState }
+export type { Gateway, GatewayFacts, Overview, ReloadReport, TransportServices, UpstreamOperations, UpstreamState }
 export { ReloadError } from './reload-error.ts'
 export { UpstreamsStartError } from './start-error.ts'
 export { CommandStartError } from '../upstreams/stdio/command-start-error.ts'
@@ -137,6 +139,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
   const clientKeys = `call/${shortId()}/`
   let clientsWithoutSession = 0
   const startedMs = clock.now()
+  const runningCalls = new RunningCalls()
   let started: Promise<GatewayFacts> | undefined
   let closing: Promise<void> | undefined
 
@@ -149,6 +152,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
     drain,
     pendingInput: createPendingInput(timers, settings.sessions.answerTimeoutMs),
     suspended,
+    runningCalls,
     clientMemory: createClientMemory(memory),
     nextClientKey: () => `${clientKeys}${++clientsWithoutSession}`,
     timers,
@@ -227,6 +231,7 @@ export function composeGateway(needs: GatewayParts): Gateway<Settings> {
 
   return {
     events,
+    overview: createOverview({ sessions, runningCalls, upstreams, drain, clock }),
     transportServices: { http: settings.http, slowReaderMs: settings.sessions.slowReaderMs, clock, log, memory },
     start: () => (started ??= begin()),
     reload: (next) => reloads.reload(next),

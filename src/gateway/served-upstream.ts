@@ -5,6 +5,7 @@ import type { UpstreamControl } from '../upstreams/control/upstream-control.ts'
 import { type Upstream, type UpstreamFacts, UpstreamStartError, withCall } from '../upstreams/upstream.ts'
 import { callAtFormer, type FormerUpstream, maxFormer } from './former-upstreams.ts'
 import type { Member } from '../router/member.ts'
+import { wallMs } from '../base/clock.ts'
 import { startingMember } from './starting-member.ts'
 import type { HealthCheck } from '../protocol/health.ts'
 import type { RawObject } from '../protocol/json-text.ts'
@@ -39,6 +40,8 @@ export class ServedUpstream {
   #startIsOver = (): void => {}
   #facts: UpstreamFacts | undefined
   #failure: unknown
+  /** The last state that was noticed, and when. */
+  #noticed = { state: 'starting', atMs: wallMs() }
 
   constructor(name: string, setup: UpstreamSetup, control: UpstreamControl, create: CreateUpstream) {
     // A copy that can be changed: the upstream reads its size there.
@@ -89,9 +92,11 @@ export class ServedUpstream {
   async start(discovered: (serverDescription: RawObject) => void): Promise<UpstreamFacts> {
     try {
       this.#facts = await this.upstream.start(discovered)
+      this.#notice('started')
       return this.#facts
     } catch (error) {
       this.#failure = error
+      this.#notice('failed')
       throw error
     } finally {
       this.#startIsOver()
@@ -113,6 +118,11 @@ export class ServedUpstream {
     if (this.#setup.onChange !== 'allow') this.catalog.definitions.carryOver(before.catalog.definitions)
   }
 
+  /** Behind an endpoint alone, each call is for it. */
+  memberOf(): string {
+    return this.name
+  }
+
   /** Calls that it runs, and calls that wait for a worker. */
   get calls(): number {
     const { workerCalls = 0, waitingCalls = 0 } = this.upstream.counts()
@@ -124,6 +134,15 @@ export class ServedUpstream {
     return { ...this.upstream.counts(), ...this.control.counts(), ...this.catalog.counts() }
   }
 
+  /** Since when its state is what it was when it was last looked at, in milliseconds since the epoch. */
+  get sinceMs(): number {
+    return this.#noticed.atMs
+  }
+
+  #notice(state: string): void {
+    if (state !== this.#noticed.state) this.#noticed = { state, atMs: wallMs() }
+  }
+
   /** Whether calls can be served. The detail holds nothing of the inside. */
   async health(): Promise<HealthCheck> {
     if (this.standing === 'starting') return { ok: false, detail: 'the server is being started' }
@@ -131,6 +150,7 @@ export class ServedUpstream {
     const { access } = this.control.state()
     if (access === 'disabled') return { ok: false, detail: 'it is disabled by its operator' }
     const found = await this.upstream.health()
+    this.#notice(found.ok ? 'started' : 'unhealthy')
     return access === 'paused' && found.ok ? { ...found, detail: 'it is paused by its operator: calls wait' } : found
   }
 }

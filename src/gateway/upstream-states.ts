@@ -12,6 +12,12 @@ export interface UpstreamState {
   readonly standing: ServedUpstream['standing']
   /** How many tools it lists to a client without capabilities. */
   readonly tools: number
+  /** Whether calls can be served now. */
+  readonly ok: boolean
+  /** Since when that is so, in milliseconds since the epoch. */
+  readonly sinceMs: number
+  /** Its figures: workers by state and purpose, calls that run and that wait. */
+  readonly counts: Readonly<Record<string, number>>
   /** Why calls are not served, in one line; undefined if they are. */
   readonly reason: string | undefined
   /** Definitions of tools that are held back. */
@@ -29,6 +35,9 @@ export async function upstreamStates(upstreams: readonly ServedUpstream[]): Prom
         kind: served.setup.kind,
         standing,
         tools,
+        ok,
+        sinceMs: served.sinceMs,
+        counts: served.counts(),
         reason: ok ? undefined : (failure ?? detail ?? 'it does not answer'),
         held: served.catalog.definitions.held(),
       }

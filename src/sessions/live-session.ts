@@ -4,6 +4,7 @@
  * ends them. Members that most sessions never use are absent until then: a gateway holds many idle sessions.
  */
 import type { Cancel } from '../base/cancel.ts'
+import type { LastError } from '../base/events.ts'
 import type { Lease } from '../base/lease.ts'
 import type { MemoryAccount } from '../base/memory-budget.ts'
 import type { EraName, Filter } from '../protocol/call.ts'
@@ -103,6 +104,7 @@ export class LiveSession {
   #recordVersion: number
   #callsTotal = 0
   #history: CallHistory | undefined
+  #lastError: LastError | undefined
   #ended = false
 
   constructor(parts: LiveSessionParts) {
@@ -154,11 +156,18 @@ export class LiveSession {
     return this.#history?.list() ?? []
   }
 
+  /** The last of the calls that have not ended with `ok`. */
+  get lastError(): LastError | undefined {
+    return this.#lastError
+  }
+
   /** A call of the session has ended. */
   addToHistory(call: PastCall): void {
     if (this.#ended) return
     this.#history ??= new CallHistory(this.memory)
     this.#history.add(call)
+    const { method, tool, outcome, at } = call
+    if (outcome !== 'ok') this.#lastError = { method, tool, status: outcome, at }
   }
 
   /** Adds a call to those in flight, so that it can be cancelled by its id. */
@@ -218,7 +227,7 @@ export class LiveSession {
 }
 
 /** The beginning of the name that the client of a session gives itself. */
-export function clientName({ client }: Session): string | undefined {
+export function clientName({ client }: Pick<Session, 'client'>): string | undefined {
   const name = client.info?.['name']
   return typeof name === 'string' ? name.slice(0, maxClientChars) : undefined
 }

@@ -7,7 +7,7 @@
  */
 import type { Backplane, Versioned } from '../backplane/backplane.ts'
 import type { Clock } from '../base/clock.ts'
-import type { EventSink, SessionEnd } from '../base/events.ts'
+import type { EventSink, SessionEnd, SessionEnded } from '../base/events.ts'
 import { type Awaitable, isPending } from '../base/awaitable.ts'
 import { unguessableId } from '../base/ids.ts'
 import type { Lease } from '../base/lease.ts'
@@ -134,17 +134,17 @@ export function createSessions(needs: {
 
   const end = async (liveSession: LiveSession, reason: SessionEnd): Promise<void> => {
     if (liveSession.ended) return
-    const { key, session, callsTotal } = liveSession
+    const { key, session, callsTotal: calls, lastError } = liveSession
     liveSessions.delete(key)
     ending.add(key)
     liveSession.end()
     needs.onEnd(liveSession)
     events.emit('sessionEnded', {
-      session: session.id,
-      tenant: session.principal.tenant,
+      ...named(session),
       reason,
       ageMs: clock.now() - session.createdAtMs,
-      calls: callsTotal,
+      calls,
+      lastError,
     })
     try {
       await records.remove(key)
@@ -258,12 +258,7 @@ export function createSessions(needs: {
         lease.release()
         throw error
       }
-      events.emit('sessionOpened', {
-        session: session.id,
-        tenant: principal.tenant,
-        version: client.version,
-        client: clientName(session),
-      })
+      events.emit('sessionOpened', { ...named(session), version: client.version })
       return liveSession
     },
     find(principal, id, isPingAnswer = false) {
@@ -296,4 +291,9 @@ export function createSessions(needs: {
       await Promise.allSettled([...liveSessions.values()].map((liveSession) => end(liveSession, 'drain')))
     },
   }
+}
+
+/** Whose a session is, for events. */
+function named(session: Session): Pick<SessionEnded, 'session' | 'tenant' | 'client'> {
+  return { session: session.id, tenant: session.principal.tenant, client: clientName(session) }
 }

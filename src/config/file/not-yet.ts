@@ -4,10 +4,6 @@ const sentences: ReadonlyArray<readonly [path: RegExp, instead: string]> = [
   [/^auth(\.|$)/, 'mcplex does not authenticate clients yet: put a reverse proxy that does in front of it'],
   [/^tenants(\.|$)/, 'mcplex does not know tenants yet: all clients are of one'],
   [/^state(\.|$)/, 'state is kept in memory only, for now'],
-  [
-    /^admin\.listen$/,
-    'there is no door for operators yet: /health has the figures, and mcplex reload applies the file',
-  ],
   [/^listen\.http2$/, 'HTTP/1.1 and HTTP/2 are both served on the one port, always'],
   [/^listen\.(?:tls|cert|key)$/, 'TLS needs two files: listen.tlsCert and listen.tlsKey'],
   [

@@ -203,10 +203,7 @@ describe('an error is told with its place, what was meant, and what is accepted'
       '1:1 config_unknown_key "tenants" is not known here: mcplex does not know tenants yet',
     ],
     ['state: { redis: "x" }', '1:1 config_unknown_key "state" is not known here: state is kept in memory only'],
-    [
-      'admin: { listen: "127.0.0.1:1" }',
-      '1:10 config_unknown_key "listen" is not known here: there is no door for operators yet',
-    ],
+    ['admin: { listen: "127.0.0.1" }', '1:18 config_value admin.listen 127.0.0.1 is not accepted here'],
     ['limits: 5', '1:9 config_structure limits 5 is not a mapping'],
     ['limits: [a]', '1:9 config_structure limits is not a mapping'],
     ['limits: { queue: 5 }', '1:18 config_structure limits.queue 5 is not a mapping'],

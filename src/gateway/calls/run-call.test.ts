@@ -5,6 +5,7 @@ import { createEvents } from '../../base/events.ts'
 import type { Call, Outcome, Reply } from '../../protocol/call.ts'
 import { emptyObject } from '../../protocol/json-text.ts'
 import { type CallNeeds, runCall } from './run-call.ts'
+import { RunningCalls } from './running-calls.ts'
 
 const outcome: Outcome = { answer: { kind: 'result', result: emptyObject }, era: 'legacy', worker: undefined }
 const call: Call = {
@@ -28,8 +29,11 @@ function start(steps: () => Reply): { reply: Reply; reported: string[]; begun: (
   const reported: string[] = []
   events.on('callEnded', ({ status }) => void reported.push(status))
   let begun = 0
+  const runningCalls = new RunningCalls()
   const needs: CallNeeds = {
     running: { count: 0 },
+    runningCalls,
+    upstreamOf: () => 'server',
     upstream: {
       call() {
         begun++

@@ -10,7 +10,9 @@ import { eraInWords } from '../../protocol/revisions.ts'
 import { needsInput } from '../../protocol/bridge/continuation.ts'
 import type { Upstream } from '../../upstreams/upstream.ts'
 import { overdue } from '../drain.ts'
+import { clientName } from '../../sessions/live-session.ts'
 import type { Continuations } from '../interaction/continuation.ts'
+import type { RunningCalls, TrackedCall } from './running-calls.ts'
 import { callAsTask, isTaskOnlyCall } from './task-only-tools.ts'
 
 /** Memory of a running call besides its params, in bytes: as measured (bench/README.md), rounded. */
@@ -25,8 +27,12 @@ export interface CallNeeds {
   readonly clock: Clock
   /** A call of a client with a session has ended. */
   readonly addToHistory: (principal: Principal, session: string, past: PastCall) => void
-  /** Counts the calls that run. */
+  /** Counts the calls that run at the endpoint. */
   readonly running: { count: number }
+  /** The calls that run, of all endpoints. */
+  readonly runningCalls: RunningCalls
+  /** The name of the upstream that a call is for, if what it names says so. */
+  readonly upstreamOf: (call: Call) => string | undefined
 }
 
 /**
@@ -41,18 +47,19 @@ export function runCall(call: Call, needs: CallNeeds): Reply {
  * The reply of the upstream, observed: its end is reported once, and a result that requires input is continued. Not a
  * generator around it, which would cost each call a promise and a turn of the queue for every step.
  */
-class RunningCall implements Reply {
-  readonly #call: Call
+class RunningCall implements Reply, TrackedCall {
+  readonly call: Call
+  startedMs = 0
+  place = 0
   readonly #needs: CallNeeds
   #reply: Reply | undefined
-  #startedMs = 0
   #isContinued = false
   /** Whether it was ended before its first step. */
   #isOver = false
   #isReported = false
 
   constructor(call: Call, needs: CallNeeds) {
-    this.#call = call
+    this.call = call
     this.#needs = needs
   }
 
@@ -91,21 +98,30 @@ class RunningCall implements Reply {
     throw error
   }
 
+  upstream(): string | undefined {
+    return this.#needs.upstreamOf(this.call)
+  }
+
+  tool(): string | undefined {
+    return toolOf(this.call, this.#needs.catalog)
+  }
+
   #begin(): Reply {
     const { upstream, catalog, clock } = this.#needs
-    this.#startedMs = clock.now()
+    this.startedMs = clock.now()
     this.#needs.running.count++
-    refuseHeldBack(this.#call, catalog)
-    const mayBeTask = this.#call.session === undefined && catalog.hasTaskOnly
-    return mayBeTask ? callOrTask(this.#call, this.#needs) : upstream.call(this.#call)
+    this.#needs.runningCalls.add(this)
+    refuseHeldBack(this.call, catalog)
+    const mayBeTask = this.call.session === undefined && catalog.hasTaskOnly
+    return mayBeTask ? callOrTask(this.call, this.#needs) : upstream.call(this.call)
   }
 
   #stepped(step: IteratorResult<Update, Outcome>): Promise<IteratorResult<Update, Outcome>> | typeof step {
     if (step.done !== true || this.#isReported) return step
-    const { session } = this.#call
-    if (session !== undefined && !this.#isContinued && needsInput(this.#call, step.value)) {
+    const { session } = this.call
+    if (session !== undefined && !this.#isContinued && needsInput(this.call, step.value)) {
       this.#isContinued = true
-      this.#reply = this.#needs.continuations.continueCall({ ...this.#call, session }, step.value)
+      this.#reply = this.#needs.continuations.continueCall({ ...this.call, session }, step.value)
       return this.next()
     }
     this.#report(step.value, statusOf(step.value))
@@ -113,7 +129,7 @@ class RunningCall implements Reply {
   }
 
   #failed(error: unknown): Promise<never> {
-    const cut = this.#call.cancel.reason === overdue ? cutOff() : error
+    const cut = this.call.cancel.reason === overdue ? cutOff() : error
     this.#report(undefined, asRefusal(cut)?.code ?? 'internal')
     return Promise.reject(cut)
   }
@@ -121,10 +137,11 @@ class RunningCall implements Reply {
   #report(outcome: Outcome | undefined, status: string): void {
     if (this.#isReported) return
     this.#isReported = true
-    const { events, catalog, clock, addToHistory, running } = this.#needs
+    const { events, clock, addToHistory, running, runningCalls } = this.#needs
     running.count--
-    const call = this.#call
-    const [method, tool, durationMs] = [knownMethod(call.method), toolOf(call, catalog), clock.now() - this.#startedMs]
+    runningCalls.remove(this)
+    const call = this.call
+    const [method, tool, durationMs] = [knownMethod(call.method), this.tool(), clock.now() - this.startedMs]
     const { session } = call
     if (session !== undefined)
       addToHistory(call.principal, session, { method, tool, at: wallMs() - durationMs, durationMs, outcome: status })
@@ -133,6 +150,8 @@ class RunningCall implements Reply {
       tool,
       tenant: call.principal.tenant,
       session,
+      client: clientName(call),
+      upstream: this.upstream(),
       era: eraInWords[call.client.era],
       upstreamEra: outcome && eraInWords[outcome.era],
       status,

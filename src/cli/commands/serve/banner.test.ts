@@ -13,6 +13,7 @@ const ready: Ready = {
   address: '0.0.0.0',
   port: 65_535,
   socket: undefined,
+  admin: undefined,
   server: { name: 'a-server', version: '1', eras: ['legacy', 'modern'], tools: 1200, startMs: 12_345 },
   upstreams: {},
   modes: { legacy: 'session' },

@@ -119,6 +119,7 @@ export function banner(ready: Ready, keys: boolean, colors: Colors, columns: num
     ...(settings.http.sse ? [row('', bold, [[`${url}/sse`.padEnd(34), cyan], 'HTTP+SSE for old clients'])] : []),
     ...(ready.socket === undefined ? [] : [row('Socket', bold, [[ready.socket, cyan]])]),
     row('Health', bold, [[`${url}/health`.padEnd(34), cyan], '/livez /readyz']),
+    ...(ready.admin === undefined ? [] : [row('Operators', bold, [[`${ready.admin}/api/v1`.padEnd(34), cyan]])]),
     '',
     ...howToConnect(ready, isOne ? shortName(name) : 'mcplex', columns),
     '',
@@ -203,6 +204,7 @@ export function readyEvent(ready: Ready): Readonly<Record<string, unknown>> {
     ...whereServed(ready),
     livez: `${url}/livez`,
     readyz: `${url}/readyz`,
+    ...(ready.admin !== undefined && { admin: ready.admin }),
     server: { ...server, modes: ready.modes, stateless: ready.sharing.stateless },
     ...(hasNames(settings) && {
       upstreams: ready.upstreams,

@@ -15,6 +15,8 @@ export interface Wanted {
   readonly mayChoose: boolean
   /** The typed command line with another port. */
   readonly lineWith: (port: number) => string
+  /** How to take any free one. */
+  readonly anyPort?: string
 }
 
 /**
@@ -34,7 +36,7 @@ export async function openPort<Listener>(wanted: Wanted, open: (port: number) =>
   }
 }
 
-function failure(code: string, { host, port, quote, mayChoose, lineWith }: Wanted): Failure {
+function failure(code: string, { host, port, quote, mayChoose, lineWith, anyPort }: Wanted): Failure {
   const said = quote === undefined ? '' : ` (${quote})`
   switch (code) {
     case 'EADDRINUSE':
@@ -44,7 +46,7 @@ function failure(code: string, { host, port, quote, mayChoose, lineWith }: Wante
         notes: [
           ['try', lineWith(port < 65_535 ? port + 1 : port - 1)],
           ['or', `lsof -i :${port}, to see which program uses it`],
-          ['or', '--port 0, for any free one (--json shows which)'],
+          ['or', anyPort ?? '--port 0, for any free one (--json shows which)'],
         ],
       }
     case 'EACCES':

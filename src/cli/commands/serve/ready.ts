@@ -12,6 +12,8 @@ export interface Ready {
   readonly port: number
   /** The Unix socket, if it listens at one. */
   readonly socket: string | undefined
+  /** The URL for operators, without a path, if there is one. */
+  readonly admin: string | undefined
   readonly server: {
     readonly name: string
     readonly version: string | undefined

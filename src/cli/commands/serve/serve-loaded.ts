@@ -4,7 +4,6 @@
  */
 import pc from 'picocolors'
 import { pause, systemClock as clock } from '../../../base/clock.ts'
-import type { EventSource } from '../../../base/events.ts'
 import type { Log } from '../../../base/log.ts'
 import { SecretValues } from '../../../base/secret-values.ts'
 import { version } from '../../../base/version.ts'
@@ -12,14 +11,15 @@ import type { Loaded } from '../../../config/load.ts'
 import type { Environment } from '../../../config/environment.ts'
 import { composeGateway, type Gateway, type GatewayFacts } from '../../../gateway/gateway.ts'
 import { listen, type HttpListener } from '../../../transports/http/listen.ts'
-import { keyHelp, readyEvent, serverIn } from './banner.ts'
+import { announce } from './announce.ts'
+import { serverIn } from './banner.ts'
 import { withoutSecrets } from './masked-ready.ts'
 import type { Ready } from './ready.ts'
 import { certificateFailure } from './certificate-failure.ts'
 import { closeGateway } from '../../close-gateway.ts'
 import { CommandFailed } from '../../failures.ts'
+import { openAdmin, type OpenedAdmin } from './open-admin.ts'
 import { httpInstance, namesOf } from './instance-facts.ts'
-import { listenForKeys } from './keys.ts'
 import { logEvents } from '../../log-events.ts'
 import { type Done, noticeDrain, quietStartMs } from '../../progress-notices.ts'
 import { takeStdout } from './own-stdout.ts'
@@ -33,7 +33,6 @@ import { requestAnswerer } from '../../answer-request.ts'
 import { writeRuntimeFile } from '../../runtime-file.ts'
 import { type Reloading, type ReloadingNeeds, type ReloadSource, startReloading } from './reloading.ts'
 import { startFailureToShow } from './start-failure.ts'
-import { writeBanner } from './write-banner.ts'
 import { stampModules, watchModules } from './watch-modules.ts'
 import { showFailure } from '../../show-failure.ts'
 import { exitCode, listenForSignals, type Stop } from '../../shutdown-signals.ts'
@@ -44,14 +43,13 @@ import { firstBug, openRunContext } from '../../run-context.ts'
 /** How long responses may still be written after all calls have ended. */
 const partingMs = 1500
 
-/** How long writing the line of `--json` may take before the log reports a failure. */
-const tellingMs = 1000
-
 export interface Serving {
   readonly loaded: Loaded
   readonly output: OutputOptions
   /** The typed command line with another port. */
   readonly lineWith: (port: number) => string
+  /** The typed command line with another address for operators. */
+  readonly lineWithAdmin: (address: string) => string
   /** Removes the notice of the start, if one is shown. */
   readonly starting: Done | undefined
   /** Where the settings are read from again; undefined if they are not. */
@@ -115,6 +113,7 @@ export async function serveLoaded(serving: Serving, machine: Environment, output
   const gateway = composeGateway({ settings, log, clock })
   const quiet = logEvents(gateway.events, log, clock)
   let listener: HttpListener | undefined
+  let admin: OpenedAdmin | undefined
   try {
     const bug = firstBug(log)
     const { http } = settings
@@ -125,6 +124,26 @@ export async function serveLoaded(serving: Serving, machine: Environment, output
       })
     const mayChoose = isInteractive(machine.env, stderr)
     const { host, port } = http
+    const operated = {
+      get endpoint() {
+        return listener && `${listener.url}/mcp`
+      },
+      config: source?.path,
+      drainMs: http.drainMs,
+      drain: () => stop.ask('operator'),
+    }
+    admin = await openAdmin({
+      gateway,
+      process: operated,
+      settings: loaded.admin,
+      allowHosts: http.allowHosts,
+      env: machine.env,
+      mayChoose,
+      lineWith: serving.lineWithAdmin,
+      quote: quote('admin.listen'),
+      clock,
+      log,
+    })
     listener =
       http.socket === undefined
         ? await openPort({ host, port, quote: quote('http.port'), mayChoose, lineWith }, listenAt)
@@ -139,8 +158,12 @@ export async function serveLoaded(serving: Serving, machine: Environment, output
     const facts = await Promise.race([gateway.start(), stop.asked, bug]).finally(() => waiting.stop())
     starting?.()
     if (typeof facts !== 'string') {
-      const ready = withoutSecrets(asReady(facts, listener, settings, pasteableName(machine.env)), secretValues)
-      const instance = { ...httpInstance(ready), ...(source?.path !== undefined && { config: source.path }) }
+      const ready = withoutSecrets(asReady(facts, listener, admin, settings, pasteableName(machine.env)), secretValues)
+      const instance = {
+        ...httpInstance(ready),
+        ...(source?.path !== undefined && { config: source.path }),
+        ...(admin.places && { admin: admin.places }),
+      }
       const answer = requestAnswerer(gateway, secretValues)
       const rewrite = loaded.admin.runtimeFile ? writeRuntimeFile(instance, machine.env, log, answer) : undefined
       const told: ReloadingNeeds['told'] = (what) =>
@@ -183,12 +206,19 @@ export async function serveLoaded(serving: Serving, machine: Environment, output
     reloading?.stop()
     unwatch?.()
     endCorrections?.()
+    admin?.close()
     quiet()
     giveBack()
   }
 }
 
-function asReady(facts: GatewayFacts, listener: HttpListener, settings: Ready['settings'], command: string): Ready {
+function asReady(
+  facts: GatewayFacts,
+  listener: HttpListener,
+  { places }: OpenedAdmin,
+  settings: Ready['settings'],
+  command: string,
+): Ready {
   return {
     version,
     command,
@@ -196,55 +226,13 @@ function asReady(facts: GatewayFacts, listener: HttpListener, settings: Ready['s
     address: listener.address,
     port: listener.port,
     socket: listener.socket,
+    admin: places?.url,
     server: serverIn(facts, settings),
     upstreams: facts.upstreams,
     modes: facts.modes,
     sharing: facts.sharing,
     settings,
   }
-}
-
-interface AnnounceNeeds {
-  readonly output: OutputOptions
-  readonly outputs: Outputs
-  readonly isPretty: boolean
-  readonly isColored: boolean
-  readonly log: Log
-  readonly stop: Stop
-  readonly events: EventSource
-  readonly movedFrom: number
-}
-
-/**
- * Reports that requests are served: to a program, on the terminal, or in the log.
- * @returns a function that ends the corrections of the banner
- */
-function announce(ready: Ready, needs: AnnounceNeeds): () => void {
-  const { output, outputs, isPretty, isColored, log, stop, events, movedFrom } = needs
-  const { stdout, stderr } = outputs
-  const event = readyEvent(ready)
-  if (output.isJson) {
-    stdout.write(`${JSON.stringify({ event: 'ready', ...event })}\n`)
-    void stdout.settled(tellingMs).then(() => {
-      if (stdout.lost > 0) log.warn({}, 'the line that says where it serves could not be written to stdout')
-    })
-  }
-  if (!isPretty || output.isJson || output.isQuiet) {
-    log.info(event, 'ready')
-    return () => {}
-  }
-  const colors = pc.createColors(isColored)
-  const keys = listenForKeys(
-    {
-      help: () => stderr.write(keyHelp(ready, colors)),
-      stop: () => stop.ask('key'),
-      interrupt: () => stop.ask('SIGINT'),
-    },
-    clock,
-  )
-  if (movedFrom > 0 && ready.port !== movedFrom)
-    stderr.write(`\n  ${colors.yellow(`port ${movedFrom} is in use, so this is port ${ready.port}`)}\n`)
-  return writeBanner(ready, keys !== undefined, colors, stderr, events)
 }
 
 interface EndNeeds {

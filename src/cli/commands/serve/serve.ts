@@ -31,6 +31,7 @@ export async function serve(
     loaded: load(request, machine),
     output: request,
     lineWith: (port: number): string => lineWith(typed, own, { long: 'port', short: 'p' }, String(port)),
+    lineWithAdmin: (address: string): string => lineWith(typed, own, { long: 'admin' }, address),
     starting,
   }
   return serveLoaded(serving, machine, outputs)

@@ -26,6 +26,7 @@ export async function up(
     loaded: source.read(),
     output: request,
     lineWith: (port: number): string => lineWith(typed, 0, { long: 'port', short: 'p' }, String(port)),
+    lineWithAdmin: (address: string): string => lineWith(typed, 0, { long: 'admin' }, address),
     starting: undefined,
     source,
     watch: request.watch,

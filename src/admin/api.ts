@@ -1,0 +1,87 @@
+/**
+ * The operations of the JSON API as data: paths, parameters, what they are for. Handlers (`handlers.ts`), the schemas of the
+ * answers (`schemas.ts`) and the printed document (`openapi.ts`) are checked against it by the compiler.
+ */
+
+import type { ApiAnswers } from './answers.ts'
+
+/** A parameter in the query, all of which are optional. */
+export interface QueryParameter {
+  readonly about: string
+  readonly kind: 'text' | 'count'
+  /** Of a count. */
+  readonly max?: number
+  readonly default?: number
+}
+
+export interface ApiOperation {
+  readonly method: 'GET' | 'POST'
+  /** Parts in braces stand for one segment. */
+  readonly path: string
+  readonly about: string
+  readonly query?: Readonly<Record<string, QueryParameter>>
+  /** What may be wrong, by status. */
+  readonly errors?: Readonly<Record<number, string>>
+}
+
+/** The operations, each with the type of its answer. */
+export type OperationId = keyof ApiAnswers
+
+const limit: QueryParameter = { about: 'How many at most.', kind: 'count', max: 1000, default: 100 }
+const offset: QueryParameter = { about: 'How many to leave out at the beginning.', kind: 'count', max: 1e9, default: 0 }
+const client: QueryParameter = { about: 'Only those whose client has this in its name, in any case.', kind: 'text' }
+const noSession = { 404: 'There is no such session.', 409: 'Several sessions have labels that begin so.' }
+
+export const api: Readonly<Record<OperationId, ApiOperation>> = {
+  instance: { method: 'GET', path: '/api/v1/instance', about: 'The instance: version, address, load, memory.' },
+  upstreams: {
+    method: 'GET',
+    path: '/api/v1/upstreams',
+    about: 'Each upstream: its state, why and since when, its workers by state, the calls that wait.',
+  },
+  sessions: {
+    method: 'GET',
+    path: '/api/v1/sessions',
+    about: 'Live sessions, in the order in which they were opened. Their ids are never told; labels name them.',
+    query: { limit, offset, client },
+  },
+  session: {
+    method: 'GET',
+    path: '/api/v1/sessions/{session}',
+    about: 'One session with its last calls, by its label or the beginning of it.',
+    errors: noSession,
+  },
+  closeSession: {
+    method: 'POST',
+    path: '/api/v1/sessions/{session}/close',
+    about: 'Ends a session: its calls are cancelled, and its client is told to begin another one (404).',
+    errors: noSession,
+  },
+  closedSessions: {
+    method: 'GET',
+    path: '/api/v1/closed-sessions',
+    about: 'The last 10,000 sessions that have ended, the last one first, with reason, age and last error.',
+    query: { limit, offset, client, reason: { about: 'Only those that ended for this reason.', kind: 'text' } },
+  },
+  errors: {
+    method: 'GET',
+    path: '/api/v1/errors',
+    about:
+      'What went wrong within the last hour: how often, by reason, client, tool and upstream, the most frequent first.',
+    query: { limit },
+  },
+  drain: {
+    method: 'GET',
+    path: '/api/v1/drain',
+    about: 'Whether the instance drains, and the calls that a drain waits for, the oldest first.',
+    query: { limit },
+  },
+  startDrain: {
+    method: 'POST',
+    path: '/api/v1/drain',
+    about: 'Begins to drain, as SIGTERM does: new work is refused, calls in flight may finish, then the process ends.',
+  },
+}
+
+/** Where the document of the API is. */
+export const openapiPath = '/api/v1/openapi.json'

@@ -1,0 +1,113 @@
+/** Asks a running mcplex at its door for operators. */
+import { request } from 'node:http'
+import { type Clock, stayAwake } from '../base/clock.ts'
+import { isObject } from '../base/json.ts'
+import { AdminError } from './admin-error.ts'
+import type { ApiAnswers } from './answers.ts'
+import { api, type OperationId } from './api.ts'
+
+/** Where it is: a Unix socket, or a URL with a token. */
+export type AdminPlace = { readonly socket: string } | { readonly url: string; readonly token: string | undefined }
+
+/** What is asked. */
+export interface Asked {
+  readonly segments?: Readonly<Record<string, string>>
+  readonly query?: Readonly<Record<string, string | number | undefined>>
+  readonly body?: object
+}
+
+/** There was no answer: the process has ended, or hangs. */
+export class Unanswered extends Error {
+  /** Node's code. */
+  readonly code: string | undefined
+
+  constructor(message: string, code?: string) {
+    super(message)
+    this.name = 'Unanswered'
+    this.code = code
+  }
+}
+
+const answerMs = 15_000
+const maxBytes = 16 * 1024 ** 2
+
+/** @throws AdminError with what the instance says is wrong, or Unanswered */
+export async function askAdmin<Id extends OperationId>(
+  place: AdminPlace,
+  id: Id,
+  asked: Asked,
+  clock: Clock,
+): Promise<ApiAnswers[Id]> {
+  const { method, path } = api[id]
+  const filled = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(asked.segments?.[name] ?? ''))
+  const query = new URLSearchParams()
+  for (const [name, value] of Object.entries(asked.query ?? {})) if (value !== undefined) query.set(name, String(value))
+  const target = query.size > 0 ? `${filled}?${query.toString()}` : filled
+  const awake = stayAwake()
+  try {
+    const { status, text } = await exchange(
+      place,
+      { method, target, body: asked.body && JSON.stringify(asked.body) },
+      clock,
+    )
+    const answer = parsed(text)
+    if (status === 200 && isObject(answer)) return answer as unknown as ApiAnswers[Id]
+    if (isObject(answer) && typeof answer['reason'] === 'string' && typeof answer['title'] === 'string')
+      throw new AdminError(status, answer['reason'], answer['title'])
+    throw new Unanswered(`it answered with status ${status}, and not as mcplex does`)
+  } finally {
+    awake.stop()
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+interface Sent {
+  readonly method: string
+  readonly target: string
+  readonly body: string | undefined
+}
+
+function exchange(
+  place: AdminPlace,
+  { method, target, body }: Sent,
+  clock: Clock,
+): Promise<{ readonly status: number; readonly text: string }> {
+  return new Promise((resolve, reject) => {
+    const headers = {
+      ...(body !== undefined && { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) }),
+      ...('url' in place && place.token !== undefined && { Authorization: `Bearer ${place.token}` }),
+    }
+    const options = { method, headers, agent: false }
+    const sent =
+      'socket' in place
+        ? request({ ...options, socketPath: place.socket, path: target, host: 'localhost' })
+        : request(new URL(target, place.url), options)
+    const late = clock.after(answerMs, () => sent.destroy(new Unanswered(`no answer within ${answerMs / 1000} s`)))
+    sent.once('error', (error: NodeJS.ErrnoException) => {
+      late.stop()
+      reject(error instanceof Unanswered ? error : new Unanswered(error.message, error.code))
+    })
+    sent.once('response', (response) => {
+      const chunks: Buffer[] = []
+      let bytes = 0
+      response.on('data', (chunk: Buffer) => {
+        bytes += chunk.length
+        if (bytes > maxBytes) sent.destroy(new Unanswered(`an answer of more than ${maxBytes} bytes`))
+        else chunks.push(chunk)
+      })
+      response.once('error', (error) => sent.destroy(error))
+      response.once('end', () => {
+        late.stop()
+        resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() })
+      })
+    })
+    sent.end(body)
+  })
+}

@@ -1,0 +1,104 @@
+/** Answers one request of an operator: checks where it comes from and its token, finds its operation, and writes the answer. */
+import { createHash, timingSafeEqual } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Log } from '../base/log.ts'
+import { asRefusal } from '../base/refusal.ts'
+import { checkFraming, checkHeaders, type HostRules, isAllowedOrigin } from '../transports/http/guard.ts'
+import { AdminError } from './admin-error.ts'
+import { openapiPath } from './api.ts'
+import type { Handlers } from './handlers.ts'
+import { readBody } from './read-body.ts'
+import { findRoute, readParameters } from './routes.ts'
+
+export interface ExchangeNeeds {
+  readonly handlers: Handlers
+  readonly hosts: HostRules
+  /** What each request must carry; undefined at a socket that only its user can connect to. */
+  readonly token: string | undefined
+  /** The text of the OpenAPI document. */
+  readonly openapi: () => Promise<string>
+  readonly log: Log
+}
+
+interface Answered {
+  readonly status: number
+  readonly type: string
+  readonly text: string
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** Never rejects. */
+export async function answerExchange(
+  request: IncomingMessage,
+  response: ServerResponse,
+  needs: ExchangeNeeds,
+): Promise<void> {
+  let answered: Answered
+  try {
+    answered = await answerTo(request, needs)
+  } catch (error) {
+    answered = problemOf(error, needs)
+  }
+  const { status, type, text, headers } = answered
+  // What was not read of the body would be taken for the next request.
+  if (!request.complete) response.setHeader('Connection', 'close')
+  response.writeHead(status, {
+    'Content-Type': type,
+    'Content-Length': Buffer.byteLength(text),
+    'Cache-Control': 'no-store',
+    'X-Content-Type-Options': 'nosniff',
+    ...headers,
+  })
+  response.end(request.method === 'HEAD' ? undefined : text)
+}
+
+async function answerTo(request: IncomingMessage, needs: ExchangeNeeds): Promise<Answered> {
+  const { handlers, hosts, token, openapi } = needs
+  const { host, origin, authorization, 'transfer-encoding': coding } = request.headers
+  checkHeaders(request.rawHeaders)
+  checkFraming(request.httpVersion, host, coding)
+  hosts.check(host, request.socket.localAddress)
+  if (origin !== undefined && !isAllowedOrigin(origin, []))
+    throw new AdminError(403, 'forbidden_origin', 'Pages of other origins are not answered.')
+  if (token !== undefined) checkToken(authorization, token)
+  const { pathname, searchParams } = targetOf(request.url ?? '')
+  const method = request.method === 'HEAD' ? 'GET' : (request.method ?? '')
+  if (pathname === openapiPath && method === 'GET') return { status: 200, type: jsonType, text: await openapi() }
+  const { route, match } = findRoute(method, pathname)
+  const body = await readBody(request)
+  const found = await handlers[route.id](readParameters(route, match, searchParams, body))
+  return { status: 200, type: jsonType, text: `${JSON.stringify(found)}\n` }
+}
+
+const jsonType = 'application/json'
+
+function targetOf(target: string): URL {
+  if (target.startsWith('/') && URL.canParse(target, 'http://localhost')) return new URL(target, 'http://localhost')
+  throw new AdminError(400, 'bad_request', 'The target is not a path.')
+}
+
+/** Compares hashes, in constant time whatever is given. @throws AdminError 401 */
+function checkToken(authorization: string | undefined, token: string): void {
+  const given = /^Bearer +(\S+) *$/i.exec(authorization ?? '')?.[1]
+  if (given !== undefined && timingSafeEqual(hashOf(given), hashOf(token))) return
+  throw new AdminError(401, 'unauthorized', 'The token is missing or wrong: send Authorization: Bearer with it.')
+}
+
+function hashOf(text: string): Buffer {
+  return createHash('sha256').update(text).digest()
+}
+
+function problemOf(error: unknown, { log }: Pick<ExchangeNeeds, 'log'>): Answered {
+  const { status, reason, title } = described(error)
+  if (status === 500) log.error({ err: error }, 'a request of an operator could not be answered')
+  const text = `${JSON.stringify({ type: 'about:blank', title, status, reason })}\n`
+  const headers = status === 401 ? { 'WWW-Authenticate': 'Bearer' } : {}
+  return { status, type: 'application/problem+json', text, headers }
+}
+
+function described(error: unknown): { readonly status: number; readonly reason: string; readonly title: string } {
+  if (error instanceof AdminError) return { status: error.status, reason: error.reason, title: error.message }
+  const refusal = asRefusal(error)
+  if (refusal) return { status: refusal.row.status, reason: refusal.code, title: refusal.message }
+  return { status: 500, reason: 'internal', title: 'The request could not be answered; the log says why.' }
+}

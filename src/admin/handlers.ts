@@ -1,0 +1,176 @@
+/** What each operation of the JSON API does. */
+import { type Clock, wallMs } from '../base/clock.ts'
+import type { LastError } from '../base/events.ts'
+import type { JsonObject } from '../base/json.ts'
+import type { Gateway, Overview } from '../gateway/gateway.ts'
+import { eraInWords } from '../protocol/revisions.ts'
+import { version } from '../base/version.ts'
+import { AdminError } from './admin-error.ts'
+import type { OperationId } from './api.ts'
+import type { ClosedSessions } from './closed-sessions.ts'
+import type { RecentErrors } from './recent-errors.ts'
+import type { ApiAnswers, ApiLastError, ApiSession } from './answers.ts'
+
+/** A request whose parameters have been read. */
+export interface ApiRequest {
+  /** The parts of the path that stand in braces. */
+  readonly segments: Readonly<Record<string, string>>
+  readonly counts: Readonly<Record<string, number>>
+  readonly texts: Readonly<Record<string, string>>
+  readonly body: JsonObject
+}
+
+export type Handlers = {
+  readonly [Id in OperationId]: (request: ApiRequest) => ApiAnswers[Id] | Promise<ApiAnswers[Id]>
+}
+
+/** What the process says of itself, and what an operator may do to it. */
+export interface OperatedProcess {
+  readonly endpoint: string | undefined
+  readonly config: string | undefined
+  /** How long calls may take in a drain, in milliseconds. */
+  readonly drainMs: number
+  /** Begins to drain. */
+  drain(): void
+}
+
+export interface HandlerNeeds {
+  readonly gateway: Pick<Gateway, 'health' | 'upstreamStates' | 'callsInFlight'> & { readonly overview: Overview }
+  readonly process: OperatedProcess
+  readonly closedSessions: ClosedSessions
+  readonly recentErrors: RecentErrors
+  readonly clock: Clock
+}
+
+export function createHandlers({
+  gateway,
+  process: operated,
+  closedSessions,
+  recentErrors,
+  clock,
+}: HandlerNeeds): Handlers {
+  const { overview } = gateway
+  let drainingAtMs: number | undefined
+
+  const oneSession = (label: string): ApiAnswers['session'] => {
+    const found = overview.session(label)
+    const [only, ...others] = found
+    if (!only) throw new AdminError(404, 'session_unknown', `There is no session ${label}.`)
+    if (others.length > 0)
+      throw new AdminError(
+        409,
+        'session_ambiguous',
+        `Several sessions begin so: ${found.map((one) => one.label).join(', ')}.`,
+      )
+    const history = only.history.map((call) => ({ ...call, at: timeOf(call.at) }))
+    return { ...sessionOf(only), history }
+  }
+
+  return {
+    async instance() {
+      const { status, counts = {}, memory } = await gateway.health()
+      const uptimeMs = Math.round(process.uptime() * 1000)
+      return {
+        pid: process.pid,
+        version,
+        node: process.versions.node,
+        status,
+        startedAt: timeOf(wallMs() - uptimeMs),
+        uptimeMs,
+        endpoint: operated.endpoint,
+        config: operated.config,
+        memory: {
+          heldBytes: memory?.heldBytes ?? 0,
+          limitBytes: memory?.limitBytes ?? 0,
+          rssBytes: process.memoryUsage.rss(),
+        },
+        counts: { ...counts },
+      }
+    },
+    async upstreams() {
+      const states = await gateway.upstreamStates()
+      return {
+        upstreams: states.map(({ name, kind, standing, ok, reason, sinceMs, tools, counts, held }) => ({
+          name,
+          kind,
+          state: standing === 'started' ? (ok ? 'ready' : 'unhealthy') : standing,
+          why: reason,
+          since: timeOf(sinceMs),
+          tools,
+          counts: { ...counts },
+          held: held.map(({ tool, hash, change, differs }) => ({ tool, hash, change, differs: [...differs] })),
+        })),
+      }
+    },
+    sessions({ counts: { limit = 0, offset = 0 }, texts: { client } }) {
+      const { total, sessions } = overview.sessions({ skip: offset, limit, client })
+      return { total, sessions: sessions.map(sessionOf) }
+    },
+    session: ({ segments: { session = '' } }) => oneSession(session),
+    async closeSession({ segments: { session = '' } }) {
+      const { label } = oneSession(session)
+      if (!(await overview.closeSession(label)))
+        throw new AdminError(404, 'session_unknown', `There is no session ${label}.`)
+      return { label }
+    },
+    closedSessions({ counts: { limit = 0, offset = 0 }, texts: { client, reason } }) {
+      const { total, sessions } = closedSessions.page({ skip: offset, limit, client, reason })
+      return {
+        total,
+        sessions: sessions.map(({ endedAt, lastError, ...one }) => ({
+          ...one,
+          endedAt: timeOf(endedAt),
+          lastError: lastError && errorOf(lastError),
+        })),
+      }
+    },
+    errors({ counts: { limit = 0 } }) {
+      const { total, errors } = recentErrors.list(limit)
+      return { total, errors: errors.map(({ lastAt, ...one }) => ({ ...one, lastAt: timeOf(lastAt) })) }
+    },
+    drain({ counts: { limit = 0 } }) {
+      const { isDraining } = overview
+      if (isDraining) drainingAtMs ??= clock.now()
+      const sinceMs = drainingAtMs === undefined ? undefined : clock.now() - drainingAtMs
+      return {
+        draining: isDraining,
+        sinceMs,
+        leftMs: sinceMs === undefined ? undefined : Math.max(0, operated.drainMs - sinceMs),
+        callsInFlight: gateway.callsInFlight,
+        waitingFor: [...overview.calls(limit)],
+      }
+    },
+    startDrain() {
+      drainingAtMs ??= clock.now()
+      operated.drain()
+      return { draining: true }
+    },
+  }
+}
+
+function sessionOf(view: ReturnType<Overview['sessions']>['sessions'][number]): ApiSession {
+  const { label, endpoint, client, era, version: revision, isReady, ageMs, idleMs, calls, callsTotal } = view
+  return {
+    label,
+    endpoint,
+    client,
+    era: eraInWords[era],
+    version: revision,
+    ready: isReady,
+    ageMs,
+    idleMs: Math.max(0, idleMs),
+    calls,
+    callsTotal,
+    streams: view.openStreams,
+    inputRequests: view.inputRequests,
+    keptBytes: view.heldBytes,
+  }
+}
+
+function errorOf({ method, tool, status, at }: LastError): ApiLastError {
+  return { method, tool, status, at: timeOf(at) }
+}
+
+function timeOf(ms: number): string {
+  return new Date(ms).toISOString()
+}

@@ -1,0 +1,70 @@
+/** The OpenAPI document of the JSON API, made of its operations and schemas. */
+import { z } from 'zod'
+import { version } from '../base/version.ts'
+import { api, type ApiOperation, type OperationId, type QueryParameter } from './api.ts'
+import { answers, problem } from './schemas.ts'
+
+/** The document, as an object. */
+export function openapiDocument(): object {
+  const paths: Record<string, Record<string, object>> = {}
+  for (const [id, operation] of Object.entries<ApiOperation>(api)) {
+    const { method, path } = operation
+    paths[path] = { ...paths[path], [method.toLowerCase()]: describe(id as OperationId, operation) }
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'mcplex, for operators',
+      version,
+      description:
+        'Served at a Unix socket of this user, and at `--admin HOST:PORT`, where each request carries a token. It may change until mcplex 1.0.',
+    },
+    paths,
+    components: {
+      securitySchemes: { token: { type: 'http', scheme: 'bearer' } },
+      schemas: { Problem: schemaOf(problem) },
+    },
+    security: [{}, { token: [] }],
+  }
+}
+
+function describe(id: OperationId, { path, about, query = {}, errors = {} }: ApiOperation): object {
+  const segments = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name)
+  const parameters = [
+    ...segments.map((name) => ({ name, in: 'path', required: true, schema: { type: 'string' } })),
+    ...Object.entries(query).map(([name, parameter]) => ({
+      name,
+      in: 'query',
+      description: parameter.about,
+      schema: parameterSchema(parameter),
+    })),
+  ]
+  const failures = { 400: 'A parameter is not right.', 401: 'The token is missing or wrong.', ...errors }
+  return {
+    operationId: id,
+    summary: about,
+    ...(parameters.length > 0 && { parameters }),
+    responses: {
+      200: { description: 'The answer.', content: { 'application/json': { schema: schemaOf(answers[id]) } } },
+      ...Object.fromEntries(
+        Object.entries(failures).map(([status, description]) => [
+          status,
+          {
+            description,
+            content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+          },
+        ]),
+      ),
+    },
+  }
+}
+
+function parameterSchema({ kind, max, default: standard }: QueryParameter): object {
+  return kind === 'text' ? { type: 'string' } : { type: 'integer', minimum: 0, maximum: max, default: standard }
+}
+
+/** OpenAPI 3.1 takes JSON Schema as it is; the name of its dialect is said once for all. */
+function schemaOf(schema: z.ZodType): object {
+  const { $schema: _said, ...rest } = z.toJSONSchema(schema)
+  return rest
+}

@@ -1,0 +1,51 @@
+import { expect, test } from 'vitest'
+import { manualClock } from '../base/clock.ts'
+import { type CallEnded, createEvents } from '../base/events.ts'
+import { RecentErrors } from './recent-errors.ts'
+
+const call: CallEnded = {
+  method: 'tools/call',
+  tool: 'echo',
+  tenant: 't',
+  session: undefined,
+  client: 'c',
+  upstream: 'files',
+  era: 'stateless',
+  upstreamEra: undefined,
+  status: 'upstream_timeout',
+  durationMs: 1,
+  queueMs: undefined,
+}
+
+test('errors of the last hour are counted by kind, the most frequent first; what the client wanted is none', () => {
+  const [events, clock] = [createEvents(), manualClock()]
+  const recent = new RecentErrors(events, clock)
+  events.emit('callEnded', call)
+  events.emit('callEnded', { ...call, status: 'ok' })
+  events.emit('callEnded', { ...call, status: 'cancelled' })
+  events.emit('refused', { code: 'overloaded', tenant: undefined })
+  clock.advance(59 * 60_000)
+  events.emit('refused', { code: 'overloaded', tenant: undefined })
+  expect(recent.list(10)).toMatchObject({
+    total: 3,
+    errors: [
+      { reason: 'overloaded', client: undefined, count: 2 },
+      { reason: 'upstream_timeout', client: 'c', tool: 'echo', upstream: 'files', count: 1 },
+    ],
+  })
+  expect(recent.list(1)).toMatchObject({ total: 3, errors: [{ count: 2 }] })
+  clock.advance(2 * 60_000)
+  expect(recent.list(10)).toMatchObject({ total: 1, errors: [{ reason: 'overloaded', count: 1 }] })
+  clock.advance(60 * 60_000)
+  expect(recent.list(10)).toEqual({ total: 0, errors: [] })
+})
+
+test('clients with ever new names take a bounded memory, and none of their errors is lost', () => {
+  const [events, clock] = [createEvents(), manualClock()]
+  const recent = new RecentErrors(events, clock)
+  for (let count = 0; count < 5000; count++) events.emit('callEnded', { ...call, client: `client ${count}` })
+  const { total, errors } = recent.list(10_000)
+  expect(total).toBe(5000)
+  expect(errors.length).toBe(101)
+  expect(errors[0]).toMatchObject({ reason: 'upstream_timeout', client: undefined, count: 4900 })
+})

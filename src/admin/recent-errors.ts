@@ -1,0 +1,113 @@
+/** What went wrong within the last hour, counted by reason, client, tool and upstream. */
+import { type Clock, wallMs } from '../base/clock.ts'
+import { detachedText } from '../base/detached-text.ts'
+import type { EventSource } from '../base/events.ts'
+
+export interface ErrorCount {
+  readonly reason: string
+  readonly client: string | undefined
+  readonly tool: string | undefined
+  readonly upstream: string | undefined
+  readonly count: number
+  /** In milliseconds since the epoch. */
+  readonly lastAt: number
+}
+
+type ErrorKind = Pick<ErrorCount, 'reason' | 'client' | 'tool' | 'upstream'>
+
+interface Counted extends ErrorKind {
+  count: number
+  lastAt: number
+}
+
+interface Minute {
+  readonly number: number
+  readonly kinds: Map<string, Counted>
+}
+
+const minuteMs = 60_000
+const minutes = 60
+
+/** Clients name themselves as they like: beyond so many kinds in a minute, errors are counted by reason alone. */
+const mostKinds = 100
+
+/** Calls that ended so are not errors: the client wanted it. */
+const noErrors: ReadonlySet<string> = new Set(['ok', 'cancelled'])
+
+export class RecentErrors {
+  readonly #clock: Clock
+  #minutes: Minute[] = []
+
+  /** Listens from now on, for as long as the gateway lives. */
+  constructor(events: EventSource, clock: Clock) {
+    this.#clock = clock
+    events.on('callEnded', ({ status, client, tool, upstream }) => {
+      if (!noErrors.has(status)) this.#count({ reason: status, client, tool, upstream })
+    })
+    events.on('refused', ({ code }) =>
+      this.#count({ reason: code, client: undefined, tool: undefined, upstream: undefined }),
+    )
+  }
+
+  /** The most frequent first. @param most how many kinds at most */
+  list(most: number): { readonly total: number; readonly errors: readonly ErrorCount[] } {
+    this.#forget()
+    const sums = new Map<string, Counted>()
+    let total = 0
+    for (const { kinds } of this.#minutes)
+      for (const [key, kind] of kinds) {
+        total += kind.count
+        const sum = sums.get(key)
+        if (!sum) sums.set(key, { ...kind })
+        else {
+          sum.count += kind.count
+          sum.lastAt = kind.lastAt
+        }
+      }
+    const errors = [...sums.values()].toSorted((one, other) => other.count - one.count)
+    return { total, errors: errors.slice(0, most) }
+  }
+
+  #count(kind: ErrorKind): void {
+    const number = this.#minute()
+    let minute = this.#minutes.at(-1)
+    if (minute?.number !== number) {
+      this.#forget()
+      minute = { number, kinds: new Map() }
+      this.#minutes.push(minute)
+    }
+    const { kinds } = minute
+    const key = keyOf(kind)
+    const known = kinds.get(key)
+    if (known) return added(known)
+    if (kinds.size < mostKinds) return void kinds.set(key, begun(kind))
+    const { reason } = kind
+    const alone: ErrorKind = { reason, client: undefined, tool: undefined, upstream: undefined }
+    const rest = kinds.get(keyOf(alone))
+    if (rest) added(rest)
+    else kinds.set(keyOf(alone), begun(alone))
+  }
+
+  #minute(): number {
+    return Math.floor(this.#clock.now() / minuteMs)
+  }
+
+  #forget(): void {
+    const first = this.#minute() - minutes
+    this.#minutes = this.#minutes.filter(({ number }) => number > first)
+  }
+}
+
+function keyOf({ reason, client = '', tool = '', upstream = '' }: ErrorKind): string {
+  return JSON.stringify([reason, client, tool, upstream])
+}
+
+function begun({ reason, client, tool, upstream }: ErrorKind): Counted {
+  // A slice would keep the whole message that the name came with.
+  return { reason, client: client && detachedText(client), tool, upstream, count: 1, lastAt: wallMs() }
+}
+
+function added(counted: Counted): void {
+  counted.count++
+  counted.lastAt = wallMs()
+}

@@ -1,0 +1,138 @@
+/**
+ * The answers of the JSON API as schemas, for the printed document and for tests; the compiler compares them with the types.
+ * Nothing of it is loaded while mcplex serves.
+ */
+import { z } from 'zod'
+import type { ApiAnswers } from './answers.ts'
+import type { OperationId } from './api.ts'
+
+const count = z.int().nonnegative()
+const ms = z.int().nonnegative().describe('Milliseconds.')
+const time = z.iso.datetime().describe('A time of ISO 8601.')
+const label = z.string().describe('The first eight characters of the hash of the id of a session, as in the log.')
+const counts = z.record(z.string(), z.number())
+
+const lastError = z.strictObject({
+  method: z.string(),
+  tool: z.string().optional(),
+  status: z.string().describe('`tool_error`, `error`, `cancelled`, or the word of a refusal.'),
+  at: time,
+})
+
+const session = z.strictObject({
+  label,
+  endpoint: z.string().describe('Empty for the endpoint of all upstreams.'),
+  client: z.string().optional(),
+  era: z.string(),
+  version: z.string().describe('The revision that the client speaks.'),
+  ready: z.boolean().describe('Whether the handshake is complete.'),
+  ageMs: ms,
+  idleMs: ms.describe('How long ago the client last sent a message of its own, in milliseconds.'),
+  calls: count.describe('Calls in flight.'),
+  callsTotal: count,
+  streams: count.describe('Open streams.'),
+  inputRequests: count.describe('Requests to the client that wait for its answer.'),
+  keptBytes: count,
+})
+
+const call = z.strictObject({
+  method: z.string(),
+  tool: z.string().optional(),
+  upstream: z.string().optional(),
+  session: label.optional(),
+  client: z.string().optional(),
+  ageMs: ms,
+})
+
+const heldDefinition = z.strictObject({
+  tool: z.string(),
+  hash: z.string(),
+  change: z.string(),
+  differs: z.array(z.string()),
+})
+
+/** The answer of each operation. */
+export const answers: { readonly [Id in OperationId]: z.ZodType<ApiAnswers[Id]> } = {
+  instance: z.strictObject({
+    pid: count,
+    version: z.string(),
+    node: z.string(),
+    status: z.enum(['ok', 'degraded', 'starting', 'draining', 'down']),
+    startedAt: time,
+    uptimeMs: ms,
+    endpoint: z.string().optional(),
+    config: z.string().optional().describe('The configuration file.'),
+    memory: z.strictObject({ heldBytes: count, limitBytes: z.number(), rssBytes: count }),
+    counts,
+  }),
+  upstreams: z.strictObject({
+    upstreams: z.array(
+      z.strictObject({
+        name: z.string(),
+        kind: z.string(),
+        state: z.enum(['starting', 'ready', 'failed', 'unhealthy']),
+        why: z.string().optional().describe('Why calls are not served.'),
+        since: time.describe('Since when it is in this state, as far as that was noticed.'),
+        tools: count,
+        counts,
+        held: z.array(heldDefinition).describe('Definitions of tools that are held back.'),
+      }),
+    ),
+  }),
+  sessions: z.strictObject({ total: count, sessions: z.array(session) }),
+  session: session.extend({
+    history: z.array(
+      z.strictObject({
+        method: z.string(),
+        tool: z.string().optional(),
+        at: time,
+        durationMs: ms,
+        outcome: z.string(),
+      }),
+    ),
+  }),
+  closeSession: z.strictObject({ label }),
+  closedSessions: z.strictObject({
+    total: count,
+    sessions: z.array(
+      z.strictObject({
+        label,
+        client: z.string().optional(),
+        reason: z.string(),
+        endedAt: time,
+        ageMs: ms,
+        calls: count,
+        lastError: lastError.optional(),
+      }),
+    ),
+  }),
+  errors: z.strictObject({
+    total: count.describe('Errors within the last hour.'),
+    errors: z.array(
+      z.strictObject({
+        reason: z.string().describe('`tool_error`, `error` (of the server), or the word of a refusal.'),
+        client: z.string().optional(),
+        tool: z.string().optional(),
+        upstream: z.string().optional(),
+        count,
+        lastAt: time,
+      }),
+    ),
+  }),
+  drain: z.strictObject({
+    draining: z.boolean(),
+    sinceMs: ms.optional().describe('How long it has drained, in milliseconds.'),
+    leftMs: ms.optional().describe('How long calls may still take, in milliseconds.'),
+    callsInFlight: count,
+    waitingFor: z.array(call),
+  }),
+  startDrain: z.strictObject({ draining: z.literal(true) }),
+}
+
+/** What is wrong with a request. [RFC 9457] */
+export const problem: z.ZodType = z.strictObject({
+  type: z.literal('about:blank'),
+  title: z.string(),
+  status: count,
+  reason: z.string().describe('A word that does not change.'),
+})

@@ -1,0 +1,28 @@
+import { expect, test } from 'vitest'
+import { CommandFailed } from '../../failures.ts'
+import { readCommandLine } from '../../program.ts'
+
+const needs = { version: '0', out: () => {}, err: () => {} }
+
+test.each([
+  [['close'], 'needs the label'],
+  [['close', ''], 'needs the label'],
+  [['show', '../../x'], 'needs the label'],
+  [['show', 'ab', '--closed'], 'takes a label alone'],
+  [['shut', 'ab'], 'is no action of sessions'],
+  [['list', 'ab'], 'list takes no label'],
+  [['--reason', 'idle'], '--reason is of sessions that have ended'],
+  [['--limit', '0'], '--limit "0" is no number from 1 to 1000'],
+  [['--admin', 'http://['], 'is not an address'],
+])('sessions %j is wrong usage', (words, told) => {
+  expect(() => readCommandLine(['sessions', ...words], needs)).toThrow(told)
+  expect(() => readCommandLine(['sessions', ...words], needs)).toThrow(CommandFailed)
+})
+
+test('sessions takes an address with or without its scheme', () => {
+  for (const address of ['127.0.0.1:8081', 'http://127.0.0.1:8081/'])
+    expect(readCommandLine(['sessions', '--admin', address], needs)).toMatchObject({
+      door: { admin: 'http://127.0.0.1:8081/' },
+      action: { kind: 'list', limit: 100 },
+    })
+})

@@ -1,0 +1,93 @@
+/** The command line of `sessions`. */
+import { Option } from 'commander'
+import { didYouMean } from '../../../base/did-you-mean.ts'
+import { addDoorOptions, type DoorWish, doorWishOf } from '../../door.ts'
+import { type Subcommand, wrongUsage } from '../command.ts'
+import { countOf } from '../count-option.ts'
+import { addOutputOptions, type OutputOptions, outputOptionsOf } from '../output-options.ts'
+
+/** What is to be done. */
+export type SessionsAction =
+  | { readonly kind: 'list'; readonly limit: number; readonly client: string | undefined }
+  | {
+      readonly kind: 'closed'
+      readonly limit: number
+      readonly client: string | undefined
+      readonly reason: string | undefined
+    }
+  | { readonly kind: 'show'; readonly label: string }
+  | { readonly kind: 'close'; readonly label: string }
+
+/** A parsed `sessions` command. */
+export interface SessionsRequest extends OutputOptions {
+  readonly verb: 'sessions'
+  readonly door: DoorWish
+  readonly action: SessionsAction
+}
+
+const examples = `
+Examples:
+  mcplex sessions                                  live sessions: client, age, idle time, calls, streams, kept bytes
+  mcplex sessions --client cursor                  those of clients with that in their name
+  mcplex sessions show 1f09ab                      one session with its last calls
+  mcplex sessions close 1f09ab                     end it: its calls are cancelled, its client begins another one
+  mcplex sessions --closed --reason evicted        those that have ended, of the last 10,000
+
+A session is named by the label that the log has, or the beginning of it; its id is told to nobody. Exit codes: 0 listed
+or closed, 1 there is no such mcplex or session, 2 wrong usage, 77 the token was not accepted.`
+
+export const sessionsVerb: Subcommand<SessionsRequest> = {
+  name: 'sessions',
+  declare(command, asked) {
+    command
+      .description('list the sessions of a running mcplex, show one, or close it')
+      .usage('[options] [list | show <label> | close <label>]')
+      .addHelpText('after', examples)
+      .argument('[action]', '`list`, which is what it does by default, `show` or `close`')
+      .argument('[label]', 'the label of a session, or the beginning of it')
+      .addOption(new Option('--closed', 'Those that have ended, the last one first.'))
+      .addOption(new Option('--client <name>', 'Only those of clients with that in their name.'))
+      .addOption(new Option('--reason <word>', 'Of --closed: only those that ended for this reason.'))
+      .addOption(new Option('--limit <n>', 'How many at most, up to 1000.').default('100'))
+    addDoorOptions(command)
+    addOutputOptions(command, 'One JSON object on stdout: the sessions, or the one that was closed.')
+    command.action((action?: string, label?: string) => {
+      const options = command.opts<{ closed?: true; client?: string; reason?: string; limit: string }>()
+      asked({
+        verb: 'sessions',
+        ...outputOptionsOf(command),
+        door: doorWishOf(command),
+        action: actionIn(action, label, options),
+      })
+    })
+  },
+}
+
+function actionIn(
+  action: string | undefined,
+  label: string | undefined,
+  { closed, client, reason, limit }: { closed?: true; client?: string; reason?: string; limit: string },
+): SessionsAction {
+  if (action === 'show' || action === 'close') {
+    if (closed !== undefined || client !== undefined || reason !== undefined)
+      throw wrongUsage(`${action} takes a label alone`, ['try', `mcplex sessions ${action} ${label ?? '<label>'}`])
+    // An empty label would be the beginning of every label.
+    if (label !== undefined && /^[0-9a-f]{1,8}$/.test(label)) return { kind: action, label }
+    throw wrongUsage(`${action} needs the label of a session: up to 8 of 0-9 and a-f`, [
+      'try',
+      'mcplex sessions, to see the labels',
+    ])
+  }
+  if (action !== undefined && action !== 'list') {
+    const meant = didYouMean(action, ['list', 'show', 'close'])
+    throw wrongUsage(`'${action}' is no action of sessions`, [
+      'try',
+      meant === undefined ? 'mcplex sessions --help' : `mcplex sessions ${meant} ${label ?? ''}`.trim(),
+    ])
+  }
+  if (label !== undefined) throw wrongUsage('list takes no label', ['try', `mcplex sessions show ${label}`])
+  if (reason !== undefined && closed === undefined)
+    throw wrongUsage('--reason is of sessions that have ended', ['try', `mcplex sessions --closed --reason ${reason}`])
+  const most = countOf('--limit', limit, 1000)
+  return closed === undefined ? { kind: 'list', limit: most, client } : { kind: 'closed', limit: most, client, reason }
+}

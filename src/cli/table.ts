@@ -1,0 +1,39 @@
+/** Tables for people: aligned columns without borders. Cells may hold text of clients and servers. Pure. */
+import { terminalSafeLine } from '../base/terminal-safe.ts'
+
+/** A longer cell is cut. */
+const maxCellChars = 60
+
+/** @param rows cells in the order of the columns; an empty one is shown as `-` */
+export function table(columns: readonly string[], rows: ReadonlyArray<readonly string[]>): string {
+  const shown = [columns, ...rows.map((cells) => cells.map((cell) => terminalSafeLine(cell, maxCellChars) || '-'))]
+  const widths = columns.map((_, at) => Math.max(...shown.map((cells) => cells[at]?.length ?? 0)))
+  return shown
+    .map((cells) =>
+      cells
+        .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .map((line) => `${line}\n`)
+    .join('')
+}
+
+/** A duration in at most two units: `4s`, `12m`, `3h12m`, `2d4h`. */
+export function shortAge(ms: number): string {
+  const seconds = Math.floor(ms / 1000)
+  if (seconds < 60) return `${seconds}s`
+  const minutes = Math.floor(seconds / 60)
+  if (minutes < 60) return `${minutes}m`
+  const hours = Math.floor(minutes / 60)
+  if (hours < 24) return `${hours}h${minutes % 60 === 0 ? '' : `${minutes % 60}m`}`
+  return `${Math.floor(hours / 24)}d${hours % 24 === 0 ? '' : `${hours % 24}h`}`
+}
+
+/** A size in one unit: `512 B`, `14.2 KB`, `311 MB`. */
+export function shortSize(bytes: number): string {
+  const units = ['B', 'KB', 'MB', 'GB', 'TB']
+  const power = bytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10))
+  const value = bytes / 1024 ** power
+  return `${power === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[power] ?? ''}`
+}

@@ -1,0 +1,149 @@
+/**
+ * What an operator sees of a running gateway and does to it, beyond the health report. What it tells is for the operator
+ * alone: names of clients, and what servers say. Ids of sessions are never told, since they give access: labels are.
+ */
+import { sessionLabel } from '../base/ids.ts'
+import type { Clock } from '../base/clock.ts'
+import { clientName, type LiveSession, type LiveSessionView } from '../sessions/live-session.ts'
+import type { PastCall } from '../protocol/past-call.ts'
+import { knownMethod } from '../protocol/methods.ts'
+import type { Sessions } from '../sessions/sessions.ts'
+import type { RunningCalls, TrackedCall } from './calls/running-calls.ts'
+import type { ServedUpstreams } from './served-upstreams.ts'
+
+/** A live session, in plain data. */
+export interface SessionView extends LiveSessionView {
+  /** The first eight characters of the hash of its id, as in the log. */
+  readonly label: string
+  /** The endpoint that it belongs to; empty for that of all upstreams. */
+  readonly endpoint: string
+}
+
+/** A session with its last calls, oldest first. */
+export interface SessionDetails extends SessionView {
+  readonly history: readonly PastCall[]
+}
+
+/** A call that runs. */
+export interface CallView {
+  readonly method: string
+  readonly tool: string | undefined
+  readonly upstream: string | undefined
+  /** The label of its session. */
+  readonly session: string | undefined
+  readonly client: string | undefined
+  readonly ageMs: number
+}
+
+/** What all sessions hold together. */
+export interface SessionTotals {
+  readonly count: number
+  /** The age of the oldest one, in milliseconds; 0 without any. */
+  readonly oldestMs: number
+  readonly heldBytes: number
+}
+
+export interface Overview {
+  /** Live sessions in the order in which they were opened, without the first `skip` of those that pass. */
+  sessions(page: SessionPage): { readonly sessions: readonly SessionView[]; readonly total: number }
+  sessionTotals(): SessionTotals
+  /** The sessions whose labels begin with a text: several, if it is short. */
+  session(label: string): readonly SessionDetails[]
+  /** Ends a session, as the operator wishes. @returns whether there was one with exactly this label */
+  closeSession(label: string): Promise<boolean>
+  /** Calls in flight, the oldest first. @param most how many at most */
+  calls(most: number): readonly CallView[]
+  /** The figures of each upstream, by name, in their order. */
+  upstreamCounts(): ReadonlyArray<readonly [name: string, counts: Readonly<Record<string, number>>]>
+  readonly isDraining: boolean
+}
+
+/** Which sessions are asked for. */
+export interface SessionPage {
+  readonly skip: number
+  readonly limit: number
+  /** Only those of clients whose name has this in it, in any case. */
+  readonly client?: string | undefined
+}
+
+export interface OverviewNeeds {
+  readonly sessions: Pick<Sessions, 'all' | 'end' | 'count'>
+  readonly runningCalls: RunningCalls
+  readonly upstreams: Pick<ServedUpstreams, 'all'>
+  readonly drain: { readonly draining: boolean }
+  readonly clock: Clock
+}
+
+/** The most sessions that one beginning of a label finds. */
+const mostFound = 20
+
+export function createOverview(needs: OverviewNeeds): Overview {
+  const { sessions, runningCalls, upstreams, drain, clock } = needs
+
+  const viewOf = (live: LiveSession): SessionView => ({
+    label: sessionLabel(live.session.id),
+    endpoint: live.session.endpoint,
+    ...live.view(clock.now()),
+  })
+
+  const labelled = (label: string): LiveSession[] => {
+    const found: LiveSession[] = []
+    for (const live of sessions.all()) {
+      if (found.length >= mostFound) break
+      if (sessionLabel(live.session.id).startsWith(label)) found.push(live)
+    }
+    return found
+  }
+
+  return {
+    sessions({ skip, limit, client }) {
+      const wanted = client?.toLowerCase()
+      const shown: SessionView[] = []
+      let total = 0
+      for (const live of sessions.all()) {
+        if (wanted !== undefined && clientName(live.session)?.toLowerCase().includes(wanted) !== true) continue
+        if (total >= skip && shown.length < limit) shown.push(viewOf(live))
+        total++
+      }
+      return { sessions: shown, total }
+    },
+    sessionTotals() {
+      let [oldestAtMs, heldBytes] = [Infinity, 0]
+      for (const { session, memory } of sessions.all()) {
+        oldestAtMs = Math.min(oldestAtMs, session.createdAtMs)
+        heldBytes += memory.heldBytes
+      }
+      return {
+        count: sessions.count,
+        oldestMs: Math.max(0, clock.now() - Math.min(oldestAtMs, clock.now())),
+        heldBytes,
+      }
+    },
+    session: (label) => labelled(label).map((live) => ({ ...viewOf(live), history: live.history })),
+    async closeSession(label) {
+      const found = labelled(label).filter(({ session }) => sessionLabel(session.id) === label)
+      await Promise.all(found.map((live) => sessions.end(live, 'operator')))
+      return found.length > 0
+    },
+    calls: (most) =>
+      oldest(runningCalls, most).map((tracked) => {
+        const { call, startedMs } = tracked
+        return {
+          method: knownMethod(call.method),
+          tool: tracked.tool(),
+          upstream: tracked.upstream(),
+          session: call.session === undefined ? undefined : sessionLabel(call.session),
+          client: clientName(call),
+          ageMs: Math.max(0, clock.now() - startedMs),
+        }
+      }),
+    upstreamCounts: () => upstreams.all.map((served) => [served.name, served.counts()] as const),
+    get isDraining() {
+      return drain.draining
+    },
+  }
+}
+
+function oldest(calls: Iterable<TrackedCall>, most: number): TrackedCall[] {
+  return [...calls].toSorted((one, other) => one.startedMs - other.startedMs).slice(0, most)
+}
