@@ -3,7 +3,9 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { AjvJsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/ajv'
 import { afterEach, expect, test } from 'vitest'
+import { parse } from 'yaml'
 
 const root = join(import.meta.dirname, '..')
 const main = join(root, 'dist', 'cli', 'main.js')
@@ -52,3 +54,13 @@ test.each(files)('the file in %s is right', (_path, text) => {
   expect(stderr).not.toContain('warning')
   expect(status).toBe(0)
 })
+
+const schema = new AjvJsonSchemaValidator().getValidator(JSON.parse(readFileSync(join(root, 'schema.json'), 'utf8')))
+const examples = readdirSync(join(root, 'examples')).filter((name) => name.endsWith('.yaml'))
+
+test.each([...files, ...examples.map((name) => [name, readFileSync(join(root, 'examples', name), 'utf8')] as const)])(
+  'an editor with the schema marks nothing in the file in %s',
+  (_path, text) => {
+    expect(schema(parse(text))).toMatchObject({ valid: true })
+  },
+)

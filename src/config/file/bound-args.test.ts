@@ -141,6 +141,8 @@ upstreams:
   test('are in the schema for editors', () => {
     const text = JSON.stringify(fileSchema())
     expect(text).toContain('"boundArgs":{"type":"object"')
-    expect(text).toContain('"anyOf":[{"type":"array","items":{"type":"string"}},{"type":"object"}]')
+    expect(text).toContain(
+      '"anyOf":[{"type":"array","items":{"type":["string","number","boolean"]}},{"type":"object"}]',
+    )
   })
 })

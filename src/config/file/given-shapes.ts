@@ -2,7 +2,9 @@
 import { z } from 'zod'
 
 const text = z.string()
-const texts = z.array(z.string())
+/** The reader of files makes texts of these. */
+const asText = ['string', 'number', 'boolean']
+const texts = z.array(text.meta({ type: asText }))
 
 const wrong = { code: 'config_structure', meant: undefined }
 const notText = { fault: 'is not a text', accepted: 'a text' }
@@ -32,13 +34,13 @@ const shapes: Readonly<Record<string, z.ZodType>> = {
     })
     .meta({
       description: `Arguments of the program, as a list; or, as a mapping, ${bound}`,
-      anyOf: [{ type: 'array', items: { type: 'string' } }, { type: 'object' }],
+      anyOf: [{ type: 'array', items: { type: asText } }, { type: 'object' }],
     }),
   boundArgs: z.record(text, z.unknown()).meta({ description: bound.replace('arguments', 'Arguments') }),
   env: z.record(text.regex(/^[A-Za-z_][A-Za-z0-9_]*$/), text).meta({
     description:
       'Variables for the server, beside the few that every program needs. For secrets: ${NAME} or ${file:path}.',
-    additionalProperties: { type: ['string', 'number', 'boolean'] },
+    additionalProperties: { type: asText },
   }),
 }
 

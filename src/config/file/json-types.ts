@@ -26,7 +26,12 @@ function typeOf(option: Option): Record<string, unknown> {
     case 'choice':
       return { anyOf: [{ enum: [...option.choices] }, reference] }
     case 'list':
-      return { anyOf: [{ type: 'array', items: { type: 'string' } }, { type: 'string' }] }
+      return {
+        anyOf: [
+          { type: 'array', items: { type: ['string', 'number', 'boolean'] } },
+          { type: ['string', 'number', 'boolean'] },
+        ],
+      }
     case 'text':
       return { type: ['string', 'integer'] }
     case 'given':

@@ -2,16 +2,36 @@
  * Prepares JSON as editors write it for a reader of YAML: without comments and tabs, and in the file of a client without
  * anything but its servers. Blanks take the place of what is left out, so that offsets do not change (lines do). Pure.
  */
-import { stripComments, visit } from 'jsonc-parser'
+import { createScanner, visit } from 'jsonc-parser'
 import { ownNames, serverNames } from './client-names.ts'
 import { deepJsonOffset } from './json-depth.ts'
+
+// The package declares these as a const enum, which modules compiled one by one cannot read.
+const lineComment = 12
+const blockComment = 13
+const endOfFile = 17
 
 /** YAML is returned as it is. */
 export function plainJson(text: string): string {
   if (!/^\uFEFF?\s*(?:\{|\/[/*])/.test(text)) return text
-  const json = stripComments(text, ' ')
+  const json = withoutComments(text)
   // No text of JSON contains a tab, so this changes only what is between them.
   return withoutOthers(json).replaceAll('\t', ' ')
+}
+
+/** Unlike `stripComments` of the package, which adds a blank for each comment, this keeps every offset. */
+function withoutComments(text: string): string {
+  const scanner = createScanner(text)
+  let kept = ''
+  let at = 0
+  for (let kind = scanner.scan(); kind !== endOfFile; kind = scanner.scan()) {
+    if (kind !== lineComment && kind !== blockComment) continue
+    const start = scanner.getTokenOffset()
+    const end = start + scanner.getTokenLength()
+    kept += text.slice(at, start) + text.slice(start, end).replaceAll(/[^\r\n]/g, ' ')
+    at = end
+  }
+  return kept + text.slice(at)
 }
 
 interface Part {

@@ -480,6 +480,16 @@ describe('the file of a client', () => {
     })
   })
 
+  test('has its problems where they stand, behind comments, too', () => {
+    const comments = '// one\n/* two */\n'.repeat(10)
+    const text = `${comments}{"mcpServers": /* x */ {"fs": {"command": "npx", "env": {"KEY": "hunter2-hunter2", "B": "\${NOT_SET}"}}}}`
+    const [problem, ...others] = read(text, 'client.json').problems
+    expect(others).toEqual([])
+    expect(problem?.where).toBe(`client.json:21:${1 + (text.split('\n')[20] ?? '').indexOf('${NOT_SET}')}`)
+    expect(problem?.message).toContain('NOT_SET')
+    expect(JSON.stringify(problem)).not.toContain('hunter')
+  })
+
   test('may stand in a file of mcplex', () => {
     expect(
       valuesOf(read('listen: { port: 1 }\nmcpServers:\n  a: { command: x }\nupstreams:\n  b: { command: y }')),

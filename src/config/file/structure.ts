@@ -68,7 +68,13 @@ export function fileStructure(): z.ZodType {
     'version',
     z
       .literal('1')
-      .meta({ enum: [1], description: 'The version of the form of this file.' })
+      // In a file it is a number; the reader of files makes a text of each value.
+      .meta({
+        type: ['integer', 'string'],
+        const: undefined,
+        enum: [1, '1'],
+        description: 'The version of the form of this file.',
+      })
       .optional(),
   )
   const upstreams = z
