@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { Cancel } from '../../src/base/cancel.ts'
-import { systemClock } from '../../src/base/clock.ts'
+import { type Clock, systemClock } from '../../src/base/clock.ts'
 import { createEvents } from '../../src/base/events.ts'
 import { type Log, silentLog } from '../../src/base/log.ts'
 import { createMemoryBudget } from '../../src/base/memory-budget.ts'
@@ -25,6 +25,10 @@ export interface Recorded {
   call(client: string, args?: JsonObject): Promise<string>
   /** Lets calls with the argument `held` be answered. */
   release(): void
+  /** The process ids of those that were pinged, in order. */
+  pings(): readonly number[]
+  /** Lets this much time pass at once: only for what compares times, not for timers. */
+  skip(ms: number): void
   /** How often each call has run, by its id. */
   runs(): ReadonlyMap<string, number>
 }
@@ -32,17 +36,23 @@ export interface Recorded {
 const server = join(import.meta.dirname, '..', 'fixtures', 'recording.mjs')
 
 /** It ends with the test that runs. */
-export async function startRecorded(settings: Partial<PartialUpstream> = {}, log: Log = silentLog): Promise<Recorded> {
+export async function startRecorded(
+  settings: Partial<PartialUpstream> = {},
+  { flags = [], log = silentLog }: { readonly flags?: readonly string[]; readonly log?: Log } = {},
+): Promise<Recorded> {
   const folder = mkdtempSync(join(tmpdir(), 'mcplex-recorded-'))
   const file = join(folder, 'calls')
   writeFileSync(file, '')
-  const given = { command: process.execPath, args: [server, file], protocol: 'legacy' as const, ...settings }
+  writeFileSync(`${file}.pings`, '')
+  let skippedMs = 0
+  const clock: Clock = { ...systemClock, now: () => systemClock.now() + skippedMs }
+  const given = { command: process.execPath, args: [server, file, ...flags], protocol: 'legacy' as const, ...settings }
   const upstream = createStdioUpstream({
     settings: onlyUpstream(fillSettings({ upstream: given }, thisMachine())),
     hasOneClient: false,
     queue: 1000,
     queueWaitMs: 60_000,
-    clock: systemClock,
+    clock,
     log,
     events: createEvents(),
     memory: createMemoryBudget(256 * 1024 ** 2),
@@ -68,6 +78,8 @@ export async function startRecorded(settings: Partial<PartialUpstream> = {}, log
         return asRefusal(error)?.code ?? String(error)
       }
     },
+    pings: () => readFileSync(`${file}.pings`, 'utf8').split('\n').filter(Boolean).map(Number),
+    skip: (ms) => void (skippedMs += ms),
     release: () => writeFileSync(`${file}.go`, ''),
     runs() {
       const found = new Map<string, number>()

@@ -14,6 +14,7 @@ import { createCatalogSource } from '../pooling/catalog-source.ts'
 import type { CatalogWorkers } from '../pooling/catalog-workers.ts'
 import { hasSameHandshake } from '../pooling/hand-over.ts'
 import { isCommon } from '../pooling/isolation-group.ts'
+import { IdleChecks } from '../pooling/idle-checks.ts'
 import { createIsolationGroups, type IsolationGroups } from '../pooling/isolation-groups.ts'
 import { createNotificationRouter, type NotificationRouter } from '../pooling/notification-router.ts'
 import { createOwnWorkerLists } from '../pooling/own-worker-lists.ts'
@@ -64,6 +65,7 @@ export class PooledUpstream implements SingleUpstream {
   readonly #starts: WorkerStarts
   readonly #watch: UnresponsiveWorkers
   readonly #recycling: Recycling
+  readonly #idleChecks: IdleChecks
   readonly #sweeper: Timer
   readonly #ends = new Set<Promise<void>>()
   #spares: Spares | undefined
@@ -90,6 +92,7 @@ export class PooledUpstream implements SingleUpstream {
     )
     this.groups = createIsolationGroups(settings.pool, hasOneClient)
     this.notifications = createNotificationRouter(clock, (key) => this.groups.find(key))
+    this.#idleChecks = new IdleChecks({ clock, log, checked: () => this.#slotFreed() })
     this.#starts = this.#createStarts()
     this.#watch = createUnresponsiveWorkers({ clock, log, pingAfterMs: settings.pingAfterMs })
     this.catalogWorkers = catalogWorkersOf(needs, this.#starts, this, () => this.#slotFor('catalog'))
@@ -208,7 +211,7 @@ export class PooledUpstream implements SingleUpstream {
   }
 
   #sweep(): void {
-    const { groups, pool, catalogWorkers } = this
+    const { groups, pool, catalogWorkers, slots } = this
     for (const group of groups.all()) for (const worker of group.workers) this.#watch.sweep(worker, group)
     groups.removeEmpty(this.#needs.clock.now(), ({ key }) => !this.notifications.hasSubscribers(key))
     pool.sweep()
@@ -217,6 +220,7 @@ export class PooledUpstream implements SingleUpstream {
     this.#spares?.fill()
     const { crashLoopGuard } = this.#starts
     const serverEra = groups.serverEras.values().next().value
+    if (serverEra) this.#idleChecks.learn(slots.in('idle'), serverEra)
     if (serverEra) crashLoopGuard.retry(serverEra)
     this.#starts.checkSeveral()
     if (serverEra && pool.lacksSlots && this.#onlyOne.isTryDue()) crashLoopGuard.check(serverEra)
@@ -245,6 +249,7 @@ export class PooledUpstream implements SingleUpstream {
       slots: this.slots,
       notifications: this.notifications,
       onlyOne: this.#onlyOne,
+      idleChecks: this.#idleChecks,
       serverEras: this.groups.serverEras,
       clock,
       log,
@@ -274,6 +279,7 @@ export class PooledUpstream implements SingleUpstream {
         const catalogWorker = this.catalogWorkers.handOver((what) => hasSameHandshake(group, what, hasOneClient))
         return catalogWorker && this.#starts.handOver(group, this.groups.serverEraOf(group.caller), catalogWorker)
       },
+      idleChecks: this.#idleChecks,
       isOnlyOne: () => this.#onlyOne.isKnown,
       endCatalogWorker: () => this.catalogWorkers.endOne(),
       endSuspendedCalls,

@@ -114,7 +114,7 @@ test('of any number of failing profiles, only those that have to wait are rememb
   const { crashLoopGuard, pass } = createFixture(() => true)
   const first = crashLoopGuard.ofSource('first')
   for (let at = 0; at < 511; at++) crashLoopGuard.ofSource(`${at}`)
-  first.failed(1_000_000)
+  first.failed(1_000_000, 'ended')
   crashLoopGuard.ofSource('one more')
   expect(crashLoopGuard.ofSource('first')).toBe(first)
   pass(120_000)

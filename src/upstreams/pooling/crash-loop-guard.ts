@@ -123,12 +123,13 @@ export function createCrashLoopGuard(needs: {
       const { isNeutral, serverEra } = start
       const now = clock.now()
       const hasRun = failure.fault !== 'not_run'
-      own?.failed(now, hasRun)
+      const failed = hasRun ? 'start' : 'not_run'
+      own?.failed(now, failed)
       if (failure.fault === 'refused' && !isNeutral) return
       if (isExplained(failure, start)) fault = undefined
       else if (fault !== undefined || !hasRun || isNeutral) {
         fault = failure.detail
-        forAll.failed(now, hasRun)
+        forAll.failed(now, failed)
         if (!needs.isOneRunning()) onlyOne.failedAlone()
       } else if (!hasPassed()) test(serverEra)
     },

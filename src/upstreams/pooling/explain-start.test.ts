@@ -12,7 +12,7 @@ test('a start beside another worker waits for the check, even if that worker is 
   const clock = manualClock()
   const onlyOne = createSingleInstance({ clock, log: silentLog, changed() {} })
   const own = new RestartBackoff()
-  own.failed(clock.now())
+  own.failed(clock.now(), 'start')
   let checked = (): void => {}
   const result = explainStart(own, 'ended', failure, true, {
     clock,

@@ -6,6 +6,7 @@ import { Cancel } from '../../base/cancel.ts'
 import { manualClock } from '../../base/clock.ts'
 import { createEvents } from '../../base/events.ts'
 import { createMemoryBudget } from '../../base/memory-budget.ts'
+import { silentLog } from '../../base/log.ts'
 import { asRefusal } from '../../base/refusal.ts'
 import { holderOf, Transfers } from '../../base/transfers.ts'
 import type { Call } from '../../protocol/call.ts'
@@ -15,6 +16,7 @@ import { UpstreamConnection } from '../connection/connection.ts'
 import type { LineListener } from '../connection/line-transport.ts'
 import type { OpenedWorker, ServerInstance, Worker, WorkerCall, WorkerNeeds } from '../worker.ts'
 import type { WorkerState } from '../worker-states.ts'
+import { IdleChecks } from './idle-checks.ts'
 import type { IsolationGroup } from './isolation-group.ts'
 import { createIsolationGroups } from './isolation-groups.ts'
 import { Pool } from './pool.ts'
@@ -136,6 +138,7 @@ function createFixture(mode: 'session' | 'shared', bound: number) {
     start,
     handOver: () => undefined,
     isOnlyOne: () => false,
+    idleChecks: new IdleChecks({ clock, log: silentLog, checked: () => pool.slotFreed() }),
     endCatalogWorker: () => false,
     endSuspendedCalls() {},
   })

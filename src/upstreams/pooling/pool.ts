@@ -11,6 +11,7 @@ import type { UpstreamSettings } from '../options.ts'
 import { NoRoom } from '../upstream.ts'
 import type { Worker } from '../worker.ts'
 import { endIdleWorkersOf } from './idle-workers.ts'
+import type { IdleChecks } from './idle-checks.ts'
 import type { IsolationGroup, QueuedCall } from './isolation-group.ts'
 import { waitedTooLong } from './waited-too-long.ts'
 import type { WorkerSlot, WorkerSlots } from './worker-slots.ts'
@@ -31,6 +32,8 @@ export interface PoolNeeds {
   readonly start: (group: IsolationGroup, slot: WorkerSlot) => Promise<Worker>
   /** Makes a catalog worker with the right handshake a worker of the group; undefined if there is none. */
   readonly handOver: (group: IsolationGroup) => Promise<Worker> | undefined
+  /** Has workers that have rested for long show that they live before they are lent. */
+  readonly idleChecks: Pick<IdleChecks, 'isReady' | 'isAsking'>
   /** Whether only one worker of the server can run. */
   readonly isOnlyOne: () => boolean
   /** Ends a catalog worker; false if there is none. */
@@ -153,7 +156,8 @@ export class Pool {
     const { state } = worker
     if (state !== 'idle' && state !== 'busy') return false
     if (worker.pinnedTo !== undefined && worker.pinnedTo !== client) return false
-    return worker.callsLeft > 0 && worker.callsInFlight < this.#callsPerWorker(group)
+    if (worker.callsLeft <= 0 || worker.callsInFlight >= this.#callsPerWorker(group)) return false
+    return this.#needs.idleChecks.isReady(worker, group)
   }
 
   /** The worker that is pinned to the client or named by the call if it has capacity, else the one with the fewest calls. */
@@ -228,6 +232,8 @@ export class Pool {
       return
     }
     if (group.starts.size * this.#callsPerWorker(group) >= group.queued.size) return
+    // A worker of the group may be lent in a moment.
+    if (this.#needs.idleChecks.isAsking(group)) return
     // Calls wait for the end of a back-off pause in the line, without taking a slot; the sweep tries again.
     const now = this.#needs.clock.now()
     if (group.restarts.pauseMs(now) > 0 && (group.workers.size > 0 || !group.restarts.refusesAtOnce(now))) return
@@ -263,7 +269,7 @@ export class Pool {
     const isNext = this.#starts.size >= startsAtOnce && this.#needs.slots.free > 0
     const isPausing = workers.size === 0 && restarts.pauseMs(now) > 0
     const isReplaced = now - sinceMs < longestReplacementMs && [...workers].some(isLeaving)
-    const isExpected = starts.size > 0 || isNext || isPausing || isReplaced
+    const isExpected = starts.size > 0 || isNext || isPausing || isReplaced || this.#needs.idleChecks.isAsking(group)
     return isExpected ? undefined : waitedTooLong(workers, this.#needs.isOnlyOne())
   }
 }

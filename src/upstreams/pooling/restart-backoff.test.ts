@@ -11,7 +11,7 @@ const failures = fc.array(fc.nat(20_000), { minLength: 1, maxLength: 12 }).map((
 
 const restartsAfter = (moments: readonly number[]): RestartBackoff => {
   const restarts = new RestartBackoff()
-  for (const at of moments) restarts.failed(at)
+  for (const at of moments) restarts.failed(at, 'ended')
   return restarts
 }
 
@@ -40,7 +40,7 @@ test('after each failure there is a pause, which is never longer than 30 s and e
 test('the pause doubles with each failure in a row', () => {
   const restarts = new RestartBackoff()
   const pauses = Array.from({ length: 4 }, (_, at) => {
-    restarts.failed(at)
+    restarts.failed(at, 'ended')
     return restarts.pauseMs(at)
   })
   expect(pauses).toEqual([500, 1000, 2000, 4000])
@@ -73,8 +73,23 @@ test('a failure is forgotten after a minute: the next one is the first again', (
     fc.property(failures, fc.nat(minute), (moments, later) => {
       const restarts = restartsAfter(moments)
       const next = (moments.at(-1) ?? 0) + minute + later
-      restarts.failed(next)
+      restarts.failed(next, 'ended')
       expect(restarts.pauseMs(next)).toBe(500)
+    }),
+  )
+})
+
+test('after a failed start calls are refused until the next one may be tried; after the end of a worker they wait', () => {
+  fc.assert(
+    fc.property(fc.constantFrom('start' as const, 'not_run' as const), fc.nat(3), (failure, before) => {
+      const restarts = restartsAfter(Array.from({ length: before }, (_, at) => at))
+      expect(restarts.refusesAtOnce(before)).toBe(false)
+      restarts.failed(before, failure)
+      const pauseMs = restarts.pauseMs(before)
+      expect([restarts.refusesAtOnce(before), restarts.refusesAtOnce(before + pauseMs - 1)]).toEqual([true, true])
+      expect(restarts.refusesAtOnce(before + pauseMs)).toBe(false)
+      restarts.failed(before + pauseMs, 'ended')
+      expect(restarts.refusesAtOnce(before + pauseMs)).toBe(before === 3)
     }),
   )
 })

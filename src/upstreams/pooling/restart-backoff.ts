@@ -16,17 +16,15 @@ const firstPauseMs = 500
 const longestPauseMs = 30_000
 const pauses: BackOff = { firstMs: firstPauseMs, longestMs: longestPauseMs }
 
-export class RestartBackoff {
-  #failures: number[] = []
-  #refusalMs = refusalMs
+/** What has failed: a worker `ended` after it had answered, did not `start`, or its program could `not_run` at all. */
+export type WorkerFailure = 'ended' | 'start' | 'not_run'
 
-  /**
-   * A worker crashed or could not be started at `nowMs`.
-   * @param hasRun false if the program could not be run at all
-   */
-  failed(nowMs: number, hasRun: boolean = true): void {
-    this.#failures = [...this.#failures.filter((at) => at > nowMs - windowMs), nowMs]
-    this.#refusalMs = hasRun ? refusalMs : refusalNotRunMs
+export class RestartBackoff {
+  #failures: Array<{ readonly atMs: number; readonly failure: WorkerFailure }> = []
+
+  /** A worker failed at `nowMs`. */
+  failed(nowMs: number, failure: WorkerFailure): void {
+    this.#failures = [...this.#recent(nowMs), { atMs: nowMs, failure }]
   }
 
   /** Takes the last failure back: it had another cause. */
@@ -36,15 +34,25 @@ export class RestartBackoff {
 
   /** Milliseconds to wait before the next start; 0 if it may be now. */
   pauseMs(nowMs: number): number {
-    const recent = this.#failures.filter((at) => at > nowMs - windowMs)
+    const recent = this.#recent(nowMs)
     const last = recent.at(-1)
     if (last === undefined) return 0
-    const pause = recent.length >= maxFailures ? this.#refusalMs : backOffMs(pauses, recent.length)
-    return Math.max(0, last + pause - nowMs)
+    const longMs = last.failure === 'not_run' ? refusalNotRunMs : refusalMs
+    const pause = recent.length >= maxFailures ? longMs : backOffMs(pauses, recent.length)
+    return Math.max(0, last.atMs + pause - nowMs)
   }
 
-  /** Whether calls are refused at once instead of waiting for the next start. */
+  /**
+   * Whether calls are refused at once instead of waiting for the next start: after too many failures, and after a start
+   * that has failed, because the next one will most likely fail as well.
+   */
   refusesAtOnce(nowMs: number): boolean {
-    return this.#failures.filter((at) => at > nowMs - windowMs).length >= maxFailures && this.pauseMs(nowMs) > 0
+    const recent = this.#recent(nowMs)
+    const isKnownToFail = recent.length >= maxFailures || (recent.at(-1)?.failure ?? 'ended') !== 'ended'
+    return isKnownToFail && this.pauseMs(nowMs) > 0
+  }
+
+  #recent(nowMs: number): Array<{ readonly atMs: number; readonly failure: WorkerFailure }> {
+    return this.#failures.filter(({ atMs }) => atMs > nowMs - windowMs)
   }
 }

@@ -30,7 +30,7 @@ export function createUnresponsiveWorkers(needs: UnresponsiveWorkersNeeds): Unre
   const replace = (worker: Worker, group: IsolationGroup): void => {
     log.warn({ worker: worker.number }, 'worker does not react and is ended')
     group.hasLostState = true
-    group.restarts.failed(clock.now())
+    group.restarts.failed(clock.now(), 'ended')
     worker.kill()
   }
 

@@ -14,6 +14,7 @@ import type { CatalogWorker, CatalogWorkerStart } from './catalog-workers.ts'
 import { type CrashLoopGuard, createCrashLoopGuard } from './crash-loop-guard.ts'
 import { explainStart } from './explain-start.ts'
 import type { IsolationGroup } from './isolation-group.ts'
+import type { IdleChecks } from './idle-checks.ts'
 import type { NotificationRouter } from './notification-router.ts'
 import { ownCaller, ownDescription } from './own-requests.ts'
 import type { RestartBackoff } from './restart-backoff.ts'
@@ -25,6 +26,7 @@ export interface WorkerStartsNeeds {
   readonly slots: WorkerSlots
   readonly notifications: NotificationRouter
   readonly onlyOne: SingleInstance
+  readonly idleChecks: Pick<IdleChecks, 'isAlive'>
   readonly serverEras: ReadonlyMap<EraName, ServerEra>
   readonly clock: Clock
   readonly log: Log
@@ -108,6 +110,7 @@ export class WorkerStarts {
   /** Makes a catalog worker a worker of the group. Throws a `Refusal` if it has ended meanwhile. */
   async handOver(group: IsolationGroup, serverEra: ServerEra, { worker, slot }: CatalogWorker): Promise<Worker> {
     const { owner } = slot
+    if (!(await this.#needs.idleChecks.isAlive(worker, group))) throw new NoRoom()
     slot.assign('serve')
     if (owner.source !== undefined) this.#needs.notifications.unwatched(owner.source, true)
     owner.group = group
@@ -162,7 +165,7 @@ export class WorkerStarts {
         )
         this.#needs.endedForNotReading()
         if (owner.group) owner.group.hasLostState = true
-        this.#restartsOf(slot)?.failed(clock.now())
+        this.#restartsOf(slot)?.failed(clock.now(), 'ended')
         worker.kill()
       },
       recovered: (worker) => {
@@ -233,7 +236,7 @@ export class WorkerStarts {
       if (group) group.hasLostState = true
       // An end before the handshake is a failed start, which is counted where the worker is opened.
       const hasHandshake = slot.previous !== 'starting'
-      if (hasHandshake) this.#restartsOf(slot)?.failed(clock.now())
+      if (hasHandshake) this.#restartsOf(slot)?.failed(clock.now(), 'ended')
       log.warn({ worker: worker.number }, 'worker ended unexpectedly')
       const serverEra = serverEras.get(worker.codec.era)
       const isYoung = clock.now() - slot.openedMs < youngMs
