@@ -1,7 +1,7 @@
 /** A call as its handler sees it, through `useCall`. What most handlers never use is made when it is first asked for. */
 import { setMaxListeners } from 'node:events'
 import type { JsonObject, JsonValue } from '../../base/json.ts'
-import type { ElicitParams, ElicitResult, ToolCall, ToolClient, ToolSession } from '../../use-call/tool-call.ts'
+import type { ToolCall, ToolClient, ToolSession } from '../../use-call/tool-call.ts'
 import { elicitResult, isRoot } from './client-answers.ts'
 import type { ClientRequests } from './client-requests.ts'
 import type { ObjectChanges } from './object-changes.ts'
@@ -18,6 +18,7 @@ export interface HandledCallNeeds {
   readonly notify: (notification: JsonObject) => void
 }
 
+/** Its methods are getters of functions, so that a handler may take them out: `const { elicit } = useCall()`. */
 export class HandledCall implements ToolCall {
   readonly #needs: HandledCallNeeds
   #abort: AbortController | undefined
@@ -56,23 +57,25 @@ export class HandledCall implements ToolCall {
     return this.#abort.signal
   }
 
-  progress(progress: number, total?: number, message?: string): void {
-    const { progressToken, notify } = this.#needs
-    if (progressToken === undefined || this.#isOver) return
-    const params = { progressToken, progress, total, message }
-    notify({ jsonrpc: '2.0', method: 'notifications/progress', params })
+  get progress(): ToolCall['progress'] {
+    return (progress, total, message) => {
+      const { progressToken, notify } = this.#needs
+      if (progressToken === undefined || this.#isOver) return
+      const params = { progressToken, progress, total, message }
+      notify({ jsonrpc: '2.0', method: 'notifications/progress', params } as JsonObject)
+    }
   }
 
-  elicit(params: ElicitParams): Promise<ElicitResult> {
-    return this.#request('elicitation/create', { mode: 'form', ...params }, elicitResult)
+  get elicit(): ToolCall['elicit'] {
+    return (params) => this.#request('elicitation/create', { mode: 'form', ...params }, elicitResult)
   }
 
-  sample(params: Readonly<Record<string, unknown>>): Promise<Readonly<Record<string, unknown>>> {
-    return this.#request('sampling/createMessage', params, (result) => result)
+  get sample(): ToolCall['sample'] {
+    return (params) => this.#request('sampling/createMessage', params, (result) => result)
   }
 
-  listRoots(): Promise<ReadonlyArray<{ readonly uri: string; readonly name?: string }>> {
-    return this.#request('roots/list', {}, ({ roots }) => (Array.isArray(roots) ? roots.filter(isRoot) : []))
+  get listRoots(): ToolCall['listRoots'] {
+    return () => this.#request('roots/list', {}, ({ roots }) => (Array.isArray(roots) ? roots.filter(isRoot) : []))
   }
 
   /** The call is cancelled, or its server has ended. */
