@@ -150,9 +150,12 @@ export class Endpoints {
   #place(name: string, placed: Placed): void {
     this.#byName.set(name, placed)
     const members = this.#membersOf(placed.plan.members)
-    const { startWait } = placed.endpoint.lasting
-    if (members.some(({ standing }) => standing === 'started')) startWait.started(startedServer(members))
-    else if (members.every(({ standing }) => standing === 'failed')) startWait.fail(new Refusal('upstream_unavailable'))
+    const { startWait, subscriptions } = placed.endpoint.lasting
+    if (members.some(({ standing }) => standing === 'started')) {
+      startWait.started(startedServer(members))
+      subscriptions.started()
+    } else if (members.every(({ standing }) => standing === 'failed'))
+      startWait.fail(new Refusal('upstream_unavailable'))
   }
 
   /** @param old the endpoint whose place it takes */

@@ -37,6 +37,11 @@ export class MovableSubscriptions implements SubscribeOnly {
     for (const subscription of this.#all) subscription.moveTo(upstream)
   }
 
+  /** The upstream has started: subscribes again where that was not possible before. */
+  started(): void {
+    for (const subscription of this.#all) if (subscription.isWithout) subscription.moveTo(this.#upstream)
+  }
+
   get count(): number {
     return this.#all.size
   }
@@ -48,6 +53,7 @@ class MovableSubscription implements Subscription {
   readonly #stopped: (self: MovableSubscription) => void
   #filter: Filter
   #current: Promise<Subscription>
+  #isWithout = false
 
   constructor(
     caller: Caller,
@@ -63,6 +69,11 @@ class MovableSubscription implements Subscription {
     this.#stopped = stopped
   }
 
+  /** Whether it could not be moved: its upstream had not started, or has failed. */
+  get isWithout(): boolean {
+    return this.#isWithout
+  }
+
   async refilter(filter: Filter): Promise<void> {
     this.#filter = filter
     const current = await this.#current
@@ -76,10 +87,7 @@ class MovableSubscription implements Subscription {
 
   moveTo(upstream: SubscribeOnly): void {
     stopLater(this.#current)
-    // An upstream that cannot be subscribed to sends nothing; the client keeps what it has.
-    this.#current = upstream
-      .subscribe(this.#caller, this.#filter, this.#subscriber)
-      .catch(() => ({ refilter: () => Promise.resolve(), stop() {} }))
+    this.#current = this.#at(upstream)
     const { toolsListChanged, promptsListChanged, resourcesListChanged } = this.#filter
     const changed = (kind: string): void =>
       this.#subscriber.deliver({
@@ -90,6 +98,17 @@ class MovableSubscription implements Subscription {
     if (toolsListChanged) changed('tools')
     if (promptsListChanged) changed('prompts')
     if (resourcesListChanged) changed('resources')
+  }
+
+  /** Never rejects: an upstream that cannot be subscribed to sends nothing, and the client keeps what it has. */
+  async #at(upstream: SubscribeOnly): Promise<Subscription> {
+    this.#isWithout = false
+    try {
+      return await upstream.subscribe(this.#caller, this.#filter, this.#subscriber)
+    } catch {
+      this.#isWithout = true
+      return { refilter: () => Promise.resolve(), stop() {} }
+    }
   }
 }
 

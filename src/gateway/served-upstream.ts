@@ -3,7 +3,7 @@ import type { LearntCatalog } from '../catalog/catalog.ts'
 import type { UpstreamSetup } from '../upstreams/options.ts'
 import type { UpstreamControl } from '../upstreams/control/upstream-control.ts'
 import { type Upstream, type UpstreamFacts, UpstreamStartError, withCall } from '../upstreams/upstream.ts'
-import { callAtFormer, type FormerUpstream, maxFormer } from './former-upstreams.ts'
+import { callAtFormer, type FormerUpstream, maxFormer, type RemovedUpstreams } from './former-upstreams.ts'
 import type { Member } from '../router/member.ts'
 import { wallMs } from '../base/clock.ts'
 import { startingMember } from './starting-member.ts'
@@ -43,7 +43,14 @@ export class ServedUpstream {
   /** The last state that was noticed, and when. */
   #noticed = { state: 'starting', atMs: wallMs() }
 
-  constructor(name: string, setup: UpstreamSetup, control: UpstreamControl, create: CreateUpstream) {
+  /** @param removed the upstreams that were removed before, and later */
+  constructor(
+    name: string,
+    setup: UpstreamSetup,
+    control: UpstreamControl,
+    create: CreateUpstream,
+    removed: RemovedUpstreams,
+  ) {
     // A copy that can be changed: the upstream reads its size there.
     this.#setup = { ...setup }
     const { upstream, catalog, release } = create(name, this.#setup, control)
@@ -51,7 +58,8 @@ export class ServedUpstream {
     this.control = control
     this.behind = upstream
     this.upstream = withCall(upstream, (call) => {
-      const earlier = call.worker === undefined ? undefined : callAtFormer(call, this.#formers)
+      if (call.worker === undefined) return control.call(call, upstream)
+      const earlier = callAtFormer(call, this.#formers) ?? removed.callAt(call, this.#facts?.instance)
       return earlier ?? control.call(call, upstream)
     })
     this.catalog = catalog

@@ -14,6 +14,7 @@ import type { UpstreamSetup } from '../upstreams/options.ts'
 import { CommandStartError } from '../upstreams/stdio/command-start-error.ts'
 import { learnCommonLists } from './common-lists.ts'
 import { ReloadError } from './reload-error.ts'
+import { RemovedUpstreams } from './former-upstreams.ts'
 import { startErrorOf } from './start-error.ts'
 import { type CreateUpstream, ServedUpstream } from './served-upstream.ts'
 import { UpstreamControls } from './upstream-controls.ts'
@@ -46,6 +47,8 @@ export class ServedUpstreams {
   /** Those that were started for a reload that has not come to pass, until they have ended. */
   readonly #inVain = new Set<ServedUpstream>()
 
+  readonly #removed = new RemovedUpstreams()
+
   constructor(needs: ServedUpstreamsNeeds) {
     this.#needs = needs
     this.#controls = new UpstreamControls((name) => needs.createControl(name, () => this.#byName.get(name)?.behind))
@@ -53,7 +56,7 @@ export class ServedUpstreams {
   }
 
   #make(name: string, setup: UpstreamSetup): ServedUpstream {
-    return new ServedUpstream(name, setup, this.#controls.of(name), this.#needs.create)
+    return new ServedUpstream(name, setup, this.#controls.of(name), this.#needs.create, this.#removed)
   }
 
   get(name: string): ServedUpstream | undefined {
@@ -163,6 +166,8 @@ export class ServedUpstreams {
     }
     for (const served of prepared) this.#others.delete(served)
     this.#forgetControls()
+    for (const { name, facts } of before.values())
+      if (!this.#byName.has(name) && facts?.instance !== undefined) this.#removed.add(facts.instance)
     return [...before.values()].filter((served) => this.#byName.get(served.name) !== served)
   }
 

@@ -59,6 +59,10 @@ export interface Router {
   release(): void
 }
 
+/** Why a later round of a call cannot run, and what to do. */
+export const removedMeanwhile =
+  'The server that this call began at, or its tool, was removed meanwhile. Make the call again, if a server still has it: it may have run in part.'
+
 export function createRouter(needs: RouterNeeds): Router {
   const { clock, log, memory, view = {}, serverName = 'mcplex', memberWaitMs } = needs
   const members = new Members({ members: needs.members, naming: needs.naming, view })
@@ -104,7 +108,9 @@ export function createRouter(needs: RouterNeeds): Router {
     try {
       return await begin(call)
     } catch (error) {
-      throw asRefusal(error)?.code === 'invalid_params' ? new Refusal('suspended_call_gone', { cause: error }) : error
+      throw asRefusal(error)?.code === 'invalid_params'
+        ? new Refusal('suspended_call_gone', { cause: error, message: removedMeanwhile })
+        : error
     }
   }
 

@@ -1,6 +1,7 @@
 /** Calls of several rounds while another server takes the place of theirs: they go on where they began, or say why not. */
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { allReady } from '../support/all-ready.ts'
 import { type InProcess, startSeveral, upstreamsOf } from '../support/in-process.ts'
 import { eventually } from '../support/eventually.ts'
 import { type JsonMap, reasonOf, responseTo, type RpcMessage, textOf } from '../support/rpc.ts'
@@ -106,15 +107,49 @@ test.each([['a__'], ['']])(
   },
 )
 
-test('a call of a session whose server was removed says that it cannot go on', async () => {
-  const one = await start(asksInRounds)
-  const session = await openSession(one.url, { capabilities: everyCapability })
-  const id = session.nextId()
-  const call = await session.call('a__follow', { steps: [{ ask: { mine: who } }] }, { id })
-  const question = await questionOn(call)
-  await one.gateway.reload({ upstreams: upstreamsOf({ b: two(asksInRounds)['b'] ?? [], c: asksInRounds }) })
-  await answer(session, question, accepted)
-  expect(reasonOf(await responseTo(call, id))).toBe('suspended_call_gone')
+const other: Servers[string] = { args: asksInRounds, stateless: 'principal' }
+
+/** The servers before and after a reload that removes the first one, and the name of its tool before. */
+const removals: ReadonlyArray<readonly [string, { before: Servers; after: Servers; tool: string }]> = [
+  ['two others stay', { before: { a: other, b: other, c: other }, after: { b: other, c: other }, tool: 'a__follow' }],
+  ['another one is alone', { before: { a: other, b: other }, after: { b: other }, tool: 'a__follow' }],
+  ['another one has a tool of that name', { before: { a: other }, after: { b: other }, tool: 'follow' }],
+]
+
+async function startAll(servers: Servers): Promise<InProcess> {
+  const one = await startSeveral(servers)
+  await allReady(one.url)
+  return one
+}
+
+test.each(removals)(
+  'a call of a session whose server was removed goes on there, or says so: %s',
+  async (how, given) => {
+    const one = await startAll(given.before)
+    const session = await openSession(one.url, { capabilities: everyCapability })
+    const id = session.nextId()
+    const call = await session.call(given.tool, { steps: [{ ask: { mine: who } }] }, { id })
+    const question = await questionOn(call)
+    await one.gateway.reload({ upstreams: upstreamsOf(given.after) })
+    await answer(session, question, accepted)
+    const last = await responseTo(call, id)
+    if (how !== 'two others stay')
+      return expect(JSON.parse(textOf(last))).toMatchObject({ answers: [{ mine: accepted }] })
+    expect(reasonOf(last)).toBe('suspended_call_gone')
+    expect(last.error?.message).toContain('was removed')
+    expect(last.error?.message).toContain('Make the call again, if a server still has it: it may have run in part.')
+  },
+)
+
+test.each(removals)('a call without a session whose server was removed says so: %s', async (_how, given) => {
+  const { url, gateway } = await startAll(given.before)
+  await eventually('the stateless era is offered', async () => (await round(url, given.tool, { steps: [] })).result)
+  const steps = { steps: [{ ask: { mine: who } }] }
+  const first = await round(url, given.tool, steps)
+  await gateway.reload({ upstreams: upstreamsOf(given.after) })
+  const last = await round(url, given.tool, steps, answersTo(first))
+  expect(reasonOf(last)).toBe('suspended_call_gone')
+  expect(last.error?.message).toContain('was removed')
 })
 
 test('at capacity of one server, the calls that others have suspended go on', async () => {

@@ -165,7 +165,7 @@ export class PooledUpstream implements SingleUpstream {
 
   endSession(caller: Caller): void {
     // The only client may have state of requests without a session; its worker ends when it is idle.
-    if (this.#needs.hasOneClient) return
+    if (this.#needs.hasOneClient || this.groups.serverEras.size === 0) return
     const group = this.groups.find(this.groups.keyOf(caller))
     if (group?.attribution !== 'session') return
     group.ended = true
