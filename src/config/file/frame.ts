@@ -1,5 +1,6 @@
 /** Shows a place of a text file to people: line, column, and the lines around it, with secrets masked. Pure. */
 import type { FilePlace } from '../problem.ts'
+import { maxQuote, showWord } from './show-word.ts'
 
 /** A part of a text: offsets of its first character, and of the one after its last. */
 export interface TextSpan {
@@ -46,6 +47,14 @@ export function placeOf(source: SourceText, span: TextSpan, label = ''): FilePla
       row('', mark),
     ],
   }
+}
+
+/** What stands at a place, for a sentence: a mask if that is part of a secret. */
+export function wordAt({ text, secrets }: SourceText, { start, end }: TextSpan): string {
+  const word = text.slice(start, end).slice(0, maxQuote)
+  // A bracket or a quote is none.
+  if (/^\W?$/.test(word)) return word.trim()
+  return secrets.some((one) => one.start < end && one.end > start) ? mask : showWord(word)
 }
 
 /** The number of the line that begins at an offset. */

@@ -420,6 +420,38 @@ describe('secrets', () => {
     expect(JSON.stringify(problems)).not.toMatch(/hunter2|s3cret-value/)
   })
 
+  test.each([
+    ['a quote that is not closed', 'upstreams:\n  a:\n    env:\n      A: "hunter2\n    mode: bad'],
+    ['a comma that is missing', '{"mcpServers": {"a": {"command": "x", "env": {"A": "hunter2" "B": "1"}}}}'],
+    ['a colon that is missing', 'upstreams:\n  a:\n    env:\n      A hunter2\n      B: 1'],
+    ['a space that is missing', 'upstreams:\n  a:\n    env:\n      A:hunter2\n      B: 1'],
+    ['a tab', 'upstreams:\n  a:\n    env:\n\tA: hunter2\n'],
+    ['a list of words', 'upstreams: { a: { command: x, args: [--token, hunter2, "y }'],
+    ['a list in lines', 'upstreams:\n  a:\n    command:\n      - --token=hunter2\n     - "y\n'],
+    ['a bracket that is missing', 'upstreams: { a: { command: x, env: { A: hunter2, B: s3cret-value }'],
+    ['a block', 'upstreams:\n  a:\n    env:\n      A: |\n        hunter2\n   mode: bad'],
+    ['what follows the mark of a block', 'upstreams:\n  a:\n    env:\n      A: |hunter2\n        x'],
+    ['a key of a known form in a comment', 'upstreams: [ # ghp_hunter2hunter2hunter2\n}'],
+    ['a key twice', 'upstreams:\n  a:\n    env: { A: hunter2, A: s3cret-value }'],
+    ['an anchor', 'upstreams: { a: { command: *x, env: { A: &hunter2 } } }'],
+    ['an alias', 'upstreams: { a: { command: x, env: { A: *hunter2 } } }'],
+    ['a bound argument', 'upstreams: { a: { command: x, args: { org: hunter2 ] } } }'],
+  ])('are in no problem of a text that is not valid: %s', (_, text) => {
+    const { problems } = read(text)
+    expect(problems.map(({ code }) => code)).toContain('config_syntax')
+    expect(JSON.stringify(problems)).not.toMatch(/hunter2|s3cret-value/)
+  })
+
+  test.each([
+    ['upstreams:\n  a:\n    command: npx\n    mode: "shared\n', 'mode: "shared'],
+    ['{"mcpServers": {"a": {"command": "npx" "args": ["-y", "server"]}}}', '"command": "npx" "args": ["-y", "server"]'],
+    ['limits:\n  idleTimeout: [5m\n', 'idleTimeout: [5m'],
+  ])('what is none is shown, so that the fault can be found: %s', (text, line) => {
+    expect(JSON.stringify(read(text).problems.map(({ place }) => place?.frame))).toContain(
+      JSON.stringify(line).slice(1, -1),
+    )
+  })
+
   test('do not move the mark away from its word', () => {
     const [problem] = read('upstreams: { a: { command: x, env: { A: hunter2 }, mode: bad } }').problems
     const [line = '', mark = ''] = problem?.place?.frame ?? []

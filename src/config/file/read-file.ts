@@ -15,14 +15,14 @@ import { meantUnit } from '../suggest-value.ts'
 import { kindOf, upstreamKinds, upstreamRows } from '../upstream-kinds.ts'
 import { withoutClients } from './client-file.ts'
 import { programOf, splitLine } from './command.ts'
-import { placeOf, type TextSpan } from './frame.ts'
+import { placeOf, type TextSpan, wordAt } from './frame.ts'
 import { type FileValue, fileValueAt, isMembers, membersOf, namesIn, textsOfMembers } from './file-value.ts'
 import { jsonReader } from './json-value.ts'
 import { type Path, pathKey, readYaml, type Spot, type YamlText } from './read-yaml.ts'
 import { PutInValues } from './put-in-values.ts'
 import { endpointMembers, membersOfKind, textsOf, upstreamMembers } from './structure.ts'
 import { type StructureProblem, structureProblems } from './structure-problems.ts'
-import { maxMessage, maxQuote, showWord } from './show-word.ts'
+import { maxMessage, showWord } from './show-word.ts'
 import type { Substitutes } from './substitute.ts'
 import { workspaceOf } from './workspace.ts'
 import { sharedOptions } from '../schema.ts'
@@ -250,7 +250,7 @@ class FileReader implements ReadFile {
   ): Problem {
     const place = this.#place(span, fault.replace(/^is /, ''))
     const question = meant === undefined ? '' : `; did you mean ${meant}?`
-    const message = terminalSafeLine(`${subject} ${fault}${question}`, maxMessage)
+    const message = terminalSafeLine(`${subject} ${fault}${question}`.trim(), maxMessage)
     return {
       code,
       where: whereOf(place),
@@ -271,9 +271,9 @@ class FileReader implements ReadFile {
     return this.#secrets.some(({ start }) => start === spot.value.start) ? '***' : showWord(spot.source)
   }
 
-  textAt({ start, end }: TextSpan, code: Problem['code']): string {
-    const isHidden = code !== 'config_variable' && this.#secrets.some((one) => one.start >= start && one.end <= end)
-    return isHidden ? '***' : showWord(this.#source.text.slice(start, end).slice(0, maxQuote))
+  textAt(span: TextSpan, code: Problem['code']): string {
+    const { file, text } = this.#source
+    return wordAt({ file, text, secrets: code === 'config_variable' ? [] : this.#secrets }, span)
   }
 
   #place(span: TextSpan, label?: string): FilePlace {

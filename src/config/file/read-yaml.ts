@@ -19,6 +19,7 @@ import type { FileValue } from './file-value.ts'
 import { plainJson } from './plain-json.ts'
 import type { TextSpan } from './frame.ts'
 import { substitute, type Substitutes } from './substitute.ts'
+import { secretsNear } from './syntax-secrets.ts'
 import { knownTags, shortTag, unlikeTag } from './tags.ts'
 import type { TextFault } from './text-fault.ts'
 import { maxDepth, tokenFaults } from './yaml-tokens.ts'
@@ -70,13 +71,39 @@ export function readYaml(original: string, substitutes: Substitutes | undefined)
     }
   }
   const document = parseDocument(text, parsing)
-  const faults = document.errors.map(({ pos: [start, end], message }): TextFault => {
-    return { code: 'config_syntax', span: { start, end }, fault: message }
-  })
+  const faults = syntaxFaults(document)
   // After an error, values are guesses.
-  if (faults.length > 0) return { ...none, faults }
+  if (faults.length > 0)
+    return {
+      ...none,
+      secrets: secretsNear(
+        text,
+        faults.map(({ span }) => span),
+      ),
+      faults,
+    }
   const read = new Reader(document, text, substitutes).read()
   return { ...read, secrets: [...read.secrets, ...secrets], faults: [...tags, ...read.faults] }
+}
+
+/** Further faults are mostly consequences of the first ones. */
+const maxFaults = 20
+
+/** The faults that the parser has found: of several at one place, the first one. */
+function syntaxFaults({ errors }: Document): TextFault[] {
+  const byPlace = new Map<number, TextFault>()
+  for (const { pos, message } of errors) {
+    const [start, end] = pos
+    if (byPlace.size >= maxFaults) break
+    if (!byPlace.has(start))
+      byPlace.set(start, { code: 'config_syntax', span: { start, end }, fault: withoutSource(message) })
+  }
+  return [...byPlace.values()]
+}
+
+/** The message of a parser without the part of the text that it may quote, but for brackets and the like. */
+function withoutSource(message: string): string {
+  return message.replace(/: (?=.*\w).*$/s, '')
 }
 
 /** What a tag means is decided here. */
@@ -106,6 +133,7 @@ class Reader {
   #valueOf(node: unknown, path: Path, key: TextSpan | undefined): FileValue {
     const found = isAlias(node) ? node.resolve(this.#document) : node
     const span = spanOf(node) ?? key ?? { start: 0, end: 0 }
+    if (isFree(path)) this.#hideName(node, span)
     if (isAlias(node) && found === undefined)
       this.#faults.push({ code: 'config_syntax', span, fault: 'is an alias of an anchor that is not there' })
     if (++this.#nodes > maxNodes || path.length > maxDepth) {
@@ -170,8 +198,7 @@ class Reader {
     const text = String(node.value)
     const isNull = node.tag === undefined ? node.type === 'PLAIN' : shortTag(node.tag) === '!!null'
     if (isNull && /^(?:|~|null|Null|NULL)$/.test(text)) return undefined
-    // Whatever a variable of a server, or an argument of its tools, holds may be a secret.
-    if (path.includes('env') || isBound(path) || maskCommand([text])[0] !== text) this.#hide(span)
+    if (isFree(path) || maskCommand([text])[0] !== text) this.#hide(span)
     if (!text.includes('${')) this.#checkTag(node, { text }, span)
     if (!this.#substitutes || !text.includes('${')) return text
     const found = substitute(text, this.#substitutes)
@@ -208,12 +235,26 @@ class Reader {
     return maskCommand([text])[0] ?? text
   }
 
+  /** A password that begins with `*` or `&` is read as the name of an alias or an anchor. */
+  #hideName(node: unknown, span: TextSpan): void {
+    if (isAlias(node)) return this.#hide(span)
+    const anchor = isNode(node) ? node.anchor : undefined
+    if (anchor === undefined) return
+    const at = this.#text.lastIndexOf(`&${anchor}`, span.end)
+    if (at >= 0) this.#hide({ start: at, end: at + anchor.length + 1 })
+  }
+
   #hide(span: TextSpan | undefined): void {
     if (!span) return
     // A reference shows no secret, and helps to find a mistake.
     const text = this.#text.slice(span.start, span.end).replaceAll(/^["']|["']$/g, '')
     if (!/^\$\{(?:file:[^{}]*|env:\w+|\w+)\}$/.test(text)) this.#secrets.push(span)
   }
+}
+
+/** Whatever a variable of a server, or an argument of its tools, holds may be a secret. */
+function isFree(path: Path): boolean {
+  return path.includes('env') || isBound(path)
 }
 
 /** Whether the value is, or is a part of, an argument that is bound by the operator. */

@@ -2,6 +2,8 @@
 import { resolve } from 'node:path'
 import { isClientName, clients, clientNames, type ClientName, pathOf } from '../../clients.ts'
 import { type ClientServer, clientServers } from '../../../config/file/client-servers.ts'
+import { syntaxProblems } from '../../../config/file/syntax-problems.ts'
+import { ConfigError } from '../../../config/problem.ts'
 import type { Environment } from '../../../config/environment.ts'
 import { CommandFailed, type Failure } from '../../failures.ts'
 import { NoTextFile, readText } from '../../replace-file.ts'
@@ -50,10 +52,20 @@ export async function findServers(
     if (text === undefined) continue
     const read = clientServers(place.path, text, isOwnUrl)
     if (read) found.add(place, read.servers, read.notices)
-    else if (place.isNamed) throw unusable(place.path, 'holds no servers of a client')
-    else found.notices.push(`${place.path} cannot be understood, and is left out`)
+    else found.notices.push(leftOut(place, text))
   }
   return found
+}
+
+/**
+ * Why no server of a file can be taken, for a file that the user did not name.
+ * @throws ConfigError or CommandFailed for one that the user named
+ */
+function leftOut({ path, isNamed }: Place, text: string): string {
+  const problems = syntaxProblems(path, text)
+  const [first] = problems
+  if (isNamed) throw first ? new ConfigError(problems) : unusable(path, 'holds no servers of a client')
+  return first ? `${first.where} is left out: ${first.message}` : `${path} is left out: it holds no servers`
 }
 
 class Found implements FoundServers {
