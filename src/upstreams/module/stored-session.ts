@@ -4,7 +4,7 @@ import type { JsonValue } from '../../base/json.ts'
 import type { PastCall } from '../../protocol/past-call.ts'
 import type { ToolSession } from '../../use-call/tool-call.ts'
 import type { ObjectChanges } from './object-changes.ts'
-import type { CallerFacts, ToolSessions } from './object-host.ts'
+import type { CallerFacts, ToolSessions, ToolSessionState } from './object-host.ts'
 import type { Measured, StateDraft } from './state-draft.ts'
 
 export class StoredSession implements ToolSession {
@@ -12,6 +12,8 @@ export class StoredSession implements ToolSession {
   readonly #facts: CallerFacts
   readonly #sessions: ToolSessions
   readonly #changes: ObjectChanges
+  /** The read that begins in this turn of the handler. */
+  #reading: Promise<ToolSessionState> | undefined
 
   constructor(id: string, facts: CallerFacts, sessions: ToolSessions, changes: ObjectChanges) {
     this.id = id
@@ -21,7 +23,7 @@ export class StoredSession implements ToolSession {
   }
 
   async get(key: string): Promise<unknown> {
-    const { values } = await this.#sessions.read(this.#facts)
+    const { values } = await this.#read()
     return Object.hasOwn(values, key) ? structuredClone(values[key]) : undefined
   }
 
@@ -36,6 +38,16 @@ export class StoredSession implements ToolSession {
 
   async delete(key: string): Promise<boolean> {
     return this.#changes.make(this.#facts, 0, (draft) => draft.delete(key))
+  }
+
+  /**
+   * Several `get` at once are one read, which matters where the state comes from another thread. A later one reads again:
+   * other calls of the session may have changed the state meanwhile.
+   */
+  #read(): Promise<ToolSessionState> {
+    if (this.#reading) return this.#reading
+    queueMicrotask(() => (this.#reading = undefined))
+    return (this.#reading = this.#sessions.read(this.#facts))
   }
 
   async history(): Promise<readonly PastCall[]> {
