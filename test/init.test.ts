@@ -172,17 +172,12 @@ describe('init', () => {
   })
 
   test.each([
-    ['is no client', ['--from', 'claude-dektop'], 1, 'there is no client "claude-dektop"'],
-    ['starts no server here', ['--from', 'cursor'], 1, join('.cursor', 'mcp.json')],
-    ['is not there', ['--from', 'nope.json'], 78, 'nope.json is not there'],
-    ['is a folder', ['--from', '.'], 78, 'cannot be read'],
-    ['holds no servers', ['--from', 'empty.json'], 78, 'holds no servers of a client'],
-    [
-      'is no JSON',
-      ['--from', 'bad.json'],
-      78,
-      /^bad\.json:3:1 +error config_syntax.*\n +2 \| +"env": \{ "A": \*\*\*/,
-    ],
+    ['is no client', ['--from', 'claude-dektop'], 1, /there is no client "claude-dektop"/],
+    ['starts no server here', ['--from', 'cursor'], 1, /\.cursor.mcp\.json/],
+    ['is not there', ['--from', 'nope.json'], 78, /nope\.json is not there/],
+    ['is a folder', ['--from', '.'], 78, /cannot be read/],
+    ['holds no servers', ['--from', 'empty.json'], 78, /holds no servers of a client/],
+    ['is no JSON', ['--from', 'bad.json'], 78, /^bad\.json:3:1 +error config_syntax.*\n +2 \| +"env": \{ "A": \*\*\*/],
     [
       'is nested too deeply',
       ['--from', 'deep.json'],
@@ -195,8 +190,7 @@ describe('init', () => {
     write('work/deep.json', `{"mcpServers": {"a": ${'['.repeat(20_000)}${']'.repeat(20_000)}}}`)
     const { status, stderr } = mcplex(['init', ...args])
     expect(status).toBe(exit)
-    if (message instanceof RegExp) expect(stderr).toMatch(message)
-    else expect(stderr).toContain(message)
+    expect(stderr).toMatch(message)
     expect(stderr).not.toContain('hunter2')
     expect(readdirSync(folder)).not.toContain('mcplex.yaml')
   })
