@@ -53,7 +53,7 @@ export function placeOf(source: SourceText, span: TextSpan, label = ''): FilePla
 export function wordAt({ text, secrets }: SourceText, { start, end }: TextSpan): string {
   const word = text.slice(start, end).slice(0, maxQuote)
   // A bracket or a quote is none.
-  if (/^\W?$/.test(word)) return word.trim()
+  if (/^[[\]{},:"'\s]?$/.test(word)) return word.trim()
   return secrets.some((one) => one.start < end && one.end > start) ? mask : showWord(word)
 }
 
